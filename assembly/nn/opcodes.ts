@@ -1,0 +1,93 @@
+// Opcodes of the tape: what one instruction does and which words follow it. Read by both compilers.
+//
+// A tape is an array of 32-bit words. An instruction is [opcode, words, operands…]; `words` counts all of them,
+// these two included, so that a reader can skip what it does not know. An operand is a byte address (unsigned), a
+// size, or the bits of a float32. Address 0 means "absent" where an operand is marked with `?`. All tensors are
+// float32, row-major and without gaps unless said otherwise; addresses are multiples of 16.
+//
+// Activations and their gradients are overwritten. Gradients of parameters are added to, so that several samples
+// or micro-batches can share one buffer; Fill clears them.
+//
+// B batch, T tokens, N patches, D width, H heads, C classes, P patch side. Weights are stored as PyTorch does:
+// [outputs, inputs].
+
+export enum Opcode {
+  /** End of the tape. */
+  Halt = 0,
+  /** pixels u8 [B,S,S,3], table [3,256], patches [B,N,3·P·P] in (channel, y, x) order; B, S, P */
+  PatchifyBytes = 1,
+  /** image [B,3,S,S], patches [B,N,3·P·P]; B, S, P */
+  PatchifyFloats = 2,
+  /** x [M,K], weight [N,K], bias? [N], residual? [M,N], y [M,N]; M, K, N, activation (see Activation): y = act(x·wᵀ + b) + residual */
+  Linear = 3,
+  /** dy [M,N], weight [N,K], dx [M,K]; M, K, N: dx = dy·w */
+  LinearInputGradient = 4,
+  /** dy [M,N], x [M,K], dWeight [N,K], dBias? [N]; M, K, N: dw += dyᵀ·x, db += Σ rows of dy */
+  LinearWeightGradient = 5,
+  /** x [R,D], weight [D], bias [D], y [R,D], mean? [R], rstd? [R]; R, D, epsilon (f32 bits) */
+  LayerNorm = 6,
+  /** dy [R,D], x [R,D], weight [D], mean [R], rstd [R], residual? [R,D], dx [R,D], dWeight [D], dBias [D]; R, D: dx = gradient + residual */
+  LayerNormBackward = 7,
+  /** qkv [B,T,3·H·E], out [B,T,H·E], probabilities? [B,H,T,T], scratch ([T,T] per instruction, used when probabilities is absent); B, T, H, E */
+  Attention = 8,
+  /** dOut [B,T,H·E], qkv, probabilities [B,H,T,T], dQkv [B,T,3·H·E], scratch [T,T]; B, T, H, E */
+  AttentionBackward = 9,
+  /** x [n], y [n]; n: exact erf form */
+  Gelu = 10,
+  /** x [n], dy [n], dx [n]; n */
+  GeluBackward = 11,
+  /** a [n], b [n], y [n]; n, alpha (f32 bits), beta (f32 bits): y = alpha·a + beta·b */
+  ScaledSum = 12,
+  /** x [B,n], scale [B], y [B,n]; B, n: y = scale[b]·x */
+  ScaleRows = 13,
+  /** x [B,n], branch [B,n], scale? [B], y [B,n]; B, n: y = x + scale[b]·branch (scale absent: 1) */
+  Residual = 14,
+  /** patches [B,N,D], classToken [D], distillationToken? [D], position [T,D], y [B,T,D]; B, N, D: T = N + 1 or N + 2 */
+  AssembleTokens = 15,
+  /** dy [B,T,D], dPatches [B,N,D], dClassToken [D], dDistillationToken? [D], dPosition [T,D]; B, N, D */
+  AssembleTokensBackward = 16,
+  /** x [B,T,D], y [B,D]; B, T, D, token */
+  SelectToken = 17,
+  /** dy [B,D], dx [B,T,D]; B, T, D, token: every other token's gradient becomes 0 */
+  SelectTokenBackward = 18,
+  /** dyFirst [B,D], dySecond [B,D], dx [B,T,D]; B, T, D: tokens 0 and 1 at once, the others 0 */
+  SelectTwoTokensBackward = 19,
+  /** x [R,C], y [R,C]; R, C */
+  Softmax = 20,
+  /** logits [B,C], targets [B,C], loss [B]; B, C: −Σ t·log p */
+  SoftTargetCrossEntropy = 21,
+  /** logits, targets, dLoss [B], dLogits [B,C]; B, C: dLoss[b]·(p·Σt − t) */
+  SoftTargetCrossEntropyBackward = 22,
+  /** logits [B,C], teacher [B,C], loss [B]; B, C: cross-entropy with argmax(teacher), first of equals */
+  HardDistillation = 23,
+  /** logits, teacher, dLoss [B], dLogits [B,C]; B, C */
+  HardDistillationBackward = 24,
+  /** logits [B,C], teacher [B,C], loss [B]; B, C, tau (f32 bits): τ²/C · Σ q·(log q − log p) */
+  SoftDistillation = 25,
+  /** logits, teacher, dLoss [B], dLogits [B,C]; B, C, tau (f32 bits) */
+  SoftDistillationBackward = 26,
+  /** a [n], b [n], y [1]; n: y = Σ a·b */
+  Dot = 27,
+  /** y [n]; n, value (f32 bits) */
+  Fill = 28,
+  /** x [n], y f64 [1]; n: y = Σ x² in double, fixed chunks combined in index order; not finite if any x is not */
+  SumOfSquares = 29,
+  /**
+   * parameters [n], gradients [n], firstMoment [n], secondMoment [n], average? [n], settings f64 [12], norm? f64 [1]; n, decayed (0 or 1).
+   * AdamW and the exponential moving average in one pass. settings = learningRate, weightDecay, beta1, beta2,
+   * epsilon, biasCorrection1, biasCorrection2, gradientScale, clipNorm (0 = off), emaDecay, reserved, reserved.
+   * Nothing changes where *norm (a sum of squares) is not finite.
+   */
+  AdamW = 30,
+  /** x [n], y [n]; n */
+  Copy = 31,
+  /** qkv [B,T,3·H·E], probabilities [B,H,T,T]; B, T, H, E: the attention weights alone, for inspection */
+  AttentionProbabilities = 32,
+  /** x [n], scale [1], y [n]; n: y = x·scale[0] */
+  ScaleByScalar = 33,
+}
+
+export enum Activation {
+  None = 0,
+  Gelu = 1,
+}

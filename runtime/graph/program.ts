@@ -1,0 +1,26 @@
+// Program: a planned graph, ready for an executor to compile. Values only.
+
+import type { Graph } from "./graph.js";
+
+/** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimiser settings. */
+export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
+
+/** Outputs by name, copies. */
+export type ProgramOutputs = Record<string, Float32Array>;
+
+/** Where a tensor lies in the program's arena. */
+export interface Placement {
+  offset: number;
+  bytes: number;
+}
+
+export interface Program {
+  readonly name: string;
+  readonly graph: Graph;
+  /** Operations of `graph`, in the order in which they run. */
+  readonly order: readonly number[];
+  /** Tensor id → place in the arena; tensors of a store have none. */
+  readonly placements: ReadonlyMap<number, Placement>;
+  /** Bytes of the arena, known before anything is allocated. */
+  readonly arenaBytes: number;
+}

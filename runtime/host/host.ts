@@ -1,0 +1,25 @@
+// Host: what the outside must give the runtime, so that the runtime itself runs unchanged in Node and in a browser.
+
+/** A thread that the host started. Messages are structured clones; `transfer` moves buffers instead of copying. */
+export interface HostWorker {
+  post(message: unknown, transfer?: readonly Transferable[]): void;
+  onMessage(listener: (message: unknown) => void): void;
+  /** Called once if the worker dies or throws; `reason` is a sentence. */
+  onFailure(listener: (reason: string) => void): void;
+  terminate(): Promise<void>;
+}
+
+export interface Host {
+  readonly name: "node" | "browser";
+  /**
+   * The bytes of a file that Vitrine ships, by its path under `dist/`: `wasm/image.wasm`, `wasm/nn.wasm`,
+   * `wasm/nn.relaxed.wasm`. Throws `file/not-found`.
+   */
+  readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Cores this process may use: cgroup limits and CPU affinity are honoured where the host knows them. */
+  cores(): number;
+  /** Turns an opt-in engine feature on (Node 20 needs a V8 flag for relaxed SIMD). False where it cannot. */
+  enableRelaxedSimd(): boolean;
+  /** Writes a notice for people; never used for results. */
+  notice(text: string): void;
+}

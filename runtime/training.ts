@@ -1,0 +1,87 @@
+// Training: the contract between a trainer and the runtime. Types only; training-program.ts builds it.
+
+import type { DeitConfig } from "./models/config.js";
+
+/** Named float32 tensors with their shapes, as a safetensors file holds them. */
+export type TensorMap = Map<string, NamedTensor>;
+
+export interface NamedTensor {
+  /** Axes as PyTorch has them. */
+  shape: number[];
+  data: Float32Array;
+}
+
+export type Distillation = "none" | "soft" | "hard";
+
+export interface TrainingOptions {
+  config: DeitConfig;
+  /** Starting weights, timm key names. */
+  weights: TensorMap;
+  batchSize: number;
+  distillation: Distillation;
+  /** Share of the distillation term, deit losses.py: total = (1−α)·base + α·distillation. */
+  alpha: number;
+  /** Temperature of soft distillation. */
+  tau: number;
+  /** Largest stochastic-depth rate (linear over depth); 0 builds a program without the scales. */
+  dropPath: number;
+  /** Names that get no weight decay besides one-dimensional tensors: pos_embed, cls_token, dist_token. */
+  noDecay?: readonly string[];
+  /** Keep an exponential moving average of the weights. */
+  ema: boolean;
+}
+
+export interface TrainingInputs {
+  /** uint8 [batch, size, size, 3]. */
+  pixels: Uint8Array;
+  /** Mixed, smoothed targets [batch, classes]. */
+  targets: Float32Array;
+  /** Weight of each sample in the mean, [batch]; they sum to 1 over an optimiser step (w[b] = weight / Σ weights). */
+  sampleWeights: Float32Array;
+  /** Teacher logits [batch, classes]; needed unless distillation is `none`. */
+  teacherLogits?: Float32Array;
+  /** Kept branch: 1/(1−rate), dropped: 0. [depth, 2 (attention, mlp), batch]; needed if dropPath > 0. */
+  branchScales?: Float32Array;
+}
+
+/** One AdamW step (torch.optim.AdamW, decoupled decay), then the average. */
+export interface OptimizerStep {
+  learningRate: number;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Count of this step, from 1: for the bias correction. */
+  step: number;
+  /** Largest global L2 norm of the gradient (torch clip_grad_norm_), 0 = no clipping. */
+  clipNorm: number;
+  /** ema = decay·ema + (1−decay)·weights, after the step. */
+  emaDecay: number;
+}
+
+export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
+
+export interface Logits {
+  /** Class-head logits [count, classes]. */
+  classLogits: Float32Array;
+  /** Distillation-head logits [count, classes]; absent for a plain model. */
+  distillationLogits?: Float32Array;
+  /** What the model answers: the class logits, or the mean of both heads' logits. [count, classes]. */
+  logits: Float32Array;
+}
+
+export interface Training {
+  /** Bytes of stores and arenas together. */
+  readonly bytes: number;
+  /** Forward, loss, gradients added to those already there. loss = Σ sampleWeights[b]·loss[b]. */
+  accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
+  /** Clips, steps, averages and clears the gradients. `applied` is false where a gradient was not finite. */
+  apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }>;
+  /** Inference with the current weights or their average; any count ≤ batchSize. */
+  evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
+  /** Gradients accumulated so far, for tests and tools. */
+  gradients(): Promise<TensorMap>;
+  read(state: TrainingState): Promise<TensorMap>;
+  write(state: TrainingState, tensors: TensorMap): void;
+  dispose(): void;
+}
