@@ -54,6 +54,7 @@ function buildProto() {
       run("protobufjs-cli", "pbjs", [...options, "-o", output, `proto/${file}`]);
     }
   }
+  if (files.length === 0) return;
   cpSync(join(root, "proto/generated"), join(root, "dist/proto/generated"), { recursive: true });
 }
 

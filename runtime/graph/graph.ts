@@ -1,1 +1,3 @@
-export interface Graph { readonly name: string }
+export interface Graph {
+  readonly name: string;
+}

@@ -1,0 +1,42 @@
+// Parity case: one comparison with a fixture of the reference implementation, and what the harness gives it.
+
+import type { TensorMap } from "../../runtime/training.js";
+
+/** A tensor of a fixture file, in its stored type. */
+export interface FixtureTensor {
+  dtype: string;
+  shape: number[];
+  data: Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array | Uint16Array;
+}
+
+export interface ParityContext {
+  /** Folder laid out like reference/micro. */
+  folder: string;
+  device: string;
+  has(file: string): boolean;
+  /** Parsed JSON file. */
+  json<T = unknown>(file: string): T;
+  /** Every tensor of a safetensors file. */
+  tensors(file: string): Map<string, FixtureTensor>;
+  /** The float32 tensors of a file, as the runtime's functions take them. */
+  floats(file: string): TensorMap;
+  /** RGB pixels [height, width, 3] of a PNG file. */
+  png(file: string): { width: number; height: number; data: Uint8Array };
+  /**
+   * multiple (1…8) × PyTorch's own float32 error for that tensor (f32_error.json) + 1e-7 × the tensor's range.
+   * Throws where f32_error.json does not name the tensor.
+   */
+  tolerance(file: string, tensor: string, multiple: number): number;
+}
+
+export interface ParityOutcome {
+  name: string;
+  ok: boolean;
+  maxAbsError: number;
+  tolerance: number;
+  /** Why the case was not run; then `ok` says nothing. */
+  skipped?: string;
+}
+
+/** Gives an outcome per case. A file that the folder lacks is no case; what a later version brings is skipped. */
+export type CaseGroup = (context: ParityContext) => AsyncIterable<ParityOutcome>;
