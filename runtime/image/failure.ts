@@ -1,0 +1,136 @@
+// Failure: the typed error that a status of the image module stands for.
+
+import { Status } from "../../assembly/image/status.js";
+import { type ErrorCode, VitrineError } from "../errors.js";
+import type { ImageExports } from "./image-exports.js";
+
+interface Facts {
+  offset: number;
+  found: number;
+  allowed: number;
+}
+
+interface Failure {
+  code: ErrorCode;
+  text: (facts: Facts) => string;
+}
+
+const count = (value: number): string => value.toLocaleString("en-US");
+const marker = (value: number): string => `FF${value.toString(16).toUpperCase().padStart(2, "0")}`;
+const PARTIAL = "decode with {partial: true} to keep the rows that are there";
+const KINDS = "8-bit Huffman-coded JPEG is what this decoder takes";
+
+/** found = four bits a sampling factor, horizontal first, from the first component down → "2x2,1x1,1x1". */
+export function samplingText(factors: readonly number[]): string {
+  return factors.map((factor) => `${factor >> 4}x${factor & 15}`).join(",");
+}
+
+const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
+  [Status.OutOfMemory]: {
+    code: "image/out-of-memory",
+    text: () => "the picture needs more memory than the image module may take (option memoryLimitMiB)",
+  },
+  [Status.NotJpeg]: {
+    code: "jpeg/not-jpeg",
+    text: () => "not a JPEG file: it does not start with FFD8",
+  },
+  [Status.Truncated]: {
+    code: "jpeg/truncated",
+    text: ({ offset, found, allowed }) =>
+      allowed === 0
+        ? `the file ends at byte ${count(offset)}, inside its headers`
+        : `scan data ends at byte ${count(offset)}, row ${count(found)} of ${count(allowed)} (${PARTIAL})`,
+  },
+  [Status.CorruptSegment]: {
+    code: "jpeg/corrupt",
+    text: ({ offset, found }) => `segment ${marker(found)} at byte ${count(offset)} contradicts the standard`,
+  },
+  [Status.CorruptScan]: {
+    code: "jpeg/corrupt",
+    text: ({ offset, found, allowed }) =>
+      `scan data is damaged near byte ${count(offset)}, row ${count(found)} of ${count(allowed)} (${PARTIAL})`,
+  },
+  [Status.CorruptFrame]: {
+    code: "jpeg/corrupt",
+    text: ({ offset }) => `frame header missing or repeated at byte ${count(offset)}`,
+  },
+  [Status.MissingTable]: {
+    code: "jpeg/corrupt",
+    text: ({ offset, found }) =>
+      `the scan at byte ${count(offset)} names table ${found}, which the file does not bring`,
+  },
+  [Status.TooLarge]: {
+    code: "jpeg/too-large",
+    text: ({ offset, found, allowed }) =>
+      `frame header at byte ${count(offset)} claims ${count(found)} pixels, allowed are ${count(allowed)} (option pixelLimit)`,
+  },
+  [Status.EmptyPicture]: {
+    code: "jpeg/corrupt",
+    text: ({ offset }) => `frame header at byte ${count(offset)}: width or height is 0`,
+  },
+  [Status.UnsupportedProgressive]: {
+    code: "jpeg/unsupported-progressive",
+    text: ({ offset }) =>
+      `progressive frame at byte ${count(offset)} is not supported; re-save it as baseline`,
+  },
+  [Status.UnsupportedArithmetic]: {
+    code: "jpeg/unsupported-arithmetic",
+    text: ({ offset }) => `arithmetic coding at byte ${count(offset)} is not supported; ${KINDS}`,
+  },
+  [Status.UnsupportedLossless]: {
+    code: "jpeg/unsupported-lossless",
+    text: ({ offset }) => `lossless frame at byte ${count(offset)} is not supported; ${KINDS}`,
+  },
+  [Status.UnsupportedHierarchical]: {
+    code: "jpeg/unsupported-hierarchical",
+    text: ({ offset }) => `hierarchical frame at byte ${count(offset)} is not supported; ${KINDS}`,
+  },
+  [Status.UnsupportedPrecision]: {
+    code: "jpeg/unsupported-precision",
+    text: ({ offset, found }) => `frame at byte ${count(offset)} has ${found} bits a sample; ${KINDS}`,
+  },
+  [Status.UnsupportedComponents]: {
+    code: "jpeg/unsupported-components",
+    text: ({ offset, found }) =>
+      `frame at byte ${count(offset)} has ${found} components, which is not supported`,
+  },
+  [Status.UnsupportedSampling]: {
+    code: "jpeg/unsupported-sampling",
+    text: ({ offset, found }) =>
+      `frame at byte ${count(offset)} has sampling factors ${samplingText(unpack(found))}, which are not supported`,
+  },
+  [Status.UnsupportedScans]: {
+    code: "jpeg/unsupported-scans",
+    text: ({ offset }) =>
+      `the scan at byte ${count(offset)} holds only some of the components; one scan is supported`,
+  },
+  [Status.BadArgument]: {
+    code: "image/bad-argument",
+    text: ({ found, allowed }) => `argument out of range: got ${found}, allowed up to ${allowed}`,
+  },
+  [Status.TooManyScans]: {
+    code: "jpeg/too-many-scans",
+    text: ({ offset, found, allowed }) =>
+      `scan ${count(found)} at byte ${count(offset)} is beyond the work limit of ${count(allowed)} scans for this size`,
+  },
+};
+
+/** 0x221111 → [0x22, 0x11, 0x11]. */
+function unpack(packed: number): number[] {
+  const digits = packed.toString(16);
+  return Array.from({ length: digits.length >> 1 }, (_, i) =>
+    Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+/** status ≠ Ok, with the numbers that the module keeps for it → error; the text starts with `subject` where given. */
+export function failureOf(status: Status, exports: ImageExports, subject: string | undefined): VitrineError {
+  const facts = {
+    offset: exports.statusOffset() >>> 0,
+    found: exports.statusFound(),
+    allowed: exports.statusAllowed(),
+  };
+  const failure = FAILURES[status as Exclude<Status, Status.Ok>];
+  const where = subject === undefined ? "" : `${subject}: `;
+  return new VitrineError(failure.code, where + failure.text(facts), { details: { subject, ...facts } });
+}
