@@ -1,0 +1,112 @@
+// Scene: one picture of the sample data set, from nothing but a stream of random numbers.
+
+import type { Inside } from "./shapes.js";
+
+/** Uniform in [0, 1). */
+export type Random = () => number;
+
+/** Side of a picture in pixels. */
+export const SIDE = 64;
+
+/** Samples a pixel along each axis: 3 × 3 levels of coverage look smooth and cost little. */
+const OVERSAMPLE = 3;
+
+/** Smallest difference of brightness between shape and ground, so that every shape can be seen. */
+const CONTRAST = 70;
+
+const REACH = 1.35;
+
+type Colour = [red: number, green: number, blue: number];
+
+const brightness = ([red, green, blue]: Colour): number => 0.299 * red + 0.587 * green + 0.114 * blue;
+
+function randomColour(random: Random): Colour {
+  return [random() * 255, random() * 255, random() * 255];
+}
+
+/** A colour that stands out from both ends of the ground's gradient. */
+function contrasting(random: Random, grounds: Colour[]): Colour {
+  let best: Colour = [0, 0, 0];
+  let bestDistance = -1;
+  for (let tries = 0; tries < 40; tries++) {
+    const colour = randomColour(random);
+    const distance = Math.min(...grounds.map((ground) => Math.abs(brightness(ground) - brightness(colour))));
+    if (distance >= CONTRAST) return colour;
+    if (distance > bestDistance) {
+      best = colour;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** A random unit vector by rejection: no sine, whose last bit differs between engines. */
+function randomDirection(random: Random): [cos: number, sin: number] {
+  for (;;) {
+    const x = 2 * random() - 1;
+    const y = 2 * random() - 1;
+    const square = x * x + y * y;
+    if (square > 0.01 && square <= 1) return [x / Math.sqrt(square), y / Math.sqrt(square)];
+  }
+}
+
+/** Share of pixel (x, y) that the shape covers; no shape reaches beyond REACH radii. */
+function coverage(inside: Inside, frame: Frame, x: number, y: number): number {
+  if (Math.max(Math.abs(x - frame.x), Math.abs(y - frame.y)) > REACH * frame.radius + 1) return 0;
+  let hits = 0;
+  for (let i = 0; i < OVERSAMPLE * OVERSAMPLE; i++) {
+    const dx = x + ((i % OVERSAMPLE) + 0.5) / OVERSAMPLE - frame.x;
+    const dy = y + (Math.floor(i / OVERSAMPLE) + 0.5) / OVERSAMPLE - frame.y;
+    const u = (dx * frame.cos + dy * frame.sin) / frame.radius;
+    const v = (dy * frame.cos - dx * frame.sin) / frame.radius;
+    if (inside(u, v)) hits++;
+  }
+  return hits / (OVERSAMPLE * OVERSAMPLE);
+}
+
+interface Frame {
+  x: number;
+  y: number;
+  radius: number;
+  cos: number;
+  sin: number;
+}
+
+function randomFrame(random: Random): Frame {
+  const radius = SIDE * (0.2 + 0.2 * random());
+  const room = SIDE - 2 * radius;
+  const x = radius + room * random();
+  const y = radius + room * random();
+  const [cos, sin] = randomDirection(random);
+  return { x, y, radius, cos, sin };
+}
+
+/**
+ * Draws a shape at a random place, size, turn and colour on a ground with a gradient and grain.
+ * Returns RGBA bytes [SIDE, SIDE, 4], as the JPEG encoder takes them.
+ */
+export function drawScene(inside: Inside, random: Random): Uint8Array {
+  const from = randomColour(random);
+  const to = from.map((value) => Math.min(255, Math.max(0, value + 90 * (random() - 0.5)))) as Colour;
+  const colour = contrasting(random, [from, to]);
+  const [slopeX, slopeY] = randomDirection(random);
+  const grain = 6 + 14 * random();
+  const frame = randomFrame(random);
+  const pixels = new Uint8Array(SIDE * SIDE * 4);
+  for (let y = 0; y < SIDE; y++) {
+    for (let x = 0; x < SIDE; x++) {
+      const along = 0.5 + 0.5 * ((slopeX * (2 * x - SIDE)) / SIDE + (slopeY * (2 * y - SIDE)) / SIDE);
+      const mix = Math.min(1, Math.max(0, along));
+      const cover = coverage(inside, frame, x, y);
+      const noise = grain * (random() + random() - 1);
+      const at = 4 * (y * SIDE + x);
+      for (let channel = 0; channel < 3; channel++) {
+        const ground = (from[channel] as number) * (1 - mix) + (to[channel] as number) * mix;
+        const value = ground * (1 - cover) + (colour[channel] as number) * cover + noise;
+        pixels[at + channel] = Math.min(255, Math.max(0, Math.round(value)));
+      }
+      pixels[at + 3] = 255;
+    }
+  }
+  return pixels;
+}
