@@ -1,0 +1,145 @@
+// Catalogue: every operation a graph may hold, with its operands. Types only; the rules are in operations/.
+//
+// `reads` are operands that the operation looks at, `writes` are overwritten in full, `adds` are added to (the
+// gradients of parameters), `attributes` are fixed when the graph is built. Shapes: B batch, T tokens, N patches,
+// D width, H heads, E width of a head, C classes, P side of a patch, S side of the image; `…` any leading axes.
+
+import type { TensorId } from "./tensor.js";
+
+type None = Record<string, never>;
+
+export interface Catalogue {
+  /** pixels u8 [B,S,S,3], table [3,256] (value of each byte per channel) → patches [B,N,3·P·P]. */
+  patchifyBytes: Entry<
+    { pixels: TensorId; table: TensorId },
+    { patches: TensorId },
+    None,
+    { patchSize: number }
+  >;
+  /** image [B,3,S,S] → patches [B,N,3·P·P]. */
+  patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
+  /** x […,K], weight [M,K], bias? [M], residual? […,M] → y […,M] = act(x·weightᵀ + bias) + residual. */
+  linear: Entry<
+    { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
+    { y: TensorId },
+    None,
+    { gelu: boolean }
+  >;
+  linearInputGradient: Entry<{ dy: TensorId; weight: TensorId }, { dx: TensorId }, None, None>;
+  linearWeightGradient: Entry<
+    { dy: TensorId; x: TensorId },
+    None,
+    { weight: TensorId; bias?: TensorId },
+    None
+  >;
+  /** x […,D], weight [D], bias [D] → y […,D]; mean and reciprocal deviation […] only where backward reads them. */
+  layerNorm: Entry<
+    { x: TensorId; weight: TensorId; bias: TensorId },
+    { y: TensorId; mean?: TensorId; rstd?: TensorId },
+    None,
+    { epsilon: number }
+  >;
+  layerNormBackward: Entry<
+    { dy: TensorId; x: TensorId; weight: TensorId; mean: TensorId; rstd: TensorId; residual?: TensorId },
+    { dx: TensorId },
+    { weight: TensorId; bias: TensorId },
+    None
+  >;
+  /** qkv [B,T,3·H·E] → out [B,T,H·E]; probabilities [B,H,T,T] where something reads them, else scratch [T,T]. */
+  attention: Entry<
+    { qkv: TensorId },
+    { out: TensorId; probabilities?: TensorId; scratch?: TensorId },
+    None,
+    { heads: number }
+  >;
+  attentionBackward: Entry<
+    { dOut: TensorId; qkv: TensorId; probabilities: TensorId },
+    { dQkv: TensorId; scratch: TensorId },
+    None,
+    { heads: number }
+  >;
+  /** x → y of the same shape, exact erf form. */
+  gelu: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  geluBackward: Entry<{ x: TensorId; dy: TensorId }, { dx: TensorId }, None, None>;
+  /** y = alpha·a + beta·b, all of one shape. */
+  scaledSum: Entry<{ a: TensorId; b: TensorId }, { y: TensorId }, None, { alpha: number; beta: number }>;
+  /** sum += values: gradients that reach a buffer from several operations. */
+  accumulate: Entry<{ values: TensorId }, None, { sum: TensorId }, None>;
+  /** x [B,…], scale [B] → y = scale[b]·x. */
+  scaleRows: Entry<{ x: TensorId; scale: TensorId }, { y: TensorId }, None, None>;
+  /** x [B,…], branch [B,…], scale? [B] → y = x + scale[b]·branch. */
+  residual: Entry<{ x: TensorId; branch: TensorId; scale?: TensorId }, { y: TensorId }, None, None>;
+  /** patches [B,N,D], classToken [D], distillationToken? [D], position [T,D] → y [B,T,D]. */
+  assembleTokens: Entry<
+    { patches: TensorId; classToken: TensorId; distillationToken?: TensorId; position: TensorId },
+    { y: TensorId },
+    None,
+    None
+  >;
+  assembleTokensBackward: Entry<
+    { dy: TensorId },
+    { dPatches: TensorId },
+    { classToken: TensorId; distillationToken?: TensorId; position: TensorId },
+    None
+  >;
+  /** x [B,T,D] → y [B,D]. */
+  selectToken: Entry<{ x: TensorId }, { y: TensorId }, None, { token: number }>;
+  selectTokenBackward: Entry<{ dy: TensorId }, { dx: TensorId }, None, { token: number }>;
+  /** dx [B,T,D] from the gradients [B,D] of tokens 0 and 1; the others' is 0. */
+  selectTwoTokensBackward: Entry<{ dyFirst: TensorId; dySecond: TensorId }, { dx: TensorId }, None, None>;
+  /** x [R,C] → y [R,C], over the last axis. */
+  softmax: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. */
+  softTargetCrossEntropy: Entry<{ logits: TensorId; targets: TensorId }, { loss: TensorId }, None, None>;
+  softTargetCrossEntropyBackward: Entry<
+    { logits: TensorId; targets: TensorId; dLoss: TensorId },
+    { dLogits: TensorId },
+    None,
+    None
+  >;
+  /** logits [B,C], teacher [B,C] → loss [B]: cross-entropy with the teacher's first largest logit. */
+  hardDistillation: Entry<{ logits: TensorId; teacher: TensorId }, { loss: TensorId }, None, None>;
+  hardDistillationBackward: Entry<
+    { logits: TensorId; teacher: TensorId; dLoss: TensorId },
+    { dLogits: TensorId },
+    None,
+    None
+  >;
+  /** logits [B,C], teacher [B,C] → loss [B] = τ²/C · Σ q·(log q − log p). */
+  softDistillation: Entry<{ logits: TensorId; teacher: TensorId }, { loss: TensorId }, None, { tau: number }>;
+  softDistillationBackward: Entry<
+    { logits: TensorId; teacher: TensorId; dLoss: TensorId },
+    { dLogits: TensorId },
+    None,
+    { tau: number }
+  >;
+  /** a, b of one shape → y [1] = Σ a·b. */
+  dot: Entry<{ a: TensorId; b: TensorId }, { y: TensorId }, None, None>;
+  /** x, scale [1] → y = scale[0]·x. */
+  scaleByScalar: Entry<{ x: TensorId; scale: TensorId }, { y: TensorId }, None, None>;
+  /** y = value everywhere. */
+  fill: Entry<None, { y: TensorId }, None, { value: number }>;
+  /** x → y f64 [1] = Σ x², in double. */
+  sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  /** One run of the stores; settings f64 [12] as assembly/nn/opcodes.ts lists them, norm f64 [1] is a sum of squares. */
+  adamW: Entry<
+    { gradients: TensorId; settings: TensorId; norm: TensorId },
+    None,
+    { parameters: TensorId; firstMoment: TensorId; secondMoment: TensorId; average?: TensorId },
+    { decayed: boolean }
+  >;
+}
+
+export interface Entry<Reads, Writes, Adds, Attributes> {
+  readonly reads: Readonly<Reads>;
+  readonly writes: Readonly<Writes>;
+  readonly adds: Readonly<Adds>;
+  readonly attributes: Readonly<Attributes>;
+}
+
+export type OperationType = keyof Catalogue;
+
+export type OperationOf<T extends OperationType> = { readonly type: T } & Catalogue[T];
+
+/** One node of a graph, told apart by `type`. */
+export type Operation = { [T in OperationType]: OperationOf<T> }[OperationType];

@@ -1,0 +1,91 @@
+// Fusion: two operations become one where the executor has a kernel for both and nobody sees what lies between.
+
+import type { Operation, OperationOf } from "./catalogue.js";
+import type { Graph } from "./graph.js";
+import { countReaders } from "./liveness.js";
+import type { TensorId } from "./tensor.js";
+
+/** What an executor can do in one kernel; the same words as in executors/executor.ts. */
+export type FusionName = "linear-gelu" | "linear-residual";
+
+/** Gives `operations` with every allowed pair fused; the fused one stands where the later of the two stood. */
+export function fuseOperations(
+  graph: Graph,
+  operations: readonly Operation[],
+  fuses: ReadonlySet<FusionName>,
+): Operation[] {
+  const readers = countReaders(operations);
+  const outputs = new Set(graph.outputs.values());
+  const makers = new Map<TensorId, Operation>();
+  const fused = new Set<Operation>();
+  const result = operations.map((operation) => {
+    /** The operation that made `id`, if its result goes to this operation alone. */
+    const soleMaker = (id: TensorId) =>
+      readers.get(id) === 1 && !outputs.has(id) ? makers.get(id) : undefined;
+    const joined = join(operation, soleMaker, fuses);
+    for (const part of joined?.absorbs ?? []) fused.add(part);
+    const final = joined?.operation ?? operation;
+    for (const id of Object.values(final.writes)) if (id !== undefined) makers.set(id, final);
+    return final;
+  });
+  return result.filter((operation) => !fused.has(operation));
+}
+
+interface Joined {
+  operation: Operation;
+  absorbs: Operation[];
+}
+
+type SoleMaker = (id: TensorId) => Operation | undefined;
+
+function join(
+  operation: Operation,
+  soleMaker: SoleMaker,
+  fuses: ReadonlySet<FusionName>,
+): Joined | undefined {
+  if (operation.type === "gelu" && fuses.has("linear-gelu")) return joinGelu(operation, soleMaker);
+  if (operation.type === "residual" && fuses.has("linear-residual"))
+    return joinResidual(operation, soleMaker);
+  if (operation.type === "scaledSum") return joinTokenGradients(operation, soleMaker);
+  return undefined;
+}
+
+function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined | undefined {
+  const maker = soleMaker(operation.reads.x);
+  if (maker?.type !== "linear" || maker.attributes.gelu || maker.reads.residual !== undefined)
+    return undefined;
+  return {
+    operation: { ...maker, writes: operation.writes, attributes: { gelu: true } },
+    absorbs: [maker],
+  };
+}
+
+function joinResidual(operation: OperationOf<"residual">, soleMaker: SoleMaker): Joined | undefined {
+  const { x, branch, scale } = operation.reads;
+  const maker = soleMaker(branch);
+  if (scale !== undefined || maker?.type !== "linear" || maker.reads.residual !== undefined) return undefined;
+  return {
+    operation: { ...maker, reads: { ...maker.reads, residual: x }, writes: operation.writes },
+    absorbs: [maker],
+  };
+}
+
+/** The gradients of two heads' tokens are written by one pass over the tensor instead of two and a sum. */
+function joinTokenGradients(operation: OperationOf<"scaledSum">, soleMaker: SoleMaker): Joined | undefined {
+  const { a, b } = operation.reads;
+  if (operation.attributes.alpha !== 1 || operation.attributes.beta !== 1 || a === b) return undefined;
+  const makers = [soleMaker(a), soleMaker(b)].filter((maker) => maker?.type === "selectTokenBackward");
+  const first = makers.find((maker) => maker.attributes.token === 0);
+  const second = makers.find((maker) => maker.attributes.token === 1);
+  if (!first || !second) return undefined;
+  return {
+    operation: {
+      type: "selectTwoTokensBackward",
+      reads: { dyFirst: first.reads.dy, dySecond: second.reads.dy },
+      writes: { dx: operation.writes.y },
+      adds: {},
+      attributes: {},
+    },
+    absorbs: [first, second],
+  };
+}

@@ -1,0 +1,70 @@
+// Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may share one place.
+
+import type { Operation } from "./catalogue.js";
+import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
+import { type TensorId, tensorBytes } from "./tensor.js";
+
+/** Memory that one tensor or, one after the other, several of equal size hold. */
+export interface Block {
+  tensors: TensorId[];
+  bytes: number;
+  /** First and last operation that touches it, both included; −1 = before the first, n = after the last. */
+  start: number;
+  end: number;
+}
+
+/**
+ * Operations whose result may lie exactly on an operand that nobody reads later: each value is read before the one
+ * at its place is written. Write operand → read operands.
+ */
+const IN_PLACE: { readonly [type: string]: readonly string[] } = {
+  gelu: ["x"],
+  geluBackward: ["dy", "x"],
+  scaledSum: ["a", "b"],
+  scaleRows: ["x"],
+  residual: ["x", "branch"],
+  scaleByScalar: ["x"],
+};
+
+/**
+ * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs
+ * live on after the last operation, inputs and constants are there before the first.
+ */
+export function memoryBlocks(graph: Graph, operations: readonly Operation[]): Block[] {
+  const blocks = new Map<TensorId, Block>();
+  const touch = (id: TensorId, index: number) => {
+    const tensor = graph.tensors[id];
+    if (!tensor || tensor.origin.kind === "store") return;
+    const known = blocks.get(id);
+    if (known) known.end = index;
+    else {
+      const start = tensor.origin.kind === "activation" ? index : -1;
+      blocks.set(id, { tensors: [id], bytes: tensorBytes(tensor), start, end: index });
+    }
+  };
+  operations.forEach((operation, index) => {
+    for (const id of [...tensorsRead(operation), ...tensorsChanged(operation)]) touch(id, index);
+  });
+  for (const id of graph.outputs.values()) touch(id, operations.length);
+  operations.forEach((operation, index) => joinInPlace(blocks, operation, index));
+  return [...new Set(blocks.values())];
+}
+
+/** Puts the result of `operation` on an operand that ends with it, if there is one of its size. */
+function joinInPlace(blocks: Map<TensorId, Block>, operation: Operation, index: number): void {
+  const candidates = IN_PLACE[operation.type];
+  const result = Object.values(operation.writes)[0];
+  if (!candidates || result === undefined) return;
+  const after = blocks.get(result);
+  if (!after || after.start !== index) return;
+  const reads = operation.reads as Readonly<Record<string, TensorId | undefined>>;
+  for (const operand of candidates) {
+    const id = reads[operand];
+    const before = id === undefined ? undefined : blocks.get(id);
+    if (!before || before === after || before.end !== index || before.bytes !== after.bytes) continue;
+    before.tensors.push(...after.tensors);
+    before.end = after.end;
+    for (const tensor of after.tensors) blocks.set(tensor, before);
+    return;
+  }
+}

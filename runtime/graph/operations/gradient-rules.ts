@@ -1,0 +1,33 @@
+// Gradient rules: which operations can be differentiated, and by which rule.
+
+import type { OperationType } from "../catalogue.js";
+import type { GradientRule } from "../gradient-sweep.js";
+import { attentionGradient } from "./attention.js";
+import { geluGradient } from "./gelu.js";
+import { layerNormGradient } from "./layer-norm.js";
+import { linearGradient } from "./linear.js";
+import {
+  hardDistillationGradient,
+  softDistillationGradient,
+  softTargetCrossEntropyGradient,
+} from "./losses.js";
+import { residualGradient, scaleRowsGradient } from "./residual.js";
+import { dotGradient, scaledSumGradient } from "./sums.js";
+import { assembleTokensGradient, selectTokenGradient } from "./tokens.js";
+
+/** Operation type → its rule; an operation without one passes no gradient. */
+export const GRADIENT_RULES: { readonly [T in OperationType]?: GradientRule<T> } = {
+  linear: linearGradient,
+  layerNorm: layerNormGradient,
+  attention: attentionGradient,
+  gelu: geluGradient,
+  scaledSum: scaledSumGradient,
+  scaleRows: scaleRowsGradient,
+  residual: residualGradient,
+  assembleTokens: assembleTokensGradient,
+  selectToken: selectTokenGradient,
+  softTargetCrossEntropy: softTargetCrossEntropyGradient,
+  hardDistillation: hardDistillationGradient,
+  softDistillation: softDistillationGradient,
+  dot: dotGradient,
+};

@@ -1,0 +1,46 @@
+// Layer norm: each token is shifted and scaled to mean 0 and variance 1, then by a weight and a bias.
+
+import type { GradientRule } from "../gradient-sweep.js";
+import type { GraphBuilder } from "../graph.js";
+import { expectShape } from "../shape.js";
+import type { TensorId } from "../tensor.js";
+
+/** x [..., dim], weight [dim], bias [dim] → y [..., dim]; variance without Bessel's correction, as torch. */
+export function layerNorm(
+  graph: GraphBuilder,
+  x: TensorId,
+  parameters: { weight: TensorId; bias: TensorId },
+  epsilon: number,
+  name: string,
+): TensorId {
+  const shape = graph.shapeOf(x);
+  const dim = shape.at(-1) as number;
+  expectShape(`layerNorm ${name} weight`, graph.shapeOf(parameters.weight), [dim]);
+  expectShape(`layerNorm ${name} bias`, graph.shapeOf(parameters.bias), [dim]);
+  const rows = shape.length > 1 ? shape.slice(0, -1) : [1];
+  const y = graph.activation(name, shape);
+  const mean = graph.activation(`${name}.mean`, rows);
+  const rstd = graph.activation(`${name}.rstd`, rows);
+  graph.add("layerNorm", {
+    reads: { x, ...parameters },
+    writes: { y, mean, rstd },
+    attributes: { epsilon },
+  });
+  return y;
+}
+
+/** The kernel adds what x already has from its residual path: one pass less over the largest tensors. */
+export const layerNormGradient: GradientRule<"layerNorm"> = (sweep, { reads, writes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  const { mean, rstd } = writes;
+  if (dy === undefined || mean === undefined || rstd === undefined) return;
+  const { x, weight, bias } = reads;
+  const residual = sweep.takePartial(x);
+  const dx = sweep.graph.activation(`d ${sweep.graph.tensor(x).name}`, sweep.graph.shapeOf(x));
+  sweep.graph.add("layerNormBackward", {
+    reads: { dy, x, weight, mean, rstd, residual },
+    writes: { dx },
+    adds: { weight: sweep.accumulator(weight), bias: sweep.accumulator(bias) },
+  });
+  if (sweep.wants(x)) sweep.contribute(x, dx);
+};

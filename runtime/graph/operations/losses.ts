@@ -1,0 +1,80 @@
+// Losses: soft-target cross-entropy and the two forms of distillation of deit's losses.py, one value per sample.
+
+import type { GradientRule } from "../gradient-sweep.js";
+import type { GraphBuilder } from "../graph.js";
+import { expectAxes, expectShape } from "../shape.js";
+import type { TensorId } from "../tensor.js";
+
+function lossTensor(graph: GraphBuilder, logits: TensorId, other: TensorId, name: string): TensorId {
+  const shape = graph.shapeOf(logits);
+  expectAxes(`${name} logits`, shape, 2);
+  expectShape(`${name} second operand`, graph.shapeOf(other), shape);
+  return graph.activation(name, [shape[0] as number]);
+}
+
+function gradientTensor(graph: GraphBuilder, logits: TensorId): TensorId {
+  return graph.activation(`d ${graph.tensor(logits).name}`, graph.shapeOf(logits));
+}
+
+/** logits [batch, classes], targets [batch, classes] → loss [batch] = −Σ t·log softmax(z). timm SoftTargetCrossEntropy. */
+export function softTargetCrossEntropy(graph: GraphBuilder, logits: TensorId, targets: TensorId): TensorId {
+  const loss = lossTensor(graph, logits, targets, "softTargetCrossEntropy");
+  graph.add("softTargetCrossEntropy", { reads: { logits, targets }, writes: { loss } });
+  return loss;
+}
+
+export const softTargetCrossEntropyGradient: GradientRule<"softTargetCrossEntropy"> = (
+  sweep,
+  { reads, writes },
+) => {
+  const dLoss = sweep.gradientOf(writes.loss);
+  if (dLoss === undefined || !sweep.wants(reads.logits)) return;
+  const dLogits = gradientTensor(sweep.graph, reads.logits);
+  sweep.graph.add("softTargetCrossEntropyBackward", { reads: { ...reads, dLoss }, writes: { dLogits } });
+  sweep.contribute(reads.logits, dLogits);
+};
+
+/** logits [batch, classes], teacher [batch, classes] → loss [batch]: cross-entropy with the teacher's argmax. */
+export function hardDistillation(graph: GraphBuilder, logits: TensorId, teacher: TensorId): TensorId {
+  const loss = lossTensor(graph, logits, teacher, "hardDistillation");
+  graph.add("hardDistillation", { reads: { logits, teacher }, writes: { loss } });
+  return loss;
+}
+
+export const hardDistillationGradient: GradientRule<"hardDistillation"> = (sweep, { reads, writes }) => {
+  const dLoss = sweep.gradientOf(writes.loss);
+  if (dLoss === undefined || !sweep.wants(reads.logits)) return;
+  const dLogits = gradientTensor(sweep.graph, reads.logits);
+  sweep.graph.add("hardDistillationBackward", { reads: { ...reads, dLoss }, writes: { dLogits } });
+  sweep.contribute(reads.logits, dLogits);
+};
+
+/**
+ * logits [batch, classes], teacher [batch, classes] → loss [batch] = τ²/classes · Σ q·(log q − log p) at temperature τ.
+ * losses.py divides by batch·classes, so the mean over the batch has this form.
+ */
+export function softDistillation(
+  graph: GraphBuilder,
+  logits: TensorId,
+  teacher: TensorId,
+  tau: number,
+): TensorId {
+  const loss = lossTensor(graph, logits, teacher, "softDistillation");
+  graph.add("softDistillation", { reads: { logits, teacher }, writes: { loss }, attributes: { tau } });
+  return loss;
+}
+
+export const softDistillationGradient: GradientRule<"softDistillation"> = (
+  sweep,
+  { reads, writes, attributes },
+) => {
+  const dLoss = sweep.gradientOf(writes.loss);
+  if (dLoss === undefined || !sweep.wants(reads.logits)) return;
+  const dLogits = gradientTensor(sweep.graph, reads.logits);
+  sweep.graph.add("softDistillationBackward", {
+    reads: { ...reads, dLoss },
+    writes: { dLogits },
+    attributes,
+  });
+  sweep.contribute(reads.logits, dLogits);
+};

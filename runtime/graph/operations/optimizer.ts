@@ -1,0 +1,41 @@
+// Optimiser: AdamW with the moving average over whole runs of the stores, and the global norm it clips by.
+
+import type { GraphBuilder } from "../graph.js";
+import type { TensorId } from "../tensor.js";
+
+/** Length of the settings that `adamW` reads, in the order of `adamWSettings`. */
+export const ADAMW_SETTINGS = 12;
+
+export interface AdamWRun {
+  gradients: TensorId;
+  parameters: TensorId;
+  firstMoment: TensorId;
+  secondMoment: TensorId;
+  /** The exponential moving average of the parameters. */
+  average?: TensorId;
+  /** Whether weight decay applies to this run. */
+  decayed: boolean;
+}
+
+/** gradients → norm float64 [1]: the sum of squares, in double. */
+export function sumOfSquares(graph: GraphBuilder, gradients: TensorId, name: string): TensorId {
+  const y = graph.activation(name, [1], "float64");
+  graph.add("sumOfSquares", { reads: { x: gradients }, writes: { y } });
+  return y;
+}
+
+/** One step over a run; settings float64 [12]. Nothing changes where `norm` is not finite. torch.optim.AdamW. */
+export function adamW(graph: GraphBuilder, run: AdamWRun, settings: TensorId, norm: TensorId): void {
+  const { gradients, parameters, firstMoment, secondMoment, average, decayed } = run;
+  graph.add("adamW", {
+    reads: { gradients, settings, norm },
+    writes: {},
+    adds: { parameters, firstMoment, secondMoment, average },
+    attributes: { decayed },
+  });
+}
+
+/** y = value everywhere. */
+export function fill(graph: GraphBuilder, y: TensorId, value: number): void {
+  graph.add("fill", { reads: {}, writes: { y }, attributes: { value } });
+}

@@ -1,0 +1,51 @@
+// Residual: a branch is added to the stream it came from, scaled per sample where stochastic depth is on.
+
+import type { GradientRule } from "../gradient-sweep.js";
+import type { GraphBuilder } from "../graph.js";
+import { expectShape } from "../shape.js";
+import type { TensorId } from "../tensor.js";
+
+/**
+ * x [batch, ...], branch [batch, ...], scale? [batch] → y = x + scale[b]·branch. Stochastic depth gives 1/(1−rate) for
+ * a kept branch and 0 for a dropped one (timm drop_path).
+ */
+export function residual(
+  graph: GraphBuilder,
+  x: TensorId,
+  branch: TensorId,
+  scale: TensorId | undefined,
+  name: string,
+): TensorId {
+  const shape = graph.shapeOf(x);
+  expectShape(`residual ${name} branch`, graph.shapeOf(branch), shape);
+  if (scale !== undefined) expectShape(`residual ${name} scale`, graph.shapeOf(scale), [shape[0] as number]);
+  const y = graph.activation(name, shape);
+  graph.add("residual", { reads: { x, branch, scale }, writes: { y } });
+  return y;
+}
+
+/** The stream passes its gradient on as it is; the scale is chance's and has none. */
+export const residualGradient: GradientRule<"residual"> = (sweep, { reads, writes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  if (dy === undefined) return;
+  const { x, branch, scale } = reads;
+  if (sweep.wants(x)) sweep.contribute(x, dy);
+  if (!sweep.wants(branch)) return;
+  if (scale === undefined) return sweep.contribute(branch, dy);
+  sweep.contribute(branch, scaleRows(sweep.graph, dy, scale, `d ${sweep.graph.tensor(branch).name}`));
+};
+
+/** x [batch, ...], scale [batch] → y = scale[b]·x. */
+export function scaleRows(graph: GraphBuilder, x: TensorId, scale: TensorId, name: string): TensorId {
+  expectShape(`scaleRows ${name} scale`, graph.shapeOf(scale), [graph.shapeOf(x)[0] as number]);
+  const y = graph.activation(name, graph.shapeOf(x));
+  graph.add("scaleRows", { reads: { x, scale }, writes: { y } });
+  return y;
+}
+
+export const scaleRowsGradient: GradientRule<"scaleRows"> = (sweep, { reads, writes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  if (dy === undefined || !sweep.wants(reads.x)) return;
+  const name = `d ${sweep.graph.tensor(reads.x).name}`;
+  sweep.contribute(reads.x, scaleRows(sweep.graph, dy, reads.scale, name));
+};

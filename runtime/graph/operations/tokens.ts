@@ -1,0 +1,89 @@
+// Tokens: class and distillation token go before the patches, positions are added; a head picks its token again.
+
+import { VitrineError } from "../../errors.js";
+import type { GradientRule } from "../gradient-sweep.js";
+import type { GraphBuilder } from "../graph.js";
+import { expectAxes, expectShape, formatShape } from "../shape.js";
+import type { TensorId } from "../tensor.js";
+
+export interface PrefixTokens {
+  classToken: TensorId;
+  /** The distillation token, second in the row. */
+  distillationToken?: TensorId;
+  /** [1, tokens, dim]; covers the prefix tokens too. */
+  position: TensorId;
+}
+
+function expectElements(where: string, graph: GraphBuilder, id: TensorId, wanted: readonly number[]): void {
+  const shape = graph.shapeOf(id);
+  const { length } = shape;
+  expectShape(where, shape, [...Array(Math.max(0, length - wanted.length)).fill(1), ...wanted]);
+}
+
+/** patches [batch, N, dim] → y [batch, T, dim], T = N + 1 or N + 2: y = (class, distillation, patches) + position. */
+export function assembleTokens(
+  graph: GraphBuilder,
+  patches: TensorId,
+  prefix: PrefixTokens,
+  name: string,
+): TensorId {
+  const shape = graph.shapeOf(patches);
+  expectAxes("assembleTokens patches", shape, 3);
+  const [batch, count, dim] = shape as [number, number, number];
+  const { classToken, distillationToken, position } = prefix;
+  const tokens = count + (distillationToken === undefined ? 1 : 2);
+  expectElements("assembleTokens classToken", graph, classToken, [dim]);
+  if (distillationToken !== undefined)
+    expectElements("assembleTokens distillationToken", graph, distillationToken, [dim]);
+  expectElements("assembleTokens position", graph, position, [tokens, dim]);
+  const y = graph.activation(name, [batch, tokens, dim]);
+  graph.add("assembleTokens", {
+    reads: { patches, classToken, distillationToken, position },
+    writes: { y },
+  });
+  return y;
+}
+
+export const assembleTokensGradient: GradientRule<"assembleTokens"> = (sweep, { reads, writes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  if (dy === undefined) return;
+  const { patches, classToken, distillationToken, position } = reads;
+  const dPatches = sweep.graph.activation(
+    `d ${sweep.graph.tensor(patches).name}`,
+    sweep.graph.shapeOf(patches),
+  );
+  sweep.graph.add("assembleTokensBackward", {
+    reads: { dy },
+    writes: { dPatches },
+    adds: {
+      classToken: sweep.accumulator(classToken),
+      distillationToken: distillationToken === undefined ? undefined : sweep.accumulator(distillationToken),
+      position: sweep.accumulator(position),
+    },
+  });
+  if (sweep.wants(patches)) sweep.contribute(patches, dPatches);
+};
+
+/** x [batch, tokens, dim] → y [batch, dim]: one token of each sample. */
+export function selectToken(graph: GraphBuilder, x: TensorId, token: number, name: string): TensorId {
+  const shape = graph.shapeOf(x);
+  expectAxes(`selectToken ${name}`, shape, 3);
+  const [batch, tokens, dim] = shape as [number, number, number];
+  if (!Number.isInteger(token) || token < 0 || token >= tokens) {
+    throw new VitrineError(
+      "graph/shape",
+      `selectToken ${name}: token ${token} of ${formatShape(shape)}, allowed 0…${tokens - 1}`,
+    );
+  }
+  const y = graph.activation(name, [batch, dim]);
+  graph.add("selectToken", { reads: { x }, writes: { y }, attributes: { token } });
+  return y;
+}
+
+export const selectTokenGradient: GradientRule<"selectToken"> = (sweep, { reads, writes, attributes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  if (dy === undefined || !sweep.wants(reads.x)) return;
+  const dx = sweep.graph.activation(`d ${sweep.graph.tensor(reads.x).name}`, sweep.graph.shapeOf(reads.x));
+  sweep.graph.add("selectTokenBackward", { reads: { dy }, writes: { dx }, attributes });
+  sweep.contribute(reads.x, dx);
+};

@@ -1,0 +1,69 @@
+// Placement: offsets in one arena for blocks of memory, so that no two that live at once overlap.
+
+import type { Block } from "./lifetimes.js";
+
+export interface Layout {
+  /** Offset of block i, a multiple of the alignment. */
+  offsets: number[];
+  /** End of the last block: what the arena must hold. */
+  bytes: number;
+}
+
+/**
+ * Greedy by size: the largest block first, each into the tightest gap between the blocks that live while it does.
+ * Near the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2).
+ */
+export function placeBlocks(blocks: readonly Block[], alignmentBytes: number): Layout {
+  const offsets = new Array<number>(blocks.length).fill(0);
+  const order = blocks.map((_, index) => index);
+  order.sort((a, b) => sizeOf(blocks, b) - sizeOf(blocks, a) || a - b);
+  const placed: number[] = [];
+  let bytes = 0;
+  for (const index of order) {
+    const block = blocks[index] as Block;
+    const neighbours = placed
+      .filter((other) => livesWith(block, blocks[other] as Block))
+      .map((other) => ({
+        start: offsets[other] as number,
+        end: (offsets[other] as number) + sizeOf(blocks, other),
+      }))
+      .sort((a, b) => a.start - b.start);
+    const offset = tightestGap(neighbours, block.bytes, alignmentBytes);
+    offsets[index] = offset;
+    bytes = Math.max(bytes, offset + block.bytes);
+    placed.push(index);
+  }
+  return { offsets, bytes: alignUp(bytes, alignmentBytes) };
+}
+
+function sizeOf(blocks: readonly Block[], index: number): number {
+  return (blocks[index] as Block).bytes;
+}
+
+function livesWith(a: Block, b: Block): boolean {
+  return a.start <= b.end && b.start <= a.end;
+}
+
+export function alignUp(value: number, alignment: number): number {
+  return Math.ceil(value / alignment) * alignment;
+}
+
+/** Offset of the smallest gap that holds `bytes`, else the first aligned place behind all neighbours. */
+function tightestGap(
+  neighbours: readonly { start: number; end: number }[],
+  bytes: number,
+  alignment: number,
+): number {
+  let best = -1;
+  let bestSlack = Number.POSITIVE_INFINITY;
+  let free = 0;
+  for (const { start, end } of neighbours) {
+    const slack = start - free - bytes;
+    if (slack >= 0 && slack < bestSlack) {
+      best = free;
+      bestSlack = slack;
+    }
+    free = Math.max(free, alignUp(end, alignment));
+  }
+  return best >= 0 ? best : free;
+}

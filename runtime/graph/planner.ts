@@ -1,0 +1,89 @@
+// Planner: a graph becomes a program. Drops what nobody needs, fuses, orders, and gives every tensor its place.
+
+import { VitrineError } from "../errors.js";
+import { type FusionName, fuseOperations } from "./fusion.js";
+import type { Graph } from "./graph.js";
+import { memoryBlocks } from "./lifetimes.js";
+import { liveOperations } from "./liveness.js";
+import { placeBlocks } from "./placement.js";
+import type { Placement, Program } from "./program.js";
+
+/** What the planner must know of an executor; `PlannerCapabilities` of executors/executor.ts is one. */
+export interface PlanOptions {
+  fuses: ReadonlySet<FusionName>;
+  /** Every tensor's offset is a multiple of this. */
+  alignmentBytes: number;
+  /** Largest arena in bytes. */
+  limitBytes: number;
+}
+
+/** Peak memory of a program in the order of a person's reading. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+}
+
+/**
+ * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the
+ * result says what a run will hold besides the stores. Throws `graph/memory` where that is more than the limit.
+ */
+export function planProgram(graph: Graph, options: PlanOptions): Program {
+  const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
+  const blocks = memoryBlocks(graph, operations);
+  const layout = placeBlocks(blocks, options.alignmentBytes);
+  if (layout.bytes > options.limitBytes) {
+    throw new VitrineError(
+      "graph/memory",
+      `${graph.name} needs ${formatBytes(layout.bytes)} for its tensors, ${formatBytes(Math.max(0, options.limitBytes))} are left: take a smaller batch (--batch-size)`,
+      { details: { program: graph.name, bytes: layout.bytes, limitBytes: options.limitBytes } },
+    );
+  }
+  const placements = new Map<number, Placement>();
+  blocks.forEach((block, index) => {
+    const offset = layout.offsets[index] as number;
+    for (const id of block.tensors) placements.set(id, { offset, bytes: block.bytes });
+  });
+  const planned: Graph = {
+    name: graph.name,
+    tensors: graph.tensors,
+    operations,
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+  };
+  const order = operations.map((_, index) => index);
+  return { name: graph.name, graph: planned, order, placements, arenaBytes: layout.bytes };
+}
+
+/**
+ * Plans the graph that `build` makes for `batch` samples. Where it does not fit, the error says which batch would.
+ * Throws `graph/memory`.
+ */
+export function planForBatch(build: (batch: number) => Graph, batch: number, options: PlanOptions): Program {
+  try {
+    return planProgram(build(batch), options);
+  } catch (error) {
+    if (!(error instanceof VitrineError) || error.code !== "graph/memory") throw error;
+    const fits = largestBatch(build, batch, options);
+    const hint = fits > 0 ? `a batch of ${fits} fits (--batch-size ${fits})` : "not even a batch of 1 fits";
+    const needs = formatBytes(Number(error.details.bytes));
+    const left = formatBytes(Math.max(0, options.limitBytes));
+    throw new VitrineError(
+      "graph/memory",
+      `${String(error.details.program)} with a batch of ${batch} needs ${needs}, ${left} are left: ${hint}`,
+      { details: { ...error.details, batch, largestBatch: fits }, cause: error },
+    );
+  }
+}
+
+/** Bisects: memory grows with the batch. 0 where not even one sample fits. */
+function largestBatch(build: (batch: number) => Graph, tooLarge: number, options: PlanOptions): number {
+  let fits = 0;
+  let fails = tooLarge;
+  while (fails - fits > 1) {
+    const middle = (fits + fails) >> 1;
+    const unlimited = { ...options, limitBytes: Number.POSITIVE_INFINITY };
+    if (planProgram(build(middle), unlimited).arenaBytes <= options.limitBytes) fits = middle;
+    else fails = middle;
+  }
+  return fits;
+}

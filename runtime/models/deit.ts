@@ -1,0 +1,156 @@
+// DeiT: the vision transformer with a class token and a distillation token, as a graph. arXiv 2012.12877, models.py.
+
+import type { GraphBuilder } from "../graph/graph.js";
+import { attention } from "../graph/operations/attention.js";
+import { gelu } from "../graph/operations/gelu.js";
+import { layerNorm } from "../graph/operations/layer-norm.js";
+import { linear } from "../graph/operations/linear.js";
+import { patchifyBytes, patchifyImage } from "../graph/operations/patchify.js";
+import { residual } from "../graph/operations/residual.js";
+import { assembleTokens, selectToken } from "../graph/operations/tokens.js";
+import type { TensorId } from "../graph/tensor.js";
+import type { DeitConfig } from "./config.js";
+import { deitParameters } from "./deit-parameters.js";
+import { normalisationTable } from "./normalisation.js";
+
+/** Store that the parameters are read from; names inside are timm's. */
+export const WEIGHTS = "weights";
+
+/** What the images are: bytes [batch, size, size, 3], or normalised floats [batch, 3, size, size] as PyTorch takes. */
+export type ImageInput = "pixels" | "image";
+
+export interface DeitOptions {
+  batch: number;
+  input: ImageInput;
+  /** Inputs `branchScale.I.attn` and `branchScale.I.mlp`, [batch] each, scale the branches of block I. */
+  stochasticDepth: boolean;
+  /** Is told every intermediate tensor under the name that the reference's fixtures give it. */
+  onTensor?: (name: string, tensor: TensorId) => void;
+}
+
+export interface DeitHeads {
+  /** [batch, classes]. */
+  classLogits: TensorId;
+  /** [batch, classes]; a plain model has none. */
+  distillationLogits?: TensorId;
+}
+
+interface Model {
+  graph: GraphBuilder;
+  config: DeitConfig;
+  options: DeitOptions;
+  /** The parameter of this name; a convolution's weight as the matrix it is. */
+  weight: (name: string) => TensorId;
+  seen: (name: string, tensor: TensorId) => TensorId;
+}
+
+/** Name of the input that scales a branch of a block, [batch]. */
+export function branchScaleName(block: number, branch: "attn" | "mlp"): string {
+  return `branchScale.${block}.${branch}`;
+}
+
+/** Adds a DeiT to `graph`: input `pixels` or `image`, parameters from the store `weights`, logits of the heads. */
+export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptions): DeitHeads {
+  const shapes = deitParameters(config);
+  const model: Model = {
+    graph,
+    config,
+    options,
+    weight: (name) => {
+      const shape = shapes.get(name) as number[];
+      const matrix =
+        shape.length === 4 ? [shape[0] as number, shape.slice(1).reduce((a, b) => a * b)] : shape;
+      return graph.stored(WEIGHTS, name, matrix);
+    },
+    seen: (name, tensor) => {
+      options.onTensor?.(name, tensor);
+      return tensor;
+    },
+  };
+  let stream = embed(model);
+  for (let index = 0; index < config.depth; index++) stream = block(model, stream, index);
+  stream = norm(model, stream, "norm", "norm");
+  const classLogits = head(model, stream, 0, "head");
+  if (!config.distilled) return { classLogits: model.seen("logits", classLogits) };
+  const distillationLogits = head(model, stream, 1, "head_dist");
+  model.seen("logits.cls", classLogits);
+  model.seen("logits.dist", distillationLogits);
+  return { classLogits, distillationLogits };
+}
+
+/** Images → tokens [batch, tokens, dim]. */
+function embed({ graph, config, options, weight, seen }: Model): TensorId {
+  const { imageSize, patchSize, distilled } = config;
+  const patches = (() => {
+    if (options.input === "image") {
+      const image = graph.input("image", [options.batch, 3, imageSize, imageSize]);
+      return patchifyImage(graph, image, patchSize, "patches");
+    }
+    const pixels = graph.input("pixels", [options.batch, imageSize, imageSize, 3], "uint8");
+    const table = graph.constant("normalisation table", [3, 256], normalisationTable(config));
+    return patchifyBytes(graph, pixels, table, patchSize, "patches");
+  })();
+  const name = "patch_embed";
+  const embedded = linear(
+    graph,
+    patches,
+    weight("patch_embed.proj.weight"),
+    weight("patch_embed.proj.bias"),
+    name,
+  );
+  seen(name, embedded);
+  const prefix = {
+    classToken: weight("cls_token"),
+    distillationToken: distilled ? weight("dist_token") : undefined,
+    position: weight("pos_embed"),
+  };
+  return seen("tokens_plus_pos", assembleTokens(graph, embedded, prefix, "tokens_plus_pos"));
+}
+
+function norm(
+  { graph, config, weight, seen }: Model,
+  x: TensorId,
+  parameter: string,
+  name: string,
+): TensorId {
+  const parameters = { weight: weight(`${parameter}.weight`), bias: weight(`${parameter}.bias`) };
+  return seen(name, layerNorm(graph, x, parameters, config.layerNormEpsilon, name));
+}
+
+function layer({ graph, weight, seen }: Model, x: TensorId, parameter: string, name: string): TensorId {
+  return seen(name, linear(graph, x, weight(`${parameter}.weight`), weight(`${parameter}.bias`), name));
+}
+
+/** Pre-norm block: x + attention(norm(x)), then x + mlp(norm(x)). [batch, tokens, dim] → the same. */
+function block(model: Model, x: TensorId, index: number): TensorId {
+  const { graph, config, options, seen } = model;
+  const from = `blocks.${index}`;
+  const to = `block${index}`;
+  const scale = (branch: "attn" | "mlp") =>
+    options.stochasticDepth ? graph.input(branchScaleName(index, branch), [options.batch]) : undefined;
+
+  const normed = norm(model, x, `${from}.norm1`, `${to}.norm1`);
+  const qkv = layer(model, normed, `${from}.attn.qkv`, `${to}.attn.qkv`);
+  const { out, probabilities } = attention(graph, qkv, config.heads, `${to}.attn`);
+  seen(`${to}.attn.probs`, probabilities);
+  const attended = layer(model, out, `${from}.attn.proj`, `${to}.attn`);
+  const middle = residual(graph, x, attended, scale("attn"), `${to}.middle`);
+
+  const normedAgain = norm(model, middle, `${from}.norm2`, `${to}.norm2`);
+  const hidden = layer(model, normedAgain, `${from}.mlp.fc1`, `${to}.mlp.fc1`);
+  const active = seen(`${to}.mlp.gelu`, gelu(graph, hidden, `${to}.mlp.gelu`));
+  const mlp = layer(model, active, `${from}.mlp.fc2`, `${to}.mlp`);
+  return seen(`${to}.out`, residual(graph, middle, mlp, scale("mlp"), `${to}.out`));
+}
+
+/** One token of the normed stream → logits [batch, classes]. */
+function head({ graph, weight }: Model, x: TensorId, token: number, parameter: string): TensorId {
+  const selected = selectToken(graph, x, token, `${parameter}.token`);
+  return linear(
+    graph,
+    selected,
+    weight(`${parameter}.weight`),
+    weight(`${parameter}.bias`),
+    `${parameter}.logits`,
+  );
+}
