@@ -4,8 +4,9 @@ import type { MethodDefinition } from "@grpc/grpc-js";
 
 /** What pbjs generates for a message type, as far as the wire needs it. */
 export interface MessageType<Message extends object> {
-  encode(message: Message): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): Message;
+  new (): Message;
+  encode(message: NoInfer<Message>): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): NoInfer<Message>;
 }
 
 interface Streams {

@@ -13,10 +13,12 @@ export interface ServiceOptions {
   version: string;
   /** False while loading or draining. */
   isReady(): boolean;
+  /** Counts an inference as in flight; throws `network/draining` where no new one may start. */
+  guard<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 export function createInferenceHandlers(options: ServiceOptions): UntypedServiceImplementation {
-  const { repository, version, isReady } = options;
+  const { repository, version, isReady, guard } = options;
   return {
     ServerLive: unaryCall(() => inference.ServerLiveResponse.create({ live: true })),
     ServerReady: unaryCall(() => inference.ServerReadyResponse.create({ ready: isReady() })),
@@ -40,7 +42,7 @@ export function createInferenceHandlers(options: ServiceOptions): UntypedService
     }),
     ModelInfer: unaryCall((request: inference.ModelInferRequest, life) => {
       const { model, batcher } = repository.find(request.modelName, request.modelVersion);
-      return infer(model, batcher, request, life);
+      return guard(() => infer(model, batcher, request, life));
     }),
   };
 }

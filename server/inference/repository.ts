@@ -19,7 +19,7 @@ export interface RepositoryEntry {
 
 export interface Repository {
   readonly names: readonly string[];
-  /** Version "" is the server's choice. Throws `protocol/unknown-model`. */
+  /** Name "" is the only model of a server that has one, version "" any. Throws `protocol/unknown-model`. */
   find(name: string, version: string): RepositoryEntry;
 }
 
@@ -40,7 +40,8 @@ export function createRepository(models: readonly ServedModel[], queue: QueueOpt
   return {
     names,
     find: (name, version) => {
-      const entry = entries.get(name);
+      const only = names.length === 1 ? names[0] : undefined;
+      const entry = entries.get(name === "" && only !== undefined ? only : name);
       if (!entry) {
         const known = names.map((known) => `"${known}"`).join(", ");
         throw new VitrineError("protocol/unknown-model", `no model "${name}"; this server has ${known}`);
