@@ -1,6 +1,6 @@
 // Batch codec: one batch ↔ one message, with its pixels copied once on the way out and not at all on the way in.
 
-import protobuf from "protobufjs/minimal.js";
+import protobuf from "./protobuf.js";
 import { VitrineError } from "../runtime/errors.js";
 import { vitrine } from "./generated/data.js";
 

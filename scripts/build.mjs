@@ -51,6 +51,7 @@ function buildProto() {
     if (!fresh(types, [`proto/${file}`, "scripts/build.mjs"])) {
       mkdirSync(join(root, "proto/generated"), { recursive: true });
       const options = ["-t", "static-module", "-w", "es6", "--no-service", "--force-number", "--dts"];
+      options.push("--dependency", "../protobuf.js");
       run("protobufjs-cli", "pbjs", [...options, "-o", output, `proto/${file}`]);
     }
   }
