@@ -4,6 +4,7 @@
 
 import { Region } from "../../assembly/image/regions.js";
 import { Status } from "../../assembly/image/status.js";
+import { createDrawMath, type DrawMath } from "../draw/math.js";
 import { VitrineError } from "../errors.js";
 import type { Host } from "../host/host.js";
 import { failureOf } from "./failure.js";
@@ -22,6 +23,8 @@ export interface ImageModuleOptions {
 }
 
 export interface ImageModule {
+  /** Generator and elementary functions for runtime/draw; on an instance of its own, which no picture can damage. */
+  readonly math: DrawMath;
   /**
    * Starts a call on an empty arena and runs `body`; a trap in it becomes `image/trap`. Views of the memory are
    * valid until `body` returns. `subject` names the image in errors ("photo.jpg").
@@ -119,6 +122,7 @@ export async function createImageModule(host: Host, options: ImageModuleOptions 
   let held: Instance | null = instantiate(compiled, memoryLimitMiB);
 
   return {
+    math: createDrawMath(compiled),
     run(subject, body) {
       held ??= instantiate(compiled, memoryLimitMiB);
       const { exports, memory } = held;

@@ -1,0 +1,36 @@
+// Stochastic depth: which residual branches a sample skips. timm 0.3.2, drop.py and vision_transformer.py.
+
+import { Domain } from "./domain.js";
+import type { DrawKey } from "./draw.js";
+import type { DrawMath } from "./math.js";
+
+/** Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace rounds them. */
+export function dropPathRates(depth: number, rate: number): Float32Array {
+  const rates = new Float32Array(depth);
+  if (depth === 1) return rates;
+  const end = Math.fround(rate);
+  const step = Math.fround(end / (depth - 1));
+  // torch counts from both ends towards the middle, each product and difference rounded to float32.
+  for (let block = 0; block < depth; block++)
+    rates[block] =
+      block < depth / 2 ? Math.fround(step * block) : end - Math.fround(step * (depth - block - 1));
+  return rates;
+}
+
+/**
+ * Factor of each residual branch, float32 [depth, 2, batch], branch 0 = attention, 1 = MLP: 0 where the sample skips
+ * it, else 1 / (1 − rate). Both branches of a block have the block's rate and draws of their own.
+ */
+export function drawBranchScales(
+  math: DrawMath,
+  key: DrawKey,
+  { depth, rate, batch }: { depth: number; rate: number; batch: number },
+): Float32Array {
+  const rates = dropPathRates(depth, rate);
+  const scales = math.uniforms(key, Domain.DropPath, depth * 2 * batch);
+  for (let i = 0; i < scales.length; i++) {
+    const drop = rates[Math.floor(i / (2 * batch))] as number;
+    scales[i] = (scales[i] as number) < drop ? 0 : 1 / (1 - drop);
+  }
+  return scales;
+}
