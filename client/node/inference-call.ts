@@ -6,8 +6,10 @@ import {
   Metadata,
   type MethodDefinition,
   type ServiceError,
+  status,
 } from "@grpc/grpc-js";
-import { ERROR_CODE_TRAILER, errorFromStatus, Status } from "../../proto/error-status.js";
+import { fromStatus } from "../../proto/error-metadata.js";
+import { errorOfStatus } from "../../proto/error-status.js";
 import { VitrineError } from "../../runtime/errors.js";
 
 export interface CallOptions {
@@ -20,17 +22,18 @@ export interface CallOptions {
 const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)/;
 
 function typedError(error: ServiceError, address: string): VitrineError {
-  const trailer = error.metadata?.get(ERROR_CODE_TRAILER)[0]?.toString();
-  if (error.code === Status.UNAVAILABLE && trailer === undefined) {
+  const theirs = fromStatus(error);
+  if (theirs) return theirs;
+  if (error.code === status.UNAVAILABLE) {
     const text = `no answer from ${address} (${error.details}): is "vitrine serve" running there?`;
     return new VitrineError("network/unavailable", text, { details: { server: address }, cause: error });
   }
-  const large = trailer === undefined && TOO_LARGE.exec(error.details);
+  const large = TOO_LARGE.exec(error.details);
   if (large) {
     const text = `${address}: the answer has ${large[1]} bytes; allowed: ${large[2]} (option maxMessageBytes)`;
     return new VitrineError("protocol/message-size", text, { details: { server: address } });
   }
-  return errorFromStatus(error.code, error.details, trailer, address);
+  return errorOfStatus(error.code, error.details, address);
 }
 
 /** Throws an error with the server's own code where it sent one, else `network/…` or `protocol/…`. */
