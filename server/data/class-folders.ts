@@ -1,0 +1,74 @@
+// Class folders: a data set as one folder a class; the class index is the folder's rank by code point.
+
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { VitrineError } from "../../runtime/errors.js";
+import { byCodePoint } from "./code-point-order.js";
+import type { Listing } from "./dataset.js";
+
+const IMAGE = /\.jpe?g$/i;
+
+interface Found {
+  images: string[];
+  others: number;
+}
+
+/** Names below `root`/`folder`, as "folder/…/file". Files and folders whose name starts with a dot are not looked at. */
+function imagesBelow(root: string, folder: string): Found {
+  const found: Found = { images: [], others: 0 };
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    if (entry.name.startsWith(".")) continue;
+    const name = `${folder}/${entry.name}`;
+    const isFolder = entry.isSymbolicLink() ? statSync(join(root, name)).isDirectory() : entry.isDirectory();
+    if (isFolder) {
+      const below = imagesBelow(root, name);
+      for (const image of below.images) found.images.push(image);
+      found.others += below.others;
+    } else if (IMAGE.test(entry.name)) found.images.push(name);
+    else found.others += 1;
+  }
+  return found;
+}
+
+function classNames(root: string): { classes: string[]; looseFiles: number } {
+  const entries = readdirSync(root, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+  const folders = entries.filter(
+    (entry) =>
+      entry.isDirectory() || (entry.isSymbolicLink() && statSync(join(root, entry.name)).isDirectory()),
+  );
+  const classes = folders.map(({ name }) => name).sort(byCodePoint);
+  return { classes, looseFiles: entries.length - folders.length };
+}
+
+function nothingThere(root: string, classes: string[], others: number): VitrineError {
+  const found =
+    classes.length === 0
+      ? others === 0
+        ? "the folder is empty"
+        : `the folder holds ${others} files and no class folders`
+      : `no .jpg or .jpeg file in its ${classes.length} class folders (${others} other files)`;
+  return new VitrineError(
+    classes.length === 0 ? "data/no-class-folders" : "data/no-images",
+    `${root}: ${found}; --data takes a folder with one folder of JPEG files a class, or a CSV list "path,label"`,
+    { details: { path: root, classFolders: classes.length, otherFiles: others } },
+  );
+}
+
+/** Throws `data/no-class-folders`, `data/no-images`. A class folder without images keeps its index. */
+export function readClassFolders(root: string): Listing {
+  const { classes, looseFiles } = classNames(root);
+  const names: string[] = [];
+  const labels: number[] = [];
+  let otherFiles = looseFiles;
+  classes.forEach((folder, label) => {
+    const { images, others } = imagesBelow(root, folder);
+    otherFiles += others;
+    for (const name of images.sort(byCodePoint)) {
+      names.push(name);
+      labels.push(label);
+    }
+  });
+  if (names.length === 0) throw nothingThere(root, classes, otherFiles);
+  const sizes = Float64Array.from(names, (name) => statSync(join(root, name)).size);
+  return { root, names, labels: Int32Array.from(labels), classes, otherFiles, sizes };
+}

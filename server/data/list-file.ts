@@ -1,0 +1,98 @@
+// List file: a data set as a CSV with the columns path and label, in the list's own order; paths are relative to it.
+
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parse } from "csv-parse/sync";
+import { VitrineError } from "../../runtime/errors.js";
+import { byCodePoint } from "./code-point-order.js";
+import type { Listing } from "./dataset.js";
+
+/** Larger indices are taken for a mistake: each class costs a row of the head. */
+const MAX_CLASSES = 1_000_000;
+
+const INTEGER = /^[+-]?\d+$/;
+
+interface Row {
+  path: string;
+  label: string;
+  /** Line of the file, from 1. */
+  line: number;
+}
+
+function badList(list: string, what: string, details: Record<string, string | number> = {}): VitrineError {
+  return new VitrineError(
+    "data/bad-list",
+    `${list}: ${what}; a list is a CSV file with the header "path,label" and a row an image`,
+    { details: { path: list, ...details } },
+  );
+}
+
+function readRows(list: string): Row[] {
+  let parsed: { record: Record<string, string>; info: { lines: number } }[];
+  try {
+    // The options `info` and `columns` make each row an object with its place; the typings know plain rows only.
+    parsed = parse(readFileSync(list), {
+      columns: true,
+      info: true,
+      bom: true,
+      skip_empty_lines: true,
+      trim: true,
+    }) as unknown as typeof parsed;
+  } catch (cause) {
+    throw badList(list, cause instanceof Error ? cause.message.replace(/\s+/g, " ") : String(cause));
+  }
+  return parsed.map(({ record, info }) => {
+    const { path, label } = record;
+    if (path === undefined || label === undefined)
+      throw badList(list, `the header has no column "${path === undefined ? "path" : "label"}"`);
+    if (path === "" || label === "")
+      throw badList(list, `line ${info.lines} has an empty ${path === "" ? "path" : "label"}`, {
+        line: info.lines,
+      });
+    return { path, label, line: info.lines };
+  });
+}
+
+/** Integers are class indices, anything else is a class name; a list must stick to one of the two. */
+function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: string[] } {
+  const numbered = rows.filter(({ label }) => INTEGER.test(label));
+  if (numbered.length !== 0 && numbered.length !== rows.length) {
+    const named = rows.find(({ label }) => !INTEGER.test(label)) as Row;
+    throw badList(
+      list,
+      `line ${named.line} has the class name "${named.label}" where ${numbered.length} other rows have an index`,
+      { line: named.line },
+    );
+  }
+  if (numbered.length === 0) {
+    const classes = [...new Set(rows.map(({ label }) => label))].sort(byCodePoint);
+    const index = new Map(classes.map((name, i) => [name, i]));
+    return { labels: Int32Array.from(rows, ({ label }) => index.get(label) as number), classes };
+  }
+  const labels = Int32Array.from(rows, ({ label, line }) => {
+    const value = Number(label);
+    if (value >= 0 && value < MAX_CLASSES) return value;
+    throw badList(list, `line ${line} has class index ${label}, allowed are 0 to ${MAX_CLASSES - 1}`, {
+      line,
+    });
+  });
+  const largest = labels.reduce((a, b) => Math.max(a, b), 0);
+  return { labels, classes: new Array<string>(largest + 1).fill("") };
+}
+
+/** Throws `data/bad-list`, and `data/missing-file` for a row whose file is not there. */
+export function readListFile(list: string): Listing {
+  const root = dirname(list);
+  const rows = readRows(list);
+  if (rows.length === 0) throw badList(list, "the list names no image");
+  const sizes = Float64Array.from(rows, ({ path, line }) => {
+    const file = statSync(resolve(root, path), { throwIfNoEntry: false });
+    if (file?.isFile()) return file.size;
+    throw new VitrineError(
+      "data/missing-file",
+      `${list}, line ${line}: ${path}: ${file ? "not a file" : "no such file"} (paths are relative to the list)`,
+      { details: { path: list, line, file: path } },
+    );
+  });
+  return { root, names: rows.map(({ path }) => path), ...readLabels(list, rows), otherFiles: 0, sizes };
+}

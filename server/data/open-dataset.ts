@@ -1,0 +1,46 @@
+// Opens a data set: a folder of class folders, or a list file. Reads names and sizes; reads no image.
+
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { readClassFolders } from "./class-folders.js";
+import type { Dataset, Listing } from "./dataset.js";
+import { readListFile } from "./list-file.js";
+
+function fingerprintOf({ names, sizes, labels, classes }: Listing): string {
+  const hash = createHash("sha256");
+  hash.update(`vitrine data set 1\n${classes.length}\n`);
+  for (const name of classes) hash.update(`${JSON.stringify(name)}\n`);
+  names.forEach((name, i) => {
+    hash.update(`${JSON.stringify(name)} ${sizes[i]} ${labels[i]}\n`);
+  });
+  return hash.digest("hex");
+}
+
+/** What the file system refuses (rights, a link to nowhere, a folder that went away) becomes one typed line. */
+function read(path: string, isFolder: boolean): Listing {
+  try {
+    return isFolder ? readClassFolders(path) : readListFile(path);
+  } catch (cause) {
+    if (isVitrineError(cause)) throw cause;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new VitrineError("file/unreadable", `${path}: ${text}`, { details: { path }, cause });
+  }
+}
+
+/**
+ * A folder with one folder a class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
+ * `data/no-images`, `data/bad-list`, `data/missing-file`, `file/unreadable`.
+ */
+export function openDataset(path: string): Dataset {
+  const entry = statSync(path, { throwIfNoEntry: false });
+  if (!entry)
+    throw new VitrineError(
+      "file/not-found",
+      `${path}: no such file or folder; --data takes a folder of class folders or a CSV list "path,label"`,
+      { details: { path } },
+    );
+  const listing = read(path, entry.isDirectory());
+  const { root, names, labels, classes, otherFiles } = listing;
+  return { path, root, names, labels, classes, otherFiles, fingerprint: fingerprintOf(listing) };
+}
