@@ -1,0 +1,139 @@
+// Safetensors header: the JSON at the head of a file, read without trusting any of it.
+//
+// Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data that the offsets count from.
+
+import { VitrineError } from "../errors.js";
+
+/** Bytes of one element of each type that is read here; the format knows more. */
+export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const;
+
+export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
+
+export interface TensorEntry {
+  name: string;
+  dtype: SafetensorsDtype;
+  shape: number[];
+  /** Bytes of the file, end excluded. */
+  begin: number;
+  end: number;
+}
+
+export interface SafetensorsHeader {
+  /** In the order of their data. */
+  entries: TensorEntry[];
+  metadata: Record<string, string>;
+}
+
+/** The format's own limit (safetensors, MAX_HEADER_SIZE). */
+const HEADER_LIMIT = 100_000_000;
+
+function refuse(subject: string, what: string): VitrineError {
+  return new VitrineError("weights/safetensors", `${subject}: ${what}`, { details: { file: subject } });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function parseJson(bytes: Uint8Array, subject: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    throw refuse(
+      subject,
+      `no safetensors file: the ${bytes.length} bytes after the header's length are no JSON`,
+    );
+  }
+  if (!isRecord(parsed)) throw refuse(subject, "no safetensors file: its header is no JSON object");
+  return parsed;
+}
+
+function readMetadata(value: unknown, subject: string): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value) || !Object.values(value).every((text) => typeof text === "string"))
+    throw refuse(subject, "__metadata__ in the header must hold texts only");
+  return value as Record<string, string>;
+}
+
+function readEntry(
+  name: string,
+  value: unknown,
+  dataStart: number,
+  fileBytes: number,
+  subject: string,
+): TensorEntry {
+  const tensor = `tensor "${name}"`;
+  if (!isRecord(value)) throw refuse(subject, `${tensor}: its header entry is no object`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype))
+    throw refuse(
+      subject,
+      `${tensor} has type ${String(dtype)}; read are ${Object.keys(ELEMENT_BYTES).join(", ")}`,
+    );
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw refuse(subject, `${tensor}: its shape must be a list of whole numbers`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1])
+    throw refuse(subject, `${tensor}: data_offsets must be two rising whole numbers`);
+  const [begin, end] = offsets as [number, number];
+  if (end > fileBytes - dataStart)
+    throw refuse(
+      subject,
+      `${tensor} ends at data byte ${end}, but the file holds ${fileBytes - dataStart}: is it cut off?`,
+    );
+  const bytes = shape.reduce(
+    (product: number, axis: number) => product * axis,
+    ELEMENT_BYTES[dtype as SafetensorsDtype],
+  );
+  if (bytes !== end - begin)
+    throw refuse(
+      subject,
+      `${tensor} of ${dtype} [${shape.join(", ")}] takes ${bytes} bytes, its offsets span ${end - begin}`,
+    );
+  return { name, dtype: dtype as SafetensorsDtype, shape, begin: dataStart + begin, end: dataStart + end };
+}
+
+/** As the format asks: data without overlap and without gaps up to the end of the file. */
+function checkCoverage(
+  entries: readonly TensorEntry[],
+  dataStart: number,
+  fileBytes: number,
+  subject: string,
+): void {
+  let expected = dataStart;
+  for (const { name, begin, end } of entries) {
+    if (begin !== expected) {
+      const what =
+        begin < expected
+          ? "overlaps the tensor before it"
+          : `leaves ${begin - expected} bytes unused before it`;
+      throw refuse(subject, `tensor "${name}" ${what}`);
+    }
+    expected = end;
+  }
+  if (expected !== fileBytes)
+    throw refuse(subject, `${fileBytes - expected} bytes at the end belong to no tensor`);
+}
+
+/** Throws `weights/safetensors`, naming the file and the tensor, for everything that is not as the format says. */
+export function readSafetensorsHeader(bytes: Uint8Array, subject: string): SafetensorsHeader {
+  if (bytes.length < 8)
+    throw refuse(subject, `no safetensors file: ${bytes.length} bytes are too few for a header`);
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+  if (length > HEADER_LIMIT || length > bytes.length - 8)
+    throw refuse(
+      subject,
+      `no safetensors file, or cut off: its header claims ${length} bytes of ${bytes.length - 8}`,
+    );
+  const dataStart = 8 + length;
+  const { __metadata__, ...tensors } = parseJson(bytes.subarray(8, dataStart), subject);
+  const entries = Object.entries(tensors)
+    .map(([name, value]) => readEntry(name, value, dataStart, bytes.length, subject))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  checkCoverage(entries, dataStart, bytes.length, subject);
+  return { entries, metadata: readMetadata(__metadata__, subject) };
+}

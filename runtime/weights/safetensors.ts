@@ -1,0 +1,135 @@
+// Safetensors: named tensors of a file into memory and back.
+
+import { VitrineError } from "../errors.js";
+import type { TensorMap } from "../training.js";
+import { bfloatsToFloats, halvesToFloats } from "./half-float.js";
+import {
+  ELEMENT_BYTES,
+  readSafetensorsHeader,
+  type SafetensorsDtype,
+  type TensorEntry,
+} from "./safetensors-header.js";
+
+/** F16 and BF16 are bit patterns in a Uint16Array. */
+export type StoredData = Float64Array | Float32Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
+
+export interface StoredTensor {
+  dtype: SafetensorsDtype;
+  /** Axes as PyTorch has them, the last one fastest. */
+  shape: number[];
+  data: StoredData;
+}
+
+export interface SafetensorsFile {
+  /** In the order of their data in the file. */
+  tensors: Map<string, StoredTensor>;
+  metadata: Record<string, string>;
+}
+
+/** Copies: a tensor may begin at any byte of the file, typed arrays only at multiples of their element. */
+function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): StoredData {
+  const copy = new Uint8Array(end - begin);
+  copy.set(bytes.subarray(begin, end));
+  const { buffer } = copy;
+  switch (dtype) {
+    case "F64":
+      return new Float64Array(buffer);
+    case "F32":
+      return new Float32Array(buffer);
+    case "F16":
+    case "BF16":
+      return new Uint16Array(buffer);
+    case "I64":
+      return new BigInt64Array(buffer);
+    case "I32":
+      return new Int32Array(buffer);
+    case "U8":
+      return copy;
+  }
+}
+
+/** `subject` names the file in errors. Throws `weights/safetensors` for a file that is damaged or no such file. */
+export function readSafetensors(bytes: Uint8Array, subject: string): SafetensorsFile {
+  const { entries, metadata } = readSafetensorsHeader(bytes, subject);
+  const tensors = new Map<string, StoredTensor>();
+  for (const entry of entries) {
+    const { name, dtype, shape } = entry;
+    tensors.set(name, { dtype, shape, data: tensorData(bytes, entry) });
+  }
+  return { tensors, metadata };
+}
+
+function toFloats({ dtype, data }: StoredTensor): Float32Array | undefined {
+  switch (dtype) {
+    case "F32":
+      return data as Float32Array;
+    case "F64":
+      return Float32Array.from(data as Float64Array);
+    case "F16":
+      return halvesToFloats(data as Uint16Array);
+    case "BF16":
+      return bfloatsToFloats(data as Uint16Array);
+    default:
+      return undefined;
+  }
+}
+
+/** The floating-point tensors of a file as float32 (F64 is rounded); whole-number tensors are left out. */
+export function floatTensors(file: SafetensorsFile): TensorMap {
+  const floats: TensorMap = new Map();
+  for (const [name, tensor] of file.tensors) {
+    const data = toFloats(tensor);
+    if (data) floats.set(name, { shape: tensor.shape, data });
+  }
+  return floats;
+}
+
+/** Float32 tensors as the writer takes them. */
+export function storedFloats(tensors: TensorMap): Map<string, StoredTensor> {
+  return new Map(Array.from(tensors, ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }]));
+}
+
+function checkSize(name: string, { dtype, shape, data }: StoredTensor): void {
+  const expected = shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[dtype]);
+  if (expected === data.byteLength) return;
+  const text = `tensor "${name}" of ${dtype} [${shape.join(", ")}] needs ${expected} bytes, got ${data.byteLength}`;
+  throw new VitrineError("weights/safetensors", text, { details: { tensor: name } });
+}
+
+/** The widest elements first, as the format's own writer has it, so that all data is aligned; then by name. */
+function writingOrder(tensors: ReadonlyMap<string, StoredTensor>): [string, StoredTensor][] {
+  return [...tensors].sort(([nameA, a], [nameB, b]) => {
+    const width = ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype];
+    return width || (nameA < nameB ? -1 : 1);
+  });
+}
+
+/**
+ * Tensors and texts → the bytes of a file: the same content always gives the same bytes, whatever the order of the
+ * map. The header is padded to a multiple of 8 with spaces.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const ordered = writingOrder(tensors);
+  const texts = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  const header: [string, unknown][] = texts.length > 0 ? [["__metadata__", Object.fromEntries(texts)]] : [];
+  let offset = 0;
+  for (const [name, tensor] of ordered) {
+    checkSize(name, tensor);
+    const { dtype, shape, data } = tensor;
+    header.push([name, { dtype, shape, data_offsets: [offset, (offset += data.byteLength)] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + headerBytes + offset);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  bytes.fill(0x20, 8, 8 + headerBytes).set(json, 8);
+  let place = 8 + headerBytes;
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), place);
+    place += data.byteLength;
+  }
+  return bytes;
+}

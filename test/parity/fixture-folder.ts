@@ -1,0 +1,63 @@
+// Fixture folder: a folder laid out like the reference's, read as the parity cases want it.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { PNG } from "pngjs";
+import { VitrineError } from "../../runtime/errors.js";
+import { floatTensors, readSafetensors, type SafetensorsFile } from "../../runtime/weights/safetensors.js";
+import type { ParityContext } from "./case.js";
+
+/** f32_error.json: how far PyTorch's own float32 run lies from the float64 run that made the fixture. */
+interface Float32Errors {
+  files: Record<string, { tensors: Record<string, { maxAbs: number; refMaxAbs: number }> }>;
+}
+
+/** Part of a tensor's range that is added to every tolerance: a float32 carries about 1.2e-7 of its value. */
+const RANGE_SHARE = 1e-7;
+const LARGEST_MULTIPLE = 8;
+
+function readPng(path: string): { width: number; height: number; data: Uint8Array } {
+  const { width, height, data: rgba } = PNG.sync.read(readFileSync(path));
+  const data = new Uint8Array(width * height * 3);
+  for (let pixel = 0; pixel < width * height; pixel++)
+    data.set(rgba.subarray(4 * pixel, 4 * pixel + 3), 3 * pixel);
+  return { width, height, data };
+}
+
+function toleranceOf(errors: Float32Errors, file: string, tensor: string, multiple: number): number {
+  if (!(multiple >= 1 && multiple <= LARGEST_MULTIPLE))
+    throw new RangeError(`${file}, ${tensor}: a multiple of ${multiple}; allowed: 1 to ${LARGEST_MULTIPLE}`);
+  const entry = errors.files[file]?.tensors[tensor];
+  if (!entry) throw new RangeError(`f32_error.json does not name tensor "${tensor}" of ${file}`);
+  return multiple * entry.maxAbs + RANGE_SHARE * entry.refMaxAbs;
+}
+
+/** Files are read once. Throws `file/not-found` where the folder is none. */
+export function openFixtureFolder(folder: string, device: string): ParityContext {
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new VitrineError("file/not-found", `${folder}: no such folder of fixtures`);
+  const texts = new Map<string, unknown>();
+  const files = new Map<string, SafetensorsFile>();
+  const json = <T>(file: string): T => {
+    if (!texts.has(file)) texts.set(file, JSON.parse(readFileSync(join(folder, file), "utf8")));
+    return texts.get(file) as T;
+  };
+  const open = (file: string): SafetensorsFile => {
+    const known = files.get(file);
+    if (known) return known;
+    const read = readSafetensors(readFileSync(join(folder, file)), file);
+    files.set(file, read);
+    return read;
+  };
+  return {
+    folder,
+    device,
+    has: (file) => existsSync(join(folder, file)),
+    json,
+    tensors: (file) => open(file).tensors,
+    floats: (file) => floatTensors(open(file)),
+    png: (file) => readPng(join(folder, file)),
+    tolerance: (file, tensor, multiple) =>
+      toleranceOf(json<Float32Errors>("f32_error.json"), file, tensor, multiple),
+  };
+}
