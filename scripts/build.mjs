@@ -59,7 +59,24 @@ function buildProto() {
   cpSync(join(root, "proto/generated"), join(root, "dist/proto/generated"), { recursive: true });
 }
 
+/** Sources that a script beside them writes. */
+const GENERATED = [
+  { script: "assembly/nn/generate-micro-kernel.mjs", output: "assembly/nn/micro-kernel.ts" },
+];
+
+function generateSources() {
+  for (const { script, output } of GENERATED) {
+    if (fresh(output, [script])) continue;
+    const result = spawnSync(process.execPath, [join(root, script)], { cwd: root, stdio: "inherit" });
+    if (result.status !== 0) {
+      console.error(`build: ${script} failed`);
+      process.exit(1);
+    }
+  }
+}
+
 function buildWasm() {
+  generateSources();
   for (const { target, entry, output } of WASM_TARGETS) {
     if (!existsSync(join(root, entry))) continue;
     if (fresh(output, [dirname(entry), "asconfig.json"])) continue;

@@ -8,6 +8,15 @@
 // Activations and their gradients are overwritten. Gradients of parameters are added to, so that several samples
 // or micro-batches can share one buffer; Fill clears them.
 //
+// A result may be one of the inputs for the operations that go value by value or row by row (Gelu, GeluBackward,
+// ScaledSum, ScaleRows, ScaleByScalar, Residual, Softmax, LayerNorm, LayerNormBackward); elsewhere results overlap no
+// input.
+//
+// The module imports `env.memory` (at least 16 pages, at most 65,536) and exports `run(tape): i32`: 0 at Halt, or the
+// place (1 = first) of an instruction that it does not know, where it stops; and `heapBase(): u32`: the first byte
+// that belongs to the caller. Below it lie the module's constants and 0.7 MiB of scratch for the matrix products, so an
+// instance runs one tape at a time. Nothing is allocated.
+//
 // B batch, T tokens, N patches, D width, H heads, C classes, P patch side. Weights are stored as PyTorch does:
 // [outputs, inputs].
 

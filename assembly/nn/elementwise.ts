@@ -1,0 +1,61 @@
+// Value by value: weighted sums, scaling by a number or per sample, residual additions, copies and fills.
+// Memory-bound, one pass, any length. The result may be any of the inputs.
+
+import { loadTail, storeTail } from "./simd";
+
+/** y [n] = alpha·a + beta·b */
+export function scaledSum(a: usize, b: usize, y: usize, n: usize, alpha: f32, beta: f32): void {
+  const alpha4 = f32x4.splat(alpha);
+  const beta4 = f32x4.splat(beta);
+  const whole = (n & ~3) << 2;
+  for (let i: usize = 0; i < whole; i += 16) {
+    v128.store(y + i, f32x4.add(f32x4.mul(alpha4, v128.load(a + i)), f32x4.mul(beta4, v128.load(b + i))));
+  }
+  const tail = n & 3;
+  if (!tail) return;
+  const left = f32x4.mul(alpha4, loadTail(a + whole, tail, 0));
+  storeTail(y + whole, f32x4.add(left, f32x4.mul(beta4, loadTail(b + whole, tail, 0))), tail);
+}
+
+/** y [n] = factor·x */
+function scale(x: usize, y: usize, n: usize, factor: f32): void {
+  const factor4 = f32x4.splat(factor);
+  const whole = (n & ~3) << 2;
+  for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.mul(factor4, v128.load(x + i)));
+  const tail = n & 3;
+  if (tail) storeTail(y + whole, f32x4.mul(factor4, loadTail(x + whole, tail, 0)), tail);
+}
+
+/** y [n] = x·factor[0] */
+export function scaleByScalar(x: usize, factor: usize, y: usize, n: usize): void {
+  scale(x, y, n, load<f32>(factor));
+}
+
+/** y [B,n] = factors[b]·x: stochastic depth on the way back. */
+export function scaleRows(x: usize, factors: usize, y: usize, batch: usize, n: usize): void {
+  for (let b: usize = 0; b < batch; b++) {
+    const offset = (b * n) << 2;
+    scale(x + offset, y + offset, n, load<f32>(factors + (b << 2)));
+  }
+}
+
+/** y [B,n] = x + factors[b]·branch, or x + branch where factors is 0. */
+export function residual(x: usize, branch: usize, factors: usize, y: usize, batch: usize, n: usize): void {
+  for (let b: usize = 0; b < batch; b++) {
+    const offset = (b * n) << 2;
+    const factor: f32 = factors ? load<f32>(factors + (b << 2)) : 1;
+    scaledSum(x + offset, branch + offset, y + offset, n, 1, factor);
+  }
+}
+
+export function copy(x: usize, y: usize, n: usize): void {
+  memory.copy(y, x, n << 2);
+}
+
+export function fill(y: usize, n: usize, value: f32): void {
+  const value4 = f32x4.splat(value);
+  const whole = (n & ~3) << 2;
+  for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, value4);
+  const tail = n & 3;
+  if (tail) storeTail(y + whole, value4, tail);
+}

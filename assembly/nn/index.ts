@@ -1,0 +1,13 @@
+// The module of kernels: runs tapes. Memory is imported; heapBase() is the first byte that belongs to the caller.
+
+import { run as runTape } from "./tape";
+
+/** Runs the tape at this address (opcodes.ts) up to Halt: 0, or the place of the first unknown instruction. */
+export function run(tape: u32): i32 {
+  return runTape(<usize>tape);
+}
+
+/** Below it lie the module's constants and the scratch of the matrix product. */
+export function heapBase(): u32 {
+  return <u32>__heap_base;
+}

@@ -1,0 +1,81 @@
+// Four float32 at once: multiply-add, exponential, sums across lanes, and the last 1–3 values of an array.
+
+// Order: lowest argument, log2 e, ln 2 in two parts (the first has 9 bits, so that n·high is exact), Cephes' expf
+// polynomial from the highest power down.
+const EXP: usize = memory.data<f32>(
+  [
+    -87.33654, 1.4426950408889634, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3,
+    8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+  ],
+  16,
+);
+
+/** Inlined operations on four lanes (asc inlines for certain only what is marked; Biome reads marks on methods alone). */
+export class Float4 {
+  /** a·b + c; one instruction in the relaxed build, two roundings in the plain one. */
+  @inline
+  static madd(a: v128, b: v128, c: v128): v128 {
+    if (isDefined(RELAXED)) return f32x4.relaxed_madd(a, b, c);
+    return f32x4.add(f32x4.mul(a, b), c);
+  }
+
+  /** Value i of a table in all lanes. A load is cheaper than v128.const, which V8 builds anew in each turn of a loop. */
+  @inline
+  static constant(table: usize, i: usize): v128 {
+    return v128.load32_splat(table + (i << 2));
+  }
+
+  /**
+   * eˣ for x ≤ 88; 0 below −87.3, where the result would be denormal; NaN stays NaN.
+   * Within 2 units of the last place (x = n·ln 2 + r, |r| ≤ ½ ln 2, Cephes' polynomial of degree 7 in r).
+   */
+  @inline
+  static exp(x: v128): v128 {
+    const lowest = Float4.constant(EXP, 0);
+    const bounded = f32x4.max(x, lowest);
+    const n = f32x4.nearest(f32x4.mul(bounded, Float4.constant(EXP, 1)));
+    let r = f32x4.sub(bounded, f32x4.mul(n, Float4.constant(EXP, 2)));
+    r = f32x4.sub(r, f32x4.mul(n, Float4.constant(EXP, 3)));
+    let p = Float4.madd(Float4.constant(EXP, 4), r, Float4.constant(EXP, 5));
+    p = Float4.madd(p, r, Float4.constant(EXP, 6));
+    p = Float4.madd(p, r, Float4.constant(EXP, 7));
+    p = Float4.madd(p, r, Float4.constant(EXP, 8));
+    p = Float4.madd(p, r, Float4.constant(EXP, 9));
+    const y = f32x4.add(Float4.madd(p, f32x4.mul(r, r), r), f32x4.splat(1));
+    const exponent = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+    return v128.andnot(f32x4.mul(y, exponent), f32x4.lt(x, lowest));
+  }
+}
+
+/** Sum of four lanes, always in the same order. */
+export function sum4(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) +
+    f32x4.extract_lane(v, 1) +
+    (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** Largest of four lanes; NaN where one is. */
+export function max4(v: v128): f32 {
+  return max<f32>(
+    max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/** The last `count` (1–3) values of an array, without reading past its end; the other lanes are `fill`. */
+export function loadTail(pointer: usize, count: usize, fill: f32): v128 {
+  let v = f32x4.splat(fill);
+  v = v128.load32_lane(pointer, v, 0);
+  if (count > 1) v = v128.load32_lane(pointer + 4, v, 1);
+  if (count > 2) v = v128.load32_lane(pointer + 8, v, 2);
+  return v;
+}
+
+/** Writes the first `count` (1–3) lanes. */
+export function storeTail(pointer: usize, v: v128, count: usize): void {
+  v128.store32_lane(pointer, v, 0);
+  if (count > 1) v128.store32_lane(pointer + 4, v, 1);
+  if (count > 2) v128.store32_lane(pointer + 8, v, 2);
+}
