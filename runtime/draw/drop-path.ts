@@ -4,16 +4,17 @@ import { Domain } from "./domain.js";
 import type { DrawKey } from "./draw.js";
 import type { DrawMath } from "./math.js";
 
-/** Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace rounds them. */
+/**
+ * Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace: counted from both
+ * ends towards the middle. (Where the middle lies in torch depends on its vector width, so a last bit may differ.)
+ */
 export function dropPathRates(depth: number, rate: number): Float32Array {
   const rates = new Float32Array(depth);
   if (depth === 1) return rates;
   const end = Math.fround(rate);
   const step = Math.fround(end / (depth - 1));
-  // torch counts from both ends towards the middle, each product and difference rounded to float32.
   for (let block = 0; block < depth; block++)
-    rates[block] =
-      block < depth / 2 ? Math.fround(step * block) : end - Math.fround(step * (depth - block - 1));
+    rates[block] = block < depth / 2 ? step * block : end - step * (depth - block - 1);
   return rates;
 }
 

@@ -1,0 +1,126 @@
+// The order is a permutation, differs from epoch to epoch, and repeats images as RASampler does.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  batchesPerEpoch,
+  createOrder,
+  permutedIndex,
+  placesOfReplica,
+  sampleAt,
+} from "../../runtime/draw/order.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import { reference, testMath } from "./draw-fixture.js";
+
+const math = await testMath();
+const order = (samples: number, repeats = 1, seed = 5, fingerprint = "0123abcd") =>
+  createOrder(math, { fingerprint, samples, seed, repeats });
+const epochOf = (samples: number, epoch: number, seed = 5, fingerprint?: string) =>
+  Array.from({ length: samples }, (_, rank) =>
+    permutedIndex(order(samples, 1, seed, fingerprint), epoch, rank),
+  );
+
+test("every epoch is a permutation, for every small size and some large ones", () => {
+  const sizes = [...Array.from({ length: 70 }, (_, i) => i + 1), 500, 997, 1024, 2000];
+  for (const samples of sizes) {
+    const seen = new Set(epochOf(samples, samples % 5));
+    assert.is(seen.size, samples);
+    assert.is(Math.max(...seen), samples - 1);
+  }
+});
+
+test("epoch, seed and fingerprint each give another permutation; the same ones give the same", () => {
+  const base = epochOf(300, 0).join();
+  assert.is(epochOf(300, 0).join(), base);
+  for (const other of [epochOf(300, 1), epochOf(300, 0, 6), epochOf(300, 0, 5, "0123abce")])
+    assert.is.not(other.join(), base);
+});
+
+test("over many epochs each image stands at each place equally often, and so do pairs of neighbours", () => {
+  const samples = 9;
+  const epochs = 9_000;
+  const at = new Float64Array(samples * samples);
+  const pairs = new Float64Array(samples * samples);
+  const keyed = order(samples);
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const images = Array.from({ length: samples }, (_, rank) => permutedIndex(keyed, epoch, rank));
+    images.forEach((image, rank) => {
+      (at[rank * samples + image] as number) += 1;
+      const next = images[rank + 1];
+      if (next !== undefined) (pairs[image * samples + next] as number) += 1;
+    });
+  }
+  const expected = epochs / samples;
+  const chi = at.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+  assert.ok(chi < 125, `chi-square ${chi} with 64 degrees of freedom`);
+  const pairExpected = (epochs * (samples - 1)) / (samples * (samples - 1));
+  let pairChi = 0;
+  pairs.forEach((count, i) => {
+    if (i % samples !== Math.floor(i / samples)) pairChi += (count - pairExpected) ** 2 / pairExpected;
+  });
+  assert.ok(pairChi < 140, `chi-square ${pairChi} with about 64 degrees of freedom`);
+});
+
+test("a million images need no list: places at both ends are found at once", () => {
+  const large = order(1_281_167);
+  const found = [0, 1, 640_000, 1_281_166].map((rank) => permutedIndex(large, 299, rank));
+  assert.is(new Set(found).size, 4);
+  assert.ok(found.every((index) => index >= 0 && index < 1_281_167));
+});
+
+test("with repeats an image stands in a row, each time with another repeat number", () => {
+  const places = Array.from({ length: 9 }, (_, place) => sampleAt(order(256, 3), 0, place));
+  assert.equal(
+    places.map((place) => place.repeat),
+    [0, 1, 2, 0, 1, 2, 0, 1, 2],
+  );
+  assert.is(new Set(places.slice(0, 3).map((place) => place.index)).size, 1);
+  assert.is(new Set(places.map((place) => place.index)).size, 3);
+});
+
+interface SamplerCase {
+  dataset: number;
+  replicas: number;
+  repeats: number;
+  permutation?: number[];
+  per_rank: number[][];
+}
+
+test("consumers share an epoch exactly as RASampler's ranks do", () => {
+  for (const { dataset, replicas, repeats, permutation, per_rank } of reference<SamplerCase[]>(
+    "repeated_aug_sampler.json",
+  ))
+    per_rank.forEach((expected, rank) => {
+      const indices = placesOfReplica(dataset, repeats, rank, replicas).map((place) => {
+        const at = Math.floor(place / repeats);
+        return permutation === undefined ? at : permutation[at];
+      });
+      assert.equal(indices, expected);
+    });
+});
+
+test("batches of an epoch: the rest is dropped, with repeats down to a multiple of 256", () => {
+  assert.is(batchesPerEpoch(1000, 64, 1), 15);
+  assert.is(batchesPerEpoch(1000, 64, 3), 12);
+  assert.is(batchesPerEpoch(100, 64, 3), 1);
+  assert.is(batchesPerEpoch(1_281_167, 1024, 3), 1251);
+});
+
+test("an empty data set, bad repeats and a place outside are refused", () => {
+  const attempts: [string, () => unknown][] = [
+    ["data/empty", () => order(0)],
+    ["usage/bad-option", () => order(10, 0)],
+    ["data/bad-place", () => sampleAt(order(10), 0, 10)],
+    ["data/bad-place", () => sampleAt(order(10), 0, -1)],
+  ];
+  for (const [code, attempt] of attempts) {
+    try {
+      attempt();
+      assert.unreachable(code);
+    } catch (error) {
+      assert.ok(isVitrineError(error) && error.code === code, String(error));
+    }
+  }
+});
+
+test.run();
