@@ -1,0 +1,116 @@
+// Page: the elements of index.html and what they show. Knows no classifier.
+
+import type { Classification, ClassScore, DownloadProgress, ModelCard } from "../browser/index.js";
+import { type Failure, megabytes, modelLine, percent, splitSynonyms, timingLine } from "./wording.js";
+
+function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`index.html lacks #${id}`);
+  return found;
+}
+
+const photograph = element("photograph", HTMLImageElement);
+const invitation = element("invitation", HTMLElement);
+const caption = element("caption", HTMLElement);
+const fileName = element("file-name", HTMLElement);
+const modelFacts = element("model-line", HTMLElement);
+const loading = element("loading", HTMLElement);
+const loadingLine = element("loading-line", HTMLElement);
+const loadingBytes = element("loading-bytes", HTMLElement);
+const download = element("download", HTMLProgressElement);
+const waiting = element("waiting", HTMLElement);
+const result = element("result", HTMLElement);
+const verdict = element("verdict", HTMLElement);
+const scores = element("scores", HTMLOListElement);
+const timing = element("timing", HTMLElement);
+const failure = element("failure", HTMLElement);
+const failureLine = element("failure-line", HTMLElement);
+const failureAdvice = element("failure-advice", HTMLElement);
+const announcement = element("announcement", HTMLElement);
+
+export const fileField = element("file", HTMLInputElement);
+export const chooseButtons = [element("choose", HTMLButtonElement), element("another", HTMLButtonElement)];
+
+/** One of the placard's four texts shows at a time. */
+function showOnPlacard(shown: HTMLElement): void {
+  for (const part of [loading, waiting, result, failure]) part.hidden = part !== shown;
+}
+
+export function showDownload(modelName: string, { loaded, total }: DownloadProgress): void {
+  const share = total ? Math.min(1, loaded / total) : undefined;
+  if (share === undefined) download.removeAttribute("value");
+  else download.value = share;
+  const arrived = share === 1;
+  loadingLine.textContent = arrived ? `Preparing ${modelName}` : `Fetching ${modelName}`;
+  loadingBytes.textContent = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+}
+
+/** The model is there; without a photograph the placard says what will happen. */
+export function showModel(card: ModelCard, bytes: number | undefined): void {
+  document.body.dataset.model = "ready";
+  modelFacts.textContent = modelLine(card, bytes);
+  waiting.textContent = `Its ${card.labels.length.toLocaleString("en")} classes are ready. The most probable five will stand here.`;
+  if (!loading.hidden) showOnPlacard(waiting);
+}
+
+export function showModelFailure(reason: Failure): void {
+  document.body.dataset.model = "failed";
+  showFailure(reason);
+}
+
+let shownAddress: string | undefined;
+
+/** Puts a picture file into the case; what no browser can show leaves the invitation there. */
+export function showPhotograph(file: File): void {
+  if (shownAddress) URL.revokeObjectURL(shownAddress);
+  shownAddress = URL.createObjectURL(file);
+  document.body.dataset.photograph = "reading";
+  photograph.onload = () => setCase(true);
+  photograph.onerror = () => setCase(false);
+  photograph.alt = `The photograph ${file.name}`;
+  photograph.src = shownAddress;
+  fileName.textContent = file.name || "Pasted picture";
+  caption.hidden = false;
+}
+
+function setCase(filled: boolean): void {
+  photograph.hidden = !filled;
+  invitation.hidden = filled;
+  caption.hidden = !filled;
+}
+
+function scoreItem({ label, probability }: ClassScore): HTMLLIElement {
+  const item = document.createElement("li");
+  item.className = "score";
+  const name = document.createElement("span");
+  name.className = "score-label";
+  name.textContent = splitSynonyms(label)[0];
+  name.title = label;
+  const share = document.createElement("span");
+  share.className = "score-share";
+  share.textContent = percent(probability);
+  const bar = document.createElement("span");
+  bar.className = "score-bar";
+  bar.setAttribute("aria-hidden", "true");
+  bar.style.setProperty("--share", String(probability));
+  item.append(name, share, bar);
+  return item;
+}
+
+export function showResult(classification: Classification): void {
+  const [best] = classification.classes;
+  document.body.dataset.photograph = "classified";
+  verdict.textContent = best ? splitSynonyms(best.label)[0] : "";
+  scores.replaceChildren(...classification.classes.map(scoreItem));
+  timing.textContent = timingLine(classification);
+  showOnPlacard(result);
+  if (best) announcement.textContent = `${splitSynonyms(best.label)[0]}, ${percent(best.probability)}`;
+}
+
+export function showFailure({ line, advice }: Failure): void {
+  document.body.dataset.photograph = "failed";
+  failureLine.textContent = line;
+  failureAdvice.textContent = advice;
+  showOnPlacard(failure);
+  announcement.textContent = `${line} ${advice}`;
+}

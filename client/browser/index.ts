@@ -1,0 +1,132 @@
+// vitrine/browser: classifies photographs in the page, in a worker, with the decoder and the kernels that Node uses.
+
+import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import type { Classification, DownloadProgress, FromWorker, ModelCard, ToWorker } from "./messages.js";
+
+export { isVitrineError, VitrineError } from "../../runtime/errors.js";
+export type { Classification, ClassScore, DownloadProgress, ModelCard } from "./messages.js";
+
+export interface ClassifierOptions {
+  /** Address of a model folder (model.safetensors and config.json), with or without its last slash. */
+  model: URL | string;
+  /** Address below which `wasm/image.wasm` and `wasm/nn.wasm` lie. */
+  assets: URL | string;
+  /** Called while the weights come. */
+  onProgress?: (progress: DownloadProgress) => void;
+}
+
+export interface ClassifyOptions {
+  /** How many classes to name, best first. Default 5. */
+  topK?: number;
+}
+
+export interface Classifier {
+  readonly card: ModelCard;
+  /** A picture file → its classes. Calls run one after the other. Throws `jpeg/…`, `image/…`, `usage/disposed`. */
+  classify(picture: Blob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
+  /** Ends the worker and gives its memory back; what runs is rejected. */
+  dispose(): void;
+}
+
+interface Pending {
+  resolve(classification: Classification): void;
+  reject(error: VitrineError): void;
+}
+
+/** A copy that can be moved to the worker: the caller keeps what it passed. */
+async function copyBytes(picture: Blob | ArrayBuffer | Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  if (picture instanceof Uint8Array) return Uint8Array.from(picture);
+  if (picture instanceof ArrayBuffer) return new Uint8Array(picture.slice(0));
+  try {
+    return new Uint8Array(await picture.arrayBuffer());
+  } catch (cause) {
+    throw new VitrineError("file/unreadable", "the file could not be read: was it moved or deleted?", {
+      cause,
+    });
+  }
+}
+
+/** Page's address + what the caller gave, made absolute: the worker has another base. */
+function absolute(address: URL | string): string {
+  return new URL(address, globalThis.location?.href).href;
+}
+
+class WorkerClassifier implements Classifier {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  #ended: VitrineError | undefined;
+
+  constructor(
+    worker: Worker,
+    readonly card: ModelCard,
+  ) {
+    this.#worker = worker;
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
+    worker.onerror = (event) => this.#end(workerFailure(event));
+  }
+
+  async classify(
+    picture: Blob | ArrayBuffer | Uint8Array,
+    { topK = 5 }: ClassifyOptions = {},
+  ): Promise<Classification> {
+    if (!Number.isInteger(topK) || topK < 1) {
+      throw new VitrineError("usage/number", `topK got ${topK}; allowed: a whole number, at least 1`);
+    }
+    const file = await copyBytes(picture);
+    if (this.#ended) throw this.#ended;
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      const message: ToWorker = { kind: "classify", id, file, topK };
+      this.#worker.postMessage(message, [file.buffer]);
+    });
+  }
+
+  dispose(): void {
+    this.#end(new VitrineError("usage/disposed", "the classifier was disposed"));
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.kind !== "classified" && message.kind !== "classify-failed") return;
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (message.kind === "classified") pending?.resolve(message.classification);
+    else pending?.reject(fromErrorRecord(message.error));
+  }
+
+  #end(error: VitrineError): void {
+    this.#ended ??= error;
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function workerFailure(event: ErrorEvent): VitrineError {
+  const text = event.message ?? "its script could not be loaded";
+  return new VitrineError("internal/worker", `the classifier's worker failed: ${text}`);
+}
+
+/** Starts the worker and loads the model. Throws `file/…`, `model/…`, `weights/…` or `network/…`. */
+export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "vitrine" });
+    const fail = (error: VitrineError) => {
+      worker.terminate();
+      reject(error);
+    };
+    worker.onerror = (event) => fail(workerFailure(event));
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.kind === "progress") options.onProgress?.(data.progress);
+      if (data.kind === "loaded") resolve(new WorkerClassifier(worker, data.card));
+      if (data.kind === "load-failed") fail(fromErrorRecord(data.error));
+    };
+    const message: ToWorker = {
+      kind: "load",
+      model: absolute(options.model),
+      assets: absolute(options.assets),
+    };
+    worker.postMessage(message);
+  });
+}

@@ -1,0 +1,147 @@
+// Page server: the page, the WebAssembly it fetches and the models it may load, over plain HTTP.
+
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
+import sirv from "sirv";
+import { VitrineError } from "../../runtime/errors.js";
+import { listenHttp } from "./listen-http.js";
+
+export interface PageModel {
+  name: string;
+  /** Path of model.safetensors, whatever it is called on this disk. */
+  weights: string;
+  /** Text of config.json, read or derived. */
+  config: string;
+}
+
+export interface PageServerOptions {
+  /** HOST:PORT; port 0 takes a free one. */
+  listen: string;
+  /** Folder of the built page, with index.html. */
+  app: string;
+  /** Folder of the built WebAssembly modules. */
+  wasm: string;
+  models: readonly PageModel[];
+}
+
+export interface PageServer {
+  /** Such as `http://127.0.0.1:8080`. */
+  readonly address: string;
+  /** Ends what runs, then closes the port. */
+  drain(): Promise<void>;
+}
+
+const HEADERS: Readonly<Record<string, string>> = {
+  // Together these two give the page shared memory, hence wasm threads.
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Content-Security-Policy": [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "style-src 'self'",
+    "img-src 'self' blob:",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; "),
+  "X-Content-Type-Options": "nosniff",
+  "Referrer-Policy": "no-referrer",
+  "Cache-Control": "no-cache",
+};
+
+/** Cut off after so many milliseconds when the server drains. */
+const GRACE_MS = 5_000;
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+function text(body: string, type: string): Answer {
+  const bytes = Buffer.from(body);
+  return (request, response) => {
+    response.writeHead(200, { "Content-Type": type, "Content-Length": bytes.length });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  };
+}
+
+/** A large file, validated by size and time, so that a second visit costs no download. */
+function file(path: string): Answer {
+  return (request, response) => {
+    const { size, mtimeMs } = statSync(path);
+    const tag = `W/"${size}-${Math.trunc(mtimeMs)}"`;
+    response.setHeader("ETag", tag);
+    if (request.headers["if-none-match"] === tag) {
+      response.writeHead(304).end();
+      return;
+    }
+    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": size });
+    if (request.method === "HEAD") response.end();
+    else
+      createReadStream(path)
+        .on("error", (error) => response.destroy(error))
+        .pipe(response);
+  };
+}
+
+/** Path → answer, for models.json and the two files of each model; nothing else of a model's folder is served. */
+function modelAnswers(models: readonly PageModel[]): Map<string, Answer> {
+  const answers = new Map<string, Answer>();
+  const list = models.map(({ name, weights, config }) => {
+    const url = `models/${encodeURIComponent(name)}/`;
+    answers.set(`/${url}config.json`, text(config, "application/json"));
+    answers.set(`/${url}model.safetensors`, file(weights));
+    return { name, url, bytes: statSync(weights).size };
+  });
+  answers.set("/models.json", text(JSON.stringify({ models: list }), "application/json"));
+  return answers;
+}
+
+function createAnswers({ app, wasm, models }: PageServerOptions): Server {
+  const answers = modelAnswers(models);
+  const serveApp = sirv(app, { etag: true });
+  const serveWasm = sirv(wasm, { etag: true });
+  return createServer((request, response) => {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.writeHead(405, { Allow: "GET, HEAD" }).end();
+      return;
+    }
+    const missing = () => {
+      response.writeHead(404, { "Content-Type": "text/plain" }).end("not here\n");
+    };
+    const path = (request.url ?? "/").split("?")[0] as string;
+    const answer = answers.get(path);
+    if (answer) answer(request, response);
+    else if (path.startsWith("/wasm/")) {
+      request.url = path.slice("/wasm".length);
+      serveWasm(request, response, missing);
+    } else serveApp(request, response, missing);
+  });
+}
+
+/** Throws `file/not-found` where the page has not been built, and what listening throws. */
+export async function startPageServer(options: PageServerOptions): Promise<PageServer> {
+  for (const path of [join(options.app, "index.html"), join(options.wasm, "image.wasm")]) {
+    if (!existsSync(path)) {
+      throw new VitrineError("file/not-found", `${path} is missing: run "npm run build"`, {
+        details: { path },
+      });
+    }
+  }
+  const server = createAnswers(options);
+  const address = await listenHttp(server, options.listen);
+  return {
+    address,
+    drain: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+        server.close(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+  };
+}
