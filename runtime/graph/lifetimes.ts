@@ -24,6 +24,8 @@ const IN_PLACE: { readonly [type: string]: readonly string[] } = {
   scaleRows: ["x"],
   residual: ["x", "branch"],
   scaleByScalar: ["x"],
+  softmax: ["x"],
+  layerNormBackward: ["residual", "dy"],
 };
 
 /**
@@ -46,7 +48,9 @@ export function memoryBlocks(graph: Graph, operations: readonly Operation[]): Bl
     for (const id of [...tensorsRead(operation), ...tensorsChanged(operation)]) touch(id, index);
   });
   for (const id of graph.outputs.values()) touch(id, operations.length);
-  operations.forEach((operation, index) => joinInPlace(blocks, operation, index));
+  operations.forEach((operation, index) => {
+    joinInPlace(blocks, operation, index);
+  });
   return [...new Set(blocks.values())];
 }
 

@@ -5,8 +5,8 @@ import type { Graph } from "./graph.js";
 /** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimiser settings. */
 export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
 
-/** Outputs by name, copies. */
-export type ProgramOutputs = Record<string, Float32Array>;
+/** Outputs by name, copies; float64 where the program computes in it (norms), float32 everywhere else. */
+export type ProgramOutputs = Record<string, Float32Array | Float64Array>;
 
 /** Where a tensor lies in the program's arena. */
 export interface Placement {

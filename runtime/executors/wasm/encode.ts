@@ -1,0 +1,199 @@
+// Encode: a program becomes a tape, each operation the instruction of the same name.
+
+import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
+import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Program } from "../../graph/program.js";
+import type { TensorId } from "../../graph/tensor.js";
+import type { Operands } from "./operands.js";
+import { floatBits, TapeWriter } from "./tape-writer.js";
+
+type Encoder<T extends OperationType> = (tape: TapeWriter, at: Operands, operation: OperationOf<T>) => void;
+
+/** Words of the program at the addresses that `operands` gives, Halt included. */
+export function encodeProgram(program: Program, operands: Operands): Uint32Array {
+  const tape = new TapeWriter();
+  for (const index of program.order) {
+    const operation = program.graph.operations[index] as Operation;
+    // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
+    const encode = ENCODERS[operation.type] as (tape: TapeWriter, at: Operands, operation: Operation) => void;
+    encode(tape, operands, operation);
+  }
+  return tape.finish(Opcode.Halt);
+}
+
+const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
+  patchifyBytes: (tape, at, { reads, writes, attributes }) => {
+    const { pixels, table } = reads;
+    const sizes = [at.axis(pixels, 0), at.axis(pixels, 1), attributes.patchSize];
+    tape.instruction(Opcode.PatchifyBytes, at.at(pixels), at.at(table), at.at(writes.patches), ...sizes);
+  },
+  patchifyImage: (tape, at, { reads, writes, attributes }) => {
+    const sizes = [at.axis(reads.image, 0), at.axis(reads.image, 2), attributes.patchSize];
+    tape.instruction(Opcode.PatchifyFloats, at.at(reads.image), at.at(writes.patches), ...sizes);
+  },
+  linear: (tape, at, { reads, writes, attributes }) => {
+    const { x, weight, bias, residual } = reads;
+    const tensors = [at.at(x), at.at(weight), at.at(bias), at.at(residual), at.at(writes.y)];
+    const sizes = [at.rows(x), at.axis(weight, 1), at.axis(weight, 0)];
+    const activation = attributes.gelu ? Activation.Gelu : Activation.None;
+    tape.instruction(Opcode.Linear, ...tensors, ...sizes, activation);
+  },
+  linearInputGradient: (tape, at, { reads, writes }) => {
+    const { dy, weight } = reads;
+    const sizes = [at.rows(dy), at.axis(weight, 1), at.axis(weight, 0)];
+    tape.instruction(Opcode.LinearInputGradient, at.at(dy), at.at(weight), at.at(writes.dx), ...sizes);
+  },
+  linearWeightGradient: (tape, at, { reads, adds }) => {
+    const { dy, x } = reads;
+    const tensors = [at.at(dy), at.at(x), at.at(adds.weight), at.at(adds.bias)];
+    tape.instruction(Opcode.LinearWeightGradient, ...tensors, at.rows(dy), at.axis(x, -1), at.axis(dy, -1));
+  },
+  layerNorm: (tape, at, { reads, writes, attributes }) => {
+    const tensors = [reads.x, reads.weight, reads.bias, writes.y, writes.mean, writes.rstd].map((id) =>
+      at.at(id),
+    );
+    const sizes = [at.rows(reads.x), at.axis(reads.x, -1)];
+    tape.instruction(Opcode.LayerNorm, ...tensors, ...sizes, floatBits(attributes.epsilon));
+  },
+  layerNormBackward: (tape, at, { reads, writes, adds }) => {
+    const { dy, x, weight, mean, rstd, residual } = reads;
+    const tensors = [dy, x, weight, mean, rstd, residual, writes.dx, adds.weight, adds.bias];
+    const sizes = [at.rows(x), at.axis(x, -1)];
+    tape.instruction(Opcode.LayerNormBackward, ...tensors.map((id) => at.at(id)), ...sizes);
+  },
+  attention: (tape, at, { reads, writes, attributes }) => {
+    const tensors = [reads.qkv, writes.out, writes.probabilities, writes.scratch].map((id) => at.at(id));
+    tape.instruction(Opcode.Attention, ...tensors, ...attentionSizes(at, writes.out, attributes.heads));
+  },
+  attentionBackward: (tape, at, { reads, writes, attributes }) => {
+    const { dOut, qkv, probabilities } = reads;
+    const tensors = [dOut, qkv, probabilities, writes.dQkv, writes.scratch].map((id) => at.at(id));
+    tape.instruction(Opcode.AttentionBackward, ...tensors, ...attentionSizes(at, dOut, attributes.heads));
+  },
+  gelu: (tape, at, { reads, writes }) => {
+    tape.instruction(Opcode.Gelu, at.at(reads.x), at.at(writes.y), at.count(reads.x));
+  },
+  geluBackward: (tape, at, { reads, writes }) => {
+    const { x, dy } = reads;
+    tape.instruction(Opcode.GeluBackward, at.at(x), at.at(dy), at.at(writes.dx), at.count(x));
+  },
+  scaledSum: (tape, at, { reads, writes, attributes }) => {
+    const factors = [floatBits(attributes.alpha), floatBits(attributes.beta)];
+    const { a, b } = reads;
+    tape.instruction(Opcode.ScaledSum, at.at(a), at.at(b), at.at(writes.y), at.count(a), ...factors);
+  },
+  accumulate: (tape, at, { reads, adds }) => {
+    const sum = at.at(adds.sum);
+    const one = floatBits(1);
+    tape.instruction(Opcode.ScaledSum, sum, at.at(reads.values), sum, at.count(reads.values), one, one);
+  },
+  scaleRows: (tape, at, { reads, writes }) => {
+    const { x, scale } = reads;
+    const sizes = [at.axis(x, 0), at.perSample(x)];
+    tape.instruction(Opcode.ScaleRows, at.at(x), at.at(scale), at.at(writes.y), ...sizes);
+  },
+  residual: (tape, at, { reads, writes }) => {
+    const { x, branch, scale } = reads;
+    const tensors = [at.at(x), at.at(branch), at.at(scale), at.at(writes.y)];
+    tape.instruction(Opcode.Residual, ...tensors, at.axis(x, 0), at.perSample(x));
+  },
+  assembleTokens: (tape, at, { reads, writes }) => {
+    const { patches, classToken, distillationToken, position } = reads;
+    const tensors = [patches, classToken, distillationToken, position, writes.y].map((id) => at.at(id));
+    tape.instruction(Opcode.AssembleTokens, ...tensors, ...threeAxes(at, patches));
+  },
+  assembleTokensBackward: (tape, at, { reads, writes, adds }) => {
+    const { classToken, distillationToken, position } = adds;
+    const tensors = [reads.dy, writes.dPatches, classToken, distillationToken, position].map((id) =>
+      at.at(id),
+    );
+    tape.instruction(Opcode.AssembleTokensBackward, ...tensors, ...threeAxes(at, writes.dPatches));
+  },
+  selectToken: (tape, at, { reads, writes, attributes }) => {
+    const sizes = [...threeAxes(at, reads.x), attributes.token];
+    tape.instruction(Opcode.SelectToken, at.at(reads.x), at.at(writes.y), ...sizes);
+  },
+  selectTokenBackward: (tape, at, { reads, writes, attributes }) => {
+    const sizes = [...threeAxes(at, writes.dx), attributes.token];
+    tape.instruction(Opcode.SelectTokenBackward, at.at(reads.dy), at.at(writes.dx), ...sizes);
+  },
+  selectTwoTokensBackward: (tape, at, { reads, writes }) => {
+    const tensors = [at.at(reads.dyFirst), at.at(reads.dySecond), at.at(writes.dx)];
+    tape.instruction(Opcode.SelectTwoTokensBackward, ...tensors, ...threeAxes(at, writes.dx));
+  },
+  softmax: (tape, at, { reads, writes }) => {
+    const { x } = reads;
+    tape.instruction(Opcode.Softmax, at.at(x), at.at(writes.y), at.rows(x), at.axis(x, -1));
+  },
+  softTargetCrossEntropy: (tape, at, { reads, writes }) => {
+    const { logits, targets } = reads;
+    const tensors = [at.at(logits), at.at(targets), at.at(writes.loss)];
+    tape.instruction(Opcode.SoftTargetCrossEntropy, ...tensors, ...twoAxes(at, logits));
+  },
+  softTargetCrossEntropyBackward: (tape, at, { reads, writes }) => {
+    const { logits, targets, dLoss } = reads;
+    const tensors = [logits, targets, dLoss, writes.dLogits].map((id) => at.at(id));
+    tape.instruction(Opcode.SoftTargetCrossEntropyBackward, ...tensors, ...twoAxes(at, logits));
+  },
+  hardDistillation: (tape, at, { reads, writes }) => {
+    const { logits, teacher } = reads;
+    const tensors = [at.at(logits), at.at(teacher), at.at(writes.loss)];
+    tape.instruction(Opcode.HardDistillation, ...tensors, ...twoAxes(at, logits));
+  },
+  hardDistillationBackward: (tape, at, { reads, writes }) => {
+    const { logits, teacher, dLoss } = reads;
+    const tensors = [logits, teacher, dLoss, writes.dLogits].map((id) => at.at(id));
+    tape.instruction(Opcode.HardDistillationBackward, ...tensors, ...twoAxes(at, logits));
+  },
+  softDistillation: (tape, at, { reads, writes, attributes }) => {
+    const { logits, teacher } = reads;
+    const tensors = [at.at(logits), at.at(teacher), at.at(writes.loss)];
+    tape.instruction(Opcode.SoftDistillation, ...tensors, ...twoAxes(at, logits), floatBits(attributes.tau));
+  },
+  softDistillationBackward: (tape, at, { reads, writes, attributes }) => {
+    const { logits, teacher, dLoss } = reads;
+    const tensors = [logits, teacher, dLoss, writes.dLogits].map((id) => at.at(id));
+    const tau = floatBits(attributes.tau);
+    tape.instruction(Opcode.SoftDistillationBackward, ...tensors, ...twoAxes(at, logits), tau);
+  },
+  dot: (tape, at, { reads, writes }) => {
+    tape.instruction(Opcode.Dot, at.at(reads.a), at.at(reads.b), at.at(writes.y), at.count(reads.a));
+  },
+  scaleByScalar: (tape, at, { reads, writes }) => {
+    const { x, scale } = reads;
+    tape.instruction(Opcode.ScaleByScalar, at.at(x), at.at(scale), at.at(writes.y), at.count(x));
+  },
+  fill: (tape, at, { writes, attributes }) => {
+    tape.instruction(Opcode.Fill, at.at(writes.y), at.count(writes.y), floatBits(attributes.value));
+  },
+  sumOfSquares: (tape, at, { reads, writes }) => {
+    tape.instruction(Opcode.SumOfSquares, at.at(reads.x), at.at(writes.y), at.count(reads.x));
+  },
+  adamW: (tape, at, { reads, adds, attributes }) => {
+    const { parameters, firstMoment, secondMoment, average } = adds;
+    const tensors = [
+      parameters,
+      reads.gradients,
+      firstMoment,
+      secondMoment,
+      average,
+      reads.settings,
+      reads.norm,
+    ];
+    const decayed = attributes.decayed ? 1 : 0;
+    tape.instruction(Opcode.AdamW, ...tensors.map((id) => at.at(id)), at.count(parameters), decayed);
+  },
+};
+
+/** B, T, H, E from the heads' output [B,T,H·E]. */
+function attentionSizes(at: Operands, out: TensorId, heads: number): number[] {
+  return [at.axis(out, 0), at.axis(out, 1), heads, at.axis(out, 2) / heads];
+}
+
+function twoAxes(at: Operands, id: TensorId): number[] {
+  return [at.axis(id, 0), at.axis(id, 1)];
+}
+
+function threeAxes(at: Operands, id: TensorId): number[] {
+  return [at.axis(id, 0), at.axis(id, 1), at.axis(id, 2)];
+}

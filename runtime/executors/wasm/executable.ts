@@ -1,0 +1,151 @@
+// Executable: a program with its tape in linear memory. A run is one call into the module.
+
+import { VitrineError } from "../../errors.js";
+import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
+import { elementCount } from "../../graph/shape.js";
+import { ELEMENT_BYTES, type ElementType, type Tensor, type TensorId } from "../../graph/tensor.js";
+import type { Executable, Store } from "../executor.js";
+import type { Arena } from "./arena.js";
+import { encodeProgram } from "./encode.js";
+import type { Kernels } from "./kernels.js";
+import type { Piece } from "./linear-memory.js";
+import { Operands } from "./operands.js";
+
+interface Tape {
+  piece: Piece;
+  /** Where the arena was when the tape was written: its addresses hold only there. */
+  arena: number;
+  operands: Operands;
+}
+
+export class WasmExecutable implements Executable {
+  readonly #kernels: Kernels;
+  readonly #arena: Arena;
+  readonly #program: Program;
+  readonly #stores: ReadonlyMap<string, Store>;
+  readonly #leaveArena: () => void;
+  #tape: Tape | undefined;
+  #disposed = false;
+
+  constructor(kernels: Kernels, arena: Arena, program: Program, stores: ReadonlyMap<string, Store>) {
+    this.#kernels = kernels;
+    this.#arena = arena;
+    this.#program = program;
+    this.#stores = stores;
+    this.#leaveArena = arena.demand(program.arenaBytes);
+    try {
+      this.#writeTape();
+    } catch (error) {
+      this.#leaveArena();
+      throw error;
+    }
+  }
+
+  /** The tape, written anew where the arena has moved since. */
+  #writeTape(): Tape {
+    const arena = this.#arena.address;
+    if (this.#tape?.arena === arena) return this.#tape;
+    const { memory } = this.#kernels;
+    const operands = new Operands(this.#program, this.#stores, arena);
+    const words = encodeProgram(this.#program, operands);
+    const piece = this.#tape?.piece ?? memory.allocate(words.byteLength, `the tape of ${this.#program.name}`);
+    memory.words(piece.address, words.length).set(words);
+    this.#tape = { piece, arena, operands };
+    return this.#tape;
+  }
+
+  async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
+    if (this.#disposed)
+      throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
+    const { piece, operands } = this.#writeTape();
+    this.#writeConstants(operands);
+    this.#writeInputs(inputs, operands);
+    const unknown = this.#kernels.run(piece.address);
+    if (unknown !== 0) {
+      const name = `${this.#program.name}: instruction ${unknown} of its tape`;
+      throw new VitrineError(
+        "internal/tape",
+        `${name} is unknown to the kernels: build them again (npm run build)`,
+      );
+    }
+    return this.#readOutputs(operands);
+  }
+
+  /** All programs share the arena, so whatever another one left there is written over. */
+  #writeConstants(operands: Operands): void {
+    for (const { id, origin } of this.#program.graph.tensors) {
+      if (origin.kind !== "constant" || !this.#program.placements.has(id)) continue;
+      const { address, count } = operands.place(id);
+      this.#kernels.memory.floats(address, count).set(origin.values);
+    }
+  }
+
+  #writeInputs(inputs: ProgramInputs, operands: Operands): void {
+    const { graph, placements, name } = this.#program;
+    for (const given of Object.keys(inputs)) {
+      if (!graph.inputs.has(given))
+        throw new VitrineError(
+          "graph/input",
+          `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
+        );
+    }
+    for (const [input, id] of graph.inputs) {
+      // What no operation reads has no place and need not be given.
+      if (!placements.has(id)) continue;
+      const tensor = operands.tensor(id);
+      const values = checkedInput(name, input, tensor, inputs[input]);
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      this.#kernels.memory.bytes(operands.place(id).address, bytes.length).set(bytes);
+    }
+  }
+
+  #readOutputs(operands: Operands): ProgramOutputs {
+    const outputs: ProgramOutputs = {};
+    for (const [name, id] of this.#program.graph.outputs) outputs[name] = this.#readTensor(operands, id);
+    return outputs;
+  }
+
+  #readTensor(operands: Operands, id: TensorId): Float32Array | Float64Array {
+    const { dtype } = operands.tensor(id);
+    const { address, count } = operands.place(id);
+    const { memory } = this.#kernels;
+    return dtype === "float64"
+      ? memory.doubles(address, count).slice()
+      : memory.floats(address, count).slice();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (this.#tape) this.#kernels.memory.release(this.#tape.piece);
+    this.#leaveArena();
+  }
+}
+
+function elementTypeOf(values: Uint8Array | Float32Array | Float64Array): ElementType {
+  if (values instanceof Float32Array) return "float32";
+  return values instanceof Float64Array ? "float64" : "uint8";
+}
+
+/** The values if they fit the tensor. Throws `graph/input`. */
+function checkedInput(
+  program: string,
+  input: string,
+  tensor: Tensor,
+  values: ProgramInputs[string] | undefined,
+): Uint8Array | Float32Array | Float64Array {
+  const wanted = elementCount(tensor.shape);
+  const fits =
+    values &&
+    elementTypeOf(values) === tensor.dtype &&
+    values.byteLength === wanted * ELEMENT_BYTES[tensor.dtype];
+  if (fits) return values;
+  const got = values ? `${values.length} values of ${elementTypeOf(values)}` : "nothing";
+  throw new VitrineError(
+    "graph/input",
+    `${program}: input ${input} got ${got}, wanted ${wanted} of ${tensor.dtype}`,
+    {
+      details: { input, wanted, got },
+    },
+  );
+}

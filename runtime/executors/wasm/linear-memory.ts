@@ -1,0 +1,117 @@
+// Linear memory: hands out pieces of a module's memory and takes them back. Addresses are unsigned up to 4 GiB.
+
+import { VitrineError } from "../../errors.js";
+
+const PAGE_BYTES = 65_536;
+/** What wasm32 can address. */
+export const MAXIMUM_BYTES = 65_536 * PAGE_BYTES;
+/** Every piece begins at a multiple of this: a cache line, and more than any SIMD load asks for. */
+export const PIECE_ALIGNMENT = 64;
+
+export interface Piece {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}
+
+/** First fit over the free pieces in address order, neighbours joined when they come back. */
+export class LinearMemory {
+  readonly memory: WebAssembly.Memory;
+  /** End of what was ever handed out. */
+  #top: number;
+  #free: Piece[] = [];
+  #inUse = 0;
+
+  /** `base`: first byte that belongs to the caller, as the module's `heapBase()` says. */
+  constructor(memory: WebAssembly.Memory, base: number) {
+    this.memory = memory;
+    this.#top = roundUp(base, PIECE_ALIGNMENT);
+  }
+
+  /** Bytes handed out and not yet returned. */
+  get bytesInUse(): number {
+    return this.#inUse;
+  }
+
+  /** Bytes that are left under wasm32's limit, in one piece. */
+  get bytesLeft(): number {
+    return MAXIMUM_BYTES - this.#top;
+  }
+
+  /** A piece full of zeros. Throws `device/memory` where 4 GiB or the machine's memory do not hold it. */
+  allocate(wanted: number, purpose: string): Piece {
+    const bytes = roundUp(Math.max(wanted, 1), PIECE_ALIGNMENT);
+    const index = this.#free.findIndex((piece) => piece.bytes >= bytes);
+    const piece = index >= 0 ? this.#cut(index, bytes) : this.#extend(bytes, purpose);
+    this.#inUse += bytes;
+    return piece;
+  }
+
+  #cut(index: number, bytes: number): Piece {
+    const { address, bytes: available } = this.#free[index] as Piece;
+    const rest = { address: address + bytes, bytes: available - bytes };
+    this.#free.splice(index, 1, ...(rest.bytes > 0 ? [rest] : []));
+    this.bytes(address, bytes).fill(0);
+    return { address, bytes };
+  }
+
+  #extend(bytes: number, purpose: string): Piece {
+    const end = this.#top + bytes;
+    const missing = end - this.memory.buffer.byteLength;
+    if (missing > 0) this.#grow(Math.ceil(missing / PAGE_BYTES), end, purpose);
+    const piece = { address: this.#top, bytes };
+    this.#top = end;
+    return piece;
+  }
+
+  #grow(pages: number, end: number, purpose: string): void {
+    const mebibytes = (count: number) => `${Math.ceil(count / 1_048_576).toLocaleString("en")} MiB`;
+    const refuse = (reason: string, cause?: unknown) =>
+      new VitrineError(
+        "device/memory",
+        `${purpose}: WebAssembly memory would have to hold ${mebibytes(end)}, ${reason}: take a smaller batch (--batch-size) or model`,
+        { details: { bytes: end, limitBytes: MAXIMUM_BYTES }, cause },
+      );
+    if (end > MAXIMUM_BYTES) throw refuse(`its limit is ${mebibytes(MAXIMUM_BYTES)}`);
+    try {
+      this.memory.grow(pages);
+    } catch (cause) {
+      throw refuse("which this machine does not give", cause);
+    }
+  }
+
+  release(piece: Piece): void {
+    this.#inUse -= piece.bytes;
+    const after = this.#free.findIndex(({ address }) => address > piece.address);
+    const at = after < 0 ? this.#free.length : after;
+    this.#free.splice(at, 0, piece);
+    this.#joinWithNext(at);
+    if (at > 0) this.#joinWithNext(at - 1);
+  }
+
+  #joinWithNext(index: number): void {
+    const [piece, next] = [this.#free[index], this.#free[index + 1]];
+    if (!piece || !next || piece.address + piece.bytes !== next.address) return;
+    this.#free.splice(index, 2, { address: piece.address, bytes: piece.bytes + next.bytes });
+  }
+
+  /** Views are made anew each time: growing the memory detaches the old ones. */
+  bytes(address: number, count: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, count);
+  }
+
+  words(address: number, count: number): Uint32Array {
+    return new Uint32Array(this.memory.buffer, address, count);
+  }
+
+  floats(address: number, count: number): Float32Array {
+    return new Float32Array(this.memory.buffer, address, count);
+  }
+
+  doubles(address: number, count: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, count);
+  }
+}

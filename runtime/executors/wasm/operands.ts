@@ -1,0 +1,83 @@
+// Operands: where the tensors of a program lie in linear memory, and their sizes as instructions want them.
+
+import { VitrineError } from "../../errors.js";
+import type { Program } from "../../graph/program.js";
+import { elementCount } from "../../graph/shape.js";
+import type { Tensor, TensorId } from "../../graph/tensor.js";
+import type { Store } from "../executor.js";
+import { type Run, WasmStore } from "./store.js";
+
+export class Operands {
+  readonly #program: Program;
+  readonly #stores: ReadonlyMap<string, Store>;
+  readonly #arena: number;
+
+  /** `arena`: address of the program's arena. */
+  constructor(program: Program, stores: ReadonlyMap<string, Store>, arena: number) {
+    this.#program = program;
+    this.#stores = stores;
+    this.#arena = arena;
+  }
+
+  tensor(id: TensorId): Tensor {
+    return this.#program.graph.tensors[id] as Tensor;
+  }
+
+  /** Address and count of values; a run of a store counts the gaps between its tensors. */
+  place(id: TensorId): Run {
+    const tensor = this.tensor(id);
+    if (tensor.origin.kind === "store") return this.#stored(tensor.origin);
+    const placement = this.#program.placements.get(id);
+    if (!placement)
+      throw new VitrineError(
+        "internal/placement",
+        `${this.#program.name}: tensor ${tensor.name} has no place`,
+      );
+    return { address: this.#arena + placement.offset, count: elementCount(tensor.shape) };
+  }
+
+  #stored(origin: { store: string; first: string; last: string }): Run {
+    const store = this.#stores.get(origin.store);
+    if (!store) {
+      throw new VitrineError(
+        "graph/unknown-store",
+        `${this.#program.name}: store ${origin.store} was not given`,
+        {
+          details: { store: origin.store },
+        },
+      );
+    }
+    if (!(store instanceof WasmStore)) {
+      throw new VitrineError(
+        "graph/unknown-store",
+        `${this.#program.name}: store ${origin.store} is another executor's`,
+      );
+    }
+    return store.run(origin.first, origin.last);
+  }
+
+  /** Unsigned address; 0 = absent. */
+  at(id: TensorId | undefined): number {
+    return id === undefined ? 0 : this.place(id).address;
+  }
+
+  /** Number of values. */
+  count(id: TensorId): number {
+    return this.place(id).count;
+  }
+
+  /** Size along an axis; negative axes count from the last. */
+  axis(id: TensorId, axis: number): number {
+    return this.tensor(id).shape.at(axis) as number;
+  }
+
+  /** Product of all axes but the last. */
+  rows(id: TensorId): number {
+    return elementCount(this.tensor(id).shape.slice(0, -1));
+  }
+
+  /** Values behind the first axis. */
+  perSample(id: TensorId): number {
+    return elementCount(this.tensor(id).shape.slice(1));
+  }
+}

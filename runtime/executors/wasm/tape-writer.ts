@@ -1,0 +1,25 @@
+// Tape writer: instructions as words. assembly/nn/opcodes.ts says which operands follow which opcode.
+
+import type { Opcode } from "../../../assembly/nn/opcodes.js";
+
+const bits = new DataView(new ArrayBuffer(4));
+
+/** The bits of a float32 as an unsigned word. */
+export function floatBits(value: number): number {
+  bits.setFloat32(0, value, true);
+  return bits.getUint32(0, true);
+}
+
+export class TapeWriter {
+  readonly #words: number[] = [];
+
+  /** [opcode, words, operands…]; operands are addresses, sizes or float bits, all unsigned. */
+  instruction(opcode: Opcode, ...operands: number[]): void {
+    this.#words.push(opcode, operands.length + 2, ...operands);
+  }
+
+  /** The finished tape, with Halt at its end. */
+  finish(halt: Opcode): Uint32Array {
+    return Uint32Array.from([...this.#words, halt, 2]);
+  }
+}

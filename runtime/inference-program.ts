@@ -1,0 +1,193 @@
+// Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
+
+import { VitrineError } from "./errors.js";
+import type { Executable, Executor, Store } from "./executors/executor.js";
+import { type Graph, GraphBuilder } from "./graph/graph.js";
+import { scaledSum } from "./graph/operations/sums.js";
+import { planForBatch } from "./graph/planner.js";
+import type { ProgramOutputs } from "./graph/program.js";
+import type { DeitConfig } from "./models/config.js";
+import { deit, WEIGHTS } from "./models/deit.js";
+import { deitParameters } from "./models/deit-parameters.js";
+import { createWeightStore, layoutBytes, storeLayout } from "./parameter-store.js";
+import type { Logits, TensorMap } from "./training.js";
+
+export interface InferenceOptions {
+  /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
+  batchSizes?: readonly number[];
+}
+
+export interface Inference {
+  readonly config: DeitConfig;
+  /** In ascending order. */
+  readonly batchSizes: readonly number[];
+  /** Bytes of weights and of the largest program's tensors, which all programs share. */
+  readonly bytes: number;
+  /**
+   * pixels uint8 [count, size, size, 3] → logits [count, classes] of each head and, for a distilled model, the mean of
+   * both. Any count ≥ 1: more than the largest batch size goes through in several runs.
+   */
+  logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  dispose(): void;
+}
+
+/** Outputs `logits`, `logits.cls` and, for a distilled model, `logits.dist`: deit's eval mode, mean of the logits. */
+export function inferenceGraph(config: DeitConfig, batch: number): Graph {
+  const graph = new GraphBuilder(`inference of ${batch}`);
+  const heads = deit(graph, config, { batch, input: "pixels", stochasticDepth: false });
+  graph.output("logits.cls", heads.classLogits);
+  if (heads.distillationLogits === undefined) return graph;
+  graph.output("logits.dist", heads.distillationLogits);
+  const mean = scaledSum(
+    graph,
+    heads.classLogits,
+    heads.distillationLogits,
+    { alpha: 0.5, beta: 0.5 },
+    "mean",
+  );
+  graph.output("logits", mean);
+  return graph;
+}
+
+/** Builds the programs. Throws `weights/…` where the weights are not the model's, `graph/memory` where it is too large. */
+export async function createInference(
+  executor: Executor,
+  config: DeitConfig,
+  weights: TensorMap,
+  options: InferenceOptions = {},
+): Promise<Inference> {
+  const shapes = deitParameters(config);
+  const batchSizes = [...new Set(options.batchSizes ?? [1, 2, 4, 8])].sort((a, b) => a - b);
+  if (batchSizes.length === 0 || batchSizes.some((size) => !Number.isSafeInteger(size) || size < 1))
+    throw new VitrineError(
+      "model/batch-size",
+      `inference: batch sizes are [${batchSizes.join(", ")}], whole numbers of at least 1 are allowed`,
+    );
+  const { capabilities } = executor;
+  const limitBytes = capabilities.limitBytes - layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
+  const programs = batchSizes.map((size) =>
+    planForBatch((batch) => inferenceGraph(config, batch), size, { ...capabilities, limitBytes }),
+  );
+  const store = createWeightStore(executor, shapes, weights);
+  const steps: InferenceStep[] = [];
+  for (const [index, program] of programs.entries()) {
+    const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
+    steps.push(new InferenceStep(executable, config, batchSizes[index] as number));
+  }
+  const bytes = store.bytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
+  return new DeitInference(config, batchSizes, steps, store, bytes);
+}
+
+class DeitInference implements Inference {
+  readonly config: DeitConfig;
+  readonly batchSizes: readonly number[];
+  readonly bytes: number;
+  readonly #steps: readonly InferenceStep[];
+  readonly #store: Store;
+
+  constructor(
+    config: DeitConfig,
+    batchSizes: readonly number[],
+    steps: readonly InferenceStep[],
+    store: Store,
+    bytes: number,
+  ) {
+    this.config = config;
+    this.batchSizes = batchSizes;
+    this.bytes = bytes;
+    this.#steps = steps;
+    this.#store = store;
+  }
+
+  async logits(pixels: Uint8Array, count: number): Promise<Logits> {
+    checkPixels(this.config, pixels, count);
+    const sample = pixels.length / count;
+    const largest = this.#steps.at(-1) as InferenceStep;
+    const parts: Logits[] = [];
+    for (let start = 0; start < count; start += largest.batch) {
+      const size = Math.min(largest.batch, count - start);
+      const step = this.#steps.find(({ batch }) => batch >= size) as InferenceStep;
+      parts.push(await step.run(pixels.subarray(start * sample, (start + size) * sample), size));
+    }
+    return parts.length === 1 ? (parts[0] as Logits) : joinLogits(parts);
+  }
+
+  dispose(): void {
+    for (const step of this.#steps) step.dispose();
+    this.#store.dispose();
+  }
+}
+
+/** Throws `image/size` unless there are `count` images of the model's size. */
+function checkPixels({ imageSize }: DeitConfig, pixels: Uint8Array, count: number): void {
+  const wanted = count * imageSize * imageSize * 3;
+  if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
+  throw new VitrineError(
+    "image/size",
+    `pixels: ${pixels.length} bytes for ${count} images, wanted ${wanted}: ${count} of ${imageSize}×${imageSize}×3`,
+    { details: { count, got: pixels.length, wanted } },
+  );
+}
+
+/** A compiled inference program for batches of up to `batch` images. */
+export class InferenceStep {
+  readonly batch: number;
+  readonly #executable: Executable;
+  readonly #config: DeitConfig;
+  #padded: Uint8Array | undefined;
+
+  constructor(executable: Executable, config: DeitConfig, batch: number) {
+    this.batch = batch;
+    this.#executable = executable;
+    this.#config = config;
+  }
+
+  /** pixels uint8 [count, size, size, 3], count ≤ batch. */
+  async run(pixels: Uint8Array, count: number): Promise<Logits> {
+    checkPixels(this.#config, pixels, count);
+    if (count > this.batch)
+      throw new VitrineError("image/size", `pixels: ${count} images for a program of ${this.batch}`);
+    const outputs = await this.#executable.run({ pixels: this.#fill(pixels, count) });
+    return toLogits(outputs, count * this.#config.classes);
+  }
+
+  /** A short batch is filled up with black images, whose logits nobody sees. */
+  #fill(pixels: Uint8Array, count: number): Uint8Array {
+    if (count === this.batch) return pixels;
+    this.#padded ??= new Uint8Array((pixels.length / count) * this.batch);
+    this.#padded.set(pixels);
+    this.#padded.fill(0, pixels.length);
+    return this.#padded;
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+  }
+}
+
+function toLogits(outputs: ProgramOutputs, values: number): Logits {
+  const take = (name: string) => (outputs[name] as Float32Array).subarray(0, values);
+  const classLogits = take("logits.cls");
+  if (!("logits.dist" in outputs)) return { classLogits, logits: classLogits };
+  return { classLogits, distillationLogits: take("logits.dist"), logits: take("logits") };
+}
+
+function joinLogits(parts: readonly Logits[]): Logits {
+  const join = (pick: (part: Logits) => Float32Array) => {
+    const pieces = parts.map(pick);
+    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let offset = 0;
+    for (const piece of pieces) {
+      whole.set(piece, offset);
+      offset += piece.length;
+    }
+    return whole;
+  };
+  const classLogits = join((part) => part.classLogits);
+  if (!parts[0]?.distillationLogits) return { classLogits, logits: classLogits };
+  return {
+    classLogits,
+    distillationLogits: join((part) => part.distillationLogits as Float32Array),
+    logits: join((part) => part.logits),
+  };
+}

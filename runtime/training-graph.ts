@@ -1,0 +1,118 @@
+// Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses them and clears them.
+
+import { VitrineError } from "./errors.js";
+import { differentiate } from "./graph/autodiff.js";
+import { type Graph, GraphBuilder } from "./graph/graph.js";
+import { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
+import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "./graph/operations/optimizer.js";
+import { dot, scaledSum } from "./graph/operations/sums.js";
+import { elementCount } from "./graph/shape.js";
+import type { TensorId } from "./graph/tensor.js";
+import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "./models/deit.js";
+import type { ParameterShapes } from "./parameter-store.js";
+import type { TrainingOptions } from "./training.js";
+
+export { WEIGHTS };
+export const GRADIENTS = "gradients";
+export const FIRST_MOMENT = "firstMoment";
+export const SECOND_MOMENT = "secondMoment";
+export const AVERAGE = "ema";
+
+/** What of the options shapes the programs. */
+export type StepOptions = Pick<
+  TrainingOptions,
+  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema"
+>;
+
+/**
+ * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
+ * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
+ * depth. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
+ */
+export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
+  const { config, dropPath } = options;
+  const graph = new GraphBuilder("training step");
+  const heads = deit(graph, config, { batch, input, stochasticDepth: dropPath > 0 });
+  const targets = graph.input("targets", [batch, config.classes]);
+  const sampleWeights = graph.input("sampleWeights", [batch]);
+  const base = softTargetCrossEntropy(graph, heads.classLogits, targets);
+  const perSample = distilledLoss(graph, options, heads, base);
+  const loss = dot(graph, perSample, sampleWeights, "loss");
+  graph.output("loss", loss);
+  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS });
+  return graph;
+}
+
+function distilledLoss(
+  graph: GraphBuilder,
+  { distillation, alpha, tau }: StepOptions,
+  { classLogits, distillationLogits }: DeitHeads,
+  base: TensorId,
+): TensorId {
+  if (distillation === "none") return base;
+  if (distillationLogits === undefined)
+    throw new VitrineError(
+      "training/distillation",
+      `distillation ${distillation} needs a model with a distillation token (a ..._distilled_... model), or --distillation none`,
+    );
+  const teacher = graph.input("teacherLogits", graph.shapeOf(classLogits));
+  const distilled =
+    distillation === "hard"
+      ? hardDistillation(graph, distillationLogits, teacher)
+      : softDistillation(graph, distillationLogits, teacher, tau);
+  return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta: alpha }, "loss per sample");
+}
+
+/** The parameters by what AdamW does to them. */
+export interface ParameterGroups {
+  decayed: string[];
+  plain: string[];
+  /** Without a gradient: torch's optimiser passes over them, decay included. */
+  untouched: string[];
+}
+
+/** Names that main.py with timm ≥ 0.4 excludes from weight decay besides one-dimensional tensors. */
+export const NO_DECAY: readonly string[] = ["pos_embed", "cls_token", "dist_token"];
+
+/** timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`. */
+export function parameterGroups(shapes: ParameterShapes, options: StepOptions): ParameterGroups {
+  const noDecay = new Set(options.noDecay ?? NO_DECAY);
+  const groups: ParameterGroups = { decayed: [], plain: [], untouched: [] };
+  for (const [name, shape] of shapes) {
+    const unused = options.distillation === "none" && name.startsWith("head_dist.");
+    const plain = shape.length === 1 || name.endsWith(".bias") || noDecay.has(name);
+    groups[unused ? "untouched" : plain ? "plain" : "decayed"].push(name);
+  }
+  return groups;
+}
+
+/**
+ * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
+ * of squares of the gradients before clipping. Every group is one run of the stores and so one instruction.
+ */
+export function applyGraph(shapes: ParameterShapes, groups: ParameterGroups, ema: boolean): Graph {
+  const graph = new GraphBuilder("optimiser step");
+  const run = (store: string, names: readonly string[]) => {
+    const count = names.reduce((sum, name) => sum + elementCount(shapes.get(name) ?? []), 0);
+    return graph.stored(store, names[0] as string, [count], names.at(-1));
+  };
+  const settings = graph.input("settings", [ADAMW_SETTINGS], "float64");
+  const gradients = run(GRADIENTS, [...groups.decayed, ...groups.plain]);
+  const norm = sumOfSquares(graph, gradients, "norm");
+  graph.output("norm", norm);
+  for (const decayed of [true, false]) {
+    const names = decayed ? groups.decayed : groups.plain;
+    if (names.length === 0) continue;
+    const operands = {
+      gradients: run(GRADIENTS, names),
+      parameters: run(WEIGHTS, names),
+      firstMoment: run(FIRST_MOMENT, names),
+      secondMoment: run(SECOND_MOMENT, names),
+      average: ema ? run(AVERAGE, names) : undefined,
+      decayed,
+    };
+    adamW(graph, operands, settings, norm);
+  }
+  fill(graph, gradients, 0);
+  return graph;
+}
