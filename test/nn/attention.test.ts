@@ -1,0 +1,79 @@
+// Claims about attention, forward and backward, on any head size and token count.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { assertClose, assertSameBits } from "./compare.js";
+import { loadKernels, Opcode } from "./kernels.js";
+import { plainAttention, plainAttentionBackward } from "./plain-attention.js";
+import { Random } from "./random.js";
+
+const SHAPES = [
+  { batch: 1, tokens: 1, heads: 1, size: 1 },
+  { batch: 2, tokens: 5, heads: 3, size: 16 },
+  { batch: 1, tokens: 17, heads: 2, size: 24 },
+  { batch: 2, tokens: 13, heads: 1, size: 32 },
+  { batch: 1, tokens: 18, heads: 2, size: 48 },
+  { batch: 1, tokens: 50, heads: 2, size: 64 },
+  { batch: 1, tokens: 8, heads: 3, size: 7 },
+];
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: attention equals its twin on every head size`, () => {
+    const random = new Random(41);
+    for (const shape of SHAPES) {
+      kernels.reset();
+      const { batch, tokens, heads, size } = shape;
+      const qkv = kernels.place(random.normals(batch * tokens * 3 * heads * size));
+      const out = kernels.place(batch * tokens * heads * size);
+      const probabilities = kernels.place(batch * heads * tokens * tokens);
+      kernels.run(Opcode.Attention, qkv, out, probabilities, 0, batch, tokens, heads, size);
+      const twin = plainAttention(qkv.values, shape);
+      const name = JSON.stringify(shape);
+      assertClose(probabilities.values, twin.probabilities, 2e-6, `probabilities of ${name}`);
+      assertClose(out.values, twin.out, 5e-6, `out of ${name}`);
+    }
+  });
+
+  test(`${kernels.build}: attention gives the same bits through scratch, and the weights alone too`, () => {
+    const random = new Random(42);
+    const [batch, tokens, heads, size] = [2, 11, 2, 12];
+    kernels.reset();
+    const qkv = kernels.place(random.normals(batch * tokens * 3 * heads * size));
+    const out = kernels.place(batch * tokens * heads * size);
+    const again = kernels.place(batch * tokens * heads * size);
+    const probabilities = kernels.place(batch * heads * tokens * tokens);
+    const alone = kernels.place(batch * heads * tokens * tokens);
+    const scratch = kernels.place(tokens * tokens);
+    kernels.run(Opcode.Attention, qkv, out, probabilities, 0, batch, tokens, heads, size);
+    kernels.run(Opcode.Attention, qkv, again, 0, scratch, batch, tokens, heads, size);
+    kernels.run(Opcode.AttentionProbabilities, qkv, alone, batch, tokens, heads, size);
+    assertSameBits(again.values, out.values, "through scratch");
+    assertSameBits(alone.values, probabilities.values, "weights alone");
+    for (let row = 0; row < batch * heads * tokens; row++) {
+      const sum = alone.values.subarray(row * tokens, (row + 1) * tokens).reduce((a, b) => a + b, 0);
+      assert.ok(Math.abs(sum - 1) < 1e-6, `row ${row} sums to ${sum}`);
+    }
+  });
+
+  test(`${kernels.build}: attention backward equals its twin on every head size`, () => {
+    const random = new Random(43);
+    for (const shape of SHAPES) {
+      kernels.reset();
+      const { batch, tokens, heads, size } = shape;
+      const qkv = kernels.place(random.normals(batch * tokens * 3 * heads * size));
+      const dOut = kernels.place(random.normals(batch * tokens * heads * size));
+      const probabilities = kernels.place(batch * heads * tokens * tokens);
+      const dQkv = kernels.place(qkv.length);
+      const scratch = kernels.place(tokens * tokens);
+      kernels.run(Opcode.AttentionProbabilities, qkv, probabilities, batch, tokens, heads, size);
+      kernels.run(
+        Opcode.AttentionBackward,
+        ...[dOut, qkv, probabilities, dQkv, scratch, batch, tokens, heads, size],
+      );
+      const twin = plainAttentionBackward(dOut.values, qkv.values, shape);
+      assertClose(dQkv.values, twin, 1e-5, `dQkv of ${JSON.stringify(shape)}`);
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,29 @@
+// Comparison of a kernel's result with its twin's: the claim fails with the place, both values and the allowance.
+
+type Values = ArrayLike<number>;
+
+function fail(what: string, i: number, got: number, expected: number, allowed: number): never {
+  throw new Error(`${what}: value ${i} is ${got}, its twin's ${expected} (allowed difference ${allowed})`);
+}
+
+/** |got − expected| ≤ allowed everywhere; `allowed` is one number or one for each value. */
+export function assertClose(got: Values, expected: Values, allowed: number | Values, what: string): void {
+  if (got.length !== expected.length)
+    throw new Error(`${what}: ${got.length} values, not ${expected.length}`);
+  for (let i = 0; i < got.length; i++) {
+    const limit = typeof allowed === "number" ? allowed : (allowed[i] as number);
+    const difference = Math.abs((got[i] as number) - (expected[i] as number));
+    if (!(difference <= limit)) fail(what, i, got[i] as number, expected[i] as number, limit);
+  }
+}
+
+/** The same bits, NaN and the sign of zero included. */
+export function assertSameBits(got: Float32Array, expected: Float32Array, what: string): void {
+  if (got.length !== expected.length)
+    throw new Error(`${what}: ${got.length} values, not ${expected.length}`);
+  const left = new Uint32Array(got.buffer, got.byteOffset, got.length);
+  const right = new Uint32Array(expected.buffer, expected.byteOffset, expected.length);
+  for (let i = 0; i < left.length; i++) {
+    if (left[i] !== right[i]) fail(what, i, got[i] as number, expected[i] as number, 0);
+  }
+}

@@ -1,0 +1,89 @@
+// Claims about operations value by value and about whole-array sums, on every tail length.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { assertClose, assertSameBits } from "./compare.js";
+import { loadKernels, Opcode } from "./kernels.js";
+import { Random } from "./random.js";
+
+const LENGTHS = Array.from({ length: 18 }, (_, i) => i + 1);
+const f = Math.fround;
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: weighted sums, scaling, copies and fills equal float32 arithmetic bit for bit`, () => {
+    const random = new Random(81);
+    for (const n of LENGTHS) {
+      kernels.reset();
+      const a = kernels.place(random.normals(n));
+      const b = kernels.place(random.normals(n));
+      const factor = kernels.place([0.3]);
+      const y = kernels.place(n);
+      kernels.run(Opcode.ScaledSum, a, b, y, n, { float: 0.7 }, { float: -1.3 });
+      const sum = a.values.map((value, i) => f(f(0.7) * value) + f(f(-1.3) * (b.values[i] as number)));
+      assertSameBits(y.values, sum, `scaled sum of ${n}`);
+      kernels.run(Opcode.ScaleByScalar, a, factor, y, n);
+      assertSameBits(
+        y.values,
+        a.values.map((value) => value * f(0.3)),
+        `scale by scalar of ${n}`,
+      );
+      kernels.run(Opcode.Copy, b, y, n);
+      assertSameBits(y.values, b.values, `copy of ${n}`);
+      kernels.run(Opcode.Fill, y, n, { float: 2.5 });
+      assertSameBits(y.values, new Float32Array(n).fill(2.5), `fill of ${n}`);
+    }
+  });
+
+  test(`${kernels.build}: residual and row scaling use each sample's own factor, and may work in place`, () => {
+    const random = new Random(82);
+    const batch = 3;
+    for (const n of LENGTHS) {
+      kernels.reset();
+      const x = kernels.place(random.normals(batch * n));
+      const branch = kernels.place(random.normals(batch * n));
+      const scale = kernels.place([0, 1.25, 1]);
+      const y = kernels.place(batch * n);
+      kernels.run(Opcode.ScaleRows, branch, scale, y, batch, n);
+      const scaled = branch.values.map((value, i) => value * (scale.values[Math.floor(i / n)] as number));
+      assertSameBits(y.values, scaled, `scale rows of ${n}`);
+      const sum = x.values.map((value, i) => value + (scaled[i] as number));
+      const plainSum = x.values.map((value, i) => value + (branch.values[i] as number));
+      kernels.run(Opcode.Residual, x, branch, 0, y, batch, n);
+      assertSameBits(y.values, plainSum, `residual of ${n}`);
+      kernels.run(Opcode.Residual, x, branch, scale, x, batch, n);
+      assertSameBits(x.values, sum, `residual of ${n} in place`);
+    }
+  });
+
+  test(`${kernels.build}: inner product and sum of squares are summed in double, over several chunks`, () => {
+    const random = new Random(83);
+    for (const n of [...LENGTHS, 4096, 4097, 20_003]) {
+      kernels.reset();
+      const a = kernels.place(random.normals(n));
+      const b = kernels.place(random.normals(n));
+      const y = kernels.place(1);
+      const squares = kernels.place(2);
+      kernels.run(Opcode.Dot, a, b, y, n);
+      kernels.run(Opcode.SumOfSquares, a, squares, n);
+      const dot = a.values.reduce((sum, value, i) => sum + value * (b.values[i] as number), 0);
+      assertClose(y.values, [dot], 1e-7 * (1 + Math.abs(dot)), `dot of ${n}`);
+      const expected = a.values.reduce((sum, value) => sum + value * value, 0);
+      assertClose([squares.doubles[0] as number], [expected], 1e-12 * expected, `squares of ${n}`);
+    }
+  });
+
+  test(`${kernels.build}: the sum of squares is finite for the largest floats and not for one infinity`, () => {
+    kernels.reset();
+    const x = kernels.place(new Float32Array(70).fill(3.4e38));
+    const y = kernels.place(2);
+    kernels.run(Opcode.SumOfSquares, x, y, 70);
+    assert.ok(Number.isFinite(y.doubles[0]));
+    for (const bad of [Infinity, -Infinity, Number.NaN]) {
+      x.values[69] = bad;
+      kernels.run(Opcode.SumOfSquares, x, y, 70);
+      assert.not.ok(Number.isFinite(y.doubles[0]));
+    }
+  });
+}
+
+test.run();

@@ -1,0 +1,152 @@
+// Kernels: loads the builds of the nn module and runs single instructions of its tape, for the tests of this folder.
+
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { Opcode } from "../../assembly/nn/opcodes.js";
+
+export { Opcode };
+
+const PAGE_BYTES = 65_536;
+const GUARD_FLOATS = 8;
+const GUARD_VALUE = 123_456.75;
+/** Words of the longest instruction plus Halt. */
+const TAPE_WORDS = 32;
+
+interface KernelExports {
+  run(tape: number): number;
+  heapBase(): number;
+}
+
+/** A float32 operand; a plain number is an address or a size. */
+export interface FloatOperand {
+  float: number;
+}
+export type Operand = number | FloatOperand | Region;
+
+/** A tensor in the module's memory with guard values around it. */
+export class Region {
+  constructor(
+    readonly memory: WebAssembly.Memory,
+    readonly address: number,
+    readonly length: number,
+  ) {}
+
+  get values(): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.memory.buffer as ArrayBuffer, this.address, this.length);
+  }
+
+  get doubles(): Float64Array<ArrayBuffer> {
+    return new Float64Array(this.memory.buffer as ArrayBuffer, this.address, this.length / 2);
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.memory.buffer as ArrayBuffer, this.address, this.length * 4);
+  }
+}
+
+/** One instance of a build, with a stack of tensors that `reset` empties. */
+export class Kernels {
+  readonly memory: WebAssembly.Memory;
+  private readonly exports: KernelExports;
+  private readonly tape: number;
+  private top: number;
+  private regions: Region[] = [];
+
+  constructor(
+    readonly build: string,
+    bytes: BufferSource,
+    { megabytes = 32, from = 0 } = {},
+  ) {
+    this.memory = new WebAssembly.Memory({
+      initial: (megabytes * 1_048_576) / PAGE_BYTES,
+      maximum: 65_536,
+    });
+    const abort = () => {
+      throw new Error("the module aborted");
+    };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: this.memory, abort },
+    });
+    this.exports = instance.exports as unknown as KernelExports;
+    this.tape = Math.max(Math.ceil((this.exports.heapBase() >>> 0) / 64) * 64, from);
+    this.top = this.tape + TAPE_WORDS * 4;
+  }
+
+  reset(): void {
+    this.top = this.tape + TAPE_WORDS * 4;
+    this.regions = [];
+  }
+
+  /** Reserves floats, filled from `values` or with NaN, so that a value which is never written shows. */
+  place(source: number | ArrayLike<number>): Region {
+    const length = typeof source === "number" ? source : source.length;
+    const region = new Region(this.memory, this.top + GUARD_FLOATS * 4, length);
+    const guarded = new Float32Array(this.memory.buffer as ArrayBuffer, this.top, length + 2 * GUARD_FLOATS);
+    guarded.fill(GUARD_VALUE);
+    if (typeof source === "number") region.values.fill(Number.NaN);
+    else region.values.set(source);
+    this.top = Math.ceil((this.top + guarded.byteLength) / 64) * 64;
+    this.regions.push(region);
+    return region;
+  }
+
+  /** Runs one instruction; throws where a value beside a tensor has changed. */
+  run(opcode: Opcode, ...operands: Operand[]): void {
+    const view = new DataView(this.memory.buffer, this.tape, TAPE_WORDS * 4);
+    view.setUint32(0, opcode, true);
+    view.setUint32(4, operands.length + 2, true);
+    operands.forEach((operand, i) => {
+      const at = 8 + 4 * i;
+      if (typeof operand === "number") view.setUint32(at, operand, true);
+      else if (operand instanceof Region) view.setUint32(at, operand.address, true);
+      else view.setFloat32(at, operand.float, true);
+    });
+    view.setUint32(8 + 4 * operands.length, Opcode.Halt, true);
+    const stoppedAt = this.exports.run(this.tape);
+    if (stoppedAt !== 0) throw new Error(`opcode ${opcode} is unknown to the ${this.build} build`);
+    for (const region of this.regions) this.checkGuards(region, opcode);
+  }
+
+  /** Runs words as they are; what `run` of the module returns. */
+  runWords(words: readonly number[]): number {
+    new Uint32Array(this.memory.buffer, this.tape, words.length).set(words);
+    return this.exports.run(this.tape);
+  }
+
+  private checkGuards(region: Region, opcode: Opcode): void {
+    const ends = [region.address - GUARD_FLOATS * 4, region.address + region.length * 4];
+    for (const start of ends) {
+      const guard = new Float32Array(this.memory.buffer, start, GUARD_FLOATS);
+      const place = guard.findIndex((value) => value !== GUARD_VALUE);
+      if (place >= 0) {
+        const side = start < region.address ? "before" : "behind";
+        throw new Error(
+          `opcode ${opcode} wrote ${side} a tensor of ${region.length} floats (guard ${place})`,
+        );
+      }
+    }
+  }
+}
+
+const FILES = { plain: "nn.wasm", relaxed: "nn.relaxed.wasm" };
+
+/** Bytes of each build that this engine takes; says so where it refuses the relaxed one. */
+export function loadBuilds(): Map<string, Buffer<ArrayBuffer>> {
+  const builds = new Map<string, Buffer<ArrayBuffer>>();
+  for (const [name, file] of Object.entries(FILES)) {
+    const path = fileURLToPath(new URL(`../../wasm/${file}`, import.meta.url));
+    if (!existsSync(path)) throw new Error(`${path} is missing: run npm run build`);
+    const bytes = readFileSync(path);
+    // Node 20 knows relaxed SIMD behind a flag only; newer versions complain of the flag.
+    if (!WebAssembly.validate(bytes)) setFlagsFromString("--experimental-wasm-relaxed-simd");
+    if (WebAssembly.validate(bytes)) builds.set(name, bytes);
+    else console.log(`note: this engine does not take the ${name} build`);
+  }
+  return builds;
+}
+
+/** One instance of each build. */
+export function loadKernels(): Kernels[] {
+  return [...loadBuilds()].map(([name, bytes]) => new Kernels(name, bytes));
+}

@@ -1,0 +1,133 @@
+// Claims about the matrix product: forward, both gradients, every edge, and the promise that tiles change no bit.
+
+import { test } from "uvu";
+import { Activation } from "../../assembly/nn/opcodes.js";
+import { assertClose, assertSameBits } from "./compare.js";
+import { type Kernels, loadKernels, Opcode } from "./kernels.js";
+import { plainGelu } from "./plain-gelu.js";
+import { matrix, plainColumnSums, plainProduct, transposed } from "./plain-matrix.js";
+import { Random } from "./random.js";
+
+/** Every tail of rows (strips of 4 or 6) and columns (panels of 8), blocks of k (256, 768), blocks of rows and columns. */
+function shapes(random: Random): [number, number, number][] {
+  const tails: [number, number, number][] = [];
+  for (let m = 1; m <= 14; m++) tails.push([m, random.between(1, 20), random.between(1, 20)]);
+  for (let n = 1; n <= 18; n++) tails.push([random.between(1, 20), random.between(1, 20), n]);
+  for (let k = 1; k <= 10; k++) tails.push([random.between(1, 20), k, random.between(1, 20)]);
+  return [...tails, [13, 769, 11], [7, 1600, 5], [300, 9, 21], [259, 33, 17], [5, 770, 180], [6, 40, 3300]];
+}
+
+function forward(
+  kernels: Kernels,
+  random: Random,
+  [m, k, n]: [number, number, number],
+  options: string,
+): void {
+  kernels.reset();
+  const x = kernels.place(random.normals(m * k));
+  const weight = kernels.place(random.normals(n * k));
+  const bias = options.includes("bias") ? kernels.place(random.normals(n)) : undefined;
+  const residual = options.includes("residual") ? kernels.place(random.normals(m * n)) : undefined;
+  const gelu = options.includes("gelu");
+  const y = kernels.place(m * n);
+  const activation = gelu ? Activation.Gelu : Activation.None;
+  kernels.run(Opcode.Linear, x, weight, bias ?? 0, residual ?? 0, y, m, k, n, activation);
+  const product = plainProduct(
+    m,
+    n,
+    k,
+    matrix(x.values, k),
+    transposed(matrix(weight.values, k)),
+    (_, j) => bias?.values[j] ?? 0,
+  );
+  const expected = product.values.map((value, i) => {
+    return (gelu ? plainGelu(value) : value) + (residual?.values[i] ?? 0);
+  });
+  const allowed = product.allowed.map((value, i) => {
+    return (gelu ? 1.2 * value + 1e-6 : value) + 2e-7 * Math.abs(residual?.values[i] ?? 0);
+  });
+  assertClose(y.values, expected, allowed, `${kernels.build}: ${m}×${k}×${n} ${options}`);
+}
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: linear equals its twin on every tail of rows, columns and depth`, () => {
+    const random = new Random(1);
+    for (const shape of shapes(random)) {
+      for (const options of ["", "bias", "bias residual", "bias gelu residual"]) {
+        forward(kernels, random, shape, options);
+      }
+    }
+  });
+
+  test(`${kernels.build}: the input gradient equals dy·w on every tail`, () => {
+    const random = new Random(2);
+    for (const [m, k, n] of shapes(random)) {
+      kernels.reset();
+      const dy = kernels.place(random.normals(m * n));
+      const weight = kernels.place(random.normals(n * k));
+      const dx = kernels.place(m * k);
+      kernels.run(Opcode.LinearInputGradient, dy, weight, dx, m, k, n);
+      const twin = plainProduct(m, k, n, matrix(dy.values, n), matrix(weight.values, k));
+      assertClose(dx.values, twin.values, twin.allowed, `${m}×${k}×${n}`);
+    }
+  });
+
+  test(`${kernels.build}: the weight and bias gradients are added to what is there, on every tail`, () => {
+    const random = new Random(3);
+    for (const [m, k, n] of shapes(random)) {
+      kernels.reset();
+      const dy = kernels.place(random.normals(m * n));
+      const x = kernels.place(random.normals(m * k));
+      const weightBefore = random.normals(n * k);
+      const biasBefore = random.normals(n);
+      const dWeight = kernels.place(weightBefore);
+      const dBias = kernels.place(biasBefore);
+      kernels.run(Opcode.LinearWeightGradient, dy, x, dWeight, dBias, m, k, n);
+      const left = transposed(matrix(dy.values, n));
+      const twin = plainProduct(n, k, m, left, matrix(x.values, k), matrix(weightBefore, k));
+      assertClose(dWeight.values, twin.values, twin.allowed, `weight ${m}×${k}×${n}`);
+      const sums = plainColumnSums(dy.values, biasBefore, m, n);
+      assertClose(dBias.values, sums.values, sums.allowed, `bias ${m}×${n}`);
+    }
+  });
+
+  test(`${kernels.build}: a row has the same bits whatever rows are multiplied with it`, () => {
+    const random = new Random(4);
+    for (const [m, k, n] of [
+      [13, 37, 19],
+      [29, 800, 24],
+    ] as const) {
+      kernels.reset();
+      const x = kernels.place(random.normals(m * k));
+      const weight = kernels.place(random.normals(n * k));
+      const bias = kernels.place(random.normals(n));
+      const all = kernels.place(m * n);
+      const one = kernels.place(n);
+      kernels.run(Opcode.Linear, x, weight, bias, 0, all, m, k, n, Activation.None);
+      for (let row = 0; row < m; row++) {
+        const from = x.address + row * k * 4;
+        kernels.run(Opcode.Linear, from, weight, bias, 0, one, 1, k, n, Activation.None);
+        assertSameBits(one.values, all.values.slice(row * n, row * n + n), `row ${row} of ${m}×${k}×${n}`);
+      }
+    }
+  });
+
+  test(`${kernels.build}: weight gradients of two micro-batches have the bits of one large batch`, () => {
+    const random = new Random(5);
+    const [m, k, n] = [700, 12, 10];
+    kernels.reset();
+    const dy = kernels.place(random.normals(m * n));
+    const x = kernels.place(random.normals(m * k));
+    const whole = kernels.place(new Float32Array(n * k));
+    const parts = kernels.place(new Float32Array(n * k));
+    kernels.run(Opcode.LinearWeightGradient, dy, x, whole, 0, m, k, n);
+    const first = 301;
+    kernels.run(Opcode.LinearWeightGradient, dy, x, parts, 0, first, k, n);
+    const dyRest = dy.address + first * n * 4;
+    const xRest = x.address + first * k * 4;
+    kernels.run(Opcode.LinearWeightGradient, dyRest, xRest, parts, 0, m - first, k, n);
+    assertSameBits(parts.values, whole.values, "two micro-batches");
+  });
+}
+
+test.run();

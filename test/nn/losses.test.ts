@@ -1,0 +1,106 @@
+// Claims about the three losses: values equal their twins, gradients equal numerical slopes of the twins.
+
+import { test } from "uvu";
+import { assertClose } from "./compare.js";
+import { type Kernels, loadKernels, Opcode, type Operand } from "./kernels.js";
+import {
+  numericalGradient,
+  plainHardDistillation,
+  plainSoftDistillation,
+  plainSoftTargetCrossEntropy,
+} from "./plain-losses.js";
+import { plainSoftmax } from "./plain-softmax.js";
+import { Random } from "./random.js";
+
+type Values = ArrayLike<number>;
+
+interface Loss {
+  name: string;
+  forward: Opcode;
+  backward: Opcode;
+  twin(logits: Values, second: Values): number;
+  /** The second tensor of a row: targets or the teacher's logits. */
+  second(random: Random, classes: number): Values;
+  extra: Operand[];
+}
+
+const TAU = 3;
+const LOSSES: Loss[] = [
+  {
+    name: "soft-target cross-entropy",
+    forward: Opcode.SoftTargetCrossEntropy,
+    backward: Opcode.SoftTargetCrossEntropyBackward,
+    twin: plainSoftTargetCrossEntropy,
+    // Targets that do not sum to one: the gradient has to weigh p by their sum.
+    second: (random, classes) => plainSoftmax(random.normals(classes)).map((p) => 0.7 * p),
+    extra: [],
+  },
+  {
+    name: "hard distillation",
+    forward: Opcode.HardDistillation,
+    backward: Opcode.HardDistillationBackward,
+    twin: plainHardDistillation,
+    second: (random, classes) => random.normals(classes, 3),
+    extra: [],
+  },
+  {
+    name: "soft distillation at tau 3",
+    forward: Opcode.SoftDistillation,
+    backward: Opcode.SoftDistillationBackward,
+    twin: (logits, teacher) => plainSoftDistillation(logits, teacher, TAU),
+    second: (random, classes) => random.normals(classes, 3),
+    extra: [{ float: TAU }],
+  },
+];
+
+function check(kernels: Kernels, loss: Loss, random: Random, batch: number, classes: number): void {
+  kernels.reset();
+  const logits = kernels.place(random.normals(batch * classes, 2));
+  const rows = Array.from({ length: batch }, () => Array.from(loss.second(random, classes)));
+  const second = kernels.place(rows.flat());
+  const values = kernels.place(batch);
+  const dLoss = kernels.place(random.normals(batch));
+  const dLogits = kernels.place(batch * classes);
+  kernels.run(loss.forward, logits, second, values, batch, classes, ...loss.extra);
+  kernels.run(loss.backward, logits, second, dLoss, dLogits, batch, classes, ...loss.extra);
+  for (let b = 0; b < batch; b++) {
+    const row = logits.values.slice(b * classes, (b + 1) * classes);
+    const other = second.values.slice(b * classes, (b + 1) * classes);
+    const what = `${loss.name}, ${classes} classes, sample ${b}`;
+    const expected = loss.twin(row, other);
+    assertClose([values.values[b] as number], [expected], 2e-7 * (1 + Math.abs(expected)), what);
+    const weight = dLoss.values[b] as number;
+    const slope = numericalGradient((moved) => loss.twin(moved, other), row).map((value) => value * weight);
+    const got = dLogits.values.subarray(b * classes, (b + 1) * classes);
+    assertClose(got, slope, 1e-6 * (1 + Math.abs(weight)), `gradient of ${what}`);
+  }
+}
+
+for (const kernels of loadKernels()) {
+  for (const loss of LOSSES) {
+    test(`${kernels.build}: ${loss.name} and its gradient equal the twin`, () => {
+      const random = new Random(51);
+      for (const classes of [2, 3, 7, 10, 33]) check(kernels, loss, random, 3, classes);
+    });
+  }
+
+  test(`${kernels.build}: of equal teacher logits the first is the label`, () => {
+    kernels.reset();
+    const logits = kernels.place([1, 2, 3]);
+    const teacher = kernels.place([0, 5, 5]);
+    const value = kernels.place(1);
+    kernels.run(Opcode.HardDistillation, logits, teacher, value, 1, 3);
+    assertClose(value.values, [plainHardDistillation([1, 2, 3], [0, 5, 0])], 1e-6, "label 1");
+  });
+
+  test(`${kernels.build}: losses of huge logits stay finite`, () => {
+    kernels.reset();
+    const logits = kernels.place([3e4, 0, -3e4]);
+    const targets = kernels.place([0, 1, 0]);
+    const value = kernels.place(1);
+    kernels.run(Opcode.SoftTargetCrossEntropy, logits, targets, value, 1, 3);
+    assertClose(value.values, [3e4], 1e-2, "loss");
+  });
+}
+
+test.run();

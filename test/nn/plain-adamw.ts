@@ -1,0 +1,65 @@
+// Plain twin of adamw.ts: torch.optim.AdamW and the moving average in double, with its own state.
+
+export interface AdamWSettings {
+  learningRate: number;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Counted from 1. */
+  step: number;
+  gradientScale: number;
+  /** 0 = no clipping. */
+  clipNorm: number;
+  emaDecay: number;
+}
+
+/** The twelve words that the kernel reads. */
+export function settingsWords(s: AdamWSettings): number[] {
+  const corrections = [1 - s.beta1 ** s.step, 1 - s.beta2 ** s.step];
+  return [
+    s.learningRate,
+    s.weightDecay,
+    s.beta1,
+    s.beta2,
+    s.epsilon,
+    ...corrections,
+    s.gradientScale,
+    s.clipNorm,
+    s.emaDecay,
+    0,
+    0,
+  ];
+}
+
+export interface AdamWState {
+  parameters: Float64Array;
+  firstMoment: Float64Array;
+  secondMoment: Float64Array;
+  average: Float64Array;
+}
+
+/** One step, in place. `norm` is the length of the whole gradient before scaling. */
+export function plainAdamW(
+  state: AdamWState,
+  gradients: ArrayLike<number>,
+  norm: number,
+  decayed: boolean,
+  s: AdamWSettings,
+): void {
+  const length = norm * Math.abs(s.gradientScale);
+  const clip = s.clipNorm > 0 ? Math.min(1, s.clipNorm / (length + 1e-6)) : 1;
+  for (let i = 0; i < gradients.length; i++) {
+    const g = (gradients[i] as number) * s.gradientScale * clip;
+    let p = state.parameters[i] as number;
+    if (decayed) p *= 1 - s.learningRate * s.weightDecay;
+    const m = s.beta1 * (state.firstMoment[i] as number) + (1 - s.beta1) * g;
+    const v = s.beta2 * (state.secondMoment[i] as number) + (1 - s.beta2) * g * g;
+    const denominator = Math.sqrt(v) / Math.sqrt(1 - s.beta2 ** s.step) + s.epsilon;
+    p -= ((s.learningRate / (1 - s.beta1 ** s.step)) * m) / denominator;
+    state.parameters[i] = p;
+    state.firstMoment[i] = m;
+    state.secondMoment[i] = v;
+    state.average[i] = s.emaDecay * (state.average[i] as number) + (1 - s.emaDecay) * p;
+  }
+}

@@ -1,0 +1,37 @@
+// Plain twins of the losses in double, one row at a time; their gradients are checked by finite differences instead.
+
+import { plainLogSoftmax } from "./plain-softmax.js";
+
+type Values = ArrayLike<number>;
+
+/** −Σ t·log p */
+export function plainSoftTargetCrossEntropy(logits: Values, targets: Values): number {
+  return plainLogSoftmax(logits).reduce((sum, logP, c) => sum - (targets[c] as number) * logP, 0);
+}
+
+/** −log p[argmax(teacher)] */
+export function plainHardDistillation(logits: Values, teacher: Values): number {
+  const label = Array.from(teacher).indexOf(Math.max(...Array.from(teacher)));
+  return -(plainLogSoftmax(logits)[label] as number);
+}
+
+/** τ²/C·Σ q·(log q − log p) */
+export function plainSoftDistillation(logits: Values, teacher: Values, tau: number): number {
+  const logP = plainLogSoftmax(logits, 1 / tau);
+  const logQ = plainLogSoftmax(teacher, 1 / tau);
+  const sum = logQ.reduce((total, q, c) => total + Math.exp(q) * (q - (logP[c] as number)), 0);
+  return (tau * tau * sum) / logP.length;
+}
+
+/** Slope of a function of a row at each of its values, by central differences of fourth order. */
+export function numericalGradient(loss: (logits: number[]) => number, logits: Values): number[] {
+  const h = 1e-3;
+  return Array.from(logits, (_, i) => {
+    const at = (step: number) => {
+      const moved = Array.from(logits);
+      moved[i] = (moved[i] as number) + step;
+      return loss(moved);
+    };
+    return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+  });
+}

@@ -1,0 +1,135 @@
+// Claims about patches and tokens: every value goes where its twin puts it.
+
+import { test } from "uvu";
+import { assertClose, assertSameBits } from "./compare.js";
+import { loadKernels, Opcode } from "./kernels.js";
+import { plainAssemble, plainPatchify } from "./plain-tokens.js";
+import { Random } from "./random.js";
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: patchify puts bytes and floats into the order of the convolution's weight`, () => {
+    const random = new Random(71);
+    for (const [batch, side, patch] of [
+      [2, 8, 4],
+      [1, 15, 5],
+      [2, 6, 6],
+      [1, 3, 1],
+    ] as const) {
+      kernels.reset();
+      const values = batch * side * side * 3;
+      const pixels = kernels.place(Math.ceil(values / 4));
+      for (let i = 0; i < values; i++) pixels.bytes[i] = random.between(0, 255);
+      const table = kernels.place(random.normals(3 * 256));
+      const patches = kernels.place(values);
+      kernels.run(Opcode.PatchifyBytes, pixels, table, patches, batch, side, patch);
+      const normalised = (b: number, channel: number, y: number, x: number) =>
+        table.values[
+          channel * 256 + (pixels.bytes[((b * side + y) * side + x) * 3 + channel] as number)
+        ] as number;
+      const expected = Float32Array.from(plainPatchify(normalised, batch, side, patch));
+      assertSameBits(patches.values, expected, `bytes ${batch}×${side}/${patch}`);
+
+      const image = kernels.place(
+        Float32Array.from({ length: values }, (_, i) => {
+          const plane = Math.floor(i / (side * side));
+          return normalised(Math.floor(plane / 3), plane % 3, Math.floor(i / side) % side, i % side);
+        }),
+      );
+      const again = kernels.place(values);
+      kernels.run(Opcode.PatchifyFloats, image, again, batch, side, patch);
+      assertSameBits(again.values, expected, `floats ${batch}×${side}/${patch}`);
+    }
+  });
+
+  test(`${kernels.build}: tokens are assembled, positions added, and gradients return to each part`, () => {
+    const random = new Random(72);
+    for (const [batch, count, width, special] of [
+      [1, 4, 5, 1],
+      [3, 9, 16, 2],
+      [2, 1, 1, 2],
+    ] as const) {
+      kernels.reset();
+      const tokens = count + special;
+      const patches = kernels.place(random.normals(batch * count * width));
+      const classToken = kernels.place(random.normals(width));
+      const distillation = special === 2 ? kernels.place(random.normals(width)) : undefined;
+      const position = kernels.place(random.normals(tokens * width));
+      const y = kernels.place(batch * tokens * width);
+      kernels.run(
+        Opcode.AssembleTokens,
+        ...[patches, classToken, distillation ?? 0, position, y, batch, count, width],
+      );
+      const parts = [classToken.values, ...(distillation ? [distillation.values] : [])];
+      const expected = plainAssemble(patches.values, parts, position.values, batch, width);
+      assertClose(y.values, expected, 5e-7, `tokens ${batch}×${count}×${width}`);
+
+      const dy = kernels.place(random.normals(batch * tokens * width));
+      const dPatches = kernels.place(batch * count * width);
+      const before = random.normals(width);
+      const dClass = kernels.place(before);
+      const dDistillation = special === 2 ? kernels.place(before) : undefined;
+      const dPosition = kernels.place(new Float32Array(tokens * width).fill(1));
+      kernels.run(
+        Opcode.AssembleTokensBackward,
+        ...[dy, dPatches, dClass, dDistillation ?? 0, dPosition, batch, count, width],
+      );
+      const at = (b: number, t: number, d: number) => dy.values[(b * tokens + t) * width + d] as number;
+      const overBatch = (t: number, d: number) =>
+        Array.from({ length: batch }, (_, b) => at(b, t, d)).reduce((a, b) => a + b, 0);
+      for (let d = 0; d < width; d++) {
+        const start = before[d] as number;
+        assertClose([dClass.values[d] as number], [start + overBatch(0, d)], 1e-6, `class token ${d}`);
+        if (dDistillation) {
+          assertClose(
+            [dDistillation.values[d] as number],
+            [start + overBatch(1, d)],
+            1e-6,
+            `distillation ${d}`,
+          );
+        }
+        for (let t = 0; t < tokens; t++) {
+          assertClose(
+            [dPosition.values[t * width + d] as number],
+            [1 + overBatch(t, d)],
+            1e-6,
+            `position ${t}`,
+          );
+        }
+        for (let i = 0; i < batch * count; i++) {
+          const from = at(Math.floor(i / count), special + (i % count), d);
+          assertClose([dPatches.values[i * width + d] as number], [from], 0, `patch ${i}`);
+        }
+      }
+    }
+  });
+
+  test(`${kernels.build}: a token is selected, and its gradient is 0 for every other token`, () => {
+    const random = new Random(73);
+    const [batch, tokens, width] = [3, 5, 7];
+    kernels.reset();
+    const x = kernels.place(random.normals(batch * tokens * width));
+    const first = kernels.place(random.normals(batch * width));
+    const second = kernels.place(random.normals(batch * width));
+    const y = kernels.place(batch * width);
+    const dx = kernels.place(x.length);
+    const picked = (token: number) =>
+      Float32Array.from({ length: batch * width }, (_, i) => {
+        return x.values[(Math.floor(i / width) * tokens + token) * width + (i % width)] as number;
+      });
+    const scattered = (sources: Record<number, Float32Array>) =>
+      Float32Array.from({ length: x.length }, (_, i) => {
+        const source = sources[Math.floor(i / width) % tokens];
+        return source?.[Math.floor(i / width / tokens) * width + (i % width)] ?? 0;
+      });
+    for (const token of [0, 1, 4]) {
+      kernels.run(Opcode.SelectToken, x, y, batch, tokens, width, token);
+      assertSameBits(y.values, picked(token), `token ${token}`);
+      kernels.run(Opcode.SelectTokenBackward, first, dx, batch, tokens, width, token);
+      assertSameBits(dx.values, scattered({ [token]: first.values }), `gradient of token ${token}`);
+    }
+    kernels.run(Opcode.SelectTwoTokensBackward, first, second, dx, batch, tokens, width);
+    assertSameBits(dx.values, scattered({ 0: first.values, 1: second.values }), "gradients of two tokens");
+  });
+}
+
+test.run();
