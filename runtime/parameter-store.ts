@@ -1,9 +1,9 @@
 // Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
 
-import { VitrineError } from "./errors.js";
 import type { Executor, Store, StoreLayout } from "./executors/executor.js";
-import { elementCount, formatShape, sameShape } from "./graph/shape.js";
+import { elementCount } from "./graph/shape.js";
 import type { TensorMap } from "./training.js";
+import { checkShapes } from "./weights/check-shapes.js";
 
 /** Names and shapes, in the order of timm's state_dict. */
 export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
@@ -21,34 +21,9 @@ export function layoutBytes(layout: StoreLayout, alignmentBytes: number): number
   );
 }
 
-/**
- * Throws `weights/missing` or `weights/shape` where `tensors` are not the parameters of the model. Tensors that the
- * model does not know are an error too (`weights/unexpected`): they are the sign of another model.
- */
-export function checkParameters(shapes: ParameterShapes, tensors: TensorMap): void {
-  for (const [name, shape] of shapes) {
-    const tensor = tensors.get(name);
-    if (!tensor)
-      throw new VitrineError("weights/missing", `weights: tensor ${name} ${formatShape(shape)} is missing`, {
-        details: { name },
-      });
-    if (!sameShape(tensor.shape, shape) || tensor.data.length !== elementCount(shape))
-      throw new VitrineError(
-        "weights/shape",
-        `weights: tensor ${name} has shape ${formatShape(tensor.shape)}, the model's is ${formatShape(shape)}`,
-        { details: { name, got: formatShape(tensor.shape), wanted: formatShape(shape) } },
-      );
-  }
-  const unexpected = [...tensors.keys()].find((name) => !shapes.has(name));
-  if (unexpected !== undefined)
-    throw new VitrineError("weights/unexpected", `weights: the model has no tensor ${unexpected}`, {
-      details: { name: unexpected },
-    });
-}
-
-/** Copies every tensor of the model into the store. Throws as `checkParameters`. */
+/** Copies every tensor of the model into the store. Throws what `checkShapes` throws. */
 export function writeParameters(store: Store, shapes: ParameterShapes, tensors: TensorMap): void {
-  checkParameters(shapes, tensors);
+  checkShapes(tensors, shapes, "weights");
   for (const name of shapes.keys()) store.write(name, tensors.get(name)?.data as Float32Array);
 }
 
@@ -61,7 +36,7 @@ export async function readParameters(store: Store, shapes: ParameterShapes): Pro
 
 /** A store that holds the weights. */
 export function createWeightStore(executor: Executor, shapes: ParameterShapes, weights: TensorMap): Store {
-  checkParameters(shapes, weights);
+  checkShapes(weights, shapes, "weights");
   const store = executor.createStore(storeLayout(shapes));
   writeParameters(store, shapes, weights);
   return store;

@@ -1,0 +1,75 @@
+// Micro model: the two models of a fixture folder, their sizes from its config.json, and an executor to run them on.
+
+import { VitrineError } from "../../runtime/errors.js";
+import type { Executor } from "../../runtime/executors/executor.js";
+import { createWasmExecutor, type WasmExecutorOptions } from "../../runtime/executors/wasm/executor.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
+import type { TensorMap } from "../../runtime/training.js";
+import type { ParityContext } from "./case.js";
+
+export type ModelKind = "plain" | "distilled";
+
+interface FixtureConfig {
+  image_size: number;
+  patch_size: number;
+  hidden_size: number;
+  num_hidden_layers: number;
+  num_attention_heads: number;
+  intermediate_size: number;
+  num_labels: number;
+  layer_norm_eps: number;
+}
+
+export function microConfig(context: ParityContext, kind: ModelKind): DeitConfig {
+  const fields = context.json<FixtureConfig>("config.json");
+  return {
+    imageSize: fields.image_size,
+    patchSize: fields.patch_size,
+    dim: fields.hidden_size,
+    depth: fields.num_hidden_layers,
+    heads: fields.num_attention_heads,
+    mlpDim: fields.intermediate_size,
+    classes: fields.num_labels,
+    distilled: kind === "distilled",
+    layerNormEpsilon: fields.layer_norm_eps,
+    mean: IMAGENET_MEAN,
+    std: IMAGENET_STD,
+    cropRatio: 0.875,
+  };
+}
+
+export function microWeights(context: ParityContext, kind: ModelKind): TensorMap {
+  return context.floats(`model_${kind}.safetensors`);
+}
+
+/** The executor that the context's device names. */
+export async function parityExecutor(
+  context: ParityContext,
+  options: WasmExecutorOptions = {},
+): Promise<Executor> {
+  if (context.device === "wasm") return createWasmExecutor(nodeHost(), options);
+  throw new VitrineError(
+    "device/unknown",
+    `parity: there is no device ${context.device}, allowed: wasm (--device)`,
+  );
+}
+
+/** The key part of qkv.bias [3·dim]: its gradient is exactly 0, and Adam would make steps of rounding noise. */
+export function keyBias(name: string, dim: number): ((index: number) => boolean) | undefined {
+  return name.endsWith("attn.qkv.bias") ? (index) => index >= dim && index < 2 * dim : undefined;
+}
+
+/** Float32 values of a tensor in a fixture file. */
+export function fixtureValues(context: ParityContext, file: string, tensor: string): Float32Array {
+  const found = context.floats(file).get(tensor);
+  if (!found) throw new VitrineError("file/content", `${file}: there is no float32 tensor ${tensor}`);
+  return found.data;
+}
+
+/** Class indices [batch] of an I64 tensor. */
+export function fixtureLabels(context: ParityContext, file: string, tensor: string): number[] {
+  const found = context.tensors(file).get(tensor);
+  if (!found) throw new VitrineError("file/content", `${file}: there is no tensor ${tensor}`);
+  return Array.from(found.data as ArrayLike<number | bigint>, Number);
+}
