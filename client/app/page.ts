@@ -21,9 +21,11 @@ const download = element("download", HTMLProgressElement);
 const waiting = element("waiting", HTMLElement);
 const result = element("result", HTMLElement);
 const verdict = element("verdict", HTMLElement);
+const synonyms = element("synonyms", HTMLElement);
 const scores = element("scores", HTMLOListElement);
 const timing = element("timing", HTMLElement);
 const failure = element("failure", HTMLElement);
+const failureEyebrow = element("failure-eyebrow", HTMLElement);
 const failureLine = element("failure-line", HTMLElement);
 const failureAdvice = element("failure-advice", HTMLElement);
 const announcement = element("announcement", HTMLElement);
@@ -36,12 +38,13 @@ function showOnPlacard(shown: HTMLElement): void {
   for (const part of [loading, waiting, result, failure]) part.hidden = part !== shown;
 }
 
+/** While the weights come; the model's facts already stand in the head of the page. */
 export function showDownload(modelName: string, { loaded, total }: DownloadProgress): void {
+  modelFacts.textContent = modelName;
   const share = total ? Math.min(1, loaded / total) : undefined;
   if (share === undefined) download.removeAttribute("value");
   else download.value = share;
-  const arrived = share === 1;
-  loadingLine.textContent = arrived ? `Preparing ${modelName}` : `Fetching ${modelName}`;
+  loadingLine.textContent = share === 1 ? `Preparing ${modelName}` : `Fetching ${modelName}`;
   loadingBytes.textContent = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
 }
 
@@ -49,7 +52,8 @@ export function showDownload(modelName: string, { loaded, total }: DownloadProgr
 export function showModel(card: ModelCard, bytes: number | undefined): void {
   document.body.dataset.model = "ready";
   modelFacts.textContent = modelLine(card, bytes);
-  waiting.textContent = `Its ${card.labels.length.toLocaleString("en")} classes are ready. The most probable five will stand here.`;
+  const count = card.labels.length.toLocaleString("en");
+  waiting.textContent = `Ready. The five most probable of ${count} classes will stand here.`;
   if (!loading.hidden) showOnPlacard(waiting);
 }
 
@@ -70,7 +74,9 @@ export function showPhotograph(file: File): void {
   photograph.alt = `The photograph ${file.name}`;
   photograph.src = shownAddress;
   fileName.textContent = file.name || "Pasted picture";
-  caption.hidden = false;
+  if (document.body.dataset.model !== "ready" || !result.hidden) return;
+  waiting.textContent = "Looking at it …";
+  showOnPlacard(waiting);
 }
 
 function setCase(filled: boolean): void {
@@ -99,16 +105,19 @@ function scoreItem({ label, probability }: ClassScore): HTMLLIElement {
 
 export function showResult(classification: Classification): void {
   const [best] = classification.classes;
+  const [name, others] = splitSynonyms(best?.label ?? "");
   document.body.dataset.photograph = "classified";
-  verdict.textContent = best ? splitSynonyms(best.label)[0] : "";
+  verdict.textContent = name;
+  synonyms.textContent = others;
   scores.replaceChildren(...classification.classes.map(scoreItem));
   timing.textContent = timingLine(classification);
   showOnPlacard(result);
-  if (best) announcement.textContent = `${splitSynonyms(best.label)[0]}, ${percent(best.probability)}`;
+  announcement.textContent = `${name}, ${percent(best?.probability ?? 0)}`;
 }
 
 export function showFailure({ line, advice }: Failure): void {
   document.body.dataset.photograph = "failed";
+  failureEyebrow.textContent = fileName.textContent;
   failureLine.textContent = line;
   failureAdvice.textContent = advice;
   showOnPlacard(failure);

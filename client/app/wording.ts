@@ -39,8 +39,8 @@ export function modelLine({ name, parameters, imageSize }: ModelCard, bytes: num
 export function timingLine({ milliseconds, decodedBy }: Classification): string {
   const { decode, model } = milliseconds;
   const whose = decodedBy === "browser" ? " by the browser" : "";
-  const whole = number(0).format(decode + model);
-  return `${whole} ms: ${number(0).format(decode)} to decode${whose}, ${number(0).format(model)} for the model`;
+  const [first, second] = [Math.round(decode), Math.round(model)];
+  return `${first + second} ms: ${first} to decode${whose}, ${second} for the model`;
 }
 
 export interface Failure {
@@ -76,8 +76,9 @@ export function modelFailure(error: unknown): Failure {
   };
 }
 
-/** Our error texts start in lower case and carry no full stop. */
+/** Our error texts start in lower case, carry no full stop, and end in advice for programmers, in brackets. */
 function sentence(text: string): string {
-  const whole = text.endsWith(".") ? text : `${text}.`;
+  const plain = text.replace(/ \([^)]*\)$/, "");
+  const whole = plain.endsWith(".") ? plain : `${plain}.`;
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }
