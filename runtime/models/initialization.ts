@@ -1,0 +1,45 @@
+// Initialisation: the weights a DeiT starts its training with. timm 0.3.2 vision_transformer.py, models.py of deit.
+
+import { Domain } from "../draw/domain.js";
+import type { DrawMath } from "../draw/math.js";
+import { elementCount } from "../graph/shape.js";
+import type { TensorMap } from "../training.js";
+import type { DeitConfig } from "./config.js";
+import { deitParameters } from "./deit-parameters.js";
+
+/** Standard deviation of tokens, positions and linear weights. */
+const DEVIATION = 0.02;
+
+/**
+ * Weights under timm's names; the same seed gives the same bits on every machine. Tokens, positions and linear weights
+ * are N(0, 0.02²) (timm cuts at ±2, a hundred deviations away), biases 0, norms 1 and 0. The patch convolution keeps
+ * PyTorch's default, U(±1/√(3·patch²)) for weight and bias.
+ */
+export function initialWeights(config: DeitConfig, seed: number, math: DrawMath): TensorMap {
+  const weights: TensorMap = new Map();
+  const bound = 1 / Math.sqrt(3 * config.patchSize ** 2);
+  let index = 0;
+  for (const [name, shape] of deitParameters(config)) {
+    const count = elementCount(shape);
+    // A stream for each tensor: values do not depend on how many the tensors before it have.
+    const key = { seed, epoch: 0, index: index++, repeat: 0 };
+    weights.set(name, { shape, data: initialValues(name, count, bound, { math, key }) });
+  }
+  return weights;
+}
+
+interface Source {
+  math: DrawMath;
+  key: { seed: number; epoch: number; index: number; repeat: number };
+}
+
+function initialValues(name: string, count: number, bound: number, { math, key }: Source): Float32Array {
+  if (name.startsWith("patch_embed.")) {
+    const uniform = math.uniforms(key, Domain.Initialisation, count);
+    return uniform.map((value) => (2 * value - 1) * bound);
+  }
+  if (/(^|\.)norm\d?\.weight$/.test(name)) return new Float32Array(count).fill(1);
+  if (name.endsWith(".bias")) return new Float32Array(count);
+  const normal = math.normals(key, Domain.Initialisation, count);
+  return normal.map((value) => value * DEVIATION);
+}
