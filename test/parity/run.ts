@@ -6,10 +6,13 @@ import pc from "picocolors";
 import { printJson, reportFailure } from "../../bin/command-line.js";
 import type { CaseGroup, ParityOutcome } from "./case.js";
 import { openFixtureFolder } from "./fixture-folder.js";
+import { forwardCases } from "./forward-cases.js";
+import { gradientCases } from "./gradient-cases.js";
 import { laterCases } from "./later-cases.js";
+import { optimizerCases } from "./optimizer-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
 
-const GROUPS: readonly CaseGroup[] = [scheduleCases, laterCases];
+const GROUPS: readonly CaseGroup[] = [forwardCases, gradientCases, optimizerCases, scheduleCases, laterCases];
 
 interface Summary {
   passed: number;
