@@ -7,18 +7,25 @@ import { statusOf } from "../../proto/error-status.js";
 import { VitrineError } from "../../runtime/errors.js";
 
 const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)/;
-const BROKEN = /^Error deserializing request: (.*)/s;
+const TOO_LARGE_UNPACKED = /^Received message that decompresses to a size larger than (\d+)/;
+const BROKEN = /^Error deserializing request/;
+
+function tooLarge(size: string, limit: string | undefined): VitrineError {
+  const text = `the request has ${size} bytes; allowed: ${limit} (--max-message-bytes of the server)`;
+  return new VitrineError("protocol/message-size", text);
+}
 
 function inOurWords(code: status | null | undefined, text: string): VitrineError | undefined {
-  const large = code === status.RESOURCE_EXHAUSTED ? TOO_LARGE.exec(text) : null;
-  if (large) {
-    return new VitrineError(
-      "protocol/message-size",
-      `the request has ${large[1]} bytes; allowed: ${large[2]} (--max-message-bytes of the server)`,
-    );
+  if (code === status.RESOURCE_EXHAUSTED) {
+    const packed = TOO_LARGE.exec(text);
+    if (packed) return tooLarge(packed[1] as string, packed[2]);
+    const unpacked = TOO_LARGE_UNPACKED.exec(text);
+    if (unpacked) return tooLarge(`more than ${unpacked[1]} unpacked`, unpacked[1]);
   }
-  const broken = code === status.INTERNAL ? BROKEN.exec(text) : null;
-  if (broken) return new VitrineError("protocol/malformed", `the request is no valid message: ${broken[1]}`);
+  if (code === status.INTERNAL && BROKEN.test(text)) {
+    const text = "the request's bytes are no message of this call (see proto/inference.proto)";
+    return new VitrineError("protocol/malformed", text);
+  }
   return undefined;
 }
 

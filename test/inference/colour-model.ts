@@ -1,0 +1,58 @@
+// Colour model: the smallest thing that can be served. Its logits are the image's mean red, green and blue, so that
+// every test can say what must come back without running a network.
+
+import { VitrineError } from "../../runtime/errors.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import type { Logits } from "../../runtime/training.js";
+import type { ServedModel } from "../../server/inference/served-model.js";
+
+export const SIZE = 4;
+export const IMAGE_BYTES = SIZE * SIZE * 3;
+
+const CONFIG: DeitConfig = {
+  imageSize: SIZE,
+  patchSize: 2,
+  dim: 6,
+  depth: 1,
+  heads: 1,
+  mlpDim: 24,
+  classes: 3,
+  distilled: true,
+  layerNormEpsilon: 1e-6,
+  mean: [0.5, 0.5, 0.5],
+  std: [0.5, 0.5, 0.5],
+  cropRatio: 1,
+};
+
+/** pixels uint8 [count, 4, 4, 3] → mean of each channel, [count, 3]. */
+export function meanColours(pixels: Uint8Array, count: number): Float32Array {
+  const means = new Float32Array(count * 3);
+  for (let place = 0; place < count * IMAGE_BYTES; place++) {
+    means[Math.floor(place / IMAGE_BYTES) * 3 + (place % 3)]! += pixels[place]! / (SIZE * SIZE);
+  }
+  return means;
+}
+
+/** A "picture" is three bytes, its colour; anything else is refused as a decoder would. */
+function readPicture(encoded: Uint8Array, into: Uint8Array): void {
+  if (encoded.length !== 3) {
+    throw new VitrineError("jpeg/not-jpeg", `not a JPEG file: it has ${encoded.length} bytes`);
+  }
+  for (let place = 0; place < into.length; place++) into[place] = encoded[place % 3]!;
+}
+
+export function colourModel(delayMs = 0): ServedModel {
+  return {
+    name: "colours",
+    config: CONFIG,
+    labels: ["red", "green", "blue"],
+    parameters: 0,
+    device: "wasm",
+    readPicture,
+    infer: async (pixels: Uint8Array, count: number): Promise<Logits> => {
+      const logits = meanColours(pixels, count);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      return { logits, classLogits: logits.map((x) => x + 1), distillationLogits: logits.map((x) => x - 1) };
+    },
+  };
+}
