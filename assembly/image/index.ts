@@ -1,5 +1,9 @@
 // Image module: what the host may call. Each line is one entry point or one group of them.
 
+export { eraseKey, eraseRectangle, noiseByte } from "./augment/erase";
+export { evaluateJpeg, evaluatePixels } from "./augment/evaluation";
+export { flipPixels } from "./augment/flip";
+export { augmentJpeg, augmentPixels } from "./augment/training";
 export {
   cosine,
   drawBuffer,
@@ -13,5 +17,17 @@ export {
   power,
   sine,
 } from "./draw";
+export { decodeJpeg, readJpegHeader } from "./jpeg/decode";
+export {
+  pictureComponents,
+  pictureFrame,
+  pictureHeight,
+  picturePrecision,
+  pictureRows,
+  pictureSampling,
+  pictureWidth,
+} from "./jpeg/picture";
 export { regionLength, regionStart, reserve, resetArena, setMemoryLimit } from "./memory";
+export { mixPixels } from "./mix/mix";
 export { statusAllowed, statusFound, statusOffset } from "./outcome";
+export { resizePicture } from "./resize/entry";

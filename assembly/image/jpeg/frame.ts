@@ -1,0 +1,128 @@
+// Frame: the header that says how large a picture is and how its components are sampled.
+
+import { fail } from "../outcome";
+import { Status } from "../status";
+import { ColorSpace, component, MAX_COMPONENTS, picture, Upsampling } from "./picture";
+
+/** libjpeg's limit on width and height. */
+const MAX_SIDE: u32 = 65_500;
+const JFIF_IDS: u32 = 0x010203;
+const RGB_IDS: u32 = 0x524742;
+
+/** Reads the body of SOFn. Nothing is judged yet but the segment itself, so that any frame can be described. */
+export function readFrame(marker: u32, body: usize, length: usize, offset: usize): Status {
+  if (length < 8) return fail(Status.CorruptSegment, offset, marker);
+  const count = <u32>load<u8>(body, 5);
+  picture.frame = marker;
+  picture.frameOffset = <u32>offset;
+  picture.precision = <u32>load<u8>(body);
+  picture.height = <u32>bswap(load<u16>(body, 1));
+  picture.width = <u32>bswap(load<u16>(body, 3));
+  picture.componentCount = count;
+  if (picture.width === 0 || picture.height === 0) return fail(Status.EmptyPicture, offset);
+  if (count === 0 || length !== 8 + 3 * <usize>count) return fail(Status.CorruptSegment, offset, marker);
+  for (let i: u32 = 0; i < min(count, MAX_COMPONENTS); i++) {
+    const c = component(i);
+    const at = body + 6 + 3 * <usize>i;
+    c.id = <u32>load<u8>(at);
+    c.h = <u32>load<u8>(at, 1) >> 4;
+    c.v = <u32>load<u8>(at, 1) & 15;
+    c.quantization = <u32>load<u8>(at, 2);
+  }
+  return Status.Ok;
+}
+
+/** Judges the frame and works out every size that follows from it; the pixel limit comes first. */
+export function prepareFrame(pixelLimit: f64): Status {
+  const offset = picture.frameOffset;
+  const pixels = <f64>picture.width * <f64>picture.height;
+  if (pixels > pixelLimit) return fail(Status.TooLarge, offset, pixels, pixelLimit);
+  const kind = judgeKind(picture.frame);
+  if (kind !== Status.Ok) return fail(kind, offset);
+  if (picture.precision !== 8) return fail(Status.UnsupportedPrecision, offset, picture.precision);
+  const count = picture.componentCount;
+  if (count !== 1 && count !== 3) return fail(Status.UnsupportedComponents, offset, count);
+  if (max(picture.width, picture.height) > MAX_SIDE)
+    return fail(Status.CorruptSegment, offset, picture.frame);
+  picture.hMax = 1;
+  picture.vMax = 1;
+  for (let i: u32 = 0; i < count; i++) {
+    const c = component(i);
+    if (c.h === 0 || c.v === 0 || c.h > 4 || c.v > 4)
+      return fail(Status.CorruptSegment, offset, picture.frame);
+    // A single component is never interleaved: its sampling factors mean nothing.
+    if (count === 1) {
+      c.h = 1;
+      c.v = 1;
+    }
+    picture.hMax = max(picture.hMax, c.h);
+    picture.vMax = max(picture.vMax, c.v);
+  }
+  picture.mcusAcross = (picture.width + picture.hMax * 8 - 1) / (picture.hMax * 8);
+  picture.mcusDown = (picture.height + picture.vMax * 8 - 1) / (picture.vMax * 8);
+  picture.colorSpace = chooseColorSpace();
+  return prepareComponents();
+}
+
+/** By what name a frame that is not decoded is refused. */
+function judgeKind(frame: u32): Status {
+  switch (frame) {
+    case 0xc0:
+    case 0xc1:
+      return Status.Ok;
+    case 0xc2:
+      return Status.UnsupportedProgressive;
+    case 0xc3:
+      return Status.UnsupportedLossless;
+    case 0xc5:
+    case 0xc6:
+    case 0xc7:
+      return Status.UnsupportedHierarchical;
+    default:
+      return Status.UnsupportedArithmetic;
+  }
+}
+
+/** libjpeg's rules: JFIF means YCbCr, else Adobe's transform decides, else the components' identifiers. */
+function chooseColorSpace(): ColorSpace {
+  if (picture.componentCount === 1) return ColorSpace.Gray;
+  if (picture.sawJfif) return ColorSpace.YCbCr;
+  if (picture.sawAdobe) return picture.adobeTransform === 0 ? ColorSpace.Rgb : ColorSpace.YCbCr;
+  const ids = (component(0).id << 16) | (component(1).id << 8) | component(2).id;
+  if (ids === JFIF_IDS) return ColorSpace.YCbCr;
+  return ids === RGB_IDS ? ColorSpace.Rgb : ColorSpace.YCbCr;
+}
+
+function prepareComponents(): Status {
+  picture.needsContext = false;
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    c.width = (picture.width * c.h + picture.hMax - 1) / picture.hMax;
+    c.height = (picture.height * c.v + picture.vMax - 1) / picture.vMax;
+    if (picture.hMax % c.h !== 0 || picture.vMax % c.v !== 0)
+      return fail(Status.UnsupportedSampling, picture.frameOffset, packedSampling());
+    c.spanX = picture.hMax / c.h;
+    c.spanY = picture.vMax / c.v;
+    c.upsampling = chooseUpsampling(c.spanX, c.spanY, c.width);
+    if (c.upsampling === Upsampling.FancyBoth || c.upsampling === Upsampling.FancyDown)
+      picture.needsContext = true;
+  }
+  return Status.Ok;
+}
+
+/** Triangle filters for 2:1; libjpeg leaves rows of one or two samples to replication where they are widened. */
+function chooseUpsampling(spanX: u32, spanY: u32, width: u32): Upsampling {
+  if (spanX === 1 && spanY === 1) return Upsampling.Full;
+  if (spanX === 2 && spanY === 1 && width > 2) return Upsampling.FancyAcross;
+  if (spanX === 1 && spanY === 2) return Upsampling.FancyDown;
+  if (spanX === 2 && spanY === 2 && width > 2) return Upsampling.FancyBoth;
+  return Upsampling.Replicate;
+}
+
+/** Sampling factors as failure.ts unpacks them. */
+function packedSampling(): f64 {
+  let packed: f64 = 0;
+  for (let i: u32 = 0; i < picture.componentCount; i++)
+    packed = packed * 256 + <f64>((component(i).h << 4) | component(i).v);
+  return packed;
+}

@@ -1,0 +1,124 @@
+// Picture: what the headers say about the file being decoded. One at a time; every stage reads it.
+
+/** Four components are the most that any supported colour space has. */
+export const MAX_COMPONENTS: u32 = 4;
+
+/** How a component's rows become rows of full width; see upsample.ts. */
+export enum Upsampling {
+  /** One sample a pixel. */
+  Full = 0,
+  /** Triangle filter across, 2:1. */
+  FancyAcross = 1,
+  /** Triangle filter down, 2:1. */
+  FancyDown = 2,
+  /** Triangle filter both ways, 2:1. */
+  FancyBoth = 3,
+  /** Whole-number replication. */
+  Replicate = 4,
+}
+
+/** What the components stand for. */
+export enum ColorSpace {
+  Gray = 0,
+  YCbCr = 1,
+  Rgb = 2,
+}
+
+@unmanaged
+export class Component {
+  /** Identifier by which scans name it. */
+  id: u32;
+  /** Sampling factors across and down, 1…4. */
+  h: u32;
+  v: u32;
+  /** Number of its quantisation table. */
+  quantization: u32;
+  /** Size in samples: the picture's, scaled by its factors, rounded up. */
+  width: u32;
+  height: u32;
+  /** Pixels a sample covers, across and down. */
+  spanX: u32;
+  spanY: u32;
+  upsampling: Upsampling;
+  /** Its table, i16 [64] in natural order, as it stood when its first scan began. */
+  multipliers: usize;
+  /** Sample (0, 0) of the current rows in Region.Planes, and bytes from row to row. */
+  plane: usize;
+  stride: usize;
+  /** Huffman tables of the current scan. */
+  dcTable: usize;
+  acTable: usize;
+  /** DC value that the next block's difference is added to. */
+  prediction: i32;
+}
+
+@unmanaged
+export class Picture {
+  width: u32;
+  height: u32;
+  precision: u32;
+  /** Second byte of the frame marker: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, …; 0 before it. */
+  frame: u32;
+  /** Byte of the frame marker. */
+  frameOffset: u32;
+  componentCount: u32;
+  hMax: u32;
+  vMax: u32;
+  /** Minimum coded units across and down in an interleaved scan. */
+  mcusAcross: u32;
+  mcusDown: u32;
+  /** Units between restart markers, 0 = none. */
+  restartInterval: u32;
+  sawJfif: bool;
+  sawAdobe: bool;
+  adobeTransform: u32;
+  colorSpace: ColorSpace;
+  /** True where a filter needs the rows above and below. */
+  needsContext: bool;
+  /** Rows that intact data reached. */
+  rowsDecoded: u32;
+}
+
+const componentBytes = memory.data(4 * 64, 16);
+
+export const picture = changetype<Picture>(memory.data(128, 16));
+
+export function component(index: u32): Component {
+  return changetype<Component>(componentBytes + <usize>index * 64);
+}
+
+/** Forgets the previous file. */
+export function resetPicture(): void {
+  memory.fill(componentBytes, 0, 4 * 64);
+  memory.fill(changetype<usize>(picture), 0, offsetof<Picture>());
+}
+
+export function pictureWidth(): u32 {
+  return picture.width;
+}
+
+export function pictureHeight(): u32 {
+  return picture.height;
+}
+
+export function pictureComponents(): u32 {
+  return picture.componentCount;
+}
+
+/** Horizontal << 4 | vertical sampling factor. */
+export function pictureSampling(index: u32): u32 {
+  const c = component(index);
+  return (c.h << 4) | c.v;
+}
+
+export function pictureFrame(): u32 {
+  return picture.frame;
+}
+
+export function picturePrecision(): u32 {
+  return picture.precision;
+}
+
+export function pictureRows(): u32 {
+  return picture.rowsDecoded;
+}

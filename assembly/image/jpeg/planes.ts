@@ -1,0 +1,123 @@
+// Planes: the samples of one row of minimum coded units, and of the two rows of samples above it.
+//
+//   Region.Planes, for each component:   2 rows   the end of the previous unit row
+//                                        8·v rows the current unit row
+//
+// Rows have 16 bytes in front and 32 behind, which filters may overwrite. Full rows of RGB leave as soon as the
+// samples below them are there, so the working set of a decode stays in the cache however large the picture is.
+
+import { regionStart, reserve } from "../memory";
+import { Region } from "../regions";
+import { rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
+import { ColorSpace, component, picture, Upsampling } from "./picture";
+import { replicateAcross, upsampleAcross, upsampleBoth, upsampleDown } from "./upsample";
+
+const CONTEXT_ROWS: u32 = 2;
+const FRONT: usize = 16;
+const BEHIND: usize = 32;
+
+/** Rows of full width for up to four components, and column sums. */
+let fullRows: usize = 0;
+let fullRowBytes: usize = 0;
+/** First output row that has not left yet, and the first sample row (of v = 1) of the current unit row. */
+let nextRow: u32 = 0;
+let unitRow: u32 = 0;
+
+/** Makes room for the planes and for RGB [height, width, 3]; false where memory forbids it. */
+export function reservePlanes(): bool {
+  let bytes: usize = 0;
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    c.stride = <usize>(picture.mcusAcross * c.h * 8) + FRONT + BEHIND;
+    bytes += c.stride * <usize>(c.v * 8 + CONTEXT_ROWS);
+  }
+  fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * 8) + 127) & ~63;
+  const start = reserve(Region.Planes, bytes + fullRowBytes * <usize>(picture.componentCount + 2));
+  if (start === 0) return false;
+  if (reserve(Region.Rgb, <usize>picture.width * <usize>picture.height * 3) === 0) return false;
+  let at = start + FRONT;
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    c.plane = at + c.stride * CONTEXT_ROWS;
+    at += c.stride * <usize>(c.v * 8 + CONTEXT_ROWS);
+  }
+  fullRows = (at + 63) & ~63;
+  nextRow = 0;
+  unitRow = 0;
+  return true;
+}
+
+/** The planes hold a whole unit row: writes every RGB row that needs none below it, and keeps what the next needs. */
+export function finishUnitRow(): void {
+  const last = unitRow + 1 === picture.mcusDown;
+  let ready = (unitRow + 1) * picture.vMax * 8;
+  if (picture.needsContext && !last) ready -= 1;
+  ready = min(ready, picture.height);
+  const rowBytes = <usize>picture.width * 3;
+  let to = regionStart(Region.Rgb) + <usize>nextRow * rowBytes;
+  for (; nextRow < ready; nextRow++, to += rowBytes) writeRow(nextRow, to);
+  unitRow++;
+  if (picture.needsContext && !last) keepContext();
+}
+
+/** The two last rows of each plane become the two above the next unit row. */
+function keepContext(): void {
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    const bytes = c.stride * CONTEXT_ROWS;
+    const start = c.plane - FRONT;
+    memory.copy(start - bytes, start + c.stride * <usize>(c.v * 8) - bytes, bytes);
+  }
+}
+
+function writeRow(row: u32, to: usize): void {
+  const first = fullRow(0, row);
+  if (picture.colorSpace === ColorSpace.Gray) {
+    rowFromGray(first, to, picture.width);
+    return;
+  }
+  const second = fullRow(1, row);
+  const third = fullRow(2, row);
+  if (picture.colorSpace === ColorSpace.Rgb) rowFromRgb(first, second, third, to, picture.width);
+  else rowFromYCbCr(first, second, third, to, picture.width);
+}
+
+/** Address of row `y` of component `index`, one sample a pixel. */
+function fullRow(index: u32, y: u32): usize {
+  const c = component(index);
+  const to = fullRows + <usize>index * fullRowBytes;
+  const near = y / c.spanY;
+  const from = sampleRow(index, near);
+  switch (c.upsampling) {
+    case Upsampling.Full:
+      return from;
+    case Upsampling.FancyAcross:
+      upsampleAcross(from, to, c.width);
+      return to;
+    case Upsampling.FancyDown:
+      upsampleDown(from, sampleRow(index, farRow(y, c.height)), to, c.width, (y & 1) === 0 ? 1 : 2);
+      return to;
+    case Upsampling.FancyBoth: {
+      const sums = fullRows + <usize>picture.componentCount * fullRowBytes;
+      upsampleBoth(from, sampleRow(index, farRow(y, c.height)), to, c.width, sums);
+      return to;
+    }
+    default:
+      if (c.spanX === 1) return from;
+      replicateAcross(from, to, c.width, c.spanX);
+      return to;
+  }
+}
+
+/** The other sample row that output row y mixes in: above for even rows, below for odd ones, inside the picture. */
+function farRow(y: u32, height: u32): u32 {
+  const near = y >> 1;
+  if ((y & 1) === 0) return near === 0 ? 0 : near - 1;
+  return min(near + 1, height - 1);
+}
+
+/** Address of sample row j, which the planes must hold now. */
+function sampleRow(index: u32, j: u32): usize {
+  const c = component(index);
+  return c.plane + c.stride * (<usize>j - <usize>(unitRow * c.v * 8));
+}

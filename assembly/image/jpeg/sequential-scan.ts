@@ -1,0 +1,99 @@
+// Sequential scan: one interleaved scan, decoded unit by unit straight into samples.
+
+import { fail } from "../outcome";
+import { Status } from "../status";
+import { byteNear, reserveBits, stretchEnd } from "./bits";
+import { inverseTransform } from "./idct";
+import { fileEnd, offsetOf, scanDataStart } from "./markers";
+import { Component, component, picture } from "./picture";
+import { finishUnitRow, reservePlanes } from "./planes";
+import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
+import { block, clearBadCode, decodeBlock, lastPosition, metBadCode } from "./sequential-block";
+
+/** A block of a minimum coded unit: whose it is, and where its samples of the next unit go. */
+@unmanaged
+class UnitBlock {
+  owner: Component;
+  target: usize;
+  /** Bytes from this block to the same one of the next unit. */
+  step: usize;
+}
+
+const UNIT_BLOCK_BYTES: usize = 16;
+const unitBlocks: usize = memory.data(10 * 16, 16);
+let unitBlockCount: u32 = 0;
+
+/** Decodes the scan that the markers stopped at. With `partial`, damage ends nothing and leaves gray. */
+export function decodeSequentialScan(partial: bool): Status {
+  const from = scanDataStart();
+  if (!reserveBits(fileEnd() - from) || !reservePlanes()) return fail(Status.OutOfMemory, offsetOf(from));
+  clearBadCode();
+  beginScan(from);
+  let p: u32 = 0;
+  let damaged = false;
+  for (let row: u32 = 0; row < picture.mcusDown; row++) {
+    listUnitBlocks();
+    for (let unit: u32 = 0; unit < picture.mcusAcross; unit++) {
+      if (beginUnit()) p = 0;
+      if (isExhausted()) skipUnit();
+      else p = decodeUnit(p);
+    }
+    if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
+      damaged = true;
+      if (!partial) return describeDamage(p, row);
+    }
+    if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * 8, picture.height);
+    finishUnitRow();
+  }
+  return Status.Ok;
+}
+
+/** Truncated where the file's end is what ended the data, else corrupt. */
+function describeDamage(p: u32, row: u32): Status {
+  const rows = row * picture.vMax * 8;
+  if (stretchEnd >= fileEnd() && !metBadCode)
+    return fail(Status.Truncated, offsetOf(fileEnd()), rows, picture.height);
+  return fail(Status.CorruptScan, offsetOf(byteNear(p)), rows, picture.height);
+}
+
+/** Points each block of a unit at the first unit of the row. */
+function listUnitBlocks(): void {
+  unitBlockCount = 0;
+  for (let i: u32 = 0; i < scanComponentCount(); i++) {
+    const c = component(scanComponentIndex(i));
+    for (let y: u32 = 0; y < c.v; y++) {
+      for (let x: u32 = 0; x < c.h && unitBlockCount < MAX_UNIT_BLOCKS; x++) {
+        const entry = changetype<UnitBlock>(unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES);
+        entry.owner = c;
+        entry.target = c.plane + <usize>(y * 8) * c.stride + <usize>(x * 8);
+        entry.step = <usize>(c.h * 8);
+        unitBlockCount++;
+      }
+    }
+  }
+}
+
+function decodeUnit(p: u32): u32 {
+  const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
+  for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES) {
+    const entry = changetype<UnitBlock>(at);
+    const c = entry.owner;
+    p = decodeBlock(c, p);
+    inverseTransform(block, c.multipliers, entry.target, c.stride, lastPosition);
+    entry.target += entry.step;
+  }
+  noticeEnd(p);
+  return p;
+}
+
+/** A unit without data: mid-gray, as libjpeg leaves it. */
+function skipUnit(): void {
+  const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
+  for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES) {
+    const entry = changetype<UnitBlock>(at);
+    for (let y: usize = 0; y < 8; y++)
+      v128.store64_lane(entry.target + y * entry.owner.stride, i8x16.splat(-128), 0);
+    entry.target += entry.step;
+  }
+}

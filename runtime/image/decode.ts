@@ -1,0 +1,106 @@
+// Decode: JPEG bytes → RGB pixels, and a look at a file's header without decoding it.
+
+import { Region } from "../../assembly/image/regions.js";
+import { VitrineError } from "../errors.js";
+import { samplingText } from "./failure.js";
+import type { ImageModule } from "./image-module.js";
+
+/** 64 megapixels: larger claims are refused before memory is reserved. */
+export const DEFAULT_PIXEL_LIMIT = 64 * 1024 * 1024;
+
+export interface DecodeOptions {
+  /** Names the image in errors, for example its file name. */
+  name?: string;
+  /** Buffer for the pixels; must hold width · height · 3 bytes. Default: a new one. */
+  into?: Uint8Array;
+  /** Most pixels that a header may claim. Default 64 · 2²⁰. */
+  pixelLimit?: number;
+  /** Keep what a truncated or damaged file still holds; the rest is gray. Default false: a typed error. */
+  partial?: boolean;
+}
+
+export interface DecodedImage {
+  width: number;
+  height: number;
+  /** uint8 [height, width, 3], row-major RGB; gray is repeated. */
+  data: Uint8Array;
+  /** Rows from the top that intact data reached: `height` unless `partial` kept a damaged file. */
+  rowsDecoded: number;
+}
+
+export type FrameKind = "baseline" | "extended" | "progressive" | "lossless" | "hierarchical" | "arithmetic";
+
+export interface JpegHeader {
+  width: number;
+  height: number;
+  components: number;
+  /** Sampling factors of up to four components, across × down: "2x2,1x1,1x1". */
+  sampling: string;
+  frame: FrameKind;
+  /** Bits a sample. */
+  precision: number;
+}
+
+function frameKind(marker: number): FrameKind {
+  if (marker === 0xc0) return "baseline";
+  if (marker === 0xc1) return "extended";
+  if (marker === 0xc2) return "progressive";
+  if (marker === 0xc3) return "lossless";
+  return marker < 0xc8 ? "hierarchical" : "arithmetic";
+}
+
+function requireBytes(bytes: Uint8Array, name: string | undefined): void {
+  if (bytes.length > 0) return;
+  const where = name === undefined ? "" : `${name}: `;
+  throw new VitrineError("jpeg/not-jpeg", `${where}the file is empty`, { details: { subject: name } });
+}
+
+/**
+ * Width, height and kind of a JPEG file, read up to its frame header; also of kinds that are not decoded.
+ * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`.
+ */
+export function readHeader(
+  module: ImageModule,
+  bytes: Uint8Array,
+  options: { name?: string } = {},
+): JpegHeader {
+  requireBytes(bytes, options.name);
+  return module.run(options.name, (call) => {
+    const { exports } = call;
+    call.input(bytes);
+    call.check(exports.readJpegHeader(bytes.length));
+    const components = exports.pictureComponents() >>> 0;
+    const factors = Array.from({ length: Math.min(components, 4) }, (_, i) => exports.pictureSampling(i));
+    return {
+      width: exports.pictureWidth(),
+      height: exports.pictureHeight(),
+      components,
+      sampling: samplingText(factors),
+      frame: frameKind(exports.pictureFrame()),
+      precision: exports.picturePrecision(),
+    };
+  });
+}
+
+/**
+ * Decodes a JPEG file to RGB, equal to libjpeg-turbo's default (islow IDCT, fancy upsampling) byte for byte.
+ * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`, `jpeg/too-large`, `jpeg/unsupported-…`,
+ * `image/out-of-memory`, `image/buffer-too-small`.
+ */
+export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOptions = {}): DecodedImage {
+  requireBytes(bytes, options.name);
+  return module.run(options.name, (call) => {
+    const { exports } = call;
+    call.input(bytes);
+    const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+    call.check(exports.decodeJpeg(bytes.length, limit, options.partial === true ? 1 : 0));
+    const width = exports.pictureWidth();
+    const height = exports.pictureHeight();
+    return {
+      width,
+      height,
+      data: call.take(Region.Rgb, width * height * 3, options.into),
+      rowsDecoded: exports.pictureRows(),
+    };
+  });
+}
