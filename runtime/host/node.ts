@@ -1,10 +1,13 @@
 // The host as Node gives it. The only file of the runtime that may import node:*.
 
+import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { VitrineError } from "../errors.js";
 import type { Host } from "./host.js";
+import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
 const DIST = new URL("../../", import.meta.url);
@@ -44,4 +47,54 @@ export function nodeHost(): Host {
     enableRelaxedSimd,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
+}
+
+const ENDING = ".safetensors";
+/** Weights that lie in a model folder; any other file stands for itself. */
+const FOLDER_WEIGHTS = [WEIGHTS_FILE, "ema.safetensors"];
+const TAKEN = `a model is a folder with ${WEIGHTS_FILE} and ${CONFIG_FILE}, or a ${ENDING} file`;
+
+async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new VitrineError("file/unreadable", `${path}: ${reason}`, { details: { path }, cause });
+  }
+}
+
+function folderSource(folder: string, location: string, weights: string): ModelSource {
+  const read = (file: string) => readWhole(join(folder, file === WEIGHTS_FILE ? weights : file));
+  return { name: basename(resolve(folder)), location, read };
+}
+
+/** A run of the trainer keeps its models one level down. */
+function hintOf(folder: string): string {
+  const inner = ["best", "last"].find((name) => existsSync(join(folder, name, WEIGHTS_FILE)));
+  return inner ? `did you mean ${join(folder, inner)}?` : TAKEN;
+}
+
+/**
+ * `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read yet. Throws
+ * `file/not-found`, `model/no-model` for a folder without weights, `model/unknown-file` for another kind of file.
+ */
+export function nodeModelSource(path: string): ModelSource {
+  const entry = statSync(path, { throwIfNoEntry: false });
+  const details = { path };
+  if (!entry)
+    throw new VitrineError("file/not-found", `${path}: no such file or folder; ${TAKEN}`, { details });
+  if (entry.isDirectory()) {
+    if (existsSync(join(path, WEIGHTS_FILE))) return folderSource(path, path, WEIGHTS_FILE);
+    throw new VitrineError("model/no-model", `${path}: no ${WEIGHTS_FILE} in this folder; ${hintOf(path)}`, {
+      details,
+    });
+  }
+  if (!path.endsWith(ENDING))
+    throw new VitrineError("model/unknown-file", `${path}: no ${ENDING} file; ${TAKEN}`, { details });
+  const file = basename(path);
+  if (FOLDER_WEIGHTS.includes(file) && existsSync(join(dirname(path), CONFIG_FILE)))
+    return folderSource(dirname(path), path, file);
+  const read = async (wanted: string) => (wanted === WEIGHTS_FILE ? readWhole(path) : null);
+  return { name: file.slice(0, -ENDING.length), location: path, read };
 }

@@ -11,8 +11,16 @@ import { gradientCases } from "./gradient-cases.js";
 import { laterCases } from "./later-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
+import { weightsCases } from "./weights-cases.js";
 
-const GROUPS: readonly CaseGroup[] = [forwardCases, gradientCases, optimizerCases, scheduleCases, laterCases];
+const GROUPS: readonly CaseGroup[] = [
+  forwardCases,
+  gradientCases,
+  optimizerCases,
+  scheduleCases,
+  weightsCases,
+  laterCases,
+];
 
 interface Summary {
   passed: number;

@@ -1,0 +1,33 @@
+// Class scores: logits as probabilities with names, best first.
+
+export interface ClassScore {
+  /** Class index. */
+  index: number;
+  label: string;
+  /** 0 to 1. */
+  probability: number;
+}
+
+/** Softmax of one row of logits [classes], in double; the largest is taken off first, so that nothing overflows. */
+export function softmax(logits: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(logits);
+  const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** One row of logits [classes] → its `topK` most probable classes; ties go to the lower index. */
+export function classScores(
+  logits: ArrayLike<number>,
+  labels: readonly string[],
+  topK: number,
+): ClassScore[] {
+  return Array.from(softmax(logits), (probability, index) => ({
+    index,
+    label: labels[index] ?? `${index}`,
+    probability,
+  }))
+    .sort((a, b) => b.probability - a.probability || a.index - b.index)
+    .slice(0, topK);
+}

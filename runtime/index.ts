@@ -1,0 +1,17 @@
+// vitrine/runtime: models, weights and what computes them, in Node and in a browser.
+
+export type { ClassScore } from "./class-scores.js";
+export { createRuntime, type Runtime, type RuntimeOptions } from "./create-runtime.js";
+export { type ErrorCode, isVitrineError, VitrineError } from "./errors.js";
+export { browserHost, urlModelSource } from "./host/browser.js";
+export type { Host } from "./host/host.js";
+export type { ModelSource } from "./host/model-source.js";
+export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
+export type { DeitConfig } from "./models/config.js";
+export { completeConfig, readConfigJson, writeConfigJson } from "./models/config-json.js";
+export { matchClasses } from "./models/labels.js";
+export { MODEL_NAMES, publishedConfig } from "./models/registry.js";
+export { type OpenModel, openModel } from "./open-model.js";
+export type { Logits, NamedTensor, TensorMap } from "./training.js";
+export { resizePositionEmbedding } from "./weights/position-embedding.js";
+export { floatTensors, readSafetensors, storedFloats, writeSafetensors } from "./weights/safetensors.js";

@@ -1,0 +1,68 @@
+// Open model: a model's files read, its sizes found, its tensors under timm's names and checked. Computes nothing.
+
+import { VitrineError } from "./errors.js";
+import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./host/model-source.js";
+import type { DeitConfig } from "./models/config.js";
+import { type ConfigFile, completeConfig, readConfigJson } from "./models/config-json.js";
+import { deitParameters } from "./models/deit-parameters.js";
+import { defaultLabels } from "./models/labels.js";
+import { publishedConfig, publishedNameIn } from "./models/registry.js";
+import { sizesFromShapes } from "./models/sizes-from-shapes.js";
+import type { TensorMap } from "./training.js";
+import { checkShapes } from "./weights/check-shapes.js";
+import { toTimmNames } from "./weights/key-map.js";
+import { floatTensors, readSafetensors } from "./weights/safetensors.js";
+
+export interface OpenModel {
+  name: string;
+  config: DeitConfig;
+  /** Class names in index order, [classes]. */
+  labels: string[];
+  /** Float32 under timm's names; exactly the tensors that `config` asks for. */
+  weights: TensorMap;
+}
+
+/** Sizes that a timm name stands for; the number of classes is the file's own affair. */
+function sizesOfName(text: string | undefined): Partial<DeitConfig> {
+  const name = publishedNameIn(text ?? "");
+  const config = name === undefined ? undefined : publishedConfig(name);
+  if (!config) return {};
+  const { classes: _, ...sizes } = config;
+  return sizes;
+}
+
+function needHeads(sizes: Partial<DeitConfig>, subject: string): void {
+  if (sizes.heads !== undefined) return;
+  const text = `${subject}: width ${sizes.dim} is no multiple of the head dimension 64, so the number of heads is not known; put the file as ${WEIGHTS_FILE} into a folder with a ${CONFIG_FILE} that gives num_attention_heads`;
+  throw new VitrineError("model/config", text, { details: { dim: sizes.dim } });
+}
+
+async function readConfig(source: ModelSource): Promise<ConfigFile | null> {
+  const bytes = await source.read(CONFIG_FILE);
+  return bytes && readConfigJson(new TextDecoder().decode(bytes), `${source.location}: ${CONFIG_FILE}`);
+}
+
+/**
+ * Sizes come from config.json; without one from a timm name in the model's own; what neither says from the shapes,
+ * with head dimension 64. Throws `model/no-model`, `model/config`, and `weights/…` naming the first tensor that does
+ * not fit.
+ */
+export async function openModel(source: ModelSource): Promise<OpenModel> {
+  const { name, location } = source;
+  const file = await readConfig(source);
+  const bytes = await source.read(WEIGHTS_FILE);
+  if (!bytes)
+    throw new VitrineError("model/no-model", `${location}: no ${WEIGHTS_FILE}`, { details: { location } });
+  const weights = toTimmNames(floatTensors(readSafetensors(bytes, location)), location);
+  const named = sizesOfName(file ? file.architecture : name);
+  const sizes = { ...sizesFromShapes(weights, location), ...named, ...file?.sizes };
+  needHeads(sizes, location);
+  const config = completeConfig(sizes, location);
+  checkShapes(weights, deitParameters(config), location);
+  return { name, config, labels: file?.labels ?? defaultLabels(config.classes), weights };
+}
+
+/** Float32 numbers in the weights. */
+export function parameterCount(weights: TensorMap): number {
+  return Array.from(weights.values()).reduce((sum, { data }) => sum + data.length, 0);
+}

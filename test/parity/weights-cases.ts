@@ -1,0 +1,64 @@
+// Weights cases: Hugging Face's names against timm's, and the position embedding's resize against torch's.
+
+import type { NamedTensor, TensorMap } from "../../runtime/training.js";
+import { toTimmNames } from "../../runtime/weights/key-map.js";
+import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
+import {
+  floatTensors,
+  readSafetensors,
+  storedFloats,
+  writeSafetensors,
+} from "../../runtime/weights/safetensors.js";
+import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
+
+/** One rounding of a double result against torch's float32 arithmetic on the same. */
+const RESIZE_MULTIPLE = 4;
+
+/** Infinity where the shapes differ or a value is no number. */
+function largestDifference(got: NamedTensor | undefined, wanted: NamedTensor): number {
+  if (got?.shape.join() !== wanted.shape.join()) return Number.POSITIVE_INFINITY;
+  const differences = wanted.data.map((value, i) => Math.abs((got.data[i] as number) - value));
+  const largest = differences.reduce((a, b) => Math.max(a, b), 0);
+  return Number.isNaN(largest) ? Number.POSITIVE_INFINITY : largest;
+}
+
+/** The same tensors with the same values, none missing and none too many. */
+function compareExactly(name: string, got: TensorMap, wanted: TensorMap): ParityOutcome {
+  const errors = Array.from(wanted, ([tensor, values]) => largestDifference(got.get(tensor), values));
+  const maxAbsError = got.size === wanted.size ? Math.max(...errors) : Number.POSITIVE_INFINITY;
+  return { name, ok: maxAbsError === 0, maxAbsError, tolerance: 0 };
+}
+
+function* keyMapCases(context: ParityContext): Generator<ParityOutcome> {
+  for (const model of ["model_plain", "model_distilled"]) {
+    const [timm, huggingFace] = [`${model}.safetensors`, `${model}.hf.safetensors`];
+    if (!context.has(timm)) continue;
+    const wanted = context.floats(timm);
+    const rewritten = floatTensors(readSafetensors(writeSafetensors(storedFloats(wanted)), timm));
+    yield compareExactly(`${timm}/read and written`, rewritten, wanted);
+    if (!context.has(huggingFace)) continue;
+    yield compareExactly(huggingFace, toTimmNames(context.floats(huggingFace), huggingFace), wanted);
+  }
+}
+
+const RESIZED = "pos_embed_bicubic.safetensors";
+
+/** `NAME_extraE.in` → `NAME_extraE.out`, E rows copied. */
+function* resizeCases(context: ParityContext): Generator<ParityOutcome> {
+  if (!context.has(RESIZED)) return;
+  const tensors = context.floats(RESIZED);
+  for (const [key, wanted] of tensors) {
+    const [, name, extra] = /^(.*_extra(\d+))\.out$/.exec(key) ?? [];
+    const input = tensors.get(`${name}.in`);
+    if (!input) continue;
+    const grid = Math.sqrt((wanted.shape[1] as number) - Number(extra));
+    const maxAbsError = largestDifference(resizePositionEmbedding(input, Number(extra), grid), wanted);
+    const tolerance = context.tolerance(RESIZED, key, RESIZE_MULTIPLE);
+    yield { name: `pos_embed_bicubic/${name}`, ok: maxAbsError <= tolerance, maxAbsError, tolerance };
+  }
+}
+
+export const weightsCases: CaseGroup = async function* (context) {
+  yield* keyMapCases(context);
+  yield* resizeCases(context);
+};
