@@ -1,6 +1,6 @@
 // Errors on the wire: a VitrineError rides in the trailing metadata beside its gRPC status and is rebuilt on arrival.
 
-import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
+import { Metadata, type StatusObject, type status } from "@grpc/grpc-js";
 import { type ErrorRecord, fromErrorRecord, toErrorRecord, type VitrineError } from "../runtime/errors.js";
 
 /** Binary metadata: the record as JSON, UTF-8. File names need not be ASCII. */
@@ -29,9 +29,4 @@ export function fromStatus(error: { metadata?: Metadata }): VitrineError | null 
   } catch {
     return null;
   }
-}
-
-/** A status that says "try again elsewhere or later", whoever set it. */
-export function isUnavailable(code: status): boolean {
-  return code === status.UNAVAILABLE;
 }

@@ -3,22 +3,10 @@
 import { existsSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import { checkAddress, UNIX_ADDRESS } from "../proto/address.js";
 import { VitrineError } from "../runtime/errors.js";
 
-const UNIX = /^unix:(?:\/\/)?(.+)$/;
-const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:/\s]+):(\d{1,5})$/;
-
-/** Port 0 asks the system for a free one. Throws `usage/address`. */
-export function checkAddress(address: string, flag = "--listen"): void {
-  if (UNIX.test(address)) return;
-  const match = HOST_PORT.exec(address);
-  if (match && Number(match[2]) <= 65_535) return;
-  throw new VitrineError(
-    "usage/address",
-    `${flag} got "${address}"; allowed: HOST:PORT with a port from 0 to 65535, or unix:PATH`,
-    { details: { flag, got: address } },
-  );
-}
+export { checkAddress };
 
 /** Resolves to true if somebody accepts connections on the socket file. */
 function answers(path: string): Promise<boolean> {
@@ -63,7 +51,7 @@ function addressInUse(address: string): VitrineError {
  */
 export async function listen(server: Server, address: string): Promise<string> {
   checkAddress(address);
-  const socketPath = UNIX.exec(address)?.[1];
+  const socketPath = UNIX_ADDRESS.exec(address)?.[1];
   if (socketPath !== undefined) await removeStaleSocket(socketPath);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {

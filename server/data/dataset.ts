@@ -1,4 +1,6 @@
-// Data set: which files there are, in which order, with which labels. Types only; open-dataset.ts reads it.
+// Data set: which files there are, in which order, with which labels. open-dataset.ts reads it.
+
+import { isAbsolute, join } from "node:path";
 
 export interface Dataset {
   /** What the user named: a folder, or a list file. */
@@ -22,3 +24,9 @@ export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "o
   /** Bytes of each file. */
   sizes: Float64Array;
 };
+
+/** Path of sample `index`, as far as the user spelled it. */
+export function sampleFile({ root, names }: Pick<Dataset, "root" | "names">, index: number): string {
+  const name = names[index] as string;
+  return isAbsolute(name) ? name : join(root, name);
+}

@@ -1,0 +1,3 @@
+// The Node clients, as `vitrine/client` gives them.
+
+export { connectData, type DataClientOptions } from "./data-client.js";

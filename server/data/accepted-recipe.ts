@@ -1,0 +1,69 @@
+// Accepted recipe: the ranges of an augmentation recipe, checked before anything is drawn or allocated.
+
+import { batchCost } from "../../proto/credits.js";
+import { MAX_BATCH_SIZE, MAX_IMAGE_SIZE, MAX_MESSAGE_BYTES } from "../../proto/limits.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
+import { VitrineError } from "../../runtime/errors.js";
+
+function refuse(field: string, got: unknown, allowed: string, flag: string): never {
+  throw new VitrineError(
+    "usage/recipe",
+    `${field} got ${JSON.stringify(got)}; allowed: ${allowed} (${flag})`,
+    {
+      details: { field, got: String(got) },
+    },
+  );
+}
+
+function whole(field: string, value: number, min: number, max: number, flag: string): void {
+  if (!Number.isInteger(value) || value < min || value > max)
+    refuse(field, value, `whole numbers from ${min} to ${max}`, flag);
+}
+
+function share(field: string, value: number, flag: string): void {
+  if (!(value >= 0 && value <= 1)) refuse(field, value, "0 to 1", flag);
+}
+
+function atLeastZero(field: string, value: number, flag: string): void {
+  if (!(value >= 0 && Number.isFinite(value))) refuse(field, value, "finite numbers from 0", flag);
+}
+
+function bounds(field: string, [low, high]: readonly [number, number], flag: string): void {
+  if (!(low > 0 && low <= high && Number.isFinite(high)))
+    refuse(field, [low, high], "two positive numbers, the smaller first", flag);
+}
+
+/** Throws `usage/recipe`, naming the field and the trainer's flag. */
+export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void {
+  whole("batch size", batchSize, 1, MAX_BATCH_SIZE, "--batch-size");
+  whole("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
+  const bytes = batchCost(batchSize, recipe.size);
+  if (bytes > MAX_MESSAGE_BYTES)
+    refuse(
+      "batch size",
+      batchSize,
+      `batches below ${MAX_MESSAGE_BYTES} bytes, this one has ${bytes}`,
+      "--batch-size",
+    );
+  bounds("scale", recipe.scale, "--scale");
+  if (recipe.scale[1] > 1) refuse("scale", recipe.scale, "shares of the image's area, at most 1", "--scale");
+  bounds("ratio", recipe.ratio, "--ratio");
+  share("flip", recipe.flip, "--hflip");
+  share("erase probability", recipe.eraseProbability, "--reprob");
+  whole("erase count", recipe.eraseCount, 0, 16, "--recount");
+  atLeastZero("mixup", recipe.mixup, "--mixup");
+  atLeastZero("cutmix", recipe.cutmix, "--cutmix");
+  if (recipe.cutmixMinmax) {
+    const [low, high] = recipe.cutmixMinmax;
+    if (!(low >= 0 && low < high && high <= 1))
+      refuse(
+        "cutmix minmax",
+        recipe.cutmixMinmax,
+        "two shares from 0 to 1, the smaller first",
+        "--cutmix-minmax",
+      );
+  }
+  share("mix probability", recipe.mixProbability, "--mixup-prob");
+  share("mix switch probability", recipe.mixSwitchProbability, "--mixup-switch-prob");
+  whole("repeats", recipe.repeats, 1, 64, "--repeats");
+}

@@ -1,0 +1,101 @@
+// Evaluation: a data set's images in its own order, through the evaluation transform, nothing drawn.
+
+import { randomUUID } from "node:crypto";
+import type { EvaluationBatch, EvaluationSource } from "../../runtime/batch-source.js";
+import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
+import type { BadSamples } from "./batch-maker.js";
+import { type Dataset, sampleFile } from "./dataset.js";
+import type { DecodePool } from "./decode-task.js";
+import { openDataset } from "./open-dataset.js";
+import { openDecodePool } from "./open-decode-pool.js";
+import { describe } from "./pipeline.js";
+import { type Leased, ReadAhead } from "./read-ahead.js";
+
+export interface EvaluationOptions {
+  /** Folder of class folders, or a CSV list. */
+  path: string;
+  /** Side of the model's input in pixels. */
+  size: number;
+  /** The short side becomes ⌊size / cropRatio⌋ before the centre is cut out; DeiT's is 0.875. */
+  cropRatio: number;
+  batchSize: number;
+  /** Decode threads; 0 decodes in the calling thread. */
+  workers: number;
+  /** `fail`: a bad file is an error. `skip`: it is left out, and its batch is shorter. */
+  badSamples: BadSamples;
+  /** Called for each bad file that was left out. */
+  onSkipped?: (error: VitrineError) => void;
+}
+
+/** One batch is read while the next one is made. */
+const SLOTS = 2;
+
+async function makeBatch(
+  pool: DecodePool,
+  dataset: Dataset,
+  first: number,
+  pixels: Uint8Array,
+  signal: AbortSignal,
+  options: EvaluationOptions,
+): Promise<EvaluationBatch> {
+  const { size, cropRatio, batchSize, badSamples, onSkipped } = options;
+  const indices = Array.from(
+    { length: Math.min(batchSize, dataset.names.length - first) },
+    (_, i) => first + i,
+  );
+  const outcomes = await Promise.all(
+    indices.map(async (index, place) => {
+      const file = sampleFile(dataset, index);
+      const [bad] = await pool.run({ kind: "evaluation", file, place, size, cropRatio }, pixels, signal);
+      return bad ? fromErrorRecord(bad) : null;
+    }),
+  );
+  const imageBytes = size * size * 3;
+  const good: number[] = [];
+  outcomes.forEach((error, place) => {
+    if (error && badSamples === "fail") throw error;
+    if (error) return onSkipped?.(error);
+    if (good.length < place)
+      pixels.copyWithin(good.length * imageBytes, place * imageBytes, (place + 1) * imageBytes);
+    good.push(indices[place] as number);
+  });
+  return {
+    count: good.length,
+    pixels: pixels.subarray(0, good.length * imageBytes),
+    labels: Int32Array.from(good, (index) => dataset.labels[index] as number),
+    names: good.map((index) => dataset.names[index] as string),
+  };
+}
+
+/** Throws what `openDataset` throws. Batches are valid until the next one is asked for. */
+export async function openEvaluation(options: EvaluationOptions): Promise<EvaluationSource> {
+  const dataset = openDataset(options.path);
+  const { pool } = await openDecodePool(options.workers);
+  const batchBytes = options.batchSize * options.size * options.size * 3;
+
+  async function* batches(): AsyncGenerator<EvaluationBatch> {
+    let first = 0;
+    const ahead = new ReadAhead<EvaluationBatch>({
+      slots: SLOTS,
+      allocate: () => pool.allocate(batchBytes),
+      make(buffer, signal) {
+        if (first >= dataset.names.length) return null;
+        const batch = makeBatch(pool, dataset, first, buffer, signal, options);
+        first += options.batchSize;
+        return batch;
+      },
+    });
+    try {
+      for (;;) {
+        const leased: Leased<EvaluationBatch> | null = await ahead.next();
+        if (leased === null) return;
+        if (leased.item.count > 0) yield leased.item;
+        leased.release();
+      }
+    } finally {
+      ahead.close(new Error("the reader of the batches stopped"));
+    }
+  }
+
+  return { description: describe(dataset, randomUUID()), batches, close: () => pool.close() };
+}

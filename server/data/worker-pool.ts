@@ -1,0 +1,169 @@
+// Worker pool: decode tasks on worker threads. A thread that dies is replaced and its tasks are done again: they are
+// pure, so whoever does them writes the same bytes.
+
+import { Worker } from "node:worker_threads";
+import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import type { DecodeOutcome, DecodePool, DecodeTask } from "./decode-task.js";
+import type { WorkerAnswer, WorkerRequest } from "./decode-worker.js";
+
+const SCRIPT = new URL("./decode-worker.js", import.meta.url);
+
+/** One that runs and one that waits beside it, so that a busy main thread does not leave a worker idle. */
+const TASKS_PER_WORKER = 2;
+
+/** A task that was running in so many dying threads is what kills them. */
+const MAX_DEATHS = 3;
+
+interface Job {
+  id: number;
+  task: DecodeTask;
+  batch: SharedArrayBuffer;
+  signal: AbortSignal;
+  deaths: number;
+  resolve: (outcome: DecodeOutcome) => void;
+  reject: (error: unknown) => void;
+}
+
+/** A thread with the jobs that it has been given, oldest first. */
+interface Lane {
+  worker: Worker;
+  ready: boolean;
+  jobs: Job[];
+}
+
+export interface WorkerPool extends DecodePool {
+  /** Threads that died and were replaced. */
+  readonly replaced: number;
+  /** The threads alive now. */
+  readonly threads: Worker[];
+}
+
+class Pool implements WorkerPool {
+  replaced = 0;
+  private readonly lanes = new Set<Lane>();
+  private readonly queue: Job[] = [];
+  private nextId = 0;
+  /** Why no task can be run any more. */
+  private broken: VitrineError | null = null;
+  private settleStart: (error: VitrineError | null) => void = () => {};
+  /** Resolves when every thread is ready, to what went wrong or to null. */
+  readonly started = new Promise<VitrineError | null>((resolve) => {
+    this.settleStart = resolve;
+  });
+
+  constructor(workers: number) {
+    for (let i = 0; i < workers; i++) this.addLane();
+  }
+
+  get threads(): Worker[] {
+    return [...this.lanes].map(({ worker }) => worker);
+  }
+
+  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome> {
+    return new Promise((resolve, reject) => {
+      if (this.broken) return reject(this.broken);
+      const { buffer } = batch;
+      if (!(buffer instanceof SharedArrayBuffer))
+        return reject(new VitrineError("internal/memory", "a worker's batch must be in shared memory"));
+      this.queue.push({ id: this.nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject });
+      this.assign();
+    });
+  }
+
+  allocate(bytes: number): Uint8Array {
+    return new Uint8Array(new SharedArrayBuffer(bytes));
+  }
+
+  async close(): Promise<void> {
+    this.fail(new VitrineError("data/pool-closed", "the decode pool was closed"));
+    const lanes = [...this.lanes];
+    this.lanes.clear();
+    await Promise.all(lanes.map(({ worker }) => worker.terminate()));
+  }
+
+  private addLane(): void {
+    const worker = new Worker(SCRIPT);
+    const lane: Lane = { worker, ready: false, jobs: [] };
+    this.lanes.add(lane);
+    let reason = "it ended";
+    worker.on("message", (message: WorkerAnswer) => this.receive(lane, message));
+    worker.on("error", (error) => {
+      reason = error.message;
+    });
+    worker.on("exit", () => this.bury(lane, reason));
+  }
+
+  private receive(lane: Lane, message: WorkerAnswer): void {
+    if (message.kind === "unusable") return this.fail(fromErrorRecord(message.error));
+    if (message.kind === "ready") {
+      lane.ready = true;
+      if ([...this.lanes].every(({ ready }) => ready)) this.settleStart(null);
+      return this.assign();
+    }
+    const place = lane.jobs.findIndex(({ id }) => id === message.id);
+    const [job] = place < 0 ? [] : lane.jobs.splice(place, 1);
+    if (message.kind === "done") job?.resolve(message.outcome);
+    else job?.reject(fromErrorRecord(message.error));
+    this.assign();
+  }
+
+  /** Gives queued jobs to the lanes with the fewest. */
+  private assign(): void {
+    for (;;) {
+      const free = [...this.lanes].filter(({ ready, jobs }) => ready && jobs.length < TASKS_PER_WORKER);
+      if (free.length === 0) return;
+      const job = this.queue.shift();
+      if (job === undefined) return;
+      if (job.signal.aborted) {
+        job.reject(job.signal.reason);
+        continue;
+      }
+      const lane = free.reduce((least, other) => (other.jobs.length < least.jobs.length ? other : least));
+      lane.jobs.push(job);
+      const request: WorkerRequest = { id: job.id, task: job.task, batch: job.batch };
+      lane.worker.postMessage(request);
+    }
+  }
+
+  /** Its oldest job is the one that was running; all of them go back to the head of the queue. */
+  private bury(lane: Lane, reason: string): void {
+    if (!this.lanes.delete(lane)) return;
+    if (!lane.ready)
+      return this.fail(
+        new VitrineError("data/worker-died", `a decode worker died before it was ready: ${reason}`),
+      );
+    this.replaced++;
+    const [running] = lane.jobs;
+    if (running && ++running.deaths >= MAX_DEATHS) {
+      lane.jobs.shift();
+      running.reject(taskKills(running, reason));
+    }
+    this.queue.unshift(...lane.jobs);
+    this.addLane();
+  }
+
+  private fail(error: VitrineError): void {
+    this.broken ??= error;
+    this.settleStart(this.broken);
+    for (const lane of this.lanes) for (const job of lane.jobs.splice(0)) job.reject(this.broken);
+    for (const job of this.queue.splice(0)) job.reject(this.broken);
+  }
+}
+
+function taskKills({ task }: Job, reason: string): VitrineError {
+  const files = task.kind === "training" ? task.samples.map(({ file }) => file) : [task.file];
+  return new VitrineError(
+    "data/worker-died",
+    `${files.join(" and ")}: ${MAX_DEATHS} decode workers died while at it (${reason}); please report the file`,
+    { details: { file: files[0] } },
+  );
+}
+
+/** Resolves when every thread is ready. Throws what kept one of them from it, such as `file/not-found`. */
+export async function createWorkerPool(workers: number): Promise<WorkerPool> {
+  const pool = new Pool(workers);
+  const failure = await pool.started;
+  if (failure === null) return pool;
+  await pool.close();
+  throw failure;
+}
