@@ -45,6 +45,7 @@ async function* losses(context: ParityContext, executor: Executor): AsyncIterabl
   for (const [key, want] of Object.entries(wanted)) {
     if (key.startsWith("grads_")) continue; // with the gradients below
     const found = lossCase(key);
+    if (!context.has(`model_${found?.kind ?? "distilled"}.safetensors`)) continue;
     const tolerance = context.tolerance("losses.json", key, MULTIPLE);
     const name = `losses/${key}`;
     if (!found) {
@@ -72,7 +73,7 @@ async function* gradientsOf(
   { kind, targets, choice }: LossCase,
 ): AsyncIterable<ParityOutcome> {
   const file = `${name}.safetensors`;
-  if (!context.has(file)) return;
+  if (!context.has(file) || !context.has(`model_${kind}.safetensors`)) return;
   const training = await microTraining(context, executor, kind, choice);
   const { loss } = await training.accumulateImages(lossInputs(context, targets));
   const gradients = await training.gradients();

@@ -117,7 +117,8 @@ async function* decayedToken(context: ParityContext, executor: Executor): AsyncI
 }
 
 export const optimizerCases: CaseGroup = async function* (context) {
-  if (!context.has("adamw.json") || !context.has("loss_inputs.safetensors")) return;
+  const needed = ["adamw.json", "loss_inputs.safetensors", "model_distilled.safetensors"];
+  if (!needed.every((file) => context.has(file))) return;
   const executor = await parityExecutor(context);
   yield* firstStep(context, executor);
   yield* tenSteps(context, executor);
