@@ -1,10 +1,13 @@
 // vitrine/browser: classifies photographs in the page, in a worker, with the decoder and the kernels that Node uses.
 
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import type { Classification, DownloadProgress, FromWorker, ModelCard, ToWorker } from "./messages.js";
+import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
 
+export type { ClassScore } from "../../runtime/class-scores.js";
 export { isVitrineError, VitrineError } from "../../runtime/errors.js";
-export type { Classification, ClassScore, DownloadProgress, ModelCard } from "./messages.js";
+export type { DownloadProgress } from "../../runtime/host/browser.js";
+export type { Classification, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {
   /** Address of a model folder (model.safetensors and config.json), with or without its last slash. */

@@ -1,6 +1,8 @@
 // Messages: what the page and its worker say to each other. Plain values, so that they can be cloned or moved.
 
+import type { ClassScore } from "../../runtime/class-scores.js";
 import type { ErrorRecord } from "../../runtime/errors.js";
+import type { DownloadProgress } from "../../runtime/host/browser.js";
 
 /** What a loaded model is, as far as people want to know. */
 export interface ModelCard {
@@ -15,14 +17,6 @@ export interface ModelCard {
   device: string;
 }
 
-export interface ClassScore {
-  /** Class index. */
-  index: number;
-  label: string;
-  /** 0 to 1. */
-  probability: number;
-}
-
 export interface Classification {
   /** Best first. */
   classes: ClassScore[];
@@ -32,13 +26,6 @@ export interface Classification {
   decodedBy: "vitrine" | "browser";
   /** Time for decoding and resizing, and for the model. */
   milliseconds: { decode: number; model: number };
-}
-
-export interface DownloadProgress {
-  /** Bytes of the weights that have come. */
-  loaded: number;
-  /** Undefined where the server does not say. */
-  total: number | undefined;
 }
 
 export type ToWorker =

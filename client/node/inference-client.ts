@@ -4,6 +4,7 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, PROPERTY } from "../../proto/inference-service.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
+import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { type CallOptions, callUnary } from "./inference-call.js";
 
@@ -25,15 +26,6 @@ export interface ModelMetadata {
   /** Class names in index order; empty where the server tells none. */
   labels: string[];
   properties: Record<string, string>;
-}
-
-export interface ClassScore {
-  /** Class index. */
-  index: number;
-  /** Class name, or the index as text where the server tells no names. */
-  label: string;
-  /** 0 to 1. */
-  probability: number;
 }
 
 export interface InferOptions extends CallOptions {
@@ -67,13 +59,6 @@ function parseLabels(properties: Record<string, string>): string[] {
   } catch {
     return [];
   }
-}
-
-/** Row of probabilities [classes] → its `topK` classes, best first, ties by index. */
-function bestClasses(row: Float32Array, labels: readonly string[], topK: number): ClassScore[] {
-  return Array.from(row, (probability, index) => ({ index, label: labels[index] ?? `${index}`, probability }))
-    .sort((a, b) => b.probability - a.probability || a.index - b.index)
-    .slice(0, topK);
 }
 
 function plainTensor(tensor: inference.ModelMetadataResponse.TensorMetadata.$Properties) {
@@ -170,15 +155,15 @@ export function connectInference(address: string, options: InferenceClientOption
         shape: [pictures.length],
         data: [...pictures],
       };
-      const outputs = await connection.infer([image], { ...callOptions, outputs: ["probabilities"] });
-      const probabilities = outputs.get("probabilities");
-      const [count = 0, classes = 0] = probabilities?.shape ?? [];
-      if (probabilities?.datatype !== "FP32" || count !== pictures.length) {
-        const text = `${address} answered ${pictures.length} pictures without their probabilities`;
+      const outputs = await connection.infer([image], { ...callOptions, outputs: ["logits"] });
+      const logits = outputs.get("logits");
+      const [count = 0, classes = 0] = logits?.shape ?? [];
+      if (logits?.datatype !== "FP32" || count !== pictures.length) {
+        const text = `${address} answered ${pictures.length} pictures without their logits`;
         throw new VitrineError("protocol/answer", text, { details: { server: address } });
       }
       return pictures.map((_, row) =>
-        bestClasses(probabilities.data.subarray(row * classes, (row + 1) * classes), names, topK),
+        classScores(logits.data.subarray(row * classes, (row + 1) * classes), names, topK),
       );
     },
   };

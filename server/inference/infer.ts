@@ -3,6 +3,7 @@
 import { inference } from "../../proto/generated/inference.js";
 import { MODEL_VERSION } from "../../proto/inference-service.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
+import { softmax } from "../../runtime/class-scores.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { Logits } from "../../runtime/training.js";
 import type { Batcher, RequestLife } from "./batcher.js";
@@ -50,7 +51,7 @@ function readPictures(model: ServedModel, encoded: readonly Uint8Array[]): Image
   const pixels = new Uint8Array(encoded.length * imageBytes);
   encoded.forEach((bytes, place) => {
     try {
-      model.readPicture(bytes, pixels.subarray(place * imageBytes, (place + 1) * imageBytes));
+      pixels.set(model.readPicture(bytes), place * imageBytes);
     } catch (error) {
       if (!(error instanceof VitrineError)) throw error;
       const text = `input "image", element ${place}: ${error.message}`;
@@ -69,15 +70,11 @@ function readImages(model: ServedModel, input: Tensor): Images {
   throw new VitrineError("protocol/tensor", `input ${describe([input])}; no input is FP32`);
 }
 
-/** Softmax of each row, [count, classes]; the largest logit is taken off first, so that nothing overflows. */
-export function softmaxRows(logits: Float32Array, classes: number): Float32Array {
+/** Softmax of each row, [count, classes]. */
+function softmaxRows(logits: Float32Array, classes: number): Float32Array {
   const probabilities = new Float32Array(logits.length);
   for (let start = 0; start < logits.length; start += classes) {
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let k = start; k < start + classes; k++) largest = Math.max(largest, logits[k]!);
-    let sum = 0;
-    for (let k = start; k < start + classes; k++) sum += Math.exp(logits[k]! - largest);
-    for (let k = start; k < start + classes; k++) probabilities[k] = Math.exp(logits[k]! - largest) / sum;
+    probabilities.set(softmax(logits.subarray(start, start + classes)), start);
   }
   return probabilities;
 }

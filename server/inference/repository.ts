@@ -29,7 +29,7 @@ export function createRepository(models: readonly ServedModel[], queue: QueueOpt
     const { imageSize, classes, distilled } = model.config;
     const batcher = new Batcher({
       ...queue,
-      run: (pixels, count) => model.infer(pixels, count),
+      run: (pixels, count) => model.logits(pixels, count),
       imageBytes: imageSize * imageSize * 3,
       classes,
       distilled,

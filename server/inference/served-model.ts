@@ -16,9 +16,9 @@ export interface ServedModel {
   /** Device string, such as `wasm`. */
   device: string;
   /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
-  infer(pixels: Uint8Array, count: number): Promise<Logits>;
-  /** An encoded picture → the evaluation input, uint8 [size, size, 3], written into `into`. */
-  readPicture(encoded: Uint8Array, into: Uint8Array): void;
+  logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  /** An encoded picture → the evaluation input, uint8 [size, size, 3]. */
+  readPicture(encoded: Uint8Array): Uint8Array;
 }
 
 export interface TensorDescription {

@@ -34,11 +34,11 @@ export function meanColours(pixels: Uint8Array, count: number): Float32Array {
 }
 
 /** A "picture" is three bytes, its colour; anything else is refused as a decoder would. */
-function readPicture(encoded: Uint8Array, into: Uint8Array): void {
+function readPicture(encoded: Uint8Array): Uint8Array {
   if (encoded.length !== 3) {
     throw new VitrineError("jpeg/not-jpeg", `not a JPEG file: it has ${encoded.length} bytes`);
   }
-  for (let place = 0; place < into.length; place++) into[place] = encoded[place % 3]!;
+  return Uint8Array.from({ length: IMAGE_BYTES }, (_, place) => encoded[place % 3]!);
 }
 
 export function colourModel(delayMs = 0): ServedModel {
@@ -49,7 +49,7 @@ export function colourModel(delayMs = 0): ServedModel {
     parameters: 0,
     device: "wasm",
     readPicture,
-    infer: async (pixels: Uint8Array, count: number): Promise<Logits> => {
+    logits: async (pixels: Uint8Array, count: number): Promise<Logits> => {
       const logits = meanColours(pixels, count);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       return { logits, classLogits: logits.map((x) => x + 1), distillationLogits: logits.map((x) => x - 1) };

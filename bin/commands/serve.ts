@@ -1,0 +1,91 @@
+// vitrine serve: a model behind the Open Inference Protocol over gRPC.
+
+import type { Command } from "commander";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
+import { loadModel } from "../../runtime/load-model.js";
+import { runUntilSignal } from "../../server/drain.js";
+import {
+  DEFAULT_MAX_BATCH,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  DEFAULT_MAX_QUEUE,
+  startInferenceServer,
+} from "../../server/inference/inference-server.js";
+import { action } from "../command-line.js";
+import { wholeNumber } from "../number-option.js";
+import { packageVersion } from "../package-version.js";
+
+interface ServeOptions {
+  model: string;
+  listen: string;
+  name?: string;
+  device: string;
+  maxBatch: number;
+  maxQueue: number;
+  maxMessageBytes: number;
+}
+
+/** Powers of two up to `maxBatch`, and `maxBatch` itself: a program for each. */
+export function batchSizes(maxBatch: number): number[] {
+  const sizes = [];
+  for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);
+  return [...sizes, maxBatch];
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const { maxBatch, maxQueue, maxMessageBytes } = options;
+  const source = nodeModelSource(options.model);
+  const runtime = await createRuntime({ host: nodeHost(), device: options.device });
+  const model = await loadModel(runtime, source, { batchSizes: batchSizes(maxBatch) });
+  const name = options.name ?? model.name;
+  const served = { ...model, name, device: runtime.executor.device };
+  const server = await startInferenceServer({
+    models: [served],
+    listen: options.listen,
+    version: packageVersion(),
+    maxBatch,
+    maxQueue,
+    maxMessageBytes,
+  });
+  const { imageSize, classes } = model.config;
+  process.stderr.write(
+    `model ${name}: ${model.parameters.toLocaleString("en-US")} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes\n`,
+  );
+  process.stderr.write(`device ${runtime.description}\n`);
+  process.stdout.write(`listening on ${server.address}\n`);
+  await runUntilSignal(async (signal) => {
+    process.stderr.write(`${signal}: finishing what runs, then leaving\n`);
+    await server.drain();
+    model.dispose();
+    await runtime.dispose();
+  });
+}
+
+export function registerServe(program: Command): void {
+  program
+    .command("serve")
+    .description("Answer pictures over gRPC (Open Inference Protocol v2)")
+    .requiredOption("--model <path>", "model folder, or a bare .safetensors file")
+    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
+    .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
+    .option("--device <device>", "auto or wasm", "auto")
+    .option(
+      "--max-batch <images>",
+      "images that run at once",
+      wholeNumber("--max-batch", { min: 1, max: 256 }),
+      DEFAULT_MAX_BATCH,
+    )
+    .option(
+      "--max-queue <images>",
+      "images that may wait",
+      wholeNumber("--max-queue", { min: 1 }),
+      DEFAULT_MAX_QUEUE,
+    )
+    .option(
+      "--max-message-bytes <bytes>",
+      "largest request",
+      wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
+      DEFAULT_MAX_MESSAGE_BYTES,
+    )
+    .action(action(serve));
+}
