@@ -1,6 +1,8 @@
 // Image exports: what image.wasm offers, as TypeScript sees it. One line for each export of assembly/image/index.ts.
 
+import type { EraseKind } from "../../assembly/image/augment/erase-kind.js";
 import type { Region } from "../../assembly/image/regions.js";
+import type { Filter } from "../../assembly/image/resize/filter.js";
 import type { Status } from "../../assembly/image/status.js";
 
 /** Addresses come back signed: read them with `>>> 0`. */
@@ -30,4 +32,40 @@ export interface ImageExports {
   picturePrecision(): number;
   /** Rows that a partial decode could fill; the others repeat gray or what was there. */
   pictureRows(): number;
+
+  /** Region.Rgb → Region.Output: Pillow's resize of the box (left, top, right, bottom). */
+  resizePicture(
+    width: number,
+    height: number,
+    left: number,
+    top: number,
+    right: number,
+    bottom: number,
+    outWidth: number,
+    outHeight: number,
+    filter: Filter,
+    scalar: number,
+  ): Status;
+  /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and centre crop. */
+  evaluatePixels(width: number, height: number, shortSide: number, size: number, filter: Filter): Status;
+  evaluateJpeg(length: number, pixelLimit: number, shortSide: number, size: number, filter: Filter): Status;
+  /** Region.Rgb → Region.Output by the sample record in Region.Parameters. */
+  augmentPixels(width: number, height: number): Status;
+  augmentJpeg(length: number, pixelLimit: number): Status;
+  flipPixels(address: number, width: number, height: number): void;
+  eraseKey(index: number, epoch: number, tag: number, seedLow: number, seedHigh: number): void;
+  eraseRectangle(
+    address: number,
+    width: number,
+    top: number,
+    left: number,
+    height: number,
+    boxWidth: number,
+    kind: EraseKind,
+    ordinal: number,
+  ): void;
+  /** Normalised value z of a channel → byte. */
+  noiseByte(z: number, channel: number): number;
+  /** Region.Batch, u8 [count, size, size, 3], in place by the mix records in Region.Parameters. */
+  mixPixels(count: number, size: number, scalar: number): Status;
 }

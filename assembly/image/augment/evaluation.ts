@@ -1,0 +1,60 @@
+// Evaluation transform: torchvision's Resize of the short side, then CenterCrop, on bytes. Only the pixels that the
+// crop keeps are resized.
+
+import { decodeJpeg } from "../jpeg/decode";
+import { pictureHeight, pictureWidth } from "../jpeg/picture";
+import { regionStart, reserve } from "../memory";
+import { fail } from "../outcome";
+import { Region } from "../regions";
+import { Filter } from "../resize/filter";
+import { resizeFrom, resizePixels, resizeTo, resizeWindow } from "../resize/resize";
+import { Status } from "../status";
+
+/** int(round(difference / 2)) with Python's rounding: halves to even. */
+function centreOffset(difference: i32): i32 {
+  const half = difference >> 1;
+  return (difference & 1) === 0 ? half : half + (half & 1);
+}
+
+/**
+ * Region.Rgb, u8 [height, width, 3] → Region.Output, u8 [size, size, 3]. The short side becomes `shortSide`, the long
+ * one int(shortSide · long / short); what lies outside a picture smaller than the crop is 0.
+ */
+export function evaluatePixels(width: i32, height: i32, shortSide: i32, size: i32, filter: Filter): Status {
+  const short = <f64>min(width, height);
+  const long = <f64>max(width, height);
+  const longSide = (<f64>shortSide * long) / short;
+  if (!(longSide < 67108864.0)) return fail(Status.BadArgument, 0, longSide, 67108864.0);
+  const fullWidth = width <= height ? shortSide : <i32>longSide;
+  const fullHeight = width <= height ? <i32>longSide : shortSide;
+  const outWidth = min(fullWidth, size);
+  const outHeight = min(fullHeight, size);
+
+  const bytes = <usize>(size * size * 3);
+  const output = reserve(Region.Output, bytes);
+  if (output === 0) return fail(Status.OutOfMemory, 0);
+  if (outWidth < size || outHeight < size) memory.fill(output, 0, bytes);
+  const padLeft = (size - outWidth) >> 1;
+  const padTop = (size - outHeight) >> 1;
+
+  resizeFrom(regionStart(Region.Rgb), <usize>width * 3, width, height);
+  resizeTo(fullWidth, fullHeight);
+  const left = centreOffset(fullWidth - outWidth);
+  const top = centreOffset(fullHeight - outHeight);
+  resizeWindow(left, top, outWidth, outHeight);
+  const target = output + <usize>(padTop * size + padLeft) * 3;
+  return resizePixels(target, <usize>size * 3, filter, false, false);
+}
+
+/** The same from the JPEG file of `length` bytes in Region.Input. */
+export function evaluateJpeg(
+  length: usize,
+  pixelLimit: f64,
+  shortSide: i32,
+  size: i32,
+  filter: Filter,
+): Status {
+  const status = decodeJpeg(length, pixelLimit, false);
+  if (status !== Status.Ok) return status;
+  return evaluatePixels(pictureWidth(), pictureHeight(), shortSide, size, filter);
+}

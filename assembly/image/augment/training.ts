@@ -1,0 +1,75 @@
+// Training transform: crop, resize, flip, erase, as a sample's draw in Region.Parameters says. One call an image.
+
+import { decodeJpeg } from "../jpeg/decode";
+import { pictureHeight, pictureWidth } from "../jpeg/picture";
+import { regionStart, reserve } from "../memory";
+import { fail } from "../outcome";
+import { Region } from "../regions";
+import { Filter } from "../resize/filter";
+import { resizeFrom, resizePixels, resizeTo } from "../resize/resize";
+import { Status } from "../status";
+import { eraseKey, eraseRectangle } from "./erase";
+import { EraseKind } from "./erase-kind";
+import { flipPixels } from "./flip";
+import { ERASE_FIELDS, SampleField } from "./sample-record";
+
+function field(at: i32): f64 {
+  return load<f64>(regionStart(Region.Parameters) + ((<usize>at) << 3));
+}
+
+/** Region.Rgb, u8 [height, width, 3], and the draw → Region.Output, u8 [size, size, 3]. */
+export function augmentPixels(width: i32, height: i32): Status {
+  const top = <i32>field(SampleField.CropTop);
+  const left = <i32>field(SampleField.CropLeft);
+  const cropHeight = <i32>field(SampleField.CropHeight);
+  const cropWidth = <i32>field(SampleField.CropWidth);
+  if (min(top, left) < 0 || top + cropHeight > height)
+    return fail(Status.BadArgument, 0, <f64>(top + cropHeight), <f64>height);
+  if (left + cropWidth > width) return fail(Status.BadArgument, 0, <f64>(left + cropWidth), <f64>width);
+  const size = <i32>field(SampleField.Size);
+  const filter = <Filter>(<i32>field(SampleField.Filter));
+  const flip = field(SampleField.Flip) !== 0;
+
+  const output = reserve(Region.Output, <usize>(size * size * 3));
+  if (output === 0) return fail(Status.OutOfMemory, 0);
+  const stride = <usize>width * 3;
+  const crop = regionStart(Region.Rgb) + <usize>top * stride + <usize>left * 3;
+  resizeFrom(crop, stride, cropWidth, cropHeight);
+  resizeTo(size, size);
+  const status = resizePixels(output, <usize>size * 3, filter, flip, false);
+  if (status !== Status.Ok) return status;
+  if (flip && filter === Filter.Nearest) flipPixels(output, size, size);
+  eraseAll(output, size);
+  return Status.Ok;
+}
+
+function eraseAll(output: usize, size: i32): void {
+  eraseKey(
+    <u32>field(SampleField.Index),
+    <u32>field(SampleField.Epoch),
+    <u32>field(SampleField.Tag),
+    <u32>field(SampleField.SeedLow),
+    <u32>field(SampleField.SeedHigh),
+  );
+  const count = <i32>field(SampleField.EraseCount);
+  for (let box = 0; box < count; box++) {
+    const at = SampleField.Erasing + box * ERASE_FIELDS;
+    eraseRectangle(
+      output,
+      size,
+      <i32>field(at + 1),
+      <i32>field(at + 2),
+      <i32>field(at + 3),
+      <i32>field(at + 4),
+      <EraseKind>(<i32>field(at)),
+      box,
+    );
+  }
+}
+
+/** The same from the JPEG file of `length` bytes in Region.Input. */
+export function augmentJpeg(length: usize, pixelLimit: f64): Status {
+  const status = decodeJpeg(length, pixelLimit, false);
+  if (status !== Status.Ok) return status;
+  return augmentPixels(pictureWidth(), pictureHeight());
+}

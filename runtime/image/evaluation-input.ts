@@ -1,0 +1,71 @@
+// Evaluation input: a photograph as the model is validated on it. torchvision's Resize of the short side to
+// int(size / cropRatio), then CenterCrop(size), byte for byte.
+
+import { Region } from "../../assembly/image/regions.js";
+import { VitrineError } from "../errors.js";
+import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
+import type { ImageModule } from "./image-module.js";
+import { type FilterName, filterNumber, type RgbImage, requirePicture } from "./resize.js";
+
+export interface EvaluationOptions {
+  /** Side of the square result in pixels. */
+  size: number;
+  /** Share of the resized short side that the crop keeps. Default 0.875, as DeiT's main.py. */
+  cropRatio?: number;
+  /** Default bicubic. */
+  filter?: FilterName;
+  /** Names the image in errors. */
+  name?: string;
+  /** Most pixels that a JPEG header may claim. Default 64 · 2²⁰. */
+  pixelLimit?: number;
+  /** Buffer for the result, size · size · 3 bytes. Default: a new one. */
+  into?: Uint8Array;
+}
+
+/** Length to which the short side is resized before the crop. */
+export function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
+  const side = Math.trunc(size / cropRatio);
+  if (Number.isInteger(size) && size > 0 && side > 0 && side < 2 ** 26) return side;
+  throw new VitrineError(
+    "usage/bad-option",
+    `evaluation size ${size} with crop ratio ${cropRatio}: the size must be a whole number of pixels, the ratio above 0`,
+    { details: { size, cropRatio } },
+  );
+}
+
+/**
+ * JPEG file → uint8 [size, size, 3]. Throws what `decode` throws, and `usage/bad-option`.
+ */
+export function evaluationInput(
+  module: ImageModule,
+  jpeg: Uint8Array,
+  options: EvaluationOptions,
+): Uint8Array {
+  const shortSide = shortSideOf(options);
+  const { size, filter = "bicubic", name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
+  const number = filterNumber(filter);
+  return module.run(name, (call) => {
+    call.input(jpeg);
+    call.check(call.exports.evaluateJpeg(jpeg.length, pixelLimit, shortSide, size, number));
+    return call.take(Region.Output, size * size * 3, into);
+  });
+}
+
+/** The same from pixels: a camera frame, a picture of another format. */
+export function evaluationInputOfPixels(
+  module: ImageModule,
+  image: RgbImage,
+  options: EvaluationOptions,
+): Uint8Array {
+  requirePicture(image);
+  const shortSide = shortSideOf(options);
+  const { size, filter = "bicubic", name, into } = options;
+  const number = filterNumber(filter);
+  return module.run(name, (call) => {
+    const bytes = image.width * image.height * 3;
+    call.reserve(Region.Rgb, bytes);
+    call.view(Region.Rgb, bytes).set(image.data.subarray(0, bytes));
+    call.check(call.exports.evaluatePixels(image.width, image.height, shortSide, size, number));
+    return call.take(Region.Output, size * size * 3, into);
+  });
+}

@@ -1,0 +1,102 @@
+// Mix batch: Mixup and CutMix over a batch of pixels, in place, as the batch's draw says.
+
+import { MIX_FIELDS, MixKind } from "../../assembly/image/mix/mix-kind.js";
+import { Region } from "../../assembly/image/regions.js";
+import type { BatchDraw, MixDraw } from "../draw/draw.js";
+import { VitrineError } from "../errors.js";
+import type { ImageModule } from "./image-module.js";
+
+const KINDS: Record<MixDraw["kind"], MixKind> = {
+  none: MixKind.None,
+  mixup: MixKind.Mixup,
+  cutmix: MixKind.Cutmix,
+};
+/** Bytes of pixels that go into the module at once; a larger batch takes several calls. */
+const CALL_BYTES = 64 << 20;
+
+export interface MixOptions {
+  /** Runs the plain twin of the vector code; the result is the same. Default false. */
+  scalar?: boolean;
+}
+
+function requireDraw(draw: BatchDraw, count: number, size: number): void {
+  if (draw.samples.length !== count)
+    throw new VitrineError(
+      "image/bad-argument",
+      `the batch draw is for ${draw.samples.length} samples, the batch has ${count}`,
+    );
+  for (const { kind, lambda, box } of draw.samples) {
+    const inside =
+      box !== null &&
+      box.top >= 0 &&
+      box.left >= 0 &&
+      box.top + box.height <= size &&
+      box.left + box.width <= size;
+    if (kind === "cutmix" && !inside)
+      throw new VitrineError("image/bad-argument", `CutMix box ${JSON.stringify(box)} leaves ${size} pixels`);
+    if (!(lambda >= 0 && lambda <= 1))
+      throw new VitrineError("image/bad-argument", `λ is ${lambda}, allowed are 0 to 1`);
+  }
+}
+
+/**
+ * pixels uint8 [count, size, size, 3] → the same bytes mixed: sample b with sample count − 1 − b, both read unmixed.
+ * A mixed pixel is ⌊λ·a + (1 − λ)·b + ½⌋ in double. Throws `image/bad-argument`, `image/out-of-memory`.
+ */
+export function mixBatch(
+  module: ImageModule,
+  pixels: Uint8Array,
+  count: number,
+  size: number,
+  draw: BatchDraw,
+  { scalar = false }: MixOptions = {},
+): void {
+  requireDraw(draw, count, size);
+  const bytes = size * size * 3;
+  if (pixels.length < count * bytes)
+    throw new VitrineError(
+      "image/bad-argument",
+      `${count} images of ${size}×${size} need ${count * bytes} bytes, got ${pixels.length}`,
+    );
+  if (draw.samples.every((mix) => mix.kind === "none")) return;
+  // Pairs lie symmetrically around the middle, so samples start … and their partners form two stretches.
+  const pairs = count >> 1;
+  const pairsPerCall = Math.max(1, Math.floor(CALL_BYTES / (2 * bytes)));
+  for (let start = 0; start < pairs; start += pairsPerCall) {
+    const length = Math.min(pairsPerCall, pairs - start);
+    const front = pixels.subarray(start * bytes, (start + length) * bytes);
+    const back = pixels.subarray((count - start - length) * bytes, (count - start) * bytes);
+    const mixes = [
+      ...draw.samples.slice(start, start + length),
+      ...draw.samples.slice(count - start - length, count - start),
+    ];
+    mixStretches(module, front, back, mixes, size, scalar);
+  }
+}
+
+function mixStretches(
+  module: ImageModule,
+  front: Uint8Array,
+  back: Uint8Array,
+  mixes: readonly MixDraw[],
+  size: number,
+  scalar: boolean,
+): void {
+  module.run(undefined, (call) => {
+    call.reserve(Region.Parameters, mixes.length * MIX_FIELDS * 8);
+    call.reserve(Region.Batch, front.length + back.length);
+    const bytes = call.view(Region.Parameters, mixes.length * MIX_FIELDS * 8);
+    const records = new Float64Array(bytes.buffer, bytes.byteOffset, mixes.length * MIX_FIELDS);
+    mixes.forEach(({ kind, lambda, box }, b) => {
+      const record = [KINDS[kind], lambda, box?.top ?? 0, box?.left ?? 0, box?.height ?? 0, box?.width ?? 0];
+      records.set(record, b * MIX_FIELDS);
+    });
+    const batch = call.view(Region.Batch, front.length + back.length);
+    batch.set(front);
+    batch.set(back, front.length);
+    call.check(call.exports.mixPixels(mixes.length, size, scalar ? 1 : 0));
+    const mixed = call.view(Region.Batch, front.length + back.length);
+    front.set(mixed.subarray(0, front.length));
+    back.set(mixed.subarray(front.length));
+  });
+}

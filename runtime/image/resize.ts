@@ -1,0 +1,99 @@
+// Resize: RGB pixels to another size, equal to Pillow's Image.resize byte for byte.
+
+import { Region } from "../../assembly/image/regions.js";
+import { Filter } from "../../assembly/image/resize/filter.js";
+import { VitrineError } from "../errors.js";
+import type { ImageModule } from "./image-module.js";
+
+export type FilterName = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
+
+const FILTERS: Record<FilterName, Filter> = {
+  nearest: Filter.Nearest,
+  box: Filter.Box,
+  bilinear: Filter.Bilinear,
+  hamming: Filter.Hamming,
+  bicubic: Filter.Bicubic,
+  lanczos: Filter.Lanczos,
+};
+
+/** Throws `usage/bad-option` for a name that is no filter. */
+export function filterNumber(name: FilterName): Filter {
+  const filter = FILTERS[name];
+  if (filter === undefined)
+    throw new VitrineError(
+      "usage/bad-option",
+      `resampling filter "${name}" is unknown; filters are ${Object.keys(FILTERS).join(", ")}`,
+    );
+  return filter;
+}
+
+/** RGB picture, uint8 [height, width, 3], row-major. */
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+export interface ResizeOptions {
+  width: number;
+  height: number;
+  /** Default bicubic (a = −0.5, antialiased: the support grows with the shrink factor). */
+  filter?: FilterName;
+  /** Part of the input that fills the result, in pixels, fractions allowed; pixels around it are seen. Default: all. */
+  box?: { left: number; top: number; right: number; bottom: number };
+  /** Buffer for the result, width · height · 3 bytes. Default: a new one. */
+  into?: Uint8Array;
+  /** Runs the plain twin of the vector code; the result is the same. Default false. */
+  scalar?: boolean;
+}
+
+/** Throws `image/bad-argument` unless `data` holds the picture that `width` and `height` claim. */
+export function requirePicture({ width, height, data }: RgbImage): void {
+  if (Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)
+    if (data.length >= width * height * 3) return;
+  throw new VitrineError(
+    "image/bad-argument",
+    `picture of ${width}×${height} pixels needs ${width * height * 3} bytes of RGB, got ${data.length}`,
+    { details: { width, height, bytes: data.length } },
+  );
+}
+
+function requireBox({ width, height }: RgbImage, box: NonNullable<ResizeOptions["box"]>): void {
+  const { left, top, right, bottom } = box;
+  if (left >= 0 && top >= 0 && left < right && top < bottom && right <= width && bottom <= height) return;
+  throw new VitrineError(
+    "image/bad-argument",
+    `resize box ${left}, ${top}, ${right}, ${bottom} does not lie within ${width}×${height} pixels`,
+  );
+}
+
+/** Throws `image/bad-argument`, `image/out-of-memory`, `image/buffer-too-small`. */
+export function resize(module: ImageModule, image: RgbImage, options: ResizeOptions): RgbImage {
+  requirePicture(image);
+  const { width, height, filter = "bicubic", into, scalar = false } = options;
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0))
+    throw new VitrineError("image/bad-argument", `cannot resize to ${width}×${height} pixels`);
+  const box = options.box ?? { left: 0, top: 0, right: image.width, bottom: image.height };
+  requireBox(image, box);
+  const number = filterNumber(filter);
+  return module.run(undefined, (call) => {
+    const bytes = image.width * image.height * 3;
+    call.reserve(Region.Rgb, bytes);
+    call.view(Region.Rgb, bytes).set(image.data.subarray(0, bytes));
+    call.check(
+      call.exports.resizePicture(
+        image.width,
+        image.height,
+        box.left,
+        box.top,
+        box.right,
+        box.bottom,
+        width,
+        height,
+        number,
+        scalar ? 1 : 0,
+      ),
+    );
+    return { width, height, data: call.take(Region.Output, width * height * 3, into) };
+  });
+}
