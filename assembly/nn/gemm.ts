@@ -13,12 +13,25 @@
 import { rows1, rows2, rows3, rows4, rows5, rows6 } from "./micro-kernel";
 import { packColumns, packRows, transpose } from "./pack";
 
-/** Rows of a register block: 8 sums + 2 of b fit 16 registers as 4×8; fused multiply-add needs no product register. */
-const STRIP: usize = isDefined(RELAXED) ? 6 : 4;
+/** Most rows of a register block that micro-kernel.ts has. */
+const MOST_ROWS: u32 = 6;
+/** Rows of a register block; which number is fastest depends on the engine's register allocation (see setStrip). */
+let stripRows: usize = 4;
+
+/**
+ * Chooses the rows of a register block, 1 to 6; other numbers change nothing. It changes no bit, only the speed: a block
+ * that spills its sums runs at half speed, and which ones do differs between versions of V8 (see bench/kernels.ts).
+ */
+export function setStrip(rows: u32): void {
+  if (rows > 0 && rows <= MOST_ROWS) stripRows = <usize>rows;
+}
+
 /** Steps of k in a block: a panel of 24 KiB leaves room for A in a first-level cache of 32 KiB. */
 const K_BLOCK: usize = 768;
 /** The same where A is transposed into scratch. */
 const K_BLOCK_TRANSPOSED: usize = 256;
+/** Bytes between turned rows, so that they do not lie 1 KiB apart and fight for the same cache sets. */
+const TURNED_PAD: usize = 16;
 /** Bytes of packed B, half of a second-level cache of 1 MiB. */
 const PANELS_BYTES: usize = 512 * 1024;
 /** Bytes of A that stay in the second-level cache beside the panels. */
@@ -68,9 +81,9 @@ export function gemm(
         let block = a + m0 * aStride + (k0 << 2);
         let stride = aStride;
         if (turnA) {
-          transpose(a + k0 * aStride + (m0 << 2), aStride, TURNED, depth << 2, depth, height);
+          stride = (depth << 2) + TURNED_PAD;
+          transpose(a + k0 * aStride + (m0 << 2), aStride, TURNED, stride, depth, height);
           block = TURNED;
-          stride = depth << 2;
         }
         const offset = m0 * cStride + (n0 << 2);
         multiplyBlock(
@@ -98,8 +111,8 @@ function columnsPerBlock(depth: usize): usize {
 
 /** Rows of A that fit their share of the cache (and TURNED), a multiple of the strip. */
 function rowsPerBlock(depth: usize): usize {
-  const rows = A_BLOCK_BYTES / (max<usize>(depth, 1) << 2);
-  return rows - (rows % STRIP);
+  const rows = A_BLOCK_BYTES / ((depth << 2) + TURNED_PAD);
+  return rows - (rows % stripRows);
 }
 
 function multiplyBlock(
@@ -114,88 +127,50 @@ function multiplyBlock(
   residual: usize,
   accumulate: bool,
 ): void {
-  const whole = height - (height % STRIP);
+  const strip = stripRows;
+  const rest = height % strip;
+  const whole = height - rest;
+  const full = kernelIndex(strip);
+  const partial = kernelIndex(rest);
   let panel = PANELS;
   for (let column: usize = 0; column < width; column += 8) {
-    const at = c + (column << 2);
-    const biasAt = bias ? bias + (column << 2) : 0;
-    const residualAt = residual ? residual + (column << 2) : 0;
-    if (column + 8 <= width) {
-      let row: usize = 0;
-      for (; row < whole; row += STRIP) {
-        const offset = row * cStride;
-        const from = a + row * aStride;
-        const plus = residualAt ? residualAt + offset : 0;
-        if (isDefined(RELAXED))
-          rows6(from, aStride, panel, k, at + offset, cStride, biasAt, plus, accumulate);
-        else rows4(from, aStride, panel, k, at + offset, cStride, biasAt, plus, accumulate);
+    const offset = column << 2;
+    let to = c + offset;
+    let plus = residual ? residual + offset : 0;
+    const biasAt = bias ? bias + offset : 0;
+    const columns = min<usize>(8, width - column);
+    for (let row: usize = 0; row < height; row += strip) {
+      const from = a + row * aStride;
+      const kernel = row < whole ? full : partial;
+      if (columns === 8) {
+        call_indirect<void>(kernel, from, aStride, panel, k, to, cStride, biasAt, plus, accumulate);
+      } else {
+        const rows = row < whole ? strip : rest;
+        partialTile(kernel, rows, columns, from, aStride, panel, k, to, cStride, biasAt, plus, accumulate);
       }
-      if (row < height) {
-        const offset = row * cStride;
-        const plus = residualAt ? residualAt + offset : 0;
-        strip(
-          height - row,
-          a + row * aStride,
-          aStride,
-          panel,
-          k,
-          at + offset,
-          cStride,
-          biasAt,
-          plus,
-          accumulate,
-        );
-      }
-    } else {
-      for (let row: usize = 0; row < height; row += STRIP) {
-        const offset = row * cStride;
-        const plus = residualAt ? residualAt + offset : 0;
-        const rows = min(STRIP, height - row);
-        const from = a + row * aStride;
-        partialTile(
-          rows,
-          width - column,
-          from,
-          aStride,
-          panel,
-          k,
-          at + offset,
-          cStride,
-          biasAt,
-          plus,
-          accumulate,
-        );
-      }
+      to += strip * cStride;
+      if (plus) plus += strip * cStride;
     }
     panel += k << 5;
   }
 }
 
-/** One strip of 1 to STRIP rows. */
-function strip(
-  rows: usize,
-  a: usize,
-  aStride: usize,
-  panel: usize,
-  k: usize,
-  c: usize,
-  cStride: usize,
-  bias: usize,
-  residual: usize,
-  accumulate: bool,
-): void {
-  if (rows === 1) rows1(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-  else if (rows === 2) rows2(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-  else if (rows === 3) rows3(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-  else if (rows === 4) rows4(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-  else if (isDefined(RELAXED)) {
-    if (rows === 5) rows5(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-    else rows6(a, aStride, panel, k, c, cStride, bias, residual, accumulate);
-  }
+/**
+ * Place of a register block's function in the table. Called through it, each block stays a function of its own: asc
+ * would inline them here, and V8 allocates registers for a whole function at a time.
+ */
+function kernelIndex(rows: usize): u32 {
+  if (rows === 6) return rows6.index;
+  if (rows === 5) return rows5.index;
+  if (rows === 4) return rows4.index;
+  if (rows === 3) return rows3.index;
+  if (rows === 2) return rows2.index;
+  return rows1.index;
 }
 
-/** A strip of fewer than 8 columns: computed whole in TILE, then copied with bias and residual. */
+/** A tile of fewer than 8 columns: computed whole in TILE, then copied with bias and residual. */
 function partialTile(
+  kernel: u32,
   rows: usize,
   columns: usize,
   a: usize,
@@ -211,7 +186,9 @@ function partialTile(
   if (accumulate) {
     for (let i: usize = 0; i < rows; i++) memory.copy(TILE + (i << 5), c + i * cStride, columns << 2);
   }
-  strip(rows, a, aStride, panel, k, TILE, 32, 0, 0, accumulate);
+  const none: usize = 0;
+  const stride: usize = 32;
+  call_indirect<void>(kernel, a, aStride, panel, k, TILE, stride, none, none, accumulate);
   for (let i: usize = 0; i < rows; i++) {
     const offset = i * cStride;
     for (let j: usize = 0; j < columns; j++) {
