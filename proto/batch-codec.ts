@@ -1,8 +1,8 @@
 // Batch codec: one batch ↔ one message, with its pixels copied once on the way out and not at all on the way in.
 
-import protobuf from "./protobuf.js";
 import { VitrineError } from "../runtime/errors.js";
 import { vitrine } from "./generated/data.js";
+import protobuf from "./protobuf.js";
 
 /** A batch as it travels; see runtime/batch-source.ts for the meaning of each field. */
 export interface WireBatch {
@@ -77,6 +77,7 @@ export function decodeBatch(message: Uint8Array): WireBatch {
     );
   }
   const { count, size, pixels } = fields;
+  if (count === 0) throw damaged("it holds no image", { bytes: message.length });
   if (pixels.length !== count * size * size * 3)
     throw damaged(`${pixels.length} bytes of pixels for ${count} images of ${size}×${size}×3`, {
       bytes: pixels.length,

@@ -34,9 +34,10 @@ export class ReadAhead<T> {
     for (;;) {
       this.abort.signal.throwIfAborted();
       const [first] = this.begun;
+      if (first === null) return null;
       if (first !== undefined) {
-        if (first !== null) this.begun.shift();
-        return first;
+        this.begun.shift();
+        return this.unlessClosed(first);
       }
       await new Promise<void>((resolve) => {
         this.wakeReader = resolve;
@@ -49,6 +50,16 @@ export class ReadAhead<T> {
     this.abort.abort(reason);
     this.wakePump?.();
     this.wakeReader?.();
+  }
+
+  /** The item, or the reason for closing, whichever comes first. */
+  private unlessClosed(item: Promise<Leased<T>>): Promise<Leased<T>> {
+    const { signal } = this.abort;
+    return new Promise((resolve, reject) => {
+      const closed = (): void => reject(signal.reason);
+      signal.addEventListener("abort", closed, { once: true });
+      item.then(resolve, reject).finally(() => signal.removeEventListener("abort", closed));
+    });
   }
 
   private async freeBuffer(): Promise<Uint8Array> {

@@ -1,0 +1,155 @@
+// Data set: order by code point, labels, fingerprint, and one typed line for everything that can be wrong.
+
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { isVitrineError } from "../../runtime/errors.js";
+import { byCodePoint } from "../../server/data/code-point-order.js";
+import { sampleFile } from "../../server/data/dataset.js";
+import { openDataset } from "../../server/data/open-dataset.js";
+
+const test = suite<{ root: string }>("dataset");
+
+test.before.each((context) => {
+  context.root = mkdtempSync(join(tmpdir(), "vitrine-dataset-"));
+});
+
+test.after.each(({ root }) => rmSync(root, { recursive: true, force: true }));
+
+function put(root: string, files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), text);
+  }
+}
+
+function refusal(path: string): { code: string; message: string } {
+  try {
+    openDataset(path);
+  } catch (error) {
+    if (isVitrineError(error)) return { code: error.code, message: error.message };
+    throw error;
+  }
+  return { code: "none", message: "" };
+}
+
+test("sorting is by code point, not by UTF-16 unit and not by locale", () => {
+  const sorted = ["a", "B", "Z", "ä", "\u{ffff}", "\u{10000}", "\u{e000}", "ab", ""].sort(byCodePoint);
+  assert.equal(sorted, ["", "B", "Z", "a", "ab", "ä", "\u{e000}", "\u{ffff}", "\u{10000}"]);
+  const byBytes = [...sorted].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  assert.equal(byBytes, sorted, "UTF-8 bytes sort by code point too");
+});
+
+test("class folders give classes and files in order, at any depth, with other files counted", ({ root }) => {
+  put(root, {
+    "b/2.jpg": "22",
+    "b/10.JPEG": "1",
+    "B/x.Jpg": "xxx",
+    "b/deep/er/y.jpeg": "y",
+    "a/readme.txt": "",
+    "a/1.jpg": "a",
+    "loose.jpg": "",
+    ".hidden/z.jpg": "",
+    "b/.z.jpg": "",
+  });
+  const dataset = openDataset(root);
+  assert.equal(dataset.classes, ["B", "a", "b"]);
+  assert.equal(dataset.names, ["B/x.Jpg", "a/1.jpg", "b/10.JPEG", "b/2.jpg", "b/deep/er/y.jpeg"]);
+  assert.equal(Array.from(dataset.labels), [0, 1, 2, 2, 2]);
+  assert.is(dataset.otherFiles, 2);
+  assert.is(sampleFile(dataset, 3), join(root, "b/2.jpg"));
+});
+
+test("an empty class folder keeps its index", ({ root }) => {
+  put(root, { "a/1.jpg": "", "c/1.jpg": "" });
+  mkdirSync(join(root, "b"));
+  assert.equal(Array.from(openDataset(root).labels), [0, 2]);
+});
+
+test("the fingerprint depends on names, sizes, labels and classes, and not on where the folder is", ({
+  root,
+}) => {
+  const files = { "a/1.jpg": "123", "b/1.jpg": "45" };
+  const variants: Record<string, string>[] = [
+    files,
+    { "a/2.jpg": "123", "b/1.jpg": "45" },
+    { "a/1.jpg": "1234", "b/1.jpg": "45" },
+    { "a/1.jpg": "123", "c/1.jpg": "45" },
+    { ...files, "b/2.jpg": "" },
+  ];
+  const fingerprints = variants.map((variant, i) => {
+    put(join(root, `${i}`), variant);
+    return openDataset(join(root, `${i}`)).fingerprint;
+  });
+  assert.is(new Set(fingerprints).size, variants.length);
+  put(join(root, "elsewhere"), files);
+  assert.is(openDataset(join(root, "elsewhere")).fingerprint, fingerprints[0]);
+  assert.match(fingerprints[0] as string, /^[0-9a-f]{64}$/);
+});
+
+test("a list with integers gives class indices, in the list's order, paths relative to it", ({ root }) => {
+  put(root, { "z.jpg": "", "sub/a, b.jpg": "" });
+  writeFileSync(join(root, "list.csv"), '\ufeffpath,label,note\r\nz.jpg,3,x\r\n"sub/a, b.jpg",0,\r\n');
+  const dataset = openDataset(join(root, "list.csv"));
+  assert.equal(dataset.names, ["z.jpg", "sub/a, b.jpg"]);
+  assert.equal(Array.from(dataset.labels), [3, 0]);
+  assert.equal(dataset.classes, ["", "", "", ""]);
+  assert.is(sampleFile(dataset, 1), join(root, "sub/a, b.jpg"));
+});
+
+test("a list with names gives classes by code point", ({ root }) => {
+  put(root, { "1.jpg": "", "2.jpg": "", "3.jpg": "" });
+  writeFileSync(join(root, "list.csv"), "label,path\nzebra,1.jpg\nApfel,2.jpg\nzebra,3.jpg\n");
+  const dataset = openDataset(join(root, "list.csv"));
+  assert.equal(dataset.classes, ["Apfel", "zebra"]);
+  assert.equal(Array.from(dataset.labels), [1, 0, 1]);
+});
+
+test("what is wrong with a folder is one typed line that says what to give", ({ root }) => {
+  assert.is(refusal(join(root, "nowhere")).code, "file/not-found");
+  assert.is(refusal(root).code, "data/no-class-folders");
+  put(root, { "1.jpg": "" });
+  assert.is(refusal(root).code, "data/no-class-folders");
+  put(root, { "a/1.png": "" });
+  const { code, message } = refusal(root);
+  assert.is(code, "data/no-images");
+  assert.match(message, /1 class folders \(2 other files\)/);
+  assert.not.match(message, /\n/);
+});
+
+test("a file that links to nowhere is named", ({ root }) => {
+  put(root, { "a/1.jpg": "" });
+  symlinkSync(join(root, "gone.jpg"), join(root, "a/2.jpg"));
+  const { code, message } = refusal(root);
+  assert.is(code, "file/unreadable");
+  assert.match(message, /2\.jpg/);
+});
+
+test("what is wrong with a list is one typed line with its place", ({ root }) => {
+  put(root, { "1.jpg": "" });
+  const list = join(root, "list.csv");
+  const cases: [text: string, code: string, says: RegExp][] = [
+    ["", "data/bad-list", /names no image/],
+    ["path,label\n", "data/bad-list", /names no image/],
+    ["file,label\n1.jpg,0\n", "data/bad-list", /no column "path"/],
+    ["path,class\n1.jpg,0\n", "data/bad-list", /no column "label"/],
+    ["path,label\n1.jpg,\n", "data/bad-list", /line 2 has an empty label/],
+    ["path,label\n1.jpg,0\n1.jpg,cat\n", "data/bad-list", /line 3 has the class name "cat"/],
+    ["path,label\n1.jpg,-1\n", "data/bad-list", /line 2 has class index -1/],
+    ["path,label\n1.jpg,4000000000\n", "data/bad-list", /allowed are 0 to/],
+    ['path,label\n"1.jpg,0\n', "data/bad-list", /list\.csv/],
+    ["path,label\n1.jpg,0\n2.jpg,1\n", "data/missing-file", /line 3: 2\.jpg: no such file/],
+    ["path,label\n.,0\n", "data/missing-file", /not a file/],
+  ];
+  for (const [text, code, says] of cases) {
+    writeFileSync(list, text);
+    const found = refusal(list);
+    assert.is(found.code, code, text);
+    assert.match(found.message, says);
+    assert.not.match(found.message, /\n/);
+  }
+});
+
+test.run();

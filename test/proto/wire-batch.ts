@@ -1,0 +1,21 @@
+// A batch full of numbers that would show a mix-up of fields, places or signs.
+
+import type { WireBatch } from "../../proto/batch-codec.js";
+import { MAX_UINT32 } from "../../proto/limits.js";
+
+export function wireBatch(count: number, size: number): WireBatch {
+  const pixels = new Uint8Array(new SharedArrayBuffer(count * size * size * 3));
+  pixels.forEach((_, i) => {
+    pixels[i] = (i * 7 + (i >> 8)) & 255;
+  });
+  return {
+    cursor: { epoch: MAX_UINT32, batch: MAX_UINT32 - 1 },
+    count,
+    size,
+    labels: Int32Array.from({ length: count }, (_, b) => b * 1_000_003),
+    partnerLabels: Int32Array.from({ length: count }, (_, b) => 2_000_000_000 - b),
+    lambdas: Float64Array.from({ length: count }, (_, b) => 1 / (b + 3)),
+    weights: Float32Array.from({ length: count }, (_, b) => b % 2),
+    pixels,
+  };
+}
