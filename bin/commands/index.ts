@@ -1,10 +1,19 @@
 // The list of subcommands, in the order in which help shows them.
 
 import type { Command } from "commander";
+import { registerClassify } from "./classify.js";
 import { registerClient } from "./client.js";
+import { registerData } from "./data.js";
+import { registerDataServer } from "./data-server.js";
 import { registerServe } from "./serve.js";
 
 /** Adds one subcommand to the program. */
 export type Register = (program: Command) => void;
 
-export const COMMANDS: Register[] = [registerServe, registerClient];
+export const COMMANDS: Register[] = [
+  registerDataServer,
+  registerClassify,
+  registerServe,
+  registerClient,
+  registerData,
+];

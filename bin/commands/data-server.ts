@@ -1,0 +1,37 @@
+// vitrine data-server: serves a data set as ready batches over gRPC until it is told to stop.
+
+import type { Command } from "commander";
+import type { BadSamples } from "../../server/data/batch-maker.js";
+import { startDataServer } from "../../server/data/data-server.js";
+import { runUntilSignal } from "../../server/drain.js";
+import { action } from "../command-line.js";
+import { badSamplesOption, workersOption } from "../data-options.js";
+
+interface DataServerCommand {
+  data: string;
+  listen: string;
+  workers: number;
+  badSamples: BadSamples;
+}
+
+async function run({ data, listen, workers, badSamples }: DataServerCommand): Promise<void> {
+  const server = await startDataServer({ data, listen, workers, badSamples });
+  const { dataset, address, service } = server;
+  process.stdout.write(
+    `${dataset.names.length} images in ${dataset.classes.length} classes, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
+  );
+  process.stdout.write(`listening on ${address}\n`);
+  await runUntilSignal(() => server.close());
+  if (service.skipped() > 0) process.stderr.write(`skipped ${service.skipped()} bad samples\n`);
+}
+
+export function registerDataServer(program: Command): void {
+  program
+    .command("data-server")
+    .description("serve augmented training batches over gRPC")
+    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
+    .option("--listen <address>", "HOST:PORT (port 0 takes a free one) or unix:PATH", "127.0.0.1:50051")
+    .addOption(workersOption())
+    .addOption(badSamplesOption())
+    .action(action(run));
+}

@@ -1,0 +1,79 @@
+// vitrine data digest: a SHA-256 of each batch, to see that two machines, versions or worker counts agree.
+
+import { createHash } from "node:crypto";
+import type { Command } from "commander";
+import type { Batch } from "../../runtime/batch-source.js";
+import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import type { BadSamples } from "../../server/data/batch-maker.js";
+import { openDataset } from "../../server/data/open-dataset.js";
+import { openPipeline } from "../../server/data/pipeline.js";
+import { action, printJson } from "../command-line.js";
+import { badSamplesOption, workersOption } from "../data-options.js";
+import { wholeNumber } from "../number-option.js";
+
+interface DigestCommand {
+  data: string;
+  seed: number;
+  epoch: number;
+  batchSize: number;
+  workers: number;
+  size: number;
+  batches?: number;
+  badSamples: BadSamples;
+  json?: boolean;
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** Pixels, labels, partner labels, λ and weights, in this order, numbers little-endian. */
+export function batchDigest(batch: Omit<Batch, "waitSeconds">): string {
+  const hash = createHash("sha256").update(batch.pixels);
+  for (const field of [batch.labels, batch.partnerLabels, batch.lambdas, batch.weights])
+    hash.update(bytesOf(field));
+  return hash.digest("hex");
+}
+
+async function digest(options: DigestCommand): Promise<void> {
+  const { seed, epoch, batchSize, workers, size, badSamples } = options;
+  const dataset = openDataset(options.data);
+  const recipe = { ...DEIT_RECIPE, size };
+  const source = await openPipeline({ dataset, recipe, batchSize, seed, workers, badSamples });
+  const digests: string[] = [];
+  try {
+    const wanted = Math.min(options.batches ?? source.batchesPerEpoch, source.batchesPerEpoch);
+    for await (const batch of source.batches({ epoch, batch: 0 })) {
+      digests.push(batchDigest(batch));
+      if (!options.json)
+        process.stdout.write(`epoch ${epoch} batch ${batch.cursor.batch}  ${digests.at(-1)}\n`);
+      if (digests.length >= wanted) break;
+    }
+  } finally {
+    await source.close();
+  }
+  if (!options.json) return;
+  const { fingerprint } = dataset;
+  printJson({ fingerprint, seed, epoch, batchSize, size, images: dataset.names.length, digests });
+}
+
+export function registerData(program: Command): void {
+  const data = program.command("data").description("look at what a data set gives");
+  data
+    .command("digest")
+    .description("print a SHA-256 of each batch of an epoch")
+    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
+    .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
+    .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)
+    .option("--batch-size <b>", "images in a batch", wholeNumber("--batch-size", { min: 1 }), 64)
+    .option("--size <pixels>", "side of the images", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
+    .option(
+      "--batches <n>",
+      "stop after so many (default: the whole epoch)",
+      wholeNumber("--batches", { min: 1 }),
+    )
+    .addOption(workersOption())
+    .addOption(badSamplesOption())
+    .option("--json", "print one line of JSON at the end instead of a line a batch")
+    .action(action(digest));
+}
