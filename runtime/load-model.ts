@@ -45,7 +45,7 @@ export async function loadModel(
   const inference = await createInference(runtime.executor, config, weights, options);
   const { imageSize: size, cropRatio, classes } = config;
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
-    evaluationInput(runtime.image, jpeg, { size, cropRatio, subject });
+    evaluationInput(runtime.image, jpeg, { size, cropRatio, name: subject });
   return {
     name,
     config,

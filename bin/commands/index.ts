@@ -6,11 +6,13 @@ import { registerClient } from "./client.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
 import { registerServe } from "./serve.js";
+import { registerValidate } from "./validate.js";
 
 /** Adds one subcommand to the program. */
 export type Register = (program: Command) => void;
 
 export const COMMANDS: Register[] = [
+  registerValidate,
   registerDataServer,
   registerClassify,
   registerServe,

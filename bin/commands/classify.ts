@@ -1,0 +1,103 @@
+// vitrine classify: what is on a photograph, by a model in this process or by a server.
+
+import { readFile } from "node:fs/promises";
+import type { Command } from "commander";
+import pc from "picocolors";
+import { connectInference } from "../../client/node/inference-client.js";
+import { type ClassScore, classScores } from "../../runtime/class-scores.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { action, printJson } from "../command-line.js";
+import { deviceOption, modelOption, startModel } from "../model-options.js";
+import { wholeNumber } from "../number-option.js";
+
+interface ClassifyCommand {
+  model?: string;
+  server?: string;
+  device: string;
+  topK: number;
+  json?: boolean;
+}
+
+interface Answer {
+  file: string;
+  classes: ClassScore[];
+}
+
+async function readPhoto(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const details = { path: file };
+    if (code === "ENOENT") throw new VitrineError("file/not-found", `${file}: no such file`, { details });
+    if (code === "EISDIR")
+      throw new VitrineError("file/unreadable", `${file}: a folder; name the photographs in it`, { details });
+    throw new VitrineError("file/unreadable", `${file}: ${message}`, { details, cause });
+  }
+}
+
+async function* classifyHere(
+  photos: string[],
+  path: string,
+  options: ClassifyCommand,
+): AsyncGenerator<Answer> {
+  const { model, dispose } = await startModel(path, options.device, { batchSizes: [1] });
+  try {
+    for (const file of photos) {
+      const pixels = model.readPicture(await readPhoto(file), file);
+      const { logits } = await model.logits(pixels, 1);
+      yield { file, classes: classScores(logits, model.labels, options.topK) };
+    }
+  } finally {
+    await dispose();
+  }
+}
+
+async function* classifyThere(photos: string[], address: string, topK: number): AsyncGenerator<Answer> {
+  const client = connectInference(address);
+  try {
+    for (const file of photos) {
+      const [classes = []] = await client.classify([await readPhoto(file)], { topK });
+      yield { file, classes };
+    }
+  } finally {
+    client.close();
+  }
+}
+
+function print({ file, classes }: Answer): void {
+  const lines = classes.map(({ label, probability }, place) => {
+    const percent = `${(100 * probability).toFixed(1)}%`.padStart(7);
+    return `${percent}  ${place === 0 ? pc.bold(label) : label}`;
+  });
+  process.stdout.write(`${file}\n${lines.join("\n")}\n`);
+}
+
+async function classify(photos: string[], options: ClassifyCommand): Promise<void> {
+  const { model, server, topK } = options;
+  if ((model === undefined) === (server === undefined))
+    throw new VitrineError("usage/command-line", "classify needs one of --model PATH and --server ADDRESS");
+  const answers =
+    server === undefined
+      ? classifyHere(photos, model as string, options)
+      : classifyThere(photos, server, topK);
+  const all: Answer[] = [];
+  for await (const answer of answers) {
+    all.push(answer);
+    if (!options.json) print(answer);
+  }
+  if (options.json) printJson(all);
+}
+
+export function registerClassify(program: Command): void {
+  program
+    .command("classify")
+    .description("say what is on photographs, with a model here or on a server")
+    .argument("<photo...>", "JPEG files")
+    .addOption(modelOption())
+    .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
+    .addOption(deviceOption())
+    .option("--top-k <n>", "classes to name", wholeNumber("--top-k", { min: 1 }), 5)
+    .option("--json", "print one line of JSON: a list of {file, classes}")
+    .action(action(classify));
+}

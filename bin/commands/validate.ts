@@ -1,0 +1,132 @@
+// vitrine validate: how often a model is right on a data set, as PyTorch's validation counts it.
+
+import { SingleBar } from "cli-progress";
+import type { Command } from "commander";
+import type { EvaluationBatch } from "../../runtime/batch-source.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { matchClasses } from "../../runtime/models/labels.js";
+import type { BadSamples } from "../../server/data/batch-maker.js";
+import { openEvaluation } from "../../server/data/evaluation.js";
+import { judge } from "../../trainer/validation.js";
+import { action, printJson } from "../command-line.js";
+import { badSamplesOption, workersOption } from "../data-options.js";
+import { deviceOption, modelOption, startModel } from "../model-options.js";
+import { wholeNumber } from "../number-option.js";
+
+interface ValidateCommand {
+  data: string;
+  model: string;
+  device: string;
+  batchSize: number;
+  workers: number;
+  badSamples: BadSamples;
+  json?: boolean;
+}
+
+interface Counts {
+  images: number;
+  top1: number;
+  top5: number;
+  /** Sum of −log softmax(label). */
+  loss: number;
+}
+
+function notice(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Adds one batch. logits [count, classes]; `indices`: class of the data set → class of the model. */
+function tally(counts: Counts, batch: EvaluationBatch, logits: Float32Array, indices: Int32Array): void {
+  const classes = logits.length / batch.count;
+  for (let sample = 0; sample < batch.count; sample++) {
+    const row = logits.subarray(sample * classes, (sample + 1) * classes);
+    const { beatenBy, loss } = judge(row, indices[batch.labels[sample] as number] as number);
+    counts.images++;
+    if (beatenBy < 1) counts.top1++;
+    if (beatenBy < 5) counts.top5++;
+    counts.loss += loss;
+  }
+}
+
+/** A bar on a terminal, silence elsewhere. */
+function progressBar(): SingleBar {
+  const format = "{value} images  {rate} images/s  top-1 {top1}%";
+  return new SingleBar({ format, stream: process.stderr, noTTYOutput: false, clearOnComplete: true });
+}
+
+function summary(counts: Counts, seconds: number) {
+  const { images, top1, top5, loss } = counts;
+  return {
+    images,
+    top1Count: top1,
+    top5Count: top5,
+    top1: (100 * top1) / images,
+    top5: (100 * top5) / images,
+    loss: loss / images,
+    imagesPerSecond: images / seconds,
+  };
+}
+
+function print(result: ReturnType<typeof summary>): void {
+  const { images, top1Count, top5Count, top1, top5, loss, imagesPerSecond } = result;
+  process.stdout.write(
+    `top-1 ${top1.toFixed(2)}% (${top1Count} of ${images})  top-5 ${top5.toFixed(2)}% (${top5Count})  ` +
+      `loss ${loss.toFixed(4)}  ${imagesPerSecond.toFixed(1)} images/s\n`,
+  );
+}
+
+async function validate(options: ValidateCommand): Promise<void> {
+  const { batchSize, workers, badSamples } = options;
+  const { model, runtime, dispose } = await startModel(options.model, options.device, {
+    batchSizes: [batchSize],
+  });
+  const { imageSize: size, cropRatio } = model.config;
+  const onSkipped = (error: VitrineError) => notice(`skipped: ${error.message}`);
+  const evaluation = { path: options.data, size, cropRatio, batchSize, workers, badSamples, onSkipped };
+  const source = await openEvaluation(evaluation);
+  const bar = progressBar();
+  const counts: Counts = { images: 0, top1: 0, top5: 0, loss: 0 };
+  try {
+    const match = matchClasses(source.description.classes, model.labels);
+    notice(runtime.description);
+    if (match.notice) notice(match.notice);
+    const start = performance.now();
+    const seconds = () => (performance.now() - start) / 1000;
+    bar.start(source.description.samples, 0, { rate: "–", top1: "–" });
+    for await (const batch of source.batches()) {
+      const { logits } = await model.logits(batch.pixels, batch.count);
+      tally(counts, batch, logits, match.indices);
+      const { images, top1 } = counts;
+      bar.update(images, { rate: (images / seconds()).toFixed(1), top1: ((100 * top1) / images).toFixed(2) });
+    }
+    bar.stop();
+    if (counts.images === 0)
+      throw new VitrineError("data/no-images", `${options.data}: not one image could be read`);
+    const result = summary(counts, seconds());
+    if (options.json) printJson(result);
+    else print(result);
+  } finally {
+    bar.stop();
+    await source.close();
+    await dispose();
+  }
+}
+
+export function registerValidate(program: Command): void {
+  program
+    .command("validate")
+    .description("measure a model's top-1, top-5 and loss on a data set")
+    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
+    .addOption(modelOption().makeOptionMandatory())
+    .addOption(deviceOption())
+    .option(
+      "--batch-size <b>",
+      "images that the model sees at once",
+      wholeNumber("--batch-size", { min: 1 }),
+      8,
+    )
+    .addOption(workersOption())
+    .addOption(badSamplesOption())
+    .option("--json", "end with one line of JSON")
+    .action(action(validate));
+}

@@ -1,0 +1,40 @@
+// Model options: flags that every command with a model of its own has, and how they become a loaded model.
+
+import { Option } from "commander";
+import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
+import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
+import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+
+export function modelOption(): Option {
+  return new Option(
+    "--model <path>",
+    "folder with model.safetensors and config.json, or a .safetensors file",
+  );
+}
+
+export function deviceOption(): Option {
+  return new Option("--device <device>", "what computes: auto or wasm").default("auto");
+}
+
+export interface RunningModel {
+  runtime: Runtime;
+  model: Model;
+  /** Gives weights, programs and the executor back. */
+  dispose(): Promise<void>;
+}
+
+/** The path is looked at before anything is compiled, so that a wrong one is said at once. */
+export async function startModel(
+  path: string,
+  device: string,
+  options: ModelOptions = {},
+): Promise<RunningModel> {
+  const source = nodeModelSource(path);
+  const runtime = await createRuntime({ host: nodeHost(), device });
+  const model = await loadModel(runtime, source, options);
+  const dispose = async (): Promise<void> => {
+    model.dispose();
+    await runtime.dispose();
+  };
+  return { runtime, model, dispose };
+}
