@@ -11,6 +11,7 @@ import {
   DEFAULT_MAX_QUEUE,
   startInferenceServer,
 } from "../../server/inference/inference-server.js";
+import { pictureReader } from "../../server/inference/read-picture.js";
 import { action } from "../command-line.js";
 import { wholeNumber } from "../number-option.js";
 import { packageVersion } from "../package-version.js";
@@ -38,7 +39,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const runtime = await createRuntime({ host: nodeHost(), device: options.device });
   const model = await loadModel(runtime, source, { batchSizes: batchSizes(maxBatch) });
   const name = options.name ?? model.name;
-  const served = { ...model, name, device: runtime.executor.device };
+  const readPicture = pictureReader(runtime.image, model.config);
+  const served = { ...model, name, readPicture, device: runtime.executor.device };
   const server = await startInferenceServer({
     models: [served],
     listen: options.listen,

@@ -1,6 +1,11 @@
-// Read picture: a file → the model's input.
+// Read picture: a file → the model's input. JPEG goes through our own decoder, the same that Node uses; what it does
+// not take (PNG, WebP, progressive JPEG …) the browser decodes, and our resize does the rest.
 
-import type { Model } from "../../runtime/load-model.js";
+import type { Runtime } from "../../runtime/create-runtime.js";
+import { type ErrorCode, isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
+import type { RgbImage } from "../../runtime/image/resize.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
 import type { Classification } from "./messages.js";
 
 export interface PictureInput {
@@ -9,7 +14,50 @@ export interface PictureInput {
   decodedBy: Classification["decodedBy"];
 }
 
+/** A sound file of a kind that is not ours; damaged files stay refused, lest the browser hide what is missing. */
+function isForeignKind(code: ErrorCode): boolean {
+  return code === "jpeg/not-jpeg" || code.startsWith("jpeg/unsupported-");
+}
+
+/** Upright as its EXIF says, transparency dropped. Throws `image/unreadable`. */
+async function decodeInBrowser(file: Uint8Array<ArrayBuffer>): Promise<RgbImage> {
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(new Blob([file]), {
+      premultiplyAlpha: "none",
+      colorSpaceConversion: "none",
+    });
+  } catch (cause) {
+    throw new VitrineError("image/unreadable", "neither Vitrine nor this browser can decode the file", {
+      cause,
+    });
+  }
+  const { width, height } = bitmap;
+  const surface = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!surface) throw new VitrineError("image/unreadable", "this browser has no canvas to decode with");
+  surface.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  const rgba = surface.getImageData(0, 0, width, height).data;
+  const data = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
+    data[to] = rgba[from]!;
+    data[to + 1] = rgba[from + 1]!;
+    data[to + 2] = rgba[from + 2]!;
+  }
+  return { width, height, data };
+}
+
 /** Throws `jpeg/…` or `image/…`. */
-export async function readPicture(model: Model, file: Uint8Array): Promise<PictureInput> {
-  return { pixels: model.readPicture(file), decodedBy: "vitrine" };
+export async function readPicture(
+  { image }: Runtime,
+  { imageSize: size, cropRatio }: DeitConfig,
+  file: Uint8Array<ArrayBuffer>,
+): Promise<PictureInput> {
+  try {
+    return { pixels: evaluationInput(image, file, { size, cropRatio }), decodedBy: "vitrine" };
+  } catch (error) {
+    if (!isVitrineError(error) || !isForeignKind(error.code)) throw error;
+  }
+  const picture = await decodeInBrowser(file);
+  return { pixels: evaluationInputOfPixels(image, picture, { size, cropRatio }), decodedBy: "browser" };
 }

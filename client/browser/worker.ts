@@ -1,7 +1,7 @@
 // Worker: the model's own thread in a page. Loads once, then answers one picture after the other.
 
 import { classScores } from "../../runtime/class-scores.js";
-import { createRuntime } from "../../runtime/create-runtime.js";
+import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
@@ -15,28 +15,40 @@ interface WorkerScope {
 }
 const scope = globalThis as unknown as WorkerScope;
 
-let model: Promise<Model> | undefined;
+interface Loaded {
+  runtime: Runtime;
+  model: Model;
+}
 
-async function load(address: string, assets: string): Promise<Model> {
+let loaded: Promise<Loaded> | undefined;
+
+async function load(address: string, assets: string): Promise<Loaded> {
   const runtime = await createRuntime({ host: browserHost(assets), device: "wasm" });
   const source = urlModelSource(address, (progress) => scope.postMessage({ kind: "progress", progress }));
   // One picture at a time: no program for larger batches, and no memory for them.
-  return loadModel(runtime, source, { batchSizes: [1] });
+  const model = await loadModel(runtime, source, { batchSizes: [1] });
+  return { runtime, model };
 }
 
-async function announce(loading: Promise<Model>): Promise<void> {
+async function announce(loading: Promise<Loaded>): Promise<void> {
   try {
-    const { name, config, labels, parameters } = await loading;
-    const card = { name, imageSize: config.imageSize, labels: [...labels], parameters, device: "wasm" };
+    const { runtime, model } = await loading;
+    const { name, config, labels, parameters } = model;
+    const device = runtime.executor.device;
+    const card = { name, imageSize: config.imageSize, labels: [...labels], parameters, device };
     scope.postMessage({ kind: "loaded", card });
   } catch (error) {
     scope.postMessage({ kind: "load-failed", error: toErrorRecord(error) });
   }
 }
 
-async function classify(model: Model, file: Uint8Array<ArrayBuffer>, topK: number): Promise<Classification> {
+async function classify(
+  { runtime, model }: Loaded,
+  file: Uint8Array<ArrayBuffer>,
+  topK: number,
+): Promise<Classification> {
   const start = performance.now();
-  const { pixels, decodedBy } = await readPicture(model, file);
+  const { pixels, decodedBy } = await readPicture(runtime, model.config, file);
   const decoded = performance.now();
   const { logits } = await model.logits(pixels, 1);
   const milliseconds = { decode: decoded - start, model: performance.now() - decoded };
@@ -46,8 +58,8 @@ async function classify(model: Model, file: Uint8Array<ArrayBuffer>, topK: numbe
 
 async function answer({ id, file, topK }: Extract<ToWorker, { kind: "classify" }>): Promise<void> {
   try {
-    if (!model) throw new Error("classify came before load");
-    const classification = await classify(await model, file, topK);
+    if (!loaded) throw new Error("classify came before load");
+    const classification = await classify(await loaded, file, topK);
     scope.postMessage({ kind: "classified", id, classification }, [classification.logits.buffer]);
   } catch (error) {
     scope.postMessage({ kind: "classify-failed", id, error: toErrorRecord(error) });
@@ -59,7 +71,7 @@ let last = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "load") {
-    model = load(data.model, data.assets);
-    void announce(model);
+    loaded = load(data.model, data.assets);
+    void announce(loaded);
   } else last = last.then(() => answer(data));
 };
