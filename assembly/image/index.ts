@@ -1,6 +1,6 @@
 // Image module: what the host may call. Each line is one entry point or one group of them.
 
-export { eraseKey, eraseRectangle, noiseByte } from "./augment/erase";
+export { fillNoise } from "./augment/erase";
 export { evaluateJpeg, evaluatePixels } from "./augment/evaluation";
 export { flipPixels } from "./augment/flip";
 export { augmentJpeg, augmentPixels } from "./augment/training";
@@ -27,6 +27,7 @@ export {
   pictureSampling,
   pictureWidth,
 } from "./jpeg/picture";
+export { colorTwin, inverseTransformTwin } from "./jpeg/twins";
 export { regionLength, regionStart, reserve, resetArena, setMemoryLimit } from "./memory";
 export { mixPixels } from "./mix/mix";
 export { statusAllowed, statusFound, statusOffset } from "./outcome";

@@ -1,6 +1,5 @@
 // Image exports: what image.wasm offers, as TypeScript sees it. One line for each export of assembly/image/index.ts.
 
-import type { EraseKind } from "../../assembly/image/augment/erase-kind.js";
 import type { Region } from "../../assembly/image/regions.js";
 import type { Filter } from "../../assembly/image/resize/filter.js";
 import type { Status } from "../../assembly/image/status.js";
@@ -32,6 +31,16 @@ export interface ImageExports {
   picturePrecision(): number;
   /** Rows that a partial decode could fill; the others repeat gray or what was there. */
   pictureRows(): number;
+  /** Scalar (1) or SIMD (0) form of the IDCT of one block i16 [64]; for tests. */
+  inverseTransformTwin(
+    scalar: number,
+    block: number,
+    multipliers: number,
+    target: number,
+    last: number,
+  ): void;
+  /** Scalar (1) or SIMD (0) form of a row's colour conversion; for tests. */
+  colorTwin(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
 
   /** Region.Rgb → Region.Output: Pillow's resize of the box (left, top, right, bottom). */
   resizePicture(
@@ -53,19 +62,17 @@ export interface ImageExports {
   augmentPixels(width: number, height: number): Status;
   augmentJpeg(length: number, pixelLimit: number): Status;
   flipPixels(address: number, width: number, height: number): void;
-  eraseKey(index: number, epoch: number, tag: number, seedLow: number, seedHigh: number): void;
-  eraseRectangle(
+  /** A rectangle of the picture at `address` filled from normal values f64 at `noise`, one a byte or three in all. */
+  fillNoise(
     address: number,
     width: number,
     top: number,
     left: number,
     height: number,
     boxWidth: number,
-    kind: EraseKind,
-    ordinal: number,
+    noise: number,
+    perValue: number,
   ): void;
-  /** Normalised value z of a channel → byte. */
-  noiseByte(z: number, channel: number): number;
   /** Region.Batch, u8 [count, size, size, 3], in place by the mix records in Region.Parameters. */
   mixPixels(count: number, size: number, scalar: number): Status;
 }

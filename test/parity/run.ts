@@ -8,6 +8,14 @@ import type { CaseGroup, ParityOutcome } from "./case.js";
 import { openFixtureFolder } from "./fixture-folder.js";
 import { forwardCases } from "./forward-cases.js";
 import { gradientCases } from "./gradient-cases.js";
+import { evaluationCases, resizeCases, resizedCropCases } from "./image-cases.js";
+import {
+  cutmixBoxCases,
+  dropPathRateCases,
+  mixTargetCases,
+  repeatedSamplerCases,
+} from "./image-draw-cases.js";
+import { mixU8Cases } from "./image-mix-cases.js";
 import { laterCases } from "./later-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
@@ -19,6 +27,14 @@ const GROUPS: readonly CaseGroup[] = [
   optimizerCases,
   scheduleCases,
   weightsCases,
+  resizeCases,
+  resizedCropCases,
+  evaluationCases,
+  mixU8Cases,
+  mixTargetCases,
+  cutmixBoxCases,
+  dropPathRateCases,
+  repeatedSamplerCases,
   laterCases,
 ];
 

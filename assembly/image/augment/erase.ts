@@ -2,6 +2,10 @@
 // that is clamp(⌊255 · (mean + std · z) + ½⌋), computed in double.
 
 import { drawNormalPair, firstNormal, secondNormal } from "../draw/bulk";
+import { reserve } from "../memory";
+import { fail } from "../outcome";
+import { Region } from "../regions";
+import { Status } from "../status";
 import { EraseKind } from "./erase-kind";
 
 /** ImageNet's mean and standard deviation per channel, with which every DeiT normalises. */
@@ -14,7 +18,7 @@ function channelDeviation(channel: i32): f64 {
 }
 
 /** Normalised value z of a channel → byte. */
-export function noiseByte(z: f64, channel: i32): u8 {
+function noiseByte(z: f64, channel: i32): u8 {
   const value = Math.floor(255.0 * (channelMean(channel) + channelDeviation(channel) * z) + 0.5);
   return <u8>Math.min(Math.max(value, 0.0), 255.0);
 }
@@ -37,9 +41,9 @@ export function eraseKey(atIndex: u32, atEpoch: u32, withTag: u32, low: u32, hig
 /** Blocks from here on give the colours of `Random` boxes, two blocks a box. */
 const COLOUR_BLOCKS: u32 = 0x80000000;
 
-/** u8 [·, width, 3] at `pixels`: the rectangle filled as `kind` says; `ordinal` counts the boxes of a sample. */
-export function eraseRectangle(
-  pixels: usize,
+/** Normal values of a rectangle or a colour, f64. */
+function drawNoise(
+  noise: usize,
   width: i32,
   top: i32,
   left: i32,
@@ -49,48 +53,73 @@ export function eraseRectangle(
   ordinal: i32,
 ): void {
   if (kind === EraseKind.Pixel) {
-    erasePixels(pixels, width, top, left, boxHeight, boxWidth);
+    // Value i of the picture (row-major, channels inside) takes normal i of the stream.
+    for (let y = top; y < top + boxHeight; y++) {
+      const first = (y * width + left) * 3;
+      let pair = -1;
+      for (let at = first; at < first + boxWidth * 3; at++) {
+        if (at >> 1 !== pair) {
+          pair = at >> 1;
+          drawNormalPair(<u32>pair, index, epoch, tag, seedLow, seedHigh);
+        }
+        store<f64>(noise, (at & 1) === 0 ? firstNormal() : secondNormal());
+        noise += 8;
+      }
+    }
     return;
   }
-  let red: f64 = 0;
-  let green: f64 = 0;
-  let blue: f64 = 0;
-  if (kind === EraseKind.Random) {
-    const block = COLOUR_BLOCKS + ((<u32>ordinal) << 1);
-    drawNormalPair(block, index, epoch, tag, seedLow, seedHigh);
-    red = firstNormal();
-    green = secondNormal();
-    drawNormalPair(block + 1, index, epoch, tag, seedLow, seedHigh);
-    blue = firstNormal();
-  }
-  const r = noiseByte(red, 0);
-  const g = noiseByte(green, 1);
-  const b = noiseByte(blue, 2);
+  memory.fill(noise, 0, 24);
+  if (kind === EraseKind.Const) return;
+  const block = COLOUR_BLOCKS + ((<u32>ordinal) << 1);
+  drawNormalPair(block, index, epoch, tag, seedLow, seedHigh);
+  store<f64>(noise, firstNormal());
+  store<f64>(noise, secondNormal(), 8);
+  drawNormalPair(block + 1, index, epoch, tag, seedLow, seedHigh);
+  store<f64>(noise, firstNormal(), 16);
+}
+
+/**
+ * u8 [·, width, 3] at `pixels`: the rectangle filled from normal values f64 at `noise`, one for every byte of the
+ * rectangle (`perValue`) or three for all of it.
+ */
+export function fillNoise(
+  pixels: usize,
+  width: i32,
+  top: i32,
+  left: i32,
+  boxHeight: i32,
+  boxWidth: i32,
+  noise: usize,
+  perValue: bool,
+): void {
   for (let y = top; y < top + boxHeight; y++) {
     let at = pixels + <usize>(y * width + left) * 3;
     for (let x = 0; x < boxWidth; x++) {
-      store<u8>(at, r);
-      store<u8>(at, g, 1);
-      store<u8>(at, b, 2);
+      store<u8>(at, noiseByte(load<f64>(noise), 0));
+      store<u8>(at, noiseByte(load<f64>(noise, 8), 1), 1);
+      store<u8>(at, noiseByte(load<f64>(noise, 16), 2), 2);
       at += 3;
+      if (perValue) noise += 24;
     }
   }
 }
 
-/** Value i of the picture (row-major, channels inside) takes normal i of the stream. */
-function erasePixels(pixels: usize, width: i32, top: i32, left: i32, boxHeight: i32, boxWidth: i32): void {
-  for (let y = top; y < top + boxHeight; y++) {
-    let at = (y * width + left) * 3;
-    const end = at + boxWidth * 3;
-    let channel = 0;
-    let pair = -1;
-    for (; at < end; at++) {
-      if (at >> 1 !== pair) {
-        pair = at >> 1;
-        drawNormalPair(<u32>pair, index, epoch, tag, seedLow, seedHigh);
-      }
-      store<u8>(pixels + <usize>at, noiseByte((at & 1) === 0 ? firstNormal() : secondNormal(), channel));
-      channel = channel === 2 ? 0 : channel + 1;
-    }
-  }
+/** u8 [·, width, 3] at `pixels`: the rectangle erased as `kind` says; `ordinal` counts the boxes of a sample. */
+export function eraseRectangle(
+  pixels: usize,
+  width: i32,
+  top: i32,
+  left: i32,
+  boxHeight: i32,
+  boxWidth: i32,
+  kind: EraseKind,
+  ordinal: i32,
+): Status {
+  const perValue = kind === EraseKind.Pixel;
+  const values = perValue ? boxHeight * boxWidth * 3 : 3;
+  const noise = reserve(Region.Scratch, (<usize>max(values, 3)) << 3);
+  if (noise === 0) return fail(Status.OutOfMemory, 0);
+  drawNoise(noise, width, top, left, boxHeight, boxWidth, kind, ordinal);
+  fillNoise(pixels, width, top, left, boxHeight, boxWidth, noise, perValue);
+  return Status.Ok;
 }

@@ -39,11 +39,10 @@ export function augmentPixels(width: i32, height: i32): Status {
   const status = resizePixels(output, <usize>size * 3, filter, flip, false);
   if (status !== Status.Ok) return status;
   if (flip && filter === Filter.Nearest) flipPixels(output, size, size);
-  eraseAll(output, size);
-  return Status.Ok;
+  return eraseAll(output, size);
 }
 
-function eraseAll(output: usize, size: i32): void {
+function eraseAll(output: usize, size: i32): Status {
   eraseKey(
     <u32>field(SampleField.Index),
     <u32>field(SampleField.Epoch),
@@ -54,7 +53,7 @@ function eraseAll(output: usize, size: i32): void {
   const count = <i32>field(SampleField.EraseCount);
   for (let box = 0; box < count; box++) {
     const at = SampleField.Erasing + box * ERASE_FIELDS;
-    eraseRectangle(
+    const status = eraseRectangle(
       output,
       size,
       <i32>field(at + 1),
@@ -64,7 +63,9 @@ function eraseAll(output: usize, size: i32): void {
       <EraseKind>(<i32>field(at)),
       box,
     );
+    if (status !== Status.Ok) return status;
   }
+  return Status.Ok;
 }
 
 /** The same from the JPEG file of `length` bytes in Region.Input. */
