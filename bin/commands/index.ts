@@ -6,6 +6,7 @@ import { registerClient } from "./client.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
 import { registerServe } from "./serve.js";
+import { registerTrain } from "./train.js";
 import { registerValidate } from "./validate.js";
 
 /** Adds one subcommand to the program. */
@@ -14,6 +15,7 @@ export type Register = (program: Command) => void;
 export const COMMANDS: Register[] = [
   registerValidate,
   registerDataServer,
+  registerTrain,
   registerClassify,
   registerServe,
   registerClient,

@@ -1,0 +1,59 @@
+// Load: RUN/last back into a run, after finishing what a crash left half-done.
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { VitrineError } from "../../runtime/errors.js";
+import type { TensorMap, Training } from "../../runtime/training.js";
+import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
+import { recoverFolder } from "./commit-folder.js";
+import { DISK, type DurableFiles } from "./durable-files.js";
+import { BEST, FIRST_MOMENT, LAST, SECOND_MOMENT } from "./save.js";
+import { type RunState, readState, STATE_FILE } from "./state.js";
+
+/** True where RUN holds a checkpoint, whole or with a commit still to be finished. */
+export async function hasCheckpoint(folder: string, files: DurableFiles = DISK): Promise<boolean> {
+  const state = join(folder, LAST, STATE_FILE);
+  return (await files.exists(state)) || (await files.exists(join(folder, `${LAST}.commit`, STATE_FILE)));
+}
+
+/** Drops half-written folders and completes committed ones. Called before a run goes on, never by a reader. */
+export async function recoverRun(folder: string, files: DurableFiles = DISK): Promise<void> {
+  for (const name of [BEST, LAST]) await recoverFolder(files, folder, name);
+}
+
+/** state.json of RUN/last. Throws `checkpoint/missing`, `checkpoint/state`. */
+export async function loadState(folder: string, files: DurableFiles = DISK): Promise<RunState> {
+  if (!(await hasCheckpoint(folder, files)))
+    throw new VitrineError(
+      "checkpoint/missing",
+      `${folder}: no checkpoint to go on from (${LAST}/${STATE_FILE} is not there): leave --resume out to start a run`,
+      { details: { folder } },
+    );
+  await recoverRun(folder, files);
+  const path = join(folder, LAST, STATE_FILE);
+  return readState(await readFile(path, "utf8"), path);
+}
+
+async function loadTensors(folder: string, file: string): Promise<TensorMap> {
+  const path = join(folder, LAST, file);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new VitrineError("checkpoint/incomplete", `${path}: ${(cause as Error).message}`, { cause });
+  }
+  return floatTensors(readSafetensors(bytes, path));
+}
+
+function withPrefix(tensors: TensorMap, prefix: string): TensorMap {
+  const kept = Array.from(tensors).filter(([name]) => name.startsWith(prefix));
+  return new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+/** Moments and average of RUN/last into a training that was created with its weights. */
+export async function restoreTraining(folder: string, training: Training, ema: boolean): Promise<void> {
+  const moments = await loadTensors(folder, "optimizer.safetensors");
+  training.write("firstMoment", withPrefix(moments, FIRST_MOMENT));
+  training.write("secondMoment", withPrefix(moments, SECOND_MOMENT));
+  if (ema) training.write("ema", await loadTensors(folder, "ema.safetensors"));
+}

@@ -1,0 +1,79 @@
+// State: what state.json keeps beside the weights, so that a run goes on as if it had never stopped.
+
+import type { Cursor } from "../../runtime/batch-source.js";
+import { VitrineError } from "../../runtime/errors.js";
+import type { TrainerSettings } from "../settings.js";
+import type { ValidationScores } from "../validation.js";
+
+export const STATE_FILE = "state.json";
+
+/** Raised when a field changes its meaning; an unknown one is refused. */
+export const STATE_FORMAT = 1;
+
+/** What decides which checkpoint is the best: validation top-1 (then loss), or the epoch's training loss without it. */
+export interface BestScore {
+  epoch: number;
+  step: number;
+  top1: number | null;
+  loss: number;
+}
+
+export interface RunState {
+  format: number;
+  settings: TrainerSettings;
+  /** The next batch to consume. */
+  cursor: Cursor;
+  /** Optimiser steps done. */
+  step: number;
+  finished: boolean;
+  /** Counter-based: a draw is a function of this key and its place, so there is no generator state to keep. */
+  generator: { name: "philox4x32-10"; seed: number };
+  device: string;
+  /** Whether products and sums were fused; another answer changes last bits. */
+  fusedMultiplyAdd: boolean;
+  data: { fingerprint: string; samples: number };
+  /** Class index of the data set → class index of the model. */
+  classMap: number[];
+  /** SHA-256 of the teacher's weights file. */
+  teacher: { sha256: string } | null;
+  /** Validation data, where the run had some. */
+  validationPath: string | null;
+  recentLosses: number[];
+  epochLoss: { sum: number; steps: number };
+  best: BestScore | null;
+  validation: ValidationScores | null;
+}
+
+/** Keys in a fixed order and one a line, so that two states can be compared by eye. */
+export function writeState(state: RunState): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(state, null, 1)}\n`);
+}
+
+const REQUIRED: readonly (keyof RunState)[] = [
+  "settings",
+  "cursor",
+  "step",
+  "fusedMultiplyAdd",
+  "data",
+  "classMap",
+  "recentLosses",
+  "epochLoss",
+];
+
+/** Throws `checkpoint/state` where the text is not what `writeState` made. `path` is named in the error. */
+export function readState(text: string, path: string): RunState {
+  let parsed: Partial<RunState> | null;
+  try {
+    parsed = JSON.parse(text) as Partial<RunState> | null;
+  } catch (cause) {
+    throw new VitrineError("checkpoint/state", `${path}: not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (parsed?.format !== STATE_FORMAT)
+    throw new VitrineError(
+      "checkpoint/state",
+      `${path}: format ${parsed?.format ?? "missing"}, this version reads ${STATE_FORMAT}`,
+    );
+  const missing = REQUIRED.find((key) => parsed[key] === undefined);
+  if (missing !== undefined) throw new VitrineError("checkpoint/state", `${path}: "${missing}" is missing`);
+  return parsed as RunState;
+}

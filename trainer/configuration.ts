@@ -1,0 +1,54 @@
+// Configuration: what a run is, printed before its first step, every setting included.
+
+import { parameterCount } from "../runtime/open-model.js";
+import type { Beginning } from "./beginning.js";
+import type { TrainingRun } from "./loop.js";
+import { TRAINER_OPTIONS } from "./options.js";
+import { rateOfEpoch } from "./schedule.js";
+import type { TrainerSettings } from "./settings.js";
+
+/** Flags a line, in the table's order; `--unscale-lr` and `--no-ema` are told by their settings. */
+const FLAGS_A_LINE = 6;
+
+function showValue(value: unknown): string {
+  return Array.isArray(value) ? value.map((part) => Number(part.toFixed(4))).join(",") : String(value);
+}
+
+/** `--lr 0.0005  --min-lr 0.00001 …`: a command line that asks for this run, in lines of a few flags. */
+export function settingLines(settings: TrainerSettings): string[] {
+  const flags = TRAINER_OPTIONS.flatMap(({ flag, kind, get }) => {
+    const value = get(settings);
+    if (kind.type === "switch") return flag !== "--unscale-lr" && value === kind.sets ? [flag] : [];
+    return value === null ? [] : [`${flag} ${showValue(value)}`];
+  });
+  const lines: string[] = [];
+  for (let first = 0; first < flags.length; first += FLAGS_A_LINE)
+    lines.push(`  ${flags.slice(first, first + FLAGS_A_LINE).join("  ")}`);
+  return lines;
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/** Lines for people: model, data, schedule, device, and the settings as flags. */
+export function describeRun(run: TrainingRun, { config, weights, runtime, resumed }: Beginning): string[] {
+  const { state, source, schedule, training } = run;
+  const { settings } = state;
+  const heads = config.distilled ? "class and distillation head" : "class head";
+  const length = settings.steps === null ? `${settings.epochs} epochs` : `${settings.steps} steps`;
+  const first = rateOfEpoch(schedule, 0).toExponential(2);
+  const where = `epoch ${state.cursor.epoch + 1}, batch ${state.cursor.batch} of it, ${state.step} steps done`;
+  return [
+    `model: ${config.imageSize}×${config.imageSize} pixels, patch ${config.patchSize}, width ${config.dim}, ` +
+      `depth ${config.depth}, ${config.heads} heads, ${config.classes} classes, ${heads}, ` +
+      `${parameterCount(weights).toLocaleString("en")} parameters, ${mebibytes(training.bytes)} for training`,
+    `data: ${state.data.samples} images, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
+      `${source.batchesPerEpoch} batches of ${settings.batchSize} an epoch`,
+    `schedule: ${length}, learning rate ${first} in epoch 1, warm-up ${schedule.warmup} epochs to ` +
+      `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
+      `${schedule.minLr.toExponential(2)}`,
+    `device: ${runtime.description}`,
+    "settings:",
+    ...settingLines(settings),
+    ...(resumed ? [`resumed: ${where}`] : []),
+  ];
+}

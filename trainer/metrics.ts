@@ -1,0 +1,80 @@
+// Metrics: metrics.csv, a row for every step, with the validation's columns filled where one was made. A resumed run
+// drops the rows behind its checkpoint first, so that no step stands there twice.
+
+import { existsSync } from "node:fs";
+import { appendFile, open, readFile, rename, writeFile } from "node:fs/promises";
+import type { ValidationScores } from "./validation.js";
+
+export interface StepMetrics {
+  /** Steps done, this one included. */
+  step: number;
+  epoch: number;
+  batch: number;
+  learningRate: number;
+  /** What main.py prints as its loss. */
+  objective: number;
+  /** The objective above its floor, see objective.ts. */
+  loss: number;
+  /** Mean of `loss` over the last steps. */
+  runningLoss: number;
+  /** Before clipping. */
+  gradientNorm: number;
+  imagesPerSecond: number;
+  /** Share of the step's time spent waiting for data, 0…1. */
+  dataWait: number;
+  validation: ValidationScores | null;
+}
+
+const SCORES = ["top1", "top5", "loss"] as const;
+const COLUMNS = [
+  "step,epoch,batch,learning_rate,objective,loss,running_loss,gradient_norm,images_per_second,data_wait",
+  SCORES.map((score) => `validation_${score}`).join(","),
+  SCORES.map((score) => `ema_validation_${score}`).join(","),
+].join(",");
+
+function row(metrics: StepMetrics): string {
+  const { validation } = metrics;
+  const cells: (number | string)[] = [
+    metrics.step,
+    metrics.epoch,
+    metrics.batch,
+    metrics.learningRate,
+    metrics.objective,
+    metrics.loss,
+    metrics.runningLoss,
+    metrics.gradientNorm,
+    metrics.imagesPerSecond.toFixed(2),
+    metrics.dataWait.toFixed(4),
+    ...SCORES.map((score) => validation?.weights[score] ?? ""),
+    ...SCORES.map((score) => validation?.ema?.[score] ?? ""),
+  ];
+  return `${cells.join(",")}\n`;
+}
+
+/** Lines of a metrics file up to `step`; a last line without its end was cut off by a crash. */
+function keptRows(text: string, step: number): string {
+  const lines = text.split("\n").slice(1, -1);
+  const kept = lines.filter((line) => Number(line.slice(0, line.indexOf(","))) <= step);
+  return kept.map((line) => `${line}\n`).join("");
+}
+
+export interface MetricsFile {
+  append(metrics: StepMetrics): Promise<void>;
+  /** Waits until the rows are on disk: called before a checkpoint that relies on them. */
+  sync(): Promise<void>;
+}
+
+/** Opens PATH for a run that has done `step` steps: later rows are dropped, the file is made where it is missing. */
+export async function openMetrics(path: string, step: number): Promise<MetricsFile> {
+  const rows = existsSync(path) ? keptRows(await readFile(path, "utf8"), step) : "";
+  await writeFile(`${path}.next`, `${COLUMNS}\n${rows}`);
+  await rename(`${path}.next`, path);
+  return {
+    append: (metrics) => appendFile(path, row(metrics)),
+    sync: async () => {
+      const file = await open(path, "r+");
+      await file.sync();
+      await file.close();
+    },
+  };
+}

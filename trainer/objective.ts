@@ -1,0 +1,87 @@
+// Objective: turns a batch into what one step is trained towards: mixed, smoothed targets, the weight of each sample,
+// the teacher's answer and the branches that stochastic depth keeps. All of it a pure function of the batch's cursor.
+
+import type { Batch } from "../runtime/batch-source.js";
+import { type DrawMath, drawBranchScales, mixTargets } from "../runtime/draw/index.js";
+import { VitrineError } from "../runtime/errors.js";
+import type { DeitConfig } from "../runtime/models/config.js";
+import type { TrainingInputs } from "../runtime/training.js";
+import type { TrainerSettings } from "./settings.js";
+
+/** Whoever answers for the teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */
+export type TeacherLogits = (pixels: Uint8Array, count: number) => Promise<Float32Array>;
+
+export interface ObjectiveOptions {
+  settings: TrainerSettings;
+  config: DeitConfig;
+  /** Class index of the data set → class index of the model. */
+  classMap: Int32Array;
+  math: DrawMath;
+  teacher: TeacherLogits | null;
+}
+
+/**
+ * Every sample counts the same in the mean, except those that were skipped. Where all of a batch were, all weights
+ * are 0 and so is the gradient: the step is then AdamW's momentum and decay alone.
+ */
+export function sampleWeights(weights: Float32Array): Float32Array {
+  let sum = 0;
+  for (const weight of weights) sum += weight;
+  return sum > 0 ? weights.map((weight) => weight / sum) : weights.slice();
+}
+
+function checkBatch(batch: Batch, { config, settings }: ObjectiveOptions): void {
+  if (batch.count === settings.batchSize && batch.size === config.imageSize) return;
+  throw new VitrineError(
+    "data/batch-shape",
+    `the data server sent ${batch.count} images of ${batch.size}×${batch.size}, ` +
+      `asked were ${settings.batchSize} of ${config.imageSize}×${config.imageSize}`,
+    { details: { count: batch.count, size: batch.size } },
+  );
+}
+
+/** Batch → inputs of `accumulate`. Throws `data/batch-shape`, `data/label-out-of-range`. */
+export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promise<TrainingInputs> {
+  checkBatch(batch, options);
+  const { settings, config, classMap, math, teacher } = options;
+  const toModel = (labels: Int32Array) => labels.map((label) => classMap[label] ?? -1);
+  const inputs: TrainingInputs = {
+    pixels: batch.pixels,
+    targets: mixTargets({
+      classes: config.classes,
+      smoothing: settings.smoothing,
+      labels: toModel(batch.labels),
+      partnerLabels: toModel(batch.partnerLabels),
+      lambdas: batch.lambdas,
+    }),
+    sampleWeights: sampleWeights(batch.weights),
+  };
+  if (teacher !== null) inputs.teacherLogits = await teacher(batch.pixels, batch.count);
+  if (settings.dropPath > 0) {
+    const key = { seed: settings.seed, epoch: batch.cursor.epoch, index: batch.cursor.batch, repeat: 0 };
+    const shape = { depth: config.depth, rate: settings.dropPath, batch: batch.count };
+    inputs.branchScales = drawBranchScales(math, key, shape);
+  }
+  return inputs;
+}
+
+/**
+ * The part of the objective that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the base
+ * term's share. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. What is
+ * reported as `loss` is the objective without it (the divergence from the targets; its gradient is the same), so that
+ * a loss of 0 means that nothing is left to learn, whatever the smoothing.
+ */
+export function objectiveFloor(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
+  const { targets, sampleWeights } = inputs;
+  const classes = targets.length / sampleWeights.length;
+  let floor = 0;
+  sampleWeights.forEach((weight, sample) => {
+    let entropy = 0;
+    for (let i = sample * classes; i < (sample + 1) * classes; i++) {
+      const target = targets[i] as number;
+      if (target > 0) entropy -= target * Math.log(target);
+    }
+    floor += weight * entropy;
+  });
+  return distillation === "none" ? floor : (1 - alpha) * floor;
+}

@@ -1,0 +1,161 @@
+// Options: the flag of every setting, so that the command line, the printed configuration and the check of a resumed
+// run all read one table.
+
+import { VitrineError } from "../runtime/errors.js";
+import { defaultSettings, type TrainerSettings } from "./settings.js";
+
+export type OptionValue = string | number | boolean | [number, number];
+
+export type OptionKind =
+  | { type: "number"; min?: number; max?: number; whole?: boolean }
+  | { type: "text" }
+  /** A path stays what it means when the run is resumed from another folder. */
+  | { type: "path" }
+  | { type: "choice"; choices: readonly string[] }
+  /** Two numbers with a comma between. */
+  | { type: "pair" }
+  /** No value: the flag alone sets `sets`. */
+  | { type: "switch"; sets: OptionValue };
+
+export interface TrainerOption {
+  /** `--lr`. */
+  flag: string;
+  kind: OptionKind;
+  help: string;
+  get(settings: TrainerSettings): unknown;
+  set(settings: TrainerSettings, value: OptionValue): TrainerSettings;
+}
+
+type Recipe = TrainerSettings["recipe"];
+
+function setting(flag: string, key: keyof TrainerSettings, kind: OptionKind, help: string): TrainerOption {
+  return {
+    flag,
+    kind,
+    help,
+    get: (settings) => settings[key],
+    set: (settings, value) => ({ ...settings, [key]: value }),
+  };
+}
+
+function augmentation(flag: string, key: keyof Recipe, kind: OptionKind, help: string): TrainerOption {
+  return {
+    flag,
+    kind,
+    help,
+    get: ({ recipe }) => recipe[key],
+    set: (settings, value) => ({ ...settings, recipe: { ...settings.recipe, [key]: value } }),
+  };
+}
+
+const count = (min: number): OptionKind => ({ type: "number", whole: true, min });
+const share: OptionKind = { type: "number", min: 0, max: 1 };
+const positive: OptionKind = { type: "number", min: 0 };
+const choice = (...choices: string[]): OptionKind => ({ type: "choice", choices });
+
+export const TRAINER_OPTIONS: readonly TrainerOption[] = [
+  setting("--model", "model", { type: "text" }, "published name, config.json or model folder: the sizes"),
+  setting("--init", "init", { type: "path" }, "model folder or .safetensors file to start from"),
+  setting("--teacher", "teacher", { type: "path" }, "model folder or .safetensors file to learn from"),
+  setting(
+    "--distillation",
+    "distillation",
+    choice("none", "hard", "soft"),
+    "what is learnt from the teacher",
+  ),
+  setting("--alpha", "alpha", share, "share of the distillation term (0.5)"),
+  setting("--tau", "tau", { type: "number", min: 1e-6 }, "temperature of soft distillation (1)"),
+  setting("--epochs", "epochs", count(1), "length of the run in epochs (300)"),
+  setting("--steps", "steps", count(1), "length of the run in steps, instead of epochs"),
+  setting("--batch-size", "batchSize", count(1), "images in a step (64)"),
+  setting("--lr", "lr", positive, "peak learning rate for a batch of 512 (5e-4)"),
+  setting(
+    "--lr-scaling",
+    "lrScaling",
+    choice("linear", "sqrt", "none"),
+    "with batch/512; linear, or sqrt with --steps",
+  ),
+  setting("--unscale-lr", "lrScaling", { type: "switch", sets: "none" }, "the same as --lr-scaling none"),
+  setting("--min-lr", "minLr", positive, "learning rate at the end (1e-5)"),
+  setting("--warmup-lr", "warmupLr", positive, "learning rate at the start of the warm-up (1e-6)"),
+  setting("--warmup-epochs", "warmupEpochs", positive, "epochs of warm-up (5; with --steps 1/60 of the run)"),
+  setting("--weight-decay", "weightDecay", positive, "decoupled weight decay (0.05)"),
+  setting("--clip-grad", "clipGrad", positive, "largest L2 norm of the gradient, 0 = no clipping (0)"),
+  setting("--smoothing", "smoothing", share, "label smoothing (0.1)"),
+  setting(
+    "--drop-path",
+    "dropPath",
+    { type: "number", min: 0, max: 0.99 },
+    "stochastic depth (0.1; with --init 0)",
+  ),
+  setting("--ema-decay", "emaDecay", share, "decay of the weights' average (0.99996)"),
+  setting("--no-ema", "ema", { type: "switch", sets: false }, "keep no average of the weights"),
+  setting("--seed", "seed", count(0), "key of every draw (0)"),
+  augmentation("--mixup", "mixup", positive, "Beta parameter of Mixup, 0 = off (0.8)"),
+  augmentation("--cutmix", "cutmix", positive, "Beta parameter of CutMix, 0 = off (1)"),
+  augmentation(
+    "--cutmix-minmax",
+    "cutmixMinmax",
+    { type: "pair" },
+    "bounds of a box's sides as shares LOW,HIGH",
+  ),
+  augmentation("--mixup-prob", "mixProbability", share, "probability that a batch is mixed (1)"),
+  augmentation(
+    "--mixup-switch-prob",
+    "mixSwitchProbability",
+    share,
+    "probability of CutMix where both are on (0.5)",
+  ),
+  augmentation("--mixup-mode", "mixMode", choice("batch", "pair", "elem"), "what shares one draw (batch)"),
+  augmentation("--scale", "scale", { type: "pair" }, "bounds of the crop's share of the area (0.08,1)"),
+  augmentation("--ratio", "ratio", { type: "pair" }, "bounds of the crop's width/height (0.75,1.3333)"),
+  augmentation("--hflip", "flip", share, "probability of a horizontal flip (0.5)"),
+  augmentation("--reprob", "eraseProbability", share, "probability of random erasing (0.25)"),
+  augmentation(
+    "--remode",
+    "eraseMode",
+    choice("pixel", "random", "const"),
+    "what fills an erased box (pixel)",
+  ),
+  augmentation("--recount", "eraseCount", count(1), "erased boxes in an image (1)"),
+];
+
+/** Flag → value, for the flags that were really given. */
+export type GivenOptions = ReadonlyMap<string, OptionValue>;
+
+function apply(settings: TrainerSettings, given: GivenOptions): TrainerSettings {
+  return TRAINER_OPTIONS.reduce((result, option) => {
+    const value = given.get(option.flag);
+    return value === undefined ? result : option.set(result, value);
+  }, settings);
+}
+
+/** Given flags over main.py's defaults. Contradictions are `checkSettings`'s to refuse. */
+export function settingsFrom(given: GivenOptions): TrainerSettings {
+  const kind = { steps: given.has("--steps"), init: given.has("--init") };
+  return apply(defaultSettings(kind), given);
+}
+
+function show(value: unknown): string {
+  return value === null ? "nothing" : Array.isArray(value) ? value.join(",") : String(value);
+}
+
+/**
+ * A resumed run takes its settings from the checkpoint. Throws `usage/resume` for a flag that says something else,
+ * since the run would then be neither the old nor a new one.
+ */
+export function checkGiven(given: GivenOptions, settings: TrainerSettings): void {
+  for (const { flag, kind, get } of TRAINER_OPTIONS) {
+    const value = given.get(flag);
+    if (value === undefined) continue;
+    const wanted = kind.type === "switch" ? kind.sets : value;
+    const stored = get(settings);
+    if (JSON.stringify(wanted) === JSON.stringify(stored)) continue;
+    throw new VitrineError(
+      "usage/resume",
+      `${flag} says ${show(wanted)}, but the run was begun with ${show(stored)}: leave ${flag} out, or begin a new ` +
+        "run under another --out",
+      { details: { flag } },
+    );
+  }
+}

@@ -1,0 +1,40 @@
+// Run request: what a person asks the trainer for, and what the trainer asks of whoever wires it to the data.
+
+import type { BatchSource, EvaluationSource } from "../runtime/batch-source.js";
+import type { AugmentationRecipe } from "../runtime/draw/index.js";
+import type { GivenOptions } from "./options.js";
+
+export interface RunRequest {
+  /** RUN: gets `last`, `best` and metrics.csv. */
+  out: string;
+  /** Go on from RUN/last. */
+  resume: boolean;
+  given: GivenOptions;
+  /** Validation data; null: none, or in a resumed run what it was begun with. */
+  validation: string | null;
+  /** Steps between checkpoints within an epoch. */
+  checkpointEvery: number;
+  /** Null: the checkpoint's, or `auto`. */
+  device: string | null;
+}
+
+export interface DataRequest {
+  recipe: AugmentationRecipe;
+  batchSize: number;
+  seed: number;
+  /** Of the data set that the run was begun with. */
+  fingerprint?: string;
+}
+
+export interface ValidationRequest {
+  path: string;
+  size: number;
+  cropRatio: number;
+  batchSize: number;
+}
+
+/** The trainer takes sources; bin/ decides whether a server, or a pipeline in this process, stands behind them. */
+export interface RunSources {
+  connect(request: DataRequest): Promise<BatchSource>;
+  openValidation(request: ValidationRequest): Promise<EvaluationSource>;
+}

@@ -1,0 +1,104 @@
+// Validation: top-1, top-5 and cross-entropy over a data set, of the raw weights and of their average.
+
+import type { EvaluationBatch, EvaluationSource } from "../runtime/batch-source.js";
+import { VitrineError } from "../runtime/errors.js";
+import type { Training } from "../runtime/training.js";
+
+/** Percent, percent, and mean cross-entropy. */
+export interface Scores {
+  top1: number;
+  top5: number;
+  loss: number;
+}
+
+export interface ValidationScores {
+  images: number;
+  weights: Scores;
+  ema: Scores | null;
+}
+
+/** How well one row of logits answers: how many classes beat the label (0 = top-1), and −log softmax(label). */
+export function judge(logits: Float32Array, label: number): { beatenBy: number; loss: number } {
+  const own = logits[label];
+  if (own === undefined) return { beatenBy: logits.length, loss: Number.POSITIVE_INFINITY };
+  let beatenBy = 0;
+  let largest = own;
+  for (const value of logits) {
+    if (value > own) beatenBy++;
+    if (value > largest) largest = value;
+  }
+  let sum = 0;
+  for (const value of logits) sum += Math.exp(value - largest);
+  return { beatenBy, loss: Math.log(sum) + largest - own };
+}
+
+class Tally {
+  private images = 0;
+  private top1 = 0;
+  private top5 = 0;
+  private loss = 0;
+
+  add(logits: Float32Array, labels: Int32Array, count: number): void {
+    const classes = logits.length / count;
+    for (let sample = 0; sample < count; sample++) {
+      const answer = logits.subarray(sample * classes, (sample + 1) * classes);
+      const { beatenBy, loss } = judge(answer, labels[sample] as number);
+      this.images++;
+      if (beatenBy < 1) this.top1++;
+      if (beatenBy < 5) this.top5++;
+      this.loss += loss;
+    }
+  }
+
+  scores(): Scores {
+    const { images } = this;
+    return { top1: (100 * this.top1) / images, top5: (100 * this.top5) / images, loss: this.loss / images };
+  }
+}
+
+export interface ValidationOptions {
+  source: EvaluationSource;
+  /** Class index of the data set → class index of the model. */
+  classMap: Int32Array;
+  ema: boolean;
+  /** Stops after so many batches: the sanity run before training. */
+  maxBatches?: number;
+}
+
+function mapLabels(batch: EvaluationBatch, classMap: Int32Array): Int32Array {
+  return batch.labels.subarray(0, batch.count).map((label) => classMap[label] ?? -1);
+}
+
+export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
+  const weights = new Tally();
+  const ema = new Tally();
+  let images = 0;
+  let batches = 0;
+  for await (const batch of options.source.batches()) {
+    const labels = mapLabels(batch, options.classMap);
+    const raw = await training.evaluate(batch.pixels, batch.count, "weights");
+    weights.add(raw.logits, labels, batch.count);
+    if (options.ema) {
+      const average = await training.evaluate(batch.pixels, batch.count, "ema");
+      ema.add(average.logits, labels, batch.count);
+    }
+    images += batch.count;
+    if (++batches === options.maxBatches) break;
+  }
+  if (images === 0)
+    throw new VitrineError(
+      "data/empty",
+      "the validation data has no images (--val names another folder or list)",
+    );
+  return { images, weights: weights.scores(), ema: options.ema ? ema.scores() : null };
+}
+
+function describe({ top1, top5, loss }: Scores): string {
+  return `top-1 ${top1.toFixed(2)}%  top-5 ${top5.toFixed(2)}%  loss ${loss.toFixed(4)}`;
+}
+
+/** `validation after step 240: top-1 …  (average: top-1 …)` */
+export function describeScores({ images, weights, ema }: ValidationScores, step: number): string {
+  const average = ema === null ? "" : `  (average: ${describe(ema)})`;
+  return `validation after step ${step}, ${images} images: ${describe(weights)}${average}`;
+}
