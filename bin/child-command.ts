@@ -40,7 +40,9 @@ export function startCommand(args: readonly string[], onLine?: (line: string) =>
 const LISTENING = /^listening on (\S+)/;
 
 /** Starts a server command and gives its address once it says `listening on ADDRESS`. */
-export async function startServerCommand(args: readonly string[]): Promise<ChildCommand & { address: string }> {
+export async function startServerCommand(
+  args: readonly string[],
+): Promise<ChildCommand & { address: string }> {
   let announce: (address: string) => void = () => {};
   const announced = new Promise<string>((resolve) => {
     announce = resolve;
@@ -51,6 +53,9 @@ export async function startServerCommand(args: readonly string[]): Promise<Child
   });
   const address = await Promise.race([announced, command.ended]);
   if (typeof address === "number")
-    throw new VitrineError("internal/child", `"vitrine ${args.join(" ")}" ended with status ${address} before it listened`);
+    throw new VitrineError(
+      "internal/child",
+      `"vitrine ${args.join(" ")}" ended with status ${address} before it listened`,
+    );
   return { ...command, address };
 }

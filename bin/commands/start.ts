@@ -52,7 +52,11 @@ async function train(options: StartOptions, out: string): Promise<void> {
   ]);
   try {
     const status = await trainer.ended;
-    if (status !== 0) throw new VitrineError("training/failed", `the trainer ended with status ${status}; its own line above says why`);
+    if (status !== 0)
+      throw new VitrineError(
+        "training/failed",
+        `the trainer ended with status ${status}; its own line above says why`,
+      );
   } finally {
     await server.stop();
   }
@@ -75,8 +79,9 @@ function sayWhatNext(options: StartOptions, out: string): void {
 async function start(options: StartOptions): Promise<void> {
   const began = performance.now();
   const out = freeFolder(options.out);
-  if (!existsSync(options.data)) say("drawing ten classes of shapes, 2,000 pictures to train and 500 to validate …");
-  ensureSampleSet(options.data, await randomForSamples());
+  if (!existsSync(options.data))
+    say("drawing ten classes of shapes, 2,000 pictures to train and 500 to validate …");
+  await ensureSampleSet(options.data, await randomForSamples());
   say(`${pc.green("✓")} data set in ${options.data}`);
   await train(options, out);
   sayWhatNext(options, out);

@@ -2,12 +2,9 @@
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import jpeg from "jpeg-js";
+import { encodeJpeg } from "./encode-jpeg.js";
 import { drawScene, type Random, SIDE } from "./scene.js";
 import { SHAPES } from "./shapes.js";
-
-/** Quality 90 as photographs have it: artefacts are part of what a decoder must deliver. */
-const QUALITY = 90;
 
 /** Pictures of each class. */
 export interface SampleCounts {
@@ -21,29 +18,33 @@ export const SAMPLE_COUNTS: SampleCounts = { train: 200, val: 50 };
 export type RandomFor = (split: "train" | "val", classIndex: number, index: number) => Random;
 
 /** One picture's file bytes. */
-export function samplePicture(shape: string, random: Random): Uint8Array {
+export async function samplePicture(shape: string, random: Random): Promise<Uint8Array> {
   const inside = SHAPES.get(shape);
   if (!inside) throw new RangeError(`no shape "${shape}"`);
-  return jpeg.encode({ width: SIDE, height: SIDE, data: drawScene(inside, random) }, QUALITY).data;
+  return encodeJpeg({ width: SIDE, height: SIDE, data: drawScene(inside, random) });
 }
 
 /**
  * Writes `folder/train/CLASS/0000.jpg …` and `folder/val/…` unless the folder is already there.
  * The set is written under another name and then renamed: an interrupted run leaves no half set.
  */
-export function ensureSampleSet(folder: string, randomFor: RandomFor, counts = SAMPLE_COUNTS): void {
+export async function ensureSampleSet(
+  folder: string,
+  randomFor: RandomFor,
+  counts = SAMPLE_COUNTS,
+): Promise<void> {
   if (existsSync(folder)) return;
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   for (const split of ["train", "val"] as const) {
-    [...SHAPES.keys()].forEach((shape, classIndex) => {
+    for (const [classIndex, shape] of [...SHAPES.keys()].entries()) {
       const target = join(partial, split, shape);
       mkdirSync(target, { recursive: true });
       for (let index = 0; index < counts[split]; index++) {
-        const bytes = samplePicture(shape, randomFor(split, classIndex, index));
+        const bytes = await samplePicture(shape, randomFor(split, classIndex, index));
         writeFileSync(join(target, `${String(index).padStart(4, "0")}.jpg`), bytes);
       }
-    });
+    }
   }
   renameSync(partial, folder);
 }

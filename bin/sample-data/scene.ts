@@ -90,7 +90,7 @@ export function drawScene(inside: Inside, random: Random): Uint8Array {
   const to = from.map((value) => Math.min(255, Math.max(0, value + 90 * (random() - 0.5)))) as Colour;
   const colour = contrasting(random, [from, to]);
   const [slopeX, slopeY] = randomDirection(random);
-  const grain = 6 + 14 * random();
+  const grain = 8 + 20 * random();
   const frame = randomFrame(random);
   const pixels = new Uint8Array(SIDE * SIDE * 4);
   for (let y = 0; y < SIDE; y++) {
@@ -98,7 +98,7 @@ export function drawScene(inside: Inside, random: Random): Uint8Array {
       const along = 0.5 + 0.5 * ((slopeX * (2 * x - SIDE)) / SIDE + (slopeY * (2 * y - SIDE)) / SIDE);
       const mix = Math.min(1, Math.max(0, along));
       const cover = coverage(inside, frame, x, y);
-      const noise = grain * (random() + random() - 1);
+      const noise = grain * (random() - 0.5);
       const at = 4 * (y * SIDE + x);
       for (let channel = 0; channel < 3; channel++) {
         const ground = (from[channel] as number) * (1 - mix) + (to[channel] as number) * mix;

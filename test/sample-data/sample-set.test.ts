@@ -1,0 +1,108 @@
+// The sample data set can be learnt, but not from colours or from thumbnails; and it is the same everywhere.
+
+import { createHash } from "node:crypto";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { randomForSamples } from "../../bin/sample-data/random.js";
+import { SAMPLE_COUNTS, samplePicture } from "../../bin/sample-data/sample-set.js";
+import { SHAPES } from "../../bin/sample-data/shapes.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { decode } from "../../runtime/image/decode.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+
+interface Features {
+  label: number;
+  meanColour: Float64Array;
+  thumbnail: Float64Array;
+}
+
+const CELL = 8;
+
+/** Mean of each channel, and mean brightness of 8 × 8 cells. */
+function features(label: number, pixels: Uint8Array, side: number): Features {
+  const meanColour = new Float64Array(3);
+  const thumbnail = new Float64Array(CELL * CELL);
+  const share = side / CELL;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      const at = 3 * (y * side + x);
+      const [red, green, blue] = [pixels[at] as number, pixels[at + 1] as number, pixels[at + 2] as number];
+      meanColour[0]! += red / (side * side);
+      meanColour[1]! += green / (side * side);
+      meanColour[2]! += blue / (side * side);
+      const cell = Math.floor(y / share) * CELL + Math.floor(x / share);
+      thumbnail[cell]! += (0.299 * red + 0.587 * green + 0.114 * blue) / (share * share);
+    }
+  }
+  return { label, meanColour, thumbnail };
+}
+
+function squaredDistance(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, index) => sum + (value - (b[index] as number)) ** 2, 0);
+}
+
+/** Label of the candidate nearest to `wanted`. */
+function nearest(wanted: Float64Array, candidates: { label: number; at: Float64Array }[]): number {
+  let best = { label: -1, distance: Number.POSITIVE_INFINITY };
+  for (const { label, at } of candidates) {
+    const distance = squaredDistance(wanted, at);
+    if (distance < best.distance) best = { label, distance };
+  }
+  return best.label;
+}
+
+const shapes = [...SHAPES.keys()];
+const digests: Record<string, string> = {};
+let train: Features[] = [];
+let val: Features[] = [];
+
+test.before(async () => {
+  const random = await randomForSamples();
+  const module = await createImageModule(nodeHost());
+  const draw = async (split: "train" | "val"): Promise<Features[]> => {
+    const hash = createHash("sha256");
+    const all: Features[] = [];
+    for (const [label, shape] of shapes.entries()) {
+      for (let index = 0; index < SAMPLE_COUNTS[split]; index++) {
+        const bytes = await samplePicture(shape, random(split, label, index));
+        hash.update(bytes);
+        const { data, width } = decode(module, bytes);
+        all.push(features(label, data, width));
+      }
+    }
+    digests[split] = hash.digest("hex");
+    return all;
+  };
+  train = await draw("train");
+  val = await draw("val");
+});
+
+test("the nearest centroid of mean colours scores at most 15%", () => {
+  const centroids = shapes.map((_, label) => {
+    const members = train.filter((sample) => sample.label === label);
+    const at = new Float64Array(3).map((_, channel) =>
+      members.reduce((sum, sample) => sum + (sample.meanColour[channel] as number) / members.length, 0),
+    );
+    return { label, at };
+  });
+  const right = val.filter((sample) => nearest(sample.meanColour, centroids) === sample.label).length;
+  assert.ok(right / val.length <= 0.15, `scores ${right} of ${val.length}`);
+});
+
+test("the nearest neighbour on 8×8 gray thumbnails scores at most 35%", () => {
+  const candidates = train.map(({ label, thumbnail }) => ({ label, at: thumbnail }));
+  const right = val.filter((sample) => nearest(sample.thumbnail, candidates) === sample.label).length;
+  assert.ok(right / val.length <= 0.35, `scores ${right} of ${val.length}`);
+});
+
+test("the pictures are the same bytes on every machine and every Node", () => {
+  assert.equal(digests, EXPECTED);
+});
+
+/** SHA-256 over all files of a split, classes and indices in order. */
+const EXPECTED = {
+  train: "dfc4efb05f31ff2a30db9c5baa343fb8322ccd1ae9ac087186a4af18cb104212",
+  val: "96b4bec047797e799c49b484e5621840fad061f0ebe7254c3bbf33de96c6302d",
+};
+
+test.run();
