@@ -1,0 +1,228 @@
+// Bench of the kernels: GFLOP/s of every product and time a value of everything else, in both builds.
+//
+// Shapes are those of DeiT-Tiny at 224 (197 tokens, width 192, 3 heads) and of the small model of `npm start` (66 tokens,
+// width 96, batch 32). The share of the peak is against peak.ts in the same run, fused for the relaxed build.
+
+import { Activation, Opcode } from "../assembly/nn/opcodes.js";
+import { type Kernels, loadKernels } from "../runtime/executors/wasm/kernels.js";
+import { floatBits, TapeWriter } from "../runtime/executors/wasm/tape-writer.js";
+import { nodeHost } from "../runtime/host/node.js";
+import { measurePeak } from "./peak.js";
+import { time } from "./timing.js";
+
+interface Row {
+  build: string;
+  kernel: string;
+  shape: string;
+  bestMs: number;
+  medianMs: number;
+  /** Of products. */
+  gigaflops?: number;
+  peakShare?: number;
+  /** Of everything else: nanoseconds a value at best. */
+  nanosecondsPerValue?: number;
+}
+
+interface Work {
+  kernel: string;
+  shape: string;
+  opcode: Opcode;
+  /** Sizes of the tensors in float32, in the order of the operands. */
+  tensors: number[];
+  /** Words behind the addresses. */
+  sizes: number[];
+  flops?: number;
+  values?: number;
+}
+
+function products(m: number, k: number, n: number): Work[] {
+  const shape = `${m}×${k}×${n}`;
+  const flops = 2 * m * k * n;
+  const sizes = [m, k, n];
+  const linear = [...sizes, Activation.None];
+  return [
+    {
+      kernel: "linear",
+      shape,
+      opcode: Opcode.Linear,
+      tensors: [m * k, n * k, n, 0, m * n],
+      sizes: linear,
+      flops,
+    },
+    {
+      kernel: "input gradient",
+      shape,
+      opcode: Opcode.LinearInputGradient,
+      tensors: [m * n, n * k, m * k],
+      sizes,
+      flops,
+    },
+    {
+      kernel: "weight gradient",
+      shape,
+      opcode: Opcode.LinearWeightGradient,
+      tensors: [m * n, m * k, n * k, n],
+      sizes,
+      flops,
+    },
+  ];
+}
+
+function attentions(batch: number, tokens: number, heads: number, size: number): Work[] {
+  const values = batch * tokens * heads * size;
+  const weights = batch * heads * tokens * tokens;
+  const flops = 4 * weights * size;
+  const shape = `${batch}×${tokens}, ${heads}×${size}`;
+  const sizes = [batch, tokens, heads, size];
+  const square = tokens * tokens;
+  const forward = [3 * values, values, weights, 0];
+  const backward = [values, 3 * values, weights, 3 * values, square];
+  return [
+    { kernel: "attention", shape, opcode: Opcode.Attention, tensors: forward, sizes, flops },
+    {
+      kernel: "attention gradient",
+      shape,
+      opcode: Opcode.AttentionBackward,
+      tensors: backward,
+      sizes,
+      flops: 2.5 * flops,
+    },
+  ];
+}
+
+function perValue(): Work[] {
+  const [rows, width] = [8 * 197, 192];
+  const n = rows * width;
+  const pixels = 8 * 224 * 224 * 3;
+  const parameters = 1_000_000;
+  const shape = `${rows}×${width}`;
+  const norm = [n, width, width];
+  return [
+    { kernel: "gelu", shape, opcode: Opcode.Gelu, tensors: [n, n], sizes: [n], values: n },
+    {
+      kernel: "gelu gradient",
+      shape,
+      opcode: Opcode.GeluBackward,
+      tensors: [n, n, n],
+      sizes: [n],
+      values: n,
+    },
+    {
+      kernel: "layer norm",
+      shape,
+      opcode: Opcode.LayerNorm,
+      tensors: [...norm, n, rows, rows],
+      sizes: [rows, width, floatBits(1e-6)],
+      values: n,
+    },
+    {
+      kernel: "layer norm gradient",
+      shape,
+      opcode: Opcode.LayerNormBackward,
+      tensors: [n, n, width, rows, rows, 0, n, width, width],
+      sizes: [rows, width],
+      values: n,
+    },
+    { kernel: "softmax", shape, opcode: Opcode.Softmax, tensors: [n, n], sizes: [rows, width], values: n },
+    { kernel: "residual", shape, opcode: Opcode.Residual, tensors: [n, n, 0, n], sizes: [1, n], values: n },
+    {
+      kernel: "patchify bytes",
+      shape: "8×224×224",
+      opcode: Opcode.PatchifyBytes,
+      tensors: [pixels / 4, 768, pixels],
+      sizes: [8, 224, 16],
+      values: pixels,
+    },
+    {
+      kernel: "AdamW with average",
+      shape: `${parameters}`,
+      opcode: Opcode.AdamW,
+      tensors: [parameters, parameters, parameters, parameters, parameters, 24, 0],
+      sizes: [parameters, 1],
+      values: parameters,
+    },
+    {
+      kernel: "sum of squares",
+      shape: `${parameters}`,
+      opcode: Opcode.SumOfSquares,
+      tensors: [parameters, 2],
+      sizes: [parameters],
+      values: parameters,
+    },
+  ];
+}
+
+const WORKS: Work[] = [
+  ...products(197, 192, 576),
+  ...products(8 * 197, 192, 576),
+  ...products(8 * 197, 192, 192),
+  ...products(8 * 197, 192, 768),
+  ...products(8 * 197, 768, 192),
+  ...products(32 * 66, 96, 288),
+  ...products(32 * 66, 96, 384),
+  ...products(32 * 66, 384, 96),
+  ...attentions(8, 197, 3, 64),
+  ...attentions(32, 66, 4, 24),
+  ...perValue(),
+];
+
+/** Positive values near one: no kernel meets a denormal number, whose arithmetic would be slow. */
+function fill(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] = 0.5 + ((i * 0.618_033_988_75) % 1);
+}
+
+function measure(kernels: Kernels, build: string, peak: number | undefined, work: Work): Row {
+  const { memory } = kernels;
+  const tape = memory.allocate(256, "the bench");
+  const pieces = work.tensors.map((count) => memory.allocate(4 * count, "the bench"));
+  pieces.forEach(({ address }, i) => {
+    fill(memory.floats(address, work.tensors[i] as number));
+  });
+  const writer = new TapeWriter();
+  const addresses = pieces.map(({ address }, i) => (work.tensors[i] === 0 ? 0 : address));
+  writer.instruction(work.opcode, ...addresses, ...work.sizes);
+  const words = writer.finish(Opcode.Halt);
+  memory.words(tape.address, words.length).set(words);
+  const { bestMs, medianMs } = time(() => kernels.run(tape.address));
+  for (const piece of [tape, ...pieces]) memory.release(piece);
+  const row: Row = { build, kernel: work.kernel, shape: work.shape, bestMs, medianMs };
+  if (work.flops) {
+    row.gigaflops = work.flops / bestMs / 1e6;
+    if (peak) row.peakShare = row.gigaflops / peak;
+  }
+  if (work.values) row.nanosecondsPerValue = (bestMs * 1e6) / work.values;
+  return row;
+}
+
+function printRow(row: Row): void {
+  const rate = row.gigaflops
+    ? `${row.gigaflops.toFixed(1)} GFLOP/s${row.peakShare ? `  ${Math.round(100 * row.peakShare)}%` : ""}`
+    : `${(row.nanosecondsPerValue as number).toFixed(2)} ns a value`;
+  const times = `${row.bestMs.toFixed(3).padStart(9)} ${row.medianMs.toFixed(3).padStart(9)}`;
+  console.log(`${row.build.padEnd(8)} ${row.kernel.padEnd(20)} ${row.shape.padEnd(15)} ${times}  ${rate}`);
+}
+
+export async function main(options: readonly string[]): Promise<void> {
+  const host = nodeHost();
+  const builds = host.enableRelaxedSimd() ? [false, true] : [false];
+  const peaks = builds.map((relaxed) => measurePeak(relaxed));
+  const rows: Row[] = [];
+  for (const [i, relaxed] of builds.entries()) {
+    const kernels = await loadKernels(host, relaxed);
+    const peak = peaks[i];
+    const build = relaxed ? "relaxed" : "plain";
+    console.log(
+      `\n${build}: peak of 128-bit float32 ${peak?.toFixed(1)} GFLOP/s on one thread, ${process.version}`,
+    );
+    console.log(`build    kernel               shape             best ms median ms`);
+    for (const work of WORKS) {
+      const row = measure(kernels, build, peak, work);
+      printRow(row);
+      rows.push(row);
+    }
+  }
+  const [plainPeak, relaxedPeak] = peaks;
+  if (options.includes("--json")) {
+    console.log(JSON.stringify({ node: process.version, plainPeak, relaxedPeak, rows }));
+  }
+}

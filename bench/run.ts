@@ -1,0 +1,26 @@
+// Bench: runs one bench by its name. `npm run bench -- kernels [--json]`; without a name it lists them.
+// Each bench prints a table; with --json its last line is one JSON object with the same figures.
+
+interface Bench {
+  about: string;
+  /** Options are the words behind the name. */
+  load(): Promise<{ main(options: readonly string[]): Promise<void> }>;
+}
+
+const BENCHES: Record<string, Bench> = {
+  kernels: {
+    about: "every kernel of the wasm executor: GFLOP/s and the share of the machine's 128-bit peak",
+    load: () => import("./kernels.js"),
+  },
+};
+
+const [name, ...options] = process.argv.slice(2);
+const bench = name === undefined ? undefined : BENCHES[name];
+if (bench) {
+  const { main } = await bench.load();
+  await main(options);
+} else {
+  for (const [known, { about }] of Object.entries(BENCHES)) console.error(`  ${known.padEnd(10)} ${about}`);
+  console.error(name === undefined ? "npm run bench -- NAME [--json]" : `bench: no bench is named "${name}"`);
+  process.exitCode = 1;
+}
