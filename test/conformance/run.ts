@@ -1,59 +1,12 @@
 // Conformance: every file of a manifest against what libjpeg-turbo makes of it.
 // `npm run conformance -- jpeg --root DIR --manifest FILE.jsonl [--json]`; exit status 1 where a file fails.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
-import { judge } from "./judge.js";
-import { type ManifestRow, readManifest, STATUSES } from "./manifest.js";
-
-export interface ConformanceReport {
-  passed: number;
-  failed: number;
-  skipped: number;
-  byStatus: Record<string, { passed: number; failed: number; skipped: number }>;
-  failures: { file: string; status: string; got: string }[];
-  /** Rows of kinds that are refused by name for now, by reason. */
-  skippedReasons: Record<string, number>;
-}
-
-function readFileOf(row: ManifestRow, root: string): Uint8Array {
-  const path = join(root, row.file);
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new VitrineError(
-      "file/not-found",
-      `${path}: cannot be read; --root is the folder of the manifest's files`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-/** Judges every row; files lie below `root`. */
-export function runConformance(module: ImageModule, root: string, rows: ManifestRow[]): ConformanceReport {
-  const empty = () => ({ passed: 0, failed: 0, skipped: 0 });
-  const byStatus = Object.fromEntries(
-    STATUSES.filter((status) => rows.some((row) => row.status === status)).map((status) => [status, empty()]),
-  );
-  const report: ConformanceReport = { ...empty(), byStatus, failures: [], skippedReasons: {} };
-  for (const row of rows) {
-    const verdict = judge(module, row, readFileOf(row, root));
-    const counts = byStatus[row.status] as ReturnType<typeof empty>;
-    report[verdict.outcome]++;
-    counts[verdict.outcome]++;
-    if (verdict.outcome === "failed")
-      report.failures.push({ file: row.file, status: row.status, got: verdict.got });
-    if (verdict.outcome === "skipped")
-      report.skippedReasons[verdict.got] = (report.skippedReasons[verdict.got] ?? 0) + 1;
-  }
-  return report;
-}
+import { createImageModule } from "../../runtime/image/image-module.js";
+import { readManifest } from "./manifest.js";
+import { type ConformanceReport, runConformance } from "./report.js";
 
 function print(report: ConformanceReport, json: boolean): void {
   if (json) {
@@ -88,11 +41,9 @@ async function main(): Promise<void> {
   await program.parseAsync(process.argv);
 }
 
-if (process.argv[1]?.endsWith("run.js")) {
-  try {
-    await main();
-  } catch (error) {
-    console.error(isVitrineError(error) ? `${error.code}: ${error.message}` : String(error));
-    process.exitCode = 1;
-  }
+try {
+  await main();
+} catch (error) {
+  console.error(isVitrineError(error) ? `${error.code}: ${error.message}` : String(error));
+  process.exitCode = 1;
 }

@@ -10,6 +10,9 @@ import { Region } from "../regions";
 /** Bytes below the stream that a damaged block may read before its end is noticed. */
 const OVERRUN: usize = 4096;
 
+/** Positions are counted in 32 bits. */
+const MAX_LENGTH: usize = 0x1fff_0000;
+
 const REVERSED: usize = memory.data<u8>([15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
 const ALL_ONES: usize = memory.data<u8>([
   255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -27,6 +30,7 @@ export let stretchEnd: usize = 0;
 
 /** Makes room for any stretch of a file of `length` bytes; false where memory forbids it. */
 export function reserveBits(length: usize): bool {
+  if (length > MAX_LENGTH) return false;
   const start = reserve(Region.Bits, length + OVERRUN + 64);
   if (start === 0) return false;
   regionEnd = start + length + OVERRUN + 64;

@@ -55,6 +55,5 @@ function readTrailer(partial: bool): Status {
   continueAt(stretchEnd);
   const status = readSegments(false);
   if (partial || (status === Status.Ok && stoppedAt() === Stop.End)) return Status.Ok;
-  if (status === Status.Ok) return fail(Status.CorruptFrame, offsetOf(scanHeaderStart()));
-  return status === Status.Truncated ? Status.Ok : status;
+  return status === Status.Ok ? fail(Status.CorruptFrame, offsetOf(scanHeaderStart())) : status;
 }

@@ -70,6 +70,7 @@ export function continueAt(address: usize): void {
 /** Reads segments up to the next scan or the end; with `untilFrame` up to the frame header. */
 export function readSegments(untilFrame: bool): Status {
   while (true) {
+    if (at > end) at = end;
     while (at < end && load<u8>(at) !== 0xff) at++;
     while (load<u8>(at) === 0xff) at++;
     const marker = <u32>load<u8>(at);
@@ -85,11 +86,14 @@ export function readSegments(untilFrame: bool): Status {
       return picture.frame === 0 ? fail(Status.CorruptFrame, where - base) : Status.Ok;
     }
     if (marker === 0xd8 || !isKnown(marker)) return fail(Status.CorruptSegment, where - base, marker);
-    if (at + 2 > end) return fail(Status.Truncated, end - base);
+    if (isFrame(marker) && picture.frame !== 0) return fail(Status.CorruptFrame, where - base);
     const length = <usize>bswap(load<u16>(at));
     const body = at + 2;
     at = body + (length > 2 ? length - 2 : 0);
-    if (at > end) return fail(Status.Truncated, end - base);
+    if (at > end) {
+      if (isSkipped(marker)) continue;
+      return fail(Status.Truncated, end - base);
+    }
     const status = readSegment(marker, body, length, where);
     if (status !== Status.Ok) return status;
     if (marker === 0xda) {
@@ -114,12 +118,14 @@ function isKnown(marker: u32): bool {
   return marker === 0xc4 || marker === 0xcc || (marker >= 0xda && marker <= 0xdd);
 }
 
+/** DAC, DNL, APPn, COM: breaking off inside one of them loses nothing. */
+function isSkipped(marker: u32): bool {
+  return marker === 0xcc || marker === 0xdc || marker >= 0xe0;
+}
+
 /** body [body, at) of a segment whose stated length counts its own two bytes. */
 function readSegment(marker: u32, body: usize, length: usize, where: usize): Status {
-  if (isFrame(marker)) {
-    if (picture.frame !== 0) return fail(Status.CorruptFrame, where - base);
-    return readFrame(marker, body, length, where - base);
-  }
+  if (isFrame(marker)) return readFrame(marker, body, length, where - base);
   switch (marker) {
     case 0xc4:
       return length < 2 ? fail(Status.CorruptSegment, where - base, marker) : readHuffman(body, at, base);
