@@ -6,6 +6,7 @@ import { registerClient } from "./client.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
 import { registerServe } from "./serve.js";
+import { registerStart } from "./start.js";
 import { registerTrain } from "./train.js";
 import { registerValidate } from "./validate.js";
 
@@ -13,6 +14,7 @@ import { registerValidate } from "./validate.js";
 export type Register = (program: Command) => void;
 
 export const COMMANDS: Register[] = [
+  registerStart,
   registerValidate,
   registerDataServer,
   registerTrain,
