@@ -1,9 +1,8 @@
 // vitrine data digest: a SHA-256 of each batch, to see that two machines, versions or worker counts agree.
 
-import { createHash } from "node:crypto";
 import type { Command } from "commander";
-import type { Batch } from "../../runtime/batch-source.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
@@ -21,18 +20,6 @@ interface DigestCommand {
   batches?: number;
   badSamples: BadSamples;
   json?: boolean;
-}
-
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-/** Pixels, labels, partner labels, λ and weights, in this order, numbers little-endian. */
-export function batchDigest(batch: Omit<Batch, "waitSeconds">): string {
-  const hash = createHash("sha256").update(batch.pixels);
-  for (const field of [batch.labels, batch.partnerLabels, batch.lambdas, batch.weights])
-    hash.update(bytesOf(field));
-  return hash.digest("hex");
 }
 
 async function digest(options: DigestCommand): Promise<void> {

@@ -1,0 +1,159 @@
+// Batch k of epoch e is the same bytes for any number of decode workers, over gRPC, for two clients at once, and on
+// every Node.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { connectData } from "../../client/node/data-client.js";
+import type { BatchSource } from "../../runtime/batch-source.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
+import { startDataServer } from "../../server/data/data-server.js";
+import { openDataset } from "../../server/data/open-dataset.js";
+import { openPipeline } from "../../server/data/pipeline.js";
+import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
+import { type DrawnSet, drawSet } from "./drawn-set.js";
+import { runVitrine } from "./server-process.js";
+
+const test = suite<{ set: DrawnSet; expected: string[] }>("digests");
+
+/** 50 images make 7 batches of 7, with an image left over. */
+const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 7, seed: 5, badSamples: "fail" } as const;
+const FROM = { epoch: 0, batch: 5 };
+const COUNT = 5;
+
+function local(set: DrawnSet, workers: number): Promise<BatchSource> {
+  return openPipeline({ ...SETTINGS, dataset: openDataset(set.path), workers });
+}
+
+async function localDigests(set: DrawnSet, workers: number): Promise<string[]> {
+  const source = await local(set, workers);
+  try {
+    return await digestsOf(source, FROM, COUNT);
+  } finally {
+    await source.close();
+  }
+}
+
+test.before(async (context) => {
+  context.set = drawSet(50);
+  context.expected = await localDigests(context.set, 0);
+});
+
+test.after(({ set }) => set.remove());
+
+test("digests are equal with 0, 1 and 2 workers, across the end of an epoch", async ({ set, expected }) => {
+  assert.equal(
+    expected.map((line) => line.split(" ")[0]),
+    ["0.5", "0.6", "1.0", "1.1", "1.2"],
+  );
+  assert.is(new Set(expected).size, COUNT, "no two batches are alike");
+  assert.equal(await localDigests(set, 1), expected);
+  assert.equal(await localDigests(set, 2), expected);
+});
+
+test("two clients of one server, at different speeds, get the same bytes as the pipeline gives", async ({
+  set,
+  expected,
+}) => {
+  const server = await startDataServer({
+    data: set.path,
+    listen: "127.0.0.1:0",
+    workers: 2,
+    badSamples: "fail",
+  });
+  const clients = await Promise.all([0, 1].map(() => connectData({ ...SETTINGS, address: server.address })));
+  try {
+    const [fast, slow] = await Promise.all(
+      clients.map((client, which) =>
+        digestsOf(client, FROM, COUNT, async () => {
+          if (which === 1) await new Promise((resolve) => setTimeout(resolve, 20));
+        }),
+      ),
+    );
+    assert.equal(fast, expected);
+    assert.equal(slow, expected);
+    assert.is(clients[0]?.batchesPerEpoch, 7);
+    assert.equal(clients[0]?.description.classes, ["cat", "dog", "emu"]);
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
+    await server.close();
+  }
+});
+
+test("an epoch holds each image once at most, mixed with the partner from the other end", async ({ set }) => {
+  const source = await local(set, 0);
+  let images = 0;
+  for await (const batch of source.batches({ epoch: 3, batch: 0 })) {
+    if (batch.cursor.epoch > 3) break;
+    images += batch.count;
+    for (let b = 0; b < batch.count; b++) {
+      const mixed = (batch.lambdas[b] as number) < 1;
+      const partner = batch.labels[mixed ? batch.count - 1 - b : b];
+      assert.is(batch.partnerLabels[b], partner);
+    }
+  }
+  await source.close();
+  assert.is(images, 49);
+});
+
+test("another seed, epoch or batch size gives other bytes", async ({ set, expected }) => {
+  const source = await openPipeline({ ...SETTINGS, dataset: openDataset(set.path), seed: 6, workers: 0 });
+  const other = await digestsOf(source, FROM, 1);
+  await source.close();
+  assert.not.equal(other[0], expected[0]);
+});
+
+interface DigestAnswer {
+  digests: string[];
+  images: number;
+}
+
+async function commandDigests(set: DrawnSet, workers: number, node?: string[]): Promise<DigestAnswer> {
+  const flags = [
+    "--seed",
+    "3",
+    "--epoch",
+    "1",
+    "--batch-size",
+    "8",
+    "--size",
+    "32",
+    "--batches",
+    "3",
+    "--json",
+  ];
+  const run = await runVitrine(
+    ["data", "digest", "--data", set.path, "--workers", `${workers}`, ...flags],
+    node,
+  );
+  assert.is(run.status, 0, run.errors);
+  return JSON.parse(run.output.trim().split("\n").at(-1) as string);
+}
+
+test("vitrine data digest prints what the pipeline gives, with 0 and 2 workers", async ({ set }) => {
+  const recipe = { ...SMALL_RECIPE, eraseProbability: 0.25 };
+  const source = await openPipeline({
+    ...{ dataset: openDataset(set.path), recipe, batchSize: 8, seed: 3, workers: 0, badSamples: "fail" },
+  });
+  const digests: string[] = [];
+  for await (const batch of source.batches({ epoch: 1, batch: 0 })) {
+    digests.push(batchDigest(batch));
+    if (digests.length === 3) break;
+  }
+  await source.close();
+  for (const workers of [0, 2]) {
+    const answer = await commandDigests(set, workers);
+    assert.equal(answer.digests, digests);
+    assert.is(answer.images, 50);
+  }
+});
+
+if (process.env.CI === "true") {
+  test("digests are equal on Node 20 and Node 24", async ({ set }) => {
+    const versions = ["20", "24"].map((version) => ["npx", "-y", "-p", `node@${version}`, "node"]);
+    const [older, newer] = await Promise.all(versions.map((node) => commandDigests(set, 1, node)));
+    assert.equal(older?.digests, newer?.digests);
+    assert.is(older?.digests.length, 3);
+  });
+} else console.log("skipped: digests on Node 20 and Node 24 (set CI=true; npx fetches the two versions)");
+
+test.run();

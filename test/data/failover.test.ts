@@ -1,0 +1,141 @@
+// Failover: a data server that is killed, restarted, drained or swapped, and what its client makes of that.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { connectData, type DataClientOptions } from "../../client/node/data-client.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
+import { type DrawnSet, drawSet } from "./drawn-set.js";
+import { type ServerProcess, startServer } from "./server-process.js";
+
+const test = suite<{ set: DrawnSet }>("failover");
+
+const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 4, seed: 1 };
+const START = { epoch: 0, batch: 0 };
+
+/** Servers of a test, killed at its end whatever happened. */
+let servers: ServerProcess[] = [];
+
+async function start(data: string, ...flags: string[]): Promise<ServerProcess> {
+  const server = await startServer(data, ...flags);
+  servers.push(server);
+  return server;
+}
+
+async function failureOf(work: () => Promise<unknown>): Promise<{ code: string; message: string }> {
+  try {
+    await work();
+  } catch (error) {
+    if (isVitrineError(error)) return { code: error.code, message: error.message };
+    throw error;
+  }
+  return { code: "none", message: "" };
+}
+
+test.before((context) => {
+  context.set = drawSet(40);
+});
+
+test.after(({ set }) => set.remove());
+
+test.after.each(async () => {
+  await Promise.all(servers.map((server) => server.stop("SIGKILL")));
+  servers = [];
+});
+
+/** Reads `count` batches; after the third, `interrupt` is called. */
+async function readInterrupted(
+  options: Omit<DataClientOptions, "recipe" | "batchSize" | "seed">,
+  interrupt: () => Promise<void>,
+): Promise<string[]> {
+  const source = await connectData({ ...SETTINGS, ...options });
+  try {
+    return await digestsOf(source, START, 25, async (done) => {
+      if (done === 3) await interrupt();
+    });
+  } finally {
+    await source.close();
+  }
+}
+
+for (const signal of ["SIGKILL", "SIGTERM"] as const) {
+  test(`after ${signal} in mid-stream and a restart, the batches go on as if nothing had happened`, async ({
+    set,
+  }) => {
+    const first = await start(set.path);
+    const { address } = first;
+    const expected = await readInterrupted({ address }, async () => {});
+    const notices: string[] = [];
+    const onNotice = (text: string): number => notices.push(text);
+    // Room for two batches, so that the server dies with most of the stream unsent.
+    const creditBytes = 2 * (4 * (3 * 32 * 32 + 20) + 64);
+    let restarted: Promise<unknown> = Promise.resolve();
+    const seen = await readInterrupted({ address, creditBytes, onNotice }, async () => {
+      const status = await first.stop(signal);
+      assert.is(status, signal === "SIGTERM" ? 0 : "SIGKILL");
+      restarted = new Promise((resolve) => setTimeout(resolve, 300)).then(() =>
+        start(set.path, "--listen", address),
+      );
+    });
+    await restarted;
+    assert.equal(seen, expected);
+    assert.is(notices.length, 2, `${notices}`);
+    assert.match(notices[0] as string, /trying for 60 s/);
+    assert.match(notices[1] as string, /is back/);
+  });
+}
+
+test("a server that stays away is given up after the time-out, naming address and flag", async ({ set }) => {
+  const server = await start(set.path);
+  const { address } = server;
+  const began = performance.now();
+  const { code, message } = await failureOf(() =>
+    readInterrupted({ address, timeoutSeconds: 1 }, async () => {
+      await server.stop("SIGKILL");
+    }),
+  );
+  assert.is(code, "network/data-server-gone");
+  assert.ok(message.includes(address) && message.includes("--data-timeout"), message);
+  assert.ok(performance.now() - began >= 1000);
+});
+
+test("where no server is, and where another kind of server is, one line says so", async ({ set }) => {
+  const server = await start(set.path);
+  const { address } = server;
+  await server.stop("SIGTERM");
+  const absent = await failureOf(() => connectData({ ...SETTINGS, address, timeoutSeconds: 0.5 }));
+  assert.is(absent.code, "network/no-data-server");
+  assert.ok(absent.message.includes(address) && absent.message.includes("--data-server"), absent.message);
+  const wrong = await failureOf(() => connectData({ ...SETTINGS, address: "no address" }));
+  assert.is(wrong.code, "usage/address");
+});
+
+test("a server that comes back with other data is refused", async ({ set }) => {
+  const other = drawSet(39);
+  try {
+    const first = await start(set.path);
+    const { address } = first;
+    const { code, message } = await failureOf(() =>
+      readInterrupted({ address, creditBytes: 40_000 }, async () => {
+        await first.stop("SIGKILL");
+        await start(other.path, "--listen", address);
+      }),
+    );
+    assert.is(code, "data/fingerprint-changed");
+    assert.match(message, /begin a new run/);
+    const expected = await failureOf(() =>
+      connectData({ ...SETTINGS, address, fingerprint: "0".repeat(64), timeoutSeconds: 1 }),
+    );
+    assert.is(expected.code, "data/fingerprint-changed");
+  } finally {
+    other.remove();
+  }
+});
+
+test("more samples in a batch than in the data set is refused before any stream", async ({ set }) => {
+  const { address } = await start(set.path);
+  const { code } = await failureOf(() => connectData({ ...SETTINGS, batchSize: 41, address }));
+  assert.is(code, "data/too-few-samples");
+});
+
+test.run();

@@ -1,0 +1,65 @@
+// A data server as a user starts it: the real command line in a process of its own.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+/** Compiled to dist/test/data/. */
+export const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
+
+export interface ServerProcess {
+  address: string;
+  process: ChildProcess;
+  /** Everything written to standard error so far. */
+  errors(): string;
+  /** Sends the signal and gives the exit status, or the signal's name if it died of it. */
+  stop(signal: NodeJS.Signals): Promise<number | string>;
+}
+
+/** Resolves when the server says that it listens; rejects if it ends before. */
+export async function startServer(data: string, ...flags: string[]): Promise<ServerProcess> {
+  const args = ["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1", ...flags];
+  const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const ended = once(child, "close").then(([status, signal]) => (status ?? signal) as number | string);
+  const address = await new Promise<string>((resolve, reject) => {
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+      const said = /^listening on (\S+)$/m.exec(output);
+      if (said) resolve(said[1] as string);
+    });
+    void ended.then((status) => reject(new Error(`it ended with ${status}: ${errors}`)));
+  });
+  return {
+    address,
+    process: child,
+    errors: () => errors,
+    async stop(signal) {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Runs `vitrine ARGUMENTS` to its end. */
+export async function runVitrine(
+  args: readonly string[],
+  node = [process.execPath],
+): Promise<{ status: number | null; output: string; errors: string }> {
+  const [command, ...before] = node as [string, ...string[]];
+  const child = spawn(command, [...before, VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const [status] = await once(child, "close");
+  return { status, output, errors };
+}
