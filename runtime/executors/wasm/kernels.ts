@@ -2,6 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
+import { calibrate } from "./calibrate.js";
 import { LinearMemory, MAXIMUM_BYTES } from "./linear-memory.js";
 
 /** Whether products and sums are fused where the machine can (relaxed SIMD); `auto`: where the engine has it. */
@@ -12,44 +13,55 @@ export interface Kernels {
   relaxed: boolean;
   /** Runs a tape; 0, or the place of an instruction that the module does not know. */
   run(tape: number): number;
+  /** Rows of the matrix product's register block, 1 to 6: changes the speed, and no bit. */
+  setStrip(rows: number): void;
 }
 
 /** asconfig.json's initialMemory, in pages: what the module asks for at least. */
 const INITIAL_PAGES = 16;
 const MAXIMUM_PAGES = MAXIMUM_BYTES / 65_536;
 
-function chooseRelaxed(host: Host, wanted: Relaxed): boolean {
-  if (wanted === false) return false;
-  if (host.enableRelaxedSimd()) return true;
-  if (wanted === "auto") return false;
-  throw new VitrineError(
-    "device/relaxed-simd",
-    "this engine has no relaxed SIMD: leave relaxed at auto or false",
-  );
-}
+const PLAIN_MODULE = "wasm/nn.wasm";
+const RELAXED_MODULE = "wasm/nn.relaxed.wasm";
 
+/**
+ * `auto` takes relaxed SIMD only where the engine has it without a flag: V8 11 (Node 20) knows it behind one, but
+ * compiles it so that a training step takes 1.5 times as long as with the plain build.
+ */
 async function readModule(
   host: Host,
   wanted: Relaxed,
-): Promise<{ module: WebAssembly.Module; relaxed: boolean }> {
-  const relaxed = chooseRelaxed(host, wanted);
-  const path = relaxed ? "wasm/nn.relaxed.wasm" : "wasm/nn.wasm";
-  return { module: await WebAssembly.compile(await host.readAsset(path)), relaxed };
+): Promise<{ bytes: Uint8Array<ArrayBuffer>; relaxed: boolean }> {
+  if (wanted === true && !host.enableRelaxedSimd()) {
+    throw new VitrineError(
+      "device/relaxed-simd",
+      "this engine has no relaxed SIMD, which the run was started with: use a newer Node or browser, or start anew",
+    );
+  }
+  if (wanted !== false) {
+    const bytes = await host.readAsset(RELAXED_MODULE);
+    if (wanted === true || WebAssembly.validate(bytes)) return { bytes, relaxed: true };
+  }
+  return { bytes: await host.readAsset(PLAIN_MODULE), relaxed: false };
 }
 
+/** Throws `file/not-found` where the module was not built, `device/relaxed-simd` where `true` cannot be had. */
 export async function loadKernels(host: Host, wanted: Relaxed): Promise<Kernels> {
-  const { module, relaxed } = await readModule(host, wanted);
+  const { bytes, relaxed } = await readModule(host, wanted);
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
-  const instance = await WebAssembly.instantiate(module, { env: { memory } });
-  const { run, heapBase } = instance.exports;
-  if (typeof run !== "function" || typeof heapBase !== "function")
+  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+  const { run, heapBase, setStrip } = instance.exports;
+  if (typeof run !== "function" || typeof heapBase !== "function" || typeof setStrip !== "function")
     throw new VitrineError(
       "internal/kernels",
-      "the kernel module exports no run and heapBase: build it again (npm run build)",
+      "the kernel module does not export run, heapBase and setStrip: build it again (npm run build)",
     );
-  return {
+  const kernels = {
     memory: new LinearMemory(memory, heapBase() >>> 0),
     relaxed,
-    run: (tape) => run(tape),
+    run: (tape: number): number => run(tape),
+    setStrip: (rows: number): void => setStrip(rows),
   };
+  if (relaxed) calibrate(kernels);
+  return kernels;
 }

@@ -1,0 +1,158 @@
+// Double twin: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
+
+import type { Operation, OperationOf, OperationType } from "../../runtime/graph/catalogue.js";
+import type { Graph } from "../../runtime/graph/graph.js";
+import { elementCount } from "../../runtime/graph/shape.js";
+import type { TensorId } from "../../runtime/graph/tensor.js";
+import { plainAttention } from "../nn/plain-attention.js";
+import { plainGelu } from "../nn/plain-gelu.js";
+import { plainLayerNorm } from "../nn/plain-layer-norm.js";
+import {
+  plainHardDistillation,
+  plainSoftDistillation,
+  plainSoftTargetCrossEntropy,
+} from "../nn/plain-losses.js";
+import { plainAssemble, plainPatchify } from "../nn/plain-tokens.js";
+
+export type Values = ArrayLike<number>;
+
+/** Values by tensor name: inputs and parameters. */
+export type Given = ReadonlyMap<string, Values>;
+
+type Twin<T extends OperationType> = (run: TwinRun, operation: OperationOf<T>) => void;
+
+/** Output name → values, from a graph of forward operations. */
+export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
+  const run = new TwinRun(graph, given);
+  for (const operation of graph.operations) {
+    // The table pairs every type with its twin; TypeScript cannot see it through the union.
+    const twin = TWINS[operation.type] as ((run: TwinRun, operation: Operation) => void) | undefined;
+    if (!twin) throw new Error(`${operation.type} has no twin`);
+    twin(run, operation);
+  }
+  return new Map([...graph.outputs].map(([name, id]) => [name, run.get(id)]));
+}
+
+class TwinRun {
+  readonly #graph: Graph;
+  readonly #values = new Map<TensorId, Values>();
+
+  constructor(graph: Graph, given: Given) {
+    this.#graph = graph;
+    for (const { id, name, origin } of graph.tensors) {
+      const values = origin.kind === "constant" ? origin.values : given.get(name);
+      if (origin.kind !== "activation" && values) this.#values.set(id, values);
+    }
+  }
+
+  get(id: TensorId): Values {
+    const values = this.#values.get(id);
+    if (!values) throw new Error(`no values for tensor ${this.#graph.tensors[id]?.name}`);
+    return values;
+  }
+
+  shape(id: TensorId): readonly number[] {
+    return this.#graph.tensors[id]?.shape ?? [];
+  }
+
+  /** Writes value i of `id` as `at(i)`. */
+  write(id: TensorId, at: (index: number) => number): void {
+    const values = new Float64Array(elementCount(this.shape(id)));
+    for (let i = 0; i < values.length; i++) values[i] = at(i);
+    this.#values.set(id, values);
+  }
+}
+
+function row(values: Values, index: number, width: number): number[] {
+  return Array.from({ length: width }, (_, i) => values[index * width + i] as number);
+}
+
+/** One value for each row of `logits` and of a second operand of its shape. */
+function perRow(
+  run: TwinRun,
+  logits: TensorId,
+  other: TensorId,
+  loss: TensorId,
+  rule: (logits: number[], other: number[]) => number,
+): void {
+  const width = run.shape(logits).at(-1) as number;
+  run.write(loss, (b) => rule(row(run.get(logits), b, width), row(run.get(other), b, width)));
+}
+
+const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
+  patchifyImage: (run, { reads, writes, attributes }) => {
+    const [batch, , side] = run.shape(reads.image) as [number, number, number];
+    const image = run.get(reads.image);
+    const pixel = (b: number, channel: number, y: number, x: number) =>
+      image[((b * 3 + channel) * side + y) * side + x] as number;
+    const patches = plainPatchify(pixel, batch, side, attributes.patchSize);
+    run.write(writes.patches, (i) => patches[i] as number);
+  },
+  linear: (run, { reads, writes }) => {
+    const [outputs, inputs] = run.shape(reads.weight) as [number, number];
+    const [x, weight] = [run.get(reads.x), run.get(reads.weight)];
+    run.write(writes.y, (i) => {
+      const [m, n] = [Math.floor(i / outputs), i % outputs];
+      let sum = reads.bias === undefined ? 0 : (run.get(reads.bias)[n] as number);
+      for (let k = 0; k < inputs; k++)
+        sum += (x[m * inputs + k] as number) * (weight[n * inputs + k] as number);
+      return sum;
+    });
+  },
+  layerNorm: (run, { reads, writes, attributes }) => {
+    const width = run.shape(reads.x).at(-1) as number;
+    const x = run.get(reads.x);
+    const shape = { rows: x.length / width, width, epsilon: attributes.epsilon };
+    const y = plainLayerNorm(x, run.get(reads.weight), run.get(reads.bias), shape);
+    run.write(writes.y, (i) => y[i] as number);
+  },
+  attention: (run, { reads, writes, attributes }) => {
+    const [batch, tokens, width] = run.shape(writes.out) as [number, number, number];
+    const { heads } = attributes;
+    const { out } = plainAttention(run.get(reads.qkv), { batch, tokens, heads, size: width / heads });
+    run.write(writes.out, (i) => out[i] as number);
+  },
+  gelu: (run, { reads, writes }) => run.write(writes.y, (i) => plainGelu(run.get(reads.x)[i] as number)),
+  scaledSum: (run, { reads, writes, attributes: { alpha, beta } }) => {
+    const [a, b] = [run.get(reads.a), run.get(reads.b)];
+    run.write(writes.y, (i) => alpha * (a[i] as number) + beta * (b[i] as number));
+  },
+  scaleRows: (run, { reads, writes }) => {
+    const [x, scale] = [run.get(reads.x), run.get(reads.scale)];
+    run.write(
+      writes.y,
+      (i) => (x[i] as number) * (scale[Math.floor((i * scale.length) / x.length)] as number),
+    );
+  },
+  residual: (run, { reads, writes }) => {
+    const [x, branch] = [run.get(reads.x), run.get(reads.branch)];
+    const scale = reads.scale === undefined ? [1] : run.get(reads.scale);
+    const at = (i: number) => scale[Math.floor((i * scale.length) / x.length)] as number;
+    run.write(writes.y, (i) => (x[i] as number) + at(i) * (branch[i] as number));
+  },
+  assembleTokens: (run, { reads, writes }) => {
+    const { patches, classToken, distillationToken, position } = reads;
+    const [batch, , width] = run.shape(patches) as [number, number, number];
+    const special = [classToken, distillationToken].filter((id) => id !== undefined).map((id) => run.get(id));
+    const y = plainAssemble(run.get(patches), special, run.get(position), batch, width);
+    run.write(writes.y, (i) => y[i] as number);
+  },
+  selectToken: (run, { reads, writes, attributes }) => {
+    const [, tokens, width] = run.shape(reads.x) as [number, number, number];
+    const x = run.get(reads.x);
+    const at = (i: number) => (Math.floor(i / width) * tokens + attributes.token) * width + (i % width);
+    run.write(writes.y, (i) => x[at(i)] as number);
+  },
+  softTargetCrossEntropy: (run, { reads, writes }) =>
+    perRow(run, reads.logits, reads.targets, writes.loss, plainSoftTargetCrossEntropy),
+  hardDistillation: (run, { reads, writes }) =>
+    perRow(run, reads.logits, reads.teacher, writes.loss, plainHardDistillation),
+  softDistillation: (run, { reads, writes, attributes }) =>
+    perRow(run, reads.logits, reads.teacher, writes.loss, (logits, teacher) =>
+      plainSoftDistillation(logits, teacher, attributes.tau),
+    ),
+  dot: (run, { reads, writes }) => {
+    const [a, b] = [run.get(reads.a), run.get(reads.b)];
+    run.write(writes.y, () => Array.from(a).reduce((sum, value, i) => sum + value * (b[i] as number), 0));
+  },
+};
