@@ -1,5 +1,6 @@
 // vitrine/image: what the package exports for decoding and transforming pictures.
 
+export * from "../draw/index.js";
 export { isVitrineError, VitrineError } from "../errors.js";
 export {
   DEFAULT_PIXEL_LIMIT,
@@ -10,4 +11,8 @@ export {
   type JpegHeader,
   readHeader,
 } from "./decode.js";
+export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 export { createImageModule, type ImageModule, type ImageModuleOptions } from "./image-module.js";
+export { type MixOptions, mixBatch } from "./mix-batch.js";
+export { type FilterName, type ResizeOptions, type RgbImage, resize } from "./resize.js";
+export { type TrainingOptions, trainingInput, trainingInputOfPixels } from "./training-input.js";

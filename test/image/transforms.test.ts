@@ -1,0 +1,191 @@
+// Evaluation and training inputs are made of the parts they claim to be made of, and hold no memory.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { EraseDraw, SampleDraw } from "../../runtime/draw/draw.js";
+import { DEIT_RECIPE, type EraseMode } from "../../runtime/draw/recipe.js";
+import { drawSample } from "../../runtime/draw/sample.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { decode } from "../../runtime/image/decode.js";
+import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import { resize } from "../../runtime/image/resize.js";
+import { trainingInput, trainingInputOfPixels } from "../../runtime/image/training-input.js";
+import { cropOf, drawnPicture, flipOf, jpegOf } from "./drawn-picture.js";
+
+const module = await createImageModule(nodeHost());
+const key = { seed: 5, epoch: 1, index: 2, repeat: 0 };
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+const whole = (width: number, height: number): SampleDraw => ({
+  crop: { top: 0, left: 0, width, height },
+  flip: false,
+  operations: [],
+  erase: [],
+  key,
+});
+
+test("the evaluation input is the centre of the whole resized picture, for wide, tall and square ones", () => {
+  const sizes: [number, number][] = [
+    [90, 61],
+    [61, 90],
+    [64, 64],
+    [33, 200],
+    [201, 34],
+    [7, 5],
+  ];
+  for (const [width, height] of sizes) {
+    const picture = drawnPicture(module.math, width * height, width, height);
+    for (const [size, cropRatio] of [
+      [48, 0.875],
+      [33, 0.9],
+      [40, 1],
+    ] as const) {
+      const short = Math.trunc(size / cropRatio);
+      const [w, h] =
+        width <= height
+          ? [short, Math.trunc((short * height) / width)]
+          : [Math.trunc((short * width) / height), short];
+      const half = (difference: number) =>
+        difference % 4 === 3 ? (difference + 1) / 2 : Math.floor(difference / 2);
+      const resized = resize(module, picture, { width: w, height: h });
+      const expected = cropOf(resized, half(h - size), half(w - size), size, size).data;
+      const got = evaluationInputOfPixels(module, picture, { size, cropRatio });
+      assert.ok(same(got, expected), `${width}×${height} → ${size} at ${cropRatio}`);
+    }
+  }
+});
+
+test("a crop larger than the resized picture is padded with black around the middle", () => {
+  const picture = drawnPicture(module.math, 4, 40, 40);
+  const got = evaluationInputOfPixels(module, picture, { size: 30, cropRatio: 1.5 });
+  const small = resize(module, picture, { width: 20, height: 20 });
+  assert.ok(same(cropOf({ width: 30, height: 30, data: got }, 5, 5, 20, 20).data, small.data));
+  const sum = (data: Uint8Array) => data.reduce((total, byte) => total + byte, 0);
+  assert.is(sum(got), sum(small.data));
+});
+
+test("inputs from a JPEG file equal those from its decoded pixels", () => {
+  const file = jpegOf(drawnPicture(module.math, 5, 130, 97));
+  const picture = decode(module, file);
+  assert.ok(
+    same(evaluationInput(module, file, { size: 56 }), evaluationInputOfPixels(module, picture, { size: 56 })),
+  );
+  const draw = drawSample(module.math, key, picture, { ...DEIT_RECIPE, size: 56, eraseProbability: 1 });
+  const got = trainingInput(module, file, draw, { size: 56 });
+  assert.ok(same(got, trainingInputOfPixels(module, picture, draw, { size: 56 })));
+});
+
+test("crop comes before resize, and flip mirrors the result: neighbours outside of the crop are not seen", () => {
+  for (let number = 0; number < 40; number++) {
+    const picture = drawnPicture(module.math, number, 20 + number, 75 - number);
+    const recipe = { ...DEIT_RECIPE, eraseProbability: 0 };
+    const draw = drawSample(module.math, { ...key, index: number }, picture, recipe);
+    const { top, left, height, width } = draw.crop;
+    const crop = cropOf(picture, top, left, height, width);
+    for (const filter of ["bicubic", "bilinear", "nearest"] as const) {
+      const straight = resize(module, crop, { width: 24, height: 24, filter });
+      const expected = draw.flip ? flipOf(straight) : straight;
+      const got = trainingInputOfPixels(module, picture, draw, { size: 24, filter });
+      assert.ok(same(got, expected.data), `picture ${number}, ${filter}`);
+    }
+  }
+});
+
+test("erasing changes its rectangle alone; noise belongs to the place and key, a colour to the box", () => {
+  const picture = drawnPicture(module.math, 8, 32, 32);
+  const box = { top: 4, left: 7, height: 12, width: 9 };
+  const erased = (erase: EraseDraw[], repeat = 0) =>
+    trainingInputOfPixels(
+      module,
+      picture,
+      { ...whole(32, 32), erase, key: { ...key, repeat } },
+      { size: 32 },
+    );
+  const inside = (data: Uint8Array, at = box) => {
+    const cut = cropOf({ width: 32, height: 32, data }, at.top, at.left, at.height, at.width);
+    return cut.data;
+  };
+  for (const mode of ["pixel", "random", "const"] as EraseMode[]) {
+    const got = erased([{ ...box, mode }]);
+    const restored = Uint8Array.from(got);
+    for (let y = box.top; y < box.top + box.height; y++) {
+      const start = (y * 32 + box.left) * 3;
+      restored.set(picture.data.subarray(start, start + box.width * 3), start);
+    }
+    assert.ok(same(restored, picture.data), mode);
+    const colours = new Set<number>();
+    const data = inside(got);
+    for (let i = 0; i < data.length; i += 3)
+      colours.add((data[i] as number) * 65536 + (data[i + 1] as number) * 256 + (data[i + 2] as number));
+    if (mode === "pixel") assert.ok(colours.size > 100);
+    else assert.is(colours.size, 1);
+    if (mode === "const") assert.ok(colours.has(124 * 65536 + 116 * 256 + 104));
+    else assert.not.ok(same(inside(erased([{ ...box, mode }], 1)), data), `${mode} with another key`);
+  }
+  const part = { top: 8, left: 9, height: 3, width: 4 };
+  const large = inside(erased([{ ...box, mode: "pixel" }]), part);
+  assert.ok(same(inside(erased([{ ...part, mode: "pixel" }]), part), large));
+});
+
+test("erase noise has ImageNet's mean and deviation per channel", () => {
+  const picture = drawnPicture(module.math, 9, 200, 200);
+  const erase: EraseDraw[] = [{ top: 0, left: 0, height: 200, width: 200, mode: "pixel" }];
+  const data = trainingInputOfPixels(module, picture, { ...whole(200, 200), erase }, { size: 200 });
+  const expected = [
+    [0.485, 0.229],
+    [0.456, 0.224],
+    [0.406, 0.225],
+  ] as const;
+  expected.forEach(([mean, deviation], channel) => {
+    const values = Float64Array.from({ length: 40_000 }, (_, i) => (data[3 * i + channel] as number) / 255);
+    const found = values.reduce((sum, value) => sum + value) / values.length;
+    const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - found) ** 2, 0) / values.length);
+    assert.ok(Math.abs(found - mean) < 0.01, `mean ${found}`);
+    // Clipping at 0 and 255 takes a little off the tails.
+    assert.ok(spread < deviation && spread > deviation - 0.02, `deviation ${spread}`);
+  });
+});
+
+test("crops and boxes outside, and operations without pixels yet, are refused by name", () => {
+  const picture = drawnPicture(module.math, 10, 32, 32);
+  const attempts: [string, SampleDraw][] = [
+    ["image/bad-argument", { ...whole(33, 32) }],
+    ["image/bad-argument", { ...whole(32, 32), crop: { top: -1, left: 0, height: 5, width: 5 } }],
+    ["image/bad-argument", { ...whole(32, 32), crop: { top: 30, left: 0, height: 5, width: 5 } }],
+    [
+      "image/bad-argument",
+      { ...whole(32, 32), erase: [{ top: 30, left: 0, height: 5, width: 5, mode: "pixel" }] },
+    ],
+    ["image/unsupported-operation", { ...whole(32, 32), operations: [{ name: "Invert", argument: 0 }] }],
+  ];
+  for (const [code, draw] of attempts)
+    assert.throws(
+      () => trainingInputOfPixels(module, picture, draw, { size: 32 }),
+      (error: unknown) => isVitrineError(error) && error.code === code,
+    );
+});
+
+test("after the first image of a size no call takes more memory", () => {
+  const file = jpegOf(drawnPicture(module.math, 11, 300, 220));
+  const draws = Array.from({ length: 60 }, (_, index) =>
+    drawSample(
+      module.math,
+      { ...key, index },
+      { width: 300, height: 220 },
+      { ...DEIT_RECIPE, eraseProbability: 1 },
+    ),
+  );
+  const into = new Uint8Array(224 * 224 * 3);
+  trainingInput(
+    module,
+    file,
+    { ...whole(300, 220), erase: [{ top: 0, left: 0, height: 200, width: 200, mode: "pixel" }] },
+    { size: 224, into },
+  );
+  const held = module.memoryBytes();
+  for (const draw of draws) trainingInput(module, file, draw, { size: 224, into });
+  assert.is(module.memoryBytes(), held);
+});
+
+test.run();
