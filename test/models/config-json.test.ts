@@ -1,0 +1,91 @@
+// config.json: what is written is read back, what others leave out is filled in, what is wrong is named.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { isVitrineError } from "../../runtime/errors.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { completeConfig, readConfigJson, writeConfigJson } from "../../runtime/models/config-json.js";
+
+const CONFIG: DeitConfig = {
+  ...{ imageSize: 64, patchSize: 8, dim: 96, depth: 4, heads: 3, mlpDim: 384, classes: 2, distilled: true },
+  ...{ layerNormEpsilon: 1e-6, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.1], cropRatio: 0.9 },
+};
+
+test("a written config reads back as it was", () => {
+  for (const distilled of [false, true]) {
+    const config = { ...CONFIG, distilled };
+    const { sizes, labels } = readConfigJson(writeConfigJson(config, ["disc", "ring"]), "config.json");
+    assert.equal(completeConfig(sizes, "config.json"), config);
+    assert.equal(labels, ["disc", "ring"]);
+  }
+});
+
+test("Hugging Face's own file is read, with the defaults of what it leaves out", () => {
+  const file = {
+    ...{
+      model_type: "deit",
+      architectures: ["DeiTForImageClassificationWithTeacher"],
+      layer_norm_eps: 1e-12,
+    },
+    ...{
+      image_size: [224, 224],
+      patch_size: 16,
+      hidden_size: 192,
+      num_hidden_layers: 12,
+      num_attention_heads: 3,
+    },
+    id2label: Object.fromEntries(Array.from({ length: 7 }, (_, i) => [i, `LABEL_${i}`])),
+  };
+  const { sizes, labels } = readConfigJson(JSON.stringify(file), "config.json");
+  assert.is(labels, undefined);
+  const config = completeConfig({ classes: 7, ...sizes }, "config.json");
+  const { imageSize, mlpDim, distilled, layerNormEpsilon, cropRatio } = config;
+  assert.equal([imageSize, mlpDim, distilled, layerNormEpsilon, cropRatio], [224, 768, true, 1e-12, 0.875]);
+});
+
+test("timm's own file gives its name, its crop and its normalisation", () => {
+  const file = {
+    ...{ architecture: "deit_tiny_patch16_224", num_classes: 1000 },
+    pretrained_cfg: {
+      crop_pct: 0.9,
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
+      input_size: [3, 224, 224],
+    },
+  };
+  const { sizes, architecture } = readConfigJson(JSON.stringify(file), "config.json");
+  assert.is(architecture, "deit_tiny_patch16_224");
+  assert.equal(sizes, { classes: 1000, cropRatio: 0.9, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+});
+
+test("a wrong file is refused with the field, what it holds and what is allowed", () => {
+  const cases: [RegExp, string][] = [
+    [/config.json: no JSON object/, "{"],
+    [/config.json: no JSON object/, "[]"],
+    [/model_type is "regnety"; allowed: deit, vit/, '{"model_type":"regnety"}'],
+    [/hidden_size is -4; allowed: a number above 0/, '{"hidden_size":-4}'],
+    [/hidden_size is 4.5; allowed: a whole number/, '{"hidden_size":4.5}'],
+    [/image_size is \[32,64\]/, '{"image_size":[32,64]}'],
+    [/hidden_act is "relu"; allowed: "gelu"/, '{"hidden_act":"relu"}'],
+    [/num_channels is 1; allowed: 3/, '{"num_channels":1}'],
+    [/image_mean is \[1,2\]; allowed: three numbers/, '{"image_mean":[1,2]}'],
+    [/id2label is \["0","2"\]; allowed: a name for each index from 0 to 1/, '{"id2label":{"0":"a","2":"b"}}'],
+    [/num_labels is 3; allowed: 1, the number of names/, '{"num_labels":3,"id2label":{"0":"a"}}'],
+  ];
+  for (const [expected, text] of cases) {
+    try {
+      readConfigJson(text, "config.json");
+      assert.unreachable(text);
+    } catch (error) {
+      assert.ok(isVitrineError(error) && error.code === "model/config", String(error));
+      assert.match((error as Error).message, expected);
+    }
+  }
+});
+
+test("a size without a default is asked for by its field's name", () => {
+  const { dim: _, ...sizes } = CONFIG;
+  assert.throws(() => completeConfig(sizes, "my.json"), /my.json: hidden_size is missing/);
+});
+
+test.run();

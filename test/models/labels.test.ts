@@ -1,0 +1,70 @@
+// Labels: how a data set's class names find a model's.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { IMAGENET_LABELS, IMAGENET_SYNSETS } from "../../runtime/models/imagenet-labels.js";
+import { defaultLabels, matchClasses } from "../../runtime/models/labels.js";
+
+const SHAPES = ["disc", "ring", "square", "small star"];
+
+test("a model of 1,000 classes without labels gets ImageNet's names, any other gets numbers", () => {
+  assert.is(defaultLabels(1000)[7], "cock");
+  assert.equal(defaultLabels(3), ["class 0", "class 1", "class 2"]);
+});
+
+test("the ImageNet list has 1,000 names, and synsets in ascending order", () => {
+  assert.is(IMAGENET_LABELS.length, 1000);
+  assert.is(IMAGENET_SYNSETS.length, 1000);
+  assert.equal([...IMAGENET_SYNSETS].sort(), IMAGENET_SYNSETS);
+  assert.ok(IMAGENET_SYNSETS.every((id) => /^n\d{8}$/.test(id)));
+  assert.ok(IMAGENET_LABELS.every((label) => label !== "" && label === label.trim()));
+  assert.equal([IMAGENET_LABELS[0], IMAGENET_LABELS[999]], ["tench", "toilet tissue"]);
+});
+
+test("class folders in another order match by name, whatever the case and the separators", () => {
+  const { indices, notice } = matchClasses(["Small_Star", "disc", "ring", "square"], SHAPES);
+  assert.equal([...indices], [3, 0, 1, 2]);
+  assert.is(notice, undefined);
+});
+
+test("a data set with some of the classes matches too", () => {
+  assert.equal([...matchClasses(["square"], SHAPES).indices], [2]);
+});
+
+test("ImageNet's folders match by synset, Hugging Face's long labels by each of their names", () => {
+  assert.equal([...matchClasses(["n01443537", "n01440764"], IMAGENET_LABELS).indices], [1, 0]);
+  assert.equal(
+    [...matchClasses(["goldfish"], ["tench, Tinca tinca", "goldfish, Carassius auratus"]).indices],
+    [1],
+  );
+});
+
+test("where no name agrees, classes go by rank, and it is said", () => {
+  const { indices, notice } = matchClasses(["ant", "bee"], SHAPES);
+  assert.equal([...indices], [0, 1]);
+  assert.match(notice as string, /by rank \("ant" is "disc"\)/);
+});
+
+test("a class that a list gave by index keeps it", () => {
+  const { indices, notice } = matchClasses(["", "", ""], SHAPES);
+  assert.equal([...indices], [0, 1, 2]);
+  assert.is(notice, undefined);
+});
+
+test("names of which only some agree, and names of two classes, are refused and named", () => {
+  assert.throws(
+    () => matchClasses(["disc", "cube"], SHAPES),
+    /1 of 2 class names .* not unique: "cube" \(rename/,
+  );
+  assert.throws(() => matchClasses(["tench", "crane"], IMAGENET_LABELS), /not unique: "crane"/);
+});
+
+test("more classes than the model has are refused", () => {
+  assert.throws(
+    () => matchClasses(new Array(5).fill(""), SHAPES),
+    /indices up to 4, the model only 4 classes/,
+  );
+  assert.throws(() => matchClasses(["a", "b", "c", "d", "e"], SHAPES), /only 4 classes/);
+});
+
+test.run();

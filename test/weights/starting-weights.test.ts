@@ -1,0 +1,78 @@
+// Starting weights: what of a checkpoint is taken over when the new model differs from it.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { completeConfig } from "../../runtime/models/config-json.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import type { TensorMap } from "../../runtime/training.js";
+import { startingWeights } from "../../runtime/weights/starting-weights.js";
+
+const SIZES = { imageSize: 16, patchSize: 4, dim: 4, depth: 1, heads: 2, classes: 3 };
+
+/** A model whose values are all `value`. */
+function model(value: number, sizes: Partial<DeitConfig> = {}): TensorMap {
+  const shapes = deitParameters(completeConfig({ ...SIZES, ...sizes }, "test"));
+  return new Map(
+    Array.from(shapes, ([name, shape]) => {
+      const data = new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value);
+      return [name, { shape: [...shape], data }];
+    }),
+  );
+}
+
+const valuesOf = (weights: TensorMap, name: string): number[] => [...new Set(weights.get(name)?.data)];
+
+test("a model of the same sizes is taken over whole, and nothing is said", () => {
+  const { weights, notices } = startingWeights(model(1), model(2), "file");
+  for (const name of weights.keys()) assert.equal(valuesOf(weights, name), [1]);
+  assert.equal(notices, []);
+});
+
+test("another number of classes gets new heads, and it is said", () => {
+  const distilled = { distilled: true };
+  const { weights, notices } = startingWeights(
+    model(1, distilled),
+    model(2, { ...distilled, classes: 5 }),
+    "file",
+  );
+  for (const name of weights.keys()) assert.equal(valuesOf(weights, name), [/^head/.test(name) ? 2 : 1]);
+  assert.is(notices.length, 4);
+  assert.match(notices[0] as string, /file: head.weight starts anew as \[5, 4\], the file has \[3, 4\]/);
+});
+
+test("another image size gets a resized position embedding, and it is said", () => {
+  const { weights, notices } = startingWeights(model(1), model(2, { imageSize: 24 }), "file");
+  assert.equal(weights.get("pos_embed")?.shape, [1, 37, 4]);
+  assert.ok(weights.get("pos_embed")?.data.every((value) => Math.abs(value - 1) < 1e-6));
+  assert.match(notices.join(), /pos_embed \[1, 17, 4\] is brought to \[1, 37, 4\]/);
+});
+
+test("a distilled model on a plain checkpoint starts its token and second head anew", () => {
+  const { weights, notices } = startingWeights(model(1), model(2, { distilled: true }), "file");
+  const position = weights.get("pos_embed")?.data as Float32Array;
+  assert.equal([...new Set(position.subarray(0, 4))], [1]);
+  assert.equal([...new Set(position.subarray(4, 8))], [2]);
+  assert.equal([...new Set(position.subarray(8))], [1]);
+  assert.equal(valuesOf(weights, "dist_token"), [2]);
+  assert.equal(valuesOf(weights, "head"), []);
+  assert.equal(valuesOf(weights, "head_dist.weight"), [2]);
+  assert.is(notices.length, 4);
+});
+
+test("a plain model on a distilled checkpoint drops token and second head", () => {
+  const { weights, notices } = startingWeights(model(1, { distilled: true }), model(2), "file");
+  assert.equal(weights.size, model(1).size);
+  assert.equal(valuesOf(weights, "pos_embed"), [1]);
+  assert.match(notices.join(), /dist_token is not used.*head_dist.weight is not used/);
+});
+
+test("a trunk that does not fit is refused, naming tensor, expected and got", () => {
+  const attempt = (sizes: Partial<DeitConfig>) => () => startingWeights(model(1), model(2, sizes), "file");
+  assert.throws(attempt({ dim: 8 }), /file: tensor "cls_token" has shape \[1, 1, 4\], expected \[1, 1, 8\]/);
+  assert.throws(attempt({ depth: 2 }), /tensor "blocks.1.norm1.weight" is missing/);
+  const deep = () => startingWeights(model(1, { depth: 2 }), model(2), "file");
+  assert.throws(deep, /tensor "blocks.1.norm1.weight" \[4\] has no place/);
+});
+
+test.run();
