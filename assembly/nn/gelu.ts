@@ -46,7 +46,7 @@ class Normal {
   @inline
   static gelu(x: v128): v128 {
     const t = f32x4.abs(x);
-    return f32x4.sub(f32x4.max(x, f32x4.splat(0)), f32x4.mul(t, Normal.upperTail(t, Normal.bell(x))));
+    return f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(t, Normal.upperTail(t, Normal.bell(x))));
   }
 
   @inline

@@ -1,11 +1,12 @@
 // Four float32 at once: multiply-add, exponential, sums across lanes, and the last 1–3 values of an array.
 
 // Order: lowest argument, log2 e, ln 2 in two parts (the first has 9 bits, so that n·high is exact), Cephes' expf
-// polynomial from the highest power down.
+// polynomial from the highest power down, and 1.5·2²³: a float32 of that size has no bits behind the point, so adding it
+// rounds to an integer, which then stands in the lowest bits.
 const EXP: usize = memory.data<f32>(
   [
     -87.33654, 1.4426950408889634, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3,
-    8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1,
+    8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.2582912e7,
   ],
   16,
 );
@@ -32,8 +33,11 @@ export class Float4 {
   @inline
   static exp(x: v128): v128 {
     const lowest = Float4.constant(EXP, 0);
-    const bounded = f32x4.max(x, lowest);
-    const n = f32x4.nearest(f32x4.mul(bounded, Float4.constant(EXP, 1)));
+    const whole = Float4.constant(EXP, 10);
+    // pmax, the rounding by addition and the shift are one instruction each; max, nearest and trunc_sat take V8 several.
+    const bounded = f32x4.pmax(x, lowest);
+    const shifted = f32x4.add(f32x4.mul(bounded, Float4.constant(EXP, 1)), whole);
+    const n = f32x4.sub(shifted, whole);
     let r = f32x4.sub(bounded, f32x4.mul(n, Float4.constant(EXP, 2)));
     r = f32x4.sub(r, f32x4.mul(n, Float4.constant(EXP, 3)));
     let p = Float4.madd(Float4.constant(EXP, 4), r, Float4.constant(EXP, 5));
@@ -41,9 +45,10 @@ export class Float4 {
     p = Float4.madd(p, r, Float4.constant(EXP, 7));
     p = Float4.madd(p, r, Float4.constant(EXP, 8));
     p = Float4.madd(p, r, Float4.constant(EXP, 9));
-    const y = f32x4.add(Float4.madd(p, f32x4.mul(r, r), r), f32x4.splat(1));
-    const exponent = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
-    return v128.andnot(f32x4.mul(y, exponent), f32x4.lt(x, lowest));
+    const one = f32x4.splat(1);
+    const y = f32x4.add(Float4.madd(p, f32x4.mul(r, r), r), one);
+    const power = i32x4.add(i32x4.shl(shifted, 23), one);
+    return v128.andnot(f32x4.mul(y, power), f32x4.lt(x, lowest));
   }
 }
 

@@ -20,8 +20,8 @@ function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): void {
   const tail = columns & 3;
   const factor = f32x4.splat(scale);
   let most = f32x4.splat(-Infinity);
-  for (let i: usize = 0; i < whole; i += 16) most = f32x4.max(most, f32x4.mul(v128.load(x + i), factor));
-  if (tail) most = f32x4.max(most, f32x4.mul(loadTail(x + whole, tail, load<f32>(x + whole)), factor));
+  for (let i: usize = 0; i < whole; i += 16) most = f32x4.pmax(most, f32x4.mul(v128.load(x + i), factor));
+  if (tail) most = f32x4.pmax(most, f32x4.mul(loadTail(x + whole, tail, load<f32>(x + whole)), factor));
   const top = f32x4.splat(max4(most));
 
   let even = f32x4.splat(0);
