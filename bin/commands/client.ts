@@ -11,6 +11,7 @@ import { openModel } from "../../runtime/open-model.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { startPageServer } from "../../server/page/page-server.js";
 import { action } from "../command-line.js";
+import { modelOption } from "../model-options.js";
 
 /** Compiled to dist/bin/commands/; page and WebAssembly lie in dist/. */
 const dist = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -45,8 +46,8 @@ async function servePage(options: ClientOptions): Promise<void> {
 export function registerClient(program: Command): void {
   program
     .command("client")
-    .description("Serve the page that classifies photographs in the browser")
-    .requiredOption("--model <path>", "model folder, or a bare .safetensors file")
+    .description("serve the page that classifies photographs in the browser")
+    .addOption(modelOption().makeOptionMandatory())
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8080")
     .option("--name <name>", "the model's name on the page (default: its folder's or file's)")
     .action(action(servePage));

@@ -1,9 +1,6 @@
 // vitrine serve: a model behind the Open Inference Protocol over gRPC.
 
 import type { Command } from "commander";
-import { createRuntime } from "../../runtime/create-runtime.js";
-import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
-import { loadModel } from "../../runtime/load-model.js";
 import { runUntilSignal } from "../../server/drain.js";
 import {
   DEFAULT_MAX_BATCH,
@@ -13,6 +10,7 @@ import {
 } from "../../server/inference/inference-server.js";
 import { pictureReader } from "../../server/inference/read-picture.js";
 import { action } from "../command-line.js";
+import { deviceOption, modelOption, startModel } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { packageVersion } from "../package-version.js";
 
@@ -27,7 +25,7 @@ interface ServeOptions {
 }
 
 /** Powers of two up to `maxBatch`, and `maxBatch` itself: a program for each. */
-export function batchSizes(maxBatch: number): number[] {
+function batchSizes(maxBatch: number): number[] {
   const sizes = [];
   for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);
   return [...sizes, maxBatch];
@@ -35,9 +33,9 @@ export function batchSizes(maxBatch: number): number[] {
 
 async function serve(options: ServeOptions): Promise<void> {
   const { maxBatch, maxQueue, maxMessageBytes } = options;
-  const source = nodeModelSource(options.model);
-  const runtime = await createRuntime({ host: nodeHost(), device: options.device });
-  const model = await loadModel(runtime, source, { batchSizes: batchSizes(maxBatch) });
+  const { runtime, model, dispose } = await startModel(options.model, options.device, {
+    batchSizes: batchSizes(maxBatch),
+  });
   const name = options.name ?? model.name;
   const readPicture = pictureReader(runtime.image, model.config);
   const served = { ...model, name, readPicture, device: runtime.executor.device };
@@ -58,19 +56,18 @@ async function serve(options: ServeOptions): Promise<void> {
   await runUntilSignal(async (signal) => {
     process.stderr.write(`${signal}: finishing what runs, then leaving\n`);
     await server.drain();
-    model.dispose();
-    await runtime.dispose();
+    await dispose();
   });
 }
 
 export function registerServe(program: Command): void {
   program
     .command("serve")
-    .description("Answer pictures over gRPC (Open Inference Protocol v2)")
-    .requiredOption("--model <path>", "model folder, or a bare .safetensors file")
+    .description("answer pictures over gRPC (Open Inference Protocol v2)")
+    .addOption(modelOption().makeOptionMandatory())
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
-    .option("--device <device>", "auto or wasm", "auto")
+    .addOption(deviceOption())
     .option(
       "--max-batch <images>",
       "images that run at once",
