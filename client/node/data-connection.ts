@@ -32,11 +32,16 @@ export function isGone(error: unknown): error is VitrineError {
   return isVitrineError(error) && error.code === "network/unavailable";
 }
 
+/** grpc-js wraps the operating system's words in its own. */
+function reasonOf({ details }: ServiceError): string {
+  return /Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details;
+}
+
 function typedError(error: ServiceError, address: string): VitrineError {
   const theirs = fromStatus(error);
   if (theirs && !theirs.code.startsWith("network/")) return theirs;
   if (theirs || GONE.has(error.code))
-    return new VitrineError("network/unavailable", theirs?.message ?? error.details, {
+    return new VitrineError("network/unavailable", theirs?.message ?? reasonOf(error), {
       details: { server: address },
       cause: error,
     });

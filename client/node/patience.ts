@@ -36,7 +36,7 @@ export class Patience {
       this.since = performance.now();
       if (this.seconds > 0) this.onNotice(`no data server (${error.message}): trying for ${this.seconds} s`);
     }
+    await delay(Math.min(RETRY_MS, Math.ceil(this.leftMs)));
     if (this.leftMs === 0) throw this.giveUp(error.message);
-    await delay(Math.min(RETRY_MS, this.leftMs));
   }
 }
