@@ -1,0 +1,185 @@
+// The page in Chromium: a dropped photograph is classified in the browser as Node classifies it.
+
+import type { Browser, Page } from "playwright-core";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Classification } from "../../client/browser/index.js";
+import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
+import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
+import { loadModel, type Model } from "../../runtime/load-model.js";
+import { addressOf, type RunningCommand, runCommand } from "../inference/run-command.js";
+import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
+import { findChromium, launchChromium } from "./chromium.js";
+
+const TOLERANCE = 1e-4;
+const tiny = makeTinyModel();
+let server: RunningCommand;
+let browser: Browser;
+let page: Page;
+let runtime: Runtime;
+let model: Model;
+const complaints: string[] = [];
+
+declare global {
+  interface Window {
+    heard: { name: string; logits: number[]; decodedBy: string }[];
+  }
+}
+
+async function openPage(address: string): Promise<Page> {
+  const opened = await browser.newPage();
+  opened.on("pageerror", (error) => complaints.push(error.message));
+  opened.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  await opened.addInitScript(() => {
+    window.heard = [];
+    addEventListener("vitrine:classified", (event) => {
+      const { file, classification } = (event as CustomEvent<{ file: File; classification: Classification }>)
+        .detail;
+      const { logits, decodedBy } = classification;
+      window.heard.push({ name: file.name, logits: [...logits], decodedBy });
+    });
+  });
+  await opened.goto(address);
+  await opened.waitForSelector("body[data-model=ready]");
+  return opened;
+}
+
+/** As a person drops a file: real drag events with a real File in them. */
+async function drop(name: string, bytes: Uint8Array): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ({ name, base64 }) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name));
+      return transfer;
+    },
+    { name, base64: Buffer.from(bytes).toString("base64") },
+  );
+  for (const type of ["dragenter", "dragover", "drop"]) {
+    await page.dispatchEvent("#case", type, { dataTransfer: transfer });
+  }
+}
+
+const outcome = (state: "classified" | "failed", name: string) =>
+  page.waitForFunction(
+    ({ state, name }) =>
+      document.body.dataset.photograph === state &&
+      document.getElementById("file-name")?.textContent === name,
+    { state, name },
+  );
+
+async function logitsHere(jpeg: Uint8Array): Promise<number[]> {
+  return [...(await model.logits(model.readPicture(jpeg), 1)).logits];
+}
+
+function largestDifference(a: readonly number[], b: readonly number[]): number {
+  assert.is(a.length, b.length);
+  return Math.max(...a.map((value, place) => Math.abs(value - b[place]!)));
+}
+
+async function start(executable: string): Promise<void> {
+  [runtime, browser] = await Promise.all([createRuntime({ host: nodeHost() }), launchChromium(executable)]);
+  model = await loadModel(runtime, nodeModelSource(tiny.folder));
+  server = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0");
+  page = await openPage(await addressOf(server));
+}
+
+async function stop(): Promise<void> {
+  await browser?.close();
+  server?.child.kill("SIGKILL");
+  model?.dispose();
+  await runtime?.dispose();
+}
+
+function registerTests(executable: string): void {
+  test.before(() => start(executable));
+  test.after(async () => {
+    await stop();
+    tiny.remove();
+  });
+
+  test("the page says which model is ready, and may share memory", async () => {
+    assert.match(
+      (await page.textContent("#model-line")) ?? "",
+      /^tiny · .* parameters · 0\.\d MB · sees 32 × 32/,
+    );
+    assert.is(await page.evaluate(() => crossOriginIsolated), true);
+  });
+
+  test("a dropped JPEG shows the label that Node gives, and the same logits", async () => {
+    for (const seed of [1, 2, 3]) {
+      const jpeg = wavesJpeg(seed);
+      await drop(`waves-${seed}.jpg`, jpeg);
+      await outcome("classified", `waves-${seed}.jpg`);
+      const [best] = (await model.classify([jpeg], { topK: 1 }))[0]!;
+      assert.is(await page.textContent("#verdict"), best!.label.split(",")[0]);
+      const heard = await page.evaluate(() => window.heard.at(-1)!);
+      assert.equal([heard.name, heard.decodedBy], [`waves-${seed}.jpg`, "vitrine"]);
+      assert.ok(largestDifference(heard.logits, await logitsHere(jpeg)) <= TOLERANCE);
+    }
+    const labels = await page.locator(".score-label").allTextContents();
+    assert.is(labels.length, 5);
+    const shares = await page.locator(".score-share").allTextContents();
+    const sum = shares
+      .map((text) => (text.startsWith("<") ? 0 : Number.parseFloat(text)))
+      .reduce((a, b) => a + b);
+    assert.ok(Math.abs(sum - 100) < 0.5, `five of five classes make ${sum} %`);
+  });
+
+  test("a chosen PNG goes through the browser's decoder", async () => {
+    const png = await page.screenshot({ clip: { x: 0, y: 0, width: 90, height: 70 } });
+    await page.setInputFiles("#file", { name: "shot.png", mimeType: "image/png", buffer: png });
+    await outcome("classified", "shot.png");
+    assert.is((await page.evaluate(() => window.heard.at(-1)!)).decodedBy, "browser");
+  });
+
+  test("what is no picture is said in words, and the next picture works", async () => {
+    await drop("notes.txt", Buffer.from("no picture"));
+    await outcome("failed", "notes.txt");
+    assert.match((await page.textContent("#failure-line")) ?? "", /no picture/);
+    await drop("half.jpg", wavesJpeg(1).subarray(0, 700));
+    await outcome("failed", "half.jpg");
+    assert.match((await page.textContent("#failure")) ?? "", /damaged.*ends at byte/s);
+    await drop("waves-4.jpg", wavesJpeg(4));
+    await outcome("classified", "waves-4.jpg");
+  });
+
+  test("of two pictures dropped at once the later one stands", async () => {
+    const before = await page.evaluate(() => window.heard.length);
+    await drop("first.jpg", wavesJpeg(5));
+    await drop("second.jpg", wavesJpeg(6));
+    await outcome("classified", "second.jpg");
+    const heard = await page.evaluate((from) => window.heard.slice(from), before);
+    assert.is(heard.at(-1)?.name, "second.jpg");
+    assert.ok(largestDifference(heard.at(-1)!.logits, await logitsHere(wavesJpeg(6))) <= TOLERANCE);
+  });
+
+  test("the button can be reached and pressed with the keyboard alone", async () => {
+    await page.reload();
+    await page.waitForSelector("body[data-model=ready]");
+    await page.keyboard.press("Tab");
+    assert.is(await page.evaluate(() => document.activeElement?.id), "choose");
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+    await chooser.setFiles({ name: "keys.jpg", mimeType: "image/jpeg", buffer: wavesJpeg(7) });
+    await outcome("classified", "keys.jpg");
+  });
+
+  test("the page does not scroll sideways on a phone", async () => {
+    await page.setViewportSize({ width: 320, height: 640 });
+    const [wide, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok((wide ?? 0) <= (width ?? 0), `${wide} of ${width} pixels`);
+  });
+
+  test("nothing was complained of in the console", () => {
+    assert.equal(complaints, []);
+  });
+
+  test.run();
+}
+
+const executable = findChromium();
+if (executable) registerTests(executable);
+else {
+  console.log("skipped: needs chromium");
+  tiny.remove();
+}
