@@ -1,0 +1,145 @@
+// Planner: no live tensor is written over, plans are the same every time, fusion and memory limits do what they say.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { VitrineError } from "../../runtime/errors.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import type { FusionName } from "../../runtime/graph/fusion.js";
+import { type PlanOptions, planForBatch, planProgram } from "../../runtime/graph/planner.js";
+import type { Program } from "../../runtime/graph/program.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { publishedConfig } from "../../runtime/models/registry.js";
+import { accumulateGraph } from "../../runtime/training-graph.js";
+import { assertClose } from "../nn/compare.js";
+import { Random } from "../nn/random.js";
+import { runInDouble } from "./double-twin.js";
+import { liveBytes, replayMemory } from "./memory-replay.js";
+import { randomGraph } from "./random-graph.js";
+
+const ALL: ReadonlySet<FusionName> = new Set(["linear-gelu", "linear-residual"]);
+const OPTIONS: PlanOptions = { fuses: ALL, alignmentBytes: 64, limitBytes: 2 ** 32 };
+
+function smallModel(): DeitConfig {
+  const sizes = { imageSize: 16, patchSize: 4, dim: 24, depth: 3, heads: 3, mlpDim: 96, classes: 5 };
+  return { ...(publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig), ...sizes };
+}
+
+function trainingGraph(batch: number) {
+  const config = smallModel();
+  const distillation = "hard" as const;
+  return accumulateGraph(
+    { config, distillation, alpha: 0.5, tau: 1, dropPath: 0.1, ema: true },
+    batch,
+    "pixels",
+  );
+}
+
+const types = (program: Program) => program.order.map((index) => program.graph.operations[index]?.type);
+
+test("on random graphs no tensor is read after another was written over it", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const { graph } = randomGraph(random, random.between(3, 40));
+    for (const fuses of [ALL, new Set<FusionName>()]) {
+      const program = planProgram(graph, { ...OPTIONS, fuses });
+      assert.equal(replayMemory(program), [], `seed ${seed}`);
+      for (const { offset, bytes } of program.placements.values()) {
+        assert.is(offset % OPTIONS.alignmentBytes, 0);
+        assert.ok(offset + bytes <= program.arenaBytes);
+      }
+    }
+  }
+});
+
+test("the replay finds a plan that puts two live tensors on one place", () => {
+  const { graph } = randomGraph(new Random(3), 20);
+  const program = planProgram(graph, OPTIONS);
+  const placements = new Map([...program.placements].map(([id, place]) => [id, { ...place, offset: 0 }]));
+  assert.ok(replayMemory({ ...program, placements }).length > 0);
+});
+
+test("random graphs compute on the executor what their twins compute in double, fused or not", async () => {
+  const executor = await createWasmExecutor(nodeHost(), { relaxed: false });
+  for (let seed = 1; seed <= 30; seed++) {
+    const { graph, given } = randomGraph(new Random(seed), 12);
+    const expected = runInDouble(graph, given);
+    const parameters = [...given].filter(([name]) => !graph.inputs.has(name));
+    const store = executor.createStore(new Map(parameters.map(([name, values]) => [name, values.length])));
+    for (const [name, values] of parameters) store.write(name, values);
+    const inputs = Object.fromEntries([...given].filter(([name]) => graph.inputs.has(name)));
+    for (const fuses of [ALL, new Set<FusionName>()]) {
+      const program = planProgram(graph, { ...OPTIONS, fuses });
+      const executable = await executor.compile(program, new Map([["weights", store]]));
+      const outputs = await executable.run(inputs);
+      for (const [name, want] of expected) {
+        const scale = Math.max(1, ...Array.from(want, Math.abs));
+        assertClose(outputs[name] as Float32Array, want, 1e-5 * scale, `seed ${seed} ${name}`);
+      }
+      executable.dispose();
+    }
+    store.dispose();
+  }
+});
+
+test("a training step's plan is sound, the same every time, and close to the least memory possible", () => {
+  const program = planProgram(trainingGraph(2), OPTIONS);
+  assert.equal(replayMemory(program), []);
+  const again = planProgram(trainingGraph(2), OPTIONS);
+  assert.equal(again.order, program.order);
+  assert.equal([...again.placements], [...program.placements]);
+  assert.ok(program.arenaBytes <= 1.1 * liveBytes(program), `${program.arenaBytes} of ${liveBytes(program)}`);
+});
+
+test("inference fuses linear with gelu and residual and keeps no attention weights", () => {
+  const config = smallModel();
+  const program = planProgram(inferenceGraph(config, 1), OPTIONS);
+  assert.equal(replayMemory(program), []);
+  assert.not(types(program).includes("gelu"));
+  assert.not(types(program).includes("residual"));
+  const names = [...program.placements.keys()].map((id) => program.graph.tensors[id]?.name);
+  assert.not(names.some((name) => name?.endsWith(".probabilities")));
+  const plain = planProgram(inferenceGraph(config, 1), { ...OPTIONS, fuses: new Set() });
+  assert.is(types(plain).filter((type) => type === "gelu").length, config.depth);
+  assert.is(types(plain).filter((type) => type === "residual").length, 2 * config.depth);
+});
+
+test("training keeps what backward reads: nothing is fused over a GELU's input", () => {
+  const program = planProgram(trainingGraph(2), OPTIONS);
+  assert.is(types(program).filter((type) => type === "gelu").length, smallModel().depth);
+  assert.is(types(program).filter((type) => type === "selectTwoTokensBackward").length, 1);
+});
+
+test("a head that the loss ignores is neither computed nor differentiated", () => {
+  const config = smallModel();
+  const options = { config, distillation: "none" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
+  const program = planProgram(accumulateGraph(options, 2, "pixels"), OPTIONS);
+  const heads = program.graph.operations.filter(
+    (operation) =>
+      operation.type === "linear" && program.graph.tensors[operation.reads.weight]?.name.startsWith("head"),
+  );
+  assert.is(heads.length, 1);
+});
+
+test("a program that is too large is refused with its bytes and the batch that fits", () => {
+  const fitting = planProgram(trainingGraph(5), OPTIONS).arenaBytes;
+  assert.ok(planProgram(trainingGraph(6), OPTIONS).arenaBytes > fitting);
+  try {
+    planForBatch(trainingGraph, 64, { ...OPTIONS, limitBytes: fitting });
+    assert.unreachable("a batch of 64 was planned");
+  } catch (error) {
+    assert.instance(error, VitrineError);
+    const { code, message, details } = error as VitrineError;
+    assert.is(code, "graph/memory");
+    assert.is(details.largestBatch, 5);
+    assert.is(details.bytes, planProgram(trainingGraph(64), OPTIONS).arenaBytes);
+    assert.match(message, /a batch of 5 fits \(--batch-size 5\)/);
+  }
+  assert.throws(
+    () => planForBatch(trainingGraph, 4, { ...OPTIONS, limitBytes: 1000 }),
+    /not even a batch of 1 fits/,
+  );
+});
+
+test.run();
