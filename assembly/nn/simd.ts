@@ -2,11 +2,11 @@
 
 // Order: lowest argument, log2 e, ln 2 in two parts (the first has 9 bits, so that n·high is exact), Cephes' expf
 // polynomial from the highest power down, and 1.5·2²³: a float32 of that size has no bits behind the point, so adding it
-// rounds to an integer, which then stands in the lowest bits.
+// rounds to an integer, which then stands in the lowest bits. Last comes 1.
 const EXP: usize = memory.data<f32>(
   [
     -87.33654, 1.4426950408889634, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3,
-    8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.2582912e7,
+    8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.2582912e7, 1.0,
   ],
   16,
 );
@@ -45,7 +45,7 @@ export class Float4 {
     p = Float4.madd(p, r, Float4.constant(EXP, 7));
     p = Float4.madd(p, r, Float4.constant(EXP, 8));
     p = Float4.madd(p, r, Float4.constant(EXP, 9));
-    const one = f32x4.splat(1);
+    const one = Float4.constant(EXP, 11);
     const y = f32x4.add(Float4.madd(p, f32x4.mul(r, r), r), one);
     const power = i32x4.add(i32x4.shl(shifted, 23), one);
     return v128.andnot(f32x4.mul(y, power), f32x4.lt(x, lowest));
