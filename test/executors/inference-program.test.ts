@@ -1,0 +1,89 @@
+// Inference program: batches run in the smallest program that holds them, and no image's logits depend on the others.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { isVitrineError } from "../../runtime/errors.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference-program.js";
+import { assertClose, assertSameBits } from "../nn/compare.js";
+import { MICRO, randomPixels, randomWeights } from "./micro-deit.js";
+
+const weights = randomWeights(MICRO, 1);
+const SAMPLE = MICRO.imageSize ** 2 * 3;
+
+test("logits of an image have the same bits in every batch size, padded, split or alone", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const pixels = randomPixels(MICRO, 11, 3);
+  const alone = await createInference(executor, MICRO, weights, { batchSizes: [1] });
+  const expected = await alone.logits(pixels, 11);
+  for (const batchSizes of [[2, 4], [8], [16, 1]]) {
+    const inference = await createInference(executor, MICRO, weights, { batchSizes });
+    for (const count of [1, 2, 3, 4, 5, 11]) {
+      const got = await inference.logits(pixels.subarray(0, count * SAMPLE), count);
+      const end = count * MICRO.classes;
+      const what = `batch sizes ${batchSizes}, ${count} images`;
+      assertSameBits(got.logits, expected.logits.slice(0, end), what);
+      assertSameBits(got.classLogits, expected.classLogits.slice(0, end), what);
+      const dist = expected.distillationLogits?.slice(0, end) as Float32Array;
+      assertSameBits(got.distillationLogits as Float32Array, dist, what);
+    }
+    inference.dispose();
+  }
+});
+
+test("a distilled model answers with the mean of both heads' logits, a plain one with its class logits", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const pixels = randomPixels(MICRO, 2, 4);
+  const distilled = await createInference(executor, MICRO, weights, { batchSizes: [2] });
+  const { logits, classLogits, distillationLogits } = await distilled.logits(pixels, 2);
+  const mean = classLogits.map((value, i) => (value + (distillationLogits?.[i] as number)) / 2);
+  assertClose(logits, mean, 1e-6, "mean of logits");
+  const config = { ...MICRO, distilled: false };
+  const plain = await createInference(executor, config, randomWeights(config, 1), { batchSizes: [2] });
+  const result = await plain.logits(pixels, 2);
+  assert.is(result.distillationLogits, undefined);
+  assert.equal([...result.logits], [...result.classLogits]);
+});
+
+test("the plain and the relaxed build agree", async () => {
+  const pixels = randomPixels(MICRO, 3, 5);
+  const results: Float32Array[] = [];
+  for (const relaxed of [false, true]) {
+    const executor = await createWasmExecutor(nodeHost(), { relaxed });
+    assert.is(executor.fusedMultiplyAdd, relaxed);
+    const inference = await createInference(executor, MICRO, weights, { batchSizes: [4] });
+    results.push((await inference.logits(pixels, 3)).logits);
+  }
+  const [plain, relaxed] = results as [Float32Array, Float32Array];
+  assertClose(relaxed, plain, 1e-5, "logits");
+});
+
+test("wrong pixels and wrong weights are refused before anything runs", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const inference = await createInference(executor, MICRO, weights, { batchSizes: [1] });
+  const code = async (attempt: () => Promise<unknown>) => {
+    try {
+      await attempt();
+    } catch (error) {
+      return isVitrineError(error) ? error.code : "another error";
+    }
+    return "none";
+  };
+  assert.is(await code(() => inference.logits(new Uint8Array(SAMPLE - 1), 1)), "image/size");
+  assert.is(await code(() => inference.logits(new Uint8Array(0), 0)), "image/size");
+  const { limitBytes } = executor.capabilities;
+  const create = (tensors: typeof weights) => createInference(executor, MICRO, tensors);
+  const without = new Map(weights);
+  without.delete("norm.bias");
+  assert.is(await code(() => create(without)), "weights/missing-tensor");
+  const reshaped = new Map(weights).set("norm.bias", { shape: [25], data: new Float32Array(25) });
+  assert.is(await code(() => create(reshaped)), "weights/shape");
+  assert.is(
+    await code(() => createInference(executor, MICRO, weights, { batchSizes: [0] })),
+    "model/batch-size",
+  );
+  assert.is(executor.capabilities.limitBytes, limitBytes);
+});
+
+test.run();

@@ -1,0 +1,94 @@
+// DeiT parameters: the published models have the published number of weights, and start with DeiT's distributions.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { initialWeights } from "../../runtime/models/initialization.js";
+import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { MODEL_NAMES, publishedConfig, publishedNameIn } from "../../runtime/models/registry.js";
+
+/** As counted by instantiating facebookresearch/deit's models. */
+const PUBLISHED: Readonly<Record<string, [parameters: number, tensors: number]>> = {
+  deit_tiny_patch16_224: [5_717_416, 152],
+  deit_small_patch16_224: [22_050_664, 152],
+  deit_base_patch16_224: [86_567_656, 152],
+  deit_tiny_distilled_patch16_224: [5_910_800, 155],
+  deit_small_distilled_patch16_224: [22_436_432, 155],
+  deit_base_distilled_patch16_224: [87_338_192, 155],
+};
+
+test("every published model has the published number of parameters and tensors", () => {
+  assert.equal([...MODEL_NAMES].sort(), Object.keys(PUBLISHED).sort());
+  for (const [name, [parameters, tensors]] of Object.entries(PUBLISHED)) {
+    const shapes = deitParameters(publishedConfig(name) as DeitConfig);
+    const count = [...shapes.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0);
+    assert.is(count, parameters, name);
+    assert.is(shapes.size, tensors, name);
+  }
+});
+
+test("a published name is found in a checkpoint's file name, and changing a config changes no other", () => {
+  assert.is(
+    publishedNameIn("deit_tiny_distilled_patch16_224-b40b3cf7.pth"),
+    "deit_tiny_distilled_patch16_224",
+  );
+  assert.is(publishedNameIn("model.safetensors"), undefined);
+  const changed = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
+  changed.mean[0] = 0;
+  assert.is(publishedConfig("deit_tiny_patch16_224")?.mean[0], 0.485);
+  assert.is(publishedConfig("deit_huge"), undefined);
+});
+
+const SMALL: DeitConfig = { ...(publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig), depth: 2 };
+
+function moments(values: Float32Array): { mean: number; deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const square = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, deviation: Math.sqrt(square) };
+}
+
+test("initial weights follow DeiT's distributions and are the same for the same seed", async () => {
+  const { math } = await createImageModule(nodeHost());
+  const weights = initialWeights(SMALL, 7, math);
+  const data = (name: string) => weights.get(name)?.data as Float32Array;
+  for (const name of [
+    "pos_embed",
+    "blocks.1.attn.qkv.weight",
+    "blocks.0.mlp.fc2.weight",
+    "head_dist.weight",
+  ]) {
+    const { mean, deviation } = moments(data(name));
+    assert.ok(Math.abs(mean) < 3e-4, `${name}: mean ${mean}`);
+    assert.ok(Math.abs(deviation - 0.02) < 4e-4, `${name}: deviation ${deviation}`);
+  }
+  const bound = 1 / Math.sqrt(3 * 16 * 16);
+  const patch = data("patch_embed.proj.weight");
+  assert.ok(patch.every((value) => Math.abs(value) <= bound));
+  assert.ok(Math.abs(moments(patch).deviation - bound / Math.sqrt(3)) < 2e-4);
+  assert.ok(data("patch_embed.proj.bias").some((value) => value !== 0));
+  assert.ok(data("blocks.0.norm1.weight").every((value) => value === 1));
+  for (const name of ["norm.bias", "blocks.0.attn.qkv.bias", "head.bias"])
+    assert.ok(
+      data(name).every((value) => value === 0),
+      name,
+    );
+
+  const again = initialWeights(SMALL, 7, math);
+  for (const [name, tensor] of weights) assert.equal(again.get(name), tensor);
+  const other = initialWeights(SMALL, 8, math);
+  assert.ok(data("cls_token").every((value, i) => value !== other.get("cls_token")?.data[i]));
+  assert.ok(data("blocks.0.attn.qkv.weight")[0] !== data("blocks.1.attn.qkv.weight")[0]);
+});
+
+test("the normalisation table is torchvision's, rounded after every step", () => {
+  const table = normalisationTable(SMALL);
+  const { fround } = Math;
+  assert.is(table[0], fround(fround(0 - fround(0.485)) / fround(0.229)));
+  assert.is(table[255], fround(fround(1 - fround(0.485)) / fround(0.229)));
+  assert.is(table[2 * 256 + 77], fround(fround(fround(77 / 255) - fround(0.406)) / fround(0.225)));
+});
+
+test.run();
