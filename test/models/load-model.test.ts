@@ -1,0 +1,149 @@
+// Load model: from files to names and probabilities, with models and photographs made on the spot.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import type { ModelSource } from "../../runtime/host/model-source.js";
+import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
+import { loadModel } from "../../runtime/load-model.js";
+import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
+import { openModel } from "../../runtime/open-model.js";
+import type { TensorMap } from "../../runtime/training.js";
+import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";
+
+const LABELS = ["ant", "bee", "cat", "dog"];
+const folder = mkdtempSync(join(tmpdir(), "vitrine-model-"));
+test.after(() => rmSync(folder, { recursive: true }));
+
+/** A model whose files are in memory. */
+function sourceOf(name: string, weights: TensorMap, config?: string): ModelSource {
+  const model = writeSafetensors(storedFloats(weights));
+  const read = async (file: string) => {
+    if (file === "model.safetensors") return model;
+    return config === undefined ? null : new TextEncoder().encode(config);
+  };
+  return { name, location: `memory/${name}`, read };
+}
+
+async function messageOf(attempt: () => unknown): Promise<string> {
+  try {
+    await attempt();
+  } catch (error) {
+    if (isVitrineError(error)) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+test("a folder's model answers with its labels, best first, as its logits say", async () => {
+  writeModelFolder(join(folder, "made"), MADE, madeWeights(MADE), LABELS);
+  const runtime = await createRuntime({ host: nodeHost() });
+  const model = await loadModel(runtime, nodeModelSource(join(folder, "made")), { batchSizes: [2] });
+  const photos = [1, 2, 3].map((seed) => drawnPhoto(seed));
+  const answers = await model.classify(photos, { topK: 4 });
+  assert.is(model.name, "made");
+  assert.is(answers.length, 3);
+  for (const [place, answer] of answers.entries()) {
+    const { logits, classLogits, distillationLogits } = await model.logits(
+      model.readPicture(photos[place]!),
+      1,
+    );
+    const powers = logits.map(Math.exp);
+    const sum = powers.reduce((a, b) => a + b, 0);
+    assert.equal(answer.map(({ label }) => label).sort(), LABELS);
+    for (const [rank, { index, label, probability }] of answer.entries()) {
+      assert.is(label, LABELS[index]);
+      assert.ok(Math.abs(probability - powers[index]! / sum) < 1e-5);
+      assert.ok(rank === 0 || probability <= answer[rank - 1]!.probability);
+      assert.ok(Math.abs(logits[index]! - (classLogits[index]! + distillationLogits![index]!) / 2) < 1e-5);
+    }
+  }
+  assert.is.not(answers[0]![0]!.probability, answers[1]![0]!.probability);
+  assert.is((await model.classify(photos, { topK: 2 }))[2]!.length, 2);
+  model.dispose();
+  await runtime.dispose();
+});
+
+test("a bare file tells its sizes by its shapes, with head dimension 64", async () => {
+  const { config, labels } = await openModel(sourceOf("any-name", madeWeights(MADE)));
+  assert.equal(config, MADE);
+  assert.equal(labels, ["class 0", "class 1", "class 2", "class 3"]);
+});
+
+test("a file whose width is no multiple of 64 asks for the number of heads", async () => {
+  const narrow = { ...MADE, dim: 48, heads: 3 };
+  const message = await messageOf(() => openModel(sourceOf("narrow", madeWeights(narrow))));
+  assert.match(message, /model\/config: memory\/narrow: width 48 is no multiple .* num_attention_heads/);
+  const given = sourceOf("narrow", madeWeights(narrow), '{"num_attention_heads": 3}');
+  assert.equal((await openModel(given)).config, narrow);
+});
+
+test("a timm name in the file's name is believed, and a tensor that does not fit is named", async () => {
+  const source = sourceOf("deit_tiny_patch16_224-a1311bcf", madeWeights({ ...MADE, distilled: false }));
+  assert.match(
+    await messageOf(() => openModel(source)),
+    /tensor "cls_token" has shape \[1, 1, 64\], expected \[1, 1, 192\]/,
+  );
+});
+
+test("a config.json of other sizes is refused, naming tensor, got and expected", async () => {
+  const config = writeConfigJson({ ...MADE, imageSize: 64 }, LABELS);
+  const message = await messageOf(() => openModel(sourceOf("big", madeWeights(MADE), config)));
+  assert.match(
+    message,
+    /weights\/shape: memory\/big: tensor "pos_embed" has shape \[1, 18, 64\], expected \[1, 66, 64\]/,
+  );
+});
+
+test("1,000 classes without labels get ImageNet's names", async () => {
+  const thousand = completeConfig({ ...MADE, classes: 1000 }, "test");
+  const { labels } = await openModel(sourceOf("imagenet", madeWeights(thousand)));
+  assert.equal([labels[0], labels[999]], ["tench", "toilet tissue"]);
+});
+
+test("a path becomes a source: folder, weights inside one, bare file; anything else says what is taken", async () => {
+  const made = join(folder, "paths", "made");
+  writeModelFolder(made, MADE, madeWeights(MADE), LABELS);
+  const ema = writeSafetensors(storedFloats(madeWeights(MADE, 7)));
+  writeFileSync(join(made, "ema.safetensors"), ema);
+  writeFileSync(join(folder, "bare.safetensors"), ema);
+  writeFileSync(join(folder, "old.pth"), "");
+  const average = nodeModelSource(join(made, "ema.safetensors"));
+  assert.is(average.name, "made");
+  assert.equal(await average.read("model.safetensors"), ema);
+  assert.equal((await openModel(average)).labels, LABELS);
+  const bare = nodeModelSource(join(folder, "bare.safetensors"));
+  assert.is(bare.name, "bare");
+  assert.is(await bare.read("config.json"), null);
+  const cases: [string, RegExp][] = [
+    [join(folder, "nothing"), /file\/not-found: .*no such file or folder; a model is a folder with/],
+    [join(folder, "paths"), /model\/no-model: .*no model.safetensors in this folder; a model is/],
+    [join(folder, "old.pth"), /model\/unknown-file: .*no .safetensors file; a model is/],
+  ];
+  for (const [path, expected] of cases) assert.match(await messageOf(() => nodeModelSource(path)), expected);
+  writeModelFolder(join(folder, "run", "best"), MADE, madeWeights(MADE), LABELS);
+  assert.match(await messageOf(() => nodeModelSource(join(folder, "run"))), /did you mean .*best\?/);
+});
+
+test("auto says what it chose and why; what is not built is refused by name", async () => {
+  const host = nodeHost();
+  const runtime = await createRuntime({ host, device: "auto" });
+  assert.is(runtime.executor.device, "wasm");
+  assert.match(runtime.description, /^wasm: .* \(auto: /);
+  await runtime.dispose();
+  const start = (device: string) => messageOf(() => createRuntime({ host, device }));
+  for (const device of ["webgpu", "tfjs:webgpu", "tfjs:tensorflow", "tfjs:cpu"])
+    assert.match(
+      await start(device),
+      new RegExp(`device/unavailable: device ${device} is not built yet; allowed: auto`),
+    );
+  assert.match(await start("cuda"), /device\/unknown: no device "cuda"; allowed: auto, wasm/);
+  assert.match(await messageOf(() => createRuntime({ host, threads: 2 })), /threads is 2; allowed: 1/);
+});
+
+test.run();
