@@ -70,9 +70,10 @@ export async function createInference(
   );
   const store = createWeightStore(executor, shapes, weights);
   const steps: InferenceStep[] = [];
-  for (const [index, program] of programs.entries()) {
+  // The largest first, so that the executor finds room for all of them at once.
+  for (const [index, program] of [...programs.entries()].reverse()) {
     const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
-    steps.push(new InferenceStep(executable, config, batchSizes[index] as number));
+    steps.unshift(new InferenceStep(executable, config, batchSizes[index] as number));
   }
   const bytes = store.bytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
   return new DeitInference(config, batchSizes, steps, store, bytes);

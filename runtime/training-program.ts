@@ -2,13 +2,10 @@
 
 import { VitrineError } from "./errors.js";
 import type { Executable, Executor, Store, StoreLayout } from "./executors/executor.js";
-import { ADAMW_SETTINGS } from "./graph/operations/optimizer.js";
 import { planForBatch, planProgram } from "./graph/planner.js";
-import type { ProgramInputs } from "./graph/program.js";
 import { InferenceStep, inferenceGraph } from "./inference-program.js";
-import type { DeitConfig } from "./models/config.js";
-import { branchScaleName, type ImageInput } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
+import { adamWSettings } from "./optimizer-settings.js";
 import {
   layoutBytes,
   type ParameterShapes,
@@ -16,6 +13,7 @@ import {
   storeLayout,
   writeParameters,
 } from "./parameter-store.js";
+import { type Images, stepInputs } from "./step-inputs.js";
 import type {
   Logits,
   OptimizerStep,
@@ -146,17 +144,9 @@ class ProgramTraining implements DeitTraining {
   async #accumulate(
     step: Executable,
     inputs: Omit<TrainingInputs, "pixels">,
-    images: { readonly [name in ImageInput]?: Uint8Array | Float32Array },
+    images: Images,
   ): Promise<{ loss: number }> {
-    const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
-    const { distillation, dropPath, config, batchSize } = this.#options;
-    const outputs = await step.run({
-      ...(images as ProgramInputs),
-      targets,
-      sampleWeights,
-      ...(distillation !== "none" && teacherLogits ? { teacherLogits } : {}),
-      ...(dropPath > 0 && branchScales ? branchScaleInputs(config, batchSize, branchScales) : {}),
-    });
+    const outputs = await step.run(stepInputs(this.#options, inputs, images));
     return { loss: outputs.loss?.[0] as number };
   }
 
@@ -200,52 +190,4 @@ class ProgramTraining implements DeitTraining {
 
 function noAverage(): VitrineError {
   return new VitrineError("training/ema", "this training keeps no moving average: start it with one (--ema)");
-}
-
-/** scales [depth, 2, batch] → one input [batch] for each branch. */
-function branchScaleInputs(config: DeitConfig, batch: number, scales: Float32Array): ProgramInputs {
-  const wanted = config.depth * 2 * batch;
-  if (scales.length !== wanted) {
-    throw new VitrineError(
-      "graph/input",
-      `branchScales: ${scales.length} values, wanted ${wanted}: [${config.depth}, 2, ${batch}]`,
-      { details: { got: scales.length, wanted } },
-    );
-  }
-  const inputs: Record<string, Float32Array> = {};
-  for (let block = 0; block < config.depth; block++) {
-    const start = 2 * block * batch;
-    inputs[branchScaleName(block, "attn")] = scales.subarray(start, start + batch);
-    inputs[branchScaleName(block, "mlp")] = scales.subarray(start + batch, start + 2 * batch);
-  }
-  return inputs;
-}
-
-/** base^exponent by squaring: the host's power differs in its last bit between engines. */
-function power(base: number, exponent: number): number {
-  let result = 1;
-  for (let factor = base, left = exponent; left > 0; factor *= factor, left = Math.floor(left / 2)) {
-    if (left % 2 === 1) result *= factor;
-  }
-  return result;
-}
-
-/** The settings of Opcode.AdamW, float64 [12]; bias corrections are 1 − β^step. */
-export function adamWSettings(step: OptimizerStep): Float64Array {
-  if (!Number.isSafeInteger(step.step) || step.step < 1)
-    throw new VitrineError("training/step", `optimiser step ${step.step}: steps count from 1`);
-  const settings = new Float64Array(ADAMW_SETTINGS);
-  settings.set([
-    step.learningRate,
-    step.weightDecay,
-    step.beta1,
-    step.beta2,
-    step.epsilon,
-    1 - power(step.beta1, step.step),
-    1 - power(step.beta2, step.step),
-    1,
-    step.clipNorm,
-    step.emaDecay,
-  ]);
-  return settings;
 }

@@ -1,8 +1,8 @@
 // Micro model: the two models of a fixture folder, their sizes from its config.json, and an executor to run them on.
 
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
-import { createWasmExecutor, type WasmExecutorOptions } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
 import type { TensorMap } from "../../runtime/training.js";
@@ -43,16 +43,9 @@ export function microWeights(context: ParityContext, kind: ModelKind): TensorMap
   return context.floats(`model_${kind}.safetensors`);
 }
 
-/** The executor that the context's device names. */
-export async function parityExecutor(
-  context: ParityContext,
-  options: WasmExecutorOptions = {},
-): Promise<Executor> {
-  if (context.device === "wasm") return createWasmExecutor(nodeHost(), options);
-  throw new VitrineError(
-    "device/unknown",
-    `parity: there is no device ${context.device}, allowed: wasm (--device)`,
-  );
+/** The executor that the context's device names. Throws what `createRuntime` throws. */
+export async function parityExecutor(context: ParityContext): Promise<Executor> {
+  return (await createRuntime({ host: nodeHost(), device: context.device })).executor;
 }
 
 /** The key part of qkv.bias [3·dim]: its gradient is exactly 0, and Adam would make steps of rounding noise. */

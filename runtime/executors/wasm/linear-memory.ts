@@ -36,7 +36,7 @@ export class LinearMemory {
     return this.#inUse;
   }
 
-  /** Bytes that are left under wasm32's limit, in one piece. */
+  /** Bytes that are left under wasm32's limit above everything handed out so far. */
   get bytesLeft(): number {
     return MAXIMUM_BYTES - this.#top;
   }
@@ -58,13 +58,20 @@ export class LinearMemory {
     return { address, bytes };
   }
 
+  /** Above everything handed out; a free piece that ends there is made longer instead. */
   #extend(bytes: number, purpose: string): Piece {
-    const end = this.#top + bytes;
+    const last = this.#free.at(-1);
+    const reused = last && last.address + last.bytes === this.#top ? last : undefined;
+    const address = reused?.address ?? this.#top;
+    const end = address + bytes;
     const missing = end - this.memory.buffer.byteLength;
     if (missing > 0) this.#grow(Math.ceil(missing / PAGE_BYTES), end, purpose);
-    const piece = { address: this.#top, bytes };
+    if (reused) {
+      this.#free.pop();
+      this.bytes(reused.address, reused.bytes).fill(0);
+    }
     this.#top = end;
-    return piece;
+    return { address, bytes };
   }
 
   #grow(pages: number, end: number, purpose: string): void {
