@@ -1,17 +1,14 @@
 // Executor: what each way to compute must give. Declares only; create-runtime.ts chooses one.
 
+import type { FusionName } from "../graph/fusion.js";
+import type { PlanOptions } from "../graph/planner.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
 
 /** What an executor can do in one kernel; the planner fuses nothing else. */
-export type Fusion = "linear-gelu" | "linear-residual";
+export type Fusion = FusionName;
 
-export interface PlannerCapabilities {
-  fuses: ReadonlySet<Fusion>;
-  /** Every tensor's offset is a multiple of this. */
-  alignmentBytes: number;
-  /** Largest arena in bytes, parameters included. */
-  limitBytes: number;
-}
+/** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
+export type PlannerCapabilities = Readonly<PlanOptions>;
 
 /** A program that is compiled and has its memory. Runs one at a time. */
 export interface Executable {

@@ -5,7 +5,7 @@ import type { Graph } from "./graph.js";
 import { countReaders } from "./liveness.js";
 import type { TensorId } from "./tensor.js";
 
-/** What an executor can do in one kernel; the same words as in executors/executor.ts. */
+/** Pairs of operations that an executor may have one kernel for. */
 export type FusionName = "linear-gelu" | "linear-residual";
 
 /** Gives `operations` with every allowed pair fused; the fused one stands where the later of the two stood. */

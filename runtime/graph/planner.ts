@@ -8,7 +8,7 @@ import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
 import type { Placement, Program } from "./program.js";
 
-/** What the planner must know of an executor; `PlannerCapabilities` of executors/executor.ts is one. */
+/** What the planner must know of an executor, as values. */
 export interface PlanOptions {
   fuses: ReadonlySet<FusionName>;
   /** Every tensor's offset is a multiple of this. */
@@ -17,7 +17,7 @@ export interface PlanOptions {
   limitBytes: number;
 }
 
-/** Peak memory of a program in the order of a person's reading. */
+/** A number of bytes for people. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
   return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
