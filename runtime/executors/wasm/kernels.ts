@@ -29,8 +29,9 @@ async function readModule(
   host: Host,
   wanted: Relaxed,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; relaxed: boolean }> {
-  if (wanted !== false && host.enableRelaxedSimd()) {
-    return { bytes: await host.readAsset(RELAXED_MODULE), relaxed: true };
+  if (wanted !== false) {
+    const bytes = await host.readAsset(RELAXED_MODULE);
+    if (WebAssembly.validate(bytes) || host.enableRelaxedSimd()) return { bytes, relaxed: true };
   }
   if (wanted === true) {
     throw new VitrineError(
