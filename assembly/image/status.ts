@@ -21,24 +21,20 @@ export enum Status {
   TooLarge = 8,
   /** Width or height is 0 in the frame header. */
   EmptyPicture = 9,
-  /** SOF2, SOF6: progressive. */
-  UnsupportedProgressive = 10,
   /** SOF9 and up, or DAC: arithmetic coding. */
-  UnsupportedArithmetic = 11,
+  UnsupportedArithmetic = 10,
   /** SOF3, SOF7, SOF11, SOF15: lossless. */
-  UnsupportedLossless = 12,
+  UnsupportedLossless = 11,
   /** SOF5 to SOF7: hierarchical. */
-  UnsupportedHierarchical = 13,
+  UnsupportedHierarchical = 12,
   /** found: bits a sample. */
-  UnsupportedPrecision = 14,
+  UnsupportedPrecision = 13,
   /** found: number of components. */
-  UnsupportedComponents = 15,
+  UnsupportedComponents = 14,
   /** found: sampling factors, four bits each from the first component down. */
-  UnsupportedSampling = 16,
-  /** More than one scan where the decoder takes one. */
-  UnsupportedScans = 17,
+  UnsupportedSampling = 15,
   /** A rectangle outside the picture, a size out of range. */
-  BadArgument = 18,
-  /** Scans times blocks is above the work limit. found: scans. */
-  TooManyScans = 19,
+  BadArgument = 16,
+  /** Scans times blocks is above the work limit. found, allowed: scans. */
+  TooManyScans = 17,
 }

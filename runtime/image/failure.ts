@@ -66,12 +66,8 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   },
   [Status.EmptyPicture]: {
     code: "jpeg/corrupt",
-    text: ({ offset }) => `frame header at byte ${count(offset)}: width or height is 0`,
-  },
-  [Status.UnsupportedProgressive]: {
-    code: "jpeg/unsupported-progressive",
     text: ({ offset }) =>
-      `progressive frame at byte ${count(offset)} is not supported; re-save it as baseline`,
+      `frame header at byte ${count(offset)}: width or height is 0 (a height that follows in a DNL segment is not supported)`,
   },
   [Status.UnsupportedArithmetic]: {
     code: "jpeg/unsupported-arithmetic",
@@ -98,11 +94,6 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
     code: "jpeg/unsupported-sampling",
     text: ({ offset, found }) =>
       `frame at byte ${count(offset)} has sampling factors ${samplingText(unpack(found))}, which are not supported`,
-  },
-  [Status.UnsupportedScans]: {
-    code: "jpeg/unsupported-scans",
-    text: ({ offset }) =>
-      `the scan at byte ${count(offset)} holds only some of the components; one scan is supported`,
   },
   [Status.BadArgument]: {
     code: "image/bad-argument",

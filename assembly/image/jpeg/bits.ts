@@ -77,3 +77,20 @@ export function byteNear(p: u32): usize {
   const at = stretchStart + <usize>(p >> 3);
   return at < stretchEnd ? at : stretchEnd;
 }
+
+export class Stream {
+  /** The stretch from bit p on, first bit on top; 57 bits are good. */
+  @inline static from(p: u32): u64 {
+    return load<u64>(bitsBase - <usize>(p >> 3)) << (<u64>(p & 7));
+  }
+
+  /**
+   * `size` bits on top of `bits` as the standard's EXTEND reads them: 0 bits are 0, a leading 1 is positive, a
+   * leading 0 counts up from −(2^size − 1).
+   */
+  @inline static extend(bits: u64, size: u32): i32 {
+    const raw = <i32>((bits >> 1) >> (63 - <u64>size));
+    const negative = ~(<i32>(<i64>bits >> 63));
+    return raw + (((-1 << size) + 1) & negative);
+  }
+}

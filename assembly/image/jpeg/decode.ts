@@ -5,12 +5,13 @@ import { fail } from "../outcome";
 import { Region } from "../regions";
 import { Status } from "../status";
 import { stretchEnd } from "./bits";
+import { decodeBufferedScans } from "./buffered-scans";
 import { prepareFrame } from "./frame";
 import { resetHuffman } from "./huffman";
 import { continueAt, offsetOf, openFile, readSegments, Stop, scanHeaderStart, stoppedAt } from "./markers";
 import { picture, resetPicture } from "./picture";
 import { resetQuantization } from "./quantization";
-import { readScanHeader, scanComponentCount } from "./scan-header";
+import { readScanHeader, ScanKind, scanComponentCount, scanKind } from "./scan-header";
 import { decodeSequentialScan } from "./sequential-scan";
 
 /** Reads as far as the frame header of the file of `length` bytes in Region.Input; decodes nothing. */
@@ -27,19 +28,18 @@ export function readJpegHeader(length: usize): Status {
 export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
   let status = open(length);
   if (status === Status.Ok) status = readSegments(false);
-  if (status === Status.Ok && stoppedAt() !== Stop.Scan) status = fail(Status.Truncated, length);
   // What is too large is refused as such even if the file breaks off behind its frame header.
-  if (picture.frame !== 0 && status !== Status.EmptyPicture) {
-    const prepared = prepareFrame(pixelLimit);
-    if (status === Status.Ok || prepared === Status.TooLarge) status = prepared;
-  }
+  const pixels = <f64>picture.width * <f64>picture.height;
+  if (pixels > pixelLimit) return fail(Status.TooLarge, picture.frameOffset, pixels, pixelLimit);
+  if (status !== Status.Ok) return status;
+  status = prepareFrame();
+  if (status === Status.Ok && stoppedAt() !== Stop.Scan) status = fail(Status.Truncated, length);
   if (status === Status.Ok) status = readScanHeader();
   if (status !== Status.Ok) return status;
-  if (scanComponentCount() !== picture.componentCount)
-    return fail(Status.UnsupportedScans, offsetOf(scanHeaderStart()));
+  if (scanKind() !== ScanKind.Sequential || scanComponentCount() !== picture.componentCount)
+    return decodeBufferedScans(partial);
   status = decodeSequentialScan(partial);
-  if (status !== Status.Ok) return status;
-  return readTrailer(partial);
+  return status !== Status.Ok ? status : readTrailer(partial);
 }
 
 function open(length: usize): Status {
@@ -54,6 +54,6 @@ function open(length: usize): Status {
 function readTrailer(partial: bool): Status {
   continueAt(stretchEnd);
   const status = readSegments(false);
-  if (partial || (status === Status.Ok && stoppedAt() === Stop.End)) return Status.Ok;
+  if (partial || (status === Status.Ok && stoppedAt() !== Stop.Scan)) return Status.Ok;
   return status === Status.Ok ? fail(Status.CorruptFrame, offsetOf(scanHeaderStart())) : status;
 }

@@ -32,16 +32,14 @@ export function readFrame(marker: u32, body: usize, length: usize, offset: usize
   return Status.Ok;
 }
 
-/** Judges the frame and works out every size that follows from it; the pixel limit comes first. */
-export function prepareFrame(pixelLimit: f64): Status {
+/** Judges the frame and works out every size that follows from it. */
+export function prepareFrame(): Status {
   const offset = picture.frameOffset;
-  const pixels = <f64>picture.width * <f64>picture.height;
-  if (pixels > pixelLimit) return fail(Status.TooLarge, offset, pixels, pixelLimit);
   const kind = judgeKind(picture.frame);
   if (kind !== Status.Ok) return fail(kind, offset);
   if (picture.precision !== 8) return fail(Status.UnsupportedPrecision, offset, picture.precision);
   const count = picture.componentCount;
-  if (count !== 1 && count !== 3) return fail(Status.UnsupportedComponents, offset, count);
+  if (count !== 1 && count !== 3 && count !== 4) return fail(Status.UnsupportedComponents, offset, count);
   if (max(picture.width, picture.height) > MAX_SIDE)
     return fail(Status.CorruptSegment, offset, picture.frame);
   picture.hMax = 1;
@@ -69,9 +67,8 @@ function judgeKind(frame: u32): Status {
   switch (frame) {
     case 0xc0:
     case 0xc1:
-      return Status.Ok;
     case 0xc2:
-      return Status.UnsupportedProgressive;
+      return Status.Ok;
     case 0xc3:
       return Status.UnsupportedLossless;
     case 0xc5:
@@ -86,6 +83,8 @@ function judgeKind(frame: u32): Status {
 /** libjpeg's rules: JFIF means YCbCr, else Adobe's transform decides, else the components' identifiers. */
 function chooseColorSpace(): ColorSpace {
   if (picture.componentCount === 1) return ColorSpace.Gray;
+  if (picture.componentCount === 4)
+    return picture.sawAdobe && picture.adobeTransform !== 0 ? ColorSpace.Ycck : ColorSpace.Cmyk;
   if (picture.sawJfif) return ColorSpace.YCbCr;
   if (picture.sawAdobe) return picture.adobeTransform === 0 ? ColorSpace.Rgb : ColorSpace.YCbCr;
   const ids = (component(0).id << 16) | (component(1).id << 8) | component(2).id;

@@ -1,37 +1,27 @@
-// Huffman: decoding tables. A look at the next 11 bits finds one or two coefficients at once.
-//
-// An AC entry is eight bytes: what the first symbol adds to the position in the zigzag, how many bits it takes and
-// where its value bits lie, and the same for a second symbol whose code lies wholly within the 11 bits. A value is
-// cut out of the bit stream, not out of the table, so value bits may reach beyond the look. Where there is no
-// second symbol, its fields make it write a zero that the first symbol's value then overwrites. End-of-block adds
-// END_OF_BLOCK to the position, which ends the loop over a block without a test of its own.
+// Huffman: the tables of DHT segments, and what is built of them on first use and kept while they stay the same.
 
 import { fail } from "../outcome";
 import { Status } from "../status";
+import { buildLimits, codesOfLength, DEFINITION_BYTES, symbolAt } from "./code-limits";
+import { buildPairLooks, buildSymbolLooks, TABLE_BYTES } from "./looks";
 import { STANDARD_TABLE_OFFSETS, STANDARD_TABLES } from "./standard-tables";
 
-/** Bits of a look. 10 halves the tables but misses more pairs; 12 no longer fits the first-level cache. */
-export const LOOK_BITS: u32 = 11;
-const LOOKS: u32 = 1 << LOOK_BITS;
+/** Which looks a scan reads a table through. */
+export enum LookForm {
+  Pairs = 0,
+  Symbols = 1,
+}
 
-/** Added to the zigzag position by an end-of-block symbol. */
-export const END_OF_BLOCK: u32 = 128;
-
-/** A table: definition (16 counts, 256 symbols), code limits for long codes, then the looks. */
-const COUNTS: usize = 0;
-const SYMBOLS: usize = 16;
-/** i32 [18]: first 16-bit look that begins with no code of up to l bits. */
-const LIMITS: usize = 272;
-/** i32 [18]: symbol index of a code of length l = code + this. */
-const INDEX_SHIFTS: usize = 352;
-export const LOOK_ENTRIES: usize = 448;
-const TABLE_BYTES: usize = LOOK_ENTRIES + <usize>LOOKS * 8;
+/** `huffmanTable` of a table that the file has not brought, and of one whose codes are impossible. */
+export const TABLE_MISSING: usize = 0;
+export const TABLE_IMPOSSIBLE: usize = 1;
 
 /** DC tables 0…3, then AC tables 0…3. */
-const tables: usize = memory.data(8 * 16832, 64);
-/** Bit i: table i of this file is defined; of the looks, whether they belong to that definition. */
+const tables: usize = memory.data(8 * 17856, 64);
+/** Bit i: table i is defined by this file; its pair or symbol looks belong to its present definition. */
 let defined: u32 = 0;
-let built: u32 = 0;
+let pairsBuilt: u32 = 0;
+let symbolsBuilt: u32 = 0;
 
 export function resetHuffman(): void {
   defined = 0;
@@ -54,13 +44,19 @@ export function readHuffman(at: usize, end: usize, base: usize): Status {
   return Status.Ok;
 }
 
-/** Takes 16 counts and `total` symbols over; looks made of an equal definition before stay valid. */
+function tableOf(slot: u32): usize {
+  return tables + <usize>slot * TABLE_BYTES;
+}
+
+/** Takes 16 counts and `total` symbols over; looks built of an equal definition before stay valid. */
 function define(slot: u32, from: usize, total: usize): void {
-  const table = tables + <usize>slot * TABLE_BYTES;
-  defined |= 1 << slot;
-  if ((built & (1 << slot)) !== 0 && memory.compare(table, from, 16 + total) === 0) return;
-  built &= ~(1 << slot);
-  memory.fill(table, 0, LIMITS);
+  const bit: u32 = 1 << slot;
+  const table = tableOf(slot);
+  defined |= bit;
+  if (((pairsBuilt | symbolsBuilt) & bit) !== 0 && memory.compare(table, from, 16 + total) === 0) return;
+  pairsBuilt &= ~bit;
+  symbolsBuilt &= ~bit;
+  memory.fill(table, 0, DEFINITION_BYTES);
   memory.copy(table, from, 16 + total);
 }
 
@@ -76,107 +72,29 @@ export function defineMissingTables(): void {
   }
 }
 
-/** Address of a DC (kind 0) or AC (kind 1) table ready for use; 0: not defined, 1: its code lengths are impossible. */
-export function huffmanTable(kind: u32, number: u32): usize {
+/** Address of a DC (kind 0) or AC (kind 1) table with its looks built, TABLE_MISSING or TABLE_IMPOSSIBLE. */
+export function huffmanTable(kind: u32, number: u32, form: LookForm): usize {
   const slot = kind * 4 + number;
-  if (number > 3 || (defined & (1 << slot)) === 0) return 0;
-  const table = tables + <usize>slot * TABLE_BYTES;
-  if ((built & (1 << slot)) === 0) {
-    if (!buildLimits(table) || (kind === 0 && !symbolsAreDc(table))) return 1;
-    buildSingles(table, kind === 1);
-    if (kind === 1) buildPairs(table);
-    built |= 1 << slot;
+  const bit: u32 = 1 << slot;
+  if (number > 3 || (defined & bit) === 0) return TABLE_MISSING;
+  const table = tableOf(slot);
+  const built = form === LookForm.Pairs ? pairsBuilt : symbolsBuilt;
+  if ((built & bit) !== 0) return table;
+  if (!buildLimits(table) || (kind === 0 && !symbolsAreDc(table))) return TABLE_IMPOSSIBLE;
+  if (form === LookForm.Pairs) {
+    buildPairLooks(table, kind === 1);
+    pairsBuilt |= bit;
+  } else {
+    buildSymbolLooks(table);
+    symbolsBuilt |= bit;
   }
   return table;
 }
 
-/** Code limits by length from the counts; false where a code would be all ones, which the standard forbids. */
-function buildLimits(table: usize): bool {
-  let code: i32 = 0;
-  let index: i32 = 0;
-  for (let l: i32 = 1; l <= 16; l++) {
-    const count = <i32>load<u8>(table + COUNTS + <usize>(l - 1));
-    store<i32>(table + INDEX_SHIFTS + ((<usize>l) << 2), index - code);
-    code += count;
-    index += count;
-    if (count !== 0 && code >= 1 << l) return false;
-    store<i32>(table + LIMITS + ((<usize>l) << 2), code << (16 - l));
-    code <<= 1;
-  }
-  return true;
-}
-
+/** A DC symbol is a size of up to 15 bits. */
 function symbolsAreDc(table: usize): bool {
-  let total: usize = 0;
-  for (let l: usize = 0; l < 16; l++) total += <usize>load<u8>(table + COUNTS + l);
-  for (let i: usize = 0; i < total; i++) if (load<u8>(table + SYMBOLS + i) > 15) return false;
+  let index: usize = 0;
+  for (let length: usize = 1; length <= 16; length++)
+    for (let n = codesOfLength(table, length); n > 0; n--) if (symbolAt(table, index++) > 15) return false;
   return true;
-}
-
-/** First 16 bits of the stream → code length << 8 | symbol; 17 << 8 where no code begins so. */
-export function findCode(table: usize, next16: i32): u32 {
-  for (let l: i32 = 1; l <= 16; l++) {
-    if (next16 < load<i32>(table + LIMITS + ((<usize>l) << 2))) {
-      const index = (next16 >> (16 - l)) + load<i32>(table + INDEX_SHIFTS + ((<usize>l) << 2));
-      return ((<u32>l) << 8) | <u32>load<u8>(table + SYMBOLS + (<usize>index & 255));
-    }
-  }
-  return 17 << 8;
-}
-
-/** One look's fields, in the order in which they lie in memory. */
-@unmanaged
-export class Look {
-  /** Bits of both symbols; 0 sends the caller to `findCode`. */
-  bits: u8;
-  /** Position added by the first symbol, and by the second. */
-  advance1: u8;
-  advance2: u8;
-  /** Bits of the first symbol alone. */
-  bits1: u8;
-  /** Bits before the first value, and its size. */
-  start1: u8;
-  size1: u8;
-  start2: u8;
-  size2: u8;
-}
-
-/** Position added by an AC symbol run << 4 | size. */
-export function advanceOf(symbol: u32): u32 {
-  const run = symbol >> 4;
-  if ((symbol & 15) === 0 && run < 15) return END_OF_BLOCK;
-  return run + 1;
-}
-
-function buildSingles(table: usize, ac: bool): void {
-  for (let look: u32 = 0; look < LOOKS; look++) {
-    const entry = changetype<Look>(table + LOOK_ENTRIES + ((<usize>look) << 3));
-    store<u64>(changetype<usize>(entry), 0);
-    const found = findCode(table, look << (16 - LOOK_BITS));
-    const length = found >> 8;
-    if (length > LOOK_BITS) continue;
-    const size = found & 15;
-    entry.start1 = <u8>length;
-    entry.size1 = <u8>size;
-    entry.bits1 = <u8>(length + size);
-    entry.advance1 = ac ? <u8>advanceOf(found & 255) : 0;
-    entry.start2 = entry.bits1;
-    entry.bits = entry.bits1;
-  }
-}
-
-/** Adds the second symbol where its code lies within the look and the first is no end of block. */
-function buildPairs(table: usize): void {
-  for (let look: u32 = 0; look < LOOKS; look++) {
-    const entry = changetype<Look>(table + LOOK_ENTRIES + ((<usize>look) << 3));
-    if (entry.bits === 0 || <u32>entry.bits1 >= LOOK_BITS || <u32>entry.advance1 === END_OF_BLOCK) continue;
-    const rest = (look << entry.bits1) & (LOOKS - 1);
-    const next = changetype<Look>(table + LOOK_ENTRIES + ((<usize>rest) << 3));
-    const length = <u32>next.start1;
-    if (length === 0 || <u32>entry.bits1 + length > LOOK_BITS) continue;
-    entry.start2 = <u8>(<u32>entry.bits1 + length);
-    entry.size2 = next.size1;
-    entry.advance2 = next.advance1;
-    entry.bits = <u8>(<u32>entry.start2 + <u32>next.size1);
-  }
 }

@@ -14,7 +14,10 @@ import { readQuantization } from "./quantization";
 export enum Stop {
   Frame = 0,
   Scan = 1,
+  /** The end marker. */
   End = 2,
+  /** The end of the file where a marker should be. */
+  FileEnd = 3,
 }
 
 const FRAMES: u32 = 0b1110_1110_1110_1111;
@@ -77,7 +80,7 @@ export function readSegments(untilFrame: bool): Status {
     const where = at - 1;
     at++;
     if (where >= end || (marker === 0xd9 && at > end)) {
-      stop = Stop.End;
+      stop = Stop.FileEnd;
       return picture.frame === 0 || untilFrame ? fail(Status.Truncated, end - base) : Status.Ok;
     }
     if (marker === 0 || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;

@@ -22,6 +22,10 @@ export enum ColorSpace {
   Gray = 0,
   YCbCr = 1,
   Rgb = 2,
+  /** Inverted, as Adobe writes it: 255 is no ink. */
+  Cmyk = 3,
+  /** C, M and Y as YCbCr, then K. */
+  Ycck = 4,
 }
 
 @unmanaged
@@ -48,6 +52,9 @@ export class Component {
   /** Huffman tables of the current scan. */
   dcTable: usize;
   acTable: usize;
+  /** Its blocks where they are kept (see coefficients.ts), and blocks in a row of them. */
+  coefficients: usize;
+  blocksAcross: u32;
   /** DC value that the next block's difference is added to. */
   prediction: i32;
 }
@@ -79,17 +86,17 @@ export class Picture {
   rowsDecoded: u32;
 }
 
-const componentBytes = memory.data(4 * 64, 16);
+const componentBytes = memory.data(4 * 80, 16);
 
 export const picture = changetype<Picture>(memory.data(128, 16));
 
 export function component(index: u32): Component {
-  return changetype<Component>(componentBytes + <usize>index * 64);
+  return changetype<Component>(componentBytes + <usize>index * 80);
 }
 
 /** Forgets the previous file. */
 export function resetPicture(): void {
-  memory.fill(componentBytes, 0, 4 * 64);
+  memory.fill(componentBytes, 0, 4 * 80);
   memory.fill(changetype<usize>(picture), 0, offsetof<Picture>());
 }
 

@@ -8,6 +8,7 @@
 
 import { regionStart, reserve } from "../memory";
 import { Region } from "../regions";
+import { applyBlack } from "./black";
 import { rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
 import { ColorSpace, component, picture, Upsampling } from "./picture";
 import { replicateAcross, upsampleAcross, upsampleBoth, upsampleDown } from "./upsample";
@@ -78,8 +79,12 @@ function writeRow(row: u32, to: usize): void {
   }
   const second = fullRow(1, row);
   const third = fullRow(2, row);
-  if (picture.colorSpace === ColorSpace.Rgb) rowFromRgb(first, second, third, to, picture.width);
+  const space = picture.colorSpace;
+  if (space === ColorSpace.Rgb || space === ColorSpace.Cmyk)
+    rowFromRgb(first, second, third, to, picture.width);
   else rowFromYCbCr(first, second, third, to, picture.width);
+  if (space === ColorSpace.Cmyk || space === ColorSpace.Ycck)
+    applyBlack(fullRow(3, row), to, picture.width, space === ColorSpace.Ycck);
 }
 
 /** Address of row `y` of component `index`, one sample a pixel. */

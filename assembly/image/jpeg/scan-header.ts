@@ -2,7 +2,7 @@
 
 import { fail } from "../outcome";
 import { Status } from "../status";
-import { defineMissingTables, huffmanTable } from "./huffman";
+import { defineMissingTables, huffmanTable, LookForm, TABLE_IMPOSSIBLE, TABLE_MISSING } from "./huffman";
 import { offsetOf, scanHeaderStart } from "./markers";
 import { Component, component, MAX_COMPONENTS, picture } from "./picture";
 import { latchQuantization } from "./quantization";
@@ -10,7 +10,23 @@ import { latchQuantization } from "./quantization";
 /** Blocks that a minimum coded unit may hold, and components that a scan may hold. */
 export const MAX_UNIT_BLOCKS: u32 = 10;
 
+/** What a scan does to a block. */
+export enum ScanKind {
+  Sequential = 0,
+  DcFirst = 1,
+  DcRefine = 2,
+  AcFirst = 3,
+  AcRefine = 4,
+}
+
+const MAX_BIT: u32 = 13;
+
 let count: u32 = 0;
+let kind: ScanKind = ScanKind.Sequential;
+/** Spectral selection and successive approximation of a progressive scan. */
+let first: u32 = 0;
+let last: u32 = 63;
+let bit: u32 = 0;
 /** Component indices in the scan's order, u8 [4]. */
 const indices: usize = memory.data(4, 4);
 
@@ -22,13 +38,30 @@ export function scanComponentIndex(position: u32): u32 {
   return <u32>load<u8>(indices + <usize>position);
 }
 
+export function scanKind(): ScanKind {
+  return kind;
+}
+
+export function scanFirst(): u32 {
+  return first;
+}
+
+export function scanLast(): u32 {
+  return last;
+}
+
+export function scanBit(): u32 {
+  return bit;
+}
+
 /** Reads the body of the SOS segment that the markers stopped at, and finds its tables. */
 export function readScanHeader(): Status {
   const body = scanHeaderStart();
   const offset = offsetOf(body);
   count = <u32>load<u8>(body);
   if (count === 0 || count > MAX_COMPONENTS) return fail(Status.CorruptSegment, offset, 0xda);
-  defineMissingTables();
+  if (!readProgression(body + 1 + 2 * <usize>count)) return fail(Status.CorruptSegment, offset, 0xda);
+  if (kind === ScanKind.Sequential) defineMissingTables();
   let blocks: u32 = 0;
   let used: u32 = 0;
   for (let i: u32 = 0; i < count; i++) {
@@ -46,6 +79,24 @@ export function readScanHeader(): Status {
   return Status.Ok;
 }
 
+/** Ss, Se, Ah and Al, which mean something in progressive frames only; false where they contradict each other. */
+function readProgression(at: usize): bool {
+  kind = ScanKind.Sequential;
+  if (picture.frame !== 0xc2) return true;
+  first = <u32>load<u8>(at);
+  last = <u32>load<u8>(at, 1);
+  bit = <u32>load<u8>(at, 2) & 15;
+  const before = <u32>load<u8>(at, 2) >> 4;
+  if (before !== 0 && before !== bit + 1) return false;
+  if (bit > MAX_BIT || last > 63 || first > last) return false;
+  if (first === 0) {
+    kind = before === 0 ? ScanKind.DcFirst : ScanKind.DcRefine;
+    return last === 0;
+  }
+  kind = before === 0 ? ScanKind.AcFirst : ScanKind.AcRefine;
+  return count === 1;
+}
+
 /** Index of the first component of that name which the scan has not named yet; MAX_COMPONENTS where there is none. */
 function findComponent(id: u32, used: u32): u32 {
   for (let i: u32 = 0; i < picture.componentCount; i++)
@@ -59,10 +110,16 @@ function findTables(c: Component, index: u32, selectors: u32, offset: usize): St
     c.multipliers = latchQuantization(c.quantization, index);
     if (c.multipliers === 0) return fail(Status.MissingTable, offset, c.quantization);
   }
-  c.dcTable = huffmanTable(0, selectors >> 4);
-  c.acTable = huffmanTable(1, selectors & 15);
-  if (c.dcTable === 0) return fail(Status.MissingTable, offset, selectors >> 4);
-  if (c.acTable === 0) return fail(Status.MissingTable, offset, selectors & 15);
-  if (c.dcTable === 1 || c.acTable === 1) return fail(Status.CorruptSegment, offset, 0xc4);
+  const form = kind === ScanKind.Sequential ? LookForm.Pairs : LookForm.Symbols;
+  if (kind === ScanKind.Sequential || kind === ScanKind.DcFirst) {
+    c.dcTable = huffmanTable(0, selectors >> 4, form);
+    if (c.dcTable === TABLE_MISSING) return fail(Status.MissingTable, offset, selectors >> 4);
+    if (c.dcTable === TABLE_IMPOSSIBLE) return fail(Status.CorruptSegment, offset, 0xc4);
+  }
+  if (kind === ScanKind.Sequential || kind === ScanKind.AcFirst || kind === ScanKind.AcRefine) {
+    c.acTable = huffmanTable(1, selectors & 15, form);
+    if (c.acTable === TABLE_MISSING) return fail(Status.MissingTable, offset, selectors & 15);
+    if (c.acTable === TABLE_IMPOSSIBLE) return fail(Status.CorruptSegment, offset, 0xc4);
+  }
   return Status.Ok;
 }

@@ -1,15 +1,17 @@
-// Sequential scan: one interleaved scan, decoded unit by unit straight into samples.
+// Sequential scan: one interleaved scan with all components, decoded unit by unit straight into samples.
 
 import { fail } from "../outcome";
 import { Status } from "../status";
-import { byteNear, reserveBits, stretchEnd } from "./bits";
+import { reserveBits } from "./bits";
+import { describeDamage } from "./damage";
 import { inverseTransform } from "./idct";
+import { clearBadCode, metBadCode } from "./long-code";
 import { fileEnd, offsetOf, scanDataStart } from "./markers";
 import { Component, component, picture } from "./picture";
 import { finishUnitRow, reservePlanes } from "./planes";
 import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
 import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
-import { block, clearBadCode, decodeBlock, lastPosition, metBadCode } from "./sequential-block";
+import { block, decodeBlock, lastPosition } from "./sequential-block";
 
 /** A block of a minimum coded unit: whose it is, and where its samples of the next unit go. */
 @unmanaged
@@ -41,20 +43,12 @@ export function decodeSequentialScan(partial: bool): Status {
     }
     if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
       damaged = true;
-      if (!partial) return describeDamage(p, row);
+      if (!partial) return describeDamage(p, row * picture.vMax * 8);
     }
     if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * 8, picture.height);
     finishUnitRow();
   }
   return Status.Ok;
-}
-
-/** Truncated where the file's end is what ended the data, else corrupt. */
-function describeDamage(p: u32, row: u32): Status {
-  const rows = row * picture.vMax * 8;
-  if (stretchEnd >= fileEnd() && !metBadCode)
-    return fail(Status.Truncated, offsetOf(fileEnd()), rows, picture.height);
-  return fail(Status.CorruptScan, offsetOf(byteNear(p)), rows, picture.height);
 }
 
 /** Points each block of a unit at the first unit of the row. */

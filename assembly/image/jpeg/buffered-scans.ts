@@ -1,0 +1,139 @@
+// Buffered scans: progressive frames, and sequential ones whose components come in scans of their own. Every scan
+// adds to the coefficients of the whole picture; when the last has been read, they are transformed.
+
+import { fail } from "../outcome";
+import { Status } from "../status";
+import { reserveBits, stretchEnd } from "./bits";
+import { blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
+import { describeDamage } from "./damage";
+import { clearBadCode, metBadCode } from "./long-code";
+import { continueAt, fileEnd, offsetOf, readSegments, Stop, scanDataStart, stoppedAt } from "./markers";
+import { Component, component, picture } from "./picture";
+import { reservePlanes } from "./planes";
+import {
+  beginBand,
+  decodeAcFirst,
+  decodeDcFirst,
+  refineAc,
+  refineDc,
+  restartBand,
+} from "./progressive-block";
+import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import {
+  readScanHeader,
+  ScanKind,
+  scanBit,
+  scanComponentCount,
+  scanComponentIndex,
+  scanFirst,
+  scanKind,
+  scanLast,
+} from "./scan-header";
+import { block, decodeBlock } from "./sequential-block";
+
+/**
+ * Block visits that all scans together may make: about two seconds' worth. A picture of 64 megapixels in 4:4:4 has
+ * 3 million blocks, so that it may still have 40 scans.
+ */
+const MAX_VISITS: u64 = 1 << 27;
+/** A small picture may have as many scans as no encoder makes. */
+const MAX_SCANS: u32 = 1000;
+
+/** Decodes from the scan that the markers stopped at to the end of the file. */
+export function decodeBufferedScans(partial: bool): Status {
+  const from = scanDataStart();
+  if (!reserveBits(fileEnd() - from) || !reservePlanes() || !reserveCoefficients())
+    return fail(Status.OutOfMemory, offsetOf(from));
+  picture.rowsDecoded = picture.height;
+  const status = readAllScans(partial);
+  if (status !== Status.Ok && !partial) return status;
+  transformCoefficients();
+  return Status.Ok;
+}
+
+function readAllScans(partial: bool): Status {
+  const blocks = countBlocks();
+  const allowed = <u32>min<u64>(MAX_SCANS, MAX_VISITS / blocks);
+  let scans: u32 = 0;
+  while (true) {
+    scans++;
+    if (scans > allowed) return fail(Status.TooManyScans, offsetOf(scanDataStart()), scans, allowed);
+    let status = decodeScan(partial);
+    if (status !== Status.Ok) return status;
+    continueAt(stretchEnd);
+    status = readSegments(false);
+    if (status !== Status.Ok) return status;
+    if (stoppedAt() === Stop.End) return Status.Ok;
+    // A progressive file without an end marker may have lost scans; a sequential one shows what it has.
+    if (stoppedAt() === Stop.FileEnd)
+      return picture.frame === 0xc2
+        ? fail(Status.Truncated, offsetOf(fileEnd()), picture.height, picture.height)
+        : Status.Ok;
+    status = readScanHeader();
+    if (status !== Status.Ok) return status;
+  }
+}
+
+function countBlocks(): u64 {
+  let blocks: u64 = 0;
+  for (let i: u32 = 0; i < picture.componentCount; i++)
+    blocks += <u64>component(i).blocksAcross * <u64>(picture.mcusDown * component(i).v);
+  return blocks;
+}
+
+/** One scan, interleaved by units where it has several components, else block by block inside the picture. */
+function decodeScan(partial: bool): Status {
+  clearBadCode();
+  beginScan(scanDataStart());
+  beginBand(scanFirst(), scanLast(), scanBit());
+  const single = scanComponentCount() === 1;
+  const c = component(scanComponentIndex(0));
+  const rows = single ? (c.height + 7) >> 3 : picture.mcusDown;
+  const columns = single ? (c.width + 7) >> 3 : picture.mcusAcross;
+  let p: u32 = 0;
+  for (let row: u32 = 0; row < rows; row++) {
+    for (let column: u32 = 0; column < columns; column++) {
+      if (beginUnit()) {
+        p = 0;
+        restartBand();
+      }
+      if (isExhausted()) continue;
+      p = single ? decodeInto(c, blockAt(scanComponentIndex(0), row, column), p) : decodeUnit(row, column, p);
+      noticeEnd(p);
+    }
+    if (isExhausted() || metBadCode || metWrongMarker()) {
+      const intact = <u32>((<u64>row * <u64>picture.height) / <u64>rows);
+      picture.rowsDecoded = min(picture.rowsDecoded, intact);
+      if (!partial) return describeDamage(p, intact);
+    }
+  }
+  return Status.Ok;
+}
+
+function decodeUnit(row: u32, column: u32, p: u32): u32 {
+  for (let i: u32 = 0; i < scanComponentCount(); i++) {
+    const index = scanComponentIndex(i);
+    const c = component(index);
+    for (let y: u32 = 0; y < c.v; y++)
+      for (let x: u32 = 0; x < c.h; x++)
+        p = decodeInto(c, blockAt(index, row * c.v + y, column * c.h + x), p);
+  }
+  return p;
+}
+
+function decodeInto(c: Component, target: usize, p: u32): u32 {
+  switch (scanKind()) {
+    case ScanKind.DcFirst:
+      return decodeDcFirst(c, target, p);
+    case ScanKind.DcRefine:
+      return refineDc(target, p);
+    case ScanKind.AcFirst:
+      return decodeAcFirst(c, target, p);
+    case ScanKind.AcRefine:
+      return refineAc(c, target, p);
+    default:
+      p = decodeBlock(c, p);
+      memory.copy(target, block, 128);
+      return p;
+  }
+}

@@ -1,0 +1,73 @@
+// Coefficients: all blocks of a picture whose components or bits come in several scans, i16 [rows, columns, 64]
+// for each component, natural order, padded to whole minimum coded units.
+
+import { reserve } from "../memory";
+import { Region } from "../regions";
+import { inverseTransform } from "./idct";
+import { component, picture } from "./picture";
+import { finishUnitRow } from "./planes";
+
+const BLOCK_BYTES: usize = 128;
+
+/** Makes room for zeros; false where memory forbids it. */
+export function reserveCoefficients(): bool {
+  let blocks: u64 = 0;
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    c.blocksAcross = picture.mcusAcross * c.h;
+    blocks += <u64>c.blocksAcross * <u64>(picture.mcusDown * c.v);
+  }
+  const bytes = blocks * <u64>BLOCK_BYTES;
+  if (bytes > 0x7fff_0000) return false;
+  let at = reserve(Region.Coefficients, <usize>bytes);
+  if (at === 0) return false;
+  memory.fill(at, 0, <usize>bytes);
+  for (let i: u32 = 0; i < picture.componentCount; i++) {
+    const c = component(i);
+    c.coefficients = at;
+    at += <usize>c.blocksAcross * <usize>(picture.mcusDown * c.v) * BLOCK_BYTES;
+  }
+  return true;
+}
+
+/** Address of block (row, column) of component `index`. */
+export function blockAt(index: u32, row: u32, column: u32): usize {
+  const c = component(index);
+  return c.coefficients + (<usize>row * <usize>c.blocksAcross + <usize>column) * BLOCK_BYTES;
+}
+
+/** Transforms every block to samples, unit row by unit row, and lets the rows of RGB leave. */
+export function transformCoefficients(): void {
+  for (let row: u32 = 0; row < picture.mcusDown; row++) {
+    for (let i: u32 = 0; i < picture.componentCount; i++) {
+      const v = component(i).v;
+      for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * 8);
+    }
+    finishUnitRow();
+  }
+}
+
+/** One row of blocks → samples from row `y` of the component's plane on. */
+function transformBlockRow(index: u32, row: u32, y: u32): void {
+  const c = component(index);
+  let target = c.plane + <usize>y * c.stride;
+  let block = blockAt(index, row, 0);
+  for (let column: u32 = 0; column < c.blocksAcross; column++, block += BLOCK_BYTES, target += 8) {
+    // A component without any scan has no table; libjpeg leaves it mid-gray.
+    if (c.multipliers === 0) inverseTransform(block, block, target, c.stride, 0);
+    else inverseTransform(block, c.multipliers, target, c.stride, extentOf(block));
+  }
+}
+
+/** An upper bound of the last zigzag position in use, as the shortcuts of the IDCT tell them apart: 0, 9 or 63. */
+function extentOf(block: usize): u32 {
+  const top = v128.load(block);
+  const near = v128.or(v128.or(v128.load(block, 16), v128.load(block, 32)), v128.load(block, 48));
+  const far = v128.or(
+    v128.or(v128.load(block, 64), v128.load(block, 80)),
+    v128.or(v128.load(block, 96), v128.load(block, 112)),
+  );
+  const all = v128.or(top, near);
+  if (v128.any_true(far) || i64x2.extract_lane(all, 1) !== 0) return 63;
+  return v128.any_true(near) || i64x2.extract_lane(top, 0) >> 16 !== 0 ? 9 : 0;
+}
