@@ -38,7 +38,7 @@ export function adamw(
   const beta2 = f64x2.splat(load<f64>(settings + BETA2));
   const rest1 = f64x2.splat(1.0 - load<f64>(settings + BETA1));
   const rest2 = f64x2.splat(1.0 - load<f64>(settings + BETA2));
-  const rootBc2 = f64x2.splat(sqrt<f64>(load<f64>(settings + BIAS_CORRECTION2)));
+  const perRootBc2 = f64x2.splat(1.0 / sqrt<f64>(load<f64>(settings + BIAS_CORRECTION2)));
   const epsilon = f64x2.splat(load<f64>(settings + EPSILON));
   const step = f64x2.splat(rate / load<f64>(settings + BIAS_CORRECTION1));
   const emaKeep = f64x2.splat(load<f64>(settings + EMA_DECAY));
@@ -52,7 +52,7 @@ export function adamw(
       f64x2.mul(beta2, Pair.read(secondMoment + i, both)),
       f64x2.mul(f64x2.mul(rest2, g), g),
     );
-    const denominator = f64x2.add(f64x2.div(f64x2.sqrt(v), rootBc2), epsilon);
+    const denominator = f64x2.add(f64x2.mul(f64x2.sqrt(v), perRootBc2), epsilon);
     const shrunk = f64x2.mul(Pair.read(parameters + i, both), keep);
     const p = f64x2.sub(shrunk, f64x2.div(f64x2.mul(step, m), denominator));
     Pair.write(firstMoment + i, m, both);

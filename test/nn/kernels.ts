@@ -16,6 +16,7 @@ const TAPE_WORDS = 32;
 interface KernelExports {
   run(tape: number): number;
   heapBase(): number;
+  setStrip(rows: number): void;
 }
 
 /** A float32 operand; a plain number is an address or a size. */
@@ -106,6 +107,11 @@ export class Kernels {
     const stoppedAt = this.exports.run(this.tape);
     if (stoppedAt !== 0) throw new Error(`opcode ${opcode} is unknown to the ${this.build} build`);
     for (const region of this.regions) this.checkGuards(region, opcode);
+  }
+
+  /** Rows of the matrix product's register block. */
+  setStrip(rows: number): void {
+    this.exports.setStrip(rows);
   }
 
   /** Runs words as they are; what `run` of the module returns. */

@@ -112,6 +112,34 @@ for (const kernels of loadKernels()) {
     }
   });
 
+  test(`${kernels.build}: register blocks of 1 to 6 rows give the same bits, and other numbers change nothing`, () => {
+    const random = new Random(6);
+    for (const [m, k, n] of [
+      [25, 31, 21],
+      [64, 300, 8],
+    ] as const) {
+      kernels.reset();
+      const x = kernels.place(random.normals(m * k));
+      const weight = kernels.place(random.normals(n * k));
+      const bias = kernels.place(random.normals(n));
+      const residual = kernels.place(random.normals(m * n));
+      const results = [4, 1, 2, 3, 5, 6, 0, 7].map((rows) => {
+        kernels.setStrip(rows);
+        const y = kernels.place(m * n);
+        const dWeight = kernels.place(new Float32Array(n * k).fill(1));
+        kernels.run(Opcode.Linear, x, weight, bias, residual, y, m, k, n, Activation.None);
+        kernels.run(Opcode.LinearWeightGradient, residual, x, dWeight, 0, m, k, n);
+        return { rows, y, dWeight };
+      });
+      kernels.setStrip(4);
+      const [first, ...others] = results as [(typeof results)[0], ...typeof results];
+      for (const { rows, y, dWeight } of others) {
+        assertSameBits(y.values, first.y.values, `${rows} rows`);
+        assertSameBits(dWeight.values, first.dWeight.values, `${rows} rows, weight gradient`);
+      }
+    }
+  });
+
   test(`${kernels.build}: weight gradients of two micro-batches have the bits of one large batch`, () => {
     const random = new Random(5);
     const [m, k, n] = [700, 12, 10];
