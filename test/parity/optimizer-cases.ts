@@ -37,14 +37,27 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
   return { training, losses };
 }
 
-/** How the tolerance of a tensor is found. */
+/** What a tensor is compared by: its values, or its difference from the starting weights. */
 type Rule = "values" | "movement";
 
+/** Part of the largest difference that is allowed on top, as `context.tolerance` allows of the largest value. */
+const RANGE_SHARE = 1e-7;
+
 /**
- * Every tensor of `file` against what was read. Averages and clipped steps move so little that PyTorch's own float32
- * error may be larger than the movement: by the rule `movement` an error must stay below half of the largest
- * difference from the starting weights as well, so that no update and an update of another size both fail.
+ * Averages and clipped steps are compared as differences from the starting weights: the share of the range is that of
+ * the differences. They move so little that PyTorch's own float32 error may be larger than the movement, so an error
+ * must stay below half of the largest difference too, and neither no update nor one of another size passes.
  */
+function movementTolerance(context: ParityContext, file: string, tensor: string, movement: number): number {
+  const [one, many] = [1, MULTIPLE].map((multiple) => context.tolerance(file, tensor, multiple)) as [
+    number,
+    number,
+  ];
+  const ofError = (MULTIPLE * (many - one)) / (MULTIPLE - 1);
+  return Math.min(ofError + RANGE_SHARE * movement, movement / 2);
+}
+
+/** Every tensor of `file` against what was read. */
 function* compareFile(
   context: ParityContext,
   name: string,
@@ -56,11 +69,11 @@ function* compareFile(
   const { dim } = microConfig(context, "distilled");
   for (const [tensor, { data }] of context.floats(file)) {
     const excluded = keyBias(tensor, dim);
-    let tolerance = context.tolerance(file, tensor, MULTIPLE);
-    if (rule === "movement") {
-      const movement = maxAbsError(start.get(tensor)?.data ?? [], data, excluded);
-      tolerance = Math.min(tolerance, movement / 2);
-    }
+    const movement = maxAbsError(start.get(tensor)?.data ?? [], data, excluded);
+    const tolerance =
+      rule === "movement"
+        ? movementTolerance(context, file, tensor, movement)
+        : context.tolerance(file, tensor, MULTIPLE);
     yield compare(`${name}/${tensor}`, got.get(tensor)?.data, data, tolerance, excluded);
   }
 }
