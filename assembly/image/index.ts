@@ -3,6 +3,7 @@
 export { fillNoise } from "./augment/erase";
 export { evaluateJpeg, evaluatePixels } from "./augment/evaluation";
 export { flipPixels } from "./augment/flip";
+export { augmentPicture } from "./augment/operations";
 export { augmentJpeg, augmentPixels } from "./augment/training";
 export {
   cosine,

@@ -58,6 +58,8 @@ export interface ImageExports {
   /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and centre crop. */
   evaluatePixels(width: number, height: number, shortSide: number, size: number, filter: Filter): Status;
   evaluateJpeg(length: number, pixelLimit: number, shortSide: number, size: number, filter: Filter): Status;
+  /** Region.Rgb in place by `count` operation records in Region.Parameters; `scalar` runs the plain twins. */
+  augmentPicture(width: number, height: number, count: number, scalar: number): Status;
   /** Region.Rgb → Region.Output by the sample record in Region.Parameters. */
   augmentPixels(width: number, height: number): Status;
   augmentJpeg(length: number, pixelLimit: number): Status;

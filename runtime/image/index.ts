@@ -2,6 +2,7 @@
 
 export * from "../draw/index.js";
 export { isVitrineError, VitrineError } from "../errors.js";
+export { type AugmentOptions, augment } from "./augment.js";
 export {
   DEFAULT_PIXEL_LIMIT,
   type DecodedImage,

@@ -1,6 +1,7 @@
 // Sample parameters: a sample's draw as the image module reads it, in f64 numbers.
 
 import { EraseKind } from "../../assembly/image/augment/erase-kind.js";
+import { OPERATION_FIELDS } from "../../assembly/image/augment/operation.js";
 import { ERASE_FIELDS, SampleField } from "../../assembly/image/augment/sample-record.js";
 import { Region } from "../../assembly/image/regions.js";
 import type { Filter } from "../../assembly/image/resize/filter.js";
@@ -15,13 +16,14 @@ const KINDS: Record<EraseMode, EraseKind> = {
   const: EraseKind.Const,
 };
 
-/** Writes the draw to Region.Parameters, which it reserves. */
+/** Writes the draw and the records of its operations to Region.Parameters, which it reserves. */
 export function writeSampleParameters(
   call: ImageCall,
   draw: SampleDraw,
-  { size, filter }: { size: number; filter: Filter },
+  { size, filter, operations }: { size: number; filter: Filter; operations: readonly number[][] },
 ): void {
-  const numbers = SampleField.Erasing + draw.erase.length * ERASE_FIELDS;
+  const firstOperation = SampleField.Erasing + draw.erase.length * ERASE_FIELDS;
+  const numbers = firstOperation + operations.length * OPERATION_FIELDS;
   call.reserve(Region.Parameters, numbers * 8);
   const bytes = call.view(Region.Parameters, numbers * 8);
   const record = new Float64Array(bytes.buffer, bytes.byteOffset, numbers);
@@ -39,6 +41,10 @@ export function writeSampleParameters(
   record[SampleField.Epoch] = address.epoch;
   record[SampleField.Tag] = address.tag;
   record[SampleField.EraseCount] = draw.erase.length;
+  record[SampleField.OperationCount] = operations.length;
+  operations.forEach((operation, i) => {
+    record.set(operation, firstOperation + i * OPERATION_FIELDS);
+  });
   draw.erase.forEach(({ mode, top, left, height, width }, i) => {
     record.set([KINDS[mode], top, left, height, width], SampleField.Erasing + i * ERASE_FIELDS);
   });

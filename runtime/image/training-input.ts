@@ -1,10 +1,12 @@
-// Training input: a photograph as one sample's draw makes it. Crop, resize, flip and erase in one call of the module.
+// Training input: a photograph as one sample's draw makes it. Crop, resize, flip, RandAugment's operations and
+// erase, in one call of the module.
 
 import { Region } from "../../assembly/image/regions.js";
 import type { SampleDraw } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
+import { operationRecords } from "./operation-records.js";
 import { type FilterName, filterNumber, type RgbImage, requirePicture } from "./resize.js";
 import { writeSampleParameters } from "./sample-parameters.js";
 
@@ -22,13 +24,6 @@ export interface TrainingOptions {
 }
 
 function requireDraw(draw: SampleDraw, size: number): void {
-  const [operation] = draw.operations;
-  if (operation !== undefined)
-    throw new VitrineError(
-      "image/unsupported-operation",
-      `augmentation operation ${operation.name} is not available yet: train without RandAugment (--aa none)`,
-      { details: { operation: operation.name } },
-    );
   if (!(Number.isInteger(size) && size > 0 && size < 2 ** 14))
     throw new VitrineError("usage/bad-option", `input size ${size} is not a whole number from 1 to 16,383`);
   const outside = draw.erase.find(
@@ -44,7 +39,7 @@ function requireDraw(draw: SampleDraw, size: number): void {
 /**
  * JPEG file and its draw (made for the size that its header says) → uint8 [size, size, 3].
  * Throws what `decode` throws, `image/bad-argument` for a crop outside of the picture, and
- * `image/unsupported-operation`.
+ * `image/unknown-operation`.
  */
 export function trainingInput(
   module: ImageModule,
@@ -55,9 +50,15 @@ export function trainingInput(
   const { size, filter = "bicubic", name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
   requireDraw(draw, size);
   const number = filterNumber(filter);
+  const operations = operationRecords(draw.operations, {
+    width: size,
+    height: size,
+    filter,
+    math: module.math,
+  });
   return module.run(name, (call) => {
     call.input(jpeg);
-    writeSampleParameters(call, draw, { size, filter: number });
+    writeSampleParameters(call, draw, { size, filter: number, operations });
     call.check(call.exports.augmentJpeg(jpeg.length, pixelLimit));
     return call.take(Region.Output, size * size * 3, into);
   });
@@ -74,11 +75,17 @@ export function trainingInputOfPixels(
   const { size, filter = "bicubic", name, into } = options;
   requireDraw(draw, size);
   const number = filterNumber(filter);
+  const operations = operationRecords(draw.operations, {
+    width: size,
+    height: size,
+    filter,
+    math: module.math,
+  });
   return module.run(name, (call) => {
     const bytes = image.width * image.height * 3;
     call.reserve(Region.Rgb, bytes);
     call.view(Region.Rgb, bytes).set(image.data.subarray(0, bytes));
-    writeSampleParameters(call, draw, { size, filter: number });
+    writeSampleParameters(call, draw, { size, filter: number, operations });
     call.check(call.exports.augmentPixels(image.width, image.height));
     return call.take(Region.Output, size * size * 3, into);
   });

@@ -147,7 +147,7 @@ test("erase noise has ImageNet's mean and deviation per channel", () => {
   });
 });
 
-test("crops and boxes outside, and operations without pixels yet, are refused by name", () => {
+test("crops and boxes outside, and operations that do not exist, are refused by name", () => {
   const picture = drawnPicture(module.math, 10, 32, 32);
   const attempts: [string, SampleDraw][] = [
     ["image/bad-argument", { ...whole(33, 32) }],
@@ -157,7 +157,7 @@ test("crops and boxes outside, and operations without pixels yet, are refused by
       "image/bad-argument",
       { ...whole(32, 32), erase: [{ top: 30, left: 0, height: 5, width: 5, mode: "pixel" }] },
     ],
-    ["image/unsupported-operation", { ...whole(32, 32), operations: [{ name: "Invert", argument: 0 }] }],
+    ["image/unknown-operation", { ...whole(32, 32), operations: [{ name: "Sepia", argument: 0 }] }],
   ];
   for (const [code, draw] of attempts)
     assert.throws(

@@ -13,6 +13,7 @@ import {
   repeatedSamplerCases,
 } from "./image-draw-cases.js";
 import { mixU8Cases } from "./image-mix-cases.js";
+import { operationCases, operationChainCases } from "./image-operation-cases.js";
 
 /** Compiled to dist/test/parity/; fixtures stay with the sources. */
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/micro", import.meta.url));
@@ -32,5 +33,7 @@ test("targets of timm's Mixup in all modes", () => expectEqual(mixTargetCases, 6
 test("CutMix boxes and their λ", () => expectEqual(cutmixBoxCases, 24));
 test("drop rates", () => expectEqual(dropPathRateCases, 5));
 test("RASampler's ranks", () => expectEqual(repeatedSamplerCases, 16));
+test("RandAugment's operations equal Pillow's", () => expectEqual(operationCases, 62));
+test("chains of two operations equal Pillow's", () => expectEqual(operationChainCases, 12));
 
 test.run();

@@ -3,7 +3,6 @@
 
 import type { CaseGroup } from "./case.js";
 
-const PIXEL_OPERATIONS = "RandAugment's pixel operations are not built yet";
 const REGNETY = "RegNetY is not built yet";
 const TORCH_FILES = "torch .pth files are not read yet";
 
@@ -12,8 +11,6 @@ const DISTRIBUTIONS = "distributions, not values: test/draw compares them";
 
 /** File → reason. */
 const LATER: readonly [file: string, reason: string][] = [
-  ["randaugment_ops.safetensors", PIXEL_OPERATIONS],
-  ["randaugment_chains.safetensors", PIXEL_OPERATIONS],
   ["random_erasing.safetensors", FLOAT_ERASING],
   ["sampler_stats.json", DISTRIBUTIONS],
   ["regnety_micro.safetensors", REGNETY],

@@ -16,6 +16,7 @@ import {
   repeatedSamplerCases,
 } from "./image-draw-cases.js";
 import { mixU8Cases } from "./image-mix-cases.js";
+import { operationCases, operationChainCases } from "./image-operation-cases.js";
 import { laterCases } from "./later-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
@@ -35,6 +36,8 @@ const GROUPS: readonly CaseGroup[] = [
   cutmixBoxCases,
   dropPathRateCases,
   repeatedSamplerCases,
+  operationCases,
+  operationChainCases,
   laterCases,
 ];
 

@@ -17,10 +17,12 @@ export enum SampleField {
   Index = 9,
   Epoch = 10,
   Tag = 11,
-  /** Erase rectangles that follow, five numbers each: kind, top, left, height, width. */
+  /** Erase rectangles, five numbers each: kind, top, left, height, width. */
   EraseCount = 12,
+  /** Records of operation.ts behind the rectangles. */
+  OperationCount = 13,
   /** First number of the first rectangle. */
-  Erasing = 13,
+  Erasing = 14,
 }
 
 export const ERASE_FIELDS = 5;

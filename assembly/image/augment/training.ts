@@ -1,4 +1,4 @@
-// Training transform: crop, resize, flip, erase, as a sample's draw in Region.Parameters says. One call an image.
+// Training transform: crop, resize, flip, RandAugment's operations, erase, as a sample's draw in Region.Parameters says. One call an image.
 
 import { decodeJpeg } from "../jpeg/decode";
 import { pictureHeight, pictureWidth } from "../jpeg/picture";
@@ -11,6 +11,7 @@ import { Status } from "../status";
 import { eraseKey, eraseRectangle } from "./erase";
 import { EraseKind } from "./erase-kind";
 import { flipPixels } from "./flip";
+import { applyOperations } from "./operations";
 import { ERASE_FIELDS, SampleField } from "./sample-record";
 
 function field(at: i32): f64 {
@@ -36,10 +37,13 @@ export function augmentPixels(width: i32, height: i32): Status {
   const crop = regionStart(Region.Rgb) + <usize>top * stride + <usize>left * 3;
   resizeFrom(crop, stride, cropWidth, cropHeight);
   resizeTo(size, size);
-  const status = resizePixels(output, <usize>size * 3, filter, flip, false);
+  let status = resizePixels(output, <usize>size * 3, filter, flip, false);
   if (status !== Status.Ok) return status;
   if (flip && filter === Filter.Nearest) flipPixels(output, size, size);
-  return eraseAll(output, size);
+  const operations = SampleField.Erasing + <i32>field(SampleField.EraseCount) * ERASE_FIELDS;
+  const records = regionStart(Region.Parameters) + ((<usize>operations) << 3);
+  status = applyOperations(output, size, size, records, <i32>field(SampleField.OperationCount), false);
+  return status === Status.Ok ? eraseAll(output, size) : status;
 }
 
 function eraseAll(output: usize, size: i32): Status {

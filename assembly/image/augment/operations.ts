@@ -1,0 +1,115 @@
+// Operations: a chain of RandAugment's operations on one picture, as the records say.
+
+import { regionStart, reserve } from "../memory";
+import { fail } from "../outcome";
+import { Region } from "../regions";
+import { Status } from "../status";
+import { affine } from "./affine";
+import { affineScalar } from "./affine-scalar";
+import { color, colorScalar, sharpness, sharpnessScalar } from "./enhance";
+import { OPERATION_FIELDS, Operation } from "./operation";
+import {
+  applyTable,
+  fillAutoContrast,
+  fillBrightness,
+  fillContrast,
+  fillEqualize,
+  fillInvert,
+  fillPosterize,
+  fillSolarize,
+  fillSolarizeAdd,
+} from "./point-table";
+import { turnPixels } from "./turn";
+
+/** Builds the table of an operation that has one. */
+function fillTableOf(operation: Operation, pixels: usize, count: i32, argument: f64): bool {
+  switch (operation) {
+    case Operation.AutoContrast:
+      fillAutoContrast(pixels, count);
+      return true;
+    case Operation.Equalize:
+      fillEqualize(pixels, count);
+      return true;
+    case Operation.Invert:
+      fillInvert();
+      return true;
+    case Operation.Posterize:
+      fillPosterize(<i32>argument);
+      return true;
+    case Operation.Solarize:
+      fillSolarize(<i32>argument);
+      return true;
+    case Operation.SolarizeAdd:
+      fillSolarizeAdd(<i32>argument);
+      return true;
+    case Operation.Brightness:
+      fillBrightness(<f32>argument);
+      return true;
+    case Operation.Contrast:
+      fillContrast(pixels, count, <f32>argument);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** An operation that reads what it would have overwritten: from a copy. */
+function applyFromCopy(
+  record: usize,
+  copy: usize,
+  pixels: usize,
+  width: i32,
+  height: i32,
+  scalar: bool,
+): void {
+  const operation = <Operation>(<i32>load<f64>(record));
+  const a = load<f64>(record, 8);
+  if (operation === Operation.Sharpness) {
+    if (scalar) sharpnessScalar(copy, width, height, pixels, <f32>a);
+    else sharpness(copy, width, height, pixels, <f32>a);
+  } else if (operation === Operation.Turn) turnPixels(copy, width, height, pixels, <i32>a);
+  else {
+    const b = load<f64>(record, 16);
+    const c = load<f64>(record, 24);
+    const d = load<f64>(record, 32);
+    const e = load<f64>(record, 40);
+    const f = load<f64>(record, 48);
+    const bicubic = operation === Operation.AffineBicubic;
+    if (scalar) affineScalar(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
+    else affine(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
+  }
+}
+
+/** u8 [height, width, 3] at `pixels` in place, by `count` records of f64 [7] at `records`. */
+export function applyOperations(
+  pixels: usize,
+  width: i32,
+  height: i32,
+  records: usize,
+  count: i32,
+  scalar: bool,
+): Status {
+  const bytes = <usize>(width * height * 3);
+  for (let i = 0; i < count; i++) {
+    const record = records + <usize>(i * OPERATION_FIELDS) * 8;
+    const operation = <Operation>(<i32>load<f64>(record));
+    const argument = load<f64>(record, 8);
+    if (fillTableOf(operation, pixels, width * height, argument)) applyTable(pixels, width * height);
+    else if (operation === Operation.Color) {
+      if (scalar) colorScalar(pixels, width * height, <f32>argument);
+      else color(pixels, width * height, <f32>argument);
+    } else {
+      const copy = reserve(Region.Spare, bytes);
+      if (copy === 0) return fail(Status.OutOfMemory, 0);
+      memory.copy(copy, pixels, bytes);
+      applyFromCopy(record, copy, pixels, width, height, scalar);
+    }
+  }
+  return Status.Ok;
+}
+
+/** The picture in Region.Rgb, in place, by the records in Region.Parameters; `scalar` runs the twins. */
+export function augmentPicture(width: i32, height: i32, count: i32, scalar: bool): Status {
+  const records = regionStart(Region.Parameters);
+  return applyOperations(regionStart(Region.Rgb), width, height, records, count, scalar);
+}

@@ -1,0 +1,113 @@
+// RandAugment's operations: vector code equals its twins, and the training input applies the chain between flip and erase.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { drawStream } from "../../runtime/draw/counter.js";
+import { Domain } from "../../runtime/draw/domain.js";
+import { levelArgument, operationNames } from "../../runtime/draw/rand-augment.js";
+import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { drawSample } from "../../runtime/draw/sample.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { augment } from "../../runtime/image/augment.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
+import { drawnPicture } from "./drawn-picture.js";
+
+const module = await createImageModule(nodeHost());
+const chance = drawStream(module.math, { seed: 17, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
+const NAMES = [...new Set([...operationNames(false), ...operationNames(true)])];
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+test("vector code equals its scalar twin for every operation, on pictures from one pixel up", () => {
+  for (const [n, name] of NAMES.entries())
+    for (let round = 0; round < 12; round++) {
+      const small = round < 5;
+      const width = small ? round + 1 : 1 + chance.integer(70);
+      const height = small ? 1 + chance.integer(4) : 1 + chance.integer(70);
+      const picture = drawnPicture(module.math, 100 * n + round, width, height);
+      const argument = levelArgument(name, chance.between(0, 10), () => chance.uniform() < 0.5);
+      const filter = round % 3 === 0 ? "bilinear" : "bicubic";
+      const fast = augment(module, picture, [{ name, argument }], { filter }).data;
+      const plain = augment(module, picture, [{ name, argument }], { filter, scalar: true }).data;
+      assert.ok(same(fast, plain), `${name} ${argument} ${filter} ${width}×${height}`);
+    }
+});
+
+test("arguments that change nothing change nothing", () => {
+  const picture = drawnPicture(module.math, 1, 41, 29);
+  const unchanged: [string, number][] = [
+    ["Rotate", 0],
+    ["Rotate", -360],
+    ["ShearX", 0],
+    ["TranslateYRel", 0],
+    ["Posterize", 8],
+    ["Solarize", 256],
+    ["SolarizeAdd", 0],
+    ["Brightness", 1],
+    ["Contrast", 1],
+    ["Color", 1],
+    ["Sharpness", 1],
+  ];
+  for (const [name, argument] of unchanged)
+    assert.ok(same(augment(module, picture, [{ name, argument }]).data, picture.data), `${name} ${argument}`);
+});
+
+test("quarter turns of a square move pixels: four of them, or one forth and back, are none", () => {
+  const picture = drawnPicture(module.math, 2, 23, 23);
+  const turn = { name: "Rotate", argument: 90 };
+  const once = augment(module, picture, [turn]).data;
+  // Counter-clockwise: the upper right corner comes to the upper left.
+  assert.equal([...once.subarray(0, 3)], [...picture.data.subarray(22 * 3, 23 * 3)]);
+  assert.ok(same(augment(module, picture, [turn, turn, turn, turn]).data, picture.data));
+  assert.ok(same(augment(module, picture, [turn, { name: "Rotate", argument: -90 }]).data, picture.data));
+  const half = augment(module, picture, [{ name: "Rotate", argument: 180 }]).data;
+  assert.ok(same(half, augment(module, picture, [turn, turn]).data));
+});
+
+test("what a translation leaves empty takes the mean colour", () => {
+  const picture = drawnPicture(module.math, 3, 20, 20);
+  const { data } = augment(module, picture, [{ name: "TranslateXRel", argument: 0.45 }]);
+  const pixel = (x: number) => [...data.subarray(3 * x, 3 * x + 3)];
+  assert.equal(pixel(0), [...picture.data.subarray(27, 30)]);
+  for (let x = 11; x < 20; x++) assert.equal(pixel(x), [124, 116, 104]);
+});
+
+test("the training input is resize and flip, then the operations in order, then the erase", () => {
+  const recipe = { ...DEIT_RECIPE, size: 40, randAugment: "rand-m9-mstd0.5-inc1", eraseProbability: 1 };
+  let chains = 0;
+  for (let index = 0; index < 60; index++) {
+    const picture = drawnPicture(module.math, index, 60 + index, 50);
+    const draw = drawSample(module.math, { seed: 1, epoch: 0, index, repeat: 0 }, picture, recipe);
+    if (draw.operations.length > 1) chains++;
+    const plain = trainingInputOfPixels(
+      module,
+      picture,
+      { ...draw, operations: [], erase: [] },
+      { size: 40 },
+    );
+    const augmented = augment(module, { width: 40, height: 40, data: plain }, draw.operations);
+    const whole = { top: 0, left: 0, width: 40, height: 40 };
+    const rest = { ...draw, crop: whole, flip: false, operations: [] };
+    const expected = trainingInputOfPixels(module, augmented, rest, { size: 40 });
+    assert.ok(same(trainingInputOfPixels(module, picture, draw, { size: 40 }), expected), `image ${index}`);
+  }
+  assert.ok(chains > 5, `${chains} chains of two operations`);
+});
+
+test("unknown names and arguments out of range are refused", () => {
+  const picture = drawnPicture(module.math, 4, 8, 8);
+  const attempts: [string, string, number][] = [
+    ["image/unknown-operation", "Sepia", 1],
+    ["image/unknown-operation", "constructor", 1],
+    ["image/bad-argument", "Rotate", Number.NaN],
+    ["image/bad-argument", "Posterize", -1],
+  ];
+  for (const [code, name, argument] of attempts)
+    assert.throws(
+      () => augment(module, picture, [{ name, argument }]),
+      (error: unknown) => isVitrineError(error) && error.code === code,
+    );
+});
+
+test.run();
