@@ -1,11 +1,12 @@
 // Read picture: a file → the model's input. JPEG goes through our own decoder, the same that Node uses; what it does
-// not take (PNG, WebP, progressive JPEG …) the browser decodes, and our resize does the rest.
+// not take (PNG, WebP, progressive JPEG …) the browser decodes, and our resize does the rest. Both see it upright.
 
 import type { Runtime } from "../../runtime/create-runtime.js";
 import { type ErrorCode, isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
+import { exifOrientation, turnUpright } from "./exif-orientation.js";
 import type { Classification } from "./messages.js";
 
 export interface PictureInput {
@@ -54,7 +55,8 @@ export async function readPicture(
   file: Uint8Array<ArrayBuffer>,
 ): Promise<PictureInput> {
   try {
-    return { pixels: evaluationInput(image, file, { size, cropRatio }), decodedBy: "vitrine" };
+    const stored = evaluationInput(image, file, { size, cropRatio });
+    return { pixels: turnUpright(stored, size, exifOrientation(file)), decodedBy: "vitrine" };
   } catch (error) {
     if (!isVitrineError(error) || !isForeignKind(error.code)) throw error;
   }

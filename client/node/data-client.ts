@@ -34,8 +34,8 @@ export interface DataClientOptions {
 /** The first connection waits no longer than this: a server may be starting, but a wrong address should be told soon. */
 const FIRST_CONNECTION_SECONDS = 5;
 
-/** Longest wait for one Describe. */
-const DESCRIBE_MS = 10_000;
+/** Bounds of the wait for one Describe: even a client without patience gives each try a fair chance. */
+const DESCRIBE_MS = { least: 2_000, most: 10_000 };
 
 function checkFingerprint(expected: string | undefined, found: string, address: string): void {
   if (!expected || expected === found) return;
@@ -54,7 +54,9 @@ async function connect(
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
   const connection = new DataConnection(address, batchCost(batchSize, recipe.size));
   try {
-    const description = await connection.describe(Math.max(1, Math.min(DESCRIBE_MS, deadlineMs)));
+    const description = await connection.describe(
+      Math.max(DESCRIBE_MS.least, Math.min(DESCRIBE_MS.most, deadlineMs)),
+    );
     checkFingerprint(expected, description.fingerprint, address);
     return { connection, description };
   } catch (error) {

@@ -12,6 +12,8 @@ import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium } from "./chromium.js";
 
 const TOLERANCE = 1e-4;
+/** int(32 / 0.875): so large a picture is not resized, whose rounding depends on which axis comes first. */
+const SHORT_SIDE = 36;
 const tiny = makeTinyModel();
 let server: RunningCommand;
 let browser: Browser;
@@ -77,6 +79,24 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, place) => Math.abs(value - b[place]!)));
 }
 
+/** Puts an EXIF segment behind the file's first marker: big-endian, one entry. */
+function withOrientation(jpeg: Uint8Array, orientation: number): Uint8Array {
+  const tiff = `4d4d002a00000008${"0001"}${"0112"}${"0003"}00000001${"000"}${orientation}0000${"00000000"}`;
+  const exif = Buffer.from(`457869660000${tiff}`, "hex");
+  const head = Buffer.from([0xff, 0xd8, 0xff, 0xe1, 0, exif.length + 2]);
+  return Buffer.concat([head, exif, jpeg.subarray(2)]);
+}
+
+/** Runs in the page: a JPEG → what the browser shows, as PNG. Both as base64. */
+async function uprightPng(base64: string): Promise<string> {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes]), { colorSpaceConversion: "none" });
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+  return canvas.toDataURL("image/png").split(",")[1] ?? "";
+}
+
 async function start(executable: string): Promise<void> {
   [runtime, browser] = await Promise.all([createRuntime({ host: nodeHost() }), launchChromium(executable)]);
   model = await loadModel(runtime, nodeModelSource(tiny.folder));
@@ -131,6 +151,21 @@ function registerTests(executable: string): void {
     await page.setInputFiles("#file", { name: "shot.png", mimeType: "image/png", buffer: png });
     await outcome("classified", "shot.png");
     assert.is((await page.evaluate(() => window.heard.at(-1)!)).decodedBy, "browser");
+  });
+
+  test("a photograph is seen upright, however the camera lay", async () => {
+    for (let orientation = 1; orientation <= 8; orientation++) {
+      const jpeg = withOrientation(wavesJpeg(8, SHORT_SIDE, SHORT_SIDE), orientation);
+      // The browser's own decoder turns it: as a PNG it is what a person sees.
+      const upright = await page.evaluate(uprightPng, Buffer.from(jpeg).toString("base64"));
+      await drop(`camera-${orientation}.jpg`, jpeg);
+      await outcome("classified", `camera-${orientation}.jpg`);
+      await drop(`upright-${orientation}.png`, Buffer.from(upright, "base64"));
+      await outcome("classified", `upright-${orientation}.png`);
+      const [ours, theirs] = await page.evaluate(() => window.heard.slice(-2));
+      assert.equal([ours?.decodedBy, theirs?.decodedBy], ["vitrine", "browser"]);
+      assert.ok(largestDifference(ours!.logits, theirs!.logits) <= TOLERANCE, `orientation ${orientation}`);
+    }
   });
 
   test("what is no picture is said in words, and the next picture works", async () => {

@@ -71,7 +71,7 @@ export function drawWaves(seed: number, width: number, height: number): Buffer {
   return pixels;
 }
 
-/** A JPEG file of 60 × 44 pixels. */
-export function wavesJpeg(seed: number): Buffer {
-  return jpeg.encode({ width: 60, height: 44, data: drawWaves(seed, 60, 44) }, 90).data;
+/** A JPEG file, 60 × 44 pixels unless told. */
+export function wavesJpeg(seed: number, width = 60, height = 44): Buffer {
+  return jpeg.encode({ width, height, data: drawWaves(seed, width, height) }, 90).data;
 }
