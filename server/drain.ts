@@ -17,10 +17,14 @@ export async function drainGrpc(server: Server, graceMs = GRACE_MS): Promise<voi
 }
 
 /**
- * Resolves when a signal has come and `stop` has ended. A second signal does not wait: it ends the process with the
- * status that shells give such a death (128 + the signal's number).
+ * Calls `announce` once signals are listened to: whoever reads `listening on ADDRESS` may send one at once. Resolves
+ * when a signal has come and `stop` has ended. A second signal does not wait: it ends the process with the status
+ * that shells give such a death (128 + the signal's number).
  */
-export async function runUntilSignal(stop: (signal: NodeJS.Signals) => Promise<void>): Promise<void> {
+export async function runUntilSignal(
+  stop: (signal: NodeJS.Signals) => Promise<void>,
+  announce: () => void = () => {},
+): Promise<void> {
   const signals: [NodeJS.Signals, number][] = [
     ["SIGTERM", 15],
     ["SIGINT", 2],
@@ -34,6 +38,7 @@ export async function runUntilSignal(stop: (signal: NodeJS.Signals) => Promise<v
         resolve(signal);
       });
     }
+    announce();
   });
   await stop(first);
 }

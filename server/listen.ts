@@ -2,7 +2,7 @@
 
 import { existsSync, lstatSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { type Server, ServerCredentials } from "@grpc/grpc-js";
+import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { checkAddress, UNIX_ADDRESS } from "../proto/address.js";
 import { VitrineError } from "../runtime/errors.js";
 
@@ -54,7 +54,10 @@ export async function listen(server: Server, address: string): Promise<string> {
   const socketPath = UNIX_ADDRESS.exec(address)?.[1];
   if (socketPath !== undefined) await removeStaleSocket(socketPath);
   const port = await new Promise<number>((resolve, reject) => {
+    // grpc-js writes a line of its own about a failure that we report ourselves.
+    setLogVerbosity(logVerbosity.NONE);
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      setLogVerbosity(logVerbosity.ERROR);
       if (!error) return resolve(bound);
       if (/EADDRINUSE/.test(error.message)) return reject(addressInUse(address));
       const text = `cannot listen on ${address}: ${error.message} (see --listen)`;

@@ -20,8 +20,10 @@ async function run({ data, listen, workers, badSamples }: DataServerCommand): Pr
   process.stdout.write(
     `${dataset.names.length} images in ${dataset.classes.length} classes, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
   );
-  process.stdout.write(`listening on ${address}\n`);
-  await runUntilSignal(() => server.close());
+  await runUntilSignal(
+    () => server.close(),
+    () => process.stdout.write(`listening on ${address}\n`),
+  );
   if (service.skipped() > 0) process.stderr.write(`skipped ${service.skipped()} bad samples\n`);
 }
 

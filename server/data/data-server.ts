@@ -1,11 +1,12 @@
 // Data server: data set, decode workers, service and socket, put together and taken apart again.
 
 import { Server } from "@grpc/grpc-js";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { checkAddress } from "../../proto/address.js";
 import { DATA_SERVICE } from "../../proto/data-service.js";
 import { drainGrpc } from "../drain.js";
 import { listen } from "../listen.js";
+import { createLog } from "../log.js";
 import type { BadSamples } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
 import { openDataset } from "./open-dataset.js";
@@ -36,14 +37,10 @@ export interface DataServer {
 /** A connection that has gone silent is noticed within half a minute. */
 const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 };
 
-function quietLog(): Logger {
-  return pino({ name: "data-server", level: process.env.VITRINE_LOG ?? "warn" }, pino.destination(2));
-}
-
 /** Throws what `openDataset` and `listen` throw; nothing is left running then. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
   checkAddress(options.listen);
-  const log = options.log ?? quietLog();
+  const log = options.log ?? createLog("data-server");
   const dataset = openDataset(options.data);
   if (dataset.otherFiles > 0)
     log.warn(`${dataset.path}: ${dataset.otherFiles} files are no .jpg or .jpeg and are left out`);

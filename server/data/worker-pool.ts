@@ -11,7 +11,7 @@ const SCRIPT = new URL("./decode-worker.js", import.meta.url);
 /** One that runs and one that waits beside it, so that a busy main thread does not leave a worker idle. */
 const TASKS_PER_WORKER = 2;
 
-/** A task that was running in so many dying threads is what kills them. */
+/** A task that was running in so many dying threads is what kills them; so many dying at their start never start. */
 const MAX_DEATHS = 3;
 
 interface Job {
@@ -43,6 +43,8 @@ class Pool implements WorkerPool {
   private readonly lanes = new Set<Lane>();
   private readonly queue: Job[] = [];
   private nextId = 0;
+  /** Threads in a row that died before they were ready. */
+  private stillborn = 0;
   /** Why no task can be run any more. */
   private broken: VitrineError | null = null;
   private settleStart: (error: VitrineError | null) => void = () => {};
@@ -97,6 +99,7 @@ class Pool implements WorkerPool {
     if (message.kind === "unusable") return this.fail(fromErrorRecord(message.error));
     if (message.kind === "ready") {
       lane.ready = true;
+      this.stillborn = 0;
       if ([...this.lanes].every(({ ready }) => ready)) this.settleStart(null);
       return this.assign();
     }
@@ -128,10 +131,10 @@ class Pool implements WorkerPool {
   /** Its oldest job is the one that was running; all of them go back to the head of the queue. */
   private bury(lane: Lane, reason: string): void {
     if (!this.lanes.delete(lane)) return;
-    if (!lane.ready)
-      return this.fail(
-        new VitrineError("data/worker-died", `a decode worker died before it was ready: ${reason}`),
-      );
+    if (!lane.ready && ++this.stillborn >= MAX_DEATHS) {
+      const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
+      return this.fail(new VitrineError("data/worker-died", text));
+    }
     this.replaced++;
     const [running] = lane.jobs;
     if (running && ++running.deaths >= MAX_DEATHS) {

@@ -6,21 +6,12 @@ import { connectData, type DataClientOptions } from "../../client/node/data-clie
 import { isVitrineError } from "../../runtime/errors.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
 import { type DrawnSet, drawSet } from "./drawn-set.js";
-import { type ServerProcess, startServer } from "./server-process.js";
+import { killServers, startServer } from "./server-process.js";
 
 const test = suite<{ set: DrawnSet }>("failover");
 
 const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 4, seed: 1 };
 const START = { epoch: 0, batch: 0 };
-
-/** Servers of a test, killed at its end whatever happened. */
-let servers: ServerProcess[] = [];
-
-async function start(data: string, ...flags: string[]): Promise<ServerProcess> {
-  const server = await startServer(data, ...flags);
-  servers.push(server);
-  return server;
-}
 
 async function failureOf(work: () => Promise<unknown>): Promise<{ code: string; message: string }> {
   try {
@@ -38,10 +29,7 @@ test.before((context) => {
 
 test.after(({ set }) => set.remove());
 
-test.after.each(async () => {
-  await Promise.all(servers.map((server) => server.stop("SIGKILL")));
-  servers = [];
-});
+test.after.each(killServers);
 
 /** Reads `count` batches; after the third, `interrupt` is called. */
 async function readInterrupted(
@@ -62,7 +50,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   test(`after ${signal} in mid-stream and a restart, the batches go on as if nothing had happened`, async ({
     set,
   }) => {
-    const first = await start(set.path);
+    const first = await startServer(set.path);
     const { address } = first;
     const expected = await readInterrupted({ address }, async () => {});
     const notices: string[] = [];
@@ -74,7 +62,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       const status = await first.stop(signal);
       assert.is(status, signal === "SIGTERM" ? 0 : "SIGKILL");
       restarted = new Promise((resolve) => setTimeout(resolve, 300)).then(() =>
-        start(set.path, "--listen", address),
+        startServer(set.path, "--listen", address),
       );
     });
     await restarted;
@@ -86,7 +74,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
 }
 
 test("a server that stays away is given up after the time-out, naming address and flag", async ({ set }) => {
-  const server = await start(set.path);
+  const server = await startServer(set.path);
   const { address } = server;
   const began = performance.now();
   const { code, message } = await failureOf(() =>
@@ -100,7 +88,7 @@ test("a server that stays away is given up after the time-out, naming address an
 });
 
 test("where no server is, and where another kind of server is, one line says so", async ({ set }) => {
-  const server = await start(set.path);
+  const server = await startServer(set.path);
   const { address } = server;
   await server.stop("SIGTERM");
   const absent = await failureOf(() => connectData({ ...SETTINGS, address, timeoutSeconds: 0.5 }));
@@ -113,12 +101,12 @@ test("where no server is, and where another kind of server is, one line says so"
 test("a server that comes back with other data is refused", async ({ set }) => {
   const other = drawSet(39);
   try {
-    const first = await start(set.path);
+    const first = await startServer(set.path);
     const { address } = first;
     const { code, message } = await failureOf(() =>
       readInterrupted({ address, creditBytes: 40_000 }, async () => {
         await first.stop("SIGKILL");
-        await start(other.path, "--listen", address);
+        await startServer(other.path, "--listen", address);
       }),
     );
     assert.is(code, "data/fingerprint-changed");
@@ -133,7 +121,7 @@ test("a server that comes back with other data is refused", async ({ set }) => {
 });
 
 test("more samples in a batch than in the data set is refused before any stream", async ({ set }) => {
-  const { address } = await start(set.path);
+  const { address } = await startServer(set.path);
   const { code } = await failureOf(() => connectData({ ...SETTINGS, batchSize: 41, address }));
   assert.is(code, "data/too-few-samples");
 });

@@ -16,6 +16,13 @@ export interface ServerProcess {
   stop(signal: NodeJS.Signals): Promise<number | string>;
 }
 
+const running = new Set<ServerProcess>();
+
+/** For the end of each test: whatever a failed one left behind is killed. */
+export async function killServers(): Promise<void> {
+  await Promise.all([...running].map((server) => server.stop("SIGKILL")));
+}
+
 /** Resolves when the server says that it listens; rejects if it ends before. */
 export async function startServer(data: string, ...flags: string[]): Promise<ServerProcess> {
   const args = ["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1", ...flags];
@@ -34,15 +41,19 @@ export async function startServer(data: string, ...flags: string[]): Promise<Ser
     });
     void ended.then((status) => reject(new Error(`it ended with ${status}: ${errors}`)));
   });
-  return {
+  const server: ServerProcess = {
     address,
     process: child,
     errors: () => errors,
     async stop(signal) {
       child.kill(signal);
-      return ended;
+      const status = await ended;
+      running.delete(server);
+      return status;
     },
   };
+  running.add(server);
+  return server;
 }
 
 /** Runs `vitrine ARGUMENTS` to its end. */

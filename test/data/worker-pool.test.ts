@@ -1,0 +1,159 @@
+// Worker pool: a decode thread that dies is replaced and its work done again; one that cannot work says why.
+
+import type { Worker } from "node:worker_threads";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { isVitrineError } from "../../runtime/errors.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
+import { createBatchMaker } from "../../server/data/batch-maker.js";
+import { openBatchStream } from "../../server/data/batch-stream.js";
+import type { DecodePool } from "../../server/data/decode-task.js";
+import { openDataset } from "../../server/data/open-dataset.js";
+import { openDecodePool } from "../../server/data/open-decode-pool.js";
+import { createWorkerPool } from "../../server/data/worker-pool.js";
+import { SMALL_RECIPE } from "./batch-digests.js";
+import { type DrawnSet, drawSet } from "./drawn-set.js";
+
+const test = suite<{ set: DrawnSet; expected: string[] }>("worker pool");
+
+const COUNT = 12;
+
+async function digests(
+  { path }: DrawnSet,
+  pool: DecodePool,
+  onBatch: (done: number) => Promise<void> = async () => {},
+): Promise<string[]> {
+  const { pool: unused, math } = await openDecodePool(0);
+  await unused.close();
+  const options = { recipe: SMALL_RECIPE, batchSize: 8, seed: 4, badSamples: "fail" } as const;
+  const maker = createBatchMaker(pool, math, openDataset(path), options);
+  const stream = openBatchStream(pool, maker, { epoch: 0, batch: 0 });
+  const seen: string[] = [];
+  while (seen.length < COUNT) {
+    const leased = await stream.next();
+    if (leased === null) break;
+    seen.push(batchDigest(leased.item));
+    leased.release();
+    await onBatch(seen.length);
+  }
+  stream.close(new Error("enough"));
+  return seen;
+}
+
+test.before(async (context) => {
+  context.set = drawSet(40);
+  const { pool } = await openDecodePool(0);
+  context.expected = await digests(context.set, pool);
+  await pool.close();
+});
+
+test.after(({ set }) => set.remove());
+
+test("threads that die in mid-batch are replaced, and not a byte changes", async ({ set, expected }) => {
+  const pool = await createWorkerPool(2);
+  const seen = await digests(set, pool, async (done) => {
+    if (done % 3 === 0) await pool.threads[0]?.terminate();
+  });
+  assert.equal(seen, expected);
+  assert.is(pool.replaced, 4);
+  assert.is(pool.threads.length, 2);
+  await pool.close();
+  assert.is(pool.threads.length, 0);
+});
+
+test("all threads dying at once loses nothing either", async ({ set, expected }) => {
+  const pool = await createWorkerPool(2);
+  const seen = await digests(set, pool, async (done) => {
+    if (done === 2) for (const thread of pool.threads) void thread.terminate();
+  });
+  assert.equal(seen, expected);
+  await pool.close();
+});
+
+test("a task during which thread after thread dies is given up, naming its file", async ({ set }) => {
+  const pool = await createWorkerPool(1);
+  const file = `${set.path}/cat/000.jpg`;
+  const task = { kind: "evaluation", file, place: 0, size: 2048, cropRatio: 0.875 } as const;
+  // Each thread dies as soon as it has been given the task, which is long enough to be interrupted.
+  const doomed = new Set<Worker>();
+  const doom = setInterval(() => {
+    for (const thread of pool.threads.filter((one) => !doomed.has(one))) {
+      doomed.add(thread);
+      thread.on("message", () => void thread.terminate());
+    }
+  }, 1);
+  for (const thread of pool.threads) {
+    doomed.add(thread);
+    void thread.terminate();
+  }
+  const run = pool.run(task, pool.allocate(2048 * 2048 * 3), new AbortController().signal);
+  const error = await run.then(
+    () => null,
+    (reason) => reason,
+  );
+  clearInterval(doom);
+  assert.ok(isVitrineError(error), "the task was done");
+  assert.is(error.code, "data/worker-died");
+  assert.match(error.message, /000\.jpg: 3 decode workers died while at it/);
+  await pool.close();
+});
+
+test("a task that breaks a rule of the program rejects, and the thread lives on", async ({
+  set,
+  expected,
+}) => {
+  const pool = await createWorkerPool(1);
+  const task = {
+    kind: "evaluation",
+    file: `${set.path}/cat/000.jpg`,
+    place: 0,
+    size: 32,
+    cropRatio: 0,
+  } as const;
+  const run = pool.run(task, pool.allocate(32 * 32 * 3), new AbortController().signal);
+  const error = await run.then(
+    () => null,
+    (reason) => reason,
+  );
+  assert.is(error?.code, "usage/bad-option");
+  assert.equal(await digests(set, pool), expected);
+  assert.is(pool.replaced, 0);
+  await pool.close();
+});
+
+test("a task that was aborted before its turn is never begun", async ({ set }) => {
+  const pool = await createWorkerPool(1);
+  const task = {
+    kind: "evaluation",
+    file: `${set.path}/cat/000.jpg`,
+    place: 0,
+    size: 32,
+    cropRatio: 0.9,
+  } as const;
+  const abort = new AbortController();
+  const batches = Array.from({ length: 5 }, () => pool.allocate(32 * 32 * 3));
+  const runs = batches.map((batch) => pool.run(task, batch, abort.signal).catch((error) => String(error)));
+  abort.abort(new Error("enough"));
+  const outcomes = await Promise.all(runs);
+  assert.equal(outcomes.slice(2), ["Error: enough", "Error: enough", "Error: enough"]);
+  assert.ok(batches[4]?.every((value) => value === 0));
+  await pool.close();
+});
+
+test("closing rejects what is queued", async ({ set }) => {
+  const pool = await createWorkerPool(1);
+  const task = {
+    kind: "evaluation",
+    file: `${set.path}/cat/000.jpg`,
+    place: 0,
+    size: 32,
+    cropRatio: 0.9,
+  } as const;
+  const runs = Array.from({ length: 4 }, () =>
+    pool.run(task, pool.allocate(32 * 32 * 3), new AbortController().signal).catch((error) => error.code),
+  );
+  await pool.close();
+  assert.equal((await Promise.all(runs)).slice(2), ["data/pool-closed", "data/pool-closed"]);
+});
+
+test.run();
