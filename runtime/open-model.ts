@@ -1,11 +1,12 @@
 // Open model: a model's files read, its sizes found, its tensors under timm's names and checked. Computes nothing.
 
 import { VitrineError } from "./errors.js";
-import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./host/model-source.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "./host/model-source.js";
 import type { DeitConfig } from "./models/config.js";
 import { type ConfigFile, completeConfig, readConfigJson } from "./models/config-json.js";
 import { deitParameters } from "./models/deit-parameters.js";
 import { defaultLabels } from "./models/labels.js";
+import { readPreprocessorJson } from "./models/preprocessor-json.js";
 import { publishedConfig, publishedNameIn } from "./models/registry.js";
 import { sizesFromShapes } from "./models/sizes-from-shapes.js";
 import type { TensorMap } from "./training.js";
@@ -37,9 +38,23 @@ function needHeads(sizes: Partial<DeitConfig>, subject: string): void {
   throw new VitrineError("model/config", text, { details: { dim: sizes.dim } });
 }
 
+/** config.json, and what preprocessor_config.json says beside it of the input; config.json wins. */
 async function readConfig(source: ModelSource): Promise<ConfigFile | null> {
-  const bytes = await source.read(CONFIG_FILE);
-  return bytes && readConfigJson(new TextDecoder().decode(bytes), `${source.location}: ${CONFIG_FILE}`);
+  const readText = async (file: string): Promise<string | null> => {
+    const bytes = await source.read(file);
+    return bytes && new TextDecoder().decode(bytes);
+  };
+  const text = await readText(CONFIG_FILE);
+  if (text === null) return null;
+  const config = readConfigJson(text, `${source.location}: ${CONFIG_FILE}`);
+  if (config.sizes.cropRatio !== undefined) return config;
+  const input = await readText(PREPROCESSOR_FILE);
+  if (input === null) return config;
+  const sizes = {
+    ...readPreprocessorJson(input, `${source.location}: ${PREPROCESSOR_FILE}`),
+    ...config.sizes,
+  };
+  return { ...config, sizes };
 }
 
 /**

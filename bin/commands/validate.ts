@@ -50,7 +50,7 @@ function tally(counts: Counts, batch: EvaluationBatch, logits: Float32Array, ind
 
 /** A bar on a terminal, silence elsewhere. */
 function progressBar(): SingleBar {
-  const format = "{value} images  {rate} images/s  top-1 {top1}%";
+  const format = "{value} of {total} images  {rate} images/s  top-1 {top1}%";
   return new SingleBar({ format, stream: process.stderr, noTTYOutput: false, clearOnComplete: true });
 }
 

@@ -5,10 +5,11 @@ export interface ModelSource {
   readonly name: string;
   /** Path or address, for messages. */
   readonly location: string;
-  /** `model.safetensors` or `config.json`, whole; null where there is none. */
+  /** One of the files below, whole; null where there is none. */
   read(file: string): Promise<Uint8Array<ArrayBuffer> | null>;
 }
 
-/** A model folder's two files. */
+/** A model folder's two files, and one more that Hugging Face's folders have. */
 export const WEIGHTS_FILE = "model.safetensors";
 export const CONFIG_FILE = "config.json";
+export const PREPROCESSOR_FILE = "preprocessor_config.json";
