@@ -39,8 +39,8 @@ async function servePage(options: ClientOptions): Promise<void> {
       },
     ],
   });
-  process.stdout.write(`listening on ${server.address}\n`);
-  await runUntilSignal(() => server.drain());
+  const announce = () => process.stdout.write(`listening on ${server.address}\n`);
+  await runUntilSignal(() => server.drain(), announce);
 }
 
 export function registerClient(program: Command): void {

@@ -52,12 +52,12 @@ async function serve(options: ServeOptions): Promise<void> {
     `model ${name}: ${model.parameters.toLocaleString("en-US")} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes\n`,
   );
   process.stderr.write(`device ${runtime.description}\n`);
-  process.stdout.write(`listening on ${server.address}\n`);
-  await runUntilSignal(async (signal) => {
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
     process.stderr.write(`${signal}: finishing what runs, then leaving\n`);
     await server.drain();
     await dispose();
-  });
+  };
+  await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
 }
 
 export function registerServe(program: Command): void {
