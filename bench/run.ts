@@ -12,6 +12,14 @@ const BENCHES: Record<string, Bench> = {
     about: "every kernel of the wasm executor: GFLOP/s and the share of the machine's 128-bit peak",
     load: () => import("./kernels.js"),
   },
+  forward: {
+    about: "images/s of whole models on the wasm executor",
+    load: () => import("./forward.js"),
+  },
+  train: {
+    about: "images/s of a whole training step on the wasm executor",
+    load: () => import("./train.js"),
+  },
 };
 
 const [name, ...options] = process.argv.slice(2);
