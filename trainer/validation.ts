@@ -17,14 +17,18 @@ export interface ValidationScores {
   ema: Scores | null;
 }
 
-/** How well one row of logits answers: how many classes beat the label (0 = top-1), and −log softmax(label). */
+/**
+ * How well one row of logits answers: how many classes beat the label (0 = top-1), and −log softmax(label). Of equal
+ * logits the lower index wins, and what is not a number beats the label: a broken model must not look right.
+ */
 export function judge(logits: Float32Array, label: number): { beatenBy: number; loss: number } {
   const own = logits[label];
   if (own === undefined) return { beatenBy: logits.length, loss: Number.POSITIVE_INFINITY };
   let beatenBy = 0;
   let largest = own;
-  for (const value of logits) {
-    if (value > own) beatenBy++;
+  for (const [index, value] of logits.entries()) {
+    const isBeaten = index < label ? value < own : value <= own;
+    if (!isBeaten) beatenBy++;
     if (value > largest) largest = value;
   }
   let sum = 0;

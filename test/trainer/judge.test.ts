@@ -1,0 +1,34 @@
+// Judge: the rank of the right class and the cross-entropy of one answer.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { judge } from "../../trainer/validation.js";
+
+const rank = (logits: number[], label: number) => judge(Float32Array.from(logits), label).beatenBy;
+
+test("the rank is the label's place in the sorted logits, and the loss −log softmax", () => {
+  assert.equal(
+    [0, 1, 2, 3].map((label) => rank([1, 4, -2, 3], label)),
+    [2, 0, 3, 1],
+  );
+  const { loss } = judge(Float32Array.of(1, 2, 3), 1);
+  assert.ok(Math.abs(loss - Math.log(1 + Math.exp(1) + Math.exp(-1))) < 1e-9);
+});
+
+test("a model that says the same of every class is right on one class only", () => {
+  const right = [0, 1, 2, 3, 4, 5].filter((label) => rank([7, 7, 7, 7, 7, 7], label) === 0);
+  assert.equal(right, [0]);
+});
+
+test("a model whose answers are no numbers is never right", () => {
+  const { NaN: none } = Number;
+  for (const label of [0, 1, 2]) assert.is(rank([none, none, none], label), 3);
+  assert.is(rank([none, 5, 1], 1), 1);
+});
+
+test("large logits do not overflow, and a label without a logit is wrong", () => {
+  assert.is(judge(Float32Array.of(1e4, -1e4), 0).loss, 0);
+  assert.equal(judge(Float32Array.of(1, 2), 7), { beatenBy: 2, loss: Number.POSITIVE_INFINITY });
+});
+
+test.run();
