@@ -40,13 +40,14 @@ export class Float4 {
     const n = f32x4.sub(shifted, whole);
     let r = f32x4.sub(bounded, f32x4.mul(n, Float4.constant(EXP, 2)));
     r = f32x4.sub(r, f32x4.mul(n, Float4.constant(EXP, 3)));
-    let p = Float4.madd(Float4.constant(EXP, 4), r, Float4.constant(EXP, 5));
-    p = Float4.madd(p, r, Float4.constant(EXP, 6));
-    p = Float4.madd(p, r, Float4.constant(EXP, 7));
-    p = Float4.madd(p, r, Float4.constant(EXP, 8));
-    p = Float4.madd(p, r, Float4.constant(EXP, 9));
+    // Estrin's order: three products side by side instead of a chain of five.
+    const r2 = f32x4.mul(r, r);
+    const c45 = Float4.madd(Float4.constant(EXP, 4), r, Float4.constant(EXP, 5));
+    const c23 = Float4.madd(Float4.constant(EXP, 6), r, Float4.constant(EXP, 7));
+    const c01 = Float4.madd(Float4.constant(EXP, 8), r, Float4.constant(EXP, 9));
+    const p = Float4.madd(Float4.madd(c45, r2, c23), r2, c01);
     const one = Float4.constant(EXP, 11);
-    const y = f32x4.add(Float4.madd(p, f32x4.mul(r, r), r), one);
+    const y = f32x4.add(Float4.madd(p, r2, r), one);
     const power = i32x4.add(i32x4.shl(shifted, 23), one);
     return v128.andnot(f32x4.mul(y, power), f32x4.lt(x, lowest));
   }
