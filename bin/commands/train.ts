@@ -23,6 +23,7 @@ interface TrainFlags {
   resume?: boolean;
   device?: string;
   dataTimeout: number;
+  dataCredit?: number;
   json?: boolean;
 }
 
@@ -65,13 +66,14 @@ function givenOptions(command: Command): Map<string, OptionValue> {
 /** A worker reads validation images ahead while this thread computes. */
 const VALIDATION_WORKERS = 1;
 
-function sourcesOf({ dataServer, dataTimeout }: TrainFlags, progress: Progress): RunSources {
+function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
     connect: (request) =>
       connectData({
         ...request,
         address: dataServer,
         timeoutSeconds: dataTimeout,
+        creditBytes: dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20),
         onNotice: (text) => progress.say(text),
       }),
     openValidation: (request) =>
@@ -153,6 +155,11 @@ export function registerTrain(program: Command): void {
       "seconds to wait for a data server that is away",
       decimalNumber("--data-timeout", { min: 0 }),
       60,
+    )
+    .option(
+      "--data-credit <MiB>",
+      "batches that may be on their way or waiting here (64, two batches at least)",
+      decimalNumber("--data-credit", { min: 0 }),
     )
     .option("--device <name>", "auto or wasm")
     .option("--json", "end with one line of JSON; everything else goes to standard error");

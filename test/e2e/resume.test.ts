@@ -1,0 +1,188 @@
+// Resume: real processes that are killed in the middle of an epoch, with everything on that could carry hidden state:
+// teacher, average, mixing, erasing, stochastic depth, validation. The files must come out the same to the byte.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type DrawnSet, drawSet } from "../data/drawn-set.js";
+import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
+import { tinyConfig, writeTinyModel } from "../trainer/tiny-model.js";
+import { reachStep, readMetrics, startTrainer, type TrainerProcess } from "../trainer/trainer-process.js";
+
+interface Context {
+  set: DrawnSet;
+  folder: string;
+  model: string;
+  teacher: string;
+  server: ServerProcess;
+  /** Files of the run that nobody disturbed. */
+  expected: Map<string, string>;
+}
+
+const test = suite<Context>("resume");
+
+/** 40 images: 10 batches an epoch, 40 steps. */
+const EPOCHS = 4;
+const BATCHES = 10;
+
+function flags({ folder, set, model, teacher, server }: Context, run: string): string[] {
+  return [
+    ...["--data-server", server.address, "--val", set.path, "--out", join(folder, run)],
+    ...["--model", join(model, "config.json"), "--teacher", teacher, "--distillation", "hard"],
+    ...["--epochs", `${EPOCHS}`, "--batch-size", "4", "--lr", "0.1", "--warmup-epochs", "1", "--seed", "7"],
+    // Room for two batches or so: a server that dies takes most of the epoch with it.
+    ...["--data-credit", "0.03"],
+    ...["--reprob", "0.5", "--drop-path", "0.2", "--ema-decay", "0.9", "--checkpoint-every", "3"],
+  ];
+}
+
+/** `last/model.safetensors` → its bytes in hexadecimal, for every file of both checkpoints. */
+function checkpointFiles(run: string): Map<string, string> {
+  const files = ["last", "best"].flatMap((name) =>
+    readdirSync(join(run, name)).map((file) => join(name, file)),
+  );
+  return new Map(files.sort().map((file) => [file, readFileSync(join(run, file)).toString("hex")]));
+}
+
+function assertSameFiles(run: string, expected: Map<string, string>): void {
+  const found = checkpointFiles(run);
+  assert.equal([...found.keys()], [...expected.keys()]);
+  for (const [file, bytes] of expected) assert.ok(found.get(file) === bytes, `${file} differs`);
+}
+
+/** What of metrics.csv does not depend on the clock. */
+function curve(run: string): string[] {
+  const clock = ["images_per_second", "data_wait"];
+  return readMetrics(run).map((row) =>
+    Object.entries(row)
+      .filter(([name]) => !clock.includes(name))
+      .join(";"),
+  );
+}
+
+async function finish(trainer: TrainerProcess): Promise<void> {
+  const status = await trainer.ended;
+  assert.is(status, 0, trainer.errors());
+}
+
+test.before(async (context) => {
+  context.set = drawSet(4 * BATCHES);
+  context.folder = mkdtempSync(join(tmpdir(), "vitrine-resume-"));
+  // Seven classes of its own: a new run takes the number from the data set.
+  const others = [..."abcdefg"];
+  context.model = await writeTinyModel(join(context.folder, "sizes"), tinyConfig({ classes: 7 }), others, 0);
+  // The teacher has its classes in another order, as a model from elsewhere would.
+  const teacher = tinyConfig({ distilled: false, dim: 48, heads: 3, mean: [0.5, 0.5, 0.5] });
+  context.teacher = await writeTinyModel(join(context.folder, "teacher"), teacher, ["emu", "cat", "dog"], 5);
+  context.server = await startServer(context.set.path);
+  const run = join(context.folder, "undisturbed");
+  await finish(startTrainer(flags(context, "undisturbed")));
+  context.expected = checkpointFiles(run);
+});
+
+test.after(async ({ set, folder, server }) => {
+  await server.stop("SIGKILL");
+  set.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("the undisturbed run wrote two model folders with everything beside the weights", ({ expected }) => {
+  const names = [
+    "config.json",
+    "ema.safetensors",
+    "model.safetensors",
+    "optimizer.safetensors",
+    "state.json",
+  ];
+  const wanted = ["best", "last"].flatMap((folder) => names.map((name) => join(folder, name)));
+  assert.equal([...expected.keys()], wanted);
+});
+
+test("a trainer killed twice in mid-epoch and resumed ends with the same files, byte for byte", async (context) => {
+  const run = join(context.folder, "killed");
+  const resume = ["--data-server", context.server.address, "--out", run, "--resume"];
+  for (const [step, args] of [
+    [2 * BATCHES - 5, flags(context, "killed")],
+    [3 * BATCHES - 2, resume],
+  ] as const) {
+    const trainer = startTrainer(args);
+    await reachStep(trainer, run, step);
+    trainer.process.kill("SIGKILL");
+    assert.is(await trainer.ended, "SIGKILL");
+    const state = JSON.parse(readFileSync(join(run, "last", "state.json"), "utf8"));
+    assert.not(state.finished, "the kill came too late to prove anything");
+  }
+  await finish(startTrainer(resume));
+  assertSameFiles(run, context.expected);
+  assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
+  assert.equal(readdirSync(run).sort(), ["best", "last", "metrics.csv"], "nothing temporary is left");
+});
+
+test("a data server killed and restarted leaves no trace in the weights", async (context) => {
+  const run = join(context.folder, "orphaned");
+  const trainer = startTrainer(flags(context, "orphaned"));
+  await reachStep(trainer, run, BATCHES + 3);
+  const { address } = context.server;
+  assert.is(await context.server.stop("SIGKILL"), "SIGKILL");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  context.server = await startServer(context.set.path, "--listen", address);
+  await finish(trainer);
+  assert.match(trainer.output(), /no data server .* trying for 60 s.*the data server is back/s);
+  assertSameFiles(run, context.expected);
+});
+
+test("SIGTERM ends with a checkpoint, one line and status 143; the resumed run is the same", async (context) => {
+  const run = join(context.folder, "stopped");
+  const trainer = startTrainer(flags(context, "stopped"));
+  await reachStep(trainer, run, BATCHES + 1);
+  trainer.process.kill("SIGTERM");
+  assert.is(await trainer.ended, 143);
+  const done = readMetrics(run).length;
+  assert.match(
+    trainer.errors(),
+    new RegExp(`^vitrine: stopped: .*last holds step ${done}; go on with --resume\n$`),
+  );
+  const again = startTrainer(["--data-server", context.server.address, "--out", run, "--resume"]);
+  await finish(again);
+  assertSameFiles(run, context.expected);
+});
+
+test("a data server that stays away: a checkpoint, one line and status 1", async (context) => {
+  const server = await startServer(context.set.path);
+  const run = join(context.folder, "abandoned");
+  const args = [...flags({ ...context, server }, "abandoned"), "--data-timeout", "0.5"];
+  const trainer = startTrainer(args);
+  await reachStep(trainer, run, BATCHES + 2);
+  await server.stop("SIGKILL");
+  assert.is(await trainer.ended, 1);
+  const errors = trainer.errors().trimEnd().split("\n");
+  assert.is(errors.length, 1, errors.join("\n"));
+  assert.match(errors[0] as string, /network\/data-server-gone: .*--data-timeout.*go on with --resume/);
+  const state = JSON.parse(readFileSync(join(run, "last", "state.json"), "utf8"));
+  assert.is(state.step, readMetrics(run).length, "every step that was done is in the checkpoint");
+  await finish(startTrainer(["--data-server", context.server.address, "--out", run, "--resume"]));
+  assertSameFiles(run, context.expected);
+});
+
+test("RUN/last and RUN/best are models that other commands take", async ({ folder, set }) => {
+  for (const name of ["last", "best"]) {
+    const model = join(folder, "undisturbed", name);
+    const { status, output, errors } = await runVitrine([
+      "validate",
+      "--data",
+      set.path,
+      "--model",
+      model,
+      "--json",
+    ]);
+    assert.is(status, 0, errors);
+    const scores = JSON.parse(output.trimEnd().split("\n").at(-1) as string);
+    const row = readMetrics(join(folder, "undisturbed")).at(-1) as Record<string, string>;
+    assert.is(scores.images, 4 * BATCHES);
+    if (name === "last") assert.ok(Math.abs(scores.top1 - Number(row.validation_top1)) < 1e-9);
+  }
+});
+
+test.run();

@@ -1,0 +1,181 @@
+// Fake run: a training of four numbers and a source of drawn bytes, for claims about the loop itself. Every number
+// depends on every step before it, so that a step done twice, left out or out of order shows.
+
+import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batch-source.js";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import type {
+  OptimizerStep,
+  TensorMap,
+  Training,
+  TrainingInputs,
+  TrainingState,
+} from "../../runtime/training.js";
+import { DISK } from "../../trainer/checkpoint/durable-files.js";
+import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
+import type { TrainingRun } from "../../trainer/loop.js";
+import type { Progress } from "../../trainer/progress.js";
+import { createSchedule } from "../../trainer/schedule.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
+import { tinyConfig } from "./tiny-model.js";
+
+export class FakeTraining implements Training {
+  readonly bytes = 0;
+  readonly states: Record<TrainingState, Float32Array>;
+  private gradient = new Float32Array(4);
+  readonly steps: OptimizerStep[] = [];
+  readonly inputs: TrainingInputs[] = [];
+  /** Steps, counted from 1, whose loss or gradient is not finite. */
+  readonly spoilt = { loss: 0, gradient: 0 };
+
+  constructor() {
+    const tensor = (start: number) => Float32Array.from({ length: 4 }, (_, i) => start + i);
+    this.states = { weights: tensor(1), ema: tensor(1), firstMoment: tensor(0), secondMoment: tensor(0) };
+  }
+
+  async accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
+    this.inputs.push(inputs);
+    const sum = inputs.pixels.reduce((total, byte, i) => total + byte * ((i % 7) + 1), 0) % 97;
+    this.gradient = this.states.weights.map((weight, i) => weight * 0.01 + sum + i);
+    return { loss: this.spoilt.loss === this.steps.length + 1 ? Number.NaN : 5 + sum / 97 };
+  }
+
+  async apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }> {
+    if (this.spoilt.gradient === this.steps.length + 1)
+      return { gradientNorm: Number.POSITIVE_INFINITY, applied: false };
+    this.steps.push(step);
+    const { weights, ema, firstMoment, secondMoment } = this.states;
+    for (let i = 0; i < 4; i++) {
+      firstMoment[i] = 0.9 * (firstMoment[i] as number) + (this.gradient[i] as number);
+      secondMoment[i] = (secondMoment[i] as number) + step.step;
+      weights[i] = (weights[i] as number) - step.learningRate * (firstMoment[i] as number);
+      ema[i] = 0.5 * (ema[i] as number) + 0.5 * (weights[i] as number);
+    }
+    return { gradientNorm: 1, applied: true };
+  }
+
+  async evaluate(_pixels: Uint8Array, count: number, state: "weights" | "ema") {
+    const logits = new Float32Array(count * 3).map(
+      (_, i) => (this.states[state][i % 3] as number) * ((i % 5) - 2),
+    );
+    return { classLogits: logits, logits };
+  }
+
+  async gradients(): Promise<TensorMap> {
+    return new Map([["w", { shape: [4], data: this.gradient }]]);
+  }
+
+  async read(state: TrainingState): Promise<TensorMap> {
+    return new Map([["w", { shape: [4], data: this.states[state].slice() }]]);
+  }
+
+  write(state: TrainingState, tensors: TensorMap): void {
+    this.states[state].set(tensors.get("w")?.data as Float32Array);
+  }
+
+  dispose(): void {}
+}
+
+/** Bytes and labels that are a function of the cursor. `before` is called with each cursor before its batch comes. */
+export class FakeSource implements BatchSource {
+  readonly description = {
+    fingerprint: "f".repeat(64),
+    samples: 21,
+    classes: ["a", "b", "c"],
+    instance: "1",
+  };
+  readonly batchesPerEpoch = 5;
+
+  constructor(private readonly before: (cursor: Cursor) => Promise<void> | void = () => {}) {}
+
+  async *batches(from: Cursor): AsyncGenerator<Batch> {
+    for (let place = from.epoch * 5 + from.batch; ; place++) {
+      const cursor = { epoch: Math.floor(place / 5), batch: place % 5 };
+      await this.before(cursor);
+      const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (place * 31 + i * 7) & 255);
+      const labels = Int32Array.from([0, 1, 2, place % 3]);
+      const lambdas = new Float64Array(4).fill(1);
+      const weights = new Float32Array(4).fill(1);
+      yield {
+        cursor,
+        count: 4,
+        size: 32,
+        pixels,
+        labels,
+        partnerLabels: labels,
+        lambdas,
+        weights,
+        waitSeconds: 0,
+      };
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+export function fakeValidation(): EvaluationSource {
+  return {
+    description: new FakeSource().description,
+    async *batches() {
+      for (let i = 0; i < 3; i++)
+        yield {
+          count: 2,
+          pixels: new Uint8Array(2 * 32 * 32 * 3),
+          labels: Int32Array.of(i, 2),
+          names: ["x", "y"],
+        };
+    },
+    close: async () => {},
+  };
+}
+
+export interface SilentProgress extends Progress {
+  lines: string[];
+}
+
+export function silentProgress(): SilentProgress {
+  const lines: string[] = [];
+  return { lines, report: () => {}, say: (line) => void lines.push(line), end: () => {} };
+}
+
+export function fakeSettings(changes: Partial<TrainerSettings> = {}): TrainerSettings {
+  const recipe = { ...DEIT_SETTINGS.recipe, size: 32 };
+  return { ...DEIT_SETTINGS, batchSize: 4, epochs: 3, lr: 1, dropPath: 0, recipe, ...changes };
+}
+
+export function firstFakeState(settings: TrainerSettings): RunState {
+  return {
+    ...{ format: STATE_FORMAT, settings, cursor: { epoch: 0, batch: 0 }, step: 0, finished: false },
+    ...{ generator: { name: "philox4x32-10" as const, seed: settings.seed }, device: "fake" },
+    ...{ fusedMultiplyAdd: false, data: { fingerprint: "f".repeat(64), samples: 21 }, classMap: [0, 1, 2] },
+    ...{ teacher: null, validationPath: null, recentLosses: [], epochLoss: { sum: 0, steps: 0 } },
+    ...{ best: null, validation: null },
+  };
+}
+
+export interface FakeRun extends TrainingRun {
+  training: FakeTraining;
+  progress: SilentProgress;
+}
+
+/** A run in `folder`, from its beginning. */
+export function fakeRun(
+  folder: string,
+  math: DrawMath,
+  changes: Partial<FakeRun> & { settings?: TrainerSettings } = {},
+): FakeRun {
+  const { settings = fakeSettings(), ...rest } = changes;
+  const state = rest.state ?? firstFakeState(settings);
+  return {
+    training: new FakeTraining(),
+    source: new FakeSource(),
+    objective: { settings, config: tinyConfig(), classMap: Int32Array.of(0, 1, 2), math, teacher: null },
+    schedule: createSchedule(settings, 5),
+    state,
+    checkpoint: { files: DISK, folder, configText: "{}\n" },
+    checkpointEvery: 2,
+    validation: { source: fakeValidation(), classMap: Int32Array.of(0, 1, 2) },
+    progress: silentProgress(),
+    interruption: new AbortController().signal,
+    ...rest,
+  };
+}

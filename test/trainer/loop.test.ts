@@ -1,0 +1,247 @@
+// Loop: what a run consumes, when it saves, and that a crash at any file operation loses nothing but time.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
+import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
+import { hasCheckpoint, loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
+import { train } from "../../trainer/loop.js";
+import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
+import { drawMath } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
+
+const test = suite<{ folder: string; math: DrawMath }>("loop");
+
+test.before(async (context) => {
+  context.math = await drawMath();
+});
+
+test.before.each((context) => {
+  context.folder = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+});
+
+test.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true }));
+
+function files(folder: string): Record<string, string> {
+  const paths = ["last", "best"].flatMap((name) =>
+    readdirSync(join(folder, name)).map((file) => join(name, file)),
+  );
+  return Object.fromEntries(
+    paths.sort().map((path) => [path, readFileSync(join(folder, path)).toString("base64")]),
+  );
+}
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}
+
+/** What beginAgain does, for the fake training. */
+async function resumed(folder: string, math: DrawMath, changes: Partial<FakeRun> = {}): Promise<FakeRun> {
+  const state = await loadState(folder);
+  const training = new FakeTraining();
+  const bytes = readFileSync(join(folder, "last", "model.safetensors"));
+  training.write("weights", floatTensors(readSafetensors(bytes, "last")));
+  await restoreTraining(folder, training, true);
+  return fakeRun(folder, math, { settings: state.settings, state, training, ...changes });
+}
+
+test("every batch of every epoch is consumed once, in order, at the epoch's rate", async ({
+  folder,
+  math,
+}) => {
+  const asked: string[] = [];
+  const source = new FakeSource(({ epoch, batch }) => void asked.push(`${epoch}.${batch}`));
+  const run = fakeRun(folder, math, { source });
+  await train(run);
+  assert.equal(
+    run.training.steps.map(({ step }) => step),
+    Array.from({ length: 15 }, (_, i) => i + 1),
+  );
+  assert.equal(
+    asked,
+    Array.from({ length: 15 }, (_, i) => `${Math.floor(i / 5)}.${i % 5}`),
+  );
+  const rates = run.training.steps.map(({ learningRate }) => learningRate);
+  assert.is(new Set(rates.slice(0, 10)).size, 1, "epochs 0 and 1 have the same rate");
+  assert.is.not(rates[10], rates[9]);
+  assert.ok(run.state.finished);
+});
+
+test("a run measured in steps ends after exactly so many, in mid-epoch", async ({ folder, math }) => {
+  const run = fakeRun(folder, math, { settings: fakeSettings({ epochs: null, steps: 7 }) });
+  await train(run);
+  assert.is(run.training.steps.length, 7);
+  const { cursor, finished, validation } = await loadState(folder);
+  assert.equal(cursor, { epoch: 1, batch: 2 });
+  assert.ok(finished && validation !== null, "its end is validated like an epoch's");
+  await train(run);
+  assert.is(run.training.steps.length, 7, "a finished run does nothing more");
+});
+
+test("metrics.csv has a row a step, with scores at the ends of epochs alone", async ({ folder, math }) => {
+  await train(fakeRun(folder, math));
+  const rows = readMetrics(folder);
+  assert.equal(
+    rows.map(({ step }) => Number(step)),
+    Array.from({ length: 15 }, (_, i) => i + 1),
+  );
+  const scored = rows.filter(
+    ({ validation_loss, ema_validation_loss }) => validation_loss && ema_validation_loss,
+  );
+  assert.equal(
+    scored.map(({ step }) => step),
+    ["5", "10", "15"],
+  );
+  assert.is.not(rows[4]?.validation_loss, rows[4]?.ema_validation_loss);
+  const [third] = rows.slice(2);
+  const mean = rows.slice(0, 3).reduce((sum, { loss }) => sum + Number(loss), 0) / 3;
+  assert.ok(Math.abs(Number(third?.running_loss) - mean) < 1e-12);
+});
+
+test("a crash before or in the middle of any file operation resumes to the same files", async ({
+  folder,
+  math,
+}) => {
+  const undisturbed = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(undisturbed, math));
+  const expected = files(undisturbed);
+  const curve = readMetrics(undisturbed).map(({ step, loss }) => [step, loss]);
+  rmSync(undisturbed, { recursive: true, force: true });
+  let crashes = 0;
+  // Every eleventh operation: prime to those of one checkpoint, so that all of its places come up.
+  for (let last = 3, crashed = true; crashed; last += 11) {
+    rmSync(folder, { recursive: true, force: true });
+    let count = 0;
+    const plug = Object.fromEntries(
+      Object.entries(DISK).map(([name, operation]) => [
+        name,
+        (...args: unknown[]) => {
+          if (count++ >= last) throw new Error("the plug was pulled");
+          return (operation as (...args: unknown[]) => unknown)(...args);
+        },
+      ]),
+    ) as unknown as DurableFiles;
+    const target = { files: plug, folder, configText: "{}\n" };
+    crashed = await train(fakeRun(folder, math, { checkpoint: target })).then(
+      () => false,
+      () => true,
+    );
+    if (!crashed) break;
+    crashes++;
+    const again = (await hasCheckpoint(folder)) ? await resumed(folder, math) : fakeRun(folder, math);
+    await train(again);
+    assert.equal(files(folder), expected, `after operation ${last}`);
+    assert.equal(
+      readMetrics(folder).map(({ step, loss }) => [step, loss]),
+      curve,
+    );
+    assert.equal(readdirSync(folder).sort(), ["best", "last", "metrics.csv"]);
+  }
+  assert.ok(crashes > 12, `${crashes} crashes`);
+});
+
+test("a loss that is not finite stops the run, names the batch and keeps the last checkpoint", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math);
+  run.training.spoilt.loss = 8;
+  const error = await failure(train(run));
+  assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
+  assert.match(error.message, /loss is NaN at batch 2 of epoch 1/);
+  assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step stands");
+});
+
+test("a gradient that is not finite stops the run too", async ({ folder, math }) => {
+  const run = fakeRun(folder, math);
+  run.training.spoilt.gradient = 4;
+  assert.match((await failure(train(run))).message, /gradient's norm is Infinity at batch 3 of epoch 0/);
+});
+
+test("a source that fails is a checkpoint, and its own error with the way to go on", async ({
+  folder,
+  math,
+}) => {
+  const source = new FakeSource(({ epoch, batch }) => {
+    if (epoch === 1 && batch === 4) throw new VitrineError("network/data-server-gone", "it went away");
+  });
+  const error = await failure(train(fakeRun(folder, math, { source, checkpointEvery: 100 })));
+  assert.ok(isVitrineError(error) && error.code === "network/data-server-gone");
+  assert.match(error.message, /^it went away \(.*last holds step 9; go on with --resume\)$/);
+  assert.equal((await loadState(folder)).cursor, { epoch: 1, batch: 4 });
+  const again = await resumed(folder, math);
+  await train(again);
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math, { checkpointEvery: 100 }));
+  assert.equal(files(folder), files(other));
+  rmSync(other, { recursive: true, force: true });
+});
+
+test("an interruption ends even a wait for data, with a checkpoint", async ({ folder, math }) => {
+  const controller = new AbortController();
+  const source = new FakeSource(async ({ batch }) => {
+    if (batch !== 3) return;
+    setTimeout(() => controller.abort(), 10);
+    await new Promise(() => {});
+  });
+  const error = await failure(train(fakeRun(folder, math, { source, interruption: controller.signal })));
+  assert.ok(isVitrineError(error) && error.code === "training/interrupted");
+  assert.is((await loadState(folder)).step, 3);
+});
+
+test("a wrong validation set is found before anything is written", async ({ folder, math }) => {
+  const run = fakeRun(folder, math);
+  const source = {
+    ...(run.validation?.source as object),
+    batches: () => {
+      throw new VitrineError("jpeg/bad", "x.jpg");
+    },
+  };
+  run.validation = { ...run.validation, source } as unknown as FakeRun["validation"];
+  assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/bad");
+  assert.equal(readdirSync(folder), []);
+});
+
+test("RUN/best is the epoch with the best top-1 of the raw weights, not the last one", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math);
+  const labels = Int32Array.of(0, 0, 0, 0);
+  let pass = 0;
+  // The sanity run counts as pass 0: epochs 1, 2 and 3 see 1, 3 and 2 of 4 images right.
+  const right = [0, 1, 3, 2];
+  run.training.evaluate = async (_pixels, count) => {
+    const good = right[pass] as number;
+    const logits = Float32Array.from({ length: count * 3 }, (_, i) =>
+      i % 3 === (Math.floor(i / 3) < good ? 0 : 1) ? 1 : 0,
+    );
+    return { classLogits: logits, logits };
+  };
+  run.state.settings = { ...run.state.settings, ema: false };
+  const source = {
+    description: run.source.description,
+    async *batches() {
+      yield { count: 4, pixels: new Uint8Array(1), labels, names: [] };
+      pass++;
+    },
+    close: async () => {},
+  };
+  run.validation = { source, classMap: Int32Array.of(0, 1, 2) };
+  await train(run);
+  const best = JSON.parse(readFileSync(join(folder, "best", "state.json"), "utf8"));
+  assert.equal([best.step, best.best.epoch, best.best.top1], [10, 1, 75]);
+  assert.is((await loadState(folder)).step, 15);
+});
+
+test.run();

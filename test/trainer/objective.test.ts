@@ -1,0 +1,139 @@
+// Objective: targets, weights, branches and teacher of a step, and the floor that is taken off the reported loss.
+
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Batch } from "../../runtime/batch-source.js";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { initialWeights } from "../../runtime/models/initialization.js";
+import { createTraining } from "../../runtime/training-program.js";
+import { type ObjectiveOptions, objectiveFloor, sampleWeights, stepInputs } from "../../trainer/objective.js";
+import { optimizerStep } from "../../trainer/optimizer.js";
+import { fakeSettings } from "./fake-run.js";
+import { drawMath, tinyConfig } from "./tiny-model.js";
+
+const test = suite<{ math: DrawMath }>("objective");
+
+test.before(async (context) => {
+  context.math = await drawMath();
+});
+
+function batch(changes: Partial<Batch> = {}): Batch {
+  return {
+    cursor: { epoch: 2, batch: 3 },
+    ...{ count: 4, size: 32, pixels: new Uint8Array(4 * 32 * 32 * 3), waitSeconds: 0 },
+    labels: Int32Array.of(0, 1, 2, 0),
+    partnerLabels: Int32Array.of(0, 2, 1, 0),
+    lambdas: Float64Array.of(1, 0.75, 0.75, 1),
+    weights: Float32Array.of(1, 1, 1, 1),
+    ...changes,
+  };
+}
+
+function options(math: DrawMath, changes: Partial<ObjectiveOptions> = {}): ObjectiveOptions {
+  const classMap = Int32Array.of(0, 1, 2);
+  return { settings: fakeSettings(), config: tinyConfig(), classMap, math, teacher: null, ...changes };
+}
+
+test("targets are smoothed and mixed, with the data set's classes as the model's", async ({ math }) => {
+  const { targets } = await stepInputs(batch(), options(math, { classMap: Int32Array.of(2, 0, 1) }));
+  const [off, on] = [0.1 / 3, 0.9 + 0.1 / 3];
+  const mixed = (share: number): number => share * on + (1 - share) * off;
+  const expected = [off, off, on, mixed(0.75), mixed(0.25), off, mixed(0.25), mixed(0.75), off, off, off, on];
+  for (const [i, value] of expected.entries())
+    assert.ok(Math.abs((targets[i] as number) - value) < 1e-7, `${i}: ${targets[i]}`);
+});
+
+test("weights sum to one over the samples that were not skipped, and stay zero where all were", () => {
+  assert.equal([...sampleWeights(Float32Array.of(1, 0, 1, 0))], [0.5, 0, 0.5, 0]);
+  assert.equal([...sampleWeights(new Float32Array(3))], [0, 0, 0]);
+});
+
+test("branches are drawn by cursor and seed, and only with stochastic depth", async ({ math }) => {
+  const settings = fakeSettings({ dropPath: 0.5, seed: 3 });
+  const scales = async (changes: Partial<Batch>, seed = 3) => {
+    const inputs = await stepInputs(batch(changes), options(math, { settings: { ...settings, seed } }));
+    return [...(inputs.branchScales as Float32Array)].join();
+  };
+  assert.is(await scales({}), await scales({}));
+  assert.is.not(await scales({}), await scales({ cursor: { epoch: 2, batch: 4 } }));
+  assert.is.not(await scales({}), await scales({ cursor: { epoch: 3, batch: 3 } }));
+  assert.is.not(await scales({}), await scales({}, 4));
+  assert.is((await stepInputs(batch(), options(math))).branchScales, undefined);
+});
+
+test("the teacher sees the student's very pixels", async ({ math }) => {
+  const sent = batch();
+  const answer = new Float32Array(12);
+  const teacher = async (pixels: Uint8Array, count: number) => {
+    assert.is(pixels, sent.pixels);
+    assert.is(count, 4);
+    return answer;
+  };
+  assert.is((await stepInputs(sent, options(math, { teacher }))).teacherLogits, answer);
+});
+
+test("a batch of another shape is refused", async ({ math }) => {
+  for (const wrong of [{ count: 3 }, { size: 64 }])
+    await stepInputs(batch(wrong), options(math)).then(
+      () => assert.unreachable(),
+      (error) => assert.is(error.code, "data/batch-shape"),
+    );
+});
+
+test("no objective is below the floor, and a model that answers the targets reaches it", async ({ math }) => {
+  const settings = fakeSettings();
+  const { targets, ...rest } = await stepInputs(batch(), options(math));
+  const floor = objectiveFloor({ targets, ...rest }, settings);
+  // Logits log t are the targets' own; the cross-entropy of the targets with themselves is their entropy.
+  const entropies = [0, 1, 2, 3].map((row) =>
+    targets.subarray(row * 3, row * 3 + 3).reduce((sum, t) => sum - t * Math.log(t), 0),
+  );
+  assert.ok(Math.abs(floor - entropies.reduce((a, b) => a + b) / 4) < 1e-7);
+  const half = { ...settings, distillation: "hard" as const, alpha: 0.25 };
+  assert.ok(Math.abs(objectiveFloor({ targets, ...rest }, half) - 0.75 * floor) < 1e-12);
+  const certain = { ...rest, targets: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0) };
+  assert.is(objectiveFloor(certain, settings), 0);
+});
+
+test("with no gradient only matrices decay: not pos_embed, cls_token, dist_token, biases or norms", async ({
+  math,
+}) => {
+  const settings = fakeSettings({ distillation: "hard", weightDecay: 0.5 });
+  const config = tinyConfig();
+  const weights = initialWeights(config, 1, math);
+  for (const { data } of weights.values())
+    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + 1;
+  const executor = await createWasmExecutor(nodeHost());
+  const common = {
+    config,
+    weights,
+    batchSize: 4,
+    distillation: "hard" as const,
+    alpha: 0.5,
+    tau: 1,
+    dropPath: 0,
+  };
+  const training = await createTraining(executor, { ...common, ema: false });
+  const teacher = async () => new Float32Array(12);
+  const skipped = batch({ weights: new Float32Array(4) });
+  await training.accumulate(await stepInputs(skipped, options(math, { settings, teacher })));
+  assert.ok((await training.apply(optimizerStep(settings, 0.1, 1))).applied);
+  for (const [name, { data }] of await training.read("weights")) {
+    const before = weights.get(name)?.data as Float32Array;
+    const free = name.endsWith(".bias") || /norm|pos_embed|cls_token|dist_token/.test(name);
+    const factor = free ? 1 : 0.95;
+    data.forEach((value, i) => {
+      const expected = (before[i] as number) * factor;
+      assert.ok(
+        Math.abs(value - expected) <= 2e-7 * Math.abs(expected),
+        `${name}[${i}]: ${value}, not ${expected}`,
+      );
+    });
+  }
+  training.dispose();
+  await executor.dispose();
+});
+
+test.run();

@@ -1,0 +1,212 @@
+// Train command: a run from the command line to its end, and what it says in one line when something is wrong.
+
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { type DrawnSet, drawSet } from "../data/drawn-set.js";
+import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
+import { tinyConfig, writeTinyModel } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
+
+interface Context {
+  set: DrawnSet;
+  folder: string;
+  config: string;
+  model: string;
+  server: ServerProcess;
+}
+
+const test = suite<Context>("train command");
+
+test.before(async (context) => {
+  context.set = drawSet(24);
+  context.folder = mkdtempSync(join(tmpdir(), "vitrine-train-"));
+  const config = tinyConfig({ distilled: false });
+  context.model = await writeTinyModel(join(context.folder, "model"), config, ["dog", "cat", "emu"], 1);
+  context.config = join(context.model, "config.json");
+  context.server = await startServer(context.set.path);
+});
+
+test.after(async ({ set, folder, server }) => {
+  await server.stop("SIGKILL");
+  set.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const MILD = ["--mixup", "0", "--cutmix", "0", "--reprob", "0"];
+
+function train({ server, folder }: Context, run: string, ...flags: string[]) {
+  return runVitrine(["train", "--data-server", server.address, "--out", join(folder, run), ...flags]);
+}
+
+test("a short run brings the loss below half of its first value and says where the model is", async (context) => {
+  const sizes = ["--model", context.config, "--drop-path", "0", "--weight-decay", "0"];
+  const length = ["--steps", "150", "--batch-size", "8", "--lr", "0.03"];
+  // The same view of each picture every time, so that there is something to remember.
+  const still = ["--scale", "0.9,1", "--ratio", "1,1", "--hflip", "0"];
+  const { status, output, errors } = await train(
+    context,
+    "short",
+    ...sizes,
+    ...length,
+    ...MILD,
+    ...still,
+    "--json",
+  );
+  assert.is(status, 0, errors);
+  const summary = JSON.parse(output);
+  assert.is(summary.steps, 150);
+  const rows = readMetrics(join(context.folder, "short"));
+  assert.ok(
+    summary.loss < 0.5 * Number(rows[0]?.running_loss),
+    `${rows[0]?.running_loss} to ${summary.loss}`,
+  );
+  assert.match(errors, /settings:\n.*--steps 150 .*--lr-scaling sqrt/s);
+  assert.match(errors, /finished: 150 steps/);
+  const { id2label } = JSON.parse(readFileSync(join(summary.last, "config.json"), "utf8"));
+  assert.equal(id2label, { 0: "cat", 1: "dog", 2: "emu" }, "a new model's classes are the data set's");
+});
+
+test("a run from --init keeps the checkpoint's order of classes", async (context) => {
+  const flags = ["--init", context.model, "--steps", "1", "--batch-size", "8", ...MILD];
+  const { status, errors } = await train(context, "tuned", ...flags);
+  assert.is(status, 0, errors);
+  const text = readFileSync(join(context.folder, "tuned", "last", "config.json"), "utf8");
+  assert.equal(JSON.parse(text).id2label, { 0: "dog", 1: "cat", 2: "emu" });
+});
+
+test("a finished run resumed again does nothing and says so", async (context) => {
+  const before = readFileSync(join(context.folder, "short", "last", "state.json"), "utf8");
+  const { status, output } = await train(context, "short", "--resume");
+  assert.is(status, 0);
+  assert.match(output, /finished: 150 steps/);
+  assert.is(readFileSync(join(context.folder, "short", "last", "state.json"), "utf8"), before);
+});
+
+test("whatever is wrong is one line that says what to do, status 1, and nothing is written", async (context) => {
+  const { folder, config, model, server, set } = context;
+  mkdirSync(join(folder, "full"));
+  writeFileSync(join(folder, "full", "thesis.txt"), "mine");
+  writeFileSync(join(folder, "broken.json"), '{"hidden_size": 32}');
+  const wide = await writeTinyModel(join(folder, "wide"), tinyConfig({ dim: 64 }), ["cat", "dog", "emu"], 1);
+  const strangers = await writeTinyModel(join(folder, "strangers"), tinyConfig(), ["x", "y", "z"], 1);
+  const large = await writeTinyModel(
+    join(folder, "large"),
+    tinyConfig({ imageSize: 64 }),
+    ["cat", "dog", "emu"],
+    1,
+  );
+  const plain = ["--model", config, "--batch-size", "4"];
+  const hard = [...plain, "--distillation", "hard"];
+  const cases: [flags: string[], expected: RegExp][] = [
+    [["--steps", "1"], /usage\/training: no model: give --model NAME or config.json, or --init PATH/],
+    [["--model", "deit_huge"], /model\/unknown: --model deit_huge .*deit_tiny_patch16_224/],
+    [["--model", join(folder, "broken.json")], /model\/config: .*broken.json/],
+    [["--init", join(folder, "nowhere")], /file\/not-found: .*nowhere/],
+    [[...plain, "--init", wide], /weights\/shape: .*expected/],
+    [[...plain, "--lr", "fast"], /--lr got "fast"/],
+    [[...plain, "--scale", "0.5"], /--scale got "0.5".*LOW,HIGH/],
+    [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
+    [[...plain, "--no-such-flag"], /no-such-flag/],
+    [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
+    [[...plain, "--device", "webgpu"], /device\/unavailable/],
+    [[...plain, "--val", join(folder, "no-val")], /no-val/],
+    [[...hard, "--teacher", strangers], /training\/teacher-classes: .*strangers/],
+    [[...hard, "--teacher", large], /training\/teacher-size: .*64×64.*32×32/],
+    [[...hard, "--teacher", model], /training\/distillation: .*distillation token/],
+    [["--resume"], /checkpoint\/missing: .*no checkpoint to go on from.*--resume/],
+  ];
+  for (const [flags, expected] of cases) {
+    const { status, errors } = await train(context, "wrong", ...flags);
+    assert.is(status, 1, flags.join(" "));
+    assert.match(errors, expected);
+    assert.is(errors.trimEnd().split("\n").length, 1, errors);
+    assert.not.ok(existsSync(join(folder, "wrong")), flags.join(" "));
+  }
+  const elsewhere: [args: string[], expected: RegExp][] = [
+    [
+      ["--out", join(folder, "short"), "--data-server", server.address, ...plain],
+      /usage\/out: .*holds a run.*--resume/,
+    ],
+    [
+      ["--out", join(folder, "full"), "--data-server", server.address, ...plain],
+      /usage\/out: .*not empty \(thesis/,
+    ],
+    [
+      ["--out", join(folder, "short"), "--data-server", server.address, "--resume", "--lr", "1"],
+      /usage\/resume: --lr says 1/,
+    ],
+    [
+      ["--out", join(folder, "wrong"), "--data-server", "127.0.0.1:1", "--data-timeout", "0.2", ...plain],
+      /no-data-server: .*--data-server/,
+    ],
+    [["--out", join(folder, "wrong"), ...plain], /--data-server/],
+  ];
+  for (const [args, expected] of elsewhere) {
+    const { status, errors } = await runVitrine(["train", ...args]);
+    assert.is(status, 1, args.join(" "));
+    assert.match(errors, expected);
+  }
+  assert.equal(readdirSync(join(folder, "full")), ["thesis.txt"]);
+  assert.ok(existsSync(set.path));
+});
+
+test("a checkpoint does not go on with other data, another teacher or damaged files", async (context) => {
+  const { folder, model } = context;
+  const teacher = await writeTinyModel(
+    join(folder, "t"),
+    tinyConfig({ distilled: false }),
+    ["cat", "dog", "emu"],
+    2,
+  );
+  const sizes = await writeTinyModel(join(folder, "d"), tinyConfig(), ["cat", "dog", "emu"], 2);
+  const flags = [
+    "--model",
+    sizes,
+    "--teacher",
+    teacher,
+    "--distillation",
+    "soft",
+    "--steps",
+    "1",
+    "--batch-size",
+    "4",
+  ];
+  assert.is((await train(context, "taught", ...flags)).status, 0);
+  const other = drawSet(23);
+  const otherServer = await startServer(other.path);
+  try {
+    const changed = await train({ ...context, server: otherServer }, "taught", "--resume");
+    assert.match(changed.errors, /data\/fingerprint-changed: .*begin a new run/);
+  } finally {
+    await otherServer.stop("SIGKILL");
+    other.remove();
+  }
+  await writeTinyModel(teacher, tinyConfig({ distilled: false }), ["cat", "dog", "emu"], 3);
+  const replaced = await train(context, "taught", "--resume");
+  assert.match(replaced.errors, /checkpoint\/teacher: .*is not the teacher/);
+  const last = join(folder, "short", "last");
+  rmSync(join(last, "optimizer.safetensors"));
+  assert.match(
+    (await train(context, "short", "--resume")).errors,
+    /checkpoint\/incomplete: .*optimizer.safetensors/,
+  );
+  writeFileSync(join(last, "state.json"), "{");
+  assert.match(
+    (await train(context, "short", "--resume")).errors,
+    /checkpoint\/state: .*state.json: not JSON/,
+  );
+  assert.ok(existsSync(model));
+});
+
+test.run();

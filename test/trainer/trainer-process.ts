@@ -1,0 +1,53 @@
+// A trainer as a user starts it: the real command line in a process of its own, watched through its metrics.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { VITRINE } from "../data/server-process.js";
+
+export interface TrainerProcess {
+  process: ChildProcess;
+  output(): string;
+  errors(): string;
+  /** Exit status, or the signal's name if it died of it. */
+  ended: Promise<number | string>;
+}
+
+export function startTrainer(args: readonly string[]): TrainerProcess {
+  const child = spawn(process.execPath, [VITRINE, "train", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  const ended = once(child, "close").then(([status, signal]) => (status ?? signal) as number | string);
+  return { process: child, output: () => output, errors: () => errors, ended };
+}
+
+/** Rows of metrics.csv as objects; none where the file is not there yet. */
+export function readMetrics(run: string): Record<string, string>[] {
+  const path = join(run, "metrics.csv");
+  if (!existsSync(path)) return [];
+  const [head = "", ...lines] = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const names = head.split(",");
+  return lines.map((line) =>
+    Object.fromEntries(line.split(",").map((cell, i) => [names[i] as string, cell])),
+  );
+}
+
+/** Waits until the run has done so many steps; fails if it ends before. */
+export async function reachStep(trainer: TrainerProcess, run: string, step: number): Promise<void> {
+  let ended: number | string | null = null;
+  void trainer.ended.then((status) => {
+    ended = status;
+  });
+  while (readMetrics(run).length < step) {
+    if (ended !== null) throw new Error(`the trainer ended with ${ended}: ${trainer.errors()}`);
+    await delay(5);
+  }
+}
