@@ -92,6 +92,7 @@ function buildApp() {
   if (!existsSync(join(root, "client/app/vite.config.ts"))) return;
   const sources = ["client/app", "client/browser", "runtime", "assembly"];
   if (fresh("dist/app/index.html", sources)) return;
+  run("typescript", "tsc", ["-p", "client/app/tsconfig.json"]);
   run("vite", "vite", ["build", "--config", "client/app/vite.config.ts", "--logLevel", "warn"]);
 }
 
