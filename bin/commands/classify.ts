@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
 import { type ClassScore, classScores } from "../../runtime/class-scores.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { action, printJson } from "../command-line.js";
 import { deviceOption, modelOption, startModel } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
@@ -53,11 +53,21 @@ async function* classifyHere(
   }
 }
 
+/** The server knows the picture's place in the request only; people know the file. */
+function withFile(error: unknown, file: string): unknown {
+  if (!isVitrineError(error) || !/^(jpeg|image)\//.test(error.code)) return error;
+  const { code, message, details } = error;
+  return new VitrineError(code, `${file}: ${message}`, { details: { ...details, path: file }, cause: error });
+}
+
 async function* classifyThere(photos: string[], address: string, topK: number): AsyncGenerator<Answer> {
   const client = connectInference(address);
   try {
     for (const file of photos) {
-      const [classes = []] = await client.classify([await readPhoto(file)], { topK });
+      const photo = await readPhoto(file);
+      const [classes = []] = await client.classify([photo], { topK }).catch((error: unknown) => {
+        throw withFile(error, file);
+      });
       yield { file, classes };
     }
   } finally {

@@ -1,6 +1,6 @@
 // Commands: validate and classify as a person runs them, on models whose answers are known.
 
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +96,51 @@ test("classify names the classes of each photograph with their probabilities", (
   }
   const { lines } = run("classify", photo, "--model", ALWAYS_ANT);
   assert.match(lines.join("\n"), /71\.1% {2}ant/);
+});
+
+interface Answer {
+  file: string;
+  classes: { index: number; label: string; probability: number }[];
+}
+
+/** Probabilities cross the wire as float32. */
+function inFloat32({ file, classes }: Answer): Answer {
+  return {
+    file,
+    classes: classes.map((score) => ({ ...score, probability: Math.fround(score.probability) })),
+  };
+}
+
+/** Resolves with the address that a server says it listens on. */
+function addressOf(server: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    server.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      const address = /^listening on (\S+)/m.exec(output)?.[1];
+      if (address) resolve(address);
+    });
+    server.once("close", (status) => reject(new Error(`serve ended with status ${status}: ${output}`)));
+  });
+}
+
+test("classify says the same of a server as of its model, and names the file that the server refuses", async () => {
+  const photos = ["dog", "cat"].map((name) => join(DATA, name, "0.jpg"));
+  const noPhoto = join(folder, "text.jpg");
+  writeFileSync(noPhoto, "text");
+  const serve = [VITRINE, "serve", "--model", ALWAYS_ANT, "--listen", "127.0.0.1:0"];
+  const server = spawn(process.execPath, serve, { stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    const address = await addressOf(server);
+    const here = lastJson<Answer[]>(run("classify", ...photos, "--model", ALWAYS_ANT, "--json"));
+    const there = lastJson<Answer[]>(run("classify", ...photos, "--server", address, "--json"));
+    assert.equal(there.map(inFloat32), here.map(inFloat32));
+    const refused = run("classify", noPhoto, "--server", address);
+    assert.is(refused.status, 1);
+    assert.match(refused.errors, /jpeg\/not-jpeg: .*text\.jpg: /);
+  } finally {
+    server.kill("SIGTERM");
+  }
 });
 
 test("what is wrong is said in one line, with exit status 1 and no stack trace", () => {
