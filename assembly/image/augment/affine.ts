@@ -7,107 +7,167 @@
 
 import { affineScalar, FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
 
-/** Sums along a row for red and green, and for blue, of the last `cubicRow`. */
-let redGreen: v128 = i64x2.splat(0);
-let blue: v128 = i64x2.splat(0);
+/** Steps of one pixel, inlined. Pixels are i32 (r, g, b, –); sums are f64 (r, g) or (b, –). */
+class Cubic {
+  @inline static pixel(p: usize): v128 {
+    return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p)));
+  }
 
-/** The pixel at p as i32 (r, g, b, –). */
-function pixel(p: usize): v128 {
-  return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p)));
-}
+  @inline static upper(v: v128): v128 {
+    return f64x2.convert_low_i32x4_s(i64x2.shuffle(v, v, 1, 1));
+  }
 
-/** v2 + d·(p2 + d·(p3 + d·p4)) of two lanes. */
-function horner(v2: v128, p2: v128, p3: v128, p4: v128, d: v128): v128 {
-  const inner = f64x2.add(p3, f64x2.mul(d, p4));
-  return f64x2.add(v2, f64x2.mul(d, f64x2.add(p2, f64x2.mul(d, inner))));
-}
+  /** v2 + d·(p2 + d·(p3 + d·p4)) of two lanes. */
+  @inline static horner(v2: v128, p2: v128, p3: v128, p4: v128, d: v128): v128 {
+    const inner = f64x2.add(p3, f64x2.mul(d, p4));
+    return f64x2.add(v2, f64x2.mul(d, f64x2.add(p2, f64x2.mul(d, inner))));
+  }
 
-function upper(v: v128): v128 {
-  return f64x2.convert_low_i32x4_s(i64x2.shuffle(v, v, 1, 1));
-}
+  @inline static p2(v1: v128, v3: v128): v128 {
+    return i32x4.sub(v3, v1);
+  }
 
-/** Four pixels of whole numbers at distance d → redGreen, blue. */
-function cubicPixels(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): void {
-  const p2 = i32x4.sub(v3, v1);
-  const p3 = i32x4.sub(i32x4.add(i32x4.shl(i32x4.sub(v1, v2), 1), v3), v4);
-  const p4 = i32x4.sub(i32x4.add(i32x4.sub(v2, v1), v4), v3);
-  redGreen = horner(
-    f64x2.convert_low_i32x4_s(v2),
-    f64x2.convert_low_i32x4_s(p2),
-    f64x2.convert_low_i32x4_s(p3),
-    f64x2.convert_low_i32x4_s(p4),
-    d,
-  );
-  blue = horner(upper(v2), upper(p2), upper(p3), upper(p4), d);
-}
+  @inline static p3(v1: v128, v2: v128, v3: v128, v4: v128): v128 {
+    return i32x4.sub(i32x4.add(i32x4.shl(i32x4.sub(v1, v2), 1), v3), v4);
+  }
 
-/** cubic() of affine-scalar.ts on two lanes of doubles. */
-function cubicDoubles(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
-  const p2 = f64x2.sub(v3, v1);
-  const p3 = f64x2.sub(f64x2.add(f64x2.mul(f64x2.splat(2), f64x2.sub(v1, v2)), v3), v4);
-  const p4 = f64x2.add(f64x2.sub(f64x2.sub(v2, v1), v3), v4);
-  return horner(v2, p2, p3, p4, d);
-}
+  @inline static p4(v1: v128, v2: v128, v3: v128, v4: v128): v128 {
+    return i32x4.add(i32x4.sub(i32x4.sub(v2, v1), v3), v4);
+  }
 
-/** redGreen and blue, clipped and truncated, to the pixel at `target`. */
-function storePixel(target: usize): void {
-  const zero = f64x2.splat(0);
-  const most = f64x2.splat(255);
-  const rg = i32x4.trunc_sat_f64x2_s_zero(f64x2.min(f64x2.max(redGreen, zero), most));
-  const b = i32x4.trunc_sat_f64x2_s_zero(f64x2.min(f64x2.max(blue, zero), most));
-  store<u8>(target, <u8>i32x4.extract_lane(rg, 0));
-  store<u8>(target, <u8>i32x4.extract_lane(rg, 1), 1);
-  store<u8>(target, <u8>i32x4.extract_lane(b, 0), 2);
-}
+  /** Red and green of four pixels in a line at distance d behind the second. */
+  @inline static redGreen(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
+    return Cubic.horner(
+      f64x2.convert_low_i32x4_s(v2),
+      f64x2.convert_low_i32x4_s(Cubic.p2(v1, v3)),
+      f64x2.convert_low_i32x4_s(Cubic.p3(v1, v2, v3, v4)),
+      f64x2.convert_low_i32x4_s(Cubic.p4(v1, v2, v3, v4)),
+      d,
+    );
+  }
 
-/** Row at `row`, byte offsets of the four columns. */
-function cubicRow(row: usize, x0: usize, x1: usize, x2: usize, x3: usize, d: v128): void {
-  cubicPixels(pixel(row + x0), pixel(row + x1), pixel(row + x2), pixel(row + x3), d);
+  @inline static blue(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
+    return Cubic.horner(
+      Cubic.upper(v2),
+      Cubic.upper(Cubic.p2(v1, v3)),
+      Cubic.upper(Cubic.p3(v1, v2, v3, v4)),
+      Cubic.upper(Cubic.p4(v1, v2, v3, v4)),
+      d,
+    );
+  }
+
+  /** cubic() of affine-scalar.ts on two lanes of doubles. */
+  @inline static doubles(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
+    const p3 = f64x2.sub(f64x2.add(f64x2.mul(f64x2.splat(2), f64x2.sub(v1, v2)), v3), v4);
+    const p4 = f64x2.add(f64x2.sub(f64x2.sub(v2, v1), v3), v4);
+    return Cubic.horner(v2, f64x2.sub(v3, v1), p3, p4, d);
+  }
+
+  /** Clips, truncates and stores a pixel. pmin and pmax are one instruction each; there is no NaN to be careful of. */
+  @inline static store(target: usize, redGreen: v128, blue: v128): void {
+    const zero = f64x2.splat(0);
+    const most = f64x2.splat(255);
+    const rg = i32x4.trunc_sat_f64x2_s_zero(f64x2.pmin(f64x2.pmax(redGreen, zero), most));
+    const b = i32x4.trunc_sat_f64x2_s_zero(f64x2.pmin(f64x2.pmax(blue, zero), most));
+    const words = i16x8.narrow_i32x4_s(rg, b);
+    const bytes = i8x16.narrow_i16x8_u(words, words);
+    store<u16>(target, i16x8.extract_lane_u(bytes, 0));
+    store<u8>(target, i8x16.extract_lane_u(bytes, 4), 2);
+  }
 }
 
 function clamped(value: i32, size: i32): i32 {
   return min(max(value, 0), size - 1);
 }
 
-/** The pixel whose upper left neighbour's centre lies dx, dy before the point; edges repeat. */
+function fill(target: usize): void {
+  store<u8>(target, FILL_RED);
+  store<u8>(target, FILL_GREEN, 1);
+  store<u8>(target, FILL_BLUE, 2);
+}
+
+/** Four pixels at p0 … p3 in a line. */
+function interpolateLine(p0: usize, p1: usize, p2: usize, p3: usize, d: f64, target: usize): void {
+  const v1 = Cubic.pixel(p0);
+  const v2 = Cubic.pixel(p1);
+  const v3 = Cubic.pixel(p2);
+  const v4 = Cubic.pixel(p3);
+  const distance = f64x2.splat(d);
+  const redGreen = Cubic.redGreen(v1, v2, v3, v4, distance);
+  Cubic.store(target, redGreen, Cubic.blue(v1, v2, v3, v4, distance));
+}
+
+/** Four columns x0 … x3 (byte offsets) of four rows. */
+function interpolateSquare(
+  row0: usize,
+  row1: usize,
+  row2: usize,
+  row3: usize,
+  x0: usize,
+  x1: usize,
+  x2: usize,
+  x3: usize,
+  dx: f64,
+  dy: f64,
+  target: usize,
+): void {
+  const d = f64x2.splat(dx);
+  let v1 = Cubic.pixel(row0 + x0);
+  let v2 = Cubic.pixel(row0 + x1);
+  let v3 = Cubic.pixel(row0 + x2);
+  let v4 = Cubic.pixel(row0 + x3);
+  const redGreen0 = Cubic.redGreen(v1, v2, v3, v4, d);
+  const blue0 = Cubic.blue(v1, v2, v3, v4, d);
+  v1 = Cubic.pixel(row1 + x0);
+  v2 = Cubic.pixel(row1 + x1);
+  v3 = Cubic.pixel(row1 + x2);
+  v4 = Cubic.pixel(row1 + x3);
+  const redGreen1 = Cubic.redGreen(v1, v2, v3, v4, d);
+  const blue1 = Cubic.blue(v1, v2, v3, v4, d);
+  v1 = Cubic.pixel(row2 + x0);
+  v2 = Cubic.pixel(row2 + x1);
+  v3 = Cubic.pixel(row2 + x2);
+  v4 = Cubic.pixel(row2 + x3);
+  const redGreen2 = Cubic.redGreen(v1, v2, v3, v4, d);
+  const blue2 = Cubic.blue(v1, v2, v3, v4, d);
+  v1 = Cubic.pixel(row3 + x0);
+  v2 = Cubic.pixel(row3 + x1);
+  v3 = Cubic.pixel(row3 + x2);
+  v4 = Cubic.pixel(row3 + x3);
+  const redGreen3 = Cubic.redGreen(v1, v2, v3, v4, d);
+  const blue3 = Cubic.blue(v1, v2, v3, v4, d);
+  const down = f64x2.splat(dy);
+  const redGreen = Cubic.doubles(redGreen0, redGreen1, redGreen2, redGreen3, down);
+  Cubic.store(target, redGreen, Cubic.doubles(blue0, blue1, blue2, blue3, down));
+}
+
+/** The point (x, y), counted from the centre of the first pixel; edges repeat. */
 function bicubicPixel(source: usize, width: i32, height: i32, x: f64, y: f64, target: usize): void {
   const left = <i32>Math.floor(x);
   const top = <i32>Math.floor(y);
   const dx = x - <f64>left;
   const dy = y - <f64>top;
   const stride = <usize>width * 3;
-  const x0 = <usize>clamped(left - 1, width) * 3;
   const x1 = <usize>clamped(left, width) * 3;
-  const x2 = <usize>clamped(left + 1, width) * 3;
-  const x3 = <usize>clamped(left + 2, width) * 3;
-  const row0 = source + <usize>clamped(top - 1, height) * stride;
   const row1 = source + <usize>clamped(top, height) * stride;
+  if (dy === 0.0) {
+    const x0 = <usize>clamped(left - 1, width) * 3;
+    const x2 = <usize>clamped(left + 1, width) * 3;
+    const x3 = <usize>clamped(left + 2, width) * 3;
+    interpolateLine(row1 + x0, row1 + x1, row1 + x2, row1 + x3, dx, target);
+    return;
+  }
+  const row0 = source + <usize>clamped(top - 1, height) * stride;
   const row2 = source + <usize>clamped(top + 1, height) * stride;
   const row3 = source + <usize>clamped(top + 2, height) * stride;
   if (dx === 0.0) {
-    // Down a column; with dy = 0 too the pixel itself.
-    const d = f64x2.splat(dy);
-    cubicPixels(pixel(row0 + x1), pixel(row1 + x1), pixel(row2 + x1), pixel(row3 + x1), d);
-  } else {
-    const d = f64x2.splat(dx);
-    if (dy === 0.0) cubicRow(row1, x0, x1, x2, x3, d);
-    else {
-      cubicRow(row0, x0, x1, x2, x3, d);
-      const rg0 = redGreen;
-      const b0 = blue;
-      cubicRow(row1, x0, x1, x2, x3, d);
-      const rg1 = redGreen;
-      const b1 = blue;
-      cubicRow(row2, x0, x1, x2, x3, d);
-      const rg2 = redGreen;
-      const b2 = blue;
-      cubicRow(row3, x0, x1, x2, x3, d);
-      const down = f64x2.splat(dy);
-      redGreen = cubicDoubles(rg0, rg1, rg2, redGreen, down);
-      blue = cubicDoubles(b0, b1, b2, blue, down);
-    }
+    interpolateLine(row0 + x1, row1 + x1, row2 + x1, row3 + x1, dy, target);
+    return;
   }
-  storePixel(target);
+  const x0 = <usize>clamped(left - 1, width) * 3;
+  const x2 = <usize>clamped(left + 1, width) * 3;
+  const x3 = <usize>clamped(left + 2, width) * 3;
+  interpolateSquare(row0, row1, row2, row3, x0, x1, x2, x3, dx, dy, target);
 }
 
 /**
@@ -135,11 +195,8 @@ export function affine(
     for (let column = 0; column < width; column++) {
       const x = a * (<f64>column + 0.5) + b * (<f64>row + 0.5) + c;
       const y = d * (<f64>column + 0.5) + e * (<f64>row + 0.5) + f;
-      if (x < 0.0 || x >= <f64>width || y < 0.0 || y >= <f64>height) {
-        store<u8>(target, FILL_RED);
-        store<u8>(target, FILL_GREEN, 1);
-        store<u8>(target, FILL_BLUE, 2);
-      } else bicubicPixel(source, width, height, x - 0.5, y - 0.5, target);
+      if (x < 0.0 || x >= <f64>width || y < 0.0 || y >= <f64>height) fill(target);
+      else bicubicPixel(source, width, height, x - 0.5, y - 0.5, target);
       target += 3;
     }
   }
