@@ -51,6 +51,13 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void
   share("flip", recipe.flip, "--hflip");
   share("erase probability", recipe.eraseProbability, "--reprob");
   whole("erase count", recipe.eraseCount, 0, 16, "--recount");
+  if (recipe.randAugment !== null)
+    refuse(
+      "RandAugment",
+      recipe.randAugment,
+      "none yet, its pixel operations are still to come",
+      "randAugment: null",
+    );
   atLeastZero("mixup", recipe.mixup, "--mixup");
   atLeastZero("cutmix", recipe.cutmix, "--cutmix");
   if (recipe.cutmixMinmax) {
