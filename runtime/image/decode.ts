@@ -49,7 +49,8 @@ function frameKind(marker: number): FrameKind {
   return marker < 0xc8 ? "hierarchical" : "arithmetic";
 }
 
-function requireBytes(bytes: Uint8Array, name: string | undefined): void {
+/** Throws `jpeg/not-jpeg` for an empty file. */
+export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
   if (bytes.length > 0) return;
   const where = name === undefined ? "" : `${name}: `;
   throw new VitrineError("jpeg/not-jpeg", `${where}the file is empty`, { details: { subject: name } });

@@ -21,6 +21,16 @@ export interface ImageExports {
   readJpegHeader(length: number): Status;
   /** Decodes the file in Region.Input to Region.Rgb; with `partial` a damaged file gives what it holds. */
   decodeJpeg(length: number, pixelLimit: number, partial: number): Status;
+  /** As decodeJpeg, but only a rectangle of the picture: Region.Rgb is u8 [height, width, 3] of it. */
+  decodeJpegWindow(
+    length: number,
+    pixelLimit: number,
+    partial: number,
+    left: number,
+    top: number,
+    width: number,
+    height: number,
+  ): Status;
   pictureWidth(): number;
   pictureHeight(): number;
   pictureComponents(): number;

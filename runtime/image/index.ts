@@ -12,6 +12,7 @@ export {
   type JpegHeader,
   readHeader,
 } from "./decode.js";
+export { type DecodedCrop, decodeCrop } from "./decode-crop.js";
 export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 export { createImageModule, type ImageModule, type ImageModuleOptions } from "./image-module.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";

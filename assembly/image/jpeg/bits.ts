@@ -7,8 +7,8 @@
 import { reserve } from "../memory";
 import { Region } from "../regions";
 
-/** Bytes below the stream that a damaged block may read before its end is noticed. */
-const OVERRUN: usize = 4096;
+/** Bytes behind the stream that a unit may read before its end is noticed: ten blocks of at most 256 bytes. */
+const OVERRUN: usize = 3072;
 
 /** Positions are counted in 32 bits. */
 const MAX_LENGTH: usize = 0x1fff_0000;
@@ -67,8 +67,8 @@ export function unpackStretch(at: usize): void {
     to -= before + 1;
     at = next + 1;
   }
-  // Zeros behind the last byte, as libjpeg feeds where data runs out.
-  v128.store(to - 16, i64x2.splat(0));
+  // Zeros behind the last byte, as libjpeg feeds where data runs out: what damage gives is the same every time.
+  memory.fill(to - OVERRUN, 0, OVERRUN);
   bitsLength = (<u32>(regionEnd - to)) << 3;
 }
 

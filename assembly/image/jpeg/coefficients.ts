@@ -6,6 +6,7 @@ import { Region } from "../regions";
 import { inverseTransform } from "./idct";
 import { component, picture } from "./picture";
 import { finishUnitRow } from "./planes";
+import { window } from "./window";
 
 const BLOCK_BYTES: usize = 128;
 
@@ -36,9 +37,9 @@ export function blockAt(index: u32, row: u32, column: u32): usize {
   return c.coefficients + (<usize>row * <usize>c.blocksAcross + <usize>column) * BLOCK_BYTES;
 }
 
-/** Transforms every block to samples, unit row by unit row, and lets the rows of RGB leave. */
+/** Transforms the window's blocks to samples, unit row by unit row, and lets the rows of RGB leave. */
 export function transformCoefficients(): void {
-  for (let row: u32 = 0; row < picture.mcusDown; row++) {
+  for (let row = window.firstRow; row < window.endRow; row++) {
     for (let i: u32 = 0; i < picture.componentCount; i++) {
       const v = component(i).v;
       for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * 8);
@@ -50,9 +51,11 @@ export function transformCoefficients(): void {
 /** One row of blocks → samples from row `y` of the component's plane on. */
 function transformBlockRow(index: u32, row: u32, y: u32): void {
   const c = component(index);
-  let target = c.plane + <usize>y * c.stride;
-  let block = blockAt(index, row, 0);
-  for (let column: u32 = 0; column < c.blocksAcross; column++, block += BLOCK_BYTES, target += 8) {
+  const first = window.firstUnit * c.h;
+  const end = window.endUnit * c.h;
+  let target = c.plane + <usize>y * c.stride + <usize>(first * 8);
+  let block = blockAt(index, row, first);
+  for (let column = first; column < end; column++, block += BLOCK_BYTES, target += 8) {
     // A component without any scan has no table; libjpeg leaves it mid-gray.
     if (c.multipliers === 0) inverseTransform(block, block, target, c.stride, 0);
     else inverseTransform(block, c.multipliers, target, c.stride, extentOf(block));

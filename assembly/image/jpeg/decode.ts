@@ -13,6 +13,7 @@ import { picture, resetPicture } from "./picture";
 import { resetQuantization } from "./quantization";
 import { readScanHeader, ScanKind, scanComponentCount, scanKind } from "./scan-header";
 import { decodeSequentialScan } from "./sequential-scan";
+import { setWindow } from "./window";
 
 /** Reads as far as the frame header of the file of `length` bytes in Region.Input; decodes nothing. */
 export function readJpegHeader(length: usize): Status {
@@ -26,6 +27,40 @@ export function readJpegHeader(length: usize): Status {
  * data leaves gray and `picture.rowsDecoded` tells how far intact data reached.
  */
 export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
+  let status = prepare(length, pixelLimit);
+  if (status !== Status.Ok) return status;
+  setWindow(0, 0, picture.width, picture.height);
+  if (!isSingleScan()) return decodeBufferedScans(partial);
+  status = decodeSequentialScan(partial);
+  return status === Status.Ok ? readTrailer(partial) : status;
+}
+
+/**
+ * As decodeJpeg, but only the rectangle of pixels given, u8 [height, width, 3] in Region.Rgb: the same bytes as
+ * those of a whole decode. Data below the rectangle is not read, so that damage there goes unnoticed.
+ */
+export function decodeJpegWindow(
+  length: usize,
+  pixelLimit: f64,
+  partial: bool,
+  left: u32,
+  top: u32,
+  width: u32,
+  height: u32,
+): Status {
+  const status = prepare(length, pixelLimit);
+  if (status !== Status.Ok) return status;
+  if (!setWindow(left, top, width, height)) {
+    const across = left + width > picture.width || width === 0;
+    return across
+      ? fail(Status.BadArgument, 0, <f64>left + <f64>width, picture.width)
+      : fail(Status.BadArgument, 0, <f64>top + <f64>height, picture.height);
+  }
+  return isSingleScan() ? decodeSequentialScan(partial) : decodeBufferedScans(partial);
+}
+
+/** Reads and judges everything in front of the first scan's data. */
+function prepare(length: usize, pixelLimit: f64): Status {
   let status = open(length);
   if (status === Status.Ok) status = readSegments(false);
   // What is too large is refused as such even if the file breaks off behind its frame header.
@@ -34,12 +69,12 @@ export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Statu
   if (status !== Status.Ok) return status;
   status = prepareFrame();
   if (status === Status.Ok && stoppedAt() !== Stop.Scan) status = fail(Status.Truncated, length);
-  if (status === Status.Ok) status = readScanHeader();
-  if (status !== Status.Ok) return status;
-  if (scanKind() !== ScanKind.Sequential || scanComponentCount() !== picture.componentCount)
-    return decodeBufferedScans(partial);
-  status = decodeSequentialScan(partial);
-  return status !== Status.Ok ? status : readTrailer(partial);
+  return status === Status.Ok ? readScanHeader() : status;
+}
+
+/** True where one sequential scan holds all components, so that no coefficients need to be kept. */
+function isSingleScan(): bool {
+  return scanKind() === ScanKind.Sequential && scanComponentCount() === picture.componentCount;
 }
 
 function open(length: usize): Status {

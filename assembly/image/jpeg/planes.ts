@@ -3,7 +3,7 @@
 //   Region.Planes, for each component:   2 rows   the end of the previous unit row
 //                                        8·v rows the current unit row
 //
-// Rows have 16 bytes in front and 32 behind, which filters may overwrite. Full rows of RGB leave as soon as the
+// Rows have 16 bytes in front and 32 behind, which filters may overwrite. Rows of RGB leave as soon as the
 // samples below them are there, so the working set of a decode stays in the cache however large the picture is.
 
 import { regionStart, reserve } from "../memory";
@@ -12,19 +12,20 @@ import { applyBlack } from "./black";
 import { rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
 import { ColorSpace, component, picture, Upsampling } from "./picture";
 import { replicateAcross, upsampleAcross, upsampleBoth, upsampleDown } from "./upsample";
+import { window } from "./window";
 
 const CONTEXT_ROWS: u32 = 2;
 const FRONT: usize = 16;
 const BEHIND: usize = 32;
 
-/** Rows of full width for up to four components, and column sums. */
+/** Rows of one sample a pixel for up to four components, and column sums. */
 let fullRows: usize = 0;
 let fullRowBytes: usize = 0;
-/** First output row that has not left yet, and the first sample row (of v = 1) of the current unit row. */
+/** First output row that has not left yet, and the current unit row. */
 let nextRow: u32 = 0;
 let unitRow: u32 = 0;
 
-/** Makes room for the planes and for RGB [height, width, 3]; false where memory forbids it. */
+/** Makes room for the planes and for the window's RGB [height, width, 3]; false where memory forbids it. */
 export function reservePlanes(): bool {
   let bytes: usize = 0;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
@@ -35,7 +36,7 @@ export function reservePlanes(): bool {
   fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * 8) + 127) & ~63;
   const start = reserve(Region.Planes, bytes + fullRowBytes * <usize>(picture.componentCount + 2));
   if (start === 0) return false;
-  if (reserve(Region.Rgb, <usize>picture.width * <usize>picture.height * 3) === 0) return false;
+  if (reserve(Region.Rgb, <usize>window.width * <usize>window.height * 3) === 0) return false;
   let at = start + FRONT;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
@@ -43,22 +44,22 @@ export function reservePlanes(): bool {
     at += c.stride * <usize>(c.v * 8 + CONTEXT_ROWS);
   }
   fullRows = (at + 63) & ~63;
-  nextRow = 0;
-  unitRow = 0;
+  nextRow = window.top;
+  unitRow = window.firstRow;
   return true;
 }
 
-/** The planes hold a whole unit row: writes every RGB row that needs none below it, and keeps what the next needs. */
+/** The planes hold a unit row: writes every RGB row that needs none below it, and keeps what the next needs. */
 export function finishUnitRow(): void {
   const last = unitRow + 1 === picture.mcusDown;
   let ready = (unitRow + 1) * picture.vMax * 8;
   if (picture.needsContext && !last) ready -= 1;
-  ready = min(ready, picture.height);
-  const rowBytes = <usize>picture.width * 3;
-  let to = regionStart(Region.Rgb) + <usize>nextRow * rowBytes;
+  ready = min(ready, window.top + window.height);
+  const rowBytes = <usize>window.width * 3;
+  let to = regionStart(Region.Rgb) + <usize>(nextRow - window.top) * rowBytes;
   for (; nextRow < ready; nextRow++, to += rowBytes) writeRow(nextRow, to);
   unitRow++;
-  if (picture.needsContext && !last) keepContext();
+  if (picture.needsContext && unitRow < window.endRow) keepContext();
 }
 
 /** The two last rows of each plane become the two above the next unit row. */
@@ -74,44 +75,61 @@ function keepContext(): void {
 function writeRow(row: u32, to: usize): void {
   const first = fullRow(0, row);
   if (picture.colorSpace === ColorSpace.Gray) {
-    rowFromGray(first, to, picture.width);
+    rowFromGray(first, to, window.width);
     return;
   }
   const second = fullRow(1, row);
   const third = fullRow(2, row);
   const space = picture.colorSpace;
   if (space === ColorSpace.Rgb || space === ColorSpace.Cmyk)
-    rowFromRgb(first, second, third, to, picture.width);
-  else rowFromYCbCr(first, second, third, to, picture.width);
+    rowFromRgb(first, second, third, to, window.width);
+  else rowFromYCbCr(first, second, third, to, window.width);
   if (space === ColorSpace.Cmyk || space === ColorSpace.Ycck)
-    applyBlack(fullRow(3, row), to, picture.width, space === ColorSpace.Ycck);
+    applyBlack(fullRow(3, row), to, window.width, space === ColorSpace.Ycck);
 }
 
-/** Address of row `y` of component `index`, one sample a pixel. */
+/** Address of the window's first pixel in row `y` of component `index`, one sample a pixel. */
 function fullRow(index: u32, y: u32): usize {
   const c = component(index);
-  const to = fullRows + <usize>index * fullRowBytes;
-  const near = y / c.spanY;
-  const from = sampleRow(index, near);
+  const near = sampleRow(index, y / c.spanY);
+  if (c.spanX === 1 && c.upsampling !== Upsampling.FancyDown) return near + <usize>window.left;
+  const row = fullRows + <usize>index * fullRowBytes;
+  const first = window.left / c.spanX;
+  const count = (window.left + window.width - 1) / c.spanX + 1 - first;
+  const from = near + <usize>first;
+  const to = row + <usize>(first * c.spanX);
   switch (c.upsampling) {
-    case Upsampling.Full:
-      return from;
     case Upsampling.FancyAcross:
-      upsampleAcross(from, to, c.width);
-      return to;
+      repeatEdges(near, c.width);
+      upsampleAcross(from, to, count);
+      break;
     case Upsampling.FancyDown:
-      upsampleDown(from, sampleRow(index, farRow(y, c.height)), to, c.width, (y & 1) === 0 ? 1 : 2);
-      return to;
+      upsampleDown(
+        from,
+        sampleRow(index, farRow(y, c.height)) + <usize>first,
+        to,
+        count,
+        (y & 1) === 0 ? 1 : 2,
+      );
+      break;
     case Upsampling.FancyBoth: {
+      const far = sampleRow(index, farRow(y, c.height));
+      repeatEdges(near, c.width);
+      repeatEdges(far, c.width);
       const sums = fullRows + <usize>picture.componentCount * fullRowBytes;
-      upsampleBoth(from, sampleRow(index, farRow(y, c.height)), to, c.width, sums);
-      return to;
+      upsampleBoth(from, far + <usize>first, to, count, sums);
+      break;
     }
     default:
-      if (c.spanX === 1) return from;
-      replicateAcross(from, to, c.width, c.spanX);
-      return to;
+      replicateAcross(from, to, count, c.spanX);
   }
+  return row + <usize>window.left;
+}
+
+/** Beyond the picture's edges, the samples at the edges repeat. */
+function repeatEdges(row: usize, width: u32): void {
+  store<u8>(row - 1, load<u8>(row));
+  store<u8>(row + <usize>width, load<u8>(row + <usize>width - 1));
 }
 
 /** The other sample row that output row y mixes in: above for even rows, below for odd ones, inside the picture. */

@@ -36,18 +36,29 @@ export function decodeBlock(c: Component, p: u32): u32 {
   v128.store(block, zero, 96);
   v128.store(block, zero, 112);
 
-  let bits = Stream.from(p);
-  const dc = changetype<Look>(c.dcTable + PAIR_LOOKS + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
-  let start = <u32>dc.start1;
-  let size = <u32>dc.size1;
+  p = decodeDc(c, p);
+  store<i16>(block, <i16>c.prediction);
+  return decodeAc(c.acTable, p);
+}
+
+/** Reads over one block; only the DC prediction is kept. */
+export function skipBlock(c: Component, p: u32): u32 {
+  return skipAc(c.acTable, decodeDc(c, p));
+}
+
+/** Adds the difference to the component's prediction. */
+function decodeDc(c: Component, p: u32): u32 {
+  const bits = Stream.from(p);
+  const look = changetype<Look>(c.dcTable + PAIR_LOOKS + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
+  let start = <u32>look.start1;
+  let size = <u32>look.size1;
   if (start === 0) {
     const found = longCode(c.dcTable, bits);
     start = found >> 8;
     size = found & 15;
   }
   c.prediction += Stream.extend(bits << (<u64>start), size);
-  store<i16>(block, <i16>c.prediction);
-  return decodeAc(c.acTable, p + start + size);
+  return p + start + size;
 }
 
 /** Positions 1…63 of the zigzag. */
@@ -84,4 +95,27 @@ function decodeAc(table: usize, p: u32): u32 {
   }
   lastPosition = k & (END_OF_BLOCK - 1);
   return p;
+}
+
+/** As decodeAc without the values. */
+function skipAc(table: usize, p: u32): u32 {
+  const looks = table + PAIR_LOOKS;
+  let k: u32 = 0;
+  while (true) {
+    const bits = Stream.from(p);
+    const look = changetype<Look>(looks + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
+    const taken = <u32>look.bits;
+    if (taken === 0) {
+      const found = longCode(table, bits);
+      k += advanceOf(found & 255);
+      p += (found >> 8) + (found & 15);
+      if (k >= 63) return p;
+      continue;
+    }
+    k += <u32>look.advance1;
+    if (k >= 63) return p + <u32>look.bits1;
+    k += <u32>look.advance2;
+    p += taken;
+    if (k >= 63) return p;
+  }
 }

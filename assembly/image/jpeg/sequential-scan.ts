@@ -11,7 +11,8 @@ import { Component, component, picture } from "./picture";
 import { finishUnitRow, reservePlanes } from "./planes";
 import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
 import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
-import { block, decodeBlock, lastPosition } from "./sequential-block";
+import { block, decodeBlock, lastPosition, skipBlock } from "./sequential-block";
+import { window } from "./window";
 
 /** A block of a minimum coded unit: whose it is, and where its samples of the next unit go. */
 @unmanaged
@@ -26,7 +27,10 @@ const UNIT_BLOCK_BYTES: usize = 16;
 const unitBlocks: usize = memory.data(10 * 16, 16);
 let unitBlockCount: u32 = 0;
 
-/** Decodes the scan that the markers stopped at. With `partial`, damage ends nothing and leaves gray. */
+/**
+ * Decodes the scan that the markers stopped at as far as the window needs it. With `partial`, damage ends nothing and
+ * leaves gray.
+ */
 export function decodeSequentialScan(partial: bool): Status {
   const from = scanDataStart();
   if (!reserveBits(fileEnd() - from) || !reservePlanes()) return fail(Status.OutOfMemory, offsetOf(from));
@@ -34,25 +38,33 @@ export function decodeSequentialScan(partial: bool): Status {
   beginScan(from);
   let p: u32 = 0;
   let damaged = false;
-  for (let row: u32 = 0; row < picture.mcusDown; row++) {
-    listUnitBlocks();
-    for (let unit: u32 = 0; unit < picture.mcusAcross; unit++) {
-      if (beginUnit()) p = 0;
-      if (isExhausted()) skipUnit();
-      else p = decodeUnit(p);
-    }
+  for (let row: u32 = 0; row < window.endRow; row++) {
+    const wanted = row >= window.firstRow;
+    p = decodeUnitRow(p, wanted ? window.firstUnit : picture.mcusAcross, window.endUnit);
     if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
       damaged = true;
       if (!partial) return describeDamage(p, row * picture.vMax * 8);
     }
     if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * 8, picture.height);
-    finishUnitRow();
+    if (wanted) finishUnitRow();
   }
   return Status.Ok;
 }
 
-/** Points each block of a unit at the first unit of the row. */
-function listUnitBlocks(): void {
+/** One row of units; those before `first` and from `end` on are read without being kept. */
+function decodeUnitRow(p: u32, first: u32, end: u32): u32 {
+  listUnitBlocks(first);
+  for (let unit: u32 = 0; unit < picture.mcusAcross; unit++) {
+    if (beginUnit()) p = 0;
+    const wanted = unit >= first && unit < end;
+    if (!isExhausted()) p = wanted ? decodeUnit(p) : skipUnit(p);
+    else if (wanted) grayUnit();
+  }
+  return p;
+}
+
+/** Points each block of a unit at unit `first` of the row. */
+function listUnitBlocks(first: u32): void {
   unitBlockCount = 0;
   for (let i: u32 = 0; i < scanComponentCount(); i++) {
     const c = component(scanComponentIndex(i));
@@ -60,7 +72,7 @@ function listUnitBlocks(): void {
       for (let x: u32 = 0; x < c.h && unitBlockCount < MAX_UNIT_BLOCKS; x++) {
         const entry = changetype<UnitBlock>(unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES);
         entry.owner = c;
-        entry.target = c.plane + <usize>(y * 8) * c.stride + <usize>(x * 8);
+        entry.target = c.plane + <usize>(y * 8) * c.stride + <usize>((first * c.h + x) * 8);
         entry.step = <usize>(c.h * 8);
         unitBlockCount++;
       }
@@ -81,8 +93,17 @@ function decodeUnit(p: u32): u32 {
   return p;
 }
 
+/** Reads over a unit: only lengths of codes and the DC values count. */
+function skipUnit(p: u32): u32 {
+  const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
+  for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES)
+    p = skipBlock(changetype<UnitBlock>(at).owner, p);
+  noticeEnd(p);
+  return p;
+}
+
 /** A unit without data: mid-gray, as libjpeg leaves it. */
-function skipUnit(): void {
+function grayUnit(): void {
   const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
   for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES) {
     const entry = changetype<UnitBlock>(at);

@@ -5,8 +5,8 @@
 //   down        out[2j]   = (3·s[j] + s[j−1] + 1) >> 2      out[2j+1] = (3·s[j] + s[j+1] + 2) >> 2
 //   both        column sums c = 3·near + far, then (3·c[i] + c[i−1] + 8) >> 4 and (3·c[i] + c[i+1] + 7) >> 4
 //
-// Beyond an edge the edge sample repeats. All functions work in steps of 16 samples and may write up to 31 bytes
-// beyond the row; rows have room for one sample before the first and 16 behind the last.
+// The caller repeats the edge samples beyond the edges. All functions work in steps of 16 samples; they may read 17
+// bytes and write 31 bytes beyond the row.
 
 const ONE: usize = memory.data<i16>([1, 1, 1, 1, 1, 1, 1, 1], 16);
 const TWO: usize = memory.data<i16>([2, 2, 2, 2, 2, 2, 2, 2], 16);
@@ -25,10 +25,8 @@ class Lanes {
   }
 }
 
-/** u8 [count] at `from` → u8 [2·count] at `to`. Overwrites from[−1] and from[count]. */
+/** u8 [count] at `from`, with a neighbour on each side → u8 [2·count] at `to`. */
 export function upsampleAcross(from: usize, to: usize, count: u32): void {
-  store<u8>(from - 1, load<u8>(from));
-  store<u8>(from + <usize>count, load<u8>(from + <usize>count - 1));
   const one = v128.load(ONE);
   const two = v128.load(TWO);
   for (let end = from + <usize>count; from < end; from += 16, to += 32) {
@@ -58,25 +56,26 @@ export function upsampleDown(near: usize, far: usize, to: usize, count: u32, bia
   }
 }
 
-/** Rows `near` and `far` u8 [count] → u8 [2·count]. `sums` is room for i16 [count + 18], 16-byte aligned. */
+/**
+ * Rows `near` and `far` u8 [count], with a neighbour on each side → u8 [2·count]. `sums` is room for i16 [count + 32],
+ * 16-byte aligned.
+ */
 export function upsampleBoth(near: usize, far: usize, to: usize, count: u32, sums: usize): void {
-  const first = sums + 16;
-  let sum = first;
-  for (let end = near + <usize>count; near < end; near += 16, far += 16, sum += 32) {
+  let sum = sums;
+  const end = near + <usize>count;
+  for (near--, far--; near <= end; near += 16, far += 16, sum += 32) {
     const a = v128.load(near);
     const b = v128.load(far);
     v128.store(sum, Lanes.weigh(i16x8.extend_low_i8x16_u(a), i16x8.extend_low_i8x16_u(b)));
     v128.store(sum, Lanes.weigh(i16x8.extend_high_i8x16_u(a), i16x8.extend_high_i8x16_u(b)), 16);
   }
-  const last = first + ((<usize>count - 1) << 1);
-  store<u16>(first - 2, load<u16>(first));
-  store<u16>(last + 2, load<u16>(last));
   const seven = v128.load(SEVEN);
   const eight = v128.load(EIGHT);
-  for (sum = first; sum <= last; sum += 16, to += 16) {
-    const here = v128.load(sum);
-    const even = Lanes.weigh(here, i16x8.add(v128.load(sum - 2), eight));
-    const odd = Lanes.weigh(here, i16x8.add(v128.load(sum + 2), seven));
+  const last = sums + ((<usize>count) << 1);
+  for (sum = sums; sum < last; sum += 16, to += 16) {
+    const here = v128.load(sum, 2);
+    const even = Lanes.weigh(here, i16x8.add(v128.load(sum), eight));
+    const odd = Lanes.weigh(here, i16x8.add(v128.load(sum, 4), seven));
     v128.store(to, Lanes.pair(i16x8.shr_u(even, 4), i16x8.shr_u(odd, 4)));
   }
 }

@@ -1,0 +1,48 @@
+// Window: the rectangle of pixels that a decode shall give, and the minimum coded units that it needs.
+//
+//   units  0 … firstUnit − 1     entropy decoding only, no coefficients
+//          firstUnit … endUnit − 1     inverse transform; one chroma sample of context on each side
+//   rows   0 … firstRow − 1     entropy decoding only; from endRow on nothing is read
+
+import { picture } from "./picture";
+
+/** Pixels around the window that a filter may look at: one sample of the coarsest sampling. */
+const CONTEXT: u32 = 4;
+
+@unmanaged
+export class Window {
+  left: u32;
+  top: u32;
+  width: u32;
+  height: u32;
+  firstUnit: u32;
+  endUnit: u32;
+  firstRow: u32;
+  endRow: u32;
+}
+
+export const window = changetype<Window>(memory.data(32, 16));
+
+function before(position: u32, unit: u32): u32 {
+  return (max(position, CONTEXT) - CONTEXT) / unit;
+}
+
+function behind(position: u32, unit: u32, units: u32): u32 {
+  return min(units, (position + CONTEXT - 1) / unit + 1);
+}
+
+/** The window is these pixels; false where they are none or lie outside the picture. */
+export function setWindow(left: u32, top: u32, width: u32, height: u32): bool {
+  if (width === 0 || height === 0) return false;
+  if (<u64>left + <u64>width > <u64>picture.width || <u64>top + <u64>height > <u64>picture.height)
+    return false;
+  window.left = left;
+  window.top = top;
+  window.width = width;
+  window.height = height;
+  window.firstUnit = before(left, picture.hMax * 8);
+  window.endUnit = behind(left + width, picture.hMax * 8, picture.mcusAcross);
+  window.firstRow = before(top, picture.vMax * 8);
+  window.endRow = behind(top + height, picture.vMax * 8, picture.mcusDown);
+  return true;
+}

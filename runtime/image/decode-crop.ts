@@ -1,0 +1,46 @@
+// Crop-aware decode: a rectangle of a JPEG picture, without the work for the pixels around it.
+
+import { Region } from "../../assembly/image/regions.js";
+import type { Box } from "../draw/draw.js";
+import { DEFAULT_PIXEL_LIMIT, type DecodeOptions, requireBytes } from "./decode.js";
+import type { ImageModule } from "./image-module.js";
+
+export interface DecodedCrop {
+  /** The crop's size. */
+  width: number;
+  height: number;
+  /** uint8 [height, width, 3], row-major RGB. */
+  data: Uint8Array;
+  /** Size of the whole picture. */
+  pictureWidth: number;
+  pictureHeight: number;
+}
+
+/**
+ * Decodes the pixels of `crop`: the same bytes as decoding everything and cutting them out. Outside the crop's
+ * minimum coded units only code lengths are read, and reading stops below the crop's last row, so that damage
+ * behind it goes unnoticed. Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
+ */
+export function decodeCrop(
+  module: ImageModule,
+  bytes: Uint8Array,
+  crop: Box,
+  options: DecodeOptions = {},
+): DecodedCrop {
+  requireBytes(bytes, options.name);
+  const { left, top, width, height } = crop;
+  return module.run(options.name, (call) => {
+    const { exports } = call;
+    call.input(bytes);
+    const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+    const partial = options.partial === true ? 1 : 0;
+    call.check(exports.decodeJpegWindow(bytes.length, limit, partial, left, top, width, height));
+    return {
+      width,
+      height,
+      data: call.take(Region.Rgb, width * height * 3, options.into),
+      pictureWidth: exports.pictureWidth(),
+      pictureHeight: exports.pictureHeight(),
+    };
+  });
+}
