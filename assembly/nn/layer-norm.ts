@@ -7,6 +7,7 @@
 // Mean first, then the variance of the centred values: no cancellation. Sums of a row run in 16 lanes, so the error
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
+import { rowSum, squaredDeviations } from "./row-sums";
 import { loadTail, storeTail, sum4 } from "./simd";
 
 const CHUNK: usize = 64;
@@ -45,51 +46,6 @@ export function layerNorm(
     x += stride;
     y += stride;
   }
-}
-
-function rowSum(x: usize, width: usize): f32 {
-  let s0 = f32x4.splat(0);
-  let s1 = f32x4.splat(0);
-  let s2 = f32x4.splat(0);
-  let s3 = f32x4.splat(0);
-  let i: usize = 0;
-  for (; i + 16 <= width; i += 16, x += 64) {
-    s0 = f32x4.add(s0, v128.load(x));
-    s1 = f32x4.add(s1, v128.load(x, 16));
-    s2 = f32x4.add(s2, v128.load(x, 32));
-    s3 = f32x4.add(s3, v128.load(x, 48));
-  }
-  for (; i + 4 <= width; i += 4, x += 16) s0 = f32x4.add(s0, v128.load(x));
-  if (i < width) s1 = f32x4.add(s1, loadTail(x, width - i, 0));
-  return sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-}
-
-function squaredDeviations(x: usize, width: usize, mean: f32): f32 {
-  const m = f32x4.splat(mean);
-  let s0 = f32x4.splat(0);
-  let s1 = f32x4.splat(0);
-  let s2 = f32x4.splat(0);
-  let s3 = f32x4.splat(0);
-  let i: usize = 0;
-  for (; i + 16 <= width; i += 16, x += 64) {
-    const d0 = f32x4.sub(v128.load(x), m);
-    const d1 = f32x4.sub(v128.load(x, 16), m);
-    const d2 = f32x4.sub(v128.load(x, 32), m);
-    const d3 = f32x4.sub(v128.load(x, 48), m);
-    s0 = f32x4.add(s0, f32x4.mul(d0, d0));
-    s1 = f32x4.add(s1, f32x4.mul(d1, d1));
-    s2 = f32x4.add(s2, f32x4.mul(d2, d2));
-    s3 = f32x4.add(s3, f32x4.mul(d3, d3));
-  }
-  for (; i + 4 <= width; i += 4, x += 16) {
-    const d = f32x4.sub(v128.load(x), m);
-    s0 = f32x4.add(s0, f32x4.mul(d, d));
-  }
-  if (i < width) {
-    const d = f32x4.sub(loadTail(x, width - i, mean), m);
-    s1 = f32x4.add(s1, f32x4.mul(d, d));
-  }
-  return sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }
 
 export function layerNormBackward(
