@@ -32,6 +32,7 @@ export interface StreamCall {
 export function statusOf(error: unknown): status {
   if (!isVitrineError(error)) return status.INTERNAL;
   if (error.code === "data/fingerprint-changed") return status.FAILED_PRECONDITION;
+  if (error.code === "data/worker-died") return status.INTERNAL;
   const [room] = error.code.split("/");
   if (room === "network") return status.UNAVAILABLE;
   if (room === "jpeg" || room === "image" || room === "file") return status.DATA_LOSS;
