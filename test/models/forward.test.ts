@@ -1,0 +1,52 @@
+// Forward: the executor's logits equal the plain twin's for sizes that fit no vector width.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference-program.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { completeConfig } from "../../runtime/models/config-json.js";
+import { madeWeights } from "./made-model.js";
+import { plainForward } from "./plain-forward.js";
+
+const SIZES: Partial<DeitConfig>[] = [
+  { imageSize: 12, patchSize: 4, dim: 20, depth: 2, heads: 5, mlpDim: 33, classes: 7, distilled: true },
+  { imageSize: 15, patchSize: 5, dim: 21, depth: 1, heads: 3, mlpDim: 5, classes: 3, distilled: false },
+  { imageSize: 6, patchSize: 6, dim: 7, depth: 1, heads: 7, mlpDim: 1, classes: 1, distilled: true },
+  { imageSize: 24, patchSize: 3, dim: 36, depth: 2, heads: 2, mlpDim: 50, classes: 11, distilled: false },
+  { imageSize: 4, patchSize: 1, dim: 10, depth: 1, heads: 1, mlpDim: 130, classes: 65, distilled: true },
+];
+
+const textOf = ({ imageSize, patchSize, dim, heads, mlpDim, classes }: Partial<DeitConfig>): string =>
+  `image ${imageSize}, patch ${patchSize}, width ${dim}, ${heads} heads, MLP ${mlpDim}, ${classes} classes`;
+
+for (const sizes of SIZES)
+  test(`${textOf(sizes)}: logits of both heads, in batches of any size`, async () => {
+    const config = completeConfig({ ...sizes, mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4] }, "test");
+    const weights = madeWeights(config, 5);
+    const runtime = await createRuntime({ host: nodeHost() });
+    const inference = await createInference(runtime.executor, config, weights, { batchSizes: [1, 3] });
+    const imageBytes = config.imageSize ** 2 * 3;
+    const pixels = Uint8Array.from({ length: 5 * imageBytes }, (_, i) => (i * 7919 + (i >> 3) * 31) % 256);
+    const { classLogits, distillationLogits, logits } = await inference.logits(pixels, 5);
+    for (let image = 0; image < 5; image++) {
+      const wanted = plainForward(
+        config,
+        weights,
+        pixels.subarray(image * imageBytes, (image + 1) * imageBytes),
+      );
+      const got = [classLogits, distillationLogits].slice(0, wanted.length);
+      for (let k = 0; k < config.classes; k++) {
+        const place = image * config.classes + k;
+        const mean = wanted.reduce((sum, head) => sum + head[k]!, 0) / wanted.length;
+        assert.ok(Math.abs(logits[place]! - mean) < 1e-5, `mean of image ${image}, class ${k}`);
+        for (const [head, values] of got.entries())
+          assert.ok(Math.abs(values![place]! - wanted[head]![k]!) < 1e-5, `head ${head} of image ${image}`);
+      }
+    }
+    inference.dispose();
+    await runtime.dispose();
+  });
+
+test.run();
