@@ -38,8 +38,8 @@ export interface TrainingRun {
 const SANITY_BATCHES = 2;
 
 /**
- * Trains to the end of the run. However it stops, RUN/last is the run as it stood after a whole step: the last one,
- * unless the step that failed may have spoilt the weights (a loss that is not finite); then the last checkpoint.
+ * Trains to the end of the run. However it stops, RUN/last is the run as it stood after a whole step, its validation
+ * and its row of metrics included: the last step, or where that one failed midway, the last checkpoint before it.
  */
 export async function train(run: TrainingRun): Promise<void> {
   const { state, source, progress } = run;
@@ -48,12 +48,11 @@ export async function train(run: TrainingRun): Promise<void> {
   const checkpoints = await openCheckpoints(run);
   const losses = new RunningMean(state.recentLosses);
   const clock = new StepClock();
-  let stepping = false;
+  let whole = true;
   try {
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
-      stepping = true;
+      whole = false;
       const step = await trainStep(run, batch);
-      stepping = false;
       losses.add(step.loss);
       advance(state, batch, source.batchesPerEpoch, step.loss, losses);
       clock.tick(batch.count, batch.waitSeconds);
@@ -69,14 +68,14 @@ export async function train(run: TrainingRun): Promise<void> {
       await checkpoints.metrics.append({ ...measured, validation });
       const isBest = ends && takeBest(state, batch.cursor.epoch, validation);
       if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
+      whole = true;
       if (ends || state.step % run.checkpointEvery === 0) await checkpoints.save(isBest);
       if (ends) clock.restart();
       if (state.finished) break;
     }
   } catch (error) {
-    if (stepping) throw error;
-    await checkpoints.saveUnsaved();
-    throw withCheckpoint(error, run);
+    if (whole) await checkpoints.saveUnsaved();
+    throw withCheckpoint(error, run.checkpoint.folder, checkpoints.saved());
   } finally {
     progress.end();
   }
@@ -90,6 +89,8 @@ interface StepResult {
   /** The objective above its floor. */
   loss: number;
   gradientNorm: number;
+  /** Images of the batch that the data server could not read. */
+  skipped: number;
 }
 
 /** One batch: forward, backward, AdamW, average. */
@@ -103,7 +104,8 @@ async function trainStep(run: TrainingRun, batch: Batch): Promise<StepResult> {
   const { gradientNorm, applied } = await training.apply(settings);
   if (!applied) throw notFinite(`the gradient's norm is ${gradientNorm}`, batch.cursor);
   const loss = objective - objectiveFloor(inputs, state.settings);
-  return { step: state.step + 1, learningRate, objective, loss, gradientNorm };
+  const skipped = batch.weights.reduce((count, weight) => count + (weight === 0 ? 1 : 0), 0);
+  return { step: state.step + 1, learningRate, objective, loss, gradientNorm, skipped };
 }
 
 /** The step is done: from here on a checkpoint holds it. */

@@ -22,12 +22,14 @@ export interface StepMetrics {
   imagesPerSecond: number;
   /** Share of the step's time spent waiting for data, 0…1. */
   dataWait: number;
+  /** Images of the batch that the data server could not read. */
+  skipped: number;
   validation: ValidationScores | null;
 }
 
 const SCORES = ["top1", "top5", "loss"] as const;
 const COLUMNS = [
-  "step,epoch,batch,learning_rate,objective,loss,running_loss,gradient_norm,images_per_second,data_wait",
+  "step,epoch,batch,learning_rate,objective,loss,running_loss,gradient_norm,images_per_second,data_wait,skipped",
   SCORES.map((score) => `validation_${score}`).join(","),
   SCORES.map((score) => `ema_validation_${score}`).join(","),
 ].join(",");
@@ -45,6 +47,7 @@ function row(metrics: StepMetrics): string {
     metrics.gradientNorm,
     metrics.imagesPerSecond.toFixed(2),
     metrics.dataWait.toFixed(4),
+    metrics.skipped,
     ...SCORES.map((score) => validation?.weights[score] ?? ""),
     ...SCORES.map((score) => validation?.ema?.[score] ?? ""),
   ];

@@ -6,23 +6,26 @@ import { isVitrineError, VitrineError } from "../runtime/errors.js";
 import { LAST } from "./checkpoint/save.js";
 import { INTERRUPTED } from "./interruption.js";
 
-/** A number that no further step can mend. */
+const NOT_FINITE = "training/not-finite";
+
+/** A number that no further step can mend, and that a resumed run would meet again. */
 export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError {
   return new VitrineError(
-    "training/not-finite",
-    `${what} at batch ${batch} of epoch ${epoch} (both counted from 0): RUN/${LAST} holds the weights of the last ` +
-      "checkpoint; try a lower --lr, or --clip-grad 1",
+    NOT_FINITE,
+    `${what} at batch ${batch} of epoch ${epoch} (both counted from 0): begin a new run with a lower --lr, or with ` +
+      "--clip-grad 1",
     { details: { epoch, batch } },
   );
 }
 
-/** The same error, and where the run can go on from. */
-export function withCheckpoint(
-  error: unknown,
-  { checkpoint, state }: { checkpoint: { folder: string }; state: { step: number } },
-): unknown {
+/** The same error, and what RUN/last is good for now. */
+export function withCheckpoint(error: unknown, folder: string, step: number): unknown {
   if (!isVitrineError(error)) return error;
-  const where = `${join(checkpoint.folder, LAST)} holds step ${state.step}; go on with --resume`;
-  const text = error.code === INTERRUPTED ? `stopped: ${where}` : `${error.message} (${where})`;
+  const last = join(folder, LAST);
+  const hint =
+    error.code === NOT_FINITE
+      ? `--init ${last} starts from the weights of step ${step}`
+      : `${last} holds step ${step}; go on with --resume`;
+  const text = error.code === INTERRUPTED ? `stopped: ${hint}` : `${error.message} (${hint})`;
   return new VitrineError(error.code, text, { details: error.details, cause: error });
 }

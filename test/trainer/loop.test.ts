@@ -158,7 +158,10 @@ test("a loss that is not finite stops the run, names the batch and keeps the las
   run.training.spoilt.loss = 8;
   const error = await failure(train(run));
   assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
-  assert.match(error.message, /loss is NaN at batch 2 of epoch 1/);
+  assert.match(
+    error.message,
+    /loss is NaN at batch 2 of epoch 1.*--init .*last starts from the weights of step 6/,
+  );
   assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step stands");
 });
 
@@ -210,6 +213,27 @@ test("a wrong validation set is found before anything is written", async ({ fold
   run.validation = { ...run.validation, source } as unknown as FakeRun["validation"];
   assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/bad");
   assert.equal(readdirSync(folder), []);
+});
+
+test("a validation that fails at an epoch's end is made again by the resumed run", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math);
+  const evaluate = run.training.evaluate.bind(run.training);
+  let calls = 0;
+  // Two batches of the sanity run and three of each epoch's end, raw and averaged: this is in the second epoch's.
+  run.training.evaluate = async (...args) => {
+    if (++calls === 13) throw new VitrineError("file/not-found", "val/x.jpg");
+    return evaluate(...args);
+  };
+  assert.match((await failure(train(run))).message, /val\/x.jpg .*last holds step 8/);
+  await train(await resumed(folder, math));
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math));
+  assert.equal(files(folder), files(other));
+  assert.is(readMetrics(folder).length, 15);
+  rmSync(other, { recursive: true, force: true });
 });
 
 test("RUN/best is the epoch with the best top-1 of the raw weights, not the last one", async ({

@@ -10,6 +10,8 @@ export interface Checkpoints {
   metrics: MetricsFile;
   /** RUN/last as the run stands, and RUN/best with it where this is the best so far. */
   save(isBest: boolean): Promise<void>;
+  /** The step that RUN/last holds. */
+  saved(): number;
   /** RUN/last, if steps were done since the last one. */
   saveUnsaved(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function openCheckpoints(run: {
   return {
     metrics,
     save,
+    saved: () => saved,
     saveUnsaved: async () => {
       if (state.step > saved) await save(false);
     },
