@@ -1,7 +1,7 @@
 // Credits: how many bytes of batches a server may still make and send. Both sides count with the same price list.
 
 import { VitrineError } from "../runtime/errors.js";
-import { DEFAULT_CREDIT_BYTES, MAX_CREDIT_BYTES } from "./limits.js";
+import { DEFAULT_CREDIT_BATCHES, DEFAULT_CREDIT_BYTES, MAX_CREDIT_BYTES } from "./limits.js";
 
 /** Labels, partner labels, λ and weight of one sample: 4 + 4 + 8 + 4. */
 const SAMPLE_BYTES = 20;
@@ -14,9 +14,10 @@ export function batchCost(count: number, size: number): number {
   return count * (3 * size * size + SAMPLE_BYTES) + FRAME_BYTES;
 }
 
-/** The window that a client asks for where nobody chose one: two batches at least, else what fits in 64 MiB. */
+/** The window that a client asks for where nobody chose one: what fits in 64 MiB, from two to eight batches. */
 export function defaultCredit(batchBytes: number): number {
-  const batches = Math.max(2, Math.floor(DEFAULT_CREDIT_BYTES / batchBytes));
+  const fitting = Math.floor(DEFAULT_CREDIT_BYTES / batchBytes);
+  const batches = Math.min(DEFAULT_CREDIT_BATCHES, Math.max(2, fitting));
   return Math.min(batches * batchBytes, MAX_CREDIT_BYTES);
 }
 

@@ -21,5 +21,9 @@ export const MAX_UINT32 = 2 ** 32 - 1;
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 16 * 2 ** 20;
 
-/** Window that a client asks for by default: as many batches as fit in this, but two at least. */
+/**
+ * Window that a client asks for by default: as many batches as fit in so many bytes, but two at least, and no more
+ * than keep a consumer busy: what is made further ahead only takes the trainer's cores and is lost at its end.
+ */
 export const DEFAULT_CREDIT_BYTES = 64 * 2 ** 20;
+export const DEFAULT_CREDIT_BATCHES = 8;

@@ -130,7 +130,7 @@ class Pool implements WorkerPool {
 
   /** Its oldest job is the one that was running; all of them go back to the head of the queue. */
   private bury(lane: Lane, reason: string): void {
-    if (!this.lanes.delete(lane)) return;
+    if (!this.lanes.delete(lane) || this.broken) return;
     if (!lane.ready && ++this.stillborn >= MAX_DEATHS) {
       const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
       return this.fail(new VitrineError("data/worker-died", text));

@@ -79,9 +79,10 @@ test("a batch costs at least its message's length, and at most 1% more from 32 p
   }
 });
 
-test("the default window holds two batches at least", () => {
+test("the default window is what fits in 64 MiB, from two to eight batches", () => {
   assert.is(defaultCredit(100e6), 200e6);
-  assert.ok(defaultCredit(1e6) <= 64 * 2 ** 20 && defaultCredit(1e6) > 60e6);
+  assert.is(defaultCredit(20e6), 60e6);
+  assert.is(defaultCredit(1e6), 8e6);
 });
 
 test.run();
