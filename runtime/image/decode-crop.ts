@@ -18,8 +18,8 @@ export interface DecodedCrop {
 
 /**
  * Decodes the pixels of `crop`: the same bytes as decoding everything and cutting them out. Outside the crop's
- * minimum coded units only code lengths are read, and reading stops below the crop's last row, so that damage
- * behind it goes unnoticed. Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
+ * minimum coded units only code lengths are read, and reading stops below the crop's last row: damage behind it goes
+ * unnoticed, except that a file without its end marker is read to the end, to tell a truncated one. Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
  */
 export function decodeCrop(
   module: ImageModule,

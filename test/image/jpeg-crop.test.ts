@@ -53,11 +53,20 @@ test("crop-aware decode equals decode-then-crop on damaged files that are kept i
   }
 });
 
-test("a crop above the damage is decoded, one that reaches it is refused", () => {
-  const bytes = fixture("broken_truncated");
-  assert.is(decodeCrop(module, bytes, { left: 3, top: 0, width: 20, height: 7 }).height, 7);
-  const whole = () => decodeCrop(module, bytes, { left: 3, top: 0, width: 20, height: 45 });
-  assert.throws(whole, (error: unknown) => isVitrineError(error) && error.code === "jpeg/truncated");
+test("a truncated file is refused at every crop, also above the damage", () => {
+  const next = generator(33);
+  for (let round = 0; round < 100; round++) {
+    const box = randomBox(next, 67, 45);
+    const crop = () => decodeCrop(module, fixture("broken_truncated"), box);
+    assert.throws(crop, (error: unknown) => isVitrineError(error) && error.code === "jpeg/truncated");
+  }
+});
+
+test("a file that only lacks its end marker is decoded, whole and in crops", () => {
+  const bytes = fixture("420_shapes");
+  const cut = bytes.subarray(0, bytes.length - 2);
+  assert.equal(decode(module, cut).data, decode(module, bytes).data);
+  assert.is(decodeCrop(module, cut, { left: 3, top: 0, width: 20, height: 7 }).height, 7);
 });
 
 test("a crop outside the picture is a typed error", () => {

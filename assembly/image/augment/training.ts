@@ -1,7 +1,6 @@
 // Training transform: crop, resize, flip, RandAugment's operations, erase, as a sample's draw in Region.Parameters says. One call an image.
 
-import { decodeJpeg } from "../jpeg/decode";
-import { pictureHeight, pictureWidth } from "../jpeg/picture";
+import { decodeJpegWindow } from "../jpeg/decode";
 import { regionStart, reserve } from "../memory";
 import { fail } from "../outcome";
 import { Region } from "../regions";
@@ -27,14 +26,20 @@ export function augmentPixels(width: i32, height: i32): Status {
   if (min(top, left) < 0 || top + cropHeight > height)
     return fail(Status.BadArgument, 0, <f64>(top + cropHeight), <f64>height);
   if (left + cropWidth > width) return fail(Status.BadArgument, 0, <f64>(left + cropWidth), <f64>width);
+  const stride = <usize>width * 3;
+  return augmentCrop(regionStart(Region.Rgb) + <usize>top * stride + <usize>left * 3, stride);
+}
+
+/** The crop's first pixel and the bytes from row to row, and the draw → Region.Output. */
+function augmentCrop(crop: usize, stride: usize): Status {
+  const cropHeight = <i32>field(SampleField.CropHeight);
+  const cropWidth = <i32>field(SampleField.CropWidth);
   const size = <i32>field(SampleField.Size);
   const filter = <Filter>(<i32>field(SampleField.Filter));
   const flip = field(SampleField.Flip) !== 0;
 
   const output = reserve(Region.Output, <usize>(size * size * 3));
   if (output === 0) return fail(Status.OutOfMemory, 0);
-  const stride = <usize>width * 3;
-  const crop = regionStart(Region.Rgb) + <usize>top * stride + <usize>left * 3;
   resizeFrom(crop, stride, cropWidth, cropHeight);
   resizeTo(size, size);
   let status = resizePixels(output, <usize>size * 3, filter, flip, false);
@@ -72,9 +77,12 @@ function eraseAll(output: usize, size: i32): Status {
   return Status.Ok;
 }
 
-/** The same from the JPEG file of `length` bytes in Region.Input. */
+/** The same from the JPEG file of `length` bytes in Region.Input; only the crop's pixels are decoded. */
 export function augmentJpeg(length: usize, pixelLimit: f64): Status {
-  const status = decodeJpeg(length, pixelLimit, false);
-  if (status !== Status.Ok) return status;
-  return augmentPixels(pictureWidth(), pictureHeight());
+  const left = <u32>(<i32>field(SampleField.CropLeft));
+  const top = <u32>(<i32>field(SampleField.CropTop));
+  const width = <u32>(<i32>field(SampleField.CropWidth));
+  const height = <u32>(<i32>field(SampleField.CropHeight));
+  const status = decodeJpegWindow(length, pixelLimit, false, left, top, width, height);
+  return status === Status.Ok ? augmentCrop(regionStart(Region.Rgb), <usize>width * 3) : status;
 }

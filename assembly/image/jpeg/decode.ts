@@ -37,7 +37,7 @@ export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Statu
 
 /**
  * As decodeJpeg, but only the rectangle of pixels given, u8 [height, width, 3] in Region.Rgb: the same bytes as
- * those of a whole decode. Data below the rectangle is not read, so that damage there goes unnoticed.
+ * those of a whole decode. Below the rectangle, damage goes unnoticed, but a truncated file does not.
  */
 export function decodeJpegWindow(
   length: usize,

@@ -22,6 +22,9 @@ export enum Stop {
 
 const FRAMES: u32 = 0b1110_1110_1110_1111;
 
+/** Bytes that cameras and editors leave behind the end marker. */
+const TRAILING_BYTES: usize = 64;
+
 let base: usize = 0;
 let end: usize = 0;
 let at: usize = 0;
@@ -52,6 +55,13 @@ export function offsetOf(address: usize): usize {
 
 export function fileEnd(): usize {
   return end;
+}
+
+/** True where the last bytes of the file hold its end marker. */
+export function hasEndMarker(): bool {
+  const first = max(base, max(end, TRAILING_BYTES) - TRAILING_BYTES);
+  for (let p = end - 2; p >= first; p--) if (load<u16>(p) === 0xd9ff) return true;
+  return false;
 }
 
 /** Starts on a file; the 64 bytes behind it are ours to write, and end it with FF D9. */

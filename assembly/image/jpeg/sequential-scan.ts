@@ -6,7 +6,7 @@ import { reserveBits } from "./bits";
 import { describeDamage } from "./damage";
 import { inverseTransform } from "./idct";
 import { clearBadCode, metBadCode } from "./long-code";
-import { fileEnd, offsetOf, scanDataStart } from "./markers";
+import { fileEnd, hasEndMarker, offsetOf, scanDataStart } from "./markers";
 import { Component, component, picture } from "./picture";
 import { finishUnitRow, reservePlanes } from "./planes";
 import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
@@ -28,8 +28,8 @@ const unitBlocks: usize = memory.data(10 * 16, 16);
 let unitBlockCount: u32 = 0;
 
 /**
- * Decodes the scan that the markers stopped at as far as the window needs it. With `partial`, damage ends nothing and
- * leaves gray.
+ * Decodes the scan that the markers stopped at as far as the window needs it; a file without its end marker is read
+ * to the last row, to tell a truncated one. With `partial`, damage ends nothing and leaves gray.
  */
 export function decodeSequentialScan(partial: bool): Status {
   const from = scanDataStart();
@@ -38,8 +38,9 @@ export function decodeSequentialScan(partial: bool): Status {
   beginScan(from);
   let p: u32 = 0;
   let damaged = false;
-  for (let row: u32 = 0; row < window.endRow; row++) {
-    const wanted = row >= window.firstRow;
+  const endRow = partial || hasEndMarker() ? window.endRow : picture.mcusDown;
+  for (let row: u32 = 0; row < endRow; row++) {
+    const wanted = row >= window.firstRow && row < window.endRow;
     p = decodeUnitRow(p, wanted ? window.firstUnit : picture.mcusAcross, window.endUnit);
     if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
       damaged = true;
