@@ -74,6 +74,18 @@ test("a damaged fixture fails its group by name, and the others still run", () =
   );
 });
 
+test("a folder and a device that are not there are one line", () => {
+  const attempts: [RegExp, string[]][] = [
+    [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
+    [/device\/unavailable: device webgpu is not built yet/, [folder, "--device", "webgpu"]],
+  ];
+  for (const [expected, args] of attempts) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8" });
+    assert.equal([status, stdout, stderr.trim().split("\n").length], [1, "", 1]);
+    assert.match(stderr, expected);
+  }
+});
+
 test("a tolerance is at most 8 times PyTorch's own error, and only of tensors that it is known for", () => {
   const { tolerance } = openFixtureFolder(FIXTURES, "wasm");
   const once = tolerance(RESIZED, "small_up_extra2.out", 1);

@@ -4,6 +4,8 @@
 import { Command } from "commander";
 import pc from "picocolors";
 import { printJson, reportFailure } from "../../bin/command-line.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost } from "../../runtime/host/node.js";
 import type { CaseGroup, ParityOutcome } from "./case.js";
 import { openFixtureFolder } from "./fixture-folder.js";
 import { forwardCases } from "./forward-cases.js";
@@ -84,7 +86,16 @@ export async function runParity(
   return summarise(cases);
 }
 
+/** A device that is not there is one line, not a failure of every group. */
+async function checkDevice(device: string): Promise<void> {
+  const runtime = await createRuntime({ host: nodeHost(), device });
+  await runtime.dispose();
+}
+
 async function main(folder: string, options: { device: string; json: boolean }): Promise<void> {
+  await checkDevice(options.device);
+  // A reader that has seen enough (`| head`) is no failure worth a stack trace.
+  process.stdout.once("error", () => process.exit(1));
   const summary = await runParity(folder, options.device, (outcome) =>
     process.stdout.write(`${outcomeLine(outcome)}\n`),
   );
