@@ -1,10 +1,12 @@
 // Child command: another subcommand of vitrine in a process of its own, tied to this one's life.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { VitrineError } from "../runtime/errors.js";
 
-const SCRIPT = fileURLToPath(new URL("./vitrine.js", import.meta.url));
+/** The script of the running command: dist/bin/vitrine.js, wherever it was started from. */
+function ownScript(): string {
+  return process.argv[1] as string;
+}
 
 export interface ChildCommand {
   process: ChildProcess;
@@ -15,7 +17,7 @@ export interface ChildCommand {
 
 /** Starts `vitrine ARGUMENTS`; `onLine` sees each line of its standard output, otherwise output is shared. */
 export function startCommand(args: readonly string[], onLine?: (line: string) => void): ChildCommand {
-  const child = spawn(process.execPath, [SCRIPT, ...args], {
+  const child = spawn(process.execPath, [ownScript(), ...args], {
     stdio: ["ignore", onLine ? "pipe" : "inherit", "inherit"],
   });
   const ended = new Promise<number>((resolve) => child.once("close", (status) => resolve(status ?? 1)));

@@ -11,33 +11,26 @@ export const SIDE = 64;
 /** Samples a pixel along each axis: 3 × 3 levels of coverage look smooth and cost little. */
 const OVERSAMPLE = 3;
 
-/** Smallest difference of brightness between shape and ground, so that every shape can be seen. */
-const CONTRAST = 70;
-
+/** No shape reaches further from its centre than this many radii. */
 const REACH = 1.35;
 
 type Colour = [red: number, green: number, blue: number];
 
-const brightness = ([red, green, blue]: Colour): number => 0.299 * red + 0.587 * green + 0.114 * blue;
+/** Hues in degrees. Any shade of either may be the brighter one, so that gray alone says little of the shape. */
+const WARM = { from: -30, width: 90 };
+const COOL = { from: 120, width: 140 };
 
-function randomColour(random: Random): Colour {
-  return [random() * 255, random() * 255, random() * 255];
+/** Hue in degrees, saturation and value in 0 … 1 → channels in 0 … 255. */
+function fromHue(hue: number, saturation: number, value: number): Colour {
+  const channel = (offset: number): number => {
+    const sector = (offset + hue / 60 + 6) % 6;
+    return 255 * value * (1 - saturation * Math.max(0, Math.min(sector, 4 - sector, 1)));
+  };
+  return [channel(5), channel(3), channel(1)];
 }
 
-/** A colour that stands out from both ends of the ground's gradient. */
-function contrasting(random: Random, grounds: Colour[]): Colour {
-  let best: Colour = [0, 0, 0];
-  let bestDistance = -1;
-  for (let tries = 0; tries < 40; tries++) {
-    const colour = randomColour(random);
-    const distance = Math.min(...grounds.map((ground) => Math.abs(brightness(ground) - brightness(colour))));
-    if (distance >= CONTRAST) return colour;
-    if (distance > bestDistance) {
-      best = colour;
-      bestDistance = distance;
-    }
-  }
-  return best;
+function randomColour(random: Random, { from, width }: typeof WARM): Colour {
+  return fromHue(from + width * random(), 0.5 + 0.5 * random(), 0.4 + 0.6 * random());
 }
 
 /** A random unit vector by rejection: no sine, whose last bit differs between engines. */
@@ -73,7 +66,7 @@ interface Frame {
 }
 
 function randomFrame(random: Random): Frame {
-  const radius = SIDE * (0.2 + 0.2 * random());
+  const radius = SIDE * (0.28 + 0.14 * random());
   const room = SIDE - 2 * radius;
   const x = radius + room * random();
   const y = radius + room * random();
@@ -82,13 +75,13 @@ function randomFrame(random: Random): Frame {
 }
 
 /**
- * Draws a shape at a random place, size, turn and colour on a ground with a gradient and grain.
+ * Draws a shape at a random place, size, turn and warm colour on a cool ground with a gradient and grain.
  * Returns RGBA bytes [SIDE, SIDE, 4], as the JPEG encoder takes them.
  */
 export function drawScene(inside: Inside, random: Random): Uint8Array {
-  const from = randomColour(random);
-  const to = from.map((value) => Math.min(255, Math.max(0, value + 90 * (random() - 0.5)))) as Colour;
-  const colour = contrasting(random, [from, to]);
+  const from = randomColour(random, COOL);
+  const to = from.map((value) => value + 60 * (random() - 0.5)) as Colour;
+  const colour = randomColour(random, WARM);
   const [slopeX, slopeY] = randomDirection(random);
   const grain = 8 + 20 * random();
   const frame = randomFrame(random);
