@@ -5,7 +5,7 @@ import { Region } from "../../assembly/image/regions.js";
 import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
-import { type FilterName, filterNumber, type RgbImage, requirePicture } from "./resize.js";
+import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
 export interface EvaluationOptions {
   /** Side of the square result in pixels. */
@@ -25,10 +25,10 @@ export interface EvaluationOptions {
 /** Length to which the short side is resized before the crop. */
 export function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
   const side = Math.trunc(size / cropRatio);
-  if (Number.isInteger(size) && size > 0 && side > 0 && side < 2 ** 26) return side;
+  if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26) return side;
   throw new VitrineError(
     "usage/bad-option",
-    `evaluation size ${size} with crop ratio ${cropRatio}: the size must be a whole number of pixels, the ratio above 0`,
+    `evaluation size ${size} with crop ratio ${cropRatio}: the size must be a whole number from 1 to ${LARGEST_INPUT}, the ratio above 0`,
     { details: { size, cropRatio } },
   );
 }

@@ -5,6 +5,7 @@ import { Region } from "../../assembly/image/regions.js";
 import type { BatchDraw, MixDraw } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
+import { LARGEST_INPUT } from "./resize.js";
 
 const KINDS: Record<MixDraw["kind"], MixKind> = {
   none: MixKind.None,
@@ -51,6 +52,11 @@ export function mixBatch(
   draw: BatchDraw,
   { scalar = false }: MixOptions = {},
 ): void {
+  if (!(Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT))
+    throw new VitrineError(
+      "image/bad-argument",
+      `image size ${size} is not a whole number from 1 to ${LARGEST_INPUT}`,
+    );
   requireDraw(draw, count, size);
   const bytes = size * size * 3;
   if (pixels.length < count * bytes)

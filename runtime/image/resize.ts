@@ -47,15 +47,35 @@ export interface ResizeOptions {
   scalar?: boolean;
 }
 
-/** Throws `image/bad-argument` unless `data` holds the picture that `width` and `height` claim. */
+/** Largest side of a model's square input. */
+export const LARGEST_INPUT = 16_383;
+/** Bytes of RGB that the module can address in one piece. */
+const LARGEST_PICTURE = 2 ** 31;
+
+/** Throws `image/bad-argument` unless both are whole numbers of pixels, `image/out-of-memory` above 2 GiB of RGB. */
+function requireSize(width: number, height: number): void {
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0))
+    throw new VitrineError("image/bad-argument", `a picture cannot have ${width}×${height} pixels`, {
+      details: { width, height },
+    });
+  const bytes = width * height * 3;
+  if (bytes >= LARGEST_PICTURE)
+    throw new VitrineError(
+      "image/out-of-memory",
+      `a picture of ${width}×${height} pixels has ${bytes} bytes, allowed are fewer than ${LARGEST_PICTURE}`,
+      { details: { width, height, bytes } },
+    );
+}
+
+/** As `requireSize`, and `image/bad-argument` where `data` does not hold the picture that it claims to. */
 export function requirePicture({ width, height, data }: RgbImage): void {
-  if (Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)
-    if (data.length >= width * height * 3) return;
-  throw new VitrineError(
-    "image/bad-argument",
-    `picture of ${width}×${height} pixels needs ${width * height * 3} bytes of RGB, got ${data.length}`,
-    { details: { width, height, bytes: data.length } },
-  );
+  requireSize(width, height);
+  if (data.length < width * height * 3)
+    throw new VitrineError(
+      "image/bad-argument",
+      `picture of ${width}×${height} pixels needs ${width * height * 3} bytes of RGB, got ${data.length}`,
+      { details: { width, height, bytes: data.length } },
+    );
 }
 
 function requireBox({ width, height }: RgbImage, box: NonNullable<ResizeOptions["box"]>): void {
@@ -71,8 +91,7 @@ function requireBox({ width, height }: RgbImage, box: NonNullable<ResizeOptions[
 export function resize(module: ImageModule, image: RgbImage, options: ResizeOptions): RgbImage {
   requirePicture(image);
   const { width, height, filter = "bicubic", into, scalar = false } = options;
-  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0))
-    throw new VitrineError("image/bad-argument", `cannot resize to ${width}×${height} pixels`);
+  requireSize(width, height);
   const box = options.box ?? { left: 0, top: 0, right: image.width, bottom: image.height };
   requireBox(image, box);
   const number = filterNumber(filter);

@@ -7,7 +7,7 @@ import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
 import { operationRecords } from "./operation-records.js";
-import { type FilterName, filterNumber, type RgbImage, requirePicture } from "./resize.js";
+import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 import { writeSampleParameters } from "./sample-parameters.js";
 
 export interface TrainingOptions {
@@ -24,8 +24,11 @@ export interface TrainingOptions {
 }
 
 function requireDraw(draw: SampleDraw, size: number): void {
-  if (!(Number.isInteger(size) && size > 0 && size < 2 ** 14))
-    throw new VitrineError("usage/bad-option", `input size ${size} is not a whole number from 1 to 16,383`);
+  if (!(Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT))
+    throw new VitrineError(
+      "usage/bad-option",
+      `input size ${size} is not a whole number from 1 to ${LARGEST_INPUT}`,
+    );
   const outside = draw.erase.find(
     (box) => box.top < 0 || box.left < 0 || box.top + box.height > size || box.left + box.width > size,
   );

@@ -75,7 +75,11 @@ test("the result goes into the caller's buffer, and one that is too small is ref
 
 test("sizes, boxes and filters that make no sense are refused", () => {
   const picture = drawnPicture(module.math, 3, 10, 10);
+  const tall = { width: 1, height: 40_000, data: new Uint8Array(120_000) };
   const attempts: [string, () => unknown][] = [
+    ["image/out-of-memory", () => resize(module, picture, { width: 100_000, height: 100_000 })],
+    ["image/out-of-memory", () => resize(module, tall, { width: 60_000, height: 2 })],
+    ["image/bad-argument", () => resize(module, picture, { width: 2_000_000, height: 1 })],
     ["image/bad-argument", () => resize(module, picture, { width: 0, height: 5 })],
     ["image/bad-argument", () => resize(module, picture, { width: 5, height: 2.5 })],
     ["image/bad-argument", () => resize(module, { ...picture, width: 11 }, { width: 5, height: 5 })],

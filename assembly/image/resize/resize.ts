@@ -15,8 +15,10 @@ import { horizontalScalar, verticalScalar } from "./passes-scalar";
 import { entryBytes, fillTable, pairCapacity, tableBytes } from "./tables";
 import { verticalPass } from "./vertical";
 
+/** Of the input and of the window; a table then stays below 64 MiB. */
+const LARGEST_SIDE: i32 = 1 << 20;
 /** Of the whole result, of which only a window need be made. */
-const LARGEST_SIDE: i32 = 1 << 26;
+const LARGEST_FULL_SIDE: i32 = 1 << 26;
 
 /** The resize to come: set by `resizeFrom`, `resizeTo`, `resizeWindow`, `resizeBox`; done by `resizePixels`. */
 let source: usize = 0;
@@ -82,10 +84,8 @@ export function resizePixels(
   mirror: bool,
   scalar: bool,
 ): Status {
-  const largest = max(max(width, height), max(fullWidth, fullHeight));
-  const smallest = min(min(width, height), min(windowWidth, windowHeight));
-  if (largest > LARGEST_SIDE) return fail(Status.BadArgument, 0, <f64>largest, <f64>LARGEST_SIDE);
-  if (smallest < 1) return fail(Status.BadArgument, 0, <f64>smallest, <f64>LARGEST_SIDE);
+  const status = requireSides();
+  if (status !== Status.Ok) return status;
   if (filter === Filter.Nearest) {
     resizeNearest(
       source,
@@ -108,6 +108,16 @@ export function resizePixels(
   // pass may read one beyond the last.
   const horizontal = vertical || mirror || width !== fullWidth || windowWidth !== fullWidth;
   return twoPasses(target, targetStride, filter, horizontal, vertical, mirror, scalar);
+}
+
+function requireSides(): Status {
+  const largest = max(max(width, height), max(windowWidth, windowHeight));
+  const full = max(fullWidth, fullHeight);
+  const smallest = min(min(width, height), min(windowWidth, windowHeight));
+  if (largest > LARGEST_SIDE || smallest < 1)
+    return fail(Status.BadArgument, 0, <f64>(smallest < 1 ? smallest : largest), <f64>LARGEST_SIDE);
+  if (full > LARGEST_FULL_SIDE) return fail(Status.BadArgument, 0, <f64>full, <f64>LARGEST_FULL_SIDE);
+  return Status.Ok;
 }
 
 function twoPasses(
@@ -143,7 +153,9 @@ function twoPasses(
   }
   if (horizontal) {
     fillTable(tableX, width, boxLeft, boxRight, fullWidth, windowLeft, windowWidth, filter, mirror);
-    const out = vertical ? reserve(Region.ResizeRows, <usize>(rowCount + 1) * bytes) : target;
+    const rowBytes = <u64>(rowCount + 1) * <u64>bytes;
+    if (rowBytes > <u64>i32.MAX_VALUE) return fail(Status.OutOfMemory, 0);
+    const out = vertical ? reserve(Region.ResizeRows, <usize>rowBytes) : target;
     if (out === 0) return fail(Status.OutOfMemory, 0);
     const outStride = vertical ? bytes : targetStride;
     if (scalar) horizontalScalar(rows, sourceStride, rowCount, tableX, pairsX, windowWidth, out, outStride);
