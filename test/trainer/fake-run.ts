@@ -1,6 +1,7 @@
 // Fake run: a training of four numbers and a source of drawn bytes, for claims about the loop itself. Every number
 // depends on every step before it, so that a step done twice, left out or out of order shows.
 
+import { writeFile } from "node:fs/promises";
 import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/index.js";
 import type {
@@ -10,7 +11,7 @@ import type {
   TrainingInputs,
   TrainingState,
 } from "../../runtime/training.js";
-import { DISK } from "../../trainer/checkpoint/durable-files.js";
+import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
 import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
 import type { TrainingRun } from "../../trainer/loop.js";
 import type { Progress } from "../../trainer/progress.js";
@@ -128,6 +129,13 @@ export function fakeValidation(): EvaluationSource {
   };
 }
 
+/** The disk without the waits for it: these tests pull the plug on the process alone. */
+export const QUICK_DISK: DurableFiles = {
+  ...DISK,
+  write: (path, bytes) => writeFile(path, bytes),
+  syncFolder: async () => {},
+};
+
 export interface SilentProgress extends Progress {
   lines: string[];
 }
@@ -171,7 +179,7 @@ export function fakeRun(
     objective: { settings, config: tinyConfig(), classMap: Int32Array.of(0, 1, 2), math, teacher: null },
     schedule: createSchedule(settings, 5),
     state,
-    checkpoint: { files: DISK, folder, configText: "{}\n" },
+    checkpoint: { files: QUICK_DISK, folder, configText: "{}\n" },
     checkpointEvery: 2,
     validation: { source: fakeValidation(), classMap: Int32Array.of(0, 1, 2) },
     progress: silentProgress(),

@@ -8,10 +8,10 @@ import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/index.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
-import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
+import type { DurableFiles } from "../../trainer/checkpoint/durable-files.js";
 import { hasCheckpoint, loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
-import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
+import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings, QUICK_DISK } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
 
@@ -123,7 +123,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
     rmSync(folder, { recursive: true, force: true });
     let count = 0;
     const plug = Object.fromEntries(
-      Object.entries(DISK).map(([name, operation]) => [
+      Object.entries(QUICK_DISK).map(([name, operation]) => [
         name,
         (...args: unknown[]) => {
           if (count++ >= last) throw new Error("the plug was pulled");
