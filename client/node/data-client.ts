@@ -23,7 +23,7 @@ export interface DataClientOptions {
   seed: number;
   /** How long a server may be away before the client gives up. Default 60. */
   timeoutSeconds?: number;
-  /** Bytes of batches that may be on their way or waiting here. Default: what fits in 64 MiB, from two to eight batches. */
+  /** Bytes of batches that may be on their way or waiting here. Default: 64 MiB, two to eight batches. */
   creditBytes?: number;
   /** The data set that is expected; refused if the server has another one. */
   fingerprint?: string;
@@ -79,6 +79,7 @@ async function firstDescription(options: DataClientOptions): Promise<DataDescrip
     try {
       const { connection, description } = await connect(options, options.fingerprint, patience.leftMs);
       connection.close();
+      patience.reset();
       return description;
     } catch (error) {
       await patience.after(error);

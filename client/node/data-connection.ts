@@ -71,6 +71,8 @@ export class DataConnection {
       // A new connection must not inherit the waiting times of the one that failed.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
+      // A proxy that the environment names for the web has no business between a trainer and its data.
+      "grpc.enable_http_proxy": 0,
     });
   }
 
