@@ -53,8 +53,11 @@ async function makeBatch(
   const imageBytes = size * size * 3;
   const good: number[] = [];
   outcomes.forEach((error, place) => {
-    if (error && badSamples === "fail") throw error;
-    if (error) return onSkipped?.(error);
+    if (error) {
+      if (badSamples === "fail") throw error;
+      onSkipped?.(error);
+      return;
+    }
     if (good.length < place)
       pixels.copyWithin(good.length * imageBytes, place * imageBytes, (place + 1) * imageBytes);
     good.push(indices[place] as number);

@@ -112,7 +112,10 @@ class BatchCall implements StreamCall {
     const reason = error ?? new VitrineError("network/stream-ended", "the client ended the stream");
     this.account?.close(reason);
     this.stream?.close(reason);
-    if (this.call.cancelled) return this.onEnd();
+    if (this.call.cancelled) {
+      this.onEnd();
+      return;
+    }
     void this.lastWrite.then(() => {
       if (error === null) this.call.end();
       else this.call.emit("error", toStatus(error, statusOf(error)));

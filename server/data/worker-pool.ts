@@ -96,17 +96,17 @@ class Pool implements WorkerPool {
   }
 
   private receive(lane: Lane, message: WorkerAnswer): void {
-    if (message.kind === "unusable") return this.fail(fromErrorRecord(message.error));
-    if (message.kind === "ready") {
+    if (message.kind === "unusable") this.fail(fromErrorRecord(message.error));
+    else if (message.kind === "ready") {
       lane.ready = true;
       this.stillborn = 0;
       if ([...this.lanes].every(({ ready }) => ready)) this.settleStart(null);
-      return this.assign();
+    } else {
+      const place = lane.jobs.findIndex(({ id }) => id === message.id);
+      const [job] = place < 0 ? [] : lane.jobs.splice(place, 1);
+      if (message.kind === "done") job?.resolve(message.outcome);
+      else job?.reject(fromErrorRecord(message.error));
     }
-    const place = lane.jobs.findIndex(({ id }) => id === message.id);
-    const [job] = place < 0 ? [] : lane.jobs.splice(place, 1);
-    if (message.kind === "done") job?.resolve(message.outcome);
-    else job?.reject(fromErrorRecord(message.error));
     this.assign();
   }
 
@@ -133,7 +133,8 @@ class Pool implements WorkerPool {
     if (!this.lanes.delete(lane) || this.broken) return;
     if (!lane.ready && ++this.stillborn >= MAX_DEATHS) {
       const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
-      return this.fail(new VitrineError("data/worker-died", text));
+      this.fail(new VitrineError("data/worker-died", text));
+      return;
     }
     this.replaced++;
     const [running] = lane.jobs;
