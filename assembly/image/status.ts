@@ -35,6 +35,6 @@ export enum Status {
   UnsupportedSampling = 15,
   /** A rectangle outside the picture, a size out of range. */
   BadArgument = 16,
-  /** Scans times blocks is above the work limit. found, allowed: scans. */
+  /** All scans together would take too long. found: the scan that is one too many. */
   TooManyScans = 17,
 }

@@ -101,8 +101,8 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   },
   [Status.TooManyScans]: {
     code: "jpeg/too-many-scans",
-    text: ({ offset, found, allowed }) =>
-      `scan ${count(found)} at byte ${count(offset)} is beyond the work limit of ${count(allowed)} scans for this size`,
+    text: ({ offset, found }) =>
+      `scan ${count(found)} at byte ${count(offset)}: so many scans of so large a picture are beyond the work limit`,
   },
 };
 
