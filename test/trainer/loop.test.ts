@@ -6,12 +6,11 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/index.js";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import type { DurableFiles } from "../../trainer/checkpoint/durable-files.js";
-import { hasCheckpoint, loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
+import { hasCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
-import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings, QUICK_DISK } from "./fake-run.js";
+import { checkpointFiles, resumed } from "./fake-checkpoints.js";
+import { FakeSource, fakeRun, fakeSettings, QUICK_DISK } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
 
@@ -26,34 +25,6 @@ test.before.each((context) => {
 });
 
 test.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true }));
-
-function files(folder: string): Record<string, string> {
-  const paths = ["last", "best"].flatMap((name) =>
-    readdirSync(join(folder, name)).map((file) => join(name, file)),
-  );
-  return Object.fromEntries(
-    paths.sort().map((path) => [path, readFileSync(join(folder, path)).toString("base64")]),
-  );
-}
-
-async function failure(work: Promise<unknown>): Promise<Error> {
-  try {
-    await work;
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("it did not fail");
-}
-
-/** What beginAgain does, for the fake training. */
-async function resumed(folder: string, math: DrawMath, changes: Partial<FakeRun> = {}): Promise<FakeRun> {
-  const state = await loadState(folder);
-  const training = new FakeTraining();
-  const bytes = readFileSync(join(folder, "last", "model.safetensors"));
-  training.write("weights", floatTensors(readSafetensors(bytes, "last")));
-  await restoreTraining(folder, training, true);
-  return fakeRun(folder, math, { settings: state.settings, state, training, ...changes });
-}
 
 test("every batch of every epoch is consumed once, in order, at the epoch's rate", async ({
   folder,
@@ -114,7 +85,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
 }) => {
   const undisturbed = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
   await train(fakeRun(undisturbed, math));
-  const expected = files(undisturbed);
+  const expected = checkpointFiles(undisturbed);
   const curve = readMetrics(undisturbed).map(({ step, loss }) => [step, loss]);
   rmSync(undisturbed, { recursive: true, force: true });
   let crashes = 0;
@@ -140,7 +111,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
     crashes++;
     const again = (await hasCheckpoint(folder)) ? await resumed(folder, math) : fakeRun(folder, math);
     await train(again);
-    assert.equal(files(folder), expected, `after operation ${last}`);
+    assert.equal(checkpointFiles(folder), expected, `after operation ${last}`);
     assert.equal(
       readMetrics(folder).map(({ step, loss }) => [step, loss]),
       curve,
@@ -148,92 +119,6 @@ test("a crash before or in the middle of any file operation resumes to the same 
     assert.equal(readdirSync(folder).sort(), ["best", "last", "metrics.csv"]);
   }
   assert.ok(crashes > 12, `${crashes} crashes`);
-});
-
-test("a loss that is not finite stops the run, names the batch and keeps the last checkpoint", async ({
-  folder,
-  math,
-}) => {
-  const run = fakeRun(folder, math);
-  run.training.spoilt.loss = 8;
-  const error = await failure(train(run));
-  assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
-  assert.match(
-    error.message,
-    /loss is NaN at batch 2 of epoch 1.*--init .*last starts from the weights of step 6/,
-  );
-  assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step stands");
-});
-
-test("a gradient that is not finite stops the run too", async ({ folder, math }) => {
-  const run = fakeRun(folder, math);
-  run.training.spoilt.gradient = 4;
-  assert.match((await failure(train(run))).message, /gradient's norm is Infinity at batch 3 of epoch 0/);
-});
-
-test("a source that fails is a checkpoint, and its own error with the way to go on", async ({
-  folder,
-  math,
-}) => {
-  const source = new FakeSource(({ epoch, batch }) => {
-    if (epoch === 1 && batch === 4) throw new VitrineError("network/data-server-gone", "it went away");
-  });
-  const error = await failure(train(fakeRun(folder, math, { source, checkpointEvery: 100 })));
-  assert.ok(isVitrineError(error) && error.code === "network/data-server-gone");
-  assert.match(error.message, /^it went away \(.*last holds step 9; go on with --resume\)$/);
-  assert.equal((await loadState(folder)).cursor, { epoch: 1, batch: 4 });
-  const again = await resumed(folder, math);
-  await train(again);
-  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
-  await train(fakeRun(other, math, { checkpointEvery: 100 }));
-  assert.equal(files(folder), files(other));
-  rmSync(other, { recursive: true, force: true });
-});
-
-test("an interruption ends even a wait for data, with a checkpoint", async ({ folder, math }) => {
-  const controller = new AbortController();
-  const source = new FakeSource(async ({ batch }) => {
-    if (batch !== 3) return;
-    setTimeout(() => controller.abort(), 10);
-    await new Promise(() => {});
-  });
-  const error = await failure(train(fakeRun(folder, math, { source, interruption: controller.signal })));
-  assert.ok(isVitrineError(error) && error.code === "training/interrupted");
-  assert.is((await loadState(folder)).step, 3);
-});
-
-test("a wrong validation set is found before anything is written", async ({ folder, math }) => {
-  const run = fakeRun(folder, math);
-  const source = {
-    ...(run.validation?.source as object),
-    batches: () => {
-      throw new VitrineError("jpeg/bad", "x.jpg");
-    },
-  };
-  run.validation = { ...run.validation, source } as unknown as FakeRun["validation"];
-  assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/bad");
-  assert.equal(readdirSync(folder), []);
-});
-
-test("a validation that fails at an epoch's end is made again by the resumed run", async ({
-  folder,
-  math,
-}) => {
-  const run = fakeRun(folder, math);
-  const evaluate = run.training.evaluate.bind(run.training);
-  let calls = 0;
-  // Two batches of the sanity run and three of each epoch's end, raw and averaged: this is in the second epoch's.
-  run.training.evaluate = async (...args) => {
-    if (++calls === 13) throw new VitrineError("file/not-found", "val/x.jpg");
-    return evaluate(...args);
-  };
-  assert.match((await failure(train(run))).message, /val\/x.jpg .*last holds step 8/);
-  await train(await resumed(folder, math));
-  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
-  await train(fakeRun(other, math));
-  assert.equal(files(folder), files(other));
-  assert.is(readMetrics(folder).length, 15);
-  rmSync(other, { recursive: true, force: true });
 });
 
 test("RUN/best is the epoch with the best top-1 of the raw weights, not the last one", async ({

@@ -1,6 +1,5 @@
 // Save: the run as it stands becomes RUN/last or RUN/best, a model folder with the training state beside the weights.
 
-import { join } from "node:path";
 import type { TensorMap, Training } from "../../runtime/training.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { commitFolder } from "./commit-folder.js";
@@ -64,9 +63,4 @@ export async function saveCheckpoint(
   await target.files.makeFolder(target.folder);
   if (isBest) await commitFolder(target.files, target.folder, BEST, contents);
   await commitFolder(target.files, target.folder, LAST, contents);
-}
-
-/** RUN/last, for messages. */
-export function lastFolder(target: CheckpointTarget): string {
-  return join(target.folder, LAST);
 }

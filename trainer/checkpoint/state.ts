@@ -44,9 +44,13 @@ export interface RunState {
   validation: ValidationScores | null;
 }
 
-/** Keys in a fixed order and one a line, so that two states can be compared by eye. */
+const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
+
+/** Keys in a fixed order and one a line, lists of numbers on one, so that two states can be compared by eye. */
 export function writeState(state: RunState): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(state, null, 1)}\n`);
+  const text = JSON.stringify(state, null, 1);
+  const compact = text.replace(NUMBERS_ON_LINES, (_, list: string) => `[${list.replace(/\s+/g, " ")}]`);
+  return new TextEncoder().encode(`${compact}\n`);
 }
 
 const REQUIRED: readonly (keyof RunState)[] = [

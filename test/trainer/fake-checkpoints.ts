@@ -1,0 +1,32 @@
+// Fake checkpoints: what a fake run left on disk, to compare with another's and to go on from.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
+import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
+import { type FakeRun, FakeTraining, fakeRun } from "./fake-run.js";
+
+/** `last/state.json` → its bytes in base 64, for every file of both checkpoints. */
+export function checkpointFiles(folder: string): Record<string, string> {
+  const paths = ["last", "best"].flatMap((name) =>
+    readdirSync(join(folder, name)).map((file) => join(name, file)),
+  );
+  return Object.fromEntries(
+    paths.sort().map((path) => [path, readFileSync(join(folder, path)).toString("base64")]),
+  );
+}
+
+/** What beginAgain does, for the fake training. */
+export async function resumed(
+  folder: string,
+  math: DrawMath,
+  changes: Partial<FakeRun> = {},
+): Promise<FakeRun> {
+  const state = await loadState(folder);
+  const training = new FakeTraining();
+  const bytes = readFileSync(join(folder, "last", "model.safetensors"));
+  training.write("weights", floatTensors(readSafetensors(bytes, "last")));
+  await restoreTraining(folder, training, true);
+  return fakeRun(folder, math, { settings: state.settings, state, training, ...changes });
+}

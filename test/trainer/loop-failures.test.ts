@@ -1,0 +1,124 @@
+// Loop failures: bad numbers, a source that goes away, a signal, a validation that breaks: what is kept, what is said.
+
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { loadState } from "../../trainer/checkpoint/load.js";
+import { train } from "../../trainer/loop.js";
+import { checkpointFiles, resumed } from "./fake-checkpoints.js";
+import { type FakeRun, FakeSource, fakeRun } from "./fake-run.js";
+import { drawMath } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
+
+const test = suite<{ folder: string; math: DrawMath }>("loop failures");
+
+test.before(async (context) => {
+  context.math = await drawMath();
+});
+
+test.before.each((context) => {
+  context.folder = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+});
+
+test.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true }));
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}
+
+test("a loss that is not finite stops the run, names the batch and keeps the last checkpoint", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math);
+  run.training.spoilt.loss = 8;
+  const error = await failure(train(run));
+  assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
+  assert.match(
+    error.message,
+    /loss is NaN at batch 2 of epoch 1.*--init .*last starts from the weights of step 6/,
+  );
+  assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step stands");
+});
+
+test("a gradient that is not finite stops the run too", async ({ folder, math }) => {
+  const run = fakeRun(folder, math);
+  run.training.spoilt.gradient = 4;
+  assert.match((await failure(train(run))).message, /gradient's norm is Infinity at batch 3 of epoch 0/);
+});
+
+test("a source that fails is a checkpoint, and its own error with the way to go on", async ({
+  folder,
+  math,
+}) => {
+  const source = new FakeSource(({ epoch, batch }) => {
+    if (epoch === 1 && batch === 4) throw new VitrineError("network/data-server-gone", "it went away");
+  });
+  const error = await failure(train(fakeRun(folder, math, { source, checkpointEvery: 100 })));
+  assert.ok(isVitrineError(error) && error.code === "network/data-server-gone");
+  assert.match(error.message, /^it went away \(.*last holds step 9; go on with --resume\)$/);
+  assert.equal((await loadState(folder)).cursor, { epoch: 1, batch: 4 });
+  const again = await resumed(folder, math);
+  await train(again);
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math, { checkpointEvery: 100 }));
+  assert.equal(checkpointFiles(folder), checkpointFiles(other));
+  rmSync(other, { recursive: true, force: true });
+});
+
+test("an interruption ends even a wait for data, with a checkpoint", async ({ folder, math }) => {
+  const controller = new AbortController();
+  const source = new FakeSource(async ({ batch }) => {
+    if (batch !== 3) return;
+    setTimeout(() => controller.abort(), 10);
+    await new Promise(() => {});
+  });
+  const error = await failure(train(fakeRun(folder, math, { source, interruption: controller.signal })));
+  assert.ok(isVitrineError(error) && error.code === "training/interrupted");
+  assert.is((await loadState(folder)).step, 3);
+});
+
+test("a wrong validation set is found before anything is written", async ({ folder, math }) => {
+  const run = fakeRun(folder, math);
+  const source = {
+    ...(run.validation?.source as object),
+    batches: () => {
+      throw new VitrineError("jpeg/bad", "x.jpg");
+    },
+  };
+  run.validation = { ...run.validation, source } as unknown as FakeRun["validation"];
+  assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/bad");
+  assert.equal(readdirSync(folder), []);
+});
+
+test("a validation that fails at an epoch's end is made again by the resumed run", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math);
+  const evaluate = run.training.evaluate.bind(run.training);
+  let calls = 0;
+  // Two batches of the sanity run and three of each epoch's end, raw and averaged: this is in the second epoch's.
+  run.training.evaluate = async (...args) => {
+    if (++calls === 13) throw new VitrineError("file/not-found", "val/x.jpg");
+    return evaluate(...args);
+  };
+  assert.match((await failure(train(run))).message, /val\/x.jpg .*last holds step 8/);
+  await train(await resumed(folder, math));
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math));
+  assert.equal(checkpointFiles(folder), checkpointFiles(other));
+  assert.is(readMetrics(folder).length, 15);
+  rmSync(other, { recursive: true, force: true });
+});
+
+test.run();
