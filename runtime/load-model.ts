@@ -28,7 +28,7 @@ export interface Model {
   readonly parameters: number;
   /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
-  /** A JPEG file → the evaluation input, uint8 [size, size, 3]: resized, centre cut out. `subject` names it in errors. */
+  /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, centre cut out. `subject` names it in errors. */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → for each its most probable classes, best first. */
   classify(images: readonly Uint8Array[], options?: ClassifyOptions): Promise<ClassScore[][]>;
@@ -45,7 +45,7 @@ export async function loadModel(
   const inference = await createInference(runtime.executor, config, weights, options);
   const { imageSize: size, cropRatio, classes } = config;
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
-    evaluationInput(runtime.image, jpeg, { size, cropRatio, name: subject });
+    evaluationInput(runtime.image, jpeg, { size, cropRatio, name: subject, orient: true });
   return {
     name,
     config,

@@ -23,6 +23,7 @@ export {
   pictureComponents,
   pictureFrame,
   pictureHeight,
+  pictureOrientation,
   picturePrecision,
   pictureRows,
   pictureSampling,
@@ -31,5 +32,6 @@ export {
 export { colorTwin, inverseTransformTwin } from "./jpeg/twins";
 export { regionLength, regionStart, reserve, resetArena, setMemoryLimit } from "./memory";
 export { mixPixels } from "./mix/mix";
+export { orientPicture } from "./orient";
 export { statusAllowed, statusFound, statusOffset } from "./outcome";
 export { resizePicture } from "./resize/entry";

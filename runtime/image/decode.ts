@@ -17,6 +17,8 @@ export interface DecodeOptions {
   pixelLimit?: number;
   /** Keep what a truncated or damaged file still holds; the rest is gray. Default false: a typed error. */
   partial?: boolean;
+  /** Turn the picture upright as its EXIF orientation says. Default false: rows and columns as they are stored. */
+  orient?: boolean;
 }
 
 export interface DecodedImage {
@@ -24,7 +26,7 @@ export interface DecodedImage {
   height: number;
   /** uint8 [height, width, 3], row-major RGB; gray is repeated. */
   data: Uint8Array;
-  /** Rows from the top that intact data reached: `height` unless `partial` kept a damaged file. */
+  /** Stored rows from the top that intact data reached: all unless `partial` kept a damaged file. */
   rowsDecoded: number;
 }
 
@@ -39,6 +41,8 @@ export interface JpegHeader {
   frame: FrameKind;
   /** Bits a sample. */
   precision: number;
+  /** EXIF orientation 1…8, of the segments in front of the frame header; 1 where there is none. */
+  orientation: number;
 }
 
 function frameKind(marker: number): FrameKind {
@@ -79,6 +83,7 @@ export function readHeader(
       sampling: samplingText(factors),
       frame: frameKind(exports.pictureFrame()),
       precision: exports.picturePrecision(),
+      orientation: exports.pictureOrientation(),
     };
   });
 }
@@ -95,6 +100,7 @@ export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOp
     call.input(bytes);
     const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
     call.check(exports.decodeJpeg(bytes.length, limit, options.partial === true ? 1 : 0));
+    if (options.orient === true) call.check(exports.orientPicture());
     const width = exports.pictureWidth();
     const height = exports.pictureHeight();
     return {

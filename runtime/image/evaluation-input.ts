@@ -18,6 +18,8 @@ export interface EvaluationOptions {
   name?: string;
   /** Most pixels that a JPEG header may claim. Default 64 · 2²⁰. */
   pixelLimit?: number;
+  /** Turn a JPEG picture upright as its EXIF orientation says. Default false, as torchvision's loader. */
+  orient?: boolean;
   /** Buffer for the result, size · size · 3 bytes. Default: a new one. */
   into?: Uint8Array;
 }
@@ -46,7 +48,16 @@ export function evaluationInput(
   const number = filterNumber(filter);
   return module.run(name, (call) => {
     call.input(jpeg);
-    call.check(call.exports.evaluateJpeg(jpeg.length, pixelLimit, shortSide, size, number));
+    call.check(
+      call.exports.evaluateJpeg(
+        jpeg.length,
+        pixelLimit,
+        shortSide,
+        size,
+        number,
+        options.orient === true ? 1 : 0,
+      ),
+    );
     return call.take(Region.Output, size * size * 3, into);
   });
 }

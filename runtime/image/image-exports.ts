@@ -33,6 +33,10 @@ export interface ImageExports {
   ): Status;
   pictureWidth(): number;
   pictureHeight(): number;
+  /** Turns the decoded picture in Region.Rgb as its EXIF orientation says, and width and height with it. */
+  orientPicture(): Status;
+  /** EXIF orientation 1…8; 1 where the file says nothing. */
+  pictureOrientation(): number;
   pictureComponents(): number;
   /** Horizontal << 4 | vertical sampling factor of component `index`. */
   pictureSampling(index: number): number;
@@ -67,7 +71,14 @@ export interface ImageExports {
   ): Status;
   /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and centre crop. */
   evaluatePixels(width: number, height: number, shortSide: number, size: number, filter: Filter): Status;
-  evaluateJpeg(length: number, pixelLimit: number, shortSide: number, size: number, filter: Filter): Status;
+  evaluateJpeg(
+    length: number,
+    pixelLimit: number,
+    shortSide: number,
+    size: number,
+    filter: Filter,
+    orient: number,
+  ): Status;
   /** Region.Rgb in place by `count` operation records in Region.Parameters; `scalar` runs the plain twins. */
   augmentPicture(width: number, height: number, count: number, scalar: number): Status;
   /** Region.Rgb → Region.Output by the sample record in Region.Parameters. */

@@ -43,7 +43,7 @@ function decodePng(bytes: Uint8Array): RgbImage {
   }
 }
 
-/** encoded → uint8 [size, size, 3]. What it returns throws `jpeg/…` or `image/…`. */
+/** encoded → uint8 [size, size, 3], turned upright where EXIF says how. What it returns throws `jpeg/…` or `image/…`. */
 export function pictureReader(
   module: ImageModule,
   { imageSize: size, cropRatio }: DeitConfig,
@@ -51,5 +51,5 @@ export function pictureReader(
   return (encoded) =>
     isPng(encoded)
       ? evaluationInputOfPixels(module, decodePng(encoded), { size, cropRatio })
-      : evaluationInput(module, encoded, { size, cropRatio });
+      : evaluationInput(module, encoded, { size, cropRatio, orient: true });
 }

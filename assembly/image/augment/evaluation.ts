@@ -4,6 +4,7 @@
 import { decodeJpeg } from "../jpeg/decode";
 import { pictureHeight, pictureWidth } from "../jpeg/picture";
 import { regionStart, reserve } from "../memory";
+import { orientPicture } from "../orient";
 import { fail } from "../outcome";
 import { Region } from "../regions";
 import { Filter } from "../resize/filter";
@@ -46,15 +47,17 @@ export function evaluatePixels(width: i32, height: i32, shortSide: i32, size: i3
   return resizePixels(target, <usize>size * 3, filter, false, false);
 }
 
-/** The same from the JPEG file of `length` bytes in Region.Input. */
+/** The same from the JPEG file of `length` bytes in Region.Input, turned upright first if `orient`. */
 export function evaluateJpeg(
   length: usize,
   pixelLimit: f64,
   shortSide: i32,
   size: i32,
   filter: Filter,
+  orient: bool,
 ): Status {
-  const status = decodeJpeg(length, pixelLimit, false);
+  let status = decodeJpeg(length, pixelLimit, false);
+  if (status === Status.Ok && orient) status = orientPicture();
   if (status !== Status.Ok) return status;
   return evaluatePixels(pictureWidth(), pictureHeight(), shortSide, size, filter);
 }

@@ -5,6 +5,7 @@
 
 import { fail } from "../outcome";
 import { Status } from "../status";
+import { readOrientation } from "./exif";
 import { readFrame } from "./frame";
 import { readHuffman } from "./huffman";
 import { picture } from "./picture";
@@ -159,6 +160,9 @@ function readSegment(marker: u32, body: usize, length: usize, where: usize): Sta
       return Status.Ok;
     case 0xe0:
       if (length >= 16 && load<u32>(body) === 0x4649464a && load<u8>(body, 4) === 0) picture.sawJfif = true;
+      return Status.Ok;
+    case 0xe1:
+      if (picture.orientation === 0) picture.orientation = readOrientation(body, at);
       return Status.Ok;
     case 0xee:
       if (length >= 14 && load<u32>(body) === 0x626f6441 && load<u8>(body, 4) === 0x65) {

@@ -80,6 +80,8 @@ export class Picture {
   sawAdobe: bool;
   adobeTransform: u32;
   colorSpace: ColorSpace;
+  /** EXIF orientation 1…8, 0 where the file says nothing. */
+  orientation: u32;
   /** True where a filter needs the rows above and below. */
   needsContext: bool;
   /** Rows that intact data reached. */
@@ -110,6 +112,10 @@ export function pictureHeight(): u32 {
 
 export function pictureComponents(): u32 {
   return picture.componentCount;
+}
+
+export function pictureOrientation(): u32 {
+  return max(picture.orientation, 1);
 }
 
 /** Horizontal << 4 | vertical sampling factor. */
