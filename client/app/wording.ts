@@ -18,9 +18,9 @@ export function parameterCount(count: number): string {
     : `${number(0).format(count)} parameters`;
 }
 
-/** 0.7816 → "78.2 %"; what is below a tenth of a percent says so. */
+/** 0.7816 → "78.2%"; what is below a tenth of a percent says so. */
 export function percent(share: number): string {
-  return share < 0.0005 ? "< 0.1 %" : `${number(1).format(share * 100)} %`;
+  return share < 0.0005 ? "< 0.1%" : `${number(1).format(share * 100)}%`;
 }
 
 /** WordNet's names list synonyms, the usual one first: "tench, Tinca tinca" → ["tench", "Tinca tinca"]. */

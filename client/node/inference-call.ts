@@ -25,7 +25,9 @@ function typedError(error: ServiceError, address: string): VitrineError {
   const theirs = fromStatus(error);
   if (theirs) return theirs;
   if (error.code === status.UNAVAILABLE) {
-    const text = `no answer from ${address} (${error.details}): is "vitrine serve" running there?`;
+    // The system's word, such as ECONNREFUSED, out of grpc-js's three sentences around it.
+    const reason = /\bE[A-Z]{4,}\b/.exec(error.details)?.[0] ?? error.details;
+    const text = `no answer from ${address} (${reason}): is "vitrine serve" running there?`;
     return new VitrineError("network/unavailable", text, { details: { server: address }, cause: error });
   }
   const large = TOO_LARGE.exec(error.details);

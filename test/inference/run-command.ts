@@ -31,6 +31,7 @@ export function addressOf({ child, ended, output }: RunningCommand): Promise<str
       if (match) resolve(match[1] as string);
     };
     child.stdout?.on("data", look);
+    look();
     void ended.then((status) => reject(new Error(`ended with ${status}: ${JSON.stringify(output())}`)));
   });
 }
