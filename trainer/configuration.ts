@@ -47,7 +47,6 @@ export function describeRun(run: TrainingRun, { config, weights, runtime, resume
       `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
       `${schedule.minLr.toExponential(2)}`,
     `device: ${runtime.description}`,
-    "loss: the objective above the entropy of its targets, mean of the last 10 steps (main.py's: objective in metrics.csv)",
     "settings:",
     ...settingLines(settings),
     ...(resumed ? [`resumed: ${where}`] : []),

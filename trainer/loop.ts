@@ -9,7 +9,7 @@ import { openCheckpoints } from "./checkpoint/checkpoints.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
 import { untilInterrupted } from "./interruption.js";
-import { type ObjectiveOptions, objectiveFloor, stepInputs } from "./objective.js";
+import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
 import { optimizerStep } from "./optimizer.js";
 import type { Progress } from "./progress.js";
 import { RunningMean } from "./running-mean.js";
@@ -85,9 +85,9 @@ interface StepResult {
   step: number;
   learningRate: number;
   /** What main.py prints as its loss. */
-  objective: number;
-  /** The objective above its floor. */
   loss: number;
+  /** The part of the loss that no model can go below, see objective.ts. */
+  targetEntropy: number;
   gradientNorm: number;
   /** Images of the batch that the data server could not read. */
   skipped: number;
@@ -98,14 +98,14 @@ async function trainStep(run: TrainingRun, batch: Batch): Promise<StepResult> {
   const { training, state } = run;
   const inputs = await stepInputs(batch, run.objective);
   const learningRate = rateOfEpoch(run.schedule, batch.cursor.epoch);
-  const { loss: objective } = await training.accumulate(inputs);
-  if (!Number.isFinite(objective)) throw notFinite(`the loss is ${objective}`, batch.cursor);
+  const { loss } = await training.accumulate(inputs);
+  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, batch.cursor);
   const settings = optimizerStep(state.settings, learningRate, state.step + 1);
   const { gradientNorm, applied } = await training.apply(settings);
   if (!applied) throw notFinite(`the gradient's norm is ${gradientNorm}`, batch.cursor);
-  const loss = objective - objectiveFloor(inputs, state.settings);
+  const entropy = targetEntropy(inputs, state.settings);
   const skipped = batch.weights.reduce((count, weight) => count + (weight === 0 ? 1 : 0), 0);
-  return { step: state.step + 1, learningRate, objective, loss, gradientNorm, skipped };
+  return { step: state.step + 1, learningRate, loss, targetEntropy: entropy, gradientNorm, skipped };
 }
 
 /** The step is done: from here on a checkpoint holds it. */

@@ -12,11 +12,11 @@ export interface StepMetrics {
   batch: number;
   learningRate: number;
   /** What main.py prints as its loss. */
-  objective: number;
-  /** The objective above its floor, see objective.ts. */
   loss: number;
   /** Mean of `loss` over the last steps. */
   runningLoss: number;
+  /** The part of the loss that no model can go below, see objective.ts. */
+  targetEntropy: number;
   /** Before clipping. */
   gradientNorm: number;
   imagesPerSecond: number;
@@ -29,7 +29,7 @@ export interface StepMetrics {
 
 const SCORES = ["top1", "top5", "loss"] as const;
 const COLUMNS = [
-  "step,epoch,batch,learning_rate,objective,loss,running_loss,gradient_norm,images_per_second,data_wait,skipped",
+  "step,epoch,batch,learning_rate,loss,running_loss,target_entropy,gradient_norm,images_per_second,data_wait,skipped",
   SCORES.map((score) => `validation_${score}`).join(","),
   SCORES.map((score) => `ema_validation_${score}`).join(","),
 ].join(",");
@@ -41,9 +41,9 @@ function row(metrics: StepMetrics): string {
     metrics.epoch,
     metrics.batch,
     metrics.learningRate,
-    metrics.objective,
     metrics.loss,
     metrics.runningLoss,
+    metrics.targetEntropy,
     metrics.gradientNorm,
     metrics.imagesPerSecond.toFixed(2),
     metrics.dataWait.toFixed(4),

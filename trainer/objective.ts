@@ -66,12 +66,11 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
 }
 
 /**
- * The part of the objective that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the base
- * term's share. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. What is
- * reported as `loss` is the objective without it (the divergence from the targets; its gradient is the same), so that
- * a loss of 0 means that nothing is left to learn, whatever the smoothing.
+ * The part of the loss that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the base
+ * term's share. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. metrics.csv
+ * has it beside the loss: the difference says how much is left to learn, whatever the smoothing.
  */
-export function objectiveFloor(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
+export function targetEntropy(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
   const { targets, sampleWeights } = inputs;
   const classes = targets.length / sampleWeights.length;
   let floor = 0;

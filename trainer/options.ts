@@ -81,7 +81,7 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
   setting("--warmup-epochs", "warmupEpochs", positive, "epochs of warm-up (5; with --steps 1/60 of the run)"),
   setting("--weight-decay", "weightDecay", positive, "decoupled weight decay (0.05)"),
   setting("--clip-grad", "clipGrad", positive, "largest L2 norm of the gradient, 0 = no clipping (0)"),
-  setting("--smoothing", "smoothing", share, "label smoothing (0.1)"),
+  setting("--smoothing", "smoothing", share, "label smoothing (0.1; with --init and --steps 0)"),
   setting(
     "--drop-path",
     "dropPath",

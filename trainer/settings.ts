@@ -69,13 +69,15 @@ export const DEIT_SETTINGS: TrainerSettings = {
 
 /**
  * Defaults that depend on what kind of run was asked for. `steps`: see schedule.ts. `init`: DeiT fine-tunes in
- * evaluation mode (main.py --no-train-mode), that is without stochastic depth.
+ * evaluation mode (main.py --no-train-mode), that is without stochastic depth. Both together are a short fine-tuning,
+ * in which a smoothed target would first of all unlearn the certainty that the start has: no smoothing.
  */
 export function defaultSettings(kind: { steps: boolean; init: boolean }): TrainerSettings {
   return {
     ...DEIT_SETTINGS,
     ...(kind.steps ? { epochs: null, lrScaling: "sqrt" } : {}),
     ...(kind.init ? { dropPath: 0 } : {}),
+    ...(kind.steps && kind.init ? { smoothing: 0 } : {}),
   };
 }
 

@@ -8,7 +8,7 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/initialization.js";
 import { createTraining } from "../../runtime/training-program.js";
-import { type ObjectiveOptions, objectiveFloor, sampleWeights, stepInputs } from "../../trainer/objective.js";
+import { type ObjectiveOptions, sampleWeights, stepInputs, targetEntropy } from "../../trainer/objective.js";
 import { optimizerStep } from "../../trainer/optimizer.js";
 import { fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";
@@ -82,19 +82,21 @@ test("a batch of another shape is refused", async ({ math }) => {
     );
 });
 
-test("no objective is below the floor, and a model that answers the targets reaches it", async ({ math }) => {
+test("no loss is below the entropy of its targets, and a model that answers the targets reaches it", async ({
+  math,
+}) => {
   const settings = fakeSettings();
   const { targets, ...rest } = await stepInputs(batch(), options(math));
-  const floor = objectiveFloor({ targets, ...rest }, settings);
+  const floor = targetEntropy({ targets, ...rest }, settings);
   // Logits log t are the targets' own; the cross-entropy of the targets with themselves is their entropy.
   const entropies = [0, 1, 2, 3].map((row) =>
     targets.subarray(row * 3, row * 3 + 3).reduce((sum, t) => sum - t * Math.log(t), 0),
   );
   assert.ok(Math.abs(floor - entropies.reduce((a, b) => a + b) / 4) < 1e-7);
   const half = { ...settings, distillation: "hard" as const, alpha: 0.25 };
-  assert.ok(Math.abs(objectiveFloor({ targets, ...rest }, half) - 0.75 * floor) < 1e-12);
+  assert.ok(Math.abs(targetEntropy({ targets, ...rest }, half) - 0.75 * floor) < 1e-12);
   const certain = { ...rest, targets: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0) };
-  assert.is(objectiveFloor(certain, settings), 0);
+  assert.is(targetEntropy(certain, settings), 0);
 });
 
 test("with no gradient only matrices decay: not pos_embed, cls_token, dist_token, biases or norms", async ({

@@ -72,9 +72,11 @@ test("every flag changes its own setting and no other", () => {
   }
 });
 
-test("--steps takes the root of the batch size, --init no stochastic depth, and both yield to flags", () => {
+test("--steps takes the root of the batch size, --init no stochastic depth, both no smoothing, and all yield to flags", () => {
   const short = settingsFrom(given(["--steps", 40], ["--init", "/m"]));
   assert.equal([short.epochs, short.steps, short.lrScaling, short.dropPath], [null, 40, "sqrt", 0]);
+  assert.is(short.smoothing, 0);
+  assert.is(settingsFrom(given(["--epochs", 40], ["--init", "/m"])).smoothing, 0.1);
   const own = settingsFrom(
     given(["--steps", 40], ["--init", "/m"], ["--unscale-lr", "none"], ["--drop-path", 0.2]),
   );
@@ -133,7 +135,7 @@ test("the printed configuration is the command line that asks for this run", () 
     ["--steps", "12"],
     ["--lr-scaling", "sqrt"],
     ["--scale", "0.3,1"],
-    ["--smoothing", "0.1"],
+    ["--smoothing", "0"],
   ])
     assert.is(words[words.indexOf(flag as string) + 1], value);
 });
