@@ -85,12 +85,12 @@ export class Stream {
   }
 
   /**
-   * `size` bits on top of `bits` as the standard's EXTEND reads them: 0 bits are 0, a leading 1 is positive, a
-   * leading 0 counts up from −(2^size − 1).
+   * The `size` bits on top of `bits` as the standard's EXTEND reads them: a leading 1 is positive, a leading 0 counts
+   * up from −(2^size − 1), no bits are 0. `shift` is 63 − size. A sign bit put in front (the inverse of the first
+   * bit) makes it one arithmetic shift: negative values then are 1 too low.
    */
-  @inline static extend(bits: u64, size: u32): i32 {
-    const raw = <i32>((bits >> 1) >> (63 - <u64>size));
-    const negative = ~(<i32>(<i64>bits >> 63));
-    return raw + (((-1 << size) + 1) & negative);
+  @inline static extend(bits: u64, shift: u64): i32 {
+    const signed = (<i64>bits >> 1) ^ i64.MIN_VALUE;
+    return <i32>(signed >> <i64>shift) + <i32>(<u64>signed >> 63);
   }
 }

@@ -17,7 +17,7 @@ export const TABLE_MISSING: usize = 0;
 export const TABLE_IMPOSSIBLE: usize = 1;
 
 /** DC tables 0…3, then AC tables 0…3. */
-const tables: usize = memory.data(8 * 17856, 64);
+const tables: usize = memory.data(8 * 9664, 64);
 /** Bit i: table i is defined by this file; its pair or symbol looks belong to its present definition. */
 let defined: u32 = 0;
 let pairsBuilt: u32 = 0;

@@ -43,7 +43,7 @@ export function decodeDcFirst(c: Component, block: usize, p: u32): u32 {
   const code = nextCode(c.dcTable, bits);
   const length = code >> 8;
   const size = code & 15;
-  c.prediction += Stream.extend(bits << (<u64>length), size);
+  c.prediction += Stream.extend(bits << (<u64>length), 63 - <u64>size);
   store<i16>(block, <i16>(c.prediction << bit));
   return p + length + size;
 }
@@ -74,7 +74,7 @@ export function decodeAcFirst(c: Component, block: usize, p: u32): u32 {
     p += length;
     if (size !== 0) {
       k += run;
-      store<i16>(block + place(k), <i16>(Stream.extend(bits << (<u64>length), size) << bit));
+      store<i16>(block + place(k), <i16>(Stream.extend(bits << (<u64>length), 63 - <u64>size) << bit));
       p += size;
     } else if (run === 15) k += 15;
     else {

@@ -1,6 +1,6 @@
 // Sequential block: 64 coefficients of a baseline or extended frame, two symbols a step.
 
-import { Stream } from "./bits";
+import { bitsBase, Stream } from "./bits";
 import { longCode } from "./long-code";
 import { advanceOf, END_OF_BLOCK, LOOK_BITS, Look, PAIR_LOOKS } from "./looks";
 import { Component } from "./picture";
@@ -24,6 +24,32 @@ export const block: usize = memory.data(144, 64);
 
 /** Highest zigzag position that the last block reached. */
 export let lastPosition: u32 = 0;
+
+/*
+ * Both functions below keep the stream in three numbers. `bits` holds it from the present position on, first bit on
+ * top, of which `have` bits are good; `at` is where the next eight bytes are. Filling up is one load, one shift and
+ * one or, without a test; it leaves 56 to 63 good bits. A look takes at most LOOK_BITS + 15, so that two looks follow
+ * each filling. (Loading anew at every position instead costs 10% of a decode: the load waits for the look.)
+ */
+class Reader {
+  /** The first eight bytes from bit p on. */
+  @inline static bits(address: usize, p: u32): u64 {
+    return load<u64>(address) << (<u64>(p & 7));
+  }
+
+  @inline static look(looks: usize, bits: u64): Look {
+    return changetype<Look>(looks + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
+  }
+
+  /** Writes both values of a look to positions `first` and `second` of the zigzag. */
+  @inline static store(look: Look, bits: u64, first: u32, second: u32): void {
+    const value1 = Stream.extend(bits << (<u64>look.start1), <u64>look.shift1);
+    const value2 = Stream.extend(bits << (<u64>look.start2), <u64>look.shift2);
+    store<i16>(block + <usize>load<u8>(PLACES + <usize>second), <i16>value2);
+    store<i16>(block + <usize>load<u8>(PLACES + <usize>first), <i16>value1);
+  }
+}
+
 /** Decodes one block of `c` into `block` from bit p on; returns the position behind it. */
 export function decodeBlock(c: Component, p: u32): u32 {
   const zero = i64x2.splat(0);
@@ -36,86 +62,129 @@ export function decodeBlock(c: Component, p: u32): u32 {
   v128.store(block, zero, 96);
   v128.store(block, zero, 112);
 
-  p = decodeDc(c, p);
+  const base = bitsBase;
+  let at = base - <usize>(p >> 3);
+  let bits = Reader.bits(at, p);
+  let have = 56 - <u64>(p & 7);
+  at -= 7;
+  const dc = codeOfDc(c.dcTable, bits);
+  const dcSize = <u64>(dc & 15);
+  bits <<= <u64>(dc >> 8);
+  c.prediction += Stream.extend(bits, 63 - dcSize);
   store<i16>(block, <i16>c.prediction);
-  return decodeAc(c.acTable, p);
-}
+  bits <<= dcSize;
+  have -= <u64>(dc >> 8) + dcSize;
 
-/** Reads over one block; only the DC prediction is kept. */
-export function skipBlock(c: Component, p: u32): u32 {
-  return skipAc(c.acTable, decodeDc(c, p));
-}
-
-/** Adds the difference to the component's prediction. */
-function decodeDc(c: Component, p: u32): u32 {
-  const bits = Stream.from(p);
-  const look = changetype<Look>(c.dcTable + PAIR_LOOKS + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
-  let start = <u32>look.start1;
-  let size = <u32>look.size1;
-  if (start === 0) {
-    const found = longCode(c.dcTable, bits);
-    start = found >> 8;
-    size = found & 15;
-  }
-  c.prediction += Stream.extend(bits << (<u64>start), size);
-  return p + start + size;
-}
-
-/** Positions 1…63 of the zigzag. */
-function decodeAc(table: usize, p: u32): u32 {
-  const looks = table + PAIR_LOOKS;
+  const looks = c.acTable + PAIR_LOOKS;
   let k: u32 = 0;
   while (true) {
-    const bits = Stream.from(p);
-    const look = changetype<Look>(looks + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
-    const taken = <u32>look.bits;
+    bits |= load<u64>(at) >> have;
+    at -= <usize>((63 - have) >> 3);
+    have |= 56;
+    let look = Reader.look(looks, bits);
+    let taken = <u64>look.bits;
     if (taken === 0) {
-      const found = longCode(table, bits);
-      const start = found >> 8;
-      const size = found & 15;
+      const found = longCode(c.acTable, bits);
+      const size = <u64>(found & 15);
       k += advanceOf(found & 255);
-      store<i16>(block + <usize>load<u8>(PLACES + <usize>k), <i16>Stream.extend(bits << (<u64>start), size));
-      p += start + size;
+      bits <<= <u64>(found >> 8);
+      store<i16>(block + <usize>load<u8>(PLACES + <usize>k), <i16>Stream.extend(bits, 63 - size));
+      bits <<= size;
+      have -= <u64>(found >> 8) + size;
       if (k >= 63) break;
       continue;
     }
-    const first = k + <u32>look.advance1;
+    let first = k + <u32>look.advance1;
     k = first + <u32>look.advance2;
-    const value1 = Stream.extend(bits << (<u64>look.start1), <u32>look.size1);
-    const value2 = Stream.extend(bits << (<u64>look.start2), <u32>look.size2);
-    store<i16>(block + <usize>load<u8>(PLACES + <usize>k), <i16>value2);
-    store<i16>(block + <usize>load<u8>(PLACES + <usize>first), <i16>value1);
+    Reader.store(look, bits, first, k);
     if (first >= 63) {
-      p += <u32>look.bits1;
+      have -= <u64>look.bits1;
       k = first;
       break;
     }
-    p += taken;
+    bits <<= taken;
+    have -= taken;
+    if (k >= 63) break;
+
+    look = Reader.look(looks, bits);
+    taken = <u64>look.bits;
+    if (taken === 0) continue;
+    first = k + <u32>look.advance1;
+    k = first + <u32>look.advance2;
+    Reader.store(look, bits, first, k);
+    if (first >= 63) {
+      have -= <u64>look.bits1;
+      k = first;
+      break;
+    }
+    bits <<= taken;
+    have -= taken;
     if (k >= 63) break;
   }
   lastPosition = k & (END_OF_BLOCK - 1);
-  return p;
+  return <u32>((base - at) << 3) - <u32>have;
 }
 
-/** As decodeAc without the values. */
-function skipAc(table: usize, p: u32): u32 {
-  const looks = table + PAIR_LOOKS;
+/** Reads over one block as decodeBlock would; only the DC prediction is kept. */
+export function skipBlock(c: Component, p: u32): u32 {
+  const base = bitsBase;
+  let at = base - <usize>(p >> 3);
+  let bits = Reader.bits(at, p);
+  let have = 56 - <u64>(p & 7);
+  at -= 7;
+  const dc = codeOfDc(c.dcTable, bits);
+  const dcSize = <u64>(dc & 15);
+  bits <<= <u64>(dc >> 8);
+  c.prediction += Stream.extend(bits, 63 - dcSize);
+  bits <<= dcSize;
+  have -= <u64>(dc >> 8) + dcSize;
+
+  const looks = c.acTable + PAIR_LOOKS;
   let k: u32 = 0;
   while (true) {
-    const bits = Stream.from(p);
-    const look = changetype<Look>(looks + ((<usize>(bits >> (64 - LOOK_BITS))) << 3));
-    const taken = <u32>look.bits;
+    bits |= load<u64>(at) >> have;
+    at -= <usize>((63 - have) >> 3);
+    have |= 56;
+    let look = Reader.look(looks, bits);
+    let taken = <u64>look.bits;
     if (taken === 0) {
-      const found = longCode(table, bits);
+      const found = longCode(c.acTable, bits);
+      taken = <u64>((found >> 8) + (found & 15));
       k += advanceOf(found & 255);
-      p += (found >> 8) + (found & 15);
-      if (k >= 63) return p;
+      bits <<= taken;
+      have -= taken;
+      if (k >= 63) break;
       continue;
     }
     k += <u32>look.advance1;
-    if (k >= 63) return p + <u32>look.bits1;
+    if (k >= 63) {
+      have -= <u64>look.bits1;
+      break;
+    }
     k += <u32>look.advance2;
-    p += taken;
-    if (k >= 63) return p;
+    bits <<= taken;
+    have -= taken;
+    if (k >= 63) break;
+
+    look = Reader.look(looks, bits);
+    taken = <u64>look.bits;
+    if (taken === 0) continue;
+    k += <u32>look.advance1;
+    if (k >= 63) {
+      have -= <u64>look.bits1;
+      break;
+    }
+    k += <u32>look.advance2;
+    bits <<= taken;
+    have -= taken;
+    if (k >= 63) break;
   }
+  return <u32>((base - at) << 3) - <u32>have;
+}
+
+/** Code length << 8 | size of the DC difference on top of `bits`. */
+function codeOfDc(table: usize, bits: u64): u32 {
+  const look = Reader.look(table + PAIR_LOOKS, bits);
+  const length = <u32>look.start1;
+  return length === 0 ? longCode(table, bits) : (length << 8) | (63 - <u32>look.shift1);
 }
