@@ -18,7 +18,7 @@ export {
   power,
   sine,
 } from "./draw";
-export { decodeJpeg, decodeJpegWindow, readJpegHeader } from "./jpeg/decode";
+export { decodeJpeg, decodeJpegScaled, decodeJpegWindow, readJpegHeader } from "./jpeg/decode";
 export {
   pictureComponents,
   pictureFrame,

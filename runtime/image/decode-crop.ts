@@ -2,7 +2,7 @@
 
 import { Region } from "../../assembly/image/regions.js";
 import type { Box } from "../draw/draw.js";
-import { DEFAULT_PIXEL_LIMIT, type DecodeOptions, requireBytes } from "./decode.js";
+import { blockSide, DEFAULT_PIXEL_LIMIT, type DecodeOptions, requireBytes } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
 
 export interface DecodedCrop {
@@ -11,13 +11,13 @@ export interface DecodedCrop {
   height: number;
   /** uint8 [height, width, 3], row-major RGB. */
   data: Uint8Array;
-  /** Size of the whole picture. */
+  /** Size of the whole picture at `scale`. */
   pictureWidth: number;
   pictureHeight: number;
 }
 
 /**
- * Decodes the pixels of `crop`: the same bytes as decoding everything and cutting them out. Outside the crop's
+ * Decodes the pixels of `crop`, which lies in the picture as stored, at `scale`; it is not turned: the same bytes as decoding everything and cutting them out. Outside the crop's
  * minimum coded units only code lengths are read, and reading stops below the crop's last row: damage behind it goes
  * unnoticed, except that a file without its end marker is read to the end, to tell a truncated one. Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
  */
@@ -25,7 +25,7 @@ export function decodeCrop(
   module: ImageModule,
   bytes: Uint8Array,
   crop: Box,
-  options: DecodeOptions = {},
+  options: Omit<DecodeOptions, "orient"> = {},
 ): DecodedCrop {
   requireBytes(bytes, options.name);
   const { left, top, width, height } = crop;
@@ -34,7 +34,18 @@ export function decodeCrop(
     call.input(bytes);
     const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
     const partial = options.partial === true ? 1 : 0;
-    call.check(exports.decodeJpegWindow(bytes.length, limit, partial, left, top, width, height));
+    call.check(
+      exports.decodeJpegWindow(
+        bytes.length,
+        limit,
+        partial,
+        blockSide(options.scale),
+        left,
+        top,
+        width,
+        height,
+      ),
+    );
     return {
       width,
       height,

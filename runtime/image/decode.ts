@@ -8,6 +8,8 @@ import type { ImageModule } from "./image-module.js";
 /** 64 megapixels: larger claims are refused before memory is reserved. */
 export const DEFAULT_PIXEL_LIMIT = 64 * 1024 * 1024;
 
+export type DecodeScale = 1 | 0.5 | 0.25 | 0.125;
+
 export interface DecodeOptions {
   /** Names the image in errors, for example its file name. */
   name?: string;
@@ -17,6 +19,11 @@ export interface DecodeOptions {
   pixelLimit?: number;
   /** Keep what a truncated or damaged file still holds; the rest is gray. Default false: a typed error. */
   partial?: boolean;
+  /**
+   * Decode to 1/2, 1/4 or 1/8 of the size in both directions, from as many frequencies of each block; equal to
+   * libjpeg-turbo's scaled output, not to a resize of the full picture. Default 1.
+   */
+  scale?: DecodeScale;
   /** Turn the picture upright as its EXIF orientation says. Default false: rows and columns as they are stored. */
   orient?: boolean;
 }
@@ -51,6 +58,14 @@ function frameKind(marker: number): FrameKind {
   if (marker === 0xc2) return "progressive";
   if (marker === 0xc3) return "lossless";
   return marker < 0xc8 ? "hierarchical" : "arithmetic";
+}
+
+/** Samples across that a block of the finest component becomes. Throws `image/bad-argument`. */
+export function blockSide(scale: DecodeScale = 1): number {
+  if ([1, 0.5, 0.25, 0.125].includes(scale)) return scale * 8;
+  throw new VitrineError("image/bad-argument", `decode scale ${scale}: allowed are 1, 1/2, 1/4 and 1/8`, {
+    details: { scale },
+  });
 }
 
 /** Throws `jpeg/not-jpeg` for an empty file. */
@@ -99,7 +114,8 @@ export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOp
     const { exports } = call;
     call.input(bytes);
     const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
-    call.check(exports.decodeJpeg(bytes.length, limit, options.partial === true ? 1 : 0));
+    const partial = options.partial === true ? 1 : 0;
+    call.check(exports.decodeJpegScaled(bytes.length, limit, partial, blockSide(options.scale)));
     if (options.orient === true) call.check(exports.orientPicture());
     const width = exports.pictureWidth();
     const height = exports.pictureHeight();

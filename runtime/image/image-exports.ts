@@ -21,11 +21,14 @@ export interface ImageExports {
   readJpegHeader(length: number): Status;
   /** Decodes the file in Region.Input to Region.Rgb; with `partial` a damaged file gives what it holds. */
   decodeJpeg(length: number, pixelLimit: number, partial: number): Status;
-  /** As decodeJpeg, but only a rectangle of the picture: Region.Rgb is u8 [height, width, 3] of it. */
+  /** As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1. */
+  decodeJpegScaled(length: number, pixelLimit: number, partial: number, side: number): Status;
+  /** As decodeJpegScaled, but only a rectangle of the result: Region.Rgb is u8 [height, width, 3] of it. */
   decodeJpegWindow(
     length: number,
     pixelLimit: number,
     partial: number,
+    side: number,
     left: number,
     top: number,
     width: number,

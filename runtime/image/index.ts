@@ -7,6 +7,7 @@ export {
   DEFAULT_PIXEL_LIMIT,
   type DecodedImage,
   type DecodeOptions,
+  type DecodeScale,
   decode,
   type FrameKind,
   type JpegHeader,

@@ -91,8 +91,8 @@ function decodeScan(partial: bool): Status {
   beginBand(scanFirst(), scanLast(), scanBit());
   const single = scanComponentCount() === 1;
   const c = component(scanComponentIndex(0));
-  const rows = single ? (c.height + 7) >> 3 : picture.mcusDown;
-  const columns = single ? (c.width + 7) >> 3 : picture.mcusAcross;
+  const rows = single ? c.rows : picture.mcusDown;
+  const columns = single ? c.columns : picture.mcusAcross;
   let p: u32 = 0;
   for (let row: u32 = 0; row < rows; row++) {
     for (let column: u32 = 0; column < columns; column++) {

@@ -3,9 +3,9 @@
 
 import { reserve } from "../memory";
 import { Region } from "../regions";
-import { inverseTransform } from "./idct";
 import { component, picture } from "./picture";
 import { finishUnitRow } from "./planes";
+import { transformBlock } from "./transform-block";
 import { window } from "./window";
 
 const BLOCK_BYTES: usize = 128;
@@ -42,7 +42,7 @@ export function transformCoefficients(): void {
   for (let row = window.firstRow; row < window.endRow; row++) {
     for (let i: u32 = 0; i < picture.componentCount; i++) {
       const v = component(i).v;
-      for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * 8);
+      for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * component(i).side);
     }
     finishUnitRow();
   }
@@ -53,12 +53,12 @@ function transformBlockRow(index: u32, row: u32, y: u32): void {
   const c = component(index);
   const first = window.firstUnit * c.h;
   const end = window.endUnit * c.h;
-  let target = c.plane + <usize>y * c.stride + <usize>(first * 8);
+  let target = c.plane + <usize>y * c.stride + <usize>(first * c.side);
   let block = blockAt(index, row, first);
-  for (let column = first; column < end; column++, block += BLOCK_BYTES, target += 8) {
+  for (let column = first; column < end; column++, block += BLOCK_BYTES, target += c.side) {
     // A component without any scan has no table; libjpeg leaves it mid-gray.
-    if (c.multipliers === 0) inverseTransform(block, block, target, c.stride, 0);
-    else inverseTransform(block, c.multipliers, target, c.stride, extentOf(block));
+    if (c.multipliers === 0) transformBlock(c, block, block, target, 0);
+    else transformBlock(c, block, c.multipliers, target, extentOf(block));
   }
 }
 

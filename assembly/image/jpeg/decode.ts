@@ -27,7 +27,12 @@ export function readJpegHeader(length: usize): Status {
  * data leaves gray and `picture.rowsDecoded` tells how far intact data reached.
  */
 export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
-  let status = prepare(length, pixelLimit);
+  return decodeJpegScaled(length, pixelLimit, partial, 8);
+}
+
+/** As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1, from as many frequencies of each block. */
+export function decodeJpegScaled(length: usize, pixelLimit: f64, partial: bool, side: u32): Status {
+  let status = prepare(length, pixelLimit, side);
   if (status !== Status.Ok) return status;
   setWindow(0, 0, picture.width, picture.height);
   if (!isSingleScan()) return decodeBufferedScans(partial);
@@ -36,19 +41,20 @@ export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Statu
 }
 
 /**
- * As decodeJpeg, but only the rectangle of pixels given, u8 [height, width, 3] in Region.Rgb: the same bytes as
- * those of a whole decode. Below the rectangle, damage goes unnoticed, but a truncated file does not.
+ * As decodeJpegScaled, but only the rectangle of its pixels given, u8 [height, width, 3] in Region.Rgb: the same bytes
+ * as those of a whole decode. Below the rectangle, damage goes unnoticed, but a truncated file does not.
  */
 export function decodeJpegWindow(
   length: usize,
   pixelLimit: f64,
   partial: bool,
+  side: u32,
   left: u32,
   top: u32,
   width: u32,
   height: u32,
 ): Status {
-  const status = prepare(length, pixelLimit);
+  const status = prepare(length, pixelLimit, side);
   if (status !== Status.Ok) return status;
   if (!setWindow(left, top, width, height)) {
     const across = left + width > picture.width || width === 0;
@@ -60,14 +66,15 @@ export function decodeJpegWindow(
 }
 
 /** Reads and judges everything in front of the first scan's data. */
-function prepare(length: usize, pixelLimit: f64): Status {
+function prepare(length: usize, pixelLimit: f64, side: u32): Status {
+  if (side !== 8 && side !== 4 && side !== 2 && side !== 1) return fail(Status.BadArgument, 0, side, 8);
   let status = open(length);
   if (status === Status.Ok) status = readSegments(false);
   // What is too large is refused as such even if the file breaks off behind its frame header.
   const pixels = <f64>picture.width * <f64>picture.height;
   if (pixels > pixelLimit) return fail(Status.TooLarge, picture.frameOffset, pixels, pixelLimit);
   if (status !== Status.Ok) return status;
-  status = prepareFrame();
+  status = prepareFrame(side);
   if (status === Status.Ok && stoppedAt() !== Stop.Scan) status = fail(Status.Truncated, length);
   return status === Status.Ok ? readScanHeader() : status;
 }

@@ -32,8 +32,8 @@ export function readFrame(marker: u32, body: usize, length: usize, offset: usize
   return Status.Ok;
 }
 
-/** Judges the frame and works out every size that follows from it. */
-export function prepareFrame(): Status {
+/** Judges the frame and works out every size that follows from it, for a result of `side` / 8 of the file's size. */
+export function prepareFrame(side: u32): Status {
   const offset = picture.frameOffset;
   const kind = judgeKind(picture.frame);
   if (kind !== Status.Ok) return fail(kind, offset);
@@ -59,7 +59,11 @@ export function prepareFrame(): Status {
   picture.mcusAcross = (picture.width + picture.hMax * 8 - 1) / (picture.hMax * 8);
   picture.mcusDown = (picture.height + picture.vMax * 8 - 1) / (picture.vMax * 8);
   picture.colorSpace = chooseColorSpace();
-  return prepareComponents();
+  picture.side = side;
+  const status = prepareComponents();
+  picture.width = (picture.width * side + 7) >> 3;
+  picture.height = (picture.height * side + 7) >> 3;
+  return status;
 }
 
 /** By what name a frame that is not decoded is refused. */
@@ -96,12 +100,17 @@ function prepareComponents(): Status {
   picture.needsContext = false;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
-    c.width = (picture.width * c.h + picture.hMax - 1) / picture.hMax;
-    c.height = (picture.height * c.v + picture.vMax - 1) / picture.vMax;
-    if (picture.hMax % c.h !== 0 || picture.vMax % c.v !== 0)
+    c.side = chooseSide(c.h, c.v);
+    c.columns = divideUp(picture.width * c.h, picture.hMax * 8);
+    c.rows = divideUp(picture.height * c.v, picture.vMax * 8);
+    c.width = divideUp(picture.width * c.h * c.side, picture.hMax * 8);
+    c.height = divideUp(picture.height * c.v * c.side, picture.vMax * 8);
+    const across = (c.h * c.side) / picture.side;
+    const down = (c.v * c.side) / picture.side;
+    if (picture.hMax % across !== 0 || picture.vMax % down !== 0)
       return fail(Status.UnsupportedSampling, picture.frameOffset, packedSampling());
-    c.spanX = picture.hMax / c.h;
-    c.spanY = picture.vMax / c.v;
+    c.spanX = picture.hMax / across;
+    c.spanY = picture.vMax / down;
     c.upsampling = chooseUpsampling(c.spanX, c.spanY, c.width);
     if (c.upsampling === Upsampling.FancyBoth || c.upsampling === Upsampling.FancyDown)
       picture.needsContext = true;
@@ -109,9 +118,26 @@ function prepareComponents(): Status {
   return Status.Ok;
 }
 
+function divideUp(a: u32, b: u32): u32 {
+  return (a + b - 1) / b;
+}
+
+/** In a smaller result, a coarser component gives up fewer of its frequencies, so that it needs less upsampling. */
+function chooseSide(h: u32, v: u32): u32 {
+  let side = picture.side;
+  while (
+    side < 8 &&
+    (picture.hMax * picture.side) % (h * side * 2) === 0 &&
+    (picture.vMax * picture.side) % (v * side * 2) === 0
+  )
+    side *= 2;
+  return side;
+}
+
 /** Triangle filters for 2:1; libjpeg leaves rows of one or two samples to replication where they are widened. */
 function chooseUpsampling(spanX: u32, spanY: u32, width: u32): Upsampling {
   if (spanX === 1 && spanY === 1) return Upsampling.Full;
+  if (picture.side === 1) return Upsampling.Replicate;
   if (spanX === 2 && spanY === 1 && width > 2) return Upsampling.FancyAcross;
   if (spanX === 1 && spanY === 2) return Upsampling.FancyDown;
   if (spanX === 2 && spanY === 2 && width > 2) return Upsampling.FancyBoth;

@@ -37,6 +37,11 @@ export class Component {
   v: u32;
   /** Number of its quantisation table. */
   quantization: u32;
+  /** Samples across and down that a block becomes: 8, or less where the picture is decoded smaller. */
+  side: u32;
+  /** Blocks across and down that cover the picture, without the padding to whole units. */
+  columns: u32;
+  rows: u32;
   /** Size in samples: the picture's, scaled by its factors, rounded up. */
   width: u32;
   height: u32;
@@ -61,6 +66,7 @@ export class Component {
 
 @unmanaged
 export class Picture {
+  /** Size in pixels: the file's, or, once a decode has been prepared, that of its result. */
   width: u32;
   height: u32;
   precision: u32;
@@ -71,6 +77,8 @@ export class Picture {
   componentCount: u32;
   hMax: u32;
   vMax: u32;
+  /** Pixels across and down that a block of the finest component becomes: 8, 4, 2 or 1. */
+  side: u32;
   /** Minimum coded units across and down in an interleaved scan. */
   mcusAcross: u32;
   mcusDown: u32;
@@ -88,17 +96,17 @@ export class Picture {
   rowsDecoded: u32;
 }
 
-const componentBytes = memory.data(4 * 80, 16);
+const componentBytes = memory.data(4 * 96, 16);
 
 export const picture = changetype<Picture>(memory.data(128, 16));
 
 export function component(index: u32): Component {
-  return changetype<Component>(componentBytes + <usize>index * 80);
+  return changetype<Component>(componentBytes + <usize>index * 96);
 }
 
 /** Forgets the previous file. */
 export function resetPicture(): void {
-  memory.fill(componentBytes, 0, 4 * 80);
+  memory.fill(componentBytes, 0, 4 * 96);
   memory.fill(changetype<usize>(picture), 0, offsetof<Picture>());
 }
 

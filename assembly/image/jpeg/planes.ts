@@ -1,7 +1,7 @@
 // Planes: the samples of one row of minimum coded units, and of the two rows of samples above it.
 //
 //   Region.Planes, for each component:   2 rows   the end of the previous unit row
-//                                        8·v rows the current unit row
+//                                        8·v rows the current unit row (fewer in a smaller result)
 //
 // Rows have 16 bytes in front and 32 behind, which filters may overwrite. Rows of RGB leave as soon as the
 // samples below them are there, so the working set of a decode stays in the cache however large the picture is.
@@ -30,10 +30,10 @@ export function reservePlanes(): bool {
   let bytes: usize = 0;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
-    c.stride = <usize>(picture.mcusAcross * c.h * 8) + FRONT + BEHIND;
-    bytes += c.stride * <usize>(c.v * 8 + CONTEXT_ROWS);
+    c.stride = <usize>(picture.mcusAcross * c.h * c.side) + FRONT + BEHIND;
+    bytes += c.stride * <usize>(c.v * c.side + CONTEXT_ROWS);
   }
-  fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * 8) + 127) & ~63;
+  fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * picture.side) + 127) & ~63;
   const start = reserve(Region.Planes, bytes + fullRowBytes * <usize>(picture.componentCount + 2));
   if (start === 0) return false;
   if (reserve(Region.Rgb, <usize>window.width * <usize>window.height * 3) === 0) return false;
@@ -41,7 +41,7 @@ export function reservePlanes(): bool {
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
     c.plane = at + c.stride * CONTEXT_ROWS;
-    at += c.stride * <usize>(c.v * 8 + CONTEXT_ROWS);
+    at += c.stride * <usize>(c.v * c.side + CONTEXT_ROWS);
   }
   fullRows = (at + 63) & ~63;
   nextRow = window.top;
@@ -52,7 +52,7 @@ export function reservePlanes(): bool {
 /** The planes hold a unit row: writes every RGB row that needs none below it, and keeps what the next needs. */
 export function finishUnitRow(): void {
   const last = unitRow + 1 === picture.mcusDown;
-  let ready = (unitRow + 1) * picture.vMax * 8;
+  let ready = (unitRow + 1) * picture.vMax * picture.side;
   if (picture.needsContext && !last) ready -= 1;
   ready = min(ready, window.top + window.height);
   const rowBytes = <usize>window.width * 3;
@@ -68,7 +68,7 @@ function keepContext(): void {
     const c = component(i);
     const bytes = c.stride * CONTEXT_ROWS;
     const start = c.plane - FRONT;
-    memory.copy(start - bytes, start + c.stride * <usize>(c.v * 8) - bytes, bytes);
+    memory.copy(start - bytes, start + c.stride * <usize>(c.v * c.side) - bytes, bytes);
   }
 }
 
@@ -142,5 +142,5 @@ function farRow(y: u32, height: u32): u32 {
 /** Address of sample row j, which the planes must hold now. */
 function sampleRow(index: u32, j: u32): usize {
   const c = component(index);
-  return c.plane + c.stride * (<usize>j - <usize>(unitRow * c.v * 8));
+  return c.plane + c.stride * (<usize>j - <usize>(unitRow * c.v * c.side));
 }

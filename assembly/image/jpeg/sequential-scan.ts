@@ -4,7 +4,6 @@ import { fail } from "../outcome";
 import { Status } from "../status";
 import { reserveBits } from "./bits";
 import { describeDamage } from "./damage";
-import { inverseTransform } from "./idct";
 import { clearBadCode, metBadCode } from "./long-code";
 import { fileEnd, hasEndMarker, offsetOf, scanDataStart } from "./markers";
 import { Component, component, picture } from "./picture";
@@ -12,6 +11,7 @@ import { finishUnitRow, reservePlanes } from "./planes";
 import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
 import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
 import { block, decodeBlock, lastPosition, skipBlock } from "./sequential-block";
+import { transformBlock } from "./transform-block";
 import { window } from "./window";
 
 /** A block of a minimum coded unit: whose it is, and where its samples of the next unit go. */
@@ -44,9 +44,9 @@ export function decodeSequentialScan(partial: bool): Status {
     p = decodeUnitRow(p, wanted ? window.firstUnit : picture.mcusAcross, window.endUnit);
     if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
       damaged = true;
-      if (!partial) return describeDamage(p, row * picture.vMax * 8);
+      if (!partial) return describeDamage(p, row * picture.vMax * picture.side);
     }
-    if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * 8, picture.height);
+    if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * picture.side, picture.height);
     if (wanted) finishUnitRow();
   }
   return Status.Ok;
@@ -73,8 +73,8 @@ function listUnitBlocks(first: u32): void {
       for (let x: u32 = 0; x < c.h && unitBlockCount < MAX_UNIT_BLOCKS; x++) {
         const entry = changetype<UnitBlock>(unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES);
         entry.owner = c;
-        entry.target = c.plane + <usize>(y * 8) * c.stride + <usize>((first * c.h + x) * 8);
-        entry.step = <usize>(c.h * 8);
+        entry.target = c.plane + <usize>(y * c.side) * c.stride + <usize>((first * c.h + x) * c.side);
+        entry.step = <usize>(c.h * c.side);
         unitBlockCount++;
       }
     }
@@ -87,7 +87,7 @@ function decodeUnit(p: u32): u32 {
     const entry = changetype<UnitBlock>(at);
     const c = entry.owner;
     p = decodeBlock(c, p);
-    inverseTransform(block, c.multipliers, entry.target, c.stride, lastPosition);
+    transformBlock(c, block, c.multipliers, entry.target, lastPosition);
     entry.target += entry.step;
   }
   noticeEnd(p);
@@ -105,11 +105,11 @@ function skipUnit(p: u32): u32 {
 
 /** A unit without data: mid-gray, as libjpeg leaves it. */
 function grayUnit(): void {
+  v128.store(block, i64x2.splat(0));
   const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
   for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES) {
     const entry = changetype<UnitBlock>(at);
-    for (let y: usize = 0; y < 8; y++)
-      v128.store64_lane(entry.target + y * entry.owner.stride, i8x16.splat(-128), 0);
+    transformBlock(entry.owner, block, block, entry.target, 0);
     entry.target += entry.step;
   }
 }

@@ -40,9 +40,9 @@ export function setWindow(left: u32, top: u32, width: u32, height: u32): bool {
   window.top = top;
   window.width = width;
   window.height = height;
-  window.firstUnit = before(left, picture.hMax * 8);
-  window.endUnit = behind(left + width, picture.hMax * 8, picture.mcusAcross);
-  window.firstRow = before(top, picture.vMax * 8);
-  window.endRow = behind(top + height, picture.vMax * 8, picture.mcusDown);
+  window.firstUnit = before(left, picture.hMax * picture.side);
+  window.endUnit = behind(left + width, picture.hMax * picture.side, picture.mcusAcross);
+  window.firstRow = before(top, picture.vMax * picture.side);
+  window.endRow = behind(top + height, picture.vMax * picture.side, picture.mcusDown);
   return true;
 }
