@@ -9,6 +9,7 @@ type RecipeMessage = vitrine.data.v1.Recipe.$Properties;
 /** Their places are the numbers of the enumerations in data.proto. */
 const ERASE_MODES: readonly EraseMode[] = ["pixel", "random", "const"];
 const MIX_MODES: readonly MixMode[] = ["batch", "pair", "elem"];
+const INTERPOLATIONS: readonly AugmentationRecipe["interpolation"][] = ["bicubic", "bilinear", "random"];
 
 export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
   return {
@@ -18,7 +19,7 @@ export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
     ratioMin: recipe.ratio[0],
     ratioMax: recipe.ratio[1],
     flip: recipe.flip,
-    ...(recipe.randAugment === null ? {} : { randAugment: recipe.randAugment }),
+    ...(recipe.autoAugment === null ? {} : { autoAugment: recipe.autoAugment }),
     eraseProbability: recipe.eraseProbability,
     eraseMode: ERASE_MODES.indexOf(recipe.eraseMode),
     eraseCount: recipe.eraseCount,
@@ -29,6 +30,8 @@ export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
     mixSwitchProbability: recipe.mixSwitchProbability,
     mixMode: MIX_MODES.indexOf(recipe.mixMode),
     repeats: recipe.repeats,
+    colorJitter: recipe.colorJitter,
+    interpolation: INTERPOLATIONS.indexOf(recipe.interpolation),
   };
 }
 
@@ -58,7 +61,9 @@ export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
     scale: [recipe.scaleMin, recipe.scaleMax],
     ratio: [recipe.ratioMin, recipe.ratioMax],
     flip: recipe.flip,
-    randAugment: recipe.randAugment ?? null,
+    interpolation: modeOf(INTERPOLATIONS, recipe.interpolation, "interpolation"),
+    autoAugment: recipe.autoAugment ?? null,
+    colorJitter: recipe.colorJitter,
     eraseProbability: recipe.eraseProbability,
     eraseMode: modeOf(ERASE_MODES, recipe.eraseMode, "erase_mode"),
     eraseCount: recipe.eraseCount,

@@ -7,7 +7,7 @@ import { TRAINER_OPTIONS } from "./options.js";
 import { rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 
-/** Flags a line, in the table's order; `--unscale-lr` and `--no-ema` are told by their settings. */
+/** Flags a line, in the table's order. */
 const FLAGS_A_LINE = 6;
 
 function showValue(value: unknown): string {
@@ -18,7 +18,7 @@ function showValue(value: unknown): string {
 export function settingLines(settings: TrainerSettings): string[] {
   const flags = TRAINER_OPTIONS.flatMap(({ flag, kind, get }) => {
     const value = get(settings);
-    if (kind.type === "switch") return flag !== "--unscale-lr" && value === kind.sets ? [flag] : [];
+    if (kind.type === "switch") return !kind.alias && value === kind.sets ? [flag] : [];
     return value === null ? [] : [`${flag} ${showValue(value)}`];
   });
   const lines: string[] = [];

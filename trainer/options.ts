@@ -14,8 +14,8 @@ export type OptionKind =
   | { type: "choice"; choices: readonly string[] }
   /** Two numbers with a comma between. */
   | { type: "pair" }
-  /** No value: the flag alone sets `sets`. */
-  | { type: "switch"; sets: OptionValue };
+  /** No value: the flag alone sets `sets`. `alias`: another flag shows the setting. */
+  | { type: "switch"; sets: OptionValue; alias?: true };
 
 export interface TrainerOption {
   /** `--lr`. */
@@ -25,6 +25,9 @@ export interface TrainerOption {
   get(settings: TrainerSettings): unknown;
   set(settings: TrainerSettings, value: OptionValue): TrainerSettings;
 }
+
+/** `--aa none`: no operations. */
+const NO_AUGMENT = "none";
 
 type Recipe = TrainerSettings["recipe"];
 
@@ -75,7 +78,12 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
     choice("linear", "sqrt", "none"),
     "with batch/512; linear, or sqrt with --steps",
   ),
-  setting("--unscale-lr", "lrScaling", { type: "switch", sets: "none" }, "the same as --lr-scaling none"),
+  setting(
+    "--unscale-lr",
+    "lrScaling",
+    { type: "switch", sets: "none", alias: true },
+    "the same as --lr-scaling none",
+  ),
   setting("--min-lr", "minLr", positive, "learning rate at the end (1e-5)"),
   setting("--warmup-lr", "warmupLr", positive, "learning rate at the start of the warm-up (1e-6)"),
   setting("--warmup-epochs", "warmupEpochs", positive, "epochs of warm-up (5; with --steps 1/60 of the run)"),
@@ -91,6 +99,35 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
   setting("--ema-decay", "emaDecay", share, "decay of the weights' average (0.99996)"),
   setting("--no-ema", "ema", { type: "switch", sets: false }, "keep no average of the weights"),
   setting("--seed", "seed", count(0), "key of every draw (0)"),
+  {
+    flag: "--aa",
+    kind: { type: "text" },
+    help: "rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1; with --init and --steps none)",
+    get: ({ recipe }) => recipe.autoAugment ?? NO_AUGMENT,
+    set: (settings, value) => ({
+      ...settings,
+      recipe: { ...settings.recipe, autoAugment: value === NO_AUGMENT ? null : String(value) },
+    }),
+  },
+  augmentation(
+    "--color-jitter",
+    "colorJitter",
+    positive,
+    "share by which brightness, contrast and colour vary, with --aa none and 3a (0.3; with --init and --steps 0)",
+  ),
+  augmentation(
+    "--train-interpolation",
+    "interpolation",
+    choice("bicubic", "bilinear", "random"),
+    "how crops, rotations and shears are resampled (bicubic)",
+  ),
+  augmentation("--repeats", "repeats", count(1), "how often an image stands in a row (1)"),
+  augmentation(
+    "--repeated-aug",
+    "repeats",
+    { type: "switch", sets: 3, alias: true },
+    "the same as --repeats 3: main.py's on several GPUs",
+  ),
   augmentation("--mixup", "mixup", positive, "Beta parameter of Mixup, 0 = off (0.8)"),
   augmentation("--cutmix", "cutmix", positive, "Beta parameter of CutMix, 0 = off (1)"),
   augmentation(
@@ -117,7 +154,7 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
     choice("pixel", "random", "const"),
     "what fills an erased box (pixel)",
   ),
-  augmentation("--recount", "eraseCount", count(1), "erased boxes in an image (1)"),
+  augmentation("--recount", "eraseCount", count(1), "most erased boxes in an image (1)"),
 ];
 
 /** Flag → value, for the flags that were really given. */

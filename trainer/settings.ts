@@ -1,6 +1,7 @@
 // Settings: every choice that makes a training run what it is, with main.py's defaults. A checkpoint keeps them all,
 // so that a resumed run needs none of them again.
 
+import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { Distillation } from "../runtime/training.js";
@@ -41,6 +42,9 @@ export interface TrainerSettings {
   seed: number;
 }
 
+/** Crop, flip, erasing and mixing alone. */
+const PLAIN_RECIPE: AugmentationRecipe = { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0 };
+
 /** main.py's defaults. */
 export const DEIT_SETTINGS: TrainerSettings = {
   model: null,
@@ -70,14 +74,15 @@ export const DEIT_SETTINGS: TrainerSettings = {
 /**
  * Defaults that depend on what kind of run was asked for. `steps`: see schedule.ts. `init`: DeiT fine-tunes in
  * evaluation mode (main.py --no-train-mode), that is without stochastic depth. Both together are a short fine-tuning,
- * in which a smoothed target would first of all unlearn the certainty that the start has: no smoothing.
+ * in which a smoothed target would first of all unlearn the certainty that the start has, and strong augmentation ask
+ * for what it has no time to learn: no smoothing, no RandAugment, no colour jitter.
  */
 export function defaultSettings(kind: { steps: boolean; init: boolean }): TrainerSettings {
   return {
     ...DEIT_SETTINGS,
     ...(kind.steps ? { epochs: null, lrScaling: "sqrt" } : {}),
     ...(kind.init ? { dropPath: 0 } : {}),
-    ...(kind.steps && kind.init ? { smoothing: 0 } : {}),
+    ...(kind.steps && kind.init ? { smoothing: 0, recipe: PLAIN_RECIPE } : {}),
   };
 }
 
@@ -88,6 +93,7 @@ function refuse(message: string): never {
 /** Refuses combinations that no run can have; single values are checked where the command line reads them. */
 export function checkSettings(settings: TrainerSettings): void {
   const { recipe, batchSize } = settings;
+  if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);
   if ((settings.epochs === null) === (settings.steps === null))
     refuse("a run has a length in epochs or in steps: give one of --epochs and --steps");
   if ((settings.teacher === null) !== (settings.distillation === "none"))

@@ -9,8 +9,9 @@ import { openPipeline } from "../../server/data/pipeline.js";
 import { action, printJson } from "../command-line.js";
 import { badSamplesOption, workersOption } from "../data-options.js";
 import { wholeNumber } from "../number-option.js";
+import { addRecipeOptions, type RecipeFlags, recipeFrom } from "../recipe-options.js";
 
-interface DigestCommand {
+interface DigestCommand extends RecipeFlags {
   data: string;
   seed: number;
   epoch: number;
@@ -25,7 +26,7 @@ interface DigestCommand {
 async function digest(options: DigestCommand): Promise<void> {
   const { seed, epoch, batchSize, workers, size, badSamples } = options;
   const dataset = openDataset(options.data);
-  const recipe = { ...DEIT_RECIPE, size };
+  const recipe = recipeFrom({ ...DEIT_RECIPE, size }, options);
   const source = await openPipeline({ dataset, recipe, batchSize, seed, workers, badSamples });
   const digests: string[] = [];
   try {
@@ -46,7 +47,7 @@ async function digest(options: DigestCommand): Promise<void> {
 
 export function registerData(program: Command): void {
   const data = program.command("data").description("look at what a data set gives");
-  data
+  const command = data
     .command("digest")
     .description("print a SHA-256 of each batch of an epoch")
     .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
@@ -61,6 +62,6 @@ export function registerData(program: Command): void {
     )
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .option("--json", "print one line of JSON at the end instead of a line a batch")
-    .action(action(digest));
+    .option("--json", "print one line of JSON at the end instead of a line a batch");
+  addRecipeOptions(command).action(action(digest));
 }

@@ -23,21 +23,10 @@ interface StartOptions {
 
 /** Settings that let a small model learn shapes in minutes: milder crops and mixing than ImageNet's recipe. */
 export const START_RECIPE = [
-  ...[
-    "--batch-size",
-    "16",
-    "--lr",
-    "0.032",
-    "--warmup-epochs",
-    "2",
-    "--warmup-lr",
-    "0.0003",
-    "--min-lr",
-    "0.0001",
-  ],
-  ...["--scale", "0.6,1", "--reprob", "0", "--mixup", "0", "--cutmix", "0", "--drop-path", "0"],
-  ...["--ema-decay", "0.98", "--seed", "1"],
-];
+  "--batch-size 16 --lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001",
+  "--aa none --color-jitter 0 --scale 0.6,1 --reprob 0 --mixup 0 --cutmix 0 --drop-path 0",
+  "--ema-decay 0.98 --seed 1",
+].flatMap((flags) => flags.split(" "));
 
 /** `runs/shapes`, or the first free `runs/shapes-2`, `-3` …: a second start never touches the first one's result. */
 function freeFolder(wanted: string): string {

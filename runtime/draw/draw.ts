@@ -1,6 +1,6 @@
 // Draw: what chance decided, for a sample and for a batch. Values only; the functions that make them are beside.
 
-import type { EraseMode } from "./recipe.js";
+import type { EraseMode, Interpolation } from "./recipe.js";
 
 /** Rows top … top + height − 1, columns left … left + width − 1. */
 export interface Box {
@@ -10,10 +10,12 @@ export interface Box {
   width: number;
 }
 
-/** One RandAugment operation with its argument already worked out from the magnitude (timm's level functions). */
+/** One operation with its argument already worked out from the magnitude (timm's level functions). */
 export interface AugmentOperation {
   name: string;
   argument: number;
+  /** How a rotation, shear or translation interpolates. Absent: as the picture is resized. */
+  filter?: Interpolation;
 }
 
 /** A rectangle to overwrite, with the key of its noise: values come from the counter-based generator. */
@@ -25,6 +27,8 @@ export interface EraseDraw extends Box {
 export interface SampleDraw {
   crop: Box;
   flip: boolean;
+  /** How the crop is resized. Absent: as the caller says. */
+  filter?: Interpolation;
   operations: AugmentOperation[];
   erase: EraseDraw[];
   /** Generator key and counter prefix for erase noise: (seed, epoch, index, repeat). */

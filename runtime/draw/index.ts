@@ -1,6 +1,9 @@
 // Chance: every draw of training, each a pure function of its key.
 
+export { type Augmentation, drawAugmentation, parseAugmentation } from "./augmentation.js";
+export { drawAutoAugment, type PolicyName } from "./auto-augment.js";
 export { drawBeta, drawLogGamma } from "./beta.js";
+export { drawColorJitter } from "./color-jitter.js";
 export { type Chance, drawStream } from "./counter.js";
 export { Domain } from "./domain.js";
 export type * from "./draw.js";
@@ -14,3 +17,4 @@ export { drawCrop, type ImageSize } from "./random-resized-crop.js";
 export * from "./recipe.js";
 export { drawSample } from "./sample.js";
 export { mixTargets, type TargetOptions } from "./targets.js";
+export { drawThreeAugment } from "./three-augment.js";

@@ -87,7 +87,7 @@ export function parseRandAugment(text: string): RandAugmentSpec {
 }
 
 /** Strength of one application: the magnitude, with noise where the string asks for it, cut to 0 … 10. */
-export function drawMagnitude(chance: Chance, spec: RandAugmentSpec): number {
+export function drawMagnitude(chance: Chance, spec: { magnitude: number; deviation: number }): number {
   const drawn = spec.deviation > 0 ? chance.gaussian(spec.magnitude, spec.deviation) : spec.magnitude;
   return Math.min(MAXIMUM, Math.max(0, drawn));
 }
@@ -159,8 +159,18 @@ function drawWeighted(chance: Chance, layers: number): number[] {
   });
 }
 
+/** An operation of that name at a drawn strength. */
+export function drawOperation(
+  chance: Chance,
+  name: string,
+  spec: { magnitude: number; deviation: number },
+): AugmentOperation {
+  const magnitude = drawMagnitude(chance, spec);
+  return { name, argument: levelArgument(name, magnitude, () => chance.uniform() >= 0.5) };
+}
+
 /** The operations that one sample really gets, in order, with their arguments. */
-export function drawOperations(chance: Chance, spec: RandAugmentSpec): AugmentOperation[] {
+export function drawRandAugment(chance: Chance, spec: RandAugmentSpec): AugmentOperation[] {
   const names = operationNames(spec.increasing);
   const chosen = spec.weighted
     ? drawWeighted(chance, spec.layers)
@@ -168,9 +178,7 @@ export function drawOperations(chance: Chance, spec: RandAugmentSpec): AugmentOp
   const operations: AugmentOperation[] = [];
   for (const position of chosen) {
     if (chance.uniform() >= APPLY) continue;
-    const name = names[position] as string;
-    const magnitude = drawMagnitude(chance, spec);
-    operations.push({ name, argument: levelArgument(name, magnitude, () => chance.uniform() >= 0.5) });
+    operations.push(drawOperation(chance, names[position] as string, spec));
   }
   return operations;
 }

@@ -11,15 +11,19 @@ const AREA: readonly [number, number] = [0.02, 1 / 3];
 const LOWEST_ASPECT = 0.3;
 const TRIES = 10;
 
-/** Rectangles strictly smaller than the image, each the best of ten tries or none; empty with 1 − probability. */
+/**
+ * Rectangles strictly smaller than the image, each the first of ten tries that fits, or none; empty with
+ * 1 − probability. Where several are allowed, their number is drawn from 1 on, and they share the area.
+ */
 export function drawErasing(chance: Chance, math: DrawMath, recipe: AugmentationRecipe): EraseDraw[] {
   const { size, eraseProbability, eraseCount, eraseMode } = recipe;
   if (!(chance.uniform() < eraseProbability)) return [];
   const logAspect = math.log(1 / LOWEST_ASPECT);
   const boxes: EraseDraw[] = [];
-  for (let box = 0; box < eraseCount; box++) {
+  const count = eraseCount > 1 ? 1 + chance.integer(eraseCount) : eraseCount;
+  for (let box = 0; box < count; box++) {
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const target = (chance.between(AREA[0], AREA[1]) * size * size) / eraseCount;
+      const target = (chance.between(AREA[0], AREA[1]) * size * size) / count;
       const aspect = math.exp(chance.between(-logAspect, logAspect));
       const height = roundHalfEven(Math.sqrt(target * aspect));
       const width = roundHalfEven(Math.sqrt(target / aspect));

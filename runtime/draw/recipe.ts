@@ -2,6 +2,7 @@
 
 export type MixMode = "batch" | "pair" | "elem";
 export type EraseMode = "pixel" | "random" | "const";
+export type Interpolation = "bicubic" | "bilinear";
 
 export interface AugmentationRecipe {
   /** Side of the square output in pixels. */
@@ -12,11 +13,16 @@ export interface AugmentationRecipe {
   ratio: [number, number];
   /** Probability of a horizontal flip. */
   flip: number;
-  /** timm's RandAugment string, or null for none. */
-  randAugment: string | null;
+  /** How the crop is resized and the operations interpolate; `random`: one of the two, drawn each time. */
+  interpolation: Interpolation | "random";
+  /** timm's auto-augment string (`rand-m9-mstd0.5-inc1`, `original`, `v0`, …), `3a` for DeiT III's, null for none. */
+  autoAugment: string | null;
+  /** Brightness, contrast and colour vary by up to this share, 0 = off. Of no effect beside RandAugment and AutoAugment. */
+  colorJitter: number;
   /** Random erasing, applied after everything else to the sample. */
   eraseProbability: number;
   eraseMode: EraseMode;
+  /** Most rectangles in a sample; how many, from 1 on, is drawn. */
   eraseCount: number;
   /** Beta parameter of Mixup, 0 = off. */
   mixup: number;
@@ -33,13 +39,15 @@ export interface AugmentationRecipe {
   repeats: number;
 }
 
-/** DeiT's defaults; RandAugment and repeated augmentation have their flags elsewhere. */
+/** main.py's defaults on one machine, where its repeated augmentation is off. */
 export const DEIT_RECIPE: AugmentationRecipe = {
   size: 224,
   scale: [0.08, 1],
   ratio: [3 / 4, 4 / 3],
   flip: 0.5,
-  randAugment: null,
+  interpolation: "bicubic",
+  autoAugment: "rand-m9-mstd0.5-inc1",
+  colorJitter: 0.3,
   eraseProbability: 0.25,
   eraseMode: "pixel",
   eraseCount: 1,

@@ -1,26 +1,25 @@
 // Sample draw: everything that will be done to one image, decided before a byte of it is decoded.
 
-import { drawStream } from "./counter.js";
+import { drawAugmentation } from "./augmentation.js";
+import { type Chance, drawStream } from "./counter.js";
 import { Domain } from "./domain.js";
-import type { DrawKey, SampleDraw } from "./draw.js";
+import type { AugmentOperation, DrawKey, SampleDraw } from "./draw.js";
 import type { DrawMath } from "./math.js";
-import { drawOperations, parseRandAugment, type RandAugmentSpec } from "./rand-augment.js";
 import { drawErasing } from "./random-erasing.js";
 import { drawCrop, type ImageSize } from "./random-resized-crop.js";
-import type { AugmentationRecipe } from "./recipe.js";
+import type { AugmentationRecipe, Interpolation } from "./recipe.js";
 
-/** Strings are read once: a recipe lives for a whole run. */
-const specs = new Map<string, RandAugmentSpec>();
+/** Operations that look between pixels. */
+const GEOMETRY = /^(Rotate|Shear|Translate)/;
 
-function specOf(text: string): RandAugmentSpec {
-  let spec = specs.get(text);
-  if (spec === undefined) specs.set(text, (spec = parseRandAugment(text)));
-  return spec;
+function drawInterpolation(chance: Chance): Interpolation {
+  return chance.integer(2) === 0 ? "bilinear" : "bicubic";
 }
 
 /**
- * (seed, epoch, index, repeat) and the image's size in pixels → crop, flip, RandAugment operations, erase boxes.
- * The order of the draws is timm's; so are the distributions. Throws `usage/bad-option` for a RandAugment string.
+ * (seed, epoch, index, repeat) and the image's size in pixels → crop, flip, operations, erase boxes. The order of the
+ * draws is timm's; so are the distributions. With `random` interpolation the resize and every rotation, shear and
+ * translation draw theirs. Throws `usage/bad-option` for an augmentation string.
  */
 export function drawSample(
   math: DrawMath,
@@ -29,9 +28,16 @@ export function drawSample(
   recipe: AugmentationRecipe,
 ): SampleDraw {
   const chance = drawStream(math, key, Domain.Sample);
+  const { interpolation } = recipe;
   const crop = drawCrop(chance, math, image, recipe.scale, recipe.ratio);
+  const filter = interpolation === "random" ? drawInterpolation(chance) : interpolation;
   const flip = chance.uniform() < recipe.flip;
-  const operations = recipe.randAugment === null ? [] : drawOperations(chance, specOf(recipe.randAugment));
+  const operations = drawAugmentation(chance, recipe).map(
+    (operation): AugmentOperation =>
+      interpolation === "random" && GEOMETRY.test(operation.name)
+        ? { ...operation, filter: drawInterpolation(chance) }
+        : operation,
+  );
   const erase = drawErasing(chance, math, recipe);
-  return { crop, flip, operations, erase, key };
+  return { crop, flip, filter, operations, erase, key };
 }

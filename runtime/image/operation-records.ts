@@ -10,13 +10,16 @@ export interface RecordOptions {
   /** Size of the picture that the operations are applied to. */
   width: number;
   height: number;
-  /** timm: rotation, shear and translation are bicubic where the resize is, else bilinear. */
+  /** Rotation, shear and translation are bicubic where this is, else bilinear; an operation may say otherwise. */
   filter: FilterName;
   /** Sine and cosine that are the same on every machine. */
   math: DrawMath;
 }
 
 type Matrix = [a: number, b: number, c: number, d: number, e: number, f: number];
+
+/** Radius in pixels; further away the sums of the box filter would not fit their 32 bits. */
+const LARGEST_BLUR = 1000;
 
 /** Operations whose number is all that they need, and those that take one argument as it is. */
 const PLAIN = new Map<string, Operation>(
@@ -63,8 +66,9 @@ function modulo(value: number, modulus: number): number {
   return rest < 0 ? rest + modulus : rest;
 }
 
-function geometry(name: string, argument: number, options: RecordOptions): number[] | null {
-  const affine = options.filter === "bicubic" ? Operation.AffineBicubic : Operation.AffineBilinear;
+function geometry({ name, argument, filter }: AugmentOperation, options: RecordOptions): number[] | null {
+  const affine =
+    (filter ?? options.filter) === "bicubic" ? Operation.AffineBicubic : Operation.AffineBilinear;
   const { width, height } = options;
   switch (name) {
     case "ShearX":
@@ -96,7 +100,8 @@ function geometry(name: string, argument: number, options: RecordOptions): numbe
  * Numbers of one operation, at most OPERATION_FIELDS; none where it leaves every pixel as it is. Throws
  * `image/unknown-operation`, `image/bad-argument`.
  */
-function recordOf({ name, argument }: AugmentOperation, options: RecordOptions): number[] {
+function recordOf(operation: AugmentOperation, options: RecordOptions): number[] {
+  const { name, argument } = operation;
   if (!Number.isFinite(argument))
     throw new VitrineError("image/bad-argument", `augmentation operation ${name} has argument ${argument}`);
   const plain = PLAIN.get(name);
@@ -106,7 +111,16 @@ function recordOf({ name, argument }: AugmentOperation, options: RecordOptions):
     return argument >= 8 ? [] : [plain, argument];
   }
   if (plain !== undefined) return [plain, argument];
-  const record = geometry(name, argument, options);
+  if (name === "Grayscale") return [Operation.Color, 0];
+  if (name === "GaussianBlur") {
+    if (argument < 0 || argument > LARGEST_BLUR)
+      throw new VitrineError(
+        "image/bad-argument",
+        `${name} takes a radius of 0 to ${LARGEST_BLUR} pixels, got ${argument}`,
+      );
+    return argument === 0 ? [] : [Operation.GaussianBlur, argument];
+  }
+  const record = geometry(operation, options);
   if (record !== null) return record;
   throw new VitrineError("image/unknown-operation", `no augmentation operation is called "${name}"`, {
     details: { name },

@@ -1,5 +1,5 @@
-// Training input: a photograph as one sample's draw makes it. Crop, resize, flip, RandAugment's operations and
-// erase, in one call of the module.
+// Training input: a photograph as one sample's draw makes it. Crop, resize, flip, operations and erase, in one call of
+// the module.
 
 import { Region } from "../../assembly/image/regions.js";
 import type { SampleDraw } from "../draw/draw.js";
@@ -13,7 +13,7 @@ import { writeSampleParameters } from "./sample-parameters.js";
 export interface TrainingOptions {
   /** Side of the square result in pixels. */
   size: number;
-  /** Default bicubic. */
+  /** Default: as the draw says, bicubic where it does not. */
   filter?: FilterName;
   /** Names the image in errors. */
   name?: string;
@@ -50,7 +50,8 @@ export function trainingInput(
   draw: SampleDraw,
   options: TrainingOptions,
 ): Uint8Array {
-  const { size, filter = "bicubic", name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
+  const { size, name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
+  const filter = options.filter ?? draw.filter ?? "bicubic";
   requireDraw(draw, size);
   const number = filterNumber(filter);
   const operations = operationRecords(draw.operations, {
@@ -75,7 +76,8 @@ export function trainingInputOfPixels(
   options: TrainingOptions,
 ): Uint8Array {
   requirePicture(image);
-  const { size, filter = "bicubic", name, into } = options;
+  const { size, name, into } = options;
+  const filter = options.filter ?? draw.filter ?? "bicubic";
   requireDraw(draw, size);
   const number = filterNumber(filter);
   const operations = operationRecords(draw.operations, {

@@ -2,6 +2,7 @@
 
 import { batchCost } from "../../proto/credits.js";
 import { MAX_BATCH_SIZE, MAX_IMAGE_SIZE, MAX_MESSAGE_BYTES } from "../../proto/limits.js";
+import { parseAugmentation } from "../../runtime/draw/augmentation.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
 
@@ -33,7 +34,7 @@ function bounds(field: string, [low, high]: readonly [number, number], flag: str
     refuse(field, [low, high], "two positive numbers, the smaller first", flag);
 }
 
-/** Throws `usage/recipe`, naming the field and the trainer's flag. */
+/** Throws `usage/recipe` and `usage/bad-option`, naming the field and the trainer's flag. */
 export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void {
   whole("batch size", batchSize, 1, MAX_BATCH_SIZE, "--batch-size");
   whole("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
@@ -51,13 +52,8 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void
   share("flip", recipe.flip, "--hflip");
   share("erase probability", recipe.eraseProbability, "--reprob");
   whole("erase count", recipe.eraseCount, 0, 16, "--recount");
-  if (recipe.randAugment !== null)
-    refuse(
-      "RandAugment",
-      recipe.randAugment,
-      "none yet, its pixel operations are still to come",
-      "randAugment: null",
-    );
+  if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);
+  atLeastZero("color jitter", recipe.colorJitter, "--color-jitter");
   atLeastZero("mixup", recipe.mixup, "--mixup");
   atLeastZero("cutmix", recipe.cutmix, "--cutmix");
   if (recipe.cutmixMinmax) {

@@ -6,7 +6,7 @@ import { type Chance, drawStream } from "../../runtime/draw/counter.js";
 import { Domain } from "../../runtime/draw/domain.js";
 import {
   drawMagnitude,
-  drawOperations,
+  drawRandAugment,
   levelArgument,
   operationNames,
   parseRandAugment,
@@ -96,8 +96,6 @@ test("erase boxes have timm's areas and aspects, and come as often as asked", ()
   assertDistribution("erase aspect", aspects, aspect_h_over_w, 0.06);
   const quarter = Array.from({ length: 20_000 }, (_, i) => drawErasing(stream(i), math, DEIT_RECIPE)).flat();
   assert.ok(Math.abs(quarter.length / 20_000 - 0.25) < 0.015, `${quarter.length} of 20000`);
-  const two = drawErasing(stream(3), math, { ...recipe, eraseCount: 2 });
-  assert.is(two.length, 2);
 });
 
 test("RandAugment strings are read as timm reads them", () => {
@@ -171,7 +169,7 @@ test("all fifteen operations come equally often, each chosen one in half of the 
   const counts = new Map<string, number>(operationNames(true).map((name) => [name, 0]));
   const draws = 15_000;
   for (let i = 0; i < draws; i++)
-    for (const { name } of drawOperations(stream(i), spec)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    for (const { name } of drawRandAugment(stream(i), spec)) counts.set(name, (counts.get(name) ?? 0) + 1);
   assert.is(counts.size, 15);
   const expected = draws / 15;
   const chi = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
@@ -183,13 +181,13 @@ test("with w0 the frequencies are timm's weights and no operation comes twice", 
   const draws = 20_000;
   const counts = new Map<string, number>();
   for (let i = 0; i < draws; i++)
-    for (const { name } of drawOperations(stream(i), spec)) counts.set(name, (counts.get(name) ?? 0) + 2);
+    for (const { name } of drawRandAugment(stream(i), spec)) counts.set(name, (counts.get(name) ?? 0) + 2);
   assert.ok(Math.abs((counts.get("Rotate") ?? 0) / draws - 0.3) < 0.02);
   assert.ok(Math.abs((counts.get("ShearY") ?? 0) / draws - 0.2) < 0.02);
   assert.not(counts.has("Invert"));
   const many = { ...spec, layers: 13 };
   for (let i = 0; i < 200; i++) {
-    const names = drawOperations(stream(i), many).map((operation) => operation.name);
+    const names = drawRandAugment(stream(i), many).map((operation) => operation.name);
     assert.is(new Set(names).size, names.length);
   }
 });
@@ -197,7 +195,7 @@ test("with w0 the frequencies are timm's weights and no operation comes twice", 
 test("a sample draw is a function of its key, and repeats of an image differ", () => {
   const image = { width: 500, height: 375 };
   const key = { seed: 3, epoch: 2, index: 77, repeat: 0 };
-  const recipe = { ...DEIT_RECIPE, randAugment: "rand-m9-mstd0.5-inc1" };
+  const recipe = { ...DEIT_RECIPE, autoAugment: "rand-m9-mstd0.5-inc1" };
   const draw = drawSample(math, key, image, recipe);
   assert.equal(drawSample(math, key, image, recipe), draw);
   assert.is.not(

@@ -1,5 +1,6 @@
-// RandAugment's operations: vector code equals its twins, and the training input applies the chain between flip and erase.
+// Operations of augmentation: vector code equals its twins, and the training input applies the chain between flip and erase.
 
+import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { drawStream } from "../../runtime/draw/counter.js";
@@ -16,7 +17,14 @@ import { drawnPicture } from "./drawn-picture.js";
 
 const module = await createImageModule(nodeHost());
 const chance = drawStream(module.math, { seed: 17, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
-const NAMES = [...new Set([...operationNames(false), ...operationNames(true)])];
+const NAMES = [...new Set([...operationNames(false), ...operationNames(true)]), "Grayscale", "GaussianBlur"];
+
+/** What timm makes of a drawn strength, and three-augment's own two. */
+function drawnArgument(name: string): number {
+  if (name === "Grayscale") return 0;
+  if (name === "GaussianBlur") return chance.between(0, 4);
+  return levelArgument(name, chance.between(0, 10), () => chance.uniform() < 0.5);
+}
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 test("vector code equals its scalar twin for every operation, on pictures from one pixel up", () => {
@@ -26,7 +34,7 @@ test("vector code equals its scalar twin for every operation, on pictures from o
       const width = small ? round + 1 : 1 + chance.integer(70);
       const height = small ? 1 + chance.integer(4) : 1 + chance.integer(70);
       const picture = drawnPicture(module.math, 100 * n + round, width, height);
-      const argument = levelArgument(name, chance.between(0, 10), () => chance.uniform() < 0.5);
+      const argument = drawnArgument(name);
       const filter = round % 3 === 0 ? "bilinear" : "bicubic";
       const fast = augment(module, picture, [{ name, argument }], { filter }).data;
       const plain = augment(module, picture, [{ name, argument }], { filter, scalar: true }).data;
@@ -48,6 +56,7 @@ test("arguments that change nothing change nothing", () => {
     ["Contrast", 1],
     ["Color", 1],
     ["Sharpness", 1],
+    ["GaussianBlur", 0],
   ];
   for (const [name, argument] of unchanged)
     assert.ok(same(augment(module, picture, [{ name, argument }]).data, picture.data), `${name} ${argument}`);
@@ -74,7 +83,7 @@ test("what a translation leaves empty takes the mean colour", () => {
 });
 
 test("the training input is resize and flip, then the operations in order, then the erase", () => {
-  const recipe = { ...DEIT_RECIPE, size: 40, randAugment: "rand-m9-mstd0.5-inc1", eraseProbability: 1 };
+  const recipe = { ...DEIT_RECIPE, size: 40, autoAugment: "rand-m9-mstd0.5-inc1", eraseProbability: 1 };
   let chains = 0;
   for (let index = 0; index < 60; index++) {
     const picture = drawnPicture(module.math, index, 60 + index, 50);
@@ -95,6 +104,31 @@ test("the training input is resize and flip, then the operations in order, then 
   assert.ok(chains > 5, `${chains} chains of two operations`);
 });
 
+test("Gaussian blur gives Pillow's bytes", () => {
+  // SHA-256 of what Pillow 9.4's ImageFilter.GaussianBlur made of the same pictures.
+  const hash = createHash("sha256");
+  const sizes = [
+    [1, 1],
+    [7, 3],
+    [64, 48],
+    [5, 90],
+  ] as const;
+  for (const [number, [width, height]] of sizes.entries())
+    for (const argument of [0.1, 0.5, 0.77, 1, 1.62, 2, 10.5]) {
+      const picture = drawnPicture(module.math, number, width, height);
+      hash.update(augment(module, picture, [{ name: "GaussianBlur", argument }]).data);
+    }
+  assert.is(hash.digest("hex").slice(0, 16), "7f7d1d7804801615");
+});
+
+test("an operation's own interpolation is used in place of the picture's", () => {
+  const picture = drawnPicture(module.math, 5, 31, 31);
+  const turn = { name: "Rotate", argument: 17 };
+  const bilinear = augment(module, picture, [turn], { filter: "bilinear" }).data;
+  assert.not.ok(same(augment(module, picture, [turn]).data, bilinear));
+  assert.ok(same(augment(module, picture, [{ ...turn, filter: "bilinear" }]).data, bilinear));
+});
+
 test("unknown names and arguments out of range are refused", () => {
   const picture = drawnPicture(module.math, 4, 8, 8);
   const attempts: [string, string, number][] = [
@@ -102,6 +136,8 @@ test("unknown names and arguments out of range are refused", () => {
     ["image/unknown-operation", "constructor", 1],
     ["image/bad-argument", "Rotate", Number.NaN],
     ["image/bad-argument", "Posterize", -1],
+    ["image/bad-argument", "GaussianBlur", -0.1],
+    ["image/bad-argument", "GaussianBlur", 1e6],
   ];
   for (const [code, name, argument] of attempts)
     assert.throws(

@@ -19,7 +19,8 @@ function overTheWire(recipe: AugmentationRecipe): AugmentationRecipe {
 test("a recipe arrives as it was sent, null and zero included", () => {
   const other: AugmentationRecipe = {
     ...DEIT_RECIPE,
-    ...{ size: 96, scale: [0.3, 0.9], ratio: [1, 1], flip: 0, randAugment: "rand-m9-mstd0.5-inc1" },
+    ...{ size: 96, scale: [0.3, 0.9], ratio: [1, 1], flip: 0, autoAugment: null, colorJitter: 0.4 },
+    ...{ interpolation: "random" },
     ...{ eraseProbability: 0, eraseMode: "const", eraseCount: 3, mixup: 0, cutmix: 0, repeats: 3 },
     ...{ cutmixMinmax: [0.2, 0.7], mixProbability: 0.1, mixSwitchProbability: 0, mixMode: "elem" },
   };

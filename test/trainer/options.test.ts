@@ -43,6 +43,10 @@ test("without flags the settings are main.py's defaults", () => {
     ...{ warmupEpochs: null, weightDecay: 0.05, clipGrad: 0, smoothing: 0.1, dropPath: 0.1 },
     ...{ ema: true, emaDecay: 0.99996, seed: 0 },
   });
+  assert.is(recipe.autoAugment, "rand-m9-mstd0.5-inc1");
+  assert.is(recipe.colorJitter, 0.3);
+  assert.is(recipe.interpolation, "bicubic");
+  assert.is(recipe.repeats, 1);
   assert.is(recipe.mixup, 0.8);
   assert.is(recipe.cutmix, 1);
   assert.is(recipe.eraseProbability, 0.25);
@@ -72,15 +76,17 @@ test("every flag changes its own setting and no other", () => {
   }
 });
 
-test("--steps takes the root of the batch size, --init no stochastic depth, both no smoothing, and all yield to flags", () => {
+test("--steps takes the root of the batch size, --init no stochastic depth, both no smoothing nor RandAugment, and all yield to flags", () => {
   const short = settingsFrom(given(["--steps", 40], ["--init", "/m"]));
   assert.equal([short.epochs, short.steps, short.lrScaling, short.dropPath], [null, 40, "sqrt", 0]);
   assert.is(short.smoothing, 0);
+  assert.equal([short.recipe.autoAugment, short.recipe.colorJitter], [null, 0]);
   assert.is(settingsFrom(given(["--epochs", 40], ["--init", "/m"])).smoothing, 0.1);
   const own = settingsFrom(
-    given(["--steps", 40], ["--init", "/m"], ["--unscale-lr", "none"], ["--drop-path", 0.2]),
+    given(["--steps", 40], ["--init", "/m"], ["--unscale-lr", "none"], ["--drop-path", 0.2], ["--aa", "v0"]),
   );
-  assert.equal([own.lrScaling, own.dropPath], ["none", 0.2]);
+  assert.equal([own.lrScaling, own.dropPath, own.recipe.autoAugment], ["none", 0.2, "v0"]);
+  assert.is(settingsFrom(given(["--aa", "none"])).recipe.autoAugment, null);
 });
 
 test("what no run can be is refused with the flags that mend it", () => {
@@ -90,6 +96,7 @@ test("what no run can be is refused with the flags that mend it", () => {
     [given(model, ["--epochs", 3], ["--steps", 3]), /--epochs and --steps/],
     [given(model, ["--distillation", "hard"]), /--teacher/],
     [given(model, ["--teacher", "/t"]), /--distillation hard/],
+    [given(model, ["--aa", "rand-q3"]), /"rand-q3".*\(--aa\)/],
     [given(model, ["--batch-size", 7]), /--batch-size 7 is odd.*--mixup 0 --cutmix 0/],
   ];
   for (const [flags, expected] of cases)

@@ -43,7 +43,7 @@ test.after(async ({ set, folder, server }) => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const MILD = ["--mixup", "0", "--cutmix", "0", "--reprob", "0"];
+const MILD = ["--aa", "none", "--color-jitter", "0", "--mixup", "0", "--cutmix", "0", "--reprob", "0"];
 
 function train({ server, folder }: Context, run: string, ...flags: string[]) {
   return runVitrine(["train", "--data-server", server.address, "--out", join(folder, run), ...flags]);

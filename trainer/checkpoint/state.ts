@@ -8,7 +8,7 @@ import type { ValidationScores } from "../validation.js";
 export const STATE_FILE = "state.json";
 
 /** Raised when a field changes its meaning; an unknown one is refused. */
-export const STATE_FORMAT = 1;
+export const STATE_FORMAT = 2;
 
 /** What decides which checkpoint is the best: validation top-1 (then loss), or the epoch's training loss without it. */
 export interface BestScore {

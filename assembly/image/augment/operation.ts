@@ -1,4 +1,4 @@
-// Operation: what RandAugment does to pixels, and the record in which the host says so. Read by both compilers.
+// Operation: what augmentation does to pixels, and the record in which the host says so. Read by both compilers.
 
 export enum Operation {
   AutoContrast = 0,
@@ -20,6 +20,8 @@ export enum Operation {
   AffineBilinear = 11,
   /** Arguments: quarter turns counter-clockwise, 1 to 3; 1 and 3 of a square only. */
   Turn = 12,
+  /** Argument: radius in pixels, the standard deviation of the bell that is approximated. */
+  GaussianBlur = 13,
 }
 
 /** f64 per operation: its number, then up to six arguments. */

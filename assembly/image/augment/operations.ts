@@ -1,4 +1,4 @@
-// Operations: a chain of RandAugment's operations on one picture, as the records say.
+// Operations: a chain of augmentation's operations on one picture, as the records say.
 
 import { regionStart, reserve } from "../memory";
 import { fail } from "../outcome";
@@ -7,6 +7,7 @@ import { Status } from "../status";
 import { affine } from "./affine";
 import { affineScalar } from "./affine-scalar";
 import { color, colorScalar, sharpness, sharpnessScalar } from "./enhance";
+import { gaussianBlur } from "./gaussian-blur";
 import { OPERATION_FIELDS, Operation } from "./operation";
 import {
   applyTable,
@@ -98,6 +99,9 @@ export function applyOperations(
     else if (operation === Operation.Color) {
       if (scalar) colorScalar(pixels, width * height, <f32>argument);
       else color(pixels, width * height, <f32>argument);
+    } else if (operation === Operation.GaussianBlur) {
+      const status = gaussianBlur(pixels, width, height, <f32>argument, scalar);
+      if (status !== Status.Ok) return status;
     } else {
       const copy = reserve(Region.Spare, bytes);
       if (copy === 0) return fail(Status.OutOfMemory, 0);
