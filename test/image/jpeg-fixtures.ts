@@ -15,13 +15,4 @@ export function fixtureRows(): ManifestRow[] {
   return readManifest(`${FIXTURES}manifest.jsonl`);
 }
 
-/** Small deterministic generator (xorshift32) for damage and random blocks: [0, 2³²). */
-export function generator(seed: number): () => number {
-  let state = seed | 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
-}
+export { generator } from "../fuzz/mutate.js";

@@ -1,0 +1,51 @@
+// Fuzzing in the small: a fixed seed's damaged files keep every promise, and the probe notices broken ones.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import { fixture, fixtureRows } from "../image/jpeg-fixtures.js";
+import { generator, mutate } from "./mutate.js";
+import { probe } from "./probe.js";
+
+const module = await createImageModule(nodeHost());
+const files = fixtureRows()
+  .filter(({ status }) => status === "ok")
+  .map(({ file }) => fixture(file.slice(0, -4)));
+
+test("five thousand damaged files keep every promise of the decoder", () => {
+  const next = generator(11);
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 5000; round++)
+    outcomes.add(probe(module, mutate(files[next() % files.length] as Uint8Array, next), next));
+  for (const outcome of ["decoded", "jpeg/truncated", "jpeg/corrupt", "jpeg/not-jpeg", "jpeg/too-large"])
+    assert.ok(outcomes.has(outcome), `${outcome} never happened`);
+});
+
+test("the same seed makes the same damaged files, and damage leaves the original alone", () => {
+  const original = fixture("420_shapes");
+  const kept = original.slice();
+  const [a, b] = [generator(5), generator(5)];
+  for (let round = 0; round < 100; round++) assert.equal(mutate(original, a), mutate(original, b));
+  assert.equal(original, kept);
+});
+
+test("the probe fails a module that traps and one that forgets a crop's edge", () => {
+  const trapping = { ...module, run: () => assert.unreachable() };
+  assert.throws(() => probe(trapping, fixture("420_shapes"), generator(1)));
+  let calls = 0;
+  const forgetful: typeof module = {
+    ...module,
+    run: (subject, body) => {
+      const result = module.run(subject, body);
+      calls++;
+      // The third decode is the crop.
+      const { data } = result as { data: Uint8Array };
+      if (calls === 3) data[0] = (data[0] as number) ^ 1;
+      return result;
+    },
+  };
+  assert.throws(() => probe(forgetful, fixture("420_shapes"), generator(1)), /crop .* differs in its row 0/);
+});
+
+test.run();
