@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { fixture, fixtureRows } from "../image/jpeg-fixtures.js";
@@ -31,8 +32,13 @@ test("the same seed makes the same damaged files, and damage leaves the original
 });
 
 test("the probe fails a module that traps and one that forgets a crop's edge", () => {
-  const trapping = { ...module, run: () => assert.unreachable() };
-  assert.throws(() => probe(trapping, fixture("420_shapes"), generator(1)));
+  const trapping: typeof module = {
+    ...module,
+    run: () => {
+      throw new VitrineError("image/trap", "planted");
+    },
+  };
+  assert.throws(() => probe(trapping, fixture("420_shapes"), generator(1)), /planted/);
   let calls = 0;
   const forgetful: typeof module = {
     ...module,
