@@ -27,9 +27,12 @@ test.before(async () => {
   client = connectInference(address);
 });
 
+/** Processes of single tests: whatever a failed test leaves running ends with the file. */
+const leftovers: RunningCommand[] = [];
+
 test.after(async () => {
   client.close();
-  server.child.kill("SIGKILL");
+  for (const { child } of [server, ...leftovers]) child.kill("SIGKILL");
   model.dispose();
   await runtime.dispose();
   tiny.remove();
@@ -111,8 +114,10 @@ for (const [claim, file, code] of HOSTILE) {
 test("SIGTERM: what runs is answered in full, then the process ends with status 0", async () => {
   const own = runCommand("serve", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--name", "other");
   const ownClient = connectInference(await addressOf(own));
+  leftovers.push(own);
   assert.is((await ownClient.metadata()).name, "other");
-  const count = 1500;
+  // About a second of work, so that the signal falls into it on fast machines too.
+  const count = 12_000;
   const pixels = new Uint8Array(count * IMAGE_BYTES).fill(90);
   const running = ownClient.infer(
     [{ name: "pixels", datatype: "UINT8", shape: [count, 32, 32, 3], data: pixels }],
