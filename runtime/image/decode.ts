@@ -1,9 +1,10 @@
 // Decode: JPEG bytes → RGB pixels, and a look at a file's header without decoding it.
 
 import { Region } from "../../assembly/image/regions.js";
+import { Status } from "../../assembly/image/status.js";
 import { VitrineError } from "../errors.js";
 import { samplingText } from "./failure.js";
-import type { ImageModule } from "./image-module.js";
+import type { ImageCall, ImageModule } from "./image-module.js";
 
 /** 64 megapixels: larger claims are refused before memory is reserved. */
 export const DEFAULT_PIXEL_LIMIT = 64 * 1024 * 1024;
@@ -75,6 +76,14 @@ export function requireBytes(bytes: Uint8Array, name: string | undefined): void 
   throw new VitrineError("jpeg/not-jpeg", `${where}the file is empty`, { details: { subject: name } });
 }
 
+/** Most frame headers lie within; pictures and profiles embedded in front of one may push it far back. */
+const HEADER_BYTES = 32_768;
+
+function readFrameOf(call: ImageCall, bytes: Uint8Array): Status {
+  call.input(bytes);
+  return call.exports.readJpegHeader(bytes.length);
+}
+
 /**
  * Width, height and kind of a JPEG file, read up to its frame header; also of kinds that are not decoded.
  * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`.
@@ -87,8 +96,9 @@ export function readHeader(
   requireBytes(bytes, options.name);
   return module.run(options.name, (call) => {
     const { exports } = call;
-    call.input(bytes);
-    call.check(exports.readJpegHeader(bytes.length));
+    let status = readFrameOf(call, bytes.subarray(0, HEADER_BYTES));
+    if (status === Status.Truncated && bytes.length > HEADER_BYTES) status = readFrameOf(call, bytes);
+    call.check(status);
     const components = exports.pictureComponents() >>> 0;
     const factors = Array.from({ length: Math.min(components, 4) }, (_, i) => exports.pictureSampling(i));
     return {

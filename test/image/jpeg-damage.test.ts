@@ -98,6 +98,16 @@ test("a header is read of every file that has one, also of kinds that are refuse
   assert.is(readHeader(module, fixture("broken_12_bit")).precision, 12);
 });
 
+test("a frame header behind a megabyte of other segments is found", () => {
+  const file = fixture("420_shapes");
+  const segment = new Uint8Array(65_537).fill(7);
+  segment.set([0xff, 0xed, 0xff, 0xff]);
+  const parts = [file.subarray(0, 2), ...Array<Uint8Array>(16).fill(segment), file.subarray(2)];
+  const far = new Uint8Array(Buffer.concat(parts));
+  assert.is(readHeader(module, far).width, 67);
+  assert.equal(decode(module, far).data, decode(module, file).data);
+});
+
 test("every prefix of a file is a typed error or a picture of its size", () => {
   for (const name of ["420_shapes", "444_restart_units", "progressive_422_restart", "separate_420_shapes"]) {
     const bytes = fixture(name);
