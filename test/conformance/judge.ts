@@ -72,6 +72,7 @@ function meets(row: ManifestRow, strict: Attempt, partial: Attempt): boolean {
       return isTyped(strict.error);
     case "cmyk":
       // Pillow, which the row goes by, keeps what damaged data holds: with us that is `partial`.
+      if (row.rgb_sha256 !== undefined) return describe(strict) === asked;
       return decodesTo(strict.error === "jpeg/corrupt" ? partial : strict, row);
     case "arith":
       return strict.error === "jpeg/unsupported-arithmetic" || describe(strict) === asked;

@@ -50,6 +50,31 @@ for (const [name, code] of Object.entries(CODES)) {
   });
 }
 
+for (const [frame, code] of [
+  [0xc3, "jpeg/unsupported-lossless"],
+  [0xc6, "jpeg/unsupported-hierarchical"],
+  [0xc9, "jpeg/unsupported-arithmetic"],
+  [0xca, "jpeg/unsupported-arithmetic"],
+] as const) {
+  test(`a frame of kind ${frame.toString(16)} is refused as ${code}`, () => {
+    const file = fixture("420_shapes").slice();
+    const at = Buffer.from(file).indexOf(Buffer.from([0xff, 0xc0]));
+    file[at + 1] = frame;
+    const result = attempt(file);
+    assert.ok(isVitrineError(result) && result.code === code && result.details.offset === at);
+  });
+}
+
+test("sampling factors that do not divide the largest are refused with the factors in the text", () => {
+  const file = fixture("420_shapes").slice();
+  const at = Buffer.from(file).indexOf(Buffer.from([0xff, 0xc0]));
+  file[at + 11] = 0x31;
+  file[at + 14] = 0x21;
+  const result = attempt(file);
+  assert.ok(isVitrineError(result) && result.code === "jpeg/unsupported-sampling");
+  assert.match(String((result as VitrineError).message), /3x1,2x1,1x1/);
+});
+
 test("a truncated scan names its last byte, its row and the option that keeps the rest", () => {
   const error = refusal("broken_truncated");
   assert.match(error.message, /scan data ends at byte 1,148, row \d+ of 45 \(decode with \{partial: true\}/);
