@@ -1,6 +1,5 @@
 // vitrine classify: what is on a photograph, by a model in this process or by a server.
 
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
@@ -9,6 +8,7 @@ import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { action, printJson } from "../command-line.js";
 import { deviceOption, modelOption, startModel } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
+import { readPhoto } from "../read-photo.js";
 
 interface ClassifyCommand {
   model?: string;
@@ -21,19 +21,6 @@ interface ClassifyCommand {
 interface Answer {
   file: string;
   classes: ClassScore[];
-}
-
-async function readPhoto(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const details = { path: file };
-    if (code === "ENOENT") throw new VitrineError("file/not-found", `${file}: no such file`, { details });
-    if (code === "EISDIR")
-      throw new VitrineError("file/unreadable", `${file}: a folder; name the photographs in it`, { details });
-    throw new VitrineError("file/unreadable", `${file}: ${message}`, { details, cause });
-  }
 }
 
 async function* classifyHere(

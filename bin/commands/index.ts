@@ -5,6 +5,7 @@ import { registerClassify } from "./classify.js";
 import { registerClient } from "./client.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
+import { registerImage } from "./image.js";
 import { registerServe } from "./serve.js";
 import { registerStart } from "./start.js";
 import { registerTrain } from "./train.js";
@@ -22,4 +23,5 @@ export const COMMANDS: Register[] = [
   registerServe,
   registerClient,
   registerData,
+  registerImage,
 ];

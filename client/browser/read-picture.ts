@@ -1,12 +1,11 @@
 // Read picture: a file → the model's input. JPEG goes through our own decoder, the same that Node uses; what it does
-// not take (PNG, WebP, progressive JPEG …) the browser decodes, and our resize does the rest. Both see it upright.
+// not take (PNG, WebP, arithmetic-coded JPEG …) the browser decodes, and our resize does the rest. Both see it upright.
 
 import type { Runtime } from "../../runtime/create-runtime.js";
 import { type ErrorCode, isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { exifOrientation, turnUpright } from "./exif-orientation.js";
 import type { Classification } from "./messages.js";
 
 export interface PictureInput {
@@ -55,8 +54,7 @@ export async function readPicture(
   file: Uint8Array<ArrayBuffer>,
 ): Promise<PictureInput> {
   try {
-    const stored = evaluationInput(image, file, { size, cropRatio });
-    return { pixels: turnUpright(stored, size, exifOrientation(file)), decodedBy: "vitrine" };
+    return { pixels: evaluationInput(image, file, { size, cropRatio, orient: true }), decodedBy: "vitrine" };
   } catch (error) {
     if (!isVitrineError(error) || !isForeignKind(error.code)) throw error;
   }
