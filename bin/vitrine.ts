@@ -18,6 +18,12 @@ for (const command of program.commands) {
   for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
 }
 
+// A reader that has seen enough (`vitrine data digest … | head`) is no failure.
+process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync(process.argv);
 } catch (error) {

@@ -29,6 +29,11 @@ export function settingLines(settings: TrainerSettings): string[] {
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
+/** losses.py trains the class head alone then, and the model answers with the mean of both. */
+const UNTRAINED_HEAD =
+  "note: without a teacher the distillation head learns nothing, yet it is half of the model's answer; " +
+  "give --teacher PATH --distillation hard, or take a model without a distillation token";
+
 /** Lines for people: model, data, schedule, device, and the settings as flags. */
 export function describeRun(run: TrainingRun, { config, weights, runtime, resumed }: Beginning): string[] {
   const { state, source, schedule, training } = run;
@@ -47,6 +52,7 @@ export function describeRun(run: TrainingRun, { config, weights, runtime, resume
       `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
       `${schedule.minLr.toExponential(2)}`,
     `device: ${runtime.description}`,
+    ...(config.distilled && settings.distillation === "none" ? [UNTRAINED_HEAD] : []),
     "settings:",
     ...settingLines(settings),
     ...(resumed ? [`resumed: ${where}`] : []),
