@@ -8,6 +8,7 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import { fixture, fixtureRows } from "../image/jpeg-fixtures.js";
 import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
+import { probeTransforms } from "./probe-transforms.js";
 
 const module = await createImageModule(nodeHost());
 const files = fixtureRows()
@@ -21,6 +22,13 @@ test("five thousand damaged files keep every promise of the decoder", () => {
     outcomes.add(probe(module, mutate(files[next() % files.length] as Uint8Array, next), next));
   for (const outcome of ["decoded", "jpeg/truncated", "jpeg/corrupt", "jpeg/not-jpeg", "jpeg/too-large"])
     assert.ok(outcomes.has(outcome), `${outcome} never happened`);
+});
+
+test("pixels of whole and of damaged files keep every promise of the transforms", () => {
+  const next = generator(12);
+  for (const file of files) probeTransforms(module, file, next);
+  for (let round = 0; round < 1000; round++)
+    probeTransforms(module, mutate(files[next() % files.length] as Uint8Array, next), next);
 });
 
 test("the same seed makes the same damaged files, and damage leaves the original alone", () => {

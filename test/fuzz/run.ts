@@ -1,4 +1,4 @@
-// Fuzz: damages the files of a corpus again and again and probes what the decoder makes of them.
+// Fuzz: damages the files of a corpus again and again and probes what the image module makes of them.
 // `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`; exit status 1 where a promise breaks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,6 +10,8 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
+import { probeTransforms } from "./probe-transforms.js";
+import { startWatchdog } from "./watchdog.js";
 
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/jpeg/", import.meta.url));
 /** Larger files make fewer rounds without finding more. */
@@ -21,7 +23,7 @@ interface Options {
   seconds: number;
   corpus: string;
   seed: number;
-  keep?: string;
+  keep: string;
 }
 
 function readCorpus(folder: string): Uint8Array[] {
@@ -49,21 +51,29 @@ async function fuzzImage({ seconds, corpus, seed, keep }: Options): Promise<void
   const files = readCorpus(corpus);
   const next = generator(seed);
   const outcomes: Record<string, number> = {};
-  const failures: { round: number; reason: string }[] = [];
+  const failures: { round: number; reason: string; file: string }[] = [];
+  const watchdog = startWatchdog({ capacity: 2 * LARGEST_FILE, keep, seed });
   const end = performance.now() + seconds * 1000;
   let rounds = 0;
   for (; performance.now() < end && failures.length < MOST_FAILURES; rounds++) {
     const file = mutate(files[next() % files.length] as Uint8Array, next);
+    watchdog.begin(rounds, file);
     try {
       const outcome = probe(module, file, next);
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      if (outcome === "decoded") probeTransforms(module, file, next);
     } catch (error) {
-      failures.push({ round: rounds, reason: error instanceof Error ? error.message : String(error) });
-      if (keep === undefined) continue;
+      const path = join(keep, `seed-${seed}-round-${rounds}.jpg`);
       mkdirSync(keep, { recursive: true });
-      writeFileSync(join(keep, `seed-${seed}-round-${rounds}.jpg`), file);
+      writeFileSync(path, file);
+      failures.push({
+        round: rounds,
+        reason: error instanceof Error ? error.message : String(error),
+        file: path,
+      });
     }
   }
+  await watchdog.stop();
   console.log(JSON.stringify({ rounds, seed, outcomes, failures }));
   if (failures.length > 0 || rounds === 0) process.exitCode = 1;
 }
@@ -77,7 +87,7 @@ function positive(text: string): number {
 const program = new Command("fuzz");
 program
   .command("image")
-  .description("damage JPEG files and check that the decoder keeps its promises")
+  .description("damage JPEG files and check that decoder and transforms keep their promises")
   .option("--seconds <n>", "how long", positive, 20)
   .option("--corpus <folder>", "files to damage", FIXTURES)
   .option(
@@ -86,7 +96,7 @@ program
     positive,
     Date.now() & 0x7fff_ffff,
   )
-  .option("--keep <folder>", "where files that break a promise are kept")
+  .option("--keep <folder>", "where files that break a promise are kept", "fuzz-findings")
   .action(fuzzImage);
 
 try {

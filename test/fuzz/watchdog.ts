@@ -1,0 +1,69 @@
+// Watchdog: a thread that looks on while files are probed. A decoder that never returns cannot report itself; the
+// watchdog saves the file that it was given, says so and ends the process.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isMainThread, Worker, workerData } from "node:worker_threads";
+
+/** Real time; a probe decodes a file five times, and another process may want the core. */
+const PATIENCE_MS = 30_000;
+const LOOK_EVERY_MS = 1000;
+const HEADER_BYTES = 8;
+
+interface Shared {
+  /** i32 round, i32 length, then the file. */
+  memory: SharedArrayBuffer;
+  keep: string;
+  seed: number;
+}
+
+export interface Watchdog {
+  /** To be told of every file before it is probed. */
+  begin(round: number, file: Uint8Array): void;
+  stop(): Promise<number>;
+}
+
+export function startWatchdog({
+  capacity,
+  ...rest
+}: {
+  capacity: number;
+  keep: string;
+  seed: number;
+}): Watchdog {
+  const memory = new SharedArrayBuffer(HEADER_BYTES + capacity);
+  const [words, bytes] = [new Int32Array(memory, 0, 2), new Uint8Array(memory, HEADER_BYTES)];
+  const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { memory, ...rest } });
+  return {
+    begin(round, file) {
+      bytes.set(file.subarray(0, capacity));
+      Atomics.store(words, 1, Math.min(file.length, capacity));
+      Atomics.store(words, 0, round);
+    },
+    stop: () => worker.terminate(),
+  };
+}
+
+function watch({ memory, keep, seed }: Shared): void {
+  const words = new Int32Array(memory, 0, 2);
+  let round = -1;
+  let since = performance.now();
+  setInterval(() => {
+    const now = Atomics.load(words, 0);
+    if (now !== round) {
+      round = now;
+      since = performance.now();
+    } else if (performance.now() - since > PATIENCE_MS) {
+      const path = join(keep, `seed-${seed}-round-${round}.jpg`);
+      mkdirSync(keep, { recursive: true });
+      writeFileSync(path, new Uint8Array(memory, HEADER_BYTES, Atomics.load(words, 1)));
+      const failures = [{ round, reason: `no answer in ${PATIENCE_MS / 1000} s`, file: path }];
+      // A busy main thread prints nothing more: to the descriptor itself.
+      writeFileSync(1, `${JSON.stringify({ rounds: round, seed, failures })}\n`);
+      process.kill(process.pid, "SIGKILL");
+    }
+  }, LOOK_EVERY_MS);
+}
+
+if (!isMainThread) watch(workerData as Shared);
