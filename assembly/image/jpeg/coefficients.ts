@@ -1,5 +1,6 @@
 // Coefficients: all blocks of a picture whose components or bits come in several scans, i16 [rows, columns, 64]
-// for each component, natural order, padded to whole minimum coded units.
+// for each component, natural order, padded to whole minimum coded units; behind them, for each block in the same
+// order, a mask u64 of the zigzag positions in use, which progressive scans keep.
 
 import { reserve } from "../memory";
 import { Region } from "../regions";
@@ -9,6 +10,7 @@ import { transformBlock } from "./transform-block";
 import { window } from "./window";
 
 const BLOCK_BYTES: usize = 128;
+const MASK_BYTES: usize = 8;
 
 /** Makes room for zeros; false where memory forbids it. */
 export function reserveCoefficients(): bool {
@@ -18,15 +20,19 @@ export function reserveCoefficients(): bool {
     c.blocksAcross = picture.mcusAcross * c.h;
     blocks += <u64>c.blocksAcross * <u64>(picture.mcusDown * c.v);
   }
-  const bytes = blocks * <u64>BLOCK_BYTES;
+  const bytes = blocks * <u64>(BLOCK_BYTES + MASK_BYTES);
   if (bytes > 0x7fff_0000) return false;
   let at = reserve(Region.Coefficients, <usize>bytes);
   if (at === 0) return false;
   memory.fill(at, 0, <usize>bytes);
+  let masks = at + <usize>blocks * BLOCK_BYTES;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
+    const count = <usize>c.blocksAcross * <usize>(picture.mcusDown * c.v);
     c.coefficients = at;
-    at += <usize>c.blocksAcross * <usize>(picture.mcusDown * c.v) * BLOCK_BYTES;
+    c.masks = masks;
+    at += count * BLOCK_BYTES;
+    masks += count * MASK_BYTES;
   }
   return true;
 }

@@ -60,6 +60,8 @@ export class Component {
   /** Its blocks where they are kept (see coefficients.ts), and blocks in a row of them. */
   coefficients: usize;
   blocksAcross: u32;
+  /** In a progressive frame, u64 a block: which of its zigzag positions hold another value than 0. */
+  masks: usize;
   /** DC value that the next block's difference is added to. */
   prediction: i32;
 }

@@ -7,6 +7,10 @@ import { SYMBOL_BITS, SYMBOL_LOOKS } from "./looks";
 import { Component } from "./picture";
 import { NATURAL_ORDER } from "./quantization";
 
+/** Bits of a load that are always good. */
+const STREAM_BITS: u32 = 57;
+const U64_MAX: u64 = ~(<u64>0);
+
 /** First and last zigzag position of the scan, and the bit it brings. */
 let first: u32 = 0;
 let last: u32 = 0;
@@ -59,12 +63,19 @@ function readRun(bits: u64, category: u32): u32 {
   return (1 << category) - 1 + <u32>((bits >> 1) >> (63 - <u64>category));
 }
 
+/** Where the mask of a block lies: bit k is set where zigzag position k holds another value than 0. */
+function maskOf(c: Component, block: usize): usize {
+  return c.masks + ((block - c.coefficients) >> 4);
+}
+
 /** AC, first scan of a band. */
 export function decodeAcFirst(c: Component, block: usize, p: u32): u32 {
   if (endOfBandRun > 0) {
     endOfBandRun--;
     return p;
   }
+  const maskAt = maskOf(c, block);
+  let mask = load<u64>(maskAt);
   for (let k = first; k <= last; k++) {
     const bits = Stream.from(p);
     const code = nextCode(c.acTable, bits);
@@ -74,7 +85,9 @@ export function decodeAcFirst(c: Component, block: usize, p: u32): u32 {
     p += length;
     if (size !== 0) {
       k += run;
-      store<i16>(block + place(k), <i16>(Stream.extend(bits << (<u64>length), 63 - <u64>size) << bit));
+      const value = <i16>(Stream.extend(bits << (<u64>length), 63 - <u64>size) << bit);
+      store<i16>(block + place(k), value);
+      mask = setMask(mask, k, value !== 0);
       p += size;
     } else if (run === 15) k += 15;
     else {
@@ -83,49 +96,93 @@ export function decodeAcFirst(c: Component, block: usize, p: u32): u32 {
       break;
     }
   }
+  store<u64>(maskAt, mask);
   return p;
 }
 
-/** One more bit of a coefficient that is not zero. */
-function correct(at: usize, p: u32): void {
-  if (<i64>Stream.from(p) >= 0) return;
+/** A run that leaves a damaged block counts as position 63, as `place` has it. */
+function setMask(mask: u64, k: u32, set: bool): u64 {
+  const one = (<u64>1) << (<u64>min(k, 63));
+  return set ? mask | one : mask & ~one;
+}
+
+/** Adds the scan's bit to a coefficient that is not zero: away from zero, unless it is there already. */
+function correct(at: usize): void {
   const value = <i32>load<i16>(at);
   const step = 1 << bit;
   if ((value & step) === 0) store<i16>(at, <i16>(value >= 0 ? value + step : value - step));
 }
 
-/** AC, later scans: new coefficients of ±1 at this bit between corrections of those that are there. */
+/** One bit for each position in `positions`, from bit p on; where it is 1, the coefficient is corrected. */
+function correctAll(block: usize, positions: u64, p: u32): u32 {
+  const count = <u32>popcnt(positions);
+  let bits = Stream.from(p);
+  let good: u32 = STREAM_BITS;
+  for (let n: u32 = 0; n < count; n++) {
+    if (good === 0) {
+      bits = Stream.from(p + n);
+      good = STREAM_BITS;
+    }
+    if (<i64>bits < 0) correct(block + place(<u32>ctz(positions)));
+    positions &= positions - 1;
+    bits <<= 1;
+    good--;
+  }
+  return p + count;
+}
+
+/** Bits `from`…`to` of a mask; none where `from` is beyond `to`. */
+function range(mask: u64, from: u32, to: u32): u64 {
+  if (from > to) return 0;
+  return ((mask >> <u64>from) << (<u64>from)) & (U64_MAX >> <u64>(63 - to));
+}
+
+/**
+ * AC, later scans: new coefficients of ±1 at this bit between corrections of those that are there. Masks find both
+ * without a look at the coefficients.
+ */
 export function refineAc(c: Component, block: usize, p: u32): u32 {
+  const maskAt = maskOf(c, block);
+  let mask = load<u64>(maskAt);
   let k = first;
   if (endOfBandRun === 0) {
     for (; k <= last; k++) {
       const bits = Stream.from(p);
       const code = nextCode(c.acTable, bits);
+      const length = code >> 8;
       let run = (code >> 4) & 15;
       let value: i32 = 0;
-      p += code >> 8;
+      p += length;
       if ((code & 15) !== 0) {
-        value = <i64>Stream.from(p) < 0 ? 1 << bit : -1 << bit;
+        value = <i64>(bits << (<u64>length)) < 0 ? 1 << bit : -1 << bit;
         p++;
       } else if (run !== 15) {
-        endOfBandRun = readRun(Stream.from(p), run) + 1;
+        endOfBandRun = readRun(bits << (<u64>length), run) + 1;
         p += run;
         break;
       }
-      for (; k <= last; k++) {
-        const at = block + place(k);
-        if (load<i16>(at) !== 0) correct(at, p++);
-        else if (run-- === 0) break;
+      // The place of the value: behind `run` zeros, which coefficients that are there do not count among.
+      const zeros = nthZero(mask, k, run);
+      p = correctAll(block, range(mask, k, min(zeros, last + 1) - 1), p);
+      k = min(zeros, last + 1);
+      if (value !== 0) {
+        store<i16>(block + place(k), <i16>value);
+        mask = setMask(mask, k, true);
       }
-      if (value !== 0) store<i16>(block + place(k), <i16>value);
     }
+    store<u64>(maskAt, mask);
   }
   if (endOfBandRun > 0) {
-    for (; k <= last; k++) {
-      const at = block + place(k);
-      if (load<i16>(at) !== 0) correct(at, p++);
-    }
+    const rest = range(mask, k, last);
+    if (rest !== 0) p = correctAll(block, rest, p);
     endOfBandRun--;
   }
   return p;
+}
+
+/** Position of the zero with `skipped` zeros before it, counted from k on; 64 where there are not so many. */
+function nthZero(mask: u64, k: u32, skipped: u32): u32 {
+  let zeros = (~mask >> <u64>k) << (<u64>k);
+  for (; skipped > 0 && zeros !== 0; skipped--) zeros &= zeros - 1;
+  return zeros === 0 ? 64 : <u32>ctz(zeros);
 }
