@@ -1,46 +1,50 @@
-// Model weights for a bench: any values of the right size, the same in every run. Speed does not depend on them.
+// Model weights for a bench: random values, the same in every run, spread so that tokens and logits are of ordinary size.
 
 import type { DeitConfig } from "../runtime/models/config.js";
 import { deitParameters } from "../runtime/models/deit-parameters.js";
-import { publishedConfig } from "../runtime/models/registry.js";
+import { MODEL_NAMES, publishedConfig } from "../runtime/models/registry.js";
 import type { TensorMap } from "../runtime/training.js";
 
-/** Spread over ±width/2 without a random generator: multiples of the golden ratio, folded. */
-function spread(count: number, width: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => width * (((i * 0.618_033_988_75) % 1) - 0.5));
+/** Uniform numbers below 1: mulberry32, which is plenty for filling tensors. */
+function uniforms(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
+/** Half the width of the spread of a weight over its inputs' square root: a layer keeps its input's size about. */
+const GAIN = 1.2;
+const SMALL = 0.05;
+
 export function benchWeights(config: DeitConfig): TensorMap {
-  const entries = [...deitParameters(config)].map(([name, shape]) => {
+  const entries = [...deitParameters(config)].map(([name, shape], seed) => {
     const count = shape.reduce((a, b) => a * b, 1);
-    const isScale = name.includes("norm") && name.endsWith("weight");
-    const data = isScale ? new Float32Array(count).fill(1) : spread(count, 0.07);
+    const next = uniforms(seed);
+    const isNorm = /norm\d?\.weight$/.test(name);
+    const isMatrix = shape.length !== 1 && name.endsWith(".weight");
+    const width = isMatrix ? GAIN / Math.sqrt(count / (shape[0] as number)) : SMALL;
+    const centre = isNorm ? 1 : 0;
+    const data = Float32Array.from({ length: count }, () => centre + width * (2 * next() - 1));
     return [name, { shape, data }] as const;
   });
   return new Map(entries);
 }
 
+/** uint8 [batch, size, size, 3]. */
 export function benchPixels(config: DeitConfig, batch: number): Uint8Array {
-  return Uint8Array.from({ length: batch * config.imageSize ** 2 * 3 }, (_, i) => (i * 7919) % 256);
+  const next = uniforms(224);
+  return Uint8Array.from({ length: batch * config.imageSize ** 2 * 3 }, () => 256 * next());
 }
 
-/** The small model of `npm start`: width 96, 66 tokens. */
-const SHAPES_MODEL = {
-  imageSize: 64,
-  patchSize: 8,
-  dim: 96,
-  depth: 4,
-  heads: 3,
-  mlpDim: 384,
-  classes: 10,
-  distilled: true,
-};
-
-/** DeiT-Tiny and the small model. */
-export function benchConfigs(): Record<string, DeitConfig> {
-  const tiny = publishedConfig("deit_tiny_patch16_224");
-  if (!tiny) throw new Error("deit_tiny_patch16_224 is not in the registry");
-  return { "DeiT-Tiny at 224": tiny, "shapes model at 64": { ...tiny, ...SHAPES_MODEL } };
+/** Sizes of a published model. Throws where the name is unknown. */
+export function benchConfig(name: string): DeitConfig {
+  const config = publishedConfig(name);
+  if (!config) throw new Error(`bench: no model "${name}"; allowed: ${MODEL_NAMES.join(", ")} (--model)`);
+  return config;
 }
 
 /** Multiply-adds of a forward pass of one image, in linear layers and attention. */

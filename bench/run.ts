@@ -13,11 +13,11 @@ const BENCHES: Record<string, Bench> = {
     load: () => import("./kernels.js"),
   },
   forward: {
-    about: "images/s of whole models on the wasm executor",
+    about: "images/s of a forward pass beside onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),
   },
   train: {
-    about: "images/s of a whole training step on the wasm executor",
+    about: "images/s of a training step beside tfjs-wasm and PyTorch",
     load: () => import("./train.js"),
   },
 };

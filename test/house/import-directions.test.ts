@@ -17,6 +17,7 @@ interface SourceFile {
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === "node_modules") return [];
     const path = posix.join(folder, entry.name);
     if (entry.isDirectory()) return entry.name === "generated" ? [] : sources(path);
     return /\.ts$/.test(entry.name) && !entry.name.endsWith(".d.ts") ? [path] : [];

@@ -1,0 +1,37 @@
+// onnxruntime as a contestant of the forward bench: onnxruntime.js FOLDER BATCH THREADS web|node
+
+import { join } from "node:path";
+import { serveRounds } from "../peers/contestant.js";
+import { readImage, readMaterial } from "../peers/material.js";
+import { requirePeer } from "../peers/packages.js";
+
+interface OrtTensor {
+  data: Float32Array;
+}
+
+interface OrtSession {
+  run(inputs: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
+}
+
+/** What is used of onnxruntime-common's interface. */
+interface Ort {
+  env: { wasm: { numThreads: number } };
+  Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => OrtTensor;
+  InferenceSession: { create(path: string, options: object): Promise<OrtSession> };
+}
+
+const [folder, batchText, threadsText, kind] = process.argv.slice(2) as [string, string, string, string];
+const [batch, threads] = [Number(batchText), Number(threadsText)];
+const ort = requirePeer<Ort>(kind === "web" ? "onnxruntime-web" : "onnxruntime-node");
+if (kind === "web") ort.env.wasm.numThreads = threads;
+const session = await ort.InferenceSession.create(join(folder, `deit-${batch}.onnx`), {
+  executionProviders: [kind === "web" ? "wasm" : "cpu"],
+  graphOptimizationLevel: "all",
+  intraOpNumThreads: threads,
+});
+const { config } = readMaterial(folder);
+const side = config.imageSize;
+const image = new ort.Tensor("float32", readImage(folder, config, batch), [batch, 3, side, side]);
+const { logits } = await session.run({ image });
+if (!logits) throw new Error("error: onnxruntime gave no logits");
+await serveRounds([...logits.data], () => session.run({ image }));

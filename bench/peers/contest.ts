@@ -1,0 +1,144 @@
+// Contest: contestants in child processes take turns, round by round, so that a busy moment of the machine hits them all.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Check } from "./contestant.js";
+
+export interface ContestantOptions {
+  name: string;
+  /** Program and arguments of the child. */
+  command: string;
+  args: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface Result {
+  name: string;
+  /** Middle of all counted calls of all rounds. */
+  medianMs: number;
+  bestMs: number;
+  calls: number;
+  check: Check;
+}
+
+/** A contestant that could not take part, with the last thing it said. */
+export interface Absent {
+  name: string;
+  reason: string;
+}
+
+export interface ContestOptions {
+  rounds: number;
+  /** Time of a contestant in a round; two calls are the least. */
+  roundMs: number;
+}
+
+/** Thread pools of peers spin for a few milliseconds after a call; the next contestant starts when they sleep. */
+const REST_MS = 40;
+/** Loading a peer and its model. A debug build of none of them takes longer on a slow machine. */
+const START_MS = 120_000;
+
+/** Starts all, then lets them run in turn; every round begins with another one. */
+export async function contest(
+  options: readonly ContestantOptions[],
+  { rounds, roundMs }: ContestOptions,
+): Promise<{ results: Result[]; absent: Absent[] }> {
+  const absent: Absent[] = [];
+  const present: Contestant[] = [];
+  // One after the other: a start-up calibration must not be disturbed by the next contestant's.
+  for (const each of options) {
+    const contestant = new Contestant(each);
+    try {
+      await contestant.ready();
+      present.push(contestant);
+    } catch (error) {
+      absent.push({ name: each.name, reason: (error as Error).message });
+    }
+  }
+  const lost = new Set<Contestant>();
+  for (let round = 0; round < rounds; round++) {
+    for (let turn = 0; turn < present.length; turn++) {
+      const contestant = present[(turn + round) % present.length] as Contestant;
+      if (lost.has(contestant)) continue;
+      try {
+        await contestant.round(roundMs);
+      } catch (error) {
+        lost.add(contestant);
+        absent.push({ name: contestant.name, reason: (error as Error).message });
+      }
+      await delay(REST_MS);
+    }
+  }
+  for (const contestant of present) contestant.end();
+  return { results: present.filter((each) => !lost.has(each)).map((each) => each.result()), absent };
+}
+
+class Contestant {
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #spans: number[] = [];
+  #check: Check = [];
+  #complaint = "";
+
+  constructor({ name, command, args, env }: ContestantOptions) {
+    this.name = name;
+    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
+    this.#child.on("error", (error) => {
+      this.#complaint = error.message;
+    });
+    this.#child.stderr?.on("data", (data: Buffer) => {
+      this.#complaint = (this.#complaint + data.toString()).slice(-4000);
+    });
+    // A child that died closes its pipe; the reader of its lines says so.
+    this.#child.stdin?.on("error", () => {});
+    const input = this.#child.stdout as NodeJS.ReadableStream;
+    this.#lines = createInterface({ input })[Symbol.asyncIterator]();
+  }
+
+  async ready(): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), START_MS);
+    try {
+      this.#check = ((await this.#message()) as { ready: Check }).ready;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async round(ms: number): Promise<void> {
+    this.#child.stdin?.write(`${JSON.stringify({ ms })}\n`);
+    const { spans } = (await this.#message()) as { spans: number[] };
+    this.#spans.push(...spans);
+  }
+
+  end(): void {
+    this.#child.stdin?.end();
+  }
+
+  result(): Result {
+    const sorted = this.#spans.sort((a, b) => a - b);
+    const medianMs = sorted[Math.floor(sorted.length / 2)] as number;
+    const { name } = this;
+    return { name, medianMs, bestMs: sorted[0] as number, calls: sorted.length, check: this.#check };
+  }
+
+  /** The next line that is JSON; libraries greet on stdout too. */
+  async #message(): Promise<unknown> {
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done) throw new Error(lastWords(this.#complaint));
+      if (value.startsWith("{")) return JSON.parse(value);
+    }
+  }
+}
+
+/** The line of an error message that says most: the last one that names an error, else the last. */
+function lastWords(text: string): string {
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !line.startsWith("at "));
+  return telling ?? lines.at(-1) ?? "ended without a word";
+}

@@ -1,0 +1,46 @@
+// tfjs-wasm as a contestant of the train bench: tfjs.js FOLDER BATCH
+
+import { serveRounds } from "../peers/contestant.js";
+import { readImage, readMaterial } from "../peers/material.js";
+import { loadTfjs, registerGradients, type Variable } from "../peers/tfjs.js";
+import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
+import { CHECKED_STEPS, isDecayed, STEP, stepTargets } from "./step.js";
+
+const [folder, batchText] = process.argv.slice(2) as [string, string];
+const batch = Number(batchText);
+const { config, weights, settings = STEP } = readMaterial(folder);
+const { learningRate, weightDecay, beta1, beta2, epsilon, smoothing } = settings;
+const tf = await loadTfjs();
+await registerGradients();
+const variables = new Map(
+  [...tfjsWeights(weights)].map(([name, { shape, data }]) => [
+    name,
+    tf.variable(tf.tensor(data, shape), true, name),
+  ]),
+);
+const trained = [...variables.values()].filter(({ name }) => !name.startsWith("head_dist."));
+const decayed = trained.filter(({ name, shape }) => isDecayed(name, shape, settings));
+const side = config.imageSize;
+const image = tf.tensor(readImage(folder, config, batch), [batch, 3, side, side]);
+const targets = tf.tensor(stepTargets(batch, config.classes, smoothing), [batch, config.classes]);
+const optimizer = tf.train.adam(learningRate, beta1, beta2, epsilon);
+
+async function call(): Promise<number> {
+  const { value, grads } = tf.variableGrads(() => {
+    const { classLogits } = tfjsDeit(tf, config, (name) => variables.get(name) as Variable, image);
+    const perImage = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(classLogits)), -1));
+    return tf.mean(perImage);
+  }, trained);
+  // AdamW decays before Adam's step, and apart from the gradients.
+  for (const variable of decayed)
+    tf.tidy(() => variable.assign(tf.mul(variable, tf.scalar(1 - learningRate * weightDecay))));
+  optimizer.applyGradients(grads);
+  for (const gradient of Object.values(grads)) gradient.dispose();
+  const [loss] = await value.data();
+  value.dispose();
+  return loss as number;
+}
+
+const losses: number[] = [];
+while (losses.length < CHECKED_STEPS) losses.push(await call());
+await serveRounds(losses, call);
