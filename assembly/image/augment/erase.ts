@@ -2,20 +2,14 @@
 // that is clamp(⌊255 · (mean + std · z) + ½⌋), computed in double.
 
 import { drawNormalPair, firstNormal, secondNormal } from "../draw/bulk";
+import { philox, philoxWords } from "../draw/philox";
 import { reserve } from "../memory";
 import { fail } from "../outcome";
 import { Region } from "../regions";
 import { Status } from "../status";
+import { channelDeviation, channelMean } from "./channel";
 import { EraseKind } from "./erase-kind";
-
-/** ImageNet's mean and standard deviation per channel, with which every DeiT normalises. */
-function channelMean(channel: i32): f64 {
-  return channel === 0 ? 0.485 : channel === 1 ? 0.456 : 0.406;
-}
-
-function channelDeviation(channel: i32): f64 {
-  return channel === 0 ? 0.229 : channel === 1 ? 0.224 : 0.225;
-}
+import { noiseByteOf, prepareNoise } from "./noise-byte";
 
 /** Normalised value z of a channel → byte. */
 function noiseByte(z: f64, channel: i32): u8 {
@@ -41,33 +35,28 @@ export function eraseKey(atIndex: u32, atEpoch: u32, withTag: u32, low: u32, hig
 /** Blocks from here on give the colours of `Random` boxes, two blocks a box. */
 const COLOUR_BLOCKS: u32 = 0x80000000;
 
-/** Normal values of a rectangle or a colour, f64. */
-function drawNoise(
-  noise: usize,
-  width: i32,
-  top: i32,
-  left: i32,
-  boxHeight: i32,
-  boxWidth: i32,
-  kind: EraseKind,
-  ordinal: i32,
-): void {
-  if (kind === EraseKind.Pixel) {
-    // Value i of the picture (row-major, channels inside) takes normal i of the stream.
-    for (let y = top; y < top + boxHeight; y++) {
-      const first = (y * width + left) * 3;
-      let pair = -1;
-      for (let at = first; at < first + boxWidth * 3; at++) {
-        if (at >> 1 !== pair) {
-          pair = at >> 1;
-          drawNormalPair(<u32>pair, index, epoch, tag, seedLow, seedHigh);
-        }
-        store<f64>(noise, (at & 1) === 0 ? firstNormal() : secondNormal());
-        noise += 8;
+/** A byte of noise for every value: value i of the picture (row-major, channels inside) takes word i of the stream. */
+function fillPixelNoise(pixels: usize, width: i32, top: i32, left: i32, boxHeight: i32, boxWidth: i32): void {
+  prepareNoise();
+  const words = philoxWords();
+  for (let y = top; y < top + boxHeight; y++) {
+    const first = (y * width + left) * 3;
+    let channel = 0;
+    let block = -1;
+    for (let at = first; at < first + boxWidth * 3; at++) {
+      if (at >> 2 !== block) {
+        block = at >> 2;
+        philox(<u32>block, index, epoch, tag, seedLow, seedHigh);
       }
+      const word = load<u32>(words + ((<usize>at & 3) << 2));
+      store<u8>(pixels + <usize>at, noiseByteOf(word, channel));
+      channel = channel === 2 ? 0 : channel + 1;
     }
-    return;
   }
+}
+
+/** Normal values of a colour, f64 [3]: zeros for the mean colour. */
+function drawColour(noise: usize, kind: EraseKind, ordinal: i32): void {
   memory.fill(noise, 0, 24);
   if (kind === EraseKind.Const) return;
   const block = COLOUR_BLOCKS + ((<u32>ordinal) << 1);
@@ -115,11 +104,13 @@ export function eraseRectangle(
   kind: EraseKind,
   ordinal: i32,
 ): Status {
-  const perValue = kind === EraseKind.Pixel;
-  const values = perValue ? boxHeight * boxWidth * 3 : 3;
-  const noise = reserve(Region.Scratch, (<usize>max(values, 3)) << 3);
+  if (kind === EraseKind.Pixel) {
+    fillPixelNoise(pixels, width, top, left, boxHeight, boxWidth);
+    return Status.Ok;
+  }
+  const noise = reserve(Region.Scratch, 24);
   if (noise === 0) return fail(Status.OutOfMemory, 0);
-  drawNoise(noise, width, top, left, boxHeight, boxWidth, kind, ordinal);
-  fillNoise(pixels, width, top, left, boxHeight, boxWidth, noise, perValue);
+  drawColour(noise, kind, ordinal);
+  fillNoise(pixels, width, top, left, boxHeight, boxWidth, noise, false);
   return Status.Ok;
 }
