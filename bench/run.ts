@@ -16,6 +16,10 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of a forward pass beside onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),
   },
+  image: {
+    about: "images/s of decoding and augmenting beside libjpeg-turbo, sharp, @jsquash/jpeg and Pillow",
+    load: () => import("./image.js"),
+  },
   train: {
     about: "images/s of a training step beside tfjs-wasm and PyTorch",
     load: () => import("./train.js"),
