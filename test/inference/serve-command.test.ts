@@ -9,7 +9,7 @@ import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import { addressOf, type RunningCommand, runCommand } from "./run-command.js";
-import { drawWaves, makeTinyModel, TINY, TINY_LABELS, wavesJpeg } from "./tiny-model.js";
+import { drawWaves, makeTinyModel, SLOW, TINY, TINY_LABELS, wavesJpeg } from "./tiny-model.js";
 
 const tiny = makeTinyModel();
 const IMAGE_BYTES = TINY.imageSize ** 2 * 3;
@@ -112,25 +112,30 @@ for (const [claim, file, code] of HOSTILE) {
 }
 
 test("SIGTERM: what runs is answered in full, then the process ends with status 0", async () => {
-  const own = runCommand("serve", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--name", "other");
+  const slow = makeTinyModel(SLOW);
+  const own = runCommand("serve", "--model", slow.folder, "--listen", "127.0.0.1:0", "--name", "other");
   const ownClient = connectInference(await addressOf(own));
   leftovers.push(own);
   assert.is((await ownClient.metadata()).name, "other");
-  // About a second of work, so that the signal falls into it on fast machines too.
-  const count = 12_000;
+  // Seconds of work in a megabyte: the request is with the server, and still runs, when the signal comes.
+  const count = 400;
   const pixels = new Uint8Array(count * IMAGE_BYTES).fill(90);
   const running = ownClient.infer(
     [{ name: "pixels", datatype: "UINT8", shape: [count, 32, 32, 3], data: pixels }],
     { outputs: ["logits"] },
   );
   let answered = false;
-  void running.then(() => (answered = true));
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  void running.then(
+    () => (answered = true),
+    () => {},
+  );
+  await new Promise((resolve) => setTimeout(resolve, 400));
   assert.is(answered, false, "the request still runs when the signal comes");
   own.child.kill("SIGTERM");
   assert.equal((await running).get("logits")?.shape, [count, 5]);
   assert.is(await own.ended, 0);
   ownClient.close();
+  slow.remove();
 });
 
 const FAILING: [claim: string, args: () => string[], line: RegExp][] = [

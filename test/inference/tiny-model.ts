@@ -14,6 +14,8 @@ export const TINY: DeitConfig = completeConfig(
   { imageSize: 32, patchSize: 8, dim: 48, depth: 2, heads: 3, classes: 5, distilled: true },
   "tiny",
 );
+/** The same for a test that needs a model at work: some milliseconds an image. */
+export const SLOW: DeitConfig = completeConfig({ ...TINY, dim: 192, depth: 12, mlpDim: 768 }, "slow");
 export const TINY_LABELS = ["ant", "bee, honey bee", "cat", "dog", "elk"];
 
 /** Uniform in −1..1 from a linear congruential generator (Numerical Recipes' constants): the same on every machine. */
@@ -26,9 +28,9 @@ function uniform(seed: number): () => number {
 }
 
 /** Large enough that different pictures get clearly different logits. */
-function randomWeights(): TensorMap {
+function randomWeights(config: DeitConfig): TensorMap {
   const next = uniform(7);
-  const entries = Array.from(deitParameters(TINY), ([name, shape]) => {
+  const entries = Array.from(deitParameters(config), ([name, shape]) => {
     const count = shape.reduce((product, axis) => product * axis, 1);
     const centre = /norm\d?\.weight$/.test(name) ? 1 : 0;
     return [
@@ -47,13 +49,13 @@ export interface TinyModel {
   remove(): void;
 }
 
-export function makeTinyModel(): TinyModel {
+export function makeTinyModel(config = TINY): TinyModel {
   const root = mkdtempSync(join(tmpdir(), "vitrine-"));
   const folder = join(root, "tiny");
   mkdirSync(folder);
-  const weights = writeSafetensors(storedFloats(randomWeights()));
+  const weights = writeSafetensors(storedFloats(randomWeights(config)));
   writeFileSync(join(folder, "model.safetensors"), weights);
-  writeFileSync(join(folder, "config.json"), writeConfigJson(TINY, TINY_LABELS));
+  writeFileSync(join(folder, "config.json"), writeConfigJson(config, TINY_LABELS));
   return { folder, file: join(folder, "model.safetensors"), remove: () => rmSync(root, { recursive: true }) };
 }
 
