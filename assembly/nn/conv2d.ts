@@ -64,6 +64,7 @@ class Shape {
 
 export function conv2d(x: usize, weight: usize, bias: usize, y: usize, patches: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
+  if (!shape.batch) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;
@@ -82,6 +83,7 @@ export function conv2d(x: usize, weight: usize, bias: usize, y: usize, patches: 
 
 export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, patches: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
+  if (!shape.batch) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;
@@ -107,6 +109,7 @@ export function conv2dWeightGradient(
   sizes: usize,
 ): void {
   const shape = changetype<Shape>(sizes);
+  if (!shape.batch) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;

@@ -13,13 +13,14 @@ import {
   plainSoftTargetCrossEntropy,
 } from "../nn/plain-losses.js";
 import { plainAssemble, plainPatchify } from "../nn/plain-tokens.js";
+import { CONVOLUTION_TWINS } from "./convolution-twins.js";
 
 export type Values = ArrayLike<number>;
 
 /** Values by tensor name: inputs and parameters. */
 export type Given = ReadonlyMap<string, Values>;
 
-type Twin<T extends OperationType> = (run: TwinRun, operation: OperationOf<T>) => void;
+export type Twin<T extends OperationType> = (run: TwinRun, operation: OperationOf<T>) => void;
 
 /** Output name → values, from a graph of forward operations. */
 export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
@@ -33,7 +34,7 @@ export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
   return new Map([...graph.outputs].map(([name, id]) => [name, run.get(id)]));
 }
 
-class TwinRun {
+export class TwinRun {
   readonly #graph: Graph;
   readonly #values = new Map<TensorId, Values>();
 
@@ -80,6 +81,7 @@ function perRow(
 }
 
 const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
+  ...CONVOLUTION_TWINS,
   patchifyImage: (run, { reads, writes, attributes }) => {
     const [batch, , side] = run.shape(reads.image) as [number, number, number];
     const image = run.get(reads.image);
