@@ -2,7 +2,7 @@
 
 import type { OperationType } from "../../runtime/graph/catalogue.js";
 import { plainBatchNorm, plainChannelSums, plainConvolution } from "../nn/plain-convolution.js";
-import type { Twin } from "./double-twin.js";
+import type { Twin } from "./twin-run.js";
 
 export const CONVOLUTION_TWINS: { readonly [T in OperationType]?: Twin<T> } = {
   conv2d: (run, { reads, writes, attributes }) => {
