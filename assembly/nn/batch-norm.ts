@@ -10,9 +10,8 @@
 // convolution before it. A channel's sums run in double through the rows upwards, one chain each, so channels may be
 // shared out among threads without a change of a bit. Memory-bound: three passes over x forward, two over x and dy back.
 
-/** Sums of up to four channels, each in double. */
-class Sums {
-  /** Adds a vector's lanes to two pairs of doubles: low half first. */
+/** Four float32 as two pairs of doubles. */
+class Halves {
   @inline
   static low(v: v128): v128 {
     return f64x2.promote_low_f32x4(v);
@@ -21,6 +20,12 @@ class Sums {
   @inline
   static high(v: v128): v128 {
     return f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+  }
+
+  @inline
+  static store(to: usize, low: v128, high: v128): void {
+    v128.store64_lane(to, f32x4.demote_f64x2_zero(low), 0);
+    v128.store64_lane(to + 8, f32x4.demote_f64x2_zero(high), 0);
   }
 }
 
@@ -38,16 +43,11 @@ export function batchNorm(
   epsilon: f32,
   momentum: f32,
 ): void {
-  for (let c: usize = 0; c < channels; c++) {
-    // Four channels at once where there are four; the sums go straight to memory.
-    if (c + 4 <= channels) {
-      moments4(x + (c << 2), channels << 2, rows, mean + (c << 2), rstd + (c << 2));
-      c += 3;
-    } else moments1(x + (c << 2), channels << 2, rows, mean + (c << 2), rstd + (c << 2));
-  }
-  finishStatistics(mean, rstd, runningMean, runningVariance, rows, channels, epsilon, momentum);
   const stride = channels << 2;
   const whole = (channels & ~3) << 2;
+  for (let i: usize = 0; i < whole; i += 16) moments4(x + i, stride, rows, mean + i, rstd + i);
+  for (let i = whole; i < stride; i += 4) moments1(x + i, stride, rows, mean + i, rstd + i);
+  finishStatistics(mean, rstd, runningMean, runningVariance, rows, channels, epsilon, momentum);
   for (let r: usize = 0; r < rows; r++) {
     let i: usize = 0;
     for (; i < whole; i += 16) {
@@ -70,8 +70,8 @@ function moments4(x: usize, stride: usize, rows: usize, mean: usize, variance: u
   const end = x + rows * stride;
   for (let row = x; row !== end; row += stride) {
     const v = v128.load(row);
-    s0 = f64x2.add(s0, Sums.low(v));
-    s1 = f64x2.add(s1, Sums.high(v));
+    s0 = f64x2.add(s0, Halves.low(v));
+    s1 = f64x2.add(s1, Halves.high(v));
   }
   const n = f64x2.splat(<f64>rows);
   const m0 = f64x2.div(s0, n);
@@ -80,13 +80,13 @@ function moments4(x: usize, stride: usize, rows: usize, mean: usize, variance: u
   s1 = f64x2.splat(0);
   for (let row = x; row !== end; row += stride) {
     const v = v128.load(row);
-    const d0 = f64x2.sub(Sums.low(v), m0);
-    const d1 = f64x2.sub(Sums.high(v), m1);
+    const d0 = f64x2.sub(Halves.low(v), m0);
+    const d1 = f64x2.sub(Halves.high(v), m1);
     s0 = f64x2.add(s0, f64x2.mul(d0, d0));
     s1 = f64x2.add(s1, f64x2.mul(d1, d1));
   }
-  storeDoubles(mean, m0, m1);
-  storeDoubles(variance, f64x2.div(s0, n), f64x2.div(s1, n));
+  Halves.store(mean, m0, m1);
+  Halves.store(variance, f64x2.div(s0, n), f64x2.div(s1, n));
 }
 
 function moments1(x: usize, stride: usize, rows: usize, mean: usize, variance: usize): void {
@@ -101,11 +101,6 @@ function moments1(x: usize, stride: usize, rows: usize, mean: usize, variance: u
   }
   store<f32>(mean, <f32>centre);
   store<f32>(variance, <f32>(sum / <f64>rows));
-}
-
-function storeDoubles(to: usize, low: v128, high: v128): void {
-  v128.store64_lane(to, f32x4.demote_f64x2_zero(low), 0);
-  v128.store64_lane(to + 8, f32x4.demote_f64x2_zero(high), 0);
 }
 
 /** Updates the running statistics, and turns each variance into its reciprocal deviation. */
@@ -149,27 +144,66 @@ export function batchNormBackward(
   channels: usize,
 ): void {
   const stride = channels << 2;
+  const whole = (channels & ~3) << 2;
+  const sums = scratch;
+  const products = scratch + stride;
+  for (let i: usize = 0; i < whole; i += 16) {
+    gradients4(dy + i, x + i, rows, stride, mean + i, sums + i, products + i);
+  }
+  for (let i = whole; i < stride; i += 4) {
+    gradients1(dy + i, x + i, rows, stride, mean + i, sums + i, products + i);
+  }
+  const n = <f64>rows;
   for (let i: usize = 0; i < stride; i += 4) {
-    channelGradient(dy + i, x + i, rows, stride, mean + i, rstd + i, scratch + i, scratch + stride + i);
-    store<f32>(dBias + i, load<f32>(dBias + i) + load<f32>(scratch + i));
-    store<f32>(dWeight + i, load<f32>(dWeight + i) + load<f32>(scratch + stride + i));
-    const n = <f64>rows;
-    store<f32>(scratch + i, <f32>(<f64>load<f32>(scratch + i) / n));
-    const slope = (<f64>load<f32>(scratch + stride + i) / n) * <f64>load<f32>(rstd + i);
-    store<f32>(scratch + stride + i, <f32>slope);
+    const deviation = <f64>load<f32>(rstd + i);
+    const sum = <f64>load<f32>(sums + i);
+    const product = <f64>load<f32>(products + i) * deviation;
+    store<f32>(dBias + i, <f32>(<f64>load<f32>(dBias + i) + sum));
+    store<f32>(dWeight + i, <f32>(<f64>load<f32>(dWeight + i) + product));
+    store<f32>(sums + i, <f32>(sum / n));
+    store<f32>(products + i, <f32>((product / n) * deviation));
     store<f32>(scratch + 2 * stride + i, load<f32>(rstd + i) * load<f32>(weight + i));
   }
   inputGradient(dy, x, mean, scratch, dx, rows, channels);
 }
 
-/** Σ dy and Σ dy·x̂ of one channel. */
-function channelGradient(
+/** Σ dy and Σ dy·(x − mean) of four neighbouring channels. */
+function gradients4(
   dy: usize,
   x: usize,
   rows: usize,
   stride: usize,
   mean: usize,
-  rstd: usize,
+  sum: usize,
+  product: usize,
+): void {
+  const centre = v128.load(mean);
+  const c0 = Halves.low(centre);
+  const c1 = Halves.high(centre);
+  let s0 = f64x2.splat(0);
+  let s1 = f64x2.splat(0);
+  let p0 = f64x2.splat(0);
+  let p1 = f64x2.splat(0);
+  for (let i: usize = 0; i < rows * stride; i += stride) {
+    const d = v128.load(dy + i);
+    const v = v128.load(x + i);
+    const d0 = Halves.low(d);
+    const d1 = Halves.high(d);
+    s0 = f64x2.add(s0, d0);
+    s1 = f64x2.add(s1, d1);
+    p0 = f64x2.add(p0, f64x2.mul(d0, f64x2.sub(Halves.low(v), c0)));
+    p1 = f64x2.add(p1, f64x2.mul(d1, f64x2.sub(Halves.high(v), c1)));
+  }
+  Halves.store(sum, s0, s1);
+  Halves.store(product, p0, p1);
+}
+
+function gradients1(
+  dy: usize,
+  x: usize,
+  rows: usize,
+  stride: usize,
+  mean: usize,
   sum: usize,
   product: usize,
 ): void {
@@ -182,7 +216,7 @@ function channelGradient(
     centred += d * (<f64>load<f32>(x + i) - centre);
   }
   store<f32>(sum, <f32>plain);
-  store<f32>(product, <f32>(centred * <f64>load<f32>(rstd)));
+  store<f32>(product, <f32>centred);
 }
 
 /** dx = factor·(dy − meanDy − (x − mean)·slope); the three channel factors are in `scratch`. */
