@@ -166,6 +166,9 @@ test("a RegNetY classifies pictures; the batch changes no bit of an answer", asy
     assert.equal(together[place]?.map(({ label }) => label).sort(), [...LABELS].sort());
   }
   assert.ok(isRegnety(model.config));
+  const shapes = Array.from(regnetyParameters(MADE_REGNETY)).filter(([name]) => !isBuffer(name));
+  const parameters = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
+  assert.is(model.parameters, parameters, "running statistics are no parameters");
   assert.is.not(together[0]?.[0]?.probability, together[1]?.[0]?.probability);
   model.dispose();
   await runtime.dispose();
