@@ -6,11 +6,17 @@ import { type Graph, GraphBuilder } from "./graph/graph.js";
 import { scaledSum } from "./graph/operations/sums.js";
 import { planForBatch } from "./graph/planner.js";
 import type { ProgramOutputs } from "./graph/program.js";
-import type { DeitConfig } from "./models/config.js";
+import type { ClassifierConfig, DeitConfig } from "./models/config.js";
 import { deit, WEIGHTS } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
-import { createWeightStore, layoutBytes, storeLayout } from "./parameter-store.js";
+import type { ModelConfig } from "./models/model-config.js";
+import { regnety } from "./models/regnety.js";
+import { isRegnety, type RegnetyConfig } from "./models/regnety-config.js";
+import { foldedParameters, foldRegnety } from "./models/regnety-folding.js";
+import { regnetyParameters } from "./models/regnety-parameters.js";
+import { createWeightStore, layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
 import type { Logits, TensorMap } from "./training.js";
+import { checkShapes } from "./weights/check-shapes.js";
 
 export interface InferenceOptions {
   /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
@@ -18,7 +24,7 @@ export interface InferenceOptions {
 }
 
 export interface Inference {
-  readonly config: DeitConfig;
+  readonly config: ModelConfig;
   /** In ascending order. */
   readonly batchSizes: readonly number[];
   /** Bytes of weights and of the largest program's tensors, which all programs share. */
@@ -49,14 +55,42 @@ export function inferenceGraph(config: DeitConfig, batch: number): Graph {
   return graph;
 }
 
+/** Output `logits.cls`: a RegNetY with its batch norms folded has one head. */
+export function regnetyInferenceGraph(config: RegnetyConfig, batch: number): Graph {
+  const graph = new GraphBuilder(`inference of ${batch}`);
+  graph.output("logits.cls", regnety(graph, config, { batch, input: "pixels", mode: "inference" }));
+  return graph;
+}
+
+/** What a family computes with: tensors, their shapes, and the graph for a batch. */
+interface Network {
+  shapes: ParameterShapes;
+  weights: TensorMap;
+  graph: (batch: number) => Graph;
+}
+
+function networkOf(config: ModelConfig, weights: TensorMap): Network {
+  if (!isRegnety(config)) {
+    const graph = (batch: number) => inferenceGraph(config, batch);
+    return { shapes: deitParameters(config), weights, graph };
+  }
+  checkShapes(weights, regnetyParameters(config), "weights");
+  return {
+    shapes: foldedParameters(config),
+    weights: foldRegnety(config, weights),
+    graph: (batch) => regnetyInferenceGraph(config, batch),
+  };
+}
+
 /** Builds the programs. Throws `weights/…` where the weights are not the model's, `graph/memory` where it is too large. */
 export async function createInference(
   executor: Executor,
-  config: DeitConfig,
+  config: ModelConfig,
   weights: TensorMap,
   options: InferenceOptions = {},
 ): Promise<Inference> {
-  const shapes = deitParameters(config);
+  const network = networkOf(config, weights);
+  const { shapes } = network;
   const batchSizes = [...new Set(options.batchSizes ?? [1, 2, 4, 8])].sort((a, b) => a - b);
   if (batchSizes.length === 0 || batchSizes.some((size) => !Number.isSafeInteger(size) || size < 1))
     throw new VitrineError(
@@ -66,9 +100,9 @@ export async function createInference(
   const { capabilities } = executor;
   const limitBytes = capabilities.limitBytes - layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
   const programs = batchSizes.map((size) =>
-    planForBatch((batch) => inferenceGraph(config, batch), size, { ...capabilities, limitBytes }),
+    planForBatch(network.graph, size, { ...capabilities, limitBytes }),
   );
-  const store = createWeightStore(executor, shapes, weights);
+  const store = createWeightStore(executor, shapes, network.weights);
   const steps: InferenceStep[] = [];
   // The largest first, so that the executor finds room for all of them at once.
   for (const [index, program] of [...programs.entries()].reverse()) {
@@ -76,18 +110,18 @@ export async function createInference(
     steps.unshift(new InferenceStep(executable, config, batchSizes[index] as number));
   }
   const bytes = store.bytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
-  return new DeitInference(config, batchSizes, steps, store, bytes);
+  return new ProgramInference(config, batchSizes, steps, store, bytes);
 }
 
-class DeitInference implements Inference {
-  readonly config: DeitConfig;
+class ProgramInference implements Inference {
+  readonly config: ModelConfig;
   readonly batchSizes: readonly number[];
   readonly bytes: number;
   readonly #steps: readonly InferenceStep[];
   readonly #store: Store;
 
   constructor(
-    config: DeitConfig,
+    config: ModelConfig,
     batchSizes: readonly number[],
     steps: readonly InferenceStep[],
     store: Store,
@@ -120,7 +154,7 @@ class DeitInference implements Inference {
 }
 
 /** Throws `image/size` unless there are `count` images of the model's size. */
-function checkPixels({ imageSize }: DeitConfig, pixels: Uint8Array, count: number): void {
+function checkPixels({ imageSize }: ClassifierConfig, pixels: Uint8Array, count: number): void {
   const wanted = count * imageSize * imageSize * 3;
   if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
   throw new VitrineError(
@@ -134,10 +168,10 @@ function checkPixels({ imageSize }: DeitConfig, pixels: Uint8Array, count: numbe
 export class InferenceStep {
   readonly batch: number;
   readonly #executable: Executable;
-  readonly #config: DeitConfig;
+  readonly #config: ClassifierConfig;
   #padded: Uint8Array | undefined;
 
-  constructor(executable: Executable, config: DeitConfig, batch: number) {
+  constructor(executable: Executable, config: ClassifierConfig, batch: number) {
     this.batch = batch;
     this.#executable = executable;
     this.#config = config;

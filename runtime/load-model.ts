@@ -5,8 +5,9 @@ import type { Runtime } from "./create-runtime.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
 import { createInference } from "./inference-program.js";
-import type { DeitConfig } from "./models/config.js";
-import { openModel, parameterCount } from "./open-model.js";
+import type { ModelConfig } from "./models/model-config.js";
+import { openClassifier } from "./open-classifier.js";
+import { parameterCount } from "./open-model.js";
 import type { Logits } from "./training.js";
 
 export interface ModelOptions {
@@ -21,7 +22,7 @@ export interface ClassifyOptions {
 
 export interface Model {
   readonly name: string;
-  readonly config: DeitConfig;
+  readonly config: ModelConfig;
   /** Class names in index order. */
   readonly labels: readonly string[];
   /** Float32 numbers in the weights. */
@@ -35,13 +36,13 @@ export interface Model {
   dispose(): void;
 }
 
-/** Throws what `openModel` throws, and `graph/memory` where the model is too large for the executor. */
+/** Throws what `openClassifier` throws, and `graph/memory` where the model is too large for the executor. */
 export async function loadModel(
   runtime: Runtime,
   source: ModelSource,
   options: ModelOptions = {},
 ): Promise<Model> {
-  const { name, config, labels, weights } = await openModel(source);
+  const { name, config, labels, weights } = await openClassifier(source);
   const inference = await createInference(runtime.executor, config, weights, options);
   const { imageSize: size, cropRatio, classes } = config;
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>

@@ -8,6 +8,7 @@ import { deitParameters } from "./models/deit-parameters.js";
 import { defaultLabels } from "./models/labels.js";
 import { readPreprocessorJson } from "./models/preprocessor-json.js";
 import { publishedConfig, publishedNameIn } from "./models/registry.js";
+import { isBuffer } from "./models/regnety-parameters.js";
 import { sizesFromShapes } from "./models/sizes-from-shapes.js";
 import type { TensorMap } from "./training.js";
 import { checkShapes } from "./weights/check-shapes.js";
@@ -77,7 +78,7 @@ export async function openModel(source: ModelSource): Promise<OpenModel> {
   return { name, config, labels: file?.labels ?? defaultLabels(config.classes), weights };
 }
 
-/** Float32 numbers in the weights. */
+/** Float32 numbers that training changes by gradients: batch norm's running statistics are not counted. */
 export function parameterCount(weights: TensorMap): number {
-  return Array.from(weights.values()).reduce((sum, { data }) => sum + data.length, 0);
+  return Array.from(weights).reduce((sum, [name, { data }]) => (isBuffer(name) ? sum : sum + data.length), 0);
 }

@@ -96,6 +96,40 @@ export enum Opcode {
   AttentionProbabilities = 32,
   /** x [n], scale [1], y [n]; n: y = x·scale[0] */
   ScaleByScalar = 33,
+
+  // Convolutional networks. Channels last: B images of H·W pixels of I (or O, C) channels; R = B·H·W rows.
+  /**
+   * x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O], scratch [chunk,K·K·I/G]; then the sizes B, H, W, I, O, K,
+   * stride, padding, G groups, chunk of output pixels: OH = ⌊(H + 2·padding − K)/stride⌋ + 1
+   */
+  Conv2d = 64,
+  /** dy [B,OH,OW,O], weight, dx [B,H,W,I], scratch [chunk,K·K·I/G]; the sizes as above */
+  Conv2dInputGradient = 65,
+  /** dy [B,OH,OW,O], x, dWeight [O,K,K,I/G], dBias? [O], scratch [chunk,K·K·I/G]; the sizes as above: both gradients are added */
+  Conv2dWeightGradient = 66,
+  /**
+   * x [R,C], weight [C], bias [C], y [R,C], mean [C], rstd [C], runningMean? [C], runningVariance? [C]; R, C, epsilon (f32
+   * bits), momentum (f32 bits): statistics of the batch; the running ones are changed
+   */
+  BatchNorm = 67,
+  /** dy [R,C], x [R,C], weight [C], mean [C], rstd [C], dx [R,C], dWeight [C], dBias [C], scratch [3,C]; R, C */
+  BatchNormBackward = 68,
+  /** x [n], y [n]; n */
+  Relu = 69,
+  /** y [n], dy [n], dx [n]; n */
+  ReluBackward = 70,
+  /** x [n], y [n]; n */
+  Sigmoid = 71,
+  /** y [n], dy [n], dx [n]; n */
+  SigmoidBackward = 72,
+  /** x [B,N,C], y [B,C]; B, N, C: the mean over the N pixels */
+  GlobalAveragePool = 73,
+  /** dy [B,C], dx [B,N,C]; B, N, C */
+  GlobalAveragePoolBackward = 74,
+  /** x [B,N,C], scale [B,C], y [B,N,C]; B, N, C: y = x·scale */
+  ScaleChannels = 75,
+  /** dy [B,N,C], x [B,N,C], dScale [B,C]; B, N, C: dScale = Σ over pixels of dy·x */
+  ScaleChannelsGradient = 76,
 }
 
 export enum Activation {

@@ -2,6 +2,7 @@
 
 import { adamw } from "./adamw";
 import { attention, attentionBackward, attentionProbabilities } from "./attention";
+import { convolution } from "./convolution-tape";
 import {
   hardDistillation,
   hardDistillationBackward,
@@ -45,7 +46,8 @@ export function run(tape: usize): i32 {
       forward(opcode, at) ||
       backward(opcode, at) ||
       lossAndReduction(opcode, at) ||
-      parameterUpdate(opcode, at);
+      parameterUpdate(opcode, at) ||
+      convolution(opcode, at);
     if (!known) return place;
     place++;
     at += (<usize>load<u32>(at + 4)) << 2;

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { WEIGHTS_FILE } from "../../runtime/host/model-source.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
-import { writeConfigJson } from "../../runtime/models/config-json.js";
-import { openModel } from "../../runtime/open-model.js";
+import { writeModelJson } from "../../runtime/models/model-config.js";
+import { openClassifier } from "../../runtime/open-classifier.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { startPageServer } from "../../server/page/page-server.js";
 import { action } from "../command-line.js";
@@ -25,7 +25,7 @@ interface ClientOptions {
 async function servePage(options: ClientOptions): Promise<void> {
   // Opened here first: a model that does not fit is refused now, not in the visitor's browser.
   const source = nodeModelSource(options.model);
-  const { config, labels } = await openModel(source);
+  const { config, labels } = await openClassifier(source);
   const isFolder = statSync(options.model).isDirectory();
   const server = await startPageServer({
     listen: options.listen,
@@ -35,7 +35,7 @@ async function servePage(options: ClientOptions): Promise<void> {
       {
         name: options.name ?? source.name,
         weights: isFolder ? join(options.model, WEIGHTS_FILE) : options.model,
-        config: writeConfigJson(config, labels),
+        config: writeModelJson(config, labels),
       },
     ],
   });

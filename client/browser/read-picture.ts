@@ -5,7 +5,7 @@ import type { Runtime } from "../../runtime/create-runtime.js";
 import { type ErrorCode, isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { ClassifierConfig } from "../../runtime/models/config.js";
 import type { Classification } from "./messages.js";
 
 export interface PictureInput {
@@ -50,7 +50,7 @@ async function decodeInBrowser(file: Uint8Array<ArrayBuffer>): Promise<RgbImage>
 /** Throws `jpeg/…` or `image/…`. */
 export async function readPicture(
   { image }: Runtime,
-  { imageSize: size, cropRatio }: DeitConfig,
+  { imageSize: size, cropRatio }: ClassifierConfig,
   file: Uint8Array<ArrayBuffer>,
 ): Promise<PictureInput> {
   try {

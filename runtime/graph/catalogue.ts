@@ -2,7 +2,8 @@
 //
 // `reads` are operands that the operation looks at, `writes` are overwritten in full, `adds` are added to (the
 // gradients of parameters), `attributes` are fixed when the graph is built. Shapes: B batch, T tokens, N patches,
-// D width, H heads, E width of a head, C classes, P side of a patch, S side of the image; `…` any leading axes.
+// D width, H heads, E width of a head, C classes, P side of a patch, S side of the image; `…` any leading axes. Feature
+// maps of convolutional networks are [B,H,W,C], height, width and channels, channels last.
 
 import type { TensorId } from "./tensor.js";
 
@@ -128,6 +129,58 @@ export interface Catalogue {
     { parameters: TensorId; firstMoment: TensorId; secondMoment: TensorId; average?: TensorId },
     { decayed: boolean }
   >;
+  /** x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O]; scratch holds patches of some output pixels. */
+  conv2d: Entry<
+    { x: TensorId; weight: TensorId; bias?: TensorId },
+    { y: TensorId; scratch: TensorId },
+    None,
+    ConvolutionAttributes
+  >;
+  conv2dInputGradient: Entry<
+    { dy: TensorId; weight: TensorId },
+    { dx: TensorId; scratch: TensorId },
+    None,
+    ConvolutionAttributes
+  >;
+  conv2dWeightGradient: Entry<
+    { dy: TensorId; x: TensorId },
+    { scratch: TensorId },
+    { weight: TensorId; bias?: TensorId },
+    ConvolutionAttributes
+  >;
+  /** x […,C], weight [C], bias [C] → y […,C] by the statistics [C] of the batch; the running ones move towards them. */
+  batchNorm: Entry<
+    { x: TensorId; weight: TensorId; bias: TensorId },
+    { y: TensorId; mean: TensorId; rstd: TensorId },
+    { runningMean?: TensorId; runningVariance?: TensorId },
+    { epsilon: number; momentum: number }
+  >;
+  batchNormBackward: Entry<
+    { dy: TensorId; x: TensorId; weight: TensorId; mean: TensorId; rstd: TensorId },
+    { dx: TensorId; scratch: TensorId },
+    { weight: TensorId; bias: TensorId },
+    None
+  >;
+  /** x → y = max(x, 0). */
+  relu: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  reluBackward: Entry<{ y: TensorId; dy: TensorId }, { dx: TensorId }, None, None>;
+  /** x → y = 1/(1 + e^−x). */
+  sigmoid: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  sigmoidBackward: Entry<{ y: TensorId; dy: TensorId }, { dx: TensorId }, None, None>;
+  /** x [B,…,C] → y [B,C]: the mean of each channel. */
+  globalAveragePool: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  globalAveragePoolBackward: Entry<{ dy: TensorId }, { dx: TensorId }, None, None>;
+  /** x [B,…,C], scale [B,C] → y = x·scale. */
+  scaleChannels: Entry<{ x: TensorId; scale: TensorId }, { y: TensorId }, None, None>;
+  /** dScale [B,C] = Σ over pixels of dy·x. */
+  scaleChannelsGradient: Entry<{ dy: TensorId; x: TensorId }, { dScale: TensorId }, None, None>;
+}
+
+interface ConvolutionAttributes {
+  stride: number;
+  /** Zeros around the image on each side. */
+  padding: number;
+  groups: number;
 }
 
 export interface Entry<Reads, Writes, Adds, Attributes> {

@@ -25,6 +25,13 @@ const IN_PLACE: { readonly [type: string]: readonly string[] } = {
   residual: ["x", "branch"],
   scaleByScalar: ["x"],
   softmax: ["x"],
+  relu: ["x"],
+  reluBackward: ["dy", "y"],
+  sigmoid: ["x"],
+  sigmoidBackward: ["dy", "y"],
+  batchNorm: ["x"],
+  batchNormBackward: ["dy", "x"],
+  scaleChannels: ["x"],
   layerNormBackward: ["residual", "dy"],
 };
 

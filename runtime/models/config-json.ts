@@ -2,6 +2,17 @@
 
 import { VitrineError } from "../errors.js";
 import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "./config.js";
+import {
+  channels,
+  type Fields,
+  isFields,
+  labelFields,
+  parseFields,
+  positiveNumber,
+  readLabels,
+  refuse,
+  wholeNumber,
+} from "./config-fields.js";
 
 export interface ConfigFile {
   /** What the file says; fields that it leaves out are absent. */
@@ -11,8 +22,6 @@ export interface ConfigFile {
   /** timm's name for the model (`architecture` of timm's own files), where the file gives it. */
   architecture?: string;
 }
-
-type Fields = Record<string, unknown>;
 
 /** Field of config.json → ours. */
 const WHOLE_NUMBERS: readonly [field: string, size: keyof DeitConfig][] = [
@@ -33,75 +42,15 @@ const FIXED: readonly [field: string, value: unknown][] = [
 
 const MODEL_TYPES = ["deit", "vit"];
 
-function refuse(subject: string, field: string, got: unknown, allowed: string): VitrineError {
-  const text = `${subject}: ${field} is ${JSON.stringify(got)}; allowed: ${allowed}`;
-  return new VitrineError("model/config", text, { details: { file: subject, field } });
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parseFields(text: string, subject: string): Fields {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (isFields(parsed)) return parsed;
-  } catch {
-    // Said below, with the other files that hold no object.
-  }
-  throw new VitrineError("model/config", `${subject}: no JSON object`, { details: { file: subject } });
-}
-
-function positiveNumber(fields: Fields, field: string, subject: string): number | undefined {
-  const value = fields[field];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value))
-    throw refuse(subject, field, value, "a number above 0");
-  return value;
-}
-
-/** A side may be given as [height, width] of a square. */
-function wholeNumber(fields: Fields, field: string, subject: string): number | undefined {
-  const given = fields[field];
-  const square = Array.isArray(given) && given.length === 2 && given[0] === given[1];
-  const value = positiveNumber(square ? { [field]: given[0] } : fields, field, subject);
-  if (value !== undefined && !Number.isSafeInteger(value))
-    throw refuse(subject, field, given, "a whole number");
-  return value;
-}
-
-function channels(fields: Fields, field: string, subject: string): [number, number, number] | undefined {
-  const value = fields[field];
-  if (value === undefined) return undefined;
-  const valid = Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry));
-  if (!valid) throw refuse(subject, field, value, "three numbers");
-  return value as [number, number, number];
-}
-
-/** Hugging Face fills in `LABEL_0` … where nobody gave names. */
-const UNNAMED = /^LABEL_\d+$/;
-
-function readLabels(fields: Fields, subject: string): string[] | undefined {
-  const given = fields.id2label;
-  if (given === undefined || given === null) return undefined;
-  if (!isFields(given)) throw refuse(subject, "id2label", given, "an object of index and name");
-  const count = Object.keys(given).length;
-  const labels = Array.from({ length: count }, (_, index) => given[String(index)]);
-  if (!labels.every((label) => typeof label === "string"))
-    throw refuse(
-      subject,
-      "id2label",
-      Object.keys(given).slice(0, 5),
-      `a name for each index from 0 to ${count - 1}`,
-    );
-  if (count === 0 || labels.every((label) => UNNAMED.test(label as string))) return undefined;
-  return labels as string[];
-}
-
 function checkKind(fields: Fields, subject: string): void {
   const type = fields.model_type;
   if (type !== undefined && !MODEL_TYPES.includes(String(type)))
-    throw refuse(subject, "model_type", type, `${MODEL_TYPES.join(", ")} (other families are not built yet)`);
+    throw refuse(
+      subject,
+      "model_type",
+      type,
+      `${MODEL_TYPES.join(", ")} (a RegNetY can teach and classify; what is trained is a DeiT)`,
+    );
   for (const [field, value] of FIXED)
     if (fields[field] !== undefined && fields[field] !== value)
       throw refuse(subject, field, fields[field], JSON.stringify(value));
@@ -178,8 +127,7 @@ export function writeConfigJson(config: DeitConfig, labels: readonly string[]): 
     ...Object.fromEntries(FIXED),
     layer_norm_eps: config.layerNormEpsilon,
     num_labels: config.classes,
-    id2label: Object.fromEntries(labels.map((label, index) => [index, label])),
-    label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
+    ...labelFields(labels),
     image_mean: config.mean,
     image_std: config.std,
     crop_pct: config.cropRatio,

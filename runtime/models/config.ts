@@ -1,7 +1,17 @@
-// Config: the sizes of a DeiT, under Hugging Face's field names in config.json and these names in code.
+// Config: the sizes of a DeiT, and what a classifier of any family says of itself. config-json.ts has the file's names.
 
-export interface DeitConfig {
+/** What every classifier says of its input and its answer, whatever its family. */
+export interface ClassifierConfig {
   imageSize: number;
+  classes: number;
+  /** Normalisation of the input: (pixel/255 − mean)/std per channel. */
+  mean: [number, number, number];
+  std: [number, number, number];
+  /** Share of the resized image that the evaluation crop keeps: resize to int(size/ratio). */
+  cropRatio: number;
+}
+
+export interface DeitConfig extends ClassifierConfig {
   patchSize: number;
   /** Width of a token. */
   dim: number;
@@ -9,15 +19,9 @@ export interface DeitConfig {
   heads: number;
   /** Width of the MLP's hidden layer (4·dim in every published model). */
   mlpDim: number;
-  classes: number;
   /** With a distillation token and a second head. */
   distilled: boolean;
   layerNormEpsilon: number;
-  /** Normalisation of the input: (pixel/255 − mean)/std per channel. */
-  mean: [number, number, number];
-  std: [number, number, number];
-  /** Share of the resized image that the evaluation crop keeps: resize to int(size/ratio). */
-  cropRatio: number;
 }
 
 export const IMAGENET_MEAN: [number, number, number] = [0.485, 0.456, 0.406];

@@ -1,7 +1,7 @@
 // Preprocessor JSON: how a Hugging Face model wants its pictures, from the file that lies beside its config.json.
 
 import { VitrineError } from "../errors.js";
-import type { DeitConfig } from "./config.js";
+import type { ClassifierConfig } from "./config.js";
 
 type Fields = Record<string, unknown>;
 
@@ -35,12 +35,12 @@ function channels(value: unknown): [number, number, number] | undefined {
 }
 
 /** Mean, deviation and crop ratio, where the file gives them in a form that is known. Throws `model/config`. */
-export function readPreprocessorJson(text: string, subject: string): Partial<DeitConfig> {
+export function readPreprocessorJson(text: string, subject: string): Partial<ClassifierConfig> {
   const fields = parseFields(text, subject);
   const [resized, crop] = [side(fields.size), side(fields.crop_size)];
   const crops =
     fields.do_center_crop !== false && resized !== undefined && crop !== undefined && crop <= resized;
-  const given: Partial<Record<keyof DeitConfig, unknown>> = {
+  const given: Partial<Record<keyof ClassifierConfig, unknown>> = {
     mean: fields.do_normalize === false ? [0, 0, 0] : channels(fields.image_mean),
     std: fields.do_normalize === false ? [1, 1, 1] : channels(fields.image_std),
     cropRatio: crops ? ratioOf(crop, resized) : fields.do_center_crop === false ? 1 : undefined,

@@ -6,7 +6,7 @@ import { DEFAULT_PIXEL_LIMIT } from "../../runtime/image/decode.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { ClassifierConfig } from "../../runtime/models/config.js";
 
 const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Signature, length and name of the IHDR chunk; width and height follow, big-endian. */
@@ -46,7 +46,7 @@ function decodePng(bytes: Uint8Array): RgbImage {
 /** encoded → uint8 [size, size, 3], turned upright where EXIF says how. What it returns throws `jpeg/…` or `image/…`. */
 export function pictureReader(
   module: ImageModule,
-  { imageSize: size, cropRatio }: DeitConfig,
+  { imageSize: size, cropRatio }: ClassifierConfig,
 ): (encoded: Uint8Array) => Uint8Array {
   return (encoded) =>
     isPng(encoded)

@@ -1,6 +1,7 @@
 // Repository: the models of a server by name and version, each with the queue in front of it.
 
 import { VitrineError } from "../../runtime/errors.js";
+import { isDistilled } from "../../runtime/models/model-config.js";
 import { Batcher } from "./batcher.js";
 import { type ServedModel, VERSIONS } from "./served-model.js";
 
@@ -26,13 +27,13 @@ export interface Repository {
 export function createRepository(models: readonly ServedModel[], queue: QueueOptions): Repository {
   const entries = new Map<string, RepositoryEntry>();
   for (const model of models) {
-    const { imageSize, classes, distilled } = model.config;
+    const { imageSize, classes } = model.config;
     const batcher = new Batcher({
       ...queue,
       run: (pixels, count) => model.logits(pixels, count),
       imageBytes: imageSize * imageSize * 3,
       classes,
-      distilled,
+      distilled: isDistilled(model.config),
     });
     entries.set(model.name, { model, batcher, maxBatch: queue.maxBatch });
   }

@@ -2,13 +2,13 @@
 
 import { MODEL_VERSION, PROPERTY } from "../../proto/inference-service.js";
 import type { Datatype } from "../../proto/tensor-codec.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import { isDistilled, type ModelConfig } from "../../runtime/models/model-config.js";
 import type { Logits } from "../../runtime/training.js";
 
 /** Values and functions only: whoever loads the model decides how it runs. */
 export interface ServedModel {
   name: string;
-  config: DeitConfig;
+  config: ModelConfig;
   /** Class names in index order. */
   labels: readonly string[];
   /** Float32 numbers in the weights. */
@@ -38,7 +38,7 @@ export function inputDescriptions({ config }: ServedModel): TensorDescription[] 
 /** A plain model has no distillation head, and no such output. */
 export function outputDescriptions({ config }: ServedModel): TensorDescription[] {
   const names = ["logits", "probabilities", "class_logits"];
-  if (config.distilled) names.push("distillation_logits");
+  if (isDistilled(config)) names.push("distillation_logits");
   return names.map((name) => ({ name, datatype: "FP32", shape: [-1, config.classes] }));
 }
 

@@ -1,8 +1,7 @@
 // Double twin: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
 
-import type { Operation, OperationOf, OperationType } from "../../runtime/graph/catalogue.js";
+import type { Operation, OperationType } from "../../runtime/graph/catalogue.js";
 import type { Graph } from "../../runtime/graph/graph.js";
-import { elementCount } from "../../runtime/graph/shape.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { plainAttention } from "../nn/plain-attention.js";
 import { plainGelu } from "../nn/plain-gelu.js";
@@ -13,13 +12,8 @@ import {
   plainSoftTargetCrossEntropy,
 } from "../nn/plain-losses.js";
 import { plainAssemble, plainPatchify } from "../nn/plain-tokens.js";
-
-export type Values = ArrayLike<number>;
-
-/** Values by tensor name: inputs and parameters. */
-export type Given = ReadonlyMap<string, Values>;
-
-type Twin<T extends OperationType> = (run: TwinRun, operation: OperationOf<T>) => void;
+import { CONVOLUTION_TWINS } from "./convolution-twins.js";
+import { type Given, type Twin, TwinRun, type Values } from "./twin-run.js";
 
 /** Output name → values, from a graph of forward operations. */
 export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
@@ -31,36 +25,6 @@ export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
     twin(run, operation);
   }
   return new Map([...graph.outputs].map(([name, id]) => [name, run.get(id)]));
-}
-
-class TwinRun {
-  readonly #graph: Graph;
-  readonly #values = new Map<TensorId, Values>();
-
-  constructor(graph: Graph, given: Given) {
-    this.#graph = graph;
-    for (const { id, name, origin } of graph.tensors) {
-      const values = origin.kind === "constant" ? origin.values : given.get(name);
-      if (origin.kind !== "activation" && values) this.#values.set(id, values);
-    }
-  }
-
-  get(id: TensorId): Values {
-    const values = this.#values.get(id);
-    if (!values) throw new Error(`no values for tensor ${this.#graph.tensors[id]?.name}`);
-    return values;
-  }
-
-  shape(id: TensorId): readonly number[] {
-    return this.#graph.tensors[id]?.shape ?? [];
-  }
-
-  /** Writes value i of `id` as `at(i)`. */
-  write(id: TensorId, at: (index: number) => number): void {
-    const values = new Float64Array(elementCount(this.shape(id)));
-    for (let i = 0; i < values.length; i++) values[i] = at(i);
-    this.#values.set(id, values);
-  }
 }
 
 function row(values: Values, index: number, width: number): number[] {
@@ -80,6 +44,7 @@ function perRow(
 }
 
 const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
+  ...CONVOLUTION_TWINS,
   patchifyImage: (run, { reads, writes, attributes }) => {
     const [batch, , side] = run.shape(reads.image) as [number, number, number];
     const image = run.get(reads.image);

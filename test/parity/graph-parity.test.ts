@@ -8,6 +8,7 @@ import { openFixtureFolder } from "./fixture-folder.js";
 import { forwardCases } from "./forward-cases.js";
 import { gradientCases } from "./gradient-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
+import { regnetyCases } from "./regnety-cases.js";
 
 /** Compiled to dist/test/parity/; fixtures stay with the sources. */
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/micro", import.meta.url));
@@ -58,6 +59,13 @@ test("ten AdamW steps, clipping, moments and averages equal PyTorch's", async ()
     "adamw_step10_disttoken_decayed/",
     "adamw/loss_per_step",
   ]);
+});
+
+test("RegNetY's tables, feature maps, gradients and batch norm statistics equal timm's", async () => {
+  const cases = await outcomes(regnetyCases);
+  const names = ["regnet_tables/regnety_320", "regnety_forward/s3", "regnety_forward/train.loss"];
+  expectEqual(cases, [...names, "regnety_grads/stem.conv.weight", "regnety_grads/stem.bn.running_var"]);
+  expectEqual(cases, ["regnety_grads/s1.b1.conv2.bn.num_batches_tracked"]);
 });
 
 test("an average that is never updated and a step that is not clipped would be found out", async () => {

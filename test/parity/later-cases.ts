@@ -3,7 +3,6 @@
 
 import type { CaseGroup } from "./case.js";
 
-const REGNETY = "RegNetY is not built yet";
 const TORCH_FILES = "torch .pth files are not read yet";
 
 const FLOAT_ERASING = "erasing writes bytes here, before normalisation: mix_u8 has its cases";
@@ -13,10 +12,6 @@ const DISTRIBUTIONS = "distributions, not values: test/draw compares them";
 const LATER: readonly [file: string, reason: string][] = [
   ["random_erasing.safetensors", FLOAT_ERASING],
   ["sampler_stats.json", DISTRIBUTIONS],
-  ["regnety_micro.safetensors", REGNETY],
-  ["regnety_forward.safetensors", REGNETY],
-  ["regnety_grads.safetensors", REGNETY],
-  ["regnet_tables.json", REGNETY],
   ["checkpoint.pth", TORCH_FILES],
   ["model_plain.pth", TORCH_FILES],
   ["model_distilled.pth", TORCH_FILES],

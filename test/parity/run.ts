@@ -21,6 +21,7 @@ import { mixU8Cases } from "./image-mix-cases.js";
 import { operationCases, operationChainCases } from "./image-operation-cases.js";
 import { laterCases } from "./later-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
+import { regnetyCases } from "./regnety-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
 import { weightsCases } from "./weights-cases.js";
 
@@ -28,6 +29,7 @@ const GROUPS: readonly CaseGroup[] = [
   forwardCases,
   gradientCases,
   optimizerCases,
+  regnetyCases,
   scheduleCases,
   weightsCases,
   resizeCases,

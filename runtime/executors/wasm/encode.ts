@@ -1,13 +1,12 @@
 // Encode: a program becomes a tape, each operation the instruction of the same name.
 
 import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
-import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Operation, OperationType } from "../../graph/catalogue.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
+import { CONVOLUTION_ENCODERS, type Encoder } from "./encode-convolution.js";
 import type { Operands } from "./operands.js";
 import { floatBits, TapeWriter } from "./tape-writer.js";
-
-type Encoder<T extends OperationType> = (tape: TapeWriter, at: Operands, operation: OperationOf<T>) => void;
 
 /** Words of the program at the addresses that `operands` gives, Halt included. */
 export function encodeProgram(program: Program, operands: Operands): Uint32Array {
@@ -22,6 +21,7 @@ export function encodeProgram(program: Program, operands: Operands): Uint32Array
 }
 
 const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
+  ...CONVOLUTION_ENCODERS,
   patchifyBytes: (tape, at, { reads, writes, attributes }) => {
     const { pixels, table } = reads;
     const sizes = [at.axis(pixels, 0), at.axis(pixels, 1), attributes.patchSize];

@@ -3,6 +3,9 @@
 import type { OperationType } from "../catalogue.js";
 import type { GradientRule } from "../gradient-sweep.js";
 import { attentionGradient } from "./attention.js";
+import { batchNormGradient } from "./batch-norm.js";
+import { globalAveragePoolGradient, scaleChannelsGradient } from "./channels.js";
+import { conv2dGradient } from "./conv2d.js";
 import { geluGradient } from "./gelu.js";
 import { layerNormGradient } from "./layer-norm.js";
 import { linearGradient } from "./linear.js";
@@ -11,7 +14,9 @@ import {
   softDistillationGradient,
   softTargetCrossEntropyGradient,
 } from "./losses.js";
+import { reluGradient } from "./relu.js";
 import { residualGradient, scaleRowsGradient } from "./residual.js";
+import { sigmoidGradient } from "./sigmoid.js";
 import { dotGradient, scaledSumGradient } from "./sums.js";
 import { assembleTokensGradient, selectTokenGradient } from "./tokens.js";
 
@@ -30,4 +35,10 @@ export const GRADIENT_RULES: { readonly [T in OperationType]?: GradientRule<T> }
   hardDistillation: hardDistillationGradient,
   softDistillation: softDistillationGradient,
   dot: dotGradient,
+  conv2d: conv2dGradient,
+  batchNorm: batchNormGradient,
+  relu: reluGradient,
+  sigmoid: sigmoidGradient,
+  globalAveragePool: globalAveragePoolGradient,
+  scaleChannels: scaleChannelsGradient,
 };

@@ -46,3 +46,34 @@ export function patchifyImage(
   graph.add("patchifyImage", { reads: { image }, writes: { patches }, attributes: { patchSize } });
   return patches;
 }
+
+/**
+ * pixels uint8 [batch, size, size, 3], table [3, 256] → normalised [batch, size, size, 3], channels last: a patch of one
+ * pixel is the pixel.
+ */
+export function normaliseBytes(
+  graph: GraphBuilder,
+  pixels: TensorId,
+  table: TensorId,
+  name: string,
+): TensorId {
+  const shape = graph.shapeOf(pixels);
+  expectAxes("normaliseBytes pixels", shape, 4);
+  const [batch, size] = shape as [number, number];
+  expectShape("normaliseBytes pixels", shape, [batch, size, size, 3]);
+  expectShape("normaliseBytes table", graph.shapeOf(table), [3, 256]);
+  const patches = graph.activation(name, shape);
+  graph.add("patchifyBytes", { reads: { pixels, table }, writes: { patches }, attributes: { patchSize: 1 } });
+  return patches;
+}
+
+/** image float32 [batch, 3, size, size] → [batch, size, size, 3]. */
+export function channelsLast(graph: GraphBuilder, image: TensorId, name: string): TensorId {
+  const shape = graph.shapeOf(image);
+  expectAxes("channelsLast image", shape, 4);
+  const [batch, , size] = shape as [number, number, number];
+  expectShape("channelsLast image", shape, [batch, 3, size, size]);
+  const patches = graph.activation(name, [batch, size, size, 3]);
+  graph.add("patchifyImage", { reads: { image }, writes: { patches }, attributes: { patchSize: 1 } });
+  return patches;
+}

@@ -1,0 +1,58 @@
+// Batch norm in training: each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.
+//
+// In inference the running statistics make it a factor and a shift, which models/regnety-folding.ts puts into the
+// convolution before it: no operation is left.
+
+import type { GradientRule } from "../gradient-sweep.js";
+import type { GraphBuilder } from "../graph.js";
+import { expectShape } from "../shape.js";
+import type { TensorId } from "../tensor.js";
+
+export interface BatchNormTensors {
+  /** All [channels]. */
+  weight: TensorId;
+  bias: TensorId;
+  /** Changed by every run: (1 − momentum)·running + momentum·batch, the variance unbiased. */
+  runningMean?: TensorId;
+  runningVariance?: TensorId;
+}
+
+/** x [..., channels] → y of the same shape. torch.nn.BatchNorm2d in train mode. */
+export function batchNorm(
+  graph: GraphBuilder,
+  x: TensorId,
+  tensors: BatchNormTensors,
+  options: { epsilon: number; momentum: number },
+  name: string,
+): TensorId {
+  const shape = graph.shapeOf(x);
+  const channels = shape.at(-1) as number;
+  for (const [role, id] of Object.entries(tensors) as [string, TensorId | undefined][])
+    if (id !== undefined) expectShape(`batchNorm ${name} ${role}`, graph.shapeOf(id), [channels]);
+  const { weight, bias, runningMean, runningVariance } = tensors;
+  const y = graph.activation(name, shape);
+  const mean = graph.activation(`${name}.mean`, [channels]);
+  const rstd = graph.activation(`${name}.rstd`, [channels]);
+  graph.add("batchNorm", {
+    reads: { x, weight, bias },
+    writes: { y, mean, rstd },
+    adds: { runningMean, runningVariance },
+    attributes: options,
+  });
+  return y;
+}
+
+export const batchNormGradient: GradientRule<"batchNorm"> = (sweep, { reads, writes }) => {
+  const dy = sweep.gradientOf(writes.y);
+  if (dy === undefined) return;
+  const { x, weight, bias } = reads;
+  const { graph } = sweep;
+  const dx = graph.activation(`d ${graph.tensor(x).name}`, graph.shapeOf(x));
+  const scratch = graph.activation(`${graph.tensor(x).name}.factors`, [3, graph.shapeOf(x).at(-1) as number]);
+  graph.add("batchNormBackward", {
+    reads: { dy, x, weight, mean: writes.mean, rstd: writes.rstd },
+    writes: { dx, scratch },
+    adds: { weight: sweep.accumulator(weight), bias: sweep.accumulator(bias) },
+  });
+  if (sweep.wants(x)) sweep.contribute(x, dx);
+};

@@ -1,0 +1,130 @@
+// RegNetY config: the sizes of the convnet that teaches DeiT, and how four numbers make a whole network of them.
+// Radosavovic et al., arXiv 2003.13678; timm 0.3.2 regnet.py.
+
+import { VitrineError } from "../errors.js";
+import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "./config.js";
+
+export interface RegnetyStage {
+  width: number;
+  /** Blocks; the first has stride 2. */
+  depth: number;
+}
+
+export interface RegnetyConfig extends ClassifierConfig {
+  stemWidth: number;
+  stages: RegnetyStage[];
+  /** Channels of a group of the 3×3 convolutions. */
+  groupWidth: number;
+  /** Squeeze-and-excitation narrows to this share of a block's input channels. */
+  seRatio: number;
+  batchNormEpsilon: number;
+}
+
+/** The parameters of the paper's design space: widths grow linearly and are then quantised. */
+export interface RegnetDesign {
+  /** First width. */
+  w0: number;
+  /** Growth a block. */
+  wa: number;
+  /** Factor between the widths of two stages. */
+  wm: number;
+  groupWidth: number;
+  depth: number;
+}
+
+/** A family is told by what only it has. */
+export function isRegnety(config: ClassifierConfig): config is RegnetyConfig {
+  return "stages" in config;
+}
+
+/** Halves to the even neighbour, as numpy and Python round. */
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/**
+ * Equations 2 to 4 of the paper: u = w0 + wa·i, s = round(log(u/w0)/log wm), width = 8·round(w0·wm^s/8); blocks of one
+ * width are a stage, whose width becomes a multiple of the group's.
+ */
+export function regnetStages({ w0, wa, wm, groupWidth, depth }: RegnetDesign): RegnetyStage[] {
+  const depths = new Map<number, number>();
+  for (let block = 0; block < depth; block++) {
+    const exponent = roundHalfEven(Math.log((w0 + wa * block) / w0) / Math.log(wm));
+    const width = 8 * roundHalfEven((w0 * wm ** exponent) / 8);
+    depths.set(width, (depths.get(width) ?? 0) + 1);
+  }
+  return Array.from(depths, ([width, blocks]) => {
+    const group = Math.min(groupWidth, width);
+    return { width: group * roundHalfEven(width / group), depth: blocks };
+  });
+}
+
+/** Channels of a group in a stage of this width. */
+export function groupWidthOf({ groupWidth }: RegnetyConfig, width: number): number {
+  return Math.min(groupWidth, width);
+}
+
+/** Channels between the two layers of squeeze-and-excitation, from the block's input channels. */
+export function squeezeWidth({ seRatio }: RegnetyConfig, inputs: number): number {
+  return roundHalfEven(inputs * seRatio);
+}
+
+/** Table of timm 0.3.2: w0, wa, wm, group width, depth. */
+const PUBLISHED: Readonly<Record<string, [number, number, number, number, number]>> = {
+  regnety_002: [24, 36.44, 2.49, 8, 13],
+  regnety_004: [48, 27.89, 2.09, 8, 16],
+  regnety_006: [48, 32.54, 2.32, 16, 15],
+  regnety_008: [56, 38.84, 2.4, 16, 14],
+  regnety_016: [48, 20.71, 2.65, 24, 27],
+  regnety_032: [80, 42.63, 2.66, 24, 21],
+  regnety_040: [96, 31.41, 2.24, 64, 22],
+  regnety_064: [112, 33.22, 2.27, 72, 25],
+  regnety_080: [192, 76.82, 2.19, 56, 17],
+  regnety_120: [168, 73.36, 2.37, 112, 19],
+  regnety_160: [200, 106.23, 2.48, 112, 18],
+  regnety_320: [232, 115.89, 2.53, 232, 20],
+};
+
+export const REGNETY_NAMES: readonly string[] = Object.keys(PUBLISHED);
+
+export const REGNETY_DEFAULTS = {
+  imageSize: 224,
+  stemWidth: 32,
+  seRatio: 0.25,
+  batchNormEpsilon: 1e-5,
+  mean: IMAGENET_MEAN,
+  std: IMAGENET_STD,
+  cropRatio: 0.875,
+} as const;
+
+/** Sizes of a published RegNetY; undefined where the name is none of `REGNETY_NAMES`. */
+export function publishedRegnety(name: string): RegnetyConfig | undefined {
+  const entry = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : undefined;
+  if (!entry) return undefined;
+  const [w0, wa, wm, groupWidth, depth] = entry;
+  const stages = regnetStages({ w0, wa, wm, groupWidth, depth });
+  return structuredClone({ ...REGNETY_DEFAULTS, classes: 1000, groupWidth, stages });
+}
+
+/** Throws `model/config` where a size is no whole number above 0 or groups do not divide a width. */
+export function checkRegnety(config: RegnetyConfig): void {
+  const refuse = (name: string, got: unknown, allowed: string) => {
+    const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
+    return new VitrineError("model/config", text, { details: { name } });
+  };
+  const { imageSize, classes, stemWidth, groupWidth, stages, seRatio } = config;
+  const sizes = { imageSize, classes, stemWidth, groupWidth };
+  for (const [name, size] of Object.entries(sizes))
+    if (!Number.isSafeInteger(size) || size < 1) throw refuse(name, size, "a whole number of at least 1");
+  if (stages.length === 0) throw refuse("the number of stages", 0, "at least 1");
+  if (!(seRatio > 0 && seRatio <= 1)) throw refuse("seRatio", seRatio, "above 0 and at most 1");
+  for (const { width, depth } of stages) {
+    for (const [name, size] of Object.entries({ width, depth }))
+      if (!Number.isSafeInteger(size) || size < 1)
+        throw refuse(`a stage's ${name}`, size, "a whole number of at least 1");
+    const group = groupWidthOf(config, width);
+    if (width % group !== 0) throw refuse("a stage's width", width, `a multiple of the group width ${group}`);
+  }
+}

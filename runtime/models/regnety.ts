@@ -1,0 +1,130 @@
+// RegNetY: the convnet that teaches DeiT, as a graph. arXiv 2003.13678, timm 0.3.2 regnet.py.
+//
+// A block is 1×1, grouped 3×3, squeeze-and-excitation, 1×1, added to its input and cut off at 0. Feature maps are
+// [batch, height, width, channels].
+
+import type { GraphBuilder } from "../graph/graph.js";
+import { batchNorm } from "../graph/operations/batch-norm.js";
+import { globalAveragePool, scaleChannels } from "../graph/operations/channels.js";
+import { conv2d } from "../graph/operations/conv2d.js";
+import { linear } from "../graph/operations/linear.js";
+import { channelsLast, normaliseBytes } from "../graph/operations/patchify.js";
+import { relu } from "../graph/operations/relu.js";
+import { residual } from "../graph/operations/residual.js";
+import { sigmoid } from "../graph/operations/sigmoid.js";
+import type { TensorId } from "../graph/tensor.js";
+import { type ImageInput, WEIGHTS } from "./deit.js";
+import { normalisationTable } from "./normalisation.js";
+import type { RegnetyConfig } from "./regnety-config.js";
+import {
+  type ConvolutionUnit,
+  type RegnetyBlock,
+  regnetyStageBlocks,
+  stemUnit,
+} from "./regnety-parameters.js";
+
+/** Store of batch norm's running statistics, which a training step moves and no gradient reaches. */
+export const BUFFERS = "buffers";
+
+/** torch.nn.BatchNorm2d's default: the share of a batch in the running statistics. */
+const MOMENTUM = 0.1;
+
+export interface RegnetyOptions {
+  batch: number;
+  input: ImageInput;
+  /**
+   * `training`: batch norm looks at the batch; reads what `regnetyParameters` names, channels last, from the stores
+   * `weights` and `buffers`. `inference`: reads what `foldRegnety` gives from `weights`.
+   */
+  mode: "training" | "inference";
+  /** Is told the feature maps under the names that the reference's fixtures give them. */
+  onTensor?: (name: string, tensor: TensorId) => void;
+}
+
+interface Model {
+  graph: GraphBuilder;
+  config: RegnetyConfig;
+  training: boolean;
+}
+
+/** Adds a RegNetY to `graph`: input `pixels` or `image` → logits [batch, classes]. */
+export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: RegnetyOptions): TensorId {
+  const model: Model = { graph, config, training: options.mode === "training" };
+  const seen = (name: string, tensor: TensorId): TensorId => {
+    options.onTensor?.(name, tensor);
+    return tensor;
+  };
+  let stream = seen("stem", active(model, stemUnit(config), images(model, options)));
+  for (const [stage, blocks] of regnetyStageBlocks(config).entries()) {
+    for (const block of blocks) stream = residualBlock(model, block, stream);
+    seen(`s${stage + 1}`, stream);
+  }
+  const pooled = globalAveragePool(graph, stream, "head.pool");
+  const weight = graph.stored(WEIGHTS, "head.fc.weight", [
+    config.classes,
+    graph.shapeOf(pooled)[1] as number,
+  ]);
+  const bias = graph.stored(WEIGHTS, "head.fc.bias", [config.classes]);
+  return seen("logits", linear(graph, pooled, weight, bias, "logits"));
+}
+
+/** Normalised images [batch, size, size, 3]. */
+function images({ graph, config }: Model, { batch, input }: RegnetyOptions): TensorId {
+  const { imageSize: size } = config;
+  if (input === "image")
+    return channelsLast(graph, graph.input("image", [batch, 3, size, size]), "channels last");
+  const pixels = graph.input("pixels", [batch, size, size, 3], "uint8");
+  const table = graph.constant("normalisation table", [3, 256], normalisationTable(config));
+  return normaliseBytes(graph, pixels, table, "normalised");
+}
+
+/** Convolution and batch norm, one operation in inference. */
+function convolution({ graph, config, training }: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
+  const { name, inputs, outputs, kernel, stride, groups } = unit;
+  const to = training ? `${name}.conv` : name;
+  const bias = training ? undefined : graph.stored(WEIGHTS, `${name}.conv.bias`, [outputs]);
+  const weight = (shape: number[]) => graph.stored(WEIGHTS, `${name}.conv.weight`, shape);
+  const isLinear = kernel === 1 && stride === 1 && groups === 1;
+  const y = isLinear
+    ? linear(graph, x, weight([outputs, inputs]), bias, to)
+    : conv2d(graph, x, weight([outputs, kernel, kernel, inputs / groups]), bias, { stride, groups }, to);
+  if (!training) return y;
+  const tensors = {
+    weight: graph.stored(WEIGHTS, `${name}.bn.weight`, [outputs]),
+    bias: graph.stored(WEIGHTS, `${name}.bn.bias`, [outputs]),
+    runningMean: graph.stored(BUFFERS, `${name}.bn.running_mean`, [outputs]),
+    runningVariance: graph.stored(BUFFERS, `${name}.bn.running_var`, [outputs]),
+  };
+  const options = { epsilon: config.batchNormEpsilon, momentum: MOMENTUM };
+  return batchNorm(graph, y, tensors, options, name);
+}
+
+function active(model: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
+  return relu(model.graph, convolution(model, unit, x), `${unit.name}.act`);
+}
+
+function residualBlock(model: Model, block: RegnetyBlock, x: TensorId): TensorId {
+  const { graph } = model;
+  const [first, grouped, last] = block.convolutions;
+  const hidden = active(model, grouped, active(model, first, x));
+  const branch = convolution(model, last, excite(model, block, hidden));
+  const shortcut = block.downsample ? convolution(model, block.downsample, x) : x;
+  return relu(graph, residual(graph, shortcut, branch, undefined, `${block.name}.sum`), block.name);
+}
+
+/** Squeeze-and-excitation: what the whole image shows decides how much of each channel goes on. */
+function excite({ graph }: Model, { name, squeeze }: RegnetyBlock, x: TensorId): TensorId {
+  const width = graph.shapeOf(x).at(-1) as number;
+  const layer = (part: string, from: TensorId, outputs: number, inputs: number) =>
+    linear(
+      graph,
+      from,
+      graph.stored(WEIGHTS, `${name}.se.${part}.weight`, [outputs, inputs]),
+      graph.stored(WEIGHTS, `${name}.se.${part}.bias`, [outputs]),
+      `${name}.se.${part}`,
+    );
+  const pooled = globalAveragePool(graph, x, `${name}.se.pool`);
+  const narrow = relu(graph, layer("fc1", pooled, squeeze, width), `${name}.se.act`);
+  const gate = sigmoid(graph, layer("fc2", narrow, width, squeeze), `${name}.se.gate`);
+  return scaleChannels(graph, x, gate, `${name}.se`);
+}

@@ -1,0 +1,141 @@
+// RegNetY training: one step of the convnet in train mode: loss, gradients, and batch norm's statistics moved along.
+
+import { VitrineError } from "./errors.js";
+import type { Executable, Executor, Store } from "./executors/executor.js";
+import { differentiate } from "./graph/autodiff.js";
+import { type Graph, GraphBuilder } from "./graph/graph.js";
+import { softTargetCrossEntropy } from "./graph/operations/losses.js";
+import { dot } from "./graph/operations/sums.js";
+import { planForBatch } from "./graph/planner.js";
+import { type ImageInput, WEIGHTS } from "./models/deit.js";
+import { BUFFERS, regnety } from "./models/regnety.js";
+import type { RegnetyConfig } from "./models/regnety-config.js";
+import {
+  channelsLastShape,
+  fromChannelsLast,
+  isBuffer,
+  regnetyParameters,
+  toChannelsLast,
+} from "./models/regnety-parameters.js";
+import { createWeightStore, type ParameterShapes, readParameters, storeLayout } from "./parameter-store.js";
+import type { TensorMap } from "./training.js";
+import { GRADIENTS } from "./training-graph.js";
+import { checkShapes } from "./weights/check-shapes.js";
+
+export interface RegnetyTrainingOptions {
+  config: RegnetyConfig;
+  /** timm's names, running statistics included. */
+  weights: TensorMap;
+  batchSize: number;
+  input: ImageInput;
+}
+
+export interface RegnetyInputs {
+  /** uint8 [batch, size, size, 3], or normalised float32 [batch, 3, size, size]. */
+  images: Uint8Array | Float32Array;
+  /** [batch, classes]. */
+  targets: Float32Array;
+  /** Weight of each sample in the mean, [batch]. */
+  sampleWeights: Float32Array;
+}
+
+export interface RegnetyTraining {
+  /** Forward in train mode, loss, gradients added. logits [batch, classes]. */
+  accumulate(inputs: RegnetyInputs): Promise<{ loss: number; logits: Float32Array }>;
+  /** Gradients so far, with the names and axes of PyTorch. */
+  gradients(): Promise<TensorMap>;
+  /** Running means and unbiased variances. */
+  buffers(): Promise<TensorMap>;
+  /** How many batches the running statistics have seen here; timm's num_batches_tracked grows by it. */
+  readonly batches: number;
+  dispose(): void;
+}
+
+/** Outputs `loss` [1] = Σ w·cross-entropy with the targets, and `logits` [batch, classes]. */
+export function regnetyTrainingGraph(config: RegnetyConfig, batch: number, input: ImageInput): Graph {
+  const graph = new GraphBuilder("RegNetY training step");
+  const logits = regnety(graph, config, { batch, input, mode: "training" });
+  graph.output("logits", logits);
+  const losses = softTargetCrossEntropy(graph, logits, graph.input("targets", [batch, config.classes]));
+  const loss = dot(graph, losses, graph.input("sampleWeights", [batch]), "loss");
+  graph.output("loss", loss);
+  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS });
+  return graph;
+}
+
+/** Throws `weights/…` where the weights are not the model's, `graph/memory` with the batch that fits. */
+export async function createRegnetyTraining(
+  executor: Executor,
+  { config, weights, batchSize, input }: RegnetyTrainingOptions,
+): Promise<RegnetyTraining> {
+  const shapes = regnetyParameters(config);
+  checkShapes(weights, shapes, "weights");
+  const stored = (wanted: boolean): ParameterShapes =>
+    new Map(
+      Array.from(shapes)
+        .filter(([name]) => isBuffer(name) === wanted)
+        .map(([name, shape]) => [name, channelsLastShape(shape)]),
+    );
+  const [parameters, buffers] = [stored(false), stored(true)];
+  const values = (names: ParameterShapes): TensorMap =>
+    new Map(
+      Array.from(weights, ([name, tensor]) => [name, toChannelsLast(tensor)] as const).filter(([name]) =>
+        names.has(name),
+      ),
+    );
+  const build = (batch: number) => regnetyTrainingGraph(config, batch, input);
+  const program = planForBatch(build, batchSize, executor.capabilities);
+  const stores = new Map<string, Store>([
+    [WEIGHTS, createWeightStore(executor, parameters, values(parameters))],
+    [BUFFERS, createWeightStore(executor, buffers, values(buffers))],
+    [GRADIENTS, executor.createStore(storeLayout(parameters))],
+  ]);
+  const step = await executor.compile(program, stores);
+  return new StepTraining({ step, stores, shapes, parameters, buffers }, input);
+}
+
+interface Parts {
+  step: Executable;
+  stores: ReadonlyMap<string, Store>;
+  /** With PyTorch's axes. */
+  shapes: ParameterShapes;
+  parameters: ParameterShapes;
+  buffers: ParameterShapes;
+}
+
+class StepTraining implements RegnetyTraining {
+  readonly #parts: Parts;
+  readonly #input: ImageInput;
+  batches = 0;
+
+  constructor(parts: Parts, input: ImageInput) {
+    this.#parts = parts;
+    this.#input = input;
+  }
+
+  async accumulate({ images, targets, sampleWeights }: RegnetyInputs) {
+    const outputs = await this.#parts.step.run({ [this.#input]: images, targets, sampleWeights });
+    this.batches++;
+    return { loss: outputs.loss?.[0] as number, logits: outputs.logits as Float32Array };
+  }
+
+  async gradients(): Promise<TensorMap> {
+    const { shapes, parameters } = this.#parts;
+    return fromChannelsLast(await readParameters(this.#store(GRADIENTS), parameters), shapes);
+  }
+
+  buffers(): Promise<TensorMap> {
+    return readParameters(this.#store(BUFFERS), this.#parts.buffers);
+  }
+
+  #store(name: string): Store {
+    const store = this.#parts.stores.get(name);
+    if (!store) throw new VitrineError("graph/unknown-store", `RegNetY training: no store ${name}`);
+    return store;
+  }
+
+  dispose(): void {
+    this.#parts.step.dispose();
+    for (const store of this.#parts.stores.values()) store.dispose();
+  }
+}

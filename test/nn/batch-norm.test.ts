@@ -1,0 +1,126 @@
+// Claims about batch norm in training: result, statistics of the batch, running statistics and all gradients.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { assertClose } from "./compare.js";
+import { type Kernels, loadKernels, Opcode } from "./kernels.js";
+import { plainBatchNorm, plainBatchNormBackward } from "./plain-convolution.js";
+import { Random } from "./random.js";
+
+const EPSILON = 1e-5;
+const MOMENTUM = 0.1;
+
+/** rows, channels. */
+const SHAPES: readonly (readonly [number, number])[] = [
+  [2, 1],
+  [3, 4],
+  [50, 7],
+  [129, 16],
+  [400, 30],
+];
+
+function forward(kernels: Kernels, random: Random, rows: number, channels: number) {
+  kernels.reset();
+  const x = kernels.place(random.normals(rows * channels, 2, 3));
+  const [weight, bias] = [kernels.place(random.normals(channels)), kernels.place(random.normals(channels))];
+  const y = kernels.place(rows * channels);
+  const [mean, rstd] = [kernels.place(channels), kernels.place(channels)];
+  const running = {
+    mean: kernels.place(random.normals(channels)),
+    variance: kernels.place(random.normals(channels, 0.1, 1)),
+  };
+  const before = { mean: running.mean.values.slice(), variance: running.variance.values.slice() };
+  const tensors = [x, weight, bias, y, mean, rstd, running.mean, running.variance];
+  kernels.run(Opcode.BatchNorm, ...tensors, rows, channels, { float: EPSILON }, { float: MOMENTUM });
+  return { x, weight, bias, y, mean, rstd, running, before };
+}
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: batch norm equals its twin, on every tail of channels`, () => {
+    const random = new Random(71);
+    for (const [rows, channels] of SHAPES) {
+      const { x, weight, bias, y, mean, rstd } = forward(kernels, random, rows, channels);
+      const twin = plainBatchNorm(x.values, weight.values, bias.values, EPSILON);
+      const name = `${rows}×${channels}`;
+      assertClose(mean.values, twin.mean, 1e-6, `${name} mean`);
+      const deviation = twin.variance.map((value) => 1 / Math.sqrt(value + EPSILON));
+      assertClose(
+        rstd.values,
+        deviation,
+        deviation.map((value) => 3e-7 * value),
+        `${name} deviation`,
+      );
+      assertClose(
+        y.values,
+        twin.y,
+        twin.y.map((value) => 2e-6 * (1 + Math.abs(value))),
+        name,
+      );
+    }
+  });
+
+  test(`${kernels.build}: running statistics move a tenth of the way, the variance unbiased`, () => {
+    const random = new Random(72);
+    for (const [rows, channels] of SHAPES) {
+      const { x, weight, running, before } = forward(kernels, random, rows, channels);
+      const twin = plainBatchNorm(x.values, weight.values, weight.values, EPSILON);
+      const moved = (from: Float32Array, to: Float64Array, factor = 1) =>
+        Float64Array.from(from, (value, c) => 0.9 * value + 0.1 * factor * (to[c] as number));
+      assertClose(running.mean.values, moved(before.mean, twin.mean), 1e-6, "mean");
+      const variance = moved(before.variance, twin.variance, rows / (rows - 1));
+      assertClose(running.variance.values, variance, 2e-6, "variance");
+    }
+  });
+
+  test(`${kernels.build}: without running statistics nothing else changes`, () => {
+    kernels.reset();
+    const random = new Random(73);
+    const [x, weight, y] = [
+      kernels.place(random.normals(24)),
+      kernels.place(random.normals(4)),
+      kernels.place(24),
+    ];
+    const [mean, rstd] = [kernels.place(4), kernels.place(4)];
+    const floats = [{ float: EPSILON }, { float: MOMENTUM }];
+    kernels.run(Opcode.BatchNorm, x, weight, weight, y, mean, rstd, 0, 0, 6, 4, ...floats);
+    assertClose(y.values, plainBatchNorm(x.values, weight.values, weight.values, EPSILON).y, 2e-6, "y");
+  });
+
+  test(`${kernels.build}: a mean a million deviations away leaves the variance right`, () => {
+    kernels.reset();
+    const values = Float32Array.from({ length: 40 }, (_, r) => 1e6 + (r % 2));
+    const [x, weight, bias] = [kernels.place(values), kernels.place([1]), kernels.place([0])];
+    const [y, mean, rstd] = [kernels.place(40), kernels.place(1), kernels.place(1)];
+    const floats = [{ float: EPSILON }, { float: MOMENTUM }];
+    kernels.run(Opcode.BatchNorm, x, weight, bias, y, mean, rstd, 0, 0, 40, 1, ...floats);
+    assert.ok(Math.abs((rstd.values[0] as number) - 1 / Math.sqrt(0.25 + EPSILON)) < 1e-6);
+  });
+
+  test(`${kernels.build}: gradients equal their twins; those of parameters are added`, () => {
+    const random = new Random(74);
+    for (const [rows, channels] of SHAPES) {
+      const { x, weight, mean, rstd } = forward(kernels, random, rows, channels);
+      const dy = kernels.place(random.normals(rows * channels));
+      const [dWeight, dBias] = [
+        kernels.place(new Float32Array(channels)),
+        kernels.place(new Float32Array(channels)),
+      ];
+      dBias.values.fill(0.25);
+      const twin = plainBatchNormBackward(dy.values, x.values, weight.values, EPSILON);
+      // In place: the planner lets the gradient lie on what it comes from.
+      const tensors = [dy, x, weight, mean, rstd, dy, dWeight, dBias, kernels.place(3 * channels)];
+      kernels.run(Opcode.BatchNormBackward, ...tensors, rows, channels);
+      const name = `${rows}×${channels}`;
+      assertClose(dy.values, twin.dx, 1e-5, `${name} dx`);
+      assertClose(dWeight.values, twin.dWeight, 2e-5, `${name} weight`);
+      assertClose(
+        dBias.values,
+        twin.dBias.map((value) => value + 0.25),
+        2e-5,
+        `${name} bias`,
+      );
+    }
+  });
+}
+
+test.run();

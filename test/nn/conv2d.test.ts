@@ -1,0 +1,184 @@
+// Claims about convolutions: forward and both gradients equal their twins for groups, strides, kernels and borders, and
+// the number of pixels that go through the patches at a time changes no bit.
+
+import { test } from "uvu";
+import { assertClose, assertSameBits } from "./compare.js";
+import { type Kernels, loadKernels, Opcode, type Operand } from "./kernels.js";
+import { type ConvolutionShape, eachProduct, outputSize, plainConvolution } from "./plain-convolution.js";
+import { Random } from "./random.js";
+
+/** Half the distance of float32 numbers around 1. */
+const UNIT = 2 ** -24;
+
+/** batch, height, width, inputs, outputs, kernel, stride, padding, groups. */
+const SHAPES: readonly (readonly number[])[] = [
+  [1, 5, 5, 3, 8, 3, 2, 1, 1], // the stem
+  [2, 7, 6, 8, 16, 3, 1, 1, 2],
+  [2, 8, 8, 24, 24, 3, 2, 1, 3],
+  [1, 4, 5, 12, 20, 3, 1, 1, 4], // groups of 3 and 5: no multiple of a vector
+  [2, 6, 6, 10, 7, 1, 2, 0, 1], // a shortcut
+  [1, 9, 7, 2, 4, 5, 3, 2, 2],
+  [3, 3, 3, 4, 4, 3, 1, 0, 4], // every channel by itself, no border
+  [1, 1, 1, 8, 8, 3, 1, 1, 1], // one pixel, the border all around
+];
+
+const SIZES = [
+  "batch",
+  "height",
+  "width",
+  "inputs",
+  "outputs",
+  "kernel",
+  "stride",
+  "padding",
+  "groups",
+] as const;
+
+function shapeOf(numbers: readonly number[]): ConvolutionShape {
+  return Object.fromEntries(SIZES.map((name, i) => [name, numbers[i]])) as unknown as ConvolutionShape;
+}
+
+interface Counts {
+  x: number;
+  y: number;
+  weight: number;
+  depth: number;
+}
+
+function counts(shape: ConvolutionShape): Counts {
+  const { batch, height, width, inputs, outputs, kernel, groups } = shape;
+  const depth = (kernel * kernel * inputs) / groups;
+  const pixels = batch * outputSize(height, shape) * outputSize(width, shape);
+  return { x: batch * height * width * inputs, y: pixels * outputs, weight: outputs * depth, depth };
+}
+
+/** Runs one instruction with `chunk` pixels at a time; `tensors` without the patches. */
+function run(
+  kernels: Kernels,
+  opcode: Opcode,
+  tensors: Operand[],
+  shape: ConvolutionShape,
+  chunk: number,
+): void {
+  const patches = kernels.place(chunk * counts(shape).depth);
+  kernels.run(opcode, ...tensors, patches, ...SIZES.map((name) => shape[name]), chunk);
+}
+
+/** Largest error of float32 sums of these products, for each value of `to`: terms·u·Σ|a·b|. */
+function allowance(
+  shape: ConvolutionShape,
+  length: number,
+  product: (y: number, x: number, weight: number) => [to: number, value: number],
+  start: ArrayLike<number> = new Float32Array(length),
+): Float64Array {
+  const size = Float64Array.from(start, Math.abs);
+  const terms = new Float64Array(length).fill(3);
+  eachProduct(shape, (y, x, weight) => {
+    const [to, value] = product(y, x, weight);
+    size[to] = (size[to] as number) + Math.abs(value);
+    terms[to] = (terms[to] as number) + 1;
+  });
+  return size.map((value, i) => (terms[i] as number) * UNIT * value + 1e-30);
+}
+
+for (const kernels of loadKernels()) {
+  test(`${kernels.build}: a convolution equals its twin, whatever the pixels at a time`, () => {
+    const random = new Random(61);
+    for (const numbers of SHAPES) {
+      const shape = shapeOf(numbers);
+      const { x: xs, y: ys, weight: ws } = counts(shape);
+      const results: Float32Array[] = [];
+      const [values, weights, biases] = [
+        random.normals(xs),
+        random.normals(ws),
+        random.normals(shape.outputs),
+      ];
+      for (const chunk of [1, 5, ys / shape.outputs]) {
+        kernels.reset();
+        const [x, weight, bias] = [values, weights, biases].map((given) => kernels.place(given)) as never[];
+        const y = kernels.place(ys);
+        run(kernels, Opcode.Conv2d, [x, weight, bias, y], shape, chunk);
+        results.push(y.values.slice());
+      }
+      const twin = plainConvolution(values, weights, biases, shape);
+      const start = Float32Array.from(twin, (_, i) => biases[i % shape.outputs] as number);
+      const product = (y: number, x: number, w: number): [number, number] => [
+        y,
+        (values[x] as number) * (weights[w] as number),
+      ];
+      assertClose(results[0] as Float32Array, twin, allowance(shape, ys, product, start), `${numbers}`);
+      for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
+    }
+  });
+
+  test(`${kernels.build}: without a bias, 0 takes its place`, () => {
+    kernels.reset();
+    const shape = shapeOf([1, 3, 3, 4, 8, 3, 1, 1, 1]);
+    const random = new Random(62);
+    const [x, weight] = [kernels.place(random.normals(36)), kernels.place(random.normals(288))];
+    const y = kernels.place(72);
+    run(kernels, Opcode.Conv2d, [x, weight, 0, y], shape, 4);
+    assertClose(y.values, plainConvolution(x.values, weight.values, undefined, shape), 2e-5, "no bias");
+  });
+
+  test(`${kernels.build}: the input gradient gives every pixel what its patches took`, () => {
+    const random = new Random(63);
+    for (const numbers of SHAPES) {
+      const shape = shapeOf(numbers);
+      const { x: xs, y: ys, weight: ws } = counts(shape);
+      const [slopes, weights] = [random.normals(ys), random.normals(ws)];
+      const twin = new Float64Array(xs);
+      const product = (y: number, x: number, w: number): [number, number] => [
+        x,
+        (slopes[y] as number) * (weights[w] as number),
+      ];
+      eachProduct(shape, (...at) => {
+        const [to, value] = product(...at);
+        twin[to] = (twin[to] as number) + value;
+      });
+      const results = [1, 7, ys / shape.outputs].map((chunk) => {
+        kernels.reset();
+        const [dy, weight, dx] = [kernels.place(slopes), kernels.place(weights), kernels.place(xs)];
+        run(kernels, Opcode.Conv2dInputGradient, [dy, weight, dx], shape, chunk);
+        return dx.values.slice();
+      });
+      assertClose(results[0] as Float32Array, twin, allowance(shape, xs, product), `${numbers}`);
+      for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
+    }
+  });
+
+  test(`${kernels.build}: weight and bias gradients are added to what is there`, () => {
+    const random = new Random(64);
+    for (const numbers of SHAPES) {
+      const shape = shapeOf(numbers);
+      const { x: xs, y: ys, weight: ws } = counts(shape);
+      const [slopes, values, before] = [random.normals(ys), random.normals(xs), random.normals(ws)];
+      const twin = Float64Array.from(before);
+      const product = (y: number, x: number, w: number): [number, number] => [
+        w,
+        (slopes[y] as number) * (values[x] as number),
+      ];
+      eachProduct(shape, (...at) => {
+        const [to, value] = product(...at);
+        twin[to] = (twin[to] as number) + value;
+      });
+      const results = [1, 6, ys / shape.outputs].map((chunk) => {
+        kernels.reset();
+        const [dy, x, dWeight] = [kernels.place(slopes), kernels.place(values), kernels.place(before)];
+        const dBias = kernels.place(new Float32Array(shape.outputs).fill(0.5));
+        run(kernels, Opcode.Conv2dWeightGradient, [dy, x, dWeight, dBias], shape, chunk);
+        return { dWeight: dWeight.values.slice(), dBias: dBias.values.slice() };
+      });
+      const [first] = results as [(typeof results)[number]];
+      assertClose(first.dWeight, twin, allowance(shape, ws, product, before), `${numbers}`);
+      const sums = new Float64Array(shape.outputs).fill(0.5);
+      slopes.forEach((slope, i) => {
+        sums[i % shape.outputs] = (sums[i % shape.outputs] as number) + slope;
+      });
+      assertClose(first.dBias, sums, 1e-5, `${numbers} bias`);
+      for (const { dWeight } of results) assertSameBits(dWeight, first.dWeight, `${numbers}`);
+    }
+  });
+}
+
+test.run();

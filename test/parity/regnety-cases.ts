@@ -1,0 +1,151 @@
+// RegNetY cases: the stage tables, the folded network's feature maps, and a step in train mode with its gradients and
+// batch norm's statistics afterwards.
+
+import type { Executor } from "../../runtime/executors/executor.js";
+import { GraphBuilder } from "../../runtime/graph/graph.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import { WEIGHTS } from "../../runtime/models/deit.js";
+import { regnety } from "../../runtime/models/regnety.js";
+import { REGNETY_DEFAULTS, type RegnetyConfig, regnetStages } from "../../runtime/models/regnety-config.js";
+import { foldedParameters, foldRegnety } from "../../runtime/models/regnety-folding.js";
+import { createWeightStore } from "../../runtime/parameter-store.js";
+import { createRegnetyTraining } from "../../runtime/regnety-training.js";
+import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
+import { compare } from "./compare.js";
+import { fixtureLabels, fixtureValues, parityExecutor } from "./micro-model.js";
+
+/** Multiple of PyTorch's own float32 error. */
+const MULTIPLE = 8;
+const SMOOTHING = 0.1;
+
+const WEIGHTS_FILE = "regnety_micro.safetensors";
+const FORWARD = "regnety_forward.safetensors";
+const GRADIENTS = "regnety_grads.safetensors";
+const TABLES = "regnet_tables.json";
+
+interface TableEntry {
+  cfg: { w0: number; wa: number; wm: number; group_w: number; depth: number; stem_width: number };
+  stage_widths: number[];
+  stage_depths: number[];
+  group_widths: number[];
+}
+
+function stagesOf({ cfg: { group_w: groupWidth, ...design } }: TableEntry) {
+  return regnetStages({ ...design, groupWidth });
+}
+
+/** Every published network and the micro one: whole numbers, so nothing may differ. */
+function* tables(context: ParityContext): Iterable<ParityOutcome> {
+  if (!context.has(TABLES)) return;
+  for (const [name, entry] of Object.entries(context.json<Record<string, TableEntry>>(TABLES))) {
+    const stages = stagesOf(entry);
+    const got = stages.flatMap(({ width, depth }) => [width, depth, Math.min(entry.cfg.group_w, width)]);
+    const want = entry.stage_widths.flatMap((width, i) => [
+      width,
+      entry.stage_depths[i] as number,
+      entry.group_widths[i] as number,
+    ]);
+    yield compare(`regnet_tables/${name}`, got, want, 0);
+  }
+}
+
+function microRegnety(context: ParityContext): RegnetyConfig {
+  const entry = context.json<Record<string, TableEntry>>(TABLES).micro as TableEntry;
+  const { group_w: groupWidth, stem_width: stemWidth } = entry.cfg;
+  const [, , imageSize = 0] = context.tensors(FORWARD).get("input")?.shape ?? [];
+  const [, classes = 0] = context.tensors(FORWARD).get("logits")?.shape ?? [];
+  return structuredClone({
+    ...REGNETY_DEFAULTS,
+    imageSize,
+    classes,
+    stemWidth,
+    groupWidth,
+    stages: stagesOf(entry),
+  });
+}
+
+/** [batch, height, width, channels] → [batch, channels, height, width]; other shapes as they are. */
+function channelsFirst(values: ArrayLike<number>, shape: readonly number[]): ArrayLike<number> {
+  if (shape.length !== 4) return values;
+  const [, channels, height, width] = shape as [number, number, number, number];
+  const pixels = height * width;
+  return Float32Array.from({ length: values.length }, (_, i) => {
+    const [image, channel] = [Math.floor(i / (channels * pixels)), Math.floor(i / pixels) % channels];
+    return values[(image * pixels + (i % pixels)) * channels + channel] as number;
+  });
+}
+
+/** The network as it is served: batch norm folded into the convolutions. */
+async function* forward(context: ParityContext, executor: Executor): AsyncIterable<ParityOutcome> {
+  const config = microRegnety(context);
+  const image = fixtureValues(context, FORWARD, "input");
+  const batch = image.length / (3 * config.imageSize ** 2);
+  const graph = new GraphBuilder("forward RegNetY");
+  const onTensor = (name: string, tensor: number) => graph.output(name, tensor);
+  regnety(graph, config, { batch, input: "image", mode: "inference", onTensor });
+  const weights = foldRegnety(config, context.floats(WEIGHTS_FILE));
+  const store = createWeightStore(executor, foldedParameters(config), weights);
+  const program = planProgram(graph, executor.capabilities);
+  const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
+  const outputs = await executable.run({ image });
+  executable.dispose();
+  store.dispose();
+  for (const [name, { data, shape }] of context.floats(FORWARD)) {
+    if (name === "input" || name.startsWith("train.")) continue;
+    const got = outputs[name] && channelsFirst(outputs[name], shape);
+    yield compare(`regnety_forward/${name}`, got, data, context.tolerance(FORWARD, name, MULTIPLE));
+  }
+}
+
+/** Label-smoothing targets [batch, classes] of `train.labels`. */
+function trainTargets(context: ParityContext, classes: number): Float32Array {
+  const labels = fixtureLabels(context, FORWARD, "train.labels");
+  const targets = new Float32Array(labels.length * classes).fill(SMOOTHING / classes);
+  for (const [row, label] of labels.entries())
+    targets[row * classes + label] = 1 - SMOOTHING + SMOOTHING / classes;
+  return targets;
+}
+
+/** The count after the step: what the weights' file says, and the batches seen here. */
+function trackedBatches(context: ParityContext, name: string, batches: number): number {
+  return Number(context.tensors(WEIGHTS_FILE).get(name)?.data[0]) + batches;
+}
+
+async function* trainingStep(context: ParityContext, executor: Executor): AsyncIterable<ParityOutcome> {
+  const config = microRegnety(context);
+  const images = fixtureValues(context, FORWARD, "train.input");
+  const batchSize = images.length / (3 * config.imageSize ** 2);
+  const weights = context.floats(WEIGHTS_FILE);
+  const training = await createRegnetyTraining(executor, { config, weights, batchSize, input: "image" });
+  const { loss, logits } = await training.accumulate({
+    images,
+    targets: trainTargets(context, config.classes),
+    sampleWeights: new Float32Array(batchSize).fill(1 / batchSize),
+  });
+  const results = new Map([...(await training.gradients()), ...(await training.buffers())]);
+  const { batches } = training;
+  training.dispose();
+  for (const [name, got] of [
+    ["train.logits", logits],
+    ["train.loss", [loss]],
+  ] as const) {
+    const tolerance = context.tolerance(FORWARD, name, MULTIPLE);
+    yield compare(`regnety_forward/${name}`, got, fixtureValues(context, FORWARD, name), tolerance);
+  }
+  if (!context.has(GRADIENTS)) return;
+  for (const [name, { data }] of context.tensors(GRADIENTS)) {
+    const isCount = name.endsWith("num_batches_tracked");
+    const got = isCount ? [trackedBatches(context, name, batches)] : results.get(name)?.data;
+    const tolerance = isCount ? 0 : context.tolerance(GRADIENTS, name, MULTIPLE);
+    yield compare(`regnety_grads/${name}`, got, Array.from<number | bigint>(data).map(Number), tolerance);
+  }
+}
+
+export const regnetyCases: CaseGroup = async function* (context) {
+  yield* tables(context);
+  if (![WEIGHTS_FILE, FORWARD, TABLES].every((file) => context.has(file))) return;
+  const executor = await parityExecutor(context);
+  yield* forward(context, executor);
+  yield* trainingStep(context, executor);
+  await executor.dispose();
+};
