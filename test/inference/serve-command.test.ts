@@ -118,7 +118,7 @@ test("SIGTERM: what runs is answered in full, then the process ends with status 
   leftovers.push(own);
   assert.is((await ownClient.metadata()).name, "other");
   // Seconds of work in a megabyte: the request is with the server, and still runs, when the signal comes.
-  const count = 400;
+  const count = 200;
   const pixels = new Uint8Array(count * IMAGE_BYTES).fill(90);
   const running = ownClient.infer(
     [{ name: "pixels", datatype: "UINT8", shape: [count, 32, 32, 3], data: pixels }],
