@@ -1,10 +1,12 @@
-// Affine: shear, translation and rotation, as Pillow's Image.transform does them, bicubic with two doubles at a time.
-// Twin: affine-scalar.ts.
+// Affine: shear, translation and rotation, as Pillow's Image.transform does them, bicubic. Inner pixels go to
+// affine-float.ts first; what that cannot decide, and the borders, are done here with two doubles at a time. Twin:
+// affine-scalar.ts.
 //
 // Differences of bytes are taken in whole numbers, which is exact, then become doubles: red and green in one vector,
 // blue in another. Where the source row or column is hit exactly (every shear and translation leaves one axis alone),
 // the interpolation along that axis gives back its second value, so it is not computed: a quarter of the work.
 
+import { columnFloat, rowFloat, squareFloat } from "./affine-float";
 import { affineScalar, FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
 
 /** Steps of one pixel, inlined. Pixels are i32 (r, g, b, –); sums are f64 (r, g) or (b, –). */
@@ -148,6 +150,21 @@ function bicubicPixel(source: usize, width: i32, height: i32, x: f64, y: f64, ta
   const dx = x - <f64>left;
   const dy = y - <f64>top;
   const stride = <usize>width * 3;
+  const innerX = left >= 1 && left + 2 < width;
+  const innerY = top >= 1 && top + 2 < height;
+  if (dy === 0.0) {
+    if (innerX && rowFloat(source + <usize>clamped(top, height) * stride + <usize>(left - 1) * 3, dx, target))
+      return;
+  } else if (dx === 0.0) {
+    if (
+      innerY &&
+      columnFloat(source + <usize>(top - 1) * stride + <usize>clamped(left, width) * 3, stride, dy, target)
+    )
+      return;
+  } else if (innerX && innerY) {
+    const corner = source + <usize>(top - 1) * stride + <usize>(left - 1) * 3;
+    if (squareFloat(corner, stride, dx, dy, target)) return;
+  }
   const x1 = <usize>clamped(left, width) * 3;
   const row1 = source + <usize>clamped(top, height) * stride;
   if (dy === 0.0) {
