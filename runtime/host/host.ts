@@ -20,6 +20,11 @@ export interface Host {
   cores(): number;
   /** Turns an opt-in engine feature on (Node 20 needs a V8 flag for relaxed SIMD). False where it cannot. */
   enableRelaxedSimd(): boolean;
+  /**
+   * Lets the engine join neighbouring 128-bit operations of modules that are compiled from now on into 256-bit ones,
+   * which changes no bit. False where it cannot; absent where the host has no such switch.
+   */
+  enableWideSimd?(): boolean;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

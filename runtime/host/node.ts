@@ -39,12 +39,27 @@ function enableRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
+/** First major version of V8 whose switch was found to work (Node 24); in Node 22 it changes nothing. */
+const WIDE_SIMD_V8 = 13;
+
+/**
+ * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (Zen 5, Node 24). The switch is experimental in
+ * V8: the tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment leaves it alone.
+ */
+function enableWideSimd(): boolean {
+  const major = Number.parseInt(process.versions.v8, 10);
+  if (process.arch !== "x64" || major < WIDE_SIMD_V8 || process.env.VITRINE_WIDE_SIMD === "off") return false;
+  setFlagsFromString("--experimental-wasm-revectorize");
+  return true;
+}
+
 export function nodeHost(): Host {
   return {
     name: "node",
     readAsset,
     cores: availableParallelism,
     enableRelaxedSimd,
+    enableWideSimd,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

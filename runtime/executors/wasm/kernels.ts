@@ -44,6 +44,7 @@ async function readModule(
 
 /** Throws `file/not-found` where the module was not built, `device/relaxed-simd` where `true` cannot be had. */
 export async function loadKernels(host: Host, wanted: Relaxed): Promise<Kernels> {
+  host.enableWideSimd?.();
   const { bytes, relaxed } = await readModule(host, wanted);
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
   const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
