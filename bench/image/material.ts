@@ -1,6 +1,6 @@
 // Material: the photographs with a training crop each, and files of 12 megapixels made from three of them.
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { nodeHost } from "../../runtime/host/node.js";
 import {
@@ -22,13 +22,13 @@ const LARGE_FILES = 3;
 const LARGE_QUALITY = 90;
 /** Crops of each large file. */
 const LARGE_CROPS = 6;
-/** Half the range of the noise that an upscaled picture lacks, in 8-bit steps. */
-const NOISE = 5;
+/** Half the range of the noise that an upscaled picture lacks, in 8-bit steps: files of 4 MB, as cameras write them. */
+const NOISE = 16;
 
 export interface Material {
   /** Two lists as the contestants read them: photographs; large files, each of them once, then again with other crops. */
   photos: { list: string; count: number };
-  large: { list: string; files: number; crops: number } | null;
+  large: { list: string; files: number; crops: number; megabytes: number } | null;
   /** Files that were left out, with the reason. */
   skipped: string[];
 }
@@ -85,7 +85,8 @@ function writeLarge(module: ImageModule, photos: readonly string[], work: string
       lines.push(listLine(module, headers[i] as JpegHeader, path, i, repeat));
   const list = join(work, "large.txt");
   writeFileSync(list, `${lines.join("\n")}\n`);
-  return { list, files, crops: lines.length };
+  const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+  return { list, files, crops: lines.length, megabytes: Number((bytes / files / 1e6).toFixed(1)) };
 }
 
 /** Upscaled by Pillow's bicubic, with uniform noise, because an upscaled picture alone has no fine detail to decode. */

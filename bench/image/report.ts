@@ -12,7 +12,9 @@ export function printHeading({ photos, large }: Material, { present, absent }: F
   console.log(
     `${cpus().length} × ${cpu?.model}, load ${load} at the start, one thread each, files in memory`,
   );
-  console.log(`${photos.count} photographs, ${large?.files ?? 0} files of 12 megapixels`);
+  console.log(
+    `${photos.count} photographs, ${large?.files ?? 0} files of 12 megapixels (${large?.megabytes ?? 0} MB)`,
+  );
   for (const [name, { version }] of present) console.log(`  ${name.padEnd(13)} ${version}`);
   for (const [name, reason] of absent) console.log(`  ${name.padEnd(13)} takes no part: ${reason}`);
   return load;
