@@ -43,7 +43,7 @@ function enableRelaxedSimd(): boolean {
 const WIDE_SIMD_V8 = 13;
 
 /**
- * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (Zen 5, Node 24). The switch is experimental in
+ * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (AMD EPYC, Node 24). The switch is experimental in
  * V8: the tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment leaves it alone.
  */
 function enableWideSimd(): boolean {
