@@ -10,8 +10,8 @@ export interface RuntimeOptions {
   host: Host;
   /** `auto` (default) or `wasm`; `webgpu`, `tfjs:webgpu`, `tfjs:tensorflow` and `tfjs:cpu` are names without a build. */
   device?: string;
-  /** Threads of the wasm executor. Default 1, and no more are allowed yet. */
-  threads?: number;
+  /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
+  threads?: number | "auto";
   /** Fused multiply-add, which changes last bits: `auto` (default) where the engine has it. */
   relaxed?: boolean | "auto";
 }
@@ -39,19 +39,12 @@ function checkDevice(device: string): void {
   throw new VitrineError("device/unknown", `no device "${device}"; ${allowed}`, { details });
 }
 
-function checkThreads(threads: number): void {
-  if (threads === 1) return;
-  const text = `threads is ${threads}; allowed: 1 (the wasm executor has no worker threads yet)`;
-  throw new VitrineError("device/threads", text, { details: { threads } });
-}
-
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { host, device = "auto", threads = 1, relaxed = "auto" } = options;
   checkDevice(device);
-  checkThreads(threads);
   const [executor, image] = await Promise.all([
-    createWasmExecutor(host, { relaxed }),
+    createWasmExecutor(host, { relaxed, threads }),
     createImageModule(host),
   ]);
   const why = device === "auto" ? " (auto: the wasm executor is the only one built so far)" : "";

@@ -14,6 +14,12 @@ const WASM_TARGETS = [
   { target: "image", entry: "assembly/image/index.ts", output: "dist/wasm/image.wasm" },
   { target: "nn", entry: "assembly/nn/index.ts", output: "dist/wasm/nn.wasm" },
   { target: "nn-relaxed", entry: "assembly/nn/index.ts", output: "dist/wasm/nn.relaxed.wasm" },
+  { target: "nn-shared", entry: "assembly/nn/shared-index.ts", output: "dist/wasm/nn.shared.wasm" },
+  {
+    target: "nn-relaxed-shared",
+    entry: "assembly/nn/shared-index.ts",
+    output: "dist/wasm/nn.relaxed.shared.wasm",
+  },
 ];
 
 /** Newest modification time below a file or folder, 0 where there is none. */

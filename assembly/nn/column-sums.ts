@@ -1,12 +1,17 @@
 // Column sums: the gradient of a bias, sums [n] += Σ rows of x [m, n].
 //
 // Chunks of 64 rows are summed from zero and added in index order, so the rounding error grows with m/64 and not
-// with m, and a later division of the chunks among threads changes no bit. Sixteen columns at a time: one cache line.
+// with m, and threads that take some columns each change no bit. Sixteen columns at a time: one cache line.
 
 const CHUNK: usize = 64;
 
 export function addColumnSums(x: usize, sums: usize, m: usize, n: usize): void {
-  const stride = n << 2;
+  addSumsOfColumns(x, sums, m, n, n);
+}
+
+/** The same for n columns of a wider x, whose rows are `width` values apart. */
+export function addSumsOfColumns(x: usize, sums: usize, m: usize, n: usize, width: usize): void {
+  const stride = width << 2;
   for (let start: usize = 0; start < m; start += CHUNK) {
     const first = x + start * stride;
     const last = first + min(CHUNK, m - start) * stride;

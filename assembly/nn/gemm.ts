@@ -12,6 +12,7 @@
 
 import { rows1, rows2, rows3, rows4, rows5, rows6 } from "./micro-kernel";
 import { packColumns, packRows, transpose } from "./pack";
+import { PANELS_BYTES, panels, TURNED_BYTES, tile, turned } from "./scratch";
 
 /** Most rows of a register block that micro-kernel.ts has. */
 const MOST_ROWS: u32 = 6;
@@ -32,16 +33,6 @@ const K_BLOCK: usize = 768;
 const K_BLOCK_TRANSPOSED: usize = 256;
 /** Bytes between turned rows, so that they do not lie 1 KiB apart and fight for the same cache sets. */
 const TURNED_PAD: usize = 16;
-/** Bytes of packed B, half of a second-level cache of 1 MiB. */
-const PANELS_BYTES: usize = 512 * 1024;
-/** Bytes of A that stay in the second-level cache beside the panels. */
-const A_BLOCK_BYTES: usize = 192 * 1024;
-
-// The module's own memory, below heapBase(): packed B, transposed A, one partial tile.
-const PANELS: usize = memory.data(512 * 1024, 64);
-const TURNED: usize = memory.data(192 * 1024, 64);
-const TILE: usize = memory.data(8 * 32, 64);
-
 /** What `gemm` does besides the product; add them. */
 export const A_TRANSPOSED: u32 = 1; // a is stored [k, m]
 export const B_TRANSPOSED: u32 = 2; // b is stored [n, k]
@@ -74,16 +65,16 @@ export function gemm(
     const rows = rowsPerBlock(depth);
     for (let n0: usize = 0; n0 < n; n0 += columns) {
       const width = min(columns, n - n0);
-      if (turnB) packColumns(b + n0 * bStride + (k0 << 2), bStride, PANELS, depth, width);
-      else packRows(b + k0 * bStride + (n0 << 2), bStride, PANELS, depth, width);
+      if (turnB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width);
+      else packRows(b + k0 * bStride + (n0 << 2), bStride, panels(), depth, width);
       for (let m0: usize = 0; m0 < m; m0 += rows) {
         const height = min(rows, m - m0);
         let block = a + m0 * aStride + (k0 << 2);
         let stride = aStride;
         if (turnA) {
           stride = (depth << 2) + TURNED_PAD;
-          transpose(a + k0 * aStride + (m0 << 2), aStride, TURNED, stride, depth, height);
-          block = TURNED;
+          transpose(a + k0 * aStride + (m0 << 2), aStride, turned(), stride, depth, height);
+          block = turned();
         }
         const offset = m0 * cStride + (n0 << 2);
         multiplyBlock(
@@ -111,7 +102,7 @@ function columnsPerBlock(depth: usize): usize {
 
 /** Rows of A that fit their share of the cache (and TURNED), a multiple of the strip. */
 function rowsPerBlock(depth: usize): usize {
-  const rows = A_BLOCK_BYTES / ((depth << 2) + TURNED_PAD);
+  const rows = TURNED_BYTES / ((depth << 2) + TURNED_PAD);
   return rows - (rows % stripRows);
 }
 
@@ -132,7 +123,7 @@ function multiplyBlock(
   const whole = height - rest;
   const full = kernelIndex(strip);
   const partial = kernelIndex(rest);
-  let panel = PANELS;
+  let panel = panels();
   for (let column: usize = 0; column < width; column += 8) {
     const offset = column << 2;
     let to = c + offset;
@@ -168,7 +159,7 @@ function kernelIndex(rows: usize): u32 {
   return rows1.index;
 }
 
-/** A tile of fewer than 8 columns: computed whole in TILE, then copied with bias and residual. */
+/** A tile of fewer than 8 columns: computed whole in scratch, then copied with bias and residual. */
 function partialTile(
   kernel: u32,
   rows: usize,
@@ -183,16 +174,17 @@ function partialTile(
   residual: usize,
   accumulate: bool,
 ): void {
+  const whole = tile();
   if (accumulate) {
-    for (let i: usize = 0; i < rows; i++) memory.copy(TILE + (i << 5), c + i * cStride, columns << 2);
+    for (let i: usize = 0; i < rows; i++) memory.copy(whole + (i << 5), c + i * cStride, columns << 2);
   }
   const none: usize = 0;
   const stride: usize = 32;
-  call_indirect<void>(kernel, a, aStride, panel, k, TILE, stride, none, none, accumulate);
+  call_indirect<void>(kernel, a, aStride, panel, k, whole, stride, none, none, accumulate);
   for (let i: usize = 0; i < rows; i++) {
     const offset = i * cStride;
     for (let j: usize = 0; j < columns; j++) {
-      let value = load<f32>(TILE + (i << 5) + (j << 2));
+      let value = load<f32>(whole + (i << 5) + (j << 2));
       if (bias) value += load<f32>(bias + (j << 2));
       if (residual) value += load<f32>(residual + offset + (j << 2));
       store<f32>(c + offset + (j << 2), value);

@@ -1,4 +1,4 @@
-// The module of kernels: runs tapes. Memory is imported; heapBase() is the first byte that belongs to the caller.
+// The module of kernels for one thread: runs tapes. Memory is imported; heapBase() is the first byte of the caller's.
 
 import { setStrip as setGemmStrip } from "./gemm";
 import { run as runTape } from "./tape";
@@ -8,7 +8,7 @@ export function run(tape: u32): i32 {
   return runTape(<usize>tape);
 }
 
-/** Below it lie the module's constants and the scratch of the matrix product. */
+/** Below it lie the module's constants and the scratch of its kernels. */
 export function heapBase(): u32 {
   return <u32>__heap_base;
 }

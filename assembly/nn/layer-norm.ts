@@ -8,9 +8,12 @@
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
 import { rowSum, squaredDeviations } from "./row-sums";
+import { count, cut, first } from "./share";
 import { loadTail, storeTail, sum4 } from "./simd";
 
 const CHUNK: usize = 64;
+/** Columns of the parameters' gradients that go together: a cache line. */
+const LINE: usize = 16;
 
 export function layerNorm(
   x: usize,
@@ -26,7 +29,11 @@ export function layerNorm(
   const stride = width << 2;
   const whole = (width & ~3) << 2;
   const tail = width & 3;
-  for (let r: usize = 0; r < rows; r++) {
+  cut(rows, 1);
+  x += first * stride;
+  y += first * stride;
+  const end = first + count;
+  for (let r = first; r < end; r++) {
     const mean = rowSum(x, width) / <f32>width;
     const variance = squaredDeviations(x, width, mean) / <f32>width;
     const rstd = <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>epsilon));
@@ -48,6 +55,10 @@ export function layerNorm(
   }
 }
 
+/**
+ * Phase 0 adds the parameters' gradients, each thread in columns of its own; phase 1 writes dx, each thread in rows of its
+ * own. Parameters first: dx may share its memory with dy.
+ */
 export function layerNormBackward(
   dy: usize,
   x: usize,
@@ -60,11 +71,18 @@ export function layerNormBackward(
   dBias: usize,
   rows: usize,
   width: usize,
+  phase: u32,
 ): void {
-  // Parameters first: dx may share its memory with dy.
-  addParameterGradients(dy, x, means, rstds, dWeight, dBias, rows, width);
   const stride = width << 2;
-  for (let r: usize = 0; r < rows; r++) {
+  if (phase === 0) {
+    cut(width, LINE);
+    const at = first << 2;
+    addParameterGradients(dy + at, x + at, means, rstds, dWeight + at, dBias + at, rows, count, stride);
+    return;
+  }
+  cut(rows, 1);
+  const end = first + count;
+  for (let r = first; r < end; r++) {
     const offset = r * stride;
     const plus = residual ? residual + offset : 0;
     const mean = load<f32>(means + (r << 2));
@@ -140,6 +158,7 @@ function addParameterGradients(
   dBias: usize,
   rows: usize,
   width: usize,
+  stride: usize,
 ): void {
   for (let start: usize = 0; start < rows; start += CHUNK) {
     const end = min(start + CHUNK, rows);
@@ -155,14 +174,14 @@ function addParameterGradients(
         dBias + offset,
         start,
         end,
-        width << 2,
+        stride,
       );
     }
     for (; column < width; column++) {
       let sumWeight: f32 = 0;
       let sumBias: f32 = 0;
       for (let r = start; r < end; r++) {
-        const at = (r * width + column) << 2;
+        const at = r * stride + (column << 2);
         const d = load<f32>(dy + at);
         const normal = (load<f32>(x + at) - load<f32>(means + (r << 2))) * load<f32>(rstds + (r << 2));
         sumWeight += d * normal;

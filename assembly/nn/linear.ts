@@ -4,13 +4,18 @@
 //   input gradient   dx [M,K] = dy [M,N] · w [N,K]
 //   weight gradient  dw [N,K] += dyᵀ · x,  db [N] += Σ rows of dy
 //
-// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input.
+// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input. Each computes its share of the result: a rectangle
+// (share.ts).
 
-import { addColumnSums } from "./column-sums";
+import { addSumsOfColumns } from "./column-sums";
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
 import { Activation } from "./opcodes";
+import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./share";
+
+/** Columns of a bias gradient that go together: a cache line. */
+const LINE: usize = 16;
 
 export function linear(
   x: usize,
@@ -23,15 +28,37 @@ export function linear(
   n: usize,
   activation: u32,
 ): void {
+  cutGrid(m, n, false);
+  const rows = gridRows;
+  const columns = gridColumns;
+  if (!rows || !columns) return;
+  const row = n << 2;
+  const offset = gridRow * row + (gridColumn << 2);
+  const a = x + gridRow * (k << 2);
+  const b = weight + gridColumn * (k << 2);
+  const to = y + offset;
+  const plusBias = bias ? bias + (gridColumn << 2) : 0;
+  const plus = residual ? residual + offset : 0;
   const activated = activation === Activation.Gelu;
-  gemm(m, n, k, x, k << 2, weight, k << 2, y, n << 2, B_TRANSPOSED, bias, activated ? 0 : residual);
+  gemm(rows, columns, k, a, k << 2, b, k << 2, to, row, B_TRANSPOSED, plusBias, activated ? 0 : plus);
   if (!activated) return;
-  gelu(y, y, m * n);
-  if (residual) addResidual(y, residual, 0, y, 1, m * n);
+  // Whole rows lie one behind the other: one call does for all of them.
+  const calls = columns === n ? <usize>1 : rows;
+  const length = columns === n ? rows * n : columns;
+  for (let i: usize = 0; i < calls; i++) {
+    const at = i * row;
+    gelu(to + at, to + at, length);
+    if (plus) addResidual(to + at, plus + at, 0, to + at, 1, length);
+  }
 }
 
 export function linearInputGradient(dy: usize, weight: usize, dx: usize, m: usize, k: usize, n: usize): void {
-  gemm(m, k, n, dy, n << 2, weight, k << 2, dx, k << 2, 0, 0, 0);
+  cutGrid(m, k, false);
+  if (!gridRows || !gridColumns) return;
+  const columns = gridColumn << 2;
+  const a = dy + gridRow * (n << 2);
+  const to = dx + gridRow * (k << 2) + columns;
+  gemm(gridRows, gridColumns, n, a, n << 2, weight + columns, k << 2, to, k << 2, 0, 0, 0);
 }
 
 export function linearWeightGradient(
@@ -43,6 +70,15 @@ export function linearWeightGradient(
   k: usize,
   n: usize,
 ): void {
-  gemm(n, k, m, dy, n << 2, x, k << 2, dWeight, k << 2, A_TRANSPOSED | ACCUMULATE, 0, 0);
-  if (dBias) addColumnSums(dy, dBias, m, n);
+  cutGrid(n, k, true);
+  if (gridRows && gridColumns) {
+    const columns = gridColumn << 2;
+    const a = dy + (gridRow << 2);
+    const to = dWeight + gridRow * (k << 2) + columns;
+    const flags = A_TRANSPOSED | ACCUMULATE;
+    gemm(gridRows, gridColumns, m, a, n << 2, x + columns, k << 2, to, k << 2, flags, 0, 0);
+  }
+  if (!dBias) return;
+  cut(n, LINE);
+  addSumsOfColumns(dy + (first << 2), dBias + (first << 2), m, count, n);
 }

@@ -1,7 +1,9 @@
 // Whole arrays to one number, in double: inner product, and the sum of squares that clipping needs.
 //
-// Chunks of 4,096 values, each summed in four lanes, are added in index order, so a later division of the chunks
-// among threads changes no bit. A product of two float32 is exact in double: the error stays below 1e-12.
+// Chunks of 4,096 values, each summed in four lanes, are added in index order to groups of 64 chunks, and the groups in
+// index order to the whole, so that threads, which share the groups, change no bit. A product of two float32 is exact in double: the error stays below 1e-12.
+
+import { count, cut, first, isFirstPart } from "./share";
 
 const CHUNK: usize = 4096;
 
@@ -23,20 +25,43 @@ function chunkDot(a: usize, b: usize, n: usize): f64 {
   return sum;
 }
 
-function innerProduct(a: usize, b: usize, n: usize): f64 {
+/** What is combined first: chunks of a group, a MiB of float32. */
+const GROUP: usize = 64 * CHUNK;
+/** Groups that 4 GiB of float32 can have. */
+const GROUPS: usize = 4096;
+/** Sums of the groups; threads write apart from each other, and one reads them when all have written. */
+const SUMS: usize = memory.data(8 * 4096, 16);
+
+/** Writes the sums of this thread's groups. */
+function groupSums(a: usize, b: usize, n: usize): void {
+  cut((n + GROUP - 1) / GROUP, 1);
+  const end = first + count;
+  for (let group = first; group < end; group++) {
+    const stop = min((group + 1) * GROUP, n);
+    let sum: f64 = 0;
+    for (let start = group * GROUP; start < stop; start += CHUNK) {
+      sum += chunkDot(a + (start << 2), b + (start << 2), min(CHUNK, stop - start));
+    }
+    store<f64>(SUMS + ((group % GROUPS) << 3), sum);
+  }
+}
+
+function totalOfGroups(n: usize): f64 {
   let sum: f64 = 0;
-  for (let start: usize = 0; start < n; start += CHUNK) {
-    sum += chunkDot(a + (start << 2), b + (start << 2), min(CHUNK, n - start));
+  for (let group: usize = 0; group < (n + GROUP - 1) / GROUP; group++) {
+    sum += load<f64>(SUMS + (group << 3));
   }
   return sum;
 }
 
-/** y f32 [1] = Σ a·b */
-export function dot(a: usize, b: usize, y: usize, n: usize): void {
-  store<f32>(y, <f32>innerProduct(a, b, n));
+/** y f32 [1] = Σ a·b; phase 0 sums the groups, phase 1 adds them up. */
+export function dot(a: usize, b: usize, y: usize, n: usize, phase: u32): void {
+  if (phase === 0) groupSums(a, b, n);
+  else if (isFirstPart()) store<f32>(y, <f32>totalOfGroups(n));
 }
 
-/** y f64 [1] = Σ x²; not finite where any x is not, since float32 squares cannot overflow a double. */
-export function sumOfSquares(x: usize, y: usize, n: usize): void {
-  store<f64>(y, innerProduct(x, x, n));
+/** y f64 [1] = Σ x²; not finite where any x is not, since float32 squares cannot overflow a double. Phases as in dot. */
+export function sumOfSquares(x: usize, y: usize, n: usize, phase: u32): void {
+  if (phase === 0) groupSums(x, x, n);
+  else if (isFirstPart()) store<f64>(y, totalOfGroups(n));
 }

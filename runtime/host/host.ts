@@ -6,17 +6,25 @@ export interface HostWorker {
   onMessage(listener: (message: unknown) => void): void;
   /** Called once if the worker dies or throws; `reason` is a sentence. */
   onFailure(listener: (reason: string) => void): void;
+  /** Whether the process stays alive for this thread's messages. True at first; a page has no say in it. */
+  keepProcessAlive(stays: boolean): void;
   terminate(): Promise<void>;
+}
+
+/** What a thread sees of the host that started it: the argument of its entry's `start`. */
+export interface ThreadPort {
+  post(message: unknown): void;
+  onMessage(listener: (message: unknown) => void): void;
 }
 
 export interface Host {
   readonly name: "node" | "browser";
   /**
    * The bytes of a file that Vitrine ships, by its path under `dist/`: `wasm/image.wasm`, `wasm/nn.wasm`,
-   * `wasm/nn.relaxed.wasm`. Throws `file/not-found`.
+   * `wasm/nn.relaxed.wasm` and their `.shared.wasm` twins. Throws `file/not-found`.
    */
   readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Cores this process may use: cgroup limits and CPU affinity are honoured where the host knows them. */
+  /** Cores this process may use, at least 1: cgroup limits and CPU affinity are honoured where the host knows them. */
   cores(): number;
   /** Turns an opt-in engine feature on (Node 20 needs a V8 flag for relaxed SIMD). False where it cannot. */
   enableRelaxedSimd(): boolean;
@@ -25,6 +33,11 @@ export interface Host {
    * which changes no bit. False where it cannot; absent where the host has no such switch.
    */
   enableWideSimd?(): boolean;
+  /**
+   * Starts a thread that imports `entry`, a file's path under `dist/`, and calls the `start(port: ThreadPort)` that it
+   * exports. Absent where threads cannot share memory: in a page that is not cross-origin isolated.
+   */
+  spawnWorker?(entry: string): HostWorker;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

@@ -1,12 +1,14 @@
 // The host as Node gives it. The only file of the runtime that may import node:*.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
+import { Worker } from "node:worker_threads";
 import { VitrineError } from "../errors.js";
-import type { Host } from "./host.js";
+import { cgroupCores } from "./cgroup-cores.js";
+import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
@@ -53,13 +55,61 @@ function enableWideSimd(): boolean {
   return true;
 }
 
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Affinity, which Node knows, and the cgroup's quota, which Node 20 does not. */
+function cores(): number {
+  return Math.min(availableParallelism(), cgroupCores(textOf));
+}
+
+/** The first code of a thread; reads the same as a script and as a module, which the process's own flags decide. */
+const BOOT = `
+import("node:worker_threads").then(async ({ parentPort, workerData }) => {
+  const { start } = await import(workerData);
+  start({
+    post: (message) => parentPort.postMessage(message),
+    onMessage: (listener) => parentPort.on("message", listener),
+  });
+});
+`;
+
+function spawnWorker(entry: string): HostWorker {
+  const worker = new Worker(BOOT, { eval: true, workerData: new URL(entry, DIST).href });
+  return {
+    post: (message, transfer = []) => worker.postMessage(message, transfer as ArrayBuffer[]),
+    onMessage: (listener) => void worker.on("message", listener),
+    onFailure: (listener) => {
+      const once = onlyOnce(listener);
+      worker.on("error", (error) => once(error instanceof Error ? error.message : String(error)));
+      worker.on("exit", (code) => once(`it ended with code ${code}`));
+    },
+    keepProcessAlive: (stays) => (stays ? worker.ref() : worker.unref()),
+    terminate: async () => void (await worker.terminate()),
+  };
+}
+
+function onlyOnce(listener: (reason: string) => void): (reason: string) => void {
+  let told = false;
+  return (reason) => {
+    if (!told) listener(reason);
+    told = true;
+  };
+}
+
 export function nodeHost(): Host {
   return {
     name: "node",
     readAsset,
-    cores: availableParallelism,
+    cores,
     enableRelaxedSimd,
     enableWideSimd,
+    spawnWorker,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -1,4 +1,4 @@
-// Executable: a program with its tape in linear memory. A run is one call into the module.
+// Executable: a program with its tape in linear memory. A run is one call into the module, or one wake-up of its threads.
 
 import { VitrineError } from "../../errors.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
@@ -10,6 +10,7 @@ import { encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import type { Piece } from "./linear-memory.js";
 import { Operands } from "./operands.js";
+import type { Turns } from "./turns.js";
 
 interface Tape {
   piece: Piece;
@@ -20,6 +21,7 @@ interface Tape {
 
 export class WasmExecutable implements Executable {
   readonly #kernels: Kernels;
+  readonly #turns: Turns;
   readonly #arena: Arena;
   readonly #program: Program;
   readonly #stores: ReadonlyMap<string, Store>;
@@ -27,8 +29,16 @@ export class WasmExecutable implements Executable {
   #tape: Tape | undefined;
   #disposed = false;
 
-  constructor(kernels: Kernels, arena: Arena, program: Program, stores: ReadonlyMap<string, Store>) {
+  /** To be called in a turn, for it may move the arena. */
+  constructor(
+    kernels: Kernels,
+    turns: Turns,
+    arena: Arena,
+    program: Program,
+    stores: ReadonlyMap<string, Store>,
+  ) {
     this.#kernels = kernels;
+    this.#turns = turns;
     this.#arena = arena;
     this.#program = program;
     this.#stores = stores;
@@ -54,13 +64,18 @@ export class WasmExecutable implements Executable {
     return this.#tape;
   }
 
+  /** Runs of all programs take turns, since they share the arena. */
   async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
     if (this.#disposed)
       throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
+    return this.#turns.take(() => this.#runNow(inputs));
+  }
+
+  async #runNow(inputs: ProgramInputs): Promise<ProgramOutputs> {
     const { piece, operands } = this.#writeTape();
     this.#writeConstants(operands);
     this.#writeInputs(inputs, operands);
-    const unknown = this.#kernels.run(piece.address);
+    const unknown = await this.#kernels.run(piece.address);
     if (unknown !== 0) {
       const name = `${this.#program.name}: instruction ${unknown} of its tape`;
       throw new VitrineError(
@@ -117,8 +132,10 @@ export class WasmExecutable implements Executable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (this.#tape) this.#kernels.memory.release(this.#tape.piece);
-    this.#leaveArena();
+    this.#turns.afterwards(() => {
+      if (this.#tape) this.#kernels.memory.release(this.#tape.piece);
+      this.#leaveArena();
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-// The wasm executor: programs as tapes, run by the SIMD kernels of assembly/nn on one thread.
+// The wasm executor: programs as tapes, run by the SIMD kernels of assembly/nn on one thread or many.
 
 import { VitrineError } from "../../errors.js";
 import { formatBytes } from "../../graph/planner.js";
@@ -10,10 +10,32 @@ import { WasmExecutable } from "./executable.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
 import { PIECE_ALIGNMENT } from "./linear-memory.js";
 import { WasmStore } from "./store.js";
+import { Turns } from "./turns.js";
 
 export interface WasmExecutorOptions {
   /** Fused multiply-add where the engine has it. Default `auto`. A checkpoint's bits depend on it. */
   relaxed?: Relaxed;
+  /** Threads that compute, or `auto`: as many as the host has cores. Default 1. No bit depends on it. */
+  threads?: number | "auto";
+}
+
+/** More parts than this an instruction at batch 1 does not have (197 tokens in rows of 12). */
+const MOST_AUTOMATIC_THREADS = 16;
+const MOST_THREADS = 256;
+
+function resolveThreads(host: Host, wanted: number | "auto"): number {
+  const canShare = host.spawnWorker !== undefined;
+  if (wanted === "auto") return canShare ? Math.min(host.cores(), MOST_AUTOMATIC_THREADS) : 1;
+  const details = { threads: wanted };
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
+    const text = `threads is ${wanted}; allowed: auto, or 1 to ${MOST_THREADS} (--threads)`;
+    throw new VitrineError("device/threads", text, { details });
+  }
+  if (wanted > 1 && !canShare) {
+    const text = `threads is ${wanted}, but threads share memory only in a page that is cross-origin isolated; allowed here: auto, 1`;
+    throw new VitrineError("device/threads", text, { details });
+  }
+  return wanted;
 }
 
 class WasmExecutor implements Executor {
@@ -21,6 +43,7 @@ class WasmExecutor implements Executor {
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
   readonly #kernels: Kernels;
+  readonly #turns = new Turns();
   readonly #arena: Arena;
   #disposed = false;
 
@@ -28,7 +51,8 @@ class WasmExecutor implements Executor {
     this.#kernels = kernels;
     this.#arena = new Arena(kernels.memory);
     this.fusedMultiplyAdd = kernels.relaxed;
-    this.description = `wasm: 128-bit SIMD${kernels.relaxed ? " with fused multiply-add" : ""}, one thread`;
+    const threads = kernels.threads === 1 ? "one thread" : `${kernels.threads} threads`;
+    this.description = `wasm: 128-bit SIMD${kernels.relaxed ? " with fused multiply-add" : ""}, ${threads}`;
   }
 
   /** What is left of the 4 GiB counts, so that a program is refused before anything is allocated. */
@@ -42,21 +66,24 @@ class WasmExecutor implements Executor {
 
   createStore(layout: StoreLayout): Store {
     this.#expectOpen();
-    return new WasmStore(this.#kernels.memory, layout);
+    return new WasmStore(this.#kernels.memory, this.#turns, layout);
   }
 
   async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {
     this.#expectOpen();
-    return new WasmExecutable(this.#kernels, this.#arena, program, stores);
+    return this.#turns.take(
+      async () => new WasmExecutable(this.#kernels, this.#turns, this.#arena, program, stores),
+    );
   }
 
   #expectOpen(): void {
     if (this.#disposed) throw new VitrineError("device/disposed", "the wasm executor was disposed of");
   }
 
-  /** The memory itself goes when nothing made by the executor is referred to any more. */
+  /** Ends the threads. The memory itself goes when nothing made by the executor is referred to any more. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    await this.#kernels.dispose();
   }
 
   toString(): string {
@@ -66,8 +93,10 @@ class WasmExecutor implements Executor {
 
 /**
  * An executor of its own, with a memory of its own that grows up to wasm32's 4 GiB. Throws `file/not-found` where the
- * module was not built and `device/relaxed-simd` where `relaxed: true` cannot be had.
+ * module was not built, `device/relaxed-simd` where `relaxed: true` cannot be had, `device/threads` for a number of threads
+ * that cannot be and `device/thread` where one does not come up.
  */
 export async function createWasmExecutor(host: Host, options: WasmExecutorOptions = {}): Promise<Executor> {
-  return new WasmExecutor(await loadKernels(host, options.relaxed ?? "auto"));
+  const threads = resolveThreads(host, options.threads ?? 1);
+  return new WasmExecutor(await loadKernels(host, options.relaxed ?? "auto", threads));
 }

@@ -1,9 +1,10 @@
-// Kernels: chooses the build of the module, compiles it and gives its memory.
+// Kernels: chooses the build of the module, compiles it, gives its memory and what runs tapes in it.
 
 import { VitrineError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
 import { calibrate } from "./calibrate.js";
 import { LinearMemory, MAXIMUM_BYTES } from "./linear-memory.js";
+import { ThreadPool } from "./thread-pool.js";
 
 /** Whether products and sums are fused where the machine can (relaxed SIMD); `auto`: where the engine has it. */
 export type Relaxed = boolean | "auto";
@@ -11,26 +12,32 @@ export type Relaxed = boolean | "auto";
 export interface Kernels {
   memory: LinearMemory;
   relaxed: boolean;
-  /** Runs a tape; 0, or the place of an instruction that the module does not know. */
-  run(tape: number): number;
-  /** Rows of the matrix product's register block, 1 to 6: changes the speed, and no bit. */
-  setStrip(rows: number): void;
+  threads: number;
+  /** Runs a tape; 0, or the place of an instruction that the module does not know. One run at a time. */
+  run(tape: number): Promise<number>;
+  /** The same on the calling thread, which waits for it: for measurements, and not during a run. */
+  runHere(tape: number): number;
+  dispose(): Promise<void>;
 }
 
 /** asconfig.json's initialMemory, in pages: what the module asks for at least. */
-const INITIAL_PAGES = 16;
+const INITIAL_PAGES = 32;
 const MAXIMUM_PAGES = MAXIMUM_BYTES / 65_536;
+/** Rows of the register block that no engine spills. */
+const SAFE_STRIP = 4;
 
-const PLAIN_MODULE = "wasm/nn.wasm";
-const RELAXED_MODULE = "wasm/nn.relaxed.wasm";
+function moduleName(relaxed: boolean, shared: boolean): string {
+  return `wasm/nn${relaxed ? ".relaxed" : ""}${shared ? ".shared" : ""}.wasm`;
+}
 
 /** `auto` takes relaxed SIMD wherever the host can give it: products run 1.05 to 1.2 times as fast (bench/kernels.ts). */
 async function readModule(
   host: Host,
   wanted: Relaxed,
+  shared: boolean,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; relaxed: boolean }> {
   if (wanted !== false) {
-    const bytes = await host.readAsset(RELAXED_MODULE);
+    const bytes = await host.readAsset(moduleName(true, shared));
     if (WebAssembly.validate(bytes) || host.enableRelaxedSimd()) return { bytes, relaxed: true };
   }
   if (wanted === true) {
@@ -39,27 +46,51 @@ async function readModule(
       "this engine has no relaxed SIMD, which the run was started with: use a newer Node or browser, or start anew",
     );
   }
-  return { bytes: await host.readAsset(PLAIN_MODULE), relaxed: false };
+  return { bytes: await host.readAsset(moduleName(false, shared)), relaxed: false };
 }
 
-/** Throws `file/not-found` where the module was not built, `device/relaxed-simd` where `true` cannot be had. */
-export async function loadKernels(host: Host, wanted: Relaxed): Promise<Kernels> {
-  host.enableWideSimd?.();
-  const { bytes, relaxed } = await readModule(host, wanted);
-  const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
-  const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
-  const { run, heapBase, setStrip } = instance.exports;
-  if (typeof run !== "function" || typeof heapBase !== "function" || typeof setStrip !== "function")
+type KernelFunction = (...values: number[]) => number;
+
+/** A function that the module exports, by its name. */
+function exportsOf(instance: WebAssembly.Instance): (name: string) => KernelFunction {
+  return (name) => {
+    const exported = instance.exports[name];
+    if (typeof exported === "function") return exported as KernelFunction;
     throw new VitrineError(
       "internal/kernels",
-      "the kernel module does not export run, heapBase and setStrip: build it again (npm run build)",
+      `the kernel module does not export ${name}: build it again (npm run build)`,
     );
-  const kernels = {
-    memory: new LinearMemory(memory, heapBase() >>> 0),
-    relaxed,
-    run: (tape: number): number => run(tape),
-    setStrip: (rows: number): void => setStrip(rows),
   };
-  if (relaxed) calibrate(kernels);
-  return kernels;
+}
+
+/**
+ * With more than one thread the host must start workers. Throws `file/not-found` where the module was not built,
+ * `device/relaxed-simd` where `true` cannot be had, `device/thread` where a thread does not come up.
+ */
+export async function loadKernels(host: Host, wanted: Relaxed, threads: number): Promise<Kernels> {
+  host.enableWideSimd?.();
+  const shared = threads > 1;
+  const { bytes, relaxed } = await readModule(host, wanted, shared);
+  const module = await WebAssembly.compile(bytes);
+  const pages = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES };
+  const webMemory = new WebAssembly.Memory(shared ? { ...pages, shared } : pages);
+  let pool: ThreadPool | undefined;
+  // Called here where there was nothing to run; else the last thread's own import says it.
+  const finished = (unknown: number) => pool?.finish(unknown);
+  const instance = await WebAssembly.instantiate(module, { env: { memory: webMemory, finished } });
+  const kernel = exportsOf(instance);
+  const run = kernel("run");
+  const memory = new LinearMemory(webMemory, kernel("heapBase")() >>> 0);
+  const setStrip = kernel("setStrip");
+  const strip = relaxed ? calibrate({ memory, run, setStrip }) : SAFE_STRIP;
+  const common = { memory, relaxed, threads, runHere: run };
+  if (!shared) return { ...common, run: async (tape) => run(tape), dispose: async () => {} };
+
+  const scratchBytes = kernel("scratchBytes");
+  const controlBytes = kernel("controlBytes");
+  const begin = kernel("begin");
+  const kernels = { module, memory, strip, scratchBytes, controlBytes, begin };
+  const started = await ThreadPool.start(host, kernels, threads);
+  pool = started;
+  return { ...common, run: (tape) => started.run(tape), dispose: () => started.dispose() };
 }

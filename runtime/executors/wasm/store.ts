@@ -3,6 +3,7 @@
 import { VitrineError } from "../../errors.js";
 import type { Store, StoreLayout } from "../executor.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
+import type { Turns } from "./turns.js";
 
 /** Kernels want addresses at multiples of 16; the values between two tensors are zero and stay so. */
 const TENSOR_ALIGNMENT = 16;
@@ -15,12 +16,14 @@ export interface Run {
 
 export class WasmStore implements Store {
   readonly #memory: LinearMemory;
+  readonly #turns: Turns;
   readonly #offsets = new Map<string, { offset: number; count: number }>();
   #piece: Piece | undefined;
   readonly bytes: number;
 
-  constructor(memory: LinearMemory, layout: StoreLayout) {
+  constructor(memory: LinearMemory, turns: Turns, layout: StoreLayout) {
     this.#memory = memory;
+    this.#turns = turns;
     let offset = 0;
     for (const [name, count] of layout) {
       this.#offsets.set(name, { offset, count });
@@ -56,6 +59,7 @@ export class WasmStore implements Store {
     return { address: from.address, count };
   }
 
+  /** Not while a program that uses the store runs. */
   write(name: string, values: Float32Array): void {
     const { address, count } = this.#place(name);
     if (values.length !== count) {
@@ -70,13 +74,17 @@ export class WasmStore implements Store {
     this.#memory.floats(address, count).set(values);
   }
 
-  async read(name: string): Promise<Float32Array> {
-    const { address, count } = this.#place(name);
-    return this.#memory.floats(address, count).slice();
+  /** Between runs, never in the middle of one. */
+  read(name: string): Promise<Float32Array> {
+    return this.#turns.take(async () => {
+      const { address, count } = this.#place(name);
+      return this.#memory.floats(address, count).slice();
+    });
   }
 
   dispose(): void {
-    if (this.#piece) this.#memory.release(this.#piece);
+    const piece = this.#piece;
     this.#piece = undefined;
+    if (piece) this.#turns.afterwards(() => this.#memory.release(piece));
   }
 }

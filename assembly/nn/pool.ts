@@ -1,0 +1,110 @@
+// Pool: threads that run a tape together. They wake once a run, claim parts of instructions and go on without the host.
+//
+// A phase of an instruction is open while its ticket has parts left. A thread claims a part by adding 1 to the ticket,
+// which holds the number of parts as well, so that the one addition says whether there was a part to claim. Whoever
+// finishes the last part opens the next phase. Nobody waits for threads, only for parts that were claimed: a thread that
+// the system has put aside between two parts holds up no one.
+//
+// A thread without a part watches for the next phase for a while, since waking one takes as long as half a phase
+// (45 to 80 µs), and then sleeps: it would keep a core from the very thread that it waits for.
+
+import { finished } from "./env";
+import { Opcode } from "./opcodes";
+import { setShare } from "./share";
+import { execute, next, phasesOf } from "./tape";
+
+// The control block. The ticket, the count of finished parts and the clock lie in cache lines of their own.
+/** u64: parts above, parts claimed below. */
+const TICKET: usize = 0;
+/** u32: parts of this phase that are done. */
+const DONE: usize = 64;
+/** i32: phases opened so far, round and round; threads sleep on it. */
+const CLOCK: usize = 128;
+/** i32: threads asleep. */
+const SLEEPERS: usize = 132;
+/** What is open: the instruction's address, its phase and its place in the tape (1 = first). */
+const INSTRUCTION: usize = 192;
+const PHASE: usize = 196;
+const PLACE: usize = 200;
+/** Parts that every instruction is cut into. */
+const PARTS: usize = 204;
+/** Place of an instruction that no thread knows, or 0. */
+const UNKNOWN: usize = 208;
+
+export const CONTROL_BYTES: usize = 256;
+
+/** Turns that a thread watches before it sleeps: some 20 to 50 µs. */
+const WATCHED_TURNS: i32 = 20_000;
+
+export function begin(control: usize, tape: usize, parts: u32): void {
+  store<u32>(control, <u32>tape, INSTRUCTION);
+  store<u32>(control, 0, PHASE);
+  store<u32>(control, 1, PLACE);
+  store<u32>(control, parts, PARTS);
+  store<u32>(control, 0, UNKNOWN);
+  open(control, tape);
+}
+
+/** Opens the phase that the control block describes, or ends the run. */
+function open(control: usize, at: usize): void {
+  const unknown = load<u32>(control, UNKNOWN);
+  if (unknown || load<u32>(at) === Opcode.Halt) {
+    finished(<i32>unknown);
+    return;
+  }
+  // Everything that was written before is seen by whoever claims a part.
+  atomic.store<u32>(control, 0, DONE);
+  atomic.store<u64>(control, (<u64>load<u32>(control, PARTS)) << 32, TICKET);
+  atomic.add<i32>(control, 1, CLOCK);
+  if (atomic.load<i32>(control, SLEEPERS)) atomic.notify(control + CLOCK, -1);
+}
+
+export function work(control: usize): void {
+  while (true) {
+    const clock = atomic.load<i32>(control, CLOCK);
+    if (isSpent(atomic.load<u64>(control, TICKET))) {
+      rest(control, clock);
+      continue;
+    }
+    const ticket = atomic.add<u64>(control, 1, TICKET);
+    // Another thread was faster: the next turn rests.
+    if (isSpent(ticket)) continue;
+    const parts = <u32>(ticket >> 32);
+    // What is open cannot change before this part is done.
+    const at = <usize>load<u32>(control, INSTRUCTION);
+    setShare(<u32>ticket, parts);
+    if (!execute(at, load<u32>(control, PHASE)))
+      atomic.store<u32>(control, load<u32>(control, PLACE), UNKNOWN);
+    if (atomic.add<u32>(control, 1, DONE) + 1 === parts) advance(control, at);
+  }
+}
+
+function isSpent(ticket: u64): bool {
+  return <u32>ticket >= <u32>(ticket >> 32);
+}
+
+/** On to the next phase; called by the thread that finished the last part. */
+function advance(control: usize, at: usize): void {
+  const phase = load<u32>(control, PHASE) + 1;
+  if (phase < phasesOf(at)) {
+    store<u32>(control, phase, PHASE);
+    open(control, at);
+    return;
+  }
+  const following = next(at);
+  store<u32>(control, <u32>following, INSTRUCTION);
+  store<u32>(control, 0, PHASE);
+  store<u32>(control, load<u32>(control, PLACE) + 1, PLACE);
+  open(control, following);
+}
+
+/** Returns when the clock has moved on from `clock`: soon, or after a sleep. */
+function rest(control: usize, clock: i32): void {
+  for (let i = 0; i < WATCHED_TURNS; i++) {
+    if (atomic.load<i32>(control, CLOCK) !== clock) return;
+  }
+  // Counted first: whoever moves the clock then either sees a sleeper or is seen by the wait.
+  atomic.add<i32>(control, 1, SLEEPERS);
+  atomic.wait<i32>(control + CLOCK, clock, -1);
+  atomic.sub<i32>(control, 1, SLEEPERS);
+}

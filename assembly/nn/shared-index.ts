@@ -1,0 +1,31 @@
+// The module of kernels for a pool of threads: what index.ts gives, and the pool's own calls. Memory is imported and shared.
+
+import { begin as beginRun, CONTROL_BYTES, work as workOn } from "./pool";
+import { SCRATCH_BYTES, setScratchAddress } from "./scratch";
+
+export { heapBase, run, setStrip } from "./index";
+
+/** Bytes of a pool's control block, at a multiple of 64. */
+export function controlBytes(): u32 {
+  return <u32>CONTROL_BYTES;
+}
+
+/** Bytes of scratch that each thread but one needs for itself, at a multiple of 64. */
+export function scratchBytes(): u32 {
+  return <u32>SCRATCH_BYTES;
+}
+
+/** Gives this instance scratch of its own. */
+export function setScratch(address: u32): void {
+  setScratchAddress(<usize>address);
+}
+
+/** Hands the tape to the threads that are in `work` and returns; the last of them calls env.finished. No run may be under way. */
+export function begin(control: u32, tape: u32, parts: u32): void {
+  beginRun(<usize>control, <usize>tape, parts);
+}
+
+/** A thread's life: never returns. */
+export function work(control: u32): void {
+  workOn(<usize>control);
+}

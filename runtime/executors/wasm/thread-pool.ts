@@ -1,0 +1,121 @@
+// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, hands them tapes, and notices when one dies.
+//
+// The calling thread takes no part in a run. A page's main thread may not wait, and a server's must answer others
+// meanwhile; what it would save is one message a run, some 50 µs.
+
+import { VitrineError } from "../../errors.js";
+import type { Host, HostWorker } from "../../host/host.js";
+import type { LinearMemory, Piece } from "./linear-memory.js";
+import { type FromThread, POOL_THREAD, type ThreadSetup } from "./thread-messages.js";
+
+/** Parts that an instruction is cut into for each thread: enough to even out threads that are interrupted. */
+const PARTS_PER_THREAD = 4;
+
+export interface SharedKernels {
+  module: WebAssembly.Module;
+  memory: LinearMemory;
+  strip: number;
+  controlBytes(): number;
+  scratchBytes(): number;
+  begin(control: number, tape: number, parts: number): void;
+}
+
+interface Run {
+  done(unknown: number): void;
+  failed(error: VitrineError): void;
+}
+
+export class ThreadPool {
+  readonly #kernels: SharedKernels;
+  readonly #workers: HostWorker[] = [];
+  readonly #pieces: Piece[] = [];
+  readonly #control: Piece;
+  #run: Run | undefined;
+  /** Why no run can begin any more. */
+  #over: VitrineError | undefined;
+
+  private constructor(kernels: SharedKernels) {
+    this.#kernels = kernels;
+    this.#control = this.#allocate(kernels.controlBytes(), "the control block of the threads");
+  }
+
+  /** Resolves when every thread waits for work. Throws `device/thread` where one does not come up. */
+  static async start(host: Host, kernels: SharedKernels, threads: number): Promise<ThreadPool> {
+    const pool = new ThreadPool(kernels);
+    try {
+      await Promise.all(Array.from({ length: threads }, () => pool.#startThread(host)));
+    } catch (error) {
+      await pool.dispose();
+      throw error;
+    }
+    for (const worker of pool.#workers) worker.keepProcessAlive(false);
+    return pool;
+  }
+
+  #allocate(bytes: number, purpose: string): Piece {
+    const piece = this.#kernels.memory.allocate(bytes, purpose);
+    this.#pieces.push(piece);
+    return piece;
+  }
+
+  #startThread(host: Host): Promise<void> {
+    const worker = host.spawnWorker?.(POOL_THREAD);
+    if (!worker) throw new VitrineError("device/threads", "this host starts no threads: set threads to 1");
+    this.#workers.push(worker);
+    const { module, memory, strip, scratchBytes } = this.#kernels;
+    const scratch = this.#allocate(scratchBytes(), "scratch of a thread").address;
+    return new Promise((resolve, reject) => {
+      worker.onFailure((reason) => reject(this.#break(reason)));
+      worker.onMessage((message) => {
+        const said = message as FromThread;
+        if (said.kind === "ready") resolve();
+        else if (said.kind === "failed") reject(this.#break(said.reason));
+        else this.finish(said.unknown);
+      });
+      const control = this.#control.address;
+      worker.post({ module, memory: memory.memory, control, scratch, strip } satisfies ThreadSetup);
+    });
+  }
+
+  /** The last part of the last instruction is done. */
+  finish(unknown: number): void {
+    const run = this.#run;
+    this.#run = undefined;
+    this.#workers[0]?.keepProcessAlive(false);
+    run?.done(unknown);
+  }
+
+  /** A thread is gone, perhaps with a part that it had claimed: nothing can be run any more. */
+  #break(reason: string): VitrineError {
+    this.#over ??= new VitrineError(
+      "device/thread",
+      `a thread of the wasm executor died (${reason}): its memory cannot be trusted, start anew (--threads 1 does without threads)`,
+      { details: { reason } },
+    );
+    const run = this.#run;
+    this.#run = undefined;
+    for (const worker of this.#workers.splice(0)) void worker.terminate();
+    run?.failed(this.#over);
+    return this.#over;
+  }
+
+  /** 0, or the place of an instruction that the kernels do not know. One run at a time. Throws `device/thread`. */
+  run(tape: number): Promise<number> {
+    return new Promise((done, failed) => {
+      if (this.#over) return failed(this.#over);
+      this.#run = { done, failed };
+      this.#workers[0]?.keepProcessAlive(true);
+      this.#kernels.begin(this.#control.address, tape, PARTS_PER_THREAD * this.#workers.length);
+    });
+  }
+
+  /** Ends the threads; a run that is under way fails with `device/disposed`. */
+  async dispose(): Promise<void> {
+    this.#over ??= new VitrineError("device/disposed", "the wasm executor was disposed of");
+    const run = this.#run;
+    this.#run = undefined;
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));
+    run?.failed(this.#over);
+    for (const piece of this.#pieces.splice(0)) this.#kernels.memory.release(piece);
+  }
+}
