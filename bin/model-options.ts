@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import { wholeNumber } from "./number-option.js";
 
 export function modelOption(): Option {
   return new Option(
@@ -16,6 +17,23 @@ export function deviceOption(): Option {
   return new Option("--device <device>", "what computes: auto or wasm").default("auto");
 }
 
+/** `auto`, or a whole number; the executor says which ones it allows. */
+export function threadsOption(): Option {
+  const parse = wholeNumber("--threads", { min: 1, max: 256 });
+  return new Option(
+    "--threads <n>",
+    "threads that compute: a number, or auto: the cores this process may use",
+  )
+    .default("auto")
+    .argParser((text): number | "auto" => (text === "auto" ? text : parse(text)));
+}
+
+/** Which executor computes, as the flags say. */
+export interface ExecutorChoice {
+  device: string;
+  threads: number | "auto";
+}
+
 export interface RunningModel {
   runtime: Runtime;
   model: Model;
@@ -26,11 +44,11 @@ export interface RunningModel {
 /** The path is looked at before anything is compiled, so that a wrong one is said at once. */
 export async function startModel(
   path: string,
-  device: string,
+  { device, threads }: ExecutorChoice,
   options: ModelOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
-  const runtime = await createRuntime({ host: nodeHost(), device });
+  const runtime = await createRuntime({ host: nodeHost(), device, threads });
   const model = await loadModel(runtime, source, options);
   const dispose = async (): Promise<void> => {
     model.dispose();

@@ -101,7 +101,11 @@ export async function beginNew(
   closers.push(() => source.close());
   const { labels, classMap } = runClasses(source.description, start.init?.labels ?? null);
   const config = { ...start.config, classes: labels.length };
-  const runtime = await createRuntime({ host: nodeHost(), device: request.device ?? "auto" });
+  const runtime = await createRuntime({
+    host: nodeHost(),
+    device: request.device ?? "auto",
+    threads: request.threads,
+  });
   closers.push(() => runtime.dispose());
   const { weights, notices } = firstWeights(start, config, seed, runtime.image.math);
   const state = firstState(settings, source, classMap, runtime);
@@ -122,6 +126,7 @@ async function sameRuntime(request: RunRequest, state: RunState): Promise<Runtim
     const runtime = await createRuntime({
       host: nodeHost(),
       device: request.device ?? state.device,
+      threads: request.threads,
       relaxed,
     });
     if (runtime.executor.fusedMultiplyAdd === relaxed) return runtime;

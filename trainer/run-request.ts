@@ -16,6 +16,8 @@ export interface RunRequest {
   checkpointEvery: number;
   /** Null: the checkpoint's, or `auto`. */
   device: string | null;
+  /** Threads that compute; no bit depends on them, so a resumed run may take others. */
+  threads: number | "auto";
 }
 
 export interface DataRequest {

@@ -6,7 +6,7 @@ import { connectInference } from "../../client/node/inference-client.js";
 import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { action, printJson } from "../command-line.js";
-import { deviceOption, modelOption, startModel } from "../model-options.js";
+import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { readPhoto } from "../read-photo.js";
 
@@ -14,6 +14,7 @@ interface ClassifyCommand {
   model?: string;
   server?: string;
   device: string;
+  threads: number | "auto";
   topK: number;
   json?: boolean;
 }
@@ -28,7 +29,7 @@ async function* classifyHere(
   path: string,
   options: ClassifyCommand,
 ): AsyncGenerator<Answer> {
-  const { model, dispose } = await startModel(path, options.device, { batchSizes: [1] });
+  const { model, dispose } = await startModel(path, options, { batchSizes: [1] });
   try {
     for (const file of photos) {
       const pixels = model.readPicture(await readPhoto(file), file);
@@ -94,6 +95,7 @@ export function registerClassify(program: Command): void {
     .addOption(modelOption())
     .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .option("--top-k <n>", "classes to name", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")
     .action(action(classify));

@@ -10,7 +10,7 @@ import {
 } from "../../server/inference/inference-server.js";
 import { pictureReader } from "../../server/inference/read-picture.js";
 import { action } from "../command-line.js";
-import { deviceOption, modelOption, startModel } from "../model-options.js";
+import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { packageVersion } from "../package-version.js";
 
@@ -19,6 +19,7 @@ interface ServeOptions {
   listen: string;
   name?: string;
   device: string;
+  threads: number | "auto";
   maxBatch: number;
   maxQueue: number;
   maxMessageBytes: number;
@@ -33,7 +34,7 @@ function batchSizes(maxBatch: number): number[] {
 
 async function serve(options: ServeOptions): Promise<void> {
   const { maxBatch, maxQueue, maxMessageBytes } = options;
-  const { runtime, model, dispose } = await startModel(options.model, options.device, {
+  const { runtime, model, dispose } = await startModel(options.model, options, {
     batchSizes: batchSizes(maxBatch),
   });
   const name = options.name ?? model.name;
@@ -68,6 +69,7 @@ export function registerServe(program: Command): void {
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .option(
       "--max-batch <images>",
       "images that run at once",

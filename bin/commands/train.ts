@@ -13,6 +13,7 @@ import { createProgress, type Progress } from "../../trainer/progress.js";
 import type { RunRequest, RunSources } from "../../trainer/run-request.js";
 import { summarise } from "../../trainer/summary.js";
 import { action, printJson } from "../command-line.js";
+import { threadsOption } from "../model-options.js";
 import { decimalNumber, wholeNumber } from "../number-option.js";
 
 interface TrainFlags {
@@ -22,6 +23,7 @@ interface TrainFlags {
   checkpointEvery: number;
   resume?: boolean;
   device?: string;
+  threads: number | "auto";
   dataTimeout: number;
   dataCredit?: number;
   json?: boolean;
@@ -113,6 +115,7 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
     validation: flags.val === undefined ? null : resolve(flags.val),
     checkpointEvery: flags.checkpointEvery,
     device: flags.device ?? null,
+    threads: flags.threads,
   };
   const signals = stopOnSignals();
   const { interruption } = signals;
@@ -162,6 +165,7 @@ export function registerTrain(program: Command): void {
       decimalNumber("--data-credit", { min: 0 }),
     )
     .option("--device <name>", "auto or wasm")
+    .addOption(threadsOption())
     .option("--json", "end with one line of JSON; everything else goes to standard error");
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));

@@ -10,13 +10,14 @@ import { openEvaluation } from "../../server/data/evaluation.js";
 import { judge } from "../../trainer/validation.js";
 import { action, printJson } from "../command-line.js";
 import { badSamplesOption, workersOption } from "../data-options.js";
-import { deviceOption, modelOption, startModel } from "../model-options.js";
+import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 
 interface ValidateCommand {
   data: string;
   model: string;
   device: string;
+  threads: number | "auto";
   batchSize: number;
   workers: number;
   badSamples: BadSamples;
@@ -77,7 +78,7 @@ function print(result: ReturnType<typeof summary>): void {
 
 async function validate(options: ValidateCommand): Promise<void> {
   const { batchSize, workers, badSamples } = options;
-  const { model, runtime, dispose } = await startModel(options.model, options.device, {
+  const { model, runtime, dispose } = await startModel(options.model, options, {
     batchSizes: [batchSize],
   });
   const { imageSize: size, cropRatio } = model.config;
@@ -119,6 +120,7 @@ export function registerValidate(program: Command): void {
     .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
     .addOption(modelOption().makeOptionMandatory())
     .addOption(deviceOption())
+    .addOption(threadsOption())
     .option(
       "--batch-size <b>",
       "images that the model sees at once",
