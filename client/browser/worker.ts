@@ -23,7 +23,9 @@ interface Loaded {
 let loaded: Promise<Loaded> | undefined;
 
 async function load(address: string, assets: string): Promise<Loaded> {
-  const runtime = await createRuntime({ host: browserHost(assets), device: "wasm" });
+  const newThread = () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" });
+  const host = browserHost(assets, newThread);
+  const runtime = await createRuntime({ host, device: "wasm", threads: "auto" });
   const source = urlModelSource(address, (progress) => scope.postMessage({ kind: "progress", progress }));
   // One picture at a time: no program for larger batches, and no memory for them.
   const model = await loadModel(runtime, source, { batchSizes: [1] });

@@ -1,12 +1,32 @@
 // The host as a browser page or worker gives it.
 
 import { VitrineError } from "../errors.js";
-import type { Host } from "./host.js";
+import type { Host, HostWorker } from "./host.js";
 import { type ModelSource, WEIGHTS_FILE } from "./model-source.js";
 
-/** `assets` is the address that stands for `dist/`: `wasm/image.wasm` is fetched from below it. */
-export function browserHost(assets: URL | string): Host {
+function hostWorker(worker: Worker): HostWorker {
   return {
+    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    onMessage: (listener) => worker.addEventListener("message", ({ data }) => listener(data)),
+    onFailure: (listener) => {
+      const tell = ({ message }: ErrorEvent) => listener(message ?? "its script could not be loaded");
+      worker.addEventListener("error", tell, { once: true });
+    },
+    keepProcessAlive: () => {},
+    terminate: async () => worker.terminate(),
+  };
+}
+
+/**
+ * `assets` is the address that stands for `dist/`: `wasm/image.wasm` is fetched from below it. `newThread` starts the
+ * wasm executor's thread (client/browser/pool-thread.ts): a bundler must see its address where it is written. It is used
+ * only where the page is cross-origin isolated and memory can be shared.
+ */
+export function browserHost(assets: URL | string, newThread?: () => Worker): Host {
+  const threads =
+    newThread && globalThis.crossOriginIsolated ? { spawnWorker: () => hostWorker(newThread()) } : {};
+  return {
+    ...threads,
     name: "browser",
     readAsset: async (path) => {
       const address = new URL(path, new URL(assets, globalThis.location?.href));
