@@ -21,6 +21,7 @@ let page: Page;
 let runtime: Runtime;
 let model: Model;
 const complaints: string[] = [];
+const requested: string[] = [];
 
 declare global {
   interface Window {
@@ -32,6 +33,7 @@ async function openPage(address: string): Promise<Page> {
   const opened = await browser.newPage();
   opened.on("pageerror", (error) => complaints.push(error.message));
   opened.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  opened.context().on("request", (request) => requested.push(request.url()));
   await opened.addInitScript(() => {
     window.heard = [];
     addEventListener("vitrine:classified", (event) => {
@@ -210,6 +212,12 @@ function registerTests(executable: string): void {
 
   test("nothing was complained of in the console", () => {
     assert.equal(complaints, []);
+  });
+
+  test("the model computes in threads that share memory, where there are cores for them", async () => {
+    const shared = requested.filter((address) => /nn(\.relaxed)?\.shared\.wasm$/.test(address));
+    const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+    assert.is(shared.length > 0, cores > 1, requested.join("\n"));
   });
 
   test.run();

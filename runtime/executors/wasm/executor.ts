@@ -97,6 +97,13 @@ class WasmExecutor implements Executor {
  * that cannot be and `device/thread` where one does not come up.
  */
 export async function createWasmExecutor(host: Host, options: WasmExecutorOptions = {}): Promise<Executor> {
-  const threads = resolveThreads(host, options.threads ?? 1);
-  return new WasmExecutor(await loadKernels(host, options.relaxed ?? "auto", threads));
+  const { relaxed = "auto", threads: wanted = 1 } = options;
+  const threads = resolveThreads(host, wanted);
+  try {
+    return new WasmExecutor(await loadKernels(host, relaxed, threads));
+  } catch (error) {
+    // Shared memory reserves its 4 GiB of addresses at once, which not every device gives.
+    if (wanted !== "auto" || threads === 1 || !(error instanceof RangeError)) throw error;
+  }
+  return new WasmExecutor(await loadKernels(host, relaxed, 1));
 }
