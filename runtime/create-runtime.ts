@@ -1,14 +1,18 @@
 // Create runtime: chooses what computes, and puts the image module beside it.
 
-import { VitrineError } from "./errors.js";
+import { isVitrineError, VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
+import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
 import type { Host } from "./host/host.js";
 import { createImageModule, type ImageModule } from "./image/image-module.js";
 
 export interface RuntimeOptions {
   host: Host;
-  /** `auto` (default) or `wasm`; `webgpu`, `tfjs:webgpu`, `tfjs:tensorflow` and `tfjs:cpu` are names without a build. */
+  /**
+   * `auto` (default: a GPU if there is one, else wasm), `wasm`, `webgpu` or `webgpu:` with an adapter; `tfjs:webgpu`,
+   * `tfjs:tensorflow` and `tfjs:cpu` are names without a build.
+   */
   device?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
   threads?: number | "auto";
@@ -25,29 +29,59 @@ export interface Runtime {
   dispose(): Promise<void>;
 }
 
-const BUILT = ["auto", "wasm"];
-const PLANNED = ["webgpu", "tfjs:webgpu", "tfjs:tensorflow", "tfjs:cpu"];
+const ALLOWED = "auto, wasm, webgpu, webgpu:ADAPTER";
+const PLANNED = ["tfjs:webgpu", "tfjs:tensorflow", "tfjs:cpu"];
+const WEBGPU = /^webgpu(?::(.+))?$/;
 
-function checkDevice(device: string): void {
-  if (BUILT.includes(device)) return;
-  const allowed = `allowed: ${BUILT.join(", ")} (--device)`;
+function unknownDevice(device: string): VitrineError {
+  const allowed = `allowed: ${ALLOWED} (--device)`;
   const details = { device };
-  if (PLANNED.includes(device))
-    throw new VitrineError("device/unavailable", `device ${device} is not built yet; ${allowed}`, {
-      details,
-    });
-  throw new VitrineError("device/unknown", `no device "${device}"; ${allowed}`, { details });
+  return PLANNED.includes(device)
+    ? new VitrineError("device/unavailable", `device ${device} is not built yet; ${allowed}`, { details })
+    : new VitrineError("device/unknown", `no device "${device}"; ${allowed}`, { details });
+}
+
+type WasmOptions = Required<Pick<RuntimeOptions, "relaxed" | "threads">>;
+
+interface Chosen {
+  executor: Executor;
+  /** Said behind the executor's own description where there was a choice. */
+  why: string;
+}
+
+async function chooseExecutor(host: Host, device: string, wasm: WasmOptions): Promise<Chosen> {
+  if (device === "auto") return chooseAutomatically(host, wasm);
+  if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
+  const match = WEBGPU.exec(device);
+  if (!match) throw unknownDevice(device);
+  const executor = await createWebgpuExecutor(host, match[1] === undefined ? {} : { adapter: match[1] });
+  return { executor, why: "" };
+}
+
+/** A GPU where there is one; software that stands for a GPU is slower than WebAssembly. */
+async function chooseAutomatically(host: Host, wasm: WasmOptions): Promise<Chosen> {
+  const reason = await gpuOrReason(host);
+  if (typeof reason !== "string") return { executor: reason, why: " (auto: a GPU was found)" };
+  return { executor: await createWasmExecutor(host, wasm), why: ` (auto: ${reason})` };
+}
+
+async function gpuOrReason(host: Host): Promise<Executor | string> {
+  if (!host.mayHaveGpu()) return "no GPU was found";
+  try {
+    return await createWebgpuExecutor(host, { hardwareOnly: true });
+  } catch (error) {
+    if (isVitrineError(error) && error.code === "device/unavailable") return error.message;
+    throw error;
+  }
 }
 
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { host, device = "auto", threads = 1, relaxed = "auto" } = options;
-  checkDevice(device);
-  const [executor, image] = await Promise.all([
-    createWasmExecutor(host, { relaxed, threads }),
+  const [{ executor, why }, image] = await Promise.all([
+    chooseExecutor(host, device, { relaxed, threads }),
     createImageModule(host),
   ]);
-  const why = device === "auto" ? " (auto: the wasm executor is the only one built so far)" : "";
   return {
     host,
     executor,

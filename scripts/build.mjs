@@ -1,8 +1,8 @@
-// Build: contracts, WebAssembly, TypeScript and the page, in this order, each only where its sources are newer.
-// `node scripts/build.mjs [proto] [wasm] [ts] [app]` builds the named parts; without a name, all of them.
+// Build: contracts, WebAssembly, WGSL, TypeScript and the page, in this order, each only where its sources are newer.
+// `node scripts/build.mjs [proto] [wasm] [wgsl] [ts] [app]` builds the named parts; without a name, all of them.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -90,7 +90,33 @@ function buildWasm() {
   }
 }
 
+const KERNELS = "runtime/executors/webgpu/kernels";
+const KERNEL_SOURCES = "runtime/executors/webgpu/generated/kernel-sources.ts";
+const INCLUDE = /^\/\/ #include "(.+)"$/gm;
+
+/** WGSL has no includes: `// #include "x.wgsl"` becomes the text of x.wgsl. */
+function readKernel(name) {
+  const text = readFileSync(join(root, KERNELS, name), "utf8");
+  return text.replace(INCLUDE, (_, included) => readKernel(included));
+}
+
+/** The kernels as one module, so that Node and a page's bundle take the same way to them. */
+function buildWgsl() {
+  if (fresh(KERNEL_SOURCES, [KERNELS, "scripts/build.mjs"])) return;
+  const texts = readdirSync(join(root, KERNELS))
+    .filter((name) => name.endsWith(".wgsl"))
+    .map((name) => [name.replace(/\.wgsl$/, ""), readKernel(name)])
+    .filter(([, text]) => text.includes("@compute"));
+  const lines = texts.map(([name, text]) => `  ${JSON.stringify(name)}: ${JSON.stringify(text)},`);
+  const head = "// Kernel sources: the files of ../kernels, includes resolved. Made by scripts/build.mjs.";
+  const type = "export type KernelName = keyof typeof KERNEL_SOURCES;";
+  const table = ["export const KERNEL_SOURCES = {", ...lines, "} as const;"].join("\n");
+  mkdirSync(join(root, dirname(KERNEL_SOURCES)), { recursive: true });
+  writeFileSync(join(root, KERNEL_SOURCES), `${head}\n\n${table}\n\n${type}\n`);
+}
+
 function buildTypescript() {
+  buildWgsl();
   run("typescript", "tsc", ["-p", "tsconfig.json"]);
 }
 
@@ -102,7 +128,7 @@ function buildApp() {
   run("vite", "vite", ["build", "--config", "client/app/vite.config.ts", "--logLevel", "warn"]);
 }
 
-const PARTS = { proto: buildProto, wasm: buildWasm, ts: buildTypescript, app: buildApp };
+const PARTS = { proto: buildProto, wasm: buildWasm, wgsl: buildWgsl, ts: buildTypescript, app: buildApp };
 
 const wanted = process.argv.slice(2);
 for (const name of wanted) {

@@ -39,6 +39,15 @@ export function browserHost(assets: URL | string, newThread?: () => Worker): Hos
     },
     cores: () => globalThis.navigator?.hardwareConcurrency ?? 1,
     enableRelaxedSimd: () => false,
+    gpu: async () => {
+      const gpu: GPU | undefined = globalThis.navigator?.gpu;
+      if (gpu) return gpu;
+      throw new VitrineError(
+        "device/unavailable",
+        "device webgpu: this browser has no WebGPU, or the page was not loaded by https or from localhost",
+      );
+    },
+    mayHaveGpu: () => globalThis.navigator?.gpu !== undefined,
     notice: (text) => console.info(text),
   };
 }

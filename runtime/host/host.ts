@@ -38,6 +38,13 @@ export interface Host {
    * exports. Absent where threads cannot share memory: in a page that is not cross-origin isolated.
    */
   spawnWorker?(entry: string): HostWorker;
+  /**
+   * The way to GPUs. `adapter` is a part of an adapter's name where the host chooses by it (Node). Throws
+   * `device/unavailable` with the reason: no package, no driver, a browser without WebGPU.
+   */
+  gpu(adapter?: string): Promise<GPU>;
+  /** False where the host knows, without loading any driver, that no GPU is there. */
+  mayHaveGpu(): boolean;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

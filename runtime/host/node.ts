@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import { VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
+import { openNodeGpu } from "./node-gpu.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
@@ -102,6 +103,12 @@ function onlyOnce(listener: (reason: string) => void): (reason: string) => void 
   };
 }
 
+/** Linux gives a GPU a file; loading a driver to find none takes a fifth of a second and prints warnings. */
+function mayHaveGpu(): boolean {
+  if (process.platform !== "linux") return true;
+  return ["/dev/dri", "/dev/nvidia0", "/dev/dxg"].some((path) => existsSync(path));
+}
+
 export function nodeHost(): Host {
   return {
     name: "node",
@@ -110,6 +117,8 @@ export function nodeHost(): Host {
     enableRelaxedSimd,
     enableWideSimd,
     spawnWorker,
+    gpu: openNodeGpu,
+    mayHaveGpu,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

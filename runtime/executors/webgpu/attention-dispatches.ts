@@ -1,0 +1,52 @@
+// Attention dispatches: a workgroup for 64 tokens of a head, forward once, backward for queries and for keys.
+
+import type { OperationOf } from "../../graph/catalogue.js";
+import type { TensorId } from "../../graph/tensor.js";
+import type { Slice } from "./buffers.js";
+import { type Dispatch, floatBits } from "./dispatch.js";
+import type { Operands } from "./operands.js";
+
+const TOKENS_PER_GROUP = 64;
+/** Two blocks of this many values fill the 16 KiB of workgroup memory that every device has. */
+const BLOCK_VALUES = 2048;
+const LARGEST_BLOCK = 32;
+
+/** What the three kernels have in common; `out` is the heads' output [B,T,H·E]. */
+function sizes(at: Operands, out: TensorId, heads: number) {
+  const [batch, tokens, width] = [at.axis(out, 0), at.axis(out, 1), at.axis(out, 2)];
+  const headWidth = width / heads;
+  const keys = Math.max(1, Math.min(LARGEST_BLOCK, Math.floor(BLOCK_VALUES / headWidth)));
+  return {
+    constants: { HEAD_WIDTH: headWidth, KEYS: keys },
+    numbers: [tokens, heads, floatBits(1 / Math.sqrt(headWidth))],
+    grid: [Math.ceil(tokens / TOKENS_PER_GROUP), heads, batch] as const,
+    rowSumsBytes: 4 * batch * heads * tokens,
+  };
+}
+
+export function attention({ reads, writes, attributes }: OperationOf<"attention">, at: Operands): Dispatch {
+  const { constants, numbers, grid } = sizes(at, writes.out, attributes.heads);
+  const { out, probabilities } = writes;
+  const operands = { qkv: at.at(reads.qkv), out: at.at(out), probabilities: at.at(probabilities) };
+  const keeps = probabilities === undefined ? 0 : 1;
+  return { kernel: "attention", constants, operands, numbers: [...numbers, keeps], grid };
+}
+
+export function attentionBackward(
+  { reads, writes, attributes }: OperationOf<"attentionBackward">,
+  at: Operands,
+  scratch: (bytes: number) => Slice,
+): Dispatch[] {
+  const { constants, numbers, grid, rowSumsBytes } = sizes(at, reads.dOut, attributes.heads);
+  const operands = {
+    dOut: at.at(reads.dOut),
+    qkv: at.at(reads.qkv),
+    probabilities: at.at(reads.probabilities),
+    dQkv: at.at(writes.dQkv),
+    rowSums: scratch(rowSumsBytes),
+  };
+  return [
+    { kernel: "attention-query-gradient", constants, operands, numbers, grid },
+    { kernel: "attention-key-value-gradient", constants, operands, numbers, grid },
+  ];
+}

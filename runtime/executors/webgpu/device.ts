@@ -1,0 +1,87 @@
+// Device: a GPUDevice with the adapter's full limits, and what went wrong with it: WebGPU tells of errors later.
+
+import { VitrineError } from "../../errors.js";
+import { formatBytes } from "../../graph/planner.js";
+import { alignBinding, WORKING_USAGE } from "./buffers.js";
+
+export class Device {
+  readonly gpu: GPUDevice;
+  #failure: VitrineError | undefined;
+  #disposed = false;
+
+  constructor(gpu: GPUDevice, adapter: string) {
+    this.gpu = gpu;
+    gpu.lost.then(({ reason, message }) => {
+      if (this.#disposed) return;
+      this.#failure ??= new VitrineError(
+        "device/lost",
+        `the WebGPU device on ${adapter} was lost (${message || reason || "no reason given"}): start again, or use --device wasm`,
+        { details: { adapter, reason } },
+      );
+    });
+    gpu.addEventListener("uncapturederror", (event) => {
+      this.#failure ??= fromGpuError((event as GPUUncapturedErrorEvent).error);
+    });
+  }
+
+  /** Throws `device/lost`, `device/memory` or `internal/webgpu` once one of them has happened; `device/disposed`. */
+  check(): void {
+    if (this.#disposed) throw new VitrineError("device/disposed", "the webgpu executor was disposed of");
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** A buffer full of zeros. Throws `device/memory` where it is larger than a buffer may be. */
+  createBuffer(bytes: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
+    this.check();
+    const size = alignBinding(Math.max(bytes, 1));
+    const { maxBufferSize } = this.gpu.limits;
+    if (size > maxBufferSize) throw tooLarge(purpose, size, maxBufferSize);
+    return this.gpu.createBuffer({ label: purpose, size, usage });
+  }
+
+  /**
+   * Runs `work` and waits for what the device has to say on it. Throws `device/memory` and `internal/webgpu`.
+   * Work that is known to be valid needs no such wait.
+   */
+  async checked<T>(work: () => T | Promise<T>): Promise<T> {
+    this.check();
+    this.gpu.pushErrorScope("out-of-memory");
+    this.gpu.pushErrorScope("validation");
+    const outcome = await Promise.resolve()
+      .then(work)
+      .then(
+        (result) => ({ result }),
+        (cause: unknown) => ({ cause }),
+      );
+    const errors = [await this.gpu.popErrorScope(), await this.gpu.popErrorScope()];
+    const error = errors.find((found) => found !== null);
+    if ("cause" in outcome) throw outcome.cause;
+    if (error) throw fromGpuError(error);
+    this.check();
+    return outcome.result;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.gpu.destroy();
+  }
+}
+
+function tooLarge(purpose: string, bytes: number, limitBytes: number): VitrineError {
+  return new VitrineError(
+    "device/memory",
+    `${purpose}: ${formatBytes(bytes)}, a buffer of this device holds ${formatBytes(limitBytes)}: take a smaller batch (--batch-size) or model`,
+    { details: { bytes, limitBytes } },
+  );
+}
+
+function fromGpuError(error: GPUError): VitrineError {
+  const text = error.message.trim().split("\n")[0] ?? "";
+  if (error.constructor.name === "GPUOutOfMemoryError")
+    return new VitrineError(
+      "device/memory",
+      `the GPU has not enough memory (${text}): take a smaller batch (--batch-size) or model`,
+    );
+  return new VitrineError("internal/webgpu", `WebGPU refused a command: ${error.message.trim()}`);
+}

@@ -1,0 +1,186 @@
+// Encode: a program becomes dispatches, each operation one or two kernels of its name.
+
+import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Program } from "../../graph/program.js";
+import type { TensorId } from "../../graph/tensor.js";
+import { attention, attentionBackward } from "./attention-dispatches.js";
+import type { Slice } from "./buffers.js";
+import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
+import { linear, linearInputGradient, linearWeightGradient } from "./linear-dispatches.js";
+import type { Operands } from "./operands.js";
+import { adamW, fill, sumOfSquares } from "./store-dispatches.js";
+
+/** Memory of a kernel's own, shared by all dispatches of a program: each writes it before it reads it. */
+export type Scratch = (bytes: number) => Slice;
+
+type Encoder<T extends OperationType> = (
+  operation: OperationOf<T>,
+  at: Operands,
+  scratch: Scratch,
+) => Dispatch[];
+
+/** The dispatches of a program in their order. Throws what `Operands` throws. */
+export function encodeProgram(program: Program, at: Operands, scratch: Scratch): Dispatch[] {
+  return program.order.flatMap((index) => {
+    const operation = program.graph.operations[index] as Operation;
+    // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
+    const encode = ENCODERS[operation.type] as Encoder<OperationType>;
+    return encode(operation, at, scratch);
+  });
+}
+
+const COLUMNS_PER_GROUP = 16;
+
+const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
+  patchifyBytes: ({ reads, writes, attributes }, at) => [
+    perElement("patchify-bytes", at, writes.patches, { ...reads, ...writes }, [
+      at.axis(reads.pixels, 1),
+      attributes.patchSize,
+    ]),
+  ],
+  patchifyImage: ({ reads, writes, attributes }, at) => [
+    perElement("patchify-image", at, writes.patches, { ...reads, ...writes }, [
+      at.axis(reads.image, 2),
+      attributes.patchSize,
+    ]),
+  ],
+  linear: (operation, at) => [linear(operation, at)],
+  linearInputGradient: (operation, at) => [linearInputGradient(operation, at)],
+  linearWeightGradient: (operation, at) => [linearWeightGradient(operation, at)],
+  layerNorm: ({ reads, writes, attributes }, at) => {
+    const { y, mean, rstd } = writes;
+    const numbers = [at.axis(reads.x, -1), floatBits(attributes.epsilon), mean === undefined ? 0 : 1];
+    return [perRow("layer-norm", at, at.rows(reads.x), { ...reads, y, mean, rstd }, numbers)];
+  },
+  layerNormBackward: ({ reads, writes, adds }, at) => {
+    const { dy, x, mean, rstd, residual } = reads;
+    const [rows, width] = [at.rows(x), at.axis(x, -1)];
+    const { weight: dWeight, bias: dBias } = adds;
+    const grid = [Math.ceil(width / COLUMNS_PER_GROUP), 1, 1] as const;
+    const operands = slices(at, { dy, x, mean, rstd, dWeight, dBias });
+    // The sums first: dx may lie where dy is.
+    return [
+      { kernel: "layer-norm-weight-gradient", operands, numbers: [rows, width], grid },
+      perRow("layer-norm-backward", at, rows, { ...reads, dx: writes.dx }, [
+        width,
+        residual === undefined ? 0 : 1,
+      ]),
+    ];
+  },
+  attention: (operation, at) => [attention(operation, at)],
+  attentionBackward: (operation, at, scratch) => attentionBackward(operation, at, scratch),
+  gelu: ({ reads, writes }, at) => [perElement("gelu", at, reads.x, { ...reads, ...writes })],
+  geluBackward: ({ reads, writes }, at) => [
+    perElement("gelu-backward", at, reads.x, { ...reads, ...writes }),
+  ],
+  scaledSum: ({ reads, writes, attributes }, at) => {
+    const factors = [floatBits(attributes.alpha), floatBits(attributes.beta)];
+    return [perElement("scaled-sum", at, reads.a, { ...reads, ...writes }, factors)];
+  },
+  accumulate: ({ reads, adds }, at) => {
+    const operands = { a: adds.sum, b: reads.values, y: adds.sum };
+    return [perElement("scaled-sum", at, reads.values, operands, [floatBits(1), floatBits(1)])];
+  },
+  scaleRows: ({ reads, writes }, at) => [
+    perElement("scale-rows", at, reads.x, { ...reads, ...writes }, [at.perSample(reads.x)]),
+  ],
+  residual: ({ reads, writes }, at) => {
+    const { x, branch, scale } = reads;
+    const numbers = [at.perSample(x), scale === undefined ? 0 : 1];
+    return [perElement("residual", at, x, { x, branch, scale, y: writes.y }, numbers)];
+  },
+  assembleTokens: ({ reads, writes }, at) => {
+    const { patches, classToken, distillationToken, position } = reads;
+    const prefix = distillationToken === undefined ? 1 : 2;
+    const numbers = [at.axis(writes.y, 1), at.axis(writes.y, 2), prefix];
+    const operands = { patches, classToken, distillationToken, position, y: writes.y };
+    return [perElement("assemble-tokens", at, writes.y, operands, numbers)];
+  },
+  assembleTokensBackward: ({ reads, writes, adds }, at) => {
+    const { classToken, distillationToken, position } = adds;
+    const [batch, tokens, width] = [at.axis(reads.dy, 0), at.axis(reads.dy, 1), at.axis(reads.dy, 2)];
+    const operands = slices(at, {
+      ...{ dy: reads.dy, dPatches: writes.dPatches, dClassToken: classToken },
+      ...{ dDistillationToken: distillationToken, dPosition: position },
+    });
+    const count = tokens * width;
+    const prefix = distillationToken === undefined ? 1 : 2;
+    const numbers = [count, batch, tokens, width, prefix];
+    return [{ kernel: "assemble-tokens-backward", operands, numbers, grid: elementGrid(count) }];
+  },
+  selectToken: ({ reads, writes, attributes }, at) => {
+    const numbers = [at.axis(reads.x, 1), at.axis(reads.x, 2), attributes.token];
+    return [perElement("select-token", at, writes.y, { ...reads, ...writes }, numbers)];
+  },
+  selectTokenBackward: ({ reads, writes, attributes }, at) => {
+    const numbers = [at.axis(writes.dx, 1), at.axis(writes.dx, 2), attributes.token];
+    return [perElement("select-token-backward", at, writes.dx, { ...reads, ...writes }, numbers)];
+  },
+  selectTwoTokensBackward: ({ reads, writes }, at) => {
+    const numbers = [at.axis(writes.dx, 1), at.axis(writes.dx, 2)];
+    return [perElement("select-two-tokens-backward", at, writes.dx, { ...reads, ...writes }, numbers)];
+  },
+  softmax: ({ reads, writes }, at) => {
+    const operands = { logits: reads.x, y: writes.y };
+    return [perRow("softmax", at, at.rows(reads.x), operands, [at.axis(reads.x, -1)])];
+  },
+  softTargetCrossEntropy: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
+  softTargetCrossEntropyBackward: (operation, at) => [
+    loss("soft-target-cross-entropy-backward", operation, at),
+  ],
+  hardDistillation: (operation, at) => [loss("hard-distillation", operation, at)],
+  hardDistillationBackward: (operation, at) => [loss("hard-distillation-backward", operation, at)],
+  softDistillation: (operation, at) => [
+    loss("soft-distillation", operation, at, [floatBits(operation.attributes.tau)]),
+  ],
+  softDistillationBackward: (operation, at) => [
+    loss("soft-distillation-backward", operation, at, [floatBits(operation.attributes.tau)]),
+  ],
+  dot: ({ reads, writes }, at) => [perRow("dot", at, 1, { ...reads, ...writes }, [at.count(reads.a)])],
+  scaleByScalar: ({ reads, writes }, at) => [
+    perElement("scale-by-scalar", at, reads.x, { ...reads, ...writes }),
+  ],
+  fill: (operation, at) => fill(operation, at),
+  sumOfSquares: (operation, at, scratch) => sumOfSquares(operation, at, scratch),
+  adamW: (operation, at) => adamW(operation, at),
+};
+
+type Ids = Readonly<Record<string, TensorId | undefined>>;
+
+function slices(at: Operands, ids: Ids): Record<string, Slice | undefined> {
+  return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)]));
+}
+
+/** A kernel with an invocation for each value of `counted`; the count stands before the other numbers. */
+function perElement(
+  kernel: Dispatch["kernel"],
+  at: Operands,
+  counted: TensorId,
+  ids: Ids,
+  numbers: readonly number[] = [],
+): Dispatch {
+  const count = at.count(counted);
+  return { kernel, operands: slices(at, ids), numbers: [count, ...numbers], grid: elementGrid(count) };
+}
+
+/** A kernel with a workgroup for each row; the count of rows stands before the other numbers. */
+function perRow(
+  kernel: Dispatch["kernel"],
+  at: Operands,
+  rows: number,
+  ids: Ids,
+  numbers: readonly number[],
+): Dispatch {
+  return { kernel, operands: slices(at, ids), numbers: [rows, ...numbers], grid: foldedGrid(rows) };
+}
+
+/** A loss or its gradient: logits [rows, classes] and whatever it is compared with. */
+function loss(
+  kernel: Dispatch["kernel"],
+  { reads, writes }: { reads: Ids & { logits: TensorId }; writes: Ids },
+  at: Operands,
+  numbers: readonly number[] = [],
+): Dispatch {
+  const [rows, classes] = [at.axis(reads.logits, 0), at.axis(reads.logits, 1)];
+  return perRow(kernel, at, rows, { ...reads, ...writes }, [classes, ...numbers]);
+}

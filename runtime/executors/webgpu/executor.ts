@@ -1,0 +1,65 @@
+// The WebGPU executor: programs as command buffers of compute kernels, on any device with WebGPU. Float32 throughout.
+
+import type { Program } from "../../graph/program.js";
+import type { Host } from "../../host/host.js";
+import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLayout } from "../executor.js";
+import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
+import { Arena } from "./arena.js";
+import { BINDING_ALIGNMENT } from "./buffers.js";
+import { WebgpuExecutable, type Workplace } from "./executable.js";
+import { Kernels } from "./kernels.js";
+import { Staging } from "./staging.js";
+import { WebgpuStore } from "./store.js";
+
+export type WebgpuExecutorOptions = AdapterChoice;
+
+class WebgpuExecutor implements Executor {
+  readonly device: string;
+  readonly description: string;
+  /** Drivers contract products and sums as they like. */
+  readonly fusedMultiplyAdd = true;
+  readonly #place: Workplace;
+
+  constructor({ device, name, software }: OpenAdapter, adapter: string | undefined) {
+    this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
+    this.description = `webgpu: ${name}${software ? " (software)" : ""}, float32`;
+    const [kernels, arena, staging] = [new Kernels(device), new Arena(device), new Staging(device)];
+    this.#place = { device, kernels, arena, staging };
+  }
+
+  /** WebGPU does not tell how much memory there is: what one buffer may hold stands for it. */
+  get capabilities(): PlannerCapabilities {
+    return {
+      fuses: new Set<Fusion>(["linear-gelu", "linear-residual"]),
+      alignmentBytes: BINDING_ALIGNMENT,
+      limitBytes: this.#place.device.gpu.limits.maxBufferSize,
+    };
+  }
+
+  createStore(layout: StoreLayout): Store {
+    const { device, staging } = this.#place;
+    return new WebgpuStore(device, staging, layout);
+  }
+
+  async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {
+    return WebgpuExecutable.compile(this.#place, program, stores);
+  }
+
+  async dispose(): Promise<void> {
+    const { device, arena, staging } = this.#place;
+    arena.dispose();
+    staging.dispose();
+    device.dispose();
+  }
+}
+
+/**
+ * An executor with a device of its own. Throws `device/unavailable` where there is no adapter, or, in Node, no
+ * package `webgpu`.
+ */
+export async function createWebgpuExecutor(
+  host: Host,
+  options: WebgpuExecutorOptions = {},
+): Promise<Executor> {
+  return new WebgpuExecutor(await openAdapter(host, options), options.adapter);
+}

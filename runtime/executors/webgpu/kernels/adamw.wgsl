@@ -1,0 +1,91 @@
+// AdamW with decoupled decay (torch.optim.AdamW) and the moving average, in one pass over a run of the stores.
+//
+//   g = gradient·gradientScale·min(1, clipNorm/(|g| + 1e-6))
+//   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
+//   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
+//
+// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] as runtime/optimizer-settings.ts
+// orders them, each a pair (high, low) whose sum is the double; norm, a pair as well, is a sum of squares. Nothing
+// changes where norm is not finite: told by its bits, since compilers may take comparisons with infinities for
+// granted. Numerics: double floats, each result rounded once, for a float32 average with d = 0.99996 would lose most of
+// its steps' digits and a weight some of its last. The additional arithmetic hides behind 36 bytes of memory a parameter.
+// 256 invocations a workgroup.
+
+// #include "element.wgsl"
+// #include "double-float.wgsl"
+
+const LEARNING_RATE = 0u;
+const WEIGHT_DECAY = 1u;
+const BETA1 = 2u;
+const BETA2 = 3u;
+const EPSILON = 4u;
+const BIAS_CORRECTION1 = 5u;
+const BIAS_CORRECTION2 = 6u;
+const GRADIENT_SCALE = 7u;
+const CLIP_NORM = 8u;
+const EMA_DECAY = 9u;
+const EXPONENT_BITS = 0x7f800000u;
+
+struct Params {
+  count: u32,
+  decayed: u32,
+  averaged: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(2) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(3) var<storage, read_write> firstMoment: array<f32>;
+@group(0) @binding(4) var<storage, read_write> secondMoment: array<f32>;
+@group(0) @binding(5) var<storage, read_write> average: array<f32>;
+@group(0) @binding(6) var<storage, read_write> settings: array<vec2f>;
+@group(0) @binding(7) var<storage, read_write> norm: array<u32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  if ((norm[0] & EXPONENT_BITS) == EXPONENT_BITS) {
+    return;
+  }
+  let one = vec2f(1.0, 0.0);
+  let rate = settings[LEARNING_RATE];
+  let g = multiply(vec2f(gradients[i], 0.0), gradientFactor());
+  let oldFirst = vec2f(firstMoment[i], 0.0);
+  let oldSecond = vec2f(secondMoment[i], 0.0);
+  let m = add(oldFirst, multiply(subtract(one, settings[BETA1]), subtract(g, oldFirst)));
+  let v = add(oldSecond, multiply(subtract(one, settings[BETA2]), subtract(multiply(g, g), oldSecond)));
+  let root = divide(squareRoot(v), squareRoot(settings[BIAS_CORRECTION2]));
+  let pace = divide(rate, settings[BIAS_CORRECTION1]);
+  var step = divide(multiply(pace, m), add(root, settings[EPSILON]));
+  let old = vec2f(parameters[i], 0.0);
+  if (p.decayed != 0u) {
+    step = add(step, multiply(multiply(rate, settings[WEIGHT_DECAY]), old));
+  }
+  let value = subtract(old, step);
+  firstMoment[i] = m.x;
+  secondMoment[i] = v.x;
+  parameters[i] = value.x;
+  if (p.averaged != 0u) {
+    let mean = vec2f(average[i], 0.0);
+    average[i] = add(mean, multiply(subtract(one, settings[EMA_DECAY]), subtract(value, mean))).x;
+  }
+}
+
+// gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients.
+fn gradientFactor() -> vec2f {
+  let scale = settings[GRADIENT_SCALE];
+  let clip = settings[CLIP_NORM];
+  if (clip.x <= 0.0) {
+    return scale;
+  }
+  let squares = vec2f(bitcast<f32>(norm[0]), bitcast<f32>(norm[1]));
+  let length = multiply(squareRoot(squares), vec2f(abs(scale.x), sign(scale.x) * scale.y));
+  let factor = divide(clip, add(length, vec2f(1e-6, 0.0)));
+  if (factor.x >= 1.0) {
+    return scale;
+  }
+  return multiply(scale, factor);
+}

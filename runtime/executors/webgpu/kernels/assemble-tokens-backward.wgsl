@@ -1,0 +1,44 @@
+// Assemble tokens backward: dPatches = dy behind the prefix; the sums of dy over the batch are added to the gradients of
+// position and prefix. dy [B,T,D], dPatches [B,N,D], dClassToken, dDistillationToken [D], dPosition [T,D], T = N + prefix.
+// An invocation a value of dPosition, 256 a workgroup; samples in ascending order.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  batch: u32,
+  tokens: u32,
+  width: u32,
+  prefix: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dPatches: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dClassToken: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dDistillationToken: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dPosition: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let token = i / p.width;
+  let column = i % p.width;
+  var sum = 0.0;
+  for (var sample = 0u; sample < p.batch; sample++) {
+    let value = dy[(sample * p.tokens + token) * p.width + column];
+    sum += value;
+    if (token >= p.prefix) {
+      dPatches[(sample * (p.tokens - p.prefix) + token - p.prefix) * p.width + column] = value;
+    }
+  }
+  dPosition[i] += sum;
+  if (token < p.prefix && token == 0u) {
+    dClassToken[column] += sum;
+  } else if (token < p.prefix) {
+    dDistillationToken[column] += sum;
+  }
+}

@@ -1,0 +1,39 @@
+// Assemble tokens: y = (class, distillation?, patches) + position. patches [B,N,D], classToken, distillationToken [D],
+// position [T,D], y [B,T,D], T = N + prefix; an invocation a value of y, 256 a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  tokens: u32,
+  width: u32,
+  prefix: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(2) var<storage, read_write> classToken: array<f32>;
+@group(0) @binding(3) var<storage, read_write> distillationToken: array<f32>;
+@group(0) @binding(4) var<storage, read_write> position: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let row = i / p.width;
+  let column = i % p.width;
+  let token = row % p.tokens;
+  var value: f32;
+  if (token >= p.prefix) {
+    let patchRow = (row / p.tokens) * (p.tokens - p.prefix) + token - p.prefix;
+    value = patches[patchRow * p.width + column];
+  } else if (token == 0u) {
+    value = classToken[column];
+  } else {
+    value = distillationToken[column];
+  }
+  y[i] = value + position[token * p.width + column];
+}

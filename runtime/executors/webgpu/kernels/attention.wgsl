@@ -1,0 +1,108 @@
+// Attention: out = softmax(q·kᵀ/√E)·v for each head, without an array of tokens × tokens unless it is asked for.
+//
+// qkv [B,T,3·H·E] as (q, k, v), out [B,T,H·E], probabilities [B,H,T,T] where p.keeps: the backward pass reads them. The
+// loader sets HEAD_WIDTH = E and KEYS, how many keys pass through workgroup memory at a time (16 KiB with E = 64).
+//
+// A workgroup of 64 takes 64 queries of a head, an invocation one of them with its row of sums: softmax needs no
+// exchange between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are scaled again
+// when a block of keys brings a larger score. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
+
+const QUERIES = 64u;
+const LOWEST = -3.4028234e38;
+
+struct Params {
+  tokens: u32,
+  heads: u32,
+  scale: f32,
+  keeps: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
+
+var<workgroup> keys: array<f32, KEYS * HEAD_WIDTH>;
+var<workgroup> values: array<f32, KEYS * HEAD_WIDTH>;
+
+var<private> query: array<f32, HEAD_WIDTH>;
+var<private> sums: array<f32, HEAD_WIDTH>;
+var<private> scores: array<f32, KEYS>;
+
+// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
+fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
+  return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
+}
+
+fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
+  workgroupBarrier();
+  for (var i = invocation; i < KEYS * HEAD_WIDTH; i += QUERIES) {
+    let token = min(first + i / HEAD_WIDTH, p.tokens - 1u);
+    keys[i] = qkv[place(sample, token, 1u, head) + i % HEAD_WIDTH];
+    values[i] = qkv[place(sample, token, 2u, head) + i % HEAD_WIDTH];
+  }
+  workgroupBarrier();
+}
+
+fn scoreOf(key: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < HEAD_WIDTH; i++) {
+    sum = fma(query[i], keys[key * HEAD_WIDTH + i], sum);
+  }
+  return sum * p.scale;
+}
+
+@compute @workgroup_size(QUERIES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
+  let head = group.y;
+  let sample = group.z;
+  let token = group.x * QUERIES + invocation;
+  let source = place(sample, min(token, p.tokens - 1u), 0u, head);
+  for (var i = 0u; i < HEAD_WIDTH; i++) {
+    query[i] = qkv[source + i];
+    sums[i] = 0.0;
+  }
+  var largest = LOWEST;
+  var total = 0.0;
+  for (var first = 0u; first < p.tokens; first += KEYS) {
+    loadKeys(sample, head, first, invocation);
+    let count = min(KEYS, p.tokens - first);
+    var highest = largest;
+    for (var key = 0u; key < count; key++) {
+      scores[key] = scoreOf(key);
+      highest = max(highest, scores[key]);
+    }
+    let shrink = exp(largest - highest);
+    largest = highest;
+    total *= shrink;
+    for (var i = 0u; i < HEAD_WIDTH; i++) {
+      sums[i] *= shrink;
+    }
+    for (var key = 0u; key < count; key++) {
+      let weight = exp(scores[key] - largest);
+      total += weight;
+      for (var i = 0u; i < HEAD_WIDTH; i++) {
+        sums[i] = fma(weight, values[key * HEAD_WIDTH + i], sums[i]);
+      }
+    }
+  }
+  if (token < p.tokens) {
+    let destination = ((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH;
+    for (var i = 0u; i < HEAD_WIDTH; i++) {
+      out[destination + i] = sums[i] / total;
+    }
+  }
+  if (p.keeps == 0u) {
+    return;
+  }
+  let row = ((sample * p.heads + head) * p.tokens + token) * p.tokens;
+  for (var first = 0u; first < p.tokens; first += KEYS) {
+    loadKeys(sample, head, first, invocation);
+    let count = min(KEYS, p.tokens - first);
+    for (var key = 0u; key < count; key++) {
+      if (token < p.tokens) {
+        probabilities[row + first + key] = exp(scoreOf(key) - largest) / total;
+      }
+    }
+  }
+}

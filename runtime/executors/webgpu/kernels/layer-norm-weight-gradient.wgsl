@@ -1,0 +1,46 @@
+// Layer norm backward, weight and bias: dWeight += Σ dy·(x − mean)·rstd, dBias += Σ dy over the rows. dy, x [rows, width],
+// mean, rstd [rows], dWeight, dBias [width].
+//
+// A workgroup sums 16 columns with 16 invocations each: invocation r takes rows r, r + 16, …, then the 16 partial sums
+// are added in order. Neighbouring invocations read neighbouring columns.
+
+const COLUMNS = 16u;
+const SHARES = 16u;
+
+struct Params {
+  rows: u32,
+  width: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dWeight: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dBias: array<f32>;
+
+// (weight, bias) of each share and column.
+var<workgroup> partial: array<vec2f, SHARES * COLUMNS>;
+
+@compute @workgroup_size(COLUMNS, SHARES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let column = group.x * COLUMNS + local.x;
+  var sums = vec2f(0.0);
+  if (column < p.width) {
+    for (var row = local.y; row < p.rows; row += SHARES) {
+      let at = row * p.width + column;
+      sums += dy[at] * vec2f((x[at] - mean[row]) * rstd[row], 1.0);
+    }
+  }
+  partial[local.y * COLUMNS + local.x] = sums;
+  workgroupBarrier();
+  if (local.y != 0u || column >= p.width) {
+    return;
+  }
+  for (var share = 1u; share < SHARES; share++) {
+    sums += partial[share * COLUMNS + local.x];
+  }
+  dWeight[column] += sums.x;
+  dBias[column] += sums.y;
+}

@@ -1,0 +1,31 @@
+// Patchify image: image [B,3,S,S] → patches [B,N,3·P·P] in (channel, y, x) order. An invocation a value of the patches, 256 a
+// workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  side: u32,
+  patchSide: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> image: array<f32>;
+@group(0) @binding(2) var<storage, read_write> patches: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let perPatch = 3u * p.patchSide * p.patchSide;
+  let patchesPerRow = p.side / p.patchSide;
+  let patchIndex = i / perPatch;
+  let place = patchIndex % (patchesPerRow * patchesPerRow);
+  let sample = patchIndex / (patchesPerRow * patchesPerRow);
+  let channel = (i % perPatch) / (p.patchSide * p.patchSide);
+  let y = (place / patchesPerRow) * p.patchSide + (i / p.patchSide) % p.patchSide;
+  let x = (place % patchesPerRow) * p.patchSide + i % p.patchSide;
+  patches[i] = image[((sample * 3u + channel) * p.side + y) * p.side + x];
+}

@@ -1,0 +1,29 @@
+// Residual: y = x + scale[sample]·branch, scale 1 where there is none. x, branch, y [samples, perSample], scale
+// [samples], 256 invocations a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  perSample: u32,
+  scaled: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> branch: array<f32>;
+@group(0) @binding(3) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  var factor = 1.0;
+  if (p.scaled != 0u) {
+    factor = scale[i / p.perSample];
+  }
+  y[i] = x[i] + factor * branch[i];
+}

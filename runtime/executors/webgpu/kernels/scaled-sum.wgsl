@@ -1,0 +1,23 @@
+// Scaled sum: y = alpha·a + beta·b. a, b, y [count], 256 invocations a workgroup; y may be a or b.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  alpha: f32,
+  beta: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> a: array<f32>;
+@group(0) @binding(2) var<storage, read_write> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  y[i] = p.alpha * a[i] + p.beta * b[i];
+}

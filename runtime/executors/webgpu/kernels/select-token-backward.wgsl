@@ -1,0 +1,29 @@
+// Select token backward: dx[:, token] = dy, every other token gets 0. dy [B,D], dx [B,T,D], an invocation a value of
+// dx, 256 a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  tokens: u32,
+  width: u32,
+  token: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let row = i / p.width;
+  var value = 0.0;
+  if (row % p.tokens == p.token) {
+    value = dy[(row / p.tokens) * p.width + i % p.width];
+  }
+  dx[i] = value;
+}

@@ -1,0 +1,24 @@
+// Select token: y = x[:, token]. x [B,T,D], y [B,D], an invocation a value of y, 256 a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  tokens: u32,
+  width: u32,
+  token: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let sample = i / p.width;
+  y[i] = x[(sample * p.tokens + p.token) * p.width + i % p.width];
+}

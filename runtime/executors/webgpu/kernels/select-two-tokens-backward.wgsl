@@ -1,0 +1,32 @@
+// Select two tokens backward: dx[:, 0] = dyFirst, dx[:, 1] = dySecond, every other token gets 0. dyFirst, dySecond
+// [B,D], dx [B,T,D], an invocation a value of dx, 256 a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  tokens: u32,
+  width: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> dyFirst: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dySecond: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let row = i / p.width;
+  let source = (row / p.tokens) * p.width + i % p.width;
+  var value = 0.0;
+  if (row % p.tokens == 0u) {
+    value = dyFirst[source];
+  } else if (row % p.tokens == 1u) {
+    value = dySecond[source];
+  }
+  dx[i] = value;
+}

@@ -1,0 +1,47 @@
+// Soft distillation: loss = τ²/C · Σ q·(log q − log p), p and q the softmax of z/τ and of the teacher's logits/τ. logits,
+// teacher [rows, classes], loss [rows]. A workgroup of 64 a row; pairs hold (student, teacher).
+
+// #include "log-softmax.wgsl"
+
+struct Params {
+  rows: u32,
+  classes: u32,
+  tau: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> teacher: array<f32>;
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row >= p.rows) {
+    return;
+  }
+  let start = row * p.classes;
+  var highest = vec2f(LOWEST);
+  for (var i = lane; i < p.classes; i += LANES) {
+    highest = max(highest, vec2f(logits[start + i], teacher[start + i]) / p.tau);
+  }
+  let largest = vec2f(maximumOverLanes(highest.x, lane), maximumOverLanes(highest.y, lane));
+  var sum = vec2f(0.0);
+  for (var i = lane; i < p.classes; i += LANES) {
+    sum += exp(vec2f(logits[start + i], teacher[start + i]) / p.tau - largest);
+  }
+  let total = vec2f(logSumExp(largest.x, sum.x, lane), logSumExp(largest.y, sum.y, lane));
+  var terms = 0.0;
+  for (var i = lane; i < p.classes; i += LANES) {
+    let logarithms = vec2f(logits[start + i], teacher[start + i]) / p.tau - total;
+    terms += exp(logarithms.y) * (logarithms.y - logarithms.x);
+  }
+  let value = sumOverLanes(terms, lane) * (p.tau * p.tau / f32(p.classes));
+  if (lane == 0u) {
+    loss[row] = value;
+  }
+}

@@ -1,0 +1,46 @@
+// Soft-target cross-entropy backward: dLogits = dLoss·(softmax(z)·Σt − t). logits, targets, dLogits [rows, classes], dLoss
+// [rows]. A workgroup of 64 a row.
+
+// #include "log-softmax.wgsl"
+
+struct Params {
+  rows: u32,
+  classes: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> targets: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row >= p.rows) {
+    return;
+  }
+  let start = row * p.classes;
+  var highest = LOWEST;
+  for (var i = lane; i < p.classes; i += LANES) {
+    highest = max(highest, logits[start + i]);
+  }
+  let largest = maximumOverLanes(highest, lane);
+  var sum = 0.0;
+  for (var i = lane; i < p.classes; i += LANES) {
+    sum += exp(logits[start + i] - largest);
+  }
+  let total = logSumExp(largest, sum, lane);
+  var share = 0.0;
+  for (var i = lane; i < p.classes; i += LANES) {
+    share += targets[start + i];
+  }
+  let mass = sumOverLanes(share, lane);
+  for (var i = lane; i < p.classes; i += LANES) {
+    dLogits[start + i] = dLoss[row] * (exp(logits[start + i] - total) * mass - targets[start + i]);
+  }
+}

@@ -1,0 +1,39 @@
+// Softmax: y = exp(z − largest)/Σ exp(z − largest) over the last axis. logits, y [rows, classes]; y may be logits. A
+// workgroup of 64 a row.
+
+// #include "log-softmax.wgsl"
+
+struct Params {
+  rows: u32,
+  classes: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.x + group.y * groups.x;
+  if (row >= p.rows) {
+    return;
+  }
+  let start = row * p.classes;
+  var highest = LOWEST;
+  for (var i = lane; i < p.classes; i += LANES) {
+    highest = max(highest, logits[start + i]);
+  }
+  let largest = maximumOverLanes(highest, lane);
+  var sum = 0.0;
+  for (var i = lane; i < p.classes; i += LANES) {
+    sum += exp(logits[start + i] - largest);
+  }
+  let total = sumOverLanes(sum, lane);
+  for (var i = lane; i < p.classes; i += LANES) {
+    y[start + i] = exp(logits[start + i] - largest) / total;
+  }
+}

@@ -1,0 +1,55 @@
+// Staging: buffers through which results come back, taken from a pool and returned, so that steps make none.
+
+import { BufferUsage, MAP_READ } from "./buffers.js";
+import type { Device } from "./device.js";
+
+/** Where results were copied to; `read` may be called once. */
+export interface Staged {
+  readonly buffer: GPUBuffer;
+  /** Waits for the GPU and gives a copy of the bytes. */
+  read(): Promise<ArrayBuffer>;
+}
+
+/** More idle buffers than this are destroyed: what a run with a large output left behind. */
+const KEPT = 8;
+const SMALLEST = 1024;
+
+export class Staging {
+  readonly #device: Device;
+  readonly #idle: GPUBuffer[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** A buffer of at least `bytes`, a multiple of 4, as the destination of copies. */
+  take(bytes: number): Staged {
+    const index = this.#idle.findIndex(({ size }) => size >= bytes && size <= 4 * Math.max(bytes, SMALLEST));
+    const [found] = index < 0 ? [] : this.#idle.splice(index, 1);
+    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, SMALLEST)));
+    const usage = BufferUsage.mapRead | BufferUsage.copyDestination;
+    const buffer = found ?? this.#device.createBuffer(size, "results", usage);
+    return { buffer, read: () => this.#read(buffer, bytes) };
+  }
+
+  async #read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    try {
+      await buffer.mapAsync(MAP_READ, 0, bytes);
+    } catch (cause) {
+      // The loss of the device is told to its listeners after the buffers are refused.
+      await new Promise((resolve) => setTimeout(resolve));
+      this.#device.check();
+      throw cause;
+    }
+    const copy = buffer.getMappedRange(0, bytes).slice(0);
+    buffer.unmap();
+    this.#idle.push(buffer);
+    if (this.#idle.length > KEPT) this.#idle.shift()?.destroy();
+    this.#device.check();
+    return copy;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#idle.splice(0)) buffer.destroy();
+  }
+}

@@ -1,0 +1,78 @@
+// Store dispatches: operations over whole runs of stores, cut where a run is larger than the device binds at once.
+
+import type { OperationOf } from "../../graph/catalogue.js";
+import type { Slice } from "./buffers.js";
+import { BINDING_ALIGNMENT } from "./buffers.js";
+import { type Dispatch, elementGrid, floatBits } from "./dispatch.js";
+import type { Operands } from "./operands.js";
+
+/** First byte and length of each piece of a run. */
+function pieces(bytes: number, maximumBinding: number): { first: number; bytes: number }[] {
+  const largest = Math.floor(maximumBinding / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+  return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
+    first: i * largest,
+    bytes: Math.min(largest, bytes - i * largest),
+  }));
+}
+
+function piece(run: Slice, { first, bytes }: { first: number; bytes: number }): Slice {
+  return { buffer: run.buffer, offset: run.offset + first, bytes };
+}
+
+export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): Dispatch[] {
+  const run = at.place(writes.y);
+  return pieces(run.bytes, at.maximumBinding).map((part) => ({
+    kernel: "fill",
+    operands: { y: piece(run, part) },
+    numbers: [part.bytes / 4, floatBits(attributes.value)],
+    grid: elementGrid(part.bytes / 4),
+  }));
+}
+
+const LARGEST_SHARES = 1024;
+/** Values that a workgroup adds at least. */
+const SMALLEST_SHARE = 1024;
+
+export function sumOfSquares(
+  { reads, writes }: OperationOf<"sumOfSquares">,
+  at: Operands,
+  scratch: (bytes: number) => Slice,
+): Dispatch[] {
+  const run = at.place(reads.x);
+  const parts = pieces(run.bytes, at.maximumBinding);
+  const groups = parts.map(({ bytes }) => Math.min(LARGEST_SHARES, Math.ceil(bytes / 4 / SMALLEST_SHARE)));
+  const total = groups.reduce((sum, count) => sum + count, 0);
+  const partials = scratch(4 * total);
+  let first = 0;
+  const dispatches = parts.map((part, i): Dispatch => {
+    const count = groups[i] as number;
+    const numbers = [count, part.bytes / 4, first];
+    first += count;
+    const operands = { x: piece(run, part), partials };
+    return { kernel: "sum-of-squares", operands, numbers, grid: [count, 1, 1] };
+  });
+  const operands = { partials, y: at.at(writes.y) };
+  return [...dispatches, { kernel: "sum-of-partials", operands, numbers: [1, total], grid: [1, 1, 1] }];
+}
+
+export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Operands): Dispatch[] {
+  const { parameters, firstMoment, secondMoment, average } = adds;
+  const runs = {
+    parameters: at.place(parameters),
+    gradients: at.place(reads.gradients),
+    firstMoment: at.place(firstMoment),
+    secondMoment: at.place(secondMoment),
+    ...(average === undefined ? {} : { average: at.place(average) }),
+  };
+  const shared = { settings: at.at(reads.settings), norm: at.at(reads.norm) };
+  return pieces(runs.parameters.bytes, at.maximumBinding).map((part) => {
+    const cut = Object.entries(runs).map(([name, run]) => [name, piece(run, part)]);
+    const count = part.bytes / 4;
+    return {
+      kernel: "adamw",
+      operands: { ...Object.fromEntries(cut), ...shared },
+      numbers: [count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1],
+      grid: elementGrid(count),
+    };
+  });
+}

@@ -1,0 +1,77 @@
+// Store: named float32 tensors, one behind the other in a buffer, so that a run of them is one operand.
+
+import { VitrineError } from "../../errors.js";
+import type { Store, StoreLayout } from "../executor.js";
+import { alignBinding, type Slice } from "./buffers.js";
+import type { Device } from "./device.js";
+import type { Staging } from "./staging.js";
+
+export class WebgpuStore implements Store {
+  readonly #device: Device;
+  readonly #staging: Staging;
+  readonly #places = new Map<string, { offset: number; bytes: number }>();
+  readonly bytes: number;
+  #buffer: GPUBuffer | undefined;
+
+  /** Every tensor begins where a binding may; the values between two tensors are zero and stay so. */
+  constructor(device: Device, staging: Staging, layout: StoreLayout) {
+    this.#device = device;
+    this.#staging = staging;
+    let offset = 0;
+    for (const [name, count] of layout) {
+      this.#places.set(name, { offset, bytes: 4 * count });
+      offset += alignBinding(4 * count);
+    }
+    this.bytes = offset;
+    this.#buffer = device.createBuffer(offset, `a store of ${layout.size} tensors`);
+  }
+
+  #slice(name: string): Slice {
+    if (!this.#buffer)
+      throw new VitrineError("graph/disposed", `store: tensor ${name} is asked for after dispose()`);
+    const place = this.#places.get(name);
+    if (place) return { buffer: this.#buffer, ...place };
+    throw new VitrineError(
+      "graph/unknown-tensor",
+      `store: there is no tensor ${name} among ${this.#places.size}`,
+      { details: { name } },
+    );
+  }
+
+  /** From the first value of `first` to the last of `last`, gaps included. Throws `graph/unknown-tensor`. */
+  run(first: string, last: string): Slice {
+    const from = this.#slice(first);
+    const to = this.#slice(last);
+    const bytes = to.offset - from.offset + to.bytes;
+    if (bytes < from.bytes)
+      throw new VitrineError("graph/unknown-tensor", `store: tensor ${last} lies before ${first}`);
+    return { ...from, bytes };
+  }
+
+  write(name: string, values: Float32Array): void {
+    const { buffer, offset, bytes } = this.#slice(name);
+    this.#device.check();
+    if (values.byteLength !== bytes)
+      throw new VitrineError(
+        "graph/shape",
+        `store: tensor ${name} holds ${bytes / 4} values, got ${values.length}`,
+        { details: { name, wanted: bytes / 4, got: values.length } },
+      );
+    this.#device.gpu.queue.writeBuffer(buffer, offset, values.buffer, values.byteOffset, values.byteLength);
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    const { buffer, offset, bytes } = this.#slice(name);
+    this.#device.check();
+    const staged = this.#staging.take(bytes);
+    const encoder = this.#device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, offset, staged.buffer, 0, bytes);
+    this.#device.gpu.queue.submit([encoder.finish()]);
+    return new Float32Array(await staged.read());
+  }
+
+  dispose(): void {
+    this.#buffer?.destroy();
+    this.#buffer = undefined;
+  }
+}
