@@ -71,7 +71,7 @@ export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Ope
     return {
       kernel: "adamw",
       operands: { ...Object.fromEntries(cut), ...shared },
-      numbers: [count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1],
+      numbers: [count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1, 0],
       grid: elementGrid(count),
     };
   });

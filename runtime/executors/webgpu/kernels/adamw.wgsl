@@ -30,6 +30,7 @@ struct Params {
   count: u32,
   decayed: u32,
   averaged: u32,
+  zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

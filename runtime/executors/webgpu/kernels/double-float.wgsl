@@ -1,17 +1,40 @@
 // Double float: a number as the unevaluated sum (high, low) of two float32, about 46 bits of it. Dekker 1971, Knuth TAOCP 2.
 //
-// Needs sums that are not reordered and an fma with one rounding, as Vulkan and Direct3D drivers have; where a compiler
-// breaks either (Metal's fast math), low is near 0 and what remains is plain float32.
+// WGSL lets compilers reorder sums, and they do: Mesa turns (a + b) − a into b. `opaque` hides a rounded value from
+// them behind an exclusive or with p.zero, which whoever includes this declares and sets to 0. WGSL's fma may round
+// twice (llvmpipe's does), so products are split instead.
 
-fn sumOf(a: f32, b: f32) -> vec2f {
-  let high = a + b;
-  let part = high - a;
-  return vec2f(high, (a - (high - part)) + (b - part));
+fn opaque(value: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(value) ^ p.zero);
 }
 
+// a + b, exactly.
+fn sumOf(a: f32, b: f32) -> vec2f {
+  let high = opaque(a + b);
+  let part = opaque(high - a);
+  return vec2f(high, (a - opaque(high - part)) + (b - part));
+}
+
+// high + low where low is the smaller.
 fn normalised(high: f32, low: f32) -> vec2f {
-  let sum = high + low;
-  return vec2f(sum, low - (sum - high));
+  let sum = opaque(high + low);
+  return vec2f(sum, low - opaque(sum - high));
+}
+
+// a without its last 12 bits.
+fn upperHalf(a: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(a) & 0xfffff000u);
+}
+
+// a·b, exactly: every product of halves has at most 24 bits.
+fn productOf(a: f32, b: f32) -> vec2f {
+  let high = opaque(a * b);
+  let aUpper = upperHalf(a);
+  let aLower = a - aUpper;
+  let bUpper = upperHalf(b);
+  let bLower = b - bUpper;
+  let middle = opaque(opaque(aUpper * bUpper - high) + aUpper * bLower);
+  return vec2f(high, opaque(middle + aLower * bUpper) + aLower * bLower);
 }
 
 fn add(a: vec2f, b: vec2f) -> vec2f {
@@ -24,14 +47,14 @@ fn subtract(a: vec2f, b: vec2f) -> vec2f {
 }
 
 fn multiply(a: vec2f, b: vec2f) -> vec2f {
-  let high = a.x * b.x;
-  let low = fma(a.x, b.x, -high) + fma(a.x, b.y, a.y * b.x);
-  return normalised(high, low);
+  let product = productOf(a.x, b.x);
+  return normalised(product.x, product.y + (a.x * b.y + a.y * b.x));
 }
 
 fn divide(a: vec2f, b: vec2f) -> vec2f {
-  let high = a.x / b.x;
-  let rest = fma(-high, b.x, a.x) + a.y - high * b.y;
+  let high = opaque(a.x / b.x);
+  let product = productOf(high, b.x);
+  let rest = (opaque(a.x - product.x) - product.y) + (a.y - high * b.y);
   return normalised(high, rest / b.x);
 }
 
@@ -39,7 +62,8 @@ fn squareRoot(a: vec2f) -> vec2f {
   if (a.x <= 0.0) {
     return vec2f(0.0);
   }
-  let high = sqrt(a.x);
-  let rest = fma(-high, high, a.x) + a.y;
+  let high = opaque(sqrt(a.x));
+  let square = productOf(high, high);
+  let rest = (opaque(a.x - square.x) - square.y) + a.y;
   return normalised(high, rest / (2.0 * high));
 }
