@@ -14,7 +14,10 @@ export function modelOption(): Option {
 }
 
 export function deviceOption(): Option {
-  return new Option("--device <device>", "what computes: auto or wasm").default("auto");
+  return new Option(
+    "--device <device>",
+    "what computes: auto (a GPU if there is one), wasm, webgpu or webgpu:ADAPTER",
+  ).default("auto");
 }
 
 /** `auto`, or a whole number; the executor says which ones it allows. */

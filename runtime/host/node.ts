@@ -9,8 +9,8 @@ import { Worker } from "node:worker_threads";
 import { VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
-import { openNodeGpu } from "./node-gpu.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
+import { openNodeGpu } from "./node-gpu.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
 const DIST = new URL("../../", import.meta.url);

@@ -77,7 +77,7 @@ test("a damaged fixture fails its group by name, and the others still run", () =
 test("a folder and a device that are not there are one line", () => {
   const attempts: [RegExp, string[]][] = [
     [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
-    [/device\/unavailable: device webgpu is not built yet/, [folder, "--device", "webgpu"]],
+    [/device\/unavailable: device tfjs:cpu is not built yet/, [folder, "--device", "tfjs:cpu"]],
   ];
   for (const [expected, args] of attempts) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8" });

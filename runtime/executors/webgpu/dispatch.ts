@@ -41,7 +41,9 @@ export function floatBits(value: number): number {
 export function variantOf({ kernel, constants = {}, operands }: Dispatch): KernelVariant {
   const bindings = operandBindings(kernel);
   const aliases = new Map<string, string>();
-  const present = Object.entries(operands).filter((entry): entry is [string, Slice] => entry[1] !== undefined);
+  const present = Object.entries(operands).filter(
+    (entry): entry is [string, Slice] => entry[1] !== undefined,
+  );
   for (const [name] of Object.entries(operands))
     if (!bindings.has(name))
       throw new VitrineError("internal/webgpu", `kernel ${kernel} declares no operand ${name}`);

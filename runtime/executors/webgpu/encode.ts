@@ -1,5 +1,6 @@
 // Encode: a program becomes dispatches, each operation one or two kernels of its name.
 
+import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
@@ -24,14 +25,19 @@ export function encodeProgram(program: Program, at: Operands, scratch: Scratch):
   return program.order.flatMap((index) => {
     const operation = program.graph.operations[index] as Operation;
     // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
-    const encode = ENCODERS[operation.type] as Encoder<OperationType>;
+    const encode = ENCODERS[operation.type] as Encoder<OperationType> | undefined;
+    if (!encode)
+      throw new VitrineError(
+        "device/unsupported",
+        `${program.name}: operation ${operation.type} has no kernel on device webgpu yet: use --device wasm`,
+      );
     return encode(operation, at, scratch);
   });
 }
 
 const COLUMNS_PER_GROUP = 16;
 
-const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
+const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   patchifyBytes: ({ reads, writes, attributes }, at) => [
     perElement("patchify-bytes", at, writes.patches, { ...reads, ...writes }, [
       at.axis(reads.pixels, 1),
