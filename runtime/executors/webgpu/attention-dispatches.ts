@@ -15,7 +15,10 @@ const LARGEST_BLOCK = 32;
 function sizes(at: Operands, out: TensorId, heads: number) {
   const [batch, tokens, width] = [at.axis(out, 0), at.axis(out, 1), at.axis(out, 2)];
   const headWidth = width / heads;
-  const keys = Math.max(1, Math.min(LARGEST_BLOCK, Math.floor(BLOCK_VALUES / headWidth)));
+  const keys = Math.max(
+    1,
+    Math.min(LARGEST_BLOCK, Math.floor(BLOCK_VALUES / (4 * Math.ceil(headWidth / 4)))),
+  );
   return {
     constants: { HEAD_WIDTH: headWidth, KEYS: keys },
     numbers: [tokens, heads, floatBits(1 / Math.sqrt(headWidth))],

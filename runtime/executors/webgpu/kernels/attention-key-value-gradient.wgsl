@@ -6,6 +6,7 @@
 // of keys, heads, samples. Numerics: float32, queries ascending.
 
 const KEYS_PER_GROUP = 64u;
+const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
 struct Params {
   tokens: u32,
@@ -20,23 +21,46 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rowSums: array<f32>;
 
-var<workgroup> queries: array<f32, KEYS * HEAD_WIDTH>;
-var<workgroup> gradients: array<f32, KEYS * HEAD_WIDTH>;
+var<workgroup> queries: array<vec4f, KEYS * VECTORS>;
+var<workgroup> gradients: array<vec4f, KEYS * VECTORS>;
 
-var<private> value: array<f32, HEAD_WIDTH>;
-var<private> keySums: array<f32, HEAD_WIDTH>;
-var<private> valueSums: array<f32, HEAD_WIDTH>;
+var<private> value: array<vec4f, VECTORS>;
+var<private> keySums: array<vec4f, VECTORS>;
+var<private> valueSums: array<vec4f, VECTORS>;
 
+// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
 fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
   return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
 }
 
+// Values 4·vector … 4·vector + 3 of a head's row in qkv; zeros behind its end.
+fn fourOfQkv(row: u32, vector: u32) -> vec4f {
+  var values = vec4f(0.0);
+  for (var i = 0u; i < 4u; i++) {
+    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
+      values[i] = qkv[row + vector * 4u + i];
+    }
+  }
+  return values;
+}
+
+// As fourOfQkv, of dOut.
+fn fourOfGradient(row: u32, vector: u32) -> vec4f {
+  var values = vec4f(0.0);
+  for (var i = 0u; i < 4u; i++) {
+    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
+      values[i] = dOut[row + vector * 4u + i];
+    }
+  }
+  return values;
+}
+
 fn loadQueries(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
-  for (var i = invocation; i < KEYS * HEAD_WIDTH; i += KEYS_PER_GROUP) {
-    let token = min(first + i / HEAD_WIDTH, p.tokens - 1u);
-    queries[i] = qkv[place(sample, token, 0u, head) + i % HEAD_WIDTH];
-    gradients[i] = dOut[((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH + i % HEAD_WIDTH];
+  for (var i = invocation; i < KEYS * VECTORS; i += KEYS_PER_GROUP) {
+    let token = min(first + i / VECTORS, p.tokens - 1u);
+    queries[i] = fourOfQkv(place(sample, token, 0u, head), i % VECTORS);
+    gradients[i] = fourOfGradient(((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH, i % VECTORS);
   }
   workgroupBarrier();
 }
@@ -48,10 +72,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let token = group.x * KEYS_PER_GROUP + invocation;
   let known = min(token, p.tokens - 1u);
   let source = place(sample, known, 2u, head);
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    value[i] = qkv[source + i];
-    keySums[i] = 0.0;
-    valueSums[i] = 0.0;
+  for (var i = 0u; i < VECTORS; i++) {
+    value[i] = fourOfQkv(source, i);
+    keySums[i] = vec4f(0.0);
+    valueSums[i] = vec4f(0.0);
   }
   let firstRow = (sample * p.heads + head) * p.tokens;
   for (var first = 0u; first < p.tokens; first += KEYS) {
@@ -59,16 +83,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let count = min(KEYS, p.tokens - first);
     for (var query = 0u; query < count; query++) {
       let row = firstRow + first + query;
-      let at = query * HEAD_WIDTH;
+      let at = query * VECTORS;
       let probability = probabilities[row * p.tokens + known];
-      var change = 0.0;
-      for (var i = 0u; i < HEAD_WIDTH; i++) {
-        change = fma(gradients[at + i], value[i], change);
+      var change = vec4f(0.0);
+      for (var i = 0u; i < VECTORS; i++) {
+        change += gradients[at + i] * value[i];
       }
-      let weight = probability * (change - rowSums[row]);
-      for (var i = 0u; i < HEAD_WIDTH; i++) {
-        keySums[i] = fma(weight, queries[at + i], keySums[i]);
-        valueSums[i] = fma(probability, gradients[at + i], valueSums[i]);
+      let weight = probability * (dot(change, vec4f(1.0)) - rowSums[row]);
+      for (var i = 0u; i < VECTORS; i++) {
+        keySums[i] = fma(vec4f(weight), queries[at + i], keySums[i]);
+        valueSums[i] = fma(vec4f(probability), gradients[at + i], valueSums[i]);
       }
     }
   }
@@ -78,7 +102,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let toKey = place(sample, token, 1u, head);
   let toValue = place(sample, token, 2u, head);
   for (var i = 0u; i < HEAD_WIDTH; i++) {
-    dQkv[toKey + i] = p.scale * keySums[i];
-    dQkv[toValue + i] = valueSums[i];
+    dQkv[toKey + i] = p.scale * keySums[i / 4u][i % 4u];
+    dQkv[toValue + i] = valueSums[i / 4u][i % 4u];
   }
 }

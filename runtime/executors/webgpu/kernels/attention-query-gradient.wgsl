@@ -6,6 +6,7 @@
 // twice: for D, then for the gradient. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
 
 const QUERIES = 64u;
+const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
 struct Params {
   tokens: u32,
@@ -20,32 +21,55 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rowSums: array<f32>;
 
-var<workgroup> keys: array<f32, KEYS * HEAD_WIDTH>;
-var<workgroup> values: array<f32, KEYS * HEAD_WIDTH>;
+var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
+var<workgroup> values: array<vec4f, KEYS * VECTORS>;
 
-var<private> gradient: array<f32, HEAD_WIDTH>;
-var<private> sums: array<f32, HEAD_WIDTH>;
+var<private> gradient: array<vec4f, VECTORS>;
+var<private> sums: array<vec4f, VECTORS>;
 
+// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
 fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
   return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
 }
 
+// Values 4·vector … 4·vector + 3 of a head's row in qkv; zeros behind its end.
+fn fourOfQkv(row: u32, vector: u32) -> vec4f {
+  var values = vec4f(0.0);
+  for (var i = 0u; i < 4u; i++) {
+    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
+      values[i] = qkv[row + vector * 4u + i];
+    }
+  }
+  return values;
+}
+
+// As fourOfQkv, of dOut.
+fn fourOfGradient(row: u32, vector: u32) -> vec4f {
+  var values = vec4f(0.0);
+  for (var i = 0u; i < 4u; i++) {
+    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
+      values[i] = dOut[row + vector * 4u + i];
+    }
+  }
+  return values;
+}
+
 fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
-  for (var i = invocation; i < KEYS * HEAD_WIDTH; i += QUERIES) {
-    let token = min(first + i / HEAD_WIDTH, p.tokens - 1u);
-    keys[i] = qkv[place(sample, token, 1u, head) + i % HEAD_WIDTH];
-    values[i] = qkv[place(sample, token, 2u, head) + i % HEAD_WIDTH];
+  for (var i = invocation; i < KEYS * VECTORS; i += QUERIES) {
+    let token = min(first + i / VECTORS, p.tokens - 1u);
+    keys[i] = fourOfQkv(place(sample, token, 1u, head), i % VECTORS);
+    values[i] = fourOfQkv(place(sample, token, 2u, head), i % VECTORS);
   }
   workgroupBarrier();
 }
 
 fn probabilityGradient(key: u32) -> f32 {
-  var sum = 0.0;
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    sum = fma(gradient[i], values[key * HEAD_WIDTH + i], sum);
+  var sum = vec4f(0.0);
+  for (var i = 0u; i < VECTORS; i++) {
+    sum += gradient[i] * values[key * VECTORS + i];
   }
-  return sum;
+  return dot(sum, vec4f(1.0));
 }
 
 @compute @workgroup_size(QUERIES)
@@ -55,9 +79,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let token = group.x * QUERIES + invocation;
   let known = min(token, p.tokens - 1u);
   let source = ((sample * p.tokens + known) * p.heads + head) * HEAD_WIDTH;
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    gradient[i] = dOut[source + i];
-    sums[i] = 0.0;
+  for (var i = 0u; i < VECTORS; i++) {
+    gradient[i] = fourOfGradient(source, i);
+    sums[i] = vec4f(0.0);
   }
   let row = (sample * p.heads + head) * p.tokens + known;
   var rowSum = 0.0;
@@ -73,8 +97,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let count = min(KEYS, p.tokens - first);
     for (var key = 0u; key < count; key++) {
       let weight = probabilities[row * p.tokens + first + key] * (probabilityGradient(key) - rowSum);
-      for (var i = 0u; i < HEAD_WIDTH; i++) {
-        sums[i] = fma(weight, keys[key * HEAD_WIDTH + i], sums[i]);
+      for (var i = 0u; i < VECTORS; i++) {
+        sums[i] = fma(vec4f(weight), keys[key * VECTORS + i], sums[i]);
       }
     }
   }
@@ -84,6 +108,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   rowSums[row] = rowSum;
   let destination = place(sample, token, 0u, head);
   for (var i = 0u; i < HEAD_WIDTH; i++) {
-    dQkv[destination + i] = p.scale * sums[i];
+    dQkv[destination + i] = p.scale * sums[i / 4u][i % 4u];
   }
 }

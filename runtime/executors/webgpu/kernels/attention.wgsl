@@ -9,6 +9,7 @@
 
 const QUERIES = 64u;
 const LOWEST = -3.4028234e38;
+const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
 struct Params {
   tokens: u32,
@@ -22,11 +23,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
 
-var<workgroup> keys: array<f32, KEYS * HEAD_WIDTH>;
-var<workgroup> values: array<f32, KEYS * HEAD_WIDTH>;
+var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
+var<workgroup> values: array<vec4f, KEYS * VECTORS>;
 
-var<private> query: array<f32, HEAD_WIDTH>;
-var<private> sums: array<f32, HEAD_WIDTH>;
+var<private> query: array<vec4f, VECTORS>;
+var<private> sums: array<vec4f, VECTORS>;
 var<private> scores: array<f32, KEYS>;
 
 // Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
@@ -34,22 +35,33 @@ fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
   return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
 }
 
+// Values 4·vector … 4·vector + 3 of a head's row in qkv; zeros behind its end.
+fn fourOfQkv(row: u32, vector: u32) -> vec4f {
+  var values = vec4f(0.0);
+  for (var i = 0u; i < 4u; i++) {
+    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
+      values[i] = qkv[row + vector * 4u + i];
+    }
+  }
+  return values;
+}
+
 fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
-  for (var i = invocation; i < KEYS * HEAD_WIDTH; i += QUERIES) {
-    let token = min(first + i / HEAD_WIDTH, p.tokens - 1u);
-    keys[i] = qkv[place(sample, token, 1u, head) + i % HEAD_WIDTH];
-    values[i] = qkv[place(sample, token, 2u, head) + i % HEAD_WIDTH];
+  for (var i = invocation; i < KEYS * VECTORS; i += QUERIES) {
+    let token = min(first + i / VECTORS, p.tokens - 1u);
+    keys[i] = fourOfQkv(place(sample, token, 1u, head), i % VECTORS);
+    values[i] = fourOfQkv(place(sample, token, 2u, head), i % VECTORS);
   }
   workgroupBarrier();
 }
 
 fn scoreOf(key: u32) -> f32 {
-  var sum = 0.0;
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    sum = fma(query[i], keys[key * HEAD_WIDTH + i], sum);
+  var sum = vec4f(0.0);
+  for (var i = 0u; i < VECTORS; i++) {
+    sum += query[i] * keys[key * VECTORS + i];
   }
-  return sum * p.scale;
+  return dot(sum, vec4f(1.0)) * p.scale;
 }
 
 @compute @workgroup_size(QUERIES)
@@ -58,9 +70,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let sample = group.z;
   let token = group.x * QUERIES + invocation;
   let source = place(sample, min(token, p.tokens - 1u), 0u, head);
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    query[i] = qkv[source + i];
-    sums[i] = 0.0;
+  for (var i = 0u; i < VECTORS; i++) {
+    query[i] = fourOfQkv(source, i);
+    sums[i] = vec4f(0.0);
   }
   var largest = LOWEST;
   var total = 0.0;
@@ -75,21 +87,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     let shrink = exp(largest - highest);
     largest = highest;
     total *= shrink;
-    for (var i = 0u; i < HEAD_WIDTH; i++) {
+    for (var i = 0u; i < VECTORS; i++) {
       sums[i] *= shrink;
     }
     for (var key = 0u; key < count; key++) {
       let weight = exp(scores[key] - largest);
       total += weight;
-      for (var i = 0u; i < HEAD_WIDTH; i++) {
-        sums[i] = fma(weight, values[key * HEAD_WIDTH + i], sums[i]);
+      for (var i = 0u; i < VECTORS; i++) {
+        sums[i] = fma(vec4f(weight), values[key * VECTORS + i], sums[i]);
       }
     }
   }
   if (token < p.tokens) {
     let destination = ((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH;
     for (var i = 0u; i < HEAD_WIDTH; i++) {
-      out[destination + i] = sums[i] / total;
+      out[destination + i] = sums[i / 4u][i % 4u] / total;
     }
   }
   if (p.keeps == 0u) {

@@ -16,7 +16,6 @@
 const TILE = 64u;
 const STEP = 16u;
 const SIDE = 16u;
-const INVOCATIONS = 256u;
 const SHARE = 4u;
 
 const EPILOGUE_BIAS = 1u;
@@ -43,34 +42,41 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> residual: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-// [STEP, TILE] each: depth outermost.
-var<workgroup> tileA: array<f32, STEP * TILE>;
-var<workgroup> tileB: array<f32, STEP * TILE>;
+// [STEP, TILE / 4] each, depth outermost: four rows, or four columns, of one depth.
+var<workgroup> tileA: array<vec4f, STEP * SIDE>;
+var<workgroup> tileB: array<vec4f, STEP * SIDE>;
 
+// Every invocation brings one vector of each tile.
 fn loadA(firstRow: u32, firstDepth: u32, invocation: u32) {
-  for (var turn = 0u; turn < SHARE; turn++) {
-    let i = invocation + turn * INVOCATIONS;
-    let depth = select(i / TILE, i % STEP, p.aDepth == 1u);
-    let row = select(i % TILE, i / STEP, p.aDepth == 1u);
-    var value = 0.0;
-    if (firstRow + row < p.rows && firstDepth + depth < p.depth) {
-      value = a[(firstRow + row) * p.aRow + (firstDepth + depth) * p.aDepth];
+  let depth = select(invocation / SIDE, invocation % STEP, p.aDepth == 1u);
+  let four = select(invocation % SIDE, invocation / STEP, p.aDepth == 1u);
+  let row = firstRow + four * SHARE;
+  let start = row * p.aRow + (firstDepth + depth) * p.aDepth;
+  var values = vec4f(0.0);
+  if (firstDepth + depth < p.depth) {
+    for (var i = 0u; i < SHARE; i++) {
+      if (row + i < p.rows) {
+        values[i] = a[start + i * p.aRow];
+      }
     }
-    tileA[depth * TILE + row] = value;
   }
+  tileA[depth * SIDE + four] = values;
 }
 
 fn loadB(firstColumn: u32, firstDepth: u32, invocation: u32) {
-  for (var turn = 0u; turn < SHARE; turn++) {
-    let i = invocation + turn * INVOCATIONS;
-    let depth = select(i / TILE, i % STEP, p.bDepth == 1u);
-    let column = select(i % TILE, i / STEP, p.bDepth == 1u);
-    var value = 0.0;
-    if (firstColumn + column < p.columns && firstDepth + depth < p.depth) {
-      value = b[(firstDepth + depth) * p.bDepth + (firstColumn + column) * p.bColumn];
+  let depth = select(invocation / SIDE, invocation % STEP, p.bDepth == 1u);
+  let four = select(invocation % SIDE, invocation / STEP, p.bDepth == 1u);
+  let column = firstColumn + four * SHARE;
+  let start = (firstDepth + depth) * p.bDepth + column * p.bColumn;
+  var values = vec4f(0.0);
+  if (firstDepth + depth < p.depth) {
+    for (var i = 0u; i < SHARE; i++) {
+      if (column + i < p.columns) {
+        values[i] = b[start + i * p.bColumn];
+      }
     }
-    tileB[depth * TILE + column] = value;
   }
+  tileB[depth * SIDE + four] = values;
 }
 
 @compute @workgroup_size(SIDE, SIDE)
@@ -88,10 +94,8 @@ fn main(
     loadB(firstColumn, firstDepth, invocation);
     workgroupBarrier();
     for (var depth = 0u; depth < STEP; depth++) {
-      let atA = depth * TILE + local.y * SHARE;
-      let atB = depth * TILE + local.x * SHARE;
-      let left = vec4f(tileA[atA], tileA[atA + 1u], tileA[atA + 2u], tileA[atA + 3u]);
-      let right = vec4f(tileB[atB], tileB[atB + 1u], tileB[atB + 2u], tileB[atB + 3u]);
+      let left = tileA[depth * SIDE + local.y];
+      let right = tileB[depth * SIDE + local.x];
       sums[0] = fma(vec4f(left.x), right, sums[0]);
       sums[1] = fma(vec4f(left.y), right, sums[1]);
       sums[2] = fma(vec4f(left.z), right, sums[2]);
