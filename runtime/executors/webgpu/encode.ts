@@ -6,6 +6,7 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { attention, attentionBackward } from "./attention-dispatches.js";
 import type { Slice } from "./buffers.js";
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution-dispatches.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear-dispatches.js";
 import type { Operands } from "./operands.js";
@@ -149,7 +150,48 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   fill: (operation, at) => fill(operation, at),
   sumOfSquares: (operation, at, scratch) => sumOfSquares(operation, at, scratch),
   adamW: (operation, at) => adamW(operation, at),
+  conv2d: (operation, at) => [conv2d(operation, at)],
+  conv2dInputGradient: (operation, at) => [conv2dInputGradient(operation, at)],
+  conv2dWeightGradient: (operation, at) => [conv2dWeightGradient(operation, at)],
+  batchNorm: ({ reads, writes, adds, attributes }, at) => {
+    const settings = [floatBits(attributes.epsilon), floatBits(attributes.momentum)];
+    const numbers = [at.rows(reads.x), ...settings, adds.runningMean === undefined ? 0 : 1];
+    const operands = { ...reads, ...writes, ...adds };
+    return [perRow("batch-norm", at, at.axis(reads.x, -1), operands, numbers)];
+  },
+  batchNormBackward: ({ reads, writes, adds }, at) => {
+    const operands = { ...reads, dx: writes.dx, dWeight: adds.weight, dBias: adds.bias };
+    return [perRow("batch-norm-backward", at, at.axis(reads.x, -1), operands, [at.rows(reads.x)])];
+  },
+  relu: ({ reads, writes }, at) => [perElement("relu", at, reads.x, { ...reads, ...writes })],
+  reluBackward: ({ reads, writes }, at) => [
+    perElement("relu-backward", at, reads.y, { ...reads, ...writes }),
+  ],
+  sigmoid: ({ reads, writes }, at) => [perElement("sigmoid", at, reads.x, { ...reads, ...writes })],
+  sigmoidBackward: ({ reads, writes }, at) => [
+    perElement("sigmoid-backward", at, reads.y, { ...reads, ...writes }),
+  ],
+  globalAveragePool: ({ reads, writes }, at) => {
+    const operands = { ...reads, ...writes };
+    return [perRow("global-average-pool", at, at.count(writes.y), operands, channels(at, reads.x))];
+  },
+  globalAveragePoolBackward: ({ reads, writes }, at) => {
+    const operands = { ...reads, ...writes };
+    return [perElement("global-average-pool-backward", at, writes.dx, operands, channels(at, writes.dx))];
+  },
+  scaleChannels: ({ reads, writes }, at) => [
+    perElement("scale-channels", at, reads.x, { ...reads, ...writes }, channels(at, reads.x)),
+  ],
+  scaleChannelsGradient: ({ reads, writes }, at) => {
+    const operands = { ...reads, ...writes };
+    return [perRow("scale-channels-gradient", at, at.count(writes.dScale), operands, channels(at, reads.x))];
+  },
 };
+
+/** Pixels and channels of [B,…,C]. */
+function channels(at: Operands, id: TensorId): number[] {
+  return [at.perSample(id) / at.axis(id, -1), at.axis(id, -1)];
+}
 
 type Ids = Readonly<Record<string, TensorId | undefined>>;
 

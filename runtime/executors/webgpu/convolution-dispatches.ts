@@ -1,0 +1,70 @@
+// Convolution dispatches: the three products of a convolution, with the sizes that their kernels share.
+
+import type { OperationOf } from "../../graph/catalogue.js";
+import { elementCount } from "../../graph/shape.js";
+import type { TensorId } from "../../graph/tensor.js";
+import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";
+import type { Operands } from "./operands.js";
+
+interface Shapes {
+  /** [B,H,W,I] */
+  image: TensorId;
+  /** [O,K,K,I/G] */
+  weight: TensorId;
+  /** [B,OH,OW,O] */
+  result: TensorId;
+}
+
+/** The words that all three kernels have behind their count. */
+function sizes(
+  at: Operands,
+  { image, weight, result }: Shapes,
+  attributes: OperationOf<"conv2d">["attributes"],
+): number[] {
+  const { stride, padding, groups } = attributes;
+  const axes = [1, 2, 3].map((axis) => at.axis(image, axis));
+  const [outputs, side] = [at.axis(weight, 0), at.axis(weight, 1)];
+  const outSizes = [at.axis(result, 1), at.axis(result, 2)];
+  return [...axes, outputs, side, stride, padding, groups, ...outSizes, at.axis(image, 0)];
+}
+
+export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at: Operands): Dispatch {
+  const { x, weight, bias } = reads;
+  const count = at.count(writes.y);
+  const shapes = { image: x, weight, result: writes.y };
+  return {
+    kernel: "conv2d",
+    operands: { x: at.at(x), weight: at.at(weight), bias: at.at(bias), y: at.at(writes.y) },
+    numbers: [count, ...sizes(at, shapes, attributes), bias === undefined ? 0 : 1],
+    grid: elementGrid(count),
+  };
+}
+
+export function conv2dInputGradient(
+  { reads, writes, attributes }: OperationOf<"conv2dInputGradient">,
+  at: Operands,
+): Dispatch {
+  const { dy, weight } = reads;
+  const count = at.count(writes.dx);
+  return {
+    kernel: "conv2d-input-gradient",
+    operands: { dy: at.at(dy), weight: at.at(weight), dx: at.at(writes.dx) },
+    numbers: [count, ...sizes(at, { image: writes.dx, weight, result: dy }, attributes)],
+    grid: elementGrid(count),
+  };
+}
+
+export function conv2dWeightGradient(
+  { reads, adds, attributes }: OperationOf<"conv2dWeightGradient">,
+  at: Operands,
+): Dispatch {
+  const { dy, x } = reads;
+  const { weight, bias } = adds;
+  const rows = elementCount(at.tensor(weight).shape);
+  return {
+    kernel: "conv2d-weight-gradient",
+    operands: { dy: at.at(dy), x: at.at(x), dWeight: at.at(weight), dBias: at.at(bias) },
+    numbers: [rows, ...sizes(at, { image: x, weight, result: dy }, attributes), bias === undefined ? 0 : 1],
+    grid: foldedGrid(rows),
+  };
+}

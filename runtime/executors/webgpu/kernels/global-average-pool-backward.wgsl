@@ -1,0 +1,23 @@
+// Global average pool backward: dx = dy/N at each of the N pixels. dy [B,C], dx [B,N,C], 256 invocations a workgroup.
+
+// #include "element.wgsl"
+
+struct Params {
+  count: u32,
+  pixels: u32,
+  channels: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(ELEMENTS)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = elementOf(id, groups);
+  if (i >= p.count) {
+    return;
+  }
+  let sample = i / (p.pixels * p.channels);
+  dx[i] = dy[sample * p.channels + i % p.channels] / f32(p.pixels);
+}
