@@ -1,6 +1,6 @@
 // Create runtime: chooses what computes, and puts the image module beside it.
 
-import { isVitrineError, VitrineError } from "./errors.js";
+import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
 import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
@@ -10,7 +10,7 @@ import { createImageModule, type ImageModule } from "./image/image-module.js";
 export interface RuntimeOptions {
   host: Host;
   /**
-   * `auto` (default: a GPU if there is one, else wasm), `wasm`, `webgpu` or `webgpu:` with an adapter; `tfjs:webgpu`,
+   * `auto` (default: wasm), `wasm`, `webgpu` or `webgpu:` with an adapter; `tfjs:webgpu`,
    * `tfjs:tensorflow` and `tfjs:cpu` are names without a build.
    */
   device?: string;
@@ -49,30 +49,16 @@ interface Chosen {
   why: string;
 }
 
+/** Its kernels were compared with the wasm executor's on software drivers only: a GPU is taken when it is asked for. */
+const WHY_WASM = " (auto: WebGPU is there when it is asked for, --device webgpu)";
+
 async function chooseExecutor(host: Host, device: string, wasm: WasmOptions): Promise<Chosen> {
-  if (device === "auto") return chooseAutomatically(host, wasm);
+  if (device === "auto") return { executor: await createWasmExecutor(host, wasm), why: WHY_WASM };
   if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
   const match = WEBGPU.exec(device);
   if (!match) throw unknownDevice(device);
   const executor = await createWebgpuExecutor(host, match[1] === undefined ? {} : { adapter: match[1] });
   return { executor, why: "" };
-}
-
-/** A GPU where there is one; software that stands for a GPU is slower than WebAssembly. */
-async function chooseAutomatically(host: Host, wasm: WasmOptions): Promise<Chosen> {
-  const reason = await gpuOrReason(host);
-  if (typeof reason !== "string") return { executor: reason, why: " (auto: a GPU was found)" };
-  return { executor: await createWasmExecutor(host, wasm), why: ` (auto: ${reason})` };
-}
-
-async function gpuOrReason(host: Host): Promise<Executor | string> {
-  if (!host.mayHaveGpu()) return "no GPU was found";
-  try {
-    return await createWebgpuExecutor(host, { hardwareOnly: true });
-  } catch (error) {
-    if (isVitrineError(error) && error.code === "device/unavailable") return error.message;
-    throw error;
-  }
 }
 
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */

@@ -164,7 +164,7 @@ export function registerTrain(program: Command): void {
       "batches that may be on their way or waiting here (64, two batches at least)",
       decimalNumber("--data-credit", { min: 0 }),
     )
-    .option("--device <name>", "auto (a GPU if there is one), wasm, webgpu or webgpu:ADAPTER")
+    .option("--device <name>", "auto (wasm), wasm, webgpu or webgpu:ADAPTER")
     .addOption(threadsOption())
     .option("--json", "end with one line of JSON; everything else goes to standard error");
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));

@@ -43,8 +43,6 @@ export interface Host {
    * `device/unavailable` with the reason: no package, no driver, a browser without WebGPU.
    */
   gpu(adapter?: string): Promise<GPU>;
-  /** False where the host knows, without loading any driver, that no GPU is there. */
-  mayHaveGpu(): boolean;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

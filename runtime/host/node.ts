@@ -103,12 +103,6 @@ function onlyOnce(listener: (reason: string) => void): (reason: string) => void 
   };
 }
 
-/** Linux gives a GPU a file; loading a driver to find none takes a fifth of a second and prints warnings. */
-function mayHaveGpu(): boolean {
-  if (process.platform !== "linux") return true;
-  return ["/dev/dri", "/dev/nvidia0", "/dev/dxg"].some((path) => existsSync(path));
-}
-
 export function nodeHost(): Host {
   return {
     name: "node",
@@ -118,7 +112,6 @@ export function nodeHost(): Host {
     enableWideSimd,
     spawnWorker,
     gpu: openNodeGpu,
-    mayHaveGpu,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -23,7 +23,6 @@ export function observedHost(): { host: Host; opened: GPUDevice[] } {
   const node = nodeHost();
   const host: Host = {
     ...node,
-    mayHaveGpu: () => true,
     gpu: async (name) => {
       const gpu = await node.gpu(name);
       const requestAdapter = gpu.requestAdapter.bind(gpu);

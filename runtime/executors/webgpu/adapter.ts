@@ -7,8 +7,6 @@ import { Device } from "./device.js";
 export interface AdapterChoice {
   /** In Node part of the adapter's name; in a browser `low-power` or `high-performance`. */
   adapter?: string;
-  /** Refuse what computes on the CPU under the name of a GPU. Default false: whoever asks for webgpu takes what is there. */
-  hardwareOnly?: boolean;
 }
 
 export interface OpenAdapter {
@@ -20,7 +18,7 @@ export interface OpenAdapter {
 
 const POWER: readonly string[] = ["low-power", "high-performance"];
 
-/** Throws `device/unavailable` where there is no such adapter, or only a software one and `hardwareOnly`. */
+/** Throws `device/unavailable` where there is no such adapter. */
 export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
   const gpu = await host.gpu(choice.adapter);
   const power = POWER.find((preference) => preference === choice.adapter) as GPUPowerPreference | undefined;
@@ -40,8 +38,6 @@ export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promi
   }
   const software = isSoftware(adapter.info);
   const name = adapterName(adapter.info);
-  if (software && choice.hardwareOnly)
-    throw new VitrineError("device/unavailable", `the only WebGPU adapter, ${name}, is software`);
   const device = await adapter.requestDevice({ label: "vitrine", requiredLimits: largestLimits(adapter) });
   return { device: new Device(device, name), name, software };
 }
