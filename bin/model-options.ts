@@ -21,12 +21,9 @@ export function deviceOption(): Option {
 }
 
 /** `auto`, or a whole number; the executor says which ones it allows. */
-export function threadsOption(): Option {
+export function threadsOption(auto = "the cores this process may use"): Option {
   const parse = wholeNumber("--threads", { min: 1, max: 256 });
-  return new Option(
-    "--threads <n>",
-    "threads that compute: a number, or auto: the cores this process may use",
-  )
+  return new Option("--threads <n>", `threads that compute: a number, or auto: ${auto}`)
     .default("auto")
     .argParser((text): number | "auto" => (text === "auto" ? text : parse(text)));
 }

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { INTERRUPTED } from "../../trainer/interruption.js";
 import { train } from "../../trainer/loop.js";
@@ -105,6 +106,12 @@ function stopOnSignals(): { interruption: AbortSignal; status: () => number; rel
   return { interruption: controller.signal, status: () => status, release };
 }
 
+/** A data server on this machine decodes on one of its cores: `auto` leaves it that one and takes the others. */
+function threadsBeside(address: string, threads: number | "auto"): number | "auto" {
+  const local = /^(unix:|127\.|localhost:|\[::1\])/.test(address);
+  return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
+}
+
 async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = createProgress(stream);
@@ -115,7 +122,7 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
     validation: flags.val === undefined ? null : resolve(flags.val),
     checkpointEvery: flags.checkpointEvery,
     device: flags.device ?? null,
-    threads: flags.threads,
+    threads: threadsBeside(flags.dataServer, flags.threads),
   };
   const signals = stopOnSignals();
   const { interruption } = signals;
@@ -165,7 +172,7 @@ export function registerTrain(program: Command): void {
       decimalNumber("--data-credit", { min: 0 }),
     )
     .option("--device <name>", "auto (wasm), wasm, webgpu or webgpu:ADAPTER")
-    .addOption(threadsOption())
+    .addOption(threadsOption("the cores this process may use, less one for a data server on this machine"))
     .option("--json", "end with one line of JSON; everything else goes to standard error");
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
