@@ -4,6 +4,7 @@ import { Region } from "../../assembly/image/regions.js";
 import { Status } from "../../assembly/image/status.js";
 import { VitrineError } from "../errors.js";
 import { samplingText } from "./failure.js";
+import { foreignKind } from "./file-kind.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
 
 /** 64 megapixels: larger claims are refused before memory is reserved. */
@@ -69,11 +70,14 @@ export function blockSide(scale: DecodeScale = 1): number {
   });
 }
 
-/** Throws `jpeg/not-jpeg` for an empty file. */
+/** Throws `jpeg/not-jpeg` for an empty file and for one of another known kind, which it names. */
 export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
-  if (bytes.length > 0) return;
+  const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
+  if (bytes.length > 0 && kind === undefined) return;
   const where = name === undefined ? "" : `${name}: `;
-  throw new VitrineError("jpeg/not-jpeg", `${where}the file is empty`, { details: { subject: name } });
+  const what =
+    kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}: convert it to JPEG first`;
+  throw new VitrineError("jpeg/not-jpeg", where + what, { details: { subject: name, kind } });
 }
 
 /** Most frame headers lie within; pictures and profiles embedded in front of one may push it far back. */
