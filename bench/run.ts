@@ -24,6 +24,10 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of a training step beside tfjs-wasm and PyTorch",
     load: () => import("./train.js"),
   },
+  worker: {
+    about: "resident memory and images/s of one decode worker over 20,000 images",
+    load: () => import("./worker.js"),
+  },
 };
 
 const [name, ...options] = process.argv.slice(2);
