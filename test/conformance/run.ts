@@ -1,10 +1,14 @@
 // Conformance: every file of a manifest against what libjpeg-turbo makes of it.
 // `npm run conformance -- jpeg --root DIR --manifest FILE.jsonl [--json]`; exit status 1 where a file fails.
+// `npm run conformance -- crops --root DIR [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops.
 
 import { Command } from "commander";
+import { wholeNumber } from "../../bin/number-option.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
+import { generator } from "../image/jpeg-fixtures.js";
+import { runCrops } from "./crops.js";
 import { readManifest } from "./manifest.js";
 import { type ConformanceReport, runConformance } from "./report.js";
 
@@ -33,6 +37,25 @@ async function main(): Promise<void> {
       const report = runConformance(module, options.root, readManifest(options.manifest));
       print(report, options.json === true);
       if (report.failed > 0) process.exitCode = 1;
+    });
+  program
+    .command("crops")
+    .description("compare crop-aware decode with decode-then-crop on random crops of every file that decodes")
+    .requiredOption("--root <folder>", "folder of .jpg files, folders in it included")
+    .option("--crops <n>", "crops in all", wholeNumber("--crops", { min: 1 }), 100_000)
+    .option("--seed <s>", "seed of the crops", wholeNumber("--seed", { min: 1 }), 1)
+    .option("--json", "print one line of JSON")
+    .action(async (options: { root: string; crops: number; seed: number; json?: boolean }) => {
+      const module = await createImageModule(nodeHost());
+      const report = runCrops(module, options.root, options.crops, generator(options.seed));
+      const { crops, files, partialFiles, refused, failures } = report;
+      if (options.json) console.log(JSON.stringify(report));
+      else {
+        for (const { file, box, got } of failures) console.log(`failed: ${file} ${box}: ${got}`);
+        const kinds = `${files} files, ${partialFiles} of them in part; ${refused} refused`;
+        console.log(`${crops - failures.length} of ${crops} crops equal (${kinds})`);
+      }
+      if (failures.length > 0 || files === 0) process.exitCode = 1;
     });
   await program.parseAsync(process.argv);
 }

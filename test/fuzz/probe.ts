@@ -5,6 +5,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { type DecodedImage, type DecodeScale, decode } from "../../runtime/image/decode.js";
 import { decodeCrop } from "../../runtime/image/decode-crop.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
+import { differingRow, randomBox } from "../image/crop-twin.js";
 
 /** Processor time for one decode. */
 const TIME_LIMIT_MS = 2000;
@@ -31,21 +32,11 @@ function checkCrop(
   scale: DecodeScale,
   next: () => number,
 ) {
-  const left = next() % image.width;
-  const top = next() % image.height;
-  const width = 1 + (next() % (image.width - left));
-  const height = 1 + (next() % (image.height - top));
-  const box = { left, top, width, height };
+  const box = randomBox(next, image.width, image.height);
   const options = { partial: true, scale, pixelLimit: PIXEL_LIMIT };
-  const crop = decodeCrop(module, file, box, options);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    const same = Buffer.compare(
-      crop.data.subarray(y * width * 3, (y + 1) * width * 3),
-      image.data.subarray(from, from + width * 3),
-    );
-    if (same !== 0) throw new Error(`crop ${JSON.stringify(box)} at scale ${scale} differs in its row ${y}`);
-  }
+  const row = differingRow(image, box, decodeCrop(module, file, box, options).data);
+  if (row !== null)
+    throw new Error(`crop ${JSON.stringify(box)} at scale ${scale} differs in its row ${row}`);
 }
 
 /** Outcome of a strict decode ("decoded" or an error's code). Throws where a promise is broken. */
