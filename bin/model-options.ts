@@ -16,7 +16,7 @@ export function modelOption(): Option {
 export function deviceOption(): Option {
   return new Option(
     "--device <device>",
-    "what computes: auto (wasm), wasm, webgpu or webgpu:ADAPTER",
+    "what computes: auto (a GPU, else wasm), wasm, webgpu or webgpu:ADAPTER",
   ).default("auto");
 }
 

@@ -3,14 +3,18 @@
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
+import { listAdapters } from "./executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
+import { describeAdapter } from "./host/gpu-adapter.js";
 import type { Host } from "./host/host.js";
 import { createImageModule, type ImageModule } from "./image/image-module.js";
+import { selfCheck } from "./self-check.js";
 
 export interface RuntimeOptions {
   host: Host;
   /**
-   * `auto` (default: wasm), `wasm`, `webgpu` or `webgpu:` with an adapter; `tfjs:webgpu`,
+   * `auto` (default: a hardware GPU that passes its self-check, else wasm), `wasm`, `webgpu` or `webgpu:` with an adapter
+   * (`listAdapters` has their names); `tfjs:webgpu`,
    * `tfjs:tensorflow` and `tfjs:cpu` are names without a build.
    */
   device?: string;
@@ -18,6 +22,8 @@ export interface RuntimeOptions {
   threads?: number | "auto";
   /** Fused multiply-add, which changes last bits: `auto` (default) where the engine has it. */
   relaxed?: boolean | "auto";
+  /** The self-check of a GPU that `auto` finds covers the backward kernels too. Default false. */
+  trains?: boolean;
 }
 
 export interface Runtime {
@@ -49,11 +55,39 @@ interface Chosen {
   why: string;
 }
 
-/** Its kernels were compared with the wasm executor's on software drivers only: a GPU is taken when it is asked for. */
-const WHY_WASM = " (auto: WebGPU is there when it is asked for, --device webgpu)";
+/** A hardware GPU that computes what wasm computes. Throws what stands against it. */
+async function checkedGpu(host: Host, trains: boolean): Promise<Executor> {
+  if (!host.mayHaveGpu()) throw new VitrineError("device/unavailable", "no GPU was found");
+  const adapters = await listAdapters(host);
+  const hardware = adapters.find(({ software }) => !software);
+  if (!hardware) {
+    const what = adapters.length > 0 ? `no GPU but ${adapters.map(describeAdapter).join(", ")}` : "no GPU";
+    throw new VitrineError("device/unavailable", `${what} was found`);
+  }
+  const executor = await createWebgpuExecutor(host, { hardwareOnly: true });
+  const trusted = await createWasmExecutor(host);
+  try {
+    await selfCheck(executor, trusted, trains);
+    return executor;
+  } catch (error) {
+    await executor.dispose();
+    throw error;
+  } finally {
+    await trusted.dispose();
+  }
+}
+
+async function chooseAutomatically(host: Host, wasm: WasmOptions, trains: boolean): Promise<Chosen> {
+  try {
+    return { executor: await checkedGpu(host, trains), why: " (auto: a GPU, which passed its self-check)" };
+  } catch (error) {
+    // Whatever a GPU's driver does wrong, the processor can compute.
+    const reason = error instanceof Error ? error.message : String(error);
+    return { executor: await createWasmExecutor(host, wasm), why: ` (auto: ${reason})` };
+  }
+}
 
 async function chooseExecutor(host: Host, device: string, wasm: WasmOptions): Promise<Chosen> {
-  if (device === "auto") return { executor: await createWasmExecutor(host, wasm), why: WHY_WASM };
   if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
   const match = WEBGPU.exec(device);
   if (!match) throw unknownDevice(device);
@@ -63,9 +97,10 @@ async function chooseExecutor(host: Host, device: string, wasm: WasmOptions): Pr
 
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { host, device = "auto", threads = 1, relaxed = "auto" } = options;
+  const { host, device = "auto", threads = 1, relaxed = "auto", trains = false } = options;
+  const wasm = { relaxed, threads };
   const [{ executor, why }, image] = await Promise.all([
-    chooseExecutor(host, device, { relaxed, threads }),
+    device === "auto" ? chooseAutomatically(host, wasm, trains) : chooseExecutor(host, device, wasm),
     createImageModule(host),
   ]);
   return {

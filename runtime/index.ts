@@ -3,7 +3,9 @@
 export type { ClassScore } from "./class-scores.js";
 export { createRuntime, type Runtime, type RuntimeOptions } from "./create-runtime.js";
 export { type ErrorCode, isVitrineError, VitrineError } from "./errors.js";
+export { listAdapters } from "./executors/webgpu/adapter.js";
 export { browserHost, urlModelSource } from "./host/browser.js";
+export { describeAdapter, type GpuAdapter } from "./host/gpu-adapter.js";
 export type { Host } from "./host/host.js";
 export type { ModelSource } from "./host/model-source.js";
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";

@@ -105,6 +105,7 @@ export async function beginNew(
     host: nodeHost(),
     device: request.device ?? "auto",
     threads: request.threads,
+    trains: true,
   });
   closers.push(() => runtime.dispose());
   const { weights, notices } = firstWeights(start, config, seed, runtime.image.math);
@@ -128,6 +129,7 @@ async function sameRuntime(request: RunRequest, state: RunState): Promise<Runtim
       device: request.device ?? state.device,
       threads: request.threads,
       relaxed,
+      trains: true,
     });
     if (runtime.executor.fusedMultiplyAdd === relaxed) return runtime;
     await runtime.dispose();

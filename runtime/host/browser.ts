@@ -47,6 +47,7 @@ export function browserHost(assets: URL | string, newThread?: () => Worker): Hos
         "device webgpu: this browser has no WebGPU, or the page was not loaded by https or from localhost",
       );
     },
+    mayHaveGpu: () => globalThis.navigator?.gpu !== undefined,
     notice: (text) => console.info(text),
   };
 }

@@ -1,5 +1,7 @@
 // Host: what the outside must give the runtime, so that the runtime itself runs unchanged in Node and in a browser.
 
+import type { GpuAdapter } from "./gpu-adapter.js";
+
 /** A thread that the host started. Messages are structured clones; `transfer` moves buffers instead of copying. */
 export interface HostWorker {
   post(message: unknown, transfer?: readonly Transferable[]): void;
@@ -39,10 +41,17 @@ export interface Host {
    */
   spawnWorker?(entry: string): HostWorker;
   /**
-   * The way to GPUs. `adapter` is a part of an adapter's name where the host chooses by it (Node). Throws
-   * `device/unavailable` with the reason: no package, no driver, a browser without WebGPU.
+   * The way to GPUs, or to `only` that one of `gpuAdapters`. Throws `device/unavailable` with the reason: no package, a
+   * browser without WebGPU.
    */
-  gpu(adapter?: string): Promise<GPU>;
+  gpu(only?: GpuAdapter): Promise<GPU>;
+  /**
+   * Every adapter, software ones included, found out without loading a driver into this process. Throws
+   * `device/unavailable`. Absent in a browser, which chooses itself.
+   */
+  gpuAdapters?(): Promise<readonly GpuAdapter[]>;
+  /** Whether a look for GPUs is worth its time (0.2 s in Node). */
+  mayHaveGpu(): boolean;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

@@ -1,6 +1,7 @@
 // Node GPU: WebGPU in Node, by way of Dawn in the optional package `webgpu`. Loaded only when asked for.
 
-import { VitrineError } from "../errors.js";
+import { type ErrorRecord, VitrineError } from "../errors.js";
+import { type GpuAdapter, gpuAdapter } from "./gpu-adapter.js";
 
 /** What of the package is used. It is named by a variable, so that building does without it. */
 interface WebgpuPackage {
@@ -14,25 +15,36 @@ const VERSION = "0.6.2";
 /** Objects of Dawn die with their instance, and Node collects what nobody holds. */
 const held: GPU[] = [];
 
-/** `adapter`: part of an adapter's name. Throws `device/unavailable` with the names that there are. */
-export async function openNodeGpu(adapter?: string): Promise<GPU> {
+/** The way to GPUs, or to `only` one of `listNodeAdapters`. Of two with one name Dawn opens the first. */
+export async function openNodeGpu(only?: Pick<GpuAdapter, "name" | "backend">): Promise<GPU> {
   const { create } = await loadPackage();
-  const options = adapter === undefined ? [] : [`adapter=${adapter}`];
-  const gpu = create(options);
-  try {
-    // Dawn looks for the adapter when it is asked for one, and throws its list.
-    if (adapter !== undefined) await gpu.requestAdapter();
-  } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    const names = [...found.matchAll(/name: '([^']*)'/g)].map((match) => match[1]);
-    throw new VitrineError(
-      "device/unavailable",
-      `device webgpu: no adapter "${adapter}"; there are: ${names.join("; ") || "none"} (--device webgpu:NAME)`,
-      { details: { adapter }, cause },
-    );
-  }
+  const gpu = create(only ? [`backend=${only.backend}`, `adapter=${only.name}`] : []);
   held.push(gpu);
   return gpu;
+}
+
+/** No adapter has this name: asked for it, Dawn throws the list of those that there are. */
+const NOBODY = "nobody is called so";
+const LISTED = /backend: '([^']*)', name: '(.*)'$/gm;
+
+/** What the process that looks for adapters prints, as JSON. */
+export type AdapterAnswer = { adapters: GpuAdapter[] } | { error: ErrorRecord };
+
+/** All adapters, in Dawn's order. Drivers write to standard error meanwhile. Throws `device/unavailable`. */
+export async function listNodeAdapters(): Promise<GpuAdapter[]> {
+  const { create } = await loadPackage();
+  const gpu = create([`adapter=${NOBODY}`]);
+  held.push(gpu);
+  const text = await gpu.requestAdapter().then(
+    () => "",
+    (cause: unknown) => (cause instanceof Error ? cause.message : String(cause)),
+  );
+  const found: GpuAdapter[] = [];
+  for (const [, backend = "", name = ""] of text.matchAll(LISTED)) {
+    const adapter = await (await openNodeGpu({ backend, name })).requestAdapter();
+    if (adapter) found.push(gpuAdapter({ index: found.length, name, backend }, adapter));
+  }
+  return found;
 }
 
 async function loadPackage(): Promise<WebgpuPackage> {

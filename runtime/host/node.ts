@@ -1,4 +1,4 @@
-// The host as Node gives it. The only file of the runtime that may import node:*.
+// The host as Node gives it. Only the files node*.ts of the runtime may import node:*.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
 import { openNodeGpu } from "./node-gpu.js";
+import { askForAdapters, mayHaveGpu } from "./node-gpu-list.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
 const DIST = new URL("../../", import.meta.url);
@@ -112,6 +113,8 @@ export function nodeHost(): Host {
     enableWideSimd,
     spawnWorker,
     gpu: openNodeGpu,
+    gpuAdapters: askForAdapters,
+    mayHaveGpu,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -4,9 +4,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { kernelText } from "../../runtime/executors/webgpu/kernels.js";
+import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { mayHaveGpu } from "../../runtime/host/node-gpu-list.js";
 import { createTraining } from "../../runtime/training-program.js";
 import { MICRO, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
@@ -33,6 +36,14 @@ test("without WebGPU, webgpu is refused with the reason", async () => {
   assert.is(message, "device/unavailable: no way to GPUs here");
 });
 
+test("GPUs are looked for where Linux shows the node that a driver needs", () => {
+  const shows = (folders: Record<string, string[]>) => mayHaveGpu((folder) => folders[folder] ?? []);
+  const elsewhere = process.platform !== "linux";
+  assert.is(shows({ "/dev": ["null", "dri", "nvidiactl"], "/dev/dri": ["by-path", "card0"] }), elsewhere);
+  assert.is(shows({ "/dev/dri": ["renderD128"] }), true);
+  assert.is(shows({ "/dev": ["nvidia0"] }), true);
+});
+
 test("an operand that lies where another does is written under that one's name, and under no other", () => {
   const aliases = new Map([["b", "y"]]);
   const text = kernelText({ kernel: "scaled-sum", constants: { SIDE: 3 }, aliases });
@@ -44,20 +55,63 @@ test("an operand that lies where another does is written under that one's name, 
 const { host, opened } = observedHost();
 const found = await webgpuOrSkip(host);
 if (found) {
-  test("auto takes wasm, and says that WebGPU is there to be asked for", async () => {
-    const before = opened.length;
-    const runtime = await createRuntime({ host, device: "auto" });
-    assert.is(runtime.executor.device, "wasm");
-    assert.match(runtime.description, /\(auto: .*--device webgpu\)$/);
-    assert.is(opened.length, before, "no device was opened");
+  const adapters = await listAdapters(host);
+  const described = async (chosen: Host, trains?: boolean): Promise<string> => {
+    const runtime = await createRuntime({ host: chosen, device: "auto", trains });
     await runtime.dispose();
+    return runtime.description;
+  };
+
+  test("every adapter in the list can be asked for by its place and by its name", async () => {
+    assert.ok(adapters.length > 0);
+    for (const { index, name, driver, maxBufferSize, features } of adapters) {
+      assert.ok(maxBufferSize >= 2 ** 28 && features.includes("core-features-and-limits"), name);
+      for (const adapter of [String(index), name.toUpperCase()]) {
+        const executor = await createWebgpuExecutor(nodeHost(), { adapter });
+        assert.ok(executor.description.includes(driver), executor.description);
+        await executor.dispose();
+      }
+    }
+  });
+
+  test("auto never takes a software adapter, and names it", async () => {
+    const software = adapters.filter((adapter) => adapter.software);
+    const listed = { ...host, mayHaveGpu: () => true, gpuAdapters: async () => software };
+    const before = opened.length;
+    const description = await described(listed);
+    assert.match(description, /^wasm: .*\(auto: no GPU but 0: .*, software\) was found\)$/);
+    assert.is(opened.length, before, "no device was opened");
+    assert.match(await described({ ...host, mayHaveGpu: () => false }), /^wasm: .*no GPU was found\)$/);
+  });
+
+  test("auto takes a GPU whose kernels compute what wasm computes, backward too", async () => {
+    const description = await described(observedHost({ hardware: true }).host, true);
+    assert.match(description, /^webgpu: A GPU, .*\(auto: a GPU, which passed its self-check\)$/);
+  });
+
+  test("auto takes wasm where one kernel of a GPU is wrong, and says what was", async () => {
+    const wrong = (_: string, text: string) => text.replace("p.epsilon", "(p.epsilon + 0.1)");
+    const forward = observedHost({ hardware: true, kernel: wrong });
+    assert.match(await described(forward.host), /^wasm: .*\(auto: self-check: logits, value \d+: got .*\)$/);
+    const idle = (name: string, text: string) =>
+      name.endsWith("-weight-gradient") ? text.replace(/(fn main\([^{]*\{)/, "$1\n  return;") : text;
+    const backward = observedHost({ hardware: true, kernel: idle });
+    assert.match(await described(backward.host), /^webgpu/, "which inference does not use");
+    assert.match(await described(backward.host, true), /^wasm: .*\(auto: self-check: gradient of /);
+    for (const { opened } of [forward, backward])
+      for (const device of opened) assert.is((await device.lost).reason, "destroyed");
+  });
+
+  test("a GPU whose driver fails in mid-check is left alone", async () => {
+    const refused = observedHost({ hardware: true, kernel: () => "no WGSL" });
+    assert.match(await described(refused.host), /^wasm: .*\(auto: kernel .* was refused: /);
   });
 
   test("an adapter that is not there is refused with those that are", async () => {
     const message = await messageOf(() => createWebgpuExecutor(nodeHost(), { adapter: "no such adapter" }));
     assert.match(
       message,
-      /^device\/unavailable: .*no adapter "no such adapter"; there are: \S+.*webgpu:NAME/,
+      /^device\/unavailable: .*no adapter "no such adapter"; there are: 0: \S+.*webgpu:NAME or webgpu:INDEX/,
     );
   });
 

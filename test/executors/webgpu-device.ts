@@ -2,6 +2,7 @@
 
 import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
+import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
@@ -17,28 +18,53 @@ export async function webgpuOrSkip(host: Host = nodeHost()): Promise<Executor | 
   }
 }
 
-/** A host that hands out the device it opens, so that a test can take it away. */
-export function observedHost(): { host: Host; opened: GPUDevice[] } {
+/** What a test changes of the devices that a host opens. */
+export interface Changes {
+  /** The adapter says that it is a GPU. */
+  hardware?: boolean;
+  /** WGSL of a kernel → what its driver makes of it. */
+  kernel?: (name: string, text: string) => string;
+}
+
+/** A host that hands out the devices it opens, so that a test can take them away, and changes them. */
+export function observedHost(changes: Changes = {}): { host: Host; opened: GPUDevice[] } {
   const opened: GPUDevice[] = [];
   const node = nodeHost();
-  const host: Host = {
-    ...node,
-    gpu: async (name) => {
-      const gpu = await node.gpu(name);
-      const requestAdapter = gpu.requestAdapter.bind(gpu);
-      gpu.requestAdapter = async (options) => {
-        const adapter = await requestAdapter(options);
-        if (!adapter) return adapter;
-        const requestDevice = adapter.requestDevice.bind(adapter);
-        adapter.requestDevice = async (descriptor) => {
-          const device = await requestDevice(descriptor);
-          opened.push(device);
-          return device;
-        };
-        return adapter;
+  const host: Host = { ...node, gpu: async (only) => observedGpu(await node.gpu(only), changes, opened) };
+  if (!changes.hardware) return { host, opened };
+  const list = async () => (await listAdapters(node)).map((adapter) => ({ ...adapter, software: false }));
+  return { host: { ...host, mayHaveGpu: () => true, gpuAdapters: list }, opened };
+}
+
+function observedGpu(gpu: GPU, changes: Changes, opened: GPUDevice[]): GPU {
+  const requestAdapter = gpu.requestAdapter.bind(gpu);
+  gpu.requestAdapter = async (options) => {
+    const adapter = await requestAdapter(options);
+    if (!adapter) return adapter;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    adapter.requestDevice = async (descriptor) => {
+      const device = await requestDevice(descriptor);
+      if (changes.kernel) changeKernels(device, changes.kernel);
+      opened.push(device);
+      return device;
+    };
+    if (changes.hardware) {
+      const info = {
+        vendor: "",
+        architecture: "",
+        device: "",
+        description: "A GPU",
+        isFallbackAdapter: false,
       };
-      return gpu;
-    },
+      Object.defineProperty(adapter, "info", { value: info });
+    }
+    return adapter;
   };
-  return { host, opened };
+  return gpu;
+}
+
+function changeKernels(device: GPUDevice, change: NonNullable<Changes["kernel"]>): void {
+  const createShaderModule = device.createShaderModule.bind(device);
+  device.createShaderModule = (descriptor) =>
+    createShaderModule({ ...descriptor, code: change(descriptor.label ?? "", descriptor.code) });
 }

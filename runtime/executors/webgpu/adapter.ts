@@ -1,12 +1,21 @@
-// Adapter: finds the GPU that a device string asks for, and says in words what it is.
+// Adapter: finds the GPU that a device string asks for, and lists those that there are.
 
 import { VitrineError } from "../../errors.js";
+import {
+  describeAdapter,
+  driverName,
+  type GpuAdapter,
+  gpuAdapter,
+  isSoftware,
+} from "../../host/gpu-adapter.js";
 import type { Host } from "../../host/host.js";
 import { Device } from "./device.js";
 
 export interface AdapterChoice {
-  /** In Node part of the adapter's name; in a browser `low-power` or `high-performance`. */
+  /** In Node part of the adapter's name, or its place in the list; in a browser `low-power` or `high-performance`. */
   adapter?: string;
+  /** Refuses an adapter that computes on the processor. Default false. */
+  hardwareOnly?: boolean;
 }
 
 export interface OpenAdapter {
@@ -16,44 +25,61 @@ export interface OpenAdapter {
   software: boolean;
 }
 
-const POWER: readonly string[] = ["low-power", "high-performance"];
+const POWER = ["high-performance", "low-power"] as const;
 
-/** Throws `device/unavailable` where there is no such adapter. */
-export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
-  const gpu = await host.gpu(choice.adapter);
-  const power = POWER.find((preference) => preference === choice.adapter) as GPUPowerPreference | undefined;
-  if (host.name === "browser" && choice.adapter !== undefined && !power)
-    throw new VitrineError(
-      "device/unavailable",
-      `device webgpu:${choice.adapter}: a browser chooses among ${POWER.join(" and ")} only (--device)`,
-    );
-  const adapter = await gpu.requestAdapter({ powerPreference: power ?? "high-performance" });
-  if (!adapter) {
-    const which = choice.adapter === undefined ? "no adapter" : `no adapter "${choice.adapter}"`;
-    throw new VitrineError(
-      "device/unavailable",
-      `device webgpu: ${which} was found; it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; use --device wasm`,
-      { details: { adapter: choice.adapter } },
-    );
+/** The adapters that `--device webgpu:ADAPTER` can name. Throws `device/unavailable` where there is no way to any. */
+export async function listAdapters(host: Host): Promise<readonly GpuAdapter[]> {
+  if (host.gpuAdapters) return host.gpuAdapters();
+  const gpu = await host.gpu();
+  const found: GpuAdapter[] = [];
+  for (const name of POWER) {
+    const adapter = await gpu.requestAdapter({ powerPreference: name });
+    if (adapter) found.push(gpuAdapter({ index: found.length, name, backend: "browser" }, adapter));
   }
-  const software = isSoftware(adapter.info);
-  const name = adapterName(adapter.info);
+  return found;
+}
+
+/** Throws `device/unavailable` where there is no such adapter, with those that there are. */
+export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
+  const adapter = await requestAdapter(host, choice.adapter);
+  if (!adapter)
+    throw new VitrineError(
+      "device/unavailable",
+      "device webgpu: no adapter was found; it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; use --device wasm",
+    );
+  const [software, name] = [isSoftware(adapter.info), driverName(adapter.info)];
+  if (software && choice.hardwareOnly)
+    throw new VitrineError(
+      "device/unavailable",
+      `device webgpu: ${name} computes on the processor (--device webgpu takes it)`,
+    );
   const device = await adapter.requestDevice({ label: "vitrine", requiredLimits: largestLimits(adapter) });
   return { device: new Device(device, name), name, software };
+}
+
+async function requestAdapter(host: Host, asked: string | undefined): Promise<GPUAdapter | null> {
+  if (asked === undefined) return (await host.gpu()).requestAdapter({ powerPreference: POWER[0] });
+  const adapters = await listAdapters(host);
+  const chosen =
+    adapters.find(({ index }) => String(index) === asked) ??
+    adapters.find(({ name }) => name.toLowerCase().includes(asked.toLowerCase()));
+  if (!chosen) throw noSuchAdapter(asked, adapters);
+  const powerPreference = POWER.find((name) => name === chosen.name);
+  const gpu = await host.gpu(host.gpuAdapters ? chosen : undefined);
+  return gpu.requestAdapter(powerPreference ? { powerPreference } : {});
+}
+
+function noSuchAdapter(adapter: string, adapters: readonly GpuAdapter[]): VitrineError {
+  const list = adapters.map(describeAdapter).join("; ") || "none";
+  return new VitrineError(
+    "device/unavailable",
+    `device webgpu: no adapter "${adapter}"; there are: ${list} (--device webgpu:NAME or webgpu:INDEX)`,
+    { details: { adapter } },
+  );
 }
 
 /** Limits that decide how large a model and a batch may be; the rest stays at what every device has. */
 function largestLimits({ limits }: GPUAdapter): Record<string, number> {
   const { maxBufferSize, maxStorageBufferBindingSize } = limits;
   return { maxBufferSize, maxStorageBufferBindingSize };
-}
-
-function isSoftware(info: GPUAdapterInfo): boolean {
-  const named = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(named);
-}
-
-function adapterName({ description, vendor, architecture, device }: GPUAdapterInfo): string {
-  const parts = [vendor, architecture, device].filter((part) => part !== "");
-  return description || parts.join(" ") || "a GPU that does not tell its name";
 }

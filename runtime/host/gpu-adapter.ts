@@ -1,0 +1,53 @@
+// GPU adapter: what is known of a GPU before a device is made of it, and how it is told to people.
+
+/** A way to a GPU, as `listAdapters` gives it. */
+export interface GpuAdapter {
+  /** Place in the list: `--device webgpu:INDEX`. */
+  readonly index: number;
+  /** Its name in the list, part of which chooses it: `--device webgpu:NAME`. In a browser the power preference. */
+  readonly name: string;
+  /** `vulkan`, `metal`, `d3d12` …; `browser` where a browser does not tell. */
+  readonly backend: string;
+  /** A driver that computes on the processor: `auto` never takes it. */
+  readonly software: boolean;
+  /** The driver in its own words. */
+  readonly driver: string;
+  /** Features that a device of it may be asked for, sorted. */
+  readonly features: readonly string[];
+  /** Bytes that one buffer holds at most. */
+  readonly maxBufferSize: number;
+  /** Bytes of a buffer that a kernel sees at most. */
+  readonly maxStorageBufferBindingSize: number;
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
+
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const named = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter || SOFTWARE.test(named);
+}
+
+export function driverName({ description, vendor, architecture, device }: GPUAdapterInfo): string {
+  const parts = [vendor, architecture, device].filter((part) => part !== "");
+  return description || parts.join(" ") || "a GPU that does not tell its name";
+}
+
+type Place = Pick<GpuAdapter, "index" | "name" | "backend">;
+
+export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
+  const { info, features, limits } = adapter;
+  const { maxBufferSize, maxStorageBufferBindingSize } = limits;
+  return {
+    ...place,
+    software: isSoftware(info),
+    driver: driverName(info),
+    features: [...features].map(String).sort(),
+    maxBufferSize,
+    maxStorageBufferBindingSize,
+  };
+}
+
+/** `0: NVIDIA L4 (vulkan)`, `1: llvmpipe (LLVM 15.0.6, 256 bits) (vulkan, software)`. */
+export function describeAdapter({ index, name, backend, software }: GpuAdapter): string {
+  return `${index}: ${name} (${backend}${software ? ", software" : ""})`;
+}
