@@ -70,13 +70,12 @@ function products(m: number, k: number, n: number): Work[] {
 
 function attentions(batch: number, tokens: number, heads: number, size: number): Work[] {
   const values = batch * tokens * heads * size;
-  const weights = batch * heads * tokens * tokens;
-  const flops = 4 * weights * size;
+  const rows = batch * heads * tokens;
+  const flops = 4 * rows * tokens * size;
   const shape = `${batch}×${tokens}, ${heads}×${size}`;
   const sizes = [batch, tokens, heads, size];
-  const square = tokens * tokens;
-  const forward = [3 * values, values, weights, 0];
-  const backward = [values, 3 * values, weights, 3 * values, square];
+  const forward = [3 * values, values, 0, rows];
+  const backward = [values, 3 * values, values, rows, 3 * values];
   return [
     { kernel: "attention", shape, opcode: Opcode.Attention, tensors: forward, sizes, flops },
     {
@@ -85,7 +84,7 @@ function attentions(batch: number, tokens: number, heads: number, size: number):
       opcode: Opcode.AttentionBackward,
       tensors: backward,
       sizes,
-      flops: 2.5 * flops,
+      flops: 3 * flops,
     },
   ];
 }

@@ -1,40 +1,48 @@
-// Multi-head self-attention between the qkv and the output projection, forward and backward.
+// Multi-head self-attention between the qkv and the output projection, forward and backward, without an array of tokens
+// × tokens: forward leaves the logarithm of each softmax's denominator, backward computes the weights again from it.
 //
-// qkv [B,T,3·H·E] holds q, k and v of all heads one behind the other, each [H,E], as timm lays them out. A block of up
-// to 128 queries at a time, so that their scores stay in the second-level cache (101 KB at 197 tokens) and three heads
-// still give six blocks to share among threads:
+// qkv [B,T,3·H·E] holds q, k and v of all heads one behind the other, each [H,E], as timm lays them out:
 //
-//   forward   S = q·kᵀ;  P = softmax(E^-½·S);  out = P·v                    4·T²·E flops + T² exponentials
-//   backward  dV = Pᵀ·dO;  dP = dO·vᵀ;  dS = E^-½·P∘(dP − Σ P∘dP);  dQ = dS·k;  dK = dSᵀ·q      10·T²·E flops
+//   forward   S = q·kᵀ;  P = softmax(E^-½·S);  out = P·v;  L = log Σ exp(E^-½·S)     4·T²·E flops + T² exponentials
+//   backward  S = q·kᵀ;  P = exp(E^-½·S − L);  dV = Pᵀ·dO;  dP = dO·vᵀ;  D = Σ dO∘out;
+//             dS = E^-½·P∘(dP − D);  dQ = dS·k;  dK = dSᵀ·q                         12·T²·E flops + T² exponentials
 //
-// The products read and write the heads in place through gemm's strides. Outputs overlap no input. Threads share blocks
-// of queries going forward and whole heads going backward, where dK and dV are sums over all queries: blocks add to dK
-// in ascending order, each value's chain of additions the same as in one piece.
+// (Dao et al., arXiv 2205.14135, B.2.) Forward takes a block of queries at a time, so that their scores stay in the
+// second-level cache (101 KB at 197 tokens) and three heads still give six blocks to share among threads. Backward takes
+// a block of keys and holds its matrices transposed: dK and dV are then complete, and only dQ's product turns a factor.
+// Threads share whole heads there, where dQ is a sum over all keys: blocks add to it in ascending order, each value's
+// chain of additions the same as in one piece. The products read and write the heads in place through gemm's strides.
+// Outputs overlap no input.
 
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
 import { SCORES_BYTES, scores } from "./scratch";
 import { count, cut, first } from "./share";
-import { softmaxRows, softmaxRowsBackward } from "./softmax";
+import { Float4, loadTail, sum4 } from "./simd";
+import { softmaxRows, weightsAndGradient } from "./softmax";
 
 /** Queries of a block at most; fewer where the keys are so many that their scores would not fit the scratch. */
-const BLOCK: usize = 128;
+const QUERIES: usize = 128;
+/** Keys of a block: 198 in one piece take 9.4 ms (DeiT-Tiny, batch 8, 314 KB), in two 9.8, in four more still. */
+const KEYS: usize = 256;
 
-function blocksOf(tokens: usize): usize {
-  const fitting = max<usize>(1, SCORES_BYTES / max<usize>(4, tokens << 2));
-  const rows = min(BLOCK, fitting);
+/** Blocks of at most `most` rows whose scores fit the scratch `arrays` times, beside two more rows. */
+function blocksOf(tokens: usize, most: usize, arrays: usize): usize {
+  const fitting = SCORES_BYTES / (max<usize>(1, tokens) << 2);
+  const rows = min(most, max<usize>(1, (max<usize>(3, fitting) - 2) / arrays));
   return (tokens + rows - 1) / rows;
 }
 
-/** First query of block i of `blocks`; that of block i + 1 ends it. */
+/** First row of block i of `blocks`; that of block i + 1 ends it. */
 function blockStart(i: usize, blocks: usize, tokens: usize): usize {
   return (tokens * i) / blocks;
 }
 
-/** probabilities [B,H,T,T] may be 0: then nothing outlives its block. */
+/** probabilities [B,H,T,T] and logSumExp [B,H,T] may be 0: then nothing of theirs outlives its block. */
 export function attention(
   qkv: usize,
   out: usize,
   probabilities: usize,
+  logSumExp: usize,
   batch: usize,
   tokens: usize,
   heads: usize,
@@ -42,7 +50,7 @@ export function attention(
 ): void {
   const width = (heads * size) << 2;
   const row = tokens << 2;
-  const blocks = blocksOf(tokens);
+  const blocks = blocksOf(tokens, QUERIES, 1);
   cut(batch * heads * blocks, 1);
   const end = first + count;
   for (let i = first; i < end; i++) {
@@ -53,7 +61,8 @@ export function attention(
     const inHead = ((head % heads) * size) << 2;
     const q = qkv + inBatch * 3 * width + inHead;
     const p = probabilities ? probabilities + (head * tokens + start) * row : scores();
-    attentionWeights(q, start, rows, p, width, tokens, size);
+    const sums = logSumExp ? logSumExp + ((head * tokens + start) << 2) : 0;
+    attentionWeights(q, start, rows, p, sums, width, tokens, size);
     const to = out + (inBatch + start) * width + inHead;
     gemm(rows, size, tokens, p, row, q + 2 * width, 3 * width, to, width, 0, 0, 0);
   }
@@ -74,7 +83,7 @@ export function attentionProbabilities(
   const end = first + count;
   for (let head = first; head < end; head++) {
     const q = qkv + (head / heads) * tokens * 3 * width + (((head % heads) * size) << 2);
-    attentionWeights(q, 0, tokens, probabilities + head * square, width, tokens, size);
+    attentionWeights(q, 0, tokens, probabilities + head * square, 0, width, tokens, size);
   }
 }
 
@@ -84,6 +93,7 @@ function attentionWeights(
   start: usize,
   rows: usize,
   p: usize,
+  logSumExp: usize,
   width: usize,
   tokens: usize,
   size: usize,
@@ -91,17 +101,19 @@ function attentionWeights(
   const stride = width * 3;
   const queries = q + start * stride;
   gemm(rows, tokens, size, queries, stride, q + width, stride, p, tokens << 2, B_TRANSPOSED, 0, 0);
-  softmaxRows(p, p, rows, tokens, scoreScale(size));
+  softmaxRows(p, p, logSumExp, rows, tokens, scoreScale(size));
 }
 
 function scoreScale(size: usize): f32 {
   return <f32>(1.0 / sqrt<f64>(<f64>size));
 }
 
+/** dOut, out [B,T,H·E], logSumExp [B,H,T] as `attention` left it → dQkv. */
 export function attentionBackward(
   dOut: usize,
   qkv: usize,
-  probabilities: usize,
+  out: usize,
+  logSumExp: usize,
   dQkv: usize,
   batch: usize,
   tokens: usize,
@@ -115,15 +127,18 @@ export function attentionBackward(
     const inBatch = (i / heads) * tokens;
     const inHead = ((i % heads) * size) << 2;
     const head = inBatch * 3 * width + inHead;
-    const p = probabilities + i * tokens * (tokens << 2);
-    headBackward(dOut + inBatch * width + inHead, qkv + head, p, dQkv + head, width, tokens, size);
+    const row = inBatch * width + inHead;
+    const sums = logSumExp + ((i * tokens) << 2);
+    headBackward(dOut + row, qkv + head, out + row, sums, dQkv + head, width, tokens, size);
   }
 }
 
+/** One head; its matrices are [keys, queries]. */
 function headBackward(
   dy: usize,
   q: usize,
-  p: usize,
+  y: usize,
+  logSumExp: usize,
   dq: usize,
   width: usize,
   tokens: usize,
@@ -131,17 +146,37 @@ function headBackward(
 ): void {
   const stride = width * 3;
   const row = tokens << 2;
-  const v = q + 2 * width;
-  gemm(tokens, size, tokens, p, row, dy, width, dq + 2 * width, stride, A_TRANSPOSED, 0, 0);
-  const blocks = blocksOf(tokens);
-  const d = scores();
+  const below = scores();
+  const means = below + row;
+  for (let i: usize = 0; i < tokens; i++) {
+    store<f32>(below + (i << 2), -load<f32>(logSumExp + (i << 2)));
+    store<f32>(means + (i << 2), product(dy + i * width, y + i * width, size));
+  }
+  const blocks = blocksOf(tokens, KEYS, 2);
+  const p = means + row;
   for (let i: usize = 0; i < blocks; i++) {
     const start = blockStart(i, blocks, tokens);
     const rows = blockStart(i + 1, blocks, tokens) - start;
-    gemm(rows, tokens, size, dy + start * width, width, v, stride, d, row, B_TRANSPOSED, 0, 0);
-    softmaxRowsBackward(p + start * row, d, rows, tokens, scoreScale(size));
-    gemm(rows, size, tokens, d, row, q + width, stride, dq + start * stride, stride, 0, 0, 0);
+    const d = p + rows * row;
+    const key = q + start * stride + width;
+    const dKey = dq + start * stride + width;
+    gemm(rows, tokens, size, key, stride, q, stride, p, row, B_TRANSPOSED, 0, 0);
+    gemm(rows, tokens, size, key + width, stride, dy, width, d, row, B_TRANSPOSED, 0, 0);
+    for (let r: usize = 0; r < rows; r++)
+      weightsAndGradient(p + r * row, d + r * row, below, means, tokens, scoreScale(size));
+    gemm(rows, size, tokens, p, row, dy, width, dKey + width, stride, 0, 0, 0);
+    gemm(rows, size, tokens, d, row, q, stride, dKey, stride, 0, 0, 0);
     const flags = A_TRANSPOSED | (start ? ACCUMULATE : 0);
-    gemm(tokens, size, rows, d, row, q + start * stride, stride, dq + width, stride, flags, 0, 0);
+    gemm(tokens, size, rows, d, row, key, stride, dq, stride, flags, 0, 0);
   }
+}
+
+/** Σ a·b over a head's values of one token. */
+function product(a: usize, b: usize, size: usize): f32 {
+  const whole = (size & ~3) << 2;
+  const tail = size & 3;
+  let sums = f32x4.splat(0);
+  for (let i: usize = 0; i < whole; i += 16) sums = Float4.madd(v128.load(a + i), v128.load(b + i), sums);
+  if (tail) sums = Float4.madd(loadTail(a + whole, tail, 0), loadTail(b + whole, tail, 0), sums);
+  return sum4(sums);
 }

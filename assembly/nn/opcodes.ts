@@ -39,9 +39,9 @@ export enum Opcode {
   LayerNorm = 6,
   /** dy [R,D], x [R,D], weight [D], mean [R], rstd [R], residual? [R,D], dx [R,D], dWeight [D], dBias [D]; R, D: dx = gradient + residual */
   LayerNormBackward = 7,
-  /** qkv [B,T,3·H·E], out [B,T,H·E], probabilities? [B,H,T,T], scratch ([T,T] per instruction, used when probabilities is absent); B, T, H, E */
+  /** qkv [B,T,3·H·E], out [B,T,H·E], probabilities? [B,H,T,T], logSumExp? [B,H,T]; B, T, H, E */
   Attention = 8,
-  /** dOut [B,T,H·E], qkv, probabilities [B,H,T,T], dQkv [B,T,3·H·E], scratch [T,T]; B, T, H, E */
+  /** dOut [B,T,H·E], qkv, out [B,T,H·E], logSumExp [B,H,T], dQkv [B,T,3·H·E]; B, T, H, E */
   AttentionBackward = 9,
   /** x [n], y [n]; n: exact erf form */
   Gelu = 10,

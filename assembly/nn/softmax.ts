@@ -6,23 +6,41 @@
 import { Float4, loadTail, max4, storeTail, sum4 } from "./simd";
 
 export function softmax(x: usize, y: usize, rows: usize, columns: usize): void {
-  softmaxRows(x, y, rows, columns, 1);
+  softmaxRows(x, y, 0, rows, columns, 1);
 }
 
-/** The same for scale·x; attention scales its scores here, as timm does before its softmax. */
-export function softmaxRows(x: usize, y: usize, rows: usize, columns: usize, scale: f32): void {
+/**
+ * The same for scale·x; attention scales its scores here, as timm does before its softmax. logSumExp [R], where not 0,
+ * becomes log Σ exp(scale·x) of each row: exp(scale·x − logSumExp) gives y again.
+ */
+export function softmaxRows(
+  x: usize,
+  y: usize,
+  logSumExp: usize,
+  rows: usize,
+  columns: usize,
+  scale: f32,
+): void {
   const stride = columns << 2;
-  for (let r: usize = 0; r < rows; r++) softmaxRow(x + r * stride, y + r * stride, columns, scale);
+  for (let r: usize = 0; r < rows; r++) {
+    const sum = softmaxRow(x + r * stride, y + r * stride, columns, scale);
+    if (logSumExp) store<f32>(logSumExp + (r << 2), <f32>(<f64>largest + NativeMath.log(<f64>sum)));
+  }
 }
 
-function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): void {
+/** The largest scaled value of the row that softmaxRow went through last. */
+let largest: f32 = 0;
+
+/** Gives the sum that it divided by. */
+function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): f32 {
   const whole = (columns & ~3) << 2;
   const tail = columns & 3;
   const factor = f32x4.splat(scale);
   let most = f32x4.splat(-Infinity);
   for (let i: usize = 0; i < whole; i += 16) most = f32x4.pmax(most, f32x4.mul(v128.load(x + i), factor));
   if (tail) most = f32x4.pmax(most, f32x4.mul(loadTail(x + whole, tail, load<f32>(x + whole)), factor));
-  const top = f32x4.splat(max4(most));
+  largest = max4(most);
+  const top = f32x4.splat(largest);
 
   let even = f32x4.splat(0);
   let odd = f32x4.splat(0);
@@ -47,9 +65,11 @@ function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): void {
     storeTail(y + whole, e, tail);
     odd = f32x4.add(odd, e);
   }
-  const total = f32x4.splat(sum4(f32x4.add(even, odd)));
+  const sum = sum4(f32x4.add(even, odd));
+  const total = f32x4.splat(sum);
   for (let j: usize = 0; j < whole; j += 16) v128.store(y + j, f32x4.div(v128.load(y + j), total));
   if (tail) storeTail(y + whole, f32x4.div(loadTail(y + whole, tail, 0), total), tail);
+  return sum;
 }
 
 /** All bits set in the first `count` lanes. */
@@ -58,33 +78,42 @@ function tailMask(count: usize): v128 {
 }
 
 /**
- * Gradient before the softmax, in place: d [R,C] holds dL/dp and becomes scale·p·(d − Σ p·d).
+ * A key's weights again, and their gradients before the softmax, both in place. Column c is query c: s [C] holds
+ * scores and becomes p = exp(scale·s + below[c]), d [C] holds dL/dp and becomes scale·p·(d − means[c]), where below is
+ * −log Σ exp of the query's scores and means its Σ p·d.
  */
-export function softmaxRowsBackward(p: usize, d: usize, rows: usize, columns: usize, scale: f32): void {
-  const stride = columns << 2;
-  for (let r: usize = 0; r < rows; r++) softmaxRowBackward(p + r * stride, d + r * stride, columns, scale);
-}
-
-function softmaxRowBackward(p: usize, d: usize, columns: usize, scale: f32): void {
+export function weightsAndGradient(
+  s: usize,
+  d: usize,
+  below: usize,
+  means: usize,
+  columns: usize,
+  scale: f32,
+): void {
   const whole = (columns & ~3) << 2;
   const tail = columns & 3;
-  let even = f32x4.splat(0);
-  let odd = f32x4.splat(0);
-  let i: usize = 0;
-  for (; i + 32 <= whole; i += 32) {
-    even = f32x4.add(even, f32x4.mul(v128.load(p + i), v128.load(d + i)));
-    odd = f32x4.add(odd, f32x4.mul(v128.load(p + i, 16), v128.load(d + i, 16)));
-  }
-  if (i < whole) even = f32x4.add(even, f32x4.mul(v128.load(p + i), v128.load(d + i)));
-  if (tail) odd = f32x4.add(odd, f32x4.mul(loadTail(p + whole, tail, 0), loadTail(d + whole, tail, 0)));
-  const mean = f32x4.splat(sum4(f32x4.add(even, odd)));
   const factor = f32x4.splat(scale);
-  for (let j: usize = 0; j < whole; j += 16) {
-    const centred = f32x4.sub(v128.load(d + j), mean);
-    v128.store(d + j, f32x4.mul(f32x4.mul(v128.load(p + j), centred), factor));
+  let i: usize = 0;
+  // Two at a time, which V8's 256-bit operations can take together.
+  for (; i + 32 <= whole; i += 32) {
+    const p0 = Float4.exp(Float4.madd(v128.load(s + i), factor, v128.load(below + i)));
+    const p1 = Float4.exp(Float4.madd(v128.load(s + i, 16), factor, v128.load(below + i, 16)));
+    v128.store(s + i, p0);
+    v128.store(s + i, p1, 16);
+    const d0 = f32x4.mul(f32x4.sub(v128.load(d + i), v128.load(means + i)), factor);
+    const d1 = f32x4.mul(f32x4.sub(v128.load(d + i, 16), v128.load(means + i, 16)), factor);
+    v128.store(d + i, f32x4.mul(p0, d0));
+    v128.store(d + i, f32x4.mul(p1, d1), 16);
+  }
+  if (i < whole) {
+    const p = Float4.exp(Float4.madd(v128.load(s + i), factor, v128.load(below + i)));
+    v128.store(s + i, p);
+    v128.store(d + i, f32x4.mul(p, f32x4.mul(f32x4.sub(v128.load(d + i), v128.load(means + i)), factor)));
   }
   if (tail) {
-    const centred = f32x4.sub(loadTail(d + whole, tail, 0), mean);
-    storeTail(d + whole, f32x4.mul(f32x4.mul(loadTail(p + whole, tail, 0), centred), factor), tail);
+    const p = Float4.exp(Float4.madd(loadTail(s + whole, tail, 0), factor, loadTail(below + whole, tail, 0)));
+    storeTail(s + whole, p, tail);
+    const centred = f32x4.sub(loadTail(d + whole, tail, 0), loadTail(means + whole, tail, 0));
+    storeTail(d + whole, f32x4.mul(p, f32x4.mul(centred, factor)), tail);
   }
 }

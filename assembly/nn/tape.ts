@@ -132,7 +132,7 @@ function forward(opcode: u32, at: usize): bool {
       layerNorm(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5), u(at, 6), u(at, 7), f(at, 8));
       return true;
     case Opcode.Attention:
-      attention(u(at, 0), u(at, 1), u(at, 2), u(at, 4), u(at, 5), u(at, 6), u(at, 7));
+      attention(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5), u(at, 6), u(at, 7));
       return true;
     case Opcode.AttentionProbabilities:
       attentionProbabilities(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5));
@@ -224,7 +224,17 @@ function backward(opcode: u32, at: usize, phase: u32): bool {
       );
       return true;
     case Opcode.AttentionBackward:
-      attentionBackward(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 5), u(at, 6), u(at, 7), u(at, 8));
+      attentionBackward(
+        u(at, 0),
+        u(at, 1),
+        u(at, 2),
+        u(at, 3),
+        u(at, 4),
+        u(at, 5),
+        u(at, 6),
+        u(at, 7),
+        u(at, 8),
+      );
       return true;
     case Opcode.AssembleTokensBackward:
       assembleTokensBackward(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5), u(at, 6), u(at, 7));

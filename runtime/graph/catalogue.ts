@@ -46,16 +46,19 @@ export interface Catalogue {
     { weight: TensorId; bias: TensorId },
     None
   >;
-  /** qkv [B,T,3·H·E] → out [B,T,H·E]; probabilities [B,H,T,T] where something reads them, else scratch [T,T]. */
+  /**
+   * qkv [B,T,3·H·E] → out [B,T,H·E]; where something reads them, the attention weights [B,H,T,T] (inspection) and the
+   * logarithm of each softmax's denominator [B,H,T], log Σ exp(q·k/√E) (backward).
+   */
   attention: Entry<
     { qkv: TensorId },
-    { out: TensorId; probabilities?: TensorId; scratch?: TensorId },
+    { out: TensorId; probabilities?: TensorId; logSumExp?: TensorId },
     None,
     { heads: number }
   >;
   attentionBackward: Entry<
-    { dOut: TensorId; qkv: TensorId; probabilities: TensorId },
-    { dQkv: TensorId; scratch: TensorId },
+    { dOut: TensorId; qkv: TensorId; out: TensorId; logSumExp: TensorId },
+    { dQkv: TensorId },
     None,
     { heads: number }
   >;

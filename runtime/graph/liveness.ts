@@ -27,9 +27,12 @@ function withoutUnread(operation: Operation, needed: ReadonlySet<TensorId>): Ope
     return { ...operation, writes: read ? operation.writes : { y } };
   }
   if (operation.type === "attention") {
-    const { out, probabilities, scratch } = operation.writes;
-    const read = probabilities !== undefined && needed.has(probabilities);
-    return { ...operation, writes: read ? { out, probabilities } : { out, scratch } };
+    const { out, probabilities, logSumExp } = operation.writes;
+    const read = (id: TensorId | undefined) => (id !== undefined && needed.has(id) ? id : undefined);
+    return {
+      ...operation,
+      writes: { out, probabilities: read(probabilities), logSumExp: read(logSumExp) },
+    };
   }
   return operation;
 }

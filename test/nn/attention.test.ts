@@ -15,6 +15,8 @@ const SHAPES = [
   { batch: 1, tokens: 18, heads: 2, size: 48 },
   { batch: 1, tokens: 50, heads: 2, size: 64 },
   { batch: 1, tokens: 8, heads: 3, size: 7 },
+  // More queries and keys than their blocks have.
+  { batch: 1, tokens: 300, heads: 1, size: 5 },
 ];
 
 for (const kernels of loadKernels()) {
@@ -26,15 +28,17 @@ for (const kernels of loadKernels()) {
       const qkv = kernels.place(random.normals(batch * tokens * 3 * heads * size));
       const out = kernels.place(batch * tokens * heads * size);
       const probabilities = kernels.place(batch * heads * tokens * tokens);
-      kernels.run(Opcode.Attention, qkv, out, probabilities, 0, batch, tokens, heads, size);
+      const logSumExp = kernels.place(batch * heads * tokens);
+      kernels.run(Opcode.Attention, qkv, out, probabilities, logSumExp, batch, tokens, heads, size);
       const twin = plainAttention(qkv.values, shape);
       const name = JSON.stringify(shape);
       assertClose(probabilities.values, twin.probabilities, 2e-6, `probabilities of ${name}`);
       assertClose(out.values, twin.out, 5e-6, `out of ${name}`);
+      assertClose(logSumExp.values, twin.logSumExp, 2e-6, `logSumExp of ${name}`);
     }
   });
 
-  test(`${kernels.build}: attention gives the same bits through scratch, and the weights alone too`, () => {
+  test(`${kernels.build}: attention gives the same bits when it keeps nothing, and the weights alone too`, () => {
     const random = new Random(42);
     const [batch, tokens, heads, size] = [2, 11, 2, 12];
     kernels.reset();
@@ -43,11 +47,11 @@ for (const kernels of loadKernels()) {
     const again = kernels.place(batch * tokens * heads * size);
     const probabilities = kernels.place(batch * heads * tokens * tokens);
     const alone = kernels.place(batch * heads * tokens * tokens);
-    const scratch = kernels.place(tokens * tokens);
-    kernels.run(Opcode.Attention, qkv, out, probabilities, 0, batch, tokens, heads, size);
-    kernels.run(Opcode.Attention, qkv, again, 0, scratch, batch, tokens, heads, size);
+    const logSumExp = kernels.place(batch * heads * tokens);
+    kernels.run(Opcode.Attention, qkv, out, probabilities, logSumExp, batch, tokens, heads, size);
+    kernels.run(Opcode.Attention, qkv, again, 0, 0, batch, tokens, heads, size);
     kernels.run(Opcode.AttentionProbabilities, qkv, alone, batch, tokens, heads, size);
-    assertSameBits(again.values, out.values, "through scratch");
+    assertSameBits(again.values, out.values, "without weights");
     assertSameBits(alone.values, probabilities.values, "weights alone");
     for (let row = 0; row < batch * heads * tokens; row++) {
       const sum = alone.values.subarray(row * tokens, (row + 1) * tokens).reduce((a, b) => a + b, 0);
@@ -62,14 +66,11 @@ for (const kernels of loadKernels()) {
       const { batch, tokens, heads, size } = shape;
       const qkv = kernels.place(random.normals(batch * tokens * 3 * heads * size));
       const dOut = kernels.place(random.normals(batch * tokens * heads * size));
-      const probabilities = kernels.place(batch * heads * tokens * tokens);
+      const out = kernels.place(dOut.length);
+      const logSumExp = kernels.place(batch * heads * tokens);
       const dQkv = kernels.place(qkv.length);
-      const scratch = kernels.place(tokens * tokens);
-      kernels.run(Opcode.AttentionProbabilities, qkv, probabilities, batch, tokens, heads, size);
-      kernels.run(
-        Opcode.AttentionBackward,
-        ...[dOut, qkv, probabilities, dQkv, scratch, batch, tokens, heads, size],
-      );
+      kernels.run(Opcode.Attention, qkv, out, 0, logSumExp, batch, tokens, heads, size);
+      kernels.run(Opcode.AttentionBackward, ...[dOut, qkv, out, logSumExp, dQkv, batch, tokens, heads, size]);
       const twin = plainAttentionBackward(dOut.values, qkv.values, shape);
       assertClose(dQkv.values, twin, 1e-5, `dQkv of ${JSON.stringify(shape)}`);
     }

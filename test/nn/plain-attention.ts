@@ -30,6 +30,7 @@ function outIndex(s: AttentionShape, b: number, t: number, h: number, e: number)
 export function plainAttention(qkv: Values, s: AttentionShape) {
   const out = new Float64Array(s.batch * s.tokens * s.heads * s.size);
   const probabilities = new Float64Array(s.batch * s.heads * s.tokens * s.tokens);
+  const logSumExp = new Float64Array(s.batch * s.heads * s.tokens);
   const at = (b: number, t: number, part: number, h: number, e: number) =>
     qkv[qkvIndex(s, b, t, part, h, e)] as number;
   for (let b = 0; b < s.batch; b++) {
@@ -41,14 +42,16 @@ export function plainAttention(qkv: Values, s: AttentionShape) {
           return sum;
         });
         const p = plainSoftmax(scores, s.size ** -0.5);
-        probabilities.set(p, ((b * s.heads + h) * s.tokens + i) * s.tokens);
+        const row = (b * s.heads + h) * s.tokens + i;
+        probabilities.set(p, row * s.tokens);
+        logSumExp[row] = Math.log(scores.reduce((sum, score) => sum + Math.exp(score * s.size ** -0.5), 0));
         for (let e = 0; e < s.size; e++) {
           out[outIndex(s, b, i, h, e)] = p.reduce((sum, weight, j) => sum + weight * at(b, j, 2, h, e), 0);
         }
       }
     }
   }
-  return { out, probabilities };
+  return { out, probabilities, logSumExp };
 }
 
 /** dQkv by the chain rule, one scalar at a time. */

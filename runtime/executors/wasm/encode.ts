@@ -1,6 +1,7 @@
 // Encode: a program becomes a tape, each operation the instruction of the same name.
 
 import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
+import { VitrineError } from "../../errors.js";
 import type { Operation, OperationType } from "../../graph/catalogue.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
@@ -62,12 +63,12 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
     tape.instruction(Opcode.LayerNormBackward, ...tensors.map((id) => at.at(id)), ...sizes);
   },
   attention: (tape, at, { reads, writes, attributes }) => {
-    const tensors = [reads.qkv, writes.out, writes.probabilities, writes.scratch].map((id) => at.at(id));
+    const tensors = [reads.qkv, writes.out, writes.probabilities, writes.logSumExp].map((id) => at.at(id));
     tape.instruction(Opcode.Attention, ...tensors, ...attentionSizes(at, writes.out, attributes.heads));
   },
   attentionBackward: (tape, at, { reads, writes, attributes }) => {
-    const { dOut, qkv, probabilities } = reads;
-    const tensors = [dOut, qkv, probabilities, writes.dQkv, writes.scratch].map((id) => at.at(id));
+    const { dOut, qkv, out, logSumExp } = reads;
+    const tensors = [dOut, qkv, out, logSumExp, writes.dQkv].map((id) => at.at(id));
     tape.instruction(Opcode.AttentionBackward, ...tensors, ...attentionSizes(at, dOut, attributes.heads));
   },
   gelu: (tape, at, { reads, writes }) => {
@@ -185,9 +186,20 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
   },
 };
 
-/** B, T, H, E from the heads' output [B,T,H·E]. */
+/** Rows of scores that backward needs at least, in the 512 KiB of a thread's scratch (assembly/nn/scratch.ts). */
+const MOST_TOKENS = (512 * 1024) / (4 * 4);
+
+/** B, T, H, E from the heads' output [B,T,H·E]. Throws `device/unsupported`. */
 function attentionSizes(at: Operands, out: TensorId, heads: number): number[] {
-  return [at.axis(out, 0), at.axis(out, 1), heads, at.axis(out, 2) / heads];
+  const tokens = at.axis(out, 1);
+  if (tokens > MOST_TOKENS) {
+    throw new VitrineError(
+      "device/unsupported",
+      `attention over ${tokens} tokens: device wasm takes up to ${MOST_TOKENS} (smaller images, or larger patches)`,
+      { details: { tokens, limit: MOST_TOKENS } },
+    );
+  }
+  return [at.axis(out, 0), tokens, heads, at.axis(out, 2) / heads];
 }
 
 function twoAxes(at: Operands, id: TensorId): number[] {

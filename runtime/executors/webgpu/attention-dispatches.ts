@@ -29,9 +29,14 @@ function sizes(at: Operands, out: TensorId, heads: number) {
 
 export function attention({ reads, writes, attributes }: OperationOf<"attention">, at: Operands): Dispatch {
   const { constants, numbers, grid } = sizes(at, writes.out, attributes.heads);
-  const { out, probabilities } = writes;
-  const operands = { qkv: at.at(reads.qkv), out: at.at(out), probabilities: at.at(probabilities) };
-  const keeps = probabilities === undefined ? 0 : 1;
+  const { out, probabilities, logSumExp } = writes;
+  const operands = {
+    qkv: at.at(reads.qkv),
+    out: at.at(out),
+    probabilities: at.at(probabilities),
+    logSumExp: at.at(logSumExp),
+  };
+  const keeps = (probabilities === undefined ? 0 : 1) + (logSumExp === undefined ? 0 : 2);
   return { kernel: "attention", constants, operands, numbers: [...numbers, keeps], grid };
 }
 
@@ -41,15 +46,16 @@ export function attentionBackward(
   scratch: (bytes: number) => Slice,
 ): Dispatch[] {
   const { constants, numbers, grid, rowSumsBytes } = sizes(at, reads.dOut, attributes.heads);
-  const operands = {
+  const shared = {
     dOut: at.at(reads.dOut),
     qkv: at.at(reads.qkv),
-    probabilities: at.at(reads.probabilities),
+    logSumExp: at.at(reads.logSumExp),
     dQkv: at.at(writes.dQkv),
     rowSums: scratch(rowSumsBytes),
   };
+  const queries = { ...shared, out: at.at(reads.out) };
   return [
-    { kernel: "attention-query-gradient", constants, operands, numbers, grid },
-    { kernel: "attention-key-value-gradient", constants, operands, numbers, grid },
+    { kernel: "attention-query-gradient", constants, operands: queries, numbers, grid },
+    { kernel: "attention-key-value-gradient", constants, operands: shared, numbers, grid },
   ];
 }

@@ -7,7 +7,7 @@ import type { TensorId } from "../tensor.js";
 
 /**
  * qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with the heads one behind the other → out [batch, tokens,
- * heads·E] and the attention weights [batch, heads, tokens, tokens], which are kept only where something reads them.
+ * heads·E] and the attention weights [batch, heads, tokens, tokens], which exist only where something reads them.
  */
 export function attention(
   graph: GraphBuilder,
@@ -21,24 +21,23 @@ export function attention(
   expectMultiple(`attention ${name}: width of qkv by 3·heads`, width, 3 * heads);
   const out = graph.activation(`${name}.heads`, [batch, tokens, width / 3]);
   const probabilities = graph.activation(`${name}.probabilities`, [batch, heads, tokens, tokens]);
-  const scratch = graph.activation(`${name}.scratch`, [tokens, tokens]);
-  graph.add("attention", { reads: { qkv }, writes: { out, probabilities, scratch }, attributes: { heads } });
+  const logSumExp = graph.activation(`${name}.logSumExp`, [batch, heads, tokens]);
+  graph.add("attention", {
+    reads: { qkv },
+    writes: { out, probabilities, logSumExp },
+    attributes: { heads },
+  });
   return { out, probabilities };
 }
 
+/** Backward computes the weights again from logSumExp: nothing of tokens × tokens is kept (arXiv 2205.14135, B.2). */
 export const attentionGradient: GradientRule<"attention"> = (sweep, { reads, writes, attributes }) => {
-  const dOut = sweep.gradientOf(writes.out);
-  const { probabilities } = writes;
-  if (dOut === undefined || probabilities === undefined || !sweep.wants(reads.qkv)) return;
+  const { qkv } = reads;
+  const { out, logSumExp } = writes;
+  const dOut = sweep.gradientOf(out);
+  if (dOut === undefined || logSumExp === undefined || !sweep.wants(qkv)) return;
   const { graph } = sweep;
-  const name = graph.tensor(reads.qkv).name;
-  const tokens = graph.shapeOf(reads.qkv)[1] as number;
-  const dQkv = graph.activation(`d ${name}`, graph.shapeOf(reads.qkv));
-  const scratch = graph.activation(`scratch of d ${name}`, [tokens, tokens]);
-  graph.add("attentionBackward", {
-    reads: { dOut, qkv: reads.qkv, probabilities },
-    writes: { dQkv, scratch },
-    attributes,
-  });
-  sweep.contribute(reads.qkv, dQkv);
+  const dQkv = graph.activation(`d ${graph.tensor(qkv).name}`, graph.shapeOf(qkv));
+  graph.add("attentionBackward", { reads: { dOut, qkv, out, logSumExp }, writes: { dQkv }, attributes });
+  sweep.contribute(qkv, dQkv);
 };

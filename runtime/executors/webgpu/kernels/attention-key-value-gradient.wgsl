@@ -1,8 +1,8 @@
 // Attention backward, keys and values: dK = scale·(P∘(dP − D))ᵀ·q, dV = Pᵀ·dOut. Writes their parts of dQkv.
 //
-// dOut [B,T,H·E], qkv, dQkv [B,T,3·H·E], probabilities P [B,H,T,T], rowSums D [B,H,T] from the kernel of the queries, dP =
-// dOut·vᵀ. The loader sets HEAD_WIDTH = E and KEYS, here queries at a time. A workgroup of 64 takes 64 keys of a head, an invocation one, which
-// reads P along the rows beside its neighbours; queries and their gradients pass through workgroup memory. Grid: blocks
+// dOut [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T] from the kernel of the queries; P =
+// exp(scale·q·k − L), dP = dOut·vᵀ. The loader sets HEAD_WIDTH = E and KEYS, here queries at a time. A workgroup of 64
+// takes 64 keys of a head, an invocation one; queries and their gradients pass through workgroup memory. Grid: blocks
 // of keys, heads, samples. Numerics: float32, queries ascending.
 
 const KEYS_PER_GROUP = 64u;
@@ -17,13 +17,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> dOut: array<f32>;
 @group(0) @binding(2) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
+@group(0) @binding(3) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rowSums: array<f32>;
 
 var<workgroup> queries: array<vec4f, KEYS * VECTORS>;
 var<workgroup> gradients: array<vec4f, KEYS * VECTORS>;
 
+var<private> key: array<vec4f, VECTORS>;
 var<private> value: array<vec4f, VECTORS>;
 var<private> keySums: array<vec4f, VECTORS>;
 var<private> valueSums: array<vec4f, VECTORS>;
@@ -71,9 +72,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let sample = group.z;
   let token = group.x * KEYS_PER_GROUP + invocation;
   let known = min(token, p.tokens - 1u);
-  let source = place(sample, known, 2u, head);
   for (var i = 0u; i < VECTORS; i++) {
-    value[i] = fourOfQkv(source, i);
+    key[i] = fourOfQkv(place(sample, known, 1u, head), i);
+    value[i] = fourOfQkv(place(sample, known, 2u, head), i);
     keySums[i] = vec4f(0.0);
     valueSums[i] = vec4f(0.0);
   }
@@ -84,11 +85,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var query = 0u; query < count; query++) {
       let row = firstRow + first + query;
       let at = query * VECTORS;
-      let probability = probabilities[row * p.tokens + known];
+      var score = vec4f(0.0);
       var change = vec4f(0.0);
       for (var i = 0u; i < VECTORS; i++) {
+        score += queries[at + i] * key[i];
         change += gradients[at + i] * value[i];
       }
+      let probability = exp(dot(score, vec4f(1.0)) * p.scale - logSumExp[row]);
       let weight = probability * (dot(change, vec4f(1.0)) - rowSums[row]);
       for (var i = 0u; i < VECTORS; i++) {
         keySums[i] = fma(vec4f(weight), queries[at + i], keySums[i]);

@@ -1,9 +1,9 @@
-// Attention backward, the queries: with dP = dOut·vᵀ and D = Σ P·dP, dQ = scale·(P∘(dP − D))·k. Writes q's part of dQkv,
-// and D for the kernel of keys and values.
+// Attention backward, the queries: with P = exp(scale·q·k − L), dP = dOut·vᵀ and D = Σ dOut·out, dQ = scale·(P∘(dP − D))·k.
+// Writes q's part of dQkv, and D for the kernel of keys and values. arXiv 2205.14135, B.2.
 //
-// dOut [B,T,H·E], qkv, dQkv [B,T,3·H·E], probabilities P [B,H,T,T], rowSums D [B,H,T]. The loader sets HEAD_WIDTH = E and
-// KEYS. A workgroup of 64 takes 64 queries of a head, an invocation one; keys and values pass through workgroup memory
-// twice: for D, then for the gradient. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
+// dOut, out [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T]. The loader sets HEAD_WIDTH = E and
+// KEYS. A workgroup of 64 takes 64 queries of a head, an invocation one; keys and values pass through workgroup memory.
+// Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
 
 const QUERIES = 64u;
 const VECTORS = (HEAD_WIDTH + 3u) / 4u;
@@ -17,13 +17,15 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> dOut: array<f32>;
 @group(0) @binding(2) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dQkv: array<f32>;
-@group(0) @binding(5) var<storage, read_write> rowSums: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dQkv: array<f32>;
+@group(0) @binding(6) var<storage, read_write> rowSums: array<f32>;
 
 var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
 var<workgroup> values: array<vec4f, KEYS * VECTORS>;
 
+var<private> query: array<vec4f, VECTORS>;
 var<private> gradient: array<vec4f, VECTORS>;
 var<private> sums: array<vec4f, VECTORS>;
 
@@ -72,6 +74,14 @@ fn probabilityGradient(key: u32) -> f32 {
   return dot(sum, vec4f(1.0));
 }
 
+fn probabilityOf(key: u32, sum: f32) -> f32 {
+  var score = vec4f(0.0);
+  for (var i = 0u; i < VECTORS; i++) {
+    score += query[i] * keys[key * VECTORS + i];
+  }
+  return exp(dot(score, vec4f(1.0)) * p.scale - sum);
+}
+
 @compute @workgroup_size(QUERIES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
   let head = group.y;
@@ -80,23 +90,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let known = min(token, p.tokens - 1u);
   let source = ((sample * p.tokens + known) * p.heads + head) * HEAD_WIDTH;
   for (var i = 0u; i < VECTORS; i++) {
+    query[i] = fourOfQkv(place(sample, known, 0u, head), i);
     gradient[i] = fourOfGradient(source, i);
     sums[i] = vec4f(0.0);
   }
-  let row = (sample * p.heads + head) * p.tokens + known;
   var rowSum = 0.0;
-  for (var first = 0u; first < p.tokens; first += KEYS) {
-    loadKeys(sample, head, first, invocation);
-    let count = min(KEYS, p.tokens - first);
-    for (var key = 0u; key < count; key++) {
-      rowSum = fma(probabilities[row * p.tokens + first + key], probabilityGradient(key), rowSum);
-    }
+  for (var i = 0u; i < HEAD_WIDTH; i++) {
+    rowSum = fma(dOut[source + i], out[source + i], rowSum);
   }
+  let row = (sample * p.heads + head) * p.tokens + known;
+  let sum = logSumExp[row];
   for (var first = 0u; first < p.tokens; first += KEYS) {
     loadKeys(sample, head, first, invocation);
     let count = min(KEYS, p.tokens - first);
     for (var key = 0u; key < count; key++) {
-      let weight = probabilities[row * p.tokens + first + key] * (probabilityGradient(key) - rowSum);
+      let weight = probabilityOf(key, sum) * (probabilityGradient(key) - rowSum);
       for (var i = 0u; i < VECTORS; i++) {
         sums[i] = fma(vec4f(weight), keys[key * VECTORS + i], sums[i]);
       }

@@ -1,7 +1,8 @@
 // Attention: out = softmax(q·kᵀ/√E)·v for each head, without an array of tokens × tokens unless it is asked for.
 //
-// qkv [B,T,3·H·E] as (q, k, v), out [B,T,H·E], probabilities [B,H,T,T] where p.keeps: the backward pass reads them. The
-// loader sets HEAD_WIDTH = E and KEYS, how many keys pass through workgroup memory at a time (16 KiB with E = 64).
+// qkv [B,T,3·H·E] as (q, k, v), out [B,T,H·E], probabilities [B,H,T,T] where p.keeps & 1, logSumExp [B,H,T] = log Σ
+// exp(q·k/√E) where p.keeps & 2: the backward pass reads it. The loader sets HEAD_WIDTH = E and KEYS, how many keys pass
+// through workgroup memory at a time (16 KiB with E = 64).
 //
 // A workgroup of 64 takes 64 queries of a head, an invocation one of them with its row of sums: softmax needs no
 // exchange between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are scaled again
@@ -22,6 +23,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
+@group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
 
 var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
 var<workgroup> values: array<vec4f, KEYS * VECTORS>;
@@ -104,10 +106,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       out[destination + i] = sums[i / 4u][i % 4u] / total;
     }
   }
-  if (p.keeps == 0u) {
+  let index = (sample * p.heads + head) * p.tokens + token;
+  if ((p.keeps & 2u) != 0u && token < p.tokens) {
+    logSumExp[index] = largest + log(total);
+  }
+  if ((p.keeps & 1u) == 0u) {
     return;
   }
-  let row = ((sample * p.heads + head) * p.tokens + token) * p.tokens;
+  let row = index * p.tokens;
   for (var first = 0u; first < p.tokens; first += KEYS) {
     loadKeys(sample, head, first, invocation);
     let count = min(KEYS, p.tokens - first);
