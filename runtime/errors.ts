@@ -51,6 +51,11 @@ export function isVitrineError(error: unknown): error is VitrineError {
   );
 }
 
+/** A GPU that went away: its memory is gone, another device of it may be had. */
+export function isDeviceLost(error: unknown): boolean {
+  return isVitrineError(error) && error.code === "device/lost";
+}
+
 /** The plain form in which an error crosses a thread or a wire. */
 export interface ErrorRecord {
   code: ErrorCode;

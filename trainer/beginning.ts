@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { BatchSource } from "../runtime/batch-source.js";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../runtime/errors.js";
-import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
+import { nodeModelSource } from "../runtime/host/node.js";
 import type { DeitConfig } from "../runtime/models/config.js";
 import { openModel } from "../runtime/open-model.js";
 import type { TensorMap } from "../runtime/training.js";
@@ -102,7 +102,7 @@ export async function beginNew(
   const { labels, classMap } = runClasses(source.description, start.init?.labels ?? null);
   const config = { ...start.config, classes: labels.length };
   const runtime = await createRuntime({
-    host: nodeHost(),
+    host: sources.host,
     device: request.device ?? "auto",
     threads: request.threads,
     trains: true,
@@ -114,7 +114,7 @@ export async function beginNew(
 }
 
 /** The executor whose last bits are those of the checkpoint. */
-async function sameRuntime(request: RunRequest, state: RunState): Promise<Runtime> {
+async function sameRuntime({ host }: RunSources, request: RunRequest, state: RunState): Promise<Runtime> {
   const { fusedMultiplyAdd: relaxed } = state;
   const refused = (cause?: unknown) =>
     new VitrineError(
@@ -125,7 +125,7 @@ async function sameRuntime(request: RunRequest, state: RunState): Promise<Runtim
     );
   try {
     const runtime = await createRuntime({
-      host: nodeHost(),
+      host,
       device: request.device ?? state.device,
       threads: request.threads,
       relaxed,
@@ -152,7 +152,7 @@ export async function beginAgain(
   const { config, labels, weights } = await openModel(nodeModelSource(join(request.out, LAST)));
   const source = await sources.connect({ recipe, batchSize, seed, fingerprint: state.data.fingerprint });
   closers.push(() => source.close());
-  const runtime = await sameRuntime(request, state);
+  const runtime = await sameRuntime(sources, request, state);
   closers.push(() => runtime.dispose());
   return { resumed: true, config, labels, weights, state, source, runtime, notices: [] };
 }

@@ -3,6 +3,7 @@
 
 import { nextCursor } from "../runtime/batch-cursor.js";
 import type { Batch, BatchSource, EvaluationSource } from "../runtime/batch-source.js";
+import { isDeviceLost } from "../runtime/errors.js";
 import type { Training } from "../runtime/training.js";
 import { takeBest } from "./best.js";
 import { openCheckpoints } from "./checkpoint/checkpoints.js";
@@ -74,7 +75,8 @@ export async function train(run: TrainingRun): Promise<void> {
       if (state.finished) break;
     }
   } catch (error) {
-    if (whole) await checkpoints.saveUnsaved();
+    // What a lost device held is lost.
+    if (whole && !isDeviceLost(error)) await checkpoints.saveUnsaved();
     throw withCheckpoint(error, run.checkpoint.folder, checkpoints.saved());
   } finally {
     progress.end();

@@ -2,6 +2,7 @@
 
 import type { BatchSource, EvaluationSource } from "../runtime/batch-source.js";
 import type { AugmentationRecipe } from "../runtime/draw/index.js";
+import type { Host } from "../runtime/host/host.js";
 import type { GivenOptions } from "./options.js";
 
 export interface RunRequest {
@@ -37,6 +38,8 @@ export interface ValidationRequest {
 
 /** The trainer takes sources; bin/ decides whether a server, or a pipeline in this process, stands behind them. */
 export interface RunSources {
+  /** What gives threads and GPUs. */
+  host: Host;
   connect(request: DataRequest): Promise<BatchSource>;
   openValidation(request: ValidationRequest): Promise<EvaluationSource>;
 }

@@ -6,10 +6,9 @@ import { connectData } from "../../client/node/index.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import { trainToEnd } from "../../trainer/device-recovery.js";
 import { INTERRUPTED } from "../../trainer/interruption.js";
-import { train } from "../../trainer/loop.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
-import { prepareRun } from "../../trainer/prepare.js";
 import { createProgress, type Progress } from "../../trainer/progress.js";
 import type { RunRequest, RunSources } from "../../trainer/run-request.js";
 import { summarise } from "../../trainer/summary.js";
@@ -71,6 +70,7 @@ const VALIDATION_WORKERS = 1;
 
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
+    host: nodeHost(),
     connect: (request) =>
       connectData({
         ...request,
@@ -128,15 +128,9 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const { interruption } = signals;
   try {
     const sources = sourcesOf(flags, progress);
-    const { run, close } = await prepareRun({ request, sources, progress, interruption });
-    try {
-      await train(run);
-      const summary = summarise(run);
-      progress.say(summary.text);
-      if (flags.json) printJson(summary.facts);
-    } finally {
-      await close();
-    }
+    const summary = summarise(await trainToEnd({ request, sources, progress, interruption }));
+    progress.say(summary.text);
+    if (flags.json) printJson(summary.facts);
   } catch (error) {
     if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
     process.stderr.write(`vitrine: ${error.message}\n`);

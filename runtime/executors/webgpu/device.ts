@@ -16,7 +16,7 @@ export class Device {
       this.#failure ??= new VitrineError(
         "device/lost",
         `the WebGPU device on ${adapter} was lost (${message || reason || "no reason given"}): start again, or use --device wasm`,
-        { details: { adapter, reason } },
+        { details: { adapter, reason, message } },
       );
     });
     gpu.addEventListener("uncapturederror", (event) => {

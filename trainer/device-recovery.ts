@@ -1,0 +1,71 @@
+// Device recovery: a run whose GPU is lost goes on from its last checkpoint on a new device, as --resume would.
+
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeviceLost, isVitrineError } from "../runtime/errors.js";
+import { hasCheckpoint, loadState } from "./checkpoint/load.js";
+import { LAST } from "./checkpoint/save.js";
+import { type TrainingRun, train } from "./loop.js";
+import { type PrepareOptions, prepareRun } from "./prepare.js";
+import { withCheckpoint } from "./stopping.js";
+
+/** Devices that a run may lose without a later checkpoint in between. */
+const MOST_LOSSES = 3;
+/** A driver that starts anew after a fault has no adapter for a moment. */
+const PAUSE_MS = 1000;
+
+/** The device of the run that failed, where it came so far. */
+interface Attempt {
+  device: string | null;
+}
+
+async function attempt(options: PrepareOptions, seen: Attempt): Promise<TrainingRun> {
+  const { run, close } = await prepareRun(options);
+  try {
+    seen.device = run.state.device;
+    await train(run);
+    return run;
+  } finally {
+    await close();
+  }
+}
+
+/** The step that RUN/last holds; null where there is none yet. */
+async function checkpointStep(out: string): Promise<number | null> {
+  return (await hasCheckpoint(out)) ? (await loadState(out)).step : null;
+}
+
+/** A new device may be refused for a while after a loss. */
+function isDeviceGone(error: unknown): boolean {
+  return isVitrineError(error) && error.code === "device/unavailable";
+}
+
+/**
+ * Prepares and trains to the end of the run. Lost devices are replaced, three times without a later checkpoint at most;
+ * every other failure, and a loss beyond that, is thrown with the run closed.
+ */
+export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): Promise<TrainingRun> {
+  const { progress, interruption } = options;
+  const seen: Attempt = { device: options.request.device };
+  let request = options.request;
+  let losses = 0;
+  let before: number | null = null;
+  for (;;) {
+    try {
+      return await attempt({ ...options, request }, seen);
+    } catch (error) {
+      const { out } = request;
+      const isLoss = isDeviceLost(error) || (losses > 0 && isDeviceGone(error));
+      if (!isLoss || interruption.aborted) throw error;
+      const step = await checkpointStep(out);
+      losses = step !== before ? 1 : losses + 1;
+      before = step;
+      if (losses > MOST_LOSSES) throw isDeviceLost(error) ? error : withCheckpoint(error, out, step ?? 0);
+      const where = step === null ? "anew" : `from step ${step} in ${join(out, LAST)}`;
+      progress.say((error as Error).message);
+      progress.say(`going on ${where} on a new device, attempt ${losses} of ${MOST_LOSSES}`);
+      request = { ...request, resume: step !== null, device: seen.device };
+      await sleep(pauseMs);
+    }
+  }
+}
