@@ -11,6 +11,8 @@ const EXACT: Partial<Record<ErrorCode, status>> = {
   "network/draining": status.UNAVAILABLE,
   "network/deadline": status.DEADLINE_EXCEEDED,
   "network/cancelled": status.CANCELLED,
+  "device/lost": status.UNAVAILABLE,
+  "device/unavailable": status.UNAVAILABLE,
 };
 
 /** Errors of these rooms are the request's fault; all others are the server's. */

@@ -9,8 +9,10 @@ import {
   startInferenceServer,
 } from "../../server/inference/inference-server.js";
 import { pictureReader } from "../../server/inference/read-picture.js";
+import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
+import type { ServedModel } from "../../server/inference/served-model.js";
 import { action } from "../command-line.js";
-import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
+import { deviceOption, modelOption, type RunningModel, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { packageVersion } from "../package-version.js";
 
@@ -32,14 +34,31 @@ function batchSizes(maxBatch: number): number[] {
   return [...sizes, maxBatch];
 }
 
+function notice(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function onDevice({ runtime, model, dispose }: RunningModel): ModelOnDevice {
+  const { executor, description } = runtime;
+  return { device: executor.device, description, logits: model.logits, dispose };
+}
+
 async function serve(options: ServeOptions): Promise<void> {
   const { maxBatch, maxQueue, maxMessageBytes } = options;
-  const { runtime, model, dispose } = await startModel(options.model, options, {
-    batchSizes: batchSizes(maxBatch),
-  });
+  const open = () => startModel(options.model, options, { batchSizes: batchSizes(maxBatch) });
+  const first = await open();
+  const { runtime, model } = first;
+  const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
   const name = options.name ?? model.name;
-  const readPicture = pictureReader(runtime.image, model.config);
-  const served = { ...model, name, readPicture, device: runtime.executor.device };
+  const served: ServedModel = {
+    ...model,
+    name,
+    readPicture: pictureReader(runtime.image, model.config),
+    logits: (pixels, count) => running.logits(pixels, count),
+    get device() {
+      return running.device;
+    },
+  };
   const server = await startInferenceServer({
     models: [served],
     listen: options.listen,
@@ -49,14 +68,13 @@ async function serve(options: ServeOptions): Promise<void> {
     maxMessageBytes,
   });
   const { imageSize, classes } = model.config;
-  process.stderr.write(
-    `model ${name}: ${model.parameters.toLocaleString("en-US")} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes\n`,
-  );
-  process.stderr.write(`device ${runtime.description}\n`);
+  const parameters = model.parameters.toLocaleString("en-US");
+  notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
+  notice(`device ${runtime.description}`);
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    process.stderr.write(`${signal}: finishing what runs, then leaving\n`);
+    notice(`${signal}: finishing what runs, then leaving`);
     await server.drain();
-    await dispose();
+    await running.dispose();
   };
   await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
 }
