@@ -4,32 +4,55 @@
 // c [m, n] = a [m, k] · b [k, n]. Either factor may be stored transposed; strides are in bytes, so a head inside
 // [tokens, 3·heads·size] is a matrix as well. 2·m·n·k flops.
 //
-// Loops, from outside: a block of k (its panel of B, 8 columns, stays in the first-level cache), a block of columns
+// Loops, from outside: a block of k (its panel of B, 8 or 16 columns, stays in the first-level cache), a block of columns
 // (all its panels stay in the second), a block of rows of A (second-level too), panels, strips of rows. A is read in
 // place, by row pointers; only a transposed A is turned round first, since its columns lie a power of two apart in
 // many models and would share a few cache sets. Between blocks of k the sums wait in c, so each value of c has one
 // chain of additions in ascending k whatever the block sizes are.
 
-import { rows1, rows2, rows3, rows4, rows5, rows6 } from "./micro-kernel";
-import { packColumns, packRows, transpose } from "./pack";
+import { residual as addResidual } from "./elementwise";
+import {
+  rows1x8,
+  rows1x16,
+  rows2x8,
+  rows2x16,
+  rows3x8,
+  rows3x16,
+  rows4x8,
+  rows4x16,
+  rows5x8,
+  rows5x16,
+  rows6x8,
+  rows6x16,
+} from "./micro-kernel";
+import { packColumns, packRows, transpose, widthOfPanel } from "./pack";
 import { PANELS_BYTES, panels, TURNED_BYTES, tile, turned } from "./scratch";
 
 /** Most rows of a register block that micro-kernel.ts has. */
 const MOST_ROWS: u32 = 6;
-/** Rows of a register block; which number is fastest depends on the engine's register allocation (see setStrip). */
-let stripRows: usize = 4;
+/** Columns of a panel of B that is not the wide one. */
+const NARROW: usize = 8;
+const WIDE: usize = 16;
+/** The register block; which one is fastest depends on the engine's register allocation (see setBlock). */
+let blockRows: usize = 4;
+let panelColumns: usize = NARROW;
 
 /**
- * Chooses the rows of a register block, 1 to 6; other numbers change nothing. It changes no bit, only the speed: a block
- * that spills its sums runs at half speed, and which ones do differs between versions of V8 (see bench/kernels.ts).
+ * Chooses the register block: 1 to 6 rows, 8 or 16 columns; other numbers change nothing. It changes no bit, only the
+ * speed: a block that spills its sums runs at half speed, and which ones do differs between versions of V8 (see
+ * runtime/executors/wasm/calibrate.ts).
  */
-export function setStrip(rows: u32): void {
-  if (rows > 0 && rows <= MOST_ROWS) stripRows = <usize>rows;
+export function setBlock(rows: u32, columns: u32): void {
+  if (rows === 0 || rows > MOST_ROWS || (columns !== <u32>NARROW && columns !== <u32>WIDE)) return;
+  blockRows = <usize>rows;
+  panelColumns = <usize>columns;
 }
 
-/** Steps of k in a block: a panel of 24 KiB leaves room for A in a first-level cache of 32 KiB. */
-const K_BLOCK: usize = 768;
-/** The same where A is transposed into scratch. */
+/** Bytes of a panel: room is left for A in a first-level cache of 32 KiB. */
+const PANEL_BYTES: usize = 24 * 1024;
+/** Where sums begin that begin with nothing. */
+const ZEROS: usize = memory.data(64, 16);
+/** Steps of k in a block where A is transposed into scratch. */
 const K_BLOCK_TRANSPOSED: usize = 256;
 /** Bytes between turned rows, so that they do not lie 1 KiB apart and fight for the same cache sets. */
 const TURNED_PAD: usize = 16;
@@ -38,7 +61,10 @@ export const A_TRANSPOSED: u32 = 1; // a is stored [k, m]
 export const B_TRANSPOSED: u32 = 2; // b is stored [n, k]
 export const ACCUMULATE: u32 = 4; // c += a·b
 
-/** c = a·b (+ c) (+ bias [n]) (+ residual [m, n], stride of c). c overlaps no input; k may be 0. */
+/**
+ * c = bias [n] + a·b + residual [m, n], stride of c; both may be 0. With ACCUMULATE c += a·b, and neither may be there.
+ * c overlaps no input; k may be 0.
+ */
 export function gemm(
   m: usize,
   n: usize,
@@ -55,7 +81,8 @@ export function gemm(
 ): void {
   const turnA = (flags & A_TRANSPOSED) !== 0;
   const turnB = (flags & B_TRANSPOSED) !== 0;
-  const kBlock = turnA ? K_BLOCK_TRANSPOSED : K_BLOCK;
+  const panelWidth = panelColumns;
+  const kBlock = turnA ? K_BLOCK_TRANSPOSED : PANEL_BYTES / (panelWidth << 2);
   let k0: usize = 0;
   do {
     const depth = min(kBlock, k - k0);
@@ -65,8 +92,8 @@ export function gemm(
     const rows = rowsPerBlock(depth);
     for (let n0: usize = 0; n0 < n; n0 += columns) {
       const width = min(columns, n - n0);
-      if (turnB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width);
-      else packRows(b + k0 * bStride + (n0 << 2), bStride, panels(), depth, width);
+      if (turnB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width, panelWidth);
+      else packRows(b + k0 * bStride + (n0 << 2), bStride, panels(), depth, width, panelWidth);
       for (let m0: usize = 0; m0 < m; m0 += rows) {
         const height = min(rows, m - m0);
         let block = a + m0 * aStride + (k0 << 2);
@@ -77,33 +104,30 @@ export function gemm(
           block = turned();
         }
         const offset = m0 * cStride + (n0 << 2);
-        multiplyBlock(
-          block,
-          stride,
-          height,
-          width,
-          depth,
-          c + offset,
-          cStride,
-          last && bias ? bias + (n0 << 2) : 0,
-          last && residual ? residual + offset : 0,
-          accumulate,
-        );
+        const to = c + offset;
+        let from = to;
+        let fromStride = cStride;
+        if (!accumulate) {
+          from = bias ? bias + (n0 << 2) : 0;
+          fromStride = 0;
+        }
+        multiplyBlock(block, stride, height, width, depth, to, cStride, from, fromStride);
+        if (last && residual) addRows(residual + offset, to, cStride, height, width);
       }
     }
     k0 += depth;
   } while (k0 < k);
 }
 
-/** Columns whose panels fit PANELS, a multiple of 8. */
+/** Columns whose panels fit PANELS, a multiple of either panel. */
 function columnsPerBlock(depth: usize): usize {
-  return (PANELS_BYTES / (max<usize>(depth, 1) << 2)) & ~7;
+  return (PANELS_BYTES / (max<usize>(depth, 1) << 2)) & ~15;
 }
 
 /** Rows of A that fit their share of the cache (and TURNED), a multiple of the strip. */
 function rowsPerBlock(depth: usize): usize {
   const rows = TURNED_BYTES / ((depth << 2) + TURNED_PAD);
-  return rows - (rows % stripRows);
+  return rows - (rows % blockRows);
 }
 
 function multiplyBlock(
@@ -114,35 +138,50 @@ function multiplyBlock(
   k: usize,
   c: usize,
   cStride: usize,
-  bias: usize,
-  residual: usize,
-  accumulate: bool,
+  from: usize,
+  fromStride: usize,
 ): void {
-  const strip = stripRows;
+  const strip = blockRows;
   const rest = height % strip;
   const whole = height - rest;
-  const full = kernelIndex(strip);
-  const partial = kernelIndex(rest);
   let panel = panels();
-  for (let column: usize = 0; column < width; column += 8) {
+  let column: usize = 0;
+  while (column < width) {
+    const panelWidth = widthOfPanel(width - column, panelColumns);
+    const columns = min(panelWidth, width - column);
+    const full = kernelIndex(strip, panelWidth);
+    const partial = kernelIndex(rest, panelWidth);
     const offset = column << 2;
     let to = c + offset;
-    let plus = residual ? residual + offset : 0;
-    const biasAt = bias ? bias + offset : 0;
-    const columns = min<usize>(8, width - column);
+    // Without a place where sums begin, they begin with zeros.
+    let begin = from ? from + offset : ZEROS;
     for (let row: usize = 0; row < height; row += strip) {
-      const from = a + row * aStride;
+      const left = a + row * aStride;
       const kernel = row < whole ? full : partial;
-      if (columns === 8) {
-        call_indirect<void>(kernel, from, aStride, panel, k, to, cStride, biasAt, plus, accumulate);
+      if (columns === panelWidth) {
+        call_indirect<void>(kernel, left, aStride, panel, k, to, cStride, begin, fromStride);
       } else {
         const rows = row < whole ? strip : rest;
-        partialTile(kernel, rows, columns, from, aStride, panel, k, to, cStride, biasAt, plus, accumulate);
+        partialTile(
+          kernel,
+          rows,
+          panelWidth << 2,
+          columns,
+          left,
+          aStride,
+          panel,
+          k,
+          to,
+          cStride,
+          begin,
+          fromStride,
+        );
       }
       to += strip * cStride;
-      if (plus) plus += strip * cStride;
+      begin += strip * fromStride;
     }
-    panel += k << 5;
+    panel += k * (panelWidth << 2);
+    column += panelWidth;
   }
 }
 
@@ -150,19 +189,28 @@ function multiplyBlock(
  * Place of a register block's function in the table. Called through it, each block stays a function of its own: asc
  * would inline them here, and V8 allocates registers for a whole function at a time.
  */
-function kernelIndex(rows: usize): u32 {
-  if (rows === 6) return rows6.index;
-  if (rows === 5) return rows5.index;
-  if (rows === 4) return rows4.index;
-  if (rows === 3) return rows3.index;
-  if (rows === 2) return rows2.index;
-  return rows1.index;
+function kernelIndex(rows: usize, columns: usize): u32 {
+  if (columns === WIDE) {
+    if (rows === 6) return rows6x16.index;
+    if (rows === 5) return rows5x16.index;
+    if (rows === 4) return rows4x16.index;
+    if (rows === 3) return rows3x16.index;
+    if (rows === 2) return rows2x16.index;
+    return rows1x16.index;
+  }
+  if (rows === 6) return rows6x8.index;
+  if (rows === 5) return rows5x8.index;
+  if (rows === 4) return rows4x8.index;
+  if (rows === 3) return rows3x8.index;
+  if (rows === 2) return rows2x8.index;
+  return rows1x8.index;
 }
 
-/** A tile of fewer than 8 columns: computed whole in scratch, then copied with bias and residual. */
+/** A tile of fewer columns than its panel: computed whole in scratch, then copied. */
 function partialTile(
   kernel: u32,
   rows: usize,
+  stride: usize,
   columns: usize,
   a: usize,
   aStride: usize,
@@ -170,24 +218,20 @@ function partialTile(
   k: usize,
   c: usize,
   cStride: usize,
-  bias: usize,
-  residual: usize,
-  accumulate: bool,
+  from: usize,
+  fromStride: usize,
 ): void {
   const whole = tile();
-  if (accumulate) {
-    for (let i: usize = 0; i < rows; i++) memory.copy(whole + (i << 5), c + i * cStride, columns << 2);
-  }
-  const none: usize = 0;
-  const stride: usize = 32;
-  call_indirect<void>(kernel, a, aStride, panel, k, whole, stride, none, none, accumulate);
+  for (let i: usize = 0; i < rows; i++) memory.copy(whole + i * stride, from + i * fromStride, columns << 2);
+  call_indirect<void>(kernel, a, aStride, panel, k, whole, stride, whole, stride);
+  for (let i: usize = 0; i < rows; i++) memory.copy(c + i * cStride, whole + i * stride, columns << 2);
+}
+
+/** c [rows, columns] += x, both with the same stride. */
+function addRows(x: usize, c: usize, stride: usize, rows: usize, columns: usize): void {
   for (let i: usize = 0; i < rows; i++) {
-    const offset = i * cStride;
-    for (let j: usize = 0; j < columns; j++) {
-      let value = load<f32>(whole + (i << 5) + (j << 2));
-      if (bias) value += load<f32>(bias + (j << 2));
-      if (residual) value += load<f32>(residual + offset + (j << 2));
-      store<f32>(c + offset + (j << 2), value);
-    }
+    addResidual(x, c, 0, c, 1, columns);
+    x += stride;
+    c += stride;
   }
 }

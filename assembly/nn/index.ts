@@ -1,6 +1,6 @@
 // The module of kernels for one thread: runs tapes. Memory is imported; heapBase() is the first byte of the caller's.
 
-import { setStrip as setGemmStrip } from "./gemm";
+import { setBlock as setGemmBlock } from "./gemm";
 import { run as runTape } from "./tape";
 
 /** Runs the tape at this address (opcodes.ts) up to Halt: 0, or the place of the first unknown instruction. */
@@ -13,7 +13,7 @@ export function heapBase(): u32 {
   return <u32>__heap_base;
 }
 
-/** Rows of the matrix product's register block, 1 to 6: changes the speed, and no bit. */
-export function setStrip(rows: u32): void {
-  setGemmStrip(rows);
+/** The matrix product's register block, 1 to 6 rows × 8 or 16 columns: changes the speed, and no bit. */
+export function setBlock(rows: u32, columns: u32): void {
+  setGemmBlock(rows, columns);
 }

@@ -15,7 +15,7 @@
 // The module imports `env.memory` (at least 32 pages, at most 65,536) and exports
 //   run(tape): i32         0 at Halt, or the place (1 = first) of an instruction that it does not know, where it stops
 //   heapBase(): u32        the first byte that belongs to the caller
-//   setStrip(rows)         how matrix products are cut up: changes their speed and no bit (gemm.ts)
+//   setBlock(rows, columns) how matrix products are cut up: changes their speed and no bit (gemm.ts)
 // Below heapBase lie the module's constants and 1.2 MiB of scratch, so an instance runs one tape
 // at a time. Nothing is allocated.
 //

@@ -1,4 +1,4 @@
-// Packing: puts a block of B into panels of eight columns, and turns a block of A round, so that the micro-kernel
+// Packing: puts a block of B into panels of 8 or 16 columns, and turns a block of A round, so that the micro-kernel
 // reads both from front to back. Costs one copy of each value per M (or N) multiply-adds.
 
 /** Four rows of four values at `from` (row stride in bytes) as four columns at `to` (column stride in bytes). */
@@ -40,30 +40,73 @@ export function transpose(
   }
 }
 
-/** b [k, columns] → panels [⌈columns/8⌉, k, 8], the missing columns of the last panel 0. */
-export function packRows(b: usize, bStride: usize, panels: usize, k: usize, columns: usize): void {
+/** Columns of the panel that holds the next of `left` columns: the last few of wide panels take a narrow one. */
+export function widthOfPanel(left: usize, panelColumns: usize): usize {
+  return left <= 8 ? 8 : panelColumns;
+}
+
+/**
+ * b [k, columns] → panels [⌈columns/panelColumns⌉, k, panelColumns], one behind the other; the last is 8 wide where that
+ * is enough, and its missing columns are 0. panelColumns is 8 or 16.
+ */
+export function packRows(
+  b: usize,
+  bStride: usize,
+  panels: usize,
+  k: usize,
+  columns: usize,
+  panelColumns: usize,
+): void {
   let column: usize = 0;
-  for (; column + 8 <= columns; column += 8) {
-    let from = b + (column << 2);
-    for (let i: usize = 0; i < k; i++) {
-      v128.store(panels, v128.load(from));
-      v128.store(panels, v128.load(from, 16), 16);
-      panels += 32;
-      from += bStride;
-    }
+  while (column < columns) {
+    const width = widthOfPanel(columns - column, panelColumns);
+    const from = b + (column << 2);
+    if (column + width > columns) packPartialPanel(from, bStride, 4, panels, k, columns - column, width);
+    else if (width === 16) packRows16(from, bStride, panels, k);
+    else packRows8(from, bStride, panels, k);
+    panels += k * (width << 2);
+    column += width;
   }
-  if (column < columns) packPartialPanel(b + (column << 2), bStride, 4, panels, k, columns - column);
+}
+
+function packRows8(from: usize, stride: usize, panel: usize, k: usize): void {
+  for (let i: usize = 0; i < k; i++) {
+    v128.store(panel, v128.load(from));
+    v128.store(panel, v128.load(from, 16), 16);
+    panel += 32;
+    from += stride;
+  }
+}
+
+function packRows16(from: usize, stride: usize, panel: usize, k: usize): void {
+  for (let i: usize = 0; i < k; i++) {
+    v128.store(panel, v128.load(from));
+    v128.store(panel, v128.load(from, 16), 16);
+    v128.store(panel, v128.load(from, 32), 32);
+    v128.store(panel, v128.load(from, 48), 48);
+    panel += 64;
+    from += stride;
+  }
 }
 
 /** bT [columns, k] → the same panels: column j of B is row j of bT. */
-export function packColumns(bT: usize, bStride: usize, panels: usize, k: usize, columns: usize): void {
+export function packColumns(
+  bT: usize,
+  bStride: usize,
+  panels: usize,
+  k: usize,
+  columns: usize,
+  panelColumns: usize,
+): void {
   let column: usize = 0;
-  for (; column + 8 <= columns; column += 8) {
+  while (column < columns) {
+    const width = widthOfPanel(columns - column, panelColumns);
     const from = bT + column * bStride;
-    transpose(from, bStride, panels, 32, 8, k);
-    panels += k << 5;
+    if (column + width > columns) packPartialPanel(from, 4, bStride, panels, k, columns - column, width);
+    else transpose(from, bStride, panels, width << 2, width, k);
+    panels += k * (width << 2);
+    column += width;
   }
-  if (column < columns) packPartialPanel(bT + column * bStride, 4, bStride, panels, k, columns - column);
 }
 
 function packPartialPanel(
@@ -73,13 +116,14 @@ function packPartialPanel(
   panel: usize,
   k: usize,
   columns: usize,
+  width: usize,
 ): void {
-  memory.fill(panel, 0, k << 5);
+  memory.fill(panel, 0, k * (width << 2));
   for (let i: usize = 0; i < k; i++) {
     for (let j: usize = 0; j < columns; j++) {
       store<f32>(panel + (j << 2), load<f32>(from + j * columnStride));
     }
     from += stepStride;
-    panel += 32;
+    panel += width << 2;
   }
 }

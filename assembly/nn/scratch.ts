@@ -5,15 +5,15 @@
 export const PANELS_BYTES: usize = 512 * 1024;
 /** Bytes of a block of A that was turned round. */
 export const TURNED_BYTES: usize = 192 * 1024;
-/** One register block of 8 columns and up to 8 rows. */
-const TILE_BYTES: usize = 8 * 32;
+/** One register block of 16 columns and up to 8 rows. */
+const TILE_BYTES: usize = 8 * 64;
 /** Attention scores of a block of queries. */
 export const SCORES_BYTES: usize = 512 * 1024;
 
-export const SCRATCH_BYTES: usize = 512 * 1024 + 192 * 1024 + 8 * 32 + 512 * 1024;
+export const SCRATCH_BYTES: usize = 512 * 1024 + 192 * 1024 + 8 * 64 + 512 * 1024;
 
 /** The instance's piece, at a multiple of 64. */
-let scratch: usize = memory.data(512 * 1024 + 192 * 1024 + 8 * 32 + 512 * 1024, 64);
+let scratch: usize = memory.data(512 * 1024 + 192 * 1024 + 8 * 64 + 512 * 1024, 64);
 
 export function setScratchAddress(address: usize): void {
   scratch = address;

@@ -39,8 +39,8 @@ export let gridColumns: usize = 0;
 
 /** A multiple of the register blocks of 4 and of 6 rows. */
 const ROW_UNIT: usize = 12;
-/** A panel of the matrix product. */
-const COLUMN_UNIT: usize = 8;
+/** The wider panel of the matrix product, two of the narrow one. */
+const COLUMN_UNIT: usize = 16;
 
 /**
  * Cuts a result [m, n] of a matrix product into a grid of as many rectangles as there are parts. Each rectangle packs

@@ -3,7 +3,7 @@
 import { begin as beginRun, CONTROL_BYTES, work as workOn } from "./pool";
 import { SCRATCH_BYTES, setScratchAddress } from "./scratch";
 
-export { heapBase, run, setStrip } from "./index";
+export { heapBase, run, setBlock } from "./index";
 
 /** Bytes of a pool's control block, at a multiple of 64. */
 export function controlBytes(): u32 {

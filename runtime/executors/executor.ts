@@ -30,6 +30,16 @@ export interface Store {
 /** name → number of float32 values, in storage order. Tensors of one store lie one behind the other. */
 export type StoreLayout = ReadonlyMap<string, number>;
 
+/** A register block of the matrix product that was tried at start-up. */
+export interface CalibratedBlock {
+  rows: number;
+  columns: number;
+  /** Of a product that fits the caches, at best. */
+  gigaflops: number;
+  /** Whether products use this one. */
+  chosen: boolean;
+}
+
 export interface Executor {
   /** Device string as the command line takes it: `wasm`, `webgpu`, `tfjs:cpu` … */
   readonly device: string;
@@ -38,6 +48,8 @@ export interface Executor {
   /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, for it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
   readonly capabilities: PlannerCapabilities;
+  /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */
+  readonly calibration?: readonly CalibratedBlock[];
   createStore(layout: StoreLayout): Store;
   /** Compiles once; `stores` gives every store that the program names. */
   compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable>;

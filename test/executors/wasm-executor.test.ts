@@ -163,4 +163,15 @@ test("a disposed executor makes nothing more", async () => {
   assert.throws(() => executor.createStore(new Map()), /disposed/);
 });
 
+test("the calibration shows every register block, chooses the fastest one and is made once a process", async () => {
+  const { calibration: table = [] } = await newExecutor();
+  assert.ok(table.length >= 4);
+  const chosen = table.filter((block) => block.chosen);
+  assert.is(chosen.length, 1);
+  const [safe, best] = [table[0]?.gigaflops as number, chosen[0]?.gigaflops as number];
+  assert.ok(safe > 0);
+  assert.is(best, safe === best ? safe : Math.max(...table.map(({ gigaflops }) => gigaflops)));
+  assert.is((await newExecutor()).calibration, table);
+});
+
 test.run();

@@ -16,7 +16,7 @@ const TAPE_WORDS = 32;
 interface KernelExports {
   run(tape: number): number;
   heapBase(): number;
-  setStrip(rows: number): void;
+  setBlock(rows: number, columns: number): void;
 }
 
 /** A float32 operand; a plain number is an address or a size. */
@@ -109,9 +109,9 @@ export class Kernels {
     for (const region of this.regions) this.checkGuards(region, opcode);
   }
 
-  /** Rows of the matrix product's register block. */
-  setStrip(rows: number): void {
-    this.exports.setStrip(rows);
+  /** The matrix product's register block. */
+  setBlock(rows: number, columns: number): void {
+    this.exports.setBlock(rows, columns);
   }
 
   /** Runs words as they are; what `run` of the module returns. */

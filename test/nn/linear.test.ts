@@ -8,7 +8,7 @@ import { plainGelu } from "./plain-gelu.js";
 import { matrix, plainColumnSums, plainProduct, transposed } from "./plain-matrix.js";
 import { Random } from "./random.js";
 
-/** Every tail of rows (strips of 4 or 6) and columns (panels of 8), blocks of k (256, 768), blocks of rows and columns. */
+/** Every tail of rows (strips of 4 or 6) and columns (panels of 8 or 16), blocks of k (256, 384, 768), blocks of rows and columns. */
 function shapes(random: Random): [number, number, number][] {
   const tails: [number, number, number][] = [];
   for (let m = 1; m <= 14; m++) tails.push([m, random.between(1, 20), random.between(1, 20)]);
@@ -49,8 +49,17 @@ function forward(
   assertClose(y.values, expected, allowed, `${kernels.build}: ${m}×${k}×${n} ${options}`);
 }
 
-for (const kernels of loadKernels()) {
-  test(`${kernels.build}: linear equals its twin on every tail of rows, columns and depth`, () => {
+/** The block that every engine runs well, and the widest. */
+const BLOCKS: [number, number][] = [
+  [4, 8],
+  [6, 16],
+];
+
+const builds = loadKernels().flatMap((kernels) => BLOCKS.map((block) => ({ kernels, block })));
+for (const { kernels, block } of builds) {
+  const build = `${kernels.build} ${block.join(" × ")}`;
+  test(`${build}: linear equals its twin on every tail of rows, columns and depth`, () => {
+    kernels.setBlock(...block);
     const random = new Random(1);
     for (const shape of shapes(random)) {
       for (const options of ["", "bias", "bias residual", "bias gelu residual"]) {
@@ -59,7 +68,8 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: the input gradient equals dy·w on every tail`, () => {
+  test(`${build}: the input gradient equals dy·w on every tail`, () => {
+    kernels.setBlock(...block);
     const random = new Random(2);
     for (const [m, k, n] of shapes(random)) {
       kernels.reset();
@@ -72,7 +82,8 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: the weight and bias gradients are added to what is there, on every tail`, () => {
+  test(`${build}: the weight and bias gradients are added to what is there, on every tail`, () => {
+    kernels.setBlock(...block);
     const random = new Random(3);
     for (const [m, k, n] of shapes(random)) {
       kernels.reset();
@@ -91,7 +102,8 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: a row has the same bits whatever rows are multiplied with it`, () => {
+  test(`${build}: a row has the same bits whatever rows are multiplied with it`, () => {
+    kernels.setBlock(...block);
     const random = new Random(4);
     for (const [m, k, n] of [
       [13, 37, 19],
@@ -112,35 +124,42 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: register blocks of 1 to 6 rows give the same bits, and other numbers change nothing`, () => {
+  test(`${build}: register blocks of 1 to 6 rows and 8 or 16 columns give the same bits, others change nothing`, () => {
+    kernels.setBlock(...block);
     const random = new Random(6);
     for (const [m, k, n] of [
       [25, 31, 21],
       [64, 300, 8],
+      [19, 401, 37],
+      [13, 800, 80],
     ] as const) {
       kernels.reset();
       const x = kernels.place(random.normals(m * k));
       const weight = kernels.place(random.normals(n * k));
       const bias = kernels.place(random.normals(n));
       const residual = kernels.place(random.normals(m * n));
-      const results = [4, 1, 2, 3, 5, 6, 0, 7].map((rows) => {
-        kernels.setStrip(rows);
+      const blocks = [4, 1, 2, 3, 5, 6, 0, 7].flatMap((rows) =>
+        [8, 16, 12].map((columns) => [rows, columns]),
+      );
+      const results = (blocks as [number, number][]).map(([rows, columns]) => {
+        kernels.setBlock(rows, columns);
         const y = kernels.place(m * n);
         const dWeight = kernels.place(new Float32Array(n * k).fill(1));
         kernels.run(Opcode.Linear, x, weight, bias, residual, y, m, k, n, Activation.None);
         kernels.run(Opcode.LinearWeightGradient, residual, x, dWeight, 0, m, k, n);
-        return { rows, y, dWeight };
+        return { other: `${rows} × ${columns}`, y, dWeight };
       });
-      kernels.setStrip(4);
+      kernels.setBlock(...block);
       const [first, ...others] = results as [(typeof results)[0], ...typeof results];
-      for (const { rows, y, dWeight } of others) {
-        assertSameBits(y.values, first.y.values, `${rows} rows`);
-        assertSameBits(dWeight.values, first.dWeight.values, `${rows} rows, weight gradient`);
+      for (const { other, y, dWeight } of others) {
+        assertSameBits(y.values, first.y.values, other);
+        assertSameBits(dWeight.values, first.dWeight.values, `${other}, weight gradient`);
       }
     }
   });
 
-  test(`${kernels.build}: weight gradients of two micro-batches have the bits of one large batch`, () => {
+  test(`${build}: weight gradients of two micro-batches have the bits of one large batch`, () => {
+    kernels.setBlock(...block);
     const random = new Random(5);
     const [m, k, n] = [700, 12, 10];
     kernels.reset();

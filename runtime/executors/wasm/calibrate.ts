@@ -1,32 +1,63 @@
 // Calibration: finds the register block of the matrix product that this engine compiles best.
 //
-// Measured on a Zen 5 machine, GFLOP/s of the relaxed build with 4 and 6 rows: Node 20 54 and 28, Node 22 54 and 28, Node
-// 24 55 and 58. An engine that spills the larger block loses half the speed, so four rows stay unless six are faster here.
-// Whatever is chosen, the bits of a result are the same.
+// GFLOP/s of the relaxed build, one thread of an Intel Xeon with AVX-512 (bench/kernels.ts prints them for any machine):
+//
+//              4×8   6×8   4×16   6×16
+//   Node 20     51    65     54     50    128-bit registers hold 6 × 8; more sums are spilled
+//   Node 22     52    65     52     47
+//   Node 24     69    87    101    119    neighbouring vectors joined to 256 bits
+//
+// On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 made 54), and 6 × 8 would also fit a processor with 32
+// registers: so it is measured. Whatever is chosen, the bits of a result are the same.
 
 import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
+import type { CalibratedBlock } from "../executor.js";
 import type { LinearMemory } from "./linear-memory.js";
 import { TapeWriter } from "./tape-writer.js";
 
 export interface Calibrated {
   memory: LinearMemory;
   run(tape: number): number;
-  setStrip(rows: number): void;
+  setBlock(rows: number, columns: number): void;
 }
 
-const SAFE_ROWS = 4;
-const LARGE_ROWS = 6;
-/** Long enough for the engine's optimising compiler to replace the first code of both blocks. */
+/** The first is the one that no engine spills. */
+const BLOCKS = [
+  { rows: 4, columns: 8 },
+  { rows: 6, columns: 8 },
+  { rows: 4, columns: 16 },
+  { rows: 6, columns: 16 },
+] as const;
+/** Long enough for the engine's optimising compiler to replace the first code of every block. */
 const BUDGET_MS = 40;
 /** On a busy machine 40 ms may hold a single undisturbed call, or none: a wrong choice halves the speed of a whole run. */
 const LEAST_TRIES = 16;
-/** Six rows must be this much faster, so that noise alone does not choose them. */
+/** A block must be this much faster than the safe one, so that noise alone does not choose it. */
 const MARGIN = 0.97;
-/** A product of a millisecond: browsers round their clocks to a tenth of that. */
-const SIZE = { rows: 720, depth: 192, columns: 192 };
+/** A product of half a millisecond: browsers round their clocks to a tenth of one. */
+const SIZE = { rows: 384, depth: 192, columns: 192 };
+const FLOPS = 2 * SIZE.rows * SIZE.depth * SIZE.columns;
 
-/** Chooses the rows and returns them. Takes 40 ms, more on a busy machine, once per module. */
-export function calibrate(kernels: Calibrated): number {
+/** The process's measurements, by build: another executor takes them over. */
+const measured = new Map<string, readonly CalibratedBlock[]>();
+
+/**
+ * Measures every block, makes the best one the module's, and returns all. Takes 40 ms, more on a busy machine; a process
+ * does it once for each `build`.
+ */
+export function calibrate(kernels: Calibrated, build: string): readonly CalibratedBlock[] {
+  const table = measured.get(build) ?? measure(kernels);
+  measured.set(build, table);
+  const { rows, columns } = chosenBlock(table);
+  kernels.setBlock(rows, columns);
+  return table;
+}
+
+export function chosenBlock(table: readonly CalibratedBlock[]): CalibratedBlock {
+  return table.find(({ chosen }) => chosen) as CalibratedBlock;
+}
+
+function measure(kernels: Calibrated): readonly CalibratedBlock[] {
   const { rows, depth, columns } = SIZE;
   const counts = [rows * depth, columns * depth, rows * columns];
   const piece = kernels.memory.allocate(4 * (counts.reduce((a, b) => a + b) + 16), "calibration");
@@ -37,23 +68,32 @@ export function calibrate(kernels: Calibrated): number {
   writer.instruction(Opcode.Linear, x, weight, 0, 0, y, rows, depth, columns, Activation.None);
   const words = writer.finish(Opcode.Halt);
   kernels.memory.words(piece.address, words.length).set(words);
+  const best = bestTimes(kernels, piece.address);
+  kernels.memory.release(piece);
 
-  const best = new Map([SAFE_ROWS, LARGE_ROWS].map((count) => [count, Number.POSITIVE_INFINITY]));
+  const safe = best[0] as number;
+  const fastest = Math.min(...best);
+  const choice = fastest < safe * MARGIN ? best.indexOf(fastest) : 0;
+  return BLOCKS.map((block, i) => ({
+    ...block,
+    gigaflops: FLOPS / (best[i] as number) / 1e6,
+    chosen: i === choice,
+  }));
+}
+
+/** Milliseconds of the product with each block. */
+function bestTimes(kernels: Calibrated, tape: number): number[] {
+  const best = BLOCKS.map(() => Number.POSITIVE_INFINITY);
   const deadline = performance.now() + BUDGET_MS;
   let tries = 0;
   do {
     tries += 1;
-    for (const [count, fastest] of best) {
-      kernels.setStrip(count);
+    for (const [i, { rows, columns }] of BLOCKS.entries()) {
+      kernels.setBlock(rows, columns);
       const start = performance.now();
-      kernels.run(piece.address);
-      best.set(count, Math.min(fastest, performance.now() - start));
+      kernels.run(tape);
+      best[i] = Math.min(best[i] as number, performance.now() - start);
     }
   } while (tries < LEAST_TRIES || performance.now() < deadline);
-  kernels.memory.release(piece);
-
-  const [safe, large] = [best.get(SAFE_ROWS), best.get(LARGE_ROWS)] as [number, number];
-  const chosen = large < safe * MARGIN ? LARGE_ROWS : SAFE_ROWS;
-  kernels.setStrip(chosen);
-  return chosen;
+  return best;
 }

@@ -4,7 +4,15 @@ import { VitrineError } from "../../errors.js";
 import { formatBytes } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
-import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLayout } from "../executor.js";
+import type {
+  CalibratedBlock,
+  Executable,
+  Executor,
+  Fusion,
+  PlannerCapabilities,
+  Store,
+  StoreLayout,
+} from "../executor.js";
 import { Arena } from "./arena.js";
 import { WasmExecutable } from "./executable.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
@@ -42,6 +50,7 @@ class WasmExecutor implements Executor {
   readonly device = "wasm";
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
+  readonly calibration: readonly CalibratedBlock[];
   readonly #kernels: Kernels;
   readonly #turns = new Turns();
   readonly #arena: Arena;
@@ -51,6 +60,7 @@ class WasmExecutor implements Executor {
     this.#kernels = kernels;
     this.#arena = new Arena(kernels.memory);
     this.fusedMultiplyAdd = kernels.relaxed;
+    this.calibration = kernels.calibration;
     const threads = kernels.threads === 1 ? "one thread" : `${kernels.threads} threads`;
     this.description = `wasm: 128-bit SIMD${kernels.relaxed ? " with fused multiply-add" : ""}, ${threads}`;
   }

@@ -2,7 +2,8 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
-import { calibrate } from "./calibrate.js";
+import type { CalibratedBlock } from "../executor.js";
+import { calibrate, chosenBlock } from "./calibrate.js";
 import { LinearMemory, MAXIMUM_BYTES } from "./linear-memory.js";
 import { ThreadPool } from "./thread-pool.js";
 
@@ -13,6 +14,7 @@ export interface Kernels {
   memory: LinearMemory;
   relaxed: boolean;
   threads: number;
+  calibration: readonly CalibratedBlock[];
   /** Runs a tape; 0, or the place of an instruction that the module does not know. One run at a time. */
   run(tape: number): Promise<number>;
   /** The same on the calling thread, which waits for it: for measurements, and not during a run. */
@@ -23,8 +25,6 @@ export interface Kernels {
 /** asconfig.json's initialMemory, in pages: what the module asks for at least. */
 const INITIAL_PAGES = 32;
 const MAXIMUM_PAGES = MAXIMUM_BYTES / 65_536;
-/** Rows of the register block that no engine spills. */
-const SAFE_STRIP = 4;
 
 function moduleName(relaxed: boolean, shared: boolean): string {
   return `wasm/nn${relaxed ? ".relaxed" : ""}${shared ? ".shared" : ""}.wasm`;
@@ -81,15 +81,15 @@ export async function loadKernels(host: Host, wanted: Relaxed, threads: number):
   const kernel = exportsOf(instance);
   const run = kernel("run");
   const memory = new LinearMemory(webMemory, kernel("heapBase")() >>> 0);
-  const setStrip = kernel("setStrip");
-  const strip = relaxed ? calibrate({ memory, run, setStrip }) : SAFE_STRIP;
-  const common = { memory, relaxed, threads, runHere: run };
+  const calibration = calibrate({ memory, run, setBlock: kernel("setBlock") }, relaxed ? "relaxed" : "plain");
+  const common = { memory, relaxed, threads, calibration, runHere: run };
   if (!shared) return { ...common, run: async (tape) => run(tape), dispose: async () => {} };
 
   const scratchBytes = kernel("scratchBytes");
   const controlBytes = kernel("controlBytes");
   const begin = kernel("begin");
-  const kernels = { module, memory, strip, scratchBytes, controlBytes, begin };
+  const block = chosenBlock(calibration);
+  const kernels = { module, memory, block, scratchBytes, controlBytes, begin };
   const started = await ThreadPool.start(host, kernels, threads);
   pool = started;
   return { ...common, run: (tape) => started.run(tape), dispose: () => started.dispose() };

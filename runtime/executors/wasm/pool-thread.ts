@@ -4,7 +4,7 @@ import type { ThreadPort } from "../../host/host.js";
 import type { FromThread, ThreadSetup } from "./thread-messages.js";
 
 interface ThreadExports {
-  setStrip(rows: number): void;
+  setBlock(rows: number, columns: number): void;
   setScratch(address: number): void;
   work(control: number): void;
 }
@@ -14,8 +14,8 @@ function live(port: ThreadPort, setup: ThreadSetup): void {
   try {
     const finished = (unknown: number) => tell({ kind: "finished", unknown });
     const instance = new WebAssembly.Instance(setup.module, { env: { memory: setup.memory, finished } });
-    const { setStrip, setScratch, work } = instance.exports as unknown as ThreadExports;
-    setStrip(setup.strip);
+    const { setBlock, setScratch, work } = instance.exports as unknown as ThreadExports;
+    setBlock(setup.block.rows, setup.block.columns);
     setScratch(setup.scratch);
     tell({ kind: "ready" });
     work(setup.control);

@@ -12,8 +12,8 @@ export interface ThreadSetup {
   control: number;
   /** Address of the thread's scratch. */
   scratch: number;
-  /** Rows of the register block, as calibrated. */
-  strip: number;
+  /** The register block of the matrix product, as calibrated. */
+  block: { rows: number; columns: number };
 }
 
 export type FromThread =

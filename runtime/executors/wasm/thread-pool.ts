@@ -14,7 +14,7 @@ const PARTS_PER_THREAD = 4;
 export interface SharedKernels {
   module: WebAssembly.Module;
   memory: LinearMemory;
-  strip: number;
+  block: ThreadSetup["block"];
   controlBytes(): number;
   scratchBytes(): number;
   begin(control: number, tape: number, parts: number): void;
@@ -62,7 +62,7 @@ export class ThreadPool {
     const worker = host.spawnWorker?.(POOL_THREAD);
     if (!worker) throw new VitrineError("device/threads", "this host starts no threads: set threads to 1");
     this.#workers.push(worker);
-    const { module, memory, strip, scratchBytes } = this.#kernels;
+    const { module, memory, block, scratchBytes } = this.#kernels;
     const scratch = this.#allocate(scratchBytes(), "scratch of a thread").address;
     return new Promise((resolve, reject) => {
       worker.onFailure((reason) => reject(this.#break(reason)));
@@ -73,7 +73,7 @@ export class ThreadPool {
         else this.finish(said.unknown);
       });
       const control = this.#control.address;
-      worker.post({ module, memory: memory.memory, control, scratch, strip } satisfies ThreadSetup);
+      worker.post({ module, memory: memory.memory, control, scratch, block } satisfies ThreadSetup);
     });
   }
 
