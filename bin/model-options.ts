@@ -4,6 +4,7 @@ import { Option } from "commander";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import { kernelProgress } from "./kernel-progress.js";
 import { wholeNumber } from "./number-option.js";
 
 export function modelOption(): Option {
@@ -48,7 +49,12 @@ export async function startModel(
   options: ModelOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
-  const runtime = await createRuntime({ host: nodeHost(), device, threads });
+  const runtime = await createRuntime({
+    host: nodeHost(),
+    device,
+    threads,
+    onKernels: kernelProgress(),
+  });
   const model = await loadModel(runtime, source, options);
   const dispose = async (): Promise<void> => {
     model.dispose();

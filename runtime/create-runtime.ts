@@ -5,6 +5,7 @@ import type { Executor } from "./executors/executor.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
 import { listAdapters } from "./executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
+import type { KernelProgress } from "./executors/webgpu/kernels.js";
 import { describeAdapter } from "./host/gpu-adapter.js";
 import type { Host } from "./host/host.js";
 import { createImageModule, type ImageModule } from "./image/image-module.js";
@@ -24,6 +25,8 @@ export interface RuntimeOptions {
   relaxed?: boolean | "auto";
   /** The self-check of a GPU that `auto` finds covers the backward kernels too. Default false. */
   trains?: boolean;
+  /** Called while a GPU's driver compiles kernels: how many of those that are wanted so far it has made. */
+  onKernels?: (progress: KernelProgress) => void;
 }
 
 export interface Runtime {
@@ -56,7 +59,7 @@ interface Chosen {
 }
 
 /** A hardware GPU that computes what wasm computes. Throws what stands against it. */
-async function checkedGpu(host: Host, trains: boolean): Promise<Executor> {
+async function checkedGpu({ host, trains = false, onKernels }: RuntimeOptions): Promise<Executor> {
   if (!host.mayHaveGpu()) throw new VitrineError("device/unavailable", "no GPU was found");
   const adapters = await listAdapters(host);
   const hardware = adapters.find(({ software }) => !software);
@@ -64,7 +67,7 @@ async function checkedGpu(host: Host, trains: boolean): Promise<Executor> {
     const what = adapters.length > 0 ? `no GPU but ${adapters.map(describeAdapter).join(", ")}` : "no GPU";
     throw new VitrineError("device/unavailable", `${what} was found`);
   }
-  const executor = await createWebgpuExecutor(host, { hardwareOnly: true });
+  const executor = await createWebgpuExecutor(host, { hardwareOnly: true, onKernels });
   const trusted = await createWasmExecutor(host);
   try {
     await selfCheck(executor, trusted, trains);
@@ -77,30 +80,31 @@ async function checkedGpu(host: Host, trains: boolean): Promise<Executor> {
   }
 }
 
-async function chooseAutomatically(host: Host, wasm: WasmOptions, trains: boolean): Promise<Chosen> {
+async function chooseAutomatically(options: RuntimeOptions, wasm: WasmOptions): Promise<Chosen> {
   try {
-    return { executor: await checkedGpu(host, trains), why: " (auto: a GPU, which passed its self-check)" };
+    return { executor: await checkedGpu(options), why: " (auto: a GPU, which passed its self-check)" };
   } catch (error) {
     // Whatever a GPU's driver does wrong, the processor can compute.
     const reason = error instanceof Error ? error.message : String(error);
-    return { executor: await createWasmExecutor(host, wasm), why: ` (auto: ${reason})` };
+    return { executor: await createWasmExecutor(options.host, wasm), why: ` (auto: ${reason})` };
   }
 }
 
-async function chooseExecutor(host: Host, device: string, wasm: WasmOptions): Promise<Chosen> {
+async function chooseExecutor(options: RuntimeOptions, device: string, wasm: WasmOptions): Promise<Chosen> {
+  const { host, onKernels } = options;
   if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
   const match = WEBGPU.exec(device);
   if (!match) throw unknownDevice(device);
-  const executor = await createWebgpuExecutor(host, match[1] === undefined ? {} : { adapter: match[1] });
+  const executor = await createWebgpuExecutor(host, { adapter: match[1], onKernels });
   return { executor, why: "" };
 }
 
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { host, device = "auto", threads = 1, relaxed = "auto", trains = false } = options;
+  const { host, device = "auto", threads = 1, relaxed = "auto" } = options;
   const wasm = { relaxed, threads };
   const [{ executor, why }, image] = await Promise.all([
-    device === "auto" ? chooseAutomatically(host, wasm, trains) : chooseExecutor(host, device, wasm),
+    device === "auto" ? chooseAutomatically(options, wasm) : chooseExecutor(options, device, wasm),
     createImageModule(host),
   ]);
   return {

@@ -106,6 +106,7 @@ export async function beginNew(
     device: request.device ?? "auto",
     threads: request.threads,
     trains: true,
+    onKernels: sources.onKernels,
   });
   closers.push(() => runtime.dispose());
   const { weights, notices } = firstWeights(start, config, seed, runtime.image.math);
@@ -114,7 +115,11 @@ export async function beginNew(
 }
 
 /** The executor whose last bits are those of the checkpoint. */
-async function sameRuntime({ host }: RunSources, request: RunRequest, state: RunState): Promise<Runtime> {
+async function sameRuntime(
+  { host, onKernels }: RunSources,
+  request: RunRequest,
+  state: RunState,
+): Promise<Runtime> {
   const { fusedMultiplyAdd: relaxed } = state;
   const refused = (cause?: unknown) =>
     new VitrineError(
@@ -130,6 +135,7 @@ async function sameRuntime({ host }: RunSources, request: RunRequest, state: Run
       threads: request.threads,
       relaxed,
       trains: true,
+      onKernels,
     });
     if (runtime.executor.fusedMultiplyAdd === relaxed) return runtime;
     await runtime.dispose();

@@ -1,6 +1,7 @@
 // Run request: what a person asks the trainer for, and what the trainer asks of whoever wires it to the data.
 
 import type { BatchSource, EvaluationSource } from "../runtime/batch-source.js";
+import type { RuntimeOptions } from "../runtime/create-runtime.js";
 import type { AugmentationRecipe } from "../runtime/draw/index.js";
 import type { Host } from "../runtime/host/host.js";
 import type { GivenOptions } from "./options.js";
@@ -40,6 +41,8 @@ export interface ValidationRequest {
 export interface RunSources {
   /** What gives threads and GPUs. */
   host: Host;
+  /** Called while a GPU's driver compiles kernels. */
+  onKernels?: RuntimeOptions["onKernels"];
   connect(request: DataRequest): Promise<BatchSource>;
   openValidation(request: ValidationRequest): Promise<EvaluationSource>;
 }

@@ -13,6 +13,7 @@ import { createProgress, type Progress } from "../../trainer/progress.js";
 import type { RunRequest, RunSources } from "../../trainer/run-request.js";
 import { summarise } from "../../trainer/summary.js";
 import { action, printJson } from "../command-line.js";
+import { kernelProgress } from "../kernel-progress.js";
 import { threadsOption } from "../model-options.js";
 import { decimalNumber, wholeNumber } from "../number-option.js";
 
@@ -71,6 +72,7 @@ const VALIDATION_WORKERS = 1;
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
     host: nodeHost(),
+    onKernels: kernelProgress(),
     connect: (request) =>
       connectData({
         ...request,

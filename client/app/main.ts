@@ -1,5 +1,7 @@
 // The page: loads the model once, then says of every photograph that is dropped, pasted or chosen what it shows.
 //
+// `?device=wasm` or `?device=webgpu` in its address says what computes; else a hardware GPU where there is one.
+//
 // Whoever embeds or automates it can listen on `window` for the event `vitrine:classified`; its detail is
 // {file, classification} with the logits.
 
@@ -7,8 +9,10 @@ import { type Classification, type Classifier, createClassifier } from "../brows
 import {
   chooseButtons,
   fileField,
+  showDevice,
   showDownload,
   showFailure,
+  showKernels,
   showModel,
   showModelFailure,
   showPhotograph,
@@ -37,9 +41,13 @@ async function load(): Promise<Classifier> {
   const classifier = await createClassifier({
     model: new URL(model.url, document.baseURI),
     assets: new URL("./", document.baseURI),
+    device: new URLSearchParams(location.search).get("device") ?? "auto",
+    onKernels: showKernels,
+    onMoved: (card) => showDevice(card),
     onProgress: ({ loaded, total }) => showDownload(model.name, { loaded, total: total ?? model.bytes }),
   });
   showModel(classifier.card, model.bytes);
+  showDevice(classifier.card);
   return classifier;
 }
 

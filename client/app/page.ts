@@ -1,7 +1,22 @@
 // Page: the elements of index.html and what they show. Knows no classifier.
 
-import type { Classification, ClassScore, DownloadProgress, ModelCard } from "../browser/index.js";
-import { type Failure, megabytes, modelLine, percent, splitSynonyms, timingLine } from "./wording.js";
+import type {
+  Classification,
+  ClassScore,
+  DownloadProgress,
+  KernelProgress,
+  ModelCard,
+} from "../browser/index.js";
+import {
+  deviceLine,
+  type Failure,
+  fallbackLine,
+  megabytes,
+  modelLine,
+  percent,
+  splitSynonyms,
+  timingLine,
+} from "./wording.js";
 
 function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
@@ -9,6 +24,8 @@ function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Ki
   return found;
 }
 
+const deviceNote = element("device-note", HTMLElement);
+const deviceFacts = element("device-line", HTMLElement);
 const photograph = element("photograph", HTMLImageElement);
 const invitation = element("invitation", HTMLElement);
 const caption = element("caption", HTMLElement);
@@ -46,6 +63,22 @@ export function showDownload(modelName: string, { loaded, total }: DownloadProgr
   else download.value = share;
   loadingLine.textContent = share === 1 ? `Preparing ${modelName}` : `Fetching ${modelName}`;
   loadingBytes.textContent = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
+}
+
+/** While the GPU's driver compiles: the weights have come by then. */
+export function showKernels({ made, wanted }: KernelProgress): void {
+  download.value = made / wanted;
+  loadingLine.textContent = "Preparing the GPU";
+  loadingBytes.textContent = `${made} of ${wanted} kernels`;
+}
+
+/** What computes, and a note where it is not what was asked for. */
+export function showDevice(card: ModelCard): void {
+  document.body.dataset.device = card.device;
+  deviceFacts.textContent = deviceLine(card);
+  deviceFacts.title = card.deviceDescription;
+  deviceNote.hidden = card.fallback === undefined;
+  deviceNote.textContent = card.fallback === undefined ? "" : fallbackLine(card.fallback);
 }
 
 /** The model is there; without a photograph the placard says what will happen. */

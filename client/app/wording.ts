@@ -36,6 +36,18 @@ export function modelLine({ name, parameters, imageSize }: ModelCard, bytes: num
   return facts.join(" · ");
 }
 
+/** Where the model computes, behind the sentence on privacy. */
+export function deviceLine({ device }: ModelCard): string {
+  return device === "wasm" ? "The model runs on the processor." : "The model runs on the graphics card.";
+}
+
+/** Why the processor computes although a GPU was asked for, or did so far. */
+export function fallbackLine(reason: string): string {
+  const lost = / was lost \((.*?)\.?\)/.exec(reason);
+  if (lost) return `The graphics card was lost (${lost[1]}). The page goes on with the processor.`;
+  return `The graphics card cannot be used: ${reason.replace(/^device webgpu: /, "")}. The processor does its work.`;
+}
+
 export function timingLine({ milliseconds, decodedBy }: Classification): string {
   const { decode, model } = milliseconds;
   const whose = decodedBy === "browser" ? " by the browser" : "";

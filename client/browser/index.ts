@@ -2,18 +2,24 @@
 
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
-import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
+import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } from "./messages.js";
 
 export type { ClassScore } from "../../runtime/class-scores.js";
 export { isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
-export type { Classification, ModelCard } from "./messages.js";
+export type { Classification, KernelProgress, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {
   /** Address of a model folder (model.safetensors and config.json), with or without its last slash. */
   model: URL | string;
   /** Address below which `wasm/image.wasm` and `wasm/nn.wasm` lie. */
   assets: URL | string;
+  /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, wasm takes its place. */
+  device?: string;
+  /** Called while the GPU's driver compiles kernels. */
+  onKernels?: (progress: KernelProgress) => void;
+  /** Called when the GPU was lost and wasm has taken its place. */
+  onMoved?: (card: ModelCard) => void;
   /** Called while the weights come. */
   onProgress?: (progress: DownloadProgress) => void;
 }
@@ -24,6 +30,7 @@ export interface ClassifyOptions {
 }
 
 export interface Classifier {
+  /** Another one after the GPU was lost. */
   readonly card: ModelCard;
   /** A picture file → its classes. Calls run one after the other. Throws `jpeg/…`, `image/…`, `usage/disposed`. */
   classify(picture: Blob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
@@ -59,14 +66,19 @@ class WorkerClassifier implements Classifier {
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   #ended: VitrineError | undefined;
+  #card: ModelCard;
+  readonly #onMoved: (card: ModelCard) => void;
 
-  constructor(
-    worker: Worker,
-    readonly card: ModelCard,
-  ) {
+  constructor(worker: Worker, card: ModelCard, onMoved: (card: ModelCard) => void = () => {}) {
     this.#worker = worker;
+    this.#card = card;
+    this.#onMoved = onMoved;
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
     worker.onerror = (event) => this.#end(workerFailure(event));
+  }
+
+  get card(): ModelCard {
+    return this.#card;
   }
 
   async classify(
@@ -91,6 +103,10 @@ class WorkerClassifier implements Classifier {
   }
 
   #receive(message: FromWorker): void {
+    if (message.kind === "moved") {
+      this.#card = message.card;
+      this.#onMoved(message.card);
+    }
     if (message.kind !== "classified" && message.kind !== "classify-failed") return;
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
@@ -122,13 +138,15 @@ export function createClassifier(options: ClassifierOptions): Promise<Classifier
     worker.onerror = (event) => fail(workerFailure(event));
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.kind === "progress") options.onProgress?.(data.progress);
-      if (data.kind === "loaded") resolve(new WorkerClassifier(worker, data.card));
+      if (data.kind === "kernels") options.onKernels?.(data.progress);
+      if (data.kind === "loaded") resolve(new WorkerClassifier(worker, data.card, options.onMoved));
       if (data.kind === "load-failed") fail(fromErrorRecord(data.error));
     };
     const message: ToWorker = {
       kind: "load",
       model: absolute(options.model),
       assets: absolute(options.assets),
+      device: options.device ?? "auto",
     };
     worker.postMessage(message);
   });

@@ -13,8 +13,18 @@ export interface ModelCard {
   labels: string[];
   /** Numbers in the weights. */
   parameters: number;
-  /** What computes, such as `wasm`. */
+  /** What computes: `wasm` or `webgpu`. */
   device: string;
+  /** One line for people: what computes, and why. */
+  deviceDescription: string;
+  /** Why wasm computes in place of the GPU that was asked for or lost. */
+  fallback?: string;
+}
+
+/** Pipelines that the GPU's driver has made, of those that are wanted. */
+export interface KernelProgress {
+  made: number;
+  wanted: number;
 }
 
 export interface Classification {
@@ -29,12 +39,14 @@ export interface Classification {
 }
 
 export type ToWorker =
-  | { kind: "load"; model: string; assets: string }
+  | { kind: "load"; model: string; assets: string; device: string }
   | { kind: "classify"; id: number; file: Uint8Array<ArrayBuffer>; topK: number };
 
 export type FromWorker =
   | { kind: "progress"; progress: DownloadProgress }
+  | { kind: "kernels"; progress: KernelProgress }
   | { kind: "loaded"; card: ModelCard }
+  | { kind: "moved"; card: ModelCard }
   | { kind: "load-failed"; error: ErrorRecord }
   | { kind: "classified"; id: number; classification: Classification }
   | { kind: "classify-failed"; id: number; error: ErrorRecord };

@@ -7,11 +7,14 @@ import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js"
 import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT } from "./buffers.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
-import { Kernels } from "./kernels.js";
+import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
 import { WebgpuStore } from "./store.js";
 
-export type WebgpuExecutorOptions = AdapterChoice;
+export interface WebgpuExecutorOptions extends AdapterChoice {
+  /** Called after each pipeline that is made. */
+  onKernels?: (progress: KernelProgress) => void;
+}
 
 class WebgpuExecutor implements Executor {
   readonly device: string;
@@ -20,10 +23,14 @@ class WebgpuExecutor implements Executor {
   readonly fusedMultiplyAdd = true;
   readonly #place: Workplace;
 
-  constructor({ device, name, software }: OpenAdapter, adapter: string | undefined) {
+  constructor({ device, name, software }: OpenAdapter, { adapter, onKernels }: WebgpuExecutorOptions) {
     this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
     this.description = `webgpu: ${name}${software ? " (software)" : ""}, float32`;
-    const [kernels, arena, staging] = [new Kernels(device), new Arena(device), new Staging(device)];
+    const [kernels, arena, staging] = [
+      new Kernels(device, onKernels),
+      new Arena(device),
+      new Staging(device),
+    ];
     this.#place = { device, kernels, arena, staging };
   }
 
@@ -61,5 +68,5 @@ export async function createWebgpuExecutor(
   host: Host,
   options: WebgpuExecutorOptions = {},
 ): Promise<Executor> {
-  return new WebgpuExecutor(await openAdapter(host, options), options.adapter);
+  return new WebgpuExecutor(await openAdapter(host, options), options);
 }

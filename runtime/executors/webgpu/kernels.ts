@@ -42,12 +42,22 @@ function keyOf({ kernel, constants, aliases }: KernelVariant): string {
   return JSON.stringify([kernel, constants, [...aliases]]);
 }
 
+/** Pipelines of an executor: a driver compiles each, which may take it a second. */
+export interface KernelProgress {
+  readonly made: number;
+  /** Asked for so far: a later program may want more. */
+  readonly wanted: number;
+}
+
 export class Kernels {
   readonly #device: Device;
+  readonly #onProgress: (progress: KernelProgress) => void;
   readonly #kernels = new Map<string, Promise<Kernel>>();
+  #made = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, onProgress: (progress: KernelProgress) => void = () => {}) {
     this.#device = device;
+    this.#onProgress = onProgress;
   }
 
   /** All of them, made side by side; what was made before is not made again. Throws `internal/kernels`. */
@@ -72,6 +82,8 @@ export class Kernels {
         layout: "auto",
         compute: { module, entryPoint: "main" },
       });
+      this.#made++;
+      this.#onProgress({ made: this.#made, wanted: this.#kernels.size });
       return { pipeline, layout: pipeline.getBindGroupLayout(0) };
     } catch (cause) {
       this.#device.check();

@@ -1,0 +1,147 @@
+// WebGPU in the page: the same executor on the browser's own WebGPU, and what the page does where there is none or it is lost.
+
+import type { Browser, Page, Route } from "playwright-core";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Classification } from "../../client/browser/index.js";
+import { addressOf, type RunningCommand, runCommand } from "../inference/run-command.js";
+import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
+import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";
+
+const TOLERANCE = 1e-4;
+const tiny = makeTinyModel();
+let server: RunningCommand;
+let address: string;
+let browser: Browser;
+
+/** Stands before the worker's own code: a page's message on the channel destroys the device that the worker opened. */
+const LOSABLE = `{
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...wanted) {
+    const device = await requestDevice.apply(this, wanted);
+    new BroadcastChannel("lose").onmessage = () => device.destroy();
+    return device;
+  };
+}
+`;
+
+async function makeLosable(route: Route): Promise<void> {
+  const response = await route.fetch();
+  await route.fulfill({ response, body: LOSABLE + (await response.text()) });
+}
+
+interface OpenPage {
+  page: Page;
+  complaints: string[];
+}
+
+async function openPage(device: string, from: Browser = browser): Promise<OpenPage> {
+  const page = await from.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  if (device === "webgpu" && from === browser) await page.route(/\/worker-[^/]*\.js$/, makeLosable);
+  await page.goto(`${address}/?device=${device}`);
+  await page.waitForSelector("body[data-model=ready]");
+  return { page, complaints };
+}
+
+/** Chooses a picture; its logits as the page's own event tells them. */
+async function classify(page: Page, jpeg: Buffer): Promise<number[]> {
+  const heard = page.evaluate(
+    () =>
+      new Promise<number[]>((resolve) => {
+        addEventListener(
+          "vitrine:classified",
+          (event) => {
+            const { classification } = (event as CustomEvent<{ classification: Classification }>).detail;
+            resolve([...classification.logits]);
+          },
+          { once: true },
+        );
+      }),
+  );
+  await page.setInputFiles("#file", { name: "waves.jpg", mimeType: "image/jpeg", buffer: jpeg });
+  return heard;
+}
+
+const deviceOf = (page: Page) => page.evaluate(() => document.body.dataset.device);
+const noteOf = async (page: Page) =>
+  (await page.isVisible("#device-note")) ? await page.textContent("#device-note") : null;
+
+function assertSame(got: readonly number[], want: readonly number[]): void {
+  assert.is(got.length, want.length);
+  for (const [i, value] of want.entries())
+    assert.ok(Math.abs((got[i] as number) - value) <= TOLERANCE, `${i}: ${got[i]}, wanted ${value}`);
+}
+
+async function start(executable: string): Promise<void> {
+  browser = await launchChromium(executable, SWIFTSHADER);
+  server = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0");
+  address = await addressOf(server);
+}
+
+async function stop(): Promise<void> {
+  await browser?.close();
+  server?.child.kill("SIGKILL");
+  tiny.remove();
+}
+
+function registerTests(executable: string): void {
+  test.before(() => start(executable));
+  test.after(stop);
+
+  test("a photograph has the same logits on webgpu and on wasm", async () => {
+    const [gpu, wasm] = [await openPage("webgpu"), await openPage("wasm")];
+    assert.equal([await deviceOf(gpu.page), await deviceOf(wasm.page)], ["webgpu", "wasm"]);
+    assert.match((await gpu.page.textContent("#device-line")) ?? "", /graphics card/);
+    for (const seed of [1, 2, 3])
+      assertSame(await classify(gpu.page, wavesJpeg(seed)), await classify(wasm.page, wavesJpeg(seed)));
+    assert.equal([await noteOf(gpu.page), await noteOf(wasm.page)], [null, null]);
+    assert.equal([...gpu.complaints, ...wasm.complaints], []);
+    await Promise.all([gpu.page.close(), wasm.page.close()]);
+  });
+
+  test("a picture that meets the loss of the GPU is answered by wasm, and the page says so", async () => {
+    const { page, complaints } = await openPage("webgpu");
+    const before = await classify(page, wavesJpeg(4));
+    await page.evaluate(() => new BroadcastChannel("lose").postMessage("now"));
+    assertSame(await classify(page, wavesJpeg(4)), before);
+    assert.is(await deviceOf(page), "wasm");
+    assert.match((await noteOf(page)) ?? "", /^The graphics card was lost .*goes on with the processor/);
+    assert.match((await page.textContent("#device-line")) ?? "", /processor/);
+    await classify(page, wavesJpeg(5));
+    assert.equal(complaints, []);
+    await page.close();
+  });
+
+  test("auto leaves a software adapter alone, without a note", async () => {
+    const { page } = await openPage("auto");
+    assert.is(await deviceOf(page), "wasm");
+    assert.is(await noteOf(page), null);
+    const why = await page.getAttribute("#device-line", "title");
+    assert.match(why ?? "", /^wasm: .*\(auto: no GPU but .*software.* was found\)$/);
+    await page.close();
+  });
+
+  test("where there is no adapter, a page that asks for one computes on wasm and says so", async () => {
+    const bare = await launchChromium(executable);
+    try {
+      const { page } = await openPage("webgpu", bare);
+      assert.is(await deviceOf(page), "wasm");
+      assert.match((await noteOf(page)) ?? "", /^The graphics card cannot be used: no adapter was found/);
+      assert.is((await classify(page, wavesJpeg(6))).length, 5);
+    } finally {
+      await bare.close();
+    }
+  });
+
+  test.run();
+}
+
+const executable = findChromium();
+if (executable) registerTests(executable);
+else {
+  console.log("skipped: needs chromium");
+  tiny.remove();
+}
