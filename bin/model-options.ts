@@ -17,7 +17,7 @@ export function modelOption(): Option {
 export function deviceOption(): Option {
   return new Option(
     "--device <device>",
-    "what computes: auto (a GPU, else wasm), wasm, webgpu or webgpu:ADAPTER",
+    "what computes: auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
   ).default("auto");
 }
 

@@ -1,7 +1,9 @@
 // Create runtime: chooses what computes, and puts the image module beside it.
 
+import { createTfjs } from "./create-tfjs.js";
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
+import { TFJS_DEVICES } from "./executors/tfjs/open-backend.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
 import { listAdapters } from "./executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
@@ -15,8 +17,8 @@ export interface RuntimeOptions {
   host: Host;
   /**
    * `auto` (default: a hardware GPU that passes its self-check, else wasm), `wasm`, `webgpu` or `webgpu:` with an adapter
-   * (`listAdapters` has their names); `tfjs:webgpu`,
-   * `tfjs:tensorflow` and `tfjs:cpu` are names without a build.
+   * (`listAdapters` has their names), `tfjs:cpu`, `tfjs:webgpu`, `tfjs:webgpu:` with an adapter, or `tfjs:tensorflow`.
+   * The packages of tfjs are optional peers.
    */
   device?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
@@ -38,16 +40,12 @@ export interface Runtime {
   dispose(): Promise<void>;
 }
 
-const ALLOWED = "auto, wasm, webgpu, webgpu:ADAPTER";
-const PLANNED = ["tfjs:webgpu", "tfjs:tensorflow", "tfjs:cpu"];
+const ALLOWED = `auto, wasm, webgpu, webgpu:ADAPTER, ${TFJS_DEVICES.join(", ")}`;
 const WEBGPU = /^webgpu(?::(.+))?$/;
 
 function unknownDevice(device: string): VitrineError {
-  const allowed = `allowed: ${ALLOWED} (--device)`;
-  const details = { device };
-  return PLANNED.includes(device)
-    ? new VitrineError("device/unavailable", `device ${device} is not built yet; ${allowed}`, { details })
-    : new VitrineError("device/unknown", `no device "${device}"; ${allowed}`, { details });
+  const text = `no device "${device}"; allowed: ${ALLOWED} (--device)`;
+  return new VitrineError("device/unknown", text, { details: { device } });
 }
 
 type WasmOptions = Required<Pick<RuntimeOptions, "relaxed" | "threads">>;
@@ -93,6 +91,7 @@ async function chooseAutomatically(options: RuntimeOptions, wasm: WasmOptions): 
 async function chooseExecutor(options: RuntimeOptions, device: string, wasm: WasmOptions): Promise<Chosen> {
   const { host, onKernels } = options;
   if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
+  if (device.startsWith("tfjs:")) return { executor: await createTfjs(host, device), why: "" };
   const match = WEBGPU.exec(device);
   if (!match) throw unknownDevice(device);
   const executor = await createWebgpuExecutor(host, { adapter: match[1], onKernels });

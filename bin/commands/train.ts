@@ -167,7 +167,10 @@ export function registerTrain(program: Command): void {
       "batches that may be on their way or waiting here (64, two batches at least)",
       decimalNumber("--data-credit", { min: 0 }),
     )
-    .option("--device <name>", "auto (a GPU, else wasm), wasm, webgpu or webgpu:ADAPTER")
+    .option(
+      "--device <name>",
+      "auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
+    )
     .addOption(threadsOption("the cores this process may use, less one for a data server on this machine"))
     .option("--json", "end with one line of JSON; everything else goes to standard error");
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));

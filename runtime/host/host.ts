@@ -52,6 +52,11 @@ export interface Host {
   gpuAdapters?(): Promise<readonly GpuAdapter[]>;
   /** Whether a look for GPUs is worth its time (0.2 s in Node). */
   mayHaveGpu(): boolean;
+  /**
+   * WebGPU's classes and flags (`GPUBuffer`, `GPUBufferUsage` …), for libraries that look for them among the globals.
+   * Absent where they are globals.
+   */
+  gpuGlobals?(): Promise<Readonly<Record<string, unknown>>>;
   /** Writes a notice for people; never used for results. */
   notice(text: string): void;
 }

@@ -6,6 +6,7 @@ import { type GpuAdapter, gpuAdapter } from "./gpu-adapter.js";
 /** What of the package is used. It is named by a variable, so that building does without it. */
 interface WebgpuPackage {
   create(options: string[]): GPU;
+  readonly globals: Readonly<Record<string, unknown>>;
 }
 
 const PACKAGE = "webgpu";
@@ -45,6 +46,11 @@ export async function listNodeAdapters(): Promise<GpuAdapter[]> {
     if (adapter) found.push(gpuAdapter({ index: found.length, name, backend }, adapter));
   }
   return found;
+}
+
+/** WebGPU's classes and flags, which are no globals in Node. Throws `device/unavailable`. */
+export async function nodeGpuGlobals(): Promise<Readonly<Record<string, unknown>>> {
+  return (await loadPackage()).globals;
 }
 
 async function loadPackage(): Promise<WebgpuPackage> {

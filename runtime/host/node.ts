@@ -10,7 +10,7 @@ import { VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
-import { openNodeGpu } from "./node-gpu.js";
+import { nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
 import { askForAdapters, mayHaveGpu } from "./node-gpu-list.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
@@ -115,6 +115,7 @@ export function nodeHost(): Host {
     gpu: openNodeGpu,
     gpuAdapters: askForAdapters,
     mayHaveGpu,
+    gpuGlobals: nodeGpuGlobals,
     notice: (text) => process.stderr.write(`${text}\n`),
   };
 }

@@ -1,5 +1,6 @@
 // WebGPU device: the executor that the WebGPU tests share, or the line that says why they are left out.
 
+import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
@@ -8,9 +9,18 @@ import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 
 /** Undefined where there is no driver or no package; whoever asked registers no test then. */
-export async function webgpuOrSkip(host: Host = nodeHost()): Promise<Executor | undefined> {
+export function webgpuOrSkip(host: Host = nodeHost()): Promise<Executor | undefined> {
+  return orSkip(() => createWebgpuExecutor(host));
+}
+
+/** A runtime on a device that needs WebGPU; undefined as above. */
+export function runtimeOrSkip(device: string): Promise<Runtime | undefined> {
+  return orSkip(() => createRuntime({ host: nodeHost(), device }));
+}
+
+async function orSkip<T>(open: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await createWebgpuExecutor(host);
+    return await open();
   } catch (error) {
     if (!isVitrineError(error) || error.code !== "device/unavailable") throw error;
     console.log("skipped: needs a Vulkan driver and the webgpu package");

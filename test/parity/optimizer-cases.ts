@@ -54,7 +54,9 @@ function movementTolerance(context: ParityContext, file: string, tensor: string,
     number,
   ];
   const ofError = (MULTIPLE * (many - one)) / (MULTIPLE - 1);
-  return Math.min(ofError + RANGE_SHARE * movement, movement / 2);
+  // tfjs has float32 only and rounds between operations, so that a weight may take the float beside.
+  const allowed = context.device.startsWith("tfjs:") ? many : ofError + RANGE_SHARE * movement;
+  return Math.min(allowed, movement / 2);
 }
 
 /** Every tensor of `file` against what was read. */

@@ -119,7 +119,7 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
-    [[...plain, "--device", "tfjs:cpu"], /device\/unavailable/],
+    [[...plain, "--device", "tfjs:webgl"], /device\/unknown/],
     [[...plain, "--val", join(folder, "no-val")], /no-val/],
     [[...hard, "--teacher", strangers], /training\/teacher-classes: .*strangers/],
     [[...hard, "--teacher", large], /training\/teacher-size: .*64×64.*32×32/],

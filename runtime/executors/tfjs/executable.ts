@@ -1,0 +1,135 @@
+// Executable: a program, interpreted operation by operation; each tensor is let go behind the last that reads it.
+
+import { VitrineError } from "../../errors.js";
+import type { Operation } from "../../graph/catalogue.js";
+import { tensorsChanged, tensorsRead } from "../../graph/graph.js";
+import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
+import { type Tensor as GraphTensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
+import type { Executable, Store } from "../executor.js";
+import type { Backend } from "./backend.js";
+import { interpret } from "./interpret.js";
+import { Operands } from "./operands.js";
+import type { Scalars } from "./scalars.js";
+import type { Tensor } from "./tfjs.js";
+import { checkedInput, readFloats, toTensor } from "./values.js";
+
+export class TfjsExecutable implements Executable {
+  readonly #backend: Backend;
+  readonly #program: Program;
+  readonly #stores: ReadonlyMap<string, Store>;
+  readonly #scalars: Scalars;
+  /** The program's constants and the tensors that each operation reads or changes last, by its place in the order. */
+  readonly #constants: [TensorId, Tensor][];
+  readonly #lastUses: readonly (readonly TensorId[])[];
+  #disposed = false;
+
+  /** Throws `graph/unknown-store`, `graph/unknown-tensor` and `device/memory`. */
+  constructor(backend: Backend, scalars: Scalars, program: Program, stores: ReadonlyMap<string, Store>) {
+    this.#backend = backend;
+    this.#scalars = scalars;
+    this.#program = program;
+    this.#stores = stores;
+    this.#lastUses = lastUses(program);
+    const at = this.#operands();
+    for (const id of program.order.flatMap((index) => operandsOf(program, index))) {
+      if (program.graph.tensors[id]?.origin.kind === "store") at.pieces(id);
+      else backend.expectRoom(bytesOf(this.#tensor(id)), `tensor ${this.#tensor(id).name}`);
+    }
+    const { tf } = backend;
+    this.#constants = backend.within(() =>
+      program.graph.tensors.flatMap(({ id, shape, origin }) =>
+        origin.kind === "constant" && program.placements.has(id)
+          ? [[id, tf.keep(toTensor(tf, origin.values, shape))]]
+          : [],
+      ),
+    );
+  }
+
+  #operands(): Operands {
+    return new Operands(this.#backend.tf, this.#program, this.#stores, this.#scalars);
+  }
+
+  #tensor(id: TensorId): GraphTensor {
+    return this.#program.graph.tensors[id] as GraphTensor;
+  }
+
+  async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
+    if (this.#disposed)
+      throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
+    const given = this.#checkInputs(inputs);
+    // Nothing waits before every operation is under way, so that no other program's run comes between.
+    const outputs = this.#backend.within(() => this.#interpretAll(given));
+    const values = await Promise.all(outputs.map(([, , tensor]) => readFloats(this.#backend, tensor)));
+    this.#backend.check();
+    return Object.fromEntries(
+      outputs.map(([name, { dtype }], i) => {
+        const floats = values[i] as Float32Array;
+        return [name, dtype === "float64" ? Float64Array.from(floats) : floats];
+      }),
+    );
+  }
+
+  #interpretAll(given: [TensorId, ProgramInputs[string]][]): [string, GraphTensor, Tensor][] {
+    const { graph, order } = this.#program;
+    const { tf } = this.#backend;
+    const at = this.#operands();
+    try {
+      tf.tidy(() => {
+        for (const [id, values] of given) {
+          if (values instanceof Float64Array) at.giveDoubles(id, values);
+          else at.set(id, toTensor(tf, values, this.#tensor(id).shape));
+        }
+        for (const [id, values] of this.#constants) at.set(id, values);
+      });
+      for (const [place, index] of order.entries()) {
+        interpret(graph.operations[index] as Operation, at);
+        for (const id of this.#lastUses[place] ?? []) at.release(id);
+      }
+      return [...graph.outputs].map(([name, id]) => [name, this.#tensor(id), at.take(id)]);
+    } finally {
+      at.releaseAll();
+    }
+  }
+
+  #checkInputs(inputs: ProgramInputs): [TensorId, ProgramInputs[string]][] {
+    const { graph, placements, name } = this.#program;
+    for (const given of Object.keys(inputs)) {
+      if (!graph.inputs.has(given))
+        throw new VitrineError(
+          "graph/input",
+          `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
+        );
+    }
+    // What no operation reads has no place and need not be given.
+    return [...graph.inputs]
+      .filter(([, id]) => placements.has(id))
+      .map(([input, id]) => [id, checkedInput(name, input, this.#tensor(id), inputs[input])]);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const [, tensor] of this.#constants) tensor.dispose();
+  }
+}
+
+function operandsOf({ graph }: Program, index: number): TensorId[] {
+  const operation = graph.operations[index] as Operation;
+  return [...tensorsRead(operation), ...tensorsChanged(operation)];
+}
+
+/** A tensor of bytes is one of 32-bit integers here. */
+function bytesOf(tensor: GraphTensor): number {
+  return tensorBytes(tensor) * (tensor.dtype === "uint8" ? 4 : 1);
+}
+
+/** For each place in the order the tensors that no later operation needs; outputs are needed to the end. */
+function lastUses(program: Program): TensorId[][] {
+  const last = new Map<TensorId, number>();
+  for (const [place, index] of program.order.entries())
+    for (const id of operandsOf(program, index)) last.set(id, place);
+  for (const id of program.graph.outputs.values()) last.delete(id);
+  const uses: TensorId[][] = program.order.map(() => []);
+  for (const [id, place] of last) uses[place]?.push(id);
+  return uses;
+}

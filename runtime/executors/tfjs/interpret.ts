@@ -1,0 +1,93 @@
+// Interpret: which function computes which operation.
+
+import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import { relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
+import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
+import { attention, attentionBackward } from "./kernels/attention.js";
+import { batchNorm, batchNormBackward } from "./kernels/batch-norm.js";
+import {
+  globalAveragePool,
+  globalAveragePoolBackward,
+  scaleChannels,
+  scaleChannelsGradient,
+} from "./kernels/channels.js";
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
+import { gelu, geluBackward } from "./kernels/gelu.js";
+import { layerNorm, layerNormBackward } from "./kernels/layer-norm.js";
+import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
+import {
+  hardDistillation,
+  hardDistillationBackward,
+  softDistillation,
+  softDistillationBackward,
+  softmax,
+  softTargetCrossEntropy,
+  softTargetCrossEntropyBackward,
+} from "./kernels/losses.js";
+import { patchifyBytes, patchifyImage } from "./kernels/patchify.js";
+import { accumulate, dot, residual, scaleByScalar, scaledSum, scaleRows } from "./kernels/sums.js";
+import {
+  assembleTokens,
+  assembleTokensBackward,
+  selectToken,
+  selectTokenBackward,
+  selectTwoTokensBackward,
+} from "./kernels/tokens.js";
+import type { Operands } from "./operands.js";
+
+type Kernel<T extends OperationType> = (operation: OperationOf<T>, at: Operands) => void;
+
+const KERNELS: { readonly [T in OperationType]: Kernel<T> } = {
+  patchifyBytes,
+  patchifyImage,
+  linear,
+  linearInputGradient,
+  linearWeightGradient,
+  layerNorm,
+  layerNormBackward,
+  attention,
+  attentionBackward,
+  gelu,
+  geluBackward,
+  scaledSum,
+  accumulate,
+  scaleRows,
+  residual,
+  assembleTokens,
+  assembleTokensBackward,
+  selectToken,
+  selectTokenBackward,
+  selectTwoTokensBackward,
+  softmax,
+  softTargetCrossEntropy,
+  softTargetCrossEntropyBackward,
+  hardDistillation,
+  hardDistillationBackward,
+  softDistillation,
+  softDistillationBackward,
+  dot,
+  scaleByScalar,
+  fill,
+  sumOfSquares,
+  adamW,
+  conv2d,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+  batchNorm,
+  batchNormBackward,
+  relu,
+  reluBackward,
+  sigmoid,
+  sigmoidBackward,
+  globalAveragePool,
+  globalAveragePoolBackward,
+  scaleChannels,
+  scaleChannelsGradient,
+};
+
+/** Computes one operation; what it makes on the way is gone afterwards. */
+export function interpret(operation: Operation, at: Operands): void {
+  // The table pairs every type with the kernel of that type; TypeScript cannot see it through the union.
+  const kernel = KERNELS[operation.type] as Kernel<OperationType>;
+  at.tf.tidy(() => kernel(operation, at));
+}

@@ -1,0 +1,100 @@
+// AdamW with decoupled decay (torch.optim.AdamW) and the moving average, tensor by tensor over a run of the stores.
+//
+//   g = gradient·gradientScale·min(1, clipNorm/(|g| + 1e-6))
+//   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
+//   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
+//
+// Numerics: the factors are computed in double, values in float32. As differences from what was there, each new value is
+// rounded once where it matters, for a float32 average with d = 0.99996 would lose most of its steps' digits. The
+// sum of squares is float32 too: beyond 3.4e38 a step is skipped as one whose gradient is not finite.
+
+import type { OperationOf } from "../../../graph/catalogue.js";
+import type { Operands, Piece } from "../operands.js";
+import type { Tensor } from "../tfjs.js";
+
+/** Sums of squares below it are finite; comparing with infinity itself is nothing that a GPU must do right. */
+const LARGEST = 3.4e38;
+
+export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): void {
+  for (const piece of at.pieces(writes.y)) piece.set(at.tf.fill([piece.count], attributes.value));
+}
+
+export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at: Operands): void {
+  const { tf } = at;
+  const sums = at.pieces(reads.x).map((piece) => tf.reshape(tf.sum(tf.square(piece.get())), [1]));
+  at.set(writes.y, sums.length === 1 ? (sums[0] as Tensor) : tf.sum(tf.concat(sums, 0)));
+}
+
+/** The settings of runtime/optimizer-settings.ts by name, in its order. */
+function named(settings: Float64Array) {
+  const [rate, decay, beta1, beta2, epsilon, correction1, correction2, gradientScale, clipNorm, emaDecay] =
+    settings as unknown as [number, number, number, number, number, number, number, number, number, number];
+  return { rate, decay, beta1, beta2, epsilon, correction1, correction2, gradientScale, clipNorm, emaDecay };
+}
+
+/** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
+function gradientFactor(at: Operands, norm: Tensor, gradientScale: number, clipNorm: number): Tensor {
+  const { tf } = at;
+  if (clipNorm <= 0) return tf.scalar(gradientScale);
+  const length = tf.mul(tf.sqrt(norm), tf.scalar(Math.abs(gradientScale)));
+  const factor = tf.div(tf.scalar(clipNorm), tf.add(length, at.scalar(1e-6)));
+  return tf.mul(tf.minimum(factor, at.scalar(1)), tf.scalar(gradientScale));
+}
+
+export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Operands): void {
+  const factors = factorsOf(at, reads, attributes.decayed);
+  const gradients = at.pieces(reads.gradients);
+  const [firsts, seconds] = [at.pieces(adds.firstMoment), at.pieces(adds.secondMoment)];
+  const averages = adds.average === undefined ? [] : at.pieces(adds.average);
+  for (const [i, parameter] of at.pieces(adds.parameters).entries()) {
+    const [gradient, first, second] = [gradients[i], firsts[i], seconds[i]] as [Piece, Piece, Piece];
+    at.tf.tidy(() => step(at, factors, { parameter, gradient, first, second, average: averages[i] }));
+  }
+}
+
+type Factors = ReturnType<typeof factorsOf>;
+
+/** The numbers of a step as tensors; those of the graph's constants are kept, the others belong to this operation. */
+function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: boolean) {
+  const { tf } = at;
+  const settings = named(at.doubles(reads.settings));
+  const norm = at.get(reads.norm, []);
+  return {
+    gradient: gradientFactor(at, norm, settings.gradientScale, settings.clipNorm),
+    rest1: tf.scalar(1 - settings.beta1),
+    rest2: tf.scalar(1 - settings.beta2),
+    perRoot: tf.scalar(1 / Math.sqrt(settings.correction2)),
+    epsilon: tf.scalar(settings.epsilon),
+    pace: tf.scalar(settings.rate / settings.correction1),
+    shrink: decayed ? tf.scalar(settings.rate * settings.decay) : undefined,
+    averageRest: tf.scalar(1 - settings.emaDecay),
+    isFinite: tf.less(norm, at.scalar(LARGEST)),
+  };
+}
+
+interface Run {
+  parameter: Piece;
+  gradient: Piece;
+  first: Piece;
+  second: Piece;
+  average: Piece | undefined;
+}
+
+function step({ tf }: Operands, factors: Factors, run: Run): void {
+  const { parameter, gradient, first, second, average } = run;
+  const applies = tf.tile(tf.reshape(factors.isFinite, [1]), [parameter.count]);
+  const keep = (piece: Piece, change: Tensor) => {
+    const old = piece.get();
+    const changed = tf.where(applies, tf.add(old, change), old);
+    piece.set(changed);
+    return changed;
+  };
+  const g = tf.mul(gradient.get(), factors.gradient);
+  const m = keep(first, tf.mul(factors.rest1, tf.sub(g, first.get())));
+  const v = keep(second, tf.mul(factors.rest2, tf.sub(tf.square(g), second.get())));
+  const root = tf.add(tf.mul(tf.sqrt(v), factors.perRoot), factors.epsilon);
+  const ahead = tf.div(tf.mul(factors.pace, m), root);
+  const shrunk = factors.shrink ? tf.add(ahead, tf.mul(factors.shrink, parameter.get())) : ahead;
+  const p = keep(parameter, tf.neg(shrunk));
+  if (average) keep(average, tf.mul(factors.averageRest, tf.sub(p, average.get())));
+}

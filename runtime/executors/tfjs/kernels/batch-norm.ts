@@ -1,0 +1,49 @@
+// Batch norm by the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel, and its gradient.
+
+import type { OperationOf } from "../../../graph/catalogue.js";
+import type { TensorId } from "../../../graph/tensor.js";
+import type { Operands } from "../operands.js";
+import type { Tensor } from "../tfjs.js";
+
+export function batchNorm({ reads, writes, adds, attributes }: OperationOf<"batchNorm">, at: Operands): void {
+  const { tf } = at;
+  const rows = at.rows(reads.x);
+  const x = at.matrix(reads.x);
+  const share = at.scalar(1 / rows);
+  const mean = tf.mul(tf.sum(x, 0), share);
+  const difference = tf.sub(x, mean);
+  const deviations = tf.sum(tf.square(difference), 0);
+  const rstd = tf.rsqrt(tf.add(tf.mul(deviations, share), at.scalar(attributes.epsilon)));
+  const normed = tf.mul(difference, rstd);
+  at.set(writes.y, tf.add(tf.mul(normed, at.get(reads.weight)), at.get(reads.bias)));
+  at.set(writes.mean, mean);
+  at.set(writes.rstd, rstd);
+  blend(at, adds.runningMean, mean, attributes.momentum);
+  // Kept unbiased, as PyTorch does.
+  const unbiased = tf.mul(deviations, at.scalar(1 / (Math.max(rows, 2) - 1)));
+  blend(at, adds.runningVariance, unbiased, attributes.momentum);
+}
+
+/** Moves the running statistics towards those of the batch. */
+function blend(at: Operands, running: TensorId | undefined, batch: Tensor, momentum: number): void {
+  if (running === undefined) return;
+  const { tf } = at;
+  at.add(running, tf.mul(tf.sub(batch, at.get(running)), at.scalar(momentum)));
+}
+
+/** With h = (x − mean)·rstd: dx = weight·rstd·(dy − mean(dy) − h·mean(dy·h)). */
+export function batchNormBackward(
+  { reads, writes, adds }: OperationOf<"batchNormBackward">,
+  at: Operands,
+): void {
+  const { tf } = at;
+  const [x, dy] = [at.matrix(reads.x), at.matrix(reads.dy)];
+  const [weight, mean, rstd] = [at.get(reads.weight), at.get(reads.mean), at.get(reads.rstd)];
+  const share = at.scalar(1 / at.rows(reads.x));
+  const normed = tf.mul(tf.sub(x, mean), rstd);
+  const [dBias, dWeight] = [tf.sum(dy, 0), tf.sum(tf.mul(dy, normed), 0)];
+  const rest = tf.sub(tf.sub(dy, tf.mul(dBias, share)), tf.mul(normed, tf.mul(dWeight, share)));
+  at.set(writes.dx, tf.mul(rest, tf.mul(weight, rstd)));
+  at.add(adds.weight, dWeight);
+  at.add(adds.bias, dBias);
+}

@@ -1,0 +1,143 @@
+// Open backend: a tfjs backend by the name behind `tfjs:`, an instance of its own for each executor.
+
+import { VitrineError } from "../../errors.js";
+import { Backend } from "./backend.js";
+import { importPackage, type LoadPackage, loadPackages } from "./packages.js";
+import { openTensorflow } from "./tensorflow.js";
+import type { Tfjs } from "./tfjs.js";
+
+/** A GPUDevice that tfjs is to compute on, with what is known of it. */
+export interface GpuSeat {
+  gpu: GPUDevice;
+  /** Name of the adapter for people. */
+  name: string;
+  software: boolean;
+  /** Throws what went wrong with the device since. */
+  check(): void;
+  /** Ends the device if it was opened for this executor. */
+  close(): void;
+}
+
+export interface TfjsOptions {
+  /** Opens the device of `tfjs:webgpu`. */
+  openGpu?: (() => Promise<GpuSeat>) | undefined;
+  /** WebGPU's classes and flags where they are no globals: in Node. */
+  gpuGlobals?: (() => Promise<Readonly<Record<string, unknown>>>) | undefined;
+  /** Default: import(). */
+  load?: LoadPackage | undefined;
+}
+
+const CORE = "@tensorflow/tfjs-core";
+const CPU = "@tensorflow/tfjs-backend-cpu";
+const WEBGPU = "@tensorflow/tfjs-backend-webgpu";
+
+type Opener = (device: string, load: LoadPackage, options: TfjsOptions) => Promise<Backend>;
+
+const OPENERS: Readonly<Record<string, Opener>> = {
+  cpu: openCpu,
+  webgpu: openWebgpu,
+  tensorflow: openTensorflow,
+};
+
+/** Device strings that there are. */
+export const TFJS_DEVICES: readonly string[] = Object.keys(OPENERS).map((name) => `tfjs:${name}`);
+
+/** Throws `device/unknown`, and `device/unavailable` where packages are missing or do not run here. */
+export async function openBackend(device: string, options: TfjsOptions): Promise<Backend> {
+  const open = OPENERS[device.replace(/^tfjs:/, "")];
+  if (open) return open(device, options.load ?? importPackage, options);
+  throw new VitrineError(
+    "device/unknown",
+    `no device "${device}"; of tfjs there are: ${TFJS_DEVICES.join(", ")} (--device)`,
+    {
+      details: { device },
+    },
+  );
+}
+
+let instances = 0;
+
+/**
+ * Registers an instance under a name of its own, with the kernels of the backend that it is one of: whatever else in the
+ * process computes with tfjs keeps its own.
+ */
+async function register(
+  tf: Tfjs,
+  kind: string,
+  make: () => object,
+): Promise<{ name: string; close: () => void }> {
+  instances += 1;
+  const name = `vitrine-${kind}-${instances}`;
+  const before = tf.getBackend();
+  tf.copyRegisteredKernels(kind, name);
+  const instance = make();
+  tf.registerBackend(name, () => instance);
+  await tf.setBackend(name);
+  if (before) await tf.setBackend(before);
+  const close = () => {
+    tf.removeBackend(name);
+    for (const { kernelName } of tf.getKernelsForBackend(name)) tf.unregisterKernel(kernelName, name);
+  };
+  return { name, close };
+}
+
+async function openCpu(device: string, load: LoadPackage): Promise<Backend> {
+  const [tf, { MathBackendCPU }] = (await loadPackages(device, [CORE, CPU], load)) as [
+    Tfjs,
+    { MathBackendCPU: new () => object },
+  ];
+  // Without `firstUse` it does not advertise another backend on the console.
+  const make = () => Object.assign(new MathBackendCPU(), { firstUse: false });
+  const registered = await register(tf, "cpu", make);
+  return new Backend({ tf, ...registered, description: "plain JavaScript", fusedMultiplyAdd: false });
+}
+
+async function openWebgpu(device: string, load: LoadPackage, options: TfjsOptions): Promise<Backend> {
+  const [tf, { WebGPUBackend }] = (await loadPackages(device, [CORE, WEBGPU], load)) as [
+    Tfjs,
+    { WebGPUBackend: new (gpu: GPUDevice, info?: GPUAdapterInfo) => object },
+  ];
+  if (!options.openGpu)
+    throw new VitrineError(
+      "device/unavailable",
+      `device ${device}: no way to GPUs was given; use --device tfjs:cpu`,
+    );
+  const seat = await options.openGpu();
+  try {
+    Object.assign(globalThis, await options.gpuGlobals?.());
+    // Small operations would run on the host otherwise, and their results could not be handed on as buffers.
+    tf.env().set("WEBGPU_CPU_FORWARD", false);
+    const make = () => withNavigatorGpu(() => new WebGPUBackend(seat.gpu, seat.gpu.adapterInfo));
+    const { name, close } = await register(tf, "webgpu", make);
+    return new Backend({
+      tf,
+      name,
+      description: `${seat.name}${seat.software ? " (software)" : ""}`,
+      fusedMultiplyAdd: true,
+      largestBytes: Math.min(seat.gpu.limits.maxBufferSize, seat.gpu.limits.maxStorageBufferBindingSize),
+      check: () => seat.check(),
+      close: () => {
+        close();
+        seat.close();
+      },
+    });
+  } catch (error) {
+    seat.close();
+    throw error;
+  }
+}
+
+/** tfjs takes a device only where `navigator.gpu` says that there is WebGPU, which Node has no such object for. */
+function withNavigatorGpu<T>(make: () => T): T {
+  const scope = globalThis as { navigator?: object };
+  if (scope.navigator && "gpu" in scope.navigator) return make();
+  const described = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  const value = { ...scope.navigator, gpu: {} };
+  Object.defineProperty(globalThis, "navigator", { value, configurable: true, writable: true });
+  try {
+    return make();
+  } finally {
+    if (described) Object.defineProperty(globalThis, "navigator", described);
+    else delete scope.navigator;
+  }
+}

@@ -1,0 +1,82 @@
+// Store: named float32 tensors. Each is a tfjs tensor of its own; a new value takes the place of the old one.
+
+import { VitrineError } from "../../errors.js";
+import type { Store, StoreLayout } from "../executor.js";
+import type { Backend } from "./backend.js";
+import type { Tensor } from "./tfjs.js";
+import { readFloats } from "./values.js";
+
+export class TfjsStore implements Store {
+  readonly bytes: number;
+  readonly #backend: Backend;
+  readonly #order: readonly string[];
+  /** Undefined after dispose(). */
+  #tensors: Map<string, Tensor> | undefined;
+
+  /** Zeros at first. */
+  constructor(backend: Backend, layout: StoreLayout) {
+    this.#backend = backend;
+    this.#order = [...layout.keys()];
+    const counts = [...layout.values()];
+    this.bytes = counts.reduce((sum, count) => sum + 4 * count, 0);
+    for (const [name, count] of layout) backend.expectRoom(4 * count, `tensor ${name} of a store`);
+    const { tf } = backend;
+    this.#tensors = backend.within(
+      () => new Map([...layout].map(([name, count]) => [name, tf.keep(tf.zeros([count]))])),
+    );
+  }
+
+  /** The tensor, in one dimension; it stays the store's. Throws `graph/unknown-tensor` and `graph/disposed`. */
+  get(name: string): Tensor {
+    if (!this.#tensors)
+      throw new VitrineError("graph/disposed", `store: tensor ${name} is asked for after dispose()`);
+    const found = this.#tensors.get(name);
+    if (found) return found;
+    throw new VitrineError(
+      "graph/unknown-tensor",
+      `store: there is no tensor ${name} among ${this.#tensors.size}`,
+      { details: { name } },
+    );
+  }
+
+  /** Inside the backend: the values as the store's own. */
+  set(name: string, values: Tensor): void {
+    const { tf } = this.#backend;
+    const old = this.get(name);
+    this.#tensors?.set(name, tf.keep(tf.reshape(values, old.shape)));
+    old.dispose();
+  }
+
+  /** From `first` to `last` in the store's order, both included. Throws `graph/unknown-tensor`. */
+  names(first: string, last: string): string[] {
+    for (const name of [first, last]) this.get(name);
+    const [from, to] = [this.#order.indexOf(first), this.#order.indexOf(last)];
+    if (to >= from) return this.#order.slice(from, to + 1);
+    throw new VitrineError("graph/unknown-tensor", `store: tensor ${last} lies before ${first}`);
+  }
+
+  write(name: string, values: Float32Array): void {
+    const count = this.get(name).shape[0] as number;
+    if (values.length !== count)
+      throw new VitrineError(
+        "graph/shape",
+        `store: tensor ${name} holds ${count} values, got ${values.length}`,
+        { details: { name, wanted: count, got: values.length } },
+      );
+    const { tf } = this.#backend;
+    // A copy: tfjs keeps the array that it is given.
+    this.#backend.within(() => tf.tidy(() => this.set(name, tf.tensor(values.slice(), [count]))));
+  }
+
+  async read(name: string): Promise<Float32Array> {
+    const { tf } = this.#backend;
+    // A clone shares the values and outlives a run that replaces the tensor meanwhile.
+    const held = this.#backend.within(() => tf.keep(tf.clone(this.get(name))));
+    return readFloats(this.#backend, held);
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors?.values() ?? []) tensor.dispose();
+    this.#tensors = undefined;
+  }
+}

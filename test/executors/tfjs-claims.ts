@@ -1,0 +1,60 @@
+// tfjs claims: tensors that a run makes are gone after it, and whatever else uses tfjs keeps its backend.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Executor } from "../../runtime/executors/executor.js";
+import { importPackage } from "../../runtime/executors/tfjs/packages.js";
+import type { Tfjs } from "../../runtime/executors/tfjs/tfjs.js";
+import { GraphBuilder } from "../../runtime/graph/graph.js";
+import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { linear } from "../../runtime/graph/operations/linear.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import { createTraining } from "../../runtime/training-program.js";
+import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
+
+export const tf = (await importPackage("@tensorflow/tfjs-core")) as Tfjs;
+
+export function memoryClaims(executor: Executor): void {
+  test("the number of tensors is the same after every step, and none is left after dispose()", async () => {
+    const before = tf.memory().numTensors;
+    const training = await createTraining(executor, trainingOptions({ distillation: "hard" }));
+    const counts: number[] = [];
+    for (let step = 1; step <= 4; step++) {
+      await training.accumulate(trainingInputs(MICRO, 4));
+      await training.apply({ ...STEP, step, clipNorm: 1 });
+      await training.evaluate(randomPixels(MICRO, 4, step), 4, "ema");
+      await training.read("weights");
+      counts.push(tf.memory().numTensors);
+    }
+    const [, second, ...later] = counts;
+    assert.equal(later, [second, second]);
+    training.dispose();
+    // Numbers that later programs of the executor use again.
+    const scalars = tf.memory().numTensors - before;
+    assert.ok(scalars < 60, `${scalars} tensors are left`);
+    const again = await createTraining(executor, trainingOptions({ distillation: "hard" }));
+    await again.accumulate(trainingInputs(MICRO, 4));
+    again.dispose();
+    assert.is(tf.memory().numTensors - before, scalars);
+  });
+
+  test("a run that fails in the middle leaves no tensor", async () => {
+    const graph = new GraphBuilder("halfway");
+    const hidden = gelu(graph, graph.input("x", [2, 3]), "hidden");
+    graph.output("y", linear(graph, hidden, graph.stored("weights", "w", [4, 3]), undefined, "y"));
+    const store = executor.createStore(new Map([["w", 12]]));
+    const program = planProgram(graph, { ...executor.capabilities, fuses: new Set() });
+    const executable = await executor.compile(program, new Map([["weights", store]]));
+    const inputs = { x: new Float32Array(6).fill(0.5) };
+    assert.equal([...((await executable.run(inputs)).y as Float32Array)], Array(8).fill(0));
+    store.dispose();
+    const before = tf.memory().numTensors;
+    const message = await executable.run(inputs).then(
+      () => "no error",
+      (error: Error) => error.message,
+    );
+    assert.match(message, /tensor w is asked for after dispose/);
+    assert.is(tf.memory().numTensors, before);
+    executable.dispose();
+  });
+}

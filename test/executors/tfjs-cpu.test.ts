@@ -1,0 +1,16 @@
+// tfjs:cpu: graphs, losses, gradients and optimiser steps agree with the wasm executor's, and no tensor is left behind.
+
+import { test } from "uvu";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { convolutionClaims } from "./convolution-claims.js";
+import { claimsAgainstWasm } from "./executor-claims.js";
+import { memoryClaims } from "./tfjs-claims.js";
+
+const { executor } = await createRuntime({ host: nodeHost(), device: "tfjs:cpu" });
+claimsAgainstWasm(executor, await createWasmExecutor(nodeHost()), { values: 3e-6, state: 1e-4 });
+convolutionClaims(executor);
+memoryClaims(executor);
+test.after(() => executor.dispose());
+test.run();
