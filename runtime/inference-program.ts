@@ -136,21 +136,30 @@ class ProgramInference implements Inference {
 
   async logits(pixels: Uint8Array, count: number): Promise<Logits> {
     checkPixels(this.config, pixels, count);
-    const sample = pixels.length / count;
-    const largest = this.#steps.at(-1) as InferenceStep;
-    const parts: Logits[] = [];
-    for (let start = 0; start < count; start += largest.batch) {
-      const size = Math.min(largest.batch, count - start);
-      const step = this.#steps.find(({ batch }) => batch >= size) as InferenceStep;
-      parts.push(await step.run(pixels.subarray(start * sample, (start + size) * sample), size));
-    }
-    return parts.length === 1 ? (parts[0] as Logits) : joinLogits(parts);
+    return runSteps(this.#steps, pixels, count);
   }
 
   dispose(): void {
     for (const step of this.#steps) step.dispose();
     this.#store.dispose();
   }
+}
+
+/** Logits of any number of images, from programs in ascending order of their batch sizes. */
+export async function runSteps(
+  steps: readonly InferenceStep[],
+  pixels: Uint8Array,
+  count: number,
+): Promise<Logits> {
+  const sample = pixels.length / count;
+  const largest = steps.at(-1) as InferenceStep;
+  const parts: Logits[] = [];
+  for (let start = 0; start < count; start += largest.batch) {
+    const size = Math.min(largest.batch, count - start);
+    const step = steps.find(({ batch }) => batch >= size) as InferenceStep;
+    parts.push(await step.run(pixels.subarray(start * sample, (start + size) * sample), size));
+  }
+  return parts.length === 1 ? (parts[0] as Logits) : joinLogits(parts);
 }
 
 /** Throws `image/size` unless there are `count` images of the model's size. */

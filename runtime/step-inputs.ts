@@ -16,13 +16,13 @@ export function stepInputs(
   images: Images,
 ): ProgramInputs {
   const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
-  const { distillation, dropPath, config, batchSize } = options;
+  const { distillation, dropPath, config, batchSize, pieces = 1 } = options;
   return {
     ...(images as ProgramInputs),
     targets,
     sampleWeights,
     ...(distillation !== "none" && teacherLogits ? { teacherLogits } : {}),
-    ...(dropPath > 0 && branchScales ? branchScaleInputs(config, batchSize, branchScales) : {}),
+    ...(dropPath > 0 && branchScales ? branchScaleInputs(config, batchSize / pieces, branchScales) : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import { type Graph, GraphBuilder } from "./graph/graph.js";
 import { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
 import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "./graph/operations/optimizer.js";
 import { dot, scaledSum } from "./graph/operations/sums.js";
+import type { Segment } from "./graph/recompute.js";
 import { elementCount } from "./graph/shape.js";
 import type { TensorId } from "./graph/tensor.js";
 import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "./models/deit.js";
@@ -21,25 +22,28 @@ export const AVERAGE = "ema";
 /** What of the options shapes the programs. */
 export type StepOptions = Pick<
   TrainingOptions,
-  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema"
+  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema" | "recompute"
 >;
 
 /**
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
- * depth. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
+ * depth. With `recompute` only the blocks' inputs are kept for the backward pass. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
   const { config, dropPath } = options;
   const graph = new GraphBuilder("training step");
-  const heads = deit(graph, config, { batch, input, stochasticDepth: dropPath > 0 });
+  const segments: Segment[] = [];
+  const onSegment = (segment: Segment) => segments.push(segment);
+  const heads = deit(graph, config, { batch, input, stochasticDepth: dropPath > 0, onSegment });
   const targets = graph.input("targets", [batch, config.classes]);
   const sampleWeights = graph.input("sampleWeights", [batch]);
   const base = softTargetCrossEntropy(graph, heads.classLogits, targets);
   const perSample = distilledLoss(graph, options, heads, base);
   const loss = dot(graph, perSample, sampleWeights, "loss");
   graph.output("loss", loss);
-  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS });
+  const recompute = options.recompute ? segments : [];
+  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS, recompute });
   return graph;
 }
 

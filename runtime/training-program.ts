@@ -1,18 +1,11 @@
 // Training program: a DeiT's weights, gradients, moments and average in an executor, and the steps that change them.
 
 import { VitrineError } from "./errors.js";
-import type { Executable, Executor, Store, StoreLayout } from "./executors/executor.js";
-import { planForBatch, planProgram } from "./graph/planner.js";
-import { InferenceStep, inferenceGraph } from "./inference-program.js";
-import { deitParameters } from "./models/deit-parameters.js";
+import type { Executable, Executor, Store } from "./executors/executor.js";
+import { InferenceStep, runSteps } from "./inference-program.js";
+import { microBatches } from "./micro-batches.js";
 import { adamWSettings } from "./optimizer-settings.js";
-import {
-  layoutBytes,
-  type ParameterShapes,
-  readParameters,
-  storeLayout,
-  writeParameters,
-} from "./parameter-store.js";
+import { type ParameterShapes, readParameters, writeParameters } from "./parameter-store.js";
 import { type Images, stepInputs } from "./step-inputs.js";
 import type {
   Logits,
@@ -23,16 +16,8 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./training.js";
-import {
-  AVERAGE,
-  accumulateGraph,
-  applyGraph,
-  FIRST_MOMENT,
-  GRADIENTS,
-  parameterGroups,
-  SECOND_MOMENT,
-  WEIGHTS,
-} from "./training-graph.js";
+import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT, WEIGHTS } from "./training-graph.js";
+import { planTraining } from "./training-plan.js";
 
 /** Images as PyTorch takes them: float32 [batch, 3, size, size], normalised. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
@@ -44,26 +29,13 @@ export interface DeitTraining extends Training {
 
 /**
  * Plans the programs, then makes the stores: weights, gradients, both moments and the average, each with the decayed
- * tensors first. Throws `graph/memory` before anything is allocated, with the batch size that fits; `weights/…` where
- * the weights are not the model's; `training/distillation` where the model has no head for it.
+ * tensors first. Throws what `planTraining` throws before anything is allocated; `weights/…` where the weights are not the
+ * model's.
  */
 export async function createTraining(executor: Executor, options: TrainingOptions): Promise<DeitTraining> {
-  const shapes = deitParameters(options.config);
-  const groups = parameterGroups(shapes, options);
-  const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
-  const names = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(options.ema ? [AVERAGE] : [])];
-
-  const { capabilities } = executor;
-  const storeBytes = names.length * layoutBytes(layout, capabilities.alignmentBytes);
-  const plan = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
-  const { config, batchSize } = options;
-  const programs = {
-    accumulate: planForBatch((batch) => accumulateGraph(options, batch, "pixels"), batchSize, plan),
-    apply: planProgram(applyGraph(shapes, groups, options.ema), plan),
-    evaluate: planForBatch((batch) => inferenceGraph(config, batch), batchSize, plan),
-  };
-
-  const stores = createStores(executor, names, layout);
+  const plan = planTraining(options, executor.capabilities);
+  const { shapes, piece } = plan;
+  const stores = new Map(plan.stores.map((name) => [name, executor.createStore(plan.layout)]));
   const weights = stores.get(WEIGHTS) as Store;
   writeParameters(weights, shapes, options.weights);
   const average = stores.get(AVERAGE);
@@ -71,26 +43,18 @@ export async function createTraining(executor: Executor, options: TrainingOption
 
   const compileEvaluation = async (store: Store) =>
     new InferenceStep(
-      await executor.compile(programs.evaluate, new Map([[WEIGHTS, store]])),
-      config,
-      batchSize,
+      await executor.compile(plan.evaluate, new Map([[WEIGHTS, store]])),
+      options.config,
+      piece,
     );
   const steps = {
-    accumulate: await executor.compile(programs.accumulate, stores),
-    apply: await executor.compile(programs.apply, stores),
+    accumulate: await executor.compile(plan.accumulate, stores),
+    apply: await executor.compile(plan.apply, stores),
     evaluate: await compileEvaluation(weights),
     evaluateAverage: average && (await compileEvaluation(average)),
   };
-  const arenaBytes = Math.max(...Object.values(programs).map((program) => program.arenaBytes));
-  const compileImages = async () => {
-    const program = planForBatch((batch) => accumulateGraph(options, batch, "image"), batchSize, plan);
-    return executor.compile(program, stores);
-  };
-  return new ProgramTraining(options, shapes, stores, steps, compileImages, arenaBytes);
-}
-
-function createStores(executor: Executor, names: readonly string[], layout: StoreLayout): Map<string, Store> {
-  return new Map(names.map((name) => [name, executor.createStore(layout)]));
+  const compileImages = async () => executor.compile(plan.accumulateFor("image"), stores);
+  return new ProgramTraining(options, shapes, stores, steps, compileImages, plan.bytes);
 }
 
 interface Steps {
@@ -122,14 +86,14 @@ class ProgramTraining implements DeitTraining {
     stores: ReadonlyMap<string, Store>,
     steps: Steps,
     compileImages: () => Promise<Executable>,
-    arenaBytes: number,
+    bytes: number,
   ) {
     this.#options = options;
     this.#shapes = shapes;
     this.#stores = stores;
     this.#steps = steps;
     this.#compileImages = compileImages;
-    this.bytes = arenaBytes + [...stores.values()].reduce((sum, store) => sum + store.bytes, 0);
+    this.bytes = bytes;
   }
 
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
@@ -146,8 +110,13 @@ class ProgramTraining implements DeitTraining {
     inputs: Omit<TrainingInputs, "pixels">,
     images: Images,
   ): Promise<{ loss: number }> {
-    const outputs = await step.run(stepInputs(this.#options, inputs, images));
-    return { loss: outputs.loss?.[0] as number };
+    const { pieces = 1 } = this.#options;
+    let loss = 0;
+    for (const piece of microBatches(inputs, images, pieces)) {
+      const outputs = await step.run(stepInputs(this.#options, piece.inputs, piece.images));
+      loss += outputs.loss?.[0] as number;
+    }
+    return { loss };
   }
 
   async apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }> {
@@ -159,7 +128,7 @@ class ProgramTraining implements DeitTraining {
   async evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits> {
     const step = state === "ema" ? this.#steps.evaluateAverage : this.#steps.evaluate;
     if (!step) throw noAverage();
-    return step.run(pixels, count);
+    return runSteps([step], pixels, count);
   }
 
   gradients(): Promise<TensorMap> {

@@ -17,7 +17,15 @@ export interface TrainingOptions {
   config: DeitConfig;
   /** Starting weights, timm key names. */
   weights: TensorMap;
+  /** Samples of an optimiser step. */
   batchSize: number;
+  /**
+   * Pieces of a batch that are computed one after the other, their gradients added up: the memory of a batch of
+   * batchSize/pieces for the gradient of the whole, to float32's rounding. Must divide batchSize. Default 1.
+   */
+  pieces?: number;
+  /** Keep only the blocks' inputs for the backward pass and compute the rest again: less memory, more time, the same bits. */
+  recompute?: boolean;
   distillation: Distillation;
   /** Share of the distillation term, deit losses.py: total = (1−α)·base + α·distillation. */
   alpha: number;

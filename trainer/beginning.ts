@@ -14,7 +14,7 @@ import { hasCheckpoint, loadState } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
 import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";
 import { runClasses } from "./classes.js";
-import { checkGiven, settingsFrom } from "./options.js";
+import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
 import type { RunRequest, RunSources } from "./run-request.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
 import { firstWeights, openStartingModel } from "./starting-model.js";
@@ -154,6 +154,7 @@ export async function beginAgain(
 ): Promise<Beginning> {
   const state = await loadState(request.out);
   checkGiven(request.given, state.settings);
+  state.settings = resumedSettings(state.settings, request.given);
   const { recipe, batchSize, seed } = state.settings;
   const { config, labels, weights } = await openModel(nodeModelSource(join(request.out, LAST)));
   const source = await sources.connect({ recipe, batchSize, seed, fingerprint: state.data.fingerprint });

@@ -22,6 +22,8 @@ export interface TrainerOption {
   flag: string;
   kind: OptionKind;
   help: string;
+  /** A resumed run may be given it anew, for it changes no bit. */
+  free?: true;
   get(settings: TrainerSettings): unknown;
   set(settings: TrainerSettings, value: OptionValue): TrainerSettings;
 }
@@ -71,6 +73,21 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
   setting("--epochs", "epochs", count(1), "length of the run in epochs (300)"),
   setting("--steps", "steps", count(1), "length of the run in steps, instead of epochs"),
   setting("--batch-size", "batchSize", count(1), "images in a step (64)"),
+  setting(
+    "--accumulate",
+    "accumulate",
+    count(1),
+    "pieces that a step's images are computed in, for less memory (1)",
+  ),
+  {
+    ...setting(
+      "--recompute",
+      "recompute",
+      { type: "switch", sets: true },
+      "compute the blocks again in the backward pass instead of keeping them: less memory, the same bits",
+    ),
+    free: true,
+  },
   setting("--lr", "lr", positive, "peak learning rate for a batch of 512 (5e-4)"),
   setting(
     "--lr-scaling",
@@ -167,6 +184,12 @@ function apply(settings: TrainerSettings, given: GivenOptions): TrainerSettings 
   }, settings);
 }
 
+/** A checkpoint's settings with the given flags that may change in the middle of a run. */
+export function resumedSettings(settings: TrainerSettings, given: GivenOptions): TrainerSettings {
+  const free = TRAINER_OPTIONS.filter((option) => option.free).map(({ flag }) => flag);
+  return apply(settings, new Map([...given].filter(([flag]) => free.includes(flag))));
+}
+
 /** Given flags over main.py's defaults. Contradictions are `checkSettings`'s to refuse. */
 export function settingsFrom(given: GivenOptions): TrainerSettings {
   const kind = { steps: given.has("--steps"), init: given.has("--init") };
@@ -182,9 +205,9 @@ function show(value: unknown): string {
  * since the run would then be neither the old nor a new one.
  */
 export function checkGiven(given: GivenOptions, settings: TrainerSettings): void {
-  for (const { flag, kind, get } of TRAINER_OPTIONS) {
+  for (const { flag, kind, get, free } of TRAINER_OPTIONS) {
     const value = given.get(flag);
-    if (value === undefined) continue;
+    if (value === undefined || free) continue;
     const wanted = kind.type === "switch" ? kind.sets : value;
     const stored = get(settings);
     if (JSON.stringify(wanted) === JSON.stringify(stored)) continue;

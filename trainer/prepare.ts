@@ -34,9 +34,10 @@ async function closeAll(closers: Closers): Promise<void> {
 }
 
 async function findTeacher({ state, labels, config, runtime, resumed }: Beginning, out: string) {
-  const { teacher: path, batchSize } = state.settings;
+  const { teacher: path, batchSize, accumulate } = state.settings;
   if (path === null) return null;
-  const teacher = await openTeacher(runtime, { path, batchSize, labels, imageSize: config.imageSize });
+  const batch = batchSize / accumulate;
+  const teacher = await openTeacher(runtime, { path, batchSize: batch, labels, imageSize: config.imageSize });
   if (resumed && state.teacher?.sha256 !== teacher.sha256)
     throw new VitrineError(
       "checkpoint/teacher",
@@ -65,8 +66,9 @@ async function findValidation(
 }
 
 async function makeTraining({ config, weights, state, resumed, runtime }: Beginning, out: string) {
-  const { batchSize, distillation, alpha, tau, dropPath, ema } = state.settings;
-  const options = { config, weights, batchSize, distillation, alpha, tau, dropPath, ema };
+  const { batchSize, accumulate, recompute, distillation, alpha, tau, dropPath, ema } = state.settings;
+  const memory = { batchSize, pieces: accumulate, recompute };
+  const options = { config, weights, ...memory, distillation, alpha, tau, dropPath, ema };
   const training = await createTraining(runtime.executor, options);
   if (resumed) await restoreTraining(out, training, ema);
   return training;

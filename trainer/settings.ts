@@ -21,7 +21,12 @@ export interface TrainerSettings {
   /** The run's length: exactly one of these two is set. */
   epochs: number | null;
   steps: number | null;
+  /** Images of a step. */
   batchSize: number;
+  /** Pieces that a step's images are computed in, their gradients added up. */
+  accumulate: number;
+  /** Whether the backward pass computes the blocks again instead of keeping what they made. Changes no bit. */
+  recompute: boolean;
   /** For a batch of 512; `lrScaling` says what another batch size makes of it. */
   lr: number;
   lrScaling: RateScaling;
@@ -56,6 +61,8 @@ export const DEIT_SETTINGS: TrainerSettings = {
   epochs: 300,
   steps: null,
   batchSize: 64,
+  accumulate: 1,
+  recompute: false,
   lr: 5e-4,
   lrScaling: "linear",
   minLr: 1e-5,
@@ -92,7 +99,7 @@ function refuse(message: string): never {
 
 /** Refuses combinations that no run can have; single values are checked where the command line reads them. */
 export function checkSettings(settings: TrainerSettings): void {
-  const { recipe, batchSize } = settings;
+  const { recipe, batchSize, accumulate } = settings;
   if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);
   if ((settings.epochs === null) === (settings.steps === null))
     refuse("a run has a length in epochs or in steps: give one of --epochs and --steps");
@@ -106,6 +113,10 @@ export function checkSettings(settings: TrainerSettings): void {
     refuse(
       `--batch-size ${batchSize} is odd, and Mixup and CutMix pair the samples of a batch: ` +
         "give an even one, or --mixup 0 --cutmix 0",
+    );
+  if (batchSize % accumulate !== 0)
+    refuse(
+      `--accumulate ${accumulate} does not divide --batch-size ${batchSize}: a step's images are computed in equal pieces`,
     );
   if (settings.model === null && settings.init === null)
     refuse("no model: give --model NAME or config.json, or --init PATH");

@@ -19,6 +19,7 @@ export interface Teacher {
 
 export interface TeacherOptions {
   path: string;
+  /** Images that are computed at once; more go through one after the other. */
   batchSize: number;
   /** The student's. */
   labels: readonly string[];

@@ -7,6 +7,7 @@ import { type GraphBuilder, tensorsChanged, tensorsRead } from "./graph.js";
 import { GRADIENT_RULES } from "./operations/gradient-rules.js";
 import { fill } from "./operations/optimizer.js";
 import { scaledSum } from "./operations/sums.js";
+import { repeatSegment, type Segment } from "./recompute.js";
 import { elementCount } from "./shape.js";
 import type { TensorId } from "./tensor.js";
 
@@ -15,6 +16,8 @@ export interface DifferentiateOptions {
   parameters: string;
   /** Store with the same names, where the gradients are added up. */
   gradients: string;
+  /** Stretches, in order and apart, whose tensors are made again for the gradients instead of being kept. */
+  recompute?: readonly Segment[];
 }
 
 /**
@@ -38,7 +41,18 @@ export function differentiate(graph: GraphBuilder, loss: TensorId, options: Diff
   const seed = graph.activation("d loss", graph.shapeOf(loss));
   fill(graph, seed, 1);
   sweep.contribute(loss, seed);
-  for (const operation of forward.reverse()) applyRule(sweep, operation);
+  let end = forward.length;
+  for (const segment of [...(options.recompute ?? [])].reverse()) {
+    applyRules(sweep, forward.slice(segment.end, end));
+    applyRules(sweep, sweep.repeat(forward.slice(segment.first, segment.end)));
+    end = segment.first;
+  }
+  applyRules(sweep, forward.slice(0, end));
+}
+
+/** From the last operation to the first. */
+function applyRules(sweep: ReverseSweep, operations: readonly Operation[]): void {
+  for (const operation of [...operations].reverse()) applyRule(sweep, operation);
 }
 
 function applyRule(sweep: ReverseSweep, operation: Operation): void {
@@ -81,6 +95,17 @@ class ReverseSweep implements GradientSweep {
   #stored(id: TensorId): TensorId {
     const { name, shape } = this.graph.tensor(id);
     return this.graph.stored(this.#options.gradients, name, shape);
+  }
+
+  /** Makes a stretch again; the gradients of what it made go to what it makes now. */
+  repeat(stretch: readonly Operation[]): readonly Operation[] {
+    const { operations, twins } = repeatSegment(this.graph, stretch);
+    for (const [tensor, twin] of twins) {
+      if (this.#wanted.has(tensor)) this.#wanted.add(twin);
+      const gradient = this.takePartial(tensor);
+      if (gradient !== undefined) this.#gradients.set(twin, gradient);
+    }
+    return operations;
   }
 
   wants(tensor: TensorId): boolean {

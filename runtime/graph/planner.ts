@@ -75,10 +75,10 @@ export function planForBatch(build: (batch: number) => Graph, batch: number, opt
   }
 }
 
-/** Bisects: memory grows with the batch. 0 where not even one sample fits. */
-function largestBatch(build: (batch: number) => Graph, tooLarge: number, options: PlanOptions): number {
+/** The largest batch up to `most` whose graph fits: bisects, since memory grows with it. 0 where not even 1 does. */
+export function largestBatch(build: (batch: number) => Graph, most: number, options: PlanOptions): number {
   let fits = 0;
-  let fails = tooLarge;
+  let fails = most + 1;
   while (fails - fits > 1) {
     const middle = (fits + fails) >> 1;
     const unlimited = { ...options, limitBytes: Number.POSITIVE_INFINITY };

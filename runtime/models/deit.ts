@@ -8,6 +8,7 @@ import { linear } from "../graph/operations/linear.js";
 import { patchifyBytes, patchifyImage } from "../graph/operations/patchify.js";
 import { residual } from "../graph/operations/residual.js";
 import { assembleTokens, selectToken } from "../graph/operations/tokens.js";
+import type { Segment } from "../graph/recompute.js";
 import type { TensorId } from "../graph/tensor.js";
 import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./deit-parameters.js";
@@ -26,6 +27,11 @@ export interface DeitOptions {
   stochasticDepth: boolean;
   /** Is told every intermediate tensor under the name that the reference's fixtures give it. */
   onTensor?: (name: string, tensor: TensorId) => void;
+  /**
+   * Is told the embedding and every block but the last, whose backward follows its forward at once: stretches that take
+   * one tensor in and give one out.
+   */
+  onSegment?: (segment: Segment) => void;
 }
 
 export interface DeitHeads {
@@ -70,9 +76,18 @@ export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptio
     },
     branchScales: new Map(),
   };
-  let stream = embed(model);
+  const segment = (build: () => TensorId): TensorId => {
+    const first = graph.operations.length;
+    const result = build();
+    options.onSegment?.({ first, end: graph.operations.length });
+    return result;
+  };
+  let stream = segment(() => embed(model));
   const last = config.depth - 1;
-  for (let index = 0; index < last; index++) stream = block(model, stream, index);
+  for (let index = 0; index < last; index++) {
+    const from = stream;
+    stream = segment(() => block(model, from, index));
+  }
   const tokens = lastTokens(model, stream, last);
   const classLogits = head(model, tokens(0), "head");
   if (!config.distilled) return { classLogits: model.seen("logits", classLogits) };

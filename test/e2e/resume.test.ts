@@ -35,6 +35,7 @@ function flags({ folder, set, model, teacher, server }: Context, run: string): s
     // Room for two batches or so: a server that dies takes most of the epoch with it.
     ...["--data-credit", "0.03"],
     ...["--reprob", "0.5", "--drop-path", "0.2", "--ema-decay", "0.9", "--checkpoint-every", "3"],
+    ...["--threads", "1"],
   ];
 }
 
@@ -118,6 +119,55 @@ test("a trainer killed twice in mid-epoch and resumed ends with the same files, 
   assertSameFiles(run, context.expected);
   assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
   assert.equal(readdirSync(run).sort(), ["best", "last", "metrics.csv"], "nothing temporary is left");
+});
+
+/** Weights, moments and averages: everything but the state, which holds the settings. */
+function tensorsOf(files: Map<string, string>): Map<string, string> {
+  return new Map([...files].filter(([file]) => file.endsWith(".safetensors")));
+}
+
+test("two threads write the same files as one, byte for byte", async (context) => {
+  await finish(startTrainer([...flags(context, "threads"), "--threads", "2"]));
+  assertSameFiles(join(context.folder, "threads"), context.expected);
+});
+
+test("--recompute in the middle of a run changes no byte of weights, moments and averages", async (context) => {
+  const run = join(context.folder, "recomputed");
+  const plain = startTrainer(flags(context, "recomputed"));
+  await reachStep(plain, run, BATCHES + 1);
+  plain.process.kill("SIGTERM");
+  assert.is(await plain.ended, 143);
+  const resume = ["--data-server", context.server.address, "--out", run, "--resume", "--recompute"];
+  const recomputing = startTrainer(resume);
+  await finish(recomputing);
+  assert.match(recomputing.output(), / --recompute/);
+  assert.equal(tensorsOf(checkpointFiles(run)), tensorsOf(context.expected));
+});
+
+test("--accumulate follows the run of whole batches, and a resumed run keeps it to the byte", async (context) => {
+  const [whole, stopped] = ["accumulated", "accumulated-stopped"].map((name) => join(context.folder, name));
+  await finish(startTrainer([...flags(context, "accumulated"), "--accumulate", "2"]));
+  const losses = (run: string) => readMetrics(run).map((row) => Number(row.loss));
+  const expected = losses(join(context.folder, "undisturbed"));
+  assert.is(losses(whole as string).length, expected.length);
+  // A learning rate of a real run would keep them closer; this one moves weights by a tenth.
+  for (const [step, loss] of losses(whole as string)
+    .slice(0, BATCHES)
+    .entries())
+    assert.ok(Math.abs(loss - (expected[step] as number)) < 1e-3, `step ${step}: ${loss}, ${expected[step]}`);
+  const rates = (run: string) => readMetrics(run).map((row) => row.learning_rate);
+  assert.equal(rates(whole as string), rates(join(context.folder, "undisturbed")));
+
+  const trainer = startTrainer([...flags(context, "accumulated-stopped"), "--accumulate", "2"]);
+  await reachStep(trainer, stopped as string, BATCHES + 1);
+  trainer.process.kill("SIGTERM");
+  assert.is(await trainer.ended, 143);
+  const resume = ["--data-server", context.server.address, "--out", stopped as string, "--resume"];
+  const other = startTrainer([...resume, "--accumulate", "4"]);
+  assert.is(await other.ended, 1);
+  assert.match(other.errors(), /usage\/resume: --accumulate says 4, but the run was begun with 2/);
+  await finish(startTrainer(resume));
+  assertSameFiles(stopped as string, checkpointFiles(whole as string));
 });
 
 test("a data server killed and restarted leaves no trace in the weights", async (context) => {

@@ -4,7 +4,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { settingLines } from "../../trainer/configuration.js";
-import { checkGiven, type OptionValue, settingsFrom, TRAINER_OPTIONS } from "../../trainer/options.js";
+import {
+  checkGiven,
+  type OptionValue,
+  resumedSettings,
+  settingsFrom,
+  TRAINER_OPTIONS,
+} from "../../trainer/options.js";
 import { checkSettings } from "../../trainer/settings.js";
 
 const given = (...pairs: [string, OptionValue][]): Map<string, OptionValue> => new Map(pairs);
@@ -36,6 +42,8 @@ test("without flags the settings are main.py's defaults", () => {
       steps: null,
       batchSize: 64,
       lr: 5e-4,
+      accumulate: 1,
+      recompute: false,
       lrScaling: "linear",
       minLr: 1e-5,
       warmupLr: 1e-6,
@@ -97,6 +105,10 @@ test("what no run can be is refused with the flags that mend it", () => {
     [given(model, ["--distillation", "hard"]), /--teacher/],
     [given(model, ["--teacher", "/t"]), /--distillation hard/],
     [given(model, ["--aa", "rand-q3"]), /"rand-q3".*\(--aa\)/],
+    [
+      given(model, ["--batch-size", 10], ["--accumulate", 4]),
+      /--accumulate 4 does not divide --batch-size 10/,
+    ],
     [given(model, ["--batch-size", 7]), /--batch-size 7 is odd.*--mixup 0 --cutmix 0/],
   ];
   for (const [flags, expected] of cases)
@@ -128,6 +140,21 @@ test("a resumed run takes the same flag again and refuses another value, naming 
   assert.match(
     refusal(() => checkGiven(given(["--unscale-lr", "none"]), settings)),
     /--unscale-lr/,
+  );
+});
+
+test("a resumed run may turn recomputation on, which changes no bit, and nothing else", () => {
+  const begun = settingsFrom(given(["--batch-size", 32]));
+  const flags = given(["--recompute", true], ["--batch-size", 32]);
+  assert.is(
+    refusal(() => checkGiven(flags, begun)),
+    "none",
+  );
+  assert.equal(resumedSettings(begun, flags), { ...begun, recompute: true });
+  assert.equal(resumedSettings(begun, given(["--batch-size", 16])), begun);
+  assert.match(
+    refusal(() => checkGiven(given(["--accumulate", 2]), begun)),
+    /--accumulate says 2.*begun with 1/,
   );
 });
 

@@ -79,5 +79,9 @@ export function readState(text: string, path: string): RunState {
     );
   const missing = REQUIRED.find((key) => parsed[key] === undefined);
   if (missing !== undefined) throw new VitrineError("checkpoint/state", `${path}: "${missing}" is missing`);
+  const settings = parsed.settings as TrainerSettings;
+  // Runs from before these two; an assignment keeps the order of the keys.
+  settings.accumulate ??= 1;
+  settings.recompute ??= false;
   return parsed as RunState;
 }

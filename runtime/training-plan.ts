@@ -1,0 +1,132 @@
+// Training plan: the programs of a training and the bytes they take, before anything is allocated.
+
+import { VitrineError } from "./errors.js";
+import type { PlannerCapabilities, StoreLayout } from "./executors/executor.js";
+import { formatBytes, largestBatch, planProgram } from "./graph/planner.js";
+import type { Program } from "./graph/program.js";
+import { inferenceGraph } from "./inference-program.js";
+import type { ImageInput } from "./models/deit.js";
+import { deitParameters } from "./models/deit-parameters.js";
+import { layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
+import type { TrainingOptions } from "./training.js";
+import {
+  AVERAGE,
+  accumulateGraph,
+  applyGraph,
+  FIRST_MOMENT,
+  GRADIENTS,
+  parameterGroups,
+  SECOND_MOMENT,
+  WEIGHTS,
+} from "./training-graph.js";
+
+export type PlannedTraining = Omit<TrainingOptions, "weights">;
+
+export interface TrainingPlan {
+  shapes: ParameterShapes;
+  /** Names of the stores, which all have this layout: the decayed tensors first. */
+  stores: string[];
+  layout: StoreLayout;
+  /** Samples of a piece: what `accumulate` and `evaluate` run on. */
+  piece: number;
+  accumulate: Program;
+  apply: Program;
+  evaluate: Program;
+  /** `accumulate` for another input. */
+  accumulateFor(input: ImageInput): Program;
+  /** Of the stores and of the largest program's tensors, which all programs share. */
+  bytes: number;
+}
+
+/**
+ * Throws `graph/memory` with the batch size that fits, with and without recomputation, and the number of pieces;
+ * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no head for it.
+ */
+export function planTraining(options: PlannedTraining, capabilities: PlannerCapabilities): TrainingPlan {
+  const { config, ema } = options;
+  const shapes = deitParameters(config);
+  const groups = parameterGroups(shapes, options);
+  const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
+  const stores = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+  const storeBytes = stores.length * layoutBytes(layout, capabilities.alignmentBytes);
+  const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
+  const piece = pieceSize(options);
+  const accumulateFor = (input: ImageInput) => planStep(options, piece, input, limits);
+  const accumulate = accumulateFor("pixels");
+  const apply = planProgram(applyGraph(shapes, groups, ema), limits);
+  const evaluate = planProgram(inferenceGraph(config, piece), limits);
+  const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
+  const bytes = storeBytes + arenaBytes;
+  return { shapes, stores, layout, piece, accumulate, apply, evaluate, accumulateFor, bytes };
+}
+
+function pieceSize({ batchSize, pieces = 1 }: PlannedTraining): number {
+  if (Number.isSafeInteger(pieces) && pieces >= 1 && batchSize % pieces === 0) return batchSize / pieces;
+  throw new VitrineError(
+    "training/pieces",
+    `a batch of ${batchSize} in ${pieces} pieces: the number of pieces must divide the batch (--accumulate, --batch-size)`,
+    { details: { batchSize, pieces } },
+  );
+}
+
+function planStep(
+  options: PlannedTraining,
+  piece: number,
+  input: ImageInput,
+  limits: PlannerCapabilities,
+): Program {
+  try {
+    return planProgram(accumulateGraph(options, piece, input), limits);
+  } catch (error) {
+    if (!(error instanceof VitrineError) || error.code !== "graph/memory") throw error;
+    throw tooLarge(options, piece, input, limits, error);
+  }
+}
+
+/** What would fit: a smaller batch as asked for, one with recomputation, the same batch in more pieces. */
+function tooLarge(
+  options: PlannedTraining,
+  piece: number,
+  input: ImageInput,
+  limits: PlannerCapabilities,
+  cause: VitrineError,
+): VitrineError {
+  const { batchSize, pieces = 1, recompute = false } = options;
+  const largest = (recomputing: boolean): number => {
+    const build = (batch: number) => accumulateGraph({ ...options, recompute: recomputing }, batch, input);
+    const fits = largestBatch(build, piece, limits);
+    // Mixup pairs the samples of a batch.
+    return fits > 1 && batchSize % 2 === 0 ? fits - (fits % 2) : fits;
+  };
+  const fits = largest(recompute);
+  const recomputed = recompute ? fits : largest(true);
+  const inPieces = (most: number) =>
+    `--accumulate ${divisorFor(batchSize, most)} takes it in pieces that fit`;
+  const ways: string[] = [];
+  if (fits > 0) ways.push(`a batch of ${fits * pieces} fits (--batch-size ${fits * pieces})`, inPieces(fits));
+  if (recomputed === piece) ways.push("with --recompute it fits");
+  else if (recomputed > fits) ways.push(`with --recompute one of ${recomputed * pieces} fits`);
+  if (fits === 0 && recomputed > 0 && recomputed < piece) ways.push(`--recompute ${inPieces(recomputed)}`);
+  const needs = formatBytes(Number(cause.details.bytes));
+  const left = formatBytes(Math.max(0, limits.limitBytes));
+  const what = `training step with a batch of ${piece}${pieces > 1 ? ` (${batchSize} in ${pieces} pieces)` : ""}`;
+  const hint = ways.length > 0 ? ways.join("; ") : "not even a batch of 1 fits: take a smaller model";
+  const details = {
+    ...cause.details,
+    batch: piece,
+    pieces,
+    largestBatch: fits,
+    largestRecomputed: recomputed,
+  };
+  return new VitrineError("graph/memory", `${what} needs ${needs}, ${left} are left: ${hint}`, {
+    details,
+    cause,
+  });
+}
+
+/** The smallest number of equal pieces of at most `most` ≥ 1 samples. */
+function divisorFor(batchSize: number, most: number): number {
+  let pieces = 1;
+  while (batchSize % pieces !== 0 || batchSize / pieces > most) pieces++;
+  return pieces;
+}
