@@ -38,6 +38,10 @@ export interface TrainingPlan {
   bytes: number;
 }
 
+function storeNames(ema: boolean): string[] {
+  return [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+}
+
 /**
  * Throws `graph/memory` with the batch size that fits, with and without recomputation, and the number of pieces;
  * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no head for it.
@@ -47,7 +51,7 @@ export function planTraining(options: PlannedTraining, capabilities: PlannerCapa
   const shapes = deitParameters(config);
   const groups = parameterGroups(shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
-  const stores = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+  const stores = storeNames(ema);
   const storeBytes = stores.length * layoutBytes(layout, capabilities.alignmentBytes);
   const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
   const piece = pieceSize(options);
@@ -58,6 +62,19 @@ export function planTraining(options: PlannedTraining, capabilities: PlannerCapa
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
   return { shapes, stores, layout, piece, accumulate, apply, evaluate, accumulateFor, bytes };
+}
+
+/** The largest batch up to `most` that `planTraining` takes in one piece; 0 where not even 1 fits. Allocates nothing. */
+export function largestTrainingBatch(
+  options: PlannedTraining,
+  capabilities: PlannerCapabilities,
+  most: number,
+): number {
+  const shapes = deitParameters(options.config);
+  const bytes = layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
+  const limitBytes = capabilities.limitBytes - storeNames(options.ema).length * bytes;
+  const build = (batch: number) => accumulateGraph(options, batch, "pixels");
+  return largestBatch(build, most, { ...capabilities, limitBytes });
 }
 
 function pieceSize({ batchSize, pieces = 1 }: PlannedTraining): number {

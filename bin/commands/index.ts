@@ -5,6 +5,7 @@ import { registerClassify } from "./classify.js";
 import { registerClient } from "./client.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
+import { registerDoctor } from "./doctor.js";
 import { registerImage } from "./image.js";
 import { registerServe } from "./serve.js";
 import { registerStart } from "./start.js";
@@ -24,4 +25,5 @@ export const COMMANDS: Register[] = [
   registerClient,
   registerData,
   registerImage,
+  registerDoctor,
 ];

@@ -1,0 +1,24 @@
+// Adapters: the GPUs that `--device webgpu` can take, software ones included, or how to get to one.
+
+import { isVitrineError } from "../../runtime/errors.js";
+import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
+import type { GpuAdapter } from "../../runtime/host/gpu-adapter.js";
+import type { Host } from "../../runtime/host/host.js";
+
+export interface AdapterFacts {
+  list: readonly GpuAdapter[];
+  /** Why there is none. */
+  reason: string | null;
+}
+
+const NONE = "no driver offers an adapter: it takes a GPU with a Vulkan, Metal or Direct3D 12 driver";
+
+export async function adapterFacts(host: Host): Promise<AdapterFacts> {
+  try {
+    const list = await listAdapters(host);
+    return { list, reason: list.length > 0 ? null : NONE };
+  } catch (error) {
+    if (!isVitrineError(error)) throw error;
+    return { list: [], reason: error.message };
+  }
+}

@@ -1,0 +1,110 @@
+// Report: the doctor's findings for people, a section for each question, the verdict last.
+
+import pico from "picocolors";
+import type { CalibratedBlock } from "../../runtime/executors/executor.js";
+import { formatBytes } from "../../runtime/graph/planner.js";
+import { describeAdapter, type GpuAdapter } from "../../runtime/host/gpu-adapter.js";
+import type { AdapterFacts } from "./adapters.js";
+import type { CoreFacts } from "./cores.js";
+import type { EngineFacts } from "./engine.js";
+import type { MemoryFacts } from "./memory.js";
+
+export interface Findings {
+  vitrine: string;
+  engine: EngineFacts;
+  cores: CoreFacts;
+  /** Of the wasm executor. */
+  calibration: readonly CalibratedBlock[];
+  /** The wasm executor in a line. */
+  wasm: string;
+  memory: MemoryFacts;
+  adapters: AdapterFacts;
+  /** What `--device auto` takes here, for training. */
+  auto: { device: string; description: string };
+}
+
+const LABEL_WIDTH = 16;
+const label = (name: string, text: string): string => `  ${name.padEnd(LABEL_WIDTH)}${text}`;
+const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+function simdLine({ simd128, relaxedSimd, wideSimd, wideSimdReason }: EngineFacts): string {
+  if (!simd128) return "none: the kernels need an engine with 128-bit SIMD";
+  const fused = relaxedSimd ? "fused multiply-add" : "no fused multiply-add (relaxed SIMD is missing)";
+  return `128 bits, ${fused}, ${wideSimd ? "256-bit operations" : `no 256-bit operations (${wideSimdReason})`}`;
+}
+
+function coreLine({ logical, allowed, quota, budget, sharedMemory }: CoreFacts): string {
+  const may = allowed < logical ? `${allowed} of ${logical} logical ones` : `${logical} logical ones`;
+  const group = quota === null ? "no quota" : `quota of ${quota}`;
+  const threads = sharedMemory ? budget : 1;
+  return `${may}, ${group}: ${threads === 1 ? "one thread" : `${threads} threads`} with --threads auto`;
+}
+
+function calibrationLines(blocks: readonly CalibratedBlock[]): string[] {
+  return blocks.map(({ rows, columns, gigaflops, chosen }, i) => {
+    const row = `${chosen ? "✓" : " "} ${rows}×${columns}`.padEnd(8);
+    const text = `${row}${gigaflops.toFixed(1).padStart(6)} GFLOP/s`;
+    return label(i === 0 ? "register block" : "", chosen ? pico.bold(text) : text);
+  });
+}
+
+function memoryLines({
+  machineBytes,
+  limitBytes,
+  availableBytes,
+  wasmBytes,
+  training,
+}: MemoryFacts): string[] {
+  const limit = limitBytes === null ? "no limit" : `limited to ${gibibytes(limitBytes)}`;
+  const { bytesOf8, largestBatch, largestRecomputed } = training;
+  return [
+    label("machine", `${gibibytes(machineBytes)}, ${limit}, ${gibibytes(availableBytes)} available now`),
+    label("wasm", `${gibibytes(wasmBytes)} left of the 4 GiB that WebAssembly addresses`),
+    label(
+      "training",
+      `DeiT-Tiny, 224 pixels: a batch of 8 takes ${formatBytes(bytesOf8)}; ` +
+        `at most ${largestBatch} fit, ${largestRecomputed} with --recompute`,
+    ),
+  ];
+}
+
+/** Features that kernels can make use of. */
+const FEATURES = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
+
+function adapterLines(adapter: GpuAdapter): string[] {
+  const { driver, features, maxBufferSize, maxStorageBufferBindingSize } = adapter;
+  const has = FEATURES.filter((feature) => features.includes(feature));
+  return [
+    `  ${describeAdapter(adapter)}`,
+    label("  driver", driver),
+    label("  features", has.join(", ") || "none beyond WebGPU's own"),
+    label(
+      "  buffers",
+      `${formatBytes(maxBufferSize)}, ${formatBytes(maxStorageBufferBindingSize)} a binding`,
+    ),
+  ];
+}
+
+export function reportLines(findings: Findings): string[] {
+  const { vitrine, engine, cores, calibration, wasm, memory, adapters, auto } = findings;
+  const { node, v8, platform, arch, processor } = engine;
+  return [
+    `vitrine ${vitrine}, Node ${node} (V8 ${v8}), ${platform} ${arch}`,
+    "",
+    pico.bold("processor"),
+    label("model", processor),
+    label("SIMD", simdLine(engine)),
+    label("cores", coreLine(cores)),
+    ...calibrationLines(calibration),
+    label("executor", wasm),
+    "",
+    pico.bold("memory"),
+    ...memoryLines(memory),
+    "",
+    pico.bold("GPUs"),
+    ...adapters.list.flatMap(adapterLines),
+    ...(adapters.reason === null ? [] : [`  none: ${adapters.reason}`]),
+    "",
+    `${pico.bold("--device auto")} takes ${auto.description}`,
+  ];
+}
