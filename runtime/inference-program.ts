@@ -7,7 +7,7 @@ import { scaledSum } from "./graph/operations/sums.js";
 import { planForBatch } from "./graph/planner.js";
 import type { ProgramOutputs } from "./graph/program.js";
 import type { ClassifierConfig, DeitConfig } from "./models/config.js";
-import { deit, WEIGHTS } from "./models/deit.js";
+import { deit, type ImageInput, WEIGHTS } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
 import { regnety } from "./models/regnety.js";
@@ -38,9 +38,9 @@ export interface Inference {
 }
 
 /** Outputs `logits`, `logits.cls` and, for a distilled model, `logits.dist`: deit's eval mode, mean of the logits. */
-export function inferenceGraph(config: DeitConfig, batch: number): Graph {
+export function inferenceGraph(config: DeitConfig, batch: number, input: ImageInput = "pixels"): Graph {
   const graph = new GraphBuilder(`inference of ${batch}`);
-  const heads = deit(graph, config, { batch, input: "pixels", stochasticDepth: false });
+  const heads = deit(graph, config, { batch, input, stochasticDepth: false });
   graph.output("logits.cls", heads.classLogits);
   if (heads.distillationLogits === undefined) return graph;
   graph.output("logits.dist", heads.distillationLogits);
@@ -56,29 +56,34 @@ export function inferenceGraph(config: DeitConfig, batch: number): Graph {
 }
 
 /** Output `logits.cls`: a RegNetY with its batch norms folded has one head. */
-export function regnetyInferenceGraph(config: RegnetyConfig, batch: number): Graph {
+export function regnetyInferenceGraph(
+  config: RegnetyConfig,
+  batch: number,
+  input: ImageInput = "pixels",
+): Graph {
   const graph = new GraphBuilder(`inference of ${batch}`);
-  graph.output("logits.cls", regnety(graph, config, { batch, input: "pixels", mode: "inference" }));
+  graph.output("logits.cls", regnety(graph, config, { batch, input, mode: "inference" }));
   return graph;
 }
 
 /** What a family computes with: tensors, their shapes, and the graph for a batch. */
-interface Network {
+export interface Network {
   shapes: ParameterShapes;
   weights: TensorMap;
   graph: (batch: number) => Graph;
 }
 
-function networkOf(config: ModelConfig, weights: TensorMap): Network {
+/** Throws `weights/…` where the weights are not the model's. */
+export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageInput = "pixels"): Network {
   if (!isRegnety(config)) {
-    const graph = (batch: number) => inferenceGraph(config, batch);
+    const graph = (batch: number) => inferenceGraph(config, batch, input);
     return { shapes: deitParameters(config), weights, graph };
   }
   checkShapes(weights, regnetyParameters(config), "weights");
   return {
     shapes: foldedParameters(config),
     weights: foldRegnety(config, weights),
-    graph: (batch) => regnetyInferenceGraph(config, batch),
+    graph: (batch) => regnetyInferenceGraph(config, batch, input),
   };
 }
 

@@ -10,10 +10,26 @@ export type Fusion = FusionName;
 /** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
 export type PlannerCapabilities = Readonly<PlanOptions>;
 
+/** Float32 values on an executor's device, which belong to whoever was given them until dispose(). */
+export interface DeviceArray {
+  /** Number of values. */
+  readonly count: number;
+  /** A buffer of the executor's GPUDevice that holds nothing else. Throws `device/unsupported` where there is no GPU. */
+  deviceBuffer(): GPUBuffer;
+  /** Copies them to the host. */
+  read(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+/** Inputs of a program, from the host or, where they are float32, on the executor's device already. */
+export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | DeviceArray>>;
+
 /** A program that is compiled and has its memory. Runs one at a time. */
 export interface Executable {
   /** Writes the inputs, runs every operation, reads the outputs (copies, the caller's to keep). */
   run(inputs: ProgramInputs): Promise<ProgramOutputs>;
+  /** As `run`, with outputs that stay on the device. Absent where the device is the processor. */
+  runOnDevice?(inputs: DeviceInputs): Promise<Record<string, DeviceArray>>;
   dispose(): void;
 }
 
@@ -23,6 +39,8 @@ export interface Store {
   write(name: string, values: Float32Array): void;
   /** Copies a tensor out. */
   read(name: string): Promise<Float32Array>;
+  /** Copies a tensor out on the device. Absent where the device is the processor. */
+  readOnDevice?(name: string): DeviceArray;
   readonly bytes: number;
   dispose(): void;
 }
@@ -48,6 +66,8 @@ export interface Executor {
   /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, for it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
   readonly capabilities: PlannerCapabilities;
+  /** What it computes on where that is WebGPU, for others that want to compute there too. */
+  readonly gpu?: GPUDevice | undefined;
   /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */
   readonly calibration?: readonly CalibratedBlock[];
   createStore(layout: StoreLayout): Store;

@@ -3,23 +3,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import { isVitrineError } from "../../runtime/errors.js";
 import { createTfjsExecutor } from "../../runtime/executors/tfjs/executor.js";
 import { importPackage, type LoadPackage } from "../../runtime/executors/tfjs/packages.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference-program.js";
+import { messageOf } from "./message-of.js";
 import { MICRO, randomPixels, randomWeights } from "./micro-deit.js";
 import { tf } from "./tfjs-claims.js";
-
-async function messageOf(attempt: () => Promise<unknown>): Promise<string> {
-  try {
-    await attempt();
-  } catch (error) {
-    if (isVitrineError(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return "no error";
-}
 
 const notInstalled: LoadPackage = async (name) => {
   throw Object.assign(new Error(`Cannot find package '${name}'`), { code: "ERR_MODULE_NOT_FOUND" });

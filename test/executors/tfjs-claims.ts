@@ -10,9 +10,31 @@ import { gelu } from "../../runtime/graph/operations/gelu.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { createTraining } from "../../runtime/training-program.js";
+import { assertClose } from "../nn/compare.js";
+import { plainGelu, plainGeluSlope } from "../nn/plain-gelu.js";
 import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
 export const tf = (await importPackage("@tensorflow/tfjs-core")) as Tfjs;
+
+/** Values from −12 to 12, at both ends of which GELU is what its asymptotes are. */
+const SWEEP = Float32Array.from({ length: 4801 }, (_, i) => (i - 2400) / 200);
+
+export function geluClaims(executor: Executor): void {
+  test("GELU and its slope are exact to 4e-7 of 1 and of x", async () => {
+    const graph = new GraphBuilder("gelu");
+    const [x, dy] = [graph.input("x", [SWEEP.length]), graph.input("dy", [SWEEP.length])];
+    graph.output("y", gelu(graph, x, "y"));
+    const dx = graph.activation("dx", [SWEEP.length]);
+    graph.add("geluBackward", { reads: { x, dy }, writes: { dx } });
+    graph.output("dx", dx);
+    const executable = await executor.compile(planProgram(graph, executor.capabilities), new Map());
+    const outputs = await executable.run({ x: SWEEP, dy: new Float32Array(SWEEP.length).fill(1) });
+    const allowed = Array.from(SWEEP, (value) => 4e-7 * Math.max(1, Math.abs(value)));
+    assertClose(outputs.y as Float32Array, Array.from(SWEEP, plainGelu), allowed, "gelu");
+    assertClose(outputs.dx as Float32Array, Array.from(SWEEP, plainGeluSlope), allowed, "slope");
+    executable.dispose();
+  });
+}
 
 export function memoryClaims(executor: Executor): void {
   test("the number of tensors is the same after every step, and none is left after dispose()", async () => {

@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { kernelText } from "../../runtime/executors/webgpu/kernels.js";
@@ -11,18 +11,9 @@ import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { mayHaveGpu } from "../../runtime/host/node-gpu-list.js";
 import { createTraining } from "../../runtime/training-program.js";
+import { messageOf } from "./message-of.js";
 import { MICRO, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
-
-async function messageOf(attempt: () => Promise<unknown>): Promise<string> {
-  try {
-    await attempt();
-  } catch (error) {
-    if (isVitrineError(error)) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return "no error";
-}
 
 const refusing = {
   ...nodeHost(),

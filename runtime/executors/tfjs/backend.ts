@@ -11,6 +11,7 @@ export interface BackendParts {
   /** For people. */
   description: string;
   fusedMultiplyAdd: boolean;
+  gpu?: GPUDevice;
   /** Largest tensor in bytes. */
   largestBytes?: number;
   /** Throws what went wrong with the device since. */
@@ -23,6 +24,8 @@ export class Backend {
   readonly tf: Tfjs;
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
+  /** What it computes on where that is WebGPU. */
+  readonly gpu: GPUDevice | undefined;
   readonly #parts: BackendParts;
   #closed = false;
 
@@ -30,6 +33,7 @@ export class Backend {
     this.tf = parts.tf;
     this.description = parts.description;
     this.fusedMultiplyAdd = parts.fusedMultiplyAdd;
+    this.gpu = parts.gpu;
     this.#parts = parts;
   }
 
@@ -51,6 +55,12 @@ export class Backend {
     } finally {
       if (before && before !== name) void tf.setBackend(before);
     }
+  }
+
+  /** Makes it tfjs's current backend, for whatever tfjs code comes next. */
+  async use(): Promise<void> {
+    this.check();
+    await this.tf.setBackend(this.#parts.name);
   }
 
   /** Waits for values that are on their way to the host. Throws what the device has to say where they do not come. */

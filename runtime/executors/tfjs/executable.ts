@@ -5,13 +5,17 @@ import type { Operation } from "../../graph/catalogue.js";
 import { tensorsChanged, tensorsRead } from "../../graph/graph.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
 import { type Tensor as GraphTensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
-import type { Executable, Store } from "../executor.js";
+import type { DeviceArray, DeviceInputs, Executable, Store } from "../executor.js";
+import { checkedInputs, isDeviceArray } from "../program-inputs.js";
 import type { Backend } from "./backend.js";
 import { interpret } from "./interpret.js";
 import { Operands } from "./operands.js";
 import type { Scalars } from "./scalars.js";
+import { TensorArray } from "./tensor-array.js";
 import type { Tensor } from "./tfjs.js";
-import { checkedInput, readFloats, toTensor } from "./values.js";
+import { readFloats, toTensor } from "./values.js";
+
+type Output = [name: string, tensor: GraphTensor, values: Tensor];
 
 export class TfjsExecutable implements Executable {
   readonly #backend: Backend;
@@ -54,11 +58,7 @@ export class TfjsExecutable implements Executable {
   }
 
   async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
-    if (this.#disposed)
-      throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
-    const given = this.#checkInputs(inputs);
-    // Nothing waits before every operation is under way, so that no other program's run comes between.
-    const outputs = this.#backend.within(() => this.#interpretAll(given));
+    const outputs = this.#start(inputs);
     const values = await Promise.all(outputs.map(([, , tensor]) => readFloats(this.#backend, tensor)));
     this.#backend.check();
     return Object.fromEntries(
@@ -69,7 +69,22 @@ export class TfjsExecutable implements Executable {
     );
   }
 
-  #interpretAll(given: [TensorId, ProgramInputs[string]][]): [string, GraphTensor, Tensor][] {
+  async runOnDevice(inputs: DeviceInputs): Promise<Record<string, DeviceArray>> {
+    const outputs = this.#start(inputs);
+    return Object.fromEntries(
+      outputs.map(([name, , tensor]) => [name, new TensorArray(this.#backend, tensor)]),
+    );
+  }
+
+  /** Nothing waits before every operation is under way, so that no other program's run comes between. */
+  #start(inputs: DeviceInputs): Output[] {
+    if (this.#disposed)
+      throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
+    const given = checkedInputs(this.#program, inputs);
+    return this.#backend.within(() => this.#interpretAll(given));
+  }
+
+  #interpretAll(given: [TensorId, DeviceInputs[string]][]): Output[] {
     const { graph, order } = this.#program;
     const { tf } = this.#backend;
     const at = this.#operands();
@@ -77,7 +92,7 @@ export class TfjsExecutable implements Executable {
       tf.tidy(() => {
         for (const [id, values] of given) {
           if (values instanceof Float64Array) at.giveDoubles(id, values);
-          else at.set(id, toTensor(tf, values, this.#tensor(id).shape));
+          else at.set(id, this.#given(id, values));
         }
         for (const [id, values] of this.#constants) at.set(id, values);
       });
@@ -91,19 +106,13 @@ export class TfjsExecutable implements Executable {
     }
   }
 
-  #checkInputs(inputs: ProgramInputs): [TensorId, ProgramInputs[string]][] {
-    const { graph, placements, name } = this.#program;
-    for (const given of Object.keys(inputs)) {
-      if (!graph.inputs.has(given))
-        throw new VitrineError(
-          "graph/input",
-          `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
-        );
-    }
-    // What no operation reads has no place and need not be given.
-    return [...graph.inputs]
-      .filter(([, id]) => placements.has(id))
-      .map(([input, id]) => [id, checkedInput(name, input, this.#tensor(id), inputs[input])]);
+  /** An input as a tensor: what is on the device already is not copied. */
+  #given(id: TensorId, values: Uint8Array | Float32Array | DeviceArray): Tensor {
+    const { tf } = this.#backend;
+    const { shape } = this.#tensor(id);
+    if (values instanceof TensorArray) return values.view(shape);
+    if (!isDeviceArray(values)) return toTensor(tf, values, shape);
+    return tf.tensor({ buffer: values.deviceBuffer(), zeroCopy: true }, shape);
   }
 
   dispose(): void {

@@ -9,18 +9,18 @@ import { openBackend, type TfjsOptions } from "./open-backend.js";
 import { Scalars } from "./scalars.js";
 import { TfjsStore } from "./store.js";
 
-class TfjsExecutor implements Executor {
+export class TfjsExecutor implements Executor {
   readonly device: string;
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
-  readonly #backend: Backend;
+  readonly backend: Backend;
   readonly #scalars: Scalars;
 
   constructor(device: string, backend: Backend) {
     this.device = device;
     this.description = `${device}: ${backend.description}, float32`;
     this.fusedMultiplyAdd = backend.fusedMultiplyAdd;
-    this.#backend = backend;
+    this.backend = backend;
     this.#scalars = new Scalars(backend.tf);
   }
 
@@ -33,17 +33,21 @@ class TfjsExecutor implements Executor {
     };
   }
 
+  get gpu(): GPUDevice | undefined {
+    return this.backend.gpu;
+  }
+
   createStore(layout: StoreLayout): Store {
-    return new TfjsStore(this.#backend, layout);
+    return new TfjsStore(this.backend, layout);
   }
 
   async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {
-    return new TfjsExecutable(this.#backend, this.#scalars, program, stores);
+    return new TfjsExecutable(this.backend, this.#scalars, program, stores);
   }
 
   async dispose(): Promise<void> {
     this.#scalars.dispose();
-    this.#backend.close();
+    this.backend.close();
   }
 }
 

@@ -114,6 +114,7 @@ async function openWebgpu(device: string, load: LoadPackage, options: TfjsOption
       name,
       description: `${seat.name}${seat.software ? " (software)" : ""}`,
       fusedMultiplyAdd: true,
+      gpu: seat.gpu,
       largestBytes: Math.min(seat.gpu.limits.maxBufferSize, seat.gpu.limits.maxStorageBufferBindingSize),
       check: () => seat.check(),
       close: () => {

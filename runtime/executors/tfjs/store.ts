@@ -1,8 +1,9 @@
 // Store: named float32 tensors. Each is a tfjs tensor of its own; a new value takes the place of the old one.
 
 import { VitrineError } from "../../errors.js";
-import type { Store, StoreLayout } from "../executor.js";
+import type { DeviceArray, Store, StoreLayout } from "../executor.js";
 import type { Backend } from "./backend.js";
+import { TensorArray } from "./tensor-array.js";
 import type { Tensor } from "./tfjs.js";
 import { readFloats } from "./values.js";
 
@@ -69,10 +70,17 @@ export class TfjsStore implements Store {
   }
 
   async read(name: string): Promise<Float32Array> {
+    return readFloats(this.#backend, this.#held(name));
+  }
+
+  readOnDevice(name: string): DeviceArray {
+    return new TensorArray(this.#backend, this.#held(name));
+  }
+
+  /** A clone, which shares the values and outlives a run that replaces the tensor meanwhile. */
+  #held(name: string): Tensor {
     const { tf } = this.#backend;
-    // A clone shares the values and outlives a run that replaces the tensor meanwhile.
-    const held = this.#backend.within(() => tf.keep(tf.clone(this.get(name))));
-    return readFloats(this.#backend, held);
+    return this.#backend.within(() => tf.keep(tf.clone(this.get(name))));
   }
 
   dispose(): void {

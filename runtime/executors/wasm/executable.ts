@@ -2,9 +2,9 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
-import { elementCount } from "../../graph/shape.js";
-import { ELEMENT_BYTES, type ElementType, type Tensor, type TensorId } from "../../graph/tensor.js";
+import type { TensorId } from "../../graph/tensor.js";
 import type { Executable, Store } from "../executor.js";
+import { checkedInputs } from "../program-inputs.js";
 import type { Arena } from "./arena.js";
 import { encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
@@ -96,19 +96,7 @@ export class WasmExecutable implements Executable {
   }
 
   #writeInputs(inputs: ProgramInputs, operands: Operands): void {
-    const { graph, placements, name } = this.#program;
-    for (const given of Object.keys(inputs)) {
-      if (!graph.inputs.has(given))
-        throw new VitrineError(
-          "graph/input",
-          `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
-        );
-    }
-    for (const [input, id] of graph.inputs) {
-      // What no operation reads has no place and need not be given.
-      if (!placements.has(id)) continue;
-      const tensor = operands.tensor(id);
-      const values = checkedInput(name, input, tensor, inputs[input]);
+    for (const [id, values] of checkedInputs(this.#program, inputs)) {
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       this.#kernels.memory.bytes(operands.place(id).address, bytes.length).set(bytes);
     }
@@ -137,32 +125,4 @@ export class WasmExecutable implements Executable {
       this.#leaveArena();
     });
   }
-}
-
-function elementTypeOf(values: Uint8Array | Float32Array | Float64Array): ElementType {
-  if (values instanceof Float32Array) return "float32";
-  return values instanceof Float64Array ? "float64" : "uint8";
-}
-
-/** The values if they fit the tensor. Throws `graph/input`. */
-function checkedInput(
-  program: string,
-  input: string,
-  tensor: Tensor,
-  values: ProgramInputs[string] | undefined,
-): Uint8Array | Float32Array | Float64Array {
-  const wanted = elementCount(tensor.shape);
-  const fits =
-    values &&
-    elementTypeOf(values) === tensor.dtype &&
-    values.byteLength === wanted * ELEMENT_BYTES[tensor.dtype];
-  if (fits) return values;
-  const got = values ? `${values.length} values of ${elementTypeOf(values)}` : "nothing";
-  throw new VitrineError(
-    "graph/input",
-    `${program}: input ${input} got ${got}, wanted ${wanted} of ${tensor.dtype}`,
-    {
-      details: { input, wanted, got },
-    },
-  );
 }

@@ -2,9 +2,12 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
+import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
-import type { Executable, Store } from "../executor.js";
+import type { DeviceArray, DeviceInputs, Executable, Store } from "../executor.js";
+import { checkedInputs, isDeviceArray } from "../program-inputs.js";
 import type { Arena } from "./arena.js";
+import { BufferArray } from "./buffer-array.js";
 import { alignBinding, type Slice } from "./buffers.js";
 import { Commands } from "./commands.js";
 import type { Device } from "./device.js";
@@ -12,7 +15,7 @@ import { encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import { Operands } from "./operands.js";
 import type { Staging } from "./staging.js";
-import { checkedInput, fromBytes, toBytes } from "./values.js";
+import { fromBytes, toBytes } from "./values.js";
 
 /** What an executor shares among its programs. */
 export interface Workplace {
@@ -118,51 +121,65 @@ export class WebgpuExecutable implements Executable {
   }
 
   async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
+    const { places, bytes: all } = this.#outputPlaces();
+    const staged = await this.#submit(inputs, (encoder, operands) => {
+      const taken = this.#place.staging.take(all);
+      for (const { id, at } of places) {
+        const { buffer, offset, bytes } = operands.place(id);
+        encoder.copyBufferToBuffer(buffer, offset, taken.buffer, at, bytes);
+      }
+      return taken;
+    });
+    const bytes = await staged.read();
+    return Object.fromEntries(
+      places.map(({ name, id, at }) => [name, fromBytes(bytes, at, this.#tensor(id))]),
+    );
+  }
+
+  async runOnDevice(inputs: DeviceInputs): Promise<Record<string, DeviceArray>> {
+    const { device, staging } = this.#place;
+    return this.#submit(inputs, (encoder, operands) =>
+      Object.fromEntries(
+        [...this.#program.graph.outputs].map(([name, id]) => {
+          const array = new BufferArray(device, staging, elementCount(this.#tensor(id).shape));
+          array.copyFrom(encoder, operands.place(id));
+          return [name, array];
+        }),
+      ),
+    );
+  }
+
+  /** Writes the inputs and submits every dispatch, with the copies of results that `collect` encodes behind them. */
+  async #submit<T>(
+    inputs: DeviceInputs,
+    collect: (encoder: GPUCommandEncoder, operands: Operands) => T,
+  ): Promise<T> {
     if (this.#disposed)
       throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
-    const { device, staging, arena } = this.#place;
+    const { device, arena } = this.#place;
     device.check();
-    const values = this.#checkInputs(inputs);
+    const values = checkedInputs(this.#program, inputs);
     let prepared = this.#prepared;
     while (prepared?.arena !== arena.buffer) prepared = await this.#prepare();
     // From here to the submission nothing waits, so that no other program's run comes between.
+    const encoder = device.gpu.createCommandEncoder({ label: this.#program.name });
     for (const [id, given] of values) {
       const { buffer, offset } = prepared.operands.place(id);
+      if (isDeviceArray(given)) {
+        encoder.copyBufferToBuffer(given.deviceBuffer(), 0, buffer, offset, 4 * given.count);
+        continue;
+      }
       const bytes = toBytes(given);
       device.gpu.queue.writeBuffer(buffer, offset, bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
-    const encoder = device.gpu.createCommandEncoder({ label: this.#program.name });
     prepared.commands.encode(encoder);
-    const outputs = this.#outputPlaces();
-    const staged = staging.take(outputs.bytes);
-    for (const { id, at } of outputs.places) {
-      const { buffer, offset, bytes } = prepared.operands.place(id);
-      encoder.copyBufferToBuffer(buffer, offset, staged.buffer, at, bytes);
-    }
+    const collected = collect(encoder, prepared.operands);
     device.gpu.queue.submit([encoder.finish()]);
-    const bytes = await staged.read();
-    return Object.fromEntries(
-      outputs.places.map(({ name, id, at }) => [name, fromBytes(bytes, at, this.#tensor(id))]),
-    );
+    return collected;
   }
 
   #tensor(id: TensorId): Tensor {
     return this.#program.graph.tensors[id] as Tensor;
-  }
-
-  #checkInputs(inputs: ProgramInputs): [TensorId, ProgramInputs[string]][] {
-    const { graph, placements, name } = this.#program;
-    for (const given of Object.keys(inputs)) {
-      if (!graph.inputs.has(given))
-        throw new VitrineError(
-          "graph/input",
-          `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
-        );
-    }
-    // What no operation reads has no place and need not be given.
-    return [...graph.inputs]
-      .filter(([, id]) => placements.has(id))
-      .map(([input, id]) => [id, checkedInput(name, input, this.#tensor(id), inputs[input])]);
   }
 
   #outputPlaces(): { places: { name: string; id: TensorId; at: number }[]; bytes: number } {

@@ -43,6 +43,10 @@ class WebgpuExecutor implements Executor {
     };
   }
 
+  get gpu(): GPUDevice {
+    return this.#place.device.gpu;
+  }
+
   createStore(layout: StoreLayout): Store {
     const { device, staging } = this.#place;
     return new WebgpuStore(device, staging, layout);

@@ -1,7 +1,8 @@
 // Store: named float32 tensors, one behind the other in a buffer, so that a run of them is one operand.
 
 import { VitrineError } from "../../errors.js";
-import type { Store, StoreLayout } from "../executor.js";
+import type { DeviceArray, Store, StoreLayout } from "../executor.js";
+import { BufferArray } from "./buffer-array.js";
 import { alignBinding, type Slice } from "./buffers.js";
 import type { Device } from "./device.js";
 import type { Staging } from "./staging.js";
@@ -68,6 +69,16 @@ export class WebgpuStore implements Store {
     encoder.copyBufferToBuffer(buffer, offset, staged.buffer, 0, bytes);
     this.#device.gpu.queue.submit([encoder.finish()]);
     return new Float32Array(await staged.read());
+  }
+
+  readOnDevice(name: string): DeviceArray {
+    const slice = this.#slice(name);
+    const { gpu } = this.#device;
+    const array = new BufferArray(this.#device, this.#staging, slice.bytes / 4);
+    const encoder = gpu.createCommandEncoder();
+    array.copyFrom(encoder, slice);
+    gpu.queue.submit([encoder.finish()]);
+    return array;
   }
 
   dispose(): void {

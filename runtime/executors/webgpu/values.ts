@@ -1,37 +1,10 @@
 // Values: what a program is given becomes bytes of its buffers, and back. A float64 travels as two float32.
 
-import { VitrineError } from "../../errors.js";
 import type { ProgramInputs } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
-import { ELEMENT_BYTES, type ElementType, type Tensor } from "../../graph/tensor.js";
+import type { Tensor } from "../../graph/tensor.js";
 
 type Given = ProgramInputs[string];
-
-function elementTypeOf(values: Given): ElementType {
-  if (values instanceof Float32Array) return "float32";
-  return values instanceof Float64Array ? "float64" : "uint8";
-}
-
-/** The values if they fit the tensor. Throws `graph/input`. */
-export function checkedInput(
-  program: string,
-  input: string,
-  tensor: Tensor,
-  values: Given | undefined,
-): Given {
-  const wanted = elementCount(tensor.shape);
-  const fits =
-    values &&
-    elementTypeOf(values) === tensor.dtype &&
-    values.byteLength === wanted * ELEMENT_BYTES[tensor.dtype];
-  if (fits) return values;
-  const got = values ? `${values.length} values of ${elementTypeOf(values)}` : "nothing";
-  throw new VitrineError(
-    "graph/input",
-    `${program}: input ${input} got ${got}, wanted ${wanted} of ${tensor.dtype}`,
-    { details: { input, wanted, got } },
-  );
-}
 
 /** Bytes as the kernels read them, a multiple of 4; without a copy where that is possible. */
 export function toBytes(values: Given): Uint8Array<ArrayBufferLike> {

@@ -1,0 +1,55 @@
+// Program inputs: what a run is given, compared with what the program wants, the same for every executor.
+
+import { VitrineError } from "../errors.js";
+import type { Program } from "../graph/program.js";
+import { elementCount } from "../graph/shape.js";
+import type { ElementType, Tensor, TensorId } from "../graph/tensor.js";
+import type { DeviceArray, DeviceInputs } from "./executor.js";
+
+type Given = DeviceInputs[string];
+
+/**
+ * The values of every input that some operation reads; what none reads has no place and need not be given. Throws
+ * `graph/input` with what was wanted.
+ */
+export function checkedInputs<T extends Given>(
+  { name, graph, placements }: Program,
+  inputs: Readonly<Record<string, T>>,
+): [TensorId, T][] {
+  for (const given of Object.keys(inputs)) {
+    if (!graph.inputs.has(given))
+      throw new VitrineError(
+        "graph/input",
+        `${name}: there is no input ${given}, only ${[...graph.inputs.keys()].join(", ")}`,
+      );
+  }
+  return [...graph.inputs]
+    .filter(([, id]) => placements.has(id))
+    .map(([input, id]) => [id, checkedInput(name, input, graph.tensors[id] as Tensor, inputs[input])]);
+}
+
+export function isDeviceArray(values: Given): values is DeviceArray {
+  return !ArrayBuffer.isView(values);
+}
+
+function elementTypeOf(values: Given): ElementType {
+  if (values instanceof Uint8Array) return "uint8";
+  return values instanceof Float64Array ? "float64" : "float32";
+}
+
+function checkedInput<T extends Given>(
+  program: string,
+  input: string,
+  tensor: Tensor,
+  values: T | undefined,
+): T {
+  const wanted = elementCount(tensor.shape);
+  const count = values && (isDeviceArray(values) ? values.count : values.length);
+  if (values && elementTypeOf(values) === tensor.dtype && count === wanted) return values;
+  const got = values ? `${count} values of ${elementTypeOf(values)}` : "nothing";
+  throw new VitrineError(
+    "graph/input",
+    `${program}: input ${input} got ${got}, wanted ${wanted} of ${tensor.dtype}`,
+    { details: { input, wanted, got } },
+  );
+}

@@ -1,0 +1,118 @@
+// Tensor model: a model for code that has its images as tensors of tfjs and wants its logits as one.
+
+import type { Runtime } from "./create-runtime.js";
+import { VitrineError } from "./errors.js";
+import type { DeviceArray, Executable, Store } from "./executors/executor.js";
+import { planForBatch } from "./graph/planner.js";
+import { formatShape, sameShape } from "./graph/shape.js";
+import type { ModelSource } from "./host/model-source.js";
+import { networkOf } from "./inference-program.js";
+import { WEIGHTS } from "./models/deit.js";
+import type { ModelConfig } from "./models/model-config.js";
+import { openClassifier } from "./open-classifier.js";
+import { createWeightStore, layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
+import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tfjs-tensors.js";
+
+export interface TensorModelOptions {
+  /** Images of a run. Default 1. */
+  batchSize?: number;
+}
+
+export interface TensorModel {
+  readonly config: ModelConfig;
+  /** Class names in index order. */
+  readonly labels: readonly string[];
+  /** images float32 [batch, 3, size, size], normalised → logits [batch, classes], a tensor that is the caller's. */
+  logits<T>(images: AnyTensor): Promise<T>;
+  /** A weight in PyTorch's shape by its name, as a tensor that is the caller's. Throws `graph/unknown-tensor`. */
+  weight<T>(name: string): T;
+  dispose(): void;
+}
+
+/**
+ * Throws what `openClassifier` throws, `graph/memory` where the model is too large for the device, and
+ * `device/unsupported` on the processor's own executor, `wasm`.
+ */
+export async function loadTensorModel(
+  runtime: Runtime,
+  shared: SharedTfjs,
+  source: ModelSource,
+  { batchSize = 1 }: TensorModelOptions = {},
+): Promise<TensorModel> {
+  const { executor } = runtime;
+  const { config, labels, weights } = await openClassifier(source);
+  const network = networkOf(config, weights, "image");
+  const { capabilities } = executor;
+  const storeBytes = layoutBytes(storeLayout(network.shapes), capabilities.alignmentBytes);
+  const limitBytes = capabilities.limitBytes - storeBytes;
+  const program = planForBatch(network.graph, batchSize, { ...capabilities, limitBytes });
+  const store = createWeightStore(executor, network.shapes, network.weights);
+  const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
+  return new ProgramTensorModel(config, labels, shared, executable, store, network.shapes, batchSize);
+}
+
+class ProgramTensorModel implements TensorModel {
+  readonly config: ModelConfig;
+  readonly labels: readonly string[];
+  readonly #shared: SharedTfjs;
+  readonly #executable: Executable;
+  readonly #store: Store;
+  readonly #shapes: ParameterShapes;
+  readonly #batchSize: number;
+
+  constructor(
+    config: ModelConfig,
+    labels: readonly string[],
+    shared: SharedTfjs,
+    executable: Executable,
+    store: Store,
+    shapes: ParameterShapes,
+    batchSize: number,
+  ) {
+    this.config = config;
+    this.labels = labels;
+    this.#shared = shared;
+    this.#executable = executable;
+    this.#store = store;
+    this.#shapes = shapes;
+    this.#batchSize = batchSize;
+  }
+
+  async logits<T>(images: AnyTensor): Promise<T> {
+    const { imageSize, classes } = this.config;
+    const wanted = [this.#batchSize, 3, imageSize, imageSize];
+    if (!sameShape(images.shape, wanted))
+      throw new VitrineError(
+        "image/size",
+        `images: shape ${formatShape(images.shape)}, wanted ${formatShape(wanted)} (batchSize)`,
+      );
+    if (!this.#executable.runOnDevice) throw onProcessor();
+    const image = fromTensor(this.#shared, images);
+    try {
+      const outputs = await this.#executable.runOnDevice({ image });
+      // Of a distilled model the mean of both heads, else its one head.
+      const { logits = outputs["logits.cls"], ...others } = outputs;
+      for (const other of Object.values(others)) if (other !== logits) other.dispose();
+      return intoTensor<T>(this.#shared, logits as DeviceArray, [this.#batchSize, classes]);
+    } finally {
+      image.dispose();
+    }
+  }
+
+  weight<T>(name: string): T {
+    if (!this.#store.readOnDevice) throw onProcessor();
+    return intoTensor<T>(this.#shared, this.#store.readOnDevice(name), this.#shapes.get(name) ?? []);
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+    this.#store.dispose();
+  }
+}
+
+function onProcessor(): VitrineError {
+  return new VitrineError(
+    "device/unsupported",
+    "a model of tensors has none on device wasm; allowed: webgpu, tfjs:cpu, tfjs:webgpu, tfjs:tensorflow (device)",
+  );
+}

@@ -1,0 +1,88 @@
+// tfjs tensors: in and out of Vitrine's programs, on one device and without a way over the host.
+
+import type { Runtime } from "./create-runtime.js";
+import { VitrineError } from "./errors.js";
+import type { DeviceArray } from "./executors/executor.js";
+import type { Backend } from "./executors/tfjs/backend.js";
+import { TfjsExecutor } from "./executors/tfjs/executor.js";
+import { openBackend } from "./executors/tfjs/open-backend.js";
+import { TensorArray } from "./executors/tfjs/tensor-array.js";
+import type { Tensor } from "./executors/tfjs/tfjs.js";
+
+/** tfjs on a runtime's device. */
+export interface SharedTfjs {
+  readonly backend: Backend;
+  /** Ends what `shareDevice` made; the runtime and its device go on. */
+  dispose(): void;
+}
+
+/** What of a `tf.Tensor` is looked at. */
+export interface AnyTensor {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+/**
+ * Makes tfjs compute on the runtime's device from here on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its backend
+ * for the other devices of tfjs. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the
+ * packages are not installed.
+ */
+export async function shareDevice({ host, executor }: Runtime): Promise<SharedTfjs> {
+  if (executor instanceof TfjsExecutor) {
+    await executor.backend.use();
+    return { backend: executor.backend, dispose: () => {} };
+  }
+  const { gpu } = executor;
+  if (!gpu)
+    throw new VitrineError(
+      "device/unsupported",
+      `tfjs cannot share the device ${executor.device}; allowed: webgpu, tfjs:cpu, tfjs:webgpu, tfjs:tensorflow (device)`,
+    );
+  const nothing = () => {};
+  const openGpu = async () => ({
+    gpu,
+    name: executor.description,
+    software: false,
+    check: nothing,
+    close: nothing,
+  });
+  const backend = await openBackend("tfjs:webgpu", { openGpu, gpuGlobals: host.gpuGlobals });
+  await backend.use();
+  return { backend, dispose: () => backend.close() };
+}
+
+/**
+ * Values on the device as a tensor, without a copy. The tensor is the caller's; values that a `webgpu` runtime gave lie in
+ * their array's buffer, so dispose of the tensor first and of the array after it.
+ */
+export function toTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
+  const { backend } = shared;
+  if (values instanceof TensorArray) return values.view(shape) as T;
+  const given = { buffer: values.deviceBuffer(), zeroCopy: true };
+  return backend.within(() => backend.tf.tensor(given, shape)) as T;
+}
+
+/** The same, with the array taken over: nothing but the tensor is to be disposed of. A `webgpu` runtime copies on the device. */
+export function intoTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
+  const { backend } = shared;
+  const tensor =
+    values instanceof TensorArray
+      ? values.view(shape)
+      : backend.within(() => backend.tf.tensor({ buffer: values.deviceBuffer(), zeroCopy: false }, shape));
+  values.dispose();
+  return tensor as T;
+}
+
+/**
+ * A float32 tensor as an input of `runOnDevice`. The tensor stays the caller's; the array is to be disposed of too. Throws
+ * `graph/input` for another type.
+ */
+export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
+  if (tensor.dtype !== "float32")
+    throw new VitrineError("graph/input", `a tensor of ${tensor.dtype}: programs take float32 (tf.cast)`);
+  const { backend } = shared;
+  return new TensorArray(
+    backend,
+    backend.within(() => backend.tf.keep(backend.tf.clone(tensor as Tensor))),
+  );
+}
