@@ -12,6 +12,7 @@ const require = createRequire(import.meta.url);
 
 const WASM_TARGETS = [
   { target: "image", entry: "assembly/image/index.ts", output: "dist/wasm/image.wasm" },
+  { target: "image-relaxed", entry: "assembly/image/index.ts", output: "dist/wasm/image.relaxed.wasm" },
   { target: "nn", entry: "assembly/nn/index.ts", output: "dist/wasm/nn.wasm" },
   { target: "nn-relaxed", entry: "assembly/nn/index.ts", output: "dist/wasm/nn.relaxed.wasm" },
   { target: "nn-shared", entry: "assembly/nn/shared-index.ts", output: "dist/wasm/nn.shared.wasm" },

@@ -29,7 +29,7 @@ export {
   pictureSampling,
   pictureWidth,
 } from "./jpeg/picture";
-export { colorTwin, inverseTransformTwin } from "./jpeg/twins";
+export { colorTwin, halvesTwin, inverseTransformTwin } from "./jpeg/twins";
 export { regionLength, regionStart, reserve, resetArena, setMemoryLimit } from "./memory";
 export { mixPixels } from "./mix/mix";
 export { orientPicture } from "./orient";

@@ -1,6 +1,5 @@
 // Crop-aware decode: a rectangle of a JPEG picture, without the work for the pixels around it.
 
-import { Region } from "../../assembly/image/regions.js";
 import type { Box } from "../draw/draw.js";
 import { blockSide, DEFAULT_PIXEL_LIMIT, type DecodeOptions, requireBytes } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
@@ -34,6 +33,7 @@ export function decodeCrop(
     call.input(bytes);
     const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
     const partial = options.partial === true ? 1 : 0;
+    const rows = call.receiveRows(() => width * height * 3, options.into);
     call.check(
       exports.decodeJpegWindow(
         bytes.length,
@@ -44,12 +44,13 @@ export function decodeCrop(
         top,
         width,
         height,
+        1,
       ),
     );
     return {
       width,
       height,
-      data: call.take(Region.Rgb, width * height * 3, options.into),
+      data: rows.data,
       pictureWidth: exports.pictureWidth(),
       pictureHeight: exports.pictureHeight(),
     };

@@ -15,7 +15,10 @@ export type DecodeScale = 1 | 0.5 | 0.25 | 0.125;
 export interface DecodeOptions {
   /** Names the image in errors, for example its file name. */
   name?: string;
-  /** Buffer for the pixels; must hold width · height · 3 bytes. Default: a new one. */
+  /**
+   * Buffer for the pixels; must hold width · height · 3 bytes. Default: a new one. Rows are written as they are decoded:
+   * where the call throws, some of them are there.
+   */
   into?: Uint8Array;
   /** Most pixels that a header may claim. Default 64 · 2²⁰. */
   pixelLimit?: number;
@@ -129,14 +132,17 @@ export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOp
     call.input(bytes);
     const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
     const partial = options.partial === true ? 1 : 0;
-    call.check(exports.decodeJpegScaled(bytes.length, limit, partial, blockSide(options.scale)));
-    if (options.orient === true) call.check(exports.orientPicture());
-    const width = exports.pictureWidth();
-    const height = exports.pictureHeight();
+    const side = blockSide(options.scale);
+    const size = () => exports.pictureWidth() * exports.pictureHeight() * 3;
+    // A picture that may have to be turned must be whole first.
+    const whole = options.orient === true;
+    const rows = whole ? undefined : call.receiveRows(size, options.into);
+    call.check(exports.decodeJpegScaled(bytes.length, limit, partial, side, whole ? 0 : 1));
+    if (whole) call.check(exports.orientPicture());
     return {
-      width,
-      height,
-      data: call.take(Region.Rgb, width * height * 3, options.into),
+      width: exports.pictureWidth(),
+      height: exports.pictureHeight(),
+      data: rows?.data ?? call.take(Region.Rgb, size(), options.into),
       rowsDecoded: exports.pictureRows(),
     };
   });

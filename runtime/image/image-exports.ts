@@ -21,8 +21,17 @@ export interface ImageExports {
   readJpegHeader(length: number): Status;
   /** Decodes the file in Region.Input to Region.Rgb; with `partial` a damaged file gives what it holds. */
   decodeJpeg(length: number, pixelLimit: number, partial: number): Status;
-  /** As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1. */
-  decodeJpegScaled(length: number, pixelLimit: number, partial: number, side: number): Status;
+  /**
+   * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1. With `handOver` the rows go to the import
+   * `env.takeRows(address, bytes)` as they are finished, and Region.Rgb holds none afterwards.
+   */
+  decodeJpegScaled(
+    length: number,
+    pixelLimit: number,
+    partial: number,
+    side: number,
+    handOver: number,
+  ): Status;
   /** As decodeJpegScaled, but only a rectangle of the result: Region.Rgb is u8 [height, width, 3] of it. */
   decodeJpegWindow(
     length: number,
@@ -33,6 +42,7 @@ export interface ImageExports {
     top: number,
     width: number,
     height: number,
+    handOver: number,
   ): Status;
   pictureWidth(): number;
   pictureHeight(): number;
@@ -58,6 +68,8 @@ export interface ImageExports {
   ): void;
   /** Scalar (1) or SIMD (0) form of a row's colour conversion; for tests. */
   colorTwin(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
+  /** Upsampling and colour of a 4:2:0 row in one (0) or one after the other (1); for tests. */
+  halvesTwin(apart: number, planes: number, to: number, count: number, scratch: number): void;
 
   /** Region.Rgb → Region.Output: Pillow's resize of the box (left, top, right, bottom). */
   resizePicture(

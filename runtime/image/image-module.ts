@@ -1,4 +1,4 @@
-// Image module: image.wasm, compiled once, with a private memory of its own. Hostile files stay inside it.
+// Image module: image.wasm or image.relaxed.wasm, compiled once, with a private memory of its own. Hostile files stay inside it.
 //
 // A trap inside WebAssembly becomes a typed error, and the next call gets a fresh instance.
 
@@ -20,6 +20,8 @@ export interface ImageModuleOptions {
   memoryLimitMiB?: number;
   /** After a call that left the memory larger than this, the instance is given back. Default 256. */
   keepMemoryMiB?: number;
+  /** Whether to take the build with relaxed SIMD, which gives the same bytes sooner. Default: where the engine has it. */
+  relaxed?: boolean;
 }
 
 export interface ImageModule {
@@ -46,16 +48,34 @@ export interface ImageCall {
   view(region: Region, bytes: number): Uint8Array;
   /** Copy of a region's first bytes, into `into` where it is given. */
   take(region: Region, bytes: number, into?: Uint8Array): Uint8Array;
+  /**
+   * Where a decode that hands its rows over puts them: one behind the other into `into`, or into a new buffer. `bytes`
+   * is asked for their sum when the first come. The buffer is `data` of the answer afterwards.
+   */
+  receiveRows(bytes: () => number, into?: Uint8Array): { readonly data: Uint8Array };
   /** Throws the typed error that belongs to a status other than Ok. */
   check(status: Status): void;
 }
 
+function bufferFor(bytes: number, into: Uint8Array | undefined): Uint8Array {
+  if (into === undefined) return new Uint8Array(bytes);
+  if (into.length >= bytes) return into.subarray(0, bytes);
+  throw new VitrineError("image/buffer-too-small", `${bytes} bytes do not fit into ${into.length}`, {
+    details: { needed: bytes, given: into.length },
+  });
+}
+
 class Call implements ImageCall {
+  readonly exports: ImageExports;
+  private readonly memory: WebAssembly.Memory;
+
   constructor(
-    readonly exports: ImageExports,
-    private readonly memory: WebAssembly.Memory,
+    private readonly instance: Instance,
     readonly subject: string | undefined,
-  ) {}
+  ) {
+    this.exports = instance.exports;
+    this.memory = instance.memory;
+  }
 
   reserve(region: Region, bytes: number): number {
     const address = this.exports.reserve(region, bytes) >>> 0;
@@ -75,12 +95,20 @@ class Call implements ImageCall {
   take(region: Region, bytes: number, into?: Uint8Array): Uint8Array {
     const source = this.view(region, bytes);
     if (into === undefined) return source.slice();
-    if (into.length < bytes)
-      throw new VitrineError("image/buffer-too-small", `${bytes} bytes do not fit into ${into.length}`, {
-        details: { needed: bytes, given: into.length },
-      });
-    into.set(source);
-    return into.subarray(0, bytes);
+    const target = bufferFor(bytes, into);
+    target.set(source);
+    return target;
+  }
+
+  receiveRows(bytes: () => number, into?: Uint8Array): { readonly data: Uint8Array } {
+    const rows: { data: Uint8Array } = { data: new Uint8Array(0) };
+    let at = 0;
+    this.instance.receiver = (strip) => {
+      if (at === 0) rows.data = bufferFor(bytes(), into);
+      rows.data.set(strip, at);
+      at += strip.length;
+    };
+    return rows;
   }
 
   check(status: Status): void {
@@ -91,14 +119,20 @@ class Call implements ImageCall {
 interface Instance {
   exports: ImageExports;
   memory: WebAssembly.Memory;
+  /** Gets the strips of rows that a decode hands over, each valid until it returns. */
+  receiver: (strip: Uint8Array) => void;
 }
+
+const nobody = () => {};
 
 function instantiate(compiled: WebAssembly.Module, memoryLimitMiB: number): Instance {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
-  const instance = new WebAssembly.Instance(compiled, { env: { memory } });
-  const exports = instance.exports as unknown as ImageExports;
-  exports.setMemoryLimit(memoryLimitMiB * MIB);
-  return { exports, memory };
+  const takeRows = (address: number, bytes: number) =>
+    answer.receiver(new Uint8Array(memory.buffer, address >>> 0, bytes));
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, takeRows } });
+  const answer: Instance = { exports: exports as unknown as ImageExports, memory, receiver: nobody };
+  answer.exports.setMemoryLimit(memoryLimitMiB * MIB);
+  return answer;
 }
 
 function trapError(cause: unknown, subject: string | undefined): unknown {
@@ -114,9 +148,18 @@ function trapError(cause: unknown, subject: string | undefined): unknown {
   );
 }
 
-/** Compiles `wasm/image.wasm` from the host's assets. Throws `file/not-found` where it has not been built. */
+/** The build to take; none without relaxed SIMD is needed where the engine has it. */
+async function readModule(host: Host, wanted: boolean): Promise<Uint8Array<ArrayBuffer>> {
+  if (wanted) {
+    const bytes = await host.readAsset("wasm/image.relaxed.wasm");
+    if (WebAssembly.validate(bytes) || host.enableRelaxedSimd()) return bytes;
+  }
+  return host.readAsset("wasm/image.wasm");
+}
+
+/** Compiles the module from the host's assets. Throws `file/not-found` where it has not been built. */
 export async function createImageModule(host: Host, options: ImageModuleOptions = {}): Promise<ImageModule> {
-  const compiled = await WebAssembly.compile(await host.readAsset("wasm/image.wasm"));
+  const compiled = await WebAssembly.compile(await readModule(host, options.relaxed ?? true));
   const memoryLimitMiB = Math.min(options.memoryLimitMiB ?? 1024, 4095);
   const keepBytes = (options.keepMemoryMiB ?? 256) * MIB;
   let held: Instance | null = instantiate(compiled, memoryLimitMiB);
@@ -125,16 +168,17 @@ export async function createImageModule(host: Host, options: ImageModuleOptions 
     math: createDrawMath(compiled),
     run(subject, body) {
       held ??= instantiate(compiled, memoryLimitMiB);
-      const { exports, memory } = held;
+      const instance = held;
       try {
-        exports.resetArena();
-        return body(new Call(exports, memory, subject));
+        instance.exports.resetArena();
+        return body(new Call(instance, subject));
       } catch (cause) {
         const error = trapError(cause, subject);
         if (error !== cause) held = null;
         throw error;
       } finally {
-        if (memory.buffer.byteLength > keepBytes) held = null;
+        instance.receiver = nobody;
+        if (instance.memory.buffer.byteLength > keepBytes) held = null;
       }
     },
     memoryBytes: () => held?.memory.buffer.byteLength ?? 0,

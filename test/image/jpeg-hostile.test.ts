@@ -77,9 +77,21 @@ test("the largest picture under the pixel limit is decoded in time", () => {
   assert.ok(cpuMilliseconds(start) < TIME_LIMIT_MS);
 });
 
-test("after a large picture, the memory is given back", () => {
+test("after a large picture, the memory is given back", async () => {
+  const module = await createImageModule(nodeHost(), { keepMemoryMiB: 64 });
+  decode(module, new ProgressiveFile(512, 512).dc().end());
+  assert.ok(module.memoryBytes() > 0);
   decode(module, new ProgressiveFile(8192, 8192).dc().end());
   assert.is(module.memoryBytes(), 0);
+});
+
+test("a picture that only passes through needs no memory for its pixels", async () => {
+  const module = await createImageModule(nodeHost());
+  const file = new ProgressiveFile(4096, 4096).dc().end();
+  decode(module, file);
+  const passing = module.memoryBytes();
+  decode(module, file, { orient: true });
+  assert.ok(module.memoryBytes() - passing > 40e6, "three bytes a pixel more");
 });
 
 test.run();

@@ -83,6 +83,6 @@ export function augmentJpeg(length: usize, pixelLimit: f64): Status {
   const top = <u32>(<i32>field(SampleField.CropTop));
   const width = <u32>(<i32>field(SampleField.CropWidth));
   const height = <u32>(<i32>field(SampleField.CropHeight));
-  const status = decodeJpegWindow(length, pixelLimit, false, 8, left, top, width, height);
+  const status = decodeJpegWindow(length, pixelLimit, false, 8, left, top, width, height, false);
   return status === Status.Ok ? augmentCrop(regionStart(Region.Rgb), <usize>width * 3) : status;
 }

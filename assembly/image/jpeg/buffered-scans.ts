@@ -41,9 +41,9 @@ const REFINEMENT_WORK: u64 = 8;
 const SCAN_WORK: u64 = 4096;
 
 /** Decodes from the scan that the markers stopped at to the end of the file. */
-export function decodeBufferedScans(partial: bool): Status {
+export function decodeBufferedScans(partial: bool, handOver: bool): Status {
   const from = scanDataStart();
-  if (!reserveBits(fileEnd() - from) || !reservePlanes() || !reserveCoefficients())
+  if (!reserveBits(fileEnd() - from) || !reservePlanes(handOver) || !reserveCoefficients())
     return fail(Status.OutOfMemory, offsetOf(from));
   picture.rowsDecoded = picture.height;
   const status = readAllScans(partial);

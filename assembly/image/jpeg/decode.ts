@@ -27,16 +27,25 @@ export function readJpegHeader(length: usize): Status {
  * data leaves gray and `picture.rowsDecoded` tells how far intact data reached.
  */
 export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
-  return decodeJpegScaled(length, pixelLimit, partial, 8);
+  return decodeJpegScaled(length, pixelLimit, partial, 8, false);
 }
 
-/** As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1, from as many frequencies of each block. */
-export function decodeJpegScaled(length: usize, pixelLimit: f64, partial: bool, side: u32): Status {
+/**
+ * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1, from as many frequencies of each block. With
+ * `handOver` the rows go to the host as they are finished, and Region.Rgb holds none afterwards.
+ */
+export function decodeJpegScaled(
+  length: usize,
+  pixelLimit: f64,
+  partial: bool,
+  side: u32,
+  handOver: bool,
+): Status {
   let status = prepare(length, pixelLimit, side);
   if (status !== Status.Ok) return status;
   setWindow(0, 0, picture.width, picture.height);
-  if (!isSingleScan()) return decodeBufferedScans(partial);
-  status = decodeSequentialScan(partial);
+  if (!isSingleScan()) return decodeBufferedScans(partial, handOver);
+  status = decodeSequentialScan(partial, handOver);
   return status === Status.Ok ? readTrailer(partial) : status;
 }
 
@@ -53,6 +62,7 @@ export function decodeJpegWindow(
   top: u32,
   width: u32,
   height: u32,
+  handOver: bool,
 ): Status {
   const status = prepare(length, pixelLimit, side);
   if (status !== Status.Ok) return status;
@@ -62,7 +72,7 @@ export function decodeJpegWindow(
       ? fail(Status.BadArgument, 0, <f64>left + <f64>width, picture.width)
       : fail(Status.BadArgument, 0, <f64>top + <f64>height, picture.height);
   }
-  return isSingleScan() ? decodeSequentialScan(partial) : decodeBufferedScans(partial);
+  return isSingleScan() ? decodeSequentialScan(partial, handOver) : decodeBufferedScans(partial, handOver);
 }
 
 /** Reads and judges everything in front of the first scan's data. */

@@ -1,9 +1,9 @@
-// IDCT lines: one dimension of the transform for eight columns or rows at once, and the arithmetic behind it.
+// IDCT lines: the first pass of the transform, all columns at once, and the arithmetic behind it.
 //
-// Loeffler, Ligtenberg and Moschytz 1989 with 13-bit constants; the column pass keeps 2 extra bits. Every output of
-// the odd half is a dot product of four inputs, and pairs of inputs lie interleaved, so that one i32x4.dot_i16x8
-// does two multiplications and their sum: 12 dots a half, no separate multiplication. The scalar twin, with the
-// butterflies as they are usually drawn, is idct-scalar.ts.
+// Loeffler, Ligtenberg and Moschytz 1989 with 13-bit constants; this pass keeps 2 extra bits. Every output of the odd
+// half is a dot product of four inputs, and pairs of inputs lie interleaved, so that one i32x4.dot_i16x8 does two
+// multiplications and their sum: 12 dots a half, no separate multiplication. The second pass is idct-rows.ts; the
+// scalar twin, with the butterflies as they are usually drawn, is idct-scalar.ts.
 //
 //            in1·   in3·   in5·   in7·        even half:  t0 = (in0 + in4)·8192   t3 = in2·10703 + in6·4433
 //   odd3    11363   9633   6437   2260                    t1 = (in0 − in4)·8192   t2 = in2·4433  − in6·10704
@@ -27,19 +27,14 @@ export const FACTORS: usize = memory.data<i16>(
   16,
 );
 
-/** Rounding terms of the two passes, then 128 in every byte. */
-export const ROUND_COLUMNS: usize = memory.data<i32>([1024, 1024, 1024, 1024], 16);
-export const ROUND_ROWS: usize = memory.data<i32>([131072, 131072, 131072, 131072], 16);
-const CENTER: usize = memory.data<i32>([0x80808080, 0x80808080, 0x80808080, 0x80808080], 16);
-
-export const COLUMN_SHIFT: i32 = 11;
-export const ROW_SHIFT: i32 = 18;
+export const ROUND: usize = memory.data<i32>([1024, 1024, 1024, 1024], 16);
+export const SHIFT: i32 = 11;
 
 /** i16 [8, 8]: what one pass leaves for the next. */
 export const work: usize = memory.data(128, 64);
 
 export class Lines {
-  /** One dimension for eight columns (lanes); writes out0…out7 to `to`. `shift` becomes an immediate. */
+  /** All 64 coefficients, eight columns at once: writes rows 0 … 7 to `work`. */
   @inline static full(
     in0: v128,
     in1: v128,
@@ -49,14 +44,12 @@ export class Lines {
     in5: v128,
     in6: v128,
     in7: v128,
-    round: v128,
-    shift: i32,
-    to: usize,
   ): void {
-    let a = Lines.low(in0, in4);
-    let b = Lines.low(in2, in6);
-    let c = Lines.low(in1, in3);
-    let d = Lines.low(in5, in7);
+    let a = Lines.lowColumns(in0, in4);
+    let b = Lines.lowColumns(in2, in6);
+    let c = Lines.lowColumns(in1, in3);
+    let d = Lines.lowColumns(in5, in7);
+    const round = v128.load(ROUND);
     let t0 = i32x4.add(i32x4.dot_i16x8_s(a, v128.load(FACTORS)), round);
     let t1 = i32x4.add(i32x4.dot_i16x8_s(a, v128.load(FACTORS, 16)), round);
     let t3 = i32x4.dot_i16x8_s(b, v128.load(FACTORS, 32));
@@ -69,30 +62,30 @@ export class Lines {
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 64)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 80)),
     );
-    const low0 = i32x4.shr_s(i32x4.add(s0, odd), shift);
-    const low7 = i32x4.shr_s(i32x4.sub(s0, odd), shift);
+    const low0 = Lines.sum(s0, odd);
+    const low7 = Lines.difference(s0, odd);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 96)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 112)),
     );
-    const low1 = i32x4.shr_s(i32x4.add(s1, odd), shift);
-    const low6 = i32x4.shr_s(i32x4.sub(s1, odd), shift);
+    const low1 = Lines.sum(s1, odd);
+    const low6 = Lines.difference(s1, odd);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 128)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 144)),
     );
-    const low2 = i32x4.shr_s(i32x4.add(s2, odd), shift);
-    const low5 = i32x4.shr_s(i32x4.sub(s2, odd), shift);
+    const low2 = Lines.sum(s2, odd);
+    const low5 = Lines.difference(s2, odd);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 160)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 176)),
     );
-    const low3 = i32x4.shr_s(i32x4.add(s3, odd), shift);
-    const low4 = i32x4.shr_s(i32x4.sub(s3, odd), shift);
-    a = Lines.high(in0, in4);
-    b = Lines.high(in2, in6);
-    c = Lines.high(in1, in3);
-    d = Lines.high(in5, in7);
+    const low3 = Lines.sum(s3, odd);
+    const low4 = Lines.difference(s3, odd);
+    a = Lines.highColumns(in0, in4);
+    b = Lines.highColumns(in2, in6);
+    c = Lines.highColumns(in1, in3);
+    d = Lines.highColumns(in5, in7);
     t0 = i32x4.add(i32x4.dot_i16x8_s(a, v128.load(FACTORS)), round);
     t1 = i32x4.add(i32x4.dot_i16x8_s(a, v128.load(FACTORS, 16)), round);
     t3 = i32x4.dot_i16x8_s(b, v128.load(FACTORS, 32));
@@ -105,35 +98,47 @@ export class Lines {
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 64)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 80)),
     );
-    v128.store(to, i16x8.narrow_i32x4_s(low0, i32x4.shr_s(i32x4.add(s0, odd), shift)));
-    v128.store(to, i16x8.narrow_i32x4_s(low7, i32x4.shr_s(i32x4.sub(s0, odd), shift)), 112);
+    v128.store(work, i16x8.narrow_i32x4_s(low0, Lines.sum(s0, odd)));
+    v128.store(work, i16x8.narrow_i32x4_s(low7, Lines.difference(s0, odd)), 112);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 96)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 112)),
     );
-    v128.store(to, i16x8.narrow_i32x4_s(low1, i32x4.shr_s(i32x4.add(s1, odd), shift)), 16);
-    v128.store(to, i16x8.narrow_i32x4_s(low6, i32x4.shr_s(i32x4.sub(s1, odd), shift)), 96);
+    v128.store(work, i16x8.narrow_i32x4_s(low1, Lines.sum(s1, odd)), 16);
+    v128.store(work, i16x8.narrow_i32x4_s(low6, Lines.difference(s1, odd)), 96);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 128)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 144)),
     );
-    v128.store(to, i16x8.narrow_i32x4_s(low2, i32x4.shr_s(i32x4.add(s2, odd), shift)), 32);
-    v128.store(to, i16x8.narrow_i32x4_s(low5, i32x4.shr_s(i32x4.sub(s2, odd), shift)), 80);
+    v128.store(work, i16x8.narrow_i32x4_s(low2, Lines.sum(s2, odd)), 32);
+    v128.store(work, i16x8.narrow_i32x4_s(low5, Lines.difference(s2, odd)), 80);
     odd = i32x4.add(
       i32x4.dot_i16x8_s(c, v128.load(FACTORS, 160)),
       i32x4.dot_i16x8_s(d, v128.load(FACTORS, 176)),
     );
-    v128.store(to, i16x8.narrow_i32x4_s(low3, i32x4.shr_s(i32x4.add(s3, odd), shift)), 48);
-    v128.store(to, i16x8.narrow_i32x4_s(low4, i32x4.shr_s(i32x4.sub(s3, odd), shift)), 64);
+    v128.store(work, i16x8.narrow_i32x4_s(low3, Lines.sum(s3, odd)), 48);
+    v128.store(work, i16x8.narrow_i32x4_s(low4, Lines.difference(s3, odd)), 64);
   }
 
-  /** out_i and out_{7−i} of four columns from in0…in3 alone: pairs (in0, in2) and (in1, in3). */
-  @inline static sum(even: v128, odd: v128, shift: i32): v128 {
-    return i32x4.shr_s(i32x4.add(even, odd), shift);
+  /** Rows r and 7 − r of four columns. */
+  @inline static sum(even: v128, odd: v128): v128 {
+    return i32x4.shr_s(i32x4.add(even, odd), SHIFT);
   }
 
-  @inline static difference(even: v128, odd: v128, shift: i32): v128 {
-    return i32x4.shr_s(i32x4.sub(even, odd), shift);
+  @inline static difference(even: v128, odd: v128): v128 {
+    return i32x4.shr_s(i32x4.sub(even, odd), SHIFT);
+  }
+
+  /** Pairs of columns 0 2 1 3. */
+  @inline static lowColumns(a: v128, b: v128): v128 {
+    const pairs = Lines.low(a, b);
+    return v128.shuffle<i32>(pairs, pairs, 0, 2, 1, 3);
+  }
+
+  /** Pairs of columns 4 6 5 7. */
+  @inline static highColumns(a: v128, b: v128): v128 {
+    const pairs = Lines.high(a, b);
+    return v128.shuffle<i32>(pairs, pairs, 0, 2, 1, 3);
   }
 
   /** (a0, b0, a1, b1, a2, b2, a3, b3) */
@@ -150,33 +155,4 @@ export class Lines {
   @inline static row(block: usize, multipliers: usize, index: usize): v128 {
     return i16x8.mul(v128.load(block + index * 16), v128.load(multipliers + index * 16));
   }
-}
-
-/** `work` i16 [column, row] → clamped to −128…127, centred at 128, transposed to u8 rows. */
-export function writeColumns(target: usize, stride: usize): void {
-  const center = v128.load(CENTER);
-  const c04 = i8x16.narrow_i16x8_s(v128.load(work), v128.load(work, 64));
-  const c15 = i8x16.narrow_i16x8_s(v128.load(work, 16), v128.load(work, 80));
-  const c26 = i8x16.narrow_i16x8_s(v128.load(work, 32), v128.load(work, 96));
-  const c37 = i8x16.narrow_i16x8_s(v128.load(work, 48), v128.load(work, 112));
-  const c01 = v128.shuffle<i8>(c04, c15, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const c45 = v128.shuffle<i8>(c04, c15, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  const c23 = v128.shuffle<i8>(c26, c37, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const c67 = v128.shuffle<i8>(c26, c37, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  const left0 = i8x16.add(Lines.low(c01, c23), center);
-  const left4 = i8x16.add(Lines.high(c01, c23), center);
-  const right0 = i8x16.add(Lines.low(c45, c67), center);
-  const right4 = i8x16.add(Lines.high(c45, c67), center);
-  const rows01 = v128.shuffle<i32>(left0, right0, 0, 4, 1, 5);
-  const rows23 = v128.shuffle<i32>(left0, right0, 2, 6, 3, 7);
-  const rows45 = v128.shuffle<i32>(left4, right4, 0, 4, 1, 5);
-  const rows67 = v128.shuffle<i32>(left4, right4, 2, 6, 3, 7);
-  v128.store64_lane(target, rows01, 0);
-  v128.store64_lane((target += stride), rows01, 1);
-  v128.store64_lane((target += stride), rows23, 0);
-  v128.store64_lane((target += stride), rows23, 1);
-  v128.store64_lane((target += stride), rows45, 0);
-  v128.store64_lane((target += stride), rows45, 1);
-  v128.store64_lane((target += stride), rows67, 0);
-  v128.store64_lane((target += stride), rows67, 1);
 }

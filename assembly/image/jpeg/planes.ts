@@ -6,12 +6,14 @@
 // Rows have 16 bytes in front and 32 behind, which filters may overwrite. Rows of RGB leave as soon as the
 // samples below them are there, so the working set of a decode stays in the cache however large the picture is.
 
-import { regionStart, reserve } from "../memory";
+import { reserve } from "../memory";
 import { Region } from "../regions";
 import { applyBlack } from "./black";
 import { rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
 import { ColorSpace, component, picture, Upsampling } from "./picture";
+import { finishRows, nextRowAddress, reserveRows } from "./strip";
 import { replicateAcross, upsampleAcross, upsampleBoth, upsampleDown } from "./upsample";
+import { rowFromHalves } from "./upsample-color";
 import { window } from "./window";
 
 const CONTEXT_ROWS: u32 = 2;
@@ -21,12 +23,13 @@ const BEHIND: usize = 32;
 /** Rows of one sample a pixel for up to four components, and column sums. */
 let fullRows: usize = 0;
 let fullRowBytes: usize = 0;
+let fromHalves: bool = false;
 /** First output row that has not left yet, and the current unit row. */
 let nextRow: u32 = 0;
 let unitRow: u32 = 0;
 
-/** Makes room for the planes and for the window's RGB [height, width, 3]; false where memory forbids it. */
-export function reservePlanes(): bool {
+/** Makes room for the planes and for the window's rows of RGB; false where memory forbids it. See strip.ts. */
+export function reservePlanes(handOver: bool): bool {
   let bytes: usize = 0;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
@@ -36,7 +39,8 @@ export function reservePlanes(): bool {
   fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * picture.side) + 127) & ~63;
   const start = reserve(Region.Planes, bytes + fullRowBytes * <usize>(picture.componentCount + 2));
   if (start === 0) return false;
-  if (reserve(Region.Rgb, <usize>window.width * <usize>window.height * 3) === 0) return false;
+  const step = picture.vMax * picture.side + 1;
+  if (!reserveRows(<usize>window.width * 3, window.height, step, handOver)) return false;
   let at = start + FRONT;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
@@ -44,6 +48,7 @@ export function reservePlanes(): bool {
     at += c.stride * <usize>(c.v * c.side + CONTEXT_ROWS);
   }
   fullRows = (at + 63) & ~63;
+  fromHalves = hasHalves();
   nextRow = window.top;
   unitRow = window.firstRow;
   return true;
@@ -56,8 +61,9 @@ export function finishUnitRow(): void {
   if (picture.needsContext && !last) ready -= 1;
   ready = min(ready, window.top + window.height);
   const rowBytes = <usize>window.width * 3;
-  let to = regionStart(Region.Rgb) + <usize>(nextRow - window.top) * rowBytes;
+  let to = nextRowAddress();
   for (; nextRow < ready; nextRow++, to += rowBytes) writeRow(nextRow, to);
+  finishRows(to, nextRow === window.top + window.height);
   unitRow++;
   if (picture.needsContext && unitRow < window.endRow) keepContext();
 }
@@ -73,6 +79,10 @@ function keepContext(): void {
 }
 
 function writeRow(row: u32, to: usize): void {
+  if (fromHalves) {
+    writeRowFromHalves(row, to);
+    return;
+  }
   const first = fullRow(0, row);
   if (picture.colorSpace === ColorSpace.Gray) {
     rowFromGray(first, to, window.width);
@@ -86,6 +96,54 @@ function writeRow(row: u32, to: usize): void {
   else rowFromYCbCr(first, second, third, to, window.width);
   if (space === ColorSpace.Cmyk || space === ColorSpace.Ycck)
     applyBlack(fullRow(3, row), to, window.width, space === ColorSpace.Ycck);
+}
+
+/** True where chroma has half the size both ways and the filter is libjpeg's, so that upsample-color.ts does it. */
+function hasHalves(): bool {
+  return (
+    picture.colorSpace === ColorSpace.YCbCr &&
+    component(0).upsampling === Upsampling.Full &&
+    component(1).upsampling === Upsampling.FancyBoth &&
+    component(2).upsampling === Upsampling.FancyBoth
+  );
+}
+
+/** It makes pairs of pixels: where the window begins with the second of one, the first is put before it and taken back. */
+function writeRowFromHalves(row: u32, to: usize): void {
+  const odd = window.left & 1;
+  const first = <usize>(window.left >> 1);
+  const count = (window.width + odd + 1) >> 1;
+  const near = row >> 1;
+  const far = farRow(row, component(1).height);
+  const blueNear = edgedRow(1, near);
+  const blueFar = edgedRow(1, far);
+  const redNear = edgedRow(2, near);
+  const redFar = edgedRow(2, far);
+  const luma = sampleRow(0, row) + (first << 1);
+  const before = load<u32>(to - 4);
+  const start = to - 3 * odd;
+  rowFromHalves(
+    luma,
+    blueNear + first,
+    blueFar + first,
+    redNear + first,
+    redFar + first,
+    start,
+    count,
+    columnSums(),
+  );
+  store<u32>(to - 4, before);
+}
+
+function edgedRow(index: u32, j: u32): usize {
+  const row = sampleRow(index, j);
+  repeatEdges(row, component(index).width);
+  return row;
+}
+
+/** Room for the column sums of two components: the two rows behind those of one sample a pixel. */
+function columnSums(): usize {
+  return fullRows + <usize>picture.componentCount * fullRowBytes;
 }
 
 /** Address of the window's first pixel in row `y` of component `index`, one sample a pixel. */
@@ -113,11 +171,9 @@ function fullRow(index: u32, y: u32): usize {
       );
       break;
     case Upsampling.FancyBoth: {
-      const far = sampleRow(index, farRow(y, c.height));
+      const far = edgedRow(index, farRow(y, c.height));
       repeatEdges(near, c.width);
-      repeatEdges(far, c.width);
-      const sums = fullRows + <usize>picture.componentCount * fullRowBytes;
-      upsampleBoth(from, far + <usize>first, to, count, sums);
+      upsampleBoth(from, far + <usize>first, to, count, columnSums());
       break;
     }
     default:

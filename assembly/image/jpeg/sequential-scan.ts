@@ -31,9 +31,10 @@ let unitBlockCount: u32 = 0;
  * Decodes the scan that the markers stopped at as far as the window needs it; a file without its end marker is read
  * to the last row, to tell a truncated one. With `partial`, damage ends nothing and leaves gray.
  */
-export function decodeSequentialScan(partial: bool): Status {
+export function decodeSequentialScan(partial: bool, handOver: bool): Status {
   const from = scanDataStart();
-  if (!reserveBits(fileEnd() - from) || !reservePlanes()) return fail(Status.OutOfMemory, offsetOf(from));
+  if (!reserveBits(fileEnd() - from) || !reservePlanes(handOver))
+    return fail(Status.OutOfMemory, offsetOf(from));
   clearBadCode();
   beginScan(from);
   let p: u32 = 0;

@@ -4,6 +4,8 @@ import { rowFromYCbCr } from "./color";
 import { rowFromYCbCrScalar } from "./color-scalar";
 import { inverseTransform } from "./idct";
 import { inverseTransformScalar } from "./idct-scalar";
+import { upsampleBoth } from "./upsample";
+import { rowFromHalves } from "./upsample-color";
 
 /** See `inverseTransform`; rows of the result lie 8 bytes apart. */
 export function inverseTransformTwin(
@@ -28,4 +30,23 @@ export function colorTwin(
 ): void {
   if (scalar) rowFromYCbCrScalar(luma, blueness, redness, to, width);
   else rowFromYCbCr(luma, blueness, redness, to, width);
+}
+
+/**
+ * See `rowFromHalves`: its eight arguments lie at `planes`, u8 [5, 128], as luma, near and far blueness, near and far
+ * redness, each 32 bytes in, with `count` samples of chroma up to 32. The other form upsamples, then converts.
+ */
+export function halvesTwin(apart: bool, planes: usize, to: usize, count: u32, scratch: usize): void {
+  const luma = planes + 32;
+  const blueNear = planes + 160;
+  const redNear = planes + 416;
+  if (!apart) {
+    rowFromHalves(luma, blueNear, blueNear + 128, redNear, redNear + 128, to, count, scratch);
+    return;
+  }
+  const blueness = scratch + 512;
+  const redness = scratch + 768;
+  upsampleBoth(blueNear, blueNear + 128, blueness, count, scratch);
+  upsampleBoth(redNear, redNear + 128, redness, count, scratch);
+  rowFromYCbCrScalar(luma, blueness, redness, to, 2 * count);
 }

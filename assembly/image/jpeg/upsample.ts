@@ -56,23 +56,27 @@ export function upsampleDown(near: usize, far: usize, to: usize, count: u32, bia
   }
 }
 
+/** 3·near + far of u8 [count] and of a neighbour on each side → i16 [count + 2] at `sums`, 16-byte aligned. */
+export function addColumns(near: usize, far: usize, count: u32, sums: usize): void {
+  const end = near + <usize>count;
+  for (near--, far--; near <= end; near += 16, far += 16, sums += 32) {
+    const a = v128.load(near);
+    const b = v128.load(far);
+    v128.store(sums, Lanes.weigh(i16x8.extend_low_i8x16_u(a), i16x8.extend_low_i8x16_u(b)));
+    v128.store(sums, Lanes.weigh(i16x8.extend_high_i8x16_u(a), i16x8.extend_high_i8x16_u(b)), 16);
+  }
+}
+
 /**
  * Rows `near` and `far` u8 [count], with a neighbour on each side → u8 [2·count]. `sums` is room for i16 [count + 32],
  * 16-byte aligned.
  */
 export function upsampleBoth(near: usize, far: usize, to: usize, count: u32, sums: usize): void {
-  let sum = sums;
-  const end = near + <usize>count;
-  for (near--, far--; near <= end; near += 16, far += 16, sum += 32) {
-    const a = v128.load(near);
-    const b = v128.load(far);
-    v128.store(sum, Lanes.weigh(i16x8.extend_low_i8x16_u(a), i16x8.extend_low_i8x16_u(b)));
-    v128.store(sum, Lanes.weigh(i16x8.extend_high_i8x16_u(a), i16x8.extend_high_i8x16_u(b)), 16);
-  }
+  addColumns(near, far, count, sums);
   const seven = v128.load(SEVEN);
   const eight = v128.load(EIGHT);
   const last = sums + ((<usize>count) << 1);
-  for (sum = sums; sum < last; sum += 16, to += 16) {
+  for (let sum = sums; sum < last; sum += 16, to += 16) {
     const here = v128.load(sum, 2);
     const even = Lanes.weigh(here, i16x8.add(v128.load(sum), eight));
     const odd = Lanes.weigh(here, i16x8.add(v128.load(sum, 4), seven));

@@ -1,0 +1,86 @@
+// Upsampling and colour in one: rows of Y, and of Cb and Cr at half the size both ways → rows of RGB. The same bytes
+// as upsample.ts and color.ts one after the other, for the sampling that cameras use.
+//
+// The triangle filter gives the pixels left of a sample's middle in one vector and those right of it in another. Colour
+// is done on such halves as they are, even pixels and odd ones; they meet only when the bytes leave. That saves
+// joining, storing, loading and widening both chroma rows, and 128 is taken off with the filter's rounding term.
+
+import { Pixels } from "./color";
+import { addColumns } from "./upsample";
+
+/** Rounding terms 8 and 7 of the filter, 16·128 less. */
+const EVEN: usize = memory.data<i16>([-2040, -2040, -2040, -2040, -2040, -2040, -2040, -2040], 16);
+const ODD: usize = memory.data<i16>([-2041, -2041, -2041, -2041, -2041, -2041, -2041, -2041], 16);
+const LOW_BYTES: usize = memory.data<i16>([255, 255, 255, 255, 255, 255, 255, 255], 16);
+
+class Halves {
+  @inline static triple(sum: usize): v128 {
+    const here = v128.load(sum, 2);
+    return i16x8.add(here, i16x8.add(here, here));
+  }
+
+  /** Eight even pixels' chroma − 128; the column sums of the sample before the first are at `sum`. */
+  @inline static even(triple: v128, sum: usize): v128 {
+    return i16x8.shr_s(i16x8.add(i16x8.add(triple, v128.load(EVEN)), v128.load(sum)), 4);
+  }
+
+  @inline static odd(triple: v128, sum: usize): v128 {
+    return i16x8.shr_s(i16x8.add(i16x8.add(triple, v128.load(ODD)), v128.load(sum, 4)), 4);
+  }
+
+  /** Pixels 0, 2, 4, … and 1, 3, 5, … in the halves of r, g, b → 48 bytes in order; writes four more. */
+  @inline static interleave(r: v128, g: v128, b: v128, to: usize): void {
+    const zero = i64x2.splat(0);
+    const evenRg = Pixels.zipLow(r, g);
+    const evenB = Pixels.zipLow(b, zero);
+    const oddRg = Pixels.zipHigh(r, g);
+    const oddB = Pixels.zipHigh(b, zero);
+    let even = Pixels.zipLowPairs(evenRg, evenB);
+    let odd = Pixels.zipLowPairs(oddRg, oddB);
+    Pixels.squeeze(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 0);
+    Pixels.squeeze(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 12);
+    even = Pixels.zipHighPairs(evenRg, evenB);
+    odd = Pixels.zipHighPairs(oddRg, oddB);
+    Pixels.squeeze(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 24);
+    Pixels.squeeze(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 36);
+  }
+}
+
+/**
+ * luma u8 [2·count]; two rows each of Cb and Cr u8 [count] with a neighbour on each side, the nearer first → u8
+ * [2·count, 3] at `to`, of which the last pixel may be too much. `sums` is room for i16 [2, count + 32], 16-byte
+ * aligned. Reads up to 15 samples and writes up to 49 bytes beyond the row.
+ */
+export function rowFromHalves(
+  luma: usize,
+  blueNear: usize,
+  blueFar: usize,
+  redNear: usize,
+  redFar: usize,
+  to: usize,
+  count: u32,
+  sums: usize,
+): void {
+  const blueSums = sums;
+  const redSums = sums + ((<usize>(count + 32)) << 1);
+  addColumns(blueNear, blueFar, count, blueSums);
+  addColumns(redNear, redFar, count, redSums);
+  const step = redSums - blueSums;
+  const lowBytes = v128.load(LOW_BYTES);
+  const end = blueSums + ((<usize>count) << 1);
+  for (let sum = blueSums; sum < end; sum += 16, luma += 16, to += 48) {
+    const y = v128.load(luma);
+    const yEven = v128.and(y, lowBytes);
+    const yOdd = i16x8.shr_u(y, 8);
+    let triple = Halves.triple(sum);
+    const cbEven = Halves.even(triple, sum);
+    const cbOdd = Halves.odd(triple, sum);
+    triple = Halves.triple(sum + step);
+    const crEven = Halves.even(triple, sum + step);
+    const crOdd = Halves.odd(triple, sum + step);
+    const r = i8x16.narrow_i16x8_u(Pixels.red(yEven, crEven), Pixels.red(yOdd, crOdd));
+    const g = i8x16.narrow_i16x8_u(Pixels.green(yEven, cbEven, crEven), Pixels.green(yOdd, cbOdd, crOdd));
+    const b = i8x16.narrow_i16x8_u(Pixels.blue(yEven, cbEven), Pixels.blue(yOdd, cbOdd));
+    Halves.interleave(r, g, b, to);
+  }
+}
