@@ -20,6 +20,7 @@ import {
   type Ratios,
   ratiosOf,
   sameComputation,
+  TOLERANCE,
 } from "./peers/report.js";
 
 const VITRINE = (threads: number) => `vitrine ${threads}`;
@@ -28,6 +29,9 @@ const NODE = (threads: number) => `onnxruntime-node ${threads}`;
 const TFJS = "tfjs-wasm 1";
 const TORCH = "pytorch 1";
 const INT8 = "vitrine int8 1";
+
+/** Largest difference of int8's logits from float32's, over the larger of 1 and the largest logit: weights have 127 steps. */
+const INT8_TOLERANCE = 0.05;
 
 const PAIRS = {
   vsOnnxruntimeWeb1: [VITRINE(1), WEB(1)],
@@ -47,6 +51,7 @@ function contestants(folder: string, batch: number, threads: readonly number[]):
     nodeContestant(NODE(count), "forward/onnxruntime.js", folder, batch, count, "node"),
   ]);
   const single = [
+    nodeContestant(INT8, "forward/vitrine.js", folder, batch, 1, "int8"),
     nodeContestant(TFJS, "forward/tfjs.js", folder, batch),
     torchContestant(TORCH, "forward", folder, batch, 1),
   ];
@@ -62,9 +67,10 @@ interface BatchReport extends Ratios {
 async function runBatch(options: PeerOptions, folder: string, batch: number): Promise<BatchReport> {
   const { config, threads } = options;
   const { results, absent } = await contest(contestants(folder, batch, threads), options);
-  absent.push({ name: INT8, reason: "int8 inference is not built yet" });
   const reference = results.find(({ name }) => name.startsWith("vitrine"));
-  const { agreed, refused } = sameComputation(reference, results);
+  const { agreed, refused } = sameComputation(reference, results, ({ name }) =>
+    name === INT8 ? INT8_TOLERANCE : TOLERANCE,
+  );
   const flops = 2 * batch * forwardMultiplyAdds(config);
   const fromOurs = ({ check }: Result) => difference(reference?.check ?? [], check);
   for (const result of agreed) printRow(result, batch, flops, fromOurs(result));

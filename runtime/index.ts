@@ -19,3 +19,4 @@ export { type OpenModel, openModel } from "./open-model.js";
 export type { Logits, NamedTensor, TensorMap } from "./training.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
 export { floatTensors, readSafetensors, storedFloats, writeSafetensors } from "./weights/safetensors.js";
+export type { WeightDtype } from "./weights/weight-dtype.js";

@@ -1,11 +1,13 @@
 // Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
 
 import { VitrineError } from "./errors.js";
-import type { Executable, Executor, Store } from "./executors/executor.js";
+import type { Executable, Executor, Int8Store, Store } from "./executors/executor.js";
 import { type Graph, GraphBuilder } from "./graph/graph.js";
+import { INT8_WEIGHTS, withInt8Linears } from "./graph/int8-linears.js";
 import { scaledSum } from "./graph/operations/sums.js";
 import { planForBatch } from "./graph/planner.js";
 import type { ProgramOutputs } from "./graph/program.js";
+import { createInt8Matrices, type Matrices } from "./int8-weights.js";
 import type { ClassifierConfig, DeitConfig } from "./models/config.js";
 import { deit, type ImageInput, WEIGHTS } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
@@ -21,6 +23,8 @@ import { checkShapes } from "./weights/check-shapes.js";
 export interface InferenceOptions {
   /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
+  /** Linear layers that are int8, by the name of the weight; `weights` has none of them. The executor must have kernels. */
+  matrices?: Matrices;
 }
 
 export interface Inference {
@@ -87,6 +91,13 @@ export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageI
   };
 }
 
+/** Linear layers whose weight is an int8 matrix read it from its own store. */
+function withMatrices(network: Network, matrices: Matrices): Network {
+  const names = new Set(matrices.keys());
+  const shapes = new Map([...network.shapes].filter(([name]) => !names.has(name)));
+  return { ...network, shapes, graph: (batch) => withInt8Linears(network.graph(batch), names) };
+}
+
 /** Builds the programs. Throws `weights/…` where the weights are not the model's, `graph/memory` where it is too large. */
 export async function createInference(
   executor: Executor,
@@ -94,7 +105,8 @@ export async function createInference(
   weights: TensorMap,
   options: InferenceOptions = {},
 ): Promise<Inference> {
-  const network = networkOf(config, weights);
+  const { matrices = new Map() } = options;
+  const network = withMatrices(networkOf(config, weights), matrices);
   const { shapes } = network;
   const batchSizes = [...new Set(options.batchSizes ?? [1, 2, 4, 8])].sort((a, b) => a - b);
   if (batchSizes.length === 0 || batchSizes.some((size) => !Number.isSafeInteger(size) || size < 1))
@@ -102,20 +114,24 @@ export async function createInference(
       "model/batch-size",
       `inference: batch sizes are [${batchSizes.join(", ")}], whole numbers of at least 1 are allowed`,
     );
+  const int8Store = createInt8Matrices(executor, config, matrices);
   const { capabilities } = executor;
   const limitBytes = capabilities.limitBytes - layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
   const programs = batchSizes.map((size) =>
     planForBatch(network.graph, size, { ...capabilities, limitBytes }),
   );
   const store = createWeightStore(executor, shapes, network.weights);
+  const stores = new Map<string, Store | Int8Store>([[WEIGHTS, store]]);
+  if (int8Store) stores.set(INT8_WEIGHTS, int8Store);
   const steps: InferenceStep[] = [];
   // The largest first, so that the executor finds room for all of them at once.
   for (const [index, program] of [...programs.entries()].reverse()) {
-    const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
+    const executable = await executor.compile(program, stores);
     steps.unshift(new InferenceStep(executable, config, batchSizes[index] as number));
   }
-  const bytes = store.bytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
-  return new ProgramInference(config, batchSizes, steps, store, bytes);
+  const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const bytes = weightBytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
+  return new ProgramInference(config, batchSizes, steps, [...stores.values()], bytes);
 }
 
 class ProgramInference implements Inference {
@@ -123,20 +139,20 @@ class ProgramInference implements Inference {
   readonly batchSizes: readonly number[];
   readonly bytes: number;
   readonly #steps: readonly InferenceStep[];
-  readonly #store: Store;
+  readonly #stores: readonly (Store | Int8Store)[];
 
   constructor(
     config: ModelConfig,
     batchSizes: readonly number[],
     steps: readonly InferenceStep[],
-    store: Store,
+    stores: readonly (Store | Int8Store)[],
     bytes: number,
   ) {
     this.config = config;
     this.batchSizes = batchSizes;
     this.bytes = bytes;
     this.#steps = steps;
-    this.#store = store;
+    this.#stores = stores;
   }
 
   async logits(pixels: Uint8Array, count: number): Promise<Logits> {
@@ -146,7 +162,7 @@ class ProgramInference implements Inference {
 
   dispose(): void {
     for (const step of this.#steps) step.dispose();
-    this.#store.dispose();
+    for (const store of this.#stores) store.dispose();
   }
 }
 

@@ -2,17 +2,27 @@
 
 import { type ClassScore, classScores } from "./class-scores.js";
 import type { Runtime } from "./create-runtime.js";
+import { VitrineError } from "./errors.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
 import { createInference } from "./inference-program.js";
+import { int8Unavailable } from "./int8-weights.js";
+import { int8Layers } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
-import { openClassifier } from "./open-classifier.js";
+import { isRegnety } from "./models/regnety-config.js";
+import { type OpenClassifier, openClassifier } from "./open-classifier.js";
 import { parameterCount } from "./open-model.js";
 import type { Logits } from "./training.js";
+import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {
   /** Batch sizes to build programs for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
+  /**
+   * What the weights are: `float32`; `float16`, rounded to it and widened; `int8`, the blocks' linear layers computed in
+   * eight bits (DeiT on wasm). Default: as the file keeps them, int8 widened where the device has no kernels.
+   */
+  dtype?: WeightDtype;
 }
 
 export interface ClassifyOptions {
@@ -27,6 +37,8 @@ export interface Model {
   readonly labels: readonly string[];
   /** Float32 numbers in the weights. */
   readonly parameters: number;
+  /** What it computes with. */
+  readonly dtype: WeightDtype;
   /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, centre cut out. `subject` names it in errors. */
@@ -36,14 +48,38 @@ export interface Model {
   dispose(): void;
 }
 
-/** Throws what `openClassifier` throws, and `graph/memory` where the model is too large for the executor. */
+/** int8 is taken from the file where the device has kernels, from the caller in any case. */
+function chosenDtype(runtime: Runtime, model: OpenClassifier, wanted: WeightDtype | undefined): WeightDtype {
+  const int8 = runtime.executor.createInt8Store !== undefined;
+  if (wanted === "int8" && !int8) throw int8Unavailable(runtime.executor.device);
+  const dtype = wanted ?? model.dtype;
+  if (dtype !== "int8" || (int8 && !isRegnety(model.config))) return dtype;
+  if (wanted === "int8") {
+    const text = `${model.name}: dtype int8 is there for DeiT; a RegNetY takes float32 and float16 (--dtype)`;
+    throw new VitrineError("model/dtype", text);
+  }
+  runtime.host.notice(
+    `${model.name}: its int8 weights are widened to float32, for there are no int8 kernels here`,
+  );
+  return "float32";
+}
+
+/** Throws what `openClassifier` throws, `device/int8` or `model/dtype` where int8 cannot be had, and `graph/memory` where the model is too large for the executor. */
 export async function loadModel(
   runtime: Runtime,
   source: ModelSource,
   options: ModelOptions = {},
 ): Promise<Model> {
-  const { name, config, labels, weights } = await openClassifier(source);
-  const inference = await createInference(runtime.executor, config, weights, options);
+  const opened = await openClassifier(source);
+  const { name, config, labels } = opened;
+  const dtype = chosenDtype(runtime, opened, options.dtype);
+  const layers = isRegnety(config) ? new Set<string>() : int8Layers(config);
+  const { weights, matrices } = toDtype(opened.weights, dtype, layers, opened.matrices);
+  const { batchSizes } = options;
+  const inference = await createInference(runtime.executor, config, weights, {
+    ...(batchSizes && { batchSizes }),
+    matrices,
+  });
   const { imageSize: size, cropRatio, classes } = config;
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
     evaluationInput(runtime.image, jpeg, { size, cropRatio, name: subject, orient: true });
@@ -51,7 +87,8 @@ export async function loadModel(
     name,
     config,
     labels,
-    parameters: parameterCount(weights),
+    parameters: parameterCount(opened.weights),
+    dtype,
     logits: (pixels, count) => inference.logits(pixels, count),
     readPicture,
     async classify(images, { topK = 5 } = {}) {

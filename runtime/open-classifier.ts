@@ -17,8 +17,9 @@ import { regnetyParameters } from "./models/regnety-parameters.js";
 import { type OpenModel, openModel } from "./open-model.js";
 import type { TensorMap } from "./training.js";
 import { checkShapes } from "./weights/check-shapes.js";
-import { floatTensors, readSafetensors } from "./weights/safetensors.js";
+import { floatTensors, int8Matrices, readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 import { readSafetensorsHeader } from "./weights/safetensors-header.js";
+import { fileDtype } from "./weights/weight-dtype.js";
 
 /** As `OpenModel`, of either family. */
 export type OpenClassifier = Omit<OpenModel, "config"> & { config: ModelConfig };
@@ -35,8 +36,8 @@ async function readWeights(source: ModelSource): Promise<Uint8Array> {
   throw new VitrineError("model/no-model", `${location}: no ${WEIGHTS_FILE}`, { details: { location } });
 }
 
-async function readTensors(source: ModelSource): Promise<TensorMap> {
-  return unwrapped(floatTensors(readSafetensors(await readWeights(source), source.location)));
+async function readFile(source: ModelSource): Promise<SafetensorsFile> {
+  return readSafetensors(await readWeights(source), source.location);
 }
 
 /** The header says enough. */
@@ -64,18 +65,19 @@ export async function openClassifier(given: ModelSource): Promise<OpenClassifier
   const text = await readText(source, CONFIG_FILE);
   if (text !== null)
     return isRegnetyJson(text, `${source.location}: ${CONFIG_FILE}`)
-      ? openRegnety(source, text, await readTensors(source))
+      ? openRegnety(source, text, await readFile(source))
       : openModel(source);
-  return (await hasStem(source)) ? openRegnety(source, null, await readTensors(source)) : openModel(source);
+  return (await hasStem(source)) ? openRegnety(source, null, await readFile(source)) : openModel(source);
 }
 
 /** Defaults, then what a timm name stands for, then the tensors, then the file beside config.json, then config.json. */
 async function openRegnety(
   source: ModelSource,
   text: string | null,
-  weights: TensorMap,
+  stored: SafetensorsFile,
 ): Promise<OpenClassifier> {
   const { name, location } = source;
+  const weights: TensorMap = unwrapped(floatTensors(stored, location));
   const file: RegnetyFile | null =
     text === null ? null : readRegnetyJson(text, `${location}: ${CONFIG_FILE}`);
   const known = REGNETY_NAMES.find((entry) => (file ? file.architecture : name)?.includes(entry));
@@ -88,5 +90,13 @@ async function openRegnety(
     ...file?.sizes,
   } as RegnetyConfig;
   checkShapes(weights, regnetyParameters(config), location);
-  return { name, config, labels: file?.labels ?? defaultLabels(config.classes), weights };
+  const labels = file?.labels ?? defaultLabels(config.classes);
+  return {
+    name,
+    config,
+    labels,
+    weights,
+    dtype: fileDtype(stored),
+    matrices: int8Matrices(stored, location),
+  };
 }

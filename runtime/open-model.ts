@@ -12,8 +12,10 @@ import { isBuffer } from "./models/regnety-parameters.js";
 import { sizesFromShapes } from "./models/sizes-from-shapes.js";
 import type { TensorMap } from "./training.js";
 import { checkShapes } from "./weights/check-shapes.js";
+import type { Int8Matrix } from "./weights/int8-matrix.js";
 import { toTimmNames } from "./weights/key-map.js";
-import { floatTensors, readSafetensors } from "./weights/safetensors.js";
+import { floatTensors, int8Matrices, readSafetensors } from "./weights/safetensors.js";
+import { fileDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface OpenModel {
   name: string;
@@ -22,6 +24,10 @@ export interface OpenModel {
   labels: string[];
   /** Float32 under timm's names; exactly the tensors that `config` asks for. */
   weights: TensorMap;
+  /** What the file keeps them in; `weights` are widened to float32 whatever it is. */
+  dtype: WeightDtype;
+  /** Weights that the file holds as int8 matrices. */
+  matrices: ReadonlyMap<string, Int8Matrix>;
 }
 
 /** Sizes that a timm name stands for; the number of classes is the file's own affair. */
@@ -69,13 +75,22 @@ export async function openModel(source: ModelSource): Promise<OpenModel> {
   const bytes = await source.read(WEIGHTS_FILE);
   if (!bytes)
     throw new VitrineError("model/no-model", `${location}: no ${WEIGHTS_FILE}`, { details: { location } });
-  const weights = toTimmNames(floatTensors(readSafetensors(bytes, location)), location);
+  const stored = readSafetensors(bytes, location);
+  const weights = toTimmNames(floatTensors(stored, location), location);
   const named = sizesOfName(file ? file.architecture : name);
   const sizes = { ...sizesFromShapes(weights, location), ...named, ...file?.sizes };
   needHeads(sizes, location);
   const config = completeConfig(sizes, location);
   checkShapes(weights, deitParameters(config), location);
-  return { name, config, labels: file?.labels ?? defaultLabels(config.classes), weights };
+  const labels = file?.labels ?? defaultLabels(config.classes);
+  return {
+    name,
+    config,
+    labels,
+    weights,
+    dtype: fileDtype(stored),
+    matrices: int8Matrices(stored, location),
+  };
 }
 
 /** Float32 numbers that training changes by gradients: batch norm's running statistics are not counted. */

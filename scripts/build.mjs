@@ -69,6 +69,7 @@ function buildProto() {
 /** Sources that a script beside them writes. */
 const GENERATED = [
   { script: "assembly/nn/generate-micro-kernel.mjs", output: "assembly/nn/micro-kernel.ts" },
+  { script: "assembly/nn/generate-micro-kernel-int8.mjs", output: "assembly/nn/micro-kernel-int8.ts" },
 ];
 
 function generateSources() {

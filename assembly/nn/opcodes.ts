@@ -130,6 +130,12 @@ export enum Opcode {
   ScaleChannels = 75,
   /** dy [B,N,C], x [B,N,C], dScale [B,C]; B, N, C: dScale = Σ over pixels of dy·x */
   ScaleChannelsGradient = 76,
+
+  /**
+   * x [M,K], weight (int8, packed as linear-int8.ts says), bias? [N], residual? [M,N], y [M,N]; M, K, N, activation: as Linear;
+   * K ≤ 8192
+   */
+  LinearInt8 = 77,
 }
 
 export enum Activation {

@@ -16,6 +16,7 @@ import { copy, fill, residual, scaleByScalar, scaledSum, scaleRows } from "./ele
 import { gelu, geluBackward } from "./gelu";
 import { layerNorm, layerNormBackward } from "./layer-norm";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear";
+import { linearInt8 } from "./linear-int8";
 import { Opcode } from "./opcodes";
 import { patchifyBytes, patchifyFloats } from "./patchify";
 import { dot, sumOfSquares } from "./reductions";
@@ -92,6 +93,7 @@ function isShared(opcode: u32): bool {
     case Opcode.PatchifyBytes:
     case Opcode.PatchifyFloats:
     case Opcode.Linear:
+    case Opcode.LinearInt8:
     case Opcode.LinearInputGradient:
     case Opcode.LinearWeightGradient:
     case Opcode.LayerNorm:
@@ -127,6 +129,19 @@ function forward(opcode: u32, at: usize): bool {
       return true;
     case Opcode.Linear:
       linear(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5), u(at, 6), u(at, 7), <u32>u(at, 8));
+      return true;
+    case Opcode.LinearInt8:
+      linearInt8(
+        u(at, 0),
+        u(at, 1),
+        u(at, 2),
+        u(at, 3),
+        u(at, 4),
+        u(at, 5),
+        u(at, 6),
+        u(at, 7),
+        <u32>u(at, 8),
+      );
       return true;
     case Opcode.LayerNorm:
       layerNorm(u(at, 0), u(at, 1), u(at, 2), u(at, 3), u(at, 4), u(at, 5), u(at, 6), u(at, 7), f(at, 8));

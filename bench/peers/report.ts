@@ -23,12 +23,13 @@ export function difference(ours: readonly number[], theirs: readonly number[]): 
 export function sameComputation(
   reference: Result | undefined,
   results: readonly Result[],
-  tolerance = TOLERANCE,
+  toleranceOf: (result: Result) => number = () => TOLERANCE,
 ): { agreed: Result[]; refused: Absent[] } {
   if (!reference) return { agreed: [...results], refused: [] };
   const refused: Absent[] = [];
   const agreed = results.filter((result) => {
     const apart = difference(reference.check, result.check);
+    const tolerance = toleranceOf(result);
     if (apart <= tolerance) return true;
     const reason = `its values are ${apart.toExponential(1)} from ours, ${tolerance} is allowed`;
     refused.push({ name: result.name, reason });

@@ -3,6 +3,7 @@
 import type { FusionName } from "../graph/fusion.js";
 import type { PlanOptions } from "../graph/planner.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
+import type { Int8Matrix } from "../weights/int8-matrix.js";
 
 /** What an executor can do in one kernel; the planner fuses nothing else. */
 export type Fusion = FusionName;
@@ -45,6 +46,12 @@ export interface Store {
   dispose(): void;
 }
 
+/** Int8 matrices in the layout of the executor's kernels, shared by programs. They do not change. */
+export interface Int8Store {
+  readonly bytes: number;
+  dispose(): void;
+}
+
 /** name → number of float32 values, in storage order. Tensors of one store lie one behind the other. */
 export type StoreLayout = ReadonlyMap<string, number>;
 
@@ -57,6 +64,9 @@ export interface CalibratedBlock {
   /** Whether products use this one. */
   chosen: boolean;
 }
+
+/** Store by the name that the graph's tensors give. */
+export type ProgramStores = ReadonlyMap<string, Store | Int8Store>;
 
 export interface Executor {
   /** Device string as the command line takes it: `wasm`, `webgpu`, `tfjs:cpu` … */
@@ -71,7 +81,9 @@ export interface Executor {
   /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */
   readonly calibration?: readonly CalibratedBlock[];
   createStore(layout: StoreLayout): Store;
+  /** Absent where there are no kernels for `linearInt8`. */
+  createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
   /** Compiles once; `stores` gives every store that the program names. */
-  compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable>;
+  compile(program: Program, stores: ProgramStores): Promise<Executable>;
   dispose(): Promise<void>;
 }

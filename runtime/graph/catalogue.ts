@@ -26,6 +26,13 @@ export interface Catalogue {
     None,
     { gelu: boolean }
   >;
+  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantised as they come (int8-linears.ts). */
+  linearInt8: Entry<
+    { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
+    { y: TensorId },
+    None,
+    { gelu: boolean }
+  >;
   linearInputGradient: Entry<{ dy: TensorId; weight: TensorId }, { dx: TensorId }, None, None>;
   linearWeightGradient: Entry<
     { dy: TensorId; x: TensorId },

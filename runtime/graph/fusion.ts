@@ -36,6 +36,13 @@ interface Joined {
   absorbs: Operation[];
 }
 
+/** Both kinds of linear layer take an activation and a residual into their store. */
+type Linear = OperationOf<"linear"> | OperationOf<"linearInt8">;
+
+function isLinear(operation: Operation | undefined): operation is Linear {
+  return operation?.type === "linear" || operation?.type === "linearInt8";
+}
+
 type SoleMaker = (id: TensorId) => Operation | undefined;
 
 function join(
@@ -52,8 +59,7 @@ function join(
 
 function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined | undefined {
   const maker = soleMaker(operation.reads.x);
-  if (maker?.type !== "linear" || maker.attributes.gelu || maker.reads.residual !== undefined)
-    return undefined;
+  if (!isLinear(maker) || maker.attributes.gelu || maker.reads.residual !== undefined) return undefined;
   return {
     operation: { ...maker, writes: operation.writes, attributes: { gelu: true } },
     absorbs: [maker],
@@ -63,7 +69,7 @@ function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined 
 function joinResidual(operation: OperationOf<"residual">, soleMaker: SoleMaker): Joined | undefined {
   const { x, branch, scale } = operation.reads;
   const maker = soleMaker(branch);
-  if (scale !== undefined || maker?.type !== "linear" || maker.reads.residual !== undefined) return undefined;
+  if (scale !== undefined || !isLinear(maker) || maker.reads.residual !== undefined) return undefined;
   return {
     operation: { ...maker, reads: { ...maker.reads, residual: x }, writes: operation.writes },
     absorbs: [maker],

@@ -5,9 +5,15 @@ import { elementCount, type Shape } from "./shape.js";
 /** Index of a tensor in `graph.tensors`. */
 export type TensorId = number;
 
-export type ElementType = "float32" | "uint8" | "float64";
+/** `int8` tensors lie in stores of int8 matrices only. */
+export type ElementType = "float32" | "uint8" | "float64" | "int8";
 
-export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = { float32: 4, uint8: 1, float64: 8 };
+export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
+  float32: 4,
+  uint8: 1,
+  float64: 8,
+  int8: 1,
+};
 
 /** Where a tensor's values come from. */
 export type Origin =

@@ -1,4 +1,5 @@
-// Half float: IEEE binary16 and bfloat16 bit patterns to float32. Exact: both are subsets of float32.
+// Half float: IEEE binary16 and bfloat16 bit patterns to float32, and float32 to binary16. Widening is exact: both are
+// subsets of float32.
 
 /** 1 sign, 5 exponent, 10 mantissa bits. */
 export function halfToFloat(bits: number): number {
@@ -10,13 +11,49 @@ export function halfToFloat(bits: number): number {
   return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
 
-/** [n] binary16 patterns → [n] float32. */
+let widened: Float32Array | undefined;
+
+/** [n] binary16 patterns → [n] float32, by a table of all 65,536. */
 export function halvesToFloats(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, halfToFloat);
+  widened ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfToFloat(bits));
+  const floats = new Float32Array(halves.length);
+  for (let i = 0; i < halves.length; i++) floats[i] = widened[halves[i] as number] as number;
+  return floats;
 }
 
 /** [n] bfloat16 patterns, the upper halves of float32's, → [n] float32. */
 export function bfloatsToFloats(halves: Uint16Array): Float32Array {
   const words = Uint32Array.from(halves, (bits) => bits << 16);
   return new Float32Array(words.buffer);
+}
+
+/** The largest finite binary16. */
+export const LARGEST_HALF = 65_504;
+/** Bits of float32's: infinity, 2⁻¹⁴ (the smallest normal binary16), and 65,520, from which on numbers round to infinity. */
+const INFINITY_BITS = 0x7f800000;
+const SMALLEST_NORMAL_BITS = 0x38800000;
+const OVERFLOW_BITS = 0x477ff000;
+/** Difference of the exponents' biases, 127 − 15, in place. */
+const BIAS_BITS = 112 << 10;
+
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+}
+
+/** [n] float32 → [n] binary16 patterns, halves to even; beyond ±65,520 infinite. */
+export function floatsToHalves(floats: Float32Array): Uint16Array {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  return Uint16Array.from(words, (word) => {
+    const sign = (word >>> 16) & 0x8000;
+    const magnitude = word & 0x7fffffff;
+    if (magnitude > INFINITY_BITS) return sign | 0x7e00;
+    if (magnitude >= OVERFLOW_BITS) return sign | 0x7c00;
+    if (magnitude >= SMALLEST_NORMAL_BITS)
+      return sign | (((magnitude + 0xfff + ((magnitude >>> 13) & 1)) >>> 13) - BIAS_BITS);
+    const exponent = Math.max(magnitude >>> 23, 1);
+    const mantissa = (magnitude & 0x7fffff) | (magnitude >>> 23 ? 0x800000 : 0);
+    return sign | roundHalfToEven(mantissa * 2 ** (exponent - 150 + 24));
+  });
 }

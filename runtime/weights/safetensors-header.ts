@@ -5,7 +5,7 @@
 import { VitrineError } from "../errors.js";
 
 /** Bytes of one element of each type that is read here; the format knows more. */
-export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const;
+export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I8: 1, U8: 1 } as const;
 
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 

@@ -3,6 +3,7 @@
 import { VitrineError } from "../errors.js";
 import type { TensorMap } from "../training.js";
 import { bfloatsToFloats, halvesToFloats } from "./half-float.js";
+import { dequantizeMatrix, type Int8Matrix } from "./int8-matrix.js";
 import {
   ELEMENT_BYTES,
   readSafetensorsHeader,
@@ -11,7 +12,14 @@ import {
 } from "./safetensors-header.js";
 
 /** F16 and BF16 are bit patterns in a Uint16Array. */
-export type StoredData = Float64Array | Float32Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
+export type StoredData =
+  | Float64Array
+  | Float32Array
+  | Uint16Array
+  | BigInt64Array
+  | Int32Array
+  | Int8Array
+  | Uint8Array;
 
 export interface StoredTensor {
   dtype: SafetensorsDtype;
@@ -43,6 +51,8 @@ function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): Stor
       return new BigInt64Array(buffer);
     case "I32":
       return new Int32Array(buffer);
+    case "I8":
+      return new Int8Array(buffer);
     case "U8":
       return copy;
   }
@@ -74,11 +84,41 @@ function toFloats({ dtype, data }: StoredTensor): Float32Array | undefined {
   }
 }
 
-/** The floating-point tensors of a file as float32 (F64 is rounded); whole-number tensors are left out. */
-export function floatTensors(file: SafetensorsFile): TensorMap {
+/** Scales of the int8 tensor `name`, one for each of its first axis, float32 [outputs]. */
+export function scaleName(name: string): string {
+  return `${name}_scale`;
+}
+
+/** The int8 tensors of a file with their scales, as matrices. Throws `weights/scale` where scales are missing or not as many. */
+export function int8Matrices(file: SafetensorsFile, subject: string): Map<string, Int8Matrix> {
+  const matrices = new Map<string, Int8Matrix>();
+  for (const [name, { dtype, shape, data }] of file.tensors) {
+    if (dtype !== "I8") continue;
+    const outputs = shape[0] ?? 1;
+    const stored = file.tensors.get(scaleName(name));
+    const scales = stored && toFloats(stored);
+    if (scales?.length !== outputs) {
+      const found = stored ? `${stored.dtype} [${stored.shape.join(", ")}]` : "nothing";
+      const text = `${subject}: tensor "${name}" is I8, so "${scaleName(name)}" must hold ${outputs} floating-point scales; found ${found}`;
+      throw new VitrineError("weights/scale", text, { details: { file: subject, tensor: name } });
+    }
+    matrices.set(name, { values: data as Int8Array, scales, outputs, inputs: data.length / outputs });
+  }
+  return matrices;
+}
+
+/**
+ * The floating-point tensors of a file as float32 (F64 is rounded), and the int8 ones times their scales; other
+ * whole-number tensors are left out. Throws what `int8Matrices` throws.
+ */
+export function floatTensors(file: SafetensorsFile, subject = "weights"): TensorMap {
   const floats: TensorMap = new Map();
+  const matrices = int8Matrices(file, subject);
+  const scales = new Set(Array.from(matrices.keys(), scaleName));
   for (const [name, tensor] of file.tensors) {
-    const data = toFloats(tensor);
+    if (scales.has(name)) continue;
+    const matrix = matrices.get(name);
+    const data = matrix ? dequantizeMatrix(matrix) : toFloats(tensor);
     if (data) floats.set(name, { shape: tensor.shape, data });
   }
   return floats;

@@ -6,7 +6,7 @@ import type { TensorMap } from "../../runtime/training.js";
 export interface FixtureTensor {
   dtype: string;
   shape: number[];
-  data: Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array | Uint16Array;
+  data: Float32Array | Float64Array | Int8Array | Uint8Array | Int32Array | BigInt64Array | Uint16Array;
 }
 
 export interface ParityContext {

@@ -2,7 +2,7 @@
 
 import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
 import { VitrineError } from "../../errors.js";
-import type { Operation, OperationType } from "../../graph/catalogue.js";
+import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { CONVOLUTION_ENCODERS, type Encoder } from "./encode-convolution.js";
@@ -32,13 +32,8 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
     const sizes = [at.axis(reads.image, 0), at.axis(reads.image, 2), attributes.patchSize];
     tape.instruction(Opcode.PatchifyFloats, at.at(reads.image), at.at(writes.patches), ...sizes);
   },
-  linear: (tape, at, { reads, writes, attributes }) => {
-    const { x, weight, bias, residual } = reads;
-    const tensors = [at.at(x), at.at(weight), at.at(bias), at.at(residual), at.at(writes.y)];
-    const sizes = [at.rows(x), at.axis(weight, 1), at.axis(weight, 0)];
-    const activation = attributes.gelu ? Activation.Gelu : Activation.None;
-    tape.instruction(Opcode.Linear, ...tensors, ...sizes, activation);
-  },
+  linear: (tape, at, operation) => tape.instruction(Opcode.Linear, ...linearOperands(at, operation)),
+  linearInt8: (tape, at, operation) => tape.instruction(Opcode.LinearInt8, ...linearOperands(at, operation)),
   linearInputGradient: (tape, at, { reads, writes }) => {
     const { dy, weight } = reads;
     const sizes = [at.rows(dy), at.axis(weight, 1), at.axis(weight, 0)];
@@ -185,6 +180,17 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
     tape.instruction(Opcode.AdamW, ...tensors.map((id) => at.at(id)), at.count(parameters), decayed);
   },
 };
+
+/** x, weight, bias, residual, y; M, K, N, activation. */
+function linearOperands(
+  at: Operands,
+  { reads, writes, attributes }: OperationOf<"linear"> | OperationOf<"linearInt8">,
+): number[] {
+  const { x, weight, bias, residual } = reads;
+  const tensors = [x, weight, bias, residual, writes.y].map((id) => at.at(id));
+  const sizes = [at.rows(x), at.axis(weight, 1), at.axis(weight, 0)];
+  return [...tensors, ...sizes, attributes.gelu ? Activation.Gelu : Activation.None];
+}
 
 /** Rows of scores that backward needs at least, in the 512 KiB of a thread's scratch (assembly/nn/scratch.ts). */
 const MOST_TOKENS = (512 * 1024) / (4 * 4);

@@ -3,7 +3,7 @@
 import { VitrineError } from "../../errors.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
-import type { Executable, Store } from "../executor.js";
+import type { Executable, ProgramStores } from "../executor.js";
 import { checkedInputs } from "../program-inputs.js";
 import type { Arena } from "./arena.js";
 import { encodeProgram } from "./encode.js";
@@ -24,19 +24,13 @@ export class WasmExecutable implements Executable {
   readonly #turns: Turns;
   readonly #arena: Arena;
   readonly #program: Program;
-  readonly #stores: ReadonlyMap<string, Store>;
+  readonly #stores: ProgramStores;
   readonly #leaveArena: () => void;
   #tape: Tape | undefined;
   #disposed = false;
 
   /** To be called in a turn, for it may move the arena. */
-  constructor(
-    kernels: Kernels,
-    turns: Turns,
-    arena: Arena,
-    program: Program,
-    stores: ReadonlyMap<string, Store>,
-  ) {
+  constructor(kernels: Kernels, turns: Turns, arena: Arena, program: Program, stores: ProgramStores) {
     this.#kernels = kernels;
     this.#turns = turns;
     this.#arena = arena;

@@ -4,17 +4,21 @@ import { VitrineError } from "../../errors.js";
 import { formatBytes } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
+import type { Int8Matrix } from "../../weights/int8-matrix.js";
 import type {
   CalibratedBlock,
   Executable,
   Executor,
   Fusion,
+  Int8Store,
   PlannerCapabilities,
+  ProgramStores,
   Store,
   StoreLayout,
 } from "../executor.js";
 import { Arena } from "./arena.js";
 import { WasmExecutable } from "./executable.js";
+import { WasmInt8Store } from "./int8-store.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
 import { PIECE_ALIGNMENT } from "./linear-memory.js";
 import { WasmStore } from "./store.js";
@@ -79,7 +83,12 @@ class WasmExecutor implements Executor {
     return new WasmStore(this.#kernels.memory, this.#turns, layout);
   }
 
-  async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {
+  createInt8Store(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store {
+    this.#expectOpen();
+    return new WasmInt8Store(this.#kernels.memory, this.#turns, matrices);
+  }
+
+  async compile(program: Program, stores: ProgramStores): Promise<Executable> {
     this.#expectOpen();
     return this.#turns.take(
       async () => new WasmExecutable(this.#kernels, this.#turns, this.#arena, program, stores),

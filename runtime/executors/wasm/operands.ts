@@ -4,16 +4,17 @@ import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
 import type { Tensor, TensorId } from "../../graph/tensor.js";
-import type { Store } from "../executor.js";
+import type { ProgramStores } from "../executor.js";
+import { WasmInt8Store } from "./int8-store.js";
 import { type Run, WasmStore } from "./store.js";
 
 export class Operands {
   readonly #program: Program;
-  readonly #stores: ReadonlyMap<string, Store>;
+  readonly #stores: ProgramStores;
   readonly #arena: number;
 
   /** `arena`: address of the program's arena. */
-  constructor(program: Program, stores: ReadonlyMap<string, Store>, arena: number) {
+  constructor(program: Program, stores: ProgramStores, arena: number) {
     this.#program = program;
     this.#stores = stores;
     this.#arena = arena;
@@ -26,7 +27,7 @@ export class Operands {
   /** Address and count of values; a run of a store counts the gaps between its tensors. */
   place(id: TensorId): Run {
     const tensor = this.tensor(id);
-    if (tensor.origin.kind === "store") return this.#stored(tensor.origin);
+    if (tensor.origin.kind === "store") return this.#stored(tensor.origin, elementCount(tensor.shape));
     const placement = this.#program.placements.get(id);
     if (!placement)
       throw new VitrineError(
@@ -36,7 +37,8 @@ export class Operands {
     return { address: this.#arena + placement.offset, count: elementCount(tensor.shape) };
   }
 
-  #stored(origin: { store: string; first: string; last: string }): Run {
+  /** `count`: values of a tensor that is not a run of several. */
+  #stored(origin: { store: string; first: string; last: string }, count: number): Run {
     const store = this.#stores.get(origin.store);
     if (!store) {
       throw new VitrineError(
@@ -47,6 +49,7 @@ export class Operands {
         },
       );
     }
+    if (store instanceof WasmInt8Store) return { address: store.addressOf(origin.first), count };
     if (!(store instanceof WasmStore)) {
       throw new VitrineError(
         "graph/unknown-store",

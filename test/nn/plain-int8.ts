@@ -1,0 +1,53 @@
+// Plain int8 linear layer: the twin of assembly/nn/linear-int8.ts, step for step in float32, so that bits can be compared.
+
+const { fround } = Math;
+
+/** Largest |q| of a row of k values. */
+export function plainLevels(k: number): number {
+  return Math.min(8191, Math.floor((2 ** 31 - 1) / (127 * k)));
+}
+
+/** Halves go to the even neighbour, as float32 addition rounds. */
+function roundHalfToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+/** A row of float32 → whole numbers and their scale. */
+export function plainQuantizedRow(x: Float32Array): { values: number[]; scale: number } {
+  const levels = plainLevels(x.length);
+  const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const factor = largest > 1e-30 ? fround(levels / largest) : 0;
+  return {
+    values: Array.from(x, (value) => roundHalfToEven(fround(value * factor))),
+    scale: fround(largest / levels),
+  };
+}
+
+export interface PlainInt8Layer {
+  /** [outputs, inputs]. */
+  values: Int8Array;
+  scales: Float32Array;
+  bias: Float32Array | undefined;
+}
+
+/** x [rows, inputs] → x·wᵀ + bias [rows, outputs]. The sums are whole numbers below 2³¹, exact here and there. */
+export function plainInt8Linear(x: Float32Array, rows: number, layer: PlainInt8Layer): Float32Array {
+  const { values, scales, bias } = layer;
+  const outputs = scales.length;
+  const inputs = values.length / outputs;
+  const y = new Float32Array(rows * outputs);
+  for (let row = 0; row < rows; row++) {
+    const quantized = plainQuantizedRow(x.subarray(row * inputs, (row + 1) * inputs));
+    for (let output = 0; output < outputs; output++) {
+      let sum = 0;
+      quantized.values.forEach((q, input) => {
+        sum += q * (values[output * inputs + input] as number);
+      });
+      const scaled = fround(fround(fround(sum) * quantized.scale) * (scales[output] as number));
+      y[row * outputs + output] = bias ? fround(scaled + (bias[output] as number)) : scaled;
+    }
+  }
+  return y;
+}
