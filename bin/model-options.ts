@@ -2,8 +2,10 @@
 
 import { Option } from "commander";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
+import { VitrineError } from "../runtime/errors.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "./kernel-progress.js";
 import { wholeNumber } from "./number-option.js";
 
@@ -29,10 +31,31 @@ export function threadsOption(auto = "the cores this process may use"): Option {
     .argParser((text): number | "auto" => (text === "auto" ? text : parse(text)));
 }
 
-/** Which executor computes, as the flags say. */
+const DTYPES: Readonly<Record<string, WeightDtype>> = {
+  f32: "float32",
+  float32: "float32",
+  f16: "float16",
+  float16: "float16",
+  int8: "int8",
+};
+
+export function dtypeOption(
+  says = "what the weights are: f32, f16 (widened), int8 (computed so, wasm only); default: as the file keeps them",
+): Option {
+  return new Option("--dtype <dtype>", says).argParser((text) => {
+    const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
+    if (dtype) return dtype;
+    throw new VitrineError("usage/dtype", `--dtype got "${text}"; allowed: f32, f16, int8`, {
+      details: { flag: "--dtype", got: text },
+    });
+  });
+}
+
+/** Which executor computes, and in which numbers, as the flags say. */
 export interface ExecutorChoice {
   device: string;
   threads: number | "auto";
+  dtype?: WeightDtype;
 }
 
 export interface RunningModel {
@@ -45,7 +68,7 @@ export interface RunningModel {
 /** The path is looked at before anything is compiled, so that a wrong one is said at once. */
 export async function startModel(
   path: string,
-  { device, threads }: ExecutorChoice,
+  { device, threads, dtype }: ExecutorChoice,
   options: ModelOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
@@ -55,7 +78,7 @@ export async function startModel(
     threads,
     onKernels: kernelProgress(),
   });
-  const model = await loadModel(runtime, source, options);
+  const model = await loadModel(runtime, source, { ...options, ...(dtype && { dtype }) });
   const dispose = async (): Promise<void> => {
     model.dispose();
     await runtime.dispose();

@@ -1,8 +1,8 @@
 // Load model: a model's files on a runtime, ready to answer pictures and pixels.
 
 import { type ClassScore, classScores } from "./class-scores.js";
+import { checkDtype } from "./convert-model.js";
 import type { Runtime } from "./create-runtime.js";
-import { VitrineError } from "./errors.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
 import { createInference } from "./inference-program.js";
@@ -53,11 +53,8 @@ function chosenDtype(runtime: Runtime, model: OpenClassifier, wanted: WeightDtyp
   const int8 = runtime.executor.createInt8Store !== undefined;
   if (wanted === "int8" && !int8) throw int8Unavailable(runtime.executor.device);
   const dtype = wanted ?? model.dtype;
+  if (wanted !== undefined) checkDtype(model, wanted);
   if (dtype !== "int8" || (int8 && !isRegnety(model.config))) return dtype;
-  if (wanted === "int8") {
-    const text = `${model.name}: dtype int8 is there for DeiT; a RegNetY takes float32 and float16 (--dtype)`;
-    throw new VitrineError("model/dtype", text);
-  }
   runtime.host.notice(
     `${model.name}: its int8 weights are widened to float32, for there are no int8 kernels here`,
   );

@@ -60,7 +60,17 @@ class Normal {
 }
 
 export function gelu(x: usize, y: usize, n: usize): void {
-  const end = x + ((n & ~3) << 2);
+  // Two at a time, stored side by side: V8 joins them where it has 256-bit operations.
+  const pairs = x + ((n & ~7) << 2);
+  while (x !== pairs) {
+    const low = Normal.gelu(v128.load(x));
+    const high = Normal.gelu(v128.load(x, 16));
+    v128.store(y, low);
+    v128.store(y, high, 16);
+    x += 32;
+    y += 32;
+  }
+  const end = x + ((n & 4) << 2);
   while (x !== end) {
     v128.store(y, Normal.gelu(v128.load(x)));
     x += 16;

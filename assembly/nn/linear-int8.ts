@@ -15,7 +15,7 @@ import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
 import { int8Rows1, int8Rows2, int8Rows3, int8Rows4, int8Rows5 } from "./micro-kernel-int8";
 import { Activation } from "./opcodes";
-import { quantizeRows } from "./quantize-rows";
+import { quantizeRows, ROW_BYTES } from "./quantize-rows";
 import { panels as quantized, tile } from "./scratch";
 import { count, cut, first } from "./share";
 
@@ -25,6 +25,8 @@ const STRIP: usize = 5;
 const BLOCK: usize = 20;
 /** Pieces that a block of rows is cut into across the columns. */
 const ACROSS: usize = 4;
+/** Columns whose tiles are in the first-level cache when GELU comes to them, a multiple of 8. */
+const GROUP: usize = 64;
 /** 14 bits with the sign. */
 const MOST_LEVELS: usize = 8191;
 
@@ -32,6 +34,15 @@ const MOST_LEVELS: usize = 8191;
 function levelsOf(k: usize): usize {
   return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * k));
 }
+
+// The instruction under way; each instance (thread) has its own, so these are plain globals.
+let weightAt: usize = 0;
+let biasAt: usize = 0;
+let residualAt: usize = 0;
+let yAt: usize = 0;
+let pairs: usize = 0;
+let outputs: usize = 0;
+let activated: bool = false;
 
 export function linearInt8(
   x: usize,
@@ -44,102 +55,96 @@ export function linearInt8(
   n: usize,
   activation: u32,
 ): void {
-  const panelCount = (n + 7) >> 3;
-  const across = min<usize>(ACROSS, panelCount);
-  const width = ((panelCount + across - 1) / across) << 3;
+  weightAt = weight;
+  biasAt = bias;
+  residualAt = residual;
+  yAt = y;
+  pairs = (k + 1) >> 1;
+  outputs = n;
+  activated = activation === Activation.Gelu;
+  const panels = (n + 7) >> 3;
+  const across = min<usize>(ACROSS, panels);
+  const width = ((panels + across - 1) / across) << 3;
+  const levels = <f32>levelsOf(k);
   cut(((m + BLOCK - 1) / BLOCK) * across, 1);
   let unit = first;
   const end = first + count;
   while (unit < end) {
     const row = (unit / across) * BLOCK;
+    const rows = min(BLOCK, m - row);
     const from = (unit % across) * width;
     const pieces = min<usize>(across - (unit % across), end - unit);
     const to = min<usize>(n, from + pieces * width);
-    if (from < to)
-      rowsTimesPanels(x, weight, bias, residual, y, row, min(BLOCK, m - row), k, n, from, to, activation);
+    if (from < to) quantizeRows(x + row * (k << 2), rows, k, levels, quantized(), rowScales());
+    for (let column = from; column < to; column += GROUP) {
+      const columns = min(GROUP, to - column);
+      multiply(row, rows, column, columns);
+      if (activated) activate(row, rows, column, columns);
+    }
     unit += pieces;
   }
 }
 
-/** Rows `row` … `row + rows` of the result, columns `from` (a multiple of 8) … `to`. */
-function rowsTimesPanels(
-  x: usize,
-  weight: usize,
-  bias: usize,
-  residual: usize,
-  y: usize,
-  row: usize,
-  rows: usize,
-  k: usize,
-  n: usize,
-  from: usize,
-  to: usize,
-  activation: u32,
-): void {
-  const pairs = (k + 1) >> 1;
+function rowScales(): usize {
+  return quantized() + BLOCK * ROW_BYTES;
+}
+
+/** The rows that are quantised, times the panels from column `from`, a multiple of 8. */
+function multiply(row: usize, rows: usize, from: usize, columns: usize): void {
   const panelBytes = pairs << 5;
-  const columnScales = weight + ((n + 7) >> 3) * panelBytes;
-  const a = quantized();
-  const rowScales = a + BLOCK * (pairs << 2);
-  const levels = <f32>levelsOf(k);
-  for (let strip: usize = 0; strip < rows; strip += STRIP) {
-    const source = x + (row + strip) * (k << 2);
-    const target = a + strip * (pairs << 2);
-    quantizeRows(source, min(STRIP, rows - strip), k, levels, target, rowScales + (strip << 2));
-  }
-  const stride = n << 2;
-  const plain = activation === Activation.None;
+  const columnScales = weightAt + ((outputs + 7) >> 3) * panelBytes;
+  const to = from + columns;
   for (let column = from; column < to; column += 8) {
-    const panel = weight + (column >> 3) * panelBytes;
-    const scales = columnScales + (column << 2);
-    const columns = min<usize>(8, to - column);
-    const plusBias = bias ? bias + (column << 2) : 0;
+    const panel = weightAt + (column >> 3) * panelBytes;
     for (let strip: usize = 0; strip < rows; strip += STRIP) {
-      const high = min(STRIP, rows - strip);
-      const kernel = kernelIndex(high);
-      const strips = a + strip * (pairs << 2);
-      const offset = (row + strip) * stride + (column << 2);
-      const plus = residual && plain ? residual + offset : 0;
-      const rowScale = rowScales + (strip << 2);
-      if (columns === 8)
-        call_indirect<void>(
-          kernel,
-          strips,
-          panel,
-          pairs,
-          y + offset,
-          stride,
-          rowScale,
-          scales,
-          plusBias,
-          plus,
-        );
-      else
-        partialTile(
-          kernel,
-          high,
-          columns,
-          strips,
-          panel,
-          pairs,
-          y + offset,
-          stride,
-          rowScale,
-          scales,
-          plusBias,
-          plus,
-        );
+      tileOf(row + strip, strip, min(STRIP, rows - strip), column, panel, columnScales + (column << 2));
     }
   }
-  if (plain) return;
-  // Whole rows lie one behind the other: one call does for all of them.
-  const whole = to - from === n;
-  const calls = whole ? <usize>1 : rows;
-  const length = whole ? rows * n : to - from;
-  for (let i: usize = 0; i < calls; i++) {
-    const offset = (row + i) * stride + (from << 2);
-    gelu(y + offset, y + offset, length);
-    if (residual) addResidual(y + offset, residual + offset, 0, y + offset, 1, length);
+}
+
+/** One tile: rows `row` … of y, which are the quantised rows `strip` …; eight columns from `column`, or what is left of them. */
+function tileOf(
+  row: usize,
+  strip: usize,
+  rows: usize,
+  column: usize,
+  panel: usize,
+  columnScales: usize,
+): void {
+  const a = quantized() + strip * ROW_BYTES;
+  const scales = rowScales() + (strip << 2);
+  const stride = outputs << 2;
+  const offset = row * stride + (column << 2);
+  const bias = biasAt ? biasAt + (column << 2) : 0;
+  const residual = residualAt && !activated ? residualAt + offset : 0;
+  const kernel = kernelIndex(rows);
+  const c = yAt + offset;
+  if (column + 8 <= outputs) {
+    call_indirect<void>(kernel, a, panel, pairs, c, stride, scales, columnScales, bias, residual);
+    return;
+  }
+  // Computed whole in scratch, then copied with bias and residual.
+  const whole = tile();
+  const none: usize = 0;
+  const wholeStride: usize = 32;
+  call_indirect<void>(kernel, a, panel, pairs, whole, wholeStride, scales, columnScales, none, none);
+  for (let i: usize = 0; i < rows; i++) {
+    for (let j: usize = 0; j < outputs - column; j++) {
+      const at = i * stride + (j << 2);
+      let value = load<f32>(whole + (i << 5) + (j << 2));
+      if (bias) value += load<f32>(bias + (j << 2));
+      if (residual) value += load<f32>(residual + at);
+      store<f32>(c + at, value);
+    }
+  }
+}
+
+/** GELU, and the residual behind it. */
+function activate(row: usize, rows: usize, column: usize, columns: usize): void {
+  for (let i: usize = 0; i < rows; i++) {
+    const offset = ((row + i) * outputs + column) << 2;
+    gelu(yAt + offset, yAt + offset, columns);
+    if (residualAt) addResidual(yAt + offset, residualAt + offset, 0, yAt + offset, 1, columns);
   }
 }
 
@@ -150,34 +155,4 @@ function kernelIndex(rows: usize): u32 {
   if (rows === 3) return int8Rows3.index;
   if (rows === 2) return int8Rows2.index;
   return int8Rows1.index;
-}
-
-/** A tile of fewer than 8 columns: computed whole in scratch, then copied with bias and residual. */
-function partialTile(
-  kernel: u32,
-  rows: usize,
-  columns: usize,
-  a: usize,
-  panel: usize,
-  pairs: usize,
-  c: usize,
-  cStride: usize,
-  rowScales: usize,
-  columnScales: usize,
-  bias: usize,
-  residual: usize,
-): void {
-  const whole = tile();
-  const none: usize = 0;
-  const stride: usize = 32;
-  call_indirect<void>(kernel, a, panel, pairs, whole, stride, rowScales, columnScales, none, none);
-  for (let i: usize = 0; i < rows; i++) {
-    const offset = i * cStride;
-    for (let j: usize = 0; j < columns; j++) {
-      let value = load<f32>(whole + (i << 5) + (j << 2));
-      if (bias) value += load<f32>(bias + (j << 2));
-      if (residual) value += load<f32>(residual + offset + (j << 2));
-      store<f32>(c + offset + (j << 2), value);
-    }
-  }
 }

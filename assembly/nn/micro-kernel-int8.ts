@@ -1,7 +1,8 @@
 // Made by generate-micro-kernel-int8.mjs: do not edit. Register blocks of the int8 product, 1 to 5 rows × 8 columns.
 //
 // c f32 [rows, 8] = Σ a i16 · panel i16, times rowScales [rows] and columnScales [8] (+ bias [8]) (+ residual [rows, 8]).
-// a [pairs, rows, 2] and panel [pairs, 8, 2] hold two steps of k side by side, which i32x4.dot_i16x8_s multiplies and adds.
+// Two steps of k lie side by side in the rows of a (16448 bytes apart, see quantize-rows.ts) and in panel [pairs, 8, 2]:
+// i32x4.dot_i16x8_s multiplies and adds them.
 // Sums are exact in int32 (linear-int8.ts says why), so the block size changes no bit; nothing behind them is fused.
 //
 // GOP/s at k = 192 and 768, best of 60 (Intel Xeon with AVX-512): 4, 5, 6 rows × 8 columns make 89, 88, 81 on Node 20 and
@@ -21,7 +22,7 @@ export function int8Rows1(
 ): void {
   let left0 = i32x4.splat(0);
   let right0 = i32x4.splat(0);
-  const end = a + pairs * 4;
+  const end = a + (pairs << 2);
   while (a !== end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
@@ -65,17 +66,17 @@ export function int8Rows2(
   let right0 = i32x4.splat(0);
   let left1 = i32x4.splat(0);
   let right1 = i32x4.splat(0);
-  const end = a + pairs * 8;
+  const end = a + (pairs << 2);
   while (a !== end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
     const x0 = v128.load32_splat(a);
     left0 = i32x4.add(left0, i32x4.dot_i16x8_s(x0, b0));
     right0 = i32x4.add(right0, i32x4.dot_i16x8_s(x0, b1));
-    const x1 = v128.load32_splat(a, 4);
+    const x1 = v128.load32_splat(a, 16448);
     left1 = i32x4.add(left1, i32x4.dot_i16x8_s(x1, b0));
     right1 = i32x4.add(right1, i32x4.dot_i16x8_s(x1, b1));
-    a += 8;
+    a += 4;
     panel += 32;
   }
   const scale0 = v128.load(columnScales);
@@ -125,20 +126,20 @@ export function int8Rows3(
   let right1 = i32x4.splat(0);
   let left2 = i32x4.splat(0);
   let right2 = i32x4.splat(0);
-  const end = a + pairs * 12;
+  const end = a + (pairs << 2);
   while (a !== end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
     const x0 = v128.load32_splat(a);
     left0 = i32x4.add(left0, i32x4.dot_i16x8_s(x0, b0));
     right0 = i32x4.add(right0, i32x4.dot_i16x8_s(x0, b1));
-    const x1 = v128.load32_splat(a, 4);
+    const x1 = v128.load32_splat(a, 16448);
     left1 = i32x4.add(left1, i32x4.dot_i16x8_s(x1, b0));
     right1 = i32x4.add(right1, i32x4.dot_i16x8_s(x1, b1));
-    const x2 = v128.load32_splat(a, 8);
+    const x2 = v128.load32_splat(a, 32896);
     left2 = i32x4.add(left2, i32x4.dot_i16x8_s(x2, b0));
     right2 = i32x4.add(right2, i32x4.dot_i16x8_s(x2, b1));
-    a += 12;
+    a += 4;
     panel += 32;
   }
   const scale0 = v128.load(columnScales);
@@ -201,23 +202,23 @@ export function int8Rows4(
   let right2 = i32x4.splat(0);
   let left3 = i32x4.splat(0);
   let right3 = i32x4.splat(0);
-  const end = a + pairs * 16;
+  const end = a + (pairs << 2);
   while (a !== end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
     const x0 = v128.load32_splat(a);
     left0 = i32x4.add(left0, i32x4.dot_i16x8_s(x0, b0));
     right0 = i32x4.add(right0, i32x4.dot_i16x8_s(x0, b1));
-    const x1 = v128.load32_splat(a, 4);
+    const x1 = v128.load32_splat(a, 16448);
     left1 = i32x4.add(left1, i32x4.dot_i16x8_s(x1, b0));
     right1 = i32x4.add(right1, i32x4.dot_i16x8_s(x1, b1));
-    const x2 = v128.load32_splat(a, 8);
+    const x2 = v128.load32_splat(a, 32896);
     left2 = i32x4.add(left2, i32x4.dot_i16x8_s(x2, b0));
     right2 = i32x4.add(right2, i32x4.dot_i16x8_s(x2, b1));
-    const x3 = v128.load32_splat(a, 12);
+    const x3 = v128.load32_splat(a, 49344);
     left3 = i32x4.add(left3, i32x4.dot_i16x8_s(x3, b0));
     right3 = i32x4.add(right3, i32x4.dot_i16x8_s(x3, b1));
-    a += 16;
+    a += 4;
     panel += 32;
   }
   const scale0 = v128.load(columnScales);
@@ -293,26 +294,26 @@ export function int8Rows5(
   let right3 = i32x4.splat(0);
   let left4 = i32x4.splat(0);
   let right4 = i32x4.splat(0);
-  const end = a + pairs * 20;
+  const end = a + (pairs << 2);
   while (a !== end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
     const x0 = v128.load32_splat(a);
     left0 = i32x4.add(left0, i32x4.dot_i16x8_s(x0, b0));
     right0 = i32x4.add(right0, i32x4.dot_i16x8_s(x0, b1));
-    const x1 = v128.load32_splat(a, 4);
+    const x1 = v128.load32_splat(a, 16448);
     left1 = i32x4.add(left1, i32x4.dot_i16x8_s(x1, b0));
     right1 = i32x4.add(right1, i32x4.dot_i16x8_s(x1, b1));
-    const x2 = v128.load32_splat(a, 8);
+    const x2 = v128.load32_splat(a, 32896);
     left2 = i32x4.add(left2, i32x4.dot_i16x8_s(x2, b0));
     right2 = i32x4.add(right2, i32x4.dot_i16x8_s(x2, b1));
-    const x3 = v128.load32_splat(a, 12);
+    const x3 = v128.load32_splat(a, 49344);
     left3 = i32x4.add(left3, i32x4.dot_i16x8_s(x3, b0));
     right3 = i32x4.add(right3, i32x4.dot_i16x8_s(x3, b1));
-    const x4 = v128.load32_splat(a, 16);
+    const x4 = v128.load32_splat(a, 65792);
     left4 = i32x4.add(left4, i32x4.dot_i16x8_s(x4, b0));
     right4 = i32x4.add(right4, i32x4.dot_i16x8_s(x4, b1));
-    a += 20;
+    a += 4;
     panel += 32;
   }
   const scale0 = v128.load(columnScales);

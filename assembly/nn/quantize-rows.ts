@@ -1,76 +1,73 @@
-// Quantize rows: float32 rows to int16 with one scale a row, in the order in which the int8 product reads them.
+// Quantize rows: float32 rows to int16 with one scale a row, as the int8 product reads them.
 //
-// x [rows, k] → q [pairs, rows, 2], pairs = ⌈k/2⌉ (a missing last step is 0), and scales [rows]: x ≈ scale·q with
+// x [rows, k] → q, rows of ⌈k/2⌉ pairs ROW_BYTES apart (a missing last value is 0), and scales [rows]: x ≈ scale·q with
 // q = round(x·(levels/max)), halves to even, scale = max/levels, max the row's largest |x|. What is not finite makes its
 // whole row not finite. Rows below 1e-30 are zeros, for levels/max would overflow.
 //
 // 4 bytes in (twice, from the first-level cache the second time), 2 out.
 
-import { max4 } from "./simd";
+/**
+ * Bytes from one row of q to the next: the same for every k, so that the product's loads have constant offsets and one
+ * pointer. Room for 8192 values and a cache line, so that rows do not share cache sets.
+ */
+export const ROW_BYTES: usize = 16448;
 
 /** 1.5·2²³, its bits, and the least largest value: a float32 of the first's size has no bits behind the point. */
 const ROUNDING: f32 = 12582912.0;
 const ROUNDING_BITS: i32 = 0x4b400000;
 const LEAST: f32 = 1e-30;
+const MAGNITUDE: i32 = 0x7fffffff;
 
-/** Largest |x| of k values; NaN where one is. */
+/** Largest |x| of k values; NaN where one is. Magnitudes compare as whole numbers do, NaN above all, in one instruction. */
 function largest(x: usize, k: usize): f32 {
-  let most = f32x4.splat(0);
-  const end = x + ((k & ~3) << 2);
+  const magnitude = i32x4.splat(MAGNITUDE);
+  let first = i32x4.splat(0);
+  let second = i32x4.splat(0);
+  const end = x + ((k & ~7) << 2);
   while (x !== end) {
-    most = f32x4.max(most, f32x4.abs(v128.load(x)));
-    x += 16;
+    first = i32x4.max_s(first, v128.and(v128.load(x), magnitude));
+    second = i32x4.max_s(second, v128.and(v128.load(x, 16), magnitude));
+    x += 32;
   }
-  let found = max4(most);
-  for (let i: usize = 0; i < (k & 3); i++) found = max<f32>(found, abs<f32>(load<f32>(x + (i << 2))));
-  return found;
+  first = i32x4.max_s(first, second);
+  let most = max(
+    max(i32x4.extract_lane(first, 0), i32x4.extract_lane(first, 1)),
+    max(i32x4.extract_lane(first, 2), i32x4.extract_lane(first, 3)),
+  );
+  for (let i: usize = 0; i < (k & 7); i++) most = max(most, load<i32>(x + (i << 2)) & MAGNITUDE);
+  return reinterpret<f32>(most);
 }
 
-class Rounded {
-  /** Four values times `factor` as int32, halves to even; |x·factor| < 2²². */
-  @inline
-  static four(x: usize, factor: v128, rounding: v128, bits: v128): v128 {
-    return i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), factor), rounding), bits);
-  }
-}
-
-/** One row into its column of q: pair p goes to q + p·stride bytes. */
-function quantizeRow(x: usize, k: usize, q: usize, stride: usize, factor: f32): void {
+/** One row of k values, each times `factor` and rounded; |x·factor| < 2²². */
+function quantizeRow(x: usize, k: usize, q: usize, factor: f32): void {
   const factors = f32x4.splat(factor);
   const rounding = f32x4.splat(ROUNDING);
   const bits = i32x4.splat(ROUNDING_BITS);
   const end = x + ((k & ~7) << 2);
   while (x !== end) {
-    const low = Rounded.four(x, factors, rounding, bits);
-    const high = Rounded.four(x + 16, factors, rounding, bits);
-    const eight = i16x8.narrow_i32x4_s(low, high);
-    v128.store32_lane(q, eight, 0);
-    q += stride;
-    v128.store32_lane(q, eight, 1);
-    q += stride;
-    v128.store32_lane(q, eight, 2);
-    q += stride;
-    v128.store32_lane(q, eight, 3);
-    q += stride;
+    const low = i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), factors), rounding), bits);
+    const high = i32x4.sub(f32x4.add(f32x4.mul(v128.load(x, 16), factors), rounding), bits);
+    v128.store(q, i16x8.narrow_i32x4_s(low, high));
     x += 32;
+    q += 16;
   }
   const tail = k & 7;
-  for (let i: usize = 0; i < tail; i += 2) {
-    let pair = f32x4.splat(0);
-    pair = v128.load32_lane(x + (i << 2), pair, 0);
-    if (i + 1 < tail) pair = v128.load32_lane(x + (i << 2) + 4, pair, 1);
-    const two = i32x4.sub(f32x4.add(f32x4.mul(pair, factors), rounding), bits);
-    v128.store32_lane(q, i16x8.narrow_i32x4_s(two, two), 0);
-    q += stride;
+  for (let i: usize = 0; i < tail; i++) {
+    store<i16>(
+      q + (i << 1),
+      <i16>(reinterpret<i32>(load<f32>(x + (i << 2)) * factor + ROUNDING) - ROUNDING_BITS),
+    );
   }
+  if (tail & 1) store<i16>(q + (tail << 1), 0);
 }
 
 /** `levels`: the largest |q|, below 2¹⁵. */
 export function quantizeRows(x: usize, rows: usize, k: usize, levels: f32, q: usize, scales: usize): void {
   for (let row: usize = 0; row < rows; row++) {
-    const from = x + row * (k << 2);
-    const most = largest(from, k);
+    const most = largest(x, k);
     store<f32>(scales + (row << 2), most / levels);
-    quantizeRow(from, k, q + (row << 2), rows << 2, most > LEAST ? levels / most : 0);
+    quantizeRow(x, k, q, most > LEAST ? levels / most : 0);
+    x += k << 2;
+    q += ROW_BYTES;
   }
 }

@@ -5,8 +5,9 @@ import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
 import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, printJson } from "../command-line.js";
-import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
+import { deviceOption, dtypeOption, modelOption, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { readPhoto } from "../read-photo.js";
 
@@ -15,6 +16,7 @@ interface ClassifyCommand {
   server?: string;
   device: string;
   threads: number | "auto";
+  dtype?: WeightDtype;
   topK: number;
   json?: boolean;
 }
@@ -96,6 +98,7 @@ export function registerClassify(program: Command): void {
     .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(dtypeOption())
     .option("--top-k <n>", "classes to name", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")
     .action(action(classify));

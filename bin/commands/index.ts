@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { registerClassify } from "./classify.js";
 import { registerClient } from "./client.js";
+import { registerConvert } from "./convert.js";
 import { registerData } from "./data.js";
 import { registerDataServer } from "./data-server.js";
 import { registerDoctor } from "./doctor.js";
@@ -23,6 +24,7 @@ export const COMMANDS: Register[] = [
   registerClassify,
   registerServe,
   registerClient,
+  registerConvert,
   registerData,
   registerImage,
   registerDoctor,

@@ -1,6 +1,7 @@
 // vitrine serve: a model behind the Open Inference Protocol over gRPC.
 
 import type { Command } from "commander";
+import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import {
   DEFAULT_MAX_BATCH,
@@ -12,7 +13,14 @@ import { pictureReader } from "../../server/inference/read-picture.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
 import type { ServedModel } from "../../server/inference/served-model.js";
 import { action } from "../command-line.js";
-import { deviceOption, modelOption, type RunningModel, startModel, threadsOption } from "../model-options.js";
+import {
+  deviceOption,
+  dtypeOption,
+  modelOption,
+  type RunningModel,
+  startModel,
+  threadsOption,
+} from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { packageVersion } from "../package-version.js";
 
@@ -22,6 +30,7 @@ interface ServeOptions {
   name?: string;
   device: string;
   threads: number | "auto";
+  dtype?: WeightDtype;
   maxBatch: number;
   maxQueue: number;
   maxMessageBytes: number;
@@ -70,7 +79,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const { imageSize, classes } = model.config;
   const parameters = model.parameters.toLocaleString("en-US");
   notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
-  notice(`device ${runtime.description}`);
+  notice(`device ${runtime.description}; weights ${model.dtype}`);
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     notice(`${signal}: finishing what runs, then leaving`);
     await server.drain();
@@ -88,6 +97,7 @@ export function registerServe(program: Command): void {
     .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(dtypeOption())
     .option(
       "--max-batch <images>",
       "images that run at once",

@@ -5,12 +5,13 @@ import type { Command } from "commander";
 import type { EvaluationBatch } from "../../runtime/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { matchClasses } from "../../runtime/models/labels.js";
+import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { judge } from "../../trainer/validation.js";
 import { action, printJson } from "../command-line.js";
 import { badSamplesOption, workersOption } from "../data-options.js";
-import { deviceOption, modelOption, startModel, threadsOption } from "../model-options.js";
+import { deviceOption, dtypeOption, modelOption, startModel, threadsOption } from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 
 interface ValidateCommand {
@@ -18,6 +19,7 @@ interface ValidateCommand {
   model: string;
   device: string;
   threads: number | "auto";
+  dtype?: WeightDtype;
   batchSize: number;
   workers: number;
   badSamples: BadSamples;
@@ -89,7 +91,7 @@ async function validate(options: ValidateCommand): Promise<void> {
   const counts: Counts = { images: 0, top1: 0, top5: 0, loss: 0 };
   try {
     const match = matchClasses(source.description.classes, model.labels);
-    notice(runtime.description);
+    notice(`${runtime.description}; weights ${model.dtype}`);
     if (match.notice) notice(match.notice);
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
@@ -121,6 +123,7 @@ export function registerValidate(program: Command): void {
     .addOption(modelOption().makeOptionMandatory())
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(dtypeOption())
     .option(
       "--batch-size <b>",
       "images that the model sees at once",

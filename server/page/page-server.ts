@@ -1,5 +1,6 @@
 // Page server: the page, the WebAssembly it fetches and the models it may load, over plain HTTP.
 
+import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -9,8 +10,8 @@ import { listenHttp } from "./listen-http.js";
 
 export interface PageModel {
   name: string;
-  /** Path of model.safetensors, whatever it is called on this disk. */
-  weights: string;
+  /** Path of model.safetensors, whatever it is called on this disk, or its bytes. */
+  weights: string | Uint8Array;
   /** Text of config.json, read or derived. */
   config: string;
 }
@@ -66,6 +67,20 @@ function text(body: string, type: string): Answer {
   };
 }
 
+/** Bytes that do not change while the server runs; another run's may differ, so the tag is theirs. */
+function content(bytes: Uint8Array): Answer {
+  const tag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
+  return (request, response) => {
+    response.setHeader("ETag", tag);
+    if (request.headers["if-none-match"] === tag) {
+      response.writeHead(304).end();
+      return;
+    }
+    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Length": bytes.length });
+    response.end(request.method === "HEAD" ? undefined : bytes);
+  };
+}
+
 /** A large file, validated by size and time, so that a second visit costs no download. */
 function file(path: string): Answer {
   return (request, response) => {
@@ -91,8 +106,9 @@ function modelAnswers(models: readonly PageModel[]): Map<string, Answer> {
   const list = models.map(({ name, weights, config }) => {
     const url = `models/${encodeURIComponent(name)}/`;
     answers.set(`/${url}config.json`, text(config, "application/json"));
-    answers.set(`/${url}model.safetensors`, file(weights));
-    return { name, url, bytes: statSync(weights).size };
+    const inMemory = typeof weights !== "string";
+    answers.set(`/${url}model.safetensors`, inMemory ? content(weights) : file(weights));
+    return { name, url, bytes: inMemory ? weights.length : statSync(weights).size };
   });
   answers.set("/models.json", text(JSON.stringify({ models: list }), "application/json"));
   return answers;

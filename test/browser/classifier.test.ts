@@ -1,6 +1,6 @@
 // Classifier library: `vitrine/browser` without a bundler, straight from dist/, as any page may import it.
 
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,7 +11,13 @@ import sirv from "sirv";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Classifier, DownloadProgress } from "../../client/browser/index.js";
+import { convertModel } from "../../runtime/convert-model.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
+import { loadModel } from "../../runtime/load-model.js";
+import { openClassifier } from "../../runtime/open-classifier.js";
 import { makeTinyModel, TINY_LABELS, wavesJpeg } from "../inference/tiny-model.js";
+import { assertClose } from "../nn/compare.js";
 import { findChromium, launchChromium } from "./chromium.js";
 
 const DIST = fileURLToPath(new URL("../../", import.meta.url));
@@ -35,6 +41,11 @@ declare global {
 
 async function start(executable: string): Promise<void> {
   cpSync(tiny.folder, join(site, "tiny"), { recursive: true });
+  for (const dtype of ["float16", "int8"] as const) {
+    const files = convertModel(await openClassifier(nodeModelSource(tiny.folder)), dtype);
+    mkdirSync(join(site, dtype));
+    for (const [file, bytes] of files) writeFileSync(join(site, dtype, file), bytes);
+  }
   const [dist, models] = [sirv(DIST, { dev: true }), sirv(site, { dev: true })];
   server = createServer((request, response) => {
     if (request.url === "/") response.setHeader("Content-Type", "text/html").end("<title>blank</title>");
@@ -83,6 +94,25 @@ function registerTests(executable: string): void {
     });
     assert.is(progress.at(-1)?.loaded, progress.at(-1)?.total);
     assert.equal([card.name, card.imageSize, card.labels, card.device], ["tiny", 32, TINY_LABELS, "wasm"]);
+  });
+
+  test("models in float16 and int8 are taken as they are, and answer as in Node", async () => {
+    const runtime = await createRuntime({ host: nodeHost() });
+    for (const dtype of ["float16", "int8"]) {
+      const logits = await page.evaluate(async (model) => {
+        const classifier = await window.library.createClassifier({ model, assets: "/" });
+        const answer = await classifier.classify(window.picture);
+        classifier.dispose();
+        return [...answer.logits];
+      }, dtype);
+      const model = await loadModel(runtime, nodeModelSource(join(site, dtype)), { batchSizes: [1] });
+      const here = await model.logits(model.readPicture(wavesJpeg(1)), 1);
+      assert.is(model.dtype, dtype);
+      // A float32 activation that differs in its last bit may be rounded to the next of the int8 layer's 8191 levels.
+      const allowed = dtype === "int8" ? 2e-3 : 1e-4;
+      assertClose(logits, here.logits, allowed, dtype);
+    }
+    await runtime.dispose();
   });
 
   test("Blob, ArrayBuffer and Uint8Array give the same answer and stay the caller's", async () => {

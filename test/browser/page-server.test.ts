@@ -4,6 +4,8 @@ import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readConfigJson } from "../../runtime/models/config-json.js";
+import { readSafetensors } from "../../runtime/weights/safetensors.js";
+import { fileDtype } from "../../runtime/weights/weight-dtype.js";
 import { addressOf, type RunningCommand, runCommand } from "../inference/run-command.js";
 import { makeTinyModel, TINY, TINY_LABELS } from "../inference/tiny-model.js";
 
@@ -85,6 +87,17 @@ for (const path of [
     assert.is(await statusOf(path), 404);
   });
 }
+
+test("--dtype serves weights of that dtype from memory, once a visitor", async () => {
+  const own = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--dtype", "f16");
+  const url = `${await addressOf(own)}/models/tiny/model.safetensors`;
+  const response = await fetch(url);
+  const file = readSafetensors(new Uint8Array(await response.arrayBuffer()), "tiny");
+  assert.is(fileDtype(file), "float16");
+  const headers = { "If-None-Match": response.headers.get("etag") ?? "" };
+  assert.is((await fetch(url, { headers })).status, 304);
+  own.child.kill("SIGKILL");
+});
 
 test("nothing can be written", async () => {
   for (const method of ["POST", "PUT", "DELETE"]) assert.is(await statusOf("/", method), 405);

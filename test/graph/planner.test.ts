@@ -5,11 +5,14 @@ import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import type { FusionName } from "../../runtime/graph/fusion.js";
+import { withInt8Linears } from "../../runtime/graph/int8-linears.js";
 import { type PlanOptions, planForBatch, planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
+import type { Tensor } from "../../runtime/graph/tensor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { inferenceGraph } from "../../runtime/inference-program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
+import { int8Layers } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
 import { accumulateGraph } from "../../runtime/training-graph.js";
 import { assertClose } from "../nn/compare.js";
@@ -105,6 +108,23 @@ test("inference fuses linear with gelu and residual and keeps no attention weigh
   const mlps = config.depth + 1;
   assert.is(types(plain).filter((type) => type === "gelu").length, mlps);
   assert.is(types(plain).filter((type) => type === "residual").length, 2 * mlps);
+});
+
+test("int8 layers fuse as float32 ones do, and layers that are not named stay float32", () => {
+  const config = smallModel();
+  const float = planProgram(inferenceGraph(config, 1), OPTIONS);
+  const names = int8Layers(config);
+  const int8 = planProgram(withInt8Linears(inferenceGraph(config, 1), names), OPTIONS);
+  assert.equal(replayMemory(int8), []);
+  assert.is(int8.arenaBytes, float.arenaBytes);
+  const asFloat = types(int8).map((type) => (type === "linearInt8" ? "linear" : type));
+  assert.equal(asFloat, types(float));
+  for (const operation of int8.graph.operations) {
+    if (operation.type !== "linear" && operation.type !== "linearInt8") continue;
+    const { origin, dtype } = int8.graph.tensors[operation.reads.weight] as Tensor;
+    assert.is(operation.type === "linearInt8", origin.kind === "store" && names.has(origin.first));
+    assert.is(dtype, operation.type === "linearInt8" ? "int8" : "float32");
+  }
 });
 
 test("training keeps what backward reads: nothing is fused over a GELU's input", () => {

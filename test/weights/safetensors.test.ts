@@ -18,6 +18,8 @@ const ONE_OF_EACH: [string, StoredTensor][] = [
   ["bfloat", { dtype: "BF16", shape: [1], data: Uint16Array.of(0x4049) }],
   ["long", { dtype: "I64", shape: [1], data: BigInt64Array.of(-(2n ** 60n)) }],
   ["int", { dtype: "I32", shape: [2], data: Int32Array.of(-1, 7) }],
+  ["signed bytes", { dtype: "I8", shape: [2, 1], data: Int8Array.of(-128, 127) }],
+  ["signed bytes_scale", { dtype: "F32", shape: [2], data: Float32Array.of(0.5, 2) }],
   ["bytes", { dtype: "U8", shape: [3, 1], data: Uint8Array.of(1, 2, 3) }],
   ["scalar", { dtype: "F32", shape: [], data: Float32Array.of(4) }],
   ["empty", { dtype: "F32", shape: [0, 5], data: new Float32Array() }],
@@ -149,9 +151,11 @@ test("every half and bfloat pattern becomes its own float32", () => {
   }
 });
 
-test("whole-number tensors are no weights", () => {
+test("whole-number tensors are no weights, but for int8 with its scales", () => {
   const floats = floatTensors(readSafetensors(writeSafetensors(new Map(ONE_OF_EACH)), "file"));
-  assert.equal([...floats.keys()].sort(), ["bfloat", "double", "empty", "float", "half", "scalar"]);
+  const names = ["bfloat", "double", "empty", "float", "half", "scalar", "signed bytes"];
+  assert.equal([...floats.keys()].sort(), names);
+  assert.equal([...(floats.get("signed bytes")?.data ?? [])], [-64, 254]);
 });
 
 test.run();
