@@ -32,7 +32,7 @@ const MOST_LEVELS: usize = 8191;
 
 /** Largest |q| of a quantised row of `k` values, so that no sum leaves int32. */
 function levelsOf(k: usize): usize {
-  return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * k));
+  return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * max<usize>(k, 1)));
 }
 
 // The instruction under way; each instance (thread) has its own, so these are plain globals.
@@ -55,6 +55,7 @@ export function linearInt8(
   n: usize,
   activation: u32,
 ): void {
+  if (!m || !n) return;
   weightAt = weight;
   biasAt = bias;
   residualAt = residual;

@@ -1,5 +1,6 @@
 // Interpret: which function computes which operation.
 
+import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
 import { relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
 import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
@@ -37,7 +38,10 @@ import type { Operands } from "./operands.js";
 
 type Kernel<T extends OperationType> = (operation: OperationOf<T>, at: Operands) => void;
 
-const KERNELS: { readonly [T in OperationType]: Kernel<T> } = {
+/** Int8 matrices lie in stores that this executor does not make. */
+type Interpreted = Exclude<OperationType, "linearInt8">;
+
+const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   patchifyBytes,
   patchifyImage,
   linear,
@@ -85,8 +89,12 @@ const KERNELS: { readonly [T in OperationType]: Kernel<T> } = {
   scaleChannelsGradient,
 };
 
-/** Computes one operation; what it makes on the way is gone afterwards. */
+/** Computes one operation; what it makes on the way is gone afterwards. Throws `device/unsupported`. */
 export function interpret(operation: Operation, at: Operands): void {
+  if (operation.type === "linearInt8") {
+    const text = "int8 layers have no kernel on device tfjs: use --device wasm, or --dtype f32";
+    throw new VitrineError("device/unsupported", text);
+  }
   // The table pairs every type with the kernel of that type; TypeScript cannot see it through the union.
   const kernel = KERNELS[operation.type] as Kernel<OperationType>;
   at.tf.tidy(() => kernel(operation, at));
