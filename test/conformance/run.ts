@@ -1,6 +1,7 @@
 // Conformance: every file of a manifest against what libjpeg-turbo makes of it.
 // `npm run conformance -- jpeg --root DIR --manifest FILE.jsonl [--json]`; exit status 1 where a file fails.
 // `npm run conformance -- crops --root DIR [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops.
+// `npm run conformance -- devices --model MODEL --data DATA [--devices wasm,webgpu] [--json]`: the first five classes.
 
 import { Command } from "commander";
 import { wholeNumber } from "../../bin/number-option.js";
@@ -9,6 +10,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator } from "../image/jpeg-fixtures.js";
 import { runCrops } from "./crops.js";
+import { registerDevices } from "./devices.js";
 import { readManifest } from "./manifest.js";
 import { type ConformanceReport, runConformance } from "./report.js";
 
@@ -57,6 +59,7 @@ async function main(): Promise<void> {
       }
       if (failures.length > 0 || files === 0) process.exitCode = 1;
     });
+  registerDevices(program);
   await program.parseAsync(process.argv);
 }
 

@@ -47,6 +47,10 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
         batchSizes: [1, 4],
       });
       logits.push((await inference.logits(pixels, 5)).logits);
+      // Decode workers write to shared memory.
+      const shared = new Uint8Array(new SharedArrayBuffer(pixels.length));
+      shared.set(pixels);
+      assert.equal((await inference.logits(shared, 5)).logits, logits.at(-1));
       inference.dispose();
     }
     assertNear(logits[0], logits[1], tolerances.values, "logits");

@@ -6,18 +6,23 @@ import type { Tensor } from "../../graph/tensor.js";
 
 type Given = ProgramInputs[string];
 
-/** Bytes as the kernels read them, a multiple of 4; without a copy where that is possible. */
-export function toBytes(values: Given): Uint8Array<ArrayBufferLike> {
+/** Dawn takes no shared memory, which decode workers write images to; a page may have none at all. */
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer;
+}
+
+/** Bytes as the kernels read them, a multiple of 4 and not shared; without a copy where that is possible. */
+export function toBytes(values: Given): Uint8Array<ArrayBuffer> {
   if (values instanceof Float64Array) return new Uint8Array(splitDoubles(values).buffer);
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  if (bytes.length % 4 === 0) return bytes;
+  if (bytes.length % 4 === 0 && isUnshared(bytes)) return bytes;
   const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
   padded.set(bytes);
   return padded;
 }
 
 /** Each value as (high, low), both float32, whose sum has 48 bits of it. */
-function splitDoubles(values: Float64Array): Float32Array {
+function splitDoubles(values: Float64Array): Float32Array<ArrayBuffer> {
   const pairs = new Float32Array(2 * values.length);
   values.forEach((value, i) => {
     const high = Math.fround(value);
