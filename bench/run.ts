@@ -16,6 +16,10 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of a forward pass beside onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),
   },
+  "gpu-memory": {
+    about: "what training steps and inferences on webgpu hold on the device and in this process",
+    load: () => import("./gpu-memory.js"),
+  },
   image: {
     about: "images/s of decoding and augmenting beside libjpeg-turbo, sharp, @jsquash/jpeg and Pillow",
     load: () => import("./image.js"),

@@ -2,14 +2,13 @@
 
 import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import type { Executor } from "../../runtime/executors/executor.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
-import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 
 /** Undefined where there is no driver or no package; whoever asked registers no test then. */
-export function webgpuOrSkip(host: Host = nodeHost()): Promise<Executor | undefined> {
+export function webgpuOrSkip(host: Host = nodeHost()): Promise<WebgpuExecutor | undefined> {
   return orSkip(() => createWebgpuExecutor(host));
 }
 

@@ -39,7 +39,7 @@ export class Arena {
   #fit(): void {
     const wanted = this.#wanted();
     if (wanted > 0 && wanted <= (this.#buffer?.size ?? 0)) return;
-    this.#buffer?.destroy();
+    if (this.#buffer) this.#device.destroyBuffer(this.#buffer);
     this.#buffer = undefined;
     if (wanted > 0) this.#buffer = this.#device.createBuffer(wanted, "the arena of the programs");
   }

@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import type { DeviceArray } from "../executor.js";
-import { type Slice, WORKING_USAGE } from "./buffers.js";
+import type { Slice } from "./buffers.js";
 import type { Device } from "./device.js";
 import type { Staging } from "./staging.js";
 
@@ -14,11 +14,10 @@ export class BufferArray implements DeviceArray {
 
   /** Exactly as large as its values: whoever takes the buffer takes all of it for values. */
   constructor(device: Device, staging: Staging, count: number) {
-    device.check();
     this.count = count;
     this.#device = device;
     this.#staging = staging;
-    this.#buffer = device.gpu.createBuffer({ label: "values", size: 4 * count, usage: WORKING_USAGE });
+    this.#buffer = device.createExactBuffer(4 * count, "values");
   }
 
   deviceBuffer(): GPUBuffer {
@@ -41,7 +40,7 @@ export class BufferArray implements DeviceArray {
   }
 
   dispose(): void {
-    this.#buffer?.destroy();
+    if (this.#buffer) this.#device.destroyBuffer(this.#buffer);
     this.#buffer = undefined;
   }
 }

@@ -19,8 +19,10 @@ const PARAMS_BYTES = BINDING_ALIGNMENT;
 export class Commands {
   readonly #commands: readonly Command[];
   readonly #buffers: readonly GPUBuffer[];
+  readonly #device: Device;
 
-  private constructor(commands: readonly Command[], buffers: readonly GPUBuffer[]) {
+  private constructor(device: Device, commands: readonly Command[], buffers: readonly GPUBuffer[]) {
+    this.#device = device;
     this.#commands = commands;
     this.#buffers = buffers;
   }
@@ -49,7 +51,7 @@ export class Commands {
       const bindGroup = device.gpu.createBindGroup({ label: dispatch.kernel, layout, entries });
       return { pipeline, bindGroup, grid: dispatch.grid };
     });
-    return new Commands(commands, [numbers, absent]);
+    return new Commands(device, commands, [numbers, absent]);
   }
 
   get count(): number {
@@ -70,7 +72,7 @@ export class Commands {
   }
 
   dispose(): void {
-    for (const buffer of this.#buffers) buffer.destroy();
+    for (const buffer of this.#buffers) this.#device.destroyBuffer(buffer);
   }
 }
 

@@ -4,10 +4,17 @@ import { VitrineError } from "../../errors.js";
 import { formatBytes } from "../../graph/planner.js";
 import { alignBinding, WORKING_USAGE } from "./buffers.js";
 
+export interface GpuMemory {
+  buffers: number;
+  bytes: number;
+}
+
 export class Device {
   readonly gpu: GPUDevice;
   #failure: VitrineError | undefined;
   #disposed = false;
+  #buffers = 0;
+  #bytes = 0;
 
   constructor(gpu: GPUDevice, adapter: string) {
     this.gpu = gpu;
@@ -32,11 +39,30 @@ export class Device {
 
   /** A buffer full of zeros. Throws `device/memory` where it is larger than a buffer may be. */
   createBuffer(bytes: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
+    return this.createExactBuffer(alignBinding(Math.max(bytes, 1)), purpose, usage);
+  }
+
+  /** The same without rounding `size` up, for values whose count is the buffer's size. */
+  createExactBuffer(size: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
     this.check();
-    const size = alignBinding(Math.max(bytes, 1));
     const { maxBufferSize } = this.gpu.limits;
     if (size > maxBufferSize) throw tooLarge(purpose, size, maxBufferSize);
-    return this.gpu.createBuffer({ label: purpose, size, usage });
+    const buffer = this.gpu.createBuffer({ label: purpose, size, usage });
+    this.#buffers++;
+    this.#bytes += size;
+    return buffer;
+  }
+
+  /** Gives a buffer of `createBuffer` back, once. */
+  destroyBuffer(buffer: GPUBuffer): void {
+    buffer.destroy();
+    this.#buffers--;
+    this.#bytes -= buffer.size;
+  }
+
+  /** Buffers made and not given back, and their bytes. */
+  get memory(): GpuMemory {
+    return { buffers: this.#buffers, bytes: this.#bytes };
   }
 
   /**

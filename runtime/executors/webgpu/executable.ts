@@ -113,7 +113,7 @@ export class WebgpuExecutable implements Executable {
         largest = Math.max(largest, bytes);
         return { buffer: placeholder, offset: 0, bytes };
       });
-      placeholder.destroy();
+      this.#place.device.destroyBuffer(placeholder);
       this.#scratch = this.#place.device.createBuffer(largest, `the scratch of ${this.#program.name}`);
     }
     const buffer = this.#scratch;
@@ -196,8 +196,9 @@ export class WebgpuExecutable implements Executable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#prepared?.commands.dispose();
-    this.#scratch?.destroy();
-    for (const { buffer } of this.#constants.values()) buffer.destroy();
+    const { device } = this.#place;
+    if (this.#scratch) device.destroyBuffer(this.#scratch);
+    for (const { buffer } of this.#constants.values()) device.destroyBuffer(buffer);
     this.#leaveArena();
   }
 }

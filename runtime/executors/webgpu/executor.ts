@@ -6,6 +6,7 @@ import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLay
 import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT } from "./buffers.js";
+import type { GpuMemory } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
@@ -16,7 +17,7 @@ export interface WebgpuExecutorOptions extends AdapterChoice {
   onKernels?: (progress: KernelProgress) => void;
 }
 
-class WebgpuExecutor implements Executor {
+export class WebgpuExecutor implements Executor {
   readonly device: string;
   readonly description: string;
   /** Drivers contract products and sums as they like. */
@@ -47,6 +48,11 @@ class WebgpuExecutor implements Executor {
     return this.#place.device.gpu;
   }
 
+  /** What the executor, its stores and its programs hold on the device now. */
+  get memory(): GpuMemory {
+    return this.#place.device.memory;
+  }
+
   createStore(layout: StoreLayout): Store {
     const { device, staging } = this.#place;
     return new WebgpuStore(device, staging, layout);
@@ -71,6 +77,6 @@ class WebgpuExecutor implements Executor {
 export async function createWebgpuExecutor(
   host: Host,
   options: WebgpuExecutorOptions = {},
-): Promise<Executor> {
+): Promise<WebgpuExecutor> {
   return new WebgpuExecutor(await openAdapter(host, options), options);
 }

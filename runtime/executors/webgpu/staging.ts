@@ -44,12 +44,13 @@ export class Staging {
     const copy = buffer.getMappedRange(0, bytes).slice(0);
     buffer.unmap();
     this.#idle.push(buffer);
-    if (this.#idle.length > KEPT) this.#idle.shift()?.destroy();
+    const [oldest] = this.#idle.length > KEPT ? this.#idle.splice(0, 1) : [];
+    if (oldest) this.#device.destroyBuffer(oldest);
     this.#device.check();
     return copy;
   }
 
   dispose(): void {
-    for (const buffer of this.#idle.splice(0)) buffer.destroy();
+    for (const buffer of this.#idle.splice(0)) this.#device.destroyBuffer(buffer);
   }
 }

@@ -82,7 +82,7 @@ export class WebgpuStore implements Store {
   }
 
   dispose(): void {
-    this.#buffer?.destroy();
+    if (this.#buffer) this.#device.destroyBuffer(this.#buffer);
     this.#buffer = undefined;
   }
 }
