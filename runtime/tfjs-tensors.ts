@@ -6,6 +6,7 @@ import type { DeviceArray } from "./executors/executor.js";
 import type { Backend } from "./executors/tfjs/backend.js";
 import { TfjsExecutor } from "./executors/tfjs/executor.js";
 import { openBackend } from "./executors/tfjs/open-backend.js";
+import type { LoadPackage } from "./executors/tfjs/packages.js";
 import { TensorArray } from "./executors/tfjs/tensor-array.js";
 import type { Tensor } from "./executors/tfjs/tfjs.js";
 
@@ -25,9 +26,10 @@ export interface AnyTensor {
 /**
  * Makes tfjs compute on the runtime's device from here on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its backend
  * for the other devices of tfjs. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the
- * packages are not installed.
+ * packages are not installed. `load`
+ * gives @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu by their names where import() cannot: in a page.
  */
-export async function shareDevice({ host, executor }: Runtime): Promise<SharedTfjs> {
+export async function shareDevice({ host, executor }: Runtime, load?: LoadPackage): Promise<SharedTfjs> {
   if (executor instanceof TfjsExecutor) {
     await executor.backend.use();
     return { backend: executor.backend, dispose: () => {} };
@@ -46,7 +48,7 @@ export async function shareDevice({ host, executor }: Runtime): Promise<SharedTf
     check: nothing,
     close: nothing,
   });
-  const backend = await openBackend("tfjs:webgpu", { openGpu, gpuGlobals: host.gpuGlobals });
+  const backend = await openBackend("tfjs:webgpu", { openGpu, gpuGlobals: host.gpuGlobals, load });
   await backend.use();
   return { backend, dispose: () => backend.close() };
 }

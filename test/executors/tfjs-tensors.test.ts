@@ -14,7 +14,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { writeConfigJson } from "../../runtime/models/config-json.js";
 import { normalisationTable } from "../../runtime/models/normalisation.js";
-import { fromTensor, loadTensorModel, shareDevice, toTensor } from "../../runtime/tfjs.js";
+import { createTfjsRuntime, fromTensor, loadTensorModel, shareDevice, toTensor } from "../../runtime/tfjs.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { MADE, madeWeights } from "../models/made-model.js";
 import { assertClose } from "../nn/compare.js";
@@ -146,6 +146,24 @@ test("wasm has no device to share, integers are no input, and cpu has no buffers
   const array = fromTensor(shared, half);
   assert.match(await messageOf(async () => array.deviceBuffer()), /device\/unsupported: .*no GPU/);
   for (const each of [whole, half, array]) each.dispose();
+});
+
+test("a runtime on whichever backend tfjs has: the same logits, and no registered instance of ours", async () => {
+  await tf.setBackend("cpu");
+  const own = await createTfjsRuntime({ host, tf });
+  assert.is(own.executor.device, "tfjs:cpu");
+  assert.match(own.description, /^tfjs:cpu: the cpu backend that tfjs computes with/);
+  const loaded = await loadModel(own, source, { batchSizes: [BATCH] });
+  assertClose((await loaded.logits(pixels, BATCH)).logits, wanted, 3e-6, "logits");
+  loaded.dispose();
+  await own.dispose();
+  const sum = tf.sum(tf.tensor([1, 2]));
+  assert.equal([...(await valuesOf(sum))], [3], "the backend goes on");
+  const idle = { ...tf, getBackend: () => undefined };
+  assert.match(
+    await messageOf(() => createTfjsRuntime({ host, tf: idle })),
+    /device\/unavailable: .*no backend yet/,
+  );
 });
 
 const runtimes = [cpu];

@@ -61,6 +61,15 @@ test("validate counts the answers of a model that always says ant, folders match
   assert.ok(result.imagesPerSecond > 0);
 });
 
+test("tfjs:cpu and wasm give the same answers to validate", () => {
+  const flags = ["--data", DATA, "--model", ALWAYS_ANT, "--batch-size", "4", "--workers", "0", "--json"];
+  const [got, want] = ["tfjs:cpu", "wasm"].map((device) =>
+    lastJson<Validation>(run("validate", ...flags, "--device", device)),
+  ) as [Validation, Validation];
+  assert.equal([got.top1Count, got.top5Count], [want.top1Count, want.top5Count]);
+  assert.ok(Math.abs(got.loss - want.loss) < 1e-6);
+});
+
 test("validate takes an integer of a list as the model's class, and a name as a name", () => {
   const photo = join("data", "cat", "0.jpg");
   const validateList = (name: string, labels: (string | number)[]) => {

@@ -22,6 +22,7 @@ export interface BackendParts {
 
 export class Backend {
   readonly tf: Tfjs;
+  readonly name: string;
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
   /** What it computes on where that is WebGPU. */
@@ -31,6 +32,7 @@ export class Backend {
 
   constructor(parts: BackendParts) {
     this.tf = parts.tf;
+    this.name = parts.name;
     this.description = parts.description;
     this.fusedMultiplyAdd = parts.fusedMultiplyAdd;
     this.gpu = parts.gpu;
@@ -43,7 +45,7 @@ export class Backend {
    */
   within<T>(work: () => T): T {
     this.check();
-    const { tf, name } = this.#parts;
+    const { tf, name } = this;
     const before = tf.getBackend();
     // Both are there already, and then tfjs changes over before it returns.
     if (before !== name) void tf.setBackend(name);
@@ -60,7 +62,7 @@ export class Backend {
   /** Makes it tfjs's current backend, for whatever tfjs code comes next. */
   async use(): Promise<void> {
     this.check();
-    await this.tf.setBackend(this.#parts.name);
+    await this.tf.setBackend(this.name);
   }
 
   /** Waits for values that are on their way to the host. Throws what the device has to say where they do not come. */

@@ -55,6 +55,14 @@ export async function openBackend(device: string, options: TfjsOptions): Promise
   );
 }
 
+/** The backend that is current in `tf`, which stays its owner's; undefined where there is none. */
+export function currentBackend(tf: Tfjs): Backend | undefined {
+  const name = tf.getBackend();
+  if (!name) return undefined;
+  const description = `the ${name} backend that tfjs computes with`;
+  return new Backend({ tf, name, description, fusedMultiplyAdd: name !== "cpu", close: () => {} });
+}
+
 let instances = 0;
 
 /**
