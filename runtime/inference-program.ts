@@ -126,7 +126,7 @@ export async function createInference(
   const steps: InferenceStep[] = [];
   // The largest first, so that the executor finds room for all of them at once.
   for (const [index, program] of [...programs.entries()].reverse()) {
-    const executable = await executor.compile(program, stores);
+    const executable = await executor.compile(program, stores, { storesRest: true });
     steps.unshift(new InferenceStep(executable, config, batchSizes[index] as number));
   }
   const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);

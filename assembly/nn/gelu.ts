@@ -81,8 +81,17 @@ export function gelu(x: usize, y: usize, n: usize): void {
 }
 
 export function geluBackward(x: usize, dy: usize, dx: usize, n: usize): void {
-  const end = x + ((n & ~3) << 2);
-  while (x !== end) {
+  const pairs = x + ((n & ~7) << 2);
+  while (x !== pairs) {
+    const d0 = f32x4.mul(v128.load(dy), Normal.geluSlope(v128.load(x)));
+    const d1 = f32x4.mul(v128.load(dy, 16), Normal.geluSlope(v128.load(x, 16)));
+    v128.store(dx, d0);
+    v128.store(dx, d1, 16);
+    x += 32;
+    dy += 32;
+    dx += 32;
+  }
+  if (n & 4) {
     v128.store(dx, f32x4.mul(v128.load(dy), Normal.geluSlope(v128.load(x))));
     x += 16;
     dy += 16;

@@ -1,6 +1,6 @@
 // The module of kernels for one thread: runs tapes. Memory is imported; heapBase() is the first byte of the caller's.
 
-import { setBlock as setGemmBlock } from "./gemm";
+import { setBlock as setGemmBlock } from "./block-product";
 import { run as runTape } from "./tape";
 
 /** Runs the tape at this address (opcodes.ts) up to Halt: 0, or the place of the first unknown instruction. */

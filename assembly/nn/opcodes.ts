@@ -136,6 +136,13 @@ export enum Opcode {
    * K ≤ 8192
    */
   LinearInt8 = 77,
+  // Inference, where weights rest.
+  /** weight [N,K], panels [4·K·8·⌈N/8⌉ bytes]; K, N: the weight as products read it (packed-weight.ts) */
+  PackWeight = 96,
+  /** As Linear, with the panels of PackWeight in the weight's place */
+  LinearPacked = 97,
+  /** rows R, then whole instructions, which `words` counts: each LayerNorm or LinearPacked of R rows, done by groups of rows (span.ts) */
+  Span = 98,
 }
 
 export enum Activation {

@@ -31,6 +31,39 @@ function cutFor(mine: usize, all: usize, total: usize, unit: usize): void {
   count = min(total, ((units * (mine + 1)) / all) * unit) - first;
 }
 
+/** As many parts are made for each thread (thread-pool.ts). */
+const PARTS_PER_THREAD: usize = 4;
+
+/**
+ * Cuts like `cut`, but unevenly: half the total in one large part for each thread, a quarter in one of half that size, and
+ * the last quarter in two of a quarter. The first parts keep more together, the last ones even out the threads' ends.
+ */
+export function cutUnevenly(total: usize, unit: usize): void {
+  if (parts % PARTS_PER_THREAD) {
+    cut(total, unit);
+    return;
+  }
+  const threads = parts / PARTS_PER_THREAD;
+  const units = (total + unit - 1) / unit;
+  first = min(total, unitsBefore(part, threads, units) * unit);
+  count = min(total, unitsBefore(part + 1, threads, units) * unit) - first;
+}
+
+/** Rounded up, so that the last parts are the smaller ones. */
+function unitsBefore(index: usize, threads: usize, units: usize): usize {
+  const wholes: usize = 8 * threads;
+  return (units * eighthsBefore(index, threads) + wholes - 1) / wholes;
+}
+
+/** Eighths of a thread's even share in the parts before this one. */
+function eighthsBefore(index: usize, threads: usize): usize {
+  const round = index / threads;
+  const rest = index % threads;
+  if (round === 0) return 4 * rest;
+  if (round === 1) return 4 * threads + 2 * rest;
+  return (4 + round) * threads + rest;
+}
+
 /** The rectangle of a matrix that `cutGrid` gave. */
 export let gridRow: usize = 0;
 export let gridRows: usize = 0;

@@ -18,11 +18,13 @@ import { layerNorm, layerNormBackward } from "./layer-norm";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear";
 import { linearInt8 } from "./linear-int8";
 import { Opcode } from "./opcodes";
+import { linearPacked, packWeight } from "./packed-weight";
 import { patchifyBytes, patchifyFloats } from "./patchify";
 import { dot, sumOfSquares } from "./reductions";
 import { count, cut, first, isFirstPart, setShare } from "./share";
 import { softTargetCrossEntropy, softTargetCrossEntropyBackward } from "./soft-target-cross-entropy";
 import { softmax } from "./softmax";
+import { span } from "./span";
 import {
   assembleTokens,
   assembleTokensBackward,
@@ -83,6 +85,7 @@ export function execute(at: usize, phase: u32): bool {
     backward(opcode, at, phase) ||
     lossAndReduction(opcode, at, phase) ||
     parameterUpdate(opcode, at) ||
+    restingWeights(opcode, at) ||
     convolution(opcode, at)
   );
 }
@@ -111,6 +114,9 @@ function isShared(opcode: u32): bool {
     case Opcode.Fill:
     case Opcode.AdamW:
     case Opcode.Copy:
+    case Opcode.PackWeight:
+    case Opcode.LinearPacked:
+    case Opcode.Span:
       return true;
   }
   return false;
@@ -310,4 +316,32 @@ function parameterUpdate(opcode: u32, at: usize): bool {
     <u32>u(at, 8),
   );
   return true;
+}
+
+/** What inference adds: weights laid out once, and rows kept together. */
+function restingWeights(opcode: u32, at: usize): bool {
+  switch (opcode) {
+    case Opcode.PackWeight:
+      packWeight(u(at, 0), u(at, 1), u(at, 2), u(at, 3));
+      return true;
+    case Opcode.LinearPacked: {
+      const activation = <u32>u(at, 8);
+      linearPacked(
+        u(at, 0),
+        u(at, 1),
+        u(at, 2),
+        u(at, 3),
+        u(at, 4),
+        u(at, 5),
+        u(at, 6),
+        u(at, 7),
+        activation,
+      );
+      return true;
+    }
+    case Opcode.Span:
+      span(at);
+      return true;
+  }
+  return false;
 }

@@ -34,6 +34,14 @@ export interface Executable {
   dispose(): void;
 }
 
+export interface CompileOptions {
+  /**
+   * The program's stores rest: they are written between long series of runs, as for inference. The executor may keep a
+   * copy that its kernels read faster; `bytes` of the store counts it. Default false.
+   */
+  storesRest?: boolean;
+}
+
 /** Float32 buffers that outlive programs and are shared by them: weights, gradients, moments, averages. */
 export interface Store {
   /** Copies a tensor in. Throws `graph/unknown-tensor` or `graph/shape`. */
@@ -42,6 +50,7 @@ export interface Store {
   read(name: string): Promise<Float32Array>;
   /** Copies a tensor out on the device. Absent where the device is the processor. */
   readOnDevice?(name: string): DeviceArray;
+  /** With the copies that the executor keeps of it. */
   readonly bytes: number;
   dispose(): void;
 }
@@ -84,6 +93,6 @@ export interface Executor {
   /** Absent where there are no kernels for `linearInt8`. */
   createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
   /** Compiles once; `stores` gives every store that the program names. */
-  compile(program: Program, stores: ProgramStores): Promise<Executable>;
+  compile(program: Program, stores: ProgramStores, options?: CompileOptions): Promise<Executable>;
   dispose(): Promise<void>;
 }

@@ -2,6 +2,7 @@
 
 import type { Operation } from "./catalogue.js";
 import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
+import type { RowSpan } from "./row-spans.js";
 import { type TensorId, tensorBytes } from "./tensor.js";
 
 /** Memory that one tensor or, one after the other, several of equal size hold. */
@@ -37,9 +38,14 @@ const IN_PLACE: { readonly [type: string]: readonly string[] } = {
 
 /**
  * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs
- * live on after the last operation, inputs and constants are there before the first.
+ * live on after the last operation, inputs and constants are there before the first. What an operation of a span touches
+ * lives as long as the span: its first rows are done with all operations before its last rows are begun.
  */
-export function memoryBlocks(graph: Graph, operations: readonly Operation[]): Block[] {
+export function memoryBlocks(
+  graph: Graph,
+  operations: readonly Operation[],
+  spans: readonly RowSpan[] = [],
+): Block[] {
   const blocks = new Map<TensorId, Block>();
   const touch = (id: TensorId, index: number) => {
     const tensor = graph.tensors[id];
@@ -58,7 +64,14 @@ export function memoryBlocks(graph: Graph, operations: readonly Operation[]): Bl
   operations.forEach((operation, index) => {
     joinInPlace(blocks, operation, index);
   });
-  return [...new Set(blocks.values())];
+  const all = [...new Set(blocks.values())];
+  for (const block of all) {
+    for (const { first, last } of spans) {
+      if (block.start >= first && block.start <= last) block.start = first;
+      if (block.end >= first && block.end <= last) block.end = last;
+    }
+  }
+  return all;
 }
 
 /** Puts the result of `operation` on an operand that ends with it, if there is one of its size. */

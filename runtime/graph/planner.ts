@@ -7,6 +7,7 @@ import { memoryBlocks } from "./lifetimes.js";
 import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
 import type { Placement, Program } from "./program.js";
+import { rowSpans } from "./row-spans.js";
 
 /** What the planner must know of an executor, as values. */
 export interface PlanOptions {
@@ -15,6 +16,8 @@ export interface PlanOptions {
   alignmentBytes: number;
   /** Largest arena in bytes. */
   limitBytes: number;
+  /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
+  rowSpans?: boolean;
 }
 
 /** A number of bytes for people. */
@@ -29,7 +32,9 @@ export function formatBytes(bytes: number): string {
  */
 export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
-  const blocks = memoryBlocks(graph, operations);
+  const infers = operations.every(({ adds }) => Object.keys(adds).length === 0);
+  const spans = options.rowSpans && infers ? rowSpans(graph, operations) : [];
+  const blocks = memoryBlocks(graph, operations, spans);
   const layout = placeBlocks(blocks, options.alignmentBytes);
   if (layout.bytes > options.limitBytes) {
     throw new VitrineError(
@@ -51,7 +56,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
     outputs: graph.outputs,
   };
   const order = operations.map((_, index) => index);
-  return { name: graph.name, graph: planned, order, placements, arenaBytes: layout.bytes };
+  return { name: graph.name, graph: planned, order, placements, arenaBytes: layout.bytes, spans };
 }
 
 /**

@@ -1,6 +1,7 @@
 // Program: a planned graph, ready for an executor to compile. Values only.
 
 import type { Graph } from "./graph.js";
+import type { RowSpan } from "./row-spans.js";
 
 /** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimiser settings. */
 export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
@@ -19,6 +20,8 @@ export interface Program {
   readonly graph: Graph;
   /** Operations of `graph`, in the order in which they run. */
   readonly order: readonly number[];
+  /** Places in `order` whose operations may take some rows through all of them before the next. */
+  readonly spans: readonly RowSpan[];
   /** Tensor id → place in the arena; tensors of a store have none. */
   readonly placements: ReadonlyMap<number, Placement>;
   /** Bytes of the arena, known before anything is allocated. */

@@ -4,10 +4,15 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
+import { createInference, inferenceGraph } from "../../runtime/inference-program.js";
+import { WEIGHTS } from "../../runtime/models/deit.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { createWeightStore, writeParameters } from "../../runtime/parameter-store.js";
+import { createTraining } from "../../runtime/training-program.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
-import { MICRO, randomPixels, randomWeights } from "./micro-deit.js";
+import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
 const weights = randomWeights(MICRO, 1);
 const SAMPLE = MICRO.imageSize ** 2 * 3;
@@ -84,6 +89,48 @@ test("wrong pixels and wrong weights are refused before anything runs", async ()
     "model/batch-size",
   );
   assert.is(executor.capabilities.limitBytes, limitBytes);
+});
+
+test("weights that are written between runs are the weights of the next run, in every batch size", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const pixels = randomPixels(MICRO, 6, 8);
+  const store = createWeightStore(executor, deitParameters(MICRO), weights);
+  const stores = new Map([[WEIGHTS, store]]);
+  const bytesAlone = store.bytes;
+  const executables = await Promise.all(
+    [1, 6].map(async (batch) => {
+      const program = planProgram(inferenceGraph(MICRO, batch), executor.capabilities);
+      return { batch, run: await executor.compile(program, stores, { storesRest: true }) };
+    }),
+  );
+  assert.ok(store.bytes > bytesAlone, "the store counts the panels that are kept of it");
+  for (const seed of [1, 2, 3]) {
+    const written = randomWeights(MICRO, seed);
+    writeParameters(store, deitParameters(MICRO), written);
+    const fresh = await createInference(executor, MICRO, written, { batchSizes: [6] });
+    const { logits } = await fresh.logits(pixels, 6);
+    for (const { batch, run } of executables) {
+      const got = await run.run({ pixels: pixels.subarray(0, batch * SAMPLE) });
+      assertSameBits(got.logits as Float32Array, logits.slice(0, batch * MICRO.classes), `weights ${seed}`);
+    }
+    fresh.dispose();
+  }
+});
+
+test("a training step changes the weights of an inference program that shares them", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const training = await createTraining(executor, trainingOptions());
+  const pixels = randomPixels(MICRO, 4, 9);
+  for (let step = 1; step <= 2; step++) {
+    await training.accumulate(trainingInputs(MICRO, 4, step));
+    await training.apply({ ...STEP, step });
+    const inference = await createInference(executor, MICRO, await training.read("weights"), {
+      batchSizes: [4],
+    });
+    const [own, other] = [await training.evaluate(pixels, 4, "weights"), await inference.logits(pixels, 4)];
+    assertSameBits(own.logits, other.logits, `step ${step}`);
+    inference.dispose();
+  }
 });
 
 test.run();

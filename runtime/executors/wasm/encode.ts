@@ -7,17 +7,47 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { CONVOLUTION_ENCODERS, type Encoder } from "./encode-convolution.js";
 import type { Operands } from "./operands.js";
+import type { PackedWeight } from "./packed-weights.js";
 import { floatBits, TapeWriter } from "./tape-writer.js";
 
 /** Words of the program at the addresses that `operands` gives, Halt included. */
 export function encodeProgram(program: Program, operands: Operands): Uint32Array {
   const tape = new TapeWriter();
-  for (const index of program.order) {
-    const operation = program.graph.operations[index] as Operation;
+  const operationAt = (place: number) =>
+    program.graph.operations[program.order[place] as number] as Operation;
+  const encodeAt = (place: number) => {
+    const operation = operationAt(place);
     // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
     const encode = ENCODERS[operation.type] as (tape: TapeWriter, at: Operands, operation: Operation) => void;
     encode(tape, operands, operation);
+  };
+  for (let place = 0; place < program.order.length; place++) {
+    const span = program.spans.find(({ first, last }) => {
+      const places = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+      return first === place && places.every((each) => isSpanMember(operationAt(each), operands));
+    });
+    if (!span) encodeAt(place);
+    else {
+      tape.group(Opcode.Span, [span.rows], () => {
+        while (place < span.last) encodeAt(place++);
+        encodeAt(place);
+      });
+    }
   }
+  return tape.finish(Opcode.Halt);
+}
+
+/** Rows of a span read every weight once for each group of them, which only panels that are there already pay for. */
+function isSpanMember(operation: Operation, operands: Operands): boolean {
+  if (operation.type !== "linear") return operation.type === "layerNorm";
+  return operands.packed(operation.reads.weight) !== undefined;
+}
+
+/** What a tape must have done first whenever the weights have changed: their panels. */
+export function encodePacking(copies: readonly PackedWeight[]): Uint32Array {
+  const tape = new TapeWriter();
+  for (const { weight, panels, inputs, outputs } of copies)
+    tape.instruction(Opcode.PackWeight, weight, panels.address, inputs, outputs);
   return tape.finish(Opcode.Halt);
 }
 
@@ -32,7 +62,12 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
     const sizes = [at.axis(reads.image, 0), at.axis(reads.image, 2), attributes.patchSize];
     tape.instruction(Opcode.PatchifyFloats, at.at(reads.image), at.at(writes.patches), ...sizes);
   },
-  linear: (tape, at, operation) => tape.instruction(Opcode.Linear, ...linearOperands(at, operation)),
+  linear: (tape, at, operation) => {
+    const packed = at.packed(operation.reads.weight);
+    const operands = linearOperands(at, operation);
+    if (packed) operands[1] = packed.panels.address;
+    tape.instruction(packed ? Opcode.LinearPacked : Opcode.Linear, ...operands);
+  },
   linearInt8: (tape, at, operation) => tape.instruction(Opcode.LinearInt8, ...linearOperands(at, operation)),
   linearInputGradient: (tape, at, { reads, writes }) => {
     const { dy, weight } = reads;

@@ -1,15 +1,18 @@
 // Executable: a program with its tape in linear memory. A run is one call into the module, or one wake-up of its threads.
 
 import { VitrineError } from "../../errors.js";
+import { tensorsChanged } from "../../graph/graph.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
-import type { Executable, ProgramStores } from "../executor.js";
+import type { CompileOptions, Executable, ProgramStores } from "../executor.js";
 import { checkedInputs } from "../program-inputs.js";
 import type { Arena } from "./arena.js";
-import { encodeProgram } from "./encode.js";
+import { encodePacking, encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import type { Piece } from "./linear-memory.js";
 import { Operands } from "./operands.js";
+import { PackedWeights } from "./packed-weights.js";
+import { WasmStore } from "./store.js";
 import type { Turns } from "./turns.js";
 
 interface Tape {
@@ -26,18 +29,30 @@ export class WasmExecutable implements Executable {
   readonly #program: Program;
   readonly #stores: ProgramStores;
   readonly #leaveArena: () => void;
+  readonly #packed: PackedWeights | undefined;
+  readonly #changes: readonly WasmStore[];
   #tape: Tape | undefined;
+  #packing: Piece | undefined;
   #disposed = false;
 
   /** To be called in a turn, for it may move the arena. */
-  constructor(kernels: Kernels, turns: Turns, arena: Arena, program: Program, stores: ProgramStores) {
+  constructor(
+    kernels: Kernels,
+    turns: Turns,
+    arena: Arena,
+    program: Program,
+    stores: ProgramStores,
+    { storesRest = false }: CompileOptions,
+  ) {
     this.#kernels = kernels;
     this.#turns = turns;
     this.#arena = arena;
     this.#program = program;
     this.#stores = stores;
+    this.#changes = changedStores(program, stores);
     this.#leaveArena = arena.demand(program.arenaBytes);
     try {
+      if (storesRest) this.#packed = new PackedWeights(program, stores);
       this.#writeTape();
     } catch (error) {
       this.#leaveArena();
@@ -50,7 +65,7 @@ export class WasmExecutable implements Executable {
     const arena = this.#arena.address;
     if (this.#tape?.arena === arena) return this.#tape;
     const { memory } = this.#kernels;
-    const operands = new Operands(this.#program, this.#stores, arena);
+    const operands = new Operands(this.#program, this.#stores, arena, this.#packed);
     const words = encodeProgram(this.#program, operands);
     const piece = this.#tape?.piece ?? memory.allocate(words.byteLength, `the tape of ${this.#program.name}`);
     memory.words(piece.address, words.length).set(words);
@@ -69,7 +84,25 @@ export class WasmExecutable implements Executable {
     const { piece, operands } = this.#writeTape();
     this.#writeConstants(operands);
     this.#writeInputs(inputs, operands);
-    const unknown = await this.#kernels.run(piece.address);
+    await this.#packStaleWeights();
+    await this.#execute(piece);
+    for (const store of this.#changes) store.changed();
+    return this.#readOutputs(operands);
+  }
+
+  /** Panels are made when the weights were written since: at the first run, and hardly ever after that. */
+  async #packStaleWeights(): Promise<void> {
+    if (!this.#packed?.areStale) return;
+    const { memory } = this.#kernels;
+    const words = encodePacking(this.#packed.all);
+    this.#packing ??= memory.allocate(words.byteLength, `the packing of ${this.#program.name}`);
+    memory.words(this.#packing.address, words.length).set(words);
+    await this.#execute(this.#packing);
+    this.#packed.made();
+  }
+
+  async #execute(tape: Piece): Promise<void> {
+    const unknown = await this.#kernels.run(tape.address);
     if (unknown !== 0) {
       const name = `${this.#program.name}: instruction ${unknown} of its tape`;
       throw new VitrineError(
@@ -77,7 +110,6 @@ export class WasmExecutable implements Executable {
         `${name} is unknown to the kernels: build them again (npm run build)`,
       );
     }
-    return this.#readOutputs(operands);
   }
 
   /** All programs share the arena, so whatever another one left there is written over. */
@@ -115,8 +147,19 @@ export class WasmExecutable implements Executable {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#turns.afterwards(() => {
-      if (this.#tape) this.#kernels.memory.release(this.#tape.piece);
+      for (const piece of [this.#tape?.piece, this.#packing]) if (piece) this.#kernels.memory.release(piece);
       this.#leaveArena();
     });
   }
+}
+
+/** Stores that a run adds to. */
+function changedStores(program: Program, stores: ProgramStores): WasmStore[] {
+  const names = program.graph.operations
+    .flatMap(tensorsChanged)
+    .map((id) => program.graph.tensors[id]?.origin)
+    .map((origin) => (origin?.kind === "store" ? origin.store : undefined));
+  return [...new Set(names)]
+    .map((name) => (name === undefined ? undefined : stores.get(name)))
+    .filter((store) => store instanceof WasmStore);
 }

@@ -7,6 +7,7 @@ import type { Host } from "../../host/host.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
 import type {
   CalibratedBlock,
+  CompileOptions,
   Executable,
   Executor,
   Fusion,
@@ -75,6 +76,7 @@ class WasmExecutor implements Executor {
       fuses: new Set<Fusion>(["linear-gelu", "linear-residual"]),
       alignmentBytes: PIECE_ALIGNMENT,
       limitBytes: this.#kernels.memory.bytesLeft,
+      rowSpans: true,
     };
   }
 
@@ -88,10 +90,10 @@ class WasmExecutor implements Executor {
     return new WasmInt8Store(this.#kernels.memory, this.#turns, matrices);
   }
 
-  async compile(program: Program, stores: ProgramStores): Promise<Executable> {
+  async compile(program: Program, stores: ProgramStores, options: CompileOptions = {}): Promise<Executable> {
     this.#expectOpen();
     return this.#turns.take(
-      async () => new WasmExecutable(this.#kernels, this.#turns, this.#arena, program, stores),
+      async () => new WasmExecutable(this.#kernels, this.#turns, this.#arena, program, stores, options),
     );
   }
 

@@ -41,9 +41,14 @@ export class LinearMemory {
     return MAXIMUM_BYTES - this.#top;
   }
 
+  /** Bytes that a piece of `wanted` bytes takes. */
+  roundUp(wanted: number): number {
+    return roundUp(Math.max(wanted, 1), PIECE_ALIGNMENT);
+  }
+
   /** A piece full of zeros. Throws `device/memory` where 4 GiB or the machine's memory do not hold it. */
   allocate(wanted: number, purpose: string): Piece {
-    const bytes = roundUp(Math.max(wanted, 1), PIECE_ALIGNMENT);
+    const bytes = this.roundUp(wanted);
     const index = this.#free.findIndex((piece) => piece.bytes >= bytes);
     const piece = index >= 0 ? this.#cut(index, bytes) : this.#extend(bytes, purpose);
     this.#inUse += bytes;

@@ -6,18 +6,21 @@ import { elementCount } from "../../graph/shape.js";
 import type { Tensor, TensorId } from "../../graph/tensor.js";
 import type { ProgramStores } from "../executor.js";
 import { WasmInt8Store } from "./int8-store.js";
+import type { PackedWeight, PackedWeights } from "./packed-weights.js";
 import { type Run, WasmStore } from "./store.js";
 
 export class Operands {
   readonly #program: Program;
   readonly #stores: ProgramStores;
   readonly #arena: number;
+  readonly #packed: PackedWeights | undefined;
 
-  /** `arena`: address of the program's arena. */
-  constructor(program: Program, stores: ProgramStores, arena: number) {
+  /** `arena`: address of the program's arena; `packed`: weights whose panels are kept. */
+  constructor(program: Program, stores: ProgramStores, arena: number, packed?: PackedWeights) {
     this.#program = program;
     this.#stores = stores;
     this.#arena = arena;
+    this.#packed = packed;
   }
 
   tensor(id: TensorId): Tensor {
@@ -62,6 +65,11 @@ export class Operands {
   /** Unsigned address; 0 = absent. */
   at(id: TensorId | undefined): number {
     return id === undefined ? 0 : this.place(id).address;
+  }
+
+  /** The panels that are kept of a weight, if they are. */
+  packed(weight: TensorId): PackedWeight | undefined {
+    return this.#packed?.of(weight);
   }
 
   /** Number of values. */

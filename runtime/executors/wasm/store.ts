@@ -1,6 +1,6 @@
 // Store: named float32 tensors, one behind the other in linear memory, so that a run of them is one operand.
 
-import { VitrineError } from "../../errors.js";
+import { isVitrineError, VitrineError } from "../../errors.js";
 import type { Store, StoreLayout } from "../executor.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
 import type { Turns } from "./turns.js";
@@ -14,12 +14,21 @@ export interface Run {
   count: number;
 }
 
+/** A weight as products read it, and the version of the store that it was made from. */
+export interface Panels {
+  piece: Piece;
+  version: number;
+}
+
 export class WasmStore implements Store {
   readonly #memory: LinearMemory;
   readonly #turns: Turns;
   readonly #offsets = new Map<string, { offset: number; count: number }>();
   #piece: Piece | undefined;
-  readonly bytes: number;
+  readonly #ownBytes: number;
+  readonly #panels = new Map<string, Panels>();
+  /** Counts the changes of the values; panels of another version are stale. */
+  #version = 1;
 
   constructor(memory: LinearMemory, turns: Turns, layout: StoreLayout) {
     this.#memory = memory;
@@ -29,8 +38,39 @@ export class WasmStore implements Store {
       this.#offsets.set(name, { offset, count });
       offset += Math.ceil((count * 4) / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
     }
-    this.bytes = offset;
+    this.#ownBytes = offset;
     this.#piece = memory.allocate(offset, `a store of ${layout.size} tensors`);
+  }
+
+  get bytes(): number {
+    return [...this.#panels.values()].reduce((sum, { piece }) => sum + piece.bytes, this.#ownBytes);
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** To be called where a program has changed values. */
+  changed(): void {
+    this.#version += 1;
+  }
+
+  /**
+   * Room for the panels of a tensor, the same for all programs, or undefined where there is none: the tensor itself does as
+   * well, only slower.
+   */
+  panels(name: string, bytes: number): Panels | undefined {
+    const known = this.#panels.get(name);
+    if (known?.piece.bytes === this.#memory.roundUp(bytes)) return known;
+    if (known || !this.#piece) return undefined;
+    try {
+      const made = { piece: this.#memory.allocate(bytes, `panels of ${name}`), version: 0 };
+      this.#panels.set(name, made);
+      return made;
+    } catch (error) {
+      if (isVitrineError(error) && error.code === "device/memory") return undefined;
+      throw error;
+    }
   }
 
   #place(name: string): Run {
@@ -72,6 +112,7 @@ export class WasmStore implements Store {
       );
     }
     this.#memory.floats(address, count).set(values);
+    this.changed();
   }
 
   /** Between runs, never in the middle of one. */
@@ -85,6 +126,13 @@ export class WasmStore implements Store {
   dispose(): void {
     const piece = this.#piece;
     this.#piece = undefined;
-    if (piece) this.#turns.afterwards(() => this.#memory.release(piece));
+    const pieces = [...this.#panels.values()].map((panels) => panels.piece);
+    this.#panels.clear();
+    if (piece) pieces.push(piece);
+    if (pieces.length > 0) {
+      this.#turns.afterwards(() => {
+        for (const each of pieces) this.#memory.release(each);
+      });
+    }
   }
 }

@@ -18,6 +18,14 @@ export class TapeWriter {
     this.#words.push(opcode, operands.length + 2, ...operands);
   }
 
+  /** [opcode, words, operands…, instructions that `members` writes]: an instruction of instructions. */
+  group(opcode: Opcode, operands: readonly number[], members: () => void): void {
+    const start = this.#words.length;
+    this.instruction(opcode, ...operands);
+    members();
+    this.#words[start + 1] = this.#words.length - start;
+  }
+
   /** The finished tape, with Halt at its end. */
   finish(halt: Opcode): Uint32Array {
     return Uint32Array.from([...this.#words, halt, 2]);

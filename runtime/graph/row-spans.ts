@@ -1,0 +1,44 @@
+// Row spans: consecutive operations that go row by row over the same rows. An executor may take some rows through all of
+// them before it begins the next, so that their values stay in a cache and its threads meet once a span.
+
+import type { Operation, OperationOf } from "./catalogue.js";
+import type { Graph } from "./graph.js";
+import { elementCount } from "./shape.js";
+import type { TensorId } from "./tensor.js";
+
+/** Operations `first` … `last` of a program, both included, over `rows` rows. */
+export interface RowSpan {
+  first: number;
+  last: number;
+  rows: number;
+}
+
+/** Operations whose row i of the result needs row i of their operands alone. */
+export type RowOperation = OperationOf<"layerNorm"> | OperationOf<"linear">;
+
+/** Fewer rows give threads nothing to share: such operations are better cut by columns. */
+const LEAST_ROWS = 64;
+
+export function isRowOperation(operation: Operation): operation is RowOperation {
+  return operation.type === "layerNorm" || operation.type === "linear";
+}
+
+/** The longest spans of at least two operations, in order. */
+export function rowSpans(graph: Graph, operations: readonly Operation[]): RowSpan[] {
+  const spans: RowSpan[] = [];
+  let open: RowSpan | undefined;
+  for (const [index, operation] of operations.entries()) {
+    const rows = isRowOperation(operation) ? rowsOf(graph, operation.reads.x) : 0;
+    if (open && rows === open.rows) open.last = index;
+    else {
+      if (open && open.last > open.first) spans.push(open);
+      open = rows >= LEAST_ROWS ? { first: index, last: index, rows } : undefined;
+    }
+  }
+  if (open && open.last > open.first) spans.push(open);
+  return spans;
+}
+
+function rowsOf(graph: Graph, id: TensorId): number {
+  return elementCount((graph.tensors[id]?.shape ?? []).slice(0, -1));
+}

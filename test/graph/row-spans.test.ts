@@ -1,0 +1,93 @@
+// Row spans: what may stand in one, that their tensors keep places of their own, and that no bit of a result changes.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import type { Program } from "../../runtime/graph/program.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import { WEIGHTS } from "../../runtime/models/deit.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { createWeightStore } from "../../runtime/parameter-store.js";
+import { accumulateGraph } from "../../runtime/training-graph.js";
+import { MICRO, randomPixels, randomWeights } from "../executors/micro-deit.js";
+import { assertSameBits } from "../nn/compare.js";
+
+const BATCH = 8;
+const OPTIONS = {
+  fuses: new Set(["linear-gelu", "linear-residual"] as const),
+  alignmentBytes: 64,
+  limitBytes: 2 ** 32,
+};
+
+const planned = (rowSpans: boolean) => planProgram(inferenceGraph(MICRO, BATCH), { ...OPTIONS, rowSpans });
+
+const typesOf = (program: Program, first: number, last: number) =>
+  program.graph.operations.slice(first, last + 1).map(({ type }) => type);
+
+test("a transformer layer is one span and its attention", () => {
+  const program = planned(true);
+  const spans = program.spans.map(({ first, last }) => typesOf(program, first, last));
+  const [intoAttention, outOfAttention] = [
+    ["layerNorm", "linear"],
+    ["linear", "layerNorm", "linear", "linear"],
+  ];
+  assert.equal(spans, [intoAttention, [...outOfAttention, ...intoAttention]]);
+  assert.ok(program.spans.every(({ rows }) => rows === BATCH * 18));
+});
+
+test("where nobody asks for spans, where rows are few and in training there are none", () => {
+  assert.equal(planned(false).spans, []);
+  assert.equal(planProgram(inferenceGraph(MICRO, 1), { ...OPTIONS, rowSpans: true }).spans, []);
+  const objective = {
+    config: MICRO,
+    distillation: "none",
+    alpha: 0,
+    tau: 1,
+    dropPath: 0,
+    ema: false,
+  } as const;
+  const training = accumulateGraph(objective, BATCH, "pixels");
+  assert.equal(planProgram(training, { ...OPTIONS, rowSpans: true }).spans, []);
+});
+
+/** Pairs of a span's tensors that share bytes without sharing their whole place. */
+function overlapsWithin(program: Program): string[] {
+  return program.spans.flatMap(({ first, last }) => {
+    const operations = program.graph.operations.slice(first, last + 1);
+    const ids = [...new Set(operations.flatMap((each) => [...tensorsRead(each), ...tensorsChanged(each)]))];
+    const places = ids.flatMap((id) => program.placements.get(id) ?? []);
+    return places.flatMap((a, i) =>
+      places
+        .slice(i + 1)
+        .filter((b) => a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes)
+        .filter((b) => a.offset !== b.offset || a.bytes !== b.bytes)
+        .map((b) => `${a.offset}+${a.bytes} and ${b.offset}+${b.bytes}`),
+    );
+  });
+}
+
+test("tensors of a span overlap nowhere, which without spans they would", () => {
+  const program = planned(true);
+  assert.equal(overlapsWithin(program), []);
+  assert.ok(overlapsWithin({ ...planned(false), spans: program.spans }).length > 0);
+});
+
+test("spans change no bit of the logits", async () => {
+  const executor = await createWasmExecutor(nodeHost());
+  const pixels = randomPixels(MICRO, BATCH, 3);
+  const results: Float32Array[] = [];
+  for (const storesRest of [false, true]) {
+    for (const rowSpans of [false, true]) {
+      const store = createWeightStore(executor, deitParameters(MICRO), randomWeights(MICRO, 7));
+      const stores = new Map([[WEIGHTS, store]]);
+      const executable = await executor.compile(planned(rowSpans), stores, { storesRest });
+      results.push((await executable.run({ pixels })).logits as Float32Array);
+    }
+  }
+  for (const logits of results) assertSameBits(logits, results[0] as Float32Array, "logits");
+});
+
+test.run();

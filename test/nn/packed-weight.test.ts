@@ -1,0 +1,103 @@
+// Claims about weights that rest: panels made beforehand and rows taken through several layers together change no bit.
+
+import { test } from "uvu";
+import { Activation } from "../../assembly/nn/opcodes.js";
+import { assertSameBits } from "./compare.js";
+import { type Kernels, loadKernels, Opcode, type Region } from "./kernels.js";
+import { Random } from "./random.js";
+
+const BLOCKS: [number, number][] = [
+  [4, 8],
+  [6, 16],
+];
+
+/** The panels of weight [n, k]. */
+function pack(kernels: Kernels, weight: Region, k: number, n: number): Region {
+  const panels = kernels.place(k * 8 * Math.ceil(n / 8));
+  kernels.run(Opcode.PackWeight, weight, panels, k, n);
+  return panels;
+}
+
+for (const kernels of loadKernels()) {
+  for (const [rows, columns] of BLOCKS) {
+    const build = `${kernels.build} ${rows} × ${columns}`;
+
+    test(`${build}: a linear layer from panels has the bits of one from its weight`, () => {
+      kernels.setBlock(rows, columns);
+      const random = new Random(21);
+      for (const [m, k, n] of [
+        [1, 5, 1],
+        [3, 17, 23],
+        [13, 769, 11],
+        [29, 800, 40],
+        [300, 33, 37],
+        [7, 385, 480],
+      ] as const) {
+        for (const activation of [Activation.None, Activation.Gelu]) {
+          kernels.reset();
+          const x = kernels.place(random.normals(m * k));
+          const weight = kernels.place(random.normals(n * k));
+          const bias = kernels.place(random.normals(n));
+          const residual = kernels.place(random.normals(m * n));
+          const plain = kernels.place(m * n);
+          const packed = kernels.place(m * n);
+          const panels = pack(kernels, weight, k, n);
+          const sizes = [m, k, n, activation];
+          kernels.run(Opcode.Linear, x, weight, bias, residual, plain, ...sizes);
+          kernels.run(Opcode.LinearPacked, x, panels, bias, residual, packed, ...sizes);
+          assertSameBits(packed.values, plain.values, `${m}×${k}×${n}`);
+        }
+      }
+    });
+
+    test(`${build}: a span has the bits of its instructions one after the other`, () => {
+      kernels.setBlock(rows, columns);
+      const random = new Random(22);
+      const [k, n] = [19, 45];
+      for (const m of [1, 12, 95, 97, 198, 400]) {
+        kernels.reset();
+        const x = kernels.place(random.normals(m * k));
+        const weight = kernels.place(random.normals(n * k));
+        const back = kernels.place(random.normals(k * n));
+        const scale = kernels.place(random.normals(k));
+        const panels = pack(kernels, weight, k, n);
+        const backPanels = pack(kernels, back, n, k);
+        const results = [false, true].map((together) => {
+          const normed = kernels.place(m * k);
+          const mean = kernels.place(m);
+          const rstd = kernels.place(m);
+          const hidden = kernels.place(m * n);
+          const y = kernels.place(m * k);
+          const epsilon = new Uint32Array(Float32Array.of(1e-6).buffer)[0] as number;
+          const at = (region: Region) => region.address;
+          const [gelu, none] = [Activation.Gelu, Activation.None];
+          const members = [
+            [
+              Opcode.LayerNorm,
+              11,
+              at(x),
+              at(scale),
+              at(scale),
+              at(normed),
+              at(mean),
+              at(rstd),
+              m,
+              k,
+              epsilon,
+            ],
+            [Opcode.LinearPacked, 11, at(normed), at(panels), 0, 0, at(hidden), m, k, n, gelu],
+            [Opcode.LinearPacked, 11, at(hidden), at(backPanels), at(scale), at(x), at(y), m, n, k, none],
+          ].flat();
+          const head = together ? [Opcode.Span, 3 + members.length, m] : [];
+          kernels.runWords([...head, ...members, Opcode.Halt, 2]);
+          return [normed, mean, rstd, hidden, y];
+        });
+        const [apart, together] = results as [Region[], Region[]];
+        for (const [i, { values }] of apart.entries())
+          assertSameBits((together[i] as Region).values, values, `${m} rows, result ${i}`);
+      }
+    });
+  }
+}
+
+test.run();
