@@ -1,4 +1,5 @@
-// Bench of the kernels: GFLOP/s of every product and time a value of everything else, in both builds.
+// Bench of the kernels: what calibration found, GFLOP/s of every product and time a value of everything else in both builds,
+// and the time of every operation of a forward pass and of a training step.
 //
 // Shapes are those of DeiT-Tiny at 224 (197 tokens, width 192, 3 heads) and of the small model of `npm start` (66 tokens,
 // width 96, batch 32). The share of the peak is against peak.ts in the same run, fused for the relaxed build.
@@ -7,6 +8,7 @@ import { Activation, Opcode } from "../assembly/nn/opcodes.js";
 import { type Kernels, loadKernels } from "../runtime/executors/wasm/kernels.js";
 import { floatBits, TapeWriter } from "../runtime/executors/wasm/tape-writer.js";
 import { nodeHost } from "../runtime/host/node.js";
+import { type ProgramTime, printPrograms, timePrograms } from "./kernels/programs.js";
 import { measurePeak } from "./peak.js";
 import { time } from "./timing.js";
 
@@ -201,11 +203,23 @@ function printRow(row: Row): void {
   console.log(`${row.build.padEnd(8)} ${row.kernel.padEnd(20)} ${row.shape.padEnd(15)} ${times}  ${rate}`);
 }
 
+function printCalibration({ calibration }: Kernels, peak: number | undefined): void {
+  for (const { rows, columns, gigaflops, chosen } of calibration) {
+    const share = peak ? `  ${Math.round((100 * gigaflops) / peak)}%` : "";
+    console.log(
+      `${chosen ? "✓" : " "} register block ${rows}×${columns}`.padEnd(24) +
+        `${gigaflops.toFixed(1)} GFLOP/s${share}`,
+    );
+  }
+}
+
 export async function main(options: readonly string[]): Promise<void> {
   const host = nodeHost();
   const builds = host.enableRelaxedSimd() ? [false, true] : [false];
   const peaks = builds.map((relaxed) => measurePeak(relaxed));
   const rows: Row[] = [];
+  const calibrations: Record<string, Kernels["calibration"]> = {};
+  let programs: ProgramTime[] = [];
   for (const [i, relaxed] of builds.entries()) {
     const kernels = await loadKernels(host, relaxed, 1);
     const peak = peaks[i];
@@ -213,15 +227,23 @@ export async function main(options: readonly string[]): Promise<void> {
     console.log(
       `\n${build}: peak of 128-bit float32 ${peak?.toFixed(1)} GFLOP/s on one thread, ${process.version}`,
     );
+    calibrations[build] = kernels.calibration;
+    printCalibration(kernels, peak);
     console.log(`build    kernel               shape             best ms median ms`);
     for (const work of WORKS) {
       const row = measure(kernels, build, peak, work);
       printRow(row);
       rows.push(row);
     }
+    // Of the build that is used where the engine takes both.
+    if (i < builds.length - 1) continue;
+    programs = timePrograms(kernels, peak);
+    printPrograms(programs);
   }
   const [plainPeak, relaxedPeak] = peaks;
   if (options.includes("--json")) {
-    console.log(JSON.stringify({ node: process.version, plainPeak, relaxedPeak, rows }));
+    console.log(
+      JSON.stringify({ node: process.version, plainPeak, relaxedPeak, calibrations, rows, programs }),
+    );
   }
 }

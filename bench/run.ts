@@ -9,7 +9,8 @@ interface Bench {
 
 const BENCHES: Record<string, Bench> = {
   kernels: {
-    about: "every kernel of the wasm executor: GFLOP/s and the share of the machine's 128-bit peak",
+    about:
+      "calibration, every kernel's share of the 128-bit peak, every operation of a forward and a training step",
     load: () => import("./kernels.js"),
   },
   forward: {
@@ -20,9 +21,17 @@ const BENCHES: Record<string, Bench> = {
     about: "what training steps and inferences on webgpu hold on the device and in this process",
     load: () => import("./gpu-memory.js"),
   },
+  idle: {
+    about: "share of a core that idle servers take",
+    load: () => import("./idle.js"),
+  },
   image: {
     about: "images/s of decoding and augmenting beside libjpeg-turbo, sharp, @jsquash/jpeg and Pillow",
     load: () => import("./image.js"),
+  },
+  neighbour: {
+    about: "a training step on all cores beside processes that hold all but one of them",
+    load: () => import("./neighbour.js"),
   },
   train: {
     about: "images/s of a training step beside tfjs-wasm and PyTorch",

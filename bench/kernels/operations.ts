@@ -1,0 +1,150 @@
+// Operations: what each operation of a forward pass and of a training step takes, instruction by instruction.
+//
+// A program's tape is taken apart: every instruction becomes a tape of its own, and a pass runs them all in their order, so
+// that each finds the caches as its neighbours leave them. An instruction's time is the best of the passes; whatever a
+// thread pool or the host adds is not in it.
+
+import { Opcode } from "../../assembly/nn/opcodes.js";
+import { encodeProgram } from "../../runtime/executors/wasm/encode.js";
+import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
+import { Operands } from "../../runtime/executors/wasm/operands.js";
+import { WasmStore } from "../../runtime/executors/wasm/store.js";
+import { Turns } from "../../runtime/executors/wasm/turns.js";
+import type { Program } from "../../runtime/graph/program.js";
+import { tensorBytes } from "../../runtime/graph/tensor.js";
+
+export interface OperationTime {
+  /** As assembly/nn/opcodes.ts names it. */
+  operation: string;
+  /** Rows × depth × columns of a product; batch × tokens, heads × width of attention. */
+  shape: string;
+  count: number;
+  /** All of them together, at best. */
+  ms: number;
+  /** Of the program. */
+  share: number;
+  /** Of products and attention. */
+  gigaflops?: number;
+  /** Of the 128-bit peak. */
+  peakShare?: number;
+}
+
+export interface Instruction {
+  opcode: Opcode;
+  operands: readonly number[];
+}
+
+/** Words of a tape, Halt left out. */
+export function instructionsOf(words: Uint32Array): Instruction[] {
+  const instructions: Instruction[] = [];
+  for (let at = 0; words[at] !== Opcode.Halt; at += words[at + 1] as number) {
+    const end = at + (words[at + 1] as number);
+    instructions.push({ opcode: words[at] as Opcode, operands: [...words.subarray(at + 2, end)] });
+  }
+  return instructions;
+}
+
+interface Measure {
+  shape: string;
+  flops: number;
+}
+
+/** What an instruction multiplies and adds; empty for those that are bound by memory. */
+export function measureOf({ opcode, operands }: Instruction): Measure {
+  const from = (first: number) => operands.slice(first) as [number, number, number, number];
+  const product = ([m, k, n]: readonly number[]): Measure => ({
+    shape: `${m}×${k}×${n}`,
+    flops: 2 * (m as number) * (k as number) * (n as number),
+  });
+  const attention = ([batch, tokens, heads, size]: [number, number, number, number], products: number) => ({
+    shape: `${batch}×${tokens}, ${heads}×${size}`,
+    flops: 2 * products * batch * heads * tokens * tokens * size,
+  });
+  switch (opcode) {
+    case Opcode.Linear:
+      return product(from(5));
+    case Opcode.LinearInputGradient:
+      return product(from(3));
+    case Opcode.LinearWeightGradient:
+      return product(from(4));
+    case Opcode.Attention:
+      return attention(from(4), 2);
+    case Opcode.AttentionBackward:
+      return attention(from(5), 6);
+  }
+  return { shape: "", flops: 0 };
+}
+
+/** Ordinary numbers near one in every float of the arena and the stores, so that nothing meets a denormal one. */
+function fill(values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] = 0.05 * (((i * 0.618_033_988_75) % 1) - 0.5);
+}
+
+/** Every operation of `program`, the slowest first. `stores`: name → sizes of its tensors. */
+export function timeOperations(
+  kernels: Kernels,
+  program: Program,
+  stores: ReadonlyMap<string, ReadonlyMap<string, number>>,
+  { passes, peak }: { passes: number; peak: number | undefined },
+): OperationTime[] {
+  const { memory } = kernels;
+  const turns = new Turns();
+  const made = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, turns, layout)]));
+  for (const [name, layout] of stores)
+    for (const tensor of layout.keys()) {
+      const { address, count } = (made.get(name) as WasmStore).run(tensor, tensor);
+      fill(memory.floats(address, count));
+    }
+  const arena = memory.allocate(program.arenaBytes, "the bench");
+  const operands = new Operands(program, made, arena.address);
+  for (const [id, { offset }] of program.placements) {
+    const tensor = program.graph.tensors[id];
+    if (tensor && tensor.dtype === "float32")
+      fill(memory.floats(arena.address + offset, tensorBytes(tensor) / 4));
+  }
+  const instructions = instructionsOf(encodeProgram(program, operands));
+  const tapes = instructions.map(({ opcode, operands }) => {
+    const words = [opcode, operands.length + 2, ...operands, Opcode.Halt, 2];
+    const piece = memory.allocate(4 * words.length, "the bench");
+    memory.words(piece.address, words.length).set(words);
+    return piece;
+  });
+  const best = tapes.map(() => Number.POSITIVE_INFINITY);
+  // The engine's optimising compiler replaces the first code during the first pass.
+  for (let pass = 0; pass <= passes; pass++) {
+    for (const [i, { address }] of tapes.entries()) {
+      const start = performance.now();
+      kernels.runHere(address);
+      if (pass > 0) best[i] = Math.min(best[i] as number, performance.now() - start);
+    }
+  }
+  for (const piece of [...tapes, arena]) memory.release(piece);
+  for (const store of made.values()) store.dispose();
+  return summarise(instructions, best, peak);
+}
+
+function summarise(
+  instructions: readonly Instruction[],
+  ms: readonly number[],
+  peak: number | undefined,
+): OperationTime[] {
+  const whole = ms.reduce((sum, time) => sum + time, 0);
+  const rows = new Map<string, OperationTime & { flops: number }>();
+  for (const [i, instruction] of instructions.entries()) {
+    const operation = Opcode[instruction.opcode] ?? `opcode ${instruction.opcode}`;
+    const { shape, flops } = measureOf(instruction);
+    const key = `${operation} ${shape}`;
+    const row = rows.get(key) ?? { operation, shape, count: 0, ms: 0, share: 0, flops: 0 };
+    row.count += 1;
+    row.ms += ms[i] as number;
+    row.flops += flops;
+    rows.set(key, row);
+  }
+  return [...rows.values()]
+    .sort((a, b) => b.ms - a.ms)
+    .map(({ flops, ...row }) => {
+      const gigaflops = flops / row.ms / 1e6;
+      const rate = flops > 0 ? { gigaflops, ...(peak && { peakShare: gigaflops / peak }) } : {};
+      return { ...row, share: row.ms / whole, ...rate };
+    });
+}

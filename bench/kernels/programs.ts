@@ -1,0 +1,84 @@
+// Programs: the forward passes and the training step whose operations the kernels bench takes apart.
+
+import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
+import { PIECE_ALIGNMENT } from "../../runtime/executors/wasm/linear-memory.js";
+import type { FusionName } from "../../runtime/graph/fusion.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import type { Program } from "../../runtime/graph/program.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import { WEIGHTS } from "../../runtime/models/deit.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { storeLayout } from "../../runtime/parameter-store.js";
+import { planTraining } from "../../runtime/training-plan.js";
+import { benchConfig } from "../model-weights.js";
+import { type OperationTime, timeOperations } from "./operations.js";
+
+export interface ProgramTime {
+  program: string;
+  /** Sum over the operations, at best. */
+  ms: number;
+  operations: OperationTime[];
+}
+
+const MODEL = "deit_tiny_distilled_patch16_224";
+const TRAINING_BATCH = 8;
+const FORWARD_PASSES = 15;
+const TRAINING_PASSES = 6;
+/** Operations that take less go into the last line. */
+const LEAST_SHARE = 0.005;
+
+/** What the wasm executor can do. */
+const CAPABILITIES = {
+  fuses: new Set<FusionName>(["linear-gelu", "linear-residual"]),
+  alignmentBytes: PIECE_ALIGNMENT,
+  limitBytes: 2 ** 32,
+};
+
+export function timePrograms(kernels: Kernels, peak: number | undefined): ProgramTime[] {
+  const config = benchConfig(MODEL);
+  const weights = new Map([[WEIGHTS, storeLayout(deitParameters(config))]]);
+  const forward = [1, 8].map((batch) => {
+    const program = planProgram(inferenceGraph(config, batch), CAPABILITIES);
+    return named(`forward, batch ${batch}`, kernels, program, weights, { passes: FORWARD_PASSES, peak });
+  });
+  const run = { distillation: "none" as const, alpha: 0, tau: 1, dropPath: 0.1, ema: true };
+  const plan = planTraining({ config, batchSize: TRAINING_BATCH, ...run }, CAPABILITIES);
+  const stores = new Map(plan.stores.map((name) => [name, plan.layout]));
+  const training = [plan.accumulate, plan.apply].map((program) =>
+    named(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, stores, {
+      passes: TRAINING_PASSES,
+      peak,
+    }),
+  );
+  return [...forward, ...training];
+}
+
+function named(program: string, kernels: Kernels, ...rest: [Program, Stores, Options]): ProgramTime {
+  const operations = timeOperations(kernels, ...rest);
+  return { program, ms: operations.reduce((sum, { ms }) => sum + ms, 0), operations };
+}
+
+type Stores = Parameters<typeof timeOperations>[2];
+type Options = Parameters<typeof timeOperations>[3];
+
+export function printPrograms(programs: readonly ProgramTime[]): void {
+  for (const { program, ms, operations } of programs) {
+    console.log(`\n${program}: ${ms.toFixed(1)} ms in its operations, one thread, best of every one`);
+    const large = operations.filter(({ share }) => share >= LEAST_SHARE);
+    for (const row of large) {
+      const rate =
+        row.gigaflops === undefined
+          ? ""
+          : `${row.gigaflops.toFixed(1).padStart(6)} GFLOP/s${row.peakShare === undefined ? "" : `  ${Math.round(100 * row.peakShare)}%`}`;
+      const name = `${row.operation} ${row.shape}`.padEnd(44);
+      const times = `${`${row.count}`.padStart(3)}× ${row.ms.toFixed(2).padStart(8)} ms`;
+      console.log(`${name}${times} ${`${(100 * row.share).toFixed(1)}%`.padStart(6)}  ${rate}`);
+    }
+    const rest = operations.filter(({ share }) => share < LEAST_SHARE);
+    const restMs = rest.reduce((sum, row) => sum + row.ms, 0);
+    const restShare = `${((100 * restMs) / ms).toFixed(1)}%`;
+    console.log(
+      `${"everything else".padEnd(44)}${`${rest.length}`.padStart(3)}  ${restMs.toFixed(2).padStart(8)} ms ${restShare.padStart(6)}`,
+    );
+  }
+}

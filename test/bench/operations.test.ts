@@ -1,0 +1,49 @@
+// Operations bench: a program taken apart is still the whole program, and its products are counted right.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Opcode } from "../../assembly/nn/opcodes.js";
+import { instructionsOf, measureOf, timeOperations } from "../../bench/kernels/operations.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { loadKernels } from "../../runtime/executors/wasm/kernels.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { planTraining } from "../../runtime/training-plan.js";
+import { MICRO, trainingOptions } from "../executors/micro-deit.js";
+
+const { capabilities } = await createWasmExecutor(nodeHost());
+const BATCH = 4;
+const TOKENS = (MICRO.imageSize / MICRO.patchSize) ** 2 + 2;
+
+test("a tape falls into its instructions, Halt left out", () => {
+  const words = Uint32Array.of(Opcode.Copy, 5, 16, 32, 4, Opcode.Fill, 5, 64, 1, 0, Opcode.Halt, 2);
+  assert.equal(instructionsOf(words), [
+    { opcode: Opcode.Copy, operands: [16, 32, 4] },
+    { opcode: Opcode.Fill, operands: [64, 1, 0] },
+  ]);
+  assert.equal(measureOf({ opcode: Opcode.Copy, operands: [16, 32, 4] }), { shape: "", flops: 0 });
+});
+
+test("every operation of a training step is timed once, and the shares add up to the whole", async () => {
+  const plan = planTraining(trainingOptions({ recompute: true, batchSize: BATCH }), capabilities);
+  const kernels = await loadKernels(nodeHost(), false, 1);
+  const stores = new Map(plan.stores.map((name) => [name, plan.layout]));
+  const before = kernels.memory.bytesInUse;
+  const rows = timeOperations(kernels, plan.accumulate, stores, { passes: 2, peak: 100 });
+  assert.is(kernels.memory.bytesInUse, before);
+  const counted = rows.reduce((sum, { count }) => sum + count, 0);
+  assert.is(counted, plan.accumulate.order.length);
+  assert.ok(Math.abs(rows.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9);
+
+  const flops = (operation: string) =>
+    rows
+      .filter((row) => row.operation === operation)
+      .reduce((sum, { gigaflops, ms }) => sum + (gigaflops ?? 0) * ms * 1e6, 0);
+  const square = BATCH * TOKENS * TOKENS * MICRO.dim;
+  // Both blocks forward, and the first one again.
+  assert.ok(Math.abs(flops("Attention") / (3 * 4 * square) - 1) < 1e-9);
+  assert.ok(Math.abs(flops("AttentionBackward") / (2 * 12 * square) - 1) < 1e-9);
+  for (const { gigaflops, peakShare } of rows)
+    if (gigaflops !== undefined) assert.ok(Math.abs((peakShare as number) - gigaflops / 100) < 1e-9);
+});
+
+test.run();
