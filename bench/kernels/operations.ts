@@ -2,12 +2,15 @@
 //
 // A program's tape is taken apart: every instruction becomes a tape of its own, and a pass runs them all in their order, so
 // that each finds the caches as its neighbours leave them. An instruction's time is the best of the passes; whatever a
-// thread pool or the host adds is not in it.
+// thread pool or the host adds is not in it. Rows that an executor takes through several operations together (row spans)
+// are taken apart too; what the tape takes as it is stands beside the sum.
 
 import { Opcode } from "../../assembly/nn/opcodes.js";
-import { encodeProgram } from "../../runtime/executors/wasm/encode.js";
+import { encodePacking, encodeProgram } from "../../runtime/executors/wasm/encode.js";
 import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
+import type { Piece } from "../../runtime/executors/wasm/linear-memory.js";
 import { Operands } from "../../runtime/executors/wasm/operands.js";
+import { PackedWeights } from "../../runtime/executors/wasm/packed-weights.js";
 import { WasmStore } from "../../runtime/executors/wasm/store.js";
 import { Turns } from "../../runtime/executors/wasm/turns.js";
 import type { Program } from "../../runtime/graph/program.js";
@@ -62,6 +65,7 @@ export function measureOf({ opcode, operands }: Instruction): Measure {
   });
   switch (opcode) {
     case Opcode.Linear:
+    case Opcode.LinearPacked:
       return product(from(5));
     case Opcode.LinearInputGradient:
       return product(from(3));
@@ -80,13 +84,28 @@ function fill(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] = 0.05 * (((i * 0.618_033_988_75) % 1) - 0.5);
 }
 
-/** Every operation of `program`, the slowest first. `stores`: name → sizes of its tensors. */
+export interface TimedProgram {
+  /** The slowest first. */
+  operations: OperationTime[];
+  /** The whole tape as an executor runs it on one thread, at best. */
+  wholeMs: number;
+}
+
+export interface TimeOptions {
+  passes: number;
+  /** GFLOP/s of 128-bit operations. */
+  peak: number | undefined;
+  /** The weights rest, as in inference: their panels are made beforehand. */
+  storesRest: boolean;
+}
+
+/** Every operation of `program`. `stores`: name → sizes of its tensors. */
 export function timeOperations(
   kernels: Kernels,
   program: Program,
   stores: ReadonlyMap<string, ReadonlyMap<string, number>>,
-  { passes, peak }: { passes: number; peak: number | undefined },
-): OperationTime[] {
+  { passes, peak, storesRest }: TimeOptions,
+): TimedProgram {
   const { memory } = kernels;
   const turns = new Turns();
   const made = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, turns, layout)]));
@@ -96,19 +115,26 @@ export function timeOperations(
       fill(memory.floats(address, count));
     }
   const arena = memory.allocate(program.arenaBytes, "the bench");
-  const operands = new Operands(program, made, arena.address);
+  const packed = storesRest ? new PackedWeights(program, made) : undefined;
+  const operands = new Operands(program, made, arena.address, packed);
   for (const [id, { offset }] of program.placements) {
     const tensor = program.graph.tensors[id];
     if (tensor && tensor.dtype === "float32")
       fill(memory.floats(arena.address + offset, tensorBytes(tensor) / 4));
   }
-  const instructions = instructionsOf(encodeProgram(program, operands));
-  const tapes = instructions.map(({ opcode, operands }) => {
-    const words = [opcode, operands.length + 2, ...operands, Opcode.Halt, 2];
+  const place = (words: ArrayLike<number>): Piece => {
     const piece = memory.allocate(4 * words.length, "the bench");
     memory.words(piece.address, words.length).set(words);
     return piece;
-  });
+  };
+  const packing = place(encodePacking(packed?.all ?? []));
+  kernels.runHere(packing.address);
+  const whole = place(encodeProgram(program, operands));
+  const instructions = instructionsOf(encodeProgram({ ...program, spans: [] }, operands));
+  const tapes = instructions.map(({ opcode, operands }) =>
+    place([opcode, operands.length + 2, ...operands, Opcode.Halt, 2]),
+  );
+  let wholeMs = Number.POSITIVE_INFINITY;
   const best = tapes.map(() => Number.POSITIVE_INFINITY);
   // The engine's optimising compiler replaces the first code during the first pass.
   for (let pass = 0; pass <= passes; pass++) {
@@ -117,10 +143,13 @@ export function timeOperations(
       kernels.runHere(address);
       if (pass > 0) best[i] = Math.min(best[i] as number, performance.now() - start);
     }
+    const start = performance.now();
+    kernels.runHere(whole.address);
+    if (pass > 0) wholeMs = Math.min(wholeMs, performance.now() - start);
   }
-  for (const piece of [...tapes, arena]) memory.release(piece);
+  for (const piece of [...tapes, whole, packing, arena]) memory.release(piece);
   for (const store of made.values()) store.dispose();
-  return summarise(instructions, best, peak);
+  return { operations: summarise(instructions, best, peak), wholeMs };
 }
 
 function summarise(

@@ -17,6 +17,8 @@ export interface ProgramTime {
   program: string;
   /** Sum over the operations, at best. */
   ms: number;
+  /** The tape as it is, at best. */
+  wholeMs: number;
   operations: OperationTime[];
 }
 
@@ -32,6 +34,7 @@ const CAPABILITIES = {
   fuses: new Set<FusionName>(["linear-gelu", "linear-residual"]),
   alignmentBytes: PIECE_ALIGNMENT,
   limitBytes: 2 ** 32,
+  rowSpans: true,
 };
 
 export function timePrograms(kernels: Kernels, peak: number | undefined): ProgramTime[] {
@@ -39,7 +42,11 @@ export function timePrograms(kernels: Kernels, peak: number | undefined): Progra
   const weights = new Map([[WEIGHTS, storeLayout(deitParameters(config))]]);
   const forward = [1, 8].map((batch) => {
     const program = planProgram(inferenceGraph(config, batch), CAPABILITIES);
-    return named(`forward, batch ${batch}`, kernels, program, weights, { passes: FORWARD_PASSES, peak });
+    return named(`forward, batch ${batch}`, kernels, program, weights, {
+      passes: FORWARD_PASSES,
+      peak,
+      storesRest: true,
+    });
   });
   const run = { distillation: "none" as const, alpha: 0, tau: 1, dropPath: 0.1, ema: true };
   const plan = planTraining({ config, batchSize: TRAINING_BATCH, ...run }, CAPABILITIES);
@@ -48,22 +55,25 @@ export function timePrograms(kernels: Kernels, peak: number | undefined): Progra
     named(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, stores, {
       passes: TRAINING_PASSES,
       peak,
+      storesRest: false,
     }),
   );
   return [...forward, ...training];
 }
 
 function named(program: string, kernels: Kernels, ...rest: [Program, Stores, Options]): ProgramTime {
-  const operations = timeOperations(kernels, ...rest);
-  return { program, ms: operations.reduce((sum, { ms }) => sum + ms, 0), operations };
+  const { operations, wholeMs } = timeOperations(kernels, ...rest);
+  return { program, ms: operations.reduce((sum, { ms }) => sum + ms, 0), wholeMs, operations };
 }
 
 type Stores = Parameters<typeof timeOperations>[2];
 type Options = Parameters<typeof timeOperations>[3];
 
 export function printPrograms(programs: readonly ProgramTime[]): void {
-  for (const { program, ms, operations } of programs) {
-    console.log(`\n${program}: ${ms.toFixed(1)} ms in its operations, one thread, best of every one`);
+  for (const { program, ms, wholeMs, operations } of programs) {
+    console.log(
+      `\n${program}: ${ms.toFixed(1)} ms in its operations, one thread, best of every one; ${wholeMs.toFixed(1)} ms as a whole`,
+    );
     const large = operations.filter(({ share }) => share >= LEAST_SHARE);
     for (const row of large) {
       const rate =

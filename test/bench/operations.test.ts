@@ -6,7 +6,11 @@ import { Opcode } from "../../assembly/nn/opcodes.js";
 import { instructionsOf, measureOf, timeOperations } from "../../bench/kernels/operations.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { loadKernels } from "../../runtime/executors/wasm/kernels.js";
+import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { storeLayout } from "../../runtime/parameter-store.js";
 import { planTraining } from "../../runtime/training-plan.js";
 import { MICRO, trainingOptions } from "../executors/micro-deit.js";
 
@@ -28,7 +32,9 @@ test("every operation of a training step is timed once, and the shares add up to
   const kernels = await loadKernels(nodeHost(), false, 1);
   const stores = new Map(plan.stores.map((name) => [name, plan.layout]));
   const before = kernels.memory.bytesInUse;
-  const rows = timeOperations(kernels, plan.accumulate, stores, { passes: 2, peak: 100 });
+  const options = { passes: 2, peak: 100, storesRest: false };
+  const { operations: rows, wholeMs } = timeOperations(kernels, plan.accumulate, stores, options);
+  assert.ok(wholeMs > 0);
   assert.is(kernels.memory.bytesInUse, before);
   const counted = rows.reduce((sum, { count }) => sum + count, 0);
   assert.is(counted, plan.accumulate.order.length);
@@ -44,6 +50,28 @@ test("every operation of a training step is timed once, and the shares add up to
   assert.ok(Math.abs(flops("AttentionBackward") / (2 * 12 * square) - 1) < 1e-9);
   for (const { gigaflops, peakShare } of rows)
     if (gigaflops !== undefined) assert.ok(Math.abs((peakShare as number) - gigaflops / 100) < 1e-9);
+});
+
+test("a forward pass is timed with its weights' panels, and its row spans are taken apart", async () => {
+  const kernels = await loadKernels(nodeHost(), false, 1);
+  const config = { ...MICRO, imageSize: 32 };
+  const program = planProgram(inferenceGraph(config, 1), capabilities);
+  assert.ok(program.spans.length > 0);
+  const stores = new Map([["weights", storeLayout(deitParameters(config))]]);
+  const { operations } = timeOperations(kernels, program, stores, {
+    passes: 1,
+    peak: undefined,
+    storesRest: true,
+  });
+  const counted = (name: string) =>
+    operations.filter(({ operation }) => operation === name).reduce((sum, { count }) => sum + count, 0);
+  const linears = program.graph.operations.filter(({ type }) => type === "linear").length;
+  assert.is(counted("LinearPacked"), linears);
+  assert.is(counted("Span"), 0);
+  assert.is(
+    operations.reduce((sum, { count }) => sum + count, 0),
+    program.order.length,
+  );
 });
 
 test.run();

@@ -7,6 +7,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference-program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
 import type { TensorMap, TrainingInputs, TrainingOptions } from "../../runtime/training.js";
@@ -186,6 +187,19 @@ test("the module's memory grows by what was planned, within 5%", async () => {
       await executor.dispose();
     }
   }
+});
+
+test("an inference takes what it says it does, copies of its weights included, within 5%", async () => {
+  const config = { ...MICRO, imageSize: 64, dim: 96, mlpDim: 384, depth: 4 };
+  const { result: executor, memories } = await memoriesOf(() => createWasmExecutor(nodeHost()));
+  const before = WASM32_BYTES - executor.capabilities.limitBytes;
+  const inference = await createInference(executor, config, randomWeights(config, 1), {
+    batchSizes: [1, 16],
+  });
+  await inference.logits(randomPixels(config, 16, 2), 16);
+  const share = ((memories[0] as WebAssembly.Memory).buffer.byteLength - before) / inference.bytes;
+  assert.ok(inference.bytes > 8 * MEBIBYTE && share > 0.95 && share < 1.05, `${share} of ${inference.bytes}`);
+  await executor.dispose();
 });
 
 function refusal(options: PlannedTraining, limitBytes = wasm.capabilities.limitBytes) {
