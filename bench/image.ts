@@ -4,12 +4,12 @@
 // A peer that is missing leaves its ratio null, with the reason under `missing`.
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Contestant, type Field } from "./image/contest.js";
-import { RATIOS, timeAll } from "./image/disciplines.js";
+import { LOWEST, RATIOS, timeAll } from "./image/disciplines.js";
 import { type Material, writeMaterial } from "./image/material.js";
 import { compileNative, sourceFile } from "./image/native.js";
 import { printEqual, printHeading, printResults } from "./image/report.js";
@@ -97,22 +97,24 @@ export async function main(words: readonly string[]): Promise<void> {
     const equalPixels = await printEqual(material, all);
     const results = await timeAll(material, all, rounds);
     const { ratios, ratiosOfWall, imagesPerSecond } = results;
+    const names = [...Object.keys(RATIOS), ...Object.keys(LOWEST)];
     const missing = Object.fromEntries(
-      Object.entries(RATIOS).flatMap(([ratio, { theirs }]) =>
-        ratios[ratio]
-          ? []
-          : [[ratio, all?.absent.get(theirs) ?? "libjpeg-turbo is not here, which makes the files"]],
-      ),
+      names
+        .filter((name) => !ratios[name])
+        .map((name) => {
+          const absent = all?.absent.get(RATIOS[name]?.theirs ?? "nativeLarge");
+          return [name, absent ?? "libjpeg-turbo is not here, which makes the files"];
+        }),
     );
     printResults(results, missing);
     if (!json) return;
-    const medians = Object.fromEntries(
-      Object.keys(RATIOS).map((name) => [name, ratios[name]?.median ?? null]),
-    );
+    const medians = Object.fromEntries(names.map((name) => [name, ratios[name]?.median ?? null]));
     const about = {
       clock: "process CPU time",
       node: process.version,
+      cpu: cpus()[0]?.model,
       photos: material.photos.count,
+      large: material.large?.levels.map(({ level, megabytes }) => ({ level, megabytes })) ?? [],
       rounds,
       load,
     };

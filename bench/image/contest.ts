@@ -77,10 +77,11 @@ function lastWords(text: string): string {
   return telling ?? lines.at(-1) ?? "ended without a word";
 }
 
-/** What one contestant does in a duel; the files of a round are `from` 0 to `count` of its list. */
+/** What one contestant does in a duel; the files of a round are `count` of its list from `first` on. */
 export interface Turn {
   contestant: Contestant;
   job: string;
+  first: number;
   count: number;
 }
 
@@ -98,8 +99,8 @@ export async function duel(turns: readonly Turn[], { rounds, slices }: DuelOptio
     for (let slice = 0; slice < slices; slice++) {
       for (let i = 0; i < turns.length; i++) {
         const place = (i + slice + round + 1) % turns.length;
-        const { contestant, job, count } = turns[place] as Turn;
-        const cut = (part: number) => Math.floor((part * count) / slices);
+        const { contestant, job, first, count } = turns[place] as Turn;
+        const cut = (part: number) => first + Math.floor((part * count) / slices);
         const { cpu, wall } = await contestant.run(job, cut(slice), cut(slice + 1));
         const sum = sums[place] as Seconds;
         sum.cpu += cpu;

@@ -1,4 +1,5 @@
-// Material: the photographs with a training crop each, and files of 12 megapixels made from three of them.
+// Material: the photographs with a training crop each, and files of 12 megapixels made from three of them, at three levels
+// of noise: Huffman decoding weighs more the noisier a file is, so that one level alone would pick the result.
 
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -22,13 +23,24 @@ const LARGE_FILES = 3;
 const LARGE_QUALITY = 90;
 /** Crops of each large file. */
 const LARGE_CROPS = 6;
-/** Half the range of the noise that an upscaled picture lacks, in 8-bit steps: files of 4 MB, as cameras write them. */
-const NOISE = 16;
+
+export type Level = "plain" | "smooth" | "noisy";
+/**
+ * Half the range of the noise, in 8-bit steps. An upscaled picture alone has no fine detail (1 MB a file); smooth files have
+ * 1.7 MB and noisy ones about 4, which is what cameras write.
+ */
+const NOISE: Readonly<Record<Level, number>> = { plain: 0, smooth: 5, noisy: 16 };
 
 export interface Material {
-  /** Two lists as the contestants read them: photographs; large files, each of them once, then again with other crops. */
+  /** Lists as the contestants read them. */
   photos: { list: string; count: number };
-  large: { list: string; files: number; crops: number; megabytes: number } | null;
+  /** Level by level each file once, then again with other crops: `crops` lines a level, from line `first` on. */
+  large: {
+    list: string;
+    files: number;
+    crops: number;
+    levels: { level: Level; first: number; megabytes: number }[];
+  } | null;
   /** Files that were left out, with the reason. */
   skipped: string[];
 }
@@ -74,30 +86,34 @@ function listLine(module: ImageModule, header: JpegHeader, path: string, index: 
 
 function writeLarge(module: ImageModule, photos: readonly string[], work: string, program: string) {
   const files = Math.min(LARGE_FILES, photos.length);
-  const paths = Array.from({ length: files }, (_, i) => {
-    const photo = photos[Math.floor((i * photos.length) / files)] as string;
-    return enlarge(module, photo, join(work, `large-${i}`), program);
-  });
-  const headers = paths.map((path) => readHeader(module, readFileSync(path)));
   const lines: string[] = [];
-  for (let repeat = 0; repeat < LARGE_CROPS; repeat++)
-    for (const [i, path] of paths.entries())
-      lines.push(listLine(module, headers[i] as JpegHeader, path, i, repeat));
+  const levels = Object.entries(NOISE).map(([level, noise]) => {
+    const first = lines.length;
+    const paths = Array.from({ length: files }, (_, i) => {
+      const photo = photos[Math.floor((i * photos.length) / files)] as string;
+      return enlarge(module, photo, noise, join(work, `${level}-${i}`), program);
+    });
+    const headers = paths.map((path) => readHeader(module, readFileSync(path)));
+    for (let repeat = 0; repeat < LARGE_CROPS; repeat++)
+      for (const [i, path] of paths.entries())
+        lines.push(listLine(module, headers[i] as JpegHeader, path, i, repeat));
+    const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
+    return { level: level as Level, first, megabytes: Number((bytes / files / 1e6).toFixed(1)) };
+  });
   const list = join(work, "large.txt");
   writeFileSync(list, `${lines.join("\n")}\n`);
-  const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
-  return { list, files, crops: lines.length, megabytes: Number((bytes / files / 1e6).toFixed(1)) };
+  return { list, files, crops: files * LARGE_CROPS, levels };
 }
 
-/** Upscaled by Pillow's bicubic, with uniform noise, because an upscaled picture alone has no fine detail to decode. */
-function enlarge(module: ImageModule, photo: string, to: string, program: string): string {
+/** Upscaled by Pillow's bicubic, with uniform noise. */
+function enlarge(module: ImageModule, photo: string, noise: number, to: string, program: string): string {
   const small = decode(module, readFileSync(photo));
   const { data } = resize(module, small, { ...LARGE, filter: "bicubic" });
   let state = 1;
   for (let i = 0; i < data.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const noise = (state >>> 16) % (2 * NOISE + 1);
-    data[i] = Math.min(255, Math.max(0, (data[i] as number) + noise - NOISE));
+    const drawn = (state >>> 16) % (2 * noise + 1);
+    data[i] = Math.min(255, Math.max(0, (data[i] as number) + drawn - noise));
   }
   const ppm = `${to}.ppm`;
   writeFileSync(ppm, Buffer.concat([Buffer.from(`P6\n${LARGE.width} ${LARGE.height}\n255\n`), data]));

@@ -12,8 +12,9 @@ export function printHeading({ photos, large }: Material, { present, absent }: F
   console.log(
     `${cpus().length} × ${cpu?.model}, load ${load} at the start, one thread each, files in memory`,
   );
+  const levels = large?.levels.map(({ level, megabytes }) => `${level} ${megabytes} MB`) ?? [];
   console.log(
-    `${photos.count} photographs, ${large?.files ?? 0} files of 12 megapixels (${large?.megabytes ?? 0} MB)`,
+    `${photos.count} photographs, ${large?.files ?? 0} files of 12 megapixels at each level: ${levels}`,
   );
   for (const [name, { version }] of present) console.log(`  ${name.padEnd(13)} ${version}`);
   for (const [name, reason] of absent) console.log(`  ${name.padEnd(13)} takes no part: ${reason}`);
@@ -26,11 +27,11 @@ export async function printEqual(
   { present }: Field,
 ): Promise<Record<string, string>> {
   const answer: Record<string, string> = {};
-  const compare = async (us: string, them: string, count: number) => {
+  const compare = async (us: string, them: string, count: number, first = 0) => {
     const other = present.get(them);
     if (other === undefined) return;
-    const ours = await (present.get(us) as Contestant).hashes(0, count);
-    const theirs = await other.hashes(0, count);
+    const ours = await (present.get(us) as Contestant).hashes(first, first + count);
+    const theirs = await other.hashes(first, first + count);
     const equal = ours.filter((hash, i) => hash === theirs[i]).length;
     answer[them] = `${equal} of ${count}`;
     console.log(`  ${them.padEnd(13)} pixels equal to ours: ${answer[them]}`);
@@ -38,7 +39,8 @@ export async function printEqual(
       throw new Error(`bench: ${count - equal} of ${count} pictures are not libjpeg-turbo's`);
   };
   for (const them of ["native", "sharp", "jsquash"]) await compare("vitrine", them, photos.count);
-  if (large !== null) await compare("vitrineLarge", "nativeLarge", large.files);
+  for (const { first } of large?.levels ?? [])
+    await compare("vitrineLarge", "nativeLarge", large?.files ?? 0, first);
   return answer;
 }
 

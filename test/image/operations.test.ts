@@ -56,6 +56,24 @@ test("interpolation in single precision gives the bytes of double, at the hardes
     }
 });
 
+test("shears and translations far out, by whole pixels and by round parts of one equal their twin", () => {
+  const picture = drawnPicture(module.math, 6, 70, 33);
+  const attempts: [string, number[]][] = [
+    ["ShearX", [1, 3, -1e9]],
+    ["ShearY", [0.25, -0.5, 2, 1e9]],
+    ["TranslateX", [3, -7.5, 2.25, 1e12, -1 / 128]],
+    ["TranslateY", [-3, 7.5, 1 / 3, -1e12, 32]],
+    ["Rotate", [1e-9, 44.999999, 90.0001]],
+  ];
+  for (const [name, values] of attempts)
+    for (const argument of values)
+      for (const filter of ["bicubic", "bilinear"] as const) {
+        const fast = augment(module, picture, [{ name, argument }], { filter }).data;
+        const plain = augment(module, picture, [{ name, argument }], { filter, scalar: true }).data;
+        assert.ok(same(fast, plain), `${name} ${argument} ${filter}`);
+      }
+});
+
 test("arguments that change nothing change nothing", () => {
   const picture = drawnPicture(module.math, 1, 41, 29);
   const unchanged: [string, number][] = [

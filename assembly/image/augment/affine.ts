@@ -1,220 +1,160 @@
-// Affine: shear, translation and rotation, as Pillow's Image.transform does them, bicubic. Inner pixels go to
-// affine-float.ts first; what that cannot decide, and the borders, are done here with two doubles at a time. Twin:
-// affine-scalar.ts.
+// Affine: shear, translation and rotation, as Pillow's Image.transform does them, byte for byte. Twin: affine-scalar.ts.
 //
-// Differences of bytes are taken in whole numbers, which is exact, then become doubles: red and green in one vector,
-// blue in another. Where the source row or column is hit exactly (every shear and translation leaves one axis alone),
-// the interpolation along that axis gives back its second value, so it is not computed: a quarter of the work.
+// Each row is cut into what lies outside the input, which takes the fill colour, and one stretch inside it. The kernels of
+// affine-lines.ts and affine-plane.ts compute that in numbers of less than double precision and know how far they may be
+// off; where that could matter, affine-exact.ts does the pixel in double. Against vectors pixel by pixel (224×224, Node 20;
+// Node 24 gains more), a rotation takes 0.75 instead of 1.5 ms, shears and translations 0.2 instead of 0.7 to 0.95.
 
-import { columnFloat, rowFloat, squareFloat } from "./affine-float";
-import { affineScalar, FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
+import { reserve } from "../memory";
+import { fail } from "../outcome";
+import { Region } from "../regions";
+import { Status } from "../status";
+import { bicubic, positionX, positionY, setMatrix, setPicture, stride } from "./affine-exact";
+import { COLUMN_BYTES, filterColumns, filterLine, neighbours } from "./affine-lines";
+import { filterPlane } from "./affine-plane";
+import { FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
+import { fillTaps, TAPS_BYTES, UNSURE } from "./affine-taps";
+import { paddedStride, padPicture } from "./padded";
 
-/** Steps of one pixel, inlined. Pixels are i32 (r, g, b, –); sums are f64 (r, g) or (b, –). */
-class Cubic {
-  @inline static pixel(p: usize): v128 {
-    return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(p)));
-  }
+const taps: usize = memory.data(16, 16);
 
-  @inline static upper(v: v128): v128 {
-    return f64x2.convert_low_i32x4_s(i64x2.shuffle(v, v, 1, 1));
-  }
-
-  /** v2 + d·(p2 + d·(p3 + d·p4)) of two lanes. */
-  @inline static horner(v2: v128, p2: v128, p3: v128, p4: v128, d: v128): v128 {
-    const inner = f64x2.add(p3, f64x2.mul(d, p4));
-    return f64x2.add(v2, f64x2.mul(d, f64x2.add(p2, f64x2.mul(d, inner))));
-  }
-
-  @inline static p2(v1: v128, v3: v128): v128 {
-    return i32x4.sub(v3, v1);
-  }
-
-  @inline static p3(v1: v128, v2: v128, v3: v128, v4: v128): v128 {
-    return i32x4.sub(i32x4.add(i32x4.shl(i32x4.sub(v1, v2), 1), v3), v4);
-  }
-
-  @inline static p4(v1: v128, v2: v128, v3: v128, v4: v128): v128 {
-    return i32x4.add(i32x4.sub(i32x4.sub(v2, v1), v3), v4);
-  }
-
-  /** Red and green of four pixels in a line at distance d behind the second. */
-  @inline static redGreen(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
-    return Cubic.horner(
-      f64x2.convert_low_i32x4_s(v2),
-      f64x2.convert_low_i32x4_s(Cubic.p2(v1, v3)),
-      f64x2.convert_low_i32x4_s(Cubic.p3(v1, v2, v3, v4)),
-      f64x2.convert_low_i32x4_s(Cubic.p4(v1, v2, v3, v4)),
-      d,
-    );
-  }
-
-  @inline static blue(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
-    return Cubic.horner(
-      Cubic.upper(v2),
-      Cubic.upper(Cubic.p2(v1, v3)),
-      Cubic.upper(Cubic.p3(v1, v2, v3, v4)),
-      Cubic.upper(Cubic.p4(v1, v2, v3, v4)),
-      d,
-    );
-  }
-
-  /** cubic() of affine-scalar.ts on two lanes of doubles. */
-  @inline static doubles(v1: v128, v2: v128, v3: v128, v4: v128, d: v128): v128 {
-    const p3 = f64x2.sub(f64x2.add(f64x2.mul(f64x2.splat(2), f64x2.sub(v1, v2)), v3), v4);
-    const p4 = f64x2.add(f64x2.sub(f64x2.sub(v2, v1), v3), v4);
-    return Cubic.horner(v2, f64x2.sub(v3, v1), p3, p4, d);
-  }
-
-  /** Clips, truncates and stores a pixel. pmin and pmax are one instruction each; there is no NaN to be careful of. */
-  @inline static store(target: usize, redGreen: v128, blue: v128): void {
-    const zero = f64x2.splat(0);
-    const most = f64x2.splat(255);
-    const rg = i32x4.trunc_sat_f64x2_s_zero(f64x2.pmin(f64x2.pmax(redGreen, zero), most));
-    const b = i32x4.trunc_sat_f64x2_s_zero(f64x2.pmin(f64x2.pmax(blue, zero), most));
-    const words = i16x8.narrow_i32x4_s(rg, b);
-    const bytes = i8x16.narrow_i16x8_u(words, words);
-    store<u16>(target, i16x8.extract_lane_u(bytes, 0));
-    store<u8>(target, i8x16.extract_lane_u(bytes, 4), 2);
-  }
+/** Which kernel a matrix goes to. */
+enum Kernel {
+  /** Rows stay rows and columns columns by a whole distance across: neighbours below each other, the same everywhere. */
+  Down = 0,
+  /** Rows stay rows, by a whole distance down: neighbours side by side, the same along a row. */
+  Across = 1,
+  /** Columns stay columns, by a whole distance across: neighbours below each other, the same along a column. */
+  Columns = 2,
+  Plane = 3,
 }
 
-function clamped(value: i32, size: i32): i32 {
-  return min(max(value, 0), size - 1);
+function isWhole(value: f64): bool {
+  return Math.floor(value) === value;
 }
 
-function fill(target: usize): void {
-  store<u8>(target, FILL_RED);
-  store<u8>(target, FILL_GREEN, 1);
-  store<u8>(target, FILL_BLUE, 2);
+/** Distances in steps of 1/128 have exact weights, and exact products in double. */
+function isMultiple(value: f64, parts: f64): bool {
+  return isWhole(value * parts);
 }
 
-/** Four pixels at p0 … p3 in a line. */
-function interpolateLine(p0: usize, p1: usize, p2: usize, p3: usize, d: f64, target: usize): void {
-  const v1 = Cubic.pixel(p0);
-  const v2 = Cubic.pixel(p1);
-  const v3 = Cubic.pixel(p2);
-  const v4 = Cubic.pixel(p3);
-  const distance = f64x2.splat(d);
-  const redGreen = Cubic.redGreen(v1, v2, v3, v4, distance);
-  Cubic.store(target, redGreen, Cubic.blue(v1, v2, v3, v4, distance));
+function kernelOf(a: f64, b: f64, c: f64, d: f64, e: f64, f: f64): Kernel {
+  if (a !== 1.0 || e !== 1.0) return Kernel.Plane;
+  if (d === 0.0 && isWhole(f)) return Kernel.Across;
+  if (b !== 0.0 || !isWhole(c)) return Kernel.Plane;
+  return d === 0.0 ? Kernel.Down : Kernel.Columns;
 }
 
-/** Four columns x0 … x3 (byte offsets) of four rows. */
-function interpolateSquare(
-  row0: usize,
-  row1: usize,
-  row2: usize,
-  row3: usize,
-  x0: usize,
-  x1: usize,
-  x2: usize,
-  x3: usize,
-  dx: f64,
-  dy: f64,
-  target: usize,
-): void {
-  const d = f64x2.splat(dx);
-  let v1 = Cubic.pixel(row0 + x0);
-  let v2 = Cubic.pixel(row0 + x1);
-  let v3 = Cubic.pixel(row0 + x2);
-  let v4 = Cubic.pixel(row0 + x3);
-  const redGreen0 = Cubic.redGreen(v1, v2, v3, v4, d);
-  const blue0 = Cubic.blue(v1, v2, v3, v4, d);
-  v1 = Cubic.pixel(row1 + x0);
-  v2 = Cubic.pixel(row1 + x1);
-  v3 = Cubic.pixel(row1 + x2);
-  v4 = Cubic.pixel(row1 + x3);
-  const redGreen1 = Cubic.redGreen(v1, v2, v3, v4, d);
-  const blue1 = Cubic.blue(v1, v2, v3, v4, d);
-  v1 = Cubic.pixel(row2 + x0);
-  v2 = Cubic.pixel(row2 + x1);
-  v3 = Cubic.pixel(row2 + x2);
-  v4 = Cubic.pixel(row2 + x3);
-  const redGreen2 = Cubic.redGreen(v1, v2, v3, v4, d);
-  const blue2 = Cubic.blue(v1, v2, v3, v4, d);
-  v1 = Cubic.pixel(row3 + x0);
-  v2 = Cubic.pixel(row3 + x1);
-  v3 = Cubic.pixel(row3 + x2);
-  v4 = Cubic.pixel(row3 + x3);
-  const redGreen3 = Cubic.redGreen(v1, v2, v3, v4, d);
-  const blue3 = Cubic.blue(v1, v2, v3, v4, d);
-  const down = f64x2.splat(dy);
-  const redGreen = Cubic.doubles(redGreen0, redGreen1, redGreen2, redGreen3, down);
-  Cubic.store(target, redGreen, Cubic.doubles(blue0, blue1, blue2, blue3, down));
+/** Pixels `from` … `to` − 1 of the line at `target`; writes a byte more. */
+function fill(target: usize, from: i32, to: i32): void {
+  const color = <u32>FILL_RED | ((<u32>FILL_GREEN) << 8) | ((<u32>FILL_BLUE) << 16);
+  const end = target + <usize>to * 3;
+  for (let at = target + <usize>from * 3; at < end; at += 3) store<u32>(at, color);
 }
 
-/** The point (x, y), counted from the centre of the first pixel; edges repeat. */
-function bicubicPixel(source: usize, width: i32, height: i32, x: f64, y: f64, target: usize): void {
-  const left = <i32>Math.floor(x);
-  const top = <i32>Math.floor(y);
-  const dx = x - <f64>left;
-  const dy = y - <f64>top;
-  const stride = <usize>width * 3;
-  const innerX = left >= 1 && left + 2 < width;
-  const innerY = top >= 1 && top + 2 < height;
-  if (dy === 0.0) {
-    if (innerX && rowFloat(source + <usize>clamped(top, height) * stride + <usize>(left - 1) * 3, dx, target))
-      return;
-  } else if (dx === 0.0) {
-    if (
-      innerY &&
-      columnFloat(source + <usize>(top - 1) * stride + <usize>clamped(left, width) * 3, stride, dy, target)
-    )
-      return;
-  } else if (innerX && innerY) {
-    const corner = source + <usize>(top - 1) * stride + <usize>(left - 1) * 3;
-    if (squareFloat(corner, stride, dx, dy, target)) return;
-  }
-  const x1 = <usize>clamped(left, width) * 3;
-  const row1 = source + <usize>clamped(top, height) * stride;
-  if (dy === 0.0) {
-    const x0 = <usize>clamped(left - 1, width) * 3;
-    const x2 = <usize>clamped(left + 1, width) * 3;
-    const x3 = <usize>clamped(left + 2, width) * 3;
-    interpolateLine(row1 + x0, row1 + x1, row1 + x2, row1 + x3, dx, target);
-    return;
-  }
-  const row0 = source + <usize>clamped(top - 1, height) * stride;
-  const row2 = source + <usize>clamped(top + 1, height) * stride;
-  const row3 = source + <usize>clamped(top + 2, height) * stride;
-  if (dx === 0.0) {
-    interpolateLine(row0 + x1, row1 + x1, row2 + x1, row3 + x1, dy, target);
-    return;
-  }
-  const x0 = <usize>clamped(left - 1, width) * 3;
-  const x2 = <usize>clamped(left + 1, width) * 3;
-  const x3 = <usize>clamped(left + 2, width) * 3;
-  interpolateSquare(row0, row1, row2, row3, x0, x1, x2, x3, dx, dy, target);
+function isInside(column: i32, row: i32, width: f64, height: f64): bool {
+  const x = positionX(column, row);
+  const y = positionY(column, row);
+  return x >= 0.0 && x < width && y >= 0.0 && y < height;
 }
 
 /**
- * u8 [height, width, 3] → `target` of the same size: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f) of the
- * input; outside of it the fill colour. Bilinear goes to the scalar code: only timm's `random` interpolation uses it.
+ * The first column of `row` that is inside; `width` where none is. Those that are inside lie together, and mostly begin
+ * near `guess`, where they began in the row above.
+ */
+function firstInside(guess: i32, row: i32, width: i32, height: i32): i32 {
+  let column = guess;
+  if (column < width && isInside(column, row, <f64>width, <f64>height)) {
+    while (column > 0 && isInside(column - 1, row, <f64>width, <f64>height)) column--;
+    return column;
+  }
+  while (column < width && !isInside(column, row, <f64>width, <f64>height)) column++;
+  if (column < width) return column;
+  column = 0;
+  while (column < guess && !isInside(column, row, <f64>width, <f64>height)) column++;
+  return column < guess ? column : width;
+}
+
+/** The column behind the last that is inside, where `first` is the first; `guess` is no smaller. */
+function endInside(first: i32, guess: i32, row: i32, width: i32, height: i32): i32 {
+  if (first === width) return width;
+  let end = max(guess, first + 1);
+  while (!isInside(end - 1, row, <f64>width, <f64>height)) end--;
+  while (end < width && isInside(end, row, <f64>width, <f64>height)) end++;
+  return end;
+}
+
+/** Beyond it no column or row of a picture lies. */
+const FAR: f64 = 4194304;
+
+function near(position: f64): i32 {
+  return <i32>Math.min(Math.max(Math.floor(position), -FAR), FAR);
+}
+
+/** For each column its taps, and where the first of them is for row 0; 0 where memory forbids it. */
+function makeColumns(width: i32): usize {
+  const table = reserve(Region.Scratch, <usize>width * COLUMN_BYTES);
+  if (table === 0) return 0;
+  for (let column = 0; column < width; column++) {
+    const y = positionY(column, 0) - 0.5;
+    const entry = table + <usize>column * COLUMN_BYTES;
+    fillTaps(entry, y - Math.floor(y), bicubic);
+    store<usize>(entry, neighbours(near(positionX(column, 0) - 0.5), near(y) - 1), TAPS_BYTES);
+  }
+  return table;
+}
+
+/** Columns `from` … `to` − 1 of `row`, all inside, with the same taps from one to the next. */
+function filterRow(kernel: Kernel, unsure: i32, from: i32, to: i32, row: i32, target: usize): void {
+  const x = positionX(from, row) - 0.5;
+  const y = positionY(from, row) - 0.5;
+  const left = near(x);
+  const top = near(y);
+  const down = kernel === Kernel.Down;
+  fillTaps(taps, down ? y - <f64>top : x - <f64>left, bicubic);
+  const first = down ? neighbours(left, top - 1) : neighbours(left - 1, top);
+  filterLine(first, down ? stride : 3, taps, unsure, from, to, row, target);
+}
+
+/**
+ * u8 [height, width, 3] in place: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f) of the input; outside of it the
+ * fill colour.
  */
 export function affine(
-  source: usize,
+  pixels: usize,
   width: i32,
   height: i32,
-  target: usize,
   a: f64,
   b: f64,
   c: f64,
   d: f64,
   e: f64,
   f: f64,
-  bicubic: bool,
-): void {
-  if (!bicubic) {
-    affineScalar(source, width, height, target, a, b, c, d, e, f, false);
-    return;
-  }
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const x = a * (<f64>column + 0.5) + b * (<f64>row + 0.5) + c;
-      const y = d * (<f64>column + 0.5) + e * (<f64>row + 0.5) + f;
-      if (x < 0.0 || x >= <f64>width || y < 0.0 || y >= <f64>height) fill(target);
-      else bicubicPixel(source, width, height, x - 0.5, y - 0.5, target);
-      target += 3;
+  isBicubic: bool,
+): Status {
+  const padded = padPicture(pixels, width, height);
+  if (padded === 0) return fail(Status.OutOfMemory, 0);
+  setPicture(padded, paddedStride(width), isBicubic);
+  setMatrix(a, b, c, d, e, f);
+  const kernel = kernelOf(a, b, c, d, e, f);
+  const table: usize = kernel === Kernel.Columns ? makeColumns(width) : 0;
+  if (kernel === Kernel.Columns && table === 0) return fail(Status.OutOfMemory, 0);
+  const exact = isMultiple(b, 64) && isMultiple(c, 128) && isMultiple(d, 64) && isMultiple(f, 128);
+  const unsure = exact ? 0 : UNSURE;
+  let line = pixels;
+  let from = 0;
+  let to = width;
+  for (let row = 0; row < height; row++, line += <usize>width * 3) {
+    from = firstInside(from, row, width, height);
+    to = endInside(from, to, row, width, height);
+    fill(line, 0, from);
+    if (to > from) {
+      const target = line + <usize>from * 3;
+      if (kernel === Kernel.Plane) filterPlane(from, to, row, a, d, target);
+      else if (kernel === Kernel.Columns) filterColumns(table, unsure, from, to, row, line);
+      else filterRow(kernel, unsure, from, to, row, target);
     }
+    fill(line, to, width);
   }
+  return Status.Ok;
 }

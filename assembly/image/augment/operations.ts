@@ -54,6 +54,32 @@ function fillTableOf(operation: Operation, pixels: usize, count: i32, argument: 
   }
 }
 
+function isAffine(operation: Operation): bool {
+  return operation === Operation.AffineBicubic || operation === Operation.AffineBilinear;
+}
+
+function applyAffine(record: usize, pixels: usize, width: i32, height: i32): Status {
+  const a = load<f64>(record, 8);
+  const b = load<f64>(record, 16);
+  const c = load<f64>(record, 24);
+  const d = load<f64>(record, 32);
+  const e = load<f64>(record, 40);
+  const f = load<f64>(record, 48);
+  const bicubic = <Operation>(<i32>load<f64>(record)) === Operation.AffineBicubic;
+  return affine(pixels, width, height, a, b, c, d, e, f, bicubic);
+}
+
+function applyAffineScalar(record: usize, copy: usize, pixels: usize, width: i32, height: i32): void {
+  const a = load<f64>(record, 8);
+  const b = load<f64>(record, 16);
+  const c = load<f64>(record, 24);
+  const d = load<f64>(record, 32);
+  const e = load<f64>(record, 40);
+  const f = load<f64>(record, 48);
+  const bicubic = <Operation>(<i32>load<f64>(record)) === Operation.AffineBicubic;
+  affineScalar(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
+}
+
 /** An operation that reads what it would have overwritten: from a copy. */
 function applyFromCopy(
   record: usize,
@@ -64,21 +90,11 @@ function applyFromCopy(
   scalar: bool,
 ): void {
   const operation = <Operation>(<i32>load<f64>(record));
-  const a = load<f64>(record, 8);
-  if (operation === Operation.Sharpness) {
-    if (scalar) sharpnessScalar(copy, width, height, pixels, <f32>a);
-    else sharpness(copy, width, height, pixels, <f32>a);
-  } else if (operation === Operation.Turn) turnPixels(copy, width, height, pixels, <i32>a);
-  else {
-    const b = load<f64>(record, 16);
-    const c = load<f64>(record, 24);
-    const d = load<f64>(record, 32);
-    const e = load<f64>(record, 40);
-    const f = load<f64>(record, 48);
-    const bicubic = operation === Operation.AffineBicubic;
-    if (scalar) affineScalar(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
-    else affine(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
-  }
+  const argument = load<f64>(record, 8);
+  if (operation === Operation.Turn) turnPixels(copy, width, height, pixels, <i32>argument);
+  else if (operation !== Operation.Sharpness) applyAffineScalar(record, copy, pixels, width, height);
+  else if (scalar) sharpnessScalar(copy, width, height, pixels, <f32>argument);
+  else sharpness(copy, width, height, pixels, <f32>argument);
 }
 
 /** u8 [height, width, 3] at `pixels` in place, by `count` records of f64 [7] at `records`. */
@@ -101,6 +117,9 @@ export function applyOperations(
       else color(pixels, width * height, <f32>argument);
     } else if (operation === Operation.GaussianBlur) {
       const status = gaussianBlur(pixels, width, height, <f32>argument, scalar);
+      if (status !== Status.Ok) return status;
+    } else if (isAffine(operation) && !scalar) {
+      const status = applyAffine(record, pixels, width, height);
       if (status !== Status.Ok) return status;
     } else {
       const copy = reserve(Region.Spare, bytes);
