@@ -20,11 +20,13 @@ import { STEP } from "./train/step.js";
 
 const VITRINE = (threads: number) => `vitrine ${threads}`;
 const TFJS = "tfjs-wasm 1";
+const TFJS_TUNED = "tfjs-wasm tuned 1";
 const TORCH = "pytorch 1";
 
 const PAIRS = {
   vsPytorch1: [VITRINE(1), TORCH],
   vsTfjsWasm1: [VITRINE(1), TFJS],
+  vsTfjsWasmTuned1: [VITRINE(1), TFJS_TUNED],
   threads2Vs1: [VITRINE(2), VITRINE(1)],
 } as const;
 
@@ -43,7 +45,8 @@ export async function main(words: readonly string[]): Promise<void> {
     nodeContestant(VITRINE(count), "train/vitrine.js", folder, batch, count),
   );
   if (threads.includes(1)) {
-    contestants.push(nodeContestant(TFJS, "train/tfjs.js", folder, batch));
+    contestants.push(nodeContestant(TFJS, "train/tfjs.js", folder, batch, "direct"));
+    contestants.push(nodeContestant(TFJS_TUNED, "train/tfjs.js", folder, batch, "tuned"));
     contestants.push(torchContestant(TORCH, "train", folder, batch, 1));
   }
   printHeading(`training step of ${model}`);

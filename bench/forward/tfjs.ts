@@ -17,7 +17,7 @@ const image = tf.tensor(readImage(folder, config, batch), [batch, 3, side, side]
 
 async function call(): Promise<Float32Array> {
   const logits = tf.tidy(() => {
-    const heads = tfjsDeit(tf, config, (name) => tensors.get(name) as Tensor, image);
+    const heads = tfjsDeit(tf, config, (name) => tensors.get(name) as Tensor, image, "tuned");
     if (!heads.distillationLogits) return heads.classLogits;
     return tf.mul(tf.add(heads.classLogits, heads.distillationLogits), tf.scalar(0.5));
   });

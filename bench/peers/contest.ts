@@ -37,7 +37,7 @@ export interface ContestOptions {
 /** Thread pools of peers spin for a few milliseconds after a call; the next contestant starts when they sleep. */
 const REST_MS = 40;
 /** Loading a peer and its model. A debug build of none of them takes longer on a slow machine. */
-const START_MS = 120_000;
+const START_MS = 180_000;
 
 /** Starts all, then lets them run in turn; every round begins with another one. */
 export async function contest(
@@ -60,7 +60,7 @@ export async function contest(
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < present.length; turn++) {
       const contestant = present[(turn + round) % present.length] as Contestant;
-      if (lost.has(contestant)) continue;
+      if (lost.has(contestant) || contestant.isMeasured) continue;
       try {
         await contestant.round(roundMs);
       } catch (error) {
@@ -76,6 +76,8 @@ export async function contest(
 
 class Contestant {
   readonly name: string;
+  /** Whether it timed calls while it made ready, and takes no part in rounds. */
+  isMeasured = false;
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #spans: number[] = [];
@@ -100,7 +102,10 @@ class Contestant {
   async ready(): Promise<void> {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), START_MS);
     try {
-      this.#check = ((await this.#message()) as { ready: Check }).ready;
+      const { ready, spans = [] } = (await this.#message()) as { ready: Check; spans?: number[] };
+      this.#check = ready;
+      this.#spans.push(...spans);
+      this.isMeasured = spans.length > 0;
     } finally {
       clearTimeout(timer);
     }

@@ -1,17 +1,24 @@
-// A DeiT in tfjs operations, laid out as tfjs-wasm likes it best.
+// A DeiT in tfjs operations, in two styles. Weights are [inputs, outputs] in both, as tf.layers keeps them.
 //
-// Only products of two plain matrices reach its fast kernel (XNNPACK); one with a transposed or a batched operand is eight
-// times slower. So weights are [inputs, outputs], heads are multiplied one by one, and gradients transpose beforehand.
-// The patch embedding is a product of patches: tfjs-wasm has no gradient of a convolution's filter.
+// direct   what follows from the model's definition: `tf.matMul`, all heads in one batched product whose second factor is
+//          transposed by its flag, gradients as tfjs derives them.
+// tuned    nothing but what tfjs-wasm is fast at. Only products of two plain matrices reach its fast kernel (XNNPACK); one with
+//          a transposed or a batched operand is eight times slower. So heads are multiplied one by one, and factors are
+//          transposed beforehand, in gradients of our own as well.
+//
+// In both the patch embedding is a product of patches: tfjs-wasm has no gradient of a convolution's filter.
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { tokenCount } from "../../runtime/models/deit-parameters.js";
 import type { NamedTensor, TensorMap } from "../../runtime/training.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 
+export type TfjsStyle = "direct" | "tuned";
+
 interface Model {
   tf: Tfjs;
   config: DeitConfig;
+  style: TfjsStyle;
   weight: (name: string) => Tensor;
   batch: number;
 }
@@ -21,7 +28,7 @@ export interface TfjsHeads {
   distillationLogits?: Tensor;
 }
 
-/** Matrices and the patch filters as [inputs, outputs], everything else as it is. */
+/** Matrices and the patch filters as [inputs, outputs], as tf.layers keeps them too; everything else as it is. */
 export function tfjsWeights(weights: TensorMap): TensorMap {
   return new Map(
     [...weights].map(([name, tensor]) => [name, isMatrix(name, tensor) ? turned(tensor) : tensor]),
@@ -59,9 +66,10 @@ export function tfjsDeit(
   config: DeitConfig,
   weight: (name: string) => Tensor,
   image: Tensor,
+  style: TfjsStyle,
 ): TfjsHeads {
   const batch = image.shape[0] as number;
-  const model: Model = { tf, config, weight, batch };
+  const model: Model = { tf, config, style, weight, batch };
   let stream = embed(model, image);
   for (let index = 0; index < config.depth; index++) stream = block(model, stream, `blocks.${index}`);
   const { dim } = config;
@@ -74,7 +82,8 @@ export function tfjsDeit(
 }
 
 /** → tokens [batch · tokens, dim]. */
-function embed({ tf, config, weight, batch }: Model, image: Tensor): Tensor {
+function embed(model: Model, image: Tensor): Tensor {
+  const { tf, config, weight, batch } = model;
   const { imageSize, patchSize, dim, distilled } = config;
   const side = imageSize / patchSize;
   const values = 3 * patchSize ** 2;
@@ -85,8 +94,7 @@ function embed({ tf, config, weight, batch }: Model, image: Tensor): Tensor {
     [0, 2, 4, 1, 3, 5],
   );
   const patches = tf.reshape(byPatch, [batch * side * side, values]);
-  const filters = weight("patch_embed.proj.weight");
-  const embedded = tf.add(product(tf, patches, filters), weight("patch_embed.proj.bias"));
+  const embedded = linear(model, patches, "patch_embed.proj");
   const prefix = ["cls_token", ...(distilled ? ["dist_token"] : [])].map((name) =>
     tf.tile(weight(name), [batch, 1, 1]),
   );
@@ -102,8 +110,10 @@ function layerNorm({ tf, config, weight }: Model, x: Tensor, name: string): Tens
 }
 
 /** x [rows, inputs] → [rows, outputs]. */
-function linear({ tf, weight }: Model, x: Tensor, name: string): Tensor {
-  return tf.add(product(tf, x, weight(`${name}.weight`)), weight(`${name}.bias`));
+function linear({ tf, weight, style }: Model, x: Tensor, name: string): Tensor {
+  const factor = weight(`${name}.weight`);
+  const y = style === "tuned" ? product(tf, x, factor) : tf.matMul(x, factor);
+  return tf.add(y, weight(`${name}.bias`));
 }
 
 function gelu(tf: Tfjs, x: Tensor): Tensor {
@@ -126,6 +136,23 @@ function attention(model: Model, normed: Tensor, name: string): Tensor {
   const size = dim / heads;
   const qkv = linear(model, normed, `${name}.attn.qkv`);
   const byHead = tf.transpose(tf.reshape(qkv, [batch, tokens, 3, heads, size]), [2, 0, 3, 1, 4]);
+  const outs = (model.style === "tuned" ? headByHead : allHeads)(model, byHead);
+  const out = tf.transpose(tf.reshape(outs, [batch, heads, tokens, size]), [0, 2, 1, 3]);
+  return linear(model, tf.reshape(out, [batch * tokens, dim]), `${name}.attn.proj`);
+}
+
+/** q, k and v [3, batch, heads, tokens, size] → [batch, heads, tokens, size]. */
+function allHeads({ tf }: Model, byHead: Tensor): Tensor {
+  const [q, k, v] = tf.unstack(byHead) as [Tensor, Tensor, Tensor];
+  const size = byHead.shape[4] as number;
+  const scores = tf.mul(tf.matMul(q, k, false, true), tf.scalar(size ** -0.5));
+  return tf.matMul(tf.softmax(scores), v);
+}
+
+/** The same → [batch · heads, tokens, size]. */
+function headByHead({ tf, config, batch }: Model, byHead: Tensor): Tensor {
+  const { heads } = config;
+  const [tokens, size] = byHead.shape.slice(3) as [number, number];
   const matrices = tf.unstack(tf.reshape(byHead, [3 * batch * heads, tokens, size]));
   const scale = tf.scalar(size ** -0.5);
   const each = Array.from({ length: batch * heads }, (_, head) => {
@@ -137,6 +164,5 @@ function attention(model: Model, normed: Tensor, name: string): Tensor {
     const scores = tf.mul(product(tf, q, tf.transpose(k)), scale);
     return product(tf, tf.softmax(scores), v);
   });
-  const out = tf.transpose(tf.reshape(tf.stack(each), [batch, heads, tokens, size]), [0, 2, 1, 3]);
-  return linear(model, tf.reshape(out, [batch * tokens, dim]), `${name}.attn.proj`);
+  return tf.stack(each);
 }

@@ -35,7 +35,7 @@ export interface Tfjs {
   sum(x: Tensor, axis?: Axes, keepDims?: boolean): Tensor;
   softmax(x: Tensor): Tensor;
   logSoftmax(x: Tensor): Tensor;
-  matMul(a: Tensor, b: Tensor): Tensor;
+  matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
   reshape(x: Tensor, shape: number[]): Tensor;
   transpose(x: Tensor, permutation?: number[]): Tensor;
   unstack(x: Tensor): Tensor[];

@@ -1,12 +1,12 @@
-// tfjs-wasm as a contestant of the train bench: tfjs.js FOLDER BATCH
+// tfjs-wasm as a contestant of the train bench: tfjs.js FOLDER BATCH direct|tuned
 
 import { serveRounds } from "../peers/contestant.js";
 import { readImage, readMaterial } from "../peers/material.js";
 import { loadTfjs, registerGradients, type Variable } from "../peers/tfjs.js";
-import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
+import { type TfjsStyle, tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
 import { CHECKED_STEPS, isDecayed, STEP, stepTargets } from "./step.js";
 
-const [folder, batchText] = process.argv.slice(2) as [string, string];
+const [folder, batchText, style] = process.argv.slice(2) as [string, string, TfjsStyle];
 const batch = Number(batchText);
 const { config, weights, settings = STEP } = readMaterial(folder);
 const { learningRate, weightDecay, beta1, beta2, epsilon, smoothing } = settings;
@@ -27,7 +27,8 @@ const optimizer = tf.train.adam(learningRate, beta1, beta2, epsilon);
 
 async function call(): Promise<number> {
   const { value, grads } = tf.variableGrads(() => {
-    const { classLogits } = tfjsDeit(tf, config, (name) => variables.get(name) as Variable, image);
+    const weight = (name: string) => variables.get(name) as Variable;
+    const { classLogits } = tfjsDeit(tf, config, weight, image, style);
     const perImage = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(classLogits)), -1));
     return tf.mean(perImage);
   }, trained);
@@ -42,5 +43,11 @@ async function call(): Promise<number> {
 }
 
 const losses: number[] = [];
-while (losses.length < CHECKED_STEPS) losses.push(await call());
-await serveRounds(losses, call);
+const spans: number[] = [];
+while (losses.length < CHECKED_STEPS) {
+  const start = performance.now();
+  losses.push(await call());
+  spans.push(performance.now() - start);
+}
+// A direct step takes 17 s: the checked steps but the first are its measurement.
+await serveRounds(losses, call, style === "direct" ? spans.slice(1) : []);

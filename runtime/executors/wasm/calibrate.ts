@@ -3,9 +3,9 @@
 // GFLOP/s of the relaxed build, one thread of an Intel Xeon with AVX-512 (bench/kernels.ts prints them for any machine):
 //
 //              4×8   6×8   4×16   6×16
-//   Node 20     51    65     54     50    128-bit registers hold 6 × 8; more sums are spilled
-//   Node 22     52    65     52     47
-//   Node 24     69    87    101    119    neighbouring vectors joined to 256 bits
+//   Node 20     54    65     49     48    128-bit registers hold 6 × 8; more sums are spilled
+//   Node 22     52    64     51     48
+//   Node 24     64    86    100    117    neighbouring vectors joined to 256 bits
 //
 // On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 made 54), and 6 × 8 would also fit a processor with 32
 // registers: so it is measured. Whatever is chosen, the bits of a result are the same.
