@@ -1,31 +1,48 @@
 // Linear layer with int8 weights: y [M,N] = act(x·wᵀ + bias) + residual, w[n,k] ≈ scale[n]·weight[n,k].
 //
-// The weight lies packed: panels i16 [⌈N/8⌉, pairs, 8, 2], pairs = ⌈K/2⌉, values −127 … 127, what is missing 0; behind them
-// scales f32 [8·⌈N/8⌉]. Rows of x are quantised as they come, each by its own scale (quantize-rows.ts), to as many of the
-// 16 bits as the sum allows: products need int16 factors, so more than eight bits cost nothing.
+// Rows of x are quantised as they come, each by its own scale (quantize-rows.ts), to as many of 14 bits as the sum allows: the
+// factors of pairs are int16 anyway, and digits take two bytes. Sums are exact: |q| ≤ levels(K), |weight| ≤ 127 and
+// K·127·levels(K) < 2³¹. So threads, tiles and forms (int8-form.ts) change no bit, and both builds agree up to GELU.
 //
-// Sums are exact: |q| ≤ levels(K) and |weight| ≤ 127, and K·127·levels(K) < 2³¹. So neither threads nor tiles change a bit, and
-// both builds agree up to GELU. 2·M·N·K operations and 2 bytes of weight for each.
+// The weight lies packed, columns filled up to C = 16·⌈N/16⌉ and steps of k to whole ones by zeros:
+//   panels [C/8, ⌈K/2⌉, 8, 2] int16, or in digits [C/8, ⌈K/4⌉, 8, 4] int8;  scales f32 [C];  offsets i32 [C] = 8192·Σ weight
 //
-// Rows go in blocks of 20: the panels (295 KiB for 192×768) come from the second-level cache once a block, the block itself
-// (30 KiB at K = 768) stays near. Parts of an instruction are runs of such blocks cut in four across; a part quantises the
-// rows that it needs itself, which costs less than a barrier.
+// 2·M·N·K operations for M·K values quantised. Rows go in blocks of about 20: the panels (295 KiB for 192×768, in digits half
+// of that) come from the second-level cache once a block, the block itself (30 KiB at K = 768) stays near. Parts of an
+// instruction are runs of such blocks cut in four across; a part quantises the rows that it needs itself, which costs less
+// than a barrier.
 
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
-import { int8Rows1, int8Rows2, int8Rows3, int8Rows4, int8Rows5 } from "./micro-kernel-int8";
+import { Int8Form } from "./int8-form";
+import {
+  digits8Rows1,
+  digits8Rows2,
+  digits8Rows3,
+  digits16Rows1,
+  digits16Rows2,
+  digits16Rows3,
+  pairsRows1,
+  pairsRows2,
+  pairsRows3,
+  pairsRows4,
+  pairsRows5,
+} from "./micro-kernel-int8";
 import { Activation } from "./opcodes";
 import { quantizeRows, ROW_BYTES } from "./quantize-rows";
 import { panels as quantized, tile } from "./scratch";
 import { count, cut, first } from "./share";
 
-/** Rows of a register block. */
-const STRIP: usize = 5;
-/** Rows of a block, a multiple of STRIP. */
-const BLOCK: usize = 20;
+/** Rows of a register block, and of a block of rows. */
+const PAIRS_STRIP: usize = 5;
+const PAIRS_BLOCK: usize = 20;
+const DIGITS_STRIP: usize = 3;
+const DIGITS_BLOCK: usize = 18;
+/** Room for the largest block; the rows' scales lie behind it. */
+const MOST_ROWS: usize = 20;
 /** Pieces that a block of rows is cut into across the columns. */
 const ACROSS: usize = 4;
-/** Columns whose tiles are in the first-level cache when GELU comes to them, a multiple of 8. */
+/** Columns whose tiles are in the first-level cache when GELU comes to them. */
 const GROUP: usize = 64;
 /** 14 bits with the sign. */
 const MOST_LEVELS: usize = 8191;
@@ -40,9 +57,15 @@ let weightAt: usize = 0;
 let biasAt: usize = 0;
 let residualAt: usize = 0;
 let yAt: usize = 0;
-let pairs: usize = 0;
+let inputs: usize = 0;
 let outputs: usize = 0;
 let activated: bool = false;
+let form: u32 = 0;
+/** Steps of k, bytes of a panel, columns with what fills them up; rows of a register block. */
+let steps: usize = 0;
+let panelBytes: usize = 0;
+let columnsPacked: usize = 0;
+let strip: usize = 0;
 
 export function linearInt8(
   x: usize,
@@ -54,85 +77,119 @@ export function linearInt8(
   k: usize,
   n: usize,
   activation: u32,
+  asForm: u32,
 ): void {
   if (!m || !n) return;
   weightAt = weight;
   biasAt = bias;
   residualAt = residual;
   yAt = y;
-  pairs = (k + 1) >> 1;
+  inputs = k;
   outputs = n;
   activated = activation === Activation.Gelu;
-  const panels = (n + 7) >> 3;
-  const across = min<usize>(ACROSS, panels);
-  const width = ((panels + across - 1) / across) << 3;
-  const levels = <f32>levelsOf(k);
-  cut(((m + BLOCK - 1) / BLOCK) * across, 1);
+  form = asForm;
+  const digits = asForm !== Int8Form.Pairs;
+  steps = digits ? (k + 3) >> 2 : (k + 1) >> 1;
+  panelBytes = steps << 5;
+  columnsPacked = (n + 15) & ~15;
+  strip = digits ? DIGITS_STRIP : PAIRS_STRIP;
+  const block = digits ? DIGITS_BLOCK : PAIRS_BLOCK;
+  const sixteens = columnsPacked >> 4;
+  const across = min<usize>(ACROSS, sixteens);
+  const width = ((sixteens + across - 1) / across) << 4;
+  cut(((m + block - 1) / block) * across, 1);
   let unit = first;
   const end = first + count;
   while (unit < end) {
-    const row = (unit / across) * BLOCK;
-    const rows = min(BLOCK, m - row);
+    const row = (unit / across) * block;
     const from = (unit % across) * width;
     const pieces = min<usize>(across - (unit % across), end - unit);
-    const to = min<usize>(n, from + pieces * width);
-    if (from < to) quantizeRows(x + row * (k << 2), rows, k, levels, quantized(), rowScales());
-    for (let column = from; column < to; column += GROUP) {
-      const columns = min(GROUP, to - column);
-      multiply(row, rows, column, columns);
-      if (activated) activate(row, rows, column, columns);
-    }
+    multiplyBlock(x, row, min(block, m - row), from, min<usize>(n, from + pieces * width));
     unit += pieces;
   }
 }
 
 function rowScales(): usize {
-  return quantized() + BLOCK * ROW_BYTES;
+  return quantized() + MOST_ROWS * ROW_BYTES;
 }
 
-/** The rows that are quantised, times the panels from column `from`, a multiple of 8. */
-function multiply(row: usize, rows: usize, from: usize, columns: usize): void {
-  const panelBytes = pairs << 5;
-  const columnScales = weightAt + ((outputs + 7) >> 3) * panelBytes;
-  const to = from + columns;
-  for (let column = from; column < to; column += 8) {
-    const panel = weightAt + (column >> 3) * panelBytes;
-    for (let strip: usize = 0; strip < rows; strip += STRIP) {
-      tileOf(row + strip, strip, min(STRIP, rows - strip), column, panel, columnScales + (column << 2));
+/** Rows `row` … `row + rows` of the result, columns `from` (a multiple of 16) … `to`. */
+function multiplyBlock(x: usize, row: usize, rows: usize, from: usize, to: usize): void {
+  if (from >= to) return;
+  const digits = form !== Int8Form.Pairs;
+  quantizeRows(
+    x + row * (inputs << 2),
+    rows,
+    inputs,
+    <f32>levelsOf(inputs),
+    quantized(),
+    rowScales(),
+    digits,
+  );
+  const tileColumns: usize = form === Int8Form.Digits16 ? 16 : 8;
+  for (let group = from; group < to; group += GROUP) {
+    const end = min(group + GROUP, to);
+    for (let column = group; column < end; column += tileColumns) {
+      for (let high: usize = 0; high < rows; high += strip) {
+        multiplyTile(row + high, high, min(strip, rows - high), column, tileColumns);
+      }
     }
+    if (activated) activate(row, rows, group, end - group);
   }
 }
 
-/** One tile: rows `row` … of y, which are the quantised rows `strip` …; eight columns from `column`, or what is left of them. */
-function tileOf(
-  row: usize,
-  strip: usize,
-  rows: usize,
-  column: usize,
-  panel: usize,
-  columnScales: usize,
-): void {
-  const a = quantized() + strip * ROW_BYTES;
-  const scales = rowScales() + (strip << 2);
+/** One tile: rows `row` … of y, which are the quantised rows `high` …, and the columns from `column` on. */
+function multiplyTile(row: usize, high: usize, rows: usize, column: usize, columns: usize): void {
+  const a = quantized() + high * ROW_BYTES;
+  const panel = weightAt + (column >> 3) * panelBytes;
+  const scales = rowScales() + (high << 2);
+  const columnScales = weightAt + (columnsPacked >> 3) * panelBytes + (column << 2);
+  const offsets = columnScales + (columnsPacked << 2);
   const stride = outputs << 2;
   const offset = row * stride + (column << 2);
   const bias = biasAt ? biasAt + (column << 2) : 0;
   const residual = residualAt && !activated ? residualAt + offset : 0;
   const kernel = kernelIndex(rows);
   const c = yAt + offset;
-  if (column + 8 <= outputs) {
-    call_indirect<void>(kernel, a, panel, pairs, c, stride, scales, columnScales, bias, residual);
+  if (column + columns <= outputs) {
+    call_indirect<void>(
+      kernel,
+      a,
+      panel,
+      panelBytes,
+      steps,
+      c,
+      stride,
+      scales,
+      columnScales,
+      offsets,
+      bias,
+      residual,
+    );
     return;
   }
   // Computed whole in scratch, then copied with bias and residual.
   const whole = tile();
   const none: usize = 0;
-  const wholeStride: usize = 32;
-  call_indirect<void>(kernel, a, panel, pairs, whole, wholeStride, scales, columnScales, none, none);
+  const tileStride = columns << 2;
+  call_indirect<void>(
+    kernel,
+    a,
+    panel,
+    panelBytes,
+    steps,
+    whole,
+    tileStride,
+    scales,
+    columnScales,
+    offsets,
+    none,
+    none,
+  );
   for (let i: usize = 0; i < rows; i++) {
     for (let j: usize = 0; j < outputs - column; j++) {
       const at = i * stride + (j << 2);
-      let value = load<f32>(whole + (i << 5) + (j << 2));
+      let value = load<f32>(whole + i * tileStride + (j << 2));
       if (bias) value += load<f32>(bias + (j << 2));
       if (residual) value += load<f32>(residual + at);
       store<f32>(c + at, value);
@@ -151,9 +208,16 @@ function activate(row: usize, rows: usize, column: usize, columns: usize): void 
 
 /** Place of a register block's function in the table; inlined here, V8 would allocate registers for all of them at once. */
 function kernelIndex(rows: usize): u32 {
-  if (rows === 5) return int8Rows5.index;
-  if (rows === 4) return int8Rows4.index;
-  if (rows === 3) return int8Rows3.index;
-  if (rows === 2) return int8Rows2.index;
-  return int8Rows1.index;
+  if (form === Int8Form.Digits16) {
+    if (rows === 3) return digits16Rows3.index;
+    return rows === 2 ? digits16Rows2.index : digits16Rows1.index;
+  }
+  if (form === Int8Form.Digits8) {
+    if (rows === 3) return digits8Rows3.index;
+    return rows === 2 ? digits8Rows2.index : digits8Rows1.index;
+  }
+  if (rows === 5) return pairsRows5.index;
+  if (rows === 4) return pairsRows4.index;
+  if (rows === 3) return pairsRows3.index;
+  return rows === 2 ? pairsRows2.index : pairsRows1.index;
 }

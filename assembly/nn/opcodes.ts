@@ -132,8 +132,8 @@ export enum Opcode {
   ScaleChannelsGradient = 76,
 
   /**
-   * x [M,K], weight (int8, packed as linear-int8.ts says), bias? [N], residual? [M,N], y [M,N]; M, K, N, activation: as Linear;
-   * K ≤ 8192
+   * x [M,K], weight (int8, packed as linear-int8.ts says), bias? [N], residual? [M,N], y [M,N]; M, K, N, activation, form (see
+   * Int8Form): as Linear; K ≤ 8192
    */
   LinearInt8 = 77,
   // Inference, where weights rest.

@@ -4,13 +4,20 @@
 // q = round(x·(levels/max)), halves to even, scale = max/levels, max the row's largest |x|. What is not finite makes its
 // whole row not finite. Rows below 1e-30 are zeros, for levels/max would overflow.
 //
+// Or, in digits: q + 8192 = 128·high + low, a byte each, high at the row's begin, low LOW_DIGITS behind it, filled up to fours.
+//
 // 4 bytes in (twice, from the first-level cache the second time), 2 out.
 
 /**
  * Bytes from one row of q to the next: the same for every k, so that the product's loads have constant offsets and one
- * pointer. Room for 8192 values and a cache line, so that rows do not share cache sets.
+ * pointer. Room for 8192 values and 11 cache lines, so that the rows of a block spread over a cache's 64 sets.
  */
-export const ROW_BYTES: usize = 16448;
+export const ROW_BYTES: usize = 17088;
+
+/** From a row's high digits to its low ones. */
+export const LOW_DIGITS: usize = 8512;
+/** What makes every q of up to 14 bits positive. */
+const DIGITS_ZERO: i32 = 8192;
 
 /** 1.5·2²³, its bits, and the least largest value: a float32 of the first's size has no bits behind the point. */
 const ROUNDING: f32 = 12582912.0;
@@ -61,12 +68,65 @@ function quantizeRow(x: usize, k: usize, q: usize, factor: f32): void {
   if (tail & 1) store<i16>(q + (tail << 1), 0);
 }
 
-/** `levels`: the largest |q|, below 2¹⁵. */
-export function quantizeRows(x: usize, rows: usize, k: usize, levels: f32, q: usize, scales: usize): void {
+/** Four values times `factor`, rounded and moved by DIGITS_ZERO. */
+class Fourteen {
+  @inline
+  static bits(x: usize, factors: v128, rounding: v128, bits: v128): v128 {
+    return i32x4.sub(f32x4.add(f32x4.mul(v128.load(x), factors), rounding), bits);
+  }
+}
+
+/** The same row in digits. */
+function quantizeDigits(x: usize, k: usize, q: usize, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  const rounding = f32x4.splat(ROUNDING);
+  const bits = i32x4.splat(ROUNDING_BITS - DIGITS_ZERO);
+  const digit = i16x8.splat(127);
+  const end = x + ((k & ~15) << 2);
+  while (x !== end) {
+    const first = i16x8.narrow_i32x4_s(
+      Fourteen.bits(x, factors, rounding, bits),
+      Fourteen.bits(x + 16, factors, rounding, bits),
+    );
+    const second = i16x8.narrow_i32x4_s(
+      Fourteen.bits(x + 32, factors, rounding, bits),
+      Fourteen.bits(x + 48, factors, rounding, bits),
+    );
+    const high = i8x16.narrow_i16x8_u(i16x8.shr_u(first, 7), i16x8.shr_u(second, 7));
+    const low = i8x16.narrow_i16x8_u(v128.and(first, digit), v128.and(second, digit));
+    v128.store(q, high);
+    v128.store(q + LOW_DIGITS, low);
+    x += 64;
+    q += 16;
+  }
+  for (let i: usize = 0; i < (k & 15); i++) {
+    const value = reinterpret<i32>(load<f32>(x + (i << 2)) * factor + ROUNDING) - ROUNDING_BITS + DIGITS_ZERO;
+    store<u8>(q + i, <u8>(value >> 7));
+    store<u8>(q + i + LOW_DIGITS, <u8>(value & 127));
+  }
+  // Whatever lies behind is multiplied with weights that are 0; seven bits it must have.
+  for (let i = k & 15; i & 3; i++) {
+    store<u8>(q + i, 0);
+    store<u8>(q + i + LOW_DIGITS, 0);
+  }
+}
+
+/** `levels`: the largest |q|, below 2¹⁵, in digits below 2¹³. */
+export function quantizeRows(
+  x: usize,
+  rows: usize,
+  k: usize,
+  levels: f32,
+  q: usize,
+  scales: usize,
+  inDigits: bool,
+): void {
   for (let row: usize = 0; row < rows; row++) {
     const most = largest(x, k);
     store<f32>(scales + (row << 2), most / levels);
-    quantizeRow(x, k, q, most > LEAST ? levels / most : 0);
+    const factor = most > LEAST ? levels / most : 0;
+    if (inDigits) quantizeDigits(x, k, q, factor);
+    else quantizeRow(x, k, q, factor);
     x += k << 2;
     q += ROW_BYTES;
   }

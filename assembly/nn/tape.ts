@@ -147,6 +147,7 @@ function forward(opcode: u32, at: usize): bool {
         u(at, 6),
         u(at, 7),
         <u32>u(at, 8),
+        <u32>u(at, 9),
       );
       return true;
     case Opcode.LayerNorm:

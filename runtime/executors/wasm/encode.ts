@@ -68,7 +68,10 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
     if (packed) operands[1] = packed.panels.address;
     tape.instruction(packed ? Opcode.LinearPacked : Opcode.Linear, ...operands);
   },
-  linearInt8: (tape, at, operation) => tape.instruction(Opcode.LinearInt8, ...linearOperands(at, operation)),
+  linearInt8: (tape, at, operation) => {
+    const form = at.int8Form(operation.reads.weight);
+    tape.instruction(Opcode.LinearInt8, ...linearOperands(at, operation), form);
+  },
   linearInputGradient: (tape, at, { reads, writes }) => {
     const { dy, weight } = reads;
     const sizes = [at.rows(dy), at.axis(weight, 1), at.axis(weight, 0)];

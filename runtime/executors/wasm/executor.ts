@@ -18,6 +18,7 @@ import type {
   StoreLayout,
 } from "../executor.js";
 import { Arena } from "./arena.js";
+import { calibrateInt8 } from "./calibrate-int8.js";
 import { WasmExecutable } from "./executable.js";
 import { WasmInt8Store } from "./int8-store.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
@@ -87,7 +88,8 @@ class WasmExecutor implements Executor {
 
   createInt8Store(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store {
     this.#expectOpen();
-    return new WasmInt8Store(this.#kernels.memory, this.#turns, matrices);
+    const form = calibrateInt8(this.#kernels, this.fusedMultiplyAdd ? "relaxed" : "plain");
+    return new WasmInt8Store(this.#kernels.memory, this.#turns, matrices, form);
   }
 
   async compile(program: Program, stores: ProgramStores, options: CompileOptions = {}): Promise<Executable> {

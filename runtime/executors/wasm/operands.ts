@@ -1,5 +1,6 @@
 // Operands: where the tensors of a program lie in linear memory, and their sizes as instructions want them.
 
+import type { Int8Form } from "../../../assembly/nn/int8-form.js";
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
@@ -60,6 +61,14 @@ export class Operands {
       );
     }
     return store.run(origin.first, origin.last);
+  }
+
+  /** How a layer with this matrix computes. */
+  int8Form(id: TensorId): Int8Form {
+    const { name, origin } = this.tensor(id);
+    const store = origin.kind === "store" ? this.#stores.get(origin.store) : undefined;
+    if (store instanceof WasmInt8Store) return store.form;
+    throw new VitrineError("graph/unknown-store", `${this.#program.name}: ${name} is in no store of int8`);
   }
 
   /** Unsigned address; 0 = absent. */
