@@ -2,6 +2,7 @@
 
 import { VitrineError } from "./errors.js";
 import type { Executable, Executor, Store } from "./executors/executor.js";
+import type { ProgramOutputs } from "./graph/program.js";
 import { InferenceStep, runSteps } from "./inference-program.js";
 import { microBatches } from "./micro-batches.js";
 import { adamWSettings } from "./optimizer-settings.js";
@@ -10,6 +11,7 @@ import { type Images, stepInputs } from "./step-inputs.js";
 import type {
   Logits,
   OptimizerStep,
+  StepOutcome,
   TensorMap,
   Training,
   TrainingInputs,
@@ -71,8 +73,20 @@ const STATE_STORES: Readonly<Record<TrainingState, string>> = {
   secondMoment: SECOND_MOMENT,
 };
 
+interface Submits {
+  accumulate: NonNullable<Executable["submit"]>;
+  apply: NonNullable<Executable["submit"]>;
+}
+
+/** The apply program's answer: the norm of the gradient, whose square is finite where every gradient was. */
+function gradientOf({ norm }: ProgramOutputs): { gradientNorm: number; applied: boolean } {
+  const sumOfSquares = norm?.[0] as number;
+  return { gradientNorm: Math.sqrt(sumOfSquares), applied: Number.isFinite(sumOfSquares) };
+}
+
 class ProgramTraining implements DeitTraining {
   readonly bytes: number;
+  readonly submit?: Training["submit"];
   readonly #options: TrainingOptions;
   readonly #shapes: ParameterShapes;
   readonly #stores: ReadonlyMap<string, Store>;
@@ -94,6 +108,10 @@ class ProgramTraining implements DeitTraining {
     this.#steps = steps;
     this.#compileImages = compileImages;
     this.bytes = bytes;
+    const { accumulate, apply } = steps;
+    if (!accumulate.submit || !apply.submit) return;
+    const submits = { accumulate: accumulate.submit.bind(accumulate), apply: apply.submit.bind(apply) };
+    this.submit = (inputs, step) => this.#submit(inputs, step, submits);
   }
 
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
@@ -120,9 +138,27 @@ class ProgramTraining implements DeitTraining {
   }
 
   async apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }> {
-    const outputs = await this.#steps.apply.run({ settings: adamWSettings(step) });
-    const sumOfSquares = outputs.norm?.[0] as number;
-    return { gradientNorm: Math.sqrt(sumOfSquares), applied: Number.isFinite(sumOfSquares) };
+    return gradientOf(await this.#steps.apply.run({ settings: adamWSettings(step) }));
+  }
+
+  async #submit(
+    inputs: TrainingInputs,
+    step: OptimizerStep,
+    { accumulate, apply }: Submits,
+  ): Promise<{ outcome: Promise<StepOutcome> }> {
+    const losses: Promise<ProgramOutputs>[] = [];
+    for (const piece of microBatches(inputs, { pixels: inputs.pixels }, this.#options.pieces ?? 1)) {
+      const { outputs } = await accumulate(stepInputs(this.#options, piece.inputs, piece.images));
+      losses.push(outputs);
+    }
+    const { outputs } = await apply({ settings: adamWSettings(step) });
+    const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
+      loss: pieces.reduce((sum, { loss }) => sum + (loss?.[0] as number), 0),
+      ...gradientOf(applied),
+    }));
+    // A failure is told to whoever waits for the outcome.
+    outcome.catch(() => {});
+    return { outcome };
   }
 
   async evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits> {

@@ -78,6 +78,13 @@ export interface Logits {
   logits: Float32Array;
 }
 
+export interface StepOutcome {
+  loss: number;
+  gradientNorm: number;
+  /** False where a gradient was not finite: then nothing has changed. */
+  applied: boolean;
+}
+
 export interface Training {
   /** Bytes of stores and arenas together. */
   readonly bytes: number;
@@ -85,6 +92,11 @@ export interface Training {
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
   /** Clips, steps, averages and clears the gradients. `applied` is false where a gradient was not finite. */
   apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }>;
+  /**
+   * `accumulate` and `apply` as one, resolving as soon as the inputs may be overwritten: the step is on its way then, and
+   * whatever is asked for next comes behind it. Absent where the device is the processor.
+   */
+  submit?(inputs: TrainingInputs, step: OptimizerStep): Promise<{ outcome: Promise<StepOutcome> }>;
   /** Inference with the current weights or their average; any count ≤ batchSize. */
   evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
   /** Gradients accumulated so far, for tests and tools. */

@@ -2,21 +2,21 @@
 // that carries over from step to step is in `training` and `state`: saving those two is saving the run.
 
 import { nextCursor } from "../runtime/batch-cursor.js";
-import type { Batch, BatchSource, EvaluationSource } from "../runtime/batch-source.js";
+import type { BatchSource, Cursor, EvaluationSource } from "../runtime/batch-source.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import type { Training } from "../runtime/training.js";
 import { takeBest } from "./best.js";
-import { openCheckpoints } from "./checkpoint/checkpoints.js";
+import { type Checkpoints, openCheckpoints } from "./checkpoint/checkpoints.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
 import { untilInterrupted } from "./interruption.js";
-import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
-import { optimizerStep } from "./optimizer.js";
+import type { ObjectiveOptions } from "./objective.js";
 import type { Progress } from "./progress.js";
 import { RunningMean } from "./running-mean.js";
-import { type CosineCurve, rateOfEpoch } from "./schedule.js";
+import type { CosineCurve } from "./schedule.js";
 import { StepClock } from "./step-clock.js";
-import { notFinite, withCheckpoint } from "./stopping.js";
+import { withCheckpoint } from "./stopping.js";
+import { finishStep, type StartedStep, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 
 export interface TrainingRun {
@@ -38,83 +38,107 @@ export interface TrainingRun {
 /** Batches validated before the first step, so that a wrong --val is found now and not after an epoch. */
 const SANITY_BATCHES = 2;
 
+/** A run that goes on: what is written, and what is measured over several steps. */
+interface Course {
+  run: TrainingRun;
+  checkpoints: Checkpoints;
+  losses: RunningMean;
+  clock: StepClock;
+}
+
 /**
  * Trains to the end of the run. However it stops, RUN/last is the run as it stood after a whole step, its validation
  * and its row of metrics included: the last step, or where that one failed midway, the last checkpoint before it.
+ *
+ * Where the device works by itself, a step is finished, its loss read and its row written, after the next one is on its
+ * way. Before a validation and before a checkpoint nothing is.
  */
 export async function train(run: TrainingRun): Promise<void> {
   const { state, source, progress } = run;
   if (state.finished) return;
   await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openCheckpoints(run);
-  const losses = new RunningMean(state.recentLosses);
-  const clock = new StepClock();
+  const course = { run, checkpoints, losses: new RunningMean(state.recentLosses), clock: new StepClock() };
+  let underway: StartedStep | undefined;
   let whole = true;
   try {
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
       whole = false;
-      const step = await trainStep(run, batch);
-      losses.add(step.loss);
-      advance(state, batch, source.batchesPerEpoch, step.loss, losses);
-      clock.tick(batch.count, batch.waitSeconds);
-      const measured = { ...batch.cursor, ...step, runningLoss: losses.mean(), ...clock.rates() };
-      progress.report({
-        ...measured,
-        epoch: batch.cursor.epoch + 1,
-        loss: measured.runningLoss,
-        ...lengths(run),
-      });
-      const ends = state.cursor.batch === 0 || state.finished;
-      const validation = ends ? await validateWeights(run) : null;
-      await checkpoints.metrics.append({ ...measured, validation });
-      const isBest = ends && takeBest(state, batch.cursor.epoch, validation);
-      if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
+      const step = state.step + (underway ? 2 : 1);
+      const started = await startStep({ ...run, settings: state.settings }, batch, step);
+      if (underway) await completeStep(course, underway);
+      underway = started;
+      if (started.underway && !isStop(run, started)) {
+        whole = true;
+        continue;
+      }
+      underway = undefined;
+      const { ends, isBest } = await completeStep(course, started);
       whole = true;
       if (ends || state.step % run.checkpointEvery === 0) await checkpoints.save(isBest);
-      if (ends) clock.restart();
+      if (ends) course.clock.restart();
       if (state.finished) break;
     }
   } catch (error) {
-    // What a lost device held is lost.
-    if (whole && !isDeviceLost(error)) await checkpoints.saveUnsaved();
-    throw withCheckpoint(error, run.checkpoint.folder, checkpoints.saved());
+    const stopped = whole ? await keepSteps(course, underway, error) : error;
+    throw withCheckpoint(stopped, run.checkpoint.folder, checkpoints.saved());
   } finally {
     progress.end();
   }
 }
 
-interface StepResult {
-  step: number;
-  learningRate: number;
-  /** What main.py prints as its loss. */
-  loss: number;
-  /** The part of the loss that no model can go below, see objective.ts. */
-  targetEntropy: number;
-  gradientNorm: number;
-  /** Images of the batch that the data server could not read. */
-  skipped: number;
+/** The reason to stop, after what is done has been saved. */
+async function keepSteps(
+  course: Course,
+  underway: StartedStep | undefined,
+  reason: unknown,
+): Promise<unknown> {
+  // What a lost device held is lost.
+  if (isDeviceLost(reason)) return reason;
+  try {
+    if (underway) await completeStep(course, underway);
+  } catch (error) {
+    return error;
+  }
+  await course.checkpoints.saveUnsaved();
+  return reason;
 }
 
-/** One batch: forward, backward, AdamW, average. */
-async function trainStep(run: TrainingRun, batch: Batch): Promise<StepResult> {
-  const { training, state } = run;
-  const inputs = await stepInputs(batch, run.objective);
-  const learningRate = rateOfEpoch(run.schedule, batch.cursor.epoch);
-  const { loss } = await training.accumulate(inputs);
-  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, batch.cursor);
-  const settings = optimizerStep(state.settings, learningRate, state.step + 1);
-  const { gradientNorm, applied } = await training.apply(settings);
-  if (!applied) throw notFinite(`the gradient's norm is ${gradientNorm}`, batch.cursor);
-  const entropy = targetEntropy(inputs, state.settings);
-  const skipped = batch.weights.reduce((count, weight) => count + (weight === 0 ? 1 : 0), 0);
-  return { step: state.step + 1, learningRate, loss, targetEntropy: entropy, gradientNorm, skipped };
+/** Whether the run is validated or saved after this step, or ends with it. */
+function isStop({ state, source, checkpointEvery }: TrainingRun, { cursor, step }: StartedStep): boolean {
+  const { batch } = nextCursor(cursor, source.batchesPerEpoch);
+  return batch === 0 || step % checkpointEvery === 0 || step === state.settings.steps;
+}
+
+/** The step's loss is read, validated where it ends an epoch, and written down. */
+async function completeStep(
+  course: Course,
+  started: StartedStep,
+): Promise<{ ends: boolean; isBest: boolean }> {
+  const { run, checkpoints, losses, clock } = course;
+  const { state, source, progress } = run;
+  const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
+  const { loss, gradientNorm } = await finishStep(started);
+  losses.add(loss);
+  advance(state, cursor, source.batchesPerEpoch, loss, losses);
+  clock.tick(count, waitSeconds);
+  const runningLoss = losses.mean();
+  const rates = { learningRate, ...clock.rates() };
+  progress.report({ epoch: cursor.epoch + 1, step, loss: runningLoss, ...rates, ...lengths(run) });
+  const ends = state.cursor.batch === 0 || state.finished;
+  const validation = ends ? await validateWeights(run) : null;
+  const measured = { loss, runningLoss, targetEntropy, gradientNorm, skipped };
+  await checkpoints.metrics.append({ ...cursor, step, ...measured, ...rates, validation });
+  const isBest = ends && takeBest(state, cursor.epoch, validation);
+  if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
+  return { ends, isBest };
 }
 
 /** The step is done: from here on a checkpoint holds it. */
-function advance(state: RunState, batch: Batch, perEpoch: number, loss: number, losses: RunningMean): void {
+function advance(state: RunState, cursor: Cursor, perEpoch: number, loss: number, losses: RunningMean): void {
   const { epochs, steps } = state.settings;
   state.step++;
-  state.cursor = nextCursor(batch.cursor, perEpoch);
+  state.cursor = nextCursor(cursor, perEpoch);
   state.finished = steps !== null ? state.step >= steps : state.cursor.epoch >= (epochs ?? 0);
   state.recentLosses = losses.recent();
   state.epochLoss = { sum: state.epochLoss.sum + loss, steps: state.epochLoss.steps + 1 };

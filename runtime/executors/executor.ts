@@ -29,6 +29,11 @@ export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | Devic
 export interface Executable {
   /** Writes the inputs, runs every operation, reads the outputs (copies, the caller's to keep). */
   run(inputs: ProgramInputs): Promise<ProgramOutputs>;
+  /**
+   * As `run`, resolving as soon as the inputs may be overwritten and the work is on its way: the next program can follow
+   * at once, and the outputs come when they are there. Absent where the device is the processor.
+   */
+  submit?(inputs: ProgramInputs): Promise<{ outputs: Promise<ProgramOutputs> }>;
   /** As `run`, with outputs that stay on the device. Absent where the device is the processor. */
   runOnDevice?(inputs: DeviceInputs): Promise<Record<string, DeviceArray>>;
   dispose(): void;

@@ -1,4 +1,5 @@
-// Staging: buffers through which results come back, taken from a pool and returned, so that steps make none.
+// Staging: a ring of buffers through which results come back. Several steps may be on their way, each with its own, and
+// nothing waits for a buffer that another step holds; in the long run steps make none.
 
 import { BufferUsage, MAP_READ } from "./buffers.js";
 import type { Device } from "./device.js";
@@ -6,7 +7,7 @@ import type { Device } from "./device.js";
 /** Where results were copied to; `read` may be called once. */
 export interface Staged {
   readonly buffer: GPUBuffer;
-  /** Waits for the GPU and gives a copy of the bytes. */
+  /** Asks for the bytes once the GPU has come so far, and gives a copy of them. */
   read(): Promise<ArrayBuffer>;
 }
 

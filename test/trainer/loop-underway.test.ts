@@ -1,0 +1,138 @@
+// Loop with steps underway: where a device works by itself, a run writes the same files and stops in the same ways.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import type { OptimizerStep, TrainingInputs } from "../../runtime/training.js";
+import { loadState } from "../../trainer/checkpoint/load.js";
+import { train } from "../../trainer/loop.js";
+import { checkpointFiles } from "./fake-checkpoints.js";
+import { FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
+import { drawMath } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
+
+/** Tells what a step did when the next one has been submitted, or after 30 ms. */
+class DeviceTraining extends FakeTraining {
+  /** Steps that were submitted before the one before them had been told. */
+  overlapped = 0;
+  private untold = new Set<() => void>();
+
+  async submit(inputs: TrainingInputs, step: OptimizerStep) {
+    if (this.untold.size > 0) this.overlapped++;
+    for (const tell of this.untold) tell();
+    const { loss } = await this.accumulate({ ...inputs, pixels: inputs.pixels.slice() });
+    const applied = await this.apply(step);
+    const told = new Promise<void>((resolve) => {
+      const tell = () => {
+        this.untold.delete(tell);
+        resolve();
+      };
+      this.untold.add(tell);
+      setTimeout(tell, 30);
+    });
+    return { outcome: told.then(() => ({ loss, ...applied })) };
+  }
+}
+
+const test = suite<{ folders: [string, string]; math: DrawMath }>("loop with steps underway");
+
+test.before(async (context) => {
+  context.math = await drawMath();
+});
+
+test.before.each((context) => {
+  const folder = () => mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  context.folders = [folder(), folder()];
+});
+
+test.after.each(({ folders }) => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+async function failure(work: Promise<unknown>): Promise<VitrineError> {
+  const outcome = await work.then(
+    () => "it did not fail",
+    (error: unknown) => error,
+  );
+  if (isVitrineError(outcome)) return outcome;
+  throw outcome;
+}
+
+const curve = (folder: string) =>
+  readMetrics(folder).map(({ step, epoch, batch, loss, gradient_norm }) => [
+    step,
+    epoch,
+    batch,
+    loss,
+    gradient_norm,
+  ]);
+
+for (const [what, lengths] of [
+  ["epochs", { epochs: 3 }],
+  ["steps", { epochs: null, steps: 7 }],
+] as const) {
+  test(`a run of ${what} ends with the files and metrics of one that waits for every step`, async ({
+    folders,
+    math,
+  }) => {
+    const settings = fakeSettings(lengths);
+    await train(fakeRun(folders[0], math, { settings, checkpointEvery: 4 }));
+    const training = new DeviceTraining();
+    await train(fakeRun(folders[1], math, { settings, checkpointEvery: 4, training }));
+    assert.ok(training.overlapped > 0);
+    assert.equal(
+      training.steps.map(({ step }) => step),
+      Array.from({ length: training.steps.length }, (_, i) => i + 1),
+    );
+    assert.equal(checkpointFiles(folders[1]), checkpointFiles(folders[0]));
+    assert.equal(curve(folders[1]), curve(folders[0]));
+  });
+}
+
+test("a source that fails while a step is underway leaves a checkpoint with that step", async ({
+  folders: [folder, other],
+  math,
+}) => {
+  const failing = () =>
+    new FakeSource(({ epoch, batch }) => {
+      if (epoch === 1 && batch === 3) throw new VitrineError("network/data-server-gone", "it went away");
+    });
+  const changes = { checkpointEvery: 100 };
+  const late = fakeRun(folder, math, { ...changes, source: failing(), training: new DeviceTraining() });
+  assert.match((await failure(train(late))).message, /^it went away \(.*last holds step 8; go on/);
+  await failure(train(fakeRun(other, math, { ...changes, source: failing() })));
+  assert.equal(checkpointFiles(folder), checkpointFiles(other));
+});
+
+test("a loss that is not finite is told one step later, with its own batch, and is never saved", async ({
+  folders: [folder],
+  math,
+}) => {
+  const training = new DeviceTraining();
+  training.spoilt.loss = 8;
+  const error = await failure(train(fakeRun(folder, math, { training, checkpointEvery: 6 })));
+  assert.is(error.code, "training/not-finite");
+  assert.match(error.message, /loss is NaN at batch 2 of epoch 1.*starts from the weights of step 6/);
+  assert.is((await loadState(folder)).step, 6);
+});
+
+test("an interruption finishes the step that is underway", async ({ folders: [folder], math }) => {
+  const controller = new AbortController();
+  const source = new FakeSource(async ({ epoch, batch }) => {
+    if (epoch === 1 && batch === 2) controller.abort();
+  });
+  const training = new DeviceTraining();
+  const run = fakeRun(folder, math, {
+    ...{ training, source, checkpointEvery: 100, interruption: controller.signal },
+  });
+  assert.is((await failure(train(run))).code, "training/interrupted");
+  const { step } = await loadState(folder);
+  assert.is(step, training.steps.length, "every step that was begun is in the checkpoint");
+  assert.is(readMetrics(folder).length, step);
+});
+
+test.run();

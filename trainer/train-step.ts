@@ -1,0 +1,71 @@
+// Train step: one batch through forward, backward, AdamW and the average. On a GPU the step is on its way while the next
+// batch comes; what it did is known when it is finished.
+
+import type { Batch, Cursor } from "../runtime/batch-source.js";
+import type { StepOutcome, Training } from "../runtime/training.js";
+import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
+import { optimizerStep } from "./optimizer.js";
+import { type CosineCurve, rateOfEpoch } from "./schedule.js";
+import type { TrainerSettings } from "./settings.js";
+import { notFinite } from "./stopping.js";
+
+export interface StepContext {
+  training: Training;
+  objective: ObjectiveOptions;
+  schedule: CosineCurve;
+  settings: TrainerSettings;
+}
+
+/** What is left of a batch once its arrays are gone. */
+export interface StartedStep {
+  cursor: Cursor;
+  /** Of this step, from 1. */
+  step: number;
+  count: number;
+  waitSeconds: number;
+  learningRate: number;
+  /** The part of the loss that no model can go below, see objective.ts. */
+  targetEntropy: number;
+  /** Images of the batch that the data server could not read. */
+  skipped: number;
+  /** Whether the device still works on it. */
+  underway: boolean;
+  outcome: Promise<StepOutcome>;
+}
+
+/** One after the other: a loss that is not finite keeps the weights as they are. */
+async function stepNow(
+  training: Training,
+  ...[inputs, settings]: Parameters<NonNullable<Training["submit"]>>
+): Promise<StepOutcome> {
+  const { loss } = await training.accumulate(inputs);
+  if (!Number.isFinite(loss)) return { loss, gradientNorm: Number.NaN, applied: false };
+  return { loss, ...(await training.apply(settings)) };
+}
+
+/** Resolves when the batch's arrays may be overwritten. */
+export async function startStep(context: StepContext, batch: Batch, step: number): Promise<StartedStep> {
+  const { training, objective, schedule, settings } = context;
+  const { cursor, count, waitSeconds } = batch;
+  const inputs = await stepInputs(batch, objective);
+  const learningRate = rateOfEpoch(schedule, cursor.epoch);
+  const optimizer = optimizerStep(settings, learningRate, step);
+  const skipped = batch.weights.reduce((sum, weight) => sum + (weight === 0 ? 1 : 0), 0);
+  const facts = { cursor, step, count, waitSeconds, learningRate, skipped };
+  const entropy = { targetEntropy: targetEntropy(inputs, settings) };
+  if (training.submit)
+    return { ...facts, ...entropy, underway: true, ...(await training.submit(inputs, optimizer)) };
+  const done = await stepNow(training, inputs, optimizer);
+  return { ...facts, ...entropy, underway: false, outcome: Promise.resolve(done) };
+}
+
+/** Throws `training/not-finite`, naming the batch. */
+export async function finishStep({
+  cursor,
+  outcome,
+}: StartedStep): Promise<{ loss: number; gradientNorm: number }> {
+  const { loss, gradientNorm, applied } = await outcome;
+  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, cursor);
+  if (!applied) throw notFinite(`the gradient's norm is ${gradientNorm}`, cursor);
+  return { loss, gradientNorm };
+}
