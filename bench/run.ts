@@ -17,6 +17,10 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of a forward pass beside onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),
   },
+  gpu: {
+    about: "a GPU: parity, then images/s beside PyTorch and tfjs-webgpu, as JSON and a table",
+    load: () => import("./gpu.js"),
+  },
   "gpu-memory": {
     about: "what training steps and inferences on webgpu hold on the device and in this process",
     load: () => import("./gpu-memory.js"),

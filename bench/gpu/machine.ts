@@ -1,0 +1,59 @@
+// Machine: what the figures of the GPU bench were measured on, in the words of its drivers.
+
+import { spawnSync } from "node:child_process";
+import { cpus, release, type } from "node:os";
+import type { GpuAdapter } from "../../runtime/host/gpu-adapter.js";
+
+export interface Machine {
+  adapter: string;
+  driver: string;
+  software: boolean;
+  features: readonly string[];
+  system: string;
+  processor: string;
+  node: string;
+  /** What nvidia-smi says, where there is one. */
+  nvidia: string | null;
+  /** Interpreter and version of a PyTorch, and the GPU it sees; null where none was found. */
+  torch: Torch | null;
+}
+
+export interface Torch {
+  python: string;
+  version: string;
+  gpu: string | null;
+}
+
+const ASK_TORCH = `
+import json, torch
+gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+print(json.dumps({"version": torch.__version__, "gpu": gpu}))
+`;
+
+function said(command: string, args: readonly string[]): string | null {
+  const { status, stdout } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
+  const text = (stdout ?? "").trim();
+  return status === 0 && text !== "" ? text : null;
+}
+
+/** The first interpreter that has torch, one that sees a GPU before all others. */
+export function findTorch(pythons: readonly string[]): Torch | null {
+  const found = pythons.flatMap((python) => {
+    const answer = said(python, ["-c", ASK_TORCH]);
+    return answer === null ? [] : [{ python, ...(JSON.parse(answer) as Omit<Torch, "python">) }];
+  });
+  return found.find(({ gpu }) => gpu !== null) ?? found[0] ?? null;
+}
+
+export function describeMachine(adapter: GpuAdapter, torch: Torch | null): Machine {
+  const { name, backend, driver, software, features } = adapter;
+  const [cpu] = cpus();
+  return {
+    ...{ adapter: `${name} (${backend})`, driver, software, features },
+    system: `${type()} ${release()}`,
+    processor: `${cpus().length} × ${cpu?.model ?? process.arch}`,
+    node: process.version,
+    nvidia: said("nvidia-smi", ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]),
+    torch,
+  };
+}

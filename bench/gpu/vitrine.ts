@@ -1,0 +1,72 @@
+// Vitrine on a GPU as a contestant: vitrine.js forward|train FOLDER BATCH DEVICE STEPS
+//
+// A call is STEPS steps that are submitted without waiting for each other, as the trainer does it: the device does not idle
+// for want of the processor.
+
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference-program.js";
+import { createTraining } from "../../runtime/training-program.js";
+import { serveRounds } from "../peers/contestant.js";
+import { readMaterial, readPixels } from "../peers/material.js";
+import { CHECKED_STEPS, STEP, stepTargets } from "../train/step.js";
+
+const [mode, folder, batchText, device, stepsText] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
+const batchSize = Number(batchText);
+const { config, weights, settings = STEP } = readMaterial(folder);
+const { executor } = await createRuntime({ host: nodeHost(), device });
+const pixels = readPixels(folder, config, batchSize);
+
+/** A call: the steps are submitted one behind the other, and the call ends with the last one's results. */
+async function call(start: () => Promise<{ result: Promise<unknown> }>): Promise<void> {
+  const results: Promise<unknown>[] = [];
+  for (let step = 0; step < Number(stepsText); step++) results.push((await start()).result);
+  await Promise.all(results);
+}
+
+async function forward(): Promise<void> {
+  const inference = await createInference(executor, config, weights, { batchSizes: [batchSize] });
+  const { logits } = await inference.logits(pixels, batchSize);
+  // tfjs runs one program at a time.
+  const waits = device.startsWith("tfjs:");
+  const start = async () => {
+    const result = inference.logits(pixels, batchSize);
+    if (waits) await result;
+    return { result };
+  };
+  await serveRounds([...logits], () => call(start));
+}
+
+async function train(): Promise<void> {
+  const options = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
+  const training = await createTraining(executor, {
+    ...options,
+    ...{ config, weights, batchSize, noDecay: settings.noDecay },
+  });
+  const targets = stepTargets(batchSize, config.classes, settings.smoothing);
+  const sampleWeights = new Float32Array(batchSize).fill(1 / batchSize);
+  const inputs = { pixels, targets, sampleWeights };
+  const rates = { ...settings, clipNorm: 0, emaDecay: 0 };
+  let step = 0;
+  const start = async (): Promise<{ result: Promise<number> }> => {
+    step++;
+    if (training.submit) {
+      const { outcome } = await training.submit(inputs, { ...rates, step });
+      return { result: outcome.then(({ loss }) => loss) };
+    }
+    const { loss } = await training.accumulate(inputs);
+    await training.apply({ ...rates, step });
+    return { result: Promise.resolve(loss) };
+  };
+  const losses: number[] = [];
+  while (losses.length < CHECKED_STEPS) losses.push(await (await start()).result);
+  await serveRounds(losses, () => call(start));
+}
+
+await (mode === "train" ? train() : forward());
