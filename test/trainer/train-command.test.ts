@@ -106,6 +106,11 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     ["cat", "dog", "emu"],
     1,
   );
+  const many = tinyConfig({ imageSize: 512, patchSize: 4, depth: 24 });
+  const vast = join(
+    await writeTinyModel(join(folder, "vast"), many, ["cat", "dog", "emu"], 1),
+    "config.json",
+  );
   const plain = ["--model", config, "--batch-size", "4"];
   const hard = [...plain, "--distillation", "hard"];
   const cases: [flags: string[], expected: RegExp][] = [
@@ -119,6 +124,11 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
+    [
+      ["--model", vast, "--batch-size", "8", "--device", "wasm"],
+      /graph\/memory: training step with a batch of 8 needs \d.* are left: a batch of \d fits \(--batch-size \d\); --accumulate \d takes it in pieces that fit; with --recompute it fits/,
+    ],
+    [[...plain, "--batch-size", "8", "--accumulate", "3"], /--accumulate 3 does not divide --batch-size 8/],
     [[...plain, "--device", "tfjs:webgl"], /device\/unknown/],
     [[...plain, "--val", join(folder, "no-val")], /no-val/],
     [[...hard, "--teacher", strangers], /training\/teacher-classes: .*strangers/],
