@@ -19,12 +19,24 @@ export interface Catalogue {
   >;
   /** image [B,3,S,S] → patches [B,N,3·P·P]. */
   patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
-  /** x […,K], weight [M,K], bias? [M], residual? […,M] → y […,M] = act(x·weightᵀ + bias) + residual. */
+  /**
+   * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual.
+   * With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean and rstd […] are written
+   * where backward reads them.
+   */
   linear: Entry<
-    { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
-    { y: TensorId },
+    {
+      x: TensorId;
+      weight: TensorId;
+      bias?: TensorId;
+      residual?: TensorId;
+      scale?: TensorId;
+      normWeight?: TensorId;
+      normBias?: TensorId;
+    },
+    { y: TensorId; mean?: TensorId; rstd?: TensorId },
     None,
-    { gelu: boolean }
+    { gelu: boolean; epsilon?: number }
   >;
   /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantised as they come (int8-linears.ts). */
   linearInt8: Entry<
@@ -33,9 +45,24 @@ export interface Catalogue {
     None,
     { gelu: boolean }
   >;
-  linearInputGradient: Entry<{ dy: TensorId; weight: TensorId }, { dx: TensorId }, None, None>;
+  /** scale? [B]: dy counts scale·dy. hidden? of dx's shape: what GELU was of, dx is multiplied with its slope. */
+  linearInputGradient: Entry<
+    { dy: TensorId; weight: TensorId; scale?: TensorId; hidden?: TensorId },
+    { dx: TensorId },
+    None,
+    None
+  >;
+  /** scale? [B]: dy counts scale·dy. With the four others x passes through its layer norm first. */
   linearWeightGradient: Entry<
-    { dy: TensorId; x: TensorId },
+    {
+      dy: TensorId;
+      x: TensorId;
+      scale?: TensorId;
+      mean?: TensorId;
+      rstd?: TensorId;
+      normWeight?: TensorId;
+      normBias?: TensorId;
+    },
     None,
     { weight: TensorId; bias?: TensorId },
     None
@@ -100,11 +127,11 @@ export interface Catalogue {
   selectTwoTokensBackward: Entry<{ dyFirst: TensorId; dySecond: TensorId }, { dx: TensorId }, None, None>;
   /** x [R,C] → y [R,C], over the last axis. */
   softmax: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
-  /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. */
+  /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. The gradients of losses give the loss as well where it is asked for. */
   softTargetCrossEntropy: Entry<{ logits: TensorId; targets: TensorId }, { loss: TensorId }, None, None>;
   softTargetCrossEntropyBackward: Entry<
     { logits: TensorId; targets: TensorId; dLoss: TensorId },
-    { dLogits: TensorId },
+    { dLogits: TensorId; loss?: TensorId },
     None,
     None
   >;
@@ -112,7 +139,7 @@ export interface Catalogue {
   hardDistillation: Entry<{ logits: TensorId; teacher: TensorId }, { loss: TensorId }, None, None>;
   hardDistillationBackward: Entry<
     { logits: TensorId; teacher: TensorId; dLoss: TensorId },
-    { dLogits: TensorId },
+    { dLogits: TensorId; loss?: TensorId },
     None,
     None
   >;
@@ -120,7 +147,7 @@ export interface Catalogue {
   softDistillation: Entry<{ logits: TensorId; teacher: TensorId }, { loss: TensorId }, None, { tau: number }>;
   softDistillationBackward: Entry<
     { logits: TensorId; teacher: TensorId; dLoss: TensorId },
-    { dLogits: TensorId },
+    { dLogits: TensorId; loss?: TensorId },
     None,
     { tau: number }
   >;

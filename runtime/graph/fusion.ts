@@ -3,10 +3,23 @@
 import type { Operation, OperationOf } from "./catalogue.js";
 import type { Graph } from "./graph.js";
 import { countReaders } from "./liveness.js";
+import { fuseLosses } from "./loss-fusion.js";
+import { fuseNorms, fuseScales } from "./operand-fusion.js";
 import type { TensorId } from "./tensor.js";
 
-/** Pairs of operations that an executor may have one kernel for. */
-export type FusionName = "linear-gelu" | "linear-residual";
+/**
+ * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
+ * depth; `norm-linear` takes the layer norm into the products that read it; `gelu-gradient` takes GELU's slope, and
+ * `scaled-gradient` stochastic depth, into the products of the backward pass; `loss-gradient` is a loss with its gradient.
+ */
+export type FusionName =
+  | "linear-gelu"
+  | "linear-residual"
+  | "linear-scaled-residual"
+  | "norm-linear"
+  | "gelu-gradient"
+  | "scaled-gradient"
+  | "loss-gradient";
 
 /** Gives `operations` with every allowed pair fused; the fused one stands where the later of the two stood. */
 export function fuseOperations(
@@ -28,7 +41,13 @@ export function fuseOperations(
     for (const id of Object.values(final.writes)) if (id !== undefined) makers.set(id, final);
     return final;
   });
-  return result.filter((operation) => !fused.has(operation));
+  const joined = result.filter((operation) => !fused.has(operation));
+  const passes: [FusionName, (graph: Graph, operations: readonly Operation[]) => Operation[]][] = [
+    ["norm-linear", fuseNorms],
+    ["scaled-gradient", fuseScales],
+    ["loss-gradient", fuseLosses],
+  ];
+  return passes.reduce((all, [name, pass]) => (fuses.has(name) ? pass(graph, all) : all), joined);
 }
 
 interface Joined {
@@ -52,7 +71,9 @@ function join(
 ): Joined | undefined {
   if (operation.type === "gelu" && fuses.has("linear-gelu")) return joinGelu(operation, soleMaker);
   if (operation.type === "residual" && fuses.has("linear-residual"))
-    return joinResidual(operation, soleMaker);
+    return joinResidual(operation, soleMaker, fuses.has("linear-scaled-residual"));
+  if (operation.type === "geluBackward" && fuses.has("gelu-gradient"))
+    return joinGeluGradient(operation, soleMaker);
   if (operation.type === "scaledSum") return joinTokenGradients(operation, soleMaker);
   return undefined;
 }
@@ -66,12 +87,27 @@ function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined 
   };
 }
 
-function joinResidual(operation: OperationOf<"residual">, soleMaker: SoleMaker): Joined | undefined {
+function joinResidual(
+  operation: OperationOf<"residual">,
+  soleMaker: SoleMaker,
+  scales: boolean,
+): Joined | undefined {
   const { x, branch, scale } = operation.reads;
   const maker = soleMaker(branch);
-  if (scale !== undefined || !isLinear(maker) || maker.reads.residual !== undefined) return undefined;
+  if (!isLinear(maker) || maker.reads.residual !== undefined) return undefined;
+  if (scale !== undefined && !(scales && maker.type === "linear")) return undefined;
   return {
-    operation: { ...maker, reads: { ...maker.reads, residual: x }, writes: operation.writes },
+    operation: { ...maker, reads: { ...maker.reads, residual: x, scale }, writes: operation.writes },
+    absorbs: [maker],
+  };
+}
+
+function joinGeluGradient(operation: OperationOf<"geluBackward">, soleMaker: SoleMaker): Joined | undefined {
+  const { x, dy } = operation.reads;
+  const maker = soleMaker(dy);
+  if (maker?.type !== "linearInputGradient" || maker.reads.hidden !== undefined) return undefined;
+  return {
+    operation: { ...maker, reads: { ...maker.reads, hidden: x }, writes: operation.writes },
     absorbs: [maker],
   };
 }

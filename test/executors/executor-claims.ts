@@ -25,7 +25,7 @@ export interface Tolerances {
 }
 
 /** Heads of 6 values. */
-const NARROW = { ...MICRO, dim: 18 };
+const NARROW = { ...MICRO, dim: 36, heads: 6 };
 
 /** Registers the tests: `executor` computes what the wasm executor computes, up to `tolerances`. */
 export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances: Tolerances): void {

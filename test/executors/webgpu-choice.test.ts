@@ -6,7 +6,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { kernelText } from "../../runtime/executors/webgpu/kernels.js";
+import { kernelText } from "../../runtime/executors/webgpu/kernel-text.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { mayHaveGpu } from "../../runtime/host/node-gpu-list.js";

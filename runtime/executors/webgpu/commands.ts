@@ -3,7 +3,8 @@
 import { alignBinding, BINDING_ALIGNMENT, BufferUsage, type Slice } from "./buffers.js";
 import type { Device } from "./device.js";
 import { type Dispatch, type Grid, variantOf } from "./dispatch.js";
-import { type Kernel, type Kernels, operandBindings } from "./kernels.js";
+import { operandBindings } from "./kernel-text.js";
+import type { Kernel, Kernels } from "./kernels.js";
 
 interface Command {
   pipeline: GPUComputePipeline;
@@ -91,7 +92,7 @@ function packNumbers(dispatches: readonly Dispatch[]): Uint32Array<ArrayBuffer> 
 
 /** Every operand of the kernel but those that are one with another; absent ones get a place of their own. */
 function bindGroupEntries(
-  { kernel, operands }: Dispatch,
+  { kernel, constants = {}, operands }: Dispatch,
   merged: ReadonlyMap<string, string>,
   params: Slice,
   absent: GPUBuffer,
@@ -101,7 +102,7 @@ function bindGroupEntries(
     resource: { buffer, offset, size: bytes },
   });
   const entries = [entry(0, params)];
-  for (const [name, binding] of operandBindings(kernel)) {
+  for (const [name, binding] of operandBindings({ kernel, constants })) {
     if (merged.has(name)) continue;
     const nothing = { buffer: absent, offset: alignBinding(binding * BINDING_ALIGNMENT), bytes: 16 };
     entries.push(entry(binding, operands[name] ?? nothing));

@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Slice } from "./buffers.js";
-import { type KernelName, type KernelVariant, operandBindings } from "./kernels.js";
+import { type KernelName, type KernelVariant, operandBindings } from "./kernel-text.js";
 
 export type Grid = readonly [number, number, number];
 
@@ -39,12 +39,12 @@ export function floatBits(value: number): number {
 
 /** Operands at the same place become one. Throws `internal/webgpu` where two overlap otherwise. */
 export function variantOf({ kernel, constants = {}, operands }: Dispatch): KernelVariant {
-  const bindings = operandBindings(kernel);
+  const bindings = operandBindings({ kernel, constants });
   const aliases = new Map<string, string>();
   const present = Object.entries(operands).filter(
     (entry): entry is [string, Slice] => entry[1] !== undefined,
   );
-  for (const [name] of Object.entries(operands))
+  for (const [name] of present)
     if (!bindings.has(name))
       throw new VitrineError("internal/webgpu", `kernel ${kernel} declares no operand ${name}`);
   present.forEach(([name, slice], index) => {

@@ -132,16 +132,14 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
     return [perRow("softmax", at, at.rows(reads.x), operands, [at.axis(reads.x, -1)])];
   },
   softTargetCrossEntropy: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
-  softTargetCrossEntropyBackward: (operation, at) => [
-    loss("soft-target-cross-entropy-backward", operation, at),
-  ],
+  softTargetCrossEntropyBackward: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
   hardDistillation: (operation, at) => [loss("hard-distillation", operation, at)],
-  hardDistillationBackward: (operation, at) => [loss("hard-distillation-backward", operation, at)],
+  hardDistillationBackward: (operation, at) => [loss("hard-distillation", operation, at)],
   softDistillation: (operation, at) => [
     loss("soft-distillation", operation, at, [floatBits(operation.attributes.tau)]),
   ],
   softDistillationBackward: (operation, at) => [
-    loss("soft-distillation-backward", operation, at, [floatBits(operation.attributes.tau)]),
+    loss("soft-distillation", operation, at, [floatBits(operation.attributes.tau)]),
   ],
   dot: ({ reads, writes }, at) => [perRow("dot", at, 1, { ...reads, ...writes }, [at.count(reads.a)])],
   scaleByScalar: ({ reads, writes }, at) => [
@@ -222,7 +220,7 @@ function perRow(
   return { kernel, operands: slices(at, ids), numbers: [rows, ...numbers], grid: foldedGrid(rows) };
 }
 
-/** A loss or its gradient: logits [rows, classes] and whatever it is compared with. */
+/** A loss, its gradient or both: logits [rows, classes] and whatever it is compared with. */
 function loss(
   kernel: Dispatch["kernel"],
   { reads, writes }: { reads: Ids & { logits: TensorId }; writes: Ids },
@@ -230,5 +228,9 @@ function loss(
   numbers: readonly number[] = [],
 ): Dispatch {
   const [rows, classes] = [at.axis(reads.logits, 0), at.axis(reads.logits, 1)];
-  return perRow(kernel, at, rows, { ...reads, ...writes }, [classes, ...numbers]);
+  const constants = {
+    LOSS: writes.loss === undefined ? 0 : 1,
+    GRADIENT: writes.dLogits === undefined ? 0 : 1,
+  };
+  return { ...perRow(kernel, at, rows, { ...reads, ...writes }, [classes, ...numbers]), constants };
 }

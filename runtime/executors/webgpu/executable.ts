@@ -15,6 +15,7 @@ import { encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import { Operands } from "./operands.js";
 import type { Staging } from "./staging.js";
+import type { TileTable } from "./tiles.js";
 import { fromBytes, toBytes } from "./values.js";
 
 /** What an executor shares among its programs. */
@@ -23,6 +24,7 @@ export interface Workplace {
   kernels: Kernels;
   arena: Arena;
   staging: Staging;
+  tiles: TileTable;
 }
 
 /** Bind groups name a buffer, so they hold as long as the arena is that one. */
@@ -94,6 +96,7 @@ export class WebgpuExecutable implements Executable {
       constants: this.#constants,
       stores: this.#stores,
       maximumBinding: device.gpu.limits.maxStorageBufferBindingSize,
+      tiles: this.#place.tiles,
     });
     const scratch = this.#scratchFor(operands);
     const dispatches = encodeProgram(this.#program, operands, scratch);

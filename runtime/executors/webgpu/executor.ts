@@ -17,6 +17,16 @@ export interface WebgpuExecutorOptions extends AdapterChoice {
   onKernels?: (progress: KernelProgress) => void;
 }
 
+const FUSES: ReadonlySet<Fusion> = new Set([
+  "linear-gelu",
+  "linear-residual",
+  "linear-scaled-residual",
+  "norm-linear",
+  "gelu-gradient",
+  "scaled-gradient",
+  "loss-gradient",
+]);
+
 export class WebgpuExecutor implements Executor {
   readonly device: string;
   readonly description: string;
@@ -32,13 +42,13 @@ export class WebgpuExecutor implements Executor {
       new Arena(device),
       new Staging(device),
     ];
-    this.#place = { device, kernels, arena, staging };
+    this.#place = { device, kernels, arena, staging, tiles: software ? "software" : "gpu" };
   }
 
   /** WebGPU does not tell how much memory there is: what one buffer may hold stands for it. */
   get capabilities(): PlannerCapabilities {
     return {
-      fuses: new Set<Fusion>(["linear-gelu", "linear-residual"]),
+      fuses: FUSES,
       alignmentBytes: BINDING_ALIGNMENT,
       limitBytes: this.#place.device.gpu.limits.maxBufferSize,
     };

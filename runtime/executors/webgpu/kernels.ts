@@ -1,41 +1,12 @@
-// Kernels: WGSL sources become pipelines, each made once. A kernel's operands are the storage buffers it declares.
+// Kernels: WGSL sources become pipelines, each made once.
 
 import { VitrineError } from "../../errors.js";
 import type { Device } from "./device.js";
-import { KERNEL_SOURCES, type KernelName } from "./generated/kernel-sources.js";
-
-export type { KernelName };
-
-/** What makes a pipeline: a kernel, constants put before its text, and operands that lie at one place. */
-export interface KernelVariant {
-  readonly kernel: KernelName;
-  readonly constants: Readonly<Record<string, number>>;
-  /** Operand → the operand it is one with: WebGPU binds no place twice where one of the two is written. */
-  readonly aliases: ReadonlyMap<string, string>;
-}
+import { type KernelVariant, kernelText } from "./kernel-text.js";
 
 export interface Kernel {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-}
-
-const OPERAND = /@binding\((\d+)\) var<storage, read_write> (\w+):/g;
-
-/** Operand → binding, as the kernel declares them. */
-export function operandBindings(kernel: KernelName): ReadonlyMap<string, number> {
-  const declared = KERNEL_SOURCES[kernel].matchAll(OPERAND);
-  return new Map([...declared].map((match) => [match[2] as string, Number(match[1])]));
-}
-
-/** The kernel's text with constants in front, and with other names for operands that are one with another. */
-export function kernelText({ kernel, constants, aliases }: KernelVariant): string {
-  const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`);
-  let text: string = KERNEL_SOURCES[kernel];
-  for (const [operand, other] of aliases) {
-    text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
-    text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);
-  }
-  return lines.join("") + text;
 }
 
 function keyOf({ kernel, constants, aliases }: KernelVariant): string {

@@ -1,62 +1,74 @@
-// Linear dispatches: the three products of a linear layer as strides of one kernel. Weights are [outputs, inputs].
+// Linear dispatches: the three products of a linear layer as variants of one kernel. Weights are [outputs, inputs].
 
 import type { OperationOf } from "../../graph/catalogue.js";
 import type { TensorId } from "../../graph/tensor.js";
-import type { Dispatch } from "./dispatch.js";
+import { type Dispatch, floatBits } from "./dispatch.js";
 import type { Operands } from "./operands.js";
-
-/** Bits of the kernel's epilogue, as matrix-product.wgsl names them. */
-const BIAS = 1;
-const GELU = 2;
-const RESIDUAL = 4;
-const ADD = 8;
-const BIAS_GRADIENT = 16;
-
-const TILE = 64;
+import { productTile } from "./tiles.js";
 
 interface Product {
   rows: number;
   depth: number;
   columns: number;
-  /** Distance between two rows of a, and between two of its values along the depth. */
-  a: [row: number, depth: number];
-  b: [depth: number, column: number];
-  epilogue: number;
+  /** Whether the depth is the last axis of a, of b. */
+  aByDepth: boolean;
+  bByDepth: boolean;
+  /** Rows of one sample, where a scale goes with samples. */
+  rowsPerSample?: number;
+  epsilon?: number;
+  /** Conditions of the kernel's text. */
+  parts: Readonly<Record<string, boolean>>;
 }
 
-interface Ids {
-  a: TensorId;
-  b: TensorId;
-  bias?: TensorId | undefined;
-  residual?: TensorId | undefined;
-  y: TensorId;
-}
+type Ids = Readonly<Record<string, TensorId | undefined>> & { a: TensorId; b: TensorId; y: TensorId };
 
 function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
-  const { rows, depth, columns, a, b, epilogue } = product;
+  const { rows, depth, columns, aByDepth, bByDepth, rowsPerSample = rows, epsilon = 0 } = product;
+  const vectors = [aByDepth ? depth : rows, bByDepth ? depth : columns, columns].every(
+    (size) => size % 4 === 0,
+  );
+  const flags = {
+    ...product.parts,
+    VECTORS: vectors,
+    A_BY_DEPTH: aByDepth,
+    B_BY_DEPTH: bByDepth,
+  };
+  const tile = productTile(at.tiles, { rows, columns, vectors });
   return {
     kernel: "matrix-product",
-    operands: {
-      a: at.at(ids.a),
-      b: at.at(ids.b),
-      bias: at.at(ids.bias),
-      residual: at.at(ids.residual),
-      y: at.at(ids.y),
+    constants: {
+      ...Object.fromEntries(Object.entries(flags).map(([name, on]) => [name, on ? 1 : 0])),
+      ...tile,
     },
-    numbers: [rows, depth, columns, ...a, ...b, epilogue],
-    grid: [Math.ceil(columns / TILE), Math.ceil(rows / TILE), 1],
+    operands: Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)])),
+    numbers: [rows, depth, columns, rowsPerSample, floatBits(epsilon)],
+    grid: [Math.ceil(columns / (tile.PN * tile.WX)), Math.ceil(rows / (tile.PM * tile.WY)), 1],
   };
 }
 
 export function linear({ reads, writes, attributes }: OperationOf<"linear">, at: Operands): Dispatch {
-  const { x, weight, bias, residual } = reads;
+  const { x, weight, bias, residual, scale, normWeight, normBias } = reads;
+  const { y, mean, rstd } = writes;
   const [outputs, inputs] = [at.axis(weight, 0), at.axis(weight, 1)];
-  const epilogue =
-    (bias === undefined ? 0 : BIAS) | (attributes.gelu ? GELU : 0) | (residual === undefined ? 0 : RESIDUAL);
+  const rows = at.rows(x);
   return matrixProduct(
     at,
-    { a: x, b: weight, bias, residual, y: writes.y },
-    { rows: at.rows(x), depth: inputs, columns: outputs, a: [inputs, 1], b: [1, inputs], epilogue },
+    { a: x, b: weight, y, bias, residual, scale, normWeight, normBias, mean, rstd },
+    {
+      ...{ rows, depth: inputs, columns: outputs, aByDepth: true, bByDepth: true },
+      rowsPerSample: scale === undefined ? rows : rows / at.axis(scale, 0),
+      epsilon: attributes.epsilon ?? 0,
+      parts: {
+        BIAS: bias !== undefined,
+        GELU: attributes.gelu,
+        SCALE: scale !== undefined,
+        SCALE_Y: scale !== undefined,
+        RESIDUAL: residual !== undefined,
+        NORM: normWeight !== undefined,
+        ROW_NORM: normWeight !== undefined,
+        STATISTICS: mean !== undefined,
+      },
+    },
   );
 }
 
@@ -64,12 +76,17 @@ export function linearInputGradient(
   { reads, writes }: OperationOf<"linearInputGradient">,
   at: Operands,
 ): Dispatch {
-  const { dy, weight } = reads;
+  const { dy, weight, scale, hidden } = reads;
   const [outputs, inputs] = [at.axis(weight, 0), at.axis(weight, 1)];
+  const rows = at.rows(dy);
   return matrixProduct(
     at,
-    { a: dy, b: weight, y: writes.dx },
-    { rows: at.rows(dy), depth: outputs, columns: inputs, a: [outputs, 1], b: [inputs, 1], epilogue: 0 },
+    { a: dy, b: weight, y: writes.dx, scale, hidden },
+    {
+      ...{ rows, depth: outputs, columns: inputs, aByDepth: true, bByDepth: false },
+      rowsPerSample: scale === undefined ? rows : rows / at.axis(scale, 0),
+      parts: { SCALE: scale !== undefined, SCALE_A: scale !== undefined, GELU_SLOPE: hidden !== undefined },
+    },
   );
 }
 
@@ -77,12 +94,24 @@ export function linearWeightGradient(
   { reads, adds }: OperationOf<"linearWeightGradient">,
   at: Operands,
 ): Dispatch {
-  const { dy, x } = reads;
+  const { dy, x, scale, mean, rstd, normWeight, normBias } = reads;
   const [outputs, inputs] = [at.axis(dy, -1), at.axis(x, -1)];
-  const epilogue = ADD | (adds.bias === undefined ? 0 : BIAS_GRADIENT);
+  const depth = at.rows(dy);
   return matrixProduct(
     at,
-    { a: dy, b: x, bias: adds.bias, y: adds.weight },
-    { rows: outputs, depth: at.rows(dy), columns: inputs, a: [1, outputs], b: [inputs, 1], epilogue },
+    { a: dy, b: x, y: adds.weight, rowBias: adds.bias, scale, mean, rstd, normWeight, normBias },
+    {
+      ...{ rows: outputs, depth, columns: inputs, aByDepth: false, bByDepth: false },
+      rowsPerSample: scale === undefined ? depth : depth / at.axis(scale, 0),
+      parts: {
+        ADD: true,
+        ROW_BIAS: adds.bias !== undefined,
+        SCALE: scale !== undefined,
+        SCALE_A: scale !== undefined,
+        NORM: normWeight !== undefined,
+        DEPTH_NORM: normWeight !== undefined,
+        STATISTICS: mean !== undefined,
+      },
+    },
   );
 }

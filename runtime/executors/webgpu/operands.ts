@@ -8,6 +8,7 @@ import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
 import type { Slice } from "./buffers.js";
 import { WebgpuStore } from "./store.js";
+import type { TileTable } from "./tiles.js";
 
 /** Buffers that a program works in besides the stores. */
 export interface Surroundings {
@@ -17,10 +18,13 @@ export interface Surroundings {
   stores: ReadonlyMap<string, Store>;
   /** Largest piece that a kernel may be given. */
   maximumBinding: number;
+  /** The tiles that suit the device. */
+  tiles: TileTable;
 }
 
 export class Operands {
   readonly maximumBinding: number;
+  readonly tiles: TileTable;
   readonly #program: Program;
   readonly #around: Surroundings;
 
@@ -28,6 +32,7 @@ export class Operands {
     this.#program = program;
     this.#around = around;
     this.maximumBinding = around.maximumBinding;
+    this.tiles = around.tiles;
   }
 
   tensor(id: TensorId): Tensor {

@@ -18,5 +18,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) {
     return;
   }
-  dx[i] = dy[i] * geluSlope(x[i]);
+  dx[i] = dy[i] * geluSlope(vec4f(x[i])).x;
 }

@@ -17,5 +17,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) {
     return;
   }
-  y[i] = geluOf(x[i]);
+  y[i] = geluOf(vec4f(x[i])).x;
 }

@@ -1,5 +1,6 @@
-// Hard distillation: cross-entropy with the teacher's first largest logit. logits, teacher [rows, classes], loss [rows]. A
-// workgroup of 64 a row.
+// Hard distillation: loss = cross-entropy with the teacher's first largest logit, and dLogits = dLoss·(softmax(z) − one-hot
+// of it). logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT for what is
+// wanted. A workgroup of 64 a row.
 
 // #include "log-softmax.wgsl"
 
@@ -11,7 +12,13 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> teacher: array<f32>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+// #if GRADIENT
+@group(0) @binding(3) var<storage, read_write> dLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
+// #endif
+// #if LOSS
+@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
+// #endif
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -47,7 +54,15 @@ fn main(
     }
   }
   let label = u32(-maximumOverLanes(place, lane));
+  // #if LOSS
   if (lane == 0u) {
     loss[row] = total - logits[start + label];
   }
+  // #endif
+  // #if GRADIENT
+  for (var i = lane; i < p.classes; i += LANES) {
+    let wanted = select(0.0, 1.0, i == label);
+    dLogits[start + i] = dLoss[row] * (exp(logits[start + i] - total) - wanted);
+  }
+  // #endif
 }

@@ -1,5 +1,6 @@
-// Soft distillation: loss = τ²/C · Σ q·(log q − log p), p and q the softmax of z/τ and of the teacher's logits/τ. logits,
-// teacher [rows, classes], loss [rows]. A workgroup of 64 a row; pairs hold (student, teacher).
+// Soft distillation: loss = τ²/C · Σ q·(log q − log p), and dLogits = dLoss·τ/C·(p − q), p and q the softmax of z/τ and of
+// the teacher's logits/τ. logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT
+// for what is wanted. A workgroup of 64 a row; pairs hold (student, teacher).
 
 // #include "log-softmax.wgsl"
 
@@ -12,7 +13,13 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> teacher: array<f32>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+// #if GRADIENT
+@group(0) @binding(3) var<storage, read_write> dLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
+// #endif
+// #if LOSS
+@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
+// #endif
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -35,6 +42,7 @@ fn main(
     sum += exp(vec2f(logits[start + i], teacher[start + i]) / p.tau - largest);
   }
   let total = vec2f(logSumExp(largest.x, sum.x, lane), logSumExp(largest.y, sum.y, lane));
+  // #if LOSS
   var terms = 0.0;
   for (var i = lane; i < p.classes; i += LANES) {
     let logarithms = vec2f(logits[start + i], teacher[start + i]) / p.tau - total;
@@ -44,4 +52,12 @@ fn main(
   if (lane == 0u) {
     loss[row] = value;
   }
+  // #endif
+  // #if GRADIENT
+  let factor = dLoss[row] * p.tau / f32(p.classes);
+  for (var i = lane; i < p.classes; i += LANES) {
+    let both = exp(vec2f(logits[start + i], teacher[start + i]) / p.tau - total);
+    dLogits[start + i] = factor * (both.x - both.y);
+  }
+  // #endif
 }

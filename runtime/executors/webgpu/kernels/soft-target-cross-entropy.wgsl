@@ -1,5 +1,6 @@
-// Soft-target cross-entropy: loss = Σ t·(log Σ exp(z) − z). logits z, targets t [rows, classes], loss [rows]. A workgroup of
-// 64 a row.
+// Soft-target cross-entropy: loss = Σ t·(log Σ exp(z) − z), and dLogits = dLoss·(softmax(z)·Σt − t). logits z, targets t,
+// dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT for what is wanted. A workgroup of 64 a
+// row.
 
 // #include "log-softmax.wgsl"
 
@@ -11,7 +12,13 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> targets: array<f32>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+// #if GRADIENT
+@group(0) @binding(3) var<storage, read_write> dLoss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
+// #endif
+// #if LOSS
+@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
+// #endif
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -34,6 +41,7 @@ fn main(
     sum += exp(logits[start + i] - largest);
   }
   let total = logSumExp(largest, sum, lane);
+  // #if LOSS
   var terms = 0.0;
   for (var i = lane; i < p.classes; i += LANES) {
     terms += targets[start + i] * (total - logits[start + i]);
@@ -42,4 +50,15 @@ fn main(
   if (lane == 0u) {
     loss[row] = value;
   }
+  // #endif
+  // #if GRADIENT
+  var share = 0.0;
+  for (var i = lane; i < p.classes; i += LANES) {
+    share += targets[start + i];
+  }
+  let mass = sumOverLanes(share, lane);
+  for (var i = lane; i < p.classes; i += LANES) {
+    dLogits[start + i] = dLoss[row] * (exp(logits[start + i] - total) * mass - targets[start + i]);
+  }
+  // #endif
 }

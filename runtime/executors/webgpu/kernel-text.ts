@@ -1,0 +1,61 @@
+// Kernel text: a kernel's source as one call of it wants it. WGSL has no conditionals on declarations and no aliases of
+// buffers, so both are done on the text.
+
+import { VitrineError } from "../../errors.js";
+import { KERNEL_SOURCES, type KernelName } from "./generated/kernel-sources.js";
+
+export type { KernelName };
+
+/** What makes a pipeline: a kernel, constants put before its text, and operands that lie at one place. */
+export interface KernelVariant {
+  readonly kernel: KernelName;
+  /** `const NAME = value;`, and the conditions of `#if`. */
+  readonly constants: Readonly<Record<string, number>>;
+  /** Operand → the operand it is one with: WebGPU binds no place twice where one of the two is written. */
+  readonly aliases: ReadonlyMap<string, string>;
+}
+
+const DIRECTIVE = /^\s*\/\/ #(if|else|endif)(?: (\w+))?$/;
+
+/**
+ * The lines whose conditions hold: `// #if NAME` … `// #else` … `// #endif`, on lines of their own, nested or not. A name
+ * holds where its constant is there and is not 0.
+ */
+export function chosenLines(text: string, constants: Readonly<Record<string, number>>): string {
+  const open: boolean[] = [];
+  const lines = text.split("\n").filter((line) => {
+    const match = DIRECTIVE.exec(line);
+    if (!match) return open.every((holds) => holds);
+    const [, directive, name] = match;
+    if (directive === "if") open.push((constants[name as string] ?? 0) !== 0);
+    else if (open.length === 0)
+      throw new VitrineError("internal/kernels", `a kernel has #${directive} without #if`);
+    else if (directive === "else") open.push(!open.pop());
+    else open.pop();
+    return false;
+  });
+  if (open.length > 0) throw new VitrineError("internal/kernels", "a kernel has #if without #endif");
+  return lines.join("\n");
+}
+
+const OPERAND = /@binding\((\d+)\) var<storage, read_write> (\w+):/g;
+
+/** Operand → binding, as the kernel declares them under these constants. */
+export function operandBindings({
+  kernel,
+  constants,
+}: Pick<KernelVariant, "kernel" | "constants">): ReadonlyMap<string, number> {
+  const declared = chosenLines(KERNEL_SOURCES[kernel], constants).matchAll(OPERAND);
+  return new Map([...declared].map((match) => [match[2] as string, Number(match[1])]));
+}
+
+/** The kernel's text with constants in front, and with other names for operands that are one with another. */
+export function kernelText({ kernel, constants, aliases }: KernelVariant): string {
+  const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`);
+  let text = chosenLines(KERNEL_SOURCES[kernel], constants);
+  for (const [operand, other] of aliases) {
+    text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
+    text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);
+  }
+  return lines.join("") + text;
+}
