@@ -25,6 +25,11 @@ const BENCHES: Record<string, Bench> = {
     about: "what training steps and inferences on webgpu hold on the device and in this process",
     load: () => import("./gpu-memory.js"),
   },
+  host: {
+    about:
+      "the host's time of a forward pass and a training step on a GPU that computes nothing, beside tfjs-webgpu",
+    load: () => import("./host.js"),
+  },
   idle: {
     about: "share of a core that idle servers take",
     load: () => import("./idle.js"),

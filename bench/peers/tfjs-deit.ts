@@ -71,7 +71,11 @@ export function tfjsDeit(
   const batch = image.shape[0] as number;
   const model: Model = { tf, config, style, weight, batch };
   let stream = embed(model, image);
-  for (let index = 0; index < config.depth; index++) stream = block(model, stream, `blocks.${index}`);
+  for (let index = 0; index < config.depth; index++) {
+    const before = stream;
+    // Without gradients a block's tensors end with it.
+    stream = tf.tidy(() => block(model, before, `blocks.${index}`));
+  }
   const { dim } = config;
   const tokens = tokenCount(config);
   const normed = tf.reshape(layerNorm(model, stream, "norm"), [batch, tokens, dim]);

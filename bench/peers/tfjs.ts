@@ -1,7 +1,8 @@
-// tfjs: what the benches use of @tensorflow/tfjs-core, and its wasm backend on one thread.
+// tfjs: what the benches use of @tensorflow/tfjs-core, and its wasm backend on one thread or its webgpu backend.
 
 import { register } from "node:module";
 import { pathToFileURL } from "node:url";
+import { nodeGpuGlobals } from "../../runtime/host/node-gpu.js";
 import { peerFolder, requirePeer } from "./packages.js";
 
 export interface Tensor {
@@ -21,6 +22,7 @@ type Axes = number | number[];
 export interface Tfjs {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
+  env(): { set(flag: string, value: boolean): void };
   tensor(values: Float32Array, shape: number[]): Tensor;
   variable(value: Tensor, trainable: boolean, name: string): Variable;
   scalar(value: number): Tensor;
@@ -70,6 +72,18 @@ export async function loadTfjs(): Promise<Tfjs> {
   const backend = requirePeer<WasmBackend>("@tensorflow/tfjs-backend-wasm");
   backend.setWasmPaths(peerFolder("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm"));
   if (!(await tf.setBackend("wasm"))) throw new Error("error: tfjs has no wasm backend here");
+  await tf.ready();
+  return tf;
+}
+
+/** tfjs on its webgpu backend, which takes its device from `navigator.gpu`; nothing is left to the processor. */
+export async function loadTfjsWebgpu(gpu: GPU): Promise<Tfjs> {
+  Object.assign(globalThis, await nodeGpuGlobals());
+  Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
+  const tf = requirePeer<Tfjs>("@tensorflow/tfjs-core");
+  requirePeer("@tensorflow/tfjs-backend-webgpu");
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
+  if (!(await tf.setBackend("webgpu"))) throw new Error("error: tfjs has no webgpu backend here");
   await tf.ready();
   return tf;
 }

@@ -97,7 +97,11 @@ function joinResidual(
   if (!isLinear(maker) || maker.reads.residual !== undefined) return undefined;
   if (scale !== undefined && !(scales && maker.type === "linear")) return undefined;
   return {
-    operation: { ...maker, reads: { ...maker.reads, residual: x, scale }, writes: operation.writes },
+    operation: {
+      ...maker,
+      reads: { ...maker.reads, residual: x, ...(scale === undefined ? {} : { scale }) },
+      writes: operation.writes,
+    },
     absorbs: [maker],
   };
 }

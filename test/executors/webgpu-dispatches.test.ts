@@ -1,0 +1,53 @@
+// WebGPU dispatches: how many kernels a forward pass and a training step of DeiT-Tiny distilled start, by the executor's
+// own count. Dawn's null backend takes the commands, so no driver is needed and nothing is computed.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Store } from "../../runtime/executors/executor.js";
+import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
+import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import type { Graph } from "../../runtime/graph/graph.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { openNodeGpu } from "../../runtime/host/node-gpu.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { publishedConfig } from "../../runtime/models/registry.js";
+import { storeLayout } from "../../runtime/parameter-store.js";
+import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training-graph.js";
+import { webgpuOrSkip } from "./webgpu-device.js";
+
+const host = { ...nodeHost(), gpu: () => openNodeGpu({ backend: "null", name: "" }) };
+const found = await webgpuOrSkip(host);
+if (found) {
+  const config = publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig;
+  const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
+  const shapes = deitParameters(config);
+  const groups = parameterGroups(shapes, options);
+  const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
+
+  const dispatchesOf = async (graph: Graph, names: readonly string[]): Promise<number> => {
+    const executor = await createWebgpuExecutor(host);
+    const stores = new Map<string, Store>(names.map((name) => [name, executor.createStore(layout)]));
+    const executable = await executor.compile(planProgram(graph, executor.capabilities), stores);
+    const { dispatches } = executable as WebgpuExecutable;
+    await executor.dispose();
+    return dispatches;
+  };
+
+  test("a forward pass of 8 images takes at most 90", async () => {
+    const dispatches = await dispatchesOf(inferenceGraph(config, 8), ["weights"]);
+    assert.ok(dispatches > 12 && dispatches <= 90, `${dispatches}`);
+  });
+
+  test("a training step with distillation, stochastic depth and an average takes at most 400", async () => {
+    const all = ["weights", "gradients", "firstMoment", "secondMoment", "ema"];
+    const accumulate = await dispatchesOf(accumulateGraph(options, 2, "pixels"), all);
+    const apply = await dispatchesOf(applyGraph(shapes, groups, true), all);
+    assert.ok(accumulate > 100 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
+  });
+
+  test.after(() => found.dispose());
+  test.run();
+}
