@@ -6,7 +6,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { kernelText } from "../../runtime/executors/webgpu/kernel-text.js";
+import { chosenLines, kernelText } from "../../runtime/executors/webgpu/kernel-text.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { mayHaveGpu } from "../../runtime/host/node-gpu-list.js";
@@ -41,6 +41,27 @@ test("an operand that lies where another does is written under that one's name, 
   assert.match(text, /^const SIDE = 3u;\n/);
   assert.match(text, /y\[i\] = p\.alpha \* a\[i\] \+ p\.beta \* y\[i\];/);
   assert.not.match(text, /read_write> b:/);
+});
+
+test("lines of a kernel stand where their constant is not 0, and nowhere else", () => {
+  const text = [
+    "a",
+    "// #if X",
+    "b",
+    "// #if Y",
+    "c",
+    "// #else",
+    "d",
+    "// #endif",
+    "// #else",
+    "e",
+    "// #endif",
+  ].join("\n");
+  assert.is(chosenLines(text, { X: 1, Y: 0 }), "a\nb\nd");
+  assert.is(chosenLines(text, { X: 1, Y: 2 }), "a\nb\nc");
+  assert.is(chosenLines(text, {}), "a\ne");
+  assert.throws(() => chosenLines("// #endif", {}), /#endif without #if/);
+  assert.throws(() => chosenLines("// #if X", { X: 1 }), /without #endif/);
 });
 
 const { host, opened } = observedHost();

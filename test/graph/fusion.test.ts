@@ -1,0 +1,89 @@
+// Fusion: what the planner joins where an executor has the kernels, and that the joined plans are sound.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { OperationType } from "../../runtime/graph/catalogue.js";
+import type { FusionName } from "../../runtime/graph/fusion.js";
+import { type Graph, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import type { TensorId } from "../../runtime/graph/tensor.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { publishedConfig } from "../../runtime/models/registry.js";
+import { accumulateGraph } from "../../runtime/training-graph.js";
+import { Random } from "../nn/random.js";
+import { replayMemory } from "./memory-replay.js";
+import { randomGraph } from "./random-graph.js";
+
+const ALL: ReadonlySet<FusionName> = new Set<FusionName>([
+  ...(["linear-gelu", "linear-residual", "linear-scaled-residual"] as const),
+  ...(["norm-linear", "gelu-gradient", "scaled-gradient", "loss-gradient"] as const),
+]);
+
+const config: DeitConfig = {
+  ...(publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig),
+  ...{ imageSize: 16, patchSize: 4, dim: 24, depth: 3, heads: 3, mlpDim: 96, classes: 5 },
+};
+
+function trainingGraph(): Graph {
+  const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
+  return accumulateGraph(options, 2, "pixels");
+}
+
+function planned(graph: Graph, fuses = ALL) {
+  const program = planProgram(graph, { fuses, alignmentBytes: 64, limitBytes: 2 ** 32 });
+  assert.equal(replayMemory(program), []);
+  const { operations } = program.graph;
+  return {
+    operations,
+    count: (type: OperationType) => operations.filter((each) => each.type === type).length,
+  };
+}
+
+test("inference has no layer norm, GELU or residual of its own", () => {
+  const { count } = planned(inferenceGraph(config, 2));
+  for (const type of ["layerNorm", "gelu", "residual"] as const) assert.is(count(type), 0, type);
+});
+
+test("a training step norms, scales and takes slopes and losses inside its products and gradients", () => {
+  const { operations, count } = planned(trainingGraph());
+  const gone = [
+    "layerNorm",
+    "residual",
+    "scaleRows",
+    "geluBackward",
+    "softTargetCrossEntropy",
+    "hardDistillation",
+  ];
+  for (const type of gone as OperationType[]) assert.is(count(type), 0, type);
+  // What backward reads is still made: statistics by the linear layers, and every norm has its gradient.
+  const statistics = operations.filter((each) => each.type === "linear" && each.writes.mean !== undefined);
+  assert.is(statistics.length, count("layerNormBackward"));
+  assert.is(count("gelu"), config.depth + 1);
+});
+
+test("without one of the fusions its operations stay", () => {
+  const without = (name: FusionName) =>
+    planned(trainingGraph(), new Set([...ALL].filter((each) => each !== name)));
+  assert.ok(without("norm-linear").count("layerNorm") > 0);
+  assert.ok(without("scaled-gradient").count("scaleRows") > 0);
+  assert.ok(without("gelu-gradient").count("geluBackward") > 0);
+  assert.ok(without("linear-scaled-residual").count("residual") > 0);
+  assert.is(without("loss-gradient").count("softTargetCrossEntropy"), 1);
+});
+
+test("random graphs stay sound: no tensor is read after another was written over it, none before it is made", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const { operations } = planned(randomGraph(random, random.between(3, 40)).graph);
+    const made = new Set<TensorId>();
+    const writes = operations.flatMap(tensorsChanged);
+    for (const operation of operations) {
+      for (const id of tensorsRead(operation))
+        assert.ok(!writes.includes(id) || made.has(id), `seed ${seed}`);
+      for (const id of tensorsChanged(operation)) made.add(id);
+    }
+  }
+});
+
+test.run();
