@@ -9,6 +9,8 @@ import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";
 
 const TOLERANCE = 1e-4;
+/** SwiftShader compiles the kernels on the processor: 10 s of a core, and tests run beside each other. */
+const PATIENCE_MS = 150_000;
 const tiny = makeTinyModel();
 let server: RunningCommand;
 let address: string;
@@ -37,6 +39,7 @@ interface OpenPage {
 
 async function openPage(device: string, from: Browser = browser): Promise<OpenPage> {
   const page = await from.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
