@@ -1,17 +1,14 @@
 // Create runtime: chooses what computes, and puts the image module beside it.
 
+import { chooseGpu, findGpu, type GpuChoice } from "./choose-gpu.js";
 import { createTfjs } from "./create-tfjs.js";
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
 import { TFJS_DEVICES } from "./executors/tfjs/open-backend.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
-import { listAdapters } from "./executors/webgpu/adapter.js";
-import { createWebgpuExecutor } from "./executors/webgpu/executor.js";
 import type { KernelProgress } from "./executors/webgpu/kernels.js";
-import { describeAdapter } from "./host/gpu-adapter.js";
 import type { Host } from "./host/host.js";
 import { createImageModule, type ImageModule } from "./image/image-module.js";
-import { selfCheck } from "./self-check.js";
 
 export interface RuntimeOptions {
   host: Host;
@@ -21,6 +18,11 @@ export interface RuntimeOptions {
    * The packages of tfjs are optional peers.
    */
   device?: string;
+  /**
+   * Which of a GPU's optional features the kernels use: one of GPU_TIERS, or `auto` (default), the highest that passes its
+   * self-check. Means nothing on other devices.
+   */
+  gpuTier?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
   threads?: number | "auto";
   /** Fused multiply-add, which changes last bits: `auto` (default) where the engine has it. */
@@ -56,31 +58,15 @@ interface Chosen {
   why: string;
 }
 
-/** A hardware GPU that computes what wasm computes. Throws what stands against it. */
-async function checkedGpu({ host, trains = false, onKernels }: RuntimeOptions): Promise<Executor> {
-  if (!host.mayHaveGpu()) throw new VitrineError("device/unavailable", "no GPU was found");
-  const adapters = await listAdapters(host);
-  const hardware = adapters.find(({ software }) => !software);
-  if (!hardware) {
-    const what = adapters.length > 0 ? `no GPU but ${adapters.map(describeAdapter).join(", ")}` : "no GPU";
-    throw new VitrineError("device/unavailable", `${what} was found`);
-  }
-  const executor = await createWebgpuExecutor(host, { hardwareOnly: true, onKernels });
-  const trusted = await createWasmExecutor(host);
-  try {
-    await selfCheck(executor, trusted, trains);
-    return executor;
-  } catch (error) {
-    await executor.dispose();
-    throw error;
-  } finally {
-    await trusted.dispose();
-  }
+function gpuChoice({ host, gpuTier = "auto", trains = false, onKernels }: RuntimeOptions): GpuChoice {
+  return { host, tier: gpuTier, trains, onKernels };
 }
 
 async function chooseAutomatically(options: RuntimeOptions, wasm: WasmOptions): Promise<Chosen> {
   try {
-    return { executor: await checkedGpu(options), why: " (auto: a GPU, which passed its self-check)" };
+    const { executor, refused } = await findGpu(gpuChoice(options));
+    const reasons = ["a GPU, which passed its self-check", ...refused].join("; not ");
+    return { executor, why: ` (auto: ${reasons})` };
   } catch (error) {
     // Whatever a GPU's driver does wrong, the processor can compute.
     const reason = error instanceof Error ? error.message : String(error);
@@ -89,13 +75,13 @@ async function chooseAutomatically(options: RuntimeOptions, wasm: WasmOptions): 
 }
 
 async function chooseExecutor(options: RuntimeOptions, device: string, wasm: WasmOptions): Promise<Chosen> {
-  const { host, onKernels } = options;
+  const { host } = options;
   if (device === "wasm") return { executor: await createWasmExecutor(host, wasm), why: "" };
   if (device.startsWith("tfjs:")) return { executor: await createTfjs(host, device), why: "" };
   const match = WEBGPU.exec(device);
   if (!match) throw unknownDevice(device);
-  const executor = await createWebgpuExecutor(host, { adapter: match[1], onKernels });
-  return { executor, why: "" };
+  const { executor, refused } = await chooseGpu({ ...gpuChoice(options), adapter: match[1] });
+  return { executor, why: refused.length > 0 ? ` (not ${refused.join("; not ")})` : "" };
 }
 
 /** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */

@@ -90,6 +90,8 @@ export interface Executor {
   /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, for it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
   readonly capabilities: PlannerCapabilities;
+  /** What of a GPU's optional features the kernels use: webgpu/tier.ts. Absent where there is no choice. */
+  readonly tier?: string;
   /** What it computes on where that is WebGPU, for others that want to compute there too. */
   readonly gpu?: GPUDevice | undefined;
   /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */

@@ -13,13 +13,16 @@ const PACKAGE = "webgpu";
 /** Earlier versions need a newer C library than the oldest Node this runs on. */
 const VERSION = "0.6.2";
 
+/** Lets adapters offer what no WebGPU specification has yet: subgroup matrices. Takes no check away. */
+const EXPERIMENTAL = ["enable-dawn-features=allow_unsafe_apis"];
+
 /** Objects of Dawn die with their instance, and Node collects what nobody holds. */
 const held: GPU[] = [];
 
 /** The way to GPUs, or to `only` one of `listNodeAdapters`. Of two with one name Dawn opens the first. */
 export async function openNodeGpu(only?: Pick<GpuAdapter, "name" | "backend">): Promise<GPU> {
   const { create } = await loadPackage();
-  const gpu = create(only ? [`backend=${only.backend}`, `adapter=${only.name}`] : []);
+  const gpu = create([...EXPERIMENTAL, ...(only ? [`backend=${only.backend}`, `adapter=${only.name}`] : [])]);
   held.push(gpu);
   return gpu;
 }

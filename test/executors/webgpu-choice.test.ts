@@ -37,7 +37,8 @@ test("GPUs are looked for where Linux shows the node that a driver needs", () =>
 
 test("an operand that lies where another does is written under that one's name, and under no other", () => {
   const aliases = new Map([["b", "y"]]);
-  const text = kernelText({ kernel: "scaled-sum", constants: { SIDE: 3 }, aliases });
+  const halves = new Set<string>();
+  const text = kernelText({ kernel: "scaled-sum", constants: { SIDE: 3 }, aliases, halves });
   assert.match(text, /^const SIDE = 3u;\n/);
   assert.match(text, /y\[i\] = p\.alpha \* a\[i\] \+ p\.beta \* y\[i\];/);
   assert.not.match(text, /read_write> b:/);

@@ -10,12 +10,15 @@ import {
 } from "../../host/gpu-adapter.js";
 import type { Host } from "../../host/host.js";
 import { Device } from "./device.js";
+import { type Tier, tierNamed } from "./tier.js";
 
 export interface AdapterChoice {
   /** In Node part of the adapter's name, or its place in the list; in a browser `low-power` or `high-performance`. */
   adapter?: string;
   /** Refuses an adapter that computes on the processor. Default false. */
   hardwareOnly?: boolean;
+  /** One of GPU_TIERS. Default `float32`. */
+  tier?: string;
 }
 
 export interface OpenAdapter {
@@ -23,6 +26,7 @@ export interface OpenAdapter {
   /** Name for people. */
   name: string;
   software: boolean;
+  tier: Tier;
 }
 
 const POWER = ["high-performance", "low-power"] as const;
@@ -40,21 +44,32 @@ export async function listAdapters(host: Host): Promise<readonly GpuAdapter[]> {
 }
 
 /** Throws `device/unavailable` where there is no such adapter, with those that there are. */
-export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
+export async function findAdapter(host: Host, choice: AdapterChoice = {}): Promise<GPUAdapter> {
   const adapter = await requestAdapter(host, choice.adapter);
   if (!adapter)
     throw new VitrineError(
       "device/unavailable",
       "device webgpu: no adapter was found; it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; use --device wasm",
     );
-  const [software, name] = [isSoftware(adapter.info), driverName(adapter.info)];
-  if (software && choice.hardwareOnly)
+  if (choice.hardwareOnly && isSoftware(adapter.info))
     throw new VitrineError(
       "device/unavailable",
-      `device webgpu: ${name} computes on the processor (--device webgpu takes it)`,
+      `device webgpu: ${driverName(adapter.info)} computes on the processor (--device webgpu takes it)`,
     );
-  const device = await adapter.requestDevice({ label: "vitrine", requiredLimits: largestLimits(adapter) });
-  return { device: new Device(device, name), name, software };
+  return adapter;
+}
+
+/** Throws what `findAdapter` throws, and `device/tier` where the adapter does not offer the tier. */
+export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
+  const adapter = await findAdapter(host, choice);
+  const tier = tierNamed(choice.tier ?? "float32", adapter);
+  const device = await adapter.requestDevice({
+    label: "vitrine",
+    requiredLimits: largestLimits(adapter),
+    requiredFeatures: tier.features as GPUFeatureName[],
+  });
+  const [software, name] = [isSoftware(adapter.info), driverName(adapter.info)];
+  return { device: new Device(device, name), name, software, tier };
 }
 
 async function requestAdapter(host: Host, asked: string | undefined): Promise<GPUAdapter | null> {

@@ -27,4 +27,6 @@ export interface Slice {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly bytes: number;
+  /** Whether its values are float16. */
+  readonly half?: boolean;
 }

@@ -5,6 +5,7 @@ import type { Device } from "./device.js";
 import { type Dispatch, type Grid, variantOf } from "./dispatch.js";
 import { operandBindings } from "./kernel-text.js";
 import type { Kernel, Kernels } from "./kernels.js";
+import { type Tier, tierConstants } from "./tier.js";
 
 interface Command {
   pipeline: GPUComputePipeline;
@@ -34,8 +35,10 @@ export class Commands {
     kernels: Kernels,
     program: string,
     dispatches: readonly Dispatch[],
+    tier: Tier,
   ): Promise<Commands> {
-    const variants = dispatches.map(variantOf);
+    const shared = tierConstants(tier);
+    const variants = dispatches.map((dispatch) => variantOf(dispatch, shared));
     const loaded = await kernels.load(variants);
     const numbers = device.createBuffer(
       PARAMS_BYTES * dispatches.length,
@@ -48,7 +51,7 @@ export class Commands {
       const { pipeline, layout } = loaded[i] as Kernel;
       const params = { buffer: numbers, offset: i * PARAMS_BYTES, bytes: paramsBytes(dispatch) };
       const merged = variants[i]?.aliases ?? new Map<string, string>();
-      const entries = bindGroupEntries(dispatch, merged, params, absent);
+      const entries = bindGroupEntries(dispatch, merged, params, absent, shared);
       const bindGroup = device.gpu.createBindGroup({ label: dispatch.kernel, layout, entries });
       return { pipeline, bindGroup, grid: dispatch.grid };
     });
@@ -96,13 +99,14 @@ function bindGroupEntries(
   merged: ReadonlyMap<string, string>,
   params: Slice,
   absent: GPUBuffer,
+  tier: Readonly<Record<string, number>>,
 ): GPUBindGroupEntry[] {
   const entry = (binding: number, { buffer, offset, bytes }: Slice): GPUBindGroupEntry => ({
     binding,
     resource: { buffer, offset, size: bytes },
   });
   const entries = [entry(0, params)];
-  for (const [name, binding] of operandBindings({ kernel, constants })) {
+  for (const [name, binding] of operandBindings({ kernel, constants: { ...tier, ...constants } })) {
     if (merged.has(name)) continue;
     const nothing = { buffer: absent, offset: alignBinding(binding * BINDING_ALIGNMENT), bytes: 16 };
     entries.push(entry(binding, operands[name] ?? nothing));

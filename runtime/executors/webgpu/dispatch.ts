@@ -37,8 +37,12 @@ export function floatBits(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0] as number;
 }
 
-/** Operands at the same place become one. Throws `internal/webgpu` where two overlap otherwise. */
-export function variantOf({ kernel, constants = {}, operands }: Dispatch): KernelVariant {
+/** Operands at the same place become one; `tier` has the constants of the device's tier. Throws `internal/webgpu` where two overlap otherwise. */
+export function variantOf(
+  { kernel, constants: own = {}, operands }: Dispatch,
+  tier: Readonly<Record<string, number>> = {},
+): KernelVariant {
+  const constants = { ...tier, ...own };
   const bindings = operandBindings({ kernel, constants });
   const aliases = new Map<string, string>();
   const present = Object.entries(operands).filter(
@@ -50,13 +54,14 @@ export function variantOf({ kernel, constants = {}, operands }: Dispatch): Kerne
   present.forEach(([name, slice], index) => {
     for (const [other, earlier] of present.slice(0, index)) {
       if (aliases.has(other) || !overlap(slice, earlier)) continue;
-      if (slice.offset !== earlier.offset || slice.bytes !== earlier.bytes)
+      if (slice.offset !== earlier.offset || slice.bytes !== earlier.bytes || slice.half !== earlier.half)
         throw new VitrineError("internal/webgpu", `kernel ${kernel}: ${name} and ${other} overlap`);
       aliases.set(name, other);
       return;
     }
   });
-  return { kernel, constants, aliases };
+  const halves = new Set(present.filter(([, { half }]) => half).map(([name]) => name));
+  return { kernel, constants, aliases, halves };
 }
 
 function overlap(a: Slice, b: Slice): boolean {

@@ -15,6 +15,7 @@ import { encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import { Operands } from "./operands.js";
 import type { Staging } from "./staging.js";
+import type { Tier } from "./tier.js";
 import type { TileTable } from "./tiles.js";
 import { fromBytes, toBytes } from "./values.js";
 
@@ -25,6 +26,7 @@ export interface Workplace {
   arena: Arena;
   staging: Staging;
   tiles: TileTable;
+  tier: Tier;
 }
 
 /** Bind groups name a buffer, so they hold as long as the arena is that one. */
@@ -102,7 +104,13 @@ export class WebgpuExecutable implements Executable {
     const dispatches = encodeProgram(this.#program, operands, scratch);
     this.#prepared?.commands.dispose();
     this.#prepared = undefined;
-    const commands = await Commands.prepare(device, kernels, this.#program.name, dispatches);
+    const commands = await Commands.prepare(
+      device,
+      kernels,
+      this.#program.name,
+      dispatches,
+      this.#place.tier,
+    );
     this.#prepared = { arena: buffer, operands, commands };
     return this.#prepared;
   }

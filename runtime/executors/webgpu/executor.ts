@@ -1,4 +1,4 @@
-// The WebGPU executor: programs as command buffers of compute kernels, on any device with WebGPU. Float32 throughout.
+// The WebGPU executor: programs as command buffers of compute kernels, on any device with WebGPU.
 
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
@@ -11,6 +11,7 @@ import { WebgpuExecutable, type Workplace } from "./executable.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
 import { WebgpuStore } from "./store.js";
+import type { GpuTier } from "./tier.js";
 
 export interface WebgpuExecutorOptions extends AdapterChoice {
   /** Called after each pipeline that is made. */
@@ -32,17 +33,19 @@ export class WebgpuExecutor implements Executor {
   readonly description: string;
   /** Drivers contract products and sums as they like. */
   readonly fusedMultiplyAdd = true;
+  readonly tier: GpuTier;
   readonly #place: Workplace;
 
-  constructor({ device, name, software }: OpenAdapter, { adapter, onKernels }: WebgpuExecutorOptions) {
+  constructor({ device, name, software, tier }: OpenAdapter, { adapter, onKernels }: WebgpuExecutorOptions) {
     this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
-    this.description = `webgpu: ${name}${software ? " (software)" : ""}, float32`;
+    this.description = `webgpu: ${name}${software ? " (software)" : ""}, ${tier.name}`;
+    this.tier = tier.name;
     const [kernels, arena, staging] = [
       new Kernels(device, onKernels),
       new Arena(device),
       new Staging(device),
     ];
-    this.#place = { device, kernels, arena, staging, tiles: software ? "software" : "gpu" };
+    this.#place = { device, kernels, arena, staging, tiles: software ? "software" : "gpu", tier };
   }
 
   /** WebGPU does not tell how much memory there is: what one buffer may hold stands for it. */

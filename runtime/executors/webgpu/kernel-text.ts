@@ -1,18 +1,20 @@
-// Kernel text: a kernel's source as one call of it wants it. WGSL has no conditionals on declarations and no aliases of
-// buffers, so both are done on the text.
+// Kernel text: a kernel's source as one call of it wants it. WGSL has no conditionals on declarations, no aliases of
+// buffers and no generic types, so all three are done on the text.
 
 import { VitrineError } from "../../errors.js";
 import { KERNEL_SOURCES, type KernelName } from "./generated/kernel-sources.js";
 
 export type { KernelName };
 
-/** What makes a pipeline: a kernel, constants put before its text, and operands that lie at one place. */
+/** What makes a pipeline: a kernel, constants put before its text, its operands' types, and those that lie at one place. */
 export interface KernelVariant {
   readonly kernel: KernelName;
   /** `const NAME = value;`, and the conditions of `#if`. */
   readonly constants: Readonly<Record<string, number>>;
   /** Operand → the operand it is one with: WebGPU binds no place twice where one of the two is written. */
   readonly aliases: ReadonlyMap<string, string>;
+  /** Operands that are stored as float16. */
+  readonly halves: ReadonlySet<string>;
 }
 
 const DIRECTIVE = /^\s*\/\/ #(if|else|endif)(?: (\w+))?$/;
@@ -49,10 +51,36 @@ export function operandBindings({
   return new Map([...declared].map((match) => [match[2] as string, Number(match[1])]));
 }
 
-/** The kernel's text with constants in front, and with other names for operands that are one with another. */
-export function kernelText({ kernel, constants, aliases }: KernelVariant): string {
-  const lines = Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`);
+/** What a module must enable before its first declaration, by the constants of its device's tier. */
+function directives({ HALF, SUBGROUPS }: Readonly<Record<string, number>>): string[] {
+  return [...(HALF ? ["enable f16;\n"] : []), ...(SUBGROUPS ? ["enable subgroups;\n"] : [])];
+}
+
+/**
+ * For an operand `dQkv` the types `DQkvScalar` and `DQkvVector` of its storage, where the kernel speaks of them. Throws
+ * `internal/kernels` where a float16 operand's kernel knows float32 only.
+ */
+function storageTypes({ kernel, halves }: KernelVariant, text: string, operands: Iterable<string>): string[] {
+  return [...operands].flatMap((operand) => {
+    const half = halves.has(operand);
+    const stem = `${operand.charAt(0).toUpperCase()}${operand.slice(1)}`;
+    const named = [`${stem}Scalar`, `${stem}Vector`].filter((name) => text.includes(name));
+    if (half && named.length === 0)
+      throw new VitrineError("internal/kernels", `kernel ${kernel} takes no float16 as ${operand}`);
+    const scalar = half ? "f16" : "f32";
+    return named.map((name) => `alias ${name} = ${name.endsWith("Vector") ? `vec4<${scalar}>` : scalar};\n`);
+  });
+}
+
+/** The kernel's text with what it builds on in front, and with other names for operands that are one with another. */
+export function kernelText(variant: KernelVariant): string {
+  const { kernel, constants, aliases } = variant;
   let text = chosenLines(KERNEL_SOURCES[kernel], constants);
+  const lines = [
+    ...directives(constants),
+    ...Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`),
+    ...storageTypes(variant, text, operandBindings(variant).keys()),
+  ];
   for (const [operand, other] of aliases) {
     text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
     text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);

@@ -9,8 +9,8 @@ export interface Kernel {
   readonly layout: GPUBindGroupLayout;
 }
 
-function keyOf({ kernel, constants, aliases }: KernelVariant): string {
-  return JSON.stringify([kernel, constants, [...aliases]]);
+function keyOf({ kernel, constants, aliases, halves }: KernelVariant): string {
+  return JSON.stringify([kernel, constants, [...aliases], [...halves]]);
 }
 
 /** Pipelines of an executor: a driver compiles each, which may take it a second. */
@@ -59,7 +59,9 @@ export class Kernels {
     } catch (cause) {
       this.#device.check();
       const { messages } = await module.getCompilationInfo();
-      const reasons = messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ");
+      const reasons = messages
+        .map(({ lineNum, message }) => `line ${lineNum}: ${message.split("\n")[0]}`)
+        .join("; ");
       throw new VitrineError(
         "internal/kernels",
         `kernel ${label} was refused: ${reasons || (cause instanceof Error ? cause.message : String(cause))}`,
