@@ -3,6 +3,7 @@
 import { Option } from "commander";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
 import { VitrineError } from "../runtime/errors.js";
+import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
@@ -21,6 +22,13 @@ export function deviceOption(): Option {
     "--device <device>",
     "what computes: auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
   ).default("auto");
+}
+
+export function gpuTierOption(): Option {
+  return new Option(
+    "--gpu-tier <tier>",
+    `what of a GPU's features is used: auto (the highest that passes its self-check), ${GPU_TIERS.join(", ")}`,
+  );
 }
 
 /** `auto`, or a whole number; the executor says which ones it allows. */
@@ -54,6 +62,7 @@ export function dtypeOption(
 /** Which executor computes, and in which numbers, as the flags say. */
 export interface ExecutorChoice {
   device: string;
+  gpuTier?: string;
   threads: number | "auto";
   dtype?: WeightDtype;
 }
@@ -68,13 +77,14 @@ export interface RunningModel {
 /** The path is looked at before anything is compiled, so that a wrong one is said at once. */
 export async function startModel(
   path: string,
-  { device, threads, dtype }: ExecutorChoice,
+  { device, gpuTier, threads, dtype }: ExecutorChoice,
   options: ModelOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
   const runtime = await createRuntime({
     host: nodeHost(),
     device,
+    gpuTier,
     threads,
     onKernels: kernelProgress(),
   });

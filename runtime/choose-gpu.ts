@@ -5,8 +5,8 @@ import type { Executor } from "./executors/executor.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
 import { type AdapterChoice, findAdapter, listAdapters } from "./executors/webgpu/adapter.js";
 import { createWebgpuExecutor, type WebgpuExecutorOptions } from "./executors/webgpu/executor.js";
-import { automaticTiers, type GpuTier } from "./executors/webgpu/tier.js";
-import { describeAdapter } from "./host/gpu-adapter.js";
+import { automaticTiers, type GpuTier, tierSource } from "./executors/webgpu/tier.js";
+import { describeAdapter, isSoftware } from "./host/gpu-adapter.js";
 import type { Host } from "./host/host.js";
 import { selfCheck } from "./self-check.js";
 
@@ -68,7 +68,8 @@ async function highestThatPasses(
 export async function chooseGpu(choice: GpuChoice): Promise<ChosenGpu> {
   const { host, tier } = choice;
   if (tier !== "auto") return { executor: await createWebgpuExecutor(host, choice), refused: [] };
-  const tiers = automaticTiers(await findAdapter(host, choice));
+  const adapter = await findAdapter(host, choice);
+  const tiers = automaticTiers(tierSource(adapter), isSoftware(adapter.info));
   return highestThatPasses(choice, tiers, false);
 }
 
@@ -82,6 +83,9 @@ export async function findGpu(choice: GpuChoice): Promise<ChosenGpu> {
     throw new VitrineError("device/unavailable", `${what} was found`);
   }
   const hardware: GpuChoice & AdapterChoice = { ...choice, hardwareOnly: true };
-  const tiers = tier === "auto" ? automaticTiers(await findAdapter(host, hardware)) : [tier as GpuTier];
+  const tiers =
+    tier === "auto"
+      ? automaticTiers(tierSource(await findAdapter(host, hardware)), false)
+      : [tier as GpuTier];
   return highestThatPasses(hardware, tiers, true);
 }

@@ -7,6 +7,7 @@ import type { Executor } from "./executors/executor.js";
 import { TFJS_DEVICES } from "./executors/tfjs/open-backend.js";
 import { createWasmExecutor } from "./executors/wasm/executor.js";
 import type { KernelProgress } from "./executors/webgpu/kernels.js";
+import { checkTierName } from "./executors/webgpu/tier.js";
 import type { Host } from "./host/host.js";
 import { createImageModule, type ImageModule } from "./image/image-module.js";
 
@@ -19,8 +20,8 @@ export interface RuntimeOptions {
    */
   device?: string;
   /**
-   * Which of a GPU's optional features the kernels use: one of GPU_TIERS, or `auto` (default), the highest that passes its
-   * self-check. Means nothing on other devices.
+   * Which of a GPU's optional features the kernels use: `float32`, `subgroups`, `float16`, `matrices`, or `auto`
+   * (default), the highest that passes its self-check. `device` is `auto` or `webgpu` then.
    */
   gpuTier?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
@@ -84,9 +85,12 @@ async function chooseExecutor(options: RuntimeOptions, device: string, wasm: Was
   return { executor, why: refused.length > 0 ? ` (not ${refused.join("; not ")})` : "" };
 }
 
-/** Throws `device/unknown`, `device/unavailable`, `device/threads`, and what the executor throws. */
+/** Throws `device/unknown`, `device/unavailable`, `device/tier`, `device/threads`, and what the executor throws. */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { host, device = "auto", threads = 1, relaxed = "auto" } = options;
+  const { host, device = "auto", gpuTier = "auto", threads = 1, relaxed = "auto" } = options;
+  checkTierName(gpuTier);
+  if (gpuTier !== "auto" && device !== "auto" && !WEBGPU.test(device))
+    throw new VitrineError("device/tier", `device ${device} has no tiers; --gpu-tier is for webgpu`);
   const wasm = { relaxed, threads };
   const [{ executor, why }, image] = await Promise.all([
     device === "auto" ? chooseAutomatically(options, wasm) : chooseExecutor(options, device, wasm),

@@ -73,6 +73,7 @@ function firstState(
     finished: false,
     generator: { name: "philox4x32-10", seed: settings.seed },
     device: runtime.executor.device,
+    gpuTier: runtime.executor.tier ?? null,
     fusedMultiplyAdd: runtime.executor.fusedMultiplyAdd,
     data: { fingerprint, samples },
     classMap: [...classMap],
@@ -104,6 +105,7 @@ export async function beginNew(
   const runtime = await createRuntime({
     host: sources.host,
     device: request.device ?? "auto",
+    gpuTier: request.gpuTier ?? "auto",
     threads: request.threads,
     trains: true,
     onKernels: sources.onKernels,
@@ -121,6 +123,7 @@ async function sameRuntime(
   state: RunState,
 ): Promise<Runtime> {
   const { fusedMultiplyAdd: relaxed } = state;
+  const device = request.device ?? state.device;
   const refused = (cause?: unknown) =>
     new VitrineError(
       "checkpoint/fused-multiply-add",
@@ -131,7 +134,8 @@ async function sameRuntime(
   try {
     const runtime = await createRuntime({
       host,
-      device: request.device ?? state.device,
+      device,
+      gpuTier: request.gpuTier ?? (device.startsWith("webgpu") ? state.gpuTier : null) ?? "auto",
       threads: request.threads,
       relaxed,
       trains: true,

@@ -18,6 +18,8 @@ export interface RunRequest {
   checkpointEvery: number;
   /** Null: the checkpoint's, or `auto`. */
   device: string | null;
+  /** Null: the checkpoint's, or `auto`. */
+  gpuTier: string | null;
   /** Threads that compute; no bit depends on them, so a resumed run may take others. */
   threads: number | "auto";
 }

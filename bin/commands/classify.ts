@@ -7,7 +7,14 @@ import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, printJson } from "../command-line.js";
-import { deviceOption, dtypeOption, modelOption, startModel, threadsOption } from "../model-options.js";
+import {
+  deviceOption,
+  dtypeOption,
+  gpuTierOption,
+  modelOption,
+  startModel,
+  threadsOption,
+} from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 import { readPhoto } from "../read-photo.js";
 
@@ -15,6 +22,7 @@ interface ClassifyCommand {
   model?: string;
   server?: string;
   device: string;
+  gpuTier?: string;
   threads: number | "auto";
   dtype?: WeightDtype;
   topK: number;
@@ -97,6 +105,7 @@ export function registerClassify(program: Command): void {
     .addOption(modelOption())
     .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
     .addOption(deviceOption())
+    .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
     .option("--top-k <n>", "classes to name", wholeNumber("--top-k", { min: 1 }), 5)

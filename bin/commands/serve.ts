@@ -16,6 +16,7 @@ import { action } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
+  gpuTierOption,
   modelOption,
   type RunningModel,
   startModel,
@@ -29,6 +30,7 @@ interface ServeOptions {
   listen: string;
   name?: string;
   device: string;
+  gpuTier?: string;
   threads: number | "auto";
   dtype?: WeightDtype;
   maxBatch: number;
@@ -96,6 +98,7 @@ export function registerServe(program: Command): void {
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
     .addOption(deviceOption())
+    .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
     .option(

@@ -14,7 +14,7 @@ import type { RunRequest, RunSources } from "../../trainer/run-request.js";
 import { summarise } from "../../trainer/summary.js";
 import { action, printJson } from "../command-line.js";
 import { kernelProgress } from "../kernel-progress.js";
-import { threadsOption } from "../model-options.js";
+import { gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, wholeNumber } from "../number-option.js";
 
 interface TrainFlags {
@@ -24,6 +24,7 @@ interface TrainFlags {
   checkpointEvery: number;
   resume?: boolean;
   device?: string;
+  gpuTier?: string;
   threads: number | "auto";
   dataTimeout: number;
   dataCredit?: number;
@@ -124,6 +125,7 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
     validation: flags.val === undefined ? null : resolve(flags.val),
     checkpointEvery: flags.checkpointEvery,
     device: flags.device ?? null,
+    gpuTier: flags.gpuTier ?? null,
     threads: threadsBeside(flags.dataServer, flags.threads),
   };
   const signals = stopOnSignals();
@@ -171,6 +173,7 @@ export function registerTrain(program: Command): void {
       "--device <name>",
       "auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
     )
+    .addOption(gpuTierOption())
     .addOption(threadsOption("the cores this process may use, less one for a data server on this machine"))
     .option("--json", "end with one line of JSON; everything else goes to standard error");
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));

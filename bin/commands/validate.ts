@@ -11,13 +11,21 @@ import { openEvaluation } from "../../server/data/evaluation.js";
 import { judge } from "../../trainer/validation.js";
 import { action, printJson } from "../command-line.js";
 import { badSamplesOption, workersOption } from "../data-options.js";
-import { deviceOption, dtypeOption, modelOption, startModel, threadsOption } from "../model-options.js";
+import {
+  deviceOption,
+  dtypeOption,
+  gpuTierOption,
+  modelOption,
+  startModel,
+  threadsOption,
+} from "../model-options.js";
 import { wholeNumber } from "../number-option.js";
 
 interface ValidateCommand {
   data: string;
   model: string;
   device: string;
+  gpuTier?: string;
   threads: number | "auto";
   dtype?: WeightDtype;
   batchSize: number;
@@ -122,6 +130,7 @@ export function registerValidate(program: Command): void {
     .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
     .addOption(modelOption().makeOptionMandatory())
     .addOption(deviceOption())
+    .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
     .option(

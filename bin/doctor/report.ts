@@ -3,8 +3,8 @@
 import pico from "picocolors";
 import type { CalibratedBlock } from "../../runtime/executors/executor.js";
 import { formatBytes } from "../../runtime/graph/planner.js";
-import { describeAdapter, type GpuAdapter } from "../../runtime/host/gpu-adapter.js";
-import type { AdapterFacts } from "./adapters.js";
+import { describeAdapter } from "../../runtime/host/gpu-adapter.js";
+import type { AdapterFacts, FoundAdapter } from "./adapters.js";
 import type { CoreFacts } from "./cores.js";
 import type { EngineFacts } from "./engine.js";
 import type { MemoryFacts } from "./memory.js";
@@ -68,16 +68,18 @@ function memoryLines({
   ];
 }
 
-/** Features that kernels can make use of. */
-const FEATURES = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
+function tierLine({ tiers, automaticTier, software }: FoundAdapter): string {
+  const names = tiers.map((tier) => (tier === automaticTier ? pico.bold(tier) : tier)).join(", ");
+  const condition = software || automaticTier === "float32" ? "" : " if it passes its self-check";
+  return `${names}; --gpu-tier auto takes ${automaticTier}${condition}`;
+}
 
-function adapterLines(adapter: GpuAdapter): string[] {
-  const { driver, features, maxBufferSize, maxStorageBufferBindingSize } = adapter;
-  const has = FEATURES.filter((feature) => features.includes(feature));
+function adapterLines(adapter: FoundAdapter): string[] {
+  const { driver, maxBufferSize, maxStorageBufferBindingSize } = adapter;
   return [
     `  ${describeAdapter(adapter)}`,
     label("  driver", driver),
-    label("  features", has.join(", ") || "none beyond WebGPU's own"),
+    label("  tiers", tierLine(adapter)),
     label(
       "  buffers",
       `${formatBytes(maxBufferSize)}, ${formatBytes(maxStorageBufferBindingSize)} a binding`,

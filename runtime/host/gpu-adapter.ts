@@ -14,10 +14,21 @@ export interface GpuAdapter {
   readonly driver: string;
   /** Features that a device of it may be asked for, sorted. */
   readonly features: readonly string[];
+  /** Sizes of the products that its matrix units make, where Dawn tells them. */
+  readonly subgroupMatrices: readonly SubgroupMatrix[];
   /** Bytes that one buffer holds at most. */
   readonly maxBufferSize: number;
   /** Bytes of a buffer that a kernel sees at most. */
   readonly maxStorageBufferBindingSize: number;
+}
+
+/** As Dawn's `subgroupMatrixConfigs`: [M,K]·[K,N]. */
+export interface SubgroupMatrix {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
 }
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
@@ -32,6 +43,14 @@ export function driverName({ description, vendor, architecture, device }: GPUAda
   return description || parts.join(" ") || "a GPU that does not tell its name";
 }
 
+/** In no WebGPU specification; empty where they are not offered. */
+export function subgroupMatricesOf(info: GPUAdapterInfo): SubgroupMatrix[] {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrix> };
+  return [...subgroupMatrixConfigs].map(({ componentType, resultComponentType, M, N, K }) => {
+    return { componentType, resultComponentType, M, N, K };
+  });
+}
+
 type Place = Pick<GpuAdapter, "index" | "name" | "backend">;
 
 export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
@@ -42,6 +61,7 @@ export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
     software: isSoftware(info),
     driver: driverName(info),
     features: [...features].map(String).sort(),
+    subgroupMatrices: subgroupMatricesOf(info),
     maxBufferSize,
     maxStorageBufferBindingSize,
   };

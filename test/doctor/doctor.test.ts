@@ -69,6 +69,18 @@ test("the largest training batches fit, and the next ones do not", async () => {
   await executor.dispose();
 });
 
+test("every adapter is listed with its tiers, and with the one that is taken unasked", () => {
+  for (const { tiers, automaticTier, features, software } of found.adapters.list) {
+    assert.is(tiers[0], "float32");
+    assert.is(tiers.includes("float16"), features.includes("shader-f16"));
+    assert.is(tiers.includes("subgroups"), features.includes("subgroups"));
+    assert.ok(tiers.includes(automaticTier) && (!software || automaticTier === "float32"));
+  }
+  const text = reportLines(found).join("\n");
+  const lines = text.match(/tiers +float32.*; --gpu-tier auto takes \w+/g) ?? [];
+  assert.is(lines.length, found.adapters.list.length);
+});
+
 test("the verdict is what --device auto takes", async () => {
   const runtime = await createRuntime({ host: nodeHost(), device: "auto", threads: "auto", trains: true });
   assert.equal(found.auto, { device: runtime.executor.device, description: runtime.description });

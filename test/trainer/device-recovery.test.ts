@@ -43,7 +43,7 @@ function options({ out, model, host, before }: Watched) {
   ]);
   const request = { out, resume: false, given, validation: "made", checkpointEvery: 3 };
   return {
-    request: { ...request, device: "webgpu", threads: 1 },
+    request: { ...request, device: "webgpu", gpuTier: null, threads: 1 },
     sources: {
       host,
       connect: async () => new FakeSource(before),

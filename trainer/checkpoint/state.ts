@@ -29,6 +29,8 @@ export interface RunState {
   /** Counter-based: a draw is a function of this key and its place, so there is no generator state to keep. */
   generator: { name: "philox4x32-10"; seed: number };
   device: string;
+  /** Of a GPU: its kernels' numerics. Null on other devices. */
+  gpuTier: string | null;
   /** Whether products and sums were fused; another answer changes last bits. */
   fusedMultiplyAdd: boolean;
   data: { fingerprint: string; samples: number };
@@ -83,5 +85,6 @@ export function readState(text: string, path: string): RunState {
   // Runs from before these two; an assignment keeps the order of the keys.
   settings.accumulate ??= 1;
   settings.recompute ??= false;
+  parsed.gpuTier ??= null;
   return parsed as RunState;
 }

@@ -1,7 +1,7 @@
 // Tier: what of an adapter's optional features the kernels use, from float32 that every WebGPU device has upwards.
 
 import { VitrineError } from "../../errors.js";
-import { driverName, isSoftware } from "../../host/gpu-adapter.js";
+import { driverName, type SubgroupMatrix, subgroupMatricesOf } from "../../host/gpu-adapter.js";
 
 /**
  * `float32`: what every device has. `subgroups`: the same numbers, sums over rows by subgroups. `float16`: large activations,
@@ -31,19 +31,19 @@ const SUBGROUPS = "subgroups";
 const HALF = "shader-f16";
 export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
-/** What Dawn tells of subgroup matrices; in no WebGPU specification. */
-interface SubgroupMatrixConfig {
-  readonly componentType: string;
-  readonly resultComponentType: string;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
+/** What tiers are chosen by: of an adapter, or of what the list of adapters holds of one. */
+export interface TierSource {
+  readonly features: readonly string[];
+  readonly subgroupMatrices: readonly SubgroupMatrix[];
+}
+
+export function tierSource({ features, info }: Pick<GPUAdapter, "features" | "info">): TierSource {
+  return { features: [...features].map(String), subgroupMatrices: subgroupMatricesOf(info) };
 }
 
 /** The shape with the most arithmetic for a load, of those that take float16 and add up in float32. */
-function matrixShape(info: GPUAdapterInfo): MatrixShape | undefined {
-  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
-  const [best] = [...subgroupMatrixConfigs]
+function matrixShape(matrices: readonly SubgroupMatrix[]): MatrixShape | undefined {
+  const [best] = matrices
     .filter(
       ({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32",
     )
@@ -53,16 +53,15 @@ function matrixShape(info: GPUAdapterInfo): MatrixShape | undefined {
 }
 
 /** The tiers of an adapter, lowest first. */
-export function offeredTiers({ features, info }: Pick<GPUAdapter, "features" | "info">): Tier[] {
-  const has = (feature: string) => (features as ReadonlySet<string>).has(feature);
-  const subgroups = has(SUBGROUPS);
+export function offeredTiers({ features, subgroupMatrices }: TierSource): Tier[] {
+  const subgroups = features.includes(SUBGROUPS);
   const shared = subgroups ? [SUBGROUPS] : [];
   const tiers: Tier[] = [{ name: "float32", features: [], subgroups: false, half: false }];
   if (subgroups) tiers.push({ name: "subgroups", features: shared, subgroups, half: false });
-  if (!has(HALF)) return tiers;
+  if (!features.includes(HALF)) return tiers;
   tiers.push({ name: "float16", features: [...shared, HALF], subgroups, half: true });
-  const matrix = matrixShape(info);
-  if (subgroups && has(SUBGROUP_MATRIX) && matrix)
+  const matrix = matrixShape(subgroupMatrices);
+  if (subgroups && features.includes(SUBGROUP_MATRIX) && matrix)
     tiers.push({
       ...{ name: "matrices", features: [...shared, HALF, SUBGROUP_MATRIX], subgroups, half: true },
       matrix,
@@ -70,21 +69,27 @@ export function offeredTiers({ features, info }: Pick<GPUAdapter, "features" | "
   return tiers;
 }
 
-/** The tier called `asked`. Throws `device/tier` where there is none of that name, or the adapter does not offer it. */
-export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | "info">): Tier {
-  const offered = offeredTiers(adapter);
-  const found = offered.find(({ name }) => name === asked);
-  if (found) return found;
-  const names = offered.map(({ name }) => name).join(", ");
-  const what = GPU_TIERS.some((name) => name === asked)
-    ? `${driverName(adapter.info)} does not offer it`
-    : "there is no such tier";
+/** Throws `device/tier` where `asked` is neither `auto` nor a tier's name. */
+export function checkTierName(asked: string): void {
+  if (asked === "auto" || GPU_TIERS.some((name) => name === asked)) return;
   throw new VitrineError(
     "device/tier",
-    `GPU tier "${asked}": ${what}; offered: auto, ${names} (--gpu-tier)`,
-    {
-      details: { asked, offered: names },
-    },
+    `no GPU tier "${asked}"; allowed: auto, ${GPU_TIERS.join(", ")} (--gpu-tier)`,
+    { details: { asked } },
+  );
+}
+
+/** The tier called `asked`. Throws `device/tier` where there is none of that name, or the adapter does not offer it. */
+export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | "info">): Tier {
+  const offered = offeredTiers(tierSource(adapter));
+  const found = offered.find(({ name }) => name === asked);
+  if (found) return found;
+  checkTierName(asked);
+  const names = offered.map(({ name }) => name).join(", ");
+  throw new VitrineError(
+    "device/tier",
+    `device webgpu: ${driverName(adapter.info)} has no tier ${asked}; it has ${names} (--gpu-tier)`,
+    { details: { asked, offered: names } },
   );
 }
 
@@ -92,9 +97,9 @@ export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | 
  * The tiers that are worth a try where nobody asked for one, best first. On a processor float32 alone: a driver makes vectors
  * of invocations there and emulates half precision. Never `matrices`, which no GPU has run yet.
  */
-export function automaticTiers(adapter: Pick<GPUAdapter, "features" | "info">): GpuTier[] {
-  if (isSoftware(adapter.info)) return ["float32"];
-  const names = offeredTiers(adapter).map(({ name }) => name);
+export function automaticTiers(source: TierSource, software: boolean): GpuTier[] {
+  if (software) return ["float32"];
+  const names = offeredTiers(source).map(({ name }) => name);
   return names.filter((name) => name !== "matrices").reverse();
 }
 
