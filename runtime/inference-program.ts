@@ -1,14 +1,14 @@
 // Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
 
 import { VitrineError } from "./errors.js";
-import type { Executable, Executor, Int8Store, Store } from "./executors/executor.js";
+import type { Executor, Int8Store, Store } from "./executors/executor.js";
 import { type Graph, GraphBuilder } from "./graph/graph.js";
 import { INT8_WEIGHTS, withInt8Linears } from "./graph/int8-linears.js";
 import { scaledSum } from "./graph/operations/sums.js";
 import { planForBatch } from "./graph/planner.js";
-import type { ProgramOutputs } from "./graph/program.js";
+import { checkPixels, InferenceStep, submitSteps } from "./inference-step.js";
 import { createInt8Matrices, type Matrices } from "./int8-weights.js";
-import type { ClassifierConfig, DeitConfig } from "./models/config.js";
+import type { DeitConfig } from "./models/config.js";
 import { deit, type ImageInput, WEIGHTS } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
@@ -16,6 +16,7 @@ import { regnety } from "./models/regnety.js";
 import { isRegnety, type RegnetyConfig } from "./models/regnety-config.js";
 import { foldedParameters, foldRegnety } from "./models/regnety-folding.js";
 import { regnetyParameters } from "./models/regnety-parameters.js";
+import type { Started } from "./one-ahead.js";
 import { createWeightStore, layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
 import type { Logits, TensorMap } from "./training.js";
 import { checkShapes } from "./weights/check-shapes.js";
@@ -38,6 +39,11 @@ export interface Inference {
    * both. Any count ≥ 1: more than the largest batch size goes through in several runs.
    */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  /**
+   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: on a GPU the logits are on
+   * their way then, on the processor they are there.
+   */
+  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   dispose(): void;
 }
 
@@ -156,103 +162,16 @@ class ProgramInference implements Inference {
   }
 
   async logits(pixels: Uint8Array, count: number): Promise<Logits> {
+    return (await this.submit(pixels, count)).outcome;
+  }
+
+  async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     checkPixels(this.config, pixels, count);
-    return runSteps(this.#steps, pixels, count);
+    return submitSteps(this.#steps, pixels, count);
   }
 
   dispose(): void {
     for (const step of this.#steps) step.dispose();
     for (const store of this.#stores) store.dispose();
   }
-}
-
-/** Logits of any number of images, from programs in ascending order of their batch sizes. */
-export async function runSteps(
-  steps: readonly InferenceStep[],
-  pixels: Uint8Array,
-  count: number,
-): Promise<Logits> {
-  const sample = pixels.length / count;
-  const largest = steps.at(-1) as InferenceStep;
-  const parts: Logits[] = [];
-  for (let start = 0; start < count; start += largest.batch) {
-    const size = Math.min(largest.batch, count - start);
-    const step = steps.find(({ batch }) => batch >= size) as InferenceStep;
-    parts.push(await step.run(pixels.subarray(start * sample, (start + size) * sample), size));
-  }
-  return parts.length === 1 ? (parts[0] as Logits) : joinLogits(parts);
-}
-
-/** Throws `image/size` unless there are `count` images of the model's size. */
-function checkPixels({ imageSize }: ClassifierConfig, pixels: Uint8Array, count: number): void {
-  const wanted = count * imageSize * imageSize * 3;
-  if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
-  throw new VitrineError(
-    "image/size",
-    `pixels: ${pixels.length} bytes for ${count} images, wanted ${wanted}: ${count} of ${imageSize}×${imageSize}×3`,
-    { details: { count, got: pixels.length, wanted } },
-  );
-}
-
-/** A compiled inference program for batches of up to `batch` images. */
-export class InferenceStep {
-  readonly batch: number;
-  readonly #executable: Executable;
-  readonly #config: ClassifierConfig;
-  #padded: Uint8Array | undefined;
-
-  constructor(executable: Executable, config: ClassifierConfig, batch: number) {
-    this.batch = batch;
-    this.#executable = executable;
-    this.#config = config;
-  }
-
-  /** pixels uint8 [count, size, size, 3], count ≤ batch. */
-  async run(pixels: Uint8Array, count: number): Promise<Logits> {
-    checkPixels(this.#config, pixels, count);
-    if (count > this.batch)
-      throw new VitrineError("image/size", `pixels: ${count} images for a program of ${this.batch}`);
-    const outputs = await this.#executable.run({ pixels: this.#fill(pixels, count) });
-    return toLogits(outputs, count * this.#config.classes);
-  }
-
-  /** A short batch is filled up with black images, whose logits nobody sees. */
-  #fill(pixels: Uint8Array, count: number): Uint8Array {
-    if (count === this.batch) return pixels;
-    this.#padded ??= new Uint8Array((pixels.length / count) * this.batch);
-    this.#padded.set(pixels);
-    this.#padded.fill(0, pixels.length);
-    return this.#padded;
-  }
-
-  dispose(): void {
-    this.#executable.dispose();
-  }
-}
-
-function toLogits(outputs: ProgramOutputs, values: number): Logits {
-  const take = (name: string) => (outputs[name] as Float32Array).subarray(0, values);
-  const classLogits = take("logits.cls");
-  if (!("logits.dist" in outputs)) return { classLogits, logits: classLogits };
-  return { classLogits, distillationLogits: take("logits.dist"), logits: take("logits") };
-}
-
-function joinLogits(parts: readonly Logits[]): Logits {
-  const join = (pick: (part: Logits) => Float32Array) => {
-    const pieces = parts.map(pick);
-    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let offset = 0;
-    for (const piece of pieces) {
-      whole.set(piece, offset);
-      offset += piece.length;
-    }
-    return whole;
-  };
-  const classLogits = join((part) => part.classLogits);
-  if (!parts[0]?.distillationLogits) return { classLogits, logits: classLogits };
-  return {
-    classLogits,
-    distillationLogits: join((part) => part.distillationLogits as Float32Array),
-    logits: join((part) => part.logits),
-  };
 }

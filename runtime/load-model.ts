@@ -10,6 +10,7 @@ import { int8Unavailable } from "./int8-weights.js";
 import { int8Layers } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
 import { isRegnety } from "./models/regnety-config.js";
+import type { Started } from "./one-ahead.js";
 import { type OpenClassifier, openClassifier } from "./open-classifier.js";
 import { parameterCount } from "./open-model.js";
 import type { Logits } from "./training.js";
@@ -41,6 +42,11 @@ export interface Model {
   readonly dtype: WeightDtype;
   /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  /**
+   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: on a GPU the logits are on
+   * their way then, on the processor they are there.
+   */
+  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, centre cut out. `subject` names it in errors. */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → for each its most probable classes, best first. */
@@ -87,6 +93,7 @@ export async function loadModel(
     parameters: parameterCount(opened.weights),
     dtype,
     logits: (pixels, count) => inference.logits(pixels, count),
+    submit: (pixels, count) => inference.submit(pixels, count),
     readPicture,
     async classify(images, { topK = 5 } = {}) {
       if (images.length === 0) return [];

@@ -3,8 +3,9 @@
 import { VitrineError } from "./errors.js";
 import type { Executable, Executor, Store } from "./executors/executor.js";
 import type { ProgramOutputs } from "./graph/program.js";
-import { InferenceStep, runSteps } from "./inference-program.js";
+import { InferenceStep, submitSteps } from "./inference-step.js";
 import { microBatches } from "./micro-batches.js";
+import type { Started } from "./one-ahead.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { type ParameterShapes, readParameters, writeParameters } from "./parameter-store.js";
 import { type Images, stepInputs } from "./step-inputs.js";
@@ -162,9 +163,17 @@ class ProgramTraining implements DeitTraining {
   }
 
   async evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits> {
+    return (await this.submitEvaluation(pixels, count, state)).outcome;
+  }
+
+  async submitEvaluation(
+    pixels: Uint8Array,
+    count: number,
+    state: "weights" | "ema",
+  ): Promise<Started<Logits>> {
     const step = state === "ema" ? this.#steps.evaluateAverage : this.#steps.evaluate;
     if (!step) throw noAverage();
-    return runSteps([step], pixels, count);
+    return submitSteps([step], pixels, count);
   }
 
   gradients(): Promise<TensorMap> {

@@ -1,6 +1,7 @@
 // Training: the contract between a trainer and the runtime. Types only; training-program.ts builds it.
 
 import type { DeitConfig } from "./models/config.js";
+import type { Started } from "./one-ahead.js";
 
 /** Named float32 tensors with their shapes, as a safetensors file holds them. */
 export type TensorMap = Map<string, NamedTensor>;
@@ -99,6 +100,8 @@ export interface Training {
   submit?(inputs: TrainingInputs, step: OptimizerStep): Promise<{ outcome: Promise<StepOutcome> }>;
   /** Inference with the current weights or their average; any count ≤ batchSize. */
   evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
+  /** As `evaluate`, resolving as soon as the pixels may be overwritten: on a GPU the logits are on their way then. */
+  submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Started<Logits>>;
   /** Gradients accumulated so far, for tests and tools. */
   gradients(): Promise<TensorMap>;
   read(state: TrainingState): Promise<TensorMap>;

@@ -2,7 +2,8 @@
 
 import type { EvaluationBatch, EvaluationSource } from "../runtime/batch-source.js";
 import { VitrineError } from "../runtime/errors.js";
-import type { Training } from "../runtime/training.js";
+import { joined, oneAhead, type Started } from "../runtime/one-ahead.js";
+import type { Logits, Training } from "../runtime/training.js";
 
 /** Percent, percent, and mean cross-entropy. */
 export interface Scores {
@@ -73,22 +74,40 @@ function mapLabels(batch: EvaluationBatch, classMap: Int32Array): Int32Array {
   return batch.labels.subarray(0, batch.count).map((label) => classMap[label] ?? -1);
 }
 
+async function* firstBatches(source: EvaluationSource, most: number): AsyncGenerator<EvaluationBatch> {
+  let batches = 0;
+  for await (const batch of source.batches()) {
+    yield batch;
+    if (++batches === most) break;
+  }
+}
+
+/** A batch's answers, and what is left of it once its arrays are gone. */
+interface Answers {
+  labels: Int32Array;
+  count: number;
+  raw: Logits;
+  average: Logits | undefined;
+}
+
+/** On a GPU the answers of a batch are read while the next one is computed. */
 export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
   const weights = new Tally();
   const ema = new Tally();
   let images = 0;
-  let batches = 0;
-  for await (const batch of options.source.batches()) {
+  const start = async (batch: EvaluationBatch): Promise<Started<Answers>> => {
+    const { pixels, count } = batch;
     const labels = mapLabels(batch, options.classMap);
-    const raw = await training.evaluate(batch.pixels, batch.count, "weights");
-    weights.add(raw.logits, labels, batch.count);
-    if (options.ema) {
-      const average = await training.evaluate(batch.pixels, batch.count, "ema");
-      ema.add(average.logits, labels, batch.count);
-    }
-    images += batch.count;
-    if (++batches === options.maxBatches) break;
-  }
+    const parts = [await training.submitEvaluation(pixels, count, "weights")];
+    if (options.ema) parts.push(await training.submitEvaluation(pixels, count, "ema"));
+    return joined(parts, ([raw, average]) => ({ labels, count, raw: raw as Logits, average }));
+  };
+  const take = ({ labels, count, raw, average }: Answers) => {
+    weights.add(raw.logits, labels, count);
+    if (average) ema.add(average.logits, labels, count);
+    images += count;
+  };
+  await oneAhead(firstBatches(options.source, options.maxBatches ?? Number.POSITIVE_INFINITY), start, take);
   if (images === 0)
     throw new VitrineError(
       "data/empty",

@@ -51,7 +51,7 @@ function notice(text: string): void {
 
 function onDevice({ runtime, model, dispose }: RunningModel): ModelOnDevice {
   const { executor, description } = runtime;
-  return { device: executor.device, description, logits: model.logits, dispose };
+  return { device: executor.device, description, submit: model.submit, dispose };
 }
 
 async function serve(options: ServeOptions): Promise<void> {
@@ -65,7 +65,7 @@ async function serve(options: ServeOptions): Promise<void> {
     ...model,
     name,
     readPicture: pictureReader(runtime.image, model.config),
-    logits: (pixels, count) => running.logits(pixels, count),
+    submit: (pixels, count) => running.submit(pixels, count),
     get device() {
       return running.device;
     },

@@ -5,6 +5,8 @@ import type { Command } from "commander";
 import type { EvaluationBatch } from "../../runtime/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { matchClasses } from "../../runtime/models/labels.js";
+import { joined, oneAhead } from "../../runtime/one-ahead.js";
+import type { Logits } from "../../runtime/training.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
@@ -46,12 +48,12 @@ function notice(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Adds one batch. logits [count, classes]; `indices`: class of the data set → class of the model. */
-function tally(counts: Counts, batch: EvaluationBatch, logits: Float32Array, indices: Int32Array): void {
-  const classes = logits.length / batch.count;
-  for (let sample = 0; sample < batch.count; sample++) {
+/** Adds one batch. labels [count], logits [count, classes]; `indices`: class of the data set → class of the model. */
+function tally(counts: Counts, labels: Int32Array, logits: Float32Array, indices: Int32Array): void {
+  const classes = logits.length / labels.length;
+  for (const [sample, label] of labels.entries()) {
     const row = logits.subarray(sample * classes, (sample + 1) * classes);
-    const { beatenBy, loss } = judge(row, indices[batch.labels[sample] as number] as number);
+    const { beatenBy, loss } = judge(row, indices[label] as number);
     counts.images++;
     if (beatenBy < 1) counts.top1++;
     if (beatenBy < 5) counts.top5++;
@@ -104,12 +106,16 @@ async function validate(options: ValidateCommand): Promise<void> {
     const start = performance.now();
     const seconds = () => (performance.now() - start) / 1000;
     bar.start(source.description.samples, 0, { rate: "–", top1: "–" });
-    for await (const batch of source.batches()) {
-      const { logits } = await model.logits(batch.pixels, batch.count);
-      tally(counts, batch, logits, match.indices);
+    const begin = async (batch: EvaluationBatch) => {
+      const labels = batch.labels.slice();
+      const started = await model.submit(batch.pixels, batch.count);
+      return joined([started], (answers) => ({ labels, logits: (answers[0] as Logits).logits }));
+    };
+    await oneAhead(source.batches(), begin, ({ labels, logits }) => {
+      tally(counts, labels, logits, match.indices);
       const { images, top1 } = counts;
       bar.update(images, { rate: (images / seconds()).toFixed(1), top1: ((100 * top1) / images).toFixed(2) });
-    }
+    });
     bar.stop();
     if (counts.images === 0)
       throw new VitrineError("data/no-images", `${options.data}: not one image could be read`);

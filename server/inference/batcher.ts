@@ -1,14 +1,18 @@
 // Batcher: joins the images of waiting requests and runs the model on up to `maxBatch` of them at once.
 // A batch leaves as soon as the model is free, with whatever waits by then: no request is held back in the hope of
-// company. A request larger than a batch is spread over several. Whoever has gone, or whose deadline has passed,
+// company. A full one leaves while a GPU still computes the one before it, since it gets no more. A request larger than a batch is spread over several. Whoever has gone, or whose deadline has passed,
 // is dropped when a batch is formed, before it costs anything.
 
 import { VitrineError } from "../../runtime/errors.js";
+import type { Started } from "../../runtime/one-ahead.js";
 import type { Logits } from "../../runtime/training.js";
 
 export interface BatcherOptions {
-  /** uint8 [count, size, size, 3] → logits; count ≤ maxBatch. Called for one batch at a time. */
-  run(pixels: Uint8Array, count: number): Promise<Logits>;
+  /**
+   * uint8 [count, size, size, 3] → logits; count ≤ maxBatch. Called again when it has resolved. The pixels stay as they are
+   * until the logits are there.
+   */
+  run(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /** Bytes of one image: size · size · 3. */
   imageBytes: number;
   classes: number;
@@ -31,11 +35,16 @@ interface Waiting {
   count: number;
   /** Images already given to a batch. */
   taken: number;
+  /** Images whose logits are in the answer. */
+  answered: number;
   answer: Logits;
   life: RequestLife;
   resolve(logits: Logits): void;
   reject(error: unknown): void;
 }
+
+/** One batch computes and the next is on its way. */
+const MOST_UNDERWAY = 2;
 
 /** Images `first` to `first + count` of a request, in a batch from row `row` on. */
 interface Share {
@@ -47,13 +56,16 @@ interface Share {
 
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #batchPixels: Uint8Array;
   readonly #queue: Waiting[] = [];
+  /** Room for the pixels of a batch that no batch holds now. */
+  readonly #spare: Uint8Array[] = [];
+  #underway = 0;
   #running = false;
+  /** Called when a batch ends or a request comes. */
+  #wake = () => {};
 
   constructor(options: BatcherOptions) {
     this.#options = options;
-    this.#batchPixels = new Uint8Array(options.maxBatch * options.imageBytes);
   }
 
   /** Images that wait for their batch. */
@@ -72,8 +84,18 @@ export class Batcher {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ pixels, count, taken: 0, answer: this.#emptyAnswer(count), life, resolve, reject });
+      this.#queue.push({
+        pixels,
+        count,
+        taken: 0,
+        answered: 0,
+        answer: this.#emptyAnswer(count),
+        life,
+        resolve,
+        reject,
+      });
       if (!this.#running) void this.#work();
+      this.#wake();
     });
   }
 
@@ -88,10 +110,25 @@ export class Batcher {
     while (this.#queue.length > 0) {
       // One turn of the event loop: requests, cancellations and probes that have arrived are seen first.
       await new Promise((resolve) => setImmediate(resolve));
-      const shares = this.#formBatch();
-      if (shares.length > 0) await this.#runBatch(shares);
+      this.#dropDead();
+      if (this.#mayLeave()) await this.#runBatch();
+      else if (this.#queue.length > 0) await this.#change();
     }
     this.#running = false;
+  }
+
+  /** Whether a batch may be formed now. */
+  #mayLeave(): boolean {
+    if (this.#queue.length === 0) return false;
+    const isFull = this.queued >= this.#options.maxBatch;
+    return this.#underway === 0 || (isFull && this.#underway < MOST_UNDERWAY);
+  }
+
+  /** Waits for the end of a batch or for a request. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #dropDead(): void {
@@ -112,8 +149,7 @@ export class Batcher {
     request.reject(error);
   }
 
-  #formBatch(): Share[] {
-    this.#dropDead();
+  #formBatch(pixels: Uint8Array): Share[] {
     const { maxBatch, imageBytes } = this.#options;
     const shares: Share[] = [];
     let row = 0;
@@ -122,7 +158,7 @@ export class Batcher {
       const first = request.taken;
       const count = Math.min(maxBatch - row, request.count - first);
       const bytes = request.pixels.subarray(first * imageBytes, (first + count) * imageBytes);
-      this.#batchPixels.set(bytes, row * imageBytes);
+      pixels.set(bytes, row * imageBytes);
       shares.push({ request, first, count, row });
       request.taken += count;
       row += count;
@@ -131,15 +167,28 @@ export class Batcher {
     return shares;
   }
 
-  async #runBatch(shares: readonly Share[]): Promise<void> {
-    const { imageBytes, run } = this.#options;
+  /** Resolves when the model takes the next batch. */
+  async #runBatch(): Promise<void> {
+    const { imageBytes, maxBatch, run } = this.#options;
+    const pixels = this.#spare.pop() ?? new Uint8Array(maxBatch * imageBytes);
+    const shares = this.#formBatch(pixels);
     const rows = shares.reduce((sum, share) => sum + share.count, 0);
-    try {
-      const logits = await run(this.#batchPixels.subarray(0, rows * imageBytes), rows);
-      for (const share of shares) this.#deliver(share, logits);
-    } catch (error) {
-      for (const { request } of shares) this.#fail(request, error);
-    }
+    this.#underway++;
+    const end = (settle: (share: Share) => void) => {
+      this.#underway--;
+      this.#spare.push(pixels);
+      shares.forEach(settle);
+      this.#wake();
+    };
+    const started = run(pixels.subarray(0, rows * imageBytes), rows);
+    const ended = started
+      .then(({ outcome }) => outcome)
+      .then(
+        (logits) => end((share) => this.#deliver(share, logits)),
+        (error) => end(({ request }) => this.#fail(request, error)),
+      );
+    const isUnderway = await started.then(({ underway }) => underway).catch(() => false);
+    if (!isUnderway) await ended;
   }
 
   #deliver({ request, first, count, row }: Share, logits: Logits): void {
@@ -148,6 +197,7 @@ export class Batcher {
       const rows = logits[head]?.subarray(row * classes, (row + count) * classes);
       if (rows) request.answer[head]?.set(rows, first * classes);
     }
-    if (first + count === request.count) request.resolve(request.answer);
+    request.answered += count;
+    if (request.answered === request.count) request.resolve(request.answer);
   }
 }

@@ -1,7 +1,8 @@
-// Recovering model: a model whose device may be lost. It is opened again on a new one, and the batch that met the loss
+// Recovering model: a model whose device may be lost. It is opened again on a new one, and every batch that met the loss
 // runs once more.
 
 import { isDeviceLost } from "../../runtime/errors.js";
+import { type Started, underway } from "../../runtime/one-ahead.js";
 import type { Logits } from "../../runtime/training.js";
 
 /** A model on a device of its own. */
@@ -10,8 +11,8 @@ export interface ModelOnDevice {
   device: string;
   /** One line for people. */
   description: string;
-  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
-  logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time; the next when this has resolved. */
+  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   dispose(): Promise<void>;
 }
 
@@ -21,6 +22,10 @@ export class RecoveringModel {
   #current: ModelOnDevice | undefined;
   /** The last one's: what the model is said to run on while it is on none. */
   #device: string;
+  /** The model that was lost last, and what it said. */
+  #lost: { model: ModelOnDevice; error: unknown } | undefined;
+  /** Ends when the next call may come to the model. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** `current` is one that `open` gave. */
   constructor(current: ModelOnDevice, open: () => Promise<ModelOnDevice>, notice: (text: string) => void) {
@@ -35,27 +40,53 @@ export class RecoveringModel {
   }
 
   /**
-   * As `ModelOnDevice.logits`. Throws `device/lost` where the new device is lost as well, and what `open` throws; the next
-   * call tries again.
+   * As `ModelOnDevice.submit`, with pixels that stay as they are until the logits are there. Throws `device/lost` where the
+   * new device is lost as well, and what `open` throws; the next call tries again.
    */
-  async logits(pixels: Uint8Array, count: number): Promise<Logits> {
+  async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
+    let first: Started<Logits>;
     try {
-      return await this.#run(pixels, count);
+      first = await this.#attempt(pixels, count);
     } catch (error) {
       if (!isDeviceLost(error)) throw error;
-      this.#notice((error as Error).message);
+      return this.#attempt(pixels, count);
     }
-    return this.#run(pixels, count);
+    if (!first.underway) return first;
+    const outcome = first.outcome.catch(async (error) => {
+      if (!isDeviceLost(error)) throw error;
+      return (await this.#attempt(pixels, count)).outcome;
+    });
+    return underway(outcome);
   }
 
-  async #run(pixels: Uint8Array, count: number): Promise<Logits> {
+  /** One try, when those before it have been begun. */
+  #attempt(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
+    const started = this.#turn.then(() => this.#start(pixels, count));
+    this.#turn = started.catch(() => {});
+    return started;
+  }
+
+  async #start(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     const model = this.#current ?? (await this.#reopen());
     try {
-      return await model.logits(pixels, count);
+      const { underway: isUnderway, outcome } = await model.submit(pixels, count);
+      return isUnderway
+        ? underway(outcome.catch((error) => this.#left(model, error)))
+        : { underway: false, outcome };
     } catch (error) {
-      if (isDeviceLost(error)) await this.dispose();
-      throw error;
+      return this.#left(model, error);
     }
+  }
+
+  /** Gives a model back whose device was lost, once. Throws the loss, or the error where there is none. */
+  async #left(model: ModelOnDevice, error: unknown): Promise<never> {
+    // What else was underway there finds a device that was disposed of.
+    if (this.#lost?.model === model) throw this.#lost.error;
+    if (!isDeviceLost(error)) throw error;
+    this.#lost = { model, error };
+    this.#notice((error as Error).message);
+    await this.dispose();
+    throw error;
   }
 
   async #reopen(): Promise<ModelOnDevice> {

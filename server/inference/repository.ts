@@ -30,7 +30,7 @@ export function createRepository(models: readonly ServedModel[], queue: QueueOpt
     const { imageSize, classes } = model.config;
     const batcher = new Batcher({
       ...queue,
-      run: (pixels, count) => model.logits(pixels, count),
+      run: (pixels, count) => model.submit(pixels, count),
       imageBytes: imageSize * imageSize * 3,
       classes,
       distilled: isDistilled(model.config),

@@ -3,6 +3,7 @@
 import { MODEL_VERSION, PROPERTY } from "../../proto/inference-service.js";
 import type { Datatype } from "../../proto/tensor-codec.js";
 import { isDistilled, type ModelConfig } from "../../runtime/models/model-config.js";
+import type { Started } from "../../runtime/one-ahead.js";
 import type { Logits } from "../../runtime/training.js";
 
 /** Values and functions only: whoever loads the model decides how it runs. */
@@ -15,8 +16,11 @@ export interface ServedModel {
   parameters: number;
   /** Device string, such as `wasm`. */
   device: string;
-  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
-  logits(pixels: Uint8Array, count: number): Promise<Logits>;
+  /**
+   * uint8 [count, size, size, 3] → logits [count, classes]. Resolves when the next call may come: on a GPU the logits are
+   * on their way then. The pixels must stay as they are until the logits are there.
+   */
+  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /** An encoded picture → the evaluation input, uint8 [size, size, 3]. */
   readPicture(encoded: Uint8Array): Uint8Array;
 }

@@ -2,16 +2,25 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { EvaluationBatch, EvaluationSource } from "../../runtime/batch-source.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import { createInference } from "../../runtime/inference-program.js";
 import type { Training, TrainingInputs } from "../../runtime/training.js";
 import { createTraining } from "../../runtime/training-program.js";
-import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
+import { type ValidationScores, validate } from "../../trainer/validation.js";
+import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** Makes every buffer of the device wait for `release` before its mapping is told. */
-function withholdResults(device: GPUDevice): { waiting: () => number; release: () => void } {
+/** Makes every buffer of the device wait for `release` before its mapping is told, and counts what is submitted. */
+function withholdResults(device: GPUDevice) {
   const held: (() => void)[] = [];
   let open = false;
+  let submissions = 0;
+  const submit = device.queue.submit.bind(device.queue);
+  device.queue.submit = (buffers) => {
+    submissions++;
+    submit(buffers);
+  };
   const createBuffer = device.createBuffer.bind(device);
   device.createBuffer = (descriptor) => {
     const buffer = createBuffer(descriptor);
@@ -26,7 +35,31 @@ function withholdResults(device: GPUDevice): { waiting: () => number; release: (
     open = true;
     for (const resolve of held.splice(0)) resolve();
   };
-  return { waiting: () => held.length, release };
+  return { waiting: () => held.length, submissions: () => submissions, release };
+}
+
+/** Until the device has done what was submitted, and what waits for it would have gone on. */
+async function idle(device: GPUDevice | undefined): Promise<void> {
+  await device?.queue.onSubmittedWorkDone();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Batches of 4, 4, 4 and 2 images. */
+function evaluationSource(asked: { batches: number }): EvaluationSource {
+  const description = { fingerprint: "", samples: 14, classes: ["a", "b"], instance: "" };
+  const pixels = randomPixels(MICRO, 4, 0);
+  async function* batches(): AsyncGenerator<EvaluationBatch> {
+    for (const [batch, count] of [4, 4, 4, 2].entries()) {
+      asked.batches++;
+      pixels.set(randomPixels(MICRO, count, batch));
+      const labels = Int32Array.from({ length: count }, (_, i) => (batch + i) % 2);
+      yield { count, pixels: pixels.subarray(0, (pixels.length / 4) * count), labels, names: [] };
+      // The arrays are the source's again.
+      pixels.fill(0);
+      labels.fill(0);
+    }
+  }
+  return { description, batches, close: async () => {} };
 }
 
 const inputsOf = (step: number): TrainingInputs => trainingInputs(MICRO, 4, step);
@@ -60,8 +93,7 @@ if (found) {
     }
     let told = 0;
     for (const outcome of outcomes) void outcome.then(() => told++);
-    await opened[0]?.queue.onSubmittedWorkDone();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await idle(opened[0]);
     assert.is(told, 0);
     assert.ok(results.waiting() > 0, "the results are there, and withheld");
     results.release();
@@ -70,6 +102,51 @@ if (found) {
     const [weights, wanted] = [await training.read("weights"), await reference.read("weights")];
     for (const [name, { data }] of wanted) assert.equal(weights.get(name)?.data, data, name);
     reference.dispose();
+    await executor.dispose();
+  });
+
+  test("a validation submits a batch before it reads the answers of the one before, and never two", async () => {
+    const scores: ValidationScores[] = [];
+    const asked = { batches: 0 };
+    const options = { source: evaluationSource(asked), classMap: Int32Array.of(3, 1), ema: true };
+    const reference = await createTraining(found, trainingOptions());
+    scores.push(await validate(reference, options));
+    reference.dispose();
+    const { host, opened } = observedHost();
+    const executor = await createWebgpuExecutor(host);
+    const training = await createTraining(executor, trainingOptions());
+    const results = withholdResults(opened[0] as GPUDevice);
+    asked.batches = 0;
+    const validation = validate(training, options);
+    await idle(opened[0]);
+    assert.is(asked.batches, 2);
+    assert.is(results.submissions(), 4, "weights and average of two batches");
+    results.release();
+    scores.push(await validation);
+    assert.is(asked.batches, 4);
+    assert.equal(scores[1], scores[0]);
+    assert.is(scores[0]?.images, 14);
+    await executor.dispose();
+  });
+
+  test("an inference in several runs has two of them underway, and the logits of each run alone", async () => {
+    const pixels = randomPixels(MICRO, 9, 4);
+    const [weights, sample] = [randomWeights(MICRO, 1), pixels.length / 9];
+    const alone = await createInference(found, MICRO, weights, { batchSizes: [1] });
+    const want: number[] = [];
+    for (let image = 0; image < 9; image++)
+      want.push(...(await alone.logits(pixels.subarray(image * sample, (image + 1) * sample), 1)).logits);
+    alone.dispose();
+    const { host, opened } = observedHost();
+    const executor = await createWebgpuExecutor(host);
+    const inference = await createInference(executor, MICRO, weights, { batchSizes: [1, 2] });
+    const results = withholdResults(opened[0] as GPUDevice);
+    const logits = inference.logits(pixels, 9);
+    await idle(opened[0]);
+    assert.is(results.submissions(), 2);
+    results.release();
+    assert.equal(Array.from((await logits).logits), want);
+    assert.is(results.submissions(), 5);
     await executor.dispose();
   });
 

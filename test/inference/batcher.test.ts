@@ -3,8 +3,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
+import { finished, type Started, underway } from "../../runtime/one-ahead.js";
 import type { Logits } from "../../runtime/training.js";
-import { Batcher, type RequestLife } from "../../server/inference/batcher.js";
+import { Batcher, type BatcherOptions, type RequestLife } from "../../server/inference/batcher.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCancelled: () => false };
 const IMAGE_BYTES = 2;
@@ -26,10 +27,34 @@ function arithmeticModel(batches: number[]) {
   };
 }
 
+/** A device that computes by itself: each batch is underway until the test ends it. */
+function gpuModel(batches: number[]) {
+  const compute = arithmeticModel([]);
+  const ends: (() => void)[] = [];
+  const run = async (pixels: Uint8Array, count: number): Promise<Started<Logits>> => {
+    batches.push(count);
+    const given = pixels.slice();
+    const ended = new Promise<void>((resolve) => ends.push(resolve)).then(() => {
+      assert.equal(pixels, given, "pixels changed while their batch was underway");
+      if (given.includes(255)) throw new Error("out of order");
+      return compute(given, count);
+    });
+    return underway(ended);
+  };
+  return { run, ends };
+}
+
+/** Long enough for whatever may leave to have left. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
+
 function createBatcher(
   batches: number[],
   { maxBatch = 4, maxQueue = 100, run = arithmeticModel(batches) } = {},
 ): Batcher {
+  return onModel(async (pixels, count) => finished(await run(pixels, count)), { maxBatch, maxQueue });
+}
+
+function onModel(run: BatcherOptions["run"], { maxBatch = 4, maxQueue = 100 } = {}): Batcher {
   return new Batcher({
     run,
     maxBatch,
@@ -132,6 +157,63 @@ test("a batch that fails fails its requests only", async () => {
   const sane = batcher.submit(pixels, 4, FOREVER);
   let text = "";
   await poisoned.catch((error) => (text = error.message));
+  assert.is(text, "out of order");
+  assert.equal([...(await sane).logits], logits);
+  assert.is(batcher.queued, 0);
+});
+
+test("a full batch leaves while the one before it is underway, never a third, and a part waits for company", async () => {
+  const batches: number[] = [];
+  const { run, ends } = gpuModel(batches);
+  const batcher = onModel(run);
+  const requests = [4, 2, 2, 3, 2].map((count, seed) => ({ count, ...request(seed, count) }));
+  const answers: Promise<Logits>[] = [];
+  const ask = (place: number) => {
+    const { pixels, count } = requests[place]!;
+    answers.push(batcher.submit(pixels, count, FOREVER));
+    return settled();
+  };
+  await ask(0);
+  await ask(1);
+  assert.equal(batches, [4], "2 images wait for company");
+  await ask(2);
+  assert.equal(batches, [4, 4], "they have it");
+  await ask(3);
+  await ask(4);
+  assert.equal(batches, [4, 4], "two are underway");
+  assert.is(batcher.queued, 5);
+  // The second ends first: the third is full and leaves, whose first images are the fourth request's.
+  ends[1]!();
+  await settled();
+  assert.equal(batches, [4, 4, 4]);
+  ends[2]!();
+  await settled();
+  assert.equal(batches, [4, 4, 4], "1 image is no full batch");
+  ends[0]!();
+  await settled();
+  assert.equal(batches, [4, 4, 4, 1], "the model is free");
+  ends[3]?.();
+  for (const [place, answer] of answers.entries())
+    assert.equal([...(await answer).logits], requests[place]!.logits, `request ${place}`);
+});
+
+test("a request over several batches fails with the first that fails, and the others go on", async () => {
+  const batches: number[] = [];
+  const { run, ends } = gpuModel(batches);
+  const batcher = onModel(run);
+  let text = "";
+  const poisoned = batcher
+    .submit(Uint8Array.of(255, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 8, FOREVER)
+    .catch((error) => (text = error.message));
+  const { pixels, logits } = request(5, 4);
+  const sane = batcher.submit(pixels, 4, FOREVER);
+  await settled();
+  assert.equal(batches, [4, 4]);
+  for (let batch = 0; batch < 3; batch++) {
+    ends[batch]?.();
+    await settled();
+  }
+  await poisoned;
   assert.is(text, "out of order");
   assert.equal([...(await sane).logits], logits);
   assert.is(batcher.queued, 0);

@@ -3,6 +3,7 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
+import { finished, type Started } from "../../runtime/one-ahead.js";
 import type { Logits } from "../../runtime/training.js";
 import type { ServedModel } from "../../server/inference/served-model.js";
 
@@ -49,10 +50,11 @@ export function colourModel(delayMs = 0): ServedModel {
     parameters: 0,
     device: "wasm",
     readPicture,
-    logits: async (pixels: Uint8Array, count: number): Promise<Logits> => {
+    submit: async (pixels: Uint8Array, count: number): Promise<Started<Logits>> => {
       const logits = meanColours(pixels, count);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
-      return { logits, classLogits: logits.map((x) => x + 1), distillationLogits: logits.map((x) => x - 1) };
+      const [classLogits, distillationLogits] = [logits.map((x) => x + 1), logits.map((x) => x - 1)];
+      return finished({ logits, classLogits, distillationLogits });
     },
   };
 }

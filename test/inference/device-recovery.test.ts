@@ -27,7 +27,7 @@ async function open(): Promise<ModelOnDevice> {
     model.dispose();
     await runtime.dispose();
   };
-  return { device: executor.device, description, logits: model.logits, dispose };
+  return { device: executor.device, description, submit: model.submit, dispose };
 }
 
 const notices: string[] = [];
@@ -42,9 +42,9 @@ async function start(): Promise<void> {
     nodeModelSource(tiny.folder),
   );
   const served = { name, config, labels, parameters, readPicture, device: running.device };
-  const logits = (pixels: Uint8Array, count: number) => running.logits(pixels, count);
+  const submit = (pixels: Uint8Array, count: number) => running.submit(pixels, count);
   server = await startInferenceServer({
-    models: [{ ...served, logits }],
+    models: [{ ...served, submit }],
     listen: "127.0.0.1:0",
     version: "1",
   });

@@ -4,6 +4,7 @@
 import { writeFile } from "node:fs/promises";
 import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/index.js";
+import { finished } from "../../runtime/one-ahead.js";
 import type {
   OptimizerStep,
   TensorMap,
@@ -59,6 +60,10 @@ export class FakeTraining implements Training {
       (_, i) => (this.states[state][i % 3] as number) * ((i % 5) - 2),
     );
     return { classLogits: logits, logits };
+  }
+
+  async submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema") {
+    return finished(await this.evaluate(pixels, count, state));
   }
 
   async gradients(): Promise<TensorMap> {

@@ -1,0 +1,109 @@
+// Inference step: one compiled program for batches of up to a size, and any number of images through several of them.
+
+import { VitrineError } from "./errors.js";
+import type { Executable } from "./executors/executor.js";
+import type { ProgramOutputs } from "./graph/program.js";
+import type { ClassifierConfig } from "./models/config.js";
+import { finished, joined, type Started, underway } from "./one-ahead.js";
+import type { Logits } from "./training.js";
+
+/**
+ * Logits of any number of images, from programs in ascending order of their batch sizes. Resolves when the pixels may be
+ * overwritten; of several runs no more than two are underway at once.
+ */
+export async function submitSteps(
+  steps: readonly InferenceStep[],
+  pixels: Uint8Array,
+  count: number,
+): Promise<Started<Logits>> {
+  const sample = pixels.length / count;
+  const largest = steps.at(-1) as InferenceStep;
+  const parts: Started<Logits>[] = [];
+  for (let start = 0; start < count; start += largest.batch) {
+    const size = Math.min(largest.batch, count - start);
+    const step = steps.find(({ batch }) => batch >= size) as InferenceStep;
+    await parts.at(-2)?.outcome;
+    parts.push(await step.submit(pixels.subarray(start * sample, (start + size) * sample), size));
+  }
+  return joined(parts, joinLogits);
+}
+
+/** Throws `image/size` unless there are `count` images of the model's size. */
+export function checkPixels({ imageSize }: ClassifierConfig, pixels: Uint8Array, count: number): void {
+  const wanted = count * imageSize * imageSize * 3;
+  if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
+  throw new VitrineError(
+    "image/size",
+    `pixels: ${pixels.length} bytes for ${count} images, wanted ${wanted}: ${count} of ${imageSize}×${imageSize}×3`,
+    { details: { count, got: pixels.length, wanted } },
+  );
+}
+
+/** A compiled inference program for batches of up to `batch` images. */
+export class InferenceStep {
+  readonly batch: number;
+  readonly #executable: Executable;
+  readonly #config: ClassifierConfig;
+  #padded: Uint8Array | undefined;
+
+  constructor(executable: Executable, config: ClassifierConfig, batch: number) {
+    this.batch = batch;
+    this.#executable = executable;
+    this.#config = config;
+  }
+
+  /**
+   * pixels uint8 [count, size, size, 3], count ≤ batch. Resolves when they may be overwritten and the next call may come.
+   */
+  async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
+    checkPixels(this.#config, pixels, count);
+    if (count > this.batch)
+      throw new VitrineError("image/size", `pixels: ${count} images for a program of ${this.batch}`);
+    const inputs = { pixels: this.#fill(pixels, count) };
+    const logits = (outputs: ProgramOutputs) => toLogits(outputs, count * this.#config.classes);
+    if (!this.#executable.submit) return finished(logits(await this.#executable.run(inputs)));
+    const { outputs } = await this.#executable.submit(inputs);
+    return underway(outputs.then(logits));
+  }
+
+  /** A short batch is filled up with black images, whose logits nobody sees. */
+  #fill(pixels: Uint8Array, count: number): Uint8Array {
+    if (count === this.batch) return pixels;
+    this.#padded ??= new Uint8Array((pixels.length / count) * this.batch);
+    this.#padded.set(pixels);
+    this.#padded.fill(0, pixels.length);
+    return this.#padded;
+  }
+
+  dispose(): void {
+    this.#executable.dispose();
+  }
+}
+
+function toLogits(outputs: ProgramOutputs, values: number): Logits {
+  const take = (name: string) => (outputs[name] as Float32Array).subarray(0, values);
+  const classLogits = take("logits.cls");
+  if (!("logits.dist" in outputs)) return { classLogits, logits: classLogits };
+  return { classLogits, distillationLogits: take("logits.dist"), logits: take("logits") };
+}
+
+function joinLogits(parts: readonly Logits[]): Logits {
+  if (parts.length === 1) return parts[0] as Logits;
+  const join = (pick: (part: Logits) => Float32Array) => {
+    const pieces = parts.map(pick);
+    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let offset = 0;
+    for (const piece of pieces) {
+      whole.set(piece, offset);
+      offset += piece.length;
+    }
+    return whole;
+  };
+  const classLogits = join((part) => part.classLogits);
+  if (!parts[0]?.distillationLogits) return { classLogits, logits: classLogits };
+  return {
+    classLogits,
+    distillationLogits: join((part) => part.distillationLogits as Float32Array),
+    logits: join((part) => part.logits),
+  };
+}
