@@ -4,12 +4,13 @@ import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 
-/** Undefined where there is no driver or no package; whoever asked registers no test then. */
-export function webgpuOrSkip(host: Host = nodeHost()): Promise<WebgpuExecutor | undefined> {
-  return orSkip(() => createWebgpuExecutor(host));
+/** Undefined where there is no driver, no package or no such tier; whoever asked registers no test then. */
+export function webgpuOrSkip(host: Host = nodeHost(), tier?: GpuTier): Promise<WebgpuExecutor | undefined> {
+  return orSkip(() => createWebgpuExecutor(host, tier === undefined ? {} : { tier }));
 }
 
 /** A runtime on a device that needs WebGPU; undefined as above. */
@@ -21,8 +22,10 @@ async function orSkip<T>(open: () => Promise<T>): Promise<T | undefined> {
   try {
     return await open();
   } catch (error) {
-    if (!isVitrineError(error) || error.code !== "device/unavailable") throw error;
-    console.log("skipped: needs a Vulkan driver and the webgpu package");
+    if (!isVitrineError(error) || !["device/unavailable", "device/tier"].includes(error.code)) throw error;
+    const needed =
+      error.code === "device/tier" ? error.message : "needs a Vulkan driver and the webgpu package";
+    console.log(`skipped: ${needed}`);
     return undefined;
   }
 }
