@@ -1,4 +1,5 @@
-// Bench of GPU memory: training steps and inferences on webgpu, with what is held on the device and by this process.
+// Bench of GPU memory: training steps and inferences on webgpu, with what is held on the device and by this process. A
+// teacher answers in every step, on the device.
 //
 // The device's bytes are counted by the executor: buffers made and not given back. They must not change at all after the
 // first step. Resident memory is compared between the second fifth of the calls and the last: engine and driver grow a
@@ -83,7 +84,8 @@ async function watch(
 }
 
 async function trainingSteps(executor: WebgpuExecutor, { steps, maxGrowth }: GpuMemoryOptions) {
-  const loss = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: true } as const;
+  const loss = { distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0, ema: true } as const;
+  const teacher = await createInference(executor, CONFIG, benchWeights(CONFIG), { batchSizes: [BATCH] });
   const training = await createTraining(executor, {
     ...{ config: CONFIG, weights: benchWeights(CONFIG), batchSize: BATCH },
     ...loss,
@@ -94,9 +96,11 @@ async function trainingSteps(executor: WebgpuExecutor, { steps, maxGrowth }: Gpu
   const sampleWeights = new Float32Array(BATCH).fill(1 / BATCH);
   const rates = { learningRate: 1e-4, weightDecay: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
   const result = await watch(executor, steps, maxGrowth, async (index) => {
-    await training.accumulate({ pixels, targets, sampleWeights });
+    const teacherLogits = await teacher.onDevice?.(pixels, BATCH);
+    await training.accumulate({ pixels, targets, sampleWeights, ...(teacherLogits && { teacherLogits }) });
     await training.apply({ ...rates, step: index + 1, clipNorm: 1, emaDecay: 0.999 });
   });
+  teacher.dispose();
   training.dispose();
   return result;
 }

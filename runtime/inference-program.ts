@@ -1,7 +1,7 @@
 // Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
 
 import { VitrineError } from "./errors.js";
-import type { Executor, Int8Store, Store } from "./executors/executor.js";
+import type { DeviceArray, Executor, Int8Store, Store } from "./executors/executor.js";
 import { type Graph, GraphBuilder } from "./graph/graph.js";
 import { INT8_WEIGHTS, withInt8Linears } from "./graph/int8-linears.js";
 import { scaledSum } from "./graph/operations/sums.js";
@@ -44,6 +44,11 @@ export interface Inference {
    * their way then, on the processor they are there.
    */
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+  /**
+   * Logits that stay on the device, for programs that compute there: an array [largest batch size, classes] for each run,
+   * the caller's to dispose of. `count` is a multiple of the largest batch size. Absent where the device is the processor.
+   */
+  onDevice?(pixels: Uint8Array, count: number): Promise<DeviceArray[]>;
   dispose(): void;
 }
 
@@ -144,6 +149,7 @@ class ProgramInference implements Inference {
   readonly config: ModelConfig;
   readonly batchSizes: readonly number[];
   readonly bytes: number;
+  readonly onDevice?: Inference["onDevice"];
   readonly #steps: readonly InferenceStep[];
   readonly #stores: readonly (Store | Int8Store)[];
 
@@ -159,6 +165,7 @@ class ProgramInference implements Inference {
     this.bytes = bytes;
     this.#steps = steps;
     this.#stores = stores;
+    if (steps.at(-1)?.staysOnDevice) this.onDevice = (pixels, count) => this.#onDevice(pixels, count);
   }
 
   async logits(pixels: Uint8Array, count: number): Promise<Logits> {
@@ -168,6 +175,18 @@ class ProgramInference implements Inference {
   async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     checkPixels(this.config, pixels, count);
     return submitSteps(this.#steps, pixels, count);
+  }
+
+  async #onDevice(pixels: Uint8Array, count: number): Promise<DeviceArray[]> {
+    checkPixels(this.config, pixels, count);
+    const step = this.#steps.at(-1) as InferenceStep;
+    if (count % step.batch !== 0)
+      throw new VitrineError("image/size", `pixels: ${count} images for runs of ${step.batch} on the device`);
+    const runBytes = (pixels.length / count) * step.batch;
+    const arrays: DeviceArray[] = [];
+    for (let start = 0; start < pixels.length; start += runBytes)
+      arrays.push(await step.onDevice(pixels.subarray(start, start + runBytes)));
+    return arrays;
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 // Inference step: one compiled program for batches of up to a size, and any number of images through several of them.
 
 import { VitrineError } from "./errors.js";
-import type { Executable } from "./executors/executor.js";
+import type { DeviceArray, Executable } from "./executors/executor.js";
 import type { ProgramOutputs } from "./graph/program.js";
 import type { ClassifierConfig } from "./models/config.js";
 import { finished, joined, type Started, underway } from "./one-ahead.js";
@@ -64,6 +64,23 @@ export class InferenceStep {
     if (!this.#executable.submit) return finished(logits(await this.#executable.run(inputs)));
     const { outputs } = await this.#executable.submit(inputs);
     return underway(outputs.then(logits));
+  }
+
+  /** Whether `onDevice` is there: not where the device is the processor. */
+  get staysOnDevice(): boolean {
+    return this.#executable.runOnDevice !== undefined;
+  }
+
+  /** pixels uint8 [batch, size, size, 3] → logits [batch, classes], which stay on the device and are the caller's. */
+  async onDevice(pixels: Uint8Array): Promise<DeviceArray> {
+    checkPixels(this.#config, pixels, this.batch);
+    if (!this.#executable.runOnDevice)
+      throw new VitrineError("device/unsupported", "logits stay on no processor");
+    const outputs = await this.#executable.runOnDevice({ pixels });
+    // Of a distilled model the mean of both heads, else its one head.
+    const { logits = outputs["logits.cls"] as DeviceArray, ...others } = outputs;
+    for (const other of Object.values(others)) if (other !== logits) other.dispose();
+    return logits;
   }
 
   /** A short batch is filled up with black images, whose logits nobody sees. */

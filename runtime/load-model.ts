@@ -5,7 +5,7 @@ import { checkDtype } from "./convert-model.js";
 import type { Runtime } from "./create-runtime.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
-import { createInference } from "./inference-program.js";
+import { createInference, type Inference } from "./inference-program.js";
 import { int8Unavailable } from "./int8-weights.js";
 import { int8Layers } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
@@ -47,6 +47,8 @@ export interface Model {
    * their way then, on the processor they are there.
    */
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+  /** As `Inference.onDevice`: logits that stay on the device. Absent where that is the processor. */
+  onDevice?: Inference["onDevice"];
   /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, centre cut out. `subject` names it in errors. */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → for each its most probable classes, best first. */
@@ -67,13 +69,21 @@ function chosenDtype(runtime: Runtime, model: OpenClassifier, wanted: WeightDtyp
   return "float32";
 }
 
-/** Throws what `openClassifier` throws, `device/int8` or `model/dtype` where int8 cannot be had, and `graph/memory` where the model is too large for the executor. */
+/** Throws what `openClassifier` throws and what `loadOpened` throws. */
 export async function loadModel(
   runtime: Runtime,
   source: ModelSource,
   options: ModelOptions = {},
 ): Promise<Model> {
-  const opened = await openClassifier(source);
+  return loadOpened(runtime, await openClassifier(source), options);
+}
+
+/** Throws `device/int8` or `model/dtype` where int8 cannot be had, and `graph/memory` where the model is too large for the executor. */
+export async function loadOpened(
+  runtime: Runtime,
+  opened: OpenClassifier,
+  options: ModelOptions = {},
+): Promise<Model> {
   const { name, config, labels } = opened;
   const dtype = chosenDtype(runtime, opened, options.dtype);
   const layers = isRegnety(config) ? new Set<string>() : int8Layers(config);
@@ -94,6 +104,7 @@ export async function loadModel(
     dtype,
     logits: (pixels, count) => inference.logits(pixels, count),
     submit: (pixels, count) => inference.submit(pixels, count),
+    ...(inference.onDevice && { onDevice: inference.onDevice }),
     readPicture,
     async classify(images, { topK = 5 } = {}) {
       if (images.length === 0) return [];

@@ -1,13 +1,13 @@
 // Micro-batches: a step's inputs in equal pieces. Sample weights are those of the whole batch, so that losses and
 // gradients of the pieces add up to the batch's.
 
-import type { Images } from "./step-inputs.js";
+import type { Images, PieceInputs } from "./step-inputs.js";
 import type { TrainingInputs } from "./training.js";
 
 export type BatchInputs = Omit<TrainingInputs, "pixels">;
 
 export interface MicroBatch {
-  inputs: BatchInputs;
+  inputs: PieceInputs;
   images: Images;
 }
 
@@ -15,7 +15,6 @@ type Values = Uint8Array | Float32Array;
 
 /** Everything but the branch scales has the samples on its first axis. Views, no copies. */
 export function microBatches(inputs: BatchInputs, images: Images, pieces: number): MicroBatch[] {
-  if (pieces === 1) return [{ inputs, images }];
   return Array.from({ length: pieces }, (_, index) => {
     const cut = <V extends Values>(values: V): V =>
       values.subarray((values.length * index) / pieces, (values.length * (index + 1)) / pieces) as V;
@@ -24,7 +23,9 @@ export function microBatches(inputs: BatchInputs, images: Images, pieces: number
       inputs: {
         targets: cut(targets),
         sampleWeights: cut(sampleWeights),
-        ...(teacherLogits && { teacherLogits: cut(teacherLogits) }),
+        ...(teacherLogits && {
+          teacherLogits: teacherLogits instanceof Float32Array ? cut(teacherLogits) : teacherLogits[index],
+        }),
         ...(branchScales && { branchScales: columns(branchScales, sampleWeights.length, index, pieces) }),
       },
       images: Object.fromEntries(
@@ -32,6 +33,12 @@ export function microBatches(inputs: BatchInputs, images: Images, pieces: number
       ),
     };
   });
+}
+
+/** Gives back what of the inputs lies on the device. */
+export function disposeOnDevice({ teacherLogits }: BatchInputs): void {
+  if (teacherLogits && !(teacherLogits instanceof Float32Array))
+    for (const array of teacherLogits) array.dispose();
 }
 
 /** scales [depth, 2, batch] → [depth, 2, batch / pieces]. */

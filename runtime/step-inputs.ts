@@ -1,6 +1,7 @@
 // Step inputs: what a trainer gives for a batch, under the names and in the pieces that the program wants.
 
 import { VitrineError } from "./errors.js";
+import type { DeviceArray, DeviceInputs } from "./executors/executor.js";
 import type { ProgramInputs } from "./graph/program.js";
 import type { DeitConfig } from "./models/config.js";
 import { branchScaleName, type ImageInput } from "./models/deit.js";
@@ -9,12 +10,13 @@ import type { TrainingInputs, TrainingOptions } from "./training.js";
 /** The images, under the name of the program's input. */
 export type Images = { readonly [name in ImageInput]?: Uint8Array | Float32Array };
 
+/** What a trainer gives of one piece of a batch: [batch/pieces, …]. */
+export type PieceInputs = Omit<TrainingInputs, "pixels" | "teacherLogits"> & {
+  teacherLogits?: Float32Array | DeviceArray | undefined;
+};
+
 /** Inputs of the graph of `accumulateGraph`. Throws `graph/input` where the branch scales are not [depth, 2, batch]. */
-export function stepInputs(
-  options: TrainingOptions,
-  inputs: Omit<TrainingInputs, "pixels">,
-  images: Images,
-): ProgramInputs {
+export function stepInputs(options: TrainingOptions, inputs: PieceInputs, images: Images): DeviceInputs {
   const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
   const { distillation, dropPath, config, batchSize, pieces = 1 } = options;
   return {

@@ -1,10 +1,11 @@
 // Training program: a DeiT's weights, gradients, moments and average in an executor, and the steps that change them.
 
 import { VitrineError } from "./errors.js";
-import type { Executable, Executor, Store } from "./executors/executor.js";
+import type { DeviceInputs, Executable, Executor, Store } from "./executors/executor.js";
+import { hostInputs } from "./executors/program-inputs.js";
 import type { ProgramOutputs } from "./graph/program.js";
 import { InferenceStep, submitSteps } from "./inference-step.js";
-import { microBatches } from "./micro-batches.js";
+import { disposeOnDevice, microBatches } from "./micro-batches.js";
 import type { Started } from "./one-ahead.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { type ParameterShapes, readParameters, writeParameters } from "./parameter-store.js";
@@ -85,6 +86,11 @@ function gradientOf({ norm }: ProgramOutputs): { gradientNorm: number; applied: 
   return { gradientNorm: Math.sqrt(sumOfSquares), applied: Number.isFinite(sumOfSquares) };
 }
 
+/** Inputs that lie on a device come to programs that are submitted to it. */
+async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramOutputs> {
+  return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs));
+}
+
 class ProgramTraining implements DeitTraining {
   readonly bytes: number;
   readonly submit?: Training["submit"];
@@ -112,11 +118,15 @@ class ProgramTraining implements DeitTraining {
     const { accumulate, apply } = steps;
     if (!accumulate.submit || !apply.submit) return;
     const submits = { accumulate: accumulate.submit.bind(accumulate), apply: apply.submit.bind(apply) };
-    this.submit = (inputs, step) => this.#submit(inputs, step, submits);
+    this.submit = (inputs, step) =>
+      this.#submit(inputs, step, submits).finally(() => disposeOnDevice(inputs));
   }
 
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
-    return this.#accumulate(this.#steps.accumulate, inputs, { pixels: inputs.pixels });
+    const { accumulate } = this.#steps;
+    return this.#accumulate(accumulate, inputs, { pixels: inputs.pixels }).finally(() =>
+      disposeOnDevice(inputs),
+    );
   }
 
   async accumulateImages(inputs: ImageInputs): Promise<{ loss: number }> {
@@ -132,7 +142,7 @@ class ProgramTraining implements DeitTraining {
     const { pieces = 1 } = this.#options;
     let loss = 0;
     for (const piece of microBatches(inputs, images, pieces)) {
-      const outputs = await step.run(stepInputs(this.#options, piece.inputs, piece.images));
+      const outputs = await runStep(step, stepInputs(this.#options, piece.inputs, piece.images));
       loss += outputs.loss?.[0] as number;
     }
     return { loss };

@@ -1,5 +1,6 @@
 // Training: the contract between a trainer and the runtime. Types only; training-program.ts builds it.
 
+import type { DeviceArray } from "./executors/executor.js";
 import type { DeitConfig } from "./models/config.js";
 import type { Started } from "./one-ahead.js";
 
@@ -47,8 +48,11 @@ export interface TrainingInputs {
   targets: Float32Array;
   /** Weight of each sample in the mean, [batch]; they sum to 1 over an optimiser step (w[b] = weight / Σ weights). */
   sampleWeights: Float32Array;
-  /** Teacher logits [batch, classes]; needed unless distillation is `none`. */
-  teacherLogits?: Float32Array;
+  /**
+   * Teacher logits [batch, classes]; needed unless distillation is `none`. On the device, where `submit` is there: an array
+   * [batch/pieces, classes] for each piece, which the step disposes of.
+   */
+  teacherLogits?: Float32Array | readonly DeviceArray[];
   /** Kept branch: 1/(1−rate), dropped: 0. [depth, 2 (attention, mlp), batch]; needed if dropPath > 0. */
   branchScales?: Float32Array;
 }

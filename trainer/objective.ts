@@ -9,7 +9,10 @@ import type { TrainingInputs } from "../runtime/training.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** Whoever answers for the teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */
-export type TeacherLogits = (pixels: Uint8Array, count: number) => Promise<Float32Array>;
+export type TeacherLogits = (
+  pixels: Uint8Array,
+  count: number,
+) => Promise<NonNullable<TrainingInputs["teacherLogits"]>>;
 
 export interface ObjectiveOptions {
   settings: TrainerSettings;

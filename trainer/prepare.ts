@@ -82,12 +82,14 @@ function assemble(
 ): TrainingRun {
   const { request, progress, interruption } = options;
   const { state, source, config, labels, runtime } = begun;
+  // Of one executor, as the training is.
+  const answer = (parts.training.submit && teacher?.onDevice) ?? teacher?.logits ?? null;
   const classMap = Int32Array.from(state.classMap);
   const { math } = runtime.image;
   return {
     ...parts,
     source,
-    objective: { settings: state.settings, config, classMap, math, teacher: teacher?.logits ?? null },
+    objective: { settings: state.settings, config, classMap, math, teacher: answer },
     schedule: createSchedule(state.settings, source.batchesPerEpoch),
     state,
     checkpoint: { files: DISK, folder: request.out, configText: writeConfigJson(config, labels) },

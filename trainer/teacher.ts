@@ -2,16 +2,20 @@
 // normalisation, and answers with its logits.
 
 import { createHash } from "node:crypto";
+import { inClassOrder } from "../runtime/class-order.js";
 import type { Runtime } from "../runtime/create-runtime.js";
 import { VitrineError } from "../runtime/errors.js";
 import { WEIGHTS_FILE } from "../runtime/host/model-source.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { loadModel, type Model } from "../runtime/load-model.js";
+import { loadOpened } from "../runtime/load-model.js";
+import { type OpenClassifier, openClassifier } from "../runtime/open-classifier.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
 
 export interface Teacher {
-  logits: TeacherLogits;
+  logits(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /** The same logits where they were computed, an array for each piece of a batch; null on the processor. */
+  onDevice: TeacherLogits | null;
   /** Of the weights file: a resumed run must have the same teacher. */
   sha256: string;
   dispose(): void;
@@ -33,7 +37,7 @@ async function weightsDigest(path: string): Promise<string> {
     .digest("hex");
 }
 
-function checkSize({ config }: Model, { path, imageSize }: TeacherOptions): void {
+function checkSize({ config }: OpenClassifier, { path, imageSize }: TeacherOptions): void {
   if (config.imageSize === imageSize) return;
   throw new VitrineError(
     "training/teacher-size",
@@ -43,27 +47,18 @@ function checkSize({ config }: Model, { path, imageSize }: TeacherOptions): void
   );
 }
 
-/** Logits [count, classes] with their columns in the student's order. */
-function reorder(logits: Float32Array, order: Int32Array): Float32Array {
-  const classes = order.length;
-  return logits.map((_, i) => {
-    const row = i - (i % classes);
-    return logits[row + (order[i % classes] as number)] as number;
-  });
-}
-
-/** Throws what `loadModel` throws, `training/teacher-classes` and `training/teacher-size`. */
+/** Throws what `openClassifier` and `loadOpened` throw, `training/teacher-classes` and `training/teacher-size`. */
 export async function openTeacher(runtime: Runtime, options: TeacherOptions): Promise<Teacher> {
   const { path, batchSize, labels } = options;
-  const model = await loadModel(runtime, nodeModelSource(path), { batchSizes: [batchSize] });
-  checkSize(model, options);
-  const order = teacherOrder(labels, model.labels, path);
+  const opened = await openClassifier(nodeModelSource(path));
+  checkSize(opened, options);
+  const order = teacherOrder(labels, opened.labels, path);
+  const ordered = order === null ? opened : inClassOrder(opened, order);
+  const model = await loadOpened(runtime, ordered, { batchSizes: [batchSize] });
   return {
     sha256: await weightsDigest(path),
-    logits: async (pixels, count) => {
-      const { logits } = await model.logits(pixels, count);
-      return order === null ? logits : reorder(logits, order);
-    },
+    logits: async (pixels, count) => (await model.logits(pixels, count)).logits,
+    onDevice: model.onDevice ?? null,
     dispose: () => model.dispose(),
   };
 }

@@ -33,7 +33,7 @@ export interface Executable {
    * As `run`, resolving as soon as the inputs may be overwritten and the work is on its way: the next program can follow
    * at once, and the outputs come when they are there. Absent where the device is the processor.
    */
-  submit?(inputs: ProgramInputs): Promise<{ outputs: Promise<ProgramOutputs> }>;
+  submit?(inputs: DeviceInputs): Promise<{ outputs: Promise<ProgramOutputs> }>;
   /** As `run`, with outputs that stay on the device. Absent where the device is the processor. */
   runOnDevice?(inputs: DeviceInputs): Promise<Record<string, DeviceArray>>;
   dispose(): void;

@@ -1,7 +1,7 @@
 // Program inputs: what a run is given, compared with what the program wants, the same for every executor.
 
 import { VitrineError } from "../errors.js";
-import type { Program } from "../graph/program.js";
+import type { Program, ProgramInputs } from "../graph/program.js";
 import { elementCount } from "../graph/shape.js";
 import type { ElementType, Tensor, TensorId } from "../graph/tensor.js";
 import type { DeviceArray, DeviceInputs } from "./executor.js";
@@ -30,6 +30,14 @@ export function checkedInputs<T extends Given>(
 
 export function isDeviceArray(values: Given): values is DeviceArray {
   return !ArrayBuffer.isView(values);
+}
+
+/** Throws `graph/input` where one of the inputs lies on a device: programs of the processor take none. */
+export function hostInputs(inputs: DeviceInputs): ProgramInputs {
+  for (const [input, values] of Object.entries(inputs))
+    if (isDeviceArray(values))
+      throw new VitrineError("graph/input", `input ${input} lies on a device, wanted values of the host`);
+  return inputs as ProgramInputs;
 }
 
 function elementTypeOf(values: Given): ElementType {

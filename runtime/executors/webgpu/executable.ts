@@ -135,7 +135,7 @@ export class WebgpuExecutable implements Executable {
     return (await this.submit(inputs)).outputs;
   }
 
-  async submit(inputs: ProgramInputs): Promise<{ outputs: Promise<ProgramOutputs> }> {
+  async submit(inputs: DeviceInputs): Promise<{ outputs: Promise<ProgramOutputs> }> {
     const { places, bytes: all } = this.#outputPlaces();
     const staged = await this.#submit(inputs, (encoder, operands) => {
       const taken = this.#place.staging.take(all);
