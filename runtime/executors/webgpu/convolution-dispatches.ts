@@ -5,6 +5,7 @@ import { elementCount } from "../../graph/shape.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";
 import type { Operands } from "./operands.js";
+import { productGrid, productTile } from "./tiles.js";
 
 interface Shapes {
   /** [B,H,W,I] */
@@ -15,7 +16,7 @@ interface Shapes {
   result: TensorId;
 }
 
-/** The words that all three kernels have behind their count. */
+/** The words that both kernels of the backward pass have behind their count. */
 function sizes(
   at: Operands,
   { image, weight, result }: Shapes,
@@ -28,15 +29,29 @@ function sizes(
   return [...axes, outputs, side, stride, padding, groups, ...outSizes, at.axis(image, 0)];
 }
 
+/** A product for each group, with the tiles of linear layers. */
 export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at: Operands): Dispatch {
   const { x, weight, bias } = reads;
-  const count = at.count(writes.y);
-  const shapes = { image: x, weight, result: writes.y };
+  const { y } = writes;
+  const { stride, padding, groups } = attributes;
+  const [height, width, inputs] = [at.axis(x, 1), at.axis(x, 2), at.axis(x, 3)];
+  const [outputs, side] = [at.axis(weight, 0), at.axis(weight, 1)];
+  const product = { rows: at.rows(y), columns: outputs / groups };
+  const depth = (side * side * inputs) / groups;
+  const vectors = [inputs / groups, outputs / groups].every((size) => size % 4 === 0);
+  const tile = productTile(at.tiles, { ...product, vectors });
   return {
     kernel: "conv2d",
-    operands: { x: at.at(x), weight: at.at(weight), bias: at.at(bias), y: at.at(writes.y) },
-    numbers: [count, ...sizes(at, shapes, attributes), bias === undefined ? 0 : 1],
-    grid: elementGrid(count),
+    constants: {
+      ...{ VECTORS: vectors ? 1 : 0, BIAS: bias === undefined ? 0 : 1, A_BY_DEPTH: 1, B_BY_DEPTH: 1 },
+      ...tile,
+    },
+    operands: { x: at.at(x), weight: at.at(weight), bias: at.at(bias), y: at.at(y) },
+    numbers: [
+      ...[product.rows, depth, product.columns, height, width, inputs, outputs, side, stride, padding],
+      ...[at.axis(y, 1), at.axis(y, 2)],
+    ],
+    grid: productGrid(product, tile, groups),
   };
 }
 

@@ -4,7 +4,7 @@ import type { OperationOf } from "../../graph/catalogue.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { type Dispatch, floatBits } from "./dispatch.js";
 import type { Operands } from "./operands.js";
-import { productTile } from "./tiles.js";
+import { productGrid, productTile } from "./tiles.js";
 
 interface Product {
   rows: number;
@@ -42,7 +42,7 @@ function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
     },
     operands: Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)])),
     numbers: [rows, depth, columns, rowsPerSample, floatBits(epsilon)],
-    grid: [Math.ceil(columns / (tile.PN * tile.WX)), Math.ceil(rows / (tile.PM * tile.WY)), 1],
+    grid: productGrid({ rows, columns }, tile),
   };
 }
 

@@ -1,5 +1,7 @@
 // Tiles: how much of a matrix product a workgroup and an invocation make, by the kind of device and the product's size.
 
+import { foldedGrid, type Grid } from "./dispatch.js";
+
 /** Constants of matrix-product.wgsl: an invocation makes PM×PN values, WX×WY of them are a workgroup. */
 export type ProductTile = Readonly<Record<"PM" | "PN" | "WX" | "WY" | "STEP", number>>;
 
@@ -23,6 +25,7 @@ const FEWEST_GROUPS = 128;
  * One tile for all sizes: llvmpipe compiles each variant of the kernel for a second.
  */
 const SOFTWARE: ProductTile = { PM: 16, PN: 8, WX: 8, WY: 4, STEP: 24 };
+
 /** `vectors`: every last axis is a multiple of 4; the kernel is longer where that is not so, and the products are small. */
 export function productTile(
   table: TileTable,
@@ -32,4 +35,17 @@ export function productTile(
   if (table === "software") return SOFTWARE;
   const groups = Math.ceil(rows / (LARGE.PM * LARGE.WY)) * Math.ceil(columns / (LARGE.PN * LARGE.WX));
   return groups < FEWEST_GROUPS ? SMALL : LARGE;
+}
+
+/**
+ * The grid of `products` products of one size in these tiles: columns, rows, products. Rows that the second axis has no place
+ * for go on along the third, all products' first rows before their second.
+ */
+export function productGrid(
+  { rows, columns }: { rows: number; columns: number },
+  { PM, PN, WX, WY }: ProductTile,
+  products = 1,
+): Grid {
+  const [down, folds] = foldedGrid(Math.ceil(rows / (PM * WY)));
+  return [Math.ceil(columns / (PN * WX)), down, folds * products];
 }

@@ -1,10 +1,14 @@
-// Convolution: y = x ∗ weight + bias. x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O]. An invocation a value of y,
-// 256 a workgroup, straight from the definition: right on every device, and not tiled yet.
+// Convolution: y = x ∗ weight + bias. x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O]. As a product for each of G
+// groups: the patches [B·OH·OW, K·K·I/G], which no array holds, times weight transposed. The loader sets VECTORS (1 where
+// I/G and O/G are multiples of 4), BIAS, and the tile of matrix-product.wgsl. Grid: columns, rows, groups.
 
-// #include "element.wgsl"
+// #include "matrix-tile.wgsl"
 
 struct Params {
-  count: u32,
+  // B·OH·OW, K·K·I/G, O/G.
+  rows: u32,
+  depth: u32,
+  columns: u32,
   height: u32,
   width: u32,
   inputs: u32,
@@ -12,53 +16,100 @@ struct Params {
   side: u32,
   stride: u32,
   padding: u32,
-  convGroups: u32,
   outHeight: u32,
   outWidth: u32,
-  batch: u32,
-  biased: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+// #if VECTORS
+@group(0) @binding(1) var<storage, read_write> x: array<XVector>;
+@group(0) @binding(2) var<storage, read_write> weight: array<WeightVector>;
+@group(0) @binding(4) var<storage, read_write> y: array<YVector>;
+// #if BIAS
+@group(0) @binding(3) var<storage, read_write> bias: array<BiasVector>;
+// #endif
+// #else
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
+@group(0) @binding(2) var<storage, read_write> weight: array<WeightScalar>;
+@group(0) @binding(4) var<storage, read_write> y: array<YScalar>;
+// #if BIAS
+@group(0) @binding(3) var<storage, read_write> bias: array<BiasScalar>;
+// #endif
+// #endif
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
-  let output = i % p.outputs;
-  let pixel = i / p.outputs;
-  let top = ((pixel / p.outWidth) % p.outHeight) * p.stride;
-  let left = (pixel % p.outWidth) * p.stride;
+// First input channel and first output of the workgroup's group.
+var<private> firstInput: u32;
+var<private> firstOutput: u32;
+
+// Place in x of one value of a patch; behind the last value of x where it is padding, or behind the patch.
+fn placeInPatch(pixel: u32, index: u32) -> u32 {
+  let depth = p.depth / (p.side * p.side);
+  let tap = index / depth;
+  // Places in the padded image.
+  let row = ((pixel / p.outWidth) % p.outHeight) * p.stride + tap / p.side;
+  let column = (pixel % p.outWidth) * p.stride + tap % p.side;
   let sample = pixel / (p.outWidth * p.outHeight);
-  let depth = p.inputs / p.convGroups;
-  let firstInput = output / (p.outputs / p.convGroups) * depth;
-  var sum = 0.0;
-  for (var ky = 0u; ky < p.side; ky++) {
-    for (var kx = 0u; kx < p.side; kx++) {
-      // Places in the padded image; those of the padding itself are 0.
-      let row = top + ky;
-      let column = left + kx;
-      if (row < p.padding || column < p.padding) {
-        continue;
-      }
-      if (row - p.padding >= p.height || column - p.padding >= p.width) {
-        continue;
-      }
-      let atX = ((sample * p.height + row - p.padding) * p.width + column - p.padding) * p.inputs + firstInput;
-      let atWeight = ((output * p.side + ky) * p.side + kx) * depth;
-      for (var c = 0u; c < depth; c++) {
-        sum += x[atX + c] * weight[atWeight + c];
-      }
-    }
+  let inside = row >= p.padding && row - p.padding < p.height && column >= p.padding && column - p.padding < p.width;
+  let place = ((sample * p.height + row - p.padding) * p.width + column - p.padding) * p.inputs;
+  return select(0xffffffffu, place + firstInput + index % depth, inside && index < p.depth);
+}
+
+fn lineOfA(pixel: u32, index: u32, length: u32, inTile: u32) -> vec4f {
+  // #if VECTORS
+  let place = placeInPatch(pixel, index);
+  return select(vec4f(x[place / 4u]), vec4f(0.0), place == 0xffffffffu);
+  // #else
+  var values: vec4f;
+  for (var i = 0u; i < 4u; i++) {
+    let place = placeInPatch(pixel, index + i);
+    values[i] = select(f32(x[place]), 0.0, place == 0xffffffffu);
   }
-  if (p.biased != 0u) {
-    sum += bias[output];
+  return values;
+  // #endif
+}
+
+// What lies behind the row's end or behind the last row only reaches sums that nobody stores.
+fn lineOfB(output: u32, index: u32, length: u32) -> vec4f {
+  let first = (firstOutput + output) * length + index;
+  // #if VECTORS
+  return vec4f(weight[first / 4u]);
+  // #else
+  return vec4f(vec4<WeightScalar>(weight[first], weight[first + 1u], weight[first + 2u], weight[first + 3u]));
+  // #endif
+}
+
+// Four outputs of a pixel.
+fn finish(pixel: u32, column: u32, product: vec4f) {
+  let output = firstOutput + column;
+  let at = pixel * p.outputs + output;
+  // #if VECTORS
+  var value = product;
+  // #if BIAS
+  value += vec4f(bias[output / 4u]);
+  // #endif
+  y[at / 4u] = YVector(value);
+  // #else
+  for (var i = 0u; i < min(4u, p.columns - column); i++) {
+    var one = product[i];
+    // #if BIAS
+    one += f32(bias[output + i]);
+    // #endif
+    y[at + i] = YScalar(one);
   }
-  y[i] = sum;
+  // #endif
+}
+
+@compute @workgroup_size(WX, WY)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) invocation: u32,
+) {
+  let convGroups = p.outputs / p.columns;
+  let convGroup = group.z % convGroups;
+  firstInput = convGroup * (p.depth / (p.side * p.side));
+  firstOutput = convGroup * p.columns;
+  // As in matrix-product.wgsl, rows may go on along the third axis.
+  multiply(vec2u(group.x, group.y + group.z / convGroups * groups.y), local, invocation);
 }
