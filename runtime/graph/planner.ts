@@ -3,6 +3,7 @@
 import { VitrineError } from "../errors.js";
 import { type FusionName, fuseOperations } from "./fusion.js";
 import type { Graph } from "./graph.js";
+import { type HalfOperands, halfActivations } from "./half-activations.js";
 import { memoryBlocks } from "./lifetimes.js";
 import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
@@ -18,6 +19,8 @@ export interface PlanOptions {
   limitBytes: number;
   /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
   rowSpans?: boolean;
+  /** Operands that may be float16. Absent: all activations are float32. */
+  halfOperands?: HalfOperands;
 }
 
 /** A number of bytes for people. */
@@ -34,7 +37,9 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
   const infers = operations.every(({ adds }) => Object.keys(adds).length === 0);
   const spans = options.rowSpans && infers ? rowSpans(graph, operations) : [];
-  const blocks = memoryBlocks(graph, operations, spans);
+  const { halfOperands } = options;
+  const tensors = halfOperands ? halfActivations(graph, operations, halfOperands) : graph.tensors;
+  const blocks = memoryBlocks({ ...graph, tensors }, operations, spans);
   const layout = placeBlocks(blocks, options.alignmentBytes);
   if (layout.bytes > options.limitBytes) {
     throw new VitrineError(
@@ -50,7 +55,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   });
   const planned: Graph = {
     name: graph.name,
-    tensors: graph.tensors,
+    tensors,
     operations,
     inputs: graph.inputs,
     outputs: graph.outputs,

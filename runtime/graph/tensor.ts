@@ -5,11 +5,12 @@ import { elementCount, type Shape } from "./shape.js";
 /** Index of a tensor in `graph.tensors`. */
 export type TensorId = number;
 
-/** `int8` tensors lie in stores of int8 matrices only. */
-export type ElementType = "float32" | "uint8" | "float64" | "int8";
+/** `int8` tensors lie in stores of int8 matrices only; `float16` ones are made by the planner (half-activations.ts). */
+export type ElementType = "float32" | "float16" | "uint8" | "float64" | "int8";
 
 export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
   float32: 4,
+  float16: 2,
   uint8: 1,
   float64: 8,
   int8: 1,

@@ -20,7 +20,7 @@ function sizes(at: Operands, out: TensorId, heads: number) {
     Math.min(LARGEST_BLOCK, Math.floor(BLOCK_VALUES / (4 * Math.ceil(headWidth / 4)))),
   );
   return {
-    constants: { HEAD_WIDTH: headWidth, KEYS: keys },
+    constants: { HEAD_WIDTH: headWidth, FOURS: headWidth % 4 === 0 ? 1 : 0, KEYS: keys },
     numbers: [tokens, heads, floatBits(1 / Math.sqrt(headWidth))],
     grid: [Math.ceil(tokens / TOKENS_PER_GROUP), heads, batch] as const,
     rowSumsBytes: 4 * batch * heads * tokens,
@@ -45,7 +45,8 @@ export function attentionBackward(
   at: Operands,
   scratch: (bytes: number) => Slice,
 ): Dispatch[] {
-  const { constants, numbers, grid, rowSumsBytes } = sizes(at, reads.dOut, attributes.heads);
+  const { constants: forward, numbers, grid, rowSumsBytes } = sizes(at, reads.dOut, attributes.heads);
+  const constants = { ...forward, BACKWARD: 1 };
   const shared = {
     dOut: at.at(reads.dOut),
     qkv: at.at(reads.qkv),

@@ -8,6 +8,7 @@ import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT } from "./buffers.js";
 import type { GpuMemory } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
+import { halfOperands } from "./half-operands.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
 import { WebgpuStore } from "./store.js";
@@ -54,6 +55,7 @@ export class WebgpuExecutor implements Executor {
       fuses: FUSES,
       alignmentBytes: BINDING_ALIGNMENT,
       limitBytes: this.#place.device.gpu.limits.maxBufferSize,
+      ...(this.#place.tier.half ? { halfOperands } : {}),
     };
   }
 

@@ -54,7 +54,8 @@ export class Operands {
       );
     // Kernels read bytes as words.
     const bytes = Math.ceil(tensorBytes(tensor) / 4) * 4;
-    return { buffer: this.#around.arena, offset: placement.offset, bytes };
+    const place = { buffer: this.#around.arena, offset: placement.offset, bytes };
+    return tensor.dtype === "float16" ? { ...place, half: true } : place;
   }
 
   #store(name: string): WebgpuStore {

@@ -14,7 +14,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dPatches: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dPatches: array<DPatchesScalar>;
 @group(0) @binding(3) var<storage, read_write> dClassToken: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dDistillationToken: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dPosition: array<f32>;
@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let value = dy[(sample * p.tokens + token) * p.width + column];
     sum += value;
     if (token >= p.prefix) {
-      dPatches[(sample * (p.tokens - p.prefix) + token - p.prefix) * p.width + column] = value;
+      dPatches[(sample * (p.tokens - p.prefix) + token - p.prefix) * p.width + column] = DPatchesScalar(value);
     }
   }
   dPosition[i] += sum;

@@ -11,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(1) var<storage, read_write> patches: array<PatchesScalar>;
 @group(0) @binding(2) var<storage, read_write> classToken: array<f32>;
 @group(0) @binding(3) var<storage, read_write> distillationToken: array<f32>;
 @group(0) @binding(4) var<storage, read_write> position: array<f32>;
@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var value: f32;
   if (token >= p.prefix) {
     let patchRow = (row / p.tokens) * (p.tokens - p.prefix) + token - p.prefix;
-    value = patches[patchRow * p.width + column];
+    value = f32(patches[patchRow * p.width + column]);
   } else if (token == 0u) {
     value = classToken[column];
   } else {

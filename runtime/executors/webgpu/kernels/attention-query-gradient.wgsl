@@ -1,12 +1,14 @@
 // Attention backward, the queries: with P = exp(scale·q·k − L), dP = dOut·vᵀ and D = Σ dOut·out, dQ = scale·(P∘(dP − D))·k.
 // Writes q's part of dQkv, and D for the kernel of keys and values. arXiv 2205.14135, B.2.
 //
-// dOut, out [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T]. The loader sets HEAD_WIDTH = E and
-// KEYS. A workgroup of 64 takes 64 queries of a head, an invocation one; keys and values pass through workgroup memory.
-// Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
+// dOut, out [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T]. The loader sets HEAD_WIDTH = E,
+// FOURS (1 where E is a multiple of 4), BACKWARD = 1 and KEYS. A workgroup of 64 takes 64 queries of a head, an invocation
+// one; keys and values pass through workgroup memory. Grid: blocks of queries, heads, samples. Numerics: float32, keys
+// ascending.
+
+// #include "heads.wgsl"
 
 const QUERIES = 64u;
-const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
 struct Params {
   tokens: u32,
@@ -15,46 +17,26 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> dOut: array<f32>;
-@group(0) @binding(2) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+// #if FOURS
+@group(0) @binding(1) var<storage, read_write> dOut: array<DOutVector>;
+@group(0) @binding(2) var<storage, read_write> qkv: array<QkvVector>;
+@group(0) @binding(3) var<storage, read_write> out: array<OutVector>;
+@group(0) @binding(5) var<storage, read_write> dQkv: array<DQkvVector>;
+// #else
+@group(0) @binding(1) var<storage, read_write> dOut: array<DOutScalar>;
+@group(0) @binding(2) var<storage, read_write> qkv: array<QkvScalar>;
+@group(0) @binding(3) var<storage, read_write> out: array<OutScalar>;
+@group(0) @binding(5) var<storage, read_write> dQkv: array<DQkvScalar>;
+// #endif
 @group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dQkv: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rowSums: array<f32>;
 
-var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
-var<workgroup> values: array<vec4f, KEYS * VECTORS>;
+var<workgroup> keys: array<QkvVector, KEYS * VECTORS>;
+var<workgroup> values: array<QkvVector, KEYS * VECTORS>;
 
 var<private> query: array<vec4f, VECTORS>;
 var<private> gradient: array<vec4f, VECTORS>;
 var<private> sums: array<vec4f, VECTORS>;
-
-// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
-fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
-  return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
-}
-
-// Values 4·vector … 4·vector + 3 of a head's row in qkv; zeros behind its end.
-fn fourOfQkv(row: u32, vector: u32) -> vec4f {
-  var values = vec4f(0.0);
-  for (var i = 0u; i < 4u; i++) {
-    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
-      values[i] = qkv[row + vector * 4u + i];
-    }
-  }
-  return values;
-}
-
-// As fourOfQkv, of dOut.
-fn fourOfGradient(row: u32, vector: u32) -> vec4f {
-  var values = vec4f(0.0);
-  for (var i = 0u; i < 4u; i++) {
-    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
-      values[i] = dOut[row + vector * 4u + i];
-    }
-  }
-  return values;
-}
 
 fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
@@ -69,7 +51,7 @@ fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
 fn probabilityGradient(key: u32) -> f32 {
   var sum = vec4f(0.0);
   for (var i = 0u; i < VECTORS; i++) {
-    sum += gradient[i] * values[key * VECTORS + i];
+    sum += gradient[i] * vec4f(values[key * VECTORS + i]);
   }
   return dot(sum, vec4f(1.0));
 }
@@ -77,7 +59,7 @@ fn probabilityGradient(key: u32) -> f32 {
 fn probabilityOf(key: u32, sum: f32) -> f32 {
   var score = vec4f(0.0);
   for (var i = 0u; i < VECTORS; i++) {
-    score += query[i] * keys[key * VECTORS + i];
+    score += query[i] * vec4f(keys[key * VECTORS + i]);
   }
   return exp(dot(score, vec4f(1.0)) * p.scale - sum);
 }
@@ -88,16 +70,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let sample = group.z;
   let token = group.x * QUERIES + invocation;
   let known = min(token, p.tokens - 1u);
-  let source = ((sample * p.tokens + known) * p.heads + head) * HEAD_WIDTH;
+  let source = outPlace(sample, known, head);
   for (var i = 0u; i < VECTORS; i++) {
-    query[i] = fourOfQkv(place(sample, known, 0u, head), i);
-    gradient[i] = fourOfGradient(source, i);
+    query[i] = vec4f(fourOfQkv(place(sample, known, 0u, head), i));
+    gradient[i] = vec4f(fourOfGradient(source, i));
     sums[i] = vec4f(0.0);
   }
   var rowSum = 0.0;
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    rowSum = fma(dOut[source + i], out[source + i], rowSum);
+  // #if FOURS
+  for (var i = 0u; i < VECTORS; i++) {
+    rowSum += dot(gradient[i], vec4f(out[source / 4u + i]));
   }
+  // #else
+  for (var i = 0u; i < HEAD_WIDTH; i++) {
+    rowSum = fma(gradient[i / 4u][i % 4u], f32(out[source + i]), rowSum);
+  }
+  // #endif
   let row = (sample * p.heads + head) * p.tokens + known;
   let sum = logSumExp[row];
   for (var first = 0u; first < p.tokens; first += KEYS) {
@@ -106,7 +94,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var key = 0u; key < count; key++) {
       let weight = probabilityOf(key, sum) * (probabilityGradient(key) - rowSum);
       for (var i = 0u; i < VECTORS; i++) {
-        sums[i] = fma(vec4f(weight), keys[key * VECTORS + i], sums[i]);
+        sums[i] = fma(vec4f(weight), vec4f(keys[key * VECTORS + i]), sums[i]);
       }
     }
   }
@@ -115,7 +103,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   }
   rowSums[row] = rowSum;
   let destination = place(sample, token, 0u, head);
-  for (var i = 0u; i < HEAD_WIDTH; i++) {
-    dQkv[destination + i] = p.scale * sums[i / 4u][i % 4u];
+  // #if FOURS
+  for (var i = 0u; i < VECTORS; i++) {
+    dQkv[destination / 4u + i] = DQkvVector(p.scale * sums[i]);
   }
+  // #else
+  for (var i = 0u; i < HEAD_WIDTH; i++) {
+    dQkv[destination + i] = DQkvScalar(p.scale * sums[i / 4u][i % 4u]);
+  }
+  // #endif
 }

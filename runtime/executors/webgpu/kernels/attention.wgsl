@@ -1,16 +1,17 @@
 // Attention: out = softmax(q·kᵀ/√E)·v for each head, without an array of tokens × tokens unless it is asked for.
 //
 // qkv [B,T,3·H·E] as (q, k, v), out [B,T,H·E], probabilities [B,H,T,T] where p.keeps & 1, logSumExp [B,H,T] = log Σ
-// exp(q·k/√E) where p.keeps & 2: the backward pass reads it. The loader sets HEAD_WIDTH = E and KEYS, how many keys pass
-// through workgroup memory at a time (16 KiB with E = 64).
+// exp(q·k/√E) where p.keeps & 2: the backward pass reads it. The loader sets HEAD_WIDTH = E, FOURS (1 where E is a multiple
+// of 4) and KEYS, how many keys pass through workgroup memory at a time (16 KiB with E = 64 in float32).
 //
 // A workgroup of 64 takes 64 queries of a head, an invocation one of them with its row of sums: softmax needs no
 // exchange between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are scaled again
 // when a block of keys brings a larger score. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
 
+// #include "heads.wgsl"
+
 const QUERIES = 64u;
 const LOWEST = -3.4028234e38;
-const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
 struct Params {
   tokens: u32,
@@ -20,33 +21,22 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+// #if FOURS
+@group(0) @binding(1) var<storage, read_write> qkv: array<QkvVector>;
+@group(0) @binding(2) var<storage, read_write> out: array<OutVector>;
+// #else
+@group(0) @binding(1) var<storage, read_write> qkv: array<QkvScalar>;
+@group(0) @binding(2) var<storage, read_write> out: array<OutScalar>;
+// #endif
 @group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
 @group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
 
-var<workgroup> keys: array<vec4f, KEYS * VECTORS>;
-var<workgroup> values: array<vec4f, KEYS * VECTORS>;
+var<workgroup> keys: array<QkvVector, KEYS * VECTORS>;
+var<workgroup> values: array<QkvVector, KEYS * VECTORS>;
 
 var<private> query: array<vec4f, VECTORS>;
 var<private> sums: array<vec4f, VECTORS>;
 var<private> scores: array<f32, KEYS>;
-
-// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
-fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
-  return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
-}
-
-// Values 4·vector … 4·vector + 3 of a head's row in qkv; zeros behind its end.
-fn fourOfQkv(row: u32, vector: u32) -> vec4f {
-  var values = vec4f(0.0);
-  for (var i = 0u; i < 4u; i++) {
-    if (HEAD_WIDTH % 4u == 0u || vector * 4u + i < HEAD_WIDTH) {
-      values[i] = qkv[row + vector * 4u + i];
-    }
-  }
-  return values;
-}
 
 fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
@@ -61,7 +51,7 @@ fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
 fn scoreOf(key: u32) -> f32 {
   var sum = vec4f(0.0);
   for (var i = 0u; i < VECTORS; i++) {
-    sum += query[i] * keys[key * VECTORS + i];
+    sum += query[i] * vec4f(keys[key * VECTORS + i]);
   }
   return dot(sum, vec4f(1.0)) * p.scale;
 }
@@ -73,7 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
   let token = group.x * QUERIES + invocation;
   let source = place(sample, min(token, p.tokens - 1u), 0u, head);
   for (var i = 0u; i < VECTORS; i++) {
-    query[i] = fourOfQkv(source, i);
+    query[i] = vec4f(fourOfQkv(source, i));
     sums[i] = vec4f(0.0);
   }
   var largest = LOWEST;
@@ -96,15 +86,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
       let weight = exp(scores[key] - largest);
       total += weight;
       for (var i = 0u; i < VECTORS; i++) {
-        sums[i] = fma(vec4f(weight), values[key * VECTORS + i], sums[i]);
+        sums[i] = fma(vec4f(weight), vec4f(values[key * VECTORS + i]), sums[i]);
       }
     }
   }
   if (token < p.tokens) {
-    let destination = ((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH;
-    for (var i = 0u; i < HEAD_WIDTH; i++) {
-      out[destination + i] = sums[i / 4u][i % 4u] / total;
+    let destination = outPlace(sample, token, head);
+    // #if FOURS
+    for (var i = 0u; i < VECTORS; i++) {
+      out[destination / 4u + i] = OutVector(sums[i] / total);
     }
+    // #else
+    for (var i = 0u; i < HEAD_WIDTH; i++) {
+      out[destination + i] = OutScalar(sums[i / 4u][i % 4u] / total);
+    }
+    // #endif
   }
   let index = (sample * p.heads + head) * p.tokens + token;
   if ((p.keeps & 2u) != 0u && token < p.tokens) {

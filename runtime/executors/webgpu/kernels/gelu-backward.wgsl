@@ -8,9 +8,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
+@group(0) @binding(2) var<storage, read_write> dy: array<DyScalar>;
+@group(0) @binding(3) var<storage, read_write> dx: array<DxScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -18,5 +18,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) {
     return;
   }
-  dx[i] = dy[i] * geluSlope(vec4f(x[i])).x;
+  dx[i] = DxScalar(f32(dy[i]) * geluSlope(vec4f(f32(x[i]))).x);
 }

@@ -11,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dy: array<DyScalar>;
 @group(0) @binding(2) var<storage, read_write> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
@@ -35,7 +35,7 @@ fn main(
   var gradients = 0.0;
   var products = 0.0;
   for (var i = lane; i < p.width; i += LANES) {
-    let g = dy[start + i] * weight[i];
+    let g = f32(dy[start + i]) * weight[i];
     gradients += g;
     products += g * (x[start + i] - center) * scale;
   }
@@ -43,7 +43,7 @@ fn main(
   let meanProduct = sumOverLanes(products, lane) / f32(p.width);
   for (var i = lane; i < p.width; i += LANES) {
     let h = (x[start + i] - center) * scale;
-    var value = scale * (dy[start + i] * weight[i] - meanGradient - h * meanProduct);
+    var value = scale * (f32(dy[start + i]) * weight[i] - meanGradient - h * meanProduct);
     if (p.added != 0u) {
       value += residual[start + i];
     }

@@ -13,7 +13,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dy: array<DyScalar>;
 @group(0) @binding(2) var<storage, read_write> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   if (column < p.width) {
     for (var row = local.y; row < p.rows; row += SHARES) {
       let at = row * p.width + column;
-      sums += dy[at] * vec2f((x[at] - mean[row]) * rstd[row], 1.0);
+      sums += f32(dy[at]) * vec2f((x[at] - mean[row]) * rstd[row], 1.0);
     }
   }
   partial[local.y * COLUMNS + local.x] = sums;

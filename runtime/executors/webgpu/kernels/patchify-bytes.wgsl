@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> pixels: array<u32>;
 @group(0) @binding(2) var<storage, read_write> table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(3) var<storage, read_write> patches: array<PatchesScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -30,5 +30,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let x = (place % patchesPerRow) * p.patchSide + i % p.patchSide;
   let at = ((sample * p.side + y) * p.side + x) * 3u + channel;
   let byte = (pixels[at / 4u] >> (8u * (at % 4u))) & 0xffu;
-  patches[i] = table[channel * 256u + byte];
+  patches[i] = PatchesScalar(table[channel * 256u + byte]);
 }

@@ -11,7 +11,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> image: array<f32>;
-@group(0) @binding(2) var<storage, read_write> patches: array<f32>;
+@group(0) @binding(2) var<storage, read_write> patches: array<PatchesScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -27,5 +27,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let channel = (i % perPatch) / (p.patchSide * p.patchSide);
   let y = (place / patchesPerRow) * p.patchSide + (i / p.patchSide) % p.patchSide;
   let x = (place % patchesPerRow) * p.patchSide + i % p.patchSide;
-  patches[i] = image[((sample * 3u + channel) * p.side + y) * p.side + x];
+  patches[i] = PatchesScalar(image[((sample * 3u + channel) * p.side + y) * p.side + x]);
 }

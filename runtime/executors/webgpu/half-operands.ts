@@ -1,0 +1,37 @@
+// Half operands: what the float16 tier keeps in float16, in the words of the graph's operations.
+//
+// As torch.autocast has it: what goes into matrix products and comes out of them is half, the residual stream with its
+// gradient, statistics, logits and losses are float32, as are all sums. Kernels read and write either by their operands' types.
+
+import type { Operation } from "../../graph/catalogue.js";
+
+export function halfOperands(operation: Operation): readonly string[] {
+  switch (operation.type) {
+    case "patchifyBytes":
+    case "patchifyImage":
+    case "assembleTokens":
+      return ["patches"];
+    case "assembleTokensBackward":
+      return ["dPatches"];
+    case "linear":
+      // With a residual y is the stream.
+      return operation.reads.residual === undefined ? ["x", "y"] : ["x"];
+    case "linearInputGradient":
+      return ["dy", "dx", "hidden"];
+    case "linearWeightGradient":
+    case "geluBackward":
+      return ["dy", "x", "dx"];
+    case "layerNorm":
+      return ["y"];
+    case "layerNormBackward":
+      return ["dy"];
+    case "attention":
+      return ["qkv", "out"];
+    case "attentionBackward":
+      return ["dOut", "qkv", "out", "dQkv"];
+    case "gelu":
+      return ["x", "y"];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,43 @@
+// Heads: where the values of an attention head lie, and four of them at a time. Whoever includes it declares p with tokens and
+// heads, and qkv. Under FOURS a head is a multiple of 4 values wide, and arrays are read and written by fours; otherwise what
+// lies behind a head's end counts as 0. Workgroup memory has the arrays' own type: nothing is lost that they had not lost.
+
+const VECTORS = (HEAD_WIDTH + 3u) / 4u;
+
+// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
+fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
+  return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
+}
+
+// Place of value 0 of a token in an array [B,T,H·E].
+fn outPlace(sample: u32, token: u32, head: u32) -> u32 {
+  return ((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH;
+}
+
+// Values 4·vector … 4·vector + 3 of a head's row in qkv.
+fn fourOfQkv(row: u32, vector: u32) -> QkvVector {
+  // #if FOURS
+  return qkv[row / 4u + vector];
+  // #else
+  var values = QkvVector();
+  for (var i = 0u; i < min(4u, HEAD_WIDTH - 4u * vector); i++) {
+    values[i] = qkv[row + 4u * vector + i];
+  }
+  return values;
+  // #endif
+}
+
+// #if BACKWARD
+// Values 4·vector … 4·vector + 3 of a head's row in dOut, as fourOfQkv gives them of qkv.
+fn fourOfGradient(row: u32, vector: u32) -> DOutVector {
+  // #if FOURS
+  return dOut[row / 4u + vector];
+  // #else
+  var values = DOutVector();
+  for (var i = 0u; i < min(4u, HEAD_WIDTH - 4u * vector); i++) {
+    values[i] = dOut[row + 4u * vector + i];
+  }
+  return values;
+  // #endif
+}
+// #endif

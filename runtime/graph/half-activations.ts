@@ -1,0 +1,32 @@
+// Half activations: which tensors between operations are kept in float16, for executors whose kernels take them so.
+
+import type { Operation } from "./catalogue.js";
+import type { Graph } from "./graph.js";
+import type { Tensor, TensorId } from "./tensor.js";
+
+/** Names of the operands of an operation, read or written, that may be float16: what an executor's kernels allow. */
+export type HalfOperands = (operation: Operation) => readonly string[];
+
+/**
+ * The graph's tensors, those float32 activations as float16 that every operation which touches them allows. Inputs, outputs,
+ * stores, constants and what operations add to keep their type: sums, statistics and parameters lose nothing.
+ */
+export function halfActivations(
+  graph: Graph,
+  operations: readonly Operation[],
+  halfOperands: HalfOperands,
+): Tensor[] {
+  const allowed = new Set<TensorId>();
+  const refused = new Set<TensorId>(graph.outputs.values());
+  for (const operation of operations) {
+    const halves = new Set(halfOperands(operation));
+    for (const [name, id] of Object.entries({ ...operation.reads, ...operation.writes }))
+      (halves.has(name) ? allowed : refused).add(id);
+    for (const id of Object.values(operation.adds)) refused.add(id);
+  }
+  return graph.tensors.map((tensor) => {
+    const { id, dtype, origin } = tensor;
+    const half = dtype === "float32" && origin.kind === "activation" && allowed.has(id) && !refused.has(id);
+    return half ? { ...tensor, dtype: "float16" } : tensor;
+  });
+}
