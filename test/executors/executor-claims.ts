@@ -12,6 +12,7 @@ import { createInference } from "../../runtime/inference-program.js";
 import type { TensorMap, TrainingInputs, TrainingOptions } from "../../runtime/training.js";
 import { createTraining } from "../../runtime/training-program.js";
 import { type RandomGraph, randomGraph } from "../graph/random-graph.js";
+import { MADE_REGNETY, madeRegnety } from "../models/made-regnety.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
@@ -61,6 +62,19 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
     const sums = [0, 1, 2].map((row) => (y as Float32Array).subarray(130 * row, 130 * (row + 1)));
     for (const row of sums) assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-6);
     executable.dispose();
+  });
+
+  test("logits of a convolutional network agree", async () => {
+    const pixels = randomPixels({ ...MICRO, imageSize: MADE_REGNETY.imageSize }, 3, 4);
+    const logits: Float32Array[] = [];
+    for (const each of [executor, wasm]) {
+      const inference = await createInference(each, MADE_REGNETY, madeRegnety(MADE_REGNETY), {
+        batchSizes: [2],
+      });
+      logits.push((await inference.logits(pixels, 3)).logits);
+      inference.dispose();
+    }
+    assertNear(logits[0], logits[1], tolerances.values, "logits");
   });
 
   const trainings: Readonly<Record<string, Partial<TrainingOptions>>> = {

@@ -1,7 +1,8 @@
 // Half operands: what the float16 tier keeps in float16, in the words of the graph's operations.
 //
-// As torch.autocast has it: what goes into matrix products and comes out of them is half, the residual stream with its
-// gradient, statistics, logits and losses are float32, as are all sums. Kernels read and write either by their operands' types.
+// As torch.autocast has it: what goes into products and comes out of them is half, and with it a convolutional network's feature
+// maps; a transformer's residual stream with its gradient, statistics, logits and losses are float32, as are all sums. Kernels
+// read and write either by their operands' types.
 
 import type { Operation } from "../../graph/catalogue.js";
 
@@ -30,7 +31,14 @@ export function halfOperands(operation: Operation): readonly string[] {
     case "attentionBackward":
       return ["dOut", "qkv", "out", "dQkv"];
     case "gelu":
+    case "conv2d":
+    case "relu":
+    case "scaleChannels":
       return ["x", "y"];
+    case "globalAveragePool":
+      return ["x"];
+    case "residual":
+      return ["x", "branch", "y"];
     default:
       return [];
   }

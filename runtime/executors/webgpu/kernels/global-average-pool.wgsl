@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(LANES)
@@ -25,7 +25,7 @@ fn main(
   let start = (row / p.channels) * p.pixels * p.channels + row % p.channels;
   var sum = 0.0;
   for (var i = lane; i < p.pixels; i += LANES) {
-    sum += x[start + i * p.channels];
+    sum += f32(x[start + i * p.channels]);
   }
   let total = sumOverLanes(sum, lane);
   if (lane == 0u) {

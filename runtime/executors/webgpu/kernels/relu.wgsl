@@ -7,8 +7,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
+@group(0) @binding(2) var<storage, read_write> y: array<YScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= p.count) {
     return;
   }
-  y[i] = max(x[i], 0.0);
+  y[i] = YScalar(max(f32(x[i]), 0.0));
 }

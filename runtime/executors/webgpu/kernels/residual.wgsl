@@ -10,10 +10,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> branch: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
+@group(0) @binding(2) var<storage, read_write> branch: array<BranchScalar>;
 @group(0) @binding(3) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<YScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -25,5 +25,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (p.scaled != 0u) {
     factor = scale[i / p.perSample];
   }
-  y[i] = x[i] + factor * branch[i];
+  y[i] = YScalar(f32(x[i]) + factor * f32(branch[i]));
 }

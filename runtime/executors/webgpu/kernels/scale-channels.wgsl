@@ -9,9 +9,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
 @group(0) @binding(2) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<YScalar>;
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -20,5 +20,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let sample = i / (p.pixels * p.channels);
-  y[i] = x[i] * scale[sample * p.channels + i % p.channels];
+  y[i] = YScalar(f32(x[i]) * scale[sample * p.channels + i % p.channels]);
 }
