@@ -29,6 +29,7 @@ export function adamWSettings(step: OptimizerStep): Float64Array {
     1,
     step.clipNorm,
     step.emaDecay,
+    step.step,
   ]);
   return settings;
 }

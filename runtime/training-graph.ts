@@ -3,12 +3,14 @@
 import { VitrineError } from "./errors.js";
 import { differentiate } from "./graph/autodiff.js";
 import { type Graph, GraphBuilder } from "./graph/graph.js";
+import { updateLossScale } from "./graph/operations/loss-scale.js";
 import { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
 import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "./graph/operations/optimizer.js";
 import { dot, scaledSum } from "./graph/operations/sums.js";
 import type { Segment } from "./graph/recompute.js";
 import { elementCount } from "./graph/shape.js";
 import type { TensorId } from "./graph/tensor.js";
+import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
 import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "./models/deit.js";
 import type { ParameterShapes } from "./parameter-store.js";
 import type { TrainingOptions } from "./training.js";
@@ -22,13 +24,14 @@ export const AVERAGE = "ema";
 /** What of the options shapes the programs. */
 export type StepOptions = Pick<
   TrainingOptions,
-  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema" | "recompute"
+  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema" | "recompute" | "lossScaling"
 >;
 
 /**
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
- * depth. With `recompute` only the blocks' inputs are kept for the backward pass. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
+ * depth. With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
+ * of the loss times its scale. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
   const { config, dropPath } = options;
@@ -43,7 +46,8 @@ export function accumulateGraph(options: StepOptions, batch: number, input: Imag
   const loss = dot(graph, perSample, sampleWeights, "loss");
   graph.output("loss", loss);
   const recompute = options.recompute ? segments : [];
-  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS, recompute });
+  const seed = options.lossScaling ? storedLossScale(graph).scale : undefined;
+  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS, recompute, seed });
   return graph;
 }
 
@@ -92,9 +96,14 @@ export function parameterGroups(shapes: ParameterShapes, options: StepOptions): 
 
 /**
  * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
- * of squares of the gradients before clipping. Every group is one run of the stores and so one instruction.
+ * of squares of the gradients before clipping. Every group is one run of the stores and so one instruction. With
+ * `lossScaling` the scale is undone first and moved on, and the output `report` [4] tells of it (see `readReport`).
  */
-export function applyGraph(shapes: ParameterShapes, groups: ParameterGroups, ema: boolean): Graph {
+export function applyGraph(
+  shapes: ParameterShapes,
+  groups: ParameterGroups,
+  { ema, lossScaling = false }: Pick<StepOptions, "ema" | "lossScaling">,
+): Graph {
   const graph = new GraphBuilder("optimiser step");
   const run = (store: string, names: readonly string[]) => {
     const count = names.reduce((sum, name) => sum + elementCount(shapes.get(name) ?? []), 0);
@@ -104,6 +113,7 @@ export function applyGraph(shapes: ParameterShapes, groups: ParameterGroups, ema
   const gradients = run(GRADIENTS, [...groups.decayed, ...groups.plain]);
   const norm = sumOfSquares(graph, gradients, "norm");
   graph.output("norm", norm);
+  const stepped = lossScaling ? unscaledSettings(graph, settings, norm) : settings;
   for (const decayed of [true, false]) {
     const names = decayed ? groups.decayed : groups.plain;
     if (names.length === 0) continue;
@@ -115,8 +125,15 @@ export function applyGraph(shapes: ParameterShapes, groups: ParameterGroups, ema
       average: ema ? run(AVERAGE, names) : undefined,
       decayed,
     };
-    adamW(graph, operands, settings, norm);
+    adamW(graph, operands, stepped, norm);
   }
   fill(graph, gradients, 0);
   return graph;
+}
+
+function unscaledSettings(graph: GraphBuilder, settings: TensorId, norm: TensorId): TensorId {
+  const state = storedLossScale(graph);
+  const { unscaled, report } = updateLossScale(graph, state, { settings, norm }, LOSS_SCALE_RULE);
+  graph.output("report", report);
+  return unscaled;
 }

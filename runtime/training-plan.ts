@@ -5,6 +5,7 @@ import type { PlannerCapabilities, StoreLayout } from "./executors/executor.js";
 import { formatBytes, largestBatch, planProgram } from "./graph/planner.js";
 import type { Program } from "./graph/program.js";
 import { inferenceGraph } from "./inference-program.js";
+import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
 import type { ImageInput } from "./models/deit.js";
 import { deitParameters } from "./models/deit-parameters.js";
 import { layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
@@ -24,9 +25,8 @@ export type PlannedTraining = Omit<TrainingOptions, "weights">;
 
 export interface TrainingPlan {
   shapes: ParameterShapes;
-  /** Names of the stores, which all have this layout: the decayed tensors first. */
-  stores: string[];
-  layout: StoreLayout;
+  /** Name → layout: the parameters', with the decayed tensors first, and that of the loss scale where there is one. */
+  stores: ReadonlyMap<string, StoreLayout>;
   /** Samples of a piece: what `accumulate` and `evaluate` run on. */
   piece: number;
   accumulate: Program;
@@ -38,8 +38,14 @@ export interface TrainingPlan {
   bytes: number;
 }
 
-function storeNames(ema: boolean): string[] {
-  return [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+function storeLayouts({ ema, lossScaling }: PlannedTraining, layout: StoreLayout): Map<string, StoreLayout> {
+  const names = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+  const stores = new Map(names.map((name) => [name, layout]));
+  return lossScaling ? stores.set(LOSS_SCALE, LOSS_SCALE_LAYOUT) : stores;
+}
+
+function bytesOf(stores: ReadonlyMap<string, StoreLayout>, alignmentBytes: number): number {
+  return [...stores.values()].reduce((sum, layout) => sum + layoutBytes(layout, alignmentBytes), 0);
 }
 
 /**
@@ -47,21 +53,21 @@ function storeNames(ema: boolean): string[] {
  * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no head for it.
  */
 export function planTraining(options: PlannedTraining, capabilities: PlannerCapabilities): TrainingPlan {
-  const { config, ema } = options;
+  const { config } = options;
   const shapes = deitParameters(config);
   const groups = parameterGroups(shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
-  const stores = storeNames(ema);
-  const storeBytes = stores.length * layoutBytes(layout, capabilities.alignmentBytes);
+  const stores = storeLayouts(options, layout);
+  const storeBytes = bytesOf(stores, capabilities.alignmentBytes);
   const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
   const piece = pieceSize(options);
   const accumulateFor = (input: ImageInput) => planStep(options, piece, input, limits);
   const accumulate = accumulateFor("pixels");
-  const apply = planProgram(applyGraph(shapes, groups, ema), limits);
+  const apply = planProgram(applyGraph(shapes, groups, options), limits);
   const evaluate = planProgram(inferenceGraph(config, piece), limits);
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
-  return { shapes, stores, layout, piece, accumulate, apply, evaluate, accumulateFor, bytes };
+  return { shapes, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };
 }
 
 /** The largest batch up to `most` that `planTraining` takes in one piece; 0 where not even 1 fits. Allocates nothing. */
@@ -71,8 +77,8 @@ export function largestTrainingBatch(
   most: number,
 ): number {
   const shapes = deitParameters(options.config);
-  const bytes = layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
-  const limitBytes = capabilities.limitBytes - storeNames(options.ema).length * bytes;
+  const stores = storeLayouts(options, storeLayout(shapes));
+  const limitBytes = capabilities.limitBytes - bytesOf(stores, capabilities.alignmentBytes);
   const build = (batch: number) => accumulateGraph(options, batch, "pixels");
   return largestBatch(build, most, { ...capabilities, limitBytes });
 }

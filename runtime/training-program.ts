@@ -5,12 +5,14 @@ import type { DeviceInputs, Executable, Executor, Store } from "./executors/exec
 import { hostInputs } from "./executors/program-inputs.js";
 import type { ProgramOutputs } from "./graph/program.js";
 import { InferenceStep, submitSteps } from "./inference-step.js";
+import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
 import { disposeOnDevice, microBatches } from "./micro-batches.js";
 import type { Started } from "./one-ahead.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { type ParameterShapes, readParameters, writeParameters } from "./parameter-store.js";
 import { type Images, stepInputs } from "./step-inputs.js";
 import type {
+  AppliedStep,
   Logits,
   OptimizerStep,
   StepOutcome,
@@ -36,14 +38,17 @@ export interface DeitTraining extends Training {
  * tensors first. Throws what `planTraining` throws before anything is allocated; `weights/…` where the weights are not the
  * model's.
  */
-export async function createTraining(executor: Executor, options: TrainingOptions): Promise<DeitTraining> {
+export async function createTraining(executor: Executor, asked: TrainingOptions): Promise<DeitTraining> {
+  const options = { ...asked, lossScaling: asked.lossScaling ?? executor.halfPrecision ?? false };
   const plan = planTraining(options, executor.capabilities);
   const { shapes, piece } = plan;
-  const stores = new Map(plan.stores.map((name) => [name, executor.createStore(plan.layout)]));
+  const stores = new Map(Array.from(plan.stores, ([name, layout]) => [name, executor.createStore(layout)]));
   const weights = stores.get(WEIGHTS) as Store;
   writeParameters(weights, shapes, options.weights);
   const average = stores.get(AVERAGE);
   if (average) writeParameters(average, shapes, options.weights);
+  const scaling = stores.get(LOSS_SCALE);
+  if (scaling) writeLossScale(scaling, FIRST_LOSS_SCALE);
 
   const compileEvaluation = async (store: Store) =>
     new InferenceStep(
@@ -81,9 +86,12 @@ interface Submits {
 }
 
 /** The apply program's answer: the norm of the gradient, whose square is finite where every gradient was. */
-function gradientOf({ norm }: ProgramOutputs): { gradientNorm: number; applied: boolean } {
+function appliedStep({ norm, report }: ProgramOutputs): AppliedStep {
   const sumOfSquares = norm?.[0] as number;
-  return { gradientNorm: Math.sqrt(sumOfSquares), applied: Number.isFinite(sumOfSquares) };
+  const [gradientNorm, applied] = [Math.sqrt(sumOfSquares), Number.isFinite(sumOfSquares)];
+  if (!report) return { gradientNorm, applied };
+  const { gradientScale, lossScale } = readReport(report);
+  return { gradientNorm: gradientNorm / gradientScale, applied, lossScale };
 }
 
 /** Inputs that lie on a device come to programs that are submitted to it. */
@@ -94,6 +102,7 @@ async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramO
 class ProgramTraining implements DeitTraining {
   readonly bytes: number;
   readonly submit?: Training["submit"];
+  readonly writeLossScale?: Training["writeLossScale"];
   readonly #options: TrainingOptions;
   readonly #shapes: ParameterShapes;
   readonly #stores: ReadonlyMap<string, Store>;
@@ -115,6 +124,8 @@ class ProgramTraining implements DeitTraining {
     this.#steps = steps;
     this.#compileImages = compileImages;
     this.bytes = bytes;
+    const scaling = stores.get(LOSS_SCALE);
+    if (scaling) this.writeLossScale = (state) => writeLossScale(scaling, state);
     const { accumulate, apply } = steps;
     if (!accumulate.submit || !apply.submit) return;
     const submits = { accumulate: accumulate.submit.bind(accumulate), apply: apply.submit.bind(apply) };
@@ -148,8 +159,8 @@ class ProgramTraining implements DeitTraining {
     return { loss };
   }
 
-  async apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }> {
-    return gradientOf(await this.#steps.apply.run({ settings: adamWSettings(step) }));
+  async apply(step: OptimizerStep): Promise<AppliedStep> {
+    return appliedStep(await this.#steps.apply.run({ settings: adamWSettings(step) }));
   }
 
   async #submit(
@@ -165,7 +176,7 @@ class ProgramTraining implements DeitTraining {
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
       loss: pieces.reduce((sum, { loss }) => sum + (loss?.[0] as number), 0),
-      ...gradientOf(applied),
+      ...appliedStep(applied),
     }));
     // A failure is told to whoever waits for the outcome.
     outcome.catch(() => {});
@@ -186,8 +197,11 @@ class ProgramTraining implements DeitTraining {
     return submitSteps([step], pixels, count);
   }
 
-  gradients(): Promise<TensorMap> {
-    return readParameters(this.#stores.get(GRADIENTS) as Store, this.#shapes);
+  async gradients(): Promise<TensorMap> {
+    const gradients = await readParameters(this.#stores.get(GRADIENTS) as Store, this.#shapes);
+    const scaling = this.#stores.get(LOSS_SCALE);
+    if (scaling) await undoLossScale(scaling, gradients);
+    return gradients;
   }
 
   async read(state: TrainingState): Promise<TensorMap> {

@@ -39,6 +39,11 @@ export interface TrainingOptions {
   noDecay?: readonly string[];
   /** Keep an exponential moving average of the weights. */
   ema: boolean;
+  /**
+   * Scale the loss before its gradients are taken, so that float16 does not lose the small ones, by torch.amp.GradScaler's
+   * rule. Default: where the executor keeps gradients in float16.
+   */
+  lossScaling?: boolean;
 }
 
 export interface TrainingInputs {
@@ -64,7 +69,7 @@ export interface OptimizerStep {
   beta1: number;
   beta2: number;
   epsilon: number;
-  /** Count of this step, from 1: for the bias correction. */
+  /** Count of this step, from 1: for the bias correction. Steps that loss scaling leaves out are counted; the program takes them off. */
   step: number;
   /** Largest global L2 norm of the gradient (torch clip_grad_norm_), 0 = no clipping. */
   clipNorm: number;
@@ -83,11 +88,27 @@ export interface Logits {
   logits: Float32Array;
 }
 
-export interface StepOutcome {
-  loss: number;
+/** State of torch.amp.GradScaler. */
+export interface LossScale {
+  /** What the loss is multiplied by before its gradients are taken. */
+  scale: number;
+  /** Steps in a row without an overflow since the scale last changed. */
+  goodSteps: number;
+  /** Steps left out so far because a gradient was not finite. */
+  skipped: number;
+}
+
+export interface AppliedStep {
+  /** Of the whole gradient, its scale undone; not finite where a gradient was not. */
   gradientNorm: number;
-  /** False where a gradient was not finite: then nothing has changed. */
+  /** False where a gradient was not finite: then nothing has changed but the scale of the loss. */
   applied: boolean;
+  /** Behind this step; absent where the loss is not scaled. */
+  lossScale?: LossScale;
+}
+
+export interface StepOutcome extends AppliedStep {
+  loss: number;
 }
 
 export interface Training {
@@ -95,8 +116,8 @@ export interface Training {
   readonly bytes: number;
   /** Forward, loss, gradients added to those already there. loss = Σ sampleWeights[b]·loss[b]. */
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
-  /** Clips, steps, averages and clears the gradients. `applied` is false where a gradient was not finite. */
-  apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }>;
+  /** Clips, steps, averages and clears the gradients. */
+  apply(step: OptimizerStep): Promise<AppliedStep>;
   /**
    * `accumulate` and `apply` as one, resolving as soon as the inputs may be overwritten: the step is on its way then, and
    * whatever is asked for next comes behind it. Absent where the device is the processor.
@@ -106,6 +127,8 @@ export interface Training {
   evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
   /** As `evaluate`, resolving as soon as the pixels may be overwritten: on a GPU the logits are on their way then. */
   submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Started<Logits>>;
+  /** The state to go on from. Absent where the loss is not scaled. */
+  writeLossScale?(state: LossScale): void;
   /** Gradients accumulated so far, for tests and tools. */
   gradients(): Promise<TensorMap>;
   read(state: TrainingState): Promise<TensorMap>;

@@ -77,6 +77,7 @@ function firstState(
     fusedMultiplyAdd: runtime.executor.fusedMultiplyAdd,
     data: { fingerprint, samples },
     classMap: [...classMap],
+    lossScale: null,
     teacher: null,
     validationPath: null,
     recentLosses: [],

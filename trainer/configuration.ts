@@ -1,6 +1,8 @@
 // Configuration: what a run is, printed before its first step, every setting included.
 
+import { FIRST_LOSS_SCALE } from "../runtime/loss-scale.js";
 import { parameterCount } from "../runtime/open-model.js";
+import type { LossScale } from "../runtime/training.js";
 import type { Beginning } from "./beginning.js";
 import type { TrainingRun } from "./loop.js";
 import { TRAINER_OPTIONS } from "./options.js";
@@ -34,6 +36,9 @@ const UNTRAINED_HEAD =
   "note: without a teacher the distillation head learns nothing, yet it is half of the model's answer; " +
   "give --teacher PATH --distillation hard, or take a model without a distillation token";
 
+const lossScaleLine = ({ scale, skipped }: LossScale): string =>
+  `loss scale: ${scale}, moved by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
+
 /** Lines for people: model, data, schedule, device, and the settings as flags. */
 export function describeRun(run: TrainingRun, { config, weights, runtime, resumed }: Beginning): string[] {
   const { state, source, schedule, training } = run;
@@ -52,6 +57,7 @@ export function describeRun(run: TrainingRun, { config, weights, runtime, resume
       `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
       `${schedule.minLr.toExponential(2)}`,
     `device: ${runtime.description}`,
+    ...(training.writeLossScale ? [lossScaleLine(state.lossScale ?? FIRST_LOSS_SCALE)] : []),
     ...(config.distilled && settings.distillation === "none" ? [UNTRAINED_HEAD] : []),
     "settings:",
     ...settingLines(settings),

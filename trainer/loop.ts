@@ -16,7 +16,7 @@ import { RunningMean } from "./running-mean.js";
 import type { CosineCurve } from "./schedule.js";
 import { StepClock } from "./step-clock.js";
 import { withCheckpoint } from "./stopping.js";
-import { finishStep, type StartedStep, startStep } from "./train-step.js";
+import { describeOverflow, finishStep, type StartedStep, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 
 export interface TrainingRun {
@@ -65,7 +65,7 @@ export async function train(run: TrainingRun): Promise<void> {
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
       whole = false;
       const step = state.step + (underway ? 2 : 1);
-      const started = await startStep({ ...run, settings: state.settings }, batch, step);
+      const started = await startStep({ ...run, ...stepContext(run) }, batch, step);
       if (underway) await completeStep(course, underway);
       underway = started;
       if (started.underway && !isStop(run, started)) {
@@ -85,6 +85,11 @@ export async function train(run: TrainingRun): Promise<void> {
   } finally {
     progress.end();
   }
+}
+
+function stepContext({ training, state }: TrainingRun) {
+  const skippedSteps = training.writeLossScale ? 0 : (state.lossScale?.skipped ?? 0);
+  return { settings: state.settings, skippedSteps };
 }
 
 /** The reason to stop, after what is done has been saved. */
@@ -118,16 +123,18 @@ async function completeStep(
   const { run, checkpoints, losses, clock } = course;
   const { state, source, progress } = run;
   const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
-  const { loss, gradientNorm } = await finishStep(started);
+  const { loss, gradientNorm, applied, lossScale } = await finishStep(started);
   losses.add(loss);
   advance(state, cursor, source.batchesPerEpoch, loss, losses);
+  if (lossScale) state.lossScale = lossScale;
+  if (lossScale && !applied) progress.say(describeOverflow(step, lossScale));
   clock.tick(count, waitSeconds);
   const runningLoss = losses.mean();
   const rates = { learningRate, ...clock.rates() };
   progress.report({ epoch: cursor.epoch + 1, step, loss: runningLoss, ...rates, ...lengths(run) });
   const ends = state.cursor.batch === 0 || state.finished;
   const validation = ends ? await validateWeights(run) : null;
-  const measured = { loss, runningLoss, targetEntropy, gradientNorm, skipped };
+  const measured = { loss, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   await checkpoints.metrics.append({ ...cursor, step, ...measured, ...rates, validation });
   const isBest = ends && takeBest(state, cursor.epoch, validation);
   if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };

@@ -3,6 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { appendFile, open, readFile, rename, writeFile } from "node:fs/promises";
+import type { LossScale } from "../runtime/training.js";
 import type { ValidationScores } from "./validation.js";
 
 export interface StepMetrics {
@@ -25,6 +26,8 @@ export interface StepMetrics {
   /** Images of the batch that the data server could not read. */
   skipped: number;
   validation: ValidationScores | null;
+  /** Behind this step; absent where the loss is not scaled. */
+  lossScale?: LossScale | undefined;
 }
 
 const SCORES = ["top1", "top5", "loss"] as const;
@@ -32,10 +35,11 @@ const COLUMNS = [
   "step,epoch,batch,learning_rate,loss,running_loss,target_entropy,gradient_norm,images_per_second,data_wait,skipped",
   SCORES.map((score) => `validation_${score}`).join(","),
   SCORES.map((score) => `ema_validation_${score}`).join(","),
+  "loss_scale,skipped_steps",
 ].join(",");
 
 function row(metrics: StepMetrics): string {
-  const { validation } = metrics;
+  const { validation, lossScale } = metrics;
   const cells: (number | string)[] = [
     metrics.step,
     metrics.epoch,
@@ -50,6 +54,8 @@ function row(metrics: StepMetrics): string {
     metrics.skipped,
     ...SCORES.map((score) => validation?.weights[score] ?? ""),
     ...SCORES.map((score) => validation?.ema?.[score] ?? ""),
+    lossScale?.scale ?? "",
+    lossScale?.skipped ?? "",
   ];
   return `${cells.join(",")}\n`;
 }

@@ -70,7 +70,7 @@ async function makeTraining({ config, weights, state, resumed, runtime }: Beginn
   const memory = { batchSize, pieces: accumulate, recompute };
   const options = { config, weights, ...memory, distillation, alpha, tau, dropPath, ema };
   const training = await createTraining(runtime.executor, options);
-  if (resumed) await restoreTraining(out, training, ema);
+  if (resumed) await restoreTraining(out, training, state);
   return training;
 }
 

@@ -15,14 +15,18 @@ export interface SummaryFacts {
   validation: ValidationScores | null;
   best: BestScore | null;
   last: string;
+  /** Steps left out because a gradient overflowed; null where the loss was not scaled. */
+  skippedSteps: number | null;
 }
 
 export function summarise({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
   const last = join(checkpoint.folder, LAST);
   const loss = new RunningMean(state.recentLosses).mean();
   const { step: steps, cursor, validation, best } = state;
+  const skippedSteps = state.lossScale?.skipped ?? null;
+  const leftOut = skippedSteps ? ` (${skippedSteps} of them left out: a gradient overflowed)` : "";
   const text =
-    `finished: ${steps} steps, loss ${loss.toFixed(4)}; the model is in ${last}` +
+    `finished: ${steps} steps${leftOut}, loss ${loss.toFixed(4)}; the model is in ${last}` +
     (best === null ? "" : `, the best one (epoch ${best.epoch + 1}) in ${join(checkpoint.folder, BEST)}`);
-  return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last } };
+  return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
 }

@@ -2,7 +2,7 @@
 // batch comes; what it did is known when it is finished.
 
 import type { Batch, Cursor } from "../runtime/batch-source.js";
-import type { StepOutcome, Training } from "../runtime/training.js";
+import type { LossScale, StepOutcome, Training } from "../runtime/training.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
 import { optimizerStep } from "./optimizer.js";
 import { type CosineCurve, rateOfEpoch } from "./schedule.js";
@@ -14,6 +14,8 @@ export interface StepContext {
   objective: ObjectiveOptions;
   schedule: CosineCurve;
   settings: TrainerSettings;
+  /** Steps that AdamW has not made, where the training itself does not know of them: the run scaled its loss once. */
+  skippedSteps: number;
 }
 
 /** What is left of a batch once its arrays are gone. */
@@ -45,11 +47,11 @@ async function stepNow(
 
 /** Resolves when the batch's arrays may be overwritten. */
 export async function startStep(context: StepContext, batch: Batch, step: number): Promise<StartedStep> {
-  const { training, objective, schedule, settings } = context;
+  const { training, objective, schedule, settings, skippedSteps } = context;
   const { cursor, count, waitSeconds } = batch;
   const inputs = await stepInputs(batch, objective);
   const learningRate = rateOfEpoch(schedule, cursor.epoch);
-  const optimizer = optimizerStep(settings, learningRate, step);
+  const optimizer = optimizerStep(settings, learningRate, step - skippedSteps);
   const skipped = batch.weights.reduce((sum, weight) => sum + (weight === 0 ? 1 : 0), 0);
   const facts = { cursor, step, count, waitSeconds, learningRate, skipped };
   const entropy = { targetEntropy: targetEntropy(inputs, settings) };
@@ -59,13 +61,23 @@ export async function startStep(context: StepContext, batch: Batch, step: number
   return { ...facts, ...entropy, underway: false, outcome: Promise.resolve(done) };
 }
 
-/** Throws `training/not-finite`, naming the batch. */
-export async function finishStep({
-  cursor,
-  outcome,
-}: StartedStep): Promise<{ loss: number; gradientNorm: number }> {
-  const { loss, gradientNorm, applied } = await outcome;
+/** A gradient that overflows below this scale would do so without one. */
+const SMALLEST_LOSS_SCALE = 1;
+
+/**
+ * A gradient that is not finite is no failure where the scale of the loss is to blame: the step is left out, and the
+ * next one has a smaller scale. Throws `training/not-finite`, naming the batch.
+ */
+export async function finishStep({ cursor, outcome }: StartedStep): Promise<StepOutcome> {
+  const finished = await outcome;
+  const { loss, gradientNorm, applied, lossScale } = finished;
   if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss}`, cursor);
-  if (!applied) throw notFinite(`the gradient's norm is ${gradientNorm}`, cursor);
-  return { loss, gradientNorm };
+  if (applied || (lossScale && lossScale.scale >= SMALLEST_LOSS_SCALE)) return finished;
+  const unscaled = lossScale ? ", the loss not scaled up any more," : "";
+  throw notFinite(`the gradient's norm is ${gradientNorm}${unscaled}`, cursor);
+}
+
+/** For people: a step that was left out. */
+export function describeOverflow(step: number, { scale, skipped }: LossScale): string {
+  return `step ${step} left out: a gradient overflowed; the loss is scaled by ${scale} from now on (${skipped} of ${step} steps left out)`;
 }

@@ -86,7 +86,7 @@ export enum Opcode {
   /**
    * parameters [n], gradients [n], firstMoment [n], secondMoment [n], average? [n], settings f64 [12], norm? f64 [1]; n, decayed (0 or 1).
    * AdamW and the exponential moving average in one pass. settings = learningRate, weightDecay, beta1, beta2,
-   * epsilon, biasCorrection1, biasCorrection2, gradientScale, clipNorm (0 = off), emaDecay, reserved, reserved.
+   * epsilon, biasCorrection1, biasCorrection2, gradientScale, clipNorm (0 = off), emaDecay, step (from 1), reserved.
    * Nothing changes where *norm (a sum of squares) is not finite.
    */
   AdamW = 30,
@@ -96,6 +96,11 @@ export enum Opcode {
   AttentionProbabilities = 32,
   /** x [n], scale [1], y [n]; n: y = x·scale[0] */
   ScaleByScalar = 33,
+  /**
+   * settings f64 [12], norm f64 [1], unscaled f64 [12], report [4], scale [1], goodSteps [1], skipped [1]; growth (f32 bits),
+   * backoff (f32 bits), interval: loss-scale.ts
+   */
+  UpdateLossScale = 34,
 
   // Convolutional networks. Channels last: B images of H·W pixels of I (or O, C) channels; R = B·H·W rows.
   /**

@@ -17,6 +17,7 @@ import { gelu, geluBackward } from "./gelu";
 import { layerNorm, layerNormBackward } from "./layer-norm";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear";
 import { linearInt8 } from "./linear-int8";
+import { updateLossScale } from "./loss-scale";
 import { Opcode } from "./opcodes";
 import { linearPacked, packWeight } from "./packed-weight";
 import { patchifyBytes, patchifyFloats } from "./patchify";
@@ -302,6 +303,21 @@ function lossAndReduction(opcode: u32, at: usize, phase: u32): bool {
 }
 
 function parameterUpdate(opcode: u32, at: usize): bool {
+  if (opcode === Opcode.UpdateLossScale) {
+    updateLossScale(
+      u(at, 0),
+      u(at, 1),
+      u(at, 2),
+      u(at, 3),
+      u(at, 4),
+      u(at, 5),
+      u(at, 6),
+      f(at, 7),
+      f(at, 8),
+      <f32>u(at, 9),
+    );
+    return true;
+  }
   if (opcode !== Opcode.AdamW) return false;
   cut(u(at, 7), RUN);
   const offset = first << 2;

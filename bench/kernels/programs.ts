@@ -50,9 +50,8 @@ export function timePrograms(kernels: Kernels, peak: number | undefined): Progra
   });
   const run = { distillation: "none" as const, alpha: 0, tau: 1, dropPath: 0.1, ema: true };
   const plan = planTraining({ config, batchSize: TRAINING_BATCH, ...run }, CAPABILITIES);
-  const stores = new Map(plan.stores.map((name) => [name, plan.layout]));
   const training = [plan.accumulate, plan.apply].map((program) =>
-    named(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, stores, {
+    named(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, plan.stores, {
       passes: TRAINING_PASSES,
       peak,
       storesRest: false,

@@ -89,6 +89,8 @@ export interface Executor {
   readonly description: string;
   /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, for it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
+  /** Keeps activations and their gradients in float16: training then scales the loss (loss-scale.ts). Absent = false. */
+  readonly halfPrecision?: boolean;
   readonly capabilities: PlannerCapabilities;
   /** What of a GPU's optional features the kernels use: webgpu/tier.ts. Absent where there is no choice. */
   readonly tier?: string;

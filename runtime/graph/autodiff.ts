@@ -16,6 +16,8 @@ export interface DifferentiateOptions {
   parameters: string;
   /** Store with the same names, where the gradients are added up. */
   gradients: string;
+  /** Gradient of the loss with respect to itself [1]; absent = 1. Every gradient is multiplied by it. */
+  seed?: TensorId;
   /** Stretches, in order and apart, whose tensors are made again for the gradients instead of being kept. */
   recompute?: readonly Segment[];
 }
@@ -38,9 +40,7 @@ export function differentiate(graph: GraphBuilder, loss: TensorId, options: Diff
       "graph/no-gradient",
       `${graph.name}: the loss depends on no tensor of store ${options.parameters}`,
     );
-  const seed = graph.activation("d loss", graph.shapeOf(loss));
-  fill(graph, seed, 1);
-  sweep.contribute(loss, seed);
+  sweep.contribute(loss, options.seed ?? one(graph, loss));
   let end = forward.length;
   for (const segment of [...(options.recompute ?? [])].reverse()) {
     applyRules(sweep, forward.slice(segment.end, end));
@@ -48,6 +48,12 @@ export function differentiate(graph: GraphBuilder, loss: TensorId, options: Diff
     end = segment.first;
   }
   applyRules(sweep, forward.slice(0, end));
+}
+
+function one(graph: GraphBuilder, loss: TensorId): TensorId {
+  const seed = graph.activation("d loss", graph.shapeOf(loss));
+  fill(graph, seed, 1);
+  return seed;
 }
 
 /** From the last operation to the first. */

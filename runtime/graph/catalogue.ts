@@ -159,6 +159,18 @@ export interface Catalogue {
   fill: Entry<None, { y: TensorId }, None, { value: number }>;
   /** x → y f64 [1] = Σ x², in double. */
   sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  /**
+   * What GradScaler does between the gradients and the optimiser: gradients stand multiplied by scale [1], norm f64 [1] is
+   * their sum of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the bias
+   * corrections of the steps that were not left out. report [4]: the scale of these gradients, then scale, goodSteps [1]
+   * and skipped [1] as they are for the next step: halved where norm is not finite, doubled after `interval` good steps.
+   */
+  updateLossScale: Entry<
+    { settings: TensorId; norm: TensorId },
+    { unscaled: TensorId; report: TensorId },
+    { scale: TensorId; goodSteps: TensorId; skipped: TensorId },
+    { growth: number; backoff: number; interval: number }
+  >;
   /** One run of the stores; settings f64 [12] as assembly/nn/opcodes.ts lists them, norm f64 [1] is a sum of squares. */
   adamW: Entry<
     { gradients: TensorId; settings: TensorId; norm: TensorId },

@@ -30,10 +30,9 @@ test("a tape falls into its instructions, Halt left out", () => {
 test("every operation of a training step is timed once, and the shares add up to the whole", async () => {
   const plan = planTraining(trainingOptions({ recompute: true, batchSize: BATCH }), capabilities);
   const kernels = await loadKernels(nodeHost(), false, 1);
-  const stores = new Map(plan.stores.map((name) => [name, plan.layout]));
   const before = kernels.memory.bytesInUse;
   const options = { passes: 2, peak: 100, storesRest: false };
-  const { operations: rows, wholeMs } = timeOperations(kernels, plan.accumulate, stores, options);
+  const { operations: rows, wholeMs } = timeOperations(kernels, plan.accumulate, plan.stores, options);
   assert.ok(wholeMs > 0);
   assert.is(kernels.memory.bytesInUse, before);
   const counted = rows.reduce((sum, { count }) => sum + count, 0);

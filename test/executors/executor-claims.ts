@@ -185,7 +185,7 @@ async function threeSteps(executor: Executor, changes: Partial<TrainingOptions>)
 }
 
 /** The key part of qkv.bias has no gradient but rounding noise, which AdamW makes steps of. */
-function keyBias(name: string, { length }: Float32Array): (index: number) => boolean {
+export function keyBias(name: string, { length }: Float32Array): (index: number) => boolean {
   return (index) => name.endsWith("qkv.bias") && index >= length / 3 && index < (2 * length) / 3;
 }
 

@@ -37,28 +37,32 @@ export function geluClaims(executor: Executor): void {
 }
 
 export function memoryClaims(executor: Executor): void {
-  test("the number of tensors is the same after every step, and none is left after dispose()", async () => {
-    const before = tf.memory().numTensors;
-    const training = await createTraining(executor, trainingOptions({ distillation: "hard" }));
-    const counts: number[] = [];
-    for (let step = 1; step <= 4; step++) {
-      await training.accumulate(trainingInputs(MICRO, 4));
-      await training.apply({ ...STEP, step, clipNorm: 1 });
-      await training.evaluate(randomPixels(MICRO, 4, step), 4, "ema");
-      await training.read("weights");
-      counts.push(tf.memory().numTensors);
-    }
-    const [, second, ...later] = counts;
-    assert.equal(later, [second, second]);
-    training.dispose();
-    // Numbers that later programs of the executor use again.
-    const scalars = tf.memory().numTensors - before;
-    assert.ok(scalars < 60, `${scalars} tensors are left`);
-    const again = await createTraining(executor, trainingOptions({ distillation: "hard" }));
-    await again.accumulate(trainingInputs(MICRO, 4));
-    again.dispose();
-    assert.is(tf.memory().numTensors - before, scalars);
-  });
+  for (const [what, lossScaling] of [
+    ["step", false],
+    ["step with a scaled loss", true],
+  ] as const)
+    test(`the number of tensors is the same after every ${what}, and none is left after dispose()`, async () => {
+      const before = tf.memory().numTensors;
+      const training = await createTraining(executor, trainingOptions({ distillation: "hard", lossScaling }));
+      const counts: number[] = [];
+      for (let step = 1; step <= 4; step++) {
+        await training.accumulate(trainingInputs(MICRO, 4));
+        await training.apply({ ...STEP, step, clipNorm: 1 });
+        await training.evaluate(randomPixels(MICRO, 4, step), 4, "ema");
+        await training.read("weights");
+        counts.push(tf.memory().numTensors);
+      }
+      const [, second, ...later] = counts;
+      assert.equal(later, [second, second]);
+      training.dispose();
+      // Numbers that later programs of the executor use again.
+      const scalars = tf.memory().numTensors - before;
+      assert.ok(scalars < 60, `${scalars} tensors are left`);
+      const again = await createTraining(executor, trainingOptions({ distillation: "hard", lossScaling }));
+      await again.accumulate(trainingInputs(MICRO, 4));
+      again.dispose();
+      assert.is(tf.memory().numTensors - before, scalars);
+    });
 
   test("a run that fails in the middle leaves no tensor", async () => {
     const graph = new GraphBuilder("halfway");

@@ -3,7 +3,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Store } from "../../runtime/executors/executor.js";
+import type { Store, StoreLayout } from "../../runtime/executors/executor.js";
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import type { Graph } from "../../runtime/graph/graph.js";
@@ -11,6 +11,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
 import { inferenceGraph } from "../../runtime/inference-program.js";
+import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "../../runtime/loss-scale.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
@@ -27,25 +28,40 @@ if (found) {
   const groups = parameterGroups(shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
 
-  const dispatchesOf = async (graph: Graph, names: readonly string[]): Promise<number> => {
+  const dispatchesOf = async (graph: Graph, layouts: ReadonlyMap<string, StoreLayout>): Promise<number> => {
     const executor = await createWebgpuExecutor(host);
-    const stores = new Map<string, Store>(names.map((name) => [name, executor.createStore(layout)]));
+    const stores = new Map<string, Store>(
+      Array.from(layouts, ([name, each]) => [name, executor.createStore(each)]),
+    );
     const executable = await executor.compile(planProgram(graph, executor.capabilities), stores);
     const { dispatches } = executable as WebgpuExecutable;
     await executor.dispose();
     return dispatches;
   };
 
+  const stores = new Map<string, StoreLayout>([
+    ...["weights", "gradients", "firstMoment", "secondMoment", "ema"].map((name) => [name, layout] as const),
+    [LOSS_SCALE, LOSS_SCALE_LAYOUT],
+  ]);
+  const step = async (lossScaling: boolean) => {
+    const chosen = { ...options, lossScaling };
+    const accumulate = await dispatchesOf(accumulateGraph(chosen, 2, "pixels"), stores);
+    return [accumulate, await dispatchesOf(applyGraph(shapes, groups, chosen), stores)] as const;
+  };
+
   test("a forward pass of 8 images takes at most 90", async () => {
-    const dispatches = await dispatchesOf(inferenceGraph(config, 8), ["weights"]);
+    const dispatches = await dispatchesOf(inferenceGraph(config, 8), new Map([["weights", layout]]));
     assert.ok(dispatches > 12 && dispatches <= 90, `${dispatches}`);
   });
 
   test("a training step with distillation, stochastic depth and an average takes at most 400", async () => {
-    const all = ["weights", "gradients", "firstMoment", "secondMoment", "ema"];
-    const accumulate = await dispatchesOf(accumulateGraph(options, 2, "pixels"), all);
-    const apply = await dispatchesOf(applyGraph(shapes, groups, true), all);
+    const [accumulate, apply] = await step(false);
     assert.ok(accumulate > 100 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
+  });
+
+  test("scaling the loss takes no dispatch more: one for the scale, none for a gradient of 1", async () => {
+    const [plain, scaled] = [await step(false), await step(true)];
+    assert.equal(scaled, [plain[0] - 1, plain[1] + 1]);
   });
 
   test.after(() => found.dispose());

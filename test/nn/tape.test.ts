@@ -39,6 +39,7 @@ for (const kernels of loadKernels()) {
         operands.fill(settings.address, 0, 3);
       }
       if (opcode === Opcode.SumOfSquares) operands[2] = 0;
+      if (opcode === Opcode.UpdateLossScale) operands.fill(settings.address, 0, 7);
       // The side of a patch divides the side of the image.
       if (opcode === Opcode.PatchifyBytes) operands[5] = 1;
       if (opcode === Opcode.PatchifyFloats) operands[4] = 1;

@@ -27,6 +27,6 @@ export async function resumed(
   const training = new FakeTraining();
   const bytes = readFileSync(join(folder, "last", "model.safetensors"));
   training.write("weights", floatTensors(readSafetensors(bytes, "last")));
-  await restoreTraining(folder, training, true);
+  await restoreTraining(folder, training, state);
   return fakeRun(folder, math, { settings: state.settings, state, training, ...changes });
 }

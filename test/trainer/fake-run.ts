@@ -159,7 +159,12 @@ export function firstFakeState(settings: TrainerSettings): RunState {
   return {
     ...{ format: STATE_FORMAT, settings, cursor: { epoch: 0, batch: 0 }, step: 0, finished: false },
     ...{ generator: { name: "philox4x32-10" as const, seed: settings.seed }, device: "fake", gpuTier: null },
-    ...{ fusedMultiplyAdd: false, data: { fingerprint: "f".repeat(64), samples: 21 }, classMap: [0, 1, 2] },
+    ...{
+      fusedMultiplyAdd: false,
+      data: { fingerprint: "f".repeat(64), samples: 21 },
+      classMap: [0, 1, 2],
+      lossScale: null,
+    },
     ...{ teacher: null, validationPath: null, recentLosses: [], epochLoss: { sum: 0, steps: 0 } },
     ...{ best: null, validation: null },
   };

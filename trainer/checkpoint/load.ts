@@ -50,10 +50,11 @@ function withPrefix(tensors: TensorMap, prefix: string): TensorMap {
   return new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
-/** Moments and average of RUN/last into a training that was created with its weights. */
-export async function restoreTraining(folder: string, training: Training, ema: boolean): Promise<void> {
+/** Moments, average and loss scale of RUN/last into a training that was created with its weights. */
+export async function restoreTraining(folder: string, training: Training, state: RunState): Promise<void> {
   const moments = await loadTensors(folder, "optimizer.safetensors");
   training.write("firstMoment", withPrefix(moments, FIRST_MOMENT));
   training.write("secondMoment", withPrefix(moments, SECOND_MOMENT));
-  if (ema) training.write("ema", await loadTensors(folder, "ema.safetensors"));
+  if (state.lossScale) training.writeLossScale?.(state.lossScale);
+  if (state.settings.ema) training.write("ema", await loadTensors(folder, "ema.safetensors"));
 }

@@ -2,6 +2,7 @@
 
 import type { Cursor } from "../../runtime/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
+import type { LossScale } from "../../runtime/training.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 
@@ -36,6 +37,8 @@ export interface RunState {
   data: { fingerprint: string; samples: number };
   /** Class index of the data set → class index of the model. */
   classMap: number[];
+  /** How the loss is scaled in the next step; null in a run that never scaled it. */
+  lossScale: LossScale | null;
   /** SHA-256 of the teacher's weights file. */
   teacher: { sha256: string } | null;
   /** Validation data, where the run had some. */
@@ -82,9 +85,10 @@ export function readState(text: string, path: string): RunState {
   const missing = REQUIRED.find((key) => parsed[key] === undefined);
   if (missing !== undefined) throw new VitrineError("checkpoint/state", `${path}: "${missing}" is missing`);
   const settings = parsed.settings as TrainerSettings;
-  // Runs from before these two; an assignment keeps the order of the keys.
+  // Runs from before these; an assignment keeps the order of the keys.
   settings.accumulate ??= 1;
   settings.recompute ??= false;
   parsed.gpuTier ??= null;
+  parsed.lossScale ??= null;
   return parsed as RunState;
 }

@@ -16,6 +16,7 @@ import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/con
 import { gelu, geluBackward } from "./kernels/gelu.js";
 import { layerNorm, layerNormBackward } from "./kernels/layer-norm.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
+import { updateLossScale } from "./kernels/loss-scale.js";
 import {
   hardDistillation,
   hardDistillationBackward,
@@ -73,6 +74,7 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   scaleByScalar,
   fill,
   sumOfSquares,
+  updateLossScale,
   adamW,
   conv2d,
   conv2dInputGradient,

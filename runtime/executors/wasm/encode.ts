@@ -6,6 +6,7 @@ import type { Operation, OperationOf, OperationType } from "../../graph/catalogu
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { CONVOLUTION_ENCODERS, type Encoder } from "./encode-convolution.js";
+import { OPTIMIZER_ENCODERS } from "./encode-optimizer.js";
 import type { Operands } from "./operands.js";
 import type { PackedWeight } from "./packed-weights.js";
 import { floatBits, TapeWriter } from "./tape-writer.js";
@@ -53,6 +54,7 @@ export function encodePacking(copies: readonly PackedWeight[]): Uint32Array {
 
 const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
   ...CONVOLUTION_ENCODERS,
+  ...OPTIMIZER_ENCODERS,
   patchifyBytes: (tape, at, { reads, writes, attributes }) => {
     const { pixels, table } = reads;
     const sizes = [at.axis(pixels, 0), at.axis(pixels, 1), attributes.patchSize];
@@ -196,26 +198,6 @@ const ENCODERS: { readonly [T in OperationType]: Encoder<T> } = {
   scaleByScalar: (tape, at, { reads, writes }) => {
     const { x, scale } = reads;
     tape.instruction(Opcode.ScaleByScalar, at.at(x), at.at(scale), at.at(writes.y), at.count(x));
-  },
-  fill: (tape, at, { writes, attributes }) => {
-    tape.instruction(Opcode.Fill, at.at(writes.y), at.count(writes.y), floatBits(attributes.value));
-  },
-  sumOfSquares: (tape, at, { reads, writes }) => {
-    tape.instruction(Opcode.SumOfSquares, at.at(reads.x), at.at(writes.y), at.count(reads.x));
-  },
-  adamW: (tape, at, { reads, adds, attributes }) => {
-    const { parameters, firstMoment, secondMoment, average } = adds;
-    const tensors = [
-      parameters,
-      reads.gradients,
-      firstMoment,
-      secondMoment,
-      average,
-      reads.settings,
-      reads.norm,
-    ];
-    const decayed = attributes.decayed ? 1 : 0;
-    tape.instruction(Opcode.AdamW, ...tensors.map((id) => at.at(id)), at.count(parameters), decayed);
   },
 };
 

@@ -147,6 +147,12 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   ],
   fill: (operation, at) => fill(operation, at),
   sumOfSquares: (operation, at, scratch) => sumOfSquares(operation, at, scratch),
+  updateLossScale: ({ reads, writes, adds, attributes }, at) => {
+    const operands = slices(at, { ...reads, ...writes, ...adds });
+    const { growth, backoff, interval } = attributes;
+    const numbers = [floatBits(growth), floatBits(backoff), floatBits(interval), 0];
+    return [{ kernel: "loss-scale", operands, numbers, grid: [1, 1, 1] }];
+  },
   adamW: (operation, at) => adamW(operation, at),
   conv2d: (operation, at) => [conv2d(operation, at)],
   conv2dInputGradient: (operation, at) => [conv2dInputGradient(operation, at)],

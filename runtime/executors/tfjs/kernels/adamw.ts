@@ -9,11 +9,27 @@
 // sum of squares is float32 too: beyond 3.4e38 a step is skipped as one whose gradient is not finite.
 
 import type { OperationOf } from "../../../graph/catalogue.js";
+import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands, Piece } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 
 /** Sums of squares below it are finite; comparing with infinity itself is nothing that a GPU must do right. */
-const LARGEST = 3.4e38;
+export const LARGEST_FINITE = 3.4e38;
+
+/** Places of the settings of runtime/optimizer-settings.ts. */
+export const ADAMW_WORDS = {
+  rate: 0,
+  decay: 1,
+  beta1: 2,
+  beta2: 3,
+  epsilon: 4,
+  correction1: 5,
+  correction2: 6,
+  gradientScale: 7,
+  clipNorm: 8,
+  emaDecay: 9,
+  step: 10,
+} as const;
 
 export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): void {
   for (const piece of at.pieces(writes.y)) piece.set(at.tf.fill([piece.count], attributes.value));
@@ -25,20 +41,38 @@ export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at:
   at.set(writes.y, sums.length === 1 ? (sums[0] as Tensor) : tf.sum(tf.concat(sums, 0)));
 }
 
-/** The settings of runtime/optimizer-settings.ts by name, in its order. */
-function named(settings: Float64Array) {
-  const [rate, decay, beta1, beta2, epsilon, correction1, correction2, gradientScale, clipNorm, emaDecay] =
-    settings as unknown as [number, number, number, number, number, number, number, number, number, number];
-  return { rate, decay, beta1, beta2, epsilon, correction1, correction2, gradientScale, clipNorm, emaDecay };
+type Word = keyof typeof ADAMW_WORDS;
+
+/** The settings by name. */
+function named(settings: Float64Array): Record<Word, number> {
+  const words = Object.entries(ADAMW_WORDS).map(([name, place]) => [name, settings[place]]);
+  return Object.fromEntries(words) as Record<Word, number>;
 }
 
 /** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
-function gradientFactor(at: Operands, norm: Tensor, gradientScale: number, clipNorm: number): Tensor {
+function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipNorm: number): Tensor {
   const { tf } = at;
-  if (clipNorm <= 0) return tf.scalar(gradientScale);
-  const length = tf.mul(tf.sqrt(norm), tf.scalar(Math.abs(gradientScale)));
+  if (clipNorm <= 0) return gradientScale;
+  const length = tf.mul(tf.sqrt(norm), tf.abs(gradientScale));
   const factor = tf.div(tf.scalar(clipNorm), tf.add(length, at.scalar(1e-6)));
-  return tf.mul(tf.minimum(factor, at.scalar(1)), tf.scalar(gradientScale));
+  return tf.mul(tf.minimum(factor, at.scalar(1)), gradientScale);
+}
+
+/** What the step's number decides: gradientScale, rate/correction1, 1/√correction2. */
+function paceOf(at: Operands, id: TensorId) {
+  const { tf } = at;
+  const { gradientScale, rate, correction1, correction2 } = named(at.doubles(id));
+  const [pace, perRoot] = [tf.scalar(rate / correction1), tf.scalar(1 / Math.sqrt(correction2))];
+  if (at.tensor(id).origin.kind === "input")
+    return { gradientScale: tf.scalar(gradientScale), pace, perRoot };
+  // Loss scaling changes these on the device: corrections as a share of the host's, which is 1 until it leaves a step out.
+  const changed = (word: Word) => tf.reshape(tf.slice(at.get(id), [ADAMW_WORDS[word]], [1]), []);
+  const share = (word: Word, given: number) => tf.div(changed(word), tf.scalar(given));
+  return {
+    gradientScale: changed("gradientScale"),
+    pace: tf.div(pace, share("correction1", correction1)),
+    perRoot: tf.div(perRoot, tf.sqrt(share("correction2", correction2))),
+  };
 }
 
 export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Operands): void {
@@ -59,16 +93,17 @@ function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: 
   const { tf } = at;
   const settings = named(at.doubles(reads.settings));
   const norm = at.get(reads.norm, []);
+  const { gradientScale, pace, perRoot } = paceOf(at, reads.settings);
   return {
-    gradient: gradientFactor(at, norm, settings.gradientScale, settings.clipNorm),
+    gradient: gradientFactor(at, norm, gradientScale, settings.clipNorm),
     rest1: tf.scalar(1 - settings.beta1),
     rest2: tf.scalar(1 - settings.beta2),
-    perRoot: tf.scalar(1 / Math.sqrt(settings.correction2)),
+    perRoot,
     epsilon: tf.scalar(settings.epsilon),
-    pace: tf.scalar(settings.rate / settings.correction1),
+    pace,
     shrink: decayed ? tf.scalar(settings.rate * settings.decay) : undefined,
     averageRest: tf.scalar(1 - settings.emaDecay),
-    isFinite: tf.less(norm, at.scalar(LARGEST)),
+    isFinite: tf.less(norm, at.scalar(LARGEST_FINITE)),
   };
 }
 

@@ -1,0 +1,213 @@
+// Loss scale in a run: a step that overflows is left out and told, the scale is part of the checkpoint, and a run that is
+// stopped anywhere ends with the files of one that is not.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { DrawMath } from "../../runtime/draw/index.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import type { Executor } from "../../runtime/executors/executor.js";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { initialWeights } from "../../runtime/models/initialization.js";
+import type { LossScale, OptimizerStep, TensorMap, Training } from "../../runtime/training.js";
+import { createTraining } from "../../runtime/training-program.js";
+import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
+import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
+import type { RunState } from "../../trainer/checkpoint/state.js";
+import { train } from "../../trainer/loop.js";
+import { summarise } from "../../trainer/summary.js";
+import { checkpointFiles } from "./fake-checkpoints.js";
+import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
+import { drawMath, tinyConfig } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
+
+interface Context {
+  folders: [string, string];
+  math: DrawMath;
+  executor: Executor;
+}
+
+const test = suite<Context>("loss scale in a run");
+
+test.before(async (context) => {
+  context.math = await drawMath();
+  context.executor = await createWasmExecutor(nodeHost(), { threads: 1 });
+});
+test.before.each((context) => {
+  const folder = () => mkdtempSync(join(tmpdir(), "vitrine-loss-scale-"));
+  context.folders = [folder(), folder()];
+});
+test.after.each(({ folders }) => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+test.after(({ executor }) => executor.dispose());
+
+async function failure(work: Promise<unknown>): Promise<Error> {
+  try {
+    await work;
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it did not fail");
+}
+
+/** Leaves out what `overflows` names, as a real training does. */
+class ScalingTraining extends FakeTraining {
+  readonly written: LossScale[] = [];
+  /** Optimiser steps as the run counts them. */
+  readonly counts: number[] = [];
+
+  constructor(
+    private readonly overflows: (step: number) => boolean,
+    private lossScale: LossScale = { scale: 65_536, goodSteps: 0, skipped: 0 },
+  ) {
+    super();
+  }
+
+  override async apply(step: OptimizerStep) {
+    this.counts.push(step.step);
+    const { scale, goodSteps, skipped } = this.lossScale;
+    if (!this.overflows(step.step)) {
+      this.lossScale = { scale, goodSteps: goodSteps + 1, skipped };
+      return { ...(await super.apply(step)), lossScale: this.lossScale };
+    }
+    this.lossScale = { scale: scale / 2, goodSteps: 0, skipped: skipped + 1 };
+    return { gradientNorm: Number.POSITIVE_INFINITY, applied: false, lossScale: this.lossScale };
+  }
+
+  writeLossScale(state: LossScale): void {
+    this.written.push(state);
+    this.lossScale = state;
+  }
+}
+
+test("a step that overflows is left out, told, and counted in metrics.csv and state.json", async (context) => {
+  const [folder] = context.folders;
+  const training = new ScalingTraining((step) => step === 4 || step === 9);
+  const run = fakeRun(folder, context.math, { training });
+  await train(run);
+  assert.equal(
+    run.progress.lines.filter((line) => line.includes("overflowed")),
+    [
+      "step 4 left out: a gradient overflowed; the loss is scaled by 32768 from now on (1 of 4 steps left out)",
+      "step 9 left out: a gradient overflowed; the loss is scaled by 16384 from now on (2 of 9 steps left out)",
+    ],
+  );
+  const rows = readMetrics(folder).map(({ loss_scale, skipped_steps }) => `${loss_scale} ${skipped_steps}`);
+  const stretch = (row: string, count: number) => Array<string>(count).fill(row);
+  assert.equal(rows, [...stretch("65536 0", 3), ...stretch("32768 1", 5), ...stretch("16384 2", 7)]);
+  const { step, lossScale } = await loadState(folder);
+  assert.equal([step, lossScale], [15, { scale: 16_384, goodSteps: 6, skipped: 2 }]);
+  const { text, facts } = summarise(run);
+  assert.match(text, /^finished: 15 steps \(2 of them left out: a gradient overflowed\)/);
+  assert.is(facts.skippedSteps, 2);
+});
+
+test("without a scale there is none in the files, and nothing is said of it", async ({ folders, math }) => {
+  const run = fakeRun(folders[0], math);
+  await train(run);
+  assert.is((await loadState(folders[0])).lossScale, null);
+  const [row] = readMetrics(folders[0]);
+  assert.equal([row?.loss_scale, row?.skipped_steps], ["", ""]);
+  assert.is(summarise(run).facts.skippedSteps, null);
+});
+
+test("a gradient that overflows with the loss not scaled up any more stops the run", async ({
+  folders: [folder],
+  math,
+}) => {
+  const training = new ScalingTraining(() => true, { scale: 2, goodSteps: 0, skipped: 0 });
+  const error = await failure(train(fakeRun(folder, math, { training })));
+  assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
+  assert.match(error.message, /norm is Infinity, the loss not scaled up any more, at batch 1 of epoch 0/);
+});
+
+test("a run that goes on without a scale keeps the count of the steps that were made", async ({
+  folders: [folder],
+  math,
+}) => {
+  const controller = new AbortController();
+  const source = new FakeSource(({ epoch, batch }) => {
+    if (epoch === 1 && batch === 2) controller.abort();
+  });
+  const training = new ScalingTraining((step) => step === 2 || step === 3);
+  const stopped = fakeRun(folder, math, { training, source, interruption: controller.signal });
+  await failure(train(stopped));
+  const state = await loadState(folder);
+  assert.equal([state.step, state.lossScale?.skipped], [7, 2]);
+  const plain = new FakeTraining();
+  await restoreTraining(folder, plain, state);
+  await train(fakeRun(folder, math, { settings: state.settings, state, training: plain }));
+  assert.equal(
+    plain.steps.map(({ step }) => step),
+    [6, 7, 8, 9, 10, 11, 12, 13],
+  );
+  assert.is((await loadState(folder)).lossScale?.skipped, 2);
+});
+
+/** Gradients of up to a hundred. */
+function steepWeights(config: DeitConfig, math: DrawMath): TensorMap {
+  const weights = initialWeights(config, 3, math);
+  for (const [name, { data }] of weights)
+    if (name.endsWith("weight")) for (let i = 0; i < data.length; i++) data[i] = 4 * (data[i] as number);
+  return weights;
+}
+
+/** A DeiT that is trained with a scale, in the place of the fake one. */
+async function realRun(
+  { executor, math }: Context,
+  folder: string,
+  changes: Partial<FakeRun> = {},
+): Promise<FakeRun> {
+  const config = tinyConfig();
+  const settings = fakeSettings({ lr: 0.05, clipGrad: 1 });
+  const state = changes.state;
+  const path = join(folder, "last", "model.safetensors");
+  const weights: TensorMap = state
+    ? floatTensors(readSafetensors(readFileSync(path), path))
+    : steepWeights(config, math);
+  const loss = { distillation: "none", alpha: 0.5, tau: 1, dropPath: 0 } as const;
+  const options = { config, weights, batchSize: 4, ...loss, ema: true, lossScaling: true };
+  const training: Training = await createTraining(executor, options);
+  // So large that the first steps overflow.
+  if (!state) training.writeLossScale?.({ scale: 2 ** 126, goodSteps: 0, skipped: 0 });
+  else await restoreTraining(folder, training, state);
+  return fakeRun(folder, math, { settings, training: training as FakeTraining, ...changes });
+}
+
+test("a run that is stopped among overflows, and again later, ends with the files of one that is not", async (context) => {
+  const [undisturbed, stopped] = context.folders;
+  const whole = await realRun(context, undisturbed);
+  await train(whole);
+  const { skipped } = whole.state.lossScale as LossScale;
+  assert.ok(skipped > 2 && skipped < 10, `${skipped} steps were left out`);
+
+  let state: RunState | undefined;
+  for (const stop of [2, 8, 16]) {
+    const controller = new AbortController();
+    const source = new FakeSource(({ epoch, batch }) => {
+      if (5 * epoch + batch === stop) controller.abort();
+    });
+    const run = await realRun(context, stopped, {
+      source,
+      interruption: controller.signal,
+      ...(state && { state }),
+    });
+    if (stop < 15) await failure(train(run));
+    else await train(run);
+    run.training.dispose();
+    state = await loadState(stopped);
+    assert.is(state.step, Math.min(stop, 15));
+  }
+  assert.equal(checkpointFiles(stopped), checkpointFiles(undisturbed));
+  const curve = (folder: string) =>
+    readMetrics(folder).map(({ images_per_second, data_wait, ...row }) => row);
+  assert.equal(curve(stopped), curve(undisturbed));
+  whole.training.dispose();
+});
+
+test.run();
