@@ -1,44 +1,50 @@
 // Devices: a model's answers to a data set on several devices, compared with those of the first.
 
 import type { Command } from "commander";
+import { gpuTierOption } from "../../bin/model-options.js";
 import { decimalNumber, wholeNumber } from "../../bin/number-option.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import { tierTolerances } from "../executors/tier-tolerances.js";
 import { type Agreement, compareTopFive } from "./top-five.js";
 
 interface DevicesOptions {
   model: string;
   data: string;
   devices: string;
+  gpuTier?: string;
   batchSize: number;
-  tolerance: number;
+  tolerance?: number;
   json?: boolean;
 }
 
 interface Answers {
   description: string;
+  tier?: string;
   names: string[];
   /** [classes] for each image. */
   logits: Float32Array[];
   seconds: number;
 }
 
-/** The logits of every image of `data`, in its order. */
+/** The logits of every image of `data`, in its order. A tier is for devices that have some. */
 export async function answersOn(
   device: string,
-  { model: path, data, batchSize }: Pick<DevicesOptions, "model" | "data" | "batchSize">,
+  { model: path, data, batchSize, gpuTier }: Pick<DevicesOptions, "model" | "data" | "batchSize" | "gpuTier">,
 ): Promise<Answers> {
-  const runtime = await createRuntime({ host: nodeHost(), device, threads: "auto" });
+  const tier = device.startsWith("webgpu") ? gpuTier : undefined;
+  const runtime = await createRuntime({ host: nodeHost(), device, gpuTier: tier, threads: "auto" });
   const model = await loadModel(runtime, nodeModelSource(path), { batchSizes: [batchSize] });
   const { imageSize: size, cropRatio, classes } = model.config;
   const source = await openEvaluation({
     ...{ path: data, size, cropRatio, batchSize },
     ...{ workers: 1, badSamples: "fail" as const },
   });
-  const answers: Answers = { description: runtime.description, names: [], logits: [], seconds: 0 };
+  const { description, executor } = runtime;
+  const answers: Answers = { description, tier: executor.tier, names: [], logits: [], seconds: 0 };
   const start = performance.now();
   try {
     for await (const { pixels, count, names } of source.batches()) {
@@ -56,13 +62,20 @@ export async function answersOn(
   }
 }
 
-function print(device: string, agreement: Agreement): void {
-  const { images, decided, same, largestDifference, failures } = agreement;
+/** What is said of a device: the tolerance is that of its tier unless one was asked for. */
+interface DeviceReport extends Agreement {
+  description: string;
+  tier: string | null;
+  tolerance: number;
+}
+
+function print(device: string, agreement: DeviceReport): void {
+  const { images, decided, same, largestDifference, failures, tolerance } = agreement;
   for (const { image, want, got, margin, difference } of failures)
     console.log(`failed: ${image}: ${got} for ${want}, margin ${margin}, largest difference ${difference}`);
   console.log(
-    `${device}: the same first five on ${same} of ${images} images; on ${decided} of them rounding cannot decide; ` +
-      `largest difference of a logit ${largestDifference.toExponential(2)}`,
+    `${device}: the same first five on ${same} of ${images} images; on ${decided} of them rounding cannot decide ` +
+      `(tolerance ${tolerance}); largest difference of a logit ${largestDifference.toExponential(2)}`,
   );
 }
 
@@ -72,17 +85,19 @@ async function compareDevices(options: DevicesOptions): Promise<void> {
     throw new VitrineError("usage/number", `--devices got "${options.devices}"; allowed: two or more, A,B`);
   const trusted = await answersOn(first, options);
   console.log(`${trusted.description}: ${trusted.seconds.toFixed(1)} s`);
-  const reports: Record<string, Agreement & { description: string }> = {};
+  const reports: Record<string, DeviceReport> = {};
   for (const device of others) {
     const answers = await answersOn(device, options);
     console.log(`${answers.description}: ${answers.seconds.toFixed(1)} s`);
-    const agreement = compareTopFive(trusted.names, trusted.logits, answers.logits, options.tolerance);
-    print(device, agreement);
-    reports[device] = { ...agreement, description: answers.description };
-    if (agreement.failures.length > 0 || agreement.images === 0) process.exitCode = 1;
+    const { description, tier } = answers;
+    const tolerance = options.tolerance ?? tierTolerances(tier).logits;
+    const agreement = compareTopFive(trusted.names, trusted.logits, answers.logits, tolerance);
+    const report: DeviceReport = { description, tier: tier ?? null, tolerance, ...agreement };
+    print(device, report);
+    reports[device] = report;
+    if (report.failures.length > 0 || report.images === 0) process.exitCode = 1;
   }
-  if (options.json)
-    console.log(JSON.stringify({ trusted: trusted.description, tolerance: options.tolerance, reports }));
+  if (options.json) console.log(JSON.stringify({ trusted: trusted.description, reports }));
 }
 
 export function registerDevices(program: Command): void {
@@ -92,12 +107,12 @@ export function registerDevices(program: Command): void {
     .requiredOption("--model <path>", "folder with model.safetensors and config.json, or a .safetensors file")
     .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
     .option("--devices <list>", "devices, the trusted one first", "wasm,webgpu")
+    .addOption(gpuTierOption())
     .option("--batch-size <b>", "images at once", wholeNumber("--batch-size", { min: 1 }), 8)
     .option(
       "--tolerance <t>",
-      "how far a logit may be from the trusted one's, which is also the margin that decides",
+      "how far a logit may be from the trusted one's, which is also the margin that decides (default: by the tier)",
       decimalNumber("--tolerance", { min: 0 }),
-      1e-3,
     )
     .option("--json", "end with one line of JSON")
     .action(compareDevices);

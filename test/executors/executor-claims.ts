@@ -16,20 +16,13 @@ import { MADE_REGNETY, madeRegnety } from "../models/made-regnety.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
-
-/** Allowed differences as shares of a tensor's largest value: all compute in float32, each in an order of its own. */
-export interface Tolerances {
-  /** Outputs, losses and norms. */
-  values: number;
-  /** Gradients, weights, moments and averages after some steps. */
-  state: number;
-}
+import type { ClaimTolerances } from "./tier-tolerances.js";
 
 /** Heads of 6 values. */
 const NARROW = { ...MICRO, dim: 36, heads: 6 };
 
 /** Registers the tests: `executor` computes what the wasm executor computes, up to `tolerances`. */
-export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances: Tolerances): void {
+export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances: ClaimTolerances): void {
   test("random graphs have the same outputs: operands that share a place included", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const drawn = randomGraph(new Random(seed), 24);

@@ -1,6 +1,8 @@
 // Parity case: one comparison with a fixture of the reference implementation, and what the harness gives it.
 
+import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import type { TensorMap } from "../../runtime/training.js";
+import type { TierTolerances } from "../executors/tier-tolerances.js";
 
 /** A tensor of a fixture file, in its stored type. */
 export interface FixtureTensor {
@@ -13,6 +15,8 @@ export interface ParityContext {
   /** Folder laid out like reference/micro. */
   folder: string;
   device: string;
+  /** Tier of the GPU that computes; undefined where the device has none. */
+  tier: GpuTier | undefined;
   has(file: string): boolean;
   /** Parsed JSON file. */
   json<T = unknown>(file: string): T;
@@ -27,11 +31,16 @@ export interface ParityContext {
    * Throws where f32_error.json does not name the tensor.
    */
   tolerance(file: string, tensor: string, multiple: number): number;
+  /** The same for what the device computes: with the share that its tier adds for rounding. */
+  deviceTolerance(file: string, tensor: string, multiple: number): number;
+  /** What the device's tier allows for. */
+  tierTolerances: TierTolerances;
 }
 
 export interface ParityOutcome {
   name: string;
   ok: boolean;
+  /** Largest difference of a value; the root mean square of all, where the name says so. */
   maxAbsError: number;
   tolerance: number;
   /** Why the case was not run; then `ok` says nothing. */

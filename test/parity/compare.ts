@@ -1,4 +1,4 @@
-// Compare: the largest difference between what was computed and what the reference says, as an outcome.
+// Compare: the difference between what was computed and what the reference says, of the worst value or of all, as an outcome.
 
 import type { ParityOutcome } from "./case.js";
 
@@ -18,6 +18,34 @@ export function maxAbsError(got: Values, want: Values, excluded: Excluded = () =
     if (Number.isNaN(error)) return Number.NaN;
   }
   return largest;
+}
+
+/** √(mean of squares); not a number where a value is none or there are no values. */
+function rootMeanSquare(values: readonly number[]): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+}
+
+/** minuend − subtrahend, not numbers where the lengths differ, without what is left out. */
+function differences(minuend: Values, subtrahend: Values | undefined, excluded: Excluded): number[] {
+  const fits = subtrahend === undefined || subtrahend.length === minuend.length;
+  const all = Array.from(minuend, (value, i) => (fits ? value - (subtrahend?.[i] ?? 0) : Number.NaN));
+  return all.filter((_, i) => !excluded(i));
+}
+
+/**
+ * All values at once, where single ones may jump: the root mean square of the differences is at most `share` of that of what
+ * the reference says, or of its movement from `start`.
+ */
+export function compareWhole(
+  name: string,
+  got: Values | undefined,
+  want: Values,
+  share: number,
+  { start, excluded = () => false }: { start?: Values; excluded?: Excluded } = {},
+): ParityOutcome {
+  const error = rootMeanSquare(differences(want, got ?? [], excluded));
+  const tolerance = share * rootMeanSquare(differences(want, start, excluded));
+  return { name: `${name} (root mean square)`, ok: error <= tolerance, maxAbsError: error, tolerance };
 }
 
 export function compare(

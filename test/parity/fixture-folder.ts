@@ -4,7 +4,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { PNG } from "pngjs";
 import { VitrineError } from "../../runtime/errors.js";
+import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import { floatTensors, readSafetensors, type SafetensorsFile } from "../../runtime/weights/safetensors.js";
+import { tierTolerances } from "../executors/tier-tolerances.js";
 import type { ParityContext } from "./case.js";
 
 /** f32_error.json: how far PyTorch's own float32 run lies from the float64 run that made the fixture. */
@@ -24,18 +26,23 @@ function readPng(path: string): { width: number; height: number; data: Uint8Arra
   return { width, height, data };
 }
 
-function toleranceOf(errors: Float32Errors, file: string, tensor: string, multiple: number): number {
+function toleranceOf(
+  errors: Float32Errors,
+  [file, tensor, multiple]: [file: string, tensor: string, multiple: number],
+  rounding: number,
+): number {
   if (!(multiple >= 1 && multiple <= LARGEST_MULTIPLE))
     throw new RangeError(`${file}, ${tensor}: a multiple of ${multiple}; allowed: 1 to ${LARGEST_MULTIPLE}`);
   const entry = errors.files[file]?.tensors[tensor];
   if (!entry) throw new RangeError(`f32_error.json does not name tensor "${tensor}" of ${file}`);
-  return multiple * entry.maxAbs + RANGE_SHARE * entry.refMaxAbs;
+  return multiple * entry.maxAbs + (RANGE_SHARE + rounding) * entry.refMaxAbs;
 }
 
 /** Files are read once. Throws `file/not-found` where the folder is none. */
-export function openFixtureFolder(folder: string, device: string): ParityContext {
+export function openFixtureFolder(folder: string, device: string, tier?: GpuTier): ParityContext {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new VitrineError("file/not-found", `${folder}: no such folder of fixtures`);
+  const allowed = tierTolerances(tier);
   const texts = new Map<string, unknown>();
   const files = new Map<string, SafetensorsFile>();
   const json = <T>(file: string): T => {
@@ -52,12 +59,15 @@ export function openFixtureFolder(folder: string, device: string): ParityContext
   return {
     folder,
     device,
+    tier,
     has: (file) => existsSync(join(folder, file)),
     json,
     tensors: (file) => open(file).tensors,
     floats: (file) => floatTensors(open(file)),
     png: (file) => readPng(join(folder, file)),
-    tolerance: (file, tensor, multiple) =>
-      toleranceOf(json<Float32Errors>("f32_error.json"), file, tensor, multiple),
+    tolerance: (...which) => toleranceOf(json<Float32Errors>("f32_error.json"), which, 0),
+    deviceTolerance: (...which) =>
+      toleranceOf(json<Float32Errors>("f32_error.json"), which, allowed.rounding),
+    tierTolerances: allowed,
   };
 }

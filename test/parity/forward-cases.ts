@@ -82,7 +82,7 @@ async function* forwardOf(
     const outputs = await runForward(context, executor, kind, { image }, { taps, stochasticDepth: false });
     for (const [name, { data }] of context.floats(file)) {
       if (name === "input" || (!taps && !(name in outputs))) continue;
-      const tolerance = context.tolerance(file, name, MULTIPLE);
+      const tolerance = context.deviceTolerance(file, name, MULTIPLE);
       yield compare(`forward_${kind}/${name}${taps ? "" : " (fused)"}`, outputs[name], data, tolerance);
     }
   }
@@ -115,7 +115,7 @@ async function* dropPath(context: ParityContext, executor: Executor): AsyncItera
   const options = { taps: false, stochasticDepth: true };
   const outputs = await runForward(context, executor, "distilled", inputs, options);
   for (const name of ["logits.cls", "logits.dist"]) {
-    const tolerance = context.tolerance(file, name, MULTIPLE);
+    const tolerance = context.deviceTolerance(file, name, MULTIPLE);
     yield compare(`drop_path/${name}`, outputs[name], fixtureValues(context, file, name), tolerance);
   }
 }

@@ -46,7 +46,7 @@ async function* losses(context: ParityContext, executor: Executor): AsyncIterabl
     if (key.startsWith("grads_")) continue; // with the gradients below
     const found = lossCase(key);
     if (!context.has(`model_${found?.kind ?? "distilled"}.safetensors`)) continue;
-    const tolerance = context.tolerance("losses.json", key, MULTIPLE);
+    const tolerance = context.deviceTolerance("losses.json", key, MULTIPLE);
     const name = `losses/${key}`;
     if (!found) {
       yield compare(name, [ofPaper[key] ?? Number.NaN], [want], tolerance);
@@ -78,7 +78,7 @@ async function* gradientsOf(
   const { loss } = await training.accumulateImages(lossInputs(context, targets));
   const gradients = await training.gradients();
   for (const [parameter, { data }] of context.floats(file)) {
-    const tolerance = context.tolerance(file, parameter, MULTIPLE);
+    const tolerance = context.deviceTolerance(file, parameter, MULTIPLE);
     yield compare(`${name}/${parameter}`, gradients.get(parameter)?.data, data, tolerance);
   }
   // A step of size 0 tells the norm.
@@ -89,7 +89,7 @@ async function* gradientsOf(
     [`${name}.loss`, loss],
     [`${name}.global_l2_norm`, gradientNorm],
   ] as const) {
-    const tolerance = context.tolerance("losses.json", key, MULTIPLE);
+    const tolerance = context.deviceTolerance("losses.json", key, MULTIPLE);
     yield compare(`losses/${key}`, [got], [scalars[key] as number], tolerance);
   }
 }

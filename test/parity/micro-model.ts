@@ -45,7 +45,8 @@ export function microWeights(context: ParityContext, kind: ModelKind): TensorMap
 
 /** The executor that the context's device names. Throws what `createRuntime` throws. */
 export async function parityExecutor(context: ParityContext): Promise<Executor> {
-  return (await createRuntime({ host: nodeHost(), device: context.device })).executor;
+  const { device, tier } = context;
+  return (await createRuntime({ host: nodeHost(), device, gpuTier: tier })).executor;
 }
 
 /** The key part of qkv.bias [3·dim]: its gradient is exactly 0, and Adam would make steps of rounding noise. */

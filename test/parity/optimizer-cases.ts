@@ -4,7 +4,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import type { TensorMap } from "../../runtime/training.js";
 import type { DeitTraining } from "../../runtime/training-program.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
-import { compare, maxAbsError } from "./compare.js";
+import { compare, compareWhole, maxAbsError } from "./compare.js";
 import { lossInputs } from "./loss-inputs.js";
 import { keyBias, microConfig, microWeights, parityExecutor } from "./micro-model.js";
 import { microStep, microTraining, type StepChoice } from "./micro-training.js";
@@ -37,8 +37,8 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
   return { training, losses };
 }
 
-/** What a tensor is compared by: its values, or its difference from the starting weights. */
-type Rule = "values" | "movement";
+/** What a tensor is compared by: its values, as weights or as the optimiser's state, or its difference from the starting weights. */
+type Rule = "values" | "state" | "movement";
 
 /** Part of the largest difference that is allowed on top, as `context.tolerance` allows of the largest value. */
 const RANGE_SHARE = 1e-7;
@@ -49,7 +49,7 @@ const RANGE_SHARE = 1e-7;
  * must stay below half of the largest difference too, and neither no update nor one of another size passes.
  */
 function movementTolerance(context: ParityContext, file: string, tensor: string, movement: number): number {
-  const [one, many] = [1, MULTIPLE].map((multiple) => context.tolerance(file, tensor, multiple)) as [
+  const [one, many] = [1, MULTIPLE].map((multiple) => context.deviceTolerance(file, tensor, multiple)) as [
     number,
     number,
   ];
@@ -71,11 +71,17 @@ function* compareFile(
   const { dim } = microConfig(context, "distilled");
   for (const [tensor, { data }] of context.floats(file)) {
     const excluded = keyBias(tensor, dim);
-    const movement = maxAbsError(start.get(tensor)?.data ?? [], data, excluded);
+    const from = start.get(tensor)?.data ?? [];
+    const { jumps } = context.tierTolerances;
+    if (jumps > 0 && rule !== "state") {
+      yield compareWhole(`${name}/${tensor}`, got.get(tensor)?.data, data, jumps, { start: from, excluded });
+      continue;
+    }
+    const movement = maxAbsError(from, data, excluded);
     const tolerance =
       rule === "movement"
         ? movementTolerance(context, file, tensor, movement)
-        : context.tolerance(file, tensor, MULTIPLE);
+        : context.deviceTolerance(file, tensor, MULTIPLE);
     yield compare(`${name}/${tensor}`, got.get(tensor)?.data, data, tolerance, excluded);
   }
 }
@@ -104,12 +110,12 @@ async function moments(training: DeitTraining): Promise<TensorMap> {
 async function* tenSteps(context: ParityContext, executor: Executor): AsyncIterable<ParityOutcome> {
   const { training, losses } = await runSteps(context, executor, { steps: 10, emaDecay: 0.99 });
   const { loss_per_step } = context.json<{ loss_per_step: number[] }>("adamw.json");
-  const tolerance = context.tolerance("adamw.json", "loss_per_step", MULTIPLE);
+  const tolerance = context.deviceTolerance("adamw.json", "loss_per_step", MULTIPLE);
   yield compare("adamw/loss_per_step", losses, loss_per_step, tolerance);
   if (context.has("adamw_step10.safetensors"))
     yield* compareFile(context, "adamw_step10", await training.read("weights"));
   if (context.has("adamw_state10.safetensors"))
-    yield* compareFile(context, "adamw_state10", await moments(training));
+    yield* compareFile(context, "adamw_state10", await moments(training), "state");
   if (context.has("ema10_decay0.99.safetensors"))
     yield* compareFile(context, "ema10_decay0.99", await training.read("ema"), "movement");
   training.dispose();

@@ -1,9 +1,9 @@
 // The parity command: what it prints last, and that a wrong number is a failure and a missing file is none.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,14 +17,18 @@ const folder = mkdtempSync(join(tmpdir(), "vitrine-parity-"));
 test.after(() => rmSync(folder, { recursive: true }));
 
 interface Summary {
+  device: string;
+  tier: string | null;
   passed: number;
   failed: number;
   skipped: number;
   cases: { name: string; ok: boolean; maxAbsError: number | null; tolerance: number; skipped?: string }[];
 }
 
-function run(path: string): { status: number | null; summary: Summary; lines: string[] } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, path, "--json"], { encoding: "utf8" });
+function run(path: string, script = RUN): { status: number | null; summary: Summary; lines: string[] } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, path, "--json"], {
+    encoding: "utf8",
+  });
   const lines = stdout.trim().split("\n");
   assert.ok(lines.at(-1)?.startsWith("{"), stderr);
   return { status, summary: JSON.parse(lines.at(-1) as string) as Summary, lines };
@@ -74,6 +78,15 @@ test("a damaged fixture fails its group by name, and the others still run", () =
   );
 });
 
+test("a path to the command that goes through a link runs it, and the device and its tier are told", () => {
+  const link = join(folder, "link");
+  symlinkSync(dirname(RUN), link);
+  const { status, summary } = run(folder, join(link, "run.js"));
+  assert.is(status, 1);
+  assert.equal([summary.device, summary.tier], ["wasm", null]);
+  assert.ok(summary.passed > 0);
+});
+
 test("a folder and a device that are not there are one line", () => {
   const attempts: [RegExp, string[]][] = [
     [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
@@ -81,6 +94,7 @@ test("a folder and a device that are not there are one line", () => {
       /device\/unknown: no device "tfjs:webgl"; of tfjs there are: tfjs:cpu/,
       [folder, "--device", "tfjs:webgl"],
     ],
+    [/device\/tier: device wasm has no tiers/, [folder, "--gpu-tier", "float16"]],
   ];
   for (const [expected, args] of attempts) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [RUN, ...args], { encoding: "utf8" });

@@ -1,12 +1,15 @@
 // Parity: compares everything computed here with the reference implementation's own numbers.
-// `npm run parity -- DIR [--device wasm] [--json]`: a line a case, then the counts; exit status 1 on a failure.
+// `npm run parity -- DIR [--device wasm] [--gpu-tier TIER] [--json]`: a line a case, then the counts; exit status 1 on a
+// failure. Tolerances are those of the tier that computes (executors/tier-tolerances.ts).
 
 import { Command } from "commander";
 import pc from "picocolors";
 import { printJson, reportFailure } from "../../bin/command-line.js";
+import { gpuTierOption } from "../../bin/model-options.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
+import { GPU_TIERS, type GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { CaseGroup, ParityOutcome } from "./case.js";
+import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { openFixtureFolder } from "./fixture-folder.js";
 import { forwardCases } from "./forward-cases.js";
 import { gradientCases } from "./gradient-cases.js";
@@ -65,12 +68,10 @@ function summarise(cases: ParityOutcome[]): Summary {
 }
 
 /** Runs every group on `folder`; what a group throws is a failed case of its own, and the others still run. */
-export async function runParity(
-  folder: string,
-  device: string,
+async function runParity(
+  context: ParityContext,
   onCase: (outcome: ParityOutcome) => void = () => {},
 ): Promise<Summary> {
-  const context = openFixtureFolder(folder, device);
   const cases: ParityOutcome[] = [];
   const add = (outcome: ParityOutcome) => {
     cases.push(outcome);
@@ -88,29 +89,39 @@ export async function runParity(
   return summarise(cases);
 }
 
-/** A device that is not there is one line, not a failure of every group. */
-async function checkDevice(device: string): Promise<void> {
-  const runtime = await createRuntime({ host: nodeHost(), device });
+/** A device that is not there is one line, not a failure of every group. Gives the tier that it computes on. */
+async function tierOf(device: string, gpuTier: string | undefined): Promise<GpuTier | undefined> {
+  const runtime = await createRuntime({ host: nodeHost(), device, gpuTier });
+  const { tier } = runtime.executor;
   await runtime.dispose();
+  return GPU_TIERS.find((name) => name === tier);
 }
 
-async function main(folder: string, options: { device: string; json: boolean }): Promise<void> {
-  await checkDevice(options.device);
+async function main(
+  folder: string,
+  { device, gpuTier, json }: { device: string; gpuTier?: string; json: boolean },
+): Promise<void> {
+  const tier = await tierOf(device, gpuTier);
   // A reader that has seen enough (`| head`) is no failure worth a stack trace.
   process.stdout.once("error", () => process.exit(1));
-  const summary = await runParity(folder, options.device, (outcome) =>
+  const summary = await runParity(openFixtureFolder(folder, device, tier), (outcome) =>
     process.stdout.write(`${outcomeLine(outcome)}\n`),
   );
   const { passed, failed, skipped } = summary;
-  if (options.json) printJson(summary);
-  else process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  if (json) printJson({ device, tier: tier ?? null, ...summary });
+  else {
+    const where = tier === undefined ? device : `${device}, tier ${tier}`;
+    process.stdout.write(`${where}: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  }
   if (failed > 0 || passed === 0) process.exitCode = 1;
 }
 
 const program = new Command("parity")
   .argument("<folder>", "folder of fixtures, laid out like reference/micro")
   .option("--device <device>", "what computes", "wasm")
+  .addOption(gpuTierOption())
   .option("--json", "end with one line of JSON", false)
   .action(main);
 
-if (process.argv[1] === import.meta.filename) await program.parseAsync(process.argv).catch(reportFailure);
+// Whoever imports this file runs it: no test of its name, which a link on the way to it would change.
+await program.parseAsync(process.argv).catch(reportFailure);

@@ -1,0 +1,18 @@
+// Tier claims: the claims of an executor for a tier of the GPU at hand, within the tier's tolerances.
+
+import { test } from "uvu";
+import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
+import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { claimsAgainstWasm } from "./executor-claims.js";
+import { tierTolerances } from "./tier-tolerances.js";
+import { webgpuOrSkip } from "./webgpu-device.js";
+
+/** Registers and runs the tests, or says why there are none. A tier takes a driver a minute, so each has a file. */
+export async function claimsOfTier(tier: GpuTier): Promise<void> {
+  const found = await webgpuOrSkip(nodeHost(), tier);
+  if (!found) return;
+  claimsAgainstWasm(found, await createWasmExecutor(nodeHost()), tierTolerances(tier).claims);
+  test.after(() => found.dispose());
+  test.run();
+}

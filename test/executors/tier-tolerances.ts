@@ -1,0 +1,72 @@
+// Tier tolerances: how far from float32 what a tier of a GPU computes may lie; for parity, conformance, tests and benches.
+
+import { GPU_TIERS, type GpuTier } from "../../runtime/executors/webgpu/tier.js";
+
+/** Beside wasm, as shares of a tensor's largest value. */
+export interface ClaimTolerances {
+  /** Outputs, losses and norms. */
+  values: number;
+  /** Gradients, weights, moments and averages after three steps. */
+  state: number;
+}
+
+export interface TierTolerances {
+  /** Of executor-claims.ts. */
+  claims: ClaimTolerances;
+  /** Parity: share of a tensor's largest value on top of 8 times PyTorch's own float32 error. */
+  rounding: number;
+  /**
+   * Parity: share of the root mean square, where single values may jump: AdamW steps by the sign of a gradient, also of one
+   * smaller than its rounding, and a ReLU lets a gradient pass or not. 0: no value jumps, each is compared.
+   */
+  jumps: number;
+  /** Conformance: how far a logit may be from wasm's, which is the margin that decides too. */
+  logits: number;
+  /** Bench: of the largest of 1 and our logits, or losses of three steps, on tier float32. */
+  bench: number;
+}
+
+/** Float32 in another order. */
+const FLOAT32: TierTolerances = {
+  claims: { values: 3e-6, state: 1e-4 },
+  rounding: 0,
+  jumps: 0,
+  logits: 1e-3,
+  bench: 1e-3,
+};
+
+/** Half the distance of neighbouring float16 numbers, over their size. */
+const FLOAT16_ROUNDING = 2 ** -11;
+
+/**
+ * Roundings between the pixels and a gradient of the micro model: 4 products in each of 3 blocks and 2 outside, there and
+ * back, each of which takes rounded factors and leaves a rounded result. They are independent: errors add up as their root.
+ */
+const ROUNDINGS = 2 * 2 * (4 * 3 + 2);
+
+/**
+ * Largest found on llvmpipe, activations stored in float16: rounding 2.0e-3 (a gradient; 8e-4 of logits), jumps 0.20 (a
+ * gradient of RegNetY; 0.06 of AdamW). Claims: four roundings of a value, and what a few steps of AdamW, which divides by the
+ * gradients' roots, make of them.
+ */
+const FLOAT16: TierTolerances = {
+  claims: { values: 2e-3, state: 2e-2 },
+  rounding: FLOAT16_ROUNDING * Math.sqrt(ROUNDINGS),
+  jumps: 0.35,
+  // DeiT-Tiny has 50 products and logits up to 15: 2⁻¹¹·√50·15. Found on 50 photographs: 0.021.
+  logits: 0.05,
+  bench: 0.02,
+};
+
+const TIER_TOLERANCES: Readonly<Record<GpuTier, TierTolerances>> = {
+  float32: FLOAT32,
+  subgroups: FLOAT32,
+  float16: FLOAT16,
+  // The same numbers in other units: factors in float16, sums in float32.
+  matrices: FLOAT16,
+};
+
+/** Of a device without tiers float32's. */
+export function tierTolerances(tier: string | undefined): TierTolerances {
+  return TIER_TOLERANCES[GPU_TIERS.find((name) => name === tier) ?? "float32"];
+}
