@@ -1,205 +1,133 @@
-// Bench of GPUs: parity on the device, then images/s of forward passes and training steps beside PyTorch and tfjs-webgpu.
+// Bench of GPUs: parity on the device, then images/s of forward passes and training steps on every tier, beside PyTorch and
+// tfjs-webgpu.
 //
 // `npm run bench -- gpu`, or `node dist/bench/run.js gpu` where there is no npm. Needs no network. One contestant at a time
 // is on the GPU, since several models in their largest batches would not fit together; every one is a process of its own.
+// What matters most runs first, and gpu.json and gpu.md are written after every row.
 
-import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { Command } from "commander";
 import { wholeNumber } from "../bin/number-option.js";
 import { listAdapters } from "../runtime/executors/webgpu/adapter.js";
+import { type GpuTier, offeredTiers } from "../runtime/executors/webgpu/tier.js";
+import type { GpuAdapter } from "../runtime/host/gpu-adapter.js";
 import { nodeHost } from "../runtime/host/node.js";
-import { describeMachine, findTorch, type Machine } from "./gpu/machine.js";
-import { type GpuReport, markdown, type Row } from "./gpu/table.js";
-import { benchConfig, benchPixels, benchWeights } from "./model-weights.js";
-import { type ContestantOptions, contest, type Result } from "./peers/contest.js";
-import { nodeContestant } from "./peers/contestants.js";
-import { writeMaterial } from "./peers/material.js";
-import { difference } from "./peers/report.js";
-import { STEP } from "./train/step.js";
+import { Clock } from "./gpu/clock.js";
+import { contestantOf } from "./gpu/contestants.js";
+import type { GpuReport } from "./gpu/figures.js";
+import { describeMachine, findTorch } from "./gpu/machine.js";
+import { MaterialShelf } from "./gpu/material-shelf.js";
+import { BATCHES, type GpuOptions, gpuOptions } from "./gpu/options.js";
+import { type TierParity, tierParity } from "./gpu/parity.js";
+import { entrantName, type Mode, type PlannedRow, planParity, planRows } from "./gpu/plan.js";
+import { assemble, writeReport } from "./gpu/report.js";
+import { type Outcome, type RowOutcome, runRows } from "./gpu/run-rows.js";
+import { markdown } from "./gpu/table.js";
+import { contest, type Limit } from "./peers/contest.js";
 
-interface GpuOptions {
-  adapter?: string;
-  models: string;
-  modes: string;
-  batches?: string;
-  peers: string;
-  rounds: number;
-  roundMs: number;
-  stepsPerCall: number;
-  python?: string;
-  torchDevice: string;
-  reference: string;
-  parity: boolean;
-  out: string;
-  json?: boolean;
-}
+/** Parity compiles every kernel and runs every case: as long as this many rows. */
+const PARITY_ROWS = 3;
 
-type Mode = Row["mode"];
-
-const FORWARD_BATCHES = "1,8,64,256";
-const TRAIN_BATCHES = "8,64,128";
-/** Of float32 products in another order, and of bfloat16, which keeps 8 bits of a number. */
-const TOLERANCES = { f32: 1e-3, bf16: 0.1 };
-
-/** From dist/bench. */
-const fromRoot = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-
-function parity(device: string, reference: string): GpuReport["parity"] {
-  const script = fileURLToPath(new URL("../test/parity/run.js", import.meta.url));
-  const { stdout, stderr } = spawnSync(process.execPath, [script, reference, "--device", device, "--json"], {
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-  });
-  const last = stdout.trimEnd().split("\n").at(-1) ?? "";
-  if (!last.startsWith("{"))
-    throw new Error(`bench: parity did not run: ${stderr.trimEnd().split("\n").at(-1)}`);
-  const { passed, failed, skipped } = JSON.parse(last) as NonNullable<GpuReport["parity"]>;
-  return { passed, failed, skipped };
-}
-
-function contestants(
-  mode: Mode,
-  folder: string,
-  batch: number,
-  device: string,
-  machine: Machine,
-  options: GpuOptions,
-): ContestantOptions[] {
-  const peers = options.peers.split(",");
-  const list = [
-    nodeContestant("vitrine f32", "gpu/vitrine.js", mode, folder, batch, device, options.stepsPerCall),
-  ];
-  if (peers.includes("tfjs"))
-    list.push(
-      nodeContestant(
-        "tfjs-webgpu",
-        "gpu/vitrine.js",
-        mode,
-        folder,
-        batch,
-        `tfjs:${device}`,
-        options.stepsPerCall,
-      ),
-    );
-  const script = fromRoot("bench/gpu/deit_torch_gpu.py");
-  if (peers.includes("pytorch") && machine.torch)
-    for (const form of ["eager", "compiled"])
-      for (const dtype of ["f32", "bf16"])
-        list.push({
-          name: `pytorch ${form} ${dtype}`,
-          command: machine.torch.python,
-          args: [
-            script,
-            mode,
-            folder,
-            String(batch),
-            form,
-            dtype,
-            options.torchDevice,
-            String(options.stepsPerCall),
-          ],
-        });
-  return list;
-}
-
-/** Who computes the same as we do, with its figures; all others with a reason. */
-async function measure(
-  report: GpuReport,
-  model: string,
-  mode: Mode,
-  batch: number,
-  device: string,
-  options: GpuOptions,
-): Promise<void> {
-  const config = benchConfig(`deit_${model}_patch16_224`);
-  const material = { config, weights: benchWeights(config), settings: STEP };
-  const { folder, remove } = writeMaterial(material, benchPixels(config, batch));
-  let ours: Result | undefined;
-  try {
-    for (const contestant of contestants(mode, folder, batch, device, report.machine, options)) {
-      const { results, absent } = await contest([contestant], options);
-      const place = { model, mode, batch, contestant: contestant.name };
-      for (const { reason } of absent) report.missing.push({ ...place, reason });
-      const [result] = results;
-      if (!result) continue;
-      ours ??= contestant.name.startsWith("vitrine") ? result : undefined;
-      const fromOurs = difference((ours ?? result).check, result.check);
-      const allowed = contestant.name.endsWith("bf16") ? TOLERANCES.bf16 : TOLERANCES.f32;
-      if (!(fromOurs <= allowed)) {
-        report.missing.push({
-          ...place,
-          reason: `its values are ${fromOurs} from ours, ${allowed} is allowed`,
-        });
-        continue;
-      }
-      const { medianMs, bestMs, calls } = result;
-      const imagesPerSecond = (1000 * batch * options.stepsPerCall) / medianMs;
-      report.rows.push({ ...place, imagesPerSecond, medianMs, bestMs, calls, fromOurs });
-      console.log(`${model} ${mode} ${batch} ${contestant.name}: ${imagesPerSecond.toFixed(1)} images/s`);
-    }
-  } finally {
-    remove();
-  }
-}
-
-function counts(text: string): number[] {
-  return text.split(",").map(wholeNumber("--batches", { min: 1 }));
-}
-
-function parse(words: readonly string[]): GpuOptions {
-  const positive = (flag: string) => wholeNumber(flag, { min: 1 });
-  return new Command("gpu")
-    .option("--adapter <name>", "name or place of the adapter (else the first hardware one)")
-    .option("--models <list>", "tiny, small, base", "tiny,small,base")
-    .option("--modes <list>", "forward, train", "forward,train")
-    .option("--batches <list>", `for every mode (else ${FORWARD_BATCHES} and ${TRAIN_BATCHES})`)
-    .option("--peers <list>", "pytorch, tfjs, or none", "pytorch,tfjs")
-    .option("--rounds <n>", "rounds of each contestant", positive("--rounds"), 3)
-    .option("--round-ms <ms>", "time of a round", positive("--round-ms"), 2000)
-    .option("--steps-per-call <n>", "steps submitted behind each other", positive("--steps-per-call"), 8)
-    .option("--python <path>", "interpreter with torch (else python3, then /usr/bin/python3)")
-    .option("--torch-device <device>", "where PyTorch computes", "cuda")
-    .option("--reference <folder>", "what parity compares with", fromRoot("test/fixtures/micro"))
-    .option("--no-parity", "leave parity out")
-    .option("--out <folder>", "where gpu.json and gpu.md are written", fromRoot("bench/results"))
-    .option("--json", "end with one line of JSON")
-    .parse([...words], { from: "user" })
-    .opts<GpuOptions>();
-}
-
-export async function main(words: readonly string[]): Promise<void> {
-  const options = parse(words);
-  const adapters = await listAdapters(nodeHost());
-  const { adapter: wanted } = options;
+function chosenAdapter(adapters: readonly GpuAdapter[], wanted: string | undefined): GpuAdapter {
   const adapter =
     wanted === undefined
       ? (adapters.find(({ software }) => !software) ?? adapters[0])
       : adapters.find(({ index, name }) => String(index) === wanted || name.includes(wanted));
   if (!adapter) throw new Error(`bench: no adapter ${wanted ?? ""} among ${adapters.length} (--adapter)`);
+  return adapter;
+}
+
+/** The tiers that were asked for, or all. Throws where the adapter does not offer one of them. */
+function chosenTiers(adapter: GpuAdapter, wanted: string | undefined): GpuTier[] {
+  const offered = offeredTiers(adapter).map(({ name }) => name);
+  if (wanted === undefined) return offered;
+  return wanted.split(",").map((asked) => {
+    const tier = offered.find((name) => name === asked);
+    if (tier) return tier;
+    throw new Error(`bench: ${adapter.name} has no tier ${asked}; it has ${offered.join(", ")} (--tiers)`);
+  });
+}
+
+function wantedRows(options: GpuOptions, tiers: readonly GpuTier[]): PlannedRow[] {
+  const peers = options.peers.split(",");
+  const batches = (mode: Mode) =>
+    (options.batches ?? BATCHES[mode]).split(",").map(wholeNumber("--batches", { min: 1 }));
+  return planRows({
+    models: options.models.split(","),
+    modes: options.modes.split(",") as Mode[],
+    ...{ batches, tiers, pytorch: peers.includes("pytorch"), tfjs: peers.includes("tfjs") },
+  });
+}
+
+/** What all rows of a run share. */
+interface Bench {
+  options: GpuOptions;
+  device: string;
+  /** Interpreter with torch. */
+  python: string | undefined;
+  shelf: MaterialShelf;
+}
+
+async function runRow(
+  { options, device, python, shelf }: Bench,
+  row: PlannedRow,
+  limit: Limit,
+): Promise<RowOutcome> {
+  if (row.entrant.kind === "pytorch" && python === undefined)
+    return { reason: "no python3 with torch was found (--python)" };
+  const { torchDevice, stepsPerCall, rounds, roundMs } = options;
+  const setting = { folder: shelf.folder(row.place), device, torchDevice, stepsPerCall };
+  const contestant = contestantOf(row, { ...setting, python: python ?? "" });
+  const { results, absent } = await contest([contestant], { rounds, roundMs, limit });
+  const [result] = results;
+  return result ? { result } : { reason: absent[0]?.reason ?? "no result" };
+}
+
+function say({ place, entrant, ...outcome }: Outcome, stepsPerCall: number): void {
+  const text =
+    "reason" in outcome
+      ? outcome.reason
+      : `${((1000 * place.batch * stepsPerCall) / outcome.result.medianMs).toFixed(1)} images/s`;
+  console.log(`${place.model} ${place.mode} ${place.batch} ${entrantName(entrant)}: ${text}`);
+}
+
+export async function main(words: readonly string[]): Promise<void> {
+  const options = gpuOptions(words);
+  const clock = new Clock({ ...options, maxSeconds: options.maxSeconds ?? Number.POSITIVE_INFINITY });
+  const adapter = chosenAdapter(await listAdapters(nodeHost()), options.adapter);
+  const tiers = chosenTiers(adapter, options.tiers);
+  const rows = wantedRows(options, tiers);
   const device = `webgpu:${adapter.index}`;
   const pythons = options.python === undefined ? ["python3", "/usr/bin/python3"] : [options.python];
   const machine = describeMachine(adapter, findTorch(pythons));
-  const report: GpuReport = {
-    machine,
-    stepsPerCall: options.stepsPerCall,
-    parity: null,
-    rows: [],
-    missing: [],
+  console.log(`${machine.adapter}; ${machine.driver}; tiers ${tiers.join(", ")}`);
+
+  const parity: TierParity[] = [];
+  const write = (outcomes: readonly Outcome[]): GpuReport => {
+    const about = { machine, stepsPerCall: options.stepsPerCall, seconds: clock.seconds, parity };
+    const report = assemble(outcomes, about);
+    writeReport(options.out, report);
+    return report;
   };
-  console.log(`${machine.adapter}; ${machine.driver}`);
-  if (options.parity) report.parity = parity(device, options.reference);
-  if (report.parity) console.log(`parity: ${report.parity.passed} passed, ${report.parity.failed} failed`);
-  for (const model of options.models.split(","))
-    for (const mode of options.modes.split(",") as Mode[])
-      for (const batch of counts(options.batches ?? (mode === "train" ? TRAIN_BATCHES : FORWARD_BATCHES)))
-        await measure(report, model, mode, batch, device, options);
-  mkdirSync(options.out, { recursive: true });
-  writeFileSync(join(options.out, "gpu.json"), `${JSON.stringify(report, null, 1)}\n`);
-  writeFileSync(join(options.out, "gpu.md"), markdown(report));
+  for (const tier of options.parity ? planParity(tiers) : []) {
+    const missing = clock.spent;
+    parity.push(
+      missing ? { tier, missing } : tierParity(tier, device, options.reference, clock.limit(PARITY_ROWS)),
+    );
+    console.log(JSON.stringify(parity.at(-1)));
+    write([]);
+  }
+  const shelf = new MaterialShelf();
+  const bench = { options, device, python: machine.torch?.python, shelf };
+  const outcomes = await runRows(
+    rows,
+    clock,
+    (row, limit) => runRow(bench, row, limit),
+    (sofar) => {
+      say(sofar.at(-1) as Outcome, options.stepsPerCall);
+      write(sofar);
+    },
+  ).finally(() => shelf.clear());
+  const report = write(outcomes);
   console.log(`\n${markdown(report)}`);
   if (options.json) console.log(JSON.stringify(report));
-  if (report.parity?.failed) process.exitCode = 1;
+  if (parity.some((each) => "missing" in each || each.failed > 0)) process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// Vitrine on a GPU as a contestant: vitrine.js forward|train FOLDER BATCH DEVICE STEPS
+// Vitrine on a GPU as a contestant: vitrine.js forward|train FOLDER BATCH DEVICE STEPS [TIER]
 //
 // A call is STEPS steps that are submitted without waiting for each other, as the trainer does it: the device does not idle
 // for want of the processor.
@@ -11,16 +11,13 @@ import { serveRounds } from "../peers/contestant.js";
 import { readMaterial, readPixels } from "../peers/material.js";
 import { CHECKED_STEPS, STEP, stepTargets } from "../train/step.js";
 
-const [mode, folder, batchText, device, stepsText] = process.argv.slice(2) as [
-  string,
-  string,
-  string,
-  string,
-  string,
+const [mode, folder, batchText, device, stepsText, gpuTier] = process.argv.slice(2) as [
+  ...[mode: string, folder: string, batch: string, device: string, steps: string],
+  tier?: string,
 ];
 const batchSize = Number(batchText);
 const { config, weights, settings = STEP } = readMaterial(folder);
-const { executor } = await createRuntime({ host: nodeHost(), device });
+const { executor } = await createRuntime({ host: nodeHost(), device, gpuTier });
 const pixels = readPixels(folder, config, batchSize);
 
 /** A call: the steps are submitted one behind the other, and the call ends with the last one's results. */

@@ -32,28 +32,39 @@ export interface ContestOptions {
   rounds: number;
   /** Time of a contestant in a round; two calls are the least. */
   roundMs: number;
+  /** A contestant that is there for longer, its start and its turns together, is ended. */
+  limit?: Limit;
+}
+
+export interface Limit {
+  ms: number;
+  /** Why there is one, in the words of an `Absent`. */
+  reason: string;
 }
 
 /** Thread pools of peers spin for a few milliseconds after a call; the next contestant starts when they sleep. */
 const REST_MS = 40;
 /** Loading a peer and its model. A debug build of none of them takes longer on a slow machine. */
 const START_MS = 180_000;
+/** Time to leave after the last round: a driver gives its memory back. */
+const LEAVE_MS = 10_000;
 
 /** Starts all, then lets them run in turn; every round begins with another one. */
 export async function contest(
   options: readonly ContestantOptions[],
-  { rounds, roundMs }: ContestOptions,
+  { rounds, roundMs, limit }: ContestOptions,
 ): Promise<{ results: Result[]; absent: Absent[] }> {
   const absent: Absent[] = [];
   const present: Contestant[] = [];
   // One after the other: a start-up calibration must not be disturbed by the next contestant's.
   for (const each of options) {
-    const contestant = new Contestant(each);
+    const contestant = new Contestant(each, limit);
     try {
       await contestant.ready();
       present.push(contestant);
     } catch (error) {
       absent.push({ name: each.name, reason: (error as Error).message });
+      await contestant.end();
     }
   }
   const lost = new Set<Contestant>();
@@ -70,7 +81,7 @@ export async function contest(
       await delay(REST_MS);
     }
   }
-  for (const contestant of present) contestant.end();
+  await Promise.all(present.map((contestant) => contestant.end()));
   return { results: present.filter((each) => !lost.has(each)).map((each) => each.result()), absent };
 }
 
@@ -82,14 +93,29 @@ class Contestant {
   readonly #lines: AsyncIterator<string>;
   readonly #spans: number[] = [];
   #check: Check = [];
+  readonly #gone: Promise<void>;
+  readonly #timer: NodeJS.Timeout | undefined;
   #complaint = "";
+  #overtime: string | undefined;
 
-  constructor({ name, command, args, env }: ContestantOptions) {
+  constructor({ name, command, args, env }: ContestantOptions, limit: Limit | undefined) {
     this.name = name;
-    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
-    this.#child.on("error", (error) => {
-      this.#complaint = error.message;
+    // A group of its own, so that what it starts (compilers of PyTorch's) ends with it.
+    this.#child = spawn(command, args, {
+      ...{ stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env }, detached: true },
     });
+    this.#gone = new Promise((resolve) => {
+      this.#child.on("close", () => resolve());
+      this.#child.on("error", (error) => {
+        this.#complaint = error.message;
+        resolve();
+      });
+    });
+    if (limit)
+      this.#timer = setTimeout(() => {
+        this.#overtime = limit.reason;
+        this.#kill();
+      }, limit.ms);
     this.#child.stderr?.on("data", (data: Buffer) => {
       this.#complaint = (this.#complaint + data.toString()).slice(-4000);
     });
@@ -100,7 +126,7 @@ class Contestant {
   }
 
   async ready(): Promise<void> {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), START_MS);
+    const timer = setTimeout(() => this.#kill(), START_MS);
     try {
       const { ready, spans = [] } = (await this.#message()) as { ready: Check; spans?: number[] };
       this.#check = ready;
@@ -117,8 +143,22 @@ class Contestant {
     this.#spans.push(...spans);
   }
 
-  end(): void {
+  /** Resolves when the process is gone, so that it holds no memory of a GPU that the next one wants. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#child.stdin?.end();
+    const timer = setTimeout(() => this.#kill(), LEAVE_MS);
+    await this.#gone;
+    clearTimeout(timer);
+  }
+
+  #kill(): void {
+    const { pid } = this.#child;
+    try {
+      if (pid !== undefined) process.kill(-pid, "SIGKILL");
+    } catch {
+      this.#child.kill("SIGKILL");
+    }
   }
 
   result(): Result {
@@ -132,7 +172,7 @@ class Contestant {
   async #message(): Promise<unknown> {
     for (;;) {
       const { value, done } = await this.#lines.next();
-      if (done) throw new Error(lastWords(this.#complaint));
+      if (done) throw new Error(this.#overtime ?? lastWords(this.#complaint));
       if (value.startsWith("{")) return JSON.parse(value);
     }
   }
