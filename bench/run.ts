@@ -21,6 +21,10 @@ const BENCHES: Record<string, Bench> = {
     about: "a GPU: parity, then images/s beside PyTorch and tfjs-webgpu, as JSON and a table",
     load: () => import("./gpu.js"),
   },
+  "gpu-kernels": {
+    about: "a GPU's kernels: µs, GFLOP/s and GB/s of every operation of a step, by tier and tile",
+    load: () => import("./gpu-kernels.js"),
+  },
   "gpu-memory": {
     about: "what training steps and inferences on webgpu hold on the device and in this process",
     load: () => import("./gpu-memory.js"),

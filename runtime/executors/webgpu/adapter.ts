@@ -19,6 +19,8 @@ export interface AdapterChoice {
   hardwareOnly?: boolean;
   /** One of GPU_TIERS. Default `float32`. */
   tier?: string;
+  /** Features that the device has besides the tier's, where the adapter offers them. */
+  features?: readonly string[];
 }
 
 export interface OpenAdapter {
@@ -63,10 +65,11 @@ export async function findAdapter(host: Host, choice: AdapterChoice = {}): Promi
 export async function openAdapter(host: Host, choice: AdapterChoice = {}): Promise<OpenAdapter> {
   const adapter = await findAdapter(host, choice);
   const tier = tierNamed(choice.tier ?? "float32", adapter);
+  const further = (choice.features ?? []).filter((feature) => adapter.features.has(feature));
   const device = await adapter.requestDevice({
     label: "vitrine",
     requiredLimits: largestLimits(adapter),
-    requiredFeatures: tier.features as GPUFeatureName[],
+    requiredFeatures: [...tier.features, ...further] as GPUFeatureName[],
   });
   const [software, name] = [isSoftware(adapter.info), driverName(adapter.info)];
   return { device: new Device(device, name), name, software, tier };

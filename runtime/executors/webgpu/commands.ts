@@ -62,9 +62,9 @@ export class Commands {
     return this.#commands.length;
   }
 
-  /** All dispatches as one pass. */
-  encode(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass();
+  /** All dispatches as one pass, which may be timed. */
+  encode(encoder: GPUCommandEncoder, timed?: Pick<GPUComputePassDescriptor, "timestampWrites">): void {
+    const pass = encoder.beginComputePass(timed);
     let current: GPUComputePipeline | undefined;
     for (const { pipeline, bindGroup, grid } of this.#commands) {
       if (pipeline !== current) pass.setPipeline(pipeline);

@@ -26,6 +26,13 @@ const FEWEST_GROUPS = 128;
  */
 const SOFTWARE: ProductTile = { PM: 16, PN: 8, WX: 8, WY: 4, STEP: 24 };
 
+/** By name, for benches. */
+export const PRODUCT_TILES: Readonly<Record<string, ProductTile>> = {
+  large: LARGE,
+  small: SMALL,
+  software: SOFTWARE,
+};
+
 /** `vectors`: every last axis is a multiple of 4; the kernel is longer where that is not so, and the products are small. */
 export function productTile(
   table: TileTable,

@@ -1,0 +1,166 @@
+// Bench of a GPU's kernels: the time of every kind of dispatch of a training step (or forward pass), for each tier, and
+// products in every tile of tiles.ts, so that tiles can be chosen on the machine at hand.
+//
+// `npm run bench -- gpu-kernels [--model small] [--batch 64] [--mode train] [--tile 8,8,16,8,16] [--json]`
+
+import { Command } from "commander";
+import { wholeNumber } from "../bin/number-option.js";
+import { openAdapter } from "../runtime/executors/webgpu/adapter.js";
+import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
+import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
+import { PRODUCT_TILES, type ProductTile } from "../runtime/executors/webgpu/tiles.js";
+import { nodeHost } from "../runtime/host/node.js";
+import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
+import { variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
+import { benchConfig } from "./model-weights.js";
+
+interface KernelOptions {
+  adapter?: string;
+  model: string;
+  batch: number;
+  mode: "forward" | "train";
+  tiers: string;
+  tile: [string, ProductTile][];
+  products?: boolean;
+  budgetMs: number;
+  maxSeconds: number;
+  json?: boolean;
+}
+
+/** A kind of dispatch with one tile. */
+interface Row {
+  tier: GpuTier;
+  operation: string;
+  kernel: string;
+  shape: string;
+  times: number;
+  /** Name in tiles.ts or as it was given; empty for what is no product. */
+  tile: string;
+  /** Whether the executor takes this tile. */
+  chosen: boolean;
+  /** Of one dispatch; null where it could not be timed. */
+  ms: number | null;
+  gigaflops: number | null;
+  /** Of all operands read or written once. */
+  gigabytes: number | null;
+  reason?: string;
+}
+
+/** Appends a tile given as PM,PN,WX,WY,STEP. */
+function parseTile(text: string, before: [string, ProductTile][]): [string, ProductTile][] {
+  const [PM, PN, WX, WY, STEP, ...more] = text.split(",").map(wholeNumber("--tile", { min: 1 }));
+  if (PM === undefined || PN === undefined || WX === undefined || WY === undefined || STEP === undefined)
+    throw new Error(`bench: --tile got "${text}"; it takes five numbers PM,PN,WX,WY,STEP`);
+  if (more.length > 0 || [PM, PN, STEP].some((size) => size % 4 !== 0))
+    throw new Error(`bench: --tile got "${text}"; PM, PN and STEP are multiples of 4`);
+  return [...before, [text, { PM, PN, WX, WY, STEP }]];
+}
+
+function parse(words: readonly string[]): KernelOptions {
+  const positive = (flag: string) => wholeNumber(flag, { min: 1 });
+  return new Command("gpu-kernels")
+    .option("--adapter <name>", "name or place of the adapter (webgpu:ADAPTER)")
+    .option("--model <name>", "tiny, small, base", "small")
+    .option("--batch <n>", "images", positive("--batch"), 64)
+    .option("--mode <mode>", "train or forward", "train")
+    .option("--tiers <list>", "tiers; those that the adapter lacks are left out", GPU_TIERS.join(","))
+    .option("--tile <tile>", "another tile to try, PM,PN,WX,WY,STEP; may be repeated", parseTile, [])
+    .option("--products", "matrix products only")
+    .option("--budget-ms <ms>", "time of the repetitions that are timed at once", positive("--budget-ms"), 20)
+    .option("--max-seconds <s>", "nothing is begun afterwards", positive("--max-seconds"), 300)
+    .option("--json", "end with one line of JSON")
+    .parse([...words], { from: "user" })
+    .opts<KernelOptions>();
+}
+
+function print({
+  operation,
+  kernel,
+  shape,
+  times,
+  tile,
+  chosen,
+  ms,
+  gigaflops,
+  gigabytes,
+  reason,
+}: Row): void {
+  const name = kernel === "matrix-product" ? operation : kernel;
+  const figure = (value: number | null, digits: number) => (value?.toFixed(digits) ?? "–").padStart(9);
+  const figures = [figure(ms === null ? null : 1000 * ms, 1), figure(gigaflops, 0), figure(gigabytes, 0)];
+  const mark = tile === "" ? "" : `${chosen ? "✓ " : "  "}${tile}`;
+  console.log(
+    `${name.padEnd(30)} ${shape.padEnd(18)} ${String(times).padStart(3)}× ${figures.join(" ")}  ${mark}${reason ? ` ${reason}` : ""}`,
+  );
+}
+
+async function timeWork(work: Work, tier: GpuTier, watch: Stopwatch, options: KernelOptions): Promise<Row[]> {
+  const { operation, dispatch, shape, times, flops, bytes } = work;
+  const rows: Row[] = [];
+  const tiles = { ...PRODUCT_TILES, ...Object.fromEntries(options.tile) };
+  for (const variant of variantsOf(work, tiles)) {
+    const { tile, chosen } = variant;
+    const named = { tier, operation, kernel: dispatch.kernel, shape, times, tile, chosen };
+    let row: Row;
+    try {
+      const { ms } = await watch.time(variant.dispatch, options.budgetMs);
+      const rate = (count: number) => (ms > 0 ? count / ms / 1e6 : null);
+      row = { ...named, ms, gigaflops: flops > 0 ? rate(flops) : null, gigabytes: rate(bytes) };
+    } catch (error) {
+      const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+      row = { ...named, ms: null, gigaflops: null, gigabytes: null, reason };
+    }
+    print(row);
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** Every row of a tier; an empty list where the adapter lacks it. */
+async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Promise<Row[]> {
+  const { adapter, batch, mode } = options;
+  const opened = await openAdapter(nodeHost(), { adapter, tier, features: [TIMESTAMPS] });
+  const executor = new WebgpuExecutor(opened, {});
+  const watch = new Stopwatch(opened.device, opened.tier);
+  console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${watch.kind}`);
+  console.log(`${"".padEnd(30)} ${"".padEnd(18)}            µs   GFLOP/s      GB/s  tile`);
+  const config = benchConfig(`deit_${options.model}_patch16_224`);
+  const works = worksOf(
+    { config, batch, mode },
+    executor,
+    opened.device,
+    opened.software ? "software" : "gpu",
+  );
+  const rows: Row[] = [];
+  for (const work of works) {
+    if (options.products && work.flops === 0) continue;
+    if (performance.now() > end) {
+      console.log("the time is over (--max-seconds)");
+      break;
+    }
+    rows.push(...(await timeWork(work, tier, watch, options)));
+  }
+  const whole = rows
+    .filter(({ chosen }) => chosen)
+    .reduce((sum, { ms, times }) => sum + (ms ?? 0) * times, 0);
+  console.log(`all of the pass in the chosen tiles: ${whole.toFixed(2)} ms`);
+  await executor.dispose();
+  return rows;
+}
+
+export async function main(words: readonly string[]): Promise<void> {
+  const options = parse(words);
+  const end = performance.now() + 1000 * options.maxSeconds;
+  const rows: Row[] = [];
+  for (const asked of options.tiers.split(",")) {
+    const tier = GPU_TIERS.find((name) => name === asked);
+    if (!tier) throw new Error(`bench: no tier ${asked}; allowed: ${GPU_TIERS.join(", ")} (--tiers)`);
+    try {
+      rows.push(...(await timeTier(tier, options, end)));
+    } catch (error) {
+      console.log(error instanceof Error ? error.message : String(error));
+    }
+  }
+  const { model, batch, mode } = options;
+  if (options.json) console.log(JSON.stringify({ node: process.version, model, batch, mode, rows }));
+}

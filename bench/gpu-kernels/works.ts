@@ -1,0 +1,153 @@
+// Works: the dispatches of a forward pass or a training step, each kind of them once, with its arithmetic and its bytes.
+
+import type { Executor } from "../../runtime/executors/executor.js";
+import type { Slice } from "../../runtime/executors/webgpu/buffers.js";
+import type { Device } from "../../runtime/executors/webgpu/device.js";
+import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
+import { encodeProgram } from "../../runtime/executors/webgpu/encode.js";
+import { Operands } from "../../runtime/executors/webgpu/operands.js";
+import {
+  PRODUCT_TILES,
+  type ProductTile,
+  productGrid,
+  type TileTable,
+} from "../../runtime/executors/webgpu/tiles.js";
+import type { Operation } from "../../runtime/graph/catalogue.js";
+import { planForBatch } from "../../runtime/graph/planner.js";
+import type { Program } from "../../runtime/graph/program.js";
+import { elementCount } from "../../runtime/graph/shape.js";
+import { inferenceGraph } from "../../runtime/inference-program.js";
+import type { DeitConfig } from "../../runtime/models/config.js";
+import { WEIGHTS } from "../../runtime/models/deit.js";
+import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { storeLayout } from "../../runtime/parameter-store.js";
+import { planTraining } from "../../runtime/training-plan.js";
+
+/** A kind of dispatch. */
+export interface Work {
+  /** The graph's operation that it is of. */
+  operation: string;
+  dispatch: Dispatch;
+  /** `rows×depth×columns` of a product, `batch×heads×tokens×width` of attention, else the bytes of its largest operand. */
+  shape: string;
+  /** How often the pass has it. */
+  times: number;
+  flops: number;
+  /** Of all operands, each counted once. */
+  bytes: number;
+}
+
+export interface Setting {
+  config: DeitConfig;
+  batch: number;
+  mode: "forward" | "train";
+}
+
+interface Plan {
+  programs: Program[];
+  stores: ReadonlyMap<string, ReadonlyMap<string, number>>;
+}
+
+const LOSS = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
+
+/** Throws `graph/memory` where the batch does not fit. */
+function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
+  const { capabilities } = executor;
+  if (mode === "train") {
+    const options = { ...LOSS, config, batchSize: batch, lossScaling: executor.halfPrecision ?? false };
+    const { accumulate, apply, stores } = planTraining(options, capabilities);
+    return { programs: [accumulate, apply], stores };
+  }
+  const forward = planForBatch((count) => inferenceGraph(config, count), batch, capabilities);
+  return { programs: [forward], stores: new Map([[WEIGHTS, storeLayout(deitParameters(config))]]) };
+}
+
+/** Multiply-adds count twice; 0 for what does not multiply matrices. */
+export function flopsOf({ kernel, numbers, constants = {}, grid }: Dispatch): number {
+  if (kernel === "matrix-product") {
+    const [rows = 0, depth = 0, columns = 0] = numbers;
+    return 2 * rows * depth * columns;
+  }
+  // Products of tokens×tokens with a head's width: scores and values; again scores, dP and dQ; scores, dP, dV and dK.
+  const products = { attention: 2, "attention-query-gradient": 3, "attention-key-value-gradient": 4 };
+  const count = products[kernel as keyof typeof products] ?? 0;
+  const [tokens = 0, heads = 0] = numbers;
+  return 2 * count * grid[2] * heads * tokens ** 2 * (constants.HEAD_WIDTH ?? 0);
+}
+
+function shapeOf({ kernel, numbers, constants = {}, grid }: Dispatch, slices: readonly Slice[]): string {
+  if (kernel === "matrix-product") return numbers.slice(0, 3).join("×");
+  if (kernel.startsWith("attention"))
+    return [grid[2], numbers[1], numbers[0], constants.HEAD_WIDTH].join("×");
+  return `${(Math.max(...slices.map(({ bytes }) => bytes)) / 2 ** 20).toFixed(1)} MiB`;
+}
+
+/** What two dispatches of one kind have in common: all but the places of their operands. */
+function kindOf(operation: string, { kernel, constants, numbers, grid, operands }: Dispatch): string {
+  const sizes = Object.entries(operands).map(([name, slice]) => [name, slice?.bytes, slice?.half]);
+  return JSON.stringify([operation, kernel, constants, numbers, grid, sizes]);
+}
+
+/** The dispatches of a pass on buffers of their own, which are full of zeros. */
+export function worksOf(setting: Setting, executor: Executor, device: Device, tiles: TileTable): Work[] {
+  const { programs, stores: layouts } = planOf(setting, executor);
+  const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout)]));
+  const arena = device.createBuffer(Math.max(...programs.map(({ arenaBytes }) => arenaBytes)), "the arena");
+  const works = new Map<string, Work>();
+  for (const program of programs) {
+    const constants = new Map(
+      program.graph.tensors
+        .filter(({ origin }) => origin.kind === "constant")
+        .map(({ id, name, shape }) => {
+          const bytes = 4 * elementCount(shape);
+          return [id, { buffer: device.createBuffer(bytes, name), offset: 0, bytes }];
+        }),
+    );
+    const maximumBinding = device.gpu.limits.maxStorageBufferBindingSize;
+    const at = new Operands(program, { arena, constants, stores, maximumBinding, tiles });
+    const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
+    for (const index of program.order) {
+      const { type } = program.graph.operations[index] as Operation;
+      for (const dispatch of encodeProgram({ ...program, order: [index] }, at, scratch))
+        addWork(works, type, dispatch);
+    }
+  }
+  return [...works.values()];
+}
+
+function addWork(works: Map<string, Work>, operation: string, dispatch: Dispatch): void {
+  const kind = kindOf(operation, dispatch);
+  const known = works.get(kind);
+  if (known) {
+    known.times++;
+    return;
+  }
+  const slices = Object.values(dispatch.operands).filter((slice) => slice !== undefined);
+  const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
+  const shape = shapeOf(dispatch, slices);
+  works.set(kind, { operation, dispatch, shape, times: 1, flops: flopsOf(dispatch), bytes });
+}
+
+/** A product's dispatch with another tile. */
+export function retiled(dispatch: Dispatch, tile: ProductTile): Dispatch {
+  const [rows = 0, , columns = 0] = dispatch.numbers;
+  return {
+    ...dispatch,
+    constants: { ...dispatch.constants, ...tile },
+    grid: productGrid({ rows, columns }, tile),
+  };
+}
+
+/** The tile that a product's dispatch has, and the others of `tiles` by their names; itself alone for all other work. */
+export function variantsOf(
+  { dispatch }: Work,
+  tiles: Readonly<Record<string, ProductTile>> = PRODUCT_TILES,
+): { tile: string; chosen: boolean; dispatch: Dispatch }[] {
+  const { kernel, constants = {} } = dispatch;
+  if (kernel !== "matrix-product" || constants.PM === undefined)
+    return [{ tile: "", chosen: true, dispatch }];
+  return Object.entries(tiles).map(([name, tile]) => {
+    const chosen = Object.entries(tile).every(([key, value]) => constants[key] === value);
+    return { tile: name, chosen, dispatch: retiled(dispatch, tile) };
+  });
+}

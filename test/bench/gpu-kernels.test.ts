@@ -1,0 +1,74 @@
+// The bench of a GPU's kernels: a pass falls into all of its dispatches, with the arithmetic of its products, whatever the tile.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { flopsOf, retiled, variantsOf, worksOf } from "../../bench/gpu-kernels/works.js";
+import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
+import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
+import { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import { PRODUCT_TILES, type ProductTile } from "../../runtime/executors/webgpu/tiles.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { MICRO } from "../executors/micro-deit.js";
+import { webgpuOrSkip } from "../executors/webgpu-device.js";
+
+test("flops: a product's multiply-adds, and those of a head's scores, values and gradients", () => {
+  const product: Dispatch = {
+    kernel: "matrix-product",
+    numbers: [10, 20, 30, 10, 0],
+    operands: {},
+    grid: [1, 1, 1],
+  };
+  assert.is(flopsOf(product), 2 * 10 * 20 * 30);
+  const heads = {
+    constants: { HEAD_WIDTH: 16 },
+    numbers: [50, 3, 0],
+    operands: {},
+    grid: [1, 3, 4],
+  } as const;
+  const scores = 2 * 4 * 3 * 50 * 50 * 16;
+  assert.is(flopsOf({ ...heads, kernel: "attention" }), 2 * scores);
+  assert.is(flopsOf({ ...heads, kernel: "attention-query-gradient" }), 3 * scores);
+  assert.is(flopsOf({ ...heads, kernel: "attention-key-value-gradient" }), 4 * scores);
+  assert.is(flopsOf({ ...heads, kernel: "gelu" }), 0);
+});
+
+test("another tile keeps the product and covers it", () => {
+  const parts = { BIAS: 1 };
+  const product: Dispatch = {
+    kernel: "matrix-product",
+    constants: { ...parts, ...PRODUCT_TILES.small },
+    numbers: [197, 64, 130, 197, 0],
+    operands: {},
+    grid: [1, 1, 1],
+  };
+  for (const [name, tile] of Object.entries(PRODUCT_TILES) as [string, ProductTile][]) {
+    const { constants, grid, numbers } = retiled(product, tile);
+    assert.equal(constants, { ...parts, ...tile }, name);
+    assert.is(numbers, product.numbers);
+    assert.ok(grid[0] * tile.WX * tile.PN >= 130 && grid[1] * tile.WY * tile.PM >= 197, name);
+  }
+});
+
+const found = await webgpuOrSkip();
+await found?.dispose();
+if (found)
+  test("the kinds of a forward pass and of a step are all of their dispatches, each product in one chosen tile", async () => {
+    const { device, ...opened } = await openAdapter(nodeHost());
+    const executor = new WebgpuExecutor({ device, ...opened }, {});
+    for (const [mode, least] of [
+      ["forward", 20],
+      ["train", 60],
+    ] as const) {
+      const works = worksOf({ config: MICRO, batch: 2, mode }, executor, device, "software");
+      const all = works.reduce((sum, { times }) => sum + times, 0);
+      assert.ok(all >= least && works.length < all, `${mode}: ${works.length} kinds, ${all} dispatches`);
+      for (const work of works) {
+        assert.ok(work.bytes > 0, work.operation);
+        assert.is(variantsOf(work).filter(({ chosen }) => chosen).length, 1, work.operation);
+      }
+      assert.ok(works.some(({ dispatch }) => dispatch.kernel === "attention"));
+    }
+    await executor.dispose();
+  });
+
+test.run();
