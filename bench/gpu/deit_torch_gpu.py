@@ -23,6 +23,8 @@ def main():
         sys.exit("error: this PyTorch has no CUDA device")
     if form == "compiled" and not hasattr(torch, "compile"):
         sys.exit("error: compiled needs PyTorch 2, this is " + torch.__version__)
+    # f32 is float32: cuDNN's convolutions take TensorFloat-32 by themselves, which keeps 10 bits.
+    torch.backends.cudnn.allow_tf32 = False
     config, weights = load(folder)
     weights = {key: value.to(device) for key, value in weights.items()}
     size = config["imageSize"]

@@ -41,10 +41,10 @@ export function entrantName(entrant: Entrant): string {
 const ENTRANTS: readonly Entrant[] = [
   { kind: "vitrine", tier: "float16" },
   { kind: "pytorch", form: "compiled", dtype: "bf16" },
-  { kind: "vitrine", tier: "float32" },
-  { kind: "tfjs" },
   { kind: "vitrine", tier: "matrices" },
+  { kind: "vitrine", tier: "float32" },
   { kind: "pytorch", form: "eager", dtype: "bf16" },
+  { kind: "tfjs" },
   { kind: "vitrine", tier: "subgroups" },
   { kind: "pytorch", form: "compiled", dtype: "f32" },
   { kind: "pytorch", form: "eager", dtype: "f32" },

@@ -20,6 +20,9 @@ const { config, weights, settings = STEP } = readMaterial(folder);
 const { executor } = await createRuntime({ host: nodeHost(), device, gpuTier });
 const pixels = readPixels(folder, config, batchSize);
 
+/** A loss scale of 2^16 is halved at each. */
+const MOST_ATTEMPTS = 30;
+
 /** A call: the steps are submitted one behind the other, and the call ends with the last one's results. */
 async function call(start: () => Promise<{ result: Promise<unknown> }>): Promise<void> {
   const results: Promise<unknown>[] = [];
@@ -50,20 +53,22 @@ async function train(): Promise<void> {
   const sampleWeights = new Float32Array(batchSize).fill(1 / batchSize);
   const inputs = { pixels, targets, sampleWeights };
   const rates = { ...settings, clipNorm: 0, emaDecay: 0 };
-  let step = 0;
-  const start = async (): Promise<{ result: Promise<number> }> => {
-    step++;
-    if (training.submit) {
-      const { outcome } = await training.submit(inputs, { ...rates, step });
-      return { result: outcome.then(({ loss }) => loss) };
-    }
+  const start = async (step: number): Promise<{ result: Promise<{ loss: number; applied: boolean }> }> => {
+    if (training.submit) return { result: (await training.submit(inputs, { ...rates, step })).outcome };
     const { loss } = await training.accumulate(inputs);
-    await training.apply({ ...rates, step });
-    return { result: Promise.resolve(loss) };
+    const { applied } = await training.apply({ ...rates, step });
+    return { result: Promise.resolve({ loss, applied }) };
   };
   const losses: number[] = [];
-  while (losses.length < CHECKED_STEPS) losses.push(await (await start()).result);
-  await serveRounds(losses, () => call(start));
+  for (let attempt = 0; losses.length < CHECKED_STEPS; attempt++) {
+    const { loss, applied } = await (await start(losses.length + 1)).result;
+    // A loss scale that is too large for float16 comes down and changes no weight: that was no step.
+    if (applied) losses.push(loss);
+    else if (attempt === MOST_ATTEMPTS)
+      throw new Error(`error: the gradients of step ${losses.length + 1} overflow`);
+  }
+  let step = CHECKED_STEPS;
+  await serveRounds(losses, () => call(() => start(++step)));
 }
 
 await (mode === "train" ? train() : forward());

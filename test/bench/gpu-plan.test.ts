@@ -22,10 +22,10 @@ test("the rows that the aims speak of come first, those of the best tier and of 
   assert.equal(rows.slice(0, 7), [
     "small train 64 vitrine float16",
     "small train 64 pytorch compiled bf16",
-    "small train 64 vitrine float32",
-    "small train 64 tfjs-webgpu",
     "small train 64 vitrine matrices",
+    "small train 64 vitrine float32",
     "small train 64 pytorch eager bf16",
+    "small train 64 tfjs-webgpu",
     "small train 128 vitrine float16",
   ]);
   assert.ok(rows.slice(12, 18).every((row) => row.startsWith("small forward 64 ")));
