@@ -46,7 +46,7 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
       ...{ VECTORS: vectors ? 1 : 0, BIAS: bias === undefined ? 0 : 1, A_BY_DEPTH: 1, B_BY_DEPTH: 1 },
       ...tile,
     },
-    operands: { x: at.at(x), weight: at.at(weight), bias: at.at(bias), y: at.at(y) },
+    operands: { x: at.at(x), weight: at.factor(weight), bias: at.at(bias), y: at.at(y) },
     numbers: [
       ...[product.rows, depth, product.columns, height, width, inputs, outputs, side, stride, padding],
       ...[at.axis(y, 1), at.axis(y, 2)],

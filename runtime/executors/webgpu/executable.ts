@@ -12,9 +12,11 @@ import { alignBinding, type Slice } from "./buffers.js";
 import { Commands } from "./commands.js";
 import type { Device } from "./device.js";
 import { encodeProgram } from "./encode.js";
+import type { HalfCopy } from "./half-copy.js";
 import type { Kernels } from "./kernels.js";
 import { Operands } from "./operands.js";
 import type { Staging } from "./staging.js";
+import type { WebgpuStore } from "./store.js";
 import type { Tier } from "./tier.js";
 import type { TileTable } from "./tiles.js";
 import { fromBytes, toBytes } from "./values.js";
@@ -34,6 +36,10 @@ interface Prepared {
   arena: GPUBuffer;
   operands: Operands;
   commands: Commands;
+  /** Copies of stores that the commands read. */
+  copies: readonly HalfCopy[];
+  /** Stores that the commands change. */
+  changed: readonly WebgpuStore[];
 }
 
 export class WebgpuExecutable implements Executable {
@@ -111,7 +117,9 @@ export class WebgpuExecutable implements Executable {
       dispatches,
       this.#place.tier,
     );
-    this.#prepared = { arena: buffer, operands, commands };
+    const copies = operands.halfCopies;
+    await Promise.all(copies.map((copy) => copy.prepare()));
+    this.#prepared = { arena: buffer, operands, commands, copies, changed: operands.changedStores };
     return this.#prepared;
   }
 
@@ -191,7 +199,9 @@ export class WebgpuExecutable implements Executable {
       const bytes = toBytes(given);
       device.gpu.queue.writeBuffer(buffer, offset, bytes.buffer, bytes.byteOffset, bytes.byteLength);
     }
+    for (const copy of prepared.copies) copy.encode(encoder);
     prepared.commands.encode(encoder);
+    for (const store of prepared.changed) store.expire();
     const collected = collect(encoder, prepared.operands);
     device.gpu.queue.submit([encoder.finish()]);
     return collected;

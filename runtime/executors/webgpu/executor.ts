@@ -8,6 +8,7 @@ import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT } from "./buffers.js";
 import type { GpuMemory } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
+import { HALVED_ALIGNMENT } from "./half-copy.js";
 import { halfOperands } from "./half-operands.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
@@ -46,14 +47,15 @@ export class WebgpuExecutor implements Executor {
       new Arena(device),
       new Staging(device),
     ];
-    this.#place = { device, kernels, arena, staging, tiles: software ? "software" : "gpu", tier };
+    const softwareTiles = tier.half ? "emulated" : "software";
+    this.#place = { device, kernels, arena, staging, tiles: software ? softwareTiles : "gpu", tier };
   }
 
   /** WebGPU does not tell how much memory there is: what one buffer may hold stands for it. */
   get capabilities(): PlannerCapabilities {
     return {
       fuses: FUSES,
-      alignmentBytes: BINDING_ALIGNMENT,
+      alignmentBytes: this.#place.tier.half ? HALVED_ALIGNMENT : BINDING_ALIGNMENT,
       limitBytes: this.#place.device.gpu.limits.maxBufferSize,
       ...(this.#place.tier.half ? { halfOperands } : {}),
     };
@@ -69,8 +71,8 @@ export class WebgpuExecutor implements Executor {
   }
 
   createStore(layout: StoreLayout): Store {
-    const { device, staging } = this.#place;
-    return new WebgpuStore(device, staging, layout);
+    const { device, staging, tier } = this.#place;
+    return new WebgpuStore(device, staging, layout, tier.half ? this.#place : undefined);
   }
 
   async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {

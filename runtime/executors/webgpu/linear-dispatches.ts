@@ -40,7 +40,10 @@ function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
       ...Object.fromEntries(Object.entries(flags).map(([name, on]) => [name, on ? 1 : 0])),
       ...tile,
     },
-    operands: Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)])),
+    operands: {
+      ...Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)])),
+      b: at.factor(ids.b),
+    },
     numbers: [rows, depth, columns, rowsPerSample, floatBits(epsilon)],
     grid: productGrid({ rows, columns }, tile),
   };

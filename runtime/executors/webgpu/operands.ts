@@ -1,12 +1,14 @@
 // Operands: where the tensors of a program lie, and their sizes as kernels want them.
 
 import { VitrineError } from "../../errors.js";
+import { tensorsChanged } from "../../graph/graph.js";
 import { formatBytes } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
 import type { Slice } from "./buffers.js";
+import type { HalfCopy } from "./half-copy.js";
 import { WebgpuStore } from "./store.js";
 import type { TileTable } from "./tiles.js";
 
@@ -27,6 +29,7 @@ export class Operands {
   readonly tiles: TileTable;
   readonly #program: Program;
   readonly #around: Surroundings;
+  readonly #halved = new Set<WebgpuStore>();
 
   constructor(program: Program, around: Surroundings) {
     this.#program = program;
@@ -78,6 +81,32 @@ export class Operands {
       `${this.#program.name}: tensor ${name} is ${formatBytes(slice.bytes)}, a kernel of this device takes ${formatBytes(this.maximumBinding)}: take a smaller batch (--batch-size)`,
       { details: { bytes: slice.bytes, limitBytes: this.maximumBinding } },
     );
+  }
+
+  /**
+   * A factor of products, as one binding: of a store its copy in float16, where the tier keeps one. Throws as `at`.
+   */
+  factor(id: TensorId): Slice | undefined {
+    const { origin } = this.tensor(id);
+    if (origin.kind !== "store") return this.at(id);
+    const store = this.#store(origin.store);
+    const half = store.half(origin.first);
+    if (!half || half.bytes > this.maximumBinding) return this.at(id);
+    this.#halved.add(store);
+    return half;
+  }
+
+  /** Copies that the program reads, as far as `factor` was asked. */
+  get halfCopies(): HalfCopy[] {
+    return [...this.#halved].flatMap(({ halves }) => halves ?? []);
+  }
+
+  /** Stores that the program changes. */
+  get changedStores(): WebgpuStore[] {
+    const { tensors, operations } = this.#program.graph;
+    const origins = operations.flatMap(tensorsChanged).map((id) => tensors[id]?.origin);
+    const names = new Set(origins.flatMap((origin) => (origin?.kind === "store" ? [origin.store] : [])));
+    return [...names].map((name) => this.#store(name));
   }
 
   /** Number of values; a run of a store counts its gaps. */

@@ -6,9 +6,13 @@ import { BINDING_ALIGNMENT } from "./buffers.js";
 import { type Dispatch, elementGrid, floatBits } from "./dispatch.js";
 import type { Operands } from "./operands.js";
 
-/** First byte and length of each piece of a run. */
-function pieces(bytes: number, maximumBinding: number): { first: number; bytes: number }[] {
-  const largest = Math.floor(maximumBinding / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+/** First byte and length of each piece of a run; every first byte is a multiple of `alignment`. */
+export function pieces(
+  bytes: number,
+  maximumBinding: number,
+  alignment = BINDING_ALIGNMENT,
+): { first: number; bytes: number }[] {
+  const largest = Math.floor(maximumBinding / alignment) * alignment;
   return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
     first: i * largest,
     bytes: Math.min(largest, bytes - i * largest),

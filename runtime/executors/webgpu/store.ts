@@ -1,30 +1,61 @@
 // Store: named float32 tensors, one behind the other in a buffer, so that a run of them is one operand.
 
 import { VitrineError } from "../../errors.js";
+import { alignUp } from "../../graph/placement.js";
 import type { DeviceArray, Store, StoreLayout } from "../executor.js";
 import { BufferArray } from "./buffer-array.js";
-import { alignBinding, type Slice } from "./buffers.js";
+import { BINDING_ALIGNMENT, type Slice } from "./buffers.js";
 import type { Device } from "./device.js";
+import { HALVED_ALIGNMENT, type HalfCopies, HalfCopy } from "./half-copy.js";
 import type { Staging } from "./staging.js";
 
 export class WebgpuStore implements Store {
   readonly #device: Device;
   readonly #staging: Staging;
   readonly #places = new Map<string, { offset: number; bytes: number }>();
-  readonly bytes: number;
+  readonly #bytes: number;
+  readonly #copies: HalfCopies | undefined;
   #buffer: GPUBuffer | undefined;
+  #halves: HalfCopy | undefined;
 
-  /** Every tensor begins where a binding may; the values between two tensors are zero and stay so. */
-  constructor(device: Device, staging: Staging, layout: StoreLayout) {
+  /**
+   * Every tensor begins where a binding may, with `copies` in its copy as well; the values between two tensors are zero and
+   * stay so.
+   */
+  constructor(device: Device, staging: Staging, layout: StoreLayout, copies?: HalfCopies) {
     this.#device = device;
     this.#staging = staging;
+    this.#copies = copies;
+    const alignment = copies ? HALVED_ALIGNMENT : BINDING_ALIGNMENT;
     let offset = 0;
     for (const [name, count] of layout) {
       this.#places.set(name, { offset, bytes: 4 * count });
-      offset += alignBinding(4 * count);
+      offset += alignUp(4 * count, alignment);
     }
-    this.bytes = offset;
+    this.#bytes = offset;
     this.#buffer = device.createBuffer(offset, `a store of ${layout.size} tensors`);
+  }
+
+  get bytes(): number {
+    return this.#bytes + (this.#halves?.bytes ?? 0);
+  }
+
+  /** The values as float16, made when somebody asks first; undefined where the tier keeps none. */
+  get halves(): HalfCopy | undefined {
+    if (!this.#copies || !this.#buffer) return undefined;
+    this.#halves ??= new HalfCopy(this.#copies, { buffer: this.#buffer, offset: 0, bytes: this.#bytes });
+    return this.#halves;
+  }
+
+  /** A tensor's values as float16. Throws `graph/unknown-tensor`. */
+  half(name: string): Slice | undefined {
+    const { offset, bytes } = this.#slice(name);
+    return this.halves?.slice(offset, bytes);
+  }
+
+  /** A program that is about to run changes the values. */
+  expire(): void {
+    this.#halves?.expire();
   }
 
   #slice(name: string): Slice {
@@ -59,6 +90,7 @@ export class WebgpuStore implements Store {
         { details: { name, wanted: bytes / 4, got: values.length } },
       );
     this.#device.gpu.queue.writeBuffer(buffer, offset, values.buffer, values.byteOffset, values.byteLength);
+    this.expire();
   }
 
   async read(name: string): Promise<Float32Array> {
@@ -83,6 +115,8 @@ export class WebgpuStore implements Store {
 
   dispose(): void {
     if (this.#buffer) this.#device.destroyBuffer(this.#buffer);
+    this.#halves?.dispose();
     this.#buffer = undefined;
+    this.#halves = undefined;
   }
 }

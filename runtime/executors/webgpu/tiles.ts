@@ -5,8 +5,8 @@ import { foldedGrid, type Grid } from "./dispatch.js";
 /** Constants of matrix-product.wgsl: an invocation makes PM×PN values, WX×WY of them are a workgroup. */
 export type ProductTile = Readonly<Record<"PM" | "PN" | "WX" | "WY" | "STEP", number>>;
 
-/** Kinds of devices with tiles of their own. */
-export type TileTable = "gpu" | "software";
+/** Kinds of devices with tiles of their own; `emulated` is a software device on a tier that is no gain there. */
+export type TileTable = "gpu" | "software" | "emulated";
 
 /**
  * 64 invocations with 8×8 values each read workgroup memory four times as seldom as they multiply, with 64 registers for
@@ -14,7 +14,7 @@ export type TileTable = "gpu" | "software";
  * was at hand to measure on.
  */
 const LARGE: ProductTile = { PM: 8, PN: 8, WX: 8, WY: 8, STEP: 16 };
-/** Where a product has few values, more groups keep more cores busy. */
+/** Where a product has few values, more groups keep more cores busy. llvmpipe compiles it in a third of the time of its own. */
 const SMALL: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 32 };
 /** Fewer groups of the large tile than this leave cores of a large GPU idle. */
 const FEWEST_GROUPS = 128;
@@ -38,7 +38,7 @@ export function productTile(
   table: TileTable,
   { rows, columns, vectors }: { rows: number; columns: number; vectors: boolean },
 ): ProductTile {
-  if (!vectors) return SMALL;
+  if (!vectors || table === "emulated") return SMALL;
   if (table === "software") return SOFTWARE;
   const groups = Math.ceil(rows / (LARGE.PM * LARGE.WY)) * Math.ceil(columns / (LARGE.PN * LARGE.WX));
   return groups < FEWEST_GROUPS ? SMALL : LARGE;
