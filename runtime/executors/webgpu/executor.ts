@@ -36,12 +36,14 @@ export class WebgpuExecutor implements Executor {
   /** Drivers contract products and sums as they like. */
   readonly fusedMultiplyAdd = true;
   readonly tier: GpuTier;
+  readonly halfPrecision: boolean;
   readonly #place: Workplace;
 
   constructor({ device, name, software, tier }: OpenAdapter, { adapter, onKernels }: WebgpuExecutorOptions) {
     this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
     this.description = `webgpu: ${name}${software ? " (software)" : ""}, ${tier.name}`;
     this.tier = tier.name;
+    this.halfPrecision = tier.half;
     const [kernels, arena, staging] = [
       new Kernels(device, onKernels),
       new Arena(device),
