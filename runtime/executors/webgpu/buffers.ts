@@ -30,3 +30,16 @@ export interface Slice {
   /** Whether its values are float16. */
   readonly half?: boolean;
 }
+
+/** `bytes` cut where a device binds no more at once: first byte and length of each; every first is a multiple of `alignment`. */
+export function pieces(
+  bytes: number,
+  maximumBinding: number,
+  alignment = BINDING_ALIGNMENT,
+): { first: number; bytes: number }[] {
+  const largest = Math.floor(maximumBinding / alignment) * alignment;
+  return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
+    first: i * largest,
+    bytes: Math.min(largest, bytes - i * largest),
+  }));
+}

@@ -1,12 +1,11 @@
 // Half copy: a store's values in float16 beside the float32 ones that training adds to. Products read the copy, with half the
 // bytes; whatever changes the store makes it stale, and the next run that reads it makes it anew first.
 
-import type { Slice } from "./buffers.js";
+import { pieces, type Slice } from "./buffers.js";
 import { Commands } from "./commands.js";
 import type { Device } from "./device.js";
 import { type Dispatch, elementGrid } from "./dispatch.js";
 import type { Kernels } from "./kernels.js";
-import { pieces } from "./store-dispatches.js";
 import type { Tier } from "./tier.js";
 
 /** What copies are made with. */

@@ -1,23 +1,9 @@
 // Store dispatches: operations over whole runs of stores, cut where a run is larger than the device binds at once.
 
 import type { OperationOf } from "../../graph/catalogue.js";
-import type { Slice } from "./buffers.js";
-import { BINDING_ALIGNMENT } from "./buffers.js";
+import { pieces, type Slice } from "./buffers.js";
 import { type Dispatch, elementGrid, floatBits } from "./dispatch.js";
 import type { Operands } from "./operands.js";
-
-/** First byte and length of each piece of a run; every first byte is a multiple of `alignment`. */
-export function pieces(
-  bytes: number,
-  maximumBinding: number,
-  alignment = BINDING_ALIGNMENT,
-): { first: number; bytes: number }[] {
-  const largest = Math.floor(maximumBinding / alignment) * alignment;
-  return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
-    first: i * largest,
-    bytes: Math.min(largest, bytes - i * largest),
-  }));
-}
 
 function piece(run: Slice, { first, bytes }: { first: number; bytes: number }): Slice {
   return { buffer: run.buffer, offset: run.offset + first, bytes };
