@@ -1,5 +1,5 @@
 // Bench of a GPU's kernels: the time of every kind of dispatch of a training step (or forward pass), for each tier, and
-// products in every tile of tiles.ts, so that tiles can be chosen on the machine at hand.
+// products in every tile of tiles.ts and attention in other blocks, so that they can be chosen on the machine at hand.
 //
 // `npm run bench -- gpu-kernels [--model small] [--batch 64] [--mode train] [--tile 8,8,16,8,16] [--json]`
 
@@ -10,6 +10,7 @@ import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
 import { PRODUCT_TILES, type ProductTile } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
+import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
 import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
 import { variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
 import { benchConfig } from "./model-weights.js";
@@ -34,7 +35,7 @@ interface Row {
   kernel: string;
   shape: string;
   times: number;
-  /** Name in tiles.ts or as it was given; empty for what is no product. */
+  /** Name in tiles.ts or as it was given; of attention another block than the executor's; empty for all else. */
   tile: string;
   /** Whether the executor takes this tile. */
   chosen: boolean;
@@ -98,7 +99,7 @@ async function timeWork(work: Work, tier: GpuTier, watch: Stopwatch, options: Ke
   const { operation, dispatch, shape, times, flops, bytes } = work;
   const rows: Row[] = [];
   const tiles = { ...PRODUCT_TILES, ...Object.fromEntries(options.tile) };
-  for (const variant of variantsOf(work, tiles)) {
+  for (const variant of [...variantsOf(work, tiles), ...attentionBlocks(work)]) {
     const { tile, chosen } = variant;
     const named = { tier, operation, kernel: dispatch.kernel, shape, times, tile, chosen };
     let row: Row;

@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { attentionBlocks } from "../../bench/gpu-kernels/attention-blocks.js";
 import { flopsOf, retiled, variantsOf, worksOf } from "../../bench/gpu-kernels/works.js";
 import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
@@ -47,6 +48,19 @@ test("another tile keeps the product and covers it", () => {
     assert.is(numbers, product.numbers);
     assert.ok(grid[0] * tile.WX * tile.PN >= 130 && grid[1] * tile.WY * tile.PM >= 197, name);
   }
+});
+
+test("attention is tried in other blocks than its own, with nothing else changed; other work is not", () => {
+  const constants = { HEAD_WIDTH: 64, KEYS: 32 };
+  const dispatch: Dispatch = { kernel: "attention", constants, numbers: [1], operands: {}, grid: [1, 1, 1] };
+  const blocks = attentionBlocks({ dispatch });
+  assert.equal(
+    blocks.map((block) => block.dispatch.constants?.KEYS),
+    [8, 16, 64],
+  );
+  for (const block of blocks)
+    assert.equal({ ...block.dispatch, constants: { ...block.dispatch.constants, KEYS: 32 } }, dispatch);
+  assert.equal(attentionBlocks({ dispatch: { ...dispatch, constants: {} } }), []);
 });
 
 const found = await webgpuOrSkip();
