@@ -12,7 +12,7 @@ import { PRODUCT_TILES, type ProductTile } from "../runtime/executors/webgpu/til
 import { nodeHost } from "../runtime/host/node.js";
 import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
 import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
-import { variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
+import { PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
 import { benchConfig } from "./model-weights.js";
 
 interface KernelOptions {
@@ -86,7 +86,7 @@ function print({
   gigabytes,
   reason,
 }: Row): void {
-  const name = kernel === "matrix-product" ? operation : kernel;
+  const name = PRODUCTS.includes(kernel) ? operation : kernel;
   const figure = (value: number | null, digits: number) => (value?.toFixed(digits) ?? "–").padStart(9);
   const figures = [figure(ms === null ? null : 1000 * ms, 1), figure(gigaflops, 0), figure(gigabytes, 0)];
   const mark = tile === "" ? "" : `${chosen ? "✓ " : "  "}${tile}`;
@@ -126,12 +126,9 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
   console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${watch.kind}`);
   console.log(`${"".padEnd(30)} ${"".padEnd(18)}            µs   GFLOP/s      GB/s  tile`);
   const config = benchConfig(`deit_${options.model}_patch16_224`);
-  const works = worksOf(
-    { config, batch, mode },
-    executor,
-    opened.device,
-    opened.software ? "software" : "gpu",
-  );
+  const { device, software } = opened;
+  const tiles = { tiles: software ? "software" : "gpu", matrix: opened.tier.matrix } as const;
+  const works = worksOf({ config, batch, mode }, executor, device, tiles);
   const rows: Row[] = [];
   for (const work of works) {
     if (options.products && work.flops === 0) continue;

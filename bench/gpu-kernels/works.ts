@@ -5,7 +5,9 @@ import type { Slice } from "../../runtime/executors/webgpu/buffers.js";
 import type { Device } from "../../runtime/executors/webgpu/device.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { encodeProgram } from "../../runtime/executors/webgpu/encode.js";
+import { MATRIX_TILE_SIDES } from "../../runtime/executors/webgpu/matrix-tiles.js";
 import { Operands } from "../../runtime/executors/webgpu/operands.js";
+import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
 import {
   PRODUCT_TILES,
   type ProductTile,
@@ -62,9 +64,12 @@ function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
   return { programs: [forward], stores: new Map([[WEIGHTS, storeLayout(deitParameters(config))]]) };
 }
 
+/** The kernels of a linear layer's products. */
+export const PRODUCTS: readonly string[] = ["matrix-product", "subgroup-matrix-product"];
+
 /** Multiply-adds count twice; 0 for what does not multiply matrices. */
 export function flopsOf({ kernel, numbers, constants = {}, grid }: Dispatch): number {
-  if (kernel === "matrix-product") {
+  if (PRODUCTS.includes(kernel)) {
     const [rows = 0, depth = 0, columns = 0] = numbers;
     return 2 * rows * depth * columns;
   }
@@ -76,7 +81,7 @@ export function flopsOf({ kernel, numbers, constants = {}, grid }: Dispatch): nu
 }
 
 function shapeOf({ kernel, numbers, constants = {}, grid }: Dispatch, slices: readonly Slice[]): string {
-  if (kernel === "matrix-product") return numbers.slice(0, 3).join("×");
+  if (PRODUCTS.includes(kernel)) return numbers.slice(0, 3).join("×");
   if (kernel.startsWith("attention"))
     return [grid[2], numbers[1], numbers[0], constants.HEAD_WIDTH].join("×");
   return `${(Math.max(...slices.map(({ bytes }) => bytes)) / 2 ** 20).toFixed(1)} MiB`;
@@ -88,8 +93,15 @@ function kindOf(operation: string, { kernel, constants, numbers, grid, operands 
   return JSON.stringify([operation, kernel, constants, numbers, grid, sizes]);
 }
 
+/** What chooses the tiles of products. */
+export interface Tiles {
+  tiles: TileTable;
+  /** Of the tier that uses them. */
+  matrix?: MatrixUnits | undefined;
+}
+
 /** The dispatches of a pass on buffers of their own, which are full of zeros. */
-export function worksOf(setting: Setting, executor: Executor, device: Device, tiles: TileTable): Work[] {
+export function worksOf(setting: Setting, executor: Executor, device: Device, tiles: Tiles): Work[] {
   const { programs, stores: layouts } = planOf(setting, executor);
   const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout)]));
   const arena = device.createBuffer(Math.max(...programs.map(({ arenaBytes }) => arenaBytes)), "the arena");
@@ -104,7 +116,7 @@ export function worksOf(setting: Setting, executor: Executor, device: Device, ti
         }),
     );
     const maximumBinding = device.gpu.limits.maxStorageBufferBindingSize;
-    const at = new Operands(program, { arena, constants, stores, maximumBinding, tiles });
+    const at = new Operands(program, { arena, constants, stores, maximumBinding, ...tiles });
     const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
     for (const index of program.order) {
       const { type } = program.graph.operations[index] as Operation;
@@ -144,10 +156,16 @@ export function variantsOf(
   tiles: Readonly<Record<string, ProductTile>> = PRODUCT_TILES,
 ): { tile: string; chosen: boolean; dispatch: Dispatch }[] {
   const { kernel, constants = {} } = dispatch;
-  if (kernel !== "matrix-product" || constants.PM === undefined)
-    return [{ tile: "", chosen: true, dispatch }];
-  return Object.entries(tiles).map(([name, tile]) => {
+  if (!PRODUCTS.includes(kernel) || constants.PM === undefined) return [{ tile: "", chosen: true, dispatch }];
+  const own = kernel === "matrix-product" ? tiles : matrixVariants(constants);
+  return Object.entries(own).map(([name, tile]) => {
     const chosen = Object.entries(tile).every(([key, value]) => constants[key] === value);
     return { tile: name, chosen, dispatch: retiled(dispatch, tile) };
   });
+}
+
+/** On matrix units: the same subgroups with other sides of what each makes. */
+function matrixVariants({ WX = 1, WY = 1, STEP = 1 }: NonNullable<Dispatch["constants"]>) {
+  const sides = Object.entries(MATRIX_TILE_SIDES);
+  return Object.fromEntries(sides.map(([name, side]) => [name, { PM: side, PN: side, WX, WY, STEP }]));
 }

@@ -16,6 +16,8 @@ export interface GpuAdapter {
   readonly features: readonly string[];
   /** Sizes of the products that its matrix units make, where Dawn tells them. */
   readonly subgroupMatrices: readonly SubgroupMatrix[];
+  /** Invocations that a subgroup has at most. */
+  readonly largestSubgroup: number;
   /** Bytes that one buffer holds at most. */
   readonly maxBufferSize: number;
   /** Bytes of a buffer that a kernel sees at most. */
@@ -51,6 +53,15 @@ export function subgroupMatricesOf(info: GPUAdapterInfo): SubgroupMatrix[] {
   });
 }
 
+/** What WebGPU says of an adapter that does not tell. */
+const LARGEST_SUBGROUP = 128;
+
+/** Older engines have no such property. */
+export function largestSubgroupOf(info: GPUAdapterInfo): number {
+  const { subgroupMaxSize } = info as Partial<GPUAdapterInfo>;
+  return subgroupMaxSize ?? LARGEST_SUBGROUP;
+}
+
 type Place = Pick<GpuAdapter, "index" | "name" | "backend">;
 
 export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
@@ -62,6 +73,7 @@ export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
     driver: driverName(info),
     features: [...features].map(String).sort(),
     subgroupMatrices: subgroupMatricesOf(info),
+    largestSubgroup: largestSubgroupOf(info),
     maxBufferSize,
     maxStorageBufferBindingSize,
   };

@@ -7,6 +7,7 @@ import { flopsOf, retiled, variantsOf, worksOf } from "../../bench/gpu-kernels/w
 import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
+import { matrixTile } from "../../runtime/executors/webgpu/matrix-tiles.js";
 import { PRODUCT_TILES, type ProductTile } from "../../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { MICRO } from "../executors/micro-deit.js";
@@ -63,6 +64,29 @@ test("attention is tried in other blocks than its own, with nothing else changed
   assert.equal(attentionBlocks({ dispatch: { ...dispatch, constants: {} } }), []);
 });
 
+test("a product on matrix units has its tiles for them", () => {
+  const units = { rows: 16, columns: 8, depth: 16, largestSubgroup: 32 };
+  const size = { rows: 197, columns: 192 };
+  const dispatch: Dispatch = {
+    kernel: "subgroup-matrix-product",
+    constants: matrixTile(units, size),
+    numbers: [size.rows, 64, size.columns, 197, 0],
+    operands: {},
+    grid: [1, 1, 1],
+  };
+  const flops = flopsOf(dispatch);
+  assert.is(flops, 2 * 197 * 64 * 192);
+  const work = { operation: "linear", dispatch, shape: "", times: 1, flops, bytes: 1 };
+  const variants = variantsOf(work);
+  assert.equal(
+    variants.map(({ tile, chosen, dispatch: { grid } }) => [tile, chosen, grid]),
+    [
+      ["large", false, [3, 4, 1]],
+      ["small", true, [6, 7, 1]],
+    ],
+  );
+});
+
 const found = await webgpuOrSkip();
 await found?.dispose();
 if (found)
@@ -73,7 +97,7 @@ if (found)
       ["forward", 20],
       ["train", 60],
     ] as const) {
-      const works = worksOf({ config: MICRO, batch: 2, mode }, executor, device, "software");
+      const works = worksOf({ config: MICRO, batch: 2, mode }, executor, device, { tiles: "software" });
       const all = works.reduce((sum, { times }) => sum + times, 0);
       assert.ok(all >= least && works.length < all, `${mode}: ${works.length} kinds, ${all} dispatches`);
       for (const work of works) {

@@ -4,7 +4,7 @@ import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
+import { type GpuTier, type MatrixUnits, SUBGROUP_MATRIX } from "../../runtime/executors/webgpu/tier.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 
@@ -34,14 +34,18 @@ async function orSkip<T>(open: () => Promise<T>): Promise<T | undefined> {
 export interface Changes {
   /** The adapter says that it is a GPU. */
   hardware?: boolean;
+  /** The adapter says that it has these matrix units. Where it has not, its devices do without the feature. */
+  matrices?: MatrixUnits;
   /** WGSL of a kernel → what its driver makes of it. */
   kernel?: (name: string, text: string) => string;
 }
 
 /** A host that hands out the devices it opens, so that a test can take them away, and changes them. */
-export function observedHost(changes: Changes = {}): { host: Host; opened: GPUDevice[] } {
+export function observedHost(
+  changes: Changes = {},
+  node: Host = nodeHost(),
+): { host: Host; opened: GPUDevice[] } {
   const opened: GPUDevice[] = [];
-  const node = nodeHost();
   const host: Host = { ...node, gpu: async (only) => observedGpu(await node.gpu(only), changes, opened) };
   if (!changes.hardware) return { host, opened };
   const list = async () => (await listAdapters(node)).map((adapter) => ({ ...adapter, software: false }));
@@ -54,25 +58,36 @@ function observedGpu(gpu: GPU, changes: Changes, opened: GPUDevice[]): GPU {
     const adapter = await requestAdapter(options);
     if (!adapter) return adapter;
     const requestDevice = adapter.requestDevice.bind(adapter);
+    const hasUnits = (adapter.features as ReadonlySet<string>).has(SUBGROUP_MATRIX);
     adapter.requestDevice = async (descriptor) => {
-      const device = await requestDevice(descriptor);
+      const requiredFeatures = [...(descriptor?.requiredFeatures ?? [])].filter(
+        (name: string) => name !== SUBGROUP_MATRIX || hasUnits || !changes.matrices,
+      );
+      const device = await requestDevice({ ...descriptor, requiredFeatures });
       if (changes.kernel) changeKernels(device, changes.kernel);
       opened.push(device);
       return device;
     };
-    if (changes.hardware) {
-      const info = {
-        vendor: "",
-        architecture: "",
-        device: "",
-        description: "A GPU",
-        isFallbackAdapter: false,
-      };
-      Object.defineProperty(adapter, "info", { value: info });
-    }
+    tell(adapter, changes);
     return adapter;
   };
   return gpu;
+}
+
+function tell(adapter: GPUAdapter, { hardware, matrices }: Changes): void {
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  const names = hardware
+    ? { vendor: "", architecture: "", device: "", description: "A GPU", isFallbackAdapter: false }
+    : { vendor, architecture, device, description, isFallbackAdapter };
+  if (!matrices) {
+    if (hardware) Object.defineProperty(adapter, "info", { value: names });
+    return;
+  }
+  const { rows: M, columns: N, depth: K, largestSubgroup } = matrices;
+  const sizes = [{ componentType: "f16", resultComponentType: "f32", M, N, K }];
+  const units = { subgroupMatrixConfigs: sizes, subgroupMaxSize: largestSubgroup };
+  Object.defineProperty(adapter, "info", { value: { ...names, ...units } });
+  Object.defineProperty(adapter, "features", { value: new Set([...adapter.features, SUBGROUP_MATRIX]) });
 }
 
 function changeKernels(device: GPUDevice, change: NonNullable<Changes["kernel"]>): void {

@@ -15,7 +15,7 @@ function offer(features: string[], ...sizes: [string, string, number, number, nu
   const subgroupMatrices = sizes.map(([componentType, resultComponentType, M, N, K]) => {
     return { componentType, resultComponentType, M, N, K };
   });
-  return { features, subgroupMatrices };
+  return { features, subgroupMatrices, largestSubgroup: 32 };
 }
 
 const names = (source: TierSource): string[] => offeredTiers(source).map(({ name }) => name);
@@ -36,7 +36,10 @@ test("matrices need both features, the experimental one, and a size that adds fl
   assert.is(names(offer(all, ["f16", "f16", 16, 16, 16], ["u8", "u32", 16, 16, 32])).at(-1), "float16");
   assert.is(names(offer(["shader-f16", MATRIX], small)).at(-1), "float16");
   const largest = offeredTiers(offer(all, small, ["f16", "f32", 16, 8, 16])).at(-1);
-  assert.equal(largest?.matrix, { rows: 16, columns: 8, depth: 16 });
+  assert.equal(largest?.matrix, { rows: 16, columns: 8, depth: 16, largestSubgroup: 32 });
+  const unfit = ["f16", "f32", 64, 16, 16] as [string, string, number, number, number];
+  assert.is(names(offer(all, unfit)).at(-1), "float16");
+  assert.is(offeredTiers(offer(all, unfit, small)).at(-1)?.matrix?.rows, 8);
 });
 
 test("unasked, a GPU tries its tiers from the highest down, but never matrices; a software driver has float32", () => {

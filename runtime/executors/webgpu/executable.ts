@@ -105,6 +105,7 @@ export class WebgpuExecutable implements Executable {
       stores: this.#stores,
       maximumBinding: device.gpu.limits.maxStorageBufferBindingSize,
       tiles: this.#place.tiles,
+      matrix: this.#place.tier.matrix,
     });
     const scratch = this.#scratchFor(operands);
     const dispatches = encodeProgram(this.#program, operands, scratch);

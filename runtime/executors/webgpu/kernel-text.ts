@@ -51,9 +51,17 @@ export function operandBindings({
   return new Map([...declared].map((match) => [match[2] as string, Number(match[1])]));
 }
 
-/** What a module must enable before its first declaration, by the constants of its device's tier. */
-function directives({ HALF, SUBGROUPS }: Readonly<Record<string, number>>): string[] {
-  return [...(HALF ? ["enable f16;\n"] : []), ...(SUBGROUPS ? ["enable subgroups;\n"] : [])];
+/** What a module must enable before its first declaration where the constant is not 0. */
+const ENABLED_BY: Readonly<Record<string, string>> = {
+  HALF: "f16",
+  SUBGROUPS: "subgroups",
+  MATRIX_DEPTH: "chromium_experimental_subgroup_matrix",
+};
+
+function directives(constants: Readonly<Record<string, number>>): string[] {
+  return Object.entries(ENABLED_BY)
+    .filter(([constant]) => constants[constant])
+    .map(([, feature]) => `enable ${feature};\n`);
 }
 
 /**

@@ -3,6 +3,7 @@
 import type { OperationOf } from "../../graph/catalogue.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { type Dispatch, floatBits } from "./dispatch.js";
+import { matrixTile } from "./matrix-tiles.js";
 import type { Operands } from "./operands.js";
 import { productGrid, productTile } from "./tiles.js";
 
@@ -33,9 +34,12 @@ function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
     A_BY_DEPTH: aByDepth,
     B_BY_DEPTH: bByDepth,
   };
-  const tile = productTile(at.tiles, { rows, columns, vectors });
+  const units = vectors ? at.matrix : undefined;
+  const tile = units
+    ? matrixTile(units, { rows, columns })
+    : productTile(at.tiles, { rows, columns, vectors });
   return {
-    kernel: "matrix-product",
+    kernel: units ? "subgroup-matrix-product" : "matrix-product",
     constants: {
       ...Object.fromEntries(Object.entries(flags).map(([name, on]) => [name, on ? 1 : 0])),
       ...tile,

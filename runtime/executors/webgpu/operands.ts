@@ -10,6 +10,7 @@ import type { Store } from "../executor.js";
 import type { Slice } from "./buffers.js";
 import type { HalfCopy } from "./half-copy.js";
 import { WebgpuStore } from "./store.js";
+import type { MatrixUnits } from "./tier.js";
 import type { TileTable } from "./tiles.js";
 
 /** Buffers that a program works in besides the stores. */
@@ -22,11 +23,14 @@ export interface Surroundings {
   maximumBinding: number;
   /** The tiles that suit the device. */
   tiles: TileTable;
+  /** Absent on tiers that do not use them. */
+  matrix?: MatrixUnits | undefined;
 }
 
 export class Operands {
   readonly maximumBinding: number;
   readonly tiles: TileTable;
+  readonly matrix: MatrixUnits | undefined;
   readonly #program: Program;
   readonly #around: Surroundings;
   readonly #halved = new Set<WebgpuStore>();
@@ -36,6 +40,7 @@ export class Operands {
     this.#around = around;
     this.maximumBinding = around.maximumBinding;
     this.tiles = around.tiles;
+    this.matrix = around.matrix;
   }
 
   tensor(id: TensorId): Tensor {

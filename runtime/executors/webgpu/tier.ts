@@ -1,7 +1,12 @@
 // Tier: what of an adapter's optional features the kernels use, from float32 that every WebGPU device has upwards.
 
 import { VitrineError } from "../../errors.js";
-import { driverName, type SubgroupMatrix, subgroupMatricesOf } from "../../host/gpu-adapter.js";
+import {
+  driverName,
+  largestSubgroupOf,
+  type SubgroupMatrix,
+  subgroupMatricesOf,
+} from "../../host/gpu-adapter.js";
 
 /**
  * `float32`: what every device has. `subgroups`: the same numbers, sums over rows by subgroups. `float16`: large activations,
@@ -18,13 +23,19 @@ export interface MatrixShape {
   readonly depth: number;
 }
 
+/** The matrix units as kernels use them. */
+export interface MatrixUnits extends MatrixShape {
+  /** Invocations that a subgroup has at most: a driver may give it fewer. */
+  readonly largestSubgroup: number;
+}
+
 export interface Tier {
   readonly name: GpuTier;
   /** Features that the device is asked for. */
   readonly features: readonly string[];
   readonly subgroups: boolean;
   readonly half: boolean;
-  readonly matrix?: MatrixShape;
+  readonly matrix?: MatrixUnits;
 }
 
 const SUBGROUPS = "subgroups";
@@ -35,17 +46,29 @@ export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 export interface TierSource {
   readonly features: readonly string[];
   readonly subgroupMatrices: readonly SubgroupMatrix[];
+  readonly largestSubgroup: number;
 }
 
 export function tierSource({ features, info }: Pick<GPUAdapter, "features" | "info">): TierSource {
-  return { features: [...features].map(String), subgroupMatrices: subgroupMatricesOf(info) };
+  return {
+    features: [...features].map(String),
+    subgroupMatrices: subgroupMatricesOf(info),
+    largestSubgroup: largestSubgroupOf(info),
+  };
 }
 
-/** The shape with the most arithmetic for a load, of those that take float16 and add up in float32. */
+/** Sizes that divide the tiles of the kernel and leave room for them in workgroup memory. */
+const MATRIX_SIDES = [8, 16];
+const MATRIX_DEPTHS = [8, 16, 32];
+
+/** The shape with the most arithmetic for a load, of those that take float16, add up in float32 and fit the kernel. */
 function matrixShape(matrices: readonly SubgroupMatrix[]): MatrixShape | undefined {
   const [best] = matrices
     .filter(
       ({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32",
+    )
+    .filter(
+      ({ M, N, K }) => MATRIX_SIDES.includes(M) && MATRIX_SIDES.includes(N) && MATRIX_DEPTHS.includes(K),
     )
     .map(({ M, N, K }) => ({ rows: M, columns: N, depth: K }))
     .sort((a, b) => b.rows * b.columns * b.depth - a.rows * a.columns * a.depth);
@@ -53,7 +76,7 @@ function matrixShape(matrices: readonly SubgroupMatrix[]): MatrixShape | undefin
 }
 
 /** The tiers of an adapter, lowest first. */
-export function offeredTiers({ features, subgroupMatrices }: TierSource): Tier[] {
+export function offeredTiers({ features, subgroupMatrices, largestSubgroup }: TierSource): Tier[] {
   const subgroups = features.includes(SUBGROUPS);
   const shared = subgroups ? [SUBGROUPS] : [];
   const tiers: Tier[] = [{ name: "float32", features: [], subgroups: false, half: false }];
@@ -64,7 +87,7 @@ export function offeredTiers({ features, subgroupMatrices }: TierSource): Tier[]
   if (subgroups && features.includes(SUBGROUP_MATRIX) && matrix)
     tiers.push({
       ...{ name: "matrices", features: [...shared, HALF, SUBGROUP_MATRIX], subgroups, half: true },
-      matrix,
+      matrix: { ...matrix, largestSubgroup },
     });
   return tiers;
 }

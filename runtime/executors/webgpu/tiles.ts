@@ -17,7 +17,7 @@ const LARGE: ProductTile = { PM: 8, PN: 8, WX: 8, WY: 8, STEP: 16 };
 /** Where a product has few values, more groups keep more cores busy. llvmpipe compiles it in a third of the time of its own. */
 const SMALL: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 32 };
 /** Fewer groups of the large tile than this leave cores of a large GPU idle. */
-const FEWEST_GROUPS = 128;
+export const FEWEST_GROUPS = 128;
 
 /**
  * Measured on llvmpipe (8 lanes, product 792×192·192×576, one process's CPU time): 16×8 an invocation and 8×4 of them
@@ -40,8 +40,15 @@ export function productTile(
 ): ProductTile {
   if (!vectors || table === "emulated") return SMALL;
   if (table === "software") return SOFTWARE;
-  const groups = Math.ceil(rows / (LARGE.PM * LARGE.WY)) * Math.ceil(columns / (LARGE.PN * LARGE.WX));
-  return groups < FEWEST_GROUPS ? SMALL : LARGE;
+  return tilesOf({ rows, columns }, LARGE) < FEWEST_GROUPS ? SMALL : LARGE;
+}
+
+/** How many tiles cover a product. */
+export function tilesOf(
+  { rows, columns }: { rows: number; columns: number },
+  { PM, PN, WX, WY }: ProductTile,
+): number {
+  return Math.ceil(rows / (PM * WY)) * Math.ceil(columns / (PN * WX));
 }
 
 /**

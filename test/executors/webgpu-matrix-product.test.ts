@@ -1,0 +1,29 @@
+// WebGPU matrix product: the kernel for matrix units with every part that DeiT joins to a product, for sizes that are no
+// multiple of anything, for tiny ones and for large tiles.
+
+import { test } from "uvu";
+import { allProducts, type ProductSizes, plainProducts } from "./linear-products.js";
+import { assertSameProducts, plainOrSkip, SQUARE, UNEVEN } from "./matrix-product-claims.js";
+
+const TINY: ProductSizes = { batch: 1, tokens: 2, inputs: 4, outputs: 4 };
+
+/** Enough tiles of 64×64 for the large one, and a depth as small as it may be. */
+const LARGE = {
+  forward: { batch: 1, tokens: 710, inputs: 12, outputs: 724 },
+  inputGradient: { batch: 1, tokens: 710, inputs: 724, outputs: 12 },
+  weightGradient: { batch: 1, tokens: 14, inputs: 724, outputs: 708 },
+};
+
+const plain = await plainOrSkip();
+if (plain) {
+  test("every product of uneven and of tiny sizes is the plain kernel's", async () => {
+    await assertSameProducts(plain, SQUARE, [UNEVEN, TINY].map(allProducts), 9);
+  });
+
+  test("products with tiles of 64×64 are too", async () => {
+    await assertSameProducts(plain, SQUARE, [plainProducts(LARGE)], 3);
+  });
+
+  test.after(() => plain.dispose());
+  test.run();
+}
