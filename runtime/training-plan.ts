@@ -2,7 +2,7 @@
 
 import { VitrineError } from "./errors.js";
 import type { PlannerCapabilities, StoreLayout } from "./executors/executor.js";
-import { formatBytes, largestBatch, planProgram } from "./graph/planner.js";
+import { largestBatch, planProgram } from "./graph/planner.js";
 import type { Program } from "./graph/program.js";
 import { inferenceGraph } from "./inference-program.js";
 import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
@@ -130,8 +130,6 @@ function tooLarge(
   if (recomputed === piece) ways.push("with --recompute it fits");
   else if (recomputed > fits) ways.push(`with --recompute one of ${recomputed * pieces} fits`);
   if (fits === 0 && recomputed > 0 && recomputed < piece) ways.push(`--recompute ${inPieces(recomputed)}`);
-  const needs = formatBytes(Number(cause.details.bytes));
-  const left = formatBytes(Math.max(0, limits.limitBytes));
   const what = `training step with a batch of ${piece}${pieces > 1 ? ` (${batchSize} in ${pieces} pieces)` : ""}`;
   const hint = ways.length > 0 ? ways.join("; ") : "not even a batch of 1 fits: take a smaller model";
   const details = {
@@ -141,7 +139,7 @@ function tooLarge(
     largestBatch: fits,
     largestRecomputed: recomputed,
   };
-  return new VitrineError("graph/memory", `${what} needs ${needs}, ${left} are left: ${hint}`, {
+  return new VitrineError("graph/memory", `${what} ${String(cause.details.shortage)}: ${hint}`, {
     details,
     cause,
   });

@@ -1,6 +1,7 @@
 // Works: the dispatches of a forward pass or a training step, each kind of them once, with its arithmetic and its bytes.
 
 import type { Executor } from "../../runtime/executors/executor.js";
+import { Arena } from "../../runtime/executors/webgpu/arena.js";
 import type { Slice } from "../../runtime/executors/webgpu/buffers.js";
 import type { Device } from "../../runtime/executors/webgpu/device.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
@@ -104,7 +105,8 @@ export interface Tiles {
 export function worksOf(setting: Setting, executor: Executor, device: Device, tiles: Tiles): Work[] {
   const { programs, stores: layouts } = planOf(setting, executor);
   const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout)]));
-  const arena = device.createBuffer(Math.max(...programs.map(({ arenaBytes }) => arenaBytes)), "the arena");
+  const arena = new Arena(device, executor.capabilities.bufferBytes ?? device.gpu.limits.maxBufferSize);
+  for (const { arenaBytes } of programs) arena.demand(arenaBytes);
   const works = new Map<string, Work>();
   for (const program of programs) {
     const constants = new Map(

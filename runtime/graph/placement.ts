@@ -12,8 +12,13 @@ export interface Layout {
 /**
  * Greedy by size: the largest block first, each into the tightest gap between the blocks that live while it does.
  * Near the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2).
+ * No block lies across a multiple of `bufferBytes`, which is a multiple of the alignment and no smaller than any block.
  */
-export function placeBlocks(blocks: readonly Block[], alignmentBytes: number): Layout {
+export function placeBlocks(
+  blocks: readonly Block[],
+  alignmentBytes: number,
+  bufferBytes = Number.POSITIVE_INFINITY,
+): Layout {
   const offsets = new Array<number>(blocks.length).fill(0);
   const order = blocks.map((_, index) => index);
   order.sort((a, b) => sizeOf(blocks, b) - sizeOf(blocks, a) || a - b);
@@ -28,7 +33,7 @@ export function placeBlocks(blocks: readonly Block[], alignmentBytes: number): L
         end: (offsets[other] as number) + sizeOf(blocks, other),
       }))
       .sort((a, b) => a.start - b.start);
-    const offset = tightestGap(neighbours, block.bytes, alignmentBytes);
+    const offset = tightestGap(neighbours, block.bytes, alignmentBytes, bufferBytes);
     offsets[index] = offset;
     bytes = Math.max(bytes, offset + block.bytes);
     placed.push(index);
@@ -48,22 +53,30 @@ export function alignUp(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
 }
 
+/** The first place from `free` on whose `bytes` lie in one buffer. */
+function withinBuffer(free: number, bytes: number, bufferBytes: number): number {
+  const end = (Math.floor(free / bufferBytes) + 1) * bufferBytes;
+  return free + bytes <= end ? free : end;
+}
+
 /** Offset of the smallest gap that holds `bytes`, else the first aligned place behind all neighbours. */
 function tightestGap(
   neighbours: readonly { start: number; end: number }[],
   bytes: number,
   alignment: number,
+  bufferBytes: number,
 ): number {
   let best = -1;
   let bestSlack = Number.POSITIVE_INFINITY;
   let free = 0;
   for (const { start, end } of neighbours) {
-    const slack = start - free - bytes;
+    const place = withinBuffer(free, bytes, bufferBytes);
+    const slack = start - place - bytes;
     if (slack >= 0 && slack < bestSlack) {
-      best = free;
+      best = place;
       bestSlack = slack;
     }
     free = Math.max(free, alignUp(end, alignment));
   }
-  return best >= 0 ? best : free;
+  return best >= 0 ? best : withinBuffer(free, bytes, bufferBytes);
 }

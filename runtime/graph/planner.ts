@@ -4,11 +4,12 @@ import { VitrineError } from "../errors.js";
 import { type FusionName, fuseOperations } from "./fusion.js";
 import type { Graph } from "./graph.js";
 import { type HalfOperands, halfActivations } from "./half-activations.js";
-import { memoryBlocks } from "./lifetimes.js";
+import { type Block, memoryBlocks } from "./lifetimes.js";
 import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
 import type { Placement, Program } from "./program.js";
 import { rowSpans } from "./row-spans.js";
+import type { Tensor } from "./tensor.js";
 
 /** What the planner must know of an executor, as values. */
 export interface PlanOptions {
@@ -17,6 +18,11 @@ export interface PlanOptions {
   alignmentBytes: number;
   /** Largest arena in bytes. */
   limitBytes: number;
+  /**
+   * Largest buffer, a multiple of the alignment: the arena is as many of them as it takes, and no tensor lies across two.
+   * Absent: the arena is one piece.
+   */
+  bufferBytes?: number;
   /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
   rowSpans?: boolean;
   /** Operands that may be float16. Absent: all activations are float32. */
@@ -31,7 +37,8 @@ export function formatBytes(bytes: number): string {
 
 /**
  * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the
- * result says what a run will hold besides the stores. Throws `graph/memory` where that is more than the limit.
+ * result says what a run will hold besides the stores. Throws `graph/memory` where that is more than the limit, or a tensor
+ * larger than a buffer.
  */
 export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
@@ -40,13 +47,13 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   const { halfOperands } = options;
   const tensors = halfOperands ? halfActivations(graph, operations, halfOperands) : graph.tensors;
   const blocks = memoryBlocks({ ...graph, tensors }, operations, spans);
-  const layout = placeBlocks(blocks, options.alignmentBytes);
+  const { bufferBytes } = options;
+  if (bufferBytes !== undefined) checkBlocks(graph, tensors, blocks, bufferBytes);
+  const layout = placeBlocks(blocks, options.alignmentBytes, bufferBytes);
   if (layout.bytes > options.limitBytes) {
-    throw new VitrineError(
-      "graph/memory",
-      `${graph.name} needs ${formatBytes(layout.bytes)} for its tensors, ${formatBytes(Math.max(0, options.limitBytes))} are left: take a smaller batch (--batch-size)`,
-      { details: { program: graph.name, bytes: layout.bytes, limitBytes: options.limitBytes } },
-    );
+    const left = formatBytes(Math.max(0, options.limitBytes));
+    const shortage = `needs ${formatBytes(layout.bytes)}, ${left} are left`;
+    throw tooLarge(graph, { shortage, bytes: layout.bytes, limitBytes: options.limitBytes });
   }
   const placements = new Map<number, Placement>();
   blocks.forEach((block, index) => {
@@ -64,6 +71,37 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   return { name: graph.name, graph: planned, order, placements, arenaBytes: layout.bytes, spans };
 }
 
+/** No kernel is given two buffers for one tensor. */
+function checkBlocks(
+  graph: Graph,
+  tensors: readonly Tensor[],
+  blocks: readonly Block[],
+  bufferBytes: number,
+): void {
+  const [first, ...others] = blocks;
+  if (!first) return;
+  const { bytes, tensors: ids } = others.reduce(
+    (most, block) => (block.bytes > most.bytes ? block : most),
+    first,
+  );
+  if (bytes <= bufferBytes) return;
+  const name = tensors[ids[0] as number]?.name;
+  const shortage = `has a tensor of ${formatBytes(bytes)} (${name}), a kernel of this device takes ${formatBytes(bufferBytes)}`;
+  throw tooLarge(graph, { shortage, bytes, limitBytes: bufferBytes });
+}
+
+/** `shortage` says what is too large, as words behind the program's name. */
+function tooLarge(
+  { name }: Graph,
+  details: { shortage: string; bytes: number; limitBytes: number },
+): VitrineError {
+  return new VitrineError(
+    "graph/memory",
+    `${name} ${details.shortage}: take a smaller batch (--batch-size)`,
+    { details: { program: name, ...details } },
+  );
+}
+
 /**
  * Plans the graph that `build` makes for `batch` samples. Where it does not fit, the error says which batch would.
  * Throws `graph/memory`.
@@ -75,11 +113,10 @@ export function planForBatch(build: (batch: number) => Graph, batch: number, opt
     if (!(error instanceof VitrineError) || error.code !== "graph/memory") throw error;
     const fits = largestBatch(build, batch, options);
     const hint = fits > 0 ? `a batch of ${fits} fits (--batch-size ${fits})` : "not even a batch of 1 fits";
-    const needs = formatBytes(Number(error.details.bytes));
-    const left = formatBytes(Math.max(0, options.limitBytes));
+    const { program, shortage } = error.details;
     throw new VitrineError(
       "graph/memory",
-      `${String(error.details.program)} with a batch of ${batch} needs ${needs}, ${left} are left: ${hint}`,
+      `${String(program)} with a batch of ${batch} ${String(shortage)}: ${hint}`,
       { details: { ...error.details, batch, largestBatch: fits }, cause: error },
     );
   }
@@ -91,9 +128,18 @@ export function largestBatch(build: (batch: number) => Graph, most: number, opti
   let fails = most + 1;
   while (fails - fits > 1) {
     const middle = (fits + fails) >> 1;
-    const unlimited = { ...options, limitBytes: Number.POSITIVE_INFINITY };
-    if (planProgram(build(middle), unlimited).arenaBytes <= options.limitBytes) fits = middle;
+    if (isPlannable(build(middle), options)) fits = middle;
     else fails = middle;
   }
   return fits;
+}
+
+function isPlannable(graph: Graph, options: PlanOptions): boolean {
+  try {
+    planProgram(graph, options);
+    return true;
+  } catch (error) {
+    if (error instanceof VitrineError && error.code === "graph/memory") return false;
+    throw error;
+  }
 }

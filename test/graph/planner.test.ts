@@ -56,6 +56,26 @@ test("on random graphs no tensor is read after another was written over it", () 
   }
 });
 
+test("where memory is cut into buffers no tensor lies across a cut, and none is larger than a buffer", () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = new Random(seed);
+    const { graph } = randomGraph(random, random.between(3, 40));
+    const whole = planProgram(graph, OPTIONS);
+    const largest = Math.max(...Array.from(whole.placements.values(), ({ bytes }) => bytes));
+    const bufferBytes = 64 * Math.ceil(largest / 64) + 64 * random.between(0, 3);
+    const program = planProgram(graph, { ...OPTIONS, bufferBytes });
+    assert.equal(replayMemory(program), [], `seed ${seed}`);
+    for (const { offset, bytes } of program.placements.values()) {
+      assert.ok((offset % bufferBytes) + bytes <= bufferBytes, `seed ${seed}: ${bytes} at ${offset}`);
+      assert.ok(offset + bytes <= program.arenaBytes);
+    }
+    assert.throws(
+      () => planProgram(graph, { ...OPTIONS, bufferBytes: 64 * Math.ceil(largest / 64) - 64 }),
+      /has a tensor of .*, a kernel of this device takes .*: take a smaller batch/,
+    );
+  }
+});
+
 test("the replay finds a plan that puts two live tensors on one place", () => {
   const { graph } = randomGraph(new Random(3), 20);
   const program = planProgram(graph, OPTIONS);

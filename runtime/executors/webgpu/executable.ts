@@ -6,7 +6,7 @@ import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { DeviceArray, DeviceInputs, Executable, Store } from "../executor.js";
 import { checkedInputs, isDeviceArray } from "../program-inputs.js";
-import type { Arena } from "./arena.js";
+import type { Arena, Pieces } from "./arena.js";
 import { BufferArray } from "./buffer-array.js";
 import { alignBinding, type Slice } from "./buffers.js";
 import { Commands } from "./commands.js";
@@ -31,9 +31,9 @@ export interface Workplace {
   tier: Tier;
 }
 
-/** Bind groups name a buffer, so they hold as long as the arena is that one. */
+/** Bind groups name buffers, so they hold as long as the arena has those. */
 interface Prepared {
-  arena: GPUBuffer;
+  pieces: Pieces;
   operands: Operands;
   commands: Commands;
   /** Copies of stores that the commands read. */
@@ -97,10 +97,10 @@ export class WebgpuExecutable implements Executable {
   /** The dispatches, bound anew where another program has made the arena larger since. */
   async #prepare(): Promise<Prepared> {
     const { device, kernels, arena } = this.#place;
-    const { buffer } = arena;
-    if (this.#prepared?.arena === buffer) return this.#prepared;
+    const { pieces } = arena;
+    if (this.#prepared?.pieces === pieces) return this.#prepared;
     const operands = new Operands(this.#program, {
-      arena: buffer,
+      arena,
       constants: this.#constants,
       stores: this.#stores,
       maximumBinding: device.gpu.limits.maxStorageBufferBindingSize,
@@ -120,7 +120,7 @@ export class WebgpuExecutable implements Executable {
     );
     const copies = operands.halfCopies;
     await Promise.all(copies.map((copy) => copy.prepare()));
-    this.#prepared = { arena: buffer, operands, commands, copies, changed: operands.changedStores };
+    this.#prepared = { pieces, operands, commands, copies, changed: operands.changedStores };
     return this.#prepared;
   }
 
@@ -188,7 +188,7 @@ export class WebgpuExecutable implements Executable {
     device.check();
     const values = checkedInputs(this.#program, inputs);
     let prepared = this.#prepared;
-    while (prepared?.arena !== arena.buffer) prepared = await this.#prepare();
+    while (prepared?.pieces !== arena.pieces) prepared = await this.#prepare();
     // From here to the submission nothing waits, so that no other program's run comes between.
     const encoder = device.gpu.createCommandEncoder({ label: this.#program.name });
     for (const [id, given] of values) {

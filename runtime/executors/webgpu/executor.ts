@@ -6,7 +6,7 @@ import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLay
 import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT } from "./buffers.js";
-import type { GpuMemory } from "./device.js";
+import type { Device, GpuMemory } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
 import { HALVED_ALIGNMENT } from "./half-copy.js";
 import { halfOperands } from "./half-operands.js";
@@ -18,6 +18,8 @@ import type { GpuTier } from "./tier.js";
 export interface WebgpuExecutorOptions extends AdapterChoice {
   /** Called after each pipeline that is made. */
   onKernels?: (progress: KernelProgress) => void;
+  /** Largest buffer of the programs' memory, where it is to be smaller than the device's. */
+  bufferBytes?: number;
 }
 
 const FUSES: ReadonlySet<Fusion> = new Set([
@@ -39,27 +41,32 @@ export class WebgpuExecutor implements Executor {
   readonly halfPrecision: boolean;
   readonly #place: Workplace;
 
-  constructor({ device, name, software, tier }: OpenAdapter, { adapter, onKernels }: WebgpuExecutorOptions) {
+  constructor(
+    { device, name, software, tier }: OpenAdapter,
+    { adapter, onKernels, bufferBytes = Number.POSITIVE_INFINITY }: WebgpuExecutorOptions,
+  ) {
     this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
     this.description = `webgpu: ${name}${software ? " (software)" : ""}, ${tier.name}`;
     this.tier = tier.name;
     this.halfPrecision = tier.half;
     const [kernels, arena, staging] = [
       new Kernels(device, onKernels),
-      new Arena(device),
+      new Arena(device, Math.min(bufferBytes, largestBuffer(device))),
       new Staging(device),
     ];
     const softwareTiles = tier.half ? "emulated" : "software";
     this.#place = { device, kernels, arena, staging, tiles: software ? softwareTiles : "gpu", tier };
   }
 
-  /** WebGPU does not tell how much memory there is: what one buffer may hold stands for it. */
+  /** WebGPU does not tell how much memory there is: a device says so when it has no more. */
   get capabilities(): PlannerCapabilities {
+    const { tier, arena } = this.#place;
     return {
       fuses: FUSES,
-      alignmentBytes: this.#place.tier.half ? HALVED_ALIGNMENT : BINDING_ALIGNMENT,
-      limitBytes: this.#place.device.gpu.limits.maxBufferSize,
-      ...(this.#place.tier.half ? { halfOperands } : {}),
+      alignmentBytes: tier.half ? HALVED_ALIGNMENT : BINDING_ALIGNMENT,
+      limitBytes: Number.POSITIVE_INFINITY,
+      bufferBytes: arena.pieceBytes,
+      ...(tier.half ? { halfOperands } : {}),
     };
   }
 
@@ -87,6 +94,13 @@ export class WebgpuExecutor implements Executor {
     staging.dispose();
     device.dispose();
   }
+}
+
+/** A buffer that a kernel can be given whole. */
+function largestBuffer({ gpu }: Device): number {
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+  const largest = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  return largest - (largest % HALVED_ALIGNMENT);
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
+import type { Arena } from "./arena.js";
 import type { Slice } from "./buffers.js";
 import type { HalfCopy } from "./half-copy.js";
 import { WebgpuStore } from "./store.js";
@@ -15,7 +16,7 @@ import type { TileTable } from "./tiles.js";
 
 /** Buffers that a program works in besides the stores. */
 export interface Surroundings {
-  arena: GPUBuffer;
+  arena: Arena;
   /** The program's own constants. */
   constants: ReadonlyMap<TensorId, Slice>;
   stores: ReadonlyMap<string, Store>;
@@ -62,7 +63,7 @@ export class Operands {
       );
     // Kernels read bytes as words.
     const bytes = Math.ceil(tensorBytes(tensor) / 4) * 4;
-    const place = { buffer: this.#around.arena, offset: placement.offset, bytes };
+    const place = this.#around.arena.slice(placement.offset, bytes);
     return tensor.dtype === "float16" ? { ...place, half: true } : place;
   }
 
