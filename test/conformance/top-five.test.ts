@@ -20,7 +20,7 @@ test("five that differ fail where rounding cannot have done it, and nowhere else
   [wrong[1], wrong[6]] = [8, 9];
   const trusted = [CLEAR, near, CLEAR];
   const report = compareTopFive(["a", "b", "c"], trusted, [CLEAR, swapped, wrong], 1e-3);
-  assert.equal([report.images, report.decided, report.same], [3, 2, 1]);
+  assert.equal([report.images, report.decided, report.agreed, report.same], [3, 2, 1, 1]);
   assert.equal(
     report.failures.map(({ image, want, got }) => [image, want[0], got[0]]),
     [["c", 1, 6]],

@@ -4,6 +4,8 @@ export interface Agreement {
   images: number;
   /** Images of which rounding cannot change the first five: neighbours among the first six logits lie further apart than the tolerance. */
   decided: number;
+  /** Of these, images with the same five in the same order. */
+  agreed: number;
   /** Images with the same five in the same order, decided or not. */
   same: number;
   /** Largest difference of a logit. */
@@ -34,7 +36,7 @@ export function compareTopFive(
   other: readonly Float32Array[],
   tolerance: number,
 ): Agreement {
-  const report: Agreement = { images: 0, decided: 0, same: 0, largestDifference: 0, failures: [] };
+  const report: Agreement = { images: 0, decided: 0, agreed: 0, same: 0, largestDifference: 0, failures: [] };
   trusted.forEach((logits, i) => {
     const theirs = other[i] as Float32Array;
     // A value that is no number differs without bound.
@@ -48,6 +50,7 @@ export function compareTopFive(
     const isDecided = margin > tolerance;
     report.images++;
     if (isDecided) report.decided++;
+    if (isDecided && isSame) report.agreed++;
     if (isSame) report.same++;
     report.largestDifference = Math.max(report.largestDifference, difference);
     if ((isDecided && !isSame) || difference > tolerance)
