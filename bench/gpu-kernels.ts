@@ -8,7 +8,7 @@ import { wholeNumber } from "../bin/number-option.js";
 import { openAdapter } from "../runtime/executors/webgpu/adapter.js";
 import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
-import { PRODUCT_TILES, type ProductTile } from "../runtime/executors/webgpu/tiles.js";
+import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
 import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
@@ -126,8 +126,8 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
   console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${watch.kind}`);
   console.log(`${"".padEnd(30)} ${"".padEnd(18)}            µs   GFLOP/s      GB/s  tile`);
   const config = benchConfig(`deit_${options.model}_patch16_224`);
-  const { device, software } = opened;
-  const tiles = { tiles: software ? "software" : "gpu", matrix: opened.tier.matrix } as const;
+  const { device, software, tier: features } = opened;
+  const tiles = { tiles: tileTable(software, features.half), matrix: features.matrix };
   const works = worksOf({ config, batch, mode }, executor, device, tiles);
   const rows: Row[] = [];
   for (const work of works) {

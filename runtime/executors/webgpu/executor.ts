@@ -14,6 +14,7 @@ import { type KernelProgress, Kernels } from "./kernels.js";
 import { Staging } from "./staging.js";
 import { WebgpuStore } from "./store.js";
 import type { GpuTier } from "./tier.js";
+import { tileTable } from "./tiles.js";
 
 export interface WebgpuExecutorOptions extends AdapterChoice {
   /** Called after each pipeline that is made. */
@@ -54,8 +55,7 @@ export class WebgpuExecutor implements Executor {
       new Arena(device, Math.min(bufferBytes, largestBuffer(device))),
       new Staging(device),
     ];
-    const softwareTiles = tier.half ? "emulated" : "software";
-    this.#place = { device, kernels, arena, staging, tiles: software ? softwareTiles : "gpu", tier };
+    this.#place = { device, kernels, arena, staging, tiles: tileTable(software, tier.half), tier };
   }
 
   /** WebGPU does not tell how much memory there is: a device says so when it has no more. */

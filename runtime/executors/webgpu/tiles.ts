@@ -8,6 +8,11 @@ export type ProductTile = Readonly<Record<"PM" | "PN" | "WX" | "WY" | "STEP", nu
 /** Kinds of devices with tiles of their own; `emulated` is a software device on a tier that is no gain there. */
 export type TileTable = "gpu" | "software" | "emulated";
 
+export function tileTable(software: boolean, half: boolean): TileTable {
+  if (!software) return "gpu";
+  return half ? "emulated" : "software";
+}
+
 /**
  * 64 invocations with 8×8 values each read workgroup memory four times as seldom as they multiply, with 64 registers for
  * sums; with 8 KiB of workgroup memory two to four groups fit on a core of every GPU. Chosen by that arithmetic: no GPU
