@@ -5,7 +5,7 @@ import type { Executor } from "./executors/executor.js";
 import { createInference } from "./inference-program.js";
 import type { DeitConfig } from "./models/config.js";
 import { deitParameters } from "./models/deit-parameters.js";
-import type { NamedTensor, OptimizerStep, TensorMap } from "./training.js";
+import type { NamedTensor, OptimizerStep, TensorMap, Training, TrainingInputs } from "./training.js";
 import { createTraining } from "./training-program.js";
 
 /** No size is a multiple of a tile's: edges are where tiles go wrong. */
@@ -70,17 +70,25 @@ const STEP: OptimizerStep = {
   emaDecay: 0,
 };
 
+function openTraining(executor: Executor, start: TensorMap): Promise<Training> {
+  const shape = { config: CONFIG, weights: start, batchSize: BATCH };
+  const loss = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
+  return createTraining(executor, { ...shape, ...loss });
+}
+
+function trainingInputs(): TrainingInputs {
+  const targets = new Float32Array(BATCH * CONFIG.classes);
+  for (let sample = 0; sample < BATCH; sample++) targets[sample * CONFIG.classes + 2 * sample] = 1;
+  const sampleWeights = new Float32Array(BATCH).fill(1 / BATCH);
+  return { pixels: pixels(), targets, sampleWeights };
+}
+
 /** One step: its loss, every gradient, and how far every weight moved. */
 async function trainingResults(executor: Executor): Promise<Results> {
   const start = weights();
-  const shape = { config: CONFIG, weights: start, batchSize: BATCH };
-  const loss = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
-  const training = await createTraining(executor, { ...shape, ...loss });
+  const training = await openTraining(executor, start);
   try {
-    const targets = new Float32Array(BATCH * CONFIG.classes);
-    for (let sample = 0; sample < BATCH; sample++) targets[sample * CONFIG.classes + 2 * sample] = 1;
-    const sampleWeights = new Float32Array(BATCH).fill(1 / BATCH);
-    const answer = await training.accumulate({ pixels: pixels(), targets, sampleWeights });
+    const answer = await training.accumulate(trainingInputs());
     const results: Results = new Map([["loss", Float32Array.of(answer.loss)]]);
     for (const [name, { data }] of await training.gradients()) results.set(`gradient of ${name}`, data);
     await training.apply(STEP);
@@ -95,6 +103,25 @@ async function trainingResults(executor: Executor): Promise<Results> {
   } finally {
     training.dispose();
   }
+}
+
+/** No gradient of float16 is that large: the step has to be left out. */
+const OVERFLOWING_SCALE = 2 ** 60;
+
+/** A scaled loss needs infinities of what float16 does not hold; a driver may make the largest number of it instead. */
+async function checkOverflow(executor: Executor): Promise<void> {
+  const training = await openTraining(executor, weights());
+  try {
+    training.writeLossScale?.({ scale: OVERFLOWING_SCALE, goodSteps: 0, skipped: 0 });
+    await training.accumulate(trainingInputs());
+    if (!(await training.apply(STEP)).applied) return;
+  } finally {
+    training.dispose();
+  }
+  throw new VitrineError(
+    "device/self-check",
+    "self-check: gradients that float16 does not hold were not found out",
+  );
 }
 
 function checkEqual(got: Results, want: Results): void {
@@ -117,5 +144,7 @@ function checkEqual(got: Results, want: Results): void {
 /** Throws `device/self-check` where `executor` computes other numbers than `trusted`, and whatever it throws itself. */
 export async function selfCheck(executor: Executor, trusted: Executor, trains: boolean): Promise<void> {
   checkEqual(await inferenceResults(executor), await inferenceResults(trusted));
-  if (trains) checkEqual(await trainingResults(executor), await trainingResults(trusted));
+  if (!trains) return;
+  checkEqual(await trainingResults(executor), await trainingResults(trusted));
+  if (executor.halfPrecision) await checkOverflow(executor);
 }

@@ -90,6 +90,25 @@ if (found) {
     }
   });
 
+  test("a GPU that hides float16's overflows does not train in it", async () => {
+    const conversion = /= (\w+Vector)\((.+)\);$/gm;
+    const kernel = (_: string, text: string) =>
+      text.includes("enable f16;")
+        ? text.replace(conversion, "= $1(clamp(vec4f($2), vec4f(-65504.0), vec4f(65504.0)));")
+        : text;
+    const { host } = observedHost({ hardware: true, kernel });
+    const trains = await createRuntime({ host, device: "auto", trains: true });
+    assert.is(trains.executor.tier, "subgroups");
+    assert.match(
+      trains.description,
+      /not float16: self-check: gradients that float16 does not hold were not found out/,
+    );
+    await trains.dispose();
+    const infers = await createRuntime({ host, device: "auto" });
+    assert.is(infers.executor.tier, "float16");
+    await infers.dispose();
+  });
+
   test("a tier that was asked for is taken as it is", async () => {
     const { host } = observedHost({ hardware: true });
     const runtime = await createRuntime({ host, device: "webgpu", gpuTier: "subgroups" });
