@@ -148,7 +148,8 @@ export function retiled(dispatch: Dispatch, tile: ProductTile): Dispatch {
   return {
     ...dispatch,
     constants: { ...dispatch.constants, ...tile },
-    grid: productGrid({ rows, columns }, tile),
+    // Shares of the depth stay as they are.
+    grid: productGrid({ rows, columns }, tile, dispatch.constants?.SPLIT ? dispatch.grid[2] : 1),
   };
 }
 

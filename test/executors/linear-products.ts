@@ -124,6 +124,13 @@ export function fusedProducts(sizes: ProductSizes): LinearProducts {
   return products;
 }
 
+/** A weight's gradient with its bias. */
+export function weightGradient(sizes: ProductSizes): LinearProducts {
+  const products = noProducts();
+  new Layer(products, sizes, "layer").weightGradient("dw", {}, true);
+  return products;
+}
+
 /** Each product once, of a size of its own and without parts. */
 export function plainProducts(
   sizes: Readonly<Record<"forward" | "inputGradient" | "weightGradient", ProductSizes>>,

@@ -29,7 +29,8 @@ const UNITS: Readonly<Record<string, MatrixUnits>> = {
 };
 
 const KERNEL = "subgroup-matrix-product";
-const BATCH = 2;
+/** Tokens enough for weight gradients in shares. */
+const BATCH = 4;
 
 /** The texts of all kernels by their names, one after another. */
 type Seen = [name: string, text: string][];
@@ -74,6 +75,7 @@ if (found) {
       assert.not(seen.some(([name]) => name === "matrix-product"));
       const texts = seen.filter(([name]) => name === KERNEL).map(([, text]) => text);
       assert.ok(texts.length >= 10, `${texts.length} variants`);
+      assert.ok(texts.some((text) => text.includes("const SPLIT = 1u;")));
       for (const side of [16, 32]) assert.ok(texts.some((text) => text.includes(`const PM = ${side}u;`)));
       for (const code of texts) {
         const { messages } = await executor.gpu.createShaderModule({ code }).getCompilationInfo();

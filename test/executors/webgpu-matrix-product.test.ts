@@ -2,7 +2,7 @@
 // multiple of anything, for tiny ones and for large tiles.
 
 import { test } from "uvu";
-import { allProducts, type ProductSizes, plainProducts } from "./linear-products.js";
+import { allProducts, type ProductSizes, plainProducts, weightGradient } from "./linear-products.js";
 import { assertSameProducts, plainOrSkip, SQUARE, UNEVEN } from "./matrix-product-claims.js";
 
 const TINY: ProductSizes = { batch: 1, tokens: 2, inputs: 4, outputs: 4 };
@@ -14,6 +14,9 @@ const LARGE = {
   weightGradient: { batch: 1, tokens: 14, inputs: 724, outputs: 708 },
 };
 
+/** Shares of the depth end in the middle of a sample. */
+const LONG: ProductSizes = { batch: 3, tokens: 277, inputs: 20, outputs: 12 };
+
 const plain = await plainOrSkip();
 if (plain) {
   test("every product of uneven and of tiny sizes is the plain kernel's", async () => {
@@ -22,6 +25,10 @@ if (plain) {
 
   test("products with tiles of 64×64 are too", async () => {
     await assertSameProducts(plain, SQUARE, [plainProducts(LARGE)], 3);
+  });
+
+  test("a weight's gradient in shares of its depth is too", async () => {
+    await assertSameProducts(plain, SQUARE, [weightGradient(LONG)], 1);
   });
 
   test.after(() => plain.dispose());

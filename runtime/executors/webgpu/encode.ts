@@ -53,7 +53,7 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   ],
   linear: (operation, at) => [linear(operation, at)],
   linearInputGradient: (operation, at) => [linearInputGradient(operation, at)],
-  linearWeightGradient: (operation, at) => [linearWeightGradient(operation, at)],
+  linearWeightGradient: (operation, at, scratch) => linearWeightGradient(operation, at, scratch),
   layerNorm: ({ reads, writes, attributes }, at) => {
     const { y, mean, rstd } = writes;
     const numbers = [at.axis(reads.x, -1), floatBits(attributes.epsilon), mean === undefined ? 0 : 1];

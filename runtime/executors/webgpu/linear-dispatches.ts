@@ -1,11 +1,14 @@
 // Linear dispatches: the three products of a linear layer as variants of one kernel. Weights are [outputs, inputs].
 
 import type { OperationOf } from "../../graph/catalogue.js";
+import { alignUp } from "../../graph/placement.js";
 import type { TensorId } from "../../graph/tensor.js";
+import type { Slice } from "./buffers.js";
 import { type Dispatch, floatBits } from "./dispatch.js";
 import { matrixTile } from "./matrix-tiles.js";
 import type { Operands } from "./operands.js";
-import { productGrid, productTile } from "./tiles.js";
+import { shareSlices, sumOfShares } from "./shares.js";
+import { depthShares, productGrid, productTile } from "./tiles.js";
 
 interface Product {
   rows: number;
@@ -23,21 +26,23 @@ interface Product {
 
 type Ids = Readonly<Record<string, TensorId | undefined>> & { a: TensorId; b: TensorId; y: TensorId };
 
-function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
+/** In shares of the depth, `shares` or fewer, y and rowBias are still to be replaced by theirs. */
+function matrixProduct(at: Operands, ids: Ids, product: Product, shares = 1): Dispatch {
   const { rows, depth, columns, aByDepth, bByDepth, rowsPerSample = rows, epsilon = 0 } = product;
   const vectors = [aByDepth ? depth : rows, bByDepth ? depth : columns, columns].every(
     (size) => size % 4 === 0,
   );
   const flags = {
     ...product.parts,
+    SPLIT: shares > 1,
     VECTORS: vectors,
     A_BY_DEPTH: aByDepth,
     B_BY_DEPTH: bByDepth,
   };
   const units = vectors ? at.matrix : undefined;
-  const tile = units
-    ? matrixTile(units, { rows, columns })
-    : productTile(at.tiles, { rows, columns, vectors });
+  const all = { rows: shares * rows, columns };
+  const tile = units ? matrixTile(units, all) : productTile(at.tiles, { ...all, vectors });
+  const share = shares === 1 ? depth : alignUp(Math.ceil(depth / shares), tile.STEP);
   return {
     kernel: units ? "subgroup-matrix-product" : "matrix-product",
     constants: {
@@ -48,8 +53,8 @@ function matrixProduct(at: Operands, ids: Ids, product: Product): Dispatch {
       ...Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)])),
       b: at.factor(ids.b),
     },
-    numbers: [rows, depth, columns, rowsPerSample, floatBits(epsilon)],
-    grid: productGrid({ rows, columns }, tile),
+    numbers: [rows, depth, columns, rowsPerSample, floatBits(epsilon), share],
+    grid: productGrid({ rows, columns }, tile, Math.ceil(depth / share)),
   };
 }
 
@@ -100,18 +105,20 @@ export function linearInputGradient(
 export function linearWeightGradient(
   { reads, adds }: OperationOf<"linearWeightGradient">,
   at: Operands,
-): Dispatch {
+  scratch: (bytes: number) => Slice,
+): Dispatch[] {
   const { dy, x, scale, mean, rstd, normWeight, normBias } = reads;
   const [outputs, inputs] = [at.axis(dy, -1), at.axis(x, -1)];
   const depth = at.rows(dy);
-  return matrixProduct(
+  const shares = depthShares(at.tiles, { rows: outputs, columns: inputs, depth });
+  const product = matrixProduct(
     at,
     { a: dy, b: x, y: adds.weight, rowBias: adds.bias, scale, mean, rstd, normWeight, normBias },
     {
       ...{ rows: outputs, depth, columns: inputs, aByDepth: false, bByDepth: false },
       rowsPerSample: scale === undefined ? depth : depth / at.axis(scale, 0),
       parts: {
-        ADD: true,
+        ADD: shares === 1,
         ROW_BIAS: adds.bias !== undefined,
         SCALE: scale !== undefined,
         SCALE_A: scale !== undefined,
@@ -120,5 +127,14 @@ export function linearWeightGradient(
         STATISTICS: mean !== undefined,
       },
     },
+    shares,
   );
+  if (shares === 1) return [product];
+  const made = product.grid[2];
+  const slices = shareSlices(scratch, made, { count: outputs * inputs, further: outputs });
+  const rowBias = adds.bias === undefined ? undefined : slices.second;
+  return [
+    { ...product, operands: { ...product.operands, y: slices.first, rowBias } },
+    sumOfShares(slices, made, { y: at.at(adds.weight), z: at.at(adds.bias) }),
+  ];
 }

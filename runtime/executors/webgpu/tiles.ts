@@ -56,6 +56,25 @@ export function tilesOf(
   return Math.ceil(rows / (PM * WY)) * Math.ceil(columns / (PN * WX));
 }
 
+/** Workgroups that keep a large GPU busy: four on each of 128 cores. */
+const ENOUGH_GROUPS = 512;
+/** A share of fewer depths costs more to write and add up than its workgroup saves. */
+const SMALLEST_SHARE = 256;
+
+/**
+ * In how many shares the depth of a product is cut. A weight's gradient has few values and all the tokens of a batch for its
+ * depth: DeiT-Small's 384×384 would be 36 large tiles of 12,608 depths each at a batch of 64. On a processor a product of one
+ * tile keeps a core as busy as any.
+ */
+export function depthShares(
+  table: TileTable,
+  { rows, columns, depth }: { rows: number; columns: number; depth: number },
+): number {
+  if (table !== "gpu") return 1;
+  const wanted = Math.ceil(ENOUGH_GROUPS / tilesOf({ rows, columns }, LARGE));
+  return Math.max(1, Math.min(wanted, Math.floor(depth / SMALLEST_SHARE)));
+}
+
 /**
  * The grid of `products` products of one size in these tiles: columns, rows, products. Rows that the second axis has no place
  * for go on along the third, all products' first rows before their second.

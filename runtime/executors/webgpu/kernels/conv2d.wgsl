@@ -111,5 +111,5 @@ fn main(
   firstInput = convGroup * (p.depth / (p.side * p.side));
   firstOutput = convGroup * p.columns;
   // As in matrix-product.wgsl, rows may go on along the third axis.
-  multiply(vec2u(group.x, group.y + group.z / convGroups * groups.y), local, invocation);
+  multiply(vec2u(group.x, group.y + group.z / convGroups * groups.y), vec2u(0u, p.depth), local, invocation);
 }

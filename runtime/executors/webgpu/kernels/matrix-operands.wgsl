@@ -7,6 +7,8 @@ struct Params {
   columns: u32,
   rowsPerSample: u32,
   epsilon: f32,
+  // Depths of a share, the whole depth where it is not split.
+  share: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,6 +1,25 @@
 // Matrix store: what stands behind a product of a linear layer, on the way from the sums to y. matrix-product.wgsl has
 // shapes and conditions.
 
+// #if SPLIT
+// Which share of the depth this workgroup adds up.
+var<private> share: u32;
+
+// First depth of a share, and the one behind its last.
+fn depthsOf(index: u32) -> vec2u {
+  return vec2u(index * p.share, min((index + 1u) * p.share, p.depth));
+}
+// #endif
+
+// Place of a row in y and rowBias.
+fn rowOfResult(row: u32) -> u32 {
+  // #if SPLIT
+  return share * p.rows + row;
+  // #else
+  return row;
+  // #endif
+}
+
 // Four columns of a row.
 fn finish(row: u32, column: u32, product: vec4f) {
   var value = product;
@@ -8,7 +27,7 @@ fn finish(row: u32, column: u32, product: vec4f) {
   let factor = scale[row / p.rowsPerSample];
   // #endif
   // #if VECTORS
-  let at = (row * p.columns + column) / 4u;
+  let at = (rowOfResult(row) * p.columns + column) / 4u;
   // #if BIAS
   value += vec4f(bias[column / 4u]);
   // #endif
@@ -30,7 +49,7 @@ fn finish(row: u32, column: u32, product: vec4f) {
   y[at] = YVector(value);
   // #else
   for (var i = 0u; i < min(4u, p.columns - column); i++) {
-    let at = row * p.columns + column + i;
+    let at = rowOfResult(row) * p.columns + column + i;
     var one = value[i];
     // #if BIAS
     one += f32(bias[column + i]);
@@ -54,3 +73,13 @@ fn finish(row: u32, column: u32, product: vec4f) {
   }
   // #endif
 }
+
+// #if ROW_BIAS
+fn finishRowBias(row: u32, sum: f32) {
+  // #if SPLIT
+  rowBias[rowOfResult(row)] = sum;
+  // #else
+  rowBias[row] += sum;
+  // #endif
+}
+// #endif

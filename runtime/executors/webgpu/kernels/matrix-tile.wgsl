@@ -73,8 +73,8 @@ fn loadB(firstColumn: u32, firstDepth: u32, invocation: u32) {
   }
 }
 
-// The tile in the place (column, row) among the tiles.
-fn multiply(place: vec2u, local: vec3u, invocation: u32) {
+// The tile in the place (column, row) among the tiles, of the depths from depths.x to before depths.y.
+fn multiply(place: vec2u, depths: vec2u, local: vec3u, invocation: u32) {
   let firstRow = place.y * TILE_ROWS;
   let firstColumn = place.x * TILE_COLUMNS;
   var sums: array<vec4f, PM * COLUMN_FOURS>;
@@ -84,12 +84,12 @@ fn multiply(place: vec2u, local: vec3u, invocation: u32) {
   // #if ROW_NORM
   findStatistics(firstRow, place.x == 0u, invocation);
   // #endif
-  for (var firstDepth = 0u; firstDepth < p.depth; firstDepth += STEP) {
+  for (var firstDepth = depths.x; firstDepth < depths.y; firstDepth += STEP) {
     loadA(firstRow, firstDepth, invocation);
     loadB(firstColumn, firstDepth, invocation);
     workgroupBarrier();
     // Not a constant, so that no compiler repeats the body STEP times.
-    let steps = min(STEP, p.depth - firstDepth);
+    let steps = min(STEP, depths.y - firstDepth);
     for (var depth = 0u; depth < steps; depth++) {
       var right: array<vec4f, COLUMN_FOURS>;
       for (var j = 0u; j < COLUMN_FOURS; j++) {
@@ -118,7 +118,7 @@ fn multiply(place: vec2u, local: vec3u, invocation: u32) {
     }
     // #if ROW_BIAS
     if (place.x == 0u && local.x == 0u) {
-      rowBias[row] += sumOfA[i / 4u][i % 4u];
+      finishRowBias(row, sumOfA[i / 4u][i % 4u]);
     }
     // #endif
     for (var j = 0u; j < COLUMN_FOURS; j++) {

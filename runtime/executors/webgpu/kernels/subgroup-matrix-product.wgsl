@@ -15,6 +15,11 @@ fn main(
   @builtin(local_invocation_index) invocation: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-  // As in matrix-product.wgsl, rows may go on along the third axis.
-  multiply(vec2u(group.x, group.y + group.z * groups.y), subgroup, invocation);
+  // As in matrix-product.wgsl, shares or further rows lie along the third axis.
+  // #if SPLIT
+  share = group.z;
+  multiply(group.xy, depthsOf(group.z), subgroup, invocation);
+  // #else
+  multiply(vec2u(group.x, group.y + group.z * groups.y), vec2u(0u, p.depth), subgroup, invocation);
+  // #endif
 }

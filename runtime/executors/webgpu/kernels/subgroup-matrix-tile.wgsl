@@ -44,9 +44,9 @@ var<workgroup> tileB: array<vec4<f16>, LINES_OF_B * STRIDE_OF_B>;
 // A matrix of every subgroup, by rows.
 var<workgroup> results: array<vec4f, WX * WY * RESULT_FOURS>;
 
-// What lies behind the depth is 0 in both tiles: the units multiply whole matrices. What lies behind the last row or column
+// What lies behind the last depth is 0 in both tiles: the units multiply whole matrices. What lies behind the last row or column
 // only reaches sums that nobody stores.
-fn bringA(firstRow: u32, firstDepth: u32, invocation: u32) {
+fn bringA(firstRow: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   for (var i = invocation; i < LINES_OF_A * FOURS_OF_A; i += INVOCATIONS) {
     let line = i / FOURS_OF_A;
     let four = i % FOURS_OF_A;
@@ -57,11 +57,11 @@ fn bringA(firstRow: u32, firstDepth: u32, invocation: u32) {
     let depth = firstDepth + line;
     let value = lineOfA(depth, firstRow + 4u * four, p.rows, 0u);
     // #endif
-    tileA[line * STRIDE_OF_A + four] = vec4<f16>(select(vec4f(0.0), value, depth < p.depth));
+    tileA[line * STRIDE_OF_A + four] = vec4<f16>(select(vec4f(0.0), value, depth < endDepth));
   }
 }
 
-fn bringB(firstColumn: u32, firstDepth: u32, invocation: u32) {
+fn bringB(firstColumn: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   for (var i = invocation; i < LINES_OF_B * FOURS_OF_B; i += INVOCATIONS) {
     let line = i / FOURS_OF_B;
     let four = i % FOURS_OF_B;
@@ -72,7 +72,7 @@ fn bringB(firstColumn: u32, firstDepth: u32, invocation: u32) {
     let depth = firstDepth + line;
     let value = lineOfB(depth, firstColumn + 4u * four, p.columns);
     // #endif
-    tileB[line * STRIDE_OF_B + four] = vec4<f16>(select(vec4f(0.0), value, depth < p.depth));
+    tileB[line * STRIDE_OF_B + four] = vec4<f16>(select(vec4f(0.0), value, depth < endDepth));
   }
 }
 
@@ -106,8 +106,8 @@ fn finishResults(firstRow: u32, firstColumn: u32, down: u32, across: u32, invoca
   }
 }
 
-// The tile in the place (column, row) among the tiles.
-fn multiply(place: vec2u, subgroup: u32, invocation: u32) {
+// The tile in the place (column, row) among the tiles, of the depths from depths.x to before depths.y.
+fn multiply(place: vec2u, depths: vec2u, subgroup: u32, invocation: u32) {
   let firstRow = place.y * TILE_ROWS;
   let firstColumn = place.x * TILE_COLUMNS;
   let multiplies = subgroup < WX * WY;
@@ -119,11 +119,11 @@ fn multiply(place: vec2u, subgroup: u32, invocation: u32) {
   // #if ROW_NORM
   findStatistics(firstRow, place.x == 0u, invocation);
   // #endif
-  for (var firstDepth = 0u; firstDepth < p.depth; firstDepth += STEP) {
-    bringA(firstRow, firstDepth, invocation);
-    bringB(firstColumn, firstDepth, invocation);
+  for (var firstDepth = depths.x; firstDepth < depths.y; firstDepth += STEP) {
+    bringA(firstRow, firstDepth, depths.y, invocation);
+    bringB(firstColumn, firstDepth, depths.y, invocation);
     workgroupBarrier();
-    let steps = min(STEP, p.depth - firstDepth);
+    let steps = min(STEP, depths.y - firstDepth);
     // #if ROW_BIAS
     if (place.x == 0u && invocation < FOURS_OF_A) {
       for (var depth = 0u; depth < steps; depth++) {
@@ -153,7 +153,7 @@ fn multiply(place: vec2u, subgroup: u32, invocation: u32) {
     for (var i = 0u; i < 4u; i++) {
       let row = firstRow + 4u * invocation + i;
       if (row < p.rows) {
-        rowBias[row] += sumOfA[i];
+        finishRowBias(row, sumOfA[i]);
       }
     }
   }
