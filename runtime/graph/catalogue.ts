@@ -20,8 +20,8 @@ export interface Catalogue {
   /** image [B,3,S,S] → patches [B,N,3·P·P]. */
   patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
   /**
-   * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual.
-   * With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean and rstd […] are written
+   * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual,
+   * with `relu` no less than 0. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean and rstd […] are written
    * where backward reads them.
    */
   linear: Entry<
@@ -36,7 +36,7 @@ export interface Catalogue {
     },
     { y: TensorId; mean?: TensorId; rstd?: TensorId },
     None,
-    { gelu: boolean; epsilon?: number }
+    { gelu: boolean; relu?: boolean; epsilon?: number }
   >;
   /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantised as they come (int8-linears.ts). */
   linearInt8: Entry<
@@ -178,12 +178,15 @@ export interface Catalogue {
     { parameters: TensorId; firstMoment: TensorId; secondMoment: TensorId; average?: TensorId },
     { decayed: boolean }
   >;
-  /** x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O]; scratch holds patches of some output pixels. */
+  /**
+   * x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O], with `relu` no less than 0; scratch holds patches of some
+   * output pixels.
+   */
   conv2d: Entry<
     { x: TensorId; weight: TensorId; bias?: TensorId },
     { y: TensorId; scratch: TensorId },
     None,
-    ConvolutionAttributes
+    ConvolutionAttributes & { relu?: boolean }
   >;
   conv2dInputGradient: Entry<
     { dy: TensorId; weight: TensorId },

@@ -9,13 +9,16 @@ import type { TensorId } from "./tensor.js";
 
 /**
  * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
- * depth; `norm-linear` takes the layer norm into the products that read it; `gelu-gradient` takes GELU's slope, and
- * `scaled-gradient` stochastic depth, into the products of the backward pass; `loss-gradient` is a loss with its gradient.
+ * depth; `linear-relu` and `conv-relu` cut a result off at 0, behind a residual too; `norm-linear` takes the layer norm into
+ * the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into the products of
+ * the backward pass; `loss-gradient` is a loss with its gradient.
  */
 export type FusionName =
   | "linear-gelu"
   | "linear-residual"
   | "linear-scaled-residual"
+  | "linear-relu"
+  | "conv-relu"
   | "norm-linear"
   | "gelu-gradient"
   | "scaled-gradient"
@@ -62,6 +65,11 @@ function isLinear(operation: Operation | undefined): operation is Linear {
   return operation?.type === "linear" || operation?.type === "linearInt8";
 }
 
+/** Whether its store ends with what nothing but a ReLU may follow. */
+function isFinal(linear: Linear): boolean {
+  return linear.reads.residual !== undefined || (linear.type === "linear" && linear.attributes.relu === true);
+}
+
 type SoleMaker = (id: TensorId) => Operation | undefined;
 
 function join(
@@ -72,6 +80,7 @@ function join(
   if (operation.type === "gelu" && fuses.has("linear-gelu")) return joinGelu(operation, soleMaker);
   if (operation.type === "residual" && fuses.has("linear-residual"))
     return joinResidual(operation, soleMaker, fuses.has("linear-scaled-residual"));
+  if (operation.type === "relu") return joinRelu(operation, soleMaker, fuses);
   if (operation.type === "geluBackward" && fuses.has("gelu-gradient"))
     return joinGeluGradient(operation, soleMaker);
   if (operation.type === "scaledSum") return joinTokenGradients(operation, soleMaker);
@@ -80,7 +89,7 @@ function join(
 
 function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined | undefined {
   const maker = soleMaker(operation.reads.x);
-  if (!isLinear(maker) || maker.attributes.gelu || maker.reads.residual !== undefined) return undefined;
+  if (!isLinear(maker) || maker.attributes.gelu || isFinal(maker)) return undefined;
   return {
     operation: { ...maker, writes: operation.writes, attributes: { gelu: true } },
     absorbs: [maker],
@@ -94,7 +103,7 @@ function joinResidual(
 ): Joined | undefined {
   const { x, branch, scale } = operation.reads;
   const maker = soleMaker(branch);
-  if (!isLinear(maker) || maker.reads.residual !== undefined) return undefined;
+  if (!isLinear(maker) || isFinal(maker)) return undefined;
   if (scale !== undefined && !(scales && maker.type === "linear")) return undefined;
   return {
     operation: {
@@ -104,6 +113,21 @@ function joinResidual(
     },
     absorbs: [maker],
   };
+}
+
+function joinRelu(
+  operation: OperationOf<"relu">,
+  soleMaker: SoleMaker,
+  fuses: ReadonlySet<FusionName>,
+): Joined | undefined {
+  const maker = soleMaker(operation.reads.x);
+  const joins =
+    (maker?.type === "linear" && fuses.has("linear-relu")) ||
+    (maker?.type === "conv2d" && fuses.has("conv-relu"));
+  if (!maker || !joins) return undefined;
+  const writes = { ...maker.writes, ...operation.writes };
+  const attributes = { ...maker.attributes, relu: true };
+  return { operation: { ...maker, writes, attributes } as Operation, absorbs: [maker] };
 }
 
 function joinGeluGradient(operation: OperationOf<"geluBackward">, soleMaker: SoleMaker): Joined | undefined {

@@ -1,12 +1,24 @@
-// WebGPU convolution: gradients of what RegNetY is made of, run by the WebGPU kernels, equal finite differences in double.
+// WebGPU convolution: what RegNetY is made of, run by the WebGPU kernels, equals its twins in double, and its gradients
+// equal finite differences.
 
 import { test } from "uvu";
+import { nodeHost } from "../../runtime/host/node.js";
 import { convolutionClaims } from "./convolution-claims.js";
+import { convolutionForwardClaims } from "./convolution-forward-claims.js";
+import { tierTolerances } from "./tier-tolerances.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
 const webgpu = await webgpuOrSkip();
 if (webgpu) {
+  const half = await webgpuOrSkip(nodeHost(), "float16");
+  for (const executor of [webgpu, ...(half ? [half] : [])]) {
+    const { values } = tierTolerances(executor.tier).claims;
+    convolutionForwardClaims(executor, `, tier ${executor.tier}`, values);
+  }
   convolutionClaims(webgpu);
-  test.after(() => webgpu.dispose());
+  test.after(async () => {
+    await webgpu.dispose();
+    await half?.dispose();
+  });
   test.run();
 }

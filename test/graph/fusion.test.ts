@@ -4,20 +4,32 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { OperationType } from "../../runtime/graph/catalogue.js";
 import type { FusionName } from "../../runtime/graph/fusion.js";
-import { type Graph, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
+import { type Graph, GraphBuilder, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
+import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { linear } from "../../runtime/graph/operations/linear.js";
+import { relu } from "../../runtime/graph/operations/relu.js";
+import { residual } from "../../runtime/graph/operations/residual.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
 import { accumulateGraph } from "../../runtime/training-graph.js";
+import { MADE_REGNETY } from "../models/made-regnety.js";
 import { Random } from "../nn/random.js";
 import { replayMemory } from "./memory-replay.js";
 import { randomGraph } from "./random-graph.js";
 
 const ALL: ReadonlySet<FusionName> = new Set<FusionName>([
   ...(["linear-gelu", "linear-residual", "linear-scaled-residual"] as const),
-  ...(["norm-linear", "gelu-gradient", "scaled-gradient", "loss-gradient"] as const),
+  ...([
+    "linear-relu",
+    "conv-relu",
+    "norm-linear",
+    "gelu-gradient",
+    "scaled-gradient",
+    "loss-gradient",
+  ] as const),
 ]);
 
 const config: DeitConfig = {
@@ -70,6 +82,35 @@ test("without one of the fusions its operations stay", () => {
   assert.ok(without("gelu-gradient").count("geluBackward") > 0);
   assert.ok(without("linear-scaled-residual").count("residual") > 0);
   assert.is(without("loss-gradient").count("softTargetCrossEntropy"), 1);
+});
+
+test("inference of a convolutional network cuts off at 0 and adds its residuals inside its products", () => {
+  const graph = () => regnetyInferenceGraph(MADE_REGNETY, 2);
+  const { operations, count } = planned(graph());
+  for (const type of ["relu", "residual"] as const) assert.is(count(type), 0, type);
+  const blocks = MADE_REGNETY.stages.reduce((sum, { depth }) => sum + depth, 0);
+  const cut = operations.filter(
+    (each) => (each.type === "linear" || each.type === "conv2d") && each.attributes.relu,
+  );
+  // The stem; of a block two convolutions, the squeeze, and the last one with the residual.
+  assert.is(cut.length, 1 + 4 * blocks);
+  const sums = cut.filter((each) => each.type === "linear" && each.reads.residual !== undefined);
+  assert.is(sums.length, blocks);
+  const some = (...names: FusionName[]) => planned(graph(), new Set(names)).count("relu");
+  assert.is(some(), 1 + 4 * blocks);
+  assert.is(some("conv-relu"), 3 * blocks);
+  assert.is(some("linear-relu"), 1 + 2 * blocks);
+});
+
+test("nothing is added to or takes a slope of what was cut off at 0", () => {
+  const graph = new GraphBuilder("cut off");
+  const x = graph.input("x", [2, 4]);
+  const weight = graph.stored("weights", "w", [4, 4]);
+  const cut = (name: string) => relu(graph, linear(graph, x, weight, undefined, name), `${name} cut`);
+  graph.output("sum", residual(graph, x, cut("a"), undefined, "sum"));
+  graph.output("slope", gelu(graph, cut("b"), "slope"));
+  const { count } = planned(graph);
+  assert.equal([count("relu"), count("residual"), count("gelu")], [0, 1, 1]);
 });
 
 test("random graphs stay sound: no tensor is read after another was written over it, none before it is made", () => {

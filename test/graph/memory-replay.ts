@@ -15,6 +15,9 @@ const MAY_OVERWRITE = new Set([
   "scaleByScalar",
   "softmax",
   "layerNormBackward",
+  "relu",
+  "sigmoid",
+  "scaleChannels",
 ]);
 
 /** Sentences about every tensor that is read after another one was written over it; empty for a sound plan. */

@@ -4,6 +4,7 @@ import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { gelu } from "../../runtime/graph/operations/gelu.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
+import { relu } from "../../runtime/graph/operations/relu.js";
 import { residual, scaleRows } from "../../runtime/graph/operations/residual.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
@@ -47,6 +48,7 @@ export function randomGraph(random: Random, size: number): RandomGraph {
   };
   const makers: ((name: string) => TensorId)[] = [
     (name) => gelu(graph, pick(), name),
+    (name) => relu(graph, pick(), name),
     (name) => scaleRows(graph, pick(), scale, name),
     (name) => {
       const x = pick();

@@ -33,7 +33,7 @@ function sizes(
 export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at: Operands): Dispatch {
   const { x, weight, bias } = reads;
   const { y } = writes;
-  const { stride, padding, groups } = attributes;
+  const { stride, padding, groups, relu } = attributes;
   const [height, width, inputs] = [at.axis(x, 1), at.axis(x, 2), at.axis(x, 3)];
   const [outputs, side] = [at.axis(weight, 0), at.axis(weight, 1)];
   const product = { rows: at.rows(y), columns: outputs / groups };
@@ -43,7 +43,13 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
   return {
     kernel: "conv2d",
     constants: {
-      ...{ VECTORS: vectors ? 1 : 0, BIAS: bias === undefined ? 0 : 1, A_BY_DEPTH: 1, B_BY_DEPTH: 1 },
+      ...{
+        VECTORS: vectors ? 1 : 0,
+        BIAS: bias === undefined ? 0 : 1,
+        RELU: relu ? 1 : 0,
+        A_BY_DEPTH: 1,
+        B_BY_DEPTH: 1,
+      },
       ...tile,
     },
     operands: { x: at.at(x), weight: at.factor(weight), bias: at.at(bias), y: at.at(y) },

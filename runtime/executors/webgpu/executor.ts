@@ -27,6 +27,8 @@ const FUSES: ReadonlySet<Fusion> = new Set([
   "linear-gelu",
   "linear-residual",
   "linear-scaled-residual",
+  "linear-relu",
+  "conv-relu",
   "norm-linear",
   "gelu-gradient",
   "scaled-gradient",

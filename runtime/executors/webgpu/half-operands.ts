@@ -15,8 +15,9 @@ export function halfOperands(operation: Operation): readonly string[] {
     case "assembleTokensBackward":
       return ["dPatches"];
     case "linear":
-      // With a residual y is the stream.
-      return operation.reads.residual === undefined ? ["x", "y"] : ["x"];
+      // With a residual y is a transformer's stream, or behind a ReLU a feature map.
+      if (operation.reads.residual === undefined) return ["x", "y"];
+      return operation.attributes.relu ? ["x", "residual", "y"] : ["x"];
     case "linearInputGradient":
       return ["dy", "dx", "hidden"];
     case "linearWeightGradient":

@@ -76,6 +76,7 @@ export function linear({ reads, writes, attributes }: OperationOf<"linear">, at:
         SCALE: scale !== undefined,
         SCALE_Y: scale !== undefined,
         RESIDUAL: residual !== undefined,
+        RELU: attributes.relu === true,
         NORM: normWeight !== undefined,
         ROW_NORM: normWeight !== undefined,
         STATISTICS: mean !== undefined,

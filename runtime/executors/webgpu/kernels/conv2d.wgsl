@@ -1,6 +1,6 @@
 // Convolution: y = x ∗ weight + bias. x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O]. As a product for each of G
 // groups: the patches [B·OH·OW, K·K·I/G], which no array holds, times weight transposed. The loader sets VECTORS (1 where
-// I/G and O/G are multiples of 4), BIAS, and the tile of matrix-product.wgsl. Grid: columns, rows, groups.
+// I/G and O/G are multiples of 4), BIAS, RELU, and the tile of matrix-product.wgsl. Grid: columns, rows, groups.
 
 // #include "matrix-tile.wgsl"
 
@@ -87,12 +87,18 @@ fn finish(pixel: u32, column: u32, product: vec4f) {
   // #if BIAS
   value += vec4f(bias[output / 4u]);
   // #endif
+  // #if RELU
+  value = max(value, vec4f(0.0));
+  // #endif
   y[at / 4u] = YVector(value);
   // #else
   for (var i = 0u; i < min(4u, p.columns - column); i++) {
     var one = product[i];
     // #if BIAS
     one += f32(bias[output + i]);
+    // #endif
+    // #if RELU
+    one = max(one, 0.0);
     // #endif
     y[at + i] = YScalar(one);
   }

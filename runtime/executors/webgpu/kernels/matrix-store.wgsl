@@ -43,6 +43,9 @@ fn finish(row: u32, column: u32, product: vec4f) {
   // #if RESIDUAL
   value += vec4f(residual[at]);
   // #endif
+  // #if RELU
+  value = max(value, vec4f(0.0));
+  // #endif
   // #if ADD
   value += vec4f(y[at]);
   // #endif
@@ -65,6 +68,9 @@ fn finish(row: u32, column: u32, product: vec4f) {
     // #endif
     // #if RESIDUAL
     one += f32(residual[at]);
+    // #endif
+    // #if RELU
+    one = max(one, 0.0);
     // #endif
     // #if ADD
     one += f32(y[at]);
