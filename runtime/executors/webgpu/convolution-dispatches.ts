@@ -55,7 +55,7 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
     operands: { x: at.at(x), weight: at.factor(weight), bias: at.at(bias), y: at.at(y) },
     numbers: [
       ...[product.rows, depth, product.columns, height, width, inputs, outputs, side, stride, padding],
-      ...[at.axis(y, 1), at.axis(y, 2)],
+      ...[at.axis(y, 1), at.axis(y, 2), inputs / groups],
     ],
     grid: productGrid(product, tile, groups),
   };

@@ -18,6 +18,8 @@ struct Params {
   padding: u32,
   outHeight: u32,
   outWidth: u32,
+  // I/G.
+  groupInputs: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -41,27 +43,43 @@ struct Params {
 var<private> firstInput: u32;
 var<private> firstOutput: u32;
 
-// Place in x of one value of a patch; behind the last value of x where it is padding, or behind the patch.
-fn placeInPatch(pixel: u32, index: u32) -> u32 {
-  let depth = p.depth / (p.side * p.side);
-  let tap = index / depth;
-  // Places in the padded image.
-  let row = ((pixel / p.outWidth) % p.outHeight) * p.stride + tap / p.side;
-  let column = (pixel % p.outWidth) * p.stride + tap % p.side;
-  let sample = pixel / (p.outWidth * p.outHeight);
-  let inside = row >= p.padding && row - p.padding < p.height && column >= p.padding && column - p.padding < p.width;
-  let place = ((sample * p.height + row - p.padding) * p.width + column - p.padding) * p.inputs;
-  return select(0xffffffffu, place + firstInput + index % depth, inside && index < p.depth);
+// The first value of each of the tile's patches: its row and column in the image, negative on the border, and its place in x.
+// Once a tile: of the divisions that tell where a value lies only two are left where values are read.
+var<workgroup> patches: array<vec3i, TILE_ROWS>;
+
+fn findPatches(firstRow: u32, invocation: u32) {
+  for (var i = invocation; i < TILE_ROWS; i += INVOCATIONS) {
+    let pixel = firstRow + i;
+    let line = pixel / p.outWidth;
+    let sample = line / p.outHeight;
+    let row = i32((line - sample * p.outHeight) * p.stride) - i32(p.padding);
+    let column = i32((pixel - line * p.outWidth) * p.stride) - i32(p.padding);
+    let place = ((i32(sample * p.height) + row) * i32(p.width) + column) * i32(p.inputs);
+    patches[i] = vec3i(row, column, place);
+  }
+  workgroupBarrier();
+}
+
+// Place in x of one value of a patch; behind the last value of x where it is padding. What lies behind the patch's end is
+// read as it comes: it only reaches sums that nobody stores.
+fn placeInPatch(first: vec3i, index: u32) -> u32 {
+  let tap = index / p.groupInputs;
+  let down = tap / p.side;
+  let across = tap - down * p.side;
+  let inside = u32(first.x) + down < p.height && u32(first.y) + across < p.width;
+  let step = (down * p.width + across) * p.inputs + firstInput + index - tap * p.groupInputs;
+  return select(0xffffffffu, u32(first.z) + step, inside);
 }
 
 fn lineOfA(pixel: u32, index: u32, length: u32, inTile: u32) -> vec4f {
+  let first = patches[inTile];
   // #if VECTORS
-  let place = placeInPatch(pixel, index);
+  let place = placeInPatch(first, index);
   return select(vec4f(x[place / 4u]), vec4f(0.0), place == 0xffffffffu);
   // #else
   var values: vec4f;
   for (var i = 0u; i < 4u; i++) {
-    let place = placeInPatch(pixel, index + i);
+    let place = placeInPatch(first, index + i);
     values[i] = select(f32(x[place]), 0.0, place == 0xffffffffu);
   }
   return values;
@@ -114,8 +132,10 @@ fn main(
 ) {
   let convGroups = p.outputs / p.columns;
   let convGroup = group.z % convGroups;
-  firstInput = convGroup * (p.depth / (p.side * p.side));
+  firstInput = convGroup * p.groupInputs;
   firstOutput = convGroup * p.columns;
   // As in matrix-product.wgsl, rows may go on along the third axis.
-  multiply(vec2u(group.x, group.y + group.z / convGroups * groups.y), vec2u(0u, p.depth), local, invocation);
+  let down = group.y + group.z / convGroups * groups.y;
+  findPatches(down * TILE_ROWS, invocation);
+  multiply(vec2u(group.x, down), vec2u(0u, p.depth), local, invocation);
 }
