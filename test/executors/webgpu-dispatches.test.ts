@@ -10,11 +10,13 @@ import type { Graph } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
 import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "../../runtime/loss-scale.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
+import { foldedParameters } from "../../runtime/models/regnety-folding.js";
 import { storeLayout } from "../../runtime/parameter-store.js";
 import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training-graph.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
@@ -52,6 +54,15 @@ if (found) {
   test("a forward pass of 8 images takes at most 90", async () => {
     const dispatches = await dispatchesOf(inferenceGraph(config, 8), new Map([["weights", layout]]));
     assert.ok(dispatches > 12 && dispatches <= 90, `${dispatches}`);
+  });
+
+  test("a forward pass of a RegNetY takes eight a block, one more a stage, and four", async () => {
+    const teacher = publishedRegnety("regnety_002") as RegnetyConfig;
+    const weights = storeLayout(foldedParameters(teacher));
+    const graph = regnetyInferenceGraph(teacher, 8);
+    const blocks = teacher.stages.reduce((sum, { depth }) => sum + depth, 0);
+    const expected = 8 * blocks + teacher.stages.length + 4;
+    assert.is(await dispatchesOf(graph, new Map([["weights", weights]])), expected);
   });
 
   test("a training step with distillation, stochastic depth and an average takes at most 400", async () => {
