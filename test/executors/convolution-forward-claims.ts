@@ -1,8 +1,9 @@
-// Convolution forward claims: convolutions of every kind of size equal their twins in double, ReLU joined or not.
+// Convolution forward claims: convolutions and what acts on channels equal their twins in double for every kind of size.
 
 import { test } from "uvu";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
+import { globalAveragePool, scaleChannels } from "../../runtime/graph/operations/channels.js";
 import { conv2d } from "../../runtime/graph/operations/conv2d.js";
 import { relu } from "../../runtime/graph/operations/relu.js";
 import { planProgram } from "../../runtime/graph/planner.js";
@@ -38,9 +39,16 @@ const CASES: readonly Case[] = [
   { x: [1, 3, 3, 112], outputs: 112, kernel: 3 },
 ];
 
+/** Feature maps whose channels are fewer and more than the sixteen of a workgroup, and multiples of 4 and not. */
+const MAPS: readonly Shape[] = [
+  [3, 5, 7, 36],
+  [2, 3, 1, 18],
+  [1, 4, 5, 8],
+];
+
 /** Registers the test; `share` of the result's largest value is allowed for. */
 export function convolutionForwardClaims(executor: Executor, what: string, share: number): void {
-  test(`convolutions equal their twins in double, ReLU joined or not${what}`, async () => {
+  test(`convolutions, pools and scaled channels equal their twins in double, ReLU joined or not${what}`, async () => {
     const { graph, given } = everyCase();
     const store = executor.createStore(
       new Map(Array.from(given, ([name, values]) => [name, values.length] as const)),
@@ -76,5 +84,12 @@ function everyCase(): { graph: GraphBuilder; given: Map<string, Float32Array> } 
     graph.output(`${name} plain`, made("plain"));
     graph.output(`${name} cut off`, relu(graph, made("before"), `${name} cut off`));
   });
+  for (const shape of MAPS) {
+    const name = `${shape}`;
+    const x = stored(`${name} x`, shape);
+    const scale = stored(`${name} scale`, [shape[0] as number, shape[3] as number]);
+    graph.output(`${name} scaled`, scaleChannels(graph, x, scale, `${name} scaled`));
+    graph.output(`${name} pooled`, globalAveragePool(graph, x, `${name} pooled`));
+  }
   return { graph, given };
 }

@@ -6,6 +6,12 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { attention, attentionBackward } from "./attention-dispatches.js";
 import type { Slice } from "./buffers.js";
+import {
+  globalAveragePool,
+  globalAveragePoolBackward,
+  scaleChannels,
+  scaleChannelsGradient,
+} from "./channel-dispatches.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution-dispatches.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear-dispatches.js";
@@ -175,27 +181,11 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   sigmoidBackward: ({ reads, writes }, at) => [
     perElement("sigmoid-backward", at, reads.y, { ...reads, ...writes }),
   ],
-  globalAveragePool: ({ reads, writes }, at) => {
-    const operands = { ...reads, ...writes };
-    return [perRow("global-average-pool", at, at.count(writes.y), operands, channels(at, reads.x))];
-  },
-  globalAveragePoolBackward: ({ reads, writes }, at) => {
-    const operands = { ...reads, ...writes };
-    return [perElement("global-average-pool-backward", at, writes.dx, operands, channels(at, writes.dx))];
-  },
-  scaleChannels: ({ reads, writes }, at) => [
-    perElement("scale-channels", at, reads.x, { ...reads, ...writes }, channels(at, reads.x)),
-  ],
-  scaleChannelsGradient: ({ reads, writes }, at) => {
-    const operands = { ...reads, ...writes };
-    return [perRow("scale-channels-gradient", at, at.count(writes.dScale), operands, channels(at, reads.x))];
-  },
+  globalAveragePool: (operation, at) => [globalAveragePool(operation, at)],
+  globalAveragePoolBackward: (operation, at) => [globalAveragePoolBackward(operation, at)],
+  scaleChannels: (operation, at) => [scaleChannels(operation, at)],
+  scaleChannelsGradient: (operation, at) => [scaleChannelsGradient(operation, at)],
 };
-
-/** Pixels and channels of [B,…,C]. */
-function channels(at: Operands, id: TensorId): number[] {
-  return [at.perSample(id) / at.axis(id, -1), at.axis(id, -1)];
-}
 
 type Ids = Readonly<Record<string, TensorId | undefined>>;
 

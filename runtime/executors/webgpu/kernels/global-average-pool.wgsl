@@ -1,9 +1,13 @@
-// Global average pool: y = the mean over the N pixels. x [B,N,C], y [B,C]. A workgroup of 64 a value of y.
+// Global average pool: y = the mean over the N pixels. x [B,N,C], y [B,C].
+//
+// A workgroup sums 16 channels of a sample with 16 invocations each: invocation r takes pixels r, r + 16, …, then the 16 partial
+// sums are added in order. Neighbouring invocations read neighbouring channels. Grid: sixteens of channels, samples.
 
-// #include "lanes.wgsl"
+const CHANNELS = 16u;
+const SHARES = 16u;
 
 struct Params {
-  rows: u32,
+  samples: u32,
   pixels: u32,
   channels: u32,
 }
@@ -12,23 +16,32 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(LANES)
+// Sums of each share and channel.
+var<workgroup> partial: array<f32, SHARES * CHANNELS>;
+
+@compute @workgroup_size(CHANNELS, SHARES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_id) local: vec3u,
 ) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
+  let channel = group.x * CHANNELS + local.x;
+  let sample = group.y + group.z * groups.y;
+  let inside = channel < p.channels && sample < p.samples;
+  var sum = 0.0;
+  if (inside) {
+    let first = sample * p.pixels * p.channels + channel;
+    for (var pixel = local.y; pixel < p.pixels; pixel += SHARES) {
+      sum += f32(x[first + pixel * p.channels]);
+    }
+  }
+  partial[local.y * CHANNELS + local.x] = sum;
+  workgroupBarrier();
+  if (local.y != 0u || !inside) {
     return;
   }
-  let start = (row / p.channels) * p.pixels * p.channels + row % p.channels;
-  var sum = 0.0;
-  for (var i = lane; i < p.pixels; i += LANES) {
-    sum += f32(x[start + i * p.channels]);
+  for (var share = 1u; share < SHARES; share++) {
+    sum += partial[share * CHANNELS + local.x];
   }
-  let total = sumOverLanes(sum, lane);
-  if (lane == 0u) {
-    y[row] = total / f32(p.pixels);
-  }
+  y[sample * p.channels + channel] = sum / f32(p.pixels);
 }

@@ -1,4 +1,6 @@
-// Scale channels: y = x·scale. x, y [B,N,C], scale [B,C], 256 invocations a workgroup.
+// Scale channels: y = x·scale. x, y [B,N,C], scale [B,C], 256 invocations a workgroup. An invocation has four values where C is
+// a multiple of 4 (VECTORS): count and channels are then those of fours.
+// Not done where the product behind it reads x: every tile of columns would look the factors up again.
 
 // #include "element.wgsl"
 
@@ -9,9 +11,15 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+// #if VECTORS
+@group(0) @binding(1) var<storage, read_write> x: array<XVector>;
+@group(0) @binding(2) var<storage, read_write> scale: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<YVector>;
+// #else
 @group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
 @group(0) @binding(2) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<YScalar>;
+// #endif
 
 @compute @workgroup_size(ELEMENTS)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -20,5 +28,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let sample = i / (p.pixels * p.channels);
-  y[i] = YScalar(f32(x[i]) * scale[sample * p.channels + i % p.channels]);
+  let factor = scale[sample * p.channels + i % p.channels];
+  // #if VECTORS
+  y[i] = YVector(vec4f(x[i]) * factor);
+  // #else
+  y[i] = YScalar(f32(x[i]) * factor);
+  // #endif
 }
