@@ -37,6 +37,8 @@ const CASES: readonly Case[] = [
   { x: [1, 4, 3, 4], outputs: 4, kernel: 3, stride: 3, padding: 4 },
   { x: [1, 8, 8, 4], outputs: 100, kernel: 5, stride: 2, padding: 1 },
   { x: [1, 3, 3, 112], outputs: 112, kernel: 3 },
+  // Tiles enough for the large ones of a GPU.
+  { x: [2, 64, 65, 4], outputs: 8, kernel: 3 },
 ];
 
 /** Feature maps whose channels are fewer and more than the sixteen of a workgroup, and multiples of 4 and not. */

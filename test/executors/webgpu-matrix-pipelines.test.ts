@@ -1,4 +1,4 @@
-// WebGPU matrix pipelines: every kernel that DeiT-Tiny and DeiT-Small start on tier `matrices` becomes a pipeline, for each
+// WebGPU matrix pipelines: every kernel that DeiT-Tiny, DeiT-Small and RegNetY start on tier `matrices` becomes a pipeline, for each
 // size of matrix units that GPUs are known to have. Dawn's null backend checks kernels as for a GPU and computes nothing.
 
 import { test } from "uvu";
@@ -10,10 +10,12 @@ import type { Graph } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
+import { foldedParameters } from "../../runtime/models/regnety-folding.js";
 import { storeLayout } from "../../runtime/parameter-store.js";
 import { accumulateGraph, parameterGroups } from "../../runtime/training-graph.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
@@ -29,6 +31,7 @@ const UNITS: Readonly<Record<string, MatrixUnits>> = {
 };
 
 const KERNEL = "subgroup-matrix-product";
+const CONVOLUTION = "subgroup-matrix-conv2d";
 /** Tokens enough for weight gradients in shares. */
 const BATCH = 4;
 
@@ -62,18 +65,33 @@ async function compile(executor: WebgpuExecutor, config: DeitConfig): Promise<vo
   }
 }
 
+/** A RegNetY with the first two stages of RegNetY-16GF: all kinds of convolutions that it has. */
+async function compileTeacher(executor: WebgpuExecutor): Promise<void> {
+  const teacher = publishedRegnety("regnety_160") as RegnetyConfig;
+  const config = { ...teacher, stages: teacher.stages.slice(0, 2) };
+  const weights = executor.createStore(storeLayout(foldedParameters(config)));
+  const graph = regnetyInferenceGraph(config, BATCH);
+  const program = planProgram(graph, executor.capabilities);
+  (await executor.compile(program, new Map([["weights", weights]]))).dispose();
+}
+
 const [first] = Object.values(UNITS) as [MatrixUnits, ...MatrixUnits[]];
 const found = await webgpuOrSkip(onNull(first, []), "matrices");
 if (found) {
   await found.dispose();
   for (const [what, matrices] of Object.entries(UNITS)) {
-    test(`with matrices of ${what} every product of DeiT-Tiny and DeiT-Small has a pipeline, and no kernel is warned of`, async () => {
+    test(`with matrices of ${what} every product of DeiT-Tiny, DeiT-Small and their teacher has a pipeline, and no kernel is warned of`, async () => {
       const seen: Seen = [];
       const executor = (await webgpuOrSkip(onNull(matrices, seen), "matrices")) as WebgpuExecutor;
       for (const size of ["tiny", "small"])
         await compile(executor, publishedConfig(`deit_${size}_distilled_patch16_224`) as DeitConfig);
       assert.not(seen.some(([name]) => name === "matrix-product"));
-      const texts = seen.filter(([name]) => name === KERNEL).map(([, text]) => text);
+      await compileTeacher(executor);
+      // The image's three channels alone are no multiple of 4.
+      assert.is(seen.filter(([name]) => name === "conv2d").length, 1);
+      const convolutions = seen.filter(([name]) => name === CONVOLUTION);
+      assert.ok(convolutions.length >= 2, `${convolutions.length} convolutions`);
+      const texts = seen.filter(([name]) => name === KERNEL || name === CONVOLUTION).map(([, text]) => text);
       assert.ok(texts.length >= 10, `${texts.length} variants`);
       assert.ok(texts.some((text) => text.includes("const SPLIT = 1u;")));
       for (const side of [16, 32]) assert.ok(texts.some((text) => text.includes(`const PM = ${side}u;`)));

@@ -4,6 +4,7 @@ import type { OperationOf } from "../../graph/catalogue.js";
 import { elementCount } from "../../graph/shape.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";
+import { matrixTile } from "./matrix-tiles.js";
 import type { Operands } from "./operands.js";
 import { productGrid, productTile } from "./tiles.js";
 
@@ -39,9 +40,12 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
   const product = { rows: at.rows(y), columns: outputs / groups };
   const depth = (side * side * inputs) / groups;
   const vectors = [inputs / groups, outputs / groups].every((size) => size % 4 === 0);
-  const tile = productTile(at.tiles, { ...product, vectors });
+  // As many tiles as of one product with all groups' rows.
+  const tiled = { ...product, rows: product.rows * groups };
+  const units = vectors ? at.matrix : undefined;
+  const tile = units ? matrixTile(units, tiled) : productTile(at.tiles, { ...tiled, vectors });
   return {
-    kernel: "conv2d",
+    kernel: units ? "subgroup-matrix-conv2d" : "conv2d",
     constants: {
       ...{
         VECTORS: vectors ? 1 : 0,

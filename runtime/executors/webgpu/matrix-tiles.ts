@@ -20,7 +20,7 @@ const LARGEST_GROUP = 256;
  * has few values, 16×16 make four times as many groups.
  *
  * Four subgroups make 64×64 values: the tiles of 32 depths take 2·64·(32 + 8)·2 bytes, the results 4·16·16·4 and the
- * statistics 64·8, 14.5 KiB of the 16 that every device has. All of it is arithmetic: no GPU has run these tiles.
+ * statistics 64·8 or, of a convolution, its patches 64·16: 15 KiB of the 16 that every device has. All of it is arithmetic: no GPU has run these tiles.
  */
 export const MATRIX_TILE_SIDES = { large: 32, small: 16 } as const;
 const STEP = 32;
