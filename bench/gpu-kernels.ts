@@ -10,6 +10,7 @@ import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
 import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
+import { publishedRegnety } from "../runtime/models/regnety-config.js";
 import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
 import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
 import { PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
@@ -61,7 +62,7 @@ function parse(words: readonly string[]): KernelOptions {
   const positive = (flag: string) => wholeNumber(flag, { min: 1 });
   return new Command("gpu-kernels")
     .option("--adapter <name>", "name or place of the adapter (webgpu:ADAPTER)")
-    .option("--model <name>", "tiny, small, base", "small")
+    .option("--model <name>", "tiny, small, base, or with --mode forward a teacher: regnety_160 …", "small")
     .option("--batch <n>", "images", positive("--batch"), 64)
     .option("--mode <mode>", "train or forward", "train")
     .option("--tiers <list>", "tiers; those that the adapter lacks are left out", GPU_TIERS.join(","))
@@ -125,7 +126,7 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
   const watch = new Stopwatch(opened.device, opened.tier);
   console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${watch.kind}`);
   console.log(`${"".padEnd(30)} ${"".padEnd(18)}            µs   GFLOP/s      GB/s  tile`);
-  const config = benchConfig(`deit_${options.model}_patch16_224`);
+  const config = publishedRegnety(options.model) ?? benchConfig(`deit_${options.model}_patch16_224`);
   const { device, software, tier: features } = opened;
   const tiles = { tiles: tileTable(software, features.half), matrix: features.matrix };
   const works = worksOf({ config, batch, mode }, executor, device, tiles);
@@ -148,6 +149,8 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
 
 export async function main(words: readonly string[]): Promise<void> {
   const options = parse(words);
+  if (options.mode === "train" && publishedRegnety(options.model))
+    throw new Error(`bench: --model ${options.model} is a teacher and only infers: take --mode forward`);
   const end = performance.now() + 1000 * options.maxSeconds;
   const rows: Row[] = [];
   for (const asked of options.tiers.split(",")) {

@@ -19,10 +19,12 @@ import type { Operation } from "../../runtime/graph/catalogue.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import type { ModelConfig } from "../../runtime/models/model-config.js";
+import { isRegnety } from "../../runtime/models/regnety-config.js";
+import { foldedParameters } from "../../runtime/models/regnety-folding.js";
 import { storeLayout } from "../../runtime/parameter-store.js";
 import { planTraining } from "../../runtime/training-plan.js";
 
@@ -31,7 +33,7 @@ export interface Work {
   /** The graph's operation that it is of. */
   operation: string;
   dispatch: Dispatch;
-  /** `rows×depth×columns` of a product, `batch×heads×tokens×width` of attention, else the bytes of its largest operand. */
+  /** `rows×depth×columns` of a product, of a convolution's `×groups`, `batch×heads×tokens×width` of attention, else the bytes of its largest operand. */
   shape: string;
   /** How often the pass has it. */
   times: number;
@@ -41,8 +43,9 @@ export interface Work {
 }
 
 export interface Setting {
-  config: DeitConfig;
+  config: ModelConfig;
   batch: number;
+  /** A RegNetY is a teacher, which only infers. */
   mode: "forward" | "train";
 }
 
@@ -56,6 +59,10 @@ const LOSS = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false }
 /** Throws `graph/memory` where the batch does not fit. */
 function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
   const { capabilities } = executor;
+  if (isRegnety(config)) {
+    const program = planForBatch((count) => regnetyInferenceGraph(config, count), batch, capabilities);
+    return { programs: [program], stores: new Map([[WEIGHTS, storeLayout(foldedParameters(config))]]) };
+  }
   if (mode === "train") {
     const options = { ...LOSS, config, batchSize: batch, lossScaling: executor.halfPrecision ?? false };
     const { accumulate, apply, stores } = planTraining(options, capabilities);
@@ -65,15 +72,22 @@ function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
   return { programs: [forward], stores: new Map([[WEIGHTS, storeLayout(deitParameters(config))]]) };
 }
 
-/** The kernels of a linear layer's products. */
-export const PRODUCTS: readonly string[] = ["matrix-product", "subgroup-matrix-product"];
+const CONVOLUTIONS: readonly string[] = ["conv2d", "subgroup-matrix-conv2d"];
+/** The kernels of products in tiles. */
+export const PRODUCTS: readonly string[] = ["matrix-product", "subgroup-matrix-product", ...CONVOLUTIONS];
+
+/** Rows, depth and columns of a product in tiles, and how many of that size a convolution makes: one for each group. */
+function productOf({ kernel, numbers }: Dispatch): [number, number, number, number] {
+  const [rows = 0, depth = 0, columns = 0] = numbers;
+  // conv2d-operands.wgsl has them all.
+  const outputs = numbers[6] ?? columns;
+  return [rows, depth, columns, CONVOLUTIONS.includes(kernel) ? outputs / columns : 1];
+}
 
 /** Multiply-adds count twice; 0 for what does not multiply matrices. */
-export function flopsOf({ kernel, numbers, constants = {}, grid }: Dispatch): number {
-  if (PRODUCTS.includes(kernel)) {
-    const [rows = 0, depth = 0, columns = 0] = numbers;
-    return 2 * rows * depth * columns;
-  }
+export function flopsOf(dispatch: Dispatch): number {
+  const { kernel, numbers, constants = {}, grid } = dispatch;
+  if (PRODUCTS.includes(kernel)) return productOf(dispatch).reduce((all, size) => all * size, 2);
   // Products of tokens×tokens with a head's width: scores and values; again scores, dP and dQ; scores, dP, dV and dK.
   const products = { attention: 2, "attention-query-gradient": 3, "attention-key-value-gradient": 4 };
   const count = products[kernel as keyof typeof products] ?? 0;
@@ -81,7 +95,9 @@ export function flopsOf({ kernel, numbers, constants = {}, grid }: Dispatch): nu
   return 2 * count * grid[2] * heads * tokens ** 2 * (constants.HEAD_WIDTH ?? 0);
 }
 
-function shapeOf({ kernel, numbers, constants = {}, grid }: Dispatch, slices: readonly Slice[]): string {
+function shapeOf(dispatch: Dispatch, slices: readonly Slice[]): string {
+  const { kernel, numbers, constants = {}, grid } = dispatch;
+  if (CONVOLUTIONS.includes(kernel)) return productOf(dispatch).join("×");
   if (PRODUCTS.includes(kernel)) return numbers.slice(0, 3).join("×");
   if (kernel.startsWith("attention"))
     return [grid[2], numbers[1], numbers[0], constants.HEAD_WIDTH].join("×");
@@ -144,12 +160,12 @@ function addWork(works: Map<string, Work>, operation: string, dispatch: Dispatch
 
 /** A product's dispatch with another tile. */
 export function retiled(dispatch: Dispatch, tile: ProductTile): Dispatch {
-  const [rows = 0, , columns = 0] = dispatch.numbers;
+  const [rows, , columns, groups] = productOf(dispatch);
   return {
     ...dispatch,
     constants: { ...dispatch.constants, ...tile },
     // Shares of the depth stay as they are.
-    grid: productGrid({ rows, columns }, tile, dispatch.constants?.SPLIT ? dispatch.grid[2] : 1),
+    grid: productGrid({ rows, columns }, tile, dispatch.constants?.SPLIT ? dispatch.grid[2] : groups),
   };
 }
 
@@ -160,7 +176,7 @@ export function variantsOf(
 ): { tile: string; chosen: boolean; dispatch: Dispatch }[] {
   const { kernel, constants = {} } = dispatch;
   if (!PRODUCTS.includes(kernel) || constants.PM === undefined) return [{ tile: "", chosen: true, dispatch }];
-  const own = kernel === "matrix-product" ? tiles : matrixVariants(constants);
+  const own = kernel.startsWith("subgroup-") ? matrixVariants(constants) : tiles;
   return Object.entries(own).map(([name, tile]) => {
     const chosen = Object.entries(tile).every(([key, value]) => constants[key] === value);
     return { tile: name, chosen, dispatch: retiled(dispatch, tile) };

@@ -12,6 +12,7 @@ import { PRODUCT_TILES, type ProductTile } from "../../runtime/executors/webgpu/
 import { nodeHost } from "../../runtime/host/node.js";
 import { MICRO } from "../executors/micro-deit.js";
 import { webgpuOrSkip } from "../executors/webgpu-device.js";
+import { MADE_REGNETY } from "../models/made-regnety.js";
 
 test("flops: a product's multiply-adds, and those of a head's scores, values and gradients", () => {
   const product: Dispatch = {
@@ -32,6 +33,19 @@ test("flops: a product's multiply-adds, and those of a head's scores, values and
   assert.is(flopsOf({ ...heads, kernel: "attention-query-gradient" }), 3 * scores);
   assert.is(flopsOf({ ...heads, kernel: "attention-key-value-gradient" }), 4 * scores);
   assert.is(flopsOf({ ...heads, kernel: "gelu" }), 0);
+});
+
+test("a convolution is a product for each of its groups, in every tile", () => {
+  const [rows, depth, columns, groups] = [98, 36, 12, 3];
+  const dispatch: Dispatch = {
+    kernel: "conv2d",
+    constants: { ...PRODUCT_TILES.small },
+    numbers: [rows, depth, columns, 7, 7, 12, columns * groups, 3, 1, 1, 7, 7, 4],
+    operands: {},
+    grid: [1, 1, 3],
+  };
+  assert.is(flopsOf(dispatch), 2 * rows * depth * columns * groups);
+  for (const tile of Object.values(PRODUCT_TILES)) assert.is(retiled(dispatch, tile).grid[2], groups);
 });
 
 test("another tile keeps the product and covers it", () => {
@@ -93,18 +107,20 @@ if (found)
   test("the kinds of a forward pass and of a step are all of their dispatches, each product in one chosen tile", async () => {
     const { device, ...opened } = await openAdapter(nodeHost());
     const executor = new WebgpuExecutor({ device, ...opened }, {});
-    for (const [mode, least] of [
-      ["forward", 20],
-      ["train", 60],
+    for (const [config, mode, least] of [
+      [MICRO, "forward", 20],
+      [MICRO, "train", 60],
+      [MADE_REGNETY, "forward", 20],
     ] as const) {
-      const works = worksOf({ config: MICRO, batch: 2, mode }, executor, device, { tiles: "software" });
+      const works = worksOf({ config, batch: 2, mode }, executor, device, { tiles: "software" });
       const all = works.reduce((sum, { times }) => sum + times, 0);
       assert.ok(all >= least && works.length < all, `${mode}: ${works.length} kinds, ${all} dispatches`);
       for (const work of works) {
         assert.ok(work.bytes > 0, work.operation);
         assert.is(variantsOf(work).filter(({ chosen }) => chosen).length, 1, work.operation);
       }
-      assert.ok(works.some(({ dispatch }) => dispatch.kernel === "attention"));
+      const kernel = config === MICRO ? "attention" : "conv2d";
+      assert.ok(works.some(({ dispatch }) => dispatch.kernel === kernel));
     }
     await executor.dispose();
   });
