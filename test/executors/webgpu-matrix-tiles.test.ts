@@ -16,7 +16,9 @@ const [WORKGROUP_BYTES, WORKGROUP_INVOCATIONS] = [16_384, 256];
 function workgroupBytes({ PM, PN, WX, WY, STEP, MATRIX_ROWS, MATRIX_COLUMNS }: MatrixTile): number {
   const [rows, columns] = [PM * WY, PN * WX];
   const lines = (length: number) => Math.max(length * (STEP + 8), STEP * (length + 8)) * 2;
-  return lines(rows) + lines(columns) + WX * WY * MATRIX_ROWS * MATRIX_COLUMNS * 4 + rows * 8;
+  const results = WX * WY * MATRIX_ROWS * MATRIX_COLUMNS * 4;
+  const statistics = rows * 8 + Math.min(32, rows) * 8 * 4;
+  return lines(rows) + lines(columns) + results + statistics;
 }
 
 /** The units that the tier takes up, of all that there could be. */

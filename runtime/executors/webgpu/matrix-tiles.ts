@@ -19,8 +19,9 @@ const LARGEST_GROUP = 256;
  * delivers a byte (NVIDIA A100: 2048 to 128). They take 32 registers in a subgroup of 32, 64 in one of 16. Where a product
  * has few values, 16×16 make four times as many groups.
  *
- * Four subgroups make 64×64 values: the tiles of 32 depths take 2·64·(32 + 8)·2 bytes, the results 4·16·16·4 and the
- * statistics 64·8 or, of a convolution, its patches 64·16: 15 KiB of the 16 that every device has. All of it is arithmetic: no GPU has run these tiles.
+ * Four subgroups make 64×64 values: the tiles of 32 depths take 2·64·(32 + 8)·2 bytes, the results 4·16·16·4, the
+ * statistics 64·8 and their shares 32·8·4 or, of a convolution, its patches 64·16: 15.5 KiB of the 16 that every device has.
+ * All of it is arithmetic: no GPU has run these tiles.
  */
 export const MATRIX_TILE_SIDES = { large: 32, small: 16 } as const;
 const STEP = 32;
