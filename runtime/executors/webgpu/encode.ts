@@ -14,6 +14,7 @@ import {
 } from "./channel-dispatches.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution-dispatches.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
+import { layerNormWeightGradient } from "./layer-norm-dispatches.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./linear-dispatches.js";
 import type { Operands } from "./operands.js";
 import { adamW, fill, sumOfSquares } from "./store-dispatches.js";
@@ -42,8 +43,6 @@ export function encodeProgram(program: Program, at: Operands, scratch: Scratch):
   });
 }
 
-const COLUMNS_PER_GROUP = 16;
-
 const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   patchifyBytes: ({ reads, writes, attributes }, at) => [
     perElement("patchify-bytes", at, writes.patches, { ...reads, ...writes }, [
@@ -65,19 +64,13 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
     const numbers = [at.axis(reads.x, -1), floatBits(attributes.epsilon), mean === undefined ? 0 : 1];
     return [perRow("layer-norm", at, at.rows(reads.x), { ...reads, y, mean, rstd }, numbers)];
   },
-  layerNormBackward: ({ reads, writes, adds }, at) => {
-    const { dy, x, mean, rstd, residual } = reads;
-    const [rows, width] = [at.rows(x), at.axis(x, -1)];
-    const { weight: dWeight, bias: dBias } = adds;
-    const grid = [Math.ceil(width / COLUMNS_PER_GROUP), 1, 1] as const;
-    const operands = slices(at, { dy, x, mean, rstd, dWeight, dBias });
+  layerNormBackward: (operation, at, scratch) => {
+    const { reads, writes } = operation;
+    const numbers = [at.axis(reads.x, -1), reads.residual === undefined ? 0 : 1];
     // The sums first: dx may lie where dy is.
     return [
-      { kernel: "layer-norm-weight-gradient", operands, numbers: [rows, width], grid },
-      perRow("layer-norm-backward", at, rows, { ...reads, dx: writes.dx }, [
-        width,
-        residual === undefined ? 0 : 1,
-      ]),
+      ...layerNormWeightGradient(operation, at, scratch),
+      perRow("layer-norm-backward", at, at.rows(reads.x), { ...reads, dx: writes.dx }, numbers),
     ];
   },
   attention: (operation, at) => [attention(operation, at)],

@@ -58,21 +58,27 @@ export function tilesOf(
 
 /** Workgroups that keep a large GPU busy: four on each of 128 cores. */
 const ENOUGH_GROUPS = 512;
-/** A share of fewer depths costs more to write and add up than its workgroup saves. */
+/** A share of fewer values costs more to write and add up than its workgroup saves. */
 const SMALLEST_SHARE = 256;
 
 /**
+ * In how many shares sums of `length` values each are cut, where `groups` workgroups would make them whole. On a processor a
+ * workgroup keeps a core as busy as any number.
+ */
+export function shareCount(table: TileTable, groups: number, length: number): number {
+  if (table !== "gpu") return 1;
+  return Math.max(1, Math.min(Math.ceil(ENOUGH_GROUPS / groups), Math.floor(length / SMALLEST_SHARE)));
+}
+
+/**
  * In how many shares the depth of a product is cut. A weight's gradient has few values and all the tokens of a batch for its
- * depth: DeiT-Small's 384×384 would be 36 large tiles of 12,608 depths each at a batch of 64. On a processor a product of one
- * tile keeps a core as busy as any.
+ * depth: DeiT-Small's 384×384 would be 36 large tiles of 12,608 depths each at a batch of 64.
  */
 export function depthShares(
   table: TileTable,
   { rows, columns, depth }: { rows: number; columns: number; depth: number },
 ): number {
-  if (table !== "gpu") return 1;
-  const wanted = Math.ceil(ENOUGH_GROUPS / tilesOf({ rows, columns }, LARGE));
-  return Math.max(1, Math.min(wanted, Math.floor(depth / SMALLEST_SHARE)));
+  return shareCount(table, tilesOf({ rows, columns }, LARGE), depth);
 }
 
 /**

@@ -3,13 +3,19 @@
 //
 // A workgroup sums 16 columns with 16 invocations each: invocation r takes rows r, r + 16, …, then the 16 partial sums
 // are added in order. Neighbouring invocations read neighbouring columns.
+//
+// Under SPLIT the rows are cut into shares, one for each place along the grid's second axis: dWeight, dBias [shares, width]
+// get a share's sums, for sum-of-shares.wgsl to add up. layer-norm-dispatches.ts has
+// how many there are.
 
 const COLUMNS = 16u;
-const SHARES = 16u;
+const PARTS = 16u;
 
 struct Params {
   rows: u32,
   width: u32,
+  // Rows of a share.
+  share: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -20,15 +26,16 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dWeight: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dBias: array<f32>;
 
-// (weight, bias) of each share and column.
-var<workgroup> partial: array<vec2f, SHARES * COLUMNS>;
+// (weight, bias) of each part and column.
+var<workgroup> partial: array<vec2f, PARTS * COLUMNS>;
 
-@compute @workgroup_size(COLUMNS, SHARES)
+@compute @workgroup_size(COLUMNS, PARTS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let column = group.x * COLUMNS + local.x;
+  let end = min((group.y + 1u) * p.share, p.rows);
   var sums = vec2f(0.0);
   if (column < p.width) {
-    for (var row = local.y; row < p.rows; row += SHARES) {
+    for (var row = group.y * p.share + local.y; row < end; row += PARTS) {
       let at = row * p.width + column;
       sums += f32(dy[at]) * vec2f((x[at] - mean[row]) * rstd[row], 1.0);
     }
@@ -38,9 +45,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   if (local.y != 0u || column >= p.width) {
     return;
   }
-  for (var share = 1u; share < SHARES; share++) {
-    sums += partial[share * COLUMNS + local.x];
+  for (var part = 1u; part < PARTS; part++) {
+    sums += partial[part * COLUMNS + local.x];
   }
+  // #if SPLIT
+  dWeight[group.y * p.width + column] = sums.x;
+  dBias[group.y * p.width + column] = sums.y;
+  // #else
   dWeight[column] += sums.x;
   dBias[column] += sums.y;
+  // #endif
 }
