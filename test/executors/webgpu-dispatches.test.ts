@@ -19,7 +19,7 @@ import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regne
 import { foldedParameters } from "../../runtime/models/regnety-folding.js";
 import { storeLayout } from "../../runtime/parameter-store.js";
 import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training-graph.js";
-import { webgpuOrSkip } from "./webgpu-device.js";
+import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
 const host = { ...nodeHost(), gpu: () => openNodeGpu({ backend: "null", name: "" }) };
 const found = await webgpuOrSkip(host);
@@ -30,8 +30,12 @@ if (found) {
   const groups = parameterGroups(shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
 
-  const dispatchesOf = async (graph: Graph, layouts: ReadonlyMap<string, StoreLayout>): Promise<number> => {
-    const executor = await createWebgpuExecutor(host);
+  const dispatchesOf = async (
+    graph: Graph,
+    layouts: ReadonlyMap<string, StoreLayout>,
+    hardware = false,
+  ): Promise<number> => {
+    const executor = await createWebgpuExecutor(hardware ? observedHost({ hardware }, host).host : host);
     const stores = new Map<string, Store>(
       Array.from(layouts, ([name, each]) => [name, executor.createStore(each)]),
     );
@@ -68,6 +72,13 @@ if (found) {
   test("a training step with distillation, stochastic depth and an average takes at most 400", async () => {
     const [accumulate, apply] = await step(false);
     assert.ok(accumulate > 100 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
+  });
+
+  test("on a GPU, which cuts the sums over a batch's tokens into shares, a step of 8 images takes at most 400", async () => {
+    const accumulate = await dispatchesOf(accumulateGraph(options, 8, "pixels"), stores, true);
+    const [whole, apply] = await step(false);
+    // 25 layer norms are cut, and most weights of products.
+    assert.ok(accumulate > whole + 25 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
   });
 
   test("scaling the loss takes no dispatch more: one for the scale, none for a gradient of 1", async () => {
