@@ -6,9 +6,7 @@
 // one; keys and values pass through workgroup memory. Grid: blocks of queries, heads, samples. Numerics: float32, keys
 // ascending.
 
-// #include "heads.wgsl"
-
-const QUERIES = 64u;
+// #include "key-block.wgsl"
 
 struct Params {
   tokens: u32,
@@ -31,22 +29,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rowSums: array<f32>;
 
-var<workgroup> keys: array<QkvVector, KEYS * VECTORS>;
-var<workgroup> values: array<QkvVector, KEYS * VECTORS>;
-
-var<private> query: array<vec4f, VECTORS>;
 var<private> gradient: array<vec4f, VECTORS>;
 var<private> sums: array<vec4f, VECTORS>;
-
-fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
-  workgroupBarrier();
-  for (var i = invocation; i < KEYS * VECTORS; i += QUERIES) {
-    let token = min(first + i / VECTORS, p.tokens - 1u);
-    keys[i] = fourOfQkv(place(sample, token, 1u, head), i % VECTORS);
-    values[i] = fourOfQkv(place(sample, token, 2u, head), i % VECTORS);
-  }
-  workgroupBarrier();
-}
 
 fn probabilityGradient(key: u32) -> f32 {
   var sum = vec4f(0.0);
@@ -54,14 +38,6 @@ fn probabilityGradient(key: u32) -> f32 {
     sum += gradient[i] * vec4f(values[key * VECTORS + i]);
   }
   return dot(sum, vec4f(1.0));
-}
-
-fn probabilityOf(key: u32, sum: f32) -> f32 {
-  var score = vec4f(0.0);
-  for (var i = 0u; i < VECTORS; i++) {
-    score += query[i] * vec4f(keys[key * VECTORS + i]);
-  }
-  return exp(dot(score, vec4f(1.0)) * p.scale - sum);
 }
 
 @compute @workgroup_size(QUERIES)
@@ -92,7 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     loadKeys(sample, head, first, invocation);
     let count = min(KEYS, p.tokens - first);
     for (var key = 0u; key < count; key++) {
-      let weight = probabilityOf(key, sum) * (probabilityGradient(key) - rowSum);
+      let weight = exp(scoreOf(key) - sum) * (probabilityGradient(key) - rowSum);
       for (var i = 0u; i < VECTORS; i++) {
         sums[i] = fma(vec4f(weight), vec4f(keys[key * VECTORS + i]), sums[i]);
       }

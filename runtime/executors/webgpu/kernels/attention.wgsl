@@ -8,9 +8,8 @@
 // exchange between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are scaled again
 // when a block of keys brings a larger score. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
 
-// #include "heads.wgsl"
+// #include "key-block.wgsl"
 
-const QUERIES = 64u;
 const LOWEST = -3.4028234e38;
 
 struct Params {
@@ -31,30 +30,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> probabilities: array<f32>;
 @group(0) @binding(4) var<storage, read_write> logSumExp: array<f32>;
 
-var<workgroup> keys: array<QkvVector, KEYS * VECTORS>;
-var<workgroup> values: array<QkvVector, KEYS * VECTORS>;
-
-var<private> query: array<vec4f, VECTORS>;
 var<private> sums: array<vec4f, VECTORS>;
 var<private> scores: array<f32, KEYS>;
-
-fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
-  workgroupBarrier();
-  for (var i = invocation; i < KEYS * VECTORS; i += QUERIES) {
-    let token = min(first + i / VECTORS, p.tokens - 1u);
-    keys[i] = fourOfQkv(place(sample, token, 1u, head), i % VECTORS);
-    values[i] = fourOfQkv(place(sample, token, 2u, head), i % VECTORS);
-  }
-  workgroupBarrier();
-}
-
-fn scoreOf(key: u32) -> f32 {
-  var sum = vec4f(0.0);
-  for (var i = 0u; i < VECTORS; i++) {
-    sum += query[i] * vec4f(keys[key * VECTORS + i]);
-  }
-  return dot(sum, vec4f(1.0)) * p.scale;
-}
 
 @compute @workgroup_size(QUERIES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) invocation: u32) {
