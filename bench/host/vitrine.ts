@@ -43,9 +43,10 @@ async function training(): Promise<() => Promise<unknown>> {
   };
   let step = 0;
   return async () => {
-    await steps.accumulate(inputs);
     step += 1;
-    await steps.apply({ ...STEP, step, clipNorm: 0, emaDecay: 0 });
+    // As the trainer does it: both programs are on their way before the loss is read.
+    const started = await steps.submit?.(inputs, { ...STEP, step, clipNorm: 0, emaDecay: 0 });
+    await started?.outcome;
   };
 }
 
