@@ -31,7 +31,8 @@ export type StepOptions = Pick<
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
  * depth. With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
- * of the loss times its scale. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class head alone.
+ * of the loss times its scale. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class
+ * head alone.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
   const { config, dropPath } = options;

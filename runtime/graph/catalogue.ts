@@ -21,8 +21,8 @@ export interface Catalogue {
   patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
   /**
    * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual,
-   * with `relu` no less than 0. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean and rstd […] are written
-   * where backward reads them.
+   * with `relu` no less than 0. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean
+   * and rstd […] are written where backward reads them.
    */
   linear: Entry<
     {

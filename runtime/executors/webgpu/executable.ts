@@ -128,12 +128,12 @@ export class WebgpuExecutable implements Executable {
   #scratchFor(operands: Operands): (bytes: number) => Slice {
     if (!this.#scratch) {
       let largest = 0;
-      const placeholder = this.#place.device.createBuffer(4, "nothing yet");
+      const nowhere = this.#place.device.createBuffer(4, "nothing yet");
       encodeProgram(this.#program, operands, (bytes) => {
         largest = Math.max(largest, bytes);
-        return { buffer: placeholder, offset: 0, bytes };
+        return { buffer: nowhere, offset: 0, bytes };
       });
-      this.#place.device.destroyBuffer(placeholder);
+      this.#place.device.destroyBuffer(nowhere);
       this.#scratch = this.#place.device.createBuffer(largest, `the scratch of ${this.#program.name}`);
     }
     const buffer = this.#scratch;

@@ -13,18 +13,7 @@
 
 // #include "element.wgsl"
 // #include "double-float.wgsl"
-
-const LEARNING_RATE = 0u;
-const WEIGHT_DECAY = 1u;
-const BETA1 = 2u;
-const BETA2 = 3u;
-const EPSILON = 4u;
-const BIAS_CORRECTION1 = 5u;
-const BIAS_CORRECTION2 = 6u;
-const GRADIENT_SCALE = 7u;
-const CLIP_NORM = 8u;
-const EMA_DECAY = 9u;
-const EXPONENT_BITS = 0x7f800000u;
+// #include "optimizer-settings.wgsl"
 
 struct Params {
   count: u32,

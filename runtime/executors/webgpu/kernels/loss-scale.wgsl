@@ -12,15 +12,8 @@
 // compilers may take comparisons with infinities for granted. One invocation.
 
 // #include "double-float.wgsl"
+// #include "optimizer-settings.wgsl"
 
-const BETA1 = 2u;
-const BETA2 = 3u;
-const BIAS_CORRECTION1 = 5u;
-const BIAS_CORRECTION2 = 6u;
-const GRADIENT_SCALE = 7u;
-const STEP = 10u;
-const SETTINGS = 12u;
-const EXPONENT_BITS = 0x7f800000u;
 // 2^126: the reciprocal of a larger power of two is no normal float32.
 const LARGEST_SCALE = 0x1p126;
 
