@@ -8,7 +8,7 @@ import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createWasmExecutor } from "../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../runtime/host/node.js";
-import { createTraining } from "../runtime/training-program.js";
+import { createTraining } from "../runtime/training/program.js";
 import { benchConfig, benchPixels, benchWeights } from "./model-weights.js";
 import { STEP, stepTargets } from "./train/step.js";
 

@@ -4,7 +4,7 @@ import { VitrineError } from "../runtime/errors.js";
 import { vitrine } from "./generated/data.js";
 import protobuf from "./protobuf.js";
 
-/** A batch as it travels; see runtime/batch-source.ts for the meaning of each field. */
+/** A batch as it travels; see runtime/batches/batch-source.ts for the meaning of each field. */
 export interface WireBatch {
   cursor: { epoch: number; batch: number };
   count: number;

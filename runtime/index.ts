@@ -1,6 +1,5 @@
 // vitrine/runtime: models, weights and what computes them, in Node and in a browser.
 
-export type { ClassScore } from "./class-scores.js";
 export { createRuntime, type Runtime, type RuntimeOptions } from "./create-runtime.js";
 export { type ErrorCode, isVitrineError, VitrineError } from "./errors.js";
 export { listAdapters } from "./executors/webgpu/adapter.js";
@@ -8,15 +7,16 @@ export { browserHost, urlModelSource } from "./host/browser.js";
 export { describeAdapter, type GpuAdapter } from "./host/gpu-adapter.js";
 export type { Host } from "./host/host.js";
 export type { ModelSource } from "./host/model-source.js";
+export type { ClassScore } from "./inference/class-scores.js";
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
+export { type OpenClassifier, openClassifier } from "./model-files/open-classifier.js";
+export { type OpenModel, openModel } from "./model-files/open-model.js";
 export type { ClassifierConfig, DeitConfig } from "./models/config.js";
 export { completeConfig, readConfigJson, writeConfigJson } from "./models/config-json.js";
 export { matchClasses } from "./models/labels.js";
 export type { ModelConfig } from "./models/model-config.js";
 export { MODEL_NAMES, publishedConfig } from "./models/registry.js";
-export { type OpenClassifier, openClassifier } from "./open-classifier.js";
-export { type OpenModel, openModel } from "./open-model.js";
-export type { Logits, NamedTensor, TensorMap } from "./training.js";
+export type { Logits, NamedTensor, TensorMap } from "./training/contract.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
 export { floatTensors, readSafetensors, storedFloats, writeSafetensors } from "./weights/safetensors.js";
 export type { WeightDtype } from "./weights/weight-dtype.js";

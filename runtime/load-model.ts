@@ -1,19 +1,19 @@
 // Load model: a model's files on a runtime, ready to answer pictures and pixels.
 
-import { type ClassScore, classScores } from "./class-scores.js";
-import { checkDtype } from "./convert-model.js";
 import type { Runtime } from "./create-runtime.js";
+import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
-import { createInference, type Inference } from "./inference-program.js";
-import { int8Unavailable } from "./int8-weights.js";
+import { type ClassScore, classScores } from "./inference/class-scores.js";
+import { int8Unavailable } from "./inference/int8-weights.js";
+import { createInference, type Inference } from "./inference/program.js";
+import { checkDtype } from "./model-files/convert.js";
+import { type OpenClassifier, openClassifier } from "./model-files/open-classifier.js";
+import { parameterCount } from "./model-files/open-model.js";
 import { int8Layers } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
 import { isRegnety } from "./models/regnety-config.js";
-import type { Started } from "./one-ahead.js";
-import { type OpenClassifier, openClassifier } from "./open-classifier.js";
-import { parameterCount } from "./open-model.js";
-import type { Logits } from "./training.js";
+import type { Logits } from "./training/contract.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {

@@ -1,6 +1,6 @@
 // Classes: what the outputs of a run stand for, and which of them each class of a data set is.
 
-import type { DataDescription } from "../runtime/batch-source.js";
+import type { DataDescription } from "../runtime/batches/batch-source.js";
 import { isVitrineError, VitrineError } from "../runtime/errors.js";
 import { defaultLabels, matchClasses } from "../runtime/models/labels.js";
 

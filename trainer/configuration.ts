@@ -1,8 +1,8 @@
 // Configuration: what a run is, printed before its first step, every setting included.
 
-import { FIRST_LOSS_SCALE } from "../runtime/loss-scale.js";
-import { parameterCount } from "../runtime/open-model.js";
-import type { LossScale } from "../runtime/training.js";
+import { parameterCount } from "../runtime/model-files/open-model.js";
+import type { LossScale } from "../runtime/training/contract.js";
+import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import type { Beginning } from "./beginning.js";
 import type { TrainingRun } from "./loop.js";
 import { TRAINER_OPTIONS } from "./options.js";

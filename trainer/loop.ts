@@ -1,10 +1,10 @@
 // Loop: the whole of training on two screens. Everything random is a function of the batch's cursor, and everything
 // that carries over from step to step is in `training` and `state`: saving those two is saving the run.
 
-import { nextCursor } from "../runtime/batch-cursor.js";
-import type { BatchSource, Cursor, EvaluationSource } from "../runtime/batch-source.js";
+import type { BatchSource, Cursor, EvaluationSource } from "../runtime/batches/batch-source.js";
+import { nextCursor } from "../runtime/batches/cursor.js";
 import { isDeviceLost } from "../runtime/errors.js";
-import type { Training } from "../runtime/training.js";
+import type { Training } from "../runtime/training/contract.js";
 import { takeBest } from "./best.js";
 import { type Checkpoints, openCheckpoints } from "./checkpoint/checkpoints.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";

@@ -1,11 +1,11 @@
 // Objective: turns a batch into what one step is trained towards: mixed, smoothed targets, the weight of each sample,
 // the teacher's answer and the branches that stochastic depth keeps. All of it a pure function of the batch's cursor.
 
-import type { Batch } from "../runtime/batch-source.js";
+import type { Batch } from "../runtime/batches/batch-source.js";
 import { type DrawMath, drawBranchScales, mixTargets } from "../runtime/draw/index.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { DeitConfig } from "../runtime/models/config.js";
-import type { TrainingInputs } from "../runtime/training.js";
+import type { TrainingInputs } from "../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** Whoever answers for the teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */

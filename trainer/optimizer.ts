@@ -1,6 +1,6 @@
 // Optimizer: AdamW's settings for one step. Which tensors decay is the training program's to know.
 
-import type { OptimizerStep } from "../runtime/training.js";
+import type { OptimizerStep } from "../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** torch.optim.AdamW's defaults, which DeiT keeps. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { VitrineError } from "../runtime/errors.js";
 import { writeConfigJson } from "../runtime/models/config-json.js";
 import { matchClasses } from "../runtime/models/labels.js";
-import { createTraining } from "../runtime/training-program.js";
+import { createTraining } from "../runtime/training/program.js";
 import { type Beginning, beginAgain, beginNew, type Closers } from "./beginning.js";
 import { DISK } from "./checkpoint/durable-files.js";
 import { restoreTraining } from "./checkpoint/load.js";

@@ -1,6 +1,6 @@
 // Run request: what a person asks the trainer for, and what the trainer asks of whoever wires it to the data.
 
-import type { BatchSource, EvaluationSource } from "../runtime/batch-source.js";
+import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { RuntimeOptions } from "../runtime/create-runtime.js";
 import type { AugmentationRecipe } from "../runtime/draw/index.js";
 import type { Host } from "../runtime/host/host.js";

@@ -4,7 +4,7 @@
 import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
-import type { Distillation } from "../runtime/training.js";
+import type { Distillation } from "../runtime/training/contract.js";
 import type { RateScaling } from "./schedule.js";
 
 export interface TrainerSettings {

@@ -7,12 +7,12 @@ import type { DrawMath } from "../runtime/draw/index.js";
 import { VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/model-source.js";
 import { nodeModelSource } from "../runtime/host/node.js";
+import { type OpenModel, openModel } from "../runtime/model-files/open-model.js";
 import type { DeitConfig } from "../runtime/models/config.js";
 import { completeConfig, readConfigJson } from "../runtime/models/config-json.js";
 import { checkConfig } from "../runtime/models/deit-parameters.js";
 import { initialWeights } from "../runtime/models/initialization.js";
 import { MODEL_NAMES, publishedConfig } from "../runtime/models/registry.js";
-import { type OpenModel, openModel } from "../runtime/open-model.js";
 import { type StartingWeights, startingWeights } from "../runtime/weights/starting-weights.js";
 import type { TrainerSettings } from "./settings.js";
 

@@ -1,7 +1,7 @@
 // Stopping: what is said when a run ends before its end, and what a person can do then.
 
 import { join } from "node:path";
-import type { Cursor } from "../runtime/batch-source.js";
+import type { Cursor } from "../runtime/batches/batch-source.js";
 import { isVitrineError, VitrineError } from "../runtime/errors.js";
 import { LAST } from "./checkpoint/save.js";
 import { INTERRUPTED } from "./interruption.js";

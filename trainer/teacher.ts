@@ -2,13 +2,13 @@
 // normalisation, and answers with its logits.
 
 import { createHash } from "node:crypto";
-import { inClassOrder } from "../runtime/class-order.js";
 import type { Runtime } from "../runtime/create-runtime.js";
 import { VitrineError } from "../runtime/errors.js";
 import { WEIGHTS_FILE } from "../runtime/host/model-source.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadOpened } from "../runtime/load-model.js";
-import { type OpenClassifier, openClassifier } from "../runtime/open-classifier.js";
+import { inClassOrder } from "../runtime/model-files/class-order.js";
+import { type OpenClassifier, openClassifier } from "../runtime/model-files/open-classifier.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
 

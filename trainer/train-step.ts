@@ -1,8 +1,8 @@
 // Train step: one batch through forward, backward, AdamW and the average. On a GPU the step is on its way while the next
 // batch comes; what it did is known when it is finished.
 
-import type { Batch, Cursor } from "../runtime/batch-source.js";
-import type { LossScale, StepOutcome, Training } from "../runtime/training.js";
+import type { Batch, Cursor } from "../runtime/batches/batch-source.js";
+import type { LossScale, StepOutcome, Training } from "../runtime/training/contract.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
 import { optimizerStep } from "./optimizer.js";
 import { type CosineCurve, rateOfEpoch } from "./schedule.js";

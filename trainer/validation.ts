@@ -1,9 +1,9 @@
 // Validation: top-1, top-5 and cross-entropy over a data set, of the raw weights and of their average.
 
-import type { EvaluationBatch, EvaluationSource } from "../runtime/batch-source.js";
+import type { EvaluationBatch, EvaluationSource } from "../runtime/batches/batch-source.js";
 import { VitrineError } from "../runtime/errors.js";
-import { joined, oneAhead, type Started } from "../runtime/one-ahead.js";
-import type { Logits, Training } from "../runtime/training.js";
+import { joined, oneAhead, type Started } from "../runtime/executors/pipelined.js";
+import type { Logits, Training } from "../runtime/training/contract.js";
 
 /** Percent, percent, and mean cross-entropy. */
 export interface Scores {

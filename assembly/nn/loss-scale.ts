@@ -56,7 +56,7 @@ function afterGoodStep(scale: usize, goodSteps: usize, growth: f32, interval: f3
   if (grown <= LARGEST_SCALE) store<f32>(scale, grown);
 }
 
-/** base^exponent in the order of runtime/optimizer-settings.ts, so that the same step has the same bits. */
+/** base^exponent in the order of runtime/training/optimizer-settings.ts, so that the same step has the same bits. */
 function power(base: f64, exponent: u32): f64 {
   let result: f64 = 1;
   let factor = base;

@@ -1,6 +1,7 @@
 // Works: the dispatches of a forward pass or a training step, each kind of them once, with its arithmetic and its bytes.
 
 import type { Executor } from "../../runtime/executors/executor.js";
+import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import { Arena } from "../../runtime/executors/webgpu/arena.js";
 import type { Slice } from "../../runtime/executors/webgpu/buffers.js";
 import type { Device } from "../../runtime/executors/webgpu/device.js";
@@ -19,14 +20,13 @@ import type { Operation } from "../../runtime/graph/catalogue.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import type { ModelConfig } from "../../runtime/models/model-config.js";
 import { isRegnety } from "../../runtime/models/regnety-config.js";
 import { foldedParameters } from "../../runtime/models/regnety-folding.js";
-import { storeLayout } from "../../runtime/parameter-store.js";
-import { planTraining } from "../../runtime/training-plan.js";
+import { planTraining } from "../../runtime/training/plan.js";
 
 /** A kind of dispatch. */
 export interface Work {

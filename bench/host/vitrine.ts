@@ -3,8 +3,8 @@
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createInference } from "../../runtime/inference/program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { benchPixels, benchWeights } from "../model-weights.js";
 import { serveRounds } from "../peers/contestant.js";
 import { STEP, stepTargets } from "../train/step.js";

@@ -1,15 +1,15 @@
 // Programs: the forward passes and the training step whose operations the kernels bench takes apart.
 
+import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
 import { PIECE_ALIGNMENT } from "../../runtime/executors/wasm/linear-memory.js";
 import type { FusionName } from "../../runtime/graph/fusion.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { storeLayout } from "../../runtime/parameter-store.js";
-import { planTraining } from "../../runtime/training-plan.js";
+import { planTraining } from "../../runtime/training/plan.js";
 import { benchConfig } from "../model-weights.js";
 import { type OperationTime, timeOperations } from "./operations.js";
 

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { normalisationTable } from "../../runtime/models/normalisation.js";
-import type { TensorMap } from "../../runtime/training.js";
+import type { TensorMap } from "../../runtime/training/contract.js";
 
 /** Settings of the training step that every contestant runs. */
 export interface StepSettings {

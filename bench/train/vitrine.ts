@@ -2,7 +2,7 @@
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { serveRounds } from "../peers/contestant.js";
 import { readMaterial, readPixels } from "../peers/material.js";
 import { CHECKED_STEPS, STEP, stepTargets } from "./step.js";

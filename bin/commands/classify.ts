@@ -3,8 +3,8 @@
 import type { Command } from "commander";
 import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
-import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { type ClassScore, classScores } from "../../runtime/inference/class-scores.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, printJson } from "../command-line.js";
 import {

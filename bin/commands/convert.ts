@@ -3,11 +3,11 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { convertModel } from "../../runtime/convert-model.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { WEIGHTS_FILE } from "../../runtime/host/model-source.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
-import { openClassifier } from "../../runtime/open-classifier.js";
+import { convertModel } from "../../runtime/model-files/convert.js";
+import { openClassifier } from "../../runtime/model-files/open-classifier.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { commitFolder } from "../../trainer/checkpoint/commit-folder.js";
 import { DISK } from "../../trainer/checkpoint/durable-files.js";

@@ -2,11 +2,11 @@
 
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
-import type { EvaluationBatch } from "../../runtime/batch-source.js";
+import type { EvaluationBatch } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
+import { joined, oneAhead } from "../../runtime/executors/pipelined.js";
 import { matchClasses } from "../../runtime/models/labels.js";
-import { joined, oneAhead } from "../../runtime/one-ahead.js";
-import type { Logits } from "../../runtime/training.js";
+import type { Logits } from "../../runtime/training/contract.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openEvaluation } from "../../server/data/evaluation.js";

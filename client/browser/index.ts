@@ -4,9 +4,9 @@ import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
 import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } from "./messages.js";
 
-export type { ClassScore } from "../../runtime/class-scores.js";
 export { isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
+export type { ClassScore } from "../../runtime/inference/class-scores.js";
 export type { Classification, KernelProgress, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {

@@ -1,8 +1,8 @@
 // Messages: what the page and its worker say to each other. Plain values, so that they can be cloned or moved.
 
-import type { ClassScore } from "../../runtime/class-scores.js";
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { ClassScore } from "../../runtime/inference/class-scores.js";
 
 /** What a loaded model is, as far as people want to know. */
 export interface ModelCard {

@@ -1,10 +1,10 @@
 // Worker: the model's own thread in a page. Loads once, then answers one picture after the other; where the GPU fails,
 // wasm takes its place.
 
-import { classScores } from "../../runtime/class-scores.js";
 import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
+import { classScores } from "../../runtime/inference/class-scores.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
 import { readPicture } from "./read-picture.js";

@@ -13,7 +13,7 @@ import { describeMethod, type StreamRequest, streamBatchesMethod } from "../../p
 import { fromStatus } from "../../proto/error-metadata.js";
 import { errorOfStatus } from "../../proto/error-status.js";
 import { FLOW_CONTROL_WINDOW_BYTES } from "../../proto/limits.js";
-import type { DataDescription } from "../../runtime/batch-source.js";
+import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 
 /** What a transport says when the other end died, went away, or stops. Our own cancels are never asked about. */

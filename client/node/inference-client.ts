@@ -4,8 +4,8 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, PROPERTY } from "../../proto/inference-service.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
-import { type ClassScore, classScores } from "../../runtime/class-scores.js";
 import { VitrineError } from "../../runtime/errors.js";
+import { type ClassScore, classScores } from "../../runtime/inference/class-scores.js";
 import { type CallOptions, callUnary } from "./inference-call.js";
 
 export interface InferenceClientOptions {

@@ -1,7 +1,7 @@
 // Safetensors: named tensors of a file into memory and back.
 
 import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../training.js";
+import type { TensorMap } from "../training/contract.js";
 import { bfloatsToFloats, halvesToFloats } from "./half-float.js";
 import { dequantizeMatrix, type Int8Matrix } from "./int8-matrix.js";
 import {

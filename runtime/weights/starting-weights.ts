@@ -3,7 +3,7 @@
 // What changes between data sets is adapted and said: another number of classes gets new heads, another image size
 // a resized position embedding, a distilled model on a plain checkpoint a new token. Anything else must fit.
 
-import type { NamedTensor, TensorMap } from "../training.js";
+import type { NamedTensor, TensorMap } from "../training/contract.js";
 import { checkShapes } from "./check-shapes.js";
 import { resizePositionEmbedding } from "./position-embedding.js";
 

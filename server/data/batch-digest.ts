@@ -1,7 +1,7 @@
 // Batch digest: a SHA-256 that two machines, versions or worker counts can compare.
 
 import { createHash } from "node:crypto";
-import type { Batch } from "../../runtime/batch-source.js";
+import type { Batch } from "../../runtime/batches/batch-source.js";
 
 function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -1,6 +1,6 @@
 // Batch maker: batch k of epoch e, a pure function of (data set, recipe, batch size, seed, e, k).
 
-import type { Batch, Cursor } from "../../runtime/batch-source.js";
+import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
 import {
   type AugmentationRecipe,
   batchesPerEpoch,

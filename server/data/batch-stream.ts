@@ -1,7 +1,7 @@
 // Batch stream: batches from a cursor on, made ahead of their reader into a fixed number of leased buffers.
 
-import { checkCursor, nextCursor } from "../../runtime/batch-cursor.js";
-import type { Cursor } from "../../runtime/batch-source.js";
+import type { Cursor } from "../../runtime/batches/batch-source.js";
+import { checkCursor, nextCursor } from "../../runtime/batches/cursor.js";
 import type { BatchMaker, MadeBatch } from "./batch-maker.js";
 import type { DecodePool } from "./decode-task.js";
 import { ReadAhead } from "./read-ahead.js";

@@ -1,7 +1,7 @@
 // Evaluation: a data set's images in its own order, through the evaluation transform, nothing drawn.
 
 import { randomUUID } from "node:crypto";
-import type { EvaluationBatch, EvaluationSource } from "../../runtime/batch-source.js";
+import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "./batch-maker.js";
 import { type Dataset, sampleFile } from "./dataset.js";

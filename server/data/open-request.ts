@@ -3,7 +3,7 @@
 import { batchCost, creditTooSmall } from "../../proto/credits.js";
 import type { OpenRequest } from "../../proto/data-service.js";
 import { fromRecipeMessage } from "../../proto/recipe-codec.js";
-import type { Cursor } from "../../runtime/batch-source.js";
+import type { Cursor } from "../../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";

@@ -1,7 +1,7 @@
 // Pipeline: a data set as a batch source in this process, without a network between.
 
 import { randomUUID } from "node:crypto";
-import type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batch-source.js";
+import type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
 import { checkRecipe } from "./accepted-recipe.js";
 import { type BatchOptions, createBatchMaker } from "./batch-maker.js";
 import { openBatchStream } from "./batch-stream.js";

@@ -4,8 +4,8 @@
 // is dropped when a batch is formed, before it costs anything.
 
 import { VitrineError } from "../../runtime/errors.js";
-import type { Started } from "../../runtime/one-ahead.js";
-import type { Logits } from "../../runtime/training.js";
+import type { Started } from "../../runtime/executors/pipelined.js";
+import type { Logits } from "../../runtime/training/contract.js";
 
 export interface BatcherOptions {
   /**

@@ -2,8 +2,8 @@
 // runs once more.
 
 import { isDeviceLost } from "../../runtime/errors.js";
-import { type Started, underway } from "../../runtime/one-ahead.js";
-import type { Logits } from "../../runtime/training.js";
+import { type Started, underway } from "../../runtime/executors/pipelined.js";
+import type { Logits } from "../../runtime/training/contract.js";
 
 /** A model on a device of its own. */
 export interface ModelOnDevice {

@@ -4,14 +4,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Opcode } from "../../assembly/nn/opcodes.js";
 import { instructionsOf, measureOf, timeOperations } from "../../bench/kernels/operations.js";
+import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { loadKernels } from "../../runtime/executors/wasm/kernels.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { storeLayout } from "../../runtime/parameter-store.js";
-import { planTraining } from "../../runtime/training-plan.js";
+import { planTraining } from "../../runtime/training/plan.js";
 import { MICRO, trainingOptions } from "../executors/micro-deit.js";
 
 const { capabilities } = await createWasmExecutor(nodeHost());

@@ -12,7 +12,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
-import { loadTensorModel, shareDevice } from "../../runtime/tfjs.js";
+import { loadTensorModel, shareDevice } from "../../runtime/tfjs/index.js";
 import { MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
 import { assertClose } from "../nn/compare.js";
 import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";

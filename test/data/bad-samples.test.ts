@@ -7,7 +7,7 @@ import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
-import type { Batch } from "../../runtime/batch-source.js";
+import type { Batch } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";

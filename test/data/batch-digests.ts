@@ -1,6 +1,6 @@
 // Digests of a source's batches, and a recipe small enough to make many of them.
 
-import type { BatchSource, Cursor } from "../../runtime/batch-source.js";
+import type { BatchSource, Cursor } from "../../runtime/batches/batch-source.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { batchDigest } from "../../server/data/batch-digest.js";
 

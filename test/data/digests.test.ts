@@ -4,7 +4,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
-import type { BatchSource } from "../../runtime/batch-source.js";
+import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { batchDigest } from "../../server/data/batch-digest.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openDataset } from "../../server/data/open-dataset.js";

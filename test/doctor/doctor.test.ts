@@ -11,7 +11,7 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
-import { planTraining } from "../../runtime/training-plan.js";
+import { planTraining } from "../../runtime/training/plan.js";
 
 const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
 

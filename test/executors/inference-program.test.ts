@@ -3,14 +3,14 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
+import { createWeightStore, writeParameters } from "../../runtime/executors/parameter-store.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference, inferenceGraph } from "../../runtime/inference-program.js";
+import { createInference, inferenceGraph } from "../../runtime/inference/program.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { createWeightStore, writeParameters } from "../../runtime/parameter-store.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 

@@ -8,14 +8,6 @@ import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { type LossScaleRule, updateLossScale } from "../../runtime/graph/operations/loss-scale.js";
 import { sumOfSquares } from "../../runtime/graph/operations/optimizer.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import {
-  LOSS_SCALE,
-  LOSS_SCALE_LAYOUT,
-  readReport,
-  storedLossScale,
-  writeLossScale,
-} from "../../runtime/loss-scale.js";
-import { adamWSettings } from "../../runtime/optimizer-settings.js";
 import type {
   LossScale,
   StepOutcome,
@@ -23,8 +15,16 @@ import type {
   Training,
   TrainingInputs,
   TrainingOptions,
-} from "../../runtime/training.js";
-import { createTraining } from "../../runtime/training-program.js";
+} from "../../runtime/training/contract.js";
+import {
+  LOSS_SCALE,
+  LOSS_SCALE_LAYOUT,
+  readReport,
+  storedLossScale,
+  writeLossScale,
+} from "../../runtime/training/loss-scale.js";
+import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { plainLossScale, TORCH_SEQUENCE } from "../nn/plain-loss-scale.js";
 import { Random } from "../nn/random.js";

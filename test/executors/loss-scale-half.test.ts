@@ -4,8 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { LossScale, TensorMap } from "../../runtime/training.js";
-import { createTraining } from "../../runtime/training-program.js";
+import type { LossScale, TensorMap } from "../../runtime/training/contract.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 

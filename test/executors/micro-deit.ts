@@ -2,7 +2,7 @@
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import type { TensorMap, TrainingInputs, TrainingOptions } from "../../runtime/training.js";
+import type { TensorMap, TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
 import { Random } from "../nn/random.js";
 
 export const MICRO: DeitConfig = {

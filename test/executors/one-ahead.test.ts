@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { finished, joined, oneAhead, type Started, underway } from "../../runtime/one-ahead.js";
+import { finished, joined, oneAhead, type Started, underway } from "../../runtime/executors/pipelined.js";
 
 /** Items 0, 1, … whose giving away is told. */
 async function* numbers(count: number, told: string[]): AsyncGenerator<number> {

@@ -6,7 +6,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { createTfjsExecutor } from "../../runtime/executors/tfjs/executor.js";
 import { importPackage, type LoadPackage } from "../../runtime/executors/tfjs/packages.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
+import { createInference } from "../../runtime/inference/program.js";
 import { messageOf } from "./message-of.js";
 import { MICRO, randomPixels, randomWeights } from "./micro-deit.js";
 import { tf } from "./tfjs-claims.js";

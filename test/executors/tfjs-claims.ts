@@ -9,7 +9,7 @@ import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { gelu } from "../../runtime/graph/operations/gelu.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { assertClose } from "../nn/compare.js";
 import { plainGelu, plainGeluSlope } from "../nn/plain-gelu.js";
 import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";

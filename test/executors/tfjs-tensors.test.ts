@@ -14,7 +14,13 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { writeConfigJson } from "../../runtime/models/config-json.js";
 import { normalisationTable } from "../../runtime/models/normalisation.js";
-import { createTfjsRuntime, fromTensor, loadTensorModel, shareDevice, toTensor } from "../../runtime/tfjs.js";
+import {
+  createTfjsRuntime,
+  fromTensor,
+  loadTensorModel,
+  shareDevice,
+  toTensor,
+} from "../../runtime/tfjs/index.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { MADE, madeWeights } from "../models/made-model.js";
 import { assertClose } from "../nn/compare.js";

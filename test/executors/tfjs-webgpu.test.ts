@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { convolutionClaims } from "./convolution-claims.js";
 import { claimsAgainstWasm } from "./executor-claims.js";
 import { MICRO, trainingInputs, trainingOptions } from "./micro-deit.js";

@@ -13,9 +13,9 @@ import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { Host, HostWorker } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
-import type { TensorMap } from "../../runtime/training.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createInference } from "../../runtime/inference/program.js";
+import type { TensorMap } from "../../runtime/training/contract.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
@@ -227,7 +227,7 @@ test("an executor that nobody disposed of does not keep the process alive, a run
   const program = `
     import { createWasmExecutor } from ${at("../../runtime/executors/wasm/executor.js")};
     import { nodeHost } from ${at("../../runtime/host/node.js")};
-    import { createInference } from ${at("../../runtime/inference-program.js")};
+    import { createInference } from ${at("../../runtime/inference/program.js")};
     import { MICRO, randomPixels, randomWeights } from ${at("./micro-deit.js")};
     const executor = await createWasmExecutor(nodeHost(), { threads: 2 });
     const inference = await createInference(executor, MICRO, randomWeights(MICRO, 1), { batchSizes: [1] });

@@ -5,9 +5,9 @@ import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { normalisationTable } from "../../runtime/models/normalisation.js";
-import { adamWSettings } from "../../runtime/optimizer-settings.js";
-import type { TensorMap, TrainingOptions } from "../../runtime/training.js";
-import { createTraining } from "../../runtime/training-program.js";
+import type { TensorMap, TrainingOptions } from "../../runtime/training/contract.js";
+import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 

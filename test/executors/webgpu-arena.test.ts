@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createInference } from "../../runtime/inference/program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 

@@ -10,7 +10,7 @@ import { chosenLines, kernelText } from "../../runtime/executors/webgpu/kernel-t
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { mayHaveGpu } from "../../runtime/host/node-gpu-list.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { messageOf } from "./message-of.js";
 import { MICRO, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";

@@ -4,21 +4,21 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Store, StoreLayout } from "../../runtime/executors/executor.js";
+import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import type { Graph } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference-program.js";
-import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "../../runtime/loss-scale.js";
+import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
 import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
 import { foldedParameters } from "../../runtime/models/regnety-folding.js";
-import { storeLayout } from "../../runtime/parameter-store.js";
-import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training-graph.js";
+import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training/graph.js";
+import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "../../runtime/training/loss-scale.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
 const host = { ...nodeHost(), gpu: () => openNodeGpu({ backend: "null", name: "" }) };

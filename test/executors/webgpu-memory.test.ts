@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { createInference } from "../../runtime/inference-program.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createInference } from "../../runtime/inference/program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 

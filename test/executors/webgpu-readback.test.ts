@@ -2,11 +2,11 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { EvaluationBatch, EvaluationSource } from "../../runtime/batch-source.js";
+import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { createInference } from "../../runtime/inference-program.js";
-import type { Training, TrainingInputs } from "../../runtime/training.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createInference } from "../../runtime/inference/program.js";
+import type { Training, TrainingInputs } from "../../runtime/training/contract.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { type ValidationScores, validate } from "../../trainer/validation.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";

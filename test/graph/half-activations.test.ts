@@ -7,7 +7,7 @@ import type { FusionName } from "../../runtime/graph/fusion.js";
 import { type PlanOptions, planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import type { ElementType } from "../../runtime/graph/tensor.js";
-import { accumulateGraph } from "../../runtime/training-graph.js";
+import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MICRO } from "../executors/micro-deit.js";
 import { Random } from "../nn/random.js";
 import { replayMemory } from "./memory-replay.js";

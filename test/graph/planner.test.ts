@@ -10,11 +10,11 @@ import { type PlanOptions, planForBatch, planProgram } from "../../runtime/graph
 import type { Program } from "../../runtime/graph/program.js";
 import type { Tensor } from "../../runtime/graph/tensor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { int8Layers } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
-import { accumulateGraph } from "../../runtime/training-graph.js";
+import { accumulateGraph } from "../../runtime/training/graph.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { runInDouble } from "./double-twin.js";

@@ -2,16 +2,16 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference-program.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { createWeightStore } from "../../runtime/parameter-store.js";
-import { accumulateGraph } from "../../runtime/training-graph.js";
+import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MICRO, randomPixels, randomWeights } from "../executors/micro-deit.js";
 import { assertSameBits } from "../nn/compare.js";
 

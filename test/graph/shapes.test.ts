@@ -17,7 +17,7 @@ import { assembleTokens, selectToken } from "../../runtime/graph/operations/toke
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { publishedConfig } from "../../runtime/models/registry.js";
-import { accumulateGraph } from "../../runtime/training-graph.js";
+import { accumulateGraph } from "../../runtime/training/graph.js";
 
 function expectRefusal(code: string, text: RegExp, build: (graph: GraphBuilder) => void): void {
   try {

@@ -3,8 +3,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { finished, type Started, underway } from "../../runtime/one-ahead.js";
-import type { Logits } from "../../runtime/training.js";
+import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
+import type { Logits } from "../../runtime/training/contract.js";
 import { Batcher, type BatcherOptions, type RequestLife } from "../../server/inference/batcher.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCancelled: () => false };

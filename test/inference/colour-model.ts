@@ -2,9 +2,9 @@
 // every test can say what must come back without running a network.
 
 import { VitrineError } from "../../runtime/errors.js";
+import { finished, type Started } from "../../runtime/executors/pipelined.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { finished, type Started } from "../../runtime/one-ahead.js";
-import type { Logits } from "../../runtime/training.js";
+import type { Logits } from "../../runtime/training/contract.js";
 import type { ServedModel } from "../../server/inference/served-model.js";
 
 export const SIZE = 4;

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference-program.js";
+import { createInference } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { completeConfig } from "../../runtime/models/config-json.js";
 import { madeWeights } from "./made-model.js";

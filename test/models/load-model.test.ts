@@ -10,9 +10,9 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/model-source.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
+import { openModel } from "../../runtime/model-files/open-model.js";
 import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
-import { openModel } from "../../runtime/open-model.js";
-import type { TensorMap } from "../../runtime/training.js";
+import type { TensorMap } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";
 

@@ -6,7 +6,7 @@ import type { ModelSource } from "../../runtime/host/model-source.js";
 import { writeModelJson } from "../../runtime/models/model-config.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
 import { regnetyParameters } from "../../runtime/models/regnety-parameters.js";
-import type { TensorMap } from "../../runtime/training.js";
+import type { TensorMap } from "../../runtime/training/contract.js";
 import { type StoredTensor, storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { Random } from "../nn/random.js";
 

@@ -6,6 +6,8 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
+import { openClassifier } from "../../runtime/model-files/open-classifier.js";
+import { openModel } from "../../runtime/model-files/open-model.js";
 import { writeModelJson } from "../../runtime/models/model-config.js";
 import {
   isRegnety,
@@ -21,8 +23,6 @@ import {
   regnetyParameters,
   toChannelsLast,
 } from "../../runtime/models/regnety-parameters.js";
-import { openClassifier } from "../../runtime/open-classifier.js";
-import { openModel } from "../../runtime/open-model.js";
 import { drawnPhoto } from "./made-model.js";
 import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
 

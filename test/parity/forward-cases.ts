@@ -1,6 +1,7 @@
 // Forward cases: every tensor of both models between image and logits, and the logits with dropped branches.
 
 import type { Executor, Store } from "../../runtime/executors/executor.js";
+import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { softmax } from "../../runtime/graph/operations/softmax.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
@@ -8,7 +9,6 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramInputs, ProgramOutputs } from "../../runtime/graph/program.js";
 import { branchScaleName, type DeitHeads, deit, WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { createWeightStore } from "../../runtime/parameter-store.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare } from "./compare.js";
 import { fixtureValues, type ModelKind, microConfig, microWeights, parityExecutor } from "./micro-model.js";

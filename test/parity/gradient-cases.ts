@@ -1,7 +1,7 @@
 // Gradient cases: every loss of losses.json, and the gradient of every parameter for three of them.
 
 import type { Executor } from "../../runtime/executors/executor.js";
-import type { Distillation } from "../../runtime/training.js";
+import type { Distillation } from "../../runtime/training/contract.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare } from "./compare.js";
 import { lossInputs, type Targets } from "./loss-inputs.js";

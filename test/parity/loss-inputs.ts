@@ -1,6 +1,6 @@
 // Loss inputs: the fixed batch that losses, gradients and optimiser steps of the fixtures are computed on.
 
-import type { ImageInputs } from "../../runtime/training-program.js";
+import type { ImageInputs } from "../../runtime/training/program.js";
 import type { ParityContext } from "./case.js";
 import { fixtureLabels, fixtureValues, microConfig } from "./micro-model.js";
 

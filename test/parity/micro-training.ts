@@ -1,8 +1,8 @@
 // Micro training: a training of a fixture folder's model, set up as its gradient and optimiser files were made.
 
 import type { Executor } from "../../runtime/executors/executor.js";
-import type { OptimizerStep, TrainingOptions } from "../../runtime/training.js";
-import { createTraining, type DeitTraining } from "../../runtime/training-program.js";
+import type { OptimizerStep, TrainingOptions } from "../../runtime/training/contract.js";
+import { createTraining, type DeitTraining } from "../../runtime/training/program.js";
 import type { ParityContext } from "./case.js";
 import { lossBatchSize } from "./loss-inputs.js";
 import { type ModelKind, microConfig, microWeights } from "./micro-model.js";

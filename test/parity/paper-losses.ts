@@ -1,6 +1,7 @@
 // Paper losses: the forms of arXiv 2012.12877 that main.py does not use, put together from the same operations.
 
 import type { Executor } from "../../runtime/executors/executor.js";
+import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import {
   hardDistillation,
@@ -11,7 +12,6 @@ import { dot, scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { deit, WEIGHTS } from "../../runtime/models/deit.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { createWeightStore } from "../../runtime/parameter-store.js";
 import type { ParityContext } from "./case.js";
 import { lossInputs } from "./loss-inputs.js";
 import { microConfig, microWeights } from "./micro-model.js";

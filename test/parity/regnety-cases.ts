@@ -2,14 +2,14 @@
 // batch norm's statistics afterwards.
 
 import type { Executor } from "../../runtime/executors/executor.js";
+import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { WEIGHTS } from "../../runtime/models/deit.js";
 import { regnety } from "../../runtime/models/regnety.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig, regnetStages } from "../../runtime/models/regnety-config.js";
 import { foldedParameters, foldRegnety } from "../../runtime/models/regnety-folding.js";
-import { createWeightStore } from "../../runtime/parameter-store.js";
-import { createRegnetyTraining } from "../../runtime/regnety-training.js";
+import { createRegnetyTraining } from "../../runtime/training/regnety.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare, compareWhole } from "./compare.js";
 import { fixtureLabels, fixtureValues, parityExecutor } from "./micro-model.js";

@@ -1,6 +1,6 @@
 // Weights cases: Hugging Face's names against timm's, and the position embedding's resize against torch's.
 
-import type { NamedTensor, TensorMap } from "../../runtime/training.js";
+import type { NamedTensor, TensorMap } from "../../runtime/training/contract.js";
 import { toTimmNames } from "../../runtime/weights/key-map.js";
 import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
 import {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Cursor } from "../../runtime/batch-source.js";
+import type { Cursor } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { Host } from "../../runtime/host/host.js";
 import { loadState } from "../../trainer/checkpoint/load.js";

@@ -2,16 +2,16 @@
 // depends on every step before it, so that a step done twice, left out or out of order shows.
 
 import { writeFile } from "node:fs/promises";
-import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batch-source.js";
+import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/index.js";
-import { finished } from "../../runtime/one-ahead.js";
+import { finished } from "../../runtime/executors/pipelined.js";
 import type {
   OptimizerStep,
   TensorMap,
   Training,
   TrainingInputs,
   TrainingState,
-} from "../../runtime/training.js";
+} from "../../runtime/training/contract.js";
 import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
 import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
 import type { TrainingRun } from "../../trainer/loop.js";

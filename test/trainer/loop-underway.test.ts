@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/index.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import type { OptimizerStep, TrainingInputs } from "../../runtime/training.js";
+import type { OptimizerStep, TrainingInputs } from "../../runtime/training/contract.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
 import { checkpointFiles } from "./fake-checkpoints.js";

@@ -2,12 +2,12 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Batch } from "../../runtime/batch-source.js";
+import type { Batch } from "../../runtime/batches/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/index.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/initialization.js";
-import { createTraining } from "../../runtime/training-program.js";
+import { createTraining } from "../../runtime/training/program.js";
 import { type ObjectiveOptions, sampleWeights, stepInputs, targetEntropy } from "../../trainer/objective.js";
 import { optimizerStep } from "../../trainer/optimizer.js";
 import { fakeSettings } from "./fake-run.js";

@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
-import type { TensorMap } from "../../runtime/training.js";
+import type { TensorMap } from "../../runtime/training/contract.js";
 import { floatsToHalves, halfToFloat } from "../../runtime/weights/half-float.js";
 import { dequantizeMatrix, quantizeMatrix } from "../../runtime/weights/int8-matrix.js";
 import {

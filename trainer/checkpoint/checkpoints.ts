@@ -1,7 +1,7 @@
 // Checkpoints: the ones of a run, and the metrics that go with them.
 
 import { join } from "node:path";
-import type { Training } from "../../runtime/training.js";
+import type { Training } from "../../runtime/training/contract.js";
 import { type MetricsFile, openMetrics } from "../metrics.js";
 import { type CheckpointTarget, saveCheckpoint } from "./save.js";
 import type { RunState } from "./state.js";

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VitrineError } from "../../runtime/errors.js";
-import type { TensorMap, Training } from "../../runtime/training.js";
+import type { TensorMap, Training } from "../../runtime/training/contract.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import { recoverFolder } from "./commit-folder.js";
 import { DISK, type DurableFiles } from "./durable-files.js";

@@ -1,6 +1,6 @@
 // Save: the run as it stands becomes RUN/last or RUN/best, a model folder with the training state beside the weights.
 
-import type { TensorMap, Training } from "../../runtime/training.js";
+import type { TensorMap, Training } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { commitFolder } from "./commit-folder.js";
 import type { DurableFiles } from "./durable-files.js";

@@ -1,8 +1,8 @@
 // State: what state.json keeps beside the weights, so that a run goes on as if it had never stopped.
 
-import type { Cursor } from "../../runtime/batch-source.js";
+import type { Cursor } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
-import type { LossScale } from "../../runtime/training.js";
+import type { LossScale } from "../../runtime/training/contract.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 

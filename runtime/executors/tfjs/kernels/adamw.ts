@@ -16,7 +16,7 @@ import type { Tensor } from "../tfjs.js";
 /** Sums of squares below it are finite; comparing with infinity itself is nothing that a GPU must do right. */
 export const LARGEST_FINITE = 3.4e38;
 
-/** Places of the settings of runtime/optimizer-settings.ts. */
+/** Places of the settings of runtime/training/optimizer-settings.ts. */
 export const ADAMW_WORDS = {
   rate: 0,
   decay: 1,

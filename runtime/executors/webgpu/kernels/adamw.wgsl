@@ -4,7 +4,7 @@
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
 //   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
 //
-// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] as runtime/optimizer-settings.ts
+// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] as runtime/training/optimizer-settings.ts
 // orders them, each a pair (high, low) whose sum is the double; norm, a pair as well, is a sum of squares. Nothing
 // changes where norm is not finite: told by its bits, since compilers may take comparisons with infinities for
 // granted. Numerics: double floats, each result rounded once, for a float32 average with d = 0.99996 would lose most of

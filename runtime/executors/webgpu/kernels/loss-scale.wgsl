@@ -6,7 +6,7 @@
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
 //
-// settings, unscaled [12] as runtime/optimizer-settings.ts orders them and norm are pairs (high, low) whose sum is the double;
+// settings, unscaled [12] as runtime/training/optimizer-settings.ts orders them and norm are pairs (high, low) whose sum is the double;
 // scale, goodSteps, skipped [1]; report [4]: the scale of these gradients, then the new state. Numerics: double floats. The
 // corrections of a run that left no step out are the host's own. Whether norm is finite is told by its bits, since
 // compilers may take comparisons with infinities for granted. One invocation.

@@ -1,4 +1,4 @@
-// Optimizer settings: the places of a step's settings [12], as runtime/optimizer-settings.ts orders them; and the bits of the
+// Optimizer settings: the places of a step's settings [12], as runtime/training/optimizer-settings.ts orders them; and the bits of the
 // exponent that only infinities and what is no number have all of.
 
 const LEARNING_RATE = 0u;

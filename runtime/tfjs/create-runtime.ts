@@ -1,12 +1,12 @@
 // tfjs runtime: on the backend that somebody's tfjs computes with already, whichever it is.
 
-import type { Runtime } from "./create-runtime.js";
-import { VitrineError } from "./errors.js";
-import { TfjsExecutor } from "./executors/tfjs/executor.js";
-import { currentBackend } from "./executors/tfjs/open-backend.js";
-import type { Tfjs } from "./executors/tfjs/tfjs.js";
-import type { Host } from "./host/host.js";
-import { createImageModule } from "./image/image-module.js";
+import type { Runtime } from "../create-runtime.js";
+import { VitrineError } from "../errors.js";
+import { TfjsExecutor } from "../executors/tfjs/executor.js";
+import { currentBackend } from "../executors/tfjs/open-backend.js";
+import type { Tfjs } from "../executors/tfjs/tfjs.js";
+import type { Host } from "../host/host.js";
+import { createImageModule } from "../image/image-module.js";
 
 export interface TfjsRuntimeOptions {
   host: Host;

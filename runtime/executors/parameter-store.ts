@@ -1,9 +1,9 @@
 // Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
 
-import type { Executor, Store, StoreLayout } from "./executors/executor.js";
-import { elementCount } from "./graph/shape.js";
-import type { TensorMap } from "./training.js";
-import { checkShapes } from "./weights/check-shapes.js";
+import { elementCount } from "../graph/shape.js";
+import type { TensorMap } from "../training/contract.js";
+import { checkShapes } from "../weights/check-shapes.js";
+import type { Executor, Store, StoreLayout } from "./executor.js";
 
 /** Names and shapes, in the order of timm's state_dict. */
 export type ParameterShapes = ReadonlyMap<string, readonly number[]>;

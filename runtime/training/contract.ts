@@ -1,8 +1,8 @@
 // Training: the contract between a trainer and the runtime. Types only; training-program.ts builds it.
 
-import type { DeviceArray } from "./executors/executor.js";
-import type { DeitConfig } from "./models/config.js";
-import type { Started } from "./one-ahead.js";
+import type { DeviceArray } from "../executors/executor.js";
+import type { Started } from "../executors/pipelined.js";
+import type { DeitConfig } from "../models/config.js";
 
 /** Named float32 tensors with their shapes, as a safetensors file holds them. */
 export type TensorMap = Map<string, NamedTensor>;

@@ -1,11 +1,11 @@
 // Inference step: one compiled program for batches of up to a size, and any number of images through several of them.
 
-import { VitrineError } from "./errors.js";
-import type { DeviceArray, Executable } from "./executors/executor.js";
-import type { ProgramOutputs } from "./graph/program.js";
-import type { ClassifierConfig } from "./models/config.js";
-import { finished, joined, type Started, underway } from "./one-ahead.js";
-import type { Logits } from "./training.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceArray, Executable } from "../executors/executor.js";
+import { finished, joined, type Started, underway } from "../executors/pipelined.js";
+import type { ProgramOutputs } from "../graph/program.js";
+import type { ClassifierConfig } from "../models/config.js";
+import type { Logits } from "../training/contract.js";
 
 /**
  * Logits of any number of images, from programs in ascending order of their batch sizes. Resolves when the pixels may be

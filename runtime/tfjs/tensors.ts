@@ -1,14 +1,14 @@
 // tfjs tensors: in and out of Vitrine's programs, on one device and without a way over the host.
 
-import type { Runtime } from "./create-runtime.js";
-import { VitrineError } from "./errors.js";
-import type { DeviceArray } from "./executors/executor.js";
-import type { Backend } from "./executors/tfjs/backend.js";
-import { TfjsExecutor } from "./executors/tfjs/executor.js";
-import { openBackend } from "./executors/tfjs/open-backend.js";
-import type { LoadPackage } from "./executors/tfjs/packages.js";
-import { TensorArray } from "./executors/tfjs/tensor-array.js";
-import type { Tensor } from "./executors/tfjs/tfjs.js";
+import type { Runtime } from "../create-runtime.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceArray } from "../executors/executor.js";
+import type { Backend } from "../executors/tfjs/backend.js";
+import { TfjsExecutor } from "../executors/tfjs/executor.js";
+import { openBackend } from "../executors/tfjs/open-backend.js";
+import type { LoadPackage } from "../executors/tfjs/packages.js";
+import { TensorArray } from "../executors/tfjs/tensor-array.js";
+import type { Tensor } from "../executors/tfjs/tfjs.js";
 
 /** tfjs on a runtime's device. */
 export interface SharedTfjs {

@@ -1,25 +1,25 @@
 // Open classifier: a model of either family from its files: a DeiT, or the RegNetY that may be its teacher.
 
-import { VitrineError } from "./errors.js";
-import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "./host/model-source.js";
-import { defaultLabels } from "./models/labels.js";
-import type { ModelConfig } from "./models/model-config.js";
-import { readPreprocessorJson } from "./models/preprocessor-json.js";
+import { VitrineError } from "../errors.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import { defaultLabels } from "../models/labels.js";
+import type { ModelConfig } from "../models/model-config.js";
+import { readPreprocessorJson } from "../models/preprocessor-json.js";
 import {
   publishedRegnety,
   REGNETY_DEFAULTS,
   REGNETY_NAMES,
   type RegnetyConfig,
-} from "./models/regnety-config.js";
-import { regnetyFromShapes, STEM, unwrapped } from "./models/regnety-from-shapes.js";
-import { isRegnetyJson, type RegnetyFile, readRegnetyJson } from "./models/regnety-json.js";
-import { regnetyParameters } from "./models/regnety-parameters.js";
+} from "../models/regnety-config.js";
+import { regnetyFromShapes, STEM, unwrapped } from "../models/regnety-from-shapes.js";
+import { isRegnetyJson, type RegnetyFile, readRegnetyJson } from "../models/regnety-json.js";
+import { regnetyParameters } from "../models/regnety-parameters.js";
+import type { TensorMap } from "../training/contract.js";
+import { checkShapes } from "../weights/check-shapes.js";
+import { floatTensors, int8Matrices, readSafetensors, type SafetensorsFile } from "../weights/safetensors.js";
+import { readSafetensorsHeader } from "../weights/safetensors-header.js";
+import { fileDtype } from "../weights/weight-dtype.js";
 import { type OpenModel, openModel } from "./open-model.js";
-import type { TensorMap } from "./training.js";
-import { checkShapes } from "./weights/check-shapes.js";
-import { floatTensors, int8Matrices, readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
-import { readSafetensorsHeader } from "./weights/safetensors-header.js";
-import { fileDtype } from "./weights/weight-dtype.js";
 
 /** As `OpenModel`, of either family. */
 export type OpenClassifier = Omit<OpenModel, "config"> & { config: ModelConfig };

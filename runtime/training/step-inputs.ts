@@ -1,11 +1,11 @@
 // Step inputs: what a trainer gives for a batch, under the names and in the pieces that the program wants.
 
-import { VitrineError } from "./errors.js";
-import type { DeviceArray, DeviceInputs } from "./executors/executor.js";
-import type { ProgramInputs } from "./graph/program.js";
-import type { DeitConfig } from "./models/config.js";
-import { branchScaleName, type ImageInput } from "./models/deit.js";
-import type { TrainingInputs, TrainingOptions } from "./training.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
+import type { ProgramInputs } from "../graph/program.js";
+import type { DeitConfig } from "../models/config.js";
+import { branchScaleName, type ImageInput } from "../models/deit.js";
+import type { TrainingInputs, TrainingOptions } from "./contract.js";
 
 /** The images, under the name of the program's input. */
 export type Images = { readonly [name in ImageInput]?: Uint8Array | Float32Array };

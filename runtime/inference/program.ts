@@ -1,25 +1,30 @@
 // Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
 
-import { VitrineError } from "./errors.js";
-import type { DeviceArray, Executor, Int8Store, Store } from "./executors/executor.js";
-import { type Graph, GraphBuilder } from "./graph/graph.js";
-import { INT8_WEIGHTS, withInt8Linears } from "./graph/int8-linears.js";
-import { scaledSum } from "./graph/operations/sums.js";
-import { planForBatch } from "./graph/planner.js";
-import { checkPixels, InferenceStep, submitSteps } from "./inference-step.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceArray, Executor, Int8Store, Store } from "../executors/executor.js";
+import {
+  createWeightStore,
+  layoutBytes,
+  type ParameterShapes,
+  storeLayout,
+} from "../executors/parameter-store.js";
+import type { Started } from "../executors/pipelined.js";
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { INT8_WEIGHTS, withInt8Linears } from "../graph/int8-linears.js";
+import { scaledSum } from "../graph/operations/sums.js";
+import { planForBatch } from "../graph/planner.js";
+import type { DeitConfig } from "../models/config.js";
+import { deit, type ImageInput, WEIGHTS } from "../models/deit.js";
+import { deitParameters } from "../models/deit-parameters.js";
+import type { ModelConfig } from "../models/model-config.js";
+import { regnety } from "../models/regnety.js";
+import { isRegnety, type RegnetyConfig } from "../models/regnety-config.js";
+import { foldedParameters, foldRegnety } from "../models/regnety-folding.js";
+import { regnetyParameters } from "../models/regnety-parameters.js";
+import type { Logits, TensorMap } from "../training/contract.js";
+import { checkShapes } from "../weights/check-shapes.js";
 import { createInt8Matrices, type Matrices } from "./int8-weights.js";
-import type { DeitConfig } from "./models/config.js";
-import { deit, type ImageInput, WEIGHTS } from "./models/deit.js";
-import { deitParameters } from "./models/deit-parameters.js";
-import type { ModelConfig } from "./models/model-config.js";
-import { regnety } from "./models/regnety.js";
-import { isRegnety, type RegnetyConfig } from "./models/regnety-config.js";
-import { foldedParameters, foldRegnety } from "./models/regnety-folding.js";
-import { regnetyParameters } from "./models/regnety-parameters.js";
-import type { Started } from "./one-ahead.js";
-import { createWeightStore, layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
-import type { Logits, TensorMap } from "./training.js";
-import { checkShapes } from "./weights/check-shapes.js";
+import { checkPixels, InferenceStep, submitSteps } from "./step.js";
 
 export interface InferenceOptions {
   /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */

@@ -1,17 +1,22 @@
 // Tensor model: a model for code that has its images as tensors of tfjs and wants its logits as one.
 
-import type { Runtime } from "./create-runtime.js";
-import { VitrineError } from "./errors.js";
-import type { DeviceArray, Executable, Store } from "./executors/executor.js";
-import { planForBatch } from "./graph/planner.js";
-import { formatShape, sameShape } from "./graph/shape.js";
-import type { ModelSource } from "./host/model-source.js";
-import { networkOf } from "./inference-program.js";
-import { WEIGHTS } from "./models/deit.js";
-import type { ModelConfig } from "./models/model-config.js";
-import { openClassifier } from "./open-classifier.js";
-import { createWeightStore, layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
-import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tfjs-tensors.js";
+import type { Runtime } from "../create-runtime.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceArray, Executable, Store } from "../executors/executor.js";
+import {
+  createWeightStore,
+  layoutBytes,
+  type ParameterShapes,
+  storeLayout,
+} from "../executors/parameter-store.js";
+import { planForBatch } from "../graph/planner.js";
+import { formatShape, sameShape } from "../graph/shape.js";
+import type { ModelSource } from "../host/model-source.js";
+import { networkOf } from "../inference/program.js";
+import { openClassifier } from "../model-files/open-classifier.js";
+import { WEIGHTS } from "../models/deit.js";
+import type { ModelConfig } from "../models/model-config.js";
+import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
 export interface TensorModelOptions {
   /** Images of a run. Default 1. */

@@ -1,16 +1,12 @@
 // Training program: a DeiT's weights, gradients, moments and average in an executor, and the steps that change them.
 
-import { VitrineError } from "./errors.js";
-import type { DeviceInputs, Executable, Executor, Store } from "./executors/executor.js";
-import { hostInputs } from "./executors/program-inputs.js";
-import type { ProgramOutputs } from "./graph/program.js";
-import { InferenceStep, submitSteps } from "./inference-step.js";
-import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
-import { disposeOnDevice, microBatches } from "./micro-batches.js";
-import type { Started } from "./one-ahead.js";
-import { adamWSettings } from "./optimizer-settings.js";
-import { type ParameterShapes, readParameters, writeParameters } from "./parameter-store.js";
-import { type Images, stepInputs } from "./step-inputs.js";
+import { VitrineError } from "../errors.js";
+import type { DeviceInputs, Executable, Executor, Store } from "../executors/executor.js";
+import { type ParameterShapes, readParameters, writeParameters } from "../executors/parameter-store.js";
+import type { Started } from "../executors/pipelined.js";
+import { hostInputs } from "../executors/program-inputs.js";
+import type { ProgramOutputs } from "../graph/program.js";
+import { InferenceStep, submitSteps } from "../inference/step.js";
 import type {
   AppliedStep,
   Logits,
@@ -21,9 +17,13 @@ import type {
   TrainingInputs,
   TrainingOptions,
   TrainingState,
-} from "./training.js";
-import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT, WEIGHTS } from "./training-graph.js";
-import { planTraining } from "./training-plan.js";
+} from "./contract.js";
+import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT, WEIGHTS } from "./graph.js";
+import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
+import { disposeOnDevice, microBatches } from "./micro-batches.js";
+import { adamWSettings } from "./optimizer-settings.js";
+import { planTraining } from "./plan.js";
+import { type Images, stepInputs } from "./step-inputs.js";
 
 /** Images as PyTorch takes them: float32 [batch, 3, size, size], normalised. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };

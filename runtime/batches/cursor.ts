@@ -1,7 +1,7 @@
 // Cursor arithmetic: which batch comes after which, and which samples stand in it.
 
+import { VitrineError } from "../errors.js";
 import type { Cursor } from "./batch-source.js";
-import { VitrineError } from "./errors.js";
 
 /** The batch after this one; the last of an epoch is followed by the first of the next. */
 export function nextCursor({ epoch, batch }: Cursor, batchesPerEpoch: number): Cursor {

@@ -1,8 +1,8 @@
 // Optimiser settings: the numbers of one AdamW step as the kernel reads them.
 
-import { VitrineError } from "./errors.js";
-import { ADAMW_SETTINGS } from "./graph/operations/optimizer.js";
-import type { OptimizerStep } from "./training.js";
+import { VitrineError } from "../errors.js";
+import { ADAMW_SETTINGS } from "../graph/operations/optimizer.js";
+import type { OptimizerStep } from "./contract.js";
 
 /** base^exponent by squaring: the host's power differs in its last bit between engines. */
 function power(base: number, exponent: number): number {

@@ -127,7 +127,7 @@ test("no files import each other in a circle, type imports counted", () => {
 test("the reader of imports sees this file's own", () => {
   const self = files.find(
     ({ path }) =>
-      path === relative(root, join(root, "test/house/import-directions.test.ts")).split(sep).join("/"),
+      path === relative(root, join(root, "test/layout/import-directions.test.ts")).split(sep).join("/"),
   );
   assert.ok(self?.imports.includes("node:path"));
   assert.ok(files.length > 20);

@@ -1,15 +1,14 @@
 // Training plan: the programs of a training and the bytes they take, before anything is allocated.
 
-import { VitrineError } from "./errors.js";
-import type { PlannerCapabilities, StoreLayout } from "./executors/executor.js";
-import { largestBatch, planProgram } from "./graph/planner.js";
-import type { Program } from "./graph/program.js";
-import { inferenceGraph } from "./inference-program.js";
-import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
-import type { ImageInput } from "./models/deit.js";
-import { deitParameters } from "./models/deit-parameters.js";
-import { layoutBytes, type ParameterShapes, storeLayout } from "./parameter-store.js";
-import type { TrainingOptions } from "./training.js";
+import { VitrineError } from "../errors.js";
+import type { PlannerCapabilities, StoreLayout } from "../executors/executor.js";
+import { layoutBytes, type ParameterShapes, storeLayout } from "../executors/parameter-store.js";
+import { largestBatch, planProgram } from "../graph/planner.js";
+import type { Program } from "../graph/program.js";
+import { inferenceGraph } from "../inference/program.js";
+import type { ImageInput } from "../models/deit.js";
+import { deitParameters } from "../models/deit-parameters.js";
+import type { TrainingOptions } from "./contract.js";
 import {
   AVERAGE,
   accumulateGraph,
@@ -19,7 +18,8 @@ import {
   parameterGroups,
   SECOND_MOMENT,
   WEIGHTS,
-} from "./training-graph.js";
+} from "./graph.js";
+import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
 
 export type PlannedTraining = Omit<TrainingOptions, "weights">;
 

@@ -1,13 +1,13 @@
 // Convert model: a model's files with its weights in another dtype, for a disk or for the wire.
 
-import { VitrineError } from "./errors.js";
-import { CONFIG_FILE, WEIGHTS_FILE } from "./host/model-source.js";
-import { int8Layers } from "./models/deit-parameters.js";
-import { writeModelJson } from "./models/model-config.js";
-import { isRegnety } from "./models/regnety-config.js";
+import { VitrineError } from "../errors.js";
+import { CONFIG_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import { int8Layers } from "../models/deit-parameters.js";
+import { writeModelJson } from "../models/model-config.js";
+import { isRegnety } from "../models/regnety-config.js";
+import { writeSafetensors } from "../weights/safetensors.js";
+import { storedTensors, toDtype, type WeightDtype } from "../weights/weight-dtype.js";
 import type { OpenClassifier } from "./open-classifier.js";
-import { writeSafetensors } from "./weights/safetensors.js";
-import { storedTensors, toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 /** Throws `model/dtype` where a model of this family has no int8 layers. */
 export function checkDtype({ name, config }: OpenClassifier, dtype: WeightDtype): void {

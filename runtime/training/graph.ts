@@ -1,19 +1,19 @@
 // Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses them and clears them.
 
-import { VitrineError } from "./errors.js";
-import { differentiate } from "./graph/autodiff.js";
-import { type Graph, GraphBuilder } from "./graph/graph.js";
-import { updateLossScale } from "./graph/operations/loss-scale.js";
-import { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
-import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "./graph/operations/optimizer.js";
-import { dot, scaledSum } from "./graph/operations/sums.js";
-import type { Segment } from "./graph/recompute.js";
-import { elementCount } from "./graph/shape.js";
-import type { TensorId } from "./graph/tensor.js";
+import { VitrineError } from "../errors.js";
+import type { ParameterShapes } from "../executors/parameter-store.js";
+import { differentiate } from "../graph/autodiff.js";
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { updateLossScale } from "../graph/operations/loss-scale.js";
+import { hardDistillation, softDistillation, softTargetCrossEntropy } from "../graph/operations/losses.js";
+import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "../graph/operations/optimizer.js";
+import { dot, scaledSum } from "../graph/operations/sums.js";
+import type { Segment } from "../graph/recompute.js";
+import { elementCount } from "../graph/shape.js";
+import type { TensorId } from "../graph/tensor.js";
+import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "../models/deit.js";
+import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
-import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "./models/deit.js";
-import type { ParameterShapes } from "./parameter-store.js";
-import type { TrainingOptions } from "./training.js";
 
 export { WEIGHTS };
 export const GRADIENTS = "gradients";

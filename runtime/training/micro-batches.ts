@@ -1,8 +1,8 @@
 // Micro-batches: a step's inputs in equal pieces. Sample weights are those of the whole batch, so that losses and
 // gradients of the pieces add up to the batch's.
 
+import type { TrainingInputs } from "./contract.js";
 import type { Images, PieceInputs } from "./step-inputs.js";
-import type { TrainingInputs } from "./training.js";
 
 export type BatchInputs = Omit<TrainingInputs, "pixels">;
 

@@ -1,9 +1,9 @@
 // Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimiser's program moves it on.
 
-import type { Store, StoreLayout } from "./executors/executor.js";
-import type { GraphBuilder } from "./graph/graph.js";
-import type { LossScaleRule, LossScaleState } from "./graph/operations/loss-scale.js";
-import type { LossScale, TensorMap } from "./training.js";
+import type { Store, StoreLayout } from "../executors/executor.js";
+import type { GraphBuilder } from "../graph/graph.js";
+import type { LossScaleRule, LossScaleState } from "../graph/operations/loss-scale.js";
+import type { LossScale, TensorMap } from "./contract.js";
 
 /** Store of the state. */
 export const LOSS_SCALE = "lossScale";

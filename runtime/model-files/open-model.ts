@@ -1,21 +1,21 @@
 // Open model: a model's files read, its sizes found, its tensors under timm's names and checked. Computes nothing.
 
-import { VitrineError } from "./errors.js";
-import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "./host/model-source.js";
-import type { DeitConfig } from "./models/config.js";
-import { type ConfigFile, completeConfig, readConfigJson } from "./models/config-json.js";
-import { deitParameters } from "./models/deit-parameters.js";
-import { defaultLabels } from "./models/labels.js";
-import { readPreprocessorJson } from "./models/preprocessor-json.js";
-import { publishedConfig, publishedNameIn } from "./models/registry.js";
-import { isBuffer } from "./models/regnety-parameters.js";
-import { sizesFromShapes } from "./models/sizes-from-shapes.js";
-import type { TensorMap } from "./training.js";
-import { checkShapes } from "./weights/check-shapes.js";
-import type { Int8Matrix } from "./weights/int8-matrix.js";
-import { toTimmNames } from "./weights/key-map.js";
-import { floatTensors, int8Matrices, readSafetensors } from "./weights/safetensors.js";
-import { fileDtype, type WeightDtype } from "./weights/weight-dtype.js";
+import { VitrineError } from "../errors.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import type { DeitConfig } from "../models/config.js";
+import { type ConfigFile, completeConfig, readConfigJson } from "../models/config-json.js";
+import { deitParameters } from "../models/deit-parameters.js";
+import { defaultLabels } from "../models/labels.js";
+import { readPreprocessorJson } from "../models/preprocessor-json.js";
+import { publishedConfig, publishedNameIn } from "../models/registry.js";
+import { isBuffer } from "../models/regnety-parameters.js";
+import { sizesFromShapes } from "../models/sizes-from-shapes.js";
+import type { TensorMap } from "../training/contract.js";
+import { checkShapes } from "../weights/check-shapes.js";
+import type { Int8Matrix } from "../weights/int8-matrix.js";
+import { toTimmNames } from "../weights/key-map.js";
+import { floatTensors, int8Matrices, readSafetensors } from "../weights/safetensors.js";
+import { fileDtype, type WeightDtype } from "../weights/weight-dtype.js";
 
 export interface OpenModel {
   name: string;

@@ -1,26 +1,31 @@
 // RegNetY training: one step of the convnet in train mode: loss, gradients, and batch norm's statistics moved along.
 
-import { VitrineError } from "./errors.js";
-import type { Executable, Executor, Store } from "./executors/executor.js";
-import { differentiate } from "./graph/autodiff.js";
-import { type Graph, GraphBuilder } from "./graph/graph.js";
-import { softTargetCrossEntropy } from "./graph/operations/losses.js";
-import { dot } from "./graph/operations/sums.js";
-import { planForBatch } from "./graph/planner.js";
-import { type ImageInput, WEIGHTS } from "./models/deit.js";
-import { BUFFERS, regnety } from "./models/regnety.js";
-import type { RegnetyConfig } from "./models/regnety-config.js";
+import { VitrineError } from "../errors.js";
+import type { Executable, Executor, Store } from "../executors/executor.js";
+import {
+  createWeightStore,
+  type ParameterShapes,
+  readParameters,
+  storeLayout,
+} from "../executors/parameter-store.js";
+import { differentiate } from "../graph/autodiff.js";
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { softTargetCrossEntropy } from "../graph/operations/losses.js";
+import { dot } from "../graph/operations/sums.js";
+import { planForBatch } from "../graph/planner.js";
+import { type ImageInput, WEIGHTS } from "../models/deit.js";
+import { BUFFERS, regnety } from "../models/regnety.js";
+import type { RegnetyConfig } from "../models/regnety-config.js";
 import {
   channelsLastShape,
   fromChannelsLast,
   isBuffer,
   regnetyParameters,
   toChannelsLast,
-} from "./models/regnety-parameters.js";
-import { createWeightStore, type ParameterShapes, readParameters, storeLayout } from "./parameter-store.js";
-import type { TensorMap } from "./training.js";
-import { GRADIENTS } from "./training-graph.js";
-import { checkShapes } from "./weights/check-shapes.js";
+} from "../models/regnety-parameters.js";
+import { checkShapes } from "../weights/check-shapes.js";
+import type { TensorMap } from "./contract.js";
+import { GRADIENTS } from "./graph.js";
 
 export interface RegnetyTrainingOptions {
   config: RegnetyConfig;
