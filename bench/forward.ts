@@ -1,7 +1,7 @@
 // Bench of the forward pass: Vitrine and its peers on the same weights and the same pixels, taking turns.
 //
 // `npm run bench -- forward [--model NAME] [--threads 1,2] [--batch 1,8] [--rounds 5] [--round-ms 500] [--json]`. Vitrine
-// takes bytes and normalises them, the peers take floats that are normalised already. A peer whose logits are not ours is
+// takes bytes and normalizes them, the peers take floats that are normalized already. A peer whose logits are not ours is
 // taken out; one that is not installed leaves its ratio null, with the reason under `missing`.
 
 import { writeFileSync } from "node:fs";

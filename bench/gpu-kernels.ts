@@ -69,7 +69,7 @@ function parse(words: readonly string[]): KernelOptions {
     .option("--tile <tile>", "another tile to try, PM,PN,WX,WY,STEP; may be repeated", parseTile, [])
     .option("--products", "matrix products only")
     .option("--budget-ms <ms>", "time of the repetitions that are timed at once", positive("--budget-ms"), 20)
-    .option("--max-seconds <s>", "nothing is begun afterwards", positive("--max-seconds"), 300)
+    .option("--max-seconds <s>", "nothing is begun afterward", positive("--max-seconds"), 300)
     .option("--json", "end with one line of JSON")
     .parse([...words], { from: "user" })
     .opts<KernelOptions>();

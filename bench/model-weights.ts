@@ -27,8 +27,8 @@ export function benchWeights(config: DeitConfig): TensorMap {
     const isNorm = /norm\d?\.weight$/.test(name);
     const isMatrix = shape.length !== 1 && name.endsWith(".weight");
     const width = isMatrix ? GAIN / Math.sqrt(count / (shape[0] as number)) : SMALL;
-    const centre = isNorm ? 1 : 0;
-    const data = Float32Array.from({ length: count }, () => centre + width * (2 * next() - 1));
+    const center = isNorm ? 1 : 0;
+    const data = Float32Array.from({ length: count }, () => center + width * (2 * next() - 1));
     return [name, { shape, data }] as const;
   });
   return new Map(entries);

@@ -42,9 +42,9 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of decoding and augmenting beside libjpeg-turbo, sharp, @jsquash/jpeg and Pillow",
     load: () => import("./image.js"),
   },
-  neighbour: {
+  neighbor: {
     about: "a training step on all cores beside processes that hold all but one of them",
-    load: () => import("./neighbour.js"),
+    load: () => import("./neighbor.js"),
   },
   train: {
     about: "images/s of a training step beside tfjs-wasm and PyTorch",

@@ -11,13 +11,13 @@ export interface Timing {
 /** Fewer give no middle. */
 const LEAST_CALLS = 5;
 
-function summarise(spans: number[]): Timing {
+function summarize(spans: number[]): Timing {
   spans.sort((a, b) => a - b);
   const medianMs = spans[Math.floor(spans.length / 2)] as number;
   return { bestMs: spans[0] as number, medianMs, calls: spans.length };
 }
 
-/** Calls for `budgetMs`, at least five times, after a third of that to let the engine's optimising compiler finish. */
+/** Calls for `budgetMs`, at least five times, after a third of that to let the engine's optimizing compiler finish. */
 export function time(call: () => void, budgetMs = 90): Timing {
   const warm = performance.now() + budgetMs / 3;
   do call();
@@ -29,7 +29,7 @@ export function time(call: () => void, budgetMs = 90): Timing {
     call();
     spans.push(performance.now() - start);
   }
-  return summarise(spans);
+  return summarize(spans);
 }
 
 /** The same for a call that answers later. */
@@ -42,5 +42,5 @@ export async function timeAsync(call: () => Promise<unknown>, budgetMs: number):
     await call();
     spans.push(performance.now() - start);
   }
-  return summarise(spans);
+  return summarize(spans);
 }

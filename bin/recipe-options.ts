@@ -28,7 +28,7 @@ export function addRecipeOptions(command: Command): Command {
     )
     .option(
       "--color-jitter <x>",
-      `share by which brightness, contrast and colour vary, with --aa none and 3a (${DEIT_RECIPE.colorJitter})`,
+      `share by which brightness, contrast and color vary, with --aa none and 3a (${DEIT_RECIPE.colorJitter})`,
       decimalNumber("--color-jitter", { min: 0 }),
     )
     .addOption(

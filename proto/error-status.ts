@@ -10,7 +10,7 @@ const EXACT: Partial<Record<ErrorCode, status>> = {
   "network/queue-full": status.RESOURCE_EXHAUSTED,
   "network/draining": status.UNAVAILABLE,
   "network/deadline": status.DEADLINE_EXCEEDED,
-  "network/cancelled": status.CANCELLED,
+  "network/canceled": status.CANCELLED,
   "device/lost": status.UNAVAILABLE,
   "device/unavailable": status.UNAVAILABLE,
 };
@@ -27,7 +27,7 @@ export function statusOf(error: unknown): status {
 
 /** Codes for statuses that grpc-js or a foreign server set. */
 const CODE_OF_STATUS: Partial<Record<status, ErrorCode>> = {
-  [status.CANCELLED]: "network/cancelled",
+  [status.CANCELLED]: "network/canceled",
   [status.INVALID_ARGUMENT]: "protocol/invalid-argument",
   [status.DEADLINE_EXCEEDED]: "network/deadline",
   [status.NOT_FOUND]: "protocol/not-found",

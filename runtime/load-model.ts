@@ -49,7 +49,7 @@ export interface Model {
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /** As `Inference.onDevice`: logits that stay on the device. Absent where that is the processor. */
   onDevice?: Inference["onDevice"];
-  /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, centre cut out. `subject` names it in errors. */
+  /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, center cut out. `subject` names it in errors. */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → for each its most probable classes, best first. */
   classify(images: readonly Uint8Array[], options?: ClassifyOptions): Promise<ClassScore[][]>;

@@ -39,10 +39,10 @@ function pixels(): Uint8Array {
 
 function weights(): TensorMap {
   const entries = [...deitParameters(CONFIG)].map(([name, shape], place): [string, NamedTensor] => {
-    const centre = /norm\d?\.weight$/.test(name) ? 1 : 0;
+    const center = /norm\d?\.weight$/.test(name) ? 1 : 0;
     const count = shape.reduce((a, b) => a * b, 1);
     const values = Array.from({ length: count }, (_, i) => (byteAt(i + 9_973 * place) - 127.5) / 512);
-    return [name, { shape: [...shape], data: Float32Array.from(values, (value) => centre + value) }];
+    return [name, { shape: [...shape], data: Float32Array.from(values, (value) => center + value) }];
   });
   return new Map(entries);
 }

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const DEADLINE_MS = 400_000;
 /**
  * A software GPU's compiler takes most of the time of its tests: 23 s of a processor for the kernels of a small training step,
- * without optimisation and with vectors of four, instead of 60. Its subgroups have four invocations then, not eight.
+ * without optimization and with vectors of four, instead of 60. Its subgroups have four invocations then, not eight.
  */
 const SOFTWARE_GPU = { GALLIVM_PERF: "nopt", LP_NATIVE_VECTOR_WIDTH: "128" };
 

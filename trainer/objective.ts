@@ -1,4 +1,4 @@
-// Objective: turns a batch into what one step is trained towards: mixed, smoothed targets, the weight of each sample,
+// Objective: turns a batch into what one step is trained toward: mixed, smoothed targets, the weight of each sample,
 // the teacher's answer and the branches that stochastic depth keeps. All of it a pure function of the batch's cursor.
 
 import type { Batch } from "../runtime/batches/batch-source.js";

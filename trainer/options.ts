@@ -66,7 +66,7 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
     "--distillation",
     "distillation",
     choice("none", "hard", "soft"),
-    "what is learnt from the teacher",
+    "what is learned from the teacher",
   ),
   setting("--alpha", "alpha", share, "share of the distillation term (0.5)"),
   setting("--tau", "tau", { type: "number", min: 1e-6 }, "temperature of soft distillation (1)"),
@@ -130,7 +130,7 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = [
     "--color-jitter",
     "colorJitter",
     positive,
-    "share by which brightness, contrast and colour vary, with --aa none and 3a (0.3; with --init and --steps 0)",
+    "share by which brightness, contrast and color vary, with --aa none and 3a (0.3; with --init and --steps 0)",
   ),
   augmentation(
     "--train-interpolation",

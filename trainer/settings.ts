@@ -82,7 +82,7 @@ export const DEIT_SETTINGS: TrainerSettings = {
  * Defaults that depend on what kind of run was asked for. `steps`: see schedule.ts. `init`: DeiT fine-tunes in
  * evaluation mode (main.py --no-train-mode), that is without stochastic depth. Both together are a short fine-tuning,
  * in which a smoothed target would first of all unlearn the certainty that the start has, and strong augmentation ask
- * for what it has no time to learn: no smoothing, no RandAugment, no colour jitter.
+ * for what it has no time to learn: no smoothing, no RandAugment, no color jitter.
  */
 export function defaultSettings(kind: { steps: boolean; init: boolean }): TrainerSettings {
   return {

@@ -19,7 +19,7 @@ export interface SummaryFacts {
   skippedSteps: number | null;
 }
 
-export function summarise({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
+export function summarize({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
   const last = join(checkpoint.folder, LAST);
   const loss = new RunningMean(state.recentLosses).mean();
   const { step: steps, cursor, validation, best } = state;

@@ -1,5 +1,5 @@
 // Teacher: a finished model that looks at the same pixels as the student, in evaluation mode and with its own
-// normalisation, and answers with its logits.
+// normalization, and answers with its logits.
 
 import { createHash } from "node:crypto";
 import type { Runtime } from "../runtime/create-runtime.js";

@@ -8,7 +8,7 @@ export enum Region {
   Bits = 1,
   /** Decoded samples of the current rows, one plane per component, u8. */
   Planes = 2,
-  /** Quantised coefficients of all blocks, i16 [blocks, 64]; only where a picture has several scans. */
+  /** Quantized coefficients of all blocks, i16 [blocks, 64]; only where a picture has several scans. */
   Coefficients = 3,
   /** The decoder's result, u8 [height, width, 3]. */
   Rgb = 4,

@@ -15,7 +15,7 @@ export enum Status {
   CorruptScan = 5,
   /** No frame header before the first scan, or a second one. */
   CorruptFrame = 6,
-  /** A scan names a quantisation or Huffman table that the file does not bring. found: table number. */
+  /** A scan names a quantization or Huffman table that the file does not bring. found: table number. */
   MissingTable = 7,
   /** Width times height is above the pixel limit. found, allowed: pixels. */
   TooLarge = 8,

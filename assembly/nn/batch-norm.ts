@@ -1,4 +1,4 @@
-// Batch normalisation in training, forward and backward: each channel over all samples and pixels. x [R,C], rows of
+// Batch normalization in training, forward and backward: each channel over all samples and pixels. x [R,C], rows of
 // channels.
 //
 //   forward   y = (x − mean)·rstd·weight + bias,  rstd = 1/√(variance + ε), biased variance (divided by R);
@@ -63,7 +63,7 @@ export function batchNorm(
   }
 }
 
-/** Mean, and in place of rstd the biased variance, of four neighbouring channels. */
+/** Mean, and in place of rstd the biased variance, of four neighboring channels. */
 function moments4(x: usize, stride: usize, rows: usize, mean: usize, variance: usize): void {
   let s0 = f64x2.splat(0);
   let s1 = f64x2.splat(0);
@@ -93,13 +93,13 @@ function moments1(x: usize, stride: usize, rows: usize, mean: usize, variance: u
   let sum: f64 = 0;
   const end = x + rows * stride;
   for (let row = x; row !== end; row += stride) sum += <f64>load<f32>(row);
-  const centre = sum / <f64>rows;
+  const center = sum / <f64>rows;
   sum = 0;
   for (let row = x; row !== end; row += stride) {
-    const d = <f64>load<f32>(row) - centre;
+    const d = <f64>load<f32>(row) - center;
     sum += d * d;
   }
-  store<f32>(mean, <f32>centre);
+  store<f32>(mean, <f32>center);
   store<f32>(variance, <f32>(sum / <f64>rows));
 }
 
@@ -167,7 +167,7 @@ export function batchNormBackward(
   inputGradient(dy, x, mean, scratch, dx, rows, channels);
 }
 
-/** Σ dy and Σ dy·(x − mean) of four neighbouring channels. */
+/** Σ dy and Σ dy·(x − mean) of four neighboring channels. */
 function gradients4(
   dy: usize,
   x: usize,
@@ -177,9 +177,9 @@ function gradients4(
   sum: usize,
   product: usize,
 ): void {
-  const centre = v128.load(mean);
-  const c0 = Halves.low(centre);
-  const c1 = Halves.high(centre);
+  const center = v128.load(mean);
+  const c0 = Halves.low(center);
+  const c1 = Halves.high(center);
   let s0 = f64x2.splat(0);
   let s1 = f64x2.splat(0);
   let p0 = f64x2.splat(0);
@@ -207,16 +207,16 @@ function gradients1(
   sum: usize,
   product: usize,
 ): void {
-  const centre = <f64>load<f32>(mean);
+  const center = <f64>load<f32>(mean);
   let plain: f64 = 0;
-  let centred: f64 = 0;
+  let centered: f64 = 0;
   for (let i: usize = 0; i < rows * stride; i += stride) {
     const d = <f64>load<f32>(dy + i);
     plain += d;
-    centred += d * (<f64>load<f32>(x + i) - centre);
+    centered += d * (<f64>load<f32>(x + i) - center);
   }
   store<f32>(sum, <f32>plain);
-  store<f32>(product, <f32>centred);
+  store<f32>(product, <f32>centered);
 }
 
 /** dx = factor·(dy − meanDy − (x − mean)·slope); the three channel factors are in `scratch`. */
@@ -236,14 +236,14 @@ function inputGradient(
   for (let r: usize = 0; r < rows; r++) {
     let i: usize = 0;
     for (; i < whole; i += 16) {
-      const centred = f32x4.sub(v128.load(x + i), v128.load(mean + i));
+      const centered = f32x4.sub(v128.load(x + i), v128.load(mean + i));
       const shifted = f32x4.sub(v128.load(dy + i), v128.load(scratch + i));
-      const d = f32x4.sub(shifted, f32x4.mul(centred, v128.load(slope + i)));
+      const d = f32x4.sub(shifted, f32x4.mul(centered, v128.load(slope + i)));
       v128.store(dx + i, f32x4.mul(v128.load(factor + i), d));
     }
     for (; i < stride; i += 4) {
-      const centred: f32 = load<f32>(x + i) - load<f32>(mean + i);
-      const d: f32 = load<f32>(dy + i) - load<f32>(scratch + i) - centred * load<f32>(slope + i);
+      const centered: f32 = load<f32>(x + i) - load<f32>(mean + i);
+      const d: f32 = load<f32>(dy + i) - load<f32>(scratch + i) - centered * load<f32>(slope + i);
       store<f32>(dx + i, load<f32>(factor + i) * d);
     }
     dy += stride;

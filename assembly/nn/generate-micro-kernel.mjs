@@ -14,7 +14,7 @@ const header = `// Made by generate-micro-kernel.mjs: do not edit. Register bloc
 // Each value of c has one accumulator that goes through k upwards, so every block gives the same bits.
 // 2·n·rows flops a step of k for 4·n bytes of panel and 4·rows bytes of a. In sixteen registers of 128 bits, 4 × 8 hold
 // 8 sums, 2 vectors of b and the products; 6 × 8 fit where multiply and add are one instruction (relaxed SIMD). 6 × 16
-// fit where the engine joins neighbouring vectors to 256 bits: 12 sums, 2 vectors of b and one of a.
+// fit where the engine joins neighboring vectors to 256 bits: 12 sums, 2 vectors of b and one of a.
 //
 // There is nothing but the loop: with a branch in front of it, 6 × 16 lose a third of their speed (V8 13), and with a bias
 // added behind it, 6 × 8 do (V8 11 and 12), for the registers are shared out over the whole function.

@@ -1,6 +1,6 @@
 // Int8 form: how the int8 product computes; the packed weight is laid out for it. Read by both compilers. No bit depends on it.
 //
-// GOP/s of 197×192×768 with its quantisation, best calls, Intel Xeon with AVX-512 and VNNI (float32: Node 20 55, Node 24 106):
+// GOP/s of 197×192×768 with its quantization, best calls, Intel Xeon with AVX-512 and VNNI (float32: Node 20 55, Node 24 106):
 //
 //                                 Node 20    Node 24   Node 24, 256-bit operations off
 //   pairs, 5 rows × 8 columns      75         139       81

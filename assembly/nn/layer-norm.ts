@@ -1,10 +1,10 @@
-// Layer normalisation over the last axis, forward and backward.
+// Layer normalization over the last axis, forward and backward.
 //
 //   forward   y = (x − mean)·rstd·weight + bias,  rstd = 1/√(variance + ε), biased variance
 //   backward  with x̂ = (x − mean)·rstd and g = dy·weight:  dx = rstd·(g − mean(g) − x̂·mean(g·x̂)) + residual;
 //             dWeight += Σ dy·x̂,  dBias += Σ dy
 //
-// Mean first, then the variance of the centred values: no cancellation. Sums of a row run in 16 lanes, so the error
+// Mean first, then the variance of the centered values: no cancellation. Sums of a row run in 16 lanes, so the error
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
 import { rowSum, squaredDeviations } from "./row-sums";

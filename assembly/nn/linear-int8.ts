@@ -1,15 +1,15 @@
 // Linear layer with int8 weights: y [M,N] = act(x·wᵀ + bias) + residual, w[n,k] ≈ scale[n]·weight[n,k].
 //
-// Rows of x are quantised as they come, each by its own scale (quantize-rows.ts), to as many of 14 bits as the sum allows: the
+// Rows of x are quantized as they come, each by its own scale (quantize-rows.ts), to as many of 14 bits as the sum allows: the
 // factors of pairs are int16 anyway, and digits take two bytes. Sums are exact: |q| ≤ levels(K), |weight| ≤ 127 and
 // K·127·levels(K) < 2³¹. So threads, tiles and forms (int8-form.ts) change no bit, and both builds agree up to GELU.
 //
 // The weight lies packed, columns filled up to C = 16·⌈N/16⌉ and steps of k to whole ones by zeros:
 //   panels [C/8, ⌈K/2⌉, 8, 2] int16, or in digits [C/8, ⌈K/4⌉, 8, 4] int8;  scales f32 [C];  offsets i32 [C] = 8192·Σ weight
 //
-// 2·M·N·K operations for M·K values quantised. Rows go in blocks of about 20: the panels (295 KiB for 192×768, in digits half
+// 2·M·N·K operations for M·K values quantized. Rows go in blocks of about 20: the panels (295 KiB for 192×768, in digits half
 // of that) come from the second-level cache once a block, the block itself (30 KiB at K = 768) stays near. Parts of an
-// instruction are runs of such blocks cut in four across; a part quantises the rows that it needs itself, which costs less
+// instruction are runs of such blocks cut in four across; a part quantizes the rows that it needs itself, which costs less
 // than a barrier.
 
 import { residual as addResidual } from "./elementwise";
@@ -47,7 +47,7 @@ const GROUP: usize = 64;
 /** 14 bits with the sign. */
 const MOST_LEVELS: usize = 8191;
 
-/** Largest |q| of a quantised row of `k` values, so that no sum leaves int32. */
+/** Largest |q| of a quantized row of `k` values, so that no sum leaves int32. */
 function levelsOf(k: usize): usize {
   return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * max<usize>(k, 1)));
 }
@@ -138,7 +138,7 @@ function multiplyBlock(x: usize, row: usize, rows: usize, from: usize, to: usize
   }
 }
 
-/** One tile: rows `row` … of y, which are the quantised rows `high` …, and the columns from `column` on. */
+/** One tile: rows `row` … of y, which are the quantized rows `high` …, and the columns from `column` on. */
 function multiplyTile(row: usize, high: usize, rows: usize, column: usize, columns: usize): void {
   const a = quantized() + high * ROW_BYTES;
   const panel = weightAt + (column >> 3) * panelBytes;

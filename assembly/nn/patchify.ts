@@ -1,7 +1,7 @@
 // Patchify: cuts an image into patches, so that the patch convolution (kernel = stride) becomes a linear layer.
 //
 // patches [B, (S/P)², 3·P·P], values in the order (channel, y, x) of PyTorch's convolution weight, patches row by row.
-// Bytes are normalised on the way through a table of 256 values a channel: (v/255 − mean)/std, exactly rounded by
+// Bytes are normalized on the way through a table of 256 values a channel: (v/255 − mean)/std, exactly rounded by
 // whoever fills it. Memory-bound: 150,528 values an image of 224.
 
 import { count, cut, first } from "./share";
@@ -45,7 +45,7 @@ function patchPlane(from: usize, stride: usize, table: usize, to: usize, patch: 
   }
 }
 
-/** image f32 [B,3,S,S], already normalised */
+/** image f32 [B,3,S,S], already normalized */
 export function patchifyFloats(image: usize, patches: usize, batch: usize, side: usize, patch: usize): void {
   const grid = side / patch;
   const line = patch << 2;

@@ -126,7 +126,7 @@ export function weightsAndGradient(
   if (tail) {
     const p = Float4.exp(Float4.madd(loadTail(s + whole, tail, 0), factor, loadTail(below + whole, tail, 0)));
     storeTail(s + whole, p, tail);
-    const centred = f32x4.sub(loadTail(d + whole, tail, 0), loadTail(means + whole, tail, 0));
-    storeTail(d + whole, f32x4.mul(p, f32x4.mul(centred, factor)), tail);
+    const centered = f32x4.sub(loadTail(d + whole, tail, 0), loadTail(means + whole, tail, 0));
+    storeTail(d + whole, f32x4.mul(p, f32x4.mul(centered, factor)), tail);
   }
 }

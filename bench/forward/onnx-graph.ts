@@ -63,7 +63,7 @@ class OnnxBuilder {
     return output;
   }
 
-  /** An initialiser, added once. */
+  /** An initializer, added once. */
   floats(name: string, dims: readonly number[], data: Float32Array): string {
     if (this.#known.has(name)) return name;
     this.#known.add(name);

@@ -37,7 +37,7 @@ export class Stopwatch {
 
   /**
    * Milliseconds of one dispatch: the least of three passes of as many repetitions as take `budgetMs` together, after one
-   * that warms up. Drivers quantise timestamps to 0.1 ms, so a pass should be long. Throws `internal/kernels`,
+   * that warms up. Drivers quantize timestamps to 0.1 ms, so a pass should be long. Throws `internal/kernels`,
    * `internal/webgpu`.
    */
   async time(dispatch: Dispatch, budgetMs: number): Promise<{ ms: number; repetitions: number }> {

@@ -16,7 +16,7 @@ import {
   productGrid,
   type TileTable,
 } from "../../runtime/executors/webgpu/tiles.js";
-import type { Operation } from "../../runtime/graph/catalogue.js";
+import type { Operation } from "../../runtime/graph/catalog.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";

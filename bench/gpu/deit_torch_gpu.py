@@ -1,7 +1,7 @@
 # PyTorch on a GPU as a contestant: python3 deit_torch_gpu.py forward|train FOLDER BATCH eager|compiled f32|bf16 DEVICE STEPS
 #
 # The model of ../peers/deit_torch.py with PyTorch's own fused attention and fused AdamW. Pixels travel as bytes and are
-# normalised on the device, as ours are; a call is STEPS steps that are queued without waiting for each other.
+# normalized on the device, as ours are; a call is STEPS steps that are queued without waiting for each other.
 
 import json
 import os

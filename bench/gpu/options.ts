@@ -45,7 +45,7 @@ export function gpuOptions(words: readonly string[]): GpuOptions {
     .option("--row-seconds <s>", "a contestant that takes longer is ended", positive("--row-seconds"), 120)
     .option(
       "--max-seconds <s>",
-      "no row is begun afterwards, the last one is ended",
+      "no row is begun afterward, the last one is ended",
       positive("--max-seconds"),
     )
     .option("--python <path>", "interpreter with torch (else python3, then /usr/bin/python3)")

@@ -1,4 +1,4 @@
-# Random erasing of timm 0.3.2 in `pixel` mode, on uint8: the noise is normal in normalised values and rounded.
+# Random erasing of timm 0.3.2 in `pixel` mode, on uint8: the noise is normal in normalized values and rounded.
 
 import math
 import random

@@ -1,7 +1,7 @@
 // Operations: what each operation of a forward pass and of a training step takes, instruction by instruction.
 //
 // A program's tape is taken apart: every instruction becomes a tape of its own, and a pass runs them all in their order, so
-// that each finds the caches as its neighbours leave them. An instruction's time is the best of the passes; whatever a
+// that each finds the caches as its neighbors leave them. An instruction's time is the best of the passes; whatever a
 // thread pool or the host adds is not in it. Rows that an executor takes through several operations together (row spans)
 // are taken apart too; what the tape takes as it is stands beside the sum.
 
@@ -136,7 +136,7 @@ export function timeOperations(
   );
   let wholeMs = Number.POSITIVE_INFINITY;
   const best = tapes.map(() => Number.POSITIVE_INFINITY);
-  // The engine's optimising compiler replaces the first code during the first pass.
+  // The engine's optimizing compiler replaces the first code during the first pass.
   for (let pass = 0; pass <= passes; pass++) {
     for (const [i, { address }] of tapes.entries()) {
       const start = performance.now();
@@ -149,10 +149,10 @@ export function timeOperations(
   }
   for (const piece of [...tapes, whole, packing, arena]) memory.release(piece);
   for (const store of made.values()) store.dispose();
-  return { operations: summarise(instructions, best, peak), wholeMs };
+  return { operations: summarize(instructions, best, peak), wholeMs };
 }
 
-function summarise(
+function summarize(
   instructions: readonly Instruction[],
   ms: readonly number[],
   peak: number | undefined,

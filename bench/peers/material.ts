@@ -1,13 +1,13 @@
 // Material: what all contestants of a bench read, in one temporary folder: weights, pixels and settings as raw files.
 //
 // material.json names tensors and sizes; weights.f32 is every tensor one behind the other; pixels.u8 [batch, size, size, 3]
-// is what Vitrine takes, image.f32 [batch, 3, size, size] the same pixels normalised, what the peers take.
+// is what Vitrine takes, image.f32 [batch, 3, size, size] the same pixels normalized, what the peers take.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { normalizationTable } from "../../runtime/models/normalization.js";
 import type { TensorMap } from "../../runtime/training/contract.js";
 
 /** Settings of the training step that every contestant runs. */
@@ -50,7 +50,7 @@ export function writeMaterial(
     Buffer.concat([...weights.values()].map(({ data }) => bytesOf(data))),
   );
   writeFileSync(join(folder, "pixels.u8"), pixels);
-  writeFileSync(join(folder, "image.f32"), bytesOf(normalisedImage(config, pixels)));
+  writeFileSync(join(folder, "image.f32"), bytesOf(normalizedImage(config, pixels)));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
@@ -58,10 +58,10 @@ function bytesOf(data: Float32Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** uint8 [batch, size, size, 3] → normalised float32 [batch, 3, size, size]. */
-function normalisedImage(config: DeitConfig, pixels: Uint8Array): Float32Array {
+/** uint8 [batch, size, size, 3] → normalized float32 [batch, 3, size, size]. */
+function normalizedImage(config: DeitConfig, pixels: Uint8Array): Float32Array {
   const area = config.imageSize ** 2;
-  const table = normalisationTable(config);
+  const table = normalizationTable(config);
   const image = new Float32Array(pixels.length);
   for (let i = 0; i < pixels.length; i++) {
     const channel = i % 3;

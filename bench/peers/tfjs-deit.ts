@@ -107,9 +107,9 @@ function embed(model: Model, image: Tensor): Tensor {
 }
 
 function layerNorm({ tf, config, weight }: Model, x: Tensor, name: string): Tensor {
-  const centred = tf.sub(x, tf.mean(x, -1, true));
-  const variance = tf.mean(tf.mul(centred, centred), -1, true);
-  const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, tf.scalar(config.layerNormEpsilon))));
+  const centered = tf.sub(x, tf.mean(x, -1, true));
+  const variance = tf.mean(tf.mul(centered, centered), -1, true);
+  const normed = tf.mul(centered, tf.rsqrt(tf.add(variance, tf.scalar(config.layerNormEpsilon))));
   return tf.add(tf.mul(normed, weight(`${name}.weight`)), weight(`${name}.bias`));
 }
 

@@ -11,7 +11,7 @@ import { INTERRUPTED } from "../../trainer/interruption.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
 import { createProgress, type Progress } from "../../trainer/progress.js";
 import type { RunRequest, RunSources } from "../../trainer/run-request.js";
-import { summarise } from "../../trainer/summary.js";
+import { summarize } from "../../trainer/summary.js";
 import { action, printJson } from "../command-line.js";
 import { kernelProgress } from "../kernel-progress.js";
 import { gpuTierOption, threadsOption } from "../model-options.js";
@@ -132,7 +132,7 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const { interruption } = signals;
   try {
     const sources = sourcesOf(flags, progress);
-    const summary = summarise(await trainToEnd({ request, sources, progress, interruption }));
+    const summary = summarize(await trainToEnd({ request, sources, progress, interruption }));
     progress.say(summary.text);
     if (flags.json) printJson(summary.facts);
   } catch (error) {

@@ -13,7 +13,7 @@ export interface EngineFacts {
   simd128: boolean;
   /** Fused multiply-add. */
   relaxedSimd: boolean;
-  /** 256-bit operations, made by V8 of neighbouring 128-bit ones. */
+  /** 256-bit operations, made by V8 of neighboring 128-bit ones. */
   wideSimd: boolean;
   /** Why not, where there are none. */
   wideSimdReason: string | null;

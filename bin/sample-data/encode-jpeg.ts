@@ -10,7 +10,7 @@ export interface Drawing {
   data: Uint8Array;
 }
 
-/** Baseline, 4:2:0, quality 90: what a camera writes. Artefacts are part of what a decoder must deliver. */
+/** Baseline, 4:2:0, quality 90: what a camera writes. Artifacts are part of what a decoder must deliver. */
 const OPTIONS = {
   quality: 90,
   progressive: false,

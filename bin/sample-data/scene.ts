@@ -11,17 +11,17 @@ export const SIDE = 64;
 /** Samples a pixel along each axis: 3 × 3 levels of coverage look smooth and cost little. */
 const OVERSAMPLE = 3;
 
-/** No shape reaches further from its centre than this many radii. */
+/** No shape reaches further from its center than this many radii. */
 const REACH = 1.35;
 
-type Colour = [red: number, green: number, blue: number];
+type Color = [red: number, green: number, blue: number];
 
 /** Hues in degrees. Any shade of either may be the brighter one, so that gray alone says little of the shape. */
 const WARM = { from: -30, width: 90 };
 const COOL = { from: 120, width: 140 };
 
 /** Hue in degrees, saturation and value in 0 … 1 → channels in 0 … 255. */
-function fromHue(hue: number, saturation: number, value: number): Colour {
+function fromHue(hue: number, saturation: number, value: number): Color {
   const channel = (offset: number): number => {
     const sector = (offset + hue / 60 + 6) % 6;
     return 255 * value * (1 - saturation * Math.max(0, Math.min(sector, 4 - sector, 1)));
@@ -29,7 +29,7 @@ function fromHue(hue: number, saturation: number, value: number): Colour {
   return [channel(5), channel(3), channel(1)];
 }
 
-function randomColour(random: Random, { from, width }: typeof WARM): Colour {
+function randomColor(random: Random, { from, width }: typeof WARM): Color {
   return fromHue(from + width * random(), 0.5 + 0.5 * random(), 0.4 + 0.6 * random());
 }
 
@@ -75,13 +75,13 @@ function randomFrame(random: Random): Frame {
 }
 
 /**
- * Draws a shape at a random place, size, turn and warm colour on a cool ground with a gradient and grain.
+ * Draws a shape at a random place, size, turn and warm color on a cool ground with a gradient and grain.
  * Returns RGBA bytes [SIDE, SIDE, 4], as the JPEG encoder takes them.
  */
 export function drawScene(inside: Inside, random: Random): Uint8Array {
-  const from = randomColour(random, COOL);
-  const to = from.map((value) => value + 60 * (random() - 0.5)) as Colour;
-  const colour = randomColour(random, WARM);
+  const from = randomColor(random, COOL);
+  const to = from.map((value) => value + 60 * (random() - 0.5)) as Color;
+  const color = randomColor(random, WARM);
   const [slopeX, slopeY] = randomDirection(random);
   const grain = 8 + 20 * random();
   const frame = randomFrame(random);
@@ -95,7 +95,7 @@ export function drawScene(inside: Inside, random: Random): Uint8Array {
       const at = 4 * (y * SIDE + x);
       for (let channel = 0; channel < 3; channel++) {
         const ground = (from[channel] as number) * (1 - mix) + (to[channel] as number) * mix;
-        const value = ground * (1 - cover) + (colour[channel] as number) * cover + noise;
+        const value = ground * (1 - cover) + (color[channel] as number) * cover + noise;
         pixels[at + channel] = Math.min(255, Math.max(0, Math.round(value)));
       }
       pixels[at + 3] = 255;

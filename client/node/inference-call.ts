@@ -48,7 +48,7 @@ export function callUnary<Request, Response>(
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
-      reject(new VitrineError("network/cancelled", `${address}: cancelled before it was sent`));
+      reject(new VitrineError("network/canceled", `${address}: canceled before it was sent`));
       return;
     }
     const deadline = Date.now() + deadlineMs;

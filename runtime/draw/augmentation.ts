@@ -58,7 +58,7 @@ function augmentationOf(text: string): Augmentation {
 }
 
 /**
- * The operations that one sample gets, in order. Colour jitter stands in for RandAugment and AutoAugment where they
+ * The operations that one sample gets, in order. Color jitter stands in for RandAugment and AutoAugment where they
  * are off, as in timm; behind three-augment it stands as well, as in DeiT III. Throws `usage/bad-option`.
  */
 export function drawAugmentation(

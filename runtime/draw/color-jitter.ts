@@ -1,4 +1,4 @@
-// Colour jitter: brightness, contrast and colour changed by drawn factors, in a drawn order. torchvision's ColorJitter
+// Color jitter: brightness, contrast and color changed by drawn factors, in a drawn order. torchvision's ColorJitter
 // with one strength for the three and no hue, as timm calls it.
 
 import type { Chance } from "./counter.js";

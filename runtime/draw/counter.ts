@@ -53,7 +53,7 @@ class Stream implements Chance {
   }
 
   integer(count: number): number {
-    // Words at or above the last whole multiple would favour the small results: they are thrown away.
+    // Words at or above the last whole multiple would favor the small results: they are thrown away.
     const limit = WORD - (WORD % count);
     let word = this.word();
     while (word >= limit) word = this.word();

@@ -10,7 +10,7 @@ export const Domain = {
   Erase: 3,
   Mix: 4,
   DropPath: 5,
-  Initialisation: 6,
+  Initialization: 6,
   /** Drawn pictures: the sample data set. */
   Scene: 7,
 } as const;

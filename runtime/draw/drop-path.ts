@@ -6,7 +6,7 @@ import type { DrawMath } from "./math.js";
 
 /**
  * Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace: counted from both
- * ends towards the middle. (Where the middle lies in torch depends on its vector width, so a last bit may differ.)
+ * ends toward the middle. (Where the middle lies in torch depends on its vector width, so a last bit may differ.)
  */
 export function dropPathRates(depth: number, rate: number): Float32Array {
   const rates = new Float32Array(depth);

@@ -11,7 +11,7 @@ import type { AugmentationRecipe } from "./recipe.js";
 const NONE: MixDraw = { kind: "none", lambda: 1, box: null };
 
 /**
- * The rectangle that CutMix copies: sides √(1 − λ) of the image's, around the centre (row, column), cut at the borders.
+ * The rectangle that CutMix copies: sides √(1 − λ) of the image's, around the center (row, column), cut at the borders.
  * Halves are floored, so an odd side loses a pixel, as in timm.
  */
 export function cutmixBox(height: number, width: number, lambda: number, row: number, column: number): Box {

@@ -14,7 +14,7 @@ const TRIES = 10;
 
 /**
  * Area share U(scale), aspect ratio width / height exp(U(log ratio)), place uniform. Ten tries, then the largest
- * centred rectangle whose ratio is within bounds. A side that rounds to 0 (tiny images) counts as a failed try.
+ * centered rectangle whose ratio is within bounds. A side that rounds to 0 (tiny images) counts as a failed try.
  */
 export function drawCrop(
   chance: Chance,

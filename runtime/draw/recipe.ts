@@ -17,7 +17,7 @@ export interface AugmentationRecipe {
   interpolation: Interpolation | "random";
   /** timm's auto-augment string (`rand-m9-mstd0.5-inc1`, `original`, `v0`, …), `3a` for DeiT III's, null for none. */
   autoAugment: string | null;
-  /** Brightness, contrast and colour vary by up to this share, 0 = off. Of no effect beside RandAugment and AutoAugment. */
+  /** Brightness, contrast and color vary by up to this share, 0 = off. Of no effect beside RandAugment and AutoAugment. */
   colorJitter: number;
   /** Random erasing, applied after everything else to the sample. */
   eraseProbability: number;

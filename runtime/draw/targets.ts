@@ -1,4 +1,4 @@
-// Targets: the distribution over classes that a mixed sample is trained towards. timm 0.3.2, mixup_target.
+// Targets: the distribution over classes that a mixed sample is trained toward. timm 0.3.2, mixup_target.
 
 import { VitrineError } from "../errors.js";
 

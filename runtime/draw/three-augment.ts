@@ -1,4 +1,4 @@
-// Three-augment: gray, solarised or blurred, one of them for every sample. DeiT III (arXiv 2204.07118), augment.py.
+// Three-augment: gray, solarized or blurred, one of them for every sample. DeiT III (arXiv 2204.07118), augment.py.
 
 import type { Chance } from "./counter.js";
 import type { AugmentOperation } from "./draw.js";

@@ -1,7 +1,7 @@
 // Autodiff: the reverse sweep. Appends to a graph the operations that add the loss's gradients to their store.
 
 import { VitrineError } from "../errors.js";
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import type { GradientSweep } from "./gradient-sweep.js";
 import { type GraphBuilder, tensorsChanged, tensorsRead } from "./graph.js";
 import { GRADIENT_RULES } from "./operations/gradient-rules.js";

@@ -1,6 +1,6 @@
 // Fusion: two operations become one where the executor has a kernel for both and nobody sees what lies between.
 
-import type { Operation, OperationOf } from "./catalogue.js";
+import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph } from "./graph.js";
 import { countReaders } from "./liveness.js";
 import { fuseLosses } from "./loss-fusion.js";

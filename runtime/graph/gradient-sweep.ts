@@ -1,6 +1,6 @@
 // Gradient sweep: what an operation's gradient rule may ask and say while autodiff walks the graph backwards.
 
-import type { OperationOf, OperationType } from "./catalogue.js";
+import type { OperationOf, OperationType } from "./catalog.js";
 import type { GraphBuilder } from "./graph.js";
 import type { TensorId } from "./tensor.js";
 

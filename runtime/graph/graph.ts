@@ -1,7 +1,7 @@
 // Graph: tensors and the operations between them, in an order in which they can run. Knows no executor.
 
 import { VitrineError } from "../errors.js";
-import type { Catalogue, Operation, OperationType } from "./catalogue.js";
+import type { Catalog, Operation, OperationType } from "./catalog.js";
 import { elementCount, formatShape, type Shape } from "./shape.js";
 import type { ElementType, Origin, Tensor, TensorId } from "./tensor.js";
 
@@ -107,7 +107,7 @@ export class GraphBuilder implements Graph {
   /** Appends an operation; its operands' shapes are the business of the functions in operations/. */
   add<T extends OperationType>(
     type: T,
-    operands: Pick<Catalogue[T], "reads" | "writes"> & Partial<Pick<Catalogue[T], "adds" | "attributes">>,
+    operands: Pick<Catalog[T], "reads" | "writes"> & Partial<Pick<Catalog[T], "adds" | "attributes">>,
   ): void {
     const { reads, writes, adds = {}, attributes = {} } = operands;
     // Of the union's members the one of this type; TypeScript does not follow a type parameter so far.

@@ -1,6 +1,6 @@
 // Half activations: which tensors between operations are kept in float16, for executors whose kernels take them so.
 
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import type { Graph } from "./graph.js";
 import type { Tensor, TensorId } from "./tensor.js";
 

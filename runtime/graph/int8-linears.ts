@@ -1,13 +1,13 @@
 // Int8 linears: a graph whose linear layers read their weights from a store of int8 matrices instead of float32 ones.
 
-import type { Operation, OperationOf } from "./catalogue.js";
+import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph } from "./graph.js";
 import type { Tensor, TensorId } from "./tensor.js";
 
 /** Store of the int8 matrices; the names inside are those of the float32 weights that they stand for. */
 export const INT8_WEIGHTS = "int8 weights";
 
-/** Most inputs of an int8 layer: its quantised rows must fit the kernels' scratch. */
+/** Most inputs of an int8 layer: its quantized rows must fit the kernels' scratch. */
 export const MOST_INT8_INPUTS = 8192;
 
 /** `names`: weights that are int8 matrices. Linear layers that read one become int8; the rest of the graph stays as it is. */

@@ -1,6 +1,6 @@
 // Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may share one place.
 
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
 import type { RowSpan } from "./row-spans.js";
 import { type TensorId, tensorBytes } from "./tensor.js";

@@ -1,6 +1,6 @@
-// Liveness: which operations count towards a result, and which of their operands somebody looks at.
+// Liveness: which operations count toward a result, and which of their operands somebody looks at.
 
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
 import type { TensorId } from "./tensor.js";
 

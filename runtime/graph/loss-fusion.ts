@@ -1,6 +1,6 @@
 // Loss fusion: a loss and its gradient read the same logits, so one pass gives both.
 
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
 
 const GRADIENTS = {

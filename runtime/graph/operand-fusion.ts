@@ -1,6 +1,6 @@
 // Operand fusion: what changes an operand of products row by row is done where the products read it.
 
-import type { Operation, OperationOf } from "./catalogue.js";
+import type { Operation, OperationOf } from "./catalog.js";
 import { type Graph, tensorsRead } from "./graph.js";
 import type { TensorId } from "./tensor.js";
 

@@ -26,14 +26,14 @@ export function placeBlocks(
   let bytes = 0;
   for (const index of order) {
     const block = blocks[index] as Block;
-    const neighbours = placed
+    const neighbors = placed
       .filter((other) => livesWith(block, blocks[other] as Block))
       .map((other) => ({
         start: offsets[other] as number,
         end: (offsets[other] as number) + sizeOf(blocks, other),
       }))
       .sort((a, b) => a.start - b.start);
-    const offset = tightestGap(neighbours, block.bytes, alignmentBytes, bufferBytes);
+    const offset = tightestGap(neighbors, block.bytes, alignmentBytes, bufferBytes);
     offsets[index] = offset;
     bytes = Math.max(bytes, offset + block.bytes);
     placed.push(index);
@@ -59,9 +59,9 @@ function withinBuffer(free: number, bytes: number, bufferBytes: number): number 
   return free + bytes <= end ? free : end;
 }
 
-/** Offset of the smallest gap that holds `bytes`, else the first aligned place behind all neighbours. */
+/** Offset of the smallest gap that holds `bytes`, else the first aligned place behind all neighbors. */
 function tightestGap(
-  neighbours: readonly { start: number; end: number }[],
+  neighbors: readonly { start: number; end: number }[],
   bytes: number,
   alignment: number,
   bufferBytes: number,
@@ -69,7 +69,7 @@ function tightestGap(
   let best = -1;
   let bestSlack = Number.POSITIVE_INFINITY;
   let free = 0;
-  for (const { start, end } of neighbours) {
+  for (const { start, end } of neighbors) {
     const place = withinBuffer(free, bytes, bufferBytes);
     const slack = start - place - bytes;
     if (slack >= 0 && slack < bestSlack) {

@@ -3,7 +3,7 @@
 import type { Graph } from "./graph.js";
 import type { RowSpan } from "./row-spans.js";
 
-/** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimiser settings. */
+/** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimizer settings. */
 export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
 
 /** Outputs by name, copies; float64 where the program computes in it (norms), float32 everywhere else. */

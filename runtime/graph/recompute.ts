@@ -2,7 +2,7 @@
 // (Chen et al., arXiv 1604.06174). The same operations on the same values give the same bits.
 
 import { VitrineError } from "../errors.js";
-import type { Operation } from "./catalogue.js";
+import type { Operation } from "./catalog.js";
 import type { GraphBuilder } from "./graph.js";
 import type { TensorId } from "./tensor.js";
 

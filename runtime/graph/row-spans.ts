@@ -1,7 +1,7 @@
 // Row spans: consecutive operations that go row by row over the same rows. An executor may take some rows through all of
 // them before it begins the next, so that their values stay in a cache and its threads meet once a span.
 
-import type { Operation, OperationOf } from "./catalogue.js";
+import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph } from "./graph.js";
 import { elementCount } from "./shape.js";
 import type { TensorId } from "./tensor.js";

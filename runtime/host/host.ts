@@ -26,12 +26,12 @@ export interface Host {
    * `wasm/nn.relaxed.wasm` and their `.shared.wasm` twins. Throws `file/not-found`.
    */
   readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Cores this process may use, at least 1: cgroup limits and CPU affinity are honoured where the host knows them. */
+  /** Cores this process may use, at least 1: cgroup limits and CPU affinity are honored where the host knows them. */
   cores(): number;
   /** Turns an opt-in engine feature on (Node 20 needs a V8 flag for relaxed SIMD). False where it cannot. */
   enableRelaxedSimd(): boolean;
   /**
-   * Lets the engine join neighbouring 128-bit operations of modules that are compiled from now on into 256-bit ones,
+   * Lets the engine join neighboring 128-bit operations of modules that are compiled from now on into 256-bit ones,
    * which changes no bit. False where it cannot; absent where the host has no such switch.
    */
   enableWideSimd?(): boolean;

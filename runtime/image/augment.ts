@@ -18,7 +18,7 @@ export interface AugmentOptions {
 
 /**
  * Picture and operations by timm's names, with their arguments, in order → picture of the same size. What a rotation,
- * shear or translation leaves empty takes ImageNet's mean colour. Throws `image/unknown-operation`,
+ * shear or translation leaves empty takes ImageNet's mean color. Throws `image/unknown-operation`,
  * `image/bad-argument`, `image/out-of-memory`, `image/buffer-too-small`.
  */
 export function augment(

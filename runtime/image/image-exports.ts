@@ -23,7 +23,7 @@ export interface ImageExports {
   decodeJpeg(length: number, pixelLimit: number, partial: number): Status;
   /**
    * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1. With `handOver` the rows go to the import
-   * `env.takeRows(address, bytes)` as they are finished, and Region.Rgb holds none afterwards.
+   * `env.takeRows(address, bytes)` as they are finished, and Region.Rgb holds none afterward.
    */
   decodeJpegScaled(
     length: number,
@@ -66,9 +66,9 @@ export interface ImageExports {
     target: number,
     last: number,
   ): void;
-  /** Scalar (1) or SIMD (0) form of a row's colour conversion; for tests. */
+  /** Scalar (1) or SIMD (0) form of a row's color conversion; for tests. */
   colorTwin(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
-  /** Upsampling and colour of a 4:2:0 row in one (0) or one after the other (1); for tests. */
+  /** Upsampling and color of a 4:2:0 row in one (0) or one after the other (1); for tests. */
   halvesTwin(apart: number, planes: number, to: number, count: number, scratch: number): void;
 
   /** Region.Rgb → Region.Output: Pillow's resize of the box (left, top, right, bottom). */
@@ -84,7 +84,7 @@ export interface ImageExports {
     filter: Filter,
     scalar: number,
   ): Status;
-  /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and centre crop. */
+  /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and center crop. */
   evaluatePixels(width: number, height: number, shortSide: number, size: number, filter: Filter): Status;
   evaluateJpeg(
     length: number,

@@ -50,7 +50,7 @@ export interface ImageCall {
   take(region: Region, bytes: number, into?: Uint8Array): Uint8Array;
   /**
    * Where a decode that hands its rows over puts them: one behind the other into `into`, or into a new buffer. `bytes`
-   * is asked for their sum when the first come. The buffer is `data` of the answer afterwards.
+   * is asked for their sum when the first come. The buffer is `data` of the answer afterward.
    */
   receiveRows(bytes: () => number, into?: Uint8Array): { readonly data: Uint8Array };
   /** Throws the typed error that belongs to a status other than Ok. */

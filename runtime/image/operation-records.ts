@@ -49,7 +49,7 @@ function round15(x: number): number {
   return Number(x.toFixed(15));
 }
 
-/** Rotation about the centre by `degrees` in 0 … 360, from output to input. Pillow: Image.rotate. */
+/** Rotation about the center by `degrees` in 0 … 360, from output to input. Pillow: Image.rotate. */
 function rotation(degrees: number, { width, height, math }: RecordOptions): Matrix {
   const angle = -(degrees * (Math.PI / 180));
   const cosine = round15(math.cos(angle));

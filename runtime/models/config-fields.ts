@@ -44,7 +44,7 @@ export function wholeNumber(fields: Fields, field: string, subject: string): num
   return value;
 }
 
-/** A number a colour. */
+/** A number a color. */
 export function channels(
   fields: Fields,
   field: string,

@@ -4,7 +4,7 @@
 export interface ClassifierConfig {
   imageSize: number;
   classes: number;
-  /** Normalisation of the input: (pixel/255 − mean)/std per channel. */
+  /** Normalization of the input: (pixel/255 − mean)/std per channel. */
   mean: [number, number, number];
   std: [number, number, number];
   /** Share of the resized image that the evaluation crop keeps: resize to int(size/ratio). */

@@ -12,12 +12,12 @@ import type { Segment } from "../graph/recompute.js";
 import type { TensorId } from "../graph/tensor.js";
 import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./deit-parameters.js";
-import { normalisationTable } from "./normalisation.js";
+import { normalizationTable } from "./normalization.js";
 
 /** Store that the parameters are read from; names inside are timm's. */
 export const WEIGHTS = "weights";
 
-/** What the images are: bytes [batch, size, size, 3], or normalised floats [batch, 3, size, size] as PyTorch takes. */
+/** What the images are: bytes [batch, size, size, 3], or normalized floats [batch, 3, size, size] as PyTorch takes. */
 export type ImageInput = "pixels" | "image";
 
 export interface DeitOptions {
@@ -106,7 +106,7 @@ function embed({ graph, config, options, weight, seen }: Model): TensorId {
       return patchifyImage(graph, image, patchSize, "patches");
     }
     const pixels = graph.input("pixels", [options.batch, imageSize, imageSize, 3], "uint8");
-    const table = graph.constant("normalisation table", [3, 256], normalisationTable(config));
+    const table = graph.constant("normalization table", [3, 256], normalizationTable(config));
     return patchifyBytes(graph, pixels, table, patchSize, "patches");
   })();
   const name = "patch_embed";

@@ -1,4 +1,4 @@
-// Initialisation: the weights a DeiT starts its training with. timm 0.3.2 vision_transformer.py, models.py of deit.
+// Initialization: the weights a DeiT starts its training with. timm 0.3.2 vision_transformer.py, models.py of deit.
 
 import { Domain } from "../draw/domain.js";
 import type { DrawMath } from "../draw/math.js";
@@ -35,11 +35,11 @@ interface Source {
 
 function initialValues(name: string, count: number, bound: number, { math, key }: Source): Float32Array {
   if (name.startsWith("patch_embed.")) {
-    const uniform = math.uniforms(key, Domain.Initialisation, count);
+    const uniform = math.uniforms(key, Domain.Initialization, count);
     return uniform.map((value) => (2 * value - 1) * bound);
   }
   if (/(^|\.)norm\d?\.weight$/.test(name)) return new Float32Array(count).fill(1);
   if (name.endsWith(".bias")) return new Float32Array(count);
-  const normal = math.normals(key, Domain.Initialisation, count);
+  const normal = math.normals(key, Domain.Initialization, count);
   return normal.map((value) => value * DEVIATION);
 }

@@ -17,7 +17,7 @@ export interface ClassMatch {
 }
 
 /** "Great_White  shark" and "great white shark" are one name. */
-function normalise(name: string): string {
+function normalize(name: string): string {
   return name
     .toLowerCase()
     .replaceAll(/[\s_-]+/g, " ")
@@ -27,7 +27,7 @@ function normalise(name: string): string {
 /** All ways to say a label: whole, its parts ("tench, Tinca tinca"), and the synset id of an ImageNet class. */
 function namesOf(label: string, index: number, isImagenet: boolean): string[] {
   const parts = label.split(",");
-  return [label, ...parts, ...(isImagenet ? [IMAGENET_SYNSETS[index] as string] : [])].map(normalise);
+  return [label, ...parts, ...(isImagenet ? [IMAGENET_SYNSETS[index] as string] : [])].map(normalize);
 }
 
 /** Name → class index; null for a name that two classes have (ImageNet has two cranes). */
@@ -65,7 +65,7 @@ export function matchClasses(classes: readonly string[], labels: readonly string
   const known = indexOfNames(labels);
   const isIndex = (name: string): boolean => name === "";
   const given = (index: number): number | undefined => (index < labels.length ? index : undefined);
-  const found = classes.map((name, index) => (isIndex(name) ? given(index) : known.get(normalise(name))));
+  const found = classes.map((name, index) => (isIndex(name) ? given(index) : known.get(normalize(name))));
   const byIndex = classes.every(isIndex);
   const someNameFits = classes.some((name, index) => !isIndex(name) && typeof found[index] === "number");
   if (!byIndex && someNameFits) return matchEach(classes, found);

@@ -20,7 +20,7 @@ export interface RegnetyConfig extends ClassifierConfig {
   batchNormEpsilon: number;
 }
 
-/** The parameters of the paper's design space: widths grow linearly and are then quantised. */
+/** The parameters of the paper's design space: widths grow linearly and are then quantized. */
 export interface RegnetDesign {
   /** First width. */
   w0: number;
@@ -37,7 +37,7 @@ export function isRegnety(config: ClassifierConfig): config is RegnetyConfig {
   return "stages" in config;
 }
 
-/** Halves to the even neighbour, as numpy and Python round. */
+/** Halves to the even neighbor, as numpy and Python round. */
 function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   if (value - floor !== 0.5) return Math.round(value);

@@ -1,6 +1,6 @@
 // RegNetY parameters: name and shape of every tensor in timm's order, and the order in which values lie while computing.
 //
-// Convolutions compute with their channels last: a patch is then K·K runs of neighbouring values, and a 1×1 convolution
+// Convolutions compute with their channels last: a patch is then K·K runs of neighboring values, and a 1×1 convolution
 // the matrix of a linear layer. PyTorch's [O,I,K,K] is turned into [O,K,K,I] once, when a model is loaded.
 
 import { elementCount } from "../graph/shape.js";

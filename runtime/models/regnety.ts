@@ -8,13 +8,13 @@ import { batchNorm } from "../graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../graph/operations/channels.js";
 import { conv2d } from "../graph/operations/conv2d.js";
 import { linear } from "../graph/operations/linear.js";
-import { channelsLast, normaliseBytes } from "../graph/operations/patchify.js";
+import { channelsLast, normalizeBytes } from "../graph/operations/patchify.js";
 import { relu } from "../graph/operations/relu.js";
 import { residual } from "../graph/operations/residual.js";
 import { sigmoid } from "../graph/operations/sigmoid.js";
 import type { TensorId } from "../graph/tensor.js";
 import { type ImageInput, WEIGHTS } from "./deit.js";
-import { normalisationTable } from "./normalisation.js";
+import { normalizationTable } from "./normalization.js";
 import type { RegnetyConfig } from "./regnety-config.js";
 import {
   type ConvolutionUnit,
@@ -68,14 +68,14 @@ export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: Reg
   return seen("logits", linear(graph, pooled, weight, bias, "logits"));
 }
 
-/** Normalised images [batch, size, size, 3]. */
+/** Normalized images [batch, size, size, 3]. */
 function images({ graph, config }: Model, { batch, input }: RegnetyOptions): TensorId {
   const { imageSize: size } = config;
   if (input === "image")
     return channelsLast(graph, graph.input("image", [batch, 3, size, size]), "channels last");
   const pixels = graph.input("pixels", [batch, size, size, 3], "uint8");
-  const table = graph.constant("normalisation table", [3, 256], normalisationTable(config));
-  return normaliseBytes(graph, pixels, table, "normalised");
+  const table = graph.constant("normalization table", [3, 256], normalizationTable(config));
+  return normalizeBytes(graph, pixels, table, "normalized");
 }
 
 /** Convolution and batch norm, one operation in inference. */

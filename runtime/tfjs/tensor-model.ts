@@ -27,7 +27,7 @@ export interface TensorModel {
   readonly config: ModelConfig;
   /** Class names in index order. */
   readonly labels: readonly string[];
-  /** images float32 [batch, 3, size, size], normalised → logits [batch, classes], a tensor that is the caller's. */
+  /** images float32 [batch, 3, size, size], normalized → logits [batch, classes], a tensor that is the caller's. */
   logits<T>(images: AnyTensor): Promise<T>;
   /** A weight in PyTorch's shape by its name, as a tensor that is the caller's. Throws `graph/unknown-tensor`. */
   weight<T>(name: string): T;

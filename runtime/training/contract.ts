@@ -19,7 +19,7 @@ export interface TrainingOptions {
   config: DeitConfig;
   /** Starting weights, timm key names. */
   weights: TensorMap;
-  /** Samples of an optimiser step. */
+  /** Samples of an optimizer step. */
   batchSize: number;
   /**
    * Pieces of a batch that are computed one after the other, their gradients added up: the memory of a batch of
@@ -51,7 +51,7 @@ export interface TrainingInputs {
   pixels: Uint8Array;
   /** Mixed, smoothed targets [batch, classes]. */
   targets: Float32Array;
-  /** Weight of each sample in the mean, [batch]; they sum to 1 over an optimiser step (w[b] = weight / Σ weights). */
+  /** Weight of each sample in the mean, [batch]; they sum to 1 over an optimizer step (w[b] = weight / Σ weights). */
   sampleWeights: Float32Array;
   /**
    * Teacher logits [batch, classes]; needed unless distillation is `none`. On the device, where `submit` is there: an array

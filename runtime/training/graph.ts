@@ -76,7 +76,7 @@ function distilledLoss(
 export interface ParameterGroups {
   decayed: string[];
   plain: string[];
-  /** Without a gradient: torch's optimiser passes over them, decay included. */
+  /** Without a gradient: torch's optimizer passes over them, decay included. */
   untouched: string[];
 }
 
@@ -105,7 +105,7 @@ export function applyGraph(
   groups: ParameterGroups,
   { ema, lossScaling = false }: Pick<StepOptions, "ema" | "lossScaling">,
 ): Graph {
-  const graph = new GraphBuilder("optimiser step");
+  const graph = new GraphBuilder("optimizer step");
   const run = (store: string, names: readonly string[]) => {
     const count = names.reduce((sum, name) => sum + elementCount(shapes.get(name) ?? []), 0);
     return graph.stored(store, names[0] as string, [count], names.at(-1));

@@ -1,4 +1,4 @@
-// Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimiser's program moves it on.
+// Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimizer's program moves it on.
 
 import type { Store, StoreLayout } from "../executors/executor.js";
 import type { GraphBuilder } from "../graph/graph.js";

@@ -1,4 +1,4 @@
-// Optimiser settings: the numbers of one AdamW step as the kernel reads them.
+// Optimizer settings: the numbers of one AdamW step as the kernel reads them.
 
 import { VitrineError } from "../errors.js";
 import { ADAMW_SETTINGS } from "../graph/operations/optimizer.js";
@@ -16,7 +16,7 @@ function power(base: number, exponent: number): number {
 /** The settings of Opcode.AdamW, float64 [12]; bias corrections are 1 − β^step. */
 export function adamWSettings(step: OptimizerStep): Float64Array {
   if (!Number.isSafeInteger(step.step) || step.step < 1)
-    throw new VitrineError("training/step", `optimiser step ${step.step}: steps count from 1`);
+    throw new VitrineError("training/step", `optimizer step ${step.step}: steps count from 1`);
   const settings = new Float64Array(ADAMW_SETTINGS);
   settings.set([
     step.learningRate,

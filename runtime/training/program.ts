@@ -25,11 +25,11 @@ import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining } from "./plan.js";
 import { type Images, stepInputs } from "./step-inputs.js";
 
-/** Images as PyTorch takes them: float32 [batch, 3, size, size], normalised. */
+/** Images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
 
 export interface DeitTraining extends Training {
-  /** As `accumulate`, from normalised floats; its program is built at the first call. For comparisons with PyTorch. */
+  /** As `accumulate`, from normalized floats; its program is built at the first call. For comparisons with PyTorch. */
   accumulateImages(inputs: ImageInputs): Promise<{ loss: number }>;
 }
 

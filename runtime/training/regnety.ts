@@ -36,7 +36,7 @@ export interface RegnetyTrainingOptions {
 }
 
 export interface RegnetyInputs {
-  /** uint8 [batch, size, size, 3], or normalised float32 [batch, 3, size, size]. */
+  /** uint8 [batch, size, size, 3], or normalized float32 [batch, 3, size, size]. */
   images: Uint8Array | Float32Array;
   /** [batch, classes]. */
   targets: Float32Array;

@@ -1,14 +1,14 @@
 // Position embedding: brought to another grid of patches as DeiT's main.py does it before fine-tuning at another size.
 //
 // torch.nn.functional.interpolate(mode="bicubic", align_corners=False): cubic convolution with A = −0.75, four taps
-// whatever the scale (no antialias), neighbours clamped to the border. Not Pillow's bicubic, which has A = −0.5.
+// whatever the scale (no antialias), neighbors clamped to the border. Not Pillow's bicubic, which has A = −0.5.
 
 import { VitrineError } from "../errors.js";
 import type { NamedTensor } from "../training/contract.js";
 
 const A = -0.75;
 
-/** Weights of the neighbours at −1, 0, 1, 2 for a point at 0 ≤ t < 1 (Keys, 1981). */
+/** Weights of the neighbors at −1, 0, 1, 2 for a point at 0 ≤ t < 1 (Keys, 1981). */
 function cubicWeights(t: number): [number, number, number, number] {
   const near = (x: number): number => ((A + 2) * x - (A + 3)) * x * x + 1;
   const far = (x: number): number => ((A * x - 5 * A) * x + 8 * A) * x - 4 * A;

@@ -40,7 +40,7 @@ function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | unde
 const NEW_WHERE_DIFFERENT = /^(head|head_dist)\.(weight|bias)$|^dist_token$/;
 
 /**
- * `loaded`: a checkpoint under timm's names; `fresh`: the new model as it is initialised, which gives names and
+ * `loaded`: a checkpoint under timm's names; `fresh`: the new model as it is initialized, which gives names and
  * shapes too. Throws what `checkShapes` throws where the trunk does not fit.
  */
 export function startingWeights(loaded: TensorMap, fresh: TensorMap, subject: string): StartingWeights {

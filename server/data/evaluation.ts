@@ -16,7 +16,7 @@ export interface EvaluationOptions {
   path: string;
   /** Side of the model's input in pixels. */
   size: number;
-  /** The short side becomes ⌊size / cropRatio⌋ before the centre is cut out; DeiT's is 0.875. */
+  /** The short side becomes ⌊size / cropRatio⌋ before the center is cut out; DeiT's is 0.875. */
   cropRatio: number;
   batchSize: number;
   /** Decode threads; 0 decodes in the calling thread. */

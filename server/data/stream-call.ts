@@ -95,7 +95,7 @@ class BatchCall implements StreamCall {
     }
   }
 
-  /** grpc-js serialises a queued message late: its buffer is free only when the write's callback has come. */
+  /** grpc-js serializes a queued message late: its buffer is free only when the write's callback has come. */
   private write({ item, release }: Leased<MadeBatch>): void {
     this.lastWrite = new Promise((resolve) => {
       this.call.write(item, () => {

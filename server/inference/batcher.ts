@@ -27,7 +27,7 @@ export interface BatcherOptions {
 export interface RequestLife {
   /** Milliseconds since 1970; Infinity without one. */
   deadline: number;
-  isCancelled(): boolean;
+  isCanceled(): boolean;
 }
 
 interface Waiting {
@@ -133,9 +133,9 @@ export class Batcher {
 
   #dropDead(): void {
     for (const request of [...this.#queue]) {
-      const { deadline, isCancelled } = request.life;
-      if (isCancelled()) {
-        this.#fail(request, new VitrineError("network/cancelled", "the caller cancelled the request"));
+      const { deadline, isCanceled } = request.life;
+      if (isCanceled()) {
+        this.#fail(request, new VitrineError("network/canceled", "the caller canceled the request"));
       } else if (Date.now() > deadline) {
         const text = `the deadline passed while ${request.count} images waited for the model`;
         this.#fail(request, new VitrineError("network/deadline", text));

@@ -12,7 +12,7 @@ export function requestLife(call: AnyUnaryCall): RequestLife {
   const deadline = call.getDeadline();
   return {
     deadline: deadline instanceof Date ? deadline.getTime() : deadline,
-    isCancelled: () => call.cancelled,
+    isCanceled: () => call.cancelled,
   };
 }
 

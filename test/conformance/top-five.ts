@@ -2,7 +2,7 @@
 
 export interface Agreement {
   images: number;
-  /** Images of which rounding cannot change the first five: neighbours among the first six logits lie further apart than the tolerance. */
+  /** Images of which rounding cannot change the first five: neighbors among the first six logits lie further apart than the tolerance. */
   decided: number;
   /** Of these, images with the same five in the same order. */
   agreed: number;
@@ -21,7 +21,7 @@ export function largestIndices(logits: Float32Array, count: number): number[] {
     .slice(0, count);
 }
 
-/** Smallest distance between neighbours among the first six logits. */
+/** Smallest distance between neighbors among the first six logits. */
 export function topFiveMargin(logits: Float32Array): number {
   const values = largestIndices(logits, 6).map((index) => logits[index] as number);
   return values

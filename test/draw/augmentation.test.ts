@@ -1,4 +1,4 @@
-// Augmentation strings give timm's operations: AutoAugment's policies, three-augment, colour jitter, and interpolation.
+// Augmentation strings give timm's operations: AutoAugment's policies, three-augment, color jitter, and interpolation.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -89,7 +89,7 @@ test("strings are read as timm reads them, with DeiT III's three beside", () => 
     );
 });
 
-test("colour jitter draws three factors and every order", () => {
+test("color jitter draws three factors and every order", () => {
   const draws = Array.from({ length: 12_000 }, (_, i) => drawColorJitter(stream(i), 0.3));
   const orders = new Map<string, number>();
   for (const draw of draws) {

@@ -69,7 +69,7 @@ test("integers reach every value equally often: chi-square over 7 and over 3 · 
 test("gaussian numbers have mean 0, variance 1 and normal tails, one by one and in bulk", () => {
   const stream = drawStream(math, key, Domain.Sample);
   const single = Array.from({ length: 40_000 }, () => stream.gaussian(0, 1));
-  const bulk = [...math.normals(key, Domain.Initialisation, 40_001)];
+  const bulk = [...math.normals(key, Domain.Initialization, 40_001)];
   for (const values of [single, bulk]) {
     const mean = values.reduce((a, b) => a + b) / values.length;
     const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length;
@@ -81,8 +81,8 @@ test("gaussian numbers have mean 0, variance 1 and normal tails, one by one and 
 });
 
 test("value i of a bulk draw does not depend on how many are drawn", () => {
-  const long = math.normals(key, Domain.Initialisation, 10_000);
-  const short = math.normals(key, Domain.Initialisation, 4_097);
+  const long = math.normals(key, Domain.Initialization, 10_000);
+  const short = math.normals(key, Domain.Initialization, 4_097);
   assert.equal([...long.subarray(0, 4_097)], [...short]);
   const uniforms = math.uniforms(key, Domain.DropPath, 9_000);
   assert.equal([...uniforms.subarray(0, 33)], [...math.uniforms(key, Domain.DropPath, 33)]);

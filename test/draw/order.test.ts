@@ -36,7 +36,7 @@ test("epoch, seed and fingerprint each give another permutation; the same ones g
     assert.is.not(other.join(), base);
 });
 
-test("over many epochs each image stands at each place equally often, and so do pairs of neighbours", () => {
+test("over many epochs each image stands at each place equally often, and so do pairs of neighbors", () => {
   const samples = 9;
   const epochs = 9_000;
   const at = new Float64Array(samples * samples);

@@ -52,7 +52,7 @@ test("batches in every mode", () => {
 
 test("initial weights and stochastic depth", () => {
   const key = { seed: 11, epoch: 0, index: 5, repeat: 0 };
-  assert.is(digest(math.normals(key, Domain.Initialisation, 20_001)), "8f4c39850269a527");
+  assert.is(digest(math.normals(key, Domain.Initialization, 20_001)), "8f4c39850269a527");
   assert.is(digest(drawBranchScales(math, key, { depth: 12, rate: 0.1, batch: 64 })), "3efe5eb2bfbe715c");
 });
 

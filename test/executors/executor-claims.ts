@@ -1,4 +1,4 @@
-// Executor claims: graphs, losses, gradients and optimiser steps agree with the wasm executor's, whichever computes.
+// Executor claims: graphs, losses, gradients and optimizer steps agree with the wasm executor's, whichever computes.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,6 +1,6 @@
 // Linear products: graphs of the three products of a linear layer with the parts that the planner fuses into them.
 
-import type { Catalogue } from "../../runtime/graph/catalogue.js";
+import type { Catalog } from "../../runtime/graph/catalog.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { elementCount, type Shape } from "../../runtime/graph/shape.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
@@ -57,23 +57,23 @@ class Layer {
 
   forward(
     name: string,
-    parts: Partial<Catalogue["linear"]["reads"]> = {},
+    parts: Partial<Catalog["linear"]["reads"]> = {},
     gelu = false,
-    statistics: Partial<Catalogue["linear"]["writes"]> = {},
+    statistics: Partial<Catalog["linear"]["writes"]> = {},
   ): void {
     const reads = { x: this.given("x", "x"), weight: this.given("weight", "weight"), ...parts };
     const writes = { y: this.made(name, "y"), ...statistics };
     this.#graph.add("linear", { reads, writes, attributes: { gelu, epsilon: 1e-6 } });
   }
 
-  inputGradient(name: string, parts: Partial<Catalogue["linearInputGradient"]["reads"]> = {}): void {
+  inputGradient(name: string, parts: Partial<Catalog["linearInputGradient"]["reads"]> = {}): void {
     const reads = { dy: this.given("dy", "y"), weight: this.given("weight", "weight"), ...parts };
     this.#graph.add("linearInputGradient", { reads, writes: { dx: this.made(name, "x") } });
   }
 
   weightGradient(
     name: string,
-    parts: Partial<Catalogue["linearWeightGradient"]["reads"]> = {},
+    parts: Partial<Catalog["linearWeightGradient"]["reads"]> = {},
     biased = false,
   ): void {
     const reads = { dy: this.given("dy", "y"), x: this.given("x", "x"), ...parts };

@@ -1,4 +1,4 @@
-// Matrix product claims: the kernel for matrix units, its units modelled, agrees with the plain kernel on the same float16
+// Matrix product claims: the kernel for matrix units, its units modeled, agrees with the plain kernel on the same float16
 // factors. What a GPU's own units round is not tested: no software driver has any.
 
 import * as assert from "uvu/assert";
@@ -8,10 +8,10 @@ import { elementCount } from "../../runtime/graph/shape.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import type { LinearProducts, ProductSizes } from "./linear-products.js";
-import { type ModelledUnits, modelledUnits } from "./matrix-unit-models.js";
+import { type ModeledUnits, modeledUnits } from "./matrix-unit-models.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-export const SQUARE: ModelledUnits = {
+export const SQUARE: ModeledUnits = {
   ...{ rows: 16, columns: 16, depth: 16, largestSubgroup: 32, subgroup: 32 },
 };
 
@@ -26,19 +26,19 @@ export function plainOrSkip(): Promise<WebgpuExecutor | undefined> {
   return webgpuOrSkip(observedHost({ hardware: true }).host, "float16");
 }
 
-/** The programs give on `plain` and with modelled units the same, there by `kernels` kernels for matrix units. */
+/** The programs give on `plain` and with modeled units the same, there by `kernels` kernels for matrix units. */
 export async function assertSameProducts(
   plain: WebgpuExecutor,
-  units: ModelledUnits,
+  units: ModeledUnits,
   programs: readonly LinearProducts[],
   kernels: number,
 ): Promise<void> {
-  const modelled = modelledUnits(units);
-  const executor = await webgpuOrSkip(modelled.host, "matrices");
+  const modeled = modeledUnits(units);
+  const executor = await webgpuOrSkip(modeled.host, "matrices");
   assert.ok(executor, "a driver with float16 has subgroups");
   for (const products of programs)
     assertAgrees(await compute(executor, products), await compute(plain, products));
-  assert.is(modelled.kernels(), kernels);
+  assert.is(modeled.kernels(), kernels);
   await executor.dispose();
 }
 

@@ -5,7 +5,7 @@ import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
 import type { Host } from "../../runtime/host/host.js";
 import { observedHost } from "./webgpu-device.js";
 
-export interface ModelledUnits extends MatrixUnits {
+export interface ModeledUnits extends MatrixUnits {
   /** Invocations that subgroups have. */
   subgroup: number;
 }
@@ -74,21 +74,21 @@ const REPLACED: readonly [RegExp, string][] = [
 /** The kernel as a device with subgroups of `subgroup` invocations would run it; text without matrices is handed back. */
 function withoutMatrixUnits(subgroup: number, text: string): string {
   if (!text.includes("enable chromium_experimental_subgroup_matrix;")) return text;
-  const modelled = REPLACED.reduce((changed, [what, by]) => changed.replace(what, by), text);
-  assert.not.match(modelled, /subgroup(_matrix_\w+<|Matrix)/, "an operation on matrices that has no model");
-  return modelled + definitions(subgroup);
+  const modeled = REPLACED.reduce((changed, [what, by]) => changed.replace(what, by), text);
+  assert.not.match(modeled, /subgroup(_matrix_\w+<|Matrix)/, "an operation on matrices that has no model");
+  return modeled + definitions(subgroup);
 }
 
 /** A host whose GPUs say that they have matrix units and get kernels with models of them; how many were changed. */
-export function modelledUnits({ subgroup, ...matrices }: ModelledUnits): {
+export function modeledUnits({ subgroup, ...matrices }: ModeledUnits): {
   host: Host;
   kernels: () => number;
 } {
   let kernels = 0;
   const kernel = (_: string, text: string) => {
-    const modelled = withoutMatrixUnits(subgroup, text);
-    if (modelled !== text) kernels++;
-    return modelled;
+    const modeled = withoutMatrixUnits(subgroup, text);
+    if (modeled !== text) kernels++;
+    return modeled;
   };
   return { host: observedHost({ matrices, kernel }).host, kernels: () => kernels };
 }

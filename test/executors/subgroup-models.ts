@@ -4,10 +4,10 @@ import * as assert from "uvu/assert";
 
 /** Who is in a subgroup with whom: a WGSL expression of the lane (0 … 63), equal for those that are together. */
 export const SUBGROUPS: Readonly<Record<string, string>> = {
-  "4 neighbours": "lane / 4u",
-  "8 neighbours": "lane / 8u",
-  "16 neighbours": "lane / 16u",
-  "32 neighbours": "lane / 32u",
+  "4 neighbors": "lane / 4u",
+  "8 neighbors": "lane / 8u",
+  "16 neighbors": "lane / 16u",
+  "32 neighbors": "lane / 32u",
   "all 64": "0u",
   "half of 128 places": "lane / 128u",
   "32, every second": "lane % 2u",
@@ -48,11 +48,11 @@ fn modelMax(value: f32, lane: u32) -> f32 {
 /** The kernel with every subgroup operation replaced; text without any is handed back. Its lane must be called so. */
 export function withSubgroups(subgroup: string, text: string): string {
   if (!/\bsubgroup[A-Z]/.test(text)) return text;
-  const modelled = text
+  const modeled = text
     .replace("enable subgroups;\n", "")
     .replaceAll("subgroupExclusiveAdd(1u)", "modelCount(lane, lane)")
     .replaceAll("subgroupAdd(1u)", "modelCount(lane, 64u)")
     .replace(/subgroup(Add|Max)\((\w+)\)/g, "model$1($2, lane)");
-  assert.not.match(modelled, /\bsubgroup[A-Z]/, "a subgroup operation that has no model");
-  return modelled + definitions(subgroup);
+  assert.not.match(modeled, /\bsubgroup[A-Z]/, "a subgroup operation that has no model");
+  return modeled + definitions(subgroup);
 }

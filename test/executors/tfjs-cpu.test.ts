@@ -1,4 +1,4 @@
-// tfjs:cpu: graphs, losses, gradients and optimiser steps agree with the wasm executor's, and no tensor is left behind.
+// tfjs:cpu: graphs, losses, gradients and optimizer steps agree with the wasm executor's, and no tensor is left behind.
 
 import { test } from "uvu";
 import { createRuntime } from "../../runtime/create-runtime.js";

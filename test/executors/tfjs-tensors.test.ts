@@ -13,7 +13,7 @@ import type { ModelSource } from "../../runtime/host/model-source.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { writeConfigJson } from "../../runtime/models/config-json.js";
-import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { normalizationTable } from "../../runtime/models/normalization.js";
 import {
   createTfjsRuntime,
   fromTensor,
@@ -47,9 +47,9 @@ const reference = await createRuntime({ host, device: "wasm" });
 const model = await loadModel(reference, source, { batchSizes: [BATCH] });
 const { logits: wanted } = await model.logits(pixels, BATCH);
 
-/** pixels [batch, size, size, 3] → normalised [batch, 3, size, size]. */
-function normalised(): Float32Array {
-  const table = normalisationTable(MADE);
+/** pixels [batch, size, size, 3] → normalized [batch, 3, size, size]. */
+function normalized(): Float32Array {
+  const table = normalizationTable(MADE);
   const plane = MADE.imageSize ** 2;
   return Float32Array.from({ length: pixels.length }, (_, i) => {
     const [image, channel, place] = [Math.floor(i / (3 * plane)), Math.floor(i / plane) % 3, i % plane];
@@ -85,7 +85,7 @@ function claims(device: string, runtime: Runtime): void {
   test(`${device}: a model takes images and gives logits and weights as tensors, and reads nothing back`, async () => {
     const shared = await shareDevice(runtime);
     const tensors = await loadTensorModel(runtime, shared, source, { batchSize: BATCH });
-    const images = tf.tensor(normalised(), [BATCH, 3, MADE.imageSize, MADE.imageSize]);
+    const images = tf.tensor(normalized(), [BATCH, 3, MADE.imageSize, MADE.imageSize]);
     await tensors.logits<Tensor>(images).then((first) => first.dispose());
     const before = tf.memory().numTensors;
     const [logits, made] = await readbacks(executor.gpu, () => tensors.logits<Tensor>(images));

@@ -35,7 +35,7 @@ const FLOAT32: TierTolerances = {
   bench: 1e-3,
 };
 
-/** Half the distance of neighbouring float16 numbers, over their size. */
+/** Half the distance of neighboring float16 numbers, over their size. */
 const FLOAT16_ROUNDING = 2 ** -11;
 
 /**

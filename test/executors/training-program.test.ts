@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { normalizationTable } from "../../runtime/models/normalization.js";
 import type { TensorMap, TrainingOptions } from "../../runtime/training/contract.js";
 import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";
@@ -20,13 +20,13 @@ function assertSameTensors(got: TensorMap, want: TensorMap, what: string): void 
   for (const name of want.keys()) assertSameBits(data(got, name), data(want, name), `${what} ${name}`);
 }
 
-test("bytes through the table and normalised floats give the same loss and gradients, bit for bit", async () => {
+test("bytes through the table and normalized floats give the same loss and gradients, bit for bit", async () => {
   const training = await create({ distillation: "hard" });
   const inputs = trainingInputs(MICRO, 4);
   const { loss } = await training.accumulate(inputs);
   const fromBytes = await training.gradients();
   await training.apply({ ...STEP, learningRate: 0 });
-  const table = normalisationTable(MICRO);
+  const table = normalizationTable(MICRO);
   const side = MICRO.imageSize;
   const image = Float32Array.from({ length: 4 * 3 * side * side }, (_, i) => {
     const [sample, channel, place] = [

@@ -1,4 +1,4 @@
-// WebGPU executor: graphs, losses, gradients and optimiser steps agree with the wasm executor's.
+// WebGPU executor: graphs, losses, gradients and optimizer steps agree with the wasm executor's.
 
 import { claimsOfTier } from "./tier-claims.js";
 

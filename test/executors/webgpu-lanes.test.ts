@@ -60,9 +60,9 @@ if (found) {
       let changed = 0;
       const { host } = observedHost({
         kernel: (_, text) => {
-          const modelled = withSubgroups(subgroup, text);
-          if (modelled !== text) changed++;
-          return modelled;
+          const modeled = withSubgroups(subgroup, text);
+          if (modeled !== text) changed++;
+          return modeled;
         },
       });
       const executor = (await webgpuOrSkip(host, "subgroups")) as WebgpuExecutor;

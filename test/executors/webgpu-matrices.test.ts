@@ -1,12 +1,12 @@
 // WebGPU tier matrices: what it computes agrees with the wasm executor, within the tolerances of float16. No software driver
-// offers it: there the matrix units are modelled, and what a GPU's own round is not tested.
+// offers it: there the matrix units are modeled, and what a GPU's own round is not tested.
 
 import { nodeHost } from "../../runtime/host/node.js";
 import { SQUARE } from "./matrix-product-claims.js";
-import { modelledUnits } from "./matrix-unit-models.js";
+import { modeledUnits } from "./matrix-unit-models.js";
 import { claimsOfTier } from "./tier-claims.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
 const own = await webgpuOrSkip(nodeHost(), "matrices");
 await own?.dispose();
-await claimsOfTier("matrices", own ? nodeHost() : modelledUnits(SQUARE).host);
+await claimsOfTier("matrices", own ? nodeHost() : modeledUnits(SQUARE).host);

@@ -1,21 +1,21 @@
 // WebGPU matrix convolution: the kernel for matrix units equals the twins in double for every kind of size. No software driver
-// has units: there they are modelled, and what a GPU's own round is not tested.
+// has units: there they are modeled, and what a GPU's own round is not tested.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { convolutionForwardClaims } from "./convolution-forward-claims.js";
 import { SQUARE } from "./matrix-product-claims.js";
-import { modelledUnits } from "./matrix-unit-models.js";
+import { modeledUnits } from "./matrix-unit-models.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
-const modelled = modelledUnits(SQUARE);
-const found = await webgpuOrSkip(modelled.host, "matrices");
+const modeled = modeledUnits(SQUARE);
+const found = await webgpuOrSkip(modeled.host, "matrices");
 if (found) {
-  convolutionForwardClaims(found, ", on modelled matrix units", tierTolerances("matrices").claims.values);
+  convolutionForwardClaims(found, ", on modeled matrix units", tierTolerances("matrices").claims.values);
 
   test("convolutions whose channels are multiples of 4 took the units: with a bias and without, cut off at 0 or not, in large tiles", () => {
-    assert.is(modelled.kernels(), 4 + 2);
+    assert.is(modeled.kernels(), 4 + 2);
   });
 
   test.after(() => found.dispose());

@@ -9,7 +9,7 @@ import { elementCount } from "../../runtime/graph/shape.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { SQUARE } from "./matrix-product-claims.js";
-import { type ModelledUnits, modelledUnits } from "./matrix-unit-models.js";
+import { type ModeledUnits, modeledUnits } from "./matrix-unit-models.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
 const EPSILON = 1e-6;
@@ -107,13 +107,13 @@ if (gpu) {
     await software.dispose();
   });
 
-  const units: Readonly<Record<string, ModelledUnits>> = {
+  const units: Readonly<Record<string, ModeledUnits>> = {
     "subgroups of 32": SQUARE,
     "subgroups of 4": { rows: 8, columns: 8, depth: 8, largestSubgroup: 4, subgroup: 4 },
   };
   for (const [what, each] of Object.entries(units))
     test(`matrix units with ${what} have the bits of the statistics`, async () => {
-      const matrices = await webgpuOrSkip(modelledUnits(each).host, "matrices");
+      const matrices = await webgpuOrSkip(modeledUnits(each).host, "matrices");
       if (!matrices) return;
       assertSameRows(await run(matrices, FEW, FOURS), large, ["mean", "rstd"]);
       await matrices.dispose();

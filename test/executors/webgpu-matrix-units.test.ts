@@ -4,10 +4,10 @@
 import { test } from "uvu";
 import { fusedProducts } from "./linear-products.js";
 import { assertSameProducts, plainOrSkip, SQUARE, UNEVEN } from "./matrix-product-claims.js";
-import type { ModelledUnits } from "./matrix-unit-models.js";
+import type { ModeledUnits } from "./matrix-unit-models.js";
 
 /** Besides those of 16×16×16 in subgroups of 32. */
-const UNITS: Readonly<Record<string, ModelledUnits>> = {
+const UNITS: Readonly<Record<string, ModeledUnits>> = {
   "16×8×16, subgroups of 64": { rows: 16, columns: 8, depth: 16, largestSubgroup: 64, subgroup: 64 },
   "8×8×8": { rows: 8, columns: 8, depth: 8, largestSubgroup: 32, subgroup: 32 },
   "8×16×16, subgroups of 16 of at most 32": {

@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeHost } from "../../runtime/host/node.js";
 
-/** Prints every bit of a whole model's logits after enough calls for the engine's optimising compiler. */
+/** Prints every bit of a whole model's logits after enough calls for the engine's optimizing compiler. */
 const SCRIPT = `
 const from = (path) => import(new URL(path, process.env.DIST));
 const { nodeHost } = await from("runtime/host/node.js");

@@ -1,6 +1,6 @@
 // Convolution twins: the forward operations of convolutional networks in double, for double-twin.ts.
 
-import type { OperationType } from "../../runtime/graph/catalogue.js";
+import type { OperationType } from "../../runtime/graph/catalog.js";
 import { plainBatchNorm, plainChannelSums, plainConvolution } from "../nn/plain-convolution.js";
 import type { Twin } from "./twin-run.js";
 

@@ -1,6 +1,6 @@
 // Double twin: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
 
-import type { Operation, OperationType } from "../../runtime/graph/catalogue.js";
+import type { Operation, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/graph.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { plainAttention } from "../nn/plain-attention.js";

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { OperationType } from "../../runtime/graph/catalogue.js";
+import type { OperationType } from "../../runtime/graph/catalog.js";
 import type { FusionName } from "../../runtime/graph/fusion.js";
 import { type Graph, GraphBuilder, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import { gelu } from "../../runtime/graph/operations/gelu.js";

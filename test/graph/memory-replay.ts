@@ -1,6 +1,6 @@
 // Memory replay: walks a program and notes which tensor wrote each byte last, to find what a plan would spoil.
 
-import type { Operation } from "../../runtime/graph/catalogue.js";
+import type { Operation } from "../../runtime/graph/catalog.js";
 import { tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import type { Placement, Program } from "../../runtime/graph/program.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../runtime/graph/tensor.js";

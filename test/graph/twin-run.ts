@@ -1,6 +1,6 @@
 // Twin run: the values of a graph's tensors in double while its twins compute them.
 
-import type { OperationOf, OperationType } from "../../runtime/graph/catalogue.js";
+import type { OperationOf, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/graph.js";
 import { elementCount } from "../../runtime/graph/shape.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";

@@ -1,4 +1,4 @@
-// JPEG twins: the SIMD IDCT and colour conversion against their scalar forms, exact to the bit, in both builds.
+// JPEG twins: the SIMD IDCT and color conversion against their scalar forms, exact to the bit, in both builds.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -37,7 +37,7 @@ for (const relaxed of [false, true]) {
       for (let round = 0; round < 1000; round++) {
         const block = new Int16Array(64);
         const multipliers = Int16Array.from({ length: 64 }, () => (next() % 40) + 1);
-        // Dequantised values beyond ±2,000 cannot come from pictures; within, sums stay inside 16 bits.
+        // Dequantized values beyond ±2,000 cannot come from pictures; within, sums stay inside 16 bits.
         for (let k = 0; k <= last; k++) {
           const bound = Math.floor(2000 / (multipliers[ZIGZAG[k] as number] as number) / (k < 4 ? 1 : 4));
           if (next() % 3 > 0) block[ZIGZAG[k] as number] = (next() % (2 * bound + 1)) - bound;
@@ -50,7 +50,7 @@ for (const relaxed of [false, true]) {
     });
   }
 
-  test(`${build}: the colour conversion equals libjpeg's tables for every Y, Cb, Cr in steps and every Cb, Cr pair`, () => {
+  test(`${build}: the color conversion equals libjpeg's tables for every Y, Cb, Cr in steps and every Cb, Cr pair`, () => {
     module.run(undefined, (call) => {
       const width = 256;
       const base = call.reserve(Region.Scratch, 8192);
@@ -71,7 +71,7 @@ for (const relaxed of [false, true]) {
     });
   });
 
-  test(`${build}: the colour conversion handles every width from 1 to 40`, () => {
+  test(`${build}: the color conversion handles every width from 1 to 40`, () => {
     const next = generator(5);
     module.run(undefined, (call) => {
       const base = call.reserve(Region.Scratch, 8192);
@@ -85,7 +85,7 @@ for (const relaxed of [false, true]) {
     });
   });
 
-  test(`${build}: upsampling and colour in one equal the two apart, for every count of samples`, () => {
+  test(`${build}: upsampling and color in one equal the two apart, for every count of samples`, () => {
     const next = generator(6);
     module.run(undefined, (call) => {
       const base = call.reserve(Region.Scratch, 8192);

@@ -106,7 +106,7 @@ test("quarter turns of a square move pixels: four of them, or one forth and back
   assert.ok(same(half, augment(module, picture, [turn, turn]).data));
 });
 
-test("what a translation leaves empty takes the mean colour", () => {
+test("what a translation leaves empty takes the mean color", () => {
   const picture = drawnPicture(module.math, 3, 20, 20);
   const { data } = augment(module, picture, [{ name: "TranslateXRel", argument: 0.45 }]);
   const pixel = (x: number) => [...data.subarray(3 * x, 3 * x + 3)];

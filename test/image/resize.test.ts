@@ -42,7 +42,7 @@ test("a picture resized to its own size stays as it is, with every filter", () =
   }
 });
 
-test("one colour stays that colour at every size: weights sum to one", () => {
+test("one color stays that color at every size: weights sum to one", () => {
   for (const value of [0, 1, 127, 254, 255]) {
     const picture = { width: 31, height: 17, data: new Uint8Array(31 * 17 * 3).fill(value) };
     for (const filter of FILTERS)

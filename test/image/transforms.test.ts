@@ -25,7 +25,7 @@ const whole = (width: number, height: number): SampleDraw => ({
   key,
 });
 
-test("the evaluation input is the centre of the whole resized picture, for wide, tall and square ones", () => {
+test("the evaluation input is the center of the whole resized picture, for wide, tall and square ones", () => {
   const sizes: [number, number][] = [
     [90, 61],
     [61, 90],
@@ -76,7 +76,7 @@ test("inputs from a JPEG file equal those from its decoded pixels", () => {
   assert.ok(same(got, trainingInputOfPixels(module, picture, draw, { size: 56 })));
 });
 
-test("crop comes before resize, and flip mirrors the result: neighbours outside of the crop are not seen", () => {
+test("crop comes before resize, and flip mirrors the result: neighbors outside of the crop are not seen", () => {
   for (let number = 0; number < 40; number++) {
     const picture = drawnPicture(module.math, number, 20 + number, 75 - number);
     const recipe = { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0, eraseProbability: 0 };
@@ -92,7 +92,7 @@ test("crop comes before resize, and flip mirrors the result: neighbours outside 
   }
 });
 
-test("erasing changes its rectangle alone; noise belongs to the place and key, a colour to the box", () => {
+test("erasing changes its rectangle alone; noise belongs to the place and key, a color to the box", () => {
   const picture = drawnPicture(module.math, 8, 32, 32);
   const box = { top: 4, left: 7, height: 12, width: 9 };
   const erased = (erase: EraseDraw[], repeat = 0) =>
@@ -114,13 +114,13 @@ test("erasing changes its rectangle alone; noise belongs to the place and key, a
       restored.set(picture.data.subarray(start, start + box.width * 3), start);
     }
     assert.ok(same(restored, picture.data), mode);
-    const colours = new Set<number>();
+    const colors = new Set<number>();
     const data = inside(got);
     for (let i = 0; i < data.length; i += 3)
-      colours.add((data[i] as number) * 65536 + (data[i + 1] as number) * 256 + (data[i + 2] as number));
-    if (mode === "pixel") assert.ok(colours.size > 100);
-    else assert.is(colours.size, 1);
-    if (mode === "const") assert.ok(colours.has(124 * 65536 + 116 * 256 + 104));
+      colors.add((data[i] as number) * 65536 + (data[i + 1] as number) * 256 + (data[i + 2] as number));
+    if (mode === "pixel") assert.ok(colors.size > 100);
+    else assert.is(colors.size, 1);
+    if (mode === "const") assert.ok(colors.has(124 * 65536 + 116 * 256 + 104));
     else assert.not.ok(same(inside(erased([{ ...box, mode }], 1)), data), `${mode} with another key`);
   }
   const part = { top: 8, left: 9, height: 3, width: 4 };

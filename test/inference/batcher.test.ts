@@ -7,7 +7,7 @@ import { finished, type Started, underway } from "../../runtime/executors/pipeli
 import type { Logits } from "../../runtime/training/contract.js";
 import { Batcher, type BatcherOptions, type RequestLife } from "../../server/inference/batcher.js";
 
-const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCancelled: () => false };
+const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCanceled: () => false };
 const IMAGE_BYTES = 2;
 const CLASSES = 3;
 
@@ -117,16 +117,16 @@ test("a request that comes alone runs alone, at once", async () => {
   assert.equal(batches, [1, 1, 1]);
 });
 
-test("cancelled and late requests never reach the model", async () => {
+test("canceled and late requests never reach the model", async () => {
   const batches: number[] = [];
   const batcher = createBatcher(batches);
-  let cancelled = false;
+  let canceled = false;
   const first = batcher.submit(request(0, 4).pixels, 4, FOREVER);
-  const gone = codeOf(batcher.submit(request(1, 4).pixels, 4, { ...FOREVER, isCancelled: () => cancelled }));
+  const gone = codeOf(batcher.submit(request(1, 4).pixels, 4, { ...FOREVER, isCanceled: () => canceled }));
   const late = codeOf(batcher.submit(request(2, 4).pixels, 4, { ...FOREVER, deadline: Date.now() - 1 }));
   const last = batcher.submit(request(3, 4).pixels, 4, FOREVER);
-  cancelled = true;
-  assert.is(await gone, "network/cancelled");
+  canceled = true;
+  assert.is(await gone, "network/canceled");
   assert.is(await late, "network/deadline");
   await Promise.all([first, last]);
   assert.equal(batches, [4, 4]);

@@ -8,11 +8,11 @@ import { grpc } from "../../proto/generated/health.js";
 import { HEALTH_SERVICE, ServingStatus } from "../../proto/health-service.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { startInferenceServer } from "../../server/inference/inference-server.js";
-import { colourModel } from "./colour-model.js";
+import { colorModel } from "./color-model.js";
 
 const { HealthCheckRequest } = grpc.health.v1;
 const serve = (delayMs = 0, options = {}) =>
-  startInferenceServer({ models: [colourModel(delayMs)], listen: "127.0.0.1:0", version: "1", ...options });
+  startInferenceServer({ models: [colorModel(delayMs)], listen: "127.0.0.1:0", version: "1", ...options });
 
 async function failure(promise: Promise<unknown>): Promise<{ code: string; text: string }> {
   try {
@@ -75,9 +75,9 @@ test("a deadline and a cancellation end the call, and the model is spared", asyn
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.is((await failure(client.classify([RED], { deadlineMs: 60 }))).code, "network/deadline");
     const controller = new AbortController();
-    const cancelled = failure(client.classify([RED], { signal: controller.signal }));
+    const canceled = failure(client.classify([RED], { signal: controller.signal }));
     setTimeout(() => controller.abort(), 20);
-    assert.is((await cancelled).code, "network/cancelled");
+    assert.is((await canceled).code, "network/canceled");
     const start = performance.now();
     await running;
     await client.classify([BLUE]);
@@ -122,7 +122,7 @@ test("draining: watchers hear NOT_SERVING, running inferences end, new ones are 
   const health = new Client(server.address, credentials.createInsecure());
   const { Watch, Check } = HEALTH_SERVICE;
   const heard: number[] = [];
-  const request = HealthCheckRequest.create({ service: "colours" });
+  const request = HealthCheckRequest.create({ service: "colors" });
   const watch = health.makeServerStreamRequest(
     Watch.path,
     Watch.requestSerialize,

@@ -14,7 +14,7 @@ import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../proto/inference-service.js";
 import { decodeTensors } from "../../proto/tensor-codec.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
-import { colourModel, IMAGE_BYTES, meanColours, SIZE } from "./colour-model.js";
+import { colorModel, IMAGE_BYTES, meanColors, SIZE } from "./color-model.js";
 
 const { ModelInferRequest, ModelMetadataRequest, ModelReadyRequest } = inference;
 type InferFields = inference.ModelInferRequest.$Properties;
@@ -54,7 +54,7 @@ async function refusal(promise: Promise<unknown>): Promise<{ code: string; text:
 
 test.before(async () => {
   server = await startInferenceServer({
-    models: [colourModel()],
+    models: [colorModel()],
     listen: "127.0.0.1:0",
     version: "1.2.3",
     maxBatch: 2,
@@ -71,7 +71,7 @@ test.after(async () => {
 const pixels = (count: number) =>
   Uint8Array.from({ length: count * IMAGE_BYTES }, (_, place) => (place * 37) % 256);
 const pixelsRequest = (count: number): InferFields => ({
-  modelName: "colours",
+  modelName: "colors",
   inputs: [{ name: "pixels", datatype: "UINT8", shape: [count, SIZE, SIZE, 3] }],
   rawInputContents: [pixels(count)],
 });
@@ -81,7 +81,7 @@ test("server and model are live and ready, and say who they are", async () => {
   assert.is((await call(INFERENCE_SERVICE.ServerReady, new inference.ServerReadyRequest())).ready, true);
   const ready = await call(
     INFERENCE_SERVICE.ModelReady,
-    new ModelReadyRequest({ name: "colours", version: "1" }),
+    new ModelReadyRequest({ name: "colors", version: "1" }),
   );
   assert.is(ready.ready, true);
   const about = await call(INFERENCE_SERVICE.ServerMetadata, new inference.ServerMetadataRequest());
@@ -89,7 +89,7 @@ test("server and model are live and ready, and say who they are", async () => {
 });
 
 test("the model's metadata name its tensors, labels and sizes", async () => {
-  const metadata = await call(INFERENCE_SERVICE.ModelMetadata, new ModelMetadataRequest({ name: "colours" }));
+  const metadata = await call(INFERENCE_SERVICE.ModelMetadata, new ModelMetadataRequest({ name: "colors" }));
   const tensors = (list: typeof metadata.inputs) =>
     list.map(({ name, datatype, shape }) => `${name} ${datatype} ${shape}`);
   assert.equal(tensors(metadata.inputs), ["image BYTES -1", "pixels UINT8 -1,4,4,3"]);
@@ -106,10 +106,10 @@ test("the model's metadata name its tensors, labels and sizes", async () => {
 
 test("raw pixels give every output, raw, with the request's id", async () => {
   const response = await infer({ ...pixelsRequest(5), id: "seven" });
-  assert.equal([response.modelName, response.modelVersion, response.id], ["colours", "1", "seven"]);
+  assert.equal([response.modelName, response.modelVersion, response.id], ["colors", "1", "seven"]);
   const { tensors, isRaw } = decodeTensors(response.outputs, response.rawOutputContents);
   assert.ok(isRaw);
-  const expected = meanColours(pixels(5), 5);
+  const expected = meanColors(pixels(5), 5);
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   assert.equal([...byName.keys()], ["logits", "probabilities", "class_logits", "distillation_logits"]);
   assert.equal(byName.get("logits")?.shape, [5, 3]);
@@ -130,7 +130,7 @@ test("raw pixels give every output, raw, with the request's id", async () => {
 
 test("typed contents are answered with typed contents, and only the outputs asked for", async () => {
   const response = await infer({
-    modelName: "colours",
+    modelName: "colors",
     inputs: [
       {
         name: "image",
@@ -150,7 +150,7 @@ test("many callers at once each get their own answer", async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, place) =>
       infer({
-        modelName: "colours",
+        modelName: "colors",
         inputs: [{ name: "image", datatype: "BYTES", shape: [1] }],
         outputs: [{ name: "logits" }],
         rawInputContents: [Uint8Array.of(3, 0, 0, 0, place, place + 1, place + 2)],
@@ -164,7 +164,7 @@ test("many callers at once each get their own answer", async () => {
 });
 
 const WRONG: [claim: string, change: InferFields, code: string, text: RegExp][] = [
-  ["an unknown model", { modelName: "sounds" }, "NOT_FOUND", /no model "sounds".*"colours"/],
+  ["an unknown model", { modelName: "sounds" }, "NOT_FOUND", /no model "sounds".*"colors"/],
   ["an unknown version", { modelVersion: "2" }, "NOT_FOUND", /no version "2".*1/],
   [
     "an unknown output",

@@ -32,10 +32,10 @@ function randomWeights(config: DeitConfig): TensorMap {
   const next = uniform(7);
   const entries = Array.from(deitParameters(config), ([name, shape]) => {
     const count = shape.reduce((product, axis) => product * axis, 1);
-    const centre = /norm\d?\.weight$/.test(name) ? 1 : 0;
+    const center = /norm\d?\.weight$/.test(name) ? 1 : 0;
     return [
       name,
-      { shape, data: Float32Array.from({ length: count }, () => centre + 0.3 * next()) },
+      { shape, data: Float32Array.from({ length: count }, () => center + 0.3 * next()) },
     ] as const;
   });
   return new Map(entries);
@@ -59,7 +59,7 @@ export function makeTinyModel(config = TINY): TinyModel {
   return { folder, file: join(folder, "model.safetensors"), remove: () => rmSync(root, { recursive: true }) };
 }
 
-/** RGBA [height, width, 4]: coloured waves that depend on `seed`. */
+/** RGBA [height, width, 4]: colored waves that depend on `seed`. */
 export function drawWaves(seed: number, width: number, height: number): Buffer {
   const pixels = Buffer.alloc(width * height * 4, 255);
   for (let y = 0; y < height; y++) {

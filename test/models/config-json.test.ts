@@ -43,7 +43,7 @@ test("Hugging Face's own file is read, with the defaults of what it leaves out",
   assert.equal([imageSize, mlpDim, distilled, layerNormEpsilon, cropRatio], [224, 768, true, 1e-12, 0.875]);
 });
 
-test("timm's own file gives its name, its crop and its normalisation", () => {
+test("timm's own file gives its name, its crop and its normalization", () => {
   const file = {
     ...{ architecture: "deit_tiny_patch16_224", num_classes: 1000 },
     pretrained_cfg: {

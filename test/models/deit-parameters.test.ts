@@ -7,7 +7,7 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
 import { initialWeights } from "../../runtime/models/initialization.js";
-import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { normalizationTable } from "../../runtime/models/normalization.js";
 import { MODEL_NAMES, publishedConfig, publishedNameIn } from "../../runtime/models/registry.js";
 
 /** As counted by instantiating facebookresearch/deit's models. */
@@ -83,8 +83,8 @@ test("initial weights follow DeiT's distributions and are the same for the same 
   assert.ok(data("blocks.0.attn.qkv.weight")[0] !== data("blocks.1.attn.qkv.weight")[0]);
 });
 
-test("the normalisation table is torchvision's, rounded after every step", () => {
-  const table = normalisationTable(SMALL);
+test("the normalization table is torchvision's, rounded after every step", () => {
+  const table = normalizationTable(SMALL);
   const { fround } = Math;
   assert.is(table[0], fround(fround(0 - fround(0.485)) / fround(0.229)));
   assert.is(table[255], fround(fround(1 - fround(0.485)) / fround(0.229)));

@@ -6,7 +6,7 @@ import { readPreprocessorJson } from "../../runtime/models/preprocessor-json.js"
 
 const read = (fields: object) => readPreprocessorJson(JSON.stringify(fields), "preprocessor_config.json");
 
-test("facebook/deit's file gives DeiT's crop and ImageNet's normalisation", () => {
+test("facebook/deit's file gives DeiT's crop and ImageNet's normalization", () => {
   const [image_mean, image_std] = [
     [0.485, 0.456, 0.406],
     [0.229, 0.224, 0.225],
@@ -22,7 +22,7 @@ test("facebook/deit's file gives DeiT's crop and ImageNet's normalisation", () =
   assert.equal(given, { mean: image_mean, std: image_std, cropRatio: 0.875 });
 });
 
-test("sides may be objects, and a model without a centre crop keeps the whole short side", () => {
+test("sides may be objects, and a model without a center crop keeps the whole short side", () => {
   const crop_size = { height: 224, width: 224 };
   assert.equal(read({ size: { shortest_edge: 256 }, crop_size }), { cropRatio: 0.875 });
   assert.equal(read({ size: { height: 224, width: 224 }, do_center_crop: false }), { cropRatio: 1 });

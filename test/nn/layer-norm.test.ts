@@ -1,4 +1,4 @@
-// Claims about layer normalisation, forward and backward.
+// Claims about layer normalization, forward and backward.
 
 import { test } from "uvu";
 import { assertClose } from "./compare.js";

@@ -117,7 +117,7 @@ for (const [kernels, form] of buildsAndForms()) {
     assert.equal([...y.values.subarray(3 * n)], [...bias.values]);
   });
 
-  test(`${build}: a quantised layer is within half a step of each weight of the float32 one`, () => {
+  test(`${build}: a quantized layer is within half a step of each weight of the float32 one`, () => {
     const random = new Random(13);
     const [m, k, n] = [7, 64, 24];
     kernels.reset();

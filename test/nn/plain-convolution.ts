@@ -110,8 +110,8 @@ export function plainBatchNormBackward(dy: Values, x: Values, weight: Values, ep
       dBias[c] = (dBias[c] as number) + slope(r);
     }
     for (let r = 0; r < rows; r++) {
-      const centred = slope(r) - (dBias[c] as number) / rows - (normal(r) * (dWeight[c] as number)) / rows;
-      dx[r * channels + c] = rstd * (weight[c] as number) * centred;
+      const centered = slope(r) - (dBias[c] as number) / rows - (normal(r) * (dWeight[c] as number)) / rows;
+      dx[r * channels + c] = rstd * (weight[c] as number) * centered;
     }
   }
   return { dx, dWeight, dBias };

@@ -7,7 +7,7 @@ export function plainLevels(k: number): number {
   return Math.min(8191, Math.floor((2 ** 31 - 1) / (127 * k)));
 }
 
-/** Halves go to the even neighbour, as float32 addition rounds. */
+/** Halves go to the even neighbor, as float32 addition rounds. */
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;

@@ -22,17 +22,17 @@ for (const kernels of loadKernels()) {
       const table = kernels.place(random.normals(3 * 256));
       const patches = kernels.place(values);
       kernels.run(Opcode.PatchifyBytes, pixels, table, patches, batch, side, patch);
-      const normalised = (b: number, channel: number, y: number, x: number) =>
+      const normalized = (b: number, channel: number, y: number, x: number) =>
         table.values[
           channel * 256 + (pixels.bytes[((b * side + y) * side + x) * 3 + channel] as number)
         ] as number;
-      const expected = Float32Array.from(plainPatchify(normalised, batch, side, patch));
+      const expected = Float32Array.from(plainPatchify(normalized, batch, side, patch));
       assertSameBits(patches.values, expected, `bytes ${batch}×${side}/${patch}`);
 
       const image = kernels.place(
         Float32Array.from({ length: values }, (_, i) => {
           const plane = Math.floor(i / (side * side));
-          return normalised(Math.floor(plane / 3), plane % 3, Math.floor(i / side) % side, i % side);
+          return normalized(Math.floor(plane / 3), plane % 3, Math.floor(i / side) % side, i % side);
         }),
       );
       const again = kernels.place(values);

@@ -1,4 +1,4 @@
-// Graph parity: forward, losses, gradients and optimiser steps equal PyTorch's on the fixtures of the project.
+// Graph parity: forward, losses, gradients and optimizer steps equal PyTorch's on the fixtures of the project.
 
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";

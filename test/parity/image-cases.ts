@@ -4,7 +4,7 @@ import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js
 import { type FilterName, resize } from "../../runtime/image/resize.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
 import { IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
-import { normalisationTable } from "../../runtime/models/normalisation.js";
+import { normalizationTable } from "../../runtime/models/normalization.js";
 import type { CaseGroup } from "./case.js";
 import { compare } from "./compare.js";
 import { imageModule, numbersOf, tensorOf } from "./image-module.js";
@@ -58,8 +58,8 @@ export const resizedCropCases: CaseGroup = async function* (context) {
 };
 
 /** uint8 [size, size, 3] → float32 [3, size, size], by the table that the model's first operation reads. */
-function normalise(pixels: Uint8Array): Float32Array {
-  const table = normalisationTable({ mean: IMAGENET_MEAN, std: IMAGENET_STD });
+function normalize(pixels: Uint8Array): Float32Array {
+  const table = normalizationTable({ mean: IMAGENET_MEAN, std: IMAGENET_STD });
   const plane = pixels.length / 3;
   return Float32Array.from({ length: pixels.length }, (_, i) => {
     const channel = Math.floor(i / plane);
@@ -84,6 +84,6 @@ export const evaluationCases: CaseGroup = async function* (context) {
       const [height = 0, width = 0] = expected.shape;
       yield compare(`eval_transform/${name}`, resize(module, picture, { width, height }).data, numbers, 0);
     } else if (kind === "normalized")
-      yield compare(`eval_transform/${name}`, normalise(pixels), numbers, context.tolerance(file, name, 1));
+      yield compare(`eval_transform/${name}`, normalize(pixels), numbers, context.tolerance(file, name, 1));
   }
 };

@@ -16,8 +16,8 @@ interface Parameter {
   kind: "mixup" | "cutmix";
   lambda: number;
   drawnLambda: number;
-  centreY: number;
-  centreX: number;
+  centerY: number;
+  centerX: number;
   box_yl_yh_xl_xh: Corners;
   correctedLambda: number;
 }
@@ -54,7 +54,7 @@ function drawOf(parameter: Parameter, height: number, width: number): MixDraw {
     const { lambda } = parameter;
     return { kind: lambda === 1 ? "none" : "mixup", lambda, box: null };
   }
-  const box = cutmixBox(height, width, parameter.drawnLambda, parameter.centreY, parameter.centreX);
+  const box = cutmixBox(height, width, parameter.drawnLambda, parameter.centerY, parameter.centerX);
   return { kind: "cutmix", lambda: correctedLambda(box, height, width), box };
 }
 

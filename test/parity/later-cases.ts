@@ -5,7 +5,7 @@ import type { CaseGroup } from "./case.js";
 
 const TORCH_FILES = "torch .pth files are not read yet";
 
-const FLOAT_ERASING = "erasing writes bytes here, before normalisation: mix_u8 has its cases";
+const FLOAT_ERASING = "erasing writes bytes here, before normalization: mix_u8 has its cases";
 const DISTRIBUTIONS = "distributions, not values: test/draw compares them";
 
 /** File → reason. */

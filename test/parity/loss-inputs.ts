@@ -1,4 +1,4 @@
-// Loss inputs: the fixed batch that losses, gradients and optimiser steps of the fixtures are computed on.
+// Loss inputs: the fixed batch that losses, gradients and optimizer steps of the fixtures are computed on.
 
 import type { ImageInputs } from "../../runtime/training/program.js";
 import type { ParityContext } from "./case.js";

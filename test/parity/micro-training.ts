@@ -1,4 +1,4 @@
-// Micro training: a training of a fixture folder's model, set up as its gradient and optimiser files were made.
+// Micro training: a training of a fixture folder's model, set up as its gradient and optimizer files were made.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import type { OptimizerStep, TrainingOptions } from "../../runtime/training/contract.js";

@@ -1,4 +1,4 @@
-// Optimiser cases: AdamW over one and ten steps, clipped or not, its moments, and the moving averages.
+// Optimizer cases: AdamW over one and ten steps, clipped or not, its moments, and the moving averages.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import type { TensorMap } from "../../runtime/training/contract.js";
@@ -37,7 +37,7 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
   return { training, losses };
 }
 
-/** What a tensor is compared by: its values, as weights or as the optimiser's state, or its difference from the starting weights. */
+/** What a tensor is compared by: its values, as weights or as the optimizer's state, or its difference from the starting weights. */
 type Rule = "values" | "state" | "movement";
 
 /** Part of the largest difference that is allowed on top, as `context.tolerance` allows of the largest value. */
@@ -99,7 +99,7 @@ async function* firstStep(context: ParityContext, executor: Executor): AsyncIter
   }
 }
 
-/** exp_avg.NAME and exp_avg_sq.NAME, as torch's optimiser calls its state. */
+/** exp_avg.NAME and exp_avg_sq.NAME, as torch's optimizer calls its state. */
 async function moments(training: DeitTraining): Promise<TensorMap> {
   const named: TensorMap = new Map();
   for (const [name, tensor] of await training.read("firstMoment")) named.set(`exp_avg.${name}`, tensor);

@@ -1,5 +1,5 @@
 // RegNetY cases: the stage tables, the folded network's feature maps, and a step in train mode with its gradients and
-// batch norm's statistics afterwards.
+// batch norm's statistics afterward.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";

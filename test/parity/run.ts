@@ -61,7 +61,7 @@ function outcomeLine({ name, ok, maxAbsError, tolerance, skipped }: ParityOutcom
   return `${mark} ${name}  error ${maxAbsError.toExponential(2)}, allowed ${tolerance.toExponential(2)}`;
 }
 
-function summarise(cases: ParityOutcome[]): Summary {
+function summarize(cases: ParityOutcome[]): Summary {
   const run = cases.filter(({ skipped }) => skipped === undefined);
   const passed = run.filter(({ ok }) => ok).length;
   return { passed, failed: run.length - passed, skipped: cases.length - run.length, cases };
@@ -86,7 +86,7 @@ async function runParity(
       add({ name, ok: false, maxAbsError: Number.NaN, tolerance: 0 });
     }
   }
-  return summarise(cases);
+  return summarize(cases);
 }
 
 /** A device that is not there is one line, not a failure of every group. Gives the tier that it computes on. */

@@ -1,4 +1,4 @@
-// Tier parity: a forward pass and optimiser steps on tier float16 equal PyTorch's within the tier's tolerances, which would
+// Tier parity: a forward pass and optimizer steps on tier float16 equal PyTorch's within the tier's tolerances, which would
 // find out an update that is missing or has another size.
 
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// The sample data set can be learnt, but not from colours or from thumbnails; and it is the same everywhere.
+// The sample data set can be learned, but not from colors or from thumbnails; and it is the same everywhere.
 
 import { createHash } from "node:crypto";
 import { test } from "uvu";
@@ -12,7 +12,7 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 
 interface Features {
   label: number;
-  meanColour: Float64Array;
+  meanColor: Float64Array;
   thumbnail: Float64Array;
 }
 
@@ -20,21 +20,21 @@ const CELL = 8;
 
 /** Mean of each channel, and mean brightness of 8 × 8 cells. */
 function features(label: number, pixels: Uint8Array, side: number): Features {
-  const meanColour = new Float64Array(3);
+  const meanColor = new Float64Array(3);
   const thumbnail = new Float64Array(CELL * CELL);
   const share = side / CELL;
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const at = 3 * (y * side + x);
       const [red, green, blue] = [pixels[at] as number, pixels[at + 1] as number, pixels[at + 2] as number];
-      meanColour[0]! += red / (side * side);
-      meanColour[1]! += green / (side * side);
-      meanColour[2]! += blue / (side * side);
+      meanColor[0]! += red / (side * side);
+      meanColor[1]! += green / (side * side);
+      meanColor[2]! += blue / (side * side);
       const cell = Math.floor(y / share) * CELL + Math.floor(x / share);
       thumbnail[cell]! += (0.299 * red + 0.587 * green + 0.114 * blue) / (share * share);
     }
   }
-  return { label, meanColour, thumbnail };
+  return { label, meanColor, thumbnail };
 }
 
 function squaredDistance(a: Float64Array, b: Float64Array): number {
@@ -77,19 +77,19 @@ test.before(async () => {
   val = await draw("val");
 });
 
-test("the nearest centroid of mean colours scores at most 15%", () => {
+test("the nearest centroid of mean colors scores at most 15%", () => {
   const centroids = shapes.map((_, label) => {
     const members = train.filter((sample) => sample.label === label);
     const at = new Float64Array(3).map((_, channel) =>
-      members.reduce((sum, sample) => sum + (sample.meanColour[channel] as number) / members.length, 0),
+      members.reduce((sum, sample) => sum + (sample.meanColor[channel] as number) / members.length, 0),
     );
     return { label, at };
   });
-  const right = val.filter((sample) => nearest(sample.meanColour, centroids) === sample.label).length;
+  const right = val.filter((sample) => nearest(sample.meanColor, centroids) === sample.label).length;
   assert.ok(right / val.length <= 0.15, `scores ${right} of ${val.length}`);
 });
 
-test("the nearest neighbour on 8×8 gray thumbnails scores at most 35%", () => {
+test("the nearest neighbor on 8×8 gray thumbnails scores at most 35%", () => {
   const candidates = train.map(({ label, thumbnail }) => ({ label, at: thumbnail }));
   const right = val.filter((sample) => nearest(sample.thumbnail, candidates) === sample.label).length;
   assert.ok(right / val.length <= 0.35, `scores ${right} of ${val.length}`);

@@ -14,7 +14,7 @@ const FILES = ["config.json", "model.safetensors", "state.json"];
 
 class PulledPlug extends Error {}
 
-/** The disk until operation `last`; that one is left undone, or half done, and nothing works afterwards. */
+/** The disk until operation `last`; that one is left undone, or half done, and nothing works afterward. */
 function untilOperation(last: number, half: boolean): { files: DurableFiles; count: () => number } {
   let count = 0;
   const files = Object.fromEntries(

@@ -19,7 +19,7 @@ import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors
 import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import type { RunState } from "../../trainer/checkpoint/state.js";
 import { train } from "../../trainer/loop.js";
-import { summarise } from "../../trainer/summary.js";
+import { summarize } from "../../trainer/summary.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
 import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";
@@ -58,7 +58,7 @@ async function failure(work: Promise<unknown>): Promise<Error> {
 /** Leaves out what `overflows` names, as a real training does. */
 class ScalingTraining extends FakeTraining {
   readonly written: LossScale[] = [];
-  /** Optimiser steps as the run counts them. */
+  /** Optimizer steps as the run counts them. */
   readonly counts: number[] = [];
 
   constructor(
@@ -102,7 +102,7 @@ test("a step that overflows is left out, told, and counted in metrics.csv and st
   assert.equal(rows, [...stretch("65536 0", 3), ...stretch("32768 1", 5), ...stretch("16384 2", 7)]);
   const { step, lossScale } = await loadState(folder);
   assert.equal([step, lossScale], [15, { scale: 16_384, goodSteps: 6, skipped: 2 }]);
-  const { text, facts } = summarise(run);
+  const { text, facts } = summarize(run);
   assert.match(text, /^finished: 15 steps \(2 of them left out: a gradient overflowed\)/);
   assert.is(facts.skippedSteps, 2);
 });
@@ -113,7 +113,7 @@ test("without a scale there is none in the files, and nothing is said of it", as
   assert.is((await loadState(folders[0])).lossScale, null);
   const [row] = readMetrics(folders[0]);
   assert.equal([row?.loss_scale, row?.skipped_steps], ["", ""]);
-  assert.is(summarise(run).facts.skippedSteps, null);
+  assert.is(summarize(run).facts.skippedSteps, null);
 });
 
 test("a gradient that overflows with the loss not scaled up any more stops the run", async ({

@@ -24,7 +24,7 @@ export interface RunState {
   settings: TrainerSettings;
   /** The next batch to consume. */
   cursor: Cursor;
-  /** Optimiser steps done. */
+  /** Optimizer steps done. */
   step: number;
   finished: boolean;
   /** Counter-based: a draw is a function of this key and its place, so there is no generator state to keep. */

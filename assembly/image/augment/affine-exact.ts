@@ -20,7 +20,7 @@ export function setPicture(address: usize, rowBytes: usize, isBicubic: bool): vo
   bicubic = isBicubic;
 }
 
-/** Output (x, y) looks at (a·x + b·y + c, d·x + e·y + f), positions being those of pixel centres. */
+/** Output (x, y) looks at (a·x + b·y + c, d·x + e·y + f), positions being those of pixel centers. */
 export function setMatrix(ma: f64, mb: f64, mc: f64, md: f64, me: f64, mf: f64): void {
   a = ma;
   b = mb;

@@ -1,4 +1,4 @@
-// Affine along lines: shears and translations, which leave one axis alone. Four neighbours in a row or in a column.
+// Affine along lines: shears and translations, which leave one axis alone. Four neighbors in a row or in a column.
 
 import { Simd } from "../simd";
 import { exactPixel, origin, stride } from "./affine-exact";
@@ -16,7 +16,7 @@ class Zip {
 }
 
 /**
- * Pixels `column` … `end` − 1 of `row` to `target`, all with the weights at `taps`: the first neighbour of the first of
+ * Pixels `column` … `end` − 1 of `row` to `target`, all with the weights at `taps`: the first neighbor of the first of
  * them is at `from`, the others `step` bytes apart. Sixteen bytes at a time, whatever channel they are; writes up to
  * fifteen more.
  */
@@ -92,7 +92,7 @@ export function filterLine(
     const fraction3 = Taps.fraction(sum3, margin);
     const nearest = i32x4.min_s(i32x4.min_s(fraction0, fraction1), i32x4.min_s(fraction2, fraction3));
     if (!v128.any_true(i32x4.lt_s(nearest, least))) continue;
-    // Where all four neighbours are the same, so is the result; flat areas must not be slow.
+    // Where all four neighbors are the same, so is the result; flat areas must not be slow.
     const level = v128.and(v128.and(i8x16.eq(a, b), i8x16.eq(b, c)), i8x16.eq(c, d));
     const near = i8x16.narrow_i16x8_s(
       i16x8.narrow_i32x4_s(i32x4.lt_s(fraction0, least), i32x4.lt_s(fraction1, least)),
@@ -113,10 +113,10 @@ function settle(open: i32, at: i32, bytes: i32, column: i32, row: i32, target: u
   }
 }
 
-/** Bytes of what `filterColumns` reads for each column: its taps, and where its first neighbour in row 0 is. */
+/** Bytes of what `filterColumns` reads for each column: its taps, and where its first neighbor in row 0 is. */
 export const COLUMN_BYTES: usize = TAPS_BYTES + 16;
 
-/** Red, green and blue of a column's pixel, i32 sums, from its four neighbours below each other. */
+/** Red, green and blue of a column's pixel, i32 sums, from its four neighbors below each other. */
 function columnSum(entry: usize, down: usize): v128 {
   const p = load<usize>(entry, TAPS_BYTES) + down;
   const first = Zip.low(v128.load32_zero(p), v128.load32_zero(p + stride));
@@ -180,7 +180,7 @@ export function filterColumns(table: usize, unsure: i32, column: i32, end: i32, 
   }
 }
 
-/** Bits of the channels whose four neighbours are the same. */
+/** Bits of the channels whose four neighbors are the same. */
 function level(entry: usize, down: usize): i32 {
   const p = load<usize>(entry, TAPS_BYTES) + down;
   const first = v128.load32_zero(p);
@@ -190,7 +190,7 @@ function level(entry: usize, down: usize): i32 {
   return i8x16.bitmask(v128.and(v128.and(same12, same34), same13)) & 7;
 }
 
-/** Where neighbours of output (0, 0) begin that lie `left` and `top` pixels from the picture's first. */
-export function neighbours(left: i32, top: i32): usize {
+/** Where neighbors of output (0, 0) begin that lie `left` and `top` pixels from the picture's first. */
+export function neighbors(left: i32, top: i32): usize {
   return origin + <usize>top * stride + <usize>left * 3;
 }

@@ -1,4 +1,4 @@
-// Affine in the plane: rotations, and whatever else moves both axes. Sixteen neighbours a pixel, four pixels at a time.
+// Affine in the plane: rotations, and whatever else moves both axes. Sixteen neighbors a pixel, four pixels at a time.
 //
 // Along a row, pairs of whole-number weights (21 bits behind the point) as in affine-taps.ts; down the column, single
 // precision. Positions are 32.32 fixed-point numbers that step along the row.
@@ -203,7 +203,7 @@ function writeGroup(column: i32, row: i32, target: usize): void {
   }
 }
 
-/** Where a channel's sixteen neighbours are the same, so is the result; flat areas must not be slow. */
+/** Where a channel's sixteen neighbors are the same, so is the result; flat areas must not be slow. */
 function settle(i: i32, channels: i32, column: i32, row: i32, target: usize): void {
   const p = load<usize>(group + ((<usize>i) << 2));
   const top = v128.load(p);

@@ -1,10 +1,10 @@
 // Affine, one value at a time: the twin that affine.ts is tested against, in Pillow's own steps (Geometry.c).
 //
-// The centre of each output pixel is mapped to the input. Outside of the input's rectangle it takes the fill colour,
-// inside, neighbours beyond the edge are the edge's. Bicubic here is a = −1 and its result is truncated; the resize's
+// The center of each output pixel is mapped to the input. Outside of the input's rectangle it takes the fill color,
+// inside, neighbors beyond the edge are the edge's. Bicubic here is a = −1 and its result is truncated; the resize's
 // is a = −0.5 and rounded.
 
-/** Mean colour of ImageNet in bytes: timm's fill. */
+/** Mean color of ImageNet in bytes: timm's fill. */
 export const FILL_RED: u8 = 124;
 export const FILL_GREEN: u8 = 116;
 export const FILL_BLUE: u8 = 104;
@@ -63,7 +63,7 @@ function bilinearAt(x: f64, y: f64, channel: usize): u8 {
 
 /**
  * u8 [inHeight, inWidth, 3] → `target` of the same size: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f), the
- * coordinates being those of pixel centres.
+ * coordinates being those of pixel centers.
  */
 export function affineScalar(
   pixels: usize,

@@ -1,4 +1,4 @@
-// Affine taps: the weights of four neighbours at a distance, as whole numbers, and the sums that they make.
+// Affine taps: the weights of four neighbors at a distance, as whole numbers, and the sums that they make.
 //
 //   bicubic (a = −1)   −d·t²     t + d·t²     d + d²·t     −d²·t       t = 1 − d
 //   bilinear             0          t            d            0
@@ -43,7 +43,7 @@ const FRACTION: usize = memory.data<i32>([4194303, 4194303, 4194303, 4194303], 1
 
 /** Steps on four sums, inlined. */
 export class Taps {
-  /** Sums of four channels: pairs (first, second) and (third, fourth) of their neighbours, u16. */
+  /** Sums of four channels: pairs (first, second) and (third, fourth) of their neighbors, u16. */
   @inline static sum(pair12: v128, pair34: v128, high12: v128, high34: v128, low12: v128, low34: v128): v128 {
     const high = i32x4.add(i32x4.dot_i16x8_s(pair12, high12), i32x4.dot_i16x8_s(pair34, high34));
     const low = i32x4.add(i32x4.dot_i16x8_s(pair12, low12), i32x4.dot_i16x8_s(pair34, low34));

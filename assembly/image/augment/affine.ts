@@ -1,6 +1,6 @@
 // Affine: shear, translation and rotation, as Pillow's Image.transform does them, byte for byte. Twin: affine-scalar.ts.
 //
-// Each row is cut into what lies outside the input, which takes the fill colour, and one stretch inside it. The kernels of
+// Each row is cut into what lies outside the input, which takes the fill color, and one stretch inside it. The kernels of
 // affine-lines.ts and affine-plane.ts compute that in numbers of less than double precision and know how far they may be
 // off; where that could matter, affine-exact.ts does the pixel in double. Against vectors pixel by pixel (224×224, Node 20;
 // Node 24 gains more), a rotation takes 0.75 instead of 1.5 ms, shears and translations 0.2 instead of 0.7 to 0.95.
@@ -10,7 +10,7 @@ import { fail } from "../outcome";
 import { Region } from "../regions";
 import { Status } from "../status";
 import { bicubic, positionX, positionY, setMatrix, setPicture, stride } from "./affine-exact";
-import { COLUMN_BYTES, filterColumns, filterLine, neighbours } from "./affine-lines";
+import { COLUMN_BYTES, filterColumns, filterLine, neighbors } from "./affine-lines";
 import { filterPlane } from "./affine-plane";
 import { FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
 import { fillTaps, TAPS_BYTES, UNSURE } from "./affine-taps";
@@ -20,11 +20,11 @@ const taps: usize = memory.data(16, 16);
 
 /** Which kernel a matrix goes to. */
 enum Kernel {
-  /** Rows stay rows and columns columns by a whole distance across: neighbours below each other, the same everywhere. */
+  /** Rows stay rows and columns columns by a whole distance across: neighbors below each other, the same everywhere. */
   Down = 0,
-  /** Rows stay rows, by a whole distance down: neighbours side by side, the same along a row. */
+  /** Rows stay rows, by a whole distance down: neighbors side by side, the same along a row. */
   Across = 1,
-  /** Columns stay columns, by a whole distance across: neighbours below each other, the same along a column. */
+  /** Columns stay columns, by a whole distance across: neighbors below each other, the same along a column. */
   Columns = 2,
   Plane = 3,
 }
@@ -99,7 +99,7 @@ function makeColumns(width: i32): usize {
     const y = positionY(column, 0) - 0.5;
     const entry = table + <usize>column * COLUMN_BYTES;
     fillTaps(entry, y - Math.floor(y), bicubic);
-    store<usize>(entry, neighbours(near(positionX(column, 0) - 0.5), near(y) - 1), TAPS_BYTES);
+    store<usize>(entry, neighbors(near(positionX(column, 0) - 0.5), near(y) - 1), TAPS_BYTES);
   }
   return table;
 }
@@ -112,13 +112,13 @@ function filterRow(kernel: Kernel, unsure: i32, from: i32, to: i32, row: i32, ta
   const top = near(y);
   const down = kernel === Kernel.Down;
   fillTaps(taps, down ? y - <f64>top : x - <f64>left, bicubic);
-  const first = down ? neighbours(left, top - 1) : neighbours(left - 1, top);
+  const first = down ? neighbors(left, top - 1) : neighbors(left - 1, top);
   filterLine(first, down ? stride : 3, taps, unsure, from, to, row, target);
 }
 
 /**
  * u8 [height, width, 3] in place: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f) of the input; outside of it the
- * fill colour.
+ * fill color.
  */
 export function affine(
   pixels: usize,

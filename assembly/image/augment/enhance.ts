@@ -1,4 +1,4 @@
-// Enhance: the two of Pillow's enhancements that look at more than one value of a pixel or at its neighbours.
+// Enhance: the two of Pillow's enhancements that look at more than one value of a pixel or at its neighbors.
 // Every result is float32 arithmetic in Pillow's order; the vector code does four values at a time with the same bits.
 
 import { blendByte } from "./blend-byte";
@@ -86,17 +86,17 @@ export function sharpness(source: usize, width: i32, height: i32, target: usize,
     let out = target + <usize>y * stride + 3;
     const end = source + <usize>y * stride + stride - 3;
     for (; at + 8 <= end; at += 8) {
-      const centre = v128.load8x8_u(at);
+      const center = v128.load8x8_u(at);
       let sum = i16x8.add(columnSums(at - 3, stride), columnSums(at + 3, stride));
-      sum = i16x8.add(i16x8.add(sum, columnSums(at, stride)), i16x8.shl(centre, 2));
+      sum = i16x8.add(i16x8.add(sum, columnSums(at, stride)), i16x8.shl(center, 2));
       // (2·sum + 13) / 26 = (sum + 6) / 13 for whole sums; · 20165 / 2¹⁸ is that quotient for all up to 3,321.
       const shifted = i16x8.add(sum, i16x8.splat(6));
       const reciprocal = i32x4.splat(20165);
       const low = i32x4.shr_u(i32x4.mul(i32x4.extend_low_i16x8_u(shifted), reciprocal), 18);
       const high = i32x4.shr_u(i32x4.mul(i32x4.extend_high_i16x8_u(shifted), reciprocal), 18);
       const words = i16x8.narrow_i32x4_s(
-        blendFour(low, i32x4.extend_low_i16x8_u(centre), factors),
-        blendFour(high, i32x4.extend_high_i16x8_u(centre), factors),
+        blendFour(low, i32x4.extend_low_i16x8_u(center), factors),
+        blendFour(high, i32x4.extend_high_i16x8_u(center), factors),
       );
       v128.store64_lane(out, i8x16.narrow_i16x8_u(words, words), 0);
       out += 8;

@@ -5,6 +5,6 @@ export enum EraseKind {
   Pixel = 0,
   /** One normal draw per channel for the whole rectangle. */
   Random = 1,
-  /** The mean colour: 0 of the normalised image. */
+  /** The mean color: 0 of the normalized image. */
   Const = 2,
 }

@@ -1,4 +1,4 @@
-// Erase: rectangles overwritten with noise or with one colour. timm erases normalised pixels with N(0, 1); in bytes
+// Erase: rectangles overwritten with noise or with one color. timm erases normalized pixels with N(0, 1); in bytes
 // that is clamp(⌊255 · (mean + std · z) + ½⌋), computed in double.
 
 import { drawNormalPair, firstNormal, secondNormal } from "../draw/bulk";
@@ -11,7 +11,7 @@ import { channelDeviation, channelMean } from "./channel";
 import { EraseKind } from "./erase-kind";
 import { noiseByteOf, prepareNoise } from "./noise-byte";
 
-/** Normalised value z of a channel → byte. */
+/** Normalized value z of a channel → byte. */
 function noiseByte(z: f64, channel: i32): u8 {
   const value = Math.floor(255.0 * (channelMean(channel) + channelDeviation(channel) * z) + 0.5);
   return <u8>Math.min(Math.max(value, 0.0), 255.0);
@@ -32,8 +32,8 @@ export function eraseKey(atIndex: u32, atEpoch: u32, withTag: u32, low: u32, hig
   seedHigh = high;
 }
 
-/** Blocks from here on give the colours of `Random` boxes, two blocks a box. */
-const COLOUR_BLOCKS: u32 = 0x80000000;
+/** Blocks from here on give the colors of `Random` boxes, two blocks a box. */
+const COLOR_BLOCKS: u32 = 0x80000000;
 
 /** A byte of noise for every value: value i of the picture (row-major, channels inside) takes word i of the stream. */
 function fillPixelNoise(pixels: usize, width: i32, top: i32, left: i32, boxHeight: i32, boxWidth: i32): void {
@@ -55,11 +55,11 @@ function fillPixelNoise(pixels: usize, width: i32, top: i32, left: i32, boxHeigh
   }
 }
 
-/** Normal values of a colour, f64 [3]: zeros for the mean colour. */
-function drawColour(noise: usize, kind: EraseKind, ordinal: i32): void {
+/** Normal values of a color, f64 [3]: zeros for the mean color. */
+function drawColor(noise: usize, kind: EraseKind, ordinal: i32): void {
   memory.fill(noise, 0, 24);
   if (kind === EraseKind.Const) return;
-  const block = COLOUR_BLOCKS + ((<u32>ordinal) << 1);
+  const block = COLOR_BLOCKS + ((<u32>ordinal) << 1);
   drawNormalPair(block, index, epoch, tag, seedLow, seedHigh);
   store<f64>(noise, firstNormal());
   store<f64>(noise, secondNormal(), 8);
@@ -110,7 +110,7 @@ export function eraseRectangle(
   }
   const noise = reserve(Region.Scratch, 24);
   if (noise === 0) return fail(Status.OutOfMemory, 0);
-  drawColour(noise, kind, ordinal);
+  drawColor(noise, kind, ordinal);
   fillNoise(pixels, width, top, left, boxHeight, boxWidth, noise, false);
   return Status.Ok;
 }

@@ -12,7 +12,7 @@ import { resizeFrom, resizePixels, resizeTo, resizeWindow } from "../resize/resi
 import { Status } from "../status";
 
 /** int(round(difference / 2)) with Python's rounding: halves to even. */
-function centreOffset(difference: i32): i32 {
+function centerOffset(difference: i32): i32 {
   const half = difference >> 1;
   return (difference & 1) === 0 ? half : half + (half & 1);
 }
@@ -40,8 +40,8 @@ export function evaluatePixels(width: i32, height: i32, shortSide: i32, size: i3
 
   resizeFrom(regionStart(Region.Rgb), <usize>width * 3, width, height);
   resizeTo(fullWidth, fullHeight);
-  const left = centreOffset(fullWidth - outWidth);
-  const top = centreOffset(fullHeight - outHeight);
+  const left = centerOffset(fullWidth - outWidth);
+  const top = centerOffset(fullHeight - outHeight);
   resizeWindow(left, top, outWidth, outHeight);
   const target = output + <usize>(padTop * size + padLeft) * 3;
   return resizePixels(target, <usize>size * 3, filter, false, false);

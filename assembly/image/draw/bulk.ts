@@ -1,4 +1,4 @@
-// Bulk draws: normal and uniform numbers by the thousand, for weight initialisation and erase noise.
+// Bulk draws: normal and uniform numbers by the thousand, for weight initialization and erase noise.
 // Block n of a stream gives values 2n and 2n + 1, so any stretch can be made without what lies before it.
 
 import { philox, uniform53 } from "./philox";

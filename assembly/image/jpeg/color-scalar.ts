@@ -1,4 +1,4 @@
-// Colour, scalar: the twin of color.ts, as libjpeg's tables in jdcolor.c compute it.
+// Color, scalar: the twin of color.ts, as libjpeg's tables in jdcolor.c compute it.
 
 function clamp(value: i32): u8 {
   return <u8>min(max(value, 0), 255);

@@ -1,4 +1,4 @@
-// Colour: rows of samples → rows of RGB bytes, with libjpeg's integer tables as SIMD arithmetic.
+// Color: rows of samples → rows of RGB bytes, with libjpeg's integer tables as SIMD arithmetic.
 //
 //   R = Y + (91881·Cr + 32768 >> 16)                  = Y + Cr + q15(Cr, 13173)
 //   G = Y + (−22554·Cb − 46802·Cr + 32768 >> 16)      = Y + (−11277·Cb − 23401·Cr + 16384 >> 15)
@@ -22,7 +22,7 @@ const WITHOUT_FOURTH: usize = memory.data<u8>(
   16,
 );
 
-/** Steps of eight pixels: i16 lanes, chroma centred at 0. */
+/** Steps of eight pixels: i16 lanes, chroma centered at 0. */
 export class Pixels {
   @inline static red(y: v128, cr: v128): v128 {
     return i16x8.add(i16x8.add(y, cr), Simd.q15(cr, v128.load(RED)));

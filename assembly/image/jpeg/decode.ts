@@ -32,7 +32,7 @@ export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Statu
 
 /**
  * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1, from as many frequencies of each block. With
- * `handOver` the rows go to the host as they are finished, and Region.Rgb holds none afterwards.
+ * `handOver` the rows go to the host as they are finished, and Region.Rgb holds none afterward.
  */
 export function decodeJpegScaled(
   length: usize,

@@ -151,7 +151,7 @@ export class Lines {
     return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
   }
 
-  /** Row `index` of the block, dequantised; products wrap to 16 bits as in libjpeg's SIMD code. */
+  /** Row `index` of the block, dequantized; products wrap to 16 bits as in libjpeg's SIMD code. */
   @inline static row(block: usize, multipliers: usize, index: usize): v128 {
     return i16x8.mul(v128.load(block + index * 16), v128.load(multipliers + index * 16));
   }

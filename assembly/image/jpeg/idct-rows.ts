@@ -22,7 +22,7 @@ const MATRIX: usize = memory.data<i16>(
 );
 
 const SHIFT: i32 = 18;
-/** 2¹⁷ to round, 128·2¹⁸ to centre the samples. */
+/** 2¹⁷ to round, 128·2¹⁸ to center the samples. */
 const ROUND: usize = memory.data<i32>([33685504, 33685504, 33685504, 33685504], 16);
 
 class Row {

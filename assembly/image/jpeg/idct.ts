@@ -1,4 +1,4 @@
-// IDCT: a block of quantised coefficients → 8×8 samples. libjpeg's "islow" integers, bit for bit, in SIMD; the
+// IDCT: a block of quantized coefficients → 8×8 samples. libjpeg's "islow" integers, bit for bit, in SIMD; the
 // arithmetic is explained in idct-lines.ts, the scalar twin is idct-scalar.ts.
 //
 // Where the last coefficient stands early in the zigzag, most inputs are zero: DC alone fills the block with one

@@ -1,6 +1,6 @@
 // Picture: what the headers say about the file being decoded. One at a time; every stage reads it.
 
-/** Four components are the most that any supported colour space has. */
+/** Four components are the most that any supported color space has. */
 export const MAX_COMPONENTS: u32 = 4;
 
 /** How a component's rows become rows of full width; see upsample.ts. */
@@ -35,7 +35,7 @@ export class Component {
   /** Sampling factors across and down, 1…4. */
   h: u32;
   v: u32;
-  /** Number of its quantisation table. */
+  /** Number of its quantization table. */
   quantization: u32;
   /** Samples across and down that a block becomes: 8, or less where the picture is decoded smaller. */
   side: u32;

@@ -1,4 +1,4 @@
-// Quantisation: the tables of DQT segments, kept in natural order as the IDCT multiplies by them.
+// Quantization: the tables of DQT segments, kept in natural order as the IDCT multiplies by them.
 
 import { fail } from "../outcome";
 import { Status } from "../status";

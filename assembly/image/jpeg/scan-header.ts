@@ -104,7 +104,7 @@ function findComponent(id: u32, used: u32): u32 {
   return MAX_COMPONENTS;
 }
 
-/** `selectors` = DC table << 4 | AC table. A component keeps the quantisation table of its first scan. */
+/** `selectors` = DC table << 4 | AC table. A component keeps the quantization table of its first scan. */
 function findTables(c: Component, index: u32, selectors: u32, offset: usize): Status {
   if (c.multipliers === 0) {
     c.multipliers = latchQuantization(c.quantization, index);

@@ -1,7 +1,7 @@
-// Upsampling and colour in one: rows of Y, and of Cb and Cr at half the size both ways → rows of RGB. The same bytes
+// Upsampling and color in one: rows of Y, and of Cb and Cr at half the size both ways → rows of RGB. The same bytes
 // as upsample.ts and color.ts one after the other, for the sampling that cameras use.
 //
-// The triangle filter gives the pixels left of a sample's middle in one vector and those right of it in another. Colour
+// The triangle filter gives the pixels left of a sample's middle in one vector and those right of it in another. Color
 // is done on such halves as they are, even pixels and odd ones; they meet only when the bytes leave. That saves
 // joining, storing, loading and widening both chroma rows, and 128 is taken off with the filter's rounding term.
 
@@ -47,7 +47,7 @@ class Halves {
 }
 
 /**
- * luma u8 [2·count]; two rows each of Cb and Cr u8 [count] with a neighbour on each side, the nearer first → u8
+ * luma u8 [2·count]; two rows each of Cb and Cr u8 [count] with a neighbor on each side, the nearer first → u8
  * [2·count, 3] at `to`, of which the last pixel may be too much. `sums` is room for i16 [2, count + 32], 16-byte
  * aligned. Reads up to 15 samples and writes up to 49 bytes beyond the row.
  */

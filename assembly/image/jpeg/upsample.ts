@@ -1,5 +1,5 @@
 // Upsampling: rows of subsampled components → rows of full width, as libjpeg's jdsample.c ("fancy" triangle
-// filters where the ratio is 2:1, replication elsewhere). Output pixels lie at ¼ and ¾ between sample centres.
+// filters where the ratio is 2:1, replication elsewhere). Output pixels lie at ¼ and ¾ between sample centers.
 //
 //   across      out[2i]   = (3·s[i] + s[i−1] + 1) >> 2      out[2i+1] = (3·s[i] + s[i+1] + 2) >> 2
 //   down        out[2j]   = (3·s[j] + s[j−1] + 1) >> 2      out[2j+1] = (3·s[j] + s[j+1] + 2) >> 2
@@ -25,7 +25,7 @@ class Lanes {
   }
 }
 
-/** u8 [count] at `from`, with a neighbour on each side → u8 [2·count] at `to`. */
+/** u8 [count] at `from`, with a neighbor on each side → u8 [2·count] at `to`. */
 export function upsampleAcross(from: usize, to: usize, count: u32): void {
   const one = v128.load(ONE);
   const two = v128.load(TWO);
@@ -56,7 +56,7 @@ export function upsampleDown(near: usize, far: usize, to: usize, count: u32, bia
   }
 }
 
-/** 3·near + far of u8 [count] and of a neighbour on each side → i16 [count + 2] at `sums`, 16-byte aligned. */
+/** 3·near + far of u8 [count] and of a neighbor on each side → i16 [count + 2] at `sums`, 16-byte aligned. */
 export function addColumns(near: usize, far: usize, count: u32, sums: usize): void {
   const end = near + <usize>count;
   for (near--, far--; near <= end; near += 16, far += 16, sums += 32) {
@@ -68,7 +68,7 @@ export function addColumns(near: usize, far: usize, count: u32, sums: usize): vo
 }
 
 /**
- * Rows `near` and `far` u8 [count], with a neighbour on each side → u8 [2·count]. `sums` is room for i16 [count + 32],
+ * Rows `near` and `far` u8 [count], with a neighbor on each side → u8 [2·count]. `sums` is room for i16 [count + 32],
  * 16-byte aligned.
  */
 export function upsampleBoth(near: usize, far: usize, to: usize, count: u32, sums: usize): void {

@@ -1,6 +1,6 @@
 // Horizontal pass: u8 [rows, width, 3] → u8 [rows, outputs, 3], four rows at a time. Twin: passes-scalar.ts.
 //
-// Two neighbouring pixels become one vector of 16-bit pairs by interleaving the row with itself, three bytes on:
+// Two neighboring pixels become one vector of 16-bit pairs by interleaving the row with itself, three bytes on:
 //
 //   at p      r₀ g₀ b₀ r₁ …     interleave     r₀ r₁ g₀ g₁ b₀ b₁ …     widen to u16, then
 //   at p + 3  r₁ g₁ b₁ r₂ …    ───────────►                            dot with w₀ w₁ w₀ w₁ w₀ w₁ – –

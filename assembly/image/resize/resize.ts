@@ -1,7 +1,7 @@
 // Resize: Pillow's Image.resize on RGB bytes, byte for byte. Horizontal pass first, rounded to bytes, then vertical.
 //
-// Only a window of the result may be asked for (the centre crop of an evaluation transform): its pixels are those of
-// the whole, the rest is never computed. A crop before the resize is a source address and a stride: neighbours outside
+// Only a window of the result may be asked for (the center crop of an evaluation transform): its pixels are those of
+// the whole, the rest is never computed. A crop before the resize is a source address and a stride: neighbors outside
 // of the crop are not seen.
 
 import { reserve } from "../memory";

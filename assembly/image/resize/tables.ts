@@ -1,6 +1,6 @@
 // Tables: for each output pixel of one axis, where its input pixels begin and with what weights they count.
 //
-// Pillow's weights are doubles, normalised to sum 1, then rounded to 22 bits after the point. For the dot products of
+// Pillow's weights are doubles, normalized to sum 1, then rounded to 22 bits after the point. For the dot products of
 // the vector passes each weight is split in two: weight = high · 2¹¹ + low, low in 0 … 2047. Both halves fit i16, all
 // sums are modulo 2³², so the split changes no bit of the result.
 //
@@ -66,12 +66,12 @@ export function fillTable(
   const stride = entryBytes(pairs);
   const weights = table + <usize>window * stride;
   for (let i = 0; i < window; i++) {
-    const centre = <f64>from + (<f64>(first + i) + 0.5) * scale;
-    const start = max(<i32>(centre - support + 0.5), 0);
-    const count = min(<i32>(centre + support + 0.5), inputs) - start;
+    const center = <f64>from + (<f64>(first + i) + 0.5) * scale;
+    const start = max(<i32>(center - support + 0.5), 0);
+    const count = min(<i32>(center + support + 0.5), inputs) - start;
     let sum: f64 = 0.0;
     for (let tap = 0; tap < count; tap++) {
-      const weight = filterWeight(filter, (<f64>(tap + start) - centre + 0.5) * inverse);
+      const weight = filterWeight(filter, (<f64>(tap + start) - center + 0.5) * inverse);
       store<f64>(weights + ((<usize>tap) << 3), weight);
       sum += weight;
     }

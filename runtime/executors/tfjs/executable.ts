@@ -1,7 +1,7 @@
 // Executable: a program, interpreted operation by operation; each tensor is let go behind the last that reads it.
 
 import { VitrineError } from "../../errors.js";
-import type { Operation } from "../../graph/catalogue.js";
+import type { Operation } from "../../graph/catalog.js";
 import { tensorsChanged, tensorsRead } from "../../graph/graph.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
 import { type Tensor as GraphTensor, type TensorId, tensorBytes } from "../../graph/tensor.js";

@@ -1,7 +1,7 @@
 // Interpret: which function computes which operation.
 
 import { VitrineError } from "../../errors.js";
-import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import { relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
 import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
@@ -91,7 +91,7 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   scaleChannelsGradient,
 };
 
-/** Computes one operation; what it makes on the way is gone afterwards. Throws `device/unsupported`. */
+/** Computes one operation; what it makes on the way is gone afterward. Throws `device/unsupported`. */
 export function interpret(operation: Operation, at: Operands): void {
   if (operation.type === "linearInt8") {
     const text = "int8 layers have no kernel on device tfjs: use --device wasm, or --dtype f32";

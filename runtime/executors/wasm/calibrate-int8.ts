@@ -15,7 +15,7 @@ interface Calibrated {
 /** The first is every engine's; digits must have its bits, and be this much faster, so that noise alone does not choose them. */
 const FORMS = [Int8Form.Pairs, Int8Form.Digits8, Int8Form.Digits16] as const;
 const MARGIN = 0.97;
-/** As for float32 products (calibrate.ts): the optimising compiler's code must have come, and the machine may be busy. */
+/** As for float32 products (calibrate.ts): the optimizing compiler's code must have come, and the machine may be busy. */
 const BUDGET_MS = 30;
 const LEAST_TRIES = 16;
 const SIZE = { rows: 180, inputs: 192, outputs: 192 };

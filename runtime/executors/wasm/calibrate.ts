@@ -5,7 +5,7 @@
 //              4×8   6×8   4×16   6×16
 //   Node 20     54    65     49     48    128-bit registers hold 6 × 8; more sums are spilled
 //   Node 22     52    64     51     48
-//   Node 24     64    86    100    117    neighbouring vectors joined to 256 bits
+//   Node 24     64    86    100    117    neighboring vectors joined to 256 bits
 //
 // On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 made 54), and 6 × 8 would also fit a processor with 32
 // registers: so it is measured. Whatever is chosen, the bits of a result are the same.
@@ -28,7 +28,7 @@ const BLOCKS = [
   { rows: 4, columns: 16 },
   { rows: 6, columns: 16 },
 ] as const;
-/** Long enough for the engine's optimising compiler to replace the first code of every block. */
+/** Long enough for the engine's optimizing compiler to replace the first code of every block. */
 const BUDGET_MS = 40;
 /** On a busy machine 40 ms may hold a single undisturbed call, or none: a wrong choice halves the speed of a whole run. */
 const LEAST_TRIES = 16;

@@ -1,7 +1,7 @@
 // Encode convolution: the instructions of convolutional networks. encode.ts has the others and joins both tables.
 
 import { Opcode } from "../../../assembly/nn/opcodes.js";
-import type { OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { OperationOf, OperationType } from "../../graph/catalog.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Operands } from "./operands.js";
 import { floatBits, type TapeWriter } from "./tape-writer.js";

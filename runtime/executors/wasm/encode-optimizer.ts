@@ -1,4 +1,4 @@
-// Encode optimiser: the operations on whole runs of the stores, as instructions.
+// Encode optimizer: the operations on whole runs of the stores, as instructions.
 
 import { Opcode } from "../../../assembly/nn/opcodes.js";
 import type { Encoder } from "./encode-convolution.js";

@@ -2,7 +2,7 @@
 
 import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
 import { VitrineError } from "../../errors.js";
-import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { CONVOLUTION_ENCODERS, type Encoder } from "./encode-convolution.js";

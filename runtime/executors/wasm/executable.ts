@@ -146,7 +146,7 @@ export class WasmExecutable implements Executable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#turns.afterwards(() => {
+    this.#turns.afterward(() => {
       for (const piece of [this.#tape?.piece, this.#packing]) if (piece) this.#kernels.memory.release(piece);
       this.#leaveArena();
     });

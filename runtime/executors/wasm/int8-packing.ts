@@ -8,7 +8,7 @@ const PANEL = 8;
 const UNIT = 16;
 /** Bytes of a step in each output's part of a panel. */
 const STEP_BYTES = 4;
-/** What quantised rows are moved by in digits. */
+/** What quantized rows are moved by in digits. */
 const DIGITS_ZERO = 8192;
 
 interface Sizes {

@@ -52,6 +52,6 @@ export class WasmInt8Store implements Int8Store {
   dispose(): void {
     const piece = this.#piece;
     this.#piece = undefined;
-    if (piece) this.#turns.afterwards(() => this.#memory.release(piece));
+    if (piece) this.#turns.afterward(() => this.#memory.release(piece));
   }
 }

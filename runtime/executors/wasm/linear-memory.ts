@@ -17,7 +17,7 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** First fit over the free pieces in address order, neighbours joined when they come back. */
+/** First fit over the free pieces in address order, neighbors joined when they come back. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;
   /** End of what was ever handed out. */

@@ -130,7 +130,7 @@ export class WasmStore implements Store {
     this.#panels.clear();
     if (piece) pieces.push(piece);
     if (pieces.length > 0) {
-      this.#turns.afterwards(() => {
+      this.#turns.afterward(() => {
         for (const each of pieces) this.#memory.release(each);
       });
     }

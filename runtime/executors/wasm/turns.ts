@@ -18,7 +18,7 @@ export class Turns {
   }
 
   /** The same for a job that answers at once and cannot fail. */
-  afterwards(job: () => void): void {
+  afterward(job: () => void): void {
     if (this.#taken === 0) job();
     else void this.take(async () => job());
   }

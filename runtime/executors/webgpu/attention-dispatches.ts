@@ -1,6 +1,6 @@
 // Attention dispatches: a workgroup for 64 tokens of a head, forward once, backward for queries and for keys.
 
-import type { OperationOf } from "../../graph/catalogue.js";
+import type { OperationOf } from "../../graph/catalog.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./buffers.js";
 import { type Dispatch, floatBits } from "./dispatch.js";

@@ -1,6 +1,6 @@
 // Convolution dispatches: the three products of a convolution, with the sizes that their kernels share.
 
-import type { OperationOf } from "../../graph/catalogue.js";
+import type { OperationOf } from "../../graph/catalog.js";
 import { elementCount } from "../../graph/shape.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";

@@ -1,7 +1,7 @@
 // Encode: a program becomes dispatches, each operation one or two kernels of its name.
 
 import { VitrineError } from "../../errors.js";
-import type { Operation, OperationOf, OperationType } from "../../graph/catalogue.js";
+import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { attention, attentionBackward } from "./attention-dispatches.js";

@@ -4,7 +4,7 @@
 // maps; a transformer's residual stream with its gradient, statistics, logits and losses are float32, as are all sums. Kernels
 // read and write either by their operands' types.
 
-import type { Operation } from "../../graph/catalogue.js";
+import type { Operation } from "../../graph/catalog.js";
 
 export function halfOperands(operation: Operation): readonly string[] {
   switch (operation.type) {

@@ -1,6 +1,6 @@
 // Layer norm dispatches: the gradients of weight and bias, sums over all rows, in shares of the rows on GPUs.
 
-import type { OperationOf } from "../../graph/catalogue.js";
+import type { OperationOf } from "../../graph/catalog.js";
 import { alignUp } from "../../graph/placement.js";
 import type { Slice } from "./buffers.js";
 import type { Dispatch } from "./dispatch.js";

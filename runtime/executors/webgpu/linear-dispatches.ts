@@ -1,6 +1,6 @@
 // Linear dispatches: the three products of a linear layer as variants of one kernel. Weights are [outputs, inputs].
 
-import type { OperationOf } from "../../graph/catalogue.js";
+import type { OperationOf } from "../../graph/catalog.js";
 import { alignUp } from "../../graph/placement.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./buffers.js";

@@ -1,6 +1,6 @@
 // Store dispatches: operations over whole runs of stores, cut where a run is larger than the device binds at once.
 
-import type { OperationOf } from "../../graph/catalogue.js";
+import type { OperationOf } from "../../graph/catalog.js";
 import { pieces, type Slice } from "./buffers.js";
 import { type Dispatch, elementGrid, floatBits } from "./dispatch.js";
 import type { Operands } from "./operands.js";

@@ -1,6 +1,6 @@
 // Gradient rules: which operations can be differentiated, and by which rule.
 
-import type { OperationType } from "../catalogue.js";
+import type { OperationType } from "../catalog.js";
 import type { GradientRule } from "../gradient-sweep.js";
 import { attentionGradient } from "./attention.js";
 import { batchNormGradient } from "./batch-norm.js";

@@ -1,4 +1,4 @@
-// Optimiser: AdamW with the moving average over whole runs of the stores, and the global norm it clips by.
+// Optimizer: AdamW with the moving average over whole runs of the stores, and the global norm it clips by.
 
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";

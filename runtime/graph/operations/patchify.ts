@@ -11,7 +11,7 @@ function patchesShape(batch: number, size: number, patchSize: number): Shape {
 
 /**
  * pixels uint8 [batch, size, size, 3], table [3, 256] → patches [batch, (size/patch)², 3·patch²] with the values of a
- * patch in (channel, y, x) order, as PyTorch's convolution weights are. `table` holds the normalised value of each
+ * patch in (channel, y, x) order, as PyTorch's convolution weights are. `table` holds the normalized value of each
  * byte per channel. Pixels have no gradient.
  */
 export function patchifyBytes(
@@ -48,20 +48,20 @@ export function patchifyImage(
 }
 
 /**
- * pixels uint8 [batch, size, size, 3], table [3, 256] → normalised [batch, size, size, 3], channels last: a patch of one
+ * pixels uint8 [batch, size, size, 3], table [3, 256] → normalized [batch, size, size, 3], channels last: a patch of one
  * pixel is the pixel.
  */
-export function normaliseBytes(
+export function normalizeBytes(
   graph: GraphBuilder,
   pixels: TensorId,
   table: TensorId,
   name: string,
 ): TensorId {
   const shape = graph.shapeOf(pixels);
-  expectAxes("normaliseBytes pixels", shape, 4);
+  expectAxes("normalizeBytes pixels", shape, 4);
   const [batch, size] = shape as [number, number];
-  expectShape("normaliseBytes pixels", shape, [batch, size, size, 3]);
-  expectShape("normaliseBytes table", graph.shapeOf(table), [3, 256]);
+  expectShape("normalizeBytes pixels", shape, [batch, size, size, 3]);
+  expectShape("normalizeBytes table", graph.shapeOf(table), [3, 256]);
   const patches = graph.activation(name, shape);
   graph.add("patchifyBytes", { reads: { pixels, table }, writes: { patches }, attributes: { patchSize: 1 } });
   return patches;

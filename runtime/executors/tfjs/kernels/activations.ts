@@ -1,6 +1,6 @@
 // Activations of convolutional networks: ReLU and sigmoid; both slopes follow from the result.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 
 export function relu({ reads, writes }: OperationOf<"relu">, at: Operands): void {

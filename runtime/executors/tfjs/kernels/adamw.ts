@@ -8,7 +8,7 @@
 // rounded once where it matters, for a float32 average with d = 0.99996 would lose most of its steps' digits. The
 // sum of squares is float32 too: beyond 3.4e38 a step is skipped as one whose gradient is not finite.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands, Piece } from "../operands.js";
 import type { Tensor } from "../tfjs.js";

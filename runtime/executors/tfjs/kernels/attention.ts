@@ -1,6 +1,6 @@
 // Attention: softmax(q·kᵀ/√E)·v for every head, and its gradient. All heads of a batch go through one matMul.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";

@@ -1,6 +1,6 @@
 // Batch norm by the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel, and its gradient.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
@@ -24,7 +24,7 @@ export function batchNorm({ reads, writes, adds, attributes }: OperationOf<"batc
   blend(at, adds.runningVariance, unbiased, attributes.momentum);
 }
 
-/** Moves the running statistics towards those of the batch. */
+/** Moves the running statistics toward those of the batch. */
 function blend(at: Operands, running: TensorId | undefined, batch: Tensor, momentum: number): void {
   if (running === undefined) return;
   const { tf } = at;

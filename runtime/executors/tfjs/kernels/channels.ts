@@ -1,6 +1,6 @@
 // Channels: their mean over an image's pixels, and a factor for each. x [B,…,C], with P pixels between.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import { elementCount } from "../../../graph/shape.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";

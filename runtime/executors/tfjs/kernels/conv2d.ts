@@ -2,7 +2,7 @@
 //
 // x [B,H,W,I], weight [O,K,K,I/G], y [B,OH,OW,O], channels last; tfjs wants filters as [K,K,I/G,O/G].
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";

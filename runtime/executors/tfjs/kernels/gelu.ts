@@ -4,7 +4,7 @@
 // assembly/nn/gelu.ts: y = max(x, 0) − t·Q(t), slope = Φ(x) + x·φ(x). Absolute error ≤ 4e-7 in float32: each of the 30
 // operations rounds.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 

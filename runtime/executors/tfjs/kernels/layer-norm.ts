@@ -1,6 +1,6 @@
 // Layer norm over the last axis: y = (x − mean)·rstd·weight + bias. Variance from differences with the mean (two passes).
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 
 export function layerNorm({ reads, writes, attributes }: OperationOf<"layerNorm">, at: Operands): void {

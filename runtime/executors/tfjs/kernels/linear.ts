@@ -1,6 +1,6 @@
 // Linear: y = act(x·weightᵀ + bias) + residual, and its gradients. x […,K], weight [M,K], y […,M]; one matMul each.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 import { geluOf } from "./gelu.js";
 

@@ -1,4 +1,4 @@
-// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimiser's step instead of behind it.
+// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of behind it.
 //
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
@@ -7,7 +7,7 @@
 // for the steps that were done, in float32 to a few units in the last place: 1 − βⁿ = −expm1(n·log β), for which tfjs's
 // own expm1 is no better than exp − 1 on a GPU.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 import type { Tensor, Tfjs } from "../tfjs.js";
 import { ADAMW_WORDS, LARGEST_FINITE } from "./adamw.js";

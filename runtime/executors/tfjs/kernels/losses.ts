@@ -1,6 +1,6 @@
 // Losses: softmax, soft-target cross-entropy and both forms of distillation, with gradients. Logits [rows, classes].
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";

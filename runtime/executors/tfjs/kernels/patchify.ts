@@ -1,6 +1,6 @@
 // Patchify: images become rows of patches, each with its values in (channel, y, x) order.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 
 const BYTE_VALUES = 256;

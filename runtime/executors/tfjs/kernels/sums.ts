@@ -1,6 +1,6 @@
 // Sums: weighted sums, residuals, sums per sample, dot products.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";

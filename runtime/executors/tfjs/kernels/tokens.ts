@@ -1,6 +1,6 @@
 // Tokens: class and distillation token before the patches, positions added; one token picked; and the gradients.
 
-import type { OperationOf } from "../../../graph/catalogue.js";
+import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
 
 export function assembleTokens({ reads, writes }: OperationOf<"assembleTokens">, at: Operands): void {

@@ -1,5 +1,5 @@
 // Batch norm by the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel; the running statistics move
-// towards mean and the unbiased variance by `momentum`. x, y [samples, rows], everything else [rows], rows = channels. A
+// toward mean and the unbiased variance by `momentum`. x, y [samples, rows], everything else [rows], rows = channels. A
 // workgroup of 64 a channel; y may be x. Variance from differences with the mean (two passes).
 
 // #include "lanes.wgsl"

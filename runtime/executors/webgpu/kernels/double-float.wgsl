@@ -16,7 +16,7 @@ fn sumOf(a: f32, b: f32) -> vec2f {
 }
 
 // high + low where low is the smaller.
-fn normalised(high: f32, low: f32) -> vec2f {
+fn normalized(high: f32, low: f32) -> vec2f {
   let sum = opaque(high + low);
   return vec2f(sum, low - opaque(sum - high));
 }
@@ -39,7 +39,7 @@ fn productOf(a: f32, b: f32) -> vec2f {
 
 fn add(a: vec2f, b: vec2f) -> vec2f {
   let sum = sumOf(a.x, b.x);
-  return normalised(sum.x, sum.y + (a.y + b.y));
+  return normalized(sum.x, sum.y + (a.y + b.y));
 }
 
 fn subtract(a: vec2f, b: vec2f) -> vec2f {
@@ -48,14 +48,14 @@ fn subtract(a: vec2f, b: vec2f) -> vec2f {
 
 fn multiply(a: vec2f, b: vec2f) -> vec2f {
   let product = productOf(a.x, b.x);
-  return normalised(product.x, product.y + (a.x * b.y + a.y * b.x));
+  return normalized(product.x, product.y + (a.x * b.y + a.y * b.x));
 }
 
 fn divide(a: vec2f, b: vec2f) -> vec2f {
   let high = opaque(a.x / b.x);
   let product = productOf(high, b.x);
   let rest = (opaque(a.x - product.x) - product.y) + (a.y - high * b.y);
-  return normalised(high, rest / b.x);
+  return normalized(high, rest / b.x);
 }
 
 fn squareRoot(a: vec2f) -> vec2f {
@@ -65,5 +65,5 @@ fn squareRoot(a: vec2f) -> vec2f {
   let high = opaque(sqrt(a.x));
   let square = productOf(high, high);
   let rest = (opaque(a.x - square.x) - square.y) + a.y;
-  return normalised(high, rest / (2.0 * high));
+  return normalized(high, rest / (2.0 * high));
 }

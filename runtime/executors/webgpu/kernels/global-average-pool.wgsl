@@ -1,7 +1,7 @@
 // Global average pool: y = the mean over the N pixels. x [B,N,C], y [B,C].
 //
 // A workgroup sums 16 channels of a sample with 16 invocations each: invocation r takes pixels r, r + 16, …, then the 16 partial
-// sums are added in order. Neighbouring invocations read neighbouring channels. Grid: sixteens of channels, samples.
+// sums are added in order. Neighboring invocations read neighboring channels. Grid: sixteens of channels, samples.
 
 const CHANNELS = 16u;
 const SHARES = 16u;

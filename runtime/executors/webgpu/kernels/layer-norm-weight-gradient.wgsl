@@ -2,7 +2,7 @@
 // mean, rstd [rows], dWeight, dBias [width].
 //
 // A workgroup sums 16 columns with 16 invocations each: invocation r takes rows r, r + 16, …, then the 16 partial sums
-// are added in order. Neighbouring invocations read neighbouring columns.
+// are added in order. Neighboring invocations read neighboring columns.
 //
 // Under SPLIT the rows are cut into shares, one for each place along the grid's second axis: dWeight, dBias [shares, width]
 // get a share's sums, for sum-of-shares.wgsl to add up. layer-norm-dispatches.ts has

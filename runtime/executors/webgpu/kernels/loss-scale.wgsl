@@ -1,4 +1,4 @@
-// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimiser's step instead of behind it.
+// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of behind it.
 //
 // The gradients stand multiplied by `scale`. The settings that AdamW gets instead of the step's own undo that with
 // gradientScale = 1/scale, and correct the moments' bias for the steps that were done, without those left out:

@@ -1,7 +1,7 @@
 // Matrix statistics: mean and reciprocal deviation of the tile's rows, where a layer norm stands before a product. Two
 // passes, as in layer-norm.wgsl. matrix-product.wgsl has shapes and conditions.
 //
-// Eight invocations share a row and read neighbouring fours of it, 128 bytes of float32 at once; their eight sums are added
+// Eight invocations share a row and read neighboring fours of it, 128 bytes of float32 at once; their eight sums are added
 // up in order. A row has the same shares whatever the tile, so its statistics have the same bits. Workgroup memory: 8 bytes
 // for each row of the tile, and 1 KiB for the shares of 32 rows at a time: of all 64 at once they would be 2 KiB, more than
 // the tiles of matrix-tiles.ts leave of 16.

@@ -18,7 +18,7 @@ alias TileVector = vec4f;
 var<workgroup> tileA: array<TileVector, STEP * TILE_ROWS / 4u>;
 var<workgroup> tileB: array<TileVector, STEP * TILE_COLUMNS / 4u>;
 
-// Neighbouring invocations read on along the last axis.
+// Neighboring invocations read on along the last axis.
 fn loadA(firstRow: u32, firstDepth: u32, invocation: u32) {
   for (var block = invocation; block < STEP / 4u * (TILE_ROWS / 4u); block += INVOCATIONS) {
     // #if A_BY_DEPTH

@@ -1,4 +1,4 @@
-// Catalogue: every operation a graph may hold, with its operands. Types only; the rules are in operations/.
+// Catalog: every operation a graph may hold, with its operands. Types only; the rules are in operations/.
 //
 // `reads` are operands that the operation looks at, `writes` are overwritten in full, `adds` are added to (the
 // gradients of parameters), `attributes` are fixed when the graph is built. Shapes: B batch, T tokens, N patches,
@@ -9,7 +9,7 @@ import type { TensorId } from "./tensor.js";
 
 type None = Record<string, never>;
 
-export interface Catalogue {
+export interface Catalog {
   /** pixels u8 [B,S,S,3], table [3,256] (value of each byte per channel) → patches [B,N,3·P·P]. */
   patchifyBytes: Entry<
     { pixels: TensorId; table: TensorId },
@@ -38,7 +38,7 @@ export interface Catalogue {
     None,
     { gelu: boolean; relu?: boolean; epsilon?: number }
   >;
-  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantised as they come (int8-linears.ts). */
+  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantized as they come (int8-linears.ts). */
   linearInt8: Entry<
     { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
     { y: TensorId },
@@ -160,7 +160,7 @@ export interface Catalogue {
   /** x → y f64 [1] = Σ x², in double. */
   sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /**
-   * What GradScaler does between the gradients and the optimiser: gradients stand multiplied by scale [1], norm f64 [1] is
+   * What GradScaler does between the gradients and the optimizer: gradients stand multiplied by scale [1], norm f64 [1] is
    * their sum of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the bias
    * corrections of the steps that were not left out. report [4]: the scale of these gradients, then scale, goodSteps [1]
    * and skipped [1] as they are for the next step: halved where norm is not finite, doubled after `interval` good steps.
@@ -200,7 +200,7 @@ export interface Catalogue {
     { weight: TensorId; bias?: TensorId },
     ConvolutionAttributes
   >;
-  /** x […,C], weight [C], bias [C] → y […,C] by the statistics [C] of the batch; the running ones move towards them. */
+  /** x […,C], weight [C], bias [C] → y […,C] by the statistics [C] of the batch; the running ones move toward them. */
   batchNorm: Entry<
     { x: TensorId; weight: TensorId; bias: TensorId },
     { y: TensorId; mean: TensorId; rstd: TensorId },
@@ -242,9 +242,9 @@ export interface Entry<Reads, Writes, Adds, Attributes> {
   readonly attributes: Readonly<Attributes>;
 }
 
-export type OperationType = keyof Catalogue;
+export type OperationType = keyof Catalog;
 
-export type OperationOf<T extends OperationType> = { readonly type: T } & Catalogue[T];
+export type OperationOf<T extends OperationType> = { readonly type: T } & Catalog[T];
 
 /** One node of a graph, told apart by `type`. */
 export type Operation = { [T in OperationType]: OperationOf<T> }[OperationType];

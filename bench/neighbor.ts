@@ -1,8 +1,8 @@
-// Bench of a busy neighbour: a training step on all cores while other processes hold all cores but one, beside the same
+// Bench of a busy neighbor: a training step on all cores while other processes hold all cores but one, beside the same
 // step on one thread. Threads that were counted on and do not come must cost little: the aim is 1.15 at most.
 //
-// Steps of one thread and of all take turns in one process, first alone and then beside the neighbours, which do nothing but
-// count. The figure is the ratio of the medians and of the 90th percentiles, beside the neighbours.
+// Steps of one thread and of all take turns in one process, first alone and then beside the neighbors, which do nothing but
+// count. The figure is the ratio of the medians and of the 90th percentiles, beside the neighbors.
 
 import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -27,7 +27,7 @@ const COUNTING =
   "process.on('disconnect', () => process.exit()); setInterval(() => { const end = Date.now() + 1000; while (Date.now() < end); }, 0);";
 
 /** A process that never rests and ends with this one. */
-function startNeighbour(): () => void {
+function startNeighbor(): () => void {
   const child = spawn(process.execPath, ["-e", COUNTING], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   return () => void child.kill("SIGKILL");
 }
@@ -101,14 +101,14 @@ export async function main(words: readonly string[]): Promise<void> {
   });
   const [batch, rounds, cores] = [Number(values.batch), Number(values.rounds), nodeHost().cores()];
   if (cores < 2)
-    throw new Error("bench: a neighbour takes a core of its own, and this process may use one only");
+    throw new Error("bench: a neighbor takes a core of its own, and this process may use one only");
   const one = await stepOf(1, batch, values.model);
   const all = await stepOf(cores, batch, values.model);
   for (const { step } of [one, all]) for (let i = 0; i < 3; i++) await step();
   console.log(`${values.model}, a training step of ${batch}, ${rounds} rounds, ${process.version}`);
   const alone = await scene(one.step, all.step, Math.ceil(rounds / 2));
   print("alone", cores, alone);
-  const stops = Array.from({ length: cores - 1 }, startNeighbour);
+  const stops = Array.from({ length: cores - 1 }, startNeighbor);
   let beside: Scene;
   try {
     beside = await scene(one.step, all.step, rounds);

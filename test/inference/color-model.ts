@@ -1,4 +1,4 @@
-// Colour model: the smallest thing that can be served. Its logits are the image's mean red, green and blue, so that
+// Color model: the smallest thing that can be served. Its logits are the image's mean red, green and blue, so that
 // every test can say what must come back without running a network.
 
 import { VitrineError } from "../../runtime/errors.js";
@@ -26,7 +26,7 @@ const CONFIG: DeitConfig = {
 };
 
 /** pixels uint8 [count, 4, 4, 3] → mean of each channel, [count, 3]. */
-export function meanColours(pixels: Uint8Array, count: number): Float32Array {
+export function meanColors(pixels: Uint8Array, count: number): Float32Array {
   const means = new Float32Array(count * 3);
   for (let place = 0; place < count * IMAGE_BYTES; place++) {
     means[Math.floor(place / IMAGE_BYTES) * 3 + (place % 3)]! += pixels[place]! / (SIZE * SIZE);
@@ -34,7 +34,7 @@ export function meanColours(pixels: Uint8Array, count: number): Float32Array {
   return means;
 }
 
-/** A "picture" is three bytes, its colour; anything else is refused as a decoder would. */
+/** A "picture" is three bytes, its color; anything else is refused as a decoder would. */
 function readPicture(encoded: Uint8Array): Uint8Array {
   if (encoded.length !== 3) {
     throw new VitrineError("jpeg/not-jpeg", `not a JPEG file: it has ${encoded.length} bytes`);
@@ -42,16 +42,16 @@ function readPicture(encoded: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: IMAGE_BYTES }, (_, place) => encoded[place % 3]!);
 }
 
-export function colourModel(delayMs = 0): ServedModel {
+export function colorModel(delayMs = 0): ServedModel {
   return {
-    name: "colours",
+    name: "colors",
     config: CONFIG,
     labels: ["red", "green", "blue"],
     parameters: 0,
     device: "wasm",
     readPicture,
     submit: async (pixels: Uint8Array, count: number): Promise<Started<Logits>> => {
-      const logits = meanColours(pixels, count);
+      const logits = meanColors(pixels, count);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       const [classLogits, distillationLogits] = [logits.map((x) => x + 1), logits.map((x) => x - 1)];
       return finished({ logits, classLogits, distillationLogits });
