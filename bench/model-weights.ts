@@ -3,7 +3,7 @@
 import type { DeitConfig } from "../runtime/models/config.js";
 import { deitParameters } from "../runtime/models/deit-parameters.js";
 import { MODEL_NAMES, publishedConfig } from "../runtime/models/registry.js";
-import type { TensorMap } from "../runtime/training/contract.js";
+import type { TensorMap } from "../runtime/weights/tensor-map.js";
 
 /** Uniform numbers below 1: mulberry32, which is plenty for filling tensors. */
 function uniforms(seed: number): () => number {

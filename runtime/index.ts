@@ -7,7 +7,7 @@ export { browserHost, urlModelSource } from "./host/browser.js";
 export { describeAdapter, type GpuAdapter } from "./host/gpu-adapter.js";
 export type { Host } from "./host/host.js";
 export type { ModelSource } from "./host/model-source.js";
-export type { ClassScore } from "./inference/class-scores.js";
+export type { ClassScore, Logits } from "./inference/logits.js";
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
 export { type OpenClassifier, openClassifier } from "./model-files/open-classifier.js";
 export { type OpenModel, openModel } from "./model-files/open-model.js";
@@ -16,7 +16,7 @@ export { completeConfig, readConfigJson, writeConfigJson } from "./models/config
 export { matchClasses } from "./models/labels.js";
 export type { ModelConfig } from "./models/model-config.js";
 export { MODEL_NAMES, publishedConfig } from "./models/registry.js";
-export type { Logits, NamedTensor, TensorMap } from "./training/contract.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
 export { floatTensors, readSafetensors, storedFloats, writeSafetensors } from "./weights/safetensors.js";
+export type { NamedTensor, TensorMap } from "./weights/tensor-map.js";
 export type { WeightDtype } from "./weights/weight-dtype.js";

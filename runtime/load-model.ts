@@ -4,8 +4,9 @@ import type { Runtime } from "./create-runtime.js";
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/model-source.js";
 import { evaluationInput } from "./image/evaluation-input.js";
-import { type ClassScore, classScores } from "./inference/class-scores.js";
 import { int8Unavailable } from "./inference/int8-weights.js";
+import type { Logits } from "./inference/logits.js";
+import { type ClassScore, classScores } from "./inference/logits.js";
 import { createInference, type Inference } from "./inference/program.js";
 import { checkDtype } from "./model-files/convert.js";
 import { type OpenClassifier, openClassifier } from "./model-files/open-classifier.js";
@@ -13,7 +14,6 @@ import { parameterCount } from "./model-files/open-model.js";
 import { int8Layers } from "./models/deit-parameters.js";
 import type { ModelConfig } from "./models/model-config.js";
 import { isRegnety } from "./models/regnety-config.js";
-import type { Logits } from "./training/contract.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {

@@ -5,8 +5,9 @@ import type { Executor } from "./executors/executor.js";
 import { createInference } from "./inference/program.js";
 import type { DeitConfig } from "./models/config.js";
 import { deitParameters } from "./models/deit-parameters.js";
-import type { NamedTensor, OptimizerStep, TensorMap, Training, TrainingInputs } from "./training/contract.js";
+import type { OptimizerStep, Training, TrainingInputs } from "./training/contract.js";
 import { createTraining } from "./training/program.js";
+import type { NamedTensor, TensorMap } from "./weights/tensor-map.js";
 
 /** No size is a multiple of a tile's: edges are where tiles go wrong. */
 const CONFIG: DeitConfig = {

@@ -9,7 +9,7 @@ import { isVitrineError, VitrineError } from "../runtime/errors.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { openModel } from "../runtime/model-files/open-model.js";
 import type { DeitConfig } from "../runtime/models/config.js";
-import type { TensorMap } from "../runtime/training/contract.js";
+import type { TensorMap } from "../runtime/weights/tensor-map.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
 import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";

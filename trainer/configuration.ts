@@ -1,7 +1,7 @@
 // Configuration: what a run is, printed before its first step, every setting included.
 
 import { parameterCount } from "../runtime/model-files/open-model.js";
-import type { LossScale } from "../runtime/training/contract.js";
+import type { LossScale } from "../runtime/training/loss-scale.js";
 import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import type { Beginning } from "./beginning.js";
 import type { TrainingRun } from "./loop.js";

@@ -2,7 +2,8 @@
 // batch comes; what it did is known when it is finished.
 
 import type { Batch, Cursor } from "../runtime/batches/batch-source.js";
-import type { LossScale, StepOutcome, Training } from "../runtime/training/contract.js";
+import type { StepOutcome, Training } from "../runtime/training/contract.js";
+import type { LossScale } from "../runtime/training/loss-scale.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
 import { optimizerStep } from "./optimizer.js";
 import { type CosineCurve, rateOfEpoch } from "./schedule.js";

@@ -3,7 +3,8 @@
 import type { EvaluationBatch, EvaluationSource } from "../runtime/batches/batch-source.js";
 import { VitrineError } from "../runtime/errors.js";
 import { joined, oneAhead, type Started } from "../runtime/executors/pipelined.js";
-import type { Logits, Training } from "../runtime/training/contract.js";
+import type { Logits } from "../runtime/inference/logits.js";
+import type { Training } from "../runtime/training/contract.js";
 
 /** Percent, percent, and mean cross-entropy. */
 export interface Scores {

@@ -5,7 +5,7 @@
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { patchCount, tokenCount } from "../../runtime/models/deit-parameters.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import {
   encodeOnnx,
   FLOAT,

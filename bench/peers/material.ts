@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 /** Settings of the training step that every contestant runs. */
 export interface StepSettings {

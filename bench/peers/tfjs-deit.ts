@@ -10,7 +10,7 @@
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { tokenCount } from "../../runtime/models/deit-parameters.js";
-import type { NamedTensor, TensorMap } from "../../runtime/training/contract.js";
+import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 
 export type TfjsStyle = "direct" | "tuned";

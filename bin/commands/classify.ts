@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import { type ClassScore, classScores } from "../../runtime/inference/class-scores.js";
+import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, printJson } from "../command-line.js";
 import {

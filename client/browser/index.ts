@@ -6,7 +6,7 @@ import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } 
 
 export { isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
-export type { ClassScore } from "../../runtime/inference/class-scores.js";
+export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { Classification, KernelProgress, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {

@@ -2,7 +2,7 @@
 
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
-import type { ClassScore } from "../../runtime/inference/class-scores.js";
+import type { ClassScore } from "../../runtime/inference/logits.js";
 
 /** What a loaded model is, as far as people want to know. */
 export interface ModelCard {

@@ -4,7 +4,7 @@
 import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
-import { classScores } from "../../runtime/inference/class-scores.js";
+import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
 import { readPicture } from "./read-picture.js";

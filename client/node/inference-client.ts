@@ -5,7 +5,7 @@ import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, PROPERTY } from "../../proto/inference-service.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { type ClassScore, classScores } from "../../runtime/inference/class-scores.js";
+import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 import { type CallOptions, callUnary } from "./inference-call.js";
 
 export interface InferenceClientOptions {

@@ -1,8 +1,8 @@
 // Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
 
 import { elementCount } from "../graph/shape.js";
-import type { TensorMap } from "../training/contract.js";
 import { checkShapes } from "../weights/check-shapes.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type { Executor, Store, StoreLayout } from "./executor.js";
 
 /** Names and shapes, in the order of timm's state_dict. */

@@ -21,9 +21,10 @@ import { regnety } from "../models/regnety.js";
 import { isRegnety, type RegnetyConfig } from "../models/regnety-config.js";
 import { foldedParameters, foldRegnety } from "../models/regnety-folding.js";
 import { regnetyParameters } from "../models/regnety-parameters.js";
-import type { Logits, TensorMap } from "../training/contract.js";
 import { checkShapes } from "../weights/check-shapes.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import { createInt8Matrices, type Matrices } from "./int8-weights.js";
+import type { Logits } from "./logits.js";
 import { checkPixels, InferenceStep, submitSteps } from "./step.js";
 
 export interface InferenceOptions {

@@ -5,7 +5,7 @@ import type { DeviceArray, Executable } from "../executors/executor.js";
 import { finished, joined, type Started, underway } from "../executors/pipelined.js";
 import type { ProgramOutputs } from "../graph/program.js";
 import type { ClassifierConfig } from "../models/config.js";
-import type { Logits } from "../training/contract.js";
+import type { Logits } from "./logits.js";
 
 /**
  * Logits of any number of images, from programs in ascending order of their batch sizes. Resolves when the pixels may be

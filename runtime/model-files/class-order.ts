@@ -1,6 +1,6 @@
 // Class order: a classifier with its classes in another order. Its heads' rows move, and with them its logits, bit for bit.
 
-import type { NamedTensor } from "../training/contract.js";
+import type { NamedTensor } from "../weights/tensor-map.js";
 import type { OpenClassifier } from "./open-classifier.js";
 
 /** Last layers of both families, [classes, width] and [classes]. */

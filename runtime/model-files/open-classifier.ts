@@ -14,10 +14,10 @@ import {
 import { regnetyFromShapes, STEM, unwrapped } from "../models/regnety-from-shapes.js";
 import { isRegnetyJson, type RegnetyFile, readRegnetyJson } from "../models/regnety-json.js";
 import { regnetyParameters } from "../models/regnety-parameters.js";
-import type { TensorMap } from "../training/contract.js";
 import { checkShapes } from "../weights/check-shapes.js";
 import { floatTensors, int8Matrices, readSafetensors, type SafetensorsFile } from "../weights/safetensors.js";
 import { readSafetensorsHeader } from "../weights/safetensors-header.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import { fileDtype } from "../weights/weight-dtype.js";
 import { type OpenModel, openModel } from "./open-model.js";
 

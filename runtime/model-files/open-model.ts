@@ -10,11 +10,11 @@ import { readPreprocessorJson } from "../models/preprocessor-json.js";
 import { publishedConfig, publishedNameIn } from "../models/registry.js";
 import { isBuffer } from "../models/regnety-parameters.js";
 import { sizesFromShapes } from "../models/sizes-from-shapes.js";
-import type { TensorMap } from "../training/contract.js";
 import { checkShapes } from "../weights/check-shapes.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import { toTimmNames } from "../weights/key-map.js";
 import { floatTensors, int8Matrices, readSafetensors } from "../weights/safetensors.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import { fileDtype, type WeightDtype } from "../weights/weight-dtype.js";
 
 export interface OpenModel {

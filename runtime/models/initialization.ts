@@ -3,7 +3,7 @@
 import { Domain } from "../draw/domain.js";
 import type { DrawMath } from "../draw/math.js";
 import { elementCount } from "../graph/shape.js";
-import type { TensorMap } from "../training/contract.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./deit-parameters.js";
 

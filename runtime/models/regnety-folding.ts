@@ -3,7 +3,7 @@
 //
 //   weight' = weight·γ/√(variance + ε),  bias' = β − mean·γ/√(variance + ε),  in double, rounded once
 
-import type { NamedTensor, TensorMap } from "../training/contract.js";
+import type { NamedTensor, TensorMap } from "../weights/tensor-map.js";
 import type { RegnetyConfig } from "./regnety-config.js";
 import { channelsLastShape, regnetyParameters, regnetyUnits, toChannelsLast } from "./regnety-parameters.js";
 

@@ -1,7 +1,7 @@
 // RegNetY from shapes: what the tensors of a checkpoint say about the network that they belong to.
 
 import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../training/contract.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type { RegnetyConfig, RegnetyStage } from "./regnety-config.js";
 
 const BLOCK = /^s(\d+)\.b(\d+)\.conv1\.conv\.weight$/;

@@ -4,7 +4,7 @@
 // the matrix of a linear layer. PyTorch's [O,I,K,K] is turned into [O,K,K,I] once, when a model is loaded.
 
 import { elementCount } from "../graph/shape.js";
-import type { NamedTensor, TensorMap } from "../training/contract.js";
+import type { NamedTensor, TensorMap } from "../weights/tensor-map.js";
 import { checkRegnety, groupWidthOf, type RegnetyConfig, squeezeWidth } from "./regnety-config.js";
 
 /** A convolution with its batch norm, `conv` and `bn` below `name`. */

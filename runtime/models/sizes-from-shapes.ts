@@ -1,7 +1,7 @@
 // Sizes from shapes: what the tensors of a checkpoint say about the model that they belong to.
 
 import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../training/contract.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type { DeitConfig } from "./config.js";
 
 /** Every published DeiT has it; the shapes cannot tell the number of heads. */

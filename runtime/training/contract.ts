@@ -2,16 +2,10 @@
 
 import type { DeviceArray } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
+import type { Logits } from "../inference/logits.js";
 import type { DeitConfig } from "../models/config.js";
-
-/** Named float32 tensors with their shapes, as a safetensors file holds them. */
-export type TensorMap = Map<string, NamedTensor>;
-
-export interface NamedTensor {
-  /** Axes as PyTorch has them. */
-  shape: number[];
-  data: Float32Array;
-}
+import type { TensorMap } from "../weights/tensor-map.js";
+import type { LossScale } from "./loss-scale.js";
 
 export type Distillation = "none" | "soft" | "hard";
 
@@ -78,25 +72,6 @@ export interface OptimizerStep {
 }
 
 export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
-
-export interface Logits {
-  /** Class-head logits [count, classes]. */
-  classLogits: Float32Array;
-  /** Distillation-head logits [count, classes]; absent for a plain model. */
-  distillationLogits?: Float32Array;
-  /** What the model answers: the class logits, or the mean of both heads' logits. [count, classes]. */
-  logits: Float32Array;
-}
-
-/** State of torch.amp.GradScaler. */
-export interface LossScale {
-  /** What the loss is multiplied by before its gradients are taken. */
-  scale: number;
-  /** Steps in a row without an overflow since the scale last changed. */
-  goodSteps: number;
-  /** Steps left out so far because a gradient was not finite. */
-  skipped: number;
-}
 
 export interface AppliedStep {
   /** Of the whole gradient, its scale undone; not finite where a gradient was not. */

@@ -3,9 +3,19 @@
 import type { Store, StoreLayout } from "../executors/executor.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { LossScaleRule, LossScaleState } from "../graph/operations/loss-scale.js";
-import type { LossScale, TensorMap } from "./contract.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 
-/** Store of the state. */
+/** State of torch.amp.GradScaler. */
+export interface LossScale {
+  /** Factor on the loss before its gradients are taken. */
+  scale: number;
+  /** Consecutive steps without an overflow since the scale last changed. */
+  goodSteps: number;
+  /** Steps skipped so far because a gradient was not finite. */
+  skipped: number;
+}
+
+/** Name of the store that holds the state. */
 export const LOSS_SCALE = "lossScale";
 
 /** GradScaler's init_scale. */

@@ -6,13 +6,13 @@ import { type ParameterShapes, readParameters, writeParameters } from "../execut
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";
+import type { Logits } from "../inference/logits.js";
 import { InferenceStep, submitSteps } from "../inference/step.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
-  Logits,
   OptimizerStep,
   StepOutcome,
-  TensorMap,
   Training,
   TrainingInputs,
   TrainingOptions,

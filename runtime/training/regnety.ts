@@ -24,7 +24,7 @@ import {
   toChannelsLast,
 } from "../models/regnety-parameters.js";
 import { checkShapes } from "../weights/check-shapes.js";
-import type { TensorMap } from "./contract.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import { GRADIENTS } from "./graph.js";
 
 export interface RegnetyTrainingOptions {

@@ -1,7 +1,7 @@
 // Check shapes: whether a file's tensors are those that a model of the given sizes has.
 
 import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../training/contract.js";
+import type { TensorMap } from "./tensor-map.js";
 
 const text = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 

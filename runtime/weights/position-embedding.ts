@@ -4,7 +4,7 @@
 // whatever the scale (no antialias), neighbors clamped to the border. Not Pillow's bicubic, which has A = −0.5.
 
 import { VitrineError } from "../errors.js";
-import type { NamedTensor } from "../training/contract.js";
+import type { NamedTensor } from "./tensor-map.js";
 
 const A = -0.75;
 

@@ -1,7 +1,6 @@
 // Safetensors: named tensors of a file into memory and back.
 
 import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../training/contract.js";
 import { bfloatsToFloats, halvesToFloats } from "./half-float.js";
 import { dequantizeMatrix, type Int8Matrix } from "./int8-matrix.js";
 import {
@@ -10,6 +9,7 @@ import {
   type SafetensorsDtype,
   type TensorEntry,
 } from "./safetensors-header.js";
+import type { TensorMap } from "./tensor-map.js";
 
 /** F16 and BF16 are bit patterns in a Uint16Array. */
 export type StoredData =

@@ -1,10 +1,10 @@
 // Weight dtype: in which numbers a model's weights are kept, and tensors brought to each and written in it.
 
 import { VitrineError } from "../errors.js";
-import type { NamedTensor, TensorMap } from "../training/contract.js";
 import { floatsToHalves, halvesToFloats, LARGEST_HALF } from "./half-float.js";
 import { type Int8Matrix, quantizeMatrix } from "./int8-matrix.js";
 import { type SafetensorsFile, type StoredTensor, scaleName, storedFloats } from "./safetensors.js";
+import type { NamedTensor, TensorMap } from "./tensor-map.js";
 
 /**
  * `float16` halves a file and is widened to float32 when it is read. `int8` keeps the large linear layers in eight bits with

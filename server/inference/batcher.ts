@@ -5,7 +5,7 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/training/contract.js";
+import type { Logits } from "../../runtime/inference/logits.js";
 
 export interface BatcherOptions {
   /**

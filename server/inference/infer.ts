@@ -4,8 +4,8 @@ import { inference } from "../../proto/generated/inference.js";
 import { MODEL_VERSION } from "../../proto/inference-service.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { softmax } from "../../runtime/inference/class-scores.js";
-import type { Logits } from "../../runtime/training/contract.js";
+import type { Logits } from "../../runtime/inference/logits.js";
+import { softmax } from "../../runtime/inference/logits.js";
 import type { Batcher, RequestLife } from "./batcher.js";
 import { inputDescriptions, outputDescriptions, type ServedModel } from "./served-model.js";
 

@@ -3,7 +3,7 @@
 
 import { isDeviceLost } from "../../runtime/errors.js";
 import { type Started, underway } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/training/contract.js";
+import type { Logits } from "../../runtime/inference/logits.js";
 
 /** A model on a device of its own. */
 export interface ModelOnDevice {

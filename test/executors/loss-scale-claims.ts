@@ -9,13 +9,12 @@ import { type LossScaleRule, updateLossScale } from "../../runtime/graph/operati
 import { sumOfSquares } from "../../runtime/graph/operations/optimizer.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type {
-  LossScale,
   StepOutcome,
-  TensorMap,
   Training,
   TrainingInputs,
   TrainingOptions,
 } from "../../runtime/training/contract.js";
+import type { LossScale } from "../../runtime/training/loss-scale.js";
 import {
   LOSS_SCALE,
   LOSS_SCALE_LAYOUT,
@@ -25,6 +24,7 @@ import {
 } from "../../runtime/training/loss-scale.js";
 import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { plainLossScale, TORCH_SEQUENCE } from "../nn/plain-loss-scale.js";
 import { Random } from "../nn/random.js";

@@ -4,8 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { LossScale, TensorMap } from "../../runtime/training/contract.js";
+import type { LossScale } from "../../runtime/training/loss-scale.js";
 import { createTraining } from "../../runtime/training/program.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 

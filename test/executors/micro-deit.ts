@@ -2,7 +2,8 @@
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import type { TensorMap, TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
+import type { TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { Random } from "../nn/random.js";
 
 export const MICRO: DeitConfig = {

@@ -14,8 +14,8 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { Host, HostWorker } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 

@@ -5,9 +5,10 @@ import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
-import type { TensorMap, TrainingOptions } from "../../runtime/training/contract.js";
+import type { TrainingOptions } from "../../runtime/training/contract.js";
 import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 

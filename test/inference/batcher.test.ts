@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/training/contract.js";
+import type { Logits } from "../../runtime/inference/logits.js";
 import { Batcher, type BatcherOptions, type RequestLife } from "../../server/inference/batcher.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCanceled: () => false };

@@ -3,8 +3,8 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import { finished, type Started } from "../../runtime/executors/pipelined.js";
+import type { Logits } from "../../runtime/inference/logits.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import type { Logits } from "../../runtime/training/contract.js";
 import type { ServedModel } from "../../server/inference/served-model.js";
 
 export const SIZE = 4;

@@ -7,8 +7,8 @@ import jpeg from "jpeg-js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 export const TINY: DeitConfig = completeConfig(
   { imageSize: 32, patchSize: 8, dim: 48, depth: 2, heads: 3, classes: 5, distilled: true },

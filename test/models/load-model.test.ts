@@ -12,8 +12,8 @@ import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { openModel } from "../../runtime/model-files/open-model.js";
 import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";
 
 const LABELS = ["ant", "bee", "cat", "dog"];

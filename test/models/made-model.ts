@@ -6,8 +6,8 @@ import jpeg from "jpeg-js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
 import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 /** Uniform numbers in −1 … 1 from a multiplicative generator (Lehmer, 48271). */
 function randomNumbers(seed: number): () => number {

@@ -6,8 +6,8 @@ import type { ModelSource } from "../../runtime/host/model-source.js";
 import { writeModelJson } from "../../runtime/models/model-config.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
 import { regnetyParameters } from "../../runtime/models/regnety-parameters.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { type StoredTensor, storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { Random } from "../nn/random.js";
 
 export const LABELS = ["ant", "bee", "cat", "dog"];

@@ -1,7 +1,7 @@
 // Parity case: one comparison with a fixture of the reference implementation, and what the harness gives it.
 
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { TierTolerances } from "../executors/tier-tolerances.js";
 
 /** A tensor of a fixture file, in its stored type. */

@@ -5,7 +5,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { ParityContext } from "./case.js";
 
 export type ModelKind = "plain" | "distilled";

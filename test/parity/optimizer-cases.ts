@@ -1,8 +1,8 @@
 // Optimizer cases: AdamW over one and ten steps, clipped or not, its moments, and the moving averages.
 
 import type { Executor } from "../../runtime/executors/executor.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import type { DeitTraining } from "../../runtime/training/program.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare, compareWhole, maxAbsError } from "./compare.js";
 import { lossInputs } from "./loss-inputs.js";

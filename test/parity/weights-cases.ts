@@ -1,6 +1,5 @@
 // Weights cases: Hugging Face's names against timm's, and the position embedding's resize against torch's.
 
-import type { NamedTensor, TensorMap } from "../../runtime/training/contract.js";
 import { toTimmNames } from "../../runtime/weights/key-map.js";
 import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
 import {
@@ -9,6 +8,7 @@ import {
   storedFloats,
   writeSafetensors,
 } from "../../runtime/weights/safetensors.js";
+import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 
 /** One rounding of a double result against torch's float32 arithmetic on the same. */

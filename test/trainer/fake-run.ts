@@ -7,11 +7,11 @@ import type { DrawMath } from "../../runtime/draw/index.js";
 import { finished } from "../../runtime/executors/pipelined.js";
 import type {
   OptimizerStep,
-  TensorMap,
   Training,
   TrainingInputs,
   TrainingState,
 } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
 import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
 import type { TrainingRun } from "../../trainer/loop.js";

@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { NamedTensor } from "../../runtime/training/contract.js";
 import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
+import type { NamedTensor } from "../../runtime/weights/tensor-map.js";
 
 /** [1, extra + side², dim] with values of a function of (row, column, k). */
 function embedding(

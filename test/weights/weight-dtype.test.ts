@@ -3,7 +3,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
-import type { TensorMap } from "../../runtime/training/contract.js";
 import { floatsToHalves, halfToFloat } from "../../runtime/weights/half-float.js";
 import { dequantizeMatrix, quantizeMatrix } from "../../runtime/weights/int8-matrix.js";
 import {
@@ -15,6 +14,7 @@ import {
   storedFloats,
   writeSafetensors,
 } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { fileDtype, storedTensors, toDtype, type WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { Random } from "../nn/random.js";
 

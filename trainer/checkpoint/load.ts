@@ -3,8 +3,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { VitrineError } from "../../runtime/errors.js";
-import type { TensorMap, Training } from "../../runtime/training/contract.js";
+import type { Training } from "../../runtime/training/contract.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { recoverFolder } from "./commit-folder.js";
 import { DISK, type DurableFiles } from "./durable-files.js";
 import { BEST, FIRST_MOMENT, LAST, SECOND_MOMENT } from "./save.js";

@@ -1,7 +1,8 @@
 // Save: the run as it stands becomes RUN/last or RUN/best, a model folder with the training state beside the weights.
 
-import type { TensorMap, Training } from "../../runtime/training/contract.js";
+import type { Training } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { commitFolder } from "./commit-folder.js";
 import type { DurableFiles } from "./durable-files.js";
 import { type RunState, STATE_FILE, writeState } from "./state.js";

@@ -1,4 +1,13 @@
-// Class scores: logits as probabilities with names, best first.
+// Logits: what a classifier answers, joined over runs, and as named probabilities, best first.
+
+export interface Logits {
+  /** Class-head logits [count, classes]. */
+  classLogits: Float32Array;
+  /** Distillation-head logits [count, classes]; absent where a model has one head. */
+  distillationLogits?: Float32Array;
+  /** The model's answer [count, classes]: the class logits, or the mean of both heads' logits. */
+  logits: Float32Array;
+}
 
 export interface ClassScore {
   /** Class index. */
