@@ -48,8 +48,11 @@ const FORBIDDEN: [from: string, to: string[]][] = [
   ["proto/", ["runtime/executors", "server/", "client/", "trainer/", "bin/"]],
   ["runtime/", ["server/", "trainer/", "client/", "bin/", "proto/"]],
   ["runtime/graph/", ["runtime/executors/", "runtime/weights/", "runtime/image/"]],
-  ["runtime/weights/", ["runtime/models/deit", "runtime/models/registry", "runtime/executors/"]],
-  ["runtime/models/", ["runtime/weights/"]],
+  [
+    "runtime/weights/",
+    ["runtime/models/", "runtime/graph/", "runtime/executors/", "runtime/inference/", "runtime/training/"],
+  ],
+  ["runtime/models/", ["runtime/executors/", "runtime/inference/", "runtime/training/"]],
   ["runtime/executors/wasm/", ["runtime/executors/webgpu/", "runtime/executors/tfjs/"]],
   ["runtime/executors/webgpu/", ["runtime/executors/wasm/", "runtime/executors/tfjs/"]],
   ["runtime/executors/tfjs/", ["runtime/executors/wasm/", "runtime/executors/webgpu/"]],
