@@ -1,12 +1,12 @@
 // The command line's manners: one line for an error, exit status 1, no stack trace unless VITRINE_TRACE is set.
 
-import { isVitrineError } from "../runtime/errors.js";
+import { escapeControls, isVitrineError } from "../runtime/errors.js";
 
 /** Prints what went wrong on one line and sets the exit status. */
 export function reportFailure(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   const code = isVitrineError(error) ? error.code : "internal/unexpected";
-  process.stderr.write(`vitrine: ${code}: ${message.replaceAll("\n", " ")}\n`);
+  process.stderr.write(`vitrine: ${code}: ${escapeControls(message.trim().replaceAll(/\s*\n\s*/g, " "))}\n`);
   if (process.env.VITRINE_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = 1;
 }

@@ -1,33 +1,164 @@
-// Errors: the one class that every failure of Vitrine is reported with. Imports nothing.
+// Errors: the one class that every failure of Vitrine is reported with, all its codes, and how text from outside
+// (names of files, tensors, classes) becomes part of a message. Imports nothing.
 
 /**
- * The room a code belongs to stands before the slash; callers match on the whole code, which never changes
- * its meaning between releases. Texts may.
+ * Every code with its cause; docs/errors.md adds what to do. Callers match on the code, which never changes its
+ * meaning between releases. Message texts may.
  */
-export type ErrorCode = `${ErrorRoom}/${string}`;
+export const ERROR_CODES = {
+  "usage/address": "an address is neither HOST:PORT nor unix:PATH",
+  "usage/bad-option": "an option has a value that its parser does not accept",
+  "usage/command-line":
+    "the command line has an unknown command, flag or argument, or a combination that makes no sense",
+  "usage/disposed": "the browser classifier was used after `dispose()`",
+  "usage/dtype": "`--dtype` is none of f32, f16, int8",
+  "usage/number": "an option that takes a number got something else, or one out of range",
+  "usage/out": "`--out` cannot hold a new run: it holds one already, is not empty, or is not a folder",
+  "usage/recipe": "an augmentation setting is out of range",
+  "usage/resume": "a flag contradicts a setting of the run that `--resume` continues",
+  "usage/training": "training settings that cannot be combined, or neither `--model` nor `--init`",
+  "file/exists": "the target of a command exists already",
+  "file/not-found": "a file or folder does not exist",
+  "file/unreadable": "a file exists but cannot be read",
+  "file/unwritable": "a file cannot be written",
+  "jpeg/corrupt": "a JPEG file contradicts the standard, or its scan data is damaged",
+  "jpeg/not-jpeg": "the file is not a JPEG file; the text says what it is where that is known",
+  "jpeg/too-large": "the header claims more pixels than allowed",
+  "jpeg/too-many-scans":
+    "a progressive file repeats so many scans that decoding it would exceed the work limit",
+  "jpeg/truncated": "the file ends before its last row",
+  "jpeg/unsupported-arithmetic": "arithmetic coding",
+  "jpeg/unsupported-components": "a number of color components other than 1, 3 or 4",
+  "jpeg/unsupported-hierarchical": "a hierarchical frame",
+  "jpeg/unsupported-lossless": "a lossless frame",
+  "jpeg/unsupported-precision": "a sample precision other than 8 bits",
+  "jpeg/unsupported-sampling": "sampling factors that the decoder does not support",
+  "image/bad-argument": "an argument of an image function is out of range",
+  "image/buffer-too-small": "the output buffer is smaller than the result",
+  "image/out-of-memory": "a picture needs more memory than the image module may use",
+  "image/png": "a PNG file cannot be decoded",
+  "image/size": "pixels of another size or count than the model takes",
+  "image/too-large": "a picture claims more pixels than the server accepts",
+  "image/trap": "the image module stopped unexpectedly while it worked on a picture",
+  "image/unknown-operation": "an augmentation operation has an unknown name",
+  "image/unreadable": "this browser cannot decode the file either",
+  "data/bad-cursor": "a position (epoch, batch) outside of the data set",
+  "data/bad-key": "a number in a draw's key is out of range",
+  "data/bad-list": "a CSV list cannot be read as `path,label`",
+  "data/bad-place": "a position outside of an epoch's order",
+  "data/batch-shape": "the data server sent batches of another size than asked for",
+  "data/empty": "a data set has no images",
+  "data/fingerprint-changed": "the data set is not the one that the run started with",
+  "data/label-out-of-range": "a label is not below the number of classes",
+  "data/labels": "the classes of a data set or model do not match those expected",
+  "data/missing-file": "a file named in a CSV list does not exist",
+  "data/no-class-folders": "the data folder has no class folders",
+  "data/no-images": "there is not one image, or none could be read",
+  "data/pool-closed": "decoding was asked for after the decode pool was closed",
+  "data/too-few-samples": "the data set has fewer images than one batch",
+  "data/worker-died": "decode workers died repeatedly while working on the same files",
+  "model/batch-size": "batch sizes of an inference program are not whole numbers of at least 1",
+  "model/config": "config.json or preprocessor_config.json is not valid, or describes an unsupported model",
+  "model/dtype": "models of this family do not exist in the requested dtype",
+  "model/no-model": "a folder has no model.safetensors",
+  "model/unknown": "`--model` is neither a file nor a published model's name",
+  "model/unknown-file": "the file that `--model` names is no weight file",
+  "weights/float16": "a value does not fit into float16",
+  "weights/missing-tensor": "a tensor that the model needs is not in the file",
+  "weights/safetensors": "the file is not a valid safetensors file",
+  "weights/scale": "an int8 tensor has no scales, or not one for each output",
+  "weights/shape": "a tensor has another shape than the model needs",
+  "weights/unknown-tensor": "a tensor in the file belongs to no part of the model",
+  "graph/disposed": "a program, store or device value was used after `dispose()`",
+  "graph/input": "an input of a program is missing, unknown, or of another shape or type",
+  "graph/memory": "a program needs more memory than the device has",
+  "graph/name": "two inputs or outputs of a graph have the same name",
+  "graph/no-gradient": "the loss depends on no parameter, or an operation has no gradient",
+  "graph/recompute": "an operation cannot be computed twice",
+  "graph/shape": "shapes that an operation or store does not accept",
+  "graph/unknown-store": "a program runs without a store that it reads, or with a store of another executor",
+  "graph/unknown-tensor": "a tensor name or number that does not exist in the graph or store",
+  "device/disposed": "an executor was used after it was disposed of",
+  "device/int8": "int8 is not computed on this device",
+  "device/lost": "the GPU was reset, unplugged, or its driver failed",
+  "device/memory": "the device has too little memory",
+  "device/relaxed-simd": "the run was started with fused multiply-add, which this engine does not have",
+  "device/self-check": "the GPU computed wrong numbers in its self-check",
+  "device/thread": "a compute thread died",
+  "device/threads": "the requested number of threads is not available here",
+  "device/tier": "`--gpu-tier` is not a tier of this GPU",
+  "device/unavailable": "the device does not exist here, or an optional package is missing",
+  "device/unknown": "`--device` is not a device",
+  "device/unsupported": "this device does not support the operation or call",
+  "training/distillation": "distillation needs a model with a distillation token",
+  "training/ema": "the moving average was asked for in a training without one",
+  "training/failed": "the trainer process of `vitrine start` ended with an error",
+  "training/interrupted": "the run was stopped by a signal",
+  "training/not-finite": "the loss or the gradient is not a finite number",
+  "training/pieces": "`--accumulate` does not divide `--batch-size`",
+  "training/step": "an optimizer step below 1 (library)",
+  "training/teacher-classes": "teacher and student have different classes",
+  "training/teacher-size": "the teacher takes images of another size than the student",
+  "checkpoint/fused-multiply-add": "the engine cannot reproduce the last bits of the run",
+  "checkpoint/incomplete": "a file of the checkpoint is missing",
+  "checkpoint/missing": "`--resume`, but there is no checkpoint",
+  "checkpoint/state": "state.json is damaged, or of another version",
+  "checkpoint/teacher": "`--teacher` is not the teacher that the run started with",
+  "network/address-in-use": "another process listens on the address",
+  "network/canceled": "the caller canceled the request",
+  "network/cannot-listen": "the server cannot listen on the address",
+  "network/closed": "the connection was closed by this side",
+  "network/data-server-gone": "the data server has not answered for longer than `--data-timeout`",
+  "network/deadline": "a request took longer than its deadline",
+  "network/draining": "the server is shutting down",
+  "network/failed": "a call failed with a status that has no code of its own",
+  "network/http": "an HTTP server answered with an error",
+  "network/internal": "the server, or something on the way to it, reported an internal error",
+  "network/no-data-server": "no data server answers at the address",
+  "network/not-a-data-server": "something else answers at the address",
+  "network/queue-full": "the server has as many requests waiting as it accepts",
+  "network/resource-exhausted": "the server has no room for the request: a limit on size or number",
+  "network/server-stopping": "the data server is stopping",
+  "network/stream-ended": "the client ended the stream of batches",
+  "network/unavailable": "the server cannot be reached, or ended the connection",
+  "network/unreachable": "an HTTP request got no answer",
+  "protocol/answer": "the server's answer does not match the request",
+  "protocol/bad-batch": "a batch message is malformed",
+  "protocol/bad-open": "the first message of a stream is not a valid Open",
+  "protocol/bad-recipe": "a recipe on the wire has unknown or malformed fields",
+  "protocol/bad-request": "a later message of a stream is not Credit",
+  "protocol/credit-overflow": "a client returned more credit than it had used",
+  "protocol/credit-too-small": "one batch is larger than the credit window",
+  "protocol/failed-precondition": "the server refused the request in its current state",
+  "protocol/invalid-argument": "the server refused an argument",
+  "protocol/malformed": "a message cannot be decoded",
+  "protocol/message-size": "a message is larger than the receiver accepts",
+  "protocol/not-found": "the server does not know what was asked for",
+  "protocol/tensor": "an input or output tensor has the wrong name, type, shape or size",
+  "protocol/unexpected-batch": "the data server sent another batch than the next one",
+  "protocol/unimplemented": "the server does not have this call",
+  "protocol/unknown-model": "the server has no model of this name or version",
+  "protocol/unknown-service": "a health check for a service that does not exist",
+  "internal/child": "a server process of `vitrine start` ended before it listened",
+  "internal/credit": "two readers wait for the same credit",
+  "internal/kernels": "a compute kernel is missing, or was refused by the driver",
+  "internal/memory": "a decode worker got memory that is not shared",
+  "internal/placement": "a tensor has no memory assigned",
+  "internal/tape": "the kernels do not know an instruction of the program",
+  "internal/unexpected": "an error without a code of its own",
+  "internal/webgpu": "the GPU driver refused a command, or a kernel's bindings are inconsistent",
+  "internal/worker": "the browser classifier's worker failed",
+} as const;
 
-export type ErrorRoom =
-  | "usage"
-  | "file"
-  | "jpeg"
-  | "image"
-  | "data"
-  | "model"
-  | "weights"
-  | "graph"
-  | "device"
-  | "training"
-  | "checkpoint"
-  | "network"
-  | "protocol"
-  | "internal";
+export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Facts a program may want without parsing the text: file names, byte offsets, limits, what was found. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * A failure with a stable `code`. The text says what, where, what was found, what is allowed, and which flag or
- * option changes it, in one line: the command line prints it as it is.
+ * A failure with a stable `code`. The message says what, where, what was found, what is allowed, and which flag or
+ * option changes it, in one line: the command line prints it as it is. Names that come from outside go through
+ * `quote`.
  */
 export class VitrineError extends Error {
   readonly code: ErrorCode;
@@ -51,7 +182,7 @@ export function isVitrineError(error: unknown): error is VitrineError {
   );
 }
 
-/** A GPU that went away: its memory is gone, another device of it may be had. */
+/** A GPU that was reset or unplugged: its memory is lost, but the same GPU may be opened again. */
 export function isDeviceLost(error: unknown): boolean {
   return isVitrineError(error) && error.code === "device/lost";
 }
@@ -63,7 +194,7 @@ export interface ErrorRecord {
   details: ErrorDetails;
 }
 
-/** error → what `fromErrorRecord` turns back into an equal error on the other side. */
+/** error → plain values, from which `fromErrorRecord` makes an equal error on the other side. */
 export function toErrorRecord(error: unknown): ErrorRecord {
   if (isVitrineError(error)) return { code: error.code, message: error.message, details: error.details };
   const text = error instanceof Error ? error.message : String(error);
@@ -72,4 +203,45 @@ export function toErrorRecord(error: unknown): ErrorRecord {
 
 export function fromErrorRecord(record: ErrorRecord): VitrineError {
   return new VitrineError(record.code, record.message, { details: record.details });
+}
+
+/** Bytes of a quoted name in a message: gRPC trailers hold 8 KB in most clients, and a terminal line far less. */
+const QUOTED_BYTES = 200;
+
+const ELLIPSIS = "…";
+
+/** Control characters, line separators, lone surrogates, and marks that reorder the text around them. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu;
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** Text with what a terminal would obey instead of showing written as `\n`, `\u001b`, …: one line, no escape codes. */
+export function escapeControls(text: string): string {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => SHORT_ESCAPES[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Text of at most `bytes` bytes of UTF-8: cut between two characters, with `…` in place of the rest. */
+export function fitText(text: string, bytes: number): string {
+  const encoder = new TextEncoder();
+  // No character takes more than three bytes a UTF-16 unit, so most texts need no encoding.
+  if (text.length * 3 <= bytes || encoder.encode(text).length <= bytes) return text;
+  let used = encoder.encode(ELLIPSIS).length;
+  let kept = "";
+  for (const character of text) {
+    used += encoder.encode(character).length;
+    if (used > bytes) break;
+    kept += character;
+  }
+  return kept + ELLIPSIS;
+}
+
+/**
+ * A name from outside (file, tensor, class, model) as an error message shows it: control characters escaped, at most
+ * 200 bytes. Adds no quotation marks: `` `tensor "${quote(name)}" is missing` ``.
+ */
+export function quote(name: string): string {
+  return fitText(escapeControls(name), QUOTED_BYTES);
 }

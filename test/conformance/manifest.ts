@@ -27,17 +27,17 @@ function parseRow(text: string, where: string): ManifestRow {
   try {
     row = JSON.parse(text) as Partial<ManifestRow>;
   } catch (cause) {
-    throw new VitrineError("file/invalid", `${where}: not a line of JSON`, { cause });
+    throw new VitrineError("file/unreadable", `${where}: not a line of JSON`, { cause });
   }
   if (typeof row.file !== "string" || !STATUSES.includes(row.status as RowStatus))
     throw new VitrineError(
-      "file/invalid",
+      "file/unreadable",
       `${where}: a row needs file and status (one of ${STATUSES.join(", ")})`,
     );
   return row as ManifestRow;
 }
 
-/** Rows of a JSON-lines file. Throws `file/not-found`, `file/invalid`. */
+/** Rows of a JSON-lines file. Throws `file/not-found`, `file/unreadable`. */
 export function readManifest(path: string): ManifestRow[] {
   let text: string;
   try {
@@ -50,6 +50,6 @@ export function readManifest(path: string): ManifestRow[] {
   const rows = text.split("\n").flatMap((line, index) => {
     return line.trim() === "" ? [] : [parseRow(line, `${path}:${index + 1}`)];
   });
-  if (rows.length === 0) throw new VitrineError("file/invalid", `${path}: no rows`);
+  if (rows.length === 0) throw new VitrineError("file/unreadable", `${path}: no rows`);
   return rows;
 }

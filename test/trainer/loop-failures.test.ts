@@ -92,11 +92,11 @@ test("a wrong validation set is found before anything is written", async ({ fold
   const source = {
     ...(run.validation?.source as object),
     batches: () => {
-      throw new VitrineError("jpeg/bad", "x.jpg");
+      throw new VitrineError("jpeg/corrupt", "x.jpg");
     },
   };
   run.validation = { ...run.validation, source } as unknown as FakeRun["validation"];
-  assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/bad");
+  assert.is(((await failure(train(run))) as VitrineError).code, "jpeg/corrupt");
   assert.equal(readdirSync(folder), []);
 });
 
