@@ -10,7 +10,7 @@ import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
 import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
-import { publishedRegnety } from "../runtime/models/regnety-config.js";
+import { publishedRegnety } from "../runtime/models/regnety/config.js";
 import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
 import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
 import { PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";

@@ -13,7 +13,7 @@ import { randomForSamples } from "../bin/sample-data/random.js";
 import { ensureSampleSet } from "../bin/sample-data/sample-set.js";
 import { connectData, connectInference } from "../client/node/index.js";
 import { DEIT_RECIPE } from "../runtime/draw/recipe.js";
-import { writeConfigJson } from "../runtime/models/config-json.js";
+import { writeConfigJson } from "../runtime/models/deit/family.js";
 import { storedFloats, writeSafetensors } from "../runtime/weights/safetensors.js";
 import { type ServerProcess, startServer } from "./idle/server-process.js";
 import { benchConfig, benchWeights } from "./model-weights.js";

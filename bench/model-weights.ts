@@ -1,8 +1,8 @@
 // Model weights for a bench: random values, the same in every run, spread so that tokens and logits are of ordinary size.
 
 import type { DeitConfig } from "../runtime/models/config.js";
-import { deitParameters } from "../runtime/models/deit-parameters.js";
-import { MODEL_NAMES, publishedConfig } from "../runtime/models/registry.js";
+import { MODEL_NAMES, publishedConfig } from "../runtime/models/deit/config.js";
+import { deitParameters } from "../runtime/models/deit/parameters.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 
 /** Uniform numbers below 1: mulberry32, which is plenty for filling tensors. */

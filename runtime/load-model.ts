@@ -9,11 +9,11 @@ import type { Logits } from "./inference/logits.js";
 import { type ClassScore, classScores } from "./inference/logits.js";
 import { createInference, type Inference } from "./inference/program.js";
 import { checkDtype } from "./model-files/convert.js";
-import { type OpenClassifier, openClassifier } from "./model-files/open-classifier.js";
 import { parameterCount } from "./model-files/open-model.js";
-import { int8Layers } from "./models/deit-parameters.js";
-import type { ModelConfig } from "./models/model-config.js";
-import { isRegnety } from "./models/regnety-config.js";
+import { type OpenClassifier, openClassifier } from "./model-files/read-model.js";
+import { int8Layers } from "./models/deit/parameters.js";
+import type { ModelConfig } from "./models/families.js";
+import { isRegnety } from "./models/regnety/config.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { VitrineError } from "../runtime/errors.js";
-import { writeConfigJson } from "../runtime/models/config-json.js";
+import { writeConfigJson } from "../runtime/models/deit/family.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import { createTraining } from "../runtime/training/program.js";
 import { type Beginning, beginAgain, beginNew, type Closers } from "./beginning.js";

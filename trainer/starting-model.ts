@@ -9,11 +9,11 @@ import { CONFIG_FILE } from "../runtime/host/model-source.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { type OpenModel, openModel } from "../runtime/model-files/open-model.js";
 import type { DeitConfig } from "../runtime/models/config.js";
-import { completeConfig, readConfigJson } from "../runtime/models/config-json.js";
-import { checkConfig } from "../runtime/models/deit-parameters.js";
-import { initialWeights } from "../runtime/models/initialization.js";
-import { MODEL_NAMES, publishedConfig } from "../runtime/models/registry.js";
-import { type StartingWeights, startingWeights } from "../runtime/weights/starting-weights.js";
+import { MODEL_NAMES, publishedConfig } from "../runtime/models/deit/config.js";
+import { completeConfig, readConfigJson } from "../runtime/models/deit/family.js";
+import { initialWeights } from "../runtime/models/deit/initialization.js";
+import { checkConfig } from "../runtime/models/deit/parameters.js";
+import { type StartingWeights, startingWeights } from "../runtime/models/deit/starting-weights.js";
 import type { TrainerSettings } from "./settings.js";
 
 export interface StartingModel {

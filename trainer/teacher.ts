@@ -8,7 +8,7 @@ import { WEIGHTS_FILE } from "../runtime/host/model-source.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadOpened } from "../runtime/load-model.js";
 import { inClassOrder } from "../runtime/model-files/class-order.js";
-import { type OpenClassifier, openClassifier } from "../runtime/model-files/open-classifier.js";
+import { type OpenClassifier, openClassifier } from "../runtime/model-files/read-model.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
 

@@ -6,7 +6,7 @@
 //   backward  with x̂ = (x − mean)·rstd:  dBias += Σ dy,  dWeight += Σ dy·x̂,
 //             dx = rstd·weight·(dy − Σ dy/R − x̂·Σ dy·x̂/R)
 //
-// In inference the layer is a factor and a shift a channel, which models/regnety-folding.ts multiplies into the
+// In inference the layer is a factor and a shift a channel, which models/regnety/folding.ts multiplies into the
 // convolution before it. A channel's sums run in double through the rows upwards, one chain each, so channels may be
 // shared out among threads without a change of a bit. Memory-bound: three passes over x forward, two over x and dy back.
 

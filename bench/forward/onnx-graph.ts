@@ -4,7 +4,7 @@
 // linear layer MatMul and Add with the weight transposed here, attention the plain chain that runtimes look for.
 
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { patchCount, tokenCount } from "../../runtime/models/deit-parameters.js";
+import { patchCount, tokenCount } from "../../runtime/models/deit/parameters.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import {
   encodeOnnx,

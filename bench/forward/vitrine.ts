@@ -3,7 +3,7 @@
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
-import { int8Layers } from "../../runtime/models/deit-parameters.js";
+import { int8Layers } from "../../runtime/models/deit/parameters.js";
 import { toDtype } from "../../runtime/weights/weight-dtype.js";
 import { serveRounds } from "../peers/contestant.js";
 import { readMaterial, readPixels } from "../peers/material.js";

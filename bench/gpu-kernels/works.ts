@@ -21,11 +21,11 @@ import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
 import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
-import { WEIGHTS } from "../../runtime/models/deit.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import type { ModelConfig } from "../../runtime/models/model-config.js";
-import { isRegnety } from "../../runtime/models/regnety-config.js";
-import { foldedParameters } from "../../runtime/models/regnety-folding.js";
+import { WEIGHTS } from "../../runtime/models/deit/graph.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import type { ModelConfig } from "../../runtime/models/families.js";
+import { isRegnety } from "../../runtime/models/regnety/config.js";
+import { foldedParameters } from "../../runtime/models/regnety/folding.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
 /** A kind of dispatch. */

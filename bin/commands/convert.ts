@@ -7,7 +7,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import { WEIGHTS_FILE } from "../../runtime/host/model-source.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { openClassifier } from "../../runtime/model-files/open-classifier.js";
+import { openClassifier } from "../../runtime/model-files/read-model.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { commitFolder } from "../../trainer/checkpoint/commit-folder.js";
 import { DISK } from "../../trainer/checkpoint/durable-files.js";

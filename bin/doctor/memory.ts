@@ -3,7 +3,7 @@
 import { totalmem } from "node:os";
 import type { PlannerCapabilities } from "../../runtime/executors/executor.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
 import { largestTrainingBatch, planTraining } from "../../runtime/training/plan.js";
 
 export interface MemoryFacts {

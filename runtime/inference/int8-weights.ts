@@ -4,9 +4,9 @@ import { VitrineError } from "../errors.js";
 import type { Executor, Int8Store } from "../executors/executor.js";
 import type { ParameterShapes } from "../executors/parameter-store.js";
 import { MOST_INT8_INPUTS } from "../graph/int8-linears.js";
-import { deitParameters } from "../models/deit-parameters.js";
-import type { ModelConfig } from "../models/model-config.js";
-import { isRegnety } from "../models/regnety-config.js";
+import { deitParameters } from "../models/deit/parameters.js";
+import type { ModelConfig } from "../models/families.js";
+import { isRegnety } from "../models/regnety/config.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 
 /** By the name of the weight that each stands for. */

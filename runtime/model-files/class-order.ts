@@ -1,7 +1,7 @@
 // Class order: a classifier with its classes in another order. Its heads' rows move, and with them its logits, bit for bit.
 
 import type { NamedTensor } from "../weights/tensor-map.js";
-import type { OpenClassifier } from "./open-classifier.js";
+import type { OpenClassifier } from "./read-model.js";
 
 /** Last layers of both families, [classes, width] and [classes]. */
 const HEADS = ["head", "head_dist", "head.fc"];

@@ -2,12 +2,12 @@
 
 import { VitrineError } from "../errors.js";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../host/model-source.js";
-import { int8Layers } from "../models/deit-parameters.js";
-import { writeModelJson } from "../models/model-config.js";
-import { isRegnety } from "../models/regnety-config.js";
+import { int8Layers } from "../models/deit/parameters.js";
+import { writeModelJson } from "../models/families.js";
+import { isRegnety } from "../models/regnety/config.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { storedTensors, toDtype, type WeightDtype } from "../weights/weight-dtype.js";
-import type { OpenClassifier } from "./open-classifier.js";
+import type { OpenClassifier } from "./read-model.js";
 
 /** Throws `model/dtype` where a model of this family has no int8 layers. */
 export function checkDtype({ name, config }: OpenClassifier, dtype: WeightDtype): void {

@@ -13,9 +13,9 @@ import { planForBatch } from "../graph/planner.js";
 import { formatShape, sameShape } from "../graph/shape.js";
 import type { ModelSource } from "../host/model-source.js";
 import { networkOf } from "../inference/program.js";
-import { openClassifier } from "../model-files/open-classifier.js";
-import { WEIGHTS } from "../models/deit.js";
-import type { ModelConfig } from "../models/model-config.js";
+import { openClassifier } from "../model-files/read-model.js";
+import { WEIGHTS } from "../models/deit/graph.js";
+import type { ModelConfig } from "../models/families.js";
 import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
 export interface TensorModelOptions {

@@ -11,7 +11,7 @@ import { dot, scaledSum } from "../graph/operations/sums.js";
 import type { Segment } from "../graph/recompute.js";
 import { elementCount } from "../graph/shape.js";
 import type { TensorId } from "../graph/tensor.js";
-import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "../models/deit.js";
+import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "../models/deit/graph.js";
 import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
 

@@ -6,8 +6,8 @@ import { layoutBytes, type ParameterShapes, storeLayout } from "../executors/par
 import { largestBatch, planProgram } from "../graph/planner.js";
 import type { Program } from "../graph/program.js";
 import { inferenceGraph } from "../inference/program.js";
-import type { ImageInput } from "../models/deit.js";
-import { deitParameters } from "../models/deit-parameters.js";
+import type { ImageInput } from "../models/deit/graph.js";
+import { deitParameters } from "../models/deit/parameters.js";
 import type { TrainingOptions } from "./contract.js";
 import {
   AVERAGE,

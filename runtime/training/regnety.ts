@@ -13,16 +13,16 @@ import { type Graph, GraphBuilder } from "../graph/graph.js";
 import { softTargetCrossEntropy } from "../graph/operations/losses.js";
 import { dot } from "../graph/operations/sums.js";
 import { planForBatch } from "../graph/planner.js";
-import { type ImageInput, WEIGHTS } from "../models/deit.js";
-import { BUFFERS, regnety } from "../models/regnety.js";
-import type { RegnetyConfig } from "../models/regnety-config.js";
+import { type ImageInput, WEIGHTS } from "../models/deit/graph.js";
+import type { RegnetyConfig } from "../models/regnety/config.js";
+import { BUFFERS, regnety } from "../models/regnety/graph.js";
 import {
   channelsLastShape,
   fromChannelsLast,
   isBuffer,
   regnetyParameters,
   toChannelsLast,
-} from "../models/regnety-parameters.js";
+} from "../models/regnety/parameters.js";
 import { checkShapes } from "../weights/check-shapes.js";
 import type { TensorMap } from "../weights/tensor-map.js";
 import { GRADIENTS } from "./graph.js";

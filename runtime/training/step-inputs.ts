@@ -4,7 +4,7 @@ import { VitrineError } from "../errors.js";
 import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
 import type { ProgramInputs } from "../graph/program.js";
 import type { DeitConfig } from "../models/config.js";
-import { branchScaleName, type ImageInput } from "../models/deit.js";
+import { branchScaleName, type ImageInput } from "../models/deit/graph.js";
 import type { TrainingInputs, TrainingOptions } from "./contract.js";
 
 /** The images, under the name of the program's input. */

@@ -1,7 +1,7 @@
 // Repository: the models of a server by name and version, each with the queue in front of it.
 
 import { VitrineError } from "../../runtime/errors.js";
-import { isDistilled } from "../../runtime/models/model-config.js";
+import { isDistilled } from "../../runtime/models/families.js";
 import { Batcher } from "./batcher.js";
 import { type ServedModel, VERSIONS } from "./served-model.js";
 

@@ -4,7 +4,7 @@ import { MODEL_VERSION, PROPERTY } from "../../proto/inference-service.js";
 import type { Datatype } from "../../proto/tensor-codec.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import { isDistilled, type ModelConfig } from "../../runtime/models/model-config.js";
+import { isDistilled, type ModelConfig } from "../../runtime/models/families.js";
 
 /** Values and functions only: whoever loads the model decides how it runs. */
 export interface ServedModel {

@@ -15,7 +15,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { openClassifier } from "../../runtime/model-files/open-classifier.js";
+import { openClassifier } from "../../runtime/model-files/read-model.js";
 import { makeTinyModel, TINY_LABELS, wavesJpeg } from "../inference/tiny-model.js";
 import { assertClose } from "../nn/compare.js";
 import { findChromium, launchChromium } from "./chromium.js";

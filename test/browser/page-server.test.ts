@@ -3,7 +3,7 @@
 import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readConfigJson } from "../../runtime/models/config-json.js";
+import { readConfigJson } from "../../runtime/models/deit/family.js";
 import { readSafetensors } from "../../runtime/weights/safetensors.js";
 import { fileDtype } from "../../runtime/weights/weight-dtype.js";
 import { addressOf, type RunningCommand, runCommand } from "../inference/run-command.js";

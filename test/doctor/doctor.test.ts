@@ -10,7 +10,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
 const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));

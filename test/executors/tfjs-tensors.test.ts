@@ -12,7 +12,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { ModelSource } from "../../runtime/host/model-source.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { writeConfigJson } from "../../runtime/models/config-json.js";
+import { writeConfigJson } from "../../runtime/models/deit/family.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
 import {
   createTfjsRuntime,

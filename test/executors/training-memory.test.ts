@@ -9,7 +9,7 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
 import type { TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
 import { type PlannedTraining, planTraining } from "../../runtime/training/plan.js";
 import { createTraining } from "../../runtime/training/program.js";

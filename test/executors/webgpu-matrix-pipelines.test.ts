@@ -13,10 +13,10 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
 import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
-import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
-import { foldedParameters } from "../../runtime/models/regnety-folding.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
+import { foldedParameters } from "../../runtime/models/regnety/folding.js";
 import { accumulateGraph, parameterGroups } from "../../runtime/training/graph.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 

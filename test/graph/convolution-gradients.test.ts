@@ -12,9 +12,9 @@ import { relu } from "../../runtime/graph/operations/relu.js";
 import { residual } from "../../runtime/graph/operations/residual.js";
 import { sigmoid } from "../../runtime/graph/operations/sigmoid.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { regnety } from "../../runtime/models/regnety.js";
-import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
-import { isBuffer, regnetyParameters } from "../../runtime/models/regnety-parameters.js";
+import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
+import { regnety } from "../../runtime/models/regnety/graph.js";
+import { isBuffer, regnetyParameters } from "../../runtime/models/regnety/parameters.js";
 import { Random } from "../nn/random.js";
 import { type Build, checkGradients } from "./gradient-check.js";
 

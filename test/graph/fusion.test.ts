@@ -13,7 +13,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MADE_REGNETY } from "../models/made-regnety.js";
 import { Random } from "../nn/random.js";

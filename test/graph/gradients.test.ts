@@ -17,8 +17,8 @@ import { dot, scaledSum } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { deit } from "../../runtime/models/deit.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { deit } from "../../runtime/models/deit/graph.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { Random } from "../nn/random.js";
 import { type Build, checkGradients, type Ingredients } from "./gradient-check.js";
 

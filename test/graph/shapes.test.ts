@@ -15,8 +15,8 @@ import { softmax } from "../../runtime/graph/operations/softmax.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { publishedConfig } from "../../runtime/models/registry.js";
+import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 
 function expectRefusal(code: string, text: RegExp, build: (graph: GraphBuilder) => void): void {

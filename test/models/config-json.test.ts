@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig, readConfigJson, writeConfigJson } from "../../runtime/models/config-json.js";
+import { completeConfig, readConfigJson, writeConfigJson } from "../../runtime/models/deit/family.js";
 
 const CONFIG: DeitConfig = {
   ...{ imageSize: 64, patchSize: 8, dim: 96, depth: 4, heads: 3, mlpDim: 384, classes: 2, distilled: true },

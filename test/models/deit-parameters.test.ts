@@ -5,10 +5,10 @@ import * as assert from "uvu/assert";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { initialWeights } from "../../runtime/models/initialization.js";
+import { MODEL_NAMES, publishedConfig, publishedNameIn } from "../../runtime/models/deit/config.js";
+import { initialWeights } from "../../runtime/models/deit/initialization.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
-import { MODEL_NAMES, publishedConfig, publishedNameIn } from "../../runtime/models/registry.js";
 
 /** As counted by instantiating facebookresearch/deit's models. */
 const PUBLISHED: Readonly<Record<string, [parameters: number, tensors: number]>> = {

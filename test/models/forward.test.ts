@@ -6,9 +6,9 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig } from "../../runtime/models/config-json.js";
+import { completeConfig } from "../../runtime/models/deit/family.js";
 import { madeWeights } from "./made-model.js";
-import { plainForward } from "./plain-forward.js";
+import { plainForward } from "./reference-forward.js";
 
 const SIZES: Partial<DeitConfig>[] = [
   { imageSize: 12, patchSize: 4, dim: 20, depth: 2, heads: 5, mlpDim: 33, classes: 7, distilled: true },

@@ -11,7 +11,7 @@ import type { ModelSource } from "../../runtime/host/model-source.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { openModel } from "../../runtime/model-files/open-model.js";
-import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
+import { completeConfig, writeConfigJson } from "../../runtime/models/deit/family.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";

@@ -4,8 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import jpeg from "jpeg-js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig, writeConfigJson } from "../../runtime/models/config-json.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
+import { completeConfig, writeConfigJson } from "../../runtime/models/deit/family.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 

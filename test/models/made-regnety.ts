@@ -3,9 +3,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ModelSource } from "../../runtime/host/model-source.js";
-import { writeModelJson } from "../../runtime/models/model-config.js";
-import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety-config.js";
-import { regnetyParameters } from "../../runtime/models/regnety-parameters.js";
+import { writeModelJson } from "../../runtime/models/families.js";
+import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
+import { regnetyParameters } from "../../runtime/models/regnety/parameters.js";
 import { type StoredTensor, storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { Random } from "../nn/random.js";

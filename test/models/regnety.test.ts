@@ -6,23 +6,23 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { openClassifier } from "../../runtime/model-files/open-classifier.js";
 import { openModel } from "../../runtime/model-files/open-model.js";
-import { writeModelJson } from "../../runtime/models/model-config.js";
+import { openClassifier } from "../../runtime/model-files/read-model.js";
+import { writeModelJson } from "../../runtime/models/families.js";
 import {
   isRegnety,
   publishedRegnety,
   REGNETY_NAMES,
   type RegnetyConfig,
-} from "../../runtime/models/regnety-config.js";
-import { foldedParameters, foldRegnety } from "../../runtime/models/regnety-folding.js";
-import { readRegnetyJson } from "../../runtime/models/regnety-json.js";
+} from "../../runtime/models/regnety/config.js";
+import { readRegnetyJson } from "../../runtime/models/regnety/family.js";
+import { foldedParameters, foldRegnety } from "../../runtime/models/regnety/folding.js";
 import {
   fromChannelsLast,
   isBuffer,
   regnetyParameters,
   toChannelsLast,
-} from "../../runtime/models/regnety-parameters.js";
+} from "../../runtime/models/regnety/parameters.js";
 import { drawnPhoto } from "./made-model.js";
 import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
 

@@ -1,6 +1,6 @@
 // Weights cases: Hugging Face's names against timm's, and the position embedding's resize against torch's.
 
-import { toTimmNames } from "../../runtime/weights/key-map.js";
+import { toTimmNames } from "../../runtime/models/deit/key-map.js";
 import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
 import {
   floatTensors,

@@ -12,7 +12,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { initialWeights } from "../../runtime/models/initialization.js";
+import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import type { OptimizerStep, Training } from "../../runtime/training/contract.js";
 import type { LossScale } from "../../runtime/training/loss-scale.js";
 import { createTraining } from "../../runtime/training/program.js";

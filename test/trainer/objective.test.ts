@@ -6,7 +6,7 @@ import type { Batch } from "../../runtime/batches/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/index.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { initialWeights } from "../../runtime/models/initialization.js";
+import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { createTraining } from "../../runtime/training/program.js";
 import { type ObjectiveOptions, sampleWeights, stepInputs, targetEntropy } from "../../trainer/objective.js";
 import { optimizerStep } from "../../trainer/optimizer.js";

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import type { RegnetyConfig } from "../../runtime/models/regnety-config.js";
+import type { RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { openTeacher } from "../../trainer/teacher.js";
 import { type DrawnSet, drawSet } from "../data/drawn-set.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";

@@ -6,8 +6,8 @@ import type { DrawMath } from "../../runtime/draw/index.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
-import { writeConfigJson } from "../../runtime/models/config-json.js";
-import { initialWeights } from "../../runtime/models/initialization.js";
+import { writeConfigJson } from "../../runtime/models/deit/family.js";
+import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 
 export function tinyConfig(sizes: Partial<DeitConfig> = {}): DeitConfig {

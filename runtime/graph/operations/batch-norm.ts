@@ -1,6 +1,6 @@
 // Batch norm in training: each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.
 //
-// In inference the running statistics make it a factor and a shift, which models/regnety-folding.ts puts into the
+// In inference the running statistics make it a factor and a shift, which models/regnety/folding.ts puts into the
 // convolution before it: no operation is left.
 
 import type { GradientRule } from "../gradient-sweep.js";

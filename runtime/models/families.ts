@@ -1,9 +1,9 @@
 // Model config: the sizes of a model of either family.
 
 import type { DeitConfig } from "./config.js";
-import { writeConfigJson } from "./config-json.js";
-import { isRegnety, type RegnetyConfig } from "./regnety-config.js";
-import { writeRegnetyJson } from "./regnety-json.js";
+import { writeConfigJson } from "./deit/family.js";
+import { isRegnety, type RegnetyConfig } from "./regnety/config.js";
+import { writeRegnetyJson } from "./regnety/family.js";
 
 export type ModelConfig = DeitConfig | RegnetyConfig;
 

@@ -3,9 +3,9 @@
 // Convolutions compute with their channels last: a patch is then K·K runs of neighboring values, and a 1×1 convolution
 // the matrix of a linear layer. PyTorch's [O,I,K,K] is turned into [O,K,K,I] once, when a model is loaded.
 
-import { elementCount } from "../graph/shape.js";
-import type { NamedTensor, TensorMap } from "../weights/tensor-map.js";
-import { checkRegnety, groupWidthOf, type RegnetyConfig, squeezeWidth } from "./regnety-config.js";
+import { elementCount } from "../../graph/shape.js";
+import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
+import { checkRegnety, groupWidthOf, type RegnetyConfig, squeezeWidth } from "./config.js";
 
 /** A convolution with its batch norm, `conv` and `bn` below `name`. */
 export interface ConvolutionUnit {

@@ -1,18 +1,18 @@
 // DeiT: the vision transformer with a class token and a distillation token, as a graph. arXiv 2012.12877, models.py.
 
-import type { GraphBuilder } from "../graph/graph.js";
-import { attention } from "../graph/operations/attention.js";
-import { gelu } from "../graph/operations/gelu.js";
-import { layerNorm } from "../graph/operations/layer-norm.js";
-import { linear } from "../graph/operations/linear.js";
-import { patchifyBytes, patchifyImage } from "../graph/operations/patchify.js";
-import { residual } from "../graph/operations/residual.js";
-import { assembleTokens, selectToken } from "../graph/operations/tokens.js";
-import type { Segment } from "../graph/recompute.js";
-import type { TensorId } from "../graph/tensor.js";
-import type { DeitConfig } from "./config.js";
-import { deitParameters } from "./deit-parameters.js";
-import { normalizationTable } from "./normalization.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import { attention } from "../../graph/operations/attention.js";
+import { gelu } from "../../graph/operations/gelu.js";
+import { layerNorm } from "../../graph/operations/layer-norm.js";
+import { linear } from "../../graph/operations/linear.js";
+import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js";
+import { residual } from "../../graph/operations/residual.js";
+import { assembleTokens, selectToken } from "../../graph/operations/tokens.js";
+import type { Segment } from "../../graph/recompute.js";
+import type { TensorId } from "../../graph/tensor.js";
+import type { DeitConfig } from "../config.js";
+import { normalizationTable } from "../normalization.js";
+import { deitParameters } from "./parameters.js";
 
 /** Store that the parameters are read from; names inside are timm's. */
 export const WEIGHTS = "weights";

@@ -2,9 +2,9 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { completeConfig } from "../../runtime/models/config-json.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { toTimmNames } from "../../runtime/weights/key-map.js";
+import { completeConfig } from "../../runtime/models/deit/family.js";
+import { toTimmNames } from "../../runtime/models/deit/key-map.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
 
 const TINY = { imageSize: 8, patchSize: 4, dim: 4, depth: 2, heads: 2, classes: 3 };

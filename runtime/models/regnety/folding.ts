@@ -3,9 +3,9 @@
 //
 //   weight' = weight·γ/√(variance + ε),  bias' = β − mean·γ/√(variance + ε),  in double, rounded once
 
-import type { NamedTensor, TensorMap } from "../weights/tensor-map.js";
-import type { RegnetyConfig } from "./regnety-config.js";
-import { channelsLastShape, regnetyParameters, regnetyUnits, toChannelsLast } from "./regnety-parameters.js";
+import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
+import type { RegnetyConfig } from "./config.js";
+import { channelsLastShape, regnetyParameters, regnetyUnits, toChannelsLast } from "./parameters.js";
 
 /** Name → shape, channels last, of the tensors that `foldRegnety` gives. */
 export function foldedParameters(config: RegnetyConfig): Map<string, number[]> {

@@ -1,8 +1,8 @@
 // RegNetY config: the sizes of the convnet that teaches DeiT, and how four numbers make a whole network of them.
 // Radosavovic et al., arXiv 2003.13678; timm 0.3.2 regnet.py.
 
-import { VitrineError } from "../errors.js";
-import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "./config.js";
+import { VitrineError } from "../../errors.js";
+import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
 
 export interface RegnetyStage {
   width: number;

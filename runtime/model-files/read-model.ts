@@ -2,18 +2,18 @@
 
 import { VitrineError } from "../errors.js";
 import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import type { ModelConfig } from "../models/families.js";
 import { defaultLabels } from "../models/labels.js";
-import type { ModelConfig } from "../models/model-config.js";
 import { readPreprocessorJson } from "../models/preprocessor-json.js";
 import {
   publishedRegnety,
   REGNETY_DEFAULTS,
   REGNETY_NAMES,
   type RegnetyConfig,
-} from "../models/regnety-config.js";
-import { regnetyFromShapes, STEM, unwrapped } from "../models/regnety-from-shapes.js";
-import { isRegnetyJson, type RegnetyFile, readRegnetyJson } from "../models/regnety-json.js";
-import { regnetyParameters } from "../models/regnety-parameters.js";
+} from "../models/regnety/config.js";
+import { isRegnetyJson, type RegnetyFile, readRegnetyJson } from "../models/regnety/family.js";
+import { regnetyFromShapes, STEM, unwrapped } from "../models/regnety/from-shapes.js";
+import { regnetyParameters } from "../models/regnety/parameters.js";
 import { checkShapes } from "../weights/check-shapes.js";
 import { floatTensors, int8Matrices, readSafetensors, type SafetensorsFile } from "../weights/safetensors.js";
 import { readSafetensorsHeader } from "../weights/safetensors-header.js";

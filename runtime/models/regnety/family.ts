@@ -10,8 +10,8 @@ import {
   readLabels,
   refuse,
   wholeNumber,
-} from "./config-fields.js";
-import { type RegnetyConfig, type RegnetyStage, regnetStages } from "./regnety-config.js";
+} from "../config-fields.js";
+import { type RegnetyConfig, type RegnetyStage, regnetStages } from "./config.js";
 
 export interface RegnetyFile {
   /** What the file says; fields that it leaves out are absent. */

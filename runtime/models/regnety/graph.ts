@@ -3,25 +3,20 @@
 // A block is 1×1, grouped 3×3, squeeze-and-excitation, 1×1, added to its input and cut off at 0. Feature maps are
 // [batch, height, width, channels].
 
-import type { GraphBuilder } from "../graph/graph.js";
-import { batchNorm } from "../graph/operations/batch-norm.js";
-import { globalAveragePool, scaleChannels } from "../graph/operations/channels.js";
-import { conv2d } from "../graph/operations/conv2d.js";
-import { linear } from "../graph/operations/linear.js";
-import { channelsLast, normalizeBytes } from "../graph/operations/patchify.js";
-import { relu } from "../graph/operations/relu.js";
-import { residual } from "../graph/operations/residual.js";
-import { sigmoid } from "../graph/operations/sigmoid.js";
-import type { TensorId } from "../graph/tensor.js";
-import { type ImageInput, WEIGHTS } from "./deit.js";
-import { normalizationTable } from "./normalization.js";
-import type { RegnetyConfig } from "./regnety-config.js";
-import {
-  type ConvolutionUnit,
-  type RegnetyBlock,
-  regnetyStageBlocks,
-  stemUnit,
-} from "./regnety-parameters.js";
+import type { GraphBuilder } from "../../graph/graph.js";
+import { batchNorm } from "../../graph/operations/batch-norm.js";
+import { globalAveragePool, scaleChannels } from "../../graph/operations/channels.js";
+import { conv2d } from "../../graph/operations/conv2d.js";
+import { linear } from "../../graph/operations/linear.js";
+import { channelsLast, normalizeBytes } from "../../graph/operations/patchify.js";
+import { relu } from "../../graph/operations/relu.js";
+import { residual } from "../../graph/operations/residual.js";
+import { sigmoid } from "../../graph/operations/sigmoid.js";
+import type { TensorId } from "../../graph/tensor.js";
+import { type ImageInput, WEIGHTS } from "../deit/graph.js";
+import { normalizationTable } from "../normalization.js";
+import type { RegnetyConfig } from "./config.js";
+import { type ConvolutionUnit, type RegnetyBlock, regnetyStageBlocks, stemUnit } from "./parameters.js";
 
 /** Store of batch norm's running statistics, which a training step moves and no gradient reaches. */
 export const BUFFERS = "buffers";

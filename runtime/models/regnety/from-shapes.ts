@@ -1,8 +1,8 @@
 // RegNetY from shapes: what the tensors of a checkpoint say about the network that they belong to.
 
-import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../weights/tensor-map.js";
-import type { RegnetyConfig, RegnetyStage } from "./regnety-config.js";
+import { VitrineError } from "../../errors.js";
+import type { TensorMap } from "../../weights/tensor-map.js";
+import type { RegnetyConfig, RegnetyStage } from "./config.js";
 
 const BLOCK = /^s(\d+)\.b(\d+)\.conv1\.conv\.weight$/;
 

@@ -1,6 +1,6 @@
 // Registry: the published DeiTs at 224 pixels by the names that timm gives them, with their sizes.
 
-import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "./config.js";
+import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
 
 /** Table 1 of arXiv 2012.12877: name → width and heads; the head dimension is always 64. */
 const SIZES: readonly [size: string, dim: number, heads: number][] = [

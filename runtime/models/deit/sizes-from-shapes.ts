@@ -1,8 +1,8 @@
 // Sizes from shapes: what the tensors of a checkpoint say about the model that they belong to.
 
-import { VitrineError } from "../errors.js";
-import type { TensorMap } from "../weights/tensor-map.js";
-import type { DeitConfig } from "./config.js";
+import { VitrineError } from "../../errors.js";
+import type { TensorMap } from "../../weights/tensor-map.js";
+import type { DeitConfig } from "../config.js";
 
 /** Every published DeiT has it; the shapes cannot tell the number of heads. */
 const HEAD_DIM = 64;

@@ -1,7 +1,7 @@
 // Config JSON: a model's sizes and labels under Hugging Face's field names, read liberally and written in full.
 
-import { VitrineError } from "../errors.js";
-import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "./config.js";
+import { VitrineError } from "../../errors.js";
+import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
 import {
   channels,
   type Fields,
@@ -12,7 +12,7 @@ import {
   readLabels,
   refuse,
   wholeNumber,
-} from "./config-fields.js";
+} from "../config-fields.js";
 
 export interface ConfigFile {
   /** What the file says; fields that it leaves out are absent. */

@@ -3,9 +3,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig } from "../../runtime/models/config-json.js";
-import { deitParameters } from "../../runtime/models/deit-parameters.js";
-import { startingWeights } from "../../runtime/weights/starting-weights.js";
+import { completeConfig } from "../../runtime/models/deit/family.js";
+import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { startingWeights } from "../../runtime/models/deit/starting-weights.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 const SIZES = { imageSize: 16, patchSize: 4, dim: 4, depth: 1, heads: 2, classes: 3 };

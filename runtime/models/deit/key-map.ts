@@ -2,8 +2,8 @@
 //
 // timm's `attn.qkv` holds query, key and value one below the other; Hugging Face keeps them apart.
 
-import { VitrineError } from "../errors.js";
-import type { NamedTensor, TensorMap } from "./tensor-map.js";
+import { VitrineError } from "../../errors.js";
+import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 
 /** Parts outside the blocks, below `vit.` or `deit.`. */
 const STEM: readonly [huggingFace: string, timm: string][] = [

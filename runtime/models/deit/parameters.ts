@@ -1,7 +1,7 @@
 // DeiT parameters: name and shape of every tensor of a model, in timm's order, and the checks on a configuration.
 
-import { VitrineError } from "../errors.js";
-import type { DeitConfig } from "./config.js";
+import { VitrineError } from "../../errors.js";
+import type { DeitConfig } from "../config.js";
 
 /** Patches along one side, squared. */
 export function patchCount(config: DeitConfig): number {

@@ -3,9 +3,9 @@
 // What changes between data sets is adapted and said: another number of classes gets new heads, another image size
 // a resized position embedding, a distilled model on a plain checkpoint a new token. Anything else must fit.
 
-import { checkShapes } from "./check-shapes.js";
-import { resizePositionEmbedding } from "./position-embedding.js";
-import type { NamedTensor, TensorMap } from "./tensor-map.js";
+import { checkShapes } from "../../weights/check-shapes.js";
+import { resizePositionEmbedding } from "../../weights/position-embedding.js";
+import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 
 export interface StartingWeights {
   weights: TensorMap;
