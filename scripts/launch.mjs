@@ -1,20 +1,30 @@
-// Launch: runs a command of a clone, and builds first what has not been built yet.
+// Launch: runs a command of a checkout, after bringing the build up to date, so that an edit of a source is what runs.
 // `node scripts/launch.mjs COMMAND …` is `vitrine COMMAND …`; `--file PATH` runs dist/PATH instead.
 
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "./build.mjs";
+
+/** What neither serves nor opens the page and so need not wait for its build. */
+const WITHOUT_PAGE = [
+  "train",
+  "data-server",
+  "test/parity/run.js",
+  "test/conformance/run.js",
+  "test/fuzz/run.js",
+];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
-const file = args[0] === "--file" ? args.splice(0, 2)[1] : "bin/vitrine.js";
-const script = join(root, "dist", file);
+const file = args[0] === "--file" ? args.splice(0, 2)[1] : undefined;
+const script = join(root, "dist", file ?? "bin/vitrine.js");
 
-if (!existsSync(script) || !existsSync(join(root, "dist/wasm/image.wasm"))) {
-  console.error("building Vitrine (once) …");
-  const built = spawnSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "inherit" });
-  if (built.status !== 0) process.exit(built.status ?? 1);
+try {
+  const parts = WITHOUT_PAGE.includes(file ?? args[0]) ? ["wasm", "ts"] : undefined;
+  await build({ parts, debug: process.env.VITRINE_WASM === "debug" });
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
 }
 process.argv = [process.argv[0], script, ...args];
 await import(pathToFileURL(script).href);

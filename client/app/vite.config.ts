@@ -16,5 +16,6 @@ export default defineConfig({
     target: "es2022",
     modulePreload: { polyfill: false },
     sourcemap: true,
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
 });

@@ -1,0 +1,27 @@
+// Writes runtime/executors/webgpu/generated/kernel-sources.ts: the WGSL kernels as one module, so that Node and a page's
+// bundle load them alike. WGSL has no includes: `// #include "x.wgsl"` becomes the text of x.wgsl.
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const KERNELS = join(root, "runtime/executors/webgpu/kernels");
+const OUTPUT = join(root, "runtime/executors/webgpu/generated/kernel-sources.ts");
+const INCLUDE = /^\/\/ #include "(.+)"$/gm;
+
+function readKernel(name) {
+  const text = readFileSync(join(KERNELS, name), "utf8");
+  return text.replace(INCLUDE, (_, included) => readKernel(included));
+}
+
+const texts = readdirSync(KERNELS)
+  .filter((name) => name.endsWith(".wgsl"))
+  .map((name) => [name.replace(/\.wgsl$/, ""), readKernel(name)])
+  .filter(([, text]) => text.includes("@compute"));
+const lines = texts.map(([name, text]) => `  ${JSON.stringify(name)}: ${JSON.stringify(text)},`);
+const head =
+  "// Kernel sources: the files of ../kernels, includes resolved. Made by scripts/generate-kernel-sources.mjs.";
+const table = ["export const KERNEL_SOURCES = {", ...lines, "} as const;"].join("\n");
+mkdirSync(dirname(OUTPUT), { recursive: true });
+writeFileSync(OUTPUT, `${head}\n\n${table}\n\nexport type KernelName = keyof typeof KERNEL_SOURCES;\n`);
