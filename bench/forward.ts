@@ -8,9 +8,15 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deitToOnnx } from "./forward/onnx-graph.js";
 import { benchPixels, benchWeights, forwardMultiplyAdds } from "./model-weights.js";
-import { type Absent, type ContestantOptions, contest, type Result } from "./peers/contest.js";
-import { nodeContestant, torchContestant } from "./peers/contestants.js";
-import { writeMaterial } from "./peers/material.js";
+import {
+  type Absent,
+  type ContestantOptions,
+  contest,
+  nodeContestant,
+  type Result,
+  torchContestant,
+} from "./peers/comparison.js";
+import { writeMaterial } from "./peers/inputs.js";
 import { type PeerOptions, peerOptions } from "./peers/options.js";
 import {
   difference,

@@ -11,9 +11,8 @@ import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
 import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { publishedRegnety } from "../runtime/models/regnety/config.js";
-import { attentionBlocks } from "./gpu-kernels/attention-blocks.js";
-import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/stopwatch.js";
-import { PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/works.js";
+import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/dispatch-timer.js";
+import { attentionBlocks, PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/dispatches.js";
 import { benchConfig } from "./model-weights.js";
 
 interface KernelOptions {

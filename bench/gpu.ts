@@ -10,18 +10,15 @@ import { listAdapters } from "../runtime/executors/webgpu/adapter.js";
 import { type GpuTier, offeredTiers } from "../runtime/executors/webgpu/tier.js";
 import type { GpuAdapter } from "../runtime/host/gpu-adapter.js";
 import { nodeHost } from "../runtime/host/node.js";
-import { Clock } from "./gpu/clock.js";
-import { contestantOf } from "./gpu/contestants.js";
-import type { GpuReport } from "./gpu/figures.js";
 import { describeMachine, findTorch } from "./gpu/machine.js";
-import { MaterialShelf } from "./gpu/material-shelf.js";
 import { BATCHES, type GpuOptions, gpuOptions } from "./gpu/options.js";
 import { type TierParity, tierParity } from "./gpu/parity.js";
+import { contestantOf, MaterialShelf } from "./gpu/peers.js";
 import { entrantName, type Mode, type PlannedRow, planParity, planRows } from "./gpu/plan.js";
-import { assemble, writeReport } from "./gpu/report.js";
-import { type Outcome, type RowOutcome, runRows } from "./gpu/run-rows.js";
-import { markdown } from "./gpu/table.js";
-import { contest, type Limit } from "./peers/contest.js";
+import type { GpuReport } from "./gpu/report.js";
+import { assemble, markdown, writeReport } from "./gpu/report.js";
+import { Clock, type Outcome, type RowOutcome, runRows } from "./gpu/schedule.js";
+import { contest, type Limit } from "./peers/comparison.js";
 
 /** Parity compiles every kernel and runs every case: as long as this many rows. */
 const PARITY_ROWS = 3;

@@ -6,8 +6,7 @@
 // that at 224×224, so the step's ratio is taken at 160×160, batch 1, with the same dispatches.
 
 import { parseArgs } from "node:util";
-import { contest } from "./peers/contest.js";
-import { nodeContestant } from "./peers/contestants.js";
+import { contest, nodeContestant } from "./peers/comparison.js";
 
 const BATCH = 8;
 const SIDE = 224;

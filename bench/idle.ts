@@ -4,10 +4,13 @@
 // The servers are the real commands in processes of their own; threads, decode workers and garbage collection count. They
 // are watched twice, side by side: while their clients are still connected, and after those have left.
 
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { randomForSamples } from "../bin/sample-data/random.js";
 import { ensureSampleSet } from "../bin/sample-data/sample-set.js";
@@ -15,7 +18,6 @@ import { connectData, connectInference } from "../client/node/index.js";
 import { DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { writeConfigJson } from "../runtime/models/deit/family.js";
 import { storedFloats, writeSafetensors } from "../runtime/weights/safetensors.js";
-import { type ServerProcess, startServer } from "./idle/server-process.js";
 import { benchConfig, benchWeights } from "./model-weights.js";
 
 const MODEL = "deit_tiny_patch16_224";
@@ -113,4 +115,54 @@ export async function main(words: readonly string[]): Promise<void> {
     for (const { server } of working) await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+// Server process: a command of Vitrine in a process of its own whose processor time can be asked for.
+
+const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
+const METER = new URL("./cpu-meter.js", import.meta.url).href;
+
+export interface ServerProcess {
+  address: string;
+  /** User and system time so far. */
+  processorSeconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function addressOf(child: ChildProcess): Promise<string> {
+  let output = "";
+  for await (const chunk of child.stdout ?? []) {
+    output += String(chunk);
+    const said = /^listening on (\S+)$/m.exec(output);
+    if (said) return said[1] as string;
+  }
+  throw new Error(`bench: "vitrine ${child.spawnargs.slice(3).join(" ")}" ended before it listened`);
+}
+
+export async function startServer(args: readonly string[]): Promise<ServerProcess> {
+  const child = fork(VITRINE, [...args], {
+    execArgv: ["--import", METER],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let errors = "";
+  child.stderr?.on("data", (text) => {
+    errors += String(text);
+  });
+  const address = await addressOf(child).catch((error: Error) => {
+    throw new Error(`${error.message}: ${errors}`);
+  });
+  return {
+    address,
+    processorSeconds: async () => {
+      const answer = once(child, "message");
+      child.send("cpu");
+      const [{ microseconds }] = (await answer) as [{ microseconds: number }];
+      return microseconds / 1e6;
+    },
+    stop: async () => {
+      const gone = once(child, "close");
+      child.kill("SIGTERM");
+      await gone;
+    },
+  };
 }

@@ -8,11 +8,10 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Contestant, type Field } from "./image/contest.js";
-import { LOWEST, RATIOS, timeAll } from "./image/disciplines.js";
-import { type Material, writeMaterial } from "./image/material.js";
-import { compileNative, sourceFile } from "./image/native.js";
+import { Contestant, type Field } from "./image/comparison.js";
+import { compileNative, type Material, sourceFile, writeMaterial } from "./image/inputs.js";
 import { printEqual, printHeading, printResults } from "./image/report.js";
+import { LOWEST, RATIOS, timeAll } from "./image/tasks.js";
 
 /** Where Debian's python3-torchvision is; the first python3 of the PATH may be another. */
 const DEBIAN_PYTHON = "/usr/bin/python3";

@@ -8,8 +8,8 @@ import { Activation, Opcode } from "../assembly/nn/opcodes.js";
 import { type Kernels, loadKernels } from "../runtime/executors/wasm/kernels.js";
 import { floatBits, TapeWriter } from "../runtime/executors/wasm/tape-writer.js";
 import { nodeHost } from "../runtime/host/node.js";
+import { measurePeak } from "./kernels/peak.js";
 import { type ProgramTime, printPrograms, timePrograms } from "./kernels/programs.js";
-import { measurePeak } from "./peak.js";
 import { time } from "./timing.js";
 
 interface Row {

@@ -44,7 +44,7 @@ const BENCHES: Record<string, Bench> = {
   },
   neighbor: {
     about: "a training step on all cores beside processes that hold all but one of them",
-    load: () => import("./neighbor.js"),
+    load: () => import("./noisy-neighbor.js"),
   },
   train: {
     about: "images/s of a training step beside tfjs-wasm and PyTorch",

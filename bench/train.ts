@@ -4,9 +4,8 @@
 // same pixels; a peer whose losses of the first three steps are not ours is taken out.
 
 import { benchPixels, benchWeights, forwardMultiplyAdds } from "./model-weights.js";
-import { contest, type Result } from "./peers/contest.js";
-import { nodeContestant, torchContestant } from "./peers/contestants.js";
-import { writeMaterial } from "./peers/material.js";
+import { contest, nodeContestant, type Result, torchContestant } from "./peers/comparison.js";
+import { writeMaterial } from "./peers/inputs.js";
 import { peerOptions } from "./peers/options.js";
 import {
   difference,
@@ -16,7 +15,7 @@ import {
   ratiosOf,
   sameComputation,
 } from "./peers/report.js";
-import { STEP } from "./train/step.js";
+import { STEP } from "./peers/training-step.js";
 
 const VITRINE = (threads: number) => `vitrine ${threads}`;
 const TFJS = "tfjs-wasm 1";

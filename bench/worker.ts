@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { openDataset } from "../server/data/open-dataset.js";
 import { openPipeline } from "../server/data/pipeline.js";
-import { median } from "./image/statistics.js";
+import { median } from "./statistics.js";
 
 const BATCH_SIZE = 50;
 /** After these every table, region and cache has its size, and V8 has compiled what it will. */

@@ -1,9 +1,9 @@
 // onnxruntime as a contestant of the forward bench: onnxruntime.js FOLDER BATCH THREADS web|node
 
 import { join } from "node:path";
-import { serveRounds } from "../peers/contestant.js";
-import { readImage, readMaterial } from "../peers/material.js";
+import { readImage, readMaterial } from "../peers/inputs.js";
 import { requirePeer } from "../peers/packages.js";
+import { serveRounds } from "../peers/peer.js";
 
 interface OrtTensor {
   data: Float32Array;

@@ -1,7 +1,7 @@
 // tfjs-wasm as a contestant of the forward bench: tfjs.js FOLDER BATCH
 
-import { serveRounds } from "../peers/contestant.js";
-import { readImage, readMaterial } from "../peers/material.js";
+import { readImage, readMaterial } from "../peers/inputs.js";
+import { serveRounds } from "../peers/peer.js";
 import { loadTfjs, type Tensor } from "../peers/tfjs.js";
 import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
 

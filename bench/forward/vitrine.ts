@@ -5,8 +5,8 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import { int8Layers } from "../../runtime/models/deit/parameters.js";
 import { toDtype } from "../../runtime/weights/weight-dtype.js";
-import { serveRounds } from "../peers/contestant.js";
-import { readMaterial, readPixels } from "../peers/material.js";
+import { readMaterial, readPixels } from "../peers/inputs.js";
+import { serveRounds } from "../peers/peer.js";
 
 const [folder, batchText, threads, dtype] = process.argv.slice(2) as [string, string, string, string?];
 const batch = Number(batchText);

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
-import type { Limit } from "../peers/contest.js";
+import type { Limit } from "../peers/comparison.js";
 
 interface Failure {
   name: string;

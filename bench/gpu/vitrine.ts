@@ -7,9 +7,9 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { serveRounds } from "../peers/contestant.js";
-import { readMaterial, readPixels } from "../peers/material.js";
-import { CHECKED_STEPS, STEP, stepTargets } from "../train/step.js";
+import { readMaterial, readPixels } from "../peers/inputs.js";
+import { serveRounds } from "../peers/peer.js";
+import { CHECKED_STEPS, STEP, stepTargets } from "../peers/training-step.js";
 
 const [mode, folder, batchText, device, stepsText, gpuTier] = process.argv.slice(2) as [
   ...[mode: string, folder: string, batch: string, device: string, steps: string],

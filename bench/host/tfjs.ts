@@ -1,11 +1,11 @@
 // tfjs-webgpu as a contestant of the host bench: tfjs.js null|gpu forward|step BATCH SIDE. Its check is its dispatches.
 
 import { benchPixels, benchWeights } from "../model-weights.js";
-import { serveRounds } from "../peers/contestant.js";
+import { serveRounds } from "../peers/peer.js";
 import { loadTfjsWebgpu, registerGradients, type Tensor, type Variable } from "../peers/tfjs.js";
 import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
-import { isDecayed, STEP, stepTargets } from "../train/step.js";
-import { hostConfig, openGpu, type Where } from "./setting.js";
+import { isDecayed, STEP, stepTargets } from "../peers/training-step.js";
+import { hostConfig, openGpu, type Where } from "./setup.js";
 
 const [where, what, batchText, sideText] = process.argv.slice(2) as [Where, string, string, string];
 const batch = Number(batchText);

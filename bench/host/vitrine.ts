@@ -6,9 +6,9 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import { createTraining } from "../../runtime/training/program.js";
 import { benchPixels, benchWeights } from "../model-weights.js";
-import { serveRounds } from "../peers/contestant.js";
-import { STEP, stepTargets } from "../train/step.js";
-import { hostConfig, openGpu, type Where } from "./setting.js";
+import { serveRounds } from "../peers/peer.js";
+import { STEP, stepTargets } from "../peers/training-step.js";
+import { hostConfig, openGpu, type Where } from "./setup.js";
 
 const [where, what, batchText, side] = process.argv.slice(2) as [Where, string, string, string];
 const batch = Number(batchText);

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { peerFolder, requirePeer } from "../peers/packages.js";
-import { readList, serve, withoutAlpha } from "./contestant.js";
+import { readList, serve, withoutAlpha } from "./peer.js";
 
 interface Decoder {
   init(module: WebAssembly.Module): Promise<void>;

@@ -1,9 +1,9 @@
 // Report: who takes part, whether their pixels are equal, and the table.
 
 import { cpus, loadavg } from "node:os";
-import type { Contestant, Field } from "./contest.js";
-import type { Results } from "./disciplines.js";
-import type { Material } from "./material.js";
+import type { Contestant, Field } from "./comparison.js";
+import type { Material } from "./inputs.js";
+import type { Results } from "./tasks.js";
 
 /** Answers the load of the machine, average of a minute. */
 export function printHeading({ photos, large }: Material, { present, absent }: Field): number {

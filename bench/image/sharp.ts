@@ -1,7 +1,7 @@
 // sharp as a contestant, one thread, no cache: node sharp.js LIST
 
 import { requirePeer } from "../peers/packages.js";
-import { readList, serve } from "./contestant.js";
+import { readList, serve } from "./peer.js";
 
 interface Sharp {
   (bytes: Uint8Array): { raw(): { toBuffer(): Promise<Buffer> } };

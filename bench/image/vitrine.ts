@@ -12,7 +12,7 @@ import {
   resize,
   trainingInput,
 } from "../../runtime/image/index.js";
-import { type Entry, readList, serve } from "./contestant.js";
+import { type Entry, readList, serve } from "./peer.js";
 
 const SIZE = DEIT_RECIPE.size;
 const SCALES: readonly DecodeScale[] = [0.125, 0.25, 0.5, 1];

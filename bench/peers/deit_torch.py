@@ -80,7 +80,7 @@ def forward_call(config, weights, image):
 
 
 def train_call(config, weights, image, settings):
-    """One step as in bench/train/step.ts: soft targets on the class head, AdamW, no average."""
+    """One step as in bench/peers/training-step.ts: soft targets on the class head, AdamW, no average."""
     for weight in weights.values():
         weight.requires_grad_()
     plain = [w for name, w in weights.items() if w.ndim == 1 or name in settings["noDecay"]]

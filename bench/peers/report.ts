@@ -1,7 +1,7 @@
 // Report: whose results may be compared, the table, and the ratios of the last line.
 
 import { arch, cpus, loadavg } from "node:os";
-import type { Absent, Result } from "./contest.js";
+import type { Absent, Result } from "./comparison.js";
 
 /** Largest difference from our values that still counts as the same computation. */
 export const TOLERANCE = 1e-4;

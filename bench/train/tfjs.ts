@@ -1,10 +1,10 @@
 // tfjs-wasm as a contestant of the train bench: tfjs.js FOLDER BATCH direct|tuned
 
-import { serveRounds } from "../peers/contestant.js";
-import { readImage, readMaterial } from "../peers/material.js";
+import { readImage, readMaterial } from "../peers/inputs.js";
+import { serveRounds } from "../peers/peer.js";
 import { loadTfjs, registerGradients, type Variable } from "../peers/tfjs.js";
 import { type TfjsStyle, tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
-import { CHECKED_STEPS, isDecayed, STEP, stepTargets } from "./step.js";
+import { CHECKED_STEPS, isDecayed, STEP, stepTargets } from "../peers/training-step.js";
 
 const [folder, batchText, style] = process.argv.slice(2) as [string, string, TfjsStyle];
 const batch = Number(batchText);

@@ -3,9 +3,9 @@
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { serveRounds } from "../peers/contestant.js";
-import { readMaterial, readPixels } from "../peers/material.js";
-import { CHECKED_STEPS, STEP, stepTargets } from "./step.js";
+import { readMaterial, readPixels } from "../peers/inputs.js";
+import { serveRounds } from "../peers/peer.js";
+import { CHECKED_STEPS, STEP, stepTargets } from "../peers/training-step.js";
 
 const [folder, batchText, threads] = process.argv.slice(2) as [string, string, string];
 const batchSize = Number(batchText);

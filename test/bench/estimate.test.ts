@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { estimate, median } from "../../bench/image/statistics.js";
+import { estimate, median } from "../../bench/statistics.js";
 
 /** Rounds of a ratio of 2 with a fixed spread. */
 const rounds = (count: number) => Array.from({ length: count }, (_, i) => 2 + Math.sin(i * 2.4) / 10);

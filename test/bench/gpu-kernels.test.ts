@@ -2,8 +2,13 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { attentionBlocks } from "../../bench/gpu-kernels/attention-blocks.js";
-import { flopsOf, retiled, variantsOf, worksOf } from "../../bench/gpu-kernels/works.js";
+import {
+  attentionBlocks,
+  flopsOf,
+  retiled,
+  variantsOf,
+  worksOf,
+} from "../../bench/gpu-kernels/dispatches.js";
 import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";

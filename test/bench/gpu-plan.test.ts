@@ -2,10 +2,9 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Clock } from "../../bench/gpu/clock.js";
 import { entrantName, type Mode, type PlannedRow, planParity, planRows } from "../../bench/gpu/plan.js";
-import { type Outcome, type RowOutcome, runRows } from "../../bench/gpu/run-rows.js";
-import type { Limit } from "../../bench/peers/contest.js";
+import { Clock, type Outcome, type RowOutcome, runRows } from "../../bench/gpu/schedule.js";
+import type { Limit } from "../../bench/peers/comparison.js";
 import { GPU_TIERS } from "../../runtime/executors/webgpu/tier.js";
 
 const BATCHES: Record<Mode, number[]> = { forward: [1, 64], train: [8, 64, 128] };

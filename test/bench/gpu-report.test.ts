@@ -5,14 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { aimLine } from "../../bench/gpu/aims.js";
-import type { GpuReport } from "../../bench/gpu/figures.js";
 import type { Machine } from "../../bench/gpu/machine.js";
 import type { TierParity } from "../../bench/gpu/parity.js";
 import type { Entrant, Mode } from "../../bench/gpu/plan.js";
-import { assemble, writeReport } from "../../bench/gpu/report.js";
-import type { Outcome } from "../../bench/gpu/run-rows.js";
-import { markdown } from "../../bench/gpu/table.js";
+import type { GpuReport } from "../../bench/gpu/report.js";
+import { aimLine, assemble, markdown, writeReport } from "../../bench/gpu/report.js";
+import type { Outcome } from "../../bench/gpu/schedule.js";
 
 const MACHINE: Machine = {
   ...{ adapter: "A GPU (vulkan)", driver: "Driver 1", software: false, features: [], system: "Linux" },

@@ -2,9 +2,11 @@
 
 import { fileURLToPath } from "node:url";
 import { tierTolerances } from "../../test/executors/tier-tolerances.js";
-import type { ContestantOptions } from "../peers/contest.js";
-import { nodeContestant } from "../peers/contestants.js";
-import { type Entrant, entrantName, type PlannedRow } from "./plan.js";
+import { benchConfig, benchPixels, benchWeights } from "../model-weights.js";
+import { type ContestantOptions, nodeContestant } from "../peers/comparison.js";
+import { writeMaterial } from "../peers/inputs.js";
+import { STEP } from "../peers/training-step.js";
+import { type Entrant, entrantName, type Place, type PlannedRow } from "./plan.js";
 
 /** bfloat16 keeps 8 bits of a number. */
 const BFLOAT16 = 0.1;
@@ -38,4 +40,29 @@ export function contestantOf({ place, entrant }: PlannedRow, setting: Setting): 
   const where = entrant.kind === "tfjs" ? [`tfjs:${device}`] : [device, entrant.tier];
   const [on, ...tier] = where as [string, ...string[]];
   return nodeContestant(name, "gpu/vitrine.js", mode, folder, batch, on, stepsPerCall, ...tier);
+}
+
+// Material shelf: the folder of the model and the batch that were asked for last, since rows of a place follow each other.
+
+export class MaterialShelf {
+  #key = "";
+  #remove: () => void = () => {};
+  #folder = "";
+
+  /** The folder that all of `place` read. Throws where the model is none. */
+  folder({ model, batch }: Place): string {
+    const key = `${model} ${batch}`;
+    if (key === this.#key) return this.#folder;
+    this.clear();
+    const config = benchConfig(`deit_${model}_patch16_224`);
+    const material = { config, weights: benchWeights(config), settings: STEP };
+    const { folder, remove } = writeMaterial(material, benchPixels(config, batch));
+    [this.#key, this.#folder, this.#remove] = [key, folder, remove];
+    return folder;
+  }
+
+  clear(): void {
+    this.#remove();
+    [this.#key, this.#folder, this.#remove] = ["", "", () => {}];
+  }
 }

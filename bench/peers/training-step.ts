@@ -1,6 +1,6 @@
 // The step that every contestant of the train bench runs: soft targets on the class head, AdamW, no average, no drop path.
 
-import type { StepSettings } from "../peers/material.js";
+import type { StepSettings } from "./inputs.js";
 
 export const STEP: StepSettings = {
   learningRate: 1e-4,

@@ -3,7 +3,7 @@
 // The module is assembled here, byte by byte: twelve independent chains x ← x·m + a, enough to cover the latency of a
 // multiplication and an addition on two units each. Fused (relaxed SIMD) and not.
 
-import { time } from "./timing.js";
+import { time } from "../timing.js";
 
 const CHAINS = 12;
 const LANES = 4;

@@ -1,8 +1,8 @@
 // Disciplines: what is timed beside what, and the ratios that follow.
 
-import { type Contestant, duel, type Field, type Seconds, type Turn } from "./contest.js";
-import type { Material } from "./material.js";
-import { type Estimate, estimate, median } from "./statistics.js";
+import { type Estimate, estimate, median } from "../statistics.js";
+import { type Contestant, duel, type Field, type Seconds, type Turn } from "./comparison.js";
+import type { Material } from "./inputs.js";
 
 /** Ours over theirs in images/s. */
 export const RATIOS: Readonly<Record<string, { discipline: string; ours: string; theirs: string }>> = {

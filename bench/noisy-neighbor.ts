@@ -10,7 +10,7 @@ import { createWasmExecutor } from "../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { createTraining } from "../runtime/training/program.js";
 import { benchConfig, benchPixels, benchWeights } from "./model-weights.js";
-import { STEP, stepTargets } from "./train/step.js";
+import { STEP, stepTargets } from "./peers/training-step.js";
 
 interface Spread {
   medianMs: number;

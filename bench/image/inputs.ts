@@ -1,8 +1,10 @@
 // Material: the photographs with a training crop each, and files of 12 megapixels made from three of them, at three levels
 // of noise: Huffman decoding weighs more the noisier a file is, so that one level alone would pick the result.
 
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { nodeHost } from "../../runtime/host/node.js";
 import {
   createImageModule,
@@ -15,7 +17,6 @@ import {
   readHeader,
   resize,
 } from "../../runtime/image/index.js";
-import { encodeNative } from "./native.js";
 
 /** A camera's 12 megapixels. */
 const LARGE = { width: 4032, height: 3024 };
@@ -120,4 +121,26 @@ function enlarge(module: ImageModule, photo: string, noise: number, to: string, 
   encodeNative(program, ppm, `${to}.jpg`, LARGE_QUALITY);
   rmSync(ppm);
   return `${to}.jpg`;
+}
+
+// Native: compiles native.c against the machine's libjpeg-turbo.
+
+/** Compiled files live in dist/bench/image/, sources in bench/image/. */
+export const sourceFile = (name: string) =>
+  fileURLToPath(new URL(`../../../bench/image/${name}`, import.meta.url));
+
+/** The program's path, or why there is none. */
+export function compileNative(folder: string): { program: string } | { reason: string } {
+  const program = join(folder, "native");
+  const words = ["-O2", sourceFile("native.c"), "-ljpeg", "-o", program];
+  const { status, error, stderr } = spawnSync("gcc", words, { encoding: "utf8" });
+  if (status === 0) return { program };
+  const telling = stderr?.split("\n").find((line) => line.includes("error"));
+  return { reason: error?.message ?? telling ?? "gcc could not build native.c with libjpeg-turbo" };
+}
+
+/** A 4:2:0 JPEG file from a PPM file. */
+export function encodeNative(program: string, ppm: string, jpeg: string, quality: number): void {
+  const { status, stderr } = spawnSync(program, ["encode", ppm, jpeg, String(quality)], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`bench: ${program} could not encode ${ppm}: ${stderr}`);
 }

@@ -188,3 +188,23 @@ function matrixVariants({ WX = 1, WY = 1, STEP = 1 }: NonNullable<Dispatch["cons
   const sides = Object.entries(MATRIX_TILE_SIDES);
   return Object.fromEntries(sides.map(([name, side]) => [name, { PM: side, PN: side, WX, WY, STEP }]));
 }
+
+// Attention blocks: how many keys (or queries, backward) pass through workgroup memory at a time, in other numbers than chosen.
+
+/** Two blocks of 64 keys of heads 64 wide take 32 KiB in float32, which a device may refuse, and 16 in float16. */
+const BLOCKS: readonly number[] = [8, 16, 32, 64];
+
+/** An attention's dispatch in every other block; nothing for all other work. */
+export function attentionBlocks({ dispatch }: Pick<Work, "dispatch">): {
+  tile: string;
+  chosen: boolean;
+  dispatch: Dispatch;
+}[] {
+  const { constants = {} } = dispatch;
+  const { KEYS } = constants;
+  if (KEYS === undefined) return [];
+  return BLOCKS.filter((keys) => keys !== KEYS).map((keys) => ({
+    ...{ tile: `${keys} for ${KEYS}`, chosen: false },
+    dispatch: { ...dispatch, constants: { ...constants, KEYS: keys } },
+  }));
+}

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { contest } from "../../bench/peers/contest.js";
+import { contest } from "../../bench/peers/comparison.js";
 
 const READY = `console.log(JSON.stringify({ ready: [1, 2] }));`;
 const ANSWERS = `${READY} process.stdin.on("data", () => console.log(JSON.stringify({ spans: [3, 1, 2] }))).on("end", () => process.exit(0));`;

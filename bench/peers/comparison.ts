@@ -1,9 +1,11 @@
 // Contest: contestants in child processes take turns, round by round, so that a busy moment of the machine hits them all.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Check } from "./contestant.js";
+import { fileURLToPath } from "node:url";
+import type { Check } from "./peer.js";
 
 export interface ContestantOptions {
   name: string;
@@ -186,4 +188,23 @@ function lastWords(text: string): string {
     .filter((line) => line !== "");
   const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !line.startsWith("at "));
   return telling ?? lines.at(-1) ?? "ended without a word";
+}
+
+// Contestants: how each peer's child process is started.
+
+/** A compiled module of the bench; `path` from dist/bench. */
+export function nodeContestant(name: string, path: string, ...args: (string | number)[]): ContestantOptions {
+  const script = fileURLToPath(new URL(`../${path}`, import.meta.url));
+  return { name, command: process.execPath, args: [script, ...args.map(String)] };
+}
+
+/** Where Debian's python3-torch is; the first python3 of the PATH may be another. */
+const DEBIAN_PYTHON = "/usr/bin/python3";
+
+export function torchContestant(name: string, mode: "forward" | "train", ...args: (string | number)[]) {
+  const script = fileURLToPath(new URL("../../../bench/peers/deit_torch.py", import.meta.url));
+  const command = existsSync(DEBIAN_PYTHON) ? DEBIAN_PYTHON : "python3";
+  // OpenMP's threads of an idle contestant must not spin while another one runs.
+  const env = { OMP_WAIT_POLICY: "PASSIVE", OPENBLAS_NUM_THREADS: String(args.at(-1)) };
+  return { name, command, args: [script, mode, ...args.map(String)], env };
 }
