@@ -1,5 +1,5 @@
-// Bench of a GPU's kernels: the time of every kind of dispatch of a training step (or forward pass), for each tier, and
-// products in every tile of tiles.ts and attention in other blocks, so that they can be chosen on the machine at hand.
+// Bench of a GPU's kernels: the time of every kind of dispatch of a training step (or forward pass) on each tier, products
+// in every tile of tiles.ts and attention in every block size, so that tiles can be chosen for the GPU at hand.
 //
 // `npm run bench -- gpu-kernels [--model small] [--batch 64] [--mode train] [--tile 8,8,16,8,16] [--json]`
 
@@ -11,8 +11,14 @@ import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
 import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/tiles.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { publishedRegnety } from "../runtime/models/regnety/config.js";
-import { Stopwatch, TIMESTAMPS } from "./gpu-kernels/dispatch-timer.js";
-import { attentionBlocks, PRODUCTS, variantsOf, type Work, worksOf } from "./gpu-kernels/dispatches.js";
+import { DispatchTimer, TIMESTAMPS } from "./gpu-kernels/dispatch-timer.js";
+import {
+  attentionVariants,
+  type DispatchKind,
+  dispatchKinds,
+  PRODUCTS,
+  variantsOf,
+} from "./gpu-kernels/dispatches.js";
 import { benchConfig } from "./model-weights.js";
 
 interface KernelOptions {
@@ -35,14 +41,14 @@ interface Row {
   kernel: string;
   shape: string;
   times: number;
-  /** Name in tiles.ts or as it was given; of attention another block than the executor's; empty for all else. */
+  /** Name in tiles.ts or as passed to --tile; of attention, a block size; empty for all other dispatches. */
   tile: string;
-  /** Whether the executor takes this tile. */
+  /** Whether the executor uses this tile. */
   chosen: boolean;
   /** Of one dispatch; null where it could not be timed. */
   ms: number | null;
   gigaflops: number | null;
-  /** Of all operands read or written once. */
+  /** GB/s, with every operand read or written once. */
   gigabytes: number | null;
   reason?: string;
 }
@@ -60,15 +66,19 @@ function parseTile(text: string, before: [string, ProductTile][]): [string, Prod
 function parse(words: readonly string[]): KernelOptions {
   const positive = (flag: string) => wholeNumber(flag, { min: 1 });
   return new Command("gpu-kernels")
-    .option("--adapter <name>", "name or place of the adapter (webgpu:ADAPTER)")
-    .option("--model <name>", "tiny, small, base, or with --mode forward a teacher: regnety_160 …", "small")
+    .option("--adapter <name>", "name or index of the adapter (webgpu:ADAPTER)")
+    .option(
+      "--model <name>",
+      "tiny, small or base; with --mode forward also a teacher: regnety_160 …",
+      "small",
+    )
     .option("--batch <n>", "images", positive("--batch"), 64)
     .option("--mode <mode>", "train or forward", "train")
-    .option("--tiers <list>", "tiers; those that the adapter lacks are left out", GPU_TIERS.join(","))
-    .option("--tile <tile>", "another tile to try, PM,PN,WX,WY,STEP; may be repeated", parseTile, [])
+    .option("--tiers <list>", "tiers; those that the adapter lacks are skipped", GPU_TIERS.join(","))
+    .option("--tile <tile>", "additional tile PM,PN,WX,WY,STEP; repeatable", parseTile, [])
     .option("--products", "matrix products only")
-    .option("--budget-ms <ms>", "time of the repetitions that are timed at once", positive("--budget-ms"), 20)
-    .option("--max-seconds <s>", "nothing is begun afterward", positive("--max-seconds"), 300)
+    .option("--budget-ms <ms>", "time of one pass of repetitions", positive("--budget-ms"), 20)
+    .option("--max-seconds <s>", "nothing is started after this", positive("--max-seconds"), 300)
     .option("--json", "end with one line of JSON")
     .parse([...words], { from: "user" })
     .opts<KernelOptions>();
@@ -95,16 +105,21 @@ function print({
   );
 }
 
-async function timeWork(work: Work, tier: GpuTier, watch: Stopwatch, options: KernelOptions): Promise<Row[]> {
-  const { operation, dispatch, shape, times, flops, bytes } = work;
+async function timeKind(
+  kind: DispatchKind,
+  tier: GpuTier,
+  timer: DispatchTimer,
+  options: KernelOptions,
+): Promise<Row[]> {
+  const { operation, dispatch, shape, times, flops, bytes } = kind;
   const rows: Row[] = [];
   const tiles = { ...PRODUCT_TILES, ...Object.fromEntries(options.tile) };
-  for (const variant of [...variantsOf(work, tiles), ...attentionBlocks(work)]) {
+  for (const variant of [...variantsOf(kind, tiles), ...attentionVariants(kind)]) {
     const { tile, chosen } = variant;
     const named = { tier, operation, kernel: dispatch.kernel, shape, times, tile, chosen };
     let row: Row;
     try {
-      const { ms } = await watch.time(variant.dispatch, options.budgetMs);
+      const { ms } = await timer.time(variant.dispatch, options.budgetMs);
       const rate = (count: number) => (ms > 0 ? count / ms / 1e6 : null);
       row = { ...named, ms, gigaflops: flops > 0 ? rate(flops) : null, gigabytes: rate(bytes) };
     } catch (error) {
@@ -122,21 +137,21 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
   const { adapter, batch, mode } = options;
   const opened = await openAdapter(nodeHost(), { adapter, tier, features: [TIMESTAMPS] });
   const executor = new WebgpuExecutor(opened, {});
-  const watch = new Stopwatch(opened.device, opened.tier);
-  console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${watch.kind}`);
+  const timer = new DispatchTimer(opened.device, opened.tier);
+  console.log(`\n${executor.description}: ${options.model} ${mode} ${batch}, ${timer.kind}`);
   console.log(`${"".padEnd(30)} ${"".padEnd(18)}            µs   GFLOP/s      GB/s  tile`);
   const config = publishedRegnety(options.model) ?? benchConfig(`deit_${options.model}_patch16_224`);
   const { device, software, tier: features } = opened;
   const tiles = { tiles: tileTable(software, features.half), matrix: features.matrix };
-  const works = worksOf({ config, batch, mode }, executor, device, tiles);
+  const kinds = dispatchKinds({ config, batch, mode }, executor, device, tiles);
   const rows: Row[] = [];
-  for (const work of works) {
-    if (options.products && work.flops === 0) continue;
+  for (const kind of kinds) {
+    if (options.products && kind.flops === 0) continue;
     if (performance.now() > end) {
-      console.log("the time is over (--max-seconds)");
+      console.log("the time is up (--max-seconds)");
       break;
     }
-    rows.push(...(await timeWork(work, tier, watch, options)));
+    rows.push(...(await timeKind(kind, tier, timer, options)));
   }
   const whole = rows
     .filter(({ chosen }) => chosen)
@@ -149,12 +164,14 @@ async function timeTier(tier: GpuTier, options: KernelOptions, end: number): Pro
 export async function main(words: readonly string[]): Promise<void> {
   const options = parse(words);
   if (options.mode === "train" && publishedRegnety(options.model))
-    throw new Error(`bench: --model ${options.model} is a teacher and only infers: take --mode forward`);
+    throw new Error(
+      `bench: --model ${options.model} is a teacher and has a forward pass only: use --mode forward`,
+    );
   const end = performance.now() + 1000 * options.maxSeconds;
   const rows: Row[] = [];
-  for (const asked of options.tiers.split(",")) {
-    const tier = GPU_TIERS.find((name) => name === asked);
-    if (!tier) throw new Error(`bench: no tier ${asked}; allowed: ${GPU_TIERS.join(", ")} (--tiers)`);
+  for (const word of options.tiers.split(",")) {
+    const tier = GPU_TIERS.find((name) => name === word);
+    if (!tier) throw new Error(`bench: there is no tier ${word}; allowed: ${GPU_TIERS.join(", ")} (--tiers)`);
     try {
       rows.push(...(await timeTier(tier, options, end)));
     } catch (error) {

@@ -1,9 +1,9 @@
-// Bench of GPU memory: training steps and inferences on webgpu, with what is held on the device and by this process. A
-// teacher answers in every step, on the device.
+// Bench of GPU memory: what training steps and inferences on webgpu hold on the device and in this process. Every step
+// includes a teacher's forward pass, whose logits stay on the device.
 //
-// The device's bytes are counted by the executor: buffers made and not given back. They must not change at all after the
-// first step. Resident memory is compared between the second fifth of the calls and the last: engine and driver grow a
-// little while they warm up.
+// The executor counts the device's bytes: buffers created and not destroyed. They must not change at all after the first
+// step. Resident memory is compared between the second fifth of the calls and the last: engine and driver grow a little
+// while they warm up.
 
 import { Command } from "commander";
 import { decimalNumber, wholeNumber } from "../bin/number-option.js";
@@ -14,6 +14,7 @@ import { createInference } from "../runtime/inference/program.js";
 import type { DeitConfig } from "../runtime/models/config.js";
 import { createTraining } from "../runtime/training/program.js";
 import { benchPixels, benchWeights } from "./model-weights.js";
+import { median } from "./statistics.js";
 
 interface GpuMemoryOptions {
   adapter?: string;
@@ -46,17 +47,13 @@ interface Result {
   calls: number;
   /** After the first call, and after the last. */
   gpu: { first: GpuMemory; last: GpuMemory; largest: GpuMemory };
-  /** Resident memory in MiB, in the middle of the second fifth of the calls and of the last. */
+  /** Median resident memory in MiB of the second fifth of the calls and of the last. */
   residentMiB: { early: number; late: number; growth: number };
   seconds: number;
   flat: boolean;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
-}
-
-async function watch(
+async function measure(
   executor: WebgpuExecutor,
   calls: number,
   maxGrowth: number,
@@ -87,7 +84,9 @@ async function trainingSteps(executor: WebgpuExecutor, { steps, maxGrowth }: Gpu
   const loss = { distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0, ema: true } as const;
   const teacher = await createInference(executor, CONFIG, benchWeights(CONFIG), { batchSizes: [BATCH] });
   const training = await createTraining(executor, {
-    ...{ config: CONFIG, weights: benchWeights(CONFIG), batchSize: BATCH },
+    config: CONFIG,
+    weights: benchWeights(CONFIG),
+    batchSize: BATCH,
     ...loss,
   });
   const pixels = benchPixels(CONFIG, BATCH);
@@ -95,7 +94,7 @@ async function trainingSteps(executor: WebgpuExecutor, { steps, maxGrowth }: Gpu
   for (let sample = 0; sample < BATCH; sample++) targets[sample * CONFIG.classes + sample] = 1;
   const sampleWeights = new Float32Array(BATCH).fill(1 / BATCH);
   const rates = { learningRate: 1e-4, weightDecay: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-  const result = await watch(executor, steps, maxGrowth, async (index) => {
+  const result = await measure(executor, steps, maxGrowth, async (index) => {
     const teacherLogits = await teacher.onDevice?.(pixels, BATCH);
     await training.accumulate({ pixels, targets, sampleWeights, ...(teacherLogits && { teacherLogits }) });
     await training.apply({ ...rates, step: index + 1, clipNorm: 1, emaDecay: 0.999 });
@@ -108,28 +107,28 @@ async function trainingSteps(executor: WebgpuExecutor, { steps, maxGrowth }: Gpu
 async function inferenceCalls(executor: WebgpuExecutor, { inferences, maxGrowth }: GpuMemoryOptions) {
   const inference = await createInference(executor, CONFIG, benchWeights(CONFIG), { batchSizes: [1] });
   const pixels = benchPixels(CONFIG, 1);
-  const result = await watch(executor, inferences, maxGrowth, () => inference.logits(pixels, 1));
+  const result = await measure(executor, inferences, maxGrowth, () => inference.logits(pixels, 1));
   inference.dispose();
   return result;
 }
 
-function print(what: string, { calls, gpu, residentMiB, seconds, flat }: Result): void {
+function print(kind: string, { calls, gpu, residentMiB, seconds, flat }: Result): void {
   const { early, late } = residentMiB;
   const bytes = (gpu.first.bytes / MIB).toFixed(2);
   console.log(
-    `${calls} ${what} in ${seconds.toFixed(0)} s: ${gpu.first.buffers} buffers of ${bytes} MiB after the first, at most ` +
+    `${calls} ${kind} in ${seconds.toFixed(0)} s: ${gpu.first.buffers} buffers of ${bytes} MiB after the first, at most ` +
       `${gpu.largest.buffers} of ${(gpu.largest.bytes / MIB).toFixed(2)} MiB; resident ${early.toFixed(1)} → ${late.toFixed(1)} MiB: ${flat ? "flat" : "NOT FLAT"}`,
   );
 }
 
 export async function main(words: readonly string[]): Promise<void> {
   const options = new Command("gpu-memory")
-    .option("--adapter <name>", "name or place of the adapter (webgpu:ADAPTER)")
+    .option("--adapter <name>", "name or index of the adapter (webgpu:ADAPTER)")
     .option("--steps <n>", "training steps", wholeNumber("--steps", { min: 10 }), 500)
     .option("--inferences <n>", "inferences", wholeNumber("--inferences", { min: 10 }), 1000)
     .option(
       "--max-growth <MiB>",
-      "how much resident memory may grow",
+      "allowed growth of resident memory",
       decimalNumber("--max-growth", { min: 0 }),
       8,
     )

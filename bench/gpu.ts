@@ -1,9 +1,9 @@
-// Bench of GPUs: parity on the device, then images/s of forward passes and training steps on every tier, beside PyTorch and
-// tfjs-webgpu.
+// Bench of a GPU: parity on the device, then images/s of forward passes and training steps on every tier, compared with
+// PyTorch and tfjs-webgpu.
 //
-// `npm run bench -- gpu`, or `node dist/bench/run.js gpu` where there is no npm. Needs no network. One contestant at a time
-// is on the GPU, since several models in their largest batches would not fit together; every one is a process of its own.
-// What matters most runs first, and gpu.json and gpu.md are written after every row.
+// `npm run bench -- gpu`, or `node dist/bench/run.js gpu` where there is no npm. Needs no network. One peer at a time uses
+// the GPU, each in its own process, since several models at their largest batch sizes would not fit together. The most
+// important rows run first, and gpu.json and gpu.md are written after every row.
 
 import { wholeNumber } from "../bin/number-option.js";
 import { listAdapters } from "../runtime/executors/webgpu/adapter.js";
@@ -13,14 +13,14 @@ import { nodeHost } from "../runtime/host/node.js";
 import { describeMachine, findTorch } from "./gpu/machine.js";
 import { BATCHES, type GpuOptions, gpuOptions } from "./gpu/options.js";
 import { type TierParity, tierParity } from "./gpu/parity.js";
-import { contestantOf, MaterialShelf } from "./gpu/peers.js";
-import { entrantName, type Mode, type PlannedRow, planParity, planRows } from "./gpu/plan.js";
+import { InputCache, peerCommand } from "./gpu/peers.js";
+import { implementationName, type Mode, type PlannedRow, planParity, planRows } from "./gpu/plan.js";
 import type { GpuReport } from "./gpu/report.js";
 import { assemble, markdown, writeReport } from "./gpu/report.js";
-import { Clock, type Outcome, type RowOutcome, runRows } from "./gpu/schedule.js";
-import { contest, type Limit } from "./peers/comparison.js";
+import { type Outcome, type RowOutcome, runRows, TimeBudget } from "./gpu/schedule.js";
+import { compare, type Limit } from "./peers/comparison.js";
 
-/** Parity compiles every kernel and runs every case: as long as this many rows. */
+/** Parity compiles every kernel and runs every case: its limit is that of this many rows. */
 const PARITY_ROWS = 3;
 
 function chosenAdapter(adapters: readonly GpuAdapter[], wanted: string | undefined): GpuAdapter {
@@ -32,14 +32,14 @@ function chosenAdapter(adapters: readonly GpuAdapter[], wanted: string | undefin
   return adapter;
 }
 
-/** The tiers that were asked for, or all. Throws where the adapter does not offer one of them. */
+/** The tiers named by --tiers, or all. Throws where the adapter does not offer one of them. */
 function chosenTiers(adapter: GpuAdapter, wanted: string | undefined): GpuTier[] {
   const offered = offeredTiers(adapter).map(({ name }) => name);
   if (wanted === undefined) return offered;
-  return wanted.split(",").map((asked) => {
-    const tier = offered.find((name) => name === asked);
+  return wanted.split(",").map((word) => {
+    const tier = offered.find((name) => name === word);
     if (tier) return tier;
-    throw new Error(`bench: ${adapter.name} has no tier ${asked}; it has ${offered.join(", ")} (--tiers)`);
+    throw new Error(`bench: ${adapter.name} has no tier ${word}; it has ${offered.join(", ")} (--tiers)`);
   });
 }
 
@@ -50,45 +50,48 @@ function wantedRows(options: GpuOptions, tiers: readonly GpuTier[]): PlannedRow[
   return planRows({
     models: options.models.split(","),
     modes: options.modes.split(",") as Mode[],
-    ...{ batches, tiers, pytorch: peers.includes("pytorch"), tfjs: peers.includes("tfjs") },
+    batches,
+    tiers,
+    pytorch: peers.includes("pytorch"),
+    tfjs: peers.includes("tfjs"),
   });
 }
 
-/** What all rows of a run share. */
+/** What all rows of a run have in common. */
 interface Bench {
   options: GpuOptions;
   device: string;
-  /** Interpreter with torch. */
+  /** Python interpreter with torch; undefined where there is none. */
   python: string | undefined;
-  shelf: MaterialShelf;
+  inputs: InputCache;
 }
 
 async function runRow(
-  { options, device, python, shelf }: Bench,
+  { options, device, python, inputs }: Bench,
   row: PlannedRow,
   limit: Limit,
 ): Promise<RowOutcome> {
-  if (row.entrant.kind === "pytorch" && python === undefined)
+  if (row.implementation.kind === "pytorch" && python === undefined)
     return { reason: "no python3 with torch was found (--python)" };
   const { torchDevice, stepsPerCall, rounds, roundMs } = options;
-  const setting = { folder: shelf.folder(row.place), device, torchDevice, stepsPerCall };
-  const contestant = contestantOf(row, { ...setting, python: python ?? "" });
-  const { results, absent } = await contest([contestant], { rounds, roundMs, limit });
+  const settings = { folder: inputs.folder(row.task), device, torchDevice, stepsPerCall };
+  const peer = peerCommand(row, { ...settings, python: python ?? "" });
+  const { results, absent } = await compare([peer], { rounds, roundMs, limit });
   const [result] = results;
   return result ? { result } : { reason: absent[0]?.reason ?? "no result" };
 }
 
-function say({ place, entrant, ...outcome }: Outcome, stepsPerCall: number): void {
+function print({ task, implementation, ...outcome }: Outcome, stepsPerCall: number): void {
   const text =
     "reason" in outcome
       ? outcome.reason
-      : `${((1000 * place.batch * stepsPerCall) / outcome.result.medianMs).toFixed(1)} images/s`;
-  console.log(`${place.model} ${place.mode} ${place.batch} ${entrantName(entrant)}: ${text}`);
+      : `${((1000 * task.batch * stepsPerCall) / outcome.result.medianMs).toFixed(1)} images/s`;
+  console.log(`${task.model} ${task.mode} ${task.batch} ${implementationName(implementation)}: ${text}`);
 }
 
 export async function main(words: readonly string[]): Promise<void> {
   const options = gpuOptions(words);
-  const clock = new Clock({ ...options, maxSeconds: options.maxSeconds ?? Number.POSITIVE_INFINITY });
+  const budget = new TimeBudget({ ...options, maxSeconds: options.maxSeconds ?? Number.POSITIVE_INFINITY });
   const adapter = chosenAdapter(await listAdapters(nodeHost()), options.adapter);
   const tiers = chosenTiers(adapter, options.tiers);
   const rows = wantedRows(options, tiers);
@@ -99,30 +102,30 @@ export async function main(words: readonly string[]): Promise<void> {
 
   const parity: TierParity[] = [];
   const write = (outcomes: readonly Outcome[]): GpuReport => {
-    const about = { machine, stepsPerCall: options.stepsPerCall, seconds: clock.seconds, parity };
+    const about = { machine, stepsPerCall: options.stepsPerCall, seconds: budget.seconds, parity };
     const report = assemble(outcomes, about);
     writeReport(options.out, report);
     return report;
   };
   for (const tier of options.parity ? planParity(tiers) : []) {
-    const missing = clock.spent;
+    const missing = budget.exhausted;
     parity.push(
-      missing ? { tier, missing } : tierParity(tier, device, options.reference, clock.limit(PARITY_ROWS)),
+      missing ? { tier, missing } : tierParity(tier, device, options.reference, budget.limit(PARITY_ROWS)),
     );
     console.log(JSON.stringify(parity.at(-1)));
     write([]);
   }
-  const shelf = new MaterialShelf();
-  const bench = { options, device, python: machine.torch?.python, shelf };
+  const inputs = new InputCache();
+  const bench = { options, device, python: machine.torch?.python, inputs };
   const outcomes = await runRows(
     rows,
-    clock,
+    budget,
     (row, limit) => runRow(bench, row, limit),
-    (sofar) => {
-      say(sofar.at(-1) as Outcome, options.stepsPerCall);
-      write(sofar);
+    (soFar) => {
+      print(soFar.at(-1) as Outcome, options.stepsPerCall);
+      write(soFar);
     },
-  ).finally(() => shelf.clear());
+  ).finally(() => inputs.clear());
   const report = write(outcomes);
   console.log(`\n${markdown(report)}`);
   if (options.json) console.log(JSON.stringify(report));

@@ -1,16 +1,16 @@
-// Bench of the host's work: a forward pass and a training step of DeiT-Tiny distilled on Dawn's null backend, which takes
-// every command and computes nothing, beside tfjs-webgpu on the same backend, taking turns.
+// Bench of the host's time: a forward pass and a training step of DeiT-Tiny distilled on Dawn's null backend, which accepts
+// every command and computes nothing, taking turns with tfjs-webgpu on the same backend.
 //
 // `npm run bench -- host [--rounds 5] [--round-ms 400] [--json]`; `--gpu` runs both on the machine's GPU (or llvmpipe)
-// instead, a forward pass and a step of one image. The null backend holds 512 MiB: tfjs's training step needs more than
-// that at 224×224, so the step's ratio is taken at 160×160, batch 1, with the same dispatches.
+// instead, a forward pass and a step of one image. The null backend has 512 MiB of memory, and tfjs's training step at
+// 224×224 needs more, so the step is compared at 160×160, batch 1, which has the same dispatches.
 
 import { parseArgs } from "node:util";
-import { contest, nodeContestant } from "./peers/comparison.js";
+import { compare, nodePeer } from "./peers/comparison.js";
 
 const BATCH = 8;
 const SIDE = 224;
-/** Largest side, a multiple of 32, whose training step tfjs can hold on the null backend. */
+/** Largest side, a multiple of 32, whose training step by tfjs fits the null backend. */
 const STEP_SIDE = 160;
 
 export async function main(words: readonly string[]): Promise<void> {
@@ -26,14 +26,14 @@ export async function main(words: readonly string[]): Promise<void> {
   const where = values.gpu ? "gpu" : "null";
   const times = { rounds: Number(values.rounds), roundMs: Number(values["round-ms"]) };
   const [batch, stepSide] = values.gpu ? [1, SIDE] : [BATCH, STEP_SIDE];
-  const enter = (who: "vitrine" | "tfjs", what: "forward" | "step", images: number, side: number) =>
-    nodeContestant(`${who} ${what}`, `host/${who}.js`, where, what, images, side);
-  const forward = await contest(
-    [enter("vitrine", "forward", batch, SIDE), enter("tfjs", "forward", batch, SIDE)],
+  const peer = (name: "vitrine" | "tfjs", task: "forward" | "step", images: number, side: number) =>
+    nodePeer(`${name} ${task}`, `host/${name}.js`, where, task, images, side);
+  const forward = await compare(
+    [peer("vitrine", "forward", batch, SIDE), peer("tfjs", "forward", batch, SIDE)],
     times,
   );
-  const step = await contest(
-    [enter("vitrine", "step", 1, stepSide), enter("tfjs", "step", 1, stepSide)],
+  const step = await compare(
+    [peer("vitrine", "step", 1, stepSide), peer("tfjs", "step", 1, stepSide)],
     times,
   );
   const results = new Map([...forward.results, ...step.results].map((result) => [result.name, result]));
@@ -44,7 +44,7 @@ export async function main(words: readonly string[]): Promise<void> {
     );
   const absent = [...forward.absent, ...step.absent];
   for (const { name, reason } of absent) console.log(`${name.padEnd(16)} ${reason}`);
-  // Best times: the peer's calls are long, and whatever else the machine does falls into them first.
+  // Best times: tfjs's calls are longer, so other load on the machine distorts them more.
   const ms = (name: string) => results.get(name)?.bestMs ?? Number.NaN;
   const dispatches = (name: string) => results.get(name)?.check[0] ?? Number.NaN;
   const [forwardUs, stepUs] = [1000 * ms("vitrine forward"), 1000 * ms("vitrine step")];
@@ -56,7 +56,7 @@ export async function main(words: readonly string[]): Promise<void> {
   const summary = {
     node: process.version,
     where,
-    // Of a forward pass and a step together, inputs and results included.
+    // Over a forward pass and a step, inputs and results included.
     usPerDispatch: (forwardUs + stepUs) / (forwardDispatches + trainDispatches),
     usPerDispatchOfForward: forwardUs / forwardDispatches,
     usPerDispatchOfStep: stepUs / trainDispatches,

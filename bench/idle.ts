@@ -1,8 +1,8 @@
-// Bench of idle servers: the processor time that an inference server and a data server take while nobody asks for anything,
-// after both have worked. The aim is below 1% of a core.
+// Bench of idle servers: the CPU time that an inference server and a data server use without requests, after both have
+// served some. The target is below 1% of a core.
 //
-// The servers are the real commands in processes of their own; threads, decode workers and garbage collection count. They
-// are watched twice, side by side: while their clients are still connected, and after those have left.
+// The servers are the actual commands, each in its own process; threads, decode workers and garbage collection count. They
+// are measured twice, both at once: while their clients are still connected, and after the clients have left.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -23,17 +23,67 @@ import { benchConfig, benchWeights } from "./model-weights.js";
 const MODEL = "deit_tiny_patch16_224";
 const REQUESTS = 20;
 const BATCHES = 20;
-/** For what a server does behind its last answer. */
+/** For what a server still does after its last response. */
 const SETTLE_MS = 3000;
 
-interface Working {
+const VITRINE = fileURLToPath(new URL("../bin/vitrine.js", import.meta.url));
+const METER = new URL("./idle/cpu-meter.js", import.meta.url).href;
+
+/** A command of Vitrine in its own process. */
+interface ServerProcess {
+  address: string;
+  /** User and system time of the whole process so far. */
+  cpuSeconds(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function addressOf(child: ChildProcess): Promise<string> {
+  let output = "";
+  for await (const chunk of child.stdout ?? []) {
+    output += String(chunk);
+    const line = /^listening on (\S+)$/m.exec(output);
+    if (line) return line[1];
+  }
+  throw new Error(`bench: "vitrine ${child.spawnargs.slice(3).join(" ")}" exited before it listened`);
+}
+
+async function startServer(args: readonly string[]): Promise<ServerProcess> {
+  const child = fork(VITRINE, [...args], {
+    execArgv: ["--import", METER],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  let errors = "";
+  child.stderr?.on("data", (text) => {
+    errors += String(text);
+  });
+  const address = await addressOf(child).catch((error: Error) => {
+    throw new Error(`${error.message}: ${errors}`);
+  });
+  return {
+    address,
+    cpuSeconds: async () => {
+      const answer = once(child, "message");
+      child.send("cpu");
+      const [{ microseconds }] = (await answer) as [{ microseconds: number }];
+      return microseconds / 1e6;
+    },
+    stop: async () => {
+      const closed = once(child, "close");
+      child.kill("SIGTERM");
+      await closed;
+    },
+  };
+}
+
+/** A server that has served requests, and its client. */
+interface UsedServer {
   name: string;
   server: ServerProcess;
-  /** The client's. */
+  /** Disconnects the client. */
   leave(): Promise<void>;
 }
 
-async function inferenceServer(folder: string, pictures: Uint8Array[]): Promise<Working> {
+async function inferenceServer(folder: string, pictures: Uint8Array[]): Promise<UsedServer> {
   const config = benchConfig(MODEL);
   const model = join(folder, "model");
   mkdirSync(model);
@@ -46,13 +96,13 @@ async function inferenceServer(folder: string, pictures: Uint8Array[]): Promise<
   return { name: "inference server", server, leave: async () => client.close() };
 }
 
-async function dataServer(data: string): Promise<Working> {
+async function dataServer(data: string): Promise<UsedServer> {
   const server = await startServer(["data-server", "--data", data, "--listen", "127.0.0.1:0"]);
   const recipe = { ...DEIT_RECIPE, size: 64 };
   const { address } = server;
   const source = await connectData({ address, recipe, batchSize: 8, seed: 1, timeoutSeconds: 10 });
   const batches = source.batches({ epoch: 0, batch: 0 })[Symbol.asyncIterator]();
-  // The stream stays open and full: the server holds what the client has no credit for.
+  // The stream stays open and full: the server holds batches for which the client grants no credit.
   for (let i = 0; i < BATCHES; i++) await batches.next();
   return {
     name: "data server",
@@ -64,14 +114,14 @@ async function dataServer(data: string): Promise<Working> {
   };
 }
 
-/** Share of a core that each took over so many seconds. */
-async function watch(working: readonly Working[], seconds: number): Promise<number[]> {
+/** Fraction of a core that each server used over `seconds`. */
+async function measure(servers: readonly UsedServer[], seconds: number): Promise<number[]> {
   await sleep(SETTLE_MS);
-  const read = () => Promise.all(working.map(({ server }) => server.processorSeconds()));
+  const read = () => Promise.all(servers.map(({ server }) => server.cpuSeconds()));
   const [before, start] = [await read(), performance.now()];
   await sleep(1000 * seconds);
   const [after, end] = [await read(), performance.now()];
-  return after.map((total, i) => (1000 * (total - (before[i] as number))) / (end - start));
+  return after.map((total, i) => (1000 * (total - before[i])) / (end - start));
 }
 
 function options(words: readonly string[]): { seconds: number; json: boolean } {
@@ -87,82 +137,32 @@ function options(words: readonly string[]): { seconds: number; json: boolean } {
 export async function main(words: readonly string[]): Promise<void> {
   const { seconds, json } = options(words);
   const folder = mkdtempSync(join(tmpdir(), "vitrine-idle-"));
-  const working: Working[] = [];
+  const servers: UsedServer[] = [];
   try {
     const data = join(folder, "data");
     await ensureSampleSet(data, await randomForSamples(), { train: 40, val: 8 });
-    const class0 = join(data, "val", readdirSync(join(data, "val"))[0] as string);
+    const class0 = join(data, "val", readdirSync(join(data, "val"))[0]);
     const pictures = readdirSync(class0).map((name) => new Uint8Array(readFileSync(join(class0, name))));
-    working.push(await inferenceServer(folder, pictures), await dataServer(join(data, "train")));
-    const worked = await Promise.all(working.map(({ server }) => server.processorSeconds()));
-    console.log(`share of a core over ${seconds} s, ${process.version}`);
-    const connected = await watch(working, seconds);
-    for (const { leave } of working) await leave();
-    const alone = await watch(working, seconds);
-    const shares = working.map(({ name }, i) => ({
+    servers.push(await inferenceServer(folder, pictures), await dataServer(join(data, "train")));
+    const warmUp = await Promise.all(servers.map(({ server }) => server.cpuSeconds()));
+    console.log(`fraction of a core over ${seconds} s, ${process.version}`);
+    const connected = await measure(servers, seconds);
+    for (const { leave } of servers) await leave();
+    const alone = await measure(servers, seconds);
+    const shares = servers.map(({ name }, i) => ({
       name,
-      workedSeconds: worked[i],
+      workedSeconds: warmUp[i],
       connected: connected[i],
       alone: alone[i],
     }));
-    const percent = (share: number | undefined) => `${(100 * (share ?? 0)).toFixed(2)}%`;
+    const percent = (fraction: number | undefined) => `${(100 * (fraction ?? 0)).toFixed(2)}%`;
     for (const row of shares)
       console.log(
-        `${row.name.padEnd(18)} ${row.workedSeconds?.toFixed(1)} s until it had worked; client connected ${percent(row.connected)}, client gone ${percent(row.alone)}`,
+        `${row.name.padEnd(18)} ${row.workedSeconds?.toFixed(1)} s of CPU time for startup and requests; idle with the client connected ${percent(row.connected)}, after it left ${percent(row.alone)}`,
       );
     if (json) console.log(JSON.stringify({ node: process.version, seconds, shares }));
   } finally {
-    for (const { server } of working) await server.stop();
+    for (const { server } of servers) await server.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-// Server process: a command of Vitrine in a process of its own whose processor time can be asked for.
-
-const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
-const METER = new URL("./cpu-meter.js", import.meta.url).href;
-
-export interface ServerProcess {
-  address: string;
-  /** User and system time so far. */
-  processorSeconds(): Promise<number>;
-  stop(): Promise<void>;
-}
-
-async function addressOf(child: ChildProcess): Promise<string> {
-  let output = "";
-  for await (const chunk of child.stdout ?? []) {
-    output += String(chunk);
-    const said = /^listening on (\S+)$/m.exec(output);
-    if (said) return said[1] as string;
-  }
-  throw new Error(`bench: "vitrine ${child.spawnargs.slice(3).join(" ")}" ended before it listened`);
-}
-
-export async function startServer(args: readonly string[]): Promise<ServerProcess> {
-  const child = fork(VITRINE, [...args], {
-    execArgv: ["--import", METER],
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
-  let errors = "";
-  child.stderr?.on("data", (text) => {
-    errors += String(text);
-  });
-  const address = await addressOf(child).catch((error: Error) => {
-    throw new Error(`${error.message}: ${errors}`);
-  });
-  return {
-    address,
-    processorSeconds: async () => {
-      const answer = once(child, "message");
-      child.send("cpu");
-      const [{ microseconds }] = (await answer) as [{ microseconds: number }];
-      return microseconds / 1e6;
-    },
-    stop: async () => {
-      const gone = once(child, "close");
-      child.kill("SIGTERM");
-      await gone;
-    },
-  };
 }

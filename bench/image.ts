@@ -1,20 +1,18 @@
-// Bench of the image module: Vitrine and its peers on the same files in memory, one thread each, taking turns.
+// Bench of the image module: Vitrine and its peers take turns on the same files in memory, one thread each.
 //
 // `npm run bench -- image --photos DIR [--limit N] [--rounds 9] [--json]`. Pixels are compared before anything is timed.
 // A peer that is missing leaves its ratio null, with the reason under `missing`.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Contestant, type Field } from "./image/comparison.js";
-import { compileNative, type Material, sourceFile, writeMaterial } from "./image/inputs.js";
+import { Peer, type Peers } from "./image/comparison.js";
+import { compileNative, type Inputs, sourceFile, writeInputs } from "./image/inputs.js";
 import { printEqual, printHeading, printResults } from "./image/report.js";
 import { LOWEST, RATIOS, timeAll } from "./image/tasks.js";
-
-/** Where Debian's python3-torchvision is; the first python3 of the PATH may be another. */
-const DEBIAN_PYTHON = "/usr/bin/python3";
+import { debianPython, openblasEnvironment } from "./peers/comparison.js";
 
 interface Options {
   photos: string;
@@ -43,58 +41,57 @@ function options(words: readonly string[]): Options {
   return { photos: values.photos, limit, rounds, json: values.json };
 }
 
-function start(
-  { photos, large }: Material,
+function starters(
+  { photos, large }: Inputs,
   native: ReturnType<typeof compileNative>,
-): Record<string, () => Contestant> {
+): Record<string, () => Peer> {
   const node = (script: string, list: string) => () =>
-    new Contestant(process.execPath, [fileURLToPath(new URL(`./image/${script}.js`, import.meta.url)), list]);
+    new Peer(process.execPath, [fileURLToPath(new URL(`./image/${script}.js`, import.meta.url)), list]);
   const nativeOn = (list: string) => () => {
     if ("reason" in native) throw new Error(native.reason);
-    return new Contestant(native.program, [list]);
+    return new Peer(native.program, [list]);
   };
-  const python = existsSync(DEBIAN_PYTHON) ? DEBIAN_PYTHON : "python3";
-  const oneThread = { OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" };
-  const contestants: Record<string, () => Contestant> = {
+  const oneThread = { ...openblasEnvironment(1), OMP_NUM_THREADS: "1" };
+  const peers: Record<string, () => Peer> = {
     vitrine: node("vitrine", photos.list),
     native: nativeOn(photos.list),
     jsquash: node("jsquash", photos.list),
     sharp: node("sharp", photos.list),
-    pillow: () => new Contestant(python, [sourceFile("pillow.py"), photos.list], oneThread),
+    pillow: () => new Peer(debianPython(), [sourceFile("pillow.py"), photos.list], oneThread),
   };
-  if (large === null) return contestants;
-  return { ...contestants, vitrineLarge: node("vitrine", large.list), nativeLarge: nativeOn(large.list) };
+  if (large === null) return peers;
+  return { ...peers, vitrineLarge: node("vitrine", large.list), nativeLarge: nativeOn(large.list) };
 }
 
-/** One after the other, so that a start-up does not disturb another. */
-async function field(starts: Record<string, () => Contestant>): Promise<Field> {
-  const answer: Field = { present: new Map(), absent: new Map() };
-  for (const [name, begin] of Object.entries(starts)) {
+/** Sequentially, so that one startup does not disturb another. */
+async function startAll(starts: Record<string, () => Peer>): Promise<Peers> {
+  const peers: Peers = { present: new Map(), absent: new Map() };
+  for (const [name, start] of Object.entries(starts)) {
     try {
-      const contestant = begin();
-      await contestant.ready();
-      answer.present.set(name, contestant);
+      const peer = start();
+      await peer.ready();
+      peers.present.set(name, peer);
     } catch (error) {
       if (name.startsWith("vitrine")) throw error;
-      answer.absent.set(name, (error as Error).message);
+      peers.absent.set(name, (error as Error).message);
     }
   }
-  return answer;
+  return peers;
 }
 
 export async function main(words: readonly string[]): Promise<void> {
   const { photos, limit, rounds, json } = options(words);
   const work = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
-  let all: Field | undefined;
+  let all: Peers | undefined;
   try {
     const native = compileNative(work);
     const program = "program" in native ? native.program : null;
-    const material = await writeMaterial(photos, work, program, limit);
-    for (const reason of material.skipped) console.log(`left out: ${reason}`);
-    all = await field(start(material, native));
-    const load = printHeading(material, all);
-    const equalPixels = await printEqual(material, all);
-    const results = await timeAll(material, all, rounds);
+    const inputs = await writeInputs(photos, work, program, limit);
+    for (const reason of inputs.skipped) console.log(`left out: ${reason}`);
+    all = await startAll(starters(inputs, native));
+    const load = printHeading(inputs, all);
+    const equalPixels = await printEqual(inputs, all);
+    const results = await timeAll(inputs, all, rounds);
     const { ratios, ratiosOfWall, imagesPerSecond } = results;
     const names = [...Object.keys(RATIOS), ...Object.keys(LOWEST)];
     const missing = Object.fromEntries(
@@ -102,7 +99,7 @@ export async function main(words: readonly string[]): Promise<void> {
         .filter((name) => !ratios[name])
         .map((name) => {
           const absent = all?.absent.get(RATIOS[name]?.theirs ?? "nativeLarge");
-          return [name, absent ?? "libjpeg-turbo is not here, which makes the files"];
+          return [name, absent ?? "libjpeg-turbo, which makes the files, is not installed"];
         }),
     );
     printResults(results, missing);
@@ -112,8 +109,8 @@ export async function main(words: readonly string[]): Promise<void> {
       clock: "process CPU time",
       node: process.version,
       cpu: cpus()[0]?.model,
-      photos: material.photos.count,
-      large: material.large?.levels.map(({ level, megabytes }) => ({ level, megabytes })) ?? [],
+      photos: inputs.photos.count,
+      large: inputs.large?.levels.map(({ level, megabytes }) => ({ level, megabytes })) ?? [],
       rounds,
       load,
     };
@@ -129,7 +126,7 @@ export async function main(words: readonly string[]): Promise<void> {
       }),
     );
   } finally {
-    for (const contestant of all?.present.values() ?? []) contestant.end();
+    for (const peer of all?.present.values() ?? []) peer.end();
     rmSync(work, { recursive: true, force: true });
   }
 }

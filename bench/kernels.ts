@@ -1,8 +1,8 @@
-// Bench of the kernels: what calibration found, GFLOP/s of every product and time a value of everything else in both builds,
-// and the time of every operation of a forward pass and of a training step.
+// Bench of the kernels: the calibration's result, GFLOP/s of every matrix product and time per value of everything else in
+// both builds, and the time of every operation of a forward pass and of a training step.
 //
 // Shapes are those of DeiT-Tiny at 224 (197 tokens, width 192, 3 heads) and of the small model of `npm start` (66 tokens,
-// width 96, batch 32). The share of the peak is against peak.ts in the same run, fused for the relaxed build.
+// width 96, batch 32). GFLOP/s are compared with the peak that peak.ts measures in the same run, fused for the relaxed build.
 
 import { Activation, Opcode } from "../assembly/nn/opcodes.js";
 import { type Kernels, loadKernels } from "../runtime/executors/wasm/kernels.js";
@@ -21,23 +21,23 @@ interface Row {
   /** Of products. */
   gigaflops?: number;
   peakShare?: number;
-  /** Of everything else: nanoseconds a value at best. */
+  /** Of everything else: nanoseconds per value at best. */
   nanosecondsPerValue?: number;
 }
 
-interface Work {
+interface KernelCase {
   kernel: string;
   shape: string;
   opcode: Opcode;
   /** Sizes of the tensors in float32, in the order of the operands. */
   tensors: number[];
-  /** Words behind the addresses. */
+  /** Words after the addresses. */
   sizes: number[];
   flops?: number;
   values?: number;
 }
 
-function products(m: number, k: number, n: number): Work[] {
+function products(m: number, k: number, n: number): KernelCase[] {
   const shape = `${m}×${k}×${n}`;
   const flops = 2 * m * k * n;
   const sizes = [m, k, n];
@@ -70,7 +70,7 @@ function products(m: number, k: number, n: number): Work[] {
   ];
 }
 
-function attentions(batch: number, tokens: number, heads: number, size: number): Work[] {
+function attentions(batch: number, tokens: number, heads: number, size: number): KernelCase[] {
   const values = batch * tokens * heads * size;
   const rows = batch * heads * tokens;
   const flops = 4 * rows * tokens * size;
@@ -91,7 +91,7 @@ function attentions(batch: number, tokens: number, heads: number, size: number):
   ];
 }
 
-function perValue(): Work[] {
+function perValue(): KernelCase[] {
   const [rows, width] = [8 * 197, 192];
   const n = rows * width;
   const pixels = 8 * 224 * 224 * 3;
@@ -153,7 +153,7 @@ function perValue(): Work[] {
   ];
 }
 
-const WORKS: Work[] = [
+const KERNEL_CASES: KernelCase[] = [
   ...products(197, 192, 576),
   ...products(8 * 197, 192, 576),
   ...products(8 * 197, 192, 192),
@@ -172,43 +172,43 @@ function fill(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] = 0.5 + ((i * 0.618_033_988_75) % 1);
 }
 
-function measure(kernels: Kernels, build: string, peak: number | undefined, work: Work): Row {
+function measure(kernels: Kernels, build: string, peak: number | undefined, kernelCase: KernelCase): Row {
   const { memory } = kernels;
   const tape = memory.allocate(256, "the bench");
-  const pieces = work.tensors.map((count) => memory.allocate(4 * count, "the bench"));
+  const pieces = kernelCase.tensors.map((count) => memory.allocate(4 * count, "the bench"));
   pieces.forEach(({ address }, i) => {
-    fill(memory.floats(address, work.tensors[i] as number));
+    fill(memory.floats(address, kernelCase.tensors[i]));
   });
   const writer = new TapeWriter();
-  const addresses = pieces.map(({ address }, i) => (work.tensors[i] === 0 ? 0 : address));
-  writer.instruction(work.opcode, ...addresses, ...work.sizes);
+  const addresses = pieces.map(({ address }, i) => (kernelCase.tensors[i] === 0 ? 0 : address));
+  writer.instruction(kernelCase.opcode, ...addresses, ...kernelCase.sizes);
   const words = writer.finish(Opcode.Halt);
   memory.words(tape.address, words.length).set(words);
   const { bestMs, medianMs } = time(() => kernels.runHere(tape.address));
   for (const piece of [tape, ...pieces]) memory.release(piece);
-  const row: Row = { build, kernel: work.kernel, shape: work.shape, bestMs, medianMs };
-  if (work.flops) {
-    row.gigaflops = work.flops / bestMs / 1e6;
+  const row: Row = { build, kernel: kernelCase.kernel, shape: kernelCase.shape, bestMs, medianMs };
+  if (kernelCase.flops) {
+    row.gigaflops = kernelCase.flops / bestMs / 1e6;
     if (peak) row.peakShare = row.gigaflops / peak;
   }
-  if (work.values) row.nanosecondsPerValue = (bestMs * 1e6) / work.values;
+  if (kernelCase.values) row.nanosecondsPerValue = (bestMs * 1e6) / kernelCase.values;
   return row;
 }
 
 function printRow(row: Row): void {
   const rate = row.gigaflops
     ? `${row.gigaflops.toFixed(1)} GFLOP/s${row.peakShare ? `  ${Math.round(100 * row.peakShare)}%` : ""}`
-    : `${(row.nanosecondsPerValue as number).toFixed(2)} ns a value`;
+    : `${(row.nanosecondsPerValue as number).toFixed(2)} ns per value`;
   const times = `${row.bestMs.toFixed(3).padStart(9)} ${row.medianMs.toFixed(3).padStart(9)}`;
   console.log(`${row.build.padEnd(8)} ${row.kernel.padEnd(20)} ${row.shape.padEnd(15)} ${times}  ${rate}`);
 }
 
 function printCalibration({ calibration }: Kernels, peak: number | undefined): void {
   for (const { rows, columns, gigaflops, chosen } of calibration) {
-    const share = peak ? `  ${Math.round((100 * gigaflops) / peak)}%` : "";
+    const ofPeak = peak ? `  ${Math.round((100 * gigaflops) / peak)}%` : "";
     console.log(
       `${chosen ? "✓" : " "} register block ${rows}×${columns}`.padEnd(24) +
-        `${gigaflops.toFixed(1)} GFLOP/s${share}`,
+        `${gigaflops.toFixed(1)} GFLOP/s${ofPeak}`,
     );
   }
 }
@@ -230,12 +230,12 @@ export async function main(options: readonly string[]): Promise<void> {
     calibrations[build] = kernels.calibration;
     printCalibration(kernels, peak);
     console.log(`build    kernel               shape             best ms median ms`);
-    for (const work of WORKS) {
-      const row = measure(kernels, build, peak, work);
+    for (const kernelCase of KERNEL_CASES) {
+      const row = measure(kernels, build, peak, kernelCase);
       printRow(row);
       rows.push(row);
     }
-    // Of the build that is used where the engine takes both.
+    // Programs are timed with the build that is used where the engine supports both.
     if (i < builds.length - 1) continue;
     programs = timePrograms(kernels, peak);
     printPrograms(programs);

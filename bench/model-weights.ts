@@ -1,11 +1,11 @@
-// Model weights for a bench: random values, the same in every run, spread so that tokens and logits are of ordinary size.
+// Model weights for benches: random values, the same in every run, scaled so that tokens and logits have ordinary sizes.
 
 import type { DeitConfig } from "../runtime/models/config.js";
 import { MODEL_NAMES, publishedConfig } from "../runtime/models/deit/config.js";
 import { deitParameters } from "../runtime/models/deit/parameters.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 
-/** Uniform numbers below 1: mulberry32, which is plenty for filling tensors. */
+/** Uniform numbers in [0, 1): mulberry32, which is good enough to fill tensors. */
 function uniforms(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -16,7 +16,7 @@ function uniforms(seed: number): () => number {
   };
 }
 
-/** Half the width of the spread of a weight over its inputs' square root: a layer keeps its input's size about. */
+/** Weights are uniform within ±GAIN/√inputs, so that a layer roughly keeps the size of its input. */
 const GAIN = 1.2;
 const SMALL = 0.05;
 
@@ -26,7 +26,7 @@ export function benchWeights(config: DeitConfig): TensorMap {
     const next = uniforms(seed);
     const isNorm = /norm\d?\.weight$/.test(name);
     const isMatrix = shape.length !== 1 && name.endsWith(".weight");
-    const width = isMatrix ? GAIN / Math.sqrt(count / (shape[0] as number)) : SMALL;
+    const width = isMatrix ? GAIN / Math.sqrt(count / shape[0]) : SMALL;
     const center = isNorm ? 1 : 0;
     const data = Float32Array.from({ length: count }, () => center + width * (2 * next() - 1));
     return [name, { shape, data }] as const;
@@ -40,7 +40,7 @@ export function benchPixels(config: DeitConfig, batch: number): Uint8Array {
   return Uint8Array.from({ length: batch * config.imageSize ** 2 * 3 }, () => 256 * next());
 }
 
-/** Sizes of a published model. Throws where the name is unknown. */
+/** Configuration of a published model. Throws where the name is unknown. */
 export function benchConfig(name: string): DeitConfig {
   const config = publishedConfig(name);
   if (!config) throw new Error(`bench: no model "${name}"; allowed: ${MODEL_NAMES.join(", ")} (--model)`);

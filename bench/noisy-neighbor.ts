@@ -1,8 +1,8 @@
-// Bench of a busy neighbor: a training step on all cores while other processes hold all cores but one, beside the same
-// step on one thread. Threads that were counted on and do not come must cost little: the aim is 1.15 at most.
+// Bench of a noisy neighbor: a training step on all cores while other processes occupy all cores but one, compared with
+// the same step on one thread. Threads that do not get to run must cost little: the target is a ratio of at most 1.15.
 //
-// Steps of one thread and of all take turns in one process, first alone and then beside the neighbors, which do nothing but
-// count. The figure is the ratio of the medians and of the 90th percentiles, beside the neighbors.
+// Steps on one thread and on all threads take turns in one process, first alone and then beside the neighbors, which only
+// spin. The result is the ratio of the medians and of the 90th percentiles beside the neighbors.
 
 import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -17,26 +17,26 @@ interface Spread {
   p90Ms: number;
 }
 
-interface Scene {
+interface Scenario {
   oneThread: Spread;
   allThreads: Spread;
   ratios: { median: number; p90: number };
 }
 
-const COUNTING =
+const SPIN =
   "process.on('disconnect', () => process.exit()); setInterval(() => { const end = Date.now() + 1000; while (Date.now() < end); }, 0);";
 
-/** A process that never rests and ends with this one. */
+/** Starts a process that always spins and exits with this one; the returned function kills it. */
 function startNeighbor(): () => void {
-  const child = spawn(process.execPath, ["-e", COUNTING], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = spawn(process.execPath, ["-e", SPIN], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
   return () => void child.kill("SIGKILL");
 }
 
 function spread(spans: number[]): Spread {
   const sorted = [...spans].sort((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
-  return { medianMs: at(0.5), p90Ms: at(0.9) };
+  const quantile = (fraction: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))];
+  return { medianMs: quantile(0.5), p90Ms: quantile(0.9) };
 }
 
 type Step = () => Promise<unknown>;
@@ -48,7 +48,11 @@ async function stepOf(threads: number, batch: number, model: string): Promise<{ 
     config,
     weights: benchWeights(config),
     batchSize: batch,
-    ...{ distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false },
+    distillation: "none",
+    alpha: 0,
+    tau: 1,
+    dropPath: 0,
+    ema: false,
   });
   const inputs = {
     pixels: benchPixels(config, batch),
@@ -64,13 +68,13 @@ async function stepOf(threads: number, batch: number, model: string): Promise<{ 
   return { step, close: () => executor.dispose() };
 }
 
-async function scene(one: Step, all: Step, rounds: number): Promise<Scene> {
+async function measure(one: Step, all: Step, rounds: number): Promise<Scenario> {
   const spans: [number[], number[]] = [[], []];
   for (let round = 0; round < rounds; round++) {
     for (const [i, step] of [one, all].entries()) {
       const start = performance.now();
       await step();
-      (spans[i] as number[]).push(performance.now() - start);
+      spans[i].push(performance.now() - start);
     }
   }
   const [oneThread, allThreads] = spans.map(spread) as [Spread, Spread];
@@ -81,7 +85,7 @@ async function scene(one: Step, all: Step, rounds: number): Promise<Scene> {
   return { oneThread, allThreads, ratios };
 }
 
-function print(name: string, threads: number, { oneThread, allThreads, ratios }: Scene): void {
+function print(name: string, threads: number, { oneThread, allThreads, ratios }: Scenario): void {
   const show = ({ medianMs, p90Ms }: Spread) => `${medianMs.toFixed(1)} ms (p90 ${p90Ms.toFixed(1)})`;
   console.log(
     `${name.padEnd(26)} one thread ${show(oneThread)}, ${threads} threads ${show(allThreads)}: ` +
@@ -101,17 +105,17 @@ export async function main(words: readonly string[]): Promise<void> {
   });
   const [batch, rounds, cores] = [Number(values.batch), Number(values.rounds), nodeHost().cores()];
   if (cores < 2)
-    throw new Error("bench: a neighbor takes a core of its own, and this process may use one only");
+    throw new Error("bench: noisy-neighbor needs at least two cores, and this process may use one only");
   const one = await stepOf(1, batch, values.model);
   const all = await stepOf(cores, batch, values.model);
   for (const { step } of [one, all]) for (let i = 0; i < 3; i++) await step();
   console.log(`${values.model}, a training step of ${batch}, ${rounds} rounds, ${process.version}`);
-  const alone = await scene(one.step, all.step, Math.ceil(rounds / 2));
+  const alone = await measure(one.step, all.step, Math.ceil(rounds / 2));
   print("alone", cores, alone);
   const stops = Array.from({ length: cores - 1 }, startNeighbor);
-  let beside: Scene;
+  let beside: Scenario;
   try {
-    beside = await scene(one.step, all.step, rounds);
+    beside = await measure(one.step, all.step, rounds);
   } finally {
     for (const stop of stops) stop();
   }

@@ -12,11 +12,11 @@ const RESAMPLES = 4000;
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  const upper = sorted[middle] as number;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] as number)) / 2;
+  const upper = sorted[middle];
+  return sorted.length % 2 === 1 ? upper : (upper + sorted[middle - 1]) / 2;
 }
 
-/** Numerical Recipes' congruential generator: the same rounds give the same interval. */
+/** Numerical Recipes' linear congruential generator: the same rounds always give the same interval. */
 function generator(): (below: number) => number {
   let state = 1;
   return (below) => {
@@ -29,8 +29,8 @@ function generator(): (below: number) => number {
 export function estimate(values: readonly number[]): Estimate {
   const draw = generator();
   const medians = Array.from({ length: RESAMPLES }, () =>
-    median(values.map(() => values[draw(values.length)] as number)),
+    median(values.map(() => values[draw(values.length)])),
   ).sort((a, b) => a - b);
-  const at = (share: number) => medians[Math.round(share * (RESAMPLES - 1))] as number;
-  return { median: median(values), low: at(0.025), high: at(0.975) };
+  const quantile = (fraction: number) => medians[Math.round(fraction * (RESAMPLES - 1))];
+  return { median: median(values), low: quantile(0.025), high: quantile(0.975) };
 }

@@ -1,30 +1,29 @@
-// Timing: how long a call takes on a machine that others use as well.
+// Timing: how long a call takes on a machine that other processes use as well.
 
 export interface Timing {
-  /** Least time of a call: what it costs when nothing else wants the core. */
+  /** Shortest call: its time when nothing else uses the core. */
   bestMs: number;
-  /** Middle of all calls: what it costs here and now. */
+  /** Median of all calls: its time under the current load. */
   medianMs: number;
   calls: number;
 }
 
-/** Fewer give no middle. */
-const LEAST_CALLS = 5;
+/** Fewer do not make a median. */
+const MIN_CALLS = 5;
 
 function summarize(spans: number[]): Timing {
   spans.sort((a, b) => a - b);
-  const medianMs = spans[Math.floor(spans.length / 2)] as number;
-  return { bestMs: spans[0] as number, medianMs, calls: spans.length };
+  return { bestMs: spans[0], medianMs: spans[Math.floor(spans.length / 2)], calls: spans.length };
 }
 
-/** Calls for `budgetMs`, at least five times, after a third of that to let the engine's optimizing compiler finish. */
+/** Calls for `budgetMs`, at least five times, after warming up for a third of that so that the JIT compiler has finished. */
 export function time(call: () => void, budgetMs = 90): Timing {
   const warm = performance.now() + budgetMs / 3;
   do call();
   while (performance.now() < warm);
   const spans: number[] = [];
   const end = performance.now() + budgetMs;
-  while (spans.length < LEAST_CALLS || performance.now() < end) {
+  while (spans.length < MIN_CALLS || performance.now() < end) {
     const start = performance.now();
     call();
     spans.push(performance.now() - start);
@@ -32,12 +31,12 @@ export function time(call: () => void, budgetMs = 90): Timing {
   return summarize(spans);
 }
 
-/** The same for a call that answers later. */
+/** The same for an asynchronous call, after one call to warm up. */
 export async function timeAsync(call: () => Promise<unknown>, budgetMs: number): Promise<Timing> {
   await call();
   const spans: number[] = [];
   const end = performance.now() + budgetMs;
-  while (spans.length < LEAST_CALLS || performance.now() < end) {
+  while (spans.length < MIN_CALLS || performance.now() < end) {
     const start = performance.now();
     await call();
     spans.push(performance.now() - start);

@@ -1,18 +1,19 @@
 // Bench of a training step: forward, loss, gradients and AdamW of Vitrine and its peers, taking turns.
 //
-// `npm run bench -- train [--model NAME] [--batch 8] [--threads 1,2] [--rounds 5] [--round-ms 500] [--json]`. Same weights,
-// same pixels; a peer whose losses of the first three steps are not ours is taken out.
+// `npm run bench -- train [--model NAME] [--batch 8] [--threads 1,2] [--rounds 5] [--round-ms 500] [--json]`. All peers have
+// the same weights and pixels; one whose losses of the first three steps differ from ours is refused.
 
 import { benchPixels, benchWeights, forwardMultiplyAdds } from "./model-weights.js";
-import { contest, nodeContestant, type Result, torchContestant } from "./peers/comparison.js";
-import { writeMaterial } from "./peers/inputs.js";
-import { peerOptions } from "./peers/options.js";
+import { compare, nodePeer, torchPeer } from "./peers/comparison.js";
+import { writeInputs } from "./peers/inputs.js";
+import { comparisonFlags } from "./peers/options.js";
 import {
-  difference,
+  printBackends,
   printHeading,
   printRatios,
-  printRow,
+  printTable,
   ratiosOf,
+  rowOf,
   sameComputation,
 } from "./peers/report.js";
 import { STEP } from "./peers/training-step.js";
@@ -29,54 +30,37 @@ const PAIRS = {
   threads2Vs1: [VITRINE(2), VITRINE(1)],
 } as const;
 
-/** Of a linear layer: its product, and two back. */
+/** Of a linear layer: one forward, two backward. */
 const PRODUCTS = 3;
 
 export async function main(words: readonly string[]): Promise<void> {
-  const options = peerOptions(words, "8");
-  const { model, config, threads } = options;
-  const batch = options.batches[0] as number;
-  const { folder, remove } = writeMaterial(
+  const flags = comparisonFlags(words, "8");
+  const { model, config, threads } = flags;
+  const [batch] = flags.batches;
+  const { folder, remove } = writeInputs(
     { config, weights: benchWeights(config), settings: STEP },
     benchPixels(config, batch),
   );
-  const contestants = threads.map((count) =>
-    nodeContestant(VITRINE(count), "train/vitrine.js", folder, batch, count),
-  );
-  if (threads.includes(1)) {
-    contestants.push(nodeContestant(TFJS, "train/tfjs.js", folder, batch, "direct"));
-    contestants.push(nodeContestant(TFJS_TUNED, "train/tfjs.js", folder, batch, "tuned"));
-    contestants.push(torchContestant(TORCH, "train", folder, batch, 1));
-  }
+  const peers = threads.map((count) => nodePeer(VITRINE(count), "train/vitrine.js", folder, batch, count));
+  if (threads.includes(1))
+    peers.push(
+      nodePeer(TFJS, "train/tfjs.js", folder, batch, "direct"),
+      nodePeer(TFJS_TUNED, "train/tfjs.js", folder, batch, "tuned"),
+      torchPeer(TORCH, "train", folder, batch, 1),
+    );
   printHeading(`training step of ${model}`);
-  const { results, absent } = await contest(contestants, options).finally(remove);
+  const { results, absent } = await compare(peers, flags).finally(remove);
   const reference = results.find(({ name }) => name.startsWith("vitrine"));
   const { agreed, refused } = sameComputation(reference, results);
+  const missing = [...absent, ...refused];
   const flops = 2 * PRODUCTS * batch * forwardMultiplyAdds(config);
-  const fromOurs = ({ check }: Result) => difference(reference?.check ?? [], check);
-  for (const result of agreed) printRow(result, batch, flops, fromOurs(result));
-  const out = [...absent, ...refused];
-  for (const { name, reason } of out)
-    console.log(`${name.padEnd(24)} ${String(batch).padStart(5)}  ${reason}`);
-  const compared = ratiosOf(PAIRS, agreed, out);
+  printTable(agreed, missing, { batch, flops, reference });
+  printBackends(agreed);
+  const compared = ratiosOf(PAIRS, agreed, missing);
   console.log("ratios, ours over theirs in images/s:");
   printRatios(compared);
-  const { ratios, ratiosOfBest, missing } = compared;
-  const rows = agreed.map((result) => {
-    const { name, medianMs, bestMs, calls } = result;
-    return { name, medianMs, bestMs, calls, fromOurs: fromOurs(result) };
-  });
-  if (options.json)
-    console.log(
-      JSON.stringify({
-        node: process.version,
-        model,
-        batch,
-        rows,
-        absent: out,
-        missing,
-        ratiosOfBest,
-        ratios,
-      }),
-    );
+  const rows = agreed.map((result) => rowOf(result, reference));
+  const { ratios, ratiosOfBest } = compared;
+  const report = { rows, absent: missing, missing: compared.missing, ratiosOfBest, ratios };
+  if (flags.json) console.log(JSON.stringify({ node: process.version, model, batch, ...report }));
 }

@@ -1,8 +1,8 @@
-// Bench of one decode worker over many images: what a day of training does to its memory.
+// Bench of one decode worker over many images: how its memory develops over a long training run.
 //
-// `npm run bench -- worker --photos DIR [--images 20000] [--json]`. A pipeline with one worker thread makes batches of
-// DeiT's recipe, epoch after epoch over the files of a folder, and nobody waits for them. Resident memory is that of the
-// whole process: the worker, its image module and the batches between.
+// `npm run bench -- worker --photos DIR [--images 20000] [--json]`. A pipeline with one worker thread makes batches with
+// DeiT's recipe, epoch after epoch over the files of a folder, and nothing consumes them. Resident memory is that of the
+// whole process: the worker, its image module and the batches in flight.
 
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ import { openPipeline } from "../server/data/pipeline.js";
 import { median } from "./statistics.js";
 
 const BATCH_SIZE = 50;
-/** After these every table, region and cache has its size, and V8 has compiled what it will. */
+/** After these, tables, regions and caches have reached their size, and V8 has compiled the hot functions. */
 const WARM_UP_IMAGES = 500;
 const MIB = 2 ** 20;
 
@@ -41,7 +41,7 @@ function options(words: readonly string[]): Options {
   return { photos: values.photos, images, json: values.json };
 }
 
-/** A list of the folder's files, all of one class. */
+/** Writes a list of the folder's files, all of one class. */
 function writeList(photos: string, work: string): string {
   const names = readdirSync(photos).filter((name) => /\.jpe?g$/i.test(name));
   const rows = names.sort().map((name) => `"${resolve(photos, name).replaceAll('"', '""')}",0`);
@@ -97,7 +97,7 @@ export async function main(words: readonly string[]): Promise<void> {
       skipped,
       imagesPerSecond: Math.round(rest.images / seconds),
       residentMiB: {
-        after500: Math.round(residentMiB[0] as number),
+        after500: Math.round(residentMiB[0]),
         firstTenth: Math.round(median(residentMiB.slice(0, tenth))),
         lastTenth: Math.round(median(residentMiB.slice(-tenth))),
         highest: Math.round(Math.max(...residentMiB)),

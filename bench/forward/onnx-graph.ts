@@ -1,7 +1,7 @@
-// ONNX graph: a DeiT as an ONNX model, image [batch, 3, size, size] → logits, as PyTorch's exporter would lay it out.
+// ONNX graph: a DeiT as an ONNX model, image [batch, 3, size, size] → logits, as PyTorch's exporter would write it.
 //
-// Batch and all shapes are fixed, so that a runtime may fold whatever it can. The patch embedding is a convolution, a
-// linear layer MatMul and Add with the weight transposed here, attention the plain chain that runtimes look for.
+// Batch and all shapes are fixed, so that a runtime can fold constants. The patch embedding is a convolution, a linear
+// layer is MatMul and Add with its weight transposed here, attention is the chain of operators that runtimes fuse.
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { patchCount, tokenCount } from "../../runtime/models/deit/parameters.js";
@@ -92,7 +92,7 @@ class OnnxBuilder {
     return this.node("Transpose", [x], [intsAttribute("perm", perm)]);
   }
 
-  /** Takes one index of an axis away. */
+  /** Selects one index of an axis and removes the axis. */
   pick(x: string, axis: number, index: number): string {
     return this.node(
       "Gather",
@@ -112,13 +112,13 @@ class OnnxBuilder {
     const [outputs, inputs] = shape as [number, number];
     const transposed = new Float32Array(data.length);
     for (let o = 0; o < outputs; o++)
-      for (let i = 0; i < inputs; i++) transposed[i * outputs + o] = data[o * inputs + i] as number;
+      for (let i = 0; i < inputs; i++) transposed[i * outputs + o] = data[o * inputs + i];
     return this.floats(`${name} transposed`, [inputs, outputs], transposed);
   }
 
   #tensor(name: string): { shape: readonly number[]; data: Float32Array } {
     const tensor = this.#weights.get(name);
-    if (!tensor) throw new Error(`onnx: no weight is named ${name}`);
+    if (!tensor) throw new Error(`onnx: there is no weight ${name}`);
     return tensor;
   }
 }

@@ -1,4 +1,4 @@
-// ONNX messages: the part of onnx.proto (IR version 10) that a graph of float32 tensors needs, numbers as published.
+// ONNX messages: the part of onnx.proto (IR version 10) that a graph of float32 tensors needs, with the published field numbers.
 
 import protobuf from "protobufjs";
 

@@ -1,7 +1,7 @@
-// onnxruntime as a contestant of the forward bench: onnxruntime.js FOLDER BATCH THREADS web|node
+// onnxruntime as a peer of the forward bench: onnxruntime.js FOLDER BATCH THREADS web|node
 
 import { join } from "node:path";
-import { readImage, readMaterial } from "../peers/inputs.js";
+import { readImage, readInputs } from "../peers/inputs.js";
 import { requirePeer } from "../peers/packages.js";
 import { serveRounds } from "../peers/peer.js";
 
@@ -13,7 +13,7 @@ interface OrtSession {
   run(inputs: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
 }
 
-/** What is used of onnxruntime-common's interface. */
+/** The part of onnxruntime-common's interface that is used here. */
 interface Ort {
   env: { wasm: { numThreads: number } };
   Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => OrtTensor;
@@ -29,9 +29,9 @@ const session = await ort.InferenceSession.create(join(folder, `deit-${batch}.on
   graphOptimizationLevel: "all",
   intraOpNumThreads: threads,
 });
-const { config } = readMaterial(folder);
+const { config } = readInputs(folder);
 const side = config.imageSize;
 const image = new ort.Tensor("float32", readImage(folder, config, batch), [batch, 3, side, side]);
 const { logits } = await session.run({ image });
-if (!logits) throw new Error("error: onnxruntime gave no logits");
+if (!logits) throw new Error("error: onnxruntime returned no logits");
 await serveRounds([...logits.data], () => session.run({ image }));

@@ -1,13 +1,13 @@
-// tfjs-wasm as a contestant of the forward bench: tfjs.js FOLDER BATCH
+// tfjs-wasm as a peer of the forward bench: tfjs.js FOLDER BATCH
 
-import { readImage, readMaterial } from "../peers/inputs.js";
+import { readImage, readInputs } from "../peers/inputs.js";
 import { serveRounds } from "../peers/peer.js";
 import { loadTfjs, type Tensor } from "../peers/tfjs.js";
 import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
 
 const [folder, batchText] = process.argv.slice(2) as [string, string];
 const batch = Number(batchText);
-const { config, weights } = readMaterial(folder);
+const { config, weights } = readInputs(folder);
 const tf = await loadTfjs();
 const tensors = new Map(
   [...tfjsWeights(weights)].map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),

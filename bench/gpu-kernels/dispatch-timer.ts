@@ -1,4 +1,4 @@
-// Stopwatch: the time of a dispatch on the device, by timestamps around a pass of repetitions where the adapter has them.
+// Dispatch timer: the time of a dispatch on the device, by timestamps around a pass of repetitions where the adapter has them.
 
 import { BufferUsage, MAP_READ } from "../../runtime/executors/webgpu/buffers.js";
 import { Commands } from "../../runtime/executors/webgpu/commands.js";
@@ -13,10 +13,10 @@ export const TIMESTAMPS = "timestamp-query";
 const QUERY_RESOLVE = 0x200;
 /** Two timestamps of 8 bytes. */
 const BYTES = 16;
-/** Each repetition has bind groups of its own. */
-const MOST_REPETITIONS = 256;
+/** Each repetition has its own bind groups. */
+const MAX_REPETITIONS = 256;
 
-export class Stopwatch {
+export class DispatchTimer {
   readonly #device: Device;
   readonly #tier: Tier;
   readonly #kernels: Kernels;
@@ -30,20 +30,20 @@ export class Stopwatch {
       this.#queries = device.gpu.createQuerySet({ type: "timestamp", count: 2 });
   }
 
-  /** `timestamps`, or `whole run`: the time until the device says that it is done, submission included. */
+  /** `timestamps`, or `whole run`: the time until the device reports completion, submission included. */
   get kind(): "timestamps" | "whole run" {
     return this.#queries ? "timestamps" : "whole run";
   }
 
   /**
-   * Milliseconds of one dispatch: the least of three passes of as many repetitions as take `budgetMs` together, after one
-   * that warms up. Drivers quantize timestamps to 0.1 ms, so a pass should be long. Throws `internal/kernels`,
+   * Milliseconds of one dispatch: the shortest of three passes, each with as many repetitions as fit `budgetMs`, after a
+   * warm-up. Drivers quantize timestamps to 0.1 ms, so a pass should be long. Throws `internal/kernels`,
    * `internal/webgpu`.
    */
   async time(dispatch: Dispatch, budgetMs: number): Promise<{ ms: number; repetitions: number }> {
     const [, first] = [await this.#pass(dispatch, 1), await this.#pass(dispatch, 1)];
     const wanted = Math.ceil(budgetMs / Math.max(first, 1e-3));
-    const repetitions = Math.min(MOST_REPETITIONS, Math.max(1, wanted));
+    const repetitions = Math.min(MAX_REPETITIONS, Math.max(1, wanted));
     if (repetitions === 1) return { ms: first, repetitions };
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3; i++) least = Math.min(least, await this.#pass(dispatch, repetitions));

@@ -1,4 +1,4 @@
-// Works: the dispatches of a forward pass or a training step, each kind of them once, with its arithmetic and its bytes.
+// Dispatches of a forward pass or a training step: each kind once, with its arithmetic and bytes, and the variants to try.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
@@ -16,7 +16,6 @@ import {
   productGrid,
   type TileTable,
 } from "../../runtime/executors/webgpu/tiles.js";
-import type { Operation } from "../../runtime/graph/catalog.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
@@ -28,24 +27,27 @@ import { isRegnety } from "../../runtime/models/regnety/config.js";
 import { foldedParameters } from "../../runtime/models/regnety/folding.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
-/** A kind of dispatch. */
-export interface Work {
-  /** The graph's operation that it is of. */
+/** Dispatches that differ only in where their operands are. */
+export interface DispatchKind {
+  /** The graph operation that it belongs to. */
   operation: string;
   dispatch: Dispatch;
-  /** `rows×depth×columns` of a product, of a convolution's `×groups`, `batch×heads×tokens×width` of attention, else the bytes of its largest operand. */
+  /**
+   * `rows×depth×columns` of a product, with `×groups` of a convolution; `batch×heads×tokens×width` of attention; else the
+   * size of the largest operand.
+   */
   shape: string;
-  /** How often the pass has it. */
+  /** How many of them the pass has. */
   times: number;
   flops: number;
   /** Of all operands, each counted once. */
   bytes: number;
 }
 
-export interface Setting {
+export interface PassOptions {
   config: ModelConfig;
   batch: number;
-  /** A RegNetY is a teacher, which only infers. */
+  /** A RegNetY is a teacher and has a forward pass only. */
   mode: "forward" | "train";
 }
 
@@ -57,7 +59,7 @@ interface Plan {
 const LOSS = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
 
 /** Throws `graph/memory` where the batch does not fit. */
-function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
+function planOf({ config, batch, mode }: PassOptions, executor: Executor): Plan {
   const { capabilities } = executor;
   if (isRegnety(config)) {
     const program = planForBatch((count) => regnetyInferenceGraph(config, count), batch, capabilities);
@@ -73,10 +75,10 @@ function planOf({ config, batch, mode }: Setting, executor: Executor): Plan {
 }
 
 const CONVOLUTIONS: readonly string[] = ["conv2d", "subgroup-matrix-conv2d"];
-/** The kernels of products in tiles. */
+/** Kernels of tiled matrix products. */
 export const PRODUCTS: readonly string[] = ["matrix-product", "subgroup-matrix-product", ...CONVOLUTIONS];
 
-/** Rows, depth and columns of a product in tiles, and how many of that size a convolution makes: one for each group. */
+/** Rows, depth and columns of a tiled product, and how many of that size a convolution has: one for each group. */
 function productOf({ kernel, numbers }: Dispatch): [number, number, number, number] {
   const [rows = 0, depth = 0, columns = 0] = numbers;
   // conv2d-operands.wgsl has them all.
@@ -84,7 +86,7 @@ function productOf({ kernel, numbers }: Dispatch): [number, number, number, numb
   return [rows, depth, columns, CONVOLUTIONS.includes(kernel) ? outputs / columns : 1];
 }
 
-/** Multiply-adds count twice; 0 for what does not multiply matrices. */
+/** A multiply-add counts as two; 0 for a dispatch that does not multiply matrices. */
 export function flopsOf(dispatch: Dispatch): number {
   const { kernel, numbers, constants = {}, grid } = dispatch;
   if (PRODUCTS.includes(kernel)) return productOf(dispatch).reduce((all, size) => all * size, 2);
@@ -104,26 +106,31 @@ function shapeOf(dispatch: Dispatch, slices: readonly Slice[]): string {
   return `${(Math.max(...slices.map(({ bytes }) => bytes)) / 2 ** 20).toFixed(1)} MiB`;
 }
 
-/** What two dispatches of one kind have in common: all but the places of their operands. */
+/** Equal for dispatches of one kind: everything but the addresses of the operands. */
 function kindOf(operation: string, { kernel, constants, numbers, grid, operands }: Dispatch): string {
   const sizes = Object.entries(operands).map(([name, slice]) => [name, slice?.bytes, slice?.half]);
   return JSON.stringify([operation, kernel, constants, numbers, grid, sizes]);
 }
 
-/** What chooses the tiles of products. */
+/** What the choice of product tiles depends on. */
 export interface Tiles {
   tiles: TileTable;
-  /** Of the tier that uses them. */
+  /** Of the tiers that use them. */
   matrix?: MatrixUnits | undefined;
 }
 
-/** The dispatches of a pass on buffers of their own, which are full of zeros. */
-export function worksOf(setting: Setting, executor: Executor, device: Device, tiles: Tiles): Work[] {
-  const { programs, stores: layouts } = planOf(setting, executor);
+/** The kinds of dispatch of a pass, on zeroed buffers of their own. */
+export function dispatchKinds(
+  options: PassOptions,
+  executor: Executor,
+  device: Device,
+  tiles: Tiles,
+): DispatchKind[] {
+  const { programs, stores: layouts } = planOf(options, executor);
   const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout)]));
   const arena = new Arena(device, executor.capabilities.bufferBytes ?? device.gpu.limits.maxBufferSize);
   for (const { arenaBytes } of programs) arena.demand(arenaBytes);
-  const works = new Map<string, Work>();
+  const kinds = new Map<string, DispatchKind>();
   for (const program of programs) {
     const constants = new Map(
       program.graph.tensors
@@ -137,17 +144,17 @@ export function worksOf(setting: Setting, executor: Executor, device: Device, ti
     const at = new Operands(program, { arena, constants, stores, maximumBinding, ...tiles });
     const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
     for (const index of program.order) {
-      const { type } = program.graph.operations[index] as Operation;
+      const { type } = program.graph.operations[index];
       for (const dispatch of encodeProgram({ ...program, order: [index] }, at, scratch))
-        addWork(works, type, dispatch);
+        addDispatch(kinds, type, dispatch);
     }
   }
-  return [...works.values()];
+  return [...kinds.values()];
 }
 
-function addWork(works: Map<string, Work>, operation: string, dispatch: Dispatch): void {
+function addDispatch(kinds: Map<string, DispatchKind>, operation: string, dispatch: Dispatch): void {
   const kind = kindOf(operation, dispatch);
-  const known = works.get(kind);
+  const known = kinds.get(kind);
   if (known) {
     known.times++;
     return;
@@ -155,23 +162,23 @@ function addWork(works: Map<string, Work>, operation: string, dispatch: Dispatch
   const slices = Object.values(dispatch.operands).filter((slice) => slice !== undefined);
   const bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0);
   const shape = shapeOf(dispatch, slices);
-  works.set(kind, { operation, dispatch, shape, times: 1, flops: flopsOf(dispatch), bytes });
+  kinds.set(kind, { operation, dispatch, shape, times: 1, flops: flopsOf(dispatch), bytes });
 }
 
-/** A product's dispatch with another tile. */
+/** A product's dispatch with a different tile. */
 export function retiled(dispatch: Dispatch, tile: ProductTile): Dispatch {
   const [rows, , columns, groups] = productOf(dispatch);
   return {
     ...dispatch,
     constants: { ...dispatch.constants, ...tile },
-    // Shares of the depth stay as they are.
+    // A product that splits its depth keeps the number of splits.
     grid: productGrid({ rows, columns }, tile, dispatch.constants?.SPLIT ? dispatch.grid[2] : groups),
   };
 }
 
-/** The tile that a product's dispatch has, and the others of `tiles` by their names; itself alone for all other work. */
+/** A product's dispatch in every tile of `tiles`, with the one that the executor chose marked; others unchanged. */
 export function variantsOf(
-  { dispatch }: Work,
+  { dispatch }: DispatchKind,
   tiles: Readonly<Record<string, ProductTile>> = PRODUCT_TILES,
 ): { tile: string; chosen: boolean; dispatch: Dispatch }[] {
   const { kernel, constants = {} } = dispatch;
@@ -183,19 +190,20 @@ export function variantsOf(
   });
 }
 
-/** On matrix units: the same subgroups with other sides of what each makes. */
+/** On matrix units: the same subgroups with other tile sides for each. */
 function matrixVariants({ WX = 1, WY = 1, STEP = 1 }: NonNullable<Dispatch["constants"]>) {
   const sides = Object.entries(MATRIX_TILE_SIDES);
   return Object.fromEntries(sides.map(([name, side]) => [name, { PM: side, PN: side, WX, WY, STEP }]));
 }
 
-// Attention blocks: how many keys (or queries, backward) pass through workgroup memory at a time, in other numbers than chosen.
+/**
+ * Keys (or queries, in the backward pass) that pass through workgroup memory at a time. Two blocks of 64 keys of heads 64
+ * wide take 32 KiB in float32, which a device may refuse, and 16 in float16.
+ */
+const ATTENTION_BLOCKS: readonly number[] = [8, 16, 32, 64];
 
-/** Two blocks of 64 keys of heads 64 wide take 32 KiB in float32, which a device may refuse, and 16 in float16. */
-const BLOCKS: readonly number[] = [8, 16, 32, 64];
-
-/** An attention's dispatch in every other block; nothing for all other work. */
-export function attentionBlocks({ dispatch }: Pick<Work, "dispatch">): {
+/** An attention's dispatch in every block size that the executor did not choose; empty for other dispatches. */
+export function attentionVariants({ dispatch }: Pick<DispatchKind, "dispatch">): {
   tile: string;
   chosen: boolean;
   dispatch: Dispatch;
@@ -203,8 +211,9 @@ export function attentionBlocks({ dispatch }: Pick<Work, "dispatch">): {
   const { constants = {} } = dispatch;
   const { KEYS } = constants;
   if (KEYS === undefined) return [];
-  return BLOCKS.filter((keys) => keys !== KEYS).map((keys) => ({
-    ...{ tile: `${keys} for ${KEYS}`, chosen: false },
+  return ATTENTION_BLOCKS.filter((keys) => keys !== KEYS).map((keys) => ({
+    tile: `${keys} instead of ${KEYS}`,
+    chosen: false,
     dispatch: { ...dispatch, constants: { ...constants, KEYS: keys } },
   }));
 }

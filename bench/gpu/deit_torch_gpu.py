@@ -1,7 +1,7 @@
-# PyTorch on a GPU as a contestant: python3 deit_torch_gpu.py forward|train FOLDER BATCH eager|compiled f32|bf16 DEVICE STEPS
+# PyTorch on a GPU as a peer: python3 deit_torch_gpu.py forward|train FOLDER BATCH eager|compiled f32|bf16 DEVICE STEPS
 #
-# The model of ../peers/deit_torch.py with PyTorch's own fused attention and fused AdamW. Pixels travel as bytes and are
-# normalized on the device, as ours are; a call is STEPS steps that are queued without waiting for each other.
+# The model of ../peers/deit_torch.py with PyTorch's own fused attention and fused AdamW. Pixels are uploaded as bytes and
+# normalized on the device, as ours are; a call is STEPS steps that are queued without waiting in between.
 
 import json
 import os
@@ -23,7 +23,7 @@ def main():
         sys.exit("error: this PyTorch has no CUDA device")
     if form == "compiled" and not hasattr(torch, "compile"):
         sys.exit("error: compiled needs PyTorch 2, this is " + torch.__version__)
-    # f32 is float32: cuDNN's convolutions take TensorFloat-32 by themselves, which keeps 10 bits.
+    # f32 means float32: by default cuDNN's convolutions use TensorFloat-32, which keeps 10 bits.
     torch.backends.cudnn.allow_tf32 = False
     config, weights = load(folder)
     weights = {key: value.to(device) for key, value in weights.items()}
@@ -60,7 +60,7 @@ def main():
         check = step()
         wait()
     else:
-        with open(os.path.join(folder, "material.json")) as file:
+        with open(os.path.join(folder, "inputs.json")) as file:
             settings = json.load(file)["settings"]
         check, step = training_step(config, weights, network, upload, settings, form, device)
 

@@ -1,4 +1,4 @@
-// Machine: what the figures of the GPU bench were measured on, in the words of its drivers.
+// Machine: what the GPU bench ran on, as its drivers describe it.
 
 import { spawnSync } from "node:child_process";
 import { cpus, release, type } from "node:os";
@@ -10,11 +10,11 @@ export interface Machine {
   software: boolean;
   features: readonly string[];
   system: string;
-  processor: string;
+  cpu: string;
   node: string;
-  /** What nvidia-smi says, where there is one. */
+  /** Output of nvidia-smi; null where there is none. */
   nvidia: string | null;
-  /** Interpreter and version of a PyTorch, and the GPU it sees; null where none was found. */
+  /** Interpreter and version of PyTorch, and the GPU it sees; null where none was found. */
   torch: Torch | null;
 }
 
@@ -24,22 +24,22 @@ export interface Torch {
   gpu: string | null;
 }
 
-const ASK_TORCH = `
+const DESCRIBE_TORCH = `
 import json, torch
 gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 print(json.dumps({"version": torch.__version__, "gpu": gpu}))
 `;
 
-function said(command: string, args: readonly string[]): string | null {
+function outputOf(command: string, args: readonly string[]): string | null {
   const { status, stdout } = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
   const text = (stdout ?? "").trim();
   return status === 0 && text !== "" ? text : null;
 }
 
-/** The first interpreter that has torch, one that sees a GPU before all others. */
+/** The first interpreter with torch that sees a GPU, else the first one with torch. */
 export function findTorch(pythons: readonly string[]): Torch | null {
   const found = pythons.flatMap((python) => {
-    const answer = said(python, ["-c", ASK_TORCH]);
+    const answer = outputOf(python, ["-c", DESCRIBE_TORCH]);
     return answer === null ? [] : [{ python, ...(JSON.parse(answer) as Omit<Torch, "python">) }];
   });
   return found.find(({ gpu }) => gpu !== null) ?? found[0] ?? null;
@@ -47,13 +47,15 @@ export function findTorch(pythons: readonly string[]): Torch | null {
 
 export function describeMachine(adapter: GpuAdapter, torch: Torch | null): Machine {
   const { name, backend, driver, software, features } = adapter;
-  const [cpu] = cpus();
   return {
-    ...{ adapter: `${name} (${backend})`, driver, software, features },
+    adapter: `${name} (${backend})`,
+    driver,
+    software,
+    features,
     system: `${type()} ${release()}`,
-    processor: `${cpus().length} × ${cpu?.model ?? process.arch}`,
+    cpu: `${cpus().length} × ${cpus()[0]?.model ?? process.arch}`,
     node: process.version,
-    nvidia: said("nvidia-smi", ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]),
+    nvidia: outputOf("nvidia-smi", ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]),
     torch,
   };
 }

@@ -1,4 +1,4 @@
-// Parity of a tier on the GPU that is measured: figures of a device that computes something else would mean nothing.
+// Parity of a tier on the GPU under test: figures of a device that computes something else would mean nothing.
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ interface Failure {
   tolerance: number;
 }
 
-/** A tier's parity: counts with the cases that failed, or why it did not come to an end. */
+/** A tier's parity: counts with the failed cases, or why it did not finish. */
 export type TierParity = { tier: GpuTier } & (
   | { passed: number; failed: number; skipped: number; failures: Failure[] }
   | { missing: string }
@@ -24,7 +24,7 @@ interface Summary {
   cases: (Failure & { ok: boolean; skipped?: string })[];
 }
 
-/** Runs the parity command on `device` beside the fixtures of `reference`. */
+/** Runs the parity command on `device` with the fixtures in folder `reference`. */
 export function tierParity(tier: GpuTier, device: string, reference: string, limit: Limit): TierParity {
   const script = fileURLToPath(new URL("../../test/parity/run.js", import.meta.url));
   const words = [script, reference, "--device", device, "--gpu-tier", tier, "--json"];

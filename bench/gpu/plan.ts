@@ -1,44 +1,46 @@
-// Plan: which rows of the GPU bench are run, those first that matter most: a machine with a GPU may be lent for minutes.
+// Plan: which rows the GPU bench runs, the most important first: a machine with a GPU may be available for minutes only.
 
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 
 export type Mode = "forward" | "train";
 
-/** What everybody of a row computes. */
-export interface Place {
+/** What is computed. */
+export interface Task {
   model: string;
   mode: Mode;
   batch: number;
 }
 
-/** Who computes it: we on a tier, PyTorch in a form, or tfjs on our device. */
-export type Entrant =
+/** What computes it: Vitrine on a tier, PyTorch in a form, or tfjs on our device. */
+export type Implementation =
   | { kind: "vitrine"; tier: GpuTier }
   | { kind: "pytorch"; form: "eager" | "compiled"; dtype: "f32" | "bf16" }
   | { kind: "tfjs" };
 
 export interface PlannedRow {
-  place: Place;
-  entrant: Entrant;
+  task: Task;
+  implementation: Implementation;
 }
 
 export interface Wanted {
   models: readonly string[];
   modes: readonly Mode[];
-  /** The batch sizes of a mode. */
+  /** Batch sizes of a mode. */
   batches(mode: Mode): readonly number[];
   tiers: readonly GpuTier[];
   pytorch: boolean;
   tfjs: boolean;
 }
 
-export function entrantName(entrant: Entrant): string {
-  if (entrant.kind === "vitrine") return `vitrine ${entrant.tier}`;
-  return entrant.kind === "tfjs" ? "tfjs-webgpu" : `pytorch ${entrant.form} ${entrant.dtype}`;
+export function implementationName(implementation: Implementation): string {
+  if (implementation.kind === "vitrine") return `vitrine ${implementation.tier}`;
+  return implementation.kind === "tfjs"
+    ? "tfjs-webgpu"
+    : `pytorch ${implementation.form} ${implementation.dtype}`;
 }
 
-/** Most telling first; the first six are compared in the places that the aims speak of before anything else. */
-const ENTRANTS: readonly Entrant[] = [
+/** The most telling first; the first six are compared on the tasks with targets (report.ts) before anything else. */
+const IMPLEMENTATIONS: readonly Implementation[] = [
   { kind: "vitrine", tier: "float16" },
   { kind: "pytorch", form: "compiled", dtype: "bf16" },
   { kind: "vitrine", tier: "matrices" },
@@ -51,48 +53,49 @@ const ENTRANTS: readonly Entrant[] = [
 ];
 const TELLING = 6;
 
-/** Sizes that fill a GPU before those that do not. */
+/** Sizes that fill a GPU come before those that do not. */
 const BATCHES: readonly number[] = [64, 128, 256, 8, 1];
 const MODELS: readonly string[] = ["small", "tiny", "base"];
 const MODES: readonly Mode[] = ["train", "forward"];
 
-/** Behind all that are listed where it is not. */
+/** Index in `list`; after all of them if it is not listed. */
 function rank<T>(list: readonly T[], value: T): number {
-  const place = list.indexOf(value);
-  return place < 0 ? list.length : place;
+  const index = list.indexOf(value);
+  return index < 0 ? list.length : index;
 }
 
-function isAimed({ model, mode, batch }: Place): boolean {
+function hasTarget({ model, mode, batch }: Task): boolean {
   return model === "small" && (batch === 64 || (mode === "train" && batch === 128));
 }
 
-function isWanted(entrant: Entrant, { tiers, pytorch, tfjs }: Wanted): boolean {
-  if (entrant.kind === "vitrine") return tiers.includes(entrant.tier);
-  return entrant.kind === "tfjs" ? tfjs : pytorch;
+function isWanted(implementation: Implementation, { tiers, pytorch, tfjs }: Wanted): boolean {
+  if (implementation.kind === "vitrine") return tiers.includes(implementation.tier);
+  return implementation.kind === "tfjs" ? tfjs : pytorch;
 }
 
-/** Every row once: the telling ones of the places that are aimed at, then place by place. */
+/** Every row once: the telling ones of the tasks with targets, then task by task. */
 export function planRows(wanted: Wanted): PlannedRow[] {
-  const entrants = ENTRANTS.filter((entrant) => isWanted(entrant, wanted));
-  const places = wanted.models
+  const implementations = IMPLEMENTATIONS.filter((implementation) => isWanted(implementation, wanted));
+  const tasks = wanted.models
     .flatMap((model) =>
       wanted.modes.flatMap((mode) => wanted.batches(mode).map((batch) => ({ model, mode, batch }))),
     )
     .sort(
       (a, b) =>
-        Number(isAimed(b)) - Number(isAimed(a)) ||
+        Number(hasTarget(b)) - Number(hasTarget(a)) ||
         rank(MODELS, a.model) - rank(MODELS, b.model) ||
         rank(MODES, a.mode) - rank(MODES, b.mode) ||
         rank(BATCHES, a.batch) - rank(BATCHES, b.batch) ||
         a.batch - b.batch,
     );
-  const rows = places.flatMap((place) => entrants.map((entrant) => ({ place, entrant })));
-  const telling = ENTRANTS.slice(0, TELLING);
-  const isFirst = ({ place, entrant }: PlannedRow) => isAimed(place) && telling.includes(entrant);
+  const rows = tasks.flatMap((task) => implementations.map((implementation) => ({ task, implementation })));
+  const telling = IMPLEMENTATIONS.slice(0, TELLING);
+  const isFirst = ({ task, implementation }: PlannedRow) =>
+    hasTarget(task) && telling.includes(implementation);
   return [...rows.filter(isFirst), ...rows.filter((row) => !isFirst(row))];
 }
 
-/** Parity of the tiers that figures will be given for, the ones that tell most first. */
+/** Tiers whose parity is run, the most telling first. */
 export function planParity(tiers: readonly GpuTier[]): GpuTier[] {
   const order: readonly GpuTier[] = ["float32", "float16", "matrices", "subgroups"];
   return order.filter((tier) => tiers.includes(tier));

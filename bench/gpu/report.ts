@@ -1,4 +1,5 @@
-// Report: what the GPU bench has found so far. It is written after every row, so that a run that is cut off leaves it.
+// Report of the GPU bench: figures as JSON (gpu.json) and as a table (gpu.md), with what is missing and why. It is written
+// after every row, so that a run that is cut off leaves it.
 
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,64 +8,11 @@ import { difference } from "../peers/report.js";
 import type { Machine } from "./machine.js";
 import type { TierParity } from "./parity.js";
 import { allowedDifference } from "./peers.js";
-import { entrantName, type Place } from "./plan.js";
+import { implementationName, type Task } from "./plan.js";
 import type { Outcome } from "./schedule.js";
 
-const samePlace = (a: Place, b: Place) => a.model === b.model && a.mode === b.mode && a.batch === b.batch;
-
-/**
- * Ours that the others of a place are compared with: on tier float32, else the first that ran. Undefined where none of ours
- * ran there.
- */
-function trustedOf(outcomes: readonly Outcome[], place: Place) {
-  const ours = outcomes.filter(
-    (outcome) => outcome.entrant.kind === "vitrine" && samePlace(outcome.place, place) && "result" in outcome,
-  ) as Extract<Outcome, { result: Result }>[];
-  return ours.find(({ entrant }) => entrant.kind === "vitrine" && entrant.tier === "float32") ?? ours[0];
-}
-
-/** Figures of those who compute what we do; all others with a reason. */
-export function assemble(
-  outcomes: readonly Outcome[],
-  about: Pick<GpuReport, "machine" | "stepsPerCall" | "seconds" | "parity">,
-): GpuReport {
-  const [rows, missing]: [Row[], Missing[]] = [[], []];
-  for (const outcome of outcomes) {
-    const { place, entrant } = outcome;
-    const named = { ...place, contestant: entrantName(entrant) };
-    if ("reason" in outcome) {
-      missing.push({ ...named, reason: outcome.reason });
-      continue;
-    }
-    const trusted = trustedOf(outcomes, place);
-    const fromOurs = trusted ? difference(trusted.result.check, outcome.result.check) : 0;
-    const allowed = Math.max(allowedDifference(entrant), trusted ? allowedDifference(trusted.entrant) : 0);
-    if (!(fromOurs <= allowed)) {
-      missing.push({ ...named, reason: `its values are ${fromOurs} from ours, ${allowed} is allowed` });
-      continue;
-    }
-    const { medianMs, bestMs, calls } = outcome.result;
-    const imagesPerSecond = (1000 * place.batch * about.stepsPerCall) / medianMs;
-    rows.push({ ...named, imagesPerSecond, medianMs, bestMs, calls, fromOurs });
-  }
-  return { ...about, aims: aimsOf(rows), rows, missing };
-}
-
-/** gpu.json and gpu.md in `folder`, each whole at any moment: written beside and renamed. */
-export function writeReport(folder: string, report: GpuReport): void {
-  mkdirSync(folder, { recursive: true });
-  const files = { "gpu.json": `${JSON.stringify(report, null, 1)}\n`, "gpu.md": markdown(report) };
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(folder, name);
-    writeFileSync(`${path}.part`, text);
-    renameSync(`${path}.part`, path);
-  }
-}
-
-// Figures: what the GPU bench reports, as gpu.json has it.
-
-export interface Row extends Place {
-  contestant: string;
+export interface Row extends Task {
+  peer: string;
   /** From the medians of all calls. */
   imagesPerSecond: number;
   /** Of a call, which is `stepsPerCall` steps. */
@@ -75,109 +23,125 @@ export interface Row extends Place {
   fromOurs: number;
 }
 
-export interface Missing extends Place {
-  contestant: string;
+export interface Missing extends Task {
+  peer: string;
   reason: string;
 }
 
-/** A ratio of training images/s at a batch size. */
-export interface Aim {
+/** A ratio of training images/s at a batch size, beside what it should be at least. */
+export interface Target {
   batch: number;
   ours: string;
   theirs: string;
   ratio: number;
-  /** The ratio is to be at least this. */
-  aim: number;
+  minimum: number;
 }
 
 export interface GpuReport {
   machine: Machine;
   stepsPerCall: number;
-  /** Of the whole bench until now. */
+  /** Of the whole bench so far. */
   seconds: number;
   parity: TierParity[];
-  aims: Aim[];
+  targets: Target[];
   rows: Row[];
   missing: Missing[];
 }
 
-// Aims: our training images/s of DeiT-Small over PyTorch's in bfloat16 and over tfjs-webgpu's, where both were measured.
+const sameTask = (a: Task, b: Task) => a.model === b.model && a.mode === b.mode && a.batch === b.batch;
 
-const AIMS: readonly { peer: RegExp; aim: number }[] = [
-  { peer: /^pytorch \w+ bf16$/, aim: 0.5 },
-  { peer: /^tfjs-webgpu$/, aim: 5 },
+/** Our result that the others of a task are compared with: tier float32's, else the first one. Undefined if there is none. */
+function referenceOf(outcomes: readonly Outcome[], task: Task) {
+  const ours = outcomes.filter(
+    (outcome) =>
+      outcome.implementation.kind === "vitrine" && sameTask(outcome.task, task) && "result" in outcome,
+  ) as Extract<Outcome, { result: Result }>[];
+  const isFloat32 = ({ implementation }: Outcome) =>
+    implementation.kind === "vitrine" && implementation.tier === "float32";
+  return ours.find(isFloat32) ?? ours[0];
+}
+
+/** Figures of the peers that compute what we do; the others are `missing`, with a reason. */
+export function assemble(
+  outcomes: readonly Outcome[],
+  about: Pick<GpuReport, "machine" | "stepsPerCall" | "seconds" | "parity">,
+): GpuReport {
+  const [rows, missing]: [Row[], Missing[]] = [[], []];
+  for (const outcome of outcomes) {
+    const { task, implementation } = outcome;
+    const named = { ...task, peer: implementationName(implementation) };
+    if ("reason" in outcome) {
+      missing.push({ ...named, reason: outcome.reason });
+      continue;
+    }
+    const reference = referenceOf(outcomes, task);
+    const fromOurs = reference ? difference(reference.result.check, outcome.result.check) : 0;
+    const allowed = Math.max(
+      allowedDifference(implementation),
+      reference ? allowedDifference(reference.implementation) : 0,
+    );
+    if (!(fromOurs <= allowed)) {
+      missing.push({ ...named, reason: `its values are ${fromOurs} from ours, ${allowed} is allowed` });
+      continue;
+    }
+    const { medianMs, bestMs, calls } = outcome.result;
+    const imagesPerSecond = (1000 * task.batch * about.stepsPerCall) / medianMs;
+    rows.push({ ...named, imagesPerSecond, medianMs, bestMs, calls, fromOurs });
+  }
+  return { ...about, targets: targetsOf(rows), rows, missing };
+}
+
+/** Our training images/s of DeiT-Small over PyTorch's in bfloat16 and over tfjs-webgpu's should be at least these. */
+const TARGETS: readonly { theirs: RegExp; minimum: number }[] = [
+  { theirs: /^pytorch \w+ bf16$/, minimum: 0.5 },
+  { theirs: /^tfjs-webgpu$/, minimum: 5 },
 ];
 
 function fastest(rows: readonly Row[]): Row | undefined {
   return [...rows].sort((a, b) => b.imagesPerSecond - a.imagesPerSecond)[0];
 }
 
-/** At each batch size, our fastest tier over the fastest of the peer's forms. */
-export function aimsOf(rows: readonly Row[]): Aim[] {
+/** At each batch size where both were measured: our fastest tier over the fastest of the peer's forms. */
+function targetsOf(rows: readonly Row[]): Target[] {
   const training = rows.filter(({ model, mode }) => model === "small" && mode === "train");
   const batches = [...new Set(training.map(({ batch }) => batch))].sort((a, b) => a - b);
   return batches.flatMap((batch) => {
     const here = training.filter((row) => row.batch === batch);
-    const ours = fastest(here.filter(({ contestant }) => contestant.startsWith("vitrine ")));
-    return AIMS.flatMap(({ peer, aim }) => {
-      const theirs = fastest(here.filter(({ contestant }) => peer.test(contestant)));
+    const ours = fastest(here.filter(({ peer }) => peer.startsWith("vitrine ")));
+    return TARGETS.flatMap(({ theirs: pattern, minimum }) => {
+      const theirs = fastest(here.filter(({ peer }) => pattern.test(peer)));
       if (!ours || !theirs) return [];
       const ratio = ours.imagesPerSecond / theirs.imagesPerSecond;
-      return [{ batch, ours: ours.contestant, theirs: theirs.contestant, ratio, aim }];
+      return [{ batch, ours: ours.peer, theirs: theirs.peer, ratio, minimum }];
     });
   });
 }
 
-export function aimLine({ batch, ours, theirs, ratio, aim }: Aim): string {
-  const verdict = ratio >= aim ? "reached" : "missed";
-  return `- training, small, batch ${batch}: ${ours} ${ratio.toFixed(2)} of ${theirs} (aim ≥ ${aim}: ${verdict})`;
+/** Writes gpu.json and gpu.md into `folder`. Each is replaced by a rename, so that it is complete at any moment. */
+export function writeReport(folder: string, report: GpuReport): void {
+  mkdirSync(folder, { recursive: true });
+  const files = { "gpu.json": `${JSON.stringify(report, null, 1)}\n`, "gpu.md": markdown(report) };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    writeFileSync(`${path}.part`, text);
+    renameSync(`${path}.part`, path);
+  }
 }
 
-// Table: the GPU bench's figures as Markdown, a row for each model, mode and batch.
+/** Failed cases named in the table; the JSON has all of them. */
+const MAX_FAILURES = 5;
 
-/** Cases that failed, by name, in the table; the JSON has all. */
-const MOST_FAILURES = 5;
-
-function machineLines({ adapter, driver, system, processor, node, nvidia, torch }: Machine): string[] {
-  const peer = torch
-    ? `PyTorch ${torch.version}${torch.gpu ? ` on ${torch.gpu}` : ", no GPU"}`
-    : "no PyTorch";
-  return [
-    `- adapter: ${adapter}; ${driver}`,
-    ...(nvidia === null ? [] : [`- nvidia-smi: ${nvidia.replaceAll("\n", "; ")}`]),
-    `- ${processor}, ${system}, Node ${node}, ${peer}`,
-  ];
-}
-
-function parityLine(parity: TierParity): string {
-  if ("missing" in parity) return `- parity of tier ${parity.tier}: not known: ${parity.missing}`;
-  const { tier, passed, failed, skipped, failures } = parity;
-  const names = failures.map(
-    ({ name, maxAbsError, tolerance }) => `${name} (${maxAbsError} of ${tolerance})`,
-  );
-  const which = names.length > 0 ? `: ${names.slice(0, MOST_FAILURES).join(", ")}` : "";
-  return `- parity of tier ${tier}: ${passed} passed, ${failed} failed, ${skipped} skipped${which}`;
-}
-
-/** A line for each reason, with all whom it kept away. */
-function missingLines(missing: readonly Missing[]): string[] {
-  const byReason = new Map<string, string[]>();
-  for (const { model, mode, batch, contestant, reason } of missing)
-    byReason.set(reason, [...(byReason.get(reason) ?? []), `${contestant} ${model} ${mode} ${batch}`]);
-  return [...byReason].map(([reason, who]) => `- ${reason}: ${who.join(", ")}`);
-}
-
-/** `| deit_tiny… | train | 8 | 412.0 | … |`: images/s of each contestant, and what is missing below. */
-export function markdown({ machine, seconds, parity, aims, rows, missing }: GpuReport): string {
-  const contestants = [...new Set([...rows, ...missing].map(({ contestant }) => contestant))].sort();
-  const heading = ["model", "mode", "batch", ...contestants];
-  const places = [...new Set(rows.map(({ model, mode, batch }) => `${model} | ${mode} | ${batch}`))];
-  const cells = places.map((place) => {
-    const here = rows.filter(({ model, mode, batch }) => `${model} | ${mode} | ${batch}` === place);
-    return contestants.map((name) => {
-      const row = here.find(({ contestant }) => contestant === name);
+/** A row for each model, mode and batch size with images/s of each peer; below it, what is missing. */
+export function markdown({ machine, seconds, parity, targets, rows, missing }: GpuReport): string {
+  const peers = [...new Set([...rows, ...missing].map(({ peer }) => peer))].sort();
+  const heading = ["model", "mode", "batch", ...peers];
+  const taskOf = ({ model, mode, batch }: Task) => `${model} | ${mode} | ${batch}`;
+  const lines = [...new Set(rows.map(taskOf))].map((task) => {
+    const cells = peers.map((name) => {
+      const row = rows.find((each) => taskOf(each) === task && each.peer === name);
       return row ? row.imagesPerSecond.toFixed(1) : "–";
     });
+    return `| ${task} | ${cells.join(" | ")} |`;
   });
   return [
     "# GPU bench",
@@ -186,14 +150,51 @@ export function markdown({ machine, seconds, parity, aims, rows, missing }: GpuR
     `- ${seconds.toFixed(0)} s in all`,
     "",
     ...(parity.length > 0 ? parity.map(parityLine) : ["Parity was not run."]),
-    ...(aims.length > 0 ? ["", "Aims:", "", ...aims.map(aimLine)] : []),
+    ...(targets.length > 0 ? ["", "Targets:", "", ...targets.map(targetLine)] : []),
     "",
     "Images per second, from the medians of all calls:",
     "",
     `| ${heading.join(" | ")} |`,
     `|${heading.map(() => "---").join("|")}|`,
-    ...places.map((place, i) => `| ${place} | ${(cells[i] as string[]).join(" | ")} |`),
+    ...lines,
     ...(missing.length > 0 ? ["", "Missing:", "", ...missingLines(missing)] : []),
     "",
   ].join("\n");
+}
+
+function machineLines({ adapter, driver, system, cpu, node, nvidia, torch }: Machine): string[] {
+  const pytorch = torch
+    ? `PyTorch ${torch.version}${torch.gpu ? ` on ${torch.gpu}` : ", no GPU"}`
+    : "no PyTorch";
+  return [
+    `- adapter: ${adapter}; ${driver}`,
+    ...(nvidia === null ? [] : [`- nvidia-smi: ${nvidia.replaceAll("\n", "; ")}`]),
+    `- ${cpu}, ${system}, Node ${node}, ${pytorch}`,
+  ];
+}
+
+function parityLine(parity: TierParity): string {
+  if ("missing" in parity) return `- parity of tier ${parity.tier}: unknown: ${parity.missing}`;
+  const { tier, passed, failed, skipped, failures } = parity;
+  const names = failures.map(
+    ({ name, maxAbsError, tolerance }) => `${name} (${maxAbsError} of ${tolerance})`,
+  );
+  const which = names.length > 0 ? `: ${names.slice(0, MAX_FAILURES).join(", ")}` : "";
+  return `- parity of tier ${tier}: ${passed} passed, ${failed} failed, ${skipped} skipped${which}`;
+}
+
+export function targetLine({ batch, ours, theirs, ratio, minimum }: Target): string {
+  const verdict = ratio >= minimum ? "reached" : "missed";
+  return (
+    `- training, small, batch ${batch}: ${ours} ${ratio.toFixed(2)} of ${theirs} ` +
+    `(target ≥ ${minimum}: ${verdict})`
+  );
+}
+
+/** A line for each reason, with all rows that it applies to. */
+function missingLines(missing: readonly Missing[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { model, mode, batch, peer, reason } of missing)
+    byReason.set(reason, [...(byReason.get(reason) ?? []), `${peer} ${model} ${mode} ${batch}`]);
+  return [...byReason].map(([reason, rows]) => `- ${reason}: ${rows.join(", ")}`);
 }

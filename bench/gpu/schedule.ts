@@ -1,76 +1,75 @@
-// Clock: how long a row of the GPU bench may take, and how long all of it.
+// Schedule: planned rows run in order, each with a time limit, until none is left or the bench's time is up.
 
 import type { Limit, Result } from "../peers/comparison.js";
 import type { PlannedRow } from "./plan.js";
 
-export interface ClockOptions {
-  /** Of one row. */
+export interface TimeBudgetOptions {
+  /** Seconds for one row. */
   rowSeconds: number;
-  /** Of the whole bench; Infinity for no limit. */
+  /** Seconds for the whole bench; Infinity for no limit. */
   maxSeconds: number;
-  /** Milliseconds from a fixed point on. */
+  /** Milliseconds since any fixed point. */
   now?: () => number;
 }
 
-export class Clock {
-  readonly #options: ClockOptions;
+export class TimeBudget {
+  readonly #options: TimeBudgetOptions;
   readonly #now: () => number;
   readonly #start: number;
 
-  constructor(options: ClockOptions) {
+  constructor(options: TimeBudgetOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#start = this.#now();
   }
 
-  /** Since the clock was made. */
+  /** Seconds since the budget was created. */
   get seconds(): number {
     return (this.#now() - this.#start) / 1000;
   }
 
-  /** Why nothing is begun any more; undefined as long as there is time. */
-  get spent(): string | undefined {
+  /** Why nothing more is started; undefined while there is time. */
+  get exhausted(): string | undefined {
     const { maxSeconds } = this.#options;
-    return this.seconds < maxSeconds ? undefined : `not begun: ${maxSeconds} s were over (--max-seconds)`;
+    return this.seconds < maxSeconds ? undefined : `not started: ${maxSeconds} s were up (--max-seconds)`;
   }
 
-  /** Of what begins now and may take `rows` times as long as a row. */
+  /** For something that starts now and may take `rows` times as long as a row. */
   limit(rows = 1): Limit {
     const { rowSeconds, maxSeconds } = this.#options;
-    const [ofRow, left] = [rows * rowSeconds, maxSeconds - this.seconds];
+    const ofRow = rows * rowSeconds;
+    const left = maxSeconds - this.seconds;
     if (ofRow <= left)
-      return { ms: 1000 * ofRow, reason: `ended: it took longer than ${ofRow} s (--row-seconds)` };
+      return { ms: 1000 * ofRow, reason: `stopped: it took longer than ${ofRow} s (--row-seconds)` };
     return {
       ms: Math.max(0, 1000 * left),
-      reason: `ended: ${maxSeconds} s of the bench were over (--max-seconds)`,
+      reason: `stopped: the bench's ${maxSeconds} s were up (--max-seconds)`,
     };
   }
 }
-
-// Run rows: planned rows one after the other, each with its limit, until there are no more or the time is over.
 
 /** What became of a row. */
 export type RowOutcome = { result: Result } | { reason: string };
 export type Outcome = PlannedRow & RowOutcome;
 
 /**
- * `onRow` after each row that was begun, with all so far; rows that the time was not enough for come last in what is resolved,
- * each with the reason. A row that throws has the error's message for a reason, and the next one is begun.
+ * Calls `onRow` after each row that was started, with all outcomes so far. Rows for which there was no time left come last
+ * in the resolved list, with that reason. A row that throws has the error's message as its reason; the next row runs.
  */
 export async function runRows(
   rows: readonly PlannedRow[],
-  clock: Clock,
+  budget: TimeBudget,
   run: (row: PlannedRow, limit: Limit) => Promise<RowOutcome>,
   onRow: (outcomes: readonly Outcome[]) => void,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const row of rows) {
-    const reason = clock.spent;
+    const reason = budget.exhausted;
     if (reason !== undefined) {
       outcomes.push({ ...row, reason });
       continue;
     }
-    const outcome = await run(row, clock.limit()).catch((error: Error) => ({ reason: error.message }));
+    const outcome = await run(row, budget.limit()).catch((error: Error) => ({ reason: error.message }));
     outcomes.push({ ...row, ...outcome });
     onRow(outcomes);
   }

@@ -1,13 +1,13 @@
-// Vitrine on a GPU as a contestant: vitrine.js forward|train FOLDER BATCH DEVICE STEPS [TIER]
+// Vitrine on a GPU as a peer: vitrine.js forward|train FOLDER BATCH DEVICE STEPS [TIER]
 //
-// A call is STEPS steps that are submitted without waiting for each other, as the trainer does it: the device does not idle
-// for want of the processor.
+// A call is STEPS steps that are submitted without waiting in between, as the trainer does: the device never idles because
+// of the CPU.
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { readMaterial, readPixels } from "../peers/inputs.js";
+import { readInputs, readPixels } from "../peers/inputs.js";
 import { serveRounds } from "../peers/peer.js";
 import { CHECKED_STEPS, STEP, stepTargets } from "../peers/training-step.js";
 
@@ -16,14 +16,14 @@ const [mode, folder, batchText, device, stepsText, gpuTier] = process.argv.slice
   tier?: string,
 ];
 const batchSize = Number(batchText);
-const { config, weights, settings = STEP } = readMaterial(folder);
+const { config, weights, settings = STEP } = readInputs(folder);
 const { executor } = await createRuntime({ host: nodeHost(), device, gpuTier });
 const pixels = readPixels(folder, config, batchSize);
 
-/** A loss scale of 2^16 is halved at each. */
-const MOST_ATTEMPTS = 30;
+/** The loss scale of 2^16 is halved at each. */
+const MAX_ATTEMPTS = 30;
 
-/** A call: the steps are submitted one behind the other, and the call ends with the last one's results. */
+/** Submits the steps and resolves with the results of the last one. */
 async function call(start: () => Promise<{ result: Promise<unknown> }>): Promise<void> {
   const results: Promise<unknown>[] = [];
   for (let step = 0; step < Number(stepsText); step++) results.push((await start()).result);
@@ -47,7 +47,10 @@ async function train(): Promise<void> {
   const options = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false } as const;
   const training = await createTraining(executor, {
     ...options,
-    ...{ config, weights, batchSize, noDecay: settings.noDecay },
+    config,
+    weights,
+    batchSize,
+    noDecay: settings.noDecay,
   });
   const targets = stepTargets(batchSize, config.classes, settings.smoothing);
   const sampleWeights = new Float32Array(batchSize).fill(1 / batchSize);
@@ -62,9 +65,9 @@ async function train(): Promise<void> {
   const losses: number[] = [];
   for (let attempt = 0; losses.length < CHECKED_STEPS; attempt++) {
     const { loss, applied } = await (await start(losses.length + 1)).result;
-    // A loss scale that is too large for float16 comes down and changes no weight: that was no step.
+    // A loss scale too large for float16 is halved and no weight changes: that does not count as a step.
     if (applied) losses.push(loss);
-    else if (attempt === MOST_ATTEMPTS)
+    else if (attempt === MAX_ATTEMPTS)
       throw new Error(`error: the gradients of step ${losses.length + 1} overflow`);
   }
   let step = CHECKED_STEPS;

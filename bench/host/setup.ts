@@ -1,10 +1,10 @@
-// Setting: what the contestants of the host bench have in common.
+// Setup that the peers of the host bench have in common: the backend and the model.
 
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { benchConfig } from "../model-weights.js";
 
-/** Dawn's null backend, which takes every command and computes nothing, or the machine's GPU. */
+/** Dawn's null backend, which accepts every command and computes nothing, or the machine's GPU. */
 export type Where = "null" | "gpu";
 
 export function openGpu(where: Where): Promise<GPU> {

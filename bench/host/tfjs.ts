@@ -1,4 +1,4 @@
-// tfjs-webgpu as a contestant of the host bench: tfjs.js null|gpu forward|step BATCH SIDE. Its check is its dispatches.
+// tfjs-webgpu as a peer of the host bench: tfjs.js null|gpu forward|step BATCH SIDE. Its check is its number of dispatches.
 
 import { benchPixels, benchWeights } from "../model-weights.js";
 import { serveRounds } from "../peers/peer.js";
@@ -7,7 +7,7 @@ import { tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
 import { isDecayed, STEP, stepTargets } from "../peers/training-step.js";
 import { hostConfig, openGpu, type Where } from "./setup.js";
 
-const [where, what, batchText, sideText] = process.argv.slice(2) as [Where, string, string, string];
+const [where, task, batchText, sideText] = process.argv.slice(2) as [Where, string, string, string];
 const batch = Number(batchText);
 const config = hostConfig(Number(sideText));
 const tf = await loadTfjsWebgpu(await openGpu(where));
@@ -53,7 +53,7 @@ async function training(): Promise<() => Promise<unknown>> {
   };
 }
 
-const call = what === "forward" ? forward() : await training();
+const call = task === "forward" ? forward() : await training();
 const encoder = (globalThis as unknown as { GPUComputePassEncoder: { prototype: GPUComputePassEncoder } })
   .GPUComputePassEncoder.prototype;
 const { dispatchWorkgroups } = encoder;

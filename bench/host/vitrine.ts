@@ -1,4 +1,4 @@
-// Vitrine as a contestant of the host bench: vitrine.js null|gpu forward|step BATCH SIDE. Its check is its dispatches.
+// Vitrine as a peer of the host bench: vitrine.js null|gpu forward|step BATCH SIDE. Its check is its number of dispatches.
 
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
@@ -10,12 +10,12 @@ import { serveRounds } from "../peers/peer.js";
 import { STEP, stepTargets } from "../peers/training-step.js";
 import { hostConfig, openGpu, type Where } from "./setup.js";
 
-const [where, what, batchText, side] = process.argv.slice(2) as [Where, string, string, string];
+const [where, task, batchText, side] = process.argv.slice(2) as [Where, string, string, string];
 const batch = Number(batchText);
 const config = hostConfig(Number(side));
 const node = nodeHost();
 const executor = await createWebgpuExecutor({ ...node, gpu: () => openGpu(where) });
-/** In the order in which they were compiled: of a training, accumulate and apply come first. */
+/** In the order of compilation: for training, accumulate and apply come first. */
 const compiled: WebgpuExecutable[] = [];
 const compile = executor.compile.bind(executor);
 executor.compile = async (program, stores) => {
@@ -32,9 +32,16 @@ async function forward(): Promise<() => Promise<unknown>> {
 }
 
 async function training(): Promise<() => Promise<unknown>> {
-  const options = { config, weights, batchSize: batch, distillation: "none", alpha: 0, tau: 1 } as const;
   const steps = await createTraining(executor, {
-    ...{ ...options, dropPath: 0, ema: false, noDecay: STEP.noDecay },
+    config,
+    weights,
+    batchSize: batch,
+    distillation: "none",
+    alpha: 0,
+    tau: 1,
+    dropPath: 0,
+    ema: false,
+    noDecay: STEP.noDecay,
   });
   const inputs = {
     pixels,
@@ -44,13 +51,13 @@ async function training(): Promise<() => Promise<unknown>> {
   let step = 0;
   return async () => {
     step += 1;
-    // As the trainer does it: both programs are on their way before the loss is read.
+    // As the trainer does: both programs are submitted before the loss is read.
     const started = await steps.submit?.(inputs, { ...STEP, step, clipNorm: 0, emaDecay: 0 });
     await started?.outcome;
   };
 }
 
-const call = await (what === "forward" ? forward() : training());
-const counted = what === "forward" ? compiled : compiled.slice(0, 2);
+const call = await (task === "forward" ? forward() : training());
+const counted = task === "forward" ? compiled : compiled.slice(0, 2);
 const dispatches = counted.reduce((sum, executable) => sum + executable.dispatches, 0);
 await serveRounds([dispatches], call);

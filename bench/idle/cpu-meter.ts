@@ -1,5 +1,5 @@
-// Meter: loaded into a server before its own code (node --import), it answers "cpu" on the parent's channel with the
-// processor time of the whole process so far, in microseconds.
+// CPU meter: loaded into a server before its own code (node --import). It answers any message on the parent's channel with
+// the CPU time of the whole process so far, in microseconds.
 
 import { isMainThread } from "node:worker_threads";
 
@@ -8,6 +8,6 @@ if (isMainThread && process.send) {
     const { user, system } = process.cpuUsage();
     process.send?.({ microseconds: user + system });
   });
-  // The channel alone keeps no server alive.
+  // The channel must not keep the server alive.
   process.channel?.unref();
 }

@@ -1,35 +1,39 @@
-// Contest: contestants in child processes work through the same slice of files one after the other, so that a busy
-// moment of the machine hits them all.
+// Comparison: peers in child processes take turns on the same slice of files, so that other load on the machine affects all
+// of them.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { errorLine } from "../peers/comparison.js";
 
-/** Seconds of one round, all slices together. */
+/** Seconds of one round, summed over its slices. */
 export interface Seconds {
   cpu: number;
   wall: number;
 }
 
-export class Contestant {
+export class Peer {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
-  #complaint = "";
-  /** What it runs: library and version. */
+  #errorOutput = "";
+  /** Library and version. */
   version = "";
 
-  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string | undefined>> = {},
+  ) {
     this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
     this.#child.on("error", (error) => {
-      this.#complaint = error.message;
+      this.#errorOutput = error.message;
     });
     this.#child.stderr?.on("data", (data: Buffer) => {
-      this.#complaint = (this.#complaint + data.toString()).slice(-4000);
+      this.#errorOutput = (this.#errorOutput + data.toString()).slice(-4000);
     });
-    // A child that died closes its pipe; the reader of its lines says so.
+    // A child that died closes its pipe; the reader of its lines reports it.
     this.#child.stdin?.on("error", () => {});
-    this.#lines = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream })[
-      Symbol.asyncIterator
-    ]();
+    const input = this.#child.stdout as NodeJS.ReadableStream;
+    this.#lines = createInterface({ input })[Symbol.asyncIterator]();
   }
 
   async ready(): Promise<void> {
@@ -51,63 +55,55 @@ export class Contestant {
     this.#child.stdin?.end();
   }
 
-  /** The next line that is JSON; throws with the child's last words where it died. */
+  /** The next line that is JSON; throws the most telling line of the child's error output if it died. */
   async #answer(): Promise<unknown> {
     for (;;) {
       const { value, done } = await this.#lines.next();
-      if (done) throw new Error(lastWords(this.#complaint));
+      if (done) throw new Error(errorLine(this.#errorOutput));
       if (value.startsWith("{")) return JSON.parse(value);
     }
   }
 }
 
-/** Contestants by name, and why others could not take part. */
-export interface Field {
-  present: Map<string, Contestant>;
+/** Peers by name, and why others could not take part. */
+export interface Peers {
+  present: Map<string, Peer>;
   absent: Map<string, string>;
 }
 
-/** The line that says most: the last that names an error. */
-function lastWords(text: string): string {
-  const lines = text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !line.startsWith("at "));
-  return telling ?? lines.at(-1) ?? "ended without a word";
-}
-
-/** What one contestant does in a duel; the files of a round are `count` of its list from `first` on. */
-export interface Turn {
-  contestant: Contestant;
+/** What one peer does in a comparison: a job on `count` files of its list, from `first` on, in each round. */
+export interface Assignment {
+  peer: Peer;
   job: string;
   first: number;
   count: number;
 }
 
-export interface DuelOptions {
+export interface RoundOptions {
   rounds: number;
-  /** Slices that a round is cut into; the first to work rotates from slice to slice. */
+  /** Slices that a round is cut into; which peer goes first rotates from slice to slice. */
   slices: number;
 }
 
-/** One uncounted round, then `rounds`; answers the seconds of each turn's rounds, in the order of `turns`. */
-export async function duel(turns: readonly Turn[], { rounds, slices }: DuelOptions): Promise<Seconds[][]> {
-  const spent: Seconds[][] = turns.map(() => []);
+/** One uncounted round, then `rounds`. Returns the seconds of each assignment's rounds, in the order of `assignments`. */
+export async function runRounds(
+  assignments: readonly Assignment[],
+  { rounds, slices }: RoundOptions,
+): Promise<Seconds[][]> {
+  const spent: Seconds[][] = assignments.map(() => []);
   for (let round = -1; round < rounds; round++) {
-    const sums = turns.map(() => ({ cpu: 0, wall: 0 }));
+    const sums = assignments.map(() => ({ cpu: 0, wall: 0 }));
     for (let slice = 0; slice < slices; slice++) {
-      for (let i = 0; i < turns.length; i++) {
-        const place = (i + slice + round + 1) % turns.length;
-        const { contestant, job, first, count } = turns[place] as Turn;
-        const cut = (part: number) => first + Math.floor((part * count) / slices);
-        const { cpu, wall } = await contestant.run(job, cut(slice), cut(slice + 1));
-        const sum = sums[place] as Seconds;
-        sum.cpu += cpu;
-        sum.wall += wall;
+      for (let i = 0; i < assignments.length; i++) {
+        const turn = (i + slice + round + 1) % assignments.length;
+        const { peer, job, first, count } = assignments[turn];
+        const boundary = (part: number) => first + Math.floor((part * count) / slices);
+        const { cpu, wall } = await peer.run(job, boundary(slice), boundary(slice + 1));
+        sums[turn].cpu += cpu;
+        sums[turn].wall += wall;
       }
     }
-    if (round >= 0) for (const [i, sum] of sums.entries()) (spent[i] as Seconds[]).push(sum);
+    if (round >= 0) for (const [i, sum] of sums.entries()) spent[i].push(sum);
   }
   return spent;
 }

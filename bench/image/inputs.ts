@@ -1,5 +1,5 @@
-// Material: the photographs with a training crop each, and files of 12 megapixels made from three of them, at three levels
-// of noise: Huffman decoding weighs more the noisier a file is, so that one level alone would pick the result.
+// Inputs: the photographs with a training crop each, and files of 12 megapixels made from three of them at three levels of
+// noise: the noisier a file, the larger the part of Huffman decoding, so that a single level would decide the result.
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import {
   resize,
 } from "../../runtime/image/index.js";
 
-/** A camera's 12 megapixels. */
+/** 12 megapixels, as cameras write them. */
 const LARGE = { width: 4032, height: 3024 };
 const LARGE_FILES = 3;
 const LARGE_QUALITY = 90;
@@ -32,10 +32,10 @@ export type Level = "plain" | "smooth" | "noisy";
  */
 const NOISE: Readonly<Record<Level, number>> = { plain: 0, smooth: 5, noisy: 16 };
 
-export interface Material {
-  /** Lists as the contestants read them. */
+export interface Inputs {
+  /** A list in the form that the peers read. */
   photos: { list: string; count: number };
-  /** Level by level each file once, then again with other crops: `crops` lines a level, from line `first` on. */
+  /** For each level every file once, then again with other crops: `crops` lines a level, starting at line `first`. */
   large: {
     list: string;
     files: number;
@@ -46,13 +46,13 @@ export interface Material {
   skipped: string[];
 }
 
-/** Reads `folder`, writes lists and large files to `work`; `program` is the native one, which encodes. */
-export async function writeMaterial(
+/** Reads `folder` and writes lists and large files to `work`; `program` is compileNative's, which encodes. */
+export async function writeInputs(
   folder: string,
   work: string,
   program: string | null,
   limit: number,
-): Promise<Material> {
+): Promise<Inputs> {
   const module = await createImageModule(nodeHost());
   const skipped: string[] = [];
   const lines: string[] = [];
@@ -73,7 +73,8 @@ export async function writeMaterial(
       skipped.push(error.message);
     }
   }
-  if (paths.length === 0) throw new Error(`bench: --photos ${folder}: no JPEG file there can be decoded`);
+  if (paths.length === 0)
+    throw new Error(`bench: --photos ${folder}: it has no JPEG file that can be decoded`);
   const list = join(work, "photos.txt");
   writeFileSync(list, `${lines.join("\n")}\n`);
   const large = program === null ? null : writeLarge(module, paths, work, program);
@@ -91,13 +92,12 @@ function writeLarge(module: ImageModule, photos: readonly string[], work: string
   const levels = Object.entries(NOISE).map(([level, noise]) => {
     const first = lines.length;
     const paths = Array.from({ length: files }, (_, i) => {
-      const photo = photos[Math.floor((i * photos.length) / files)] as string;
+      const photo = photos[Math.floor((i * photos.length) / files)];
       return enlarge(module, photo, noise, join(work, `${level}-${i}`), program);
     });
     const headers = paths.map((path) => readHeader(module, readFileSync(path)));
     for (let repeat = 0; repeat < LARGE_CROPS; repeat++)
-      for (const [i, path] of paths.entries())
-        lines.push(listLine(module, headers[i] as JpegHeader, path, i, repeat));
+      for (const [i, path] of paths.entries()) lines.push(listLine(module, headers[i], path, i, repeat));
     const bytes = paths.reduce((sum, path) => sum + statSync(path).size, 0);
     return { level: level as Level, first, megabytes: Number((bytes / files / 1e6).toFixed(1)) };
   });
@@ -114,7 +114,7 @@ function enlarge(module: ImageModule, photo: string, noise: number, to: string, 
   for (let i = 0; i < data.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const drawn = (state >>> 16) % (2 * noise + 1);
-    data[i] = Math.min(255, Math.max(0, (data[i] as number) + drawn - noise));
+    data[i] = Math.min(255, Math.max(0, data[i] + drawn - noise));
   }
   const ppm = `${to}.ppm`;
   writeFileSync(ppm, Buffer.concat([Buffer.from(`P6\n${LARGE.width} ${LARGE.height}\n255\n`), data]));
@@ -123,13 +123,11 @@ function enlarge(module: ImageModule, photo: string, noise: number, to: string, 
   return `${to}.jpg`;
 }
 
-// Native: compiles native.c against the machine's libjpeg-turbo.
-
-/** Compiled files live in dist/bench/image/, sources in bench/image/. */
+/** This file runs in dist/bench/image/; the sources are in bench/image/. */
 export const sourceFile = (name: string) =>
   fileURLToPath(new URL(`../../../bench/image/${name}`, import.meta.url));
 
-/** The program's path, or why there is none. */
+/** Compiles native.c with the system's libjpeg-turbo: the program's path, or why there is none. */
 export function compileNative(folder: string): { program: string } | { reason: string } {
   const program = join(folder, "native");
   const words = ["-O2", sourceFile("native.c"), "-ljpeg", "-o", program];
@@ -139,7 +137,7 @@ export function compileNative(folder: string): { program: string } | { reason: s
   return { reason: error?.message ?? telling ?? "gcc could not build native.c with libjpeg-turbo" };
 }
 
-/** A 4:2:0 JPEG file from a PPM file. */
+/** Encodes a PPM file as a 4:2:0 JPEG file. */
 export function encodeNative(program: string, ppm: string, jpeg: string, quality: number): void {
   const { status, stderr } = spawnSync(program, ["encode", ppm, jpeg, String(quality)], { encoding: "utf8" });
   if (status !== 0) throw new Error(`bench: ${program} could not encode ${ppm}: ${stderr}`);

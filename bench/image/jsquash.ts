@@ -1,4 +1,4 @@
-// @jsquash/jpeg as a contestant (mozjpeg compiled to WebAssembly, RGBA out): node jsquash.js LIST
+// @jsquash/jpeg as a peer (mozjpeg compiled to WebAssembly, RGBA out): node jsquash.js LIST
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-/* Native: libjpeg-turbo through its C API, and the protocol of contestant.ts on stdin and stdout.
+/* Native: libjpeg-turbo through its C API, and the protocol of peer.ts on stdin and stdout.
    native LIST                 lines of LIST: left top width height path
    native encode PPM JPEG Q    a 4:2:0 file of quality Q */
 
@@ -37,7 +37,7 @@ static void *need(void *memory, const char *what) {
   exit(1);
 }
 
-/* Header read, RGB asked for, and room for `bytes` of it. The buffer is kept, as a loader would. */
+/* Reads the header and starts decoding to RGB. The buffer is reused, as a loader would. */
 static void open_jpeg(const Entry *entry) {
   jpeg_mem_src(&jpeg, entry->bytes, entry->length);
   jpeg_read_header(&jpeg, TRUE);
@@ -49,7 +49,7 @@ static void open_jpeg(const Entry *entry) {
   capacity = bytes;
 }
 
-/* `rows` rows to the front of the buffer, as many a call as the library likes to give. */
+/* Decodes `rows` rows to the front of the buffer, as many in a call as the library returns. */
 static void read_rows(unsigned rows, size_t stride) {
   JSAMPROW pointers[16];
   for (unsigned row = 0; row < rows;) {
@@ -67,7 +67,7 @@ static size_t decode(const Entry *entry) {
   return bytes;
 }
 
-/* Whole minimum coded units around the crop; the caller would start a few pixels further right. */
+/* Decodes the whole minimum coded units around the crop; a caller would skip the first few pixels of each row. */
 static void decode_crop(const Entry *entry) {
   open_jpeg(entry);
   JDIMENSION left = entry->left, width = entry->width;

@@ -1,7 +1,7 @@
-// Contestant: holds the files in memory in a process of its own and works on a slice of them when it is told to.
+// Peer: the child's side of a comparison. It holds the files in memory and works on a slice of them when asked to.
 //
-// It says {"ready": version} once and then answers each line "JOB FROM TO" with {"wall", "cpu"} in seconds, or for the
-// job `hash` with {"hashes"} of the decoded pixels. native.c and pillow.py speak the same.
+// It sends {"ready": version} once, then answers each line "JOB FROM TO" with {"wall", "cpu"} in seconds, or for the job
+// `hash` with {"hashes"} of the decoded pixels. native.c and pillow.py implement the same protocol.
 
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -12,9 +12,9 @@ export interface Entry {
   crop: Box;
 }
 
-export interface Work {
-  /** Each works through one file. Keys are the jobs' names. */
-  jobs: Readonly<Record<string, (entry: Entry, place: number) => unknown>>;
+export interface Jobs {
+  /** By name; each processes one file, the `index`-th of the list. */
+  jobs: Readonly<Record<string, (entry: Entry, index: number) => unknown>>;
   /** RGB pixels of the whole picture. */
   pixels(entry: Entry): Promise<Uint8Array> | Uint8Array;
 }
@@ -41,40 +41,44 @@ function hash(data: Uint8Array): number {
 export function withoutAlpha(data: Uint8ClampedArray | Uint8Array): Uint8Array {
   const rgb = new Uint8Array((data.length / 4) * 3);
   for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
-    rgb[to] = data[from] as number;
-    rgb[to + 1] = data[from + 1] as number;
-    rgb[to + 2] = data[from + 2] as number;
+    rgb[to] = data[from];
+    rgb[to + 1] = data[from + 1];
+    rgb[to + 2] = data[from + 2];
   }
   return rgb;
 }
 
-/** Serves slices until stdin ends. Processor time is the whole process's: the garbage collector's threads count too. */
-export async function serve(version: string, entries: readonly Entry[], work: Work): Promise<void> {
-  say({ ready: version });
+/** Serves slices until stdin ends. CPU time is that of the whole process, garbage collector threads included. */
+export async function serve(
+  version: string,
+  entries: readonly Entry[],
+  { jobs, pixels }: Jobs,
+): Promise<void> {
+  send({ ready: version });
   for await (const line of createInterface({ input: process.stdin })) {
     const [job, from, to] = line.split(" ") as [string, string, string];
     const slice = entries.slice(Number(from), Number(to));
     if (job === "hash") {
       const hashes: number[] = [];
-      for (const entry of slice) hashes.push(hash(await work.pixels(entry)));
-      say({ hashes });
+      for (const entry of slice) hashes.push(hash(await pixels(entry)));
+      send({ hashes });
       continue;
     }
-    const run = work.jobs[job];
+    const run = jobs[job];
     if (run === undefined) throw new Error(`error: no job is named ${job}`);
     const before = process.cpuUsage();
     const start = performance.now();
-    for (const [place, entry] of slice.entries()) {
-      const answer = run(entry, Number(from) + place);
-      if (answer instanceof Promise) await answer;
+    for (const [index, entry] of slice.entries()) {
+      const pending = run(entry, Number(from) + index);
+      if (pending instanceof Promise) await pending;
     }
     const wall = (performance.now() - start) / 1e3;
     const { user, system } = process.cpuUsage(before);
-    say({ wall, cpu: (user + system) / 1e6 });
+    send({ wall, cpu: (user + system) / 1e6 });
   }
   process.exit(0);
 }
 
-function say(message: object): void {
+function send(message: object): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }

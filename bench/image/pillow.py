@@ -1,5 +1,5 @@
-# Pillow and torchvision as a contestant: decode, RandomResizedCrop, flip, RandAugment and erasing, uint8 out.
-# python3 pillow.py LIST; the protocol is contestant.ts's.
+# Pillow and torchvision as a peer: decode, RandomResizedCrop, flip, RandAugment and erasing, uint8 out.
+# python3 pillow.py LIST; the protocol is peer.ts's.
 
 import io
 import json
@@ -45,7 +45,7 @@ def fnv(data):
     return state
 
 
-def say(message):
+def send(message):
     print(json.dumps(message), flush=True)
 
 
@@ -55,17 +55,17 @@ def main():
         for line in lines:
             with open(line.rstrip("\n").split(" ", 4)[4], "rb") as file:
                 files.append(file.read())
-    say({"ready": f"Pillow {PIL.__version__}, torchvision {torchvision.__version__}"})
+    send({"ready": f"Pillow {PIL.__version__}, torchvision {torchvision.__version__}"})
     for line in sys.stdin:
         job, first, last = line.split()
         part = files[int(first) : int(last)]
         if job == "hash":
-            say({"hashes": [fnv(load(data).tobytes()) for data in part]})
+            send({"hashes": [fnv(load(data).tobytes()) for data in part]})
             continue
         wall, cpu = time.perf_counter(), time.process_time()
         for data in part:
             TRANSFORM(load(data))
-        say({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu})
+        send({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu})
 
 
 main()

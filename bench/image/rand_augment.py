@@ -1,4 +1,4 @@
-# RandAugment "rand-m9-mstd0.5-inc1" as timm 0.3.2 does it with Pillow 9: two of fifteen operations, each with
+# RandAugment "rand-m9-mstd0.5-inc1" as in timm 0.3.2 with Pillow 9: two of fifteen operations, each with
 # probability 0.5. timm itself is not packaged by Debian.
 
 import random
@@ -31,7 +31,7 @@ def enhance(kind):
     return lambda image, f: kind(image).enhance(1 + signed(0.9 * f))
 
 
-# f: the magnitude as a share of 10.
+# f: the magnitude as a fraction of 10.
 OPERATIONS = [
     lambda image, f: ImageOps.autocontrast(image),
     lambda image, f: ImageOps.equalize(image),

@@ -1,4 +1,4 @@
-// sharp as a contestant, one thread, no cache: node sharp.js LIST
+// sharp as a peer, one thread, no cache: node sharp.js LIST
 
 import { requirePeer } from "../peers/packages.js";
 import { readList, serve } from "./peer.js";

@@ -1,4 +1,4 @@
-// Vitrine as a contestant: node vitrine.js LIST
+// Vitrine as a peer: node vitrine.js LIST
 
 import { nodeHost } from "../../runtime/host/node.js";
 import {
@@ -24,16 +24,16 @@ for (const { bytes } of entries) {
   const { width, height } = readHeader(module, bytes);
   largest = Math.max(largest, width * height * 3);
 }
-// Kept, as native.c keeps its own.
+// Reused, as native.c reuses its own.
 const pixels = new Uint8Array(largest);
 const output = new Uint8Array(SIZE * SIZE * 3);
 let passes = 0;
 
-/** The draw belongs to the work: Pillow's side draws too. Every pass draws anew. */
-function train({ bytes }: Entry, place: number): void {
+/** The draw is timed too, as Pillow's side draws as well. Every pass has its own draws. */
+function train({ bytes }: Entry, index: number): void {
   const header = readHeader(module, bytes);
-  const key = { seed: 0, epoch: passes, index: place, repeat: 0 };
-  if (place === 0) passes++;
+  const key = { seed: 0, epoch: passes, index: index, repeat: 0 };
+  if (index === 0) passes++;
   trainingInput(module, bytes, drawSample(module.math, key, header, DEIT_RECIPE), {
     size: SIZE,
     into: output,

@@ -1,9 +1,9 @@
-// Operations: what each operation of a forward pass and of a training step takes, instruction by instruction.
+// Operations: the time of each operation of a forward pass and of a training step, instruction by instruction.
 //
-// A program's tape is taken apart: every instruction becomes a tape of its own, and a pass runs them all in their order, so
-// that each finds the caches as its neighbors leave them. An instruction's time is the best of the passes; whatever a
-// thread pool or the host adds is not in it. Rows that an executor takes through several operations together (row spans)
-// are taken apart too; what the tape takes as it is stands beside the sum.
+// A program's bytecode is split: every instruction becomes bytecode of its own, and a pass runs all of them in order, so
+// that each finds the caches as the previous one leaves them. An instruction's time is the best of the passes, without the
+// overhead of a thread pool or the host. Row spans (rows that an executor takes through several operations together) are
+// split too; the time of the whole bytecode is reported next to the sum.
 
 import { Opcode } from "../../assembly/nn/opcodes.js";
 import { encodePacking, encodeProgram } from "../../runtime/executors/wasm/encode.js";
@@ -22,9 +22,9 @@ export interface OperationTime {
   /** Rows × depth × columns of a product; batch × tokens, heads × width of attention. */
   shape: string;
   count: number;
-  /** All of them together, at best. */
+  /** Best time of all of them together. */
   ms: number;
-  /** Of the program. */
+  /** Fraction of the program. */
   share: number;
   /** Of products and attention. */
   gigaflops?: number;
@@ -37,11 +37,11 @@ export interface Instruction {
   operands: readonly number[];
 }
 
-/** Words of a tape, Halt left out. */
+/** Splits bytecode into its instructions, without Halt. */
 export function instructionsOf(words: Uint32Array): Instruction[] {
   const instructions: Instruction[] = [];
-  for (let at = 0; words[at] !== Opcode.Halt; at += words[at + 1] as number) {
-    const end = at + (words[at + 1] as number);
+  for (let at = 0; words[at] !== Opcode.Halt; at += words[at + 1]) {
+    const end = at + words[at + 1];
     instructions.push({ opcode: words[at] as Opcode, operands: [...words.subarray(at + 2, end)] });
   }
   return instructions;
@@ -52,14 +52,14 @@ interface Measure {
   flops: number;
 }
 
-/** What an instruction multiplies and adds; empty for those that are bound by memory. */
+/** Arithmetic of an instruction; empty for those that are bound by memory. */
 export function measureOf({ opcode, operands }: Instruction): Measure {
-  const from = (first: number) => operands.slice(first) as [number, number, number, number];
+  const from = (first: number) => operands.slice(first);
   const product = ([m, k, n]: readonly number[]): Measure => ({
     shape: `${m}×${k}×${n}`,
-    flops: 2 * (m as number) * (k as number) * (n as number),
+    flops: 2 * m * k * n,
   });
-  const attention = ([batch, tokens, heads, size]: [number, number, number, number], products: number) => ({
+  const attention = ([batch, tokens, heads, size]: readonly number[], products: number) => ({
     shape: `${batch}×${tokens}, ${heads}×${size}`,
     flops: 2 * products * batch * heads * tokens * tokens * size,
   });
@@ -79,15 +79,15 @@ export function measureOf({ opcode, operands }: Instruction): Measure {
   return { shape: "", flops: 0 };
 }
 
-/** Ordinary numbers near one in every float of the arena and the stores, so that nothing meets a denormal one. */
+/** Fills the arena and the stores with ordinary numbers, so that no kernel computes with denormals. */
 function fill(values: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] = 0.05 * (((i * 0.618_033_988_75) % 1) - 0.5);
 }
 
 export interface TimedProgram {
-  /** The slowest first. */
+  /** Slowest first. */
   operations: OperationTime[];
-  /** The whole tape as an executor runs it on one thread, at best. */
+  /** Best time of the whole bytecode as an executor runs it on one thread. */
   wholeMs: number;
 }
 
@@ -95,28 +95,28 @@ export interface TimeOptions {
   passes: number;
   /** GFLOP/s of 128-bit operations. */
   peak: number | undefined;
-  /** The weights rest, as in inference: their panels are made beforehand. */
-  storesRest: boolean;
+  /** The weights are frozen, as in inference: they are packed into panels beforehand. */
+  frozenWeights: boolean;
 }
 
-/** Every operation of `program`. `stores`: name → sizes of its tensors. */
+/** Times every operation of `program`. `stores`: name → number of values of each of its tensors. */
 export function timeOperations(
   kernels: Kernels,
   program: Program,
   stores: ReadonlyMap<string, ReadonlyMap<string, number>>,
-  { passes, peak, storesRest }: TimeOptions,
+  { passes, peak, frozenWeights }: TimeOptions,
 ): TimedProgram {
   const { memory } = kernels;
   const turns = new Turns();
-  const made = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, turns, layout)]));
+  const opened = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, turns, layout)]));
   for (const [name, layout] of stores)
     for (const tensor of layout.keys()) {
-      const { address, count } = (made.get(name) as WasmStore).run(tensor, tensor);
+      const { address, count } = (opened.get(name) as WasmStore).run(tensor, tensor);
       fill(memory.floats(address, count));
     }
   const arena = memory.allocate(program.arenaBytes, "the bench");
-  const packed = storesRest ? new PackedWeights(program, made) : undefined;
-  const operands = new Operands(program, made, arena.address, packed);
+  const packed = frozenWeights ? new PackedWeights(program, opened) : undefined;
+  const operands = new Operands(program, opened, arena.address, packed);
   for (const [id, { offset }] of program.placements) {
     const tensor = program.graph.tensors[id];
     if (tensor && tensor.dtype === "float32")
@@ -131,24 +131,24 @@ export function timeOperations(
   kernels.runHere(packing.address);
   const whole = place(encodeProgram(program, operands));
   const instructions = instructionsOf(encodeProgram({ ...program, spans: [] }, operands));
-  const tapes = instructions.map(({ opcode, operands }) =>
+  const single = instructions.map(({ opcode, operands }) =>
     place([opcode, operands.length + 2, ...operands, Opcode.Halt, 2]),
   );
   let wholeMs = Number.POSITIVE_INFINITY;
-  const best = tapes.map(() => Number.POSITIVE_INFINITY);
-  // The engine's optimizing compiler replaces the first code during the first pass.
+  const best = single.map(() => Number.POSITIVE_INFINITY);
+  // Pass 0 is not counted: the optimizing compiler replaces the code of the first tier during it.
   for (let pass = 0; pass <= passes; pass++) {
-    for (const [i, { address }] of tapes.entries()) {
+    for (const [i, { address }] of single.entries()) {
       const start = performance.now();
       kernels.runHere(address);
-      if (pass > 0) best[i] = Math.min(best[i] as number, performance.now() - start);
+      if (pass > 0) best[i] = Math.min(best[i], performance.now() - start);
     }
     const start = performance.now();
     kernels.runHere(whole.address);
     if (pass > 0) wholeMs = Math.min(wholeMs, performance.now() - start);
   }
-  for (const piece of [...tapes, whole, packing, arena]) memory.release(piece);
-  for (const store of made.values()) store.dispose();
+  for (const piece of [...single, whole, packing, arena]) memory.release(piece);
+  for (const store of opened.values()) store.dispose();
   return { operations: summarize(instructions, best, peak), wholeMs };
 }
 
@@ -165,7 +165,7 @@ function summarize(
     const key = `${operation} ${shape}`;
     const row = rows.get(key) ?? { operation, shape, count: 0, ms: 0, share: 0, flops: 0 };
     row.count += 1;
-    row.ms += ms[i] as number;
+    row.ms += ms[i];
     row.flops += flops;
     rows.set(key, row);
   }

@@ -1,13 +1,13 @@
-// Peak: what the machine's 128-bit float32 units can do through this engine, from a loop that touches registers alone.
+// Peak: the throughput of 128-bit float32 arithmetic in this engine, from a loop that only touches registers.
 //
-// The module is assembled here, byte by byte: twelve independent chains x ← x·m + a, enough to cover the latency of a
-// multiplication and an addition on two units each. Fused (relaxed SIMD) and not.
+// The module is assembled here byte by byte: twelve independent chains x ← x·m + a, enough to hide the latency of a
+// multiplication and an addition on two units each, with and without fused multiply-add (relaxed SIMD).
 
 import { time } from "../timing.js";
 
 const CHAINS = 12;
 const LANES = 4;
-const FLOPS_PER_TURN = CHAINS * LANES * 2;
+const FLOPS_PER_ITERATION = CHAINS * LANES * 2;
 
 const I32 = 0x7f;
 const F32 = 0x7d;
@@ -32,19 +32,19 @@ function float32Const(value: number): number[] {
   return [0x43, ...new Uint8Array(Float32Array.of(value).buffer)];
 }
 
-/** (turns: i32) → f32; locals 1 and 2 are m and a, then the chains. */
+/** (iterations: i32) → f32; locals 1 and 2 are m and a, then the chains. */
 function loopBody(fused: boolean): number[] {
   const splat = simd(0x13);
   const multiply = simd(0xe6);
   const add = simd(0xe4);
   const relaxedMultiplyAdd = simd(0x105);
-  const [turns, m, a, first] = [0, 1, 2, 3];
+  const [iterations, m, a, first] = [0, 1, 2, 3];
   const chains = Array.from({ length: CHAINS }, (_, i) => first + i);
   const step = (x: number) =>
     fused
       ? [...localGet(x), ...localGet(m), ...localGet(a), ...relaxedMultiplyAdd, ...localSet(x)]
       : [...localGet(x), ...localGet(m), ...multiply, ...localGet(a), ...add, ...localSet(x)];
-  const countDown = [...localGet(turns), 0x41, 1, 0x6b, 0x22, turns];
+  const countDown = [...localGet(iterations), 0x41, 1, 0x6b, 0x22, iterations];
   const sum = chains.slice(1).flatMap((x) => [...localGet(x), ...add]);
   return [
     ...[1, CHAINS + 2, V128],
@@ -72,8 +72,8 @@ export function measurePeak(fused: boolean): number | undefined {
   const bytes = peakModule(fused);
   if (!WebAssembly.validate(bytes)) return undefined;
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  const run = instance.exports.run as (turns: number) => number;
-  const turns = 100_000;
-  const { bestMs } = time(() => run(turns), 200);
-  return (turns * FLOPS_PER_TURN) / bestMs / 1e6;
+  const run = instance.exports.run as (iterations: number) => number;
+  const iterations = 100_000;
+  const { bestMs } = time(() => run(iterations), 200);
+  return (iterations * FLOPS_PER_ITERATION) / bestMs / 1e6;
 }

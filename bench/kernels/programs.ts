@@ -1,4 +1,4 @@
-// Programs: the forward passes and the training step whose operations the kernels bench takes apart.
+// Programs: the forward passes and the training step whose operations the kernels bench times.
 
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
@@ -15,9 +15,9 @@ import { type OperationTime, timeOperations } from "./operations.js";
 
 export interface ProgramTime {
   program: string;
-  /** Sum over the operations, at best. */
+  /** Sum of the best times of its operations. */
   ms: number;
-  /** The tape as it is, at best. */
+  /** Best time of the whole bytecode. */
   wholeMs: number;
   operations: OperationTime[];
 }
@@ -26,10 +26,10 @@ const MODEL = "deit_tiny_distilled_patch16_224";
 const TRAINING_BATCH = 8;
 const FORWARD_PASSES = 15;
 const TRAINING_PASSES = 6;
-/** Operations that take less go into the last line. */
-const LEAST_SHARE = 0.005;
+/** Operations below this fraction are summed in the last line. */
+const MIN_FRACTION = 0.005;
 
-/** What the wasm executor can do. */
+/** Those of the wasm executor. */
 const CAPABILITIES = {
   fuses: new Set<FusionName>(["linear-gelu", "linear-residual"]),
   alignmentBytes: PIECE_ALIGNMENT,
@@ -42,25 +42,25 @@ export function timePrograms(kernels: Kernels, peak: number | undefined): Progra
   const weights = new Map([[WEIGHTS, storeLayout(deitParameters(config))]]);
   const forward = [1, 8].map((batch) => {
     const program = planProgram(inferenceGraph(config, batch), CAPABILITIES);
-    return named(`forward, batch ${batch}`, kernels, program, weights, {
+    return timed(`forward, batch ${batch}`, kernels, program, weights, {
       passes: FORWARD_PASSES,
       peak,
-      storesRest: true,
+      frozenWeights: true,
     });
   });
   const run = { distillation: "none" as const, alpha: 0, tau: 1, dropPath: 0.1, ema: true };
   const plan = planTraining({ config, batchSize: TRAINING_BATCH, ...run }, CAPABILITIES);
   const training = [plan.accumulate, plan.apply].map((program) =>
-    named(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, plan.stores, {
+    timed(`${program.name}, batch ${TRAINING_BATCH}`, kernels, program, plan.stores, {
       passes: TRAINING_PASSES,
       peak,
-      storesRest: false,
+      frozenWeights: false,
     }),
   );
   return [...forward, ...training];
 }
 
-function named(program: string, kernels: Kernels, ...rest: [Program, Stores, Options]): ProgramTime {
+function timed(program: string, kernels: Kernels, ...rest: [Program, Stores, Options]): ProgramTime {
   const { operations, wholeMs } = timeOperations(kernels, ...rest);
   return { program, ms: operations.reduce((sum, { ms }) => sum + ms, 0), wholeMs, operations };
 }
@@ -71,9 +71,9 @@ type Options = Parameters<typeof timeOperations>[3];
 export function printPrograms(programs: readonly ProgramTime[]): void {
   for (const { program, ms, wholeMs, operations } of programs) {
     console.log(
-      `\n${program}: ${ms.toFixed(1)} ms in its operations, one thread, best of every one; ${wholeMs.toFixed(1)} ms as a whole`,
+      `\n${program}: ${ms.toFixed(1)} ms in its operations, one thread, best time of each; ${wholeMs.toFixed(1)} ms as a whole`,
     );
-    const large = operations.filter(({ share }) => share >= LEAST_SHARE);
+    const large = operations.filter(({ share }) => share >= MIN_FRACTION);
     for (const row of large) {
       const rate =
         row.gigaflops === undefined
@@ -83,11 +83,11 @@ export function printPrograms(programs: readonly ProgramTime[]): void {
       const times = `${`${row.count}`.padStart(3)}× ${row.ms.toFixed(2).padStart(8)} ms`;
       console.log(`${name}${times} ${`${(100 * row.share).toFixed(1)}%`.padStart(6)}  ${rate}`);
     }
-    const rest = operations.filter(({ share }) => share < LEAST_SHARE);
+    const rest = operations.filter(({ share }) => share < MIN_FRACTION);
     const restMs = rest.reduce((sum, row) => sum + row.ms, 0);
-    const restShare = `${((100 * restMs) / ms).toFixed(1)}%`;
+    const restPercent = `${((100 * restMs) / ms).toFixed(1)}%`;
     console.log(
-      `${"everything else".padEnd(44)}${`${rest.length}`.padStart(3)}  ${restMs.toFixed(2).padStart(8)} ms ${restShare.padStart(6)}`,
+      `${"everything else".padEnd(44)}${`${rest.length}`.padStart(3)}  ${restMs.toFixed(2).padStart(8)} ms ${restPercent.padStart(6)}`,
     );
   }
 }

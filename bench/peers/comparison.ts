@@ -1,4 +1,5 @@
-// Contest: contestants in child processes take turns, round by round, so that a busy moment of the machine hits them all.
+// Comparison: peers in child processes take turns, round by round, so that other load on the machine affects all of them.
+// Vitrine runs as one of the peers.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -7,109 +8,124 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Check } from "./peer.js";
 
-export interface ContestantOptions {
+/** How a peer's child process is started. */
+export interface PeerCommand {
   name: string;
-  /** Program and arguments of the child. */
   command: string;
   args: readonly string[];
-  env?: Readonly<Record<string, string>>;
+  /** Added to this process's environment; a variable that is undefined here is removed from it. */
+  env?: Readonly<Record<string, string | undefined>>;
 }
 
 export interface Result {
   name: string;
-  /** Middle of all counted calls of all rounds. */
+  /** Median of all timed calls of all rounds. */
   medianMs: number;
   bestMs: number;
   calls: number;
   check: Check;
+  /** What the peer says about its backend, such as the BLAS kernel it chose. */
+  backend?: string;
 }
 
-/** A contestant that could not take part, with the last thing it said. */
+/** A peer that could not take part. */
 export interface Absent {
   name: string;
+  /** The most telling line of its error output, or the reason of the `Limit`. */
   reason: string;
 }
 
-export interface ContestOptions {
+export interface CompareOptions {
   rounds: number;
-  /** Time of a contestant in a round; two calls are the least. */
+  /** Time for one peer in one round; every round makes at least two calls. */
   roundMs: number;
-  /** A contestant that is there for longer, its start and its turns together, is ended. */
+  /** A peer whose process exceeds this, startup and rounds together, is killed. */
   limit?: Limit;
 }
 
 export interface Limit {
   ms: number;
-  /** Why there is one, in the words of an `Absent`. */
+  /** Reported as the reason in `Absent`. */
   reason: string;
 }
 
-/** Thread pools of peers spin for a few milliseconds after a call; the next contestant starts when they sleep. */
-const REST_MS = 40;
-/** Loading a peer and its model. A debug build of none of them takes longer on a slow machine. */
-const START_MS = 180_000;
-/** Time to leave after the last round: a driver gives its memory back. */
-const LEAVE_MS = 10_000;
+/** Peers' thread pools keep spinning for a few milliseconds after a call; the next peer starts once they sleep. */
+const PAUSE_MS = 40;
+/** For loading a peer and its model; none takes longer even on a slow machine. */
+const STARTUP_MS = 180_000;
+/** For exiting after the last round: a driver frees its memory. */
+const EXIT_MS = 10_000;
 
-/** Starts all, then lets them run in turn; every round begins with another one. */
-export async function contest(
-  options: readonly ContestantOptions[],
-  { rounds, roundMs, limit }: ContestOptions,
+/** Starts all peers, then runs them in rounds; each round starts with a different peer. */
+export async function compare(
+  commands: readonly PeerCommand[],
+  { rounds, roundMs, limit }: CompareOptions,
 ): Promise<{ results: Result[]; absent: Absent[] }> {
   const absent: Absent[] = [];
-  const present: Contestant[] = [];
-  // One after the other: a start-up calibration must not be disturbed by the next contestant's.
-  for (const each of options) {
-    const contestant = new Contestant(each, limit);
+  const present: PeerProcess[] = [];
+  // Sequentially: the next peer's startup must not disturb a calibration at startup.
+  for (const command of commands) {
+    const peer = new PeerProcess(command, limit);
     try {
-      await contestant.ready();
-      present.push(contestant);
+      await peer.ready();
+      present.push(peer);
     } catch (error) {
-      absent.push({ name: each.name, reason: (error as Error).message });
-      await contestant.end();
+      absent.push({ name: command.name, reason: (error as Error).message });
+      await peer.end();
     }
   }
-  const lost = new Set<Contestant>();
+  const lost = new Set<PeerProcess>();
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < present.length; turn++) {
-      const contestant = present[(turn + round) % present.length] as Contestant;
-      if (lost.has(contestant) || contestant.isMeasured) continue;
+      const peer = present[(turn + round) % present.length];
+      if (lost.has(peer) || peer.isMeasured) continue;
       try {
-        await contestant.round(roundMs);
+        await peer.round(roundMs);
       } catch (error) {
-        lost.add(contestant);
-        absent.push({ name: contestant.name, reason: (error as Error).message });
+        lost.add(peer);
+        absent.push({ name: peer.name, reason: (error as Error).message });
       }
-      await delay(REST_MS);
+      await delay(PAUSE_MS);
     }
   }
-  await Promise.all(present.map((contestant) => contestant.end()));
-  return { results: present.filter((each) => !lost.has(each)).map((each) => each.result()), absent };
+  await Promise.all(present.map((peer) => peer.end()));
+  return { results: present.filter((peer) => !lost.has(peer)).map((peer) => peer.result()), absent };
 }
 
-class Contestant {
+/** What a peer sends once it is ready. */
+interface Ready {
+  ready: Check;
+  /** Times of calls that were measured during startup, in ms. */
+  spans?: number[];
+  backend?: string;
+}
+
+class PeerProcess {
   readonly name: string;
-  /** Whether it timed calls while it made ready, and takes no part in rounds. */
+  /** Whether its calls were timed during startup; such a peer takes no part in the rounds. */
   isMeasured = false;
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #spans: number[] = [];
   #check: Check = [];
-  readonly #gone: Promise<void>;
+  #backend: string | undefined;
+  readonly #exited: Promise<void>;
   readonly #timer: NodeJS.Timeout | undefined;
-  #complaint = "";
+  #errorOutput = "";
   #overtime: string | undefined;
 
-  constructor({ name, command, args, env }: ContestantOptions, limit: Limit | undefined) {
+  constructor({ name, command, args, env }: PeerCommand, limit: Limit | undefined) {
     this.name = name;
-    // A group of its own, so that what it starts (compilers of PyTorch's) ends with it.
     this.#child = spawn(command, args, {
-      ...{ stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env }, detached: true },
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+      // A process group of its own, so that what it starts (PyTorch's compilers) is killed with it.
+      detached: true,
     });
-    this.#gone = new Promise((resolve) => {
+    this.#exited = new Promise((resolve) => {
       this.#child.on("close", () => resolve());
       this.#child.on("error", (error) => {
-        this.#complaint = error.message;
+        this.#errorOutput = error.message;
         resolve();
       });
     });
@@ -119,19 +135,20 @@ class Contestant {
         this.#kill();
       }, limit.ms);
     this.#child.stderr?.on("data", (data: Buffer) => {
-      this.#complaint = (this.#complaint + data.toString()).slice(-4000);
+      this.#errorOutput = (this.#errorOutput + data.toString()).slice(-4000);
     });
-    // A child that died closes its pipe; the reader of its lines says so.
+    // A child that died closes its pipe; the reader of its lines reports it.
     this.#child.stdin?.on("error", () => {});
     const input = this.#child.stdout as NodeJS.ReadableStream;
     this.#lines = createInterface({ input })[Symbol.asyncIterator]();
   }
 
   async ready(): Promise<void> {
-    const timer = setTimeout(() => this.#kill(), START_MS);
+    const timer = setTimeout(() => this.#kill(), STARTUP_MS);
     try {
-      const { ready, spans = [] } = (await this.#message()) as { ready: Check; spans?: number[] };
+      const { ready, spans = [], backend } = (await this.#message()) as Ready;
       this.#check = ready;
+      this.#backend = backend;
       this.#spans.push(...spans);
       this.isMeasured = spans.length > 0;
     } finally {
@@ -145,12 +162,12 @@ class Contestant {
     this.#spans.push(...spans);
   }
 
-  /** Resolves when the process is gone, so that it holds no memory of a GPU that the next one wants. */
+  /** Resolves when the process has exited, so that it holds no GPU memory that the next peer needs. */
   async end(): Promise<void> {
     clearTimeout(this.#timer);
     this.#child.stdin?.end();
-    const timer = setTimeout(() => this.#kill(), LEAVE_MS);
-    await this.#gone;
+    const timer = setTimeout(() => this.#kill(), EXIT_MS);
+    await this.#exited;
     clearTimeout(timer);
   }
 
@@ -165,46 +182,66 @@ class Contestant {
 
   result(): Result {
     const sorted = this.#spans.sort((a, b) => a - b);
-    const medianMs = sorted[Math.floor(sorted.length / 2)] as number;
-    const { name } = this;
-    return { name, medianMs, bestMs: sorted[0] as number, calls: sorted.length, check: this.#check };
+    const medianMs = sorted[Math.floor(sorted.length / 2)];
+    const [bestMs] = sorted;
+    const result: Result = { name: this.name, medianMs, bestMs, calls: sorted.length, check: this.#check };
+    if (this.#backend !== undefined) result.backend = this.#backend;
+    return result;
   }
 
-  /** The next line that is JSON; libraries greet on stdout too. */
+  /** The next line that is JSON; libraries print greetings on stdout too. */
   async #message(): Promise<unknown> {
     for (;;) {
       const { value, done } = await this.#lines.next();
-      if (done) throw new Error(this.#overtime ?? lastWords(this.#complaint));
+      if (done) throw new Error(this.#overtime ?? errorLine(this.#errorOutput));
       if (value.startsWith("{")) return JSON.parse(value);
     }
   }
 }
 
-/** The line of an error message that says most: the last one that names an error, else the last. */
-function lastWords(text: string): string {
-  const lines = text
+/** The most telling line of a process's error output: the last one that names an error, else the last. */
+export function errorLine(output: string): string {
+  const lines = output
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
   const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !line.startsWith("at "));
-  return telling ?? lines.at(-1) ?? "ended without a word";
+  return telling ?? lines.at(-1) ?? "exited without output";
 }
 
-// Contestants: how each peer's child process is started.
-
-/** A compiled module of the bench; `path` from dist/bench. */
-export function nodeContestant(name: string, path: string, ...args: (string | number)[]): ContestantOptions {
+/** A compiled module of the bench; `path` is relative to dist/bench. */
+export function nodePeer(name: string, path: string, ...args: (string | number)[]): PeerCommand {
   const script = fileURLToPath(new URL(`../${path}`, import.meta.url));
   return { name, command: process.execPath, args: [script, ...args.map(String)] };
 }
 
-/** Where Debian's python3-torch is; the first python3 of the PATH may be another. */
+/** Where Debian's python3-torch is; the first python3 of the PATH may be a different one. */
 const DEBIAN_PYTHON = "/usr/bin/python3";
 
-export function torchContestant(name: string, mode: "forward" | "train", ...args: (string | number)[]) {
+export const debianPython = () => (existsSync(DEBIAN_PYTHON) ? DEBIAN_PYTHON : "python3");
+
+/**
+ * Environment of a Python peer. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE are removed: they override the kernels and block
+ * sizes that OpenBLAS chooses for this CPU, often with slower ones. Without `threads` OpenBLAS uses all cores.
+ */
+export function openblasEnvironment(threads?: number): Record<string, string | undefined> {
+  return {
+    ...(threads !== undefined && { OPENBLAS_NUM_THREADS: String(threads) }),
+    OPENBLAS_CORETYPE: undefined,
+    OPENBLAS_L2_SIZE: undefined,
+  };
+}
+
+export function torchPeer(
+  name: string,
+  mode: "forward" | "train",
+  folder: string,
+  batch: number,
+  threads: number,
+): PeerCommand {
   const script = fileURLToPath(new URL("../../../bench/peers/deit_torch.py", import.meta.url));
-  const command = existsSync(DEBIAN_PYTHON) ? DEBIAN_PYTHON : "python3";
-  // OpenMP's threads of an idle contestant must not spin while another one runs.
-  const env = { OMP_WAIT_POLICY: "PASSIVE", OPENBLAS_NUM_THREADS: String(args.at(-1)) };
-  return { name, command, args: [script, mode, ...args.map(String)], env };
+  const args = [script, mode, folder, String(batch), String(threads)];
+  // OpenMP's threads of an idle peer must not spin while another peer runs.
+  const env = { ...openblasEnvironment(threads), OMP_WAIT_POLICY: "PASSIVE" };
+  return { name, command: debianPython(), args, env };
 }

@@ -1,6 +1,7 @@
-# PyTorch's side of the benches: a DeiT in plain torch, and contestant.ts's protocol on stdin and stdout.
+# PyTorch as a peer: a DeiT in plain torch, and peer.ts's protocol on stdin and stdout.
 # python3 deit_torch.py forward|train FOLDER BATCH THREADS
 
+import ctypes
 import json
 import os
 import sys
@@ -10,36 +11,55 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-LEAST_CALLS = 2
+MIN_CALLS = 2
 CHECKED_STEPS = 3
-WARM_S = 1.5
+WARM_UP_S = 1.5
+
+
+def mapped_libraries():
+    """Paths of the shared libraries that this process has loaded; none where there is no /proc."""
+    try:
+        with open("/proc/self/maps") as maps:
+            return {line.split(None, 5)[5].strip() for line in maps if ".so" in line}
+    except OSError:
+        return set()
 
 
 def refuse_reference_blas():
-    """Debian's torch takes whatever libblas.so.3 is; the reference BLAS, its default, is ten times too slow to compare."""
-    try:
-        with open("/proc/self/maps") as maps:
-            loaded = maps.read()
-    except OSError:
-        return
-    if "/blas/libblas.so" in loaded and "openblas" not in loaded:
+    """Debian's torch uses whatever libblas.so.3 is; the default, the reference BLAS, is ten times too slow to compare."""
+    loaded = mapped_libraries()
+    if any("/blas/libblas.so" in path for path in loaded) and not any("openblas" in path for path in loaded):
         sys.exit("error: torch runs on the reference BLAS: apt-get install libopenblas0-pthread")
 
 
+def backend():
+    """PyTorch's version and the CPU kernels that its BLAS chose, such as `OpenBLAS SkylakeX`."""
+    blas = "MKL" if torch.backends.mkl.is_available() else "unknown BLAS"
+    for path in mapped_libraries():
+        if "openblas" not in os.path.basename(path):
+            continue
+        # numpy's own copy has prefixed names and is not the one that torch calls.
+        corename = getattr(ctypes.CDLL(path), "openblas_get_corename", None)
+        if corename is not None:
+            corename.restype = ctypes.c_char_p
+            blas = "OpenBLAS " + corename().decode()
+    return "PyTorch %s, %s" % (torch.__version__, blas)
+
+
 def load(folder):
-    with open(os.path.join(folder, "material.json")) as file:
-        material = json.load(file)
+    with open(os.path.join(folder, "inputs.json")) as file:
+        inputs = json.load(file)
     values = np.fromfile(os.path.join(folder, "weights.f32"), dtype="<f4")
     weights, offset = {}, 0
-    for name, shape in material["weights"]:
+    for name, shape in inputs["weights"]:
         count = int(np.prod(shape))
         weights[name] = torch.from_numpy(values[offset:offset + count].copy()).reshape(shape)
         offset += count
-    return material["config"], weights
+    return inputs["config"], weights
 
 
 def forward(config, w, image):
-    """image [batch, 3, size, size] -> logits of the class head and, for a distilled model, of the other."""
+    """image [batch, 3, size, size] -> logits of the class head and, for a distilled model, of the distillation head."""
     batch, dim, heads = image.shape[0], config["dim"], config["heads"]
     x = F.conv2d(image, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=config["patchSize"])
     x = x.flatten(2).transpose(1, 2)
@@ -80,7 +100,7 @@ def forward_call(config, weights, image):
 
 
 def train_call(config, weights, image, settings):
-    """One step as in bench/peers/training-step.ts: soft targets on the class head, AdamW, no average."""
+    """One step as in training-step.ts: soft targets on the class head, AdamW, no average."""
     for weight in weights.values():
         weight.requires_grad_()
     plain = [w for name, w in weights.items() if w.ndim == 1 or name in settings["noDecay"]]
@@ -119,22 +139,22 @@ def main():
     if mode == "forward":
         check, call = forward_call(config, weights, image)
     else:
-        with open(os.path.join(folder, "material.json")) as file:
+        with open(os.path.join(folder, "inputs.json")) as file:
             check, call = train_call(config, weights, image, json.load(file)["settings"])
     serve(check.flatten().tolist(), call)
 
 
 def serve(check, call):
-    """contestant.ts's protocol."""
-    warm = time.perf_counter() + WARM_S
+    """peer.ts's protocol."""
+    warm = time.perf_counter() + WARM_UP_S
     while time.perf_counter() < warm:
         call()
-    print(json.dumps({"ready": check}), flush=True)
+    print(json.dumps({"ready": check, "backend": backend()}), flush=True)
     for line in sys.stdin:
         budget = json.loads(line)["ms"]
         call()
         spans, end = [], time.perf_counter() + budget / 1000
-        while len(spans) < LEAST_CALLS or time.perf_counter() < end:
+        while len(spans) < MIN_CALLS or time.perf_counter() < end:
             start = time.perf_counter()
             call()
             spans.append((time.perf_counter() - start) * 1000)

@@ -1,7 +1,7 @@
-// Material: what all contestants of a bench read, in one temporary folder: weights, pixels and settings as raw files.
+// Inputs: what all peers of a bench read, as raw files in one temporary folder: weights, pixels and settings.
 //
-// material.json names tensors and sizes; weights.f32 is every tensor one behind the other; pixels.u8 [batch, size, size, 3]
-// is what Vitrine takes, image.f32 [batch, 3, size, size] the same pixels normalized, what the peers take.
+// inputs.json names tensors and sizes; weights.f32 has all tensors contiguously; pixels.u8 [batch, size, size, 3] is what
+// Vitrine takes, image.f32 [batch, 3, size, size] the same pixels normalized, which the other peers take.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,19 +9,7 @@ import { join } from "node:path";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-
-/** Settings of the training step that every contestant runs. */
-export interface StepSettings {
-  learningRate: number;
-  weightDecay: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  /** Target of image i: class i with 1 − smoothing, the rest spread over all. */
-  smoothing: number;
-  /** Names without weight decay besides tensors of one dimension. */
-  noDecay: readonly string[];
-}
+import type { StepSettings } from "./training-step.js";
 
 interface Description {
   config: DeitConfig;
@@ -29,13 +17,13 @@ interface Description {
   settings?: StepSettings;
 }
 
-export interface Material extends Omit<Description, "weights"> {
+export interface Inputs extends Omit<Description, "weights"> {
   weights: TensorMap;
 }
 
-/** Makes the folder; the returned function removes it. */
-export function writeMaterial(
-  { config, weights, settings }: Material,
+/** Creates the folder; the returned function removes it. */
+export function writeInputs(
+  { config, weights, settings }: Inputs,
   pixels: Uint8Array,
 ): { folder: string; remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
@@ -44,7 +32,7 @@ export function writeMaterial(
     weights: [...weights].map(([name, { shape }]) => [name, shape]),
     settings,
   };
-  writeFileSync(join(folder, "material.json"), JSON.stringify(description));
+  writeFileSync(join(folder, "inputs.json"), JSON.stringify(description));
   writeFileSync(
     join(folder, "weights.f32"),
     Buffer.concat([...weights.values()].map(({ data }) => bytesOf(data))),
@@ -66,14 +54,14 @@ function normalizedImage(config: DeitConfig, pixels: Uint8Array): Float32Array {
   for (let i = 0; i < pixels.length; i++) {
     const channel = i % 3;
     const pixel = Math.floor(i / 3);
-    const place = (Math.floor(pixel / area) * 3 + channel) * area + (pixel % area);
-    image[place] = table[channel * 256 + (pixels[i] as number)] as number;
+    const at = (Math.floor(pixel / area) * 3 + channel) * area + (pixel % area);
+    image[at] = table[channel * 256 + pixels[i]];
   }
   return image;
 }
 
-export function readMaterial(folder: string): Material {
-  const text = readFileSync(join(folder, "material.json"), "utf8");
+export function readInputs(folder: string): Inputs {
+  const text = readFileSync(join(folder, "inputs.json"), "utf8");
   const { config, weights: names, settings } = JSON.parse(text) as Description;
   const values = floatsOf(join(folder, "weights.f32"));
   const weights: TensorMap = new Map();
@@ -95,7 +83,7 @@ export function readImage(folder: string, config: DeitConfig, batch: number): Fl
   return floatsOf(join(folder, "image.f32")).subarray(0, batch * config.imageSize ** 2 * 3);
 }
 
-/** A copy, since a pooled Buffer need not begin at a multiple of four. */
+/** A copy, since the bytes of a pooled Buffer need not start at a multiple of four. */
 function floatsOf(path: string): Float32Array {
   return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
 }

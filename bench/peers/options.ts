@@ -1,21 +1,21 @@
-// Options that the benches with peers share: --model, --batch, --threads, --rounds, --round-ms, --json.
+// Options that the benches with peers have in common: --model, --batch, --threads, --rounds, --round-ms, --json.
 
 import { parseArgs } from "node:util";
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { benchConfig } from "../model-weights.js";
 
-export interface PeerOptions {
+export interface ComparisonFlags {
   model: string;
   config: DeitConfig;
   batches: number[];
   threads: number[];
   rounds: number;
-  /** Time of a contestant in a round. */
+  /** Time for one peer in one round. */
   roundMs: number;
   json: boolean;
 }
 
-export function peerOptions(words: readonly string[], batch: string): PeerOptions {
+export function comparisonFlags(words: readonly string[], batch: string): ComparisonFlags {
   const { values } = parseArgs({
     args: [...words],
     options: {
@@ -32,8 +32,8 @@ export function peerOptions(words: readonly string[], batch: string): PeerOption
     config: benchConfig(values.model),
     batches: counts("--batch", values.batch),
     threads: counts("--threads", values.threads),
-    rounds: counts("--rounds", values.rounds)[0] as number,
-    roundMs: counts("--round-ms", values["round-ms"])[0] as number,
+    rounds: counts("--rounds", values.rounds)[0],
+    roundMs: counts("--round-ms", values["round-ms"])[0],
     json: values.json,
   };
 }
@@ -43,7 +43,7 @@ function counts(option: string, text: string): number[] {
     const count = Number(word);
     if (!Number.isSafeInteger(count) || count < 1)
       throw new Error(
-        `bench: ${option} is "${text}"; allowed: whole numbers of at least 1 with commas between`,
+        `bench: ${option} is "${text}"; allowed: whole numbers of at least 1, separated by commas`,
       );
     return count;
   });

@@ -1,13 +1,13 @@
-// Packages: what the peers are installed as. They live in bench/peers/node_modules, which `npm ci` of the project never
-// fills: `npm ci --prefix bench/peers` does.
+// Packages of the peers. They are in bench/peers/node_modules, which `npm ci` of the project never fills;
+// `npm ci --prefix bench/peers` does.
 
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
 
-/** Compiled files live in dist/bench/peers/, the manifest in bench/peers/. */
+/** This file runs in dist/bench/peers/; the manifest is in bench/peers/. */
 const peerRequire = createRequire(new URL("../../../bench/peers/package.json", import.meta.url));
 
-/** The package, with the interface that the caller knows of it. */
+/** The package, typed as the part of its interface that the caller uses. */
 export function requirePeer<T>(name: string): T {
   try {
     return peerRequire(name) as T;
@@ -17,7 +17,7 @@ export function requirePeer<T>(name: string): T {
   }
 }
 
-/** Folder of a file of a package, with a slash behind it. */
+/** The folder of a package's file, with a trailing slash. */
 export function peerFolder(file: string): string {
   return `${dirname(peerRequire.resolve(file))}/`;
 }

@@ -1,12 +1,12 @@
 // A DeiT in tfjs operations, in two styles. Weights are [inputs, outputs] in both, as tf.layers keeps them.
 //
-// direct   what follows from the model's definition: `tf.matMul`, all heads in one batched product whose second factor is
-//          transposed by its flag, gradients as tfjs derives them.
-// tuned    nothing but what tfjs-wasm is fast at. Only products of two plain matrices reach its fast kernel (XNNPACK); one with
-//          a transposed or a batched operand is eight times slower. So heads are multiplied one by one, and factors are
-//          transposed beforehand, in gradients of our own as well.
+// direct   as the model's definition reads: `tf.matMul`, all heads in one batched product whose second operand has the
+//          transpose flag, gradients as tfjs derives them.
+// tuned    only operations that tfjs-wasm is fast at. Only products of two plain matrices reach its fast kernel (XNNPACK);
+//          one with a transposed or batched operand is eight times slower. So heads are multiplied one by one, and operands
+//          are transposed beforehand, in custom gradients as well.
 //
-// In both the patch embedding is a product of patches: tfjs-wasm has no gradient of a convolution's filter.
+// In both, the patch embedding is a product of patches: tfjs-wasm has no gradient of a convolution's filter.
 
 import type { DeitConfig } from "../../runtime/models/config.js";
 import { tokenCount } from "../../runtime/models/deit/parameters.js";
@@ -31,7 +31,7 @@ export interface TfjsHeads {
 /** Matrices and the patch filters as [inputs, outputs], as tf.layers keeps them too; everything else as it is. */
 export function tfjsWeights(weights: TensorMap): TensorMap {
   return new Map(
-    [...weights].map(([name, tensor]) => [name, isMatrix(name, tensor) ? turned(tensor) : tensor]),
+    [...weights].map(([name, tensor]) => [name, isMatrix(name, tensor) ? transposed(tensor) : tensor]),
   );
 }
 
@@ -39,13 +39,13 @@ function isMatrix(name: string, { shape }: NamedTensor): boolean {
   return name.endsWith(".weight") && shape.length > 1;
 }
 
-function turned({ shape, data }: NamedTensor): NamedTensor {
-  const outputs = shape[0] as number;
+function transposed({ shape, data }: NamedTensor): NamedTensor {
+  const [outputs] = shape;
   const inputs = data.length / outputs;
-  const transposed = new Float32Array(data.length);
+  const values = new Float32Array(data.length);
   for (let o = 0; o < outputs; o++)
-    for (let i = 0; i < inputs; i++) transposed[i * outputs + o] = data[o * inputs + i] as number;
-  return { shape: [inputs, outputs], data: transposed };
+    for (let i = 0; i < inputs; i++) values[i * outputs + o] = data[o * inputs + i];
+  return { shape: [inputs, outputs], data: values };
 }
 
 /** a [m, k] · b [k, n], and the same fast kernel for both gradients. */
@@ -68,12 +68,12 @@ export function tfjsDeit(
   image: Tensor,
   style: TfjsStyle,
 ): TfjsHeads {
-  const batch = image.shape[0] as number;
+  const batch = image.shape[0];
   const model: Model = { tf, config, style, weight, batch };
   let stream = embed(model, image);
   for (let index = 0; index < config.depth; index++) {
     const before = stream;
-    // Without gradients a block's tensors end with it.
+    // Frees a block's tensors, except those that gradients need.
     stream = tf.tidy(() => block(model, before, `blocks.${index}`));
   }
   const { dim } = config;
@@ -148,7 +148,7 @@ function attention(model: Model, normed: Tensor, name: string): Tensor {
 /** q, k and v [3, batch, heads, tokens, size] → [batch, heads, tokens, size]. */
 function allHeads({ tf }: Model, byHead: Tensor): Tensor {
   const [q, k, v] = tf.unstack(byHead) as [Tensor, Tensor, Tensor];
-  const size = byHead.shape[4] as number;
+  const size = byHead.shape[4];
   const scores = tf.mul(tf.matMul(q, k, false, true), tf.scalar(size ** -0.5));
   return tf.matMul(tf.softmax(scores), v);
 }

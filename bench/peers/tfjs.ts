@@ -1,4 +1,4 @@
-// tfjs: what the benches use of @tensorflow/tfjs-core, and its wasm backend on one thread or its webgpu backend.
+// tfjs as a peer: the part of @tensorflow/tfjs-core that the benches use, on its wasm backend (one thread) or webgpu backend.
 
 import { register } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -18,7 +18,7 @@ export interface Variable extends Tensor {
 
 type Axes = number | number[];
 
-/** Functions as tfjs documents them. */
+/** Signatures as tfjs documents them. */
 export interface Tfjs {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
@@ -66,7 +66,7 @@ interface WasmBackend {
   setWasmPaths(folder: string): void;
 }
 
-/** tfjs on its wasm backend, whose SIMD build without threads is the one that Node loads. */
+/** tfjs on its wasm backend; Node loads the SIMD build without threads. */
 export async function loadTfjs(): Promise<Tfjs> {
   const tf = requirePeer<Tfjs>("@tensorflow/tfjs-core");
   const backend = requirePeer<WasmBackend>("@tensorflow/tfjs-backend-wasm");
@@ -76,7 +76,7 @@ export async function loadTfjs(): Promise<Tfjs> {
   return tf;
 }
 
-/** tfjs on its webgpu backend, which takes its device from `navigator.gpu`; nothing is left to the processor. */
+/** tfjs on its webgpu backend, which takes its device from `navigator.gpu`; no operation falls back to the CPU. */
 export async function loadTfjsWebgpu(gpu: GPU): Promise<Tfjs> {
   Object.assign(globalThis, await nodeGpuGlobals());
   Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
@@ -88,7 +88,7 @@ export async function loadTfjsWebgpu(gpu: GPU): Promise<Tfjs> {
   return tf;
 }
 
-/** Loads tfjs-core's ES modules, whose imports lack the ending `.js` that Node wants. */
+/** Loads tfjs-core's ES modules, whose imports lack the extension `.js` that Node requires. */
 const ES_MODULES = `
 import { readFile } from "node:fs/promises";
 const inside = (url) => url?.includes("/@tensorflow/tfjs-core/dist/") && !url.endsWith(".node.js");
@@ -104,7 +104,7 @@ export async function load(url, context, next) {
 
 /**
  * Registers the gradients of all operations. The package's bundle for Node leaves them out, and the union package that
- * has them brings a hundred others; the registry is global, so that one copy of tfjs sees what the other registers.
+ * includes them depends on a hundred others. The registry is global: one copy of tfjs sees what another registers.
  */
 export async function registerGradients(): Promise<void> {
   register(`data:text/javascript,${encodeURIComponent(ES_MODULES)}`);

@@ -1,6 +1,16 @@
-// The step that every contestant of the train bench runs: soft targets on the class head, AdamW, no average, no drop path.
+// The training step that every peer runs: soft targets on the class head, AdamW, no weight average, no stochastic depth.
 
-import type { StepSettings } from "./inputs.js";
+export interface StepSettings {
+  learningRate: number;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Target of image i: class i with 1 − smoothing, the rest spread over all classes. */
+  smoothing: number;
+  /** Names without weight decay besides tensors of one dimension. */
+  noDecay: readonly string[];
+}
 
 export const STEP: StepSettings = {
   learningRate: 1e-4,
@@ -18,10 +28,8 @@ export const CHECKED_STEPS = 3;
 /** [batch, classes]: image i is of class i. */
 export function stepTargets(batch: number, classes: number, smoothing: number): Float32Array {
   const targets = new Float32Array(batch * classes).fill(smoothing / classes);
-  for (let image = 0; image < batch; image++) {
-    const place = image * classes + (image % classes);
-    targets[place] = 1 - smoothing + smoothing / classes;
-  }
+  for (let image = 0; image < batch; image++)
+    targets[image * classes + (image % classes)] = 1 - smoothing + smoothing / classes;
   return targets;
 }
 

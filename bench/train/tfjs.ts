@@ -1,6 +1,6 @@
-// tfjs-wasm as a contestant of the train bench: tfjs.js FOLDER BATCH direct|tuned
+// tfjs-wasm as a peer of the train bench: tfjs.js FOLDER BATCH direct|tuned
 
-import { readImage, readMaterial } from "../peers/inputs.js";
+import { readImage, readInputs } from "../peers/inputs.js";
 import { serveRounds } from "../peers/peer.js";
 import { loadTfjs, registerGradients, type Variable } from "../peers/tfjs.js";
 import { type TfjsStyle, tfjsDeit, tfjsWeights } from "../peers/tfjs-deit.js";
@@ -8,7 +8,7 @@ import { CHECKED_STEPS, isDecayed, STEP, stepTargets } from "../peers/training-s
 
 const [folder, batchText, style] = process.argv.slice(2) as [string, string, TfjsStyle];
 const batch = Number(batchText);
-const { config, weights, settings = STEP } = readMaterial(folder);
+const { config, weights, settings = STEP } = readInputs(folder);
 const { learningRate, weightDecay, beta1, beta2, epsilon, smoothing } = settings;
 const tf = await loadTfjs();
 await registerGradients();
@@ -32,14 +32,14 @@ async function call(): Promise<number> {
     const perImage = tf.neg(tf.sum(tf.mul(targets, tf.logSoftmax(classLogits)), -1));
     return tf.mean(perImage);
   }, trained);
-  // AdamW decays before Adam's step, and apart from the gradients.
+  // AdamW decays weights before Adam's step and independently of the gradients.
   for (const variable of decayed)
     tf.tidy(() => variable.assign(tf.mul(variable, tf.scalar(1 - learningRate * weightDecay))));
   optimizer.applyGradients(grads);
   for (const gradient of Object.values(grads)) gradient.dispose();
   const [loss] = await value.data();
   value.dispose();
-  return loss as number;
+  return loss;
 }
 
 const losses: number[] = [];
@@ -49,5 +49,5 @@ while (losses.length < CHECKED_STEPS) {
   losses.push(await call());
   spans.push(performance.now() - start);
 }
-// A direct step takes 17 s: the checked steps but the first are its measurement.
+// A direct step takes 17 s: the checked steps except the first are the measurement.
 await serveRounds(losses, call, style === "direct" ? spans.slice(1) : []);

@@ -1,15 +1,15 @@
-// Vitrine as a contestant of the train bench: vitrine.js FOLDER BATCH THREADS
+// Vitrine as a peer of the train bench: vitrine.js FOLDER BATCH THREADS
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { readMaterial, readPixels } from "../peers/inputs.js";
+import { readInputs, readPixels } from "../peers/inputs.js";
 import { serveRounds } from "../peers/peer.js";
 import { CHECKED_STEPS, STEP, stepTargets } from "../peers/training-step.js";
 
 const [folder, batchText, threads] = process.argv.slice(2) as [string, string, string];
 const batchSize = Number(batchText);
-const { config, weights, settings = STEP } = readMaterial(folder);
+const { config, weights, settings = STEP } = readInputs(folder);
 const runtime = await createRuntime({ host: nodeHost(), device: "wasm", threads: Number(threads) });
 const training = await createTraining(runtime.executor, {
   config,

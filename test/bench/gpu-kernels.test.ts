@@ -1,13 +1,13 @@
-// The bench of a GPU's kernels: a pass falls into all of its dispatches, with the arithmetic of its products, whatever the tile.
+// The GPU kernels bench: a pass is split into all of its dispatches, with the arithmetic of its products in every tile.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  attentionBlocks,
+  attentionVariants,
+  dispatchKinds,
   flopsOf,
   retiled,
   variantsOf,
-  worksOf,
 } from "../../bench/gpu-kernels/dispatches.js";
 import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
@@ -19,7 +19,7 @@ import { MICRO } from "../executors/micro-deit.js";
 import { webgpuOrSkip } from "../executors/webgpu-device.js";
 import { MADE_REGNETY } from "../models/made-regnety.js";
 
-test("flops: a product's multiply-adds, and those of a head's scores, values and gradients", () => {
+test("flops count a product's multiply-adds, and those of a head's scores, values and gradients", () => {
   const product: Dispatch = {
     kernel: "matrix-product",
     numbers: [10, 20, 30, 10, 0],
@@ -53,7 +53,7 @@ test("a convolution is a product for each of its groups, in every tile", () => {
   for (const tile of Object.values(PRODUCT_TILES)) assert.is(retiled(dispatch, tile).grid[2], groups);
 });
 
-test("another tile keeps the product and covers it", () => {
+test("a different tile computes and covers the same product", () => {
   const parts = { BIAS: 1 };
   const product: Dispatch = {
     kernel: "matrix-product",
@@ -70,20 +70,20 @@ test("another tile keeps the product and covers it", () => {
   }
 });
 
-test("attention is tried in other blocks than its own, with nothing else changed; other work is not", () => {
+test("attention is tried in every other block size with nothing else changed; other dispatches are not", () => {
   const constants = { HEAD_WIDTH: 64, KEYS: 32 };
   const dispatch: Dispatch = { kernel: "attention", constants, numbers: [1], operands: {}, grid: [1, 1, 1] };
-  const blocks = attentionBlocks({ dispatch });
+  const blocks = attentionVariants({ dispatch });
   assert.equal(
     blocks.map((block) => block.dispatch.constants?.KEYS),
     [8, 16, 64],
   );
   for (const block of blocks)
     assert.equal({ ...block.dispatch, constants: { ...block.dispatch.constants, KEYS: 32 } }, dispatch);
-  assert.equal(attentionBlocks({ dispatch: { ...dispatch, constants: {} } }), []);
+  assert.equal(attentionVariants({ dispatch: { ...dispatch, constants: {} } }), []);
 });
 
-test("a product on matrix units has its tiles for them", () => {
+test("a product on matrix units has the tiles for them", () => {
   const units = { rows: 16, columns: 8, depth: 16, largestSubgroup: 32 };
   const size = { rows: 197, columns: 192 };
   const dispatch: Dispatch = {
@@ -95,8 +95,8 @@ test("a product on matrix units has its tiles for them", () => {
   };
   const flops = flopsOf(dispatch);
   assert.is(flops, 2 * 197 * 64 * 192);
-  const work = { operation: "linear", dispatch, shape: "", times: 1, flops, bytes: 1 };
-  const variants = variantsOf(work);
+  const kind = { operation: "linear", dispatch, shape: "", times: 1, flops, bytes: 1 };
+  const variants = variantsOf(kind);
   assert.equal(
     variants.map(({ tile, chosen, dispatch: { grid } }) => [tile, chosen, grid]),
     [
@@ -109,7 +109,7 @@ test("a product on matrix units has its tiles for them", () => {
 const found = await webgpuOrSkip();
 await found?.dispose();
 if (found)
-  test("the kinds of a forward pass and of a step are all of their dispatches, each product in one chosen tile", async () => {
+  test("the kinds of a forward pass and of a step cover all of their dispatches, with one chosen tile for each product", async () => {
     const { device, ...opened } = await openAdapter(nodeHost());
     const executor = new WebgpuExecutor({ device, ...opened }, {});
     for (const [config, mode, least] of [
@@ -117,15 +117,15 @@ if (found)
       [MICRO, "train", 60],
       [MADE_REGNETY, "forward", 20],
     ] as const) {
-      const works = worksOf({ config, batch: 2, mode }, executor, device, { tiles: "software" });
-      const all = works.reduce((sum, { times }) => sum + times, 0);
-      assert.ok(all >= least && works.length < all, `${mode}: ${works.length} kinds, ${all} dispatches`);
-      for (const work of works) {
-        assert.ok(work.bytes > 0, work.operation);
-        assert.is(variantsOf(work).filter(({ chosen }) => chosen).length, 1, work.operation);
+      const kinds = dispatchKinds({ config, batch: 2, mode }, executor, device, { tiles: "software" });
+      const all = kinds.reduce((sum, { times }) => sum + times, 0);
+      assert.ok(all >= least && kinds.length < all, `${mode}: ${kinds.length} kinds, ${all} dispatches`);
+      for (const kind of kinds) {
+        assert.ok(kind.bytes > 0, kind.operation);
+        assert.is(variantsOf(kind).filter(({ chosen }) => chosen).length, 1, kind.operation);
       }
       const kernel = config === MICRO ? "attention" : "conv2d";
-      assert.ok(works.some(({ dispatch }) => dispatch.kernel === kernel));
+      assert.ok(kinds.some(({ dispatch }) => dispatch.kernel === kernel));
     }
     await executor.dispose();
   });

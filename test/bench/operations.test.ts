@@ -1,4 +1,4 @@
-// Operations bench: a program taken apart is still the whole program, and its products are counted right.
+// Operations bench: a program split into instructions is still the whole program, and its products are counted correctly.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -18,7 +18,7 @@ const { capabilities } = await createWasmExecutor(nodeHost());
 const BATCH = 4;
 const TOKENS = (MICRO.imageSize / MICRO.patchSize) ** 2 + 2;
 
-test("a tape falls into its instructions, Halt left out", () => {
+test("bytecode is split into its instructions, without Halt", () => {
   const words = Uint32Array.of(Opcode.Copy, 5, 16, 32, 4, Opcode.Fill, 5, 64, 1, 0, Opcode.Halt, 2);
   assert.equal(instructionsOf(words), [
     { opcode: Opcode.Copy, operands: [16, 32, 4] },
@@ -27,11 +27,11 @@ test("a tape falls into its instructions, Halt left out", () => {
   assert.equal(measureOf({ opcode: Opcode.Copy, operands: [16, 32, 4] }), { shape: "", flops: 0 });
 });
 
-test("every operation of a training step is timed once, and the shares add up to the whole", async () => {
+test("every operation of a training step is timed once, and the fractions add up to 1", async () => {
   const plan = planTraining(trainingOptions({ recompute: true, batchSize: BATCH }), capabilities);
   const kernels = await loadKernels(nodeHost(), false, 1);
   const before = kernels.memory.bytesInUse;
-  const options = { passes: 2, peak: 100, storesRest: false };
+  const options = { passes: 2, peak: 100, frozenWeights: false };
   const { operations: rows, wholeMs } = timeOperations(kernels, plan.accumulate, plan.stores, options);
   assert.ok(wholeMs > 0);
   assert.is(kernels.memory.bytesInUse, before);
@@ -51,7 +51,7 @@ test("every operation of a training step is timed once, and the shares add up to
     if (gigaflops !== undefined) assert.ok(Math.abs((peakShare as number) - gigaflops / 100) < 1e-9);
 });
 
-test("a forward pass is timed with its weights' panels, and its row spans are taken apart", async () => {
+test("a forward pass is timed with packed weights, and its row spans are split", async () => {
   const kernels = await loadKernels(nodeHost(), false, 1);
   const config = { ...MICRO, imageSize: 32 };
   const program = planProgram(inferenceGraph(config, 1), capabilities);
@@ -60,7 +60,7 @@ test("a forward pass is timed with its weights' panels, and its row spans are ta
   const { operations } = timeOperations(kernels, program, stores, {
     passes: 1,
     peak: undefined,
-    storesRest: true,
+    frozenWeights: true,
   });
   const counted = (name: string) =>
     operations.filter(({ operation }) => operation === name).reduce((sum, { count }) => sum + count, 0);
