@@ -218,8 +218,7 @@ const PARTS = ["wasm", "ts", "app"];
 const keyOf = ({ tools = [], options = [] }) =>
   JSON.stringify([tools.map((name) => `${name}@${versionOf(name)}`), options]);
 
-const sourcesOf = ({ sources, moreSources = () => [] }) =>
-  [...sources.flatMap(list), ...moreSources()].sort();
+const sourcesOf = ({ sources, files = [] }) => [...sources.flatMap(list), ...files].sort();
 
 function staleSteps(manifest, steps) {
   return steps
@@ -310,7 +309,7 @@ export async function build({ parts = PARTS, debug = false } = {}) {
       manifest = new Manifest(root);
       const stale = staleSteps(manifest, stage());
       await runSteps(manifest, stale);
-      done.push(`built ${stale.map(({ step }) => step.name).join(", ")}`);
+      if (stale.length > 0) done.push(`built ${stale.map(({ step }) => step.name).join(", ")}`);
     });
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -1,20 +1,31 @@
-// Runs every test file in a process of its own, two at a time, each with a deadline, and counts.
-// A file that registers no test, hangs or leaves with another status than 0 fails. `node dist/test/run.js [WORD…]`
-// runs the files whose path contains one of the words. Last line: `N passed, N failed`, skipped ones named before it.
+// Runs every test file in a process of its own, two at a time, the longest first, each with a deadline, and counts.
+// A file that registers no test, hangs or leaves with another status than 0 fails.
+//
+// `npm test -- [WORD…] [--only NAME] [--fast]`
+//   WORD         runs the files whose path contains one of the words
+//   --only NAME  runs the tests whose name contains NAME
+//   --fast       leaves out what needs a browser or a GPU
+//   --times      writes test/seconds.json, by which the files are ordered, from this run
+// Last line: `N passed, N failed`, skipped ones named before it.
 
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 
 /** Longer than the slowest file takes on two busy cores; a hang costs this much once. */
 const DEADLINE_MS = 400_000;
 /**
- * A software GPU's compiler takes most of the time of its tests: 23 s of a processor for the kernels of a small training step,
+ * Compiling shaders takes most of a software GPU's time: 23 s of CPU time for the kernels of a small training step
  * without optimization and with vectors of four, instead of 60. Its subgroups have four invocations then, not eight.
  */
 const SOFTWARE_GPU = { GALLIVM_PERF: "nopt", LP_NATIVE_VECTOR_WIDTH: "128" };
+/** A Vulkan loader without drivers: the tests that need a GPU say that they are skipped. */
+const NO_GPU = { VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
+/** A file that is not in the table is taken to be short. */
+const UNKNOWN_SECONDS = 2;
 
 interface Outcome {
   file: string;
@@ -25,15 +36,31 @@ interface Outcome {
   output: string;
 }
 
-const here = dirname(fileURLToPath(import.meta.url));
+/** Compiled to dist/test/; the list of tests comes from the sources, so that a deleted one does not run. */
+const compiled = dirname(fileURLToPath(import.meta.url));
+const root = join(compiled, "../..");
+const SECONDS = join(root, "test/seconds.json");
 
+const { values, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: "string", default: "" },
+    fast: { type: "boolean", default: false },
+    times: { type: "boolean", default: false },
+  },
+});
+
+/** Paths from test/, such as `image/resize.test.ts`. */
 function testFiles(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
+  return readdirSync(join(root, "test", folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory()) return testFiles(path);
-    return entry.name.endsWith(".test.js") ? [path] : [];
+    return entry.name.endsWith(".test.ts") ? [path] : [];
   });
 }
+
+const needsBrowser = (file: string): boolean =>
+  readFileSync(join(root, "test", file), "utf8").includes("/chromium.js");
 
 /** uvu prints `  Total: 3`, `  Passed: 3`, `  Skipped: 0`; a file may print `skipped: REASON` lines of its own. */
 function count(output: string, label: string): number {
@@ -43,9 +70,17 @@ function count(output: string, label: string): number {
 function runFile(file: string): Promise<Outcome> {
   return new Promise((resolve) => {
     const start = performance.now();
-    const environment = { ...SOFTWARE_GPU, ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
-    const child = spawn(process.execPath, ["--enable-source-maps", file], {
-      env: environment,
+    const script = join(compiled, file.replace(/\.ts$/, ".js"));
+    const register = pathToFileURL(join(compiled, "harness/register.js")).href;
+    const child = spawn(process.execPath, ["--enable-source-maps", "--import", register, script], {
+      env: {
+        ...SOFTWARE_GPU,
+        ...process.env,
+        ...(values.fast ? NO_GPU : {}),
+        NO_COLOR: "1",
+        FORCE_COLOR: "0",
+        VITRINE_TEST_ONLY: values.only,
+      },
       detached: true,
     });
     let output = "";
@@ -66,24 +101,26 @@ function runFile(file: string): Promise<Outcome> {
       const passed = count(output, "Passed");
       const total = count(output, "Total");
       const skips = count(output, "Skipped");
-      const skipped = [...output.matchAll(/^skipped: (.*)$/gm)].map((match) => match[1] as string);
+      const skipped = [...output.matchAll(/^skipped: (.*)$/gm)].map((match) => match[1]);
       let failed = Math.max(0, total - passed - skips);
-      if (late) output += `\nno end after ${DEADLINE_MS / 1000} s: something was left open\n`;
+      if (late) output += `\nnot finished after ${DEADLINE_MS / 1000} s: something was left open\n`;
       if (status !== 0 && failed === 0) failed = 1;
-      if (total === 0 && skipped.length === 0) {
+      if (total === 0 && failed === 0 && skipped.length === 0 && values.only === "") {
         failed = 1;
         output += "\nno test was registered: is test.run() missing?\n";
       }
       const seconds = (performance.now() - start) / 1000;
-      resolve({ file: relative(here, file), passed, failed, skipped, seconds, output });
+      resolve({ file, passed, failed, skipped, seconds, output });
     });
   });
 }
 
-const words = process.argv.slice(2);
-const files = testFiles(here)
-  .filter((file) => words.length === 0 || words.some((word) => relative(here, file).includes(word)))
-  .sort();
+const usual: Record<string, number> = existsSync(SECONDS) ? JSON.parse(readFileSync(SECONDS, "utf8")) : {};
+const secondsOf = (file: string): number => usual[file] ?? UNKNOWN_SECONDS;
+const files = testFiles("")
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .filter((file) => !values.fast || !needsBrowser(file))
+  .sort((a, b) => secondsOf(b) - secondsOf(a) || (a < b ? -1 : 1));
 if (files.length === 0) {
   console.error(`no test file matches ${words.join(" ")}`);
   process.exit(1);
@@ -95,17 +132,25 @@ async function lane(): Promise<void> {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
     const outcome = await runFile(file);
     outcomes.push(outcome);
-    const mark = outcome.failed > 0 ? "FAIL" : "ok  ";
-    console.log(
-      `${mark} ${outcome.file}  ${outcome.passed} passed, ${outcome.failed} failed, ${outcome.seconds.toFixed(1)} s`,
-    );
-    for (const reason of outcome.skipped) console.log(`     skipped: ${reason}`);
-    if (outcome.failed > 0) console.log(outcome.output.trimEnd());
+    const { passed, failed, skipped, seconds, output } = outcome;
+    if (values.only !== "" && passed + failed + skipped.length === 0) continue;
+    const mark = failed > 0 ? "FAIL" : "ok  ";
+    console.log(`${mark} ${file}  ${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`);
+    for (const reason of skipped) console.log(`     skipped: ${reason}`);
+    if (failed > 0) console.log(output.trimEnd());
   }
 }
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, lane));
 
+if (values.times) {
+  const longest = outcomes
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .map(({ file, seconds }) => [file, Math.round(seconds)] as const)
+    .filter(([, seconds]) => seconds > UNKNOWN_SECONDS);
+  writeFileSync(SECONDS, `${JSON.stringify(Object.fromEntries(longest), null, 2)}\n`);
+}
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
 const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+if (passed + failed === 0 && values.only !== "") console.error(`no test's name contains "${values.only}"`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
