@@ -4,7 +4,7 @@
 // `npm run bench -- gpu-kernels [--model small] [--batch 64] [--mode train] [--tile 8,8,16,8,16] [--json]`
 
 import { Command } from "commander";
-import { wholeNumber } from "../bin/number-option.js";
+import { wholeNumber } from "../bin/options.js";
 import { openAdapter } from "../runtime/executors/webgpu/adapter.js";
 import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";

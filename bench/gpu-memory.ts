@@ -6,7 +6,7 @@
 // while they warm up.
 
 import { Command } from "commander";
-import { decimalNumber, wholeNumber } from "../bin/number-option.js";
+import { decimalNumber, wholeNumber } from "../bin/options.js";
 import type { GpuMemory } from "../runtime/executors/webgpu/device.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { nodeHost } from "../runtime/host/node.js";

@@ -5,7 +5,7 @@
 // the GPU, each in its own process, since several models at their largest batch sizes would not fit together. The most
 // important rows run first, and gpu.json and gpu.md are written after every row.
 
-import { wholeNumber } from "../bin/number-option.js";
+import { wholeNumber } from "../bin/options.js";
 import { listAdapters } from "../runtime/executors/webgpu/adapter.js";
 import { type GpuTier, offeredTiers } from "../runtime/executors/webgpu/tier.js";
 import type { GpuAdapter } from "../runtime/host/gpu-adapter.js";

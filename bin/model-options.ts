@@ -1,14 +1,14 @@
-// Model options: flags that every command with a model of its own has, and how they become a loaded model.
+// Model options: flags of every command that runs a model, and how they become a loaded model.
 
 import { Option } from "commander";
 import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
-import { kernelProgress } from "./kernel-progress.js";
-import { wholeNumber } from "./number-option.js";
+import { kernelProgress } from "../trainer/progress.js";
+import { wholeNumber } from "./options.js";
 
 export function modelOption(): Option {
   return new Option(
@@ -17,24 +17,25 @@ export function modelOption(): Option {
   );
 }
 
+/** Without a default: a resumed run takes the checkpoint's device. */
 export function deviceOption(): Option {
   return new Option(
     "--device <device>",
-    "what computes: auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
-  ).default("auto");
+    "auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, tfjs:cpu, tfjs:webgpu, or tfjs:tensorflow",
+  );
 }
 
 export function gpuTierOption(): Option {
   return new Option(
     "--gpu-tier <tier>",
-    `what of a GPU's features is used: auto (the highest that passes its self-check), ${GPU_TIERS.join(", ")}`,
+    `GPU features to use: auto (the highest tier that passes its self-check), ${GPU_TIERS.join(", ")}`,
   );
 }
 
-/** `auto`, or a whole number; the executor says which ones it allows. */
+/** `auto`, or a whole number; the executor checks the range. `auto`: what that means in the help. */
 export function threadsOption(auto = "the cores this process may use"): Option {
   const parse = wholeNumber("--threads", { min: 1, max: 256 });
-  return new Option("--threads <n>", `threads that compute: a number, or auto: ${auto}`)
+  return new Option("--threads <n>", `compute threads: a number, or auto (${auto})`)
     .default("auto")
     .argParser((text): number | "auto" => (text === "auto" ? text : parse(text)));
 }
@@ -48,18 +49,18 @@ const DTYPES: Readonly<Record<string, WeightDtype>> = {
 };
 
 export function dtypeOption(
-  says = "what the weights are: f32, f16 (widened), int8 (computed so, wasm only); default: as the file keeps them",
+  help = "weights: f32, f16 (widened to f32), or int8 (wasm only); default: the file's",
 ): Option {
-  return new Option("--dtype <dtype>", says).argParser((text) => {
+  return new Option("--dtype <dtype>", help).argParser((text) => {
     const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
     if (dtype) return dtype;
-    throw new VitrineError("usage/dtype", `--dtype got "${text}"; allowed: f32, f16, int8`, {
+    throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, int8`, {
       details: { flag: "--dtype", got: text },
     });
   });
 }
 
-/** Which executor computes, and in which numbers, as the flags say. */
+/** The flags that choose an executor and a number format. */
 export interface ExecutorChoice {
   device: string;
   gpuTier?: string;
@@ -70,11 +71,11 @@ export interface ExecutorChoice {
 export interface RunningModel {
   runtime: Runtime;
   model: Model;
-  /** Gives weights, programs and the executor back. */
+  /** Frees weights, programs and the executor. */
   dispose(): Promise<void>;
 }
 
-/** The path is looked at before anything is compiled, so that a wrong one is said at once. */
+/** Opens the path before anything is compiled, so that a wrong one is reported at once. */
 export async function startModel(
   path: string,
   { device, gpuTier, threads, dtype }: ExecutorChoice,

@@ -1,22 +1,62 @@
 #!/usr/bin/env node
-// vitrine: one command with its subcommands. Each file in commands/ registers one of them.
+// vitrine: one command with its subcommands, each of which a file in commands/ registers.
 
 import { Command, CommanderError } from "commander";
 import { VitrineError } from "../runtime/errors.js";
-import { reportFailure } from "./command-line.js";
-import { COMMANDS } from "./commands/index.js";
+import { packageVersion, reportFailure, withExamples } from "./command-line.js";
+import { registerClassify } from "./commands/classify.js";
+import { registerClient } from "./commands/client.js";
+import { registerConvert } from "./commands/convert.js";
+import { registerData } from "./commands/data.js";
+import { registerDataServer } from "./commands/data-server.js";
+import { registerDoctor } from "./commands/doctor.js";
+import { registerImage } from "./commands/image.js";
+import { registerServe } from "./commands/serve.js";
+import { registerStart } from "./commands/start.js";
+import { registerTrain } from "./commands/train.js";
+import { registerValidate } from "./commands/validate.js";
+import { knownFlagAnswer } from "./known-flags.js";
+
+/** Subcommands by what one wants to do, in the order of the help. */
+const GROUPS: readonly [heading: string, register: ((program: Command) => void)[]][] = [
+  ["Train:", [registerStart, registerDataServer, registerTrain, registerValidate]],
+  ["Use a model:", [registerClassify, registerServe, registerClient, registerConvert]],
+  ["Inspect:", [registerDoctor, registerImage, registerData]],
+];
 
 const program = new Command("vitrine")
   .description("Train, validate and serve data-efficient image transformers (DeiT)")
-  .showHelpAfterError(false)
-  .exitOverride()
-  .configureOutput({ outputError: () => {} });
+  .version(packageVersion(), "-V, --version", "print the version")
+  .showHelpAfterError(false);
+withExamples(program, [
+  ["a first run, from data set to trained model", "vitrine start"],
+  ["the flags of a command", "vitrine train --help"],
+]);
 
-for (const register of COMMANDS) register(program);
-for (const command of program.commands) {
-  command.exitOverride().configureOutput({ outputError: () => {} });
-  for (const sub of command.commands) sub.exitOverride().configureOutput({ outputError: () => {} });
+/** The first error of a command becomes one line; flags of timm and deit are answered with ours. */
+function usageError(error: CommanderError, command: Command): VitrineError {
+  const names: string[] = [];
+  for (let at: Command | null = command; at; at = at.parent) names.unshift(at.name());
+  const flags = command.options.flatMap(({ long, short }) => [long, short]);
+  const answer = knownFlagAnswer(names.slice(1).join(" "), flags, process.argv.slice(2));
+  const text = answer ?? error.message.replace(/^error: /, "");
+  return new VitrineError("usage/command-line", `${text} (see "${names.join(" ")} --help")`);
 }
+
+/** Instead of printing and leaving the process, commander's errors are thrown. */
+function throwErrors(command: Command): void {
+  command.configureOutput({ outputError: () => {} }).exitOverride((error) => {
+    // Help and version end with a status of 0, `vitrine` without a command with help and a status of 1.
+    throw error.exitCode === 0 || error.code === "commander.help" ? error : usageError(error, command);
+  });
+  for (const subcommand of command.commands) throwErrors(subcommand);
+}
+
+for (const [heading, commands] of GROUPS) {
+  program.commandsGroup(heading);
+  for (const register of commands) register(program);
+}
+throwErrors(program);
 
 // A reader that has seen enough (`vitrine data digest … | head`) is no failure.
 process.stdout.once("error", (error: NodeJS.ErrnoException) => {
@@ -27,12 +67,5 @@ process.stdout.once("error", (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) {
-    const asked =
-      error.code === "commander.helpDisplayed" || error.code === "commander.help" || error.exitCode === 0;
-    if (!asked) {
-      const text = error.message.replace(/^error: /, "");
-      reportFailure(new VitrineError("usage/command-line", `${text} (see "vitrine --help")`));
-    }
-  } else reportFailure(error);
+  if (!(error instanceof CommanderError)) reportFailure(error);
 }

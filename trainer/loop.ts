@@ -5,17 +5,14 @@ import type { BatchSource, Cursor, EvaluationSource } from "../runtime/batches/b
 import { nextCursor } from "../runtime/batches/cursor.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import type { Training } from "../runtime/training/contract.js";
-import { takeBest } from "./best.js";
-import { type Checkpoints, openCheckpoints } from "./checkpoint/checkpoints.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
+import { type Checkpoints, openCheckpoints, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
-import { untilInterrupted } from "./interruption.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { Progress } from "./progress.js";
-import { RunningMean } from "./running-mean.js";
+import { RunningMean, StepClock } from "./recent-steps.js";
 import type { CosineCurve } from "./schedule.js";
-import { StepClock } from "./step-clock.js";
-import { withCheckpoint } from "./stopping.js";
+import { untilInterrupted, withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 

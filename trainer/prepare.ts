@@ -5,15 +5,15 @@ import { VitrineError } from "../runtime/errors.js";
 import { writeConfigJson } from "../runtime/models/deit/family.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import { createTraining } from "../runtime/training/program.js";
-import { type Beginning, beginAgain, beginNew, type Closers } from "./beginning.js";
-import { DISK } from "./checkpoint/durable-files.js";
+import { DISK } from "./checkpoint/commit-folder.js";
 import { restoreTraining } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
-import { describeRun } from "./configuration.js";
 import type { TrainingRun } from "./loop.js";
 import type { Progress } from "./progress.js";
-import type { RunRequest, RunSources } from "./run-request.js";
+import { describeRun } from "./report.js";
+import type { RunRequest, RunSources } from "./run.js";
 import { createSchedule } from "./schedule.js";
+import { type Beginning, beginAgain, beginNew, type Closers } from "./starting-point.js";
 import { openTeacher, type Teacher } from "./teacher.js";
 
 export interface PreparedRun {

@@ -1,7 +1,8 @@
-// Progress: one line that says where the run is: rewritten in place on a terminal, a new one now and then elsewhere.
+// Progress: one line that is rewritten in place on a terminal, for training, validation and kernel compilation;
+// elsewhere training writes a new line now and then, and the others nothing.
 
 export interface ProgressReport {
-  /** Epochs done or begun, from 1, and of how many (null where the run is measured in steps). */
+  /** The current epoch, from 1, and their number (null where the run is measured in steps). */
   epoch: number;
   epochs: number | null;
   step: number;
@@ -10,15 +11,15 @@ export interface ProgressReport {
   loss: number;
   learningRate: number;
   imagesPerSecond: number;
-  /** Share of the time spent waiting for data, 0…1. */
+  /** Fraction of the time spent waiting for data, 0…1. */
   dataWait: number;
 }
 
 export interface Progress {
   report(report: ProgressReport): void;
-  /** A line that stays. */
+  /** Prints a line that stays. */
   say(line: string): void;
-  /** Ends the rewritten line, leaving it on the screen. */
+  /** Ends the rewritten line, which stays on the screen. */
   end(): void;
 }
 
@@ -29,8 +30,39 @@ export interface ProgressStream {
   columns?: number;
 }
 
-/** Lines of a log are at least so far apart. */
-const PLAIN_INTERVAL_MS = 5000;
+const ERASE_LINE = "\r\u001b[2K";
+
+/** The last line of a terminal, rewritten in place. */
+class StatusLine {
+  readonly #stream: ProgressStream;
+  #text = "";
+
+  constructor(stream: ProgressStream) {
+    this.#stream = stream;
+  }
+
+  show(text: string): void {
+    this.#text = text;
+    this.#stream.write(ERASE_LINE + text.slice(0, (this.#stream.columns ?? 120) - 1));
+  }
+
+  /** Prints a line that stays above this one. */
+  say(line: string): void {
+    this.#stream.write(`${ERASE_LINE}${line}\n`);
+    if (this.#text !== "") this.show(this.#text);
+  }
+
+  /** Leaves the line on the screen. */
+  end(): void {
+    if (this.#text !== "") this.#stream.write("\n");
+    this.#text = "";
+  }
+
+  clear(): void {
+    if (this.#text !== "") this.#stream.write(ERASE_LINE);
+    this.#text = "";
+  }
+}
 
 /** `epoch 2/300  step 41/3600  loss 2.314  lr 1.56e-5  9.8 images/s  waiting for data 3%` */
 export function progressLine(report: ProgressReport): string {
@@ -45,49 +77,73 @@ export function progressLine(report: ProgressReport): string {
   ].join("  ");
 }
 
-const ERASE_LINE = "\r\u001b[2K";
+/** Lines of a log are at least this far apart. */
+const PLAIN_INTERVAL_MS = 5000;
 
-function liveProgress(stream: ProgressStream): Progress {
-  let current = "";
-  const show = () => stream.write(ERASE_LINE + current.slice(0, (stream.columns ?? 120) - 1));
-  return {
-    report: (report) => {
-      current = progressLine(report);
-      show();
-    },
-    say: (line) => {
-      stream.write(`${ERASE_LINE}${line}\n`);
-      if (current !== "") show();
-    },
-    end: () => {
-      if (current !== "") stream.write("\n");
-      current = "";
-    },
-  };
-}
-
-function plainProgress(stream: ProgressStream, now: () => number): Progress {
-  let due = 0;
-  let unsaid = "";
-  return {
-    report: (report) => {
-      unsaid = progressLine(report);
-      if (now() < due) return;
-      stream.write(`${unsaid}\n`);
-      unsaid = "";
-      due = now() + PLAIN_INTERVAL_MS;
-    },
-    say: (line) => stream.write(`${line}\n`),
-    end: () => {
-      if (unsaid !== "") stream.write(`${unsaid}\n`);
-      unsaid = "";
-    },
-  };
-}
-
+/** Progress of a training run. `now`: milliseconds. */
 export function createProgress(
   stream: ProgressStream,
   now: () => number = () => performance.now(),
 ): Progress {
-  return stream.isTTY ? liveProgress(stream) : plainProgress(stream, now);
+  if (stream.isTTY) {
+    const line = new StatusLine(stream);
+    return {
+      report: (report) => line.show(progressLine(report)),
+      say: (text) => line.say(text),
+      end: () => line.end(),
+    };
+  }
+  let due = 0;
+  let pending = "";
+  return {
+    report: (report) => {
+      pending = progressLine(report);
+      if (now() < due) return;
+      stream.write(`${pending}\n`);
+      pending = "";
+      due = now() + PLAIN_INTERVAL_MS;
+    },
+    say: (line) => stream.write(`${line}\n`),
+    end: () => {
+      if (pending !== "") stream.write(`${pending}\n`);
+      pending = "";
+    },
+  };
+}
+
+/** `compiling kernels for the GPU: 12 of 34`, which takes seconds with some drivers; erased when all are compiled. */
+export function kernelProgress(
+  stream: ProgressStream = process.stderr,
+): ((state: { made: number; wanted: number }) => void) | undefined {
+  if (!stream.isTTY) return undefined;
+  const line = new StatusLine(stream);
+  return ({ made, wanted }) => {
+    if (made < wanted) line.show(`compiling kernels for the GPU: ${made} of ${wanted}`);
+    else line.clear();
+  };
+}
+
+/** `120 of 500 images  41.2 images/s  top-1 71.67%`. */
+export interface ValidationProgress {
+  report(images: number, correct: number): void;
+  clear(): void;
+}
+
+/** Progress over `total` images. `now`: milliseconds. */
+export function validationProgress(
+  total: number,
+  stream: ProgressStream = process.stderr,
+  now: () => number = () => performance.now(),
+): ValidationProgress {
+  if (!stream.isTTY) return { report: () => {}, clear: () => {} };
+  const line = new StatusLine(stream);
+  const start = now();
+  return {
+    report: (images, correct) => {
+      const rate = (1000 * images) / Math.max(1, now() - start);
+      const top1 = (100 * correct) / Math.max(1, images);
+      line.show(`${images} of ${total} images  ${rate.toFixed(1)} images/s  top-1 ${top1.toFixed(2)}%`);
+    },
+    clear: () => line.clear(),
+  };
 }

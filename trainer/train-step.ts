@@ -2,10 +2,9 @@
 // batch comes; what it did is known when it is finished.
 
 import type { Batch, Cursor } from "../runtime/batches/batch-source.js";
-import type { StepOutcome, Training } from "../runtime/training/contract.js";
+import type { OptimizerStep, StepOutcome, Training } from "../runtime/training/contract.js";
 import type { LossScale } from "../runtime/training/loss-scale.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
-import { optimizerStep } from "./optimizer.js";
 import { type CosineCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 import { notFinite } from "./stopping.js";
@@ -81,4 +80,21 @@ export async function finishStep({ cursor, outcome }: StartedStep): Promise<Step
 /** For people: a step that was left out. */
 export function describeOverflow(step: number, { scale, skipped }: LossScale): string {
   return `step ${step} left out: a gradient overflowed; the loss is scaled by ${scale} from now on (${skipped} of ${step} steps left out)`;
+}
+
+// Optimizer: AdamW's settings for one step. Which tensors decay is the training program's to know.
+
+/** torch.optim.AdamW's defaults, which DeiT keeps. */
+const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/** `step` counts from 1: the bias corrections are 1 − β^step. */
+export function optimizerStep(settings: TrainerSettings, learningRate: number, step: number): OptimizerStep {
+  return {
+    learningRate,
+    weightDecay: settings.weightDecay,
+    ...ADAM,
+    step,
+    clipNorm: settings.clipGrad,
+    emaDecay: settings.emaDecay,
+  };
 }

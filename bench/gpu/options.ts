@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { wholeNumber } from "../../bin/number-option.js";
+import { wholeNumber } from "../../bin/options.js";
 import type { Mode } from "./plan.js";
 
 export interface GpuOptions {

@@ -1,12 +1,12 @@
-// vitrine classify: what is on a photograph, by a model in this process or by a server.
+// vitrine classify: the most probable classes of photos, by a model in this process or on a server.
 
 import type { Command } from "commander";
 import pc from "picocolors";
 import { connectInference } from "../../client/node/inference-client.js";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { escapeControls, isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
-import { action, printJson } from "../command-line.js";
+import { action, printJson, readPhoto, withExamples } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
@@ -15,8 +15,7 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { wholeNumber } from "../number-option.js";
-import { readPhoto } from "../read-photo.js";
+import { wholeNumber } from "../options.js";
 
 interface ClassifyCommand {
   model?: string;
@@ -34,7 +33,7 @@ interface Answer {
   classes: ClassScore[];
 }
 
-async function* classifyHere(
+async function* classifyLocally(
   photos: string[],
   path: string,
   options: ClassifyCommand,
@@ -51,14 +50,17 @@ async function* classifyHere(
   }
 }
 
-/** The server knows the picture's place in the request only; people know the file. */
+/** The server knows a picture only by its position in the request; the user knows the file. */
 function withFile(error: unknown, file: string): unknown {
   if (!isVitrineError(error) || !/^(jpeg|image)\//.test(error.code)) return error;
   const { code, message, details } = error;
-  return new VitrineError(code, `${file}: ${message}`, { details: { ...details, path: file }, cause: error });
+  return new VitrineError(code, `${quote(file)}: ${message}`, {
+    details: { ...details, path: file },
+    cause: error,
+  });
 }
 
-async function* classifyThere(photos: string[], address: string, topK: number): AsyncGenerator<Answer> {
+async function* classifyOnServer(photos: string[], address: string, topK: number): AsyncGenerator<Answer> {
   const client = connectInference(address);
   try {
     for (const file of photos) {
@@ -76,9 +78,10 @@ async function* classifyThere(photos: string[], address: string, topK: number): 
 function print({ file, classes }: Answer): void {
   const lines = classes.map(({ label, probability }, place) => {
     const percent = `${(100 * probability).toFixed(1)}%`.padStart(7);
-    return `${percent}  ${place === 0 ? pc.bold(label) : label}`;
+    const name = escapeControls(label);
+    return `${percent}  ${place === 0 ? pc.bold(name) : name}`;
   });
-  process.stdout.write(`${file}\n${lines.join("\n")}\n`);
+  process.stdout.write(`${escapeControls(file)}\n${lines.join("\n")}\n`);
 }
 
 async function classify(photos: string[], options: ClassifyCommand): Promise<void> {
@@ -87,8 +90,8 @@ async function classify(photos: string[], options: ClassifyCommand): Promise<voi
     throw new VitrineError("usage/command-line", "classify needs one of --model PATH and --server ADDRESS");
   const answers =
     server === undefined
-      ? classifyHere(photos, model as string, options)
-      : classifyThere(photos, server, topK);
+      ? classifyLocally(photos, model as string, options)
+      : classifyOnServer(photos, server, topK);
   const all: Answer[] = [];
   for await (const answer of answers) {
     all.push(answer);
@@ -98,17 +101,24 @@ async function classify(photos: string[], options: ClassifyCommand): Promise<voi
 }
 
 export function registerClassify(program: Command): void {
-  program
+  const command = program
     .command("classify")
-    .description("say what is on photographs, with a model here or on a server")
+    .description("print the most probable classes of photos, with a local model or a server")
     .argument("<photo...>", "JPEG files")
+    .optionsGroup("Model:")
     .addOption(modelOption())
     .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
-    .addOption(deviceOption())
+    .optionsGroup("Device (with --model):")
+    .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
-    .option("--top-k <n>", "classes to name", wholeNumber("--top-k", { min: 1 }), 5)
+    .optionsGroup("Output:")
+    .option("--top-k <n>", "number of classes to print", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")
     .action(action(classify));
+  withExamples(command, [
+    ["with a model folder", "vitrine classify photo.jpg --model runs/shapes/best"],
+    ["with a server, as JSON", "vitrine classify *.jpg --server 127.0.0.1:8001 --json"],
+  ]);
 }

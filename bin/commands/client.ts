@@ -1,4 +1,4 @@
-// vitrine client: the page, with a model that runs in the visitor's browser.
+// vitrine client: serves the page, whose model runs in the visitor's browser.
 
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -12,10 +12,10 @@ import { writeModelJson } from "../../runtime/models/families.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { type PageModel, startPageServer } from "../../server/page/page-server.js";
-import { action } from "../command-line.js";
+import { action, withExamples } from "../command-line.js";
 import { dtypeOption, modelOption } from "../model-options.js";
 
-/** Compiled to dist/bin/commands/; page and WebAssembly lie in dist/. */
+/** Compiled to dist/bin/commands/; the page and the WebAssembly modules are in dist/. */
 const dist = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 interface ClientOptions {
@@ -25,7 +25,7 @@ interface ClientOptions {
   dtype?: WeightDtype;
 }
 
-/** Weights as they lie there, or brought to the dtype that visitors shall download. */
+/** The weights as they are, or converted to the dtype that visitors download. */
 function servedFiles({ model: path, dtype }: ClientOptions, model: OpenClassifier): Omit<PageModel, "name"> {
   if (dtype !== undefined) {
     const files = convertModel(model, dtype);
@@ -38,7 +38,7 @@ function servedFiles({ model: path, dtype }: ClientOptions, model: OpenClassifie
 }
 
 async function servePage(options: ClientOptions): Promise<void> {
-  // Opened here first: a model that does not fit is refused now, not in the visitor's browser.
+  // Opened here first, so that an unusable model is refused now and not in the visitor's browser.
   const source = nodeModelSource(options.model);
   const model = await openClassifier(source);
   const server = await startPageServer({
@@ -52,12 +52,18 @@ async function servePage(options: ClientOptions): Promise<void> {
 }
 
 export function registerClient(program: Command): void {
-  program
+  const command = program
     .command("client")
-    .description("serve the page that classifies photographs in the browser")
+    .description("serve a web page that classifies photos in the visitor's browser")
+    .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
+    .addOption(dtypeOption("weights that visitors download: f32, f16 or int8; default: the file's"))
+    .option("--name <name>", "the model's name on the page (default: that of its folder or file)")
+    .optionsGroup("Server:")
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8080")
-    .option("--name <name>", "the model's name on the page (default: its folder's or file's)")
-    .addOption(dtypeOption("weights that visitors download: f32, f16 or int8; default: the file as it is"))
     .action(action(servePage));
+  withExamples(command, [
+    ["a page on this machine", "vitrine client --model runs/shapes/best"],
+    ["half the download", "vitrine client --model runs/shapes/best --dtype f16 --listen 127.0.0.1:0"],
+  ]);
 }

@@ -1,17 +1,16 @@
-// vitrine convert: a model's weights in half or a quarter of the bytes, as a model folder.
+// vitrine convert: writes a model folder whose weights take half or a quarter of the bytes.
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { WEIGHTS_FILE } from "../../runtime/host/model-source.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { openClassifier } from "../../runtime/model-files/read-model.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
-import { commitFolder } from "../../trainer/checkpoint/commit-folder.js";
-import { DISK } from "../../trainer/checkpoint/durable-files.js";
-import { action } from "../command-line.js";
+import { commitFolder, DISK } from "../../trainer/checkpoint/commit-folder.js";
+import { action, withExamples } from "../command-line.js";
 import { dtypeOption, modelOption } from "../model-options.js";
 
 interface ConvertCommand {
@@ -21,14 +20,14 @@ interface ConvertCommand {
   force?: boolean;
 }
 
-/** Throws `file/exists` for anything that is there, unless it is a folder and may be written over. */
+/** Throws `file/exists` unless `out` is free, an empty folder, or a folder that may be overwritten. */
 function checkTarget(out: string, force: boolean): void {
   if (!existsSync(out)) return;
   const details = { path: out };
   if (!statSync(out).isDirectory())
-    throw new VitrineError("file/exists", `--out ${out} is a file; a model folder is written`, { details });
+    throw new VitrineError("file/exists", `--out ${quote(out)} is a file; name a folder`, { details });
   if (force || readdirSync(out).length === 0) return;
-  const text = `--out ${out} is there already and not empty: choose another, or --force to replace its model`;
+  const text = `--out ${quote(out)} is not empty: choose another, or add --force to replace the model in it`;
   throw new VitrineError("file/exists", text, { details });
 }
 
@@ -43,12 +42,16 @@ async function convert({ model, dtype, out, force = false }: ConvertCommand): Pr
 }
 
 export function registerConvert(program: Command): void {
-  program
+  const command = program
     .command("convert")
-    .description("write a model's weights as float16 (half the bytes) or int8 (a quarter)")
+    .description("convert a model's weights to float16 (half the bytes) or int8 (a quarter)")
     .addOption(modelOption().makeOptionMandatory())
-    .addOption(dtypeOption("what the weights become: f32, f16 or int8").makeOptionMandatory())
+    .addOption(dtypeOption("new format of the weights: f32, f16 or int8").makeOptionMandatory())
     .requiredOption("--out <folder>", "model folder to write")
-    .option("--force", "replace the model of a folder that is there")
+    .option("--force", "replace the model in a folder that exists")
     .action(action(convert));
+  withExamples(command, [
+    ["half the bytes", "vitrine convert --model runs/shapes/best --dtype f16 --out shapes-f16"],
+    ["a quarter of the bytes", "vitrine convert --model model.safetensors --dtype int8 --out model-int8"],
+  ]);
 }

@@ -1,11 +1,11 @@
-// vitrine data-server: serves a data set as ready batches over gRPC until it is told to stop.
+// vitrine data-server: serves a data set as augmented batches over gRPC until a signal stops it.
 
 import type { Command } from "commander";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { runUntilSignal } from "../../server/drain.js";
-import { action } from "../command-line.js";
-import { badSamplesOption, workersOption } from "../data-options.js";
+import { action, withExamples } from "../command-line.js";
+import { badSamplesOption, dataOption, workersOption } from "../options.js";
 
 interface DataServerCommand {
   data: string;
@@ -28,12 +28,18 @@ async function run({ data, listen, workers, badSamples }: DataServerCommand): Pr
 }
 
 export function registerDataServer(program: Command): void {
-  program
+  const command = program
     .command("data-server")
     .description("serve augmented training batches over gRPC")
-    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
-    .option("--listen <address>", "HOST:PORT (port 0 takes a free one) or unix:PATH", "127.0.0.1:50051")
+    .optionsGroup("Data:")
+    .addOption(dataOption())
     .addOption(workersOption())
     .addOption(badSamplesOption())
+    .optionsGroup("Server:")
+    .option("--listen <address>", "HOST:PORT (port 0 takes a free one) or unix:PATH", "127.0.0.1:50051")
     .action(action(run));
+  withExamples(command, [
+    ["for a trainer on this machine", "vitrine data-server --data photos/train"],
+    ["for trainers elsewhere", "vitrine data-server --data train.csv --listen 0.0.0.0:50051 --workers 8"],
+  ]);
 }

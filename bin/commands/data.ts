@@ -1,4 +1,4 @@
-// vitrine data digest: a SHA-256 of each batch, to see that two machines, versions or worker counts agree.
+// vitrine data digest: a SHA-256 of each batch, to check that two machines, versions or worker counts agree.
 
 import type { Command } from "commander";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
@@ -6,10 +6,16 @@ import { batchDigest } from "../../server/data/batch-digest.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
-import { action, printJson } from "../command-line.js";
-import { badSamplesOption, workersOption } from "../data-options.js";
-import { wholeNumber } from "../number-option.js";
-import { addRecipeOptions, type RecipeFlags, recipeFrom } from "../recipe-options.js";
+import { action, printJson, withExamples } from "../command-line.js";
+import {
+  addRecipeOptions,
+  badSamplesOption,
+  dataOption,
+  type RecipeFlags,
+  recipeFrom,
+  wholeNumber,
+  workersOption,
+} from "../options.js";
 
 interface DigestCommand extends RecipeFlags {
   data: string;
@@ -46,22 +52,32 @@ async function digest(options: DigestCommand): Promise<void> {
 }
 
 export function registerData(program: Command): void {
-  const data = program.command("data").description("look at what a data set gives");
+  const data = program.command("data").description("inspect the batches of a data set");
   const command = data
     .command("digest")
     .description("print a SHA-256 of each batch of an epoch")
-    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
-    .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
-    .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)
-    .option("--batch-size <b>", "images in a batch", wholeNumber("--batch-size", { min: 1 }), 64)
-    .option("--size <pixels>", "side of the images", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
-    .option(
-      "--batches <n>",
-      "stop after so many (default: the whole epoch)",
-      wholeNumber("--batches", { min: 1 }),
-    )
+    .optionsGroup("Data:")
+    .addOption(dataOption())
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .option("--json", "print one line of JSON at the end instead of a line a batch");
+    .optionsGroup("Batches:")
+    .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
+    .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)
+    .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 64)
+    .option("--size <pixels>", "image size", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
+    .option(
+      "--batches <n>",
+      "stop after this many (default: the whole epoch)",
+      wholeNumber("--batches", { min: 1 }),
+    )
+    .option("--json", "print one line of JSON at the end instead of a line per batch");
   addRecipeOptions(command).action(action(digest));
+  withExamples(data, [
+    ["the first batch, to compare two machines", "vitrine data digest --data photos/train --batches 1"],
+    ["see its flags", "vitrine data digest --help"],
+  ]);
+  withExamples(command, [
+    ["the first batch, to compare two machines", "vitrine data digest --data photos/train --batches 1"],
+    ["epoch 3 without RandAugment", "vitrine data digest --data photos/train --epoch 3 --aa none"],
+  ]);
 }

@@ -1,17 +1,13 @@
-// vitrine doctor: what this machine computes with, and what `--device auto` would take.
+// vitrine doctor: the CPU, memory and GPUs of this machine, and what `--device auto` chooses.
 
 import type { Command } from "commander";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { action, printJson } from "../command-line.js";
-import { adapterFacts } from "../doctor/adapters.js";
-import { coreFacts } from "../doctor/cores.js";
-import { engineFacts } from "../doctor/engine.js";
-import { memoryFacts } from "../doctor/memory.js";
+import { action, packageVersion, printJson, withExamples } from "../command-line.js";
+import { adapterFacts, coreFacts, engineFacts, memoryFacts } from "../doctor/facts.js";
 import { type Findings, reportLines } from "../doctor/report.js";
-import { packageVersion } from "../package-version.js";
 
 async function wasmFindings(host: Host): Promise<Pick<Findings, "calibration" | "wasm" | "memory">> {
   const executor = await createWasmExecutor(host, { threads: "auto" });
@@ -44,9 +40,13 @@ async function examine({ json }: { json?: boolean }): Promise<void> {
 }
 
 export function registerDoctor(program: Command): void {
-  program
+  const command = program
     .command("doctor")
-    .description("say what this machine computes with, and what --device auto would take")
-    .option("--json", "one line of JSON")
+    .description("print this machine's CPU, memory and GPUs, and what --device auto chooses")
+    .option("--json", "print one line of JSON")
     .action(action(examine));
+  withExamples(command, [
+    ["for people", "vitrine doctor"],
+    ["the device that --device auto chooses", "vitrine doctor --json | jq .auto.device"],
+  ]);
 }

@@ -1,20 +1,26 @@
-// vitrine image: what the decoder and the augmentation make of one photograph, for people who want to look.
+// vitrine image: decodes and augments one photo, to look at the result.
 
 import { type Command, Option } from "commander";
-import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
+import { escapeControls } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { type DecodedImage, type DecodeScale, decode, readHeader } from "../../runtime/image/decode.js";
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
-import { action, printJson } from "../command-line.js";
-import { contactSheet } from "../image/contact-sheet.js";
-import { describeDraw } from "../image/describe-draw.js";
-import { RECIPE_NAMES, RECIPES, type RecipeName } from "../image/recipes.js";
+import { action, printJson, readPhoto, withExamples } from "../command-line.js";
+import { contactSheet, describeDraw } from "../image/contact-sheet.js";
 import { requireFormat, writePicture } from "../image/write-picture.js";
-import { wholeNumber } from "../number-option.js";
-import { readPhoto } from "../read-photo.js";
-import { addRecipeOptions, type RecipeFlags, recipeFrom } from "../recipe-options.js";
+import { addRecipeOptions, type RecipeFlags, recipeFrom, wholeNumber } from "../options.js";
+
+/** Augmentation of DeiT (arXiv 2012.12877) and DeiT III (arXiv 2204.07118). `plain`: crop and flip alone. */
+const RECIPES = {
+  deit: DEIT_RECIPE,
+  deit3: { ...DEIT_RECIPE, autoAugment: "3a", eraseProbability: 0 },
+  plain: { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0, eraseProbability: 0 },
+} satisfies Record<string, AugmentationRecipe>;
+
+type RecipeName = keyof typeof RECIPES;
 
 interface PhotoFlags {
   out: string;
@@ -54,7 +60,7 @@ interface Photo {
 /** `--scale` as a person writes it. */
 const SCALES: Record<string, DecodeScale> = { "1": 1, "1/2": 0.5, "1/4": 0.25, "1/8": 0.125 };
 
-/** What cannot be written is said before anything is decoded. */
+/** An output format that cannot be written is refused before anything is decoded. */
 async function openPhoto(
   path: string,
   { out, orient, partial = false }: PhotoFlags,
@@ -67,7 +73,7 @@ async function openPhoto(
 }
 
 function say(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${escapeControls(text)}\n`);
 }
 
 async function runDecode(path: string, flags: DecodeFlags): Promise<void> {
@@ -79,9 +85,9 @@ async function runDecode(path: string, flags: DecodeFlags): Promise<void> {
     printJson({ file: path, out: flags.out, width, height, rowsDecoded, header });
     return;
   }
-  const turned = flags.orient && header.orientation > 1 ? `, EXIF orientation ${header.orientation}` : "";
+  const oriented = flags.orient && header.orientation > 1 ? `, EXIF orientation ${header.orientation}` : "";
   say(
-    `${path}: ${header.frame} JPEG, ${header.width}×${header.height}, sampling ${header.sampling}${turned}`,
+    `${path}: ${header.frame} JPEG, ${header.width}×${header.height}, sampling ${header.sampling}${oriented}`,
   );
   say(`${flags.out}: ${width}×${height}`);
 }
@@ -106,46 +112,74 @@ async function runPreview(path: string, flags: PreviewFlags): Promise<void> {
   say(`${flags.out}: ${columns * rows - 1} samples of ${path}, recipe ${flags.recipe}, seed ${seed}`);
 }
 
-const whole = (flag: string, min: number) => wholeNumber(flag, { min });
-
 function photoCommand(image: Command, name: string, what: string): Command {
   return image
     .command(name)
     .description(what)
     .argument("<photo>", "JPEG file")
-    .requiredOption("--out <file>", "where the result goes: .png, .ppm or .jpg")
-    .option("--no-orient", "leave rows and columns as they are stored (as training does)")
-    .option("--partial", "keep what a truncated or damaged file still holds");
+    .optionsGroup("Picture:")
+    .requiredOption("--out <file>", "picture to write: .png, .ppm or .jpg")
+    .option("--no-orient", "ignore the EXIF orientation (as training does)")
+    .option("--partial", "keep the rows that can be decoded of a truncated or damaged file");
 }
 
 function sampleCommand(image: Command, name: string, what: string): Command {
   const command = photoCommand(image, name, what)
-    .addOption(new Option("--recipe <name>", "whose augmentation").choices(RECIPE_NAMES).default("deit"))
-    .option("--size <pixels>", "side of a sample", whole("--size", 1), DEIT_RECIPE.size)
-    .option("--seed <s>", "seed of the draws", whole("--seed", 0), 0)
-    .option("--epoch <e>", "epoch, from 0", whole("--epoch", 0), 0);
+    .optionsGroup("Sample:")
+    .option("--size <pixels>", "size of a sample", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
+    .option("--seed <s>", "seed of the augmentation", wholeNumber("--seed", { min: 0 }), 0)
+    .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)
+    .optionsGroup("Augmentation:")
+    .addOption(
+      new Option("--recipe <name>", "augmentation recipe").choices(Object.keys(RECIPES)).default("deit"),
+    );
   return addRecipeOptions(command);
 }
 
 export function registerImage(program: Command): void {
-  const image = program
-    .command("image")
-    .description("decode and augment a photograph, to look at the result");
-  photoCommand(image, "decode", "decode a photograph, byte for byte as libjpeg-turbo does")
+  const image = program.command("image").description("decode and augment a photo, to look at the result");
+  const decoding = photoCommand(image, "decode", "decode a photo, byte for byte as libjpeg-turbo does")
     .addOption(
-      new Option("--scale <fraction>", "decode to a fraction of the size, from fewer frequencies")
+      new Option("--scale <fraction>", "decode at a fraction of the size, as libjpeg's scale_num does")
         .choices(Object.keys(SCALES))
         .default("1"),
     )
-    .option("--json", "print one line of JSON with what the header says")
+    .option("--json", "print one line of JSON with the header")
     .action(action(runDecode));
-  sampleCommand(image, "augment", "make one training sample of a photograph and say what was done")
-    .option("--index <i>", "number of the image in its data set: part of the key", whole("--index", 0), 0)
-    .option("--repeat <r>", "which repeat of the image: part of the key", whole("--repeat", 0), 0)
+  const augmenting = sampleCommand(image, "augment", "make one training sample and print its augmentation")
+    .optionsGroup("Sample:")
+    .option("--index <i>", "index of the image in its data set", wholeNumber("--index", { min: 0 }), 0)
+    .option("--repeat <r>", "repeat of the image in its epoch", wholeNumber("--repeat", { min: 0 }), 0)
     .option("--json", "print one line of JSON with the draw")
     .action(action(runAugment));
-  sampleCommand(image, "preview", "write a contact sheet of what a recipe does to a photograph")
-    .option("--columns <n>", "pictures in a row", whole("--columns", 1), 5)
-    .option("--rows <n>", "rows of pictures", whole("--rows", 1), 4)
+  const previewing = sampleCommand(image, "preview", "write a contact sheet of augmented samples of a photo")
+    .optionsGroup("Picture:")
+    .option("--columns <n>", "samples per row", wholeNumber("--columns", { min: 1 }), 5)
+    .option("--rows <n>", "rows of samples", wholeNumber("--rows", { min: 1 }), 4)
     .action(action(runPreview));
+  withExamples(image, [
+    ["a contact sheet of DeiT's augmentation", "vitrine image preview photo.jpg --out sheet.png"],
+    ["decode to PNG", "vitrine image decode photo.jpg --out photo.png"],
+  ]);
+  withExamples(decoding, [
+    ["decode to PNG", "vitrine image decode photo.jpg --out photo.png"],
+    [
+      "the header, and a picture at an eighth of the size",
+      "vitrine image decode photo.jpg --out small.ppm --scale 1/8 --json",
+    ],
+  ]);
+  withExamples(augmenting, [
+    ["one sample of DeiT's recipe", "vitrine image augment photo.jpg --out sample.png"],
+    [
+      "another sample, of DeiT III's",
+      "vitrine image augment photo.jpg --out sample.png --recipe deit3 --index 7",
+    ],
+  ]);
+  withExamples(previewing, [
+    ["twenty pictures", "vitrine image preview photo.jpg --out sheet.png"],
+    [
+      "RandAugment alone, stronger",
+      "vitrine image preview photo.jpg --out sheet.png --recipe plain --aa rand-m15",
+    ],
+  ]);
 }

@@ -1,4 +1,4 @@
-// vitrine serve: a model behind the Open Inference Protocol over gRPC.
+// vitrine serve: serves a model over gRPC, by the Open Inference Protocol v2.
 
 import type { Command } from "commander";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
@@ -12,7 +12,7 @@ import {
 import { pictureReader } from "../../server/inference/read-picture.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
 import type { ServedModel } from "../../server/inference/served-model.js";
-import { action } from "../command-line.js";
+import { action, packageVersion, withExamples } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
@@ -22,8 +22,7 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { wholeNumber } from "../number-option.js";
-import { packageVersion } from "../package-version.js";
+import { wholeNumber } from "../options.js";
 
 interface ServeOptions {
   model: string;
@@ -38,7 +37,7 @@ interface ServeOptions {
   maxMessageBytes: number;
 }
 
-/** Powers of two up to `maxBatch`, and `maxBatch` itself: a program for each. */
+/** Powers of two up to `maxBatch`, and `maxBatch` itself: each gets a program. */
 function batchSizes(maxBatch: number): number[] {
   const sizes = [];
   for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);
@@ -83,7 +82,7 @@ async function serve(options: ServeOptions): Promise<void> {
   notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
   notice(`device ${runtime.description}; weights ${model.dtype}`);
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    notice(`${signal}: finishing what runs, then leaving`);
+    notice(`${signal}: finishing the requests in flight, then stopping`);
     await server.drain();
     await running.dispose();
   };
@@ -91,33 +90,40 @@ async function serve(options: ServeOptions): Promise<void> {
 }
 
 export function registerServe(program: Command): void {
-  program
+  const command = program
     .command("serve")
-    .description("answer pictures over gRPC (Open Inference Protocol v2)")
+    .description("serve a model over gRPC (Open Inference Protocol v2)")
+    .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
-    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
-    .option("--name <name>", "the model's name for clients (default: its folder's or file's)")
-    .addOption(deviceOption())
+    .option("--name <name>", "the model's name for clients (default: that of its folder or file)")
+    .optionsGroup("Device:")
+    .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
+    .optionsGroup("Server:")
+    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option(
       "--max-batch <images>",
-      "images that run at once",
+      "largest batch; requests are batched dynamically up to it",
       wholeNumber("--max-batch", { min: 1, max: 256 }),
       DEFAULT_MAX_BATCH,
     )
     .option(
       "--max-queue <images>",
-      "images that may wait",
+      "images that may wait; requests beyond are refused",
       wholeNumber("--max-queue", { min: 1 }),
       DEFAULT_MAX_QUEUE,
     )
     .option(
       "--max-message-bytes <bytes>",
-      "largest request",
+      "largest request in bytes",
       wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
       DEFAULT_MAX_MESSAGE_BYTES,
     )
     .action(action(serve));
+  withExamples(command, [
+    ["a model folder on port 8001", "vitrine serve --model runs/shapes/best"],
+    ["on four threads, for other machines", "vitrine serve --model m --listen 0.0.0.0:8001 --threads 4"],
+  ]);
 }

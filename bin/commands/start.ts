@@ -1,16 +1,16 @@
-// vitrine start: the whole story on drawn pictures: data set, data server, trainer, validation, and what comes next.
+// vitrine start: a first run from end to end on a drawn data set: data server, training, validation, and what to try
+// next. Server and trainer are subcommands in processes of their own.
 
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { VitrineError } from "../../runtime/errors.js";
-import { startCommand, startServerCommand } from "../child-command.js";
-import { action } from "../command-line.js";
-import { wholeNumber } from "../number-option.js";
-import { randomForSamples } from "../sample-data/random.js";
-import { ensureSampleSet } from "../sample-data/sample-set.js";
+import { action, withExamples } from "../command-line.js";
+import { wholeNumber } from "../options.js";
+import { ensureSampleSet, randomForSamples } from "../sample-data/sample-set.js";
 
 /** Compiled to dist/bin/commands/. */
 const CONFIG = fileURLToPath(new URL("../../../examples/shapes/config.json", import.meta.url));
@@ -21,12 +21,65 @@ interface StartOptions {
   epochs: number;
 }
 
-/** Settings that let a small model learn shapes in minutes: milder crops and mixing than ImageNet's recipe. */
+/** Settings with which a small model learns shapes in minutes: milder crops and mixing than ImageNet's recipe. */
 export const START_RECIPE = [
   "--batch-size 16 --lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001",
   "--aa none --color-jitter 0 --scale 0.6,1 --reprob 0 --mixup 0 --cutmix 0 --drop-path 0",
   "--ema-decay 0.98 --seed 1",
 ].flatMap((flags) => flags.split(" "));
+
+interface ChildCommand {
+  process: ChildProcess;
+  /** Exit status; a signal counts as 1. */
+  ended: Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts `vitrine ARGUMENTS`. `onLine` gets each line of its standard output, which is inherited otherwise. */
+function startCommand(args: readonly string[], onLine?: (line: string) => void): ChildCommand {
+  // The script of the running command: dist/bin/vitrine.js, wherever it was started from.
+  const child = spawn(process.execPath, [process.argv[1], ...args], {
+    stdio: ["ignore", onLine ? "pipe" : "inherit", "inherit"],
+  });
+  const ended = new Promise<number>((resolve) => child.once("close", (status) => resolve(status ?? 1)));
+  const kill = (): boolean => child.kill("SIGTERM");
+  process.once("exit", kill);
+  void ended.then(() => process.off("exit", kill));
+  if (onLine && child.stdout) {
+    let rest = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      lines.forEach(onLine);
+    });
+  }
+  const stop = async (): Promise<void> => {
+    kill();
+    await ended;
+  };
+  return { process: child, ended, stop };
+}
+
+const LISTENING = /^listening on (\S+)/;
+
+/** Starts a server command; resolves once it prints `listening on ADDRESS`. Throws `internal/child`. */
+async function startServerCommand(args: readonly string[]): Promise<ChildCommand & { address: string }> {
+  let announce: (address: string) => void = () => {};
+  const announced = new Promise<string>((resolve) => {
+    announce = resolve;
+  });
+  const command = startCommand(args, (line) => {
+    const match = LISTENING.exec(line);
+    if (match) announce(match[1]);
+  });
+  const address = await Promise.race([announced, command.ended]);
+  if (typeof address === "number")
+    throw new VitrineError(
+      "internal/child",
+      `"vitrine ${args[0]}" ended with status ${address} before it listened; its own line above gives the reason`,
+    );
+  return { ...command, address };
+}
 
 /** `runs/shapes`, or the first free `runs/shapes-2`, `-3` …: a second start never touches the first one's result. */
 function freeFolder(wanted: string): string {
@@ -42,27 +95,33 @@ function say(text: string): void {
 }
 
 async function train(options: StartOptions, out: string): Promise<void> {
+  const images = join(options.data, "train");
   const server = await startServerCommand([
-    ...["data-server", "--data", join(options.data, "train"), "--listen", "127.0.0.1:0", "--workers", "1"],
+    "data-server",
+    "--data",
+    images,
+    "--listen",
+    "127.0.0.1:0",
+    "--workers",
+    "1",
   ]);
   say(`${pc.green("✓")} data server on ${server.address}`);
-  const trainer = startCommand([
-    ...["train", "--data-server", server.address, "--val", join(options.data, "val"), "--out", out],
-    ...["--model", CONFIG, "--epochs", String(options.epochs), ...START_RECIPE],
-  ]);
   try {
-    const status = await trainer.ended;
+    const validation = join(options.data, "val");
+    const run = ["--data-server", server.address, "--val", validation, "--out", out];
+    const model = ["--model", CONFIG, "--epochs", String(options.epochs)];
+    const status = await startCommand(["train", ...run, ...model, ...START_RECIPE]).ended;
     if (status !== 0)
       throw new VitrineError(
         "training/failed",
-        `the trainer ended with status ${status}; its own line above says why`,
+        `the trainer ended with status ${status}; its own line above gives the reason`,
       );
   } finally {
     await server.stop();
   }
 }
 
-function sayWhatNext(options: StartOptions, out: string): void {
+function printNextSteps(options: StartOptions, out: string): void {
   const model = join(out, "best");
   const photo = join(options.data, "val", "star", "0000.jpg");
   const commands: [string, string][] = [
@@ -70,30 +129,34 @@ function sayWhatNext(options: StartOptions, out: string): void {
     ["train longer", `npm start -- --epochs ${options.epochs * 4}`],
     ["serve it over gRPC", `npm run serve -- --model ${model}`],
     ["open it in a page", `npm run client -- --model ${model}`],
-    ["use your own photographs", "npm run data-server -- --data FOLDER   # one folder a class"],
+    ["use your own photos", "npm run data-server -- --data FOLDER   # one folder per class"],
   ];
-  say(`\n${pc.green("✓")} the model is in ${pc.bold(model)}. From here:\n`);
-  for (const [what, command] of commands) say(`  ${what.padEnd(26)}${pc.cyan(command)}`);
+  say(`\n${pc.green("✓")} the model is in ${pc.bold(model)}. Next:\n`);
+  for (const [what, command] of commands) say(`  ${what.padEnd(22)}${pc.cyan(command)}`);
 }
 
 async function start(options: StartOptions): Promise<void> {
   const began = performance.now();
   const out = freeFolder(options.out);
   if (!existsSync(options.data))
-    say("drawing ten classes of shapes, 2,000 pictures to train and 500 to validate …");
+    say("drawing ten classes of shapes: 2,000 pictures for training, 500 for validation …");
   await ensureSampleSet(options.data, await randomForSamples());
   say(`${pc.green("✓")} data set in ${options.data}`);
   await train(options, out);
-  sayWhatNext(options, out);
+  printNextSteps(options, out);
   say(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 }
 
 export function registerStart(program: Command): void {
-  program
+  const command = program
     .command("start")
-    .description("draw a sample data set, train a small DeiT on it over gRPC, and say what comes next")
-    .option("--data <folder>", "where the drawn pictures are or go", "sample-data")
-    .option("--out <folder>", "where the run goes", join("runs", "shapes"))
+    .description("a first run: draw a sample data set and train a small DeiT on it over gRPC")
+    .option("--data <folder>", "folder of the drawn pictures", "sample-data")
+    .option("--out <folder>", "folder of the run", join("runs", "shapes"))
     .option("--epochs <n>", "epochs to train", wholeNumber("--epochs", { min: 1 }), 14)
     .action(action(start));
+  withExamples(command, [
+    ["a first run, in minutes", "vitrine start"],
+    ["a longer run elsewhere", "vitrine start --epochs 56 --out runs/long"],
+  ]);
 }

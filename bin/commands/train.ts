@@ -1,21 +1,20 @@
-// vitrine train: trains a DeiT on what a data server sends, or goes on with a run that stopped.
+// vitrine train: trains a DeiT on the batches of a data server, or continues a run that stopped.
 
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
-import { INTERRUPTED } from "../../trainer/interruption.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
-import { createProgress, type Progress } from "../../trainer/progress.js";
-import type { RunRequest, RunSources } from "../../trainer/run-request.js";
-import { summarize } from "../../trainer/summary.js";
-import { action, printJson } from "../command-line.js";
-import { kernelProgress } from "../kernel-progress.js";
-import { gpuTierOption, threadsOption } from "../model-options.js";
-import { decimalNumber, wholeNumber } from "../number-option.js";
+import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
+import { summarize } from "../../trainer/report.js";
+import type { RunRequest, RunSources } from "../../trainer/run.js";
+import { INTERRUPTED } from "../../trainer/stopping.js";
+import { action, printJson, withExamples } from "../command-line.js";
+import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
+import { decimalNumber, numberPair, wholeNumber } from "../options.js";
 
 interface TrainFlags {
   dataServer: string;
@@ -31,32 +30,23 @@ interface TrainFlags {
   json?: boolean;
 }
 
-function pair(flag: string): (text: string) => [number, number] {
-  const read = decimalNumber(flag, { min: 0 });
-  return (text) => {
-    const [low, high, ...more] = text.split(",");
-    if (low === undefined || high === undefined || more.length > 0)
-      throw new VitrineError("usage/number", `${flag} got "${text}"; allowed: two numbers, LOW,HIGH`);
-    return [read(low), read(high)];
-  };
-}
-
 function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) | undefined {
   if (kind.type === "number") return (kind.whole ? wholeNumber : decimalNumber)(flag, kind);
-  if (kind.type === "pair") return pair(flag);
+  if (kind.type === "pair") return numberPair(flag);
   return kind.type === "path" ? (text) => resolve(text) : undefined;
 }
 
 function commandOption(option: TrainerOption): Option {
-  const { flag, kind, help } = option;
+  const { flag, kind, help, group } = option;
   const made = new Option(kind.type === "switch" ? flag : `${flag} <${kind.type}>`, help);
+  made.helpGroup(`${group}:`);
   const parse = parser(option);
   if (parse) made.argParser(parse);
   if (kind.type === "choice") made.choices(kind.choices);
   return made;
 }
 
-/** The trainer's flags that stand on the command line, by flag. */
+/** The trainer's flags on the command line, without those left at their defaults. */
 function givenOptions(command: Command): Map<string, OptionValue> {
   const given = new Map<string, OptionValue>();
   for (const { flag, kind } of TRAINER_OPTIONS) {
@@ -67,7 +57,7 @@ function givenOptions(command: Command): Map<string, OptionValue> {
   return given;
 }
 
-/** A worker reads validation images ahead while this thread computes. */
+/** One worker decodes validation images ahead while this thread computes. */
 const VALIDATION_WORKERS = 1;
 
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
@@ -87,14 +77,14 @@ function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress
   };
 }
 
-/** 128 + the signal's number, as a shell has it. */
+/** Exit status after a signal: 128 + its number, as shells report it. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** The first signal asks the run to stop after its step, a second one ends the process. */
+/** The first signal asks the run to stop after its step; a second one ends the process. */
 function stopOnSignals(): { interruption: AbortSignal; status: () => number; release: () => void } {
   const controller = new AbortController();
   let status = 0;
-  const heard = Object.entries(SIGNALS).map(([name, number]) => {
+  const listeners = Object.entries(SIGNALS).map(([name, number]) => {
     const stop = () => {
       if (status !== 0) process.exit(number);
       status = number;
@@ -104,12 +94,12 @@ function stopOnSignals(): { interruption: AbortSignal; status: () => number; rel
     return () => process.off(name, stop);
   });
   const release = () => {
-    for (const forget of heard) forget();
+    for (const remove of listeners) remove();
   };
   return { interruption: controller.signal, status: () => status, release };
 }
 
-/** A data server on this machine decodes on one of its cores: `auto` leaves it that one and takes the others. */
+/** A data server on this machine decodes on one of its cores: `auto` leaves it that one. */
 function threadsBeside(address: string, threads: number | "auto"): number | "auto" {
   const local = /^(unix:|127\.|localhost:|\[::1\])/.test(address);
   return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
@@ -147,35 +137,50 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
 export function registerTrain(program: Command): void {
   const command = program
     .command("train")
-    .description("train a DeiT on what a data server sends")
-    .requiredOption("--data-server <address>", "HOST:PORT or unix:PATH of `vitrine data-server`")
-    .requiredOption("--out <folder>", "the run's folder: last, best, metrics.csv")
+    .description("train a DeiT on the batches of a data server")
+    .optionsGroup("Data and run:")
+    .requiredOption("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server`")
+    .requiredOption("--out <folder>", "folder of the run: last, best, metrics.csv")
     .option("--val <path>", "validation images: folder of class folders, or CSV list")
-    .option("--resume", "go on from RUN/last; all settings come from there")
+    .option("--resume", "continue the run in --out, with its settings")
     .option(
       "--checkpoint-every <steps>",
-      "steps between checkpoints within an epoch",
+      "steps between checkpoints; each epoch's end writes one too",
       wholeNumber("--checkpoint-every", { min: 1 }),
       500,
     )
     .option(
       "--data-timeout <s>",
-      "seconds to wait for a data server that is away",
+      "seconds to wait for a data server that does not answer",
       decimalNumber("--data-timeout", { min: 0 }),
       60,
     )
     .option(
       "--data-credit <MiB>",
-      "batches that may be on their way or waiting here (64, two batches at least)",
+      "batches in flight and waiting, in MiB; at least two batches (64)",
       decimalNumber("--data-credit", { min: 0 }),
     )
-    .option(
-      "--device <name>",
-      "auto (a GPU, else wasm), wasm, webgpu, webgpu:ADAPTER, or tfjs:cpu, tfjs:webgpu, tfjs:tensorflow",
-    )
+    .option("--json", "end with one line of JSON; everything else goes to standard error")
+    .optionsGroup("Device:")
+    .addOption(deviceOption())
     .addOption(gpuTierOption())
-    .addOption(threadsOption("the cores this process may use, less one for a data server on this machine"))
-    .option("--json", "end with one line of JSON; everything else goes to standard error");
+    .addOption(threadsOption("all cores of this process, less one for a data server on this machine"));
   for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
+  withExamples(command, [
+    [
+      "train DeiT-Ti from scratch",
+      "vitrine train --data-server 127.0.0.1:50051 --val photos/val \\\n" +
+        "    --out runs/tiny --model deit_tiny_patch16_224",
+    ],
+    [
+      "fine-tune for 200 steps",
+      "vitrine train --data-server 127.0.0.1:50051 --out runs/tuned \\\n" +
+        "    --init model.safetensors --steps 200 --batch-size 16",
+    ],
+    [
+      "continue a run that was stopped",
+      "vitrine train --data-server 127.0.0.1:50051 --out runs/tiny --resume",
+    ],
+  ]);
 }

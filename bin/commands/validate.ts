@@ -1,18 +1,17 @@
-// vitrine validate: how often a model is right on a data set, as PyTorch's validation counts it.
+// vitrine validate: a model's top-1, top-5 and loss on a data set, counted as timm's validation counts them.
 
-import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import type { EvaluationBatch } from "../../runtime/batches/batch-source.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { joined, oneAhead } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import { matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import { validationProgress } from "../../trainer/progress.js";
 import { judge } from "../../trainer/validation.js";
-import { action, printJson } from "../command-line.js";
-import { badSamplesOption, workersOption } from "../data-options.js";
+import { action, printJson, withExamples } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
@@ -21,7 +20,7 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { wholeNumber } from "../number-option.js";
+import { badSamplesOption, dataOption, wholeNumber, workersOption } from "../options.js";
 
 interface ValidateCommand {
   data: string;
@@ -48,23 +47,17 @@ function notice(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Adds one batch. labels [count], logits [count, classes]; `indices`: class of the data set → class of the model. */
+/** Adds a batch: labels [count], logits [count, classes]. `indices`: class of the data set → class of the model. */
 function tally(counts: Counts, labels: Int32Array, logits: Float32Array, indices: Int32Array): void {
   const classes = logits.length / labels.length;
   for (const [sample, label] of labels.entries()) {
     const row = logits.subarray(sample * classes, (sample + 1) * classes);
-    const { beatenBy, loss } = judge(row, indices[label] as number);
+    const { beatenBy, loss } = judge(row, indices[label]);
     counts.images++;
     if (beatenBy < 1) counts.top1++;
     if (beatenBy < 5) counts.top5++;
     counts.loss += loss;
   }
-}
-
-/** A bar on a terminal, silence elsewhere. */
-function progressBar(): SingleBar {
-  const format = "{value} of {total} images  {rate} images/s  top-1 {top1}%";
-  return new SingleBar({ format, stream: process.stderr, noTTYOutput: false, clearOnComplete: true });
 }
 
 function summary(counts: Counts, seconds: number) {
@@ -97,15 +90,13 @@ async function validate(options: ValidateCommand): Promise<void> {
   const onSkipped = (error: VitrineError) => notice(`skipped: ${error.message}`);
   const evaluation = { path: options.data, size, cropRatio, batchSize, workers, badSamples, onSkipped };
   const source = await openEvaluation(evaluation);
-  const bar = progressBar();
+  const progress = validationProgress(source.description.samples);
   const counts: Counts = { images: 0, top1: 0, top5: 0, loss: 0 };
   try {
     const match = matchClasses(source.description.classes, model.labels);
     notice(`${runtime.description}; weights ${model.dtype}`);
     if (match.notice) notice(match.notice);
     const start = performance.now();
-    const seconds = () => (performance.now() - start) / 1000;
-    bar.start(source.description.samples, 0, { rate: "–", top1: "–" });
     const begin = async (batch: EvaluationBatch) => {
       const labels = batch.labels.slice();
       const started = await model.submit(batch.pixels, batch.count);
@@ -113,40 +104,45 @@ async function validate(options: ValidateCommand): Promise<void> {
     };
     await oneAhead(source.batches(), begin, ({ labels, logits }) => {
       tally(counts, labels, logits, match.indices);
-      const { images, top1 } = counts;
-      bar.update(images, { rate: (images / seconds()).toFixed(1), top1: ((100 * top1) / images).toFixed(2) });
+      progress.report(counts.images, counts.top1);
     });
-    bar.stop();
+    progress.clear();
     if (counts.images === 0)
-      throw new VitrineError("data/no-images", `${options.data}: not one image could be read`);
-    const result = summary(counts, seconds());
+      throw new VitrineError("data/no-images", `${quote(options.data)}: not one image could be read`);
+    const result = summary(counts, (performance.now() - start) / 1000);
     if (options.json) printJson(result);
     else print(result);
   } finally {
-    bar.stop();
+    progress.clear();
     await source.close();
     await dispose();
   }
 }
 
 export function registerValidate(program: Command): void {
-  program
+  const command = program
     .command("validate")
     .description("measure a model's top-1, top-5 and loss on a data set")
-    .requiredOption("--data <path>", "folder with one folder of JPEG files a class, or a CSV list path,label")
+    .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
-    .addOption(deviceOption())
-    .addOption(gpuTierOption())
-    .addOption(threadsOption())
     .addOption(dtypeOption())
-    .option(
-      "--batch-size <b>",
-      "images that the model sees at once",
-      wholeNumber("--batch-size", { min: 1 }),
-      8,
-    )
+    .optionsGroup("Data:")
+    .addOption(dataOption())
+    .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 8)
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .option("--json", "end with one line of JSON")
+    .optionsGroup("Device:")
+    .addOption(deviceOption().default("auto"))
+    .addOption(gpuTierOption())
+    .addOption(threadsOption())
+    .optionsGroup("Output:")
+    .option("--json", "print one line of JSON instead of the summary")
     .action(action(validate));
+  withExamples(command, [
+    ["a model on a folder of class folders", "vitrine validate --data photos/val --model runs/shapes/best"],
+    [
+      "its average of the weights, on the CPU",
+      "vitrine validate --data val.csv --model runs/shapes/last/ema.safetensors --device wasm",
+    ],
+  ]);
 }

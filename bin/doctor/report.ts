@@ -1,13 +1,10 @@
-// Report: the doctor's findings for people, a section for each question, the verdict last.
+// Report: the doctor's findings as text, a section per part of the machine, the device of `--device auto` last.
 
 import pico from "picocolors";
 import type { CalibratedBlock } from "../../runtime/executors/executor.js";
 import { formatBytes } from "../../runtime/graph/planner.js";
 import { describeAdapter } from "../../runtime/host/gpu-adapter.js";
-import type { AdapterFacts, FoundAdapter } from "./adapters.js";
-import type { CoreFacts } from "./cores.js";
-import type { EngineFacts } from "./engine.js";
-import type { MemoryFacts } from "./memory.js";
+import type { AdapterFacts, CoreFacts, EngineFacts, FoundAdapter, MemoryFacts } from "./facts.js";
 
 export interface Findings {
   vitrine: string;
@@ -15,11 +12,11 @@ export interface Findings {
   cores: CoreFacts;
   /** Of the wasm executor. */
   calibration: readonly CalibratedBlock[];
-  /** The wasm executor in a line. */
+  /** The wasm executor in one line. */
   wasm: string;
   memory: MemoryFacts;
   adapters: AdapterFacts;
-  /** What `--device auto` takes here, for training. */
+  /** The device that `--device auto` chooses here, for training. */
   auto: { device: string; description: string };
 }
 
@@ -34,10 +31,10 @@ function simdLine({ simd128, relaxedSimd, wideSimd, wideSimdReason }: EngineFact
 }
 
 function coreLine({ logical, allowed, quota, budget, sharedMemory }: CoreFacts): string {
-  const may = allowed < logical ? `${allowed} of ${logical} logical ones` : `${logical} logical ones`;
+  const usable = allowed < logical ? `${allowed} of ${logical} logical cores` : `${logical} logical cores`;
   const group = quota === null ? "no quota" : `quota of ${quota}`;
   const threads = sharedMemory ? budget : 1;
-  return `${may}, ${group}: ${threads === 1 ? "one thread" : `${threads} threads`} with --threads auto`;
+  return `${usable}, ${group}: ${threads === 1 ? "one thread" : `${threads} threads`} with --threads auto`;
 }
 
 function calibrationLines(blocks: readonly CalibratedBlock[]): string[] {
@@ -71,7 +68,7 @@ function memoryLines({
 function tierLine({ tiers, automaticTier, software }: FoundAdapter): string {
   const names = tiers.map((tier) => (tier === automaticTier ? pico.bold(tier) : tier)).join(", ");
   const condition = software || automaticTier === "float32" ? "" : " if it passes its self-check";
-  return `${names}; --gpu-tier auto takes ${automaticTier}${condition}`;
+  return `${names}; --gpu-tier auto chooses ${automaticTier}${condition}`;
 }
 
 function adapterLines(adapter: FoundAdapter): string[] {
@@ -82,7 +79,7 @@ function adapterLines(adapter: FoundAdapter): string[] {
     label("  tiers", tierLine(adapter)),
     label(
       "  buffers",
-      `${formatBytes(maxBufferSize)}, ${formatBytes(maxStorageBufferBindingSize)} a binding`,
+      `${formatBytes(maxBufferSize)}, ${formatBytes(maxStorageBufferBindingSize)} per binding`,
     ),
   ];
 }
@@ -93,7 +90,7 @@ export function reportLines(findings: Findings): string[] {
   return [
     `vitrine ${vitrine}, Node ${node} (V8 ${v8}), ${platform} ${arch}`,
     "",
-    pico.bold("processor"),
+    pico.bold("CPU"),
     label("model", processor),
     label("SIMD", simdLine(engine)),
     label("cores", coreLine(cores)),
@@ -107,6 +104,6 @@ export function reportLines(findings: Findings): string[] {
     ...adapters.list.flatMap(adapterLines),
     ...(adapters.reason === null ? [] : [`  none: ${adapters.reason}`]),
     "",
-    `${pico.bold("--device auto")} takes ${auto.description}`,
+    `${pico.bold("--device auto")} chooses ${auto.description}`,
   ];
 }

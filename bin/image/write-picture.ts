@@ -1,9 +1,9 @@
-// Write picture: RGB pixels to a file whose ending says the format.
+// Write picture: RGB pixels to a file whose extension gives the format.
 
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import pngjs from "pngjs";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 import { encodeJpeg } from "../sample-data/encode-jpeg.js";
 
@@ -36,13 +36,13 @@ const FORMATS = new Map<string, Encode>([
   [".jpeg", encodeLossy],
 ]);
 
-/** Throws `usage/bad-option` for an ending that is none of .png, .ppm, .jpg. */
+/** Throws `usage/bad-option` for an extension other than .png, .ppm, .jpg and .jpeg. */
 export function requireFormat(path: string): Encode {
   const encode = FORMATS.get(extname(path).toLowerCase());
   if (encode !== undefined) return encode;
   throw new VitrineError(
     "usage/bad-option",
-    `--out ${path}: the ending says the format; allowed: ${[...FORMATS.keys()].join(", ")}`,
+    `--out ${quote(path)}: the extension gives the format; allowed: ${[...FORMATS.keys()].join(", ")}`,
   );
 }
 
@@ -52,7 +52,7 @@ export async function writePicture(path: string, image: RgbImage): Promise<void>
   try {
     await writeFile(path, bytes);
   } catch (cause) {
-    throw new VitrineError("file/unwritable", `${path}: ${(cause as Error).message}`, {
+    throw new VitrineError("file/unwritable", `${quote(path)}: ${(cause as Error).message}`, {
       details: { path },
       cause,
     });

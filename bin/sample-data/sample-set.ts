@@ -1,7 +1,10 @@
-// Sample set: class folders of drawn JPEG files, the same bytes on every machine for the same seed.
+// Sample set: class folders of drawn JPEG files, the same bytes on every machine.
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Domain } from "../../runtime/draw/domain.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
 import { encodeJpeg } from "./encode-jpeg.js";
 import { drawScene, type Random, SIDE } from "./scene.js";
 import { SHAPES } from "./shapes.js";
@@ -14,8 +17,37 @@ export interface SampleCounts {
 
 export const SAMPLE_COUNTS: SampleCounts = { train: 200, val: 50 };
 
-/** Picture `index` of a split and class draws from a stream of its own, so that the order of writing is free. */
+/** The random stream of picture `index` of a split and class: its own, so that the order of writing does not matter. */
 export type RandomFor = (split: "train" | "val", classIndex: number, index: number) => Random;
+
+/** A change changes every picture, and with them the figures in the README. */
+const SEED = 2012_12877;
+
+/** Numbers generated at a time: enough for one picture. */
+const POOL = 8192;
+
+/** Streams of the counter-based generator, keyed by (split, class, index). */
+export async function randomForSamples(): Promise<RandomFor> {
+  const { math } = await createImageModule(nodeHost());
+  return (split, classIndex, index) => {
+    const pool = new Float32Array(POOL);
+    let taken = POOL;
+    let fetched = 0;
+    return () => {
+      if (taken === POOL) {
+        const key = {
+          seed: SEED,
+          epoch: split === "train" ? 0 : 1,
+          index,
+          repeat: classIndex * 256 + fetched++,
+        };
+        math.uniforms(key, Domain.Scene, POOL, pool);
+        taken = 0;
+      }
+      return pool[taken++] as number;
+    };
+  };
+}
 
 /** One picture's file bytes. */
 export async function samplePicture(shape: string, random: Random): Promise<Uint8Array> {
@@ -25,8 +57,8 @@ export async function samplePicture(shape: string, random: Random): Promise<Uint
 }
 
 /**
- * Writes `folder/train/CLASS/0000.jpg …` and `folder/val/…` unless the folder is already there.
- * The set is written under another name and then renamed: an interrupted run leaves no half set.
+ * Writes `folder/train/CLASS/0000.jpg …` and `folder/val/…` unless the folder exists. The set is written under another
+ * name and then renamed: an interrupted run leaves no partial set.
  */
 export async function ensureSampleSet(
   folder: string,

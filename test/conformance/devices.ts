@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { gpuTierOption } from "../../bin/model-options.js";
-import { decimalNumber, wholeNumber } from "../../bin/number-option.js";
+import { decimalNumber, wholeNumber } from "../../bin/options.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";

@@ -4,7 +4,7 @@
 // `npm run conformance -- devices --model MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes.
 
 import { Command } from "commander";
-import { wholeNumber } from "../../bin/number-option.js";
+import { wholeNumber } from "../../bin/options.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";

@@ -1,10 +1,10 @@
-// Doctor: its findings are those of the runtime, and both its voices say the same.
+// Doctor: its findings are those of the runtime, and its text and its JSON agree.
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { engineFacts } from "../../bin/doctor/engine.js";
+import { engineFacts } from "../../bin/doctor/facts.js";
 import { type Findings, reportLines } from "../../bin/doctor/report.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
@@ -69,7 +69,7 @@ test("the largest training batches fit, and the next ones do not", async () => {
   await executor.dispose();
 });
 
-test("every adapter is listed with its tiers, and with the one that is taken unasked", () => {
+test("every adapter is listed with its tiers, and with the automatic one", () => {
   for (const { tiers, automaticTier, features, software } of found.adapters.list) {
     assert.is(tiers[0], "float32");
     assert.is(tiers.includes("float16"), features.includes("shader-f16"));
@@ -77,26 +77,26 @@ test("every adapter is listed with its tiers, and with the one that is taken una
     assert.ok(tiers.includes(automaticTier) && (!software || automaticTier === "float32"));
   }
   const text = reportLines(found).join("\n");
-  const lines = text.match(/tiers +float32.*; --gpu-tier auto takes \w+/g) ?? [];
+  const lines = text.match(/tiers +float32.*; --gpu-tier auto chooses \w+/g) ?? [];
   assert.is(lines.length, found.adapters.list.length);
 });
 
-test("the verdict is what --device auto takes", async () => {
+test("the last line is what --device auto chooses", async () => {
   const runtime = await createRuntime({ host: nodeHost(), device: "auto", threads: "auto", trains: true });
   assert.equal(found.auto, { device: runtime.executor.device, description: runtime.description });
   assert.ok(found.adapters.list.length > 0 || found.adapters.reason !== null);
   await runtime.dispose();
 });
 
-test("for people: every section, one ✓, the verdict last; an environment that turns wide SIMD off is named", () => {
+test("the text has every section, one ✓ and the device last, and names an environment that turns wide SIMD off", () => {
   const text = doctor([], { VITRINE_WIDE_SIMD: "off" });
-  assert.match(text, /^vitrine \d+\.\d+\.\d+, Node \d+.*\n\nprocessor\n.*\nmemory\n.*\nGPUs\n/s);
+  assert.match(text, /^vitrine \d+\.\d+\.\d+, Node \d+.*\n\nCPU\n.*\nmemory\n.*\nGPUs\n/s);
   assert.match(text, /no 256-bit operations \(VITRINE_WIDE_SIMD=off in the environment\)/);
   assert.is(text.match(/✓/g)?.length, 1);
-  assert.match(text.trimEnd().split("\n").at(-1) as string, /^--device auto takes (wasm|webgpu): /);
+  assert.match(text.trimEnd().split("\n").at(-1) as string, /^--device auto chooses (wasm|webgpu): /);
 });
 
-test("a machine without a driver, without shared memory and under a quota is said to be one", () => {
+test("a machine without a driver, without shared memory and under a quota is described as such", () => {
   const lines = reportLines({
     ...found,
     engine: { ...found.engine, relaxedSimd: false },
@@ -104,7 +104,7 @@ test("a machine without a driver, without shared memory and under a quota is sai
     memory: { ...found.memory, limitBytes: 2 ** 31 },
     adapters: { list: [], reason: "device webgpu: the optional package webgpu is not installed" },
   }).join("\n");
-  assert.match(lines, /16 of 64 logical ones, quota of 3: one thread with --threads auto/);
+  assert.match(lines, /16 of 64 logical cores, quota of 3: one thread with --threads auto/);
   assert.match(lines, /no fused multiply-add/);
   assert.match(lines, /limited to 2\.0 GiB/);
   assert.match(lines, /none: device webgpu: the optional package webgpu is not installed/);

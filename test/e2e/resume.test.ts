@@ -165,7 +165,7 @@ test("--accumulate follows the run of whole batches, and a resumed run keeps it 
   const resume = ["--data-server", context.server.address, "--out", stopped as string, "--resume"];
   const other = startTrainer([...resume, "--accumulate", "4"]);
   assert.is(await other.ended, 1);
-  assert.match(other.errors(), /usage\/resume: --accumulate says 4, but the run was begun with 2/);
+  assert.match(other.errors(), /usage\/resume: --accumulate is 4, but the run was started with 2/);
   await finish(startTrainer(resume));
   assertSameFiles(stopped as string, checkpointFiles(whole as string));
 });

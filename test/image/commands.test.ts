@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pngjs from "pngjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { describeDraw } from "../../bin/image/describe-draw.js";
+import { describeDraw } from "../../bin/image/contact-sheet.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { nodeHost } from "../../runtime/host/node.js";

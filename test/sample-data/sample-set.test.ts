@@ -3,8 +3,7 @@
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { randomForSamples } from "../../bin/sample-data/random.js";
-import { SAMPLE_COUNTS, samplePicture } from "../../bin/sample-data/sample-set.js";
+import { randomForSamples, SAMPLE_COUNTS, samplePicture } from "../../bin/sample-data/sample-set.js";
 import { SHAPES } from "../../bin/sample-data/shapes.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";

@@ -5,8 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { commitFolder, recoverFolder } from "../../trainer/checkpoint/commit-folder.js";
-import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
+import {
+  commitFolder,
+  DISK,
+  type DurableFiles,
+  recoverFolder,
+} from "../../trainer/checkpoint/commit-folder.js";
 
 const test = suite<{ parent: string }>("commit folder");
 

@@ -12,7 +12,7 @@ import type {
   TrainingState,
 } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-import { DISK, type DurableFiles } from "../../trainer/checkpoint/durable-files.js";
+import { DISK, type DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
 import type { TrainingRun } from "../../trainer/loop.js";
 import type { Progress } from "../../trainer/progress.js";

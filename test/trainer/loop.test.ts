@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/index.js";
-import type { DurableFiles } from "../../trainer/checkpoint/durable-files.js";
+import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { hasCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
 import { checkpointFiles, resumed } from "./fake-checkpoints.js";

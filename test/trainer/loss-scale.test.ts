@@ -21,7 +21,7 @@ import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import type { RunState } from "../../trainer/checkpoint/state.js";
 import { train } from "../../trainer/loop.js";
-import { summarize } from "../../trainer/summary.js";
+import { summarize } from "../../trainer/report.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
 import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";

@@ -9,7 +9,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { createTraining } from "../../runtime/training/program.js";
 import { type ObjectiveOptions, sampleWeights, stepInputs, targetEntropy } from "../../trainer/objective.js";
-import { optimizerStep } from "../../trainer/optimizer.js";
+import { optimizerStep } from "../../trainer/train-step.js";
 import { fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";
 

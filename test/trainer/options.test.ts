@@ -3,7 +3,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { settingLines } from "../../trainer/configuration.js";
 import {
   checkGiven,
   type OptionValue,
@@ -11,6 +10,7 @@ import {
   settingsFrom,
   TRAINER_OPTIONS,
 } from "../../trainer/options.js";
+import { settingLines } from "../../trainer/report.js";
 import { checkSettings } from "../../trainer/settings.js";
 
 const given = (...pairs: [string, OptionValue][]): Map<string, OptionValue> => new Map(pairs);
@@ -135,7 +135,7 @@ test("a resumed run takes the same flag again and refuses another value, naming 
   );
   assert.match(
     refusal(() => checkGiven(given(["--batch-size", 16]), settings)),
-    /usage\/resume: --batch-size says 16.*32/,
+    /usage\/resume: --batch-size is 16.*32/,
   );
   assert.match(
     refusal(() => checkGiven(given(["--unscale-lr", "none"]), settings)),
@@ -154,7 +154,7 @@ test("a resumed run may turn recomputation on, which changes no bit, and nothing
   assert.equal(resumedSettings(begun, given(["--batch-size", 16])), begun);
   assert.match(
     refusal(() => checkGiven(given(["--accumulate", 2]), begun)),
-    /--accumulate says 2.*begun with 1/,
+    /--accumulate is 2.*started with 1/,
   );
 });
 

@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createProgress, type ProgressReport } from "../../trainer/progress.js";
-import { StepClock } from "../../trainer/step-clock.js";
+import { StepClock } from "../../trainer/recent-steps.js";
 
 const REPORT: ProgressReport = {
   ...{ epoch: 2, epochs: 300, step: 41, steps: 3600, loss: 2.31449, learningRate: 1.5625e-5 },

@@ -6,8 +6,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import type { Training } from "../../runtime/training/contract.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-import { recoverFolder } from "./commit-folder.js";
-import { DISK, type DurableFiles } from "./durable-files.js";
+import { DISK, type DurableFiles, recoverFolder } from "./commit-folder.js";
 import { BEST, FIRST_MOMENT, LAST, SECOND_MOMENT } from "./save.js";
 import { type RunState, readState, STATE_FILE } from "./state.js";
 

@@ -1,10 +1,13 @@
 // Save: the run as it stands becomes RUN/last or RUN/best, a model folder with the training state beside the weights.
 
+import { join } from "node:path";
 import type { Training } from "../../runtime/training/contract.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
+import { type MetricsFile, openMetrics } from "../metrics.js";
+import type { ValidationScores } from "../validation.js";
+import type { DurableFiles } from "./commit-folder.js";
 import { commitFolder } from "./commit-folder.js";
-import type { DurableFiles } from "./durable-files.js";
 import { type RunState, STATE_FILE, writeState } from "./state.js";
 
 export const LAST = "last";
@@ -64,4 +67,65 @@ export async function saveCheckpoint(
   await target.files.makeFolder(target.folder);
   if (isBest) await commitFolder(target.files, target.folder, BEST, contents);
   await commitFolder(target.files, target.folder, LAST, contents);
+}
+
+// Checkpoints: the ones of a run, and the metrics that go with them.
+
+export interface Checkpoints {
+  metrics: MetricsFile;
+  /** RUN/last as the run stands, and RUN/best with it where this is the best so far. */
+  save(isBest: boolean): Promise<void>;
+  /** The step that RUN/last holds. */
+  saved(): number;
+  /** RUN/last, if steps were done since the last one. */
+  saveUnsaved(): Promise<void>;
+}
+
+/**
+ * Opens RUN for writing. A new run gets its first checkpoint here, before its first step: from then on there is
+ * always something to resume.
+ */
+export async function openCheckpoints(run: {
+  checkpoint: CheckpointTarget;
+  training: Training;
+  state: RunState;
+}): Promise<Checkpoints> {
+  const { checkpoint, training, state } = run;
+  await checkpoint.files.makeFolder(checkpoint.folder);
+  const metrics = await openMetrics(join(checkpoint.folder, "metrics.csv"), state.step);
+  let saved = state.step;
+  const save = async (isBest: boolean): Promise<void> => {
+    await metrics.sync();
+    await saveCheckpoint(checkpoint, training, state, isBest);
+    saved = state.step;
+  };
+  if (state.step === 0) await save(false);
+  return {
+    metrics,
+    save,
+    saved: () => saved,
+    saveUnsaved: async () => {
+      if (state.step > saved) await save(false);
+    },
+  };
+}
+
+// Best: which end of an epoch RUN/best keeps.
+
+/**
+ * Remembers the best end of an epoch and says whether this is it: main.py's rule, top-1 of the raw weights, equal ones
+ * by the lower loss. Without validation data the epoch's mean training loss decides.
+ */
+export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
+  const top1 = validation?.weights.top1 ?? null;
+  const loss = validation?.weights.loss ?? state.epochLoss.sum / state.epochLoss.steps;
+  const { best } = state;
+  const better =
+    best === null ||
+    // The run got, or lost, its validation data when it was resumed: the two scores cannot be compared.
+    (best.top1 === null) !== (top1 === null) ||
+    (top1 ?? 0) > (best.top1 ?? 0) ||
+    (top1 === best.top1 && loss < best.loss);
+  if (better) state.best = { epoch, step: state.step, top1, loss };
+  return better;
 }

@@ -15,7 +15,7 @@ import { LAST } from "./checkpoint/save.js";
 import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";
 import { runClasses } from "./classes.js";
 import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
-import type { RunRequest, RunSources } from "./run-request.js";
+import type { RunRequest, RunSources } from "./run.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
 import { firstWeights, openStartingModel } from "./starting-model.js";
 

@@ -1,13 +1,17 @@
 // Configuration: what a run is, printed before its first step, every setting included.
 
+import { join } from "node:path";
 import { parameterCount } from "../runtime/model-files/open-model.js";
-import type { LossScale } from "../runtime/training/loss-scale.js";
-import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
-import type { Beginning } from "./beginning.js";
+import { FIRST_LOSS_SCALE, type LossScale } from "../runtime/training/loss-scale.js";
+import { BEST, LAST } from "./checkpoint/save.js";
+import type { BestScore } from "./checkpoint/state.js";
 import type { TrainingRun } from "./loop.js";
 import { TRAINER_OPTIONS } from "./options.js";
+import { RunningMean } from "./recent-steps.js";
 import { rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
+import type { Beginning } from "./starting-point.js";
+import type { ValidationScores } from "./validation.js";
 
 /** Flags a line, in the table's order. */
 const FLAGS_A_LINE = 6;
@@ -63,4 +67,30 @@ export function describeRun(run: TrainingRun, { config, weights, runtime, resume
     ...settingLines(settings),
     ...(resumed ? [`resumed: ${where}`] : []),
   ];
+}
+
+// Summary: what a finished run says of itself, to people and to programs.
+
+export interface SummaryFacts {
+  steps: number;
+  epochs: number;
+  /** Mean over the last steps, above its floor. */
+  loss: number;
+  validation: ValidationScores | null;
+  best: BestScore | null;
+  last: string;
+  /** Steps left out because a gradient overflowed; null where the loss was not scaled. */
+  skippedSteps: number | null;
+}
+
+export function summarize({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
+  const last = join(checkpoint.folder, LAST);
+  const loss = new RunningMean(state.recentLosses).mean();
+  const { step: steps, cursor, validation, best } = state;
+  const skippedSteps = state.lossScale?.skipped ?? null;
+  const leftOut = skippedSteps ? ` (${skippedSteps} of them left out: a gradient overflowed)` : "";
+  const text =
+    `finished: ${steps} steps${leftOut}, loss ${loss.toFixed(4)}; the model is in ${last}` +
+    (best === null ? "" : `, the best one (epoch ${best.epoch + 1}) in ${join(checkpoint.folder, BEST)}`);
+  return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
 }

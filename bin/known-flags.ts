@@ -1,0 +1,163 @@
+// Known flags: what timm's train.py and validate.py and deit's main.py call things, and what Vitrine has for it. Only
+// flags that Vitrine does not have under the same name are here.
+
+/** Command → answer; `other` stands for every command without an answer of its own. */
+type Answers = Readonly<Record<string, string>>;
+
+const FROM_TRAINER = "the trainer sends the augmentation with its request: give it to vitrine train";
+const CONFIG_SAYS = "the model's config.json says it";
+const ADAMW = "the optimizer is AdamW with betas 0.9 and 0.999, as in DeiT";
+const COSINE = "the schedule is cosine, as in DeiT; see --lr, --min-lr, --warmup-lr, --warmup-epochs";
+const ONE_PROCESS = "there are no distributed processes yet; one process uses every core, or one GPU";
+const MEMORY = "the decoder writes into shared memory; there is nothing to set";
+const FLOAT16 = "a GPU computes in what --gpu-tier says (float32, float16, matrices)";
+const WORKERS = "decode threads belong to the data server: vitrine data-server --workers";
+const TRAIN_FOLDER =
+  "a data server reads the images: vitrine data-server --data PATH, then train --data-server ADDRESS --val PATH";
+const NO_SUCH_METHOD = "there is no such option; DeiT's recipe does not use it";
+const LOGS = "RUN/metrics.csv has a row for every step";
+
+/** Names of timm or deit → answers. */
+const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
+  // Models and weights.
+  ["--finetune --initial-checkpoint", { train: "here it is --init PATH" }],
+  [
+    "--pretrained",
+    { train: "download the weights, then --init PATH", other: "download the weights, then --model PATH" },
+  ],
+  ["--checkpoint --model-path", { train: "here it is --init PATH", other: "here it is --model PATH" }],
+  [
+    "--input-size --img-size",
+    {
+      train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
+      "data digest": "here it is --size",
+      other: CONFIG_SAYS,
+    },
+  ],
+  ["--num-classes", { train: "the data set has them; the head is fitted to it", other: CONFIG_SAYS }],
+  ["--crop-pct --eval-crop-ratio", { other: `${CONFIG_SAYS} (crop_pct)` }],
+  ["--mean --std", { other: `${CONFIG_SAYS} (image_mean, image_std)` }],
+  ["--drop --attn-drop --drop-rate", { train: "there is no dropout; DeiT trains without, with --drop-path" }],
+  ["--drop-connect --drop-block", { train: "here it is --drop-path" }],
+  // Data.
+  ["--data-path --data-dir", { train: TRAIN_FOLDER, other: "here it is --data PATH" }],
+  [
+    "--data-set --dataset --inat-category --train-split --val-split",
+    {
+      train: TRAIN_FOLDER,
+      other: "a data set is a folder with one folder per class, or a CSV list: --data PATH",
+    },
+  ],
+  ["--num_workers --num-workers -j", { train: WORKERS, other: "here it is --workers" }],
+  ["--workers", { train: WORKERS }],
+  ["--pin-mem --no-pin-mem --no-prefetcher --use-multi-epochs-loader", { other: MEMORY }],
+  ["-b", { other: "here it is --batch-size" }],
+  ["--dist-eval --dist_eval --world_size --world-size --dist_url --dist-url", { other: ONE_PROCESS }],
+  ["--distributed --local_rank --local-rank --sync-bn", { other: ONE_PROCESS }],
+  // Where a run is kept.
+  [
+    "--output_dir --output-dir --output --experiment",
+    { train: "here it is --out FOLDER", other: "here it is --out" },
+  ],
+  [
+    "--start_epoch --start-epoch --no-resume-opt",
+    {
+      train:
+        "--resume continues at the checkpoint's batch with its optimizer; for the weights alone: --init RUN/last",
+    },
+  ],
+  ["--recovery-interval --save_freq", { train: "here it is --checkpoint-every STEPS" }],
+  ["--checkpoint-hist", { train: "a run keeps two checkpoints: RUN/last and RUN/best" }],
+  ["--log-interval --log-wandb --eval-metric", { train: LOGS }],
+  ["--eval", { train: "here it is another command: vitrine validate --data PATH --model PATH" }],
+  // Distillation.
+  ["--distillation-type", { train: "here it is --distillation none, soft or hard" }],
+  ["--distillation-alpha", { train: "here it is --alpha" }],
+  ["--distillation-tau", { train: "here it is --tau" }],
+  [
+    "--teacher-model --teacher-path",
+    { train: "here it is --teacher PATH, a model folder or .safetensors file" },
+  ],
+  // Optimizer and schedule.
+  ["--opt --opt-eps --opt-betas --momentum", { train: ADAMW }],
+  ["--clip-mode", { train: "--clip-grad clips the norm" }],
+  ["--layer-decay", { train: NO_SUCH_METHOD }],
+  ["--sched --sched-on-updates --cooldown-epochs --patience-epochs --warmup-prefix", { train: COSINE }],
+  ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: COSINE }],
+  ["--lr-cycle-mul --lr-cycle-decay --lr-cycle-limit", { train: COSINE }],
+  ["--decay-epochs --decay-milestones --decay-rate", { train: COSINE }],
+  ["--lr-base", { train: "here it is --lr, for a batch of 512" }],
+  ["--lr-base-size", { train: "--lr is for a batch of 512, as in DeiT" }],
+  ["--lr-base-scale", { train: "here it is --lr-scaling linear, sqrt or none" }],
+  ["--model-ema --model-ema-force-cpu", { train: "the moving average is on; --no-ema turns it off" }],
+  ["--no-model-ema", { train: "here it is --no-ema" }],
+  ["--model-ema-decay", { train: "here it is --ema-decay" }],
+  [
+    "--bce-loss --jsd-loss --bce-target-thresh",
+    { train: "the loss is cross-entropy with soft targets, as in DeiT" },
+  ],
+  [
+    "--grad-accum-steps --update-freq",
+    { train: "here it is --accumulate N, which cuts --batch-size into N pieces" },
+  ],
+  ["--grad-checkpointing --use-checkpoint", { train: "here it is --recompute" }],
+  ["--amp --no-amp --amp-dtype --apex-amp --native-amp --fp16 --bf16 --model-dtype", { other: FLOAT16 }],
+  [
+    "--channels-last --torchcompile --torchscript --fuser --compile --fast-norm",
+    { other: "programs are planned and fused without flags" },
+  ],
+  // Augmentation.
+  [
+    "--no-aug",
+    {
+      train: "--aa none --color-jitter 0 --reprob 0 --mixup 0 --cutmix 0 leave crop and flip",
+      "data-server": FROM_TRAINER,
+    },
+  ],
+  ["--ThreeAugment", { train: "here it is --aa 3a", "data-server": FROM_TRAINER }],
+  ["--aug-repeats", { train: "here it is --repeats N", "data-server": FROM_TRAINER }],
+  ["--no-repeated-aug", { train: "that is the default; --repeats N turns repeated augmentation on" }],
+  ["--aa --color-jitter --scale --ratio --hflip --train-interpolation", { "data-server": FROM_TRAINER }],
+  ["--reprob --remode --recount --repeated-aug --smoothing", { "data-server": FROM_TRAINER }],
+  ["--mixup --cutmix --cutmix-minmax --mixup-prob --mixup-mode", { "data-server": FROM_TRAINER }],
+  ["--mixup-switch-prob", { "data-server": FROM_TRAINER }],
+  ["--interpolation", { train: "here it is --train-interpolation" }],
+  ["--resplit --aug-splits --vflip --src --train-crop-mode --mixup-off-epoch", { train: NO_SUCH_METHOD }],
+  [
+    "--train-mode --no-train-mode",
+    { train: "fine-tuning with --init is without stochastic depth; --drop-path 0.1 turns it on" },
+  ],
+  ["--cosub --attn-only", { train: NO_SUCH_METHOD }],
+  [
+    "--tta --test-pool --use-ema",
+    { validate: "one crop per image; for the average: --model RUN/last/ema.safetensors" },
+  ],
+];
+
+const ANSWERS: ReadonlyMap<string, Answers> = new Map(
+  KNOWN_FLAGS.flatMap(([names, answers]) => names.split(" ").map((name) => [name, answers] as const)),
+);
+
+/**
+ * The first argument that timm or deit would understand and this command does not → one line that says what to use
+ * instead; undefined where there is none. `flags`: the command's own.
+ */
+export function knownFlagAnswer(
+  command: string,
+  flags: readonly (string | undefined)[],
+  args: readonly string[],
+): string | undefined {
+  for (const [place, argument] of args.entries()) {
+    const name = argument.split("=", 1)[0];
+    if (flags.includes(name)) {
+      const value = argument.includes("=") ? "" : (args[place + 1] ?? "-");
+      if (command === "train" && name === "--resume" && !value.startsWith("-"))
+        return "--resume takes no path: it continues the run in --out FOLDER";
+      continue;
+    }
+    const answers = ANSWERS.get(name);
+    const answer = answers?.[command] ?? answers?.other;
+    if (answer !== undefined) return `${command} ${name}: ${answer}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,124 @@
+// Options: flags that several commands share, and parsers for commander that state the value and what is allowed.
+
+import { availableParallelism } from "node:os";
+import { type Command, Option } from "commander";
+import { parseAugmentation } from "../runtime/draw/augmentation.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
+import { quote, VitrineError } from "../runtime/errors.js";
+
+interface Bounds {
+  min?: number;
+  max?: number;
+}
+
+function check(flag: string, text: string, value: number, kind: string, { min, max }: Bounds): number {
+  const low = min ?? Number.NEGATIVE_INFINITY;
+  const high = max ?? Number.POSITIVE_INFINITY;
+  if (text.trim() !== "" && Number.isFinite(value) && value >= low && value <= high) return value;
+  const range = [min === undefined ? "" : `at least ${min}`, max === undefined ? "" : `at most ${max}`];
+  const allowed = [kind, ...range.filter(Boolean)].join(", ");
+  throw new VitrineError("usage/number", `${flag} got "${quote(text)}"; allowed: ${allowed}`, {
+    details: { flag, got: text },
+  });
+}
+
+/** `wholeNumber("--workers", {min: 0})` → a commander parser. Throws `usage/number`. */
+export function wholeNumber(flag: string, bounds: Bounds = {}): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    return check(flag, text, Number.isInteger(value) ? value : Number.NaN, "a whole number", bounds);
+  };
+}
+
+/** As `wholeNumber`, for any number. */
+export function decimalNumber(flag: string, bounds: Bounds = {}): (text: string) => number {
+  return (text) => check(flag, text, Number(text), "a number", bounds);
+}
+
+/** `LOW,HIGH`. Throws `usage/number`. */
+export function numberPair(flag: string): (text: string) => [number, number] {
+  const read = decimalNumber(flag, { min: 0 });
+  return (text) => {
+    const [low, high, ...more] = text.split(",");
+    if (low === undefined || high === undefined || more.length > 0)
+      throw new VitrineError("usage/number", `${flag} got "${quote(text)}"; allowed: two numbers, LOW,HIGH`);
+    return [read(low), read(high)];
+  };
+}
+
+export function dataOption(): Option {
+  return new Option(
+    "--data <path>",
+    'folder with one folder of JPEG files per class, or a CSV list with the header "path,label"',
+  ).makeOptionMandatory();
+}
+
+/** A machine with two cores gives one to the decoder and one to the trainer. */
+function defaultWorkers(): number {
+  return Math.max(1, Math.floor(availableParallelism() / 2));
+}
+
+export function workersOption(): Option {
+  return new Option("--workers <n>", "decode threads; 0 decodes in the main thread")
+    .default(defaultWorkers(), "half of the cores")
+    .argParser(wholeNumber("--workers", { min: 0, max: 256 }));
+}
+
+export function badSamplesOption(): Option {
+  return new Option(
+    "--bad-samples <policy>",
+    "what to do with a file that cannot be decoded: stop, or leave it out",
+  )
+    .choices(["fail", "skip"])
+    .default("fail");
+}
+
+/** Augmentation flags, for commands that show what a recipe does. Names are main.py's, defaults DeiT's. */
+export interface RecipeFlags {
+  aa?: string;
+  colorJitter?: number;
+  trainInterpolation?: AugmentationRecipe["interpolation"];
+  repeats?: number;
+}
+
+/** Throws `usage/bad-option`. */
+function augmentationText(text: string): string {
+  if (text !== "none") parseAugmentation(text);
+  return text;
+}
+
+export function addRecipeOptions(command: Command): Command {
+  const { autoAugment, colorJitter, interpolation, repeats } = DEIT_RECIPE;
+  const options = [
+    new Option(
+      "--aa <policy>",
+      `AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (${autoAugment})`,
+    ).argParser(augmentationText),
+    new Option(
+      "--color-jitter <x>",
+      `strength of the color jitter, with --aa none and 3a (${colorJitter})`,
+    ).argParser(decimalNumber("--color-jitter", { min: 0 })),
+    new Option(
+      "--train-interpolation <filter>",
+      `interpolation of crops, rotations and shears (${interpolation})`,
+    ).choices(["bicubic", "bilinear", "random"]),
+    new Option(
+      "--repeats <n>",
+      `repeated augmentation: consecutive samples of each image (${repeats})`,
+    ).argParser(wholeNumber("--repeats", { min: 1 })),
+  ];
+  for (const option of options) command.addOption(option.helpGroup("Augmentation:"));
+  return command;
+}
+
+/** `base` with the flags' values in place of its own. */
+export function recipeFrom(base: AugmentationRecipe, flags: RecipeFlags): AugmentationRecipe {
+  const { aa, colorJitter, trainInterpolation, repeats } = flags;
+  return {
+    ...base,
+    ...(aa === undefined ? {} : { autoAugment: aa === "none" ? null : aa }),
+    ...(colorJitter === undefined ? {} : { colorJitter }),
+    ...(trainInterpolation === undefined ? {} : { interpolation: trainInterpolation }),
+    ...(repeats === undefined ? {} : { repeats }),
+  };
+}
