@@ -1,0 +1,89 @@
+// The programs in examples/ run as their first lines say, on small drawn photographs and models.
+
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Batch, BatchSource } from "../../runtime/batches/batch-source.js";
+import { addressOf, runCommand } from "../inference/run-command.js";
+import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
+
+const CLASSES = ["cat", "dog", "elk"];
+const PHOTOS_PER_CLASS = 4;
+const example = (name: string) => fileURLToPath(new URL(`../../../examples/${name}.mjs`, import.meta.url));
+const work = mkdtempSync(join(tmpdir(), "vitrine-examples-"));
+const photos = join(work, "photos");
+const model = join(work, "made");
+const photo = (label: string, index: number) => join(photos, label, `${index}.jpg`);
+
+test.before(() => {
+  for (const [label, name] of CLASSES.entries()) {
+    mkdirSync(join(photos, name), { recursive: true });
+    for (let i = 0; i < PHOTOS_PER_CLASS; i++) writeFileSync(photo(name, i), drawnPhoto(10 * label + i));
+  }
+  writeModelFolder(model, MADE, madeWeights(MADE), [...CLASSES, "fox"]);
+});
+
+test.after(() => rmSync(work, { recursive: true }));
+
+/** Standard output of an example; rejects where it fails. */
+async function run(name: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [example(name), ...args]);
+  return stdout;
+}
+
+/** `cat` of `photos/cat/0.jpg: cat 61.2%, …`. */
+const bestOf = (output: string, path: string) => output.split(`${path}: `)[1]?.split(" ")[0];
+
+test("classify and inference-client name the same class for a photograph", async () => {
+  const paths = [photo("cat", 0), photo("elk", 3)];
+  const server = runCommand("serve", "--model", model, "--listen", "127.0.0.1:0");
+  try {
+    const local = await run("classify", model, ...paths);
+    const remote = await run("inference-client", await addressOf(server), ...paths);
+    assert.match(remote, /^made at 127\.0\.0\.1:\d+, 4 classes$/m);
+    for (const path of paths) {
+      assert.ok([...CLASSES, "fox"].includes(bestOf(local, path) ?? ""), local);
+      assert.is(bestOf(remote, path), bestOf(local, path));
+    }
+  } finally {
+    server.child.kill();
+    await server.ended;
+  }
+});
+
+test("folder-source makes the same batch for a cursor, uses each photograph once an epoch, and goes on with the next", async () => {
+  const { openFolder } = (await import(example("folder-source"))) as {
+    openFolder(folder: string, options: { size: number; batchSize: number }): Promise<BatchSource>;
+  };
+  const source = await openFolder(photos, { size: 32, batchSize: 6 });
+  assert.equal(source.description.classes, CLASSES);
+  assert.is(source.batchesPerEpoch, 2);
+  const take = async (batch: number, count: number) => {
+    const taken: Batch[] = [];
+    for await (const each of source.batches({ epoch: 0, batch })) if (taken.push(each) === count) break;
+    return taken;
+  };
+  const three = await take(0, 3);
+  assert.equal(
+    three.map(({ cursor }) => [cursor.epoch, cursor.batch]),
+    [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+    ],
+  );
+  assert.equal(await take(1, 1), three.slice(1, 2));
+  const labels = three.slice(0, 2).flatMap((batch) => [...batch.labels]);
+  assert.equal(
+    labels.sort(),
+    [0, 1, 2].flatMap((label) => Array(PHOTOS_PER_CLASS).fill(label)),
+  );
+  await source.close();
+});
+
+test.run();
