@@ -205,7 +205,8 @@ export function errorLine(output: string): string {
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "");
-  const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !line.startsWith("at "));
+  const isDetail = (line: string) => line.startsWith("at ") || line.startsWith("[cause]");
+  const telling = lines.findLast((line) => /error|cannot|not found/i.test(line) && !isDetail(line));
   return telling ?? lines.at(-1) ?? "exited without output";
 }
 
