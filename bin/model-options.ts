@@ -1,11 +1,12 @@
 // Model options: flags of every command that runs a model, and how they become a loaded model.
 
 import { Option } from "commander";
-import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
+import { createRuntime } from "../runtime/create-runtime.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import type { Runtime } from "../runtime/runtime.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "../trainer/progress.js";
 import { wholeNumber } from "./options.js";

@@ -1,8 +1,7 @@
 // Load model: a model's files on a runtime, ready to answer pictures and pixels.
 
-import type { Runtime } from "./create-runtime.js";
 import type { Started } from "./executors/pipelined.js";
-import type { ModelSource } from "./host/model-source.js";
+import type { ModelSource } from "./host/host.js";
 import { evaluationInput } from "./image/evaluation-input.js";
 import { int8Unavailable } from "./inference/int8-weights.js";
 import type { Logits } from "./inference/logits.js";
@@ -14,6 +13,7 @@ import { type OpenClassifier, openClassifier } from "./model-files/read-model.js
 import { int8Layers } from "./models/deit/parameters.js";
 import type { ModelConfig } from "./models/families.js";
 import { isRegnety } from "./models/regnety/config.js";
+import type { Runtime } from "./runtime.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {

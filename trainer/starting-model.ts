@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DrawMath } from "../runtime/draw/index.js";
 import { VitrineError } from "../runtime/errors.js";
-import { CONFIG_FILE } from "../runtime/host/model-source.js";
+import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { type OpenModel, openModel } from "../runtime/model-files/open-model.js";
 import type { DeitConfig } from "../runtime/models/config.js";

@@ -4,11 +4,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BatchSource } from "../runtime/batches/batch-source.js";
-import { createRuntime, type Runtime } from "../runtime/create-runtime.js";
+import { createRuntime } from "../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../runtime/errors.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { openModel } from "../runtime/model-files/open-model.js";
 import type { DeitConfig } from "../runtime/models/config.js";
+import type { Runtime } from "../runtime/runtime.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";

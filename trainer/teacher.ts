@@ -2,13 +2,13 @@
 // normalization, and answers with its logits.
 
 import { createHash } from "node:crypto";
-import type { Runtime } from "../runtime/create-runtime.js";
 import { VitrineError } from "../runtime/errors.js";
-import { WEIGHTS_FILE } from "../runtime/host/model-source.js";
+import { WEIGHTS_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadOpened } from "../runtime/load-model.js";
 import { inClassOrder } from "../runtime/model-files/class-order.js";
 import { type OpenClassifier, openClassifier } from "../runtime/model-files/read-model.js";
+import type { Runtime } from "../runtime/runtime.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
 

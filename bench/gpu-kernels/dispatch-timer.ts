@@ -1,8 +1,8 @@
 // Dispatch timer: the time of a dispatch on the device, by timestamps around a pass of repetitions where the adapter has them.
 
-import { BufferUsage, MAP_READ } from "../../runtime/executors/webgpu/buffers.js";
-import { Commands } from "../../runtime/executors/webgpu/commands.js";
+import { Commands } from "../../runtime/executors/webgpu/compute-pass.js";
 import type { Device } from "../../runtime/executors/webgpu/device.js";
+import { BufferUsage, MAP_READ } from "../../runtime/executors/webgpu/device.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { Kernels } from "../../runtime/executors/webgpu/kernels.js";
 import type { Tier } from "../../runtime/executors/webgpu/tier.js";

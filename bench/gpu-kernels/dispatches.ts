@@ -3,19 +3,18 @@
 import type { Executor } from "../../runtime/executors/executor.js";
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import { Arena } from "../../runtime/executors/webgpu/arena.js";
-import type { Slice } from "../../runtime/executors/webgpu/buffers.js";
-import type { Device } from "../../runtime/executors/webgpu/device.js";
+import type { Device, Slice } from "../../runtime/executors/webgpu/device.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { encodeProgram } from "../../runtime/executors/webgpu/encode.js";
-import { MATRIX_TILE_SIDES } from "../../runtime/executors/webgpu/matrix-tiles.js";
 import { Operands } from "../../runtime/executors/webgpu/operands.js";
-import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
 import {
+  MATRIX_TILE_SIDES,
   PRODUCT_TILES,
   type ProductTile,
   productGrid,
   type TileTable,
-} from "../../runtime/executors/webgpu/tiles.js";
+} from "../../runtime/executors/webgpu/product-tile.js";
+import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/model-source.js";
+import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { type OpenClassifier, openClassifier } from "../../runtime/model-files/read-model.js";

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { WEIGHTS_FILE } from "../../runtime/host/model-source.js";
+import { WEIGHTS_FILE } from "../../runtime/host/host.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { openClassifier } from "../../runtime/model-files/read-model.js";

@@ -1,11 +1,11 @@
 // Read picture: a file → the model's input. JPEG goes through our own decoder, the same that Node uses; what it does
 // not take (PNG, WebP, arithmetic-coded JPEG …) the browser decodes, and our resize does the rest. Both see it upright.
 
-import type { Runtime } from "../../runtime/create-runtime.js";
 import { type ErrorCode, isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 import type { ClassifierConfig } from "../../runtime/models/config.js";
+import type { Runtime } from "../../runtime/runtime.js";
 import type { Classification } from "./messages.js";
 
 export interface PictureInput {

@@ -1,11 +1,12 @@
 // Worker: the model's own thread in a page. Loads once, then answers one picture after the other; where the GPU fails,
 // wasm takes its place.
 
-import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
 import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
+import type { Runtime } from "../../runtime/runtime.js";
 import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
 import { readPicture } from "./read-picture.js";
 

@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../errors.js";
 import type { Host, HostWorker } from "./host.js";
-import { type ModelSource, WEIGHTS_FILE } from "./model-source.js";
+import { type ModelSource, WEIGHTS_FILE } from "./host.js";
 
 function hostWorker(worker: Worker): HostWorker {
   return {

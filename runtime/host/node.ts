@@ -9,9 +9,8 @@ import { Worker } from "node:worker_threads";
 import { VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
-import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./model-source.js";
-import { nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
-import { askForAdapters, mayHaveGpu } from "./node-gpu-list.js";
+import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./host.js";
+import { listNodeAdapters, mayHaveGpu, nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
 
 /** Compiled files live in dist/runtime/host/, assets in dist/. */
 const DIST = new URL("../../", import.meta.url);
@@ -113,7 +112,7 @@ export function nodeHost(): Host {
     enableWideSimd,
     spawnWorker,
     gpu: openNodeGpu,
-    gpuAdapters: askForAdapters,
+    gpuAdapters: listNodeAdapters,
     mayHaveGpu,
     gpuGlobals: nodeGpuGlobals,
     notice: (text) => process.stderr.write(`${text}\n`),

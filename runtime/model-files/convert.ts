@@ -1,7 +1,7 @@
 // Convert model: a model's files with its weights in another dtype, for a disk or for the wire.
 
 import { VitrineError } from "../errors.js";
-import { CONFIG_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import { CONFIG_FILE, WEIGHTS_FILE } from "../host/host.js";
 import { int8Layers } from "../models/deit/parameters.js";
 import { writeModelJson } from "../models/families.js";
 import { isRegnety } from "../models/regnety/config.js";

@@ -1,7 +1,7 @@
 // Open model: a model's files read, its sizes found, its tensors under timm's names and checked. Computes nothing.
 
 import { VitrineError } from "../errors.js";
-import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/host.js";
 import type { DeitConfig } from "../models/config.js";
 import { publishedConfig, publishedNameIn } from "../models/deit/config.js";
 import { type ConfigFile, completeConfig, readConfigJson } from "../models/deit/family.js";

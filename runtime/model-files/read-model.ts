@@ -1,7 +1,7 @@
 // Open classifier: a model of either family from its files: a DeiT, or the RegNetY that may be its teacher.
 
 import { VitrineError } from "../errors.js";
-import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/model-source.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/host.js";
 import type { ModelConfig } from "../models/families.js";
 import { defaultLabels } from "../models/labels.js";
 import { readPreprocessorJson } from "../models/preprocessor-json.js";

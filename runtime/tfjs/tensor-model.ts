@@ -1,6 +1,5 @@
 // Tensor model: a model for code that has its images as tensors of tfjs and wants its logits as one.
 
-import type { Runtime } from "../create-runtime.js";
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable, Store } from "../executors/executor.js";
 import {
@@ -11,11 +10,12 @@ import {
 } from "../executors/parameter-store.js";
 import { planForBatch } from "../graph/planner.js";
 import { formatShape, sameShape } from "../graph/shape.js";
-import type { ModelSource } from "../host/model-source.js";
+import type { ModelSource } from "../host/host.js";
 import { networkOf } from "../inference/program.js";
 import { openClassifier } from "../model-files/read-model.js";
 import { WEIGHTS } from "../models/deit/graph.js";
 import type { ModelConfig } from "../models/families.js";
+import type { Runtime } from "../runtime.js";
 import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
 export interface TensorModelOptions {

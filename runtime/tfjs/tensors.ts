@@ -1,14 +1,15 @@
 // tfjs tensors: in and out of Vitrine's programs, on one device and without a way over the host.
 
-import type { Runtime } from "../create-runtime.js";
 import { VitrineError } from "../errors.js";
 import type { DeviceArray } from "../executors/executor.js";
 import type { Backend } from "../executors/tfjs/backend.js";
 import { TfjsExecutor } from "../executors/tfjs/executor.js";
-import { openBackend } from "../executors/tfjs/open-backend.js";
-import type { LoadPackage } from "../executors/tfjs/packages.js";
-import { TensorArray } from "../executors/tfjs/tensor-array.js";
-import type { Tensor } from "../executors/tfjs/tfjs.js";
+import { currentBackend, type LoadPackage, openBackend } from "../executors/tfjs/open-backend.js";
+import type { Tensor, Tfjs } from "../executors/tfjs/tfjs.js";
+import { TensorArray } from "../executors/tfjs/transfer.js";
+import type { Host } from "../host/host.js";
+import { createImageModule } from "../image/image-module.js";
+import type { Runtime } from "../runtime.js";
 
 /** tfjs on a runtime's device. */
 export interface SharedTfjs {
@@ -87,4 +88,29 @@ export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
     backend,
     backend.within(() => backend.tf.keep(backend.tf.clone(tensor as Tensor))),
   );
+}
+
+// tfjs runtime: on the backend that somebody's tfjs computes with already, whichever it is.
+
+export interface TfjsRuntimeOptions {
+  host: Host;
+  /** The exports of @tensorflow/tfjs-core or of a package that has them too: @tensorflow/tfjs, tfjs-node. */
+  tf: object;
+}
+
+/**
+ * A runtime on the backend that is current in `tf`: cpu, wasm, webgl, webgpu, tensorflow. In a page `tf` is what the page's
+ * bundler made of the package. Throws `device/unavailable` where no backend is ready (`await tf.ready()`).
+ */
+export async function createTfjsRuntime({ host, tf }: TfjsRuntimeOptions): Promise<Runtime> {
+  const backend = currentBackend(tf as Tfjs);
+  if (!backend)
+    throw new VitrineError(
+      "device/unavailable",
+      "tfjs has no backend yet: import one and await tf.setBackend(NAME)",
+    );
+  const image = await createImageModule(host);
+  const executor = new TfjsExecutor(`tfjs:${backend.name}`, backend);
+  const { description } = executor;
+  return { host, executor, image, description, dispose: () => executor.dispose() };
 }

@@ -12,8 +12,7 @@ import {
 import { openAdapter } from "../../runtime/executors/webgpu/adapter.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
 import { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { matrixTile } from "../../runtime/executors/webgpu/matrix-tiles.js";
-import { PRODUCT_TILES, type ProductTile } from "../../runtime/executors/webgpu/tiles.js";
+import { matrixTile, PRODUCT_TILES, type ProductTile } from "../../runtime/executors/webgpu/product-tile.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { MICRO } from "../executors/micro-deit.js";
 import { webgpuOrSkip } from "../executors/webgpu-device.js";

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { createTfjsExecutor } from "../../runtime/executors/tfjs/executor.js";
-import { importPackage, type LoadPackage } from "../../runtime/executors/tfjs/packages.js";
+import { importPackage, type LoadPackage } from "../../runtime/executors/tfjs/open-backend.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import { messageOf } from "./message-of.js";

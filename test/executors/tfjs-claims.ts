@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Executor } from "../../runtime/executors/executor.js";
-import { importPackage } from "../../runtime/executors/tfjs/packages.js";
+import { importPackage } from "../../runtime/executors/tfjs/open-backend.js";
 import type { Tfjs } from "../../runtime/executors/tfjs/tfjs.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { gelu } from "../../runtime/graph/operations/gelu.js";

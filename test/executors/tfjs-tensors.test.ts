@@ -2,18 +2,19 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import type { DeviceArray } from "../../runtime/executors/executor.js";
 import type { Tensor } from "../../runtime/executors/tfjs/tfjs.js";
-import { BufferUsage } from "../../runtime/executors/webgpu/buffers.js";
+import { BufferUsage } from "../../runtime/executors/webgpu/device.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import type { ModelSource } from "../../runtime/host/model-source.js";
+import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { writeConfigJson } from "../../runtime/models/deit/family.js";
 import { normalizationTable } from "../../runtime/models/normalization.js";
+import type { Runtime } from "../../runtime/runtime.js";
 import {
   createTfjsRuntime,
   fromTensor,

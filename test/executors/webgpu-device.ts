@@ -1,12 +1,13 @@
 // WebGPU device: the executor that the WebGPU tests share, or the line that says why they are left out.
 
-import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { type GpuTier, type MatrixUnits, SUBGROUP_MATRIX } from "../../runtime/executors/webgpu/tier.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import type { Runtime } from "../../runtime/runtime.js";
 
 /** Undefined where there is no driver, no package or no such tier; whoever asked registers no test then. */
 export function webgpuOrSkip(host: Host = nodeHost(), tier?: GpuTier): Promise<WebgpuExecutor | undefined> {

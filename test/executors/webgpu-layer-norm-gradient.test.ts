@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { shareCount } from "../../runtime/executors/webgpu/tiles.js";
+import { shareCount } from "../../runtime/executors/webgpu/product-tile.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";

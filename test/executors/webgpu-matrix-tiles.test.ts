@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type MatrixTile, matrixTile } from "../../runtime/executors/webgpu/matrix-tiles.js";
+import { type MatrixTile, matrixTile } from "../../runtime/executors/webgpu/product-tile.js";
 import { offeredTiers } from "../../runtime/executors/webgpu/tier.js";
 
 const FEATURES = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];

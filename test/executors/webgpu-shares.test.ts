@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { depthShares } from "../../runtime/executors/webgpu/product-tile.js";
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
-import { depthShares } from "../../runtime/executors/webgpu/tiles.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { assertClose } from "../nn/compare.js";

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type ProductTile, productGrid } from "../../runtime/executors/webgpu/tiles.js";
+import { type ProductTile, productGrid } from "../../runtime/executors/webgpu/product-tile.js";
 
 const TILE: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 16 };
 const LARGEST_AXIS = 65_535;

@@ -4,10 +4,11 @@ import pngjs from "pngjs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connectInference, type InferenceClient } from "../../client/node/inference-client.js";
-import { createRuntime, type Runtime } from "../../runtime/create-runtime.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
+import type { Runtime } from "../../runtime/runtime.js";
 import { addressOf, type RunningCommand, runCommand } from "./run-command.js";
 import { drawWaves, makeTinyModel, SLOW, TINY, TINY_LABELS, wavesJpeg } from "./tiny-model.js";
 

@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import type { ModelSource } from "../../runtime/host/model-source.js";
+import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { openModel } from "../../runtime/model-files/open-model.js";

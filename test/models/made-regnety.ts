@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ModelSource } from "../../runtime/host/model-source.js";
+import type { ModelSource } from "../../runtime/host/host.js";
 import { writeModelJson } from "../../runtime/models/families.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { regnetyParameters } from "../../runtime/models/regnety/parameters.js";

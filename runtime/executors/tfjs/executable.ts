@@ -9,11 +9,10 @@ import type { DeviceArray, DeviceInputs, Executable, Store } from "../executor.j
 import { checkedInputs, isDeviceArray } from "../program-inputs.js";
 import type { Backend } from "./backend.js";
 import { interpret } from "./interpret.js";
+import type { Scalars } from "./operands.js";
 import { Operands } from "./operands.js";
-import type { Scalars } from "./scalars.js";
-import { TensorArray } from "./tensor-array.js";
 import type { Tensor } from "./tfjs.js";
-import { readFloats, toTensor } from "./values.js";
+import { readFloats, TensorArray, toTensor } from "./transfer.js";
 
 type Output = [name: string, tensor: GraphTensor, values: Tensor];
 

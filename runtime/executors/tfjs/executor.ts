@@ -6,7 +6,7 @@ import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLay
 import type { Backend } from "./backend.js";
 import { TfjsExecutable } from "./executable.js";
 import { openBackend, type TfjsOptions } from "./open-backend.js";
-import { Scalars } from "./scalars.js";
+import { Scalars } from "./operands.js";
 import { TfjsStore } from "./store.js";
 
 export class TfjsExecutor implements Executor {

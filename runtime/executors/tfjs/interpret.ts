@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
-import { relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
+import { gelu, geluBackward, relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
 import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import { batchNorm, batchNormBackward } from "./kernels/batch-norm.js";
@@ -13,7 +13,6 @@ import {
   scaleChannelsGradient,
 } from "./kernels/channels.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
-import { gelu, geluBackward } from "./kernels/gelu.js";
 import { layerNorm, layerNormBackward } from "./kernels/layer-norm.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
 import { updateLossScale } from "./kernels/loss-scale.js";

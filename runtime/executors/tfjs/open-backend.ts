@@ -2,8 +2,6 @@
 
 import { VitrineError } from "../../errors.js";
 import { Backend } from "./backend.js";
-import { importPackage, type LoadPackage, loadPackages } from "./packages.js";
-import { openTensorflow } from "./tensorflow.js";
 import type { Tfjs } from "./tfjs.js";
 
 /** A GPUDevice that tfjs is to compute on, with what is known of it. */
@@ -149,4 +147,88 @@ function withNavigatorGpu<T>(make: () => T): T {
     if (described) Object.defineProperty(globalThis, "navigator", described);
     else delete scope.navigator;
   }
+}
+
+// Packages: the parts of tfjs that a device needs. All are optional peers, loaded when they are asked for.
+
+/** What these devices were tested with. */
+export const TFJS_VERSION = "4.22.0";
+
+/** Gives a package's exports. Throws where it is not installed or does not load. */
+export type LoadPackage = (name: string) => Promise<object>;
+
+/** The name is a variable, so that neither building nor bundling needs the packages. */
+export const importPackage: LoadPackage = async (name) => {
+  const loaded = (await import(/* @vite-ignore */ name)) as { default?: object };
+  // Of a CommonJS package Node names the exports that it finds, and has all of them in `default`.
+  return { ...loaded.default, ...loaded };
+};
+
+/** The packages in this order. Throws `device/unavailable` with the line that installs them. */
+export async function loadPackages(
+  device: string,
+  names: readonly string[],
+  load: LoadPackage,
+): Promise<object[]> {
+  const loaded: object[] = [];
+  for (const name of names) {
+    try {
+      loaded.push(await load(name));
+    } catch (cause) {
+      const install = names.map((wanted) => `${wanted}@${TFJS_VERSION}`).join(" ");
+      throw new VitrineError(
+        "device/unavailable",
+        `device ${device}: the optional package ${name} ${reasonOf(cause)}: npm install ${install}, or use --device wasm`,
+        { details: { device, package: name }, cause },
+      );
+    }
+  }
+  return loaded;
+}
+
+/** Why a package did not load, as the end of a sentence. */
+export function reasonOf(cause: unknown): string {
+  const { code, message } = cause as { code?: string; message?: string };
+  if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") return "is not installed";
+  return `does not load here (${String(message ?? cause).split("\n")[0]})`;
+}
+
+// TensorFlow: the backend of tfjs-node-gpu or tfjs-node, which bind libtensorflow. The way to CUDA.
+
+/** The first that runs is taken. */
+const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
+
+const NEEDS =
+  `they need Node 18 to 22 (version ${TFJS_VERSION} calls util.isNullOrUndefined, which Node 23 dropped), and ` +
+  "tfjs-node-gpu on Linux CUDA 11.2 with cuDNN 8.1, for libtensorflow 2.9.1";
+
+export async function openTensorflow(device: string, load: LoadPackage): Promise<Backend> {
+  const reasons: string[] = [];
+  for (const name of PACKAGES) {
+    try {
+      const tf = (await load(name)) as Tfjs;
+      await expectToRun(tf);
+      const description = `libtensorflow through ${name}`;
+      // The backend is the package's and one for the whole process.
+      return new Backend({ tf, name: "tensorflow", description, fusedMultiplyAdd: true, close: () => {} });
+    } catch (cause) {
+      reasons.push(`${name} ${reasonOf(cause)}`);
+    }
+  }
+  throw new VitrineError(
+    "device/unavailable",
+    `device ${device}: ${reasons.join("; ")}; ${NEEDS}: npm install ${PACKAGES[0]}@${TFJS_VERSION}, or use --device wasm`,
+    { details: { device } },
+  );
+}
+
+/** One product: on a Node without the functions that it calls the package loads and only then fails. */
+async function expectToRun(tf: Tfjs): Promise<void> {
+  const before = tf.getBackend();
+  if (!(await tf.setBackend("tensorflow"))) throw new Error("its backend does not start");
+  const product = tf.tidy(() => tf.matMul(tf.tensor([2], [1, 1]), tf.tensor([3], [1, 1])));
+  const [value] = await product.data();
+  product.dispose();
+  if (before && before !== "tensorflow") await tf.setBackend(before);
+  if (value !== 6) throw new Error(`2·3 is ${value}`);
 }

@@ -5,7 +5,6 @@ import type { Program } from "../../graph/program.js";
 import { elementCount, type Shape } from "../../graph/shape.js";
 import type { Tensor as GraphTensor, TensorId } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
-import type { Scalars } from "./scalars.js";
 import { TfjsStore } from "./store.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 
@@ -136,5 +135,29 @@ export class Operands {
   releaseAll(): void {
     for (const id of [...this.#tensors.keys()]) this.release(id);
     this.#doubles.clear();
+  }
+}
+
+// Scalars: numbers that operations need again and again, as tensors that are made once.
+
+export class Scalars {
+  readonly #tf: Tfjs;
+  readonly #tensors = new Map<number, Tensor>();
+
+  constructor(tf: Tfjs) {
+    this.#tf = tf;
+  }
+
+  get(value: number): Tensor {
+    const known = this.#tensors.get(value);
+    if (known) return known;
+    const made = this.#tf.keep(this.#tf.scalar(value));
+    this.#tensors.set(value, made);
+    return made;
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#tensors.clear();
   }
 }

@@ -3,9 +3,8 @@
 import { VitrineError } from "../../errors.js";
 import type { DeviceArray, Store, StoreLayout } from "../executor.js";
 import type { Backend } from "./backend.js";
-import { TensorArray } from "./tensor-array.js";
 import type { Tensor } from "./tfjs.js";
-import { readFloats } from "./values.js";
+import { readFloats, TensorArray } from "./transfer.js";
 
 export class TfjsStore implements Store {
   readonly bytes: number;

@@ -3,8 +3,7 @@
 // A device's largest buffer is often much smaller than its memory, so the arena is cut: piece i has the bytes of every
 // program's arena from i · pieceBytes on, and the planner lays no tensor across a cut.
 
-import type { Slice } from "./buffers.js";
-import type { Device } from "./device.js";
+import type { Device, Slice } from "./device.js";
 
 /** The pieces at one time; others take their place when the largest demand changes. */
 export type Pieces = readonly GPUBuffer[];

@@ -1,8 +1,8 @@
 // Dispatch: one call of a kernel, with its operands, its numbers and its grid, before it has a pipeline.
 
 import { VitrineError } from "../../errors.js";
-import type { Slice } from "./buffers.js";
-import { type KernelName, type KernelVariant, operandBindings } from "./kernel-text.js";
+import type { Slice } from "./device.js";
+import { type KernelName, type KernelVariant, operandBindings } from "./kernels.js";
 
 export type Grid = readonly [number, number, number];
 

@@ -4,20 +4,20 @@ import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
-import { attention, attentionBackward } from "./attention-dispatches.js";
-import type { Slice } from "./buffers.js";
+import type { Slice } from "./device.js";
+import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
+import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
+import { attention, attentionBackward } from "./kernels/attention.js";
 import {
   globalAveragePool,
   globalAveragePoolBackward,
   scaleChannels,
   scaleChannelsGradient,
-} from "./channel-dispatches.js";
-import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./convolution-dispatches.js";
-import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
-import { layerNormWeightGradient } from "./layer-norm-dispatches.js";
-import { linear, linearInputGradient, linearWeightGradient } from "./linear-dispatches.js";
+} from "./kernels/channels.js";
+import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
+import { layerNormWeightGradient } from "./kernels/layer-norm.js";
+import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
 import type { Operands } from "./operands.js";
-import { adamW, fill, sumOfSquares } from "./store-dispatches.js";
 
 /** Memory of a kernel's own, shared by all dispatches of a program: each writes it before it reads it. */
 export type Scratch = (bytes: number) => Slice;

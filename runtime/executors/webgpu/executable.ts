@@ -7,19 +7,17 @@ import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { DeviceArray, DeviceInputs, Executable, Store } from "../executor.js";
 import { checkedInputs, isDeviceArray } from "../program-inputs.js";
 import type { Arena, Pieces } from "./arena.js";
-import { BufferArray } from "./buffer-array.js";
-import { alignBinding, type Slice } from "./buffers.js";
-import { Commands } from "./commands.js";
+import { Commands } from "./compute-pass.js";
 import type { Device } from "./device.js";
+import { alignBinding, type Slice } from "./device.js";
 import { encodeProgram } from "./encode.js";
-import type { HalfCopy } from "./half-copy.js";
 import type { Kernels } from "./kernels.js";
 import { Operands } from "./operands.js";
-import type { Staging } from "./staging.js";
-import type { WebgpuStore } from "./store.js";
+import type { TileTable } from "./product-tile.js";
+import type { HalfCopy, WebgpuStore } from "./store.js";
 import type { Tier } from "./tier.js";
-import type { TileTable } from "./tiles.js";
-import { fromBytes, toBytes } from "./values.js";
+import type { Staging } from "./transfer.js";
+import { BufferArray, fromBytes, toBytes } from "./transfer.js";
 
 /** What an executor shares among its programs. */
 export interface Workplace {

@@ -5,16 +5,15 @@ import type { Host } from "../../host/host.js";
 import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLayout } from "../executor.js";
 import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
-import { BINDING_ALIGNMENT } from "./buffers.js";
 import type { Device, GpuMemory } from "./device.js";
+import { BINDING_ALIGNMENT } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
-import { HALVED_ALIGNMENT } from "./half-copy.js";
 import { halfOperands } from "./half-operands.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
-import { Staging } from "./staging.js";
-import { WebgpuStore } from "./store.js";
+import { tileTable } from "./product-tile.js";
+import { HALVED_ALIGNMENT, WebgpuStore } from "./store.js";
 import type { GpuTier } from "./tier.js";
-import { tileTable } from "./tiles.js";
+import { Staging } from "./transfer.js";
 
 export interface WebgpuExecutorOptions extends AdapterChoice {
   /** Called after each pipeline that is made. */

@@ -8,11 +8,11 @@ import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
 import type { Arena } from "./arena.js";
-import type { Slice } from "./buffers.js";
-import type { HalfCopy } from "./half-copy.js";
+import type { Slice } from "./device.js";
+import type { TileTable } from "./product-tile.js";
+import type { HalfCopy } from "./store.js";
 import { WebgpuStore } from "./store.js";
 import type { MatrixUnits } from "./tier.js";
-import type { TileTable } from "./tiles.js";
 
 /** Buffers that a program works in besides the stores. */
 export interface Surroundings {

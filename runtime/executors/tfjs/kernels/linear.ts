@@ -2,7 +2,7 @@
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
-import { geluOf } from "./gelu.js";
+import { geluOf } from "./activations.js";
 
 export function linear({ reads, writes, attributes }: OperationOf<"linear">, at: Operands): void {
   const { tf } = at;

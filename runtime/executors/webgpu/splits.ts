@@ -1,7 +1,7 @@
 // Shares: long sums that are cut among workgroups. Each writes its share to the program's scratch, and a second kernel adds the
 // shares up in their order: the same bits at every run, unlike with atomic additions.
 
-import { alignBinding, type Slice } from "./buffers.js";
+import { alignBinding, type Slice } from "./device.js";
 import { type Dispatch, elementGrid } from "./dispatch.js";
 
 /** Shares of two arrays of sums. */

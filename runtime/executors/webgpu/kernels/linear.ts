@@ -1,14 +1,13 @@
 // Linear dispatches: the three products of a linear layer as variants of one kernel. Weights are [outputs, inputs].
 
-import type { OperationOf } from "../../graph/catalog.js";
-import { alignUp } from "../../graph/placement.js";
-import type { TensorId } from "../../graph/tensor.js";
-import type { Slice } from "./buffers.js";
-import { type Dispatch, floatBits } from "./dispatch.js";
-import { matrixTile } from "./matrix-tiles.js";
-import type { Operands } from "./operands.js";
-import { shareSlices, sumOfShares } from "./shares.js";
-import { depthShares, productGrid, productTile } from "./tiles.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import { alignUp } from "../../../graph/placement.js";
+import type { TensorId } from "../../../graph/tensor.js";
+import type { Slice } from "../device.js";
+import { type Dispatch, floatBits } from "../dispatch.js";
+import type { Operands } from "../operands.js";
+import { depthShares, matrixTile, productGrid, productTile } from "../product-tile.js";
+import { shareSlices, sumOfShares } from "../splits.js";
 
 interface Product {
   rows: number;

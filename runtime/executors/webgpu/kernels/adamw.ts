@@ -1,9 +1,9 @@
 // Store dispatches: operations over whole runs of stores, cut where a run is larger than the device binds at once.
 
-import type { OperationOf } from "../../graph/catalog.js";
-import { pieces, type Slice } from "./buffers.js";
-import { type Dispatch, elementGrid, floatBits } from "./dispatch.js";
-import type { Operands } from "./operands.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import { pieces, type Slice } from "../device.js";
+import { type Dispatch, elementGrid, floatBits } from "../dispatch.js";
+import type { Operands } from "../operands.js";
 
 function piece(run: Slice, { first, bytes }: { first: number; bytes: number }): Slice {
   return { buffer: run.buffer, offset: run.offset + first, bytes };

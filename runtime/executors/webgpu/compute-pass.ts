@@ -1,10 +1,10 @@
 // Commands: a program's dispatches with their pipelines and bind groups, made once and encoded again for every run.
 
-import { alignBinding, BINDING_ALIGNMENT, BufferUsage, type Slice } from "./buffers.js";
 import type { Device } from "./device.js";
+import { alignBinding, BINDING_ALIGNMENT, BufferUsage, type Slice } from "./device.js";
 import { type Dispatch, type Grid, variantOf } from "./dispatch.js";
-import { operandBindings } from "./kernel-text.js";
 import type { Kernel, Kernels } from "./kernels.js";
+import { operandBindings } from "./kernels.js";
 import { type Tier, tierConstants } from "./tier.js";
 
 interface Command {

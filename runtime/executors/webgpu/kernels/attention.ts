@@ -1,10 +1,10 @@
 // Attention dispatches: a workgroup for 64 tokens of a head, forward once, backward for queries and for keys.
 
-import type { OperationOf } from "../../graph/catalog.js";
-import type { TensorId } from "../../graph/tensor.js";
-import type { Slice } from "./buffers.js";
-import { type Dispatch, floatBits } from "./dispatch.js";
-import type { Operands } from "./operands.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import type { TensorId } from "../../../graph/tensor.js";
+import type { Slice } from "../device.js";
+import { type Dispatch, floatBits } from "../dispatch.js";
+import type { Operands } from "../operands.js";
 
 const TOKENS_PER_GROUP = 64;
 /** Two blocks of this many values fill the 16 KiB of workgroup memory that every device has. */

@@ -1,9 +1,9 @@
 // Channel dispatches: squeeze-and-excitation's passes over feature maps [B,…,C], which make or take a number a channel.
 
-import type { OperationOf } from "../../graph/catalog.js";
-import type { TensorId } from "../../graph/tensor.js";
-import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";
-import type { Operands } from "./operands.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import type { TensorId } from "../../../graph/tensor.js";
+import { type Dispatch, elementGrid, foldedGrid } from "../dispatch.js";
+import type { Operands } from "../operands.js";
 
 const CHANNELS_PER_GROUP = 16;
 

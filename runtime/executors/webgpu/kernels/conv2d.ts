@@ -1,12 +1,11 @@
 // Convolution dispatches: the three products of a convolution, with the sizes that their kernels share.
 
-import type { OperationOf } from "../../graph/catalog.js";
-import { elementCount } from "../../graph/shape.js";
-import type { TensorId } from "../../graph/tensor.js";
-import { type Dispatch, elementGrid, foldedGrid } from "./dispatch.js";
-import { matrixTile } from "./matrix-tiles.js";
-import type { Operands } from "./operands.js";
-import { productGrid, productTile } from "./tiles.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import { elementCount } from "../../../graph/shape.js";
+import type { TensorId } from "../../../graph/tensor.js";
+import { type Dispatch, elementGrid, foldedGrid } from "../dispatch.js";
+import type { Operands } from "../operands.js";
+import { matrixTile, productGrid, productTile } from "../product-tile.js";
 
 interface Shapes {
   /** [B,H,W,I] */

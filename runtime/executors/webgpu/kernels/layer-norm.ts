@@ -1,12 +1,12 @@
 // Layer norm dispatches: the gradients of weight and bias, sums over all rows, in shares of the rows on GPUs.
 
-import type { OperationOf } from "../../graph/catalog.js";
-import { alignUp } from "../../graph/placement.js";
-import type { Slice } from "./buffers.js";
-import type { Dispatch } from "./dispatch.js";
-import type { Operands } from "./operands.js";
-import { shareSlices, sumOfShares } from "./shares.js";
-import { shareCount } from "./tiles.js";
+import type { OperationOf } from "../../../graph/catalog.js";
+import { alignUp } from "../../../graph/placement.js";
+import type { Slice } from "../device.js";
+import type { Dispatch } from "../dispatch.js";
+import type { Operands } from "../operands.js";
+import { shareCount } from "../product-tile.js";
+import { shareSlices, sumOfShares } from "../splits.js";
 
 /** Of layer-norm-weight-gradient.wgsl. */
 const COLUMNS_PER_GROUP = 16;
