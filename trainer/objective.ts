@@ -2,7 +2,9 @@
 // the teacher's answer and the branches that stochastic depth keeps. All of it a pure function of the batch's cursor.
 
 import type { Batch } from "../runtime/batches/batch-source.js";
-import { type DrawMath, drawBranchScales, mixTargets } from "../runtime/draw/index.js";
+import { drawBranchScales } from "../runtime/draw/drop-path.js";
+import { mixTargets } from "../runtime/draw/mix.js";
+import type { DrawMath } from "../runtime/draw/random.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { DeitConfig } from "../runtime/models/config.js";
 import type { TrainingInputs } from "../runtime/training/contract.js";

@@ -2,7 +2,7 @@
 
 import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { RuntimeOptions } from "../runtime/create-runtime.js";
-import type { AugmentationRecipe } from "../runtime/draw/index.js";
+import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
 import type { Host } from "../runtime/host/host.js";
 import type { GivenOptions } from "./options.js";
 

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DrawMath } from "../runtime/draw/index.js";
+import type { DrawMath } from "../runtime/draw/random.js";
 import { VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";

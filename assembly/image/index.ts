@@ -1,10 +1,18 @@
-// Image module: what the host may call. Each line is one entry point or one group of them.
+// Image module: the functions that the host may call. runtime/image/image-exports.ts declares them for TypeScript.
 
 export { fillNoise } from "./augment/erase";
 export { evaluateJpeg, evaluatePixels } from "./augment/evaluation";
-export { flipPixels } from "./augment/flip";
 export { augmentPicture } from "./augment/operations";
 export { augmentJpeg, augmentPixels } from "./augment/training";
+export {
+  regionStart,
+  reserve,
+  resetArena,
+  setMemoryLimit,
+  statusAllowed,
+  statusFound,
+  statusOffset,
+} from "./call";
 export {
   cosine,
   drawBuffer,
@@ -18,7 +26,8 @@ export {
   power,
   sine,
 } from "./draw";
-export { decodeJpeg, decodeJpegScaled, decodeJpegWindow, readJpegHeader } from "./jpeg/decode";
+export { orientPicture } from "./flip-rotate";
+export { decodeJpegScaled, decodeJpegWindow, readJpegHeader } from "./jpeg/decode";
 export {
   pictureComponents,
   pictureFrame,
@@ -29,9 +38,6 @@ export {
   pictureSampling,
   pictureWidth,
 } from "./jpeg/picture";
-export { colorTwin, halvesTwin, inverseTransformTwin } from "./jpeg/twins";
-export { regionLength, regionStart, reserve, resetArena, setMemoryLimit } from "./memory";
-export { mixPixels } from "./mix/mix";
-export { orientPicture } from "./orient";
-export { statusAllowed, statusFound, statusOffset } from "./outcome";
-export { resizePicture } from "./resize/entry";
+export { testColor, testInverseTransform, testUpsampleColor } from "./jpeg/test-entries";
+export { mixPixels } from "./mix";
+export { resizePicture } from "./resize/resize";

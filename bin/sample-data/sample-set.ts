@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Domain } from "../../runtime/draw/domain.js";
+import { Domain } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { encodeJpeg } from "./encode-jpeg.js";

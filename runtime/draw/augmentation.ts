@@ -1,21 +1,20 @@
-// Augmentation: which operations are done to a sample, by whatever scheme the recipe names.
+// Augmentation: the operations that a sample gets, by the scheme that the recipe names. RandAugment and AutoAugment have
+// modules of their own; color jitter and three-augment are here.
 
 import { VitrineError } from "../errors.js";
 import { drawAutoAugment, POLICY_NAMES, type PolicyName } from "./auto-augment.js";
-import { drawColorJitter } from "./color-jitter.js";
-import type { Chance } from "./counter.js";
 import type { AugmentOperation } from "./draw.js";
 import { drawRandAugment, parseRandAugment, type RandAugmentSpec } from "./rand-augment.js";
-import { drawThreeAugment } from "./three-augment.js";
+import type { Chance } from "./random.js";
 
-/** timm's `auto_augment` string, read. */
+/** timm's `auto_augment` string, parsed. */
 export type Augmentation =
   | { scheme: "rand"; spec: RandAugmentSpec }
-  /** `deviation` of the strength, 0 = as the policy says. */
+  /** `deviation` of the magnitude, 0 = exactly the policy's. */
   | { scheme: "policy"; policy: PolicyName; deviation: number }
   | { scheme: "three" };
 
-/** DeiT III's, under the name that later versions of timm give it. */
+/** DeiT III's augmentation, by the name that later versions of timm use. */
 const THREE_AUGMENT = "3a";
 
 function refuse(text: string, section: string, allowed: string): never {
@@ -27,8 +26,8 @@ function refuse(text: string, section: string, allowed: string): never {
 }
 
 /**
- * `rand-…` (see rand-augment.ts), `original`, `originalr`, `v0`, `v0r`, each with `-mstd` and a number where the
- * strength is to vary, or `3a`. As in timm, a section without a digit is ignored and the first `mstd` counts.
+ * `rand-…` (see rand-augment.ts), `original`, `originalr`, `v0`, `v0r`, each with `-mstd<number>` if the magnitude is to
+ * vary, or `3a`. As in timm, a section without a digit is ignored and the first `mstd` counts.
  * Throws `usage/bad-option`.
  */
 export function parseAugmentation(text: string): Augmentation {
@@ -46,20 +45,49 @@ export function parseAugmentation(text: string): Augmentation {
   return { scheme: "policy", policy, deviation: deviations[0] ?? 0 };
 }
 
-/** Strings are read once: a recipe lives for a whole run. */
-const read = new Map<string, Augmentation>();
+/** Parsed strings: a recipe lives for a whole run. */
+const parsedStrings = new Map<string, Augmentation>();
 
 function augmentationOf(text: string): Augmentation {
-  const known = read.get(text);
+  const known = parsedStrings.get(text);
   if (known !== undefined) return known;
   const parsed = parseAugmentation(text);
-  read.set(text, parsed);
+  parsedStrings.set(text, parsed);
   return parsed;
 }
 
 /**
- * The operations that one sample gets, in order. Color jitter stands in for RandAugment and AutoAugment where they
- * are off, as in timm; behind three-augment it stands as well, as in DeiT III. Throws `usage/bad-option`.
+ * Color jitter: brightness, contrast and color by factors U(max(0, 1 − strength), 1 + strength), in any order with equal
+ * probability; none at strength 0. torchvision's ColorJitter with one strength for the three and no hue, as in timm.
+ */
+export function drawColorJitter(chance: Chance, strength: number): AugmentOperation[] {
+  if (strength === 0) return [];
+  const operations = ["Brightness", "Contrast", "Color"].map((name) => ({
+    name,
+    argument: chance.between(Math.max(0, 1 - strength), 1 + strength),
+  }));
+  for (let left = operations.length; left > 1; left--) {
+    const [taken] = operations.splice(chance.integer(left), 1);
+    operations.push(taken);
+  }
+  return operations;
+}
+
+const SOLARIZE_THRESHOLD = 128;
+const LEAST_RADIUS = 0.1;
+const LARGEST_RADIUS = 2;
+
+/** Three-augment: gray, solarize or blur, one of them for every sample. DeiT III (arXiv 2204.07118), augment.py. */
+export function drawThreeAugment(chance: Chance): AugmentOperation[] {
+  const choice = chance.integer(3);
+  if (choice === 0) return [{ name: "Grayscale", argument: 0 }];
+  if (choice === 1) return [{ name: "Solarize", argument: SOLARIZE_THRESHOLD }];
+  return [{ name: "GaussianBlur", argument: chance.between(LEAST_RADIUS, LARGEST_RADIUS) }];
+}
+
+/**
+ * The operations that one sample gets, in order. Color jitter takes the place of RandAugment and AutoAugment if they are
+ * off, as in timm; it also follows three-augment, as in DeiT III. Throws `usage/bad-option`.
  */
 export function drawAugmentation(
   chance: Chance,

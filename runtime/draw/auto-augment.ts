@@ -1,11 +1,11 @@
-// AutoAugment: policies that were searched for, 25 pairs of operations each, of which a sample gets one. timm 0.3.2,
+// AutoAugment: learned policies of 25 pairs of operations each, of which a sample gets one pair. timm 0.3.2,
 // auto_augment.py; `original` is the ImageNet policy of arXiv 1805.09501, `v0` that of TPU EfficientNet.
 
-import type { Chance } from "./counter.js";
 import type { AugmentOperation } from "./draw.js";
 import { drawOperation } from "./rand-augment.js";
+import type { Chance } from "./random.js";
 
-/** One of a pair: the operation, how probably it is applied, its strength 0 … 10. */
+/** One of a pair: the operation, the probability with which it is applied, its magnitude 0 … 10. */
 interface Step {
   name: string;
   probability: number;
@@ -78,7 +78,7 @@ function policy(table: string): Step[][] {
     .map((pair) => pair.split("|").map(step));
 }
 
-/** The `r` policies posterize as Google's research code does: the stronger, the fewer bits. */
+/** The `r` policies posterize as Google's research code does: the higher the magnitude, the fewer bits. */
 const POLICIES = {
   original: policy(ORIGINAL),
   originalr: policy(ORIGINAL.replaceAll("PosterizeOriginal", "PosterizeIncreasing")),
@@ -90,10 +90,10 @@ export type PolicyName = keyof typeof POLICIES;
 
 export const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[];
 
-/** The operations that one sample gets, none to two. `deviation`: of the strength, 0 = as the policy says. */
+/** The operations that one sample gets, none to two. `deviation` of the magnitude, 0 = exactly the policy's. */
 export function drawAutoAugment(chance: Chance, name: PolicyName, deviation: number): AugmentOperation[] {
   const pairs = POLICIES[name];
-  const pair = pairs[chance.integer(pairs.length)] as Step[];
+  const pair = pairs[chance.integer(pairs.length)];
   const operations: AugmentOperation[] = [];
   for (const { name: operation, probability, magnitude } of pair) {
     if (probability < 1 && chance.uniform() >= probability) continue;

@@ -1,8 +1,8 @@
-// Draw: what chance decided, for a sample and for a batch. Values only; the functions that make them are beside.
+// Draw: what chance decided, for a sample and for a batch. Plain data: it can be printed, stored, or written by hand.
 
 import type { EraseMode, Interpolation } from "./recipe.js";
 
-/** Rows top … top + height − 1, columns left … left + width − 1. */
+/** A rectangle of pixels: rows top … top + height − 1, columns left … left + width − 1. */
 export interface Box {
   top: number;
   left: number;
@@ -10,47 +10,61 @@ export interface Box {
   width: number;
 }
 
-/** One operation with its argument already worked out from the magnitude (timm's level functions). */
+/** One augmentation operation. Its argument has been computed from the magnitude (timm's level functions). */
 export interface AugmentOperation {
+  /** timm's name, such as `Rotate` or `PosterizeIncreasing`; also `Grayscale` and `GaussianBlur`. */
   name: string;
+  /** Degrees, bits, threshold, factor, slope, fraction of the side or radius in pixels; 0 if the operation has none. */
   argument: number;
-  /** How a rotation, shear or translation interpolates. Absent: as the picture is resized. */
+  /** Interpolation of a rotation, shear or translation. Default: that of the resize. */
   filter?: Interpolation;
 }
 
-/** A rectangle to overwrite, with the key of its noise: values come from the counter-based generator. */
+/** A rectangle of the finished sample to overwrite. */
 export interface EraseDraw extends Box {
+  /** What fills it; noise comes from the stream of the draw's key. */
   mode: EraseMode;
 }
 
-/** What will be done to one image, known before a byte of it is decoded (its header gives width and height). */
+/** What will be done to one image, known before any of it is decoded (its header gives width and height). */
 export interface SampleDraw {
+  /** The part of the picture, as stored, that is resized to the square input. */
   crop: Box;
+  /** Mirror left to right. */
   flip: boolean;
-  /** How the crop is resized. Absent: as the caller says. */
+  /** Interpolation of the resize. Default: the caller's choice. */
   filter?: Interpolation;
+  /** In order, on the resized square. */
   operations: AugmentOperation[];
+  /** In order, last of all. */
   erase: EraseDraw[];
-  /** Generator key and counter prefix for erase noise: (seed, epoch, index, repeat). */
+  /** Key of the erase noise. */
   key: DrawKey;
 }
 
-/** Names one stream of random numbers; a domain tag is added by whoever draws. */
+/** Identifies one stream of random numbers; the drawing function adds a domain tag. */
 export interface DrawKey {
+  /** 0 … 2⁵³ − 1. */
   seed: number;
+  /** 0 … 2³² − 1. */
   epoch: number;
+  /** Of the image in its data set, or of the batch in its epoch; 0 … 2³² − 1. */
   index: number;
+  /** Number of the repeat (repeated augmentation), 0 … 2²⁴ − 1. */
   repeat: number;
 }
 
-/** How one sample is mixed with its partner; λ is the target's (for CutMix: corrected to the clipped box). */
+/** How one sample is mixed with its partner. */
 export interface MixDraw {
   kind: "none" | "mixup" | "cutmix";
+  /** Weight of the sample's own label, 0 to 1; for CutMix corrected to the clipped box. */
   lambda: number;
+  /** The rectangle that CutMix copies from the partner; null otherwise. */
   box: Box | null;
 }
 
-/** Sample b is mixed with partner count − 1 − b, read from the unmixed batch. */
+/** How a batch is mixed: sample b with partner count − 1 − b, both read unmixed. */
 export interface BatchDraw {
+  /** One per sample. */
   samples: MixDraw[];
 }

@@ -1,12 +1,11 @@
-// Stochastic depth: which residual branches a sample skips. timm 0.3.2, drop.py and vision_transformer.py.
+// Drop path (stochastic depth): the residual branches that a sample skips. timm 0.3.2, drop.py and vision_transformer.py.
 
-import { Domain } from "./domain.js";
 import type { DrawKey } from "./draw.js";
-import type { DrawMath } from "./math.js";
+import { Domain, type DrawMath } from "./random.js";
 
 /**
- * Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace: counted from both
- * ends toward the middle. (Where the middle lies in torch depends on its vector width, so a last bit may differ.)
+ * Drop rates from 0 in the first block to `rate` in the last, float32 [depth], as torch.linspace: computed from both
+ * ends toward the middle. (Where torch switches ends depends on its vector width, so a last bit may differ.)
  */
 export function dropPathRates(depth: number, rate: number): Float32Array {
   const rates = new Float32Array(depth);
@@ -30,8 +29,8 @@ export function drawBranchScales(
   const rates = dropPathRates(depth, rate);
   const scales = math.uniforms(key, Domain.DropPath, depth * 2 * batch);
   for (let i = 0; i < scales.length; i++) {
-    const drop = rates[Math.floor(i / (2 * batch))] as number;
-    scales[i] = (scales[i] as number) < drop ? 0 : 1 / (1 - drop);
+    const drop = rates[Math.floor(i / (2 * batch))];
+    scales[i] = scales[i] < drop ? 0 : 1 / (1 - drop);
   }
   return scales;
 }

@@ -1,18 +1,42 @@
-// Batch draw: how the samples of a batch are mixed, by Mixup or CutMix. timm 0.3.2, mixup.py.
+// Mix: how the samples of a batch are mixed, by Mixup or CutMix, and the targets that follow. timm 0.3.2, mixup.py.
 
 import { VitrineError } from "../errors.js";
-import { drawBeta } from "./beta.js";
-import { type Chance, drawStream } from "./counter.js";
-import { Domain } from "./domain.js";
 import type { BatchDraw, Box, DrawKey, MixDraw } from "./draw.js";
-import type { DrawMath } from "./math.js";
+import { type Chance, Domain, type DrawMath, drawStream } from "./random.js";
 import type { AugmentationRecipe } from "./recipe.js";
+
+/**
+ * Logarithm of a Gamma(shape, 1) variate: Marsaglia and Tsang, "A simple method for generating gamma variables" (2000);
+ * below shape 1 a Gamma(shape + 1) variate times U^(1/shape). Logarithms prevent underflow at small shapes. NumPy's
+ * sampler is not used because its numbers differ between machines.
+ */
+function drawLogGamma(chance: Chance, math: DrawMath, shape: number): number {
+  const boost = shape < 1 ? math.log(1 - chance.uniform()) / shape : 0;
+  const d = (shape < 1 ? shape + 1 : shape) - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = chance.gaussian(0, 1);
+    const root = 1 + c * x;
+    if (root <= 0) continue;
+    const v = root * root * root;
+    const logV = math.log(v);
+    const logU = math.log(1 - chance.uniform());
+    if (logU < 0.5 * x * x + d - d * v + d * logV) return math.log(d) + logV + boost;
+  }
+}
+
+/** Beta(shape, shape) in [0, 1]: X / (X + Y) of two gamma variates. */
+export function drawBeta(chance: Chance, math: DrawMath, shape: number): number {
+  const x = drawLogGamma(chance, math, shape);
+  const y = drawLogGamma(chance, math, shape);
+  return 1 / (1 + math.exp(y - x));
+}
 
 const NONE: MixDraw = { kind: "none", lambda: 1, box: null };
 
 /**
- * The rectangle that CutMix copies: sides √(1 − λ) of the image's, around the center (row, column), cut at the borders.
- * Halves are floored, so an odd side loses a pixel, as in timm.
+ * The rectangle that CutMix copies: sides √(1 − λ) of the image's, around the center (row, column), clipped at the
+ * borders. Halves are floored, so an odd side loses a pixel, as in timm.
  */
 export function cutmixBox(height: number, width: number, lambda: number, row: number, column: number): Box {
   const ratio = Math.sqrt(1 - lambda);
@@ -29,12 +53,12 @@ export function cutmixBox(height: number, width: number, lambda: number, row: nu
   };
 }
 
-/** λ of the target: the share of the image that the box leaves. */
+/** λ of the target: the fraction of the image that the box leaves. */
 export function correctedLambda(box: Box, height: number, width: number): number {
   return 1 - (box.height * box.width) / (height * width);
 }
 
-/** Side of a box between two shares of the image's side, upper end excluded, and where it begins. */
+/** Length of a box's side, between two fractions of the image's (upper bound excluded), and its start. */
 function drawSpan(chance: Chance, size: number, [low, high]: readonly [number, number]): [number, number] {
   const least = Math.trunc(size * low);
   const most = Math.trunc(size * high);
@@ -70,8 +94,12 @@ function drawMix(chance: Chance, math: DrawMath, recipe: AugmentationRecipe): Mi
 }
 
 /**
- * (seed, epoch, batch number as index) → one mix per sample. `batch`: the same for all; `pair`: the same for samples b
- * and batchSize − 1 − b; `elem`: each its own. The middle sample of an odd batch has itself for a partner.
+ * Draws how a batch is mixed: a pure function of its key (seed, epoch, and the batch's number as index), the number of
+ * samples and the recipe. Mode `batch`: one mix for all; `pair`: one for samples b and batchSize − 1 − b; `elem`: one
+ * for each. The middle sample of an odd batch is its own partner. `math` is `ImageModule.math`. λ ~ Beta(α, α), from
+ * Mixup (arXiv 1710.09412) or CutMix (arXiv 1905.04899), the distributions as in timm 0.3.2.
+ *
+ * Throws `usage/bad-option` for `cutmixMinmax` that leaves no choice, `data/bad-key` for a key out of range.
  */
 export function drawBatch(
   math: DrawMath,
@@ -93,4 +121,52 @@ export function drawBatch(
     }
   }
   return { samples };
+}
+
+/** Labels and mixing weights of a batch. */
+export interface TargetOptions {
+  /** Number of classes. */
+  classes: number;
+  /** Label smoothing ε: ε / classes on every class, 1 − ε more on the label. */
+  smoothing: number;
+  /** Class of each sample, [batch]. */
+  labels: ArrayLike<number>;
+  /** Class of the sample that it is mixed with, [batch]. */
+  partnerLabels: ArrayLike<number>;
+  /** λ, the weight of the sample's own label, [batch]. */
+  lambdas: ArrayLike<number>;
+}
+
+/**
+ * Target distributions over the classes: λ·y + (1 − λ)·y(partner) of the smoothed labels, float32 [batch, classes], in
+ * `into` or a new array; computed in double, rounded once. timm 0.3.2, mixup_target.
+ *
+ * Throws `data/label-out-of-range`.
+ */
+export function mixTargets(options: TargetOptions, into?: Float32Array): Float32Array {
+  const { classes, smoothing, labels, partnerLabels, lambdas } = options;
+  const batch = labels.length;
+  const targets = into ?? new Float32Array(batch * classes);
+  const off = smoothing / classes;
+  const on = 1 - smoothing + off;
+  for (let b = 0; b < batch; b++) {
+    const label = labels[b];
+    const partner = partnerLabels[b];
+    const lambda = lambdas[b];
+    for (const index of [label, partner])
+      if (!(index >= 0 && index < classes))
+        throw new VitrineError(
+          "data/label-out-of-range",
+          `label ${index} of sample ${b} is outside the ${classes} classes`,
+          { details: { label: index, classes } },
+        );
+    const row = b * classes;
+    targets.fill(lambda * off + (1 - lambda) * off, row, row + classes);
+    if (label === partner) targets[row + label] = lambda * on + (1 - lambda) * on;
+    else {
+      targets[row + label] = lambda * on + (1 - lambda) * off;
+      targets[row + partner] = lambda * off + (1 - lambda) * on;
+    }
+  }
+  return targets;
 }

@@ -1,44 +1,48 @@
-// Order: which image stands at place i of epoch e. Pure; knows no files.
+// Order: which image is at position i of epoch e. A pure function, independent of files.
 //
-// A permutation of the data set is never stored: a Feistel network, keyed by (fingerprint, seed, epoch), maps a place
-// to an image. The places are laid out on a grid of rows × columns that is a little larger than the data set; a
-// result outside the data set is mapped again until it falls inside (cycle walking), which keeps it one to one.
+// The permutation of the data set is never stored: a Feistel network, keyed by (fingerprint, seed, epoch), maps a
+// position to an image. Positions are laid out on a grid of rows × columns that is slightly larger than the data set; a
+// result outside the data set is mapped again until it is inside (cycle walking), which keeps the map one-to-one.
 
 import { VitrineError } from "../errors.js";
-import { Domain, streamAddress } from "./domain.js";
-import type { DrawMath } from "./math.js";
+import { Domain, type DrawMath, streamAddress } from "./random.js";
 
+/** A data set and how its epochs are ordered. */
 export interface OrderOptions {
-  /** Of the data set: another set is permuted in another way. Any text. */
+  /** Identifies the data set, so that different sets are permuted differently. Any text. */
   fingerprint: string;
   /** Images in the data set. */
   samples: number;
   seed: number;
-  /** How often each image stands in a row (repeated augmentation), 1 = off. */
+  /** Consecutive occurrences of each image (repeated augmentation), 1 = off. */
   repeats: number;
 }
 
+/** The order of a data set's epochs; made by `createOrder`, read by `sampleAt`. */
 export interface Order extends OrderOptions {
   readonly math: DrawMath;
-  /** Philox key made of seed and fingerprint. */
+  /** Philox key derived from seed and fingerprint. */
   readonly low: number;
   readonly high: number;
 }
 
-/** An image and which of its repeats this is: with the seed and epoch, the key of its draw. */
+/** An image and the number of its repeat: with seed and epoch, the key of its draw. */
 export interface Place {
   index: number;
   repeat: number;
 }
 
-/** Each round changes one half by a function of the other; eight leave no statistic that a test here could find. */
+/** Each round changes one half by a function of the other; after eight, no test here finds a deviation from chance. */
 const ROUNDS = 8;
-/** RASampler cuts an epoch to whole multiples of this. */
+/** RASampler truncates an epoch to a multiple of this. */
 const REPEATED_MULTIPLE = 256;
 
 const words = new Uint32Array(4);
 
-/** Throws `data/empty` without samples. */
+/**
+ * Prepares the order of a data set. `math` is `ImageModule.math`. Throws `data/empty` without samples, `usage/bad-option`
+ * for `repeats` below 1, `data/bad-key` for a seed out of range.
+ */
 export function createOrder(math: DrawMath, options: OrderOptions): Order {
   const { fingerprint, samples, seed, repeats } = options;
   if (!(samples >= 1))
@@ -53,8 +57,8 @@ export function createOrder(math: DrawMath, options: OrderOptions): Order {
   let high = start.seedHigh;
   for (const character of fingerprint) {
     math.philox(character.codePointAt(0) ?? 0, 0, 0, start.tag, low, high, words);
-    low = words[0] as number;
-    high = words[1] as number;
+    low = words[0];
+    high = words[1];
   }
   return { ...options, math, low, high };
 }
@@ -71,9 +75,9 @@ export function permutedIndex(order: Order, epoch: number, rank: number): number
     let column = at % columns;
     for (let round = 0; round < ROUNDS; round += 2) {
       math.philox(round, column, epoch, tag, low, high, words);
-      row = (row + (words[0] as number)) % rows;
+      row = (row + words[0]) % rows;
       math.philox(round + 1, row, epoch, tag, low, high, words);
-      column = (column + (words[0] as number)) % columns;
+      column = (column + words[0]) % columns;
     }
     at = row * columns + column;
   } while (at >= samples);
@@ -81,28 +85,29 @@ export function permutedIndex(order: Order, epoch: number, rank: number): number
 }
 
 /**
- * Place 0 … samples − 1 of an epoch → image and repeat. With repeats R an image stands R times in a row and an epoch
- * holds samples / R different ones, as in RASampler (deit samplers.py): consumer r of N takes every Nth place.
+ * Position 0 … samples − 1 of an epoch → image and repeat. With repeats R each image occurs R times consecutively and an
+ * epoch has samples / R different ones, as in RASampler (deit samplers.py): consumer r of N takes every Nth position.
+ * Throws `data/bad-place` for a position outside the epoch.
  */
 export function sampleAt(order: Order, epoch: number, place: number): Place {
   const rank = Math.floor(place / order.repeats);
   if (!(place >= 0 && rank < order.samples))
-    throw new VitrineError("data/bad-place", `place ${place} is outside of ${order.samples} samples`);
+    throw new VitrineError("data/bad-place", `place ${place} is outside the ${order.samples} samples`);
   return { index: permutedIndex(order, epoch, rank), repeat: place % order.repeats };
 }
 
-/** Places of an epoch that are used: all, or with repeats whole multiples of 256 where there are that many. */
+/** Positions of an epoch that are used: all, or with repeats the largest multiple of 256 if there are that many. */
 export function placesPerEpoch(samples: number, repeats: number): number {
   if (repeats === 1 || samples < REPEATED_MULTIPLE) return samples;
   return samples - (samples % REPEATED_MULTIPLE);
 }
 
-/** Full batches in an epoch; the rest is dropped. */
+/** Full batches in an epoch; the remainder is dropped. */
 export function batchesPerEpoch(samples: number, batchSize: number, repeats: number): number {
   return Math.floor(placesPerEpoch(samples, repeats) / batchSize);
 }
 
-/** Places that consumer `rank` of `replicas` takes in an epoch, in order. */
+/** Positions that consumer `rank` of `replicas` takes in an epoch, in order. */
 export function placesOfReplica(samples: number, repeats: number, rank: number, replicas: number): number[] {
   const count = Math.floor(placesPerEpoch(samples, repeats) / replicas);
   return Array.from({ length: count }, (_, i) => rank + i * replicas);

@@ -1,20 +1,20 @@
-// RandAugment: which operations are done to a sample, and how strongly. timm 0.3.2, auto_augment.py.
+// RandAugment: the operations that a sample gets, and their magnitudes. timm 0.3.2, auto_augment.py.
 
 import { VitrineError } from "../errors.js";
-import type { Chance } from "./counter.js";
 import type { AugmentOperation } from "./draw.js";
+import type { Chance } from "./random.js";
 
-/** A string such as `rand-m9-n2-mstd0.5-inc1`, read. */
+/** A string such as `rand-m9-n2-mstd0.5-inc1`, parsed. */
 export interface RandAugmentSpec {
-  /** Strength, 0 to 10; what the string says beyond that is cut when it is used. */
+  /** Magnitude, 0 to 10; larger values of the string are clipped when it is used. */
   magnitude: number;
-  /** Deviation of the strength from one operation to the next, 0 = none. */
+  /** Standard deviation of the magnitude between operations, 0 = none. */
   deviation: number;
-  /** Operations a sample. */
+  /** Operations per sample. */
   layers: number;
-  /** The non-increasing names; with `increasing`, seven of them have a variant of their own. */
+  /** Use the `…Increasing` variant of the operations that have one. */
   increasing: boolean;
-  /** Choose by timm's weights (set 0), without replacement, in place of uniformly with replacement. */
+  /** Choose by timm's weights (set 0) without replacement, instead of uniformly with replacement. */
   weighted: boolean;
 }
 
@@ -22,7 +22,7 @@ const MAXIMUM = 10;
 /** Each chosen operation is then applied with this probability. */
 const APPLY = 0.5;
 
-/** Plain name, weight in set 0, whether there is an `…Increasing` variant. In timm's order. */
+/** Name, weight in set 0, whether it has an `…Increasing` variant. In timm's order. */
 const OPERATIONS: readonly (readonly [string, number, boolean])[] = [
   ["AutoContrast", 0.025, false],
   ["Equalize", 0.005, false],
@@ -55,9 +55,9 @@ function malformed(text: string, section: string, allowed: string): VitrineError
 }
 
 /**
- * timm's grammar: `rand`, then in any order `m` magnitude, `n` layers, `mstd` deviation, `inc` increasing, `w0`
- * weights. As in timm, a section without a digit is ignored, any `inc` digit (0 too) means yes, the first `mstd` and
- * the last of everything else count. Throws `usage/bad-option`.
+ * Parses timm's grammar: `rand`, then in any order `m` magnitude, `n` layers, `mstd` deviation, `inc` increasing, `w0`
+ * weights. As in timm, a section without a digit is ignored, `inc` with any digit (0 too) means yes, and the first
+ * `mstd` and the last of every other section count. Throws `usage/bad-option`.
  */
 export function parseRandAugment(text: string): RandAugmentSpec {
   const [head, ...sections] = text.split("-");
@@ -86,7 +86,7 @@ export function parseRandAugment(text: string): RandAugmentSpec {
   return spec;
 }
 
-/** Strength of one application: the magnitude, with noise where the string asks for it, cut to 0 … 10. */
+/** Magnitude of one application: the spec's, with noise if it has a deviation, clipped to 0 … 10. */
 export function drawMagnitude(chance: Chance, spec: { magnitude: number; deviation: number }): number {
   const drawn = spec.deviation > 0 ? chance.gaussian(spec.magnitude, spec.deviation) : spec.magnitude;
   return Math.min(MAXIMUM, Math.max(0, drawn));
@@ -94,11 +94,11 @@ export function drawMagnitude(chance: Chance, spec: { magnitude: number; deviati
 
 /**
  * Name and level 0 … 10 → argument: degrees for Rotate, bits to keep for Posterize, threshold for Solarize, amount for
- * SolarizeAdd, factor for the enhancements, slope for Shear, share of the side for Translate…Rel; 0 where there is
- * none. `negate` is asked where timm flips a coin for the sign, and only there.
+ * SolarizeAdd, factor for the enhancements, slope for Shear, fraction of the side for Translate…Rel; 0 if the operation
+ * has none. `negate` is called only where timm flips a coin for the sign.
  */
 export function levelArgument(name: string, level: number, negate: () => boolean): number {
-  const share = level / MAXIMUM;
+  const fraction = level / MAXIMUM;
   const signed = (value: number): number => (negate() ? -value : value);
   switch (name) {
     case "AutoContrast":
@@ -106,41 +106,41 @@ export function levelArgument(name: string, level: number, negate: () => boolean
     case "Invert":
       return 0;
     case "Rotate":
-      return signed(share * 30);
+      return signed(fraction * 30);
     case "Posterize":
-      return Math.trunc(share * 4);
+      return Math.trunc(fraction * 4);
     case "PosterizeIncreasing":
-      return 4 - Math.trunc(share * 4);
+      return 4 - Math.trunc(fraction * 4);
     case "PosterizeOriginal":
-      return Math.trunc(share * 4) + 4;
+      return Math.trunc(fraction * 4) + 4;
     case "Solarize":
-      return Math.trunc(share * 256);
+      return Math.trunc(fraction * 256);
     case "SolarizeIncreasing":
-      return 256 - Math.trunc(share * 256);
+      return 256 - Math.trunc(fraction * 256);
     case "SolarizeAdd":
-      return Math.trunc(share * 110);
+      return Math.trunc(fraction * 110);
     case "Color":
     case "Contrast":
     case "Brightness":
     case "Sharpness":
-      return share * 1.8 + 0.1;
+      return fraction * 1.8 + 0.1;
     case "ColorIncreasing":
     case "ContrastIncreasing":
     case "BrightnessIncreasing":
     case "SharpnessIncreasing":
-      return 1 + signed(share * 0.9);
+      return 1 + signed(fraction * 0.9);
     case "ShearX":
     case "ShearY":
-      return signed(share * 0.3);
+      return signed(fraction * 0.3);
     case "TranslateXRel":
     case "TranslateYRel":
-      return signed(share * 0.45);
+      return signed(fraction * 0.45);
     default:
       throw new VitrineError("image/unknown-operation", `no augmentation operation is called "${name}"`);
   }
 }
 
-/** Positions in OPERATIONS: one by one by weight, a chosen one is out of the next draw. */
+/** Indices into OPERATIONS, drawn by weight without replacement. */
 function drawWeighted(chance: Chance, layers: number): number[] {
   const weights = OPERATIONS.map(([, weight]) => weight);
   return Array.from({ length: layers }, () => {
@@ -148,7 +148,7 @@ function drawWeighted(chance: Chance, layers: number): number[] {
     let rest = chance.uniform() * total;
     let chosen = weights.findLastIndex((weight) => weight > 0);
     for (let i = 0; i < weights.length; i++) {
-      rest -= weights[i] as number;
+      rest -= weights[i];
       if (rest < 0) {
         chosen = i;
         break;
@@ -159,7 +159,7 @@ function drawWeighted(chance: Chance, layers: number): number[] {
   });
 }
 
-/** An operation of that name at a drawn strength. */
+/** An operation of that name at a drawn magnitude. */
 export function drawOperation(
   chance: Chance,
   name: string,
@@ -169,7 +169,7 @@ export function drawOperation(
   return { name, argument: levelArgument(name, magnitude, () => chance.uniform() >= 0.5) };
 }
 
-/** The operations that one sample really gets, in order, with their arguments. */
+/** The operations that one sample gets, in order, with their arguments. */
 export function drawRandAugment(chance: Chance, spec: RandAugmentSpec): AugmentOperation[] {
   const names = operationNames(spec.increasing);
   const chosen = spec.weighted
@@ -178,7 +178,7 @@ export function drawRandAugment(chance: Chance, spec: RandAugmentSpec): AugmentO
   const operations: AugmentOperation[] = [];
   for (const position of chosen) {
     if (chance.uniform() >= APPLY) continue;
-    operations.push(drawOperation(chance, names[position] as string, spec));
+    operations.push(drawOperation(chance, names[position], spec));
   }
   return operations;
 }

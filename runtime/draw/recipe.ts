@@ -1,41 +1,44 @@
-// Recipe: the numbers that say how samples are augmented and mixed. Defaults are those of DeiT's main.py.
+// Recipe: the settings that determine how samples are augmented and mixed. Defaults are those of DeiT's main.py.
 
+/** Which samples of a batch have a mix in common: all, the two of a pair, or none. */
 export type MixMode = "batch" | "pair" | "elem";
+/** Fill of an erased rectangle: noise per value, one random color, or the mean color. */
 export type EraseMode = "pixel" | "random" | "const";
 export type Interpolation = "bicubic" | "bilinear";
 
+/** Settings of augmentation and mixing. Every probability and fraction is 0 to 1. */
 export interface AugmentationRecipe {
   /** Side of the square output in pixels. */
   size: number;
-  /** Bounds of the crop's share of the image's area. timm RandomResizedCropAndInterpolation. */
+  /** Bounds of the crop's area as a fraction of the image's. timm RandomResizedCropAndInterpolation. */
   scale: [number, number];
   /** Bounds of the crop's aspect ratio width / height. */
   ratio: [number, number];
   /** Probability of a horizontal flip. */
   flip: number;
-  /** How the crop is resized and the operations interpolate; `random`: one of the two, drawn each time. */
+  /** Interpolation of the resize and of the operations; `random`: one of the two, drawn each time. */
   interpolation: Interpolation | "random";
   /** timm's auto-augment string (`rand-m9-mstd0.5-inc1`, `original`, `v0`, …), `3a` for DeiT III's, null for none. */
   autoAugment: string | null;
-  /** Brightness, contrast and color vary by up to this share, 0 = off. Of no effect beside RandAugment and AutoAugment. */
+  /** Largest relative change of brightness, contrast and color, 0 = off. Ignored with RandAugment and AutoAugment. */
   colorJitter: number;
-  /** Random erasing, applied after everything else to the sample. */
+  /** Probability of random erasing, which comes last. */
   eraseProbability: number;
   eraseMode: EraseMode;
-  /** Most rectangles in a sample; how many, from 1 on, is drawn. */
+  /** Largest number of rectangles in a sample; the number is drawn from 1 on. */
   eraseCount: number;
   /** Beta parameter of Mixup, 0 = off. */
   mixup: number;
   /** Beta parameter of CutMix, 0 = off. */
   cutmix: number;
-  /** Bounds of a CutMix box's sides as shares of the image's, or null for the λ rule. */
+  /** Bounds of a CutMix box's sides as fractions of the image's, or null: sides √(1 − λ). */
   cutmixMinmax: [number, number] | null;
   /** Probability that a batch (or pair, or sample) is mixed at all. */
   mixProbability: number;
-  /** Probability of CutMix where both are on. */
+  /** Probability of CutMix if both are on. */
   mixSwitchProbability: number;
   mixMode: MixMode;
-  /** Repeated augmentation: how often each image stands in an epoch, 1 = off. */
+  /** Repeated augmentation: occurrences of each image in an epoch, 1 = off. */
   repeats: number;
 }
 

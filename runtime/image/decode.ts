@@ -1,60 +1,159 @@
-// Decode: JPEG bytes → RGB pixels, and a look at a file's header without decoding it.
+// Decode: JPEG bytes → RGB pixels, of a whole picture or of a crop, and the header of a file without decoding it.
 
-import { Region } from "../../assembly/image/regions.js";
-import { Status } from "../../assembly/image/status.js";
+import { Region, Status } from "../../assembly/image/contract.js";
+import type { Box } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
 import { samplingText } from "./failure.js";
-import { foreignKind } from "./file-kind.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
 
-/** 64 megapixels: larger claims are refused before memory is reserved. */
+/** 64 · 2²⁰ pixels: a header that claims more is refused before memory is reserved. */
 export const DEFAULT_PIXEL_LIMIT = 64 * 1024 * 1024;
 
+/** Linear scale of a decode: from 8, 4, 2 or 1 of 8 frequencies of each block in both directions. */
 export type DecodeScale = 1 | 0.5 | 0.25 | 0.125;
 
+/** Limits, scale and buffers of a decode. */
 export interface DecodeOptions {
   /** Names the image in errors, for example its file name. */
   name?: string;
   /**
-   * Buffer for the pixels; must hold width · height · 3 bytes. Default: a new one. Rows are written as they are decoded:
-   * where the call throws, some of them are there.
+   * Buffer for the pixels, at least width · height · 3 bytes. Default: a new one. Rows are written as they are decoded, so
+   * it may be partly filled if the call throws.
    */
   into?: Uint8Array;
-  /** Most pixels that a header may claim. Default 64 · 2²⁰. */
+  /** Largest number of pixels that a header may claim. Default 64 · 2²⁰. */
   pixelLimit?: number;
-  /** Keep what a truncated or damaged file still holds; the rest is gray. Default false: a typed error. */
+  /** Keep the intact part of a truncated or damaged file; the rest is gray. Default false: a typed error. */
   partial?: boolean;
   /**
    * Decode to 1/2, 1/4 or 1/8 of the size in both directions, from as many frequencies of each block; equal to
    * libjpeg-turbo's scaled output, not to a resize of the full picture. Default 1.
    */
   scale?: DecodeScale;
-  /** Turn the picture upright as its EXIF orientation says. Default false: rows and columns as they are stored. */
+  /** Make the picture upright by its EXIF orientation. Default false: rows and columns as stored. */
   orient?: boolean;
 }
 
+/** A decoded picture. */
 export interface DecodedImage {
+  /** In pixels. */
   width: number;
   height: number;
   /** uint8 [height, width, 3], row-major RGB; gray is repeated. */
   data: Uint8Array;
-  /** Stored rows from the top that intact data reached: all unless `partial` kept a damaged file. */
+  /** Stored rows from the top that intact data covers: all of them unless `partial` kept a damaged file. */
   rowsDecoded: number;
 }
 
-export type FrameKind = "baseline" | "extended" | "progressive" | "lossless" | "hierarchical" | "arithmetic";
-
-export interface JpegHeader {
+/** A decoded crop. */
+export interface DecodedCrop {
+  /** The crop's size in pixels. */
   width: number;
   height: number;
+  /** uint8 [height, width, 3], row-major RGB. */
+  data: Uint8Array;
+  /** Size of the whole picture at `scale`. */
+  pictureWidth: number;
+  pictureHeight: number;
+}
+
+/** Process of the frame (ITU-T T.81). Only the first three are decoded. */
+export type FrameKind = "baseline" | "extended" | "progressive" | "lossless" | "hierarchical" | "arithmetic";
+
+/** What the header of a JPEG file says. */
+export interface JpegHeader {
+  /** In pixels, as stored. */
+  width: number;
+  height: number;
+  /** 1 gray, 3 color, 4 CMYK. */
   components: number;
   /** Sampling factors of up to four components, across × down: "2x2,1x1,1x1". */
   sampling: string;
   frame: FrameKind;
-  /** Bits a sample. */
+  /** Bits per sample. */
   precision: number;
-  /** EXIF orientation 1…8, of the segments in front of the frame header; 1 where there is none. */
+  /** EXIF orientation 1…8, from the segments before the frame header; 1 if there is none. */
   orientation: number;
+}
+
+/**
+ * Decodes a JPEG file to RGB, equal to libjpeg-turbo's default (islow IDCT, fancy upsampling, block smoothing) byte for
+ * byte; CMYK and YCCK as Pillow converts them.
+ *
+ * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`, `jpeg/too-large`, `jpeg/too-many-scans`,
+ * `jpeg/unsupported-…`, `image/out-of-memory`, `image/buffer-too-small`, `image/bad-argument` for a scale.
+ */
+export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOptions = {}): DecodedImage {
+  requireBytes(bytes, options.name);
+  return module.run(options.name, (call) => {
+    const { exports } = call;
+    call.put(Region.Input, bytes);
+    const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+    const partial = options.partial === true ? 1 : 0;
+    const side = blockSide(options.scale);
+    const size = () => exports.pictureWidth() * exports.pictureHeight() * 3;
+    // A picture that may have to be rotated must be complete first.
+    const whole = options.orient === true;
+    const rows = whole ? undefined : call.receiveRows(size, options.into);
+    call.check(exports.decodeJpegScaled(bytes.length, limit, partial, side, whole ? 0 : 1));
+    if (whole) call.check(exports.orientPicture());
+    return {
+      width: exports.pictureWidth(),
+      height: exports.pictureHeight(),
+      data: rows?.data ?? call.take(Region.Rgb, size(), options.into),
+      rowsDecoded: exports.pictureRows(),
+    };
+  });
+}
+
+/**
+ * Decodes a rectangle of a JPEG picture: the same bytes as decoding everything at `scale` and cropping, without the work
+ * for the other pixels. `crop` refers to the picture as stored, at `scale`. Outside the crop's minimum coded units only
+ * code lengths are read, and reading stops below the crop's last row: damage below it goes unnoticed, but a file without
+ * its end marker is read to the end, to detect truncation.
+ *
+ * Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
+ */
+export function decodeCrop(
+  module: ImageModule,
+  bytes: Uint8Array,
+  crop: Box,
+  options: Omit<DecodeOptions, "orient"> = {},
+): DecodedCrop {
+  requireBytes(bytes, options.name);
+  const { left, top, width, height } = crop;
+  return module.run(options.name, (call) => {
+    const { exports } = call;
+    call.put(Region.Input, bytes);
+    const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+    const partial = options.partial === true ? 1 : 0;
+    const side = blockSide(options.scale);
+    const rows = call.receiveRows(() => width * height * 3, options.into);
+    call.check(exports.decodeJpegWindow(bytes.length, limit, partial, side, left, top, width, height, 1));
+    return {
+      width,
+      height,
+      data: rows.data,
+      pictureWidth: exports.pictureWidth(),
+      pictureHeight: exports.pictureHeight(),
+    };
+  });
+}
+
+/** Side in samples that a block of the finest component becomes. Throws `image/bad-argument`. */
+function blockSide(scale: DecodeScale = 1): number {
+  if ([1, 0.5, 0.25, 0.125].includes(scale)) return scale * 8;
+  throw new VitrineError("image/bad-argument", `decode scale ${scale}: allowed are 1, 1/2, 1/4 and 1/8`, {
+    details: { scale },
+  });
+}
+
+/** Most frame headers are within this; embedded pictures and profiles can move one far back. */
+const HEADER_BYTES = 32_768;
+
+function readFrameOf(call: ImageCall, bytes: Uint8Array): Status {
+  call.put(Region.Input, bytes);
+  return call.exports.readJpegHeader(bytes.length);
 }
 
 function frameKind(marker: number): FrameKind {
@@ -65,34 +164,9 @@ function frameKind(marker: number): FrameKind {
   return marker < 0xc8 ? "hierarchical" : "arithmetic";
 }
 
-/** Samples across that a block of the finest component becomes. Throws `image/bad-argument`. */
-export function blockSide(scale: DecodeScale = 1): number {
-  if ([1, 0.5, 0.25, 0.125].includes(scale)) return scale * 8;
-  throw new VitrineError("image/bad-argument", `decode scale ${scale}: allowed are 1, 1/2, 1/4 and 1/8`, {
-    details: { scale },
-  });
-}
-
-/** Throws `jpeg/not-jpeg` for an empty file and for one of another known kind, which it names. */
-export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
-  const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
-  if (bytes.length > 0 && kind === undefined) return;
-  const where = name === undefined ? "" : `${name}: `;
-  const what =
-    kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}: convert it to JPEG first`;
-  throw new VitrineError("jpeg/not-jpeg", where + what, { details: { subject: name, kind } });
-}
-
-/** Most frame headers lie within; pictures and profiles embedded in front of one may push it far back. */
-const HEADER_BYTES = 32_768;
-
-function readFrameOf(call: ImageCall, bytes: Uint8Array): Status {
-  call.input(bytes);
-  return call.exports.readJpegHeader(bytes.length);
-}
-
 /**
- * Width, height and kind of a JPEG file, read up to its frame header; also of kinds that are not decoded.
+ * Reads the header of a JPEG file up to its frame, also of kinds that are not decoded. `name` names the image in errors.
+ *
  * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`.
  */
 export function readHeader(
@@ -120,30 +194,28 @@ export function readHeader(
   });
 }
 
-/**
- * Decodes a JPEG file to RGB, equal to libjpeg-turbo's default (islow IDCT, fancy upsampling) byte for byte.
- * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`, `jpeg/too-large`, `jpeg/unsupported-…`,
- * `image/out-of-memory`, `image/buffer-too-small`.
- */
-export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOptions = {}): DecodedImage {
-  requireBytes(bytes, options.name);
-  return module.run(options.name, (call) => {
-    const { exports } = call;
-    call.input(bytes);
-    const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
-    const partial = options.partial === true ? 1 : 0;
-    const side = blockSide(options.scale);
-    const size = () => exports.pictureWidth() * exports.pictureHeight() * 3;
-    // A picture that may have to be turned must be whole first.
-    const whole = options.orient === true;
-    const rows = whole ? undefined : call.receiveRows(size, options.into);
-    call.check(exports.decodeJpegScaled(bytes.length, limit, partial, side, whole ? 0 : 1));
-    if (whole) call.check(exports.orientPicture());
-    return {
-      width: exports.pictureWidth(),
-      height: exports.pictureHeight(),
-      data: rows?.data ?? call.take(Region.Rgb, size(), options.into),
-      rowsDecoded: exports.pictureRows(),
-    };
-  });
+const SIGNATURES: readonly [kind: string, offset: number, text: string][] = [
+  ["PNG", 1, "PNG\r\n"],
+  ["GIF", 0, "GIF8"],
+  ["WebP", 8, "WEBP"],
+  ["TIFF", 0, "II*\0"],
+  ["TIFF", 0, "MM\0*"],
+  ["HEIC or AVIF", 4, "ftyp"],
+  ["BMP", 0, "BM"],
+];
+
+/** Name of an image format other than JPEG, by its first bytes; undefined if they match none. */
+export function foreignKind(bytes: Uint8Array): string | undefined {
+  const start = String.fromCharCode(...bytes.subarray(0, 16));
+  return SIGNATURES.find(([, offset, text]) => start.startsWith(text, offset))?.[0];
+}
+
+/** Throws `jpeg/not-jpeg` for an empty file and for one of another known format, which it names. */
+function requireBytes(bytes: Uint8Array, name: string | undefined): void {
+  const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
+  if (bytes.length > 0 && kind === undefined) return;
+  const where = name === undefined ? "" : `${name}: `;
+  const what =
+    kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}: convert it to JPEG first`;
+  throw new VitrineError("jpeg/not-jpeg", where + what, { details: { subject: name, kind } });
 }

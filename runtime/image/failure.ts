@@ -1,6 +1,6 @@
-// Failure: the typed error that a status of the image module stands for.
+// Failure: the typed error for each status of the image module.
 
-import { Status } from "../../assembly/image/status.js";
+import { Status } from "../../assembly/image/contract.js";
 import { type ErrorCode, VitrineError } from "../errors.js";
 import type { ImageExports } from "./image-exports.js";
 
@@ -17,10 +17,10 @@ interface Failure {
 
 const count = (value: number): string => value.toLocaleString("en-US");
 const marker = (value: number): string => `FF${value.toString(16).toUpperCase().padStart(2, "0")}`;
-const PARTIAL = "decode with {partial: true} to keep the rows that are there";
-const KINDS = "8-bit Huffman-coded JPEG is what this decoder takes";
+const PARTIAL = "decode with {partial: true} to keep the intact rows";
+const KINDS = "this decoder reads 8-bit Huffman-coded JPEG";
 
-/** found = four bits a sampling factor, horizontal first, from the first component down → "2x2,1x1,1x1". */
+/** Sampling factors, horizontal << 4 | vertical, from the first component on → "2x2,1x1,1x1". */
 export function samplingText(factors: readonly number[]): string {
   return factors.map((factor) => `${factor >> 4}x${factor & 15}`).join(",");
 }
@@ -43,7 +43,7 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   },
   [Status.CorruptSegment]: {
     code: "jpeg/corrupt",
-    text: ({ offset, found }) => `segment ${marker(found)} at byte ${count(offset)} contradicts the standard`,
+    text: ({ offset, found }) => `segment ${marker(found)} at byte ${count(offset)} violates the standard`,
   },
   [Status.CorruptScan]: {
     code: "jpeg/corrupt",
@@ -57,7 +57,7 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   [Status.MissingTable]: {
     code: "jpeg/corrupt",
     text: ({ offset, found }) =>
-      `the scan at byte ${count(offset)} names table ${found}, which the file does not bring`,
+      `the scan at byte ${count(offset)} refers to table ${found}, which the file does not define`,
   },
   [Status.TooLarge]: {
     code: "jpeg/too-large",
@@ -67,7 +67,7 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   [Status.EmptyPicture]: {
     code: "jpeg/corrupt",
     text: ({ offset }) =>
-      `frame header at byte ${count(offset)}: width or height is 0 (a height that follows in a DNL segment is not supported)`,
+      `frame header at byte ${count(offset)}: width or height is 0 (a height given by a DNL segment is not supported)`,
   },
   [Status.UnsupportedArithmetic]: {
     code: "jpeg/unsupported-arithmetic",
@@ -83,7 +83,7 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   },
   [Status.UnsupportedPrecision]: {
     code: "jpeg/unsupported-precision",
-    text: ({ offset, found }) => `frame at byte ${count(offset)} has ${found} bits a sample; ${KINDS}`,
+    text: ({ offset, found }) => `frame at byte ${count(offset)} has ${found} bits per sample; ${KINDS}`,
   },
   [Status.UnsupportedComponents]: {
     code: "jpeg/unsupported-components",
@@ -102,7 +102,7 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   [Status.TooManyScans]: {
     code: "jpeg/too-many-scans",
     text: ({ offset, found }) =>
-      `scan ${count(found)} at byte ${count(offset)}: so many scans of so large a picture are beyond the work limit`,
+      `scan ${count(found)} at byte ${count(offset)}: this many scans of a picture this large exceed the work limit`,
   },
 };
 
@@ -114,7 +114,7 @@ function unpack(packed: number): number[] {
   );
 }
 
-/** status ≠ Ok, with the numbers that the module keeps for it → error; the text starts with `subject` where given. */
+/** The error for a status other than Ok, with the numbers that the module recorded; the text starts with `subject` if given. */
 export function failureOf(status: Status, exports: ImageExports, subject: string | undefined): VitrineError {
   const facts = {
     offset: exports.statusOffset() >>> 0,

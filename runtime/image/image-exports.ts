@@ -1,29 +1,26 @@
-// Image exports: what image.wasm offers, as TypeScript sees it. One line for each export of assembly/image/index.ts.
+// Image exports: the functions of image.wasm, typed. One declaration for each export of assembly/image/index.ts except
+// those of draw.ts, which runtime/draw/random.ts declares.
 
-import type { Region } from "../../assembly/image/regions.js";
-import type { Filter } from "../../assembly/image/resize/filter.js";
-import type { Status } from "../../assembly/image/status.js";
+import type { Filter, Region, Status } from "../../assembly/image/contract.js";
 
-/** Addresses come back signed: read them with `>>> 0`. */
+/** Addresses are returned signed: read them with `>>> 0`. */
 export interface ImageExports {
   setMemoryLimit(bytes: number): void;
   resetArena(): void;
-  /** Address of a region of so many bytes, 0 where the memory limit forbids it. */
+  /** Address of a region of `bytes` bytes, 0 if it does not fit into the memory limit. */
   reserve(region: Region, bytes: number): number;
   regionStart(region: Region): number;
-  regionLength(region: Region): number;
   /** Byte of the file where the last failure was noticed. */
   statusOffset(): number;
   statusFound(): number;
   statusAllowed(): number;
 
-  /** Header of the file in Region.Input up to its frame; then the picture getters below hold. */
+  /** Reads the header of the file in Region.Input up to its frame; then the picture getters below are valid. */
   readJpegHeader(length: number): Status;
-  /** Decodes the file in Region.Input to Region.Rgb; with `partial` a damaged file gives what it holds. */
-  decodeJpeg(length: number, pixelLimit: number, partial: number): Status;
   /**
-   * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1. With `handOver` the rows go to the import
-   * `env.takeRows(address, bytes)` as they are finished, and Region.Rgb holds none afterward.
+   * Decodes the file in Region.Input to Region.Rgb, `side` / 8 as large in both directions: 8, 4, 2 or 1. With `partial`
+   * a damaged file gives what it still contains. With `handOver` the rows go to the import `strip.takeRows(address, bytes)`
+   * as they are finished, and Region.Rgb is empty afterward.
    */
   decodeJpegScaled(
     length: number,
@@ -46,9 +43,9 @@ export interface ImageExports {
   ): Status;
   pictureWidth(): number;
   pictureHeight(): number;
-  /** Turns the decoded picture in Region.Rgb as its EXIF orientation says, and width and height with it. */
+  /** Makes the decoded picture in Region.Rgb upright by its EXIF orientation, and updates width and height. */
   orientPicture(): Status;
-  /** EXIF orientation 1…8; 1 where the file says nothing. */
+  /** EXIF orientation 1…8; 1 if the file has none. */
   pictureOrientation(): number;
   pictureComponents(): number;
   /** Horizontal << 4 | vertical sampling factor of component `index`. */
@@ -56,10 +53,10 @@ export interface ImageExports {
   /** The frame marker's second byte: 0xC0 baseline, 0xC1 extended, 0xC2 progressive, … */
   pictureFrame(): number;
   picturePrecision(): number;
-  /** Rows that a partial decode could fill; the others repeat gray or what was there. */
+  /** Rows that intact data covers; the others are gray in a partial decode. */
   pictureRows(): number;
   /** Scalar (1) or SIMD (0) form of the IDCT of one block i16 [64]; for tests. */
-  inverseTransformTwin(
+  testInverseTransform(
     scalar: number,
     block: number,
     multipliers: number,
@@ -67,9 +64,9 @@ export interface ImageExports {
     last: number,
   ): void;
   /** Scalar (1) or SIMD (0) form of a row's color conversion; for tests. */
-  colorTwin(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
-  /** Upsampling and color of a 4:2:0 row in one (0) or one after the other (1); for tests. */
-  halvesTwin(apart: number, planes: number, to: number, count: number, scratch: number): void;
+  testColor(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
+  /** Upsampling and color of a 4:2:0 row fused (0) or separate (1); for tests. */
+  testUpsampleColor(separate: number, planes: number, to: number, count: number, scratch: number): void;
 
   /** Region.Rgb → Region.Output: Pillow's resize of the box (left, top, right, bottom). */
   resizePicture(
@@ -94,13 +91,12 @@ export interface ImageExports {
     filter: Filter,
     orient: number,
   ): Status;
-  /** Region.Rgb in place by `count` operation records in Region.Parameters; `scalar` runs the plain twins. */
+  /** Applies `count` operation records in Region.Parameters to Region.Rgb, in place; `scalar` runs the scalar references. */
   augmentPicture(width: number, height: number, count: number, scalar: number): Status;
-  /** Region.Rgb → Region.Output by the sample record in Region.Parameters. */
+  /** Region.Rgb, or the file in Region.Input, → Region.Output by the sample record in Region.Parameters. */
   augmentPixels(width: number, height: number): Status;
   augmentJpeg(length: number, pixelLimit: number): Status;
-  flipPixels(address: number, width: number, height: number): void;
-  /** A rectangle of the picture at `address` filled from normal values f64 at `noise`, one a byte or three in all. */
+  /** Fills a rectangle of the picture at `address` from normal values f64 at `noise`, one per byte or three in all. */
   fillNoise(
     address: number,
     width: number,
@@ -111,6 +107,6 @@ export interface ImageExports {
     noise: number,
     perValue: number,
   ): void;
-  /** Region.Batch, u8 [count, size, size, 3], in place by the mix records in Region.Parameters. */
+  /** Mixes Region.Batch, u8 [count, size, size, 3], in place by the mix records in Region.Parameters. */
   mixPixels(count: number, size: number, scalar: number): Status;
 }

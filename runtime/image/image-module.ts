@@ -1,10 +1,8 @@
-// Image module: image.wasm or image.relaxed.wasm, compiled once, with a private memory of its own. Hostile files stay inside it.
-//
-// A trap inside WebAssembly becomes a typed error, and the next call gets a fresh instance.
+// Image module: image.wasm or image.relaxed.wasm, compiled once, with private memory, which contains hostile files. A trap
+// inside WebAssembly becomes a typed error, and the next call gets a fresh instance.
 
-import { Region } from "../../assembly/image/regions.js";
-import { Status } from "../../assembly/image/status.js";
-import { createDrawMath, type DrawMath } from "../draw/math.js";
+import { type Region, Status } from "../../assembly/image/contract.js";
+import { createDrawMath, type DrawMath } from "../draw/random.js";
 import { VitrineError } from "../errors.js";
 import type { Host } from "../host/host.js";
 import { failureOf } from "./failure.js";
@@ -15,24 +13,26 @@ const INITIAL_PAGES = 16;
 const MAXIMUM_PAGES = 65_536;
 const MIB = 1 << 20;
 
+/** Memory limits and the choice of the build. */
 export interface ImageModuleOptions {
-  /** MiB that one image may take inside the module, everything counted. Default 1,024. */
+  /** MiB that one image may take inside the module, including buffers. Default 1,024. */
   memoryLimitMiB?: number;
-  /** After a call that left the memory larger than this, the instance is given back. Default 256. */
+  /** MiB: after a call that left the memory larger than this, the instance is discarded. Default 256. */
   keepMemoryMiB?: number;
-  /** Whether to take the build with relaxed SIMD, which gives the same bytes sooner. Default: where the engine has it. */
+  /** Use the build with relaxed SIMD, which gives the same bytes faster, if the engine supports it. Default true. */
   relaxed?: boolean;
 }
 
+/** A compiled image module; every function of `vitrine/image` that touches pixels takes one. Not shared by threads. */
 export interface ImageModule {
-  /** Generator and elementary functions for runtime/draw; on an instance of its own, which no picture can damage. */
+  /** Generator and elementary functions for draws, on an instance of their own, which no picture can corrupt. */
   readonly math: DrawMath;
   /**
-   * Starts a call on an empty arena and runs `body`; a trap in it becomes `image/trap`. Views of the memory are
-   * valid until `body` returns. `subject` names the image in errors ("photo.jpg").
+   * Starts a call with an empty arena and runs `body`; a trap in it becomes `image/trap`. Views of the memory are valid
+   * until `body` returns. `subject` names the image in errors ("photo.jpg"). For the functions of `vitrine/image`.
    */
   run<T>(subject: string | undefined, body: (call: ImageCall) => T): T;
-  /** Bytes of linear memory held now. */
+  /** Bytes of linear memory currently held. */
   memoryBytes(): number;
 }
 
@@ -42,18 +42,18 @@ export interface ImageCall {
   readonly subject: string | undefined;
   /** Reserves a region; throws `image/out-of-memory`. */
   reserve(region: Region, bytes: number): number;
-  /** Reserves Region.Input and copies the file in. */
-  input(bytes: Uint8Array): void;
-  /** View of a region, valid until memory grows: take it after the call that fills it. */
+  /** Reserves a region and copies the bytes in. */
+  put(region: Region, bytes: Uint8Array): void;
+  /** View of a region, valid until memory grows: create it after the call that fills the region. */
   view(region: Region, bytes: number): Uint8Array;
-  /** Copy of a region's first bytes, into `into` where it is given. */
+  /** Copy of a region's first bytes, in `into` if given. */
   take(region: Region, bytes: number, into?: Uint8Array): Uint8Array;
   /**
-   * Where a decode that hands its rows over puts them: one behind the other into `into`, or into a new buffer. `bytes`
-   * is asked for their sum when the first come. The buffer is `data` of the answer afterward.
+   * Collects the rows that a decode hands over, contiguous in `into` or a new buffer. `bytes` is called for their total
+   * when the first arrive. The buffer is `data` of the result afterward.
    */
   receiveRows(bytes: () => number, into?: Uint8Array): { readonly data: Uint8Array };
-  /** Throws the typed error that belongs to a status other than Ok. */
+  /** Throws the typed error of a status other than Ok. */
   check(status: Status): void;
 }
 
@@ -67,14 +67,13 @@ function bufferFor(bytes: number, into: Uint8Array | undefined): Uint8Array {
 
 class Call implements ImageCall {
   readonly exports: ImageExports;
-  private readonly memory: WebAssembly.Memory;
+  readonly subject: string | undefined;
+  readonly #instance: Instance;
 
-  constructor(
-    private readonly instance: Instance,
-    readonly subject: string | undefined,
-  ) {
+  constructor(instance: Instance, subject: string | undefined) {
     this.exports = instance.exports;
-    this.memory = instance.memory;
+    this.subject = subject;
+    this.#instance = instance;
   }
 
   reserve(region: Region, bytes: number): number {
@@ -83,13 +82,13 @@ class Call implements ImageCall {
     return address;
   }
 
-  input(bytes: Uint8Array): void {
-    const address = this.reserve(Region.Input, bytes.length);
-    new Uint8Array(this.memory.buffer, address, bytes.length).set(bytes);
+  put(region: Region, bytes: Uint8Array): void {
+    this.reserve(region, bytes.length);
+    this.view(region, bytes.length).set(bytes);
   }
 
   view(region: Region, bytes: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, this.exports.regionStart(region) >>> 0, bytes);
+    return new Uint8Array(this.#instance.memory.buffer, this.exports.regionStart(region) >>> 0, bytes);
   }
 
   take(region: Region, bytes: number, into?: Uint8Array): Uint8Array {
@@ -103,7 +102,7 @@ class Call implements ImageCall {
   receiveRows(bytes: () => number, into?: Uint8Array): { readonly data: Uint8Array } {
     const rows: { data: Uint8Array } = { data: new Uint8Array(0) };
     let at = 0;
-    this.instance.receiver = (strip) => {
+    this.#instance.receiver = (strip) => {
       if (at === 0) rows.data = bufferFor(bytes(), into);
       rows.data.set(strip, at);
       at += strip.length;
@@ -119,20 +118,20 @@ class Call implements ImageCall {
 interface Instance {
   exports: ImageExports;
   memory: WebAssembly.Memory;
-  /** Gets the strips of rows that a decode hands over, each valid until it returns. */
+  /** Called with each strip of rows that a decode hands over; the strip is valid until it returns. */
   receiver: (strip: Uint8Array) => void;
 }
 
-const nobody = () => {};
+const ignoreRows = () => {};
 
 function instantiate(compiled: WebAssembly.Module, memoryLimitMiB: number): Instance {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
   const takeRows = (address: number, bytes: number) =>
-    answer.receiver(new Uint8Array(memory.buffer, address >>> 0, bytes));
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, takeRows } });
-  const answer: Instance = { exports: exports as unknown as ImageExports, memory, receiver: nobody };
-  answer.exports.setMemoryLimit(memoryLimitMiB * MIB);
-  return answer;
+    created.receiver(new Uint8Array(memory.buffer, address >>> 0, bytes));
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory }, strip: { takeRows } });
+  const created: Instance = { exports: exports as unknown as ImageExports, memory, receiver: ignoreRows };
+  created.exports.setMemoryLimit(memoryLimitMiB * MIB);
+  return created;
 }
 
 function trapError(cause: unknown, subject: string | undefined): unknown {
@@ -140,7 +139,7 @@ function trapError(cause: unknown, subject: string | undefined): unknown {
   const where = subject === undefined ? "" : `${subject}: `;
   return new VitrineError(
     "image/trap",
-    `${where}the image module stopped (${cause.message}); please report the file`,
+    `${where}the image module trapped (${cause.message}); please report the file`,
     {
       details: { subject },
       cause,
@@ -148,7 +147,7 @@ function trapError(cause: unknown, subject: string | undefined): unknown {
   );
 }
 
-/** The build to take; none without relaxed SIMD is needed where the engine has it. */
+/** The bytes of the build to use: with relaxed SIMD if wanted and supported. */
 async function readModule(host: Host, wanted: boolean): Promise<Uint8Array<ArrayBuffer>> {
   if (wanted) {
     const bytes = await host.readAsset("wasm/image.relaxed.wasm");
@@ -157,7 +156,10 @@ async function readModule(host: Host, wanted: boolean): Promise<Uint8Array<Array
   return host.readAsset("wasm/image.wasm");
 }
 
-/** Compiles the module from the host's assets. Throws `file/not-found` where it has not been built. */
+/**
+ * Compiles the image module from the host's assets (`nodeHost()` or `browserHost(address)` of `vitrine/runtime`). Throws
+ * `file/not-found` if the WebAssembly files are missing.
+ */
 export async function createImageModule(host: Host, options: ImageModuleOptions = {}): Promise<ImageModule> {
   const compiled = await WebAssembly.compile(await readModule(host, options.relaxed ?? true));
   const memoryLimitMiB = Math.min(options.memoryLimitMiB ?? 1024, 4095);
@@ -177,7 +179,7 @@ export async function createImageModule(host: Host, options: ImageModuleOptions 
         if (error !== cause) held = null;
         throw error;
       } finally {
-        instance.receiver = nobody;
+        instance.receiver = ignoreRows;
         if (instance.memory.buffer.byteLength > keepBytes) held = null;
       }
     },

@@ -1,19 +1,46 @@
-// vitrine/image: what the package exports for decoding and transforming pictures.
+// vitrine/image: what the package exports for decoding and transforming pictures, and for the draws behind a sample.
 
-export * from "../draw/index.js";
+export type {
+  AugmentOperation,
+  BatchDraw,
+  Box,
+  DrawKey,
+  EraseDraw,
+  MixDraw,
+  SampleDraw,
+} from "../draw/draw.js";
+export { drawBatch, mixTargets, type TargetOptions } from "../draw/mix.js";
+export {
+  batchesPerEpoch,
+  createOrder,
+  type Order,
+  type OrderOptions,
+  type Place,
+  sampleAt,
+} from "../draw/order.js";
+export type { DrawMath } from "../draw/random.js";
+export {
+  type AugmentationRecipe,
+  DEIT_RECIPE,
+  type EraseMode,
+  type Interpolation,
+  type MixMode,
+} from "../draw/recipe.js";
+export { drawSample, type ImageSize } from "../draw/sample.js";
 export { isVitrineError, VitrineError } from "../errors.js";
 export { type AugmentOptions, augment } from "./augment.js";
 export {
   DEFAULT_PIXEL_LIMIT,
+  type DecodedCrop,
   type DecodedImage,
   type DecodeOptions,
   type DecodeScale,
   decode,
+  decodeCrop,
   type FrameKind,
   type JpegHeader,
   readHeader,
 } from "./decode.js";
-export { type DecodedCrop, decodeCrop } from "./decode-crop.js";
 export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 export { createImageModule, type ImageModule, type ImageModuleOptions } from "./image-module.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";

@@ -1,7 +1,6 @@
-// Mix batch: Mixup and CutMix over a batch of pixels, in place, as the batch's draw says.
+// Mix batch: Mixup and CutMix over a batch of pixels, in place, by the batch's draw.
 
-import { MIX_FIELDS, MixKind } from "../../assembly/image/mix/mix-kind.js";
-import { Region } from "../../assembly/image/regions.js";
+import { MIX_FIELDS, MixKind, Region } from "../../assembly/image/contract.js";
 import type { BatchDraw, MixDraw } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
@@ -12,11 +11,12 @@ const KINDS: Record<MixDraw["kind"], MixKind> = {
   mixup: MixKind.Mixup,
   cutmix: MixKind.Cutmix,
 };
-/** Bytes of pixels that go into the module at once; a larger batch takes several calls. */
+/** Bytes of pixels copied into the module at once; a larger batch takes several calls. */
 const CALL_BYTES = 64 << 20;
 
+/** For tests. */
 export interface MixOptions {
-  /** Runs the plain twin of the vector code; the result is the same. Default false. */
+  /** Runs the scalar reference of the vector code; the result is the same. Default false. */
   scalar?: boolean;
 }
 
@@ -34,15 +34,21 @@ function requireDraw(draw: BatchDraw, count: number, size: number): void {
       box.top + box.height <= size &&
       box.left + box.width <= size;
     if (kind === "cutmix" && !inside)
-      throw new VitrineError("image/bad-argument", `CutMix box ${JSON.stringify(box)} leaves ${size} pixels`);
+      throw new VitrineError(
+        "image/bad-argument",
+        `CutMix box ${JSON.stringify(box)} is not inside ${size}×${size} pixels`,
+      );
     if (!(lambda >= 0 && lambda <= 1))
       throw new VitrineError("image/bad-argument", `λ is ${lambda}, allowed are 0 to 1`);
   }
 }
 
 /**
- * pixels uint8 [count, size, size, 3] → the same bytes mixed: sample b with sample count − 1 − b, both read unmixed.
- * A mixed pixel is ⌊λ·a + (1 − λ)·b + ½⌋ in double. Throws `image/bad-argument`, `image/out-of-memory`.
+ * Mixes pixels uint8 [count, size, size, 3] in place: sample b with sample count − 1 − b, both read unmixed. `draw` comes
+ * from `drawBatch`. A Mixup value is ⌊λ·a + (1 − λ)·b + ½⌋ in double, within ½/255 of timm's float result; CutMix copies
+ * the box from the partner.
+ *
+ * Throws `image/bad-argument` for a draw of another size or a buffer that is too small, `image/out-of-memory`.
  */
 export function mixBatch(
   module: ImageModule,
@@ -65,7 +71,7 @@ export function mixBatch(
       `${count} images of ${size}×${size} need ${count * bytes} bytes, got ${pixels.length}`,
     );
   if (draw.samples.every((mix) => mix.kind === "none")) return;
-  // Pairs lie symmetrically around the middle, so samples start … and their partners form two stretches.
+  // Pairs are symmetric about the middle, so the samples of a call and their partners form two segments.
   const pairs = count >> 1;
   const pairsPerCall = Math.max(1, Math.floor(CALL_BYTES / (2 * bytes)));
   for (let start = 0; start < pairs; start += pairsPerCall) {
@@ -76,11 +82,11 @@ export function mixBatch(
       ...draw.samples.slice(start, start + length),
       ...draw.samples.slice(count - start - length, count - start),
     ];
-    mixStretches(module, front, back, mixes, size, scalar);
+    mixSegments(module, front, back, mixes, size, scalar);
   }
 }
 
-function mixStretches(
+function mixSegments(
   module: ImageModule,
   front: Uint8Array,
   back: Uint8Array,

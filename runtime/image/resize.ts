@@ -1,10 +1,10 @@
 // Resize: RGB pixels to another size, equal to Pillow's Image.resize byte for byte.
 
-import { Region } from "../../assembly/image/regions.js";
-import { Filter } from "../../assembly/image/resize/filter.js";
+import { Filter, Region } from "../../assembly/image/contract.js";
 import { VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
 
+/** Pillow's resampling filters. */
 export type FilterName = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
 
 const FILTERS: Record<FilterName, Filter> = {
@@ -16,7 +16,7 @@ const FILTERS: Record<FilterName, Filter> = {
   lanczos: Filter.Lanczos,
 };
 
-/** Throws `usage/bad-option` for a name that is no filter. */
+/** The filter's number. Throws `usage/bad-option` for an unknown name. */
 export function filterNumber(name: FilterName): Filter {
   const filter = FILTERS[name];
   if (filter === undefined)
@@ -27,29 +27,33 @@ export function filterNumber(name: FilterName): Filter {
   return filter;
 }
 
-/** RGB picture, uint8 [height, width, 3], row-major. */
+/** An RGB picture. */
 export interface RgbImage {
+  /** In pixels. */
   width: number;
   height: number;
+  /** uint8 [height, width, 3], row-major. */
   data: Uint8Array;
 }
 
+/** Size, filter and buffers of a resize. */
 export interface ResizeOptions {
+  /** Of the result, in pixels. */
   width: number;
   height: number;
   /** Default bicubic (a = −0.5, antialiased: the support grows with the shrink factor). */
   filter?: FilterName;
-  /** Part of the input that fills the result, in pixels, fractions allowed; pixels around it are seen. Default: all. */
+  /** Part of the input that fills the result, in pixels, fractions allowed; pixels around it contribute. Default: all. */
   box?: { left: number; top: number; right: number; bottom: number };
   /** Buffer for the result, width · height · 3 bytes. Default: a new one. */
   into?: Uint8Array;
-  /** Runs the plain twin of the vector code; the result is the same. Default false. */
+  /** Runs the scalar reference of the vector code; the result is the same. For tests. Default false. */
   scalar?: boolean;
 }
 
 /** Largest side of a model's square input. */
 export const LARGEST_INPUT = 16_383;
-/** Bytes of RGB that the module can address in one piece. */
+/** Bytes of RGB that the module can address contiguously. */
 const LARGEST_PICTURE = 2 ** 31;
 
 /** Throws `image/bad-argument` unless both are whole numbers of pixels, `image/out-of-memory` above 2 GiB of RGB. */
@@ -67,7 +71,7 @@ function requireSize(width: number, height: number): void {
     );
 }
 
-/** As `requireSize`, and `image/bad-argument` where `data` does not hold the picture that it claims to. */
+/** As `requireSize`, and `image/bad-argument` if `data` is too short for the picture. */
 export function requirePicture({ width, height, data }: RgbImage): void {
   requireSize(width, height);
   if (data.length < width * height * 3)
@@ -83,11 +87,17 @@ function requireBox({ width, height }: RgbImage, box: NonNullable<ResizeOptions[
   if (left >= 0 && top >= 0 && left < right && top < bottom && right <= width && bottom <= height) return;
   throw new VitrineError(
     "image/bad-argument",
-    `resize box ${left}, ${top}, ${right}, ${bottom} does not lie within ${width}×${height} pixels`,
+    `resize box ${left}, ${top}, ${right}, ${bottom} is not inside ${width}×${height} pixels`,
   );
 }
 
-/** Throws `image/bad-argument`, `image/out-of-memory`, `image/buffer-too-small`. */
+/**
+ * Resizes an RGB picture; equal to Pillow's `Image.resize(size, resample, box)` byte for byte (two passes, 22-bit
+ * weights, rounded to bytes in between).
+ *
+ * Throws `image/bad-argument` for a size or box out of range, `usage/bad-option` for an unknown filter,
+ * `image/out-of-memory`, `image/buffer-too-small`.
+ */
 export function resize(module: ImageModule, image: RgbImage, options: ResizeOptions): RgbImage {
   requirePicture(image);
   const { width, height, filter = "bicubic", into, scalar = false } = options;
@@ -97,8 +107,7 @@ export function resize(module: ImageModule, image: RgbImage, options: ResizeOpti
   const number = filterNumber(filter);
   return module.run(undefined, (call) => {
     const bytes = image.width * image.height * 3;
-    call.reserve(Region.Rgb, bytes);
-    call.view(Region.Rgb, bytes).set(image.data.subarray(0, bytes));
+    call.put(Region.Rgb, image.data.subarray(0, bytes));
     call.check(
       call.exports.resizePicture(
         image.width,

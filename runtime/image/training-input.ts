@@ -1,26 +1,95 @@
-// Training input: a photograph as one sample's draw makes it. Crop, resize, flip, operations and erase, in one call of
-// the module.
+// Training input: a photograph transformed by one sample's draw. Crop, resize, flip, operations and erasing, in one call
+// of the module.
 
-import { Region } from "../../assembly/image/regions.js";
+import {
+  ERASE_FIELDS,
+  EraseKind,
+  OPERATION_FIELDS,
+  Region,
+  SampleField,
+  type Status,
+} from "../../assembly/image/contract.js";
 import type { SampleDraw } from "../draw/draw.js";
+import { Domain, streamAddress } from "../draw/random.js";
+import type { EraseMode } from "../draw/recipe.js";
 import { VitrineError } from "../errors.js";
+import { operationRecords } from "./augment.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
-import type { ImageModule } from "./image-module.js";
-import { operationRecords } from "./operation-records.js";
+import type { ImageCall, ImageModule } from "./image-module.js";
 import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
-import { writeSampleParameters } from "./sample-parameters.js";
 
+/** Size, filter and buffers of a training input. */
 export interface TrainingOptions {
-  /** Side of the square result in pixels. */
+  /** Side of the square result in pixels; the draw's erase boxes must be inside it. */
   size: number;
-  /** Default: as the draw says, bicubic where it does not. */
+  /** Default: the draw's, bicubic if it has none. */
   filter?: FilterName;
   /** Names the image in errors. */
   name?: string;
-  /** Most pixels that a JPEG header may claim. Default 64 · 2²⁰. */
+  /** Largest number of pixels that a JPEG header may claim. Default 64 · 2²⁰. */
   pixelLimit?: number;
   /** Buffer for the result, size · size · 3 bytes. Default: a new one. */
   into?: Uint8Array;
+}
+
+/**
+ * JPEG file and its draw (made for the size in its header) → uint8 [size, size, 3], row-major RGB. Decodes only the crop;
+ * resize and operations equal Pillow's byte for byte, erase noise is clamp(⌊255 · (mean + std · z) + ½⌋).
+ *
+ * Throws what `decode` throws, `image/bad-argument` for a crop outside the picture or an erase box outside the result,
+ * `image/unknown-operation`, `usage/bad-option` for a size or filter out of range.
+ */
+export function trainingInput(
+  module: ImageModule,
+  jpeg: Uint8Array,
+  draw: SampleDraw,
+  options: TrainingOptions,
+): Uint8Array {
+  const pixelLimit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+  return transform(module, draw, options, (call) => {
+    call.put(Region.Input, jpeg);
+    return () => call.exports.augmentJpeg(jpeg.length, pixelLimit);
+  });
+}
+
+/** As `trainingInput`, from pixels: a picture of another format. */
+export function trainingInputOfPixels(
+  module: ImageModule,
+  image: RgbImage,
+  draw: SampleDraw,
+  options: TrainingOptions,
+): Uint8Array {
+  requirePicture(image);
+  return transform(module, draw, options, (call) => {
+    const bytes = image.width * image.height * 3;
+    call.put(Region.Rgb, image.data.subarray(0, bytes));
+    return () => call.exports.augmentPixels(image.width, image.height);
+  });
+}
+
+/** `load` copies the picture in and returns the function that runs the transform on it. */
+function transform(
+  module: ImageModule,
+  draw: SampleDraw,
+  options: TrainingOptions,
+  load: (call: ImageCall) => () => Status,
+): Uint8Array {
+  const { size, name, into } = options;
+  const filter = options.filter ?? draw.filter ?? "bicubic";
+  requireDraw(draw, size);
+  const number = filterNumber(filter);
+  const operations = operationRecords(draw.operations, {
+    width: size,
+    height: size,
+    filter,
+    math: module.math,
+  });
+  return module.run(name, (call) => {
+    const run = load(call);
+    writeSample(call, draw, { size, filter: number, operations });
+    call.check(run());
+    return call.take(Region.Output, size * size * 3, into);
+  });
 }
 
 function requireDraw(draw: SampleDraw, size: number): void {
@@ -35,63 +104,46 @@ function requireDraw(draw: SampleDraw, size: number): void {
   if (outside !== undefined)
     throw new VitrineError(
       "image/bad-argument",
-      `erase box ${JSON.stringify(outside)} leaves ${size} pixels`,
+      `erase box ${JSON.stringify(outside)} is not inside ${size}×${size} pixels`,
     );
 }
 
-/**
- * JPEG file and its draw (made for the size that its header says) → uint8 [size, size, 3].
- * Throws what `decode` throws, `image/bad-argument` for a crop outside of the picture, and
- * `image/unknown-operation`.
- */
-export function trainingInput(
-  module: ImageModule,
-  jpeg: Uint8Array,
-  draw: SampleDraw,
-  options: TrainingOptions,
-): Uint8Array {
-  const { size, name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
-  const filter = options.filter ?? draw.filter ?? "bicubic";
-  requireDraw(draw, size);
-  const number = filterNumber(filter);
-  const operations = operationRecords(draw.operations, {
-    width: size,
-    height: size,
-    filter,
-    math: module.math,
-  });
-  return module.run(name, (call) => {
-    call.input(jpeg);
-    writeSampleParameters(call, draw, { size, filter: number, operations });
-    call.check(call.exports.augmentJpeg(jpeg.length, pixelLimit));
-    return call.take(Region.Output, size * size * 3, into);
-  });
-}
+const ERASE_KINDS: Record<EraseMode, EraseKind> = {
+  pixel: EraseKind.Pixel,
+  random: EraseKind.Random,
+  const: EraseKind.Const,
+};
 
-/** The same from pixels: a picture of another format. */
-export function trainingInputOfPixels(
-  module: ImageModule,
-  image: RgbImage,
+/** Writes the draw and the records of its operations to Region.Parameters, which it reserves. */
+function writeSample(
+  call: ImageCall,
   draw: SampleDraw,
-  options: TrainingOptions,
-): Uint8Array {
-  requirePicture(image);
-  const { size, name, into } = options;
-  const filter = options.filter ?? draw.filter ?? "bicubic";
-  requireDraw(draw, size);
-  const number = filterNumber(filter);
-  const operations = operationRecords(draw.operations, {
-    width: size,
-    height: size,
-    filter,
-    math: module.math,
+  { size, filter, operations }: { size: number; filter: number; operations: readonly number[][] },
+): void {
+  const firstOperation = SampleField.Erasing + draw.erase.length * ERASE_FIELDS;
+  const numbers = firstOperation + operations.length * OPERATION_FIELDS;
+  call.reserve(Region.Parameters, numbers * 8);
+  const bytes = call.view(Region.Parameters, numbers * 8);
+  const record = new Float64Array(bytes.buffer, bytes.byteOffset, numbers);
+  record[SampleField.CropTop] = draw.crop.top;
+  record[SampleField.CropLeft] = draw.crop.left;
+  record[SampleField.CropHeight] = draw.crop.height;
+  record[SampleField.CropWidth] = draw.crop.width;
+  record[SampleField.Flip] = draw.flip ? 1 : 0;
+  record[SampleField.Size] = size;
+  record[SampleField.Filter] = filter;
+  const address = streamAddress(draw.key, Domain.Erase);
+  record[SampleField.SeedLow] = address.seedLow;
+  record[SampleField.SeedHigh] = address.seedHigh;
+  record[SampleField.Index] = address.index;
+  record[SampleField.Epoch] = address.epoch;
+  record[SampleField.Tag] = address.tag;
+  record[SampleField.EraseCount] = draw.erase.length;
+  record[SampleField.OperationCount] = operations.length;
+  operations.forEach((operation, i) => {
+    record.set(operation, firstOperation + i * OPERATION_FIELDS);
   });
-  return module.run(name, (call) => {
-    const bytes = image.width * image.height * 3;
-    call.reserve(Region.Rgb, bytes);
-    call.view(Region.Rgb, bytes).set(image.data.subarray(0, bytes));
-    writeSampleParameters(call, draw, { size, filter: number, operations });
-    call.check(call.exports.augmentPixels(image.width, image.height));
-    return call.take(Region.Output, size * size * 3, into);
+  draw.erase.forEach(({ mode, top, left, height, width }, i) => {
+    record.set([ERASE_KINDS[mode], top, left, height, width], SampleField.Erasing + i * ERASE_FIELDS);
   });
 }

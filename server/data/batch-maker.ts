@@ -1,15 +1,10 @@
 // Batch maker: batch k of epoch e, a pure function of (data set, recipe, batch size, seed, e, k).
 
 import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
-import {
-  type AugmentationRecipe,
-  batchesPerEpoch,
-  createOrder,
-  type DrawMath,
-  drawBatch,
-  type Order,
-  sampleAt,
-} from "../../runtime/draw/index.js";
+import { drawBatch } from "../../runtime/draw/mix.js";
+import { batchesPerEpoch, createOrder, type Order, sampleAt } from "../../runtime/draw/order.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { type Dataset, sampleFile } from "./dataset.js";
 import type { DecodePool, TrainingSample } from "./decode-task.js";

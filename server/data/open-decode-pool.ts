@@ -1,6 +1,6 @@
 // Opens a decode pool: how many threads decode, and the draw math that the thread which plans batches needs.
 
-import type { DrawMath } from "../../runtime/draw/math.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import type { DecodePool } from "./decode-task.js";

@@ -3,10 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import { type DecodedImage, decode } from "../../runtime/image/decode.js";
-import { decodeCrop } from "../../runtime/image/decode-crop.js";
+import { type DecodedImage, decode, decodeCrop } from "../../runtime/image/decode.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
-import { differingRow, randomBox } from "../image/crop-twin.js";
+import { differingRow, randomBox } from "../image/random-crops.js";
 
 export interface CropReport {
   crops: number;

@@ -2,15 +2,16 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { drawAugmentation, parseAugmentation } from "../../runtime/draw/augmentation.js";
+import {
+  drawAugmentation,
+  drawColorJitter,
+  drawThreeAugment,
+  parseAugmentation,
+} from "../../runtime/draw/augmentation.js";
 import { drawAutoAugment, POLICY_NAMES } from "../../runtime/draw/auto-augment.js";
-import { drawColorJitter } from "../../runtime/draw/color-jitter.js";
-import { type Chance, drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
-import { drawErasing } from "../../runtime/draw/random-erasing.js";
+import { type Chance, Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { drawSample } from "../../runtime/draw/sample.js";
-import { drawThreeAugment } from "../../runtime/draw/three-augment.js";
+import { drawErasing, drawSample } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { testMath } from "./draw-fixture.js";
 

@@ -2,8 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
+import { Domain, drawStream } from "../../runtime/draw/random.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { testMath } from "./draw-fixture.js";
 

@@ -1,7 +1,7 @@
 // Draw fixture: the module's math, and the statistics of the reference samplers.
 
 import { readFileSync } from "node:fs";
-import type { DrawMath } from "../../runtime/draw/math.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 

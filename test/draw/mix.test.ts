@@ -2,13 +2,10 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { drawBeta } from "../../runtime/draw/beta.js";
-import { drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
 import { drawBranchScales, dropPathRates } from "../../runtime/draw/drop-path.js";
-import { correctedLambda, cutmixBox, drawBatch } from "../../runtime/draw/mix.js";
+import { correctedLambda, cutmixBox, drawBatch, drawBeta, mixTargets } from "../../runtime/draw/mix.js";
+import { Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { mixTargets } from "../../runtime/draw/targets.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { assertDistribution, reference, type Statistics, testMath } from "./draw-fixture.js";
 

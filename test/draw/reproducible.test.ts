@@ -3,10 +3,10 @@
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Domain } from "../../runtime/draw/domain.js";
 import { drawBranchScales } from "../../runtime/draw/drop-path.js";
 import { drawBatch } from "../../runtime/draw/mix.js";
 import { createOrder, permutedIndex } from "../../runtime/draw/order.js";
+import { Domain } from "../../runtime/draw/random.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { testMath } from "./draw-fixture.js";

@@ -2,8 +2,6 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Chance, drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
 import {
   drawMagnitude,
   drawRandAugment,
@@ -11,11 +9,9 @@ import {
   operationNames,
   parseRandAugment,
 } from "../../runtime/draw/rand-augment.js";
-import { drawErasing } from "../../runtime/draw/random-erasing.js";
-import { drawCrop } from "../../runtime/draw/random-resized-crop.js";
+import { type Chance, Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { roundHalfEven } from "../../runtime/draw/rounding.js";
-import { drawSample } from "../../runtime/draw/sample.js";
+import { drawCrop, drawErasing, drawSample, roundHalfEven } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { assertDistribution, reference, type Statistics, testMath } from "./draw-fixture.js";
 

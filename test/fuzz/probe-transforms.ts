@@ -2,8 +2,7 @@
 // from the file equals the one made from its pixels.
 
 import { drawAugmentation } from "../../runtime/draw/augmentation.js";
-import { drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
+import { Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";

@@ -2,10 +2,9 @@
 // the same twice, and the same in a crop.
 
 import { isVitrineError } from "../../runtime/errors.js";
-import { type DecodedImage, type DecodeScale, decode } from "../../runtime/image/decode.js";
-import { decodeCrop } from "../../runtime/image/decode-crop.js";
+import { type DecodedImage, type DecodeScale, decode, decodeCrop } from "../../runtime/image/decode.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
-import { differingRow, randomBox } from "../image/crop-twin.js";
+import { differingRow, randomBox } from "../image/random-crops.js";
 
 /** Processor time for one decode. */
 const TIME_LIMIT_MS = 2000;

@@ -1,9 +1,7 @@
 // Drawn picture: RGB pixels from the generator, smooth enough to look like something, different for every number.
 
 import { createRequire } from "node:module";
-import { drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
-import type { DrawMath } from "../../runtime/draw/math.js";
+import { Domain, type DrawMath, drawStream } from "../../runtime/draw/random.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 
 const jpeg = createRequire(import.meta.url)("jpeg-js") as {

@@ -4,8 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { decode } from "../../runtime/image/decode.js";
-import { foreignKind } from "../../runtime/image/file-kind.js";
+import { decode, foreignKind } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 
 const FILES: [kind: string, start: string][] = [

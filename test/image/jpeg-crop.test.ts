@@ -4,11 +4,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { decode } from "../../runtime/image/decode.js";
-import { decodeCrop } from "../../runtime/image/decode-crop.js";
+import { decode, decodeCrop } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { differingRow, randomBox } from "./crop-twin.js";
 import { fixture, fixtureRows, generator } from "./jpeg-fixtures.js";
+import { differingRow, randomBox } from "./random-crops.js";
 
 const module = await createImageModule(nodeHost());
 

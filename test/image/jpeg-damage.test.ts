@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Region } from "../../assembly/image/regions.js";
+import { Region } from "../../assembly/image/contract.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { type DecodedImage, type DecodeOptions, decode, readHeader } from "../../runtime/image/decode.js";
@@ -94,7 +94,7 @@ test("partial keeps the rows that are there and says how many", () => {
   assert.is(kept.data.at(-1), 128);
 });
 
-test("after a lost restart marker, the intervals behind it are in their places", () => {
+test("after a lost restart marker, the following intervals are in their places", () => {
   const whole = decode(module, fixture("444_restart_units"));
   const kept = decode(module, fixture("broken_lost_restart"), { partial: true });
   let differing = 0;
@@ -163,7 +163,7 @@ test("random damage is a typed error or a picture, and the next file decodes as 
 
 test("a trap becomes a typed error and the next call gets a fresh instance", () => {
   const outside = () =>
-    module.run("photo.jpg", ({ exports }) => exports.inverseTransformTwin(0, 0xfff0_0000, 0, 0, 63));
+    module.run("photo.jpg", ({ exports }) => exports.testInverseTransform(0, 0xfff0_0000, 0, 0, 63));
   assert.throws(outside, (error: unknown) => isVitrineError(error) && error.code === "image/trap");
   assert.is(decode(module, fixture("420_shapes")).width, 67);
 });

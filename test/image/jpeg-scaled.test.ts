@@ -6,8 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { type DecodeScale, decode } from "../../runtime/image/decode.js";
-import { decodeCrop } from "../../runtime/image/decode-crop.js";
+import { type DecodeScale, decode, decodeCrop } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { FIXTURES, fixture, generator } from "./jpeg-fixtures.js";
 

@@ -3,9 +3,8 @@
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { drawStream } from "../../runtime/draw/counter.js";
-import { Domain } from "../../runtime/draw/domain.js";
 import { levelArgument, operationNames } from "../../runtime/draw/rand-augment.js";
+import { Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";

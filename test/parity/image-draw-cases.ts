@@ -1,9 +1,8 @@
 // Image draw cases: λ, boxes and targets of Mixup and CutMix, drop rates, repeated augmentation.
 
 import { dropPathRates } from "../../runtime/draw/drop-path.js";
-import { correctedLambda, cutmixBox } from "../../runtime/draw/mix.js";
+import { correctedLambda, cutmixBox, mixTargets } from "../../runtime/draw/mix.js";
 import { placesOfReplica } from "../../runtime/draw/order.js";
-import { mixTargets } from "../../runtime/draw/targets.js";
 import type { CaseGroup } from "./case.js";
 import { compare } from "./compare.js";
 import { numbersOf, tensorOf } from "./image-module.js";

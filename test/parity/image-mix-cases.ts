@@ -1,9 +1,8 @@
 // Image mix cases: Mixup, CutMix and erasing on bytes, with their targets and boxes.
 
-import { Region } from "../../assembly/image/regions.js";
+import { Region } from "../../assembly/image/contract.js";
 import type { Box, MixDraw } from "../../runtime/draw/draw.js";
-import { correctedLambda, cutmixBox } from "../../runtime/draw/mix.js";
-import { mixTargets } from "../../runtime/draw/targets.js";
+import { correctedLambda, cutmixBox, mixTargets } from "../../runtime/draw/mix.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";

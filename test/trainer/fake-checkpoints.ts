@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import { type FakeRun, FakeTraining, fakeRun } from "./fake-run.js";

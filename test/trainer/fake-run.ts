@@ -3,7 +3,7 @@
 
 import { writeFile } from "node:fs/promises";
 import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batches/batch-source.js";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { finished } from "../../runtime/executors/pipelined.js";
 import type {
   OptimizerStep,

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";

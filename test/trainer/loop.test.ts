@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { hasCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";

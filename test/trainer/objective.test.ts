@@ -3,7 +3,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Batch } from "../../runtime/batches/batch-source.js";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";

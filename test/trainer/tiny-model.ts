@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DrawMath } from "../../runtime/draw/index.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";

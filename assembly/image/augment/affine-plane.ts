@@ -1,25 +1,26 @@
-// Affine in the plane: rotations, and whatever else moves both axes. Sixteen neighbors a pixel, four pixels at a time.
+// Affine in the plane: rotations and any other transform that moves both axes. Sixteen neighbors per pixel, four pixels
+// at a time. Scalar reference: affine-scalar.ts.
 //
-// Along a row, pairs of whole-number weights (21 bits behind the point) as in affine-taps.ts; down the column, single
-// precision. Positions are 32.32 fixed-point numbers that step along the row.
+// How it is fast: along a row, pairs of whole-number weights (21 fractional bits) as in affine-lines.ts; down the
+// column, single precision. Positions are 32.32 fixed-point numbers that are incremented along the row.
 //
-// Bound, in units of a byte. Weights across: 4·255·(2⁻²² to make them whole + 2⁻²² of single precision) < 5·10⁻⁴, by 1.31
-// where the column amplifies them; weights down: 4·331·2⁻²² = 3.2·10⁻⁴; seven roundings below 512: 1.1·10⁻⁴; positions:
-// 2⁻²⁵ and 1,024 steps of 2⁻³³, times 560·1.31 twice: 2.2·10⁻⁴; adding MAGIC: 0.6·10⁻⁴. Together 1.4·10⁻³, below
-// UNSURE / 8192 = 1.6·10⁻³. Then, once in a hundred pixels, exactPixel decides.
+// Error bound, in units of a byte. Weights across: 4·255·(2⁻²² to round them + 2⁻²² of single precision) < 5·10⁻⁴, times
+// 1.31 where the column amplifies them; weights down: 4·331·2⁻²² = 3.2·10⁻⁴; seven roundings below 512: 1.1·10⁻⁴;
+// positions: 2⁻²⁵ and 1,024 steps of 2⁻³³, times 560·1.31 twice: 2.2·10⁻⁴; adding the constant that rounds: 0.6·10⁻⁴.
+// Together 1.4·10⁻³, below UNSURE / 8192 = 1.6·10⁻³. Within it, once in a hundred pixels, exactPixel decides.
 
 import { Simd } from "../simd";
-import { bicubic, exactPixel, origin, positionX, positionY, stride } from "./affine-exact";
+import { bicubic, exactPixel, origin, positionX, positionY, stride } from "./affine-source";
 
 const UNSURE: i32 = 13;
-/** Columns after which positions are computed anew. */
+/** Columns after which positions are recomputed, to bound the accumulated error. */
 const STEPS: i32 = 1024;
 const TO_FIXED: f64 = 4294967296.0;
 
-/** f32: 2⁻²⁴; 2²¹; 1.5·2²³, which leaves a whole number in the lowest bits; 2⁻²¹. */
+/** f32: 2⁻²⁴; 2²¹; 1.5·2²³, whose addition leaves a whole number in the lowest bits; 2⁻²¹. */
 const NUMBERS: usize = memory.data<f32>([5.9604644775390625e-8, 2097152, 12582912, 4.76837158203125e-7]);
-/** f32: a half and 255½, between which there is something to decide; 1.5·2¹⁰, which leaves 13 bits behind the point. */
-const SETTLING: usize = memory.data<f32>([0.5, 255.5, 1536]);
+/** f32: ½ and 255½, outside which the byte is certain; 1.5·2¹⁰, whose addition leaves 13 fractional bits. */
+const CLIP_AND_ROUND: usize = memory.data<f32>([0.5, 255.5, 1536]);
 /** (r₀ r₁ g₀ g₁ b₀ b₁ – –) and (r₂ r₃ g₂ g₃ b₂ b₃ – –) of four pixels, widened to u16. */
 const FIRST_PAIR: usize = memory.data<u8>(
   [0, 128, 3, 128, 1, 128, 4, 128, 2, 128, 5, 128, 128, 128, 128, 128],
@@ -29,12 +30,8 @@ const SECOND_PAIR: usize = memory.data<u8>(
   [6, 128, 9, 128, 7, 128, 10, 128, 8, 128, 11, 128, 128, 128, 128, 128],
   16,
 );
-const WITHOUT_FOURTH: usize = memory.data<u8>(
-  [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 128, 128, 128, 128],
-  16,
-);
 
-/** Of four pixels, u32 or f32 [4] each: offsets; words of weights across (high, high, low, low); four weights down. */
+/** State of four pixels, u32 or f32 [4] each: offsets; words of weights across (high, high, low, low); four weights down. */
 const group: usize = memory.data(9 * 16, 16);
 const ACROSS: usize = 16;
 const DOWN: usize = 80;
@@ -75,7 +72,7 @@ class Plane {
     return f32x4.convert_i32x4_s(i32x4.add(i32x4.shl(high, 11), low));
   }
 
-  /** Pixel i of the group: 1536 + its value, of which 13 bits stand behind the point. */
+  /** Pixel i of the group: 1536 + its value, with 13 fractional bits. */
   @inline static pixel(i: usize): v128 {
     const at = group + (i << 2);
     const high12 = v128.load32_splat(at, ACROSS);
@@ -93,8 +90,11 @@ class Plane {
     p += stride;
     const fourth = Plane.across(p, high12, high34, low12, low34);
     sum = f32x4.add(sum, f32x4.mul(fourth, v128.load32_splat(at, DOWN + 48)));
-    const clipped = f32x4.pmin(f32x4.pmax(sum, v128.load32_splat(SETTLING)), v128.load32_splat(SETTLING, 4));
-    return f32x4.add(clipped, v128.load32_splat(SETTLING, 8));
+    const clipped = f32x4.pmin(
+      f32x4.pmax(sum, v128.load32_splat(CLIP_AND_ROUND)),
+      v128.load32_splat(CLIP_AND_ROUND, 4),
+    );
+    return f32x4.add(clipped, v128.load32_splat(CLIP_AND_ROUND, 8));
   }
 
   @inline static fraction(value: v128): v128 {
@@ -106,7 +106,7 @@ class Plane {
   }
 }
 
-/** Positions of four pixels → what `Plane.pixel` reads. `curve` is 1 for bicubic, 0 for bilinear. */
+/** Positions of four pixels → the state that `Plane.pixel` reads. `curve` is 1 for bicubic, 0 for bilinear. */
 function weigh(x01: v128, x23: v128, y01: v128, y23: v128, curve: v128): void {
   const left = v128.shuffle<i32>(x01, x23, 1, 3, 5, 7);
   const top = v128.shuffle<i32>(y01, y23, 1, 3, 5, 7);
@@ -116,7 +116,7 @@ function weigh(x01: v128, x23: v128, y01: v128, y23: v128, curve: v128): void {
   let d = Plane.distance(x01, x23);
   let t = f32x4.sub(one, d);
   let dt = f32x4.mul(f32x4.mul(d, t), curve);
-  // The outer weights are −outer and −inner, so that the inner ones are t and d and those.
+  // The outer weights are −before and −behind; the inner ones are t + before and d + behind.
   let before = f32x4.mul(dt, t);
   let behind = f32x4.mul(dt, d);
   const nothing = i32x4.splat(0);
@@ -142,7 +142,7 @@ function fixed(position: f64): i64 {
 
 /**
  * Pixels `column` … `end` − 1 of `row`, all inside the picture, to `target`; the position moves by (stepX, stepY) from one
- * to the next. The last four may overlap those before; writes up to four bytes more.
+ * to the next. The last four may overlap the previous ones. Writes up to four bytes more.
  */
 export function filterPlane(column: i32, end: i32, row: i32, stepX: f64, stepY: f64, target: usize): void {
   if (end - column < 4) {
@@ -184,7 +184,7 @@ function writeGroup(column: i32, row: i32, target: usize): void {
     i16x8.narrow_i32x4_s(Plane.byte(value0), Plane.byte(value1)),
     i16x8.narrow_i32x4_s(Plane.byte(value2), Plane.byte(value3)),
   );
-  v128.store(target, Simd.pick(pixels, v128.load(WITHOUT_FOURTH)));
+  v128.store(target, Simd.dropFourth(pixels));
   const least = i32x4.splat(2 * UNSURE + 1);
   const fraction0 = Plane.fraction(value0);
   const fraction1 = Plane.fraction(value1);
@@ -203,7 +203,7 @@ function writeGroup(column: i32, row: i32, target: usize): void {
   }
 }
 
-/** Where a channel's sixteen neighbors are the same, so is the result; flat areas must not be slow. */
+/** Sixteen equal neighbors of a channel give that value exactly; without this test flat areas would be slow. */
 function settle(i: i32, channels: i32, column: i32, row: i32, target: usize): void {
   const p = load<usize>(group + ((<usize>i) << 2));
   const top = v128.load(p);

@@ -1,10 +1,10 @@
-// Affine, one value at a time: the twin that affine.ts is tested against, in Pillow's own steps (Geometry.c).
+// Affine, scalar: the reference for affine.ts, one value at a time in Pillow's own steps (Geometry.c).
 //
-// The center of each output pixel is mapped to the input. Outside of the input's rectangle it takes the fill color,
-// inside, neighbors beyond the edge are the edge's. Bicubic here is a = −1 and its result is truncated; the resize's
-// is a = −0.5 and rounded.
+// The center of each output pixel is mapped to the input. Outside the input's rectangle it takes the fill color; inside,
+// neighbors beyond an edge repeat the edge. Bicubic here has a = −1 and its result is truncated; that of the resize has
+// a = −0.5 and is rounded.
 
-/** Mean color of ImageNet in bytes: timm's fill. */
+/** Mean color of ImageNet in bytes: timm's fill color. */
 export const FILL_RED: u8 = 124;
 export const FILL_GREEN: u8 = 116;
 export const FILL_BLUE: u8 = 104;
@@ -39,7 +39,7 @@ function bicubicAt(x: f64, y: f64, channel: usize): u8 {
   const top = <i32>Math.floor(y);
   const dx = x - <f64>left;
   const v1 = cubicRow(left, top - 1, channel, dx);
-  // A row below the picture repeats the one before it, already interpolated.
+  // A row below the picture repeats the previous one, already interpolated.
   const v2 = top >= 0 && top < height ? cubicRow(left, top, channel, dx) : v1;
   const v3 = top + 1 < height ? cubicRow(left, top + 1, channel, dx) : v2;
   const v4 = top + 2 < height ? cubicRow(left, top + 2, channel, dx) : v3;
@@ -62,8 +62,8 @@ function bilinearAt(x: f64, y: f64, channel: usize): u8 {
 }
 
 /**
- * u8 [inHeight, inWidth, 3] → `target` of the same size: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f), the
- * coordinates being those of pixel centers.
+ * u8 [inHeight, inWidth, 3] → `target` of the same size: output (x, y) samples the input at (a·x + b·y + c,
+ * d·x + e·y + f); coordinates are those of pixel centers.
  */
 export function affineScalar(
   pixels: usize,

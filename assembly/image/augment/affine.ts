@@ -1,30 +1,45 @@
-// Affine: shear, translation and rotation, as Pillow's Image.transform does them, byte for byte. Twin: affine-scalar.ts.
+// Affine: shear, translation and rotation, as Pillow's Image.transform does them, byte for byte. Scalar reference:
+// affine-scalar.ts.
 //
-// Each row is cut into what lies outside the input, which takes the fill color, and one stretch inside it. The kernels of
-// affine-lines.ts and affine-plane.ts compute that in numbers of less than double precision and know how far they may be
-// off; where that could matter, affine-exact.ts does the pixel in double. Against vectors pixel by pixel (224×224, Node 20;
-// Node 24 gains more), a rotation takes 0.75 instead of 1.5 ms, shears and translations 0.2 instead of 0.7 to 0.95.
+// How it is fast: each row is split into the parts outside the input, which take the fill color, and one run inside it.
+// The kernels of affine-lines.ts and affine-plane.ts compute the run in less than double precision with a known error
+// bound; where the bound leaves a byte undecided, affine-source.ts computes the pixel in double. Compared with vectors
+// pixel by pixel (224×224, Node 20; Node 24 gains more), a rotation takes 0.75 instead of 1.5 ms, shears and
+// translations 0.2 instead of 0.7 to 0.95.
 
-import { reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
-import { bicubic, positionX, positionY, setMatrix, setPicture, stride } from "./affine-exact";
-import { COLUMN_BYTES, filterColumns, filterLine, neighbors } from "./affine-lines";
+import { fail, reserve } from "../call";
+import { Region, Status } from "../contract";
+import {
+  COLUMN_BYTES,
+  fillTaps,
+  filterColumns,
+  filterLine,
+  neighbors,
+  TAPS_BYTES,
+  UNSURE,
+} from "./affine-lines";
 import { filterPlane } from "./affine-plane";
 import { FILL_BLUE, FILL_GREEN, FILL_RED } from "./affine-scalar";
-import { fillTaps, TAPS_BYTES, UNSURE } from "./affine-taps";
-import { paddedStride, padPicture } from "./padded";
+import {
+  bicubic,
+  paddedStride,
+  padPicture,
+  positionX,
+  positionY,
+  setMatrix,
+  setPicture,
+  stride,
+} from "./affine-source";
 
 const taps: usize = memory.data(16, 16);
 
-/** Which kernel a matrix goes to. */
+/** The kernel for a matrix. */
 enum Kernel {
-  /** Rows stay rows and columns columns by a whole distance across: neighbors below each other, the same everywhere. */
+  /** Translation by a whole number of pixels across: vertical neighbors, the same weights everywhere. */
   Down = 0,
-  /** Rows stay rows, by a whole distance down: neighbors side by side, the same along a row. */
+  /** Rows stay rows, moved down by a whole number of pixels: horizontal neighbors, the same weights along a row. */
   Across = 1,
-  /** Columns stay columns, by a whole distance across: neighbors below each other, the same along a column. */
+  /** Columns stay columns, moved across by a whole number of pixels: vertical neighbors, the same weights down a column. */
   Columns = 2,
   Plane = 3,
 }
@@ -45,7 +60,7 @@ function kernelOf(a: f64, b: f64, c: f64, d: f64, e: f64, f: f64): Kernel {
   return d === 0.0 ? Kernel.Down : Kernel.Columns;
 }
 
-/** Pixels `from` … `to` − 1 of the line at `target`; writes a byte more. */
+/** Fills pixels `from` … `to` − 1 of the line at `target`; writes one byte more. */
 function fill(target: usize, from: i32, to: i32): void {
   const color = <u32>FILL_RED | ((<u32>FILL_GREEN) << 8) | ((<u32>FILL_BLUE) << 16);
   const end = target + <usize>to * 3;
@@ -59,8 +74,8 @@ function isInside(column: i32, row: i32, width: f64, height: f64): bool {
 }
 
 /**
- * The first column of `row` that is inside; `width` where none is. Those that are inside lie together, and mostly begin
- * near `guess`, where they began in the row above.
+ * The first column of `row` that is inside; `width` if none is. The columns inside are contiguous and usually start near
+ * `guess`, the first of the row above.
  */
 function firstInside(guess: i32, row: i32, width: i32, height: i32): i32 {
   let column = guess;
@@ -75,7 +90,7 @@ function firstInside(guess: i32, row: i32, width: i32, height: i32): i32 {
   return column < guess ? column : width;
 }
 
-/** The column behind the last that is inside, where `first` is the first; `guess` is no smaller. */
+/** The column after the last that is inside, where `first` is the first; `guess` is no smaller. */
 function endInside(first: i32, guess: i32, row: i32, width: i32, height: i32): i32 {
   if (first === width) return width;
   let end = max(guess, first + 1);
@@ -84,14 +99,14 @@ function endInside(first: i32, guess: i32, row: i32, width: i32, height: i32): i
   return end;
 }
 
-/** Beyond it no column or row of a picture lies. */
+/** No picture has a column or row beyond this. */
 const FAR: f64 = 4194304;
 
 function near(position: f64): i32 {
   return <i32>Math.min(Math.max(Math.floor(position), -FAR), FAR);
 }
 
-/** For each column its taps, and where the first of them is for row 0; 0 where memory forbids it. */
+/** The table of `filterColumns`: taps and first neighbor of each column; 0 if it does not fit into memory. */
 function makeColumns(width: i32): usize {
   const table = reserve(Region.Scratch, <usize>width * COLUMN_BYTES);
   if (table === 0) return 0;
@@ -104,7 +119,7 @@ function makeColumns(width: i32): usize {
   return table;
 }
 
-/** Columns `from` … `to` − 1 of `row`, all inside, with the same taps from one to the next. */
+/** Columns `from` … `to` − 1 of `row`, all inside, with the same taps throughout. */
 function filterRow(kernel: Kernel, unsure: i32, from: i32, to: i32, row: i32, target: usize): void {
   const x = positionX(from, row) - 0.5;
   const y = positionY(from, row) - 0.5;
@@ -117,7 +132,7 @@ function filterRow(kernel: Kernel, unsure: i32, from: i32, to: i32, row: i32, ta
 }
 
 /**
- * u8 [height, width, 3] in place: output (x, y) looks at (a·x + b·y + c, d·x + e·y + f) of the input; outside of it the
+ * u8 [height, width, 3] in place: output (x, y) samples the input at (a·x + b·y + c, d·x + e·y + f); outside it takes the
  * fill color.
  */
 export function affine(

@@ -1,8 +1,11 @@
-// Enhance: the two of Pillow's enhancements that look at more than one value of a pixel or at its neighbors.
-// Every result is float32 arithmetic in Pillow's order; the vector code does four values at a time with the same bits.
+// Enhance: the two of Pillow's enhancements that read more than one value of a pixel, or its neighbors (Color and
+// Sharpness; point-table.ts has the others). Every result is float32 arithmetic in Pillow's order. Scalar references:
+// colorScalar, sharpnessScalar.
+//
+// How it is fast: the vector code does four values at a time with the same operations, hence the same bits, and divides
+// by 13 with a multiplication.
 
-import { blendByte } from "./blend-byte";
-import { luma } from "./point-table";
+import { blendByte, luma } from "./point-table";
 
 /** from + factor · (to − from) of four i32 lanes, clipped and truncated to i32. */
 function blendFour(from: v128, to: v128, factor: v128): v128 {
@@ -12,7 +15,7 @@ function blendFour(from: v128, to: v128, factor: v128): v128 {
   return i32x4.trunc_sat_f32x4_s(clipped);
 }
 
-/** u8 [count, 3] blended with its luma, in place. ImageEnhance.Color, one pixel at a time. */
+/** Blends u8 [count, 3] with its luma, in place. ImageEnhance.Color, one value at a time. */
 export function colorScalar(pixels: usize, count: i32, factor: f32): void {
   for (let i = 0; i < count; i++) {
     const gray = luma(pixels);
@@ -22,7 +25,7 @@ export function colorScalar(pixels: usize, count: i32, factor: f32): void {
   }
 }
 
-/** The same, a pixel's three values in one vector. */
+/** The same, with a pixel's three values in one vector. */
 export function color(pixels: usize, count: i32, factor: f32): void {
   if (factor === 1.0) return;
   const factors = f32x4.splat(factor);
@@ -39,8 +42,8 @@ export function color(pixels: usize, count: i32, factor: f32): void {
 }
 
 /**
- * Pillow's SMOOTH filter at byte `at`: 1 1 1, 1 5 1, 1 1 1 over 13, rounded. A sum over 13 is never a half, and never
- * nearer to one than 1/26, so whole numbers give what Pillow's floats give.
+ * Pillow's SMOOTH filter at byte `at`: 1 1 1, 1 5 1, 1 1 1 over 13, rounded. A sum over 13 is never within 1/26 of a
+ * half, so integers give the same result as Pillow's floats.
  */
 function smooth(at: usize, stride: usize): i32 {
   let sum = <i32>load<u8>(at) * 4;
@@ -50,7 +53,7 @@ function smooth(at: usize, stride: usize): i32 {
 }
 
 /**
- * `source` u8 [height, width, 3] blended with its smoothed self → `target`. ImageEnhance.Sharpness: the outermost
+ * `source` u8 [height, width, 3] blended with its smoothed version → `target`. ImageEnhance.Sharpness: the outermost
  * pixels are not smoothed. One value at a time.
  */
 export function sharpnessScalar(source: usize, width: i32, height: i32, target: usize, factor: f32): void {

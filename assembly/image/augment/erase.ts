@@ -1,15 +1,10 @@
-// Erase: rectangles overwritten with noise or with one color. timm erases normalized pixels with N(0, 1); in bytes
-// that is clamp(⌊255 · (mean + std · z) + ½⌋), computed in double.
+// Erase: rectangles overwritten with noise or with one color. timm erases normalized pixels with N(0, 1); in bytes that
+// is clamp(⌊255 · (mean + std · z) + ½⌋), computed in double.
 
-import { drawNormalPair, firstNormal, secondNormal } from "../draw/bulk";
-import { philox, philoxWords } from "../draw/philox";
-import { reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
-import { channelDeviation, channelMean } from "./channel";
-import { EraseKind } from "./erase-kind";
-import { noiseByteOf, prepareNoise } from "./noise-byte";
+import { fail, reserve } from "../call";
+import { EraseKind, Region, Status } from "../contract";
+import { drawNormalPair, firstNormal, philox, philoxWords, secondNormal } from "../draw";
+import { channelDeviation, channelMean, noiseByteOf, prepareNoise } from "./noise";
 
 /** Normalized value z of a channel → byte. */
 function noiseByte(z: f64, channel: i32): u8 {
@@ -17,7 +12,7 @@ function noiseByte(z: f64, channel: i32): u8 {
   return <u8>Math.min(Math.max(value, 0.0), 255.0);
 }
 
-/** Generator key of one sample's noise; blocks are numbered by place, so that a value depends on where it stands. */
+/** Generator key of one sample's noise; blocks are numbered by position in the picture, so that a value depends on it. */
 let index: u32 = 0;
 let epoch: u32 = 0;
 let tag: u32 = 0;
@@ -32,10 +27,10 @@ export function eraseKey(atIndex: u32, atEpoch: u32, withTag: u32, low: u32, hig
   seedHigh = high;
 }
 
-/** Blocks from here on give the colors of `Random` boxes, two blocks a box. */
+/** Blocks from here on give the colors of `Random` boxes, two blocks per box. */
 const COLOR_BLOCKS: u32 = 0x80000000;
 
-/** A byte of noise for every value: value i of the picture (row-major, channels inside) takes word i of the stream. */
+/** A byte of noise for every value: value i of the picture (row-major, channels last) takes word i of the stream. */
 function fillPixelNoise(pixels: usize, width: i32, top: i32, left: i32, boxHeight: i32, boxWidth: i32): void {
   prepareNoise();
   const words = philoxWords();
@@ -55,7 +50,7 @@ function fillPixelNoise(pixels: usize, width: i32, top: i32, left: i32, boxHeigh
   }
 }
 
-/** Normal values of a color, f64 [3]: zeros for the mean color. */
+/** Draws the normal values of a color, f64 [3] at `noise`: zeros for the mean color. */
 function drawColor(noise: usize, kind: EraseKind, ordinal: i32): void {
   memory.fill(noise, 0, 24);
   if (kind === EraseKind.Const) return;
@@ -68,7 +63,7 @@ function drawColor(noise: usize, kind: EraseKind, ordinal: i32): void {
 }
 
 /**
- * u8 [·, width, 3] at `pixels`: the rectangle filled from normal values f64 at `noise`, one for every byte of the
+ * Fills a rectangle of u8 [·, width, 3] at `pixels` from normal values f64 at `noise`, one for every byte of the
  * rectangle (`perValue`) or three for all of it.
  */
 export function fillNoise(
@@ -93,7 +88,7 @@ export function fillNoise(
   }
 }
 
-/** u8 [·, width, 3] at `pixels`: the rectangle erased as `kind` says; `ordinal` counts the boxes of a sample. */
+/** Erases a rectangle of u8 [·, width, 3] at `pixels`; `ordinal` is the index of the box within the sample. */
 export function eraseRectangle(
   pixels: usize,
   width: i32,

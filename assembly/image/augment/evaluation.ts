@@ -1,15 +1,12 @@
-// Evaluation transform: torchvision's Resize of the short side, then CenterCrop, on bytes. Only the pixels that the
-// crop keeps are resized.
+// Evaluation transform: torchvision's Resize of the short side, then CenterCrop, on bytes. Only the pixels inside the
+// crop are computed.
 
+import { fail, regionStart, reserve } from "../call";
+import { Filter, Region, Status } from "../contract";
+import { orientPicture } from "../flip-rotate";
 import { decodeJpeg } from "../jpeg/decode";
 import { pictureHeight, pictureWidth } from "../jpeg/picture";
-import { regionStart, reserve } from "../memory";
-import { orientPicture } from "../orient";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Filter } from "../resize/filter";
 import { resizeFrom, resizePixels, resizeTo, resizeWindow } from "../resize/resize";
-import { Status } from "../status";
 
 /** int(round(difference / 2)) with Python's rounding: halves to even. */
 function centerOffset(difference: i32): i32 {
@@ -19,7 +16,7 @@ function centerOffset(difference: i32): i32 {
 
 /**
  * Region.Rgb, u8 [height, width, 3] → Region.Output, u8 [size, size, 3]. The short side becomes `shortSide`, the long
- * one int(shortSide · long / short); what lies outside a picture smaller than the crop is 0.
+ * one int(shortSide · long / short); a picture smaller than the crop is padded with 0.
  */
 export function evaluatePixels(width: i32, height: i32, shortSide: i32, size: i32, filter: Filter): Status {
   const short = <f64>min(width, height);
@@ -47,7 +44,7 @@ export function evaluatePixels(width: i32, height: i32, shortSide: i32, size: i3
   return resizePixels(target, <usize>size * 3, filter, false, false);
 }
 
-/** The same from the JPEG file of `length` bytes in Region.Input, turned upright first if `orient`. */
+/** The same from the JPEG file of `length` bytes in Region.Input, made upright first with `orient`. */
 export function evaluateJpeg(
   length: usize,
   pixelLimit: f64,

@@ -1,20 +1,17 @@
 // Gaussian blur: three box filters along the rows, then three along the columns, as Pillow's ImageFilter.GaussianBlur
-// (BoxBlur.c). Twin: gaussian-blur-scalar.ts.
+// (BoxBlur.c). A box of fractional radius gives the pixels at its two ends less weight. Arithmetic is unsigned 8.24
+// fixed point; every pass rounds to bytes, as Pillow's does. Scalar reference: blurLinesScalar.
 //
-// A box of fractional radius weighs the pixels at its two ends less. The sum over a box slides: one pixel enters, one
-// leaves, so a pass costs the same at every radius. Lines are unpacked to one vector of u32 a pixel (rows: r, g, b;
-// columns: four bytes side by side) with their ends repeated, so that the loop has no border to look at. Arithmetic
-// is unsigned 8.24 fixed point; every pass rounds to bytes, as Pillow's does.
+// How it is fast: the sum over a box slides, one pixel enters and one leaves, so a pass costs the same at every radius.
+// Lines are unpacked to one vector of u32 per pixel (rows: r, g, b; columns: four adjacent bytes) with their ends
+// repeated, so that the loop has no border to test for.
 
-import { reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
-import { blurLinesScalar } from "./gaussian-blur-scalar";
+import { fail, reserve } from "../call";
+import { Region, Status } from "../contract";
 
 const PASSES: i32 = 3;
 
-/** Box that three passes of are like a bell of standard deviation `radius`, in float. Gwosdek et al., eq. 7, 11, 14. */
+/** Box radius whose three passes approximate a Gaussian of standard deviation `radius`. Gwosdek et al., eq. 7, 11, 14. */
 function boxRadius(radius: f32): f32 {
   const variance: f32 = (radius * radius) / <f32>PASSES;
   const length = <f32>Math.sqrt(12.0 * <f64>variance + 1.0);
@@ -48,7 +45,7 @@ function boxPass(from: usize, to: usize, length: i32, reach: i32, weight: u32, e
   }
 }
 
-/** Repeats the first and the last vector `reach` times outwards. */
+/** Repeats the first and the last vector `reach` times outward. */
 function repeatEnds(line: usize, length: i32, reach: i32): void {
   const first = v128.load(line);
   const end = line + ((<usize>length) << 4);
@@ -94,7 +91,49 @@ function blurLine(
   }
 }
 
-/** u8 [height, width, 3] at `pixels`, in place; `radius` in pixels. */
+function valueAt(line: usize, at: i32, length: i32): u32 {
+  return <u32>load<u8>(line + <usize>min(max(at, 0), length - 1));
+}
+
+/** One pass, one value at a time: each is the sum over its own box, the ends of the line repeated. */
+function boxPassScalar(from: usize, to: usize, length: i32, radius: i32, weight: u32, endWeight: u32): void {
+  for (let x = 0; x < length; x++) {
+    let sum: u32 = 0;
+    for (let at = x - radius; at <= x + radius; at++) sum += valueAt(from, at, length);
+    const ends = valueAt(from, x - radius - 1, length) + valueAt(from, x + radius + 1, length);
+    store<u8>(to + <usize>x, <u8>((sum * weight + ends * endWeight + (1 << 23)) >> 24));
+  }
+}
+
+/**
+ * Scalar reference: `lines` lines `lineStep` bytes apart, each of `length` values `step` bytes apart in each of
+ * `channels` adjacent bytes; three passes in place. `scratch` holds two lines of bytes.
+ */
+function blurLinesScalar(
+  pixels: usize,
+  lines: i32,
+  lineStep: usize,
+  length: i32,
+  step: usize,
+  channels: i32,
+  scratch: usize,
+  radius: i32,
+  weight: u32,
+  endWeight: u32,
+): void {
+  const other = scratch + <usize>length;
+  for (let i = 0; i < lines; i++)
+    for (let channel = 0; channel < channels; channel++) {
+      const first = pixels + <usize>i * lineStep + <usize>channel;
+      for (let x = 0; x < length; x++) store<u8>(scratch + <usize>x, load<u8>(first + <usize>x * step));
+      boxPassScalar(scratch, other, length, radius, weight, endWeight);
+      boxPassScalar(other, scratch, length, radius, weight, endWeight);
+      boxPassScalar(scratch, other, length, radius, weight, endWeight);
+      for (let x = 0; x < length; x++) store<u8>(first + <usize>x * step, load<u8>(other + <usize>x));
+    }
+}
+
+/** u8 [height, width, 3] at `pixels`, in place; `radius` in pixels. `scalar` runs the scalar reference. */
 export function gaussianBlur(pixels: usize, width: i32, height: i32, radius: f32, scalar: bool): Status {
   const box = boxRadius(radius);
   const whole = <i32>box;

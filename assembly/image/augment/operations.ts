@@ -1,14 +1,12 @@
-// Operations: a chain of augmentation's operations on one picture, as the records say.
+// Operations: runs a chain of augmentation operations, given as records, on one picture.
 
-import { regionStart, reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
+import { fail, regionStart, reserve } from "../call";
+import { OPERATION_FIELDS, Operation, Region, Status } from "../contract";
+import { rotateQuarters } from "../flip-rotate";
 import { affine } from "./affine";
 import { affineScalar } from "./affine-scalar";
 import { color, colorScalar, sharpness, sharpnessScalar } from "./enhance";
 import { gaussianBlur } from "./gaussian-blur";
-import { OPERATION_FIELDS, Operation } from "./operation";
 import {
   applyTable,
   fillAutoContrast,
@@ -20,9 +18,8 @@ import {
   fillSolarize,
   fillSolarizeAdd,
 } from "./point-table";
-import { turnPixels } from "./turn";
 
-/** Builds the table of an operation that has one. */
+/** Builds the point table of an operation; false for an operation that has none. */
 function fillTableOf(operation: Operation, pixels: usize, count: i32, argument: f64): bool {
   switch (operation) {
     case Operation.AutoContrast:
@@ -80,7 +77,7 @@ function applyAffineScalar(record: usize, copy: usize, pixels: usize, width: i32
   affineScalar(copy, width, height, pixels, a, b, c, d, e, f, bicubic);
 }
 
-/** An operation that reads what it would have overwritten: from a copy. */
+/** Runs an operation that cannot work in place: from `copy` to `pixels`. */
 function applyFromCopy(
   record: usize,
   copy: usize,
@@ -91,13 +88,13 @@ function applyFromCopy(
 ): void {
   const operation = <Operation>(<i32>load<f64>(record));
   const argument = load<f64>(record, 8);
-  if (operation === Operation.Turn) turnPixels(copy, width, height, pixels, <i32>argument);
+  if (operation === Operation.Rotate90) rotateQuarters(copy, width, height, pixels, <i32>argument);
   else if (operation !== Operation.Sharpness) applyAffineScalar(record, copy, pixels, width, height);
   else if (scalar) sharpnessScalar(copy, width, height, pixels, <f32>argument);
   else sharpness(copy, width, height, pixels, <f32>argument);
 }
 
-/** u8 [height, width, 3] at `pixels` in place, by `count` records of f64 [7] at `records`. */
+/** Applies `count` records of f64 [7] at `records` to u8 [height, width, 3] at `pixels`, in place. */
 export function applyOperations(
   pixels: usize,
   width: i32,
@@ -131,7 +128,7 @@ export function applyOperations(
   return Status.Ok;
 }
 
-/** The picture in Region.Rgb, in place, by the records in Region.Parameters; `scalar` runs the twins. */
+/** Applies the records in Region.Parameters to Region.Rgb, in place; `scalar` runs the scalar references. */
 export function augmentPicture(width: i32, height: i32, count: i32, scalar: bool): Status {
   const records = regionStart(Region.Parameters);
   return applyOperations(regionStart(Region.Rgb), width, height, records, count, scalar);

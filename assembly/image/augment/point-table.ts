@@ -1,16 +1,9 @@
-// Point tables: operations that map each byte by its value alone. Pillow's ImageOps and ImageEnhance, as tables of
-// 3 × 256 bytes, channel by channel.
+// Point tables: operations that map each byte by its value alone, Pillow's ImageOps and ImageEnhance, as tables of 256
+// bytes per channel.
 
-import { blendByte } from "./blend-byte";
-
-/** u8 [3, 256]: the table being built; u32 [3, 256]: how often each value occurs. */
+/** u8 [3, 256]: the table being built; u32 [3, 256]: the number of occurrences of each value. */
 const table: usize = memory.data(768, 16);
 const histogram: usize = memory.data(3072, 16);
-
-/** Address of the table that the fill functions write. */
-export function pointTable(): usize {
-  return table;
-}
 
 function put(channel: i32, value: i32, result: i32): void {
   store<u8>(table + <usize>(channel << 8) + <usize>value, <u8>result);
@@ -35,7 +28,7 @@ function countValues(pixels: usize, count: i32): void {
   }
 }
 
-/** Stretches each channel to 0 … 255. ImageOps.autocontrast, cutoff 0. */
+/** Rescales each channel to 0 … 255. ImageOps.autocontrast, cutoff 0. */
 export function fillAutoContrast(pixels: usize, count: i32): void {
   countValues(pixels, count);
   for (let channel = 0; channel < 3; channel++) {
@@ -58,7 +51,7 @@ export function fillEqualize(pixels: usize, count: i32): void {
   for (let channel = 0; channel < 3; channel++) {
     let highest = 255;
     while (highest > 0 && occurrences(channel, highest) === 0) highest--;
-    // One value alone leaves no pixel outside the highest bin, so the step is 0 there too.
+    // With a single value, no pixel is outside the highest bin, so the step is 0 there too.
     const step = (<u32>count - occurrences(channel, highest)) / 255;
     let before = step >> 1;
     for (let value = 0; value < 256; value++) {
@@ -111,7 +104,7 @@ export function luma(pixel: usize): i32 {
   return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16;
 }
 
-/** u8 [count, 3] at `pixels`, each value replaced by its table's. */
+/** Replaces each value of u8 [count, 3] at `pixels` by its table entry. */
 export function applyTable(pixels: usize, count: i32): void {
   for (let i = 0; i < count; i++) {
     store<u8>(pixels, load<u8>(table + <usize>load<u8>(pixels)));
@@ -119,4 +112,15 @@ export function applyTable(pixels: usize, count: i32): void {
     store<u8>(pixels, load<u8>(table + <usize>load<u8>(pixels, 2), 512), 2);
     pixels += 3;
   }
+}
+
+/**
+ * from + factor · (to − from) in float, truncated; outside 0 … 1 the factor extrapolates and the result is clipped. This
+ * is Pillow's Image.blend, on which ImageEnhance is built.
+ */
+export function blendByte(from: i32, to: i32, factor: f32): i32 {
+  if (factor === 0.0) return from;
+  if (factor === 1.0) return to;
+  const value = <f32>from + factor * <f32>(to - from);
+  return <i32>min<f32>(max<f32>(value, 0.0), 255.0);
 }

@@ -1,17 +1,13 @@
-// Training transform: crop, resize, flip, RandAugment's operations, erase, as a sample's draw in Region.Parameters says. One call an image.
+// Training transform: crop, resize, flip, augmentation operations and erasing, as given by a sample's draw in
+// Region.Parameters. One call per image.
 
+import { fail, regionStart, reserve } from "../call";
+import { ERASE_FIELDS, EraseKind, Filter, Region, SampleField, Status } from "../contract";
+import { flipPixels } from "../flip-rotate";
 import { decodeJpegWindow } from "../jpeg/decode";
-import { regionStart, reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Filter } from "../resize/filter";
 import { resizeFrom, resizePixels, resizeTo } from "../resize/resize";
-import { Status } from "../status";
 import { eraseKey, eraseRectangle } from "./erase";
-import { EraseKind } from "./erase-kind";
-import { flipPixels } from "./flip";
 import { applyOperations } from "./operations";
-import { ERASE_FIELDS, SampleField } from "./sample-record";
 
 function field(at: i32): f64 {
   return load<f64>(regionStart(Region.Parameters) + ((<usize>at) << 3));
@@ -30,7 +26,7 @@ export function augmentPixels(width: i32, height: i32): Status {
   return augmentCrop(regionStart(Region.Rgb) + <usize>top * stride + <usize>left * 3, stride);
 }
 
-/** The crop's first pixel and the bytes from row to row, and the draw → Region.Output. */
+/** Transforms the crop, whose first pixel is at `crop` and whose rows are `stride` bytes apart → Region.Output. */
 function augmentCrop(crop: usize, stride: usize): Status {
   const cropHeight = <i32>field(SampleField.CropHeight);
   const cropWidth = <i32>field(SampleField.CropWidth);

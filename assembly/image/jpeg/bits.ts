@@ -1,13 +1,14 @@
 // Bits: entropy-coded bytes as a bit stream that any 64-bit load reads most significant bit first.
 //
-// A pass over one stretch between markers removes the FF00 stuffing and stores the bytes last to first. The eight
-// bytes at `bitsBase − p/8`, loaded little-endian, are then the stream from bit p on with its first byte on top:
-// a position is all the state a reader has, and no refill is ever tested for. 57 bits of a load are always good.
+// How it is fast: one SIMD pass over the segment between two markers removes the FF00 stuffing and stores the bytes last
+// to first. The eight bytes at `bitsBase − p/8`, loaded little-endian, are then the stream from bit p on with its first
+// byte on top: a position is all the state that a reader has, and there is no refill to test for. 57 bits of a load are
+// always valid.
 
-import { reserve } from "../memory";
-import { Region } from "../regions";
+import { reserve } from "../call";
+import { Region } from "../contract";
 
-/** Bytes behind the stream that a unit may read before its end is noticed: ten blocks of at most 256 bytes. */
+/** Bytes after the stream that a unit may read before its end is noticed: ten blocks of at most 256 bytes. */
 const OVERRUN: usize = 3072;
 
 /** Positions are counted in 32 bits. */
@@ -20,15 +21,15 @@ const ALL_ONES: usize = memory.data<u8>([
 
 let regionEnd: usize = 0;
 
-/** Address whose 64-bit load holds the first eight bytes of the stretch. */
+/** Address whose 64-bit load holds the first eight bytes of the segment. */
 export let bitsBase: usize = 0;
-/** Bits in the stretch. */
+/** Bits in the segment. */
 export let bitsLength: u32 = 0;
-/** Where in the file the stretch begins, and the FF of the marker that ends it. */
-export let stretchStart: usize = 0;
-export let stretchEnd: usize = 0;
+/** Address in the file where the segment begins, and that of the FF of the marker that ends it. */
+export let segmentStart: usize = 0;
+export let segmentEnd: usize = 0;
 
-/** Makes room for any stretch of a file of `length` bytes; false where memory forbids it. */
+/** Reserves memory for any segment of a file of `length` bytes; false if it does not fit. */
 export function reserveBits(length: usize): bool {
   if (length > MAX_LENGTH) return false;
   const start = reserve(Region.Bits, length + OVERRUN + 64);
@@ -39,12 +40,12 @@ export function reserveBits(length: usize): bool {
 }
 
 /**
- * Unpacks the entropy-coded bytes from `at` to the next marker. The caller has put FF D9 behind the file, so
- * that there always is one. Vector loads may reach 16 bytes beyond it.
+ * Unpacks the entropy-coded bytes from `at` to the next marker. The caller has stored FF D9 after the file, so that
+ * there always is one. Vector loads may reach 16 bytes beyond it.
  */
-export function unpackStretch(at: usize): void {
+export function unpackSegment(at: usize): void {
   let to = regionEnd;
-  stretchStart = at;
+  segmentStart = at;
   const reversed = v128.load(REVERSED);
   const ones = v128.load(ALL_ONES);
   while (true) {
@@ -61,33 +62,33 @@ export function unpackStretch(at: usize): void {
     while (load<u8>(next) === 0xff) next++;
     if (load<u8>(next) !== 0) {
       to -= before;
-      stretchEnd = at + before;
+      segmentEnd = at + before;
       break;
     }
     to -= before + 1;
     at = next + 1;
   }
-  // Zeros behind the last byte, as libjpeg feeds where data runs out: what damage gives is the same every time.
+  // Zeros after the last byte, as libjpeg feeds when data runs out: a damaged file decodes to the same pixels every time.
   memory.fill(to - OVERRUN, 0, OVERRUN);
   bitsLength = (<u32>(regionEnd - to)) << 3;
 }
 
-/** Byte of the file near bit p of the stretch, for messages; stuffing before it is not counted. */
+/** Byte of the file near bit p of the segment, for messages; stuffing before it is not counted. */
 export function byteNear(p: u32): usize {
-  const at = stretchStart + <usize>(p >> 3);
-  return at < stretchEnd ? at : stretchEnd;
+  const at = segmentStart + <usize>(p >> 3);
+  return at < segmentEnd ? at : segmentEnd;
 }
 
 export class Stream {
-  /** The stretch from bit p on, first bit on top; 57 bits are good. */
+  /** The segment from bit p on, first bit on top; 57 bits are valid. */
   @inline static from(p: u32): u64 {
     return load<u64>(bitsBase - <usize>(p >> 3)) << (<u64>(p & 7));
   }
 
   /**
    * The `size` bits on top of `bits` as the standard's EXTEND reads them: a leading 1 is positive, a leading 0 counts
-   * up from −(2^size − 1), no bits are 0. `shift` is 63 − size. A sign bit put in front (the inverse of the first
-   * bit) makes it one arithmetic shift: negative values then are 1 too low.
+   * up from −(2^size − 1), no bits are 0. `shift` is 63 − size. Prepending a sign bit (the inverse of the first bit)
+   * makes it one arithmetic shift, after which negative values are 1 too low.
    */
   @inline static extend(bits: u64, shift: u64): i32 {
     const signed = (<i64>bits >> 1) ^ i64.MIN_VALUE;

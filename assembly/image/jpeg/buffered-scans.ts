@@ -1,12 +1,11 @@
-// Buffered scans: progressive frames, and sequential ones whose components come in scans of their own. Every scan
-// adds to the coefficients of the whole picture; when the last has been read, they are transformed.
+// Buffered scans: progressive frames, and sequential ones whose components come in separate scans. Every scan adds to
+// the coefficients of the whole picture; they are transformed after the last scan.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
-import { reserveBits, stretchEnd } from "./bits";
+import { fail } from "../call";
+import { Status } from "../contract";
+import { reserveBits, segmentEnd } from "./bits";
 import { blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
-import { describeDamage } from "./damage";
-import { clearBadCode, metBadCode } from "./long-code";
+import { clearBadCode, metBadCode } from "./huffman-lookup";
 import { continueAt, fileEnd, offsetOf, readSegments, Stop, scanDataStart, stoppedAt } from "./markers";
 import { Component, component, picture } from "./picture";
 import { reservePlanes } from "./planes";
@@ -18,7 +17,7 @@ import {
   refineDc,
   restartBand,
 } from "./progressive-block";
-import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import { beginScan, beginUnit, describeDamage, isExhausted, metWrongMarker, noticeEnd } from "./restart";
 import {
   readScanHeader,
   ScanKind,
@@ -32,15 +31,15 @@ import {
 import { block, decodeBlock } from "./sequential-block";
 
 /**
- * Work that all scans together may make, about a second's worth, against files that repeat nearly empty scans: a visit
- * of a block counts 1, of one whose 63 coefficients are to be refined 8, and a scan costs as much as SCAN_WORK visits
- * by its tables. A picture of 64 megapixels in 4:4:4 has 3 million blocks; its usual ten scans take a third of it.
+ * Limit on the work of all scans together, about a second's worth, against files that repeat nearly empty scans: a visit
+ * to a block counts 1, to one whose 63 coefficients may be refined 8, and building a scan's tables counts SCAN_WORK. A
+ * picture of 64 megapixels in 4:4:4 has 3 million blocks; its usual ten scans take a third of the limit.
  */
 const MAX_WORK: u64 = 1 << 28;
 const REFINEMENT_WORK: u64 = 8;
 const SCAN_WORK: u64 = 4096;
 
-/** Decodes from the scan that the markers stopped at to the end of the file. */
+/** Decodes from the scan at which reading stopped to the end of the file. */
 export function decodeBufferedScans(partial: bool, handOver: bool): Status {
   const from = scanDataStart();
   if (!reserveBits(fileEnd() - from) || !reservePlanes(handOver) || !reserveCoefficients())
@@ -61,11 +60,11 @@ function readAllScans(partial: bool): Status {
     if (work > MAX_WORK) return fail(Status.TooManyScans, offsetOf(scanDataStart()), scans);
     let status = decodeScan(partial);
     if (status !== Status.Ok) return status;
-    continueAt(stretchEnd);
+    continueAt(segmentEnd);
     status = readSegments(false);
     if (status !== Status.Ok) return status;
     if (stoppedAt() === Stop.End) return Status.Ok;
-    // A progressive file without an end marker may have lost scans; a sequential one shows what it has.
+    // A progressive file without an end marker may have lost scans; a sequential one is shown as it is.
     if (stoppedAt() === Stop.FileEnd)
       return picture.frame === 0xc2
         ? fail(Status.Truncated, offsetOf(fileEnd()), picture.height, picture.height)
@@ -84,7 +83,7 @@ function workOfScan(): u64 {
   return SCAN_WORK + blocks * (scanKind() === ScanKind.AcRefine ? REFINEMENT_WORK : 1);
 }
 
-/** One scan, interleaved by units where it has several components, else block by block inside the picture. */
+/** One scan: interleaved units if it has several components, otherwise the blocks inside the picture, row by row. */
 function decodeScan(partial: bool): Status {
   clearBadCode();
   beginScan(scanDataStart());

@@ -1,18 +1,18 @@
 // Coefficients: all blocks of a picture whose components or bits come in several scans, i16 [rows, columns, 64]
-// for each component, natural order, padded to whole minimum coded units; behind them, for each block in the same
-// order, a mask u64 of the zigzag positions in use, which progressive scans keep.
+// for each component, natural order, padded to whole minimum coded units; after them, for each block in the same
+// order, a mask u64 of its nonzero zigzag positions, which progressive scans maintain.
 
-import { reserve } from "../memory";
-import { Region } from "../regions";
+import { reserve } from "../call";
+import { Region } from "../contract";
+import { transformBlock } from "./idct";
 import { component, picture } from "./picture";
 import { finishUnitRow } from "./planes";
-import { transformBlock } from "./transform-block";
 import { window } from "./window";
 
 const BLOCK_BYTES: usize = 128;
 const MASK_BYTES: usize = 8;
 
-/** Makes room for zeros; false where memory forbids it. */
+/** Reserves the blocks and masks and clears them; false if they do not fit into memory. */
 export function reserveCoefficients(): bool {
   let blocks: u64 = 0;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
@@ -43,7 +43,7 @@ export function blockAt(index: u32, row: u32, column: u32): usize {
   return c.coefficients + (<usize>row * <usize>c.blocksAcross + <usize>column) * BLOCK_BYTES;
 }
 
-/** Transforms the window's blocks to samples, unit row by unit row, and lets the rows of RGB leave. */
+/** Transforms the window's blocks to samples, unit row by unit row, and writes the rows of RGB. */
 export function transformCoefficients(): void {
   for (let row = window.firstRow; row < window.endRow; row++) {
     for (let i: u32 = 0; i < picture.componentCount; i++) {
@@ -62,13 +62,13 @@ function transformBlockRow(index: u32, row: u32, y: u32): void {
   let target = c.plane + <usize>y * c.stride + <usize>(first * c.side);
   let block = blockAt(index, row, first);
   for (let column = first; column < end; column++, block += BLOCK_BYTES, target += c.side) {
-    // A component without any scan has no table; libjpeg leaves it mid-gray.
+    // A component without any scan has no table; like libjpeg, leave it mid-gray.
     if (c.multipliers === 0) transformBlock(c, block, block, target, 0);
     else transformBlock(c, block, c.multipliers, target, extentOf(block));
   }
 }
 
-/** An upper bound of the last zigzag position in use, as the shortcuts of the IDCT tell them apart: 0, 9 or 63. */
+/** An upper bound of the last nonzero zigzag position: 0, 9 or 63, the cases that the IDCT distinguishes. */
 function extentOf(block: usize): u32 {
   const top = v128.load(block);
   const near = v128.or(v128.or(v128.load(block, 16), v128.load(block, 32)), v128.load(block, 48));

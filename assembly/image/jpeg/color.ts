@@ -1,26 +1,27 @@
-// Color: rows of samples → rows of RGB bytes, with libjpeg's integer tables as SIMD arithmetic.
+// Color: rows of samples → rows of RGB bytes. YCbCr is libjpeg's table arithmetic (jdcolor.c), done in SIMD; the scalar
+// reference is rowFromYCbCrScalar.
 //
 //   R = Y + (91881·Cr + 32768 >> 16)                  = Y + Cr + q15(Cr, 13173)
 //   G = Y + (−22554·Cb − 46802·Cr + 32768 >> 16)      = Y + (−11277·Cb − 23401·Cr + 16384 >> 15)
 //   B = Y + (116130·Cb + 32768 >> 16)                 = Y + 2·Cb + q15(Cb, −7471)
 //
-// q15(a, b) = (a·b + 2¹⁴) >> 15 is one operation; that it rounds like the 16-bit form for all 256 inputs was
-// checked by trying them, and color-scalar.ts checks it again in the tests. G needs the 32-bit sum of both.
-//
-// V8 builds the two masks of a general shuffle anew each time, thirteen instructions; so pixels are first zipped to
-// R G B 0, which are single instructions, and the zeros squeezed out by one mask that stays in a register.
+// How it is fast: q15(a, b) = (a·b + 2¹⁴) >> 15 is one operation. That it rounds like the 16-bit form for all 256 inputs
+// was checked exhaustively, and the tests check it again against the scalar reference. G needs the 32-bit sum of both
+// products. V8 rebuilds the two masks of a general shuffle at every use, thirteen instructions; so pixels are first
+// zipped to R G B 0, which takes single instructions, and the zeros are dropped with one mask that stays in a register.
 
 import { Simd } from "../simd";
 
+/** 1.402 − 1 = 0.402, times 2¹⁵. */
 const RED: usize = memory.data<i16>([13173, 13173, 13173, 13173, 13173, 13173, 13173, 13173], 16);
+/** 1.772 − 2 = −0.228, times 2¹⁵. */
 const BLUE: usize = memory.data<i16>([-7471, -7471, -7471, -7471, -7471, -7471, -7471, -7471], 16);
+/** −0.344136286 (Cb) and −0.714136286 (Cr), times 2¹⁵. */
 const GREEN: usize = memory.data<i16>([-11277, -23401, -11277, -23401, -11277, -23401, -11277, -23401], 16);
+/** ½ of 2¹⁵, to round. */
 const HALF: usize = memory.data<i32>([16384, 16384, 16384, 16384], 16);
+/** The chroma sample that means none. */
 const CENTER: usize = memory.data<i16>([128, 128, 128, 128, 128, 128, 128, 128], 16);
-const WITHOUT_FOURTH: usize = memory.data<u8>(
-  [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 128, 128, 128, 128],
-  16,
-);
 
 /** Steps of eight pixels: i16 lanes, chroma centered at 0. */
 export class Pixels {
@@ -31,8 +32,8 @@ export class Pixels {
   @inline static green(y: v128, cb: v128, cr: v128): v128 {
     const factors = v128.load(GREEN);
     const half = v128.load(HALF);
-    const low = i32x4.dot_i16x8_s(v128.shuffle<i16>(cb, cr, 0, 8, 1, 9, 2, 10, 3, 11), factors);
-    const high = i32x4.dot_i16x8_s(v128.shuffle<i16>(cb, cr, 4, 12, 5, 13, 6, 14, 7, 15), factors);
+    const low = i32x4.dot_i16x8_s(Simd.zipLow16(cb, cr), factors);
+    const high = i32x4.dot_i16x8_s(Simd.zipHigh16(cb, cr), factors);
     const chroma = i16x8.narrow_i32x4_s(
       i32x4.shr_s(i32x4.add(low, half), 15),
       i32x4.shr_s(i32x4.add(high, half), 15),
@@ -44,40 +45,22 @@ export class Pixels {
     return i16x8.add(i16x8.add(y, i16x8.shl(cb, 1)), Simd.q15(cb, v128.load(BLUE)));
   }
 
-  /** (a0, b0, a1, b1, …) of the first eight bytes of each. */
-  @inline static zipLow(a: v128, b: v128): v128 {
-    return v128.shuffle<i8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  }
-
-  /** The same of the last eight bytes. */
-  @inline static zipHigh(a: v128, b: v128): v128 {
-    return v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  }
-
-  @inline static zipLowPairs(a: v128, b: v128): v128 {
-    return v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-  }
-
-  @inline static zipHighPairs(a: v128, b: v128): v128 {
-    return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
-  }
-
-  /** Four pixels of R G B 0 each → the next twelve bytes at `to`; writes four more. */
-  @inline static squeeze(pixels: v128, to: usize, offset: usize): void {
-    v128.store(to + offset, Simd.pick(pixels, v128.load(WITHOUT_FOURTH)));
+  /** Four pixels of R G B 0 each → twelve bytes at `to` + `offset`; writes four more. */
+  @inline static store(pixels: v128, to: usize, offset: usize): void {
+    v128.store(to + offset, Simd.dropFourth(pixels));
   }
 
   /** 16 pixels of planar R, G, B → 48 bytes R G B R G B … at `to`; writes four more. */
   @inline static interleave(r: v128, g: v128, b: v128, to: usize): void {
     const zero = i64x2.splat(0);
-    let redGreen = Pixels.zipLow(r, g);
-    let blue = Pixels.zipLow(b, zero);
-    Pixels.squeeze(Pixels.zipLowPairs(redGreen, blue), to, 0);
-    Pixels.squeeze(Pixels.zipHighPairs(redGreen, blue), to, 12);
-    redGreen = Pixels.zipHigh(r, g);
-    blue = Pixels.zipHigh(b, zero);
-    Pixels.squeeze(Pixels.zipLowPairs(redGreen, blue), to, 24);
-    Pixels.squeeze(Pixels.zipHighPairs(redGreen, blue), to, 36);
+    let redGreen = Simd.zipLow(r, g);
+    let blue = Simd.zipLow(b, zero);
+    Pixels.store(Simd.zipLow16(redGreen, blue), to, 0);
+    Pixels.store(Simd.zipHigh16(redGreen, blue), to, 12);
+    redGreen = Simd.zipHigh(r, g);
+    blue = Simd.zipHigh(b, zero);
+    Pixels.store(Simd.zipLow16(redGreen, blue), to, 24);
+    Pixels.store(Simd.zipHigh16(redGreen, blue), to, 36);
   }
 }
 
@@ -104,6 +87,28 @@ export function rowFromYCbCr(luma: usize, blueness: usize, redness: usize, to: u
   }
 }
 
+/** The same arguments and result as `rowFromYCbCr`, one pixel at a time and without touching a byte beyond the row. */
+export function rowFromYCbCrScalar(
+  luma: usize,
+  blueness: usize,
+  redness: usize,
+  to: usize,
+  width: u32,
+): void {
+  for (let x: usize = 0; x < <usize>width; x++, to += 3) {
+    const y = <i32>load<u8>(luma + x);
+    const cb = <i32>load<u8>(blueness + x) - 128;
+    const cr = <i32>load<u8>(redness + x) - 128;
+    store<u8>(to, clamp(y + ((91881 * cr + 32768) >> 16)));
+    store<u8>(to, clamp(y + ((-22554 * cb - 46802 * cr + 32768) >> 16)), 1);
+    store<u8>(to, clamp(y + ((116130 * cb + 32768) >> 16)), 2);
+  }
+}
+
+function clamp(value: i32): u8 {
+  return <u8>min(max(value, 0), 255);
+}
+
 /** As rowFromYCbCr, for samples that are R, G and B already. */
 export function rowFromRgb(red: usize, green: usize, blue: usize, to: usize, width: u32): void {
   for (let end = red + <usize>width; red < end; red += 16, green += 16, blue += 16, to += 48)
@@ -121,5 +126,28 @@ export function rowFromGray(gray: usize, to: usize, width: u32): void {
       v128.shuffle<i8>(y, y, 10, 11, 11, 11, 12, 12, 12, 13, 13, 13, 14, 14, 14, 15, 15, 15),
       32,
     );
+  }
+}
+
+/** Rounded a·b / 255, exact for bytes. */
+function multiplyBytes(a: u32, b: u32): u32 {
+  const product = a * b + 128;
+  return ((product >> 8) + product) >> 8;
+}
+
+/**
+ * Applies the fourth component of CMYK and YCCK pictures, u8 [width] of inverted black, to u8 [width, 3] at `to`, in
+ * place. Adobe stores ink inverted (255 = none), and every reader assumes it. Pillow's conversion: with k = 255 − black,
+ * a channel becomes k − ⌊c·k/255⌉, where c is that channel's ink. The row holds inverted ink (CMYK), or, with
+ * `converted`, the result of YCbCr → RGB: that is the ink itself, as libjpeg's YCCK → CMYK inverts it once more.
+ */
+export function applyBlack(black: usize, to: usize, width: u32, converted: bool): void {
+  for (let x: usize = 0; x < <usize>width; x++, to += 3) {
+    const k = <u32>load<u8>(black + x);
+    for (let channel: usize = 0; channel < 3; channel++) {
+      const value = <u32>load<u8>(to + channel);
+      const ink = converted ? value : 255 - value;
+      store<u8>(to + channel, <u8>(k - multiplyBytes(ink, k)));
+    }
   }
 }

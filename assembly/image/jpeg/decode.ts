@@ -1,13 +1,11 @@
-// Decode: a JPEG file in Region.Input → RGB in Region.Rgb. The order of the stages, and nothing else.
+// Decode: a JPEG file in Region.Input → RGB in Region.Rgb. This file is the order of the stages.
 
-import { regionStart } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
-import { stretchEnd } from "./bits";
+import { fail, regionStart } from "../call";
+import { Region, Status } from "../contract";
+import { segmentEnd } from "./bits";
 import { decodeBufferedScans } from "./buffered-scans";
 import { prepareFrame } from "./frame";
-import { resetHuffman } from "./huffman";
+import { resetHuffman } from "./huffman-tables";
 import { continueAt, offsetOf, openFile, readSegments, Stop, scanHeaderStart, stoppedAt } from "./markers";
 import { picture, resetPicture } from "./picture";
 import { resetQuantization } from "./quantization";
@@ -15,7 +13,7 @@ import { readScanHeader, ScanKind, scanComponentCount, scanKind } from "./scan-h
 import { decodeSequentialScan } from "./sequential-scan";
 import { setWindow } from "./window";
 
-/** Reads as far as the frame header of the file of `length` bytes in Region.Input; decodes nothing. */
+/** Reads the file of `length` bytes in Region.Input up to its frame header; decodes nothing. */
 export function readJpegHeader(length: usize): Status {
   const opened = open(length);
   return opened !== Status.Ok ? opened : readSegments(true);
@@ -24,7 +22,7 @@ export function readJpegHeader(length: usize): Status {
 /**
  * Decodes the file of `length` bytes in Region.Input to Region.Rgb, u8 [picture.height, picture.width, 3]. A
  * picture of more than `pixelLimit` pixels is refused before memory is reserved. With `partial`, damaged scan
- * data leaves gray and `picture.rowsDecoded` tells how far intact data reached.
+ * data leaves gray and `picture.rowsDecoded` is the number of rows that intact data covers.
  */
 export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
   return decodeJpegScaled(length, pixelLimit, partial, 8, false);
@@ -32,7 +30,7 @@ export function decodeJpeg(length: usize, pixelLimit: f64, partial: bool): Statu
 
 /**
  * As decodeJpeg, `side` / 8 as large in both directions: 8, 4, 2 or 1, from as many frequencies of each block. With
- * `handOver` the rows go to the host as they are finished, and Region.Rgb holds none afterward.
+ * `handOver` the rows go to the host as they are finished, and Region.Rgb is empty afterward.
  */
 export function decodeJpegScaled(
   length: usize,
@@ -50,8 +48,8 @@ export function decodeJpegScaled(
 }
 
 /**
- * As decodeJpegScaled, but only the rectangle of its pixels given, u8 [height, width, 3] in Region.Rgb: the same bytes
- * as those of a whole decode. Below the rectangle, damage goes unnoticed, but a truncated file does not.
+ * As decodeJpegScaled, but only the given rectangle of its pixels, u8 [height, width, 3] in Region.Rgb: the same bytes
+ * as in a whole decode. Damage below the rectangle goes unnoticed; truncation does not.
  */
 export function decodeJpegWindow(
   length: usize,
@@ -75,12 +73,12 @@ export function decodeJpegWindow(
   return isSingleScan() ? decodeSequentialScan(partial, handOver) : decodeBufferedScans(partial, handOver);
 }
 
-/** Reads and judges everything in front of the first scan's data. */
+/** Reads and checks everything before the first scan's data. */
 function prepare(length: usize, pixelLimit: f64, side: u32): Status {
   if (side !== 8 && side !== 4 && side !== 2 && side !== 1) return fail(Status.BadArgument, 0, side, 8);
   let status = open(length);
   if (status === Status.Ok) status = readSegments(false);
-  // What is too large is refused as such even if the file breaks off behind its frame header.
+  // A picture that is too large is refused as such even if the file ends right after its frame header.
   const pixels = <f64>picture.width * <f64>picture.height;
   if (pixels > pixelLimit) return fail(Status.TooLarge, picture.frameOffset, pixels, pixelLimit);
   if (status !== Status.Ok) return status;
@@ -89,7 +87,7 @@ function prepare(length: usize, pixelLimit: f64, side: u32): Status {
   return status === Status.Ok ? readScanHeader() : status;
 }
 
-/** True where one sequential scan holds all components, so that no coefficients need to be kept. */
+/** True if one sequential scan has all components, so that no coefficients need to be stored. */
 function isSingleScan(): bool {
   return scanKind() === ScanKind.Sequential && scanComponentCount() === picture.componentCount;
 }
@@ -102,9 +100,9 @@ function open(length: usize): Status {
   return start === 0 ? fail(Status.BadArgument, 0) : openFile(start, length);
 }
 
-/** Behind the only scan come at most segments without meaning; a missing end marker is forgiven. */
+/** After the only scan, other segments are ignored but a second scan is an error; a missing end marker is tolerated. */
 function readTrailer(partial: bool): Status {
-  continueAt(stretchEnd);
+  continueAt(segmentEnd);
   const status = readSegments(false);
   if (partial || (status === Status.Ok && stoppedAt() !== Stop.Scan)) return Status.Ok;
   return status === Status.Ok ? fail(Status.CorruptFrame, offsetOf(scanHeaderStart())) : status;

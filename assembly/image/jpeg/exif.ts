@@ -1,4 +1,4 @@
-// EXIF: the one entry of an APP1 segment that a decoder may act on, how the camera was held.
+// EXIF: the one entry of an APP1 segment that a decoder may act on, the orientation of the camera.
 
 /** "Exif", two zeros. */
 const SIGNATURE: u32 = 0x66697845;
@@ -17,8 +17,8 @@ function doubleWord(at: usize): u32 {
 }
 
 /**
- * Body [body, end) of an APP1 segment → EXIF orientation 1…8 of the first image directory; 0 where the segment holds
- * none, or one that makes no sense.
+ * Body [body, end) of an APP1 segment → EXIF orientation 1…8 of the first image directory; 0 if the segment has none,
+ * or one of another type or out of range. Both byte orders of TIFF are read, "II" and "MM".
  */
 export function readOrientation(body: usize, end: usize): u32 {
   if (end - body < 20 || load<u32>(body) !== SIGNATURE || load<u16>(body, 4) !== 0) return 0;

@@ -1,7 +1,7 @@
-// Frame: the header that says how large a picture is and how its components are sampled.
+// Frame: the header with the size of the picture and the sampling of its components.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
+import { fail } from "../call";
+import { Status } from "../contract";
 import { ColorSpace, component, MAX_COMPONENTS, picture, Upsampling } from "./picture";
 
 /** libjpeg's limit on width and height. */
@@ -9,7 +9,7 @@ const MAX_SIDE: u32 = 65_500;
 const JFIF_IDS: u32 = 0x010203;
 const RGB_IDS: u32 = 0x524742;
 
-/** Reads the body of SOFn. Nothing is judged yet but the segment itself, so that any frame can be described. */
+/** Reads the body of SOFn. Checks only that the segment is well formed, so that frames of any kind can be described. */
 export function readFrame(marker: u32, body: usize, length: usize, offset: usize): Status {
   if (length < 8) return fail(Status.CorruptSegment, offset, marker);
   const count = <u32>load<u8>(body, 5);
@@ -32,10 +32,10 @@ export function readFrame(marker: u32, body: usize, length: usize, offset: usize
   return Status.Ok;
 }
 
-/** Judges the frame and works out every size that follows from it, for a result of `side` / 8 of the file's size. */
+/** Checks the frame and computes every size that follows from it, for a result of `side` / 8 of the file's size. */
 export function prepareFrame(side: u32): Status {
   const offset = picture.frameOffset;
-  const kind = judgeKind(picture.frame);
+  const kind = statusOfKind(picture.frame);
   if (kind !== Status.Ok) return fail(kind, offset);
   if (picture.precision !== 8) return fail(Status.UnsupportedPrecision, offset, picture.precision);
   const count = picture.componentCount;
@@ -66,8 +66,8 @@ export function prepareFrame(side: u32): Status {
   return status;
 }
 
-/** By what name a frame that is not decoded is refused. */
-function judgeKind(frame: u32): Status {
+/** The status with which a kind of frame that is not decoded is refused. */
+function statusOfKind(frame: u32): Status {
   switch (frame) {
     case 0xc0:
     case 0xc1:
@@ -84,7 +84,7 @@ function judgeKind(frame: u32): Status {
   }
 }
 
-/** libjpeg's rules: JFIF means YCbCr, else Adobe's transform decides, else the components' identifiers. */
+/** libjpeg's rules: JFIF means YCbCr; otherwise Adobe's transform decides, then the components' identifiers. */
 function chooseColorSpace(): ColorSpace {
   if (picture.componentCount === 1) return ColorSpace.Gray;
   if (picture.componentCount === 4)
@@ -122,7 +122,7 @@ function divideUp(a: u32, b: u32): u32 {
   return (a + b - 1) / b;
 }
 
-/** In a smaller result, a coarser component gives up fewer of its frequencies, so that it needs less upsampling. */
+/** In a smaller result, a coarser component keeps more of its frequencies, so that it needs less upsampling. */
 function chooseSide(h: u32, v: u32): u32 {
   let side = picture.side;
   while (
@@ -134,7 +134,7 @@ function chooseSide(h: u32, v: u32): u32 {
   return side;
 }
 
-/** Triangle filters for 2:1; libjpeg leaves rows of one or two samples to replication where they are widened. */
+/** Triangle filters for 2:1; like libjpeg, replicates rows of one or two samples when they are widened. */
 function chooseUpsampling(spanX: u32, spanY: u32, width: u32): Upsampling {
   if (spanX === 1 && spanY === 1) return Upsampling.Full;
   if (picture.side === 1) return Upsampling.Replicate;

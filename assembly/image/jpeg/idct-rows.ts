@@ -1,7 +1,8 @@
-// IDCT rows: the second pass. A row's four or eight inputs → its eight samples, without any transpose.
+// IDCT rows: the second pass. A row's four or eight inputs → its eight samples. Scalar reference: idct-scalar.ts.
 //
-// The first pass leaves its rows in `work` with their columns in the order 0 2 1 3, 4 6 5 7: pairs of inputs, which a
-// load spreads over a vector, and whose dot products with a column of the matrix are four outputs at once.
+// How it is fast: there is no transpose. The first pass leaves its rows in `work` with their columns in the order
+// 0 2 1 3, 4 6 5 7: pairs of inputs, which a load broadcasts to a vector, and whose dot products with a column of the
+// matrix are four outputs at once. The decimal forms of the constants are in idct-columns.ts.
 //
 //                (in0, in2)          (in4, in6)           (in1, in3)          (in5, in7)
 //   x = 0      8192   10703        8192    4433         11363    9633        6437    2260
@@ -10,19 +11,23 @@
 //   x = 3      8192  −10703        8192   −4433          2260   −6436        9633  −11363
 //                        even half                                 odd half
 //
-// out(x) = even(x) + odd(x) and out(7 − x) = even(x) − odd(x). (The rounding term could come with in0 from the first pass;
-// then damaged files, whose in0 is near the end of its range, would no longer be libjpeg's.)
+// out(x) = even(x) + odd(x) and out(7 − x) = even(x) − odd(x). (The rounding term could be added to in0 in the first pass;
+// then damaged files, whose in0 is near the end of its range, would no longer equal libjpeg's.)
 
+/** Columns of the matrix above, i16 [x][pair], by byte offset. */
+// biome-ignore format: one column a line
 const MATRIX: usize = memory.data<i16>(
   [
-    8192, 10703, 8192, 4433, 8192, -4433, 8192, -10703, 8192, 4433, -8192, -10704, -8192, 10704, 8192, -4433,
-    11363, 9633, 9633, -2259, 6437, -11362, 2260, -6436, 6437, 2260, -11362, -6436, 2261, 9633, 9633, -11363,
+     8192, 10703,   8192,   4433,   8192,  -4433,  8192, -10703, //   0  (in0, in2)
+     8192,  4433,  -8192, -10704,  -8192,  10704,  8192,  -4433, //  16  (in4, in6)
+    11363,  9633,   9633,  -2259,   6437, -11362,  2260,  -6436, //  32  (in1, in3)
+     6437,  2260, -11362,  -6436,   2261,   9633,  9633, -11363, //  48  (in5, in7)
   ],
   16,
 );
 
 const SHIFT: i32 = 18;
-/** 2¹⁷ to round, 128·2¹⁸ to center the samples. */
+/** 2¹⁷ to round, 128·2¹⁸ to center the samples: together 33,685,504. */
 const ROUND: usize = memory.data<i32>([33685504, 33685504, 33685504, 33685504], 16);
 
 class Row {
@@ -73,7 +78,7 @@ export function rowsOfEight(work: usize, target: usize, stride: usize): void {
   Row.store(Row.ofEight(work + 96), Row.ofEight(work + 112), target, stride);
 }
 
-/** i16 [4, 2, 4] at `work`, rows r and r + 4 side by side, columns 4 … 7 being 0 → u8 [8, 8] at `target`. */
+/** i16 [4, 2, 4] at `work`, rows r and r + 4 adjacent, columns 4 … 7 being 0 → u8 [8, 8] at `target`. */
 export function rowsOfFour(work: usize, target: usize, stride: usize): void {
   Row.store(Row.ofFour(work), Row.ofFour(work + 16), target, stride);
   target += stride << 1;

@@ -1,4 +1,8 @@
-// IDCT, scalar: the twin of idct.ts, with the butterflies of libjpeg's jidctint as they are usually drawn.
+// IDCT, scalar: the reference for idct.ts, with the butterflies of libjpeg's jidctint.c as usually drawn.
+//
+//   constant ·2¹³   0.298631336  2446    0.390180644  3196    0.541196100  4433    0.765366865  6270
+//                   0.899976223  7373    1.175875602  9633    1.501321110 12299    1.847759065 15137
+//                   1.961570560 16069    2.053119869 16819    2.562915447 20995    3.072711026 25172
 
 const work: usize = memory.data(64 * 4, 16);
 
@@ -34,9 +38,9 @@ function transformLine(at: usize, step: usize, shift: i32): void {
   const in6 = load<i32>(at + 6 * step);
   const in7 = load<i32>(at + 7 * step);
 
-  const turn = (in2 + in6) * 4433;
-  const even2 = turn - in6 * 15137;
-  const even3 = turn + in2 * 6270;
+  const rotated = (in2 + in6) * 4433;
+  const even2 = rotated - in6 * 15137;
+  const even3 = rotated + in2 * 6270;
   const round = 1 << (shift - 1);
   const even0 = ((in0 + in4) << 13) + round;
   const even1 = ((in0 - in4) << 13) + round;

@@ -1,13 +1,13 @@
-// Markers: the segments of a file, read one after the other up to a scan or the end.
+// Markers: the segments of a file, read in order up to a scan or the end.
 //
-// What libjpeg forgives is forgiven: bytes between segments, fill bytes, a wrong length of a segment that is
-// skipped. What it refuses is refused: unknown markers, impossible lengths of segments that matter.
+// What libjpeg tolerates is tolerated: bytes between segments, fill bytes, a wrong length of a segment that is
+// skipped. What it refuses is refused: unknown markers, impossible lengths of segments that are used.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
+import { fail } from "../call";
+import { Status } from "../contract";
 import { readOrientation } from "./exif";
 import { readFrame } from "./frame";
-import { readHuffman } from "./huffman";
+import { readHuffman } from "./huffman-tables";
 import { picture } from "./picture";
 import { readQuantization } from "./quantization";
 
@@ -17,13 +17,13 @@ export enum Stop {
   Scan = 1,
   /** The end marker. */
   End = 2,
-  /** The end of the file where a marker should be. */
+  /** The end of the file in place of a marker. */
   FileEnd = 3,
 }
 
 const FRAMES: u32 = 0b1110_1110_1110_1111;
 
-/** Bytes that cameras and editors leave behind the end marker. */
+/** Cameras and editors leave a few bytes after the end marker; it is searched for in this many. */
 const TRAILING_BYTES: usize = 64;
 
 let base: usize = 0;
@@ -40,11 +40,12 @@ export function stoppedAt(): Stop {
   return stop;
 }
 
-/** Address of the body of the scan header, whose end is where entropy-coded data begins. */
+/** Address of the body of the scan header. */
 export function scanHeaderStart(): usize {
   return scanHeader;
 }
 
+/** Address of the entropy-coded data after the scan header. */
 export function scanDataStart(): usize {
   return scanHeaderEnd;
 }
@@ -58,14 +59,14 @@ export function fileEnd(): usize {
   return end;
 }
 
-/** True where the last bytes of the file hold its end marker. */
+/** True if the last bytes of the file contain its end marker. */
 export function hasEndMarker(): bool {
   const first = max(base, max(end, TRAILING_BYTES) - TRAILING_BYTES);
   for (let p = end - 2; p >= first; p--) if (load<u16>(p) === 0xd9ff) return true;
   return false;
 }
 
-/** Starts on a file; the 64 bytes behind it are ours to write, and end it with FF D9. */
+/** Opens a file. The 64 bytes after it may be written: FF D9 there guarantees that a marker is found. */
 export function openFile(start: usize, length: usize): Status {
   base = start;
   end = start + length;
@@ -76,7 +77,7 @@ export function openFile(start: usize, length: usize): Status {
   return Status.Ok;
 }
 
-/** Goes on behind entropy-coded data. */
+/** Resumes after entropy-coded data. */
 export function continueAt(address: usize): void {
   at = address;
 }
@@ -132,7 +133,7 @@ function isKnown(marker: u32): bool {
   return marker === 0xc4 || marker === 0xcc || (marker >= 0xda && marker <= 0xdd);
 }
 
-/** DAC, DNL, APPn, COM: breaking off inside one of them loses nothing. */
+/** DAC, DNL, APPn, COM: a file that ends inside one of them loses nothing. */
 function isSkipped(marker: u32): bool {
   return marker === 0xcc || marker === 0xdc || marker >= 0xe0;
 }

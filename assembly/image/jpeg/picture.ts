@@ -1,11 +1,11 @@
-// Picture: what the headers say about the file being decoded. One at a time; every stage reads it.
+// Picture: what the headers say about the file being decoded. There is one at a time, and every stage reads it.
 
-/** Four components are the most that any supported color space has. */
+/** No supported color space has more components. */
 export const MAX_COMPONENTS: u32 = 4;
 
-/** How a component's rows become rows of full width; see upsample.ts. */
+/** How a component is brought to full size; see upsample.ts. */
 export enum Upsampling {
-  /** One sample a pixel. */
+  /** One sample per pixel. */
   Full = 0,
   /** Triangle filter across, 2:1. */
   FancyAcross = 1,
@@ -17,20 +17,20 @@ export enum Upsampling {
   Replicate = 4,
 }
 
-/** What the components stand for. */
+/** What the components mean. */
 export enum ColorSpace {
   Gray = 0,
   YCbCr = 1,
   Rgb = 2,
-  /** Inverted, as Adobe writes it: 255 is no ink. */
+  /** Inverted, as Adobe stores it: 255 is no ink. */
   Cmyk = 3,
-  /** C, M and Y as YCbCr, then K. */
+  /** C, M and Y converted to YCbCr, then K. */
   Ycck = 4,
 }
 
 @unmanaged
 export class Component {
-  /** Identifier by which scans name it. */
+  /** Identifier by which scans refer to it. */
   id: u32;
   /** Sampling factors across and down, 1…4. */
   h: u32;
@@ -49,7 +49,7 @@ export class Component {
   spanX: u32;
   spanY: u32;
   upsampling: Upsampling;
-  /** Its table, i16 [64] in natural order, as it stood when its first scan began. */
+  /** Its quantization table, i16 [64] in natural order, as defined when its first scan began. */
   multipliers: usize;
   /** Sample (0, 0) of the current rows in Region.Planes, and bytes from row to row. */
   plane: usize;
@@ -57,10 +57,10 @@ export class Component {
   /** Huffman tables of the current scan. */
   dcTable: usize;
   acTable: usize;
-  /** Its blocks where they are kept (see coefficients.ts), and blocks in a row of them. */
+  /** Its blocks if they are stored (see coefficients.ts), and the number of blocks in a row. */
   coefficients: usize;
   blocksAcross: u32;
-  /** In a progressive frame, u64 a block: which of its zigzag positions hold another value than 0. */
+  /** In a progressive frame, u64 per block: which of its zigzag positions are nonzero. */
   masks: usize;
   /** DC value that the next block's difference is added to. */
   prediction: i32;
@@ -68,7 +68,7 @@ export class Component {
 
 @unmanaged
 export class Picture {
-  /** Size in pixels: the file's, or, once a decode has been prepared, that of its result. */
+  /** Size in pixels: the file's, or, once a decode has been prepared, the result's. */
   width: u32;
   height: u32;
   precision: u32;
@@ -90,11 +90,11 @@ export class Picture {
   sawAdobe: bool;
   adobeTransform: u32;
   colorSpace: ColorSpace;
-  /** EXIF orientation 1…8, 0 where the file says nothing. */
+  /** EXIF orientation 1…8, 0 if the file has none. */
   orientation: u32;
-  /** True where a filter needs the rows above and below. */
+  /** True if a filter needs the rows above and below. */
   needsContext: bool;
-  /** Rows that intact data reached. */
+  /** Rows that intact data covers. */
   rowsDecoded: u32;
 }
 

@@ -3,13 +3,12 @@
 //   Region.Planes, for each component:   2 rows   the end of the previous unit row
 //                                        8·v rows the current unit row (fewer in a smaller result)
 //
-// Rows have 16 bytes in front and 32 behind, which filters may overwrite. Rows of RGB leave as soon as the
-// samples below them are there, so the working set of a decode stays in the cache however large the picture is.
+// Rows have 16 bytes of padding before and 32 after them, which filters may overwrite. Rows of RGB are written as soon
+// as the samples below them are decoded, so the working set of a decode stays in the cache at any size of picture.
 
-import { reserve } from "../memory";
-import { Region } from "../regions";
-import { applyBlack } from "./black";
-import { rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
+import { reserve } from "../call";
+import { Region } from "../contract";
+import { applyBlack, rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
 import { ColorSpace, component, picture, Upsampling } from "./picture";
 import { finishRows, nextRowAddress, reserveRows } from "./strip";
 import { replicateAcross, upsampleAcross, upsampleBoth, upsampleDown } from "./upsample";
@@ -17,23 +16,23 @@ import { rowFromHalves } from "./upsample-color";
 import { window } from "./window";
 
 const CONTEXT_ROWS: u32 = 2;
-const FRONT: usize = 16;
-const BEHIND: usize = 32;
+const PAD_BEFORE: usize = 16;
+const PAD_AFTER: usize = 32;
 
-/** Rows of one sample a pixel for up to four components, and column sums. */
+/** Rows with one sample per pixel for up to four components, then two rows of column sums. */
 let fullRows: usize = 0;
 let fullRowBytes: usize = 0;
 let fromHalves: bool = false;
-/** First output row that has not left yet, and the current unit row. */
+/** First output row that has not been written yet, and the current unit row. */
 let nextRow: u32 = 0;
 let unitRow: u32 = 0;
 
-/** Makes room for the planes and for the window's rows of RGB; false where memory forbids it. See strip.ts. */
+/** Reserves the planes and the window's rows of RGB (see strip.ts); false if they do not fit into memory. */
 export function reservePlanes(handOver: bool): bool {
   let bytes: usize = 0;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
-    c.stride = <usize>(picture.mcusAcross * c.h * c.side) + FRONT + BEHIND;
+    c.stride = <usize>(picture.mcusAcross * c.h * c.side) + PAD_BEFORE + PAD_AFTER;
     bytes += c.stride * <usize>(c.v * c.side + CONTEXT_ROWS);
   }
   fullRowBytes = (<usize>(picture.mcusAcross * picture.hMax * picture.side) + 127) & ~63;
@@ -41,7 +40,7 @@ export function reservePlanes(handOver: bool): bool {
   if (start === 0) return false;
   const step = picture.vMax * picture.side + 1;
   if (!reserveRows(<usize>window.width * 3, window.height, step, handOver)) return false;
-  let at = start + FRONT;
+  let at = start + PAD_BEFORE;
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
     c.plane = at + c.stride * CONTEXT_ROWS;
@@ -54,7 +53,7 @@ export function reservePlanes(handOver: bool): bool {
   return true;
 }
 
-/** The planes hold a unit row: writes every RGB row that needs none below it, and keeps what the next needs. */
+/** The planes hold a unit row: writes every RGB row that needs no row below them, and keeps the context of the next. */
 export function finishUnitRow(): void {
   const last = unitRow + 1 === picture.mcusDown;
   let ready = (unitRow + 1) * picture.vMax * picture.side;
@@ -68,12 +67,12 @@ export function finishUnitRow(): void {
   if (picture.needsContext && unitRow < window.endRow) keepContext();
 }
 
-/** The two last rows of each plane become the two above the next unit row. */
+/** The last two rows of each plane become the two above the next unit row. */
 function keepContext(): void {
   for (let i: u32 = 0; i < picture.componentCount; i++) {
     const c = component(i);
     const bytes = c.stride * CONTEXT_ROWS;
-    const start = c.plane - FRONT;
+    const start = c.plane - PAD_BEFORE;
     memory.copy(start - bytes, start + c.stride * <usize>(c.v * c.side) - bytes, bytes);
   }
 }
@@ -98,7 +97,7 @@ function writeRow(row: u32, to: usize): void {
     applyBlack(fullRow(3, row), to, window.width, space === ColorSpace.Ycck);
 }
 
-/** True where chroma has half the size both ways and the filter is libjpeg's, so that upsample-color.ts does it. */
+/** True if chroma is subsampled 2:1 both ways and interpolated, which is the case that upsample-color.ts handles. */
 function hasHalves(): bool {
   return (
     picture.colorSpace === ColorSpace.YCbCr &&
@@ -108,7 +107,7 @@ function hasHalves(): bool {
   );
 }
 
-/** It makes pairs of pixels: where the window begins with the second of one, the first is put before it and taken back. */
+/** Makes pairs of pixels: if the window begins with the second of a pair, the first is written before it and undone. */
 function writeRowFromHalves(row: u32, to: usize): void {
   const odd = window.left & 1;
   const first = <usize>(window.left >> 1);
@@ -141,12 +140,12 @@ function edgedRow(index: u32, j: u32): usize {
   return row;
 }
 
-/** Room for the column sums of two components: the two rows behind those of one sample a pixel. */
+/** Address of the column sums of two components. */
 function columnSums(): usize {
   return fullRows + <usize>picture.componentCount * fullRowBytes;
 }
 
-/** Address of the window's first pixel in row `y` of component `index`, one sample a pixel. */
+/** Address of the window's first pixel in row `y` of component `index`, one sample per pixel. */
 function fullRow(index: u32, y: u32): usize {
   const c = component(index);
   const near = sampleRow(index, y / c.spanY);
@@ -182,7 +181,7 @@ function fullRow(index: u32, y: u32): usize {
   return row + <usize>window.left;
 }
 
-/** Beyond the picture's edges, the samples at the edges repeat. */
+/** Beyond the picture's edges, the edge samples are repeated. */
 function repeatEdges(row: usize, width: u32): void {
   store<u8>(row - 1, load<u8>(row));
   store<u8>(row + <usize>width, load<u8>(row + <usize>width - 1));
@@ -195,7 +194,7 @@ function farRow(y: u32, height: u32): u32 {
   return min(near + 1, height - 1);
 }
 
-/** Address of sample row j, which the planes must hold now. */
+/** Address of sample row j, which must be in the planes. */
 function sampleRow(index: u32, j: u32): usize {
   const c = component(index);
   return c.plane + c.stride * (<usize>j - <usize>(unitRow * c.v * c.side));

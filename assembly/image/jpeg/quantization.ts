@@ -1,7 +1,7 @@
-// Quantization: the tables of DQT segments, kept in natural order as the IDCT multiplies by them.
+// Quantization: the tables of DQT segments, stored in natural order because the IDCT multiplies by them in that order.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
+import { fail } from "../call";
+import { Status } from "../contract";
 
 /** Position k of the zigzag → natural index; the 16 beyond it catch runs that leave a damaged block. */
 export const NATURAL_ORDER: usize = memory.data<u8>([
@@ -12,7 +12,7 @@ export const NATURAL_ORDER: usize = memory.data<u8>([
 
 /** Four tables of i16 [64], natural order. */
 const tables: usize = memory.data(4 * 128, 16);
-/** One copy a component, taken when its first scan begins: a later DQT may redefine the number. */
+/** One copy per component, made when its first scan begins: a later DQT may redefine the number. */
 const latched: usize = memory.data(4 * 128, 16);
 let defined: u32 = 0;
 
@@ -40,7 +40,7 @@ export function readQuantization(at: usize, end: usize, base: usize): Status {
   return Status.Ok;
 }
 
-/** Copies table `number` for component `index` and returns the copy's address, 0 where the file has not brought it. */
+/** Copies table `number` for component `index`; address of the copy, 0 if the file does not define the table. */
 export function latchQuantization(number: u32, index: u32): usize {
   if (number > 3 || (defined & (1 << number)) === 0) return 0;
   const copy = latched + <usize>index * 128;

@@ -1,31 +1,35 @@
-// Restart: stretches of entropy-coded data between markers, and how to find one's place again after damage.
+// Restart: the segments of entropy-coded data between restart markers, and how a decoder resynchronizes after damage.
 
-import { bitsLength, stretchEnd, unpackStretch } from "./bits";
+import { fail } from "../call";
+import { Status } from "../contract";
+import { bitsLength, byteNear, segmentEnd, unpackSegment } from "./bits";
+import { metBadCode } from "./huffman-lookup";
+import { fileEnd, offsetOf } from "./markers";
 import { component, picture } from "./picture";
 
 /** Units left in the current interval, and the number (0…7) that its closing marker must have. */
 let unitsLeft: u32 = 0;
 let nextNumber: u32 = 0;
-/** The stretch holds nothing more; units up to the next restart stay gray. */
+/** The segment has no more data; units up to the next restart stay gray. */
 let exhausted: bool = false;
-/** A marker was missing or out of turn since the scan began. */
-let outOfTurn: bool = false;
+/** A marker was missing or out of sequence since the scan began. */
+let outOfSequence: bool = false;
 
 export function isExhausted(): bool {
   return exhausted;
 }
 
 export function metWrongMarker(): bool {
-  return outOfTurn;
+  return outOfSequence;
 }
 
 /** Begins a scan whose data starts at `at`; the caller starts reading at bit 0. */
 export function beginScan(at: usize): void {
-  unpackStretch(at);
+  unpackSegment(at);
   unitsLeft = picture.restartInterval;
   nextNumber = 0;
   exhausted = false;
-  outOfTurn = false;
+  outOfSequence = false;
   clearPredictions();
 }
 
@@ -38,7 +42,7 @@ export function beginUnit(): bool {
   return true;
 }
 
-/** Tells whether position p lies beyond the data; from then on the interval is exhausted. */
+/** True if position p is beyond the data; from then on the interval is exhausted. */
 export function noticeEnd(p: u32): bool {
   if (p <= bitsLength) return false;
   exhausted = true;
@@ -50,14 +54,14 @@ function clearPredictions(): void {
 }
 
 /**
- * Goes to the expected marker by libjpeg's rule: one that is up to two ahead is left for its own interval, one
- * that is up to two behind is passed over, and so is anything that is no marker of a scan.
+ * Advances to the expected marker by libjpeg's rule: one that is up to two ahead is left for its own interval; one
+ * that is up to two behind is skipped, and so is anything that is not a restart marker.
  */
 function beginInterval(): void {
   const expected = nextNumber;
   nextNumber = (nextNumber + 1) & 7;
   clearPredictions();
-  let at = stretchEnd;
+  let at = segmentEnd;
   while (true) {
     while (load<u8>(at + 1) === 0xff) at++;
     const marker = <u32>load<u8>(at + 1);
@@ -65,15 +69,22 @@ function beginInterval(): void {
     const ahead = (marker - expected) & 7;
     if (marker >= 0xd0 && (ahead === 1 || ahead === 2)) break;
     if (marker >= 0xd0 && ahead !== 6 && ahead !== 7) {
-      if (ahead !== 0) outOfTurn = true;
+      if (ahead !== 0) outOfSequence = true;
       exhausted = false;
-      unpackStretch(at + 2);
+      unpackSegment(at + 2);
       return;
     }
-    outOfTurn = true;
-    unpackStretch(at + 2);
-    at = stretchEnd;
+    outOfSequence = true;
+    unpackSegment(at + 2);
+    at = segmentEnd;
   }
-  outOfTurn = true;
+  outOfSequence = true;
   exhausted = true;
+}
+
+/** Reports scan data that ends early: truncated if the file ends there, else corrupt; `rows` rows of pixels came before. */
+export function describeDamage(p: u32, rows: u32): Status {
+  if (segmentEnd >= fileEnd() && !metBadCode)
+    return fail(Status.Truncated, offsetOf(fileEnd()), rows, picture.height);
+  return fail(Status.CorruptScan, offsetOf(byteNear(p)), rows, picture.height);
 }

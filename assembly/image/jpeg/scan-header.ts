@@ -1,13 +1,19 @@
-// Scan header: which components a scan holds and which tables they use.
+// Scan header: the components of a scan and the tables that they use.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
-import { defineMissingTables, huffmanTable, LookForm, TABLE_IMPOSSIBLE, TABLE_MISSING } from "./huffman";
+import { fail } from "../call";
+import { Status } from "../contract";
+import {
+  defineMissingTables,
+  huffmanTable,
+  LookupForm,
+  TABLE_IMPOSSIBLE,
+  TABLE_MISSING,
+} from "./huffman-tables";
 import { offsetOf, scanHeaderStart } from "./markers";
 import { Component, component, MAX_COMPONENTS, picture } from "./picture";
 import { latchQuantization } from "./quantization";
 
-/** Blocks that a minimum coded unit may hold, and components that a scan may hold. */
+/** Blocks that a minimum coded unit may contain. */
 export const MAX_UNIT_BLOCKS: u32 = 10;
 
 /** What a scan does to a block. */
@@ -79,7 +85,7 @@ export function readScanHeader(): Status {
   return Status.Ok;
 }
 
-/** Ss, Se, Ah and Al, which mean something in progressive frames only; false where they contradict each other. */
+/** Reads Ss, Se, Ah and Al, which matter in progressive frames only; false if they contradict each other. */
 function readProgression(at: usize): bool {
   kind = ScanKind.Sequential;
   if (picture.frame !== 0xc2) return true;
@@ -97,7 +103,7 @@ function readProgression(at: usize): bool {
   return count === 1;
 }
 
-/** Index of the first component of that name which the scan has not named yet; MAX_COMPONENTS where there is none. */
+/** Index of the first component with that identifier which the scan has not named yet; MAX_COMPONENTS if none. */
 function findComponent(id: u32, used: u32): u32 {
   for (let i: u32 = 0; i < picture.componentCount; i++)
     if (component(i).id === id && (used & (1 << i)) === 0) return i;
@@ -110,7 +116,7 @@ function findTables(c: Component, index: u32, selectors: u32, offset: usize): St
     c.multipliers = latchQuantization(c.quantization, index);
     if (c.multipliers === 0) return fail(Status.MissingTable, offset, c.quantization);
   }
-  const form = kind === ScanKind.Sequential ? LookForm.Pairs : LookForm.Symbols;
+  const form = kind === ScanKind.Sequential ? LookupForm.Pairs : LookupForm.Symbols;
   if (kind === ScanKind.Sequential || kind === ScanKind.DcFirst) {
     c.dcTable = huffmanTable(0, selectors >> 4, form);
     if (c.dcTable === TABLE_MISSING) return fail(Status.MissingTable, offset, selectors >> 4);

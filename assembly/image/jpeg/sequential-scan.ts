@@ -1,20 +1,19 @@
-// Sequential scan: one interleaved scan with all components, decoded unit by unit straight into samples.
+// Sequential scan: one interleaved scan with all components, decoded unit by unit directly to samples.
 
-import { fail } from "../outcome";
-import { Status } from "../status";
+import { fail } from "../call";
+import { Status } from "../contract";
 import { reserveBits } from "./bits";
-import { describeDamage } from "./damage";
-import { clearBadCode, metBadCode } from "./long-code";
+import { clearBadCode, metBadCode } from "./huffman-lookup";
+import { transformBlock } from "./idct";
 import { fileEnd, hasEndMarker, offsetOf, scanDataStart } from "./markers";
 import { Component, component, picture } from "./picture";
 import { finishUnitRow, reservePlanes } from "./planes";
-import { beginScan, beginUnit, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import { beginScan, beginUnit, describeDamage, isExhausted, metWrongMarker, noticeEnd } from "./restart";
 import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
 import { block, decodeBlock, lastPosition, skipBlock } from "./sequential-block";
-import { transformBlock } from "./transform-block";
 import { window } from "./window";
 
-/** A block of a minimum coded unit: whose it is, and where its samples of the next unit go. */
+/** A block of a minimum coded unit: its component, and where its samples of the next unit go. */
 @unmanaged
 class UnitBlock {
   owner: Component;
@@ -28,8 +27,8 @@ const unitBlocks: usize = memory.data(10 * 16, 16);
 let unitBlockCount: u32 = 0;
 
 /**
- * Decodes the scan that the markers stopped at as far as the window needs it; a file without its end marker is read
- * to the last row, to tell a truncated one. With `partial`, damage ends nothing and leaves gray.
+ * Decodes the scan at which reading stopped as far as the window needs it; a file without its end marker is read to the
+ * last row, to detect truncation. With `partial`, decoding continues after damage and leaves gray.
  */
 export function decodeSequentialScan(partial: bool, handOver: bool): Status {
   const from = scanDataStart();
@@ -53,7 +52,7 @@ export function decodeSequentialScan(partial: bool, handOver: bool): Status {
   return Status.Ok;
 }
 
-/** One row of units; those before `first` and from `end` on are read without being kept. */
+/** One row of units; those before `first` and from `end` on are skipped. */
 function decodeUnitRow(p: u32, first: u32, end: u32): u32 {
   listUnitBlocks(first);
   for (let unit: u32 = 0; unit < picture.mcusAcross; unit++) {
@@ -95,7 +94,7 @@ function decodeUnit(p: u32): u32 {
   return p;
 }
 
-/** Reads over a unit: only lengths of codes and the DC values count. */
+/** Skips a unit: only code lengths and DC values are decoded. */
 function skipUnit(p: u32): u32 {
   const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;
   for (let at = unitBlocks; at < end; at += UNIT_BLOCK_BYTES)
@@ -104,7 +103,7 @@ function skipUnit(p: u32): u32 {
   return p;
 }
 
-/** A unit without data: mid-gray, as libjpeg leaves it. */
+/** A unit without data: mid-gray, as in libjpeg. */
 function grayUnit(): void {
   v128.store(block, i64x2.splat(0));
   const end = unitBlocks + <usize>unitBlockCount * UNIT_BLOCK_BYTES;

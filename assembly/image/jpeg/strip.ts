@@ -1,20 +1,22 @@
 // Strip: where finished rows of RGB go. Either all of them stay in Region.Rgb, or they are handed to the host a strip
-// at a time, while they are still in the cache; a whole picture then never lies in this memory. (12 megapixels: 3 of
-// 25 ms that writing a picture and reading it again had cost.)
+// at a time, while they are still in the cache, so that this memory never holds a whole picture. (At 12 megapixels this
+// saves 3 of 25 ms, the cost of writing a picture and reading it again.)
 
-import { takeRows } from "../env";
-import { regionStart, reserve } from "../memory";
-import { Region } from "../regions";
+import { regionStart, reserve } from "../call";
+import { Region } from "../contract";
 
-/** A strip leaves when it has so many bytes: large enough for few calls, small enough for a second-level cache. */
+/** Import of the host (module `strip`): takes `bytes` bytes of RGB rows at `address`; they follow the previous call's. */
+declare function takeRows(address: usize, bytes: usize): void;
+
+/** A strip is handed over at this size: large enough for few calls, small enough for a second-level cache. */
 const STRIP_BYTES: usize = 1 << 17;
 
 let handsOver: bool = false;
 let at: usize = 0;
 
 /**
- * Makes room for `rows` rows of `rowBytes` bytes, or, to hand them over, for a strip; at most `step` rows are written
- * between two calls of `finishRows`. False where memory forbids it.
+ * Reserves memory for `rows` rows of `rowBytes` bytes, or, to hand them over, for a strip; at most `step` rows are
+ * written between two calls of `finishRows`. False if it does not fit.
  */
 export function reserveRows(rowBytes: usize, rows: u32, step: u32, handOver: bool): bool {
   handsOver = handOver;
@@ -25,12 +27,12 @@ export function reserveRows(rowBytes: usize, rows: u32, step: u32, handOver: boo
   return at !== 0;
 }
 
-/** Where the next row goes. */
+/** Address that the next row is written to. */
 export function nextRowAddress(): usize {
   return at;
 }
 
-/** Rows up to `end` are written; `last` where none follow. */
+/** Rows up to `end` have been written; `last` if none follow. */
 export function finishRows(end: usize, last: bool): void {
   at = end;
   if (!handsOver) return;

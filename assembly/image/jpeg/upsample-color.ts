@@ -1,14 +1,15 @@
-// Upsampling and color in one: rows of Y, and of Cb and Cr at half the size both ways → rows of RGB. The same bytes
-// as upsample.ts and color.ts one after the other, for the sampling that cameras use.
+// Upsampling and color fused: rows of Y, and of Cb and Cr at half the size both ways → rows of RGB. The same bytes as
+// upsample.ts followed by color.ts, which are its reference, for the sampling that cameras use (4:2:0).
 //
-// The triangle filter gives the pixels left of a sample's middle in one vector and those right of it in another. Color
-// is done on such halves as they are, even pixels and odd ones; they meet only when the bytes leave. That saves
-// joining, storing, loading and widening both chroma rows, and 128 is taken off with the filter's rounding term.
+// How it is fast: the triangle filter yields even pixels in one vector and odd pixels in another. Color is converted on
+// these halves as they are, and they are interleaved only when the bytes are stored. That saves joining, storing,
+// loading and widening both chroma rows, and the 128 is subtracted within the filter's rounding term.
 
+import { Simd } from "../simd";
 import { Pixels } from "./color";
 import { addColumns } from "./upsample";
 
-/** Rounding terms 8 and 7 of the filter, 16·128 less. */
+/** Rounding terms 8 and 7 of the filter, minus 16·128. */
 const EVEN: usize = memory.data<i16>([-2040, -2040, -2040, -2040, -2040, -2040, -2040, -2040], 16);
 const ODD: usize = memory.data<i16>([-2041, -2041, -2041, -2041, -2041, -2041, -2041, -2041], 16);
 const LOW_BYTES: usize = memory.data<i16>([255, 255, 255, 255, 255, 255, 255, 255], 16);
@@ -19,7 +20,7 @@ class Halves {
     return i16x8.add(here, i16x8.add(here, here));
   }
 
-  /** Eight even pixels' chroma − 128; the column sums of the sample before the first are at `sum`. */
+  /** Eight even pixels' chroma − 128; the column sums at `sum` start with the sample before the first. */
   @inline static even(triple: v128, sum: usize): v128 {
     return i16x8.shr_s(i16x8.add(i16x8.add(triple, v128.load(EVEN)), v128.load(sum)), 4);
   }
@@ -31,24 +32,24 @@ class Halves {
   /** Pixels 0, 2, 4, … and 1, 3, 5, … in the halves of r, g, b → 48 bytes in order; writes four more. */
   @inline static interleave(r: v128, g: v128, b: v128, to: usize): void {
     const zero = i64x2.splat(0);
-    const evenRg = Pixels.zipLow(r, g);
-    const evenB = Pixels.zipLow(b, zero);
-    const oddRg = Pixels.zipHigh(r, g);
-    const oddB = Pixels.zipHigh(b, zero);
-    let even = Pixels.zipLowPairs(evenRg, evenB);
-    let odd = Pixels.zipLowPairs(oddRg, oddB);
-    Pixels.squeeze(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 0);
-    Pixels.squeeze(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 12);
-    even = Pixels.zipHighPairs(evenRg, evenB);
-    odd = Pixels.zipHighPairs(oddRg, oddB);
-    Pixels.squeeze(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 24);
-    Pixels.squeeze(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 36);
+    const evenRg = Simd.zipLow(r, g);
+    const evenB = Simd.zipLow(b, zero);
+    const oddRg = Simd.zipHigh(r, g);
+    const oddB = Simd.zipHigh(b, zero);
+    let even = Simd.zipLow16(evenRg, evenB);
+    let odd = Simd.zipLow16(oddRg, oddB);
+    Pixels.store(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 0);
+    Pixels.store(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 12);
+    even = Simd.zipHigh16(evenRg, evenB);
+    odd = Simd.zipHigh16(oddRg, oddB);
+    Pixels.store(v128.shuffle<i32>(even, odd, 0, 4, 1, 5), to, 24);
+    Pixels.store(v128.shuffle<i32>(even, odd, 2, 6, 3, 7), to, 36);
   }
 }
 
 /**
  * luma u8 [2·count]; two rows each of Cb and Cr u8 [count] with a neighbor on each side, the nearer first → u8
- * [2·count, 3] at `to`, of which the last pixel may be too much. `sums` is room for i16 [2, count + 32], 16-byte
+ * [2·count, 3] at `to`; the row may need one pixel less. `sums` is scratch memory for i16 [2, count + 32], 16-byte
  * aligned. Reads up to 15 samples and writes up to 49 bytes beyond the row.
  */
 export function rowFromHalves(

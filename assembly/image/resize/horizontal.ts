@@ -1,44 +1,25 @@
-// Horizontal pass: u8 [rows, width, 3] → u8 [rows, outputs, 3], four rows at a time. Twin: passes-scalar.ts.
+// Horizontal pass: u8 [rows, width, 3] → u8 [rows, outputs, 3], four rows at a time. Scalar reference: horizontalScalar.
 //
-// Two neighboring pixels become one vector of 16-bit pairs by interleaving the row with itself, three bytes on:
+// How it is fast: two neighboring pixels become one vector of 16-bit pairs by interleaving the row with itself shifted
+// by three bytes:
 //
 //   at p      r₀ g₀ b₀ r₁ …     interleave     r₀ r₁ g₀ g₁ b₀ b₁ …     widen to u16, then
 //   at p + 3  r₁ g₁ b₁ r₂ …    ───────────►                            dot with w₀ w₁ w₀ w₁ w₀ w₁ – –
 //
-// so a multiply-add of pairs does two taps of all three channels, with no byte shuffle and no constant to load.
-// Four rows share each pair of weights. The lanes beyond blue hold rubbish that is never stored.
+// so a multiply-add of pairs does two taps of all three channels, with no general byte shuffle and no constant to load.
+// Four rows use each pair of weights that is loaded. The lanes after blue contain garbage that is never stored.
 
-import { entryBytes, entryPairs, LOW_BITS, PRECISION_BITS } from "./tables";
+import { Simd } from "../simd";
+import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";
 
 const PAIR_BYTES: usize = 8;
 
 /** (r₀ r₁ g₀ g₁ b₀ b₁ – –) as u16 of the two pixels at p. Reads 11 bytes. */
 function pixelPair(p: usize): v128 {
-  return i16x8.extend_low_i8x16_u(
-    i8x16.shuffle(
-      v128.load64_zero(p),
-      v128.load64_zero(p, 3),
-      0,
-      16,
-      1,
-      17,
-      2,
-      18,
-      3,
-      19,
-      4,
-      20,
-      5,
-      21,
-      6,
-      22,
-      7,
-      23,
-    ),
-  );
+  return i16x8.extend_low_i8x16_u(Simd.zipLow(v128.load64_zero(p), v128.load64_zero(p, 3)));
 }
 
-/** Both halves of the sums → Σ w·p rounded to whole numbers, i32 [4]. */
+/** High and low sums → Σ w·p rounded to whole numbers, i32 [4]. */
 function finish(high: v128, low: v128): v128 {
   return i32x4.shr_s(i32x4.add(i32x4.shl(high, LOW_BITS), low), PRECISION_BITS);
 }
@@ -48,7 +29,7 @@ function storePixel(target: usize, rgb: i32): void {
   store<u8>(target, <u8>(rgb >> 16), 2);
 }
 
-/** Rows 4n … 4n + 3; where fewer are left, the last one is computed again in place of the missing ones. */
+/** Rows 4n … 4n + 3 at a time; if fewer are left, the last one is computed again in place of the missing ones. */
 export function horizontalPass(
   source: usize,
   sourceStride: usize,
@@ -116,6 +97,34 @@ export function horizontalPass(
       out2 += 3;
       out3 += 3;
       entry += entryStride;
+    }
+  }
+}
+
+/** The same, one value at a time: each output is a weighted sum of pixels of its row. */
+export function horizontalScalar(
+  source: usize,
+  sourceStride: usize,
+  rows: i32,
+  table: usize,
+  pairs: i32,
+  outputs: i32,
+  target: usize,
+  targetStride: usize,
+): void {
+  const stride = entryBytes(pairs);
+  for (let y = 0; y < rows; y++) {
+    const row = source + <usize>y * sourceStride;
+    for (let x = 0; x < outputs; x++) {
+      const entry = table + <usize>x * stride;
+      const start = <usize>load<u32>(entry);
+      const taps = load<u32>(entry, 4) << 1;
+      for (let channel: usize = 0; channel < 3; channel++) {
+        let sum: i32 = 1 << (PRECISION_BITS - 1);
+        for (let tap: u32 = 0; tap < taps; tap++)
+          sum += <i32>load<u8>(row + (start + <usize>tap) * 3 + channel) * tapWeight(entry, tap);
+        store<u8>(target + <usize>y * targetStride + <usize>x * 3 + channel, clip8(sum));
+      }
     }
   }
 }

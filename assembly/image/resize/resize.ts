@@ -1,26 +1,22 @@
-// Resize: Pillow's Image.resize on RGB bytes, byte for byte. Horizontal pass first, rounded to bytes, then vertical.
+// Resize: Pillow's Image.resize on RGB bytes, byte for byte. The horizontal pass comes first, rounded to bytes, then the
+// vertical one.
 //
-// Only a window of the result may be asked for (the center crop of an evaluation transform): its pixels are those of
-// the whole, the rest is never computed. A crop before the resize is a source address and a stride: neighbors outside
-// of the crop are not seen.
+// A window of the result can be requested (the center crop of an evaluation transform): its pixels equal those of the
+// whole result, and the rest is never computed. A crop before the resize is a source address and a stride; neighbors
+// outside the crop do not contribute.
 
-import { reserve } from "../memory";
-import { fail } from "../outcome";
-import { Region } from "../regions";
-import { Status } from "../status";
-import { Filter } from "./filter";
-import { horizontalPass } from "./horizontal";
-import { resizeNearest } from "./nearest";
-import { horizontalScalar, verticalScalar } from "./passes-scalar";
-import { entryBytes, fillTable, pairCapacity, tableBytes } from "./tables";
-import { verticalPass } from "./vertical";
+import { fail, regionStart, reserve } from "../call";
+import { Filter, Region, Status } from "../contract";
+import { horizontalPass, horizontalScalar } from "./horizontal";
+import { verticalPass, verticalScalar } from "./vertical";
+import { entryBytes, fillTable, pairCapacity, tableBytes } from "./weights";
 
-/** Of the input and of the window; a table then stays below 64 MiB. */
+/** Limit for the input and the window, which keeps a table below 64 MiB. */
 const LARGEST_SIDE: i32 = 1 << 20;
-/** Of the whole result, of which only a window need be made. */
+/** Limit for the whole result, of which only a window may be computed. */
 const LARGEST_FULL_SIDE: i32 = 1 << 26;
 
-/** The resize to come: set by `resizeFrom`, `resizeTo`, `resizeWindow`, `resizeBox`; done by `resizePixels`. */
+/** The next resize: set by `resizeFrom`, `resizeTo`, `resizeWindow`, `resizeBox`; run by `resizePixels`. */
 let source: usize = 0;
 let sourceStride: usize = 0;
 let width: i32 = 0;
@@ -49,14 +45,14 @@ export function resizeFrom(pixels: usize, stride: usize, inWidth: i32, inHeight:
   boxed = false;
 }
 
-/** Size of the whole result; the window becomes all of it. */
+/** Sets the size of the whole result and resets the window to all of it. */
 export function resizeTo(outWidth: i32, outHeight: i32): void {
   fullWidth = windowWidth = outWidth;
   fullHeight = windowHeight = outHeight;
   windowLeft = windowTop = 0;
 }
 
-/** The part of the result that is wanted. */
+/** Sets the part of the result to compute. */
 export function resizeWindow(left: i32, top: i32, outWidth: i32, outHeight: i32): void {
   windowLeft = left;
   windowTop = top;
@@ -64,7 +60,7 @@ export function resizeWindow(left: i32, top: i32, outWidth: i32, outHeight: i32)
   windowHeight = outHeight;
 }
 
-/** Pillow's `box`: the part of the input (fractions allowed) that fills the result; pixels around it are seen. */
+/** Pillow's `box`: the part of the input (fractions allowed) that fills the result; pixels around it contribute. */
 export function resizeBox(left: f32, top: f32, right: f32, bottom: f32): void {
   boxLeft = left;
   boxTop = top;
@@ -74,8 +70,8 @@ export function resizeBox(left: f32, top: f32, right: f32, bottom: f32): void {
 }
 
 /**
- * Does the resize that was set up into `target`, u8 [window height, window width, 3]. `mirror` flips the result left to
- * right; `scalar` runs the twin passes. Nearest knows no window and no mirror.
+ * Runs the resize that was set up into `target`, u8 [window height, window width, 3]. `mirror` flips the result left to
+ * right; `scalar` runs the scalar reference. Nearest supports neither a window nor `mirror`.
  */
 export function resizePixels(
   target: usize,
@@ -104,8 +100,8 @@ export function resizePixels(
     return Status.Ok;
   }
   const vertical = boxed || height !== fullHeight || windowHeight !== fullHeight;
-  // Where only the height changes, the horizontal pass copies (its weights are 0 and 1), into rows that the vertical
-  // pass may read one beyond the last.
+  // If only the height changes, the horizontal pass copies (its weights are 0 and 1), into a buffer where the vertical
+  // pass may read one row beyond the last.
   const horizontal = vertical || mirror || width !== fullWidth || windowWidth !== fullWidth;
   return twoPasses(target, targetStride, filter, horizontal, vertical, mirror, scalar);
 }
@@ -172,4 +168,66 @@ function twoPasses(
       memory.copy(target + <usize>y * targetStride, rows + <usize>y * rowsStride, bytes);
   }
   return Status.Ok;
+}
+
+/**
+ * Nearest: each output pixel is a copy of one input pixel. Pillow: ImagingScaleAffine, which accumulates positions step
+ * by step; that rounds differently from a product.
+ */
+function resizeNearest(
+  source: usize,
+  sourceStride: usize,
+  width: i32,
+  height: i32,
+  left: f64,
+  top: f64,
+  right: f64,
+  bottom: f64,
+  outWidth: i32,
+  outHeight: i32,
+  target: usize,
+  targetStride: usize,
+): void {
+  const stepX = (right - left) / <f64>outWidth;
+  const stepY = (bottom - top) / <f64>outHeight;
+  let y = top + stepY * 0.5;
+  for (let row = 0; row < outHeight; row++) {
+    const from = source + <usize>min(<i32>y, height - 1) * sourceStride;
+    let out = target + <usize>row * targetStride;
+    let x = left + stepX * 0.5;
+    for (let column = 0; column < outWidth; column++) {
+      const pixel = from + <usize>min(<i32>x, width - 1) * 3;
+      store<u16>(out, load<u16>(pixel));
+      store<u8>(out, load<u8>(pixel, 2), 2);
+      out += 3;
+      x += stepX;
+    }
+    y += stepY;
+  }
+}
+
+/**
+ * Region.Rgb, u8 [height, width, 3] → Region.Output, u8 [outHeight, outWidth, 3]; the box (left, top, right, bottom) is
+ * the part of the input that fills the result. `scalar` runs the scalar reference of the vector passes.
+ */
+export function resizePicture(
+  width: i32,
+  height: i32,
+  left: f32,
+  top: f32,
+  right: f32,
+  bottom: f32,
+  outWidth: i32,
+  outHeight: i32,
+  filter: Filter,
+  scalar: bool,
+): Status {
+  const stride = <usize>outWidth * 3;
+  const output = reserve(Region.Output, stride * <usize>outHeight);
+  if (output === 0) return fail(Status.OutOfMemory, 0);
+  resizeFrom(regionStart(Region.Rgb), <usize>width * 3, width, height);
+  resizeTo(outWidth, outHeight);
+  if (left !== 0 || top !== 0 || right !== <f32>width || bottom !== <f32>height)
+    resizeBox(left, top, right, bottom);
+  return resizePixels(output, stride, filter, false, scalar);
 }

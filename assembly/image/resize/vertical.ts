@@ -1,19 +1,21 @@
-// Vertical pass: u8 [rows, bytes] → u8 [outputs, bytes], sixteen bytes of two rows at a time. Twin: passes-scalar.ts.
+// Vertical pass: u8 [rows, bytes] → u8 [outputs, bytes], sixteen bytes of two rows at a time. Scalar reference:
+// verticalScalar.
 //
-// Two rows are interleaved byte by byte and widened, so that a multiply-add of 16-bit pairs does both their taps for
-// four bytes. Eight sums (four of high, four of low halves of the weights) stay in registers over all taps.
+// How it is fast: two rows are interleaved byte by byte and widened, so that a multiply-add of 16-bit pairs does both
+// their taps for four bytes. Eight sums (four of high, four of low halves of the weights) stay in registers over all taps.
 
-import { entryBytes, entryPairs, LOW_BITS, PRECISION_BITS } from "./tables";
+import { Simd } from "../simd";
+import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";
 
 const PAIR_BYTES: usize = 8;
-/** Where the last, incomplete sixteen bytes of a row are put together. */
+/** Buffer for the last, incomplete sixteen bytes of a row. */
 const tail: usize = memory.data(16, 16);
 
 function finish(high: v128, low: v128): v128 {
   return i32x4.shr_s(i32x4.add(i32x4.shl(high, LOW_BITS), low), PRECISION_BITS);
 }
 
-/** Sixteen bytes at column `p` of the rows from there on, `stride` apart, weighted → u8 [16]. */
+/** Sixteen bytes of a column: rows from `p` on, `stride` apart, weighted → u8 [16]. */
 function column(p: usize, stride: usize, weights: usize, end: usize): v128 {
   const zero = i32x4.splat(0);
   const rounding = i32x4.splat(1 << (PRECISION_BITS - 1));
@@ -30,8 +32,8 @@ function column(p: usize, stride: usize, weights: usize, end: usize): v128 {
     const low = v128.load32_splat(weights, 4);
     const a = v128.load(p);
     const b = v128.load(p + stride);
-    const front = i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const back = i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    const front = Simd.zipLow(a, b);
+    const back = Simd.zipHigh(a, b);
     let pairs = i16x8.extend_low_i8x16_u(front);
     high0 = i32x4.add(high0, i32x4.dot_i16x8_s(pairs, high));
     low0 = i32x4.add(low0, i32x4.dot_i16x8_s(pairs, low));
@@ -54,8 +56,8 @@ function column(p: usize, stride: usize, weights: usize, end: usize): v128 {
 }
 
 /**
- * The row behind the last one is read with weight 0 where an entry has an odd number of taps: it must be memory of
- * ours. `firstRow` is the picture's row that stands at `source`.
+ * `source` is the address of the picture's row `firstRow`. The row after the last one is read with weight 0 if an entry
+ * has an odd number of taps, so it must be readable memory.
  */
 export function verticalPass(
   source: usize,
@@ -82,5 +84,31 @@ export function verticalPass(
       memory.copy(out + at, tail, bytes - at);
     }
     entry += entryStride;
+  }
+}
+
+/** The same, one value at a time: each output row is a weighted sum of whole rows. */
+export function verticalScalar(
+  source: usize,
+  sourceStride: usize,
+  firstRow: i32,
+  table: usize,
+  pairs: i32,
+  outputs: i32,
+  bytes: usize,
+  target: usize,
+  targetStride: usize,
+): void {
+  const stride = entryBytes(pairs);
+  for (let y = 0; y < outputs; y++) {
+    const entry = table + <usize>y * stride;
+    const start = <i32>load<u32>(entry) - firstRow;
+    const taps = (<i32>load<u32>(entry, 4)) << 1;
+    for (let at: usize = 0; at < bytes; at++) {
+      let sum: i32 = 1 << (PRECISION_BITS - 1);
+      for (let tap = 0; tap < taps; tap++)
+        sum += <i32>load<u8>(source + <usize>(start + tap) * sourceStride + at) * tapWeight(entry, tap);
+      store<u8>(target + <usize>y * targetStride + at, clip8(sum));
+    }
   }
 }

@@ -1,7 +1,6 @@
 // Initialization: the weights a DeiT starts its training with. timm 0.3.2 vision_transformer.py, models.py of deit.
 
-import { Domain } from "../../draw/domain.js";
-import type { DrawMath } from "../../draw/math.js";
+import { Domain, type DrawMath } from "../../draw/random.js";
 import { elementCount } from "../../graph/shape.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
 import type { DeitConfig } from "../config.js";

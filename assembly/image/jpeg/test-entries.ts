@@ -1,14 +1,13 @@
-// Twins: entry points through which the tests hold each SIMD kernel against its scalar form.
+// Test entries: exports through which tests compare each SIMD kernel of the decoder with its scalar reference.
 
-import { rowFromYCbCr } from "./color";
-import { rowFromYCbCrScalar } from "./color-scalar";
+import { rowFromYCbCr, rowFromYCbCrScalar } from "./color";
 import { inverseTransform } from "./idct";
 import { inverseTransformScalar } from "./idct-scalar";
 import { upsampleBoth } from "./upsample";
 import { rowFromHalves } from "./upsample-color";
 
-/** See `inverseTransform`; rows of the result lie 8 bytes apart. */
-export function inverseTransformTwin(
+/** See `inverseTransform`; rows of the result are 8 bytes apart. */
+export function testInverseTransform(
   scalar: bool,
   block: usize,
   multipliers: usize,
@@ -20,7 +19,7 @@ export function inverseTransformTwin(
 }
 
 /** See `rowFromYCbCr`. */
-export function colorTwin(
+export function testColor(
   scalar: bool,
   luma: usize,
   blueness: usize,
@@ -33,14 +32,20 @@ export function colorTwin(
 }
 
 /**
- * See `rowFromHalves`: its eight arguments lie at `planes`, u8 [5, 128], as luma, near and far blueness, near and far
- * redness, each 32 bytes in, with `count` samples of chroma up to 32. The other form upsamples, then converts.
+ * See `rowFromHalves`: its eight arguments are at `planes`, u8 [5, 128], as luma, near and far blueness, near and far
+ * redness, each 32 bytes in, with `count` samples of chroma up to 32. With `separate`, upsamples first, then converts.
  */
-export function halvesTwin(apart: bool, planes: usize, to: usize, count: u32, scratch: usize): void {
+export function testUpsampleColor(
+  separate: bool,
+  planes: usize,
+  to: usize,
+  count: u32,
+  scratch: usize,
+): void {
   const luma = planes + 32;
   const blueNear = planes + 160;
   const redNear = planes + 416;
-  if (!apart) {
+  if (!separate) {
     rowFromHalves(luma, blueNear, blueNear + 128, redNear, redNear + 128, to, count, scratch);
     return;
   }

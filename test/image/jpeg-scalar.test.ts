@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Region } from "../../assembly/image/regions.js";
+import { Region } from "../../assembly/image/contract.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator } from "./jpeg-fixtures.js";
@@ -24,8 +24,8 @@ for (const relaxed of [false, true]) {
       const view = call.view(Region.Scratch, 1024);
       view.set(new Uint8Array(block.buffer), 0);
       view.set(new Uint8Array(multipliers.buffer), 128);
-      call.exports.inverseTransformTwin(0, base, base + 128, base + 512, last);
-      call.exports.inverseTransformTwin(1, base, base + 128, base + 768, last);
+      call.exports.testInverseTransform(0, base, base + 128, base + 512, last);
+      call.exports.testInverseTransform(1, base, base + 128, base + 768, last);
       return [view.slice(512, 576), view.slice(768, 832)];
     });
   }
@@ -63,8 +63,8 @@ for (const relaxed of [false, true]) {
             view[256 + x] = x;
             view[512 + x] = cr;
           }
-          call.exports.colorTwin(0, base, base + 256, base + 512, base + out, width);
-          call.exports.colorTwin(1, base, base + 256, base + 512, base + 4096, width);
+          call.exports.testColor(0, base, base + 256, base + 512, base + out, width);
+          call.exports.testColor(1, base, base + 256, base + 512, base + 4096, width);
           assert.ok(Buffer.compare(view.subarray(out, out + 768), view.subarray(4096, 4864)) === 0);
         }
       }
@@ -78,8 +78,8 @@ for (const relaxed of [false, true]) {
       const view = call.view(Region.Scratch, 8192);
       for (let i = 0; i < 1024; i++) view[i] = next() & 255;
       for (let width = 1; width <= 40; width++) {
-        call.exports.colorTwin(0, base, base + 256, base + 512, base + 1024, width);
-        call.exports.colorTwin(1, base, base + 256, base + 512, base + 4096, width);
+        call.exports.testColor(0, base, base + 256, base + 512, base + 1024, width);
+        call.exports.testColor(1, base, base + 256, base + 512, base + 4096, width);
         assert.equal(view.slice(1024, 1024 + 3 * width), view.slice(4096, 4096 + 3 * width));
       }
     });
@@ -94,8 +94,8 @@ for (const relaxed of [false, true]) {
         // Contrasts to the ends of the range in every other round.
         for (let i = 0; i < 640; i++) view[i] = round & 1 ? next() & 255 : 255 * (next() & 1);
         for (let count = 1; count <= 32; count++) {
-          call.exports.halvesTwin(0, base, base + 1024, count, base + 4096);
-          call.exports.halvesTwin(1, base, base + 2048, count, base + 4096);
+          call.exports.testUpsampleColor(0, base, base + 1024, count, base + 4096);
+          call.exports.testUpsampleColor(1, base, base + 2048, count, base + 4096);
           assert.equal(view.slice(1024, 1024 + 6 * count), view.slice(2048, 2048 + 6 * count));
         }
       }

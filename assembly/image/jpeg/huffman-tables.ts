@@ -1,0 +1,140 @@
+// Huffman tables: the definitions in DHT segments. Their lookup tables are built on first use and kept while later
+// segments and files repeat the definition.
+
+import { fail } from "../call";
+import { Status } from "../contract";
+import {
+  buildLimits,
+  buildPairTable,
+  buildSymbolTable,
+  codesOfLength,
+  DEFINITION_BYTES,
+  symbolAt,
+  TABLE_BYTES,
+} from "./huffman-lookup";
+
+/** Which lookup table a scan reads. */
+export enum LookupForm {
+  Pairs = 0,
+  Symbols = 1,
+}
+
+/** `huffmanTable` of a table that the file does not define, and of one whose codes are impossible. */
+export const TABLE_MISSING: usize = 0;
+export const TABLE_IMPOSSIBLE: usize = 1;
+
+/** DC tables 0…3, then AC tables 0…3. */
+const tables: usize = memory.data(8 * 9664, 64);
+/** Bit i: table i is defined by this file; its pair or symbol lookup table belongs to its current definition. */
+let defined: u32 = 0;
+let pairsBuilt: u32 = 0;
+let symbolsBuilt: u32 = 0;
+
+export function resetHuffman(): void {
+  defined = 0;
+}
+
+/** Reads the body [at, end) of a DHT segment. */
+export function readHuffman(at: usize, end: usize, base: usize): Status {
+  while (at < end) {
+    if (end - at < 17) return fail(Status.CorruptSegment, at - base, 0xc4);
+    const head = <u32>load<u8>(at);
+    const number = head & 15;
+    const kind = head >> 4;
+    let total: usize = 0;
+    for (let l: usize = 1; l <= 16; l++) total += <usize>load<u8>(at + l);
+    if (kind > 1 || number > 3 || total > 256 || end - at < 17 + total)
+      return fail(Status.CorruptSegment, at - base, 0xc4);
+    define(kind * 4 + number, at + 1, total);
+    at += 17 + total;
+  }
+  return Status.Ok;
+}
+
+function tableOf(slot: u32): usize {
+  return tables + <usize>slot * TABLE_BYTES;
+}
+
+/** Copies 16 counts and `total` symbols; lookup tables built earlier from an equal definition stay valid. */
+function define(slot: u32, from: usize, total: usize): void {
+  const bit: u32 = 1 << slot;
+  const table = tableOf(slot);
+  defined |= bit;
+  if (((pairsBuilt | symbolsBuilt) & bit) !== 0 && memory.compare(table, from, 16 + total) === 0) return;
+  pairsBuilt &= ~bit;
+  symbolsBuilt &= ~bit;
+  memory.fill(table, 0, DEFINITION_BYTES);
+  memory.copy(table, from, 16 + total);
+}
+
+/** Motion JPEG omits the tables that equal those of the standard's annex K. */
+export function defineMissingTables(): void {
+  for (let i: u32 = 0; i < 4; i++) {
+    const slot = (i >> 1) * 4 + (i & 1);
+    if ((defined & (1 << slot)) !== 0) continue;
+    const from = STANDARD_TABLES + <usize>load<u16>(STANDARD_TABLE_OFFSETS + ((<usize>i) << 1));
+    let total: usize = 0;
+    for (let l: usize = 0; l < 16; l++) total += <usize>load<u8>(from + l);
+    define(slot, from, total);
+  }
+}
+
+/** Address of a DC (kind 0) or AC (kind 1) table with its lookup table built, TABLE_MISSING or TABLE_IMPOSSIBLE. */
+export function huffmanTable(kind: u32, number: u32, form: LookupForm): usize {
+  const slot = kind * 4 + number;
+  const bit: u32 = 1 << slot;
+  if (number > 3 || (defined & bit) === 0) return TABLE_MISSING;
+  const table = tableOf(slot);
+  const built = form === LookupForm.Pairs ? pairsBuilt : symbolsBuilt;
+  if ((built & bit) !== 0) return table;
+  if (!buildLimits(table) || (kind === 0 && !symbolsAreDc(table))) return TABLE_IMPOSSIBLE;
+  if (form === LookupForm.Pairs) {
+    buildPairTable(table, kind === 1);
+    pairsBuilt |= bit;
+  } else {
+    buildSymbolTable(table);
+    symbolsBuilt |= bit;
+  }
+  return table;
+}
+
+/** A DC symbol is a size of up to 15 bits. */
+function symbolsAreDc(table: usize): bool {
+  let index: usize = 0;
+  for (let length: usize = 1; length <= 16; length++)
+    for (let n = codesOfLength(table, length); n > 0; n--) if (symbolAt(table, index++) > 15) return false;
+  return true;
+}
+
+/** Offset of each table in STANDARD_TABLES: DC luminance, DC chrominance, AC luminance, AC chrominance; u16 [4]. */
+const STANDARD_TABLE_OFFSETS: usize = memory.data<u16>([0, 28, 56, 234]);
+
+/** ITU-T T.81 annex K.3: consecutive tables, each 16 counts of codes by length, then the symbols in code order. */
+const STANDARD_TABLES: usize = memory.data<u8>([
+  // K.3: DC, luminance
+  0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+  // K.4: DC, chrominance
+  0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+  // K.5: AC, luminance
+  0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7d, 0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21,
+  0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22, 0x71, 0x14, 0x32, 0x81, 0x91, 0xa1, 0x08, 0x23, 0x42, 0xb1,
+  0xc1, 0x15, 0x52, 0xd1, 0xf0, 0x24, 0x33, 0x62, 0x72, 0x82, 0x09, 0x0a, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x25,
+  0x26, 0x27, 0x28, 0x29, 0x2a, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48,
+  0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a,
+  0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x92, 0x93,
+  0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xb2, 0xb3,
+  0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3,
+  0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf1,
+  0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
+  // K.6: AC, chrominance
+  0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77, 0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31,
+  0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71, 0x13, 0x22, 0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xa1, 0xb1, 0xc1,
+  0x09, 0x23, 0x33, 0x52, 0xf0, 0x15, 0x62, 0x72, 0xd1, 0x0a, 0x16, 0x24, 0x34, 0xe1, 0x25, 0xf1, 0x17, 0x18,
+  0x19, 0x1a, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47,
+  0x48, 0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69,
+  0x6a, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a,
+  0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa,
+  0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca,
+  0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea,
+  0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
+]);
