@@ -1,8 +1,8 @@
 // Contact sheet: augmented samples of a photo in a grid, each with its augmentation as a caption.
 
 import type { AugmentOperation, SampleDraw } from "../../runtime/draw/draw.js";
-import type { ImageSize } from "../../runtime/draw/sample.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
+import type { ImageSize } from "../../runtime/draw/sample.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import { type RgbImage, resize } from "../../runtime/image/resize.js";
