@@ -4,9 +4,10 @@
 // Shapes are those of DeiT-Tiny at 224 (197 tokens, width 192, 3 heads) and of the small model of `npm start` (66 tokens,
 // width 96, batch 32). GFLOP/s are compared with the peak that peak.ts measures in the same run, fused for the relaxed build.
 
-import { Activation, Opcode } from "../assembly/nn/opcodes.js";
+import type { InstructionName, Instructions } from "../assembly/nn/generated/instructions.js";
+import { Activation } from "../assembly/nn/linear-forms.js";
+import { BytecodeWriter } from "../runtime/executors/wasm/bytecode-writer.js";
 import { type Kernels, loadKernels } from "../runtime/executors/wasm/kernels.js";
-import { floatBits, TapeWriter } from "../runtime/executors/wasm/tape-writer.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { measurePeak } from "./kernels/peak.js";
 import { type ProgramTime, printPrograms, timePrograms } from "./kernels/programs.js";
@@ -28,11 +29,10 @@ interface Row {
 interface KernelCase {
   kernel: string;
   shape: string;
-  opcode: Opcode;
-  /** Sizes of the tensors in float32, in the order of the operands. */
-  tensors: number[];
-  /** Words after the addresses. */
-  sizes: number[];
+  instruction: InstructionName;
+  /** Float32 values of each tensor. */
+  tensors: Readonly<Record<string, number>>;
+  sizes: Readonly<Record<string, number>>;
   flops?: number;
   values?: number;
 }
@@ -40,30 +40,30 @@ interface KernelCase {
 function products(m: number, k: number, n: number): KernelCase[] {
   const shape = `${m}×${k}×${n}`;
   const flops = 2 * m * k * n;
-  const sizes = [m, k, n];
-  const linear = [...sizes, Activation.None];
+  const sizes = { m, k, n };
+  const linear = { ...sizes, activation: Activation.None };
   return [
     {
       kernel: "linear",
       shape,
-      opcode: Opcode.Linear,
-      tensors: [m * k, n * k, n, 0, m * n],
+      instruction: "linear",
+      tensors: { x: m * k, weight: n * k, bias: n, y: m * n },
       sizes: linear,
       flops,
     },
     {
       kernel: "input gradient",
       shape,
-      opcode: Opcode.LinearInputGradient,
-      tensors: [m * n, n * k, m * k],
+      instruction: "linearInputGradient",
+      tensors: { dy: m * n, weight: n * k, dx: m * k },
       sizes,
       flops,
     },
     {
       kernel: "weight gradient",
       shape,
-      opcode: Opcode.LinearWeightGradient,
-      tensors: [m * n, m * k, n * k, n],
+      instruction: "linearWeightGradient",
+      tensors: { dy: m * n, x: m * k, dWeight: n * k, dBias: n },
       sizes,
       flops,
     },
@@ -75,15 +75,21 @@ function attentions(batch: number, tokens: number, heads: number, size: number):
   const rows = batch * heads * tokens;
   const flops = 4 * rows * tokens * size;
   const shape = `${batch}×${tokens}, ${heads}×${size}`;
-  const sizes = [batch, tokens, heads, size];
-  const forward = [3 * values, values, 0, rows];
-  const backward = [values, 3 * values, values, rows, 3 * values];
+  const sizes = { batch, tokens, heads, size };
+  const forward = { qkv: 3 * values, out: values, logSumExp: rows };
+  const backward = {
+    dOut: values,
+    qkv: 3 * values,
+    out: values,
+    logSumExp: rows,
+    dQkv: 3 * values,
+  };
   return [
-    { kernel: "attention", shape, opcode: Opcode.Attention, tensors: forward, sizes, flops },
+    { kernel: "attention", shape, instruction: "attention", tensors: forward, sizes, flops },
     {
       kernel: "attention gradient",
       shape,
-      opcode: Opcode.AttentionBackward,
+      instruction: "attentionBackward",
       tensors: backward,
       sizes,
       flops: 3 * flops,
@@ -97,57 +103,70 @@ function perValue(): KernelCase[] {
   const pixels = 8 * 224 * 224 * 3;
   const parameters = 1_000_000;
   const shape = `${rows}×${width}`;
-  const norm = [n, width, width];
+  const norm = { x: n, weight: width, mean: rows, rstd: rows };
   return [
-    { kernel: "gelu", shape, opcode: Opcode.Gelu, tensors: [n, n], sizes: [n], values: n },
+    { kernel: "gelu", shape, instruction: "gelu", tensors: { x: n, y: n }, sizes: { n }, values: n },
     {
       kernel: "gelu gradient",
       shape,
-      opcode: Opcode.GeluBackward,
-      tensors: [n, n, n],
-      sizes: [n],
+      instruction: "geluBackward",
+      tensors: { x: n, dy: n, dx: n },
+      sizes: { n },
       values: n,
     },
     {
       kernel: "layer norm",
       shape,
-      opcode: Opcode.LayerNorm,
-      tensors: [...norm, n, rows, rows],
-      sizes: [rows, width, floatBits(1e-6)],
+      instruction: "layerNorm",
+      tensors: { ...norm, bias: width, y: n },
+      sizes: { rows, width, epsilon: 1e-6 },
       values: n,
     },
     {
       kernel: "layer norm gradient",
       shape,
-      opcode: Opcode.LayerNormBackward,
-      tensors: [n, n, width, rows, rows, 0, n, width, width],
-      sizes: [rows, width],
+      instruction: "layerNormBackward",
+      tensors: { ...norm, dy: n, dx: n, dWeight: width, dBias: width },
+      sizes: { rows, width },
       values: n,
     },
-    { kernel: "softmax", shape, opcode: Opcode.Softmax, tensors: [n, n], sizes: [rows, width], values: n },
-    { kernel: "residual", shape, opcode: Opcode.Residual, tensors: [n, n, 0, n], sizes: [1, n], values: n },
+    {
+      kernel: "residual",
+      shape,
+      instruction: "residual",
+      tensors: { x: n, branch: n, y: n },
+      sizes: { batch: 1, n },
+      values: n,
+    },
     {
       kernel: "patchify bytes",
       shape: "8×224×224",
-      opcode: Opcode.PatchifyBytes,
-      tensors: [pixels / 4, 768, pixels],
-      sizes: [8, 224, 16],
+      instruction: "patchifyBytes",
+      tensors: { pixels: pixels / 4, table: 768, patches: pixels },
+      sizes: { batch: 8, side: 224, patchSize: 16 },
       values: pixels,
     },
     {
       kernel: "AdamW with average",
       shape: `${parameters}`,
-      opcode: Opcode.AdamW,
-      tensors: [parameters, parameters, parameters, parameters, parameters, 24, 0],
-      sizes: [parameters, 1],
+      instruction: "adamW",
+      tensors: {
+        parameters,
+        gradients: parameters,
+        firstMoment: parameters,
+        secondMoment: parameters,
+        average: parameters,
+        settings: 24,
+      },
+      sizes: { n: parameters, decayed: 1 },
       values: parameters,
     },
     {
       kernel: "sum of squares",
       shape: `${parameters}`,
-      opcode: Opcode.SumOfSquares,
-      tensors: [parameters, 2],
-      sizes: [parameters],
+      instruction: "sumOfSquares",
+      tensors: { x: parameters, y: 2 },
+      sizes: { n: parameters },
       values: parameters,
     },
   ];
@@ -174,18 +193,19 @@ function fill(values: Float32Array): void {
 
 function measure(kernels: Kernels, build: string, peak: number | undefined, kernelCase: KernelCase): Row {
   const { memory } = kernels;
-  const tape = memory.allocate(256, "the bench");
-  const pieces = kernelCase.tensors.map((count) => memory.allocate(4 * count, "the bench"));
-  pieces.forEach(({ address }, i) => {
-    fill(memory.floats(address, kernelCase.tensors[i]));
+  const bytecode = memory.allocate(256, "the bench");
+  const pieces = Object.entries(kernelCase.tensors).map(([name, count]) => {
+    const piece = memory.allocate(4 * count, "the bench");
+    fill(memory.floats(piece.address, count));
+    return { name, piece };
   });
-  const writer = new TapeWriter();
-  const addresses = pieces.map(({ address }, i) => (kernelCase.tensors[i] === 0 ? 0 : address));
-  writer.instruction(kernelCase.opcode, ...addresses, ...kernelCase.sizes);
-  const words = writer.finish(Opcode.Halt);
-  memory.words(tape.address, words.length).set(words);
-  const { bestMs, medianMs } = time(() => kernels.runHere(tape.address));
-  for (const piece of [tape, ...pieces]) memory.release(piece);
+  const addresses = Object.fromEntries(pieces.map(({ name, piece }) => [name, piece.address]));
+  const writer = new BytecodeWriter();
+  writer.write(kernelCase.instruction, { ...addresses, ...kernelCase.sizes } as unknown as Instructions[InstructionName]);
+  const words = writer.finish();
+  memory.words(bytecode.address, words.length).set(words);
+  const { bestMs, medianMs } = time(() => kernels.runHere(bytecode.address));
+  for (const piece of [bytecode, ...pieces.map(({ piece }) => piece)]) memory.release(piece);
   const row: Row = { build, kernel: kernelCase.kernel, shape: kernelCase.shape, bestMs, medianMs };
   if (kernelCase.flops) {
     row.gigaflops = kernelCase.flops / bestMs / 1e6;

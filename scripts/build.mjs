@@ -112,8 +112,19 @@ function protoSteps() {
 
 /** Sources that a script writes. `reads`: what the script reads besides its own imports. */
 const GENERATED = [
-  { script: "assembly/nn/generate-micro-kernel.mjs", outputs: ["assembly/nn/micro-kernel.ts"] },
-  { script: "assembly/nn/generate-micro-kernel-int8.mjs", outputs: ["assembly/nn/micro-kernel-int8.ts"] },
+  { script: "assembly/nn/generate-micro-kernel.mjs", outputs: ["assembly/nn/generated/micro-kernel.ts"] },
+  {
+    script: "assembly/nn/generate-micro-kernel-int8.mjs",
+    outputs: ["assembly/nn/generated/micro-kernel-int8.ts"],
+  },
+  {
+    script: "assembly/nn/generate-instructions.mjs",
+    // The kernels: their parameters are compared with the table.
+    reads: list("assembly/nn").filter((path) => !path.includes("/generated/")),
+    outputs: ["opcodes", "execute", "execute-rows", "sizes", "instructions"].map(
+      (name) => `assembly/nn/generated/${name}.ts`,
+    ),
+  },
   {
     script: "scripts/generate-kernel-sources.mjs",
     reads: ["runtime/executors/webgpu/kernels"],
@@ -258,7 +269,7 @@ async function runSteps(manifest, stale) {
 }
 
 /** Folders that belong to the build, and the endings of the files that it writes there. */
-const OWNED = ["dist", "proto/generated", "runtime/executors/webgpu/generated"];
+const OWNED = ["dist", "assembly/nn/generated", "proto/generated", "runtime/executors/webgpu/generated"];
 const WRITTEN = /\.(js|d\.ts|map|wasm)$/;
 
 /** Outputs of a source that is gone: of a TypeScript file, a contract, or a target of asconfig.json. */

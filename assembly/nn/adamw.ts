@@ -19,7 +19,7 @@ const GRADIENT_SCALE: usize = 56;
 const CLIP_NORM: usize = 64;
 const EMA_DECAY: usize = 72;
 
-export function adamw(
+export function adamW(
   parameters: usize,
   gradients: usize,
   firstMoment: usize,

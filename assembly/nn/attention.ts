@@ -15,8 +15,8 @@
 // Outputs overlap no input.
 
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
+import { count, cut, first } from "./partition";
 import { SCORES_BYTES, scores } from "./scratch";
-import { count, cut, first } from "./share";
 import { Float4, loadTail, sum4 } from "./simd";
 import { softmaxRows, weightsAndGradient } from "./softmax";
 

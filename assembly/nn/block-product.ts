@@ -16,7 +16,7 @@ import {
   rows5x16,
   rows6x8,
   rows6x16,
-} from "./micro-kernel";
+} from "./generated/micro-kernel";
 import { widthOfPanel } from "./pack";
 import { tile } from "./scratch";
 import { loadTail, storeTail } from "./simd";

@@ -15,20 +15,10 @@
 import { addColumnSums } from "./column-sums";
 import { fill } from "./elementwise";
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
+import { ConvolutionSizes } from "./generated/sizes";
 
-/** Sizes of a convolution, read from its instruction. */
-class Shape {
-  batch: u32;
-  height: u32;
-  width: u32;
-  inputs: u32;
-  outputs: u32;
-  kernel: u32;
-  stride: u32;
-  padding: u32;
-  groups: u32;
-  chunk: u32;
-
+/** Sizes of a convolution, read in its instruction. */
+class Shape extends ConvolutionSizes {
   @inline
   outHeight(): usize {
     return <usize>((this.height + 2 * this.padding - this.kernel) / this.stride + 1);
@@ -62,7 +52,7 @@ class Shape {
   }
 }
 
-export function conv2d(x: usize, weight: usize, bias: usize, y: usize, patches: usize, sizes: usize): void {
+export function conv2d(x: usize, weight: usize, bias: usize, y: usize, scratch: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
   if (!shape.batch) return;
   const depth = shape.depth();
@@ -72,16 +62,16 @@ export function conv2d(x: usize, weight: usize, bias: usize, y: usize, patches: 
   for (let start: usize = 0; start < pixels; start += shape.chunk) {
     const count = min(<usize>shape.chunk, pixels - start);
     for (let group: usize = 0; group < <usize>shape.groups; group++) {
-      gather(x, patches, shape, group, start, count);
+      gather(x, scratch, shape, group, start, count);
       const w = weight + ((group * columns * depth) << 2);
       const b = bias ? bias + ((group * columns) << 2) : 0;
       const to = y + start * yStride + ((group * columns) << 2);
-      gemm(count, columns, depth, patches, depth << 2, w, depth << 2, to, yStride, B_TRANSPOSED, b, 0);
+      gemm(count, columns, depth, scratch, depth << 2, w, depth << 2, to, yStride, B_TRANSPOSED, b, 0);
     }
   }
 }
 
-export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, patches: usize, sizes: usize): void {
+export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, scratch: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
   if (!shape.batch) return;
   const depth = shape.depth();
@@ -94,8 +84,8 @@ export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, patches
     for (let group: usize = 0; group < <usize>shape.groups; group++) {
       const w = weight + ((group * columns * depth) << 2);
       const from = dy + start * yStride + ((group * columns) << 2);
-      gemm(count, depth, columns, from, yStride, w, depth << 2, patches, depth << 2, 0, 0, 0);
-      scatter(patches, dx, shape, group, start, count);
+      gemm(count, depth, columns, from, yStride, w, depth << 2, scratch, depth << 2, 0, 0, 0);
+      scatter(scratch, dx, shape, group, start, count);
     }
   }
 }
@@ -105,7 +95,7 @@ export function conv2dWeightGradient(
   x: usize,
   dWeight: usize,
   dBias: usize,
-  patches: usize,
+  scratch: usize,
   sizes: usize,
 ): void {
   const shape = changetype<Shape>(sizes);
@@ -118,10 +108,10 @@ export function conv2dWeightGradient(
   for (let start: usize = 0; start < pixels; start += shape.chunk) {
     const count = min(<usize>shape.chunk, pixels - start);
     for (let group: usize = 0; group < <usize>shape.groups; group++) {
-      gather(x, patches, shape, group, start, count);
+      gather(x, scratch, shape, group, start, count);
       const from = dy + start * yStride + ((group * columns) << 2);
       const to = dWeight + ((group * columns * depth) << 2);
-      gemm(columns, depth, count, from, yStride, patches, depth << 2, to, depth << 2, flags, 0, 0);
+      gemm(columns, depth, count, from, yStride, scratch, depth << 2, to, depth << 2, flags, 0, 0);
     }
   }
   if (dBias) addColumnSums(dy, dBias, pixels, <usize>shape.outputs);

@@ -27,7 +27,7 @@ export function scaledSum(a: usize, b: usize, y: usize, n: usize, alpha: f32, be
 }
 
 /** y [n] = factor·x */
-function scale(x: usize, y: usize, n: usize, factor: f32): void {
+function multiply(x: usize, y: usize, n: usize, factor: f32): void {
   const factor4 = f32x4.splat(factor);
   const whole = (n & ~3) << 2;
   for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.mul(factor4, v128.load(x + i)));
@@ -35,24 +35,24 @@ function scale(x: usize, y: usize, n: usize, factor: f32): void {
   if (tail) storeTail(y + whole, f32x4.mul(factor4, loadTail(x + whole, tail, 0)), tail);
 }
 
-/** y [n] = x·factor[0] */
-export function scaleByScalar(x: usize, factor: usize, y: usize, n: usize): void {
-  scale(x, y, n, load<f32>(factor));
+/** y [n] = scale[0]·x */
+export function scaleByScalar(x: usize, scale: usize, y: usize, n: usize): void {
+  multiply(x, y, n, load<f32>(scale));
 }
 
-/** y [B,n] = factors[b]·x: stochastic depth on the way back. */
-export function scaleRows(x: usize, factors: usize, y: usize, batch: usize, n: usize): void {
+/** y [B,n] = scale[b]·x: the gradient of stochastic depth. */
+export function scaleRows(x: usize, scale: usize, y: usize, batch: usize, n: usize): void {
   for (let b: usize = 0; b < batch; b++) {
     const offset = (b * n) << 2;
-    scale(x + offset, y + offset, n, load<f32>(factors + (b << 2)));
+    multiply(x + offset, y + offset, n, load<f32>(scale + (b << 2)));
   }
 }
 
-/** y [B,n] = x + factors[b]·branch, or x + branch where factors is 0. */
-export function residual(x: usize, branch: usize, factors: usize, y: usize, batch: usize, n: usize): void {
+/** y [B,n] = x + scale[b]·branch, or x + branch where scale is absent. */
+export function residual(x: usize, branch: usize, scale: usize, y: usize, batch: usize, n: usize): void {
   for (let b: usize = 0; b < batch; b++) {
     const offset = (b * n) << 2;
-    const factor: f32 = factors ? load<f32>(factors + (b << 2)) : 1;
+    const factor: f32 = scale ? load<f32>(scale + (b << 2)) : 1;
     scaledSum(x + offset, branch + offset, y + offset, n, 1, factor);
   }
 }

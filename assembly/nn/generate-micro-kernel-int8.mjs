@@ -1,7 +1,7 @@
-// Writes micro-kernel-int8.ts: the register blocks of the int8 product, one function for each form, rows and columns.
+// Writes generated/micro-kernel-int8.ts: the register blocks of the int8 product, one function for each form, rows and columns.
 // `node assembly/nn/generate-micro-kernel-int8.mjs`; the build calls it where this script is newer than its output.
 
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** ROW_BYTES and LOW_DIGITS of quantize-rows.ts: offsets of loads must be known when the kernel is compiled. */
@@ -22,7 +22,7 @@ const header = `// Made by generate-micro-kernel-int8.mjs: do not edit. Register
 // Sums are exact (what overflows on the way comes back, for int32 wraps), so forms and blocks change no bit; nothing behind them
 // is fused. The stores stand behind all loads, for V8 joins no two halves with a store between them.
 
-import { Dot } from "./dot";
+import { Dot } from "../dot";
 `;
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
@@ -102,5 +102,6 @@ const pairs = range(PAIRS_ROWS).map((i) => kernel("pairsRows", i + 1, 2, false))
 const digits = [2, 4].flatMap((vectors) =>
   range(DIGITS_ROWS).map((i) => kernel(`digits${4 * vectors}Rows`, i + 1, vectors, true)),
 );
-const output = fileURLToPath(new URL("micro-kernel-int8.ts", import.meta.url));
+const output = fileURLToPath(new URL("generated/micro-kernel-int8.ts", import.meta.url));
+mkdirSync(new URL("generated", import.meta.url), { recursive: true });
 writeFileSync(output, `${header}${[...pairs, ...digits].join("\n")}\n`);

@@ -1,8 +1,8 @@
-// Writes micro-kernel.ts: the register blocks of the matrix product, one function for each number of rows and columns.
+// Writes generated/micro-kernel.ts: the register blocks of the matrix product, one function for each number of rows and columns.
 // AssemblyScript cannot loop over registers, so the loops run here. `node assembly/nn/generate-micro-kernel.mjs`;
 // the build calls it where this script is newer than its output.
 
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const MOST_ROWS = 6;
@@ -19,7 +19,7 @@ const header = `// Made by generate-micro-kernel.mjs: do not edit. Register bloc
 // There is nothing but the loop: with a branch in front of it, 6 × 16 lose a third of their speed (V8 13), and with a bias
 // added behind it, 6 × 8 do (V8 11 and 12), for the registers are shared out over the whole function.
 
-import { Float4 } from "./simd";
+import { Float4 } from "../simd";
 `;
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
@@ -65,5 +65,6 @@ function kernel(rows, columns) {
 }
 
 const kernels = PANELS.flatMap((columns) => range(MOST_ROWS).map((i) => kernel(i + 1, columns)));
-const output = fileURLToPath(new URL("micro-kernel.ts", import.meta.url));
+const output = fileURLToPath(new URL("generated/micro-kernel.ts", import.meta.url));
+mkdirSync(new URL("generated", import.meta.url), { recursive: true });
 writeFileSync(output, `${header}${kernels.join("\n")}\n`);

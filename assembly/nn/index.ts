@@ -1,14 +1,28 @@
-// The module of kernels for one thread: runs tapes. Memory is imported; heapBase() is the first byte of the caller's.
+// The module of kernels for one thread: runs bytecode (instructions.mjs). Memory is imported: `env.memory`, at least 32
+// pages, at most 65,536. Below heapBase() are the module's constants and 1.2 MiB of scratch, so an instance runs one
+// program at a time. Nothing is allocated.
 
 import { setBlock as setGemmBlock } from "./block-product";
-import { run as runTape } from "./tape";
+import { execute, phasesOf } from "./generated/execute";
+import { Opcode } from "./generated/opcodes";
+import { next } from "./instruction-words";
+import { setPart } from "./partition";
 
-/** Runs the tape at this address (opcodes.ts) up to Halt: 0, or the place of the first unknown instruction. */
-export function run(tape: u32): i32 {
-  return runTape(<usize>tape);
+/** Runs the bytecode at this address up to Halt: 0, or the place (1 = first) of an unknown instruction, where it stops. */
+export function run(bytecode: u32): i32 {
+  let at = <usize>bytecode;
+  let place: i32 = 1;
+  setPart(0, 1);
+  while (load<u32>(at) !== Opcode.Halt) {
+    const phases = phasesOf(at);
+    for (let phase: u32 = 0; phase < phases; phase++) if (!execute(at, phase)) return place;
+    place++;
+    at = next(at);
+  }
+  return 0;
 }
 
-/** Below it lie the module's constants and the scratch of its kernels. */
+/** First byte that belongs to the caller. */
 export function heapBase(): u32 {
   return <u32>__heap_base;
 }

@@ -7,8 +7,8 @@
 // Mean first, then the variance of the centered values: no cancellation. Sums of a row run in 16 lanes, so the error
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
+import { count, cut, first } from "./partition";
 import { rowSum, squaredDeviations } from "./row-sums";
-import { count, cut, first } from "./share";
 import { loadTail, storeTail, sum4 } from "./simd";
 
 const CHUNK: usize = 64;
@@ -20,28 +20,8 @@ export function layerNorm(
   weight: usize,
   bias: usize,
   y: usize,
-  means: usize,
-  rstds: usize,
-  rows: usize,
-  width: usize,
-  epsilon: f32,
-): void {
-  cut(rows, 1);
-  const offset = first * (width << 2);
-  const ofRow = first << 2;
-  const toMeans = means ? means + ofRow : 0;
-  const toRstds = rstds ? rstds + ofRow : 0;
-  layerNormRows(x + offset, weight, bias, y + offset, toMeans, toRstds, count, width, epsilon);
-}
-
-/** The same for these rows, wherever this thread's share lies. */
-export function layerNormRows(
-  x: usize,
-  weight: usize,
-  bias: usize,
-  y: usize,
-  means: usize,
-  rstds: usize,
+  mean: usize,
+  rstd: usize,
   rows: usize,
   width: usize,
   epsilon: f32,
@@ -51,11 +31,11 @@ export function layerNormRows(
   const pairs = (width & ~7) << 2;
   const tail = width & 3;
   for (let r: usize = 0; r < rows; r++) {
-    const mean = rowSum(x, width) / <f32>width;
-    const variance = squaredDeviations(x, width, mean) / <f32>width;
-    const rstd = <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>epsilon));
-    const m = f32x4.splat(mean);
-    const s = f32x4.splat(rstd);
+    const center = rowSum(x, width) / <f32>width;
+    const variance = squaredDeviations(x, width, center) / <f32>width;
+    const deviation = <f32>(1.0 / sqrt<f64>(<f64>variance + <f64>epsilon));
+    const m = f32x4.splat(center);
+    const s = f32x4.splat(deviation);
     for (let i: usize = 0; i < pairs; i += 32) {
       // Side by side, so that the engine can join them to 256 bits.
       const n0 = f32x4.mul(f32x4.sub(v128.load(x + i), m), s);
@@ -75,8 +55,8 @@ export function layerNormRows(
       const scaled = f32x4.mul(normal, loadTail(weight + whole, tail, 0));
       storeTail(y + whole, f32x4.add(scaled, loadTail(bias + whole, tail, 0)), tail);
     }
-    if (means) store<f32>(means + (r << 2), mean);
-    if (rstds) store<f32>(rstds + (r << 2), rstd);
+    if (mean) store<f32>(mean + (r << 2), center);
+    if (rstd) store<f32>(rstd + (r << 2), deviation);
     x += stride;
     y += stride;
   }
@@ -90,8 +70,8 @@ export function layerNormBackward(
   dy: usize,
   x: usize,
   weight: usize,
-  means: usize,
-  rstds: usize,
+  mean: usize,
+  rstd: usize,
   residual: usize,
   dx: usize,
   dWeight: usize,
@@ -104,7 +84,7 @@ export function layerNormBackward(
   if (phase === 0) {
     cut(width, LINE);
     const at = first << 2;
-    addParameterGradients(dy + at, x + at, means, rstds, dWeight + at, dBias + at, rows, count, stride);
+    addParameterGradients(dy + at, x + at, mean, rstd, dWeight + at, dBias + at, rows, count, stride);
     return;
   }
   cut(rows, 1);
@@ -112,9 +92,9 @@ export function layerNormBackward(
   for (let r = first; r < end; r++) {
     const offset = r * stride;
     const plus = residual ? residual + offset : 0;
-    const mean = load<f32>(means + (r << 2));
-    const rstd = load<f32>(rstds + (r << 2));
-    rowInputGradient(dy + offset, x + offset, weight, mean, rstd, plus, dx + offset, width);
+    const center = load<f32>(mean + (r << 2));
+    const deviation = load<f32>(rstd + (r << 2));
+    rowInputGradient(dy + offset, x + offset, weight, center, deviation, plus, dx + offset, width);
   }
 }
 

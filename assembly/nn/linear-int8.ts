@@ -2,7 +2,7 @@
 //
 // Rows of x are quantized as they come, each by its own scale (quantize-rows.ts), to as many of 14 bits as the sum allows: the
 // factors of pairs are int16 anyway, and digits take two bytes. Sums are exact: |q| ≤ levels(K), |weight| ≤ 127 and
-// K·127·levels(K) < 2³¹. So threads, tiles and forms (int8-form.ts) change no bit, and both builds agree up to GELU.
+// K·127·levels(K) < 2³¹. So threads, tiles and forms (linear-forms.ts) change no bit, and both builds agree up to GELU.
 //
 // The weight lies packed, columns filled up to C = 16·⌈N/16⌉ and steps of k to whole ones by zeros:
 //   panels [C/8, ⌈K/2⌉, 8, 2] int16, or in digits [C/8, ⌈K/4⌉, 8, 4] int8;  scales f32 [C];  offsets i32 [C] = 8192·Σ weight
@@ -14,7 +14,6 @@
 
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
-import { Int8Form } from "./int8-form";
 import {
   digits8Rows1,
   digits8Rows2,
@@ -27,11 +26,11 @@ import {
   pairsRows3,
   pairsRows4,
   pairsRows5,
-} from "./micro-kernel-int8";
-import { Activation } from "./opcodes";
+} from "./generated/micro-kernel-int8";
+import { Activation, Int8Form } from "./linear-forms";
+import { count, cut, first } from "./partition";
 import { quantizeRows, ROW_BYTES } from "./quantize-rows";
 import { panels as quantized, tile } from "./scratch";
-import { count, cut, first } from "./share";
 
 /** Rows of a register block, and of a block of rows. */
 const PAIRS_STRIP: usize = 5;
@@ -52,7 +51,7 @@ function levelsOf(k: usize): usize {
   return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * max<usize>(k, 1)));
 }
 
-// The instruction under way; each instance (thread) has its own, so these are plain globals.
+// The current instruction; each instance (thread) has its own, so these are plain globals.
 let weightAt: usize = 0;
 let biasAt: usize = 0;
 let residualAt: usize = 0;
@@ -60,7 +59,7 @@ let yAt: usize = 0;
 let inputs: usize = 0;
 let outputs: usize = 0;
 let activated: bool = false;
-let form: u32 = 0;
+let currentForm: u32 = 0;
 /** Steps of k, bytes of a panel, columns with what fills them up; rows of a register block. */
 let steps: usize = 0;
 let panelBytes: usize = 0;
@@ -77,7 +76,7 @@ export function linearInt8(
   k: usize,
   n: usize,
   activation: u32,
-  asForm: u32,
+  form: u32,
 ): void {
   if (!m || !n) return;
   weightAt = weight;
@@ -87,8 +86,8 @@ export function linearInt8(
   inputs = k;
   outputs = n;
   activated = activation === Activation.Gelu;
-  form = asForm;
-  const digits = asForm !== Int8Form.Pairs;
+  currentForm = form;
+  const digits = form !== Int8Form.Pairs;
   steps = digits ? (k + 3) >> 2 : (k + 1) >> 1;
   panelBytes = steps << 5;
   columnsPacked = (n + 15) & ~15;
@@ -116,7 +115,7 @@ function rowScales(): usize {
 /** Rows `row` … `row + rows` of the result, columns `from` (a multiple of 16) … `to`. */
 function multiplyBlock(x: usize, row: usize, rows: usize, from: usize, to: usize): void {
   if (from >= to) return;
-  const digits = form !== Int8Form.Pairs;
+  const digits = currentForm !== Int8Form.Pairs;
   quantizeRows(
     x + row * (inputs << 2),
     rows,
@@ -126,7 +125,7 @@ function multiplyBlock(x: usize, row: usize, rows: usize, from: usize, to: usize
     rowScales(),
     digits,
   );
-  const tileColumns: usize = form === Int8Form.Digits16 ? 16 : 8;
+  const tileColumns: usize = currentForm === Int8Form.Digits16 ? 16 : 8;
   for (let group = from; group < to; group += GROUP) {
     const end = min(group + GROUP, to);
     for (let column = group; column < end; column += tileColumns) {
@@ -208,11 +207,11 @@ function activate(row: usize, rows: usize, column: usize, columns: usize): void 
 
 /** Place of a register block's function in the table; inlined here, V8 would allocate registers for all of them at once. */
 function kernelIndex(rows: usize): u32 {
-  if (form === Int8Form.Digits16) {
+  if (currentForm === Int8Form.Digits16) {
     if (rows === 3) return digits16Rows3.index;
     return rows === 2 ? digits16Rows2.index : digits16Rows1.index;
   }
-  if (form === Int8Form.Digits8) {
+  if (currentForm === Int8Form.Digits8) {
     if (rows === 3) return digits8Rows3.index;
     return rows === 2 ? digits8Rows2.index : digits8Rows1.index;
   }

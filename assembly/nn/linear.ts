@@ -11,8 +11,8 @@ import { addSumsOfColumns } from "./column-sums";
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
-import { Activation } from "./opcodes";
-import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./share";
+import { Activation } from "./linear-forms";
+import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./partition";
 
 /** Columns of a bias gradient that go together: a cache line. */
 const LINE: usize = 16;

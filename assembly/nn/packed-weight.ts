@@ -7,9 +7,9 @@ import { columnsOfPanel, multiplyBlock, stepsOfPanel } from "./block-product";
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
 import { addRows, columnsPerBlock, rowsPerBlock } from "./gemm";
-import { Activation } from "./opcodes";
+import { Activation } from "./linear-forms";
 import { packColumns } from "./pack";
-import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./share";
+import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./partition";
 
 /** The wider panel: threads share the columns in multiples of it. */
 const COLUMN_UNIT: usize = 16;

@@ -4,7 +4,7 @@
 // Bytes are normalized on the way through a table of 256 values a channel: (v/255 − mean)/std, exactly rounded by
 // whoever fills it. Memory-bound: 150,528 values an image of 224.
 
-import { count, cut, first } from "./share";
+import { count, cut, first } from "./partition";
 
 /** pixels u8 [B,S,S,3], table f32 [3,256] */
 export function patchifyBytes(
@@ -13,19 +13,19 @@ export function patchifyBytes(
   patches: usize,
   batch: usize,
   side: usize,
-  patch: usize,
+  patchSize: usize,
 ): void {
-  const grid = side / patch;
-  const plane = (patch * patch) << 2;
+  const grid = side / patchSize;
+  const plane = (patchSize * patchSize) << 2;
   cut(batch * grid, 1);
   const end = first + count;
   let to = patches + first * grid * 3 * plane;
   // The rows of patches of all images; a batch is one tall image.
   for (let row = first; row < end; row++) {
     for (let column: usize = 0; column < grid; column++) {
-      const corner = pixels + (row * patch * side + column * patch) * 3;
+      const corner = pixels + (row * patchSize * side + column * patchSize) * 3;
       for (let channel: usize = 0; channel < 3; channel++) {
-        patchPlane(corner + channel, side * 3, table + (channel << 10), to, patch);
+        patchPlane(corner + channel, side * 3, table + (channel << 10), to, patchSize);
         to += plane;
       }
     }
@@ -46,19 +46,25 @@ function patchPlane(from: usize, stride: usize, table: usize, to: usize, patch: 
 }
 
 /** image f32 [B,3,S,S], already normalized */
-export function patchifyFloats(image: usize, patches: usize, batch: usize, side: usize, patch: usize): void {
-  const grid = side / patch;
-  const line = patch << 2;
+export function patchifyImage(
+  image: usize,
+  patches: usize,
+  batch: usize,
+  side: usize,
+  patchSize: usize,
+): void {
+  const grid = side / patchSize;
+  const line = patchSize << 2;
   cut(batch * grid, 1);
   const end = first + count;
-  let to = patches + first * grid * 3 * patch * line;
+  let to = patches + first * grid * 3 * patchSize * line;
   for (let i = first; i < end; i++) {
     const b = i / grid;
     const row = i % grid;
     for (let column: usize = 0; column < grid; column++) {
       for (let channel: usize = 0; channel < 3; channel++) {
-        let from = image + ((((b * 3 + channel) * side + row * patch) * side + column * patch) << 2);
-        for (let y: usize = 0; y < patch; y++) {
+        let from = image + ((((b * 3 + channel) * side + row * patchSize) * side + column * patchSize) << 2);
+        for (let y: usize = 0; y < patchSize; y++) {
           memory.copy(to, from, line);
           to += line;
           from += side << 2;

@@ -9,9 +9,10 @@
 // (45 to 80 µs), and then sleeps: it would keep a core from the very thread that it waits for.
 
 import { finished } from "./env";
-import { Opcode } from "./opcodes";
-import { setShare } from "./share";
-import { execute, next, phasesOf } from "./tape";
+import { execute, phasesOf } from "./generated/execute";
+import { Opcode } from "./generated/opcodes";
+import { next } from "./instruction-words";
+import { setPart } from "./partition";
 
 // The control block. The ticket, the count of finished parts and the clock lie in cache lines of their own.
 /** u64: parts above, parts claimed below. */
@@ -36,13 +37,13 @@ export const CONTROL_BYTES: usize = 256;
 /** Turns that a thread watches before it sleeps: some 20 to 50 µs. */
 const WATCHED_TURNS: i32 = 20_000;
 
-export function begin(control: usize, tape: usize, parts: u32): void {
-  store<u32>(control, <u32>tape, INSTRUCTION);
+export function begin(control: usize, bytecode: usize, parts: u32): void {
+  store<u32>(control, <u32>bytecode, INSTRUCTION);
   store<u32>(control, 0, PHASE);
   store<u32>(control, 1, PLACE);
   store<u32>(control, parts, PARTS);
   store<u32>(control, 0, UNKNOWN);
-  open(control, tape);
+  open(control, bytecode);
 }
 
 /** Opens the phase that the control block describes, or ends the run. */
@@ -72,7 +73,7 @@ export function work(control: usize): void {
     const parts = <u32>(ticket >> 32);
     // What is open cannot change before this part is done.
     const at = <usize>load<u32>(control, INSTRUCTION);
-    setShare(<u32>ticket, parts);
+    setPart(<u32>ticket, parts);
     if (!execute(at, load<u32>(control, PHASE)))
       atomic.store<u32>(control, load<u32>(control, PLACE), UNKNOWN);
     if (atomic.add<u32>(control, 1, DONE) + 1 === parts) advance(control, at);

@@ -3,7 +3,7 @@
 // Chunks of 4,096 values, each summed in four lanes, are added in index order to groups of 64 chunks, and the groups in
 // index order to the whole, so that threads, which share the groups, change no bit. A product of two float32 is exact in double: the error stays below 1e-12.
 
-import { count, cut, first, isFirstPart } from "./share";
+import { count, cut, first, isFirstPart } from "./partition";
 
 const CHUNK: usize = 4096;
 

@@ -1,4 +1,5 @@
-// The module of kernels for a pool of threads: what index.ts gives, and the pool's own calls. Memory is imported and shared.
+// The module of kernels for a pool of threads: the exports of index.ts and those of the pool. Memory is imported and
+// shared.
 
 import { begin as beginRun, CONTROL_BYTES, work as workOn } from "./pool";
 import { SCRATCH_BYTES, setScratchAddress } from "./scratch";
@@ -20,9 +21,12 @@ export function setScratch(address: u32): void {
   setScratchAddress(<usize>address);
 }
 
-/** Hands the tape to the threads that are in `work` and returns; the last of them calls env.finished. No run may be under way. */
-export function begin(control: u32, tape: u32, parts: u32): void {
-  beginRun(<usize>control, <usize>tape, parts);
+/**
+ * Hands the bytecode to the threads that are in `work` and returns; the last of them calls env.finished. No other run may be
+ * in progress.
+ */
+export function begin(control: u32, bytecode: u32, parts: u32): void {
+  beginRun(<usize>control, <usize>bytecode, parts);
 }
 
 /** A thread's life: never returns. */

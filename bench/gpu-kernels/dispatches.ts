@@ -142,10 +142,10 @@ export function dispatchKinds(
     const maximumBinding = device.gpu.limits.maxStorageBufferBindingSize;
     const at = new Operands(program, { arena, constants, stores, maximumBinding, ...tiles });
     const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
-    for (const index of program.order) {
-      const { type } = program.graph.operations[index];
-      for (const dispatch of encodeProgram({ ...program, order: [index] }, at, scratch))
-        addDispatch(kinds, type, dispatch);
+    for (const operation of program.graph.operations) {
+      const alone = { ...program, graph: { ...program.graph, operations: [operation] } };
+      for (const dispatch of encodeProgram(alone, at, scratch))
+        addDispatch(kinds, operation.type, dispatch);
     }
   }
   return [...kinds.values()];

@@ -5,19 +5,19 @@
 // overhead of a thread pool or the host. Row spans (rows that an executor takes through several operations together) are
 // split too; the time of the whole bytecode is reported next to the sum.
 
-import { Opcode } from "../../assembly/nn/opcodes.js";
+import { Opcode } from "../../assembly/nn/generated/opcodes.js";
 import { encodePacking, encodeProgram } from "../../runtime/executors/wasm/encode.js";
 import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
 import type { Piece } from "../../runtime/executors/wasm/linear-memory.js";
+import { Mutex } from "../../runtime/executors/wasm/mutex.js";
 import { Operands } from "../../runtime/executors/wasm/operands.js";
 import { PackedWeights } from "../../runtime/executors/wasm/packed-weights.js";
 import { WasmStore } from "../../runtime/executors/wasm/store.js";
-import { Turns } from "../../runtime/executors/wasm/turns.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { tensorBytes } from "../../runtime/graph/tensor.js";
 
 export interface OperationTime {
-  /** As assembly/nn/opcodes.ts names it. */
+  /** As assembly/nn/instructions.mjs names it. */
   operation: string;
   /** Rows × depth × columns of a product; batch × tokens, heads × width of attention. */
   shape: string;
@@ -107,8 +107,8 @@ export function timeOperations(
   { passes, peak, frozenWeights }: TimeOptions,
 ): TimedProgram {
   const { memory } = kernels;
-  const turns = new Turns();
-  const opened = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, turns, layout)]));
+  const mutex = new Mutex();
+  const opened = new Map([...stores].map(([name, layout]) => [name, new WasmStore(memory, mutex, layout)]));
   for (const [name, layout] of stores)
     for (const tensor of layout.keys()) {
       const { address, count } = (opened.get(name) as WasmStore).run(tensor, tensor);

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { isVitrineError } from "../../runtime/errors.js";
-import type { PlannerCapabilities } from "../../runtime/executors/executor.js";
+import type { PlanOptions } from "../../runtime/graph/planner.js";
 import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { automaticTiers, type GpuTier, offeredTiers } from "../../runtime/executors/webgpu/tier.js";
 import { cgroupCores } from "../../runtime/host/cgroup-cores.js";
@@ -109,7 +109,7 @@ const MODEL = "deit_tiny_distilled_patch16_224";
 /** Upper bound of the search: main.py's batch on sixteen GPUs, far beyond what a CPU trains with. */
 const MOST = 2048;
 
-function trainingFacts(capabilities: PlannerCapabilities): TrainingFacts {
+function trainingFacts(capabilities: PlanOptions): TrainingFacts {
   const config = publishedConfig(MODEL) as DeitConfig;
   const run = { distillation: "none" as const, alpha: 0.5, tau: 1, dropPath: 0.1, ema: true };
   const options = { ...run, config, batchSize: 8 };
@@ -123,7 +123,7 @@ function trainingFacts(capabilities: PlannerCapabilities): TrainingFacts {
 }
 
 /** Plans programs, allocates nothing; takes about a second. */
-export function memoryFacts(capabilities: PlannerCapabilities): MemoryFacts {
+export function memoryFacts(capabilities: PlanOptions): MemoryFacts {
   const machineBytes = totalmem();
   const limit = process.constrainedMemory();
   return {

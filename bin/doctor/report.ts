@@ -1,8 +1,8 @@
 // Report: the doctor's findings as text, a section per part of the machine, the device of `--device auto` last.
 
 import pico from "picocolors";
+import { formatBytes } from "../../runtime/bytes.js";
 import type { CalibratedBlock } from "../../runtime/executors/executor.js";
-import { formatBytes } from "../../runtime/graph/planner.js";
 import { describeAdapter } from "../../runtime/host/gpu-adapter.js";
 import type { AdapterFacts, CoreFacts, EngineFacts, FoundAdapter, MemoryFacts } from "./facts.js";
 

@@ -1,15 +1,8 @@
 // Executor: what each way to compute must give. Declares only; create-runtime.ts chooses one.
 
-import type { FusionName } from "../graph/fusion.js";
 import type { PlanOptions } from "../graph/planner.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
-
-/** What an executor can do in one kernel; the planner fuses nothing else. */
-export type Fusion = FusionName;
-
-/** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
-export type PlannerCapabilities = Readonly<PlanOptions>;
 
 /** Float32 values on an executor's device, which belong to whoever was given them until dispose(). */
 export interface DeviceArray {
@@ -91,7 +84,8 @@ export interface Executor {
   readonly fusedMultiplyAdd: boolean;
   /** Keeps activations and their gradients in float16: training then scales the loss (loss-scale.ts). Absent = false. */
   readonly halfPrecision?: boolean;
-  readonly capabilities: PlannerCapabilities;
+  /** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
+  readonly capabilities: PlanOptions;
   /** What of a GPU's optional features the kernels use: webgpu/tier.ts. Absent where there is no choice. */
   readonly tier?: string;
   /** What it computes on where that is WebGPU, for others that want to compute there too. */

@@ -64,7 +64,7 @@ export interface Catalog {
       normBias?: TensorId;
     },
     None,
-    { weight: TensorId; bias?: TensorId },
+    { dWeight: TensorId; dBias?: TensorId },
     None
   >;
   /** x […,D], weight [D], bias [D] → y […,D]; mean and reciprocal deviation […] only where backward reads them. */
@@ -77,7 +77,7 @@ export interface Catalog {
   layerNormBackward: Entry<
     { dy: TensorId; x: TensorId; weight: TensorId; mean: TensorId; rstd: TensorId; residual?: TensorId },
     { dx: TensorId },
-    { weight: TensorId; bias: TensorId },
+    { dWeight: TensorId; dBias: TensorId },
     None
   >;
   /**
@@ -117,7 +117,7 @@ export interface Catalog {
   assembleTokensBackward: Entry<
     { dy: TensorId },
     { dPatches: TensorId },
-    { classToken: TensorId; distillationToken?: TensorId; position: TensorId },
+    { dClassToken: TensorId; dDistillationToken?: TensorId; dPosition: TensorId },
     None
   >;
   /** x [B,T,D] → y [B,D]. */
@@ -125,8 +125,6 @@ export interface Catalog {
   selectTokenBackward: Entry<{ dy: TensorId }, { dx: TensorId }, None, { token: number }>;
   /** dx [B,T,D] from the gradients [B,D] of tokens 0 and 1; the others' is 0. */
   selectTwoTokensBackward: Entry<{ dyFirst: TensorId; dySecond: TensorId }, { dx: TensorId }, None, None>;
-  /** x [R,C] → y [R,C], over the last axis. */
-  softmax: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. The gradients of losses give the loss as well where it is asked for. */
   softTargetCrossEntropy: Entry<{ logits: TensorId; targets: TensorId }, { loss: TensorId }, None, None>;
   softTargetCrossEntropyBackward: Entry<
@@ -171,7 +169,7 @@ export interface Catalog {
     { scale: TensorId; goodSteps: TensorId; skipped: TensorId },
     { growth: number; backoff: number; interval: number }
   >;
-  /** One run of the stores; settings f64 [12] as assembly/nn/opcodes.ts lists them, norm f64 [1] is a sum of squares. */
+  /** One run of the stores; settings f64 [12] are ADAMW_SETTINGS, norm f64 [1] is a sum of squares. */
   adamW: Entry<
     { gradients: TensorId; settings: TensorId; norm: TensorId },
     None,
@@ -197,7 +195,7 @@ export interface Catalog {
   conv2dWeightGradient: Entry<
     { dy: TensorId; x: TensorId },
     { scratch: TensorId },
-    { weight: TensorId; bias?: TensorId },
+    { dWeight: TensorId; dBias?: TensorId },
     ConvolutionAttributes
   >;
   /** x […,C], weight [C], bias [C] → y […,C] by the statistics [C] of the batch; the running ones move toward them. */
@@ -210,7 +208,7 @@ export interface Catalog {
   batchNormBackward: Entry<
     { dy: TensorId; x: TensorId; weight: TensorId; mean: TensorId; rstd: TensorId },
     { dx: TensorId; scratch: TensorId },
-    { weight: TensorId; bias: TensorId },
+    { dWeight: TensorId; dBias: TensorId },
     None
   >;
   /** x → y = max(x, 0). */

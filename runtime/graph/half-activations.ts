@@ -1,21 +1,15 @@
 // Half activations: which tensors between operations are kept in float16, for executors whose kernels take them so.
 
 import type { Operation } from "./catalog.js";
+import { halfOperands } from "./facts.js";
 import type { Graph } from "./graph.js";
 import type { Tensor, TensorId } from "./tensor.js";
-
-/** Names of the operands of an operation, read or written, that may be float16: what an executor's kernels allow. */
-export type HalfOperands = (operation: Operation) => readonly string[];
 
 /**
  * The graph's tensors, those float32 activations as float16 that every operation which touches them allows. Inputs, outputs,
  * stores, constants and what operations add to keep their type: sums, statistics and parameters lose nothing.
  */
-export function halfActivations(
-  graph: Graph,
-  operations: readonly Operation[],
-  halfOperands: HalfOperands,
-): Tensor[] {
+export function halfActivations(graph: Graph, operations: readonly Operation[]): Tensor[] {
   const allowed = new Set<TensorId>();
   const refused = new Set<TensorId>(graph.outputs.values());
   for (const operation of operations) {

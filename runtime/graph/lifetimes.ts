@@ -1,6 +1,7 @@
 // Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may share one place.
 
 import type { Operation } from "./catalog.js";
+import { inPlaceOperands } from "./facts.js";
 import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
 import type { RowSpan } from "./row-spans.js";
 import { type TensorId, tensorBytes } from "./tensor.js";
@@ -13,28 +14,6 @@ export interface Block {
   start: number;
   end: number;
 }
-
-/**
- * Operations whose result may lie exactly on an operand that nobody reads later: each value is read before the one
- * at its place is written. Write operand → read operands.
- */
-const IN_PLACE: { readonly [type: string]: readonly string[] } = {
-  gelu: ["x"],
-  geluBackward: ["dy", "x"],
-  scaledSum: ["a", "b"],
-  scaleRows: ["x"],
-  residual: ["x", "branch"],
-  scaleByScalar: ["x"],
-  softmax: ["x"],
-  relu: ["x"],
-  reluBackward: ["dy", "y"],
-  sigmoid: ["x"],
-  sigmoidBackward: ["dy", "y"],
-  batchNorm: ["x"],
-  batchNormBackward: ["dy", "x"],
-  scaleChannels: ["x"],
-  layerNormBackward: ["residual", "dy"],
-};
 
 /**
  * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs
@@ -74,21 +53,19 @@ export function memoryBlocks(
   return all;
 }
 
-/** Puts the result of `operation` on an operand that ends with it, if there is one of its size. */
+/** Puts each result of `operation` on an operand that ends with it, if there is one of its size. */
 function joinInPlace(blocks: Map<TensorId, Block>, operation: Operation, index: number): void {
-  const candidates = IN_PLACE[operation.type];
-  const result = Object.values(operation.writes)[0];
-  if (!candidates || result === undefined) return;
-  const after = blocks.get(result);
-  if (!after || after.start !== index) return;
-  const reads = operation.reads as Readonly<Record<string, TensorId | undefined>>;
-  for (const operand of candidates) {
-    const id = reads[operand];
-    const before = id === undefined ? undefined : blocks.get(id);
-    if (!before || before === after || before.end !== index || before.bytes !== after.bytes) continue;
+  const reads: Readonly<Record<string, TensorId | undefined>> = operation.reads;
+  const writes: Readonly<Record<string, TensorId | undefined>> = operation.writes;
+  for (const [result, operands] of inPlaceOperands(operation)) {
+    const after = blocks.get(writes[result] ?? -1);
+    if (!after || after.start !== index) continue;
+    const before = operands
+      .map((operand) => blocks.get(reads[operand] ?? -1))
+      .find((block) => block && block !== after && block.end === index && block.bytes === after.bytes);
+    if (!before) continue;
     before.tensors.push(...after.tensors);
     before.end = after.end;
     for (const tensor of after.tensors) blocks.set(tensor, before);
-    return;
   }
 }

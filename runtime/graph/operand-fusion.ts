@@ -90,10 +90,8 @@ function withScale(scaling: OperationOf<"scaleRows">, product: Operation): Opera
   const { x: dy, scale } = scaling.reads;
   const { y } = scaling.writes;
   if (product.type !== "linearInputGradient" && product.type !== "linearWeightGradient") return undefined;
-  const { reads } = product;
-  if (reads.dy !== y || reads.scale !== undefined) return undefined;
-  if (product.type === "linearInputGradient")
-    return reads && { ...product, reads: { ...product.reads, dy, scale } };
+  if (product.reads.dy !== y || product.reads.scale !== undefined) return undefined;
+  if (product.type === "linearInputGradient") return { ...product, reads: { ...product.reads, dy, scale } };
   if (product.reads.x === y || product.reads.normWeight !== undefined) return undefined;
   return { ...product, reads: { ...product.reads, dy, scale } };
 }

@@ -1,5 +1,6 @@
 // Placement: offsets in one arena for blocks of memory, so that no two that live at once overlap.
 
+import { alignUp } from "../bytes.js";
 import type { Block } from "./lifetimes.js";
 
 export interface Layout {
@@ -47,10 +48,6 @@ function sizeOf(blocks: readonly Block[], index: number): number {
 
 function livesWith(a: Block, b: Block): boolean {
   return a.start <= b.end && b.start <= a.end;
-}
-
-export function alignUp(value: number, alignment: number): number {
-  return Math.ceil(value / alignment) * alignment;
 }
 
 /** The first place from `free` on whose `bytes` lie in one buffer. */

@@ -1,9 +1,10 @@
 // Planner: a graph becomes a program. Drops what nobody needs, fuses, orders, and gives every tensor its place.
 
+import { formatBytes } from "../bytes.js";
 import { VitrineError } from "../errors.js";
 import { type FusionName, fuseOperations } from "./fusion.js";
 import type { Graph } from "./graph.js";
-import { type HalfOperands, halfActivations } from "./half-activations.js";
+import { halfActivations } from "./half-activations.js";
 import { type Block, memoryBlocks } from "./lifetimes.js";
 import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
@@ -11,28 +12,22 @@ import type { Placement, Program } from "./program.js";
 import { rowSpans } from "./row-spans.js";
 import type { Tensor } from "./tensor.js";
 
-/** What the planner must know of an executor, as values. */
+/** What the planner must know of an executor. */
 export interface PlanOptions {
-  fuses: ReadonlySet<FusionName>;
+  readonly fuses: ReadonlySet<FusionName>;
   /** Every tensor's offset is a multiple of this. */
-  alignmentBytes: number;
+  readonly alignmentBytes: number;
   /** Largest arena in bytes. */
-  limitBytes: number;
+  readonly limitBytes: number;
   /**
    * Largest buffer, a multiple of the alignment: the arena is as many of them as it takes, and no tensor lies across two.
    * Absent: the arena is one piece.
    */
-  bufferBytes?: number;
+  readonly bufferBytes?: number;
   /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
-  rowSpans?: boolean;
-  /** Operands that may be float16. Absent: all activations are float32. */
-  halfOperands?: HalfOperands;
-}
-
-/** A number of bytes for people. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
-  return `${(bytes / (1024 * 1024)).toFixed(1)} MiB`;
+  readonly rowSpans?: boolean;
+  /** Whether activations are float16 where their operations allow it (facts.ts). Absent: all are float32. */
+  readonly halfActivations?: boolean;
 }
 
 /**
@@ -44,8 +39,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
   const infers = operations.every(({ adds }) => Object.keys(adds).length === 0);
   const spans = options.rowSpans && infers ? rowSpans(graph, operations) : [];
-  const { halfOperands } = options;
-  const tensors = halfOperands ? halfActivations(graph, operations, halfOperands) : graph.tensors;
+  const tensors = options.halfActivations ? halfActivations(graph, operations) : graph.tensors;
   const blocks = memoryBlocks({ ...graph, tensors }, operations, spans);
   const { bufferBytes } = options;
   if (bufferBytes !== undefined) checkBlocks(graph, tensors, blocks, bufferBytes);
@@ -67,8 +61,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
     inputs: graph.inputs,
     outputs: graph.outputs,
   };
-  const order = operations.map((_, index) => index);
-  return { name: graph.name, graph: planned, order, placements, arenaBytes: layout.bytes, spans };
+  return { name: graph.name, graph: planned, placements, arenaBytes: layout.bytes, spans };
 }
 
 /** No kernel is given two buffers for one tensor. */

@@ -17,10 +17,9 @@ export interface Placement {
 
 export interface Program {
   readonly name: string;
+  /** The operations that are left, in the order in which they run. */
   readonly graph: Graph;
-  /** Operations of `graph`, in the order in which they run. */
-  readonly order: readonly number[];
-  /** Places in `order` whose operations may take some rows through all of them before the next. */
+  /** Consecutive operations that may take some rows through all of them before the next rows. */
   readonly spans: readonly RowSpan[];
   /** Tensor id → place in the arena; tensors of a store have none. */
   readonly placements: ReadonlyMap<number, Placement>;

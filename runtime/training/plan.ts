@@ -1,9 +1,9 @@
 // Training plan: the programs of a training and the bytes they take, before anything is allocated.
 
 import { VitrineError } from "../errors.js";
-import type { PlannerCapabilities, StoreLayout } from "../executors/executor.js";
+import type { StoreLayout } from "../executors/executor.js";
 import { layoutBytes, type ParameterShapes, storeLayout } from "../executors/parameter-store.js";
-import { largestBatch, planProgram } from "../graph/planner.js";
+import { largestBatch, type PlanOptions, planProgram } from "../graph/planner.js";
 import type { Program } from "../graph/program.js";
 import { inferenceGraph } from "../inference/program.js";
 import type { ImageInput } from "../models/deit/graph.js";
@@ -52,7 +52,7 @@ function bytesOf(stores: ReadonlyMap<string, StoreLayout>, alignmentBytes: numbe
  * Throws `graph/memory` with the batch size that fits, with and without recomputation, and the number of pieces;
  * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no head for it.
  */
-export function planTraining(options: PlannedTraining, capabilities: PlannerCapabilities): TrainingPlan {
+export function planTraining(options: PlannedTraining, capabilities: PlanOptions): TrainingPlan {
   const { config } = options;
   const shapes = deitParameters(config);
   const groups = parameterGroups(shapes, options);
@@ -73,7 +73,7 @@ export function planTraining(options: PlannedTraining, capabilities: PlannerCapa
 /** The largest batch up to `most` that `planTraining` takes in one piece; 0 where not even 1 fits. Allocates nothing. */
 export function largestTrainingBatch(
   options: PlannedTraining,
-  capabilities: PlannerCapabilities,
+  capabilities: PlanOptions,
   most: number,
 ): number {
   const shapes = deitParameters(options.config);
@@ -92,12 +92,7 @@ function pieceSize({ batchSize, pieces = 1 }: PlannedTraining): number {
   );
 }
 
-function planStep(
-  options: PlannedTraining,
-  piece: number,
-  input: ImageInput,
-  limits: PlannerCapabilities,
-): Program {
+function planStep(options: PlannedTraining, piece: number, input: ImageInput, limits: PlanOptions): Program {
   try {
     return planProgram(accumulateGraph(options, piece, input), limits);
   } catch (error) {
@@ -111,7 +106,7 @@ function tooLarge(
   options: PlannedTraining,
   piece: number,
   input: ImageInput,
-  limits: PlannerCapabilities,
+  limits: PlanOptions,
   cause: VitrineError,
 ): VitrineError {
   const { batchSize, pieces = 1, recompute = false } = options;

@@ -8,7 +8,7 @@ import { conv2d } from "../../runtime/graph/operations/conv2d.js";
 import { relu } from "../../runtime/graph/operations/relu.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { elementCount, type Shape } from "../../runtime/graph/shape.js";
-import { runInDouble } from "../graph/double-twin.js";
+import { runInDouble } from "../graph/double-reference.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { softmax } from "../../runtime/graph/operations/softmax.js";
+import { gelu } from "../../runtime/graph/operations/gelu.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramOutputs } from "../../runtime/graph/program.js";
 import { createInference } from "../../runtime/inference/program.js";
@@ -34,7 +34,7 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
     }
   });
 
-  test("logits of bytes agree for every batch size, and softmax sums to 1", async () => {
+  test("logits of bytes agree for every batch size", async () => {
     const pixels = randomPixels(MICRO, 5, 3);
     const logits: Float32Array[] = [];
     for (const each of [executor, wasm]) {
@@ -49,13 +49,6 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
       inference.dispose();
     }
     assertNear(logits[0], logits[1], tolerances.values, "logits");
-    const graph = new GraphBuilder("softmax");
-    graph.output("y", softmax(graph, graph.input("x", [3, 130]), "y"));
-    const executable = await executor.compile(planProgram(graph, executor.capabilities), new Map());
-    const { y } = await executable.run({ x: new Random(9).normals(390, 30) });
-    const sums = [0, 1, 2].map((row) => (y as Float32Array).subarray(130 * row, 130 * (row + 1)));
-    for (const row of sums) assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 1e-6);
-    executable.dispose();
   });
 
   test("logits of a convolutional network agree", async () => {
@@ -128,7 +121,7 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
 
   test("wrong inputs, foreign stores and use after dispose() are refused by code", async () => {
     const graph = new GraphBuilder("sum");
-    graph.output("y", softmax(graph, graph.stored("weights", "x", [1, 4]), "y"));
+    graph.output("y", gelu(graph, graph.stored("weights", "x", [1, 4]), "y"));
     const program = planProgram(graph, executor.capabilities);
     const layout = new Map([["x", 4]]);
     const foreign = new Map([["weights", wasm.createStore(layout)]]);

@@ -77,8 +77,8 @@ class Layer {
     biased = false,
   ): void {
     const reads = { dy: this.given("dy", "y"), x: this.given("x", "x"), ...parts };
-    const weight = this.#sum(name, "weight");
-    const adds = biased ? { weight, bias: this.#sum(`${name}, bias`, "outputs") } : { weight };
+    const dWeight = this.#sum(name, "weight");
+    const adds = biased ? { dWeight, dBias: this.#sum(`${name}, bias`, "outputs") } : { dWeight };
     this.#graph.add("linearWeightGradient", { reads, writes: {}, adds });
   }
 }

@@ -26,8 +26,8 @@ import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
-import { plainLossScale, TORCH_SEQUENCE } from "../nn/plain-loss-scale.js";
 import { Random } from "../nn/random.js";
+import { referenceLossScale, TORCH_SEQUENCE } from "../nn/reference-loss-scale.js";
 import { keyBias } from "./executor-claims.js";
 import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
@@ -208,7 +208,7 @@ export function lossScaleClaims(device: string, executor: Executor, share: numbe
         wanted.map((value) => 1e-6 * value),
         `step ${step}`,
       );
-      state = plainLossScale(state, !overflows, 3);
+      state = referenceLossScale(state, !overflows, 3);
       assert.equal(report.state, state, `step ${step}`);
     }
     update.dispose();

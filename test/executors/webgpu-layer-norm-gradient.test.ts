@@ -46,7 +46,7 @@ async function run(executor: WebgpuExecutor, rows: number, width: number) {
   graph.add("layerNormBackward", {
     reads,
     writes: { dx },
-    adds: { weight: weight as number, bias: bias as number },
+    adds: { dWeight: weight as number, dBias: bias as number },
   });
   graph.output("dx", dx);
   const store = executor.createStore(

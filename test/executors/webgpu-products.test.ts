@@ -31,7 +31,7 @@ function products(): GraphBuilder {
   graph.add("linearInputGradient", { reads: { dy: x, weight: flat }, writes: { dx } });
   const [left, right] = [graph.input("left", [SHORT, LONG]), graph.input("right", [SHORT, WIDE])];
   const weight = graph.stored("gradients", "square", [LONG, WIDE]);
-  graph.add("linearWeightGradient", { reads: { dy: left, x: right }, writes: {}, adds: { weight } });
+  graph.add("linearWeightGradient", { reads: { dy: left, x: right }, writes: {}, adds: { dWeight: weight } });
   graph.output("y", y);
   graph.output("dx", dx);
   return graph;

@@ -87,8 +87,8 @@ function gradientGraph({ outputs, inputs, joined, bias }: Case): GraphBuilder {
           normBias: graph.input("normBias", [inputs]),
         }
       : {};
-  const weight = graph.stored("gradients", "weight", [outputs, inputs]);
-  const adds = bias ? { weight, bias: graph.stored("gradients", "bias", [outputs]) } : { weight };
+  const dWeight = graph.stored("gradients", "weight", [outputs, inputs]);
+  const adds = bias ? { dWeight, dBias: graph.stored("gradients", "bias", [outputs]) } : { dWeight };
   graph.add("linearWeightGradient", { reads: { ...reads, ...scale, ...norm }, writes: {}, adds });
   return graph;
 }

@@ -10,7 +10,7 @@ const SCRIPT = `
 const from = (path) => import(new URL(path, process.env.DIST));
 const { nodeHost } = await from("runtime/host/node.js");
 const { createWasmExecutor } = await from("runtime/executors/wasm/executor.js");
-const { createInference } = await from("runtime/inference-program.js");
+const { createInference } = await from("runtime/inference/program.js");
 const { benchConfig, benchPixels, benchWeights } = await from("bench/model-weights.js");
 const tiny = benchConfig("deit_tiny_distilled_patch16_224");
 const config = { ...tiny, imageSize: 64, patchSize: 8, dim: 96, depth: 2, heads: 3, mlpDim: 380, classes: 13 };

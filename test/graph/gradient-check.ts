@@ -1,4 +1,4 @@
-// Gradient check: what an executor computes as gradients against central differences of the double twin.
+// Gradient check: what an executor computes as gradients against central differences of the double reference.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { differentiate } from "../../runtime/graph/autodiff.js";
@@ -8,7 +8,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import { elementCount, type Shape } from "../../runtime/graph/shape.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { Random } from "../nn/random.js";
-import { runInDouble } from "./double-twin.js";
+import { runInDouble } from "./double-reference.js";
 
 /** What a case builds its graph from. Parameters are differentiated, inputs are not. */
 export interface Ingredients {

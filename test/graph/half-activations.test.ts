@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { halfOperands } from "../../runtime/executors/webgpu/half-operands.js";
+import { halfOperands } from "../../runtime/graph/facts.js";
 import type { FusionName } from "../../runtime/graph/fusion.js";
 import { type PlanOptions, planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
@@ -20,7 +20,7 @@ const FUSES: ReadonlySet<FusionName> = new Set([
   "gelu-gradient",
 ]);
 const WIDE: PlanOptions = { fuses: FUSES, alignmentBytes: 256, limitBytes: 2 ** 32 };
-const HALF: PlanOptions = { ...WIDE, halfOperands };
+const HALF: PlanOptions = { ...WIDE, halfActivations: true };
 
 function training(options: PlanOptions): Program {
   const distillation = "soft" as const;

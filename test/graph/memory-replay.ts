@@ -40,8 +40,7 @@ export function replayMemory(program: Program): string[] {
   for (const { id, origin } of program.graph.tensors) {
     if (origin.kind === "input" || origin.kind === "constant") own(id);
   }
-  for (const index of program.order) {
-    const operation = program.graph.operations[index] as Operation;
+  for (const [index, operation] of program.graph.operations.entries()) {
     for (const id of tensorsRead(operation)) expectOwned(id, `before ${operation.type} ${index} reads it`);
     faults.push(...overlaps(program, operation, index));
     for (const id of tensorsChanged(operation)) own(id);
@@ -79,13 +78,13 @@ export function liveBytes(program: Program): number {
     if (!first.has(id)) first.set(id, program.graph.tensors[id]?.origin.kind === "activation" ? at : -1);
     last.set(id, at);
   };
-  program.order.forEach((index, at) => {
-    const operation = program.graph.operations[index] as Operation;
+  const { operations } = program.graph;
+  operations.forEach((operation, at) => {
     for (const id of [...tensorsRead(operation), ...tensorsChanged(operation)]) see(id, at);
   });
-  for (const id of program.graph.outputs.values()) see(id, program.order.length);
+  for (const id of program.graph.outputs.values()) see(id, operations.length);
   let peak = 0;
-  for (let at = 0; at <= program.order.length; at++) {
+  for (let at = 0; at <= operations.length; at++) {
     let sum = 0;
     for (const [id, start] of first) {
       if (start <= at && at <= (last.get(id) as number))

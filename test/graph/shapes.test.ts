@@ -9,9 +9,8 @@ import { attention } from "../../runtime/graph/operations/attention.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { softTargetCrossEntropy } from "../../runtime/graph/operations/losses.js";
-import { patchifyBytes } from "../../runtime/graph/operations/patchify.js";
+import { patchifyBytes, patchifyImage } from "../../runtime/graph/operations/patchify.js";
 import { residual } from "../../runtime/graph/operations/residual.js";
-import { softmax } from "../../runtime/graph/operations/softmax.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import type { DeitConfig } from "../../runtime/models/config.js";
@@ -125,9 +124,9 @@ test("a loss without a way to a parameter, and a way without a gradient rule, ar
     const x = graph.input("x", [3]);
     differentiate(graph, dot(graph, x, x, "loss"), options);
   });
-  expectRefusal("graph/no-gradient", /operation softmax has no gradient/, (graph) => {
-    const y = softmax(graph, graph.stored("weights", "w", [2, 3]), "y");
-    differentiate(graph, dot(graph, y, graph.input("x", [2, 3]), "loss"), options);
+  expectRefusal("graph/no-gradient", /operation patchifyImage has no gradient/, (graph) => {
+    const y = patchifyImage(graph, graph.stored("weights", "w", [1, 3, 2, 2]), 2, "y");
+    differentiate(graph, dot(graph, y, graph.input("x", graph.shapeOf(y)), "loss"), options);
   });
   expectRefusal("graph/shape", /a loss has one value, w has 3/, (graph) =>
     differentiate(graph, graph.stored("weights", "w", [3]), options),

@@ -3,9 +3,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { assertClose, assertSameBits } from "./compare.js";
-import { type Kernels, loadKernels, Opcode, type Region } from "./kernels.js";
-import { type AdamWSettings, type AdamWState, plainAdamW, settingsWords } from "./plain-adamw.js";
+import { type Kernels, loadKernels, type Region } from "./kernels.js";
 import { Random } from "./random.js";
+import { type AdamWSettings, type AdamWState, referenceAdamW, settingsWords } from "./reference-adamw.js";
 
 const DEFAULTS: AdamWSettings = {
   learningRate: 1e-3,
@@ -54,15 +54,22 @@ function step(
   p.gradients.values.set(gradients);
   p.settings.doubles.set(settingsWords(s));
   const n = gradients.length;
-  kernels.run(Opcode.SumOfSquares, p.gradients, p.norm, n);
+  kernels.run("sumOfSquares", { x: p.gradients, y: p.norm, n });
   const { parameters, firstMoment, secondMoment, average, settings, norm } = p;
-  kernels.run(
-    Opcode.AdamW,
-    ...[parameters, p.gradients, firstMoment, secondMoment, average, settings, norm, n, decayed ? 1 : 0],
-  );
+  kernels.run("adamW", {
+    parameters,
+    gradients: p.gradients,
+    firstMoment,
+    secondMoment,
+    average,
+    settings,
+    norm,
+    n,
+    decayed: decayed ? 1 : 0,
+  });
 }
 
-function twinOf(parameters: Float32Array): AdamWState {
+function referenceOf(parameters: Float32Array): AdamWState {
   const zeros = () => new Float64Array(parameters.length);
   return {
     parameters: Float64Array.from(parameters),
@@ -92,18 +99,18 @@ for (const kernels of loadKernels()) {
       for (let n = 1; n <= 16; n++) {
         const start = random.normals(n, 0.02);
         const placed = place(kernels, start);
-        const twin = twinOf(start);
+        const reference = referenceOf(start);
         for (let count = 1; count <= 10; count++) {
           const gradients = random.normals(n);
           const s = { ...DEFAULTS, ...settings, step: count };
           step(kernels, placed, gradients, s, decayed);
-          plainAdamW(twin, gradients, length(gradients), decayed, s);
+          referenceAdamW(reference, gradients, length(gradients), decayed, s);
         }
         // Ten roundings of values up to 0.1 in each array; m and v lose half a unit a step as well.
-        assertClose(placed.parameters.values, twin.parameters, 5e-8, `parameters of ${n}`);
-        assertClose(placed.average.values, twin.average, 5e-8, `average of ${n}`);
-        assertClose(placed.firstMoment.values, twin.firstMoment, 5e-7, `first moment of ${n}`);
-        assertClose(placed.secondMoment.values, twin.secondMoment, 1e-7, `second moment of ${n}`);
+        assertClose(placed.parameters.values, reference.parameters, 5e-8, `parameters of ${n}`);
+        assertClose(placed.average.values, reference.average, 5e-8, `average of ${n}`);
+        assertClose(placed.firstMoment.values, reference.firstMoment, 5e-7, `first moment of ${n}`);
+        assertClose(placed.secondMoment.values, reference.secondMoment, 1e-7, `second moment of ${n}`);
       }
     });
   }
@@ -113,15 +120,15 @@ for (const kernels of loadKernels()) {
     const n = 64;
     const start = random.normals(n, 0.02);
     const placed = place(kernels, start);
-    const twin = twinOf(start);
+    const reference = referenceOf(start);
     for (let count = 1; count <= 10; count++) {
       const gradients = random.normals(n);
       const s = { ...DEFAULTS, step: count, emaDecay: 0.99996 };
       step(kernels, placed, gradients, s, true);
-      plainAdamW(twin, gradients, length(gradients), true, s);
+      referenceAdamW(reference, gradients, length(gradients), true, s);
     }
     const moved = placed.average.values.map((value, i) => value - (start[i] as number));
-    const expected = twin.average.map((value, i) => value - (start[i] as number));
+    const expected = reference.average.map((value, i) => value - (start[i] as number));
     const furthest = Math.max(...expected.map(Math.abs));
     assert.ok(furthest > 5e-7, `the average moved by ${furthest}`);
     // Ten float32 roundings of values near 0.02–0.06, half a unit (1.9e-9) each.
@@ -154,14 +161,19 @@ for (const kernels of loadKernels()) {
     placed.gradients.values.set(gradients);
     placed.settings.doubles.set(settingsWords(DEFAULTS));
     const { parameters, firstMoment, secondMoment, average, settings } = placed;
-    kernels.run(
-      Opcode.AdamW,
-      ...[parameters, placed.gradients, firstMoment, secondMoment, 0, settings, 0, 9, 1],
-    );
+    kernels.run("adamW", {
+      parameters,
+      gradients: placed.gradients,
+      firstMoment,
+      secondMoment,
+      settings,
+      n: 9,
+      decayed: 1,
+    });
     assertSameBits(average.values, start, "average");
-    const twin = twinOf(start);
-    plainAdamW(twin, gradients, length(gradients), true, DEFAULTS);
-    assertClose(parameters.values, twin.parameters, 2e-7, "parameters");
+    const reference = referenceOf(start);
+    referenceAdamW(reference, gradients, length(gradients), true, DEFAULTS);
+    assertClose(parameters.values, reference.parameters, 2e-7, "parameters");
   });
 }
 

@@ -3,12 +3,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { assertClose } from "./compare.js";
-import { type Kernels, loadKernels, Opcode } from "./kernels.js";
-import { plainBatchNorm, plainBatchNormBackward } from "./plain-convolution.js";
+import { type Kernels, loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceBatchNorm, referenceBatchNormBackward } from "./reference-convolution.js";
 
 const EPSILON = 1e-5;
-const MOMENTUM = 0.1;
+const FACTORS = { epsilon: EPSILON, momentum: 0.1 };
 
 /** rows, channels. */
 const SHAPES: readonly (readonly [number, number])[] = [
@@ -30,20 +30,20 @@ function forward(kernels: Kernels, random: Random, rows: number, channels: numbe
     variance: kernels.place(random.normals(channels, 0.1, 1)),
   };
   const before = { mean: running.mean.values.slice(), variance: running.variance.values.slice() };
-  const tensors = [x, weight, bias, y, mean, rstd, running.mean, running.variance];
-  kernels.run(Opcode.BatchNorm, ...tensors, rows, channels, { float: EPSILON }, { float: MOMENTUM });
+  const statistics = { mean, rstd, runningMean: running.mean, runningVariance: running.variance };
+  kernels.run("batchNorm", { x, weight, bias, y, ...statistics, rows, channels, ...FACTORS });
   return { x, weight, bias, y, mean, rstd, running, before };
 }
 
 for (const kernels of loadKernels()) {
-  test(`${kernels.build}: batch norm equals its twin, on every tail of channels`, () => {
+  test(`${kernels.build}: batch norm equals its reference implementation, on every tail of channels`, () => {
     const random = new Random(71);
     for (const [rows, channels] of SHAPES) {
       const { x, weight, bias, y, mean, rstd } = forward(kernels, random, rows, channels);
-      const twin = plainBatchNorm(x.values, weight.values, bias.values, EPSILON);
+      const reference = referenceBatchNorm(x.values, weight.values, bias.values, EPSILON);
       const name = `${rows}×${channels}`;
-      assertClose(mean.values, twin.mean, 1e-6, `${name} mean`);
-      const deviation = twin.variance.map((value) => 1 / Math.sqrt(value + EPSILON));
+      assertClose(mean.values, reference.mean, 1e-6, `${name} mean`);
+      const deviation = reference.variance.map((value) => 1 / Math.sqrt(value + EPSILON));
       assertClose(
         rstd.values,
         deviation,
@@ -52,8 +52,8 @@ for (const kernels of loadKernels()) {
       );
       assertClose(
         y.values,
-        twin.y,
-        twin.y.map((value) => 2e-6 * (1 + Math.abs(value))),
+        reference.y,
+        reference.y.map((value) => 2e-6 * (1 + Math.abs(value))),
         name,
       );
     }
@@ -63,11 +63,11 @@ for (const kernels of loadKernels()) {
     const random = new Random(72);
     for (const [rows, channels] of SHAPES) {
       const { x, weight, running, before } = forward(kernels, random, rows, channels);
-      const twin = plainBatchNorm(x.values, weight.values, weight.values, EPSILON);
+      const reference = referenceBatchNorm(x.values, weight.values, weight.values, EPSILON);
       const moved = (from: Float32Array, to: Float64Array, factor = 1) =>
         Float64Array.from(from, (value, c) => 0.9 * value + 0.1 * factor * (to[c] as number));
-      assertClose(running.mean.values, moved(before.mean, twin.mean), 1e-6, "mean");
-      const variance = moved(before.variance, twin.variance, rows / (rows - 1));
+      assertClose(running.mean.values, moved(before.mean, reference.mean), 1e-6, "mean");
+      const variance = moved(before.variance, reference.variance, rows / (rows - 1));
       assertClose(running.variance.values, variance, 2e-6, "variance");
     }
   });
@@ -81,9 +81,8 @@ for (const kernels of loadKernels()) {
       kernels.place(24),
     ];
     const [mean, rstd] = [kernels.place(4), kernels.place(4)];
-    const floats = [{ float: EPSILON }, { float: MOMENTUM }];
-    kernels.run(Opcode.BatchNorm, x, weight, weight, y, mean, rstd, 0, 0, 6, 4, ...floats);
-    assertClose(y.values, plainBatchNorm(x.values, weight.values, weight.values, EPSILON).y, 2e-6, "y");
+    kernels.run("batchNorm", { x, weight, bias: weight, y, mean, rstd, rows: 6, channels: 4, ...FACTORS });
+    assertClose(y.values, referenceBatchNorm(x.values, weight.values, weight.values, EPSILON).y, 2e-6, "y");
   });
 
   test(`${kernels.build}: a mean a million deviations away leaves the variance right`, () => {
@@ -91,12 +90,11 @@ for (const kernels of loadKernels()) {
     const values = Float32Array.from({ length: 40 }, (_, r) => 1e6 + (r % 2));
     const [x, weight, bias] = [kernels.place(values), kernels.place([1]), kernels.place([0])];
     const [y, mean, rstd] = [kernels.place(40), kernels.place(1), kernels.place(1)];
-    const floats = [{ float: EPSILON }, { float: MOMENTUM }];
-    kernels.run(Opcode.BatchNorm, x, weight, bias, y, mean, rstd, 0, 0, 40, 1, ...floats);
+    kernels.run("batchNorm", { x, weight, bias, y, mean, rstd, rows: 40, channels: 1, ...FACTORS });
     assert.ok(Math.abs((rstd.values[0] as number) - 1 / Math.sqrt(0.25 + EPSILON)) < 1e-6);
   });
 
-  test(`${kernels.build}: gradients equal their twins; those of parameters are added`, () => {
+  test(`${kernels.build}: gradients equal the reference; those of parameters are added`, () => {
     const random = new Random(74);
     for (const [rows, channels] of SHAPES) {
       const { x, weight, mean, rstd } = forward(kernels, random, rows, channels);
@@ -106,16 +104,16 @@ for (const kernels of loadKernels()) {
         kernels.place(new Float32Array(channels)),
       ];
       dBias.values.fill(0.25);
-      const twin = plainBatchNormBackward(dy.values, x.values, weight.values, EPSILON);
+      const reference = referenceBatchNormBackward(dy.values, x.values, weight.values, EPSILON);
       // In place: the planner lets the gradient lie on what it comes from.
-      const tensors = [dy, x, weight, mean, rstd, dy, dWeight, dBias, kernels.place(3 * channels)];
-      kernels.run(Opcode.BatchNormBackward, ...tensors, rows, channels);
+      const results = { dx: dy, dWeight, dBias, scratch: kernels.place(3 * channels) };
+      kernels.run("batchNormBackward", { dy, x, weight, mean, rstd, ...results, rows, channels });
       const name = `${rows}×${channels}`;
-      assertClose(dy.values, twin.dx, 1e-5, `${name} dx`);
-      assertClose(dWeight.values, twin.dWeight, 2e-5, `${name} weight`);
+      assertClose(dy.values, reference.dx, 1e-5, `${name} dx`);
+      assertClose(dWeight.values, reference.dWeight, 2e-5, `${name} weight`);
       assertClose(
         dBias.values,
-        twin.dBias.map((value) => value + 0.25),
+        reference.dBias.map((value) => value + 0.25),
         2e-5,
         `${name} bias`,
       );

@@ -3,9 +3,9 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { assertClose, assertSameBits } from "./compare.js";
-import { loadKernels, Opcode } from "./kernels.js";
-import { plainChannelSums } from "./plain-convolution.js";
+import { loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceChannelSums } from "./reference-convolution.js";
 
 /** batch, pixels, channels. */
 const SHAPES: readonly (readonly [number, number, number])[] = [
@@ -24,11 +24,11 @@ for (const kernels of loadKernels()) {
         kernels.place(random.normals(batch * pixels * channels)),
         kernels.place(batch * channels),
       ];
-      kernels.run(Opcode.GlobalAveragePool, x, y, batch, pixels, channels);
-      const mean = plainChannelSums(x.values, batch, channels, () => 1 / pixels);
+      kernels.run("globalAveragePool", { x, y, batch, pixels, channels });
+      const mean = referenceChannelSums(x.values, batch, channels, () => 1 / pixels);
       assertClose(y.values, mean, 1e-6, `${batch}×${pixels}×${channels}`);
       const dx = kernels.place(x.length);
-      kernels.run(Opcode.GlobalAveragePoolBackward, y, dx, batch, pixels, channels);
+      kernels.run("globalAveragePoolBackward", { dy: y, dx, batch, pixels, channels });
       const share = Float32Array.from(dx.values, (_, i) => {
         const to = Math.floor(i / (pixels * channels)) * channels + (i % channels);
         return (y.values[to] as number) / pixels;
@@ -47,7 +47,7 @@ for (const kernels of loadKernels()) {
         kernels.place(random.normals(batch * channels)),
       ];
       const [y, dScale] = [kernels.place(count), kernels.place(batch * channels)];
-      kernels.run(Opcode.ScaleChannels, x, scale, y, batch, pixels, channels);
+      kernels.run("scaleChannels", { x, scale, y, batch, pixels, channels });
       const factor = (i: number) =>
         scale.values[Math.floor(i / (pixels * channels)) * channels + (i % channels)] as number;
       assertSameBits(
@@ -56,9 +56,9 @@ for (const kernels of loadKernels()) {
         "scaled",
       );
       const dy = kernels.place(random.normals(count));
-      kernels.run(Opcode.ScaleChannelsGradient, dy, x, dScale, batch, pixels, channels);
-      const twin = plainChannelSums(x.values, batch, channels, (i) => dy.values[i] as number);
-      assertClose(dScale.values, twin, 1e-5, "gradient of the factors");
+      kernels.run("scaleChannelsGradient", { dy, x, dScale, batch, pixels, channels });
+      const reference = referenceChannelSums(x.values, batch, channels, (i) => dy.values[i] as number);
+      assertClose(dScale.values, reference, 1e-5, "gradient of the factors");
     }
   });
 
@@ -69,18 +69,18 @@ for (const kernels of loadKernels()) {
       const x = kernels.place(random.normals(n));
       x.values[n - 1] = 0;
       const [y, dy, dx] = [kernels.place(n), kernels.place(random.normals(n)), kernels.place(n)];
-      kernels.run(Opcode.Relu, x, y, n);
+      kernels.run("relu", { x, y, n });
       assert.equal(
         Array.from(y.values),
         Array.from(x.values, (value) => Math.max(value, 0)),
       );
-      kernels.run(Opcode.ReluBackward, y, dy, dx, n);
+      kernels.run("reluBackward", { y, dy, dx, n });
       const slopes = Array.from(x.values, (value, i) => (value > 0 ? (dy.values[i] as number) : 0));
       assert.equal(Array.from(dx.values), slopes);
     }
     kernels.reset();
     const odd = kernels.place([Number.NaN, 1, -1, 2, Number.NaN]);
-    kernels.run(Opcode.Relu, odd, odd, 5);
+    kernels.run("relu", { x: odd, y: odd, n: 5 });
     assert.equal(Array.from(odd.values), [Number.NaN, 1, 0, 2, Number.NaN]);
   });
 
@@ -89,17 +89,17 @@ for (const kernels of loadKernels()) {
     kernels.reset();
     const values = [...random.normals(30, 4), 0, 87, -87, 1000, -1000, Infinity, -Infinity];
     const [x, y] = [kernels.place(values), kernels.place(values.length)];
-    kernels.run(Opcode.Sigmoid, x, y, values.length);
-    const twin = Array.from(x.values, (value) => 1 / (1 + Math.exp(-value)));
+    kernels.run("sigmoid", { x, y, n: values.length });
+    const reference = Array.from(x.values, (value) => 1 / (1 + Math.exp(-value)));
     assertClose(
       y.values,
-      twin,
-      twin.map((value) => 5e-7 * value + 1e-37),
+      reference,
+      reference.map((value) => 5e-7 * value + 1e-37),
       "sigmoid",
     );
     const [dy, dx] = [kernels.place(random.normals(values.length)), kernels.place(values.length)];
-    kernels.run(Opcode.SigmoidBackward, y, dy, dx, values.length);
-    const slopes = twin.map((value, i) => (dy.values[i] as number) * value * (1 - value));
+    kernels.run("sigmoidBackward", { y, dy, dx, n: values.length });
+    const slopes = reference.map((value, i) => (dy.values[i] as number) * value * (1 - value));
     assertClose(dx.values, slopes, 5e-7, "gradient");
   });
 }

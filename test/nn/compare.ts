@@ -1,9 +1,11 @@
-// Comparison of a kernel's result with its twin's: the claim fails with the place, both values and the allowance.
+// Comparison of a kernel's result with its reference's: the claim fails with the place, both values and the allowance.
 
 type Values = ArrayLike<number>;
 
 function fail(what: string, i: number, got: number, expected: number, allowed: number): never {
-  throw new Error(`${what}: value ${i} is ${got}, its twin's ${expected} (allowed difference ${allowed})`);
+  throw new Error(
+    `${what}: value ${i} is ${got}, its reference's ${expected} (allowed difference ${allowed})`,
+  );
 }
 
 /** |got − expected| ≤ allowed everywhere; `allowed` is one number or one for each value. */

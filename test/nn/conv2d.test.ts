@@ -1,11 +1,16 @@
-// Claims about convolutions: forward and both gradients equal their twins for groups, strides, kernels and borders, and
+// Claims about convolutions: forward and both gradients equal the reference for groups, strides, kernels and borders, and
 // the number of pixels that go through the patches at a time changes no bit.
 
 import { test } from "uvu";
 import { assertClose, assertSameBits } from "./compare.js";
-import { type Kernels, loadKernels, Opcode, type Operand } from "./kernels.js";
-import { type ConvolutionShape, eachProduct, outputSize, plainConvolution } from "./plain-convolution.js";
+import { type Kernels, loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import {
+  type ConvolutionShape,
+  eachProduct,
+  outputSize,
+  referenceConvolution,
+} from "./reference-convolution.js";
 
 /** Half the distance of float32 numbers around 1. */
 const UNIT = 2 ** -24;
@@ -52,16 +57,9 @@ function counts(shape: ConvolutionShape): Counts {
   return { x: batch * height * width * inputs, y: pixels * outputs, weight: outputs * depth, depth };
 }
 
-/** Runs one instruction with `chunk` pixels at a time; `tensors` without the patches. */
-function run(
-  kernels: Kernels,
-  opcode: Opcode,
-  tensors: Operand[],
-  shape: ConvolutionShape,
-  chunk: number,
-): void {
-  const patches = kernels.place(chunk * counts(shape).depth);
-  kernels.run(opcode, ...tensors, patches, ...SIZES.map((name) => shape[name]), chunk);
+/** The operands of a convolution that goes through its patches `chunk` pixels at a time. */
+function sizes(kernels: Kernels, shape: ConvolutionShape, chunk: number) {
+  return { ...shape, scratch: kernels.place(chunk * counts(shape).depth), chunk };
 }
 
 /** Largest error of float32 sums of these products, for each value of `to`: terms·u·Σ|a·b|. */
@@ -82,7 +80,7 @@ function allowance(
 }
 
 for (const kernels of loadKernels()) {
-  test(`${kernels.build}: a convolution equals its twin, whatever the pixels at a time`, () => {
+  test(`${kernels.build}: a convolution equals its reference implementation, whatever the pixels at a time`, () => {
     const random = new Random(61);
     for (const numbers of SHAPES) {
       const shape = shapeOf(numbers);
@@ -97,16 +95,16 @@ for (const kernels of loadKernels()) {
         kernels.reset();
         const [x, weight, bias] = [values, weights, biases].map((given) => kernels.place(given)) as never[];
         const y = kernels.place(ys);
-        run(kernels, Opcode.Conv2d, [x, weight, bias, y], shape, chunk);
+        kernels.run("conv2d", { x, weight, bias, y, ...sizes(kernels, shape, chunk) });
         results.push(y.values.slice());
       }
-      const twin = plainConvolution(values, weights, biases, shape);
-      const start = Float32Array.from(twin, (_, i) => biases[i % shape.outputs] as number);
+      const reference = referenceConvolution(values, weights, biases, shape);
+      const start = Float32Array.from(reference, (_, i) => biases[i % shape.outputs] as number);
       const product = (y: number, x: number, w: number): [number, number] => [
         y,
         (values[x] as number) * (weights[w] as number),
       ];
-      assertClose(results[0] as Float32Array, twin, allowance(shape, ys, product, start), `${numbers}`);
+      assertClose(results[0] as Float32Array, reference, allowance(shape, ys, product, start), `${numbers}`);
       for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
     }
   });
@@ -117,8 +115,8 @@ for (const kernels of loadKernels()) {
     const random = new Random(62);
     const [x, weight] = [kernels.place(random.normals(36)), kernels.place(random.normals(288))];
     const y = kernels.place(72);
-    run(kernels, Opcode.Conv2d, [x, weight, 0, y], shape, 4);
-    assertClose(y.values, plainConvolution(x.values, weight.values, undefined, shape), 2e-5, "no bias");
+    kernels.run("conv2d", { x, weight, y, ...sizes(kernels, shape, 4) });
+    assertClose(y.values, referenceConvolution(x.values, weight.values, undefined, shape), 2e-5, "no bias");
   });
 
   test(`${kernels.build}: the input gradient gives every pixel what its patches took`, () => {
@@ -127,22 +125,22 @@ for (const kernels of loadKernels()) {
       const shape = shapeOf(numbers);
       const { x: xs, y: ys, weight: ws } = counts(shape);
       const [slopes, weights] = [random.normals(ys), random.normals(ws)];
-      const twin = new Float64Array(xs);
+      const reference = new Float64Array(xs);
       const product = (y: number, x: number, w: number): [number, number] => [
         x,
         (slopes[y] as number) * (weights[w] as number),
       ];
       eachProduct(shape, (...at) => {
         const [to, value] = product(...at);
-        twin[to] = (twin[to] as number) + value;
+        reference[to] = (reference[to] as number) + value;
       });
       const results = [1, 7, ys / shape.outputs].map((chunk) => {
         kernels.reset();
         const [dy, weight, dx] = [kernels.place(slopes), kernels.place(weights), kernels.place(xs)];
-        run(kernels, Opcode.Conv2dInputGradient, [dy, weight, dx], shape, chunk);
+        kernels.run("conv2dInputGradient", { dy, weight, dx, ...sizes(kernels, shape, chunk) });
         return dx.values.slice();
       });
-      assertClose(results[0] as Float32Array, twin, allowance(shape, xs, product), `${numbers}`);
+      assertClose(results[0] as Float32Array, reference, allowance(shape, xs, product), `${numbers}`);
       for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
     }
   });
@@ -153,24 +151,24 @@ for (const kernels of loadKernels()) {
       const shape = shapeOf(numbers);
       const { x: xs, y: ys, weight: ws } = counts(shape);
       const [slopes, values, before] = [random.normals(ys), random.normals(xs), random.normals(ws)];
-      const twin = Float64Array.from(before);
+      const reference = Float64Array.from(before);
       const product = (y: number, x: number, w: number): [number, number] => [
         w,
         (slopes[y] as number) * (values[x] as number),
       ];
       eachProduct(shape, (...at) => {
         const [to, value] = product(...at);
-        twin[to] = (twin[to] as number) + value;
+        reference[to] = (reference[to] as number) + value;
       });
       const results = [1, 6, ys / shape.outputs].map((chunk) => {
         kernels.reset();
         const [dy, x, dWeight] = [kernels.place(slopes), kernels.place(values), kernels.place(before)];
         const dBias = kernels.place(new Float32Array(shape.outputs).fill(0.5));
-        run(kernels, Opcode.Conv2dWeightGradient, [dy, x, dWeight, dBias], shape, chunk);
+        kernels.run("conv2dWeightGradient", { dy, x, dWeight, dBias, ...sizes(kernels, shape, chunk) });
         return { dWeight: dWeight.values.slice(), dBias: dBias.values.slice() };
       });
       const [first] = results as [(typeof results)[number]];
-      assertClose(first.dWeight, twin, allowance(shape, ws, product, before), `${numbers}`);
+      assertClose(first.dWeight, reference, allowance(shape, ws, product, before), `${numbers}`);
       const sums = new Float64Array(shape.outputs).fill(0.5);
       slopes.forEach((slope, i) => {
         sums[i % shape.outputs] = (sums[i % shape.outputs] as number) + slope;

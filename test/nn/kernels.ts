@@ -1,29 +1,27 @@
-// Kernels: loads the builds of the nn module and runs single instructions of its tape, for the tests of this folder.
+// Kernels: loads the builds of the nn module and runs single instructions, for the tests of this folder.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
-import { Opcode } from "../../assembly/nn/opcodes.js";
-
-export { Opcode };
+import type { InstructionName, Instructions } from "../../assembly/nn/generated/instructions.js";
+import { BytecodeWriter } from "../../runtime/executors/wasm/bytecode-writer.js";
 
 const PAGE_BYTES = 65_536;
 const GUARD_FLOATS = 8;
 const GUARD_VALUE = 123_456.75;
-/** Words of the longest instruction plus Halt. */
-const TAPE_WORDS = 32;
+/** Room for the longest bytecode of a test. */
+const BYTECODE_WORDS = 64;
 
 interface KernelExports {
-  run(tape: number): number;
+  run(bytecode: number): number;
   heapBase(): number;
   setBlock(rows: number, columns: number): void;
 }
 
-/** A float32 operand; a plain number is an address or a size. */
-export interface FloatOperand {
-  float: number;
-}
-export type Operand = number | FloatOperand | Region;
+/** Operands of an instruction; a region stands for its address. */
+export type Operands<N extends InstructionName> = {
+  [Name in keyof Instructions[N]]: Instructions[N][Name] | Region;
+};
 
 /** A tensor in the module's memory with guard values around it. */
 export class Region {
@@ -46,11 +44,22 @@ export class Region {
   }
 }
 
+/** Appends an instruction whose operands may be regions. */
+export function write<N extends InstructionName>(
+  writer: BytecodeWriter,
+  name: N,
+  operands: Operands<N>,
+): void {
+  const entries = Object.entries(operands as Record<string, number | Region | undefined>);
+  const addresses = entries.map(([key, value]) => [key, value instanceof Region ? value.address : value]);
+  writer.write(name, Object.fromEntries(addresses) as unknown as Instructions[N]);
+}
+
 /** One instance of a build, with a stack of tensors that `reset` empties. */
 export class Kernels {
   readonly memory: WebAssembly.Memory;
   private readonly exports: KernelExports;
-  private readonly tape: number;
+  private readonly bytecode: number;
   private top: number;
   private regions: Region[] = [];
 
@@ -70,12 +79,12 @@ export class Kernels {
       env: { memory: this.memory, abort },
     });
     this.exports = instance.exports as unknown as KernelExports;
-    this.tape = Math.max(Math.ceil((this.exports.heapBase() >>> 0) / 64) * 64, from);
-    this.top = this.tape + TAPE_WORDS * 4;
+    this.bytecode = Math.max(Math.ceil((this.exports.heapBase() >>> 0) / 64) * 64, from);
+    this.top = this.bytecode + BYTECODE_WORDS * 4;
   }
 
   reset(): void {
-    this.top = this.tape + TAPE_WORDS * 4;
+    this.top = this.bytecode + BYTECODE_WORDS * 4;
     this.regions = [];
   }
 
@@ -93,20 +102,12 @@ export class Kernels {
   }
 
   /** Runs one instruction; throws where a value beside a tensor has changed. */
-  run(opcode: Opcode, ...operands: Operand[]): void {
-    const view = new DataView(this.memory.buffer, this.tape, TAPE_WORDS * 4);
-    view.setUint32(0, opcode, true);
-    view.setUint32(4, operands.length + 2, true);
-    operands.forEach((operand, i) => {
-      const at = 8 + 4 * i;
-      if (typeof operand === "number") view.setUint32(at, operand, true);
-      else if (operand instanceof Region) view.setUint32(at, operand.address, true);
-      else view.setFloat32(at, operand.float, true);
-    });
-    view.setUint32(8 + 4 * operands.length, Opcode.Halt, true);
-    const stoppedAt = this.exports.run(this.tape);
-    if (stoppedAt !== 0) throw new Error(`opcode ${opcode} is unknown to the ${this.build} build`);
-    for (const region of this.regions) this.checkGuards(region, opcode);
+  run<N extends InstructionName>(name: N, operands: Operands<N>): void {
+    const writer = new BytecodeWriter();
+    write(writer, name, operands);
+    const stoppedAt = this.runWords(writer.finish());
+    if (stoppedAt !== 0) throw new Error(`instruction ${name} is unknown to the ${this.build} build`);
+    for (const region of this.regions) this.checkGuards(region, name);
   }
 
   /** The matrix product's register block. */
@@ -115,21 +116,19 @@ export class Kernels {
   }
 
   /** Runs words as they are; what `run` of the module returns. */
-  runWords(words: readonly number[]): number {
-    new Uint32Array(this.memory.buffer, this.tape, words.length).set(words);
-    return this.exports.run(this.tape);
+  runWords(words: ArrayLike<number>): number {
+    new Uint32Array(this.memory.buffer, this.bytecode, words.length).set(words);
+    return this.exports.run(this.bytecode);
   }
 
-  private checkGuards(region: Region, opcode: Opcode): void {
+  private checkGuards(region: Region, name: string): void {
     const ends = [region.address - GUARD_FLOATS * 4, region.address + region.length * 4];
     for (const start of ends) {
       const guard = new Float32Array(this.memory.buffer, start, GUARD_FLOATS);
       const place = guard.findIndex((value) => value !== GUARD_VALUE);
       if (place >= 0) {
         const side = start < region.address ? "before" : "behind";
-        throw new Error(
-          `opcode ${opcode} wrote ${side} a tensor of ${region.length} floats (guard ${place})`,
-        );
+        throw new Error(`${name} wrote ${side} a tensor of ${region.length} floats (guard ${place})`);
       }
     }
   }

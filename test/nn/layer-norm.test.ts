@@ -2,15 +2,15 @@
 
 import { test } from "uvu";
 import { assertClose } from "./compare.js";
-import { loadKernels, Opcode } from "./kernels.js";
-import { plainLayerNorm, plainLayerNormBackward, rowMoments } from "./plain-layer-norm.js";
+import { loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceLayerNorm, referenceLayerNormBackward, rowMoments } from "./reference-layer-norm.js";
 
 const epsilon = Math.fround(1e-6);
 const WIDTHS = [...Array.from({ length: 20 }, (_, i) => i + 1), 48, 96, 192, 199];
 
 for (const kernels of loadKernels()) {
-  test(`${kernels.build}: layer norm equals its twin on every width, offset rows included`, () => {
+  test(`${kernels.build}: layer norm equals its reference implementation on every width, offset rows included`, () => {
     const random = new Random(31);
     for (const width of WIDTHS) {
       for (const offset of [0, 100]) {
@@ -22,10 +22,10 @@ for (const kernels of loadKernels()) {
         const y = kernels.place(5 * width);
         const means = kernels.place(5);
         const rstds = kernels.place(5);
-        kernels.run(Opcode.LayerNorm, x, weight, bias, y, means, rstds, 5, width, { float: epsilon });
+        kernels.run("layerNorm", { x, weight, bias, y, mean: means, rstd: rstds, rows: 5, width, epsilon });
         // Values near 100 have an error of 4e-6 in themselves, and one column has no variance: rstd is 1,000.
         const allowed = (width === 1 ? 1e-2 : 4e-6) * (offset === 0 ? 1 : 100);
-        const expected = plainLayerNorm(x.values, weight.values, bias.values, shape);
+        const expected = referenceLayerNorm(x.values, weight.values, bias.values, shape);
         const loose = rowMoments(x.values, 0, shape).rstd > 100 ? 10 : 1;
         assertClose(y.values, expected, allowed * loose, `width ${width}, offset ${offset}`);
         const moments = Array.from({ length: 5 }, (_, r) => rowMoments(x.values, r, shape));
@@ -40,7 +40,7 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: layer norm backward equals its twin and adds to the parameters' gradients`, () => {
+  test(`${kernels.build}: layer norm backward equals its reference implementation and adds to the parameters' gradients`, () => {
     const random = new Random(32);
     for (const width of WIDTHS.slice(1)) {
       // More rows than one chunk of 64.
@@ -58,12 +58,21 @@ for (const kernels of loadKernels()) {
         const before = random.normals(2 * width);
         const dWeight = kernels.place(before.subarray(0, width));
         const dBias = kernels.place(before.subarray(width));
-        kernels.run(
-          Opcode.LayerNormBackward,
-          ...[dy, x, weight, means, rstds, residual ?? 0, dx, dWeight, dBias, rows, width],
-        );
-        const twin = plainLayerNormBackward(dy.values, x.values, weight.values, shape);
-        const expected = twin.dx.map((value, i) => value + (residual?.values[i] ?? 0));
+        kernels.run("layerNormBackward", {
+          dy,
+          x,
+          weight,
+          mean: means,
+          rstd: rstds,
+          residual,
+          dx,
+          dWeight,
+          dBias,
+          rows,
+          width,
+        });
+        const reference = referenceLayerNormBackward(dy.values, x.values, weight.values, shape);
+        const expected = reference.dx.map((value, i) => value + (residual?.values[i] ?? 0));
         // Narrow rows can have a tiny variance, whose reciprocal root scales every error.
         const allowed = Array.from(expected, (_, i) => {
           const { rstd } = moments[Math.floor(i / width)] as { rstd: number };
@@ -76,11 +85,11 @@ for (const kernels of loadKernels()) {
         const steepest = Math.max(1, ...moments.map(({ rstd }) => rstd));
         assertClose(
           dWeight.values,
-          added(twin.dWeight, 0),
+          added(reference.dWeight, 0),
           near * steepest,
           `dWeight, ${rows} rows of ${width}`,
         );
-        assertClose(dBias.values, added(twin.dBias, width), near, `dBias, ${rows} rows of ${width}`);
+        assertClose(dBias.values, added(reference.dBias, width), near, `dBias, ${rows} rows of ${width}`);
       }
     }
   });

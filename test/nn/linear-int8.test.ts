@@ -1,16 +1,15 @@
-// Claims about the int8 product: the bits of its plain twin on every tail, exact sums at their largest, and nothing hidden.
+// Claims about the int8 product: the bits of its plain reference on every tail, exact sums at their largest, and nothing hidden.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Int8Form } from "../../assembly/nn/int8-form.js";
-import { Activation } from "../../assembly/nn/opcodes.js";
+import { Activation, Int8Form } from "../../assembly/nn/linear-forms.js";
 import { packedBytes, packInt8Matrix } from "../../runtime/executors/wasm/int8-packing.js";
 import { quantizeMatrix } from "../../runtime/weights/int8-matrix.js";
 import { assertClose, assertSameBits } from "./compare.js";
-import { type Kernels, loadKernels, Opcode, type Region } from "./kernels.js";
-import { plainGelu } from "./plain-gelu.js";
-import { plainInt8Linear, plainLevels } from "./plain-int8.js";
+import { type Kernels, loadKernels, type Region } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceGelu } from "./reference-gelu.js";
+import { referenceInt8Linear, referenceLevels } from "./reference-int8.js";
 
 type Sizes = readonly [m: number, k: number, n: number];
 
@@ -51,7 +50,7 @@ function buildsAndForms(): [Kernels, Int8Form][] {
 
 for (const [kernels, form] of buildsAndForms()) {
   const build = `${kernels.build}, ${Int8Form[form]}`;
-  test(`${build}: the int8 layer has its twin's bits on every tail of rows, columns and depth`, () => {
+  test(`${build}: the int8 layer has its reference's bits on every tail of rows, columns and depth`, () => {
     const random = new Random(11);
     for (const [m, k, n] of shapes(random)) {
       kernels.reset();
@@ -63,17 +62,17 @@ for (const [kernels, form] of buildsAndForms()) {
       const y = kernels.place(m * n);
       const what = `${m}×${k}×${n}`;
 
-      const bare = plainInt8Linear(x.values, m, { values, scales, bias: undefined });
-      kernels.run(Opcode.LinearInt8, x, weight, 0, 0, y, m, k, n, Activation.None, form);
+      const bare = referenceInt8Linear(x.values, m, { values, scales, bias: undefined });
+      kernels.run("linearInt8", { x, weight, y, m, k, n, activation: Activation.None, form });
       assertSameBits(y.values, bare, what);
 
-      const biased = plainInt8Linear(x.values, m, { values, scales, bias: bias.values });
+      const biased = referenceInt8Linear(x.values, m, { values, scales, bias: bias.values });
       const added = biased.map((value, i) => value + (residual.values[i] as number));
-      kernels.run(Opcode.LinearInt8, x, weight, bias, residual, y, m, k, n, Activation.None, form);
+      kernels.run("linearInt8", { x, weight, bias, residual, y, m, k, n, activation: Activation.None, form });
       assertSameBits(y.values, added, `${what} with bias and residual`);
 
-      kernels.run(Opcode.LinearInt8, x, weight, bias, residual, y, m, k, n, Activation.Gelu, form);
-      const active = Array.from(biased, (value, i) => plainGelu(value) + (residual.values[i] as number));
+      kernels.run("linearInt8", { x, weight, bias, residual, y, m, k, n, activation: Activation.Gelu, form });
+      const active = Array.from(biased, (value, i) => referenceGelu(value) + (residual.values[i] as number));
       assertClose(
         y.values,
         active,
@@ -85,7 +84,7 @@ for (const [kernels, form] of buildsAndForms()) {
 
   test(`${build}: the largest sums that may come are exact, and one level more would not be`, () => {
     for (const k of [2063, 2064, 2065, 3072, 8192]) {
-      const levels = plainLevels(k);
+      const levels = referenceLevels(k);
       assert.ok(k * 127 * levels < 2 ** 31, `${k} inputs`);
       if (levels < 8191) assert.ok(k * 127 * (levels + 1) >= 2 ** 31, `${k} inputs, one level more`);
       kernels.reset();
@@ -93,7 +92,7 @@ for (const [kernels, form] of buildsAndForms()) {
       const weight = place(kernels, form, values, Float32Array.of(1, 1));
       const x = kernels.place(new Float32Array(k).fill(levels));
       const y = kernels.place(2);
-      kernels.run(Opcode.LinearInt8, x, weight, 0, 0, y, 1, k, 2, Activation.None, form);
+      kernels.run("linearInt8", { x, weight, y, m: 1, k, n: 2, activation: Activation.None, form });
       const sum = Math.fround(k * 127 * levels);
       assert.equal([...y.values], [sum, -sum], `${k} inputs`);
     }
@@ -111,7 +110,7 @@ for (const [kernels, form] of buildsAndForms()) {
     (rows[2] as Float32Array)[3] = Number.POSITIVE_INFINITY;
     const x = kernels.place(rows.flatMap((row) => [...row]));
     const y = kernels.place(4 * n);
-    kernels.run(Opcode.LinearInt8, x, weight, bias, 0, y, 4, k, n, Activation.None, form);
+    kernels.run("linearInt8", { x, weight, bias, y, m: 4, k, n, activation: Activation.None, form });
     assert.equal([...y.values.subarray(0, n)], [...bias.values]);
     assert.ok(y.values.subarray(n, 3 * n).every((value) => !Number.isFinite(value)));
     assert.equal([...y.values.subarray(3 * n)], [...bias.values]);
@@ -126,8 +125,16 @@ for (const [kernels, form] of buildsAndForms()) {
     const weight = place(kernels, form, values, scales);
     const x = kernels.place(random.normals(m * k));
     const [y, exact] = [kernels.place(m * n), kernels.place(m * n)];
-    kernels.run(Opcode.LinearInt8, x, weight, 0, 0, y, m, k, n, Activation.None, form);
-    kernels.run(Opcode.Linear, x, kernels.place(float), 0, 0, exact, m, k, n, Activation.None);
+    kernels.run("linearInt8", { x, weight, y, m, k, n, activation: Activation.None, form });
+    kernels.run("linear", {
+      x,
+      weight: kernels.place(float),
+      y: exact,
+      m,
+      k,
+      n,
+      activation: Activation.None,
+    });
     const allowed = Array.from(exact.values, (_, i) => {
       const row = x.values.subarray(Math.floor(i / n) * k, (Math.floor(i / n) + 1) * k);
       const sum = row.reduce((total, value) => total + Math.abs(value), 0);

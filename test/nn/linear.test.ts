@@ -1,12 +1,12 @@
 // Claims about the matrix product: forward, both gradients, every edge, and the promise that tiles change no bit.
 
 import { test } from "uvu";
-import { Activation } from "../../assembly/nn/opcodes.js";
+import { Activation } from "../../assembly/nn/linear-forms.js";
 import { assertClose, assertSameBits } from "./compare.js";
-import { type Kernels, loadKernels, Opcode } from "./kernels.js";
-import { plainGelu } from "./plain-gelu.js";
-import { matrix, plainColumnSums, plainProduct, transposed } from "./plain-matrix.js";
+import { type Kernels, loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceGelu } from "./reference-gelu.js";
+import { matrix, referenceColumnSums, referenceProduct, transposed } from "./reference-matrix.js";
 
 /** Every tail of rows (strips of 4 or 6) and columns (panels of 8 or 16), blocks of k (256, 384, 768), blocks of rows and columns. */
 function shapes(random: Random): [number, number, number][] {
@@ -31,8 +31,8 @@ function forward(
   const gelu = options.includes("gelu");
   const y = kernels.place(m * n);
   const activation = gelu ? Activation.Gelu : Activation.None;
-  kernels.run(Opcode.Linear, x, weight, bias ?? 0, residual ?? 0, y, m, k, n, activation);
-  const product = plainProduct(
+  kernels.run("linear", { x, weight, bias, residual, y, m, k, n, activation });
+  const product = referenceProduct(
     m,
     n,
     k,
@@ -41,7 +41,7 @@ function forward(
     (_, j) => bias?.values[j] ?? 0,
   );
   const expected = product.values.map((value, i) => {
-    return (gelu ? plainGelu(value) : value) + (residual?.values[i] ?? 0);
+    return (gelu ? referenceGelu(value) : value) + (residual?.values[i] ?? 0);
   });
   const allowed = product.allowed.map((value, i) => {
     return (gelu ? 1.2 * value + 1e-6 : value) + 2e-7 * Math.abs(residual?.values[i] ?? 0);
@@ -58,7 +58,7 @@ const BLOCKS: [number, number][] = [
 const builds = loadKernels().flatMap((kernels) => BLOCKS.map((block) => ({ kernels, block })));
 for (const { kernels, block } of builds) {
   const build = `${kernels.build} ${block.join(" × ")}`;
-  test(`${build}: linear equals its twin on every tail of rows, columns and depth`, () => {
+  test(`${build}: linear equals its reference implementation on every tail of rows, columns and depth`, () => {
     kernels.setBlock(...block);
     const random = new Random(1);
     for (const shape of shapes(random)) {
@@ -76,9 +76,9 @@ for (const { kernels, block } of builds) {
       const dy = kernels.place(random.normals(m * n));
       const weight = kernels.place(random.normals(n * k));
       const dx = kernels.place(m * k);
-      kernels.run(Opcode.LinearInputGradient, dy, weight, dx, m, k, n);
-      const twin = plainProduct(m, k, n, matrix(dy.values, n), matrix(weight.values, k));
-      assertClose(dx.values, twin.values, twin.allowed, `${m}×${k}×${n}`);
+      kernels.run("linearInputGradient", { dy, weight, dx, m, k, n });
+      const reference = referenceProduct(m, k, n, matrix(dy.values, n), matrix(weight.values, k));
+      assertClose(dx.values, reference.values, reference.allowed, `${m}×${k}×${n}`);
     }
   });
 
@@ -93,11 +93,11 @@ for (const { kernels, block } of builds) {
       const biasBefore = random.normals(n);
       const dWeight = kernels.place(weightBefore);
       const dBias = kernels.place(biasBefore);
-      kernels.run(Opcode.LinearWeightGradient, dy, x, dWeight, dBias, m, k, n);
+      kernels.run("linearWeightGradient", { dy, x, dWeight, dBias, m, k, n });
       const left = transposed(matrix(dy.values, n));
-      const twin = plainProduct(n, k, m, left, matrix(x.values, k), matrix(weightBefore, k));
-      assertClose(dWeight.values, twin.values, twin.allowed, `weight ${m}×${k}×${n}`);
-      const sums = plainColumnSums(dy.values, biasBefore, m, n);
+      const reference = referenceProduct(n, k, m, left, matrix(x.values, k), matrix(weightBefore, k));
+      assertClose(dWeight.values, reference.values, reference.allowed, `weight ${m}×${k}×${n}`);
+      const sums = referenceColumnSums(dy.values, biasBefore, m, n);
       assertClose(dBias.values, sums.values, sums.allowed, `bias ${m}×${n}`);
     }
   });
@@ -115,10 +115,10 @@ for (const { kernels, block } of builds) {
       const bias = kernels.place(random.normals(n));
       const all = kernels.place(m * n);
       const one = kernels.place(n);
-      kernels.run(Opcode.Linear, x, weight, bias, 0, all, m, k, n, Activation.None);
+      kernels.run("linear", { x, weight, bias, y: all, m, k, n, activation: Activation.None });
       for (let row = 0; row < m; row++) {
         const from = x.address + row * k * 4;
-        kernels.run(Opcode.Linear, from, weight, bias, 0, one, 1, k, n, Activation.None);
+        kernels.run("linear", { x: from, weight, bias, y: one, m: 1, k, n, activation: Activation.None });
         assertSameBits(one.values, all.values.slice(row * n, row * n + n), `row ${row} of ${m}×${k}×${n}`);
       }
     }
@@ -145,8 +145,8 @@ for (const { kernels, block } of builds) {
         kernels.setBlock(rows, columns);
         const y = kernels.place(m * n);
         const dWeight = kernels.place(new Float32Array(n * k).fill(1));
-        kernels.run(Opcode.Linear, x, weight, bias, residual, y, m, k, n, Activation.None);
-        kernels.run(Opcode.LinearWeightGradient, residual, x, dWeight, 0, m, k, n);
+        kernels.run("linear", { x, weight, bias, residual, y, m, k, n, activation: Activation.None });
+        kernels.run("linearWeightGradient", { dy: residual, x, dWeight, m, k, n });
         return { other: `${rows} × ${columns}`, y, dWeight };
       });
       kernels.setBlock(...block);
@@ -167,12 +167,12 @@ for (const { kernels, block } of builds) {
     const x = kernels.place(random.normals(m * k));
     const whole = kernels.place(new Float32Array(n * k));
     const parts = kernels.place(new Float32Array(n * k));
-    kernels.run(Opcode.LinearWeightGradient, dy, x, whole, 0, m, k, n);
+    kernels.run("linearWeightGradient", { dy, x, dWeight: whole, m, k, n });
     const first = 301;
-    kernels.run(Opcode.LinearWeightGradient, dy, x, parts, 0, first, k, n);
+    kernels.run("linearWeightGradient", { dy, x, dWeight: parts, m: first, k, n });
     const dyRest = dy.address + first * n * 4;
     const xRest = x.address + first * k * 4;
-    kernels.run(Opcode.LinearWeightGradient, dyRest, xRest, parts, 0, m - first, k, n);
+    kernels.run("linearWeightGradient", { dy: dyRest, x: xRest, dWeight: parts, m: m - first, k, n });
     assertSameBits(parts.values, whole.values, "two micro-batches");
   });
 }

@@ -1,55 +1,47 @@
-// Claims about the three losses: values equal their twins, gradients equal numerical slopes of the twins.
+// Claims about the three losses: values equal the reference, gradients equal numerical slopes of the references.
 
 import { test } from "uvu";
 import { assertClose } from "./compare.js";
-import { type Kernels, loadKernels, Opcode, type Operand } from "./kernels.js";
+import { type Kernels, loadKernels } from "./kernels.js";
+import { Random } from "./random.js";
 import {
   numericalGradient,
-  plainHardDistillation,
-  plainSoftDistillation,
-  plainSoftTargetCrossEntropy,
-} from "./plain-losses.js";
-import { plainSoftmax } from "./plain-softmax.js";
-import { Random } from "./random.js";
+  referenceHardDistillation,
+  referenceSoftDistillation,
+  referenceSoftTargetCrossEntropy,
+} from "./reference-losses.js";
+import { referenceSoftmax } from "./reference-softmax.js";
 
 type Values = ArrayLike<number>;
 
 interface Loss {
   name: string;
-  forward: Opcode;
-  backward: Opcode;
-  twin(logits: Values, second: Values): number;
+  forward: "softTargetCrossEntropy" | "hardDistillation" | "softDistillation";
+  reference(logits: Values, second: Values): number;
   /** The second tensor of a row: targets or the teacher's logits. */
   second(random: Random, classes: number): Values;
-  extra: Operand[];
 }
 
 const TAU = 3;
 const LOSSES: Loss[] = [
   {
     name: "soft-target cross-entropy",
-    forward: Opcode.SoftTargetCrossEntropy,
-    backward: Opcode.SoftTargetCrossEntropyBackward,
-    twin: plainSoftTargetCrossEntropy,
+    forward: "softTargetCrossEntropy",
+    reference: referenceSoftTargetCrossEntropy,
     // Targets that do not sum to one: the gradient has to weigh p by their sum.
-    second: (random, classes) => plainSoftmax(random.normals(classes)).map((p) => 0.7 * p),
-    extra: [],
+    second: (random, classes) => referenceSoftmax(random.normals(classes)).map((p) => 0.7 * p),
   },
   {
     name: "hard distillation",
-    forward: Opcode.HardDistillation,
-    backward: Opcode.HardDistillationBackward,
-    twin: plainHardDistillation,
+    forward: "hardDistillation",
+    reference: referenceHardDistillation,
     second: (random, classes) => random.normals(classes, 3),
-    extra: [],
   },
   {
     name: "soft distillation at tau 3",
-    forward: Opcode.SoftDistillation,
-    backward: Opcode.SoftDistillationBackward,
-    twin: (logits, teacher) => plainSoftDistillation(logits, teacher, TAU),
+    forward: "softDistillation",
+    reference: (logits, teacher) => referenceSoftDistillation(logits, teacher, TAU),
     second: (random, classes) => random.normals(classes, 3),
-    extra: [{ float: TAU }],
   },
 ];
 
@@ -61,16 +53,20 @@ function check(kernels: Kernels, loss: Loss, random: Random, batch: number, clas
   const values = kernels.place(batch);
   const dLoss = kernels.place(random.normals(batch));
   const dLogits = kernels.place(batch * classes);
-  kernels.run(loss.forward, logits, second, values, batch, classes, ...loss.extra);
-  kernels.run(loss.backward, logits, second, dLoss, dLogits, batch, classes, ...loss.extra);
+  // Each loss takes what it needs of these.
+  const operands = { logits, targets: second, teacher: second, batch, classes, tau: TAU };
+  kernels.run(loss.forward, { ...operands, loss: values });
+  kernels.run(`${loss.forward}Backward`, { ...operands, dLoss, dLogits });
   for (let b = 0; b < batch; b++) {
     const row = logits.values.slice(b * classes, (b + 1) * classes);
     const other = second.values.slice(b * classes, (b + 1) * classes);
     const what = `${loss.name}, ${classes} classes, sample ${b}`;
-    const expected = loss.twin(row, other);
+    const expected = loss.reference(row, other);
     assertClose([values.values[b] as number], [expected], 2e-7 * (1 + Math.abs(expected)), what);
     const weight = dLoss.values[b] as number;
-    const slope = numericalGradient((moved) => loss.twin(moved, other), row).map((value) => value * weight);
+    const slope = numericalGradient((moved) => loss.reference(moved, other), row).map(
+      (value) => value * weight,
+    );
     const got = dLogits.values.subarray(b * classes, (b + 1) * classes);
     assertClose(got, slope, 1e-6 * (1 + Math.abs(weight)), `gradient of ${what}`);
   }
@@ -78,7 +74,7 @@ function check(kernels: Kernels, loss: Loss, random: Random, batch: number, clas
 
 for (const kernels of loadKernels()) {
   for (const loss of LOSSES) {
-    test(`${kernels.build}: ${loss.name} and its gradient equal the twin`, () => {
+    test(`${kernels.build}: ${loss.name} and its gradient equal the reference`, () => {
       const random = new Random(51);
       for (const classes of [2, 3, 7, 10, 33]) check(kernels, loss, random, 3, classes);
     });
@@ -89,8 +85,8 @@ for (const kernels of loadKernels()) {
     const logits = kernels.place([1, 2, 3]);
     const teacher = kernels.place([0, 5, 5]);
     const value = kernels.place(1);
-    kernels.run(Opcode.HardDistillation, logits, teacher, value, 1, 3);
-    assertClose(value.values, [plainHardDistillation([1, 2, 3], [0, 5, 0])], 1e-6, "label 1");
+    kernels.run("hardDistillation", { logits, teacher, loss: value, batch: 1, classes: 3 });
+    assertClose(value.values, [referenceHardDistillation([1, 2, 3], [0, 5, 0])], 1e-6, "label 1");
   });
 
   test(`${kernels.build}: losses of huge logits stay finite`, () => {
@@ -98,7 +94,7 @@ for (const kernels of loadKernels()) {
     const logits = kernels.place([3e4, 0, -3e4]);
     const targets = kernels.place([0, 1, 0]);
     const value = kernels.place(1);
-    kernels.run(Opcode.SoftTargetCrossEntropy, logits, targets, value, 1, 3);
+    kernels.run("softTargetCrossEntropy", { logits, targets, loss: value, batch: 1, classes: 3 });
     assertClose(value.values, [3e4], 1e-2, "loss");
   });
 }

@@ -1,9 +1,10 @@
-// Claims about weights that rest: panels made beforehand and rows taken through several layers together change no bit.
+// Frozen weights: panels made beforehand and rows taken through several layers together change no bit.
 
 import { test } from "uvu";
-import { Activation } from "../../assembly/nn/opcodes.js";
+import { Activation } from "../../assembly/nn/linear-forms.js";
+import { BytecodeWriter } from "../../runtime/executors/wasm/bytecode-writer.js";
 import { assertSameBits } from "./compare.js";
-import { type Kernels, loadKernels, Opcode, type Region } from "./kernels.js";
+import { type Kernels, loadKernels, type Region, write } from "./kernels.js";
 import { Random } from "./random.js";
 
 const BLOCKS: [number, number][] = [
@@ -14,7 +15,7 @@ const BLOCKS: [number, number][] = [
 /** The panels of weight [n, k]. */
 function pack(kernels: Kernels, weight: Region, k: number, n: number): Region {
   const panels = kernels.place(k * 8 * Math.ceil(n / 8));
-  kernels.run(Opcode.PackWeight, weight, panels, k, n);
+  kernels.run("packWeight", { weight, panels, k, n });
   return panels;
 }
 
@@ -42,15 +43,15 @@ for (const kernels of loadKernels()) {
           const plain = kernels.place(m * n);
           const packed = kernels.place(m * n);
           const panels = pack(kernels, weight, k, n);
-          const sizes = [m, k, n, activation];
-          kernels.run(Opcode.Linear, x, weight, bias, residual, plain, ...sizes);
-          kernels.run(Opcode.LinearPacked, x, panels, bias, residual, packed, ...sizes);
+          const shared = { x, bias, residual, m, k, n, activation };
+          kernels.run("linear", { ...shared, weight, y: plain });
+          kernels.run("linearPacked", { ...shared, panels, y: packed });
           assertSameBits(packed.values, plain.values, `${m}×${k}×${n}`);
         }
       }
     });
 
-    test(`${build}: a span has the bits of its instructions one after the other`, () => {
+    test(`${build}: a span has the bits of its instructions run one by one`, () => {
       kernels.setBlock(rows, columns);
       const random = new Random(22);
       const [k, n] = [19, 45];
@@ -68,28 +69,18 @@ for (const kernels of loadKernels()) {
           const rstd = kernels.place(m);
           const hidden = kernels.place(m * n);
           const y = kernels.place(m * k);
-          const epsilon = new Uint32Array(Float32Array.of(1e-6).buffer)[0] as number;
-          const at = (region: Region) => region.address;
-          const [gelu, none] = [Activation.Gelu, Activation.None];
-          const members = [
-            [
-              Opcode.LayerNorm,
-              11,
-              at(x),
-              at(scale),
-              at(scale),
-              at(normed),
-              at(mean),
-              at(rstd),
-              m,
-              k,
-              epsilon,
-            ],
-            [Opcode.LinearPacked, 11, at(normed), at(panels), 0, 0, at(hidden), m, k, n, gelu],
-            [Opcode.LinearPacked, 11, at(hidden), at(backPanels), at(scale), at(x), at(y), m, n, k, none],
-          ].flat();
-          const head = together ? [Opcode.Span, 3 + members.length, m] : [];
-          kernels.runWords([...head, ...members, Opcode.Halt, 2]);
+          const bytecode = new BytecodeWriter();
+          const members = () => {
+            const norm = { x, weight: scale, bias: scale, y: normed, mean, rstd };
+            const first = { x: normed, panels, y: hidden, activation: Activation.Gelu };
+            const second = { x: hidden, panels: backPanels, bias: scale, residual: x, y };
+            write(bytecode, "layerNorm", { ...norm, rows: m, width: k, epsilon: 1e-6 });
+            write(bytecode, "linearPacked", { ...first, m, k, n });
+            write(bytecode, "linearPacked", { ...second, m, k: n, n: k, activation: Activation.None });
+          };
+          if (together) bytecode.span(m, members);
+          else members();
+          kernels.runWords(bytecode.finish());
           return [normed, mean, rstd, hidden, y];
         });
         const [apart, together] = results as [Region[], Region[]];

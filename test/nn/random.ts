@@ -1,4 +1,4 @@
-// Random test data from a seed (mulberry32), rounded to float32 so that kernels and twins read the same numbers.
+// Random test data from a seed (mulberry32), rounded to float32 so that kernels and references read the same numbers.
 
 export class Random {
   private state: number;

@@ -1,10 +1,10 @@
-// Claims about patches and tokens: every value goes where its twin puts it.
+// Claims about patches and tokens: every value goes where its reference puts it.
 
 import { test } from "uvu";
 import { assertClose, assertSameBits } from "./compare.js";
-import { loadKernels, Opcode } from "./kernels.js";
-import { plainAssemble, plainPatchify } from "./plain-tokens.js";
+import { loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
+import { referenceAssemble, referencePatchify } from "./reference-tokens.js";
 
 for (const kernels of loadKernels()) {
   test(`${kernels.build}: patchify puts bytes and floats into the order of the convolution's weight`, () => {
@@ -21,12 +21,12 @@ for (const kernels of loadKernels()) {
       for (let i = 0; i < values; i++) pixels.bytes[i] = random.between(0, 255);
       const table = kernels.place(random.normals(3 * 256));
       const patches = kernels.place(values);
-      kernels.run(Opcode.PatchifyBytes, pixels, table, patches, batch, side, patch);
+      kernels.run("patchifyBytes", { pixels, table, patches, batch, side, patchSize: patch });
       const normalized = (b: number, channel: number, y: number, x: number) =>
         table.values[
           channel * 256 + (pixels.bytes[((b * side + y) * side + x) * 3 + channel] as number)
         ] as number;
-      const expected = Float32Array.from(plainPatchify(normalized, batch, side, patch));
+      const expected = Float32Array.from(referencePatchify(normalized, batch, side, patch));
       assertSameBits(patches.values, expected, `bytes ${batch}×${side}/${patch}`);
 
       const image = kernels.place(
@@ -36,7 +36,7 @@ for (const kernels of loadKernels()) {
         }),
       );
       const again = kernels.place(values);
-      kernels.run(Opcode.PatchifyFloats, image, again, batch, side, patch);
+      kernels.run("patchifyImage", { image, patches: again, batch, side, patchSize: patch });
       assertSameBits(again.values, expected, `floats ${batch}×${side}/${patch}`);
     }
   });
@@ -55,12 +55,18 @@ for (const kernels of loadKernels()) {
       const distillation = special === 2 ? kernels.place(random.normals(width)) : undefined;
       const position = kernels.place(random.normals(tokens * width));
       const y = kernels.place(batch * tokens * width);
-      kernels.run(
-        Opcode.AssembleTokens,
-        ...[patches, classToken, distillation ?? 0, position, y, batch, count, width],
-      );
+      kernels.run("assembleTokens", {
+        patches,
+        classToken,
+        distillationToken: distillation,
+        position,
+        y,
+        batch,
+        count,
+        width,
+      });
       const parts = [classToken.values, ...(distillation ? [distillation.values] : [])];
-      const expected = plainAssemble(patches.values, parts, position.values, batch, width);
+      const expected = referenceAssemble(patches.values, parts, position.values, batch, width);
       assertClose(y.values, expected, 5e-7, `tokens ${batch}×${count}×${width}`);
 
       const dy = kernels.place(random.normals(batch * tokens * width));
@@ -69,10 +75,16 @@ for (const kernels of loadKernels()) {
       const dClass = kernels.place(before);
       const dDistillation = special === 2 ? kernels.place(before) : undefined;
       const dPosition = kernels.place(new Float32Array(tokens * width).fill(1));
-      kernels.run(
-        Opcode.AssembleTokensBackward,
-        ...[dy, dPatches, dClass, dDistillation ?? 0, dPosition, batch, count, width],
-      );
+      kernels.run("assembleTokensBackward", {
+        dy,
+        dPatches,
+        dClassToken: dClass,
+        dDistillationToken: dDistillation,
+        dPosition,
+        batch,
+        count,
+        width,
+      });
       const at = (b: number, t: number, d: number) => dy.values[(b * tokens + t) * width + d] as number;
       const overBatch = (t: number, d: number) =>
         Array.from({ length: batch }, (_, b) => at(b, t, d)).reduce((a, b) => a + b, 0);
@@ -122,12 +134,12 @@ for (const kernels of loadKernels()) {
         return source?.[Math.floor(i / width / tokens) * width + (i % width)] ?? 0;
       });
     for (const token of [0, 1, 4]) {
-      kernels.run(Opcode.SelectToken, x, y, batch, tokens, width, token);
+      kernels.run("selectToken", { x, y, batch, tokens, width, token });
       assertSameBits(y.values, picked(token), `token ${token}`);
-      kernels.run(Opcode.SelectTokenBackward, first, dx, batch, tokens, width, token);
+      kernels.run("selectTokenBackward", { dy: first, dx, batch, tokens, width, token });
       assertSameBits(dx.values, scattered({ [token]: first.values }), `gradient of token ${token}`);
     }
-    kernels.run(Opcode.SelectTwoTokensBackward, first, second, dx, batch, tokens, width);
+    kernels.run("selectTwoTokensBackward", { dyFirst: first, dySecond: second, dx, batch, tokens, width });
     assertSameBits(dx.values, scattered({ 0: first.values, 1: second.values }), "gradients of two tokens");
   });
 }

@@ -3,10 +3,10 @@
 import type { Executor, Store } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { softmax } from "../../runtime/graph/operations/softmax.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramInputs, ProgramOutputs } from "../../runtime/graph/program.js";
+import { softmax } from "../../runtime/inference/class-scores.js";
 import { branchScaleName, type DeitHeads, deit, WEIGHTS } from "../../runtime/models/deit/graph.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
@@ -29,14 +29,18 @@ function addEvaluation(graph: GraphBuilder, { classLogits, distillationLogits }:
   if (distillationLogits === undefined) return;
   const mean = scaledSum(graph, classLogits, distillationLogits, HALVES, "mean of logits");
   graph.output("logits.eval", mean);
-  const probabilities = [classLogits, distillationLogits].map((logits, i) =>
-    softmax(graph, logits, `softmax ${i}`),
-  );
-  const [ofClass, ofDistillation] = probabilities as [number, number];
-  graph.output(
-    "probs.softmax_sum_half",
-    scaledSum(graph, ofClass, ofDistillation, HALVES, "mean of softmax"),
-  );
+}
+
+/** Mean of both heads' probabilities [batch, classes], as the host computes them. */
+function meanOfSoftmax(heads: readonly Float32Array[], classes: number): Float32Array {
+  const sum = new Float32Array(heads[0]?.length ?? 0);
+  for (const logits of heads) {
+    for (let start = 0; start < logits.length; start += classes)
+      softmax(logits.subarray(start, start + classes)).forEach((probability, i) => {
+        sum[start + i] += probability / heads.length;
+      });
+  }
+  return sum;
 }
 
 /** Runs a model on float images [batch, 3, size, size] and gives its outputs by the fixtures' names. */
@@ -66,6 +70,9 @@ async function runForward(
   const outputs = await executable.run(inputs);
   executable.dispose();
   store.dispose();
+  const { "logits.cls": ofClass, "logits.dist": ofDistillation } = outputs;
+  if (ofClass instanceof Float32Array && ofDistillation instanceof Float32Array)
+    outputs["probs.softmax_sum_half"] = meanOfSoftmax([ofClass, ofDistillation], config.classes);
   return outputs;
 }
 

@@ -1,7 +1,7 @@
 // Backend: a tfjs backend that computes for one executor, made current only while it does.
 
+import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import { formatBytes } from "../../graph/planner.js";
 import type { Tfjs } from "./tfjs.js";
 
 export interface BackendParts {

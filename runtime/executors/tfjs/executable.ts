@@ -21,7 +21,7 @@ export class TfjsExecutable implements Executable {
   readonly #program: Program;
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #scalars: Scalars;
-  /** The program's constants and the tensors that each operation reads or changes last, by its place in the order. */
+  /** The program's constants and the tensors that each operation reads or changes last, by its index. */
   readonly #constants: [TensorId, Tensor][];
   readonly #lastUses: readonly (readonly TensorId[])[];
   #disposed = false;
@@ -34,7 +34,7 @@ export class TfjsExecutable implements Executable {
     this.#stores = stores;
     this.#lastUses = lastUses(program);
     const at = this.#operands();
-    for (const id of program.order.flatMap((index) => operandsOf(program, index))) {
+    for (const id of program.graph.operations.flatMap(operandsOf)) {
       if (program.graph.tensors[id]?.origin.kind === "store") at.pieces(id);
       else backend.expectRoom(bytesOf(this.#tensor(id)), `tensor ${this.#tensor(id).name}`);
     }
@@ -84,7 +84,7 @@ export class TfjsExecutable implements Executable {
   }
 
   #interpretAll(given: [TensorId, DeviceInputs[string]][]): Output[] {
-    const { graph, order } = this.#program;
+    const { graph } = this.#program;
     const { tf } = this.#backend;
     const at = this.#operands();
     try {
@@ -95,9 +95,9 @@ export class TfjsExecutable implements Executable {
         }
         for (const [id, values] of this.#constants) at.set(id, values);
       });
-      for (const [place, index] of order.entries()) {
-        interpret(graph.operations[index] as Operation, at);
-        for (const id of this.#lastUses[place] ?? []) at.release(id);
+      for (const [index, operation] of graph.operations.entries()) {
+        interpret(operation, at);
+        for (const id of this.#lastUses[index] ?? []) at.release(id);
       }
       return [...graph.outputs].map(([name, id]) => [name, this.#tensor(id), at.take(id)]);
     } finally {
@@ -121,8 +121,7 @@ export class TfjsExecutable implements Executable {
   }
 }
 
-function operandsOf({ graph }: Program, index: number): TensorId[] {
-  const operation = graph.operations[index] as Operation;
+function operandsOf(operation: Operation): TensorId[] {
   return [...tensorsRead(operation), ...tensorsChanged(operation)];
 }
 
@@ -131,13 +130,13 @@ function bytesOf(tensor: GraphTensor): number {
   return tensorBytes(tensor) * (tensor.dtype === "uint8" ? 4 : 1);
 }
 
-/** For each place in the order the tensors that no later operation needs; outputs are needed to the end. */
-function lastUses(program: Program): TensorId[][] {
+/** For each operation the tensors that no later one needs; outputs are needed to the end. */
+function lastUses({ graph }: Program): TensorId[][] {
   const last = new Map<TensorId, number>();
-  for (const [place, index] of program.order.entries())
-    for (const id of operandsOf(program, index)) last.set(id, place);
-  for (const id of program.graph.outputs.values()) last.delete(id);
-  const uses: TensorId[][] = program.order.map(() => []);
-  for (const [id, place] of last) uses[place]?.push(id);
+  for (const [index, operation] of graph.operations.entries())
+    for (const id of operandsOf(operation)) last.set(id, index);
+  for (const id of graph.outputs.values()) last.delete(id);
+  const uses: TensorId[][] = graph.operations.map(() => []);
+  for (const [id, index] of last) uses[index]?.push(id);
   return uses;
 }

@@ -1,8 +1,9 @@
 // The tfjs executor: the same graphs with the operations of a tfjs backend, for comparison, for code that has tfjs
 // tensors already, and as the way to CUDA. Float32 throughout; every operation starts kernels of its own.
 
+import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
-import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLayout } from "../executor.js";
+import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
 import type { Backend } from "./backend.js";
 import { TfjsExecutable } from "./executable.js";
 import { openBackend, type TfjsOptions } from "./open-backend.js";
@@ -25,9 +26,9 @@ export class TfjsExecutor implements Executor {
   }
 
   /** tfjs does not tell how much memory there is, and has no arena: what a device takes is found out tensor by tensor. */
-  get capabilities(): PlannerCapabilities {
+  get capabilities(): PlanOptions {
     return {
-      fuses: new Set<Fusion>(["linear-gelu", "linear-residual"]),
+      fuses: new Set(["linear-gelu", "linear-residual"]),
       alignmentBytes: 4,
       limitBytes: Number.POSITIVE_INFINITY,
     };

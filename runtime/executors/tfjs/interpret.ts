@@ -21,7 +21,6 @@ import {
   hardDistillationBackward,
   softDistillation,
   softDistillationBackward,
-  softmax,
   softTargetCrossEntropy,
   softTargetCrossEntropyBackward,
 } from "./kernels/losses.js";
@@ -62,7 +61,6 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   selectToken,
   selectTokenBackward,
   selectTwoTokensBackward,
-  softmax,
   softTargetCrossEntropy,
   softTargetCrossEntropyBackward,
   hardDistillation,

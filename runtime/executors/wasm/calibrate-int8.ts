@@ -1,15 +1,14 @@
 // Calibrate int8: finds the form of the int8 product that is fastest here and computes what the others compute.
 
-import { Int8Form } from "../../../assembly/nn/int8-form.js";
-import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
+import { Activation, Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { quantizeMatrix } from "../../weights/int8-matrix.js";
+import { BytecodeWriter } from "./bytecode-writer.js";
 import { packedBytes, packInt8Matrix } from "./int8-packing.js";
 import type { LinearMemory } from "./linear-memory.js";
-import { TapeWriter } from "./tape-writer.js";
 
 interface Calibrated {
   memory: LinearMemory;
-  runHere(tape: number): number;
+  runHere(bytecode: number): number;
 }
 
 /** The first is every engine's; digits must have its bits, and be this much faster, so that noise alone does not choose them. */
@@ -22,7 +21,7 @@ const SIZE = { rows: 180, inputs: 192, outputs: 192 };
 
 interface Trial {
   form: Int8Form;
-  tape: number;
+  bytecode: number;
   result: number;
   bestMs: number;
 }
@@ -43,6 +42,7 @@ function spread(length: number): Float32Array {
 
 function measure({ memory, runHere }: Calibrated): Int8Form {
   const { rows, inputs, outputs } = SIZE;
+  const sizes = { m: rows, k: inputs, n: outputs };
   const matrix = quantizeMatrix(spread(outputs * inputs), outputs, inputs);
   const x = memory.allocate(4 * rows * inputs, "int8 calibration");
   memory.floats(x.address, rows * inputs).set(spread(rows * inputs));
@@ -52,14 +52,14 @@ function measure({ memory, runHere }: Calibrated): Int8Form {
     const weight = memory.allocate(bytes, "int8 calibration");
     packInt8Matrix(matrix, form, memory.bytes(weight.address, bytes));
     const y = memory.allocate(4 * rows * outputs, "int8 calibration");
-    const writer = new TapeWriter();
-    const sizes = [rows, inputs, outputs, Activation.None, form];
-    writer.instruction(Opcode.LinearInt8, x.address, weight.address, 0, 0, y.address, ...sizes);
-    const words = writer.finish(Opcode.Halt);
-    const tape = memory.allocate(words.byteLength, "int8 calibration");
-    memory.words(tape.address, words.length).set(words);
-    pieces.push(weight, y, tape);
-    return { form, tape: tape.address, result: y.address, bestMs: Number.POSITIVE_INFINITY };
+    const writer = new BytecodeWriter();
+    const tensors = { x: x.address, weight: weight.address, y: y.address };
+    writer.write("linearInt8", { ...tensors, ...sizes, activation: Activation.None, form });
+    const words = writer.finish();
+    const bytecode = memory.allocate(words.byteLength, "int8 calibration");
+    memory.words(bytecode.address, words.length).set(words);
+    pieces.push(weight, y, bytecode);
+    return { form, bytecode: bytecode.address, result: y.address, bestMs: Number.POSITIVE_INFINITY };
   });
   const [pairs, ...others] = runInTurns(trials, runHere);
   const wanted = memory.words((pairs as Trial).result, rows * outputs);
@@ -72,12 +72,12 @@ function measure({ memory, runHere }: Calibrated): Int8Form {
   return best.form;
 }
 
-function runInTurns(trials: Trial[], runHere: (tape: number) => number): Trial[] {
+function runInTurns(trials: Trial[], runHere: (bytecode: number) => number): Trial[] {
   const deadline = performance.now() + BUDGET_MS;
   for (let tries = 0; tries < LEAST_TRIES || performance.now() < deadline; tries++) {
     for (const trial of trials) {
       const start = performance.now();
-      runHere(trial.tape);
+      runHere(trial.bytecode);
       trial.bestMs = Math.min(trial.bestMs, performance.now() - start);
     }
   }

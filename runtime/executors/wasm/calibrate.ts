@@ -10,14 +10,14 @@
 // On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 made 54), and 6 × 8 would also fit a processor with 32
 // registers: so it is measured. Whatever is chosen, the bits of a result are the same.
 
-import { Activation, Opcode } from "../../../assembly/nn/opcodes.js";
+import { Activation } from "../../../assembly/nn/linear-forms.js";
 import type { CalibratedBlock } from "../executor.js";
+import { BytecodeWriter } from "./bytecode-writer.js";
 import type { LinearMemory } from "./linear-memory.js";
-import { TapeWriter } from "./tape-writer.js";
 
 export interface Calibrated {
   memory: LinearMemory;
-  run(tape: number): number;
+  run(bytecode: number): number;
   setBlock(rows: number, columns: number): void;
 }
 
@@ -64,9 +64,10 @@ function measure(kernels: Calibrated): readonly CalibratedBlock[] {
   const x = piece.address + 64;
   const weight = x + 4 * rows * depth;
   const y = weight + 4 * columns * depth;
-  const writer = new TapeWriter();
-  writer.instruction(Opcode.Linear, x, weight, 0, 0, y, rows, depth, columns, Activation.None);
-  const words = writer.finish(Opcode.Halt);
+  const bytecode = new BytecodeWriter();
+  const activation = Activation.None;
+  bytecode.write("linear", { x, weight, y, m: rows, k: depth, n: columns, activation });
+  const words = bytecode.finish();
   kernels.memory.words(piece.address, words.length).set(words);
   const best = bestTimes(kernels, piece.address);
   kernels.memory.release(piece);
@@ -82,7 +83,7 @@ function measure(kernels: Calibrated): readonly CalibratedBlock[] {
 }
 
 /** Milliseconds of the product with each block. */
-function bestTimes(kernels: Calibrated, tape: number): number[] {
+function bestTimes(kernels: Calibrated, bytecode: number): number[] {
   const best = BLOCKS.map(() => Number.POSITIVE_INFINITY);
   const deadline = performance.now() + BUDGET_MS;
   let tries = 0;
@@ -91,7 +92,7 @@ function bestTimes(kernels: Calibrated, tape: number): number[] {
     for (const [i, { rows, columns }] of BLOCKS.entries()) {
       kernels.setBlock(rows, columns);
       const start = performance.now();
-      kernels.run(tape);
+      kernels.run(bytecode);
       best[i] = Math.min(best[i] as number, performance.now() - start);
     }
   } while (tries < LEAST_TRIES || performance.now() < deadline);

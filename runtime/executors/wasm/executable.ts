@@ -1,4 +1,4 @@
-// Executable: a program with its tape in linear memory. A run is one call into the module, or one wake-up of its threads.
+// Executable: a program with its bytecode in linear memory. A run is one call into the module, or one wake-up of its threads.
 
 import { VitrineError } from "../../errors.js";
 import { tensorsChanged } from "../../graph/graph.js";
@@ -10,42 +10,42 @@ import type { Arena } from "./arena.js";
 import { encodePacking, encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
 import type { Piece } from "./linear-memory.js";
+import type { Mutex } from "./mutex.js";
 import { Operands } from "./operands.js";
 import { PackedWeights } from "./packed-weights.js";
 import { WasmStore } from "./store.js";
-import type { Turns } from "./turns.js";
 
-interface Tape {
+interface Bytecode {
   piece: Piece;
-  /** Where the arena was when the tape was written: its addresses hold only there. */
+  /** Address of the arena when the bytecode was written, which holds only there. */
   arena: number;
   operands: Operands;
 }
 
 export class WasmExecutable implements Executable {
   readonly #kernels: Kernels;
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   readonly #arena: Arena;
   readonly #program: Program;
   readonly #stores: ProgramStores;
   readonly #leaveArena: () => void;
   readonly #packed: PackedWeights | undefined;
   readonly #changes: readonly WasmStore[];
-  #tape: Tape | undefined;
+  #bytecode: Bytecode | undefined;
   #packing: Piece | undefined;
   #disposed = false;
 
-  /** To be called in a turn, for it may move the arena. */
+  /** To be called under the mutex, for it may move the arena. */
   constructor(
     kernels: Kernels,
-    turns: Turns,
+    mutex: Mutex,
     arena: Arena,
     program: Program,
     stores: ProgramStores,
     { storesRest = false }: CompileOptions,
   ) {
     this.#kernels = kernels;
-    this.#turns = turns;
+    this.#mutex = mutex;
     this.#arena = arena;
     this.#program = program;
     this.#stores = stores;
@@ -53,35 +53,36 @@ export class WasmExecutable implements Executable {
     this.#leaveArena = arena.demand(program.arenaBytes);
     try {
       if (storesRest) this.#packed = new PackedWeights(program, stores);
-      this.#writeTape();
+      this.#writeBytecode();
     } catch (error) {
       this.#leaveArena();
       throw error;
     }
   }
 
-  /** The tape, written anew where the arena has moved since. */
-  #writeTape(): Tape {
+  /** The bytecode, rewritten where the arena has moved since. */
+  #writeBytecode(): Bytecode {
     const arena = this.#arena.address;
-    if (this.#tape?.arena === arena) return this.#tape;
+    if (this.#bytecode?.arena === arena) return this.#bytecode;
     const { memory } = this.#kernels;
     const operands = new Operands(this.#program, this.#stores, arena, this.#packed);
     const words = encodeProgram(this.#program, operands);
-    const piece = this.#tape?.piece ?? memory.allocate(words.byteLength, `the tape of ${this.#program.name}`);
+    const piece =
+      this.#bytecode?.piece ?? memory.allocate(words.byteLength, `the bytecode of ${this.#program.name}`);
     memory.words(piece.address, words.length).set(words);
-    this.#tape = { piece, arena, operands };
-    return this.#tape;
+    this.#bytecode = { piece, arena, operands };
+    return this.#bytecode;
   }
 
-  /** Runs of all programs take turns, since they share the arena. */
+  /** One run at a time: all programs share the arena. */
   async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
     if (this.#disposed)
       throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
-    return this.#turns.take(() => this.#runNow(inputs));
+    return this.#mutex.run(() => this.#runNow(inputs));
   }
 
   async #runNow(inputs: ProgramInputs): Promise<ProgramOutputs> {
-    const { piece, operands } = this.#writeTape();
+    const { piece, operands } = this.#writeBytecode();
     this.#writeConstants(operands);
     this.#writeInputs(inputs, operands);
     await this.#packStaleWeights();
@@ -101,12 +102,12 @@ export class WasmExecutable implements Executable {
     this.#packed.made();
   }
 
-  async #execute(tape: Piece): Promise<void> {
-    const unknown = await this.#kernels.run(tape.address);
+  async #execute(bytecode: Piece): Promise<void> {
+    const unknown = await this.#kernels.run(bytecode.address);
     if (unknown !== 0) {
-      const name = `${this.#program.name}: instruction ${unknown} of its tape`;
+      const name = `${this.#program.name}: instruction ${unknown} of its bytecode`;
       throw new VitrineError(
-        "internal/tape",
+        "internal/bytecode",
         `${name} is unknown to the kernels: build them again (npm run build)`,
       );
     }
@@ -146,8 +147,9 @@ export class WasmExecutable implements Executable {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#turns.afterward(() => {
-      for (const piece of [this.#tape?.piece, this.#packing]) if (piece) this.#kernels.memory.release(piece);
+    this.#mutex.defer(() => {
+      for (const piece of [this.#bytecode?.piece, this.#packing])
+        if (piece) this.#kernels.memory.release(piece);
       this.#leaveArena();
     });
   }

@@ -1,7 +1,8 @@
-// The wasm executor: programs as tapes, run by the SIMD kernels of assembly/nn on one thread or many.
+// The wasm executor: programs as bytecode, run by the SIMD kernels of assembly/nn on one thread or many.
 
+import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import { formatBytes } from "../../graph/planner.js";
+import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
@@ -10,9 +11,7 @@ import type {
   CompileOptions,
   Executable,
   Executor,
-  Fusion,
   Int8Store,
-  PlannerCapabilities,
   ProgramStores,
   Store,
   StoreLayout,
@@ -23,8 +22,8 @@ import { WasmExecutable } from "./executable.js";
 import { WasmInt8Store } from "./int8-store.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
 import { PIECE_ALIGNMENT } from "./linear-memory.js";
+import { Mutex } from "./mutex.js";
 import { WasmStore } from "./store.js";
-import { Turns } from "./turns.js";
 
 export interface WasmExecutorOptions {
   /** Fused multiply-add where the engine has it. Default `auto`. A checkpoint's bits depend on it. */
@@ -58,7 +57,7 @@ class WasmExecutor implements Executor {
   readonly fusedMultiplyAdd: boolean;
   readonly calibration: readonly CalibratedBlock[];
   readonly #kernels: Kernels;
-  readonly #turns = new Turns();
+  readonly #mutex = new Mutex();
   readonly #arena: Arena;
   #disposed = false;
 
@@ -72,9 +71,9 @@ class WasmExecutor implements Executor {
   }
 
   /** What is left of the 4 GiB counts, so that a program is refused before anything is allocated. */
-  get capabilities(): PlannerCapabilities {
+  get capabilities(): PlanOptions {
     return {
-      fuses: new Set<Fusion>(["linear-gelu", "linear-residual"]),
+      fuses: new Set(["linear-gelu", "linear-residual"]),
       alignmentBytes: PIECE_ALIGNMENT,
       limitBytes: this.#kernels.memory.bytesLeft,
       rowSpans: true,
@@ -83,19 +82,19 @@ class WasmExecutor implements Executor {
 
   createStore(layout: StoreLayout): Store {
     this.#expectOpen();
-    return new WasmStore(this.#kernels.memory, this.#turns, layout);
+    return new WasmStore(this.#kernels.memory, this.#mutex, layout);
   }
 
   createInt8Store(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store {
     this.#expectOpen();
     const form = calibrateInt8(this.#kernels, this.fusedMultiplyAdd ? "relaxed" : "plain");
-    return new WasmInt8Store(this.#kernels.memory, this.#turns, matrices, form);
+    return new WasmInt8Store(this.#kernels.memory, this.#mutex, matrices, form);
   }
 
   async compile(program: Program, stores: ProgramStores, options: CompileOptions = {}): Promise<Executable> {
     this.#expectOpen();
-    return this.#turns.take(
-      async () => new WasmExecutable(this.#kernels, this.#turns, this.#arena, program, stores, options),
+    return this.#mutex.run(
+      async () => new WasmExecutable(this.#kernels, this.#mutex, this.#arena, program, stores, options),
     );
   }
 

@@ -1,6 +1,6 @@
 // Int8 packing: a matrix as the int8 product reads it in each of its forms (assembly/nn/linear-int8.ts has the layout).
 
-import { Int8Form } from "../../../assembly/nn/int8-form.js";
+import { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
 
 /** Outputs of a panel, and what their number is filled up to. */

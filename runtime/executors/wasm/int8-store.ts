@@ -1,28 +1,28 @@
 // Int8 store: matrices packed once as the int8 product reads them (assembly/nn/linear-int8.ts), for all programs.
 
-import type { Int8Form } from "../../../assembly/nn/int8-form.js";
+import type { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { VitrineError } from "../../errors.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
 import type { Int8Store } from "../executor.js";
 import { packedBytes, packInt8Matrix } from "./int8-packing.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
-import type { Turns } from "./turns.js";
+import type { Mutex } from "./mutex.js";
 
 const MATRIX_ALIGNMENT = 64;
 
 export class WasmInt8Store implements Int8Store {
   readonly #memory: LinearMemory;
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   readonly #offsets = new Map<string, number>();
   #piece: Piece | undefined;
   readonly bytes: number;
   /** How instructions that read these matrices compute. */
   readonly form: Int8Form;
 
-  constructor(memory: LinearMemory, turns: Turns, matrices: ReadonlyMap<string, Int8Matrix>, form: Int8Form) {
+  constructor(memory: LinearMemory, mutex: Mutex, matrices: ReadonlyMap<string, Int8Matrix>, form: Int8Form) {
     this.form = form;
     this.#memory = memory;
-    this.#turns = turns;
+    this.#mutex = mutex;
     let offset = 0;
     for (const [name, { outputs, inputs }] of matrices) {
       this.#offsets.set(name, offset);
@@ -52,6 +52,6 @@ export class WasmInt8Store implements Int8Store {
   dispose(): void {
     const piece = this.#piece;
     this.#piece = undefined;
-    if (piece) this.#turns.afterward(() => this.#memory.release(piece));
+    if (piece) this.#mutex.defer(() => this.#memory.release(piece));
   }
 }

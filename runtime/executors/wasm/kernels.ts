@@ -1,4 +1,4 @@
-// Kernels: chooses the build of the module, compiles it, gives its memory and what runs tapes in it.
+// Kernels: chooses the build of the module, compiles it, gives its memory and what runs bytecode in it.
 
 import { VitrineError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
@@ -15,10 +15,10 @@ export interface Kernels {
   relaxed: boolean;
   threads: number;
   calibration: readonly CalibratedBlock[];
-  /** Runs a tape; 0, or the place of an instruction that the module does not know. One run at a time. */
-  run(tape: number): Promise<number>;
+  /** Runs a bytecode; 0, or the place of an instruction that the module does not know. One run at a time. */
+  run(bytecode: number): Promise<number>;
   /** The same on the calling thread, which waits for it: for measurements, and not during a run. */
-  runHere(tape: number): number;
+  runHere(bytecode: number): number;
   dispose(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ export async function loadKernels(host: Host, wanted: Relaxed, threads: number):
   const memory = new LinearMemory(webMemory, kernel("heapBase")() >>> 0);
   const calibration = calibrate({ memory, run, setBlock: kernel("setBlock") }, relaxed ? "relaxed" : "plain");
   const common = { memory, relaxed, threads, calibration, runHere: run };
-  if (!shared) return { ...common, run: async (tape) => run(tape), dispose: async () => {} };
+  if (!shared) return { ...common, run: async (bytecode) => run(bytecode), dispose: async () => {} };
 
   const scratchBytes = kernel("scratchBytes");
   const controlBytes = kernel("controlBytes");
@@ -92,5 +92,5 @@ export async function loadKernels(host: Host, wanted: Relaxed, threads: number):
   const kernels = { module, memory, block, scratchBytes, controlBytes, begin };
   const started = await ThreadPool.start(host, kernels, threads);
   pool = started;
-  return { ...common, run: (tape) => started.run(tape), dispose: () => started.dispose() };
+  return { ...common, run: (bytecode) => started.run(bytecode), dispose: () => started.dispose() };
 }

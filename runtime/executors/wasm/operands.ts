@@ -1,6 +1,7 @@
 // Operands: where the tensors of a program lie in linear memory, and their sizes as instructions want them.
 
-import type { Int8Form } from "../../../assembly/nn/int8-form.js";
+import type { TensorSizes } from "../../../assembly/nn/generated/instructions.js";
+import type { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
@@ -10,7 +11,7 @@ import { WasmInt8Store } from "./int8-store.js";
 import type { PackedWeight, PackedWeights } from "./packed-weights.js";
 import { type Run, WasmStore } from "./store.js";
 
-export class Operands {
+export class Operands implements TensorSizes {
   readonly #program: Program;
   readonly #stores: ProgramStores;
   readonly #arena: number;
@@ -71,9 +72,11 @@ export class Operands {
     throw new VitrineError("graph/unknown-store", `${this.#program.name}: ${name} is in no store of int8`);
   }
 
-  /** Unsigned address; 0 = absent. */
-  at(id: TensorId | undefined): number {
-    return id === undefined ? 0 : this.place(id).address;
+  /** Unsigned address; undefined = absent. */
+  address(id: TensorId): number;
+  address(id: TensorId | undefined): number | undefined;
+  address(id: TensorId | undefined): number | undefined {
+    return id === undefined ? undefined : this.place(id).address;
   }
 
   /** The panels that are kept of a weight, if they are. */
@@ -91,13 +94,8 @@ export class Operands {
     return this.tensor(id).shape.at(axis) as number;
   }
 
-  /** Product of all axes but the last. */
-  rows(id: TensorId): number {
-    return elementCount(this.tensor(id).shape.slice(0, -1));
-  }
-
-  /** Values behind the first axis. */
-  perSample(id: TensorId): number {
-    return elementCount(this.tensor(id).shape.slice(1));
+  /** Product of the axes from `first` to before `end`. */
+  product(id: TensorId, first: number, end?: number): number {
+    return elementCount(this.tensor(id).shape.slice(first, end));
   }
 }

@@ -3,7 +3,7 @@
 import { isVitrineError, VitrineError } from "../../errors.js";
 import type { Store, StoreLayout } from "../executor.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
-import type { Turns } from "./turns.js";
+import type { Mutex } from "./mutex.js";
 
 /** Kernels want addresses at multiples of 16; the values between two tensors are zero and stay so. */
 const TENSOR_ALIGNMENT = 16;
@@ -22,7 +22,7 @@ export interface Panels {
 
 export class WasmStore implements Store {
   readonly #memory: LinearMemory;
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   readonly #offsets = new Map<string, { offset: number; count: number }>();
   #piece: Piece | undefined;
   readonly #ownBytes: number;
@@ -30,9 +30,9 @@ export class WasmStore implements Store {
   /** Counts the changes of the values; panels of another version are stale. */
   #version = 1;
 
-  constructor(memory: LinearMemory, turns: Turns, layout: StoreLayout) {
+  constructor(memory: LinearMemory, mutex: Mutex, layout: StoreLayout) {
     this.#memory = memory;
-    this.#turns = turns;
+    this.#mutex = mutex;
     let offset = 0;
     for (const [name, count] of layout) {
       this.#offsets.set(name, { offset, count });
@@ -117,7 +117,7 @@ export class WasmStore implements Store {
 
   /** Between runs, never in the middle of one. */
   read(name: string): Promise<Float32Array> {
-    return this.#turns.take(async () => {
+    return this.#mutex.run(async () => {
       const { address, count } = this.#place(name);
       return this.#memory.floats(address, count).slice();
     });
@@ -130,7 +130,7 @@ export class WasmStore implements Store {
     this.#panels.clear();
     if (piece) pieces.push(piece);
     if (pieces.length > 0) {
-      this.#turns.afterward(() => {
+      this.#mutex.defer(() => {
         for (const each of pieces) this.#memory.release(each);
       });
     }

@@ -1,4 +1,4 @@
-// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, hands them tapes, and notices when one dies.
+// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, hands them bytecode, and notices when one dies.
 //
 // The calling thread takes no part in a run. A page's main thread may not wait, and a server's must answer others
 // meanwhile; what it would save is one message a run, some 50 µs.
@@ -17,7 +17,7 @@ export interface SharedKernels {
   block: ThreadSetup["block"];
   controlBytes(): number;
   scratchBytes(): number;
-  begin(control: number, tape: number, parts: number): void;
+  begin(control: number, bytecode: number, parts: number): void;
 }
 
 interface Run {
@@ -100,12 +100,12 @@ export class ThreadPool {
   }
 
   /** 0, or the place of an instruction that the kernels do not know. One run at a time. Throws `device/thread`. */
-  run(tape: number): Promise<number> {
+  run(bytecode: number): Promise<number> {
     return new Promise((done, failed) => {
       if (this.#over) return failed(this.#over);
       this.#run = { done, failed };
       this.#workers[0]?.keepProcessAlive(true);
-      this.#kernels.begin(this.#control.address, tape, PARTS_PER_THREAD * this.#workers.length);
+      this.#kernels.begin(this.#control.address, bytecode, PARTS_PER_THREAD * this.#workers.length);
     });
   }
 

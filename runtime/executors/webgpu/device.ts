@@ -1,7 +1,7 @@
 // Device: a GPUDevice with the adapter's full limits, and what went wrong with it: WebGPU tells of errors later.
 
+import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import { formatBytes } from "../../graph/planner.js";
 
 export interface GpuMemory {
   buffers: number;

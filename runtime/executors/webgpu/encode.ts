@@ -1,7 +1,7 @@
 // Encode: a program becomes dispatches, each operation one or two kernels of its name.
 
 import { VitrineError } from "../../errors.js";
-import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
+import type { OperationOf, OperationType } from "../../graph/catalog.js";
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./device.js";
@@ -30,8 +30,7 @@ type Encoder<T extends OperationType> = (
 
 /** The dispatches of a program in their order. Throws what `Operands` throws. */
 export function encodeProgram(program: Program, at: Operands, scratch: Scratch): Dispatch[] {
-  return program.order.flatMap((index) => {
-    const operation = program.graph.operations[index] as Operation;
+  return program.graph.operations.flatMap((operation) => {
     // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
     const encode = ENCODERS[operation.type] as Encoder<OperationType> | undefined;
     if (!encode)
@@ -103,14 +102,10 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
     return [perElement("assemble-tokens", at, writes.y, operands, numbers)];
   },
   assembleTokensBackward: ({ reads, writes, adds }, at) => {
-    const { classToken, distillationToken, position } = adds;
     const [batch, tokens, width] = [at.axis(reads.dy, 0), at.axis(reads.dy, 1), at.axis(reads.dy, 2)];
-    const operands = slices(at, {
-      ...{ dy: reads.dy, dPatches: writes.dPatches, dClassToken: classToken },
-      ...{ dDistillationToken: distillationToken, dPosition: position },
-    });
+    const operands = slices(at, { ...reads, ...writes, ...adds });
     const count = tokens * width;
-    const prefix = distillationToken === undefined ? 1 : 2;
+    const prefix = adds.dDistillationToken === undefined ? 1 : 2;
     const numbers = [count, batch, tokens, width, prefix];
     return [{ kernel: "assemble-tokens-backward", operands, numbers, grid: elementGrid(count) }];
   },
@@ -125,10 +120,6 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   selectTwoTokensBackward: ({ reads, writes }, at) => {
     const numbers = [at.axis(writes.dx, 1), at.axis(writes.dx, 2)];
     return [perElement("select-two-tokens-backward", at, writes.dx, { ...reads, ...writes }, numbers)];
-  },
-  softmax: ({ reads, writes }, at) => {
-    const operands = { logits: reads.x, y: writes.y };
-    return [perRow("softmax", at, at.rows(reads.x), operands, [at.axis(reads.x, -1)])];
   },
   softTargetCrossEntropy: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
   softTargetCrossEntropyBackward: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
@@ -163,7 +154,7 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
     return [perRow("batch-norm", at, at.axis(reads.x, -1), operands, numbers)];
   },
   batchNormBackward: ({ reads, writes, adds }, at) => {
-    const operands = { ...reads, dx: writes.dx, dWeight: adds.weight, dBias: adds.bias };
+    const operands = { ...reads, dx: writes.dx, ...adds };
     return [perRow("batch-norm-backward", at, at.axis(reads.x, -1), operands, [at.rows(reads.x)])];
   },
   relu: ({ reads, writes }, at) => [perElement("relu", at, reads.x, { ...reads, ...writes })],

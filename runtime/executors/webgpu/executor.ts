@@ -1,14 +1,15 @@
 // The WebGPU executor: programs as command buffers of compute kernels, on any device with WebGPU.
 
+import type { FusionName } from "../../graph/fusion.js";
+import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
-import type { Executable, Executor, Fusion, PlannerCapabilities, Store, StoreLayout } from "../executor.js";
+import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
 import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
 import type { Device, GpuMemory } from "./device.js";
 import { BINDING_ALIGNMENT } from "./device.js";
 import { WebgpuExecutable, type Workplace } from "./executable.js";
-import { halfOperands } from "./half-operands.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
 import { tileTable } from "./product-tile.js";
 import { HALVED_ALIGNMENT, WebgpuStore } from "./store.js";
@@ -22,7 +23,7 @@ export interface WebgpuExecutorOptions extends AdapterChoice {
   bufferBytes?: number;
 }
 
-const FUSES: ReadonlySet<Fusion> = new Set([
+const FUSES: ReadonlySet<FusionName> = new Set([
   "linear-gelu",
   "linear-residual",
   "linear-scaled-residual",
@@ -60,14 +61,14 @@ export class WebgpuExecutor implements Executor {
   }
 
   /** WebGPU does not tell how much memory there is: a device says so when it has no more. */
-  get capabilities(): PlannerCapabilities {
+  get capabilities(): PlanOptions {
     const { tier, arena } = this.#place;
     return {
       fuses: FUSES,
       alignmentBytes: tier.half ? HALVED_ALIGNMENT : BINDING_ALIGNMENT,
       limitBytes: Number.POSITIVE_INFINITY,
       bufferBytes: arena.pieceBytes,
-      ...(tier.half ? { halfOperands } : {}),
+      halfActivations: tier.half,
     };
   }
 

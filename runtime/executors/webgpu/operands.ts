@@ -1,8 +1,8 @@
 // Operands: where the tensors of a program lie, and their sizes as kernels want them.
 
+import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
 import { tensorsChanged } from "../../graph/graph.js";
-import { formatBytes } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";

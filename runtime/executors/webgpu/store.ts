@@ -1,7 +1,7 @@
 // Store: named float32 tensors, one behind the other in a buffer, so that a run of them is one operand.
 
+import { alignUp } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import { alignUp } from "../../graph/placement.js";
 import type { DeviceArray, Store, StoreLayout } from "../executor.js";
 import { Commands } from "./compute-pass.js";
 import { BINDING_ALIGNMENT, type Device, pieces, type Slice } from "./device.js";

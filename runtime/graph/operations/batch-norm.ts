@@ -52,7 +52,7 @@ export const batchNormGradient: GradientRule<"batchNorm"> = (sweep, { reads, wri
   graph.add("batchNormBackward", {
     reads: { dy, x, weight, mean: writes.mean, rstd: writes.rstd },
     writes: { dx, scratch },
-    adds: { weight: sweep.accumulator(weight), bias: sweep.accumulator(bias) },
+    adds: { dWeight: sweep.accumulator(weight), dBias: sweep.accumulator(bias) },
   });
   if (sweep.wants(x)) sweep.contribute(x, dx);
 };

@@ -74,8 +74,8 @@ export const conv2dGradient: GradientRule<"conv2d"> = (sweep, { reads, writes, a
   const scratch = () => patchScratch(graph, graph.shapeOf(dy), graph.shapeOf(weight), graph.tensor(x).name);
   if (sweep.wants(weight)) {
     const adds = {
-      weight: sweep.accumulator(weight),
-      bias: bias === undefined ? undefined : sweep.accumulator(bias),
+      dWeight: sweep.accumulator(weight),
+      dBias: bias === undefined ? undefined : sweep.accumulator(bias),
     };
     const writes = { scratch: scratch() };
     graph.add("conv2dWeightGradient", { reads: { dy, x }, writes, adds, attributes });

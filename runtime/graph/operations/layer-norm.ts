@@ -40,7 +40,7 @@ export const layerNormGradient: GradientRule<"layerNorm"> = (sweep, { reads, wri
   sweep.graph.add("layerNormBackward", {
     reads: { dy, x, weight, mean, rstd, residual },
     writes: { dx },
-    adds: { weight: sweep.accumulator(weight), bias: sweep.accumulator(bias) },
+    adds: { dWeight: sweep.accumulator(weight), dBias: sweep.accumulator(bias) },
   });
   if (sweep.wants(x)) sweep.contribute(x, dx);
 };

@@ -31,8 +31,8 @@ export const linearGradient: GradientRule<"linear"> = (sweep, { reads, writes })
   const { x, weight, bias } = reads;
   if (sweep.wants(weight)) {
     const adds = {
-      weight: sweep.accumulator(weight),
-      bias: bias === undefined ? undefined : sweep.accumulator(bias),
+      dWeight: sweep.accumulator(weight),
+      dBias: bias === undefined ? undefined : sweep.accumulator(bias),
     };
     sweep.graph.add("linearWeightGradient", { reads: { dy, x }, writes: {}, adds });
   }

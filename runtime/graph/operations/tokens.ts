@@ -56,9 +56,9 @@ export const assembleTokensGradient: GradientRule<"assembleTokens"> = (sweep, { 
     reads: { dy },
     writes: { dPatches },
     adds: {
-      classToken: sweep.accumulator(classToken),
-      distillationToken: distillationToken === undefined ? undefined : sweep.accumulator(distillationToken),
-      position: sweep.accumulator(position),
+      dClassToken: sweep.accumulator(classToken),
+      dDistillationToken: distillationToken === undefined ? undefined : sweep.accumulator(distillationToken),
+      dPosition: sweep.accumulator(position),
     },
   });
   if (sweep.wants(patches)) sweep.contribute(patches, dPatches);

@@ -44,6 +44,6 @@ export function batchNormBackward(
   const [dBias, dWeight] = [tf.sum(dy, 0), tf.sum(tf.mul(dy, normed), 0)];
   const rest = tf.sub(tf.sub(dy, tf.mul(dBias, share)), tf.mul(normed, tf.mul(dWeight, share)));
   at.set(writes.dx, tf.mul(rest, tf.mul(weight, rstd)));
-  at.add(adds.weight, dWeight);
-  at.add(adds.bias, dBias);
+  at.add(adds.dWeight, dWeight);
+  at.add(adds.dBias, dBias);
 }

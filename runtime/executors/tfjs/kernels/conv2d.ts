@@ -57,7 +57,7 @@ export function conv2dWeightGradient(
   const { groups } = attributes;
   const dy = at.get(reads.dy);
   const images = grouped(at, at.get(reads.x), groups);
-  const [outputs, kernel, , inputs] = at.shape(adds.weight) as [number, number, number, number];
+  const [outputs, kernel, , inputs] = at.shape(adds.dWeight) as [number, number, number, number];
   const filterShape = [kernel, kernel, inputs, outputs / groups];
   const parts = grouped(at, dy, groups).map((gradient, group) =>
     tf.transpose(
@@ -65,8 +65,8 @@ export function conv2dWeightGradient(
       [3, 0, 1, 2],
     ),
   );
-  at.add(adds.weight, joined(at, parts, 0));
-  if (adds.bias !== undefined) at.add(adds.bias, tf.sum(dy, [0, 1, 2]));
+  at.add(adds.dWeight, joined(at, parts, 0));
+  if (adds.dBias !== undefined) at.add(adds.dBias, tf.sum(dy, [0, 1, 2]));
 }
 
 /** tfjs exports no function for it, only the kernel. */

@@ -29,8 +29,8 @@ export function layerNormBackward(
   const [mean, rstd] = [at.get(reads.mean, [rows, 1]), at.get(reads.rstd, [rows, 1])];
   const share = at.scalar(1 / at.axis(reads.x, -1));
   const normed = tf.mul(tf.sub(x, mean), rstd);
-  at.add(adds.weight, tf.sum(tf.mul(dy, normed), 0));
-  at.add(adds.bias, tf.sum(dy, 0));
+  at.add(adds.dWeight, tf.sum(tf.mul(dy, normed), 0));
+  at.add(adds.dBias, tf.sum(dy, 0));
   const gradient = tf.mul(dy, at.get(reads.weight));
   const meanOfGradient = tf.mul(tf.sum(gradient, 1, true), share);
   const meanOfProduct = tf.mul(tf.sum(tf.mul(gradient, normed), 1, true), share);

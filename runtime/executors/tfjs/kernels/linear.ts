@@ -27,6 +27,6 @@ export function linearWeightGradient(
 ): void {
   const { tf } = at;
   const dy = at.matrix(reads.dy);
-  at.add(adds.weight, tf.matMul(dy, at.matrix(reads.x), true, false));
-  if (adds.bias !== undefined) at.add(adds.bias, tf.sum(dy, 0));
+  at.add(adds.dWeight, tf.matMul(dy, at.matrix(reads.x), true, false));
+  if (adds.dBias !== undefined) at.add(adds.dBias, tf.sum(dy, 0));
 }

@@ -1,4 +1,4 @@
-// Losses: softmax, soft-target cross-entropy and both forms of distillation, with gradients. Logits [rows, classes].
+// Losses: soft-target cross-entropy and both forms of distillation, with gradients. Logits [rows, classes].
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
@@ -17,10 +17,6 @@ function softmaxOf({ tf }: Operands, x: Tensor): Tensor {
   const last = x.shape.length - 1;
   const exponentials = tf.exp(tf.sub(x, tf.max(x, last, true)));
   return tf.div(exponentials, tf.sum(exponentials, last, true));
-}
-
-export function softmax({ reads, writes }: OperationOf<"softmax">, at: Operands): void {
-  at.set(writes.y, softmaxOf(at, at.get(reads.x)));
 }
 
 /** −Σ t·log p of each row. */

@@ -21,11 +21,11 @@ export function assembleTokensBackward(
   const { tf } = at;
   const dy = at.get(reads.dy);
   const [batch, tokens, width] = at.shape(reads.dy) as [number, number, number];
-  const prefix = [adds.classToken, adds.distillationToken].filter((id) => id !== undefined);
+  const prefix = [adds.dClassToken, adds.dDistillationToken].filter((id) => id !== undefined);
   at.set(writes.dPatches, tf.slice(dy, [0, prefix.length, 0], [batch, tokens - prefix.length, width]));
   const overBatch = tf.sum(dy, 0);
   for (const [token, id] of prefix.entries()) at.add(id, tf.slice(overBatch, [token, 0], [1, width]));
-  at.add(adds.position, overBatch);
+  at.add(adds.dPosition, overBatch);
 }
 
 export function selectToken({ reads, writes, attributes }: OperationOf<"selectToken">, at: Operands): void {

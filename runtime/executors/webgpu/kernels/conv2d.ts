@@ -83,7 +83,7 @@ export function conv2dWeightGradient(
   at: Operands,
 ): Dispatch {
   const { dy, x } = reads;
-  const { weight, bias } = adds;
+  const { dWeight: weight, dBias: bias } = adds;
   const rows = elementCount(at.tensor(weight).shape);
   return {
     kernel: "conv2d-weight-gradient",

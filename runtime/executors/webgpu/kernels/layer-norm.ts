@@ -1,7 +1,7 @@
 // Layer norm dispatches: the gradients of weight and bias, sums over all rows, in shares of the rows on GPUs.
 
+import { alignUp } from "../../../bytes.js";
 import type { OperationOf } from "../../../graph/catalog.js";
-import { alignUp } from "../../../graph/placement.js";
 import type { Slice } from "../device.js";
 import type { Dispatch } from "../dispatch.js";
 import type { Operands } from "../operands.js";
@@ -29,7 +29,7 @@ export function layerNormWeightGradient(
     kernel: "layer-norm-weight-gradient",
     operands: {
       ...{ dy: at.at(reads.dy), x: at.at(reads.x), mean: at.at(reads.mean), rstd: at.at(reads.rstd) },
-      ...{ dWeight: at.at(adds.weight), dBias: at.at(adds.bias) },
+      ...{ dWeight: at.at(adds.dWeight), dBias: at.at(adds.dBias) },
     },
     numbers: [rows, width, share],
     grid: [groups, shares, 1],

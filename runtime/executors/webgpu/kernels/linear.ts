@@ -1,7 +1,7 @@
 // Linear dispatches: the three products of a linear layer as variants of one kernel. Weights are [outputs, inputs].
 
+import { alignUp } from "../../../bytes.js";
 import type { OperationOf } from "../../../graph/catalog.js";
-import { alignUp } from "../../../graph/placement.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Slice } from "../device.js";
 import { type Dispatch, floatBits } from "../dispatch.js";
@@ -113,13 +113,13 @@ export function linearWeightGradient(
   const shares = depthShares(at.tiles, { rows: outputs, columns: inputs, depth });
   const product = matrixProduct(
     at,
-    { a: dy, b: x, y: adds.weight, rowBias: adds.bias, scale, mean, rstd, normWeight, normBias },
+    { a: dy, b: x, y: adds.dWeight, rowBias: adds.dBias, scale, mean, rstd, normWeight, normBias },
     {
       ...{ rows: outputs, depth, columns: inputs, aByDepth: false, bByDepth: false },
       rowsPerSample: scale === undefined ? depth : depth / at.axis(scale, 0),
       parts: {
         ADD: shares === 1,
-        ROW_BIAS: adds.bias !== undefined,
+        ROW_BIAS: adds.dBias !== undefined,
         SCALE: scale !== undefined,
         SCALE_A: scale !== undefined,
         NORM: normWeight !== undefined,
@@ -132,9 +132,9 @@ export function linearWeightGradient(
   if (shares === 1) return [product];
   const made = product.grid[2];
   const slices = shareSlices(scratch, made, { count: outputs * inputs, further: outputs });
-  const rowBias = adds.bias === undefined ? undefined : slices.second;
+  const rowBias = adds.dBias === undefined ? undefined : slices.second;
   return [
     { ...product, operands: { ...product.operands, y: slices.first, rowBias } },
-    sumOfShares(slices, made, { y: at.at(adds.weight), z: at.at(adds.bias) }),
+    sumOfShares(slices, made, { y: at.at(adds.dWeight), z: at.at(adds.dBias) }),
   ];
 }

@@ -10,7 +10,7 @@ let parts: usize = 1;
 export let first: usize = 0;
 export let count: usize = 0;
 
-export function setShare(mine: u32, all: u32): void {
+export function setPart(mine: u32, all: u32): void {
   part = <usize>mine;
   parts = <usize>all;
 }

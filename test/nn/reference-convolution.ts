@@ -1,4 +1,4 @@
-// Plain twins of conv2d.ts, batch-norm.ts and channels.ts in double: every value by its definition, channels last.
+// Plain references of conv2d.ts, batch-norm.ts and channels.ts in double: every value by its definition, channels last.
 
 type Values = ArrayLike<number>;
 
@@ -48,7 +48,7 @@ export function eachProduct(
 }
 
 /** y [batch, rows, columns, outputs]. */
-export function plainConvolution(
+export function referenceConvolution(
   x: Values,
   weight: Values,
   bias: Values | undefined,
@@ -65,7 +65,7 @@ export function plainConvolution(
   return y;
 }
 
-export interface BatchNormTwin {
+export interface BatchNormReference {
   y: Float64Array;
   mean: Float64Array;
   /** Divided by the rows. */
@@ -73,10 +73,15 @@ export interface BatchNormTwin {
 }
 
 /** x [rows, channels]. */
-export function plainBatchNorm(x: Values, weight: Values, bias: Values, epsilon: number): BatchNormTwin {
+export function referenceBatchNorm(
+  x: Values,
+  weight: Values,
+  bias: Values,
+  epsilon: number,
+): BatchNormReference {
   const channels = weight.length;
   const rows = x.length / channels;
-  const twin = {
+  const reference = {
     y: new Float64Array(x.length),
     mean: new Float64Array(channels),
     variance: new Float64Array(channels),
@@ -85,20 +90,20 @@ export function plainBatchNorm(x: Values, weight: Values, bias: Values, epsilon:
     const column = Array.from({ length: rows }, (_, r) => x[r * channels + c] as number);
     const mean = column.reduce((a, b) => a + b, 0) / rows;
     const variance = column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rows;
-    twin.mean[c] = mean;
-    twin.variance[c] = variance;
+    reference.mean[c] = mean;
+    reference.variance[c] = variance;
     for (const [r, value] of column.entries())
-      twin.y[r * channels + c] =
+      reference.y[r * channels + c] =
         ((value - mean) / Math.sqrt(variance + epsilon)) * (weight[c] as number) + (bias[c] as number);
   }
-  return twin;
+  return reference;
 }
 
 /** dx, Σ dy·x̂ and Σ dy, the formulas of Ioffe and Szegedy, arXiv 1502.03167 §3. */
-export function plainBatchNormBackward(dy: Values, x: Values, weight: Values, epsilon: number) {
+export function referenceBatchNormBackward(dy: Values, x: Values, weight: Values, epsilon: number) {
   const channels = weight.length;
   const rows = x.length / channels;
-  const { mean, variance } = plainBatchNorm(x, weight, weight, epsilon);
+  const { mean, variance } = referenceBatchNorm(x, weight, weight, epsilon);
   const dx = new Float64Array(x.length);
   const [dWeight, dBias] = [new Float64Array(channels), new Float64Array(channels)];
   for (let c = 0; c < channels; c++) {
@@ -118,7 +123,7 @@ export function plainBatchNormBackward(dy: Values, x: Values, weight: Values, ep
 }
 
 /** x [batch, pixels, channels] → [batch, channels]: Σ over pixels of x·factor(index of x). */
-export function plainChannelSums(
+export function referenceChannelSums(
   x: Values,
   batch: number,
   channels: number,

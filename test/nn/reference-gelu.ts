@@ -1,4 +1,4 @@
-// Plain twin of gelu.ts: the normal distribution in double, from series and continued fraction, and the exact GELU.
+// Reference implementation of gelu.ts: the normal distribution in double, from series and continued fraction, and the exact GELU.
 
 /** erfc(z) with a relative error near 1e-15: the series of erf below 2, a continued fraction above. */
 export function erfc(z: number): number {
@@ -22,11 +22,11 @@ function normalCumulative(x: number): number {
   return 0.5 * erfc(-x / Math.SQRT2);
 }
 
-export function plainGelu(x: number): number {
+export function referenceGelu(x: number): number {
   return x * normalCumulative(x);
 }
 
 /** d gelu / dx = Φ(x) + x·φ(x) */
-export function plainGeluSlope(x: number): number {
+export function referenceGeluSlope(x: number): number {
   return normalCumulative(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI);
 }

@@ -1,4 +1,4 @@
-// Plain twin of layer-norm.ts in double.
+// Reference implementation of layer-norm.ts in double.
 
 export interface NormShape {
   rows: number;
@@ -19,7 +19,7 @@ export function rowMoments(x: Values, row: number, { width, epsilon }: NormShape
   return { mean, rstd: 1 / Math.sqrt(variance + epsilon) };
 }
 
-export function plainLayerNorm(x: Values, weight: Values, bias: Values, shape: NormShape): number[] {
+export function referenceLayerNorm(x: Values, weight: Values, bias: Values, shape: NormShape): number[] {
   const y: number[] = [];
   for (let r = 0; r < shape.rows; r++) {
     const { mean, rstd } = rowMoments(x, r, shape);
@@ -30,7 +30,7 @@ export function plainLayerNorm(x: Values, weight: Values, bias: Values, shape: N
   return y;
 }
 
-export function plainLayerNormBackward(dy: Values, x: Values, weight: Values, shape: NormShape) {
+export function referenceLayerNormBackward(dy: Values, x: Values, weight: Values, shape: NormShape) {
   const { rows, width } = shape;
   const dx: number[] = [];
   const dWeight = new Float64Array(width);

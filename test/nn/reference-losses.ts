@@ -1,24 +1,24 @@
-// Plain twins of the losses in double, one row at a time; their gradients are checked by finite differences instead.
+// Plain references of the losses in double, one row at a time; their gradients are checked by finite differences instead.
 
-import { plainLogSoftmax } from "./plain-softmax.js";
+import { referenceLogSoftmax } from "./reference-softmax.js";
 
 type Values = ArrayLike<number>;
 
 /** −Σ t·log p */
-export function plainSoftTargetCrossEntropy(logits: Values, targets: Values): number {
-  return plainLogSoftmax(logits).reduce((sum, logP, c) => sum - (targets[c] as number) * logP, 0);
+export function referenceSoftTargetCrossEntropy(logits: Values, targets: Values): number {
+  return referenceLogSoftmax(logits).reduce((sum, logP, c) => sum - (targets[c] as number) * logP, 0);
 }
 
 /** −log p[argmax(teacher)] */
-export function plainHardDistillation(logits: Values, teacher: Values): number {
+export function referenceHardDistillation(logits: Values, teacher: Values): number {
   const label = Array.from(teacher).indexOf(Math.max(...Array.from(teacher)));
-  return -(plainLogSoftmax(logits)[label] as number);
+  return -(referenceLogSoftmax(logits)[label] as number);
 }
 
 /** τ²/C·Σ q·(log q − log p) */
-export function plainSoftDistillation(logits: Values, teacher: Values, tau: number): number {
-  const logP = plainLogSoftmax(logits, 1 / tau);
-  const logQ = plainLogSoftmax(teacher, 1 / tau);
+export function referenceSoftDistillation(logits: Values, teacher: Values, tau: number): number {
+  const logP = referenceLogSoftmax(logits, 1 / tau);
+  const logQ = referenceLogSoftmax(teacher, 1 / tau);
   const sum = logQ.reduce((total, q, c) => total + Math.exp(q) * (q - (logP[c] as number)), 0);
   return (tau * tau * sum) / logP.length;
 }

@@ -1,4 +1,4 @@
-// Plain twin of gemm.ts and linear.ts: products in double, one triple loop, with the error a float32 chain may have.
+// Reference implementation of gemm.ts and linear.ts: products in double, one triple loop, with the error a float32 chain may have.
 
 /** Half the distance of float32 numbers around 1. */
 const UNIT = 2 ** -24;
@@ -12,7 +12,7 @@ export interface Product {
 type Factor = (row: number, column: number) => number;
 
 /** a [m, k] · b [k, n] (+ start [m, n]) */
-export function plainProduct(
+export function referenceProduct(
   m: number,
   n: number,
   k: number,
@@ -48,14 +48,14 @@ export function transposed(factor: Factor): Factor {
 }
 
 /** Column sums [n] of x [m, n], added to start. */
-export function plainColumnSums(
+export function referenceColumnSums(
   x: ArrayLike<number>,
   start: ArrayLike<number>,
   m: number,
   n: number,
 ): Product {
   const column = matrix(x, n);
-  return plainProduct(
+  return referenceProduct(
     1,
     n,
     m,

@@ -1,17 +1,17 @@
-// Plain twin of loss-scale.ts: torch.amp.GradScaler's rule on plain numbers.
+// Reference implementation of loss-scale.ts: torch.amp.GradScaler's rule on plain numbers.
 
-export interface PlainLossScale {
+export interface LossScaleState {
   scale: number;
   goodSteps: number;
   skipped: number;
 }
 
 /** The state behind a step whose gradient was finite, or was not. */
-export function plainLossScale(
-  { scale, goodSteps, skipped }: PlainLossScale,
+export function referenceLossScale(
+  { scale, goodSteps, skipped }: LossScaleState,
   wasGood: boolean,
   interval: number,
-): PlainLossScale {
+): LossScaleState {
   if (!wasGood) return { scale: scale / 2, goodSteps: 0, skipped: skipped + 1 };
   if (goodSteps + 1 < interval) return { scale, goodSteps: goodSteps + 1, skipped };
   return { scale: Math.min(2 * scale, 2 ** 126), goodSteps: 0, skipped };

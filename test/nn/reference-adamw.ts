@@ -1,4 +1,4 @@
-// Plain twin of adamw.ts: torch.optim.AdamW and the moving average in double, with its own state.
+// Reference implementation of adamw.ts: torch.optim.AdamW and the moving average in double, with its own state.
 
 export interface AdamWSettings {
   learningRate: number;
@@ -40,7 +40,7 @@ export interface AdamWState {
 }
 
 /** One step, in place. `norm` is the length of the whole gradient before scaling. */
-export function plainAdamW(
+export function referenceAdamW(
   state: AdamWState,
   gradients: ArrayLike<number>,
   norm: number,

@@ -1,28 +1,30 @@
-// Double twin: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
+// Double reference: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
 
 import type { Operation, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/graph.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
-import { plainAttention } from "../nn/plain-attention.js";
-import { plainGelu } from "../nn/plain-gelu.js";
-import { plainLayerNorm } from "../nn/plain-layer-norm.js";
+import { referenceAttention } from "../nn/reference-attention.js";
+import { referenceGelu } from "../nn/reference-gelu.js";
+import { referenceLayerNorm } from "../nn/reference-layer-norm.js";
 import {
-  plainHardDistillation,
-  plainSoftDistillation,
-  plainSoftTargetCrossEntropy,
-} from "../nn/plain-losses.js";
-import { plainAssemble, plainPatchify } from "../nn/plain-tokens.js";
-import { CONVOLUTION_TWINS } from "./convolution-twins.js";
-import { type Given, type Twin, TwinRun, type Values } from "./twin-run.js";
+  referenceHardDistillation,
+  referenceSoftDistillation,
+  referenceSoftTargetCrossEntropy,
+} from "../nn/reference-losses.js";
+import { referenceAssemble, referencePatchify } from "../nn/reference-tokens.js";
+import { CONVOLUTION_REFERENCES } from "./convolution-references.js";
+import { type Given, type Reference, ReferenceRun, type Values } from "./reference-run.js";
 
 /** Output name → values, from a graph of forward operations. */
 export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
-  const run = new TwinRun(graph, given);
+  const run = new ReferenceRun(graph, given);
   for (const operation of graph.operations) {
-    // The table pairs every type with its twin; TypeScript cannot see it through the union.
-    const twin = TWINS[operation.type] as ((run: TwinRun, operation: Operation) => void) | undefined;
-    if (!twin) throw new Error(`${operation.type} has no twin`);
-    twin(run, operation);
+    // The table pairs every type with its reference; TypeScript cannot see it through the union.
+    const reference = REFERENCES[operation.type] as
+      | ((run: ReferenceRun, operation: Operation) => void)
+      | undefined;
+    if (!reference) throw new Error(`${operation.type} has no reference`);
+    reference(run, operation);
   }
   return new Map([...graph.outputs].map(([name, id]) => [name, run.get(id)]));
 }
@@ -33,7 +35,7 @@ function row(values: Values, index: number, width: number): number[] {
 
 /** One value for each row of `logits` and of a second operand of its shape. */
 function perRow(
-  run: TwinRun,
+  run: ReferenceRun,
   logits: TensorId,
   other: TensorId,
   loss: TensorId,
@@ -43,14 +45,14 @@ function perRow(
   run.write(loss, (b) => rule(row(run.get(logits), b, width), row(run.get(other), b, width)));
 }
 
-const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
-  ...CONVOLUTION_TWINS,
+const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
+  ...CONVOLUTION_REFERENCES,
   patchifyImage: (run, { reads, writes, attributes }) => {
     const [batch, , side] = run.shape(reads.image) as [number, number, number];
     const image = run.get(reads.image);
     const pixel = (b: number, channel: number, y: number, x: number) =>
       image[((b * 3 + channel) * side + y) * side + x] as number;
-    const patches = plainPatchify(pixel, batch, side, attributes.patchSize);
+    const patches = referencePatchify(pixel, batch, side, attributes.patchSize);
     run.write(writes.patches, (i) => patches[i] as number);
   },
   linear: (run, { reads, writes }) => {
@@ -68,16 +70,16 @@ const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
     const width = run.shape(reads.x).at(-1) as number;
     const x = run.get(reads.x);
     const shape = { rows: x.length / width, width, epsilon: attributes.epsilon };
-    const y = plainLayerNorm(x, run.get(reads.weight), run.get(reads.bias), shape);
+    const y = referenceLayerNorm(x, run.get(reads.weight), run.get(reads.bias), shape);
     run.write(writes.y, (i) => y[i] as number);
   },
   attention: (run, { reads, writes, attributes }) => {
     const [batch, tokens, width] = run.shape(writes.out) as [number, number, number];
     const { heads } = attributes;
-    const { out } = plainAttention(run.get(reads.qkv), { batch, tokens, heads, size: width / heads });
+    const { out } = referenceAttention(run.get(reads.qkv), { batch, tokens, heads, size: width / heads });
     run.write(writes.out, (i) => out[i] as number);
   },
-  gelu: (run, { reads, writes }) => run.write(writes.y, (i) => plainGelu(run.get(reads.x)[i] as number)),
+  gelu: (run, { reads, writes }) => run.write(writes.y, (i) => referenceGelu(run.get(reads.x)[i] as number)),
   scaledSum: (run, { reads, writes, attributes: { alpha, beta } }) => {
     const [a, b] = [run.get(reads.a), run.get(reads.b)];
     run.write(writes.y, (i) => alpha * (a[i] as number) + beta * (b[i] as number));
@@ -99,7 +101,7 @@ const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
     const { patches, classToken, distillationToken, position } = reads;
     const [batch, , width] = run.shape(patches) as [number, number, number];
     const special = [classToken, distillationToken].filter((id) => id !== undefined).map((id) => run.get(id));
-    const y = plainAssemble(run.get(patches), special, run.get(position), batch, width);
+    const y = referenceAssemble(run.get(patches), special, run.get(position), batch, width);
     run.write(writes.y, (i) => y[i] as number);
   },
   selectToken: (run, { reads, writes, attributes }) => {
@@ -109,12 +111,12 @@ const TWINS: { readonly [T in OperationType]?: Twin<T> } = {
     run.write(writes.y, (i) => x[at(i)] as number);
   },
   softTargetCrossEntropy: (run, { reads, writes }) =>
-    perRow(run, reads.logits, reads.targets, writes.loss, plainSoftTargetCrossEntropy),
+    perRow(run, reads.logits, reads.targets, writes.loss, referenceSoftTargetCrossEntropy),
   hardDistillation: (run, { reads, writes }) =>
-    perRow(run, reads.logits, reads.teacher, writes.loss, plainHardDistillation),
+    perRow(run, reads.logits, reads.teacher, writes.loss, referenceHardDistillation),
   softDistillation: (run, { reads, writes, attributes }) =>
     perRow(run, reads.logits, reads.teacher, writes.loss, (logits, teacher) =>
-      plainSoftDistillation(logits, teacher, attributes.tau),
+      referenceSoftDistillation(logits, teacher, attributes.tau),
     ),
   dot: (run, { reads, writes }) => {
     const [a, b] = [run.get(reads.a), run.get(reads.b)];

@@ -1,6 +1,6 @@
-// Plain twin of attention.ts in double: loops over samples, heads, queries and keys.
+// Reference implementation of attention.ts in double: loops over samples, heads, queries and keys.
 
-import { plainSoftmax } from "./plain-softmax.js";
+import { referenceSoftmax } from "./reference-softmax.js";
 
 export interface AttentionShape {
   batch: number;
@@ -27,7 +27,7 @@ function outIndex(s: AttentionShape, b: number, t: number, h: number, e: number)
   return ((b * s.tokens + t) * s.heads + h) * s.size + e;
 }
 
-export function plainAttention(qkv: Values, s: AttentionShape) {
+export function referenceAttention(qkv: Values, s: AttentionShape) {
   const out = new Float64Array(s.batch * s.tokens * s.heads * s.size);
   const probabilities = new Float64Array(s.batch * s.heads * s.tokens * s.tokens);
   const logSumExp = new Float64Array(s.batch * s.heads * s.tokens);
@@ -41,7 +41,7 @@ export function plainAttention(qkv: Values, s: AttentionShape) {
           for (let e = 0; e < s.size; e++) sum += at(b, i, 0, h, e) * at(b, j, 1, h, e);
           return sum;
         });
-        const p = plainSoftmax(scores, s.size ** -0.5);
+        const p = referenceSoftmax(scores, s.size ** -0.5);
         const row = (b * s.heads + h) * s.tokens + i;
         probabilities.set(p, row * s.tokens);
         logSumExp[row] = Math.log(scores.reduce((sum, score) => sum + Math.exp(score * s.size ** -0.5), 0));
@@ -55,8 +55,8 @@ export function plainAttention(qkv: Values, s: AttentionShape) {
 }
 
 /** dQkv by the chain rule, one scalar at a time. */
-export function plainAttentionBackward(dOut: Values, qkv: Values, s: AttentionShape): Float64Array {
-  const { probabilities } = plainAttention(qkv, s);
+export function referenceAttentionBackward(dOut: Values, qkv: Values, s: AttentionShape): Float64Array {
+  const { probabilities } = referenceAttention(qkv, s);
   const dQkv = new Float64Array(s.batch * s.tokens * 3 * s.heads * s.size);
   const scale = s.size ** -0.5;
   const add = (i: number, value: number) => {

@@ -1,9 +1,9 @@
-// Plain twins of tokens.ts and patchify.ts: index arithmetic, one value at a time.
+// Plain references of tokens.ts and patchify.ts: index arithmetic, one value at a time.
 
 type Values = ArrayLike<number>;
 
 /** pixel(b, channel, y, x) → patches [B, (S/P)², 3·P·P] */
-export function plainPatchify(
+export function referencePatchify(
   pixel: (b: number, channel: number, y: number, x: number) => number,
   batch: number,
   side: number,
@@ -26,7 +26,7 @@ export function plainPatchify(
 }
 
 /** y [B,T,D] from patches [B,N,D], the special tokens [D] each, and positions [T,D] */
-export function plainAssemble(
+export function referenceAssemble(
   patches: Values,
   special: Values[],
   position: Values,

@@ -1,21 +1,25 @@
-// Convolution twins: the forward operations of convolutional networks in double, for double-twin.ts.
+// Convolution references: the forward operations of convolutional networks in double, for double-reference.ts.
 
 import type { OperationType } from "../../runtime/graph/catalog.js";
-import { plainBatchNorm, plainChannelSums, plainConvolution } from "../nn/plain-convolution.js";
-import type { Twin } from "./twin-run.js";
+import {
+  referenceBatchNorm,
+  referenceChannelSums,
+  referenceConvolution,
+} from "../nn/reference-convolution.js";
+import type { Reference } from "./reference-run.js";
 
-export const CONVOLUTION_TWINS: { readonly [T in OperationType]?: Twin<T> } = {
+export const CONVOLUTION_REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
   conv2d: (run, { reads, writes, attributes }) => {
     const [batch, height, width, inputs] = run.shape(reads.x) as [number, number, number, number];
     const [outputs, kernel] = run.shape(reads.weight) as [number, number];
     const bias = reads.bias === undefined ? undefined : run.get(reads.bias);
     const shape = { batch, height, width, inputs, outputs, kernel, ...attributes };
-    const y = plainConvolution(run.get(reads.x), run.get(reads.weight), bias, shape);
+    const y = referenceConvolution(run.get(reads.x), run.get(reads.weight), bias, shape);
     run.write(writes.y, (i) => y[i] as number);
   },
   batchNorm: (run, { reads, writes, attributes }) => {
     const [x, weight, bias] = [run.get(reads.x), run.get(reads.weight), run.get(reads.bias)];
-    const { y } = plainBatchNorm(x, weight, bias, attributes.epsilon);
+    const { y } = referenceBatchNorm(x, weight, bias, attributes.epsilon);
     run.write(writes.y, (i) => y[i] as number);
   },
   relu: (run, { reads, writes }) => run.write(writes.y, (i) => Math.max(run.get(reads.x)[i] as number, 0)),
@@ -24,7 +28,7 @@ export const CONVOLUTION_TWINS: { readonly [T in OperationType]?: Twin<T> } = {
   globalAveragePool: (run, { reads, writes }) => {
     const [batch, channels] = run.shape(writes.y) as [number, number];
     const x = run.get(reads.x);
-    const mean = plainChannelSums(x, batch, channels, () => (batch * channels) / x.length);
+    const mean = referenceChannelSums(x, batch, channels, () => (batch * channels) / x.length);
     run.write(writes.y, (i) => mean[i] as number);
   },
   scaleChannels: (run, { reads, writes }) => {

@@ -1,7 +1,7 @@
-// Plain twin of softmax.ts and log-softmax.ts in double.
+// Reference implementation of softmax.ts and log-softmax.ts in double.
 
 /** softmax(scale·x) of one row */
-export function plainSoftmax(x: ArrayLike<number>, scale = 1): number[] {
+export function referenceSoftmax(x: ArrayLike<number>, scale = 1): number[] {
   const scaled = Array.from(x, (value) => value * scale);
   const top = scaled.reduce((a, b) => Math.max(a, b), -Infinity);
   const powers = scaled.map((value) => Math.exp(value - top));
@@ -10,7 +10,7 @@ export function plainSoftmax(x: ArrayLike<number>, scale = 1): number[] {
 }
 
 /** log softmax(scale·x) of one row */
-export function plainLogSoftmax(x: ArrayLike<number>, scale = 1): number[] {
+export function referenceLogSoftmax(x: ArrayLike<number>, scale = 1): number[] {
   const scaled = Array.from(x, (value) => value * scale);
   const top = scaled.reduce((a, b) => Math.max(a, b), -Infinity);
   const total = Math.log(scaled.reduce((sum, value) => sum + Math.exp(value - top), 0));

@@ -1,9 +1,9 @@
-// Plain int8 linear layer: the twin of assembly/nn/linear-int8.ts, step for step in float32, so that bits can be compared.
+// Plain int8 linear layer: the reference of assembly/nn/linear-int8.ts, step for step in float32, so that bits can be compared.
 
 const { fround } = Math;
 
 /** Largest |q| of a row of k values. */
-export function plainLevels(k: number): number {
+export function referenceLevels(k: number): number {
   return Math.min(8191, Math.floor((2 ** 31 - 1) / (127 * k)));
 }
 
@@ -15,8 +15,8 @@ function roundHalfToEven(value: number): number {
 }
 
 /** A row of float32 → whole numbers and their scale. */
-export function plainQuantizedRow(x: Float32Array): { values: number[]; scale: number } {
-  const levels = plainLevels(x.length);
+export function referenceQuantizedRow(x: Float32Array): { values: number[]; scale: number } {
+  const levels = referenceLevels(x.length);
   const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const factor = largest > 1e-30 ? fround(levels / largest) : 0;
   return {
@@ -33,13 +33,13 @@ export interface PlainInt8Layer {
 }
 
 /** x [rows, inputs] → x·wᵀ + bias [rows, outputs]. The sums are whole numbers below 2³¹, exact here and there. */
-export function plainInt8Linear(x: Float32Array, rows: number, layer: PlainInt8Layer): Float32Array {
+export function referenceInt8Linear(x: Float32Array, rows: number, layer: PlainInt8Layer): Float32Array {
   const { values, scales, bias } = layer;
   const outputs = scales.length;
   const inputs = values.length / outputs;
   const y = new Float32Array(rows * outputs);
   for (let row = 0; row < rows; row++) {
-    const quantized = plainQuantizedRow(x.subarray(row * inputs, (row + 1) * inputs));
+    const quantized = referenceQuantizedRow(x.subarray(row * inputs, (row + 1) * inputs));
     for (let output = 0; output < outputs; output++) {
       let sum = 0;
       quantized.values.forEach((q, input) => {

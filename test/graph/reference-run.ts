@@ -1,4 +1,4 @@
-// Twin run: the values of a graph's tensors in double while its twins compute them.
+// Reference run: the values of a graph's tensors in double while the reference implementations compute them.
 
 import type { OperationOf, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/graph.js";
@@ -10,9 +10,9 @@ export type Values = ArrayLike<number>;
 /** Values by tensor name: inputs and parameters. */
 export type Given = ReadonlyMap<string, Values>;
 
-export type Twin<T extends OperationType> = (run: TwinRun, operation: OperationOf<T>) => void;
+export type Reference<T extends OperationType> = (run: ReferenceRun, operation: OperationOf<T>) => void;
 
-export class TwinRun {
+export class ReferenceRun {
   readonly #graph: Graph;
   readonly #values = new Map<TensorId, Values>();
 
