@@ -15,8 +15,9 @@ interface Parameter {
   kind: "mixup" | "cutmix";
   lambda: number;
   drawnLambda: number;
-  centerY: number;
-  centerX: number;
+  // The fixtures' spelling.
+  centreY: number;
+  centreX: number;
   box_yl_yh_xl_xh: Corners;
   correctedLambda: number;
 }
@@ -53,7 +54,7 @@ function drawOf(parameter: Parameter, height: number, width: number): MixDraw {
     const { lambda } = parameter;
     return { kind: lambda === 1 ? "none" : "mixup", lambda, box: null };
   }
-  const box = cutmixBox(height, width, parameter.drawnLambda, parameter.centerY, parameter.centerX);
+  const box = cutmixBox(height, width, parameter.drawnLambda, parameter.centreY, parameter.centreX);
   return { kind: "cutmix", lambda: correctedLambda(box, height, width), box };
 }
 
