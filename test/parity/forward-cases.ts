@@ -6,7 +6,7 @@ import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramInputs, ProgramOutputs } from "../../runtime/graph/program.js";
-import { softmax } from "../../runtime/inference/class-scores.js";
+import { softmax } from "../../runtime/inference/logits.js";
 import { branchScaleName, type DeitHeads, deit, WEIGHTS } from "../../runtime/models/deit/graph.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
