@@ -201,7 +201,10 @@ function measure(kernels: Kernels, build: string, peak: number | undefined, kern
   });
   const addresses = Object.fromEntries(pieces.map(({ name, piece }) => [name, piece.address]));
   const writer = new BytecodeWriter();
-  writer.write(kernelCase.instruction, { ...addresses, ...kernelCase.sizes } as unknown as Instructions[InstructionName]);
+  writer.write(kernelCase.instruction, {
+    ...addresses,
+    ...kernelCase.sizes,
+  } as unknown as Instructions[InstructionName]);
   const words = writer.finish();
   memory.words(bytecode.address, words.length).set(words);
   const { bestMs, medianMs } = time(() => kernels.runHere(bytecode.address));

@@ -144,8 +144,7 @@ export function dispatchKinds(
     const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
     for (const operation of program.graph.operations) {
       const alone = { ...program, graph: { ...program.graph, operations: [operation] } };
-      for (const dispatch of encodeProgram(alone, at, scratch))
-        addDispatch(kinds, operation.type, dispatch);
+      for (const dispatch of encodeProgram(alone, at, scratch)) addDispatch(kinds, operation.type, dispatch);
     }
   }
   return [...kinds.values()];
