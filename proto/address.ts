@@ -1,13 +1,13 @@
-// Address: HOST:PORT or unix:PATH, as servers listen on them and clients call them.
+// Address: HOST:PORT or unix:PATH, where servers listen and clients connect.
 
 import { VitrineError } from "../runtime/errors.js";
 
-/** Its first group is the socket's path. */
+/** The first group is the socket's path. */
 export const UNIX_ADDRESS = /^unix:(?:\/\/)?(.+)$/;
 
 const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:/\s]+):(\d{1,5})$/;
 
-/** Port 0 asks the system for a free one. Throws `usage/address`, naming the flag that it came from. */
+/** Port 0 asks the system for a free one. Throws `usage/address`, naming `flag`. */
 export function checkAddress(address: string, flag = "--listen"): void {
   if (UNIX_ADDRESS.test(address)) return;
   const match = HOST_PORT.exec(address);

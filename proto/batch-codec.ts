@@ -1,10 +1,10 @@
-// Batch codec: one batch ↔ one message, with its pixels copied once on the way out and not at all on the way in.
+// Batch codec: one batch ↔ one message. The pixels are copied once when sent and not at all when received.
 
 import { VitrineError } from "../runtime/errors.js";
 import { vitrine } from "./generated/data.js";
 import protobuf from "./protobuf.js";
 
-/** A batch as it travels; see runtime/batches/batch-source.ts for the meaning of each field. */
+/** A batch on the wire; see runtime/batches/batch-source.ts for the meaning of each field. */
 export interface WireBatch {
   cursor: { epoch: number; batch: number };
   count: number;
@@ -20,7 +20,7 @@ export interface WireBatch {
 /** Tag of field 15, length-delimited: 15 << 3 | 2. */
 const PIXELS_TAG = 0x7a;
 
-/** Bytes of a varint. */
+/** Length of a varint in bytes. */
 function varintLength(value: number): number {
   let length = 1;
   for (; value >= 128; value = Math.floor(value / 128)) length++;
@@ -34,8 +34,8 @@ function writeVarint(into: Buffer, at: number, value: number): number {
 }
 
 /**
- * protobufjs writes all small fields; the pixels go straight into the message behind them. protobufjs itself would
- * copy them into its own buffer and that one into the message.
+ * protobufjs writes all small fields; the pixels go straight into the message after them. protobufjs would copy them
+ * into its own buffer, and that one into the message.
  */
 export function encodeBatch(batch: WireBatch): Buffer {
   const { pixels } = batch;
@@ -58,7 +58,7 @@ export function encodeBatch(batch: WireBatch): Buffer {
   return message;
 }
 
-function damaged(text: string, details: Record<string, number>): VitrineError {
+function malformed(text: string, details: Record<string, number>): VitrineError {
   return new VitrineError("protocol/bad-batch", `batch message: ${text}`, { details });
 }
 
@@ -68,25 +68,20 @@ export function decodeBatch(message: Uint8Array): WireBatch {
   try {
     fields = vitrine.data.v1.Batch.decode(message);
   } catch (cause) {
-    throw new VitrineError(
-      "protocol/bad-batch",
-      `batch message of ${message.length} bytes: ${String(cause)}`,
-      {
-        cause,
-      },
-    );
+    const text = `batch message of ${message.length} bytes: ${String(cause)}`;
+    throw new VitrineError("protocol/bad-batch", text, { cause });
   }
   const { count, size, pixels } = fields;
-  if (count === 0) throw damaged("it holds no image", { bytes: message.length });
+  if (count === 0) throw malformed("it has no images", { bytes: message.length });
   if (pixels.length !== count * size * size * 3)
-    throw damaged(`${pixels.length} bytes of pixels for ${count} images of ${size}×${size}×3`, {
+    throw malformed(`${pixels.length} bytes of pixels for ${count} images of ${size}×${size}×3`, {
       bytes: pixels.length,
       count,
       size,
     });
   for (const name of ["labels", "partnerLabels", "lambdas", "weights"] as const) {
     const { length } = fields[name];
-    if (length !== count) throw damaged(`${length} ${name} for ${count} images`, { count, length });
+    if (length !== count) throw malformed(`${length} ${name} for ${count} images`, { count, length });
   }
   return {
     cursor: { epoch: fields.cursor?.epoch ?? 0, batch: fields.cursor?.batch ?? 0 },

@@ -1,5 +1,5 @@
-// protobuf.js with 64-bit integers as plain numbers: exact below 2⁵³, which every field of ours stays under. With the
-// package `long` installed, as its own dependencies see to, it would give Long objects. Generated code imports this.
+// protobuf.js with 64-bit integers as plain numbers: exact below 2⁵³, and every field of ours stays below. With the
+// package `long`, which its own dependencies install, it would return Long objects. Generated code imports this.
 
 import protobuf from "protobufjs/minimal.js";
 

@@ -1,4 +1,4 @@
-// Recipe codec: an augmentation recipe ↔ its message.
+// Recipe codec: an augmentation recipe ↔ its message on the wire.
 
 import type { AugmentationRecipe, EraseMode, MixMode } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
@@ -6,7 +6,7 @@ import { vitrine } from "./generated/data.js";
 
 type RecipeMessage = vitrine.data.v1.Recipe.$Properties;
 
-/** Their places are the numbers of the enumerations in data.proto. */
+/** The index of each is its number in the enumeration of data.proto. */
 const ERASE_MODES: readonly EraseMode[] = ["pixel", "random", "const"];
 const MIX_MODES: readonly MixMode[] = ["batch", "pair", "elem"];
 const INTERPOLATIONS: readonly AugmentationRecipe["interpolation"][] = ["bicubic", "bilinear", "random"];
@@ -46,14 +46,14 @@ function modeOf<Mode>(modes: readonly Mode[], index: number, field: string): Mod
   return mode;
 }
 
-/** Missing numbers are 0, as proto3 has it. Throws `protocol/bad-recipe`; ranges are checked by whoever draws. */
+/** Missing numbers are 0, as in proto3. Throws `protocol/bad-recipe`; ranges are checked before anything is drawn. */
 export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
   const recipe = vitrine.data.v1.Recipe.create(message as vitrine.data.v1.Recipe.$Shape);
   const minmax = recipe.cutmixMinmax;
   if (minmax.length !== 0 && minmax.length !== 2)
     throw new VitrineError(
       "protocol/bad-recipe",
-      `recipe: cutmix_minmax has ${minmax.length} numbers; allowed: two, or none`,
+      `recipe: cutmix_minmax has ${minmax.length} numbers; allowed: two or none`,
       { details: { got: minmax.length } },
     );
   return {
@@ -69,7 +69,7 @@ export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
     eraseCount: recipe.eraseCount,
     mixup: recipe.mixup,
     cutmix: recipe.cutmix,
-    cutmixMinmax: minmax.length === 2 ? [minmax[0] as number, minmax[1] as number] : null,
+    cutmixMinmax: minmax.length === 2 ? [minmax[0], minmax[1]] : null,
     mixProbability: recipe.mixProbability,
     mixSwitchProbability: recipe.mixSwitchProbability,
     mixMode: modeOf(MIX_MODES, recipe.mixMode, "mix_mode"),

@@ -1,11 +1,14 @@
 // Tensor codec: the tensors of the Open Inference Protocol as values, and their raw and typed forms on the wire.
-// Raw: little-endian (as every engine that runs WebAssembly is), row-major, no padding; a BYTES element stands
-// behind its 4-byte length. Typed: the repeated fields of InferTensorContents. One message never mixes the two.
+// Raw: little-endian (as every engine that runs WebAssembly is), row-major, no padding; each BYTES element follows its
+// 4-byte length. Typed: the repeated fields of InferTensorContents. One message never mixes the two.
 
-import { VitrineError } from "../runtime/errors.js";
+import { fitText, quote, VitrineError } from "../runtime/errors.js";
 import type { inference } from "./generated/inference.js";
 
-/** A tensor of the datatypes that Vitrine speaks; `shape` is row-major and fits `data`. */
+/**
+ * A tensor of a datatype that Vitrine supports. `shape` is row-major; its product is the length of `data`. BYTES holds
+ * one buffer per element.
+ */
 export type Tensor =
   | { name: string; datatype: "BYTES"; shape: number[]; data: Uint8Array[] }
   | { name: string; datatype: "UINT8"; shape: number[]; data: Uint8Array }
@@ -24,33 +27,33 @@ export interface WireTensors {
   raw: Uint8Array[];
 }
 
-function refuse(message: string): never {
-  throw new VitrineError("protocol/tensor", message);
+function refuse(name: string, message: string): never {
+  throw new VitrineError("protocol/tensor", `tensor "${quote(name)}": ${message}`);
 }
 
+const shapeText = (shape: readonly number[]): string => `[${fitText(shape.join(", "), 200)}]`;
+
 /** Product of the axes. Throws `protocol/tensor` for a negative axis or a product beyond exact integers. */
-export function elementCount(name: string, shape: readonly number[]): number {
+function elementCount(name: string, shape: readonly number[]): number {
   let count = 1;
   for (const axis of shape) {
     if (!Number.isInteger(axis) || axis < 0) {
-      refuse(`tensor "${name}": shape [${shape.join(", ")}]; allowed: whole numbers from 0`);
+      refuse(name, `shape ${shapeText(shape)}; allowed: whole numbers from 0`);
     }
     count *= axis;
   }
-  if (!Number.isSafeInteger(count)) refuse(`tensor "${name}": shape [${shape.join(", ")}] is too large`);
+  if (!Number.isSafeInteger(count)) refuse(name, `shape ${shapeText(shape)} is too large`);
   return count;
 }
 
 function expectCount(name: string, shape: readonly number[], got: number, unit: string): void {
   const count = elementCount(name, shape);
   if (got !== count) {
-    refuse(
-      `tensor "${name}": shape [${shape.join(", ")}] says ${count} ${unit}, the contents hold ${got} ${unit}`,
-    );
+    refuse(name, `shape ${shapeText(shape)} says ${count} ${unit}, the contents hold ${got} ${unit}`);
   }
 }
 
-/** BYTES elements → one buffer, each behind its length. */
+/** BYTES elements → one buffer, each element after its length. */
 function packElements(elements: readonly Uint8Array[]): Uint8Array {
   const packed = new Uint8Array(elements.reduce((sum, element) => sum + 4 + element.length, 0));
   const view = new DataView(packed.buffer);
@@ -63,7 +66,7 @@ function packElements(elements: readonly Uint8Array[]): Uint8Array {
   return packed;
 }
 
-/** The reverse; elements alias `raw`. At most `limit` are read, so that a false shape costs nothing. */
+/** The reverse; elements alias `raw`. At most `limit` are read, so that a wrong shape costs nothing. */
 function unpackElements(name: string, raw: Uint8Array, limit: number): Uint8Array[] {
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   const elements: Uint8Array[] = [];
@@ -72,22 +75,23 @@ function unpackElements(name: string, raw: Uint8Array, limit: number): Uint8Arra
     const left = raw.length - offset - 4;
     const length = left >= 0 ? view.getUint32(offset, true) : 0;
     if (left < length) {
+      const found = left < 0 ? `${left + 4} of the 4 bytes of its length` : `${left} of its ${length} bytes`;
       refuse(
-        `tensor "${name}": element ${elements.length} at byte ${offset} is cut short: ` +
-          (left < 0 ? `${left + 4} of the 4 bytes of its length` : `${left} of its ${length} bytes`) +
-          " are there (each element stands behind its length, 4 bytes, little-endian)",
+        name,
+        `element ${elements.length} at byte ${offset} is truncated: it has ${found} ` +
+          "(each element follows its length, 4 bytes, little-endian)",
       );
     }
-    if (elements.length === limit) refuse(`tensor "${name}": bytes follow after its ${limit} elements`);
+    if (elements.length === limit) refuse(name, `bytes follow after its ${limit} elements`);
     elements.push(raw.subarray(offset + 4, offset + 4 + length));
     offset += 4 + length;
   }
   return elements;
 }
 
-/** A copy, for raw bytes of a message are not aligned. */
+/** A copy: raw bytes of a message are not aligned. */
 function toFloats(name: string, raw: Uint8Array): Float32Array {
-  if (raw.length % 4 !== 0) refuse(`tensor "${name}": ${raw.length} raw bytes are no whole number of FP32`);
+  if (raw.length % 4 !== 0) refuse(name, `${raw.length} raw bytes are not a whole number of FP32 elements`);
   const floats = new Float32Array(raw.length / 4);
   new Uint8Array(floats.buffer).set(raw);
   return floats;
@@ -114,7 +118,7 @@ function decodeTyped(name: string, datatype: Datatype, shape: number[], contents
   const field = FIELD_OF[datatype];
   for (const [other, values] of Object.entries(contents)) {
     if (other !== field && Array.isArray(values) && values.length > 0) {
-      refuse(`tensor "${name}": datatype ${datatype} with ${other}; allowed: ${field}`);
+      refuse(name, `datatype ${datatype} with ${other}; allowed: ${field}`);
     }
   }
   expectCount(name, shape, contents[field]?.length ?? 0, "elements");
@@ -124,13 +128,13 @@ function decodeTyped(name: string, datatype: Datatype, shape: number[], contents
   }
   const wide = contents.uintContents ?? [];
   const high = wide.findIndex((value) => value > 255);
-  if (high >= 0) refuse(`tensor "${name}": element ${high} is ${wide[high]}; allowed in UINT8: 0 to 255`);
+  if (high >= 0) refuse(name, `element ${high} is ${wide[high]}; allowed in UINT8: 0 to 255`);
   return { name, datatype, shape, data: Uint8Array.from(wide) };
 }
 
 /**
  * Tensors of a request or response → values. UINT8 and BYTES alias the message. Throws `protocol/tensor` where
- * the datatype is not ours, raw and typed contents are mixed, or contents and shape disagree.
+ * the datatype is not supported, raw and typed contents are mixed, or contents and shape disagree.
  */
 export function decodeTensors(
   tensors: readonly WireTensor[],
@@ -138,18 +142,18 @@ export function decodeTensors(
 ): { tensors: Tensor[]; isRaw: boolean } {
   const isRaw = raw.length > 0;
   if (isRaw && raw.length !== tensors.length) {
-    refuse(`${raw.length} raw contents for ${tensors.length} tensors; allowed: one each, in their order`);
+    const text = `${raw.length} raw contents for ${tensors.length} tensors; allowed: one each, in their order`;
+    throw new VitrineError("protocol/tensor", text);
   }
   const decoded = tensors.map((tensor, index) => {
     const name = tensor.name ?? "";
     const shape = [...(tensor.shape ?? [])];
     const datatype = tensor.datatype ?? "";
     if (!DATATYPES.includes(datatype)) {
-      refuse(`tensor "${name}": datatype "${datatype}"; allowed: ${DATATYPES.join(", ")}`);
+      refuse(name, `datatype "${quote(datatype)}"; allowed: ${DATATYPES.join(", ")}`);
     }
     if (isRaw) {
-      if (tensor.contents)
-        refuse(`tensor "${name}": raw and typed contents in one message; allowed: one kind`);
+      if (tensor.contents) refuse(name, "raw and typed contents in one message; allowed: one kind");
       return decodeRaw(name, datatype as Datatype, shape, raw[index]!);
     }
     return decodeTyped(name, datatype as Datatype, shape, tensor.contents ?? {});
@@ -170,7 +174,7 @@ function typedContents(tensor: Tensor): Contents {
   return { fp32Contents: Array.from(tensor.data) };
 }
 
-/** Values → wire form. Throws `protocol/tensor` where `shape` does not fit `data`. */
+/** Values → their form on the wire. Throws `protocol/tensor` where `shape` does not fit `data`. */
 export function encodeTensors(tensors: readonly Tensor[], isRaw: boolean): WireTensors {
   for (const { name, shape, data } of tensors) expectCount(name, shape, data.length, "elements");
   const headers = tensors.map(({ name, datatype, shape }) => ({ name, datatype, shape }));

@@ -2,7 +2,7 @@
 
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/host.js";
-import { evaluationInput } from "./image/evaluation-input.js";
+import { readJpeg } from "./image/picture-reader.js";
 import { int8Unavailable } from "./inference/int8-weights.js";
 import type { Logits } from "./inference/logits.js";
 import { type ClassScore, classScores } from "./inference/logits.js";
@@ -95,7 +95,7 @@ export async function loadOpened(
   });
   const { imageSize: size, cropRatio, classes } = config;
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
-    evaluationInput(runtime.image, jpeg, { size, cropRatio, name: subject, orient: true });
+    readJpeg(runtime.image, jpeg, { size, cropRatio, name: subject });
   return {
     name,
     config,

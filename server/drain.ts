@@ -1,11 +1,12 @@
-// Drain: a server stops on SIGTERM or SIGINT by finishing what runs, within a limit, and then leaves with status 0.
+// Drain: a server stops on SIGTERM or SIGINT by finishing the calls in progress, within a limit, and then exits with
+// status 0.
 
 import type { Server } from "@grpc/grpc-js";
 
-/** Calls that have not ended by then are cut off. */
+/** Calls that have not ended after this time are cut off. */
 const GRACE_MS = 5_000;
 
-/** Refuses new calls, waits for those that run, and cuts off what is left after `graceMs`. */
+/** Refuses new calls, waits for those in progress, and cuts off what is left after `graceMs`. */
 export async function drainGrpc(server: Server, graceMs = GRACE_MS): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => server.forceShutdown(), graceMs);
@@ -17,9 +18,9 @@ export async function drainGrpc(server: Server, graceMs = GRACE_MS): Promise<voi
 }
 
 /**
- * Calls `announce` once signals are listened to: whoever reads `listening on ADDRESS` may send one at once. Resolves
- * when a signal has come and `stop` has ended. A second signal does not wait: it ends the process with the status
- * that shells give such a death (128 + the signal's number).
+ * Resolves when a signal has arrived and `stop` has ended. `announce` is called once the handlers are installed: a
+ * process that reads `listening on ADDRESS` may send a signal at once. A second signal does not wait: it ends the
+ * process with the status that shells report for it (128 + the signal's number).
  */
 export async function runUntilSignal(
   stop: (signal: NodeJS.Signals) => Promise<void>,

@@ -1,20 +1,20 @@
-// Listen: binds a gRPC server to HOST:PORT or to a unix socket, and says the address that clients can use.
+// Listen: binds a gRPC or HTTP server to HOST:PORT or a gRPC server to a unix socket, returns the address that clients
+// can use, and says when it is reachable from other machines.
 
 import { existsSync, lstatSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import type { Server as HttpServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { checkAddress, UNIX_ADDRESS } from "../proto/address.js";
 import { VitrineError } from "../runtime/errors.js";
 
-export { checkAddress };
-
-/** Resolves to true if somebody accepts connections on the socket file. */
-function answers(path: string): Promise<boolean> {
+/** Resolves to true if a process accepts connections on the socket file. */
+function isAccepting(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const settle = (answer: boolean): void => {
+    const settle = (accepts: boolean): void => {
       socket.destroy();
-      resolve(answer);
+      resolve(accepts);
     };
     socket.once("connect", () => settle(true));
     socket.once("error", () => settle(false));
@@ -25,28 +25,29 @@ function answers(path: string): Promise<boolean> {
 /** A server that was killed leaves its socket file, on which the next one could not bind. */
 async function removeStaleSocket(path: string): Promise<void> {
   if (!existsSync(path)) return;
-  if (!lstatSync(path).isSocket())
-    throw new VitrineError(
-      "network/cannot-listen",
-      `${path} exists and is no socket: choose another --listen`,
-      {
-        details: { path },
-      },
-    );
-  if (await answers(path)) throw addressInUse(`unix:${path}`);
+  if (!lstatSync(path).isSocket()) {
+    const text = `${path} exists and is not a socket: choose another --listen`;
+    throw new VitrineError("network/cannot-listen", text, { details: { path } });
+  }
+  if (await isAccepting(path)) throw addressInUse(`unix:${path}`);
   rmSync(path, { force: true });
 }
 
-function addressInUse(address: string): VitrineError {
+function addressInUse(address: string, cause?: Error): VitrineError {
   return new VitrineError(
     "network/address-in-use",
     `${address} is in use by another process: stop it, or choose another --listen (port 0 takes a free one)`,
-    { details: { address } },
+    { details: { address }, cause },
   );
 }
 
+function cannotListen(address: string, cause: Error): VitrineError {
+  const text = `cannot listen on ${address}: ${cause.message} (see --listen)`;
+  return new VitrineError("network/cannot-listen", text, { details: { address }, cause });
+}
+
 /**
- * Binds and starts serving. Returns the address that clients can use, with the real port where 0 was asked for.
+ * Binds and starts serving. Returns the address that clients can use, with the real port where 0 was requested.
  * Throws `network/address-in-use`, `network/cannot-listen`, `usage/address`.
  */
 export async function listen(server: Server, address: string): Promise<string> {
@@ -54,15 +55,51 @@ export async function listen(server: Server, address: string): Promise<string> {
   const socketPath = UNIX_ADDRESS.exec(address)?.[1];
   if (socketPath !== undefined) await removeStaleSocket(socketPath);
   const port = await new Promise<number>((resolve, reject) => {
-    // grpc-js writes a line of its own about a failure that we report ourselves.
+    // grpc-js logs a line of its own about a failure that we report ourselves.
     setLogVerbosity(logVerbosity.NONE);
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       setLogVerbosity(logVerbosity.ERROR);
-      if (!error) return resolve(bound);
-      if (/EADDRINUSE/.test(error.message)) return reject(addressInUse(address));
-      const text = `cannot listen on ${address}: ${error.message} (see --listen)`;
-      reject(new VitrineError("network/cannot-listen", text, { details: { address }, cause: error }));
+      if (!error) resolve(bound);
+      else reject(/EADDRINUSE/.test(error.message) ? addressInUse(address) : cannotListen(address, error));
     });
   });
   return socketPath === undefined ? address.replace(/:\d+$/, `:${port}`) : `unix:${socketPath}`;
+}
+
+/** HOST:PORT → host, an IPv6 address without its brackets. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+/** The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`: a browser cannot open one. */
+export async function listenHttp(server: HttpServer, address: string): Promise<string> {
+  checkAddress(address);
+  if (UNIX_ADDRESS.test(address)) {
+    const text = `--listen got "${address}"; a browser needs HOST:PORT`;
+    throw new VitrineError("usage/address", text, { details: { got: address } });
+  }
+  const colon = address.lastIndexOf(":");
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "EADDRINUSE" ? addressInUse(address, error) : cannotListen(address, error)),
+    );
+    server.listen(Number(address.slice(colon + 1)), hostOf(address), resolve);
+  });
+  return `http://${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+
+/**
+ * A line of warning where `address` (HOST:PORT or `http://HOST:PORT`) is reachable from other machines, else
+ * undefined. None of our servers speaks TLS or asks who calls. `access` completes "anyone who can reach it can …".
+ */
+export function exposureWarning(address: string, access: string): string | undefined {
+  const bare = address.replace(/^http:\/\//, "");
+  if (UNIX_ADDRESS.test(bare) || LOOPBACK.test(hostOf(bare))) return undefined;
+  const port = bare.slice(bare.lastIndexOf(":") + 1);
+  return (
+    `warning: ${bare} is reachable from other machines, without TLS or authentication: anyone who can reach it can ` +
+    `${access}. Use --listen 127.0.0.1:${port}, or put a proxy with TLS in front`
+  );
 }

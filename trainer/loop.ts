@@ -2,7 +2,7 @@
 // that carries over from step to step is in `training` and `state`: saving those two is saving the run.
 
 import type { BatchSource, Cursor, EvaluationSource } from "../runtime/batches/batch-source.js";
-import { nextCursor } from "../runtime/batches/cursor.js";
+import { nextCursor } from "../runtime/batches/batch-source.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import type { Training } from "../runtime/training/contract.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";

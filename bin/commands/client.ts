@@ -11,6 +11,7 @@ import { type OpenClassifier, openClassifier } from "../../runtime/model-files/r
 import { writeModelJson } from "../../runtime/models/families.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
+import { exposureWarning } from "../../server/listen.js";
 import { type PageModel, startPageServer } from "../../server/page/page-server.js";
 import { action, withExamples } from "../command-line.js";
 import { dtypeOption, modelOption } from "../model-options.js";
@@ -47,6 +48,8 @@ async function servePage(options: ClientOptions): Promise<void> {
     wasm: dist("wasm"),
     models: [{ name: options.name ?? source.name, ...servedFiles(options, model) }],
   });
+  const warning = exposureWarning(server.address, "open the page and download the model");
+  if (warning) process.stderr.write(`${warning}\n`);
   const announce = () => process.stdout.write(`listening on ${server.address}\n`);
   await runUntilSignal(() => server.drain(), announce);
 }

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { runUntilSignal } from "../../server/drain.js";
+import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
 import { badSamplesOption, dataOption, workersOption } from "../options.js";
 
@@ -20,6 +21,8 @@ async function run({ data, listen, workers, badSamples }: DataServerCommand): Pr
   process.stdout.write(
     `${dataset.names.length} images in ${dataset.classes.length} classes, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
   );
+  const warning = exposureWarning(address, "read the data set's images and labels");
+  if (warning) process.stderr.write(`${warning}\n`);
   await runUntilSignal(
     () => server.close(),
     () => process.stdout.write(`listening on ${address}\n`),

@@ -2,8 +2,8 @@
 
 import type { Command } from "commander";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { batchDigest } from "../../server/data/batch-digest.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
 import { action, printJson, withExamples } from "../command-line.js";

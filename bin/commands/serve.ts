@@ -1,6 +1,7 @@
 // vitrine serve: serves a model over gRPC, by the Open Inference Protocol v2.
 
 import type { Command } from "commander";
+import { readPicture } from "../../runtime/image/picture-reader.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import {
@@ -9,9 +10,10 @@ import {
   DEFAULT_MAX_QUEUE,
   startInferenceServer,
 } from "../../server/inference/inference-server.js";
-import { pictureReader } from "../../server/inference/read-picture.js";
+import { decodePng } from "../../server/inference/png-decoder.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
-import type { ServedModel } from "../../server/inference/served-model.js";
+import type { ServedModel } from "../../server/inference/repository.js";
+import { exposureWarning } from "../../server/listen.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
 import {
   deviceOption,
@@ -60,10 +62,12 @@ async function serve(options: ServeOptions): Promise<void> {
   const { runtime, model } = first;
   const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
   const name = options.name ?? model.name;
+  const { imageSize, cropRatio, classes } = model.config;
+  const picture = { size: imageSize, cropRatio };
   const served: ServedModel = {
     ...model,
     name,
-    readPicture: pictureReader(runtime.image, model.config),
+    readPicture: async (encoded) => (await readPicture(runtime.image, encoded, picture, decodePng)).pixels,
     submit: (pixels, count) => running.submit(pixels, count),
     get device() {
       return running.device;
@@ -77,7 +81,6 @@ async function serve(options: ServeOptions): Promise<void> {
     maxQueue,
     maxMessageBytes,
   });
-  const { imageSize, classes } = model.config;
   const parameters = model.parameters.toLocaleString("en-US");
   notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
   notice(`device ${runtime.description}; weights ${model.dtype}`);
@@ -86,6 +89,8 @@ async function serve(options: ServeOptions): Promise<void> {
     await server.drain();
     await running.dispose();
   };
+  const warning = exposureWarning(server.address, "run the model");
+  if (warning) notice(warning);
   await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
 }
 

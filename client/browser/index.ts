@@ -1,26 +1,26 @@
-// vitrine/browser: classifies photographs in the page, in a worker, with the decoder and the kernels that Node uses.
+// vitrine/browser: classifies photographs in a page, in a worker, with the decoder and the kernels that Node uses.
 
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
 import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } from "./messages.js";
 
-export { isVitrineError, VitrineError } from "../../runtime/errors.js";
+export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { Classification, KernelProgress, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {
-  /** Address of a model folder (model.safetensors and config.json), with or without its last slash. */
+  /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
   model: URL | string;
-  /** Address below which `wasm/image.wasm` and `wasm/nn.wasm` lie. */
+  /** URL of the folder that holds `wasm/` (the package's dist/wasm). */
   assets: URL | string;
-  /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, wasm takes its place. */
+  /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
   device?: string;
-  /** Called while the GPU's driver compiles kernels. */
+  /** Called with progress while the GPU's driver compiles kernels. */
   onKernels?: (progress: KernelProgress) => void;
-  /** Called when the GPU was lost and wasm has taken its place. */
+  /** Called when the GPU was lost and the model has moved to wasm. */
   onMoved?: (card: ModelCard) => void;
-  /** Called while the weights come. */
+  /** Called with progress while the weights download. */
   onProgress?: (progress: DownloadProgress) => void;
 }
 
@@ -30,11 +30,15 @@ export interface ClassifyOptions {
 }
 
 export interface Classifier {
-  /** Another one after the GPU was lost. */
+  /** The model and the device it runs on; replaced when the GPU was lost. */
   readonly card: ModelCard;
-  /** A picture file → its classes. Calls run one after the other. Throws `jpeg/…`, `image/…`, `usage/disposed`. */
+  /**
+   * A picture file (JPEG, or any format that the browser decodes) → its most probable classes. Calls run sequentially.
+   * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `usage/number`, `usage/disposed`, and
+   * `internal/worker` where the worker failed.
+   */
   classify(picture: Blob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
-  /** Ends the worker and gives its memory back; what runs is rejected. */
+  /** Ends the worker and frees its memory; calls in progress are rejected. */
   dispose(): void;
 }
 
@@ -43,7 +47,7 @@ interface Pending {
   reject(error: VitrineError): void;
 }
 
-/** A copy that can be moved to the worker: the caller keeps what it passed. */
+/** A copy that can be transferred to the worker: the caller keeps its own. */
 async function copyBytes(picture: Blob | ArrayBuffer | Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (picture instanceof Uint8Array) return Uint8Array.from(picture);
   if (picture instanceof ArrayBuffer) return new Uint8Array(picture.slice(0));
@@ -56,9 +60,9 @@ async function copyBytes(picture: Blob | ArrayBuffer | Uint8Array): Promise<Uint
   }
 }
 
-/** Page's address + what the caller gave, made absolute: the worker has another base. */
-function absolute(address: URL | string): string {
-  return new URL(address, globalThis.location?.href).href;
+/** A URL resolved against the page: the worker has another base. */
+function absolute(url: URL | string): string {
+  return new URL(url, globalThis.location?.href).href;
 }
 
 class WorkerClassifier implements Classifier {
@@ -127,7 +131,19 @@ function workerFailure(event: ErrorEvent): VitrineError {
   return new VitrineError("internal/worker", `the classifier's worker failed: ${text}`);
 }
 
-/** Starts the worker and loads the model. Throws `file/…`, `model/…`, `weights/…` or `network/…`. */
+/**
+ * Starts a worker and loads a model into it.
+ *
+ * Throws `network/unreachable` and `network/http` where a file cannot be fetched, `model/…` and `weights/…` where the
+ * model is not valid, `device/…` where the requested device is not available, `internal/worker` where the worker's
+ * script fails.
+ *
+ * ```ts
+ * const classifier = await createClassifier({ model: "/models/deit/", assets: "/vitrine/" });
+ * const { classes } = await classifier.classify(file, { topK: 3 });
+ * classifier.dispose();
+ * ```
+ */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "vitrine" });

@@ -1,27 +1,27 @@
-// Messages: what the page and its worker say to each other. Plain values, so that they can be cloned or moved.
+// Messages: what the page and its worker exchange, as plain values that can be cloned or transferred.
 
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
 
-/** What a loaded model is, as far as people want to know. */
+/** The facts of a loaded model that a page may show. */
 export interface ModelCard {
   name: string;
-  /** Side of the square that the model sees, in pixels. */
+  /** Side of the model's square input in pixels. */
   imageSize: number;
   /** Class names in index order. */
   labels: string[];
-  /** Numbers in the weights. */
+  /** Number of weights. */
   parameters: number;
-  /** What computes: `wasm` or `webgpu`. */
+  /** Where the model runs: `wasm` or `webgpu`. */
   device: string;
-  /** One line for people: what computes, and why. */
+  /** One readable line: what the model runs on, and why. */
   deviceDescription: string;
-  /** Why wasm computes in place of the GPU that was asked for or lost. */
+  /** Why the model runs on wasm instead of the GPU that was requested or lost; undefined otherwise. */
   fallback?: string;
 }
 
-/** Pipelines that the GPU's driver has made, of those that are wanted. */
+/** Compute pipelines that the GPU's driver has compiled, of all that the model needs. */
 export interface KernelProgress {
   made: number;
   wanted: number;
@@ -30,11 +30,11 @@ export interface KernelProgress {
 export interface Classification {
   /** Best first. */
   classes: ClassScore[];
-  /** What the model answered, [classes]: both heads' mean where it has two. */
+  /** Logits [classes]; the mean of both heads where the model has two. */
   logits: Float32Array<ArrayBuffer>;
-  /** Who decoded the file: our JPEG decoder, or the browser for everything that it does not take. */
+  /** Which decoder read the file: ours for 8-bit Huffman JPEG, the browser's for all else. */
   decodedBy: "vitrine" | "browser";
-  /** Time for decoding and resizing, and for the model. */
+  /** Milliseconds for decoding and resizing, and for the model. */
   milliseconds: { decode: number; model: number };
 }
 

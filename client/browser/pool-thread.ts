@@ -1,8 +1,8 @@
-// Pool thread: one of the threads that the wasm executor of the page's worker computes with.
+// Pool thread: one of the compute threads of the wasm executor in the page's worker.
 
 import { start } from "../../runtime/executors/wasm/pool-thread.js";
 
-/** As much of DedicatedWorkerGlobalScope as is used; the DOM's types describe a page only. */
+/** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent<unknown>) => void) | null;
   postMessage(message: unknown): void;

@@ -1,16 +1,17 @@
-// Worker: the model's own thread in a page. Loads once, then answers one picture after the other; where the GPU fails,
-// wasm takes its place.
+// Worker: the model's own thread in a page. It loads the model once, then classifies pictures sequentially; where the
+// GPU fails, it moves to wasm.
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
+import { readPicture } from "../../runtime/image/picture-reader.js";
 import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
+import { decodeOnCanvas } from "./canvas-decoder.js";
 import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
-import { readPicture } from "./read-picture.js";
 
-/** As much of DedicatedWorkerGlobalScope as is used; the DOM's types describe a page only. */
+/** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
   postMessage(message: FromWorker, transfer?: Transferable[]): void;
@@ -23,15 +24,15 @@ interface Loaded {
   fallback?: string;
 }
 
-type Wanted = Extract<ToWorker, { kind: "load" }>;
+type LoadRequest = Extract<ToWorker, { kind: "load" }>;
 
-let wanted: Wanted | undefined;
-/** Undefined after a loss, until wasm has taken the GPU's place. */
+let requested: LoadRequest | undefined;
+/** Undefined after the GPU was lost, until the model has moved to wasm. */
 let loaded: Promise<Loaded> | undefined;
-/** How the GPU was lost. */
-let loss = "";
+/** The error that reported the loss of the GPU. */
+let lossMessage = "";
 
-async function loadOn({ model: address, assets }: Wanted, device: string): Promise<Loaded> {
+async function loadOn({ model: address, assets }: LoadRequest, device: string): Promise<Loaded> {
   const newThread = () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" });
   const runtime = await createRuntime({
     host: browserHost(assets, newThread),
@@ -41,7 +42,7 @@ async function loadOn({ model: address, assets }: Wanted, device: string): Promi
   });
   try {
     const source = urlModelSource(address, (progress) => scope.postMessage({ kind: "progress", progress }));
-    // One picture at a time: no program for larger batches, and no memory for them.
+    // One picture at a time: larger batches need no program and no memory.
     return { runtime, model: await loadModel(runtime, source, { batchSizes: [1] }) };
   } catch (error) {
     await runtime.dispose();
@@ -49,17 +50,17 @@ async function loadOn({ model: address, assets }: Wanted, device: string): Promi
   }
 }
 
-/** What a GPU can do wrong and wasm does right: not be there, be lost, be too small, refuse a command. */
+/** True for failures that wasm cannot have: no GPU, a lost one, one with too little memory, a refused command. */
 function isGpuFailure(error: unknown): boolean {
   return isVitrineError(error) && /^(device\/(unavailable|lost|memory)|internal\/)/.test(error.code);
 }
 
-async function load(asked: Wanted): Promise<Loaded> {
+async function load(request: LoadRequest): Promise<Loaded> {
   try {
-    return await loadOn(asked, asked.device);
+    return await loadOn(request, request.device);
   } catch (error) {
-    if (asked.device === "wasm" || !isGpuFailure(error)) throw error;
-    return { ...(await loadOn(asked, "wasm")), fallback: (error as Error).message };
+    if (request.device === "wasm" || !isGpuFailure(error)) throw error;
+    return { ...(await loadOn(request, "wasm")), fallback: (error as Error).message };
   }
 }
 
@@ -78,9 +79,9 @@ async function announce(loading: Promise<Loaded>): Promise<void> {
   }
 }
 
-/** The model on wasm after the GPU was lost. Where its files cannot be had just then, the next picture tries again. */
-async function move(asked: Wanted): Promise<Loaded> {
-  const moved = { ...(await loadOn(asked, "wasm")), fallback: loss };
+/** Loads the model on wasm after the GPU was lost. Where its files cannot be fetched, the next picture tries again. */
+async function moveToWasm(request: LoadRequest): Promise<Loaded> {
+  const moved = { ...(await loadOn(request, "wasm")), fallback: lossMessage };
   loaded = Promise.resolve(moved);
   scope.postMessage({ kind: "moved", card: cardOf(moved) });
   return moved;
@@ -92,33 +93,39 @@ async function classify(
   topK: number,
 ): Promise<Classification> {
   const start = performance.now();
-  const { pixels, decodedBy } = await readPicture(runtime, model.config, file);
+  const { imageSize: size, cropRatio } = model.config;
+  const picture = await readPicture(runtime.image, file, { size, cropRatio }, decodeOnCanvas);
   const decoded = performance.now();
-  const { logits } = await model.logits(pixels, 1);
+  const { logits } = await model.logits(picture.pixels, 1);
   const milliseconds = { decode: decoded - start, model: performance.now() - decoded };
   const classes = classScores(logits, model.labels, topK);
-  return { classes, logits: Float32Array.from(logits), decodedBy, milliseconds };
+  return {
+    classes,
+    logits: Float32Array.from(logits),
+    decodedBy: picture.decodedBy === "vitrine" ? "vitrine" : "browser",
+    milliseconds,
+  };
 }
 
-/** A picture that meets the loss of the GPU is classified again, on wasm. */
-async function classifySomewhere(file: Uint8Array<ArrayBuffer>, topK: number): Promise<Classification> {
-  if (!wanted) throw new Error("classify came before load");
-  const here = await (loaded ?? move(wanted));
+/** A picture during which the GPU is lost is classified again, on wasm. */
+async function classifyWithFallback(file: Uint8Array<ArrayBuffer>, topK: number): Promise<Classification> {
+  if (!requested) throw new Error("classify was called before load");
+  const current = await (loaded ?? moveToWasm(requested));
   try {
-    return await classify(here, file, topK);
+    return await classify(current, file, topK);
   } catch (error) {
     if (!isDeviceLost(error)) throw error;
-    loss = (error as Error).message;
+    lossMessage = (error as Error).message;
   }
   loaded = undefined;
-  here.model.dispose();
-  await here.runtime.dispose();
-  return classify(await move(wanted), file, topK);
+  current.model.dispose();
+  await current.runtime.dispose();
+  return classify(await moveToWasm(requested), file, topK);
 }
 
-async function answer({ id, file, topK }: Extract<ToWorker, { kind: "classify" }>): Promise<void> {
+async function respond({ id, file, topK }: Extract<ToWorker, { kind: "classify" }>): Promise<void> {
   try {
-    const classification = await classifySomewhere(file, topK);
+    const classification = await classifyWithFallback(file, topK);
     scope.postMessage({ kind: "classified", id, classification }, [classification.logits.buffer]);
   } catch (error) {
     scope.postMessage({ kind: "classify-failed", id, error: toErrorRecord(error) });
@@ -130,8 +137,8 @@ let last = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "load") {
-    wanted = data;
+    requested = data;
     loaded = load(data);
     void announce(loaded);
-  } else last = last.then(() => answer(data));
+  } else last = last.then(() => respond(data));
 };

@@ -1,63 +1,76 @@
-// Data client: a data server as a batch source that outlives the server's process. Progress lives here: a stream that
-// broke is opened again at the first batch that was not delivered, and gives the same bytes.
+// Data client: a data server as a batch source that outlives the server's process. Progress is kept here: a stream
+// that broke is reopened at the first batch that was not delivered, and yields the same bytes.
 
 import { checkAddress } from "../../proto/address.js";
 import type { WireBatch } from "../../proto/batch-codec.js";
 import { batchCost, creditTooSmall, defaultCredit } from "../../proto/credits.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
-import type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
-import { checkCursor, nextCursor } from "../../runtime/batches/cursor.js";
+import {
+  type Batch,
+  type BatchSource,
+  type Cursor,
+  checkCursor,
+  type DataDescription,
+  nextCursor,
+} from "../../runtime/batches/batch-source.js";
 import { batchesPerEpoch } from "../../runtime/draw/order.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { DataConnection } from "./data-connection.js";
-import { DataStream } from "./data-stream.js";
-import { Patience } from "./patience.js";
+import { DataConnection, type DataStream, isServerAway } from "./data-connection.js";
+import { RetryBudget } from "./retry-budget.js";
 
 export interface DataClientOptions {
-  /** HOST:PORT or unix:PATH. */
+  /** HOST:PORT or unix:PATH of a `vitrine data-server`. */
   address: string;
+  /** How images are augmented and mixed. `DEIT_RECIPE` has DeiT's numbers. */
   recipe: AugmentationRecipe;
+  /** Images in one batch, 1 to 4,096. */
   batchSize: number;
-  /** Below 2⁵³. */
+  /** Whole number from 0, below 2⁵³. */
   seed: number;
-  /** How long a server may be away before the client gives up. Default 60. */
+  /** Seconds that a server may be away before the client gives up. Default 60. */
   timeoutSeconds?: number;
-  /** Bytes of batches that may be on their way or waiting here. Default: 64 MiB, two to eight batches. */
+  /** Bytes of batches that may be in flight or waiting here. Default: two to eight batches, as fit in 64 MiB. */
   creditBytes?: number;
-  /** The data set that is expected; refused if the server has another one. */
+  /** Expected fingerprint of the data set; a server with another one is refused. Default: any. */
   fingerprint?: string;
-  /** Hears, in a sentence, that the server is away and that it is back. */
+  /** Called with a sentence when the server is away and when it is back. */
   onNotice?: (text: string) => void;
 }
 
-/** The first connection waits no longer than this: a server may be starting, but a wrong address should be told soon. */
+const DEFAULT_TIMEOUT_SECONDS = 60;
+
+/** Longest wait for the first connection: a server may be starting, but a wrong address should be reported soon. */
 const FIRST_CONNECTION_SECONDS = 5;
 
-/** Bounds of the wait for one Describe: even a client without patience gives each try a fair chance. */
-const DESCRIBE_MS = { least: 2_000, most: 10_000 };
+/** Deadline of one Describe: even a client that does not retry gives it a fair chance. */
+const DESCRIBE_MS = { min: 2_000, max: 10_000 };
+
+/** The start of a fingerprint, enough to tell two apart. */
+const short = (fingerprint: string): string => `${fingerprint.slice(0, 12)}…`;
 
 function checkFingerprint(expected: string | undefined, found: string, address: string): void {
   if (!expected || expected === found) return;
   throw new VitrineError(
     "data/fingerprint-changed",
-    `${address} serves the data set ${found.slice(0, 12)}…, expected is ${expected.slice(0, 12)}…: serve the data set that the run began with, or begin a new run`,
+    `${address} serves the data set ${short(found)}, expected ${short(expected)}: ` +
+      "serve the data set that the run started with, or start a new run",
     { details: { expected, found, server: address } },
   );
 }
 
-/** A connection on which the server has answered, with what it said. */
+/** A connection on which the server has answered, with its description of the data set. */
 async function connect(
   { address, recipe, batchSize }: DataClientOptions,
-  expected: string | undefined,
+  fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
   const connection = new DataConnection(address, batchCost(batchSize, recipe.size));
   try {
     const description = await connection.describe(
-      Math.max(DESCRIBE_MS.least, Math.min(DESCRIBE_MS.most, deadlineMs)),
+      Math.max(DESCRIBE_MS.min, Math.min(DESCRIBE_MS.max, deadlineMs)),
     );
-    checkFingerprint(expected, description.fingerprint, address);
+    checkFingerprint(fingerprint, description.fingerprint, address);
     return { connection, description };
   } catch (error) {
     connection.close();
@@ -66,31 +79,47 @@ async function connect(
 }
 
 async function firstDescription(options: DataClientOptions): Promise<DataDescription> {
-  const { address, timeoutSeconds = 60, onNotice = () => {} } = options;
-  const seconds = Math.min(timeoutSeconds, FIRST_CONNECTION_SECONDS);
-  const giveUp = (reason: string) =>
-    new VitrineError(
-      "network/no-data-server",
-      `no data server answers at ${address} (${reason}): start one with "vitrine data-server --data PATH --listen ${address}", or correct --data-server`,
-      { details: { server: address } },
-    );
-  const patience = new Patience(seconds, giveUp, onNotice);
+  const { address, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
+  const budget = new RetryBudget({
+    seconds: Math.min(timeoutSeconds, FIRST_CONNECTION_SECONDS),
+    isTransient: isServerAway,
+    giveUp: (reason) =>
+      new VitrineError(
+        "network/no-data-server",
+        `no data server answers at ${address} (${reason}): ` +
+          `start one with "vitrine data-server --data PATH --listen ${address}", or correct --data-server`,
+        { details: { server: address } },
+      ),
+    onNotice,
+  });
   for (;;) {
     try {
-      const { connection, description } = await connect(options, options.fingerprint, patience.leftMs);
+      const { connection, description } = await connect(options, options.fingerprint, budget.leftMs);
       connection.close();
-      patience.reset();
+      budget.reset();
       return description;
     } catch (error) {
-      await patience.after(error);
+      await budget.wait(error);
     }
   }
 }
 
 /**
- * Throws `network/no-data-server`, `network/not-a-data-server`, `data/fingerprint-changed`, `data/too-few-samples`,
- * `protocol/credit-too-small`. Iterating throws `network/data-server-gone` after `timeoutSeconds` without a server,
- * and at once what the server says of a bad file.
+ * Connects to a data server. Waits up to 5 seconds for one that is starting.
+ *
+ * The source's `batches(cursor)` yields uint8 pixels [batchSize, size, size, 3] with labels, epoch after epoch; the
+ * same cursor gives the same bytes from any server with the same data set. A server that goes away is retried for
+ * `timeoutSeconds`, and the stream continues where it broke.
+ *
+ * Throws `usage/address`, `network/no-data-server`, `network/not-a-data-server`, `data/fingerprint-changed`,
+ * `data/too-few-samples` where an epoch holds no full batch, and `protocol/credit-too-small`. Iterating throws
+ * `data/bad-cursor`, `usage/recipe`, `network/data-server-gone` after `timeoutSeconds` without a server, and at once
+ * what the server reports of a bad file (`jpeg/…`, `file/…`).
+ *
+ * ```ts
+ * const source = await connectData({ address: "127.0.0.1:50051", recipe: DEIT_RECIPE, batchSize: 64, seed: 1 });
+ * for await (const { pixels, labels } of source.batches({ epoch: 0, batch: 0 })) { … }
+ * ```
  */
 export async function connectData(options: DataClientOptions): Promise<BatchSource> {
   const { address, recipe, batchSize } = options;
@@ -110,87 +139,104 @@ export async function connectData(options: DataClientOptions): Promise<BatchSour
 }
 
 class RemoteBatches implements BatchSource {
-  private readonly open = new Set<DataStream>();
-  private closed = false;
+  readonly description: DataDescription;
+  readonly batchesPerEpoch: number;
+  readonly #options: DataClientOptions & { creditBytes: number };
+  readonly #streams = new Set<DataStream>();
+  #closed = false;
 
   constructor(
-    private readonly options: DataClientOptions & { creditBytes: number },
-    readonly description: DataDescription,
-    readonly batchesPerEpoch: number,
-  ) {}
+    options: DataClientOptions & { creditBytes: number },
+    description: DataDescription,
+    perEpoch: number,
+  ) {
+    this.#options = options;
+    this.description = description;
+    this.batchesPerEpoch = perEpoch;
+  }
 
   async *batches(from: Cursor): AsyncGenerator<Batch> {
-    const patience = this.patience();
+    const budget = this.#retryBudget();
     let cursor = checkCursor(from, this.batchesPerEpoch);
     let stream: DataStream | null = null;
     try {
       for (;;) {
-        const asked = performance.now();
+        const start = performance.now();
         let batch: WireBatch | null = null;
         while (batch === null) {
           try {
-            stream ??= await this.openStream(cursor, patience.leftMs);
+            stream ??= await this.#openStream(cursor, budget.leftMs);
             batch = await stream.next();
           } catch (error) {
-            this.drop(stream);
+            this.#drop(stream);
             stream = null;
-            await patience.after(error);
+            await budget.wait(error);
           }
         }
-        patience.reset();
-        this.check(batch, cursor);
-        yield { ...batch, waitSeconds: (performance.now() - asked) / 1000 };
+        budget.reset();
+        this.#check(batch, cursor);
+        yield { ...batch, waitSeconds: (performance.now() - start) / 1000 };
         stream?.consumed(batch);
         cursor = nextCursor(cursor, this.batchesPerEpoch);
       }
     } finally {
-      this.drop(stream);
+      this.#drop(stream);
     }
   }
 
   async close(): Promise<void> {
-    this.closed = true;
-    for (const stream of this.open) this.drop(stream);
+    this.#closed = true;
+    for (const stream of this.#streams) this.#drop(stream);
   }
 
-  private patience(): Patience {
-    const { address, timeoutSeconds = 60, onNotice = () => {} } = this.options;
-    const giveUp = (reason: string) =>
-      new VitrineError(
-        "network/data-server-gone",
-        `the data server at ${address} has been away for ${timeoutSeconds} s (${reason}): restart it and resume, or wait longer with --data-timeout`,
-        { details: { server: address, timeoutSeconds } },
-      );
-    return new Patience(timeoutSeconds, giveUp, onNotice);
+  #retryBudget(): RetryBudget {
+    const { address, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = this.#options;
+    return new RetryBudget({
+      seconds: timeoutSeconds,
+      isTransient: isServerAway,
+      giveUp: (reason) =>
+        new VitrineError(
+          "network/data-server-gone",
+          `the data server at ${address} has been away for ${timeoutSeconds} s (${reason}): ` +
+            "restart it and resume, or wait longer with --data-timeout",
+          { details: { server: address, timeoutSeconds } },
+        ),
+      onNotice,
+    });
   }
 
-  private async openStream(cursor: Cursor, deadlineMs: number): Promise<DataStream> {
-    const { recipe, batchSize, seed, creditBytes } = this.options;
+  async #openStream(cursor: Cursor, deadlineMs: number): Promise<DataStream> {
+    const { recipe, batchSize, seed, creditBytes } = this.#options;
     const { fingerprint } = this.description;
-    if (this.closed) throw new VitrineError("network/closed", "the data connection was closed");
-    const { connection } = await connect(this.options, fingerprint, deadlineMs);
-    const stream = new DataStream(connection, {
-      ...{ fingerprint, batchSize, seed, cursor, creditBytes },
+    if (this.#closed) throw new VitrineError("network/closed", "the data connection was closed");
+    const { connection } = await connect(this.#options, fingerprint, deadlineMs);
+    const stream = connection.stream({
+      fingerprint,
+      batchSize,
+      seed,
+      cursor,
+      creditBytes,
       recipe: toRecipeMessage(recipe),
     });
-    this.open.add(stream);
+    this.#streams.add(stream);
     return stream;
   }
 
-  private drop(stream: DataStream | null): void {
+  #drop(stream: DataStream | null): void {
     if (stream === null) return;
     stream.close();
-    this.open.delete(stream);
+    this.#streams.delete(stream);
   }
 
-  /** A server that sends other batches than those asked for must not train anybody's model. */
-  private check({ cursor, count, size }: WireBatch, expected: Cursor): void {
-    const { batchSize, recipe, address } = this.options;
-    const right = cursor.epoch === expected.epoch && cursor.batch === expected.batch;
-    if (right && count === batchSize && size === recipe.size) return;
+  /** No model is trained on batches other than those requested. */
+  #check({ cursor, count, size }: WireBatch, expected: Cursor): void {
+    const { batchSize, recipe, address } = this.#options;
+    const isExpected = cursor.epoch === expected.epoch && cursor.batch === expected.batch;
+    if (isExpected && count === batchSize && size === recipe.size) return;
     throw new VitrineError(
       "protocol/unexpected-batch",
-      `${address} sent ${count} images of ${size} pixels as epoch ${cursor.epoch}, batch ${cursor.batch}; asked for were ${batchSize} of ${recipe.size} as epoch ${expected.epoch}, batch ${expected.batch}`,
+      `${address} sent ${count} images of ${size} pixels as epoch ${cursor.epoch}, batch ${cursor.batch}; ` +
+        `requested were ${batchSize} of ${recipe.size} as epoch ${expected.epoch}, batch ${expected.batch}`,
       { details: { server: address } },
     );
   }

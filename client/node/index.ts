@@ -1,8 +1,13 @@
-// The Node clients, as `vitrine/client` gives them.
+// vitrine/client: training batches from a data server and classifications from an inference server, over gRPC in Node.
 
+export type { Tensor } from "../../proto/tensor-codec.js";
+export type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
+export { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
+export type { ClassScore } from "../../runtime/inference/logits.js";
 export { connectData, type DataClientOptions } from "./data-client.js";
-export type { CallOptions } from "./inference-call.js";
 export {
+  type CallOptions,
   connectInference,
   type InferenceClient,
   type InferenceClientOptions,

@@ -1,40 +1,63 @@
-// Inference client: classifies pictures on a server of the Open Inference Protocol.
+// Inference client: classifies pictures on a server of the Open Inference Protocol v2.
 
-import { Client, credentials } from "@grpc/grpc-js";
+import {
+  Client,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { inference } from "../../proto/generated/inference.js";
-import { INFERENCE_SERVICE, PROPERTY } from "../../proto/inference-service.js";
+import { INFERENCE_SERVICE, PROPERTY } from "../../proto/services.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
+import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
-import { type CallOptions, callUnary } from "./inference-call.js";
 
 export interface InferenceClientOptions {
-  /** Name of the model; default: the server's only one. */
+  /** Name of the model. Default: the server's only one. */
   model?: string;
   /** Milliseconds for each call. Default 30,000. */
   deadlineMs?: number;
-  /** Largest answer that is accepted, in bytes. Default 64 MiB. */
+  /** Largest response that is accepted, in bytes. Default 64 MiB. */
   maxMessageBytes?: number;
 }
 
-export interface ModelMetadata {
-  name: string;
-  versions: string[];
-  platform: string;
-  inputs: { name: string; datatype: string; shape: number[] }[];
-  outputs: { name: string; datatype: string; shape: number[] }[];
-  /** Class names in index order; empty where the server tells none. */
-  labels: string[];
-  properties: Record<string, string>;
+export interface CallOptions {
+  /** Milliseconds until the call fails with `network/deadline`. Default: the client's. */
+  deadlineMs?: number;
+  /** Aborting it cancels the call on both sides; the call fails with `network/canceled`. */
+  signal?: AbortSignal;
 }
 
 export interface InferOptions extends CallOptions {
-  /** Outputs to bring back. Default: all. */
+  /** Names of the outputs to return. Default: all. */
   outputs?: readonly string[];
-  /** Echoed by the server. */
+  /** Request ID, echoed by the server. Default: none. */
   id?: string;
 }
 
+/** The protocol's ModelMetadata. An axis of −1 stands for any number of images. */
+export interface ModelMetadata {
+  name: string;
+  versions: string[];
+  /** `vitrine_wasm`, `vitrine_webgpu`, … */
+  platform: string;
+  inputs: { name: string; datatype: string; shape: number[] }[];
+  outputs: { name: string; datatype: string; shape: number[] }[];
+  /** Class names in index order; empty where the server does not list them. */
+  labels: string[];
+  /** `image_size`, `classes`, `parameters`, `crop_ratio`, `max_batch`, `device`, and `labels` as JSON. */
+  properties: Record<string, string>;
+}
+
+/**
+ * Calls throw the server's own error where it sent one, such as `jpeg/truncated` or `network/queue-full`; otherwise
+ * `network/unavailable`, `network/deadline`, `network/canceled`, `protocol/message-size` or another `network/…` or
+ * `protocol/…`.
+ */
 export interface InferenceClient {
   /** JPEG or PNG files → for each its `topK` (default 5) most probable classes, best first. */
   classify(
@@ -44,13 +67,36 @@ export interface InferenceClient {
   metadata(options?: CallOptions): Promise<ModelMetadata>;
   /** False while the server loads or drains. Throws where nothing answers. */
   ready(options?: CallOptions): Promise<boolean>;
-  /** The protocol's ModelInfer, contents sent raw; outputs by name. */
+  /**
+   * The protocol's ModelInfer, contents sent raw. Inputs: `image` BYTES [count], JPEG or PNG files, or `pixels` UINT8
+   * [count, size, size, 3]. Outputs by name, FP32 [count, classes]. Throws `protocol/tensor` where a shape does not
+   * fit its data.
+   */
   infer(inputs: readonly Tensor[], options?: InferOptions): Promise<Map<string, Tensor>>;
   close(): void;
 }
 
-const DEADLINE_MS = 30_000;
-const MAX_MESSAGE_BYTES = 64 << 20;
+const DEFAULT_DEADLINE_MS = 30_000;
+const DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
+
+const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)/;
+
+function typedError(error: ServiceError, address: string): VitrineError {
+  const sent = fromStatus(error);
+  if (sent) return sent;
+  if (error.code === status.UNAVAILABLE) {
+    // The system's error name, such as ECONNREFUSED, out of grpc-js's three sentences around it.
+    const reason = /\bE[A-Z]{4,}\b/.exec(error.details)?.[0] ?? error.details;
+    const text = `no answer from ${address} (${reason}): is "vitrine serve" running there?`;
+    return new VitrineError("network/unavailable", text, { details: { server: address }, cause: error });
+  }
+  const large = TOO_LARGE.exec(error.details);
+  if (large) {
+    const text = `${address}: the response has ${large[1]} bytes; allowed: ${large[2]} (option maxMessageBytes)`;
+    return new VitrineError("protocol/message-size", text, { details: { server: address } });
+  }
+  return errorOfStatus(error.code, error.details, address);
+}
 
 function parseLabels(properties: Record<string, string>): string[] {
   try {
@@ -61,24 +107,23 @@ function parseLabels(properties: Record<string, string>): string[] {
   }
 }
 
-function plainTensor(tensor: inference.ModelMetadataResponse.TensorMetadata.$Properties) {
+function tensorMetadata(tensor: inference.ModelMetadataResponse.TensorMetadata.$Properties) {
   return { name: tensor.name ?? "", datatype: tensor.datatype ?? "", shape: [...(tensor.shape ?? [])] };
 }
 
-/** Calls of one connection, the protocol's messages in and out. */
+/** The calls of one connection, each a promise with a deadline and typed errors. */
 class Connection {
+  readonly #address: string;
+  readonly #model: string;
   readonly #client: Client;
   readonly #deadlineMs: number;
 
-  constructor(
-    readonly address: string,
-    readonly model: string,
-    options: InferenceClientOptions,
-  ) {
-    const limit = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
-    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  constructor(address: string, options: InferenceClientOptions) {
+    this.#address = address;
+    this.#model = options.model ?? "";
+    this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
     this.#client = new Client(address, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": limit,
+      "grpc.max_receive_message_length": options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": -1,
     });
   }
@@ -89,21 +134,24 @@ class Connection {
   }
 
   async metadata(options: CallOptions = {}): Promise<ModelMetadata> {
-    const request = inference.ModelMetadataRequest.create({ name: this.model });
+    const request = inference.ModelMetadataRequest.create({ name: this.#model });
     const response = await this.#call(INFERENCE_SERVICE.ModelMetadata, request, options);
     const { name, versions, platform, properties } = response;
     return {
-      ...{ name, versions, platform, properties },
-      inputs: response.inputs.map(plainTensor),
-      outputs: response.outputs.map(plainTensor),
+      name,
+      versions,
+      platform,
+      inputs: response.inputs.map(tensorMetadata),
+      outputs: response.outputs.map(tensorMetadata),
       labels: parseLabels(properties),
+      properties,
     };
   }
 
   async infer(inputs: readonly Tensor[], options: InferOptions = {}): Promise<Map<string, Tensor>> {
     const { tensors, raw } = encodeTensors(inputs, true);
     const request = inference.ModelInferRequest.create({
-      modelName: this.model,
+      modelName: this.#model,
       id: options.id ?? "",
       inputs: tensors,
       outputs: (options.outputs ?? []).map((name) => ({ name })),
@@ -119,18 +167,46 @@ class Connection {
   }
 
   #call<Request, Response>(
-    method: Parameters<typeof callUnary<Request, Response>>[2],
+    method: MethodDefinition<Request, Response>,
     request: Request,
-    options: CallOptions,
+    { deadlineMs = this.#deadlineMs, signal }: CallOptions,
   ): Promise<Response> {
-    const deadlineMs = options.deadlineMs ?? this.#deadlineMs;
-    return callUnary(this.#client, this.address, method, request, { ...options, deadlineMs });
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new VitrineError("network/canceled", `${this.#address}: canceled before it was sent`));
+        return;
+      }
+      const abort = () => call.cancel();
+      const call: ClientUnaryCall = this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        new Metadata(),
+        { deadline: Date.now() + deadlineMs },
+        (error, response) => {
+          signal?.removeEventListener("abort", abort);
+          if (error) reject(typedError(error, this.#address));
+          else resolve(response as Response);
+        },
+      );
+      signal?.addEventListener("abort", abort, { once: true });
+    });
   }
 }
 
-/** `address` is HOST:PORT. Connects at the first call; a server that is not there fails that call. */
+/**
+ * A client of `vitrine serve`, or of another server of the protocol with the same tensors. `address` is HOST:PORT.
+ * Connects at the first call; where no server listens, that call fails with `network/unavailable`.
+ *
+ * ```ts
+ * const client = connectInference("127.0.0.1:8001", { deadlineMs: 5_000 });
+ * const [best] = await client.classify([await readFile("photo.jpg")], { topK: 3 });
+ * client.close();
+ * ```
+ */
 export function connectInference(address: string, options: InferenceClientOptions = {}): InferenceClient {
-  const connection = new Connection(address, options.model ?? "", options);
+  const connection = new Connection(address, options);
   let described: Promise<ModelMetadata> | undefined;
   const labels = async (callOptions: CallOptions): Promise<string[]> => {
     described ??= connection.metadata(callOptions);

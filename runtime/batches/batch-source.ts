@@ -1,5 +1,7 @@
-// Batch source: what a trainer needs of whoever delivers batches, be it a data server over gRPC or a pipeline in
-// the same process. Types only.
+// The contract of a batch: what the data server, its client and the trainer agree on, with a network between them or
+// in one process.
+
+import { VitrineError } from "../errors.js";
 
 /** The next batch to be made: epoch e, batch index k within it. Both count from 0. */
 export interface Cursor {
@@ -7,14 +9,31 @@ export interface Cursor {
   batch: number;
 }
 
-/** What a data set is, as far as a trainer must know. */
+/** The batch after this one; the last of an epoch is followed by the first of the next. */
+export function nextCursor({ epoch, batch }: Cursor, batchesPerEpoch: number): Cursor {
+  return batch + 1 < batchesPerEpoch ? { epoch, batch: batch + 1 } : { epoch: epoch + 1, batch: 0 };
+}
+
+/** The cursor, with the end of an epoch written as the start of the next. Throws `data/bad-cursor`. */
+export function checkCursor({ epoch, batch }: Cursor, batchesPerEpoch: number): Cursor {
+  const isIndex = (value: number): boolean => Number.isInteger(value) && value >= 0;
+  if (!isIndex(epoch) || !isIndex(batch) || batch > batchesPerEpoch)
+    throw new VitrineError(
+      "data/bad-cursor",
+      `cursor is epoch ${epoch}, batch ${batch}; allowed: epochs from 0, batches 0 to ${batchesPerEpoch}`,
+      { details: { epoch, batch, batchesPerEpoch } },
+    );
+  return batch === batchesPerEpoch ? { epoch: epoch + 1, batch: 0 } : { epoch, batch };
+}
+
+/** What a trainer must know of a data set. */
 export interface DataDescription {
   /** SHA-256 over names, sizes and labels, hex: two servers with the same fingerprint serve the same batches. */
   fingerprint: string;
   samples: number;
-  /** Class names in index order; an empty string where the list named only the index. */
+  /** Class names in index order; an empty string where the list gives only the index. */
   classes: string[];
-  /** Changes whenever the server process starts anew. */
+  /** Differs each time a server process starts. */
   instance: string;
 }
 
@@ -37,19 +56,20 @@ export interface Batch {
   waitSeconds: number;
 }
 
+/** Training batches, from a data server or from a pipeline in this process. */
 export interface BatchSource {
   readonly description: DataDescription;
-  /** Full batches in one epoch (the rest is dropped). */
+  /** Full batches in one epoch; the samples left over are dropped. */
   readonly batchesPerEpoch: number;
   /**
-   * Batches from `from` on, epoch after epoch without end. The same cursor always gives the same bytes.
-   * A batch's arrays are valid until the next one is asked for. Ending the iteration releases the connection.
+   * Batches starting at `from`, epoch after epoch without end. The same cursor always gives the same bytes.
+   * A batch's arrays are valid until the next one is requested. Ending the iteration releases the connection.
    */
   batches(from: Cursor): AsyncIterable<Batch>;
   close(): Promise<void>;
 }
 
-/** One batch of validation images: evaluation transform applied, nothing drawn. */
+/** One batch of validation images: evaluation transform applied, nothing drawn at random. */
 export interface EvaluationBatch {
   count: number;
   /** uint8 [count, size, size, 3]. */
@@ -60,9 +80,10 @@ export interface EvaluationBatch {
   names: string[];
 }
 
-/** Validation images in the data set's order, the last batch may be short. Each call starts from the beginning. */
+/** Validation images in the data set's order; the last batch may be short. */
 export interface EvaluationSource {
   readonly description: DataDescription;
+  /** Each call starts from the first image. A batch's arrays are valid until the next one is requested. */
   batches(): AsyncIterable<EvaluationBatch>;
   close(): Promise<void>;
 }

@@ -1,7 +1,6 @@
-// Accepted recipe: the ranges of an augmentation recipe, checked before anything is drawn or allocated.
+// Accepted recipe: the allowed ranges of an augmentation recipe, checked before anything is drawn or allocated.
 
-import { batchCost } from "../../proto/credits.js";
-import { MAX_BATCH_SIZE, MAX_IMAGE_SIZE, MAX_MESSAGE_BYTES } from "../../proto/limits.js";
+import { batchCost, MAX_BATCH_SIZE, MAX_IMAGE_SIZE, MAX_MESSAGE_BYTES } from "../../proto/credits.js";
 import { parseAugmentation } from "../../runtime/draw/augmentation.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
@@ -10,18 +9,16 @@ function refuse(field: string, got: unknown, allowed: string, flag: string): nev
   throw new VitrineError(
     "usage/recipe",
     `${field} got ${JSON.stringify(got)}; allowed: ${allowed} (${flag})`,
-    {
-      details: { field, got: String(got) },
-    },
+    { details: { field, got: String(got) } },
   );
 }
 
-function whole(field: string, value: number, min: number, max: number, flag: string): void {
+function wholeNumber(field: string, value: number, min: number, max: number, flag: string): void {
   if (!Number.isInteger(value) || value < min || value > max)
     refuse(field, value, `whole numbers from ${min} to ${max}`, flag);
 }
 
-function share(field: string, value: number, flag: string): void {
+function fraction(field: string, value: number, flag: string): void {
   if (!(value >= 0 && value <= 1)) refuse(field, value, "0 to 1", flag);
 }
 
@@ -36,22 +33,23 @@ function bounds(field: string, [low, high]: readonly [number, number], flag: str
 
 /** Throws `usage/recipe` and `usage/bad-option`, naming the field and the trainer's flag. */
 export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void {
-  whole("batch size", batchSize, 1, MAX_BATCH_SIZE, "--batch-size");
-  whole("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
+  wholeNumber("batch size", batchSize, 1, MAX_BATCH_SIZE, "--batch-size");
+  wholeNumber("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
   const bytes = batchCost(batchSize, recipe.size);
   if (bytes > MAX_MESSAGE_BYTES)
     refuse(
       "batch size",
       batchSize,
-      `batches below ${MAX_MESSAGE_BYTES} bytes, this one has ${bytes}`,
+      `batches of at most ${MAX_MESSAGE_BYTES} bytes; this one has ${bytes}`,
       "--batch-size",
     );
   bounds("scale", recipe.scale, "--scale");
-  if (recipe.scale[1] > 1) refuse("scale", recipe.scale, "shares of the image's area, at most 1", "--scale");
+  if (recipe.scale[1] > 1)
+    refuse("scale", recipe.scale, "fractions of the image's area, at most 1", "--scale");
   bounds("ratio", recipe.ratio, "--ratio");
-  share("flip", recipe.flip, "--hflip");
-  share("erase probability", recipe.eraseProbability, "--reprob");
-  whole("erase count", recipe.eraseCount, 0, 16, "--recount");
+  fraction("flip", recipe.flip, "--hflip");
+  fraction("erase probability", recipe.eraseProbability, "--reprob");
+  wholeNumber("erase count", recipe.eraseCount, 0, 16, "--recount");
   if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);
   atLeastZero("color jitter", recipe.colorJitter, "--color-jitter");
   atLeastZero("mixup", recipe.mixup, "--mixup");
@@ -62,11 +60,11 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void
       refuse(
         "cutmix minmax",
         recipe.cutmixMinmax,
-        "two shares from 0 to 1, the smaller first",
+        "two fractions from 0 to 1, the smaller first",
         "--cutmix-minmax",
       );
   }
-  share("mix probability", recipe.mixProbability, "--mixup-prob");
-  share("mix switch probability", recipe.mixSwitchProbability, "--mixup-switch-prob");
-  whole("repeats", recipe.repeats, 1, 64, "--repeats");
+  fraction("mix probability", recipe.mixProbability, "--mixup-prob");
+  fraction("mix switch probability", recipe.mixSwitchProbability, "--mixup-switch-prob");
+  wholeNumber("repeats", recipe.repeats, 1, 64, "--repeats");
 }

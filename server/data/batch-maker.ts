@@ -1,5 +1,6 @@
 // Batch maker: batch k of epoch e, a pure function of (data set, recipe, batch size, seed, e, k).
 
+import { createHash } from "node:crypto";
 import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
 import { drawBatch } from "../../runtime/draw/mix.js";
 import { batchesPerEpoch, createOrder, type Order, sampleAt } from "../../runtime/draw/order.js";
@@ -22,7 +23,7 @@ export interface BatchOptions {
   onSkipped?: (error: VitrineError) => void;
 }
 
-/** All of a batch that a maker knows; the consumer's waiting is measured elsewhere. */
+/** A batch without the time its consumer waited, which a maker cannot know. */
 export type MadeBatch = Omit<Batch, "waitSeconds">;
 
 export interface BatchMaker {
@@ -80,7 +81,7 @@ function drawSamples(
   });
 }
 
-/** For each place of the batch what was wrong with its file, or null. */
+/** For each place of the batch, what was wrong with its file, or null. */
 async function decodeAll(
   pool: DecodePool,
   drawn: TrainingSample[],
@@ -91,7 +92,7 @@ async function decodeAll(
   const bad = new Array<ErrorRecord | null>(drawn.length).fill(null);
   const pairs = Array.from({ length: Math.ceil(drawn.length / 2) }, (_, b) => {
     const places = new Set([b, drawn.length - 1 - b]);
-    return [...places].map((place) => drawn[place] as TrainingSample);
+    return [...places].map((place) => drawn[place]);
   });
   await Promise.all(
     pairs.map(async (samples) => {
@@ -104,7 +105,7 @@ async function decodeAll(
   return bad;
 }
 
-/** A bad sample and its partner are not mixed: the partner keeps its own pixels, with λ 1 and its own label. */
+/** A bad sample and its partner are not mixed: the partner keeps its own pixels, λ = 1 and its own label. */
 function assemble(
   dataset: Dataset,
   cursor: Cursor,
@@ -114,7 +115,7 @@ function assemble(
   { recipe, badSamples, onSkipped }: BatchOptions,
 ): MadeBatch {
   const count = drawn.length;
-  const labels = Int32Array.from(drawn, ({ key }) => dataset.labels[key.index] as number);
+  const labels = Int32Array.from(drawn, ({ key }) => dataset.labels[key.index]);
   const partnerLabels = labels.slice();
   const lambdas = new Float64Array(count).fill(1);
   const weights = new Float32Array(count).fill(1);
@@ -128,10 +129,25 @@ function assemble(
       onSkipped?.(error);
       continue;
     }
-    const { mix } = drawn[b] as TrainingSample;
+    const { mix } = drawn[b];
     if (mix.kind === "none" || bad[partner]) continue;
-    partnerLabels[b] = labels[partner] as number;
+    partnerLabels[b] = labels[partner];
     lambdas[b] = mix.lambda;
   }
   return { cursor, count, size: recipe.size, pixels, labels, partnerLabels, lambdas, weights };
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/**
+ * SHA-256 of a batch, hex, to compare machines, versions or worker counts: pixels, labels, partner labels, λ and
+ * weights, in this order, numbers little-endian.
+ */
+export function batchDigest(batch: Omit<Batch, "waitSeconds">): string {
+  const hash = createHash("sha256").update(batch.pixels);
+  for (const field of [batch.labels, batch.partnerLabels, batch.lambdas, batch.weights])
+    hash.update(bytesOf(field));
+  return hash.digest("hex");
 }

@@ -1,10 +1,10 @@
-// Class folders: a data set as one folder a class; the class index is the folder's rank by code point.
+// Class folders: a data set with one folder per class; the class index is the folder's rank by code point.
 
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VitrineError } from "../../runtime/errors.js";
-import { byCodePoint } from "./code-point-order.js";
 import type { Listing } from "./dataset.js";
+import { byCodePoint } from "./dataset.js";
 
 const IMAGE = /\.jpe?g$/i;
 
@@ -13,7 +13,7 @@ interface Found {
   others: number;
 }
 
-/** Names below `root`/`folder`, as "folder/…/file". Files and folders whose name starts with a dot are not looked at. */
+/** Names below `root`/`folder`, as "folder/…/file". Files and folders whose name starts with a dot are ignored. */
 function imagesBelow(root: string, folder: string): Found {
   const found: Found = { images: [], others: 0 };
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
@@ -40,16 +40,16 @@ function classNames(root: string): { classes: string[]; looseFiles: number } {
   return { classes, looseFiles: entries.length - folders.length };
 }
 
-function nothingThere(root: string, classes: string[], others: number): VitrineError {
-  const found =
+function noImages(root: string, classes: string[], others: number): VitrineError {
+  const reason =
     classes.length === 0
       ? others === 0
         ? "the folder is empty"
-        : `the folder holds ${others} files and no class folders`
-      : `no .jpg or .jpeg file in its ${classes.length} class folders (${others} other files)`;
+        : `the folder has ${others} files and no class folders`
+      : `no .jpg or .jpeg files in its ${classes.length} class folders (${others} other files)`;
   return new VitrineError(
     classes.length === 0 ? "data/no-class-folders" : "data/no-images",
-    `${root}: ${found}; --data takes a folder with one folder of JPEG files a class, or a CSV list "path,label"`,
+    `${root}: ${reason}; --data takes a folder with one folder of JPEG files per class, or a CSV list "path,label"`,
     { details: { path: root, classFolders: classes.length, otherFiles: others } },
   );
 }
@@ -68,7 +68,7 @@ export function readClassFolders(root: string): Listing {
       labels.push(label);
     }
   });
-  if (names.length === 0) throw nothingThere(root, classes, otherFiles);
+  if (names.length === 0) throw noImages(root, classes, otherFiles);
   const sizes = Float64Array.from(names, (name) => statSync(join(root, name)).size);
   return { root, names, labels: Int32Array.from(labels), classes, otherFiles, sizes };
 }

@@ -1,16 +1,16 @@
-// Data server: data set, decode workers, service and socket, put together and taken apart again.
+// Data server: data set, decode workers, service and socket, from start to close.
 
 import { Server } from "@grpc/grpc-js";
-import type { Logger } from "pino";
+import { type Logger, pino } from "pino";
+import pretty from "pino-pretty";
 import { checkAddress } from "../../proto/address.js";
-import { DATA_SERVICE } from "../../proto/data-service.js";
+import { DATA_SERVICE } from "../../proto/services.js";
 import { drainGrpc } from "../drain.js";
 import { listen } from "../listen.js";
-import { createLog } from "../log.js";
 import type { BadSamples } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
+import { openDecodePool } from "./decode-pool.js";
 import { openDataset } from "./open-dataset.js";
-import { openDecodePool } from "./open-decode-pool.js";
 import { createDataService, type DataService } from "./service.js";
 
 export interface DataServerOptions {
@@ -21,12 +21,12 @@ export interface DataServerOptions {
   /** Decode threads; 0 decodes in the serving thread. */
   workers: number;
   badSamples: BadSamples;
-  /** Warnings to standard error by default. */
+  /** Default: warnings to standard error, other levels by the environment variable VITRINE_LOG. */
   log?: Logger;
 }
 
 export interface DataServer {
-  /** Where clients find it, with the real port. */
+  /** The address that clients can use, with the real port. */
   address: string;
   dataset: Dataset;
   service: DataService;
@@ -34,16 +34,19 @@ export interface DataServer {
   close(): Promise<void>;
 }
 
-/** A connection that has gone silent is noticed within half a minute. */
+/** A connection that has gone silent is detected within half a minute. */
 const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 };
 
-/** Throws what `openDataset` and `listen` throw; nothing is left running then. */
+/** Throws what `openDataset` and `listen` throw, and then leaves nothing running. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
   checkAddress(options.listen);
-  const log = options.log ?? createLog("data-server");
+  const log = options.log ?? createLog();
   const dataset = openDataset(options.data);
-  if (dataset.otherFiles > 0)
-    log.warn(`${dataset.path}: ${dataset.otherFiles} files are no .jpg or .jpeg and are left out`);
+  const { path, otherFiles } = dataset;
+  if (otherFiles > 0) {
+    const files = otherFiles === 1 ? "1 file is" : `${otherFiles} files are`;
+    log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} left out`);
+  }
   const opened = await openDecodePool(options.workers);
   const service = createDataService({ dataset, ...opened, badSamples: options.badSamples, log });
   const server = new Server(SERVER_OPTIONS);
@@ -65,4 +68,16 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
     await opened.pool.close();
     throw error;
   }
+}
+
+const STANDARD_ERROR = 2;
+
+/**
+ * The operator's log on standard error: readable lines on a terminal, JSON lines elsewhere. Warnings only, unless
+ * VITRINE_LOG names another level.
+ */
+function createLog(): Logger {
+  const options = { name: "data-server", level: process.env.VITRINE_LOG ?? "warn" };
+  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: STANDARD_ERROR, sync: true }));
+  return pino(options, pretty({ destination: STANDARD_ERROR, sync: true, ignore: "pid,hostname" }));
 }

@@ -1,9 +1,9 @@
-// Data set: which files there are, in which order, with which labels. open-dataset.ts reads it.
+// Data set: which files it has, in which order, with which labels. open-dataset.ts reads it.
 
 import { isAbsolute, join } from "node:path";
 
 export interface Dataset {
-  /** What the user named: a folder, or a list file. */
+  /** The folder or list file, as the user gave it. */
   path: string;
   /** Folder that the names are relative to. */
   root: string;
@@ -15,18 +15,37 @@ export interface Dataset {
   classes: string[];
   /** SHA-256 over names, sizes and labels, hex. */
   fingerprint: string;
-  /** Files in class folders that are no .jpg or .jpeg and were left out. */
+  /** Files in class folders that are not .jpg or .jpeg and were left out. */
   otherFiles: number;
 }
 
-/** What the two kinds of data set are read into. */
+/** What both kinds of data set, class folders and list files, are read into. */
 export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "otherFiles"> & {
   /** Bytes of each file. */
   sizes: Float64Array;
 };
 
-/** Path of sample `index`, as far as the user spelled it. */
+/** Path of sample `index`; relative where the user gave a relative path. */
 export function sampleFile({ root, names }: Pick<Dataset, "root" | "names">, index: number): string {
-  const name = names[index] as string;
+  const name = names[index];
   return isAbsolute(name) ? name : join(root, name);
+}
+
+/** UTF-16 units ranked by code point: surrogates (above U+FFFF) come after U+E000 … U+FFFF. */
+function rank(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+}
+
+/**
+ * The order of classes and files, the same on every machine, whatever its locale: negative if `a` comes first.
+ * JavaScript's own `<` compares UTF-16 units, which differs above U+FFFF.
+ */
+export function byCodePoint(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i));
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
 }

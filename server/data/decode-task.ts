@@ -1,10 +1,42 @@
-// Decode task: what a worker is asked to do, and what it answers. Types only; plain values that cross a thread.
+// Decode task: the unit of work of a decode thread, as plain values that can cross threads, and how it runs: read,
+// draw, decode, transform, mix, write into the samples' places of the batch.
 
+import { readFileSync } from "node:fs";
 import type { DrawKey, MixDraw } from "../../runtime/draw/draw.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import type { ErrorRecord } from "../../runtime/errors.js";
+import { drawSample } from "../../runtime/draw/sample.js";
+import { type ErrorRecord, isVitrineError, toErrorRecord, VitrineError } from "../../runtime/errors.js";
+import { readHeader } from "../../runtime/image/decode.js";
+import { evaluationInput } from "../../runtime/image/evaluation-input.js";
+import type { ImageModule } from "../../runtime/image/image-module.js";
+import { mixBatch } from "../../runtime/image/mix-batch.js";
+import { trainingInput } from "../../runtime/image/training-input.js";
 
-/** A training sample: which file, with which chance, and at which place of the batch it goes. */
+/** Runs tasks, in this thread or in others. */
+export interface DecodePool {
+  /**
+   * Writes the task's pixels into `batch`, uint8 [count, size, size, 3], at the samples' places. Rejects if the task
+   * could not be run; a bad file is an outcome. A task that has not started when `signal` aborts never does.
+   */
+  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome>;
+  /** Memory for a batch that this pool's threads can write to. */
+  allocate(bytes: number): Uint8Array;
+  close(): Promise<void>;
+}
+
+export type DecodeTask = TrainingTask | EvaluationTask;
+
+/**
+ * Samples b and count − 1 − b, which are each other's partners in Mixup and CutMix, so that a task needs no other
+ * task's pixels. The middle sample of an odd batch is a task of its own.
+ */
+export interface TrainingTask {
+  kind: "training";
+  samples: TrainingSample[];
+  recipe: AugmentationRecipe;
+}
+
+/** A training sample: its file, the key of its draw, and its place in the batch. */
 export interface TrainingSample {
   /** Path of the file. */
   file: string;
@@ -12,16 +44,6 @@ export interface TrainingSample {
   /** Place in the batch. */
   place: number;
   mix: MixDraw;
-}
-
-/**
- * Samples b and count − 1 − b, which are each other's partners in Mixup and CutMix; so a task needs no other task's
- * pixels. The middle sample of an odd batch is a task alone.
- */
-export interface TrainingTask {
-  kind: "training";
-  samples: TrainingSample[];
-  recipe: AugmentationRecipe;
 }
 
 export interface EvaluationTask {
@@ -32,19 +54,80 @@ export interface EvaluationTask {
   cropRatio: number;
 }
 
-export type DecodeTask = TrainingTask | EvaluationTask;
-
 /** For each sample of the task, in order: what was wrong with its file, or null. A bad one's pixels are zero. */
 export type DecodeOutcome = (ErrorRecord | null)[];
 
-/** Runs tasks, in this thread or in others. */
-export interface DecodePool {
-  /**
-   * Writes the task's pixels into `batch`, uint8 [count, size, size, 3], at the samples' places. Rejects if the task
-   * could not be run; a bad file is an outcome. A task that has not begun when `signal` aborts never does.
-   */
-  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome>;
-  /** A batch's memory, of the kind that this pool's threads can write. */
-  allocate(bytes: number): Uint8Array;
-  close(): Promise<void>;
+export function runDecodeTask(module: ImageModule, task: DecodeTask, batch: Uint8Array): DecodeOutcome {
+  return task.kind === "training" ? runTraining(module, task, batch) : runEvaluation(module, task, batch);
+}
+
+/** The samples are decoded into consecutive images, mixed there, and copied to their places. */
+function runTraining(module: ImageModule, task: TrainingTask, batch: Uint8Array): DecodeOutcome {
+  const { samples, recipe } = task;
+  const imageBytes = recipe.size * recipe.size * 3;
+  const images = new Uint8Array(samples.length * imageBytes);
+  const imageAt = (i: number): Uint8Array => images.subarray(i * imageBytes, (i + 1) * imageBytes);
+  const outcome = samples.map((sample, i) => {
+    const fault = faultOf(sample.file, () => decodeTraining(module, sample, recipe, imageAt(i)));
+    if (fault) imageAt(i).fill(0);
+    return fault;
+  });
+  if (outcome.every((fault) => fault === null))
+    mixBatch(module, images, samples.length, recipe.size, { samples: samples.map(({ mix }) => mix) });
+  samples.forEach(({ place }, i) => {
+    batch.set(imageAt(i), place * imageBytes);
+  });
+  return outcome;
+}
+
+function decodeTraining(
+  module: ImageModule,
+  { file, key }: TrainingSample,
+  recipe: TrainingTask["recipe"],
+  into: Uint8Array,
+): void {
+  const bytes = readFile(file);
+  const header = readHeader(module, bytes, { name: file });
+  const draw = drawSample(module.math, key, header, recipe);
+  trainingInput(module, bytes, draw, { size: recipe.size, name: file, into });
+}
+
+function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Array): DecodeOutcome {
+  const { file, place, size, cropRatio } = task;
+  const imageBytes = size * size * 3;
+  const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
+  const fault = faultOf(file, () => {
+    evaluationInput(module, readFile(file), { size, cropRatio, name: file, into });
+  });
+  if (fault) into.fill(0);
+  return [fault];
+}
+
+/** Errors that are the file's fault; any other is a fault of the program, which --bad-samples must not hide. */
+const FILE_FAULTS = ["jpeg/", "file/", "image/trap", "image/out-of-memory"];
+
+/** Runs `body` and returns what is wrong with the file, or null. Rethrows an error that is not the file's fault. */
+function faultOf(file: string, body: () => void): ErrorRecord | null {
+  try {
+    body();
+    return null;
+  } catch (error) {
+    if (!isVitrineError(error) || !FILE_FAULTS.some((prefix) => error.code.startsWith(prefix))) throw error;
+    const record = toErrorRecord(error);
+    return { ...record, details: { ...record.details, file } };
+  }
+}
+
+function readFile(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const details = { file };
+    if (code === "ENOENT") {
+      const text = `${file}: no such file; it existed when the data set was opened`;
+      throw new VitrineError("file/not-found", text, { details });
+    }
+    throw new VitrineError("file/unreadable", `${file}: ${message}`, { details, cause });
+  }
 }

@@ -1,11 +1,10 @@
-// Decode worker: a thread with an image module of its own, in memory that no other thread sees.
+// Decode worker: a thread with its own image module, in memory that no other thread can access.
 
 import { parentPort } from "node:worker_threads";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import type { DecodeOutcome, DecodeTask } from "./decode-task.js";
-import { runDecodeTask } from "./run-decode-task.js";
+import { type DecodeOutcome, type DecodeTask, runDecodeTask } from "./decode-task.js";
 
 export interface WorkerRequest {
   id: number;
@@ -13,29 +12,27 @@ export interface WorkerRequest {
   batch: SharedArrayBuffer;
 }
 
-export type WorkerAnswer =
+export type WorkerResponse =
   | { kind: "ready" }
   | { kind: "done"; id: number; outcome: DecodeOutcome }
-  /** The task broke a rule of the program: no fault of a file. */
+  /** A fault of the program, not of a file. */
   | { kind: "failed"; id: number; error: ErrorRecord }
   | { kind: "unusable"; error: ErrorRecord };
 
-const port = parentPort;
-
-function answer(message: WorkerAnswer): void {
-  port?.postMessage(message);
+function respond(message: WorkerResponse): void {
+  parentPort?.postMessage(message);
 }
 
 try {
   const module = await createImageModule(nodeHost());
-  port?.on("message", ({ id, task, batch }: WorkerRequest) => {
+  parentPort?.on("message", ({ id, task, batch }: WorkerRequest) => {
     try {
-      answer({ kind: "done", id, outcome: runDecodeTask(module, task, new Uint8Array(batch)) });
+      respond({ kind: "done", id, outcome: runDecodeTask(module, task, new Uint8Array(batch)) });
     } catch (error) {
-      answer({ kind: "failed", id, error: toErrorRecord(error) });
+      respond({ kind: "failed", id, error: toErrorRecord(error) });
     }
   });
-  answer({ kind: "ready" });
+  respond({ kind: "ready" });
 } catch (error) {
-  answer({ kind: "unusable", error: toErrorRecord(error) });
+  respond({ kind: "unusable", error: toErrorRecord(error) });
 }

@@ -1,13 +1,13 @@
-// Evaluation: a data set's images in its own order, through the evaluation transform, nothing drawn.
+// Evaluation: a data set's images in its own order, through the evaluation transform, nothing drawn at random.
 
 import { randomUUID } from "node:crypto";
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "./batch-maker.js";
 import { type Dataset, sampleFile } from "./dataset.js";
+import { openDecodePool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
 import { openDataset } from "./open-dataset.js";
-import { openDecodePool } from "./open-decode-pool.js";
 import { describe } from "./pipeline.js";
 import { type Leased, ReadAhead } from "./read-ahead.js";
 
@@ -16,7 +16,7 @@ export interface EvaluationOptions {
   path: string;
   /** Side of the model's input in pixels. */
   size: number;
-  /** The short side becomes ⌊size / cropRatio⌋ before the center is cut out; DeiT's is 0.875. */
+  /** The short side is resized to ⌊size / cropRatio⌋ before the center crop; DeiT's is 0.875. */
   cropRatio: number;
   batchSize: number;
   /** Decode threads; 0 decodes in the calling thread. */
@@ -60,17 +60,17 @@ async function makeBatch(
     }
     if (good.length < place)
       pixels.copyWithin(good.length * imageBytes, place * imageBytes, (place + 1) * imageBytes);
-    good.push(indices[place] as number);
+    good.push(indices[place]);
   });
   return {
     count: good.length,
     pixels: pixels.subarray(0, good.length * imageBytes),
-    labels: Int32Array.from(good, (index) => dataset.labels[index] as number),
-    names: good.map((index) => dataset.names[index] as string),
+    labels: Int32Array.from(good, (index) => dataset.labels[index]),
+    names: good.map((index) => dataset.names[index]),
   };
 }
 
-/** Throws what `openDataset` throws. Batches are valid until the next one is asked for. */
+/** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
 export async function openEvaluation(options: EvaluationOptions): Promise<EvaluationSource> {
   const dataset = openDataset(options.path);
   const { pool } = await openDecodePool(options.workers);

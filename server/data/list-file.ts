@@ -1,13 +1,13 @@
-// List file: a data set as a CSV with the columns path and label, in the list's own order; paths are relative to it.
+// List file: a data set as a CSV file with the columns path and label, in the list's own order; paths are relative
+// to the list.
 
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
 import { VitrineError } from "../../runtime/errors.js";
-import { byCodePoint } from "./code-point-order.js";
-import type { Listing } from "./dataset.js";
+import { byCodePoint, type Listing } from "./dataset.js";
 
-/** Larger indices are taken for a mistake: each class costs a row of the head. */
+/** A larger index is treated as a mistake: each class costs a row of the classification head. */
 const MAX_CLASSES = 1_000_000;
 
 const INTEGER = /^[+-]?\d+$/;
@@ -22,7 +22,7 @@ interface Row {
 function badList(list: string, what: string, details: Record<string, string | number> = {}): VitrineError {
   return new VitrineError(
     "data/bad-list",
-    `${list}: ${what}; a list is a CSV file with the header "path,label" and a row an image`,
+    `${list}: ${what}; a list is a CSV file with the header "path,label" and one row per image`,
     { details: { path: list, ...details } },
   );
 }
@@ -30,7 +30,7 @@ function badList(list: string, what: string, details: Record<string, string | nu
 function readRows(list: string): Row[] {
   let parsed: { record: Record<string, string>; info: { lines: number } }[];
   try {
-    // The options `info` and `columns` make each row an object with its place; the typings know plain rows only.
+    // With the options `info` and `columns` each row is an object with its line; the typings know plain rows only.
     parsed = parse(readFileSync(list), {
       columns: true,
       info: true,
@@ -53,11 +53,11 @@ function readRows(list: string): Row[] {
   });
 }
 
-/** Integers are class indices, anything else is a class name; a list must stick to one of the two. */
+/** Integers are class indices, anything else is a class name; a list uses one of the two throughout. */
 function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: string[] } {
   const numbered = rows.filter(({ label }) => INTEGER.test(label));
   if (numbered.length !== 0 && numbered.length !== rows.length) {
-    const named = rows.find(({ label }) => !INTEGER.test(label)) as Row;
+    const named = rows.find(({ label }) => !INTEGER.test(label))!;
     throw badList(
       list,
       `line ${named.line} has the class name "${named.label}" where ${numbered.length} other rows have an index`,
@@ -72,7 +72,7 @@ function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: s
   const labels = Int32Array.from(rows, ({ label, line }) => {
     const value = Number(label);
     if (value >= 0 && value < MAX_CLASSES) return value;
-    throw badList(list, `line ${line} has class index ${label}, allowed are 0 to ${MAX_CLASSES - 1}`, {
+    throw badList(list, `line ${line} has class index ${label}; allowed: 0 to ${MAX_CLASSES - 1}`, {
       line,
     });
   });
@@ -80,11 +80,11 @@ function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: s
   return { labels, classes: new Array<string>(largest + 1).fill("") };
 }
 
-/** Throws `data/bad-list`, and `data/missing-file` for a row whose file is not there. */
+/** Throws `data/bad-list`, and `data/missing-file` for a row whose file does not exist. */
 export function readListFile(list: string): Listing {
   const root = dirname(list);
   const rows = readRows(list);
-  if (rows.length === 0) throw badList(list, "the list names no image");
+  if (rows.length === 0) throw badList(list, "the list has no images");
   const sizes = Float64Array.from(rows, ({ path, line }) => {
     const file = statSync(resolve(root, path), { throwIfNoEntry: false });
     if (file?.isFile()) return file.size;

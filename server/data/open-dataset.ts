@@ -1,4 +1,4 @@
-// Opens a data set: a folder of class folders, or a list file. Reads names and sizes; reads no image.
+// Opens a data set: a folder of class folders, or a list file. Reads names and sizes, but no image.
 
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
@@ -17,7 +17,7 @@ function fingerprintOf({ names, sizes, labels, classes }: Listing): string {
   return hash.digest("hex");
 }
 
-/** What the file system refuses (rights, a link to nowhere, a folder that went away) becomes one typed line. */
+/** A refusal of the file system (permissions, a broken link, a folder that disappeared) becomes `file/unreadable`. */
 function read(path: string, isFolder: boolean): Listing {
   try {
     return isFolder ? readClassFolders(path) : readListFile(path);
@@ -29,7 +29,7 @@ function read(path: string, isFolder: boolean): Listing {
 }
 
 /**
- * A folder with one folder a class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
+ * A folder with one folder per class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
  * `data/no-images`, `data/bad-list`, `data/missing-file`, `file/unreadable`.
  */
 export function openDataset(path: string): Dataset {

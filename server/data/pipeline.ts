@@ -1,17 +1,45 @@
-// Pipeline: a data set as a batch source in this process, without a network between.
+// Pipeline: a data set as batches in this process: made ahead of their reader, and as a batch source without a network.
 
 import { randomUUID } from "node:crypto";
-import type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
+import {
+  type Batch,
+  type BatchSource,
+  type Cursor,
+  checkCursor,
+  type DataDescription,
+  nextCursor,
+} from "../../runtime/batches/batch-source.js";
 import { checkRecipe } from "./accepted-recipe.js";
-import { type BatchOptions, createBatchMaker } from "./batch-maker.js";
-import { openBatchStream } from "./batch-stream.js";
+import { type BatchMaker, type BatchOptions, createBatchMaker, type MadeBatch } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
-import { openDecodePool } from "./open-decode-pool.js";
+import { openDecodePool } from "./decode-pool.js";
+import type { DecodePool } from "./decode-task.js";
+import { ReadAhead } from "./read-ahead.js";
 
-export interface PipelineOptions extends BatchOptions {
-  dataset: Dataset;
-  /** Decode threads; 0 decodes in the calling thread. */
-  workers: number;
+/** One being read or sent, and two in the making, so that workers never wait for the end of a batch. */
+const SLOTS = 3;
+
+/**
+ * Batches starting at `from`, without end, in leased buffers. `admit` is awaited before each batch is started. Throws
+ * `data/bad-cursor`.
+ */
+export function openBatchStream(
+  pool: DecodePool,
+  maker: BatchMaker,
+  from: Cursor,
+  admit?: () => Promise<void>,
+): ReadAhead<MadeBatch> {
+  let cursor = checkCursor(from, maker.batchesPerEpoch);
+  return new ReadAhead<MadeBatch>({
+    slots: SLOTS,
+    allocate: () => pool.allocate(maker.pixelBytes),
+    make(buffer, signal) {
+      const batch = maker.make(cursor, buffer, signal);
+      cursor = nextCursor(cursor, maker.batchesPerEpoch);
+      return batch;
+    },
+    admit,
+  });
 }
 
 export function describe(dataset: Dataset, instance: string): DataDescription {
@@ -19,15 +47,21 @@ export function describe(dataset: Dataset, instance: string): DataDescription {
   return { fingerprint, samples: names.length, classes, instance };
 }
 
+export interface PipelineOptions extends BatchOptions {
+  dataset: Dataset;
+  /** Decode threads; 0 decodes in the calling thread. */
+  workers: number;
+}
+
 /**
- * Batch k of epoch e is the same bytes for any number of workers. `pixels` of a batch may lie in shared memory.
+ * Batch k of epoch e is the same bytes for any number of workers. A batch's `pixels` may be in shared memory.
  * Throws `data/too-few-samples`, `usage/recipe`.
  */
 export async function openPipeline(options: PipelineOptions): Promise<BatchSource> {
   const { dataset, workers, recipe, batchSize } = options;
   checkRecipe(recipe, batchSize);
   const { pool, math } = await openDecodePool(workers);
-  let maker: ReturnType<typeof createBatchMaker>;
+  let maker: BatchMaker;
   try {
     maker = createBatchMaker(pool, math, dataset, options);
   } catch (error) {
@@ -39,10 +73,10 @@ export async function openPipeline(options: PipelineOptions): Promise<BatchSourc
     const stream = openBatchStream(pool, maker, from);
     try {
       for (;;) {
-        const asked = performance.now();
+        const start = performance.now();
         const leased = await stream.next();
         if (leased === null) return;
-        yield { ...leased.item, waitSeconds: (performance.now() - asked) / 1000 };
+        yield { ...leased.item, waitSeconds: (performance.now() - start) / 1000 };
         leased.release();
       }
     } finally {

@@ -4,15 +4,18 @@ import { randomUUID } from "node:crypto";
 import type { ServerDuplexStream, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { WireBatch } from "../../proto/batch-codec.js";
-import type { DescribeResponse, StreamRequest } from "../../proto/data-service.js";
+import { batchCost, creditTooSmall } from "../../proto/credits.js";
+import { fromRecipeMessage } from "../../proto/recipe-codec.js";
+import type { DescribeResponse, OpenRequest, StreamRequest } from "../../proto/services.js";
+import type { Cursor } from "../../runtime/batches/batch-source.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
+import { checkRecipe } from "./accepted-recipe.js";
 import { type BadSamples, createBatchMaker } from "./batch-maker.js";
-import { openBatchStream } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
-import type { OpenPool } from "./open-decode-pool.js";
-import { checkOpen } from "./open-request.js";
-import { describe } from "./pipeline.js";
-import { type StreamCall, serveBatches } from "./stream-call.js";
+import type { OpenPool } from "./decode-pool.js";
+import { describe, openBatchStream } from "./pipeline.js";
+import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
 export interface DataServiceOptions extends OpenPool {
   dataset: Dataset;
@@ -22,13 +25,13 @@ export interface DataServiceOptions extends OpenPool {
 
 export interface DataService {
   implementation: UntypedServiceImplementation;
-  /** Open streams now. */
+  /** Number of open streams. */
   streams(): number;
-  /** Credit of all streams that is taken and not given back, in bytes. */
+  /** Credit of all streams that is taken and not yet granted back, in bytes. */
   bytesOutstanding(): number;
-  /** Bad files that were skipped since the start, each time counted. */
+  /** Bad files skipped since the start; a file that is skipped twice counts twice. */
   skipped(): number;
-  /** Ends every stream with UNAVAILABLE, so that its client goes elsewhere or waits. */
+  /** Ends every stream with UNAVAILABLE, so that its client turns to another server or waits. */
   stop(): void;
 }
 
@@ -41,19 +44,24 @@ export function createDataService({ dataset, pool, math, badSamples, log }: Data
     log.warn({ code: error.code, skipped }, `skipped: ${error.message}`);
   };
 
-  const host = {
-    open(request: StreamRequest) {
-      if (!request.open)
-        throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
-      return checkOpen(request.open, dataset.fingerprint);
-    },
-    batches(settings: ReturnType<typeof checkOpen>, admit: () => Promise<void>) {
-      const { recipe, batchSize, seed, cursor } = settings;
-      const maker = createBatchMaker(pool, math, dataset, { recipe, batchSize, seed, badSamples, onSkipped });
-      log.info({ batchSize, seed, cursor, window: settings.window }, "stream opened");
-      return openBatchStream(pool, maker, cursor, admit);
-    },
-  };
+  function open(request: StreamRequest): OpenedStream {
+    if (!request.open)
+      throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
+    const { recipe, batchSize, seed, cursor, window, batchBytes } = checkOpen(
+      request.open,
+      dataset.fingerprint,
+    );
+    return {
+      window,
+      batchBytes,
+      start(admit) {
+        const options = { recipe, batchSize, seed, badSamples, onSkipped };
+        const maker = createBatchMaker(pool, math, dataset, options);
+        log.info({ batchSize, seed, cursor, window }, "stream opened");
+        return openBatchStream(pool, maker, cursor, admit);
+      },
+    };
+  }
 
   return {
     implementation: {
@@ -61,7 +69,7 @@ export function createDataService({ dataset, pool, math, badSamples, log }: Data
         callback(null, describe(dataset, instance));
       },
       StreamBatches: (call: ServerDuplexStream<StreamRequest, WireBatch>) => {
-        const stream = serveBatches(call, host, () => {
+        const stream = serveBatches(call, open, () => {
           if (calls.delete(stream)) log.info({ streams: calls.size }, "stream ended");
         });
         calls.add(stream);
@@ -72,7 +80,44 @@ export function createDataService({ dataset, pool, math, badSamples, log }: Data
     skipped: () => skipped,
     stop() {
       for (const call of [...calls])
-        call.stop(new VitrineError("network/server-stopping", "the server stops"));
+        call.stop(new VitrineError("network/server-stopping", "the server is stopping"));
     },
   };
+}
+
+interface StreamSettings {
+  recipe: AugmentationRecipe;
+  batchSize: number;
+  seed: number;
+  cursor: Cursor;
+  /** Credit window in bytes. */
+  window: number;
+  /** What one batch costs of it. */
+  batchBytes: number;
+}
+
+/**
+ * The first request of a stream, checked field by field before anything is allocated. Throws
+ * `data/fingerprint-changed`, `protocol/credit-too-small`, `protocol/bad-open`, `protocol/bad-recipe`, `usage/recipe`.
+ */
+function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
+  if (open.fingerprint && open.fingerprint !== fingerprint)
+    throw new VitrineError(
+      "data/fingerprint-changed",
+      `the data set has fingerprint ${fingerprint.slice(0, 12)}…, the client expects ` +
+        `${open.fingerprint.slice(0, 12)}…: serve the data set that the run started with, or start a new run`,
+      { details: { expected: open.fingerprint, found: fingerprint } },
+    );
+  if (!open.recipe) throw new VitrineError("protocol/bad-open", "the first request has no recipe");
+  const recipe = fromRecipeMessage(open.recipe);
+  const batchSize = open.batchSize ?? 0;
+  checkRecipe(recipe, batchSize);
+  const seed = open.seed ?? 0;
+  if (!Number.isSafeInteger(seed))
+    throw new VitrineError("protocol/bad-open", `seed is ${seed}; allowed: below 2^53`);
+  const batchBytes = batchCost(batchSize, recipe.size);
+  const window = open.creditBytes ?? 0;
+  if (window < batchBytes) throw creditTooSmall(batchBytes, window);
+  const cursor = { epoch: open.cursor?.epoch ?? 0, batch: open.cursor?.batch ?? 0 };
+  return { recipe, batchSize, seed, cursor, window, batchBytes };
 }

@@ -1,17 +1,20 @@
-// Worker pool: decode tasks on worker threads. A thread that dies is replaced and its tasks are done again: they are
-// pure, so whoever does them writes the same bytes.
+// Worker pool: decode tasks on worker threads. A thread that dies is replaced and its tasks run again: they are pure,
+// so any thread writes the same bytes.
 
 import { Worker } from "node:worker_threads";
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { DecodeOutcome, DecodePool, DecodeTask } from "./decode-task.js";
-import type { WorkerAnswer, WorkerRequest } from "./decode-worker.js";
+import type { WorkerRequest, WorkerResponse } from "./decode-worker.js";
 
 const SCRIPT = new URL("./decode-worker.js", import.meta.url);
 
-/** One that runs and one that waits beside it, so that a busy main thread does not leave a worker idle. */
+/** One that runs and one queued behind it, so that a busy main thread does not leave a worker idle. */
 const TASKS_PER_WORKER = 2;
 
-/** A task that was running in so many dying threads is what kills them; so many dying at their start never start. */
+/**
+ * A task that was running in this many threads when they died is what kills them; this many threads in a row dying
+ * at startup means that none will start.
+ */
 const MAX_DEATHS = 3;
 
 interface Job {
@@ -24,7 +27,7 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-/** A thread with the jobs that it has been given, oldest first. */
+/** A thread with the jobs assigned to it, oldest first. */
 interface Lane {
   worker: Worker;
   ready: boolean;
@@ -34,41 +37,41 @@ interface Lane {
 export interface WorkerPool extends DecodePool {
   /** Threads that died and were replaced. */
   readonly replaced: number;
-  /** The threads alive now. */
+  /** The threads that are alive. */
   readonly threads: Worker[];
 }
 
 class Pool implements WorkerPool {
   replaced = 0;
-  private readonly lanes = new Set<Lane>();
-  private readonly queue: Job[] = [];
-  private nextId = 0;
+  readonly #lanes = new Set<Lane>();
+  readonly #queue: Job[] = [];
+  #nextId = 0;
   /** Threads in a row that died before they were ready. */
-  private stillborn = 0;
-  /** Why no task can be run any more. */
-  private broken: VitrineError | null = null;
-  private settleStart: (error: VitrineError | null) => void = () => {};
-  /** Resolves when every thread is ready, to what went wrong or to null. */
+  #failedStarts = 0;
+  /** Why no task can run any more. */
+  #broken: VitrineError | null = null;
+  #settleStart: (error: VitrineError | null) => void = () => {};
+  /** Resolves to null when every thread is ready, or to the error that prevents it. */
   readonly started = new Promise<VitrineError | null>((resolve) => {
-    this.settleStart = resolve;
+    this.#settleStart = resolve;
   });
 
   constructor(workers: number) {
-    for (let i = 0; i < workers; i++) this.addLane();
+    for (let i = 0; i < workers; i++) this.#addLane();
   }
 
   get threads(): Worker[] {
-    return [...this.lanes].map(({ worker }) => worker);
+    return [...this.#lanes].map(({ worker }) => worker);
   }
 
   run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome> {
     return new Promise((resolve, reject) => {
-      if (this.broken) return reject(this.broken);
+      if (this.#broken) return reject(this.#broken);
       const { buffer } = batch;
       if (!(buffer instanceof SharedArrayBuffer))
         return reject(new VitrineError("internal/memory", "a worker's batch must be in shared memory"));
-      this.queue.push({ id: this.nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject });
-      this.assign();
+      this.#queue.push({ id: this.#nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject });
+      this.#assign();
     });
   }
 
@@ -77,45 +80,45 @@ class Pool implements WorkerPool {
   }
 
   async close(): Promise<void> {
-    this.fail(new VitrineError("data/pool-closed", "the decode pool was closed"));
-    const lanes = [...this.lanes];
-    this.lanes.clear();
+    this.#fail(new VitrineError("data/pool-closed", "the decode pool was closed"));
+    const lanes = [...this.#lanes];
+    this.#lanes.clear();
     await Promise.all(lanes.map(({ worker }) => worker.terminate()));
   }
 
-  private addLane(): void {
+  #addLane(): void {
     const worker = new Worker(SCRIPT);
     const lane: Lane = { worker, ready: false, jobs: [] };
-    this.lanes.add(lane);
+    this.#lanes.add(lane);
     let reason = "it ended";
-    worker.on("message", (message: WorkerAnswer) => this.receive(lane, message));
+    worker.on("message", (message: WorkerResponse) => this.#receive(lane, message));
     worker.on("error", (error) => {
       reason = error.message;
     });
-    worker.on("exit", () => this.bury(lane, reason));
+    worker.on("exit", () => this.#replace(lane, reason));
   }
 
-  private receive(lane: Lane, message: WorkerAnswer): void {
-    if (message.kind === "unusable") this.fail(fromErrorRecord(message.error));
+  #receive(lane: Lane, message: WorkerResponse): void {
+    if (message.kind === "unusable") this.#fail(fromErrorRecord(message.error));
     else if (message.kind === "ready") {
       lane.ready = true;
-      this.stillborn = 0;
-      if ([...this.lanes].every(({ ready }) => ready)) this.settleStart(null);
+      this.#failedStarts = 0;
+      if ([...this.#lanes].every(({ ready }) => ready)) this.#settleStart(null);
     } else {
-      const place = lane.jobs.findIndex(({ id }) => id === message.id);
-      const [job] = place < 0 ? [] : lane.jobs.splice(place, 1);
+      const index = lane.jobs.findIndex(({ id }) => id === message.id);
+      const [job] = index < 0 ? [] : lane.jobs.splice(index, 1);
       if (message.kind === "done") job?.resolve(message.outcome);
       else job?.reject(fromErrorRecord(message.error));
     }
-    this.assign();
+    this.#assign();
   }
 
-  /** Gives queued jobs to the lanes with the fewest. */
-  private assign(): void {
+  /** Moves queued jobs to the lanes with the fewest. */
+  #assign(): void {
     for (;;) {
-      const free = [...this.lanes].filter(({ ready, jobs }) => ready && jobs.length < TASKS_PER_WORKER);
+      const free = [...this.#lanes].filter(({ ready, jobs }) => ready && jobs.length < TASKS_PER_WORKER);
       if (free.length === 0) return;
-      const job = this.queue.shift();
+      const job = this.#queue.shift();
       if (job === undefined) return;
       if (job.signal.aborted) {
         job.reject(job.signal.reason);
@@ -128,42 +131,42 @@ class Pool implements WorkerPool {
     }
   }
 
-  /** Its oldest job is the one that was running; all of them go back to the head of the queue. */
-  private bury(lane: Lane, reason: string): void {
-    if (!this.lanes.delete(lane) || this.broken) return;
-    if (!lane.ready && ++this.stillborn >= MAX_DEATHS) {
+  /** The oldest job of a dead thread is the one that was running; all its jobs return to the head of the queue. */
+  #replace(lane: Lane, reason: string): void {
+    if (!this.#lanes.delete(lane) || this.#broken) return;
+    if (!lane.ready && ++this.#failedStarts >= MAX_DEATHS) {
       const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
-      this.fail(new VitrineError("data/worker-died", text));
+      this.#fail(new VitrineError("data/worker-died", text));
       return;
     }
     this.replaced++;
     const [running] = lane.jobs;
     if (running && ++running.deaths >= MAX_DEATHS) {
       lane.jobs.shift();
-      running.reject(taskKills(running, reason));
+      running.reject(taskKillsWorkers(running, reason));
     }
-    this.queue.unshift(...lane.jobs);
-    this.addLane();
+    this.#queue.unshift(...lane.jobs);
+    this.#addLane();
   }
 
-  private fail(error: VitrineError): void {
-    this.broken ??= error;
-    this.settleStart(this.broken);
-    for (const lane of this.lanes) for (const job of lane.jobs.splice(0)) job.reject(this.broken);
-    for (const job of this.queue.splice(0)) job.reject(this.broken);
+  #fail(error: VitrineError): void {
+    this.#broken ??= error;
+    this.#settleStart(this.#broken);
+    for (const lane of this.#lanes) for (const job of lane.jobs.splice(0)) job.reject(this.#broken);
+    for (const job of this.#queue.splice(0)) job.reject(this.#broken);
   }
 }
 
-function taskKills({ task }: Job, reason: string): VitrineError {
+function taskKillsWorkers({ task }: Job, reason: string): VitrineError {
   const files = task.kind === "training" ? task.samples.map(({ file }) => file) : [task.file];
   return new VitrineError(
     "data/worker-died",
-    `${files.join(" and ")}: ${MAX_DEATHS} decode workers died while at it (${reason}); please report the file`,
+    `${files.join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
     { details: { file: files[0] } },
   );
 }
 
-/** Resolves when every thread is ready. Throws what kept one of them from it, such as `file/not-found`. */
+/** Resolves when every thread is ready. Throws what prevents one from starting, such as `file/not-found`. */
 export async function createWorkerPool(workers: number): Promise<WorkerPool> {
   const pool = new Pool(workers);
   const failure = await pool.started;

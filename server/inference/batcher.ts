@@ -1,7 +1,9 @@
 // Batcher: joins the images of waiting requests and runs the model on up to `maxBatch` of them at once.
-// A batch leaves as soon as the model is free, with whatever waits by then: no request is held back in the hope of
-// company. A full one leaves while a GPU still computes the one before it, since it gets no more. A request larger than a batch is spread over several. Whoever has gone, or whose deadline has passed,
-// is dropped when a batch is formed, before it costs anything.
+//
+// A batch starts as soon as the model is free, with the images that wait by then: no request is delayed to wait for
+// others. A full batch, which can grow no more, is submitted while a GPU still computes the one before it. A request
+// larger than a batch is split across several. A request that was canceled, or whose deadline has passed, is dropped
+// when a batch is formed, before it costs anything.
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
@@ -9,8 +11,8 @@ import type { Logits } from "../../runtime/inference/logits.js";
 
 export interface BatcherOptions {
   /**
-   * uint8 [count, size, size, 3] → logits; count ≤ maxBatch. Called again when it has resolved. The pixels stay as they are
-   * until the logits are there.
+   * uint8 [count, size, size, 3] → logits; count ≤ maxBatch. Called again only after it has resolved. The pixels do
+   * not change until the outcome has resolved.
    */
   run(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /** Bytes of one image: size · size · 3. */
@@ -19,13 +21,13 @@ export interface BatcherOptions {
   distilled: boolean;
   /** Images that run at once. */
   maxBatch: number;
-  /** Images that may wait; a request beyond that gets `network/queue-full`. One request alone always may. */
+  /** Images that may wait; a request beyond that gets `network/queue-full`. An empty queue takes a request of any size. */
   maxQueue: number;
 }
 
-/** How long a request is worth working for. */
+/** Until when a request is worth computing. */
 export interface RequestLife {
-  /** Milliseconds since 1970; Infinity without one. */
+  /** Milliseconds since 1970; Infinity without a deadline. */
   deadline: number;
   isCanceled(): boolean;
 }
@@ -33,21 +35,21 @@ export interface RequestLife {
 interface Waiting {
   pixels: Uint8Array;
   count: number;
-  /** Images already given to a batch. */
+  /** Images already put into a batch. */
   taken: number;
-  /** Images whose logits are in the answer. */
+  /** Images whose logits have been written to `logits`. */
   answered: number;
-  answer: Logits;
+  logits: Logits;
   life: RequestLife;
   resolve(logits: Logits): void;
   reject(error: unknown): void;
 }
 
-/** One batch computes and the next is on its way. */
-const MOST_UNDERWAY = 2;
+/** One batch is computed while the next is submitted. */
+const MAX_IN_FLIGHT = 2;
 
-/** Images `first` to `first + count` of a request, in a batch from row `row` on. */
-interface Share {
+/** Images `first` to `first + count` of a request, in a batch starting at row `row`. */
+interface Part {
   request: Waiting;
   first: number;
   count: number;
@@ -57,18 +59,18 @@ interface Share {
 export class Batcher {
   readonly #options: BatcherOptions;
   readonly #queue: Waiting[] = [];
-  /** Room for the pixels of a batch that no batch holds now. */
+  /** Pixel buffers that no batch is using. */
   readonly #spare: Uint8Array[] = [];
-  #underway = 0;
+  #inFlight = 0;
   #running = false;
-  /** Called when a batch ends or a request comes. */
+  /** Called when a batch ends or a request arrives. */
   #wake = () => {};
 
   constructor(options: BatcherOptions) {
     this.#options = options;
   }
 
-  /** Images that wait for their batch. */
+  /** Images waiting for a batch. */
   get queued(): number {
     return this.#queue.reduce((sum, request) => sum + request.count - request.taken, 0);
   }
@@ -78,7 +80,7 @@ export class Batcher {
     const { maxQueue } = this.#options;
     const queued = this.queued;
     if (queued > 0 && queued + count > maxQueue) {
-      const text = `${queued} images wait already, ${count} more are too many; allowed: ${maxQueue} (--max-queue)`;
+      const text = `${queued} images are waiting already and ${count} more were sent; allowed: ${maxQueue}. Try again later`;
       return Promise.reject(
         new VitrineError("network/queue-full", text, { details: { queued, count, maxQueue } }),
       );
@@ -89,7 +91,7 @@ export class Batcher {
         count,
         taken: 0,
         answered: 0,
-        answer: this.#emptyAnswer(count),
+        logits: this.#emptyLogits(count),
         life,
         resolve,
         reject,
@@ -99,39 +101,39 @@ export class Batcher {
     });
   }
 
-  #emptyAnswer(count: number): Logits {
+  #emptyLogits(count: number): Logits {
     const size = count * this.#options.classes;
-    const answer: Logits = { classLogits: new Float32Array(size), logits: new Float32Array(size) };
-    return this.#options.distilled ? { ...answer, distillationLogits: new Float32Array(size) } : answer;
+    const empty: Logits = { classLogits: new Float32Array(size), logits: new Float32Array(size) };
+    return this.#options.distilled ? { ...empty, distillationLogits: new Float32Array(size) } : empty;
   }
 
   async #work(): Promise<void> {
     this.#running = true;
     while (this.#queue.length > 0) {
-      // One turn of the event loop: requests, cancellations and probes that have arrived are seen first.
+      // One turn of the event loop: requests, cancellations and health checks that have arrived are handled first.
       await new Promise((resolve) => setImmediate(resolve));
-      this.#dropDead();
-      if (this.#mayLeave()) await this.#runBatch();
-      else if (this.#queue.length > 0) await this.#change();
+      this.#dropExpired();
+      if (this.#mayStart()) await this.#runBatch();
+      else if (this.#queue.length > 0) await this.#nextChange();
     }
     this.#running = false;
   }
 
-  /** Whether a batch may be formed now. */
-  #mayLeave(): boolean {
+  /** Whether a batch may start now. */
+  #mayStart(): boolean {
     if (this.#queue.length === 0) return false;
     const isFull = this.queued >= this.#options.maxBatch;
-    return this.#underway === 0 || (isFull && this.#underway < MOST_UNDERWAY);
+    return this.#inFlight === 0 || (isFull && this.#inFlight < MAX_IN_FLIGHT);
   }
 
   /** Waits for the end of a batch or for a request. */
-  #change(): Promise<void> {
+  #nextChange(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  #dropDead(): void {
+  #dropExpired(): void {
     for (const request of [...this.#queue]) {
       const { deadline, isCanceled } = request.life;
       if (isCanceled()) {
@@ -149,9 +151,9 @@ export class Batcher {
     request.reject(error);
   }
 
-  #formBatch(pixels: Uint8Array): Share[] {
+  #formBatch(pixels: Uint8Array): Part[] {
     const { maxBatch, imageBytes } = this.#options;
-    const shares: Share[] = [];
+    const parts: Part[] = [];
     let row = 0;
     while (row < maxBatch && this.#queue.length > 0) {
       const request = this.#queue[0]!;
@@ -159,45 +161,45 @@ export class Batcher {
       const count = Math.min(maxBatch - row, request.count - first);
       const bytes = request.pixels.subarray(first * imageBytes, (first + count) * imageBytes);
       pixels.set(bytes, row * imageBytes);
-      shares.push({ request, first, count, row });
+      parts.push({ request, first, count, row });
       request.taken += count;
       row += count;
       if (request.taken === request.count) this.#queue.shift();
     }
-    return shares;
+    return parts;
   }
 
-  /** Resolves when the model takes the next batch. */
+  /** Resolves when the model can take the next batch. */
   async #runBatch(): Promise<void> {
     const { imageBytes, maxBatch, run } = this.#options;
     const pixels = this.#spare.pop() ?? new Uint8Array(maxBatch * imageBytes);
-    const shares = this.#formBatch(pixels);
-    const rows = shares.reduce((sum, share) => sum + share.count, 0);
-    this.#underway++;
-    const end = (settle: (share: Share) => void) => {
-      this.#underway--;
+    const parts = this.#formBatch(pixels);
+    const rows = parts.reduce((sum, part) => sum + part.count, 0);
+    this.#inFlight++;
+    const end = (settle: (part: Part) => void) => {
+      this.#inFlight--;
       this.#spare.push(pixels);
-      shares.forEach(settle);
+      parts.forEach(settle);
       this.#wake();
     };
     const started = run(pixels.subarray(0, rows * imageBytes), rows);
     const ended = started
       .then(({ outcome }) => outcome)
       .then(
-        (logits) => end((share) => this.#deliver(share, logits)),
+        (logits) => end((part) => this.#deliver(part, logits)),
         (error) => end(({ request }) => this.#fail(request, error)),
       );
     const isUnderway = await started.then(({ underway }) => underway).catch(() => false);
     if (!isUnderway) await ended;
   }
 
-  #deliver({ request, first, count, row }: Share, logits: Logits): void {
+  #deliver({ request, first, count, row }: Part, logits: Logits): void {
     const { classes } = this.#options;
     for (const head of ["classLogits", "distillationLogits", "logits"] as const) {
       const rows = logits[head]?.subarray(row * classes, (row + count) * classes);
-      if (rows) request.answer[head]?.set(rows, first * classes);
+      if (rows) request.logits[head]?.set(rows, first * classes);
     }
     request.answered += count;
-    if (request.answered === request.count) request.resolve(request.answer);
+    if (request.answered === request.count) request.resolve(request.logits);
   }
 }

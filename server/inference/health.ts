@@ -1,9 +1,9 @@
-// Health: grpc.health.v1 for the whole server and for each model; watchers hear of every change.
+// Health: grpc.health.v1 for the whole server and for each model; watchers are notified of every change.
 
 import type { ServerWritableStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { grpc } from "../../proto/generated/health.js";
-import { ServingStatus } from "../../proto/health-service.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { ServingStatus } from "../../proto/services.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { unaryCall } from "./unary-call.js";
 
 const { HealthCheckResponse } = grpc.health.v1;
@@ -13,13 +13,13 @@ type Watcher = ServerWritableStream<Request, Response>;
 
 export interface Health {
   readonly handlers: UntypedServiceImplementation;
-  /** Tells everybody who watches. */
+  /** Notifies all watchers. */
   setServing(serving: boolean): void;
-  /** Ends the watchers' streams, which would otherwise hold up a shutdown for ever. */
+  /** Ends the watchers' streams, which would otherwise block a shutdown forever. */
   close(): void;
 }
 
-/** `services`: names that may be asked for besides "" (the whole server). */
+/** `services`: the known names besides "" (the whole server). */
 export function createHealth(services: readonly string[]): Health {
   let serving = false;
   const watchers = new Set<Watcher>();
@@ -33,7 +33,10 @@ export function createHealth(services: readonly string[]): Health {
       Check: unaryCall<Request, Response>(({ service }) => {
         if (!knows(service)) {
           const allowed = ["", ...services].map((name) => `"${name}"`).join(", ");
-          throw new VitrineError("protocol/unknown-service", `no service "${service}"; allowed: ${allowed}`);
+          throw new VitrineError(
+            "protocol/unknown-service",
+            `no service "${quote(service)}"; allowed: ${allowed}`,
+          );
         }
         return respond(service);
       }),

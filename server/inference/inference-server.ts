@@ -1,16 +1,14 @@
-// Inference server: service and health on one port, from the first `listening on` to the last answer.
+// Inference server: service and health on one port, from listening to the last response.
 
 import { Server } from "@grpc/grpc-js";
-import { HEALTH_SERVICE } from "../../proto/health-service.js";
-import { INFERENCE_SERVICE } from "../../proto/inference-service.js";
+import { HEALTH_SERVICE, INFERENCE_SERVICE } from "../../proto/services.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { listen } from "../listen.js";
 import { createHealth } from "./health.js";
 import { createInferenceHandlers } from "./inference-service.js";
-import { refuseInOurWords } from "./message-limit.js";
-import { createRepository } from "./repository.js";
-import type { ServedModel } from "./served-model.js";
+import { createRepository, type ServedModel } from "./repository.js";
+import { typedRefusals } from "./unary-call.js";
 
 export interface InferenceServerOptions {
   models: readonly ServedModel[];
@@ -22,16 +20,16 @@ export interface InferenceServerOptions {
   maxBatch?: number;
   /** Images that may wait. Default 256. */
   maxQueue?: number;
-  /** Largest request in bytes. Default 64 MiB, 445 images of 224 × 224 as pixels. */
+  /** Largest request in bytes. Default 64 MiB: 445 images of 224 × 224 as pixels. */
   maxMessageBytes?: number;
-  /** Milliseconds that running requests get when the server drains. Default 30,000. */
+  /** Milliseconds that requests in progress get when the server drains. Default 30,000. */
   graceMs?: number;
 }
 
 export interface InferenceServer {
   /** The address that clients can use, with the real port. */
   readonly address: string;
-  /** Health says NOT_SERVING, new inferences are refused, running ones end; then the port closes. */
+  /** Health turns NOT_SERVING, new inferences are refused, those in progress end; then the port closes. */
   drain(): Promise<void>;
 }
 
@@ -40,7 +38,7 @@ export const DEFAULT_MAX_QUEUE = 256;
 export const DEFAULT_MAX_MESSAGE_BYTES = 64 << 20;
 const DEFAULT_GRACE_MS = 30_000;
 
-/** Counts work in progress, and tells when there is none. */
+/** Counts work in progress, and reports when there is none. */
 class InFlight {
   #count = 0;
   readonly #waiting: (() => void)[] = [];
@@ -77,13 +75,13 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
   let draining = false;
 
   const server = new Server({
-    interceptors: [refuseInOurWords],
+    interceptors: [typedRefusals],
     "grpc.max_receive_message_length": options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     "grpc.max_send_message_length": -1,
   });
   const guard = <Result>(work: () => Promise<Result>): Promise<Result> => {
     if (!draining) return inFlight.track(work);
-    throw new VitrineError("network/draining", "the server is stopping; ask another one, or try again later");
+    throw new VitrineError("network/draining", "the server is stopping: use another one, or try again later");
   };
   const version = options.version;
   const isReady = () => ready && !draining;
@@ -98,7 +96,7 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
     drain: async () => {
       draining = true;
       health.setServing(false);
-      // The port stays open meanwhile: whoever asks for the server's health is told, not cut off.
+      // The port stays open meanwhile, so that health checks get an answer instead of a closed connection.
       await inFlight.none(graceMs);
       health.close();
       await drainGrpc(server);

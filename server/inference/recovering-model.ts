@@ -1,17 +1,17 @@
-// Recovering model: a model whose device may be lost. It is opened again on a new one, and every batch that met the loss
-// runs once more.
+// Recovering model: a model whose device may be lost. It is reopened on a new device, and every batch that failed with
+// the loss runs once more.
 
 import { isDeviceLost } from "../../runtime/errors.js";
 import { type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 
-/** A model on a device of its own. */
+/** A model with its own device. */
 export interface ModelOnDevice {
   /** Device string, such as `webgpu`. */
   device: string;
-  /** One line for people. */
+  /** One readable line. */
   description: string;
-  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time; the next when this has resolved. */
+  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time: the next after this has resolved. */
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   dispose(): Promise<void>;
 }
@@ -20,14 +20,14 @@ export class RecoveringModel {
   readonly #open: () => Promise<ModelOnDevice>;
   readonly #notice: (text: string) => void;
   #current: ModelOnDevice | undefined;
-  /** The last one's: what the model is said to run on while it is on none. */
+  /** The current device, or the last one while the model is on none. */
   #device: string;
-  /** The model that was lost last, and what it said. */
+  /** The model that was lost last, and its error. */
   #lost: { model: ModelOnDevice; error: unknown } | undefined;
-  /** Ends when the next call may come to the model. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Resolves when the model can take the next call. */
+  #ready: Promise<unknown> = Promise.resolve();
 
-  /** `current` is one that `open` gave. */
+  /** `current` was returned by `open`. */
   constructor(current: ModelOnDevice, open: () => Promise<ModelOnDevice>, notice: (text: string) => void) {
     this.#open = open;
     this.#notice = notice;
@@ -40,8 +40,8 @@ export class RecoveringModel {
   }
 
   /**
-   * As `ModelOnDevice.submit`, with pixels that stay as they are until the logits are there. Throws `device/lost` where the
-   * new device is lost as well, and what `open` throws; the next call tries again.
+   * As `ModelOnDevice.submit`; the pixels must not change until the outcome has resolved. Throws `device/lost` where
+   * the new device is lost too, and what `open` throws; the next call tries again.
    */
   async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     let first: Started<Logits>;
@@ -59,10 +59,10 @@ export class RecoveringModel {
     return underway(outcome);
   }
 
-  /** One try, when those before it have been begun. */
+  /** One try, started after those before it. */
   #attempt(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
-    const started = this.#turn.then(() => this.#start(pixels, count));
-    this.#turn = started.catch(() => {});
+    const started = this.#ready.then(() => this.#start(pixels, count));
+    this.#ready = started.catch(() => {});
     return started;
   }
 
@@ -71,16 +71,16 @@ export class RecoveringModel {
     try {
       const { underway: isUnderway, outcome } = await model.submit(pixels, count);
       return isUnderway
-        ? underway(outcome.catch((error) => this.#left(model, error)))
+        ? underway(outcome.catch((error) => this.#failed(model, error)))
         : { underway: false, outcome };
     } catch (error) {
-      return this.#left(model, error);
+      return this.#failed(model, error);
     }
   }
 
-  /** Gives a model back whose device was lost, once. Throws the loss, or the error where there is none. */
-  async #left(model: ModelOnDevice, error: unknown): Promise<never> {
-    // What else was underway there finds a device that was disposed of.
+  /** Disposes of a model whose device was lost, once. Throws the loss, or `error` where it is another failure. */
+  async #failed(model: ModelOnDevice, error: unknown): Promise<never> {
+    // Other batches in flight fail because the device has been disposed of: they report the loss as well.
     if (this.#lost?.model === model) throw this.#lost.error;
     if (!isDeviceLost(error)) throw error;
     this.#lost = { model, error };

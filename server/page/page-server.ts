@@ -1,4 +1,4 @@
-// Page server: the page, the WebAssembly it fetches and the models it may load, over plain HTTP.
+// Page server: the page, the WebAssembly modules it fetches and the models it may load, over plain HTTP.
 
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, statSync } from "node:fs";
@@ -6,11 +6,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from "node:path";
 import sirv from "sirv";
 import { VitrineError } from "../../runtime/errors.js";
-import { listenHttp } from "./listen-http.js";
+import { listenHttp } from "../listen.js";
 
 export interface PageModel {
   name: string;
-  /** Path of model.safetensors, whatever it is called on this disk, or its bytes. */
+  /** Path of the weights, which are served as model.safetensors, or their bytes. */
   weights: string | Uint8Array;
   /** Text of config.json, read or derived. */
   config: string;
@@ -29,12 +29,12 @@ export interface PageServerOptions {
 export interface PageServer {
   /** Such as `http://127.0.0.1:8080`. */
   readonly address: string;
-  /** Ends what runs, then closes the port. */
+  /** Finishes the requests in progress, then closes the port. */
   drain(): Promise<void>;
 }
 
 const HEADERS: Readonly<Record<string, string>> = {
-  // Together these two give the page shared memory, hence wasm threads.
+  // Together these two give the page shared memory, and with it wasm threads.
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,12 +54,12 @@ const HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-cache",
 };
 
-/** Cut off after so many milliseconds when the server drains. */
+/** When the server drains, requests still in progress after this many milliseconds are cut off. */
 const GRACE_MS = 5_000;
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-function text(body: string, type: string): Answer {
+function text(body: string, type: string): Handler {
   const bytes = Buffer.from(body);
   return (request, response) => {
     response.writeHead(200, { "Content-Type": type, "Content-Length": bytes.length });
@@ -67,8 +67,8 @@ function text(body: string, type: string): Answer {
   };
 }
 
-/** Bytes that do not change while the server runs; another run's may differ, so the tag is theirs. */
-function content(bytes: Uint8Array): Answer {
+/** Bytes that do not change while the server runs; another run may have others, so the tag is their hash. */
+function content(bytes: Uint8Array): Handler {
   const tag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
   return (request, response) => {
     response.setHeader("ETag", tag);
@@ -81,8 +81,8 @@ function content(bytes: Uint8Array): Answer {
   };
 }
 
-/** A large file, validated by size and time, so that a second visit costs no download. */
-function file(path: string): Answer {
+/** A large file, revalidated by size and modification time, so that a second visit costs no download. */
+function file(path: string): Handler {
   return (request, response) => {
     const { size, mtimeMs } = statSync(path);
     const tag = `W/"${size}-${Math.trunc(mtimeMs)}"`;
@@ -100,22 +100,22 @@ function file(path: string): Answer {
   };
 }
 
-/** Path → answer, for models.json and the two files of each model; nothing else of a model's folder is served. */
-function modelAnswers(models: readonly PageModel[]): Map<string, Answer> {
-  const answers = new Map<string, Answer>();
+/** Path → handler, for models.json and the two files of each model; nothing else of a model's folder is served. */
+function modelHandlers(models: readonly PageModel[]): Map<string, Handler> {
+  const handlers = new Map<string, Handler>();
   const list = models.map(({ name, weights, config }) => {
     const url = `models/${encodeURIComponent(name)}/`;
-    answers.set(`/${url}config.json`, text(config, "application/json"));
+    handlers.set(`/${url}config.json`, text(config, "application/json"));
     const inMemory = typeof weights !== "string";
-    answers.set(`/${url}model.safetensors`, inMemory ? content(weights) : file(weights));
+    handlers.set(`/${url}model.safetensors`, inMemory ? content(weights) : file(weights));
     return { name, url, bytes: inMemory ? weights.length : statSync(weights).size };
   });
-  answers.set("/models.json", text(JSON.stringify({ models: list }), "application/json"));
-  return answers;
+  handlers.set("/models.json", text(JSON.stringify({ models: list }), "application/json"));
+  return handlers;
 }
 
-function createAnswers({ app, wasm, models }: PageServerOptions): Server {
-  const answers = modelAnswers(models);
+function createHttpServer({ app, wasm, models }: PageServerOptions): Server {
+  const handlers = modelHandlers(models);
   const serveApp = sirv(app, { etag: true });
   const serveWasm = sirv(wasm, { etag: true });
   return createServer((request, response) => {
@@ -125,11 +125,11 @@ function createAnswers({ app, wasm, models }: PageServerOptions): Server {
       return;
     }
     const missing = () => {
-      response.writeHead(404, { "Content-Type": "text/plain" }).end("not here\n");
+      response.writeHead(404, { "Content-Type": "text/plain" }).end("not found\n");
     };
-    const path = (request.url ?? "/").split("?")[0] as string;
-    const answer = answers.get(path);
-    if (answer) answer(request, response);
+    const path = (request.url ?? "/").split("?")[0];
+    const handler = handlers.get(path);
+    if (handler) handler(request, response);
     else if (path.startsWith("/wasm/")) {
       request.url = path.slice("/wasm".length);
       serveWasm(request, response, missing);
@@ -137,7 +137,7 @@ function createAnswers({ app, wasm, models }: PageServerOptions): Server {
   });
 }
 
-/** Throws `file/not-found` where the page has not been built, and what listening throws. */
+/** Throws `file/not-found` where the page has not been built, and what `listenHttp` throws. */
 export async function startPageServer(options: PageServerOptions): Promise<PageServer> {
   for (const path of [join(options.app, "index.html"), join(options.wasm, "image.wasm")]) {
     if (!existsSync(path)) {
@@ -146,7 +146,7 @@ export async function startPageServer(options: PageServerOptions): Promise<PageS
       });
     }
   }
-  const server = createAnswers(options);
+  const server = createHttpServer(options);
   const address = await listenHttp(server, options.listen);
   return {
     address,

@@ -116,7 +116,7 @@ test("a unix socket works, a stale one is taken over, a live one is not, and a f
   writeFileSync(file, "precious");
   assert.match(
     await complaint("data-server", "--data", set.path, "--listen", `unix:${file}`),
-    /network\/cannot-listen: .*is no socket/,
+    /network\/cannot-listen: .*is not a socket/,
   );
   assert.ok(existsSync(file));
 });
@@ -127,7 +127,7 @@ test("a data set with other files says so once, and serves", async ({ folder }) 
   const server = await startServer(set.path);
   assert.is(await server.stop("SIGTERM"), 0);
   set.remove();
-  assert.match(server.errors(), /1 files are no \.jpg or \.jpeg/);
+  assert.match(server.errors(), /1 file is not \.jpg or \.jpeg and is left out/);
   assert.ok(existsSync(folder));
 });
 

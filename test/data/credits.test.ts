@@ -5,14 +5,13 @@ import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { WireBatch } from "../../proto/batch-codec.js";
-import { batchCost } from "../../proto/credits.js";
-import { DATA_SERVICE, type StreamRequest, streamBatchesMethod } from "../../proto/data-service.js";
-import { fromStatus } from "../../proto/error-metadata.js";
-import { MAX_CREDIT_BYTES } from "../../proto/limits.js";
+import { batchCost, MAX_CREDIT_BYTES } from "../../proto/credits.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
+import { DATA_SERVICE, type StreamRequest } from "../../proto/services.js";
+import { fromStatus } from "../../proto/wire-error.js";
+import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
-import { openDecodePool } from "../../server/data/open-decode-pool.js";
 import { createDataService, type DataService } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
@@ -82,7 +81,7 @@ interface Raw {
 
 /** A client that grants nothing by itself. */
 function rawStream({ client }: Context, creditBytes: number, batchSize = BATCH): Raw {
-  const { path, requestSerialize, responseDeserialize } = streamBatchesMethod;
+  const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const received: WireBatch[] = [];
   call.on("data", (batch: WireBatch) => received.push(batch));
@@ -173,7 +172,7 @@ test("a window that does not cover one batch, and credit for more than was sent,
 });
 
 test("a stream that begins or goes on with the wrong message is refused by name", async (context) => {
-  const { path, requestSerialize, responseDeserialize } = streamBatchesMethod;
+  const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = context.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const ended = new Promise<string>((resolve) => {
     call.on("error", (error: ServiceError) => resolve(fromStatus(error)?.code ?? error.message));

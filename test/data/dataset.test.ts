@@ -6,8 +6,7 @@ import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { byCodePoint } from "../../server/data/code-point-order.js";
-import { sampleFile } from "../../server/data/dataset.js";
+import { byCodePoint, sampleFile } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 
 const test = suite<{ root: string }>("dataset");
@@ -131,14 +130,14 @@ test("what is wrong with a list is one typed line with its place", ({ root }) =>
   put(root, { "1.jpg": "" });
   const list = join(root, "list.csv");
   const cases: [text: string, code: string, says: RegExp][] = [
-    ["", "data/bad-list", /names no image/],
-    ["path,label\n", "data/bad-list", /names no image/],
+    ["", "data/bad-list", /has no images/],
+    ["path,label\n", "data/bad-list", /has no images/],
     ["file,label\n1.jpg,0\n", "data/bad-list", /no column "path"/],
     ["path,class\n1.jpg,0\n", "data/bad-list", /no column "label"/],
     ["path,label\n1.jpg,\n", "data/bad-list", /line 2 has an empty label/],
     ["path,label\n1.jpg,0\n1.jpg,cat\n", "data/bad-list", /line 3 has the class name "cat"/],
     ["path,label\n1.jpg,-1\n", "data/bad-list", /line 2 has class index -1/],
-    ["path,label\n1.jpg,4000000000\n", "data/bad-list", /allowed are 0 to/],
+    ["path,label\n1.jpg,4000000000\n", "data/bad-list", /allowed: 0 to/],
     ['path,label\n"1.jpg,0\n', "data/bad-list", /list\.csv/],
     ["path,label\n1.jpg,0\n2.jpg,1\n", "data/missing-file", /line 3: 2\.jpg: no such file/],
     ["path,label\n.,0\n", "data/missing-file", /not a file/],

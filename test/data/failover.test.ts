@@ -110,7 +110,7 @@ test("a server that comes back with other data is refused", async ({ set }) => {
       }),
     );
     assert.is(code, "data/fingerprint-changed");
-    assert.match(message, /begin a new run/);
+    assert.match(message, /start a new run/);
     const expected = await failureOf(() =>
       connectData({ ...SETTINGS, address, fingerprint: "0".repeat(64), timeoutSeconds: 1 }),
     );

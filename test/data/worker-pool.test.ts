@@ -4,12 +4,11 @@ import type { Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { batchDigest } from "../../server/data/batch-digest.js";
-import { createBatchMaker } from "../../server/data/batch-maker.js";
-import { openBatchStream } from "../../server/data/batch-stream.js";
+import { batchDigest, createBatchMaker } from "../../server/data/batch-maker.js";
+import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
-import { openDecodePool } from "../../server/data/open-decode-pool.js";
+import { openBatchStream } from "../../server/data/pipeline.js";
 import { createWorkerPool } from "../../server/data/worker-pool.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
 import { type DrawnSet, drawSet } from "./drawn-set.js";
@@ -94,7 +93,7 @@ test("a task during which thread after thread dies is given up, naming its file"
   clearInterval(doom);
   assert.ok(isVitrineError(error), "the task was done");
   assert.is(error.code, "data/worker-died");
-  assert.match(error.message, /000\.jpg: 3 decode workers died while at it/);
+  assert.match(error.message, /000\.jpg: 3 decode workers died decoding it/);
   await pool.close();
 });
 

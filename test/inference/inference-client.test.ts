@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connectInference } from "../../client/node/inference-client.js";
 import { grpc } from "../../proto/generated/health.js";
-import { HEALTH_SERVICE, ServingStatus } from "../../proto/health-service.js";
+import { HEALTH_SERVICE, ServingStatus } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { startInferenceServer } from "../../server/inference/inference-server.js";
 import { colorModel } from "./color-model.js";

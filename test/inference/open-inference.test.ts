@@ -11,7 +11,7 @@ import {
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inference } from "../../proto/generated/inference.js";
-import { INFERENCE_SERVICE } from "../../proto/inference-service.js";
+import { INFERENCE_SERVICE } from "../../proto/services.js";
 import { decodeTensors } from "../../proto/tensor-codec.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
 import { colorModel, IMAGE_BYTES, meanColors, SIZE } from "./color-model.js";
@@ -224,7 +224,7 @@ test("ModelReady and ModelMetadata answer NOT_FOUND for a model that is not ther
 test("a request larger than the limit is refused, naming the flag", async () => {
   const got = await refusal(infer(pixelsRequest(300)));
   assert.is(got.code, "RESOURCE_EXHAUSTED");
-  assert.match(got.text, /has 14\d\d\d bytes; allowed: 10000 \(--max-message-bytes/);
+  assert.match(got.text, /has 14\d\d\d bytes; allowed: 10000\. .*--max-message-bytes/);
 });
 
 test("bytes that are no message are the caller's fault", async () => {

@@ -1,7 +1,8 @@
 // A batch full of numbers that would show a mix-up of fields, places or signs.
 
 import type { WireBatch } from "../../proto/batch-codec.js";
-import { MAX_UINT32 } from "../../proto/limits.js";
+
+const MAX_UINT32 = 2 ** 32 - 1;
 
 export function wireBatch(count: number, size: number): WireBatch {
   const pixels = new Uint8Array(new SharedArrayBuffer(count * size * size * 3));

@@ -197,7 +197,7 @@ test("a checkpoint does not go on with other data, another teacher or damaged fi
   const otherServer = await startServer(other.path);
   try {
     const changed = await train({ ...context, server: otherServer }, "taught", "--resume");
-    assert.match(changed.errors, /data\/fingerprint-changed: .*begin a new run/);
+    assert.match(changed.errors, /data\/fingerprint-changed: .*start a new run/);
   } finally {
     await otherServer.stop("SIGKILL");
     other.remove();
