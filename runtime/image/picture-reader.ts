@@ -2,8 +2,8 @@
 // other format the platform passes in a decoder (a PNG library in Node, the canvas in a browser).
 
 import { isVitrineError, VitrineError } from "../errors.js";
-import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 import { foreignKind } from "./decode.js";
+import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { RgbImage } from "./resize.js";
 
