@@ -11,7 +11,7 @@ import type { GpuMemory } from "../runtime/executors/webgpu/device.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { createInference } from "../runtime/inference/program.js";
-import type { DeitConfig } from "../runtime/models/config.js";
+import type { DeitConfig } from "../runtime/models/deit/config.js";
 import { createTraining } from "../runtime/training/program.js";
 import { benchPixels, benchWeights } from "./model-weights.js";
 import { median } from "./statistics.js";

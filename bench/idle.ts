@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { ensureSampleSet, randomForSamples } from "../bin/sample-data/sample-set.js";
 import { connectData, connectInference } from "../client/node/index.js";
 import { DEIT_RECIPE } from "../runtime/draw/recipe.js";
-import { writeConfigJson } from "../runtime/models/deit/family.js";
+import { writeConfigJson } from "../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../runtime/weights/safetensors.js";
 import { benchConfig, benchWeights } from "./model-weights.js";
 

@@ -1,8 +1,8 @@
 // Model weights for benches: random values, the same in every run, scaled so that tokens and logits have ordinary sizes.
 
-import type { DeitConfig } from "../runtime/models/config.js";
-import { MODEL_NAMES, publishedConfig } from "../runtime/models/deit/config.js";
+import type { DeitConfig } from "../runtime/models/deit/config.js";
 import { deitParameters } from "../runtime/models/deit/parameters.js";
+import { MODEL_NAMES, publishedConfig } from "../runtime/models/families.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 
 /** Uniform numbers in [0, 1): mulberry32, which is good enough to fill tensors. */

@@ -1,18 +1,14 @@
-// Load model: a model's files on a runtime, ready to answer pictures and pixels.
+// Load model: a model's files on a runtime, ready to classify images and pixels.
 
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/host.js";
 import { readJpeg } from "./image/picture-reader.js";
-import { int8Unavailable } from "./inference/int8-weights.js";
-import type { Logits } from "./inference/logits.js";
-import { type ClassScore, classScores } from "./inference/logits.js";
-import { createInference, type Inference } from "./inference/program.js";
+import { type ClassScore, classScores, type Logits } from "./inference/logits.js";
+import { createInference, type InferenceProgram, int8Unavailable } from "./inference/program.js";
 import { checkDtype } from "./model-files/convert.js";
-import { parameterCount } from "./model-files/open-model.js";
-import { type OpenClassifier, openClassifier } from "./model-files/read-model.js";
-import { int8Layers } from "./models/deit/parameters.js";
-import type { ModelConfig } from "./models/families.js";
-import { isRegnety } from "./models/regnety/config.js";
+import { readModel, type StoredModel } from "./model-files/stored-model.js";
+import { familyOf, type ModelConfig } from "./models/families.js";
+import { parameterCount } from "./weights/tensor-map.js";
 import type { Runtime } from "./runtime.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
@@ -20,74 +16,77 @@ export interface ModelOptions {
   /** Batch sizes to build programs for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
   /**
-   * What the weights are: `float32`; `float16`, rounded to it and widened; `int8`, the blocks' linear layers computed in
-   * eight bits (DeiT on wasm). Default: as the file keeps them, int8 widened where the device has no kernels.
+   * Precision of the weights: `float32`; `float16`, rounded to it and widened; `int8`, the blocks' linear layers computed
+   * in eight bits (DeiT on wasm). Default: as the file keeps them, int8 widened where the device has no kernels.
    */
   dtype?: WeightDtype;
 }
 
 export interface ClassifyOptions {
-  /** Classes to name for each picture, best first. Default 5. */
+  /** Number of classes per image, best first. Default 5. */
   topK?: number;
 }
 
+/** A model on a runtime's executor. One call at a time. */
 export interface Model {
   readonly name: string;
   readonly config: ModelConfig;
   /** Class names in index order. */
   readonly labels: readonly string[];
-  /** Float32 numbers in the weights. */
+  /** Number of float32 values in the weights. */
   readonly parameters: number;
   /** What it computes with. */
   readonly dtype: WeightDtype;
-  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time. */
+  /** pixels uint8 [count, size, size, 3] → logits [count, classes]. Throws `image/size`. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /**
-   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: on a GPU the logits are on
-   * their way then, on the processor they are there.
+   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: while a GPU still
+   * computes the logits, or on the CPU with the logits.
    */
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
-  /** As `Inference.onDevice`: logits that stay on the device. Absent where that is the processor. */
-  onDevice?: Inference["onDevice"];
-  /** A JPEG file → the evaluation input, uint8 [size, size, 3]: upright, resized, center cut out. `subject` names it in errors. */
+  /** As `InferenceProgram.onDevice`: logits that stay on the device. Absent on the CPU. */
+  onDevice?: InferenceProgram["onDevice"];
+  /**
+   * A JPEG file → the model's input, uint8 [size, size, 3]: turned upright by its EXIF orientation, resized, center crop.
+   * `subject` names it in errors. Throws `jpeg/…` and `image/…`.
+   */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
-  /** JPEG files → for each its most probable classes, best first. */
+  /** JPEG files → the most probable classes of each, best first. Throws what `readPicture` throws. */
   classify(images: readonly Uint8Array[], options?: ClassifyOptions): Promise<ClassScore[][]>;
   dispose(): void;
 }
 
-/** int8 is taken from the file where the device has kernels, from the caller in any case. */
-function chosenDtype(runtime: Runtime, model: OpenClassifier, wanted: WeightDtype | undefined): WeightDtype {
-  const int8 = runtime.executor.createInt8Store !== undefined;
-  if (wanted === "int8" && !int8) throw int8Unavailable(runtime.executor.device);
-  const dtype = wanted ?? model.dtype;
+/** int8 in the file is used where the device has kernels; int8 from the caller must be. */
+function chosenDtype(runtime: Runtime, model: StoredModel, wanted: WeightDtype | undefined): WeightDtype {
+  const hasKernels = runtime.executor.createInt8Store !== undefined;
+  if (wanted === "int8" && !hasKernels) throw int8Unavailable(runtime.executor.device);
   if (wanted !== undefined) checkDtype(model, wanted);
-  if (dtype !== "int8" || (int8 && !isRegnety(model.config))) return dtype;
+  const dtype = wanted ?? model.dtype;
+  const hasLayers = familyOf(model.config).int8Layers(model.config).size > 0;
+  if (dtype !== "int8" || (hasKernels && hasLayers)) return dtype;
   runtime.host.notice(
-    `${model.name}: its int8 weights are widened to float32, for there are no int8 kernels here`,
+    `${model.name}: its int8 weights are widened to float32, because this device has no int8 kernels for it`,
   );
   return "float32";
 }
 
-/** Throws what `openClassifier` throws and what `loadOpened` throws. */
+/**
+ * A model's files, or a model that was read from them, ready to classify. Throws what `readModel` throws, `device/int8`
+ * or `model/dtype` where int8 is not available, and `graph/memory` where the model is too large for the executor.
+ *
+ *     const model = await loadModel(runtime, nodeModelSource("deit-tiny"));
+ *     const [classes] = await model.classify([await readFile("photo.jpg")]);
+ */
 export async function loadModel(
   runtime: Runtime,
-  source: ModelSource,
+  source: ModelSource | StoredModel,
   options: ModelOptions = {},
 ): Promise<Model> {
-  return loadOpened(runtime, await openClassifier(source), options);
-}
-
-/** Throws `device/int8` or `model/dtype` where int8 cannot be had, and `graph/memory` where the model is too large for the executor. */
-export async function loadOpened(
-  runtime: Runtime,
-  opened: OpenClassifier,
-  options: ModelOptions = {},
-): Promise<Model> {
-  const { name, config, labels } = opened;
-  const dtype = chosenDtype(runtime, opened, options.dtype);
-  const layers = isRegnety(config) ? new Set<string>() : int8Layers(config);
-  const { weights, matrices } = toDtype(opened.weights, dtype, layers, opened.matrices);
+  const stored = "weights" in source ? source : await readModel(source);
+  const { name, config, labels } = stored;
+  const dtype = chosenDtype(runtime, stored, options.dtype);
+  const layers = familyOf(config).int8Layers(config);
+  const { weights, matrices } = toDtype(stored.weights, dtype, layers, stored.matrices);
   const { batchSizes } = options;
   const inference = await createInference(runtime.executor, config, weights, {
     ...(batchSizes && { batchSizes }),
@@ -100,7 +99,7 @@ export async function loadOpened(
     name,
     config,
     labels,
-    parameters: parameterCount(opened.weights),
+    parameters: parameterCount(stored.weights),
     dtype,
     logits: (pixels, count) => inference.logits(pixels, count),
     submit: (pixels, count) => inference.submit(pixels, count),

@@ -3,7 +3,7 @@
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
 import { createInference } from "./inference/program.js";
-import type { DeitConfig } from "./models/config.js";
+import type { DeitConfig } from "./models/deit/config.js";
 import { deitParameters } from "./models/deit/parameters.js";
 import type { OptimizerStep, Training, TrainingInputs } from "./training/contract.js";
 import { createTraining } from "./training/program.js";

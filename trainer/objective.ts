@@ -6,7 +6,7 @@ import { drawBranchScales } from "../runtime/draw/drop-path.js";
 import { mixTargets } from "../runtime/draw/mix.js";
 import type { DrawMath } from "../runtime/draw/random.js";
 import { VitrineError } from "../runtime/errors.js";
-import type { DeitConfig } from "../runtime/models/config.js";
+import type { DeitConfig } from "../runtime/models/deit/config.js";
 import type { TrainingInputs } from "../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { VitrineError } from "../runtime/errors.js";
-import { writeConfigJson } from "../runtime/models/deit/family.js";
+import { writeConfigJson } from "../runtime/models/families.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import { createTraining } from "../runtime/training/program.js";
 import { DISK } from "./checkpoint/commit-folder.js";

@@ -7,20 +7,19 @@ import type { DrawMath } from "../runtime/draw/random.js";
 import { VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { type OpenModel, openModel } from "../runtime/model-files/open-model.js";
-import type { DeitConfig } from "../runtime/models/config.js";
-import { MODEL_NAMES, publishedConfig } from "../runtime/models/deit/config.js";
-import { completeConfig, readConfigJson } from "../runtime/models/deit/family.js";
+import { readTrainableModel, type StoredModel } from "../runtime/model-files/stored-model.js";
+import type { DeitConfig } from "../runtime/models/deit/config.js";
+import { checkConfig, completeConfig } from "../runtime/models/deit/config.js";
 import { initialWeights } from "../runtime/models/deit/initialization.js";
-import { checkConfig } from "../runtime/models/deit/parameters.js";
 import { type StartingWeights, startingWeights } from "../runtime/models/deit/starting-weights.js";
+import { MODEL_NAMES, publishedConfig, readTrainableConfig } from "../runtime/models/families.js";
 import type { TrainerSettings } from "./settings.js";
 
 export interface StartingModel {
   /** The number of classes is the data set's to say. */
   config: DeitConfig;
   /** What --init names. */
-  init: OpenModel | null;
+  init: StoredModel | null;
 }
 
 /** Sizes of a published name, a config.json, or the one in a folder. Throws `model/unknown`, `model/config`. */
@@ -40,12 +39,12 @@ async function namedConfig(model: string): Promise<DeitConfig> {
   } catch (cause) {
     throw new VitrineError("file/unreadable", `${path}: ${(cause as Error).message}`, { cause });
   }
-  return completeConfig({ classes: 1, ...readConfigJson(text, path).sizes }, path);
+  return completeConfig({ classes: 1, ...readTrainableConfig(text, path).sizes }, path);
 }
 
 /** Reads what `settings` name; throws what is wrong with it before anything else is opened. */
 export async function openStartingModel(settings: TrainerSettings): Promise<StartingModel> {
-  const init = settings.init === null ? null : await openModel(nodeModelSource(settings.init));
+  const init = settings.init === null ? null : await readTrainableModel(nodeModelSource(settings.init));
   const config = settings.model === null ? init?.config : await namedConfig(settings.model);
   if (config === undefined) throw new VitrineError("usage/training", "no model: give --model or --init");
   checkConfig(config);

@@ -5,9 +5,8 @@ import { createHash } from "node:crypto";
 import { VitrineError } from "../runtime/errors.js";
 import { WEIGHTS_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { loadOpened } from "../runtime/load-model.js";
-import { inClassOrder } from "../runtime/model-files/class-order.js";
-import { type OpenClassifier, openClassifier } from "../runtime/model-files/read-model.js";
+import { loadModel } from "../runtime/load-model.js";
+import { inClassOrder, readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
@@ -37,7 +36,7 @@ async function weightsDigest(path: string): Promise<string> {
     .digest("hex");
 }
 
-function checkSize({ config }: OpenClassifier, { path, imageSize }: TeacherOptions): void {
+function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions): void {
   if (config.imageSize === imageSize) return;
   throw new VitrineError(
     "training/teacher-size",
@@ -47,14 +46,14 @@ function checkSize({ config }: OpenClassifier, { path, imageSize }: TeacherOptio
   );
 }
 
-/** Throws what `openClassifier` and `loadOpened` throw, `training/teacher-classes` and `training/teacher-size`. */
+/** Throws what `readModel` and `loadModel` throw, `training/teacher-classes` and `training/teacher-size`. */
 export async function openTeacher(runtime: Runtime, options: TeacherOptions): Promise<Teacher> {
   const { path, batchSize, labels } = options;
-  const opened = await openClassifier(nodeModelSource(path));
+  const opened = await readModel(nodeModelSource(path));
   checkSize(opened, options);
   const order = teacherOrder(labels, opened.labels, path);
   const ordered = order === null ? opened : inClassOrder(opened, order);
-  const model = await loadOpened(runtime, ordered, { batchSizes: [batchSize] });
+  const model = await loadModel(runtime, ordered, { batchSizes: [batchSize] });
   return {
     sha256: await weightsDigest(path),
     logits: async (pixels, count) => (await model.logits(pixels, count)).logits,

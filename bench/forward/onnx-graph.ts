@@ -3,7 +3,7 @@
 // Batch and all shapes are fixed, so that a runtime can fold constants. The patch embedding is a convolution, a linear
 // layer is MatMul and Add with its weight transposed here, attention is the chain of operators that runtimes fuse.
 
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { patchCount, tokenCount } from "../../runtime/models/deit/parameters.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import {

@@ -18,12 +18,9 @@ import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
-import { WEIGHTS } from "../../runtime/models/deit/graph.js";
-import { deitParameters } from "../../runtime/models/deit/parameters.js";
-import type { ModelConfig } from "../../runtime/models/families.js";
-import { isRegnety } from "../../runtime/models/regnety/config.js";
-import { foldedParameters } from "../../runtime/models/regnety/folding.js";
+import { inferenceGraph } from "../../runtime/inference/step.js";
+import { familyOf, isTrainable, type ModelConfig } from "../../runtime/models/families.js";
+import { WEIGHTS } from "../../runtime/models/family.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
 /** Dispatches that differ only in where their operands are. */
@@ -60,17 +57,16 @@ const LOSS = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false }
 /** Throws `graph/memory` where the batch does not fit. */
 function planOf({ config, batch, mode }: PassOptions, executor: Executor): Plan {
   const { capabilities } = executor;
-  if (isRegnety(config)) {
-    const program = planForBatch((count) => regnetyInferenceGraph(config, count), batch, capabilities);
-    return { programs: [program], stores: new Map([[WEIGHTS, storeLayout(foldedParameters(config))]]) };
-  }
-  if (mode === "train") {
+  if (mode === "train" && isTrainable(config)) {
     const options = { ...LOSS, config, batchSize: batch, lossScaling: executor.halfPrecision ?? false };
     const { accumulate, apply, stores } = planTraining(options, capabilities);
     return { programs: [accumulate, apply], stores };
   }
   const forward = planForBatch((count) => inferenceGraph(config, count), batch, capabilities);
-  return { programs: [forward], stores: new Map([[WEIGHTS, storeLayout(deitParameters(config))]]) };
+  return {
+    programs: [forward],
+    stores: new Map([[WEIGHTS, storeLayout(familyOf(config).inferenceShapes(config))]]),
+  };
 }
 
 const CONVOLUTIONS: readonly string[] = ["conv2d", "subgroup-matrix-conv2d"];

@@ -1,7 +1,7 @@
 // Setup that the peers of the host bench have in common: the backend and the model.
 
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { benchConfig } from "../model-weights.js";
 
 /** Dawn's null backend, which accepts every command and computes nothing, or the machine's GPU. */

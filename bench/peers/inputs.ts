@@ -6,8 +6,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { normalizationTable } from "../../runtime/models/normalization.js";
+import { normalizationTable } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { StepSettings } from "./training-step.js";
 

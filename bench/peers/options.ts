@@ -1,7 +1,7 @@
 // Options that the benches with peers have in common: --model, --batch, --threads, --rounds, --round-ms, --json.
 
 import { parseArgs } from "node:util";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { benchConfig } from "../model-weights.js";
 
 export interface ComparisonFlags {

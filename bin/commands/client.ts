@@ -7,8 +7,8 @@ import type { Command } from "commander";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { type OpenClassifier, openClassifier } from "../../runtime/model-files/read-model.js";
-import { writeModelJson } from "../../runtime/models/families.js";
+import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
@@ -27,21 +27,21 @@ interface ClientOptions {
 }
 
 /** The weights as they are, or converted to the dtype that visitors download. */
-function servedFiles({ model: path, dtype }: ClientOptions, model: OpenClassifier): Omit<PageModel, "name"> {
+function servedFiles({ model: path, dtype }: ClientOptions, model: StoredModel): Omit<PageModel, "name"> {
   if (dtype !== undefined) {
     const files = convertModel(model, dtype);
     const config = new TextDecoder().decode(files.get(CONFIG_FILE));
     return { weights: files.get(WEIGHTS_FILE) as Uint8Array, config };
   }
   const isFolder = statSync(path).isDirectory();
-  const config = writeModelJson(model.config, model.labels);
+  const config = writeConfigJson(model.config, model.labels);
   return { weights: isFolder ? join(path, WEIGHTS_FILE) : path, config };
 }
 
 async function servePage(options: ClientOptions): Promise<void> {
   // Opened here first, so that an unusable model is refused now and not in the visitor's browser.
   const source = nodeModelSource(options.model);
-  const model = await openClassifier(source);
+  const model = await readModel(source);
   const server = await startPageServer({
     listen: options.listen,
     app: dist("app"),

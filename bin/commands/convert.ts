@@ -7,7 +7,7 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import { WEIGHTS_FILE } from "../../runtime/host/host.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { openClassifier } from "../../runtime/model-files/read-model.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { commitFolder, DISK } from "../../trainer/checkpoint/commit-folder.js";
 import { action, withExamples } from "../command-line.js";
@@ -33,7 +33,7 @@ function checkTarget(out: string, force: boolean): void {
 
 async function convert({ model, dtype, out, force = false }: ConvertCommand): Promise<void> {
   checkTarget(out, force);
-  const files = convertModel(await openClassifier(nodeModelSource(model)), dtype);
+  const files = convertModel(await readModel(nodeModelSource(model)), dtype);
   const folder = resolve(out);
   await DISK.makeFolder(dirname(folder));
   await commitFolder(DISK, dirname(folder), basename(folder), files);

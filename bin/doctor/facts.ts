@@ -9,8 +9,8 @@ import type { PlanOptions } from "../../runtime/graph/planner.js";
 import { cgroupCores } from "../../runtime/host/cgroup-cores.js";
 import type { GpuAdapter } from "../../runtime/host/gpu-adapter.js";
 import type { Host } from "../../runtime/host/host.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { largestTrainingBatch, planTraining } from "../../runtime/training/plan.js";
 
 /** The JavaScript engine and the CPU vectors that it uses. */

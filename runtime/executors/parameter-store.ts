@@ -1,12 +1,8 @@
 // Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
 
 import { elementCount } from "../graph/shape.js";
-import { checkShapes } from "../weights/check-shapes.js";
-import type { TensorMap } from "../weights/tensor-map.js";
+import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
 import type { Executor, Store, StoreLayout } from "./executor.js";
-
-/** Names and shapes, in the order of timm's state_dict. */
-export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
 
 /** The store's layout: `order` says in which order the tensors lie, default that of `shapes`. */
 export function storeLayout(shapes: ParameterShapes, order: Iterable<string> = shapes.keys()): StoreLayout {

@@ -9,6 +9,28 @@ export interface Logits {
   logits: Float32Array;
 }
 
+/** The logits of consecutive runs as one. */
+export function joinLogits(parts: readonly Logits[]): Logits {
+  if (parts.length === 1) return parts[0];
+  const join = (pick: (part: Logits) => Float32Array) => {
+    const pieces = parts.map(pick);
+    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let offset = 0;
+    for (const piece of pieces) {
+      whole.set(piece, offset);
+      offset += piece.length;
+    }
+    return whole;
+  };
+  const classLogits = join((part) => part.classLogits);
+  if (!parts[0]?.distillationLogits) return { classLogits, logits: classLogits };
+  return {
+    classLogits,
+    distillationLogits: join((part) => part.distillationLogits as Float32Array),
+    logits: join((part) => part.logits),
+  };
+}
+
 export interface ClassScore {
   /** Class index. */
   index: number;
@@ -17,7 +39,7 @@ export interface ClassScore {
   probability: number;
 }
 
-/** Softmax of one row of logits [classes], in double; the largest is taken off first, so that nothing overflows. */
+/** Softmax of a row of logits [classes], in double; the largest logit is subtracted first, so that nothing overflows. */
 export function softmax(logits: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(logits);
   const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
@@ -26,7 +48,7 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
   return powers.map((power) => power / sum);
 }
 
-/** One row of logits [classes] → its `topK` most probable classes; ties go to the lower index. */
+/** The `topK` most probable classes of a row of logits [classes], best first; ties go to the lower index. */
 export function classScores(
   logits: ArrayLike<number>,
   labels: readonly string[],

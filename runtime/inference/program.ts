@@ -1,127 +1,119 @@
-// Inference program: pixels in, logits out. One program for each batch size, all with the same weights.
+// Inference program: pixels in, logits out. A program per batch size, all with the same weights.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executor, Int8Store, Store } from "../executors/executor.js";
-import {
-  createWeightStore,
-  layoutBytes,
-  type ParameterShapes,
-  storeLayout,
-} from "../executors/parameter-store.js";
+import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
-import { type Graph, GraphBuilder } from "../graph/graph.js";
-import { INT8_WEIGHTS, withInt8Linears } from "../graph/int8-linears.js";
-import { scaledSum } from "../graph/operations/sums.js";
+import type { Graph } from "../graph/graph.js";
+import { INT8_WEIGHTS, MOST_INT8_INPUTS, withInt8Linears } from "../graph/int8-linears.js";
 import { planForBatch } from "../graph/planner.js";
-import type { DeitConfig } from "../models/config.js";
-import { deit, type ImageInput, WEIGHTS } from "../models/deit/graph.js";
-import { deitParameters } from "../models/deit/parameters.js";
-import type { ModelConfig } from "../models/families.js";
-import { isRegnety, type RegnetyConfig } from "../models/regnety/config.js";
-import { foldedParameters, foldRegnety } from "../models/regnety/folding.js";
-import { regnety } from "../models/regnety/graph.js";
-import { regnetyParameters } from "../models/regnety/parameters.js";
-import { checkShapes } from "../weights/check-shapes.js";
-import type { TensorMap } from "../weights/tensor-map.js";
-import { createInt8Matrices, type Matrices } from "./int8-weights.js";
+import { formatShape } from "../graph/shape.js";
+import { familyOf, type ModelConfig } from "../models/families.js";
+import { type ImageInput, WEIGHTS } from "../models/family.js";
+import type { Int8Matrix } from "../weights/int8-matrix.js";
+import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type { Logits } from "./logits.js";
-import { checkPixels, InferenceStep, submitSteps } from "./step.js";
+import { checkPixels, InferenceStep, inferenceGraph, submitSteps } from "./step.js";
+
+/** int8 matrices by the names of the weights that they replace. */
+export type Matrices = ReadonlyMap<string, Int8Matrix>;
 
 export interface InferenceOptions {
   /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
-  /** Linear layers that are int8, by the name of the weight; `weights` has none of them. The executor must have kernels. */
+  /**
+   * Linear layers in int8, by the name of the weight; `weights` then lacks these. The executor must have int8 kernels.
+   * Default none.
+   */
   matrices?: Matrices;
 }
 
-export interface Inference {
+/** A model on an executor. One call at a time; the next may come as soon as the promise of the last has settled. */
+export interface InferenceProgram {
   readonly config: ModelConfig;
   /** In ascending order. */
   readonly batchSizes: readonly number[];
-  /** Bytes of weights and of the largest program's tensors, which all programs share. */
+  /** Bytes of the weights and of the largest program's tensors, whose memory all programs share. */
   readonly bytes: number;
   /**
    * pixels uint8 [count, size, size, 3] → logits [count, classes] of each head and, for a distilled model, the mean of
-   * both. Any count ≥ 1: more than the largest batch size goes through in several runs.
+   * both. Any count ≥ 1: more than the largest batch size is computed in several runs. Throws `image/size`.
    */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /**
-   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: on a GPU the logits are on
-   * their way then, on the processor they are there.
+   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: while a GPU still
+   * computes the logits, or on the CPU with the logits.
    */
   submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
   /**
-   * Logits that stay on the device, for programs that compute there: an array [largest batch size, classes] for each run,
-   * the caller's to dispose of. `count` is a multiple of the largest batch size. Absent where the device is the processor.
+   * Logits that stay on the device, for programs that continue there: an array [largest batch size, classes] per run,
+   * the caller's to dispose of. `count` must be a multiple of the largest batch size. Absent on the CPU. Throws
+   * `image/size`.
    */
   onDevice?(pixels: Uint8Array, count: number): Promise<DeviceArray[]>;
   dispose(): void;
 }
 
-/** Outputs `logits`, `logits.cls` and, for a distilled model, `logits.dist`: deit's eval mode, mean of the logits. */
-export function inferenceGraph(config: DeitConfig, batch: number, input: ImageInput = "pixels"): Graph {
-  const graph = new GraphBuilder(`inference of ${batch}`);
-  const heads = deit(graph, config, { batch, input, stochasticDepth: false });
-  graph.output("logits.cls", heads.classLogits);
-  if (heads.distillationLogits === undefined) return graph;
-  graph.output("logits.dist", heads.distillationLogits);
-  const mean = scaledSum(
-    graph,
-    heads.classLogits,
-    heads.distillationLogits,
-    { alpha: 0.5, beta: 0.5 },
-    "mean",
-  );
-  graph.output("logits", mean);
-  return graph;
-}
-
-/** Output `logits.cls`: a RegNetY with its batch norms folded has one head. */
-export function regnetyInferenceGraph(
-  config: RegnetyConfig,
-  batch: number,
-  input: ImageInput = "pixels",
-): Graph {
-  const graph = new GraphBuilder(`inference of ${batch}`);
-  graph.output("logits.cls", regnety(graph, config, { batch, input, mode: "inference" }));
-  return graph;
-}
-
-/** What a family computes with: tensors, their shapes, and the graph for a batch. */
+/** The tensors that a model's graph reads in inference, and the graph for a batch. */
 export interface Network {
   shapes: ParameterShapes;
   weights: TensorMap;
   graph: (batch: number) => Graph;
 }
 
-/** Throws `weights/…` where the weights are not the model's. */
+/** `weights` are under timm's names. Throws `weights/…` where they are not the model's. */
 export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageInput = "pixels"): Network {
-  if (!isRegnety(config)) {
-    const graph = (batch: number) => inferenceGraph(config, batch, input);
-    return { shapes: deitParameters(config), weights, graph };
-  }
-  checkShapes(weights, regnetyParameters(config), "weights");
+  const family = familyOf(config);
   return {
-    shapes: foldedParameters(config),
-    weights: foldRegnety(config, weights),
-    graph: (batch) => regnetyInferenceGraph(config, batch, input),
+    shapes: family.inferenceShapes(config),
+    weights: family.inferenceWeights(config, weights),
+    graph: (batch) => inferenceGraph(config, batch, input),
   };
 }
 
-/** Linear layers whose weight is an int8 matrix read it from its own store. */
+/** The network with int8 linear layers, which read the matrices from a store of their own. */
 function withMatrices(network: Network, matrices: Matrices): Network {
   const names = new Set(matrices.keys());
   const shapes = new Map([...network.shapes].filter(([name]) => !names.has(name)));
   return { ...network, shapes, graph: (batch) => withInt8Linears(network.graph(batch), names) };
 }
 
-/** Builds the programs. Throws `weights/…` where the weights are not the model's, `graph/memory` where it is too large. */
+/** Throws `device/int8` where the executor has no kernels, `weights/shape` where a matrix is not the model's. */
+function createInt8Matrices(
+  executor: Executor,
+  config: ModelConfig,
+  matrices: Matrices,
+): Int8Store | undefined {
+  if (matrices.size === 0) return undefined;
+  if (!executor.createInt8Store) throw int8Unavailable(executor.device);
+  const family = familyOf(config);
+  const [layers, shapes] = [family.int8Layers(config), family.parameters(config)];
+  for (const [name, { outputs, inputs }] of matrices) {
+    const wanted = formatShape(layers.has(name) ? (shapes.get(name) ?? []) : []);
+    if (wanted === formatShape([outputs, inputs]) && inputs <= MOST_INT8_INPUTS) continue;
+    const text = `int8 matrix "${name}" is [${outputs}, ${inputs}], wanted ${wanted} with at most ${MOST_INT8_INPUTS} inputs (--dtype f32 computes without int8)`;
+    throw new VitrineError("weights/shape", text, { details: { tensor: name } });
+  }
+  return executor.createInt8Store(matrices);
+}
+
+/** The error for a device that has no int8 kernels. */
+export function int8Unavailable(device: string): VitrineError {
+  const text = `dtype int8: device ${device} has no int8 kernels; allowed: --device wasm, or --dtype f32, which widens the weights`;
+  return new VitrineError("device/int8", text, { details: { device } });
+}
+
+/**
+ * Plans and compiles the programs of a model. `weights`: its tensors under timm's names, float32. Throws `weights/…`
+ * where they are not the model's, `model/batch-size`, `device/int8` where the executor has no int8 kernels, and
+ * `graph/memory` where a batch is too large for the executor.
+ */
 export async function createInference(
   executor: Executor,
   config: ModelConfig,
   weights: TensorMap,
   options: InferenceOptions = {},
-): Promise<Inference> {
+): Promise<InferenceProgram> {
   const { matrices = new Map() } = options;
   const network = withMatrices(networkOf(config, weights), matrices);
   const { shapes } = network;
@@ -129,7 +121,7 @@ export async function createInference(
   if (batchSizes.length === 0 || batchSizes.some((size) => !Number.isSafeInteger(size) || size < 1))
     throw new VitrineError(
       "model/batch-size",
-      `inference: batch sizes are [${batchSizes.join(", ")}], whole numbers of at least 1 are allowed`,
+      `inference: batch sizes are [${batchSizes.join(", ")}]; allowed: at least one, whole numbers of at least 1`,
     );
   const int8Store = createInt8Matrices(executor, config, matrices);
   const { capabilities } = executor;
@@ -141,21 +133,21 @@ export async function createInference(
   const stores = new Map<string, Store | Int8Store>([[WEIGHTS, store]]);
   if (int8Store) stores.set(INT8_WEIGHTS, int8Store);
   const steps: InferenceStep[] = [];
-  // The largest first, so that the executor finds room for all of them at once.
+  // The largest first: the executor then reserves memory once.
   for (const [index, program] of [...programs.entries()].reverse()) {
     const executable = await executor.compile(program, stores, { storesRest: true });
-    steps.unshift(new InferenceStep(executable, config, batchSizes[index] as number));
+    steps.unshift(new InferenceStep(executable, config, batchSizes[index]));
   }
   const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const bytes = weightBytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
-  return new ProgramInference(config, batchSizes, steps, [...stores.values()], bytes);
+  return new Programs(config, batchSizes, steps, [...stores.values()], bytes);
 }
 
-class ProgramInference implements Inference {
+class Programs implements InferenceProgram {
   readonly config: ModelConfig;
   readonly batchSizes: readonly number[];
   readonly bytes: number;
-  readonly onDevice?: Inference["onDevice"];
+  readonly onDevice?: InferenceProgram["onDevice"];
   readonly #steps: readonly InferenceStep[];
   readonly #stores: readonly (Store | Int8Store)[];
 
@@ -187,7 +179,10 @@ class ProgramInference implements Inference {
     checkPixels(this.config, pixels, count);
     const step = this.#steps.at(-1) as InferenceStep;
     if (count % step.batch !== 0)
-      throw new VitrineError("image/size", `pixels: ${count} images for runs of ${step.batch} on the device`);
+      throw new VitrineError(
+        "image/size",
+        `pixels: ${count} images, wanted a multiple of ${step.batch}, the largest batch size`,
+      );
     const runBytes = (pixels.length / count) * step.batch;
     const arrays: DeviceArray[] = [];
     for (let start = 0; start < pixels.length; start += runBytes)

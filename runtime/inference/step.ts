@@ -1,15 +1,35 @@
-// Inference step: one compiled program for batches of up to a size, and any number of images through several of them.
+// Inference step: the graph of a classifier's answer, one compiled program of it for batches up to a size, and any number
+// of images through several of those.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable } from "../executors/executor.js";
 import { finished, joined, type Started, underway } from "../executors/pipelined.js";
+import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { scaledSum } from "../graph/operations/sums.js";
 import type { ProgramOutputs } from "../graph/program.js";
 import type { ClassifierConfig } from "../models/config.js";
-import type { Logits } from "./logits.js";
+import { familyOf, type ModelConfig } from "../models/families.js";
+import type { ImageInput } from "../models/family.js";
+import { joinLogits, type Logits } from "./logits.js";
 
 /**
- * Logits of any number of images, from programs in ascending order of their batch sizes. Resolves when the pixels may be
- * overwritten; of several runs no more than two are underway at once.
+ * A model in evaluation mode. Outputs [batch, classes]: `logits.cls`, and for a distilled model `logits.dist` and
+ * `logits`, the mean of both heads' logits, as deit's models.py has it.
+ */
+export function inferenceGraph(config: ModelConfig, batch: number, input: ImageInput = "pixels"): Graph {
+  const graph = new GraphBuilder(`inference of ${batch}`);
+  const { classLogits, distillationLogits } = familyOf(config).addClassifier(graph, config, { batch, input });
+  graph.output("logits.cls", classLogits);
+  if (distillationLogits === undefined) return graph;
+  graph.output("logits.dist", distillationLogits);
+  const mean = scaledSum(graph, classLogits, distillationLogits, { alpha: 0.5, beta: 0.5 }, "mean");
+  graph.output("logits", mean);
+  return graph;
+}
+
+/**
+ * Logits of `count` images, from programs in ascending order of their batch sizes. Resolves when the pixels may be
+ * overwritten; of several runs no more than two are in flight.
  */
 export async function submitSteps(
   steps: readonly InferenceStep[],
@@ -28,7 +48,7 @@ export async function submitSteps(
   return joined(parts, joinLogits);
 }
 
-/** Throws `image/size` unless there are `count` images of the model's size. */
+/** Throws `image/size` unless `pixels` are `count` ≥ 1 images of the model's size. */
 export function checkPixels({ imageSize }: ClassifierConfig, pixels: Uint8Array, count: number): void {
   const wanted = count * imageSize * imageSize * 3;
   if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
@@ -58,7 +78,7 @@ export class InferenceStep {
   async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     checkPixels(this.#config, pixels, count);
     if (count > this.batch)
-      throw new VitrineError("image/size", `pixels: ${count} images for a program of ${this.batch}`);
+      throw new VitrineError("image/size", `pixels: ${count} images for a program of at most ${this.batch}`);
     const inputs = { pixels: this.#fill(pixels, count) };
     const logits = (outputs: ProgramOutputs) => toLogits(outputs, count * this.#config.classes);
     if (!this.#executable.submit) return finished(logits(await this.#executable.run(inputs)));
@@ -66,24 +86,27 @@ export class InferenceStep {
     return underway(outputs.then(logits));
   }
 
-  /** Whether `onDevice` is there: not where the device is the processor. */
+  /** Whether `onDevice` can be called: not on the CPU. */
   get staysOnDevice(): boolean {
     return this.#executable.runOnDevice !== undefined;
   }
 
-  /** pixels uint8 [batch, size, size, 3] → logits [batch, classes], which stay on the device and are the caller's. */
+  /** pixels uint8 [batch, size, size, 3] → logits [batch, classes], which stay on the device, the caller's to dispose of. */
   async onDevice(pixels: Uint8Array): Promise<DeviceArray> {
     checkPixels(this.#config, pixels, this.batch);
     if (!this.#executable.runOnDevice)
-      throw new VitrineError("device/unsupported", "logits stay on no processor");
+      throw new VitrineError(
+        "device/unsupported",
+        "inference: this device computes on the CPU and keeps no logits on a GPU; call logits() or submit(), or take --device webgpu",
+      );
     const outputs = await this.#executable.runOnDevice({ pixels });
-    // Of a distilled model the mean of both heads, else its one head.
+    // The mean of both heads for a distilled model, else the one head.
     const { logits = outputs["logits.cls"] as DeviceArray, ...others } = outputs;
     for (const other of Object.values(others)) if (other !== logits) other.dispose();
     return logits;
   }
 
-  /** A short batch is filled up with black images, whose logits nobody sees. */
+  /** A short batch is padded with black images, whose logits are dropped. */
   #fill(pixels: Uint8Array, count: number): Uint8Array {
     if (count === this.batch) return pixels;
     this.#padded ??= new Uint8Array((pixels.length / count) * this.batch);
@@ -102,25 +125,4 @@ function toLogits(outputs: ProgramOutputs, values: number): Logits {
   const classLogits = take("logits.cls");
   if (!("logits.dist" in outputs)) return { classLogits, logits: classLogits };
   return { classLogits, distillationLogits: take("logits.dist"), logits: take("logits") };
-}
-
-function joinLogits(parts: readonly Logits[]): Logits {
-  if (parts.length === 1) return parts[0] as Logits;
-  const join = (pick: (part: Logits) => Float32Array) => {
-    const pieces = parts.map(pick);
-    const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let offset = 0;
-    for (const piece of pieces) {
-      whole.set(piece, offset);
-      offset += piece.length;
-    }
-    return whole;
-  };
-  const classLogits = join((part) => part.classLogits);
-  if (!parts[0]?.distillationLogits) return { classLogits, logits: classLogits };
-  return {
-    classLogits,
-    distillationLogits: join((part) => part.distillationLogits as Float32Array),
-    logits: join((part) => part.logits),
-  };
 }

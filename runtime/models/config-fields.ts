@@ -1,10 +1,23 @@
-// Config fields: values of a config.json, checked one by one. Each family's reader is made of these.
+// Config fields: the values of a config.json, checked one by one, and the part of it that every classifier has.
+//
+// Field names are Hugging Face's; files of timm, which keep the input's description below `pretrained_cfg`, are read
+// too.
 
 import { VitrineError } from "../errors.js";
+import type { ClassifierConfig } from "./config.js";
 
 export type Fields = Record<string, unknown>;
 
-/** The error for a field that is not as it must be. */
+/** A config.json as it is read: fields that the file leaves out are absent. */
+export interface ConfigFile<C extends ClassifierConfig> {
+  sizes: Partial<C>;
+  /** Class names in index order, where the file names them. */
+  labels?: string[];
+  /** timm's name for the model, where the file gives it. */
+  architecture?: string;
+}
+
+/** The error for a field with a value that is not allowed. */
 export function refuse(subject: string, field: string, got: unknown, allowed: string): VitrineError {
   const text = `${subject}: ${field} is ${JSON.stringify(got)}; allowed: ${allowed}`;
   return new VitrineError("model/config", text, { details: { file: subject, field } });
@@ -14,18 +27,19 @@ export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Throws `model/config` where the text is no JSON object. */
+/** Throws `model/config` where the text is not a JSON object. */
 export function parseFields(text: string, subject: string): Fields {
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(text);
-    if (isFields(parsed)) return parsed;
+    parsed = JSON.parse(text);
   } catch {
-    // Said below, with the other files that hold no object.
+    // Reported below, like JSON that is no object.
   }
-  throw new VitrineError("model/config", `${subject}: no JSON object`, { details: { file: subject } });
+  if (isFields(parsed)) return parsed;
+  throw new VitrineError("model/config", `${subject}: not a JSON object`, { details: { file: subject } });
 }
 
-/** Undefined where the field is absent. Throws `model/config` where it is no number above 0. */
+/** Undefined where the field is absent. Throws `model/config` where it is not a number above 0. */
 export function positiveNumber(fields: Fields, field: string, subject: string): number | undefined {
   const value = fields[field];
   if (value === undefined || value === null) return undefined;
@@ -34,7 +48,7 @@ export function positiveNumber(fields: Fields, field: string, subject: string): 
   return value;
 }
 
-/** A side may be given as [height, width] of a square. */
+/** As `positiveNumber`, of whole numbers. A side may be given as [height, width] of a square. */
 export function wholeNumber(fields: Fields, field: string, subject: string): number | undefined {
   const given = fields[field];
   const square = Array.isArray(given) && given.length === 2 && given[0] === given[1];
@@ -44,44 +58,94 @@ export function wholeNumber(fields: Fields, field: string, subject: string): num
   return value;
 }
 
-/** A number a color. */
-export function channels(
-  fields: Fields,
-  field: string,
-  subject: string,
-): [number, number, number] | undefined {
+/** A list of whole numbers above 0; undefined where the field is absent. */
+export function wholeNumbers(fields: Fields, field: string, subject: string): number[] | undefined {
   const value = fields[field];
   if (value === undefined) return undefined;
-  const valid = Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry));
-  if (!valid) throw refuse(subject, field, value, "three numbers");
-  return value as [number, number, number];
+  const valid = Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && entry > 0);
+  if (!valid || value.length === 0) throw refuse(subject, field, value, "a list of whole numbers above 0");
+  return value;
 }
 
-/** Hugging Face fills in `LABEL_0` … where nobody gave names. */
+type Channels = [number, number, number];
+
+export function isChannels(value: unknown): value is Channels {
+  return Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry));
+}
+
+/** A number per color. */
+function channels(fields: Fields, field: string, subject: string): Channels | undefined {
+  const value = fields[field];
+  if (value === undefined || isChannels(value)) return value;
+  throw refuse(subject, field, value, "three numbers");
+}
+
+/** Throws `model/config` where the file gives one of these fields another value: it describes another architecture. */
+export function checkFixed(fields: Fields, fixed: Fields, subject: string): void {
+  for (const [field, value] of Object.entries(fixed))
+    if (fields[field] !== undefined && fields[field] !== value)
+      throw refuse(subject, field, fields[field], JSON.stringify(value));
+}
+
+/** The entries that are not undefined. */
+export function defined<T extends object>(given: { [K in keyof T]?: T[K] | undefined }): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  ) as unknown as Partial<T>;
+}
+
+/** The names that Hugging Face fills in where nobody gave any. */
 const UNNAMED = /^LABEL_\d+$/;
 
 /** Class names in index order; undefined where the file names none. */
-export function readLabels(fields: Fields, subject: string): string[] | undefined {
+function readLabels(fields: Fields, subject: string): string[] | undefined {
   const given = fields.id2label;
   if (given === undefined || given === null) return undefined;
   if (!isFields(given)) throw refuse(subject, "id2label", given, "an object of index and name");
   const count = Object.keys(given).length;
   const labels = Array.from({ length: count }, (_, index) => given[String(index)]);
-  if (!labels.every((label) => typeof label === "string"))
-    throw refuse(
-      subject,
-      "id2label",
-      Object.keys(given).slice(0, 5),
-      `a name for each index from 0 to ${count - 1}`,
-    );
-  if (count === 0 || labels.every((label) => UNNAMED.test(label as string))) return undefined;
-  return labels as string[];
+  const isNamed = (label: unknown): label is string => typeof label === "string";
+  if (!labels.every(isNamed)) {
+    const indices = Object.keys(given).slice(0, 5);
+    throw refuse(subject, "id2label", indices, `a name for each index from 0 to ${count - 1}`);
+  }
+  return labels.every((label) => UNNAMED.test(label)) ? undefined : labels;
 }
 
-/** Hugging Face's two tables between index and name. */
-export function labelFields(labels: readonly string[]): Fields {
+/** The part of a config.json that does not depend on the family. Throws `model/config`. */
+export function readClassifier(fields: Fields, subject: string): ConfigFile<ClassifierConfig> {
+  const input = isFields(fields.pretrained_cfg) ? { ...fields.pretrained_cfg, ...fields } : fields;
+  const labels = readLabels(fields, subject);
+  const classes =
+    wholeNumber(fields, "num_labels", subject) ??
+    wholeNumber(fields, "num_classes", subject) ??
+    labels?.length;
+  if (labels && labels.length !== classes)
+    throw refuse(subject, "num_labels", classes, `${labels.length}, the number of names in id2label`);
+  const { architecture } = fields;
   return {
+    sizes: defined<ClassifierConfig>({
+      imageSize: wholeNumber(fields, "image_size", subject),
+      classes,
+      mean: channels(fields, "image_mean", subject) ?? channels(input, "mean", subject),
+      std: channels(fields, "image_std", subject) ?? channels(input, "std", subject),
+      cropRatio: positiveNumber(input, "crop_pct", subject),
+    }),
+    ...(labels && { labels }),
+    ...(typeof architecture === "string" && { architecture }),
+  };
+}
+
+/** What `readClassifier` reads. Fields beyond Hugging Face's: image_mean, image_std, crop_pct. */
+export function classifierFields(config: ClassifierConfig, labels: readonly string[]): Fields {
+  return {
+    image_size: config.imageSize,
+    num_labels: config.classes,
     id2label: Object.fromEntries(labels.map((label, index) => [index, label])),
     label2id: Object.fromEntries(labels.map((label, index) => [label, index])),
+    image_mean: config.mean,
+    image_std: config.std,
+    crop_pct: config.cropRatio,
+    weights_layout: "timm",
   };
 }

@@ -2,19 +2,15 @@
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable, Store } from "../executors/executor.js";
-import {
-  createWeightStore,
-  layoutBytes,
-  type ParameterShapes,
-  storeLayout,
-} from "../executors/parameter-store.js";
+import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { planForBatch } from "../graph/planner.js";
 import { formatShape, sameShape } from "../graph/shape.js";
 import type { ModelSource } from "../host/host.js";
 import { networkOf } from "../inference/program.js";
-import { openClassifier } from "../model-files/read-model.js";
-import { WEIGHTS } from "../models/deit/graph.js";
+import { readModel } from "../model-files/stored-model.js";
 import type { ModelConfig } from "../models/families.js";
+import { WEIGHTS } from "../models/family.js";
+import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { Runtime } from "../runtime.js";
 import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
@@ -35,7 +31,7 @@ export interface TensorModel {
 }
 
 /**
- * Throws what `openClassifier` throws, `graph/memory` where the model is too large for the device, and
+ * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and
  * `device/unsupported` on the processor's own executor, `wasm`.
  */
 export async function loadTensorModel(
@@ -45,7 +41,7 @@ export async function loadTensorModel(
   { batchSize = 1 }: TensorModelOptions = {},
 ): Promise<TensorModel> {
   const { executor } = runtime;
-  const { config, labels, weights } = await openClassifier(source);
+  const { config, labels, weights } = await readModel(source);
   const network = networkOf(config, weights, "image");
   const { capabilities } = executor;
   const storeBytes = layoutBytes(storeLayout(network.shapes), capabilities.alignmentBytes);

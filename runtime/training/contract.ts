@@ -3,7 +3,7 @@
 import type { DeviceArray } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
 import type { Logits } from "../inference/logits.js";
-import type { DeitConfig } from "../models/config.js";
+import type { DeitConfig } from "../models/deit/config.js";
 import type { TensorMap } from "../weights/tensor-map.js";
 import type { LossScale } from "./loss-scale.js";
 

@@ -1,7 +1,6 @@
 // Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses them and clears them.
 
 import { VitrineError } from "../errors.js";
-import type { ParameterShapes } from "../executors/parameter-store.js";
 import { differentiate } from "../graph/autodiff.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
@@ -11,7 +10,9 @@ import { dot, scaledSum } from "../graph/operations/sums.js";
 import type { Segment } from "../graph/recompute.js";
 import { elementCount } from "../graph/shape.js";
 import type { TensorId } from "../graph/tensor.js";
-import { type DeitHeads, deit, type ImageInput, WEIGHTS } from "../models/deit/graph.js";
+import { deit } from "../models/deit/graph.js";
+import { type ClassifierHeads, type ImageInput, WEIGHTS } from "../models/family.js";
+import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
 
@@ -55,7 +56,7 @@ export function accumulateGraph(options: StepOptions, batch: number, input: Imag
 function distilledLoss(
   graph: GraphBuilder,
   { distillation, alpha, tau }: StepOptions,
-  { classLogits, distillationLogits }: DeitHeads,
+  { classLogits, distillationLogits }: ClassifierHeads,
   base: TensorId,
 ): TensorId {
   if (distillation === "none") return base;

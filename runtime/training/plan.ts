@@ -2,12 +2,13 @@
 
 import { VitrineError } from "../errors.js";
 import type { StoreLayout } from "../executors/executor.js";
-import { layoutBytes, type ParameterShapes, storeLayout } from "../executors/parameter-store.js";
+import { layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { largestBatch, type PlanOptions, planProgram } from "../graph/planner.js";
 import type { Program } from "../graph/program.js";
-import { inferenceGraph } from "../inference/program.js";
-import type { ImageInput } from "../models/deit/graph.js";
+import { inferenceGraph } from "../inference/step.js";
 import { deitParameters } from "../models/deit/parameters.js";
+import type { ImageInput } from "../models/family.js";
+import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import {
   AVERAGE,

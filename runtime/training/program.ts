@@ -2,13 +2,13 @@
 
 import { VitrineError } from "../errors.js";
 import type { DeviceInputs, Executable, Executor, Store } from "../executors/executor.js";
-import { type ParameterShapes, readParameters, writeParameters } from "../executors/parameter-store.js";
+import { readParameters, writeParameters } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";
 import type { Logits } from "../inference/logits.js";
 import { InferenceStep, submitSteps } from "../inference/step.js";
-import type { TensorMap } from "../weights/tensor-map.js";
+import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
   OptimizerStep,

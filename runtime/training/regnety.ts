@@ -2,29 +2,23 @@
 
 import { VitrineError } from "../errors.js";
 import type { Executable, Executor, Store } from "../executors/executor.js";
-import {
-  createWeightStore,
-  type ParameterShapes,
-  readParameters,
-  storeLayout,
-} from "../executors/parameter-store.js";
+import { createWeightStore, readParameters, storeLayout } from "../executors/parameter-store.js";
 import { differentiate } from "../graph/autodiff.js";
 import { type Graph, GraphBuilder } from "../graph/graph.js";
 import { softTargetCrossEntropy } from "../graph/operations/losses.js";
 import { dot } from "../graph/operations/sums.js";
 import { planForBatch } from "../graph/planner.js";
-import { type ImageInput, WEIGHTS } from "../models/deit/graph.js";
+import { type ImageInput, WEIGHTS } from "../models/family.js";
 import type { RegnetyConfig } from "../models/regnety/config.js";
 import { BUFFERS, regnety } from "../models/regnety/graph.js";
 import {
   channelsLastShape,
   fromChannelsLast,
-  isBuffer,
   regnetyParameters,
   toChannelsLast,
 } from "../models/regnety/parameters.js";
-import { checkShapes } from "../weights/check-shapes.js";
-import type { TensorMap } from "../weights/tensor-map.js";
+import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
+import { checkShapes, isBuffer } from "../weights/tensor-map.js";
 import { GRADIENTS } from "./graph.js";
 
 export interface RegnetyTrainingOptions {

@@ -3,8 +3,9 @@
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
 import type { ProgramInputs } from "../graph/program.js";
-import type { DeitConfig } from "../models/config.js";
-import { branchScaleName, type ImageInput } from "../models/deit/graph.js";
+import type { DeitConfig } from "../models/deit/config.js";
+import { branchScaleName } from "../models/deit/graph.js";
+import type { ImageInput } from "../models/family.js";
 import type { TrainingInputs, TrainingOptions } from "./contract.js";
 
 /** The images, under the name of the program's input. */

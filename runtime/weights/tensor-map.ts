@@ -1,4 +1,7 @@
-// Tensor map: named float32 tensors, as a safetensors file holds them.
+// Tensor map: named float32 tensors, and the check that a file's tensors are those of a model.
+
+import { VitrineError } from "../errors.js";
+import { formatShape } from "../graph/shape.js";
 
 export interface NamedTensor {
   /** Axes in PyTorch's order, the last one contiguous. */
@@ -7,5 +10,47 @@ export interface NamedTensor {
   data: Float32Array;
 }
 
-/** Tensor name → tensor, in the order of timm's state_dict where a model gives it. */
+/** Tensor name → tensor. A model's are in the order of timm's state_dict. */
 export type TensorMap = Map<string, NamedTensor>;
+
+/** Tensor name → shape, in the order of timm's state_dict. */
+export type ParameterShapes = ReadonlyMap<string, readonly number[]>;
+
+const ORIGIN = "sizes come from config.json, or from the file's name";
+
+/**
+ * Checks that `tensors` has exactly the tensors of `expected`. `subject` names the file in errors. Throws
+ * `weights/missing-tensor`, `weights/shape` or `weights/unknown-tensor` for the first tensor that does not fit, with
+ * its name, the expected shape and the shape found.
+ */
+export function checkShapes(tensors: TensorMap, expected: ParameterShapes, subject: string): void {
+  for (const [name, shape] of expected) {
+    const details = { file: subject, tensor: name };
+    const found = tensors.get(name);
+    if (!found) {
+      const text = `tensor "${name}" is missing; a model of these sizes has it with shape ${formatShape(shape)}`;
+      throw new VitrineError("weights/missing-tensor", `${subject}: ${text}`, { details });
+    }
+    if (formatShape(found.shape) === formatShape(shape)) continue;
+    const text = `tensor "${name}" has shape ${formatShape(found.shape)}, expected ${formatShape(shape)} (${ORIGIN})`;
+    throw new VitrineError("weights/shape", `${subject}: ${text}`, { details });
+  }
+  for (const [name, { shape }] of tensors) {
+    if (expected.has(name)) continue;
+    const text = `tensor "${name}" ${formatShape(shape)} is not part of a model of these sizes (${ORIGIN})`;
+    const details = { file: subject, tensor: name };
+    throw new VitrineError("weights/unknown-tensor", `${subject}: ${text}`, { details });
+  }
+}
+
+const BUFFERS = [".running_mean", ".running_var"];
+
+/** Whether PyTorch's batch norm keeps this tensor as a running statistic, which no gradient changes. */
+export function isBuffer(name: string): boolean {
+  return BUFFERS.some((buffer) => name.endsWith(buffer));
+}
+
+/** Number of float32 values that training changes by gradients: running statistics are not counted. */
+export function parameterCount(weights: TensorMap): number {
+  return Array.from(weights).reduce((sum, [name, { data }]) => (isBuffer(name) ? sum : sum + data.length), 0);
+}

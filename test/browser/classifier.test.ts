@@ -15,7 +15,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { openClassifier } from "../../runtime/model-files/read-model.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
 import { makeTinyModel, TINY_LABELS, wavesJpeg } from "../inference/tiny-model.js";
 import { assertClose } from "../nn/compare.js";
 import { findChromium, launchChromium } from "./chromium.js";
@@ -42,7 +42,7 @@ declare global {
 async function start(executable: string): Promise<void> {
   cpSync(tiny.folder, join(site, "tiny"), { recursive: true });
   for (const dtype of ["float16", "int8"] as const) {
-    const files = convertModel(await openClassifier(nodeModelSource(tiny.folder)), dtype);
+    const files = convertModel(await readModel(nodeModelSource(tiny.folder)), dtype);
     mkdirSync(join(site, dtype));
     for (const [file, bytes] of files) writeFileSync(join(site, dtype, file), bytes);
   }

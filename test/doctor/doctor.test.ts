@@ -9,8 +9,8 @@ import { type Findings, reportLines } from "../../bin/doctor/report.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
 const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));

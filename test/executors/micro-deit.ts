@@ -1,6 +1,6 @@
 // Micro DeiT: a model small enough for a test, with random weights and pictures.
 
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";

@@ -12,8 +12,8 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { writeConfigJson } from "../../runtime/models/deit/family.js";
-import { normalizationTable } from "../../runtime/models/normalization.js";
+import { normalizationTable } from "../../runtime/models/config.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import {
   createTfjsRuntime,

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { normalizationTable } from "../../runtime/models/normalization.js";
+import { normalizationTable } from "../../runtime/models/config.js";
 import type { TrainingOptions } from "../../runtime/training/contract.js";
 import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";

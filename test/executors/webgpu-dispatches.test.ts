@@ -11,10 +11,10 @@ import type { Graph } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { inferenceGraph } from "../../runtime/inference/step.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { foldedParameters } from "../../runtime/models/regnety/folding.js";
 import { accumulateGraph, applyGraph, parameterGroups } from "../../runtime/training/graph.js";
@@ -63,7 +63,7 @@ if (found) {
   test("a forward pass of a RegNetY takes eight a block, one more a stage, and four", async () => {
     const teacher = publishedRegnety("regnety_002") as RegnetyConfig;
     const weights = storeLayout(foldedParameters(teacher));
-    const graph = regnetyInferenceGraph(teacher, 8);
+    const graph = inferenceGraph(teacher, 8);
     const blocks = teacher.stages.reduce((sum, { depth }) => sum + depth, 0);
     const expected = 8 * blocks + teacher.stages.length + 4;
     assert.is(await dispatchesOf(graph, new Map([["weights", weights]])), expected);

@@ -11,10 +11,10 @@ import type { Graph } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { inferenceGraph } from "../../runtime/inference/step.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { foldedParameters } from "../../runtime/models/regnety/folding.js";
 import { accumulateGraph, parameterGroups } from "../../runtime/training/graph.js";
@@ -70,7 +70,7 @@ async function compileTeacher(executor: WebgpuExecutor): Promise<void> {
   const teacher = publishedRegnety("regnety_160") as RegnetyConfig;
   const config = { ...teacher, stages: teacher.stages.slice(0, 2) };
   const weights = executor.createStore(storeLayout(foldedParameters(config)));
-  const graph = regnetyInferenceGraph(config, BATCH);
+  const graph = inferenceGraph(config, BATCH);
   const program = planProgram(graph, executor.capabilities);
   (await executor.compile(program, new Map([["weights", weights]]))).dispose();
 }

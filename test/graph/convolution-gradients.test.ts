@@ -14,7 +14,8 @@ import { sigmoid } from "../../runtime/graph/operations/sigmoid.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { regnety } from "../../runtime/models/regnety/graph.js";
-import { isBuffer, regnetyParameters } from "../../runtime/models/regnety/parameters.js";
+import { regnetyParameters } from "../../runtime/models/regnety/parameters.js";
+import { isBuffer } from "../../runtime/weights/tensor-map.js";
 import { Random } from "../nn/random.js";
 import { type Build, checkGradients } from "./gradient-check.js";
 

@@ -11,9 +11,9 @@ import { relu } from "../../runtime/graph/operations/relu.js";
 import { residual } from "../../runtime/graph/operations/residual.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
-import { inferenceGraph, regnetyInferenceGraph } from "../../runtime/inference/program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { inferenceGraph } from "../../runtime/inference/step.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MADE_REGNETY } from "../models/made-regnety.js";
 import { Random } from "../nn/random.js";
@@ -85,7 +85,7 @@ test("without one of the fusions its operations stay", () => {
 });
 
 test("inference of a convolutional network cuts off at 0 and adds its residuals inside its products", () => {
-  const graph = () => regnetyInferenceGraph(MADE_REGNETY, 2);
+  const graph = () => inferenceGraph(MADE_REGNETY, 2);
   const { operations, count } = planned(graph());
   for (const type of ["relu", "residual"] as const) assert.is(count(type), 0, type);
   const blocks = MADE_REGNETY.stages.reduce((sum, { depth }) => sum + depth, 0);

@@ -16,7 +16,7 @@ import { residual, scaleRows } from "../../runtime/graph/operations/residual.js"
 import { dot, scaledSum } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deit } from "../../runtime/models/deit/graph.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { Random } from "../nn/random.js";

@@ -10,10 +10,10 @@ import { type PlanOptions, planForBatch, planProgram } from "../../runtime/graph
 import type { Program } from "../../runtime/graph/program.js";
 import type { Tensor } from "../../runtime/graph/tensor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference/program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import { inferenceGraph } from "../../runtime/inference/step.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { int8Layers } from "../../runtime/models/deit/parameters.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";

@@ -13,9 +13,9 @@ import { patchifyBytes, patchifyImage } from "../../runtime/graph/operations/pat
 import { residual } from "../../runtime/graph/operations/residual.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { publishedConfig } from "../../runtime/models/deit/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 
 function expectRefusal(code: string, text: RegExp, build: (graph: GraphBuilder) => void): void {
@@ -139,7 +139,7 @@ test("a plain model cannot be distilled, and sizes that do not divide are refuse
   expectRefusal("training/distillation", /needs a model with a distillation token/, () =>
     accumulateGraph(options, 1, "pixels"),
   );
-  expectRefusal("model/config", /dim 192 is no multiple of heads 5/, () =>
+  expectRefusal("model/config", /dim 192 is not a multiple of heads 5/, () =>
     deitParameters({ ...config, heads: 5 }),
   );
   expectRefusal("model/config", /depth is 0/, () => deitParameters({ ...config, depth: 0 }));

@@ -4,7 +4,7 @@
 import { VitrineError } from "../../runtime/errors.js";
 import { finished, type Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { ServedModel } from "../../server/inference/repository.js";
 
 export const SIZE = 4;

@@ -4,9 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import jpeg from "jpeg-js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig, writeConfigJson } from "../../runtime/models/deit/family.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { completeConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 

@@ -48,10 +48,7 @@ const FORBIDDEN: [from: string, to: string[]][] = [
   ["proto/", ["runtime/executors", "server/", "client/", "trainer/", "bin/"]],
   ["runtime/", ["server/", "trainer/", "client/", "bin/", "proto/"]],
   ["runtime/graph/", ["runtime/executors/", "runtime/weights/", "runtime/image/"]],
-  [
-    "runtime/weights/",
-    ["runtime/models/", "runtime/graph/", "runtime/executors/", "runtime/inference/", "runtime/training/"],
-  ],
+  ["runtime/weights/", ["runtime/models/", "runtime/executors/", "runtime/inference/", "runtime/training/"]],
   ["runtime/models/", ["runtime/executors/", "runtime/inference/", "runtime/training/"]],
   ["runtime/executors/wasm/", ["runtime/executors/webgpu/", "runtime/executors/tfjs/"]],
   ["runtime/executors/webgpu/", ["runtime/executors/wasm/", "runtime/executors/tfjs/"]],

@@ -4,11 +4,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { MODEL_NAMES, publishedConfig, publishedNameIn } from "../../runtime/models/deit/config.js";
+import { normalizationTable } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
-import { normalizationTable } from "../../runtime/models/normalization.js";
+import { MODEL_NAMES, publishedConfig } from "../../runtime/models/families.js";
 
 /** As counted by instantiating facebookresearch/deit's models. */
 const PUBLISHED: Readonly<Record<string, [parameters: number, tensors: number]>> = {
@@ -31,11 +32,9 @@ test("every published model has the published number of parameters and tensors",
 });
 
 test("a published name is found in a checkpoint's file name, and changing a config changes no other", () => {
-  assert.is(
-    publishedNameIn("deit_tiny_distilled_patch16_224-b40b3cf7.pth"),
-    "deit_tiny_distilled_patch16_224",
-  );
-  assert.is(publishedNameIn("model.safetensors"), undefined);
+  const { classes: _, ...sizes } = publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig;
+  assert.equal(DEIT.sizesOfName("deit_tiny_distilled_patch16_224-b40b3cf7.pth"), sizes);
+  assert.equal(DEIT.sizesOfName("model.safetensors"), {});
   const changed = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
   changed.mean[0] = 0;
   assert.is(publishedConfig("deit_tiny_patch16_224")?.mean[0], 0.485);

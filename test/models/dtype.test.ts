@@ -11,8 +11,8 @@ import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
-import { openClassifier } from "../../runtime/model-files/read-model.js";
-import { writeModelJson } from "../../runtime/models/families.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { randomPixels } from "../executors/micro-deit.js";
@@ -32,7 +32,7 @@ test.after(() => {
 });
 
 async function converted(source: ModelSource, dtype: WeightDtype): Promise<ModelSource> {
-  const files = convertModel(await openClassifier(source), dtype);
+  const files = convertModel(await readModel(source), dtype);
   return { name: dtype, location: `memory/${dtype}`, read: async (file) => files.get(file) ?? null };
 }
 
@@ -120,7 +120,7 @@ test("a device without int8 kernels refuses the flag and widens a file, saying s
 });
 
 test("a RegNetY halves its file, and is refused as int8", async () => {
-  const config = writeModelJson(MADE_REGNETY, LABELS);
+  const config = writeConfigJson(MADE_REGNETY, LABELS);
   const source = regnetySource("made", madeRegnety(MADE_REGNETY), config);
   const image = pixels.subarray(0, 32 * 32 * 3);
   const runtime = await createRuntime({ host: nodeHost() });
@@ -128,7 +128,10 @@ test("a RegNetY halves its file, and is refused as int8", async () => {
   const whole = await loadModel(runtime, source, { batchSizes: [1] });
   const [a, b] = [await half.logits(image, 1), await whole.logits(image, 1)];
   assertClose(a.logits, b.logits, 0.02, "float16 beside float32");
-  assert.match(await refusal(() => loadModel(runtime, source, { dtype: "int8" })), /^model\/dtype: .*DeiT/);
+  assert.match(
+    await refusal(() => loadModel(runtime, source, { dtype: "int8" })),
+    /^model\/dtype: .*a RegNetY has no int8 layers; allowed: f32, f16/,
+  );
   assert.match(await refusal(() => converted(source, "int8")), /^model\/dtype: /);
   await runtime.dispose();
 });

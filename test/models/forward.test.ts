@@ -5,8 +5,8 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig } from "../../runtime/models/deit/family.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { completeConfig } from "../../runtime/models/deit/config.js";
 import { madeWeights } from "./made-model.js";
 import { plainForward } from "./reference-forward.js";
 

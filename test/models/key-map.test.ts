@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { completeConfig } from "../../runtime/models/deit/family.js";
+import { completeConfig } from "../../runtime/models/deit/config.js";
 import { toTimmNames } from "../../runtime/models/deit/key-map.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -91,7 +91,7 @@ test("an unknown name and a lost key projection are named", () => {
   file.set("vit.encoder.layer.0.lora.weight", { shape: [1], data: new Float32Array(1) });
   assert.throws(
     () => toTimmNames(file, "file"),
-    /file: tensor "vit.encoder.layer.0.lora.weight" belongs to no/,
+    /file: tensor "vit.encoder.layer.0.lora.weight" is not part of a DeiT/,
   );
   const lost = toHuggingFace(randomModel(false), false);
   lost.delete("vit.encoder.layer.1.attention.attention.key.bias");

@@ -10,8 +10,9 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { openModel } from "../../runtime/model-files/open-model.js";
-import { completeConfig, writeConfigJson } from "../../runtime/models/deit/family.js";
+import { readTrainableModel } from "../../runtime/model-files/stored-model.js";
+import { completeConfig } from "../../runtime/models/deit/config.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";
@@ -70,30 +71,33 @@ test("a folder's model answers with its labels, best first, as its logits say", 
 });
 
 test("a bare file tells its sizes by its shapes, with head dimension 64", async () => {
-  const { config, labels } = await openModel(sourceOf("any-name", madeWeights(MADE)));
+  const { config, labels } = await readTrainableModel(sourceOf("any-name", madeWeights(MADE)));
   assert.equal(config, MADE);
   assert.equal(labels, ["class 0", "class 1", "class 2", "class 3"]);
 });
 
-test("a file whose width is no multiple of 64 asks for the number of heads", async () => {
+test("a file whose width is not a multiple of 64 asks for the number of heads", async () => {
   const narrow = { ...MADE, dim: 48, heads: 3 };
-  const message = await messageOf(() => openModel(sourceOf("narrow", madeWeights(narrow))));
-  assert.match(message, /model\/config: memory\/narrow: width 48 is no multiple .* num_attention_heads/);
+  const message = await messageOf(() => readTrainableModel(sourceOf("narrow", madeWeights(narrow))));
+  assert.match(
+    message,
+    /model\/config: memory\/narrow: num_attention_heads is missing: width 48 is not a multiple .* config.json/,
+  );
   const given = sourceOf("narrow", madeWeights(narrow), '{"num_attention_heads": 3}');
-  assert.equal((await openModel(given)).config, narrow);
+  assert.equal((await readTrainableModel(given)).config, narrow);
 });
 
 test("a timm name in the file's name is believed, and a tensor that does not fit is named", async () => {
   const source = sourceOf("deit_tiny_patch16_224-a1311bcf", madeWeights({ ...MADE, distilled: false }));
   assert.match(
-    await messageOf(() => openModel(source)),
+    await messageOf(() => readTrainableModel(source)),
     /tensor "cls_token" has shape \[1, 1, 64\], expected \[1, 1, 192\]/,
   );
 });
 
 test("a config.json of other sizes is refused, naming tensor, got and expected", async () => {
   const config = writeConfigJson({ ...MADE, imageSize: 64 }, LABELS);
-  const message = await messageOf(() => openModel(sourceOf("big", madeWeights(MADE), config)));
+  const message = await messageOf(() => readTrainableModel(sourceOf("big", madeWeights(MADE), config)));
   assert.match(
     message,
     /weights\/shape: memory\/big: tensor "pos_embed" has shape \[1, 18, 64\], expected \[1, 66, 64\]/,
@@ -102,7 +106,7 @@ test("a config.json of other sizes is refused, naming tensor, got and expected",
 
 test("1,000 classes without labels get ImageNet's names", async () => {
   const thousand = completeConfig({ ...MADE, classes: 1000 }, "test");
-  const { labels } = await openModel(sourceOf("imagenet", madeWeights(thousand)));
+  const { labels } = await readTrainableModel(sourceOf("imagenet", madeWeights(thousand)));
   assert.equal([labels[0], labels[999]], ["tench", "toilet tissue"]);
 });
 
@@ -116,7 +120,7 @@ test("a path becomes a source: folder, weights inside one, bare file; anything e
   const average = nodeModelSource(join(made, "ema.safetensors"));
   assert.is(average.name, "made");
   assert.equal(await average.read("model.safetensors"), ema);
-  assert.equal((await openModel(average)).labels, LABELS);
+  assert.equal((await readTrainableModel(average)).labels, LABELS);
   const bare = nodeModelSource(join(folder, "bare.safetensors"));
   assert.is(bare.name, "bare");
   assert.is(await bare.read("config.json"), null);

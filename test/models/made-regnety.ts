@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ModelSource } from "../../runtime/host/host.js";
-import { writeModelJson } from "../../runtime/models/families.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { regnetyParameters } from "../../runtime/models/regnety/parameters.js";
 import { type StoredTensor, storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
@@ -64,6 +64,6 @@ export function regnetySource(name: string, weights: TensorMap, config?: string)
 export function writeRegnetyFolder(folder: string, config: RegnetyConfig, labels: readonly string[]): string {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "model.safetensors"), regnetyFile(madeRegnety(config)));
-  writeFileSync(join(folder, "config.json"), writeModelJson(config, labels));
+  writeFileSync(join(folder, "config.json"), writeConfigJson(config, labels));
   return folder;
 }

@@ -38,8 +38,8 @@ test("the ratio gives back the side that the file names, for every pair of sides
     }
 });
 
-test("a file that is no JSON object is refused", () => {
-  assert.throws(() => readPreprocessorJson("[", "p.json"), /p.json: no JSON object/);
+test("a file that is not a JSON object is refused", () => {
+  assert.throws(() => readPreprocessorJson("[", "p.json"), /p.json: not a JSON object/);
 });
 
 test.run();

@@ -1,6 +1,6 @@
 // Plain forward: a DeiT as its paper writes it, in double and without a thought of speed. The twin of the real one.
 
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 type Matrix = number[][];

@@ -6,23 +6,17 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { openModel } from "../../runtime/model-files/open-model.js";
-import { openClassifier } from "../../runtime/model-files/read-model.js";
-import { writeModelJson } from "../../runtime/models/families.js";
-import {
-  isRegnety,
-  publishedRegnety,
-  REGNETY_NAMES,
-  type RegnetyConfig,
-} from "../../runtime/models/regnety/config.js";
-import { readRegnetyJson } from "../../runtime/models/regnety/family.js";
+import { readModel, readTrainableModel } from "../../runtime/model-files/stored-model.js";
+import { readFamilyFile, writeConfigJson } from "../../runtime/models/families.js";
+import { publishedRegnety, REGNETY_NAMES, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
+import { REGNETY } from "../../runtime/models/regnety/family.js";
 import { foldedParameters, foldRegnety } from "../../runtime/models/regnety/folding.js";
 import {
   fromChannelsLast,
-  isBuffer,
   regnetyParameters,
   toChannelsLast,
 } from "../../runtime/models/regnety/parameters.js";
+import { isBuffer } from "../../runtime/weights/tensor-map.js";
 import { drawnPhoto } from "./made-model.js";
 import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
 
@@ -36,7 +30,7 @@ async function messageOf(attempt: () => unknown): Promise<string> {
   throw new Error("nothing was thrown");
 }
 
-const JSON_TEXT = writeModelJson(MADE_REGNETY, LABELS);
+const JSON_TEXT = writeConfigJson(MADE_REGNETY, LABELS);
 
 test("published RegNetYs have as many parameters as timm's", () => {
   const counts: readonly [name: string, parameters: number][] = [
@@ -58,12 +52,14 @@ test("published RegNetYs have as many parameters as timm's", () => {
   assert.is(publishedRegnety("toString"), undefined);
 });
 
+const readRegnety = (text: string, subject: string) => readFamilyFile(text, subject, [REGNETY]);
+
 test("what is written as config.json is read back the same, and the paper's numbers say it as well", () => {
-  const { sizes, labels } = readRegnetyJson(JSON_TEXT, "made");
+  const { sizes, labels } = readRegnety(JSON_TEXT, "made");
   assert.equal({ ...sizes, batchNormEpsilon: 1e-5 }, MADE_REGNETY);
   assert.equal(labels, LABELS);
-  const design = { w0: 200, wa: 106.23, wm: 2.48, group_w: 112, depth: 18 };
-  assert.equal(readRegnetyJson(JSON.stringify(design), "16GF").sizes.stages, [
+  const design = { model_type: "regnety", w0: 200, wa: 106.23, wm: 2.48, group_w: 112, depth: 18 };
+  assert.equal(readRegnety(JSON.stringify(design), "16GF").sizes.stages, [
     { width: 224, depth: 2 },
     { width: 448, depth: 4 },
     { width: 1232, depth: 11 },
@@ -83,24 +79,27 @@ test("a field that is not as it must be is named with what is allowed", async ()
     [{ num_labels: 3, id2label: { 0: "a" } }, /num_labels is 3; allowed: 1, the number of names in id2label/],
   ];
   for (const [fields, expected] of cases)
-    assert.match(await messageOf(() => readRegnetyJson(JSON.stringify(fields), "file")), expected);
+    assert.match(
+      await messageOf(() => readRegnety(JSON.stringify({ model_type: "regnety", ...fields }), "file")),
+      expected,
+    );
   const source = regnetySource(
     "odd",
     madeRegnety(MADE_REGNETY),
     '{"model_type": "regnety", "groups_width": 5}',
   );
   assert.match(
-    await messageOf(() => openClassifier(source)),
+    await messageOf(() => readModel(source)),
     /model\/config: .*a stage's width is 8, it must be a multiple of the group width 5/,
   );
 });
 
 test("a checkpoint tells all sizes but the image's; names may be wrapped as Facebook's teacher", async () => {
   const weights = madeRegnety(MADE_REGNETY);
-  const { config } = await openClassifier(regnetySource("any-name", weights));
+  const { config } = await readModel(regnetySource("any-name", weights));
   assert.equal(config, { ...MADE_REGNETY, imageSize: 224 });
   const wrapped = new Map(Array.from(weights, ([name, tensor]) => [`model.${name}`, tensor]));
-  const opened = await openClassifier(
+  const opened = await readModel(
     regnetySource("teacher", wrapped, '{"model_type": "regnety", "image_size": 32}'),
   );
   assert.equal(opened.config, MADE_REGNETY);
@@ -111,7 +110,7 @@ test("a missing tensor, one too many and one of another shape are named", async 
   const change = async (edit: (weights: ReturnType<typeof madeRegnety>) => unknown) => {
     const weights = madeRegnety(MADE_REGNETY);
     edit(weights);
-    return messageOf(() => openClassifier(regnetySource("cut", weights, JSON_TEXT)));
+    return messageOf(() => readModel(regnetySource("cut", weights, JSON_TEXT)));
   };
   assert.match(
     await change((weights) => weights.delete("s2.b1.conv2.bn.running_var")),
@@ -127,7 +126,7 @@ test("a missing tensor, one too many and one of another shape are named", async 
   );
   assert.match(
     await change((weights) => weights.delete("stem.conv.weight")),
-    /weights\/missing-tensor: .*no RegNetY: tensor "stem.conv.weight" is missing/,
+    /weights\/missing-tensor: .*not a RegNetY: tensor "stem.conv.weight" is missing/,
   );
 });
 
@@ -165,7 +164,7 @@ test("a RegNetY classifies pictures; the batch changes no bit of an answer", asy
     assert.equal(await model.classify([photo], { topK: 4 }), [together[place]]);
     assert.equal(together[place]?.map(({ label }) => label).sort(), [...LABELS].sort());
   }
-  assert.ok(isRegnety(model.config));
+  assert.ok(REGNETY.hasConfig(model.config));
   const shapes = Array.from(regnetyParameters(MADE_REGNETY)).filter(([name]) => !isBuffer(name));
   const parameters = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
   assert.is(model.parameters, parameters, "running statistics are no parameters");
@@ -174,11 +173,11 @@ test("a RegNetY classifies pictures; the batch changes no bit of an answer", asy
   await runtime.dispose();
 });
 
-test("what is trained is a DeiT: a RegNetY is no starting point, and the error says so", async () => {
+test("a RegNetY cannot be trained, and the error says so", async () => {
   const source = regnetySource("convnet", madeRegnety(MADE_REGNETY), JSON_TEXT);
   assert.match(
-    await messageOf(() => openModel(source)),
-    /model\/config: .*model_type is "regnety"; allowed: deit, vit \(a RegNetY can teach and classify; what is trained/,
+    await messageOf(() => readTrainableModel(source)),
+    /model\/config: .*model_type is "regnety"; allowed: deit, vit \(a RegNetY can classify and teach; what can be trained is DeiT/,
   );
 });
 

@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { DeitConfig } from "../../runtime/models/config.js";
-import { completeConfig } from "../../runtime/models/deit/family.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { completeConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { startingWeights } from "../../runtime/models/deit/starting-weights.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -38,14 +38,17 @@ test("another number of classes gets new heads, and it is said", () => {
   );
   for (const name of weights.keys()) assert.equal(valuesOf(weights, name), [/^head/.test(name) ? 2 : 1]);
   assert.is(notices.length, 4);
-  assert.match(notices[0] as string, /file: head.weight starts anew as \[5, 4\], the file has \[3, 4\]/);
+  assert.match(
+    notices[0] as string,
+    /file: head.weight is newly initialized as \[5, 4\], the file has \[3, 4\]/,
+  );
 });
 
 test("another image size gets a resized position embedding, and it is said", () => {
   const { weights, notices } = startingWeights(model(1), model(2, { imageSize: 24 }), "file");
   assert.equal(weights.get("pos_embed")?.shape, [1, 37, 4]);
   assert.ok(weights.get("pos_embed")?.data.every((value) => Math.abs(value - 1) < 1e-6));
-  assert.match(notices.join(), /pos_embed \[1, 17, 4\] is brought to \[1, 37, 4\]/);
+  assert.match(notices.join(), /pos_embed \[1, 17, 4\] is resized to \[1, 37, 4\]/);
 });
 
 test("a distilled model on a plain checkpoint starts its token and second head anew", () => {
@@ -72,7 +75,7 @@ test("a trunk that does not fit is refused, naming tensor, expected and got", ()
   assert.throws(attempt({ dim: 8 }), /file: tensor "cls_token" has shape \[1, 1, 4\], expected \[1, 1, 8\]/);
   assert.throws(attempt({ depth: 2 }), /tensor "blocks.1.norm1.weight" is missing/);
   const deep = () => startingWeights(model(1, { depth: 2 }), model(2), "file");
-  assert.throws(deep, /tensor "blocks.1.norm1.weight" \[4\] has no place/);
+  assert.throws(deep, /tensor "blocks.1.norm1.weight" \[4\] is not part of a model/);
 });
 
 test.run();

@@ -7,8 +7,9 @@ import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramInputs, ProgramOutputs } from "../../runtime/graph/program.js";
 import { softmax } from "../../runtime/inference/logits.js";
-import { branchScaleName, type DeitHeads, deit, WEIGHTS } from "../../runtime/models/deit/graph.js";
+import { branchScaleName, deit } from "../../runtime/models/deit/graph.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { type ClassifierHeads, WEIGHTS } from "../../runtime/models/family.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare } from "./compare.js";
 import { fixtureValues, type ModelKind, microConfig, microWeights, parityExecutor } from "./micro-model.js";
@@ -25,7 +26,7 @@ interface ForwardOptions {
 const HALVES = { alpha: 0.5, beta: 0.5 };
 
 /** What the fixtures call the evaluation results of a distilled model. */
-function addEvaluation(graph: GraphBuilder, { classLogits, distillationLogits }: DeitHeads): void {
+function addEvaluation(graph: GraphBuilder, { classLogits, distillationLogits }: ClassifierHeads): void {
   if (distillationLogits === undefined) return;
   const mean = scaledSum(graph, classLogits, distillationLogits, HALVES, "mean of logits");
   graph.output("logits.eval", mean);

@@ -3,8 +3,7 @@
 import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { type FilterName, resize } from "../../runtime/image/resize.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
-import { IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
-import { normalizationTable } from "../../runtime/models/normalization.js";
+import { IMAGENET_MEAN, IMAGENET_STD, normalizationTable } from "../../runtime/models/config.js";
 import type { CaseGroup } from "./case.js";
 import { compare } from "./compare.js";
 import { imageModule, numbersOf, tensorOf } from "./image-module.js";

@@ -4,7 +4,8 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
+import { IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { ParityContext } from "./case.js";
 

@@ -10,8 +10,9 @@ import {
 } from "../../runtime/graph/operations/losses.js";
 import { dot, scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { deit, WEIGHTS } from "../../runtime/models/deit/graph.js";
+import { deit } from "../../runtime/models/deit/graph.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
+import { WEIGHTS } from "../../runtime/models/family.js";
 import type { ParityContext } from "./case.js";
 import { lossInputs } from "./loss-inputs.js";
 import { microConfig, microWeights } from "./micro-model.js";

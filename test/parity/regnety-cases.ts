@@ -5,7 +5,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { WEIGHTS } from "../../runtime/models/deit/graph.js";
+import { WEIGHTS } from "../../runtime/models/family.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig, regnetStages } from "../../runtime/models/regnety/config.js";
 import { foldedParameters, foldRegnety } from "../../runtime/models/regnety/folding.js";
 import { regnety } from "../../runtime/models/regnety/graph.js";

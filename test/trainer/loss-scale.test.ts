@@ -11,7 +11,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { DeitConfig } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import type { OptimizerStep, Training } from "../../runtime/training/contract.js";
 import type { LossScale } from "../../runtime/training/loss-scale.js";

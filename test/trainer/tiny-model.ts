@@ -5,9 +5,10 @@ import { join } from "node:path";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { type DeitConfig, IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
-import { writeConfigJson } from "../../runtime/models/deit/family.js";
+import { IMAGENET_MEAN, IMAGENET_STD } from "../../runtime/models/config.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 
 export function tinyConfig(sizes: Partial<DeitConfig> = {}): DeitConfig {

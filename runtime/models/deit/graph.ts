@@ -9,46 +9,33 @@ import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js
 import { residual } from "../../graph/operations/residual.js";
 import { assembleTokens, selectToken } from "../../graph/operations/tokens.js";
 import type { Segment } from "../../graph/recompute.js";
+import { elementCount } from "../../graph/shape.js";
 import type { TensorId } from "../../graph/tensor.js";
-import type { DeitConfig } from "../config.js";
-import { normalizationTable } from "../normalization.js";
+import { normalizationTable } from "../config.js";
+import { type ClassifierHeads, type ClassifierOptions, WEIGHTS } from "../family.js";
+import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./parameters.js";
 
-/** Store that the parameters are read from; names inside are timm's. */
-export const WEIGHTS = "weights";
-
-/** What the images are: bytes [batch, size, size, 3], or normalized floats [batch, 3, size, size] as PyTorch takes. */
-export type ImageInput = "pixels" | "image";
-
-export interface DeitOptions {
-  batch: number;
-  input: ImageInput;
+export interface DeitOptions extends ClassifierOptions {
   /** Inputs `branchScale.I.attn` and `branchScale.I.mlp`, [batch] each, scale the branches of block I. */
   stochasticDepth: boolean;
-  /** Is told every intermediate tensor under the name that the reference's fixtures give it. */
+  /** Called with every intermediate tensor and its name in the reference's fixtures. */
   onTensor?: (name: string, tensor: TensorId) => void;
   /**
-   * Is told the embedding and every block but the last, whose backward follows its forward at once: stretches that take
-   * one tensor in and give one out.
+   * Called with the operations of the embedding and of every block but the last, segments with one input and one output
+   * that the backward pass may recompute. The last block is not one: its backward pass directly follows its forward.
    */
   onSegment?: (segment: Segment) => void;
-}
-
-export interface DeitHeads {
-  /** [batch, classes]. */
-  classLogits: TensorId;
-  /** [batch, classes]; a plain model has none. */
-  distillationLogits?: TensorId;
 }
 
 interface Model {
   graph: GraphBuilder;
   config: DeitConfig;
   options: DeitOptions;
-  /** The parameter of this name; a convolution's weight as the matrix it is. */
+  /** The parameter of this name; a convolution's weight as a matrix [outputs, inputs·K·K]. */
   weight: (name: string) => TensorId;
   seen: (name: string, tensor: TensorId) => TensorId;
-  /** Inputs that scale branches, by name; two tokens of the last block share theirs. */
+  /** Inputs that scale branches, by name; both head tokens of the last block read the same. */
   branchScales: Map<string, TensorId>;
 }
 
@@ -58,7 +45,7 @@ export function branchScaleName(block: number, branch: "attn" | "mlp"): string {
 }
 
 /** Adds a DeiT to `graph`: input `pixels` or `image`, parameters from the store `weights`, logits of the heads. */
-export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptions): DeitHeads {
+export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptions): ClassifierHeads {
   const shapes = deitParameters(config);
   const model: Model = {
     graph,
@@ -66,8 +53,7 @@ export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptio
     options,
     weight: (name) => {
       const shape = shapes.get(name) as number[];
-      const matrix =
-        shape.length === 4 ? [shape[0] as number, shape.slice(1).reduce((a, b) => a * b)] : shape;
+      const matrix = shape.length === 4 ? [shape[0], elementCount(shape.slice(1))] : shape;
       return graph.stored(WEIGHTS, name, matrix);
     },
     seen: (name, tensor) => {
@@ -140,12 +126,12 @@ function layer({ graph, weight, seen }: Model, x: TensorId, parameter: string, n
   return seen(name, linear(graph, x, weight(`${parameter}.weight`), weight(`${parameter}.bias`), name));
 }
 
-/** Pre-norm block: x + attention(norm(x)), then x + mlp(norm(x)). [batch, tokens, dim] → the same. */
+/** Pre-norm block: x + attention(norm(x)), then x + mlp(norm(x)). [batch, tokens, dim] → same shape. */
 function block(model: Model, x: TensorId, index: number): TensorId {
   return feedForward(model, x, attend(model, x, index), index);
 }
 
-/** x → attention(norm(x)) before its projection, [batch, tokens, dim]. */
+/** x → attention(norm(x)) before the output projection, [batch, tokens, dim]. */
 function attend(model: Model, x: TensorId, index: number): TensorId {
   const { graph, config, seen } = model;
   const from = `blocks.${index}`;
@@ -157,7 +143,7 @@ function attend(model: Model, x: TensorId, index: number): TensorId {
   return out;
 }
 
-/** The rest of a block, token by token: x and its attention, [batch, tokens, dim] or [batch, dim] → the same. */
+/** The rest of a block, per token: x and its attention, [batch, tokens, dim] or [batch, dim] → same shape. */
 function feedForward(model: Model, x: TensorId, attentionOut: TensorId, index: number): TensorId {
   const { graph, options, seen } = model;
   const from = `blocks.${index}`;
@@ -186,8 +172,8 @@ function branchScale(
 }
 
 /**
- * The last block and the last norm, for the tokens that a head reads: token → [batch, dim]. Behind its attention the
- * block is not computed for the other tokens, which saves 5% of DeiT-Tiny. Who watches the tensors gets all of them.
+ * The last block and the final norm, for the tokens that a head reads: token → [batch, dim]. After its attention the
+ * block is not computed for the other tokens, which saves 5% of DeiT-Tiny. With `onTensor` all tokens are computed.
  */
 function lastTokens(model: Model, x: TensorId, index: number): (token: number) => TensorId {
   const { graph, options } = model;
@@ -203,7 +189,7 @@ function lastTokens(model: Model, x: TensorId, index: number): (token: number) =
   };
 }
 
-/** One token of the normed stream [batch, dim] → logits [batch, classes]. */
+/** A normalized token [batch, dim] → logits [batch, classes]. */
 function head({ graph, weight }: Model, token: TensorId, parameter: string): TensorId {
   return linear(
     graph,

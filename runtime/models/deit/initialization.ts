@@ -1,18 +1,18 @@
-// Initialization: the weights a DeiT starts its training with. timm 0.3.2 vision_transformer.py, models.py of deit.
+// Initialization: the weights that the training of a DeiT starts from. timm 0.3.2 vision_transformer.py, models.py of deit.
 
 import { Domain, type DrawMath } from "../../draw/random.js";
 import { elementCount } from "../../graph/shape.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
-import type { DeitConfig } from "../config.js";
+import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./parameters.js";
 
-/** Standard deviation of tokens, positions and linear weights. */
+/** Standard deviation of tokens, position embedding and linear weights. */
 const DEVIATION = 0.02;
 
 /**
- * Weights under timm's names; the same seed gives the same bits on every machine. Tokens, positions and linear weights
- * are N(0, 0.02²) (timm cuts at ±2, a hundred deviations away), biases 0, norms 1 and 0. The patch convolution keeps
- * PyTorch's default, U(±1/√(3·patch²)) for weight and bias.
+ * Weights under timm's names; the same seed gives the same bits on every machine. Tokens, position embedding and linear
+ * weights are N(0, 0.02²) (timm truncates at ±2, a hundred standard deviations), biases 0, norms 1 and 0. The patch
+ * convolution keeps PyTorch's default, U(±1/√(3·patch²)) for weight and bias. Throws `model/config`.
  */
 export function initialWeights(config: DeitConfig, seed: number, math: DrawMath): TensorMap {
   const weights: TensorMap = new Map();
@@ -20,7 +20,7 @@ export function initialWeights(config: DeitConfig, seed: number, math: DrawMath)
   let index = 0;
   for (const [name, shape] of deitParameters(config)) {
     const count = elementCount(shape);
-    // A stream for each tensor: values do not depend on how many the tensors before it have.
+    // A stream per tensor: values do not depend on the sizes of the tensors before it.
     const key = { seed, epoch: 0, index: index++, repeat: 0 };
     weights.set(name, { shape, data: initialValues(name, count, bound, { math, key }) });
   }

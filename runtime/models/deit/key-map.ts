@@ -1,8 +1,9 @@
-// Key map: the names that Hugging Face gives a ViT's or DeiT's tensors, to timm's and facebook's. Reads both.
+// Key map: Hugging Face's tensor names of a ViT or DeiT → those of timm and facebook's deit.
 //
-// timm's `attn.qkv` holds query, key and value one below the other; Hugging Face keeps them apart.
+// timm's `attn.qkv` holds query, key and value as consecutive rows; Hugging Face keeps them apart.
 
 import { VitrineError } from "../../errors.js";
+import { formatShape } from "../../graph/shape.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 
 /** Parts outside the blocks, below `vit.` or `deit.`. */
@@ -31,28 +32,23 @@ const HEADS: readonly [huggingFace: string, timm: string][] = [
   ["distillation_classifier", "head_dist"],
 ];
 
-/** Tensors that a file may bring and no classifier uses. */
+/** Tensors of a file that no classifier uses. */
 const UNUSED = /^(pooler\.|embeddings\.mask_token$)/;
 const PREFIX = /^(vit|deit)\./;
 const LAYER = /^encoder\.layer\.(\d+)\.(.+)\.(weight|bias)$/;
 const PROJECTION = /^attention\.attention\.(query|key|value)$/;
 const PARTS = ["query", "key", "value"] as const;
 
-export function isHuggingFace(tensors: TensorMap): boolean {
+function isHuggingFace(tensors: TensorMap): boolean {
   return Array.from(tensors.keys()).some((name) => PREFIX.test(name));
 }
 
 function unknownName(name: string, subject: string): VitrineError {
-  return new VitrineError(
-    "weights/unknown-tensor",
-    `${subject}: tensor "${name}" belongs to no DeiT or ViT`,
-    {
-      details: { file: subject, tensor: name },
-    },
-  );
+  const text = `${subject}: tensor "${name}" is not part of a DeiT or ViT`;
+  return new VitrineError("weights/unknown-tensor", text, { details: { file: subject, tensor: name } });
 }
 
-/** A name that stands for one whole timm tensor; undefined where there is none. */
+/** The timm tensor that a name stands for; undefined where there is none, or it is a third of one. */
 function timmName(name: string): string | undefined {
   const head = HEADS.find(([from]) => name === `${from}.weight` || name === `${from}.bias`);
   if (head) return head[1] + name.slice(head[0].length);
@@ -64,7 +60,7 @@ function timmName(name: string): string | undefined {
   return block && `blocks.${index}.${block[1]}.${kind}`;
 }
 
-/** query, key and value [D, …] → [3·D, …]. Throws `weights/shape` where one is missing or differs. */
+/** query, key and value [dim, …] → [3·dim, …]. Throws `weights/shape` where one is missing or of another shape. */
 function joinProjections(name: string, parts: Map<string, NamedTensor>, subject: string): NamedTensor {
   const [query, key, value] = PARTS.map((part) => parts.get(part));
   if (
@@ -74,18 +70,21 @@ function joinProjections(name: string, parts: Map<string, NamedTensor>, subject:
     key.data.length !== query.data.length ||
     value.data.length !== query.data.length
   ) {
-    const found = Array.from(parts, ([part, { shape }]) => `${part} [${shape.join(", ")}]`).join(", ");
-    const text = `${subject}: ${name} needs query, key and value of one shape, got ${found}`;
+    const found = Array.from(parts, ([part, { shape }]) => `${part} ${formatShape(shape)}`).join(", ");
+    const text = `${subject}: ${name} needs query, key and value of the same shape, got ${found}`;
     throw new VitrineError("weights/shape", text, { details: { file: subject, tensor: name } });
   }
   const data = new Float32Array(3 * query.data.length);
   [query, key, value].forEach((part, place) => {
     data.set(part.data, place * query.data.length);
   });
-  return { shape: [3 * (query.shape[0] as number), ...query.shape.slice(1)], data };
+  return { shape: [3 * query.shape[0], ...query.shape.slice(1)], data };
 }
 
-/** Tensors under either naming → the same values under timm's names. Throws `weights/unknown-tensor`. */
+/**
+ * Tensors under either naming → the same values under timm's names. `subject` names the file in errors. Throws
+ * `weights/unknown-tensor`, and `weights/shape` where a projection is incomplete.
+ */
 export function toTimmNames(tensors: TensorMap, subject: string): TensorMap {
   if (!isHuggingFace(tensors)) return tensors;
   const renamed: TensorMap = new Map();

@@ -1,51 +1,21 @@
-// DeiT parameters: name and shape of every tensor of a model, in timm's order, and the checks on a configuration.
+// DeiT parameters: name and shape of every tensor of a model, in timm's order, and the sizes that shapes tell.
 
 import { VitrineError } from "../../errors.js";
-import type { DeitConfig } from "../config.js";
+import { formatShape } from "../../graph/shape.js";
+import type { TensorMap } from "../../weights/tensor-map.js";
+import { checkConfig, type DeitConfig, HEAD_DIM } from "./config.js";
 
-/** Patches along one side, squared. */
+/** Patches of an image. */
 export function patchCount(config: DeitConfig): number {
   return (config.imageSize / config.patchSize) ** 2;
 }
 
-/** Patches and prefix tokens: class token, and the distillation token of a distilled model. */
+/** Patches and prefix tokens: the class token, and the distillation token of a distilled model. */
 export function tokenCount(config: DeitConfig): number {
   return patchCount(config) + (config.distilled ? 2 : 1);
 }
 
-/** Throws `model/config` where sizes are no positive whole numbers or do not divide each other. */
-export function checkConfig(config: DeitConfig): void {
-  const sizes = ["imageSize", "patchSize", "dim", "depth", "heads", "mlpDim", "classes"] as const;
-  for (const name of sizes) {
-    const size = config[name];
-    if (!Number.isSafeInteger(size) || size < 1)
-      throw new VitrineError(
-        "model/config",
-        `model configuration: ${name} is ${size}, it must be a whole number of at least 1`,
-        { details: { name, size } },
-      );
-  }
-  const divisible = (whole: "imageSize" | "dim", part: "patchSize" | "heads") => {
-    if (config[whole] % config[part] === 0) return;
-    throw new VitrineError(
-      "model/config",
-      `model configuration: ${whole} ${config[whole]} is no multiple of ${part} ${config[part]}`,
-      { details: { [whole]: config[whole], [part]: config[part] } },
-    );
-  };
-  divisible("imageSize", "patchSize");
-  divisible("dim", "heads");
-}
-
-const INT8_LAYERS = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"];
-
-/** Weights that int8 inference keeps in eight bits: the linear layers of the blocks, 93% of DeiT-Tiny and more of larger ones. */
-export function int8Layers({ depth }: DeitConfig): Set<string> {
-  const blocks = Array.from({ length: depth }, (_, index) => `blocks.${index}`);
-  return new Set(blocks.flatMap((block) => INT8_LAYERS.map((layer) => `${block}.${layer}.weight`)));
-}
-
-/** timm name → shape with the axes of PyTorch, in the order of timm's state_dict. */
+/** timm name → shape with PyTorch's axes, in the order of timm's state_dict. Throws `model/config`. */
 export function deitParameters(config: DeitConfig): Map<string, number[]> {
   checkConfig(config);
   const { dim, mlpDim, classes, patchSize, depth, distilled } = config;
@@ -73,7 +43,45 @@ export function deitParameters(config: DeitConfig): Map<string, number[]> {
     layer(`${block}.mlp.fc2`, dim, mlpDim);
   }
   norm("norm");
-  layer("head", classes, dim);
-  if (distilled) layer("head_dist", classes, dim);
+  for (const name of headNames(config)) layer(name, classes, dim);
   return shapes;
+}
+
+/** The class head, and the distillation head of a distilled model. */
+export function headNames({ distilled }: DeitConfig): string[] {
+  return distilled ? ["head", "head_dist"] : ["head"];
+}
+
+const INT8_LAYERS = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"];
+
+/** Weights of the blocks' linear layers: 93% of DeiT-Tiny's, more of a larger model's. */
+export function int8Layers({ depth }: DeitConfig): Set<string> {
+  const blocks = Array.from({ length: depth }, (_, index) => `blocks.${index}`);
+  return new Set(blocks.flatMap((block) => INT8_LAYERS.map((layer) => `${block}.${layer}.weight`)));
+}
+
+/**
+ * Tensors under timm's names → the sizes of their model. `heads` is absent where the width is not a multiple of 64.
+ * Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
+ */
+export function sizesFromShapes(tensors: TensorMap, subject: string): Partial<DeitConfig> {
+  const [dim = 0, , patchSize = 0] = shapeOf(tensors, "patch_embed.proj.weight", 4, subject);
+  const [, rows = 0] = shapeOf(tensors, "pos_embed", 3, subject);
+  const [mlpDim = 0] = shapeOf(tensors, "blocks.0.mlp.fc1.weight", 2, subject);
+  const [classes = 0] = shapeOf(tensors, "head.weight", 2, subject);
+  const distilled = tensors.has("dist_token");
+  const grid = Math.floor(Math.sqrt(rows - (distilled ? 2 : 1)));
+  const blocks = Array.from(tensors.keys(), (name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1));
+  const depth = Math.max(...blocks) + 1;
+  const sizes = { imageSize: grid * patchSize, patchSize, dim, depth, mlpDim, classes, distilled };
+  return dim % HEAD_DIM === 0 ? { ...sizes, heads: dim / HEAD_DIM } : sizes;
+}
+
+function shapeOf(tensors: TensorMap, name: string, axes: number, subject: string): number[] {
+  const shape = tensors.get(name)?.shape;
+  if (shape?.length === axes) return shape;
+  const found = shape ? `has shape ${formatShape(shape)}, expected ${axes} axes` : "is missing";
+  throw new VitrineError("weights/missing-tensor", `${subject}: not a DeiT: tensor "${name}" ${found}`, {
+    details: { file: subject, tensor: name },
+  });
 }

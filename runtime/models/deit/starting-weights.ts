@@ -1,33 +1,30 @@
-// Starting weights: a checkpoint's tensors brought to the sizes of the model that is about to be trained.
+// Starting weights: a checkpoint's tensors adapted to the model that is about to be trained.
 //
-// What changes between data sets is adapted and said: another number of classes gets new heads, another image size
-// a resized position embedding, a distilled model on a plain checkpoint a new token. Anything else must fit.
+// Differences between data sets are adapted and reported: another number of classes gets new heads, another image size
+// a resized position embedding, a distilled model started from a checkpoint without distillation a new token.
+// Everything else must fit.
 
-import { checkShapes } from "../../weights/check-shapes.js";
+import { formatShape } from "../../graph/shape.js";
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
-import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
+import { checkShapes, type NamedTensor, type TensorMap } from "../../weights/tensor-map.js";
 
 export interface StartingWeights {
   weights: TensorMap;
-  /** A sentence for each thing that was not simply taken over. */
+  /** A sentence for each tensor that was not copied as it is. */
   notices: string[];
 }
 
-const shapeText = (tensor: NamedTensor | undefined): string =>
-  tensor ? `[${tensor.shape.join(", ")}]` : "none";
+const shapeOf = (tensor: NamedTensor | undefined): string => (tensor ? formatShape(tensor.shape) : "none");
 
 function fits(tensor: NamedTensor | undefined, wanted: NamedTensor): tensor is NamedTensor {
-  return tensor !== undefined && shapeText(tensor) === shapeText(wanted);
+  return tensor !== undefined && shapeOf(tensor) === shapeOf(wanted);
 }
 
-/** Rows of the tokens are taken where the checkpoint has them, patches resized where their grid differs. */
+/** The tokens' rows are copied where the checkpoint has them, the patches' resized where their grid differs. */
 function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | undefined {
   const [from, to] = [loaded.get("pos_embed"), fresh.get("pos_embed")];
   if (!from || !to) return undefined;
-  const [extraFrom, extraTo] = [loaded, fresh].map((tensors) => (tensors.has("dist_token") ? 2 : 1)) as [
-    number,
-    number,
-  ];
+  const [extraFrom, extraTo] = [loaded, fresh].map((tensors) => (tensors.has("dist_token") ? 2 : 1));
   const [, rows = 0, dim = 0] = to.shape;
   if (from.shape[2] !== dim) return undefined;
   const resized = resizePositionEmbedding(from, extraFrom, Math.sqrt(rows - extraTo));
@@ -40,8 +37,8 @@ function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | unde
 const NEW_WHERE_DIFFERENT = /^(head|head_dist)\.(weight|bias)$|^dist_token$/;
 
 /**
- * `loaded`: a checkpoint under timm's names; `fresh`: the new model as it is initialized, which gives names and
- * shapes too. Throws what `checkShapes` throws where the trunk does not fit.
+ * `loaded`: a checkpoint under timm's names; `fresh`: the initialized model, whose names and shapes the result has.
+ * Throws what `checkShapes` throws where another tensor than heads, distillation token and position embedding differs.
  */
 export function startingWeights(loaded: TensorMap, fresh: TensorMap, subject: string): StartingWeights {
   const weights: TensorMap = new Map();
@@ -52,11 +49,11 @@ export function startingWeights(loaded: TensorMap, fresh: TensorMap, subject: st
     if (fits(found, wanted)) weights.set(name, found);
     else if (adapted) {
       weights.set(name, adapted);
-      notices.push(`${subject}: pos_embed ${shapeText(found)} is brought to ${shapeText(wanted)}`);
+      notices.push(`${subject}: pos_embed ${shapeOf(found)} is resized to ${shapeOf(wanted)}`);
     } else if (NEW_WHERE_DIFFERENT.test(name)) {
       weights.set(name, wanted);
       notices.push(
-        `${subject}: ${name} starts anew as ${shapeText(wanted)}, the file has ${shapeText(found)}`,
+        `${subject}: ${name} is newly initialized as ${shapeOf(wanted)}, the file has ${shapeOf(found)}`,
       );
     } else if (found) weights.set(name, found);
   }

@@ -1,8 +1,17 @@
-// RegNetY config: the sizes of the convnet that teaches DeiT, and how four numbers make a whole network of them.
-// Radosavovic et al., arXiv 2003.13678; timm 0.3.2 regnet.py.
+// RegNetY config: the sizes of the convnet that teaches DeiT, their names in config.json, and the design space that
+// derives all of them from four numbers. Radosavovic et al., arXiv 2003.13678; timm 0.3.2 regnet.py.
 
 import { VitrineError } from "../../errors.js";
 import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
+import {
+  checkFixed,
+  defined,
+  type Fields,
+  positiveNumber,
+  refuse,
+  wholeNumber,
+  wholeNumbers,
+} from "../config-fields.js";
 
 export interface RegnetyStage {
   width: number;
@@ -15,26 +24,21 @@ export interface RegnetyConfig extends ClassifierConfig {
   stages: RegnetyStage[];
   /** Channels of a group of the 3×3 convolutions. */
   groupWidth: number;
-  /** Squeeze-and-excitation narrows to this share of a block's input channels. */
+  /** Channels between the layers of squeeze-and-excitation, as a fraction of a block's input channels. */
   seRatio: number;
   batchNormEpsilon: number;
 }
 
-/** The parameters of the paper's design space: widths grow linearly and are then quantized. */
+/** The parameters of the paper's design space: widths grow linearly with the block and are then quantized. */
 export interface RegnetDesign {
   /** First width. */
   w0: number;
-  /** Growth a block. */
+  /** Growth per block. */
   wa: number;
-  /** Factor between the widths of two stages. */
+  /** Factor between the widths of consecutive stages. */
   wm: number;
   groupWidth: number;
   depth: number;
-}
-
-/** A family is told by what only it has. */
-export function isRegnety(config: ClassifierConfig): config is RegnetyConfig {
-  return "stages" in config;
 }
 
 /** Halves to the even neighbor, as numpy and Python round. */
@@ -45,8 +49,8 @@ function roundHalfEven(value: number): number {
 }
 
 /**
- * Equations 2 to 4 of the paper: u = w0 + wa·i, s = round(log(u/w0)/log wm), width = 8·round(w0·wm^s/8); blocks of one
- * width are a stage, whose width becomes a multiple of the group's.
+ * Equations 2 to 4 of the paper: u = w0 + wa·i, s = round(log(u/w0)/log wm), width = 8·round(w0·wm^s/8); blocks of
+ * equal width form a stage, whose width is rounded to a multiple of the group width.
  */
 export function regnetStages({ w0, wa, wm, groupWidth, depth }: RegnetDesign): RegnetyStage[] {
   const depths = new Map<number, number>();
@@ -89,6 +93,7 @@ const PUBLISHED: Readonly<Record<string, [number, number, number, number, number
 
 export const REGNETY_NAMES: readonly string[] = Object.keys(PUBLISHED);
 
+/** Of every published RegNetY. */
 export const REGNETY_DEFAULTS = {
   imageSize: 224,
   stemWidth: 32,
@@ -99,7 +104,7 @@ export const REGNETY_DEFAULTS = {
   cropRatio: 0.875,
 } as const;
 
-/** Sizes of a published RegNetY; undefined where the name is none of `REGNETY_NAMES`. */
+/** The configuration of a published RegNetY, the caller's to change; undefined where the name is not in `REGNETY_NAMES`. */
 export function publishedRegnety(name: string): RegnetyConfig | undefined {
   const entry = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : undefined;
   if (!entry) return undefined;
@@ -108,23 +113,67 @@ export function publishedRegnety(name: string): RegnetyConfig | undefined {
   return structuredClone({ ...REGNETY_DEFAULTS, classes: 1000, groupWidth, stages });
 }
 
-/** Throws `model/config` where a size is no whole number above 0 or groups do not divide a width. */
+/** Throws `model/config` where a size is not a whole number above 0 or the groups do not divide a width. */
 export function checkRegnety(config: RegnetyConfig): void {
-  const refuse = (name: string, got: unknown, allowed: string) => {
+  const invalid = (name: string, got: unknown, allowed: string) => {
     const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
     return new VitrineError("model/config", text, { details: { name } });
   };
   const { imageSize, classes, stemWidth, groupWidth, stages, seRatio } = config;
   const sizes = { imageSize, classes, stemWidth, groupWidth };
   for (const [name, size] of Object.entries(sizes))
-    if (!Number.isSafeInteger(size) || size < 1) throw refuse(name, size, "a whole number of at least 1");
-  if (stages.length === 0) throw refuse("the number of stages", 0, "at least 1");
-  if (!(seRatio > 0 && seRatio <= 1)) throw refuse("seRatio", seRatio, "above 0 and at most 1");
+    if (!Number.isSafeInteger(size) || size < 1) throw invalid(name, size, "a whole number of at least 1");
+  if (stages.length === 0) throw invalid("the number of stages", 0, "at least 1");
+  if (!(seRatio > 0 && seRatio <= 1)) throw invalid("seRatio", seRatio, "above 0 and at most 1");
   for (const { width, depth } of stages) {
     for (const [name, size] of Object.entries({ width, depth }))
       if (!Number.isSafeInteger(size) || size < 1)
-        throw refuse(`a stage's ${name}`, size, "a whole number of at least 1");
+        throw invalid(`a stage's ${name}`, size, "a whole number of at least 1");
     const group = groupWidthOf(config, width);
-    if (width % group !== 0) throw refuse("a stage's width", width, `a multiple of the group width ${group}`);
+    if (width % group !== 0)
+      throw invalid("a stage's width", width, `a multiple of the group width ${group}`);
   }
+}
+
+/** Fields with one value in timm's RegNetY. */
+const FIXED: Fields = { layer_type: "y", bottle_ratio: 1, hidden_act: "relu", num_channels: 3 };
+
+/** Stage by stage, as Hugging Face has it, or by the paper's four numbers. */
+function readStages(fields: Fields, subject: string): RegnetyStage[] | undefined {
+  const widths = wholeNumbers(fields, "hidden_sizes", subject);
+  const depths = wholeNumbers(fields, "depths", subject);
+  if (widths && depths) {
+    if (widths.length !== depths.length)
+      throw refuse(subject, "depths", depths, `${widths.length} numbers, as in hidden_sizes`);
+    return widths.map((width, stage) => ({ width, depth: depths[stage] }));
+  }
+  const [w0, wa, wm] = ["w0", "wa", "wm"].map((field) => positiveNumber(fields, field, subject));
+  const groupWidth = wholeNumber(fields, "group_w", subject);
+  const depth = wholeNumber(fields, "depth", subject);
+  if (!w0 || !wa || !wm || !groupWidth || !depth) return undefined;
+  return regnetStages({ w0, wa, wm, groupWidth, depth });
+}
+
+/** The fields of a config.json that are a RegNetY's own. Throws `model/config`. */
+export function readRegnetyFields(fields: Fields, subject: string): Partial<RegnetyConfig> {
+  checkFixed(fields, FIXED, subject);
+  return defined<RegnetyConfig>({
+    stemWidth: wholeNumber(fields, "stem_width", subject) ?? wholeNumber(fields, "embedding_size", subject),
+    groupWidth: wholeNumber(fields, "group_w", subject) ?? wholeNumber(fields, "groups_width", subject),
+    stages: readStages(fields, subject),
+    seRatio: positiveNumber(fields, "se_ratio", subject),
+  });
+}
+
+/** Under Hugging Face's names where it has one. */
+export function regnetyFields(config: RegnetyConfig): Fields {
+  return {
+    model_type: "regnety",
+    ...FIXED,
+    embedding_size: config.stemWidth,
+    hidden_sizes: config.stages.map(({ width }) => width),
+    depths: config.stages.map(({ depth }) => depth),
+    groups_width: config.groupWidth,
+    se_ratio: config.seRatio,
+  };
 }

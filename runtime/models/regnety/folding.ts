@@ -1,5 +1,5 @@
-// RegNetY folding: in inference a batch norm is a factor and a shift for each channel, which the convolution before it
-// takes over. What is computed then has half the passes over feature maps.
+// RegNetY folding: in inference a batch norm is a factor and a shift per channel, which are multiplied into the
+// convolution before it. That halves the passes over feature maps.
 //
 //   weight' = weight·γ/√(variance + ε),  bias' = β − mean·γ/√(variance + ε),  in double, rounded once
 
@@ -17,7 +17,7 @@ export function foldedParameters(config: RegnetyConfig): Map<string, number[]> {
   return shapes;
 }
 
-/** A model's tensors under timm's names → those of the folded network: a bias for each convolution, no batch norm. */
+/** Tensors under timm's names → those of the folded network: every convolution has a bias, there is no batch norm. */
 export function foldRegnety(config: RegnetyConfig, weights: TensorMap): TensorMap {
   const folded: TensorMap = new Map();
   for (const [name, tensor] of weights) if (!name.includes(".bn.")) folded.set(name, toChannelsLast(tensor));
@@ -30,9 +30,9 @@ export function foldRegnety(config: RegnetyConfig, weights: TensorMap): TensorMa
     const bias = new Float32Array(outputs);
     const values = data.length / outputs;
     for (let o = 0; o < outputs; o++) {
-      const factor = (gamma[o] as number) / Math.sqrt((variance[o] as number) + config.batchNormEpsilon);
-      bias[o] = (beta[o] as number) - (mean[o] as number) * factor;
-      for (let i = o * values; i < (o + 1) * values; i++) scaled[i] = (data[i] as number) * factor;
+      const factor = gamma[o] / Math.sqrt(variance[o] + config.batchNormEpsilon);
+      bias[o] = beta[o] - mean[o] * factor;
+      for (let i = o * values; i < (o + 1) * values; i++) scaled[i] = data[i] * factor;
     }
     folded.set(`${name}.conv.weight`, { shape, data: scaled });
     folded.set(`${name}.conv.bias`, { shape: [outputs], data: bias });

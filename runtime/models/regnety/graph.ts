@@ -1,7 +1,7 @@
 // RegNetY: the convnet that teaches DeiT, as a graph. arXiv 2003.13678, timm 0.3.2 regnet.py.
 //
-// A block is 1×1, grouped 3×3, squeeze-and-excitation, 1×1, added to its input and cut off at 0. Feature maps are
-// [batch, height, width, channels].
+// A block is 1×1, grouped 3×3, squeeze-and-excitation and 1×1 convolution, added to the block's input, then ReLU. Feature
+// maps are [batch, height, width, channels].
 
 import type { GraphBuilder } from "../../graph/graph.js";
 import { batchNorm } from "../../graph/operations/batch-norm.js";
@@ -13,26 +13,24 @@ import { relu } from "../../graph/operations/relu.js";
 import { residual } from "../../graph/operations/residual.js";
 import { sigmoid } from "../../graph/operations/sigmoid.js";
 import type { TensorId } from "../../graph/tensor.js";
-import { type ImageInput, WEIGHTS } from "../deit/graph.js";
-import { normalizationTable } from "../normalization.js";
+import { normalizationTable } from "../config.js";
+import { type ClassifierOptions, WEIGHTS } from "../family.js";
 import type { RegnetyConfig } from "./config.js";
 import { type ConvolutionUnit, type RegnetyBlock, regnetyStageBlocks, stemUnit } from "./parameters.js";
 
-/** Store of batch norm's running statistics, which a training step moves and no gradient reaches. */
+/** Name of the store of batch norm's running statistics, which a training step updates without a gradient. */
 export const BUFFERS = "buffers";
 
-/** torch.nn.BatchNorm2d's default: the share of a batch in the running statistics. */
+/** torch.nn.BatchNorm2d's default: running = (1 − momentum)·running + momentum·batch. */
 const MOMENTUM = 0.1;
 
-export interface RegnetyOptions {
-  batch: number;
-  input: ImageInput;
+export interface RegnetyOptions extends ClassifierOptions {
   /**
-   * `training`: batch norm looks at the batch; reads what `regnetyParameters` names, channels last, from the stores
-   * `weights` and `buffers`. `inference`: reads what `foldRegnety` gives from `weights`.
+   * `training`: batch norm normalizes by the batch's statistics; the stores `weights` and `buffers` hold the tensors of
+   * `regnetyParameters`, channels last. `inference`: the store `weights` holds those of `foldRegnety`.
    */
   mode: "training" | "inference";
-  /** Is told the feature maps under the names that the reference's fixtures give them. */
+  /** Called with the feature maps and their names in the reference's fixtures. */
   onTensor?: (name: string, tensor: TensorId) => void;
 }
 
@@ -55,10 +53,7 @@ export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: Reg
     seen(`s${stage + 1}`, stream);
   }
   const pooled = globalAveragePool(graph, stream, "head.pool");
-  const weight = graph.stored(WEIGHTS, "head.fc.weight", [
-    config.classes,
-    graph.shapeOf(pooled)[1] as number,
-  ]);
+  const weight = graph.stored(WEIGHTS, "head.fc.weight", [config.classes, graph.shapeOf(pooled)[1]]);
   const bias = graph.stored(WEIGHTS, "head.fc.bias", [config.classes]);
   return seen("logits", linear(graph, pooled, weight, bias, "logits"));
 }
@@ -73,7 +68,7 @@ function images({ graph, config }: Model, { batch, input }: RegnetyOptions): Ten
   return normalizeBytes(graph, pixels, table, "normalized");
 }
 
-/** Convolution and batch norm, one operation in inference. */
+/** Convolution and batch norm, one operation in inference, where the norm is folded into the convolution. */
 function convolution({ graph, config, training }: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
   const { name, inputs, outputs, kernel, stride, groups } = unit;
   const to = training ? `${name}.conv` : name;
@@ -107,7 +102,7 @@ function residualBlock(model: Model, block: RegnetyBlock, x: TensorId): TensorId
   return relu(graph, residual(graph, shortcut, branch, undefined, `${block.name}.sum`), block.name);
 }
 
-/** Squeeze-and-excitation: what the whole image shows decides how much of each channel goes on. */
+/** Squeeze-and-excitation: each channel is scaled by a gate computed from the averages of all channels. */
 function excite({ graph }: Model, { name, squeeze }: RegnetyBlock, x: TensorId): TensorId {
   const width = graph.shapeOf(x).at(-1) as number;
   const layer = (part: string, from: TensorId, outputs: number, inputs: number) =>

@@ -1,13 +1,15 @@
-// RegNetY parameters: name and shape of every tensor in timm's order, and the order in which values lie while computing.
+// RegNetY parameters: name and shape of every tensor in timm's order, the sizes that shapes tell, and the layout that
+// kernels read.
 //
-// Convolutions compute with their channels last: a patch is then K·K runs of neighboring values, and a 1×1 convolution
-// the matrix of a linear layer. PyTorch's [O,I,K,K] is turned into [O,K,K,I] once, when a model is loaded.
+// Convolutions compute with channels last: a patch is then K·K runs of consecutive values, and a 1×1 convolution the
+// matrix of a linear layer. PyTorch's [O,I,K,K] is transposed to [O,K,K,I] once, when a model is loaded.
 
+import { VitrineError } from "../../errors.js";
 import { elementCount } from "../../graph/shape.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
-import { checkRegnety, groupWidthOf, type RegnetyConfig, squeezeWidth } from "./config.js";
+import { checkRegnety, groupWidthOf, type RegnetyConfig, type RegnetyStage, squeezeWidth } from "./config.js";
 
-/** A convolution with its batch norm, `conv` and `bn` below `name`. */
+/** A convolution with its batch norm: tensors `NAME.conv.…` and `NAME.bn.…`. */
 export interface ConvolutionUnit {
   name: string;
   inputs: number;
@@ -23,7 +25,7 @@ export interface RegnetyBlock {
   convolutions: [ConvolutionUnit, ConvolutionUnit, ConvolutionUnit];
   /** Channels between the layers of squeeze-and-excitation. */
   squeeze: number;
-  /** Where the shape changes. */
+  /** The shortcut, where the shape changes. */
   downsample?: ConvolutionUnit;
 }
 
@@ -75,20 +77,14 @@ export function regnetyUnits(config: RegnetyConfig): ConvolutionUnit[] {
   return [stemUnit(config), ...blocks.flatMap(parts)];
 }
 
-const BUFFERS = ["running_mean", "running_var"] as const;
-
-/** True for what batch norm counts and no gradient changes; `num_batches_tracked` is the third, a whole number. */
-export function isBuffer(name: string): boolean {
-  return BUFFERS.some((buffer) => name.endsWith(`.${buffer}`));
-}
-
-/** timm name → shape with the axes of PyTorch, batch norm's running statistics included. */
+/** timm name → shape with PyTorch's axes, batch norm's running statistics included. Throws `model/config`. */
 export function regnetyParameters(config: RegnetyConfig): Map<string, number[]> {
   checkRegnety(config);
   const shapes = new Map<string, number[]>();
   const unit = ({ name, inputs, outputs, kernel, groups }: ConvolutionUnit) => {
     shapes.set(`${name}.conv.weight`, [outputs, inputs / groups, kernel, kernel]);
-    for (const part of ["weight", "bias", ...BUFFERS]) shapes.set(`${name}.bn.${part}`, [outputs]);
+    for (const part of ["weight", "bias", "running_mean", "running_var"])
+      shapes.set(`${name}.bn.${part}`, [outputs]);
   };
   const pointwise = (name: string, outputs: number, inputs: number) => {
     shapes.set(`${name}.weight`, [outputs, inputs, 1, 1]);
@@ -104,32 +100,89 @@ export function regnetyParameters(config: RegnetyConfig): Map<string, number[]> 
     unit(last);
     if (downsample) unit(downsample);
   }
-  const width = config.stages.at(-1)?.width as number;
+  const width = (config.stages.at(-1) as RegnetyStage).width;
   shapes.set("head.fc.weight", [config.classes, width]);
   shapes.set("head.fc.bias", [config.classes]);
   return shapes;
 }
 
-/** The shape that a tensor computes with: [O,I,K,K] → [O,K,K,I], others as they are. */
+/** The convolution that only a RegNet's checkpoint starts with. */
+const STEM = /^(model\.)?stem\.conv\.weight$/;
+
+/** Whether tensors of these names are a RegNetY, wrapped or not. */
+export function hasStem(names: Iterable<string>): boolean {
+  return [...names].some((name) => STEM.test(name));
+}
+
+/**
+ * Facebook's file keeps its tensors below "model", and a conversion to safetensors may have kept that prefix: it is
+ * removed where every name has it.
+ */
+export function unwrapped(tensors: TensorMap): TensorMap {
+  const prefix = "model.";
+  if (![...tensors.keys()].every((name) => name.startsWith(prefix))) return tensors;
+  return new Map(Array.from(tensors, ([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+const FIRST_OF_BLOCK = /^s(\d+)\.b(\d+)\.conv1\.conv\.weight$/;
+
+/**
+ * Tensors under timm's names → stages, widths, groups, squeeze and classes. The image size does not show in shapes.
+ * Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
+ */
+export function regnetyFromShapes(tensors: TensorMap, subject: string): Partial<RegnetyConfig> {
+  const stages: RegnetyStage[] = [];
+  for (const [name, { shape }] of tensors) {
+    const [, stage, block] = FIRST_OF_BLOCK.exec(name) ?? [];
+    if (stage === undefined) continue;
+    const depth = Math.max(stages[Number(stage) - 1]?.depth ?? 0, Number(block));
+    stages[Number(stage) - 1] = { width: shape[0], depth };
+  }
+  for (let stage = 0; stage < stages.length || stage === 0; stage++)
+    if (!stages[stage]) firstAxis(tensors, `s${stage + 1}.b1.conv1.conv.weight`, subject);
+  const stemWidth = firstAxis(tensors, "stem.conv.weight", subject);
+  const groups = stages.map((_, stage) => tensors.get(`s${stage + 1}.b1.conv2.conv.weight`)?.shape[1] ?? 1);
+  return {
+    stemWidth,
+    stages,
+    groupWidth: Math.max(...groups),
+    seRatio: firstAxis(tensors, "s1.b1.se.fc1.weight", subject) / stemWidth,
+    classes: firstAxis(tensors, "head.fc.weight", subject),
+  };
+}
+
+function firstAxis(tensors: TensorMap, name: string, subject: string): number {
+  const size = tensors.get(name)?.shape[0];
+  if (size !== undefined) return size;
+  throw new VitrineError("weights/missing-tensor", `${subject}: not a RegNetY: tensor "${name}" is missing`, {
+    details: { file: subject, tensor: name },
+  });
+}
+
+/** The shape that kernels read: [O,I,K,K] → [O,K,K,I], others unchanged. */
 export function channelsLastShape(shape: readonly number[]): number[] {
   const [outputs = 0, inputs = 0, height = 0, width = 0] = shape;
   return shape.length === 4 ? [outputs, height, width, inputs] : [...shape];
 }
 
-/** Swaps the last axes of [outer, rows, columns]. */
-function turned(data: Float32Array, outer: number, rows: number, columns: number): Float32Array {
+/** [outer, rows, columns] → [outer, columns, rows]. */
+function transposed(data: Float32Array, outer: number, rows: number, columns: number): Float32Array {
   const result = new Float32Array(data.length);
   for (let o = 0, to = 0; o < outer; o++)
     for (let column = 0; column < columns; column++)
-      for (let row = 0; row < rows; row++) result[to++] = data[(o * rows + row) * columns + column] as number;
+      for (let row = 0; row < rows; row++) result[to++] = data[(o * rows + row) * columns + column];
   return result;
 }
 
+/** PyTorch's axes → those that kernels read. */
 export function toChannelsLast({ shape, data }: NamedTensor): NamedTensor {
   if (shape.length !== 4) return { shape, data };
-  const [outputs, inputs] = shape as [number, number];
+  const [outputs, inputs] = shape;
   const area = elementCount(shape.slice(2));
-  return { shape: channelsLastShape(shape), data: area === 1 ? data : turned(data, outputs, inputs, area) };
+  return {
+    shape: channelsLastShape(shape),
+    data: area === 1 ? data : transposed(data, outputs, inputs, area),
+  };
 }
 
 /** Back to PyTorch's axes; `shapes` are those of `regnetyParameters`. */
@@ -141,9 +194,9 @@ export function fromChannelsLast(
   for (const [name, { data }] of tensors) {
     const shape = [...(shapes.get(name) ?? [])];
     const area = elementCount(shape.slice(2));
-    const isTurned = shape.length === 4 && area > 1;
-    const [outputs, inputs] = shape as [number, number];
-    result.set(name, { shape, data: isTurned ? turned(data, outputs, area, inputs) : data });
+    const isTransposed = shape.length === 4 && area > 1;
+    const [outputs, inputs] = shape;
+    result.set(name, { shape, data: isTransposed ? transposed(data, outputs, area, inputs) : data });
   }
   return result;
 }

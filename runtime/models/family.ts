@@ -1,0 +1,73 @@
+// Model family: everything that the rest of the runtime asks of an architecture. A new architecture is a folder with
+// one such record, listed in families.ts.
+
+import type { GraphBuilder } from "../graph/graph.js";
+import type { TensorId } from "../graph/tensor.js";
+import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
+import type { ClassifierConfig } from "./config.js";
+import type { Fields } from "./config-fields.js";
+
+/** Name of the store that a model's parameters are read from. */
+export const WEIGHTS = "weights";
+
+/**
+ * The image input of a graph: bytes `pixels`, uint8 [batch, size, size, 3], or normalized floats `image`, float32
+ * [batch, 3, size, size], as PyTorch takes.
+ */
+export type ImageInput = "pixels" | "image";
+
+export interface ClassifierOptions {
+  batch: number;
+  input: ImageInput;
+}
+
+export interface ClassifierHeads {
+  /** [batch, classes]. */
+  classLogits: TensorId;
+  /** [batch, classes]; absent for a model with one head. */
+  distillationLogits?: TensorId;
+}
+
+export interface ModelFamily<C extends ClassifierConfig> {
+  /** In messages: DeiT, RegNetY. */
+  readonly name: string;
+  /** Values of config.json's `model_type`. */
+  readonly modelTypes: readonly string[];
+  /** timm's names of the published models. */
+  readonly publishedNames: readonly string[];
+  /** The configuration of a published model, the caller's to change; undefined for another name. */
+  published(name: string): C | undefined;
+
+  /** Whether a configuration is of this family. */
+  hasConfig(config: ClassifierConfig): config is C;
+  /** Whether a config.json is of this family. */
+  hasFields(fields: Fields): boolean;
+  /** Whether tensors of these names are a model of this family, where no config.json says so. */
+  hasTensors(names: Iterable<string>): boolean;
+
+  /** The family's own fields of a config.json. Throws `model/config` naming `subject`. */
+  readFields(fields: Fields, subject: string): Partial<C>;
+  writeFields(config: C): Fields;
+  /** The part of the configuration that a name or file name with a published name in it stands for. */
+  sizesOfName(name: string): Partial<C>;
+  /** The part of the configuration that shows in the shapes. Throws `weights/missing-tensor`. */
+  sizesFromShapes(tensors: TensorMap, subject: string): Partial<C>;
+  /** Adds the defaults. Throws `model/config` where a size without a default is missing. */
+  completeConfig(sizes: Partial<C>, subject: string): C;
+
+  /** A checkpoint's tensors, under any naming that is known, under timm's names. Throws `weights/…`. */
+  toTimmNames(tensors: TensorMap, subject: string): TensorMap;
+  /** timm name → shape with PyTorch's axes of every tensor in a file. Throws `model/config`. */
+  parameters(config: C): ParameterShapes;
+  /** Layers that give logits: `NAME.weight` [classes, width] and `NAME.bias` [classes]. */
+  headNames(config: C): readonly string[];
+  /** Weights that int8 inference keeps in eight bits; empty where a family has no int8 inference. */
+  int8Layers(config: C): ReadonlySet<string>;
+
+  /** Names and shapes of the tensors that `inferenceWeights` gives. */
+  inferenceShapes(config: C): ParameterShapes;
+  /** Tensors under timm's names → those that the graph of `addClassifier` reads. Throws `weights/…`. */
+  inferenceWeights(config: C, weights: TensorMap): TensorMap;
+  /** Adds the model in evaluation mode: image input, parameters from the store `weights` → logits. */
+  addClassifier(graph: GraphBuilder, config: C, options: ClassifierOptions): ClassifierHeads;
+}
