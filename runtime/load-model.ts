@@ -8,8 +8,8 @@ import { createInference, type InferenceProgram, int8Unavailable } from "./infer
 import { checkDtype } from "./model-files/convert.js";
 import { readModel, type StoredModel } from "./model-files/stored-model.js";
 import { familyOf, type ModelConfig } from "./models/families.js";
-import { parameterCount } from "./weights/tensor-map.js";
 import type { Runtime } from "./runtime.js";
+import { parameterCount } from "./weights/tensor-map.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
 export interface ModelOptions {

@@ -1,8 +1,8 @@
 // Configuration: what a run is, printed before its first step, every setting included.
 
 import { join } from "node:path";
-import { parameterCount } from "../runtime/weights/tensor-map.js";
 import { FIRST_LOSS_SCALE, type LossScale } from "../runtime/training/loss-scale.js";
+import { parameterCount } from "../runtime/weights/tensor-map.js";
 import { BEST, LAST } from "./checkpoint/save.js";
 import type { BestScore } from "./checkpoint/state.js";
 import type { TrainingRun } from "./loop.js";

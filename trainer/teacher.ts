@@ -46,7 +46,7 @@ function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions)
   );
 }
 
-/** Throws what `readModel` and `loadModel` throw, `training/teacher-classes` and `training/teacher-size`. */
+/** Throws what `loadModel` throws, `training/teacher-classes` and `training/teacher-size`. */
 export async function openTeacher(runtime: Runtime, options: TeacherOptions): Promise<Teacher> {
   const { path, batchSize, labels } = options;
   const opened = await readModel(nodeModelSource(path));

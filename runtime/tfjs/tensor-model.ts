@@ -10,8 +10,8 @@ import { networkOf } from "../inference/program.js";
 import { readModel } from "../model-files/stored-model.js";
 import type { ModelConfig } from "../models/families.js";
 import { WEIGHTS } from "../models/family.js";
-import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { Runtime } from "../runtime.js";
+import type { ParameterShapes } from "../weights/tensor-map.js";
 import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
 export interface TensorModelOptions {

@@ -147,7 +147,7 @@ if (found) {
     const answer = (count: number) => teacher.onDevice?.(randomPixels(CONFIG, count, 1), count);
     await answer(3)?.then(
       () => assert.unreachable(),
-      (error) => assert.match(error.message, /3 images for runs of 2/),
+      (error) => assert.match(error.message, /3 images, wanted a multiple of 2/),
     );
     teacher.dispose();
   });
