@@ -142,8 +142,17 @@ function generatedSteps() {
   }));
 }
 
-/** What a debug build changes in asconfig.json's options. */
-const DEBUG_WASM = { debug: true, noAssert: false, optimizeLevel: 1, uncheckedBehavior: "never" };
+/**
+ * What a debug build changes in asconfig.json's options. A failed assertion is a trap (`abort=`: no import). Level 1
+ * inlines only the smallest functions; without it the tests' time limits do not hold.
+ */
+const DEBUG_WASM = {
+  debug: true,
+  noAssert: false,
+  optimizeLevel: 1,
+  uncheckedBehavior: "never",
+  use: ["abort="],
+};
 const DEBUG_FOLDER = "dist/wasm-debug";
 
 /** The targets of asconfig.json; `entry` of each is ours, the rest is asc's. */

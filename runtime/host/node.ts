@@ -22,7 +22,11 @@ export const RELAXED_PROBE = new Uint8Array([
   0x0b,
 ]);
 
-async function readAsset(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/** VITRINE_WASM=debug takes the modules with assertions and function names that `npm run build -- --debug` makes. */
+const WASM_FOLDER = process.env.VITRINE_WASM === "debug" ? "wasm-debug/" : "wasm/";
+
+async function readAsset(asset: string): Promise<Uint8Array<ArrayBuffer>> {
+  const path = asset.replace(/^wasm\//, WASM_FOLDER);
   const url = new URL(path, DIST);
   try {
     const file = await readFile(url);

@@ -134,13 +134,15 @@ export class Kernels {
   }
 }
 
+/** VITRINE_WASM=debug tests the modules with assertions, as runtime/host/node.ts does. */
+const FOLDER = process.env.VITRINE_WASM === "debug" ? "wasm-debug" : "wasm";
 const FILES = { plain: "nn.wasm", relaxed: "nn.relaxed.wasm" };
 
 /** Bytes of each build that this engine takes; says so where it refuses the relaxed one. */
 export function loadBuilds(): Map<string, Buffer<ArrayBuffer>> {
   const builds = new Map<string, Buffer<ArrayBuffer>>();
   for (const [name, file] of Object.entries(FILES)) {
-    const path = fileURLToPath(new URL(`../../wasm/${file}`, import.meta.url));
+    const path = fileURLToPath(new URL(`../../${FOLDER}/${file}`, import.meta.url));
     if (!existsSync(path)) throw new Error(`${path} is missing: run npm run build`);
     const bytes = readFileSync(path);
     // Node 20 knows relaxed SIMD behind a flag only; newer versions complain of the flag.
