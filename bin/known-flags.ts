@@ -18,7 +18,7 @@ const NO_SUCH_METHOD = "there is no such option; DeiT's recipe does not use it";
 const LOGS = "RUN/metrics.csv has a row for every step";
 
 /** Names of timm or deit → answers. */
-const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
+export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   // Models and weights.
   ["--finetune --initial-checkpoint", { train: "here it is --init PATH" }],
   [
@@ -152,7 +152,7 @@ export function knownFlagAnswer(
     if (flags.includes(name)) {
       const value = argument.includes("=") ? "" : (args[place + 1] ?? "-");
       if (command === "train" && name === "--resume" && !value.startsWith("-"))
-        return "--resume takes no path: it continues the run in --out FOLDER";
+        return "train --resume takes no path: it continues the run in --out FOLDER";
       continue;
     }
     const answers = ANSWERS.get(name);

@@ -1,7 +1,7 @@
-// Classes: what the outputs of a run stand for, and which of them each class of a data set is.
+// Classes: the class names of a run's outputs, and the output for each class of its data set.
 
 import type { DataDescription } from "../runtime/batches/batch-source.js";
-import { isVitrineError, VitrineError } from "../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { defaultLabels, matchClasses } from "../runtime/models/labels.js";
 
 export interface RunClasses {
@@ -13,11 +13,11 @@ export interface RunClasses {
 
 function ofDataSet({ classes }: DataDescription): RunClasses {
   const fallback = defaultLabels(classes.length);
-  const labels = classes.map((name, index) => (name === "" ? (fallback[index] as string) : name));
+  const labels = classes.map((name, index) => (name === "" ? fallback[index] : name));
   return { labels, classMap: Int32Array.from(labels, (_, index) => index) };
 }
 
-/** The match, or undefined where names do not say that these are the same classes. */
+/** The match, or undefined if the names do not identify the same classes. */
 function matchByName(classes: readonly string[], labels: readonly string[]): Int32Array | undefined {
   try {
     const { indices, notice } = matchClasses(classes, labels);
@@ -29,8 +29,8 @@ function matchByName(classes: readonly string[], labels: readonly string[]): Int
 }
 
 /**
- * The classes of a new run. Starting from a checkpoint that knows the data set's classes (all names, or indices
- * within its range) keeps the checkpoint's, so that its heads stay what they are; otherwise the data set's are new.
+ * The classes of a new run: the checkpoint's, if it has all of the data set's classes (by name, or indices within its
+ * range), so that its heads keep their meaning; otherwise the data set's.
  */
 export function runClasses(data: DataDescription, startLabels: readonly string[] | null): RunClasses {
   const classMap = startLabels === null ? undefined : matchByName(data.classes, startLabels);
@@ -38,7 +38,7 @@ export function runClasses(data: DataDescription, startLabels: readonly string[]
 }
 
 /**
- * Class index of the teacher that stands for each of the student's, or null where the order is the same. Throws
+ * The teacher's class index for each of the student's, or null if the order is the same. Throws
  * `training/teacher-classes` unless both have the same classes.
  */
 export function teacherOrder(
@@ -54,8 +54,8 @@ export function teacherOrder(
   const foreign = labels.find((label) => !teacherLabels.includes(label)) ?? labels[0];
   throw new VitrineError(
     "training/teacher-classes",
-    `${teacher}: the teacher has ${teacherLabels.length} classes, the student ${count}, and they must be the same ` +
-      `("${foreign}" is not one of the teacher's): give another --teacher`,
+    `${quote(teacher)}: the teacher has ${teacherLabels.length} classes, the student ${count}, and they must be the ` +
+      `same ("${quote(foreign)}" is not one of the teacher's): give another --teacher`,
     { details: { teacherClasses: teacherLabels.length, classes: count } },
   );
 }

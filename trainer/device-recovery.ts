@@ -1,20 +1,21 @@
-// Device recovery: a run whose GPU is lost goes on from its last checkpoint on a new device, as --resume would.
+// Device recovery: a run whose GPU is lost continues from its last checkpoint on a new device, as with --resume.
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDeviceLost, isVitrineError } from "../runtime/errors.js";
+import { isDeviceLost, isVitrineError, quote } from "../runtime/errors.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
-import { type TrainingRun, train } from "./loop.js";
+import { train } from "./loop.js";
 import { type PrepareOptions, prepareRun } from "./prepare.js";
+import type { TrainingRun } from "./run.js";
 import { withCheckpoint } from "./stopping.js";
 
 /** Devices that a run may lose without a later checkpoint in between. */
 const MOST_LOSSES = 3;
-/** A driver that starts anew after a fault has no adapter for a moment. */
+/** A driver that restarts after a fault offers no adapter for a moment. */
 const PAUSE_MS = 1000;
 
-/** The device of the run that failed, where it came so far. */
+/** The device of the run that failed, if it got that far. */
 interface Attempt {
   device: string | null;
 }
@@ -30,19 +31,19 @@ async function attempt(options: PrepareOptions, seen: Attempt): Promise<Training
   }
 }
 
-/** The step that RUN/last holds; null where there is none yet. */
+/** The step of RUN/last; null before the first checkpoint. */
 async function checkpointStep(out: string): Promise<number | null> {
   return (await hasCheckpoint(out)) ? (await loadState(out)).step : null;
 }
 
-/** A new device may be refused for a while after a loss. */
+/** After a loss, a new device may be unavailable for a while. */
 function isDeviceGone(error: unknown): boolean {
   return isVitrineError(error) && error.code === "device/unavailable";
 }
 
 /**
- * Prepares and trains to the end of the run. Lost devices are replaced, three times without a later checkpoint at most;
- * every other failure, and a loss beyond that, is thrown with the run closed.
+ * Prepares a run and trains it to its end. Lost devices are replaced, at most three times without a new checkpoint in
+ * between; every other failure, and a loss beyond that, is thrown with the run closed.
  */
 export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): Promise<TrainingRun> {
   const { progress, interruption } = options;
@@ -61,9 +62,10 @@ export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): P
       losses = step !== before ? 1 : losses + 1;
       before = step;
       if (losses > MOST_LOSSES) throw isDeviceLost(error) ? error : withCheckpoint(error, out, step ?? 0);
-      const where = step === null ? "anew" : `from step ${step} in ${join(out, LAST)}`;
+      const where =
+        step === null ? "restarting" : `continuing from step ${step} in ${quote(join(out, LAST))}`;
       progress.say((error as Error).message);
-      progress.say(`going on ${where} on a new device, attempt ${losses} of ${MOST_LOSSES}`);
+      progress.say(`${where} on a new device, attempt ${losses} of ${MOST_LOSSES}`);
       request = { ...request, resume: step !== null, device: seen.device };
       await sleep(pauseMs);
     }

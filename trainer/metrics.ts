@@ -1,5 +1,5 @@
-// Metrics: metrics.csv, a row for every step, with the validation's columns filled where one was made. A resumed run
-// drops the rows behind its checkpoint first, so that no step stands there twice.
+// Metrics: metrics.csv, a row for every step, with validation columns where the step was validated. A resumed run first
+// drops the rows after its checkpoint, so that no step is there twice.
 
 import { existsSync } from "node:fs";
 import { appendFile, open, readFile, rename, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ export interface StepMetrics {
   epoch: number;
   batch: number;
   learningRate: number;
-  /** What main.py prints as its loss. */
+  /** The loss that main.py prints. */
   loss: number;
   /** Mean of `loss` over the last steps. */
   runningLoss: number;
@@ -21,12 +21,12 @@ export interface StepMetrics {
   /** Before clipping. */
   gradientNorm: number;
   imagesPerSecond: number;
-  /** Share of the step's time spent waiting for data, 0…1. */
+  /** Fraction of the step's time spent waiting for data, 0…1. */
   dataWait: number;
   /** Images of the batch that the data server could not read. */
   skipped: number;
   validation: ValidationScores | null;
-  /** Behind this step; absent where the loss is not scaled. */
+  /** After this step; absent where the loss is not scaled. */
   lossScale?: LossScale | undefined;
 }
 
@@ -60,7 +60,7 @@ function row(metrics: StepMetrics): string {
   return `${cells.join(",")}\n`;
 }
 
-/** Lines of a metrics file up to `step`; a last line without its end was cut off by a crash. */
+/** Rows of a metrics file up to `step`. A last line without a newline was cut off by a crash. */
 function keptRows(text: string, step: number): string {
   const lines = text.split("\n").slice(1, -1);
   const kept = lines.filter((line) => Number(line.slice(0, line.indexOf(","))) <= step);
@@ -69,11 +69,11 @@ function keptRows(text: string, step: number): string {
 
 export interface MetricsFile {
   append(metrics: StepMetrics): Promise<void>;
-  /** Waits until the rows are on disk: called before a checkpoint that relies on them. */
+  /** Waits until the rows are on disk; called before a checkpoint that relies on them. */
   sync(): Promise<void>;
 }
 
-/** Opens PATH for a run that has done `step` steps: later rows are dropped, the file is made where it is missing. */
+/** Opens PATH for a run that has done `step` steps: drops later rows, creates a missing file. */
 export async function openMetrics(path: string, step: number): Promise<MetricsFile> {
   const rows = existsSync(path) ? keptRows(await readFile(path, "utf8"), step) : "";
   await writeFile(`${path}.next`, `${COLUMNS}\n${rows}`);

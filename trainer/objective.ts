@@ -1,5 +1,5 @@
-// Objective: turns a batch into what one step is trained toward: mixed, smoothed targets, the weight of each sample,
-// the teacher's answer and the branches that stochastic depth keeps. All of it a pure function of the batch's cursor.
+// Objective: a batch's inputs of the training step: mixed and smoothed targets, sample weights, the teacher's logits and
+// the branches that stochastic depth keeps. All of it a pure function of the batch and its cursor.
 
 import type { Batch } from "../runtime/batches/batch-source.js";
 import { drawBranchScales } from "../runtime/draw/drop-path.js";
@@ -10,7 +10,7 @@ import type { DeitConfig } from "../runtime/models/deit/config.js";
 import type { TrainingInputs } from "../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 
-/** Whoever answers for the teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */
+/** The teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */
 export type TeacherLogits = (
   pixels: Uint8Array,
   count: number,
@@ -26,8 +26,8 @@ export interface ObjectiveOptions {
 }
 
 /**
- * Every sample counts the same in the mean, except those that were skipped. Where all of a batch were, all weights
- * are 0 and so is the gradient: the step is then AdamW's momentum and decay alone.
+ * Weights of the samples in the mean: equal, but 0 for skipped ones. If a whole batch was skipped, all weights and the
+ * gradient are 0, and the step consists of AdamW's momentum and decay alone.
  */
 export function sampleWeights(weights: Float32Array): Float32Array {
   let sum = 0;
@@ -40,7 +40,7 @@ function checkBatch(batch: Batch, { config, settings }: ObjectiveOptions): void 
   throw new VitrineError(
     "data/batch-shape",
     `the data server sent ${batch.count} images of ${batch.size}×${batch.size}, ` +
-      `asked were ${settings.batchSize} of ${config.imageSize}×${config.imageSize}`,
+      `requested were ${settings.batchSize} of ${config.imageSize}×${config.imageSize}`,
     { details: { count: batch.count, size: batch.size } },
   );
 }
@@ -71,9 +71,9 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
 }
 
 /**
- * The part of the loss that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the base
- * term's share. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. metrics.csv
- * has it beside the loss: the difference says how much is left to learn, whatever the smoothing.
+ * The part of the loss that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the weight of
+ * the base loss. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. metrics.csv
+ * has it beside the loss: the difference is what remains to be learned, whatever the smoothing.
  */
 export function targetEntropy(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
   const { targets, sampleWeights } = inputs;
@@ -82,7 +82,7 @@ export function targetEntropy(inputs: TrainingInputs, { distillation, alpha }: T
   sampleWeights.forEach((weight, sample) => {
     let entropy = 0;
     for (let i = sample * classes; i < (sample + 1) * classes; i++) {
-      const target = targets[i] as number;
+      const target = targets[i];
       if (target > 0) entropy -= target * Math.log(target);
     }
     floor += weight * entropy;

@@ -1,24 +1,23 @@
-// Prepare: everything a run needs, opened and checked against each other before the first file is written.
+// Prepare: opens everything that a run needs and checks the parts against each other, before the first file is written.
 
 import { join } from "node:path";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 import { writeConfigJson } from "../runtime/models/families.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import { createTraining } from "../runtime/training/program.js";
 import { DISK } from "./checkpoint/commit-folder.js";
 import { restoreTraining } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
-import type { TrainingRun } from "./loop.js";
 import type { Progress } from "./progress.js";
 import { describeRun } from "./report.js";
-import type { RunRequest, RunSources } from "./run.js";
+import type { RunRequest, RunSources, TrainingRun } from "./run.js";
 import { createSchedule } from "./schedule.js";
-import { type Beginning, beginAgain, beginNew, type Closers } from "./starting-point.js";
+import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
 import { openTeacher, type Teacher } from "./teacher.js";
 
 export interface PreparedRun {
   run: TrainingRun;
-  /** Closes what was opened; the run must have ended. */
+  /** Closes everything that was opened; the run must have ended. */
   close(): Promise<void>;
 }
 
@@ -29,11 +28,11 @@ export interface PrepareOptions {
   interruption: AbortSignal;
 }
 
-async function closeAll(closers: Closers): Promise<void> {
-  for (const close of closers.reverse()) await close();
+async function disposeAll(disposables: Disposables): Promise<void> {
+  for (const dispose of disposables.reverse()) await dispose();
 }
 
-async function findTeacher({ state, labels, config, runtime, resumed }: Beginning, out: string) {
+async function findTeacher({ state, labels, config, runtime, resumed }: StartingPoint, out: string) {
   const { teacher: path, batchSize, accumulate } = state.settings;
   if (path === null) return null;
   const batch = batchSize / accumulate;
@@ -41,7 +40,7 @@ async function findTeacher({ state, labels, config, runtime, resumed }: Beginnin
   if (resumed && state.teacher?.sha256 !== teacher.sha256)
     throw new VitrineError(
       "checkpoint/teacher",
-      `${path} is not the teacher that ${join(out, LAST)} was begun with: put that file back`,
+      `${quote(path)} is not the teacher that ${quote(join(out, LAST))} was started with: restore that file`,
       { details: { expected: state.teacher?.sha256, found: teacher.sha256 } },
     );
   state.teacher = { sha256: teacher.sha256 };
@@ -50,22 +49,21 @@ async function findTeacher({ state, labels, config, runtime, resumed }: Beginnin
 
 async function findValidation(
   { request, sources, progress }: PrepareOptions,
-  begun: Beginning,
-  closers: Closers,
+  { config, labels, state }: StartingPoint,
+  disposables: Disposables,
 ) {
-  const { config, labels, state } = begun;
   const path = request.validation ?? state.validationPath;
   if (path === null) return null;
   const { imageSize: size, cropRatio } = config;
   const source = await sources.openValidation({ path, size, cropRatio, batchSize: state.settings.batchSize });
-  closers.push(() => source.close());
+  disposables.push(() => source.close());
   const { indices: classMap, notice } = matchClasses(source.description.classes, labels);
-  if (notice !== undefined) progress.say(`${path}: ${notice}`);
+  if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
   state.validationPath = path;
   return { source, classMap };
 }
 
-async function makeTraining({ config, weights, state, resumed, runtime }: Beginning, out: string) {
+async function makeTraining({ config, weights, state, resumed, runtime }: StartingPoint, out: string) {
   const { batchSize, accumulate, recompute, distillation, alpha, tau, dropPath, ema } = state.settings;
   const memory = { batchSize, pieces: accumulate, recompute };
   const options = { config, weights, ...memory, distillation, alpha, tau, dropPath, ema };
@@ -75,21 +73,19 @@ async function makeTraining({ config, weights, state, resumed, runtime }: Beginn
 }
 
 function assemble(
-  options: PrepareOptions,
-  begun: Beginning,
+  { request, progress, interruption }: PrepareOptions,
+  { state, source, config, labels, runtime }: StartingPoint,
   parts: Pick<TrainingRun, "training" | "validation">,
   teacher: Teacher | null,
 ): TrainingRun {
-  const { request, progress, interruption } = options;
-  const { state, source, config, labels, runtime } = begun;
-  // Of one executor, as the training is.
-  const answer = (parts.training.submit && teacher?.onDevice) ?? teacher?.logits ?? null;
+  // Teacher and student share the executor: logits stay on the device where steps are pipelined there.
+  const teacherLogits = (parts.training.submit && teacher?.onDevice) ?? teacher?.logits ?? null;
   const classMap = Int32Array.from(state.classMap);
   const { math } = runtime.image;
   return {
     ...parts,
     source,
-    objective: { settings: state.settings, config, classMap, math, teacher: answer },
+    objective: { settings: state.settings, config, classMap, math, teacher: teacherLogits },
     schedule: createSchedule(state.settings, source.batchesPerEpoch),
     state,
     checkpoint: { files: DISK, folder: request.out, configText: writeConfigJson(config, labels) },
@@ -99,23 +95,25 @@ function assemble(
   };
 }
 
-/** Throws whatever does not fit, in one clear line each; then nothing was written and everything is closed again. */
+/** Throws a typed error for each thing that does not fit; then nothing was written and everything is closed again. */
 export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
   const { request, sources, progress } = options;
-  const closers: Closers = [];
+  const disposables: Disposables = [];
   try {
-    const begun = await (request.resume ? beginAgain : beginNew)(request, sources, closers);
-    for (const notice of begun.notices) progress.say(notice);
-    const teacher = await findTeacher(begun, request.out);
-    if (teacher) closers.push(() => teacher.dispose());
-    const validation = await findValidation(options, begun, closers);
-    const training = await makeTraining(begun, request.out);
-    closers.push(() => training.dispose());
-    const run = assemble(options, begun, { training, validation }, teacher);
-    for (const line of describeRun(run, begun)) progress.say(line);
-    return { run, close: () => closeAll(closers) };
+    const start = await (request.resume ? resumeRun : startNewRun)(request, sources, disposables);
+    for (const notice of start.notices) progress.say(notice);
+    const teacher = await findTeacher(start, request.out);
+    if (teacher) disposables.push(() => teacher.dispose());
+    const validation = await findValidation(options, start, disposables);
+    const training = await makeTraining(start, request.out);
+    disposables.push(() => training.dispose());
+    const run = assemble(options, start, { training, validation }, teacher);
+    const { config, weights, resumed, runtime } = start;
+    for (const line of describeRun(run, { config, weights, resumed, device: runtime.description }))
+      progress.say(line);
+    return { run, close: () => disposeAll(disposables) };
   } catch (error) {
-    await closeAll(closers);
+    await disposeAll(disposables);
     throw error;
   }
 }

@@ -1,32 +1,31 @@
-// Running mean: the mean of the last few values. Small enough to stand in a checkpoint.
+// Recent steps: mean loss, images per second and time spent waiting for data, over the last ten steps.
 
-/** Steps that the printed loss averages over. */
-export const RUNNING_STEPS = 10;
+/** Steps that loss and rates average over. */
+export const RECENT_STEPS = 10;
 
+/** Mean of the last values; few enough to be part of a checkpoint. */
 export class RunningMean {
-  private readonly values: number[];
+  readonly #values: number[];
 
   constructor(values: readonly number[] = []) {
-    this.values = values.slice(-RUNNING_STEPS);
+    this.#values = values.slice(-RECENT_STEPS);
   }
 
   add(value: number): void {
-    this.values.push(value);
-    if (this.values.length > RUNNING_STEPS) this.values.shift();
+    this.#values.push(value);
+    if (this.#values.length > RECENT_STEPS) this.#values.shift();
   }
 
   /** NaN before the first value. */
   mean(): number {
-    return this.values.reduce((sum, value) => sum + value, 0) / this.values.length;
+    return this.#values.reduce((sum, value) => sum + value, 0) / this.#values.length;
   }
 
-  /** What the constructor takes to go on from here. */
+  /** The values, from which the constructor continues. */
   recent(): number[] {
-    return [...this.values];
+    return [...this.#values];
   }
 }
-
-// Step clock: how fast the last steps went, and what share of their time was spent waiting for data.
 
 interface Lap {
   seconds: number;
@@ -34,32 +33,33 @@ interface Lap {
   waitSeconds: number;
 }
 
-/** Steps that the rates are taken over. */
-const LAPS = 10;
-
 export class StepClock {
-  private laps: Lap[] = [];
-  private last: number;
+  readonly #now: () => number;
+  readonly #laps: Lap[] = [];
+  #last: number;
 
-  constructor(private readonly now: () => number = () => performance.now() / 1000) {
-    this.last = now();
+  /** `now`: seconds. */
+  constructor(now: () => number = () => performance.now() / 1000) {
+    this.#now = now;
+    this.#last = now();
   }
 
-  /** Ends a step of so many images, which waited so long for its batch. */
+  /** Ends a step of `images` images that waited `waitSeconds` for its batch. */
   tick(images: number, waitSeconds: number): void {
-    const now = this.now();
-    this.laps.push({ seconds: now - this.last, images, waitSeconds });
-    if (this.laps.length > LAPS) this.laps.shift();
-    this.last = now;
+    const now = this.#now();
+    this.#laps.push({ seconds: now - this.#last, images, waitSeconds });
+    if (this.#laps.length > RECENT_STEPS) this.#laps.shift();
+    this.#last = now;
   }
 
-  /** Time spent on something else (validation, a checkpoint) does not count. */
+  /** Excludes the time since the last step, spent on validation or a checkpoint. */
   restart(): void {
-    this.last = this.now();
+    this.#last = this.#now();
   }
 
+  /** `dataWait`: fraction of the time, 0…1. */
   rates(): { imagesPerSecond: number; dataWait: number } {
-    const sum = (of: (lap: Lap) => number) => this.laps.reduce((total, lap) => total + of(lap), 0);
+    const sum = (of: (lap: Lap) => number) => this.#laps.reduce((total, lap) => total + of(lap), 0);
     const seconds = sum((lap) => lap.seconds);
     if (seconds <= 0) return { imagesPerSecond: 0, dataWait: 0 };
     const dataWait = Math.min(1, sum((lap) => lap.waitSeconds) / seconds);

@@ -1,80 +1,146 @@
-// Configuration: what a run is, printed before its first step, every setting included.
+// Report: what a run prints about itself, before its first step (model, data, schedule, device, every setting) and
+// after its last one.
 
 import { join } from "node:path";
+import { quote } from "../runtime/errors.js";
+import type { DeitConfig } from "../runtime/models/deit/config.js";
 import { FIRST_LOSS_SCALE, type LossScale } from "../runtime/training/loss-scale.js";
-import { parameterCount } from "../runtime/weights/tensor-map.js";
+import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
 import { BEST, LAST } from "./checkpoint/save.js";
 import type { BestScore } from "./checkpoint/state.js";
-import type { TrainingRun } from "./loop.js";
-import { TRAINER_OPTIONS } from "./options.js";
+import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";
+import type { TrainingRun } from "./run.js";
 import { rateOfEpoch } from "./schedule.js";
-import type { TrainerSettings } from "./settings.js";
-import type { Beginning } from "./starting-point.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "./settings.js";
 import type { ValidationScores } from "./validation.js";
 
-/** Flags a line, in the table's order. */
-const FLAGS_A_LINE = 6;
+const COLUMNS = 80;
 
-function showValue(value: unknown): string {
-  return Array.isArray(value) ? value.map((part) => Number(part.toFixed(4))).join(",") : String(value);
+/** `label  word word …`, broken between words into lines of at most 80 columns, continued below the first word. */
+export function labeled(label: string, words: readonly string[], indent = 10): string[] {
+  const lines: string[] = [];
+  let line = label.padEnd(indent);
+  let isEmpty = true;
+  for (const word of words) {
+    if (!isEmpty && line.length + 1 + word.length > COLUMNS) {
+      lines.push(line);
+      line = " ".repeat(indent);
+      isEmpty = true;
+    }
+    line += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
+  }
+  return [...lines, line];
 }
 
-/** `--lr 0.0005  --min-lr 0.00001 …`: a command line that asks for this run, in lines of a few flags. */
+const sentence = (label: string, text: string): string[] => labeled(label, text.split(" "));
+
+function showValue(value: unknown): string {
+  if (Array.isArray(value)) return value.map((part) => Number(part.toFixed(4))).join(",");
+  return quote(String(value));
+}
+
+/** `--lr 0.0005`; undefined where no flag gives this value. */
+function asFlag({ flag, kind, get }: TrainerOption, settings: TrainerSettings): string | undefined {
+  const value = get(settings);
+  if (kind.type === "switch") return !kind.alias && value === kind.sets ? flag : undefined;
+  return value === null ? undefined : `${flag} ${showValue(value)}`;
+}
+
+/** Groups of the flags in the table's order, each with its heading. */
+function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]): string[] {
+  const groups = new Map<string, string[]>();
+  for (const option of options) {
+    const flag = asFlag(option, settings);
+    if (flag !== undefined) groups.set(option.group, [...(groups.get(option.group) ?? []), flag]);
+  }
+  return [...groups].flatMap(([group, flags]) => [
+    `  ${group}`,
+    ...labeled(
+      "",
+      flags.map((flag, i) => (i === 0 ? flag : ` ${flag}`)),
+      4,
+    ).map((line) => line.trimEnd()),
+  ]);
+}
+
+/** All settings as the flags that ask for this run: those that differ from main.py's defaults first. */
 export function settingLines(settings: TrainerSettings): string[] {
-  const flags = TRAINER_OPTIONS.flatMap(({ flag, kind, get }) => {
-    const value = get(settings);
-    if (kind.type === "switch") return !kind.alias && value === kind.sets ? [flag] : [];
-    return value === null ? [] : [`${flag} ${showValue(value)}`];
-  });
-  const lines: string[] = [];
-  for (let first = 0; first < flags.length; first += FLAGS_A_LINE)
-    lines.push(`  ${flags.slice(first, first + FLAGS_A_LINE).join("  ")}`);
-  return lines;
+  const isDefault = ({ get }: TrainerOption) =>
+    JSON.stringify(get(settings)) === JSON.stringify(get(DEIT_SETTINGS));
+  const different = TRAINER_OPTIONS.filter((option) => !isDefault(option));
+  return [
+    "settings that differ from DeiT's defaults",
+    ...flagGroups(settings, different),
+    "DeiT's defaults",
+    ...flagGroups(settings, TRAINER_OPTIONS.filter(isDefault)),
+  ];
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** losses.py trains the class head alone then, and the model answers with the mean of both. */
+/** losses.py trains only the class head then, and the model answers with the mean of both. */
 const UNTRAINED_HEAD =
-  "note: without a teacher the distillation head learns nothing, yet it is half of the model's answer; " +
+  "without a teacher the distillation head is not trained, yet it is half of the model's answer; " +
   "give --teacher PATH --distillation hard, or take a model without a distillation token";
 
-const lossScaleLine = ({ scale, skipped }: LossScale): string =>
-  `loss scale: ${scale}, moved by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
+const lossScaleText = ({ scale, skipped }: LossScale): string =>
+  `${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
 
-/** Lines for people: model, data, schedule, device, and the settings as flags. */
-export function describeRun(run: TrainingRun, { config, weights, runtime, resumed }: Beginning): string[] {
-  const { state, source, schedule, training } = run;
-  const { settings } = state;
-  const heads = config.distilled ? "class and distillation head" : "class head";
-  const length = settings.steps === null ? `${settings.epochs} epochs` : `${settings.steps} steps`;
-  const first = rateOfEpoch(schedule, 0).toExponential(2);
-  const where = `epoch ${state.cursor.epoch + 1}, batch ${state.cursor.batch} of it, ${state.step} steps done`;
-  return [
-    `model: ${config.imageSize}×${config.imageSize} pixels, patch ${config.patchSize}, width ${config.dim}, ` +
-      `depth ${config.depth}, ${config.heads} heads, ${config.classes} classes, ${heads}, ` +
-      `${parameterCount(weights).toLocaleString("en")} parameters, ${mebibytes(training.bytes)} for training`,
-    `data: ${state.data.samples} images, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
-      `${source.batchesPerEpoch} batches of ${settings.batchSize} an epoch`,
-    `schedule: ${length}, learning rate ${first} in epoch 1, warm-up ${schedule.warmup} epochs to ` +
-      `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
-      `${schedule.minLr.toExponential(2)}`,
-    `device: ${runtime.description}`,
-    ...(training.writeLossScale ? [lossScaleLine(state.lossScale ?? FIRST_LOSS_SCALE)] : []),
-    ...(config.distilled && settings.distillation === "none" ? [UNTRAINED_HEAD] : []),
-    "settings:",
-    ...settingLines(settings),
-    ...(resumed ? [`resumed: ${where}`] : []),
-  ];
+/** What the report needs beside the run. */
+export interface RunFacts {
+  config: DeitConfig;
+  weights: TensorMap;
+  /** One line: the device, and why where `auto` chose it. */
+  device: string;
+  resumed: boolean;
 }
 
-// Summary: what a finished run says of itself, to people and to programs.
+/** Lines of at most 80 columns, unless a single word is longer. */
+export function describeRun(run: TrainingRun, { config, weights, device, resumed }: RunFacts): string[] {
+  const { state, source, schedule, training } = run;
+  const { settings } = state;
+  const heads = config.distilled ? "class and distillation heads" : "class head";
+  const length = settings.steps === null ? `${settings.epochs} epochs` : `${settings.steps} steps`;
+  const first = rateOfEpoch(schedule, 0).toExponential(2);
+  return [
+    ...sentence(
+      "model",
+      `${config.imageSize}×${config.imageSize} pixels, patch ${config.patchSize}, width ${config.dim}, ` +
+        `depth ${config.depth}, ${config.heads} attention heads, ${config.classes} classes, ${heads}, ` +
+        `${parameterCount(weights).toLocaleString("en")} parameters, ${mebibytes(training.bytes)} for training`,
+    ),
+    ...sentence(
+      "data",
+      `${state.data.samples} images, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
+        `${source.batchesPerEpoch} batches of ${settings.batchSize} per epoch`,
+    ),
+    ...sentence(
+      "schedule",
+      `${length}, learning rate ${first} in epoch 1, warm-up over ${schedule.warmup} epochs to ` +
+        `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
+        `${schedule.minLr.toExponential(2)}`,
+    ),
+    ...sentence("device", device),
+    ...(training.writeLossScale
+      ? sentence("loss scale", ` ${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
+      : []),
+    ...(config.distilled && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
+    ...settingLines(settings),
+    ...(resumed
+      ? sentence(
+          "resumed",
+          `epoch ${state.cursor.epoch + 1}, batch ${state.cursor.batch} of it, ${state.step} steps done`,
+        )
+      : []),
+  ];
+}
 
 export interface SummaryFacts {
   steps: number;
   epochs: number;
-  /** Mean over the last steps, above its floor. */
+  /** Mean over the last steps. */
   loss: number;
   validation: ValidationScores | null;
   best: BestScore | null;
@@ -83,6 +149,7 @@ export interface SummaryFacts {
   skippedSteps: number | null;
 }
 
+/** A finished run, as text and as JSON. */
 export function summarize({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
   const last = join(checkpoint.folder, LAST);
   const loss = new RunningMean(state.recentLosses).mean();

@@ -1,18 +1,24 @@
-// Run request: what a person asks the trainer for, and what the trainer asks of whoever wires it to the data.
+// Run: what a user asks for, what the trainer needs from outside, and the run that preparation makes of both. Types
+// only, shared by preparation, loop and report.
 
 import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
-import type { RuntimeOptions } from "../runtime/create-runtime.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
-import type { Host } from "../runtime/host/host.js";
+import type { Runtime } from "../runtime/runtime.js";
+import type { Training } from "../runtime/training/contract.js";
+import type { CheckpointTarget } from "./checkpoint/save.js";
+import type { RunState } from "./checkpoint/state.js";
+import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
+import type { Progress } from "./progress.js";
+import type { CosineCurve } from "./schedule.js";
 
 export interface RunRequest {
-  /** RUN: gets `last`, `best` and metrics.csv. */
+  /** RUN, the folder of `last`, `best` and metrics.csv. */
   out: string;
-  /** Go on from RUN/last. */
+  /** Continue from RUN/last. */
   resume: boolean;
   given: GivenOptions;
-  /** Validation data; null: none, or in a resumed run what it was begun with. */
+  /** Validation data; null: none, or in a resumed run those that it was started with. */
   validation: string | null;
   /** Steps between checkpoints within an epoch. */
   checkpointEvery: number;
@@ -20,15 +26,23 @@ export interface RunRequest {
   device: string | null;
   /** Null: the checkpoint's, or `auto`. */
   gpuTier: string | null;
-  /** Threads that compute; no bit depends on them, so a resumed run may take others. */
+  /** Compute threads; no bit depends on them, so a resumed run may use another number. */
   threads: number | "auto";
+}
+
+export interface RuntimeRequest {
+  device: string;
+  gpuTier: string;
+  threads: number | "auto";
+  /** Fused multiply-add as the checkpoint has it; absent in a new run. */
+  relaxed?: boolean;
 }
 
 export interface DataRequest {
   recipe: AugmentationRecipe;
   batchSize: number;
   seed: number;
-  /** Of the data set that the run was begun with. */
+  /** Of the data set that the run was started with; absent in a new run. */
   fingerprint?: string;
 }
 
@@ -39,12 +53,26 @@ export interface ValidationRequest {
   batchSize: number;
 }
 
-/** The trainer takes sources; bin/ decides whether a server, or a pipeline in this process, stands behind them. */
+/** What the trainer uses without knowing how: bin/ connects a data server, opens validation data and a device. */
 export interface RunSources {
-  /** What gives threads and GPUs. */
-  host: Host;
-  /** Called while a GPU's driver compiles kernels. */
-  onKernels?: RuntimeOptions["onKernels"];
+  openRuntime(request: RuntimeRequest): Promise<Runtime>;
   connect(request: DataRequest): Promise<BatchSource>;
   openValidation(request: ValidationRequest): Promise<EvaluationSource>;
+}
+
+/** A prepared run. */
+export interface TrainingRun {
+  training: Training;
+  source: BatchSource;
+  objective: ObjectiveOptions;
+  schedule: CosineCurve;
+  /** Updated in place, step by step. */
+  state: RunState;
+  checkpoint: CheckpointTarget;
+  /** Steps between checkpoints within an epoch; each epoch's end writes one as well. */
+  checkpointEvery: number;
+  validation: { source: EvaluationSource; classMap: Int32Array } | null;
+  progress: Progress;
+  /** Asks the run to write a checkpoint and stop. */
+  interruption: AbortSignal;
 }

@@ -1,10 +1,10 @@
 // Schedule: the learning rate of every epoch. Pure.
 //
-// The curve is main.py's to the letter: the rate changes once an epoch, and one epoch late, since main.py calls
-// scheduler.step(epoch) after that epoch. A run measured in steps is one of ⌈steps / batches⌉ epochs that is cut at
-// its last step. main.py never makes such short runs: its 5 epochs of warm-up would hold 40 steps of fine-tuning at
-// 1e-6, and its linear rule gives a batch of 16 a rate of 1.6e-5. So a run measured in steps has two defaults of its
-// own, both printed and both flags: a warm-up of main.py's share of the run, and the square root of the batch size.
+// The curve is exactly main.py's: the rate changes once per epoch, and one epoch late, since main.py calls
+// scheduler.step(epoch) after that epoch. A run measured in steps has ⌈steps / batches⌉ epochs and is cut at its last
+// step. main.py never makes such short runs: its 5 epochs of warm-up would keep 40 steps of fine-tuning at 1e-6, and
+// its linear rule gives a batch of 16 a rate of 1.6e-5. So a run measured in steps has two defaults of its own, both
+// printed and both flags: a warm-up over main.py's fraction of the run, and scaling by the square root of the batch.
 
 export interface CosineCurve {
   /** Epochs until the curve reaches `minLr`. */
@@ -28,7 +28,7 @@ export function cosineAt(curve: CosineCurve, t: number): number {
   return minLr + 0.5 * (lr - minLr) * (1 + Math.cos((Math.PI * t) / length));
 }
 
-/** What main.py trains epoch e with: the curve at e − 1, and epochs 0 and 1 both at 0. */
+/** The rate of epoch e in main.py: the curve at e − 1; epochs 0 and 1 are both at 0. */
 export function rateOfEpoch(curve: CosineCurve, epoch: number): number {
   return cosineAt(curve, Math.max(0, epoch - 1));
 }
@@ -36,7 +36,7 @@ export function rateOfEpoch(curve: CosineCurve, epoch: number): number {
 /** `linear`: main.py's lr · batch/512. `sqrt`: lr · √(batch/512), the rule for Adam (arXiv 2205.10287). */
 export type RateScaling = "linear" | "sqrt" | "none";
 
-/** Peak rate of a batch size. `minLr` and `warmupLr` are not scaled. */
+/** Peak rate for a batch size. `minLr` and `warmupLr` are not scaled. */
 export function scaledRate(lr: number, batchSize: number, scaling: RateScaling): number {
   if (scaling === "none") return lr;
   return scaling === "sqrt" ? lr * Math.sqrt(batchSize / 512) : (lr * batchSize) / 512;
@@ -44,7 +44,7 @@ export function scaledRate(lr: number, batchSize: number, scaling: RateScaling):
 
 /** main.py warms up for 5 of its 300 epochs. */
 export const WARMUP_EPOCHS = 5;
-const WARMUP_SHARE = 5 / 300;
+const WARMUP_FRACTION = 5 / 300;
 
 export interface ScheduleSettings {
   /** One of these two is set, the other null. */
@@ -59,12 +59,12 @@ export interface ScheduleSettings {
   warmupEpochs: number | null;
 }
 
-/** Settings and the data's size → the run's curve, its unit the epoch. */
+/** Settings and the data's size → the run's curve over epochs. */
 export function createSchedule(settings: ScheduleSettings, batchesPerEpoch: number): CosineCurve {
   const { steps, minLr, warmupLr } = settings;
   const length = steps === null ? (settings.epochs ?? 0) : Math.ceil(steps / batchesPerEpoch);
   const warmup =
-    settings.warmupEpochs ?? (steps === null ? WARMUP_EPOCHS : Math.floor(length * WARMUP_SHARE));
+    settings.warmupEpochs ?? (steps === null ? WARMUP_EPOCHS : Math.floor(length * WARMUP_FRACTION));
   const lr = scaledRate(settings.lr, settings.batchSize, settings.lrScaling);
   return { length, lr, warmup, warmupLr, minLr };
 }

@@ -1,5 +1,5 @@
-// Settings: every choice that makes a training run what it is, with main.py's defaults. A checkpoint keeps them all,
-// so that a resumed run needs none of them again.
+// Settings: everything that determines a training run, with main.py's defaults. A checkpoint keeps them all, so that a
+// resumed run needs none of them again.
 
 import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
@@ -8,13 +8,13 @@ import type { Distillation } from "../runtime/training/contract.js";
 import type { RateScaling } from "./schedule.js";
 
 export interface TrainerSettings {
-  /** A published name or the path of a config.json or model folder; null: the sizes of `init`. */
+  /** A published name or the path of a config.json or model folder; null: the architecture of `init`. */
   model: string | null;
-  /** Weights to start from, null: drawn anew. */
+  /** Weights to start from; null: drawn from the seed. */
   init: string | null;
   teacher: string | null;
   distillation: Distillation;
-  /** Share of the distillation term. */
+  /** Weight of the distillation loss: (1 − alpha)·base + alpha·distillation. */
   alpha: number;
   /** Temperature of soft distillation. */
   tau: number;
@@ -23,11 +23,11 @@ export interface TrainerSettings {
   steps: number | null;
   /** Images of a step. */
   batchSize: number;
-  /** Pieces that a step's images are computed in, their gradients added up. */
+  /** Micro-batches of a step, whose gradients are summed. */
   accumulate: number;
-  /** Whether the backward pass computes the blocks again instead of keeping what they made. Changes no bit. */
+  /** Activation checkpointing: the backward pass recomputes the blocks' activations. Changes no bit. */
   recompute: boolean;
-  /** For a batch of 512; `lrScaling` says what another batch size makes of it. */
+  /** Peak rate for a batch of 512; `lrScaling` adapts it to the batch size. */
   lr: number;
   lrScaling: RateScaling;
   minLr: number;
@@ -42,7 +42,7 @@ export interface TrainerSettings {
   dropPath: number;
   ema: boolean;
   emaDecay: number;
-  /** How samples are augmented and mixed, sent to the data server. `size` is the model's. */
+  /** Augmentation and mixing, which the data server applies. `size` is the model's. */
   recipe: AugmentationRecipe;
   seed: number;
 }
@@ -79,10 +79,10 @@ export const DEIT_SETTINGS: TrainerSettings = {
 };
 
 /**
- * Defaults that depend on what kind of run was asked for. `steps`: see schedule.ts. `init`: DeiT fine-tunes in
- * evaluation mode (main.py --no-train-mode), that is without stochastic depth. Both together are a short fine-tuning,
- * in which a smoothed target would first of all unlearn the certainty that the start has, and strong augmentation ask
- * for what it has no time to learn: no smoothing, no RandAugment, no color jitter.
+ * Defaults by kind of run. `steps`: see schedule.ts. `init`: DeiT fine-tunes in evaluation mode (main.py
+ * --no-train-mode), that is, without stochastic depth. Both together are a short fine-tuning, in which smoothed targets
+ * would mainly unlearn the confidence of the start, and strong augmentation ask for more than there is time to learn:
+ * no smoothing, no RandAugment, no color jitter.
  */
 export function defaultSettings(kind: { steps: boolean; init: boolean }): TrainerSettings {
   return {
@@ -97,12 +97,12 @@ function refuse(message: string): never {
   throw new VitrineError("usage/training", message);
 }
 
-/** Refuses combinations that no run can have; single values are checked where the command line reads them. */
+/** Refuses invalid combinations; single values are checked where the command line reads them. Throws `usage/training`. */
 export function checkSettings(settings: TrainerSettings): void {
   const { recipe, batchSize, accumulate } = settings;
   if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);
   if ((settings.epochs === null) === (settings.steps === null))
-    refuse("a run has a length in epochs or in steps: give one of --epochs and --steps");
+    refuse("the length of a run is in epochs or in steps: give one of --epochs and --steps");
   if ((settings.teacher === null) !== (settings.distillation === "none"))
     refuse(
       settings.teacher === null
@@ -111,12 +111,12 @@ export function checkSettings(settings: TrainerSettings): void {
     );
   if (batchSize % 2 === 1 && (recipe.mixup > 0 || recipe.cutmix > 0))
     refuse(
-      `--batch-size ${batchSize} is odd, and Mixup and CutMix pair the samples of a batch: ` +
+      `--batch-size ${batchSize} is odd, but Mixup and CutMix pair the samples of a batch: ` +
         "give an even one, or --mixup 0 --cutmix 0",
     );
   if (batchSize % accumulate !== 0)
     refuse(
-      `--accumulate ${accumulate} does not divide --batch-size ${batchSize}: a step's images are computed in equal pieces`,
+      `--accumulate ${accumulate} does not divide --batch-size ${batchSize}: micro-batches have the same size`,
     );
   if (settings.model === null && settings.init === null)
     refuse("no model: give --model NAME or config.json, or --init PATH");

@@ -1,10 +1,10 @@
-// Starting model: the sizes that --model and --init ask for, and the weights that a run begins with.
+// Starting model: the architecture that --model and --init ask for, and the weights that a run starts from.
 
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DrawMath } from "../runtime/draw/random.js";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { readTrainableModel, type StoredModel } from "../runtime/model-files/stored-model.js";
@@ -16,20 +16,20 @@ import { MODEL_NAMES, publishedConfig, readTrainableConfig } from "../runtime/mo
 import type { TrainerSettings } from "./settings.js";
 
 export interface StartingModel {
-  /** The number of classes is the data set's to say. */
+  /** Its number of classes is the data set's, and filled in later. */
   config: DeitConfig;
-  /** What --init names. */
+  /** The model that --init names. */
   init: StoredModel | null;
 }
 
-/** Sizes of a published name, a config.json, or the one in a folder. Throws `model/unknown`, `model/config`. */
+/** Architecture by published name, config.json, or model folder. Throws `model/unknown`, `model/config`. */
 async function namedConfig(model: string): Promise<DeitConfig> {
   const published = publishedConfig(model);
   if (published) return published;
   if (!existsSync(model))
     throw new VitrineError(
       "model/unknown",
-      `--model ${model} is no file and no published name; names: ${MODEL_NAMES.join(", ")}`,
+      `--model ${quote(model)} is neither a file nor a published name; names: ${MODEL_NAMES.join(", ")}`,
       { details: { model } },
     );
   const path = statSync(model).isDirectory() ? join(model, CONFIG_FILE) : model;
@@ -37,12 +37,12 @@ async function namedConfig(model: string): Promise<DeitConfig> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw new VitrineError("file/unreadable", `${path}: ${(cause as Error).message}`, { cause });
+    throw new VitrineError("file/unreadable", `${quote(path)}: ${(cause as Error).message}`, { cause });
   }
   return completeConfig({ classes: 1, ...readTrainableConfig(text, path).sizes }, path);
 }
 
-/** Reads what `settings` name; throws what is wrong with it before anything else is opened. */
+/** Reads what `settings` name, before anything else is opened. */
 export async function openStartingModel(settings: TrainerSettings): Promise<StartingModel> {
   const init = settings.init === null ? null : await readTrainableModel(nodeModelSource(settings.init));
   const config = settings.model === null ? init?.config : await namedConfig(settings.model);
@@ -51,7 +51,7 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   return { config, init };
 }
 
-/** Weights of a run with `config`'s classes: drawn from the seed, and over them what fits of the checkpoint's. */
+/** Initial weights for `config`'s classes: drawn from the seed, replaced by those of --init that fit. */
 export function firstWeights(
   { init }: StartingModel,
   config: DeitConfig,

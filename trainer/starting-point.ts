@@ -1,11 +1,10 @@
-// Beginning: where a run starts: a new one from --model or --init, or an old one from RUN/last. Both give the same
-// things, so that nothing after this knows the difference.
+// Starting point: where a run starts, a new one from --model or --init or a stopped one from RUN/last. Both give the
+// same values, so that nothing after this depends on the difference.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { BatchSource } from "../runtime/batches/batch-source.js";
-import { createRuntime } from "../runtime/create-runtime.js";
-import { isVitrineError, VitrineError } from "../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { readTrainableModel } from "../runtime/model-files/stored-model.js";
 import type { DeitConfig } from "../runtime/models/deit/config.js";
@@ -20,7 +19,7 @@ import type { RunRequest, RunSources } from "./run.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
 import { firstWeights, openStartingModel } from "./starting-model.js";
 
-export interface Beginning {
+export interface StartingPoint {
   resumed: boolean;
   config: DeitConfig;
   labels: string[];
@@ -31,30 +30,33 @@ export interface Beginning {
   notices: string[];
 }
 
-/** Things that a failure on the way must close again. */
-export type Closers = (() => unknown)[];
+/** What a failure on the way must close again, and the end of the run as well; last opened, first closed. */
+export type Disposables = (() => unknown)[];
 
-/** What a run that was killed before its first checkpoint may leave. */
+/** Files that a run killed before its first checkpoint may leave. */
 const LEFTOVERS = /^(metrics\.csv(\.next)?|last\.next|best\.next)$/;
 
-/** Throws `usage/out` where RUN holds a run already, or something that is none. */
+/** Throws `usage/out` if RUN contains a run already, or anything else. */
 async function checkFree(out: string): Promise<void> {
   if (!existsSync(out)) return;
+  const name = quote(out);
   if (await hasCheckpoint(out))
     throw new VitrineError(
       "usage/out",
-      `${out} holds a run already: go on with it with --resume, or give another --out`,
+      `${name} contains a run already: continue it with --resume, or give another --out`,
       { details: { out } },
     );
   let entries: string[];
   try {
     entries = readdirSync(out);
   } catch (cause) {
-    throw new VitrineError("usage/out", `--out ${out} is no folder: ${(cause as Error).message}`, { cause });
+    throw new VitrineError("usage/out", `--out ${name} is not a folder: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   const foreign = entries.find((entry) => !LEFTOVERS.test(entry));
   if (foreign === undefined) return;
-  throw new VitrineError("usage/out", `${out} is not empty (${foreign}): give another --out`, {
+  throw new VitrineError("usage/out", `${name} is not empty (${quote(foreign)}): give another --out`, {
     details: { out },
   });
 }
@@ -88,12 +90,12 @@ function firstState(
   };
 }
 
-/** A new run. Nothing is written. */
-export async function beginNew(
+/** A new run. Writes nothing. */
+export async function startNewRun(
   request: RunRequest,
   sources: RunSources,
-  closers: Closers,
-): Promise<Beginning> {
+  disposables: Disposables,
+): Promise<StartingPoint> {
   await checkFree(request.out);
   const asked = settingsFrom(request.given);
   checkSettings(asked);
@@ -101,48 +103,38 @@ export async function beginNew(
   const settings = { ...asked, recipe: { ...asked.recipe, size: start.config.imageSize } };
   const { recipe, batchSize, seed } = settings;
   const source = await sources.connect({ recipe, batchSize, seed });
-  closers.push(() => source.close());
+  disposables.push(() => source.close());
   const { labels, classMap } = runClasses(source.description, start.init?.labels ?? null);
   const config = { ...start.config, classes: labels.length };
-  const runtime = await createRuntime({
-    host: sources.host,
+  const runtime = await sources.openRuntime({
     device: request.device ?? "auto",
     gpuTier: request.gpuTier ?? "auto",
     threads: request.threads,
-    trains: true,
-    onKernels: sources.onKernels,
   });
-  closers.push(() => runtime.dispose());
+  disposables.push(() => runtime.dispose());
   const { weights, notices } = firstWeights(start, config, seed, runtime.image.math);
   const state = firstState(settings, source, classMap, runtime);
   return { resumed: false, config, labels, weights, state, source, runtime, notices };
 }
 
-/** The executor whose last bits are those of the checkpoint. */
-async function sameRuntime(
-  { host, onKernels }: RunSources,
-  request: RunRequest,
+/** A runtime that rounds as the checkpoint's did. Throws `checkpoint/fused-multiply-add`. */
+async function openSameRuntime(
+  sources: RunSources,
+  { out, device: asked, gpuTier, threads }: RunRequest,
   state: RunState,
 ): Promise<Runtime> {
   const { fusedMultiplyAdd: relaxed } = state;
-  const device = request.device ?? state.device;
+  const device = asked ?? state.device;
+  const tier = gpuTier ?? (device.startsWith("webgpu") ? state.gpuTier : null) ?? "auto";
   const refused = (cause?: unknown) =>
     new VitrineError(
       "checkpoint/fused-multiply-add",
-      `${join(request.out, LAST)} was made ${relaxed ? "with" : "without"} fused multiply-add, which this engine ` +
-        `${relaxed ? "has not" : "cannot leave out"}: resume it with the Node version that began it`,
+      `${quote(join(out, LAST))} was made ${relaxed ? "with" : "without"} fused multiply-add, which this engine ` +
+        `${relaxed ? "does not have" : "cannot turn off"}: resume it with the Node version that it was started with`,
       { cause },
     );
   try {
-    const runtime = await createRuntime({
-      host,
-      device,
-      gpuTier: request.gpuTier ?? (device.startsWith("webgpu") ? state.gpuTier : null) ?? "auto",
-      threads: request.threads,
-      relaxed,
-      trains: true,
-      onKernels,
-    });
+    const runtime = await sources.openRuntime({ device, gpuTier: tier, threads, relaxed });
     if (runtime.executor.fusedMultiplyAdd === relaxed) return runtime;
     await runtime.dispose();
   } catch (error) {
@@ -152,20 +144,20 @@ async function sameRuntime(
   throw refused();
 }
 
-/** The run that RUN/last holds; its settings stand, and flags that contradict them are refused. */
-export async function beginAgain(
+/** The run in RUN/last, with its settings; flags that contradict them are refused. */
+export async function resumeRun(
   request: RunRequest,
   sources: RunSources,
-  closers: Closers,
-): Promise<Beginning> {
+  disposables: Disposables,
+): Promise<StartingPoint> {
   const state = await loadState(request.out);
   checkGiven(request.given, state.settings);
   state.settings = resumedSettings(state.settings, request.given);
   const { recipe, batchSize, seed } = state.settings;
   const { config, labels, weights } = await readTrainableModel(nodeModelSource(join(request.out, LAST)));
   const source = await sources.connect({ recipe, batchSize, seed, fingerprint: state.data.fingerprint });
-  closers.push(() => source.close());
-  const runtime = await sameRuntime(sources, request, state);
-  closers.push(() => runtime.dispose());
+  disposables.push(() => source.close());
+  const runtime = await openSameRuntime(sources, request, state);
+  disposables.push(() => runtime.dispose());
   return { resumed: true, config, labels, weights, state, source, runtime, notices: [] };
 }

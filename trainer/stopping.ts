@@ -1,43 +1,18 @@
-// Stopping: what is said when a run ends before its end, and what a person can do then.
+// Stopping: how a run ends before its last step, by a signal or by an error, and what its user can do then.
 
 import { join } from "node:path";
 import type { Cursor } from "../runtime/batches/batch-source.js";
-import { isVitrineError, VitrineError } from "../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { LAST } from "./checkpoint/save.js";
-
-const NOT_FINITE = "training/not-finite";
-
-/** A number that no further step can mend, and that a resumed run would meet again. */
-export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError {
-  return new VitrineError(
-    NOT_FINITE,
-    `${what} at batch ${batch} of epoch ${epoch} (both counted from 0): begin a new run with a lower --lr, or with ` +
-      "--clip-grad 1",
-    { details: { epoch, batch } },
-  );
-}
-
-/** The same error, and what RUN/last is good for now. */
-export function withCheckpoint(error: unknown, folder: string, step: number): unknown {
-  if (!isVitrineError(error)) return error;
-  const last = join(folder, LAST);
-  const hint =
-    error.code === NOT_FINITE
-      ? `--init ${last} starts from the weights of step ${step}`
-      : `${last} holds step ${step}; go on with --resume`;
-  const text = error.code === INTERRUPTED ? `stopped: ${hint}` : `${error.message} (${hint})`;
-  return new VitrineError(error.code, text, { details: error.details, cause: error });
-}
-
-// Interruption: lets a signal end the wait for the next batch, so that the loop can write its checkpoint and leave.
 
 /** The run was asked to stop (Ctrl-C, SIGTERM). */
 export const INTERRUPTED = "training/interrupted";
+const NOT_FINITE = "training/not-finite";
 
 /**
  * Items of `source` until `signal` fires; then throws `training/interrupted` at once, even while the source waits for
  * an item. The source's iteration is ended either way, without waiting for it: a generator that is stuck in a wait
- * would only answer after that.
+ * would answer only after that.
  */
 export async function* untilInterrupted<Item>(
   source: AsyncIterable<Item>,
@@ -61,4 +36,26 @@ export async function* untilInterrupted<Item>(
     signal.removeEventListener("abort", wake);
     Promise.resolve(iterator.return?.()).catch(() => {});
   }
+}
+
+/** A loss or gradient that no further step can repair, and that a resumed run would produce again. */
+export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError {
+  return new VitrineError(
+    NOT_FINITE,
+    `${what} at batch ${batch} of epoch ${epoch} (both counted from 0): start a new run with a lower --lr, or with ` +
+      "--clip-grad 1",
+    { details: { epoch, batch } },
+  );
+}
+
+/** The same error, with how to continue from RUN/last, which holds step `step`. */
+export function withCheckpoint(error: unknown, folder: string, step: number): unknown {
+  if (!isVitrineError(error)) return error;
+  const last = quote(join(folder, LAST));
+  const hint =
+    error.code === NOT_FINITE
+      ? `--init ${last} starts from the weights of step ${step}`
+      : `${last} holds step ${step}; continue with --resume`;
+  const text = error.code === INTERRUPTED ? `stopped: ${hint}` : `${error.message} (${hint})`;
+  return new VitrineError(error.code, text, { details: error.details, cause: error });
 }

@@ -1,8 +1,8 @@
-// Teacher: a finished model that looks at the same pixels as the student, in evaluation mode and with its own
-// normalization, and answers with its logits.
+// Teacher: a trained model that gets the student's pixels, in evaluation mode and with its own normalization, and
+// returns its logits.
 
 import { createHash } from "node:crypto";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 import { WEIGHTS_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadModel } from "../runtime/load-model.js";
@@ -13,18 +13,18 @@ import type { TeacherLogits } from "./objective.js";
 
 export interface Teacher {
   logits(pixels: Uint8Array, count: number): Promise<Float32Array>;
-  /** The same logits where they were computed, an array for each piece of a batch; null on the processor. */
+  /** The same logits, left on the device, an array per micro-batch; null on the CPU. */
   onDevice: TeacherLogits | null;
-  /** Of the weights file: a resumed run must have the same teacher. */
+  /** Digest of the weights file: a resumed run must have the same teacher. */
   sha256: string;
   dispose(): void;
 }
 
 export interface TeacherOptions {
   path: string;
-  /** Images that are computed at once; more go through one after the other. */
+  /** Images computed at once; larger batches are split and computed sequentially. */
   batchSize: number;
-  /** The student's. */
+  /** Class names of the student. */
   labels: readonly string[];
   imageSize: number;
 }
@@ -40,8 +40,8 @@ function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions)
   if (config.imageSize === imageSize) return;
   throw new VitrineError(
     "training/teacher-size",
-    `${path}: the teacher sees ${config.imageSize}×${config.imageSize} pixels, the student ${imageSize}×${imageSize}: ` +
-      "give another --teacher or --model",
+    `${quote(path)}: the teacher takes ${config.imageSize}×${config.imageSize} pixels, the student ` +
+      `${imageSize}×${imageSize}: give another --teacher or --model`,
     { details: { teacherSize: config.imageSize, imageSize } },
   );
 }

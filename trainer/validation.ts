@@ -20,8 +20,8 @@ export interface ValidationScores {
 }
 
 /**
- * How well one row of logits answers: how many classes beat the label (0 = top-1), and −log softmax(label). Of equal
- * logits the lower index wins, and what is not a number beats the label: a broken model must not look right.
+ * One row of logits against its label: the number of classes that beat the label (0 = top-1), and −log softmax(label).
+ * Of equal logits the lower index wins, and NaN beats the label: a broken model must not look right.
  */
 export function judge(logits: Float32Array, label: number): { beatenBy: number; loss: number } {
   const own = logits[label];
@@ -39,26 +39,30 @@ export function judge(logits: Float32Array, label: number): { beatenBy: number; 
 }
 
 class Tally {
-  private images = 0;
-  private top1 = 0;
-  private top5 = 0;
-  private loss = 0;
+  #images = 0;
+  #top1 = 0;
+  #top5 = 0;
+  #loss = 0;
 
   add(logits: Float32Array, labels: Int32Array, count: number): void {
     const classes = logits.length / count;
     for (let sample = 0; sample < count; sample++) {
       const answer = logits.subarray(sample * classes, (sample + 1) * classes);
-      const { beatenBy, loss } = judge(answer, labels[sample] as number);
-      this.images++;
-      if (beatenBy < 1) this.top1++;
-      if (beatenBy < 5) this.top5++;
-      this.loss += loss;
+      const { beatenBy, loss } = judge(answer, labels[sample]);
+      this.#images++;
+      if (beatenBy < 1) this.#top1++;
+      if (beatenBy < 5) this.#top5++;
+      this.#loss += loss;
     }
   }
 
   scores(): Scores {
-    const { images } = this;
-    return { top1: (100 * this.top1) / images, top5: (100 * this.top5) / images, loss: this.loss / images };
+    const images = this.#images;
+    return {
+      top1: (100 * this.#top1) / images,
+      top5: (100 * this.#top5) / images,
+      loss: this.#loss / images,
+    };
   }
 }
 
@@ -67,7 +71,7 @@ export interface ValidationOptions {
   /** Class index of the data set → class index of the model. */
   classMap: Int32Array;
   ema: boolean;
-  /** Stops after so many batches: the sanity run before training. */
+  /** Stops after this many batches: the sanity run before training. */
   maxBatches?: number;
 }
 
@@ -83,7 +87,7 @@ async function* firstBatches(source: EvaluationSource, most: number): AsyncGener
   }
 }
 
-/** A batch's answers, and what is left of it once its arrays are gone. */
+/** A batch's logits, and what remains of it once its arrays are released. */
 interface Answers {
   labels: Int32Array;
   count: number;
@@ -91,7 +95,7 @@ interface Answers {
   average: Logits | undefined;
 }
 
-/** On a GPU the answers of a batch are read while the next one is computed. */
+/** On a GPU, the logits of a batch are read while the next one is computed. Throws `data/empty`. */
 export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
   const weights = new Tally();
   const ema = new Tally();
@@ -112,7 +116,7 @@ export async function validate(training: Training, options: ValidationOptions): 
   if (images === 0)
     throw new VitrineError(
       "data/empty",
-      "the validation data has no images (--val names another folder or list)",
+      "the validation data has no images: give another folder or list (--val)",
     );
   return { images, weights: weights.scores(), ema: options.ema ? ema.scores() : null };
 }

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
@@ -36,9 +37,12 @@ function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) 
   return kind.type === "path" ? (text) => resolve(text) : undefined;
 }
 
+/** What the help shows for a flag's value. */
+const PLACEHOLDERS = { number: "n", text: "name", path: "path", choice: "choice", pair: "low,high" };
+
 function commandOption(option: TrainerOption): Option {
   const { flag, kind, help, group } = option;
-  const made = new Option(kind.type === "switch" ? flag : `${flag} <${kind.type}>`, help);
+  const made = new Option(kind.type === "switch" ? flag : `${flag} <${PLACEHOLDERS[kind.type]}>`, help);
   made.helpGroup(`${group}:`);
   const parse = parser(option);
   if (parse) made.argParser(parse);
@@ -62,8 +66,8 @@ const VALIDATION_WORKERS = 1;
 
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
-    host: nodeHost(),
-    onKernels: kernelProgress(),
+    openRuntime: (request) =>
+      createRuntime({ ...request, host: nodeHost(), trains: true, onKernels: kernelProgress() }),
     connect: (request) =>
       connectData({
         ...request,

@@ -192,7 +192,7 @@ test("SIGTERM ends with a checkpoint, one line and status 143; the resumed run i
   const done = readMetrics(run).length;
   assert.match(
     trainer.errors(),
-    new RegExp(`^vitrine: stopped: .*last holds step ${done}; go on with --resume\n$`),
+    new RegExp(`^vitrine: stopped: .*last holds step ${done}; continue with --resume\n$`),
   );
   const again = startTrainer(["--data-server", context.server.address, "--out", run, "--resume"]);
   await finish(again);
@@ -209,7 +209,7 @@ test("a data server that stays away: a checkpoint, one line and status 1", async
   assert.is(await trainer.ended, 1);
   const errors = trainer.errors().trimEnd().split("\n");
   assert.is(errors.length, 1, errors.join("\n"));
-  assert.match(errors[0] as string, /network\/data-server-gone: .*--data-timeout.*go on with --resume/);
+  assert.match(errors[0] as string, /network\/data-server-gone: .*--data-timeout.*continue with --resume/);
   const state = JSON.parse(readFileSync(join(run, "last", "state.json"), "utf8"));
   assert.is(state.step, readMetrics(run).length, "every step that was done is in the checkpoint");
   await finish(startTrainer(["--data-server", context.server.address, "--out", run, "--resume"]));

@@ -1,4 +1,4 @@
-// Device recovery: a run that loses its GPU ends as one that did not, and gives up where devices are lost again and again.
+// Device recovery: a run that loses its GPU ends as one that did not, and gives up when devices are lost repeatedly.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { Host } from "../../runtime/host/host.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
+import type { RuntimeRequest } from "../../trainer/run.js";
 import { observedHost, webgpuOrSkip } from "../executors/webgpu-device.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
 import { FakeSource, fakeValidation, silentProgress } from "./fake-run.js";
@@ -30,7 +32,7 @@ interface Watched {
   out: string;
   model: string;
   host: Host;
-  /** Called before a batch is given. */
+  /** Called before each batch. */
   before?: (cursor: Cursor) => void;
 }
 
@@ -45,7 +47,7 @@ function options({ out, model, host, before }: Watched) {
   return {
     request: { ...request, device: "webgpu", gpuTier: null, threads: 1 },
     sources: {
-      host,
+      openRuntime: (choice: RuntimeRequest) => createRuntime({ ...choice, host, trains: true }),
       connect: async () => new FakeSource(before),
       openValidation: async () => fakeValidation(),
     },
@@ -89,20 +91,20 @@ if (found) {
     const curve = (path: string) => readMetrics(path).map(({ step, loss }) => [step, loss]);
     assert.equal(curve(out), curve(undisturbed));
     const said = disturbed.progress.lines.join("\n");
-    assert.match(said, /device on .* was lost .*last holds step 3; go on with --resume/);
-    assert.match(said, /going on from step 3 in .*last on a new device, attempt 1 of 3/);
+    assert.match(said, /device on .* was lost .*last holds step 3; continue with --resume/);
+    assert.match(said, /continuing from step 3 in .*last on a new device, attempt 1 of 3/);
   });
 
-  test("a device that is lost before the first checkpoint begins the run anew", async ({ folder, model }) => {
+  test("a device that is lost before the first checkpoint restarts the run", async ({ folder, model }) => {
     const { host, opened } = observedHost();
-    const out = join(folder, "anew");
+    const out = join(folder, "restarted");
     const watched = options({ out, model, host });
     const openValidation = async () => {
       if (opened.length === 1) opened[0]?.destroy();
       return fakeValidation();
     };
     await trainToEnd({ ...watched, sources: { ...watched.sources, openValidation } }, 0);
-    assert.match(watched.progress.lines.join("\n"), /going on anew on a new device, attempt 1 of 3/);
+    assert.match(watched.progress.lines.join("\n"), /restarting on a new device, attempt 1 of 3/);
     assert.is((await loadState(out)).step, 8);
   });
 
@@ -117,11 +119,11 @@ if (found) {
     };
     const error = await failure(trainToEnd(options({ out, model, host, before }), 0));
     assert.is(error.code, "device/lost");
-    assert.match(error.message, /last holds step 0; go on with --resume/);
+    assert.match(error.message, /last holds step 0; continue with --resume/);
     assert.is(opened.length, 4);
   });
 
-  test("a GPU that does not come back is waited for three times, then said with the way to go on", async ({
+  test("a GPU that does not come back is waited for three times, then reported with how to continue", async ({
     folder,
     model,
   }) => {
@@ -139,7 +141,7 @@ if (found) {
     const watched = options({ out: join(folder, "gone"), model, host: gone, before });
     const error = await failure(trainToEnd(watched, 0));
     assert.is(error.code, "device/unavailable");
-    assert.match(error.message, /^no adapter was found \(.*last holds step 3; go on with --resume\)$/);
+    assert.match(error.message, /^no adapter was found \(.*last holds step 3; continue with --resume\)$/);
     assert.match(watched.progress.lines.at(-1) ?? "", /attempt 3 of 3/);
   });
 

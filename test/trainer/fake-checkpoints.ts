@@ -1,4 +1,4 @@
-// Fake checkpoints: what a fake run left on disk, to compare with another's and to go on from.
+// Fake checkpoints: the files of a fake run, to compare with another run's and to resume from.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors
 import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import { type FakeRun, FakeTraining, fakeRun } from "./fake-run.js";
 
-/** `last/state.json` → its bytes in base 64, for every file of both checkpoints. */
+/** `last/state.json` → its bytes in base64, for every file of both checkpoints. */
 export function checkpointFiles(folder: string): Record<string, string> {
   const paths = ["last", "best"].flatMap((name) =>
     readdirSync(join(folder, name)).map((file) => join(name, file)),
@@ -17,7 +17,7 @@ export function checkpointFiles(folder: string): Record<string, string> {
   );
 }
 
-/** What beginAgain does, for the fake training. */
+/** resumeRun for the fake training. */
 export async function resumed(
   folder: string,
   math: DrawMath,

@@ -1,4 +1,4 @@
-// Fake run: a training of four numbers and a source of drawn bytes, for claims about the loop itself. Every number
+// Fake run: a training of four numbers and a source of computed bytes, for claims about the loop itself. Every number
 // depends on every step before it, so that a step done twice, left out or out of order shows.
 
 import { writeFile } from "node:fs/promises";
@@ -14,8 +14,8 @@ import type {
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { DISK, type DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
-import type { TrainingRun } from "../../trainer/loop.js";
 import type { Progress } from "../../trainer/progress.js";
+import type { TrainingRun } from "../../trainer/run.js";
 import { createSchedule } from "../../trainer/schedule.js";
 import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
 import { tinyConfig } from "./tiny-model.js";
@@ -23,7 +23,7 @@ import { tinyConfig } from "./tiny-model.js";
 export class FakeTraining implements Training {
   readonly bytes = 0;
   readonly states: Record<TrainingState, Float32Array>;
-  private gradient = new Float32Array(4);
+  #gradient = new Float32Array(4);
   readonly steps: OptimizerStep[] = [];
   readonly inputs: TrainingInputs[] = [];
   /** Steps, counted from 1, whose loss or gradient is not finite. */
@@ -37,7 +37,7 @@ export class FakeTraining implements Training {
   async accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
     this.inputs.push(inputs);
     const sum = inputs.pixels.reduce((total, byte, i) => total + byte * ((i % 7) + 1), 0) % 97;
-    this.gradient = this.states.weights.map((weight, i) => weight * 0.01 + sum + i);
+    this.#gradient = this.states.weights.map((weight, i) => weight * 0.01 + sum + i);
     return { loss: this.spoilt.loss === this.steps.length + 1 ? Number.NaN : 5 + sum / 97 };
   }
 
@@ -47,10 +47,10 @@ export class FakeTraining implements Training {
     this.steps.push(step);
     const { weights, ema, firstMoment, secondMoment } = this.states;
     for (let i = 0; i < 4; i++) {
-      firstMoment[i] = 0.9 * (firstMoment[i] as number) + (this.gradient[i] as number);
-      secondMoment[i] = (secondMoment[i] as number) + step.step;
-      weights[i] = (weights[i] as number) - step.learningRate * (firstMoment[i] as number);
-      ema[i] = 0.5 * (ema[i] as number) + 0.5 * (weights[i] as number);
+      firstMoment[i] = 0.9 * firstMoment[i] + this.#gradient[i];
+      secondMoment[i] = secondMoment[i] + step.step;
+      weights[i] = weights[i] - step.learningRate * firstMoment[i];
+      ema[i] = 0.5 * ema[i] + 0.5 * weights[i];
     }
     return { gradientNorm: 1, applied: true };
   }
@@ -67,7 +67,7 @@ export class FakeTraining implements Training {
   }
 
   async gradients(): Promise<TensorMap> {
-    return new Map([["w", { shape: [4], data: this.gradient }]]);
+    return new Map([["w", { shape: [4], data: this.#gradient }]]);
   }
 
   async read(state: TrainingState): Promise<TensorMap> {
@@ -81,7 +81,7 @@ export class FakeTraining implements Training {
   dispose(): void {}
 }
 
-/** Bytes and labels that are a function of the cursor. `before` is called with each cursor before its batch comes. */
+/** Bytes and labels that are a function of the cursor. `before` is called with each cursor before its batch. */
 export class FakeSource implements BatchSource {
   readonly description = {
     fingerprint: "f".repeat(64),
@@ -91,12 +91,16 @@ export class FakeSource implements BatchSource {
   };
   readonly batchesPerEpoch = 5;
 
-  constructor(private readonly before: (cursor: Cursor) => Promise<void> | void = () => {}) {}
+  readonly #before: (cursor: Cursor) => Promise<void> | void;
+
+  constructor(before: (cursor: Cursor) => Promise<void> | void = () => {}) {
+    this.#before = before;
+  }
 
   async *batches(from: Cursor): AsyncGenerator<Batch> {
     for (let place = from.epoch * 5 + from.batch; ; place++) {
       const cursor = { epoch: Math.floor(place / 5), batch: place % 5 };
-      await this.before(cursor);
+      await this.#before(cursor);
       const pixels = Uint8Array.from({ length: 4 * 32 * 32 * 3 }, (_, i) => (place * 31 + i * 7) & 255);
       const labels = Int32Array.from([0, 1, 2, place % 3]);
       const lambdas = new Float64Array(4).fill(1);
@@ -134,7 +138,7 @@ export function fakeValidation(): EvaluationSource {
   };
 }
 
-/** The disk without the waits for it: these tests pull the plug on the process alone. */
+/** The disk without waiting for it: these tests kill the process, not the power. */
 export const QUICK_DISK: DurableFiles = {
   ...DISK,
   write: (path, bytes) => writeFile(path, bytes),
@@ -157,16 +161,24 @@ export function fakeSettings(changes: Partial<TrainerSettings> = {}): TrainerSet
 
 export function firstFakeState(settings: TrainerSettings): RunState {
   return {
-    ...{ format: STATE_FORMAT, settings, cursor: { epoch: 0, batch: 0 }, step: 0, finished: false },
-    ...{ generator: { name: "philox4x32-10" as const, seed: settings.seed }, device: "fake", gpuTier: null },
-    ...{
-      fusedMultiplyAdd: false,
-      data: { fingerprint: "f".repeat(64), samples: 21 },
-      classMap: [0, 1, 2],
-      lossScale: null,
-    },
-    ...{ teacher: null, validationPath: null, recentLosses: [], epochLoss: { sum: 0, steps: 0 } },
-    ...{ best: null, validation: null },
+    format: STATE_FORMAT,
+    settings,
+    cursor: { epoch: 0, batch: 0 },
+    step: 0,
+    finished: false,
+    generator: { name: "philox4x32-10", seed: settings.seed },
+    device: "fake",
+    gpuTier: null,
+    fusedMultiplyAdd: false,
+    data: { fingerprint: "f".repeat(64), samples: 21 },
+    classMap: [0, 1, 2],
+    lossScale: null,
+    teacher: null,
+    validationPath: null,
+    recentLosses: [],
+    epochLoss: { sum: 0, steps: 0 },
+    best: null,
+    validation: null,
   };
 }
 
@@ -175,7 +187,7 @@ export interface FakeRun extends TrainingRun {
   progress: SilentProgress;
 }
 
-/** A run in `folder`, from its beginning. */
+/** A new run in `folder`. */
 export function fakeRun(
   folder: string,
   math: DrawMath,

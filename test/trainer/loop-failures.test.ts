@@ -1,4 +1,4 @@
-// Loop failures: bad numbers, a source that goes away, a signal, a validation that breaks: what is kept, what is said.
+// Loop failures: bad numbers, a source that fails, a signal, a validation that fails: what is kept, what is reported.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ test("a loss that is not finite stops the run, names the batch and keeps the las
     error.message,
     /loss is NaN at batch 2 of epoch 1.*--init .*last starts from the weights of step 6/,
   );
-  assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step stands");
+  assert.is((await loadState(folder)).step, 6, "the checkpoint before the bad step is kept");
 });
 
 test("a gradient that is not finite stops the run too", async ({ folder, math }) => {
@@ -56,7 +56,7 @@ test("a gradient that is not finite stops the run too", async ({ folder, math })
   assert.match((await failure(train(run))).message, /gradient's norm is Infinity at batch 3 of epoch 0/);
 });
 
-test("a source that fails is a checkpoint, and its own error with the way to go on", async ({
+test("a source that fails leaves a checkpoint, and its own error says how to continue", async ({
   folder,
   math,
 }) => {
@@ -65,7 +65,7 @@ test("a source that fails is a checkpoint, and its own error with the way to go 
   });
   const error = await failure(train(fakeRun(folder, math, { source, checkpointEvery: 100 })));
   assert.ok(isVitrineError(error) && error.code === "network/data-server-gone");
-  assert.match(error.message, /^it went away \(.*last holds step 9; go on with --resume\)$/);
+  assert.match(error.message, /^it went away \(.*last holds step 9; continue with --resume\)$/);
   assert.equal((await loadState(folder)).cursor, { epoch: 1, batch: 4 });
   const again = await resumed(folder, math);
   await train(again);
@@ -73,6 +73,24 @@ test("a source that fails is a checkpoint, and its own error with the way to go 
   await train(fakeRun(other, math, { checkpointEvery: 100 }));
   assert.equal(checkpointFiles(folder), checkpointFiles(other));
   rmSync(other, { recursive: true, force: true });
+});
+
+test("a device that is lost while a checkpoint is read is not read again, and the error says how to continue", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math, { checkpointEvery: 2 });
+  const { training } = run;
+  const read = training.read.bind(training);
+  let reads = 0;
+  training.read = async (state) => {
+    // Weights, average and two moments make the first checkpoint.
+    if (++reads > 4) throw new VitrineError("device/lost", "the device was lost");
+    return read(state);
+  };
+  const error = await failure(train(run));
+  assert.match(error.message, /^the device was lost \(.*last holds step 0; continue with --resume\)$/);
+  assert.is(reads, 5);
 });
 
 test("an interruption ends even a wait for data, with a checkpoint", async ({ folder, math }) => {

@@ -1,4 +1,4 @@
-// Loop: what a run consumes, when it saves, and that a crash at any file operation loses nothing but time.
+// Loop: the batches a run consumes, when it saves, and that a crash at any file operation costs nothing but time.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { hasCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
+import { takeBest } from "../../trainer/checkpoint/save.js";
 import { train } from "../../trainer/loop.js";
 import { checkpointFiles, resumed } from "./fake-checkpoints.js";
 import { FakeSource, fakeRun, fakeSettings, QUICK_DISK } from "./fake-run.js";
@@ -54,12 +55,12 @@ test("a run measured in steps ends after exactly so many, in mid-epoch", async (
   assert.is(run.training.steps.length, 7);
   const { cursor, finished, validation } = await loadState(folder);
   assert.equal(cursor, { epoch: 1, batch: 2 });
-  assert.ok(finished && validation !== null, "its end is validated like an epoch's");
+  assert.ok(finished && validation !== null, "its end is validated like that of an epoch");
   await train(run);
-  assert.is(run.training.steps.length, 7, "a finished run does nothing more");
+  assert.is(run.training.steps.length, 7, "a finished run makes no more steps");
 });
 
-test("metrics.csv has a row a step, with scores at the ends of epochs alone", async ({ folder, math }) => {
+test("metrics.csv has a row per step, with scores only at the ends of epochs", async ({ folder, math }) => {
   await train(fakeRun(folder, math));
   const rows = readMetrics(folder);
   assert.equal(
@@ -89,20 +90,20 @@ test("a crash before or in the middle of any file operation resumes to the same 
   const curve = readMetrics(undisturbed).map(({ step, loss }) => [step, loss]);
   rmSync(undisturbed, { recursive: true, force: true });
   let crashes = 0;
-  // Every eleventh operation: prime to those of one checkpoint, so that all of its places come up.
+  // Every eleventh operation: coprime to the operations of one checkpoint, so that each of them comes up.
   for (let last = 3, crashed = true; crashed; last += 11) {
     rmSync(folder, { recursive: true, force: true });
     let count = 0;
-    const plug = Object.fromEntries(
+    const failing = Object.fromEntries(
       Object.entries(QUICK_DISK).map(([name, operation]) => [
         name,
         (...args: unknown[]) => {
-          if (count++ >= last) throw new Error("the plug was pulled");
+          if (count++ >= last) throw new Error("the process was killed");
           return (operation as (...args: unknown[]) => unknown)(...args);
         },
       ]),
     ) as unknown as DurableFiles;
-    const target = { files: plug, folder, configText: "{}\n" };
+    const target = { files: failing, folder, configText: "{}\n" };
     crashed = await train(fakeRun(folder, math, { checkpoint: target })).then(
       () => false,
       () => true,
@@ -151,6 +152,54 @@ test("RUN/best is the epoch with the best top-1 of the raw weights, not the last
   const best = JSON.parse(readFileSync(join(folder, "best", "state.json"), "utf8"));
   assert.equal([best.step, best.best.epoch, best.best.top1], [10, 1, 75]);
   assert.is((await loadState(folder)).step, 15);
+});
+
+test("without validation RUN/best is the epoch with the lowest mean loss of its own steps", async ({
+  folder,
+  math,
+}) => {
+  const run = fakeRun(folder, math, { validation: null });
+  // Means of the epochs: 3, 1, 1.5. The mean since the start, 3, 2, 1.83, would call the last epoch the best.
+  const means = [3, 1, 1.5];
+  run.training.accumulate = async () => ({ loss: means[Math.floor(run.training.steps.length / 5)] });
+  await train(run);
+  assert.equal(run.state.best, { epoch: 1, step: 10, top1: null, loss: 1 });
+  assert.is((await loadState(folder)).best?.epoch, 1);
+});
+
+test("at equal top-1 the epoch with the lower loss is the best, and at equal loss the earlier one", ({
+  math,
+  folder,
+}) => {
+  const { state } = fakeRun(folder, math);
+  const scores = (top1: number, loss: number) => ({
+    images: 4,
+    weights: { top1, top5: 100, loss },
+    ema: null,
+  });
+  const epochs: [top1: number, loss: number, isBest: boolean][] = [
+    [50, 2, true],
+    [50, 2.5, false],
+    [50, 2, false],
+    [50, 1.5, true],
+    [25, 1, false],
+    [75, 3, true],
+  ];
+  for (const [epoch, [top1, loss, isBest]] of epochs.entries())
+    assert.is(takeBest(state, epoch, scores(top1, loss)), isBest, `epoch ${epoch}`);
+  assert.equal(state.best, { epoch: 5, step: 0, top1: 75, loss: 3 });
+});
+
+test("a run that gains or loses its validation data does not compare top-1 with a loss", ({
+  math,
+  folder,
+}) => {
+  const { state } = fakeRun(folder, math);
+  state.epochLoss = { sum: 8, steps: 2 };
+  assert.ok(takeBest(state, 0, null));
+  assert.ok(takeBest(state, 1, { images: 4, weights: { top1: 0, top5: 0, loss: 9 }, ema: null }));
+  assert.ok(takeBest(state, 2, null));
+  assert.equal(state.best, { epoch: 2, step: 0, top1: null, loss: 4 });
 });
 
 test.run();

@@ -1,5 +1,5 @@
-// Loss scale in a run: a step that overflows is left out and told, the scale is part of the checkpoint, and a run that is
-// stopped anywhere ends with the files of one that is not.
+// Loss scale in a run: a step that overflows is left out and reported, the scale is part of the checkpoint, and a run that
+// is stopped anywhere ends with the files of one that is not.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -57,37 +57,39 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   throw new Error("it did not fail");
 }
 
-/** Leaves out what `overflows` names, as a real training does. */
+/** Leaves out the steps that `overflows` names, as a real training does. */
 class ScalingTraining extends FakeTraining {
   readonly written: LossScale[] = [];
   /** Optimizer steps as the run counts them. */
   readonly counts: number[] = [];
 
-  constructor(
-    private readonly overflows: (step: number) => boolean,
-    private lossScale: LossScale = { scale: 65_536, goodSteps: 0, skipped: 0 },
-  ) {
+  readonly #overflows: (step: number) => boolean;
+  #lossScale: LossScale;
+
+  constructor(overflows: (step: number) => boolean, lossScale?: LossScale) {
     super();
+    this.#overflows = overflows;
+    this.#lossScale = lossScale ?? { scale: 65_536, goodSteps: 0, skipped: 0 };
   }
 
   override async apply(step: OptimizerStep) {
     this.counts.push(step.step);
-    const { scale, goodSteps, skipped } = this.lossScale;
-    if (!this.overflows(step.step)) {
-      this.lossScale = { scale, goodSteps: goodSteps + 1, skipped };
-      return { ...(await super.apply(step)), lossScale: this.lossScale };
+    const { scale, goodSteps, skipped } = this.#lossScale;
+    if (!this.#overflows(step.step)) {
+      this.#lossScale = { scale, goodSteps: goodSteps + 1, skipped };
+      return { ...(await super.apply(step)), lossScale: this.#lossScale };
     }
-    this.lossScale = { scale: scale / 2, goodSteps: 0, skipped: skipped + 1 };
-    return { gradientNorm: Number.POSITIVE_INFINITY, applied: false, lossScale: this.lossScale };
+    this.#lossScale = { scale: scale / 2, goodSteps: 0, skipped: skipped + 1 };
+    return { gradientNorm: Number.POSITIVE_INFINITY, applied: false, lossScale: this.#lossScale };
   }
 
   writeLossScale(state: LossScale): void {
     this.written.push(state);
-    this.lossScale = state;
+    this.#lossScale = state;
   }
 }
 
-test("a step that overflows is left out, told, and counted in metrics.csv and state.json", async (context) => {
+test("a step that overflows is left out, reported, and counted in metrics.csv and state.json", async (context) => {
   const [folder] = context.folders;
   const training = new ScalingTraining((step) => step === 4 || step === 9);
   const run = fakeRun(folder, context.math, { training });
@@ -95,13 +97,13 @@ test("a step that overflows is left out, told, and counted in metrics.csv and st
   assert.equal(
     run.progress.lines.filter((line) => line.includes("overflowed")),
     [
-      "step 4 left out: a gradient overflowed; the loss is scaled by 32768 from now on (1 of 4 steps left out)",
-      "step 9 left out: a gradient overflowed; the loss is scaled by 16384 from now on (2 of 9 steps left out)",
+      "step 4 left out: a gradient overflowed; loss scale 32768 from now on (1 of 4 steps left out)",
+      "step 9 left out: a gradient overflowed; loss scale 16384 from now on (2 of 9 steps left out)",
     ],
   );
   const rows = readMetrics(folder).map(({ loss_scale, skipped_steps }) => `${loss_scale} ${skipped_steps}`);
-  const stretch = (row: string, count: number) => Array<string>(count).fill(row);
-  assert.equal(rows, [...stretch("65536 0", 3), ...stretch("32768 1", 5), ...stretch("16384 2", 7)]);
+  const repeated = (row: string, count: number) => Array<string>(count).fill(row);
+  assert.equal(rows, [...repeated("65536 0", 3), ...repeated("32768 1", 5), ...repeated("16384 2", 7)]);
   const { step, lossScale } = await loadState(folder);
   assert.equal([step, lossScale], [15, { scale: 16_384, goodSteps: 6, skipped: 2 }]);
   const { text, facts } = summarize(run);
@@ -109,7 +111,7 @@ test("a step that overflows is left out, told, and counted in metrics.csv and st
   assert.is(facts.skippedSteps, 2);
 });
 
-test("without a scale there is none in the files, and nothing is said of it", async ({ folders, math }) => {
+test("without a scale the files and the summary have none", async ({ folders, math }) => {
   const run = fakeRun(folders[0], math);
   await train(run);
   assert.is((await loadState(folders[0])).lossScale, null);
@@ -118,17 +120,17 @@ test("without a scale there is none in the files, and nothing is said of it", as
   assert.is(summarize(run).facts.skippedSteps, null);
 });
 
-test("a gradient that overflows with the loss not scaled up any more stops the run", async ({
+test("a gradient that overflows at the smallest loss scale stops the run", async ({
   folders: [folder],
   math,
 }) => {
   const training = new ScalingTraining(() => true, { scale: 2, goodSteps: 0, skipped: 0 });
   const error = await failure(train(fakeRun(folder, math, { training })));
   assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
-  assert.match(error.message, /norm is Infinity, the loss not scaled up any more, at batch 1 of epoch 0/);
+  assert.match(error.message, /norm is Infinity, without a loss scale left to lower, at batch 1 of epoch 0/);
 });
 
-test("a run that goes on without a scale keeps the count of the steps that were made", async ({
+test("a run that continues without a scale keeps the count of the steps that were made", async ({
   folders: [folder],
   math,
 }) => {
@@ -155,11 +157,11 @@ test("a run that goes on without a scale keeps the count of the steps that were 
 function steepWeights(config: DeitConfig, math: DrawMath): TensorMap {
   const weights = initialWeights(config, 3, math);
   for (const [name, { data }] of weights)
-    if (name.endsWith("weight")) for (let i = 0; i < data.length; i++) data[i] = 4 * (data[i] as number);
+    if (name.endsWith("weight")) for (let i = 0; i < data.length; i++) data[i] = 4 * data[i];
   return weights;
 }
 
-/** A DeiT that is trained with a scale, in the place of the fake one. */
+/** A DeiT that is trained with a scale, in place of the fake one. */
 async function realRun(
   { executor, math }: Context,
   folder: string,

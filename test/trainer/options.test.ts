@@ -1,4 +1,4 @@
-// Options: defaults are main.py's, flags say what they set, and a resumed run cannot be turned into another one.
+// Options: defaults are main.py's, each flag sets its setting, and a resumed run cannot be turned into another one.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -97,7 +97,7 @@ test("--steps takes the root of the batch size, --init no stochastic depth, both
   assert.is(settingsFrom(given(["--aa", "none"])).recipe.autoAugment, null);
 });
 
-test("what no run can be is refused with the flags that mend it", () => {
+test("an invalid combination is refused with the flags that repair it", () => {
   const model: [string, OptionValue] = ["--model", "deit_tiny_patch16_224"];
   const cases: [Map<string, OptionValue>, RegExp][] = [
     [given(), /--model .*--init/],
@@ -144,16 +144,16 @@ test("a resumed run takes the same flag again and refuses another value, naming 
 });
 
 test("a resumed run may turn recomputation on, which changes no bit, and nothing else", () => {
-  const begun = settingsFrom(given(["--batch-size", 32]));
+  const original = settingsFrom(given(["--batch-size", 32]));
   const flags = given(["--recompute", true], ["--batch-size", 32]);
   assert.is(
-    refusal(() => checkGiven(flags, begun)),
+    refusal(() => checkGiven(flags, original)),
     "none",
   );
-  assert.equal(resumedSettings(begun, flags), { ...begun, recompute: true });
-  assert.equal(resumedSettings(begun, given(["--batch-size", 16])), begun);
+  assert.equal(resumedSettings(original, flags), { ...original, recompute: true });
+  assert.equal(resumedSettings(original, given(["--batch-size", 16])), original);
   assert.match(
-    refusal(() => checkGiven(given(["--accumulate", 2]), begun)),
+    refusal(() => checkGiven(given(["--accumulate", 2]), original)),
     /--accumulate is 2.*started with 1/,
   );
 });

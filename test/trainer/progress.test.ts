@@ -1,13 +1,24 @@
-// Progress: one rewritten line on a terminal, a line now and then elsewhere; rates over the last steps.
+// Progress: one rewritten line on a terminal, a line now and then in a log; rates over the last steps.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { createProgress, type ProgressReport } from "../../trainer/progress.js";
+import {
+  createProgress,
+  kernelProgress,
+  type ProgressReport,
+  validationProgress,
+} from "../../trainer/progress.js";
 import { StepClock } from "../../trainer/recent-steps.js";
 
 const REPORT: ProgressReport = {
-  ...{ epoch: 2, epochs: 300, step: 41, steps: 3600, loss: 2.31449, learningRate: 1.5625e-5 },
-  ...{ imagesPerSecond: 9.84, dataWait: 0.034 },
+  epoch: 2,
+  epochs: 300,
+  step: 41,
+  steps: 3600,
+  loss: 2.31449,
+  learningRate: 1.5625e-5,
+  imagesPerSecond: 9.84,
+  dataWait: 0.034,
 };
 const LINE = "epoch 2/300  step 41/3600  loss 2.3145  lr 1.563e-5  9.8 images/s  waiting for data 3%";
 
@@ -34,7 +45,7 @@ test("a log gets the first line, then one every five seconds, and the last one",
   assert.ok(out.text().startsWith(LINE.replace("step 41", "step 1")));
 });
 
-test("a terminal has one line, which is rewritten, kept below what is said, and cut to its width", () => {
+test("a terminal has one line, which is rewritten, kept below other lines, and cut to its width", () => {
   const out = stream(true, 30);
   const progress = createProgress(out);
   progress.report(REPORT);
@@ -51,7 +62,28 @@ test("a run measured in steps has no number of epochs to reach", () => {
   assert.ok(out.text().startsWith("epoch 2  step 41/3600  "));
 });
 
-test("rates look back ten steps and leave out what was not training", () => {
+test("compiling kernels and validating show a line on a terminal, erased at the end, and nothing elsewhere", () => {
+  const erase = "\r\u001b[2K";
+  const kernels = stream(true);
+  const onKernels = kernelProgress(kernels);
+  onKernels?.({ made: 1, wanted: 2 });
+  onKernels?.({ made: 2, wanted: 2 });
+  assert.is(kernels.text(), `${erase}compiling kernels for the GPU: 1 of 2${erase}`);
+  assert.is(kernelProgress(stream(false)), undefined);
+  const terminal = stream(true);
+  let time = 0;
+  const validation = validationProgress(8, terminal, () => time);
+  time = 500;
+  validation.report(4, 3);
+  validation.clear();
+  validation.clear();
+  assert.is(terminal.text(), `${erase}4 of 8 images  8.0 images/s  top-1 75.00%${erase}`);
+  const log = stream(false);
+  validationProgress(8, log).report(4, 3);
+  assert.is(log.text(), "");
+});
+
+test("rates cover the last ten steps and exclude what was not training", () => {
   let now = 0;
   const clock = new StepClock(() => now);
   assert.equal(clock.rates(), { imagesPerSecond: 0, dataWait: 0 });

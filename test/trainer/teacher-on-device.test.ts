@@ -172,7 +172,7 @@ for (const device of found ? ["wasm", "webgpu"] : ["wasm"])
     const { run, close } = await prepareRun({
       request: { ...request, device, gpuTier: null, threads: 1 },
       sources: {
-        host: nodeHost(),
+        openRuntime: (choice) => createRuntime({ ...choice, host: nodeHost(), trains: true }),
         connect: async () => new FakeSource(),
         openValidation: () => assert.unreachable() as never,
       },

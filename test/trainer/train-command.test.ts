@@ -52,7 +52,7 @@ function train({ server, folder }: Context, run: string, ...flags: string[]) {
 test("a short run brings the loss below half of its first value and says where the model is", async (context) => {
   const sizes = ["--model", context.config, "--drop-path", "0", "--weight-decay", "0", "--smoothing", "0"];
   const length = ["--steps", "150", "--batch-size", "8", "--lr", "0.03"];
-  // The same view of each picture every time, so that there is something to remember.
+  // Nearly the same crop of each picture every time, so that the model can memorize it.
   const still = ["--scale", "0.9,1", "--ratio", "1,1", "--hflip", "0"];
   const { status, output, errors } = await train(
     context,
@@ -71,7 +71,10 @@ test("a short run brings the loss below half of its first value and says where t
     summary.loss < 0.5 * Number(rows[0]?.running_loss),
     `${rows[0]?.running_loss} to ${summary.loss}`,
   );
-  assert.match(errors, /settings:\n.*--steps 150 .*--lr-scaling sqrt/s);
+  assert.match(
+    errors,
+    /settings that differ from DeiT's defaults\n.*--steps 150 .*--lr-scaling sqrt.*\nDeiT's defaults\n/s,
+  );
   assert.match(errors, /finished: 150 steps/);
   const { id2label } = JSON.parse(readFileSync(join(summary.last, "config.json"), "utf8"));
   assert.equal(id2label, { 0: "cat", 1: "dog", 2: "emu" }, "a new model's classes are the data set's");
@@ -85,7 +88,7 @@ test("a run from --init keeps the checkpoint's order of classes", async (context
   assert.equal(JSON.parse(text).id2label, { 0: "dog", 1: "cat", 2: "emu" });
 });
 
-test("a finished run resumed again does nothing and says so", async (context) => {
+test("a finished run that is resumed makes no step and prints its summary", async (context) => {
   const before = readFileSync(join(context.folder, "short", "last", "state.json"), "utf8");
   const { status, output } = await train(context, "short", "--resume");
   assert.is(status, 0);
@@ -93,7 +96,7 @@ test("a finished run resumed again does nothing and says so", async (context) =>
   assert.is(readFileSync(join(context.folder, "short", "last", "state.json"), "utf8"), before);
 });
 
-test("whatever is wrong is one line that says what to do, status 1, and nothing is written", async (context) => {
+test("every mistake is one line that says what to do, status 1, and nothing is written", async (context) => {
   const { folder, config, model, server, set } = context;
   mkdirSync(join(folder, "full"));
   writeFileSync(join(folder, "full", "thesis.txt"), "mine");
@@ -123,6 +126,9 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     [[...plain, "--scale", "0.5"], /--scale got "0.5".*LOW,HIGH/],
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
+    [["--finetune", model], /usage\/command-line: train --finetune: here it is --init PATH/],
+    [[...plain, "--output_dir=runs"], /train --output_dir: here it is --out FOLDER/],
+    [[...plain, "--resume", "runs/x/checkpoint.pth"], /train --resume takes no path: .*--out FOLDER/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
     [
       ["--model", vast, "--batch-size", "8", "--device", "wasm"],
@@ -134,7 +140,7 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     [[...hard, "--teacher", strangers], /training\/teacher-classes: .*strangers/],
     [[...hard, "--teacher", large], /training\/teacher-size: .*64×64.*32×32/],
     [[...hard, "--teacher", model], /training\/distillation: .*distillation token/],
-    [["--resume"], /checkpoint\/missing: .*no checkpoint to go on from.*--resume/],
+    [["--resume"], /checkpoint\/missing: .*no checkpoint to continue from.*--resume/],
   ];
   for (const [flags, expected] of cases) {
     const { status, errors } = await train(context, "wrong", ...flags);
@@ -146,7 +152,7 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
   const elsewhere: [args: string[], expected: RegExp][] = [
     [
       ["--out", join(folder, "short"), "--data-server", server.address, ...plain],
-      /usage\/out: .*holds a run.*--resume/,
+      /usage\/out: .*contains a run.*--resume/,
     ],
     [
       ["--out", join(folder, "full"), "--data-server", server.address, ...plain],
@@ -154,7 +160,7 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
     ],
     [
       ["--out", join(folder, "short"), "--data-server", server.address, "--resume", "--lr", "1"],
-      /usage\/resume: --lr says 1/,
+      /usage\/resume: --lr is 1/,
     ],
     [
       ["--out", join(folder, "wrong"), "--data-server", "127.0.0.1:1", "--data-timeout", "0.2", ...plain],
@@ -171,7 +177,7 @@ test("whatever is wrong is one line that says what to do, status 1, and nothing 
   assert.ok(existsSync(set.path));
 });
 
-test("a checkpoint does not go on with other data, another teacher or damaged files", async (context) => {
+test("a checkpoint does not continue with other data, another teacher or damaged files", async (context) => {
   const { folder, model } = context;
   const teacher = await writeTinyModel(
     join(folder, "t"),

@@ -1,65 +1,27 @@
-// Commit folder: replaces the files of a folder as one, so that a crash at any moment leaves the old or the new ones.
+// Commit folder: replaces the files of a folder as one transaction, so that a crash at any moment leaves the old or the
+// new ones.
 //
-//   NAME.next/    being written; worth nothing
+//   NAME.next/    being written; worthless until complete
 //   NAME.commit/  complete: renaming NAME.next to this is the moment at which the new checkpoint counts
-//   NAME/         what everyone reads; its files are then replaced one by one by those of NAME.commit/
+//   NAME/         what readers open; its files are then replaced one by one by those of NAME.commit/
 //
 // Two folders cannot be swapped by one rename, so NAME would be missing for a moment. Moving single files instead
-// keeps a readable model in NAME at all times, and whoever comes after a crash finishes the move.
+// keeps a readable model in NAME at all times, and the first writer after a crash finishes the move.
 
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Moves what NAME.commit still holds into NAME. Repeating it after a crash gives the same end. */
-async function finishCommit(files: DurableFiles, parent: string, name: string): Promise<void> {
-  const commit = join(parent, `${name}.commit`);
-  const target = join(parent, name);
-  await files.makeFolder(target);
-  for (const file of await files.list(commit)) await files.rename(join(commit, file), join(target, file));
-  await files.syncFolder(target);
-  await files.removeFolder(commit);
-  await files.syncFolder(parent);
-}
-
-/** After a crash: drops a half-written NAME.next, completes a NAME.commit. Does nothing where neither is there. */
-export async function recoverFolder(files: DurableFiles, parent: string, name: string): Promise<void> {
-  const next = join(parent, `${name}.next`);
-  if (await files.exists(next)) await files.removeFolder(next);
-  if (await files.exists(join(parent, `${name}.commit`))) await finishCommit(files, parent, name);
-}
-
-/** File name → bytes become the folder PARENT/NAME. Files of that folder with other names stay as they are. */
-export async function commitFolder(
-  files: DurableFiles,
-  parent: string,
-  name: string,
-  contents: ReadonlyMap<string, Uint8Array>,
-): Promise<void> {
-  await recoverFolder(files, parent, name);
-  const next = join(parent, `${name}.next`);
-  await files.makeFolder(next);
-  for (const [file, bytes] of contents) await files.write(join(next, file), bytes);
-  await files.syncFolder(next);
-  if (await files.exists(join(parent, name))) {
-    await files.rename(next, join(parent, `${name}.commit`));
-    await files.syncFolder(parent);
-    await finishCommit(files, parent, name);
-  } else {
-    await files.rename(next, join(parent, name));
-    await files.syncFolder(parent);
-  }
-}
-
-// Durable files: the few operations on files that a checkpoint is made of, each on disk before it returns. They are
-// an interface so that a test can pull the plug between any two of them.
-
+/**
+ * The file operations of a checkpoint, each on disk before it returns. An interface, so that a test can cut the power
+ * between any two of them.
+ */
 export interface DurableFiles {
   /** Creates a file and waits until its bytes are on disk. */
   write(path: string, bytes: Uint8Array): Promise<void>;
-  /** Replaces `to` where it is a file. */
+  /** Replaces `to` if it is a file. */
   rename(from: string, to: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
-  /** With everything in it; nothing happens where it is missing. */
+  /** With its contents; does nothing if it is missing. */
   removeFolder(path: string): Promise<void>;
   /** Waits until the folder's own entries (names, renames) are on disk. */
   syncFolder(path: string): Promise<void>;
@@ -77,7 +39,7 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Windows cannot open a folder, and keeps renames in its journal by itself. */
+/** Windows cannot open a folder, and journals renames by itself. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const folder = await open(path, "r");
@@ -107,3 +69,43 @@ export const DISK: DurableFiles = {
   exists,
   list: (path) => readdir(path),
 };
+
+/** Moves the remaining files of NAME.commit into NAME. Repeating it after a crash gives the same result. */
+async function finishCommit(files: DurableFiles, parent: string, name: string): Promise<void> {
+  const commit = join(parent, `${name}.commit`);
+  const target = join(parent, name);
+  await files.makeFolder(target);
+  for (const file of await files.list(commit)) await files.rename(join(commit, file), join(target, file));
+  await files.syncFolder(target);
+  await files.removeFolder(commit);
+  await files.syncFolder(parent);
+}
+
+/** After a crash: removes a partial NAME.next, completes a NAME.commit. Does nothing if neither exists. */
+export async function recoverFolder(files: DurableFiles, parent: string, name: string): Promise<void> {
+  const next = join(parent, `${name}.next`);
+  if (await files.exists(next)) await files.removeFolder(next);
+  if (await files.exists(join(parent, `${name}.commit`))) await finishCommit(files, parent, name);
+}
+
+/** Writes file name → bytes to the folder PARENT/NAME. Files of that folder with other names stay as they are. */
+export async function commitFolder(
+  files: DurableFiles,
+  parent: string,
+  name: string,
+  contents: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
+  await recoverFolder(files, parent, name);
+  const next = join(parent, `${name}.next`);
+  await files.makeFolder(next);
+  for (const [file, bytes] of contents) await files.write(join(next, file), bytes);
+  await files.syncFolder(next);
+  if (await files.exists(join(parent, name))) {
+    await files.rename(next, join(parent, `${name}.commit`));
+    await files.syncFolder(parent);
+    await finishCommit(files, parent, name);
+  } else {
+    await files.rename(next, join(parent, name));
+    await files.syncFolder(parent);
+  }
+}

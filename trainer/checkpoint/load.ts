@@ -1,8 +1,8 @@
-// Load: RUN/last back into a run, after finishing what a crash left half-done.
+// Load: reads RUN/last back into a run, after completing what a crash interrupted.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { Training } from "../../runtime/training/contract.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -10,14 +10,14 @@ import { DISK, type DurableFiles, recoverFolder } from "./commit-folder.js";
 import { BEST, FIRST_MOMENT, LAST, SECOND_MOMENT } from "./save.js";
 import { type RunState, readState, STATE_FILE } from "./state.js";
 
-/** True where RUN holds a checkpoint, whole or with a commit still to be finished. */
+/** Whether RUN contains a checkpoint, complete or with a commit to be finished. */
 export async function hasCheckpoint(folder: string, files: DurableFiles = DISK): Promise<boolean> {
   const state = join(folder, LAST, STATE_FILE);
   return (await files.exists(state)) || (await files.exists(join(folder, `${LAST}.commit`, STATE_FILE)));
 }
 
-/** Drops half-written folders and completes committed ones. Called before a run goes on, never by a reader. */
-export async function recoverRun(folder: string, files: DurableFiles = DISK): Promise<void> {
+/** Removes partial folders and completes committed ones. Called before a run continues, never by a reader. */
+async function recoverRun(folder: string, files: DurableFiles = DISK): Promise<void> {
   for (const name of [BEST, LAST]) await recoverFolder(files, folder, name);
 }
 
@@ -26,7 +26,7 @@ export async function loadState(folder: string, files: DurableFiles = DISK): Pro
   if (!(await hasCheckpoint(folder, files)))
     throw new VitrineError(
       "checkpoint/missing",
-      `${folder}: no checkpoint to go on from (${LAST}/${STATE_FILE} is not there): leave --resume out to start a run`,
+      `${quote(folder)}: no checkpoint to continue from (${LAST}/${STATE_FILE} is missing): leave --resume out to start a run`,
       { details: { folder } },
     );
   await recoverRun(folder, files);
@@ -40,7 +40,7 @@ async function loadTensors(folder: string, file: string): Promise<TensorMap> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new VitrineError("checkpoint/incomplete", `${path}: ${(cause as Error).message}`, { cause });
+    throw new VitrineError("checkpoint/incomplete", `${quote(path)}: ${(cause as Error).message}`, { cause });
   }
   return floatTensors(readSafetensors(bytes, path));
 }
@@ -50,7 +50,7 @@ function withPrefix(tensors: TensorMap, prefix: string): TensorMap {
   return new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
-/** Moments, average and loss scale of RUN/last into a training that was created with its weights. */
+/** Loads moments, average and loss scale of RUN/last into a training that was created with its weights. */
 export async function restoreTraining(folder: string, training: Training, state: RunState): Promise<void> {
   const moments = await loadTensors(folder, "optimizer.safetensors");
   training.write("firstMoment", withPrefix(moments, FIRST_MOMENT));

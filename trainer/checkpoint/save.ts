@@ -1,4 +1,5 @@
-// Save: the run as it stands becomes RUN/last or RUN/best, a model folder with the training state beside the weights.
+// Save: writes the run to RUN/last and, after its best epoch, to RUN/best: model folders with the training state beside
+// the weights.
 
 import { join } from "node:path";
 import type { Training } from "../../runtime/training/contract.js";
@@ -6,8 +7,7 @@ import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensor
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { type MetricsFile, openMetrics } from "../metrics.js";
 import type { ValidationScores } from "../validation.js";
-import type { DurableFiles } from "./commit-folder.js";
-import { commitFolder } from "./commit-folder.js";
+import { commitFolder, type DurableFiles } from "./commit-folder.js";
 import { type RunState, STATE_FILE, writeState } from "./state.js";
 
 export const LAST = "last";
@@ -54,8 +54,8 @@ export async function checkpointFiles(
 }
 
 /**
- * Writes RUN/last, and RUN/best before it where this is the best so far: `last` names the best, so a crash between
- * the two must not leave it naming a checkpoint that was never written.
+ * Writes RUN/last, and RUN/best before it after the best epoch so far: the state in `last` names the best epoch, so a
+ * crash between the two must not leave it naming a checkpoint that was never written.
  */
 export async function saveCheckpoint(
   target: CheckpointTarget,
@@ -69,15 +69,31 @@ export async function saveCheckpoint(
   await commitFolder(target.files, target.folder, LAST, contents);
 }
 
-// Checkpoints: the ones of a run, and the metrics that go with them.
+/**
+ * Whether this epoch is the best so far, by main.py's rule: the higher top-1 of the raw weights, at equal top-1 the lower
+ * loss. Without validation data the lower mean training loss of the epoch. Records it in `state`.
+ */
+export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
+  const top1 = validation?.weights.top1 ?? null;
+  const loss = validation?.weights.loss ?? state.epochLoss.sum / state.epochLoss.steps;
+  const { best } = state;
+  const better =
+    best === null ||
+    // The run gained or lost its validation data when it was resumed: the two scores cannot be compared.
+    (best.top1 === null) !== (top1 === null) ||
+    (top1 ?? 0) > (best.top1 ?? 0) ||
+    (top1 === best.top1 && loss < best.loss);
+  if (better) state.best = { epoch, step: state.step, top1, loss };
+  return better;
+}
 
 export interface Checkpoints {
   metrics: MetricsFile;
-  /** RUN/last as the run stands, and RUN/best with it where this is the best so far. */
+  /** Writes RUN/last, and RUN/best with it where this is the best epoch so far. */
   save(isBest: boolean): Promise<void>;
-  /** The step that RUN/last holds. */
+  /** The step that RUN/last contains. */
   saved(): number;
-  /** RUN/last, if steps were done since the last one. */
+  /** Writes RUN/last if steps were done since. */
   saveUnsaved(): Promise<void>;
 }
 
@@ -108,24 +124,4 @@ export async function openCheckpoints(run: {
       if (state.step > saved) await save(false);
     },
   };
-}
-
-// Best: which end of an epoch RUN/best keeps.
-
-/**
- * Remembers the best end of an epoch and says whether this is it: main.py's rule, top-1 of the raw weights, equal ones
- * by the lower loss. Without validation data the epoch's mean training loss decides.
- */
-export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
-  const top1 = validation?.weights.top1 ?? null;
-  const loss = validation?.weights.loss ?? state.epochLoss.sum / state.epochLoss.steps;
-  const { best } = state;
-  const better =
-    best === null ||
-    // The run got, or lost, its validation data when it was resumed: the two scores cannot be compared.
-    (best.top1 === null) !== (top1 === null) ||
-    (top1 ?? 0) > (best.top1 ?? 0) ||
-    (top1 === best.top1 && loss < best.loss);
-  if (better) state.best = { epoch, step: state.step, top1, loss };
-  return better;
 }

@@ -1,17 +1,17 @@
-// State: what state.json keeps beside the weights, so that a run goes on as if it had never stopped.
+// State: what state.json keeps beside the weights, so that a run continues as if it had never stopped.
 
 import type { Cursor } from "../../runtime/batches/batch-source.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { LossScale } from "../../runtime/training/loss-scale.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 
 export const STATE_FILE = "state.json";
 
-/** Raised when a field changes its meaning; an unknown one is refused. */
+/** Increased when a field changes its meaning; other formats are refused. */
 export const STATE_FORMAT = 2;
 
-/** What decides which checkpoint is the best: validation top-1 (then loss), or the epoch's training loss without it. */
+/** Score of the best checkpoint: validation top-1 (then loss), or without validation the epoch's training loss. */
 export interface BestScore {
   epoch: number;
   step: number;
@@ -27,21 +27,21 @@ export interface RunState {
   /** Optimizer steps done. */
   step: number;
   finished: boolean;
-  /** Counter-based: a draw is a function of this key and its place, so there is no generator state to keep. */
+  /** Counter-based: a draw is a function of this key and its position, so there is no generator state to keep. */
   generator: { name: "philox4x32-10"; seed: number };
   device: string;
-  /** Of a GPU: its kernels' numerics. Null on other devices. */
+  /** The numerics of a GPU's kernels; null on other devices. */
   gpuTier: string | null;
-  /** Whether products and sums were fused; another answer changes last bits. */
+  /** Whether multiplications and additions were fused, which changes last bits. */
   fusedMultiplyAdd: boolean;
   data: { fingerprint: string; samples: number };
   /** Class index of the data set → class index of the model. */
   classMap: number[];
-  /** How the loss is scaled in the next step; null in a run that never scaled it. */
+  /** The loss scale of the next step; null in a run that never scaled its loss. */
   lossScale: LossScale | null;
-  /** SHA-256 of the teacher's weights file. */
+  /** Digest of the teacher's weights file. */
   teacher: { sha256: string } | null;
-  /** Validation data, where the run had some. */
+  /** Validation data, if the run has any. */
   validationPath: string | null;
   recentLosses: number[];
   epochLoss: { sum: number; steps: number };
@@ -51,7 +51,7 @@ export interface RunState {
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
 
-/** Keys in a fixed order and one a line, lists of numbers on one, so that two states can be compared by eye. */
+/** Keys in a fixed order, one per line, lists of numbers on one line, so that two states can be compared by eye. */
 export function writeState(state: RunState): Uint8Array {
   const text = JSON.stringify(state, null, 1);
   const compact = text.replace(NUMBERS_ON_LINES, (_, list: string) => `[${list.replace(/\s+/g, " ")}]`);
@@ -69,23 +69,26 @@ const REQUIRED: readonly (keyof RunState)[] = [
   "epochLoss",
 ];
 
-/** Throws `checkpoint/state` where the text is not what `writeState` made. `path` is named in the error. */
+/** Throws `checkpoint/state` if the text is not from `writeState`. The error names `path`. */
 export function readState(text: string, path: string): RunState {
   let parsed: Partial<RunState> | null;
   try {
     parsed = JSON.parse(text) as Partial<RunState> | null;
   } catch (cause) {
-    throw new VitrineError("checkpoint/state", `${path}: not JSON: ${(cause as Error).message}`, { cause });
+    throw new VitrineError("checkpoint/state", `${quote(path)}: not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   if (parsed?.format !== STATE_FORMAT)
     throw new VitrineError(
       "checkpoint/state",
-      `${path}: format ${parsed?.format ?? "missing"}, this version reads ${STATE_FORMAT}`,
+      `${quote(path)}: format ${parsed?.format ?? "missing"}, this version reads ${STATE_FORMAT}`,
     );
   const missing = REQUIRED.find((key) => parsed[key] === undefined);
-  if (missing !== undefined) throw new VitrineError("checkpoint/state", `${path}: "${missing}" is missing`);
+  if (missing !== undefined)
+    throw new VitrineError("checkpoint/state", `${quote(path)}: "${missing}" is missing`);
   const settings = parsed.settings as TrainerSettings;
-  // Runs from before these; an assignment keeps the order of the keys.
+  // Older checkpoints lack these. Assignments keep the order of the keys.
   settings.accumulate ??= 1;
   settings.recompute ??= false;
   parsed.gpuTier ??= null;

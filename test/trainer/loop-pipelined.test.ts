@@ -1,4 +1,4 @@
-// Loop with steps underway: where a device works by itself, a run writes the same files and stops in the same ways.
+// Pipelined loop: where a device computes asynchronously, a run writes the same files and stops in the same ways.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,30 +15,30 @@ import { FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
 
-/** Tells what a step did when the next one has been submitted, or after 30 ms. */
+/** Resolves a step's outcome when the next step has been submitted, or after 30 ms. */
 class DeviceTraining extends FakeTraining {
-  /** Steps that were submitted before the one before them had been told. */
+  /** Steps that were submitted before the previous one had resolved. */
   overlapped = 0;
-  private untold = new Set<() => void>();
+  #unresolved = new Set<() => void>();
 
   async submit(inputs: TrainingInputs, step: OptimizerStep) {
-    if (this.untold.size > 0) this.overlapped++;
-    for (const tell of this.untold) tell();
+    if (this.#unresolved.size > 0) this.overlapped++;
+    for (const resolve of this.#unresolved) resolve();
     const { loss } = await this.accumulate({ ...inputs, pixels: inputs.pixels.slice() });
     const applied = await this.apply(step);
-    const told = new Promise<void>((resolve) => {
-      const tell = () => {
-        this.untold.delete(tell);
+    const resolved = new Promise<void>((resolve) => {
+      const finish = () => {
+        this.#unresolved.delete(finish);
         resolve();
       };
-      this.untold.add(tell);
-      setTimeout(tell, 30);
+      this.#unresolved.add(finish);
+      setTimeout(finish, 30);
     });
-    return { outcome: told.then(() => ({ loss, ...applied })) };
+    return { outcome: resolved.then(() => ({ loss, ...applied })) };
   }
 }
 
-const test = suite<{ folders: [string, string]; math: DrawMath }>("loop with steps underway");
+const test = suite<{ folders: [string, string]; math: DrawMath }>("pipelined loop");
 
 test.before(async (context) => {
   context.math = await drawMath();
@@ -75,7 +75,7 @@ for (const [what, lengths] of [
   ["epochs", { epochs: 3 }],
   ["steps", { epochs: null, steps: 7 }],
 ] as const) {
-  test(`a run of ${what} ends with the files and metrics of one that waits for every step`, async ({
+  test(`a run of ${what} ends with the files and metrics of a run that waits for every step`, async ({
     folders,
     math,
   }) => {
@@ -93,7 +93,7 @@ for (const [what, lengths] of [
   });
 }
 
-test("a source that fails while a step is underway leaves a checkpoint with that step", async ({
+test("a source that fails while a step is in flight leaves a checkpoint with that step", async ({
   folders: [folder, other],
   math,
 }) => {
@@ -103,12 +103,12 @@ test("a source that fails while a step is underway leaves a checkpoint with that
     });
   const changes = { checkpointEvery: 100 };
   const late = fakeRun(folder, math, { ...changes, source: failing(), training: new DeviceTraining() });
-  assert.match((await failure(train(late))).message, /^it went away \(.*last holds step 8; go on/);
+  assert.match((await failure(train(late))).message, /^it went away \(.*last holds step 8; continue/);
   await failure(train(fakeRun(other, math, { ...changes, source: failing() })));
   assert.equal(checkpointFiles(folder), checkpointFiles(other));
 });
 
-test("a loss that is not finite is told one step later, with its own batch, and is never saved", async ({
+test("a loss that is not finite is reported one step later, with its own batch, and is never saved", async ({
   folders: [folder],
   math,
 }) => {
@@ -120,18 +120,21 @@ test("a loss that is not finite is told one step later, with its own batch, and 
   assert.is((await loadState(folder)).step, 6);
 });
 
-test("an interruption finishes the step that is underway", async ({ folders: [folder], math }) => {
+test("an interruption finishes the step in flight", async ({ folders: [folder], math }) => {
   const controller = new AbortController();
   const source = new FakeSource(async ({ epoch, batch }) => {
     if (epoch === 1 && batch === 2) controller.abort();
   });
   const training = new DeviceTraining();
   const run = fakeRun(folder, math, {
-    ...{ training, source, checkpointEvery: 100, interruption: controller.signal },
+    training,
+    source,
+    checkpointEvery: 100,
+    interruption: controller.signal,
   });
   assert.is((await failure(train(run))).code, "training/interrupted");
   const { step } = await loadState(folder);
-  assert.is(step, training.steps.length, "every step that was begun is in the checkpoint");
+  assert.is(step, training.steps.length, "every step that was started is in the checkpoint");
   assert.is(readMetrics(folder).length, step);
 });
 

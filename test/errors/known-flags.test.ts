@@ -1,0 +1,103 @@
+// Known flags: what timm and deit users type is answered with Vitrine's flag, and every flag in an answer exists.
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { registerClassify } from "../../bin/commands/classify.js";
+import { registerClient } from "../../bin/commands/client.js";
+import { registerConvert } from "../../bin/commands/convert.js";
+import { registerData } from "../../bin/commands/data.js";
+import { registerDataServer } from "../../bin/commands/data-server.js";
+import { registerDoctor } from "../../bin/commands/doctor.js";
+import { registerImage } from "../../bin/commands/image.js";
+import { registerServe } from "../../bin/commands/serve.js";
+import { registerStart } from "../../bin/commands/start.js";
+import { registerTrain } from "../../bin/commands/train.js";
+import { registerValidate } from "../../bin/commands/validate.js";
+import { KNOWN_FLAGS, knownFlagAnswer } from "../../bin/known-flags.js";
+
+const vitrine = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
+const run = (...args: string[]) => spawnSync(process.execPath, [vitrine, ...args], { encoding: "utf8" });
+
+/** deit's main.py at 2021-2023: all of its flags that Vitrine does not have. */
+const DEIT = `--bce-loss --input-size --drop --model-ema --no-model-ema --model-ema-decay --model-ema-force-cpu --opt
+  --opt-eps --opt-betas --momentum --sched --lr-noise --lr-noise-pct --lr-noise-std --decay-epochs --cooldown-epochs
+  --patience-epochs --decay-rate --no-repeated-aug --train-mode --no-train-mode --ThreeAugment --src --resplit
+  --teacher-model --teacher-path --distillation-type --distillation-alpha --distillation-tau --cosub --finetune
+  --attn-only --data-path --data-set --inat-category --output_dir --start_epoch --eval --eval-crop-ratio --dist-eval
+  --num_workers --pin-mem --no-pin-mem --distributed --world_size --dist_url`;
+
+/** Text of a command's help at 80 columns, without a process of its own. */
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 80 });
+  command.outputHelp();
+  return text;
+}
+
+const program = new Command("vitrine");
+for (const register of [registerClassify, registerClient, registerConvert, registerData, registerDataServer])
+  register(program);
+for (const register of [
+  registerDoctor,
+  registerImage,
+  registerServe,
+  registerStart,
+  registerTrain,
+  registerValidate,
+])
+  register(program);
+const commands = program.commands.flatMap((command) => [command, ...command.commands]);
+
+function flagsOf(name: string): Set<string> {
+  const command = commands.find((each) => name.split(" ").at(-1) === each.name()) as Command;
+  return new Set(command.options.map(({ long }) => long as string));
+}
+
+test("train has an answer to every flag of deit's main.py that it does not have itself", () => {
+  for (const flag of DEIT.split(/\s+/)) {
+    assert.not.ok(flagsOf("train").has(flag), flag);
+    assert.match(knownFlagAnswer("train", [], [flag, "x"]) ?? "", new RegExp(`^train ${flag}: .{9,}`), flag);
+  }
+});
+
+test("every flag that an answer names is one of the command's, and no answered flag is", () => {
+  for (const [names, answers] of KNOWN_FLAGS)
+    for (const [command, answer] of Object.entries(answers)) {
+      if (command === "other") continue;
+      const flags = flagsOf(command);
+      for (const name of names.split(" ")) assert.not.ok(flags.has(name), `${command} has ${name}`);
+      const elsewhere = [...flagsOf("validate"), ...flagsOf("data-server")];
+      for (const [flag] of answer.matchAll(/--[a-z][\w-]*/g))
+        assert.ok(flags.has(flag) || elsewhere.includes(flag), `${command} ${names}: ${flag}`);
+    }
+});
+
+test("the command line answers before it asks for its own required flags", () => {
+  const { status, stderr } = run("train", "--data-path", "imagenet", "--output_dir", "runs");
+  assert.is(status, 1);
+  assert.match(stderr, /^vitrine: usage\/command-line: train --data-path: .*data-server --data PATH.*\n$/);
+  assert.match(run("data-server", "--data", "x", "--aa", "none").stderr, /data-server --aa: .*vitrine train/);
+  assert.match(
+    run("train", "--no-such-flag").stderr,
+    /usage\/command-line: .*\(see "vitrine train --help"\)/,
+  );
+});
+
+test("--version prints package.json's", () => {
+  assert.match(run("--version").stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test("every command's help has two examples and fits into 80 columns", () => {
+  assert.is(commands.length, 15);
+  for (const command of commands) {
+    const text = helpOf(command);
+    assert.ok((text.match(/^ {2}# /gm) ?? []).length >= 2, command.name());
+    const long = text.split("\n").filter((line) => line.length > 80 && !/^ {2}(vitrine|#) /.test(line));
+    assert.equal(long, [], command.name());
+  }
+});
+
+test.run();
