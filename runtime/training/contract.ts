@@ -1,4 +1,4 @@
-// Training: the contract between a trainer and the runtime. Types only; training-program.ts builds it.
+// Training contract: what a trainer passes to the runtime and gets from it. Types only; program.ts implements them.
 
 import type { DeviceArray } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
@@ -7,106 +7,129 @@ import type { DeitConfig } from "../models/deit/config.js";
 import type { TensorMap } from "../weights/tensor-map.js";
 import type { LossScale } from "./loss-scale.js";
 
+/** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
 export type Distillation = "none" | "soft" | "hard";
 
 export interface TrainingOptions {
   config: DeitConfig;
-  /** Starting weights, timm key names. */
+  /** Starting weights under timm's names, float32. */
   weights: TensorMap;
   /** Samples of an optimizer step. */
   batchSize: number;
   /**
-   * Pieces of a batch that are computed one after the other, their gradients added up: the memory of a batch of
-   * batchSize/pieces for the gradient of the whole, to float32's rounding. Must divide batchSize. Default 1.
+   * Number of micro-batches of a batch, computed sequentially with their gradients added up: the memory of a batch of
+   * batchSize/pieces for the gradient of the whole, up to float32's rounding. Must divide batchSize. Default 1.
    */
   pieces?: number;
-  /** Keep only the blocks' inputs for the backward pass and compute the rest again: less memory, more time, the same bits. */
+  /**
+   * Keep only the blocks' inputs for the backward pass and compute the rest again: less memory, more time, the same
+   * bits. Default false.
+   */
   recompute?: boolean;
   distillation: Distillation;
-  /** Share of the distillation term, deit losses.py: total = (1−α)·base + α·distillation. */
+  /** Weight of the distillation term: total = (1−α)·base + α·distillation, losses.py of facebook's deit. */
   alpha: number;
   /** Temperature of soft distillation. */
   tau: number;
-  /** Largest stochastic-depth rate (linear over depth); 0 builds a program without the scales. */
+  /** Stochastic-depth rate of the last block; earlier ones are linear over depth. 0 builds a program without it. */
   dropPath: number;
-  /** Names that get no weight decay besides one-dimensional tensors: pos_embed, cls_token, dist_token. */
+  /**
+   * Names without weight decay besides biases and one-dimensional tensors. Default pos_embed, cls_token, dist_token.
+   */
   noDecay?: readonly string[];
   /** Keep an exponential moving average of the weights. */
   ema: boolean;
   /**
-   * Scale the loss before its gradients are taken, so that float16 does not lose the small ones, by torch.amp.GradScaler's
-   * rule. Default: where the executor keeps gradients in float16.
+   * Scale the loss before its gradients are taken, so that float16 does not lose the small ones, by the rule of
+   * torch.amp.GradScaler. Default: where the executor keeps gradients in float16.
    */
   lossScaling?: boolean;
 }
 
 export interface TrainingInputs {
-  /** uint8 [batch, size, size, 3]. */
+  /** Images uint8 [batch, size, size, 3]. */
   pixels: Uint8Array;
-  /** Mixed, smoothed targets [batch, classes]. */
+  /** Target probabilities float32 [batch, classes], mixed and smoothed. */
   targets: Float32Array;
-  /** Weight of each sample in the mean, [batch]; they sum to 1 over an optimizer step (w[b] = weight / Σ weights). */
+  /** Weight of each sample in the mean, float32 [batch]; they sum to 1 over an optimizer step. */
   sampleWeights: Float32Array;
   /**
-   * Teacher logits [batch, classes]; needed unless distillation is `none`. On the device, where `submit` is there: an array
-   * [batch/pieces, classes] for each piece, which the step disposes of.
+   * Teacher logits float32 [batch, classes]; required unless distillation is `none`. On the device, where `submit` is
+   * available: an array [batch/pieces, classes] per micro-batch, of which the step disposes.
    */
   teacherLogits?: Float32Array | readonly DeviceArray[];
-  /** Kept branch: 1/(1−rate), dropped: 0. [depth, 2 (attention, mlp), batch]; needed if dropPath > 0. */
+  /**
+   * Factor on each branch, float32 [depth, 2 (attention, MLP), batch]: 1/(1−rate) where it is kept, 0 where it is
+   * dropped. Required if dropPath > 0.
+   */
   branchScales?: Float32Array;
 }
 
-/** One AdamW step (torch.optim.AdamW, decoupled decay), then the average. */
+/** An AdamW step (torch.optim.AdamW: decoupled weight decay), then the moving average. */
 export interface OptimizerStep {
   learningRate: number;
   weightDecay: number;
   beta1: number;
   beta2: number;
   epsilon: number;
-  /** Count of this step, from 1: for the bias correction. Steps that loss scaling leaves out are counted; the program takes them off. */
+  /**
+   * Number of this step, from 1, for the bias correction. Steps that loss scaling skips are counted here; the program
+   * subtracts them.
+   */
   step: number;
-  /** Largest global L2 norm of the gradient (torch clip_grad_norm_), 0 = no clipping. */
+  /** Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_); 0 disables clipping. */
   clipNorm: number;
   /** ema = decay·ema + (1−decay)·weights, after the step. */
   emaDecay: number;
 }
 
+/** Tensors that a training keeps, each with the names and shapes of the weights. */
 export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
 
 export interface AppliedStep {
-  /** Of the whole gradient, its scale undone; not finite where a gradient was not. */
+  /** L2 norm of the whole gradient before clipping, its scale undone; not finite where a gradient was not. */
   gradientNorm: number;
   /** False where a gradient was not finite: then nothing has changed but the scale of the loss. */
   applied: boolean;
-  /** Behind this step; absent where the loss is not scaled. */
+  /** State after this step; absent where the loss is not scaled. */
   lossScale?: LossScale;
 }
 
 export interface StepOutcome extends AppliedStep {
+  /** Σ sampleWeights[b]·loss[b]. */
   loss: number;
 }
 
+/** A model in training on an executor: weights, gradients, both moments of AdamW and the average. One call at a time. */
 export interface Training {
-  /** Bytes of stores and arenas together. */
+  /** Bytes of all stores and of the largest program's tensors. */
   readonly bytes: number;
-  /** Forward, loss, gradients added to those already there. loss = Σ sampleWeights[b]·loss[b]. */
+  /**
+   * Forward, loss, backward: adds the gradients to those already accumulated. Throws `graph/input` where an input is
+   * missing or has another size.
+   */
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
-  /** Clips, steps, averages and clears the gradients. */
+  /** Clips, steps, averages and clears the gradients. Throws `training/step` for a step below 1. */
   apply(step: OptimizerStep): Promise<AppliedStep>;
   /**
-   * `accumulate` and `apply` as one, resolving as soon as the inputs may be overwritten: the step is on its way then, and
-   * whatever is asked for next comes behind it. Absent where the device is the processor.
+   * `accumulate` and `apply` in one, resolving as soon as the inputs may be overwritten, while the device computes;
+   * later calls are queued after it. Absent on the CPU.
    */
   submit?(inputs: TrainingInputs, step: OptimizerStep): Promise<{ outcome: Promise<StepOutcome> }>;
-  /** Inference with the current weights or their average; any count ≤ batchSize. */
+  /**
+   * Inference with the current weights or their average: pixels uint8 [count, size, size, 3], count ≤ batchSize →
+   * logits [count, classes]. Throws `image/size`, and `training/ema` where there is no average.
+   */
   evaluate(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Logits>;
-  /** As `evaluate`, resolving as soon as the pixels may be overwritten: on a GPU the logits are on their way then. */
+  /** As `evaluate`, resolving as soon as the pixels may be overwritten, while a GPU still computes the logits. */
   submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Started<Logits>>;
-  /** The state to go on from. Absent where the loss is not scaled. */
+  /** Continues from a state of the loss scale. Absent where the loss is not scaled. */
   writeLossScale?(state: LossScale): void;
-  /** Gradients accumulated so far, for tests and tools. */
+  /** The gradients accumulated so far, in the shapes of the weights. */
   gradients(): Promise<TensorMap>;
+  /** Copies a state out. Throws `training/ema` where there is no average. */
   read(state: TrainingState): Promise<TensorMap>;
+  /** Replaces a state. Throws `weights/…` where the tensors are not the model's, and as `read`. */
   write(state: TrainingState, tensors: TensorMap): void;
   dispose(): void;
 }

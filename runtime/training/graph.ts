@@ -1,4 +1,4 @@
-// Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses them and clears them.
+// Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses and clears them.
 
 import { VitrineError } from "../errors.js";
 import { differentiate } from "../graph/autodiff.js";
@@ -16,13 +16,13 @@ import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
 
-export { WEIGHTS };
+/** Names of the stores of a training, besides `weights`. */
 export const GRADIENTS = "gradients";
 export const FIRST_MOMENT = "firstMoment";
 export const SECOND_MOMENT = "secondMoment";
 export const AVERAGE = "ema";
 
-/** What of the options shapes the programs. */
+/** The options that the programs depend on. */
 export type StepOptions = Pick<
   TrainingOptions,
   "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema" | "recompute" | "lossScaling"
@@ -31,9 +31,9 @@ export type StepOptions = Pick<
 /**
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
- * depth. With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
- * of the loss times its scale. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), deit losses.py; `none` looks at the class
- * head alone.
+ * depth. With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are
+ * those of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), losses.py of facebook's deit; without
+ * distillation the loss is the class head's alone.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
   const { config, dropPath } = options;
@@ -63,7 +63,7 @@ function distilledLoss(
   if (distillationLogits === undefined)
     throw new VitrineError(
       "training/distillation",
-      `distillation ${distillation} needs a model with a distillation token (a ..._distilled_... model), or --distillation none`,
+      `distillation ${distillation}: the model has no distillation token; take a ..._distilled_... model (--model), or --distillation none`,
     );
   const teacher = graph.input("teacherLogits", graph.shapeOf(classLogits));
   const distilled =
@@ -73,15 +73,15 @@ function distilledLoss(
   return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta: alpha }, "loss per sample");
 }
 
-/** The parameters by what AdamW does to them. */
+/** Parameter names by what AdamW does to them. */
 export interface ParameterGroups {
   decayed: string[];
   plain: string[];
-  /** Without a gradient: torch's optimizer passes over them, decay included. */
+  /** Without a gradient: torch's optimizer skips them, weight decay included. */
   untouched: string[];
 }
 
-/** Names that main.py with timm ≥ 0.4 excludes from weight decay besides one-dimensional tensors. */
+/** Names that main.py of facebook's deit with timm ≥ 0.4 excludes from weight decay besides one-dimensional tensors. */
 export const NO_DECAY: readonly string[] = ["pos_embed", "cls_token", "dist_token"];
 
 /** timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`. */
@@ -98,8 +98,9 @@ export function parameterGroups(shapes: ParameterShapes, options: StepOptions): 
 
 /**
  * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
- * of squares of the gradients before clipping. Every group is one run of the stores and so one instruction. With
- * `lossScaling` the scale is undone first and moved on, and the output `report` [4] tells of it (see `readReport`).
+ * of squares of the gradients before clipping. The tensors of a group are contiguous in the stores, so each group is one
+ * instruction. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it (see
+ * `readReport`).
  */
 export function applyGraph(
   shapes: ParameterShapes,

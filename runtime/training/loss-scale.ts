@@ -1,4 +1,4 @@
-// Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimizer's program moves it on.
+// Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimizer's program updates it.
 
 import type { Store, StoreLayout } from "../executors/executor.js";
 import type { GraphBuilder } from "../graph/graph.js";
@@ -26,7 +26,7 @@ export const LOSS_SCALE_RULE: LossScaleRule = { growth: 2, backoff: 0.5, interva
 
 const NAMES = ["scale", "goodSteps", "skipped"] as const;
 
-/** A tensor of one value each: counts are exact in float32 up to 16,777,216. */
+/** A tensor of one value each; float32 counts exactly up to 16,777,216. */
 export const LOSS_SCALE_LAYOUT: StoreLayout = new Map(NAMES.map((name) => [name, 1]));
 
 /** The state as tensors of a graph. */
@@ -39,15 +39,14 @@ export function writeLossScale(store: Store, state: LossScale): void {
   for (const name of NAMES) store.write(name, Float32Array.of(state[name]));
 }
 
-/** Divides gradients that no step has used yet, in place. */
+/** Divides gradients that no step has used yet by the scale, in place. */
 export async function undoLossScale(store: Store, gradients: TensorMap): Promise<void> {
-  const scale = (await store.read("scale"))[0] as number;
-  for (const { data } of gradients.values())
-    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) / scale;
+  const scale = (await store.read("scale"))[0];
+  for (const { data } of gradients.values()) for (let i = 0; i < data.length; i++) data[i] = data[i] / scale;
 }
 
-/** The report of `updateLossScale`: what this step's gradients were multiplied by, and the state behind the step. */
+/** The report of `updateLossScale`: the scale of this step's gradients, and the state after the step. */
 export function readReport(report: ArrayLike<number>): { gradientScale: number; lossScale: LossScale } {
-  const [gradientScale, scale, goodSteps, skipped] = Array.from(report) as [number, number, number, number];
+  const [gradientScale, scale, goodSteps, skipped] = Array.from(report);
   return { gradientScale, lossScale: { scale, goodSteps, skipped } };
 }

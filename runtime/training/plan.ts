@@ -8,6 +8,7 @@ import type { Program } from "../graph/program.js";
 import { inferenceGraph } from "../inference/step.js";
 import { deitParameters } from "../models/deit/parameters.js";
 import type { ImageInput } from "../models/family.js";
+import { WEIGHTS } from "../models/family.js";
 import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import {
@@ -18,7 +19,6 @@ import {
   GRADIENTS,
   parameterGroups,
   SECOND_MOMENT,
-  WEIGHTS,
 } from "./graph.js";
 import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
 
@@ -26,16 +26,16 @@ export type PlannedTraining = Omit<TrainingOptions, "weights">;
 
 export interface TrainingPlan {
   shapes: ParameterShapes;
-  /** Name → layout: the parameters', with the decayed tensors first, and that of the loss scale where there is one. */
+  /** Store name → layout: of the parameters, those with weight decay first, and of the loss scale if there is one. */
   stores: ReadonlyMap<string, StoreLayout>;
-  /** Samples of a piece: what `accumulate` and `evaluate` run on. */
+  /** Samples of a micro-batch, the batch of `accumulate` and `evaluate`. */
   piece: number;
   accumulate: Program;
   apply: Program;
   evaluate: Program;
-  /** `accumulate` for another input. */
+  /** `accumulate` for another image input. */
   accumulateFor(input: ImageInput): Program;
-  /** Of the stores and of the largest program's tensors, which all programs share. */
+  /** Bytes of the stores and of the largest program's tensors, whose memory all programs share. */
   bytes: number;
 }
 
@@ -51,7 +51,8 @@ function bytesOf(stores: ReadonlyMap<string, StoreLayout>, alignmentBytes: numbe
 
 /**
  * Throws `graph/memory` with the batch size that fits, with and without recomputation, and the number of pieces;
- * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no head for it.
+ * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no
+ * distillation head.
  */
 export function planTraining(options: PlannedTraining, capabilities: PlanOptions): TrainingPlan {
   const { config } = options;
@@ -102,7 +103,7 @@ function planStep(options: PlannedTraining, piece: number, input: ImageInput, li
   }
 }
 
-/** What would fit: a smaller batch as asked for, one with recomputation, the same batch in more pieces. */
+/** The error with what would fit: a smaller batch, one with recomputation, the same batch in more pieces. */
 function tooLarge(
   options: PlannedTraining,
   piece: number,
@@ -114,7 +115,7 @@ function tooLarge(
   const largest = (recomputing: boolean): number => {
     const build = (batch: number) => accumulateGraph({ ...options, recompute: recomputing }, batch, input);
     const fits = largestBatch(build, piece, limits);
-    // Mixup pairs the samples of a batch.
+    // An even batch stays even: Mixup pairs its samples.
     return fits > 1 && batchSize % 2 === 0 ? fits - (fits % 2) : fits;
   };
   const fits = largest(recompute);
@@ -127,7 +128,8 @@ function tooLarge(
   else if (recomputed > fits) ways.push(`with --recompute one of ${recomputed * pieces} fits`);
   if (fits === 0 && recomputed > 0 && recomputed < piece) ways.push(`--recompute ${inPieces(recomputed)}`);
   const what = `training step with a batch of ${piece}${pieces > 1 ? ` (${batchSize} in ${pieces} pieces)` : ""}`;
-  const hint = ways.length > 0 ? ways.join("; ") : "not even a batch of 1 fits: take a smaller model";
+  const hint =
+    ways.length > 0 ? ways.join("; ") : "not even a batch of 1 fits: take a smaller model (--model)";
   const details = {
     ...cause.details,
     batch: piece,

@@ -1,4 +1,4 @@
-// Training program: a DeiT's weights, gradients, moments and average in an executor, and the steps that change them.
+// Training program: a DeiT's weights, gradients, moments and average on an executor, and the steps that change them.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceInputs, Executable, Executor, Store } from "../executors/executor.js";
@@ -8,6 +8,7 @@ import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";
 import type { Logits } from "../inference/logits.js";
 import { InferenceStep, submitSteps } from "../inference/step.js";
+import { WEIGHTS } from "../models/family.js";
 import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
@@ -18,25 +19,29 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
-import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT, WEIGHTS } from "./graph.js";
+import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
-import { disposeOnDevice, microBatches } from "./micro-batches.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining } from "./plan.js";
-import { type Images, stepInputs } from "./step-inputs.js";
+import { disposeOnDevice, type Images, microBatches, stepInputs } from "./step-inputs.js";
 
-/** Images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
+/** As `TrainingInputs`, with images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
 
 export interface DeitTraining extends Training {
-  /** As `accumulate`, from normalized floats; its program is built at the first call. For comparisons with PyTorch. */
+  /** As `accumulate`, from normalized floats; its program is built on the first call. For comparisons with PyTorch. */
   accumulateImages(inputs: ImageInputs): Promise<{ loss: number }>;
 }
 
 /**
- * Plans the programs, then makes the stores: weights, gradients, both moments and the average, each with the decayed
- * tensors first. Throws what `planTraining` throws before anything is allocated; `weights/…` where the weights are not the
- * model's.
+ * Plans and compiles the programs of a training, and allocates its stores: weights, gradients, both moments, and the
+ * average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where the
+ * pieces do not divide the batch, and `training/distillation` where the model has no distillation head; `weights/…` where
+ * the weights are not the model's.
+ *
+ *     const training = await createTraining(runtime.executor, { config, weights, batchSize: 64, ... });
+ *     const { loss } = await training.accumulate({ pixels, targets, sampleWeights });
+ *     await training.apply({ learningRate: 5e-4, step: 1, ... });
  */
 export async function createTraining(executor: Executor, asked: TrainingOptions): Promise<DeitTraining> {
   const options = { ...asked, lossScaling: asked.lossScaling ?? executor.halfPrecision ?? false };
@@ -85,16 +90,16 @@ interface Submits {
   apply: NonNullable<Executable["submit"]>;
 }
 
-/** The apply program's answer: the norm of the gradient, whose square is finite where every gradient was. */
+/** The outputs of the apply program. The square of the norm is finite exactly where every gradient was. */
 function appliedStep({ norm, report }: ProgramOutputs): AppliedStep {
-  const sumOfSquares = norm?.[0] as number;
+  const sumOfSquares = norm[0];
   const [gradientNorm, applied] = [Math.sqrt(sumOfSquares), Number.isFinite(sumOfSquares)];
   if (!report) return { gradientNorm, applied };
   const { gradientScale, lossScale } = readReport(report);
   return { gradientNorm: gradientNorm / gradientScale, applied, lossScale };
 }
 
-/** Inputs that lie on a device come to programs that are submitted to it. */
+/** Only submitted programs take inputs that are already on the device. */
 async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramOutputs> {
   return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs));
 }
@@ -153,8 +158,8 @@ class ProgramTraining implements DeitTraining {
     const { pieces = 1 } = this.#options;
     let loss = 0;
     for (const piece of microBatches(inputs, images, pieces)) {
-      const outputs = await runStep(step, stepInputs(this.#options, piece.inputs, piece.images));
-      loss += outputs.loss?.[0] as number;
+      const outputs = await runStep(step, stepInputs(this.#options, piece));
+      loss += outputs.loss[0];
     }
     return { loss };
   }
@@ -170,15 +175,15 @@ class ProgramTraining implements DeitTraining {
   ): Promise<{ outcome: Promise<StepOutcome> }> {
     const losses: Promise<ProgramOutputs>[] = [];
     for (const piece of microBatches(inputs, { pixels: inputs.pixels }, this.#options.pieces ?? 1)) {
-      const { outputs } = await accumulate(stepInputs(this.#options, piece.inputs, piece.images));
+      const { outputs } = await accumulate(stepInputs(this.#options, piece));
       losses.push(outputs);
     }
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
-      loss: pieces.reduce((sum, { loss }) => sum + (loss?.[0] as number), 0),
+      loss: pieces.reduce((sum, { loss }) => sum + loss[0], 0),
       ...appliedStep(applied),
     }));
-    // A failure is told to whoever waits for the outcome.
+    // A caller that does not await the outcome must not be ended by its rejection.
     outcome.catch(() => {});
     return { outcome };
   }
@@ -227,5 +232,8 @@ class ProgramTraining implements DeitTraining {
 }
 
 function noAverage(): VitrineError {
-  return new VitrineError("training/ema", "this training keeps no moving average: start it with one (--ema)");
+  return new VitrineError(
+    "training/ema",
+    "this training keeps no moving average of the weights; start it with one (option ema, --ema)",
+  );
 }

@@ -1,4 +1,6 @@
-// Step inputs: what a trainer gives for a batch, under the names and in the pieces that the program wants.
+// Step inputs: what a trainer passes for a batch, split into micro-batches and named as the program's inputs.
+//
+// Sample weights are those of the whole batch, so that losses and gradients of the micro-batches add up to the batch's.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
@@ -11,13 +13,49 @@ import type { TrainingInputs, TrainingOptions } from "./contract.js";
 /** The images, under the name of the program's input. */
 export type Images = { readonly [name in ImageInput]?: Uint8Array | Float32Array };
 
-/** What a trainer gives of one piece of a batch: [batch/pieces, …]. */
-export type PieceInputs = Omit<TrainingInputs, "pixels" | "teacherLogits"> & {
-  teacherLogits?: Float32Array | DeviceArray | undefined;
-};
+export type BatchInputs = Omit<TrainingInputs, "pixels">;
 
-/** Inputs of the graph of `accumulateGraph`. Throws `graph/input` where the branch scales are not [depth, 2, batch]. */
-export function stepInputs(options: TrainingOptions, inputs: PieceInputs, images: Images): DeviceInputs {
+/** Inputs of one of `pieces` equal parts of a batch, [batch/pieces, …]. */
+export interface MicroBatch {
+  inputs: Omit<BatchInputs, "teacherLogits"> & { teacherLogits?: Float32Array | DeviceArray | undefined };
+  images: Images;
+}
+
+/** A batch in `pieces` equal parts: views, except of the branch scales, whose samples are on the last axis. */
+export function microBatches(inputs: BatchInputs, images: Images, pieces: number): MicroBatch[] {
+  return Array.from({ length: pieces }, (_, index) => {
+    const slice = <V extends Uint8Array | Float32Array>(values: V): V =>
+      values.subarray((values.length * index) / pieces, (values.length * (index + 1)) / pieces) as V;
+    const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
+    return {
+      inputs: {
+        targets: slice(targets),
+        sampleWeights: slice(sampleWeights),
+        ...(teacherLogits && {
+          teacherLogits: teacherLogits instanceof Float32Array ? slice(teacherLogits) : teacherLogits[index],
+        }),
+        ...(branchScales && { branchScales: columns(branchScales, sampleWeights.length, index, pieces) }),
+      },
+      images: Object.fromEntries(
+        Object.entries(images).map(([name, values]) => [name, values && slice(values)]),
+      ),
+    };
+  });
+}
+
+/** scales [depth, 2, batch] → [depth, 2, batch / pieces]. */
+function columns(scales: Float32Array, batch: number, index: number, pieces: number): Float32Array {
+  const size = batch / pieces;
+  const piece = new Float32Array(scales.length / pieces);
+  for (let row = 0; row < scales.length / batch; row++) {
+    const start = row * batch + index * size;
+    piece.set(scales.subarray(start, start + size), row * size);
+  }
+  return piece;
+}
+
+/** The inputs of `accumulateGraph`. Throws `graph/input` where the branch scales are not [depth, 2, batch]. */
+export function stepInputs(options: TrainingOptions, { inputs, images }: MicroBatch): DeviceInputs {
   const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
   const { distillation, dropPath, config, batchSize, pieces = 1 } = options;
   return {
@@ -29,16 +67,15 @@ export function stepInputs(options: TrainingOptions, inputs: PieceInputs, images
   };
 }
 
-/** scales [depth, 2, batch] → one input [batch] for each branch. */
+/** scales [depth, 2, batch] → an input [batch] per branch. */
 function branchScaleInputs(config: DeitConfig, batch: number, scales: Float32Array): ProgramInputs {
   const wanted = config.depth * 2 * batch;
-  if (scales.length !== wanted) {
+  if (scales.length !== wanted)
     throw new VitrineError(
       "graph/input",
-      `branchScales: ${scales.length} values, wanted ${wanted}: [${config.depth}, 2, ${batch}]`,
+      `branchScales: ${scales.length} values, expected ${wanted}: [depth ${config.depth}, 2, batch ${batch}]`,
       { details: { got: scales.length, wanted } },
     );
-  }
   const inputs: Record<string, Float32Array> = {};
   for (let block = 0; block < config.depth; block++) {
     const start = 2 * block * batch;
@@ -46,4 +83,10 @@ function branchScaleInputs(config: DeitConfig, batch: number, scales: Float32Arr
     inputs[branchScaleName(block, "mlp")] = scales.subarray(start + batch, start + 2 * batch);
   }
   return inputs;
+}
+
+/** Disposes of the inputs that are on the device. */
+export function disposeOnDevice({ teacherLogits }: BatchInputs): void {
+  if (teacherLogits && !(teacherLogits instanceof Float32Array))
+    for (const array of teacherLogits) array.dispose();
 }

@@ -255,7 +255,7 @@ test("the refusal names recomputation and pieces where they help, and what it sa
     /left: with --recompute one of 1 fits; --recompute --accumulate 64 takes it in pieces that fit$/,
   );
   const none = refusal(tiny(), 1e6).message;
-  assert.match(none, /, 0\.0 KiB are left: not even a batch of 1 fits: take a smaller model$/);
+  assert.match(none, /, 0\.0 KiB are left: not even a batch of 1 fits: take a smaller model \(--model\)$/);
 });
 
 test("pieces that do not divide the batch are refused with both numbers", () => {

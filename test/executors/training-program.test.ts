@@ -203,7 +203,10 @@ test("without an average it cannot be asked for, and inputs are checked", async 
   const branchScales = new Float32Array(MICRO.depth * 2 * 4).fill(1);
   await refused(() => training.accumulate(inputs), /branchScale\.0\.attn got nothing/);
   const short = branchScales.subarray(1);
-  await refused(() => training.accumulate({ ...inputs, branchScales: short }), /wanted 16: \[2, 2, 4\]/);
+  await refused(
+    () => training.accumulate({ ...inputs, branchScales: short }),
+    /expected 16: \[depth 2, 2, batch 4\]/,
+  );
   const { teacherLogits: _, ...untaught } = { ...inputs, branchScales };
   await refused(() => training.accumulate(untaught), /teacherLogits got nothing/);
   await refused(() => training.apply({ ...STEP, step: 0 }), /steps count from 1/);

@@ -4,7 +4,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import type { DeitTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
-import { compare, compareWhole, maxAbsError } from "./compare.js";
+import { compare, compareWhole, largestValue, maxAbsError, withFloor } from "./compare.js";
 import { lossInputs } from "./loss-inputs.js";
 import { keyBias, microConfig, microWeights, parityExecutor } from "./micro-model.js";
 import { microStep, microTraining, type StepChoice } from "./micro-training.js";
@@ -37,26 +37,28 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
   return { training, losses };
 }
 
-/** What a tensor is compared by: its values, as weights or as the optimizer's state, or its difference from the starting weights. */
+/** How a tensor is compared: by its values, as weights or as optimizer state, or by its distance from the starting weights. */
 type Rule = "values" | "state" | "movement";
 
-/** Part of the largest difference that is allowed on top, as `context.tolerance` allows of the largest value. */
+/** Fraction of the largest movement that is allowed in addition, as `context.tolerance` allows of the largest value. */
 const RANGE_SHARE = 1e-7;
 
 /**
- * Averages and clipped steps are compared as differences from the starting weights: the share of the range is that of
- * the differences. They move so little that PyTorch's own float32 error may be larger than the movement, so an error
- * must stay below half of the largest difference too, and neither no update nor one of another size passes.
+ * Averages and clipped steps are compared by their movement from the starting weights, whose range counts. It may be
+ * smaller than PyTorch's own float32 error, so an error must also stay below half of the largest movement: neither a
+ * missing update nor one of another size passes. `largest` is that of the weights, whose rounding sets the floor.
  */
-function movementTolerance(context: ParityContext, file: string, tensor: string, movement: number): number {
-  const [one, many] = [1, MULTIPLE].map((multiple) => context.deviceTolerance(file, tensor, multiple)) as [
-    number,
-    number,
-  ];
+function movementTolerance(
+  context: ParityContext,
+  [file, tensor]: readonly [file: string, tensor: string],
+  movement: number,
+  largest: number,
+): number {
+  const [one, many] = [1, MULTIPLE].map((multiple) => context.deviceTolerance(file, tensor, multiple));
   const ofError = (MULTIPLE * (many - one)) / (MULTIPLE - 1);
-  // tfjs has float32 only and rounds between operations, so that a weight may take the float beside.
+  // tfjs rounds to float32 between operations, so a weight may become the neighboring float.
   const allowed = context.device.startsWith("tfjs:") ? many : ofError + RANGE_SHARE * movement;
-  return Math.min(allowed, movement / 2);
+  return Math.min(withFloor(allowed, largest), movement / 2);
 }
 
 /** Every tensor of `file` against what was read. */
@@ -78,11 +80,15 @@ function* compareFile(
       continue;
     }
     const movement = maxAbsError(from, data, excluded);
-    const tolerance =
+    const largest = largestValue(data, excluded);
+    const [tolerance, floorOf] =
       rule === "movement"
-        ? movementTolerance(context, file, tensor, movement)
-        : context.deviceTolerance(file, tensor, MULTIPLE);
-    yield compare(`${name}/${tensor}`, got.get(tensor)?.data, data, tolerance, excluded);
+        ? [movementTolerance(context, [file, tensor], movement, largest), movement]
+        : [context.deviceTolerance(file, tensor, MULTIPLE), largest];
+    yield compare(`${name}/${tensor}`, got.get(tensor)?.data, data, tolerance, {
+      excluded,
+      largest: floorOf,
+    });
   }
 }
 
