@@ -1,5 +1,5 @@
 // Bench of a GPU's kernels: the time of every kind of dispatch of a training step (or forward pass) on each tier, products
-// in every tile of tiles.ts and attention in every block size, so that tiles can be chosen for the GPU at hand.
+// in every tile of product-tile.ts and attention in every block size, so that tiles can be chosen for the GPU at hand.
 //
 // `npm run bench -- gpu-kernels [--model small] [--batch 64] [--mode train] [--tile 8,8,16,8,16] [--json]`
 
@@ -7,8 +7,8 @@ import { Command } from "commander";
 import { wholeNumber } from "../bin/options.js";
 import { openAdapter } from "../runtime/executors/webgpu/adapter.js";
 import { WebgpuExecutor } from "../runtime/executors/webgpu/executor.js";
-import { PRODUCT_TILES, type ProductTile, tileTable } from "../runtime/executors/webgpu/product-tile.js";
-import { GPU_TIERS, type GpuTier } from "../runtime/executors/webgpu/tier.js";
+import { PRODUCT_TILES, type ProductTile } from "../runtime/executors/webgpu/product-tile.js";
+import { GPU_TIERS, type GpuTier, tileTable } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { publishedRegnety } from "../runtime/models/regnety/config.js";
 import { DispatchTimer, TIMESTAMPS } from "./gpu-kernels/dispatch-timer.js";

@@ -15,10 +15,16 @@ function readKernel(name) {
   return text.replace(INCLUDE, (_, included) => readKernel(included));
 }
 
-const texts = readdirSync(KERNELS)
-  .filter((name) => name.endsWith(".wgsl"))
-  .map((name) => [name.replace(/\.wgsl$/, ""), readKernel(name)])
-  .filter(([, text]) => text.includes("@compute"));
+const files = readdirSync(KERNELS).filter((name) => name.endsWith(".wgsl"));
+const included = new Set(
+  files.flatMap((name) =>
+    [...readFileSync(join(KERNELS, name), "utf8").matchAll(INCLUDE)].map(([, file]) => file),
+  ),
+);
+/** A kernel is what no other file includes. */
+const texts = files
+  .filter((name) => !included.has(name))
+  .map((name) => [name.replace(/\.wgsl$/, ""), readKernel(name)]);
 const lines = texts.map(([name, text]) => `  ${JSON.stringify(name)}: ${JSON.stringify(text)},`);
 const head =
   "// Kernel sources: the files of ../kernels, includes resolved. Made by scripts/generate-kernel-sources.mjs.";

@@ -1,6 +1,6 @@
 // Dispatch timer: the time of a dispatch on the device, by timestamps around a pass of repetitions where the adapter has them.
 
-import { Commands } from "../../runtime/executors/webgpu/compute-pass.js";
+import { ComputePass } from "../../runtime/executors/webgpu/compute-pass.js";
 import type { Device } from "../../runtime/executors/webgpu/device.js";
 import { BufferUsage, MAP_READ } from "../../runtime/executors/webgpu/device.js";
 import type { Dispatch } from "../../runtime/executors/webgpu/dispatch.js";
@@ -54,7 +54,7 @@ export class DispatchTimer {
     const device = this.#device;
     const dispatches = new Array<Dispatch>(repetitions).fill(dispatch);
     const commands = await device.checked(() =>
-      Commands.prepare(device, this.#kernels, dispatch.kernel, dispatches, this.#tier),
+      ComputePass.prepare({ device, kernels: this.#kernels, tier: this.#tier }, dispatch.kernel, dispatches),
     );
     try {
       return await (this.#queries ? this.#stamped(commands, this.#queries) : this.#awaited(commands));
@@ -63,7 +63,7 @@ export class DispatchTimer {
     }
   }
 
-  async #awaited(commands: Commands): Promise<number> {
+  async #awaited(commands: ComputePass): Promise<number> {
     const { gpu } = this.#device;
     await gpu.queue.onSubmittedWorkDone();
     const encoder = gpu.createCommandEncoder();
@@ -75,7 +75,7 @@ export class DispatchTimer {
     return performance.now() - start;
   }
 
-  async #stamped(commands: Commands, querySet: GPUQuerySet): Promise<number> {
+  async #stamped(commands: ComputePass, querySet: GPUQuerySet): Promise<number> {
     const { gpu } = this.#device;
     const encoder = gpu.createCommandEncoder();
     const [beginningOfPassWriteIndex, endOfPassWriteIndex] = [0, 1];

@@ -12,9 +12,9 @@ import {
   PRODUCT_TILES,
   type ProductTile,
   productGrid,
-  type TileTable,
 } from "../../runtime/executors/webgpu/product-tile.js";
-import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";
+import type { WebgpuStore } from "../../runtime/executors/webgpu/store.js";
+import type { MatrixUnits, TileTable } from "../../runtime/executors/webgpu/tier.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/shape.js";
@@ -122,7 +122,7 @@ export function dispatchKinds(
   tiles: Tiles,
 ): DispatchKind[] {
   const { programs, stores: layouts } = planOf(options, executor);
-  const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout)]));
+  const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout) as WebgpuStore]));
   const arena = new Arena(device, executor.capabilities.bufferBytes ?? device.gpu.limits.maxBufferSize);
   for (const { arenaBytes } of programs) arena.demand(arenaBytes);
   const kinds = new Map<string, DispatchKind>();
@@ -136,7 +136,8 @@ export function dispatchKinds(
         }),
     );
     const maximumBinding = device.gpu.limits.maxStorageBufferBindingSize;
-    const at = new Operands(program, { arena, constants, stores, maximumBinding, ...tiles });
+    const bindings = { arena: arena.slice.bind(arena), constants, stores, maximumBinding, ...tiles };
+    const at = new Operands(program, bindings);
     const scratch = (bytes: number) => ({ buffer: device.createBuffer(bytes, "scratch"), offset: 0, bytes });
     for (const operation of program.graph.operations) {
       const alone = { ...program, graph: { ...program.graph, operations: [operation] } };

@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
-import { shareCount } from "../../runtime/executors/webgpu/product-tile.js";
+import { splitCount } from "../../runtime/executors/webgpu/splits.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
@@ -88,12 +88,12 @@ function assertSums(got: Awaited<ReturnType<typeof run>>, rows: number, width: n
 }
 
 test("rows are cut on a GPU alone, into enough workgroups and no small shares", () => {
-  assert.is(shareCount("gpu", 24, 12_608), 22);
-  assert.is(shareCount("gpu", 24, 1576), 6);
-  assert.is(shareCount("gpu", 600, 12_608), 1);
-  assert.is(shareCount("gpu", 24, 511), 1);
-  assert.is(shareCount("software", 24, 12_608), 1);
-  assert.is(shareCount("emulated", 24, 12_608), 1);
+  assert.is(splitCount("gpu", 24, 12_608), 22);
+  assert.is(splitCount("gpu", 24, 1576), 6);
+  assert.is(splitCount("gpu", 600, 12_608), 1);
+  assert.is(splitCount("gpu", 24, 511), 1);
+  assert.is(splitCount("software", 24, 12_608), 1);
+  assert.is(splitCount("emulated", 24, 12_608), 1);
 });
 
 const gpu = await webgpuOrSkip(observedHost({ hardware: true }).host, "float32");

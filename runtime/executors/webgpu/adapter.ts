@@ -1,4 +1,4 @@
-// Adapter: finds the GPU that a device string asks for, and lists those that there are.
+// Adapter: lists the GPUs of a host, and opens the one that a device string names.
 
 import { VitrineError } from "../../errors.js";
 import {
@@ -13,19 +13,19 @@ import { Device } from "./device.js";
 import { type Tier, tierNamed } from "./tier.js";
 
 export interface AdapterChoice {
-  /** In Node part of the adapter's name, or its place in the list; in a browser `low-power` or `high-performance`. */
+  /** In Node part of the adapter's name, or its index in the list; in a browser `low-power` or `high-performance`. */
   adapter?: string;
-  /** Refuses an adapter that computes on the processor. Default false. */
+  /** Rejects a software adapter, which computes on the CPU. Default false. */
   hardwareOnly?: boolean;
   /** One of GPU_TIERS. Default `float32`. */
   tier?: string;
-  /** Features that the device has besides the tier's, where the adapter offers them. */
+  /** Features to request in addition to the tier's, where the adapter offers them. */
   features?: readonly string[];
 }
 
 export interface OpenAdapter {
   device: Device;
-  /** Name for people. */
+  /** The driver's name, for messages. */
   name: string;
   software: boolean;
   tier: Tier;
@@ -33,7 +33,7 @@ export interface OpenAdapter {
 
 const POWER = ["high-performance", "low-power"] as const;
 
-/** The adapters that `--device webgpu:ADAPTER` can name. Throws `device/unavailable` where there is no way to any. */
+/** The adapters that `--device webgpu:ADAPTER` can name. Throws `device/unavailable` where the host has no WebGPU. */
 export async function listAdapters(host: Host): Promise<readonly GpuAdapter[]> {
   if (host.gpuAdapters) return host.gpuAdapters();
   const gpu = await host.gpu();
@@ -45,18 +45,18 @@ export async function listAdapters(host: Host): Promise<readonly GpuAdapter[]> {
   return found;
 }
 
-/** Throws `device/unavailable` where there is no such adapter, with those that there are. */
+/** Throws `device/unavailable` where there is no such adapter; the message lists the existing ones. */
 export async function findAdapter(host: Host, choice: AdapterChoice = {}): Promise<GPUAdapter> {
   const adapter = await requestAdapter(host, choice.adapter);
   if (!adapter)
     throw new VitrineError(
       "device/unavailable",
-      "device webgpu: no adapter was found; it needs a GPU with a Vulkan, Metal or Direct3D 12 driver; use --device wasm",
+      "device webgpu: no adapter was found; a GPU with a Vulkan, Metal or Direct3D 12 driver is needed; use --device wasm",
     );
   if (choice.hardwareOnly && isSoftware(adapter.info))
     throw new VitrineError(
       "device/unavailable",
-      `device webgpu: ${driverName(adapter.info)} computes on the processor (--device webgpu takes it)`,
+      `device webgpu: ${driverName(adapter.info)} computes on the CPU (--device webgpu accepts it)`,
     );
   return adapter;
 }
@@ -91,12 +91,12 @@ function noSuchAdapter(adapter: string, adapters: readonly GpuAdapter[]): Vitrin
   const list = adapters.map(describeAdapter).join("; ") || "none";
   return new VitrineError(
     "device/unavailable",
-    `device webgpu: no adapter "${adapter}"; there are: ${list} (--device webgpu:NAME or webgpu:INDEX)`,
+    `device webgpu: no adapter "${adapter}"; available: ${list} (--device webgpu:NAME or webgpu:INDEX)`,
     { details: { adapter } },
   );
 }
 
-/** Limits that decide how large a model and a batch may be; the rest stays at what every device has. */
+/** Requests the limits that decide how large a model and a batch may be; the others keep their defaults. */
 function largestLimits({ limits }: GPUAdapter): Record<string, number> {
   const { maxBufferSize, maxStorageBufferBindingSize } = limits;
   return { maxBufferSize, maxStorageBufferBindingSize };

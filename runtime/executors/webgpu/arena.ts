@@ -1,11 +1,11 @@
-// Arena: the memory that all programs of an executor work in, since only one of them runs at a time.
+// Arena: the memory that all programs of an executor share, since only one of them runs at a time.
 //
-// A device's largest buffer is often much smaller than its memory, so the arena is cut: piece i has the bytes of every
-// program's arena from i · pieceBytes on, and the planner lays no tensor across a cut.
+// A device's largest buffer is often much smaller than its memory, so the arena consists of pieces: piece i holds the bytes of
+// every program's arena from i · pieceBytes on, and the planner places no tensor across two pieces.
 
 import type { Device, Slice } from "./device.js";
 
-/** The pieces at one time; others take their place when the largest demand changes. */
+/** The current buffers; new ones replace them when the largest demand changes. */
 export type Pieces = readonly GPUBuffer[];
 
 export class Arena {
@@ -19,7 +19,7 @@ export class Arena {
     this.pieceBytes = pieceBytes;
   }
 
-  /** A program's wish for `bytes`; the returned function takes it back. Throws `device/memory`. */
+  /** Reserves `bytes` for a program; the returned function releases them. Throws `device/memory`. */
   demand(bytes: number): () => void {
     const demand = { bytes };
     this.#demands.add(demand);
@@ -38,13 +38,13 @@ export class Arena {
     return this.#pieces;
   }
 
-  /** `bytes` of a program's arena from `offset` on, which lie in one piece. */
+  /** `bytes` of a program's arena from `offset` on, which are in one piece. */
   slice(offset: number, bytes: number): Slice {
     const index = Math.floor(offset / this.pieceBytes);
-    return { buffer: this.#pieces[index] as GPUBuffer, offset: offset - index * this.pieceBytes, bytes };
+    return { buffer: this.#pieces[index], offset: offset - index * this.pieceBytes, bytes };
   }
 
-  /** Nothing where no program needs memory, else as many pieces as the largest demand fills. */
+  /** As many pieces as the largest demand fills, none where there is no demand. */
   #fit(): void {
     const wanted = Math.max(0, ...[...this.#demands].map(({ bytes }) => bytes));
     const held = this.#pieces.reduce((sum, { size }) => sum + size, 0);

@@ -1,11 +1,16 @@
-// Commands: a program's dispatches with their pipelines and bind groups, made once and encoded again for every run.
+// Compute pass: a program's dispatches with their pipelines and bind groups, made once and encoded for every run.
 
-import type { Device } from "./device.js";
-import { alignBinding, BINDING_ALIGNMENT, BufferUsage, type Slice } from "./device.js";
-import { type Dispatch, type Grid, variantOf } from "./dispatch.js";
-import type { Kernel, Kernels } from "./kernels.js";
-import { operandBindings } from "./kernels.js";
+import { BINDING_ALIGNMENT, BufferUsage, type Device, type Slice } from "./device.js";
+import type { Dispatch, Grid } from "./dispatch.js";
+import { type Kernels, operandBindings, variantOf } from "./kernels.js";
 import { type Tier, tierConstants } from "./tier.js";
+
+/** What passes are made with; `device` and `kernels` belong to the executor. */
+export interface PassContext {
+  device: Device;
+  kernels: Kernels;
+  tier: Tier;
+}
 
 interface Command {
   pipeline: GPUComputePipeline;
@@ -13,15 +18,15 @@ interface Command {
   grid: Grid;
 }
 
-/** More operands than any kernel has. */
+/** At least as many operands as any kernel has. */
 const MOST_OPERANDS = 16;
-/** More bytes than any kernel's Params. */
+/** At least as many bytes as any kernel's Params. */
 const PARAMS_BYTES = BINDING_ALIGNMENT;
 
-export class Commands {
+export class ComputePass {
+  readonly #device: Device;
   readonly #commands: readonly Command[];
   readonly #buffers: readonly GPUBuffer[];
-  readonly #device: Device;
 
   private constructor(device: Device, commands: readonly Command[], buffers: readonly GPUBuffer[]) {
     this.#device = device;
@@ -29,40 +34,38 @@ export class Commands {
     this.#buffers = buffers;
   }
 
-  /** Makes the pipelines that are not there yet and, at once, everything else. Throws `internal/…`. */
+  /** Compiles the pipelines that are missing, concurrently. `name` labels the buffers. Throws `internal/…`. */
   static async prepare(
-    device: Device,
-    kernels: Kernels,
-    program: string,
+    { device, kernels, tier }: PassContext,
+    name: string,
     dispatches: readonly Dispatch[],
-    tier: Tier,
-  ): Promise<Commands> {
+  ): Promise<ComputePass> {
     const shared = tierConstants(tier);
     const variants = dispatches.map((dispatch) => variantOf(dispatch, shared));
     const loaded = await kernels.load(variants);
     const numbers = device.createBuffer(
       PARAMS_BYTES * dispatches.length,
-      `the numbers of ${program}`,
+      `the numbers of ${name}`,
       BufferUsage.uniform | BufferUsage.copyDestination,
     );
-    const absent = device.createBuffer(BINDING_ALIGNMENT * MOST_OPERANDS, "operands that are absent");
+    const absent = device.createBuffer(BINDING_ALIGNMENT * MOST_OPERANDS, "absent operands");
     device.gpu.queue.writeBuffer(numbers, 0, packNumbers(dispatches));
     const commands = dispatches.map((dispatch, i) => {
-      const { pipeline, layout } = loaded[i] as Kernel;
+      const { pipeline, layout } = loaded[i];
       const params = { buffer: numbers, offset: i * PARAMS_BYTES, bytes: paramsBytes(dispatch) };
-      const merged = variants[i]?.aliases ?? new Map<string, string>();
-      const entries = bindGroupEntries(dispatch, merged, params, absent, shared);
+      const entries = bindGroupEntries(dispatch, variants[i].aliases, params, absent, shared);
       const bindGroup = device.gpu.createBindGroup({ label: dispatch.kernel, layout, entries });
       return { pipeline, bindGroup, grid: dispatch.grid };
     });
-    return new Commands(device, commands, [numbers, absent]);
+    return new ComputePass(device, commands, [numbers, absent]);
   }
 
+  /** Number of dispatches. */
   get count(): number {
     return this.#commands.length;
   }
 
-  /** All dispatches as one pass, which may be timed. */
+  /** Encodes all dispatches as one pass, with timestamps where they are requested. */
   encode(encoder: GPUCommandEncoder, timed?: Pick<GPUComputePassDescriptor, "timestampWrites">): void {
     const pass = encoder.beginComputePass(timed);
     let current: GPUComputePipeline | undefined;
@@ -70,7 +73,7 @@ export class Commands {
       if (pipeline !== current) pass.setPipeline(pipeline);
       current = pipeline;
       pass.setBindGroup(0, bindGroup);
-      startGrid(pass, grid);
+      dispatchGrid(pass, grid);
     }
     pass.end();
   }
@@ -80,14 +83,14 @@ export class Commands {
   }
 }
 
-/** An argument that crosses into the driver's binding costs the host 40 ns; those behind the last that is not 1 need not. */
-function startGrid(pass: GPUComputePassEncoder, [across, down, deep]: Grid): void {
+/** Every argument that is passed to the driver's binding costs the host 40 ns; trailing 1s are the default. */
+function dispatchGrid(pass: GPUComputePassEncoder, [across, down, deep]: Grid): void {
   if (deep !== 1) pass.dispatchWorkgroups(across, down, deep);
   else if (down !== 1) pass.dispatchWorkgroups(across, down);
   else pass.dispatchWorkgroups(across);
 }
 
-/** Params are padded to a multiple of 16 bytes, as uniform structs are in some back ends. */
+/** Params are padded to a multiple of 16 bytes, as some back ends pad uniform structs. */
 function paramsBytes({ numbers }: Dispatch): number {
   return Math.ceil((4 * numbers.length) / 16) * 16;
 }
@@ -100,10 +103,10 @@ function packNumbers(dispatches: readonly Dispatch[]): Uint32Array<ArrayBuffer> 
   return words;
 }
 
-/** Every operand of the kernel but those that are one with another; absent ones get a place of their own. */
+/** Every operand of the kernel except aliased ones; each absent operand gets its own slice of `absent`. */
 function bindGroupEntries(
   { kernel, constants = {}, operands }: Dispatch,
-  merged: ReadonlyMap<string, string>,
+  aliases: ReadonlyMap<string, string>,
   params: Slice,
   absent: GPUBuffer,
   tier: Readonly<Record<string, number>>,
@@ -114,8 +117,8 @@ function bindGroupEntries(
   });
   const entries = [entry(0, params)];
   for (const [name, binding] of operandBindings({ kernel, constants: { ...tier, ...constants } })) {
-    if (merged.has(name)) continue;
-    const nothing = { buffer: absent, offset: alignBinding(binding * BINDING_ALIGNMENT), bytes: 16 };
+    if (aliases.has(name)) continue;
+    const nothing = { buffer: absent, offset: binding * BINDING_ALIGNMENT, bytes: 16 };
     entries.push(entry(binding, operands[name] ?? nothing));
   }
   return entries;

@@ -1,7 +1,51 @@
-// Device: a GPUDevice with the adapter's full limits, and what went wrong with it: WebGPU tells of errors later.
+// Device: a GPUDevice, its buffers, and the errors that WebGPU reports after the call that caused them.
 
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
+
+/** The values of GPUBufferUsage, which is not a global in Node. */
+export const BufferUsage = {
+  mapRead: 0x1,
+  copySource: 0x4,
+  copyDestination: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+} as const;
+
+/** GPUMapMode.READ. */
+export const MAP_READ = 0x1;
+
+/** Storage buffers that the host writes and reads. */
+export const WORKING_USAGE = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyDestination;
+
+/** Every WebGPU device accepts binding offsets that are multiples of this; many accept smaller ones. */
+export const BINDING_ALIGNMENT = 256;
+
+export function alignBinding(bytes: number): number {
+  return Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
+}
+
+/** Part of a buffer, as a bind group takes it. */
+export interface Slice {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+  /** Whether its values are float16. */
+  readonly half?: boolean;
+}
+
+/** Cuts `bytes` into pieces that fit in a binding: first byte, a multiple of `alignment`, and length of each. */
+export function pieces(
+  bytes: number,
+  maximumBinding: number,
+  alignment = BINDING_ALIGNMENT,
+): { first: number; bytes: number }[] {
+  const largest = Math.floor(maximumBinding / alignment) * alignment;
+  return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
+    first: i * largest,
+    bytes: Math.min(largest, bytes - i * largest),
+  }));
+}
 
 export interface GpuMemory {
   buffers: number;
@@ -30,18 +74,18 @@ export class Device {
     });
   }
 
-  /** Throws `device/lost`, `device/memory` or `internal/webgpu` once one of them has happened; `device/disposed`. */
+  /** Throws the first error that the device has reported: `device/lost`, `device/memory` or `internal/webgpu`; or `device/disposed`. */
   check(): void {
-    if (this.#disposed) throw new VitrineError("device/disposed", "the webgpu executor was disposed of");
+    if (this.#disposed) throw new VitrineError("device/disposed", "the webgpu executor was used after dispose(): create another one");
     if (this.#failure) throw this.#failure;
   }
 
-  /** A buffer full of zeros. Throws `device/memory` where it is larger than a buffer may be. */
+  /** A zeroed buffer of at least `bytes`. Throws `device/memory` where that exceeds the device's largest buffer. */
   createBuffer(bytes: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
     return this.createExactBuffer(alignBinding(Math.max(bytes, 1)), purpose, usage);
   }
 
-  /** The same without rounding `size` up, for values whose count is the buffer's size. */
+  /** As `createBuffer`, with exactly `size` bytes: the buffer's size then tells how many values it has. */
   createExactBuffer(size: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
     this.check();
     const { maxBufferSize } = this.gpu.limits;
@@ -52,21 +96,21 @@ export class Device {
     return buffer;
   }
 
-  /** Gives a buffer of `createBuffer` back, once. */
+  /** Destroys a buffer of `createBuffer`; called once for each. */
   destroyBuffer(buffer: GPUBuffer): void {
     buffer.destroy();
     this.#buffers--;
     this.#bytes -= buffer.size;
   }
 
-  /** Buffers made and not given back, and their bytes. */
+  /** Buffers that were created and not destroyed, and their bytes. */
   get memory(): GpuMemory {
     return { buffers: this.#buffers, bytes: this.#bytes };
   }
 
   /**
-   * Runs `work` and waits for what the device has to say on it. Throws `device/memory` and `internal/webgpu`.
-   * Work that is known to be valid needs no such wait.
+   * Runs `work` and waits for its errors. Throws `device/memory` and `internal/webgpu`. Work that is known to be valid does
+   * not need this wait.
    */
   async checked<T>(work: () => T | Promise<T>): Promise<T> {
     this.check();
@@ -96,7 +140,7 @@ export class Device {
 function tooLarge(purpose: string, bytes: number, limitBytes: number): VitrineError {
   return new VitrineError(
     "device/memory",
-    `${purpose}: ${formatBytes(bytes)}, a buffer of this device holds ${formatBytes(limitBytes)}: take a smaller batch (--batch-size) or model`,
+    `${purpose}: ${formatBytes(bytes)}, the largest buffer of this device holds ${formatBytes(limitBytes)}: use a smaller batch (--batch-size) or model`,
     { details: { bytes, limitBytes } },
   );
 }
@@ -106,53 +150,9 @@ function fromGpuError(error: GPUError): VitrineError {
   if (error.constructor.name === "GPUOutOfMemoryError")
     return new VitrineError(
       "device/memory",
-      `the GPU has not enough memory (${text}): take a smaller batch (--batch-size) or model`,
+      `the GPU is out of memory (${text}): use a smaller batch (--batch-size) or model`,
     );
-  return new VitrineError("internal/webgpu", `WebGPU refused a command: ${error.message.trim()}`);
+  return new VitrineError("internal/webgpu", `WebGPU rejected a command: ${error.message.trim()}; please report it, and use --device wasm`);
 }
 
 // Buffers: the usages of WebGPU buffers by name, and the alignment of what is bound.
-
-/** As GPUBufferUsage has them; Node has no such global. */
-export const BufferUsage = {
-  mapRead: 0x1,
-  copySource: 0x4,
-  copyDestination: 0x8,
-  uniform: 0x40,
-  storage: 0x80,
-} as const;
-
-/** GPUMapMode.READ. */
-export const MAP_READ = 0x1;
-
-/** Storage that programs work in: written from outside, read back. */
-export const WORKING_USAGE = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyDestination;
-
-/** What every WebGPU device takes as the offset of a binding; many take less. */
-export const BINDING_ALIGNMENT = 256;
-
-export function alignBinding(bytes: number): number {
-  return Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
-}
-
-/** A piece of a buffer, as a bind group takes it. */
-export interface Slice {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-  /** Whether its values are float16. */
-  readonly half?: boolean;
-}
-
-/** `bytes` cut where a device binds no more at once: first byte and length of each; every first is a multiple of `alignment`. */
-export function pieces(
-  bytes: number,
-  maximumBinding: number,
-  alignment = BINDING_ALIGNMENT,
-): { first: number; bytes: number }[] {
-  const largest = Math.floor(maximumBinding / alignment) * alignment;
-  return Array.from({ length: Math.ceil(bytes / largest) }, (_, i) => ({
-    first: i * largest,
-    bytes: Math.min(largest, bytes - i * largest),
-  }));
-}

@@ -1,4 +1,4 @@
-// Encode: a program becomes dispatches, each operation one or two kernels of its name.
+// Encode: a program becomes dispatches; the table gives the kernels of each graph operation.
 
 import { VitrineError } from "../../errors.js";
 import type { OperationOf, OperationType } from "../../graph/catalog.js";
@@ -17,10 +17,7 @@ import {
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
 import { layerNormWeightGradient } from "./kernels/layer-norm.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
-import type { Operands } from "./operands.js";
-
-/** Memory of a kernel's own, shared by all dispatches of a program: each writes it before it reads it. */
-export type Scratch = (bytes: number) => Slice;
+import type { Operands, Scratch } from "./operands.js";
 
 type Encoder<T extends OperationType> = (
   operation: OperationOf<T>,
@@ -28,7 +25,7 @@ type Encoder<T extends OperationType> = (
   scratch: Scratch,
 ) => Dispatch[];
 
-/** The dispatches of a program in their order. Throws what `Operands` throws. */
+/** The dispatches of a program in order. Throws `device/unsupported`, and `graph/memory` as `Operands.at`. */
 export function encodeProgram(program: Program, at: Operands, scratch: Scratch): Dispatch[] {
   return program.graph.operations.flatMap((operation) => {
     // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
@@ -36,7 +33,7 @@ export function encodeProgram(program: Program, at: Operands, scratch: Scratch):
     if (!encode)
       throw new VitrineError(
         "device/unsupported",
-        `${program.name}: operation ${operation.type} has no kernel on device webgpu yet: use --device wasm`,
+        `${program.name}: operation ${operation.type} has no kernel on device webgpu: use --device wasm`,
       );
     return encode(operation, at, scratch);
   });
@@ -66,7 +63,7 @@ const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
   layerNormBackward: (operation, at, scratch) => {
     const { reads, writes } = operation;
     const numbers = [at.axis(reads.x, -1), reads.residual === undefined ? 0 : 1];
-    // The sums first: dx may lie where dy is.
+    // The sums first: dx may overwrite dy.
     return [
       ...layerNormWeightGradient(operation, at, scratch),
       perRow("layer-norm-backward", at, at.rows(reads.x), { ...reads, dx: writes.dx }, numbers),
@@ -177,7 +174,7 @@ function slices(at: Operands, ids: Ids): Record<string, Slice | undefined> {
   return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, at.at(id)]));
 }
 
-/** A kernel with an invocation for each value of `counted`; the count stands before the other numbers. */
+/** A kernel with one invocation for each value of `counted`; the count is the first of its numbers. */
 function perElement(
   kernel: Dispatch["kernel"],
   at: Operands,
@@ -189,7 +186,7 @@ function perElement(
   return { kernel, operands: slices(at, ids), numbers: [count, ...numbers], grid: elementGrid(count) };
 }
 
-/** A kernel with a workgroup for each row; the count of rows stands before the other numbers. */
+/** A kernel with one workgroup for each row; the number of rows is the first of its numbers. */
 function perRow(
   kernel: Dispatch["kernel"],
   at: Operands,
@@ -200,7 +197,7 @@ function perRow(
   return { kernel, operands: slices(at, ids), numbers: [rows, ...numbers], grid: foldedGrid(rows) };
 }
 
-/** A loss, its gradient or both: logits [rows, classes] and whatever it is compared with. */
+/** A loss, its gradient or both: logits [rows, classes] and the targets or teacher's logits. */
 function loss(
   kernel: Dispatch["kernel"],
   { reads, writes }: { reads: Ids & { logits: TensorId }; writes: Ids },

@@ -7,19 +7,17 @@ import type { Host } from "../../host/host.js";
 import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
 import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
-import type { Device, GpuMemory } from "./device.js";
-import { BINDING_ALIGNMENT } from "./device.js";
-import { WebgpuExecutable, type Workplace } from "./executable.js";
+import { BINDING_ALIGNMENT, type Device, type GpuMemory } from "./device.js";
+import { type ExecutionContext, WebgpuExecutable } from "./executable.js";
 import { type KernelProgress, Kernels } from "./kernels.js";
-import { tileTable } from "./product-tile.js";
 import { HALVED_ALIGNMENT, WebgpuStore } from "./store.js";
-import type { GpuTier } from "./tier.js";
+import { type GpuTier, tileTable } from "./tier.js";
 import { Staging } from "./transfer.js";
 
 export interface WebgpuExecutorOptions extends AdapterChoice {
-  /** Called after each pipeline that is made. */
+  /** Called after each pipeline that is compiled. */
   onKernels?: (progress: KernelProgress) => void;
-  /** Largest buffer of the programs' memory, where it is to be smaller than the device's. */
+  /** Largest buffer of the arena in bytes. Default: the largest that a kernel of the device takes. */
   bufferBytes?: number;
 }
 
@@ -38,11 +36,11 @@ const FUSES: ReadonlySet<FusionName> = new Set([
 export class WebgpuExecutor implements Executor {
   readonly device: string;
   readonly description: string;
-  /** Drivers contract products and sums as they like. */
+  /** Drivers may contract products and sums. */
   readonly fusedMultiplyAdd = true;
   readonly tier: GpuTier;
   readonly halfPrecision: boolean;
-  readonly #place: Workplace;
+  readonly #context: ExecutionContext;
 
   constructor(
     { device, name, software, tier }: OpenAdapter,
@@ -57,12 +55,12 @@ export class WebgpuExecutor implements Executor {
       new Arena(device, Math.min(bufferBytes, largestBuffer(device))),
       new Staging(device),
     ];
-    this.#place = { device, kernels, arena, staging, tiles: tileTable(software, tier.half), tier };
+    this.#context = { device, kernels, arena, staging, tiles: tileTable(software, tier.half), tier };
   }
 
-  /** WebGPU does not tell how much memory there is: a device says so when it has no more. */
+  /** WebGPU does not report how much memory there is: a device reports when it runs out. */
   get capabilities(): PlanOptions {
-    const { tier, arena } = this.#place;
+    const { tier, arena } = this.#context;
     return {
       fuses: FUSES,
       alignmentBytes: tier.half ? HALVED_ALIGNMENT : BINDING_ALIGNMENT,
@@ -73,32 +71,32 @@ export class WebgpuExecutor implements Executor {
   }
 
   get gpu(): GPUDevice {
-    return this.#place.device.gpu;
+    return this.#context.device.gpu;
   }
 
-  /** What the executor, its stores and its programs hold on the device now. */
+  /** The buffers that the executor, its stores and its programs hold now. */
   get memory(): GpuMemory {
-    return this.#place.device.memory;
+    return this.#context.device.memory;
   }
 
   createStore(layout: StoreLayout): Store {
-    const { device, staging, tier } = this.#place;
-    return new WebgpuStore(device, staging, layout, tier.half ? this.#place : undefined);
+    const { device, staging, tier } = this.#context;
+    return new WebgpuStore(device, staging, layout, tier.half ? this.#context : undefined);
   }
 
   async compile(program: Program, stores: ReadonlyMap<string, Store>): Promise<Executable> {
-    return WebgpuExecutable.compile(this.#place, program, stores);
+    return WebgpuExecutable.compile(this.#context, program, stores);
   }
 
   async dispose(): Promise<void> {
-    const { device, arena, staging } = this.#place;
+    const { device, arena, staging } = this.#context;
     arena.dispose();
     staging.dispose();
     device.dispose();
   }
 }
 
-/** A buffer that a kernel can be given whole. */
+/** The largest buffer that a kernel can bind as a whole. */
 function largestBuffer({ gpu }: Device): number {
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
   const largest = Math.min(maxBufferSize, maxStorageBufferBindingSize);
@@ -106,8 +104,8 @@ function largestBuffer({ gpu }: Device): number {
 }
 
 /**
- * An executor with a device of its own. Throws `device/unavailable` where there is no adapter, or, in Node, no
- * package `webgpu`.
+ * An executor with its own device. Throws `device/unavailable` where there is no adapter or, in Node, no package `webgpu`;
+ * `device/tier` where the adapter does not offer `options.tier`.
  */
 export async function createWebgpuExecutor(
   host: Host,

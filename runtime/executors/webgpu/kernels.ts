@@ -1,8 +1,138 @@
-// Kernels: WGSL sources become pipelines, each made once.
+// Kernels: WGSL sources become the text of one variant, and each variant one pipeline.
+//
+// WGSL has no conditional declarations, no aliased buffers and no generic types, so all three are done on the text.
 
 import { VitrineError } from "../../errors.js";
-import type { Device } from "./device.js";
+import type { Device, Slice } from "./device.js";
+import type { Dispatch } from "./dispatch.js";
 import { KERNEL_SOURCES, type KernelName } from "./generated/kernel-sources.js";
+
+/** What identifies a pipeline. */
+export interface KernelVariant {
+  readonly kernel: KernelName;
+  /** Declared as `const NAME = value;` before the kernel's text, and tested by its `#if`s. */
+  readonly constants: Readonly<Record<string, number>>;
+  /**
+   * Operand → the operand whose slice it shares, and under whose name the kernel accesses it: WebGPU does not bind the same
+   * memory twice where one of the bindings is writable.
+   */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Operands that are stored as float16. */
+  readonly halves: ReadonlySet<string>;
+}
+
+const DIRECTIVE = /^\s*\/\/ #(if|else|endif)(?: (\w+))?$/;
+
+/**
+ * The lines whose conditions hold: `// #if NAME` … `// #else` … `// #endif`, each on a line of its own, possibly nested. A
+ * condition holds where the constant NAME exists and is not 0.
+ */
+export function chosenLines(text: string, constants: Readonly<Record<string, number>>): string {
+  const open: boolean[] = [];
+  const lines = text.split("\n").filter((line) => {
+    const match = DIRECTIVE.exec(line);
+    if (!match) return open.every((holds) => holds);
+    const [, directive, name] = match;
+    if (directive === "if") open.push((constants[name] ?? 0) !== 0);
+    else if (open.length === 0)
+      throw new VitrineError("internal/kernels", `a kernel has #${directive} without #if`);
+    else if (directive === "else") open.push(!open.pop());
+    else open.pop();
+    return false;
+  });
+  if (open.length > 0) throw new VitrineError("internal/kernels", "a kernel has #if without #endif");
+  return lines.join("\n");
+}
+
+const OPERAND = /@binding\((\d+)\) var<storage, read_write> (\w+):/g;
+
+/** Operand → binding, as the kernel declares them under these constants. */
+export function operandBindings({
+  kernel,
+  constants,
+}: Pick<KernelVariant, "kernel" | "constants">): ReadonlyMap<string, number> {
+  const declared = chosenLines(KERNEL_SOURCES[kernel], constants).matchAll(OPERAND);
+  return new Map([...declared].map((match) => [match[2], Number(match[1])]));
+}
+
+/**
+ * The variant that a dispatch needs: operands with the same slice become aliases. `tier` has the constants of the device's
+ * tier. Throws `internal/webgpu` where two operands overlap in part.
+ */
+export function variantOf(
+  { kernel, constants: own = {}, operands }: Dispatch,
+  tier: Readonly<Record<string, number>> = {},
+): KernelVariant {
+  const constants = { ...tier, ...own };
+  const bindings = operandBindings({ kernel, constants });
+  const aliases = new Map<string, string>();
+  const present = Object.entries(operands).filter(
+    (entry): entry is [string, Slice] => entry[1] !== undefined,
+  );
+  for (const [name] of present)
+    if (!bindings.has(name))
+      throw new VitrineError("internal/webgpu", `kernel ${kernel} declares no operand ${name}`);
+  present.forEach(([name, slice], index) => {
+    for (const [other, earlier] of present.slice(0, index)) {
+      if (aliases.has(other) || !overlap(slice, earlier)) continue;
+      if (slice.offset !== earlier.offset || slice.bytes !== earlier.bytes || slice.half !== earlier.half)
+        throw new VitrineError("internal/webgpu", `kernel ${kernel}: ${name} and ${other} overlap`);
+      aliases.set(name, other);
+      return;
+    }
+  });
+  const halves = new Set(present.filter(([, { half }]) => half).map(([name]) => name));
+  return { kernel, constants, aliases, halves };
+}
+
+function overlap(a: Slice, b: Slice): boolean {
+  return a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+}
+
+/** Constant → the extension that a module must enable before its first declaration where the constant is not 0. */
+const ENABLED_BY: Readonly<Record<string, string>> = {
+  HALF: "f16",
+  SUBGROUPS: "subgroups",
+  MATRIX_DEPTH: "chromium_experimental_subgroup_matrix",
+};
+
+function enableDirectives(constants: Readonly<Record<string, number>>): string[] {
+  return Object.entries(ENABLED_BY)
+    .filter(([constant]) => constants[constant])
+    .map(([, extension]) => `enable ${extension};\n`);
+}
+
+/**
+ * For an operand `dQkv` the types `DQkvScalar` and `DQkvVector` of its storage, where the kernel uses them. Throws
+ * `internal/kernels` where an operand is float16 but the kernel supports float32 only.
+ */
+function storageTypes({ kernel, halves }: KernelVariant, text: string, operands: Iterable<string>): string[] {
+  return [...operands].flatMap((operand) => {
+    const half = halves.has(operand);
+    const stem = `${operand.charAt(0).toUpperCase()}${operand.slice(1)}`;
+    const named = [`${stem}Scalar`, `${stem}Vector`].filter((name) => text.includes(name));
+    if (half && named.length === 0)
+      throw new VitrineError("internal/kernels", `kernel ${kernel} does not take float16 as ${operand}`);
+    const scalar = half ? "f16" : "f32";
+    return named.map((name) => `alias ${name} = ${name.endsWith("Vector") ? `vec4<${scalar}>` : scalar};\n`);
+  });
+}
+
+/** The kernel's text after its constants and types, with aliased operands under one name. */
+export function kernelText(variant: KernelVariant): string {
+  const { kernel, constants, aliases } = variant;
+  let text = chosenLines(KERNEL_SOURCES[kernel], constants);
+  const lines = [
+    ...enableDirectives(constants),
+    ...Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`),
+    ...storageTypes(variant, text, operandBindings(variant).keys()),
+  ];
+  for (const [operand, other] of aliases) {
+    text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
+    text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);
+  }
+  return lines.join("") + text;
+}
 
 export interface Kernel {
   readonly pipeline: GPUComputePipeline;
@@ -13,13 +143,14 @@ function keyOf({ kernel, constants, aliases, halves }: KernelVariant): string {
   return JSON.stringify([kernel, constants, [...aliases], [...halves]]);
 }
 
-/** Pipelines of an executor: a driver compiles each, which may take it a second. */
+/** How many pipelines of an executor are compiled; a driver may need a second for each. */
 export interface KernelProgress {
   readonly made: number;
-  /** Asked for so far: a later program may want more. */
+  /** Requested so far: a later program may need more. */
   readonly wanted: number;
 }
 
+/** The pipelines of an executor, each compiled once. */
 export class Kernels {
   readonly #device: Device;
   readonly #onProgress: (progress: KernelProgress) => void;
@@ -31,7 +162,7 @@ export class Kernels {
     this.#onProgress = onProgress;
   }
 
-  /** All of them, made side by side; what was made before is not made again. Throws `internal/kernels`. */
+  /** The pipelines of `variants`; missing ones are compiled concurrently. Throws `internal/kernels`. */
   async load(variants: readonly KernelVariant[]): Promise<Kernel[]> {
     return Promise.all(
       variants.map((variant) => {
@@ -64,104 +195,9 @@ export class Kernels {
         .join("; ");
       throw new VitrineError(
         "internal/kernels",
-        `kernel ${label} was refused: ${reasons || (cause instanceof Error ? cause.message : String(cause))}`,
+        `kernel ${label} was rejected: ${reasons || (cause instanceof Error ? cause.message : String(cause))}`,
         { cause },
       );
     }
   }
-}
-
-// Kernel text: a kernel's source as one call of it wants it. WGSL has no conditionals on declarations, no aliases of
-// buffers and no generic types, so all three are done on the text.
-
-export type { KernelName };
-
-/** What makes a pipeline: a kernel, constants put before its text, its operands' types, and those that lie at one place. */
-export interface KernelVariant {
-  readonly kernel: KernelName;
-  /** `const NAME = value;`, and the conditions of `#if`. */
-  readonly constants: Readonly<Record<string, number>>;
-  /** Operand → the operand it is one with: WebGPU binds no place twice where one of the two is written. */
-  readonly aliases: ReadonlyMap<string, string>;
-  /** Operands that are stored as float16. */
-  readonly halves: ReadonlySet<string>;
-}
-
-const DIRECTIVE = /^\s*\/\/ #(if|else|endif)(?: (\w+))?$/;
-
-/**
- * The lines whose conditions hold: `// #if NAME` … `// #else` … `// #endif`, on lines of their own, nested or not. A name
- * holds where its constant is there and is not 0.
- */
-export function chosenLines(text: string, constants: Readonly<Record<string, number>>): string {
-  const open: boolean[] = [];
-  const lines = text.split("\n").filter((line) => {
-    const match = DIRECTIVE.exec(line);
-    if (!match) return open.every((holds) => holds);
-    const [, directive, name] = match;
-    if (directive === "if") open.push((constants[name as string] ?? 0) !== 0);
-    else if (open.length === 0)
-      throw new VitrineError("internal/kernels", `a kernel has #${directive} without #if`);
-    else if (directive === "else") open.push(!open.pop());
-    else open.pop();
-    return false;
-  });
-  if (open.length > 0) throw new VitrineError("internal/kernels", "a kernel has #if without #endif");
-  return lines.join("\n");
-}
-
-const OPERAND = /@binding\((\d+)\) var<storage, read_write> (\w+):/g;
-
-/** Operand → binding, as the kernel declares them under these constants. */
-export function operandBindings({
-  kernel,
-  constants,
-}: Pick<KernelVariant, "kernel" | "constants">): ReadonlyMap<string, number> {
-  const declared = chosenLines(KERNEL_SOURCES[kernel], constants).matchAll(OPERAND);
-  return new Map([...declared].map((match) => [match[2] as string, Number(match[1])]));
-}
-
-/** What a module must enable before its first declaration where the constant is not 0. */
-const ENABLED_BY: Readonly<Record<string, string>> = {
-  HALF: "f16",
-  SUBGROUPS: "subgroups",
-  MATRIX_DEPTH: "chromium_experimental_subgroup_matrix",
-};
-
-function directives(constants: Readonly<Record<string, number>>): string[] {
-  return Object.entries(ENABLED_BY)
-    .filter(([constant]) => constants[constant])
-    .map(([, feature]) => `enable ${feature};\n`);
-}
-
-/**
- * For an operand `dQkv` the types `DQkvScalar` and `DQkvVector` of its storage, where the kernel speaks of them. Throws
- * `internal/kernels` where a float16 operand's kernel knows float32 only.
- */
-function storageTypes({ kernel, halves }: KernelVariant, text: string, operands: Iterable<string>): string[] {
-  return [...operands].flatMap((operand) => {
-    const half = halves.has(operand);
-    const stem = `${operand.charAt(0).toUpperCase()}${operand.slice(1)}`;
-    const named = [`${stem}Scalar`, `${stem}Vector`].filter((name) => text.includes(name));
-    if (half && named.length === 0)
-      throw new VitrineError("internal/kernels", `kernel ${kernel} takes no float16 as ${operand}`);
-    const scalar = half ? "f16" : "f32";
-    return named.map((name) => `alias ${name} = ${name.endsWith("Vector") ? `vec4<${scalar}>` : scalar};\n`);
-  });
-}
-
-/** The kernel's text with what it builds on in front, and with other names for operands that are one with another. */
-export function kernelText(variant: KernelVariant): string {
-  const { kernel, constants, aliases } = variant;
-  let text = chosenLines(KERNEL_SOURCES[kernel], constants);
-  const lines = [
-    ...directives(constants),
-    ...Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`),
-    ...storageTypes(variant, text, operandBindings(variant).keys()),
-  ];
-  for (const [operand, other] of aliases) {
-    text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
-    text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);
-  }
-  return lines.join("") + text;
 }

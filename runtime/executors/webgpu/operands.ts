@@ -1,28 +1,33 @@
-// Operands: where the tensors of a program lie, and their sizes as kernels want them.
+// Operands: the tensors of a program as kernels take them: buffer slices, and sizes along axes.
 
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import { tensorsChanged } from "../../graph/graph.js";
 import type { Program } from "../../graph/program.js";
 import { elementCount } from "../../graph/shape.js";
 import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
-import type { Store } from "../executor.js";
-import type { Arena } from "./arena.js";
 import type { Slice } from "./device.js";
-import type { TileTable } from "./product-tile.js";
-import type { HalfCopy } from "./store.js";
-import { WebgpuStore } from "./store.js";
-import type { MatrixUnits } from "./tier.js";
+import type { MatrixUnits, TileTable } from "./tier.js";
 
-/** Buffers that a program works in besides the stores. */
-export interface Surroundings {
-  arena: Arena;
-  /** The program's own constants. */
+/** Scratch memory, shared by all dispatches of a program: each writes it before it reads it. */
+export type Scratch = (bytes: number) => Slice;
+
+/** The buffers of one store, as programs use them. */
+export interface StoreBuffers {
+  /** From the first value of tensor `first` to the last of `last`, gaps included. Throws `graph/unknown-tensor`. */
+  slice(first: string, last: string): Slice;
+  /** The tensor in the store's float16 copy; undefined where the tier keeps none. */
+  half(name: string): Slice | undefined;
+}
+
+/** Where a program's tensors are, and what the device allows. */
+export interface Bindings {
+  /** `bytes` of the arena from `offset` on. */
+  arena: (offset: number, bytes: number) => Slice;
+  /** The program's constants. */
   constants: ReadonlyMap<TensorId, Slice>;
-  stores: ReadonlyMap<string, Store>;
-  /** Largest piece that a kernel may be given. */
+  stores: ReadonlyMap<string, StoreBuffers>;
+  /** The largest slice that can be bound, in bytes. */
   maximumBinding: number;
-  /** The tiles that suit the device. */
   tiles: TileTable;
   /** Absent on tiers that do not use them. */
   matrix?: MatrixUnits | undefined;
@@ -32,93 +37,77 @@ export class Operands {
   readonly maximumBinding: number;
   readonly tiles: TileTable;
   readonly matrix: MatrixUnits | undefined;
+  /** Stores whose float16 copies the program reads, as far as `factor` was called. */
+  readonly halvedStores = new Set<string>();
   readonly #program: Program;
-  readonly #around: Surroundings;
-  readonly #halved = new Set<WebgpuStore>();
+  readonly #bindings: Bindings;
 
-  constructor(program: Program, around: Surroundings) {
+  constructor(program: Program, bindings: Bindings) {
     this.#program = program;
-    this.#around = around;
-    this.maximumBinding = around.maximumBinding;
-    this.tiles = around.tiles;
-    this.matrix = around.matrix;
+    this.#bindings = bindings;
+    this.maximumBinding = bindings.maximumBinding;
+    this.tiles = bindings.tiles;
+    this.matrix = bindings.matrix;
   }
 
   tensor(id: TensorId): Tensor {
-    return this.#program.graph.tensors[id] as Tensor;
+    return this.#program.graph.tensors[id];
   }
 
-  /** The tensor's place, however large; a run of a store has the gaps between its tensors. */
-  place(id: TensorId): Slice {
+  /** The tensor's slice, however large; a run of a store's tensors includes the gaps between them. */
+  slice(id: TensorId): Slice {
     const tensor = this.tensor(id);
     const { origin } = tensor;
-    if (origin.kind === "store") return this.#store(origin.store).run(origin.first, origin.last);
-    const constant = this.#around.constants.get(id);
+    if (origin.kind === "store") return this.#store(origin.store).slice(origin.first, origin.last);
+    const constant = this.#bindings.constants.get(id);
     if (constant) return constant;
     const placement = this.#program.placements.get(id);
     if (!placement)
       throw new VitrineError(
         "internal/placement",
-        `${this.#program.name}: tensor ${tensor.name} has no place`,
+        `${this.#program.name}: tensor ${tensor.name} has no place in memory`,
       );
     // Kernels read bytes as words.
     const bytes = Math.ceil(tensorBytes(tensor) / 4) * 4;
-    const place = this.#around.arena.slice(placement.offset, bytes);
-    return tensor.dtype === "float16" ? { ...place, half: true } : place;
+    const slice = this.#bindings.arena(placement.offset, bytes);
+    return tensor.dtype === "float16" ? { ...slice, half: true } : slice;
   }
 
-  #store(name: string): WebgpuStore {
-    const store = this.#around.stores.get(name);
-    if (store instanceof WebgpuStore) return store;
-    const reason = store ? "is another executor's" : "was not given";
-    throw new VitrineError("graph/unknown-store", `${this.#program.name}: store ${name} ${reason}`, {
-      details: { store: name },
-    });
+  #store(name: string): StoreBuffers {
+    const store = this.#bindings.stores.get(name);
+    if (store) return store;
+    throw new VitrineError("internal/placement", `${this.#program.name}: store ${name} has no buffers`);
   }
 
-  /** The place as one binding; undefined = absent. Throws `graph/memory` where the device binds no piece that large. */
+  /** The slice as one binding; undefined = absent. Throws `graph/memory` where the device cannot bind that much at once. */
   at(id: TensorId | undefined): Slice | undefined {
     if (id === undefined) return undefined;
-    const slice = this.place(id);
+    const slice = this.slice(id);
     if (slice.bytes <= this.maximumBinding) return slice;
     const { name } = this.tensor(id);
     throw new VitrineError(
       "graph/memory",
-      `${this.#program.name}: tensor ${name} is ${formatBytes(slice.bytes)}, a kernel of this device takes ${formatBytes(this.maximumBinding)}: take a smaller batch (--batch-size)`,
+      `${this.#program.name}: tensor ${name} is ${formatBytes(slice.bytes)}, a kernel of this device takes ${formatBytes(this.maximumBinding)}: use a smaller batch (--batch-size)`,
       { details: { bytes: slice.bytes, limitBytes: this.maximumBinding } },
     );
   }
 
   /**
-   * A factor of products, as one binding: of a store its copy in float16, where the tier keeps one. Throws as `at`.
+   * The weight of a product as one binding: the store's float16 copy where the tier keeps one. Throws as `at`.
    */
   factor(id: TensorId): Slice | undefined {
     const { origin } = this.tensor(id);
     if (origin.kind !== "store") return this.at(id);
-    const store = this.#store(origin.store);
-    const half = store.half(origin.first);
+    const half = this.#store(origin.store).half(origin.first);
     if (!half || half.bytes > this.maximumBinding) return this.at(id);
-    this.#halved.add(store);
+    this.halvedStores.add(origin.store);
     return half;
   }
 
-  /** Copies that the program reads, as far as `factor` was asked. */
-  get halfCopies(): HalfCopy[] {
-    return [...this.#halved].flatMap(({ halves }) => halves ?? []);
-  }
-
-  /** Stores that the program changes. */
-  get changedStores(): WebgpuStore[] {
-    const { tensors, operations } = this.#program.graph;
-    const origins = operations.flatMap(tensorsChanged).map((id) => tensors[id]?.origin);
-    const names = new Set(origins.flatMap((origin) => (origin?.kind === "store" ? [origin.store] : [])));
-    return [...names].map((name) => this.#store(name));
-  }
-
-  /** Number of values; a run of a store counts its gaps. */
+  /** Number of values; a run of a store's tensors counts its gaps. */
   count(id: TensorId): number {
     return this.tensor(id).origin.kind === "store"
-      ? this.place(id).bytes / 4
+      ? this.slice(id).bytes / 4
       : elementCount(this.tensor(id).shape);
   }
 
@@ -132,7 +121,7 @@ export class Operands {
     return elementCount(this.tensor(id).shape.slice(0, -1));
   }
 
-  /** Values behind the first axis. */
+  /** Product of all axes but the first. */
   perSample(id: TensorId): number {
     return elementCount(this.tensor(id).shape.slice(1));
   }

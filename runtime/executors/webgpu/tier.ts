@@ -1,4 +1,4 @@
-// Tier: what of an adapter's optional features the kernels use, from float32 that every WebGPU device has upwards.
+// Tier: which of an adapter's optional features the kernels use; the lowest tier, float32, needs none.
 
 import { VitrineError } from "../../errors.js";
 import {
@@ -9,14 +9,14 @@ import {
 } from "../../host/gpu-adapter.js";
 
 /**
- * `float32`: what every device has. `subgroups`: the same numbers, sums over rows by subgroups. `float16`: large activations,
- * their gradients and the weights as kernels read them in float16, sums in float32. `matrices`: as float16, with the matrix
- * units of the GPU (Dawn's experimental subgroup matrices).
+ * `float32`: available on every device. `subgroups`: float32 too, with sums over rows by subgroup operations. `float16`: large
+ * activations, their gradients and the copy of the weights that kernels read in float16, sums in float32. `matrices`: as
+ * float16, with the matrix units of the GPU (Dawn's experimental subgroup matrices).
  */
 export const GPU_TIERS = ["float32", "subgroups", "float16", "matrices"] as const;
 export type GpuTier = (typeof GPU_TIERS)[number];
 
-/** A product of small matrices that a subgroup makes at once: [rows, depth]·[depth, columns], float16 in, float32 out. */
+/** A product of small matrices that a subgroup computes at once: [rows, depth]·[depth, columns], float16 in, float32 out. */
 export interface MatrixShape {
   readonly rows: number;
   readonly columns: number;
@@ -25,13 +25,13 @@ export interface MatrixShape {
 
 /** The matrix units as kernels use them. */
 export interface MatrixUnits extends MatrixShape {
-  /** Invocations that a subgroup has at most: a driver may give it fewer. */
+  /** Invocations in the largest subgroup; a driver may form smaller ones. */
   readonly largestSubgroup: number;
 }
 
 export interface Tier {
   readonly name: GpuTier;
-  /** Features that the device is asked for. */
+  /** Features to request from the device. */
   readonly features: readonly string[];
   readonly subgroups: boolean;
   readonly half: boolean;
@@ -42,7 +42,7 @@ const SUBGROUPS = "subgroups";
 const HALF = "shader-f16";
 export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix";
 
-/** What tiers are chosen by: of an adapter, or of what the list of adapters holds of one. */
+/** What determines an adapter's tiers; an entry of `listAdapters` has it too. */
 export interface TierSource {
   readonly features: readonly string[];
   readonly subgroupMatrices: readonly SubgroupMatrix[];
@@ -57,11 +57,11 @@ export function tierSource({ features, info }: Pick<GPUAdapter, "features" | "in
   };
 }
 
-/** Sizes that divide the tiles of the kernel and leave room for them in workgroup memory. */
+/** Sizes that divide the kernel's tiles and fit into workgroup memory with them. */
 const MATRIX_SIDES = [8, 16];
 const MATRIX_DEPTHS = [8, 16, 32];
 
-/** The shape with the most arithmetic for a load, of those that take float16, add up in float32 and fit the kernel. */
+/** Of the shapes with float16 factors and float32 sums that fit the kernel, the one with the most arithmetic per load. */
 function matrixShape(matrices: readonly SubgroupMatrix[]): MatrixShape | undefined {
   const [best] = matrices
     .filter(
@@ -86,7 +86,10 @@ export function offeredTiers({ features, subgroupMatrices, largestSubgroup }: Ti
   const matrix = matrixShape(subgroupMatrices);
   if (subgroups && features.includes(SUBGROUP_MATRIX) && matrix)
     tiers.push({
-      ...{ name: "matrices", features: [...shared, HALF, SUBGROUP_MATRIX], subgroups, half: true },
+      name: "matrices",
+      features: [...shared, HALF, SUBGROUP_MATRIX],
+      subgroups,
+      half: true,
       matrix: { ...matrix, largestSubgroup },
     });
   return tiers;
@@ -102,7 +105,7 @@ export function checkTierName(asked: string): void {
   );
 }
 
-/** The tier called `asked`. Throws `device/tier` where there is none of that name, or the adapter does not offer it. */
+/** The tier called `asked`. Throws `device/tier` where no tier has that name or the adapter does not offer it. */
 export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | "info">): Tier {
   const offered = offeredTiers(tierSource(adapter));
   const found = offered.find(({ name }) => name === asked);
@@ -111,14 +114,14 @@ export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | 
   const names = offered.map(({ name }) => name).join(", ");
   throw new VitrineError(
     "device/tier",
-    `device webgpu: ${driverName(adapter.info)} has no tier ${asked}; it has ${names} (--gpu-tier)`,
+    `device webgpu: ${driverName(adapter.info)} does not offer tier ${asked}, only ${names} (--gpu-tier)`,
     { details: { asked, offered: names } },
   );
 }
 
 /**
- * The tiers that are worth a try where nobody asked for one, best first. On a processor float32 alone: a driver makes vectors
- * of invocations there and emulates half precision. Never `matrices`, which no GPU has run yet.
+ * The tiers that `auto` tries, best first. On a software adapter only float32: its driver vectorizes over invocations and
+ * emulates half precision. Never `matrices`, which has not run on a GPU yet.
  */
 export function automaticTiers(source: TierSource, software: boolean): GpuTier[] {
   if (software) return ["float32"];
@@ -129,4 +132,12 @@ export function automaticTiers(source: TierSource, software: boolean): GpuTier[]
 /** The constants that every kernel of the tier is compiled with. */
 export function tierConstants({ subgroups, half }: Tier): Readonly<Record<string, number>> {
   return { ...(subgroups ? { SUBGROUPS: 1 } : {}), ...(half ? { HALF: 1 } : {}) };
+}
+
+/** Kinds of devices with their own tile sizes; `emulated`: a software device on a tier that it emulates. */
+export type TileTable = "gpu" | "software" | "emulated";
+
+export function tileTable(software: boolean, half: boolean): TileTable {
+  if (!software) return "gpu";
+  return half ? "emulated" : "software";
 }

@@ -1,5 +1,5 @@
-// Staging: a ring of buffers through which results come back. Several steps may be on their way, each with its own, and
-// nothing waits for a buffer that another step holds; in the long run steps make none.
+// Transfer: values on their way between the host and the GPU: conversion to bytes, staging buffers for results, and arrays
+// that stay on the device.
 
 import { VitrineError } from "../../errors.js";
 import type { ProgramInputs } from "../../graph/program.js";
@@ -8,17 +8,58 @@ import type { Tensor } from "../../graph/tensor.js";
 import type { DeviceArray } from "../executor.js";
 import { BufferUsage, type Device, MAP_READ, type Slice } from "./device.js";
 
-/** Where results were copied to; `read` may be called once. */
+/** Dawn does not accept shared memory, which decode workers write images to; a page may have no shared memory at all. */
+function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer;
+}
+
+/**
+ * An input as the kernels read it: a multiple of 4 bytes, not shared, copied only where necessary. A float64 becomes two
+ * float32.
+ */
+export function toBytes(values: ProgramInputs[string]): Uint8Array<ArrayBuffer> {
+  if (values instanceof Float64Array) return new Uint8Array(splitDoubles(values).buffer);
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  if (bytes.length % 4 === 0 && isUnshared(bytes)) return bytes;
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return padded;
+}
+
+/** Each value as (high, low), both float32, whose sum keeps 48 of its bits. */
+function splitDoubles(values: Float64Array): Float32Array<ArrayBuffer> {
+  const pairs = new Float32Array(2 * values.length);
+  values.forEach((value, i) => {
+    const high = Math.fround(value);
+    pairs[2 * i] = high;
+    pairs[2 * i + 1] = Number.isFinite(high) ? value - high : 0;
+  });
+  return pairs;
+}
+
+/** A copy of a tensor's values, which start at byte `offset`. */
+export function fromBytes(bytes: ArrayBuffer, offset: number, tensor: Tensor): Float32Array | Float64Array {
+  const count = elementCount(tensor.shape);
+  if (tensor.dtype !== "float64") return new Float32Array(bytes, offset, count).slice();
+  const pairs = new Float32Array(bytes, offset, 2 * count);
+  return Float64Array.from({ length: count }, (_, i) => pairs[2 * i] + pairs[2 * i + 1]);
+}
+
+/** A staging buffer as the destination of copies; `read` may be called once. */
 export interface Staged {
   readonly buffer: GPUBuffer;
-  /** Asks for the bytes once the GPU has come so far, and gives a copy of them. */
+  /** Waits until the GPU has filled the buffer, and returns a copy of the bytes. */
   read(): Promise<ArrayBuffer>;
 }
 
-/** More idle buffers than this are destroyed: what a run with a large output left behind. */
+/** Idle buffers beyond this number are destroyed, such as one that a run with a large output left behind. */
 const KEPT = 8;
 const SMALLEST = 1024;
 
+/**
+ * A ring of mappable buffers through which results return to the host. Several steps can be in flight, each with its own
+ * buffer, so no step waits for a buffer of another one; in the steady state no buffer is created.
+ */
 export class Staging {
   readonly #device: Device;
   readonly #idle: GPUBuffer[] = [];
@@ -27,7 +68,7 @@ export class Staging {
     this.#device = device;
   }
 
-  /** A buffer of at least `bytes`, a multiple of 4, as the destination of copies. */
+  /** A buffer of at least `bytes`, a multiple of 4. */
   take(bytes: number): Staged {
     const index = this.#idle.findIndex(({ size }) => size >= bytes && size <= 4 * Math.max(bytes, SMALLEST));
     const [found] = index < 0 ? [] : this.#idle.splice(index, 1);
@@ -41,7 +82,7 @@ export class Staging {
     try {
       await buffer.mapAsync(MAP_READ, 0, bytes);
     } catch (cause) {
-      // The loss of the device is told to its listeners after the buffers are refused.
+      // The event that the device is lost arrives after its buffers are rejected.
       await new Promise((resolve) => setTimeout(resolve));
       this.#device.check();
       throw cause;
@@ -60,15 +101,14 @@ export class Staging {
   }
 }
 
-// Buffer array: float32 values in a buffer of their own, that stay on the GPU until somebody reads them.
-
+/** Float32 values in a buffer of their own, which stay on the GPU until they are read. */
 export class BufferArray implements DeviceArray {
   readonly count: number;
-  readonly #staging: Staging;
   readonly #device: Device;
+  readonly #staging: Staging;
   #buffer: GPUBuffer | undefined;
 
-  /** Exactly as large as its values: whoever takes the buffer takes all of it for values. */
+  /** The buffer has exactly `count` values: a consumer of the buffer takes all of it as values. */
   constructor(device: Device, staging: Staging, count: number) {
     this.count = count;
     this.#device = device;
@@ -78,7 +118,7 @@ export class BufferArray implements DeviceArray {
 
   deviceBuffer(): GPUBuffer {
     if (this.#buffer) return this.#buffer;
-    throw new VitrineError("graph/disposed", "values on the GPU are asked for after dispose()");
+    throw new VitrineError("graph/disposed", "values on the GPU were used after dispose()");
   }
 
   /** Encodes the copy that fills the array. */
@@ -99,45 +139,4 @@ export class BufferArray implements DeviceArray {
     if (this.#buffer) this.#device.destroyBuffer(this.#buffer);
     this.#buffer = undefined;
   }
-}
-
-// Values: what a program is given becomes bytes of its buffers, and back. A float64 travels as two float32.
-
-type Given = ProgramInputs[string];
-
-/** Dawn takes no shared memory, which decode workers write images to; a page may have none at all. */
-function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer;
-}
-
-/** Bytes as the kernels read them, a multiple of 4 and not shared; without a copy where that is possible. */
-export function toBytes(values: Given): Uint8Array<ArrayBuffer> {
-  if (values instanceof Float64Array) return new Uint8Array(splitDoubles(values).buffer);
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  if (bytes.length % 4 === 0 && isUnshared(bytes)) return bytes;
-  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-  padded.set(bytes);
-  return padded;
-}
-
-/** Each value as (high, low), both float32, whose sum has 48 bits of it. */
-function splitDoubles(values: Float64Array): Float32Array<ArrayBuffer> {
-  const pairs = new Float32Array(2 * values.length);
-  values.forEach((value, i) => {
-    const high = Math.fround(value);
-    pairs[2 * i] = high;
-    pairs[2 * i + 1] = Number.isFinite(high) ? value - high : 0;
-  });
-  return pairs;
-}
-
-/** A copy of a tensor's values out of `bytes`, which begin at `offset`. */
-export function fromBytes(bytes: ArrayBuffer, offset: number, tensor: Tensor): Float32Array | Float64Array {
-  const count = elementCount(tensor.shape);
-  if (tensor.dtype !== "float64") return new Float32Array(bytes, offset, count).slice();
-  const pairs = new Float32Array(bytes, offset, 2 * count);
-  return Float64Array.from(
-    { length: count },
-    (_, i) => (pairs[2 * i] as number) + (pairs[2 * i + 1] as number),
-  );
 }

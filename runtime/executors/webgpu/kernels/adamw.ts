@@ -1,16 +1,16 @@
-// Store dispatches: operations over whole runs of stores, cut where a run is larger than the device binds at once.
+// AdamW, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import { pieces, type Slice } from "../device.js";
 import { type Dispatch, elementGrid, floatBits } from "../dispatch.js";
-import type { Operands } from "../operands.js";
+import type { Operands, Scratch } from "../operands.js";
 
 function piece(run: Slice, { first, bytes }: { first: number; bytes: number }): Slice {
   return { buffer: run.buffer, offset: run.offset + first, bytes };
 }
 
 export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): Dispatch[] {
-  const run = at.place(writes.y);
+  const run = at.slice(writes.y);
   return pieces(run.bytes, at.maximumBinding).map((part) => ({
     kernel: "fill",
     operands: { y: piece(run, part) },
@@ -19,23 +19,23 @@ export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands):
   }));
 }
 
-const LARGEST_SHARES = 1024;
-/** Values that a workgroup adds at least. */
-const SMALLEST_SHARE = 1024;
+const MOST_GROUPS = 1024;
+/** The fewest values that are worth a workgroup. */
+const VALUES_PER_GROUP = 1024;
 
 export function sumOfSquares(
   { reads, writes }: OperationOf<"sumOfSquares">,
   at: Operands,
-  scratch: (bytes: number) => Slice,
+  scratch: Scratch,
 ): Dispatch[] {
-  const run = at.place(reads.x);
+  const run = at.slice(reads.x);
   const parts = pieces(run.bytes, at.maximumBinding);
-  const groups = parts.map(({ bytes }) => Math.min(LARGEST_SHARES, Math.ceil(bytes / 4 / SMALLEST_SHARE)));
+  const groups = parts.map(({ bytes }) => Math.min(MOST_GROUPS, Math.ceil(bytes / 4 / VALUES_PER_GROUP)));
   const total = groups.reduce((sum, count) => sum + count, 0);
   const partials = scratch(4 * total);
   let first = 0;
   const dispatches = parts.map((part, i): Dispatch => {
-    const count = groups[i] as number;
+    const count = groups[i];
     const numbers = [count, part.bytes / 4, first];
     first += count;
     const operands = { x: piece(run, part), partials };
@@ -48,11 +48,11 @@ export function sumOfSquares(
 export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Operands): Dispatch[] {
   const { parameters, firstMoment, secondMoment, average } = adds;
   const runs = {
-    parameters: at.place(parameters),
-    gradients: at.place(reads.gradients),
-    firstMoment: at.place(firstMoment),
-    secondMoment: at.place(secondMoment),
-    ...(average === undefined ? {} : { average: at.place(average) }),
+    parameters: at.slice(parameters),
+    gradients: at.slice(reads.gradients),
+    firstMoment: at.slice(firstMoment),
+    secondMoment: at.slice(secondMoment),
+    ...(average === undefined ? {} : { average: at.slice(average) }),
   };
   const shared = { settings: at.at(reads.settings), norm: at.at(reads.norm) };
   return pieces(runs.parameters.bytes, at.maximumBinding).map((part) => {

@@ -31,12 +31,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> settings: array<vec2f>;
 @group(0) @binding(7) var<storage, read_write> norm: array<u32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   if ((norm[0] & EXPONENT_BITS) == EXPONENT_BITS) {
     return;
   }

@@ -19,12 +19,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dDistillationToken: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dPosition: array<f32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   let token = i / p.width;
   let column = i % p.width;
   var sum = 0.0;

@@ -17,12 +17,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> position: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   let row = i / p.width;
   let column = i % p.width;
   let token = row % p.tokens;

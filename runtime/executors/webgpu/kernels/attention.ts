@@ -1,10 +1,9 @@
-// Attention dispatches: a workgroup for 64 tokens of a head, forward once, backward for queries and for keys.
+// Attention: a workgroup for 64 tokens of a head; one kernel forward, and one each for queries and for keys backward.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
-import type { Slice } from "../device.js";
 import { type Dispatch, floatBits } from "../dispatch.js";
-import type { Operands } from "../operands.js";
+import type { Operands, Scratch } from "../operands.js";
 
 const TOKENS_PER_GROUP = 64;
 /** Two blocks of this many values fill the 16 KiB of workgroup memory that every device has. */
@@ -43,7 +42,7 @@ export function attention({ reads, writes, attributes }: OperationOf<"attention"
 export function attentionBackward(
   { reads, writes, attributes }: OperationOf<"attentionBackward">,
   at: Operands,
-  scratch: (bytes: number) => Slice,
+  scratch: Scratch,
 ): Dispatch[] {
   const { constants: forward, numbers, grid, rowSumsBytes } = sizes(at, reads.dOut, attributes.heads);
   const constants = { ...forward, BACKWARD: 1 };

@@ -2,7 +2,7 @@
 // dBias += Σ dy. dy, x, dx [samples, rows], everything else [rows], rows = channels. A workgroup of 64 a channel; dx may
 // be dy or x.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -19,16 +19,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> dWeight: array<f32>;
 @group(0) @binding(8) var<storage, read_write> dBias: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let center = mean[row];
   let scale = rstd[row];
   var gradients = 0.0;

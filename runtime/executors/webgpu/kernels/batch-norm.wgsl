@@ -2,7 +2,7 @@
 // toward mean and the unbiased variance by `momentum`. x, y [samples, rows], everything else [rows], rows = channels. A
 // workgroup of 64 a channel; y may be x. Variance from differences with the mean (two passes).
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -22,16 +22,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> runningMean: array<f32>;
 @group(0) @binding(8) var<storage, read_write> runningVariance: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   var sum = 0.0;
   for (var i = lane; i < p.samples; i += LANES) {
     sum += x[i * p.rows + row];

@@ -1,4 +1,4 @@
-// Channel dispatches: squeeze-and-excitation's passes over feature maps [B,…,C], which make or take a number a channel.
+// Channels: the passes of squeeze-and-excitation over feature maps [B,…,C], which compute or apply one number per channel.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";

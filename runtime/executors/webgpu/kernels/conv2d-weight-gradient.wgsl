@@ -1,7 +1,7 @@
 // Convolution backward, weight and bias: both are added to. dy [B,OH,OW,O], x [B,H,W,I], dWeight [O,K,K,I/G], dBias? [O]. A
 // workgroup of 64 a value of dWeight, its lanes taking output pixels in turn. Not tiled yet.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -25,16 +25,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dWeight: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dBias: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let depth = p.inputs / p.convGroups;
   let output = row / (p.side * p.side * depth);
   let ky = row / (p.side * depth) % p.side;

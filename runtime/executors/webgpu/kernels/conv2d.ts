@@ -1,4 +1,4 @@
-// Convolution dispatches: the three products of a convolution, with the sizes that their kernels share.
+// Convolution: forward as a matrix product per group, and both gradients, with the sizes that their kernels share.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import { elementCount } from "../../../graph/shape.js";
@@ -16,7 +16,7 @@ interface Shapes {
   result: TensorId;
 }
 
-/** The words that both kernels of the backward pass have behind their count. */
+/** The Params that both backward kernels have after their count. */
 function sizes(
   at: Operands,
   { image, weight, result }: Shapes,
@@ -39,20 +39,18 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
   const product = { rows: at.rows(y), columns: outputs / groups };
   const depth = (side * side * inputs) / groups;
   const vectors = [inputs / groups, outputs / groups].every((size) => size % 4 === 0);
-  // As many tiles as of one product with all groups' rows.
+  // As many tiles as one product with the rows of all groups would have.
   const tiled = { ...product, rows: product.rows * groups };
   const units = vectors ? at.matrix : undefined;
   const tile = units ? matrixTile(units, tiled) : productTile(at.tiles, { ...tiled, vectors });
   return {
     kernel: units ? "subgroup-matrix-conv2d" : "conv2d",
     constants: {
-      ...{
-        VECTORS: vectors ? 1 : 0,
-        BIAS: bias === undefined ? 0 : 1,
-        RELU: relu ? 1 : 0,
-        A_BY_DEPTH: 1,
-        B_BY_DEPTH: 1,
-      },
+      VECTORS: vectors ? 1 : 0,
+      BIAS: bias === undefined ? 0 : 1,
+      RELU: relu ? 1 : 0,
+      A_BY_DEPTH: 1,
+      B_BY_DEPTH: 1,
       ...tile,
     },
     operands: { x: at.at(x), weight: at.factor(weight), bias: at.at(bias), y: at.at(y) },

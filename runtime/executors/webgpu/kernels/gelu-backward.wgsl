@@ -12,11 +12,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dy: array<DyScalar>;
 @group(0) @binding(3) var<storage, read_write> dx: array<DxScalar>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   dx[i] = DxScalar(f32(dy[i]) * geluSlope(vec4f(f32(x[i]))).x);
 }

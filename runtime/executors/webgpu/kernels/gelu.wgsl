@@ -11,11 +11,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> x: array<XScalar>;
 @group(0) @binding(2) var<storage, read_write> y: array<YScalar>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   y[i] = YScalar(geluOf(vec4f(f32(x[i]))).x);
 }

@@ -2,7 +2,7 @@
 // dx = rstd·(g − mean(g) − h·mean(g·h)) + residual. dy, x, residual, dx [rows, width], weight [width], mean, rstd [rows].
 // A workgroup of 64 a row. dx may be dy or residual: a lane writes a value after it has read it for the last time.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -19,16 +19,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> residual: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let start = row * p.width;
   let center = mean[row];
   let scale = rstd[row];

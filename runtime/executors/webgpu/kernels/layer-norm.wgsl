@@ -2,7 +2,7 @@
 // rstd [rows] where p.keeps. A workgroup of 64 a row; the variance from differences with the mean (two passes), since
 // E[x²] − E[x]² would cancel.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -19,16 +19,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let start = row * p.width;
   var sum = 0.0;
   for (var i = lane; i < p.width; i += LANES) {

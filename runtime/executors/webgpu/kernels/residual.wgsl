@@ -15,12 +15,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<YScalar>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   var factor = 1.0;
   if (p.scaled != 0u) {
     factor = scale[i / p.perSample];

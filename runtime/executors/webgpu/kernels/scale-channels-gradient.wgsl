@@ -1,7 +1,7 @@
 // Scale channels, the gradient of the scale: dScale = Σ over pixels of dy·x. dy, x [B,N,C], dScale [B,C]. A workgroup of 64 a
 // value of dScale.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -14,16 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dScale: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let start = (row / p.channels) * p.pixels * p.channels + row % p.channels;
   var sum = 0.0;
   for (var i = lane; i < p.pixels; i += LANES) {

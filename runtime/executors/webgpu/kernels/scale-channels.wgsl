@@ -21,12 +21,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<YScalar>;
 // #endif
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   let sample = i / (p.pixels * p.channels);
   let factor = scale[sample * p.channels + i % p.channels];
   // #if VECTORS

@@ -13,11 +13,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   y[i] = p.alpha * a[i] + p.beta * b[i];
 }

@@ -14,12 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> dySecond: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   let row = i / p.width;
   let source = (row / p.tokens) * p.width + i % p.width;
   var value = 0.0;

@@ -10,11 +10,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(ELEMENTS)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = elementOf(id, groups);
-  if (i >= p.count) {
-    return;
-  }
+fn computeElement(i: u32) {
   y[i] = 1.0 / (1.0 + exp(-clamp(x[i], -87.0, 87.0)));
 }

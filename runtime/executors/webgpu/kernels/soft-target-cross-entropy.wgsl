@@ -20,27 +20,9 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> loss: array<f32>;
 // #endif
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   let start = row * p.classes;
-  var highest = LOWEST;
-  for (var i = lane; i < p.classes; i += LANES) {
-    highest = max(highest, logits[start + i]);
-  }
-  let largest = maximumOverLanes(highest, lane);
-  var sum = 0.0;
-  for (var i = lane; i < p.classes; i += LANES) {
-    sum += exp(logits[start + i] - largest);
-  }
-  let total = logSumExp(largest, sum, lane);
+  let total = rowLogSumExp(start, lane);
   // #if LOSS
   var terms = 0.0;
   for (var i = lane; i < p.classes; i += LANES) {

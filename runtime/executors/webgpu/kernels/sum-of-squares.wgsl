@@ -1,7 +1,7 @@
 // Sum of squares, first part: a partial sum for each of `rows` workgroups of 64. x [count], partials [first + rows]. float32:
 // an invocation adds few values, the rest is a tree. A sum above 3.4e38 becomes infinite, and the step is left out.
 
-// #include "lanes.wgsl"
+// #include "row.wgsl"
 
 struct Params {
   rows: u32,
@@ -13,16 +13,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = group.x + group.y * groups.x;
-  if (row >= p.rows) {
-    return;
-  }
+fn computeRow(row: u32, lane: u32) {
   var sum = 0.0;
   for (var i = row * LANES + lane; i < p.count; i += p.rows * LANES) {
     sum += x[i] * x[i];

@@ -1,8 +1,8 @@
-// WebGPU shares: weight gradients whose depth is cut among workgroups, as on hardware GPUs, against sums in double.
+// WebGPU splits: weight gradients whose depth is split among workgroups, as on hardware GPUs, against sums in double.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { depthShares } from "../../runtime/executors/webgpu/product-tile.js";
+import { depthSplits } from "../../runtime/executors/webgpu/kernels/linear.js";
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
@@ -11,14 +11,14 @@ import { Random } from "../nn/random.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** 9 samples of 131 tokens: shares that end amid a tile and amid a sample. */
+/** 9 samples of 131 tokens: splits that end inside a tile and inside a sample. */
 const [SAMPLES, TOKENS] = [9, 131];
 const DEPTH = SAMPLES * TOKENS;
 
 interface Case {
   outputs: number;
   inputs: number;
-  /** x is normed on its way, or dy has stochastic depth's scale. */
+  /** x is normalized, or dy has stochastic depth's scale. */
   joined?: "norm" | "scale";
   bias: boolean;
 }
@@ -28,10 +28,10 @@ const CASES: Readonly<Record<string, Case>> = {
   "of normed inputs": { outputs: 40, inputs: 36, joined: "norm", bias: true },
   "with a scale on the way": { outputs: 40, inputs: 36, joined: "scale", bias: true },
   "without a bias": { outputs: 8, inputs: 132, bias: false },
-  "of sizes that are no multiples of 4": { outputs: 7, inputs: 30, joined: "norm", bias: true },
+  "of sizes that are not multiples of 4": { outputs: 7, inputs: 30, joined: "norm", bias: true },
 };
 
-/** Values of everything that a case reads, and those that the gradients have before. */
+/** Values of everything that a case reads, and the previous values of the gradients. */
 function drawn({ outputs, inputs }: Case) {
   const random = new Random(11);
   return {
@@ -93,20 +93,20 @@ function gradientGraph({ outputs, inputs, joined, bias }: Case): GraphBuilder {
   return graph;
 }
 
-test("a weight's gradient is cut on a GPU alone, into enough workgroups and no small shares", () => {
+test("a weight's gradient is split only on a GPU, into enough workgroups and no small splits", () => {
   const small = { rows: 384, columns: 384, depth: 12_608 };
-  assert.is(depthShares("gpu", small), Math.ceil(512 / 36));
-  assert.is(depthShares("software", small), 1);
-  assert.is(depthShares("gpu", { ...small, depth: 500 }), 1);
-  assert.is(depthShares("gpu", { ...small, depth: 1100 }), 4);
-  assert.is(depthShares("gpu", { rows: 3072, columns: 768, depth: 12_608 }), 1);
+  assert.is(depthSplits("gpu", small), Math.ceil(512 / 36));
+  assert.is(depthSplits("software", small), 1);
+  assert.is(depthSplits("gpu", { ...small, depth: 500 }), 1);
+  assert.is(depthSplits("gpu", { ...small, depth: 1100 }), 4);
+  assert.is(depthSplits("gpu", { rows: 3072, columns: 768, depth: 12_608 }), 1);
 });
 
 for (const tier of ["float32", "float16"] satisfies GpuTier[]) {
   const gpu = await webgpuOrSkip(observedHost({ hardware: true }).host, tier);
   if (!gpu) continue;
   for (const [what, shape] of Object.entries(CASES))
-    test(`${tier}: a gradient ${what} is added to what was there`, async () => {
+    test(`${tier}: a gradient ${what} is added to the previous values`, async () => {
       const given = drawn(shape);
       const layout = { weight: given.weight.length, bias: given.bias.length };
       const store = gpu.createStore(new Map(Object.entries(layout)));
@@ -117,7 +117,7 @@ for (const tier of ["float32", "float16"] satisfies GpuTier[]) {
       const names = [...program.graph.inputs.keys()] as (keyof Drawn)[];
       await executable.run(Object.fromEntries(names.map((name) => [name, given[name]])));
       const want = expected(shape, given);
-      // Errors of a long sum of signs grow with its root, as the sum does.
+      // The rounding error of a long sum of random signs grows with the root of its length, as the sum does.
       const allowed = tierTolerances(tier).claims.values * Math.max(...want.weight.map(Math.abs));
       assertClose(await store.read("weight"), Float32Array.from(want.weight), allowed, "weight");
       const bias = shape.bias ? Float32Array.from(want.bias) : given.bias;
