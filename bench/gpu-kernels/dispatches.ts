@@ -122,7 +122,9 @@ export function dispatchKinds(
   tiles: Tiles,
 ): DispatchKind[] {
   const { programs, stores: layouts } = planOf(options, executor);
-  const stores = new Map([...layouts].map(([name, layout]) => [name, executor.createStore(layout) as WebgpuStore]));
+  const stores = new Map(
+    [...layouts].map(([name, layout]) => [name, executor.createStore(layout) as WebgpuStore]),
+  );
   const arena = new Arena(device, executor.capabilities.bufferBytes ?? device.gpu.limits.maxBufferSize);
   for (const { arenaBytes } of programs) arena.demand(arenaBytes);
   const kinds = new Map<string, DispatchKind>();

@@ -76,7 +76,11 @@ export class Device {
 
   /** Throws the first error that the device has reported: `device/lost`, `device/memory` or `internal/webgpu`; or `device/disposed`. */
   check(): void {
-    if (this.#disposed) throw new VitrineError("device/disposed", "the webgpu executor was used after dispose(): create another one");
+    if (this.#disposed)
+      throw new VitrineError(
+        "device/disposed",
+        "the webgpu executor was used after dispose(): create another one",
+      );
     if (this.#failure) throw this.#failure;
   }
 
@@ -152,7 +156,10 @@ function fromGpuError(error: GPUError): VitrineError {
       "device/memory",
       `the GPU is out of memory (${text}): use a smaller batch (--batch-size) or model`,
     );
-  return new VitrineError("internal/webgpu", `WebGPU rejected a command: ${error.message.trim()}; please report it, and use --device wasm`);
+  return new VitrineError(
+    "internal/webgpu",
+    `WebGPU rejected a command: ${error.message.trim()}; please report it, and use --device wasm`,
+  );
 }
 
 // Buffers: the usages of WebGPU buffers by name, and the alignment of what is bound.
