@@ -1,5 +1,6 @@
 // Micro DeiT: a model small enough for a test, with random weights and pictures.
 
+import type { ClassifierConfig } from "../../runtime/models/config.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import type { TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
@@ -32,7 +33,7 @@ export function randomWeights(config: DeitConfig, seed: number): TensorMap {
   return weights;
 }
 
-export function randomPixels(config: DeitConfig, count: number, seed: number): Uint8Array {
+export function randomPixels(config: ClassifierConfig, count: number, seed: number): Uint8Array {
   const random = new Random(seed);
   return Uint8Array.from({ length: count * config.imageSize ** 2 * 3 }, () => random.between(0, 255));
 }

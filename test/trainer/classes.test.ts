@@ -72,4 +72,8 @@ test("a teacher with other classes is refused, with both numbers and a name", ()
     }
 });
 
+test("a teacher with one class for two of the student's is refused", () => {
+  assert.throws(() => teacherOrder(["cat", "Cat"], ["cat", "dog"], "t"), /2 classes, the student 2/);
+});
+
 test.run();

@@ -28,8 +28,7 @@ test("the rows of the tokens are copied, a constant stays constant", () => {
   );
   assert.equal(resized.shape, [1, 2 + 49, 3]);
   assert.equal([...resized.data.subarray(0, 6)], [100, 101, 102, 103, 104, 105]);
-  for (let i = 6; i < resized.data.length; i++)
-    assert.ok(Math.abs((resized.data[i] as number) - ((i % 3) + 0.5)) < 1e-6);
+  for (let i = 6; i < resized.data.length; i++) assert.ok(Math.abs(resized.data[i] - ((i % 3) + 0.5)) < 1e-6);
 });
 
 test("an impulse becomes the cubic kernel with A = −0.75, at distances of quarters", () => {
@@ -41,6 +40,28 @@ test("an impulse becomes the cubic kernel with A = −0.75, at distances of quar
     assert.equal([...resized.subarray(row * 18 + 6, row * 18 + 12)], [...kernel, ...kernel.toReversed()]);
 });
 
+test("beyond the border the border's value is repeated, not that of the opposite side", () => {
+  // The columns' taps −2 … 3 around column 0 of 9, at distances of quarters, those before it added to its own.
+  const start = [1.10546875, 0.7734375, 0.2265625, -0.10546875, -0.03515625];
+  const expected = [...start, ...new Array(13).fill(0)];
+  const first = resizePositionEmbedding(
+    embedding(0, 9, 1, (_y, x) => (x === 0 ? 1 : 0)),
+    0,
+    18,
+  ).data;
+  const last = resizePositionEmbedding(
+    embedding(0, 9, 1, (y) => (y === 8 ? 1 : 0)),
+    0,
+    18,
+  ).data;
+  for (const line of [0, 9, 17]) {
+    const row = [...first.subarray(line * 18, (line + 1) * 18)];
+    const column = Array.from({ length: 18 }, (_, y) => last[y * 18 + line]);
+    assert.equal(row, expected);
+    assert.equal(column.reverse(), expected);
+  }
+});
+
 test("rows and columns are treated alike", () => {
   const at = (y: number, x: number) => Math.sin(3 * y + x * x);
   const one = resizePositionEmbedding(embedding(0, 5, 1, at), 0, 3).data;
@@ -50,14 +71,13 @@ test("rows and columns are treated alike", () => {
     3,
   ).data;
   for (let y = 0; y < 3; y++)
-    for (let x = 0; x < 3; x++)
-      assert.ok(Math.abs((one[y * 3 + x] as number) - (other[x * 3 + y] as number)) < 1e-6);
+    for (let x = 0; x < 3; x++) assert.ok(Math.abs(one[y * 3 + x] - other[x * 3 + y]) < 1e-6);
 });
 
-test("the same grid is the same tensor, and what is no square is refused", () => {
+test("the same grid returns the same tensor, and patches that form no square are refused", () => {
   const square = embedding(1, 3, 2, (y, x) => y + x);
   assert.is(resizePositionEmbedding(square, 1, 3), square);
-  assert.throws(() => resizePositionEmbedding(square, 2, 3), /10 rows less 2 for tokens are no square/);
+  assert.throws(() => resizePositionEmbedding(square, 2, 3), /10 rows minus 2 of tokens are not a square/);
 });
 
 test.run();

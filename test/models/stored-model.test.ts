@@ -1,0 +1,66 @@
+// Stored model: its classes in another order, for both families.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import type { ModelSource } from "../../runtime/host/host.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { loadModel } from "../../runtime/load-model.js";
+import { inClassOrder, readModel } from "../../runtime/model-files/stored-model.js";
+import { writeConfigJson } from "../../runtime/models/families.js";
+import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
+import { randomPixels } from "../executors/micro-deit.js";
+import { MADE, madeWeights } from "./made-model.js";
+import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
+
+/** A cycle of all four classes: its inverse is another order. */
+const ORDER = Int32Array.of(3, 0, 1, 2);
+
+function deitSource(): ModelSource {
+  const files = new Map([
+    ["model.safetensors", writeSafetensors(storedFloats(madeWeights(MADE)))],
+    ["config.json", new TextEncoder().encode(writeConfigJson(MADE, LABELS))],
+  ]);
+  return { name: "deit", location: "memory/deit", read: async (file) => files.get(file) ?? null };
+}
+
+const SOURCES: Readonly<Record<string, ModelSource>> = {
+  DeiT: deitSource(),
+  RegNetY: regnetySource("regnety", madeRegnety(MADE_REGNETY), writeConfigJson(MADE_REGNETY, LABELS)),
+};
+
+for (const [family, source] of Object.entries(SOURCES))
+  test(`a ${family} with its classes in another order gives the same logits in that order, bit for bit`, async () => {
+    const stored = await readModel(source);
+    const ordered = inClassOrder(stored, ORDER);
+    assert.equal(
+      ordered.labels,
+      Array.from(ORDER, (index) => LABELS[index]),
+    );
+    const runtime = await createRuntime({ host: nodeHost(), device: "wasm" });
+    const [before, after] = [await loadModel(runtime, stored), await loadModel(runtime, ordered)];
+    const pixels = randomPixels(before.config, 2, 5);
+    const [from, to] = [await before.logits(pixels, 2), await after.logits(pixels, 2)];
+    for (const head of ["classLogits", "distillationLogits", "logits"] as const) {
+      const [wanted, got] = [from[head], to[head]];
+      if (!wanted || !got) continue;
+      for (const image of [0, 4])
+        assert.equal(
+          [...got.subarray(image, image + 4)],
+          Array.from(ORDER, (index) => wanted[image + index]),
+        );
+    }
+    assert.is(from.distillationLogits === undefined, family === "RegNetY");
+    for (const model of [before, after]) model.dispose();
+    await runtime.dispose();
+  });
+
+test("the model that was read keeps its own order", async () => {
+  const stored = await readModel(SOURCES.DeiT);
+  const head = stored.weights.get("head.weight")?.data.slice();
+  inClassOrder(stored, ORDER);
+  assert.equal(stored.labels, LABELS);
+  assert.equal(stored.weights.get("head.weight")?.data, head);
+});
+
+test.run();
