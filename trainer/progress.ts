@@ -64,7 +64,7 @@ class StatusLine {
   }
 }
 
-/** `epoch 2/300  step 41/3600  loss 2.314  lr 1.56e-5  9.8 images/s  waiting for data 3%` */
+/** `epoch 2/300  step 41/3600  loss 2.314  lr 1.56e-5  9.8 img/s  data wait 3%` */
 export function progressLine(report: ProgressReport): string {
   const { epoch, epochs, step, steps } = report;
   return [
@@ -72,8 +72,8 @@ export function progressLine(report: ProgressReport): string {
     `step ${step}/${steps}`,
     `loss ${report.loss.toFixed(4)}`,
     `lr ${report.learningRate.toExponential(3)}`,
-    `${report.imagesPerSecond.toFixed(1)} images/s`,
-    `waiting for data ${Math.round(100 * report.dataWait)}%`,
+    `${report.imagesPerSecond.toFixed(1)} img/s`,
+    `data wait ${Math.round(100 * report.dataWait)}%`,
   ].join("  ");
 }
 

@@ -17,24 +17,18 @@ import type { ValidationScores } from "./validation.js";
 
 const COLUMNS = 80;
 
-/** `label  word word …`, broken between words into lines of at most 80 columns, continued below the first word. */
-export function labeled(label: string, words: readonly string[], indent = 10): string[] {
-  const lines: string[] = [];
-  let line = label.padEnd(indent);
-  let isEmpty = true;
-  for (const word of words) {
-    if (!isEmpty && line.length + 1 + word.length > COLUMNS) {
-      lines.push(line);
-      line = " ".repeat(indent);
-      isEmpty = true;
-    }
-    line += isEmpty ? word : ` ${word}`;
-    isEmpty = false;
+/** Words in lines of at most 80 columns, the first line after `first`, the others indented as far. */
+function wrap(first: string, words: readonly string[], separator: string): string[] {
+  const lines = [first + words[0]];
+  for (const word of words.slice(1)) {
+    const longer = lines[lines.length - 1] + separator + word;
+    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
+    else lines.push(" ".repeat(first.length) + word);
   }
-  return [...lines, line];
+  return lines;
 }
 
-const sentence = (label: string, text: string): string[] => labeled(label, text.split(" "));
+const sentence = (label: string, text: string): string[] => wrap(label.padEnd(10), text.split(" "), " ");
 
 function showValue(value: unknown): string {
   if (Array.isArray(value)) return value.map((part) => Number(part.toFixed(4))).join(",");
@@ -55,14 +49,7 @@ function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]
     const flag = asFlag(option, settings);
     if (flag !== undefined) groups.set(option.group, [...(groups.get(option.group) ?? []), flag]);
   }
-  return [...groups].flatMap(([group, flags]) => [
-    `  ${group}`,
-    ...labeled(
-      "",
-      flags.map((flag, i) => (i === 0 ? flag : ` ${flag}`)),
-      4,
-    ).map((line) => line.trimEnd()),
-  ]);
+  return [...groups].flatMap(([group, flags]) => [`  ${group}`, ...wrap("    ", flags, "  ")]);
 }
 
 /** All settings as the flags that ask for this run: those that differ from main.py's defaults first. */
@@ -86,7 +73,7 @@ const UNTRAINED_HEAD =
   "give --teacher PATH --distillation hard, or take a model without a distillation token";
 
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
-  `${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
+  `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
 
 /** What the report needs beside the run. */
 export interface RunFacts {
@@ -124,7 +111,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ),
     ...sentence("device", device),
     ...(training.writeLossScale
-      ? sentence("loss scale", ` ${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
+      ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
       : []),
     ...(config.distilled && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
     ...settingLines(settings),

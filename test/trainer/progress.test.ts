@@ -20,7 +20,7 @@ const REPORT: ProgressReport = {
   imagesPerSecond: 9.84,
   dataWait: 0.034,
 };
-const LINE = "epoch 2/300  step 41/3600  loss 2.3145  lr 1.563e-5  9.8 images/s  waiting for data 3%";
+const LINE = "epoch 2/300  step 41/3600  loss 2.3145  lr 1.563e-5  9.8 img/s  data wait 3%";
 
 function stream(isTTY: boolean, columns?: number) {
   let text = "";
