@@ -3,6 +3,7 @@
 import { Option } from "commander";
 import { createRuntime } from "../runtime/create-runtime.js";
 import { quote, VitrineError } from "../runtime/errors.js";
+import type { Executor } from "../runtime/executors/executor.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
@@ -50,7 +51,7 @@ const DTYPES: Readonly<Record<string, WeightDtype>> = {
 };
 
 export function dtypeOption(
-  help = "weights: f32, f16 (widened to f32), or int8 (wasm only); default: the file's",
+  help = "weights: f32, f16 (widened to f32), or int8 (wasm only; f32 where that is faster); default: the file's",
 ): Option {
   return new Option("--dtype <dtype>", help).argParser((text) => {
     const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
@@ -76,6 +77,17 @@ export interface RunningModel {
   dispose(): Promise<void>;
 }
 
+/** `--dtype int8` where float32 is faster, as on a CPU without int8 dot products: float32, and a line that says so. */
+export function fasterOfInt8AndFloat32(
+  executor: Pick<Executor, "int8Speedup">,
+  notice: (text: string) => void,
+): WeightDtype {
+  const speedup = executor.int8Speedup?.() ?? 1;
+  if (speedup >= 1) return "int8";
+  notice(`--dtype int8 computes in float32: int8 runs at ${speedup.toFixed(2)} of its speed on this CPU`);
+  return "float32";
+}
+
 /** Opens the path before anything is compiled, so that a wrong one is reported at once. */
 export async function startModel(
   path: string,
@@ -90,7 +102,10 @@ export async function startModel(
     threads,
     onKernels: kernelProgress(),
   });
-  const model = await loadModel(runtime, source, { ...options, ...(dtype && { dtype }) });
+  const { executor } = runtime;
+  const notice = (text: string) => process.stderr.write(`${text}\n`);
+  const chosen = dtype === "int8" ? fasterOfInt8AndFloat32(executor, notice) : dtype;
+  const model = await loadModel(runtime, source, { ...options, ...(chosen && { dtype: chosen }) });
   const dispose = async (): Promise<void> => {
     model.dispose();
     await runtime.dispose();

@@ -95,6 +95,8 @@ export interface Executor {
   createStore(layout: StoreLayout): Store;
   /** Absent where there are no kernels for `linearInt8`. */
   createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
+  /** Speed of `linearInt8` relative to float32's `linear`, measured here; absent where there are no int8 kernels. */
+  int8Speedup?(): number;
   /** Compiles once; `stores` gives every store that the program names. */
   compile(program: Program, stores: ProgramStores, options?: CompileOptions): Promise<Executable>;
   dispose(): Promise<void>;

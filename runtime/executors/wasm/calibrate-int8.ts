@@ -1,4 +1,5 @@
-// Calibrate int8: finds the form of the int8 product that is fastest here and computes what the others compute.
+// Calibrate int8: finds the form of the int8 product that is fastest here among those with the same bits, and how fast it
+// is beside float32.
 
 import { Activation, Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { quantizeMatrix } from "../../weights/int8-matrix.js";
@@ -20,19 +21,24 @@ const LEAST_TRIES = 16;
 const SIZE = { rows: 180, inputs: 192, outputs: 192 };
 
 interface Trial {
-  form: Int8Form;
   bytecode: number;
   result: number;
   bestMs: number;
 }
 
-const chosen = new Map<string, Int8Form>();
+export interface CalibratedInt8 {
+  form: Int8Form;
+  /** Speed relative to the float32 product of the same size; below 1 where the CPU has no int8 dot products. */
+  speedup: number;
+}
+
+const chosen = new Map<string, CalibratedInt8>();
 
 /** Takes 30 ms, more on a busy machine; a process does it once for each `build`. */
-export function calibrateInt8(kernels: Calibrated, build: string): Int8Form {
-  const form = chosen.get(build) ?? measure(kernels);
-  chosen.set(build, form);
-  return form;
+export function calibrateInt8(kernels: Calibrated, build: string): CalibratedInt8 {
+  const result = chosen.get(build) ?? measure(kernels);
+  chosen.set(build, result);
+  return result;
 }
 
 /** Numbers between −1 and 1 that repeat nowhere near. */
@@ -40,39 +46,47 @@ function spread(length: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => 2 * ((i * 0.618_033_988_75) % 1) - 1);
 }
 
-function measure({ memory, runHere }: Calibrated): Int8Form {
+function measure({ memory, runHere }: Calibrated): CalibratedInt8 {
   const { rows, inputs, outputs } = SIZE;
   const sizes = { m: rows, k: inputs, n: outputs };
   const matrix = quantizeMatrix(spread(outputs * inputs), outputs, inputs);
   const x = memory.allocate(4 * rows * inputs, "int8 calibration");
   memory.floats(x.address, rows * inputs).set(spread(rows * inputs));
   const pieces = [x];
-  const trials = FORMS.map((form): Trial => {
-    const bytes = packedBytes(outputs, inputs, form);
+  /** `form` undefined: float32. */
+  const trialOf = (form: Int8Form | undefined): Trial => {
+    const bytes = form === undefined ? 4 * outputs * inputs : packedBytes(outputs, inputs, form);
     const weight = memory.allocate(bytes, "int8 calibration");
-    packInt8Matrix(matrix, form, memory.bytes(weight.address, bytes));
+    if (form === undefined) memory.floats(weight.address, outputs * inputs).set(spread(outputs * inputs));
+    else packInt8Matrix(matrix, form, memory.bytes(weight.address, bytes));
     const y = memory.allocate(4 * rows * outputs, "int8 calibration");
     const writer = new BytecodeWriter();
     const tensors = { x: x.address, weight: weight.address, y: y.address };
-    writer.write("linearInt8", { ...tensors, ...sizes, activation: Activation.None, form });
+    if (form === undefined) writer.write("linear", { ...tensors, ...sizes, activation: Activation.None });
+    else writer.write("linearInt8", { ...tensors, ...sizes, activation: Activation.None, form });
     const words = writer.finish();
     const bytecode = memory.allocate(words.byteLength, "int8 calibration");
     memory.words(bytecode.address, words.length).set(words);
     pieces.push(weight, y, bytecode);
-    return { form, bytecode: bytecode.address, result: y.address, bestMs: Number.POSITIVE_INFINITY };
-  });
-  const [pairs, ...others] = runInTurns(trials, runHere);
-  const wanted = memory.words((pairs as Trial).result, rows * outputs);
-  let best = { ...(pairs as Trial), bestMs: (pairs as Trial).bestMs * MARGIN };
-  for (const trial of others) {
-    const same = memory.words(trial.result, rows * outputs).every((bits, i) => bits === wanted[i]);
-    if (same && trial.bestMs < best.bestMs) best = trial;
+    return { bytecode: bytecode.address, result: y.address, bestMs: Number.POSITIVE_INFINITY };
+  };
+  const trials = [...FORMS, undefined].map(trialOf);
+  runInTurns(trials, runHere);
+  const float32Ms = trials[FORMS.length].bestMs;
+  const wanted = memory.words(trials[0].result, rows * outputs);
+  let best = 0;
+  let bestMs = trials[0].bestMs * MARGIN;
+  for (let i = 1; i < FORMS.length; i++) {
+    const same = memory.words(trials[i].result, rows * outputs).every((bits, j) => bits === wanted[j]);
+    if (!same || trials[i].bestMs >= bestMs) continue;
+    best = i;
+    bestMs = trials[i].bestMs;
   }
   for (const piece of pieces) memory.release(piece);
-  return best.form;
+  return { form: FORMS[best], speedup: float32Ms / trials[best].bestMs };
 }
 
-function runInTurns(trials: Trial[], runHere: (bytecode: number) => number): Trial[] {
+function runInTurns(trials: Trial[], runHere: (bytecode: number) => number): void {
   const deadline = performance.now() + BUDGET_MS;
   for (let tries = 0; tries < LEAST_TRIES || performance.now() < deadline; tries++) {
     for (const trial of trials) {
@@ -81,5 +95,4 @@ function runInTurns(trials: Trial[], runHere: (bytecode: number) => number): Tri
       trial.bestMs = Math.min(trial.bestMs, performance.now() - start);
     }
   }
-  return trials;
 }

@@ -87,8 +87,17 @@ class WasmExecutor implements Executor {
 
   createInt8Store(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store {
     this.#expectOpen();
-    const form = calibrateInt8(this.#kernels, this.fusedMultiplyAdd ? "relaxed" : "plain");
+    const { form } = this.#calibrateInt8();
     return new WasmInt8Store(this.#kernels.memory, this.#mutex, matrices, form);
+  }
+
+  int8Speedup(): number {
+    this.#expectOpen();
+    return this.#calibrateInt8().speedup;
+  }
+
+  #calibrateInt8() {
+    return calibrateInt8(this.#kernels, this.fusedMultiplyAdd ? "relaxed" : "plain");
   }
 
   async compile(program: Program, stores: ProgramStores, options: CompileOptions = {}): Promise<Executable> {
