@@ -1,5 +1,6 @@
 // Launch: runs a command of a checkout, after bringing the build up to date, so that an edit of a source is what runs.
-// `node scripts/launch.mjs COMMAND …` is `vitrine COMMAND …`; `--file PATH` runs dist/PATH instead.
+// `node scripts/launch.mjs COMMAND …` is `vitrine COMMAND …`; `--file PATH` runs dist/PATH instead. `--debug` before
+// either takes the debug build of the WebAssembly modules, as VITRINE_WASM=debug in the environment does.
 
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -16,6 +17,10 @@ const WITHOUT_PAGE = [
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const args = process.argv.slice(2);
+if (args[0] === "--debug") {
+  args.shift();
+  process.env.VITRINE_WASM = "debug";
+}
 const file = args[0] === "--file" ? args.splice(0, 2)[1] : undefined;
 const script = join(root, "dist", file ?? "bin/vitrine.js");
 
