@@ -1,5 +1,5 @@
-// A data loader of your own: a BatchSource over a folder of JPEG files, one subfolder for each class. fine-tune.mjs trains
-// with it; connectData of vitrine/client returns the same interface for a data server.
+// A data loader of your own: a BatchSource over a folder of JPEG files, one subfolder for each class. connectData of
+// vitrine/client returns the same interface for a data server, so a training loop can take either.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // The programs in examples/ run as their first lines say, on small drawn photographs and models.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Batch, BatchSource } from "../../runtime/batches/batch-source.js";
+import { readConfigJson } from "../../runtime/models/families.js";
 import { addressOf, runCommand } from "../inference/run-command.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
 
@@ -84,6 +85,36 @@ test("folder-source makes the same batch for a cursor, uses each photograph once
     [0, 1, 2].flatMap((label) => Array(PHOTOS_PER_CLASS).fill(label)),
   );
   await source.close();
+});
+
+test("fine-tune trains the model on the photographs, whose classes it then names", async () => {
+  const out = join(work, "tuned");
+  const folder = join(work, "split");
+  for (const split of ["train", "val"]) cpSync(photos, join(folder, split), { recursive: true });
+  await run(
+    "fine-tune",
+    model,
+    folder,
+    out,
+    "--steps",
+    "2",
+    "--batch-size",
+    "4",
+    "--device",
+    "wasm",
+    "--threads",
+    "1",
+  );
+  const path = photo("dog", 1);
+  assert.ok(CLASSES.includes(bestOf(await run("classify", join(out, "best"), path), path) ?? ""));
+});
+
+test("custom-model writes a configuration that the package reads back", async () => {
+  const out = join(work, "custom");
+  assert.match(await run("custom-model", out, ...CLASSES), /66 tokens, about 0\.4 million weights/);
+  const { sizes, labels } = readConfigJson(readFileSync(join(out, "config.json"), "utf8"), "config.json");
+  assert.equal(labels, CLASSES);
+  assert.is((sizes as { depth?: number }).depth, 4);
 });
 
 test.run();
