@@ -4,6 +4,7 @@
 import { fail } from "../call";
 import { Status } from "../contract";
 import { reserveBits, segmentEnd } from "./bits";
+import { noteGoodRow, notePrecision, resetPrecision } from "./block-smoothing";
 import { blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
 import { clearBadCode, metBadCode } from "./huffman-lookup";
 import { continueAt, fileEnd, offsetOf, readSegments, Stop, scanDataStart, stoppedAt } from "./markers";
@@ -45,6 +46,7 @@ export function decodeBufferedScans(partial: bool, handOver: bool): Status {
   if (!reserveBits(fileEnd() - from) || !reservePlanes(handOver) || !reserveCoefficients())
     return fail(Status.OutOfMemory, offsetOf(from));
   picture.rowsDecoded = picture.height;
+  resetPrecision();
   const status = readAllScans(partial);
   if (status !== Status.Ok && !partial) return status;
   transformCoefficients();
@@ -86,6 +88,7 @@ function workOfScan(): u64 {
 /** One scan: interleaved units if it has several components, otherwise the blocks inside the picture, row by row. */
 function decodeScan(partial: bool): Status {
   clearBadCode();
+  if (scanKind() !== ScanKind.Sequential) notePrecision();
   beginScan(scanDataStart());
   beginBand(scanFirst(), scanLast(), scanBit());
   const single = scanComponentCount() === 1;
@@ -100,6 +103,7 @@ function decodeScan(partial: bool): Status {
         restartBand();
       }
       if (isExhausted()) continue;
+      noteGoodRow(single ? row / c.declaredV : row);
       p = single ? decodeInto(c, blockAt(scanComponentIndex(0), row, column), p) : decodeUnit(row, column, p);
       noticeEnd(p);
     }

@@ -4,6 +4,7 @@
 
 import { reserve } from "../call";
 import { Region } from "../contract";
+import { needsSmoothing, smoothBlock } from "./block-smoothing";
 import { transformBlock } from "./idct";
 import { component, picture } from "./picture";
 import { finishUnitRow } from "./planes";
@@ -45,17 +46,18 @@ export function blockAt(index: u32, row: u32, column: u32): usize {
 
 /** Transforms the window's blocks to samples, unit row by unit row, and writes the rows of RGB. */
 export function transformCoefficients(): void {
+  const smooth = needsSmoothing();
   for (let row = window.firstRow; row < window.endRow; row++) {
     for (let i: u32 = 0; i < picture.componentCount; i++) {
       const v = component(i).v;
-      for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * component(i).side);
+      for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * component(i).side, smooth);
     }
     finishUnitRow();
   }
 }
 
 /** One row of blocks → samples from row `y` of the component's plane on. */
-function transformBlockRow(index: u32, row: u32, y: u32): void {
+function transformBlockRow(index: u32, row: u32, y: u32, smooth: bool): void {
   const c = component(index);
   const first = window.firstUnit * c.h;
   const end = window.endUnit * c.h;
@@ -64,7 +66,11 @@ function transformBlockRow(index: u32, row: u32, y: u32): void {
   for (let column = first; column < end; column++, block += BLOCK_BYTES, target += c.side) {
     // A component without any scan has no table; like libjpeg, leave it mid-gray.
     if (c.multipliers === 0) transformBlock(c, block, block, target, 0);
-    else transformBlock(c, block, c.multipliers, target, extentOf(block));
+    else if (!smooth) transformBlock(c, block, c.multipliers, target, extentOf(block));
+    else {
+      const estimated = smoothBlock(index, row, column);
+      transformBlock(c, estimated, c.multipliers, target, extentOf(estimated));
+    }
   }
 }
 

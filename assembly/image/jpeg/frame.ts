@@ -48,7 +48,8 @@ export function prepareFrame(side: u32): Status {
     const c = component(i);
     if (c.h === 0 || c.v === 0 || c.h > 4 || c.v > 4)
       return fail(Status.CorruptSegment, offset, picture.frame);
-    // A single component is never interleaved: its sampling factors mean nothing.
+    c.declaredV = c.v;
+    // A single component is never interleaved: its sampling factors do not affect decoding.
     if (count === 1) {
       c.h = 1;
       c.v = 1;

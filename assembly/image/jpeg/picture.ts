@@ -35,6 +35,8 @@ export class Component {
   /** Sampling factors across and down, 1…4. */
   h: u32;
   v: u32;
+  /** Sampling factor down as the header declares it: a single component is decoded with 1. */
+  declaredV: u32;
   /** Number of its quantization table. */
   quantization: u32;
   /** Samples across and down that a block becomes: 8, or less where the picture is decoded smaller. */
