@@ -1,22 +1,106 @@
-// vitrine/runtime: models, weights and what computes them, in Node and in a browser.
+// vitrine/runtime: executors, models, weights, and programs for inference and training, in Node and in a browser.
 
+// Runtime: a device to compute on, and image decoding.
 export { createRuntime, type RuntimeOptions } from "./create-runtime.js";
-export { type ErrorCode, isVitrineError, VitrineError } from "./errors.js";
+export type { DrawMath } from "./draw/random.js";
+// Errors.
+export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "./errors.js";
+// Programs of one's own: a graph is built from operations, planned, and compiled by an executor.
+export type {
+  CalibratedBlock,
+  CompileOptions,
+  DeviceArray,
+  DeviceInputs,
+  Executable,
+  Executor,
+  Int8Store,
+  ProgramStores,
+  Store,
+  StoreLayout,
+} from "./executors/executor.js";
+// Programs for inference and training.
+export type { Started } from "./executors/pipelined.js";
 export { listAdapters } from "./executors/webgpu/adapter.js";
-export { browserHost, urlModelSource } from "./host/browser.js";
-export { describeAdapter, type GpuAdapter } from "./host/gpu-adapter.js";
-export type { Host, ModelSource } from "./host/host.js";
-export type { ClassScore, Logits } from "./inference/logits.js";
+export type { KernelProgress } from "./executors/webgpu/kernels.js";
+export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";
+export type { Catalog, Operation, OperationType } from "./graph/catalog.js";
+export type { FusionName } from "./graph/fusion.js";
+export { type Graph, GraphBuilder } from "./graph/graph.js";
+export { attention } from "./graph/operations/attention.js";
+export { type BatchNormTensors, batchNorm } from "./graph/operations/batch-norm.js";
+export { globalAveragePool, scaleChannels } from "./graph/operations/channels.js";
+export { type ConvolutionOptions, conv2d } from "./graph/operations/conv2d.js";
+export { gelu } from "./graph/operations/gelu.js";
+export { layerNorm } from "./graph/operations/layer-norm.js";
+export { linear } from "./graph/operations/linear.js";
+export { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
+export { channelsLast, normalizeBytes, patchifyBytes, patchifyImage } from "./graph/operations/patchify.js";
+export { relu } from "./graph/operations/relu.js";
+export { residual } from "./graph/operations/residual.js";
+export { sigmoid } from "./graph/operations/sigmoid.js";
+export { dot, scaledSum } from "./graph/operations/sums.js";
+export { assembleTokens, type PrefixTokens, selectToken } from "./graph/operations/tokens.js";
+export { type PlanOptions, planProgram } from "./graph/planner.js";
+export type { Placement, Program, ProgramInputs, ProgramOutputs } from "./graph/program.js";
+export type { Segment } from "./graph/recompute.js";
+export type { RowSpan } from "./graph/row-spans.js";
+export type { Shape } from "./graph/shape.js";
+export type { ElementType, Origin, Tensor, TensorId } from "./graph/tensor.js";
+export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
+export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
+export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
+export type { ImageModule } from "./image/image-module.js";
+export { type ClassScore, classScores, type Logits, softmax } from "./inference/logits.js";
+export {
+  createInference,
+  type InferenceOptions,
+  type InferenceProgram,
+  type Matrices,
+} from "./inference/program.js";
+// Models: read from files, configured, loaded to classify.
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
-export { readModel, type StoredModel } from "./model-files/stored-model.js";
+export { convertModel } from "./model-files/convert.js";
+export { readModel, readTrainableModel, type StoredModel } from "./model-files/stored-model.js";
 export type { ClassifierConfig } from "./models/config.js";
-export type { DeitConfig } from "./models/deit/config.js";
-export { completeConfig } from "./models/deit/config.js";
-export type { ModelConfig } from "./models/families.js";
-export { MODEL_NAMES, publishedConfig, readConfigJson, writeConfigJson } from "./models/families.js";
-export { matchClasses } from "./models/labels.js";
+export type { ConfigFile } from "./models/config-fields.js";
+export { completeConfig, type DeitConfig } from "./models/deit/config.js";
+export { initialWeights } from "./models/deit/initialization.js";
+export { type StartingWeights, startingWeights } from "./models/deit/starting-weights.js";
+export {
+  MODEL_NAMES,
+  type ModelConfig,
+  publishedConfig,
+  readConfigJson,
+  type TrainableConfig,
+  writeConfigJson,
+} from "./models/families.js";
+export { type ClassMatch, matchClasses } from "./models/labels.js";
+export type { RegnetyConfig, RegnetyStage } from "./models/regnety/config.js";
 export type { Runtime } from "./runtime.js";
+export type {
+  AppliedStep,
+  Distillation,
+  OptimizerStep,
+  StepOutcome,
+  Training,
+  TrainingInputs,
+  TrainingOptions,
+  TrainingState,
+} from "./training/contract.js";
+export type { LossScale } from "./training/loss-scale.js";
+export { createTraining, type DeitTraining, type ImageInputs } from "./training/program.js";
+// Weights: tensors and their files.
+export type { Int8Matrix } from "./weights/int8-matrix.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
-export { floatTensors, readSafetensors, storedFloats, writeSafetensors } from "./weights/safetensors.js";
-export type { NamedTensor, TensorMap } from "./weights/tensor-map.js";
+export {
+  floatTensors,
+  readSafetensors,
+  type SafetensorsFile,
+  type StoredData,
+  type StoredTensor,
+  storedFloats,
+  writeSafetensors,
+} from "./weights/safetensors.js";
+export type { SafetensorsDtype } from "./weights/safetensors-header.js";
+export type { NamedTensor, ParameterShapes, TensorMap } from "./weights/tensor-map.js";
 export type { WeightDtype } from "./weights/weight-dtype.js";
