@@ -1,8 +1,8 @@
-// The page: loads the model once, then says of every photograph that is dropped, pasted or chosen what it shows.
+// The page: loads the model once, then classifies every photograph that is dropped, pasted or chosen.
 //
-// `?device=wasm` or `?device=webgpu` in its address says what computes; else a hardware GPU where there is one.
+// `?device=wasm` or `?device=webgpu` in its URL sets the device; the default is a hardware GPU, else wasm.
 //
-// Whoever embeds or automates it can listen on `window` for the event `vitrine:classified`; its detail is
+// A program that embeds or automates the page can listen on `window` for the event `vitrine:classified`; its detail is
 // {file, classification} with the logits.
 
 import { type Classification, type Classifier, createClassifier } from "../browser/index.js";
@@ -19,7 +19,7 @@ import {
   showResult,
 } from "./page.js";
 import { listenForPhotographs } from "./photograph-input.js";
-import { modelFailure, photographFailure } from "./wording.js";
+import { modelFailure, photographFailure } from "./display-text.js";
 
 declare global {
   interface WindowEventMap {
@@ -27,7 +27,7 @@ declare global {
   }
 }
 
-/** What the page's server offers at models.json. */
+/** models.json of the page's server. */
 interface ModelList {
   models: { name: string; url: string; bytes: number }[];
 }
@@ -54,7 +54,7 @@ async function load(): Promise<Classifier> {
 const ready = load();
 ready.catch((error) => showModelFailure(modelFailure(error)));
 
-/** A later photograph takes the place of one that is still being read. */
+/** A later photograph replaces one that is still being read. */
 let latest: File | undefined;
 
 async function classify(file: File): Promise<void> {
@@ -82,5 +82,5 @@ listenForPhotographs(
   fileField,
   chooseButtons,
   (file) => void classify(file),
-  (reason) => showFailure({ line: "There was no picture in that.", advice: reason }),
+  (reason) => showFailure({ line: "That contained no picture.", advice: reason }),
 );

@@ -1,4 +1,4 @@
-// Page: the elements of index.html and what they show. Knows no classifier.
+// Page: the elements of index.html and what they show. Independent of the classifier.
 
 import type {
   Classification,
@@ -16,7 +16,7 @@ import {
   percent,
   splitSynonyms,
   timingLine,
-} from "./wording.js";
+} from "./display-text.js";
 
 function element<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
@@ -50,29 +50,29 @@ const announcement = element("announcement", HTMLElement);
 export const fileField = element("file", HTMLInputElement);
 export const chooseButtons = [element("choose", HTMLButtonElement), element("another", HTMLButtonElement)];
 
-/** One of the placard's four texts shows at a time. */
-function showOnPlacard(shown: HTMLElement): void {
+/** The panel shows one of its four parts at a time. */
+function showInPanel(shown: HTMLElement): void {
   for (const part of [loading, waiting, result, failure]) part.hidden = part !== shown;
 }
 
-/** While the weights come; the model's facts already stand in the head of the page. */
+/** While the weights download; the header shows the model's name already. */
 export function showDownload(modelName: string, { loaded, total }: DownloadProgress): void {
   modelFacts.textContent = modelName;
-  const share = total ? Math.min(1, loaded / total) : undefined;
-  if (share === undefined) download.removeAttribute("value");
-  else download.value = share;
-  loadingLine.textContent = share === 1 ? `Preparing ${modelName}` : `Fetching ${modelName}`;
+  const fraction = total ? Math.min(1, loaded / total) : undefined;
+  if (fraction === undefined) download.removeAttribute("value");
+  else download.value = fraction;
+  loadingLine.textContent = fraction === 1 ? `Preparing ${modelName}` : `Downloading ${modelName}`;
   loadingBytes.textContent = total ? `${megabytes(loaded)} of ${megabytes(total)}` : megabytes(loaded);
 }
 
-/** While the GPU's driver compiles: the weights have come by then. */
+/** While the GPU's driver compiles, after the weights have downloaded. */
 export function showKernels({ made, wanted }: KernelProgress): void {
   download.value = made / wanted;
   loadingLine.textContent = "Preparing the GPU";
   loadingBytes.textContent = `${made} of ${wanted} kernels`;
 }
 
-/** What computes, and a note where it is not what was asked for. */
+/** Where the model runs, and a note where that is not the requested device. */
 export function showDevice(card: ModelCard): void {
   document.body.dataset.device = card.device;
   deviceFacts.textContent = deviceLine(card);
@@ -81,13 +81,13 @@ export function showDevice(card: ModelCard): void {
   deviceNote.textContent = card.fallback === undefined ? "" : fallbackLine(card.fallback);
 }
 
-/** The model is there; without a photograph the placard says what will happen. */
+/** The model is loaded; without a photograph the panel says what will appear. */
 export function showModel(card: ModelCard, bytes: number | undefined): void {
   document.body.dataset.model = "ready";
   modelFacts.textContent = modelLine(card, bytes);
   const count = card.labels.length.toLocaleString("en");
-  waiting.textContent = `Ready. The five most probable of ${count} classes will stand here.`;
-  if (!loading.hidden) showOnPlacard(waiting);
+  waiting.textContent = `Ready. The five most probable of ${count} classes will appear here.`;
+  if (!loading.hidden) showInPanel(waiting);
 }
 
 export function showModelFailure(reason: Failure): void {
@@ -95,27 +95,27 @@ export function showModelFailure(reason: Failure): void {
   showFailure(reason);
 }
 
-let shownAddress: string | undefined;
+let pictureUrl: string | undefined;
 
-/** Puts a picture file into the case; what no browser can show leaves the invitation there. */
+/** Shows a picture file; a file that the browser cannot show leaves the invitation visible. */
 export function showPhotograph(file: File): void {
-  if (shownAddress) URL.revokeObjectURL(shownAddress);
-  shownAddress = URL.createObjectURL(file);
+  if (pictureUrl) URL.revokeObjectURL(pictureUrl);
+  pictureUrl = URL.createObjectURL(file);
   document.body.dataset.photograph = "reading";
-  photograph.onload = () => setCase(true);
-  photograph.onerror = () => setCase(false);
+  photograph.onload = () => showPicture(true);
+  photograph.onerror = () => showPicture(false);
   photograph.alt = `The photograph ${file.name}`;
-  photograph.src = shownAddress;
+  photograph.src = pictureUrl;
   fileName.textContent = file.name || "Pasted picture";
   if (document.body.dataset.model !== "ready" || !result.hidden) return;
-  waiting.textContent = "Looking at it …";
-  showOnPlacard(waiting);
+  waiting.textContent = "Classifying …";
+  showInPanel(waiting);
 }
 
-function setCase(filled: boolean): void {
-  photograph.hidden = !filled;
-  invitation.hidden = filled;
-  caption.hidden = !filled;
+function showPicture(visible: boolean): void {
+  photograph.hidden = !visible;
+  invitation.hidden = visible;
+  caption.hidden = !visible;
 }
 
 function scoreItem({ label, probability }: ClassScore): HTMLLIElement {
@@ -125,14 +125,14 @@ function scoreItem({ label, probability }: ClassScore): HTMLLIElement {
   name.className = "score-label";
   name.textContent = splitSynonyms(label)[0];
   name.title = label;
-  const share = document.createElement("span");
-  share.className = "score-share";
-  share.textContent = percent(probability);
+  const number = document.createElement("span");
+  number.className = "score-percent";
+  number.textContent = percent(probability);
   const bar = document.createElement("span");
   bar.className = "score-bar";
   bar.setAttribute("aria-hidden", "true");
-  bar.style.setProperty("--share", String(probability));
-  item.append(name, share, bar);
+  bar.style.setProperty("--probability", String(probability));
+  item.append(name, number, bar);
   return item;
 }
 
@@ -144,7 +144,7 @@ export function showResult(classification: Classification): void {
   synonyms.textContent = others;
   scores.replaceChildren(...classification.classes.map(scoreItem));
   timing.textContent = timingLine(classification);
-  showOnPlacard(result);
+  showInPanel(result);
   announcement.textContent = `${name}, ${percent(best?.probability ?? 0)}`;
 }
 
@@ -153,6 +153,6 @@ export function showFailure({ line, advice }: Failure): void {
   failureEyebrow.textContent = fileName.textContent;
   failureLine.textContent = line;
   failureAdvice.textContent = advice;
-  showOnPlacard(failure);
+  showInPanel(failure);
   announcement.textContent = `${line} ${advice}`;
 }

@@ -1,8 +1,8 @@
-// Photograph input: drop, paste and choose, three ways to one File.
+// Photograph input: drop, paste or choose a file.
 
-/** Shows with `data-dragging` on the body that a file hangs over the page. */
+/** Sets `data-dragging` on the body while a file is dragged over the page. */
 function listenForDrops(receive: (file: File) => void, refuse: (reason: string) => void): void {
-  // dragenter and dragleave fire for every element that is crossed: only their balance says where the file is.
+  // dragenter and dragleave fire for every element that is crossed: only their difference tells if the file is here.
   let depth = 0;
   const carriesFile = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
   const mark = () => document.body.toggleAttribute("data-dragging", depth > 0);
@@ -26,7 +26,7 @@ function listenForDrops(receive: (file: File) => void, refuse: (reason: string) 
     mark();
     const file = event.dataTransfer?.files[0];
     if (file) receive(file);
-    else refuse("What was dropped is no file. Save the picture first, then drop the file here.");
+    else refuse("Only files can be dropped here. Save the picture first, then drop the file.");
   });
 }
 
@@ -50,7 +50,7 @@ export function listenForPhotographs(
   field.addEventListener("change", () => {
     const file = field.files?.[0];
     if (file) receive(file);
-    // The same file chosen twice should count twice.
+    // Without this, choosing the same file again fires no event.
     field.value = "";
   });
   listenForDrops(receive, refuse);

@@ -2,7 +2,7 @@
 // other format the platform passes in a decoder (a PNG library in Node, the canvas in a browser).
 
 import { isVitrineError, VitrineError } from "../errors.js";
-import { foreignKind } from "./decode.js";
+import { foreignKind, requireBytes } from "./decode.js";
 import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { RgbImage } from "./resize.js";
@@ -37,6 +37,7 @@ const DECODER_ADVICE = / \((?:option \w+|decode with [^()]*)\)$/;
 
 /** A JPEG file → uint8 [size, size, 3], upright. Throws `jpeg/…` and `image/out-of-memory`. */
 export function readJpeg(module: ImageModule, jpeg: Uint8Array, options: PictureOptions): Uint8Array {
+  requireBytes(jpeg, options.name);
   try {
     return evaluationInput(module, jpeg, { ...options, orient: true });
   } catch (error) {

@@ -124,7 +124,7 @@ function registerTests(executable: string): void {
   test("the page says which model is ready, and may share memory", async () => {
     assert.match(
       (await page.textContent("#model-line")) ?? "",
-      /^tiny · .* parameters · 0\.\d MB · sees 32 × 32/,
+      /^tiny · .* parameters · 0\.\d MB · input 32 × 32/,
     );
     assert.is(await page.evaluate(() => crossOriginIsolated), true);
   });
@@ -142,7 +142,7 @@ function registerTests(executable: string): void {
     }
     const labels = await page.locator(".score-label").allTextContents();
     assert.is(labels.length, 5);
-    const shares = await page.locator(".score-share").allTextContents();
+    const shares = await page.locator(".score-percent").allTextContents();
     const sum = shares
       .map((text) => (text.startsWith("<") ? 0 : Number.parseFloat(text)))
       .reduce((a, b) => a + b);
@@ -174,7 +174,7 @@ function registerTests(executable: string): void {
   test("what is no picture is said in words, and the next picture works", async () => {
     await drop("notes.txt", Buffer.from("no picture"));
     await outcome("failed", "notes.txt");
-    assert.match((await page.textContent("#failure-line")) ?? "", /no picture/);
+    assert.match((await page.textContent("#failure-line")) ?? "", /not a picture/);
     await drop("half.jpg", wavesJpeg(1).subarray(0, 700));
     await outcome("failed", "half.jpg");
     assert.match((await page.textContent("#failure")) ?? "", /damaged.*ends at byte/s);

@@ -8,18 +8,18 @@ const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2
 
 interface Counted {
   ahead: ReadAhead<number>;
-  begun(): number;
+  started(): number;
 }
 
 /** Items 0, 1, 2 … written into their buffers, later ones finishing earlier. */
 function counting(slots: number, end = Number.POSITIVE_INFINITY): Counted {
-  let begun = 0;
+  let started = 0;
   const ahead = new ReadAhead<number>({
     slots,
     allocate: () => new Uint8Array(1),
     make(buffer) {
-      if (begun >= end) return null;
-      const item = begun++;
+      if (started >= end) return null;
+      const item = started++;
       return new Promise((resolve) => {
         setTimeout(
           () => {
@@ -31,10 +31,10 @@ function counting(slots: number, end = Number.POSITIVE_INFINITY): Counted {
       });
     },
   });
-  return { ahead, begun: () => begun };
+  return { ahead, started: () => started };
 }
 
-test("items come in order though later ones are ready earlier", async () => {
+test("items arrive in order though later ones are ready earlier", async () => {
   const { ahead } = counting(3, 10);
   const seen: number[] = [];
   for (let leased = await ahead.next(); leased; leased = await ahead.next()) {
@@ -45,45 +45,45 @@ test("items come in order though later ones are ready earlier", async () => {
   assert.is(await ahead.next(), null, "the end stays the end");
 });
 
-test("no more items are begun than there are buffers, and releasing one begins one", async () => {
-  const { ahead, begun } = counting(3);
+test("no more items are started than there are buffers, and releasing one starts the next", async () => {
+  const { ahead, started } = counting(3);
   const first = await ahead.next();
   for (let i = 0; i < 10; i++) await turn();
-  assert.is(begun(), 3);
+  assert.is(started(), 3);
   first?.release();
   first?.release();
   for (let i = 0; i < 10; i++) await turn();
-  assert.is(begun(), 4, "a lease ends once");
+  assert.is(started(), 4, "a lease ends once");
   ahead.close(new Error("enough"));
 });
 
-test("nothing is begun before it is admitted", async () => {
+test("no item is started before it is admitted", async () => {
   let admit = (): void => {};
-  let begun = 0;
+  let started = 0;
   const ahead = new ReadAhead<number>({
     slots: 2,
     allocate: () => new Uint8Array(1),
-    make: () => Promise.resolve(begun++),
+    make: () => Promise.resolve(started++),
     admit: () =>
       new Promise((resolve) => {
         admit = resolve;
       }),
   });
   await turn();
-  assert.is(begun, 0);
+  assert.is(started, 0);
   admit();
   await turn();
-  assert.is(begun, 1);
+  assert.is(started, 1);
   ahead.close(new Error("enough"));
 });
 
 test("an item that fails rejects at its own place, after those before it", async () => {
-  let begun = 0;
+  let started = 0;
   const ahead = new ReadAhead<number>({
     slots: 4,
     allocate: () => new Uint8Array(1),
     make: () => {
-      const item = begun++;
+      const item = started++;
       return item === 2 ? Promise.reject(new Error("bad item")) : Promise.resolve(item);
     },
   });
@@ -93,7 +93,50 @@ test("an item that fails rejects at its own place, after those before it", async
   ahead.close(new Error("enough"));
 });
 
-test("closing wakes a reader that waits", async () => {
+/** A sequence whose items are started only when `admit` is called. */
+function admitted(make: () => Promise<number> | null): { ahead: ReadAhead<number>; admit(): void } {
+  let open = (): void => {};
+  const admission = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const options = { slots: 1, allocate: () => new Uint8Array(1), make, admit: () => admission };
+  return { ahead: new ReadAhead<number>(options), admit: () => open() };
+}
+
+/** Rejects instead of waiting forever for a reader that was never woken. */
+function soon<T>(promise: Promise<T>): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new Error("the reader was not woken")), 2000).unref();
+  });
+  return Promise.race([promise, late]);
+}
+
+test("a reader that waits before any item is started gets the first one", async () => {
+  const { ahead, admit } = admitted(() => Promise.resolve(7));
+  const waiting = ahead.next();
+  await turn();
+  admit();
+  assert.is((await soon(waiting))?.item, 7);
+  ahead.close(new Error("enough"));
+});
+
+test("a reader that waits when the sequence ends gets null", async () => {
+  const { ahead, admit } = admitted(() => null);
+  const waiting = ahead.next();
+  await turn();
+  admit();
+  assert.is(await soon(waiting), null);
+});
+
+test("closing wakes a reader that waits for an item to be started", async () => {
+  const { ahead } = admitted(() => Promise.resolve(0));
+  const waiting = assertRejects(soon(ahead.next()), /enough/);
+  await turn();
+  ahead.close(new Error("enough"));
+  await waiting;
+});
+
+test("closing wakes a reader that waits for an item in the making", async () => {
   const ahead = new ReadAhead<number>({
     slots: 1,
     allocate: () => new Uint8Array(1),

@@ -1,4 +1,4 @@
-// Open inference: the six calls over real gRPC, as a stranger's client makes them, and every way to ask wrongly.
+// Open inference: the six calls over real gRPC, as any client of the protocol makes them, and every invalid request.
 
 import {
   Client,
@@ -128,7 +128,7 @@ test("raw pixels give every output, raw, with the request's id", async () => {
   }
 });
 
-test("typed contents are answered with typed contents, and only the outputs asked for", async () => {
+test("typed contents are answered with typed contents, and only the requested outputs", async () => {
   const response = await infer({
     modelName: "colors",
     inputs: [
@@ -195,7 +195,7 @@ const WRONG: [claim: string, change: InferFields, code: string, text: RegExp][] 
     /no image/,
   ],
   [
-    "a file that is no picture",
+    "a file that is not a picture",
     {
       inputs: [{ name: "image", datatype: "BYTES", shape: [2] }],
       rawInputContents: [Uint8Array.of(3, 0, 0, 0, 1, 2, 3, 1, 0, 0, 0, 9)],
@@ -213,7 +213,7 @@ for (const [claim, change, code, text] of WRONG) {
   });
 }
 
-test("ModelReady and ModelMetadata answer NOT_FOUND for a model that is not there", async () => {
+test("ModelReady and ModelMetadata answer NOT_FOUND for an unknown model", async () => {
   const ready = await refusal(call(INFERENCE_SERVICE.ModelReady, new ModelReadyRequest({ name: "sounds" })));
   const about = await refusal(
     call(INFERENCE_SERVICE.ModelMetadata, new ModelMetadataRequest({ name: "sounds" })),
@@ -227,7 +227,22 @@ test("a request larger than the limit is refused, naming the flag", async () => 
   assert.match(got.text, /has 14\d\d\d bytes; allowed: 10000\. .*--max-message-bytes/);
 });
 
-test("bytes that are no message are the caller's fault", async () => {
+for (const [claim, name] of [
+  ["of control characters", "\u001b[2J\n".repeat(500)],
+  ["of four-byte characters", "🦁".repeat(2_000)],
+  ["whose cut would split a character", `a${"🦁".repeat(2_000)}`],
+]) {
+  test(`an unknown model's name ${claim} comes back escaped and short, and the server stays`, async () => {
+    const request = new ModelReadyRequest({ name });
+    const got = await refusal(call(INFERENCE_SERVICE.ModelReady, request));
+    assert.is(got.code, "NOT_FOUND");
+    assert.not.match(got.text, /\p{Cc}/u);
+    assert.ok(Buffer.byteLength(got.text) < 400, got.text);
+    assert.is((await call(INFERENCE_SERVICE.ServerLive, new inference.ServerLiveRequest())).live, true);
+  });
+}
+
+test("bytes that are not a message are the caller's fault", async () => {
   const method: MethodDefinition<Buffer, inference.ModelInferResponse> = {
     ...INFERENCE_SERVICE.ModelInfer,
     requestSerialize: (bytes) => bytes,

@@ -1,4 +1,4 @@
-// Wording: numbers and errors as people read them.
+// Display text: numbers, facts and errors as the page shows them.
 
 import type { Classification, ModelCard } from "../browser/index.js";
 import { isVitrineError } from "../browser/index.js";
@@ -18,12 +18,12 @@ export function parameterCount(count: number): string {
     : `${number(0).format(count)} parameters`;
 }
 
-/** 0.7816 → "78.2%"; what is below a tenth of a percent says so. */
-export function percent(share: number): string {
-  return share < 0.0005 ? "< 0.1%" : `${number(1).format(share * 100)}%`;
+/** 0.7816 → "78.2%"; "< 0.1%" for less than half of that. */
+export function percent(fraction: number): string {
+  return fraction < 0.0005 ? "< 0.1%" : `${number(1).format(fraction * 100)}%`;
 }
 
-/** WordNet's names list synonyms, the usual one first: "tench, Tinca tinca" → ["tench", "Tinca tinca"]. */
+/** WordNet's class names list synonyms, the usual one first: "tench, Tinca tinca" → ["tench", "Tinca tinca"]. */
 export function splitSynonyms(label: string): [first: string, others: string] {
   const [first = label, ...others] = label.split(/,\s*/);
   return [first, others.join(", ")];
@@ -32,20 +32,20 @@ export function splitSynonyms(label: string): [first: string, others: string] {
 export function modelLine({ name, parameters, imageSize }: ModelCard, bytes: number | undefined): string {
   const facts = [name, parameterCount(parameters)];
   if (bytes !== undefined) facts.push(megabytes(bytes));
-  facts.push(`sees ${imageSize} × ${imageSize} pixels`);
+  facts.push(`input ${imageSize} × ${imageSize} pixels`);
   return facts.join(" · ");
 }
 
-/** Where the model computes, behind the sentence on privacy. */
+/** Where the model runs; follows the sentence on privacy. */
 export function deviceLine({ device }: ModelCard): string {
   return device === "wasm" ? "The model runs on the processor." : "The model runs on the graphics card.";
 }
 
-/** Why the processor computes although a GPU was asked for, or did so far. */
+/** Why the model runs on the processor although a GPU was requested, or was in use until now. */
 export function fallbackLine(reason: string): string {
   const lost = / was lost \((.*?)\.?\)/.exec(reason);
-  if (lost) return `The graphics card was lost (${lost[1]}). The page goes on with the processor.`;
-  return `The graphics card cannot be used: ${reason.replace(/^device webgpu: /, "")}. The processor does its work.`;
+  if (lost) return `The graphics card was lost (${lost[1]}). The model continues on the processor.`;
+  return `The graphics card cannot be used: ${reason.replace(/^device webgpu: /, "")}. The model runs on the processor instead.`;
 }
 
 export function timingLine({ milliseconds, decodedBy }: Classification): string {
@@ -60,13 +60,13 @@ export interface Failure {
   advice: string;
 }
 
-/** What went wrong with a picture, for somebody who wants to try again. */
+/** What went wrong with a picture, for a visitor who wants to try again. */
 export function photographFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   const code = isVitrineError(error) ? error.code : "";
   if (code === "image/unreadable" || code === "jpeg/not-jpeg") {
     return {
-      line: "This file is no picture that can be read here.",
+      line: "This file is not a picture that can be read here.",
       advice: "JPEG, PNG and WebP work everywhere.",
     };
   }
@@ -79,7 +79,7 @@ export function photographFailure(error: unknown): Failure {
   return { line: "The picture could not be classified.", advice: sentence(text) };
 }
 
-/** What kept the model from loading. */
+/** Why the model could not be loaded. */
 export function modelFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   return {
@@ -88,9 +88,12 @@ export function modelFailure(error: unknown): Failure {
   };
 }
 
-/** Our error texts start in lower case, carry no full stop, and end in advice for programmers, in brackets. */
+/**
+ * An error text as a sentence. Error texts start in lower case, have no full stop, and may end in advice for
+ * programmers, in parentheses or with a flag: a visitor has neither options nor flags.
+ */
 function sentence(text: string): string {
-  const plain = text.replace(/ \([^)]*\)$/, "");
+  const plain = text.replace(/ \([^)]*\)$/, "").replace(/[:;,] [^:;,]*--[a-z][^:;,]*$/, "");
   const whole = plain.endsWith(".") ? plain : `${plain}.`;
   return whole.charAt(0).toUpperCase() + whole.slice(1);
 }

@@ -1,0 +1,35 @@
+// Listen: servers say when they are reachable from other machines without TLS.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { exposureWarning } from "../../server/listen.js";
+
+for (const address of [
+  "127.0.0.1:8001",
+  "127.1.2.3:80",
+  "localhost:8001",
+  "[::1]:8001",
+  "http://127.0.0.1:8080",
+  "unix:/tmp/vitrine.sock",
+]) {
+  test(`no warning for ${address}`, () => assert.is(exposureWarning(address, "read it"), undefined));
+}
+
+for (const address of [
+  "0.0.0.0:8001",
+  "[::]:8001",
+  "192.168.1.7:8001",
+  "gpu-box:8001",
+  "http://0.0.0.0:8001",
+  "127.0.0.1.example.com:8001",
+]) {
+  test(`one line for ${address}, with what others can do and how to prevent it`, () => {
+    const line = exposureWarning(address, "read the data set") ?? "";
+    assert.match(line, /^warning: [^\n]*anyone who can reach it can read the data set/);
+    assert.ok(line.includes(address.replace("http://", "")), line);
+    assert.match(line, /TLS/);
+    assert.match(line, /--listen 127\.0\.0\.1:8001/);
+  });
+}
+
+test.run();
