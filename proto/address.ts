@@ -1,6 +1,6 @@
 // Address: HOST:PORT or unix:PATH, where servers listen and clients connect.
 
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 
 /** The first group is the socket's path. */
 export const UNIX_ADDRESS = /^unix:(?:\/\/)?(.+)$/;
@@ -14,7 +14,7 @@ export function checkAddress(address: string, flag = "--listen"): void {
   if (match && Number(match[2]) <= 65_535) return;
   throw new VitrineError(
     "usage/address",
-    `${flag} got "${address}"; allowed: HOST:PORT with a port from 0 to 65535, or unix:PATH`,
+    `${flag} got "${quote(address)}"; allowed: HOST:PORT with a port from 0 to 65535, or unix:PATH`,
     { details: { flag, got: address } },
   );
 }

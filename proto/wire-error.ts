@@ -5,8 +5,10 @@ import {
   type ErrorCode,
   type ErrorDetails,
   type ErrorRecord,
+  escapeControls,
   fromErrorRecord,
   isVitrineError,
+  quote,
   toErrorRecord,
   VitrineError,
 } from "../runtime/errors.js";
@@ -158,7 +160,8 @@ export function fromStatus(error: { metadata?: Metadata }): VitrineError | null 
   try {
     const record = JSON.parse(value.toString("utf8")) as Partial<ErrorRecord>;
     if (typeof record.code !== "string" || typeof record.message !== "string") return null;
-    return fromErrorRecord({ code: record.code, message: record.message, details: record.details ?? {} });
+    const { code, message, details = {} } = record as ErrorRecord;
+    return fromErrorRecord({ code, message: escapeControls(message), details });
   } catch {
     return null;
   }
@@ -179,7 +182,7 @@ const CODE_OF_STATUS: Partial<Record<status, ErrorCode>> = {
 
 /** A status without a record of ours → error; `server` is the server's address. */
 export function errorOfStatus(code: status, text: string, server: string): VitrineError {
-  return new VitrineError(CODE_OF_STATUS[code] ?? "network/failed", `${server}: ${text}`, {
+  return new VitrineError(CODE_OF_STATUS[code] ?? "network/failed", `${server}: ${quote(text)}`, {
     details: { status: status[code] ?? String(code), server },
   });
 }

@@ -15,7 +15,7 @@ import {
 } from "../../runtime/batches/batch-source.js";
 import { batchesPerEpoch } from "../../runtime/draw/order.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { DataConnection, type DataStream, isServerAway } from "./data-connection.js";
 import { RetryBudget } from "./retry-budget.js";
 
@@ -47,7 +47,7 @@ const FIRST_CONNECTION_SECONDS = 5;
 const DESCRIBE_MS = { min: 2_000, max: 10_000 };
 
 /** The start of a fingerprint, enough to tell two apart. */
-const short = (fingerprint: string): string => `${fingerprint.slice(0, 12)}…`;
+const short = (fingerprint: string): string => `${quote(fingerprint.slice(0, 12))}…`;
 
 function checkFingerprint(expected: string | undefined, found: string, address: string): void {
   if (!expected || expected === found) return;

@@ -13,7 +13,7 @@ import { batchCost } from "../../proto/credits.js";
 import { DATA_SERVICE, type OpenRequest, type StreamRequest } from "../../proto/services.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 
 /**
  * HTTP/2 window of the client. Measured on loopback with 9.6 MB messages: 390–920 MB/s with 16 MiB, 270–580 with
@@ -39,7 +39,7 @@ export function isServerAway(error: unknown): error is VitrineError {
 
 /** The operating system's words, out of grpc-js's sentences around them. */
 function reasonOf({ details }: ServiceError): string {
-  return /Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details;
+  return quote(/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details);
 }
 
 function typedError(error: ServiceError, address: string): VitrineError {

@@ -13,7 +13,7 @@ import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, PROPERTY } from "../../proto/services.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 
 export interface InferenceClientOptions {
@@ -86,7 +86,7 @@ function typedError(error: ServiceError, address: string): VitrineError {
   if (sent) return sent;
   if (error.code === status.UNAVAILABLE) {
     // The system's error name, such as ECONNREFUSED, out of grpc-js's three sentences around it.
-    const reason = /\bE[A-Z]{4,}\b/.exec(error.details)?.[0] ?? error.details;
+    const reason = /\bE[A-Z]{4,}\b/.exec(error.details)?.[0] ?? quote(error.details);
     const text = `no answer from ${address} (${reason}): is "vitrine serve" running there?`;
     return new VitrineError("network/unavailable", text, { details: { server: address }, cause: error });
   }

@@ -211,7 +211,7 @@ export function foreignKind(bytes: Uint8Array): string | undefined {
 }
 
 /** Throws `jpeg/not-jpeg` for an empty file and for one of another known format, which it names. */
-function requireBytes(bytes: Uint8Array, name: string | undefined): void {
+export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
   const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
   if (bytes.length > 0 && kind === undefined) return;
   const where = name === undefined ? "" : `${name}: `;

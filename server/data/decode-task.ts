@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { DrawKey, MixDraw } from "../../runtime/draw/draw.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import { type ErrorRecord, isVitrineError, toErrorRecord, VitrineError } from "../../runtime/errors.js";
+import { type ErrorRecord, isVitrineError, quote, toErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInput } from "../../runtime/image/evaluation-input.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
@@ -87,9 +87,9 @@ function decodeTraining(
   into: Uint8Array,
 ): void {
   const bytes = readFile(file);
-  const header = readHeader(module, bytes, { name: file });
+  const header = readHeader(module, bytes, { name: quote(file) });
   const draw = drawSample(module.math, key, header, recipe);
-  trainingInput(module, bytes, draw, { size: recipe.size, name: file, into });
+  trainingInput(module, bytes, draw, { size: recipe.size, name: quote(file), into });
 }
 
 function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Array): DecodeOutcome {
@@ -97,7 +97,7 @@ function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Ar
   const imageBytes = size * size * 3;
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
   const fault = faultOf(file, () => {
-    evaluationInput(module, readFile(file), { size, cropRatio, name: file, into });
+    evaluationInput(module, readFile(file), { size, cropRatio, name: quote(file), into });
   });
   if (fault) into.fill(0);
   return [fault];
@@ -125,9 +125,9 @@ function readFile(file: string): Uint8Array {
     const { code, message } = cause as NodeJS.ErrnoException;
     const details = { file };
     if (code === "ENOENT") {
-      const text = `${file}: no such file; it existed when the data set was opened`;
+      const text = `${quote(file)}: no such file; it existed when the data set was opened`;
       throw new VitrineError("file/not-found", text, { details });
     }
-    throw new VitrineError("file/unreadable", `${file}: ${message}`, { details, cause });
+    throw new VitrineError("file/unreadable", `${quote(file)}: ${message}`, { details, cause });
   }
 }

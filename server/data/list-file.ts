@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { byCodePoint, type Listing } from "./dataset.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
@@ -39,7 +39,7 @@ function readRows(list: string): Row[] {
       trim: true,
     }) as unknown as typeof parsed;
   } catch (cause) {
-    throw badList(list, cause instanceof Error ? cause.message.replace(/\s+/g, " ") : String(cause));
+    throw badList(list, quote(cause instanceof Error ? cause.message.replace(/\s+/g, " ") : String(cause)));
   }
   return parsed.map(({ record, info }) => {
     const { path, label } = record;
@@ -60,19 +60,19 @@ function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: s
     const named = rows.find(({ label }) => !INTEGER.test(label))!;
     throw badList(
       list,
-      `line ${named.line} has the class name "${named.label}" where ${numbered.length} other rows have an index`,
+      `line ${named.line} has the class name "${quote(named.label)}" where ${numbered.length} other rows have an index`,
       { line: named.line },
     );
   }
   if (numbered.length === 0) {
     const classes = [...new Set(rows.map(({ label }) => label))].sort(byCodePoint);
     const index = new Map(classes.map((name, i) => [name, i]));
-    return { labels: Int32Array.from(rows, ({ label }) => index.get(label) as number), classes };
+    return { labels: Int32Array.from(rows, ({ label }) => index.get(label)!), classes };
   }
   const labels = Int32Array.from(rows, ({ label, line }) => {
     const value = Number(label);
     if (value >= 0 && value < MAX_CLASSES) return value;
-    throw badList(list, `line ${line} has class index ${label}; allowed: 0 to ${MAX_CLASSES - 1}`, {
+    throw badList(list, `line ${line} has class index ${quote(label)}; allowed: 0 to ${MAX_CLASSES - 1}`, {
       line,
     });
   });
@@ -90,7 +90,7 @@ export function readListFile(list: string): Listing {
     if (file?.isFile()) return file.size;
     throw new VitrineError(
       "data/missing-file",
-      `${list}, line ${line}: ${path}: ${file ? "not a file" : "no such file"} (paths are relative to the list)`,
+      `${list}, line ${line}: ${quote(path)}: ${file ? "not a file" : "no such file"} (paths are relative to the list)`,
       { details: { path: list, line, file: path } },
     );
   });

@@ -9,7 +9,7 @@ import { fromRecipeMessage } from "../../proto/recipe-codec.js";
 import type { DescribeResponse, OpenRequest, StreamRequest } from "../../proto/services.js";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
 import { type BadSamples, createBatchMaker } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
@@ -105,7 +105,7 @@ function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
     throw new VitrineError(
       "data/fingerprint-changed",
       `the data set has fingerprint ${fingerprint.slice(0, 12)}…, the client expects ` +
-        `${open.fingerprint.slice(0, 12)}…: serve the data set that the run started with, or start a new run`,
+        `${quote(open.fingerprint.slice(0, 12))}…: serve the data set that the run started with, or start a new run`,
       { details: { expected: open.fingerprint, found: fingerprint } },
     );
   if (!open.recipe) throw new VitrineError("protocol/bad-open", "the first request has no recipe");

@@ -2,7 +2,7 @@
 // so any thread writes the same bytes.
 
 import { Worker } from "node:worker_threads";
-import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import type { DecodeOutcome, DecodePool, DecodeTask } from "./decode-task.js";
 import type { WorkerRequest, WorkerResponse } from "./decode-worker.js";
 
@@ -161,7 +161,7 @@ function taskKillsWorkers({ task }: Job, reason: string): VitrineError {
   const files = task.kind === "training" ? task.samples.map(({ file }) => file) : [task.file];
   return new VitrineError(
     "data/worker-died",
-    `${files.join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
+    `${files.map(quote).join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
     { details: { file: files[0] } },
   );
 }
