@@ -30,7 +30,7 @@ export function findChromium(): string | undefined {
   return [process.env.CHROME_PATH ?? "", ...PLACES].find((path) => path !== "" && existsSync(path));
 }
 
-/** WebGPU by SwiftShader, which computes on the processor; without them a headless Chromium has no adapter. */
+/** WebGPU by SwiftShader, which computes on the CPU; without these flags a headless Chromium has no adapter. */
 export const SWIFTSHADER = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
 export function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {

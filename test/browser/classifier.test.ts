@@ -78,7 +78,7 @@ function registerTests(executable: string): void {
   test.before(() => start(executable));
   test.after(stop);
 
-  test("loading tells the bytes that have come, up to the last", async () => {
+  test("loading reports the bytes received, up to the last", async () => {
     const [progress, card] = await page.evaluate(async () => {
       const progress: DownloadProgress[] = [];
       window.classifier = await window.library.createClassifier({

@@ -117,7 +117,7 @@ async function start(executable: string): Promise<void> {
   await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
 }
 
-/** What the worker makes of the files. */
+/** The worker's results for the files. */
 function inWorker(names: string[], trained: string): Promise<Answer> {
   return page.evaluate(
     (asked) =>
@@ -138,7 +138,7 @@ function registerTests(executable: string): void {
     server?.close();
   });
 
-  test("a worker of a page makes of every fixture what Node makes of it", async () => {
+  test("a page's worker decodes every fixture as Node does", async () => {
     const module = await createImageModule(nodeHost());
     const names = fixtureRows().map(({ file }) => file);
     const trained = "420_shapes.jpg";

@@ -83,7 +83,7 @@ for (const path of [
   "//etc/passwd",
   "/%",
 ]) {
-  test(`GET ${path} is not here`, async () => {
+  test(`GET ${path} is not found`, async () => {
     assert.is(await statusOf(path), 404);
   });
 }
@@ -119,7 +119,7 @@ for (const [claim, args, line] of [
     () => ["--model", tiny.folder, "--listen", new URL(address).host],
     /network\/address-in-use/,
   ],
-  ["a model that is not there", () => ["--model", `${tiny.folder}-not`], /file\/not-found/],
+  ["a model that does not exist", () => ["--model", `${tiny.folder}-not`], /file\/not-found/],
   [
     "a unix socket",
     () => ["--model", tiny.folder, "--listen", "unix:page.sock"],

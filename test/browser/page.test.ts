@@ -13,7 +13,7 @@ import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium } from "./chromium.js";
 
 const TOLERANCE = 1e-4;
-/** int(32 / 0.875): so large a picture is not resized, whose rounding depends on which axis comes first. */
+/** int(32 / 0.875): a picture of this size is not resized, and resizing rounds differently by the order of the axes. */
 const SHORT_SIDE = 36;
 const tiny = makeTinyModel();
 let server: RunningCommand;
@@ -171,7 +171,7 @@ function registerTests(executable: string): void {
     }
   });
 
-  test("what is no picture is said in words, and the next picture works", async () => {
+  test("a file that is not a picture is explained, and the next picture works", async () => {
     await drop("notes.txt", Buffer.from("no picture"));
     await outcome("failed", "notes.txt");
     assert.match((await page.textContent("#failure-line")) ?? "", /not a picture/);
@@ -182,7 +182,7 @@ function registerTests(executable: string): void {
     await outcome("classified", "waves-4.jpg");
   });
 
-  test("of two pictures dropped at once the later one stands", async () => {
+  test("of two pictures dropped at once the later one is shown", async () => {
     const before = await page.evaluate(() => window.heard.length);
     await drop("first.jpg", wavesJpeg(5));
     await drop("second.jpg", wavesJpeg(6));
@@ -193,7 +193,7 @@ function registerTests(executable: string): void {
   });
 
   test("the button can be reached and pressed with the keyboard alone", async () => {
-    // Listened for before the page is loaded anew: Chromium needs a while to hand its file dialog over.
+    // Installed before the page is reloaded: Chromium needs a while to hand over its file dialog.
     page.on("filechooser", (chooser) =>
       chooser.setFiles({ name: "keys.jpg", mimeType: "image/jpeg", buffer: wavesJpeg(7) }),
     );

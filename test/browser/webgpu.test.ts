@@ -9,7 +9,7 @@ import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";
 
 const TOLERANCE = 1e-4;
-/** SwiftShader compiles the kernels on the processor: 10 s of a core, and tests run beside each other. */
+/** SwiftShader compiles the kernels on the CPU: 10 s of a core, and tests run side by side. */
 const PATIENCE_MS = 150_000;
 const tiny = makeTinyModel();
 let server: RunningCommand;
@@ -127,7 +127,7 @@ function registerTests(executable: string): void {
     await page.close();
   });
 
-  test("where there is no adapter, a page that asks for one computes on wasm and says so", async () => {
+  test("without an adapter, a page that requests WebGPU computes on wasm and says so", async () => {
     const bare = await launchChromium(executable);
     try {
       const { page } = await openPage("webgpu", bare);

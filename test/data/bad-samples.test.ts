@@ -51,7 +51,9 @@ async function readEpoch(set: DrawnSet, badSamples: BadSamples, workers = 0): Pr
   const skipped: VitrineError[] = [];
   const source = await openPipeline({
     ...SETTINGS,
-    ...{ dataset: openDataset(set.path), workers, badSamples },
+    dataset: openDataset(set.path),
+    workers,
+    badSamples,
     onSkipped: (error) => skipped.push(error),
   });
   const batches: Batch[] = [];
@@ -103,7 +105,7 @@ test("skip: weight 0, zero pixels, an unmixed partner, and all other samples unt
   assert.ok(skipped.length >= 1 && skipped.every((error) => error.message.includes(BAD_FILE)));
   const places: string[] = [];
   batches.forEach((batch, k) => {
-    const reference = whole.batches[k] as Batch;
+    const reference = whole.batches[k];
     assert.equal(batch.labels, reference.labels, "labels keep their places");
     const hurt = batch.weights.indexOf(0);
     for (let b = 0; b < batch.count; b++) {
@@ -130,11 +132,14 @@ test("skip: weight 0, zero pixels, an unmixed partner, and all other samples unt
 test("skip: the partner has the pixels that it has without any mixing", async ({ good, bad }) => {
   const { batches } = await readEpoch(bad, "skip");
   const k = batches.findIndex(({ weights }) => weights.includes(0));
-  const batch = batches[k] as Batch;
+  const batch = batches[k];
   const partner = batch.count - 1 - batch.weights.indexOf(0);
   const plain = await openPipeline({
-    ...{ ...SETTINGS, recipe: { ...RECIPE, mixup: 0 } },
-    ...{ dataset: openDataset(good.path), workers: 0, badSamples: "fail" },
+    ...SETTINGS,
+    recipe: { ...RECIPE, mixup: 0 },
+    dataset: openDataset(good.path),
+    workers: 0,
+    badSamples: "fail",
   });
   for await (const unmixed of plain.batches({ epoch: 0, batch: k })) {
     assert.equal(image(batch, partner), image(unmixed, partner));
@@ -143,7 +148,7 @@ test("skip: the partner has the pixels that it has without any mixing", async ({
   await plain.close();
 });
 
-test("over gRPC a bad file is the same typed error, told at once and not retried", async ({ bad }) => {
+test("over gRPC a bad file is the same typed error, reported at once and not retried", async ({ bad }) => {
   const local = await failureOf(() => readEpoch(bad, "fail"));
   const server = await startDataServer({
     data: bad.path,
@@ -169,7 +174,7 @@ test("over gRPC a bad file is the same typed error, told at once and not retried
   }
 });
 
-test("over gRPC skipped files are counted by the server, and the stream goes on", async ({ bad }) => {
+test("over gRPC skipped files are counted by the server, and the stream continues", async ({ bad }) => {
   const { batches } = await readEpoch(bad, "skip");
   const server = await startDataServer({
     data: bad.path,
@@ -182,7 +187,7 @@ test("over gRPC skipped files are counted by the server, and the stream goes on"
   try {
     let k = 0;
     for await (const batch of source.batches(START)) {
-      const expected = batches[k] as Batch;
+      const expected = batches[k];
       assert.equal(batch.weights, expected.weights);
       assert.equal(new Uint8Array(batch.pixels), expected.pixels);
       if (++k === batches.length) break;

@@ -1,4 +1,4 @@
-// Credits on the wire: what a server makes, holds and sends never exceeds what it was granted, whoever is slow.
+// Credits on the wire: what a server makes, holds and sends never exceeds what it was granted, whichever side is slow.
 
 import { Client, type ClientDuplexStream, credentials, Server, type ServiceError } from "@grpc/grpc-js";
 import { pino } from "pino";
@@ -23,7 +23,7 @@ interface Context {
   service: DataService;
   pool: DecodePool;
   client: Client;
-  /** Bytes of batch memory that the server ever asked for. */
+  /** Bytes of batch memory that the server has allocated in all. */
   allocated: number;
   /** Samples that the server ever decoded. */
   decoded: number;
@@ -158,7 +158,7 @@ test("a client with endless credit that does not read costs the server a few bat
   assert.ok(context.decoded - received.length * 32 <= 30 * 32, `${context.decoded}`);
   const stalled = received.length;
   call.resume();
-  await until(() => received.length > stalled + 20, "it goes on");
+  await until(() => received.length > stalled + 20, "it continues");
   call.cancel();
   await until(() => context.service.streams() === 0, "the server notices the cancel");
 });
@@ -171,7 +171,7 @@ test("a window that does not cover one batch, and credit for more than was sent,
   assert.is(await ended, "protocol/credit-overflow");
 });
 
-test("a stream that begins or goes on with the wrong message is refused by name", async (context) => {
+test("a stream that starts or continues with the wrong message is refused by name", async (context) => {
   const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = context.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   const ended = new Promise<string>((resolve) => {

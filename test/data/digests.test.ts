@@ -132,7 +132,12 @@ async function commandDigests(set: DrawnSet, workers: number, node?: string[]): 
 test("vitrine data digest prints what the pipeline gives, with 0 and 2 workers", async ({ set }) => {
   const recipe = { ...SMALL_RECIPE, eraseProbability: 0.25 };
   const source = await openPipeline({
-    ...{ dataset: openDataset(set.path), recipe, batchSize: 8, seed: 3, workers: 0, badSamples: "fail" },
+    dataset: openDataset(set.path),
+    recipe,
+    batchSize: 8,
+    seed: 3,
+    workers: 0,
+    badSamples: "fail",
   });
   const digests: string[] = [];
   for await (const batch of source.batches({ epoch: 1, batch: 0 })) {

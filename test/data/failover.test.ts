@@ -1,4 +1,4 @@
-// Failover: a data server that is killed, restarted, drained or swapped, and what its client makes of that.
+// Failover: a data server is killed, restarted, drained or replaced, and its client continues or gives up.
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -47,7 +47,7 @@ async function readInterrupted(
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  test(`after ${signal} in mid-stream and a restart, the batches go on as if nothing had happened`, async ({
+  test(`after ${signal} mid-stream and a restart, the batches continue as if nothing had happened`, async ({
     set,
   }) => {
     const first = await startServer(set.path);

@@ -23,7 +23,7 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   );
 }
 
-test("an error that is final is thrown at once, as it is", async () => {
+test("a final error is thrown at once and unchanged", async () => {
   const { budget, notices } = budgetOf(60);
   const final = new VitrineError("jpeg/truncated", "a.jpg");
   assert.is(await codeOf(budget.wait(final)), "jpeg/truncated");

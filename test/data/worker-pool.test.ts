@@ -48,7 +48,7 @@ test.before(async (context) => {
 
 test.after(({ set }) => set.remove());
 
-test("threads that die in mid-batch are replaced, and not a byte changes", async ({ set, expected }) => {
+test("threads that die mid-batch are replaced, and not a byte changes", async ({ set, expected }) => {
   const pool = await createWorkerPool(2);
   const seen = await digests(set, pool, async (done) => {
     if (done % 3 === 0) await pool.threads[0]?.terminate();
@@ -60,7 +60,7 @@ test("threads that die in mid-batch are replaced, and not a byte changes", async
   assert.is(pool.threads.length, 0);
 });
 
-test("all threads dying at once loses nothing either", async ({ set, expected }) => {
+test("when all threads die at once, nothing is lost either", async ({ set, expected }) => {
   const pool = await createWorkerPool(2);
   const seen = await digests(set, pool, async (done) => {
     if (done === 2) for (const thread of pool.threads) void thread.terminate();
@@ -120,7 +120,7 @@ test("a task that breaks a rule of the program rejects, and the thread lives on"
   await pool.close();
 });
 
-test("a task that was aborted before its turn is never begun", async ({ set }) => {
+test("a task aborted while it is queued never starts", async ({ set }) => {
   const pool = await createWorkerPool(1);
   const task = {
     kind: "evaluation",

@@ -1,4 +1,4 @@
-// Batcher: whoever waits is joined, nobody's rows are mixed up, and the dead cost nothing.
+// Batcher: waiting requests are joined, no rows are mixed up, and expired requests cost nothing.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -107,7 +107,7 @@ test("requests of every size get their own rows, and no batch is larger than all
   assert.is(batcher.queued, 0);
 });
 
-test("a request that comes alone runs alone, at once", async () => {
+test("a request that arrives alone runs alone, at once", async () => {
   const batches: number[] = [];
   const batcher = createBatcher(batches);
   for (let seed = 0; seed < 3; seed++) {
@@ -132,7 +132,7 @@ test("canceled and late requests never reach the model", async () => {
   assert.equal(batches, [4, 4]);
 });
 
-test("a full queue refuses at once, naming its limit, and goes on serving", async () => {
+test("a full queue refuses at once, naming its limit, and keeps serving", async () => {
   const batches: number[] = [];
   const batcher = createBatcher(batches, { maxQueue: 6 });
   const large = batcher.submit(request(0, 9).pixels, 9, FOREVER);
@@ -162,7 +162,7 @@ test("a batch that fails fails its requests only", async () => {
   assert.is(batcher.queued, 0);
 });
 
-test("a full batch leaves while the one before it is underway, never a third, and a part waits for company", async () => {
+test("a full batch starts while the one before it runs, never a third, and a partial one waits", async () => {
   const batches: number[] = [];
   const { run, ends } = gpuModel(batches);
   const batcher = onModel(run);
@@ -175,7 +175,7 @@ test("a full batch leaves while the one before it is underway, never a third, an
   };
   await ask(0);
   await ask(1);
-  assert.equal(batches, [4], "2 images wait for company");
+  assert.equal(batches, [4], "2 images wait: a partial batch");
   await ask(2);
   assert.equal(batches, [4, 4], "they have it");
   await ask(3);
@@ -188,7 +188,7 @@ test("a full batch leaves while the one before it is underway, never a third, an
   assert.equal(batches, [4, 4, 4]);
   ends[2]!();
   await settled();
-  assert.equal(batches, [4, 4, 4], "1 image is no full batch");
+  assert.equal(batches, [4, 4, 4], "1 image is not a full batch");
   ends[0]!();
   await settled();
   assert.equal(batches, [4, 4, 4, 1], "the model is free");
@@ -197,7 +197,7 @@ test("a full batch leaves while the one before it is underway, never a third, an
     assert.equal([...(await answer).logits], requests[place]!.logits, `request ${place}`);
 });
 
-test("a request over several batches fails with the first that fails, and the others go on", async () => {
+test("a request across several batches fails with the first that fails, and other requests continue", async () => {
   const batches: number[] = [];
   const { run, ends } = gpuModel(batches);
   const batcher = onModel(run);

@@ -1,5 +1,5 @@
 // Color model: the smallest thing that can be served. Its logits are the image's mean red, green and blue, so that
-// every test can say what must come back without running a network.
+// every test can state the expected answer without running a network.
 
 import { VitrineError } from "../../runtime/errors.js";
 import { finished, type Started } from "../../runtime/executors/pipelined.js";

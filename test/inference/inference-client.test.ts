@@ -27,7 +27,7 @@ async function failure(promise: Promise<unknown>): Promise<{ code: string; text:
 const RED = Uint8Array.of(3, 1, 2);
 const BLUE = Uint8Array.of(0, 2, 9);
 
-test("pictures come back as labels with probabilities, best first", async () => {
+test("pictures are answered with labels and probabilities, best first", async () => {
   const server = await serve();
   const client = connectInference(server.address);
   try {
@@ -54,15 +54,15 @@ test("pictures come back as labels with probabilities, best first", async () => 
 test("the server's own errors arrive with their code and text", async () => {
   const server = await serve();
   const client = connectInference(server.address);
-  const stranger = connectInference(server.address, { model: "sounds" });
+  const wrongModel = connectInference(server.address, { model: "sounds" });
   try {
     const broken = await failure(client.classify([RED, Uint8Array.of(1)]));
     assert.is(broken.code, "jpeg/not-jpeg");
     assert.match(broken.text, /element 1/);
-    assert.is((await failure(stranger.classify([RED]))).code, "protocol/unknown-model");
+    assert.is((await failure(wrongModel.classify([RED]))).code, "protocol/unknown-model");
   } finally {
     client.close();
-    stranger.close();
+    wrongModel.close();
     await server.drain();
   }
 });
@@ -108,7 +108,7 @@ test("a full queue answers network/queue-full", async () => {
   }
 });
 
-test("a server that is not there is one clear error", async () => {
+test("no server at the address is one clear error", async () => {
   const client = connectInference("127.0.0.1:9", { deadlineMs: 5_000 });
   const { code, text } = await failure(client.classify([RED]));
   client.close();

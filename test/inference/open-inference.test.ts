@@ -146,7 +146,7 @@ test("typed contents are answered with typed contents, and only the requested ou
   assert.equal(response.outputs[0]?.contents?.fp32Contents, [9, 8, 7, 1, 2, 3]);
 });
 
-test("many callers at once each get their own answer", async () => {
+test("concurrent callers each get their own answer", async () => {
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, place) =>
       infer({
@@ -232,7 +232,7 @@ for (const [claim, name] of [
   ["of four-byte characters", "🦁".repeat(2_000)],
   ["whose cut would split a character", `a${"🦁".repeat(2_000)}`],
 ]) {
-  test(`an unknown model's name ${claim} comes back escaped and short, and the server stays`, async () => {
+  test(`an unknown model's name ${claim} is returned escaped and short, and the server keeps serving`, async () => {
     const request = new ModelReadyRequest({ name });
     const got = await refusal(call(INFERENCE_SERVICE.ModelReady, request));
     assert.is(got.code, "NOT_FOUND");

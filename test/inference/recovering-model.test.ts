@@ -49,7 +49,7 @@ class FakeDevice implements ModelOnDevice {
   }
 }
 
-/** A model on devices that are opened one after the other; the one at `processor` computes in the call. */
+/** A model on devices opened in sequence; the one at `processor` computes within the call. */
 function recovering(processor = -1) {
   const devices = [new FakeDevice(0, processor !== 0)];
   const notices: string[] = [];
@@ -68,7 +68,7 @@ const twoBatches = async (model: RecoveringModel) => [
   await model.submit(Uint8Array.of(3), 1),
 ];
 
-test("two batches that meet a loss run once more on one new device, whatever the second was told", async () => {
+test("two batches in flight at a loss run once more on one new device, whatever error the second got", async () => {
   const { model, devices, notices } = recovering();
   const started = await twoBatches(model);
   await devices[0]?.lose();
@@ -100,7 +100,7 @@ test("a second loss is the answer of every batch that met both, and the next cal
   );
 });
 
-test("a model that comes back on the processor answers in the call, and is waited for in its turn", async () => {
+test("a model reopened on the CPU answers within the call, and the next batch waits for it", async () => {
   const { model, devices } = recovering(1);
   const [first] = await twoBatches(model);
   await devices[0]?.lose();
@@ -108,7 +108,7 @@ test("a model that comes back on the processor answers in the call, and is waite
   assert.is((await model.submit(Uint8Array.of(7), 1)).underway, false);
 });
 
-test("other failures are told as they are and cost no device", async () => {
+test("other failures are reported unchanged and cost no device", async () => {
   const { model, devices, notices } = recovering();
   const broken = Object.assign(devices[0] as FakeDevice, {
     submit: async () => underway(Promise.reject(new Error("out of order"))),

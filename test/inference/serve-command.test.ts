@@ -1,4 +1,4 @@
-// vitrine serve: what comes over gRPC is what the runtime computes here, and the process comes and goes cleanly.
+// vitrine serve: results over gRPC equal those of the runtime in this process, and the process starts and stops cleanly.
 
 import pngjs from "pngjs";
 import { test } from "uvu";
@@ -101,7 +101,7 @@ const HOSTILE: [claim: string, file: Uint8Array, code: string][] = [
 ];
 
 for (const [claim, file, code] of HOSTILE) {
-  test(`${claim} is refused as ${code}, and the server goes on`, async () => {
+  test(`${claim} is refused as ${code}, and the server keeps serving`, async () => {
     let got = "nothing was refused";
     await client.classify([wavesJpeg(1), file]).catch((error) => {
       got = error.code;
@@ -118,7 +118,7 @@ test("SIGTERM: what runs is answered in full, then the process ends with status 
   const ownClient = connectInference(await addressOf(own));
   leftovers.push(own);
   assert.is((await ownClient.metadata()).name, "other");
-  // Seconds of work in a megabyte: the request is with the server, and still runs, when the signal comes.
+  // Seconds of work in a megabyte: the request is still running on the server when the signal arrives.
   const count = 200;
   const pixels = new Uint8Array(count * IMAGE_BYTES).fill(90);
   const running = ownClient.infer(
@@ -131,7 +131,7 @@ test("SIGTERM: what runs is answered in full, then the process ends with status 
     () => {},
   );
   await new Promise((resolve) => setTimeout(resolve, 400));
-  assert.is(answered, false, "the request still runs when the signal comes");
+  assert.is(answered, false, "the request still runs when the signal arrives");
   own.child.kill("SIGTERM");
   assert.equal((await running).get("logits")?.shape, [count, 5]);
   assert.is(await own.ended, 0);
@@ -141,7 +141,7 @@ test("SIGTERM: what runs is answered in full, then the process ends with status 
 
 const FAILING: [claim: string, args: () => string[], line: RegExp][] = [
   ["a port in use", () => ["--model", tiny.folder, "--listen", address], /network\/address-in-use.*--listen/],
-  ["a model that is not there", () => ["--model", `${tiny.folder}-not`], /file\/not-found.*-not/],
+  ["a model that does not exist", () => ["--model", `${tiny.folder}-not`], /file\/not-found.*-not/],
   ["an address that is none", () => ["--model", tiny.folder, "--listen", "8001"], /usage\/address.*"8001"/],
   ["a device that is none", () => ["--model", tiny.folder, "--device", "abacus"], /device\/unknown.*abacus/],
   ["a batch of none", () => ["--model", tiny.folder, "--max-batch", "0"], /usage\/number.*--max-batch/],

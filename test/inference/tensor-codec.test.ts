@@ -1,4 +1,4 @@
-// Tensor codec: what goes in comes out, raw and typed; what contradicts itself is refused by name.
+// Tensor codec: tensors survive encoding and decoding, raw and typed; contradictions are refused by name.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -55,7 +55,7 @@ function refusal(run: () => unknown): string {
 }
 
 for (const isRaw of [true, false]) {
-  test(`${isRaw ? "raw" : "typed"} tensors come out as they went in`, () => {
+  test(`${isRaw ? "raw" : "typed"} tensors survive encoding and decoding`, () => {
     const { tensors, isRaw: wasRaw } = overTheWire(TENSORS, isRaw);
     assert.is(wasRaw, isRaw);
     assert.equal(plain(tensors), plain(TENSORS));

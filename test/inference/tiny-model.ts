@@ -74,7 +74,7 @@ export function drawWaves(seed: number, width: number, height: number): Buffer {
   return pixels;
 }
 
-/** A JPEG file, 60 × 44 pixels unless told. */
+/** A JPEG file, 60 × 44 pixels by default. */
 export function wavesJpeg(seed: number, width = 60, height = 44): Buffer {
   return jpeg.encode({ width, height, data: drawWaves(seed, width, height) }, 90).data;
 }

@@ -12,7 +12,8 @@ function plain(batch: WireBatch): object {
   const { labels, partnerLabels, lambdas, weights, pixels } = batch;
   return {
     cursor: { epoch: cursor.epoch, batch: cursor.batch },
-    ...{ count, size },
+    count,
+    size,
     numbers: [labels, partnerLabels, lambdas, weights, pixels].map((field) => Array.from(field)),
   };
 }
@@ -37,7 +38,7 @@ test("protobufjs reads our message, and we read protobufjs's", () => {
   assert.equal(plain(decodeBatch(message)), plain(batch));
 });
 
-test("the received pixels lie in the received message", () => {
+test("the received pixels alias the received message", () => {
   const message = encodeBatch(wireBatch(2, 8));
   const { pixels } = decodeBatch(message);
   assert.is(pixels.buffer, message.buffer);

@@ -23,7 +23,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return "no error";
 }
 
-test("credit is taken at once where it is there, and waited for where it is not", async () => {
+test("available credit is taken at once, missing credit is waited for", async () => {
   const account = new CreditAccount(100);
   await account.take(60);
   const second = account.take(60);
@@ -56,7 +56,7 @@ test("more credit than was used is refused", async () => {
   assert.is(account.outstanding, 40);
 });
 
-test("closing wakes whoever waits, and refuses whoever comes later", async () => {
+test("closing rejects the waiting taker and all later ones", async () => {
   const account = new CreditAccount(10);
   await account.take(10);
   const waiting = codeOf(account.take(1));
