@@ -6,6 +6,7 @@
 // {file, classification} with the logits.
 
 import { type Classification, type Classifier, createClassifier } from "../browser/index.js";
+import { modelFailure, photographFailure } from "./display-text.js";
 import {
   chooseButtons,
   fileField,
@@ -19,7 +20,6 @@ import {
   showResult,
 } from "./page.js";
 import { listenForPhotographs } from "./photograph-input.js";
-import { modelFailure, photographFailure } from "./display-text.js";
 
 declare global {
   interface WindowEventMap {

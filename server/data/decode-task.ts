@@ -5,7 +5,13 @@ import { readFileSync } from "node:fs";
 import type { DrawKey, MixDraw } from "../../runtime/draw/draw.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import { type ErrorRecord, isVitrineError, quote, toErrorRecord, VitrineError } from "../../runtime/errors.js";
+import {
+  type ErrorRecord,
+  isVitrineError,
+  quote,
+  toErrorRecord,
+  VitrineError,
+} from "../../runtime/errors.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInput } from "../../runtime/image/evaluation-input.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";

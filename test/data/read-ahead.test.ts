@@ -105,10 +105,10 @@ function admitted(make: () => Promise<number> | null): { ahead: ReadAhead<number
 
 /** Rejects instead of waiting forever for a reader that was never woken. */
 function soon<T>(promise: Promise<T>): Promise<T> {
-  const late = new Promise<never>((_, reject) => {
-    setTimeout(() => reject(new Error("the reader was not woken")), 2000).unref();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the reader was not woken")), 2000);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  return Promise.race([promise, late]);
 }
 
 test("a reader that waits before any item is started gets the first one", async () => {

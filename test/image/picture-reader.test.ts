@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
@@ -57,7 +57,9 @@ test("another format goes to the platform's decoder by name, at once or later, t
 
 test("a kind of JPEG that we do not decode goes to the platform too", async () => {
   const arithmetic = Uint8Array.from(JPEG);
-  const frame = arithmetic.findIndex((byte, at) => byte === 0xff && /^c[0-2]$/.test(arithmetic[at + 1].toString(16)));
+  const frame = arithmetic.findIndex(
+    (byte, at) => byte === 0xff && /^c[0-2]$/.test(arithmetic[at + 1].toString(16)),
+  );
   arithmetic[frame + 1] = 0xc9;
   const { decode, formats } = recorder(IMAGE);
   assert.is((await readPicture(module, arithmetic, OPTIONS, decode)).decodedBy, "platform");
