@@ -61,7 +61,7 @@ async function drop(name: string, bytes: Uint8Array): Promise<void> {
     { name, base64: Buffer.from(bytes).toString("base64") },
   );
   for (const type of ["dragenter", "dragover", "drop"]) {
-    await page.dispatchEvent("#case", type, { dataTransfer: transfer });
+    await page.dispatchEvent("#picture", type, { dataTransfer: transfer });
   }
 }
 
