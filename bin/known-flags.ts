@@ -5,12 +5,12 @@
 type Answers = Readonly<Record<string, string>>;
 
 const FROM_TRAINER = "the trainer sends the augmentation with its request: give it to vitrine train";
-const CONFIG_SAYS = "the model's config.json says it";
+const CONFIG_SAYS = "it is part of the model's config.json";
 const ADAMW = "the optimizer is AdamW with betas 0.9 and 0.999, as in DeiT";
 const COSINE = "the schedule is cosine, as in DeiT; see --lr, --min-lr, --warmup-lr, --warmup-epochs";
 const ONE_PROCESS = "there are no distributed processes yet; one process uses every core, or one GPU";
 const MEMORY = "the decoder writes into shared memory; there is nothing to set";
-const FLOAT16 = "a GPU computes in what --gpu-tier says (float32, float16, matrices)";
+const FLOAT16 = "--gpu-tier chooses the precision of a GPU (float32, float16, matrices)";
 const WORKERS = "decode threads belong to the data server: vitrine data-server --workers";
 const TRAIN_FOLDER =
   "a data server reads the images: vitrine data-server --data PATH, then train --data-server ADDRESS --val PATH";

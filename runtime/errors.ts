@@ -22,7 +22,7 @@ export const ERROR_CODES = {
   "file/unreadable": "a file exists but cannot be read",
   "file/unwritable": "a file cannot be written",
   "jpeg/corrupt": "a JPEG file contradicts the standard, or its scan data is damaged",
-  "jpeg/not-jpeg": "the file is not a JPEG file; the text says what it is where that is known",
+  "jpeg/not-jpeg": "the file is not a JPEG file; the text names its kind if it is a known one",
   "jpeg/too-large": "the header claims more pixels than allowed",
   "jpeg/too-many-scans":
     "a progressive file repeats so many scans that decoding it would exceed the work limit",
@@ -117,7 +117,7 @@ export const ERROR_CODES = {
   "network/no-data-server": "no data server answers at the address",
   "network/not-a-data-server": "something else answers at the address",
   "network/queue-full": "the server has as many requests waiting as it accepts",
-  "network/resource-exhausted": "the server has no room for the request: a limit on size or number",
+  "network/resource-exhausted": "the server refused the request because of a limit on size or number",
   "network/server-stopping": "the data server is stopping",
   "network/stream-ended": "the client ended the stream of batches",
   "network/unavailable": "the server cannot be reached, or ended the connection",

@@ -75,7 +75,7 @@ async function keepSteps(
   inFlight: StartedStep | undefined,
   reason: unknown,
 ): Promise<unknown> {
-  // The memory of a lost device is lost: a step in flight there would fail, and nothing can be read for a checkpoint.
+  // A lost device has lost its memory: a step in flight there fails, and nothing can be read for a checkpoint.
   if (isDeviceLost(reason)) return reason;
   try {
     if (inFlight) await completeStep(context, inFlight);
@@ -136,7 +136,7 @@ function lengths({ state, source }: TrainingRun): { epochs: number | null; steps
   return { epochs, steps: steps ?? (epochs ?? 0) * source.batchesPerEpoch };
 }
 
-/** Scores of raw weights and average; null without validation data, and for the sanity run, whose scores mean nothing. */
+/** Scores of raw weights and average. Null without validation data, and for the sanity run: its scores are not kept. */
 async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<ValidationScores | null> {
   const { validation, state, training, progress } = run;
   if (validation === null) return null;

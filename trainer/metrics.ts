@@ -16,7 +16,7 @@ export interface StepMetrics {
   loss: number;
   /** Mean of `loss` over the last steps. */
   runningLoss: number;
-  /** The part of the loss that no model can go below, see objective.ts. */
+  /** Lower bound of the loss, see objective.ts. */
   targetEntropy: number;
   /** Before clipping. */
   gradientNorm: number;

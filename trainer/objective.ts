@@ -1,5 +1,5 @@
-// Objective: a batch's inputs of the training step: mixed and smoothed targets, sample weights, the teacher's logits and
-// the branches that stochastic depth keeps. All of it a pure function of the batch and its cursor.
+// Objective: the inputs of a training step: mixed and smoothed targets, sample weights, the teacher's logits and the
+// branches that stochastic depth keeps. All of it is a pure function of the batch and its cursor.
 
 import type { Batch } from "../runtime/batches/batch-source.js";
 import { drawBranchScales } from "../runtime/draw/drop-path.js";
@@ -71,21 +71,21 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
 }
 
 /**
- * The part of the loss that no model can go below: the entropy of the targets, Σ w·(−Σ t·log t), times the weight of
- * the base loss. With smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ moves it from batch to batch. metrics.csv
- * has it beside the loss: the difference is what remains to be learned, whatever the smoothing.
+ * The lower bound of the loss: the entropy of the targets, Σ w·(−Σ t·log t), times the weight of the base loss. With
+ * smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ changes it from batch to batch. metrics.csv has it beside the
+ * loss: the difference is what remains to be learned, whatever the smoothing.
  */
 export function targetEntropy(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
   const { targets, sampleWeights } = inputs;
   const classes = targets.length / sampleWeights.length;
-  let floor = 0;
+  let bound = 0;
   sampleWeights.forEach((weight, sample) => {
     let entropy = 0;
     for (let i = sample * classes; i < (sample + 1) * classes; i++) {
       const target = targets[i];
       if (target > 0) entropy -= target * Math.log(target);
     }
-    floor += weight * entropy;
+    bound += weight * entropy;
   });
-  return distillation === "none" ? floor : (1 - alpha) * floor;
+  return distillation === "none" ? bound : (1 - alpha) * bound;
 }

@@ -1,5 +1,5 @@
-// Progress: one line that is rewritten in place on a terminal, for training, validation and kernel compilation;
-// elsewhere training writes a new line now and then, and the others nothing.
+// Progress: one line that is rewritten in place on a terminal, for training, validation and kernel compilation. In a
+// log, training writes a line every five seconds, and the others write nothing.
 
 export interface ProgressReport {
   /** The current epoch, from 1, and their number (null where the run is measured in steps). */
@@ -65,7 +65,7 @@ class StatusLine {
 }
 
 /** `epoch 2/300  step 41/3600  loss 2.314  lr 1.56e-5  9.8 img/s  data wait 3%` */
-export function progressLine(report: ProgressReport): string {
+function progressLine(report: ProgressReport): string {
   const { epoch, epochs, step, steps } = report;
   return [
     `epoch ${epoch}${epochs === null ? "" : `/${epochs}`}`,

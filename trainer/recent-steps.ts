@@ -1,7 +1,7 @@
 // Recent steps: mean loss, images per second and time spent waiting for data, over the last ten steps.
 
 /** Steps that loss and rates average over. */
-export const RECENT_STEPS = 10;
+const RECENT_STEPS = 10;
 
 /** Mean of the last values; few enough to be part of a checkpoint. */
 export class RunningMean {

@@ -43,7 +43,7 @@ export function scaledRate(lr: number, batchSize: number, scaling: RateScaling):
 }
 
 /** main.py warms up for 5 of its 300 epochs. */
-export const WARMUP_EPOCHS = 5;
+const WARMUP_EPOCHS = 5;
 const WARMUP_FRACTION = 5 / 300;
 
 export interface ScheduleSettings {

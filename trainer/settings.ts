@@ -97,7 +97,7 @@ function refuse(message: string): never {
   throw new VitrineError("usage/training", message);
 }
 
-/** Refuses invalid combinations; single values are checked where the command line reads them. Throws `usage/training`. */
+/** Throws `usage/training` for invalid combinations; the command line checks single values when it reads them. */
 export function checkSettings(settings: TrainerSettings): void {
   const { recipe, batchSize, accumulate } = settings;
   if (recipe.autoAugment !== null) parseAugmentation(recipe.autoAugment);

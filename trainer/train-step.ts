@@ -14,7 +14,7 @@ export interface StepContext {
   objective: ObjectiveOptions;
   schedule: CosineCurve;
   settings: TrainerSettings;
-  /** Steps that AdamW left out, where the training itself does not count them: an earlier part of the run scaled its loss. */
+  /** Steps left out while the run scaled its loss; 0 where the training still does, and counts them itself. */
   skippedSteps: number;
 }
 
@@ -26,7 +26,7 @@ export interface StartedStep {
   count: number;
   waitSeconds: number;
   learningRate: number;
-  /** The part of the loss that no model can go below, see objective.ts. */
+  /** Lower bound of the loss, see objective.ts. */
   targetEntropy: number;
   /** Images of the batch that the data server could not read. */
   skipped: number;
@@ -100,5 +100,6 @@ export async function finishStep({ cursor, outcome }: StartedStep): Promise<Step
 
 /** `step 12 left out: …` */
 export function describeOverflow(step: number, { scale, skipped }: LossScale): string {
-  return `step ${step} left out: a gradient overflowed; loss scale ${scale} from now on (${skipped} of ${step} steps left out)`;
+  const counts = `${skipped} of ${step} steps left out`;
+  return `step ${step} left out: a gradient overflowed; loss scale ${scale} from now on (${counts})`;
 }

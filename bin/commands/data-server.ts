@@ -18,8 +18,9 @@ interface DataServerCommand {
 async function run({ data, listen, workers, badSamples }: DataServerCommand): Promise<void> {
   const server = await startDataServer({ data, listen, workers, badSamples });
   const { dataset, address, service } = server;
+  const images = `${dataset.names.length} images in ${dataset.classes.length} classes`;
   process.stdout.write(
-    `${dataset.names.length} images in ${dataset.classes.length} classes, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
+    `${images}, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
   );
   const warning = exposureWarning(address, "read the data set's images and labels");
   if (warning) process.stderr.write(`${warning}\n`);

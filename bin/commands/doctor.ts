@@ -46,7 +46,7 @@ export function registerDoctor(program: Command): void {
     .option("--json", "print one line of JSON")
     .action(action(examine));
   withExamples(command, [
-    ["for people", "vitrine doctor"],
+    ["as text", "vitrine doctor"],
     ["the device that --device auto chooses", "vitrine doctor --json | jq .auto.device"],
   ]);
 }

@@ -45,7 +45,7 @@ const DOT = 2;
 const GAP = 1;
 
 /** Pixels from one character to the next. */
-export const ADVANCE = (GLYPH_WIDTH + GAP) * DOT;
+const ADVANCE = (GLYPH_WIDTH + GAP) * DOT;
 
 export class Canvas implements RgbImage {
   readonly data: Uint8Array;

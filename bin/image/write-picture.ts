@@ -1,11 +1,42 @@
-// Write picture: RGB pixels to a file whose extension gives the format.
+// Write picture: pixels to JPEG, PNG or PPM. JPEG goes through mozjpeg in WebAssembly: the same bytes on every machine.
 
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { extname } from "node:path";
+import encode, { init } from "@jsquash/jpeg/encode.js";
 import pngjs from "pngjs";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
-import { encodeJpeg } from "../sample-data/encode-jpeg.js";
+
+/** RGBA bytes [height, width, 4]. */
+export interface RgbaImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+/** Baseline, 4:2:0, quality 90, as cameras write it, so that drawn data sets have JPEG's artifacts. */
+const JPEG_OPTIONS = {
+  quality: 90,
+  progressive: false,
+  baseline: true,
+  auto_subsample: false,
+  chroma_subsample: 2,
+};
+
+let ready: Promise<void> | undefined;
+
+/** The package loads its WebAssembly by itself only in a browser. */
+async function loadJpegEncoder(): Promise<void> {
+  const file = new URL("codec/enc/mozjpeg_enc.wasm", import.meta.resolve("@jsquash/jpeg/encode.js"));
+  await init(await WebAssembly.compile(await readFile(file)));
+}
+
+export async function encodeJpeg({ width, height, data }: RgbaImage): Promise<Uint8Array> {
+  ready ??= loadJpegEncoder();
+  await ready;
+  const pixels = { width, height, data: new Uint8ClampedArray(data), colorSpace: "srgb" } as ImageData;
+  return new Uint8Array(await encode(pixels, JPEG_OPTIONS));
+}
 
 function withAlpha({ width, height, data }: RgbImage): Buffer {
   const rgba = Buffer.alloc(width * height * 4, 255);
@@ -15,6 +46,8 @@ function withAlpha({ width, height, data }: RgbImage): Buffer {
 }
 
 type Encode = (image: RgbImage) => Promise<Uint8Array> | Uint8Array;
+
+const encodeRgbJpeg: Encode = (image) => encodeJpeg({ ...image, data: withAlpha(image) });
 
 function encodePng(image: RgbImage): Uint8Array {
   const { width, height } = image;
@@ -27,26 +60,24 @@ function encodePpm({ width, height, data }: RgbImage): Uint8Array {
   return Buffer.concat([Buffer.from(`P6\n${width} ${height}\n255\n`), data]);
 }
 
-const encodeLossy: Encode = (image) => encodeJpeg({ ...image, data: withAlpha(image) });
-
 const FORMATS = new Map<string, Encode>([
   [".png", encodePng],
   [".ppm", encodePpm],
-  [".jpg", encodeLossy],
-  [".jpeg", encodeLossy],
+  [".jpg", encodeRgbJpeg],
+  [".jpeg", encodeRgbJpeg],
 ]);
 
 /** Throws `usage/bad-option` for an extension other than .png, .ppm, .jpg and .jpeg. */
 export function requireFormat(path: string): Encode {
-  const encode = FORMATS.get(extname(path).toLowerCase());
-  if (encode !== undefined) return encode;
+  const format = FORMATS.get(extname(path).toLowerCase());
+  if (format !== undefined) return format;
   throw new VitrineError(
     "usage/bad-option",
     `--out ${quote(path)}: the extension gives the format; allowed: ${[...FORMATS.keys()].join(", ")}`,
   );
 }
 
-/** PNG and PPM keep every pixel. Throws `usage/bad-option`, `file/unwritable`. */
+/** PNG and PPM are lossless. Throws `usage/bad-option`, `file/unwritable`. */
 export async function writePicture(path: string, image: RgbImage): Promise<void> {
   const bytes = await requireFormat(path)(image);
   try {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Domain } from "../../runtime/draw/random.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { encodeJpeg } from "./encode-jpeg.js";
+import { encodeJpeg } from "../image/write-picture.js";
 import { drawScene, type Random, SIDE } from "./scene.js";
 import { SHAPES } from "./shapes.js";
 
@@ -17,7 +17,7 @@ export interface SampleCounts {
 
 export const SAMPLE_COUNTS: SampleCounts = { train: 200, val: 50 };
 
-/** The random stream of picture `index` of a split and class: its own, so that the order of writing does not matter. */
+/** A random stream per picture of a split and class, so that the order of writing does not matter. */
 export type RandomFor = (split: "train" | "val", classIndex: number, index: number) => Random;
 
 /** A change changes every picture, and with them the figures in the README. */
@@ -44,7 +44,7 @@ export async function randomForSamples(): Promise<RandomFor> {
         math.uniforms(key, Domain.Scene, POOL, pool);
         taken = 0;
       }
-      return pool[taken++] as number;
+      return pool[taken++];
     };
   };
 }

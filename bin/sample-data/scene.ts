@@ -1,4 +1,4 @@
-// Scene: one picture of the sample data set, from nothing but a stream of random numbers.
+// Scene: one picture of the sample data set, drawn from a stream of random numbers alone.
 
 import type { Inside } from "./shapes.js";
 
@@ -8,15 +8,15 @@ export type Random = () => number;
 /** Side of a picture in pixels. */
 export const SIDE = 64;
 
-/** Samples a pixel along each axis: 3 × 3 levels of coverage look smooth and cost little. */
+/** Samples per pixel along each axis: 3 × 3 levels of coverage look smooth and cost little. */
 const OVERSAMPLE = 3;
 
-/** No shape reaches further from its center than this many radii. */
+/** No shape extends further from its center than this many radii. */
 const REACH = 1.35;
 
 type Color = [red: number, green: number, blue: number];
 
-/** Hues in degrees. Any shade of either may be the brighter one, so that gray alone says little of the shape. */
+/** Hues in degrees. Either may be the brighter one, so that gray levels alone reveal little of the shape. */
 const WARM = { from: -30, width: 90 };
 const COOL = { from: 120, width: 140 };
 
@@ -43,7 +43,7 @@ function randomDirection(random: Random): [cos: number, sin: number] {
   }
 }
 
-/** Share of pixel (x, y) that the shape covers; no shape reaches beyond REACH radii. */
+/** Fraction of pixel (x, y) that the shape covers. */
 function coverage(inside: Inside, frame: Frame, x: number, y: number): number {
   if (Math.max(Math.abs(x - frame.x), Math.abs(y - frame.y)) > REACH * frame.radius + 1) return 0;
   let hits = 0;
@@ -67,16 +67,16 @@ interface Frame {
 
 function randomFrame(random: Random): Frame {
   const radius = SIDE * (0.28 + 0.14 * random());
-  const room = SIDE - 2 * radius;
-  const x = radius + room * random();
-  const y = radius + room * random();
+  const space = SIDE - 2 * radius;
+  const x = radius + space * random();
+  const y = radius + space * random();
   const [cos, sin] = randomDirection(random);
   return { x, y, radius, cos, sin };
 }
 
 /**
- * Draws a shape at a random place, size, turn and warm color on a cool ground with a gradient and grain.
- * Returns RGBA bytes [SIDE, SIDE, 4], as the JPEG encoder takes them.
+ * Draws a shape of random position, size, rotation and warm color on a cool background with gradient and grain.
+ * Returns RGBA bytes [SIDE, SIDE, 4], the input of the JPEG encoder.
  */
 export function drawScene(inside: Inside, random: Random): Uint8Array {
   const from = randomColor(random, COOL);
@@ -94,8 +94,8 @@ export function drawScene(inside: Inside, random: Random): Uint8Array {
       const noise = grain * (random() - 0.5);
       const at = 4 * (y * SIDE + x);
       for (let channel = 0; channel < 3; channel++) {
-        const ground = (from[channel] as number) * (1 - mix) + (to[channel] as number) * mix;
-        const value = ground * (1 - cover) + (color[channel] as number) * cover + noise;
+        const background = from[channel] * (1 - mix) + to[channel] * mix;
+        const value = background * (1 - cover) + color[channel] * cover + noise;
         pixels[at + channel] = Math.min(255, Math.max(0, Math.round(value)));
       }
       pixels[at + 3] = 255;

@@ -1,6 +1,6 @@
-// Shapes: the ten classes of the sample data set, each as the answer to "is this point inside?".
+// Shapes: the ten classes of the sample data set, each as a function that tells whether a point is inside.
 
-/** Point in the shape's own frame: the shape fills about the unit circle, y points down. */
+/** Point in the shape's own frame: the shape roughly fills the unit circle, y points down. */
 export type Inside = (x: number, y: number) => boolean;
 
 type Point = readonly [x: number, y: number];
@@ -10,15 +10,15 @@ function polygon(points: readonly Point[]): Inside {
   return (x, y) => {
     let inside = false;
     for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
-      const [xi, yi] = points[i] as Point;
-      const [xj, yj] = points[j] as Point;
+      const [xi, yi] = points[i];
+      const [xj, yj] = points[j];
       if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
     }
     return inside;
   };
 }
 
-/** Corner coordinates are written out: the host's sine may differ in its last bit between engines. */
+/** Corner coordinates are literals: the host's sine may differ in its last bit between engines. */
 const STAR: Point[] = [
   [0, -1],
   [0.2245, -0.309],

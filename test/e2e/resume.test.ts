@@ -1,5 +1,5 @@
 // Resume: real processes that are killed in the middle of an epoch, with everything on that could carry hidden state:
-// teacher, average, mixing, erasing, stochastic depth, validation. The files must come out the same to the byte.
+// teacher, average, mixing, erasing, stochastic depth, validation. The files must be the same, byte for byte.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,13 +17,13 @@ interface Context {
   model: string;
   teacher: string;
   server: ServerProcess;
-  /** Files of the run that nobody disturbed. */
+  /** Files of the uninterrupted run. */
   expected: Map<string, string>;
 }
 
 const test = suite<Context>("resume");
 
-/** 40 images: 10 batches an epoch, 40 steps. */
+/** 40 images: 10 batches per epoch, 40 steps. */
 const EPOCHS = 4;
 const BATCHES = 10;
 
@@ -32,7 +32,7 @@ function flags({ folder, set, model, teacher, server }: Context, run: string): s
     ...["--data-server", server.address, "--val", set.path, "--out", join(folder, run)],
     ...["--model", join(model, "config.json"), "--teacher", teacher, "--distillation", "hard"],
     ...["--epochs", `${EPOCHS}`, "--batch-size", "4", "--lr", "0.1", "--warmup-epochs", "1", "--seed", "7"],
-    // Room for two batches or so: a server that dies takes most of the epoch with it.
+    // Credit for about two batches: a server that dies takes most of the epoch with it.
     ...["--data-credit", "0.03"],
     ...["--reprob", "0.5", "--drop-path", "0.2", "--ema-decay", "0.9", "--checkpoint-every", "3"],
     ...["--threads", "1"],
@@ -53,7 +53,7 @@ function assertSameFiles(run: string, expected: Map<string, string>): void {
   for (const [file, bytes] of expected) assert.ok(found.get(file) === bytes, `${file} differs`);
 }
 
-/** What of metrics.csv does not depend on the clock. */
+/** The columns of metrics.csv that do not depend on the clock. */
 function curve(run: string): string[] {
   const clock = ["images_per_second", "data_wait"];
   return readMetrics(run).map((row) =>
@@ -74,7 +74,7 @@ test.before(async (context) => {
   // Seven classes of its own: a new run takes the number from the data set.
   const others = [..."abcdefg"];
   context.model = await writeTinyModel(join(context.folder, "sizes"), tinyConfig({ classes: 7 }), others, 0);
-  // The teacher has its classes in another order, as a model from elsewhere would.
+  // The teacher has its classes in another order, as one trained elsewhere would.
   const teacher = tinyConfig({ distilled: false, dim: 48, heads: 3, mean: [0.5, 0.5, 0.5] });
   context.teacher = await writeTinyModel(join(context.folder, "teacher"), teacher, ["emu", "cat", "dog"], 5);
   context.server = await startServer(context.set.path);
@@ -89,7 +89,7 @@ test.after(async ({ set, folder, server }) => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("the undisturbed run wrote two model folders with everything beside the weights", ({ expected }) => {
+test("the uninterrupted run wrote two model folders with everything beside the weights", ({ expected }) => {
   const names = [
     "config.json",
     "ema.safetensors",
@@ -131,7 +131,7 @@ test("two threads write the same files as one, byte for byte", async (context) =
   assertSameFiles(join(context.folder, "threads"), context.expected);
 });
 
-test("--recompute in the middle of a run changes no byte of weights, moments and averages", async (context) => {
+test("turning --recompute on in the middle of a run changes no byte of weights, moments and averages", async (context) => {
   const run = join(context.folder, "recomputed");
   const plain = startTrainer(flags(context, "recomputed"));
   await reachStep(plain, run, BATCHES + 1);
@@ -144,17 +144,17 @@ test("--recompute in the middle of a run changes no byte of weights, moments and
   assert.equal(tensorsOf(checkpointFiles(run)), tensorsOf(context.expected));
 });
 
-test("--accumulate follows the run of whole batches, and a resumed run keeps it to the byte", async (context) => {
+test("--accumulate stays close to the run with whole batches, and a resumed run repeats it byte for byte", async (context) => {
   const [whole, stopped] = ["accumulated", "accumulated-stopped"].map((name) => join(context.folder, name));
   await finish(startTrainer([...flags(context, "accumulated"), "--accumulate", "2"]));
   const losses = (run: string) => readMetrics(run).map((row) => Number(row.loss));
   const expected = losses(join(context.folder, "undisturbed"));
   assert.is(losses(whole as string).length, expected.length);
-  // A learning rate of a real run would keep them closer; this one moves weights by a tenth.
+  // A realistic learning rate would keep them closer; this one changes weights by a tenth.
   for (const [step, loss] of losses(whole as string)
     .slice(0, BATCHES)
     .entries())
-    assert.ok(Math.abs(loss - (expected[step] as number)) < 1e-3, `step ${step}: ${loss}, ${expected[step]}`);
+    assert.ok(Math.abs(loss - expected[step]) < 1e-3, `step ${step}: ${loss}, ${expected[step]}`);
   const rates = (run: string) => readMetrics(run).map((row) => row.learning_rate);
   assert.equal(rates(whole as string), rates(join(context.folder, "undisturbed")));
 
@@ -199,7 +199,7 @@ test("SIGTERM ends with a checkpoint, one line and status 143; the resumed run i
   assertSameFiles(run, context.expected);
 });
 
-test("a data server that stays away: a checkpoint, one line and status 1", async (context) => {
+test("a data server that does not come back: a checkpoint, one line and status 1", async (context) => {
   const server = await startServer(context.set.path);
   const run = join(context.folder, "abandoned");
   const args = [...flags({ ...context, server }, "abandoned"), "--data-timeout", "0.5"];
@@ -209,14 +209,14 @@ test("a data server that stays away: a checkpoint, one line and status 1", async
   assert.is(await trainer.ended, 1);
   const errors = trainer.errors().trimEnd().split("\n");
   assert.is(errors.length, 1, errors.join("\n"));
-  assert.match(errors[0] as string, /network\/data-server-gone: .*--data-timeout.*continue with --resume/);
+  assert.match(errors[0], /network\/data-server-gone: .*--data-timeout.*continue with --resume/);
   const state = JSON.parse(readFileSync(join(run, "last", "state.json"), "utf8"));
   assert.is(state.step, readMetrics(run).length, "every step that was done is in the checkpoint");
   await finish(startTrainer(["--data-server", context.server.address, "--out", run, "--resume"]));
   assertSameFiles(run, context.expected);
 });
 
-test("RUN/last and RUN/best are models that other commands take", async ({ folder, set }) => {
+test("RUN/last and RUN/best are models that other commands accept", async ({ folder, set }) => {
   for (const name of ["last", "best"]) {
     const model = join(folder, "undisturbed", name);
     const { status, output, errors } = await runVitrine([

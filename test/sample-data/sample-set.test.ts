@@ -1,4 +1,4 @@
-// The sample data set can be learned, but not from colors or from thumbnails; and it is the same everywhere.
+// Sample data set: it can be learned, but not from colors or thumbnails alone, and it is the same everywhere.
 
 import { createHash } from "node:crypto";
 import { test } from "uvu";
@@ -21,23 +21,23 @@ const CELL = 8;
 function features(label: number, pixels: Uint8Array, side: number): Features {
   const meanColor = new Float64Array(3);
   const thumbnail = new Float64Array(CELL * CELL);
-  const share = side / CELL;
+  const scale = side / CELL;
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {
       const at = 3 * (y * side + x);
-      const [red, green, blue] = [pixels[at] as number, pixels[at + 1] as number, pixels[at + 2] as number];
+      const [red, green, blue] = [pixels[at], pixels[at + 1], pixels[at + 2]];
       meanColor[0]! += red / (side * side);
       meanColor[1]! += green / (side * side);
       meanColor[2]! += blue / (side * side);
-      const cell = Math.floor(y / share) * CELL + Math.floor(x / share);
-      thumbnail[cell]! += (0.299 * red + 0.587 * green + 0.114 * blue) / (share * share);
+      const cell = Math.floor(y / scale) * CELL + Math.floor(x / scale);
+      thumbnail[cell]! += (0.299 * red + 0.587 * green + 0.114 * blue) / (scale * scale);
     }
   }
   return { label, meanColor, thumbnail };
 }
 
 function squaredDistance(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, value, index) => sum + (value - (b[index] as number)) ** 2, 0);
+  return a.reduce((sum, value, index) => sum + (value - b[index]) ** 2, 0);
 }
 
 /** Label of the candidate nearest to `wanted`. */
@@ -80,7 +80,7 @@ test("the nearest centroid of mean colors scores at most 15%", () => {
   const centroids = shapes.map((_, label) => {
     const members = train.filter((sample) => sample.label === label);
     const at = new Float64Array(3).map((_, channel) =>
-      members.reduce((sum, sample) => sum + (sample.meanColor[channel] as number) / members.length, 0),
+      members.reduce((sum, sample) => sum + sample.meanColor[channel] / members.length, 0),
     );
     return { label, at };
   });

@@ -1,4 +1,4 @@
-// Classes: when a checkpoint's heads are kept, and how a teacher's classes find the student's.
+// Classes: when a checkpoint's heads are kept, and how a teacher's classes are matched to the student's.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

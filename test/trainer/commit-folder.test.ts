@@ -1,4 +1,4 @@
-// Commit folder: the plug is pulled before, and in the middle of, every single file operation of a commit.
+// Commit folder: the process is killed before, and in the middle of, every single file operation of a commit.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ const FILES = ["config.json", "model.safetensors", "state.json"];
 
 class PulledPlug extends Error {}
 
-/** The disk until operation `last`; that one is left undone, or half done, and nothing works afterward. */
+/** The disk until operation `last`, which is left undone or half done; every later one fails. */
 function untilOperation(last: number, half: boolean): { files: DurableFiles; count: () => number } {
   let count = 0;
   const files = Object.fromEntries(
@@ -81,7 +81,7 @@ for (const half of [false, true]) {
           crashed = true;
         }
         operations = count();
-        // Whoever reads before anybody recovers finds every file, each of them whole.
+        // A reader before the recovery finds every file, each of them complete.
         for (const version of read(parent)) assert.ok(version === "old" || version === "new", version);
         await recoverFolder(DISK, parent, "last");
         const found = new Set(read(parent));

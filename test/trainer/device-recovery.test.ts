@@ -90,9 +90,9 @@ if (found) {
     assert.equal(checkpointFiles(out), checkpointFiles(undisturbed));
     const curve = (path: string) => readMetrics(path).map(({ step, loss }) => [step, loss]);
     assert.equal(curve(out), curve(undisturbed));
-    const said = disturbed.progress.lines.join("\n");
-    assert.match(said, /device on .* was lost .*last holds step 3; continue with --resume/);
-    assert.match(said, /continuing from step 3 in .*last on a new device, attempt 1 of 3/);
+    const output = disturbed.progress.lines.join("\n");
+    assert.match(output, /device on .* was lost .*last holds step 3; continue with --resume/);
+    assert.match(output, /continuing from step 3 in .*last on a new device, attempt 1 of 3/);
   });
 
   test("a device that is lost before the first checkpoint restarts the run", async ({ folder, model }) => {

@@ -6,7 +6,7 @@ import { judge } from "../../trainer/validation.js";
 
 const rank = (logits: number[], label: number) => judge(Float32Array.from(logits), label).beatenBy;
 
-test("the rank is the label's place in the sorted logits, and the loss −log softmax", () => {
+test("the rank is the label's position in the sorted logits, and the loss −log softmax", () => {
   assert.equal(
     [0, 1, 2, 3].map((label) => rank([1, 4, -2, 3], label)),
     [2, 0, 3, 1],
@@ -15,12 +15,12 @@ test("the rank is the label's place in the sorted logits, and the loss −log so
   assert.ok(Math.abs(loss - Math.log(1 + Math.exp(1) + Math.exp(-1))) < 1e-9);
 });
 
-test("a model that says the same of every class is right on one class only", () => {
+test("a model with equal logits for every class is right on one class only", () => {
   const right = [0, 1, 2, 3, 4, 5].filter((label) => rank([7, 7, 7, 7, 7, 7], label) === 0);
   assert.equal(right, [0]);
 });
 
-test("a model whose answers are no numbers is never right", () => {
+test("a model whose logits are NaN is never right", () => {
   const { NaN: none } = Number;
   for (const label of [0, 1, 2]) assert.is(rank([none, none, none], label), 3);
   assert.is(rank([none, 5, 1], 1), 1);

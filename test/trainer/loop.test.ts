@@ -132,7 +132,7 @@ test("RUN/best is the epoch with the best top-1 of the raw weights, not the last
   // The sanity run counts as pass 0: epochs 1, 2 and 3 see 1, 3 and 2 of 4 images right.
   const right = [0, 1, 3, 2];
   run.training.evaluate = async (_pixels, count) => {
-    const good = right[pass] as number;
+    const good = right[pass];
     const logits = Float32Array.from({ length: count * 3 }, (_, i) =>
       i % 3 === (Math.floor(i / 3) < good ? 0 : 1) ? 1 : 0,
     );

@@ -1,5 +1,5 @@
-// Loss scale in a run: a step that overflows is left out and reported, the scale is part of the checkpoint, and a run that
-// is stopped anywhere ends with the files of one that is not.
+// Loss scale in a run: a step that overflows is left out and reported, the scale is part of the checkpoint, and a run
+// that is stopped anywhere ends with the files of one that is not.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Objective: targets, weights, branches and teacher of a step, and the floor that is taken off the reported loss.
+// Objective: targets, weights, branches and teacher of a step, and the lower bound of its loss.
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -39,10 +39,10 @@ function options(math: DrawMath, changes: Partial<ObjectiveOptions> = {}): Objec
 test("targets are smoothed and mixed, with the data set's classes as the model's", async ({ math }) => {
   const { targets } = await stepInputs(batch(), options(math, { classMap: Int32Array.of(2, 0, 1) }));
   const [off, on] = [0.1 / 3, 0.9 + 0.1 / 3];
-  const mixed = (share: number): number => share * on + (1 - share) * off;
+  const mixed = (fraction: number): number => fraction * on + (1 - fraction) * off;
   const expected = [off, off, on, mixed(0.75), mixed(0.25), off, mixed(0.25), mixed(0.75), off, off, off, on];
   for (const [i, value] of expected.entries())
-    assert.ok(Math.abs((targets[i] as number) - value) < 1e-7, `${i}: ${targets[i]}`);
+    assert.ok(Math.abs(targets[i] - value) < 1e-7, `${i}: ${targets[i]}`);
 });
 
 test("weights sum to one over the samples that were not skipped, and stay zero where all were", () => {
@@ -63,7 +63,7 @@ test("branches are drawn by cursor and seed, and only with stochastic depth", as
   assert.is((await stepInputs(batch(), options(math))).branchScales, undefined);
 });
 
-test("the teacher sees the student's very pixels", async ({ math }) => {
+test("the teacher gets exactly the student's pixels", async ({ math }) => {
   const sent = batch();
   const answer = new Float32Array(12);
   const teacher = async (pixels: Uint8Array, count: number) => {
@@ -82,19 +82,19 @@ test("a batch of another shape is refused", async ({ math }) => {
     );
 });
 
-test("no loss is below the entropy of its targets, and a model that answers the targets reaches it", async ({
+test("no loss is below the entropy of its targets, and a model that predicts the targets reaches it", async ({
   math,
 }) => {
   const settings = fakeSettings();
   const { targets, ...rest } = await stepInputs(batch(), options(math));
-  const floor = targetEntropy({ targets, ...rest }, settings);
+  const bound = targetEntropy({ targets, ...rest }, settings);
   // Logits log t are the targets' own; the cross-entropy of the targets with themselves is their entropy.
   const entropies = [0, 1, 2, 3].map((row) =>
     targets.subarray(row * 3, row * 3 + 3).reduce((sum, t) => sum - t * Math.log(t), 0),
   );
-  assert.ok(Math.abs(floor - entropies.reduce((a, b) => a + b) / 4) < 1e-7);
+  assert.ok(Math.abs(bound - entropies.reduce((a, b) => a + b) / 4) < 1e-7);
   const half = { ...settings, distillation: "hard" as const, alpha: 0.25 };
-  assert.ok(Math.abs(targetEntropy({ targets, ...rest }, half) - 0.75 * floor) < 1e-12);
+  assert.ok(Math.abs(targetEntropy({ targets, ...rest }, half) - 0.75 * bound) < 1e-12);
   const certain = { ...rest, targets: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0) };
   assert.is(targetEntropy(certain, settings), 0);
 });
@@ -105,8 +105,7 @@ test("with no gradient only matrices decay: not pos_embed, cls_token, dist_token
   const settings = fakeSettings({ distillation: "hard", weightDecay: 0.5 });
   const config = tinyConfig();
   const weights = initialWeights(config, 1, math);
-  for (const { data } of weights.values())
-    for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + 1;
+  for (const { data } of weights.values()) for (let i = 0; i < data.length; i++) data[i] = data[i] + 1;
   const executor = await createWasmExecutor(nodeHost());
   const common = {
     config,
@@ -127,7 +126,7 @@ test("with no gradient only matrices decay: not pos_embed, cls_token, dist_token
     const free = name.endsWith(".bias") || /norm|pos_embed|cls_token|dist_token/.test(name);
     const factor = free ? 1 : 0.95;
     data.forEach((value, i) => {
-      const expected = (before[i] as number) * factor;
+      const expected = before[i] * factor;
       assert.ok(
         Math.abs(value - expected) <= 2e-7 * Math.abs(expected),
         `${name}[${i}]: ${value}, not ${expected}`,

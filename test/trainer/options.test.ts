@@ -84,7 +84,7 @@ test("every flag changes its own setting and no other", () => {
   }
 });
 
-test("--steps takes the root of the batch size, --init no stochastic depth, both no smoothing nor RandAugment, and all yield to flags", () => {
+test("--steps scales by the root of the batch, --init drops stochastic depth, both drop smoothing and RandAugment; flags win", () => {
   const short = settingsFrom(given(["--steps", 40], ["--init", "/m"]));
   assert.equal([short.epochs, short.steps, short.lrScaling, short.dropPath], [null, 40, "sqrt", 0]);
   assert.is(short.smoothing, 0);

@@ -1,4 +1,4 @@
-// A RegNetY as the teacher: it sees the student's pixels, answers in the student's order of classes, and a run learns.
+// RegNetY as the teacher: it gets the student's pixels, its logits are in the student's class order, and a run learns.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

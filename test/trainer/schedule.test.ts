@@ -38,7 +38,7 @@ test("the rate scales with the batch linearly, by its root, or not at all", () =
   assert.is(scaledRate(5e-4, 1024, "none"), 5e-4);
 });
 
-test("forty steps of fine-tuning are not spent in the warm-up of a run of 300 epochs", () => {
+test("forty steps of fine-tuning are not spent in the warm-up of a 300-epoch run", () => {
   const settings = { ...defaultSettings({ steps: true, init: true }), steps: 40, batchSize: 16 };
   const curve = createSchedule(settings, 12);
   assert.is(curve.length, 4);
@@ -46,10 +46,10 @@ test("forty steps of fine-tuning are not spent in the warm-up of a run of 300 ep
   const rates = [0, 1, 2, 3].map((epoch) => rateOfEpoch(curve, epoch));
   assert.is(rates[0], 5e-4 * Math.sqrt(16 / 512));
   assert.is(rates[1], rates[0]);
-  assert.ok((rates[3] as number) > 0.5 * (rates[0] as number) && (rates[3] as number) < (rates[2] as number));
+  assert.ok(rates[3] > 0.5 * rates[0] && rates[3] < rates[2]);
 });
 
-test("a long run measured in steps warms up for main.py's share of it; the flag overrides", () => {
+test("a long run measured in steps warms up over main.py's fraction of it; the flag overrides", () => {
   const settings = { ...defaultSettings({ steps: true, init: false }), steps: 30_000 };
   assert.is(createSchedule(settings, 100).length, 300);
   assert.is(createSchedule(settings, 100).warmup, 5);

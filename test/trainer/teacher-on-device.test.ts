@@ -1,5 +1,5 @@
-// Teacher on the device: on a GPU its logits come to the step where they were computed, and every byte is what it is by way
-// of the host. No step waits for them, and none leaves a buffer behind.
+// Teacher on the device: on a GPU its logits stay there for the step, with the same bytes as by way of the host. No
+// step waits for them, and none leaks a buffer.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +29,7 @@ const BATCH = 4;
 
 interface Context {
   folder: string;
-  /** Model folders by family, their classes in an order of their own. */
+  /** Model folders by family, each with its own class order. */
   teachers: Record<string, string>;
 }
 
@@ -74,15 +74,15 @@ type Answer = NonNullable<Teacher["onDevice"]>;
 
 async function threeSteps(runtime: Runtime, answer: Answer, pieces: number) {
   const training = await studentOn(runtime, pieces);
-  const told: number[] = [];
+  const losses: number[] = [];
   for (let step = 1; step <= 3; step++) {
     const { outcome } = await submit(training, await inputsOf(step, answer), step);
     const { loss, gradientNorm } = await outcome;
-    told.push(loss, gradientNorm);
+    losses.push(loss, gradientNorm);
   }
   const weights: TensorMap = await training.read("weights");
   training.dispose();
-  return { told, weights };
+  return { losses, weights };
 }
 
 const found = await runtimeOrSkip("webgpu");
@@ -92,16 +92,16 @@ if (found) {
   for (const family of ["deit", "plain", "regnety"])
     for (const pieces of [1, 2])
       test(`${family}: steps in ${pieces} end as by way of the host`, async ({ teachers }) => {
-        const teacher = await openFor(found, teachers[family] as string, pieces);
+        const teacher = await openFor(found, teachers[family], pieces);
         const want = await threeSteps(found, teacher.logits, pieces);
         const got = await threeSteps(found, teacher.onDevice as Answer, pieces);
-        assert.equal(got.told, want.told);
-        assert.is.not(want.told[0], want.told[2]);
+        assert.equal(got.losses, want.losses);
+        assert.is.not(want.losses[0], want.losses[2]);
         for (const [name, { data }] of want.weights) assert.equal(got.weights.get(name)?.data, data, name);
         teacher.dispose();
       });
 
-  test("three steps and their teacher's answers are submitted while no result has been told", async ({
+  test("three steps and their teacher's logits are submitted before any result is read", async ({
     teachers,
   }) => {
     const { host, opened } = observedHost();
@@ -117,7 +117,9 @@ if (found) {
     await runtime.dispose();
   });
 
-  test("steps leave the buffers of the first, and so does one that is refused", async ({ teachers }) => {
+  test("later steps allocate no buffers beyond the first, and neither does one that is refused", async ({
+    teachers,
+  }) => {
     const teacher = await openFor(found, teachers.deit as string, 2);
     const training = await studentOn(found, 2);
     const answer = teacher.onDevice as Answer;
@@ -142,7 +144,7 @@ if (found) {
     teacher.dispose();
   });
 
-  test("images that are no whole number of runs are refused", async ({ teachers }) => {
+  test("a number of images that is no multiple of the program's batch is refused", async ({ teachers }) => {
     const teacher = await openFor(found, teachers.deit as string, 2);
     const answer = (count: number) => teacher.onDevice?.(randomPixels(CONFIG, count, 1), count);
     await answer(3)?.then(

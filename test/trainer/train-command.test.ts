@@ -1,4 +1,4 @@
-// Train command: a run from the command line to its end, and what it says in one line when something is wrong.
+// Train command: a run from the command line to its end, and one line for every mistake.
 
 import {
   existsSync,
@@ -49,7 +49,7 @@ function train({ server, folder }: Context, run: string, ...flags: string[]) {
   return runVitrine(["train", "--data-server", server.address, "--out", join(folder, run), ...flags]);
 }
 
-test("a short run brings the loss below half of its first value and says where the model is", async (context) => {
+test("a short run brings the loss below half of its first value and prints where the model is", async (context) => {
   const sizes = ["--model", context.config, "--drop-path", "0", "--weight-decay", "0", "--smoothing", "0"];
   const length = ["--steps", "150", "--batch-size", "8", "--lr", "0.03"];
   // Nearly the same crop of each picture every time, so that the model can memorize it.

@@ -29,18 +29,16 @@ export function startTrainer(args: readonly string[]): TrainerProcess {
   return { process: child, output: () => output, errors: () => errors, ended };
 }
 
-/** Rows of metrics.csv as objects; none where the file is not there yet. */
+/** Rows of metrics.csv as objects; none before the file exists. */
 export function readMetrics(run: string): Record<string, string>[] {
   const path = join(run, "metrics.csv");
   if (!existsSync(path)) return [];
   const [head = "", ...lines] = readFileSync(path, "utf8").split("\n").slice(0, -1);
   const names = head.split(",");
-  return lines.map((line) =>
-    Object.fromEntries(line.split(",").map((cell, i) => [names[i] as string, cell])),
-  );
+  return lines.map((line) => Object.fromEntries(line.split(",").map((cell, i) => [names[i], cell])));
 }
 
-/** Waits until the run has done so many steps; fails if it ends before. */
+/** Waits until the run has done this many steps; fails if it ends before. */
 export async function reachStep(trainer: TrainerProcess, run: string, step: number): Promise<void> {
   let ended: number | string | null = null;
   void trainer.ended.then((status) => {

@@ -26,7 +26,8 @@ export async function loadState(folder: string, files: DurableFiles = DISK): Pro
   if (!(await hasCheckpoint(folder, files)))
     throw new VitrineError(
       "checkpoint/missing",
-      `${quote(folder)}: no checkpoint to continue from (${LAST}/${STATE_FILE} is missing): leave --resume out to start a run`,
+      `${quote(folder)}: no checkpoint to continue from (${LAST}/${STATE_FILE} is missing): correct --out, or leave ` +
+        "--resume out to start a run",
       { details: { folder } },
     );
   await recoverRun(folder, files);

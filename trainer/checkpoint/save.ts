@@ -34,7 +34,7 @@ function tensorFile(tensors: TensorMap): Uint8Array {
 }
 
 /** Every file of a checkpoint by name, read back from the device once. */
-export async function checkpointFiles(
+async function checkpointFiles(
   training: Training,
   state: RunState,
   configText: string,
@@ -57,7 +57,7 @@ export async function checkpointFiles(
  * Writes RUN/last, and RUN/best before it after the best epoch so far: the state in `last` names the best epoch, so a
  * crash between the two must not leave it naming a checkpoint that was never written.
  */
-export async function saveCheckpoint(
+async function saveCheckpoint(
   target: CheckpointTarget,
   training: Training,
   state: RunState,
@@ -70,8 +70,8 @@ export async function saveCheckpoint(
 }
 
 /**
- * Whether this epoch is the best so far, by main.py's rule: the higher top-1 of the raw weights, at equal top-1 the lower
- * loss. Without validation data the lower mean training loss of the epoch. Records it in `state`.
+ * Whether this epoch is the best so far, by main.py's rule: the higher top-1 of the raw weights, at equal top-1 the
+ * lower loss. Without validation data, the lower mean training loss of the epoch. Records it in `state`.
  */
 export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
   const top1 = validation?.weights.top1 ?? null;
