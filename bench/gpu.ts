@@ -6,8 +6,8 @@
 // important rows run first, and gpu.json and gpu.md are written after every row.
 
 import { wholeNumber } from "../bin/options.js";
-import { listAdapters } from "../runtime/executors/webgpu/adapter.js";
 import { type GpuTier, offeredTiers } from "../runtime/executors/webgpu/tier.js";
+import { listAdapters } from "../runtime/host/adapters.js";
 import type { GpuAdapter } from "../runtime/host/gpu-adapter.js";
 import { nodeHost } from "../runtime/host/node.js";
 import { describeMachine, findTorch } from "./gpu/machine.js";

@@ -14,14 +14,13 @@ export type {
   Executable,
   Executor,
   Int8Store,
+  KernelProgress,
   ProgramStores,
   Store,
   StoreLayout,
 } from "./executors/executor.js";
 // Programs for inference and training.
 export type { Started } from "./executors/pipelined.js";
-export { listAdapters } from "./executors/webgpu/adapter.js";
-export type { KernelProgress } from "./executors/webgpu/kernels.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";
 export type { Catalog, Operation, OperationType } from "./graph/catalog.js";
 export type { FusionName } from "./graph/fusion.js";
@@ -46,6 +45,7 @@ export type { Segment } from "./graph/recompute.js";
 export type { RowSpan } from "./graph/row-spans.js";
 export type { Shape } from "./graph/shape.js";
 export type { ElementType, Origin, Tensor, TensorId } from "./graph/tensor.js";
+export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";

@@ -1,4 +1,4 @@
-// Self-check: a small DeiT on an executor that nobody asked for, beside one that is trusted: a driver may compile a kernel wrong.
+// Self-check: a small DeiT on an automatically chosen executor and on a trusted one, since a driver may miscompile a kernel.
 
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";
@@ -9,7 +9,7 @@ import type { OptimizerStep, Training, TrainingInputs } from "./training/contrac
 import { createTraining } from "./training/program.js";
 import type { NamedTensor, TensorMap } from "./weights/tensor-map.js";
 
-/** No size is a multiple of a tile's: edges are where tiles go wrong. */
+/** No size is a multiple of a tile: errors of tiles appear at their edges. */
 const CONFIG: DeitConfig = {
   imageSize: 48,
   patchSize: 8,
@@ -26,10 +26,10 @@ const CONFIG: DeitConfig = {
 };
 const BATCH = 3;
 
-/** Relative to a tensor's largest value. Float32 executors differ by 1e-6, kernels in half precision by some 1e-3. */
+/** Relative to a tensor's largest value. Float32 executors differ by 1e-6, kernels in half precision by about 1e-3. */
 const TOLERANCE = 1e-2;
 
-/** Whole numbers from 0 to 255 without a pattern: Knuth's multiplicative hash. */
+/** Integers from 0 to 255 without a pattern: Knuth's multiplicative hash. */
 function byteAt(index: number): number {
   return Math.imul(index + 1, 0x9e3779b1) >>> 24;
 }
@@ -59,7 +59,7 @@ async function inferenceResults(executor: Executor): Promise<Results> {
   }
 }
 
-/** With so large an epsilon a step follows its gradient, and not the sign of rounding noise. */
+/** With an epsilon this large, a step follows the gradient and not the sign of rounding noise. */
 const STEP: OptimizerStep = {
   learningRate: 0.1,
   weightDecay: 0.05,
@@ -89,15 +89,15 @@ async function trainingResults(executor: Executor): Promise<Results> {
   const start = weights();
   const training = await openTraining(executor, start);
   try {
-    const answer = await training.accumulate(trainingInputs());
-    const results: Results = new Map([["loss", Float32Array.of(answer.loss)]]);
+    const { loss } = await training.accumulate(trainingInputs());
+    const results: Results = new Map([["loss", Float32Array.of(loss)]]);
     for (const [name, { data }] of await training.gradients()) results.set(`gradient of ${name}`, data);
     await training.apply(STEP);
     for (const [name, { data }] of await training.read("weights")) {
       const before = start.get(name)?.data as Float32Array;
       results.set(
         `step of ${name}`,
-        data.map((value, i) => value - (before[i] as number)),
+        data.map((value, i) => value - before[i]),
       );
     }
     return results;
@@ -106,10 +106,10 @@ async function trainingResults(executor: Executor): Promise<Results> {
   }
 }
 
-/** No gradient of float16 is that large: the step has to be left out. */
+/** Float16 gradients cannot be this large: the step must be skipped. */
 const OVERFLOWING_SCALE = 2 ** 60;
 
-/** A scaled loss needs infinities of what float16 does not hold; a driver may make the largest number of it instead. */
+/** Loss scaling relies on overflow to infinity; a driver may produce the largest finite number instead. */
 async function checkOverflow(executor: Executor): Promise<void> {
   const training = await openTraining(executor, weights());
   try {
@@ -121,7 +121,7 @@ async function checkOverflow(executor: Executor): Promise<void> {
   }
   throw new VitrineError(
     "device/self-check",
-    "self-check: gradients that float16 does not hold were not found out",
+    "self-check: gradients beyond float16's range were not detected",
   );
 }
 
@@ -130,9 +130,9 @@ function checkEqual(got: Results, want: Results): void {
   for (const [name, wanted] of want) {
     const values = got.get(name) ?? new Float32Array();
     const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    // What is all but zero everywhere, such as the gradient of a key's bias, is rounding noise.
+    // A tensor that is almost zero everywhere, such as the gradient of a key's bias, is rounding noise.
     const bound = TOLERANCE * Math.max(largest, 1e-4 * overall);
-    const wrong = wanted.findIndex((value, i) => !(Math.abs((values[i] as number) - value) <= bound));
+    const wrong = wanted.findIndex((value, i) => !(Math.abs(values[i] - value) <= bound));
     if (wrong < 0) continue;
     throw new VitrineError(
       "device/self-check",
@@ -142,7 +142,7 @@ function checkEqual(got: Results, want: Results): void {
   }
 }
 
-/** Throws `device/self-check` where `executor` computes other numbers than `trusted`, and whatever it throws itself. */
+/** Throws `device/self-check` where `executor` computes other numbers than `trusted`, and any error of the executor. */
 export async function selfCheck(executor: Executor, trusted: Executor, trains: boolean): Promise<void> {
   checkEqual(await inferenceResults(executor), await inferenceResults(trusted));
   if (!trains) return;

@@ -2,6 +2,7 @@
 
 import type { PlanOptions } from "../graph/planner.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
+import type { GpuBuffer, GpuDevice } from "../host/environment-types.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 
 /** Float32 values on an executor's device, which belong to whoever was given them until dispose(). */
@@ -9,7 +10,7 @@ export interface DeviceArray {
   /** Number of values. */
   readonly count: number;
   /** A buffer of the executor's GPUDevice that holds nothing else. Throws `device/unsupported` where there is no GPU. */
-  deviceBuffer(): GPUBuffer;
+  deviceBuffer(): GpuBuffer;
   /** Copies them to the host. */
   read(): Promise<Float32Array>;
   dispose(): void;
@@ -75,6 +76,13 @@ export interface CalibratedBlock {
 /** Store by the name that the graph's tensors give. */
 export type ProgramStores = ReadonlyMap<string, Store | Int8Store>;
 
+/** How many kernels of a GPU are compiled; a driver may need a second for each. */
+export interface KernelProgress {
+  readonly made: number;
+  /** Requested so far: a later program may need more. */
+  readonly wanted: number;
+}
+
 export interface Executor {
   /** Device string as the command line takes it: `wasm`, `webgpu`, `tfjs:cpu` … */
   readonly device: string;
@@ -89,7 +97,7 @@ export interface Executor {
   /** What of a GPU's optional features the kernels use: webgpu/tier.ts. Absent where there is no choice. */
   readonly tier?: string;
   /** What it computes on where that is WebGPU, for others that want to compute there too. */
-  readonly gpu?: GPUDevice | undefined;
+  readonly gpu?: GpuDevice | undefined;
   /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */
   readonly calibration?: readonly CalibratedBlock[];
   createStore(layout: StoreLayout): Store;

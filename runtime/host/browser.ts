@@ -1,16 +1,17 @@
-// The host as a browser page or worker gives it.
+// Browser host: what a page or a worker of it provides.
 
 import { VitrineError } from "../errors.js";
+import type { Url, WebWorker } from "./environment-types.js";
 import type { Host, HostWorker } from "./host.js";
 import { type ModelSource, WEIGHTS_FILE } from "./host.js";
 
 function hostWorker(worker: Worker): HostWorker {
   return {
-    post: (message, transfer = []) => worker.postMessage(message, [...transfer]),
+    post: (message, transfer = []) => worker.postMessage(message, [...transfer] as Transferable[]),
     onMessage: (listener) => worker.addEventListener("message", ({ data }) => listener(data)),
     onFailure: (listener) => {
-      const tell = ({ message }: ErrorEvent) => listener(message ?? "its script could not be loaded");
-      worker.addEventListener("error", tell, { once: true });
+      const report = ({ message }: ErrorEvent) => listener(message ?? "its script could not be loaded");
+      worker.addEventListener("error", report, { once: true });
     },
     keepProcessAlive: () => {},
     terminate: async () => worker.terminate(),
@@ -18,11 +19,11 @@ function hostWorker(worker: Worker): HostWorker {
 }
 
 /**
- * `assets` is the address that stands for `dist/`: `wasm/image.wasm` is fetched from below it. `newThread` starts the
- * wasm executor's thread (client/browser/pool-thread.ts): a bundler must see its address where it is written. It is used
- * only where the page is cross-origin isolated and memory can be shared.
+ * `assets` is the address of `dist/`, relative to which `wasm/image.wasm` is fetched. `newThread` starts a thread of the wasm
+ * executor (client/browser/pool-thread.ts); it is a function so that a bundler sees the script's address in the caller's code.
+ * It is used only where the page is cross-origin isolated and memory can be shared.
  */
-export function browserHost(assets: URL | string, newThread?: () => Worker): Host {
+export function browserHost(assets: Url | string, newThread?: () => WebWorker): Host {
   const threads =
     newThread && globalThis.crossOriginIsolated ? { spawnWorker: () => hostWorker(newThread()) } : {};
   return {
@@ -44,7 +45,7 @@ export function browserHost(assets: URL | string, newThread?: () => Worker): Hos
       if (gpu) return gpu;
       throw new VitrineError(
         "device/unavailable",
-        "device webgpu: this browser has no WebGPU, or the page was not loaded by https or from localhost",
+        "device webgpu: this browser has no WebGPU, or the page was not loaded over https or from localhost; use device wasm",
       );
     },
     mayHaveGpu: () => globalThis.navigator?.gpu !== undefined,
@@ -53,23 +54,23 @@ export function browserHost(assets: URL | string, newThread?: () => Worker): Hos
 }
 
 export interface DownloadProgress {
-  /** Bytes of the weights that have come. */
+  /** Bytes of the weights received so far. */
   loaded: number;
-  /** Undefined where the server does not say. */
+  /** Undefined where the server does not report it. */
   total: number | undefined;
 }
 
-/** The body piece by piece, telling `onProgress` after each. */
+/** The whole body; calls `onProgress` after each piece. */
 async function readBody(
   response: Response,
   onProgress: (progress: DownloadProgress) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // With a content encoding the length is that of the compressed bytes.
+  // With a content encoding, content-length counts the compressed bytes.
   const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
   const total = length === null ? undefined : Number(length);
   const pieces: Uint8Array[] = [];
   let loaded = 0;
-  // Not `for await`: Safari's streams cannot be iterated.
+  // Not `for await`: Safari's streams are not iterable.
   const reader = response.body?.getReader();
   for (let piece = await reader?.read(); piece?.value; piece = await reader?.read()) {
     pieces.push(piece.value);
@@ -86,11 +87,11 @@ async function readBody(
 }
 
 /**
- * `address` of a model folder, with or without its last slash. A file that the server answers with 404 is none;
- * throws `network/http` for other refusals and `network/unreachable` where nothing answers.
+ * The model folder at `address`, with or without a trailing slash. A file that the server answers with 404 does not exist;
+ * `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
  */
 export function urlModelSource(
-  address: URL | string,
+  address: Url | string,
   onProgress: (progress: DownloadProgress) => void = () => {},
 ): ModelSource {
   const folder = new URL(address, globalThis.location?.href);

@@ -1,11 +1,11 @@
-// Cgroup cores: how many cores the quota of a Linux control group leaves, as containers set it. Reads through a given function.
+// Cgroup cores: how many cores the CPU quota of a Linux control group allows, as containers set it.
 
-/** Text of a file, or undefined where there is none. */
+/** Text of a file, or undefined where it does not exist. */
 type ReadText = (path: string) => string | undefined;
 
 const ROOT = "/sys/fs/cgroup";
 
-/** Group of the process in a hierarchy: v2 has the line `0::/path`, v1 one such as `4:cpu,cpuacct:/path`. */
+/** The process's group in a hierarchy: v2 has the line `0::/path`, v1 lines such as `4:cpu,cpuacct:/path`. */
 function groupPath(lines: string, controller: string): string | undefined {
   for (const line of lines.split("\n")) {
     const [, names, ...path] = line.split(":");
@@ -14,7 +14,7 @@ function groupPath(lines: string, controller: string): string | undefined {
   return undefined;
 }
 
-/** The group's folder and all above it: each may hold a limit. In a container the path may not exist; the root does. */
+/** The group's folder and all its parents: each may have a limit. In a container the path may not exist, but the root does. */
 function* foldersUpward(root: string, path: string): Generator<string> {
   for (let rest = path.replace(/\/+$/, ""); rest; rest = rest.slice(0, rest.lastIndexOf("/")))
     yield root + rest;
@@ -22,9 +22,9 @@ function* foldersUpward(root: string, path: string): Generator<string> {
 }
 
 function coresOf(quota: string | undefined, period: string | undefined): number {
-  const share = Number(quota) / Number(period);
+  const cores = Number(quota) / Number(period);
   // "max" and -1 mean no limit.
-  return share > 0 ? Math.max(1, Math.floor(share)) : Number.POSITIVE_INFINITY;
+  return cores > 0 ? Math.max(1, Math.floor(cores)) : Number.POSITIVE_INFINITY;
 }
 
 /** Whole cores under the tightest quota, at least 1; Infinity where there is none. */

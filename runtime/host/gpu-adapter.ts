@@ -1,30 +1,32 @@
-// GPU adapter: what is known of a GPU before a device is made of it, and how it is told to people.
+// GPU adapter: what is known about a GPU before a device is opened on it, and its description in messages.
 
-/** A way to a GPU, as `listAdapters` gives it. */
+import type { GpuAdapterInfo, GpuNativeAdapter } from "./environment-types.js";
+
+/** A GPU with one of its drivers, as `listAdapters` returns it. */
 export interface GpuAdapter {
-  /** Place in the list: `--device webgpu:INDEX`. */
+  /** Index in the list: `--device webgpu:INDEX`. */
   readonly index: number;
-  /** Its name in the list, part of which chooses it: `--device webgpu:NAME`. In a browser the power preference. */
+  /** Its name, part of which selects it: `--device webgpu:NAME`. In a browser the power preference. */
   readonly name: string;
-  /** `vulkan`, `metal`, `d3d12` …; `browser` where a browser does not tell. */
+  /** `vulkan`, `metal`, `d3d12` …; `browser` in a browser, which does not report it. */
   readonly backend: string;
-  /** A driver that computes on the processor: `auto` never takes it. */
+  /** Whether the driver computes on the CPU: `auto` never chooses such an adapter. */
   readonly software: boolean;
-  /** The driver in its own words. */
+  /** The driver's own description. */
   readonly driver: string;
-  /** Features that a device of it may be asked for, sorted. */
+  /** Features that a device can request, sorted. */
   readonly features: readonly string[];
-  /** Sizes of the products that its matrix units make, where Dawn tells them. */
+  /** Sizes of the products that its matrix units compute, where Dawn reports them. */
   readonly subgroupMatrices: readonly SubgroupMatrix[];
-  /** Invocations that a subgroup has at most. */
+  /** Invocations in the largest subgroup. */
   readonly largestSubgroup: number;
-  /** Bytes that one buffer holds at most. */
+  /** Largest buffer in bytes. */
   readonly maxBufferSize: number;
-  /** Bytes of a buffer that a kernel sees at most. */
+  /** Largest part of a buffer that a kernel can bind, in bytes. */
   readonly maxStorageBufferBindingSize: number;
 }
 
-/** As Dawn's `subgroupMatrixConfigs`: [M,K]·[K,N]. */
+/** An entry of Dawn's `subgroupMatrixConfigs`: [M,K]·[K,N]. */
 export interface SubgroupMatrix {
   readonly componentType: string;
   readonly resultComponentType: string;
@@ -35,36 +37,37 @@ export interface SubgroupMatrix {
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i;
 
-export function isSoftware(info: GPUAdapterInfo): boolean {
+export function isSoftware(info: GpuAdapterInfo): boolean {
   const named = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
   return info.isFallbackAdapter || SOFTWARE.test(named);
 }
 
-export function driverName({ description, vendor, architecture, device }: GPUAdapterInfo): string {
+export function driverName(info: GpuAdapterInfo): string {
+  const { description, vendor, architecture, device } = info;
   const parts = [vendor, architecture, device].filter((part) => part !== "");
-  return description || parts.join(" ") || "a GPU that does not tell its name";
+  return description || parts.join(" ") || "a GPU without a name";
 }
 
-/** In no WebGPU specification; empty where they are not offered. */
-export function subgroupMatricesOf(info: GPUAdapterInfo): SubgroupMatrix[] {
+/** Not in any WebGPU specification yet; empty where they are not offered. */
+export function subgroupMatricesOf(info: GpuAdapterInfo): SubgroupMatrix[] {
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrix> };
   return [...subgroupMatrixConfigs].map(({ componentType, resultComponentType, M, N, K }) => {
     return { componentType, resultComponentType, M, N, K };
   });
 }
 
-/** What WebGPU says of an adapter that does not tell. */
+/** WebGPU's value for an adapter that does not report it. */
 const LARGEST_SUBGROUP = 128;
 
-/** Older engines have no such property. */
-export function largestSubgroupOf(info: GPUAdapterInfo): number {
-  const { subgroupMaxSize } = info as Partial<GPUAdapterInfo>;
+/** Older engines do not have this property. */
+export function largestSubgroupOf(info: GpuAdapterInfo): number {
+  const { subgroupMaxSize } = info as Partial<GpuAdapterInfo>;
   return subgroupMaxSize ?? LARGEST_SUBGROUP;
 }
 
 type Place = Pick<GpuAdapter, "index" | "name" | "backend">;
 
-export function gpuAdapter(place: Place, adapter: GPUAdapter): GpuAdapter {
+export function gpuAdapter(place: Place, adapter: GpuNativeAdapter): GpuAdapter {
   const { info, features, limits } = adapter;
   const { maxBufferSize, maxStorageBufferBindingSize } = limits;
   return {

@@ -1,4 +1,4 @@
-// The host as Node gives it. Only the files node*.ts of the runtime may import node:*.
+// Node host: what Node provides. Of the runtime, only the files node*.ts may import node:*.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./host.js";
 import { listNodeAdapters, mayHaveGpu, nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
 
-/** Compiled files live in dist/runtime/host/, assets in dist/. */
+/** This file is compiled to dist/runtime/host/; assets are in dist/. */
 const DIST = new URL("../../", import.meta.url);
 
 /** A module with one function that uses `f32x4.relaxed_madd`: valid only where relaxed SIMD is on. */
@@ -39,19 +39,19 @@ async function readAsset(asset: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** Node 20 knows relaxed SIMD behind a flag only; newer versions have it and complain of the flag. */
+/** Node 20 has relaxed SIMD only behind a flag; newer versions have it enabled and warn about the flag. */
 function enableRelaxedSimd(): boolean {
   if (WebAssembly.validate(RELAXED_PROBE)) return true;
   setFlagsFromString("--experimental-wasm-relaxed-simd");
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
-/** First major version of V8 whose switch was found to work (Node 24); in Node 22 it changes nothing. */
+/** First major version of V8 where the flag was found to work (Node 24); in Node 22 it changes nothing. */
 const WIDE_SIMD_V8 = 13;
 
 /**
- * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (AMD EPYC, Node 24). The switch is experimental in
- * V8: the tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment leaves it alone.
+ * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (AMD EPYC, Node 24). The flag is experimental in V8:
+ * tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment disables it.
  */
 function enableWideSimd(): boolean {
   const major = Number.parseInt(process.versions.v8, 10);
@@ -68,12 +68,12 @@ function textOf(path: string): string | undefined {
   }
 }
 
-/** Affinity, which Node knows, and the cgroup's quota, which Node 20 does not. */
+/** CPU affinity, which Node honors, and the cgroup's quota, which Node 20 does not. */
 function cores(): number {
   return Math.min(availableParallelism(), cgroupCores(textOf));
 }
 
-/** The first code of a thread; reads the same as a script and as a module, which the process's own flags decide. */
+/** The code that a thread starts with; valid both as a script and as a module, since the process's flags decide which it is. */
 const BOOT = `
 import("node:worker_threads").then(async ({ parentPort, workerData }) => {
   const { start } = await import(workerData);
@@ -100,10 +100,10 @@ function spawnWorker(entry: string): HostWorker {
 }
 
 function onlyOnce(listener: (reason: string) => void): (reason: string) => void {
-  let told = false;
+  let called = false;
   return (reason) => {
-    if (!told) listener(reason);
-    told = true;
+    if (!called) listener(reason);
+    called = true;
   };
 }
 
@@ -124,7 +124,7 @@ export function nodeHost(): Host {
 }
 
 const ENDING = ".safetensors";
-/** Weights that lie in a model folder; any other file stands for itself. */
+/** Weights inside a model folder; any other .safetensors file is a model by itself. */
 const FOLDER_WEIGHTS = [WEIGHTS_FILE, "ema.safetensors"];
 const TAKEN = `a model is a folder with ${WEIGHTS_FILE} and ${CONFIG_FILE}, or a ${ENDING} file`;
 
@@ -143,14 +143,14 @@ function folderSource(folder: string, location: string, weights: string): ModelS
   return { name: basename(resolve(folder)), location, read };
 }
 
-/** A run of the trainer keeps its models one level down. */
+/** A training run keeps its models in subfolders. */
 function hintOf(folder: string): string {
   const inner = ["best", "last"].find((name) => existsSync(join(folder, name, WEIGHTS_FILE)));
   return inner ? `did you mean ${join(folder, inner)}?` : TAKEN;
 }
 
 /**
- * `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read yet. Throws
+ * `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read until `read()`. Throws
  * `file/not-found`, `model/no-model` for a folder without weights, `model/unknown-file` for another kind of file.
  */
 export function nodeModelSource(path: string): ModelSource {

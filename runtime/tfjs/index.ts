@@ -1,6 +1,6 @@
-// vitrine/tfjs: for code that has tensors of tfjs. Its packages are optional peers; docs/tfjs.md names them.
+// vitrine/tfjs: Vitrine's models for code that uses tensors of tfjs. Its packages are optional peer dependencies (docs/tfjs.md).
 
-export type { DeviceArray, DeviceInputs } from "../executors/executor.js";
+export type { DeviceArray } from "../executors/executor.js";
 export { loadTensorModel, type TensorModel, type TensorModelOptions } from "./tensor-model.js";
 export {
   type AnyTensor,

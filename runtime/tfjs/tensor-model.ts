@@ -1,4 +1,4 @@
-// Tensor model: a model for code that has its images as tensors of tfjs and wants its logits as one.
+// Tensor model: a model whose images and logits are tensors of tfjs, or arrays on the device.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable, Store } from "../executors/executor.js";
@@ -23,16 +23,24 @@ export interface TensorModel {
   readonly config: ModelConfig;
   /** Class names in index order. */
   readonly labels: readonly string[];
-  /** images float32 [batch, 3, size, size], normalized → logits [batch, classes], a tensor that is the caller's. */
+  /**
+   * images float32 [batch, 3, size, size], normalized → logits [batch, classes], a tensor that the caller owns. Throws
+   * `image/size` for another shape and `graph/input` for another type.
+   */
   logits<T>(images: AnyTensor): Promise<T>;
-  /** A weight in PyTorch's shape by its name, as a tensor that is the caller's. Throws `graph/unknown-tensor`. */
+  /**
+   * As `logits`, with arrays on the device for code that keeps its values there: `fromTensor` makes one of a tensor,
+   * `toTensor` a tensor of one, and `deviceBuffer()` gives the GPUBuffer to kernels of one's own. The caller owns both arrays.
+   */
+  logitsOnDevice(images: DeviceArray): Promise<DeviceArray>;
+  /** A weight by its name, in PyTorch's shape, as a tensor that the caller owns. Throws `graph/unknown-tensor`. */
   weight<T>(name: string): T;
   dispose(): void;
 }
 
 /**
- * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and
- * `device/unsupported` on the processor's own executor, `wasm`.
+ * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and `device/unsupported` on the
+ * device `wasm`, which has no tensors.
  */
 export async function loadTensorModel(
   runtime: Runtime,
@@ -87,21 +95,25 @@ class ProgramTensorModel implements TensorModel {
         "image/size",
         `images: shape ${formatShape(images.shape)}, wanted ${formatShape(wanted)} (batchSize)`,
       );
-    if (!this.#executable.runOnDevice) throw onProcessor();
     const image = fromTensor(this.#shared, images);
     try {
-      const outputs = await this.#executable.runOnDevice({ image });
-      // Of a distilled model the mean of both heads, else its one head.
-      const { logits = outputs["logits.cls"], ...others } = outputs;
-      for (const other of Object.values(others)) if (other !== logits) other.dispose();
-      return intoTensor<T>(this.#shared, logits as DeviceArray, [this.#batchSize, classes]);
+      return intoTensor<T>(this.#shared, await this.logitsOnDevice(image), [this.#batchSize, classes]);
     } finally {
       image.dispose();
     }
   }
 
+  async logitsOnDevice(images: DeviceArray): Promise<DeviceArray> {
+    if (!this.#executable.runOnDevice) throw noTensors();
+    const outputs = await this.#executable.runOnDevice({ image: images });
+    // A distilled model outputs the mean of both heads, another one its only head.
+    const { logits = outputs["logits.cls"], ...others } = outputs;
+    for (const other of Object.values(others)) if (other !== logits) other.dispose();
+    return logits;
+  }
+
   weight<T>(name: string): T {
-    if (!this.#store.readOnDevice) throw onProcessor();
+    if (!this.#store.readOnDevice) throw noTensors();
     return intoTensor<T>(this.#shared, this.#store.readOnDevice(name), this.#shapes.get(name) ?? []);
   }
 
@@ -111,9 +123,9 @@ class ProgramTensorModel implements TensorModel {
   }
 }
 
-function onProcessor(): VitrineError {
+function noTensors(): VitrineError {
   return new VitrineError(
     "device/unsupported",
-    "a model of tensors has none on device wasm; allowed: webgpu, tfjs:cpu, tfjs:webgpu, tfjs:tensorflow (device)",
+    "device wasm has no tensors; create the runtime with device webgpu, tfjs:cpu, tfjs:webgpu or tfjs:tensorflow",
   );
 }

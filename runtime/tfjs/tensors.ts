@@ -1,4 +1,4 @@
-// tfjs tensors: in and out of Vitrine's programs, on one device and without a way over the host.
+// Tensors: tfjs and Vitrine on one device, and values that pass between them without going through the host.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray } from "../executors/executor.js";
@@ -11,24 +11,47 @@ import type { Host } from "../host/host.js";
 import { createImageModule } from "../image/image-module.js";
 import type { Runtime } from "../runtime.js";
 
+export interface TfjsRuntimeOptions {
+  host: Host;
+  /** The exports of @tensorflow/tfjs-core, or of a package that includes them: @tensorflow/tfjs, tfjs-node. */
+  tf: object;
+}
+
+/**
+ * A runtime on the backend that is current in `tf`: cpu, wasm, webgl, webgpu or tensorflow. In a page, pass the module that
+ * the page's bundler made of the package. Throws `device/unavailable` where no backend is ready (`await tf.ready()`).
+ */
+export async function createTfjsRuntime({ host, tf }: TfjsRuntimeOptions): Promise<Runtime> {
+  const backend = currentBackend(tf as Tfjs);
+  if (!backend)
+    throw new VitrineError(
+      "device/unavailable",
+      "tfjs has no backend yet: import one and await tf.setBackend(NAME)",
+    );
+  const image = await createImageModule(host);
+  const executor = new TfjsExecutor(`tfjs:${backend.name}`, backend);
+  const { description } = executor;
+  return { host, executor, image, description, dispose: () => executor.dispose() };
+}
+
 /** tfjs on a runtime's device. */
 export interface SharedTfjs {
   readonly backend: Backend;
-  /** Ends what `shareDevice` made; the runtime and its device go on. */
+  /** Removes the backend that `shareDevice` registered; the runtime and its device stay usable. */
   dispose(): void;
 }
 
-/** What of a `tf.Tensor` is looked at. */
+/** The properties of a `tf.Tensor` that are read here. */
 export interface AnyTensor {
   readonly shape: readonly number[];
   readonly dtype: string;
 }
 
 /**
- * Makes tfjs compute on the runtime's device from here on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its backend
- * for the other devices of tfjs. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the
- * packages are not installed. `load`
- * gives @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu by their names where import() cannot: in a page.
+ * Makes tfjs compute on the runtime's device from now on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its backend for
+ * the other tfjs devices. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the packages are not
+ * installed. `load` returns the packages @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu by name where import()
+ * cannot, as in a page.
  */
 export async function shareDevice({ host, executor }: Runtime, load?: LoadPackage): Promise<SharedTfjs> {
   if (executor instanceof TfjsExecutor) {
@@ -55,8 +78,25 @@ export async function shareDevice({ host, executor }: Runtime, load?: LoadPackag
 }
 
 /**
- * Values on the device as a tensor, without a copy. The tensor is the caller's; values that a `webgpu` runtime gave lie in
- * their array's buffer, so dispose of the tensor first and of the array after it.
+ * A float32 tensor as an array on the device, an input of `TensorModel.logitsOnDevice`. The tensor stays the caller's, and the
+ * array must be disposed of too. Throws `graph/input` for another type.
+ */
+export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
+  if (tensor.dtype !== "float32")
+    throw new VitrineError(
+      "graph/input",
+      `got a tensor of ${tensor.dtype}, programs take float32: convert it with tf.cast`,
+    );
+  const { backend } = shared;
+  return new TensorArray(
+    backend,
+    backend.within(() => backend.tf.keep(backend.tf.clone(tensor as Tensor))),
+  );
+}
+
+/**
+ * Values on the device as a tensor of `shape`, without a copy. The tensor is the caller's. On a `webgpu` runtime it uses the
+ * array's buffer, so dispose of the tensor before the array.
  */
 export function toTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
   const { backend } = shared;
@@ -65,7 +105,7 @@ export function toTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, sh
   return backend.within(() => backend.tf.tensor(given, shape)) as T;
 }
 
-/** The same, with the array taken over: nothing but the tensor is to be disposed of. A `webgpu` runtime copies on the device. */
+/** As `toTensor`, but disposes of the array: the caller owns only the tensor. A `webgpu` runtime copies on the device. */
 export function intoTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
   const { backend } = shared;
   const tensor =
@@ -74,43 +114,4 @@ export function intoTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, 
       : backend.within(() => backend.tf.tensor({ buffer: values.deviceBuffer(), zeroCopy: false }, shape));
   values.dispose();
   return tensor as T;
-}
-
-/**
- * A float32 tensor as an input of `runOnDevice`. The tensor stays the caller's; the array is to be disposed of too. Throws
- * `graph/input` for another type.
- */
-export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
-  if (tensor.dtype !== "float32")
-    throw new VitrineError("graph/input", `a tensor of ${tensor.dtype}: programs take float32 (tf.cast)`);
-  const { backend } = shared;
-  return new TensorArray(
-    backend,
-    backend.within(() => backend.tf.keep(backend.tf.clone(tensor as Tensor))),
-  );
-}
-
-// tfjs runtime: on the backend that somebody's tfjs computes with already, whichever it is.
-
-export interface TfjsRuntimeOptions {
-  host: Host;
-  /** The exports of @tensorflow/tfjs-core or of a package that has them too: @tensorflow/tfjs, tfjs-node. */
-  tf: object;
-}
-
-/**
- * A runtime on the backend that is current in `tf`: cpu, wasm, webgl, webgpu, tensorflow. In a page `tf` is what the page's
- * bundler made of the package. Throws `device/unavailable` where no backend is ready (`await tf.ready()`).
- */
-export async function createTfjsRuntime({ host, tf }: TfjsRuntimeOptions): Promise<Runtime> {
-  const backend = currentBackend(tf as Tfjs);
-  if (!backend)
-    throw new VitrineError(
-      "device/unavailable",
-      "tfjs has no backend yet: import one and await tf.setBackend(NAME)",
-    );
-  const image = await createImageModule(host);
-  const executor = new TfjsExecutor(`tfjs:${backend.name}`, backend);
-  const { description } = executor;
-  return { host, executor, image, description, dispose: () => executor.dispose() };
 }

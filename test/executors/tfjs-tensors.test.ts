@@ -83,7 +83,7 @@ async function readbacks<T>(gpu: GPUDevice | undefined, work: () => Promise<T>):
 function claims(device: string, runtime: Runtime): void {
   const { executor } = runtime;
 
-  test(`${device}: a model takes images and gives logits and weights as tensors, and reads nothing back`, async () => {
+  test(`${device}: a model takes images and returns logits and weights as tensors or arrays on the device, and reads nothing back`, async () => {
     const shared = await shareDevice(runtime);
     const tensors = await loadTensorModel(runtime, shared, source, { batchSize: BATCH });
     const images = tf.tensor(normalized(), [BATCH, 3, MADE.imageSize, MADE.imageSize]);
@@ -93,6 +93,12 @@ function claims(device: string, runtime: Runtime): void {
     assert.is(made, 0);
     assert.equal(logits.shape, [BATCH, MADE.classes]);
     assertClose(await valuesOf(logits), wanted, 3e-6, "logits");
+    const given = fromTensor(shared, images);
+    const kept = await tensors.logitsOnDevice(given);
+    const view = toTensor(shared, kept, [BATCH, MADE.classes]);
+    assert.equal(view.shape, [BATCH, MADE.classes]);
+    assertClose(await kept.read(), wanted, 3e-6, "logits on the device");
+    for (const each of [view, kept, given]) each.dispose();
     const bias = tensors.weight<Tensor>("blocks.0.mlp.fc1.bias");
     assert.equal(bias.shape, [MADE.mlpDim]);
     assert.equal(await valuesOf(bias), weights.get("blocks.0.mlp.fc1.bias")?.data);
@@ -148,7 +154,7 @@ test("wasm has no device to share, integers are no input, and cpu has no buffers
   const [whole, half] = [tf.tensor([1], [1], "int32"), tf.tensor([0.5])];
   assert.match(
     await messageOf(async () => fromTensor(shared, whole)),
-    /graph\/input: a tensor of int32: programs take float32/,
+    /graph\/input: got a tensor of int32, programs take float32/,
   );
   const array = fromTensor(shared, half);
   assert.match(await messageOf(async () => array.deviceBuffer()), /device\/unsupported: .*no GPU/);

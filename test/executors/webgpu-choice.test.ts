@@ -4,9 +4,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { chosenLines, kernelText } from "../../runtime/executors/webgpu/kernels.js";
+import { listAdapters } from "../../runtime/host/adapters.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { mayHaveGpu } from "../../runtime/host/node-gpu.js";
@@ -124,7 +124,7 @@ if (found) {
     const message = await messageOf(() => createWebgpuExecutor(nodeHost(), { adapter: "no such adapter" }));
     assert.match(
       message,
-      /^device\/unavailable: .*no adapter "no such adapter"; there are: 0: \S+.*webgpu:NAME or webgpu:INDEX/,
+      /^device\/unavailable: .*no adapter "no such adapter"; available: 0: \S+.*webgpu:NAME or webgpu:INDEX/,
     );
   });
 

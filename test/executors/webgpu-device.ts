@@ -2,9 +2,9 @@
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { listAdapters } from "../../runtime/executors/webgpu/adapter.js";
 import { createWebgpuExecutor, type WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { type GpuTier, type MatrixUnits, SUBGROUP_MATRIX } from "../../runtime/executors/webgpu/tier.js";
+import { listAdapters } from "../../runtime/host/adapters.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { Runtime } from "../../runtime/runtime.js";

@@ -74,7 +74,7 @@ if (found) {
     const message = await messageOf(() => createWebgpuExecutor(nodeHost(), { tier: "matrices" }));
     assert.match(
       message,
-      /^device\/tier: device webgpu: .* has no tier matrices; it has float32.* \(--gpu-tier\)$/,
+      /^device\/tier: device webgpu: .* does not offer tier matrices, only float32.* \(--gpu-tier\)$/,
     );
   });
 
@@ -101,7 +101,7 @@ if (found) {
     assert.is(trains.executor.tier, "subgroups");
     assert.match(
       trains.description,
-      /not float16: self-check: gradients that float16 does not hold were not found out/,
+      /not float16: self-check: gradients beyond float16's range were not detected/,
     );
     await trains.dispose();
     const infers = await createRuntime({ host, device: "auto" });

@@ -40,7 +40,7 @@ for (const device of await devices())
         encoding: "utf8",
       });
       assert.is(status, 0, stderr);
-      assert.match(stdout, /^\[ 2, 4 \] \[ '(ant|bee|cat|dog)', '(ant|bee|cat|dog)' \]\n$/);
+      assert.match(stdout, /^\[ 2, 4 \] \[ '(ant|bee|cat|dog)', '(ant|bee|cat|dog)' \]\ntrue\n$/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -2,6 +2,7 @@
 
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
+import type { GpuDevice } from "../../host/environment-types.js";
 import type { Tfjs } from "./tfjs.js";
 
 export interface BackendParts {
@@ -11,7 +12,7 @@ export interface BackendParts {
   /** For people. */
   description: string;
   fusedMultiplyAdd: boolean;
-  gpu?: GPUDevice;
+  gpu?: GpuDevice;
   /** Largest tensor in bytes. */
   largestBytes?: number;
   /** Throws what went wrong with the device since. */
@@ -26,7 +27,7 @@ export class Backend {
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
   /** What it computes on where that is WebGPU. */
-  readonly gpu: GPUDevice | undefined;
+  readonly gpu: GpuDevice | undefined;
   readonly #parts: BackendParts;
   #closed = false;
 

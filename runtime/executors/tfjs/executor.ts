@@ -3,6 +3,7 @@
 
 import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
+import type { GpuDevice } from "../../host/environment-types.js";
 import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
 import type { Backend } from "./backend.js";
 import { TfjsExecutable } from "./executable.js";
@@ -34,7 +35,7 @@ export class TfjsExecutor implements Executor {
     };
   }
 
-  get gpu(): GPUDevice | undefined {
+  get gpu(): GpuDevice | undefined {
     return this.backend.gpu;
   }
 

@@ -1,12 +1,13 @@
 // Open backend: a tfjs backend by the name behind `tfjs:`, an instance of its own for each executor.
 
 import { VitrineError } from "../../errors.js";
+import type { GpuAdapterInfo, GpuDevice } from "../../host/environment-types.js";
 import { Backend } from "./backend.js";
 import type { Tfjs } from "./tfjs.js";
 
 /** A GPUDevice that tfjs is to compute on, with what is known of it. */
-export interface GpuSeat {
-  gpu: GPUDevice;
+export interface GpuHandle {
+  gpu: GpuDevice;
   /** Name of the adapter for people. */
   name: string;
   software: boolean;
@@ -18,7 +19,7 @@ export interface GpuSeat {
 
 export interface TfjsOptions {
   /** Opens the device of `tfjs:webgpu`. */
-  openGpu?: (() => Promise<GpuSeat>) | undefined;
+  openGpu?: (() => Promise<GpuHandle>) | undefined;
   /** WebGPU's classes and flags where they are no globals: in Node. */
   gpuGlobals?: (() => Promise<Readonly<Record<string, unknown>>>) | undefined;
   /** Default: import(). */
@@ -101,7 +102,7 @@ async function openCpu(device: string, load: LoadPackage): Promise<Backend> {
 async function openWebgpu(device: string, load: LoadPackage, options: TfjsOptions): Promise<Backend> {
   const [tf, { WebGPUBackend }] = (await loadPackages(device, [CORE, WEBGPU], load)) as [
     Tfjs,
-    { WebGPUBackend: new (gpu: GPUDevice, info?: GPUAdapterInfo) => object },
+    { WebGPUBackend: new (gpu: GpuDevice, info?: GpuAdapterInfo) => object },
   ];
   if (!options.openGpu)
     throw new VitrineError(

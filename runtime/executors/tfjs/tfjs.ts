@@ -2,6 +2,8 @@
 //
 // Written down here so that building, and using everything else, needs no tfjs: the packages are optional peers.
 
+import type { GpuBuffer } from "../../host/environment-types.js";
+
 export type ElementKind = "float32" | "int32" | "bool";
 
 export interface Tensor {
@@ -10,13 +12,13 @@ export interface Tensor {
   readonly isDisposed: boolean;
   data(): Promise<Float32Array | Int32Array | Uint8Array>;
   /** A copy of the values in a buffer of the device; webgpu only. */
-  dataToGPU(): { readonly tensorRef: Tensor; readonly buffer?: GPUBuffer | undefined };
+  dataToGPU(): { readonly tensorRef: Tensor; readonly buffer?: GpuBuffer | undefined };
   dispose(): void;
 }
 
 /** Values that lie in a GPU buffer, from its first byte on. */
 export interface BufferValues {
-  readonly buffer: GPUBuffer;
+  readonly buffer: GpuBuffer;
   readonly zeroCopy: boolean;
 }
 

@@ -2,6 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import { elementCount, type Shape } from "../../graph/shape.js";
+import type { GpuBuffer } from "../../host/environment-types.js";
 import type { DeviceArray } from "../executor.js";
 import type { Backend } from "./backend.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
@@ -28,7 +29,7 @@ export class TensorArray implements DeviceArray {
   }
 
   /** What tfjs's dataToGPU gives: a copy on the device, which lasts until dispose(). */
-  deviceBuffer(): GPUBuffer {
+  deviceBuffer(): GpuBuffer {
     if (!this.#backend.gpu)
       throw new VitrineError(
         "device/unsupported",
@@ -41,7 +42,7 @@ export class TensorArray implements DeviceArray {
           this.#copy = toGpu(tf, this.#open());
         }),
       );
-    return this.#copy?.buffer as GPUBuffer;
+    return this.#copy?.buffer as GpuBuffer;
   }
 
   async read(): Promise<Float32Array> {

@@ -4,17 +4,17 @@ import type { FusionName } from "../../graph/fusion.js";
 import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
-import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
-import { type AdapterChoice, type OpenAdapter, openAdapter } from "./adapter.js";
+import type { Executable, Executor, KernelProgress, Store, StoreLayout } from "../executor.js";
+import { type DeviceChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT, type Device, type GpuMemory } from "./device.js";
 import { type ExecutionContext, WebgpuExecutable } from "./executable.js";
-import { type KernelProgress, Kernels } from "./kernels.js";
+import { Kernels } from "./kernels.js";
 import { HALVED_ALIGNMENT, WebgpuStore } from "./store.js";
 import { type GpuTier, tileTable } from "./tier.js";
 import { Staging } from "./transfer.js";
 
-export interface WebgpuExecutorOptions extends AdapterChoice {
+export interface WebgpuExecutorOptions extends DeviceChoice {
   /** Called after each pipeline that is compiled. */
   onKernels?: (progress: KernelProgress) => void;
   /** Largest buffer of the arena in bytes. Default: the largest that a kernel of the device takes. */

@@ -3,6 +3,7 @@
 // WGSL has no conditional declarations, no aliased buffers and no generic types, so all three are done on the text.
 
 import { VitrineError } from "../../errors.js";
+import type { KernelProgress } from "../executor.js";
 import type { Device, Slice } from "./device.js";
 import type { Dispatch } from "./dispatch.js";
 import { KERNEL_SOURCES, type KernelName } from "./generated/kernel-sources.js";
@@ -141,13 +142,6 @@ export interface Kernel {
 
 function keyOf({ kernel, constants, aliases, halves }: KernelVariant): string {
   return JSON.stringify([kernel, constants, [...aliases], [...halves]]);
-}
-
-/** How many pipelines of an executor are compiled; a driver may need a second for each. */
-export interface KernelProgress {
-  readonly made: number;
-  /** Requested so far: a later program may need more. */
-  readonly wanted: number;
 }
 
 /** The pipelines of an executor, each compiled once. */
