@@ -57,7 +57,7 @@ test("classify and inference-client name the same class for a photograph", async
   }
 });
 
-test("folder-source makes the same batch for a cursor, uses each photograph once an epoch, and goes on with the next", async () => {
+test("folder-source makes the same batch for a cursor, uses each photograph once an epoch, and continues with the next epoch", async () => {
   const { openFolder } = (await import(example("folder-source"))) as {
     openFolder(folder: string, options: { size: number; batchSize: number }): Promise<BatchSource>;
   };
