@@ -1,15 +1,15 @@
 // The programs in examples/ run as their first lines say, on small drawn photographs and models.
 
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import jpeg from "jpeg-js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Batch, BatchSource } from "../../runtime/batches/batch-source.js";
-import { readConfigJson } from "../../runtime/models/families.js";
 import { addressOf, runCommand } from "../inference/run-command.js";
 import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
 
@@ -109,12 +109,30 @@ test("fine-tune trains the model on the photographs, whose classes it then names
   assert.ok(CLASSES.includes(bestOf(await run("classify", join(out, "best"), path), path) ?? ""));
 });
 
-test("custom-model writes a configuration that the package reads back", async () => {
+test("custom-model trains a DeiT of its own size and writes a model that classify loads", async () => {
   const out = join(work, "custom");
-  assert.match(await run("custom-model", out, ...CLASSES), /66 tokens, about 0\.4 million weights/);
-  const { sizes, labels } = readConfigJson(readFileSync(join(out, "config.json"), "utf8"), "config.json");
-  assert.equal(labels, CLASSES);
-  assert.is((sizes as { depth?: number }).depth, 4);
+  const output = await run("custom-model", photos, out, "3", "4");
+  assert.match(output, /^step 1: loss 1\.[01]\d+$/m);
+  assert.match(output, /^step 3: loss \d\.\d+$/m);
+  const path = photo("cat", 2);
+  assert.ok(CLASSES.includes(bestOf(await run("classify", out, path), path) ?? ""));
+});
+
+test("graph computes the mean of |Laplacian|: 0 for one color, more for a sharper photograph", async () => {
+  const [flat, soft, sharp] = ["flat", "soft", "sharp"].map((name) => join(work, `${name}.jpg`));
+  const draw = (path: string, shade: (x: number) => number) => {
+    const data = new Uint8Array(224 * 224 * 4).map((_, i) => shade((i >> 2) % 224));
+    writeFileSync(path, jpeg.encode({ width: 224, height: 224, data }, 95).data);
+  };
+  draw(flat, () => 128);
+  draw(soft, (x) => 128 + 60 * Math.sin(x / 16));
+  draw(sharp, (x) => 128 + 60 * Math.sin(x / 2));
+  const [none, some, most] = (await run("graph", flat, soft, sharp))
+    .trim()
+    .split("\n")
+    .map((line) => Number(line.split(": ")[1]));
+  // A row at the border of the picture sees zeros beyond it.
+  assert.ok(none < some && some < most, `${none}, ${some}, ${most}`);
 });
 
 test.run();
