@@ -1,4 +1,5 @@
-// Call: the state of one call into the module, its memory and the reason for its failure. Both last until the next call.
+// Call: the state of one call into the module, its memory and the reason for its failure. Both last until the next
+// call.
 //
 // Memory is one arena of named regions. A call begins with `resetArena`, then reserves what it needs; regions are
 // contiguous in the order in which they were reserved, nothing is freed individually, nothing is collected. Once the

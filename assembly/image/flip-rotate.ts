@@ -1,4 +1,5 @@
-// Flip and rotate: pixels moved without interpolation. A horizontal flip, quarter turns, and the eight EXIF orientations.
+// Flip and rotate: pixels moved without interpolation. A horizontal flip, quarter turns, and the eight EXIF
+// orientations.
 
 import { fail, regionStart, reserve } from "./call";
 import { Region, Status } from "./contract";

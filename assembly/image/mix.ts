@@ -1,8 +1,8 @@
 // Mix: Mixup and CutMix over a batch in place. Sample b is mixed with sample count − 1 − b, both read unmixed.
 //
-// A Mixup value is ⌊λ·a + (1 − λ)·b + ½⌋ with every step rounded to double. How it is fast: two doubles at a time; plain
-// vector operations round exactly as scalar ones do, and WebAssembly fuses no multiply-add here, so the bits are the
-// same. Scalar reference: blendScalar.
+// A Mixup value is ⌊λ·a + (1 − λ)·b + ½⌋ with every step rounded to double. How it is fast: two doubles at a time;
+// plain vector operations round exactly as scalar ones do, and WebAssembly fuses no multiply-add here, so the bits
+// are the same. Scalar reference: blendScalar.
 
 import { fail, regionStart, reserve } from "./call";
 import { MIX_FIELDS, MixKind, Region, Status } from "./contract";

@@ -1,5 +1,5 @@
-// Augmentation: the operations that a sample gets, by the scheme that the recipe names. RandAugment and AutoAugment have
-// modules of their own; color jitter and three-augment are here.
+// Augmentation: the operations that a sample gets, by the scheme that the recipe names. RandAugment and AutoAugment
+// have modules of their own; color jitter and three-augment are here.
 
 import { VitrineError } from "../errors.js";
 import { drawAutoAugment, POLICY_NAMES, type PolicyName } from "./auto-augment.js";
@@ -26,9 +26,9 @@ function refuse(text: string, section: string, allowed: string): never {
 }
 
 /**
- * `rand-…` (see rand-augment.ts), `original`, `originalr`, `v0`, `v0r`, each with `-mstd<number>` if the magnitude is to
- * vary, or `3a`. As in timm, a section without a digit is ignored and the first `mstd` counts.
- * Throws `usage/bad-option`.
+ * `rand-…` (see rand-augment.ts), `original`, `originalr`, `v0`, `v0r`, each with `-mstd<number>` if the magnitude is
+ * to vary, or `3a`. As in timm, a section without a digit is ignored and the first `mstd` counts. Throws
+ * `usage/bad-option`.
  */
 export function parseAugmentation(text: string): Augmentation {
   const [head = "", ...sections] = text.split("-");
@@ -57,8 +57,9 @@ function augmentationOf(text: string): Augmentation {
 }
 
 /**
- * Color jitter: brightness, contrast and color by factors U(max(0, 1 − strength), 1 + strength), in any order with equal
- * probability; none at strength 0. torchvision's ColorJitter with one strength for the three and no hue, as in timm.
+ * Color jitter: brightness, contrast and color by factors U(max(0, 1 − strength), 1 + strength), in any order with
+ * equal probability; none at strength 0. torchvision's ColorJitter with one strength for the three and no hue, as in
+ * timm.
  */
 export function drawColorJitter(chance: Chance, strength: number): AugmentOperation[] {
   if (strength === 0) return [];
@@ -86,8 +87,8 @@ export function drawThreeAugment(chance: Chance): AugmentOperation[] {
 }
 
 /**
- * The operations that one sample gets, in order. Color jitter takes the place of RandAugment and AutoAugment if they are
- * off, as in timm; it also follows three-augment, as in DeiT III. Throws `usage/bad-option`.
+ * The operations that one sample gets, in order. Color jitter takes the place of RandAugment and AutoAugment if they
+ * are off, as in timm; it also follows three-augment, as in DeiT III. Throws `usage/bad-option`.
  */
 export function drawAugmentation(
   chance: Chance,

@@ -1,4 +1,5 @@
-// Drop path (stochastic depth): the residual branches that a sample skips. timm 0.3.2, drop.py and vision_transformer.py.
+// Drop path (stochastic depth): the residual branches that a sample skips. timm 0.3.2, drop.py and
+// vision_transformer.py.
 
 import type { DrawKey } from "./draw.js";
 import { Domain, type DrawMath } from "./random.js";

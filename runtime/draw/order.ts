@@ -40,8 +40,8 @@ const REPEATED_MULTIPLE = 256;
 const words = new Uint32Array(4);
 
 /**
- * Prepares the order of a data set. `math` is `ImageModule.math`. Throws `data/empty` without samples, `usage/bad-option`
- * for `repeats` below 1, `data/bad-key` for a seed out of range.
+ * Prepares the order of a data set. `math` is `ImageModule.math`. Throws `data/empty` without samples,
+ * `usage/bad-option` for `repeats` below 1, `data/bad-key` for a seed out of range.
  */
 export function createOrder(math: DrawMath, options: OrderOptions): Order {
   const { fingerprint, samples, seed, repeats } = options;
@@ -85,9 +85,9 @@ export function permutedIndex(order: Order, epoch: number, rank: number): number
 }
 
 /**
- * Position 0 … samples − 1 of an epoch → image and repeat. With repeats R each image occurs R times consecutively and an
- * epoch has samples / R different ones, as in RASampler (deit samplers.py): consumer r of N takes every Nth position.
- * Throws `data/bad-place` for a position outside the epoch.
+ * Position 0 … samples − 1 of an epoch → image and repeat. With repeats R each image occurs R times consecutively and
+ * an epoch has samples / R different ones, as in RASampler (deit samplers.py): consumer r of N takes every Nth
+ * position. Throws `data/bad-place` for a position outside the epoch.
  */
 export function sampleAt(order: Order, epoch: number, place: number): Place {
   const rank = Math.floor(place / order.repeats);

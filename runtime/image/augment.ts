@@ -19,9 +19,9 @@ export interface AugmentOptions {
 }
 
 /**
- * Applies operations, by timm's names and with their arguments, in order → picture of the same size. Equal to Pillow's
- * ImageOps, ImageEnhance, Image.transform and GaussianBlur byte for byte; the area that a rotation, shear or translation
- * leaves empty takes ImageNet's mean color, timm's fill.
+ * Applies operations, by timm's names and with their arguments, in order → picture of the same size. Equal to
+ * Pillow's ImageOps, ImageEnhance, Image.transform and GaussianBlur byte for byte; the area that a rotation, shear or
+ * translation leaves empty takes ImageNet's mean color, timm's fill.
  *
  * Throws `image/unknown-operation`, `image/bad-argument` for an argument out of range or a picture without pixels,
  * `image/out-of-memory`, `image/buffer-too-small`.

@@ -17,8 +17,8 @@ export interface DecodeOptions {
   /** Names the image in errors, for example its file name. */
   name?: string;
   /**
-   * Buffer for the pixels, at least width · height · 3 bytes. Default: a new one. Rows are written as they are decoded, so
-   * it may be partly filled if the call throws.
+   * Buffer for the pixels, at least width · height · 3 bytes. Default: a new one. Rows are written as they are
+   * decoded, so it may be partly filled if the call throws.
    */
   into?: Uint8Array;
   /** Largest number of pixels that a header may claim. Default 64 · 2²⁰. */
@@ -107,10 +107,10 @@ export function decode(module: ImageModule, bytes: Uint8Array, options: DecodeOp
 }
 
 /**
- * Decodes a rectangle of a JPEG picture: the same bytes as decoding everything at `scale` and cropping, without the work
- * for the other pixels. `crop` refers to the picture as stored, at `scale`. Outside the crop's minimum coded units only
- * code lengths are read, and reading stops below the crop's last row: damage below it goes unnoticed, but a file without
- * its end marker is read to the end, to detect truncation.
+ * Decodes a rectangle of a JPEG picture: the same bytes as decoding everything at `scale` and cropping, without the
+ * work for the other pixels. `crop` refers to the picture as stored, at `scale`. Outside the crop's minimum coded
+ * units only code lengths are read, and reading stops below the crop's last row: damage below it goes unnoticed, but
+ * a file without its end marker is read to the end, to detect truncation.
  *
  * Throws what `decode` throws, and `image/bad-argument` for a crop outside the picture.
  */
@@ -165,7 +165,8 @@ function frameKind(marker: number): FrameKind {
 }
 
 /**
- * Reads the header of a JPEG file up to its frame, also of kinds that are not decoded. `name` names the image in errors.
+ * Reads the header of a JPEG file up to its frame, also of kinds that are not decoded. `name` names the image in
+ * errors.
  *
  * Throws `jpeg/not-jpeg`, `jpeg/truncated`, `jpeg/corrupt`.
  */

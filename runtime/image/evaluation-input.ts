@@ -37,8 +37,8 @@ export function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): num
 }
 
 /**
- * JPEG file → uint8 [size, size, 3], row-major RGB: the short side resized to int(size / cropRatio), then the center crop;
- * equal to torchvision's Resize and CenterCrop on Pillow images byte for byte.
+ * JPEG file → uint8 [size, size, 3], row-major RGB: the short side resized to int(size / cropRatio), then the center
+ * crop; equal to torchvision's Resize and CenterCrop on Pillow images byte for byte.
  *
  * Throws what `decode` throws, and `usage/bad-option` for a size, ratio or filter out of range.
  */

@@ -114,7 +114,10 @@ function unpack(packed: number): number[] {
   );
 }
 
-/** The error for a status other than Ok, with the numbers that the module recorded; the text starts with `subject` if given. */
+/**
+ * The error for a status other than Ok, with the numbers that the module recorded; the text starts with `subject` if
+ * given.
+ */
 export function failureOf(status: Status, exports: ImageExports, subject: string | undefined): VitrineError {
   const facts = {
     offset: exports.statusOffset() >>> 0,

@@ -18,9 +18,9 @@ export interface ImageExports {
   /** Reads the header of the file in Region.Input up to its frame; then the picture getters below are valid. */
   readJpegHeader(length: number): Status;
   /**
-   * Decodes the file in Region.Input to Region.Rgb, `side` / 8 as large in both directions: 8, 4, 2 or 1. With `partial`
-   * a damaged file gives what it still contains. With `handOver` the rows go to the import `strip.takeRows(address, bytes)`
-   * as they are finished, and Region.Rgb is empty afterward.
+   * Decodes the file in Region.Input to Region.Rgb, `side` / 8 as large in both directions: 8, 4, 2 or 1. With
+   * `partial` a damaged file gives what it still contains. With `handOver` the rows go to the import
+   * `strip.takeRows(address, bytes)` as they are finished, and Region.Rgb is empty afterward.
    */
   decodeJpegScaled(
     length: number,
@@ -91,7 +91,10 @@ export interface ImageExports {
     filter: Filter,
     orient: number,
   ): Status;
-  /** Applies `count` operation records in Region.Parameters to Region.Rgb, in place; `scalar` runs the scalar references. */
+  /**
+   * Applies `count` operation records in Region.Parameters to Region.Rgb, in place; `scalar` runs the scalar
+   * references.
+   */
   augmentPicture(width: number, height: number, count: number, scalar: number): Status;
   /** Region.Rgb, or the file in Region.Input, → Region.Output by the sample record in Region.Parameters. */
   augmentPixels(width: number, height: number): Status;

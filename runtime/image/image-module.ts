@@ -1,5 +1,5 @@
-// Image module: image.wasm or image.relaxed.wasm, compiled once, with private memory, which contains hostile files. A trap
-// inside WebAssembly becomes a typed error, and the next call gets a fresh instance.
+// Image module: image.wasm or image.relaxed.wasm, compiled once, with private memory, which contains hostile files. A
+// trap inside WebAssembly becomes a typed error, and the next call gets a fresh instance.
 
 import { type Region, Status } from "../../assembly/image/contract.js";
 import { createDrawMath, type DrawMath } from "../draw/random.js";
@@ -157,8 +157,8 @@ async function readModule(host: Host, wanted: boolean): Promise<Uint8Array<Array
 }
 
 /**
- * Compiles the image module from the host's assets (`nodeHost()` or `browserHost(address)` of `vitrine/runtime`). Throws
- * `file/not-found` if the WebAssembly files are missing.
+ * Compiles the image module from the host's assets (`nodeHost()` or `browserHost(address)` of `vitrine/runtime`).
+ * Throws `file/not-found` if the WebAssembly files are missing.
  */
 export async function createImageModule(host: Host, options: ImageModuleOptions = {}): Promise<ImageModule> {
   const compiled = await WebAssembly.compile(await readModule(host, options.relaxed ?? true));

@@ -44,9 +44,9 @@ function requireDraw(draw: BatchDraw, count: number, size: number): void {
 }
 
 /**
- * Mixes pixels uint8 [count, size, size, 3] in place: sample b with sample count − 1 − b, both read unmixed. `draw` comes
- * from `drawBatch`. A Mixup value is ⌊λ·a + (1 − λ)·b + ½⌋ in double, within ½/255 of timm's float result; CutMix copies
- * the box from the partner.
+ * Mixes pixels uint8 [count, size, size, 3] in place: sample b with sample count − 1 − b, both read unmixed. `draw`
+ * comes from `drawBatch`. A Mixup value is ⌊λ·a + (1 − λ)·b + ½⌋ in double, within ½/255 of timm's float result;
+ * CutMix copies the box from the partner.
  *
  * Throws `image/bad-argument` for a draw of another size or a buffer that is too small, `image/out-of-memory`.
  */

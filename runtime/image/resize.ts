@@ -43,7 +43,9 @@ export interface ResizeOptions {
   height: number;
   /** Default bicubic (a = −0.5, antialiased: the support grows with the shrink factor). */
   filter?: FilterName;
-  /** Part of the input that fills the result, in pixels, fractions allowed; pixels around it contribute. Default: all. */
+  /**
+   * Part of the input that fills the result, in pixels, fractions allowed; pixels around it contribute. Default: all.
+   */
   box?: { left: number; top: number; right: number; bottom: number };
   /** Buffer for the result, width · height · 3 bytes. Default: a new one. */
   into?: Uint8Array;

@@ -1,5 +1,5 @@
-// Training input: a photograph transformed by one sample's draw. Crop, resize, flip, operations and erasing, in one call
-// of the module.
+// Training input: a photograph transformed by one sample's draw. Crop, resize, flip, operations and erasing, in one
+// call of the module.
 
 import {
   ERASE_FIELDS,
@@ -33,8 +33,8 @@ export interface TrainingOptions {
 }
 
 /**
- * JPEG file and its draw (made for the size in its header) → uint8 [size, size, 3], row-major RGB. Decodes only the crop;
- * resize and operations equal Pillow's byte for byte, erase noise is clamp(⌊255 · (mean + std · z) + ½⌋).
+ * JPEG file and its draw (made for the size in its header) → uint8 [size, size, 3], row-major RGB. Decodes only the
+ * crop; resize and operations equal Pillow's byte for byte, erase noise is clamp(⌊255 · (mean + std · z) + ½⌋).
  *
  * Throws what `decode` throws, `image/bad-argument` for a crop outside the picture or an erase box outside the result,
  * `image/unknown-operation`, `usage/bad-option` for a size or filter out of range.

@@ -1,4 +1,4 @@
-// Crops: crop-aware decode against decode-then-crop, at random boxes of every file that decodes.
+// Crops: crop-aware decode compared with decode-then-crop, on random boxes of every file that decodes.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,11 +9,11 @@ import { differingRow, randomBox } from "../image/random-crops.js";
 
 export interface CropReport {
   crops: number;
-  /** Files that decode; damaged ones count with what `partial` keeps of them. */
+  /** Files that decode; damaged ones count if `partial` keeps a part. */
   files: number;
-  /** Of these, files that decode with `partial` only. */
+  /** Of these, files that decode only with `partial`. */
   partialFiles: number;
-  /** Files that are refused either way. */
+  /** Files that are refused with and without `partial`. */
   refused: number;
   failures: { file: string; box: string; got: string }[];
 }
@@ -23,7 +23,7 @@ interface Decodable {
   partial: boolean;
 }
 
-/** The picture, strictly or else in part; null for a file that is refused. */
+/** The picture, strictly or otherwise in part; null for a file that is refused. */
 function decodable(module: ImageModule, bytes: Uint8Array): Decodable | null {
   for (const partial of [false, true]) {
     try {
@@ -57,9 +57,9 @@ export function runCrops(module: ImageModule, root: string, wanted: number, next
   kept.forEach((file, i) => {
     const bytes = readFileSync(join(root, file));
     const { image, partial } = decodable(module, bytes) as Decodable;
-    // Shares that add up to `wanted` exactly.
-    const share = Math.floor(((i + 1) * wanted) / kept.length) - Math.floor((i * wanted) / kept.length);
-    for (let k = 0; k < share; k++, report.crops++) {
+    // Per-file counts that add up to `wanted` exactly.
+    const count = Math.floor(((i + 1) * wanted) / kept.length) - Math.floor((i * wanted) / kept.length);
+    for (let k = 0; k < count; k++, report.crops++) {
       const box = randomBox(next, image.width, image.height);
       const row = differingRow(image, box, decodeCrop(module, bytes, box, { partial }).data);
       if (row !== null) report.failures.push({ file, box: JSON.stringify(box), got: `row ${row} differs` });

@@ -1,4 +1,4 @@
-// Judge: whether what we make of a JPEG file is what its manifest row asks for.
+// Judge: whether the result for a JPEG file meets its manifest row.
 
 import { createHash } from "node:crypto";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -6,12 +6,12 @@ import { type DecodedImage, decode } from "../../runtime/image/decode.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { ManifestRow } from "./manifest.js";
 
-/** No file may take longer, decoded once; processor time, so that a busy machine fails nothing. */
+/** No single decode may take longer; CPU time, so that a busy machine fails nothing. */
 export const TIME_LIMIT_MS = 2000;
 
 export interface Verdict {
   passed: boolean;
-  /** What was found: size and hash, or the error's code. */
+  /** The result: size and hash, or the error's code. */
   got: string;
 }
 
@@ -41,7 +41,7 @@ function attempt(module: ImageModule, bytes: Uint8Array, partial: boolean): Atte
 const isTyped = (error: string | undefined): boolean =>
   error !== undefined && (error.startsWith("jpeg/") || error === "image/out-of-memory");
 
-/** A kind that is not decoded has nothing to keep; where no size is given, djpeg kept nothing either. */
+/** Unsupported kinds have no partial result; djpeg has none either where no size is given. */
 const isUnknownKind = (error: string | undefined): boolean => error?.startsWith("jpeg/unsupported-") === true;
 
 function describe(result: Attempt): string {
@@ -57,7 +57,7 @@ function hasSize(image: DecodedImage, row: ManifestRow): boolean {
 const decodesTo = (result: Attempt, row: ManifestRow): boolean =>
   result.image !== undefined && hasSize(result.image, row);
 
-/** Damaged data: an error or a picture as it stands; a picture with `partial`, wherever djpeg kept one. */
+/** Damaged data: strictly an error or a picture; with `partial` a picture wherever djpeg produced one. */
 function meetsWarned(row: ManifestRow, strict: Attempt, partial: Attempt): boolean {
   if (!isTyped(strict.error) && !decodesTo(strict, row)) return false;
   const mayRefuse = row.width === undefined || isUnknownKind(partial.error);
@@ -76,7 +76,7 @@ function meets(row: ManifestRow, strict: Attempt, partial: Attempt): boolean {
     case "large":
       return isTyped(strict.error);
     case "cmyk":
-      // Pillow, which the row goes by, keeps what damaged data holds: with us that is `partial`.
+      // The row is Pillow's result, which keeps the intact part of damaged data: here that is `partial`.
       if (row.rgb_sha256 !== undefined) return describe(strict) === asked;
       return decodesTo(strict.error === "jpeg/corrupt" ? partial : strict, row);
     case "arith":
@@ -84,7 +84,7 @@ function meets(row: ManifestRow, strict: Attempt, partial: Attempt): boolean {
   }
 }
 
-/** Decodes the file as it stands and with `partial`, and compares with the row. */
+/** Decodes the file strictly and with `partial`, and compares with the row. */
 export function judge(module: ImageModule, row: ManifestRow, bytes: Uint8Array): Verdict {
   const strict = attempt(module, bytes, false);
   const partial = attempt(module, bytes, true);

@@ -1,9 +1,9 @@
-// Manifest: one row a JPEG file, with what libjpeg-turbo's djpeg makes of it.
+// Manifest: one row per JPEG file, with the result of libjpeg-turbo's djpeg.
 
 import { readFileSync } from "node:fs";
 import { VitrineError } from "../../runtime/errors.js";
 
-/** `ok` and `odd`: decode to `rgb_sha256`; the others as judge.ts says. */
+/** `ok` and `odd`: decode to `rgb_sha256`; judge.ts defines the others. */
 export const STATUSES = ["ok", "odd", "warned", "refused", "cmyk", "arith", "large"] as const;
 export type RowStatus = (typeof STATUSES)[number];
 

@@ -1,4 +1,4 @@
-// Report: every row of a manifest judged, counted by status.
+// Report: the verdicts on a manifest's rows, counted by status.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ function readFileOf(row: ManifestRow, root: string): Uint8Array {
   }
 }
 
-/** Judges every row; files lie below `root`. */
+/** Judges every row; file names are relative to `root`. */
 export function runConformance(module: ImageModule, root: string, rows: ManifestRow[]): ConformanceReport {
   const empty = () => ({ passed: 0, failed: 0 });
   const byStatus = Object.fromEntries(

@@ -1,7 +1,7 @@
-// Conformance: every file of a manifest against what libjpeg-turbo makes of it.
-// `npm run conformance -- jpeg --root DIR --manifest FILE.jsonl [--json]`; exit status 1 where a file fails.
-// `npm run conformance -- crops --root DIR [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops.
-// `npm run conformance -- devices --model MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes.
+// Conformance: every file of a manifest compared with libjpeg-turbo's result. `npm run conformance -- jpeg --root DIR
+// --manifest FILE.jsonl [--json]`; exit status 1 where a file fails. `npm run conformance -- crops --root DIR
+// [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops. `npm run conformance -- devices --model
+// MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes.
 
 import { Command } from "commander";
 import { wholeNumber } from "../../bin/options.js";

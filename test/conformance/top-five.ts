@@ -2,7 +2,10 @@
 
 export interface Agreement {
   images: number;
-  /** Images of which rounding cannot change the first five: neighbors among the first six logits lie further apart than the tolerance. */
+  /**
+   * Images whose first five cannot change by rounding: adjacent logits among the first six differ by more than the
+   * tolerance.
+   */
   decided: number;
   /** Of these, images with the same five in the same order. */
   agreed: number;

@@ -18,8 +18,8 @@ import { testMath } from "./draw-fixture.js";
 const math = await testMath();
 const stream = (index: number): Chance =>
   drawStream(math, { seed: 5, epoch: 1, index, repeat: 0 }, Domain.Sample);
-const near = (share: number, expected: number, text: string): void =>
-  assert.ok(Math.abs(share - expected) < 0.02, `${text}: ${share}, expected ${expected}`);
+const near = (fraction: number, expected: number, text: string): void =>
+  assert.ok(Math.abs(fraction - expected) < 0.02, `${text}: ${fraction}, expected ${expected}`);
 
 /** Chance that takes one pair, applies both, and never negates. */
 function taking(pair: number): Chance {
@@ -64,10 +64,11 @@ test("the policies are the paper's and TPU EfficientNet's: 25 pairs, with timm's
 
 test("pairs come equally often, their operations with their probabilities", () => {
   const draws = Array.from({ length: 20_000 }, (_, i) => drawAutoAugment(stream(i), "v0", 0));
-  const share = (name: string) => draws.flat().filter((operation) => operation.name === name).length / 20_000;
-  near(share("ShearY"), (0.8 + 0.6 + 0.8 + 0.4) / 25, "ShearY");
-  near(share("TranslateYRel"), 0.8 / 25, "TranslateYRel");
-  near(share("ShearX"), 0.2 / 25, "ShearX");
+  const fraction = (name: string) =>
+    draws.flat().filter((operation) => operation.name === name).length / 20_000;
+  near(fraction("ShearY"), (0.8 + 0.6 + 0.8 + 0.4) / 25, "ShearY");
+  near(fraction("TranslateYRel"), 0.8 / 25, "TranslateYRel");
+  near(fraction("ShearX"), 0.2 / 25, "ShearX");
   const angles = draws.flat().filter(({ name }) => name === "Rotate");
   near(
     angles.filter(({ argument }) => argument < 0).length / angles.length,
@@ -76,7 +77,7 @@ test("pairs come equally often, their operations with their probabilities", () =
   );
 });
 
-test("strings are read as timm reads them, with DeiT III's three beside", () => {
+test("strings are parsed as in timm, plus 3a for DeiT III", () => {
   assert.equal(parseAugmentation("original"), { scheme: "policy", policy: "original", deviation: 0 });
   assert.equal(parseAugmentation("v0r-mstd0.5-x"), { scheme: "policy", policy: "v0r", deviation: 0.5 });
   assert.equal(parseAugmentation("v0-mstd1-mstd2"), { scheme: "policy", policy: "v0", deviation: 1 });
@@ -104,7 +105,7 @@ test("color jitter draws three factors and every order", () => {
   assert.equal(drawColorJitter(stream(0), 0), []);
 });
 
-test("three-augment takes one of its three; jitter stands behind it, but not beside RandAugment", () => {
+test("three-augment takes one of its three; color jitter follows it, but is off with RandAugment", () => {
   const draws = Array.from({ length: 9_000 }, (_, i) => drawThreeAugment(stream(i)));
   for (const name of ["Grayscale", "Solarize", "GaussianBlur"])
     near(draws.filter(([first]) => first?.name === name).length / 9_000, 1 / 3, name);
@@ -120,7 +121,7 @@ test("three-augment takes one of its three; jitter stands behind it, but not bes
   assert.ok(jitters.flat().every(({ name }) => !["Brightness", "Contrast"].includes(name)));
 });
 
-test("random interpolation draws for the crop and for each operation that looks between pixels", () => {
+test("random interpolation draws for the crop and for each operation that interpolates", () => {
   const image = { width: 300, height: 200 };
   const recipe = { ...DEIT_RECIPE, autoAugment: "rand-m9", interpolation: "random" as const };
   const draws = Array.from({ length: 4_000 }, (_, index) =>
@@ -138,7 +139,7 @@ test("random interpolation draws for the crop and for each operation that looks 
   assert.is(plain.filter, "bilinear");
 });
 
-test("several erase boxes: their number is drawn from 1 on, and they share the area", () => {
+test("several erase boxes: their number is drawn from 1 on, and the area is divided among them", () => {
   const recipe = { ...DEIT_RECIPE, size: 64, eraseProbability: 1, eraseCount: 3 };
   const draws = Array.from({ length: 6_000 }, (_, i) => drawErasing(stream(i), math, recipe));
   for (const count of [1, 2, 3])

@@ -43,7 +43,7 @@ test("a stream is a function of its key and domain, and every part of them chang
   assert.is(new Set(heads).size, heads.length);
 });
 
-test("uniform numbers lie in [0, 1) with the mean and variance of a uniform", () => {
+test("uniform numbers are in [0, 1) with the mean and variance of a uniform", () => {
   const stream = drawStream(math, key, Domain.Sample);
   const values = Array.from({ length: 50_000 }, () => stream.uniform());
   assert.ok(values.every((value) => value >= 0 && value < 1));

@@ -39,7 +39,7 @@ export function assertDistribution(
   const sorted = [...values].sort((a, b) => a - b);
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  const quantile = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] as number;
+  const quantile = (fraction: number): number => sorted[Math.floor(fraction * (sorted.length - 1))] as number;
   const found: Statistics = {
     mean,
     std: Math.sqrt(variance),

@@ -36,7 +36,7 @@ test("epoch, seed and fingerprint each give another permutation; the same ones g
     assert.is.not(other.join(), base);
 });
 
-test("over many epochs each image stands at each place equally often, and so do pairs of neighbors", () => {
+test("over many epochs each image is at each position equally often, and so are pairs of neighbors", () => {
   const samples = 9;
   const epochs = 9_000;
   const at = new Float64Array(samples * samples);
@@ -68,7 +68,7 @@ test("a million images need no list: places at both ends are found at once", () 
   assert.ok(found.every((index) => index >= 0 && index < 1_281_167));
 });
 
-test("with repeats an image stands in a row, each time with another repeat number", () => {
+test("with repeats an image occurs consecutively, each time with the next repeat number", () => {
   const places = Array.from({ length: 9 }, (_, place) => sampleAt(order(256, 3), 0, place));
   assert.equal(
     places.map((place) => place.repeat),
@@ -86,7 +86,7 @@ interface SamplerCase {
   per_rank: number[][];
 }
 
-test("consumers share an epoch exactly as RASampler's ranks do", () => {
+test("consumers partition an epoch exactly as RASampler's ranks do", () => {
   for (const { dataset, replicas, repeats, permutation, per_rank } of reference<SamplerCase[]>(
     "repeated_aug_sampler.json",
   ))

@@ -202,8 +202,8 @@ test("a sample draw is a function of its key, and repeats of an image differ", (
     { length: 4_000 },
     (_, index) => drawSample(math, { ...key, index }, image, recipe).flip,
   );
-  const share = flips.filter(Boolean).length / flips.length;
-  assert.ok(Math.abs(share - 0.5) < 0.03, `${share} flipped`);
+  const fraction = flips.filter(Boolean).length / flips.length;
+  assert.ok(Math.abs(fraction - 0.5) < 0.03, `${fraction} flipped`);
 });
 
 test.run();

@@ -4,7 +4,7 @@
 const TELLING = [
   0x00, 0xff, 0x01, 0x11, 0x22, 0x41, 0x7f, 0x80, 0xc0, 0xc2, 0xc4, 0xd0, 0xd9, 0xda, 0xdb, 0xdd,
 ];
-/** Headers of small files lie here; damage to them changes more than damage to scan data. */
+/** Headers of small files are within this; damage to them changes more than damage to scan data. */
 const HEADER_BYTES = 700;
 const LONGEST_CUT = 40;
 
@@ -53,7 +53,7 @@ const DAMAGE = [
   truncate,
 ];
 
-/** One to five kinds of damage, one after the other, to a copy. */
+/** One to five kinds of damage, in sequence, to a copy. */
 export function mutate(file: Uint8Array, next: Next): Uint8Array {
   let bytes = Uint8Array.from(file);
   for (let count = (next() % 5) + 1; count > 0 && bytes.length > 0; count--)

@@ -1,4 +1,4 @@
-// Probe transforms: whatever pixels a file decodes to, vector code equals its plain twins, and a training sample made
+// Probe transforms: on any decoded pixels, vector code equals its scalar references, and a training sample made
 // from the file equals the one made from its pixels.
 
 import { drawAugmentation } from "../../runtime/draw/augmentation.js";
@@ -36,8 +36,8 @@ function checkResize(module: ImageModule, image: RgbImage, next: () => number): 
   const height = 1 + (next() % LARGEST_RESULT);
   const filter = FILTERS[next() % FILTERS.length] as FilterName;
   const fast = resize(module, image, { width, height, filter });
-  const plain = resize(module, image, { width, height, filter, scalar: true });
-  requireSame(`${filter} to ${width}×${height} differs from its twin`, fast.data, plain.data);
+  const scalar = resize(module, image, { width, height, filter, scalar: true });
+  requireSame(`${filter} to ${width}×${height} differs from the scalar reference`, fast.data, scalar.data);
   return fast;
 }
 
@@ -46,12 +46,12 @@ function checkOperations(module: ImageModule, image: RgbImage, seed: number, pol
   const operations = drawAugmentation(chance, { autoAugment: policy, colorJitter: 0.4 });
   for (const filter of ["bicubic", "bilinear"] as const) {
     const fast = augment(module, image, operations, { filter });
-    const plain = augment(module, image, operations, { filter, scalar: true });
-    requireSame(`${JSON.stringify(operations)} differs from its twin`, fast.data, plain.data);
+    const scalar = augment(module, image, operations, { filter, scalar: true });
+    requireSame(`${JSON.stringify(operations)} differs from the scalar reference`, fast.data, scalar.data);
   }
 }
 
-/** Throws where a promise is broken; says nothing of files that are refused. */
+/** Throws if a promise is broken; ignores files that are refused. */
 export function probeTransforms(module: ImageModule, file: Uint8Array, next: () => number): void {
   const image = decoded(module, file);
   if (image === null) return;

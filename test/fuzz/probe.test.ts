@@ -1,4 +1,4 @@
-// Fuzzing in the small: a fixed seed's damaged files keep every promise, and the probe notices broken ones.
+// Fuzzing with a fixed seed: damaged files keep every promise, and the probe notices broken ones.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,7 +15,7 @@ const files = fixtureRows()
   .filter(({ status }) => status === "ok")
   .map(({ file }) => fixture(file.slice(0, -4)));
 
-/** CI goes on for so long; elsewhere the five thousand are enough. */
+/** CI continues for this long; elsewhere five thousand rounds are enough. */
 const MILLISECONDS = process.env.CI ? 20_000 : 0;
 
 test("five thousand damaged files and more keep every promise of the decoder", () => {

@@ -1,5 +1,5 @@
-// Probe: what must hold for any bytes whatever: a typed error or a picture of its size, in time, with bounded memory,
-// the same twice, and the same in a crop.
+// Probe: what must hold for arbitrary bytes: a typed error or a picture of its size, in time, with bounded memory,
+// equal with `partial`, and equal in a crop.
 
 import { isVitrineError } from "../../runtime/errors.js";
 import { type DecodedImage, type DecodeScale, decode, decodeCrop } from "../../runtime/image/decode.js";

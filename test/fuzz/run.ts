@@ -1,4 +1,4 @@
-// Fuzz: damages the files of a corpus again and again and probes what the image module makes of them.
+// Fuzz: damages files of a corpus repeatedly and probes how the image module handles them.
 // `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`; exit status 1 where a promise breaks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { startWatchdog } from "./watchdog.js";
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/jpeg/", import.meta.url));
 /** Larger files make fewer rounds without finding more. */
 const LARGEST_FILE = 200_000;
-/** More failures than this are the same one again and again. */
+/** More failures than this are repetitions of the same one. */
 const MOST_FAILURES = 20;
 
 interface Options {

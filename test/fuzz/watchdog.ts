@@ -1,15 +1,17 @@
-// Watchdog: a thread that looks on while files are probed. A decoder that never returns cannot report itself; the
-// watchdog saves the file that it was given, says so and ends the process.
+// Watchdog: a thread that monitors the probing of files. A decoder that never returns cannot report itself; the
+// watchdog saves the file being probed, reports it and ends the process.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 
-const LOOK_EVERY_MS = 1000;
-/** Looks at the same file; a probe decodes it five times, and another process may want the core. Looks, not time, are
- * counted: a process that was put aside for a while has not hung. */
-const PATIENCE_LOOKS = 30;
+const CHECK_EVERY_MS = 1000;
+/**
+ * Checks that may find the same file: a probe decodes it five times, and another process may use the core. Checks, not
+ * time, are counted: a process that was suspended for a while has not hung.
+ */
+const CHECK_LIMIT = 30;
 const HEADER_BYTES = 8;
 
 interface Shared {
@@ -20,7 +22,7 @@ interface Shared {
 }
 
 export interface Watchdog {
-  /** To be told of every file before it is probed. */
+  /** Call with every file before it is probed. */
   begin(round: number, file: Uint8Array): void;
   stop(): Promise<number>;
 }
@@ -49,24 +51,24 @@ export function startWatchdog({
 function watch({ memory, keep, seed }: Shared): void {
   const words = new Int32Array(memory, 0, 2);
   let round = -1;
-  let looks = 0;
+  let checks = 0;
   setInterval(() => {
     const now = Atomics.load(words, 0);
     if (now !== round) {
       round = now;
-      looks = 0;
-    } else if (++looks > PATIENCE_LOOKS) {
+      checks = 0;
+    } else if (++checks > CHECK_LIMIT) {
       const path = join(keep, `seed-${seed}-round-${round}.jpg`);
       mkdirSync(keep, { recursive: true });
       writeFileSync(path, new Uint8Array(memory, HEADER_BYTES, Atomics.load(words, 1)));
       const failures = [
-        { round, reason: `no answer in ${(PATIENCE_LOOKS * LOOK_EVERY_MS) / 1000} s`, file: path },
+        { round, reason: `no answer in ${(CHECK_LIMIT * CHECK_EVERY_MS) / 1000} s`, file: path },
       ];
       // A busy main thread prints nothing more: to the descriptor itself.
       writeFileSync(1, `${JSON.stringify({ rounds: round, seed, failures })}\n`);
       process.kill(process.pid, "SIGKILL");
     }
-  }, LOOK_EVERY_MS);
+  }, CHECK_EVERY_MS);
 }
 
 if (!isMainThread) watch(workerData as Shared);

@@ -1,4 +1,4 @@
-// `vitrine image`: what people look at is what the decoder and the sampler make, and it says what was done.
+// `vitrine image`: its pictures equal what the decoder and the transforms return, and its output describes the draw.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// The examples in the documentation of `vitrine/image` run as they are printed.
+// The examples in the documentation of `vitrine/image` run as printed.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { drawnPicture, jpegOf } from "./drawn-picture.js";
 const DOCS = new URL("../../../docs/", import.meta.url);
 const module = await createImageModule(nodeHost());
 
-/** Blocks marked `js`, their package names replaced by the files that they stand for. */
+/** Blocks marked `js`, with package names replaced by the files that they resolve to. */
 function examples(page: string): string[] {
   const text = readFileSync(new URL(page, DOCS), "utf8");
   return [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, block]) =>
@@ -29,12 +29,17 @@ const expected: [page: string, outputs: RegExp[]][] = [
   ["image.md", [/^150 110 1x1,1x1,1x1\n\[ 150, 110, 64, 38 \]\n$/]],
   [
     "augmentation.md",
-    [/top: \d+.*\[.*\]/s, /^320 240 true\njpeg\/not-jpeg no\.jpg: /, /kind: '(mixup|cutmix)'.* 40\n$/s],
+    [
+      /top: \d+.*\[.*\]/s,
+      /^320 240 true\njpeg\/not-jpeg no\.jpg: /,
+      /kind: '(mixup|cutmix)'.* 40\n$/s,
+      /^\{ index: \d+, repeat: 0 \} 15\n$/,
+    ],
   ],
 ];
 
 for (const [page, outputs] of expected)
-  test(`docs/${page}: every example runs and prints what it says`, () => {
+  test(`docs/${page}: every example runs and prints what it claims`, () => {
     const folder = mkdtempSync(join(tmpdir(), "vitrine-docs-"));
     try {
       writeFileSync(join(folder, "photo.jpg"), jpegOf(drawnPicture(module.math, 2, 150, 110)));

@@ -1,4 +1,4 @@
-// Drawn picture: RGB pixels from the generator, smooth enough to look like something, different for every number.
+// Drawn picture: RGB pixels from the generator, gradients with noise, different for every number.
 
 import { createRequire } from "node:module";
 import { Domain, type DrawMath, drawStream } from "../../runtime/draw/random.js";

@@ -1,4 +1,4 @@
-// File kind: a picture that is no JPEG is refused by the name of what it is.
+// File kind: a picture of another format is refused with the name of that format.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,6 +12,7 @@ const FILES: [kind: string, start: string][] = [
   ["GIF", "GIF89a"],
   ["WebP", "RIFF\x10\0\0\0WEBPVP8 "],
   ["TIFF", "II*\0"],
+  ["TIFF", "MM\0*"],
   ["HEIC or AVIF", "\0\0\0\x18ftypheic"],
   ["BMP", "BM\x46\0"],
 ];

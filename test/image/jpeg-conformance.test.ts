@@ -12,7 +12,7 @@ import { FIXTURES, fixture, fixtureRows } from "./jpeg-fixtures.js";
 const module = await createImageModule(nodeHost());
 
 for (const relaxed of [false, true])
-  test(`every fixture is what libjpeg-turbo makes of it, ${relaxed ? "with" : "without"} relaxed SIMD`, async () => {
+  test(`every fixture equals libjpeg-turbo's result, ${relaxed ? "with" : "without"} relaxed SIMD`, async () => {
     const rows = fixtureRows();
     const report = runConformance(await createImageModule(nodeHost(), { relaxed }), FIXTURES, rows);
     assert.equal(report.failures, []);
@@ -20,7 +20,7 @@ for (const relaxed of [false, true])
     assert.is(report.byStatus.ok?.passed, 33);
   });
 
-test("the judge fails a wrong hash, a wrong size and a file that should have been refused", () => {
+test("the check fails a wrong hash, a wrong size and a file that should have been refused", () => {
   const row = fixtureRows().find(({ file }) => file === "420_shapes.jpg");
   const bytes = fixture("420_shapes");
   if (row === undefined) throw new Error("fixture row missing");

@@ -42,7 +42,7 @@ const CODES: Record<string, string> = {
 };
 
 for (const [name, code] of Object.entries(CODES)) {
-  test(`${name} is refused as ${code}, with the file's name in front`, () => {
+  test(`${name} is refused as ${code}, and the text starts with the file's name`, () => {
     const error = refusal(name);
     assert.is(error.code, code);
     assert.ok(error.message.startsWith(`${name}.jpg: `), error.message);
@@ -75,20 +75,20 @@ test("sampling factors that do not divide the largest are refused with the facto
   assert.match(String((result as VitrineError).message), /3x1,2x1,1x1/);
 });
 
-test("a truncated scan names its last byte, its row and the option that keeps the rest", () => {
+test("a truncated scan names its last byte, its row and the option that keeps the intact rows", () => {
   const error = refusal("broken_truncated");
   assert.match(error.message, /scan data ends at byte 1,148, row \d+ of 45 \(decode with \{partial: true\}/);
   assert.is(error.details.offset, 1148);
   assert.is(error.details.allowed, 45);
 });
 
-test("partial keeps the rows that are there and says how many", () => {
+test("partial keeps the intact rows and reports how many", () => {
   const whole = decode(module, fixture("420_shapes"));
   const kept = decode(module, fixture("broken_truncated"), { partial: true });
   assert.is(kept.width, 67);
   assert.is(kept.height, 45);
   assert.ok(kept.rowsDecoded > 0 && kept.rowsDecoded < 45);
-  // The last of these rows mixes chroma with the row below, which is lost.
+  // The last of these rows interpolates chroma with the row below, which is lost.
   const same = (kept.rowsDecoded - 1) * 67 * 3;
   assert.equal(kept.data.subarray(0, same), whole.data.subarray(0, same));
   assert.is(kept.data.at(-1), 128);
@@ -123,7 +123,7 @@ test("a header is read of every file that has one, also of kinds that are refuse
   assert.is(readHeader(module, fixture("broken_12_bit")).precision, 12);
 });
 
-test("a frame header behind a megabyte of other segments is found", () => {
+test("a frame header after a megabyte of other segments is found", () => {
   const file = fixture("420_shapes");
   const segment = new Uint8Array(65_537).fill(7);
   segment.set([0xff, 0xed, 0xff, 0xff]);
@@ -146,7 +146,7 @@ test("every prefix of a file is a typed error or a picture of its size", () => {
   }
 });
 
-test("random damage is a typed error or a picture, and the next file decodes as ever", () => {
+test("random damage is a typed error or a picture, and the next file decodes correctly", () => {
   const next = generator(20_26);
   const files = fixtureRows().filter(({ status }) => status === "ok");
   const witness = fixture("420_restart_rows");

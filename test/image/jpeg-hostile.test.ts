@@ -1,4 +1,4 @@
-// Hostile JPEG: small files that ask for much work or memory are refused in time, by name.
+// Hostile JPEG: small files that would cause much work or memory are refused in time, with a code.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -16,7 +16,9 @@ function cpuMilliseconds(since: NodeJS.CpuUsage): number {
   return (user + system) / 1000;
 }
 
-/** Segments of a gray progressive file whose only DC code is "0" (no difference) and AC code "0" (a run of 2¹⁴ ends). */
+/**
+ * Segments of a gray progressive file whose only DC code is "0" (no difference) and AC code "0" (a run of 2¹⁴ ends).
+ */
 class ProgressiveFile {
   private readonly bytes: number[] = [0xff, 0xd8, 0xff, 0xdb, 0, 67, 0, ...Array<number>(64).fill(1)];
 

@@ -1,4 +1,4 @@
-// JPEG orientation: what EXIF says about how the camera was held is read, and applied where it is asked for.
+// JPEG orientation: EXIF's orientation of the camera is read, and applied on request.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,7 +10,10 @@ import { fixture } from "./jpeg-fixtures.js";
 
 const module = await createImageModule(nodeHost());
 
-/** The file with an APP1 segment behind its start marker: one directory of two entries, in either byte order. */
+/**
+ * The file with an APP1 segment after its start marker: one directory of two entries, in either byte order (II or
+ * MM).
+ */
 function withOrientation(file: Uint8Array, orientation: number, bigEndian: boolean, type = 3): Uint8Array {
   const tiff = new DataView(new ArrayBuffer(8 + 2 + 24 + 4));
   const little = !bigEndian;
@@ -34,8 +37,8 @@ function withOrientation(file: Uint8Array, orientation: number, bigEndian: boole
 }
 
 /**
- * Which side of the picture as seen the stored row 0 and column 0 lie on, as the EXIF standard's table has it
- * (JEITA CP-3451, 4.6.4 A): "row 0 is the top, column 0 is the left side".
+ * The visual side of the stored row 0 and column 0, from the EXIF standard's table (JEITA CP-3451, 4.6.4 A): "the 0th
+ * row is at the visual top of the image, and the 0th column is the visual left-hand side".
  */
 const SIDES: Record<number, [row: string, column: string]> = {
   1: ["top", "left"],
@@ -48,8 +51,8 @@ const SIDES: Record<number, [row: string, column: string]> = {
   8: ["left", "bottom"],
 };
 
-/** Where stored pixel (row, column) is seen: distances from the sides that the table names. */
-function seenAt(row: number, column: number, width: number, height: number, sides: [string, string]) {
+/** Offset of stored pixel (row, column) in the upright picture: distances from the sides that the table names. */
+function uprightOffset(row: number, column: number, width: number, height: number, sides: [string, string]) {
   let x = 0;
   let y = 0;
   for (const [side, distance] of [
@@ -65,21 +68,22 @@ function seenAt(row: number, column: number, width: number, height: number, side
 }
 
 for (let orientation = 1; orientation <= 8; orientation++) {
-  test(`orientation ${orientation} puts every pixel where the EXIF table says, in both byte orders`, () => {
+  test(`orientation ${orientation} moves every pixel to its place in the EXIF table, in both byte orders`, () => {
     const stored = decode(module, fixture("420_shapes"));
     for (const bigEndian of [false, true]) {
       const file = withOrientation(fixture("420_shapes"), orientation, bigEndian);
       assert.is(readHeader(module, file).orientation, orientation);
       assert.equal(decode(module, file).data, stored.data);
-      const seen = decode(module, file, { orient: true });
+      const upright = decode(module, file, { orient: true });
       const swapped = orientation >= 5;
-      assert.is(seen.width, swapped ? stored.height : stored.width);
-      assert.is(seen.height, swapped ? stored.width : stored.height);
+      assert.is(upright.width, swapped ? stored.height : stored.width);
+      assert.is(upright.height, swapped ? stored.width : stored.height);
       for (let row = 0; row < stored.height; row++) {
         for (let column = 0; column < stored.width; column++) {
-          const at = seenAt(row, column, seen.width, seen.height, SIDES[orientation] as [string, string]);
+          const at = uprightOffset(row, column, upright.width, upright.height, SIDES[orientation]);
           const from = (row * stored.width + column) * 3;
-          for (let c = 0; c < 3; c++) if (seen.data[at + c] !== stored.data[from + c]) assert.unreachable();
+          for (let c = 0; c < 3; c++)
+            if (upright.data[at + c] !== stored.data[from + c]) assert.unreachable();
         }
       }
     }
@@ -97,7 +101,7 @@ test("an orientation out of range or of another type counts as none", () => {
   }
 });
 
-test("the evaluation input is that of the upright picture where it is asked for", () => {
+test("the evaluation input is that of the upright picture on request", () => {
   const file = withOrientation(fixture("420_shapes"), 6, false);
   const upright = decode(module, file, { orient: true });
   const expected = evaluationInputOfPixels(module, upright, { size: 32 });

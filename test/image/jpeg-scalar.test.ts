@@ -1,4 +1,4 @@
-// JPEG twins: the SIMD IDCT and color conversion against their scalar forms, exact to the bit, in both builds.
+// JPEG kernels: SIMD IDCT and color conversion equal their scalar references bit for bit, in both builds.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,7 +7,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator } from "./jpeg-fixtures.js";
 
-/** Natural index of each zigzag position, walked as the standard draws it. */
+/** Natural index of each zigzag position, from the standard's drawing. */
 const ZIGZAG: number[] = Array.from({ length: 15 }, (_, d) => {
   const cells = Array.from({ length: 8 }, (_, y) => [y, d - y] as const).filter(([, x]) => x >= 0 && x < 8);
   return (d % 2 === 0 ? cells.reverse() : cells).map(([y, x]) => y * 8 + x);
@@ -17,7 +17,7 @@ for (const relaxed of [false, true]) {
   const module = await createImageModule(nodeHost(), { relaxed });
   const build = relaxed ? "relaxed" : "plain";
 
-  /** Both forms of one block, u8 [64] each. */
+  /** One block by the SIMD and by the scalar IDCT, u8 [64] each. */
   function transforms(block: Int16Array, multipliers: Int16Array, last: number): [Uint8Array, Uint8Array] {
     return module.run(undefined, (call) => {
       const base = call.reserve(Region.Scratch, 1024);
@@ -31,7 +31,7 @@ for (const relaxed of [false, true]) {
   }
 
   for (const last of [0, 1, 2, 5, 9, 10, 20, 35, 63]) {
-    test(`${build}: the IDCT equals its scalar twin with coefficients up to zigzag position ${last}`, () => {
+    test(`${build}: the IDCT equals its scalar reference with coefficients up to zigzag position ${last}`, () => {
       const next = generator(last + 1);
       let varied = 0;
       for (let round = 0; round < 1000; round++) {
@@ -39,8 +39,8 @@ for (const relaxed of [false, true]) {
         const multipliers = Int16Array.from({ length: 64 }, () => (next() % 40) + 1);
         // Dequantized values beyond ±2,000 cannot come from pictures; within, sums stay inside 16 bits.
         for (let k = 0; k <= last; k++) {
-          const bound = Math.floor(2000 / (multipliers[ZIGZAG[k] as number] as number) / (k < 4 ? 1 : 4));
-          if (next() % 3 > 0) block[ZIGZAG[k] as number] = (next() % (2 * bound + 1)) - bound;
+          const bound = Math.floor(2000 / multipliers[ZIGZAG[k]] / (k < 4 ? 1 : 4));
+          if (next() % 3 > 0) block[ZIGZAG[k]] = (next() % (2 * bound + 1)) - bound;
         }
         const [simd, scalar] = transforms(block, multipliers, last);
         assert.equal(simd, scalar);
@@ -71,7 +71,7 @@ for (const relaxed of [false, true]) {
     });
   });
 
-  test(`${build}: the color conversion handles every width from 1 to 40`, () => {
+  test(`${build}: the color conversion equals its scalar reference at every width from 1 to 40`, () => {
     const next = generator(5);
     module.run(undefined, (call) => {
       const base = call.reserve(Region.Scratch, 8192);
@@ -85,7 +85,7 @@ for (const relaxed of [false, true]) {
     });
   });
 
-  test(`${build}: upsampling and color in one equal the two apart, for every count of samples`, () => {
+  test(`${build}: fused upsampling and color equal the separate steps, for every number of samples`, () => {
     const next = generator(6);
     module.run(undefined, (call) => {
       const base = call.reserve(Region.Scratch, 8192);

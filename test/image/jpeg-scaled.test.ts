@@ -24,7 +24,7 @@ const rows = readFileSync(`${FIXTURES}scaled.jsonl`, "utf8")
   .split("\n")
   .map((line) => JSON.parse(line) as ScaledRow);
 
-test("every fixture at every scale is what libjpeg-turbo makes of it", () => {
+test("every fixture at every scale equals libjpeg-turbo's result", () => {
   assert.is(rows.length, 99);
   for (const row of rows) {
     const image = decode(module, fixture(row.file.slice(0, -4)), { scale: row.scale });
@@ -54,7 +54,7 @@ test("a scaled crop equals the same rectangle of the scaled picture", () => {
   }
 });
 
-test("a scale that no block can be reduced to is a typed error", () => {
+test("an unsupported scale is a typed error", () => {
   const odd = () => decode(module, fixture("420_shapes"), { scale: 0.3 as DecodeScale });
   assert.throws(odd, (error: unknown) => isVitrineError(error) && error.code === "image/bad-argument");
 });

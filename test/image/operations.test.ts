@@ -1,4 +1,5 @@
-// Operations of augmentation: vector code equals its twins, and the training input applies the chain between flip and erase.
+// Augmentation operations: vector code equals its scalar references, and the training input applies the chain between
+// flip and erasing.
 
 import { createHash } from "node:crypto";
 import { test } from "uvu";
@@ -18,7 +19,7 @@ const module = await createImageModule(nodeHost());
 const chance = drawStream(module.math, { seed: 17, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
 const NAMES = [...new Set([...operationNames(false), ...operationNames(true)]), "Grayscale", "GaussianBlur"];
 
-/** What timm makes of a drawn strength, and three-augment's own two. */
+/** Operations with arguments from timm's level functions, and the two of three-augment. */
 function drawnArgument(name: string): number {
   if (name === "Grayscale") return 0;
   if (name === "GaussianBlur") return chance.between(0, 4);
@@ -26,7 +27,7 @@ function drawnArgument(name: string): number {
 }
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
-test("vector code equals its scalar twin for every operation, on pictures from one pixel up", () => {
+test("vector code equals its scalar reference for every operation, on pictures from one pixel up", () => {
   for (const [n, name] of NAMES.entries())
     for (let round = 0; round < 12; round++) {
       const small = round < 5;
@@ -55,7 +56,7 @@ test("interpolation in single precision gives the bytes of double, at the hardes
     }
 });
 
-test("shears and translations far out, by whole pixels and by round parts of one equal their twin", () => {
+test("large shears and translations, by whole pixels and by simple fractions, equal the scalar reference", () => {
   const picture = drawnPicture(module.math, 6, 70, 33);
   const attempts: [string, number[]][] = [
     ["ShearX", [1, 3, -1e9]],

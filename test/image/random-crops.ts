@@ -1,4 +1,4 @@
-// Crop twin: random rectangles of a picture, and where a crop differs from the same rectangle of the whole.
+// Random crops: rectangles of a picture, and the comparison of a crop with the same rectangle of the whole.
 
 import type { Box } from "../../runtime/draw/draw.js";
 import type { DecodedImage } from "../../runtime/image/decode.js";
@@ -10,7 +10,7 @@ export function randomBox(next: () => number, width: number, height: number): Bo
   return { left, top, width: 1 + (next() % (width - left)), height: 1 + (next() % (height - top)) };
 }
 
-/** First row of `crop`, RGB bytes of `box`, that is not the picture's; null where all are. */
+/** First row of `crop`, RGB bytes of `box`, that differs from the picture's; null if none does. */
 export function differingRow(image: DecodedImage, box: Box, crop: Uint8Array): number | null {
   if (crop.length !== box.width * box.height * 3) return 0;
   const length = box.width * 3;

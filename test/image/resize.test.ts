@@ -1,4 +1,4 @@
-// Resize: vector passes equal their twins, identity is identity, and bad arguments are refused.
+// Resize: vector passes equal their scalar references, the identity changes nothing, and bad arguments are refused.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +13,7 @@ const module = await createImageModule(nodeHost());
 const chance = drawStream(module.math, { seed: 3, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
 const FILTERS: FilterName[] = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"];
 
-test("vector passes equal their scalar twins on random sizes, filters and boxes", () => {
+test("vector passes equal their scalar references on random sizes, filters and boxes", () => {
   for (let round = 0; round < 240; round++) {
     const side = round % 3 === 0 ? 9 : 120;
     const picture = drawnPicture(module.math, round, 1 + chance.integer(side), 1 + chance.integer(side));

@@ -76,7 +76,7 @@ test("inputs from a JPEG file equal those from its decoded pixels", () => {
   assert.ok(same(got, trainingInputOfPixels(module, picture, draw, { size: 56 })));
 });
 
-test("crop comes before resize, and flip mirrors the result: neighbors outside of the crop are not seen", () => {
+test("crop comes before resize, and flip mirrors the result: neighbors outside the crop do not contribute", () => {
   for (let number = 0; number < 40; number++) {
     const picture = drawnPicture(module.math, number, 20 + number, 75 - number);
     const recipe = { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0, eraseProbability: 0 };
@@ -155,13 +155,13 @@ test("erase noise has ImageNet's mean and deviation per channel", () => {
     // Kolmogorov and Smirnov: the largest difference of the distributions, 1.95 / √40,000 at the level of 0.1%.
     const counts = new Uint32Array(256);
     for (const value of values) counts[Math.round(value * 255)]!++;
-    let share = 0;
+    let fraction = 0;
     for (let byte = 0; byte < 255; byte++) {
-      share += counts[byte]! / values.length;
+      fraction += counts[byte]! / values.length;
       const exact = normalDistribution(((byte + 0.5) / 255 - mean) / deviation);
       assert.ok(
-        Math.abs(share - exact) < 0.00975,
-        `channel ${channel}: ${share} up to ${byte}, not ${exact}`,
+        Math.abs(fraction - exact) < 0.00975,
+        `channel ${channel}: ${fraction} up to ${byte}, not ${exact}`,
       );
     }
   });

@@ -3,17 +3,20 @@
 //   weights at distance d, t = 1 − d:   bicubic (a = −1)   −d·t²     t + d·t²     d + d²·t     −d²·t
 //                                       bilinear             0          t            d            0
 //
-// How it is fast: a weight has 22 fractional bits and is split in two for i16 products, weight = high · 2¹¹ + low, as in
-// the resize (resize/weights.ts), so sixteen bytes are filtered at a time. Pillow truncates a sum of doubles; a sum here
-// differs from it by less than UNSURE, so both truncate to the same byte unless a whole number is that close, which
-// happens once in a thousand. `exactPixel` then decides in double.
+// How it is fast: a weight has 22 fractional bits and is split in two for i16 products, weight = high · 2¹¹ + low, as
+// in the resize (resize/weights.ts), so sixteen bytes are filtered at a time. Pillow truncates a sum of doubles; a
+// sum here differs from it by less than UNSURE, so both truncate to the same byte unless a whole number is that
+// close, which happens once in a thousand. `exactPixel` then decides in double.
 
 import { Simd } from "../simd";
 import { exactPixel, origin, stride } from "./affine-source";
 
 const FIXED_BITS: i32 = 22;
 const LOW_BITS: i32 = 11;
-/** Error bound: 255 times half a unit for three weights and 3/2 units for the one that makes the sum 1 (flat areas stay exact). */
+/**
+ * Error bound: 255 times half a unit for three weights and 3/2 units for the one that makes the sum 1 (flat areas
+ * stay exact).
+ */
 export const UNSURE: i32 = 768;
 
 /** u32 [4]: high halves of the first two and the last two weights, low halves of the same. */
@@ -67,8 +70,8 @@ export class Taps {
 
 /**
  * Pixels `column` … `end` − 1 of `row` to `target`, all with the weights at `taps`: the first neighbor of the first
- * pixel is at `from`, the others `step` bytes apart. Sixteen bytes at a time regardless of channel; writes up to fifteen
- * more.
+ * pixel is at `from`, the others `step` bytes apart. Sixteen bytes at a time regardless of channel; writes up to
+ * fifteen more.
  */
 export function filterLine(
   from: usize,
@@ -182,8 +185,8 @@ function columnSum(entry: usize, down: usize): v128 {
 }
 
 /**
- * Pixels `column` … `end` − 1 of `row`, which starts at `line`, each column with the weights of its own entry at `table`.
- * Four pixels at a time; the last four may overlap the previous ones. Writes up to four bytes more.
+ * Pixels `column` … `end` − 1 of `row`, which starts at `line`, each column with the weights of its own entry at
+ * `table`. Four pixels at a time; the last four may overlap the previous ones. Writes up to four bytes more.
  */
 export function filterColumns(table: usize, unsure: i32, column: i32, end: i32, row: i32, line: usize): void {
   if (end - column < 4) {

@@ -4,10 +4,11 @@
 // How it is fast: along a row, pairs of whole-number weights (21 fractional bits) as in affine-lines.ts; down the
 // column, single precision. Positions are 32.32 fixed-point numbers that are incremented along the row.
 //
-// Error bound, in units of a byte. Weights across: 4·255·(2⁻²² to round them + 2⁻²² of single precision) < 5·10⁻⁴, times
-// 1.31 where the column amplifies them; weights down: 4·331·2⁻²² = 3.2·10⁻⁴; seven roundings below 512: 1.1·10⁻⁴;
-// positions: 2⁻²⁵ and 1,024 steps of 2⁻³³, times 560·1.31 twice: 2.2·10⁻⁴; adding the constant that rounds: 0.6·10⁻⁴.
-// Together 1.4·10⁻³, below UNSURE / 8192 = 1.6·10⁻³. Within it, once in a hundred pixels, exactPixel decides.
+// Error bound, in units of a byte. Weights across: 4·255·(2⁻²² to round them + 2⁻²² of single precision) < 5·10⁻⁴,
+// times 1.31 where the column amplifies them; weights down: 4·331·2⁻²² = 3.2·10⁻⁴; seven roundings below 512:
+// 1.1·10⁻⁴; positions: 2⁻²⁵ and 1,024 steps of 2⁻³³, times 560·1.31 twice: 2.2·10⁻⁴; adding the constant that rounds:
+// 0.6·10⁻⁴. Together 1.4·10⁻³, below UNSURE / 8192 = 1.6·10⁻³. Within it, once in a hundred pixels, exactPixel
+// decides.
 
 import { Simd } from "../simd";
 import { bicubic, exactPixel, origin, positionX, positionY, stride } from "./affine-source";
@@ -31,7 +32,10 @@ const SECOND_PAIR: usize = memory.data<u8>(
   16,
 );
 
-/** State of four pixels, u32 or f32 [4] each: offsets; words of weights across (high, high, low, low); four weights down. */
+/**
+ * State of four pixels, u32 or f32 [4] each: offsets; words of weights across (high, high, low, low); four weights
+ * down.
+ */
 const group: usize = memory.data(9 * 16, 16);
 const ACROSS: usize = 16;
 const DOWN: usize = 80;
@@ -141,8 +145,8 @@ function fixed(position: f64): i64 {
 }
 
 /**
- * Pixels `column` … `end` − 1 of `row`, all inside the picture, to `target`; the position moves by (stepX, stepY) from one
- * to the next. The last four may overlap the previous ones. Writes up to four bytes more.
+ * Pixels `column` … `end` − 1 of `row`, all inside the picture, to `target`; the position moves by (stepX, stepY)
+ * from one to the next. The last four may overlap the previous ones. Writes up to four bytes more.
  */
 export function filterPlane(column: i32, end: i32, row: i32, stepX: f64, stepY: f64, target: usize): void {
   if (end - column < 4) {

@@ -1,8 +1,8 @@
 // Affine, scalar: the reference for affine.ts, one value at a time in Pillow's own steps (Geometry.c).
 //
-// The center of each output pixel is mapped to the input. Outside the input's rectangle it takes the fill color; inside,
-// neighbors beyond an edge repeat the edge. Bicubic here has a = −1 and its result is truncated; that of the resize has
-// a = −0.5 and is rounded.
+// The center of each output pixel is mapped to the input. Outside the input's rectangle it takes the fill color;
+// inside, neighbors beyond an edge repeat the edge. Bicubic here has a = −1 and its result is truncated; that of the
+// resize has a = −0.5 and is rounded.
 
 /** Mean color of ImageNet in bytes: timm's fill color. */
 export const FILL_RED: u8 = 124;

@@ -18,8 +18,8 @@ function copyPixel(from: usize, to: usize): void {
 }
 
 /**
- * u8 [height, width, 3] → a copy in Region.Spare whose edges are repeated three pixels outward, so that four taps need no
- * bounds tests; address of its pixel (0, 0), 0 if it does not fit into memory.
+ * u8 [height, width, 3] → a copy in Region.Spare whose edges are repeated three pixels outward, so that four taps
+ * need no bounds tests; address of its pixel (0, 0), 0 if it does not fit into memory.
  */
 export function padPicture(pixels: usize, width: i32, height: i32): usize {
   const stride = paddedStride(width);

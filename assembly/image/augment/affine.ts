@@ -39,7 +39,10 @@ enum Kernel {
   Down = 0,
   /** Rows stay rows, moved down by a whole number of pixels: horizontal neighbors, the same weights along a row. */
   Across = 1,
-  /** Columns stay columns, moved across by a whole number of pixels: vertical neighbors, the same weights down a column. */
+  /**
+   * Columns stay columns, moved across by a whole number of pixels: vertical neighbors, the same weights down a
+   * column.
+   */
   Columns = 2,
   Plane = 3,
 }
@@ -74,8 +77,8 @@ function isInside(column: i32, row: i32, width: f64, height: f64): bool {
 }
 
 /**
- * The first column of `row` that is inside; `width` if none is. The columns inside are contiguous and usually start near
- * `guess`, the first of the row above.
+ * The first column of `row` that is inside; `width` if none is. The columns inside are contiguous and usually start
+ * near `guess`, the first of the row above.
  */
 function firstInside(guess: i32, row: i32, width: i32, height: i32): i32 {
   let column = guess;
@@ -132,8 +135,8 @@ function filterRow(kernel: Kernel, unsure: i32, from: i32, to: i32, row: i32, ta
 }
 
 /**
- * u8 [height, width, 3] in place: output (x, y) samples the input at (a·x + b·y + c, d·x + e·y + f); outside it takes the
- * fill color.
+ * u8 [height, width, 3] in place: output (x, y) samples the input at (a·x + b·y + c, d·x + e·y + f); outside it takes
+ * the fill color.
  */
 export function affine(
   pixels: usize,

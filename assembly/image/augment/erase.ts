@@ -12,7 +12,9 @@ function noiseByte(z: f64, channel: i32): u8 {
   return <u8>Math.min(Math.max(value, 0.0), 255.0);
 }
 
-/** Generator key of one sample's noise; blocks are numbered by position in the picture, so that a value depends on it. */
+/**
+ * Generator key of one sample's noise; blocks are numbered by position in the picture, so that a value depends on it.
+ */
 let index: u32 = 0;
 let epoch: u32 = 0;
 let tag: u32 = 0;

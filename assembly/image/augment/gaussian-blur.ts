@@ -11,7 +11,9 @@ import { Region, Status } from "../contract";
 
 const PASSES: i32 = 3;
 
-/** Box radius whose three passes approximate a Gaussian of standard deviation `radius`. Gwosdek et al., eq. 7, 11, 14. */
+/**
+ * Box radius whose three passes approximate a Gaussian of standard deviation `radius`. Gwosdek et al., eq. 7, 11, 14.
+ */
 function boxRadius(radius: f32): f32 {
   const variance: f32 = (radius * radius) / <f32>PASSES;
   const length = <f32>Math.sqrt(12.0 * <f64>variance + 1.0);

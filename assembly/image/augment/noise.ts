@@ -1,9 +1,9 @@
 // Noise: bytes distributed as clamp(⌊255 · (mean + std · z) + ½⌋) of a channel for a normal z, drawn directly.
 //
-// How it is fast: the 256 results of a channel have known probabilities, so no logarithm or cosine is needed per value.
-// Walker's alias method takes one 32-bit word: its upper 8 bits choose a column, the lower 24 choose between the column's
-// own byte and its alias; every probability is exact to 2⁻³². A box of a quarter of an image costs a fifth of what normal
-// draws did.
+// How it is fast: the 256 results of a channel have known probabilities, so no logarithm or cosine is needed per
+// value. Walker's alias method takes one 32-bit word: its upper 8 bits choose a column, the lower 24 choose between
+// the column's own byte and its alias; every probability is exact to 2⁻³². A box of a quarter of an image costs a
+// fifth of what normal draws did.
 
 /** ImageNet's mean and standard deviation per channel, with which every DeiT normalizes. */
 export function channelMean(channel: i32): f64 {

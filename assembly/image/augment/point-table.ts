@@ -115,8 +115,8 @@ export function applyTable(pixels: usize, count: i32): void {
 }
 
 /**
- * from + factor · (to − from) in float, truncated; outside 0 … 1 the factor extrapolates and the result is clipped. This
- * is Pillow's Image.blend, on which ImageEnhance is built.
+ * from + factor · (to − from) in float, truncated; outside 0 … 1 the factor extrapolates and the result is clipped.
+ * This is Pillow's Image.blend, on which ImageEnhance is built.
  */
 export function blendByte(from: i32, to: i32, factor: f32): i32 {
   if (factor === 0.0) return from;

@@ -1,9 +1,9 @@
 // Bits: entropy-coded bytes as a bit stream that any 64-bit load reads most significant bit first.
 //
-// How it is fast: one SIMD pass over the segment between two markers removes the FF00 stuffing and stores the bytes last
-// to first. The eight bytes at `bitsBase − p/8`, loaded little-endian, are then the stream from bit p on with its first
-// byte on top: a position is all the state that a reader has, and there is no refill to test for. 57 bits of a load are
-// always valid.
+// How it is fast: one SIMD pass over the segment between two markers removes the FF00 stuffing and stores the bytes
+// last to first. The eight bytes at `bitsBase − p/8`, loaded little-endian, are then the stream from bit p on with
+// its first byte on top: a position is all the state that a reader has, and there is no refill to test for. 57 bits
+// of a load are always valid.
 
 import { reserve } from "../call";
 import { Region } from "../contract";
@@ -68,7 +68,8 @@ export function unpackSegment(at: usize): void {
     to -= before + 1;
     at = next + 1;
   }
-  // Zeros after the last byte, as libjpeg feeds when data runs out: a damaged file decodes to the same pixels every time.
+  // Zeros after the last byte, as libjpeg feeds when data runs out: a damaged file decodes to the same pixels every
+  // time.
   memory.fill(to - OVERRUN, 0, OVERRUN);
   bitsLength = (<u32>(regionEnd - to)) << 3;
 }

@@ -1,12 +1,13 @@
 // Block smoothing: estimates of coefficients that an incomplete progressive file has not given in full precision.
 //
-// libjpeg-turbo shows such a file without the visible block edges: the DC values of the 5×5 blocks around a block predict
-// its lowest frequencies (jdcoefct.c; after ITU-T T.81 annex K.8, which uses 3×3). A coefficient is replaced only if it
-// is still zero and its precision is not final, and an estimate never exceeds what the missing bits could hold. If no AC
-// coefficient is known at all, nine are estimated and DC itself is smoothed by a Gaussian-like kernel; otherwise five.
+// libjpeg-turbo shows such a file without the visible block edges: the DC values of the 5×5 blocks around a block
+// predict its lowest frequencies (jdcoefct.c; after ITU-T T.81 annex K.8, which uses 3×3). A coefficient is replaced
+// only if it is still zero and its precision is not final, and an estimate never exceeds what the missing bits could
+// hold. If no AC coefficient is known at all, nine are estimated and DC itself is smoothed by a Gaussian-like kernel;
+// otherwise five.
 //
-// Equal to libjpeg-turbo 2.1.5, whose rules at the borders are kept: pictures of two blocks across, and the rows next to
-// the first two and last two rows of units, see other neighbors than in version 3.0.1 and later.
+// Equal to libjpeg-turbo 2.1.5, whose rules at the borders are kept: pictures of two blocks across, and the rows next
+// to the first two and last two rows of units, see other neighbors than in version 3.0.1 and later.
 
 import { component, picture } from "./picture";
 import { scanBit, scanComponentCount, scanComponentIndex, scanFirst, scanLast } from "./scan-header";
@@ -17,34 +18,35 @@ const POSITIONS: u32 = 10;
 const OFFSETS: usize = memory.data<u8>([0, 2, 16, 32, 18, 4, 6, 20, 34, 48]);
 /** Estimates are sums in units of 1/256. */
 const ONE: u64 = 256;
-const KERNEL_BYTES: usize = 64;
+/** A kernel is i16 [5, 5]; its loads reach 14 bytes further, where the neighborhood is 0. */
+const KERNEL_BYTES: usize = 50;
 
 /**
- * Weights of the 25 DC values for zigzag positions 0 … 9 if no AC coefficient is known, i16 [10, 32], rows of 5 from the
- * block two rows above on, the last 7 of 32 being padding.
+ * Weights of the 25 DC values for zigzag positions 0 … 9 if no AC coefficient is known, i16 [10, 5, 5]; the first row is
+ * that of the blocks two rows above.
  */
 // biome-ignore format: one kernel of 5×5 a line
 const KERNELS: usize = memory.data<i16>([
-  -2, -6, -8, -6, -2,  -6,  6, 42,  6, -6,  -8, 42, 152,  42, -8,  -6,   6,  42,   6, -6,  -2, -6, -8, -6, -2,  0, 0, 0, 0, 0, 0, 0,
-  -1, -1,  0,  1,  1,  -3, 13,  0, -13, 3,  -3, 38,   0, -38,  3,  -3,  13,   0, -13,  3,  -1, -1,  0,  1,  1,  0, 0, 0, 0, 0, 0, 0,
-  -1, -3, -3, -3, -1,  -1, 13, 38, 13, -1,   0,  0,   0,   0,  0,   1, -13, -38, -13,  1,   1,  3,  3,  3,  1,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  1,  0,  0,   0,  2,  7,  2,  0,   0, -5, -14,  -5,  0,   0,   2,   7,   2,  0,   0,  0,  1,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-  -1,  0,  0,  0,  1,   0,  9,  0, -9,  0,   0,  0,   0,   0,  0,   0,  -9,   0,   9,  0,   1,  0,  0,  0, -1,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  2, -5,  2,  0,   1,  7, -14,   7,  1,   0,   2,  -5,   2,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  1,  0, -1,  0,   0,  2,   0,  -2,  0,   0,   1,   0,  -1,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  1, -3,  1,  0,   0,  0,   0,   0,  0,   0,  -1,   3,  -1,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  1,  0, -1,  0,   0, -3,   0,   3,  0,   0,   1,   0,  -1,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  1,  2,  1,  0,   0,  0,   0,   0,  0,   0,  -1,  -2,  -1,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
+  -2, -6, -8, -6, -2,  -6,  6, 42,  6, -6,  -8, 42, 152,  42, -8,  -6,   6,  42,   6, -6,  -2, -6, -8, -6, -2,
+  -1, -1,  0,  1,  1,  -3, 13,  0, -13, 3,  -3, 38,   0, -38,  3,  -3,  13,   0, -13,  3,  -1, -1,  0,  1,  1,
+  -1, -3, -3, -3, -1,  -1, 13, 38, 13, -1,   0,  0,   0,   0,  0,   1, -13, -38, -13,  1,   1,  3,  3,  3,  1,
+   0,  0,  1,  0,  0,   0,  2,  7,  2,  0,   0, -5, -14,  -5,  0,   0,   2,   7,   2,  0,   0,  0,  1,  0,  0,
+  -1,  0,  0,  0,  1,   0,  9,  0, -9,  0,   0,  0,   0,   0,  0,   0,  -9,   0,   9,  0,   1,  0,  0,  0, -1,
+   0,  0,  0,  0,  0,   0,  2, -5,  2,  0,   1,  7, -14,   7,  1,   0,   2,  -5,   2,  0,   0,  0,  0,  0,  0,
+   0,  0,  0,  0,  0,   0,  1,  0, -1,  0,   0,  2,   0,  -2,  0,   0,   1,   0,  -1,  0,   0,  0,  0,  0,  0,
+   0,  0,  0,  0,  0,   0,  1, -3,  1,  0,   0,  0,   0,   0,  0,   0,  -1,   3,  -1,  0,   0,  0,  0,  0,  0,
+   0,  0,  0,  0,  0,   0,  1,  0, -1,  0,   0, -3,   0,   3,  0,   0,   1,   0,  -1,  0,   0,  0,  0,  0,  0,
+   0,  0,  0,  0,  0,   0,  1,  2,  1,  0,   0,  0,   0,   0,  0,   0,  -1,  -2,  -1,  0,   0,  0,  0,  0,  0,
 ], 16);
 
 /** The same for positions 1 … 5 if some AC coefficient is known; DC and the others then stay as they are. */
 // biome-ignore format: one kernel of 5×5 a line
 const KERNELS_WITH_AC: usize = memory.data<i16>([
-   0,  0,  0,  0,  0,   0,  0,  0,   0,  0,  -7, 50,   0, -50,  7,   0,   0,   0,   0,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0, -7,  0,  0,   0,  0, 50,   0,  0,   0,  0,   0,   0,  0,   0,   0, -50,   0,  0,   0,  0,  7,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0, -1,  0,  0,   0,  0, 13,   0,  0,   0,  0, -24,   0,  0,   0,   0,  13,   0,  0,   0,  0, -1,  0,  0,  0, 0, 0, 0, 0, 0, 0,
-   0, -1,  0,  1,  0,  -1, 10,  0, -10,  1,   0,  0,   0,   0,  0,   1, -10,   0,  10, -1,   0,  1,  0, -1,  0,  0, 0, 0, 0, 0, 0, 0,
-   0,  0,  0,  0,  0,   0,  0,  0,   0,  0,  -1, 13, -24,  13, -1,   0,   0,   0,   0,  0,   0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0,
+   0,  0,  0,  0,  0,   0,  0,  0,   0,  0,  -7, 50,   0, -50,  7,   0,   0,   0,   0,  0,   0,  0,  0,  0,  0,
+   0,  0, -7,  0,  0,   0,  0, 50,   0,  0,   0,  0,   0,   0,  0,   0,   0, -50,   0,  0,   0,  0,  7,  0,  0,
+   0,  0, -1,  0,  0,   0,  0, 13,   0,  0,   0,  0, -24,   0,  0,   0,   0,  13,   0,  0,   0,  0, -1,  0,  0,
+   0, -1,  0,  1,  0,  -1, 10,  0, -10,  1,   0,  0,   0,   0,  0,   1, -10,   0,  10, -1,   0,  1,  0, -1,  0,
+   0,  0,  0,  0,  0,   0,  0,  0,   0,  0,  -1, 13, -24,  13, -1,   0,   0,   0,   0,  0,   0,  0,  0,  0,  0,
 ], 16);
 const LAST_WITH_AC: u32 = 5;
 

@@ -32,9 +32,9 @@ import {
 import { block, decodeBlock } from "./sequential-block";
 
 /**
- * Limit on the work of all scans together, about a second's worth, against files that repeat nearly empty scans: a visit
- * to a block counts 1, to one whose 63 coefficients may be refined 8, and building a scan's tables counts SCAN_WORK. A
- * picture of 64 megapixels in 4:4:4 has 3 million blocks; its usual ten scans take a third of the limit.
+ * Limit on the work of all scans together, about a second's worth, against files that repeat nearly empty scans: a
+ * visit to a block counts 1, to one whose 63 coefficients may be refined 8, and building a scan's tables counts
+ * SCAN_WORK. A picture of 64 megapixels in 4:4:4 has 3 million blocks; its usual ten scans take a third of the limit.
  */
 const MAX_WORK: u64 = 1 << 28;
 const REFINEMENT_WORK: u64 = 8;

@@ -5,10 +5,11 @@
 //   G = Y + (−22554·Cb − 46802·Cr + 32768 >> 16)      = Y + (−11277·Cb − 23401·Cr + 16384 >> 15)
 //   B = Y + (116130·Cb + 32768 >> 16)                 = Y + 2·Cb + q15(Cb, −7471)
 //
-// How it is fast: q15(a, b) = (a·b + 2¹⁴) >> 15 is one operation. That it rounds like the 16-bit form for all 256 inputs
-// was checked exhaustively, and the tests check it again against the scalar reference. G needs the 32-bit sum of both
-// products. V8 rebuilds the two masks of a general shuffle at every use, thirteen instructions; so pixels are first
-// zipped to R G B 0, which takes single instructions, and the zeros are dropped with one mask that stays in a register.
+// How it is fast: q15(a, b) = (a·b + 2¹⁴) >> 15 is one operation. That it rounds like the 16-bit form for all 256
+// inputs was checked exhaustively, and the tests check it again against the scalar reference. G needs the 32-bit sum
+// of both products. V8 rebuilds the two masks of a general shuffle at every use, thirteen instructions; so pixels are
+// first zipped to R G B 0, which takes single instructions, and the zeros are dropped with one mask that stays in a
+// register.
 
 import { Simd } from "../simd";
 
@@ -137,8 +138,8 @@ function multiplyBytes(a: u32, b: u32): u32 {
 
 /**
  * Applies the fourth component of CMYK and YCCK pictures, u8 [width] of inverted black, to u8 [width, 3] at `to`, in
- * place. Adobe stores ink inverted (255 = none), and every reader assumes it. Pillow's conversion: with k = 255 − black,
- * a channel becomes k − ⌊c·k/255⌉, where c is that channel's ink. The row holds inverted ink (CMYK), or, with
+ * place. Adobe stores ink inverted (255 = none), and every reader assumes it. Pillow's conversion: with k = 255 −
+ * black, a channel becomes k − ⌊c·k/255⌉, where c is that channel's ink. The row holds inverted ink (CMYK), or, with
  * `converted`, the result of YCbCr → RGB: that is the ink itself, as libjpeg's YCCK → CMYK inverts it once more.
  */
 export function applyBlack(black: usize, to: usize, width: u32, converted: bool): void {

@@ -4,8 +4,8 @@
 // constants; this pass keeps 2 extra bits. The second pass is idct-rows.ts; the scalar reference, with the butterflies
 // as they are usually drawn, is idct-scalar.ts.
 //
-// How it is fast: every output of the odd half is a dot product of four inputs. Pairs of inputs are interleaved, so that
-// one i32x4.dot_i16x8 does two multiplications and their sum: 12 dots a half, no separate multiplication.
+// How it is fast: every output of the odd half is a dot product of four inputs. Pairs of inputs are interleaved, so
+// that one i32x4.dot_i16x8 does two multiplications and their sum: 12 dots a half, no separate multiplication.
 //
 //            in1·   in3·   in5·   in7·        even half:  t0 = (in0 + in4)·8192   t3 = in2·10703 + in6·4433
 //   odd3    11363   9633   6437   2260                    t1 = (in0 − in4)·8192   t2 = in2·4433  − in6·10704

@@ -11,8 +11,8 @@
 //   x = 3      8192  −10703        8192   −4433          2260   −6436        9633  −11363
 //                        even half                                 odd half
 //
-// out(x) = even(x) + odd(x) and out(7 − x) = even(x) − odd(x). (The rounding term could be added to in0 in the first pass;
-// then damaged files, whose in0 is near the end of its range, would no longer equal libjpeg's.)
+// out(x) = even(x) + odd(x) and out(7 − x) = even(x) − odd(x). (The rounding term could be added to in0 in the first
+// pass; then damaged files, whose in0 is near the end of its range, would no longer equal libjpeg's.)
 
 /** Columns of the matrix above, i16 [x][pair], by byte offset. */
 // biome-ignore format: one column a line

@@ -1,8 +1,8 @@
 // IDCT: a block of quantized coefficients → samples, by the transform that is right for it. At full size these are
 // libjpeg's "islow" integers, bit for bit, in SIMD; idct-scalar.ts is the scalar reference.
 //
-// How it is fast: where the last coefficient is early in the zigzag, most inputs are zero. DC alone fills the block with
-// one value, and positions up to 9 are within the first four rows and columns, which halves both passes.
+// How it is fast: where the last coefficient is early in the zigzag, most inputs are zero. DC alone fills the block
+// with one value, and positions up to 9 are within the first four rows and columns, which halves both passes.
 
 import { Columns, FACTORS, ROUND, work } from "./idct-columns";
 import { rowsOfEight, rowsOfFour } from "./idct-rows";

@@ -82,7 +82,10 @@ function beginInterval(): void {
   exhausted = true;
 }
 
-/** Reports scan data that ends early: truncated if the file ends there, else corrupt; `rows` rows of pixels came before. */
+/**
+ * Reports scan data that ends early: truncated if the file ends there, else corrupt; `rows` rows of pixels came
+ * before.
+ */
 export function describeDamage(p: u32, rows: u32): Status {
   if (segmentEnd >= fileEnd() && !metBadCode)
     return fail(Status.Truncated, offsetOf(fileEnd()), rows, picture.height);

@@ -25,10 +25,11 @@ export const block: usize = memory.data(144, 64);
 export let lastPosition: u32 = 0;
 
 /*
- * How it is fast: both functions below keep the stream in three registers. `bits` holds it from the current position on,
- * first bit on top, of which `have` bits are valid; `at` is the address of the next eight bytes. A refill is one load,
- * one shift and one or, without a test; it leaves 56 to 63 valid bits. A lookup consumes at most PAIR_BITS + 15, so two
- * lookups follow each refill. (Reloading at every position costs 10% of a decode: the load waits for the lookup.)
+ * How it is fast: both functions below keep the stream in three registers. `bits` holds it from the current position
+ * on, first bit on top, of which `have` bits are valid; `at` is the address of the next eight bytes. A refill is one
+ * load, one shift and one or, without a test; it leaves 56 to 63 valid bits. A lookup consumes at most PAIR_BITS +
+ * 15, so two lookups follow each refill. (Reloading at every position costs 10% of a decode: the load waits for the
+ * lookup.)
  */
 class Reader {
   /** The first eight bytes from bit p on. */

@@ -5,7 +5,9 @@
 import { regionStart, reserve } from "../call";
 import { Region } from "../contract";
 
-/** Import of the host (module `strip`): takes `bytes` bytes of RGB rows at `address`; they follow the previous call's. */
+/**
+ * Import of the host (module `strip`): takes `bytes` bytes of RGB rows at `address`; they follow the previous call's.
+ */
 declare function takeRows(address: usize, bytes: usize): void;
 
 /** A strip is handed over at this size: large enough for few calls, small enough for a second-level cache. */

@@ -1,4 +1,5 @@
-// Horizontal pass: u8 [rows, width, 3] → u8 [rows, outputs, 3], four rows at a time. Scalar reference: horizontalScalar.
+// Horizontal pass: u8 [rows, width, 3] → u8 [rows, outputs, 3], four rows at a time. Scalar reference:
+// horizontalScalar.
 //
 // How it is fast: two neighboring pixels become one vector of 16-bit pairs by interleaving the row with itself shifted
 // by three bytes:

@@ -1,5 +1,5 @@
-// Resize: Pillow's Image.resize on RGB bytes, byte for byte. The horizontal pass comes first, rounded to bytes, then the
-// vertical one.
+// Resize: Pillow's Image.resize on RGB bytes, byte for byte. The horizontal pass comes first, rounded to bytes, then
+// the vertical one.
 //
 // A window of the result can be requested (the center crop of an evaluation transform): its pixels equal those of the
 // whole result, and the rest is never computed. A crop before the resize is a source address and a stride; neighbors

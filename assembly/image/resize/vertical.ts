@@ -2,7 +2,8 @@
 // verticalScalar.
 //
 // How it is fast: two rows are interleaved byte by byte and widened, so that a multiply-add of 16-bit pairs does both
-// their taps for four bytes. Eight sums (four of high, four of low halves of the weights) stay in registers over all taps.
+// their taps for four bytes. Eight sums (four of high, four of low halves of the weights) stay in registers over all
+// taps.
 
 import { Simd } from "../simd";
 import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";

@@ -105,9 +105,9 @@ export function entryPairs(entry: usize): usize {
 }
 
 /**
- * Fills `table` for outputs first … first + window − 1 of an axis on which input pixels from … to (fractions allowed) of
- * `inputs` become `outputs` pixels. With `reversed` the entries are stored in reverse order, which mirrors the picture
- * at no cost. Pillow: precompute_coeffs and normalize_coeffs_8bpc.
+ * Fills `table` for outputs first … first + window − 1 of an axis on which input pixels from … to (fractions allowed)
+ * of `inputs` become `outputs` pixels. With `reversed` the entries are stored in reverse order, which mirrors the
+ * picture at no cost. Pillow: precompute_coeffs and normalize_coeffs_8bpc.
  */
 export function fillTable(
   table: usize,
