@@ -69,7 +69,13 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--recovery-interval --save_freq", { train: "here it is --checkpoint-every STEPS" }],
   ["--checkpoint-hist", { train: "a run keeps two checkpoints: RUN/last and RUN/best" }],
   ["--log-interval --log-wandb --eval-metric", { train: LOGS }],
-  ["--eval", { train: "here it is another command: vitrine validate --data PATH --model PATH" }],
+  [
+    "--eval",
+    {
+      train: "here it is another command: vitrine validate --data PATH --model PATH",
+      validate: "this command always evaluates: leave it out",
+    },
+  ],
   // Distillation.
   ["--distillation-type", { train: "here it is --distillation none, soft or hard" }],
   ["--distillation-alpha", { train: "here it is --alpha" }],

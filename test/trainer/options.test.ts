@@ -174,4 +174,27 @@ test("the printed configuration is the command line that asks for this run", () 
     assert.is(words[words.indexOf(flag as string) + 1], value);
 });
 
+test("settings that differ from DeiT's defaults are printed first, in lines of at most 80 columns", () => {
+  const settings = settingsFrom(given(["--steps", 12], ["--mixup", 0], ["--init", `/${"m".repeat(60)}`]));
+  const lines = settingLines(settings);
+  assert.equal(
+    lines.filter((line) => line.length > 80),
+    [],
+  );
+  const rest = lines.indexOf("DeiT's defaults");
+  const different = lines.slice(0, rest).join(" ");
+  for (const flag of [
+    "--steps 12",
+    "--mixup 0",
+    "--init /m",
+    "--lr-scaling sqrt",
+    "--smoothing 0",
+    "--aa none",
+  ])
+    assert.ok(different.includes(flag), flag);
+  const equal = lines.slice(rest).join(" ");
+  for (const flag of ["--batch-size 64", "--cutmix 1", "--lr 0.0005"])
+    assert.ok(equal.includes(flag) && !different.includes(flag), flag);
+});
+
 test.run();
