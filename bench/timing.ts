@@ -30,16 +30,3 @@ export function time(call: () => void, budgetMs = 90): Timing {
   }
   return summarize(spans);
 }
-
-/** The same for an asynchronous call, after one call to warm up. */
-export async function timeAsync(call: () => Promise<unknown>, budgetMs: number): Promise<Timing> {
-  await call();
-  const spans: number[] = [];
-  const end = performance.now() + budgetMs;
-  while (spans.length < MIN_CALLS || performance.now() < end) {
-    const start = performance.now();
-    await call();
-    spans.push(performance.now() - start);
-  }
-  return summarize(spans);
-}
