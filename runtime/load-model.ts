@@ -1,5 +1,6 @@
 // Load model: a model's files on a runtime, ready to classify images and pixels.
 
+import { quote } from "./errors.js";
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/host.js";
 import { readJpeg } from "./image/picture-reader.js";
@@ -16,8 +17,9 @@ export interface ModelOptions {
   /** Batch sizes to build programs for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
   /**
-   * Precision of the weights: `float32`; `float16`, rounded to it and widened; `int8`, the blocks' linear layers computed
-   * in eight bits (DeiT on wasm). Default: as the file keeps them, int8 widened where the device has no kernels.
+   * Precision of the weights: `float32`; `float16`, rounded to it and widened; `int8`, the blocks' linear layers
+   * computed in eight bits (DeiT on wasm). Default: as the file keeps them, int8 widened where the device has no
+   * kernels.
    */
   dtype?: WeightDtype;
 }
@@ -47,8 +49,8 @@ export interface Model {
   /** As `InferenceProgram.onDevice`: logits that stay on the device. Absent on the CPU. */
   onDevice?: InferenceProgram["onDevice"];
   /**
-   * A JPEG file → the model's input, uint8 [size, size, 3]: turned upright by its EXIF orientation, resized, center crop.
-   * `subject` names it in errors. Throws `jpeg/…` and `image/…`.
+   * A JPEG file → the model's input, uint8 [size, size, 3]: turned upright by its EXIF orientation, resized, center
+   * crop. `subject` names it in errors. Throws `jpeg/…` and `image/…`.
    */
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → the most probable classes of each, best first. Throws what `readPicture` throws. */
@@ -64,9 +66,8 @@ function chosenDtype(runtime: Runtime, model: StoredModel, wanted: WeightDtype |
   const dtype = wanted ?? model.dtype;
   const hasLayers = familyOf(model.config).int8Layers(model.config).size > 0;
   if (dtype !== "int8" || (hasKernels && hasLayers)) return dtype;
-  runtime.host.notice(
-    `${model.name}: its int8 weights are widened to float32, because this device has no int8 kernels for it`,
-  );
+  const why = "this device has no int8 kernels for it";
+  runtime.host.notice(`${quote(model.name)}: its int8 weights are widened to float32, because ${why}`);
   return "float32";
 }
 

@@ -39,7 +39,9 @@ export interface ClassScore {
   probability: number;
 }
 
-/** Softmax of a row of logits [classes], in double; the largest logit is subtracted first, so that nothing overflows. */
+/**
+ * Softmax of a row of logits [classes], in double; the largest logit is subtracted first, so that nothing overflows.
+ */
 export function softmax(logits: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(logits);
   const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);

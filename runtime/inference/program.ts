@@ -1,6 +1,6 @@
 // Inference program: pixels in, logits out. A program per batch size, all with the same weights.
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import type { DeviceArray, Executor, Int8Store, Store } from "../executors/executor.js";
 import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
@@ -91,7 +91,9 @@ function createInt8Matrices(
   for (const [name, { outputs, inputs }] of matrices) {
     const wanted = formatShape(layers.has(name) ? (shapes.get(name) ?? []) : []);
     if (wanted === formatShape([outputs, inputs]) && inputs <= MOST_INT8_INPUTS) continue;
-    const text = `int8 matrix "${name}" is [${outputs}, ${inputs}], wanted ${wanted} with at most ${MOST_INT8_INPUTS} inputs (--dtype f32 computes without int8)`;
+    const text =
+      `int8 matrix "${quote(name)}" is [${outputs}, ${inputs}], expected ${wanted} with at most ` +
+      `${MOST_INT8_INPUTS} inputs (--dtype f32 computes without int8)`;
     throw new VitrineError("weights/shape", text, { details: { tensor: name } });
   }
   return executor.createInt8Store(matrices);
@@ -99,7 +101,9 @@ function createInt8Matrices(
 
 /** The error for a device that has no int8 kernels. */
 export function int8Unavailable(device: string): VitrineError {
-  const text = `dtype int8: device ${device} has no int8 kernels; allowed: --device wasm, or --dtype f32, which widens the weights`;
+  const text =
+    `dtype int8: device ${device} has no int8 kernels; ` +
+    "allowed: --device wasm, or --dtype f32, which widens the weights";
   return new VitrineError("device/int8", text, { details: { device } });
 }
 

@@ -1,5 +1,5 @@
-// Inference step: the graph of a classifier's answer, one compiled program of it for batches up to a size, and any number
-// of images through several of those.
+// Inference step: the graph of a classifier's answer, one compiled program of it for batches up to a size, and any
+// number of images through several of those.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable } from "../executors/executor.js";
@@ -52,11 +52,9 @@ export async function submitSteps(
 export function checkPixels({ imageSize }: ClassifierConfig, pixels: Uint8Array, count: number): void {
   const wanted = count * imageSize * imageSize * 3;
   if (Number.isSafeInteger(count) && count >= 1 && pixels.length === wanted) return;
-  throw new VitrineError(
-    "image/size",
-    `pixels: ${pixels.length} bytes for ${count} images, wanted ${wanted}: ${count} of ${imageSize}×${imageSize}×3`,
-    { details: { count, got: pixels.length, wanted } },
-  );
+  const size = `${count} of ${imageSize}×${imageSize}×3`;
+  const text = `pixels: ${pixels.length} bytes for ${count} images, wanted ${wanted}: ${size}`;
+  throw new VitrineError("image/size", text, { details: { count, got: pixels.length, wanted } });
 }
 
 /** A compiled inference program for batches of up to `batch` images. */
@@ -73,7 +71,8 @@ export class InferenceStep {
   }
 
   /**
-   * pixels uint8 [count, size, size, 3], count ≤ batch. Resolves when they may be overwritten and the next call may come.
+   * pixels uint8 [count, size, size, 3], count ≤ batch. Resolves when they may be overwritten and the next call may
+   * come.
    */
   async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
     checkPixels(this.#config, pixels, count);
@@ -91,13 +90,17 @@ export class InferenceStep {
     return this.#executable.runOnDevice !== undefined;
   }
 
-  /** pixels uint8 [batch, size, size, 3] → logits [batch, classes], which stay on the device, the caller's to dispose of. */
+  /**
+   * pixels uint8 [batch, size, size, 3] → logits [batch, classes], which stay on the device, the caller's to dispose
+   * of.
+   */
   async onDevice(pixels: Uint8Array): Promise<DeviceArray> {
     checkPixels(this.#config, pixels, this.batch);
     if (!this.#executable.runOnDevice)
       throw new VitrineError(
         "device/unsupported",
-        "inference: this device computes on the CPU and keeps no logits on a GPU; call logits() or submit(), or take --device webgpu",
+        "inference: this device computes on the CPU and cannot keep logits on a GPU; " +
+          "call logits() or submit(), or take --device webgpu",
       );
     const outputs = await this.#executable.runOnDevice({ pixels });
     // The mean of both heads for a distilled model, else the one head.

@@ -8,7 +8,9 @@ export interface ClassifierConfig {
   /** Normalization of the input per color: (pixel/255 − mean)/std. */
   mean: [number, number, number];
   std: [number, number, number];
-  /** Fraction of the resized image that the evaluation crop keeps: the short side is resized to ⌊imageSize/cropRatio⌋. */
+  /**
+   * Fraction of the resized image that the evaluation crop keeps: the short side is resized to ⌊imageSize/cropRatio⌋.
+   */
   cropRatio: number;
 }
 

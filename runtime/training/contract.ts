@@ -100,7 +100,9 @@ export interface StepOutcome extends AppliedStep {
   loss: number;
 }
 
-/** A model in training on an executor: weights, gradients, both moments of AdamW and the average. One call at a time. */
+/**
+ * A model in training on an executor: weights, gradients, both moments of AdamW and the average. One call at a time.
+ */
 export interface Training {
   /** Bytes of all stores and of the largest program's tensors. */
   readonly bytes: number;

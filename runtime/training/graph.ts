@@ -30,9 +30,9 @@ export type StepOptions = Pick<
 
 /**
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
- * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic
- * depth. With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are
- * those of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), losses.py of facebook's deit; without
+ * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic depth.
+ * With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
+ * of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), losses.py of facebook's deit; without
  * distillation the loss is the class head's alone.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
@@ -63,7 +63,8 @@ function distilledLoss(
   if (distillationLogits === undefined)
     throw new VitrineError(
       "training/distillation",
-      `distillation ${distillation}: the model has no distillation token; take a ..._distilled_... model (--model), or --distillation none`,
+      `distillation ${distillation}: the model has no distillation token; ` +
+        "take a ..._distilled_... model (--model), or --distillation none",
     );
   const teacher = graph.input("teacherLogits", graph.shapeOf(classLogits));
   const distilled =
@@ -98,9 +99,9 @@ export function parameterGroups(shapes: ParameterShapes, options: StepOptions): 
 
 /**
  * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
- * of squares of the gradients before clipping. The tensors of a group are contiguous in the stores, so each group is one
- * instruction. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it (see
- * `readReport`).
+ * of squares of the gradients before clipping. The tensors of a group are contiguous in the stores, so each group is
+ * one instruction. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it
+ * (see `readReport`).
  */
 export function applyGraph(
   shapes: ParameterShapes,
@@ -110,7 +111,7 @@ export function applyGraph(
   const graph = new GraphBuilder("optimizer step");
   const run = (store: string, names: readonly string[]) => {
     const count = names.reduce((sum, name) => sum + elementCount(shapes.get(name) ?? []), 0);
-    return graph.stored(store, names[0] as string, [count], names.at(-1));
+    return graph.stored(store, names[0], [count], names.at(-1));
   };
   const settings = graph.input("settings", [ADAMW_SETTINGS], "float64");
   const gradients = run(GRADIENTS, [...groups.decayed, ...groups.plain]);

@@ -72,7 +72,9 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   return { shapes, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };
 }
 
-/** The largest batch up to `most` that `planTraining` takes in one piece; 0 where not even 1 fits. Allocates nothing. */
+/**
+ * The largest batch up to `most` that `planTraining` takes in one piece; 0 where not even 1 fits. Allocates nothing.
+ */
 export function largestTrainingBatch(
   options: PlannedTraining,
   capabilities: PlanOptions,
@@ -89,7 +91,8 @@ function pieceSize({ batchSize, pieces = 1 }: PlannedTraining): number {
   if (Number.isSafeInteger(pieces) && pieces >= 1 && batchSize % pieces === 0) return batchSize / pieces;
   throw new VitrineError(
     "training/pieces",
-    `a batch of ${batchSize} in ${pieces} pieces: the number of pieces must divide the batch (--accumulate, --batch-size)`,
+    `a batch of ${batchSize} in ${pieces} pieces: the number of pieces must divide the batch ` +
+      "(--accumulate, --batch-size)",
     { details: { batchSize, pieces } },
   );
 }

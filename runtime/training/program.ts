@@ -35,9 +35,9 @@ export interface DeitTraining extends Training {
 
 /**
  * Plans and compiles the programs of a training, and allocates its stores: weights, gradients, both moments, and the
- * average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where the
- * pieces do not divide the batch, and `training/distillation` where the model has no distillation head; `weights/…` where
- * the weights are not the model's.
+ * average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where
+ * the pieces do not divide the batch, and `training/distillation` where the model has no distillation head; `weights/…`
+ * where the weights are not the model's.
  *
  *     const training = await createTraining(runtime.executor, { config, weights, batchSize: 64, ... });
  *     const { loss } = await training.accumulate({ pixels, targets, sampleWeights });

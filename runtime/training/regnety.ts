@@ -1,4 +1,4 @@
-// RegNetY training: one step of the convnet in train mode: loss, gradients, and batch norm's statistics moved along.
+// RegNetY training: a step of the convnet in train mode gives loss and gradients, and updates batch norm's statistics.
 
 import { VitrineError } from "../errors.js";
 import type { Executable, Executor, Store } from "../executors/executor.js";
@@ -23,34 +23,34 @@ import { GRADIENTS } from "./graph.js";
 
 export interface RegnetyTrainingOptions {
   config: RegnetyConfig;
-  /** timm's names, running statistics included. */
+  /** Under timm's names, running statistics included. */
   weights: TensorMap;
   batchSize: number;
   input: ImageInput;
 }
 
 export interface RegnetyInputs {
-  /** uint8 [batch, size, size, 3], or normalized float32 [batch, 3, size, size]. */
+  /** uint8 [batch, size, size, 3], or normalized float32 [batch, 3, size, size], as `input` says. */
   images: Uint8Array | Float32Array;
-  /** [batch, classes]. */
+  /** Target probabilities float32 [batch, classes]. */
   targets: Float32Array;
-  /** Weight of each sample in the mean, [batch]. */
+  /** Weight of each sample in the mean, float32 [batch]. */
   sampleWeights: Float32Array;
 }
 
 export interface RegnetyTraining {
-  /** Forward in train mode, loss, gradients added. logits [batch, classes]. */
+  /** Forward in train mode, loss, backward: adds the gradients. logits float32 [batch, classes]. */
   accumulate(inputs: RegnetyInputs): Promise<{ loss: number; logits: Float32Array }>;
-  /** Gradients so far, with the names and axes of PyTorch. */
+  /** The gradients accumulated so far, under timm's names with PyTorch's axes. */
   gradients(): Promise<TensorMap>;
   /** Running means and unbiased variances. */
   buffers(): Promise<TensorMap>;
-  /** How many batches the running statistics have seen here; timm's num_batches_tracked grows by it. */
+  /** Batches that the running statistics were updated by here; timm's num_batches_tracked grows by it. */
   readonly batches: number;
   dispose(): void;
 }
 
-/** Outputs `loss` [1] = Σ w·cross-entropy with the targets, and `logits` [batch, classes]. */
+/** Outputs `loss` [1], Σ w·cross-entropy with the targets, and `logits` [batch, classes]. */
 export function regnetyTrainingGraph(config: RegnetyConfig, batch: number, input: ImageInput): Graph {
   const graph = new GraphBuilder("RegNetY training step");
   const logits = regnety(graph, config, { batch, input, mode: "training" });
@@ -96,7 +96,7 @@ export async function createRegnetyTraining(
 interface Parts {
   step: Executable;
   stores: ReadonlyMap<string, Store>;
-  /** With PyTorch's axes. */
+  /** With PyTorch's axes; `parameters` and `buffers` have channels last. */
   shapes: ParameterShapes;
   parameters: ParameterShapes;
   buffers: ParameterShapes;
@@ -115,7 +115,7 @@ class StepTraining implements RegnetyTraining {
   async accumulate({ images, targets, sampleWeights }: RegnetyInputs) {
     const outputs = await this.#parts.step.run({ [this.#input]: images, targets, sampleWeights });
     this.batches++;
-    return { loss: outputs.loss?.[0] as number, logits: outputs.logits as Float32Array };
+    return { loss: outputs.loss[0], logits: outputs.logits as Float32Array };
   }
 
   async gradients(): Promise<TensorMap> {

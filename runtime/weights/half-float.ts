@@ -1,5 +1,5 @@
-// Half float: IEEE binary16 and bfloat16 bit patterns to float32, and float32 to binary16. Widening is exact: both are
-// subsets of float32.
+// Half float: IEEE binary16 and bfloat16 bit patterns to float32, and float32 to binary16. Widening is exact, since
+// both are subsets of float32.
 
 /** 1 sign, 5 exponent, 10 mantissa bits. */
 export function halfToFloat(bits: number): number {
@@ -13,15 +13,15 @@ export function halfToFloat(bits: number): number {
 
 let widened: Float32Array | undefined;
 
-/** [n] binary16 patterns → [n] float32, by a table of all 65,536. */
+/** [n] binary16 patterns → [n] float32, by a table of all 65,536 patterns. */
 export function halvesToFloats(halves: Uint16Array): Float32Array {
   widened ??= Float32Array.from({ length: 65_536 }, (_, bits) => halfToFloat(bits));
   const floats = new Float32Array(halves.length);
-  for (let i = 0; i < halves.length; i++) floats[i] = widened[halves[i] as number] as number;
+  for (let i = 0; i < halves.length; i++) floats[i] = widened[halves[i]];
   return floats;
 }
 
-/** [n] bfloat16 patterns, the upper halves of float32's, → [n] float32. */
+/** [n] bfloat16 patterns, the upper 16 bits of float32, → [n] float32. */
 export function bfloatsToFloats(halves: Uint16Array): Float32Array {
   const words = Uint32Array.from(halves, (bits) => bits << 16);
   return new Float32Array(words.buffer);
@@ -29,11 +29,13 @@ export function bfloatsToFloats(halves: Uint16Array): Float32Array {
 
 /** The largest finite binary16. */
 export const LARGEST_HALF = 65_504;
-/** Bits of float32's: infinity, 2⁻¹⁴ (the smallest normal binary16), and 65,520, from which on numbers round to infinity. */
+/**
+ * float32 bits of infinity, of 2⁻¹⁴ (the smallest normal binary16), and of 65,520, the smallest value that rounds to ∞.
+ */
 const INFINITY_BITS = 0x7f800000;
 const SMALLEST_NORMAL_BITS = 0x38800000;
 const OVERFLOW_BITS = 0x477ff000;
-/** Difference of the exponents' biases, 127 − 15, in place. */
+/** Difference of the exponent biases, 127 − 15, at the position of binary16's exponent. */
 const BIAS_BITS = 112 << 10;
 
 function roundHalfToEven(value: number): number {
@@ -42,7 +44,7 @@ function roundHalfToEven(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
 }
 
-/** [n] float32 → [n] binary16 patterns, halves to even; beyond ±65,520 infinite. */
+/** [n] float32 → [n] binary16 patterns, ties to even; infinite from ±65,520. */
 export function floatsToHalves(floats: Float32Array): Uint16Array {
   const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
   return Uint16Array.from(words, (word) => {

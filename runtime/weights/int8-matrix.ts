@@ -1,4 +1,4 @@
-// Int8 matrix: a linear layer's weight in eight bits, one scale for each output, and the way there and back.
+// Int8 matrix: a linear layer's weight in eight bits with a scale per output, quantized and dequantized.
 
 /** weight[n, k] ≈ scales[n] · values[n, k]. */
 export interface Int8Matrix {
@@ -10,10 +10,10 @@ export interface Int8Matrix {
   inputs: number;
 }
 
-/** Symmetric: the largest weight of an output becomes ±127, so that 0 stays 0. */
+/** Symmetric quantization: the largest weight of an output becomes ±127, and 0 stays 0. */
 const MOST = 127;
 
-/** weight [outputs, inputs] → the nearest int8 matrix, each output by its own scale max/127. */
+/** weight float32 [outputs, inputs] → the nearest int8 matrix; the scale of an output is its largest |weight| / 127. */
 export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: number): Int8Matrix {
   const values = new Int8Array(outputs * inputs);
   const scales = new Float32Array(outputs);
@@ -30,11 +30,11 @@ export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: nu
   return { values, scales, outputs, inputs };
 }
 
-/** [outputs, inputs] float32: each value is one product, rounded once. */
+/** → float32 [outputs, inputs]; each value is a product, rounded once. */
 export function dequantizeMatrix({ values, scales, inputs }: Int8Matrix): Float32Array {
   const weight = new Float32Array(values.length);
   scales.forEach((scale, output) => {
-    for (let i = output * inputs; i < (output + 1) * inputs; i++) weight[i] = (values[i] as number) * scale;
+    for (let i = output * inputs; i < (output + 1) * inputs; i++) weight[i] = values[i] * scale;
   });
   return weight;
 }

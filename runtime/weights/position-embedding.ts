@@ -1,4 +1,5 @@
-// Position embedding: resized to another grid of patches, as facebook's main.py does before fine-tuning at another size.
+// Position embedding: resized to another grid of patches, as facebook's main.py does before fine-tuning at another
+// size.
 //
 // torch.nn.functional.interpolate(mode="bicubic", align_corners=False): cubic convolution with A = −0.75, four taps at
 // any scale (no antialiasing), neighbors clamped to the border. Not Pillow's bicubic, which has A = −0.5.
@@ -63,8 +64,10 @@ export function resizePositionEmbedding(embedding: NamedTensor, extra: number, g
   const [, rows = 0, dim = 0] = embedding.shape;
   const from = Math.sqrt(rows - extra);
   if (!Number.isInteger(from) || from < 1) {
-    const message = `pos_embed ${formatShape(embedding.shape)}: ${rows} rows minus ${extra} of tokens are not a square of patches`;
-    throw new VitrineError("weights/shape", message, { details: { tensor: "pos_embed" } });
+    const what = `${rows} rows minus ${extra} of tokens are not a square of patches`;
+    throw new VitrineError("weights/shape", `pos_embed ${formatShape(embedding.shape)}: ${what}`, {
+      details: { tensor: "pos_embed" },
+    });
   }
   if (from === grid) return embedding;
   const data = new Float32Array((extra + grid * grid) * dim);

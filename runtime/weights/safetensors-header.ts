@@ -1,10 +1,10 @@
-// Safetensors header: the JSON at the head of a file, read without trusting any of it.
+// Safetensors header: the JSON at the start of a file, validated entirely before anything of it is used.
 //
 // Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data that the offsets count from.
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 
-/** Bytes of one element of each type that is read here; the format knows more. */
+/** Bytes of an element of each type that is read here; the format defines more. */
 export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I8: 1, U8: 1 } as const;
 
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
@@ -46,17 +46,17 @@ function parseJson(bytes: Uint8Array, subject: string): Record<string, unknown> 
   } catch {
     throw refuse(
       subject,
-      `no safetensors file: the ${bytes.length} bytes after the header's length are no JSON`,
+      `not a safetensors file: the ${bytes.length} bytes after the header's length are not JSON`,
     );
   }
-  if (!isRecord(parsed)) throw refuse(subject, "no safetensors file: its header is no JSON object");
+  if (!isRecord(parsed)) throw refuse(subject, "not a safetensors file: its header is not a JSON object");
   return parsed;
 }
 
 function readMetadata(value: unknown, subject: string): Record<string, string> {
   if (value === undefined) return {};
   if (!isRecord(value) || !Object.values(value).every((text) => typeof text === "string"))
-    throw refuse(subject, "__metadata__ in the header must hold texts only");
+    throw refuse(subject, "__metadata__ in the header must hold strings only");
   return value as Record<string, string>;
 }
 
@@ -67,23 +67,23 @@ function readEntry(
   fileBytes: number,
   subject: string,
 ): TensorEntry {
-  const tensor = `tensor "${name}"`;
-  if (!isRecord(value)) throw refuse(subject, `${tensor}: its header entry is no object`);
+  const tensor = `tensor "${quote(name)}"`;
+  if (!isRecord(value)) throw refuse(subject, `${tensor}: its header entry is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype))
     throw refuse(
       subject,
-      `${tensor} has type ${String(dtype)}; read are ${Object.keys(ELEMENT_BYTES).join(", ")}`,
+      `${tensor} has type ${quote(String(dtype))}; allowed: ${Object.keys(ELEMENT_BYTES).join(", ")}`,
     );
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw refuse(subject, `${tensor}: its shape must be a list of whole numbers`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount) || offsets[0] > offsets[1])
-    throw refuse(subject, `${tensor}: data_offsets must be two rising whole numbers`);
+    throw refuse(subject, `${tensor}: data_offsets must be two ascending whole numbers`);
   const [begin, end] = offsets as [number, number];
   if (end > fileBytes - dataStart)
     throw refuse(
       subject,
-      `${tensor} ends at data byte ${end}, but the file holds ${fileBytes - dataStart}: is it cut off?`,
+      `${tensor} ends at data byte ${end}, but the file holds ${fileBytes - dataStart}: it may be truncated`,
     );
   const bytes = shape.reduce(
     (product: number, axis: number) => product * axis,
@@ -97,7 +97,7 @@ function readEntry(
   return { name, dtype: dtype as SafetensorsDtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
-/** As the format asks: data without overlap and without gaps up to the end of the file. */
+/** As the format requires: data without overlap and without gaps up to the end of the file. */
 function checkCoverage(
   entries: readonly TensorEntry[],
   dataStart: number,
@@ -111,7 +111,7 @@ function checkCoverage(
         begin < expected
           ? "overlaps the tensor before it"
           : `leaves ${begin - expected} bytes unused before it`;
-      throw refuse(subject, `tensor "${name}" ${what}`);
+      throw refuse(subject, `tensor "${quote(name)}" ${what}`);
     }
     expected = end;
   }
@@ -119,15 +119,18 @@ function checkCoverage(
     throw refuse(subject, `${fileBytes - expected} bytes at the end belong to no tensor`);
 }
 
-/** Throws `weights/safetensors`, naming the file and the tensor, for everything that is not as the format says. */
+/**
+ * `subject` names the file in errors. Throws `weights/safetensors`, naming file and tensor, for any violation of the
+ * format.
+ */
 export function readSafetensorsHeader(bytes: Uint8Array, subject: string): SafetensorsHeader {
   if (bytes.length < 8)
-    throw refuse(subject, `no safetensors file: ${bytes.length} bytes are too few for a header`);
+    throw refuse(subject, `not a safetensors file: ${bytes.length} bytes are too few for a header`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (length > HEADER_LIMIT || length > bytes.length - 8)
     throw refuse(
       subject,
-      `no safetensors file, or cut off: its header claims ${length} bytes of ${bytes.length - 8}`,
+      `not a safetensors file, or truncated: its header claims ${length} bytes of ${bytes.length - 8}`,
     );
   const dataStart = 8 + length;
   const { __metadata__, ...tensors } = parseJson(bytes.subarray(8, dataStart), subject);

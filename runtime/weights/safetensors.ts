@@ -1,6 +1,6 @@
-// Safetensors: named tensors of a file into memory and back.
+// Safetensors: named tensors read from a file and written to one. https://github.com/huggingface/safetensors
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import { bfloatsToFloats, halvesToFloats } from "./half-float.js";
 import { dequantizeMatrix, type Int8Matrix } from "./int8-matrix.js";
 import {
@@ -23,7 +23,7 @@ export type StoredData =
 
 export interface StoredTensor {
   dtype: SafetensorsDtype;
-  /** Axes as PyTorch has them, the last one fastest. */
+  /** Axes in PyTorch's order, the last one contiguous. */
   shape: number[];
   data: StoredData;
 }
@@ -34,7 +34,7 @@ export interface SafetensorsFile {
   metadata: Record<string, string>;
 }
 
-/** Copies: a tensor may begin at any byte of the file, typed arrays only at multiples of their element. */
+/** A copy: a tensor may start at any byte of the file, a typed array only at a multiple of its element size. */
 function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): StoredData {
   const copy = new Uint8Array(end - begin);
   copy.set(bytes.subarray(begin, end));
@@ -58,7 +58,7 @@ function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): Stor
   }
 }
 
-/** `subject` names the file in errors. Throws `weights/safetensors` for a file that is damaged or no such file. */
+/** `subject` names the file in errors. Throws `weights/safetensors` for a file that is damaged or of another format. */
 export function readSafetensors(bytes: Uint8Array, subject: string): SafetensorsFile {
   const { entries, metadata } = readSafetensorsHeader(bytes, subject);
   const tensors = new Map<string, StoredTensor>();
@@ -84,12 +84,15 @@ function toFloats({ dtype, data }: StoredTensor): Float32Array | undefined {
   }
 }
 
-/** Scales of the int8 tensor `name`, one for each of its first axis, float32 [outputs]. */
+/** Name of the scales of the int8 tensor `name`, float32 [outputs]. */
 export function scaleName(name: string): string {
   return `${name}_scale`;
 }
 
-/** The int8 tensors of a file with their scales, as matrices. Throws `weights/scale` where scales are missing or not as many. */
+/**
+ * The int8 tensors of a file with their scales, as matrices. Throws `weights/scale` where scales are missing or too
+ * few.
+ */
 export function int8Matrices(file: SafetensorsFile, subject: string): Map<string, Int8Matrix> {
   const matrices = new Map<string, Int8Matrix>();
   for (const [name, { dtype, shape, data }] of file.tensors) {
@@ -99,7 +102,9 @@ export function int8Matrices(file: SafetensorsFile, subject: string): Map<string
     const scales = stored && toFloats(stored);
     if (scales?.length !== outputs) {
       const found = stored ? `${stored.dtype} [${stored.shape.join(", ")}]` : "nothing";
-      const text = `${subject}: tensor "${name}" is I8, so "${scaleName(name)}" must hold ${outputs} floating-point scales; found ${found}`;
+      const text =
+        `${subject}: tensor "${quote(name)}" is I8, so "${quote(scaleName(name))}" must hold ${outputs} ` +
+        `floating-point scales; found ${found}`;
       throw new VitrineError("weights/scale", text, { details: { file: subject, tensor: name } });
     }
     matrices.set(name, { values: data as Int8Array, scales, outputs, inputs: data.length / outputs });
@@ -108,8 +113,8 @@ export function int8Matrices(file: SafetensorsFile, subject: string): Map<string
 }
 
 /**
- * The floating-point tensors of a file as float32 (F64 is rounded), and the int8 ones times their scales; other
- * whole-number tensors are left out. Throws what `int8Matrices` throws.
+ * The floating-point tensors of a file as float32 (F64 is rounded), and the int8 ones times their scales; other integer
+ * tensors are omitted. Throws `weights/scale` where an int8 tensor has no scales.
  */
 export function floatTensors(file: SafetensorsFile, subject = "weights"): TensorMap {
   const floats: TensorMap = new Map();
@@ -124,7 +129,7 @@ export function floatTensors(file: SafetensorsFile, subject = "weights"): Tensor
   return floats;
 }
 
-/** Float32 tensors as the writer takes them. */
+/** Float32 tensors in the form that `writeSafetensors` takes. */
 export function storedFloats(tensors: TensorMap): Map<string, StoredTensor> {
   return new Map(Array.from(tensors, ([name, { shape, data }]) => [name, { dtype: "F32", shape, data }]));
 }
@@ -132,11 +137,13 @@ export function storedFloats(tensors: TensorMap): Map<string, StoredTensor> {
 function checkSize(name: string, { dtype, shape, data }: StoredTensor): void {
   const expected = shape.reduce((product, axis) => product * axis, ELEMENT_BYTES[dtype]);
   if (expected === data.byteLength) return;
-  const text = `tensor "${name}" of ${dtype} [${shape.join(", ")}] needs ${expected} bytes, got ${data.byteLength}`;
-  throw new VitrineError("weights/safetensors", text, { details: { tensor: name } });
+  const what = `of ${dtype} [${shape.join(", ")}] needs ${expected} bytes, got ${data.byteLength}`;
+  throw new VitrineError("weights/safetensors", `tensor "${quote(name)}" ${what}`, {
+    details: { tensor: name },
+  });
 }
 
-/** The widest elements first, as the format's own writer has it, so that all data is aligned; then by name. */
+/** The widest elements first, as in the format's own writer, so that all data is aligned; then by name. */
 function writingOrder(tensors: ReadonlyMap<string, StoredTensor>): [string, StoredTensor][] {
   return [...tensors].sort(([nameA, a], [nameB, b]) => {
     const width = ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype];
@@ -145,8 +152,8 @@ function writingOrder(tensors: ReadonlyMap<string, StoredTensor>): [string, Stor
 }
 
 /**
- * Tensors and texts → the bytes of a file: the same content always gives the same bytes, whatever the order of the
- * map. The header is padded to a multiple of 8 with spaces.
+ * Tensors and metadata → the bytes of a file. The same content gives the same bytes in any order of the map. The header
+ * is padded with spaces to a multiple of 8 bytes. Throws `weights/safetensors` where data and shape disagree.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,

@@ -1,6 +1,6 @@
 // Tensor map: named float32 tensors, and the check that a file's tensors are those of a model.
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import { formatShape } from "../graph/shape.js";
 
 export interface NamedTensor {
@@ -27,19 +27,25 @@ export function checkShapes(tensors: TensorMap, expected: ParameterShapes, subje
   for (const [name, shape] of expected) {
     const details = { file: subject, tensor: name };
     const found = tensors.get(name);
+    const tensor = `${subject}: tensor "${quote(name)}"`;
     if (!found) {
-      const text = `tensor "${name}" is missing; a model of these sizes has it with shape ${formatShape(shape)}`;
-      throw new VitrineError("weights/missing-tensor", `${subject}: ${text}`, { details });
+      const text = `${tensor} is missing; a model of these sizes has it with shape ${formatShape(shape)}`;
+      throw new VitrineError("weights/missing-tensor", text, { details });
     }
     if (formatShape(found.shape) === formatShape(shape)) continue;
-    const text = `tensor "${name}" has shape ${formatShape(found.shape)}, expected ${formatShape(shape)} (${ORIGIN})`;
-    throw new VitrineError("weights/shape", `${subject}: ${text}`, { details });
+    const shapes = `has shape ${formatShape(found.shape)}, expected ${formatShape(shape)}`;
+    throw new VitrineError("weights/shape", `${tensor} ${shapes} (${ORIGIN})`, { details });
   }
   for (const [name, { shape }] of tensors) {
     if (expected.has(name)) continue;
-    const text = `tensor "${name}" ${formatShape(shape)} is not part of a model of these sizes (${ORIGIN})`;
-    const details = { file: subject, tensor: name };
-    throw new VitrineError("weights/unknown-tensor", `${subject}: ${text}`, { details });
+    const tensor = `${subject}: tensor "${quote(name)}" ${formatShape(shape)}`;
+    throw new VitrineError(
+      "weights/unknown-tensor",
+      `${tensor} is not part of a model of these sizes (${ORIGIN})`,
+      {
+        details: { file: subject, tensor: name },
+      },
+    );
   }
 }
 

@@ -1,25 +1,25 @@
-// Weight dtype: in which numbers a model's weights are kept, and tensors brought to each and written in it.
+// Weight dtype: the numbers that a model's weights are kept in, and tensors converted to each and written in it.
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import { floatsToHalves, halvesToFloats, LARGEST_HALF } from "./half-float.js";
 import { type Int8Matrix, quantizeMatrix } from "./int8-matrix.js";
 import { type SafetensorsFile, type StoredTensor, scaleName, storedFloats } from "./safetensors.js";
 import type { NamedTensor, TensorMap } from "./tensor-map.js";
 
 /**
- * `float16` halves a file and is widened to float32 when it is read. `int8` keeps the large linear layers in eight bits with
- * a scale for each output, the rest in float16, a quarter of a file; where the device has kernels it computes so too.
+ * `float16` halves a file and is widened to float32 on reading. `int8` keeps the large linear layers in eight bits with
+ * a scale per output and the rest in float16, a quarter of the file; devices with int8 kernels compute with it, too.
  */
 export type WeightDtype = "float32" | "float16" | "int8";
 
-/** Weights in one dtype: what is float32 in memory, and the layers that are int8 matrices instead. */
+/** Weights in one dtype: float32 tensors, and the layers that are int8 matrices instead. */
 export interface DtypeWeights {
   weights: TensorMap;
-  /** By the name of the weight that each stands for. */
+  /** By the name of the weight that each replaces. */
   matrices: ReadonlyMap<string, Int8Matrix>;
 }
 
-/** What a file keeps its weights in: int8 where a tensor is, float16 where most values are halves. */
+/** The dtype of a file: int8 if any tensor is, float16 if most values are. */
 export function fileDtype({ tensors }: SafetensorsFile): WeightDtype {
   const all = [...tensors.values()];
   if (all.some(({ dtype }) => dtype === "I8")) return "int8";
@@ -31,12 +31,14 @@ export function fileDtype({ tensors }: SafetensorsFile): WeightDtype {
 function toHalves(name: string, data: Float32Array): Uint16Array {
   const place = data.findIndex((value) => Math.abs(value) > LARGEST_HALF);
   if (place < 0) return floatsToHalves(data);
-  const text = `tensor "${name}" holds ${data[place]}, which float16 cannot: its numbers end at ${LARGEST_HALF}; keep float32 (--dtype f32)`;
+  const text =
+    `tensor "${quote(name)}" holds ${data[place]}, more than float16's largest number, ${LARGEST_HALF}; ` +
+    "keep float32 (--dtype f32)";
   throw new VitrineError("weights/float16", text, { details: { tensor: name } });
 }
 
-/** Every value as float16 has it, in float32. Throws `weights/float16` for a number that is too large. */
-export function throughHalves(weights: TensorMap): TensorMap {
+/** Every value rounded to float16, in float32. Throws `weights/float16` for a value that is too large. */
+function throughHalves(weights: TensorMap): TensorMap {
   const round = (name: string, { shape, data }: NamedTensor): [string, NamedTensor] => [
     name,
     { shape, data: halvesToFloats(toHalves(name, data)) },
@@ -45,8 +47,8 @@ export function throughHalves(weights: TensorMap): TensorMap {
 }
 
 /**
- * Float32 weights brought to `dtype`, so that a model answers as one that was written and read in it. `layers`: weights
- * that become int8 matrices, those in `known` as they stand there. Throws `weights/float16`.
+ * Float32 weights converted to `dtype`, so that a model answers as if it had been written and read in it. `layers`: the
+ * weights that become int8 matrices, taken from `known` where it has them. Throws `weights/float16`.
  */
 export function toDtype(
   weights: TensorMap,
@@ -59,7 +61,7 @@ export function toDtype(
   const matrices = new Map<string, Int8Matrix>();
   const rest: TensorMap = new Map();
   for (const [name, tensor] of weights) {
-    const outputs = tensor.shape[0] as number;
+    const [outputs] = tensor.shape;
     if (!layers.has(name)) rest.set(name, tensor);
     else
       matrices.set(

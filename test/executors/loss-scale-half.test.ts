@@ -1,4 +1,5 @@
-// Loss scale on the float16 tier: what it is for. Small gradients keep their digits, and a scale that is too large comes down.
+// Loss scale on the float16 tier: what it is for. Small gradients keep their digits, and a scale that is too large
+// comes down.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

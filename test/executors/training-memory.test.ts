@@ -1,5 +1,5 @@
-// Training memory: what is planned is what is used, recomputation saves it without changing a bit, pieces of a batch add up
-// to the whole, and what cannot fit is refused with what does.
+// Training memory: what is planned is what is used, recomputation saves it without changing a bit, pieces of a batch
+// add up to the whole, and what cannot fit is refused with what does.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

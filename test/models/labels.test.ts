@@ -39,7 +39,7 @@ test("ImageNet's folders match by synset, Hugging Face's long labels by each of 
   );
 });
 
-test("where no name agrees, classes go by rank, and it is said", () => {
+test("where no name matches, classes are matched by rank, and the notice says so", () => {
   const { indices, notice } = matchClasses(["ant", "bee"], SHAPES);
   assert.equal([...indices], [0, 1]);
   assert.match(notice as string, /by rank \("ant" is "disc"\)/);

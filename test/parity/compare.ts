@@ -73,8 +73,8 @@ function differences(minuend: Values, subtrahend: Values | undefined, excluded: 
 }
 
 /**
- * All values together, where single ones may jump: the root mean square of the differences is at most `fraction` of that
- * of the reference's values, or of their distance from `start`.
+ * All values together, where single ones may jump: the root mean square of the differences is at most `fraction` of
+ * that of the reference's values, or of their distance from `start`.
  */
 export function compareWhole(
   name: string,

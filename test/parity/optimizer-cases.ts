@@ -37,7 +37,10 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
   return { training, losses };
 }
 
-/** How a tensor is compared: by its values, as weights or as optimizer state, or by its distance from the starting weights. */
+/**
+ * How a tensor is compared: by its values, as weights or as optimizer state, or by its distance from the starting
+ * weights.
+ */
 type Rule = "values" | "state" | "movement";
 
 /** Fraction of the largest movement that is allowed in addition, as `context.tolerance` allows of the largest value. */

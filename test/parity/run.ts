@@ -1,6 +1,6 @@
-// Parity: compares everything computed here with the reference implementation's own numbers.
-// `npm run parity -- DIR [--device wasm] [--gpu-tier TIER] [--json]`: a line a case, then the counts; exit status 1 on a
-// failure. Tolerances are those of the tier that computes (executors/tier-tolerances.ts).
+// Parity: compares everything computed here with the reference implementation's own numbers. `npm run parity -- DIR
+// [--device wasm] [--gpu-tier TIER] [--json]`: a line a case, then the counts; exit status 1 on a failure. Tolerances
+// are those of the tier that computes (executors/tier-tolerances.ts).
 
 import { Command } from "commander";
 import pc from "picocolors";

@@ -1,5 +1,5 @@
-// Tier parity: a forward pass and optimizer steps on tier float16 equal PyTorch's within the tier's tolerances, which would
-// find out an update that is missing or has another size.
+// Tier parity: a forward pass and optimizer steps on tier float16 equal PyTorch's within the tier's tolerances, which
+// would find out an update that is missing or has another size.
 
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";

@@ -78,27 +78,27 @@ test("hostile headers are refused, naming what is wrong", () => {
     [/too few for a header/, new Uint8Array(7)],
     [/claims 18446744073709552000 bytes/, fileOf({}, 0, 2n ** 64n - 1n)],
     [/claims 3 bytes of 2/, fileOf({}, 0, 3n)],
-    [/are no JSON/, fileOf("{nonsense", 8)],
-    [/no JSON object/, fileOf("[]", 8)],
-    [/"x" has type F8; read are F64, F32/, fileOf({ x: entry({ dtype: "F8" }) }, 8)],
+    [/are not JSON/, fileOf("{nonsense", 8)],
+    [/not a JSON object/, fileOf("[]", 8)],
+    [/"x" has type F8; allowed: F64, F32/, fileOf({ x: entry({ dtype: "F8" }) }, 8)],
     [/"x" has type toString/, fileOf({ x: entry({ dtype: "toString" }) }, 8)],
     [/shape must be a list of whole numbers/, fileOf({ x: entry({ shape: [-2] }) }, 8)],
     [/shape must be a list of whole numbers/, fileOf({ x: entry({ shape: [1e300] }) }, 8)],
-    [/two rising whole numbers/, fileOf({ x: entry({ data_offsets: [8, 0] }) }, 8)],
-    [/two rising whole numbers/, fileOf({ x: entry({ data_offsets: [0] }) }, 8)],
+    [/two ascending whole numbers/, fileOf({ x: entry({ data_offsets: [8, 0] }) }, 8)],
+    [/two ascending whole numbers/, fileOf({ x: entry({ data_offsets: [0] }) }, 8)],
     [/ends at data byte 8, but the file holds 4/, fileOf({ x: entry({}) }, 4)],
     [/takes 12 bytes, its offsets span 8/, fileOf({ x: entry({ shape: [3] }) }, 8)],
     [/takes .* bytes, its offsets span 8/, fileOf({ x: entry({ shape: [2 ** 40, 2 ** 40] }) }, 8)],
     [/"y" overlaps the tensor before it/, fileOf(second(4, 12), 16)],
     [/"y" leaves 4 bytes unused before it/, fileOf(second(12, 20), 20)],
     [/3 bytes at the end belong to no tensor/, fileOf({ x: entry({}) }, 11)],
-    [/__metadata__ .* texts only/, fileOf({ __metadata__: { a: 1 }, x: entry({}) }, 8)],
-    [/entry is no object/, fileOf({ x: null }, 0)],
+    [/__metadata__ .* strings only/, fileOf({ __metadata__: { a: 1 }, x: entry({}) }, 8)],
+    [/entry is not an object/, fileOf({ x: null }, 0)],
   ];
   for (const [expected, bytes] of cases) assert.match(refusal(bytes), expected);
 });
 
-test("a file that is cut off anywhere is refused", () => {
+test("a file that is truncated anywhere is refused", () => {
   const whole = writeSafetensors(new Map(ONE_OF_EACH));
   for (let length = 0; length < whole.length; length++) refusal(whole.subarray(0, length));
 });

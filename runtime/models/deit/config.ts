@@ -79,13 +79,13 @@ export function completeConfig(sizes: Partial<DeitConfig>, subject: string): Dei
   const { dim } = sizes;
   for (const [size, field] of Object.entries(REQUIRED)) {
     if (sizes[size as keyof typeof REQUIRED] !== undefined) continue;
-    const underivable =
+    const why =
       size === "heads" && dim !== undefined && dim % HEAD_DIM !== 0
-        ? `: width ${dim} is not a multiple of the usual head dimension ${HEAD_DIM}, so the number of heads cannot be derived; give it in a config.json beside model.safetensors`
+        ? `: width ${dim} is not a multiple of the usual head dimension ${HEAD_DIM}, so the number of heads ` +
+          "cannot be derived; give it in a config.json beside model.safetensors"
         : "";
-    throw new VitrineError("model/config", `${subject}: ${field} is missing${underivable}`, {
-      details: { file: subject, field },
-    });
+    const details = { file: subject, field };
+    throw new VitrineError("model/config", `${subject}: ${field} is missing${why}`, { details });
   }
   return {
     mlpDim: 4 * (dim as number),

@@ -1,4 +1,5 @@
-// Initialization: the weights that the training of a DeiT starts from. timm 0.3.2 vision_transformer.py, models.py of deit.
+// Initialization: the weights that the training of a DeiT starts from. timm 0.3.2 vision_transformer.py, models.py of
+// deit.
 
 import { Domain, type DrawMath } from "../../draw/random.js";
 import { elementCount } from "../../graph/shape.js";

@@ -2,7 +2,7 @@
 //
 // timm's `attn.qkv` holds query, key and value as consecutive rows; Hugging Face keeps them apart.
 
-import { VitrineError } from "../../errors.js";
+import { quote, VitrineError } from "../../errors.js";
 import { formatShape } from "../../graph/shape.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 
@@ -44,7 +44,7 @@ function isHuggingFace(tensors: TensorMap): boolean {
 }
 
 function unknownName(name: string, subject: string): VitrineError {
-  const text = `${subject}: tensor "${name}" is not part of a DeiT or ViT`;
+  const text = `${subject}: tensor "${quote(name)}" is not part of a DeiT or ViT`;
   return new VitrineError("weights/unknown-tensor", text, { details: { file: subject, tensor: name } });
 }
 

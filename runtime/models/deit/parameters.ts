@@ -1,6 +1,6 @@
 // DeiT parameters: name and shape of every tensor of a model, in timm's order, and the sizes that shapes tell.
 
-import { VitrineError } from "../../errors.js";
+import { quote, VitrineError } from "../../errors.js";
 import { formatShape } from "../../graph/shape.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
 import { checkConfig, type DeitConfig, HEAD_DIM } from "./config.js";
@@ -81,7 +81,11 @@ function shapeOf(tensors: TensorMap, name: string, axes: number, subject: string
   const shape = tensors.get(name)?.shape;
   if (shape?.length === axes) return shape;
   const found = shape ? `has shape ${formatShape(shape)}, expected ${axes} axes` : "is missing";
-  throw new VitrineError("weights/missing-tensor", `${subject}: not a DeiT: tensor "${name}" ${found}`, {
-    details: { file: subject, tensor: name },
-  });
+  throw new VitrineError(
+    "weights/missing-tensor",
+    `${subject}: not a DeiT: tensor "${quote(name)}" ${found}`,
+    {
+      details: { file: subject, tensor: name },
+    },
+  );
 }

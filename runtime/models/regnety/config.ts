@@ -104,7 +104,9 @@ export const REGNETY_DEFAULTS = {
   cropRatio: 0.875,
 } as const;
 
-/** The configuration of a published RegNetY, the caller's to change; undefined where the name is not in `REGNETY_NAMES`. */
+/**
+ * The configuration of a published RegNetY, the caller's to change; undefined where the name is not in `REGNETY_NAMES`.
+ */
 export function publishedRegnety(name: string): RegnetyConfig | undefined {
   const entry = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : undefined;
   if (!entry) return undefined;

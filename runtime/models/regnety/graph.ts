@@ -1,7 +1,7 @@
 // RegNetY: the convnet that teaches DeiT, as a graph. arXiv 2003.13678, timm 0.3.2 regnet.py.
 //
-// A block is 1×1, grouped 3×3, squeeze-and-excitation and 1×1 convolution, added to the block's input, then ReLU. Feature
-// maps are [batch, height, width, channels].
+// A block is 1×1, grouped 3×3, squeeze-and-excitation and 1×1 convolution, added to the block's input, then ReLU.
+// Feature maps are [batch, height, width, channels].
 
 import type { GraphBuilder } from "../../graph/graph.js";
 import { batchNorm } from "../../graph/operations/batch-norm.js";

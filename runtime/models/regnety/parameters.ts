@@ -4,7 +4,7 @@
 // Convolutions compute with channels last: a patch is then K·K runs of consecutive values, and a 1×1 convolution the
 // matrix of a linear layer. PyTorch's [O,I,K,K] is transposed to [O,K,K,I] once, when a model is loaded.
 
-import { VitrineError } from "../../errors.js";
+import { quote, VitrineError } from "../../errors.js";
 import { elementCount } from "../../graph/shape.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 import { checkRegnety, groupWidthOf, type RegnetyConfig, type RegnetyStage, squeezeWidth } from "./config.js";
@@ -154,9 +154,13 @@ export function regnetyFromShapes(tensors: TensorMap, subject: string): Partial<
 function firstAxis(tensors: TensorMap, name: string, subject: string): number {
   const size = tensors.get(name)?.shape[0];
   if (size !== undefined) return size;
-  throw new VitrineError("weights/missing-tensor", `${subject}: not a RegNetY: tensor "${name}" is missing`, {
-    details: { file: subject, tensor: name },
-  });
+  throw new VitrineError(
+    "weights/missing-tensor",
+    `${subject}: not a RegNetY: tensor "${quote(name)}" is missing`,
+    {
+      details: { file: subject, tensor: name },
+    },
+  );
 }
 
 /** The shape that kernels read: [O,I,K,K] → [O,K,K,I], others unchanged. */
