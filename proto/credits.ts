@@ -80,7 +80,7 @@ export class CreditAccount {
     if (bytes > this.outstanding)
       throw new VitrineError(
         "protocol/credit-overflow",
-        `credit of ${bytes} bytes; allowed: at most the ${this.outstanding} bytes in use of the window of ${this.window}`,
+        `credit of ${bytes} bytes; allowed: the ${this.outstanding} bytes in use of the window of ${this.window}`,
         { details: { bytes, outstanding: this.outstanding, window: this.window } },
       );
     this.#left += bytes;
@@ -102,7 +102,8 @@ export class CreditAccount {
 export function creditTooSmall(batchBytes: number, window: number): VitrineError {
   return new VitrineError(
     "protocol/credit-too-small",
-    `one batch costs ${batchBytes} bytes, the credit window is ${window}: raise creditBytes, or lower the batch size (--batch-size)`,
+    `one batch costs ${batchBytes} bytes, the credit window is ${window}: ` +
+      "raise creditBytes, or lower the batch size (--batch-size)",
     { details: { batchBytes, window } },
   );
 }

@@ -45,7 +45,8 @@ export function deviceLine({ device }: ModelCard): string {
 export function fallbackLine(reason: string): string {
   const lost = / was lost \((.*?)\.?\)/.exec(reason);
   if (lost) return `The graphics card was lost (${lost[1]}). The model continues on the processor.`;
-  return `The graphics card cannot be used: ${reason.replace(/^device webgpu: /, "")}. The model runs on the processor instead.`;
+  const why = reason.replace(/^device webgpu: /, "");
+  return `The graphics card cannot be used: ${why}. The model runs on the processor instead.`;
 }
 
 export function timingLine({ milliseconds, decodedBy }: Classification): string {

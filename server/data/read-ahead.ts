@@ -48,7 +48,7 @@ export class ReadAhead<T> {
     }
   }
 
-  /** Starts no more items; a waiting reader is rejected with `reason`. Buffers in use are left to the garbage collector. */
+  /** Starts no more items and rejects a waiting reader with `reason`. The garbage collector frees buffers in use. */
   close(reason: unknown): void {
     this.#abort.abort(reason);
     this.#wakePump?.();

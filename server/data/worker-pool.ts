@@ -161,7 +161,8 @@ function taskKillsWorkers({ task }: Job, reason: string): VitrineError {
   const files = task.kind === "training" ? task.samples.map(({ file }) => file) : [task.file];
   return new VitrineError(
     "data/worker-died",
-    `${files.map(quote).join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
+    `${files.map(quote).join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); ` +
+      "please report the file",
     { details: { file: files[0] } },
   );
 }

@@ -21,7 +21,7 @@ export interface BatcherOptions {
   distilled: boolean;
   /** Images that run at once. */
   maxBatch: number;
-  /** Images that may wait; a request beyond that gets `network/queue-full`. An empty queue takes a request of any size. */
+  /** Images that may wait; a request beyond that gets `network/queue-full`. An empty queue takes any request. */
   maxQueue: number;
 }
 
@@ -80,7 +80,7 @@ export class Batcher {
     const { maxQueue } = this.#options;
     const queued = this.queued;
     if (queued > 0 && queued + count > maxQueue) {
-      const text = `${queued} images are waiting already and ${count} more were sent; allowed: ${maxQueue}. Try again later`;
+      const text = `${queued} images are waiting and ${count} more were sent; allowed: ${maxQueue}. Try again later`;
       return Promise.reject(
         new VitrineError("network/queue-full", text, { details: { queued, count, maxQueue } }),
       );

@@ -109,7 +109,8 @@ export function createRepository(models: readonly ServedModel[], queue: QueueOpt
         );
       }
       if (version !== "" && version !== MODEL_VERSION) {
-        const text = `model "${entry.model.name}" has no version "${quote(version)}"; allowed: ${MODEL_VERSION}, or none`;
+        const known = `allowed: ${MODEL_VERSION}, or none`;
+        const text = `model "${entry.model.name}" has no version "${quote(version)}"; ${known}`;
         throw new VitrineError("protocol/unknown-model", text);
       }
       return entry;

@@ -1,4 +1,5 @@
-// tfjs in a page: `vitrine/tfjs` straight from dist/ with tfjs's own browser builds, on Vitrine's GPUDevice and on tfjs's backends.
+// tfjs in a page: `vitrine/tfjs` straight from dist/ with tfjs's own browser builds, on Vitrine's GPUDevice and on
+// tfjs's backends.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";

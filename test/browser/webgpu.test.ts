@@ -1,4 +1,5 @@
-// WebGPU in the page: the same executor on the browser's own WebGPU, and what the page does where there is none or it is lost.
+// WebGPU in the page: the same executor on the browser's own WebGPU, and the page's fallback without a GPU or after a
+// loss.
 
 import type { Browser, Page, Route } from "playwright-core";
 import { test } from "uvu";

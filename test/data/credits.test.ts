@@ -143,7 +143,7 @@ test("over a hundred batches, granted one by one, the credit used never exceeds 
   await until(() => context.service.streams() === 0, "the server notices the cancel");
 });
 
-test("a client with endless credit that does not read costs the server a few batches, not its memory", async (context) => {
+test("a client with endless credit that does not read costs the server a few batches of memory", async (context) => {
   const { call, received } = rawStream(context, MAX_CREDIT_BYTES, 32);
   await until(() => received.length >= 1, "a batch");
   call.pause();

@@ -77,7 +77,7 @@ test("a format that neither takes is refused by its name", async () => {
   assert.match(error.message, /^cat\.gif: .*GIF/);
 });
 
-test("a damaged JPEG is refused, not handed to the platform, without advice for the decoder's own callers", async () => {
+test("a damaged JPEG is refused without asking the platform, and without advice for callers of the decoder", async () => {
   const { decode, formats } = recorder(IMAGE);
   const error = await refusal(readPicture(module, JPEG.subarray(0, JPEG.length >> 1), OPTIONS, decode));
   assert.is(error.code, "jpeg/truncated");

@@ -141,7 +141,7 @@ test("a full queue refuses at once, naming its limit, and keeps serving", async 
     assert.is(error.code, "network/queue-full");
     text = error.message;
   });
-  assert.match(text, /9 images are waiting already.*1 more.*allowed: 6/);
+  assert.match(text, /9 images are waiting.*1 more.*allowed: 6/);
   assert.is((await large).logits.length, 27, "one request alone may be larger than the queue");
   assert.is((await batcher.submit(request(2, 6).pixels, 6, FOREVER)).logits.length, 18);
 });

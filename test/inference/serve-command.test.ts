@@ -1,4 +1,5 @@
-// vitrine serve: results over gRPC equal those of the runtime in this process, and the process starts and stops cleanly.
+// vitrine serve: results over gRPC equal those of the runtime in this process, and the command starts and stops
+// cleanly.
 
 import pngjs from "pngjs";
 import { test } from "uvu";
