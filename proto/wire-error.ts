@@ -77,7 +77,7 @@ const KEY = "vitrine-error-bin";
  */
 const MAX_TRAILER_BYTES = 7 * 1024;
 
-/** Characters kept of one detail. */
+/** Characters kept of each detail where the whole record does not fit. */
 const MAX_DETAIL = 200;
 
 /** Bytes of the header `grpc-message`: grpc-js percent-encodes it, three bytes for each byte that is not ASCII. */
@@ -90,16 +90,11 @@ function base64Bytes(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }
 
-/** By UTF-16 units. encodeURI, which grpc-js calls, throws on a lone surrogate: UTF-8 replaces half of a pair. */
-function cut(text: string, length: number): string {
-  return Buffer.from(text.slice(0, length), "utf8").toString("utf8");
-}
-
 function shortDetails(details: ErrorDetails): ErrorDetails {
   return Object.fromEntries(
     Object.entries(details).map(([name, value]) => [
       name,
-      typeof value === "string" ? cut(value, MAX_DETAIL) : value,
+      typeof value === "string" ? [...value.slice(0, 2 * MAX_DETAIL)].slice(0, MAX_DETAIL).join("") : value,
     ]),
   );
 }
@@ -120,14 +115,17 @@ function fits({ text, record }: Encoded): boolean {
   return percentEncodedBytes(text) + base64Bytes(record.length) <= MAX_TRAILER_BYTES;
 }
 
-/** The record with the longest start of its message that fits; details are dropped where they alone do not. */
+/** The whole record, or its details cut and the longest start of its message that fits. */
 function encodeToFit(record: ErrorRecord): Encoded {
   const whole = encode(record);
   if (fits(whole)) return whole;
+  const short = { ...record, details: shortDetails(record.details) };
+  const details = fits(encode({ ...short, message: "…" })) ? short.details : {};
+  const uncut = encode({ ...record, details });
+  if (fits(uncut)) return uncut;
   const characters = [...record.message];
   const cutAt = (length: number) =>
-    encode({ ...record, message: `${characters.slice(0, length).join("")}…` });
-  if (!fits(cutAt(0))) return encodeToFit({ ...record, details: {} });
+    encode({ ...record, details, message: `${characters.slice(0, length).join("")}…` });
   let longest = 0;
   for (let tooLong = characters.length; tooLong - longest > 1; ) {
     const middle = (longest + tooLong) >> 1;
@@ -137,7 +135,10 @@ function encodeToFit(record: ErrorRecord): Encoded {
   return cutAt(longest);
 }
 
-/** error → what grpc-js sends: a status, the text that starts with our code, and the record for our own clients. */
+/**
+ * error → what grpc-js sends: a status, the text that starts with our code, and the record for our own clients. Control
+ * characters are escaped, and so are lone surrogates, on which grpc-js would throw.
+ */
 export function toStatus(
   error: unknown,
   service: Service,
@@ -145,8 +146,9 @@ export function toStatus(
   const record = toErrorRecord(error);
   const encoded = encodeToFit({
     code: record.code,
-    message: cut(record.message, MAX_TRAILER_BYTES),
-    details: shortDetails(record.details),
+    // A longer message is cut again below, to fewer characters.
+    message: escapeControls(record.message.slice(0, MAX_TRAILER_BYTES)),
+    details: record.details,
   });
   const metadata = new Metadata();
   metadata.set(KEY, encoded.record);

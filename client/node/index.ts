@@ -2,7 +2,13 @@
 
 export type { Tensor } from "../../proto/tensor-codec.js";
 export type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
-export { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+export {
+  type AugmentationRecipe,
+  DEIT_RECIPE,
+  type EraseMode,
+  type Interpolation,
+  type MixMode,
+} from "../../runtime/draw/recipe.js";
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export { connectData, type DataClientOptions } from "./data-client.js";

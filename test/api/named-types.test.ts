@@ -49,9 +49,16 @@ function typesOf(text: string): Set<string> {
 /** Passed from one public function to another; callers need none of their members. */
 const OPAQUE = ["Catalog", "DrawMath", "ImageModule", "Operation"];
 
-test("every type that vitrine/runtime's declarations name is exported by it", () => {
-  const published = exportsOf(join(dist, "runtime/index.d.ts"));
-  assert.ok(published.size > 80);
+/** Entry point → its declarations, and a number of names that it has at least. */
+const ENTRIES: [entry: string, index: string, atLeast: number][] = [
+  ["vitrine/runtime", "runtime/index.d.ts", 80],
+  ["vitrine/client", "client/node/index.d.ts", 15],
+  ["vitrine/browser", "client/browser/index.d.ts", 8],
+];
+
+function expectNamedTypes(index: string, atLeast: number): void {
+  const published = exportsOf(join(dist, index));
+  assert.ok(published.size >= atLeast, `${published.size} names`);
   const missing = new Set<string>();
   for (const [name, file] of published) {
     if (OPAQUE.includes(name)) continue;
@@ -64,6 +71,11 @@ test("every type that vitrine/runtime's declarations name is exported by it", ()
         missing.add(`${name} names ${word}`);
   }
   assert.equal([...missing].sort(), []);
-});
+}
+
+for (const [entry, index, atLeast] of ENTRIES) {
+  test(`every type that ${entry}'s declarations name is exported by it`, () =>
+    expectNamedTypes(index, atLeast));
+}
 
 test.run();

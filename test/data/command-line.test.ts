@@ -125,6 +125,16 @@ test("a unix socket works, a stale one is taken over, a live one is not, and a f
   assert.ok(existsSync(file));
 });
 
+test("a server that other machines can reach warns its operator, one on loopback does not", async ({
+  set,
+}) => {
+  const open = await startServer(set.path, "--listen", "0.0.0.0:0");
+  const closed = await startServer(set.path);
+  assert.equal([await open.stop("SIGTERM"), await closed.stop("SIGTERM")], [0, 0]);
+  assert.match(open.errors(), /^warning: 0\.0\.0\.0:\d+ [^\n]*without TLS[^\n]*--listen 127\.0\.0\.1:\d+/m);
+  assert.is(closed.errors(), "");
+});
+
 test("a data set with other files says so once, and serves", async ({ folder }) => {
   const set = drawSet(6);
   writeFileSync(join(set.path, "cat", "notes.txt"), "");
