@@ -11,13 +11,13 @@ const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCanceled: (
 const IMAGE_BYTES = 2;
 const CLASSES = 3;
 
-/** logits of an image = [its first byte, its second byte, their sum]; slow enough for others to arrive. */
-function arithmeticModel(batches: number[]) {
+/** logits of an image = [its first byte, its second byte, their sum], after `delayMs`, in which others arrive. */
+function arithmeticModel(batches: number[], delayMs = 5) {
   return async (pixels: Uint8Array, count: number): Promise<Logits> => {
     batches.push(count);
     assert.is(pixels.length, count * IMAGE_BYTES);
     const seen = pixels.slice();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     assert.equal(pixels, seen, "pixels changed while the model ran");
     const logits = Float32Array.from({ length: count * CLASSES }, (_, place) => {
       const [a, b] = [seen[Math.floor(place / CLASSES) * 2]!, seen[Math.floor(place / CLASSES) * 2 + 1]!];
@@ -27,9 +27,9 @@ function arithmeticModel(batches: number[]) {
   };
 }
 
-/** A device that computes by itself: each batch is underway until the test ends it. */
+/** A device that computes asynchronously: each batch is in flight until the test ends it. */
 function gpuModel(batches: number[]) {
-  const compute = arithmeticModel([]);
+  const compute = arithmeticModel([], 0);
   const ends: (() => void)[] = [];
   const run = async (pixels: Uint8Array, count: number): Promise<Started<Logits>> => {
     batches.push(count);
@@ -44,8 +44,10 @@ function gpuModel(batches: number[]) {
   return { run, ends };
 }
 
-/** Long enough for whatever may leave to have left. */
-const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
+/** Turns of the event loop after which every batch that may start has started: no timer, so that load changes nothing. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 function createBatcher(
   batches: number[],
