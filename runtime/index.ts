@@ -47,6 +47,7 @@ export type { Shape } from "./graph/shape.js";
 export type { ElementType, Origin, Tensor, TensorId } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
+export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";
