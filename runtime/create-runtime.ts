@@ -1,4 +1,5 @@
-// Create runtime: a device string becomes an executor, checked where nobody named the GPU, and the image module joins it.
+// Create runtime: a device string becomes an executor, checked where nobody named the GPU, and the image module joins
+// it.
 
 import { VitrineError } from "./errors.js";
 import type { Executor, KernelProgress } from "./executors/executor.js";
@@ -18,14 +19,14 @@ import { selfCheck } from "./self-check.js";
 export interface RuntimeOptions {
   host: Host;
   /**
-   * `auto` (default: a hardware GPU that passes its self-check, else wasm), `wasm`, `webgpu`, `webgpu:ADAPTER` (names from
-   * `listAdapters`), `tfjs:cpu`, `tfjs:webgpu`, `tfjs:webgpu:ADAPTER` or `tfjs:tensorflow`. The packages of tfjs are optional
-   * peer dependencies.
+   * `auto` (default: a hardware GPU that passes its self-check, else wasm), `wasm`, `webgpu`, `webgpu:ADAPTER` (names
+   * from `listAdapters`), `tfjs:cpu`, `tfjs:webgpu`, `tfjs:webgpu:ADAPTER` or `tfjs:tensorflow`. The packages of tfjs
+   * are optional peer dependencies.
    */
   device?: string;
   /**
-   * Which of a GPU's optional features the kernels use: `float32`, `subgroups`, `float16`, `matrices`, or `auto` (default):
-   * the highest that passes its self-check. Only for the devices `auto` and `webgpu`.
+   * Which of a GPU's optional features the kernels use: `float32`, `subgroups`, `float16`, `matrices`, or `auto`
+   * (default): the highest that passes its self-check. Only for the devices `auto` and `webgpu`.
    */
   gpuTier?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
@@ -125,7 +126,9 @@ function gpuChoice({ host, gpuTier = "auto", trains = false, onKernels }: Runtim
   return { host, tier: gpuTier, trains, onKernels };
 }
 
-/** A GPU that the caller named. A tier that the caller named is not checked; `auto` checks every tier except float32. */
+/**
+ * A GPU that the caller named. A tier that the caller named is not checked; `auto` checks every tier except float32.
+ */
 async function openGpu(choice: GpuChoice): Promise<ChosenGpu> {
   const { host, tier } = choice;
   if (tier !== "auto") return { executor: await createWebgpuExecutor(host, choice), refused: [] };
@@ -152,8 +155,8 @@ async function findGpu(choice: GpuChoice): Promise<ChosenGpu> {
 }
 
 /**
- * The highest of `tiers` that passes its self-check; the lowest needs none where `checksLowest` is false. Throws why the
- * lowest was refused.
+ * The highest of `tiers` that passes its self-check; the lowest needs none where `checksLowest` is false. Throws why
+ * the lowest was refused.
  */
 async function highestThatPasses(
   choice: GpuChoice,

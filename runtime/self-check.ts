@@ -1,4 +1,5 @@
-// Self-check: a small DeiT on an automatically chosen executor and on a trusted one, since a driver may miscompile a kernel.
+// Self-check: a small DeiT on an automatically chosen executor and on a trusted one, since a driver may miscompile a
+// kernel.
 
 import { VitrineError } from "./errors.js";
 import type { Executor } from "./executors/executor.js";

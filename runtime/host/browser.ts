@@ -19,9 +19,9 @@ function hostWorker(worker: Worker): HostWorker {
 }
 
 /**
- * `assets` is the address of `dist/`, relative to which `wasm/image.wasm` is fetched. `newThread` starts a thread of the wasm
- * executor (client/browser/pool-thread.ts); it is a function so that a bundler sees the script's address in the caller's code.
- * It is used only where the page is cross-origin isolated and memory can be shared.
+ * `assets` is the address of `dist/`, relative to which `wasm/image.wasm` is fetched. `newThread` starts a thread of
+ * the wasm executor (client/browser/pool-thread.ts); it is a function so that a bundler sees the script's address in
+ * the caller's code. It is used only where the page is cross-origin isolated and memory can be shared.
  */
 export function browserHost(assets: Url | string, newThread?: () => WebWorker): Host {
   const threads =
@@ -87,8 +87,8 @@ async function readBody(
 }
 
 /**
- * The model folder at `address`, with or without a trailing slash. A file that the server answers with 404 does not exist;
- * `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
+ * The model folder at `address`, with or without a trailing slash. A file that the server answers with 404 does not
+ * exist; `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
  */
 export function urlModelSource(
   address: Url | string,

@@ -14,7 +14,10 @@ function groupPath(lines: string, controller: string): string | undefined {
   return undefined;
 }
 
-/** The group's folder and all its parents: each may have a limit. In a container the path may not exist, but the root does. */
+/**
+ * The group's folder and all its parents: each may have a limit. In a container the path may not exist, but the root
+ * does.
+ */
 function* foldersUpward(root: string, path: string): Generator<string> {
   for (let rest = path.replace(/\/+$/, ""); rest; rest = rest.slice(0, rest.lastIndexOf("/")))
     yield root + rest;

@@ -3,7 +3,9 @@
 import type { Gpu } from "./environment-types.js";
 import type { GpuAdapter } from "./gpu-adapter.js";
 
-/** A thread that the host started. Messages are structured clones; buffers in `transfer` are moved instead of copied. */
+/**
+ * A thread that the host started. Messages are structured clones; buffers in `transfer` are moved instead of copied.
+ */
 export interface HostWorker {
   post(message: unknown, transfer?: readonly object[]): void;
   onMessage(listener: (message: unknown) => void): void;
@@ -29,11 +31,14 @@ export interface Host {
   readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Cores this process may use, at least 1: cgroup limits and CPU affinity are honored where the host knows them. */
   cores(): number;
-  /** Enables relaxed SIMD, which is opt-in in some engines (Node 20 needs a V8 flag). False where that is not possible. */
+  /**
+   * Enables relaxed SIMD, which is opt-in in some engines (Node 20 needs a V8 flag). False where that is not
+   * possible.
+   */
   enableRelaxedSimd(): boolean;
   /**
-   * Lets the engine join neighboring 128-bit operations of modules that are compiled from now on into 256-bit ones, which
-   * changes no bit. False where the engine cannot; absent where the host has no such switch.
+   * Lets the engine join neighboring 128-bit operations of modules that are compiled from now on into 256-bit ones,
+   * which changes no bit. False where the engine cannot; absent where the host has no such switch.
    */
   enableWideSimd?(): boolean;
   /**
@@ -42,13 +47,13 @@ export interface Host {
    */
   spawnWorker?(entry: string): HostWorker;
   /**
-   * WebGPU's entry point, restricted to the adapter `only` of `gpuAdapters` where one is given. Throws `device/unavailable`
-   * with the reason: no package, a browser without WebGPU.
+   * WebGPU's entry point, restricted to the adapter `only` of `gpuAdapters` where one is given. Throws
+   * `device/unavailable` with the reason: no package, a browser without WebGPU.
    */
   gpu(only?: GpuAdapter): Promise<Gpu>;
   /**
-   * Every adapter, software ones included, found without loading a driver into this process. Throws `device/unavailable`.
-   * Absent in a browser, which chooses the adapter itself.
+   * Every adapter, software ones included, found without loading a driver into this process. Throws
+   * `device/unavailable`. Absent in a browser, which chooses the adapter itself.
    */
   gpuAdapters?(): Promise<readonly GpuAdapter[]>;
   /** Whether searching for GPUs is worth its time (0.2 s in Node). */

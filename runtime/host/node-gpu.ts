@@ -1,7 +1,7 @@
 // Node GPU: WebGPU in Node through Dawn, in the optional package `webgpu`, which is loaded only when it is needed.
 //
-// The list of adapters is made by a process of its own: drivers write to standard error as they load, take tens of MiB that
-// they never release, and a broken driver ends the process that loads it.
+// The list of adapters is made by a process of its own: drivers write to standard error as they load, take tens of
+// MiB that they never release, and a broken driver ends the process that loads it.
 
 import { execFile } from "node:child_process";
 import { readdirSync, writeSync } from "node:fs";
@@ -39,8 +39,8 @@ const EXPERIMENTAL = ["enable-dawn-features=allow_unsafe_apis"];
 const instances: GPU[] = [];
 
 /**
- * Dawn's GPU object, restricted to the adapter `only` of `listNodeAdapters` where one is given; of two adapters with the same
- * name Dawn opens the first. Throws `device/unavailable`.
+ * Dawn's GPU object, restricted to the adapter `only` of `listNodeAdapters` where one is given; of two adapters with
+ * the same name Dawn opens the first. Throws `device/unavailable`.
  */
 export async function openNodeGpu(only?: Pick<GpuAdapter, "name" | "backend">): Promise<GPU> {
   const { create } = await loadPackage();
@@ -93,7 +93,10 @@ const PROGRAM = `import { printAdapters } from ${JSON.stringify(import.meta.url)
 /** A machine with many drivers takes a second. */
 const LISTING_TIMEOUT_MS = 20_000;
 
-/** All adapters, found by a separate process. Throws `device/unavailable` where the package is missing or a driver crashes. */
+/**
+ * All adapters, found by a separate process. Throws `device/unavailable` where the package is missing or a driver
+ * crashes.
+ */
 export async function listNodeAdapters(): Promise<GpuAdapter[]> {
   const printed = await new Promise<string>((resolve, reject) => {
     const options = { timeout: LISTING_TIMEOUT_MS, windowsHide: true };

@@ -50,8 +50,8 @@ function enableRelaxedSimd(): boolean {
 const WIDE_SIMD_V8 = 13;
 
 /**
- * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (AMD EPYC, Node 24). The flag is experimental in V8:
- * tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment disables it.
+ * Products run 1.4 times as fast and DeiT-Tiny's forward pass 1.6 times (AMD EPYC, Node 24). The flag is experimental
+ * in V8: tests and parity pass with it, and VITRINE_WIDE_SIMD=off in the environment disables it.
  */
 function enableWideSimd(): boolean {
   const major = Number.parseInt(process.versions.v8, 10);
@@ -73,7 +73,10 @@ function cores(): number {
   return Math.min(availableParallelism(), cgroupCores(textOf));
 }
 
-/** The code that a thread starts with; valid both as a script and as a module, since the process's flags decide which it is. */
+/**
+ * The code that a thread starts with; valid both as a script and as a module, since the process's flags decide which
+ * it is.
+ */
 const BOOT = `
 import("node:worker_threads").then(async ({ parentPort, workerData }) => {
   const { start } = await import(workerData);

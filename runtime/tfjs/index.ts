@@ -1,4 +1,5 @@
-// vitrine/tfjs: Vitrine's models for code that uses tensors of tfjs. Its packages are optional peer dependencies (docs/tfjs.md).
+// vitrine/tfjs: Vitrine's models for code that uses tensors of tfjs. Its packages are optional peer dependencies
+// (docs/tfjs.md).
 
 export type { DeviceArray } from "../executors/executor.js";
 export { loadTensorModel, type TensorModel, type TensorModelOptions } from "./tensor-model.js";

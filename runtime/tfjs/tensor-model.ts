@@ -30,7 +30,8 @@ export interface TensorModel {
   logits<T>(images: AnyTensor): Promise<T>;
   /**
    * As `logits`, with arrays on the device for code that keeps its values there: `fromTensor` makes one of a tensor,
-   * `toTensor` a tensor of one, and `deviceBuffer()` gives the GPUBuffer to kernels of one's own. The caller owns both arrays.
+   * `toTensor` a tensor of one, and `deviceBuffer()` gives the GPUBuffer to kernels of one's own. The caller owns
+   * both arrays.
    */
   logitsOnDevice(images: DeviceArray): Promise<DeviceArray>;
   /** A weight by its name, in PyTorch's shape, as a tensor that the caller owns. Throws `graph/unknown-tensor`. */
@@ -39,8 +40,8 @@ export interface TensorModel {
 }
 
 /**
- * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and `device/unsupported` on the
- * device `wasm`, which has no tensors.
+ * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and
+ * `device/unsupported` on the device `wasm`, which has no tensors.
  */
 export async function loadTensorModel(
   runtime: Runtime,

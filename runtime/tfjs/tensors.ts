@@ -18,8 +18,9 @@ export interface TfjsRuntimeOptions {
 }
 
 /**
- * A runtime on the backend that is current in `tf`: cpu, wasm, webgl, webgpu or tensorflow. In a page, pass the module that
- * the page's bundler made of the package. Throws `device/unavailable` where no backend is ready (`await tf.ready()`).
+ * A runtime on the backend that is current in `tf`: cpu, wasm, webgl, webgpu or tensorflow. In a page, pass the
+ * module that the page's bundler made of the package. Throws `device/unavailable` where no backend is ready (`await
+ * tf.ready()`).
  */
 export async function createTfjsRuntime({ host, tf }: TfjsRuntimeOptions): Promise<Runtime> {
   const backend = currentBackend(tf as Tfjs);
@@ -48,10 +49,10 @@ export interface AnyTensor {
 }
 
 /**
- * Makes tfjs compute on the runtime's device from now on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its backend for
- * the other tfjs devices. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the packages are not
- * installed. `load` returns the packages @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu by name where import()
- * cannot, as in a page.
+ * Makes tfjs compute on the runtime's device from now on: on its GPUDevice for `webgpu` and `tfjs:webgpu`, on its
+ * backend for the other tfjs devices. Throws `device/unsupported` for `wasm`, and `device/unavailable` where the
+ * packages are not installed. `load` returns the packages @tensorflow/tfjs-core and @tensorflow/tfjs-backend-webgpu
+ * by name where import() cannot, as in a page.
  */
 export async function shareDevice({ host, executor }: Runtime, load?: LoadPackage): Promise<SharedTfjs> {
   if (executor instanceof TfjsExecutor) {
@@ -78,8 +79,8 @@ export async function shareDevice({ host, executor }: Runtime, load?: LoadPackag
 }
 
 /**
- * A float32 tensor as an array on the device, an input of `TensorModel.logitsOnDevice`. The tensor stays the caller's, and the
- * array must be disposed of too. Throws `graph/input` for another type.
+ * A float32 tensor as an array on the device, an input of `TensorModel.logitsOnDevice`. The tensor stays the
+ * caller's, and the array must be disposed of too. Throws `graph/input` for another type.
  */
 export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
   if (tensor.dtype !== "float32")
@@ -95,8 +96,8 @@ export function fromTensor(shared: SharedTfjs, tensor: AnyTensor): DeviceArray {
 }
 
 /**
- * Values on the device as a tensor of `shape`, without a copy. The tensor is the caller's. On a `webgpu` runtime it uses the
- * array's buffer, so dispose of the tensor before the array.
+ * Values on the device as a tensor of `shape`, without a copy. The tensor is the caller's. On a `webgpu` runtime it
+ * uses the array's buffer, so dispose of the tensor before the array.
  */
 export function toTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
   const { backend } = shared;
@@ -105,7 +106,9 @@ export function toTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, sh
   return backend.within(() => backend.tf.tensor(given, shape)) as T;
 }
 
-/** As `toTensor`, but disposes of the array: the caller owns only the tensor. A `webgpu` runtime copies on the device. */
+/**
+ * As `toTensor`, but disposes of the array: the caller owns only the tensor. A `webgpu` runtime copies on the device.
+ */
 export function intoTensor<T = Tensor>(shared: SharedTfjs, values: DeviceArray, shape: readonly number[]): T {
   const { backend } = shared;
   const tensor =

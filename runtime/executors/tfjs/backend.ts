@@ -41,8 +41,8 @@ export class Backend {
   }
 
   /**
-   * Runs `work`, which waits for nothing, on this backend, and makes current again the one that was: tfjs code around it
-   * keeps the backend that it chose. Throws `device/disposed`, `device/memory` and what the device has to say.
+   * Runs `work`, which waits for nothing, on this backend, and makes current again the one that was: tfjs code around
+   * it keeps the backend that it chose. Throws `device/disposed`, `device/memory` and what the device has to say.
    */
   within<T>(work: () => T): T {
     this.check();

@@ -26,7 +26,9 @@ export class TfjsExecutor implements Executor {
     this.#scalars = new Scalars(backend.tf);
   }
 
-  /** tfjs does not tell how much memory there is, and has no arena: what a device takes is found out tensor by tensor. */
+  /**
+   * tfjs does not tell how much memory there is, and has no arena: what a device takes is found out tensor by tensor.
+   */
   get capabilities(): PlanOptions {
     return {
       fuses: new Set(["linear-gelu", "linear-residual"]),

@@ -65,8 +65,8 @@ export function currentBackend(tf: Tfjs): Backend | undefined {
 let instances = 0;
 
 /**
- * Registers an instance under a name of its own, with the kernels of the backend that it is one of: whatever else in the
- * process computes with tfjs keeps its own.
+ * Registers an instance under a name of its own, with the kernels of the backend that it is one of: whatever else in
+ * the process computes with tfjs keeps its own.
  */
 async function register(
   tf: Tfjs,

@@ -97,7 +97,10 @@ export class Operands {
     this.set(id, this.tf.add(this.get(id, shape), values));
   }
 
-  /** The tensors that one of the graph stands for: mostly itself, else those of a run of a store, each in one dimension. */
+  /**
+   * The tensors that one of the graph stands for: mostly itself, else those of a run of a store, each in one
+   * dimension.
+   */
   pieces(id: TensorId): Piece[] {
     const { origin, shape } = this.tensor(id);
     if (origin.kind !== "store")

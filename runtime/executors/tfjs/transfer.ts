@@ -70,7 +70,10 @@ function toGpu(tf: Tfjs, tensor: Tensor): GpuCopy {
 
 // Values: what a program is given becomes tensors, and tensors become arrays again.
 
-/** Bytes become int32, which is the smallest integer that tfjs computes with. The tensor keeps no array of the caller's. */
+/**
+ * Bytes become int32, which is the smallest integer that tfjs computes with. The tensor keeps no array of the
+ * caller's.
+ */
 export function toTensor(tf: Tfjs, values: Uint8Array | Float32Array, shape: readonly number[]): Tensor {
   if (values instanceof Uint8Array) return tf.tensor(Int32Array.from(values), shape, "int32");
   return tf.tensor(values.slice(), shape);

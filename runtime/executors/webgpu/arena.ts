@@ -1,7 +1,7 @@
 // Arena: the memory that all programs of an executor share, since only one of them runs at a time.
 //
-// A device's largest buffer is often much smaller than its memory, so the arena consists of pieces: piece i holds the bytes of
-// every program's arena from i · pieceBytes on, and the planner places no tensor across two pieces.
+// A device's largest buffer is often much smaller than its memory, so the arena consists of pieces: piece i holds the
+// bytes of every program's arena from i · pieceBytes on, and the planner places no tensor across two pieces.
 
 import type { Device, Slice } from "./device.js";
 

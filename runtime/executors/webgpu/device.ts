@@ -74,7 +74,10 @@ export class Device {
     });
   }
 
-  /** Throws the first error that the device has reported: `device/lost`, `device/memory` or `internal/webgpu`; or `device/disposed`. */
+  /**
+   * Throws the first error that the device has reported: `device/lost`, `device/memory` or `internal/webgpu`; or
+   * `device/disposed`.
+   */
   check(): void {
     if (this.#disposed)
       throw new VitrineError(
@@ -113,8 +116,8 @@ export class Device {
   }
 
   /**
-   * Runs `work` and waits for its errors. Throws `device/memory` and `internal/webgpu`. Work that is known to be valid does
-   * not need this wait.
+   * Runs `work` and waits for its errors. Throws `device/memory` and `internal/webgpu`. Work that is known to be
+   * valid does not need this wait.
    */
   async checked<T>(work: () => T | Promise<T>): Promise<T> {
     this.check();

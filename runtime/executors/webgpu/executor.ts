@@ -104,8 +104,8 @@ function largestBuffer({ gpu }: Device): number {
 }
 
 /**
- * An executor with its own device. Throws `device/unavailable` where there is no adapter or, in Node, no package `webgpu`;
- * `device/tier` where the adapter does not offer `options.tier`.
+ * An executor with its own device. Throws `device/unavailable` where there is no adapter or, in Node, no package
+ * `webgpu`; `device/tier` where the adapter does not offer `options.tier`.
  */
 export async function createWebgpuExecutor(
   host: Host,

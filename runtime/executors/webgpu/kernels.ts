@@ -14,8 +14,8 @@ export interface KernelVariant {
   /** Declared as `const NAME = value;` before the kernel's text, and tested by its `#if`s. */
   readonly constants: Readonly<Record<string, number>>;
   /**
-   * Operand → the operand whose slice it shares, and under whose name the kernel accesses it: WebGPU does not bind the same
-   * memory twice where one of the bindings is writable.
+   * Operand → the operand whose slice it shares, and under whose name the kernel accesses it: WebGPU does not bind
+   * the same memory twice where one of the bindings is writable.
    */
   readonly aliases: ReadonlyMap<string, string>;
   /** Operands that are stored as float16. */
@@ -25,8 +25,8 @@ export interface KernelVariant {
 const DIRECTIVE = /^\s*\/\/ #(if|else|endif)(?: (\w+))?$/;
 
 /**
- * The lines whose conditions hold: `// #if NAME` … `// #else` … `// #endif`, each on a line of its own, possibly nested. A
- * condition holds where the constant NAME exists and is not 0.
+ * The lines whose conditions hold: `// #if NAME` … `// #else` … `// #endif`, each on a line of its own, possibly
+ * nested. A condition holds where the constant NAME exists and is not 0.
  */
 export function chosenLines(text: string, constants: Readonly<Record<string, number>>): string {
   const open: boolean[] = [];
@@ -57,8 +57,8 @@ export function operandBindings({
 }
 
 /**
- * The variant that a dispatch needs: operands with the same slice become aliases. `tier` has the constants of the device's
- * tier. Throws `internal/webgpu` where two operands overlap in part.
+ * The variant that a dispatch needs: operands with the same slice become aliases. `tier` has the constants of the
+ * device's tier. Throws `internal/webgpu` where two operands overlap in part.
  */
 export function variantOf(
   { kernel, constants: own = {}, operands }: Dispatch,

@@ -79,7 +79,10 @@ export class Operands {
     throw new VitrineError("internal/placement", `${this.#program.name}: store ${name} has no buffers`);
   }
 
-  /** The slice as one binding; undefined = absent. Throws `graph/memory` where the device cannot bind that much at once. */
+  /**
+   * The slice as one binding; undefined = absent. Throws `graph/memory` where the device cannot bind that much at
+   * once.
+   */
   at(id: TensorId | undefined): Slice | undefined {
     if (id === undefined) return undefined;
     const slice = this.slice(id);

@@ -7,9 +7,9 @@ import type { MatrixUnits, TileTable } from "./tier.js";
 export type ProductTile = Readonly<Record<"PM" | "PN" | "WX" | "WY" | "STEP", number>>;
 
 /**
- * 64 invocations with 8×8 values each read workgroup memory a quarter as often as they multiply, with 64 registers for sums;
- * with 8 KiB of workgroup memory two to four groups fit on a core of every GPU. Chosen by this arithmetic, without a
- * measurement: no GPU was available.
+ * 64 invocations with 8×8 values each read workgroup memory a quarter as often as they multiply, with 64 registers
+ * for sums; with 8 KiB of workgroup memory two to four groups fit on a core of every GPU. Chosen by this arithmetic,
+ * without a measurement: no GPU was available.
  */
 const LARGE: ProductTile = { PM: 8, PN: 8, WX: 8, WY: 8, STEP: 16 };
 /** For small products: more groups keep more cores busy. llvmpipe compiles it in a third of the time of SOFTWARE. */
@@ -18,9 +18,9 @@ const SMALL: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 32 };
 const FEWEST_GROUPS = 128;
 
 /**
- * Measured on llvmpipe (8 lanes, product 792×192·192×576, CPU time of one process): 16×8 an invocation in groups of 8×4
- * 5.4–7.2 GFLOP/s, 8×8 in 8×8 4.4, 4×4 in 16×16 2.6. Its barriers cost by invocations and its workgroup memory by reads.
- * One tile for all sizes, because llvmpipe compiles each variant of the kernel for a second.
+ * Measured on llvmpipe (8 lanes, product 792×192·192×576, CPU time of one process): 16×8 an invocation in groups of
+ * 8×4 5.4–7.2 GFLOP/s, 8×8 in 8×8 4.4, 4×4 in 16×16 2.6. Its barriers cost by invocations and its workgroup memory by
+ * reads. One tile for all sizes, because llvmpipe compiles each variant of the kernel for a second.
  */
 const SOFTWARE: ProductTile = { PM: 16, PN: 8, WX: 8, WY: 4, STEP: 24 };
 
@@ -47,8 +47,8 @@ export function tilesOf({ rows, columns }: ProductSize, { PM, PN, WX, WY }: Prod
 }
 
 /**
- * The grid of `products` products of one size: columns, rows, products. Rows that exceed the second axis continue along the
- * third: first the first rows of all products, then their next rows.
+ * The grid of `products` products of one size: columns, rows, products. Rows that exceed the second axis continue
+ * along the third: first the first rows of all products, then their next rows.
  */
 export function productGrid(
   { rows, columns }: ProductSize,
@@ -60,8 +60,8 @@ export function productGrid(
 }
 
 /**
- * Constants of subgroup-matrix-tile.wgsl: a subgroup computes PM×PN values; WX×WY subgroups and possibly idle ones make up
- * the INVOCATIONS of a workgroup.
+ * Constants of subgroup-matrix-tile.wgsl: a subgroup computes PM×PN values; WX×WY subgroups and possibly idle ones
+ * make up the INVOCATIONS of a workgroup.
  */
 export type MatrixTile = ProductTile &
   Readonly<Record<"INVOCATIONS" | "MATRIX_ROWS" | "MATRIX_COLUMNS" | "MATRIX_DEPTH", number>>;
@@ -70,14 +70,14 @@ export type MatrixTile = ProductTile &
 const LARGEST_GROUP = 256;
 
 /**
- * Side of the block of values that a subgroup computes. For 32×32 values it loads (32 + 32)·2 bytes of workgroup memory per
- * depth and does 2·32·32 operations with them: 16 a byte, about what the matrix units of a core do while its workgroup memory
- * delivers a byte (NVIDIA A100: 2048 to 128). They take 32 registers in a subgroup of 32, 64 in one of 16. For small products
- * 16×16 makes four times as many groups.
+ * Side of the block of values that a subgroup computes. For 32×32 values it loads (32 + 32)·2 bytes of workgroup
+ * memory per depth and does 2·32·32 operations with them: 16 a byte, about what the matrix units of a core do while
+ * its workgroup memory delivers a byte (NVIDIA A100: 2048 to 128). They take 32 registers in a subgroup of 32, 64 in
+ * one of 16. For small products 16×16 makes four times as many groups.
  *
  * Four subgroups compute 64×64 values: the tiles of 32 depths take 2·64·(32 + 8)·2 bytes, the results 4·16·16·4, the
- * statistics 64·8 and their partial sums 32·8·4 or, for a convolution, its patches 64·16: 15.5 KiB of the 16 that every device
- * has. All of this is arithmetic: these tiles have not run on a GPU yet.
+ * statistics 64·8 and their partial sums 32·8·4 or, for a convolution, its patches 64·16: 15.5 KiB of the 16 that
+ * every device has. All of this is arithmetic: these tiles have not run on a GPU yet.
  */
 export const MATRIX_TILE_SIDES = { large: 32, small: 16 } as const;
 const STEP = 32;

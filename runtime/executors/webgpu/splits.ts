@@ -1,5 +1,5 @@
-// Splits: long sums that are split among workgroups. Each writes its partial sum to the program's scratch memory, and a second
-// kernel adds the partial sums in a fixed order: the same bits in every run, unlike atomic additions.
+// Splits: long sums that are split among workgroups. Each writes its partial sum to the program's scratch memory, and
+// a second kernel adds the partial sums in a fixed order: the same bits in every run, unlike atomic additions.
 
 import { alignBinding, type Slice } from "./device.js";
 import { type Dispatch, elementGrid } from "./dispatch.js";
@@ -12,8 +12,8 @@ const ENOUGH_GROUPS = 512;
 const SMALLEST_SPLIT = 256;
 
 /**
- * Into how many splits to divide sums of `length` values each, where `groups` workgroups would compute them unsplit. On a CPU
- * one workgroup keeps a core as busy as many do.
+ * Into how many splits to divide sums of `length` values each, where `groups` workgroups would compute them unsplit.
+ * On a CPU one workgroup keeps a core as busy as many do.
  */
 export function splitCount(table: TileTable, groups: number, length: number): number {
   if (table !== "gpu") return 1;

@@ -1,5 +1,5 @@
-// Store: named float32 tensors, contiguous in one buffer, so that a run of them is one operand; on tiers with float16 also a
-// copy of them in float16, which products read at half the bytes.
+// Store: named float32 tensors, contiguous in one buffer, so that a run of them is one operand; on tiers with float16
+// also a copy of them in float16, which products read at half the bytes.
 
 import { alignUp } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
@@ -61,7 +61,9 @@ export class HalfCopy {
     this.#stale = true;
   }
 
-  /** Encodes the update of a stale copy; call it after `prepare` and before encoding the commands that read the copy. */
+  /**
+   * Encodes the update of a stale copy; call it after `prepare` and before encoding the commands that read the copy.
+   */
   encode(encoder: GPUCommandEncoder): void {
     if (!this.#stale) return;
     this.#pass?.encode(encoder);
@@ -84,8 +86,8 @@ export class WebgpuStore implements Store {
   #halves: HalfCopy | undefined;
 
   /**
-   * Every tensor is aligned for a binding, and with `halfContext`, which makes the float16 copy, so is its copy; the padding
-   * between two tensors is always zero.
+   * Every tensor is aligned for a binding, and with `halfContext`, which makes the float16 copy, so is its copy; the
+   * padding between two tensors is always zero.
    */
   constructor(device: Device, staging: Staging, layout: StoreLayout, halfContext?: PassContext) {
     this.#device = device;

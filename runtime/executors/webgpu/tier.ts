@@ -9,14 +9,17 @@ import {
 } from "../../host/gpu-adapter.js";
 
 /**
- * `float32`: available on every device. `subgroups`: float32 too, with sums over rows by subgroup operations. `float16`: large
- * activations, their gradients and the copy of the weights that kernels read in float16, sums in float32. `matrices`: as
- * float16, with the matrix units of the GPU (Dawn's experimental subgroup matrices).
+ * `float32`: available on every device. `subgroups`: float32 too, with sums over rows by subgroup operations.
+ * `float16`: large activations, their gradients and the copy of the weights that kernels read in float16, sums in
+ * float32. `matrices`: as float16, with the matrix units of the GPU (Dawn's experimental subgroup matrices).
  */
 export const GPU_TIERS = ["float32", "subgroups", "float16", "matrices"] as const;
 export type GpuTier = (typeof GPU_TIERS)[number];
 
-/** A product of small matrices that a subgroup computes at once: [rows, depth]·[depth, columns], float16 in, float32 out. */
+/**
+ * A product of small matrices that a subgroup computes at once: [rows, depth]·[depth, columns], float16 in, float32
+ * out.
+ */
 export interface MatrixShape {
   readonly rows: number;
   readonly columns: number;
@@ -61,7 +64,9 @@ export function tierSource({ features, info }: Pick<GPUAdapter, "features" | "in
 const MATRIX_SIDES = [8, 16];
 const MATRIX_DEPTHS = [8, 16, 32];
 
-/** Of the shapes with float16 factors and float32 sums that fit the kernel, the one with the most arithmetic per load. */
+/**
+ * Of the shapes with float16 factors and float32 sums that fit the kernel, the one with the most arithmetic per load.
+ */
 function matrixShape(matrices: readonly SubgroupMatrix[]): MatrixShape | undefined {
   const [best] = matrices
     .filter(
@@ -120,8 +125,8 @@ export function tierNamed(asked: string, adapter: Pick<GPUAdapter, "features" | 
 }
 
 /**
- * The tiers that `auto` tries, best first. On a software adapter only float32: its driver vectorizes over invocations and
- * emulates half precision. Never `matrices`, which has not run on a GPU yet.
+ * The tiers that `auto` tries, best first. On a software adapter only float32: its driver vectorizes over invocations
+ * and emulates half precision. Never `matrices`, which has not run on a GPU yet.
  */
 export function automaticTiers(source: TierSource, software: boolean): GpuTier[] {
   if (software) return ["float32"];

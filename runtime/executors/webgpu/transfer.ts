@@ -1,5 +1,5 @@
-// Transfer: values on their way between the host and the GPU: conversion to bytes, staging buffers for results, and arrays
-// that stay on the device.
+// Transfer: values on their way between the host and the GPU: conversion to bytes, staging buffers for results, and
+// arrays that stay on the device.
 
 import { VitrineError } from "../../errors.js";
 import type { ProgramInputs } from "../../graph/program.js";
@@ -8,14 +8,16 @@ import type { Tensor } from "../../graph/tensor.js";
 import type { DeviceArray } from "../executor.js";
 import { BufferUsage, type Device, MAP_READ, type Slice } from "./device.js";
 
-/** Dawn does not accept shared memory, which decode workers write images to; a page may have no shared memory at all. */
+/**
+ * Dawn does not accept shared memory, which decode workers write images to; a page may have no shared memory at all.
+ */
 function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer;
 }
 
 /**
- * An input as the kernels read it: a multiple of 4 bytes, not shared, copied only where necessary. A float64 becomes two
- * float32.
+ * An input as the kernels read it: a multiple of 4 bytes, not shared, copied only where necessary. A float64 becomes
+ * two float32.
  */
 export function toBytes(values: ProgramInputs[string]): Uint8Array<ArrayBuffer> {
   if (values instanceof Float64Array) return new Uint8Array(splitDoubles(values).buffer);
@@ -57,8 +59,8 @@ const KEPT = 8;
 const SMALLEST = 1024;
 
 /**
- * A ring of mappable buffers through which results return to the host. Several steps can be in flight, each with its own
- * buffer, so no step waits for a buffer of another one; in the steady state no buffer is created.
+ * A ring of mappable buffers through which results return to the host. Several steps can be in flight, each with its
+ * own buffer, so no step waits for a buffer of another one; in the steady state no buffer is created.
  */
 export class Staging {
   readonly #device: Device;

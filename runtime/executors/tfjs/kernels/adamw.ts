@@ -4,8 +4,8 @@
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
 //   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
 //
-// Numerics: the factors are computed in double, values in float32. As differences from what was there, each new value is
-// rounded once where it matters, for a float32 average with d = 0.99996 would lose most of its steps' digits. The
+// Numerics: the factors are computed in double, values in float32. As differences from what was there, each new value
+// is rounded once where it matters, for a float32 average with d = 0.99996 would lose most of its steps' digits. The
 // sum of squares is float32 too: beyond 3.4e38 a step is skipped as one whose gradient is not finite.
 
 import type { OperationOf } from "../../../graph/catalog.js";
@@ -65,7 +65,8 @@ function paceOf(at: Operands, id: TensorId) {
   const [pace, perRoot] = [tf.scalar(rate / correction1), tf.scalar(1 / Math.sqrt(correction2))];
   if (at.tensor(id).origin.kind === "input")
     return { gradientScale: tf.scalar(gradientScale), pace, perRoot };
-  // Loss scaling changes these on the device: corrections as a share of the host's, which is 1 until it leaves a step out.
+  // Loss scaling changes these on the device: corrections as a share of the host's, which is 1 until it leaves a step
+  // out.
   const changed = (word: Word) => tf.reshape(tf.slice(at.get(id), [ADAMW_WORDS[word]], [1]), []);
   const share = (word: Word, given: number) => tf.div(changed(word), tf.scalar(given));
   return {

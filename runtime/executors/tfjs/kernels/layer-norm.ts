@@ -1,4 +1,5 @@
-// Layer norm over the last axis: y = (x − mean)·rstd·weight + bias. Variance from differences with the mean (two passes).
+// Layer norm over the last axis: y = (x − mean)·rstd·weight + bias. Variance from differences with the mean (two
+// passes).
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";

@@ -3,9 +3,9 @@
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
 //
-// Numerics: the corrections of the moments' bias are the host's until a step is left out. From then on they are computed
-// for the steps that were done, in float32 to a few units in the last place: 1 − βⁿ = −expm1(n·log β), for which tfjs's
-// own expm1 is no better than exp − 1 on a GPU.
+// Numerics: the corrections of the moments' bias are the host's until a step is left out. From then on they are
+// computed for the steps that were done, in float32 to a few units in the last place: 1 − βⁿ = −expm1(n·log β), for
+// which tfjs's own expm1 is no better than exp − 1 on a GPU.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";

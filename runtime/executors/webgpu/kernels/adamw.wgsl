@@ -1,15 +1,15 @@
-// AdamW with decoupled decay (torch.optim.AdamW) and the moving average, in one pass over a run of the stores.
+// AdamW with decoupled decay (torch.optim.AdamW) and the moving average, in one pass over a run of a store's tensors.
 //
 //   g = gradient·gradientScale·min(1, clipNorm/(|g| + 1e-6))
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
 //   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
 //
-// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] as runtime/training/optimizer-settings.ts
-// orders them, each a pair (high, low) whose sum is the double; norm, a pair as well, is a sum of squares. Nothing
-// changes where norm is not finite: told by its bits, since compilers may take comparisons with infinities for
-// granted. Numerics: double floats, each result rounded once, for a float32 average with d = 0.99996 would lose most of
-// its steps' digits and a weight some of its last. The additional arithmetic hides behind 36 bytes of memory a parameter.
-// 256 invocations a workgroup.
+// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] in the order of
+// runtime/training/optimizer-settings.ts, each a pair (high, low) whose sum is the double; norm, also a pair, is a
+// sum of squares. Where norm is not finite, nothing changes; its exponent bits are tested, since compilers may assume
+// that there are no infinities. Numerics: double floats, each result rounded once: a float32 average with d = 0.99996
+// would lose most digits of its steps, and a weight some. The extra arithmetic hides behind 36 bytes of memory
+// traffic per parameter.
 
 // #include "element.wgsl"
 // #include "double-float.wgsl"

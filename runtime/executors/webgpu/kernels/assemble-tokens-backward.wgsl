@@ -1,6 +1,6 @@
-// Assemble tokens backward: dPatches = dy behind the prefix; the sums of dy over the batch are added to the gradients of
-// position and prefix. dy [B,T,D], dPatches [B,N,D], dClassToken, dDistillationToken [D], dPosition [T,D], T = N + prefix.
-// An invocation a value of dPosition, 256 a workgroup; samples in ascending order.
+// Assemble tokens backward: dPatches = dy after the prefix; the sums of dy over the batch are added to the gradients
+// of position and prefix. dy [B,T,D], dPatches [B,N,D], dClassToken, dDistillationToken [D], dPosition [T,D], T = N +
+// prefix. One invocation for each value of dPosition; samples in ascending order.
 
 // #include "element.wgsl"
 

@@ -1,5 +1,5 @@
 // Assemble tokens: y = (class, distillation?, patches) + position. patches [B,N,D], classToken, distillationToken [D],
-// position [T,D], y [B,T,D], T = N + prefix; an invocation a value of y, 256 a workgroup.
+// position [T,D], y [B,T,D], T = N + prefix; one invocation for each value of y.
 
 // #include "element.wgsl"
 

@@ -1,9 +1,10 @@
 // Attention backward, keys and values: dK = scale·(P∘(dP − D))ᵀ·q, dV = Pᵀ·dOut. Writes their parts of dQkv.
 //
 // dOut [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T] from the kernel of the queries; P =
-// exp(scale·q·k − L), dP = dOut·vᵀ. The loader sets HEAD_WIDTH = E, FOURS (1 where E is a multiple of 4), BACKWARD = 1 and
-// KEYS, here queries at a time. A workgroup of 64 takes 64 keys of a head, an invocation one; queries and their gradients
-// pass through workgroup memory. Grid: blocks of keys, heads, samples. Numerics: float32, queries ascending.
+// exp(scale·q·k − L), dP = dOut·vᵀ. The dispatch sets HEAD_WIDTH = E, FOURS (1 where E is a multiple of 4), BACKWARD
+// = 1 and KEYS, here the number of queries per block. A workgroup of 64 computes 64 keys of a head, one per
+// invocation; queries and their gradients pass through workgroup memory. Grid: blocks of keys, heads, samples.
+// Numerics: float32, queries ascending.
 
 // #include "heads.wgsl"
 

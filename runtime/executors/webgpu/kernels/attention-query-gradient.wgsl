@@ -1,10 +1,10 @@
-// Attention backward, the queries: with P = exp(scale·q·k − L), dP = dOut·vᵀ and D = Σ dOut·out, dQ = scale·(P∘(dP − D))·k.
-// Writes q's part of dQkv, and D for the kernel of keys and values. arXiv 2205.14135, B.2.
+// Attention backward, the queries: with P = exp(scale·q·k − L), dP = dOut·vᵀ and D = Σ dOut·out, dQ = scale·(P∘(dP −
+// D))·k. Writes q's part of dQkv, and D for the kernel of keys and values. arXiv 2205.14135, B.2.
 //
-// dOut, out [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T]. The loader sets HEAD_WIDTH = E,
-// FOURS (1 where E is a multiple of 4), BACKWARD = 1 and KEYS. A workgroup of 64 takes 64 queries of a head, an invocation
-// one; keys and values pass through workgroup memory. Grid: blocks of queries, heads, samples. Numerics: float32, keys
-// ascending.
+// dOut, out [B,T,H·E], qkv, dQkv [B,T,3·H·E], logSumExp L [B,H,T], rowSums D [B,H,T]. The dispatch sets HEAD_WIDTH =
+// E, FOURS (1 where E is a multiple of 4), BACKWARD = 1 and KEYS. A workgroup of 64 computes 64 queries of a head,
+// one per invocation; keys and values pass through workgroup memory. Grid: blocks of queries, heads, samples.
+// Numerics: float32, keys ascending.
 
 // #include "key-block.wgsl"
 

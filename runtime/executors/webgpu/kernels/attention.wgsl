@@ -1,12 +1,13 @@
-// Attention: out = softmax(q·kᵀ/√E)·v for each head, without an array of tokens × tokens unless it is asked for.
+// Attention: out = softmax(q·kᵀ/√E)·v for each head, without an array of tokens × tokens unless it is requested.
 //
 // qkv [B,T,3·H·E] as (q, k, v), out [B,T,H·E], probabilities [B,H,T,T] where p.keeps & 1, logSumExp [B,H,T] = log Σ
-// exp(q·k/√E) where p.keeps & 2: the backward pass reads it. The loader sets HEAD_WIDTH = E, FOURS (1 where E is a multiple
-// of 4) and KEYS, how many keys pass through workgroup memory at a time (16 KiB with E = 64 in float32).
+// exp(q·k/√E) where p.keeps & 2, for the backward pass. The dispatch sets HEAD_WIDTH = E, FOURS (1 where E is a
+// multiple of 4) and KEYS, the number of keys that pass through workgroup memory at a time (16 KiB with E = 64 in
+// float32).
 //
-// A workgroup of 64 takes 64 queries of a head, an invocation one of them with its row of sums: softmax needs no
-// exchange between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are scaled again
-// when a block of keys brings a larger score. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
+// A workgroup of 64 computes 64 queries of a head, one per invocation with its row of sums: softmax needs no exchange
+// between invocations. Online softmax (Milakov and Gimelshein, arXiv 1805.02867): the sums are rescaled when a block
+// of keys has a larger score. Grid: blocks of queries, heads, samples. Numerics: float32, keys ascending.
 
 // #include "key-block.wgsl"
 

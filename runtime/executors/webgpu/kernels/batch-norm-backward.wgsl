@@ -1,5 +1,5 @@
 // Batch norm backward: with h = (x − mean)·rstd, dx = weight·rstd·(dy − mean(dy) − h·mean(dy·h)), dWeight += Σ dy·h,
-// dBias += Σ dy. dy, x, dx [samples, rows], everything else [rows], rows = channels. A workgroup of 64 a channel; dx may
+// dBias += Σ dy. dy, x, dx [samples, rows], all others [rows], rows = channels. A workgroup of 64 per channel; dx may
 // be dy or x.
 
 // #include "row.wgsl"

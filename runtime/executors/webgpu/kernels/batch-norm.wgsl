@@ -1,6 +1,7 @@
-// Batch norm by the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel; the running statistics move
-// toward mean and the unbiased variance by `momentum`. x, y [samples, rows], everything else [rows], rows = channels. A
-// workgroup of 64 a channel; y may be x. Variance from differences with the mean (two passes).
+// Batch norm with the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel; the running
+// statistics move toward mean and the unbiased variance by `momentum`. x, y [samples, rows], all others [rows], rows
+// = channels. A workgroup of 64 per channel; y may be x. The variance is computed from differences with the mean (two
+// passes).
 
 // #include "row.wgsl"
 

@@ -1,4 +1,5 @@
-// Channels: the passes of squeeze-and-excitation over feature maps [B,…,C], which compute or apply one number per channel.
+// Channels: the passes of squeeze-and-excitation over feature maps [B,…,C], which compute or apply one number per
+// channel.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";

@@ -1,5 +1,5 @@
-// Convolution backward, the input. dy [B,OH,OW,O], weight [O,K,K,I/G], dx [B,H,W,I]. An invocation a value of dx, 256 a workgroup:
-// it gathers from every output pixel whose window it lies in. Not tiled yet.
+// Convolution backward, the input. dy [B,OH,OW,O], weight [O,K,K,I/G], dx [B,H,W,I]. One invocation for each value of
+// dx, which gathers from every output pixel whose window contains it. Not tiled yet.
 
 // #include "element.wgsl"
 

@@ -1,5 +1,5 @@
-// Convolution operands: what a convolution's product reads and writes, and the lines of its patches as the sums take them:
-// float32. conv2d.wgsl has shapes and conditions.
+// Convolution operands: what a convolution's product reads and writes, and its patches as float32. conv2d.wgsl
+// documents shapes and conditions.
 
 struct Params {
   // B·OH·OW, K·K·I/G, O/G.
@@ -36,12 +36,12 @@ struct Params {
 // #endif
 // #endif
 
-// First input channel and first output of the workgroup's group.
+// First input channel and first output channel of the workgroup's group.
 var<private> firstInput: u32;
 var<private> firstOutput: u32;
 
-// The first value of each of the tile's patches: its row and column in the image, negative on the border, and its place in x.
-// Once a tile: of the divisions that tell where a value lies only two are left where values are read.
+// Of each patch of the tile the row and column of its first value in the image, negative in the padding, and its
+// index in x. Computed once per tile, so that reading a value takes only two of the divisions.
 var<workgroup> patches: array<vec3i, TILE_ROWS>;
 
 fn findPatches(firstRow: u32, invocation: u32) {
@@ -57,8 +57,8 @@ fn findPatches(firstRow: u32, invocation: u32) {
   workgroupBarrier();
 }
 
-// Place in x of one value of a patch; behind the last value of x where it is padding. What lies behind the patch's end is
-// read as it comes: it only reaches sums that nobody stores.
+// Index in x of one value of a patch, or 0xffffffff in the padding. Values past the patch's end are arbitrary: they
+// only reach sums that are not stored.
 fn placeInPatch(first: vec3i, index: u32) -> u32 {
   let tap = index / p.groupInputs;
   let down = tap / p.side;
@@ -83,7 +83,7 @@ fn lineOfA(pixel: u32, index: u32, length: u32, inTile: u32) -> vec4f {
   // #endif
 }
 
-// What lies behind the row's end or behind the last row only reaches sums that nobody stores.
+// Values past the row's end or the last row only reach sums that are not stored.
 fn lineOfB(output: u32, index: u32, length: u32) -> vec4f {
   let first = (firstOutput + output) * length + index;
   // #if VECTORS
@@ -120,13 +120,13 @@ fn finish(pixel: u32, column: u32, product: vec4f) {
   // #endif
 }
 
-// Takes the tile in the place (column, row, group) of the grid; gives its column and row among the group's tiles.
+// Enters the tile at (column, row, group) of the grid; returns its column and row among the group's tiles.
 fn enterTile(group: vec3u, gridRows: u32, invocation: u32) -> vec2u {
   let convGroups = p.outputs / p.columns;
   let convGroup = group.z % convGroups;
   firstInput = convGroup * p.groupInputs;
   firstOutput = convGroup * p.columns;
-  // As in matrix-product.wgsl, rows may go on along the third axis.
+  // As in matrix-product.wgsl, rows may continue along the third axis.
   let down = group.y + group.z / convGroups * gridRows;
   findPatches(down * TILE_ROWS, invocation);
   return vec2u(group.x, down);

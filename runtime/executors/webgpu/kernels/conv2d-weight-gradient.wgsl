@@ -1,5 +1,5 @@
-// Convolution backward, weight and bias: both are added to. dy [B,OH,OW,O], x [B,H,W,I], dWeight [O,K,K,I/G], dBias? [O]. A
-// workgroup of 64 a value of dWeight, its lanes taking output pixels in turn. Not tiled yet.
+// Convolution backward, weight and bias: both are added to. dy [B,OH,OW,O], x [B,H,W,I], dWeight [O,K,K,I/G], dBias?
+// [O]. A workgroup of 64 for each value of dWeight, whose lanes take output pixels in turn. Not tiled yet.
 
 // #include "row.wgsl"
 

@@ -1,6 +1,7 @@
-// Convolution: y = x ∗ weight + bias. x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O]. As a product for each of G
-// groups: the patches [B·OH·OW, K·K·I/G], which no array holds, times weight transposed. The loader sets VECTORS (1 where
-// I/G and O/G are multiples of 4), BIAS, RELU, and the tile of matrix-product.wgsl. Grid: columns, rows, groups.
+// Convolution: y = x ∗ weight + bias. x [B,H,W,I], weight [O,K,K,I/G], bias? [O], y [B,OH,OW,O]. As a product for
+// each of G groups: the patches [B·OH·OW, K·K·I/G], which are never stored, times weight transposed. The dispatch
+// sets VECTORS (1 where I/G and O/G are multiples of 4), BIAS, RELU, and the tile of matrix-product.wgsl. Grid:
+// columns, rows, groups.
 
 // #include "conv2d-operands.wgsl"
 // #include "matrix-tile.wgsl"

@@ -1,4 +1,4 @@
-// Dot: y = Σ a·b. a, b [count], y [1]. One workgroup of 64: what it is used for has one value a sample.
+// Dot: y = Σ a·b. a, b [count], y [1]. One workgroup of 64: its operands have one value per sample.
 
 // #include "row.wgsl"
 

@@ -1,8 +1,9 @@
-// Double float: a number as the unevaluated sum (high, low) of two float32, about 46 bits of it. Dekker 1971, Knuth TAOCP 2.
+// Double float: a number as the unevaluated sum (high, low) of two float32, about 46 bits of it. Dekker 1971, Knuth
+// TAOCP 2.
 //
 // WGSL lets compilers reorder sums, and they do: Mesa turns (a + b) − a into b. `opaque` hides a rounded value from
-// them behind an exclusive or with p.zero, which whoever includes this declares and sets to 0. WGSL's fma may round
-// twice (llvmpipe's does), so products are split instead.
+// them behind an exclusive or with p.zero, which the includer declares and sets to 0. WGSL's fma may round twice
+// (llvmpipe's does), so products are split instead.
 
 fn opaque(value: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(value) ^ p.zero);
@@ -15,13 +16,13 @@ fn sumOf(a: f32, b: f32) -> vec2f {
   return vec2f(high, (a - opaque(high - part)) + (b - part));
 }
 
-// high + low where low is the smaller.
+// high + low where |low| ≤ |high|.
 fn normalized(high: f32, low: f32) -> vec2f {
   let sum = opaque(high + low);
   return vec2f(sum, low - opaque(sum - high));
 }
 
-// a without its last 12 bits.
+// a without its 12 lowest bits.
 fn upperHalf(a: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(a) & 0xfffff000u);
 }

@@ -1,5 +1,5 @@
-// Element: the entry point of the element-wise kernels: an invocation computes one value. The includer declares p.count and
-// computeElement(i). 256 invocations a workgroup; grids larger than an axis allows are folded.
+// Element: the entry point of the element-wise kernels: an invocation computes one value. The includer declares
+// p.count and computeElement(i). 256 invocations a workgroup; grids larger than an axis allows are folded.
 
 const ELEMENTS = 256u;
 

@@ -1,4 +1,4 @@
-// Fill: y = value everywhere. y [count], 256 invocations a workgroup.
+// Fill: y = value everywhere. y [count].
 
 // #include "element.wgsl"
 

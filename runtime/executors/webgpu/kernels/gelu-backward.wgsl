@@ -1,4 +1,4 @@
-// GELU backward: dx = dy·(Φ(x) + x·φ(x)). x, dy, dx [count], 256 invocations a workgroup.
+// GELU backward: dx = dy·(Φ(x) + x·φ(x)). x, dy, dx [count].
 
 // #include "element.wgsl"
 // #include "normal.wgsl"

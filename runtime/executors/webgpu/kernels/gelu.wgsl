@@ -1,4 +1,4 @@
-// GELU: y = x·Φ(x), exact form. x, y [count], 256 invocations a workgroup. Absolute error ≤ 3e-7.
+// GELU: y = x·Φ(x), exact form. x, y [count]. Absolute error ≤ 3e-7.
 
 // #include "element.wgsl"
 // #include "normal.wgsl"

@@ -1,4 +1,4 @@
-// Global average pool backward: dx = dy/N at each of the N pixels. dy [B,C], dx [B,N,C], 256 invocations a workgroup.
+// Global average pool backward: dx = dy/N at each of the N pixels. dy [B,C], dx [B,N,C].
 
 // #include "element.wgsl"
 

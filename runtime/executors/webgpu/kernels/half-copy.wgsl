@@ -1,5 +1,5 @@
-// Half copy: y = x rounded to float16. x float32 [count], y [count] as vectors of four, whose number is p.count; 256 invocations
-// a workgroup. Values beyond ±65,504 become infinite.
+// Half copy: y = x rounded to float16. x [count], y [count] as vectors of four, which p.count counts. Values beyond
+// ±65,504 become infinite.
 
 // #include "element.wgsl"
 

@@ -1,6 +1,6 @@
-// Hard distillation: loss = cross-entropy with the teacher's first largest logit, and dLogits = dLoss·(softmax(z) − one-hot
-// of it). logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT for what is
-// wanted. A workgroup of 64 a row.
+// Hard distillation: loss = cross-entropy with the teacher's first largest logit, and dLogits = dLoss·(softmax(z) −
+// one-hot of it). logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The dispatch sets LOSS and GRADIENT
+// for what is requested. A workgroup of 64 per row.
 
 // #include "log-softmax.wgsl"
 
@@ -28,7 +28,7 @@ fn computeRow(row: u32, lane: u32) {
     best = max(best, teacher[start + i]);
   }
   let strongest = maximumOverLanes(best, lane);
-  // The first of equals: the largest of the negated places. Places below 2²⁴ are exact.
+  // Of equal logits the first: the largest of the negated indices. Indices below 2²⁴ are exact.
   var place = LOWEST;
   for (var i = lane; i < p.classes; i += LANES) {
     if (teacher[start + i] == strongest) {

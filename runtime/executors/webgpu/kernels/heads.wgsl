@@ -1,15 +1,15 @@
-// Heads: where the values of an attention head lie, and four of them at a time. Whoever includes it declares p with tokens and
-// heads, and qkv. Under FOURS a head is a multiple of 4 values wide, and arrays are read and written by fours; otherwise what
-// lies behind a head's end counts as 0. Workgroup memory has the arrays' own type: nothing is lost that they had not lost.
+// Heads: where the values of an attention head are, read four at a time. The includer declares p with tokens and
+// heads, and qkv. Under FOURS a head's width is a multiple of 4 and arrays are accessed in vectors of four; otherwise
+// values past a head's end count as 0. Workgroup memory has the arrays' own type, so it loses no precision.
 
 const VECTORS = (HEAD_WIDTH + 3u) / 4u;
 
-// Place of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
+// Index of value 0 of (token, part) in qkv; part 0 is q, 1 is k, 2 is v.
 fn place(sample: u32, token: u32, part: u32, head: u32) -> u32 {
   return ((sample * p.tokens + token) * 3u + part) * p.heads * HEAD_WIDTH + head * HEAD_WIDTH;
 }
 
-// Place of value 0 of a token in an array [B,T,H·E].
+// Index of value 0 of a token in an array [B,T,H·E].
 fn outPlace(sample: u32, token: u32, head: u32) -> u32 {
   return ((sample * p.tokens + token) * p.heads + head) * HEAD_WIDTH;
 }
@@ -28,7 +28,7 @@ fn fourOfQkv(row: u32, vector: u32) -> QkvVector {
 }
 
 // #if BACKWARD
-// Values 4·vector … 4·vector + 3 of a head's row in dOut, as fourOfQkv gives them of qkv.
+// Values 4·vector … 4·vector + 3 of a head's row in dOut.
 fn fourOfGradient(row: u32, vector: u32) -> DOutVector {
   // #if FOURS
   return dOut[row / 4u + vector];

@@ -1,5 +1,5 @@
-// Key block: keys and values of a head as they pass through workgroup memory, in front of the kernels that give an invocation a
-// query. Whoever includes it declares p with tokens, heads and scale, and qkv; it sets KEYS, how many pass at a time.
+// Key block: keys and values of a head in workgroup memory, for kernels with one query per invocation. The includer
+// declares p with tokens, heads and scale, and qkv; it sets KEYS, the number of keys per block.
 
 // #include "heads.wgsl"
 
@@ -20,7 +20,7 @@ fn loadKeys(sample: u32, head: u32, first: u32, invocation: u32) {
   workgroupBarrier();
 }
 
-// Of the query and a key of the block, q·k/√E.
+// q·k/√E for the query and a key of the block.
 fn scoreOf(key: u32) -> f32 {
   var sum = vec4f(0.0);
   for (var i = 0u; i < VECTORS; i++) {

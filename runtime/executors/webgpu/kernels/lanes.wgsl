@@ -1,9 +1,10 @@
-// Lanes: sums and maxima over the 64 invocations of a workgroup, which each row-wise kernel gives one row.
+// Lanes: sums and maxima over the 64 invocations of a workgroup that computes one row.
 //
-// Without subgroups a tree over workgroup memory: eight barriers. With subgroups two: every subgroup takes all 64 values, each
-// invocation its share of them, and adds up the shares. How many invocations a subgroup has and which they are is counted where
-// it runs: WGSL leaves both open, workgroups may not fill a subgroup, and some drivers' subgroup_size is the size they could
-// have taken. On one device the order of additions is fixed either way. All three must be called by every invocation.
+// Without subgroups, a tree in workgroup memory: eight barriers. With subgroups two: every subgroup reduces all 64
+// values, each invocation a part of them, and combines the parts. How many invocations a subgroup has, and which
+// ones, is counted at run time: WGSL leaves both open, a workgroup may not fill its subgroups, and on some drivers
+// subgroup_size is the largest possible size. On one device the order of additions is fixed either way. Every
+// invocation must call these functions.
 
 const LANES = 64u;
 
@@ -15,11 +16,11 @@ fn sumOverLanes(value: f32, lane: u32) -> f32 {
   lanes[lane] = value;
   workgroupBarrier();
   let invocations = subgroupAdd(1u);
-  var share = 0.0;
+  var part = 0.0;
   for (var i = subgroupExclusiveAdd(1u); i < LANES; i += invocations) {
-    share += lanes[i];
+    part += lanes[i];
   }
-  return subgroupAdd(share);
+  return subgroupAdd(part);
 }
 
 fn maximumOverLanes(value: f32, lane: u32) -> f32 {

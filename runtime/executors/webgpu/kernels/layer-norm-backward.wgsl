@@ -1,6 +1,6 @@
-// Layer norm backward, the input: with h = (x − mean)·rstd and g = dy·weight,
-// dx = rstd·(g − mean(g) − h·mean(g·h)) + residual. dy, x, residual, dx [rows, width], weight [width], mean, rstd [rows].
-// A workgroup of 64 a row. dx may be dy or residual: a lane writes a value after it has read it for the last time.
+// Layer norm backward, the input: with h = (x − mean)·rstd and g = dy·weight, dx = rstd·(g − mean(g) − h·mean(g·h)) +
+// residual. dy, x, residual, dx [rows, width], weight [width], mean, rstd [rows]. A workgroup of 64 per row. dx may
+// be dy or residual: a lane writes a value after its last read of it.
 
 // #include "row.wgsl"
 

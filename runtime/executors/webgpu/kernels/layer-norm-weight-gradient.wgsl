@@ -1,12 +1,11 @@
-// Layer norm backward, weight and bias: dWeight += Σ dy·(x − mean)·rstd, dBias += Σ dy over the rows. dy, x [rows, width],
-// mean, rstd [rows], dWeight, dBias [width].
+// Layer norm backward, weight and bias: dWeight += Σ dy·(x − mean)·rstd, dBias += Σ dy over the rows. dy, x [rows,
+// width], mean, rstd [rows], dWeight, dBias [width].
 //
-// A workgroup sums 16 columns with 16 invocations each: invocation r takes rows r, r + 16, …, then the 16 partial sums
+// A workgroup sums 16 columns with 16 invocations each: invocation r adds rows r, r + 16, …, then the 16 partial sums
 // are added in order. Neighboring invocations read neighboring columns.
 //
-// Under SPLIT the rows are cut into shares, one for each place along the grid's second axis: dWeight, dBias [shares, width]
-// get a share's sums, for sum-of-shares.wgsl to add up. layer-norm-dispatches.ts has
-// how many there are.
+// Under SPLIT the rows are split among workgroups along the grid's second axis: dWeight, dBias [splits, width] hold
+// partial sums, which sum-of-splits.wgsl adds. layer-norm.ts chooses the number of splits.
 
 const COLUMNS = 16u;
 const PARTS = 16u;
@@ -14,8 +13,8 @@ const PARTS = 16u;
 struct Params {
   rows: u32,
   width: u32,
-  // Rows of a share.
-  share: u32,
+  // Rows of a split.
+  rowsPerSplit: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -32,10 +31,10 @@ var<workgroup> partial: array<vec2f, PARTS * COLUMNS>;
 @compute @workgroup_size(COLUMNS, PARTS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local: vec3u) {
   let column = group.x * COLUMNS + local.x;
-  let end = min((group.y + 1u) * p.share, p.rows);
+  let end = min((group.y + 1u) * p.rowsPerSplit, p.rows);
   var sums = vec2f(0.0);
   if (column < p.width) {
-    for (var row = group.y * p.share + local.y; row < end; row += PARTS) {
+    for (var row = group.y * p.rowsPerSplit + local.y; row < end; row += PARTS) {
       let at = row * p.width + column;
       sums += f32(dy[at]) * vec2f((x[at] - mean[row]) * rstd[row], 1.0);
     }

@@ -11,8 +11,8 @@ const COLUMNS_PER_GROUP = 16;
 const ROWS_AT_ONCE = 16;
 
 /**
- * At a batch of 64, DeiT-Small has 12,608 rows of 384 values: 24 workgroups without splits, whose invocations would read 788
- * rows sequentially; 22 splits of 576 rows make 528 workgroups, with 36 rows for an invocation.
+ * At a batch of 64, DeiT-Small has 12,608 rows of 384 values: 24 workgroups without splits, whose invocations would
+ * read 788 rows sequentially; 22 splits of 576 rows make 528 workgroups, with 36 rows for an invocation.
  */
 export function layerNormWeightGradient(
   { reads, adds }: OperationOf<"layerNormBackward">,

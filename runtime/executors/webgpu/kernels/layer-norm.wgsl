@@ -1,6 +1,6 @@
-// Layer norm: y = (x − mean)·rstd·weight + bias over the last axis. x, y [rows, width], weight, bias [width], mean and
-// rstd [rows] where p.keeps. A workgroup of 64 a row; the variance from differences with the mean (two passes), since
-// E[x²] − E[x]² would cancel.
+// Layer norm: y = (x − mean)·rstd·weight + bias over the last axis. x, y [rows, width], weight, bias [width], mean
+// and rstd [rows] where p.keeps. A workgroup of 64 per row. The variance is computed from differences with the mean
+// (two passes), since E[x²] − E[x]² would cancel.
 
 // #include "row.wgsl"
 

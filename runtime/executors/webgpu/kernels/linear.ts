@@ -109,8 +109,8 @@ export function linearInputGradient(
 }
 
 /**
- * Into how many splits to divide the depth of a product. A weight's gradient has few values, and its depth is all tokens of a
- * batch: DeiT-Small's 384×384 would be 36 large tiles of depth 12,608 each at a batch of 64.
+ * Into how many splits to divide the depth of a product. A weight's gradient has few values, and its depth is all
+ * tokens of a batch: DeiT-Small's 384×384 would be 36 large tiles of depth 12,608 each at a batch of 64.
  */
 export function depthSplits(
   table: TileTable,

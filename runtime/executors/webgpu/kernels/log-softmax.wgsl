@@ -1,4 +1,5 @@
-// Log softmax: log Σ exp over a row of logits, and the start value of a maximum. The includer declares p.classes and logits.
+// Log softmax: log Σ exp over a row of logits, and the start value of a maximum. The includer declares p.classes and
+// logits.
 
 // #include "row.wgsl"
 

@@ -1,20 +1,20 @@
-// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of behind it.
+// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of after it.
 //
-// The gradients stand multiplied by `scale`. The settings that AdamW gets instead of the step's own undo that with
-// gradientScale = 1/scale, and correct the moments' bias for the steps that were done, without those left out:
+// The gradients are multiplied by `scale`. AdamW gets settings that undo this with gradientScale = 1/scale, and that
+// correct the moments' bias for the steps that were applied, without the skipped ones:
 //
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
 //
-// settings, unscaled [12] as runtime/training/optimizer-settings.ts orders them and norm are pairs (high, low) whose sum is the double;
-// scale, goodSteps, skipped [1]; report [4]: the scale of these gradients, then the new state. Numerics: double floats. The
-// corrections of a run that left no step out are the host's own. Whether norm is finite is told by its bits, since
-// compilers may take comparisons with infinities for granted. One invocation.
+// settings, unscaled [12], in the order of runtime/training/optimizer-settings.ts, and norm are pairs (high, low)
+// whose sum is the double; scale, goodSteps, skipped [1]; report [4]: the scale of these gradients, then the new
+// state. Numerics: double floats. As long as no step was skipped, the corrections are the host's. Whether norm is
+// finite is decided by its exponent bits, since compilers may assume that there are no infinities. One invocation.
 
 // #include "double-float.wgsl"
 // #include "optimizer-settings.wgsl"
 
-// 2^126: the reciprocal of a larger power of two is no normal float32.
+// 2^126: the reciprocal of a larger power of two is subnormal in float32.
 const LARGEST_SCALE = 0x1p126;
 
 struct Params {

@@ -1,5 +1,5 @@
-// Matrix operands: what the products of a linear layer read and write, and their lines as the sums take them: float32,
-// scaled and normed. matrix-product.wgsl has shapes and conditions.
+// Matrix operands: what the products of a linear layer read and write, and four values of a line of a or b as
+// float32, scaled and normalized. matrix-product.wgsl documents shapes and conditions.
 
 struct Params {
   rows: u32,
@@ -7,8 +7,8 @@ struct Params {
   columns: u32,
   rowsPerSample: u32,
   epsilon: f32,
-  // Depths of a share, the whole depth where it is not split.
-  share: u32,
+  // Depth of a split; the whole depth without SPLIT.
+  depthPerSplit: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -58,8 +58,8 @@ struct Params {
 @group(0) @binding(12) var<storage, read_write> rowBias: array<f32>;
 // #endif
 
-// Four values of a from `first` on. What lies behind a row's end or behind the last row is read as it comes: it only
-// reaches sums that nobody stores, and WGSL keeps every read inside the buffer.
+// Four values of a from `first` on. Values past a row's end or the last row are arbitrary: they only reach sums that
+// are not stored, and WGSL keeps every read inside the buffer.
 fn fourOfA(first: u32) -> vec4f {
   // #if VECTORS
   return vec4f(a[first / 4u]);
@@ -89,7 +89,7 @@ fn normed(values: vec4f, statistic: vec2f, index: u32) -> vec4f {
 }
 // #endif
 
-// Four values of a's line (a row, or a depth) from `index` on; `inTile` counts lines from the tile's first.
+// Four values of a line of a (a row, or a depth) from `index` on; `inTile` is the line's index in the tile.
 fn lineOfA(line: u32, index: u32, length: u32, inTile: u32) -> vec4f {
   var values = fourOfA(line * length + index);
   // #if SCALE_A

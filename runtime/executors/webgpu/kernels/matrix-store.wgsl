@@ -1,20 +1,20 @@
-// Matrix store: what stands behind a product of a linear layer, on the way from the sums to y. matrix-product.wgsl has
-// shapes and conditions.
+// Matrix store: what follows a product of a linear layer, applied as the sums are written to y. matrix-product.wgsl
+// documents shapes and conditions.
 
 // #if SPLIT
-// Which share of the depth this workgroup adds up.
-var<private> share: u32;
+// Which split of the depth this workgroup computes.
+var<private> split: u32;
 
-// First depth of a share, and the one behind its last.
+// First depth of a split, and the one after its last.
 fn depthsOf(index: u32) -> vec2u {
-  return vec2u(index * p.share, min((index + 1u) * p.share, p.depth));
+  return vec2u(index * p.depthPerSplit, min((index + 1u) * p.depthPerSplit, p.depth));
 }
 // #endif
 
-// Place of a row in y and rowBias.
+// Index of a row in y and rowBias.
 fn rowOfResult(row: u32) -> u32 {
   // #if SPLIT
-  return share * p.rows + row;
+  return split * p.rows + row;
   // #else
   return row;
   // #endif

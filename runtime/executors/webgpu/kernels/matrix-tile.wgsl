@@ -1,6 +1,6 @@
-// Matrix tile: the blocked product itself. Whoever includes it says what a line of a and of b is (lineOfA, lineOfB), what
-// becomes of four sums (finish), and p.rows, p.depth, p.columns. matrix-product.wgsl has the constants and how a workgroup
-// shares its work.
+// Matrix tile: the blocked product itself. The includer declares lineOfA and lineOfB, which give four values of a and
+// of b, finish, which stores four sums, and p.rows, p.depth, p.columns. matrix-product.wgsl documents the constants
+// and how a workgroup divides its work.
 
 const TILE_ROWS = PM * WY;
 const TILE_COLUMNS = PN * WX;
@@ -18,7 +18,7 @@ alias TileVector = vec4f;
 var<workgroup> tileA: array<TileVector, STEP * TILE_ROWS / 4u>;
 var<workgroup> tileB: array<TileVector, STEP * TILE_COLUMNS / 4u>;
 
-// Neighboring invocations read on along the last axis.
+// Neighboring invocations read neighboring values of the last axis.
 fn loadA(firstRow: u32, firstDepth: u32, invocation: u32) {
   for (var block = invocation; block < STEP / 4u * (TILE_ROWS / 4u); block += INVOCATIONS) {
     // #if A_BY_DEPTH
@@ -73,7 +73,7 @@ fn loadB(firstColumn: u32, firstDepth: u32, invocation: u32) {
   }
 }
 
-// The tile in the place (column, row) among the tiles, of the depths from depths.x to before depths.y.
+// The tile at (column, row) among the tiles, over the depths from depths.x to before depths.y.
 fn multiply(place: vec2u, depths: vec2u, local: vec3u, invocation: u32) {
   let firstRow = place.y * TILE_ROWS;
   let firstColumn = place.x * TILE_COLUMNS;
@@ -88,7 +88,7 @@ fn multiply(place: vec2u, depths: vec2u, local: vec3u, invocation: u32) {
     loadA(firstRow, firstDepth, invocation);
     loadB(firstColumn, firstDepth, invocation);
     workgroupBarrier();
-    // Not a constant, so that no compiler repeats the body STEP times.
+    // Not a constant, so that compilers do not unroll the loop STEP times.
     let steps = min(STEP, depths.y - firstDepth);
     for (var depth = 0u; depth < steps; depth++) {
       var right: array<vec4f, COLUMN_FOURS>;

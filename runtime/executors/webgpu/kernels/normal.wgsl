@@ -1,8 +1,9 @@
-// Normal: the exact GELU and its slope by the normal distribution's upper tail. Twin of assembly/nn/gelu.ts.
+// Normal: the exact GELU and its slope from the normal distribution's upper tail; assembly/nn/gelu.ts has the same
+// formulas.
 //
 // With t = |x|: Q(t) = ½·erfc(t/√2) = exp(−t²/2)·g(t), g a polynomial of degree 9 in s = 1/(1 + 0.34·t) that
-// assembly/nn/generate-normal-tail.mjs fits: relative error 3e-7 with float32 arithmetic. WGSL has no erf. Four values at
-// a time; who wants one takes x of the result.
+// assembly/nn/generate-normal-tail.mjs fits: relative error 3e-7 in float32 arithmetic. WGSL has no erf. Four values
+// at a time.
 
 // exp(−t²/2); below −87 the result would leave the normal numbers.
 fn bell(x: vec4f) -> vec4f {

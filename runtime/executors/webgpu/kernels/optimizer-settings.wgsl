@@ -1,5 +1,5 @@
-// Optimizer settings: the places of a step's settings [12], as runtime/training/optimizer-settings.ts orders them; and the bits of the
-// exponent that only infinities and what is no number have all of.
+// Optimizer settings: the places of a step's settings [12], as runtime/training/optimizer-settings.ts orders them;
+// and the bits of the exponent that only infinities and what is no number have all of.
 
 const LEARNING_RATE = 0u;
 const WEIGHT_DECAY = 1u;

@@ -1,5 +1,5 @@
-// Patchify bytes: pixels u8 [B,S,S,3], table [3,256] (value of each byte per channel) → patches [B,N,3·P·P] in (channel, y, x)
-// order. Four bytes are read as one little-endian word. An invocation a value of the patches, 256 a workgroup.
+// Patchify bytes: pixels u8 [B,S,S,3], table [3,256] (value of each byte per channel) → patches [B,N,3·P·P] in
+// (channel, y, x) order. Four bytes are read as one little-endian word. One invocation for each value of the patches.
 
 // #include "element.wgsl"
 

@@ -1,5 +1,5 @@
-// Patchify image: image [B,3,S,S] → patches [B,N,3·P·P] in (channel, y, x) order. An invocation a value of the patches, 256 a
-// workgroup.
+// Patchify image: image [B,3,S,S] → patches [B,N,3·P·P] in (channel, y, x) order. One invocation for each value of
+// the patches.
 
 // #include "element.wgsl"
 

@@ -1,4 +1,4 @@
-// ReLU backward: dx = dy where y > 0. y, dy, dx [count], 256 invocations a workgroup.
+// ReLU backward: dx = dy where y > 0. y, dy, dx [count].
 
 // #include "element.wgsl"
 

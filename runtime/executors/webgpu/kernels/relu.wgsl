@@ -1,4 +1,4 @@
-// ReLU: y = max(x, 0). x, y [count], 256 invocations a workgroup.
+// ReLU: y = max(x, 0). x, y [count].
 
 // #include "element.wgsl"
 

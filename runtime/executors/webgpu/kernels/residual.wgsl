@@ -1,5 +1,4 @@
-// Residual: y = x + scale[sample]·branch, scale 1 where there is none. x, branch, y [samples, perSample], scale
-// [samples], 256 invocations a workgroup.
+// Residual: y = x + scale[sample]·branch, where scale is optional. x, branch, y [samples, perSample], scale [samples].
 
 // #include "element.wgsl"
 

@@ -1,5 +1,6 @@
-// Row: the entry point of the row-wise kernels: a workgroup of 64 invocations computes one row. The includer declares p.rows
-// and computeRow(row, lane), which every invocation of the workgroup calls. Grids larger than an axis allows are folded.
+// Row: the entry point of the row-wise kernels: a workgroup of 64 invocations computes one row. The includer declares
+// p.rows and computeRow(row, lane), which every invocation of the workgroup calls. Grids larger than an axis allows
+// are folded.
 
 // #include "lanes.wgsl"
 

@@ -1,4 +1,4 @@
-// Scale by scalar: y = scale[0]·x. x, y [count], scale [1], 256 invocations a workgroup.
+// Scale by scalar: y = scale[0]·x. x, y [count], scale [1].
 
 // #include "element.wgsl"
 

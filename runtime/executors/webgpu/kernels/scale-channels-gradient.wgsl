@@ -1,5 +1,5 @@
-// Scale channels, the gradient of the scale: dScale = Σ over pixels of dy·x. dy, x [B,N,C], dScale [B,C]. A workgroup of 64 a
-// value of dScale.
+// Scale channels, the gradient of the scale: dScale = Σ over pixels of dy·x. dy, x [B,N,C], dScale [B,C]. A workgroup
+// of 64 for each value of dScale.
 
 // #include "row.wgsl"
 

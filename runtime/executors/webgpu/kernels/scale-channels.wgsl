@@ -1,6 +1,6 @@
-// Scale channels: y = x·scale. x, y [B,N,C], scale [B,C], 256 invocations a workgroup. An invocation has four values where C is
-// a multiple of 4 (VECTORS): count and channels are then those of fours.
-// Not done where the product behind it reads x: every tile of columns would look the factors up again.
+// Scale channels: y = x·scale. x, y [B,N,C], scale [B,C]. An invocation computes four values where C is a multiple of 4
+// (VECTORS): count and channels then count vectors of four.
+// Not fused into the following product's read of x: every tile of columns would look up the factors again.
 
 // #include "element.wgsl"
 

@@ -1,4 +1,4 @@
-// Scale rows: y = scale[sample]·x. x, y [samples, perSample], scale [samples], 256 invocations a workgroup.
+// Scale rows: y = scale[sample]·x. x, y [samples, perSample], scale [samples].
 
 // #include "element.wgsl"
 

@@ -1,4 +1,4 @@
-// Scaled sum: y = alpha·a + beta·b. a, b, y [count], 256 invocations a workgroup; y may be a or b.
+// Scaled sum: y = alpha·a + beta·b. a, b, y [count]; y may be a or b.
 
 // #include "element.wgsl"
 

@@ -1,5 +1,5 @@
-// Select token backward: dx[:, token] = dy, every other token gets 0. dy [B,D], dx [B,T,D], an invocation a value of
-// dx, 256 a workgroup.
+// Select token backward: dx[:, token] = dy, every other token gets 0. dy [B,D], dx [B,T,D]. One invocation for each
+// value of dx.
 
 // #include "element.wgsl"
 

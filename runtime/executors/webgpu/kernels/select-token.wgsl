@@ -1,4 +1,4 @@
-// Select token: y = x[:, token]. x [B,T,D], y [B,D], an invocation a value of y, 256 a workgroup.
+// Select token: y = x[:, token]. x [B,T,D], y [B,D]. One invocation for each value of y.
 
 // #include "element.wgsl"
 

@@ -1,5 +1,5 @@
 // Select two tokens backward: dx[:, 0] = dyFirst, dx[:, 1] = dySecond, every other token gets 0. dyFirst, dySecond
-// [B,D], dx [B,T,D], an invocation a value of dx, 256 a workgroup.
+// [B,D], dx [B,T,D]. One invocation for each value of dx.
 
 // #include "element.wgsl"
 

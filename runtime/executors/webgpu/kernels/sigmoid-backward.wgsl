@@ -1,4 +1,4 @@
-// Sigmoid backward: dx = dy·y·(1 − y). y, dy, dx [count], 256 invocations a workgroup.
+// Sigmoid backward: dx = dy·y·(1 − y). y, dy, dx [count].
 
 // #include "element.wgsl"
 

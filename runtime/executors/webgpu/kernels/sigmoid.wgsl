@@ -1,4 +1,4 @@
-// Sigmoid: y = 1/(1 + exp(−x)). x, y [count], 256 invocations a workgroup.
+// Sigmoid: y = 1/(1 + exp(−x)). x, y [count].
 
 // #include "element.wgsl"
 

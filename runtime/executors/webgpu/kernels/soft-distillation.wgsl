@@ -1,6 +1,6 @@
-// Soft distillation: loss = τ²/C · Σ q·(log q − log p), and dLogits = dLoss·τ/C·(p − q), p and q the softmax of z/τ and of
-// the teacher's logits/τ. logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT
-// for what is wanted. A workgroup of 64 a row; pairs hold (student, teacher).
+// Soft distillation: loss = τ²/C · Σ q·(log q − log p), and dLogits = dLoss·τ/C·(p − q), p and q the softmax of z/τ
+// and of the teacher's logits/τ. logits z, teacher, dLogits [rows, classes], loss, dLoss [rows]. The dispatch sets
+// LOSS and GRADIENT for what is requested. A workgroup of 64 per row; pairs are (student, teacher).
 
 // #include "log-softmax.wgsl"
 

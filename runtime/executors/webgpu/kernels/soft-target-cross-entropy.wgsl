@@ -1,6 +1,6 @@
-// Soft-target cross-entropy: loss = Σ t·(log Σ exp(z) − z), and dLogits = dLoss·(softmax(z)·Σt − t). logits z, targets t,
-// dLogits [rows, classes], loss, dLoss [rows]. The loader sets LOSS and GRADIENT for what is wanted. A workgroup of 64 a
-// row.
+// Soft-target cross-entropy: loss = Σ t·(log Σ exp(z) − z), and dLogits = dLoss·(softmax(z)·Σt − t). logits z,
+// targets t, dLogits [rows, classes], loss, dLoss [rows]. The dispatch sets LOSS and GRADIENT for what is requested.
+// A workgroup of 64 per row.
 
 // #include "log-softmax.wgsl"
 
@@ -34,11 +34,11 @@ fn computeRow(row: u32, lane: u32) {
   }
   // #endif
   // #if GRADIENT
-  var share = 0.0;
+  var part = 0.0;
   for (var i = lane; i < p.classes; i += LANES) {
-    share += targets[start + i];
+    part += targets[start + i];
   }
-  let mass = sumOverLanes(share, lane);
+  let mass = sumOverLanes(part, lane);
   for (var i = lane; i < p.classes; i += LANES) {
     dLogits[start + i] = dLoss[row] * (exp(logits[start + i] - total) * mass - targets[start + i]);
   }

@@ -1,6 +1,6 @@
-// Subgroup matrix convolution: the product of conv2d.wgsl, which has shapes, operands and conditions, on the matrix units of a
-// GPU. Only for float16 factors (HALF) and where the channels of a group are multiples of 4 (VECTORS). The tile's constants are
-// subgroup-matrix-tile.wgsl's.
+// Subgroup matrix convolution: the product of conv2d.wgsl, which documents shapes, operands and conditions, on a
+// GPU's matrix units. Requires float16 factors (HALF) and channels per group that are multiples of 4 (VECTORS).
+// subgroup-matrix-tile.wgsl documents the tile's constants.
 
 // #include "conv2d-operands.wgsl"
 // #include "subgroup-matrix-tile.wgsl"

@@ -1,6 +1,6 @@
-// Subgroup matrix product: the products of matrix-product.wgsl, which has shapes, operands and conditions, on the matrix
-// units of a GPU. Only for float16 factors (HALF) and where every last axis is a multiple of 4 (VECTORS). The tile's
-// constants are subgroup-matrix-tile.wgsl's.
+// Subgroup matrix product: the products of matrix-product.wgsl, which documents shapes, operands and conditions, on a
+// GPU's matrix units. Requires float16 factors (HALF) and last axes that are multiples of 4 (VECTORS).
+// subgroup-matrix-tile.wgsl documents the tile's constants.
 
 // #include "normal.wgsl"
 // #include "matrix-operands.wgsl"
@@ -15,9 +15,9 @@ fn main(
   @builtin(local_invocation_index) invocation: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-  // As in matrix-product.wgsl, shares or further rows lie along the third axis.
+  // As in matrix-product.wgsl, the third axis has the splits, or the rows that exceed the second.
   // #if SPLIT
-  share = group.z;
+  split = group.z;
   multiply(group.xy, depthsOf(group.z), subgroup, invocation);
   // #else
   multiply(vec2u(group.x, group.y + group.z * groups.y), vec2u(0u, p.depth), subgroup, invocation);

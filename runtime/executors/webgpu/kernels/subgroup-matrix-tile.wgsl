@@ -1,14 +1,14 @@
-// Subgroup matrix tile: the blocked product on the matrix units of a GPU (Dawn's chromium_experimental_subgroup_matrix).
-// Whoever includes it says what a line of a and of b is, what becomes of four sums, and p.rows, p.depth, p.columns, as for
-// matrix-tile.wgsl; every last axis is a multiple of 4.
+// Subgroup matrix tile: the blocked product on a GPU's matrix units (Dawn's chromium_experimental_subgroup_matrix).
+// The includer declares lineOfA, lineOfB, finish, p.rows, p.depth and p.columns as for matrix-tile.wgsl; every last
+// axis is a multiple of 4.
 //
-// A workgroup of WX×WY subgroups makes PM·WY × PN·WX values, a subgroup PM×PN of them as matrices of MATRIX_ROWS ×
-// MATRIX_COLUMNS, MATRIX_DEPTH of the depth at once. Subgroups beyond WX·WY, which there are where a driver makes them
-// smaller than the largest that it may, only help to bring tiles and to store. STEP of the depth at a time pass through
-// workgroup memory as float16, in the order that they have in a and b: a matrix is loaded by its rows or by its columns as
-// that wants it. Results come back through workgroup memory, a matrix of every subgroup at a time. Numerics: float32
-// accumulators; in which order a unit adds a matrix's depth up, and what it rounds on the way, is the device's.
-// matrix-tiles.ts has the tiles.
+// A workgroup of WX×WY subgroups computes PM·WY × PN·WX values, a subgroup PM×PN of them as matrices of MATRIX_ROWS ×
+// MATRIX_COLUMNS, MATRIX_DEPTH of the depth at once. Subgroups beyond WX·WY, which exist where a driver forms smaller
+// ones than its largest, only help to load tiles and to store. STEP of the depth at a time passes through workgroup
+// memory as float16, in the order of a and b: a matrix is loaded by its rows or by its columns accordingly. Results
+// return through workgroup memory, one matrix of every subgroup at a time. Numerics: float32 accumulators; the order
+// in which a unit adds the depth of a matrix, and its intermediate rounding, depend on the device. product-tile.ts
+// has the tiles.
 
 const TILE_ROWS = PM * WY;
 const TILE_COLUMNS = PN * WX;
@@ -20,8 +20,8 @@ alias Left = subgroup_matrix_left<f16, MATRIX_DEPTH, MATRIX_ROWS>;
 alias Right = subgroup_matrix_right<f16, MATRIX_COLUMNS, MATRIX_DEPTH>;
 alias Result = subgroup_matrix_result<f32, MATRIX_COLUMNS, MATRIX_ROWS>;
 
-// A tile's lines, in fours. Two fours lie between one line's end and the next one's beginning: so lines begin in different
-// banks, and still at multiples of 16 bytes, as Vulkan wants of what a matrix is loaded from.
+// A tile's lines, in vectors of four. Two vectors of padding follow each line, so that lines start in different
+// banks, but still at multiples of 16 bytes, as Vulkan requires for loading a matrix.
 // #if A_BY_DEPTH
 const LINES_OF_A = TILE_ROWS;
 const FOURS_OF_A = STEP / 4u;
@@ -41,12 +41,12 @@ const STRIDE_OF_B = FOURS_OF_B + 2u;
 
 var<workgroup> tileA: array<vec4<f16>, LINES_OF_A * STRIDE_OF_A>;
 var<workgroup> tileB: array<vec4<f16>, LINES_OF_B * STRIDE_OF_B>;
-// A matrix of every subgroup, by rows.
+// One matrix of every subgroup, by rows.
 var<workgroup> results: array<vec4f, WX * WY * RESULT_FOURS>;
 
-// What lies behind the last depth is 0 in both tiles: the units multiply whole matrices. What lies behind the last row or column
-// only reaches sums that nobody stores.
-fn bringA(firstRow: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
+// Values past the last depth are 0 in both tiles, since the units multiply whole matrices. Values past the last row
+// or column only reach sums that are not stored.
+fn loadA(firstRow: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   for (var i = invocation; i < LINES_OF_A * FOURS_OF_A; i += INVOCATIONS) {
     let line = i / FOURS_OF_A;
     let four = i % FOURS_OF_A;
@@ -61,7 +61,7 @@ fn bringA(firstRow: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   }
 }
 
-fn bringB(firstColumn: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
+fn loadB(firstColumn: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   for (var i = invocation; i < LINES_OF_B * FOURS_OF_B; i += INVOCATIONS) {
     let line = i / FOURS_OF_B;
     let four = i % FOURS_OF_B;
@@ -76,7 +76,7 @@ fn bringB(firstColumn: u32, firstDepth: u32, endDepth: u32, invocation: u32) {
   }
 }
 
-// Of the tiles' rows from `row` on and depths from `depth` on; offset and stride of a load count fours.
+// The matrix from `row` and `depth` of the tile on; offset and stride of a load count vectors of four.
 fn loadLeft(row: u32, depth: u32) -> Left {
   // #if A_BY_DEPTH
   return subgroupMatrixLoad<Left, row_major>(&tileA, row * STRIDE_OF_A + depth / 4u, STRIDE_OF_A);
@@ -93,7 +93,7 @@ fn loadRight(column: u32, depth: u32) -> Right {
   // #endif
 }
 
-// Matrix (down, across) of every subgroup, from workgroup memory to y.
+// Stores matrix (down, across) of every subgroup, from workgroup memory to y.
 fn finishResults(firstRow: u32, firstColumn: u32, down: u32, across: u32, invocation: u32) {
   for (var i = invocation; i < WX * WY * RESULT_FOURS; i += INVOCATIONS) {
     let owner = i / RESULT_FOURS;
@@ -106,22 +106,22 @@ fn finishResults(firstRow: u32, firstColumn: u32, down: u32, across: u32, invoca
   }
 }
 
-// The tile in the place (column, row) among the tiles, of the depths from depths.x to before depths.y.
+// The tile at (column, row) among the tiles, over the depths from depths.x to before depths.y.
 fn multiply(place: vec2u, depths: vec2u, subgroup: u32, invocation: u32) {
   let firstRow = place.y * TILE_ROWS;
   let firstColumn = place.x * TILE_COLUMNS;
   let multiplies = subgroup < WX * WY;
   var sums: array<Result, MATRICES_DOWN * MATRICES_ACROSS>;
   // #if ROW_BIAS
-  // Four rows of the tile, of the first TILE_ROWS / 4 invocations; a is [depth, rows] wherever there is a row bias.
+  // In the first TILE_ROWS / 4 invocations, four rows of the tile; a is [depth, rows] wherever there is a row bias.
   var sumOfA: vec4f;
   // #endif
   // #if ROW_NORM
   findStatistics(firstRow, place.x == 0u, invocation);
   // #endif
   for (var firstDepth = depths.x; firstDepth < depths.y; firstDepth += STEP) {
-    bringA(firstRow, firstDepth, depths.y, invocation);
-    bringB(firstColumn, firstDepth, depths.y, invocation);
+    loadA(firstRow, firstDepth, depths.y, invocation);
+    loadB(firstColumn, firstDepth, depths.y, invocation);
     workgroupBarrier();
     let steps = min(STEP, depths.y - firstDepth);
     // #if ROW_BIAS

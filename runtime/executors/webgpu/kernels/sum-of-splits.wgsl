@@ -1,6 +1,6 @@
-// Sum of splits: y += Σ splits, z += Σ splitsOfZ: adds the partial sums of several workgroups in ascending order. splits
-// [p.splits, countOfY], y [countOfY]; splitsOfZ [p.splits, count − countOfY], z [count − countOfY], which may be absent.
-// One invocation for each value of y and z.
+// Sum of splits: y += Σ splits, z += Σ splitsOfZ: adds the partial sums of several workgroups in ascending order.
+// splits [p.splits, countOfY], y [countOfY]; splitsOfZ [p.splits, count − countOfY], z [count − countOfY], which may
+// be absent. One invocation for each value of y and z.
 
 // #include "element.wgsl"
 

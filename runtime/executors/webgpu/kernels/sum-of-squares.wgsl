@@ -1,5 +1,6 @@
-// Sum of squares, first part: a partial sum for each of `rows` workgroups of 64. x [count], partials [first + rows]. float32:
-// an invocation adds few values, the rest is a tree. A sum above 3.4e38 becomes infinite, and the step is left out.
+// Sum of squares, first part: a partial sum for each of `rows` workgroups of 64. x [count], partials [first + rows].
+// float32: an invocation adds few values, the rest is a tree. A sum above 3.4e38 becomes infinite, and the step is
+// skipped.
 
 // #include "row.wgsl"
 
