@@ -28,7 +28,7 @@ test("a backend that there is not is refused with those that there are", async (
   const refused = await messageOf(() => createRuntime({ host: nodeHost(), device: "tfjs:webgl" }));
   assert.is(
     refused,
-    'device/unknown: no device "tfjs:webgl"; of tfjs there are: tfjs:cpu, tfjs:webgpu, tfjs:tensorflow (--device)',
+    'device/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu, tfjs:webgpu, tfjs:tensorflow (--device)',
   );
 });
 
@@ -102,12 +102,12 @@ test("tfjs code around an executor keeps its backend and its tensors", async () 
   for (const each of [tensor, sum]) each.dispose();
 });
 
-test("an executor that was disposed of says so", async () => {
+test("an executor that is used after dispose() says so", async () => {
   const executor = await createTfjsExecutor("tfjs:cpu");
   await executor.dispose();
   assert.match(
     await messageOf(async () => executor.createStore(new Map([["x", 1]]))),
-    /^device\/disposed: the tfjs executor was disposed of/,
+    /^device\/disposed: the tfjs executor was used after dispose/,
   );
 });
 

@@ -79,7 +79,7 @@ export function memoryClaims(executor: Executor): void {
       () => "no error",
       (error: Error) => error.message,
     );
-    assert.match(message, /tensor w is asked for after dispose/);
+    assert.match(message, /tensor w used after dispose/);
     assert.is(tf.memory().numTensors, before);
     executable.dispose();
   });

@@ -91,7 +91,7 @@ test("a folder and a device that are not there are one line", () => {
   const attempts: [RegExp, string[]][] = [
     [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
     [
-      /device\/unknown: no device "tfjs:webgl"; of tfjs there are: tfjs:cpu/,
+      /device\/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu/,
       [folder, "--device", "tfjs:webgl"],
     ],
     [/device\/tier: device wasm has no tiers/, [folder, "--gpu-tier", "float16"]],

@@ -1,4 +1,4 @@
-// Backend: a tfjs backend that computes for one executor, made current only while it does.
+// Backend: the tfjs backend of one executor, made current only while that executor computes.
 
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
@@ -9,15 +9,15 @@ export interface BackendParts {
   tf: Tfjs;
   /** Its name in tfjs's registry. */
   name: string;
-  /** For people. */
+  /** For messages. */
   description: string;
   fusedMultiplyAdd: boolean;
   gpu?: GpuDevice;
-  /** Largest tensor in bytes. */
+  /** Largest tensor of the device in bytes. */
   largestBytes?: number;
-  /** Throws what went wrong with the device since. */
+  /** Throws the first error that the device has reported. */
   check?: () => void;
-  /** Ends what was made for this executor. */
+  /** Removes what was registered and opened for this executor. */
   close: () => void;
 }
 
@@ -26,7 +26,7 @@ export class Backend {
   readonly name: string;
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
-  /** What it computes on where that is WebGPU. */
+  /** The device, where it computes on WebGPU. */
   readonly gpu: GpuDevice | undefined;
   readonly #parts: BackendParts;
   #closed = false;
@@ -41,14 +41,14 @@ export class Backend {
   }
 
   /**
-   * Runs `work`, which waits for nothing, on this backend, and makes current again the one that was: tfjs code around
-   * it keeps the backend that it chose. Throws `device/disposed`, `device/memory` and what the device has to say.
+   * Runs the synchronous `work` on this backend and then restores the previous one, so that other tfjs code keeps its
+   * backend. Throws `device/disposed`, `device/memory` and the device's errors.
    */
   within<T>(work: () => T): T {
     this.check();
     const { tf, name } = this;
     const before = tf.getBackend();
-    // Both are there already, and then tfjs changes over before it returns.
+    // Both backends are initialized, so tfjs switches before the call returns.
     if (before !== name) void tf.setBackend(name);
     try {
       return work();
@@ -60,18 +60,18 @@ export class Backend {
     }
   }
 
-  /** Makes it tfjs's current backend, for whatever tfjs code comes next. */
+  /** Makes it tfjs's current backend for all tfjs code that follows. */
   async use(): Promise<void> {
     this.check();
     await this.tf.setBackend(this.name);
   }
 
-  /** Waits for values that are on their way to the host. Throws what the device has to say where they do not come. */
+  /** Waits for values that are being read by the host. Throws the device's error where that fails. */
   async reading<T>(values: Promise<T>): Promise<T> {
     try {
       return await values;
     } catch (cause) {
-      // The loss of a device is told to its listeners after what was asked of it is refused.
+      // The event that the device is lost arrives after its pending calls are rejected.
       await new Promise((resolve) => setTimeout(resolve));
       this.check();
       throw cause;
@@ -79,17 +79,21 @@ export class Backend {
   }
 
   check(): void {
-    if (this.#closed) throw new VitrineError("device/disposed", "the tfjs executor was disposed of");
+    if (this.#closed)
+      throw new VitrineError(
+        "device/disposed",
+        "the tfjs executor was used after dispose(): create another one",
+      );
     this.#parts.check?.();
   }
 
-  /** Throws `device/memory` where a tensor is larger than the device takes. */
+  /** Throws `device/memory` where a tensor of `bytes` is too large for the device. */
   expectRoom(bytes: number, purpose: string): void {
     const { largestBytes } = this.#parts;
     if (largestBytes === undefined || bytes <= largestBytes) return;
     throw new VitrineError(
       "device/memory",
-      `${purpose}: ${formatBytes(bytes)}, a tensor of this device holds ${formatBytes(largestBytes)}: take a smaller batch (--batch-size) or model`,
+      `${purpose}: ${formatBytes(bytes)}, the largest tensor of this device holds ${formatBytes(largestBytes)}: use a smaller batch (--batch-size) or model`,
       { details: { bytes, limitBytes: largestBytes } },
     );
   }
@@ -104,7 +108,7 @@ export class Backend {
 function outOfMemory(cause: RangeError): VitrineError {
   return new VitrineError(
     "device/memory",
-    `tfjs has not enough memory (${cause.message}): take a smaller batch (--batch-size) or model`,
+    `tfjs is out of memory (${cause.message}): use a smaller batch (--batch-size) or model`,
     { cause },
   );
 }

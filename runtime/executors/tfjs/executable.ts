@@ -1,4 +1,4 @@
-// Executable: a program, interpreted operation by operation; each tensor is let go behind the last that reads it.
+// Executable: a program, interpreted operation by operation; each tensor is disposed of after its last use.
 
 import { VitrineError } from "../../errors.js";
 import type { Operation } from "../../graph/catalog.js";
@@ -53,7 +53,7 @@ export class TfjsExecutable implements Executable {
   }
 
   #tensor(id: TensorId): GraphTensor {
-    return this.#program.graph.tensors[id] as GraphTensor;
+    return this.#program.graph.tensors[id];
   }
 
   async run(inputs: ProgramInputs): Promise<ProgramOutputs> {
@@ -75,7 +75,7 @@ export class TfjsExecutable implements Executable {
     );
   }
 
-  /** Nothing waits before every operation is under way, so that no other program's run comes between. */
+  /** Starts all operations without an await, so that no other program can run in between. */
   #start(inputs: DeviceInputs): Output[] {
     if (this.#disposed)
       throw new VitrineError("graph/disposed", `${this.#program.name}: run() after dispose()`);
@@ -105,7 +105,7 @@ export class TfjsExecutable implements Executable {
     }
   }
 
-  /** An input as a tensor: what is on the device already is not copied. */
+  /** An input as a tensor; values that are already on the device are not copied. */
   #given(id: TensorId, values: Uint8Array | Float32Array | DeviceArray): Tensor {
     const { tf } = this.#backend;
     const { shape } = this.#tensor(id);
@@ -125,7 +125,7 @@ function operandsOf(operation: Operation): TensorId[] {
   return [...tensorsRead(operation), ...tensorsChanged(operation)];
 }
 
-/** A tensor of bytes is one of 32-bit integers here. */
+/** tfjs keeps bytes as 32-bit integers. */
 function bytesOf(tensor: GraphTensor): number {
   return tensorBytes(tensor) * (tensor.dtype === "uint8" ? 4 : 1);
 }

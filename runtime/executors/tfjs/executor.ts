@@ -1,5 +1,5 @@
-// The tfjs executor: the same graphs with the operations of a tfjs backend, for comparison, for code that has tfjs
-// tensors already, and as the way to CUDA. Float32 throughout; every operation starts kernels of its own.
+// The tfjs executor: the same graphs with the operations of a tfjs backend, for comparison, for code that uses tfjs
+// tensors, and for CUDA. Float32 throughout; every operation starts its own kernels.
 
 import type { PlanOptions } from "../../graph/planner.js";
 import type { Program } from "../../graph/program.js";
@@ -27,7 +27,7 @@ export class TfjsExecutor implements Executor {
   }
 
   /**
-   * tfjs does not tell how much memory there is, and has no arena: what a device takes is found out tensor by tensor.
+   * tfjs does not report how much memory there is, and has no arena: limits are checked tensor by tensor.
    */
   get capabilities(): PlanOptions {
     return {

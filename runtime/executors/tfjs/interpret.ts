@@ -1,4 +1,4 @@
-// Interpret: which function computes which operation.
+// Interpret: the table of the functions that compute the graph operations with tfjs.
 
 import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
@@ -88,7 +88,7 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   scaleChannelsGradient,
 };
 
-/** Computes one operation; what it makes on the way is gone afterward. Throws `device/unsupported`. */
+/** Computes one operation and disposes of its intermediate tensors. Throws `device/unsupported`. */
 export function interpret(operation: Operation, at: Operands): void {
   if (operation.type === "linearInt8") {
     const text = "int8 layers have no kernel on device tfjs: use --device wasm, or --dtype f32";

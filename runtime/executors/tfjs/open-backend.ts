@@ -1,26 +1,27 @@
-// Open backend: a tfjs backend by the name behind `tfjs:`, an instance of its own for each executor.
+// Open backend: a tfjs backend by its name after `tfjs:`, with its own instance for each executor. The packages are
+// optional peer dependencies, loaded on first use.
 
 import { VitrineError } from "../../errors.js";
 import type { GpuAdapterInfo, GpuDevice } from "../../host/environment-types.js";
 import { Backend } from "./backend.js";
 import type { Tfjs } from "./tfjs.js";
 
-/** A GPUDevice that tfjs is to compute on, with what is known of it. */
+/** A GPUDevice for tfjs to compute on. */
 export interface GpuHandle {
   gpu: GpuDevice;
-  /** Name of the adapter for people. */
+  /** Name of the adapter, for messages. */
   name: string;
   software: boolean;
-  /** Throws what went wrong with the device since. */
+  /** Throws the first error that the device has reported. */
   check(): void;
-  /** Ends the device if it was opened for this executor. */
+  /** Destroys the device if it was opened for this executor. */
   close(): void;
 }
 
 export interface TfjsOptions {
   /** Opens the device of `tfjs:webgpu`. */
   openGpu?: (() => Promise<GpuHandle>) | undefined;
-  /** WebGPU's classes and flags where they are no globals: in Node. */
+  /** WebGPU's classes and flags where they are not globals, as in Node. */
   gpuGlobals?: (() => Promise<Readonly<Record<string, unknown>>>) | undefined;
   /** Default: import(). */
   load?: LoadPackage | undefined;
@@ -38,23 +39,23 @@ const OPENERS: Readonly<Record<string, Opener>> = {
   tensorflow: openTensorflow,
 };
 
-/** Device strings that there are. */
+/** All device strings of tfjs. */
 export const TFJS_DEVICES: readonly string[] = Object.keys(OPENERS).map((name) => `tfjs:${name}`);
 
-/** Throws `device/unknown`, and `device/unavailable` where packages are missing or do not run here. */
+/** Throws `device/unknown`, and `device/unavailable` where packages are missing or do not run on this platform. */
 export async function openBackend(device: string, options: TfjsOptions): Promise<Backend> {
   const open = OPENERS[device.replace(/^tfjs:/, "")];
   if (open) return open(device, options.load ?? importPackage, options);
   throw new VitrineError(
     "device/unknown",
-    `no device "${device}"; of tfjs there are: ${TFJS_DEVICES.join(", ")} (--device)`,
+    `no device "${device}"; tfjs devices: ${TFJS_DEVICES.join(", ")} (--device)`,
     {
       details: { device },
     },
   );
 }
 
-/** The backend that is current in `tf`, which stays its owner's; undefined where there is none. */
+/** The backend that is current in `tf` and belongs to the caller; undefined where there is none. */
 export function currentBackend(tf: Tfjs): Backend | undefined {
   const name = tf.getBackend();
   if (!name) return undefined;
@@ -65,8 +66,8 @@ export function currentBackend(tf: Tfjs): Backend | undefined {
 let instances = 0;
 
 /**
- * Registers an instance under a name of its own, with the kernels of the backend that it is one of: whatever else in
- * the process computes with tfjs keeps its own.
+ * Registers a new instance of the backend `kind` under its own name, with the kernels of `kind`, so that other tfjs code
+ * in the process keeps its instance.
  */
 async function register(
   tf: Tfjs,
@@ -93,7 +94,7 @@ async function openCpu(device: string, load: LoadPackage): Promise<Backend> {
     Tfjs,
     { MathBackendCPU: new () => object },
   ];
-  // Without `firstUse` it does not advertise another backend on the console.
+  // With `firstUse` it would advertise another backend on the console.
   const make = () => Object.assign(new MathBackendCPU(), { firstUse: false });
   const registered = await register(tf, "cpu", make);
   return new Backend({ tf, ...registered, description: "plain JavaScript", fusedMultiplyAdd: false });
@@ -107,35 +108,35 @@ async function openWebgpu(device: string, load: LoadPackage, options: TfjsOption
   if (!options.openGpu)
     throw new VitrineError(
       "device/unavailable",
-      `device ${device}: no way to GPUs was given; use --device tfjs:cpu`,
+      `device ${device}: this runtime was created without WebGPU; use --device tfjs:cpu`,
     );
-  const seat = await options.openGpu();
+  const handle = await options.openGpu();
   try {
     Object.assign(globalThis, await options.gpuGlobals?.());
-    // Small operations would run on the host otherwise, and their results could not be handed on as buffers.
+    // Otherwise small operations would run on the host, and their results would not be in GPU buffers.
     tf.env().set("WEBGPU_CPU_FORWARD", false);
-    const make = () => withNavigatorGpu(() => new WebGPUBackend(seat.gpu, seat.gpu.adapterInfo));
+    const make = () => withNavigatorGpu(() => new WebGPUBackend(handle.gpu, handle.gpu.adapterInfo));
     const { name, close } = await register(tf, "webgpu", make);
     return new Backend({
       tf,
       name,
-      description: `${seat.name}${seat.software ? " (software)" : ""}`,
+      description: `${handle.name}${handle.software ? " (software)" : ""}`,
       fusedMultiplyAdd: true,
-      gpu: seat.gpu,
-      largestBytes: Math.min(seat.gpu.limits.maxBufferSize, seat.gpu.limits.maxStorageBufferBindingSize),
-      check: () => seat.check(),
+      gpu: handle.gpu,
+      largestBytes: Math.min(handle.gpu.limits.maxBufferSize, handle.gpu.limits.maxStorageBufferBindingSize),
+      check: () => handle.check(),
       close: () => {
         close();
-        seat.close();
+        handle.close();
       },
     });
   } catch (error) {
-    seat.close();
+    handle.close();
     throw error;
   }
 }
 
-/** tfjs takes a device only where `navigator.gpu` says that there is WebGPU, which Node has no such object for. */
+/** tfjs accepts a device only where `navigator.gpu` exists, which Node does not have. */
 function withNavigatorGpu<T>(make: () => T): T {
   const scope = globalThis as { navigator?: object };
   if (scope.navigator && "gpu" in scope.navigator) return make();
@@ -150,22 +151,20 @@ function withNavigatorGpu<T>(make: () => T): T {
   }
 }
 
-// Packages: the parts of tfjs that a device needs. All are optional peers, loaded when they are asked for.
-
-/** What these devices were tested with. */
+/** The version that these devices were tested with. */
 export const TFJS_VERSION = "4.22.0";
 
-/** Gives a package's exports. Throws where it is not installed or does not load. */
+/** Returns a package's exports. Throws where it is not installed or does not load. */
 export type LoadPackage = (name: string) => Promise<object>;
 
-/** The name is a variable, so that neither building nor bundling needs the packages. */
+/** The name is a variable, so that building and bundling do not need the packages. */
 export const importPackage: LoadPackage = async (name) => {
   const loaded = (await import(/* @vite-ignore */ name)) as { default?: object };
-  // Of a CommonJS package Node names the exports that it finds, and has all of them in `default`.
+  // For a CommonJS package, Node detects some named exports and has all of them in `default`.
   return { ...loaded.default, ...loaded };
 };
 
-/** The packages in this order. Throws `device/unavailable` with the line that installs them. */
+/** The packages, in the order of `names`. Throws `device/unavailable` with the command that installs them. */
 export async function loadPackages(
   device: string,
   names: readonly string[],
@@ -194,13 +193,11 @@ export function reasonOf(cause: unknown): string {
   return `does not load here (${String(message ?? cause).split("\n")[0]})`;
 }
 
-// TensorFlow: the backend of tfjs-node-gpu or tfjs-node, which bind libtensorflow. The way to CUDA.
-
-/** The first that runs is taken. */
+/** Bindings of libtensorflow; the first that runs is used. */
 const PACKAGES = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"];
 
 const NEEDS =
-  `they need Node 18 to 22 (version ${TFJS_VERSION} calls util.isNullOrUndefined, which Node 23 dropped), and ` +
+  `they need Node 18 to 22 (version ${TFJS_VERSION} calls util.isNullOrUndefined, which Node 23 removed), and ` +
   "tfjs-node-gpu on Linux CUDA 11.2 with cuDNN 8.1, for libtensorflow 2.9.1";
 
 export async function openTensorflow(device: string, load: LoadPackage): Promise<Backend> {
@@ -210,7 +207,7 @@ export async function openTensorflow(device: string, load: LoadPackage): Promise
       const tf = (await load(name)) as Tfjs;
       await expectToRun(tf);
       const description = `libtensorflow through ${name}`;
-      // The backend is the package's and one for the whole process.
+      // The backend belongs to the package; there is one for the whole process.
       return new Backend({ tf, name: "tensorflow", description, fusedMultiplyAdd: true, close: () => {} });
     } catch (cause) {
       reasons.push(`${name} ${reasonOf(cause)}`);
@@ -223,7 +220,7 @@ export async function openTensorflow(device: string, load: LoadPackage): Promise
   );
 }
 
-/** One product: on a Node without the functions that it calls the package loads and only then fails. */
+/** Computes one product: on a Node without the functions that it calls, the package loads but then fails. */
 async function expectToRun(tf: Tfjs): Promise<void> {
   const before = tf.getBackend();
   if (!(await tf.setBackend("tensorflow"))) throw new Error("its backend does not start");

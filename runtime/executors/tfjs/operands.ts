@@ -1,4 +1,4 @@
-// Operands: the tensors of a program while it runs. Results replace what was there; stores outlive the run.
+// Operands: the tensors of a program during a run. A result replaces the previous tensor; stores outlive the run.
 
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
@@ -8,7 +8,7 @@ import type { Store } from "../executor.js";
 import { TfjsStore } from "./store.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 
-/** One tfjs tensor of a run. */
+/** One tfjs tensor of a run of a store's tensors. */
 export interface Piece {
   readonly count: number;
   get(): Tensor;
@@ -31,7 +31,7 @@ export class Operands {
   }
 
   tensor(id: TensorId): GraphTensor {
-    return this.#program.graph.tensors[id] as GraphTensor;
+    return this.#program.graph.tensors[id];
   }
 
   shape(id: TensorId): Shape {
@@ -48,18 +48,15 @@ export class Operands {
     return elementCount(this.shape(id).slice(0, -1));
   }
 
-  /** A number that operations of every run use again. */
+  /** A constant as a tensor, kept for later runs. */
   scalar(value: number): Tensor {
     return this.#scalars.get(value);
   }
 
-  /** The values in the graph's shape, or in another one. */
+  /** The values in the graph's shape or in `shape`. */
   get(id: TensorId, shape: Shape = this.shape(id)): Tensor {
     const { origin, name } = this.tensor(id);
-    const found =
-      origin.kind === "store"
-        ? this.store(id).get(origin.first)
-        : (this.#tensors.get(id) as Tensor | undefined);
+    const found = origin.kind === "store" ? this.store(id).get(origin.first) : this.#tensors.get(id);
     if (!found)
       throw new VitrineError("internal/placement", `${this.#program.name}: tensor ${name} has no values yet`);
     return this.tf.reshape(found, shape);
@@ -70,7 +67,7 @@ export class Operands {
     return this.get(id, [this.rows(id), this.axis(id, -1)]);
   }
 
-  /** A float64 input, which the host has: tfjs knows float32 only. */
+  /** A float64 input, which stays on the host: tfjs has only float32. */
   doubles(id: TensorId): Float64Array {
     return this.#doubles.get(id) as Float64Array;
   }
@@ -79,7 +76,7 @@ export class Operands {
     this.#doubles.set(id, values);
   }
 
-  /** Puts the result in place of what was there. Any shape with as many values. */
+  /** Replaces the tensor. `values` may have any shape with as many values. */
   set(id: TensorId, values: Tensor): void {
     const { origin } = this.tensor(id);
     if (origin.kind === "store") {
@@ -87,19 +84,18 @@ export class Operands {
       return;
     }
     this.release(id);
-    // A clone, which shares the values: an operation may give back a tensor that stands in another place too.
+    // A clone, which shares the values: an operation may return a tensor that is also stored under another id.
     this.#tensors.set(id, this.tf.keep(this.tf.clone(values)));
   }
 
-  /** What was there, plus `values`. */
+  /** Adds `values` to the tensor. */
   add(id: TensorId, values: Tensor): void {
     const { shape } = values;
     this.set(id, this.tf.add(this.get(id, shape), values));
   }
 
   /**
-   * The tensors that one of the graph stands for: mostly itself, else those of a run of a store, each in one
-   * dimension.
+   * The tfjs tensors of a graph tensor: one, or for a run of a store's tensors all of them, each one-dimensional.
    */
   pieces(id: TensorId): Piece[] {
     const { origin, shape } = this.tensor(id);
@@ -119,7 +115,7 @@ export class Operands {
     const name = origin.kind === "store" ? origin.store : "";
     const store = this.#stores.get(name);
     if (store instanceof TfjsStore) return store;
-    const reason = store ? "is another executor's" : "was not given";
+    const reason = store ? "belongs to another executor" : "is missing";
     throw new VitrineError("graph/unknown-store", `${this.#program.name}: store ${name} ${reason}`, {
       details: { store: name },
     });
@@ -130,7 +126,7 @@ export class Operands {
     this.#tensors.delete(id);
   }
 
-  /** Takes the values out of the run: the caller disposes of them. */
+  /** Removes the tensor from the run: the caller disposes of it. */
   take(id: TensorId): Tensor {
     return this.tf.keep(this.get(id));
   }
@@ -141,8 +137,7 @@ export class Operands {
   }
 }
 
-// Scalars: numbers that operations need again and again, as tensors that are made once.
-
+/** Constants of the operations as tensors, each made once. */
 export class Scalars {
   readonly #tf: Tfjs;
   readonly #tensors = new Map<number, Tensor>();

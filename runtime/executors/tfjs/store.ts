@@ -1,4 +1,4 @@
-// Store: named float32 tensors. Each is a tfjs tensor of its own; a new value takes the place of the old one.
+// Store: named float32 tensors, each one tfjs tensor, which a new value replaces.
 
 import { VitrineError } from "../../errors.js";
 import type { DeviceArray, Store, StoreLayout } from "../executor.js";
@@ -13,7 +13,7 @@ export class TfjsStore implements Store {
   /** Undefined after dispose(). */
   #tensors: Map<string, Tensor> | undefined;
 
-  /** Zeros at first. */
+  /** Initially zeros. */
   constructor(backend: Backend, layout: StoreLayout) {
     this.#backend = backend;
     this.#order = [...layout.keys()];
@@ -26,20 +26,20 @@ export class TfjsStore implements Store {
     );
   }
 
-  /** The tensor, in one dimension; it stays the store's. Throws `graph/unknown-tensor` and `graph/disposed`. */
+  /** The one-dimensional tensor, which the store owns. Throws `graph/unknown-tensor` and `graph/disposed`. */
   get(name: string): Tensor {
     if (!this.#tensors)
-      throw new VitrineError("graph/disposed", `store: tensor ${name} is asked for after dispose()`);
+      throw new VitrineError("graph/disposed", `store: tensor ${name} used after dispose()`);
     const found = this.#tensors.get(name);
     if (found) return found;
     throw new VitrineError(
       "graph/unknown-tensor",
-      `store: there is no tensor ${name} among ${this.#tensors.size}`,
+      `store: no tensor ${name} among its ${this.#tensors.size} tensors`,
       { details: { name } },
     );
   }
 
-  /** Inside the backend: the values as the store's own. */
+  /** Replaces the tensor; call it inside `Backend.within`. */
   set(name: string, values: Tensor): void {
     const { tf } = this.#backend;
     const old = this.get(name);
@@ -52,11 +52,11 @@ export class TfjsStore implements Store {
     for (const name of [first, last]) this.get(name);
     const [from, to] = [this.#order.indexOf(first), this.#order.indexOf(last)];
     if (to >= from) return this.#order.slice(from, to + 1);
-    throw new VitrineError("graph/unknown-tensor", `store: tensor ${last} lies before ${first}`);
+    throw new VitrineError("graph/unknown-tensor", `store: tensor ${last} comes before ${first}`);
   }
 
   write(name: string, values: Float32Array): void {
-    const count = this.get(name).shape[0] as number;
+    const count = this.get(name).shape[0];
     if (values.length !== count)
       throw new VitrineError(
         "graph/shape",
@@ -64,7 +64,7 @@ export class TfjsStore implements Store {
         { details: { name, wanted: count, got: values.length } },
       );
     const { tf } = this.#backend;
-    // A copy: tfjs keeps the array that it is given.
+    // A copy, because tfjs keeps the array.
     this.#backend.within(() => tf.tidy(() => this.set(name, tf.tensor(values.slice(), [count]))));
   }
 
@@ -76,7 +76,7 @@ export class TfjsStore implements Store {
     return new TensorArray(this.#backend, this.#held(name));
   }
 
-  /** A clone, which shares the values and outlives a run that replaces the tensor meanwhile. */
+  /** A clone, which shares the values and stays valid where a run replaces the tensor meanwhile. */
   #held(name: string): Tensor {
     const { tf } = this.#backend;
     return this.#backend.within(() => tf.keep(tf.clone(this.get(name))));

@@ -1,6 +1,7 @@
-// tfjs: what of @tensorflow/tfjs-core the executor uses, with the package's own names and meanings.
+// tfjs: the part of @tensorflow/tfjs-core that the executor uses, with the package's names and meanings.
 //
-// Written down here so that building, and using everything else, needs no tfjs: the packages are optional peers.
+// Declared here so that building, and using the other executors, does not need tfjs: the packages are optional peer
+// dependencies.
 
 import type { GpuBuffer } from "../../host/environment-types.js";
 
@@ -16,7 +17,7 @@ export interface Tensor {
   dispose(): void;
 }
 
-/** Values that lie in a GPU buffer, from its first byte on. */
+/** Values in a GPU buffer, from its first byte on. */
 export interface BufferValues {
   readonly buffer: GpuBuffer;
   readonly zeroCopy: boolean;
@@ -98,7 +99,7 @@ export interface Tfjs {
   conv2dTranspose(dy: Tensor, filter: Tensor, shape: Shape, stride: number, padding: number): Tensor;
 }
 
-/** What has no function of its own. */
+/** Access to kernels that have no function of their own. */
 export interface EngineFunctions {
   runKernel(name: string, inputs: Record<string, Tensor>, attributes: Record<string, unknown>): Tensor;
 }

@@ -1,4 +1,4 @@
-// Tensor array: float32 values as a tensor of tfjs, that stay on its device until somebody reads them.
+// Transfer: values between the host and tfjs: conversion to tensors and back, and arrays that stay on the device.
 
 import { VitrineError } from "../../errors.js";
 import { elementCount, type Shape } from "../../graph/shape.js";
@@ -15,25 +15,25 @@ export class TensorArray implements DeviceArray {
   readonly #tensor: Tensor;
   #copy: GpuCopy | undefined;
 
-  /** Takes the tensor over; it stays where tidy() ends. */
+  /** Takes ownership of the tensor and protects it from tidy(). */
   constructor(backend: Backend, tensor: Tensor) {
     this.#backend = backend;
     this.#tensor = backend.tf.keep(tensor);
     this.count = elementCount(tensor.shape);
   }
 
-  /** The values in another shape: a tensor that shares them, and is the caller's. */
+  /** The values in another shape, as a tensor that shares them and that the caller owns. */
   view(shape: Shape): Tensor {
     const { tf } = this.#backend;
     return this.#backend.within(() => tf.reshape(this.#open(), shape));
   }
 
-  /** What tfjs's dataToGPU gives: a copy on the device, which lasts until dispose(). */
+  /** The result of tfjs's dataToGPU: a copy on the device, valid until dispose(). */
   deviceBuffer(): GpuBuffer {
     if (!this.#backend.gpu)
       throw new VitrineError(
         "device/unsupported",
-        `these values are on no GPU: ${this.#backend.description}`,
+        `these values are not on a GPU but on ${this.#backend.description}: read() copies them to the host`,
       );
     const { tf } = this.#backend;
     if (!this.#copy)
@@ -51,7 +51,7 @@ export class TensorArray implements DeviceArray {
 
   #open(): Tensor {
     if (!this.#tensor.isDisposed) return this.#tensor;
-    throw new VitrineError("graph/disposed", "values on the device are asked for after dispose()");
+    throw new VitrineError("graph/disposed", "values on the device were used after dispose()");
   }
 
   dispose(): void {
@@ -60,7 +60,7 @@ export class TensorArray implements DeviceArray {
   }
 }
 
-/** tfjs sends values to the GPU when an operation reads them, so they are added to nothing. */
+/** tfjs uploads values when an operation reads them, so zero is added to them. */
 function toGpu(tf: Tfjs, tensor: Tensor): GpuCopy {
   const sum = tf.add(tensor, tf.scalar(0));
   const copy = sum.dataToGPU();
@@ -68,18 +68,13 @@ function toGpu(tf: Tfjs, tensor: Tensor): GpuCopy {
   return copy;
 }
 
-// Values: what a program is given becomes tensors, and tensors become arrays again.
-
-/**
- * Bytes become int32, which is the smallest integer that tfjs computes with. The tensor keeps no array of the
- * caller's.
- */
+/** A tensor of a copy of the values. Bytes become int32, the smallest integer type of tfjs. */
 export function toTensor(tf: Tfjs, values: Uint8Array | Float32Array, shape: readonly number[]): Tensor {
   if (values instanceof Uint8Array) return tf.tensor(Int32Array.from(values), shape, "int32");
   return tf.tensor(values.slice(), shape);
 }
 
-/** A copy of the tensor's values, and an end of the tensor. Never dataSync(): on webgpu it works nowhere in Node. */
+/** A copy of the tensor's values; disposes of the tensor. Never dataSync(), which does not work on webgpu in Node. */
 export async function readFloats(backend: Backend, tensor: Tensor): Promise<Float32Array> {
   try {
     const values = await backend.reading(tensor.data());

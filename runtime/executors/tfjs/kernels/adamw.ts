@@ -4,16 +4,16 @@
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
 //   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
 //
-// Numerics: the factors are computed in double, values in float32. As differences from what was there, each new value
-// is rounded once where it matters, for a float32 average with d = 0.99996 would lose most of its steps' digits. The
-// sum of squares is float32 too: beyond 3.4e38 a step is skipped as one whose gradient is not finite.
+// Numerics: the factors are computed in double, values in float32. Each new value is the old one plus a difference,
+// rounded once: a float32 average with d = 0.99996 would otherwise lose most digits of its steps. The sum of squares
+// is float32 too: beyond 3.4e38 a step is skipped as if its gradient were not finite.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands, Piece } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 
-/** Sums of squares below it are finite; comparing with infinity itself is nothing that a GPU must do right. */
+/** Sums of squares below it are finite; GPUs need not compare with infinity correctly. */
 export const LARGEST_FINITE = 3.4e38;
 
 /** Places of the settings of runtime/training/optimizer-settings.ts. */
@@ -38,7 +38,7 @@ export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands):
 export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at: Operands): void {
   const { tf } = at;
   const sums = at.pieces(reads.x).map((piece) => tf.reshape(tf.sum(tf.square(piece.get())), [1]));
-  at.set(writes.y, sums.length === 1 ? (sums[0] as Tensor) : tf.sum(tf.concat(sums, 0)));
+  at.set(writes.y, sums.length === 1 ? sums[0] : tf.sum(tf.concat(sums, 0)));
 }
 
 type Word = keyof typeof ADAMW_WORDS;
@@ -65,14 +65,13 @@ function paceOf(at: Operands, id: TensorId) {
   const [pace, perRoot] = [tf.scalar(rate / correction1), tf.scalar(1 / Math.sqrt(correction2))];
   if (at.tensor(id).origin.kind === "input")
     return { gradientScale: tf.scalar(gradientScale), pace, perRoot };
-  // Loss scaling changes these on the device: corrections as a share of the host's, which is 1 until it leaves a step
-  // out.
+  // Loss scaling changes these on the device: corrections as a ratio to the host's, which is 1 until a step is skipped.
   const changed = (word: Word) => tf.reshape(tf.slice(at.get(id), [ADAMW_WORDS[word]], [1]), []);
-  const share = (word: Word, given: number) => tf.div(changed(word), tf.scalar(given));
+  const ratio = (word: Word, given: number) => tf.div(changed(word), tf.scalar(given));
   return {
     gradientScale: changed("gradientScale"),
-    pace: tf.div(pace, share("correction1", correction1)),
-    perRoot: tf.div(perRoot, tf.sqrt(share("correction2", correction2))),
+    pace: tf.div(pace, ratio("correction1", correction1)),
+    perRoot: tf.div(perRoot, tf.sqrt(ratio("correction2", correction2))),
   };
 }
 

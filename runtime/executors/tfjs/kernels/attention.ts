@@ -22,8 +22,8 @@ function headsOf(at: Operands, out: TensorId, heads: number): Heads {
 /** [B,T,parts·H·E] → `parts` tensors [B·H,T,E]. */
 function byHead(at: Operands, id: TensorId, parts: number, { batch, tokens, heads, size }: Heads): Tensor[] {
   const { tf } = at;
-  const turned = tf.transpose(at.get(id, [batch, tokens, parts, heads, size]), [2, 0, 3, 1, 4]);
-  return tf.split(tf.reshape(turned, [parts * batch * heads, tokens, size]), parts, 0);
+  const transposed = tf.transpose(at.get(id, [batch, tokens, parts, heads, size]), [2, 0, 3, 1, 4]);
+  return tf.split(tf.reshape(transposed, [parts * batch * heads, tokens, size]), parts, 0);
 }
 
 /** `parts` tensors [B·H,T,E] → [B,T,parts·H·E]. */

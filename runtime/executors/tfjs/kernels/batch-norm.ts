@@ -1,4 +1,4 @@
-// Batch norm by the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel, and its gradient.
+// Batch norm with the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel, and its gradient.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
@@ -9,11 +9,11 @@ export function batchNorm({ reads, writes, adds, attributes }: OperationOf<"batc
   const { tf } = at;
   const rows = at.rows(reads.x);
   const x = at.matrix(reads.x);
-  const share = at.scalar(1 / rows);
-  const mean = tf.mul(tf.sum(x, 0), share);
+  const perRow = at.scalar(1 / rows);
+  const mean = tf.mul(tf.sum(x, 0), perRow);
   const difference = tf.sub(x, mean);
   const deviations = tf.sum(tf.square(difference), 0);
-  const rstd = tf.rsqrt(tf.add(tf.mul(deviations, share), at.scalar(attributes.epsilon)));
+  const rstd = tf.rsqrt(tf.add(tf.mul(deviations, perRow), at.scalar(attributes.epsilon)));
   const normed = tf.mul(difference, rstd);
   at.set(writes.y, tf.add(tf.mul(normed, at.get(reads.weight)), at.get(reads.bias)));
   at.set(writes.mean, mean);
@@ -39,10 +39,10 @@ export function batchNormBackward(
   const { tf } = at;
   const [x, dy] = [at.matrix(reads.x), at.matrix(reads.dy)];
   const [weight, mean, rstd] = [at.get(reads.weight), at.get(reads.mean), at.get(reads.rstd)];
-  const share = at.scalar(1 / at.rows(reads.x));
+  const perRow = at.scalar(1 / at.rows(reads.x));
   const normed = tf.mul(tf.sub(x, mean), rstd);
   const [dBias, dWeight] = [tf.sum(dy, 0), tf.sum(tf.mul(dy, normed), 0)];
-  const rest = tf.sub(tf.sub(dy, tf.mul(dBias, share)), tf.mul(normed, tf.mul(dWeight, share)));
+  const rest = tf.sub(tf.sub(dy, tf.mul(dBias, perRow)), tf.mul(normed, tf.mul(dWeight, perRow)));
   at.set(writes.dx, tf.mul(rest, tf.mul(weight, rstd)));
   at.add(adds.dWeight, dWeight);
   at.add(adds.dBias, dBias);

@@ -8,7 +8,7 @@ import type { Tensor } from "../tfjs.js";
 
 function sizes(at: Operands, x: TensorId): [batch: number, pixels: number, channels: number] {
   const shape = at.shape(x);
-  return [shape[0] as number, elementCount(shape.slice(1, -1)), shape.at(-1) as number];
+  return [shape[0], elementCount(shape.slice(1, -1)), shape.at(-1) as number];
 }
 
 /** [B,P,C] */

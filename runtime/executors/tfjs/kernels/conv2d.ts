@@ -1,6 +1,6 @@
 // Convolution and its gradients. tfjs has no groups: each is a convolution of its own slice of the channels.
 //
-// x [B,H,W,I], weight [O,K,K,I/G], y [B,OH,OW,O], channels last; tfjs wants filters as [K,K,I/G,O/G].
+// x [B,H,W,I], weight [O,K,K,I/G], y [B,OH,OW,O], channels last; tfjs takes filters as [K,K,I/G,O/G].
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { TensorId } from "../../../graph/tensor.js";
@@ -15,7 +15,7 @@ function grouped(at: Operands, x: Tensor, groups: number, axis = CHANNELS): Tens
 }
 
 function joined(at: Operands, parts: Tensor[], axis = CHANNELS): Tensor {
-  return parts.length === 1 ? (parts[0] as Tensor) : at.tf.concat(parts, axis);
+  return parts.length === 1 ? parts[0] : at.tf.concat(parts, axis);
 }
 
 /** A filter [K,K,I/G,O/G] for each group. */
@@ -28,7 +28,7 @@ export function conv2d({ reads, writes, attributes }: OperationOf<"conv2d">, at:
   const { stride, padding, groups } = attributes;
   const images = grouped(at, at.get(reads.x), groups);
   const parts = filters(at, reads.weight, groups).map((filter, group) =>
-    tf.conv2d(images[group] as Tensor, filter, stride, padding),
+    tf.conv2d(images[group], filter, stride, padding),
   );
   const y = joined(at, parts);
   at.set(writes.y, reads.bias === undefined ? y : tf.add(y, at.get(reads.bias)));
@@ -44,7 +44,7 @@ export function conv2dInputGradient(
   const [batch, height, width, channels] = at.shape(writes.dx) as [number, number, number, number];
   const shape = [batch, height, width, channels / groups];
   const parts = filters(at, reads.weight, groups).map((filter, group) =>
-    tf.conv2dTranspose(gradients[group] as Tensor, filter, shape, stride, padding),
+    tf.conv2dTranspose(gradients[group], filter, shape, stride, padding),
   );
   at.set(writes.dx, joined(at, parts));
 }
@@ -60,10 +60,7 @@ export function conv2dWeightGradient(
   const [outputs, kernel, , inputs] = at.shape(adds.dWeight) as [number, number, number, number];
   const filterShape = [kernel, kernel, inputs, outputs / groups];
   const parts = grouped(at, dy, groups).map((gradient, group) =>
-    tf.transpose(
-      filterGradient(at, images[group] as Tensor, gradient, filterShape, attributes),
-      [3, 0, 1, 2],
-    ),
+    tf.transpose(filterGradient(at, images[group], gradient, filterShape, attributes), [3, 0, 1, 2]),
   );
   at.add(adds.dWeight, joined(at, parts, 0));
   if (adds.dBias !== undefined) at.add(adds.dBias, tf.sum(dy, [0, 1, 2]));

@@ -1,10 +1,10 @@
-// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of behind it.
+// Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of after it.
 //
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
 //
-// Numerics: the corrections of the moments' bias are the host's until a step is left out. From then on they are
-// computed for the steps that were done, in float32 to a few units in the last place: 1 − βⁿ = −expm1(n·log β), for
+// Numerics: the corrections of the moments' bias are the host's until a step is skipped. From then on they are
+// computed for the steps that were applied, in float32 to a few units in the last place: 1 − βⁿ = −expm1(n·log β), for
 // which tfjs's own expm1 is no better than exp − 1 on a GPU.
 
 import type { OperationOf } from "../../../graph/catalog.js";
@@ -12,7 +12,7 @@ import type { Operands } from "../operands.js";
 import type { Tensor, Tfjs } from "../tfjs.js";
 import { ADAMW_WORDS, LARGEST_FINITE } from "./adamw.js";
 
-/** 2^126: the reciprocal of a larger power of two is no normal float32. */
+/** 2^126: the reciprocal of a larger power of two is subnormal in float32. */
 const LARGEST_SCALE = 2 ** 126;
 
 export function updateLossScale(
@@ -40,14 +40,14 @@ export function updateLossScale(
     tf.where(wasGood, skipped, tf.add(skipped, one)),
   ] as const;
   at.set(writes.report, tf.concat([scale, ...state], 0));
-  for (const [i, id] of [adds.scale, adds.goodSteps, adds.skipped].entries()) at.set(id, state[i] as Tensor);
+  for (const [i, id] of [adds.scale, adds.goodSteps, adds.skipped].entries()) at.set(id, state[i]);
 }
 
 /** [12] as AdamW reads it: what the scale and the steps that were left out change, the rest as it was. */
 function unscaledSettings(at: Operands, settings: Float64Array, scale: Tensor, skipped: Tensor): Tensor {
   const { tf } = at;
   const { beta1, beta2, correction1, correction2, gradientScale, step } = ADAMW_WORDS;
-  const word = (index: number) => settings[index] as number;
+  const word = (index: number) => settings[index];
   const given = tf.tensor(Float32Array.from(settings), [settings.length]);
   const logs = tf.tensor([Math.log(word(beta1)), Math.log(word(beta2))], [2]);
   const steps = tf.maximum(tf.sub(tf.scalar(word(step)), skipped), at.scalar(1));

@@ -1,4 +1,4 @@
-// Tokens: class and distillation token before the patches, positions added; one token picked; and the gradients.
+// Tokens: class and distillation token before the patches, positions added; selection of one token; and the gradients.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
