@@ -90,10 +90,7 @@ test("a path to the command that goes through a link runs it, and the device and
 test("a folder and a device that are not there are one line", () => {
   const attempts: [RegExp, string[]][] = [
     [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
-    [
-      /device\/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu/,
-      [folder, "--device", "tfjs:webgl"],
-    ],
+    [/device\/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu/, [folder, "--device", "tfjs:webgl"]],
     [/device\/tier: device wasm has no tiers/, [folder, "--gpu-tier", "float16"]],
   ];
   for (const [expected, args] of attempts) {
