@@ -16,6 +16,7 @@ import type { ServedModel } from "../../server/inference/repository.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
 import {
+  DTYPE_OR_FASTER,
   deviceOption,
   dtypeOption,
   gpuTierOption,
@@ -105,7 +106,7 @@ export function registerServe(program: Command): void {
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
-    .addOption(dtypeOption())
+    .addOption(dtypeOption(DTYPE_OR_FASTER))
     .optionsGroup("Server:")
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option(
