@@ -50,10 +50,6 @@ const DTYPES: Readonly<Record<string, WeightDtype>> = {
   int8: "int8",
 };
 
-/** Help of `--dtype` where speed matters and not the accuracy of int8. */
-export const DTYPE_OR_FASTER =
-  "weights: f32, f16 (widened to f32), or int8 (wasm only; computes in f32 where that is faster); default: the file's";
-
 export function dtypeOption(
   help = "weights: f32, f16 (widened to f32), or int8 (wasm only); default: the file's",
 ): Option {
@@ -93,15 +89,15 @@ export function fasterOfInt8AndFloat32(
 }
 
 interface StartOptions extends ModelOptions {
-  /** Computes in int8 even where float32 is faster: to measure its accuracy. */
-  keepsInt8?: boolean;
+  /** Computes `--dtype int8` in float32 where that is faster. Default false: logits do not depend on a measurement. */
+  fastest?: boolean;
 }
 
 /** Opens the path before anything is compiled, so that a wrong one is reported at once. */
 export async function startModel(
   path: string,
   { device, gpuTier, threads, dtype }: ExecutorChoice,
-  { keepsInt8 = false, ...options }: StartOptions = {},
+  { fastest = false, ...options }: StartOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
   const runtime = await createRuntime({
@@ -113,7 +109,7 @@ export async function startModel(
   });
   const { executor } = runtime;
   const notice = (text: string) => process.stderr.write(`${text}\n`);
-  const chosen = dtype === "int8" && !keepsInt8 ? fasterOfInt8AndFloat32(executor, notice) : dtype;
+  const chosen = dtype === "int8" && fastest ? fasterOfInt8AndFloat32(executor, notice) : dtype;
   const model = await loadModel(runtime, source, { ...options, ...(chosen && { dtype: chosen }) });
   const dispose = async (): Promise<void> => {
     model.dispose();

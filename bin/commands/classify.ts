@@ -8,7 +8,6 @@ import { type ClassScore, classScores } from "../../runtime/inference/logits.js"
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, printJson, readPhoto, withExamples } from "../command-line.js";
 import {
-  DTYPE_OR_FASTER,
   deviceOption,
   dtypeOption,
   gpuTierOption,
@@ -113,7 +112,7 @@ export function registerClassify(program: Command): void {
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
-    .addOption(dtypeOption(DTYPE_OR_FASTER))
+    .addOption(dtypeOption())
     .optionsGroup("Output:")
     .option("--top-k <n>", "number of classes to print", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")

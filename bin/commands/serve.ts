@@ -16,7 +16,6 @@ import type { ServedModel } from "../../server/inference/repository.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
 import {
-  DTYPE_OR_FASTER,
   deviceOption,
   dtypeOption,
   gpuTierOption,
@@ -58,7 +57,7 @@ function onDevice({ runtime, model, dispose }: RunningModel): ModelOnDevice {
 
 async function serve(options: ServeOptions): Promise<void> {
   const { maxBatch, maxQueue, maxMessageBytes } = options;
-  const open = () => startModel(options.model, options, { batchSizes: batchSizes(maxBatch) });
+  const open = () => startModel(options.model, options, { batchSizes: batchSizes(maxBatch), fastest: true });
   const first = await open();
   const { runtime, model } = first;
   const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
@@ -106,7 +105,11 @@ export function registerServe(program: Command): void {
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
-    .addOption(dtypeOption(DTYPE_OR_FASTER))
+    .addOption(
+      dtypeOption(
+        "weights: f32, f16 (widened to f32), int8 (wasm only; f32 if that is faster); default: the file's",
+      ),
+    )
     .optionsGroup("Server:")
     .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
     .option(

@@ -85,7 +85,6 @@ async function validate(options: ValidateCommand): Promise<void> {
   const { batchSize, workers, badSamples } = options;
   const { model, runtime, dispose } = await startModel(options.model, options, {
     batchSizes: [batchSize],
-    keepsInt8: true,
   });
   const { imageSize: size, cropRatio } = model.config;
   const onSkipped = (error: VitrineError) => notice(`skipped: ${error.message}`);
