@@ -11,7 +11,7 @@ export interface DrawnSet {
 }
 
 /** A gradient that turns with `number`, and a block that wanders: no two pictures are alike. */
-export function drawJpeg(number: number, width: number, height: number): Buffer {
+function drawJpeg(number: number, width: number, height: number): Buffer {
   const data = Buffer.alloc(width * height * 4);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
