@@ -4,7 +4,7 @@
 // `npm test -- [WORD…] [--only NAME] [--fast]`
 //   WORD         runs the files whose path contains one of the words
 //   --only NAME  runs the tests whose name contains NAME
-//   --fast       leaves out what needs a browser or a GPU
+//   --fast       leaves out what needs a browser or a GPU, and files that usually take longer than 10 s
 //   --times      writes test/seconds.json, by which the files are ordered, from this run
 // Last line: `N passed, N failed`, skipped ones named before it.
 
@@ -24,8 +24,10 @@ const DEADLINE_MS = 400_000;
 const SOFTWARE_GPU = { GALLIVM_PERF: "nopt", LP_NATIVE_VECTOR_WIDTH: "128" };
 /** A Vulkan loader without drivers: the tests that need a GPU say that they are skipped. */
 const NO_GPU = { VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
-/** A file that is not in the table is taken to be short. */
+/** What a file is taken to need that is not in the table of seconds: little, but for one that compiles shaders. */
 const UNKNOWN_SECONDS = 2;
+const UNKNOWN_GPU_SECONDS = 20;
+const FAST_SECONDS = 10;
 
 interface Outcome {
   file: string;
@@ -59,8 +61,10 @@ function testFiles(folder: string): string[] {
   });
 }
 
-const needsBrowser = (file: string): boolean =>
-  readFileSync(join(root, "test", file), "utf8").includes("/chromium.js");
+const sourceOf = (file: string): string => readFileSync(join(root, "test", file), "utf8");
+const needsBrowser = (file: string): boolean => sourceOf(file).includes("/chromium.js");
+const needsGpu = (file: string): boolean =>
+  sourceOf(file).includes("/webgpu-device.js") || needsBrowser(file);
 
 /** uvu prints `  Total: 3`, `  Passed: 3`, `  Skipped: 0`; a file may print `skipped: REASON` lines of its own. */
 function count(output: string, label: string): number {
@@ -116,10 +120,11 @@ function runFile(file: string): Promise<Outcome> {
 }
 
 const usual: Record<string, number> = existsSync(SECONDS) ? JSON.parse(readFileSync(SECONDS, "utf8")) : {};
-const secondsOf = (file: string): number => usual[file] ?? UNKNOWN_SECONDS;
+const secondsOf = (file: string): number =>
+  usual[file] ?? (needsGpu(file) ? UNKNOWN_GPU_SECONDS : UNKNOWN_SECONDS);
 const files = testFiles("")
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .filter((file) => !values.fast || !needsBrowser(file))
+  .filter((file) => !values.fast || (!needsBrowser(file) && !((usual[file] ?? 0) > FAST_SECONDS)))
   .sort((a, b) => secondsOf(b) - secondsOf(a) || (a < b ? -1 : 1));
 if (files.length === 0) {
   console.error(`no test file matches ${words.join(" ")}`);
@@ -127,9 +132,14 @@ if (files.length === 0) {
 }
 
 const outcomes: Outcome[] = [];
-const queue = [...files];
-async function lane(): Promise<void> {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+/**
+ * One process at a time compiles shaders, as far as there is something else to do: the next one then finds them in the
+ * driver's cache, where two side by side would compile the same ones twice.
+ */
+const queues = [files.filter(needsGpu), files.filter((file) => !needsGpu(file))];
+async function lane(_: unknown, index: number): Promise<void> {
+  const take = () => queues[index % 2].shift() ?? queues[(index + 1) % 2].shift();
+  for (let file = take(); file !== undefined; file = take()) {
     const outcome = await runFile(file);
     outcomes.push(outcome);
     const { passed, failed, skipped, seconds, output } = outcome;

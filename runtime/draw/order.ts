@@ -97,7 +97,7 @@ export function sampleAt(order: Order, epoch: number, place: number): Place {
 }
 
 /** Positions of an epoch that are used: all, or with repeats the largest multiple of 256 if there are that many. */
-export function placesPerEpoch(samples: number, repeats: number): number {
+function placesPerEpoch(samples: number, repeats: number): number {
   if (repeats === 1 || samples < REPEATED_MULTIPLE) return samples;
   return samples - (samples % REPEATED_MULTIPLE);
 }

@@ -19,7 +19,7 @@ export type RowOperation = OperationOf<"layerNorm"> | OperationOf<"linear">;
 /** Fewer rows give threads nothing to share: such operations are better cut by columns. */
 const LEAST_ROWS = 64;
 
-export function isRowOperation(operation: Operation): operation is RowOperation {
+function isRowOperation(operation: Operation): operation is RowOperation {
   return operation.type === "layerNorm" || operation.type === "linear";
 }
 

@@ -8,7 +8,7 @@ export type TensorId = number;
 /** `int8` tensors lie in stores of int8 matrices only; `float16` ones are made by the planner (half-activations.ts). */
 export type ElementType = "float32" | "float16" | "uint8" | "float64" | "int8";
 
-export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
+const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
   float32: 4,
   float16: 2,
   uint8: 1,

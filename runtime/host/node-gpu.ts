@@ -78,7 +78,10 @@ async function findAdapters(): Promise<GpuAdapter[]> {
 /** What the listing process prints, as one line of JSON. */
 type Listing = { adapters: GpuAdapter[] } | { error: ErrorRecord };
 
-/** The whole program of the listing process: prints the adapters, or the error, and exits. */
+/**
+ * The whole program of the listing process: prints the adapters, or the error, and exits.
+ * @public the program below imports it by name
+ */
 export async function printAdapters(): Promise<never> {
   const listing: Listing = await findAdapters().then(
     (adapters) => ({ adapters }),

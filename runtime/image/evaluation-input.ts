@@ -26,7 +26,7 @@ export interface EvaluationOptions {
 }
 
 /** Length to which the short side is resized before the crop. Throws `usage/bad-option`. */
-export function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
+function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
   const side = Math.trunc(size / cropRatio);
   if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26) return side;
   throw new VitrineError(

@@ -83,7 +83,7 @@ export interface ParameterGroups {
 }
 
 /** Names that main.py of facebook's deit with timm ≥ 0.4 excludes from weight decay besides one-dimensional tensors. */
-export const NO_DECAY: readonly string[] = ["pos_embed", "cls_token", "dist_token"];
+const NO_DECAY: readonly string[] = ["pos_embed", "cls_token", "dist_token"];
 
 /** timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`. */
 export function parameterGroups(shapes: ParameterShapes, options: StepOptions): ParameterGroups {

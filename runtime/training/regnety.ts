@@ -51,7 +51,7 @@ export interface RegnetyTraining {
 }
 
 /** Outputs `loss` [1], Σ w·cross-entropy with the targets, and `logits` [batch, classes]. */
-export function regnetyTrainingGraph(config: RegnetyConfig, batch: number, input: ImageInput): Graph {
+function regnetyTrainingGraph(config: RegnetyConfig, batch: number, input: ImageInput): Graph {
   const graph = new GraphBuilder("RegNetY training step");
   const logits = regnety(graph, config, { batch, input, mode: "training" });
   graph.output("logits", logits);

@@ -7,7 +7,7 @@ import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { ManifestRow } from "./manifest.js";
 
 /** No single decode may take longer; CPU time, so that a busy machine fails nothing. */
-export const TIME_LIMIT_MS = 2000;
+const TIME_LIMIT_MS = 2000;
 
 export interface Verdict {
   passed: boolean;

@@ -41,7 +41,7 @@ export function madeRegnety(config: RegnetyConfig, seed = 1): TensorMap {
 }
 
 /** The file as timm's state_dict has it: with a count of batches, an int64 without axes, in each batch norm. */
-export function regnetyFile(weights: TensorMap): Uint8Array<ArrayBuffer> {
+function regnetyFile(weights: TensorMap): Uint8Array<ArrayBuffer> {
   const tensors: Map<string, StoredTensor> = storedFloats(weights);
   for (const name of weights.keys())
     if (name.endsWith(".running_var")) {

@@ -15,7 +15,7 @@ function roundHalfToEven(value: number): number {
 }
 
 /** A row of float32 → whole numbers and their scale. */
-export function referenceQuantizedRow(x: Float32Array): { values: number[]; scale: number } {
+function referenceQuantizedRow(x: Float32Array): { values: number[]; scale: number } {
   const levels = referenceLevels(x.length);
   const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const factor = largest > 1e-30 ? fround(levels / largest) : 0;

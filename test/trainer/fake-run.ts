@@ -159,7 +159,7 @@ export function fakeSettings(changes: Partial<TrainerSettings> = {}): TrainerSet
   return { ...DEIT_SETTINGS, batchSize: 4, epochs: 3, lr: 1, dropPath: 0, recipe, ...changes };
 }
 
-export function firstFakeState(settings: TrainerSettings): RunState {
+function firstFakeState(settings: TrainerSettings): RunState {
   return {
     format: STATE_FORMAT,
     settings,

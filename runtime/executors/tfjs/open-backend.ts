@@ -152,7 +152,7 @@ function withNavigatorGpu<T>(make: () => T): T {
 }
 
 /** The version that these devices were tested with. */
-export const TFJS_VERSION = "4.22.0";
+const TFJS_VERSION = "4.22.0";
 
 /** Returns a package's exports. Throws where it is not installed or does not load. */
 export type LoadPackage = (name: string) => Promise<object>;
@@ -165,7 +165,7 @@ export const importPackage: LoadPackage = async (name) => {
 };
 
 /** The packages, in the order of `names`. Throws `device/unavailable` with the command that installs them. */
-export async function loadPackages(
+async function loadPackages(
   device: string,
   names: readonly string[],
   load: LoadPackage,
@@ -187,7 +187,7 @@ export async function loadPackages(
 }
 
 /** Why a package did not load, as the end of a sentence. */
-export function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   const { code, message } = cause as { code?: string; message?: string };
   if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") return "is not installed";
   return `does not load here (${String(message ?? cause).split("\n")[0]})`;
@@ -200,7 +200,7 @@ const NEEDS =
   `they need Node 18 to 22 (version ${TFJS_VERSION} calls util.isNullOrUndefined, which Node 23 removed), and ` +
   "tfjs-node-gpu on Linux CUDA 11.2 with cuDNN 8.1, for libtensorflow 2.9.1";
 
-export async function openTensorflow(device: string, load: LoadPackage): Promise<Backend> {
+async function openTensorflow(device: string, load: LoadPackage): Promise<Backend> {
   const reasons: string[] = [];
   for (const name of PACKAGES) {
     try {

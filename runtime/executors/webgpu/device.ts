@@ -16,7 +16,7 @@ export const BufferUsage = {
 export const MAP_READ = 0x1;
 
 /** Storage buffers that the host writes and reads. */
-export const WORKING_USAGE = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyDestination;
+const WORKING_USAGE = BufferUsage.storage | BufferUsage.copySource | BufferUsage.copyDestination;
 
 /** Every WebGPU device accepts binding offsets that are multiples of this; many accept smaller ones. */
 export const BINDING_ALIGNMENT = 256;

@@ -23,7 +23,7 @@ export interface LossScaleRule {
 }
 
 /** Length of `report`. */
-export const LOSS_SCALE_REPORT = 4;
+const LOSS_SCALE_REPORT = 4;
 
 /**
  * settings float64 [12] as for AdamW, norm float64 [1] of the scaled gradients → unscaled: settings that make AdamW undo

@@ -53,7 +53,7 @@ export const dotGradient: GradientRule<"dot"> = (sweep, { reads, writes }) => {
 };
 
 /** x, scale [1] → y = scale[0]·x. */
-export function scaleByScalar(graph: GraphBuilder, x: TensorId, scale: TensorId, name: string): TensorId {
+function scaleByScalar(graph: GraphBuilder, x: TensorId, scale: TensorId, name: string): TensorId {
   expectShape(`scaleByScalar ${name} scale`, graph.shapeOf(scale), [1]);
   const y = graph.activation(name, graph.shapeOf(x));
   graph.add("scaleByScalar", { reads: { x, scale }, writes: { y } });
