@@ -165,11 +165,7 @@ export const importPackage: LoadPackage = async (name) => {
 };
 
 /** The packages, in the order of `names`. Throws `device/unavailable` with the command that installs them. */
-async function loadPackages(
-  device: string,
-  names: readonly string[],
-  load: LoadPackage,
-): Promise<object[]> {
+async function loadPackages(device: string, names: readonly string[], load: LoadPackage): Promise<object[]> {
   const loaded: object[] = [];
   for (const name of names) {
     try {
