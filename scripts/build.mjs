@@ -120,14 +120,17 @@ const GENERATED = [
   {
     script: "assembly/nn/generate-instructions.mjs",
     // The kernels: their parameters are compared with the table.
-    reads: list("assembly/nn").filter((path) => !path.includes("/generated/")),
-    outputs: ["opcodes", "execute", "execute-rows", "sizes", "instructions"].map(
+    reads: [
+      "runtime/graph/operations/optimizer.ts",
+      ...list("assembly/nn").filter((path) => !path.includes("/generated/")),
+    ],
+    outputs: ["opcodes", "execute", "execute-rows", "sizes", "adamw-settings", "instructions"].map(
       (name) => `assembly/nn/generated/${name}.ts`,
     ),
   },
   {
     script: "scripts/generate-kernel-sources.mjs",
-    reads: ["runtime/executors/webgpu/kernels"],
+    reads: ["runtime/executors/webgpu/kernels", "runtime/graph/operations/optimizer.ts"],
     outputs: ["runtime/executors/webgpu/generated/kernel-sources.ts"],
   },
 ];

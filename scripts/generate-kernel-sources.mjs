@@ -4,13 +4,23 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { adamWPlaces } from "./adamw-settings.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const KERNELS = join(root, "runtime/executors/webgpu/kernels");
 const OUTPUT = join(root, "runtime/executors/webgpu/generated/kernel-sources.ts");
 const INCLUDE = /^\/\/ #include "(.+)"$/gm;
 
+/** Included like a file of KERNELS. */
+const WRITTEN = {
+  "adamw-settings.wgsl": adamWPlaces()
+    .map(([name, place]) => `const ${name} = ${place}u;\n`)
+    .concat(`const SETTINGS = ${adamWPlaces().length}u;\n`)
+    .join(""),
+};
+
 function readKernel(name) {
+  if (name in WRITTEN) return WRITTEN[name];
   const text = readFileSync(join(KERNELS, name), "utf8");
   return text.replace(INCLUDE, (_, included) => readKernel(included));
 }

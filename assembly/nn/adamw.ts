@@ -7,17 +7,18 @@
 // Each value goes through double and is rounded once into each array: a float32 average with d = 0.99996 would lose
 // most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes a parameter, one division and one root.
 
-/** Words of the settings, f64 each (see Opcode.AdamW). */
-const LEARNING_RATE: usize = 0;
-const WEIGHT_DECAY: usize = 8;
-const BETA1: usize = 16;
-const BETA2: usize = 24;
-const EPSILON: usize = 32;
-const BIAS_CORRECTION1: usize = 40;
-const BIAS_CORRECTION2: usize = 48;
-const GRADIENT_SCALE: usize = 56;
-const CLIP_NORM: usize = 64;
-const EMA_DECAY: usize = 72;
+import {
+  BETA1,
+  BETA2,
+  BIAS_CORRECTION1,
+  BIAS_CORRECTION2,
+  CLIP_NORM,
+  EMA_DECAY,
+  EPSILON,
+  GRADIENT_SCALE,
+  LEARNING_RATE,
+  WEIGHT_DECAY,
+} from "./generated/adamw-settings";
 
 export function adamW(
   parameters: usize,

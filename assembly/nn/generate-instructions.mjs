@@ -3,6 +3,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { adamWPlaces } from "../../scripts/adamw-settings.mjs";
 import { INSTRUCTIONS } from "./instructions.mjs";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -178,6 +179,14 @@ ${cases.join("\n")}
 `;
 }
 
+/** Byte offsets, f64 each. */
+function adamWModule() {
+  const offsets = adamWPlaces().map(([name, place]) => `export const ${name}: usize = ${8 * place};`);
+  const bytes = `export const SETTINGS_BYTES: usize = ${8 * adamWPlaces().length};`;
+  const head = "Made by generate-instructions.mjs from runtime/graph/operations/optimizer.ts: do not edit.";
+  return `// ${head} Byte offsets of AdamW's settings.\n\n${[...offsets, bytes].join("\n")}\n`;
+}
+
 function opcodesModule(table) {
   const members = table.map(({ name, doc, opcode }) => `  /** ${doc}. */\n  ${pascal(name)} = ${opcode},`);
   return `// ${HEAD} Opcodes, for both compilers.
@@ -329,6 +338,7 @@ const files = {
   "execute.ts": executeModule(table, kernels),
   "execute-rows.ts": executeRowsModule(table, kernels),
   "sizes.ts": sizesModule(table),
+  "adamw-settings.ts": adamWModule(),
   "instructions.ts": instructionsModule(table),
 };
 for (const [name, text] of Object.entries(files)) writeFileSync(`${folder}generated/${name}`, text);

@@ -7,13 +7,15 @@
 //   finite:     goodSteps ← goodSteps + 1; at `interval` of them scale ← scale·growth, goodSteps ← 0
 //   not finite: scale ← scale·backoff, goodSteps ← 0, skipped ← skipped + 1
 
-const SETTINGS_BYTES: usize = 96;
-const BETA1: usize = 16;
-const BETA2: usize = 24;
-const BIAS_CORRECTION1: usize = 40;
-const BIAS_CORRECTION2: usize = 48;
-const GRADIENT_SCALE: usize = 56;
-const STEP: usize = 80;
+import {
+  BETA1,
+  BETA2,
+  BIAS_CORRECTION1,
+  BIAS_CORRECTION2,
+  GRADIENT_SCALE,
+  SETTINGS_BYTES,
+  STEP,
+} from "./generated/adamw-settings";
 
 /** 2^126: the reciprocal of a larger power of two is no normal float32. */
 const LARGEST_SCALE: f32 = 8.507059173023462e37;

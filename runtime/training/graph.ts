@@ -113,7 +113,7 @@ export function applyGraph(
     const count = names.reduce((sum, name) => sum + elementCount(shapes.get(name) ?? []), 0);
     return graph.stored(store, names[0], [count], names.at(-1));
   };
-  const settings = graph.input("settings", [ADAMW_SETTINGS], "float64");
+  const settings = graph.input("settings", [ADAMW_SETTINGS.length], "float64");
   const gradients = run(GRADIENTS, [...groups.decayed, ...groups.plain]);
   const norm = sumOfSquares(graph, gradients, "norm");
   graph.output("norm", norm);

@@ -1,7 +1,7 @@
 // Optimizer settings: the numbers of one AdamW step as the kernel reads them.
 
 import { VitrineError } from "../errors.js";
-import { ADAMW_SETTINGS } from "../graph/operations/optimizer.js";
+import { ADAMW_SETTINGS, type AdamWSetting } from "../graph/operations/optimizer.js";
 import type { OptimizerStep } from "./contract.js";
 
 /** base^exponent by squaring: the host's power differs in its last bit between engines. */
@@ -13,23 +13,23 @@ function power(base: number, exponent: number): number {
   return result;
 }
 
-/** The settings of Opcode.AdamW, float64 [12]; bias corrections are 1 − β^step. */
+/** The settings as `adamW` of the graph reads them, float64 [12]. Throws `training/step`. */
 export function adamWSettings(step: OptimizerStep): Float64Array {
   if (!Number.isSafeInteger(step.step) || step.step < 1)
     throw new VitrineError("training/step", `optimizer step ${step.step}: steps count from 1`);
-  const settings = new Float64Array(ADAMW_SETTINGS);
-  settings.set([
-    step.learningRate,
-    step.weightDecay,
-    step.beta1,
-    step.beta2,
-    step.epsilon,
-    1 - power(step.beta1, step.step),
-    1 - power(step.beta2, step.step),
-    1,
-    step.clipNorm,
-    step.emaDecay,
-    step.step,
-  ]);
-  return settings;
+  const values: Record<AdamWSetting, number> = {
+    learningRate: step.learningRate,
+    weightDecay: step.weightDecay,
+    beta1: step.beta1,
+    beta2: step.beta2,
+    epsilon: step.epsilon,
+    biasCorrection1: 1 - power(step.beta1, step.step),
+    biasCorrection2: 1 - power(step.beta2, step.step),
+    gradientScale: 1,
+    clipNorm: step.clipNorm,
+    emaDecay: step.emaDecay,
+    step: step.step,
+    reserved: 0,
+  };
+  return Float64Array.from(ADAMW_SETTINGS, (setting) => values[setting]);
 }

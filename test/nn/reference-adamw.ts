@@ -1,5 +1,7 @@
 // Reference implementation of adamw.ts: torch.optim.AdamW and the moving average in double, with its own state.
 
+import { ADAMW_SETTINGS, type AdamWSetting } from "../../runtime/graph/operations/optimizer.js";
+
 export interface AdamWSettings {
   learningRate: number;
   weightDecay: number;
@@ -14,22 +16,14 @@ export interface AdamWSettings {
   emaDecay: number;
 }
 
-/** The twelve words that the kernel reads. */
+/** The settings as the kernel reads them. */
 export function settingsWords(s: AdamWSettings): number[] {
-  const corrections = [1 - s.beta1 ** s.step, 1 - s.beta2 ** s.step];
-  return [
-    s.learningRate,
-    s.weightDecay,
-    s.beta1,
-    s.beta2,
-    s.epsilon,
-    ...corrections,
-    s.gradientScale,
-    s.clipNorm,
-    s.emaDecay,
-    0,
-    0,
-  ];
+  const values: Partial<Record<AdamWSetting, number>> = {
+    ...s,
+    biasCorrection1: 1 - s.beta1 ** s.step,
+    biasCorrection2: 1 - s.beta2 ** s.step,
+  };
+  return ADAMW_SETTINGS.map((setting) => values[setting] ?? 0);
 }
 
 export interface AdamWState {

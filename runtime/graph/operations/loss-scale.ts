@@ -35,10 +35,10 @@ export function updateLossScale(
   reads: { settings: TensorId; norm: TensorId },
   rule: LossScaleRule,
 ): { unscaled: TensorId; report: TensorId } {
-  expectShape("updateLossScale settings", graph.shapeOf(reads.settings), [ADAMW_SETTINGS]);
+  expectShape("updateLossScale settings", graph.shapeOf(reads.settings), [ADAMW_SETTINGS.length]);
   for (const [name, id] of Object.entries(state))
     expectShape(`updateLossScale ${name}`, graph.shapeOf(id), [1]);
-  const unscaled = graph.activation("unscaled settings", [ADAMW_SETTINGS], "float64");
+  const unscaled = graph.activation("unscaled settings", [ADAMW_SETTINGS.length], "float64");
   const report = graph.activation("loss scale", [LOSS_SCALE_REPORT]);
   graph.add("updateLossScale", {
     reads,

@@ -3,8 +3,31 @@
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 
-/** Length of the settings that `adamW` reads, in the order of `adamWSettings`. */
-export const ADAMW_SETTINGS = 12;
+/**
+ * The settings of one AdamW step in the order in which every executor's kernels read them, float64 each. The build writes the
+ * kernels' constants from this list. biasCorrection1 and 2 are 1 − β^step; step counts from 1; clipNorm 0 = no clipping.
+ */
+export const ADAMW_SETTINGS = [
+  "learningRate",
+  "weightDecay",
+  "beta1",
+  "beta2",
+  "epsilon",
+  "biasCorrection1",
+  "biasCorrection2",
+  "gradientScale",
+  "clipNorm",
+  "emaDecay",
+  "step",
+  "reserved",
+] as const;
+
+export type AdamWSetting = (typeof ADAMW_SETTINGS)[number];
+
+/** Place of a setting in the array. */
+export function adamWPlace(setting: AdamWSetting): number {
+  return ADAMW_SETTINGS.indexOf(setting);
+}
 
 export interface AdamWRun {
   gradients: TensorId;

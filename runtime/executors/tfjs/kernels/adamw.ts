@@ -9,27 +9,13 @@
 // is float32 too: beyond 3.4e38 a step is skipped as if its gradient were not finite.
 
 import type { OperationOf } from "../../../graph/catalog.js";
+import { ADAMW_SETTINGS, type AdamWSetting, adamWPlace } from "../../../graph/operations/optimizer.js";
 import type { TensorId } from "../../../graph/tensor.js";
 import type { Operands, Piece } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 
 /** Sums of squares below it are finite; GPUs need not compare with infinity correctly. */
 export const LARGEST_FINITE = 3.4e38;
-
-/** Places of the settings of runtime/training/optimizer-settings.ts. */
-export const ADAMW_WORDS = {
-  rate: 0,
-  decay: 1,
-  beta1: 2,
-  beta2: 3,
-  epsilon: 4,
-  correction1: 5,
-  correction2: 6,
-  gradientScale: 7,
-  clipNorm: 8,
-  emaDecay: 9,
-  step: 10,
-} as const;
 
 export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): void {
   for (const piece of at.pieces(writes.y)) piece.set(at.tf.fill([piece.count], attributes.value));
@@ -41,12 +27,10 @@ export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at:
   at.set(writes.y, sums.length === 1 ? sums[0] : tf.sum(tf.concat(sums, 0)));
 }
 
-type Word = keyof typeof ADAMW_WORDS;
-
 /** The settings by name. */
-function named(settings: Float64Array): Record<Word, number> {
-  const words = Object.entries(ADAMW_WORDS).map(([name, place]) => [name, settings[place]]);
-  return Object.fromEntries(words) as Record<Word, number>;
+export function named(settings: Float64Array): Record<AdamWSetting, number> {
+  const entries = ADAMW_SETTINGS.map((name, place) => [name, settings[place]]);
+  return Object.fromEntries(entries) as Record<AdamWSetting, number>;
 }
 
 /** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
@@ -58,20 +42,23 @@ function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipN
   return tf.mul(tf.minimum(factor, at.scalar(1)), gradientScale);
 }
 
-/** What the step's number decides: gradientScale, rate/correction1, 1/√correction2. */
+/** What the step's number decides: gradientScale, learningRate/biasCorrection1, 1/√biasCorrection2. */
 function paceOf(at: Operands, id: TensorId) {
   const { tf } = at;
-  const { gradientScale, rate, correction1, correction2 } = named(at.doubles(id));
-  const [pace, perRoot] = [tf.scalar(rate / correction1), tf.scalar(1 / Math.sqrt(correction2))];
+  const { gradientScale, learningRate, biasCorrection1, biasCorrection2 } = named(at.doubles(id));
+  const [pace, perRoot] = [
+    tf.scalar(learningRate / biasCorrection1),
+    tf.scalar(1 / Math.sqrt(biasCorrection2)),
+  ];
   if (at.tensor(id).origin.kind === "input")
     return { gradientScale: tf.scalar(gradientScale), pace, perRoot };
-  // Loss scaling changes these on the device: corrections as a ratio to the host's, which is 1 until a step is skipped.
-  const changed = (word: Word) => tf.reshape(tf.slice(at.get(id), [ADAMW_WORDS[word]], [1]), []);
-  const ratio = (word: Word, given: number) => tf.div(changed(word), tf.scalar(given));
+  // Loss scaling changes these on the device: corrections relative to the host's, 1 until a step is skipped.
+  const changed = (setting: AdamWSetting) => tf.reshape(tf.slice(at.get(id), [adamWPlace(setting)], [1]), []);
+  const ratio = (setting: AdamWSetting, given: number) => tf.div(changed(setting), tf.scalar(given));
   return {
     gradientScale: changed("gradientScale"),
-    pace: tf.div(pace, ratio("correction1", correction1)),
-    perRoot: tf.div(perRoot, tf.sqrt(ratio("correction2", correction2))),
+    pace: tf.div(pace, ratio("biasCorrection1", biasCorrection1)),
+    perRoot: tf.div(perRoot, tf.sqrt(ratio("biasCorrection2", biasCorrection2))),
   };
 }
 
@@ -101,7 +88,7 @@ function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: 
     perRoot,
     epsilon: tf.scalar(settings.epsilon),
     pace,
-    shrink: decayed ? tf.scalar(settings.rate * settings.decay) : undefined,
+    shrink: decayed ? tf.scalar(settings.learningRate * settings.weightDecay) : undefined,
     averageRest: tf.scalar(1 - settings.emaDecay),
     isFinite: tf.less(norm, at.scalar(LARGEST_FINITE)),
   };

@@ -8,9 +8,10 @@
 // which tfjs's own expm1 is no better than exp − 1 on a GPU.
 
 import type { OperationOf } from "../../../graph/catalog.js";
+import { adamWPlace } from "../../../graph/operations/optimizer.js";
 import type { Operands } from "../operands.js";
 import type { Tensor, Tfjs } from "../tfjs.js";
-import { ADAMW_WORDS, LARGEST_FINITE } from "./adamw.js";
+import { LARGEST_FINITE, named } from "./adamw.js";
 
 /** 2^126: the reciprocal of a larger power of two is subnormal in float32. */
 const LARGEST_SCALE = 2 ** 126;
@@ -46,11 +47,12 @@ export function updateLossScale(
 /** [12] as AdamW reads it: what the scale and the steps that were left out change, the rest as it was. */
 function unscaledSettings(at: Operands, settings: Float64Array, scale: Tensor, skipped: Tensor): Tensor {
   const { tf } = at;
-  const { beta1, beta2, correction1, correction2, gradientScale, step } = ADAMW_WORDS;
-  const word = (index: number) => settings[index];
+  const { beta1, beta2, step } = named(settings);
+  const [correction1, correction2] = [adamWPlace("biasCorrection1"), adamWPlace("biasCorrection2")];
+  const gradientScale = adamWPlace("gradientScale");
   const given = tf.tensor(Float32Array.from(settings), [settings.length]);
-  const logs = tf.tensor([Math.log(word(beta1)), Math.log(word(beta2))], [2]);
-  const steps = tf.maximum(tf.sub(tf.scalar(word(step)), skipped), at.scalar(1));
+  const logs = tf.tensor([Math.log(beta1), Math.log(beta2)], [2]);
+  const steps = tf.maximum(tf.sub(tf.scalar(step), skipped), at.scalar(1));
   const corrections = oneMinusExp(tf, tf.mul(logs, steps));
   const anySkipped = tf.tile(tf.greater(skipped, at.scalar(0.5)), [2]);
   return tf.concat(

@@ -6,7 +6,7 @@
 //   finite:     goodSteps + 1; at `interval` of them scale·growth, and goodSteps is 0
 //   not finite: scale·backoff, goodSteps is 0, skipped + 1
 //
-// settings, unscaled [12], in the order of runtime/training/optimizer-settings.ts, and norm are pairs (high, low)
+// settings, unscaled [12], in the order of ADAMW_SETTINGS of the graph, and norm are pairs (high, low)
 // whose sum is the double; scale, goodSteps, skipped [1]; report [4]: the scale of these gradients, then the new
 // state. Numerics: double floats. As long as no step was skipped, the corrections are the host's. Whether norm is
 // finite is decided by its exponent bits, since compilers may assume that there are no infinities. One invocation.
