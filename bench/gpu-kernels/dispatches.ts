@@ -17,7 +17,7 @@ import type { WebgpuStore } from "../../runtime/executors/webgpu/store.js";
 import type { MatrixUnits, TileTable } from "../../runtime/executors/webgpu/tier.js";
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
-import { elementCount } from "../../runtime/graph/shape.js";
+import { elementCount } from "../../runtime/graph/tensor.js";
 import { inferenceGraph } from "../../runtime/inference/step.js";
 import { familyOf, isTrainable, type ModelConfig } from "../../runtime/models/families.js";
 import { WEIGHTS } from "../../runtime/models/family.js";

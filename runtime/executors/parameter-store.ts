@@ -1,6 +1,6 @@
 // Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
 
-import { elementCount } from "../graph/shape.js";
+import { elementCount } from "../graph/tensor.js";
 import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
 import type { Executor, Store, StoreLayout } from "./executor.js";
 

@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../errors.js";
 import type { Catalog, Operation, OperationType } from "./catalog.js";
-import { elementCount, formatShape, type Shape } from "./shape.js";
+import { elementCount, formatShape, type Shape } from "./tensor.js";
 import type { ElementType, Origin, Tensor, TensorId } from "./tensor.js";
 
 export interface Graph {

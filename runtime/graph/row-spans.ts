@@ -3,7 +3,7 @@
 
 import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph } from "./graph.js";
-import { elementCount } from "./shape.js";
+import { elementCount } from "./tensor.js";
 import type { TensorId } from "./tensor.js";
 
 /** Operations `first` … `last` of a program, both included, over `rows` rows. */

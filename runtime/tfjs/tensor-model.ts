@@ -4,7 +4,7 @@ import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable, Store } from "../executors/executor.js";
 import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { planForBatch } from "../graph/planner.js";
-import { formatShape, sameShape } from "../graph/shape.js";
+import { formatShape, sameShape } from "../graph/tensor.js";
 import type { ModelSource } from "../host/host.js";
 import { networkOf } from "../inference/program.js";
 import { readModel } from "../model-files/stored-model.js";

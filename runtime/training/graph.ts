@@ -8,7 +8,7 @@ import { hardDistillation, softDistillation, softTargetCrossEntropy } from "../g
 import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "../graph/operations/optimizer.js";
 import { dot, scaledSum } from "../graph/operations/sums.js";
 import type { Segment } from "../graph/recompute.js";
-import { elementCount } from "../graph/shape.js";
+import { elementCount } from "../graph/tensor.js";
 import type { TensorId } from "../graph/tensor.js";
 import { deit } from "../models/deit/graph.js";
 import { type ClassifierHeads, type ImageInput, WEIGHTS } from "../models/family.js";

@@ -6,8 +6,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import { batchNorm } from "../../runtime/graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../../runtime/graph/operations/channels.js";
 import { conv2d } from "../../runtime/graph/operations/conv2d.js";
-import { relu } from "../../runtime/graph/operations/relu.js";
-import { sigmoid } from "../../runtime/graph/operations/sigmoid.js";
+import { relu, sigmoid } from "../../runtime/graph/operations/activations.js";
 import { type Build, checkGradients } from "../graph/gradient-check.js";
 
 /** Float32 against double; a wrong factor or a missing term would be of order 1. */

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { gelu } from "../../runtime/graph/operations/activations.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramOutputs } from "../../runtime/graph/program.js";
 import { createInference } from "../../runtime/inference/program.js";

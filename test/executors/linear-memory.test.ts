@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Arena } from "../../runtime/executors/wasm/arena.js";
+import { Arena } from "../../runtime/executors/wasm/linear-memory.js";
 import {
   LinearMemory,
   MAXIMUM_BYTES,

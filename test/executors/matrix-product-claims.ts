@@ -4,7 +4,7 @@
 import * as assert from "uvu/assert";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { elementCount } from "../../runtime/graph/shape.js";
+import { elementCount } from "../../runtime/graph/tensor.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import type { LinearProducts, ProductSizes } from "./linear-products.js";

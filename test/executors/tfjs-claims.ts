@@ -6,7 +6,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import { importPackage } from "../../runtime/executors/tfjs/open-backend.js";
 import type { Tfjs } from "../../runtime/executors/tfjs/tfjs.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { gelu } from "../../runtime/graph/operations/activations.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { createTraining } from "../../runtime/training/program.js";

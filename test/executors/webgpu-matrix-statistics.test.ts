@@ -5,7 +5,7 @@ import { test } from "uvu";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { elementCount } from "../../runtime/graph/shape.js";
+import { elementCount } from "../../runtime/graph/tensor.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { SQUARE } from "./matrix-product-claims.js";

@@ -5,7 +5,7 @@ import { differentiate } from "../../runtime/graph/autodiff.js";
 import { type Graph, GraphBuilder } from "../../runtime/graph/graph.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { elementCount, type Shape } from "../../runtime/graph/shape.js";
+import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { Random } from "../nn/random.js";
 import { runInDouble } from "./double-reference.js";

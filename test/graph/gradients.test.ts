@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { attention } from "../../runtime/graph/operations/attention.js";
-import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { gelu } from "../../runtime/graph/operations/activations.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import {

@@ -1,10 +1,9 @@
 // Random graph: forward operations on random tensors in random order, some of them outputs, for properties of planning.
 
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { gelu } from "../../runtime/graph/operations/gelu.js";
+import { gelu, relu } from "../../runtime/graph/operations/activations.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
-import { relu } from "../../runtime/graph/operations/relu.js";
 import { residual, scaleRows } from "../../runtime/graph/operations/residual.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";

@@ -2,7 +2,7 @@
 
 import type { OperationOf, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/graph.js";
-import { elementCount } from "../../runtime/graph/shape.js";
+import { elementCount } from "../../runtime/graph/tensor.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 
 export type Values = ArrayLike<number>;

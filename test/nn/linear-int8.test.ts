@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Activation, Int8Form } from "../../assembly/nn/linear-forms.js";
-import { packedBytes, packInt8Matrix } from "../../runtime/executors/wasm/int8-packing.js";
+import { packedBytes, packInt8Matrix } from "../../runtime/executors/wasm/int8-store.js";
 import { quantizeMatrix } from "../../runtime/weights/int8-matrix.js";
 import { assertClose, assertSameBits } from "./compare.js";
 import { type Kernels, loadKernels, type Region } from "./kernels.js";

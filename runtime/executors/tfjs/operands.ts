@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
-import { elementCount, type Shape } from "../../graph/shape.js";
+import { elementCount, type Shape } from "../../graph/tensor.js";
 import type { Tensor as GraphTensor, TensorId } from "../../graph/tensor.js";
 import type { Store } from "../executor.js";
 import { TfjsStore } from "./store.js";

@@ -1,7 +1,7 @@
 // Transfer: values between the host and tfjs: conversion to tensors and back, and arrays that stay on the device.
 
 import { VitrineError } from "../../errors.js";
-import { elementCount, type Shape } from "../../graph/shape.js";
+import { elementCount, type Shape } from "../../graph/tensor.js";
 import type { GpuBuffer } from "../../host/environment-types.js";
 import type { DeviceArray } from "../executor.js";
 import type { Backend } from "./backend.js";

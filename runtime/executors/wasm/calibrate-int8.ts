@@ -4,7 +4,7 @@
 import { Activation, Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { quantizeMatrix } from "../../weights/int8-matrix.js";
 import { BytecodeWriter } from "./bytecode-writer.js";
-import { packedBytes, packInt8Matrix } from "./int8-packing.js";
+import { packedBytes, packInt8Matrix } from "./int8-store.js";
 import type { LinearMemory } from "./linear-memory.js";
 
 interface Calibrated {

@@ -16,7 +16,7 @@ import type {
   Store,
   StoreLayout,
 } from "../executor.js";
-import { Arena } from "./arena.js";
+import { Arena } from "./linear-memory.js";
 import { calibrateInt8 } from "./calibrate-int8.js";
 import { WasmExecutable } from "./executable.js";
 import { WasmInt8Store } from "./int8-store.js";

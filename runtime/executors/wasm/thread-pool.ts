@@ -6,7 +6,7 @@
 import { VitrineError } from "../../errors.js";
 import type { Host, HostWorker } from "../../host/host.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
-import { type FromThread, POOL_THREAD, type ThreadSetup } from "./thread-messages.js";
+import { type FromThread, POOL_THREAD, type ThreadSetup } from "./pool-thread.js";
 
 /** Parts that an instruction is cut into for each thread: enough to even out threads that are interrupted. */
 const PARTS_PER_THREAD = 4;

@@ -2,7 +2,7 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectMultiple } from "../shape.js";
+import { expectAxes, expectMultiple } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 
 /**

@@ -5,7 +5,7 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../shape.js";
+import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 
 export interface BatchNormTensors {

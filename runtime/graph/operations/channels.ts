@@ -2,7 +2,7 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../shape.js";
+import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 
 function perImage(graph: GraphBuilder, x: TensorId): [batch: number, channels: number] {

@@ -6,7 +6,7 @@ import { attentionGradient } from "./attention.js";
 import { batchNormGradient } from "./batch-norm.js";
 import { globalAveragePoolGradient, scaleChannelsGradient } from "./channels.js";
 import { conv2dGradient } from "./conv2d.js";
-import { geluGradient } from "./gelu.js";
+import { geluGradient, reluGradient, sigmoidGradient } from "./activations.js";
 import { layerNormGradient } from "./layer-norm.js";
 import { linearGradient } from "./linear.js";
 import {
@@ -14,9 +14,7 @@ import {
   softDistillationGradient,
   softTargetCrossEntropyGradient,
 } from "./losses.js";
-import { reluGradient } from "./relu.js";
 import { residualGradient, scaleRowsGradient } from "./residual.js";
-import { sigmoidGradient } from "./sigmoid.js";
 import { dotGradient, scaledSumGradient } from "./sums.js";
 import { assembleTokensGradient, selectTokenGradient } from "./tokens.js";
 

@@ -2,7 +2,7 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectShape } from "../shape.js";
+import { expectAxes, expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 
 /** x [..., inputs], weight [outputs, inputs], bias? [outputs] → y [..., outputs]. */

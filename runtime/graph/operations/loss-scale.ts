@@ -2,7 +2,7 @@
 // moves the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to hear of an overflow.
 
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../shape.js";
+import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 import { ADAMW_SETTINGS } from "./optimizer.js";
 

@@ -1,7 +1,7 @@
 // Patchify: an image becomes rows of patches, ready for the linear layer that stands for the patch convolution.
 
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectMultiple, expectShape, type Shape } from "../shape.js";
+import { expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
 
 function patchesShape(batch: number, size: number, patchSize: number): Shape {

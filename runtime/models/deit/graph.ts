@@ -2,7 +2,7 @@
 
 import type { GraphBuilder } from "../../graph/graph.js";
 import { attention } from "../../graph/operations/attention.js";
-import { gelu } from "../../graph/operations/gelu.js";
+import { gelu } from "../../graph/operations/activations.js";
 import { layerNorm } from "../../graph/operations/layer-norm.js";
 import { linear } from "../../graph/operations/linear.js";
 import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js";

@@ -2,7 +2,7 @@
 // deit.
 
 import { Domain, type DrawMath } from "../../draw/random.js";
-import { elementCount } from "../../graph/shape.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
 import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./parameters.js";

@@ -9,9 +9,8 @@ import { globalAveragePool, scaleChannels } from "../../graph/operations/channel
 import { conv2d } from "../../graph/operations/conv2d.js";
 import { linear } from "../../graph/operations/linear.js";
 import { channelsLast, normalizeBytes } from "../../graph/operations/patchify.js";
-import { relu } from "../../graph/operations/relu.js";
+import { relu, sigmoid } from "../../graph/operations/activations.js";
 import { residual } from "../../graph/operations/residual.js";
-import { sigmoid } from "../../graph/operations/sigmoid.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";
 import { type ClassifierOptions, WEIGHTS } from "../family.js";

@@ -5,7 +5,7 @@
 // matrix of a linear layer. PyTorch's [O,I,K,K] is transposed to [O,K,K,I] once, when a model is loaded.
 
 import { quote, VitrineError } from "../../errors.js";
-import { elementCount } from "../../graph/shape.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 import { checkRegnety, groupWidthOf, type RegnetyConfig, type RegnetyStage, squeezeWidth } from "./config.js";
 
