@@ -3,9 +3,8 @@
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
 import { PIECE_ALIGNMENT } from "../../runtime/executors/wasm/linear-memory.js";
-import type { FusionName } from "../../runtime/graph/fusion.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import type { Program } from "../../runtime/graph/program.js";
+import type { FusionName, Program } from "../../runtime/graph/program.js";
 import { inferenceGraph } from "../../runtime/inference/step.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { WEIGHTS } from "../../runtime/models/family.js";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { isVitrineError } from "../../runtime/errors.js";
 import { automaticTiers, type GpuTier, offeredTiers } from "../../runtime/executors/webgpu/tier.js";
-import type { PlanOptions } from "../../runtime/graph/planner.js";
+import type { PlanOptions } from "../../runtime/graph/program.js";
 import { listAdapters } from "../../runtime/host/adapters.js";
 import { cgroupCores } from "../../runtime/host/cgroup-cores.js";
 import type { GpuAdapter } from "../../runtime/host/gpu-adapter.js";

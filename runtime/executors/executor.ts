@@ -1,7 +1,6 @@
 // Executor: what each way to compute must give. Declares only; create-runtime.ts chooses one.
 
-import type { PlanOptions } from "../graph/planner.js";
-import type { Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
+import type { PlanOptions, Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
 import type { GpuBuffer, GpuDevice } from "../host/environment-types.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 

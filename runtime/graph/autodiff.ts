@@ -8,8 +8,8 @@ import { GRADIENT_RULES } from "./operations/gradient-rules.js";
 import { fill } from "./operations/optimizer.js";
 import { scaledSum } from "./operations/sums.js";
 import { repeatSegment, type Segment } from "./recompute.js";
-import { elementCount } from "./tensor.js";
 import type { TensorId } from "./tensor.js";
+import { elementCount } from "./tensor.js";
 
 export interface DifferentiateOptions {
   /** Store whose tensors are differentiated. */

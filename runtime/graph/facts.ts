@@ -1,6 +1,8 @@
 // Facts: what the planner knows of an operation besides its operands. Every executor's kernels keep to it.
 
 import type { Catalog, Operation, OperationOf, OperationType } from "./catalog.js";
+import type { Graph } from "./program.js";
+import type { Tensor, TensorId } from "./tensor.js";
 
 type Names<Operands> = string extends keyof Operands ? never : keyof Operands;
 type Reads<T extends OperationType> = Names<Catalog[T]["reads"]>;
@@ -67,4 +69,24 @@ export function halfOperands(operation: Operation): readonly string[] {
   // The table pairs every type with the facts of that type; TypeScript cannot see it through the union.
   const { half = [] } = (FACTS[operation.type] ?? {}) as OperationFacts<OperationType>;
   return typeof half === "function" ? half(operation) : half;
+}
+
+/**
+ * The graph's tensors, those float32 activations as float16 that every operation which touches them allows. Inputs, outputs,
+ * stores, constants and what operations add to keep their type: sums, statistics and parameters lose nothing.
+ */
+export function halfActivations(graph: Graph, operations: readonly Operation[]): Tensor[] {
+  const allowed = new Set<TensorId>();
+  const refused = new Set<TensorId>(graph.outputs.values());
+  for (const operation of operations) {
+    const halves = new Set(halfOperands(operation));
+    for (const [name, id] of Object.entries({ ...operation.reads, ...operation.writes }))
+      (halves.has(name) ? allowed : refused).add(id);
+    for (const id of Object.values(operation.adds)) refused.add(id);
+  }
+  return graph.tensors.map((tensor) => {
+    const { id, dtype, origin } = tensor;
+    const half = dtype === "float32" && origin.kind === "activation" && allowed.has(id) && !refused.has(id);
+    return half ? { ...tensor, dtype: "float16" } : tensor;
+  });
 }

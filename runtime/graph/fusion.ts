@@ -1,28 +1,11 @@
 // Fusion: two operations become one where the executor has a kernel for both and nobody sees what lies between.
 
 import type { Operation, OperationOf } from "./catalog.js";
-import type { Graph } from "./graph.js";
 import { countReaders } from "./liveness.js";
 import { fuseLosses } from "./loss-fusion.js";
 import { fuseNorms, fuseScales } from "./operand-fusion.js";
+import type { FusionName, Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
-
-/**
- * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
- * depth; `linear-relu` and `conv-relu` cut a result off at 0, behind a residual too; `norm-linear` takes the layer norm into
- * the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into the products of
- * the backward pass; `loss-gradient` is a loss with its gradient.
- */
-export type FusionName =
-  | "linear-gelu"
-  | "linear-residual"
-  | "linear-scaled-residual"
-  | "linear-relu"
-  | "conv-relu"
-  | "norm-linear"
-  | "gelu-gradient"
-  | "scaled-gradient"
-  | "loss-gradient";
 
 /** Gives `operations` with every allowed pair fused; the fused one stands where the later of the two stood. */
 export function fuseOperations(

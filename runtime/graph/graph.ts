@@ -1,18 +1,10 @@
-// Graph: tensors and the operations between them, in an order in which they can run. Knows no executor.
+// Graph builder: a graph while it is being built, and what operations read and change.
 
 import { VitrineError } from "../errors.js";
 import type { Catalog, Operation, OperationType } from "./catalog.js";
-import { elementCount, formatShape, type Shape } from "./tensor.js";
+import type { Graph } from "./program.js";
 import type { ElementType, Origin, Tensor, TensorId } from "./tensor.js";
-
-export interface Graph {
-  readonly name: string;
-  readonly tensors: readonly Tensor[];
-  /** No operation reads what a later one makes. */
-  readonly operations: readonly Operation[];
-  readonly inputs: ReadonlyMap<string, TensorId>;
-  readonly outputs: ReadonlyMap<string, TensorId>;
-}
+import { elementCount, formatShape, type Shape } from "./tensor.js";
 
 function present(operands: Readonly<Record<string, TensorId | undefined>>): TensorId[] {
   return Object.values(operands).filter((id) => id !== undefined);

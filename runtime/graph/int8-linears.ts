@@ -1,7 +1,7 @@
 // Int8 linears: a graph whose linear layers read their weights from a store of int8 matrices instead of float32 ones.
 
 import type { Operation, OperationOf } from "./catalog.js";
-import type { Graph } from "./graph.js";
+import type { Graph } from "./program.js";
 import type { Tensor, TensorId } from "./tensor.js";
 
 /** Store of the int8 matrices; the names inside are those of the float32 weights that they stand for. */

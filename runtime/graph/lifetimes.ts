@@ -2,8 +2,8 @@
 
 import type { Operation } from "./catalog.js";
 import { inPlaceOperands } from "./facts.js";
-import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
-import type { RowSpan } from "./row-spans.js";
+import { tensorsChanged, tensorsRead } from "./graph.js";
+import type { Graph, RowSpan } from "./program.js";
 import { type TensorId, tensorBytes } from "./tensor.js";
 
 /** Memory that one tensor or, one after the other, several of equal size hold. */

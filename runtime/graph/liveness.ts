@@ -1,7 +1,8 @@
 // Liveness: which operations count toward a result, and which of their operands somebody looks at.
 
 import type { Operation } from "./catalog.js";
-import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
+import { tensorsChanged, tensorsRead } from "./graph.js";
+import type { Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
 /**

@@ -1,7 +1,8 @@
 // Loss fusion: a loss and its gradient read the same logits, so one pass gives both.
 
 import type { Operation } from "./catalog.js";
-import { type Graph, tensorsChanged, tensorsRead } from "./graph.js";
+import { tensorsChanged, tensorsRead } from "./graph.js";
+import type { Graph } from "./program.js";
 
 const GRADIENTS = {
   softTargetCrossEntropyBackward: "softTargetCrossEntropy",

@@ -1,7 +1,8 @@
 // Operand fusion: what changes an operand of products row by row is done where the products read it.
 
 import type { Operation, OperationOf } from "./catalog.js";
-import { type Graph, tensorsRead } from "./graph.js";
+import { tensorsRead } from "./graph.js";
+import type { Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
 /** Tensor → the operations that read it, by their places, in order. */

@@ -2,33 +2,14 @@
 
 import { formatBytes } from "../bytes.js";
 import { VitrineError } from "../errors.js";
-import { type FusionName, fuseOperations } from "./fusion.js";
-import type { Graph } from "./graph.js";
-import { halfActivations } from "./half-activations.js";
+import { halfActivations } from "./facts.js";
+import { fuseOperations } from "./fusion.js";
 import { type Block, memoryBlocks } from "./lifetimes.js";
 import { liveOperations } from "./liveness.js";
 import { placeBlocks } from "./placement.js";
-import type { Placement, Program } from "./program.js";
+import type { Graph, Placement, PlanOptions, Program } from "./program.js";
 import { rowSpans } from "./row-spans.js";
 import type { Tensor } from "./tensor.js";
-
-/** What the planner must know of an executor. */
-export interface PlanOptions {
-  readonly fuses: ReadonlySet<FusionName>;
-  /** Every tensor's offset is a multiple of this. */
-  readonly alignmentBytes: number;
-  /** Largest arena in bytes. */
-  readonly limitBytes: number;
-  /**
-   * Largest buffer, a multiple of the alignment: the arena is as many of them as it takes, and no tensor lies across two.
-   * Absent: the arena is one piece.
-   */
-  readonly bufferBytes?: number;
-  /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
-  readonly rowSpans?: boolean;
-  /** Whether activations are float16 where their operations allow it (facts.ts). Absent: all are float32. */
-  readonly halfActivations?: boolean;
-}
 
 /**
  * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the

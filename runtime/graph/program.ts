@@ -1,7 +1,17 @@
-// Program: a planned graph, ready for an executor to compile. Values only.
+// Program: graphs, plans and what planner and executors agree on. Values only.
 
-import type { Graph } from "./graph.js";
-import type { RowSpan } from "./row-spans.js";
+import type { Operation } from "./catalog.js";
+import type { Tensor, TensorId } from "./tensor.js";
+
+/** Tensors and the operations between them, in an order in which they can run. */
+export interface Graph {
+  readonly name: string;
+  readonly tensors: readonly Tensor[];
+  /** No operation reads what a later one makes. */
+  readonly operations: readonly Operation[];
+  readonly inputs: ReadonlyMap<string, TensorId>;
+  readonly outputs: ReadonlyMap<string, TensorId>;
+}
 
 /** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimizer settings. */
 export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
@@ -26,3 +36,45 @@ export interface Program {
   /** Bytes of the arena, known before anything is allocated. */
   readonly arenaBytes: number;
 }
+
+/** Operations `first` … `last` of a program, both included, over `rows` rows. */
+export interface RowSpan {
+  first: number;
+  last: number;
+  rows: number;
+}
+
+/** What the planner must know of an executor. */
+export interface PlanOptions {
+  readonly fuses: ReadonlySet<FusionName>;
+  /** Every tensor's offset is a multiple of this. */
+  readonly alignmentBytes: number;
+  /** Largest arena in bytes. */
+  readonly limitBytes: number;
+  /**
+   * Largest buffer, a multiple of the alignment: the arena is as many of them as it takes, and no tensor lies across two.
+   * Absent: the arena is one piece.
+   */
+  readonly bufferBytes?: number;
+  /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
+  readonly rowSpans?: boolean;
+  /** Whether activations are float16 where their operations allow it (facts.ts). Absent: all are float32. */
+  readonly halfActivations?: boolean;
+}
+
+/**
+ * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
+ * depth; `linear-relu` and `conv-relu` cut a result off at 0, behind a residual too; `norm-linear` takes the layer norm into
+ * the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into the products of
+ * the backward pass; `loss-gradient` is a loss with its gradient.
+ */
+export type FusionName =
+  | "linear-gelu"
+  | "linear-residual"
+  | "linear-scaled-residual"
+  | "linear-relu"
+  | "conv-relu"
+  | "norm-linear"
+  | "gelu-gradient"
+  | "scaled-gradient"
+  | "loss-gradient";

@@ -2,16 +2,9 @@
 // them before it begins the next, so that their values stay in a cache and its threads meet once a span.
 
 import type { Operation, OperationOf } from "./catalog.js";
-import type { Graph } from "./graph.js";
-import { elementCount } from "./tensor.js";
+import type { Graph, RowSpan } from "./program.js";
 import type { TensorId } from "./tensor.js";
-
-/** Operations `first` … `last` of a program, both included, over `rows` rows. */
-export interface RowSpan {
-  first: number;
-  last: number;
-  rows: number;
-}
+import { elementCount } from "./tensor.js";
 
 /** Operations whose row i of the result needs row i of their operands alone. */
 export type RowOperation = OperationOf<"layerNorm"> | OperationOf<"linear">;

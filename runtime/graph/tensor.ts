@@ -42,7 +42,6 @@ export function tensorBytes(tensor: Tensor): number {
 
 // Shape: sizes of a tensor along its axes, and the checks that every shape rule makes.
 
-
 export type Shape = readonly number[];
 
 /** Number of values: the product of all axes. */

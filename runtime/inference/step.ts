@@ -4,9 +4,9 @@
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, Executable } from "../executors/executor.js";
 import { finished, joined, type Started, underway } from "../executors/pipelined.js";
-import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { GraphBuilder } from "../graph/graph.js";
 import { scaledSum } from "../graph/operations/sums.js";
-import type { ProgramOutputs } from "../graph/program.js";
+import type { Graph, ProgramOutputs } from "../graph/program.js";
 import type { ClassifierConfig } from "../models/config.js";
 import { familyOf, type ModelConfig } from "../models/families.js";
 import type { ImageInput } from "../models/family.js";

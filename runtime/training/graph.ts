@@ -2,14 +2,15 @@
 
 import { VitrineError } from "../errors.js";
 import { differentiate } from "../graph/autodiff.js";
-import { type Graph, GraphBuilder } from "../graph/graph.js";
+import { GraphBuilder } from "../graph/graph.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
 import { hardDistillation, softDistillation, softTargetCrossEntropy } from "../graph/operations/losses.js";
 import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "../graph/operations/optimizer.js";
 import { dot, scaledSum } from "../graph/operations/sums.js";
+import type { Graph } from "../graph/program.js";
 import type { Segment } from "../graph/recompute.js";
-import { elementCount } from "../graph/tensor.js";
 import type { TensorId } from "../graph/tensor.js";
+import { elementCount } from "../graph/tensor.js";
 import { deit } from "../models/deit/graph.js";
 import { type ClassifierHeads, type ImageInput, WEIGHTS } from "../models/family.js";
 import type { ParameterShapes } from "../weights/tensor-map.js";

@@ -3,8 +3,8 @@
 import { VitrineError } from "../errors.js";
 import type { StoreLayout } from "../executors/executor.js";
 import { layoutBytes, storeLayout } from "../executors/parameter-store.js";
-import { largestBatch, type PlanOptions, planProgram } from "../graph/planner.js";
-import type { Program } from "../graph/program.js";
+import { largestBatch, planProgram } from "../graph/planner.js";
+import type { PlanOptions, Program } from "../graph/program.js";
 import { inferenceGraph } from "../inference/step.js";
 import { deitParameters } from "../models/deit/parameters.js";
 import type { ImageInput } from "../models/family.js";

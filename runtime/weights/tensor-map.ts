@@ -1,7 +1,7 @@
 // Tensor map: named float32 tensors, and the check that a file's tensors are those of a model.
 
 import { quote, VitrineError } from "../errors.js";
-import { formatShape } from "../graph/shape.js";
+import { formatShape } from "../graph/tensor.js";
 
 export interface NamedTensor {
   /** Axes in PyTorch's order, the last one contiguous. */

@@ -3,10 +3,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Executor } from "../../runtime/executors/executor.js";
+import { relu, sigmoid } from "../../runtime/graph/operations/activations.js";
 import { batchNorm } from "../../runtime/graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../../runtime/graph/operations/channels.js";
 import { conv2d } from "../../runtime/graph/operations/conv2d.js";
-import { relu, sigmoid } from "../../runtime/graph/operations/activations.js";
 import { type Build, checkGradients } from "../graph/gradient-check.js";
 
 /** Float32 against double; a wrong factor or a missing term would be of order 1. */

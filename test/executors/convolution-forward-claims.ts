@@ -3,9 +3,9 @@
 import { test } from "uvu";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
+import { relu } from "../../runtime/graph/operations/activations.js";
 import { globalAveragePool, scaleChannels } from "../../runtime/graph/operations/channels.js";
 import { conv2d } from "../../runtime/graph/operations/conv2d.js";
-import { relu } from "../../runtime/graph/operations/activations.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 import { runInDouble } from "../graph/double-reference.js";

@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { Arena } from "../../runtime/executors/wasm/linear-memory.js";
 import {
+  Arena,
   LinearMemory,
   MAXIMUM_BYTES,
   PIECE_ALIGNMENT,

@@ -2,8 +2,8 @@
 
 import type { Catalog } from "../../runtime/graph/catalog.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
-import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
+import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 
 /** x [batch, tokens, inputs], y [batch, tokens, outputs]. */
 export interface ProductSizes {

@@ -1,7 +1,7 @@
 // Double reference: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
 
 import type { Operation, OperationType } from "../../runtime/graph/catalog.js";
-import type { Graph } from "../../runtime/graph/graph.js";
+import type { Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { referenceAttention } from "../nn/reference-attention.js";
 import { referenceGelu } from "../nn/reference-gelu.js";

@@ -3,12 +3,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { OperationType } from "../../runtime/graph/catalog.js";
-import type { FusionName } from "../../runtime/graph/fusion.js";
-import { type Graph, GraphBuilder, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
+import { GraphBuilder, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import { gelu, relu } from "../../runtime/graph/operations/activations.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { residual } from "../../runtime/graph/operations/residual.js";
 import { planProgram } from "../../runtime/graph/planner.js";
+import type { FusionName, Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { inferenceGraph } from "../../runtime/inference/step.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";

@@ -2,11 +2,12 @@
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { differentiate } from "../../runtime/graph/autodiff.js";
-import { type Graph, GraphBuilder } from "../../runtime/graph/graph.js";
+import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
+import type { Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
+import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 import { Random } from "../nn/random.js";
 import { runInDouble } from "./double-reference.js";
 

@@ -3,8 +3,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
-import { attention } from "../../runtime/graph/operations/attention.js";
 import { gelu } from "../../runtime/graph/operations/activations.js";
+import { attention } from "../../runtime/graph/operations/attention.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import {

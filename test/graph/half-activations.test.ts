@@ -3,9 +3,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { halfOperands } from "../../runtime/graph/facts.js";
-import type { FusionName } from "../../runtime/graph/fusion.js";
-import { type PlanOptions, planProgram } from "../../runtime/graph/planner.js";
-import type { Program } from "../../runtime/graph/program.js";
+import { planProgram } from "../../runtime/graph/planner.js";
+import type { FusionName, PlanOptions, Program } from "../../runtime/graph/program.js";
 import type { ElementType } from "../../runtime/graph/tensor.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MICRO } from "../executors/micro-deit.js";

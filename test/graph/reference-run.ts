@@ -1,9 +1,9 @@
 // Reference run: the values of a graph's tensors in double while the reference implementations compute them.
 
 import type { OperationOf, OperationType } from "../../runtime/graph/catalog.js";
-import type { Graph } from "../../runtime/graph/graph.js";
-import { elementCount } from "../../runtime/graph/tensor.js";
+import type { Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
+import { elementCount } from "../../runtime/graph/tensor.js";
 
 export type Values = ArrayLike<number>;
 

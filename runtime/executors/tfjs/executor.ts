@@ -1,8 +1,7 @@
 // The tfjs executor: the same graphs with the operations of a tfjs backend, for comparison, for code that uses tfjs
 // tensors, and for CUDA. Float32 throughout; every operation starts its own kernels.
 
-import type { PlanOptions } from "../../graph/planner.js";
-import type { Program } from "../../graph/program.js";
+import type { PlanOptions, Program } from "../../graph/program.js";
 import type { GpuDevice } from "../../host/environment-types.js";
 import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
 import type { Backend } from "./backend.js";

@@ -6,10 +6,9 @@ import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program
 import type { TensorId } from "../../graph/tensor.js";
 import type { CompileOptions, Executable, ProgramStores } from "../executor.js";
 import { checkedInputs } from "../program-inputs.js";
-import type { Arena } from "./linear-memory.js";
 import { encodePacking, encodeProgram } from "./encode.js";
 import type { Kernels } from "./kernels.js";
-import type { Piece } from "./linear-memory.js";
+import type { Arena, Piece } from "./linear-memory.js";
 import type { Mutex } from "./mutex.js";
 import { Operands } from "./operands.js";
 import { PackedWeights } from "./packed-weights.js";

@@ -2,8 +2,7 @@
 
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import type { PlanOptions } from "../../graph/planner.js";
-import type { Program } from "../../graph/program.js";
+import type { PlanOptions, Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
 import type {
@@ -16,12 +15,11 @@ import type {
   Store,
   StoreLayout,
 } from "../executor.js";
-import { Arena } from "./linear-memory.js";
 import { calibrateInt8 } from "./calibrate-int8.js";
 import { WasmExecutable } from "./executable.js";
 import { WasmInt8Store } from "./int8-store.js";
 import { type Kernels, loadKernels, type Relaxed } from "./kernels.js";
-import { PIECE_ALIGNMENT } from "./linear-memory.js";
+import { Arena, PIECE_ALIGNMENT } from "./linear-memory.js";
 import { Mutex } from "./mutex.js";
 import { WasmStore } from "./store.js";
 

@@ -57,7 +57,6 @@ export class WasmInt8Store implements Int8Store {
 
 // Int8 packing: a matrix as the int8 product reads it in each of its forms (assembly/nn/linear-int8.ts has the layout).
 
-
 /** Outputs of a panel, and what their number is filled up to. */
 const PANEL = 8;
 const UNIT = 16;

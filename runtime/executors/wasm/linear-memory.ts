@@ -130,7 +130,6 @@ export class LinearMemory {
 
 // Arena: the one piece of memory that all programs of an executor work in, since only one of them runs at a time.
 
-
 export class Arena {
   readonly #memory: LinearMemory;
   readonly #demands = new Set<{ bytes: number }>();

@@ -4,8 +4,8 @@ import type { TensorSizes } from "../../../assembly/nn/generated/instructions.js
 import type { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
-import { elementCount } from "../../graph/tensor.js";
 import type { Tensor, TensorId } from "../../graph/tensor.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { ProgramStores } from "../executor.js";
 import { WasmInt8Store } from "./int8-store.js";
 import type { PackedWeight, PackedWeights } from "./packed-weights.js";

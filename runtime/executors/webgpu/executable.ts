@@ -3,8 +3,7 @@
 import { VitrineError } from "../../errors.js";
 import { tensorsChanged, tensorsRead } from "../../graph/graph.js";
 import type { Program, ProgramInputs, ProgramOutputs } from "../../graph/program.js";
-import { elementCount } from "../../graph/tensor.js";
-import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
+import { elementCount, type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { DeviceArray, DeviceInputs, Executable, ProgramStores } from "../executor.js";
 import { checkedInputs, isDeviceArray } from "../program-inputs.js";
 import type { Arena, Pieces } from "./arena.js";

@@ -1,8 +1,6 @@
 // The WebGPU executor: programs as command buffers of compute kernels, on any device with WebGPU.
 
-import type { FusionName } from "../../graph/fusion.js";
-import type { PlanOptions } from "../../graph/planner.js";
-import type { Program } from "../../graph/program.js";
+import type { FusionName, PlanOptions, Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
 import type { Executable, Executor, KernelProgress, Store, StoreLayout } from "../executor.js";
 import { type DeviceChoice, type OpenAdapter, openAdapter } from "./adapter.js";

@@ -3,8 +3,7 @@
 import { formatBytes } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
-import { elementCount } from "../../graph/tensor.js";
-import { type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
+import { elementCount, type Tensor, type TensorId, tensorBytes } from "../../graph/tensor.js";
 import type { Slice } from "./device.js";
 import type { MatrixUnits, TileTable } from "./tier.js";
 

@@ -3,8 +3,8 @@
 
 import { VitrineError } from "../../errors.js";
 import type { ProgramInputs } from "../../graph/program.js";
-import { elementCount } from "../../graph/tensor.js";
 import type { Tensor } from "../../graph/tensor.js";
+import { elementCount } from "../../graph/tensor.js";
 import type { DeviceArray } from "../executor.js";
 import { BufferUsage, type Device, MAP_READ, type Slice } from "./device.js";
 

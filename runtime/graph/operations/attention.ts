@@ -2,8 +2,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectMultiple } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectAxes, expectMultiple } from "../tensor.js";
 
 /**
  * qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with the heads one behind the other → out [batch, tokens,

@@ -5,8 +5,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectShape } from "../tensor.js";
 
 export interface BatchNormTensors {
   /** All [channels]. */

@@ -2,8 +2,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectShape } from "../tensor.js";
 
 function perImage(graph: GraphBuilder, x: TensorId): [batch: number, channels: number] {
   const shape = graph.shapeOf(x);

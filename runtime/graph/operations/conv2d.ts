@@ -3,8 +3,8 @@
 import { VitrineError } from "../../errors.js";
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { elementCount, expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { elementCount, expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 
 export interface ConvolutionOptions {
   /** Default 1. */

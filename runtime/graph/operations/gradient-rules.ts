@@ -2,11 +2,11 @@
 
 import type { OperationType } from "../catalog.js";
 import type { GradientRule } from "../gradient-sweep.js";
+import { geluGradient, reluGradient, sigmoidGradient } from "./activations.js";
 import { attentionGradient } from "./attention.js";
 import { batchNormGradient } from "./batch-norm.js";
 import { globalAveragePoolGradient, scaleChannelsGradient } from "./channels.js";
 import { conv2dGradient } from "./conv2d.js";
-import { geluGradient, reluGradient, sigmoidGradient } from "./activations.js";
 import { layerNormGradient } from "./layer-norm.js";
 import { linearGradient } from "./linear.js";
 import {

@@ -2,8 +2,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectShape } from "../tensor.js";
 
 /** x [..., dim], weight [dim], bias [dim] → y [..., dim]; variance without Bessel's correction, as torch. */
 export function layerNorm(

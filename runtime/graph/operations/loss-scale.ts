@@ -2,8 +2,8 @@
 // moves the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to hear of an overflow.
 
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectShape } from "../tensor.js";
 import { ADAMW_SETTINGS } from "./optimizer.js";
 
 /** The state, each [1]; it is changed. */

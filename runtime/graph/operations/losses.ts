@@ -2,8 +2,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectAxes, expectShape } from "../tensor.js";
 
 function lossTensor(graph: GraphBuilder, logits: TensorId, other: TensorId, name: string): TensorId {
   const shape = graph.shapeOf(logits);

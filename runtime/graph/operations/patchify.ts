@@ -1,8 +1,8 @@
 // Patchify: an image becomes rows of patches, ready for the linear layer that stands for the patch convolution.
 
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 
 function patchesShape(batch: number, size: number, patchSize: number): Shape {
   expectMultiple("patchify image side by patch side", size, patchSize);

@@ -2,8 +2,8 @@
 
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectShape } from "../tensor.js";
 
 /**
  * x [batch, ...], branch [batch, ...], scale? [batch] → y = x + scale[b]·branch. Stochastic depth gives 1/(1−rate) for

@@ -3,8 +3,8 @@
 import { VitrineError } from "../../errors.js";
 import type { GradientRule } from "../gradient-sweep.js";
 import type { GraphBuilder } from "../graph.js";
-import { expectAxes, expectShape, formatShape } from "../tensor.js";
 import type { TensorId } from "../tensor.js";
+import { expectAxes, expectShape, formatShape } from "../tensor.js";
 
 export interface PrefixTokens {
   classToken: TensorId;

@@ -1,16 +1,16 @@
 // DeiT: the vision transformer with a class token and a distillation token, as a graph. arXiv 2012.12877, models.py.
 
 import type { GraphBuilder } from "../../graph/graph.js";
-import { attention } from "../../graph/operations/attention.js";
 import { gelu } from "../../graph/operations/activations.js";
+import { attention } from "../../graph/operations/attention.js";
 import { layerNorm } from "../../graph/operations/layer-norm.js";
 import { linear } from "../../graph/operations/linear.js";
 import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js";
 import { residual } from "../../graph/operations/residual.js";
 import { assembleTokens, selectToken } from "../../graph/operations/tokens.js";
 import type { Segment } from "../../graph/recompute.js";
-import { elementCount } from "../../graph/shape.js";
 import type { TensorId } from "../../graph/tensor.js";
+import { elementCount } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";
 import { type ClassifierHeads, type ClassifierOptions, WEIGHTS } from "../family.js";
 import type { DeitConfig } from "./config.js";

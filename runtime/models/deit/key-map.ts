@@ -3,7 +3,7 @@
 // timm's `attn.qkv` holds query, key and value as consecutive rows; Hugging Face keeps them apart.
 
 import { quote, VitrineError } from "../../errors.js";
-import { formatShape } from "../../graph/shape.js";
+import { formatShape } from "../../graph/tensor.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 
 /** Parts outside the blocks, below `vit.` or `deit.`. */

@@ -1,7 +1,7 @@
 // DeiT parameters: name and shape of every tensor of a model, in timm's order, and the sizes that shapes tell.
 
 import { quote, VitrineError } from "../../errors.js";
-import { formatShape } from "../../graph/shape.js";
+import { formatShape } from "../../graph/tensor.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
 import { checkConfig, type DeitConfig, HEAD_DIM } from "./config.js";
 

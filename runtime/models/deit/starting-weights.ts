@@ -4,7 +4,7 @@
 // a resized position embedding, a distilled model started from a checkpoint without distillation a new token.
 // Everything else must fit.
 
-import { formatShape } from "../../graph/shape.js";
+import { formatShape } from "../../graph/tensor.js";
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
 import { checkShapes, type NamedTensor, type TensorMap } from "../../weights/tensor-map.js";
 

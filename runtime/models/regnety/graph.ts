@@ -4,12 +4,12 @@
 // Feature maps are [batch, height, width, channels].
 
 import type { GraphBuilder } from "../../graph/graph.js";
+import { relu, sigmoid } from "../../graph/operations/activations.js";
 import { batchNorm } from "../../graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../../graph/operations/channels.js";
 import { conv2d } from "../../graph/operations/conv2d.js";
 import { linear } from "../../graph/operations/linear.js";
 import { channelsLast, normalizeBytes } from "../../graph/operations/patchify.js";
-import { relu, sigmoid } from "../../graph/operations/activations.js";
 import { residual } from "../../graph/operations/residual.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";

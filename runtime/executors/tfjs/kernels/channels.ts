@@ -1,8 +1,8 @@
 // Channels: their mean over an image's pixels, and a factor for each. x [B,…,C], with P pixels between.
 
 import type { OperationOf } from "../../../graph/catalog.js";
-import { elementCount } from "../../../graph/tensor.js";
 import type { TensorId } from "../../../graph/tensor.js";
+import { elementCount } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 

@@ -1,8 +1,8 @@
 // Convolution: forward as a matrix product per group, and both gradients, with the sizes that their kernels share.
 
 import type { OperationOf } from "../../../graph/catalog.js";
-import { elementCount } from "../../../graph/tensor.js";
 import type { TensorId } from "../../../graph/tensor.js";
+import { elementCount } from "../../../graph/tensor.js";
 import { type Dispatch, elementGrid, foldedGrid } from "../dispatch.js";
 import type { Operands } from "../operands.js";
 import { matrixTile, productGrid, productTile } from "../product-tile.js";
