@@ -2,7 +2,7 @@
 
 import type { EvaluationBatch, EvaluationSource } from "../runtime/batches/batch-source.js";
 import { VitrineError } from "../runtime/errors.js";
-import { joined, oneAhead, type Started } from "../runtime/executors/pipelined.js";
+import { joined, pipelined, type Started } from "../runtime/executors/pipelined.js";
 import type { Logits } from "../runtime/inference/logits.js";
 import type { Training } from "../runtime/training/contract.js";
 
@@ -112,7 +112,7 @@ export async function validate(training: Training, options: ValidationOptions): 
     if (average) ema.add(average.logits, labels, count);
     images += count;
   };
-  await oneAhead(firstBatches(options.source, options.maxBatches ?? Number.POSITIVE_INFINITY), start, take);
+  await pipelined(firstBatches(options.source, options.maxBatches ?? Number.POSITIVE_INFINITY), start, take);
   if (images === 0)
     throw new VitrineError(
       "data/empty",

@@ -5,7 +5,7 @@
 //   p ← p − lr/bc1·m/(√v/√bc2 + ε);   average ← d·average + (1 − d)·p
 //
 // Each value goes through double and is rounded once into each array: a float32 average with d = 0.99996 would lose
-// most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes a parameter, one division and one root.
+// most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes per parameter, one division and one root.
 
 import {
   BETA1,

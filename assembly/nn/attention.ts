@@ -1,20 +1,20 @@
 // Multi-head self-attention between the qkv and the output projection, forward and backward, without an array of tokens
 // × tokens: forward leaves the logarithm of each softmax's denominator, backward computes the weights again from it.
 //
-// qkv [B,T,3·H·E] holds q, k and v of all heads one behind the other, each [H,E], as timm lays them out:
+// qkv [B,T,3·H·E] holds q, k and v of all heads consecutively, each [H,E], as in timm:
 //
 //   forward   S = q·kᵀ;  P = softmax(E^-½·S);  out = P·v;  L = log Σ exp(E^-½·S)     4·T²·E flops + T² exponentials
 //   backward  S = q·kᵀ;  P = exp(E^-½·S − L);  dV = Pᵀ·dO;  dP = dO·vᵀ;  D = Σ dO∘out;
 //             dS = E^-½·P∘(dP − D);  dQ = dS·k;  dK = dSᵀ·q                         12·T²·E flops + T² exponentials
 //
 // (Dao et al., arXiv 2205.14135, B.2.) Forward takes a block of queries at a time, so that their scores stay in the
-// second-level cache (101 KB at 197 tokens) and three heads still give six blocks to share among threads. Backward takes
-// a block of keys and holds its matrices transposed: dK and dV are then complete, and only dQ's product turns a factor.
-// Threads share whole heads there, where dQ is a sum over all keys: blocks add to it in ascending order, each value's
+// second-level cache (101 KB at 197 tokens) and three heads still give six blocks for the threads. Backward takes
+// a block of keys and holds its matrices transposed: dK and dV are then complete, and only dQ's product transposes a factor.
+// Threads take whole heads there, since dQ is a sum over all keys: blocks add to it in ascending order, each value's
 // chain of additions the same as in one piece. The products read and write the heads in place through gemm's strides.
 // Outputs overlap no input.
 
-import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
+import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemmPlain, PLAIN } from "./gemm";
 import { count, cut, first } from "./partition";
 import { SCORES_BYTES, scores } from "./scratch";
 import { Float4, loadTail, sum4 } from "./simd";
@@ -37,7 +37,7 @@ function blockStart(i: usize, blocks: usize, tokens: usize): usize {
   return (tokens * i) / blocks;
 }
 
-/** probabilities [B,H,T,T] and logSumExp [B,H,T] may be 0: then nothing of theirs outlives its block. */
+/** probabilities [B,H,T,T] and logSumExp [B,H,T] may be absent: then they do not outlive their block. */
 export function attention(
   qkv: usize,
   out: usize,
@@ -64,26 +64,7 @@ export function attention(
     const sums = logSumExp ? logSumExp + ((head * tokens + start) << 2) : 0;
     attentionWeights(q, start, rows, p, sums, width, tokens, size);
     const to = out + (inBatch + start) * width + inHead;
-    gemm(rows, size, tokens, p, row, q + 2 * width, 3 * width, to, width, 0, 0, 0);
-  }
-}
-
-/** The attention weights alone. */
-export function attentionProbabilities(
-  qkv: usize,
-  probabilities: usize,
-  batch: usize,
-  tokens: usize,
-  heads: usize,
-  size: usize,
-): void {
-  const width = (heads * size) << 2;
-  const square = (tokens * tokens) << 2;
-  cut(batch * heads, 1);
-  const end = first + count;
-  for (let head = first; head < end; head++) {
-    const q = qkv + (head / heads) * tokens * 3 * width + (((head % heads) * size) << 2);
-    attentionWeights(q, 0, tokens, probabilities + head * square, 0, width, tokens, size);
+    gemmPlain(rows, size, tokens, p, row, q + 2 * width, 3 * width, to, width, PLAIN);
   }
 }
 
@@ -100,7 +81,7 @@ function attentionWeights(
 ): void {
   const stride = width * 3;
   const queries = q + start * stride;
-  gemm(rows, tokens, size, queries, stride, q + width, stride, p, tokens << 2, B_TRANSPOSED, 0, 0);
+  gemmPlain(rows, tokens, size, queries, stride, q + width, stride, p, tokens << 2, B_TRANSPOSED);
   softmaxRows(p, p, logSumExp, rows, tokens, scoreScale(size));
 }
 
@@ -160,14 +141,14 @@ function headBackward(
     const d = p + rows * row;
     const key = q + start * stride + width;
     const dKey = dq + start * stride + width;
-    gemm(rows, tokens, size, key, stride, q, stride, p, row, B_TRANSPOSED, 0, 0);
-    gemm(rows, tokens, size, key + width, stride, dy, width, d, row, B_TRANSPOSED, 0, 0);
+    gemmPlain(rows, tokens, size, key, stride, q, stride, p, row, B_TRANSPOSED);
+    gemmPlain(rows, tokens, size, key + width, stride, dy, width, d, row, B_TRANSPOSED);
     for (let r: usize = 0; r < rows; r++)
       weightsAndGradient(p + r * row, d + r * row, below, means, tokens, scoreScale(size));
-    gemm(rows, size, tokens, p, row, dy, width, dKey + width, stride, 0, 0, 0);
-    gemm(rows, size, tokens, d, row, q, stride, dKey, stride, 0, 0, 0);
+    gemmPlain(rows, size, tokens, p, row, dy, width, dKey + width, stride, PLAIN);
+    gemmPlain(rows, size, tokens, d, row, q, stride, dKey, stride, PLAIN);
     const flags = A_TRANSPOSED | (start ? ACCUMULATE : 0);
-    gemm(tokens, size, rows, d, row, key, stride, dq, stride, flags, 0, 0);
+    gemmPlain(tokens, size, rows, d, row, key, stride, dq, stride, flags);
   }
 }
 

@@ -6,9 +6,9 @@
 //   backward  with x̂ = (x − mean)·rstd:  dBias += Σ dy,  dWeight += Σ dy·x̂,
 //             dx = rstd·weight·(dy − Σ dy/R − x̂·Σ dy·x̂/R)
 //
-// In inference the layer is a factor and a shift a channel, which models/regnety/folding.ts multiplies into the
-// convolution before it. A channel's sums run in double through the rows upwards, one chain each, so channels may be
-// shared out among threads without a change of a bit. Memory-bound: three passes over x forward, two over x and dy back.
+// In inference the layer is a factor and a shift per channel, which models/regnety/folding.ts multiplies into the
+// convolution before it. A channel's sums are in double, in ascending order of the rows, one chain each, so threads could
+// divide the channels without changing a bit. Memory-bound: three passes over x forward, two over x and dy backward.
 
 /** Four float32 as two pairs of doubles. */
 class Halves {
@@ -103,7 +103,7 @@ function moments1(x: usize, stride: usize, rows: usize, mean: usize, variance: u
   store<f32>(variance, <f32>(sum / <f64>rows));
 }
 
-/** Updates the running statistics, and turns each variance into its reciprocal deviation. */
+/** Updates the running statistics, and replaces each variance by its reciprocal deviation. */
 function finishStatistics(
   mean: usize,
   rstd: usize,
@@ -114,19 +114,19 @@ function finishStatistics(
   epsilon: f32,
   momentum: f32,
 ): void {
-  const share = <f64>momentum;
-  // torch refuses one value a channel; here its variance stays what it is.
+  const weight = <f64>momentum;
+  // torch refuses one value per channel; here its variance is not corrected.
   const unbias = rows > 1 ? <f64>rows / <f64>(rows - 1) : 1;
   for (let i: usize = 0; i < channels << 2; i += 4) {
     const variance = <f64>load<f32>(rstd + i);
-    if (runningMean) blend(runningMean + i, <f64>load<f32>(mean + i), share);
-    if (runningVariance) blend(runningVariance + i, variance * unbias, share);
+    if (runningMean) blend(runningMean + i, <f64>load<f32>(mean + i), weight);
+    if (runningVariance) blend(runningVariance + i, variance * unbias, weight);
     store<f32>(rstd + i, <f32>(1.0 / sqrt<f64>(variance + <f64>epsilon)));
   }
 }
 
-function blend(at: usize, value: f64, share: f64): void {
-  store<f32>(at, <f32>((1 - share) * <f64>load<f32>(at) + share * value));
+function blend(at: usize, value: f64, weight: f64): void {
+  store<f32>(at, <f32>((1 - weight) * <f64>load<f32>(at) + weight * value));
 }
 
 /** `scratch` [3,C] holds the factors of a channel between the two passes. */

@@ -1,7 +1,7 @@
 // Block product: a block of A that fits the second-level cache times panels of B, by the register block that is fastest.
 //
 // c [height, width] = from [height, width] + a [height, k] · panels; panels as pack.ts lays them out. Panels outside, strips
-// of rows inside: a panel stays in the first-level cache while all strips pass by it.
+// of rows inside: a panel stays in the first-level cache while all strips read it.
 
 import {
   rows1x8,
@@ -23,7 +23,7 @@ import { loadTail, storeTail } from "./simd";
 
 /** Most rows of a register block that micro-kernel.ts has. */
 const MOST_ROWS: u32 = 6;
-/** Columns of a panel of B that is not the wide one. */
+/** Columns of a panel of B. */
 const NARROW: usize = 8;
 const WIDE: usize = 16;
 /** The register block; which one is fastest depends on the engine's register allocation (see setBlock). */
@@ -31,8 +31,8 @@ let blockRows: usize = 4;
 let panelColumns: usize = NARROW;
 
 /**
- * Chooses the register block: 1 to 6 rows, 8 or 16 columns; other numbers change nothing. It changes no bit, only the
- * speed: a block that spills its sums runs at half speed, and which ones do differs between versions of V8 (see
+ * Chooses the register block: 1 to 6 rows, 8 or 16 columns; other numbers are ignored. It changes no bit, only the speed: a
+ * block that spills its sums runs at half speed, and which ones do differs between versions of V8 (see
  * runtime/executors/wasm/calibrate.ts).
  */
 export function setBlock(rows: u32, columns: u32): void {
@@ -41,9 +41,9 @@ export function setBlock(rows: u32, columns: u32): void {
   panelColumns = <usize>columns;
 }
 
-/** Bytes of a panel: room is left for A in a first-level cache of 32 KiB. */
+/** Bytes of a panel: leaves room for A in a first-level cache of 32 KiB. */
 const PANEL_BYTES: usize = 24 * 1024;
-/** Where sums begin that begin with nothing. */
+/** Initial value of sums that start from zero. */
 const ZEROS: usize = memory.data(64, 16);
 
 /** Rows of the register block. */
@@ -61,7 +61,7 @@ export function stepsOfPanel(): usize {
   return PANEL_BYTES / (panelColumns << 2);
 }
 
-/** from = 0: sums begin with zeros; fromStride 0: with the same row, a bias. c may be `from` itself. */
+/** from = 0: sums start from zero; fromStride 0: every row from the same one, a bias. c may be `from` itself. */
 export function multiplyBlock(
   a: usize,
   aStride: usize,
@@ -86,7 +86,6 @@ export function multiplyBlock(
     const partial = kernelIndex(rest, panelWidth);
     const offset = column << 2;
     let to = c + offset;
-    // Without a place where sums begin, they begin with zeros.
     let begin = from ? from + offset : ZEROS;
     for (let row: usize = 0; row < height; row += strip) {
       const left = a + row * aStride;
@@ -119,8 +118,8 @@ export function multiplyBlock(
 }
 
 /**
- * Place of a register block's function in the table. Called through it, each block stays a function of its own: asc
- * would inline them here, and V8 allocates registers for a whole function at a time.
+ * Index of a register block's function in the table. Called through it, each block stays a function of its own: asc would
+ * inline them here, and V8 allocates registers for a whole function at a time.
  */
 function kernelIndex(rows: usize, columns: usize): u32 {
   if (columns === WIDE) {
@@ -162,7 +161,7 @@ function partialTile(
   copyRows(whole, stride, c, cStride, rows, columns);
 }
 
-/** A few values a row, for which a call of memory.copy takes longer. */
+/** A few values per row, for which a call of memory.copy takes longer. */
 function copyRows(
   from: usize,
   fromStride: usize,

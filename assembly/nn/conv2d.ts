@@ -1,20 +1,20 @@
 // Convolution with groups, stride and padding, forward and both gradients, as matrix products over gathered patches.
 //
-// Channels last: x [B,H,W,I], y [B,OH,OW,O], weight [O,K,K,I/G] (PyTorch's [O,I/G,K,K] turned once, when a model is
-// loaded). A pixel's channels then lie side by side, so a 1×1 convolution is a linear layer as it stands, a patch is
-// K·K runs that are copied whole, and a group is a range of columns that the matrix product reaches by its strides.
+// Channels last: x [B,H,W,I], y [B,OH,OW,O], weight [O,K,K,I/G] (PyTorch's [O,I/G,K,K], permuted when a model is loaded). A
+// pixel's channels are contiguous, so a 1×1 convolution is a linear layer, a patch is K·K runs that are copied whole, and a
+// group is a range of columns that the matrix product reaches by its strides.
 //
-//   patches [P, K·K·I/G]: for each output pixel what the kernel lies on in one group, 0 beyond the border
+//   patches [P, K·K·I/G]: for each output pixel the inputs under the kernel in one group, 0 beyond the border
 //   forward          y_g = patches · weight_gᵀ + bias_g
 //   input gradient   patches = dy_g · weight_g, added back to the pixels they came from
 //   weight gradient  dWeight_g += dy_gᵀ · patches,  dBias += Σ dy
 //
 // 2·B·OH·OW·O·K·K·I/G flops. `chunk` output pixels go through the patches at a time, which keeps them in the second-level
-// cache and changes no bit: sums over pixels go on in ascending order from one chunk to the next.
+// cache and changes no bit: sums over pixels continue in ascending order from one chunk to the next.
 
 import { addColumnSums } from "./column-sums";
 import { fill } from "./elementwise";
-import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
+import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm, gemmPlain, PLAIN } from "./gemm";
 import { ConvolutionSizes } from "./generated/sizes";
 
 /** Sizes of a convolution, read in its instruction. */
@@ -84,7 +84,7 @@ export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, scratch
     for (let group: usize = 0; group < <usize>shape.groups; group++) {
       const w = weight + ((group * columns * depth) << 2);
       const from = dy + start * yStride + ((group * columns) << 2);
-      gemm(count, depth, columns, from, yStride, w, depth << 2, scratch, depth << 2, 0, 0, 0);
+      gemmPlain(count, depth, columns, from, yStride, w, depth << 2, scratch, depth << 2, PLAIN);
       scatter(scratch, dx, shape, group, start, count);
     }
   }
@@ -111,7 +111,7 @@ export function conv2dWeightGradient(
       gather(x, scratch, shape, group, start, count);
       const from = dy + start * yStride + ((group * columns) << 2);
       const to = dWeight + ((group * columns * depth) << 2);
-      gemm(columns, depth, count, from, yStride, scratch, depth << 2, to, depth << 2, flags, 0, 0);
+      gemmPlain(columns, depth, count, from, yStride, scratch, depth << 2, to, depth << 2, flags);
     }
   }
   if (dBias) addColumnSums(dy, dBias, pixels, <usize>shape.outputs);
@@ -123,7 +123,7 @@ function imageBase(x: usize, shape: Shape, group: usize, image: usize): usize {
   return x + ((image * values + group * shape.groupInputs()) << 2);
 }
 
-/** patches [count, K·K·I/G] of output pixels `start` and on. */
+/** patches [count, K·K·I/G] of the output pixels from `start` on. */
 function gather(x: usize, patches: usize, shape: Shape, group: usize, start: usize, count: usize): void {
   const outWidth = shape.outWidth();
   const plane = outWidth * shape.outHeight();
@@ -153,7 +153,7 @@ function gather(x: usize, patches: usize, shape: Shape, group: usize, start: usi
   }
 }
 
-/** Adds patches back to the pixels that `gather` would take them from. */
+/** Adds patches back to the pixels that `gather` takes them from. */
 function scatter(patches: usize, dx: usize, shape: Shape, group: usize, start: usize, count: usize): void {
   const outWidth = shape.outWidth();
   const plane = outWidth * shape.outHeight();

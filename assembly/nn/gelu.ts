@@ -7,7 +7,7 @@
 //   forward   y  = max(x, 0) − t·Q(t)                                        absolute error ≤ 2e-7
 //   backward  dx = dy·(Φ(x) + x·φ(x)),  φ(x) = exp(−x²/2)/√(2π),  Φ(x) = x < 0 ? Q(t) : 1 − Q(t)
 //
-// 4 bytes in, 4 out and about 35 flops a value. x, dy and the result may be the same array.
+// 4 bytes in, 4 out and about 35 flops per value. x, dy and the result may be the same array.
 
 import { Float4, loadTail, storeTail } from "./simd";
 
@@ -32,7 +32,7 @@ class Normal {
   static upperTail(t: v128, bell: v128): v128 {
     const one = Float4.constant(TAIL, 11);
     const s = f32x4.div(one, Float4.madd(t, Float4.constant(TAIL, 0), one));
-    // Estrin's order: the products side by side, since one chain of eight would leave the units waiting.
+    // Estrin's order: independent products, since one chain of eight would leave the units waiting.
     const s2 = f32x4.mul(s, s);
     const s4 = f32x4.mul(s2, s2);
     const low = Float4.madd(Float4.constant(TAIL, 8), s, Float4.constant(TAIL, 9));
@@ -60,7 +60,7 @@ class Normal {
 }
 
 export function gelu(x: usize, y: usize, n: usize): void {
-  // Two at a time, stored side by side: V8 joins them where it has 256-bit operations.
+  // Two at a time, stored next to each other: V8 joins them where it has 256-bit operations.
   const pairs = x + ((n & ~7) << 2);
   while (x !== pairs) {
     const low = Normal.gelu(v128.load(x));

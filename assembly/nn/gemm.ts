@@ -1,31 +1,32 @@
 // Matrix product: blocks for the caches around the products of block-product.ts. Every product of the network
-// goes through `gemm`: linear layers, their two gradients, and attention.
+// uses `gemm`: linear layers, their two gradients, attention, and convolutions.
 //
 // c [m, n] = a [m, k] · b [k, n]. Either factor may be stored transposed; strides are in bytes, so a head inside
 // [tokens, 3·heads·size] is a matrix as well. 2·m·n·k flops.
 //
 // Loops, from outside: a block of k (its panel of B, 8 or 16 columns, stays in the first-level cache), a block of columns
 // (all its panels stay in the second), a block of rows of A (second-level too), panels, strips of rows. A is read in
-// place, by row pointers; only a transposed A is turned round first, since its columns lie a power of two apart in
-// many models and would share a few cache sets. Between blocks of k the sums wait in c, so each value of c has one
-// chain of additions in ascending k whatever the block sizes are.
+// place, by row pointers; only an A that is stored transposed is transposed back first, since its columns are a power of two
+// apart in many models and would compete for a few cache sets. Between blocks of k the sums wait in c, so each value of c
+// has one chain of additions in ascending k whatever the block sizes are.
 
 import { columnsOfPanel, multiplyBlock, rowsOfBlock, stepsOfPanel } from "./block-product";
 import { residual as addResidual } from "./elementwise";
 import { packColumns, packRows, transpose } from "./pack";
-import { PANELS_BYTES, panels, TURNED_BYTES, turned } from "./scratch";
+import { PANELS_BYTES, panels, TRANSPOSED_BYTES, transposed } from "./scratch";
 
 /** Steps of k in a block where A is transposed into scratch. */
 const K_BLOCK_TRANSPOSED: usize = 256;
-/** Bytes between turned rows, so that they do not lie 1 KiB apart and fight for the same cache sets. */
-const TURNED_PAD: usize = 16;
-/** What `gemm` does besides the product; add them. */
+/** Padding of transposed rows, so that they are not 1 KiB apart and compete for the same cache sets. */
+const TRANSPOSED_PAD: usize = 16;
+/** Options of `gemm`, to be combined by or. */
+export const PLAIN: u32 = 0; // a [m, k], b [k, n]; c is overwritten
 export const A_TRANSPOSED: u32 = 1; // a is stored [k, m]
 export const B_TRANSPOSED: u32 = 2; // b is stored [n, k]
 export const ACCUMULATE: u32 = 4; // c += a·b
 
 /**
- * c = bias [n] + a·b + residual [m, n], stride of c; both may be 0. With ACCUMULATE c += a·b, and neither may be there.
+ * c = bias [n] + a·b + residual [m, n], with the stride of c; both may be absent (0). With ACCUMULATE c += a·b, and both must be.
  * c overlaps no input; k may be 0.
  */
 export function gemm(
@@ -42,10 +43,10 @@ export function gemm(
   bias: usize,
   residual: usize,
 ): void {
-  const turnA = (flags & A_TRANSPOSED) !== 0;
-  const turnB = (flags & B_TRANSPOSED) !== 0;
+  const transposeA = (flags & A_TRANSPOSED) !== 0;
+  const transposeB = (flags & B_TRANSPOSED) !== 0;
   const panelWidth = columnsOfPanel();
-  const kBlock = turnA ? K_BLOCK_TRANSPOSED : stepsOfPanel();
+  const kBlock = transposeA ? K_BLOCK_TRANSPOSED : stepsOfPanel();
   let k0: usize = 0;
   do {
     const depth = min(kBlock, k - k0);
@@ -55,16 +56,16 @@ export function gemm(
     const rows = rowsPerBlock(depth);
     for (let n0: usize = 0; n0 < n; n0 += columns) {
       const width = min(columns, n - n0);
-      if (turnB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width, panelWidth);
+      if (transposeB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width, panelWidth);
       else packRows(b + k0 * bStride + (n0 << 2), bStride, panels(), depth, width, panelWidth);
       for (let m0: usize = 0; m0 < m; m0 += rows) {
         const height = min(rows, m - m0);
         let block = a + m0 * aStride + (k0 << 2);
         let stride = aStride;
-        if (turnA) {
-          stride = (depth << 2) + TURNED_PAD;
-          transpose(a + k0 * aStride + (m0 << 2), aStride, turned(), stride, depth, height);
-          block = turned();
+        if (transposeA) {
+          stride = (depth << 2) + TRANSPOSED_PAD;
+          transpose(a + k0 * aStride + (m0 << 2), aStride, transposed(), stride, depth, height);
+          block = transposed();
         }
         const offset = m0 * cStride + (n0 << 2);
         const to = c + offset;
@@ -82,14 +83,30 @@ export function gemm(
   } while (k0 < k);
 }
 
+/** `gemm` without bias and residual. */
+export function gemmPlain(
+  m: usize,
+  n: usize,
+  k: usize,
+  a: usize,
+  aStride: usize,
+  b: usize,
+  bStride: usize,
+  c: usize,
+  cStride: usize,
+  flags: u32,
+): void {
+  gemm(m, n, k, a, aStride, b, bStride, c, cStride, flags, 0, 0);
+}
+
 /** Columns whose panels fit PANELS, a multiple of either panel. */
 export function columnsPerBlock(depth: usize): usize {
   return (PANELS_BYTES / (max<usize>(depth, 1) << 2)) & ~15;
 }
 
-/** Rows of A that fit their share of the cache (and TURNED), a multiple of the strip. */
+/** Rows of A that fit their part of the cache, a multiple of the strip. */
 export function rowsPerBlock(depth: usize): usize {
-  const rows = TURNED_BYTES / ((depth << 2) + TURNED_PAD);
+  const rows = TRANSPOSED_BYTES / ((depth << 2) + TRANSPOSED_PAD);
   return rows - (rows % rowsOfBlock());
 }
 

@@ -22,7 +22,7 @@ const header = `// Made by generate-micro-kernel-int8.mjs: do not edit. Register
 // Sums are exact (what overflows on the way comes back, for int32 wraps), so forms and blocks change no bit; nothing behind them
 // is fused. The stores stand behind all loads, for V8 joins no two halves with a store between them.
 
-import { Dot } from "../dot";
+import { Dot } from "../simd";
 `;
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);

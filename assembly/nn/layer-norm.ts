@@ -8,11 +8,10 @@
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
 import { count, cut, first } from "./partition";
-import { rowSum, squaredDeviations } from "./row-sums";
 import { loadTail, storeTail, sum4 } from "./simd";
 
 const CHUNK: usize = 64;
-/** Columns of the parameters' gradients that go together: a cache line. */
+/** Columns of the parameters' gradients that stay together: a cache line. */
 const LINE: usize = 16;
 
 export function layerNorm(
@@ -37,7 +36,7 @@ export function layerNorm(
     const m = f32x4.splat(center);
     const s = f32x4.splat(deviation);
     for (let i: usize = 0; i < pairs; i += 32) {
-      // Side by side, so that the engine can join them to 256 bits.
+      // Next to each other, so that the engine can join them to 256 bits.
       const n0 = f32x4.mul(f32x4.sub(v128.load(x + i), m), s);
       const n1 = f32x4.mul(f32x4.sub(v128.load(x + i, 16), m), s);
       const y0 = f32x4.add(f32x4.mul(n0, v128.load(weight + i)), v128.load(bias + i));
@@ -64,7 +63,7 @@ export function layerNorm(
 
 /**
  * Phase 0 adds the parameters' gradients, each thread in columns of its own; phase 1 writes dx, each thread in rows of its
- * own. Parameters first: dx may share its memory with dy.
+ * own. Parameters first: dx may be in place of dy.
  */
 export function layerNormBackward(
   dy: usize,
@@ -235,4 +234,53 @@ function addColumns8(
   v128.store(dWeight, f32x4.add(v128.load(dWeight, 16), w1), 16);
   v128.store(dBias, f32x4.add(v128.load(dBias), b0));
   v128.store(dBias, f32x4.add(v128.load(dBias, 16), b1), 16);
+}
+
+// Sums of a row run in sixteen lanes that are combined in a fixed order.
+
+/** Σ x over one row. */
+function rowSum(x: usize, width: usize): f32 {
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let s2 = f32x4.splat(0);
+  let s3 = f32x4.splat(0);
+  let i: usize = 0;
+  for (; i + 16 <= width; i += 16, x += 64) {
+    s0 = f32x4.add(s0, v128.load(x));
+    s1 = f32x4.add(s1, v128.load(x, 16));
+    s2 = f32x4.add(s2, v128.load(x, 32));
+    s3 = f32x4.add(s3, v128.load(x, 48));
+  }
+  for (; i + 4 <= width; i += 4, x += 16) s0 = f32x4.add(s0, v128.load(x));
+  if (i < width) s1 = f32x4.add(s1, loadTail(x, width - i, 0));
+  return sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+}
+
+/** Σ (x − mean)² over one row. */
+function squaredDeviations(x: usize, width: usize, mean: f32): f32 {
+  const m = f32x4.splat(mean);
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let s2 = f32x4.splat(0);
+  let s3 = f32x4.splat(0);
+  let i: usize = 0;
+  for (; i + 16 <= width; i += 16, x += 64) {
+    const d0 = f32x4.sub(v128.load(x), m);
+    const d1 = f32x4.sub(v128.load(x, 16), m);
+    const d2 = f32x4.sub(v128.load(x, 32), m);
+    const d3 = f32x4.sub(v128.load(x, 48), m);
+    s0 = f32x4.add(s0, f32x4.mul(d0, d0));
+    s1 = f32x4.add(s1, f32x4.mul(d1, d1));
+    s2 = f32x4.add(s2, f32x4.mul(d2, d2));
+    s3 = f32x4.add(s3, f32x4.mul(d3, d3));
+  }
+  for (; i + 4 <= width; i += 4, x += 16) {
+    const d = f32x4.sub(v128.load(x), m);
+    s0 = f32x4.add(s0, f32x4.mul(d, d));
+  }
+  if (i < width) {
+    const d = f32x4.sub(loadTail(x, width - i, mean), m);
+    s1 = f32x4.add(s1, f32x4.mul(d, d));
+  }
+  return sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
 }

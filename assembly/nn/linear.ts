@@ -4,17 +4,17 @@
 //   input gradient   dx [M,K] = dy [M,N] · w [N,K]
 //   weight gradient  dw [N,K] += dyᵀ · x,  db [N] += Σ rows of dy
 //
-// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input. Each computes its share of the result: a rectangle
-// (share.ts).
+// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input. Each computes this thread's part of the result: a rectangle
+// (partition.ts).
 
 import { addSumsOfColumns } from "./column-sums";
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
-import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm } from "./gemm";
+import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm, gemmPlain, PLAIN } from "./gemm";
 import { Activation } from "./linear-forms";
 import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./partition";
 
-/** Columns of a bias gradient that go together: a cache line. */
+/** Columns of a bias gradient that stay together: a cache line. */
 const LINE: usize = 16;
 
 export function linear(
@@ -42,7 +42,7 @@ export function linear(
   const activated = activation === Activation.Gelu;
   gemm(rows, columns, k, a, k << 2, b, k << 2, to, row, B_TRANSPOSED, plusBias, activated ? 0 : plus);
   if (!activated) return;
-  // Whole rows lie one behind the other: one call does for all of them.
+  // Whole rows are contiguous: one call for all of them.
   const calls = columns === n ? <usize>1 : rows;
   const length = columns === n ? rows * n : columns;
   for (let i: usize = 0; i < calls; i++) {
@@ -58,7 +58,7 @@ export function linearInputGradient(dy: usize, weight: usize, dx: usize, m: usiz
   const columns = gridColumn << 2;
   const a = dy + gridRow * (n << 2);
   const to = dx + gridRow * (k << 2) + columns;
-  gemm(gridRows, gridColumns, n, a, n << 2, weight + columns, k << 2, to, k << 2, 0, 0, 0);
+  gemmPlain(gridRows, gridColumns, n, a, n << 2, weight + columns, k << 2, to, k << 2, PLAIN);
 }
 
 export function linearWeightGradient(
@@ -76,7 +76,7 @@ export function linearWeightGradient(
     const a = dy + (gridRow << 2);
     const to = dWeight + gridRow * (k << 2) + columns;
     const flags = A_TRANSPOSED | ACCUMULATE;
-    gemm(gridRows, gridColumns, m, a, n << 2, x + columns, k << 2, to, k << 2, flags, 0, 0);
+    gemmPlain(gridRows, gridColumns, m, a, n << 2, x + columns, k << 2, to, k << 2, flags);
   }
   if (!dBias) return;
   cut(n, LINE);

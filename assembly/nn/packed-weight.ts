@@ -1,7 +1,7 @@
-// Packed weight: a linear layer's weight in the panels that the product reads, laid out once while the weights rest.
+// Packed weight: a linear layer's weight in the panels that the product reads, made once for frozen weights.
 //
-// For each block of k, one behind the other, the panels of all columns: 4·K·8·⌈N/8⌉ bytes. What gemm packs anew at every
-// call, a tenth of its time at 197 rows, is here done once. Bits as in gemm.ts, whose blocks of k these are.
+// Contiguously for each block of k the panels of all columns: 4·K·8·⌈N/8⌉ bytes. Packing, which takes gemm a tenth of its time at
+// every call at 197 rows, is done once here. Bits as in gemm.ts, whose blocks of k these are.
 
 import { columnsOfPanel, multiplyBlock, stepsOfPanel } from "./block-product";
 import { residual as addResidual } from "./elementwise";
@@ -11,15 +11,15 @@ import { Activation } from "./linear-forms";
 import { packColumns } from "./pack";
 import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./partition";
 
-/** The wider panel: threads share the columns in multiples of it. */
+/** The wider panel: threads divide the columns in multiples of it. */
 const COLUMN_UNIT: usize = 16;
 
-/** Columns with those that fill up the last panel. */
+/** Columns with the padding of the last panel. */
 function paddedColumns(n: usize): usize {
   return (n + 7) & ~7;
 }
 
-/** weight [N,K] → panels; this thread's share of the columns. */
+/** weight [N,K] → panels; this thread's part of the columns. */
 export function packWeight(weight: usize, panels: usize, k: usize, n: usize): void {
   cut(n, COLUMN_UNIT);
   if (!count) return;
@@ -33,7 +33,7 @@ export function packWeight(weight: usize, panels: usize, k: usize, n: usize): vo
   }
 }
 
-/** y [M,N] = act(x [M,K] · weightᵀ + bias) + residual; this thread's share of it. */
+/** y [M,N] = act(x [M,K] · weightᵀ + bias) + residual; this thread's part of it. */
 export function linearPacked(
   x: usize,
   panels: usize,
@@ -55,7 +55,7 @@ export function linearPacked(
   rectangle(a, panels, bias, plus, y + offset, gridRows, k, n, column, columns, activation);
 }
 
-/** The same for `rows` whole rows, wherever this thread's share lies. */
+/** The same for `rows` whole rows, not divided among threads. */
 export function linearPackedRows(
   x: usize,
   panels: usize,
@@ -90,7 +90,7 @@ function rectangle(
   const plusBias = bias ? bias + (column << 2) : 0;
   product(x, panels, plusBias, to, rows, k, n, column, columns);
   if (activation === Activation.Gelu) {
-    // Whole rows lie one behind the other: one call does for all of them.
+    // Whole rows are contiguous: one call for all of them.
     if (columns === n) gelu(to, to, rows * n);
     else for (let i: usize = 0; i < rows; i++) gelu(to + i * row, to + i * row, columns);
   }
@@ -125,7 +125,7 @@ function product(
         const height = min(down, m - m0);
         const to = y + m0 * yStride + (n0 << 2);
         const a = x + m0 * xStride + (k0 << 2);
-        // Later blocks of k go on from what the ones before left there.
+        // Later blocks of k continue from the sums of the earlier ones.
         const from = k0 ? to : bias ? bias + (n0 << 2) : 0;
         multiplyBlock(a, xStride, height, width, panel, depth, to, yStride, from, k0 ? yStride : 0);
       }

@@ -1,12 +1,12 @@
-// Share: which part of an instruction this thread works on. An instruction is cut into parts that may run in any
-// order and at once; every output value lies in one part and is computed there as it would be without the cut.
+// Partition: which part of an instruction this thread works on. An instruction is divided into parts that may run in any order
+// and concurrently; every output value is in one part and is computed there as it would be without the division.
 //
-// Each instance (thread) has its own, so these are plain globals. Alone, a thread has the one part that is everything.
+// Each instance (thread) has its own, so these are plain globals. A thread that runs alone has one part, the whole.
 
 let part: usize = 0;
 let parts: usize = 1;
 
-/** Where the cut of the last `cut` begins, and how many units of the total it has (0: nothing to do here). */
+/** Start and length of this part after the last `cut` (length 0: nothing to do). */
 export let first: usize = 0;
 export let count: usize = 0;
 
@@ -15,12 +15,12 @@ export function setPart(mine: u32, all: u32): void {
   parts = <usize>all;
 }
 
-/** Whether this is the part that does what cannot be cut. */
+/** Whether this is the part that does what cannot be divided. */
 export function isFirstPart(): bool {
   return part === 0;
 }
 
-/** Cuts `total` things into equal runs of whole `unit`s; sets `first` and `count`. */
+/** Divides `total` into equal runs of whole `unit`s; sets `first` and `count`. */
 export function cut(total: usize, unit: usize): void {
   cutFor(part, parts, total, unit);
 }
@@ -31,12 +31,12 @@ function cutFor(mine: usize, all: usize, total: usize, unit: usize): void {
   count = min(total, ((units * (mine + 1)) / all) * unit) - first;
 }
 
-/** As many parts are made for each thread (thread-pool.ts). */
+/** Parts per thread (thread-pool.ts). */
 const PARTS_PER_THREAD: usize = 4;
 
 /**
- * Cuts like `cut`, but unevenly: half the total in one large part for each thread, a quarter in one of half that size, and
- * the last quarter in two of a quarter. The first parts keep more together, the last ones even out the threads' ends.
+ * Divides unevenly: half the total in one large part for each thread, a quarter in one of half that size, and the last quarter
+ * in two of a quarter. The first parts keep more rows together, the last ones let all threads end at the same time.
  */
 export function cutUnevenly(total: usize, unit: usize): void {
   if (parts % PARTS_PER_THREAD) {
@@ -55,7 +55,7 @@ function unitsBefore(index: usize, threads: usize, units: usize): usize {
   return (units * eighthsBefore(index, threads) + wholes - 1) / wholes;
 }
 
-/** Eighths of a thread's even share in the parts before this one. */
+/** Eighths of a thread's equal part in the parts before this one. */
 function eighthsBefore(index: usize, threads: usize): usize {
   const round = index / threads;
   const rest = index % threads;
@@ -64,7 +64,7 @@ function eighthsBefore(index: usize, threads: usize): usize {
   return (4 + round) * threads + rest;
 }
 
-/** The rectangle of a matrix that `cutGrid` gave. */
+/** The rectangle of a matrix that is this part after `cutGrid`. */
 export let gridRow: usize = 0;
 export let gridRows: usize = 0;
 export let gridColumn: usize = 0;
@@ -76,17 +76,17 @@ const ROW_UNIT: usize = 12;
 const COLUMN_UNIT: usize = 16;
 
 /**
- * Cuts a result [m, n] of a matrix product into a grid of as many rectangles as there are parts. Each rectangle packs
- * its columns of B again (and turns its rows of A, where A is transposed): the grid that copies least is taken. Where A
- * is read in place, reading its rows once more costs an eighth of a copy.
+ * Divides a result [m, n] of a matrix product into a grid of as many rectangles as there are parts. Each rectangle packs its
+ * columns of B again (and transposes its rows of A, where A is stored transposed): the grid with the fewest copies is chosen.
+ * Where A is read in place, reading its rows once more costs an eighth of a copy.
  */
-export function cutGrid(m: usize, n: usize, turnsA: bool): void {
+export function cutGrid(m: usize, n: usize, transposesA: bool): void {
   let down: usize = 1;
   let least: usize = <usize>-1;
   for (let rows: usize = 1; rows <= parts; rows++) {
     if (parts % rows) continue;
     const across = parts / rows;
-    const cost = rows * n + (turnsA ? across * m : (across * m) >> 3);
+    const cost = rows * n + (transposesA ? across * m : (across * m) >> 3);
     if (cost < least) {
       least = cost;
       down = rows;

@@ -1,12 +1,12 @@
-// Pool: threads that run a tape together. They wake once a run, claim parts of instructions and go on without the host.
+// Pool: threads that run bytecode together. They wake once per run, claim parts of instructions and proceed without the host.
 //
-// A phase of an instruction is open while its ticket has parts left. A thread claims a part by adding 1 to the ticket,
-// which holds the number of parts as well, so that the one addition says whether there was a part to claim. Whoever
-// finishes the last part opens the next phase. Nobody waits for threads, only for parts that were claimed: a thread that
-// the system has put aside between two parts holds up no one.
+// A phase of an instruction is open while its ticket has parts left. A thread claims a part by adding 1 to the ticket, which
+// holds the number of parts as well, so that one atomic addition also says whether there was a part to claim. The thread that
+// finishes the last part opens the next phase. The pool never waits for threads, only for claimed parts: a thread that is
+// preempted between two parts delays no other.
 //
-// A thread without a part watches for the next phase for a while, since waking one takes as long as half a phase
-// (45 to 80 µs), and then sleeps: it would keep a core from the very thread that it waits for.
+// A thread without a part spins for a while, since waking one takes as long as half a phase (45 to 80 µs), and then sleeps: it
+// would keep a core from the very thread that it waits for.
 
 import { finished } from "./env";
 import { execute, phasesOf } from "./generated/execute";
@@ -14,28 +14,28 @@ import { Opcode } from "./generated/opcodes";
 import { next } from "./instruction-words";
 import { setPart } from "./partition";
 
-// The control block. The ticket, the count of finished parts and the clock lie in cache lines of their own.
+// The control block. The ticket, the count of finished parts and the clock have cache lines of their own.
 /** u64: parts above, parts claimed below. */
 const TICKET: usize = 0;
 /** u32: parts of this phase that are done. */
 const DONE: usize = 64;
-/** i32: phases opened so far, round and round; threads sleep on it. */
+/** i32: phases opened so far, modulo 2³²; threads sleep on it. */
 const CLOCK: usize = 128;
 /** i32: threads asleep. */
 const SLEEPERS: usize = 132;
-/** What is open: the instruction's address, its phase and its place in the tape (1 = first). */
+/** The open phase: the instruction's address, the phase and the instruction's place in the bytecode (1 = first). */
 const INSTRUCTION: usize = 192;
 const PHASE: usize = 196;
 const PLACE: usize = 200;
-/** Parts that every instruction is cut into. */
+/** Parts that every instruction is divided into. */
 const PARTS: usize = 204;
-/** Place of an instruction that no thread knows, or 0. */
+/** Place of an instruction with an unknown opcode, or 0. */
 const UNKNOWN: usize = 208;
 
 export const CONTROL_BYTES: usize = 256;
 
-/** Turns that a thread watches before it sleeps: some 20 to 50 µs. */
-const WATCHED_TURNS: i32 = 20_000;
+/** Iterations that a thread spins before it sleeps: about 20 to 50 µs. */
+const SPINS: i32 = 20_000;
 
 export function begin(control: usize, bytecode: usize, parts: u32): void {
   store<u32>(control, <u32>bytecode, INSTRUCTION);
@@ -53,7 +53,7 @@ function open(control: usize, at: usize): void {
     finished(<i32>unknown);
     return;
   }
-  // Everything that was written before is seen by whoever claims a part.
+  // A thread that claims a part sees everything that was written before.
   atomic.store<u32>(control, 0, DONE);
   atomic.store<u64>(control, (<u64>load<u32>(control, PARTS)) << 32, TICKET);
   atomic.add<i32>(control, 1, CLOCK);
@@ -64,11 +64,11 @@ export function work(control: usize): void {
   while (true) {
     const clock = atomic.load<i32>(control, CLOCK);
     if (isSpent(atomic.load<u64>(control, TICKET))) {
-      rest(control, clock);
+      wait(control, clock);
       continue;
     }
     const ticket = atomic.add<u64>(control, 1, TICKET);
-    // Another thread was faster: the next turn rests.
+    // Another thread was faster: wait in the next iteration.
     if (isSpent(ticket)) continue;
     const parts = <u32>(ticket >> 32);
     // What is open cannot change before this part is done.
@@ -84,7 +84,7 @@ function isSpent(ticket: u64): bool {
   return <u32>ticket >= <u32>(ticket >> 32);
 }
 
-/** On to the next phase; called by the thread that finished the last part. */
+/** Opens the next phase; called by the thread that finished the last part. */
 function advance(control: usize, at: usize): void {
   const phase = load<u32>(control, PHASE) + 1;
   if (phase < phasesOf(at)) {
@@ -99,12 +99,12 @@ function advance(control: usize, at: usize): void {
   open(control, following);
 }
 
-/** Returns when the clock has moved on from `clock`: soon, or after a sleep. */
-function rest(control: usize, clock: i32): void {
-  for (let i = 0; i < WATCHED_TURNS; i++) {
+/** Returns when the clock is no longer `clock`: soon, or after a sleep. */
+function wait(control: usize, clock: i32): void {
+  for (let i = 0; i < SPINS; i++) {
     if (atomic.load<i32>(control, CLOCK) !== clock) return;
   }
-  // Counted first: whoever moves the clock then either sees a sleeper or is seen by the wait.
+  // Counted first: the thread that moves the clock either sees a sleeper or is noticed by the wait.
   atomic.add<i32>(control, 1, SLEEPERS);
   atomic.wait<i32>(control + CLOCK, clock, -1);
   atomic.sub<i32>(control, 1, SLEEPERS);

@@ -4,7 +4,7 @@
 // q = round(x·(levels/max)), halves to even, scale = max/levels, max the row's largest |x|. What is not finite makes its
 // whole row not finite. Rows below 1e-30 are zeros, for levels/max would overflow.
 //
-// Or, in digits: q + 8192 = 128·high + low, a byte each, high at the row's begin, low LOW_DIGITS behind it, filled up to fours.
+// Or, in digits: q + 8192 = 128·high + low, a byte each, high at the row's start, low LOW_DIGITS after it, padded to fours.
 //
 // 4 bytes in (twice, from the first-level cache the second time), 2 out.
 
@@ -16,10 +16,10 @@ export const ROW_BYTES: usize = 17088;
 
 /** From a row's high digits to its low ones. */
 export const LOW_DIGITS: usize = 8512;
-/** What makes every q of up to 14 bits positive. */
+/** Makes every q of up to 14 bits positive. */
 const DIGITS_ZERO: i32 = 8192;
 
-/** 1.5·2²³, its bits, and the least largest value: a float32 of the first's size has no bits behind the point. */
+/** 1.5·2²³, its bits, and the least largest value: a float32 of the first's size has no fractional bits. */
 const ROUNDING: f32 = 12582912.0;
 const ROUNDING_BITS: i32 = 0x4b400000;
 const LEAST: f32 = 1e-30;
@@ -68,7 +68,7 @@ function quantizeRow(x: usize, k: usize, q: usize, factor: f32): void {
   if (tail & 1) store<i16>(q + (tail << 1), 0);
 }
 
-/** Four values times `factor`, rounded and moved by DIGITS_ZERO. */
+/** Four values times `factor`, rounded and offset by DIGITS_ZERO. */
 class Fourteen {
   @inline
   static bits(x: usize, factors: v128, rounding: v128, bits: v128): v128 {
@@ -104,7 +104,7 @@ function quantizeDigits(x: usize, k: usize, q: usize, factor: f32): void {
     store<u8>(q + i, <u8>(value >> 7));
     store<u8>(q + i + LOW_DIGITS, <u8>(value & 127));
   }
-  // Whatever lies behind is multiplied with weights that are 0; seven bits it must have.
+  // The padding is multiplied with weights that are 0, but must have seven bits.
   for (let i = k & 15; i & 3; i++) {
     store<u8>(q + i, 0);
     store<u8>(q + i + LOW_DIGITS, 0);

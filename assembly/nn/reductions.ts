@@ -1,7 +1,8 @@
 // Whole arrays to one number, in double: inner product, and the sum of squares that clipping needs.
 //
 // Chunks of 4,096 values, each summed in four lanes, are added in index order to groups of 64 chunks, and the groups in
-// index order to the whole, so that threads, which share the groups, change no bit. A product of two float32 is exact in double: the error stays below 1e-12.
+// index order to the whole, so that threads, which divide the groups, change no bit. A product of two float32 is exact in
+// double: the error stays below 1e-12.
 
 import { count, cut, first, isFirstPart } from "./partition";
 
@@ -25,11 +26,11 @@ function chunkDot(a: usize, b: usize, n: usize): f64 {
   return sum;
 }
 
-/** What is combined first: chunks of a group, a MiB of float32. */
+/** Values of a group of chunks: a MiB of float32. */
 const GROUP: usize = 64 * CHUNK;
 /** Groups that 4 GiB of float32 can have. */
 const GROUPS: usize = 4096;
-/** Sums of the groups; threads write apart from each other, and one reads them when all have written. */
+/** Sums of the groups; threads write different ones, and one thread reads them when all have written. */
 const SUMS: usize = memory.data(8 * 4096, 16);
 
 /** Writes the sums of this thread's groups. */

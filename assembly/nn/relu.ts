@@ -1,4 +1,4 @@
-// ReLU max(x, 0), forward and backward. The slope at 0 is 0, as in PyTorch; backward looks at y, so x need not be kept.
+// ReLU max(x, 0), forward and backward. The slope at 0 is 0, as in PyTorch; backward reads y, so x need not be kept.
 // Memory-bound, any length; results may be any of the inputs. NaN stays NaN.
 
 import { loadTail, storeTail } from "./simd";

@@ -29,7 +29,7 @@ export function begin(control: u32, bytecode: u32, parts: u32): void {
   beginRun(<usize>control, <usize>bytecode, parts);
 }
 
-/** A thread's life: never returns. */
+/** A thread's main loop: never returns. */
 export function work(control: u32): void {
   workOn(<usize>control);
 }

@@ -2,7 +2,7 @@
 
 // Order: lowest argument, log2 e, ln 2 in two parts (the first has 9 bits, so that n·high is exact), Cephes' expf
 // polynomial from the highest power down, and 1.5·2²³: a float32 of that size has no bits behind the point, so adding it
-// rounds to an integer, which then stands in the lowest bits. Last comes 1.
+// rounds to an integer, which is then in the lowest bits. The last is 1.
 const EXP: usize = memory.data<f32>(
   [
     -87.33654, 1.4426950408889634, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3,
@@ -20,7 +20,7 @@ export class Float4 {
     return f32x4.add(f32x4.mul(a, b), c);
   }
 
-  /** Value i of a table in all lanes. A load is cheaper than v128.const, which V8 builds anew in each turn of a loop. */
+  /** Value i of a table in all lanes. A load is cheaper than v128.const, which V8 rebuilds in each iteration of a loop. */
   @inline
   static constant(table: usize, i: usize): v128 {
     return v128.load32_splat(table + (i << 2));
@@ -40,7 +40,7 @@ export class Float4 {
     const n = f32x4.sub(shifted, whole);
     let r = f32x4.sub(bounded, f32x4.mul(n, Float4.constant(EXP, 2)));
     r = f32x4.sub(r, f32x4.mul(n, Float4.constant(EXP, 3)));
-    // Estrin's order: three products side by side instead of a chain of five.
+    // Estrin's order: three independent products instead of a chain of five.
     const r2 = f32x4.mul(r, r);
     const c45 = Float4.madd(Float4.constant(EXP, 4), r, Float4.constant(EXP, 5));
     const c23 = Float4.madd(Float4.constant(EXP, 6), r, Float4.constant(EXP, 7));
@@ -70,7 +70,7 @@ export function max4(v: v128): f32 {
   );
 }
 
-/** The last `count` (1–3) values of an array, without reading past its end; the other lanes are `fill`. */
+/** The last `count` (1–3) values of an array, without reading beyond its end; the other lanes are `fill`. */
 export function loadTail(pointer: usize, count: usize, fill: f32): v128 {
   let v = f32x4.splat(fill);
   v = v128.load32_lane(pointer, v, 0);
@@ -84,4 +84,21 @@ export function storeTail(pointer: usize, v: v128, count: usize): void {
   v128.store32_lane(pointer, v, 0);
   if (count > 1) v128.store32_lane(pointer + 4, v, 1);
   if (count > 2) v128.store32_lane(pointer + 8, v, 2);
+}
+
+/** Products of sixteen bytes, added up in fours. */
+export class Dot {
+  /**
+   * sums i32 [4] + Σ over four of a (int8) · b (0 … 127). One instruction in the relaxed build, which engines must compute
+   * exactly where b has seven bits; extended to 16 bits in the plain one.
+   */
+  @inline
+  static fours(a: v128, b: v128, sums: v128): v128 {
+    if (isDefined(RELAXED)) return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, sums);
+    const low = i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_s(a), i16x8.extend_low_i8x16_s(b));
+    const high = i32x4.dot_i16x8_s(i16x8.extend_high_i8x16_s(a), i16x8.extend_high_i8x16_s(b));
+    const even = v128.shuffle<i32>(low, high, 0, 2, 4, 6);
+    const odd = v128.shuffle<i32>(low, high, 1, 3, 5, 7);
+    return i32x4.add(sums, i32x4.add(even, odd));
+  }
 }

@@ -5,13 +5,9 @@
 
 import { Float4, loadTail, max4, storeTail, sum4 } from "./simd";
 
-export function softmax(x: usize, y: usize, rows: usize, columns: usize): void {
-  softmaxRows(x, y, 0, rows, columns, 1);
-}
-
 /**
- * The same for scale·x; attention scales its scores here, as timm does before its softmax. logSumExp [R], where not 0,
- * becomes log Σ exp(scale·x) of each row: exp(scale·x − logSumExp) gives y again.
+ * Attention scales its scores here, as timm does before its softmax. logSumExp [R], unless absent (0), becomes
+ * log Σ exp(scale·x) of each row: exp(scale·x − logSumExp) is y again.
  */
 export function softmaxRows(
   x: usize,
@@ -28,10 +24,10 @@ export function softmaxRows(
   }
 }
 
-/** The largest scaled value of the row that softmaxRow went through last. */
+/** The largest scaled value of the last row of softmaxRow. */
 let largest: f32 = 0;
 
-/** Gives the sum that it divided by. */
+/** Returns the sum of the exponentials, which it divided by. */
 function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): f32 {
   const whole = (columns & ~3) << 2;
   const tail = columns & 3;
@@ -73,15 +69,15 @@ function softmaxRow(x: usize, y: usize, columns: usize, scale: f32): f32 {
   }
   const sum = sum4(f32x4.add(even, odd));
   // A division takes four times as long, and rounds once instead of twice.
-  const share = f32x4.splat(1 / sum);
+  const inverse = f32x4.splat(1 / sum);
   for (let j: usize = 0; j < pairs; j += 32) {
-    const p0 = f32x4.mul(v128.load(y + j), share);
-    const p1 = f32x4.mul(v128.load(y + j, 16), share);
+    const p0 = f32x4.mul(v128.load(y + j), inverse);
+    const p1 = f32x4.mul(v128.load(y + j, 16), inverse);
     v128.store(y + j, p0);
     v128.store(y + j, p1, 16);
   }
-  if (pairs < whole) v128.store(y + pairs, f32x4.mul(v128.load(y + pairs), share));
-  if (tail) storeTail(y + whole, f32x4.mul(loadTail(y + whole, tail, 0), share), tail);
+  if (pairs < whole) v128.store(y + pairs, f32x4.mul(v128.load(y + pairs), inverse));
+  if (tail) storeTail(y + whole, f32x4.mul(loadTail(y + whole, tail, 0), inverse), tail);
   return sum;
 }
 
@@ -91,7 +87,7 @@ function tailMask(count: usize): v128 {
 }
 
 /**
- * A key's weights again, and their gradients before the softmax, both in place. Column c is query c: s [C] holds
+ * Recomputes a key's weights, and computes their gradients before the softmax, both in place. Column c is query c: s [C] holds
  * scores and becomes p = exp(scale·s + below[c]), d [C] holds dL/dp and becomes scale·p·(d − means[c]), where below is
  * −log Σ exp of the query's scores and means its Σ p·d.
  */
@@ -107,7 +103,7 @@ export function weightsAndGradient(
   const tail = columns & 3;
   const factor = f32x4.splat(scale);
   let i: usize = 0;
-  // Two at a time, which V8's 256-bit operations can take together.
+  // Two at a time, which V8 can join to 256-bit operations.
   for (; i + 32 <= whole; i += 32) {
     const p0 = Float4.exp(Float4.madd(v128.load(s + i), factor, v128.load(below + i)));
     const p1 = Float4.exp(Float4.madd(v128.load(s + i, 16), factor, v128.load(below + i, 16)));

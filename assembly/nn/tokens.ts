@@ -1,4 +1,4 @@
-// Tokens: class and distillation token in front of the patches, positions added; and the way back out of the sequence.
+// Tokens: class and distillation token before the patches, positions added; and selecting a token of the sequence.
 //
 // y [B,T,D]: row 0 is the class token, row 1 the distillation token (if any), then the N patches. Memory-bound.
 // Gradients of parameters are summed over the batch in ascending order and added; those of activations overwritten.

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { EvaluationBatch } from "../../runtime/batches/batch-source.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { joined, oneAhead } from "../../runtime/executors/pipelined.js";
+import { joined, pipelined } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import { matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
@@ -102,7 +102,7 @@ async function validate(options: ValidateCommand): Promise<void> {
       const started = await model.submit(batch.pixels, batch.count);
       return joined([started], (answers) => ({ labels, logits: (answers[0] as Logits).logits }));
     };
-    await oneAhead(source.batches(), begin, ({ labels, logits }) => {
+    await pipelined(source.batches(), begin, ({ labels, logits }) => {
       tally(counts, labels, logits, match.indices);
       progress.report(counts.images, counts.top1);
     });

@@ -1,10 +1,10 @@
-// Executor: what each way to compute must give. Declares only; create-runtime.ts chooses one.
+// Executor: the interface of every device. Declarations only; create-runtime.ts chooses one.
 
 import type { PlanOptions, Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
 import type { GpuBuffer, GpuDevice } from "../host/environment-types.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 
-/** Float32 values on an executor's device, which belong to whoever was given them until dispose(). */
+/** Float32 values on an executor's device, owned by the caller until dispose(). */
 export interface DeviceArray {
   /** Number of values. */
   readonly count: number;
@@ -15,29 +15,29 @@ export interface DeviceArray {
   dispose(): void;
 }
 
-/** Inputs of a program, from the host or, where they are float32, on the executor's device already. */
+/** Inputs of a program, on the host or, where they are float32, already on the executor's device. */
 export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | DeviceArray>>;
 
-/** A program that is compiled and has its memory. Runs one at a time. */
+/** A compiled program with its memory. One run at a time. */
 export interface Executable {
-  /** Writes the inputs, runs every operation, reads the outputs (copies, the caller's to keep). */
+  /** Writes the inputs, runs every operation, reads the outputs (copies, owned by the caller). */
   run(inputs: ProgramInputs): Promise<ProgramOutputs>;
   /**
-   * As `run`, resolving as soon as the inputs may be overwritten and the work is on its way: the next program can follow
-   * at once, and the outputs come when they are there. Absent where the device is the processor.
+   * As `run`, but resolves as soon as the inputs may be overwritten and the work is submitted: the next program can follow
+   * immediately, and `outputs` resolves when they are available. Absent on CPU executors.
    */
   submit?(inputs: DeviceInputs): Promise<{ outputs: Promise<ProgramOutputs> }>;
-  /** As `run`, with outputs that stay on the device. Absent where the device is the processor. */
+  /** As `run`, with outputs that stay on the device. Absent on CPU executors. */
   runOnDevice?(inputs: DeviceInputs): Promise<Record<string, DeviceArray>>;
   dispose(): void;
 }
 
 export interface CompileOptions {
   /**
-   * The program's stores rest: they are written between long series of runs, as for inference. The executor may keep a
-   * copy that its kernels read faster; `bytes` of the store counts it. Default false.
+   * The program's stores are frozen: they are written only between long series of runs, as in inference. The executor may keep
+   * a copy that its kernels read faster; `bytes` of the store counts it. Default false.
    */
-  storesRest?: boolean;
+  frozenStores?: boolean;
 }
 
 /** Float32 buffers that outlive programs and are shared by them: weights, gradients, moments, averages. */
@@ -46,9 +46,9 @@ export interface Store {
   write(name: string, values: Float32Array): void;
   /** Copies a tensor out. */
   read(name: string): Promise<Float32Array>;
-  /** Copies a tensor out on the device. Absent where the device is the processor. */
+  /** Copies a tensor on the device. Absent on CPU executors. */
   readOnDevice?(name: string): DeviceArray;
-  /** With the copies that the executor keeps of it. */
+  /** Including the copies that the executor keeps of it. */
   readonly bytes: number;
   dispose(): void;
 }
@@ -59,20 +59,20 @@ export interface Int8Store {
   dispose(): void;
 }
 
-/** name → number of float32 values, in storage order. Tensors of one store lie one behind the other. */
+/** name → number of float32 values, in storage order. Tensors of one store are consecutive. */
 export type StoreLayout = ReadonlyMap<string, number>;
 
-/** A register block of the matrix product that was tried at start-up. */
+/** A register block of the matrix product that was measured at startup. */
 export interface CalibratedBlock {
   rows: number;
   columns: number;
-  /** Of a product that fits the caches, at best. */
+  /** Best of a product that fits the caches. */
   gigaflops: number;
-  /** Whether products use this one. */
+  /** Whether products use it. */
   chosen: boolean;
 }
 
-/** Store by the name that the graph's tensors give. */
+/** Stores by the names that the graph's tensors use. */
 export type ProgramStores = ReadonlyMap<string, Store | Int8Store>;
 
 /** How many kernels of a GPU are compiled; a driver may need a second for each. */
@@ -83,28 +83,28 @@ export interface KernelProgress {
 }
 
 export interface Executor {
-  /** Device string as the command line takes it: `wasm`, `webgpu`, `tfjs:cpu` … */
+  /** Device string of the command line: `wasm`, `webgpu`, `tfjs:cpu` … */
   readonly device: string;
-  /** One line for people: what was chosen and why. */
+  /** One line for the user: what was chosen and why. */
   readonly description: string;
-  /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, for it changes last bits. */
+  /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, since it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
   /** Keeps activations and their gradients in float16: training then scales the loss (loss-scale.ts). Absent = false. */
   readonly halfPrecision?: boolean;
   /** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
   readonly capabilities: PlanOptions;
-  /** What of a GPU's optional features the kernels use: webgpu/tier.ts. Absent where there is no choice. */
+  /** The optional GPU features that the kernels use: webgpu/tier.ts. Absent where there is no choice. */
   readonly tier?: string;
-  /** What it computes on where that is WebGPU, for others that want to compute there too. */
+  /** The WebGPU device, for other code that computes on it. Absent on other executors. */
   readonly gpu?: GpuDevice | undefined;
-  /** What was measured at start-up to choose kernels by; absent where an executor has nothing to choose. */
+  /** Measurements at startup by which kernels were chosen. Absent where there is no choice. */
   readonly calibration?: readonly CalibratedBlock[];
   createStore(layout: StoreLayout): Store;
   /** Absent where there are no kernels for `linearInt8`. */
   createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
   /** Speed of `linearInt8` relative to float32's `linear`, measured here; absent where there are no int8 kernels. */
   int8Speedup?(): number;
-  /** Compiles once; `stores` gives every store that the program names. */
+  /** Compiles a program; `stores` has every store that the program names. */
   compile(program: Program, stores: ProgramStores, options?: CompileOptions): Promise<Executable>;
   dispose(): Promise<void>;
 }

@@ -1,15 +1,15 @@
-// Parameter store: the weights of a DeiT in an executor's memory, and whatever has their names and shapes.
+// Parameter store: the weights of a model in an executor's memory, and stores of the same names and shapes.
 
 import { elementCount } from "../graph/tensor.js";
 import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
 import type { Executor, Store, StoreLayout } from "./executor.js";
 
-/** The store's layout: `order` says in which order the tensors lie, default that of `shapes`. */
+/** The store's layout; `order` is the order of the tensors, default that of `shapes`. */
 export function storeLayout(shapes: ParameterShapes, order: Iterable<string> = shapes.keys()): StoreLayout {
   return new Map([...order].map((name) => [name, elementCount(shapes.get(name) ?? [])]));
 }
 
-/** What a store of this layout takes, before it exists; an executor may add a few bytes per tensor. */
+/** Bytes of a store of this layout before it exists; an executor may add a few per tensor. */
 export function layoutBytes(layout: StoreLayout, alignmentBytes: number): number {
   return [...layout.values()].reduce(
     (sum, count) => sum + Math.ceil((4 * count) / alignmentBytes) * alignmentBytes,

@@ -1,10 +1,10 @@
-// One ahead: where a device computes by itself, work is begun before the results of the work before it are read.
+// Pipelining: on a device that computes asynchronously, work is submitted before the results of the previous work are read.
 
-/** Work that was begun. */
+/** Work that was started. */
 export interface Started<R> {
-  /** Whether the device still works on it; else the outcome is there. */
+  /** Whether the device is still working on it; otherwise the outcome is available. */
   underway: boolean;
-  /** A failure is told to whoever waits for it; nobody has to. */
+  /** A failure is reported to those who wait for it; nobody has to. */
   outcome: Promise<R>;
 }
 
@@ -17,17 +17,17 @@ export function finished<R>(result: R): Started<R> {
   return { underway: false, outcome: Promise.resolve(result) };
 }
 
-/** Pieces of work that were begun one behind the other, as one. */
+/** Pieces of work that were started in sequence, as one. */
 export function joined<R, S>(parts: readonly Started<R>[], join: (results: R[]) => S): Started<S> {
   const outcome = Promise.all(parts.map((part) => part.outcome)).then(join);
   return parts.at(-1)?.underway ? underway(outcome) : { underway: false, outcome };
 }
 
 /**
- * Begins the work of each item and takes the results in the items' order: what is underway when the work behind it has
- * been begun, everything else at once. `start` resolves when the item may be let go.
+ * Starts the work of each item and takes the results in the items' order: that of work in progress after the next work was
+ * started, any other immediately. `start` resolves when the item may be released.
  */
-export async function oneAhead<T, R>(
+export async function pipelined<T, R>(
   items: AsyncIterable<T>,
   start: (item: T) => Promise<Started<R>>,
   take: (result: R) => void,

@@ -1,4 +1,4 @@
-// Program inputs: what a run is given, compared with what the program wants, the same for every executor.
+// Program inputs: the inputs of a run compared with those of the program, the same for every executor.
 
 import { VitrineError } from "../errors.js";
 import type { Program, ProgramInputs } from "../graph/program.js";
@@ -9,8 +9,8 @@ import type { DeviceArray, DeviceInputs } from "./executor.js";
 type Given = DeviceInputs[string];
 
 /**
- * The values of every input that some operation reads; what none reads has no place and need not be given. Throws
- * `graph/input` with what was wanted.
+ * The values of every input that some operation reads; others have no place and need not be given. Throws `graph/input` with
+ * the expected input.
  */
 export function checkedInputs<T extends Given>(
   { name, graph, placements }: Program,
@@ -25,18 +25,21 @@ export function checkedInputs<T extends Given>(
   }
   return [...graph.inputs]
     .filter(([, id]) => placements.has(id))
-    .map(([input, id]) => [id, checkedInput(name, input, graph.tensors[id] as Tensor, inputs[input])]);
+    .map(([input, id]) => [id, checkedInput(name, input, graph.tensors[id], inputs[input])]);
 }
 
 export function isDeviceArray(values: Given): values is DeviceArray {
   return !ArrayBuffer.isView(values);
 }
 
-/** Throws `graph/input` where one of the inputs lies on a device: programs of the processor take none. */
+/** Throws `graph/input` where one of the inputs is on a device: CPU executors take none. */
 export function hostInputs(inputs: DeviceInputs): ProgramInputs {
   for (const [input, values] of Object.entries(inputs))
     if (isDeviceArray(values))
-      throw new VitrineError("graph/input", `input ${input} lies on a device, wanted values of the host`);
+      throw new VitrineError(
+        "graph/input",
+        `input ${input} is on a device, but this executor takes host memory: pass the array of its read()`,
+      );
   return inputs as ProgramInputs;
 }
 

@@ -2,7 +2,7 @@
 
 import { VitrineError } from "../errors.js";
 import type { Operation } from "./catalog.js";
-import type { GradientSweep } from "./gradient-sweep.js";
+import type { GradientSweep } from "./graph.js";
 import { type GraphBuilder, tensorsChanged, tensorsRead } from "./graph.js";
 import { GRADIENT_RULES } from "./operations/gradient-rules.js";
 import { fill } from "./operations/optimizer.js";
@@ -18,27 +18,27 @@ export interface DifferentiateOptions {
   gradients: string;
   /** Gradient of the loss with respect to itself [1]; absent = 1. Every gradient is multiplied by it. */
   seed?: TensorId;
-  /** Stretches, in order and apart, whose tensors are made again for the gradients instead of being kept. */
+  /** Segments, in order and disjoint, whose tensors are recomputed for the gradients instead of being kept. */
   recompute?: readonly Segment[];
 }
 
 /**
  * Appends the gradients of `loss` [1] with respect to every parameter the graph reads. Gradients of activations are
  * tensors of their own, written once; those of parameters are added to their place in the store of gradients.
- * Throws `graph/no-gradient` where the way from a parameter to the loss leads through an operation without a rule.
+ * Throws `graph/no-gradient` where the loss depends on a parameter through an operation without a rule.
  */
 export function differentiate(graph: GraphBuilder, loss: TensorId, options: DifferentiateOptions): void {
   if (elementCount(graph.shapeOf(loss)) !== 1)
     throw new VitrineError(
       "graph/shape",
-      `${graph.name}: a loss has one value, ${graph.tensor(loss).name} has ${elementCount(graph.shapeOf(loss))}`,
+      `${graph.name}: a loss has one value, ${graph.tensor(loss).name} has ${elementCount(graph.shapeOf(loss))}: reduce it, for example with dot()`,
     );
   const forward = [...graph.operations];
   const sweep = new ReverseSweep(graph, forward, options);
   if (!sweep.wants(loss))
     throw new VitrineError(
       "graph/no-gradient",
-      `${graph.name}: the loss depends on no tensor of store ${options.parameters}`,
+      `${graph.name}: the loss depends on no tensor of store ${options.parameters}: read the parameters with graph.stored()`,
     );
   sweep.contribute(loss, options.seed ?? one(graph, loss));
   let end = forward.length;
@@ -71,7 +71,7 @@ function applyRule(sweep: ReverseSweep, operation: Operation): void {
   if (!rule)
     throw new VitrineError(
       "graph/no-gradient",
-      `${sweep.graph.name}: operation ${operation.type} has no gradient`,
+      `${sweep.graph.name}: operation ${operation.type} has no gradient: add a rule to graph/operations/gradient-rules.ts`,
     );
   rule(sweep, operation);
 }
@@ -103,13 +103,13 @@ class ReverseSweep implements GradientSweep {
     return this.graph.stored(this.#options.gradients, name, shape);
   }
 
-  /** Makes a stretch again; the gradients of what it made go to what it makes now. */
-  repeat(stretch: readonly Operation[]): readonly Operation[] {
-    const { operations, twins } = repeatSegment(this.graph, stretch);
-    for (const [tensor, twin] of twins) {
-      if (this.#wanted.has(tensor)) this.#wanted.add(twin);
+  /** Repeats a segment; the gradients of its tensors go to the copies. */
+  repeat(segment: readonly Operation[]): readonly Operation[] {
+    const { operations, copies } = repeatSegment(this.graph, segment);
+    for (const [tensor, copy] of copies) {
+      if (this.#wanted.has(tensor)) this.#wanted.add(copy);
       const gradient = this.takePartial(tensor);
-      if (gradient !== undefined) this.#gradients.set(twin, gradient);
+      if (gradient !== undefined) this.#gradients.set(copy, gradient);
     }
     return operations;
   }
@@ -152,7 +152,7 @@ class ReverseSweep implements GradientSweep {
     const name = `d ${this.graph.tensor(tensor).name}`;
     const partial = this.takePartial(tensor);
     if (partial !== undefined) {
-      // A copy: the sum so far may be another tensor's gradient as well.
+      // Copied, since the sum so far may be another tensor's gradient as well.
       const copy = scaledSum(this.graph, partial, partial, { alpha: 1, beta: 0 }, name);
       this.#gradients.set(tensor, copy);
       return copy;

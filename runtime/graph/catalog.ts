@@ -1,7 +1,8 @@
-// Catalog: every operation a graph may hold, with its operands. Types only; the rules are in operations/.
+// Catalog: every operation of a graph, with its operands. Types only; the rules are in operations/, facts for the planner in
+// facts.ts.
 //
-// `reads` are operands that the operation looks at, `writes` are overwritten in full, `adds` are added to (the
-// gradients of parameters), `attributes` are fixed when the graph is built. Shapes: B batch, T tokens, N patches,
+// `reads` are read, `writes` are overwritten completely, `adds` are added to (the gradients of parameters), `attributes` are
+// fixed when the graph is built. Shapes: B batch, T tokens, N patches,
 // D width, H heads, E width of a head, C classes, P side of a patch, S side of the image; `…` any leading axes. Feature
 // maps of convolutional networks are [B,H,W,C], height, width and channels, channels last.
 
@@ -21,7 +22,7 @@ export interface Catalog {
   patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
   /**
    * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual,
-   * with `relu` no less than 0. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean
+   * clamped at 0 with `relu`. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean
    * and rstd […] are written where backward reads them.
    */
   linear: Entry<
@@ -38,21 +39,21 @@ export interface Catalog {
     None,
     { gelu: boolean; relu?: boolean; epsilon?: number }
   >;
-  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantized as they come (int8-linears.ts). */
+  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantized on the fly (int8-linears.ts). */
   linearInt8: Entry<
     { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
     { y: TensorId },
     None,
     { gelu: boolean }
   >;
-  /** scale? [B]: dy counts scale·dy. hidden? of dx's shape: what GELU was of, dx is multiplied with its slope. */
+  /** scale? [B]: for scale·dy. hidden? of dx's shape: the input of a GELU, dx is multiplied with its slope. */
   linearInputGradient: Entry<
     { dy: TensorId; weight: TensorId; scale?: TensorId; hidden?: TensorId },
     { dx: TensorId },
     None,
     None
   >;
-  /** scale? [B]: dy counts scale·dy. With the four others x passes through its layer norm first. */
+  /** scale? [B]: for scale·dy. With the four others x passes through its layer norm first. */
   linearWeightGradient: Entry<
     {
       dy: TensorId;
@@ -125,7 +126,7 @@ export interface Catalog {
   selectTokenBackward: Entry<{ dy: TensorId }, { dx: TensorId }, None, { token: number }>;
   /** dx [B,T,D] from the gradients [B,D] of tokens 0 and 1; the others' is 0. */
   selectTwoTokensBackward: Entry<{ dyFirst: TensorId; dySecond: TensorId }, { dx: TensorId }, None, None>;
-  /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. The gradients of losses give the loss as well where it is asked for. */
+  /** logits [B,C], targets [B,C] → loss [B] = −Σ t·log p. The gradients of losses can write the loss as well. */
   softTargetCrossEntropy: Entry<{ logits: TensorId; targets: TensorId }, { loss: TensorId }, None, None>;
   softTargetCrossEntropyBackward: Entry<
     { logits: TensorId; targets: TensorId; dLoss: TensorId },
@@ -158,10 +159,10 @@ export interface Catalog {
   /** x → y f64 [1] = Σ x², in double. */
   sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /**
-   * What GradScaler does between the gradients and the optimizer: gradients stand multiplied by scale [1], norm f64 [1] is
-   * their sum of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the bias
-   * corrections of the steps that were not left out. report [4]: the scale of these gradients, then scale, goodSteps [1]
-   * and skipped [1] as they are for the next step: halved where norm is not finite, doubled after `interval` good steps.
+   * GradScaler's part between the gradients and the optimizer: gradients are multiplied by scale [1], norm f64 [1] is their sum
+   * of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the bias corrections of
+   * the steps that were not skipped. report [4]: the scale of these gradients, then scale, goodSteps [1] and skipped [1] as
+   * they are for the next step: halved where norm is not finite, doubled after `interval` good steps.
    */
   updateLossScale: Entry<
     { settings: TensorId; norm: TensorId },
@@ -177,7 +178,7 @@ export interface Catalog {
     { decayed: boolean }
   >;
   /**
-   * x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O], with `relu` no less than 0; scratch holds patches of some
+   * x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O], clamped at 0 with `relu`; scratch holds patches of some
    * output pixels.
    */
   conv2d: Entry<
@@ -244,5 +245,5 @@ export type OperationType = keyof Catalog;
 
 export type OperationOf<T extends OperationType> = { readonly type: T } & Catalog[T];
 
-/** One node of a graph, told apart by `type`. */
+/** One node of a graph; `type` tells which. */
 export type Operation = { [T in OperationType]: OperationOf<T> }[OperationType];

@@ -1,4 +1,4 @@
-// Facts: what the planner knows of an operation besides its operands. Every executor's kernels keep to it.
+// Facts: what the planner must know of an operation besides its operands. The kernels of every executor comply with it.
 
 import type { Catalog, Operation, OperationOf, OperationType } from "./catalog.js";
 import type { Graph } from "./program.js";
@@ -72,8 +72,9 @@ export function halfOperands(operation: Operation): readonly string[] {
 }
 
 /**
- * The graph's tensors, those float32 activations as float16 that every operation which touches them allows. Inputs, outputs,
- * stores, constants and what operations add to keep their type: sums, statistics and parameters lose nothing.
+ * The graph's tensors, with float16 for those float32 activations for which every operation that uses them allows it. Inputs,
+ * outputs, stores, constants and the tensors that operations add to keep their type: sums, statistics and parameters lose no
+ * precision.
  */
 export function halfActivations(graph: Graph, operations: readonly Operation[]): Tensor[] {
   const allowed = new Set<TensorId>();

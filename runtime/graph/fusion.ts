@@ -1,4 +1,4 @@
-// Fusion: two operations become one where the executor has a kernel for both and nobody sees what lies between.
+// Fusion: two operations become one where the executor has a kernel for both and nothing else reads the tensor between them.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import { countReaders } from "./liveness.js";
@@ -7,7 +7,7 @@ import { fuseNorms, fuseScales } from "./operand-fusion.js";
 import type { FusionName, Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
-/** Gives `operations` with every allowed pair fused; the fused one stands where the later of the two stood. */
+/** Returns `operations` with every allowed pair fused, at the place of the later of the two. */
 export function fuseOperations(
   graph: Graph,
   operations: readonly Operation[],
@@ -41,14 +41,14 @@ interface Joined {
   absorbs: Operation[];
 }
 
-/** Both kinds of linear layer take an activation and a residual into their store. */
+/** Both kinds of linear layer can apply an activation and add a residual. */
 type Linear = OperationOf<"linear"> | OperationOf<"linearInt8">;
 
 function isLinear(operation: Operation | undefined): operation is Linear {
   return operation?.type === "linear" || operation?.type === "linearInt8";
 }
 
-/** Whether its store ends with what nothing but a ReLU may follow. */
+/** Whether nothing but a ReLU may be fused after it. */
 function isFinal(linear: Linear): boolean {
   return linear.reads.residual !== undefined || (linear.type === "linear" && linear.attributes.relu === true);
 }
@@ -123,7 +123,7 @@ function joinGeluGradient(operation: OperationOf<"geluBackward">, soleMaker: Sol
   };
 }
 
-/** The gradients of two heads' tokens are written by one pass over the tensor instead of two and a sum. */
+/** The gradients of two heads' tokens are written in one pass over the tensor instead of two and a sum. */
 function joinTokenGradients(operation: OperationOf<"scaledSum">, soleMaker: SoleMaker): Joined | undefined {
   const { a, b } = operation.reads;
   if (operation.attributes.alpha !== 1 || operation.attributes.beta !== 1 || a === b) return undefined;

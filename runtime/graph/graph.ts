@@ -1,10 +1,17 @@
 // Graph builder: a graph while it is being built, and what operations read and change.
 
 import { VitrineError } from "../errors.js";
-import type { Catalog, Operation, OperationType } from "./catalog.js";
+import type { Catalog, Operation, OperationOf, OperationType } from "./catalog.js";
 import type { Graph } from "./program.js";
-import type { ElementType, Origin, Tensor, TensorId } from "./tensor.js";
-import { elementCount, formatShape, type Shape } from "./tensor.js";
+import {
+  type ElementType,
+  elementCount,
+  formatShape,
+  type Origin,
+  type Shape,
+  type Tensor,
+  type TensorId,
+} from "./tensor.js";
 
 function present(operands: Readonly<Record<string, TensorId | undefined>>): TensorId[] {
   return Object.values(operands).filter((id) => id !== undefined);
@@ -46,7 +53,11 @@ export class GraphBuilder implements Graph {
 
   tensor(id: TensorId): Tensor {
     const tensor = this.tensors[id];
-    if (!tensor) throw new VitrineError("graph/unknown-tensor", `${this.name}: there is no tensor ${id}`);
+    if (!tensor)
+      throw new VitrineError(
+        "graph/unknown-tensor",
+        `${this.name}: there is no tensor ${id}: use the ids that this graph returned`,
+      );
     return tensor;
   }
 
@@ -54,10 +65,13 @@ export class GraphBuilder implements Graph {
     return this.tensor(id).shape;
   }
 
-  /** A tensor that every run is given. */
+  /** A tensor that the caller passes to every run. */
   input(name: string, shape: Shape, dtype: ElementType = "float32"): TensorId {
     if (this.inputs.has(name))
-      throw new VitrineError("graph/name", `${this.name}: two inputs are named ${name}`);
+      throw new VitrineError(
+        "graph/name",
+        `${this.name}: two inputs are named ${name}: give each its own name`,
+      );
     const id = this.#newTensor(name, shape, dtype, { kind: "input" });
     this.inputs.set(name, id);
     return id;
@@ -68,7 +82,7 @@ export class GraphBuilder implements Graph {
     if (values.length !== elementCount(shape)) {
       throw new VitrineError(
         "graph/shape",
-        `${this.name}: constant ${name} has ${values.length} values, shape ${formatShape(shape)} wants ${elementCount(shape)}`,
+        `${this.name}: constant ${name} has ${values.length} values, shape ${formatShape(shape)} needs ${elementCount(shape)}`,
       );
     }
     return this.#newTensor(name, shape, "float32", { kind: "constant", values });
@@ -92,17 +106,46 @@ export class GraphBuilder implements Graph {
   /** Marks a tensor as a result of the program. */
   output(name: string, id: TensorId): void {
     if (this.outputs.has(name))
-      throw new VitrineError("graph/name", `${this.name}: two outputs are named ${name}`);
+      throw new VitrineError(
+        "graph/name",
+        `${this.name}: two outputs are named ${name}: give each its own name`,
+      );
     this.outputs.set(name, this.tensor(id).id);
   }
 
-  /** Appends an operation; its operands' shapes are the business of the functions in operations/. */
+  /** Appends an operation; its operands' shapes are the responsibility of the functions in operations/. */
   add<T extends OperationType>(
     type: T,
     operands: Pick<Catalog[T], "reads" | "writes"> & Partial<Pick<Catalog[T], "adds" | "attributes">>,
   ): void {
     const { reads, writes, adds = {}, attributes = {} } = operands;
-    // Of the union's members the one of this type; TypeScript does not follow a type parameter so far.
+    // The member of the union with this type; TypeScript cannot see that through the type parameter.
     this.operations.push({ type, reads, writes, adds, attributes } as unknown as Operation);
   }
 }
+
+// Gradient sweep: the interface between autodiff and an operation's gradient rule.
+
+export interface GradientSweep {
+  /** Backward operations are appended here. */
+  readonly graph: GraphBuilder;
+  /** True where the loss depends on parameters through this tensor. */
+  wants(tensor: TensorId): boolean;
+  /** The complete gradient of a result of the rule's operation; undefined where the loss does not depend on it. */
+  gradientOf(tensor: TensorId): TensorId | undefined;
+  /** Adds a tensor of `tensor`'s shape to its gradient. */
+  contribute(tensor: TensorId, gradient: TensorId): void;
+  /**
+   * Removes and returns the sum of the contributions so far: the caller must contribute a tensor that includes it. Undefined
+   * where there is none, and for parameters, whose gradients are summed in their store.
+   */
+  takePartial(tensor: TensorId): TensorId | undefined;
+  /**
+   * A buffer that an operation adds the gradient of `tensor` to: a parameter's place in the store of gradients, or a
+   * cleared tensor. Nothing needs to be contributed afterwards.
+   */
+  accumulator(tensor: TensorId): TensorId;
+}
+
+/** Appends the operations that give the gradients of what `operation` reads, from those of what it writes. */
+export type GradientRule<T extends OperationType> = (sweep: GradientSweep, operation: OperationOf<T>) => void;

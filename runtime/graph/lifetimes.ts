@@ -1,4 +1,4 @@
-// Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may share one place.
+// Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may have the same place.
 
 import type { Operation } from "./catalog.js";
 import { inPlaceOperands } from "./facts.js";
@@ -6,19 +6,19 @@ import { tensorsChanged, tensorsRead } from "./graph.js";
 import type { Graph, RowSpan } from "./program.js";
 import { type TensorId, tensorBytes } from "./tensor.js";
 
-/** Memory that one tensor or, one after the other, several of equal size hold. */
+/** Memory of one tensor or, in turn, of several of equal size. */
 export interface Block {
   tensors: TensorId[];
   bytes: number;
-  /** First and last operation that touches it, both included; −1 = before the first, n = after the last. */
+  /** First and last operation that uses it, both included; −1 = before the first, n = after the last. */
   start: number;
   end: number;
 }
 
 /**
- * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs
- * live on after the last operation, inputs and constants are there before the first. What an operation of a span touches
- * lives as long as the span: its first rows are done with all operations before its last rows are begun.
+ * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs are live
+ * after the last operation, inputs and constants before the first. The tensors of a span are live as long as the span: its
+ * first rows pass through all operations before its last rows start.
  */
 export function memoryBlocks(
   graph: Graph,

@@ -1,4 +1,4 @@
-// Liveness: which operations count toward a result, and which of their operands somebody looks at.
+// Liveness: which operations contribute to a result, and which of their results are read.
 
 import type { Operation } from "./catalog.js";
 import { tensorsChanged, tensorsRead } from "./graph.js";
@@ -6,8 +6,8 @@ import type { Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
 /**
- * The operations that an output or a store depends on, in their order. Operands that an operation can do without
- * are taken off where nobody reads them: means and deviations of layer norms, attention weights.
+ * The operations that an output or a store depends on, in their order. Optional results that nothing reads are removed: means
+ * and deviations of layer norms, attention weights.
  */
 export function liveOperations(graph: Graph): Operation[] {
   const needed = new Set<TensorId>(graph.outputs.values());

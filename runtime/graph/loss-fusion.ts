@@ -13,7 +13,7 @@ const GRADIENTS = {
 type LossGradient = Extract<Operation, { type: keyof typeof GRADIENTS }>;
 type Loss = Extract<Operation, { type: (typeof GRADIENTS)[LossGradient["type"]] }>;
 
-/** Every loss is computed by its gradient's operation, and what depends on the loss's value behind that. */
+/** Every loss is computed by its gradient's operation; operations that depend on the loss's value move after that. */
 export function fuseLosses(_graph: Graph, operations: readonly Operation[]): Operation[] {
   let all = [...operations];
   for (const gradient of operations) {
@@ -35,7 +35,7 @@ function fuseLoss(operations: readonly Operation[], gradient: LossGradient): Ope
     for (const id of tensorsChanged(operation)) late.add(id);
     return true;
   });
-  // Stores are changed in place: what reads or changes one keeps its turn.
+  // Stores are changed in place: operations that read or change one keep their order.
   const moves = dependents.every(({ adds }) => Object.keys(adds).length === 0);
   if (!moves || tensorsRead(gradient).some((id) => late.has(id))) return undefined;
   const writes = { ...gradient.writes, loss: loss.writes.loss };

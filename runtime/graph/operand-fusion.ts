@@ -1,11 +1,11 @@
-// Operand fusion: what changes an operand of products row by row is done where the products read it.
+// Operand fusion: a change of an operand of products, row by row, is made where the products read it.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import { tensorsRead } from "./graph.js";
 import type { Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
-/** Tensor → the operations that read it, by their places, in order. */
+/** Tensor → indices of the operations that read it, in order. */
 function readersOf(operations: readonly Operation[]): Map<TensorId, number[]> {
   const readers = new Map<TensorId, number[]>();
   operations.forEach((operation, index) => {
@@ -14,7 +14,7 @@ function readersOf(operations: readonly Operation[]): Map<TensorId, number[]> {
   return readers;
 }
 
-/** Replaces operations by their places; undefined takes one out. */
+/** Replaces operations by index; undefined removes one. */
 function edited(operations: readonly Operation[], edits: ReadonlyMap<number, Operation | undefined>) {
   return operations
     .map((operation, index) => (edits.has(index) ? edits.get(index) : operation))
@@ -22,8 +22,8 @@ function edited(operations: readonly Operation[], edits: ReadonlyMap<number, Ope
 }
 
 /**
- * A layer norm whose result goes to one linear layer, and to the gradient of its weight, is done by both as they read
- * its operand: the normed tensor does not exist. The linear layer leaves the statistics where backward reads them.
+ * A layer norm whose result goes to one linear layer, and to the gradient of its weight, is applied by both as they read their
+ * operand: the normalized tensor does not exist. The linear layer keeps the statistics where backward reads them.
  */
 export function fuseNorms(graph: Graph, operations: readonly Operation[]): Operation[] {
   const readers = readersOf(operations);
@@ -48,13 +48,13 @@ export function fuseNorms(graph: Graph, operations: readonly Operation[]): Opera
   return edited(operations, edits);
 }
 
-/** The product with the norm done on its operand, where its kernel has that. */
+/** The product with the norm applied to its operand, where its kernel supports that. */
 function withNorm(norm: OperationOf<"layerNorm">, product: Operation): Operation | undefined {
   const { x, weight: normWeight, bias: normBias } = norm.reads;
   const { y, mean, rstd } = norm.writes;
   if (product.type === "linear") {
     const { reads, attributes } = product;
-    // Where statistics are kept as well, a residual would be one operand more than every device binds.
+    // Where statistics are kept as well, a residual would be one operand more than every device can bind.
     const bound = mean !== undefined && reads.residual !== undefined;
     if (reads.residual === y || reads.normWeight !== undefined || bound) return undefined;
     return {
@@ -69,7 +69,7 @@ function withNorm(norm: OperationOf<"layerNorm">, product: Operation): Operation
   return { ...product, reads: { ...product.reads, x, mean, rstd, normWeight, normBias } };
 }
 
-/** The gradient behind stochastic depth, scaled per sample, is scaled by the products that read it. */
+/** The gradient of stochastic depth, scaled per sample, is scaled by the products that read it. */
 export function fuseScales(graph: Graph, operations: readonly Operation[]): Operation[] {
   const readers = readersOf(operations);
   const outputs = new Set(graph.outputs.values());

@@ -1,4 +1,4 @@
-// Placement: offsets in one arena for blocks of memory, so that no two that live at once overlap.
+// Placement: offsets in one arena for blocks of memory, so that no two that are live at once overlap.
 
 import { alignUp } from "../bytes.js";
 import type { Block } from "./lifetimes.js";
@@ -11,9 +11,9 @@ export interface Layout {
 }
 
 /**
- * Greedy by size: the largest block first, each into the tightest gap between the blocks that live while it does.
- * Near the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2).
- * No block lies across a multiple of `bufferBytes`, which is a multiple of the alignment and no smaller than any block.
+ * Greedy by size: the largest block first, each into the tightest gap between the blocks that are live at the same time. Near
+ * the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2).
+ * No block crosses a multiple of `bufferBytes`, which is a multiple of the alignment and no smaller than any block.
  */
 export function placeBlocks(
   blocks: readonly Block[],
@@ -26,12 +26,12 @@ export function placeBlocks(
   const placed: number[] = [];
   let bytes = 0;
   for (const index of order) {
-    const block = blocks[index] as Block;
+    const block = blocks[index];
     const neighbors = placed
-      .filter((other) => livesWith(block, blocks[other] as Block))
+      .filter((other) => livesWith(block, blocks[other]))
       .map((other) => ({
-        start: offsets[other] as number,
-        end: (offsets[other] as number) + sizeOf(blocks, other),
+        start: offsets[other],
+        end: offsets[other] + sizeOf(blocks, other),
       }))
       .sort((a, b) => a.start - b.start);
     const offset = tightestGap(neighbors, block.bytes, alignmentBytes, bufferBytes);
@@ -43,20 +43,20 @@ export function placeBlocks(
 }
 
 function sizeOf(blocks: readonly Block[], index: number): number {
-  return (blocks[index] as Block).bytes;
+  return blocks[index].bytes;
 }
 
 function livesWith(a: Block, b: Block): boolean {
   return a.start <= b.end && b.start <= a.end;
 }
 
-/** The first place from `free` on whose `bytes` lie in one buffer. */
+/** The first offset from `free` on at which `bytes` fit one buffer. */
 function withinBuffer(free: number, bytes: number, bufferBytes: number): number {
   const end = (Math.floor(free / bufferBytes) + 1) * bufferBytes;
   return free + bytes <= end ? free : end;
 }
 
-/** Offset of the smallest gap that holds `bytes`, else the first aligned place behind all neighbors. */
+/** Offset of the smallest gap that holds `bytes`, else the first aligned offset after all neighbors. */
 function tightestGap(
   neighbors: readonly { start: number; end: number }[],
   bytes: number,

@@ -1,4 +1,4 @@
-// Planner: a graph becomes a program. Drops what nobody needs, fuses, orders, and gives every tensor its place.
+// Planner: a graph becomes a program. Drops operations that no result needs, fuses others, and gives every tensor its place.
 
 import { formatBytes } from "../bytes.js";
 import { VitrineError } from "../errors.js";
@@ -12,9 +12,9 @@ import { rowSpans } from "./row-spans.js";
 import type { Tensor } from "./tensor.js";
 
 /**
- * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the
- * result says what a run will hold besides the stores. Throws `graph/memory` where that is more than the limit, or a tensor
- * larger than a buffer.
+ * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the result is
+ * the memory of a run besides the stores. Throws `graph/memory` where that is more than the limit, or a tensor is larger than
+ * a buffer.
  */
 export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
@@ -32,7 +32,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   }
   const placements = new Map<number, Placement>();
   blocks.forEach((block, index) => {
-    const offset = layout.offsets[index] as number;
+    const offset = layout.offsets[index];
     for (const id of block.tensors) placements.set(id, { offset, bytes: block.bytes });
   });
   const planned: Graph = {
@@ -45,7 +45,7 @@ export function planProgram(graph: Graph, options: PlanOptions): Program {
   return { name: graph.name, graph: planned, placements, arenaBytes: layout.bytes, spans };
 }
 
-/** No kernel is given two buffers for one tensor. */
+/** Throws `graph/memory` where a tensor is larger than a buffer: kernels bind one buffer per tensor. */
 function checkBlocks(
   graph: Graph,
   tensors: readonly Tensor[],
@@ -59,12 +59,12 @@ function checkBlocks(
     first,
   );
   if (bytes <= bufferBytes) return;
-  const name = tensors[ids[0] as number]?.name;
+  const name = tensors[ids[0]]?.name;
   const shortage = `has a tensor of ${formatBytes(bytes)} (${name}), a kernel of this device takes ${formatBytes(bufferBytes)}`;
   throw tooLarge(graph, { shortage, bytes, limitBytes: bufferBytes });
 }
 
-/** `shortage` says what is too large, as words behind the program's name. */
+/** `shortage` says what is too large; it follows the program's name. */
 function tooLarge(
   { name }: Graph,
   details: { shortage: string; bytes: number; limitBytes: number },
@@ -77,7 +77,7 @@ function tooLarge(
 }
 
 /**
- * Plans the graph that `build` makes for `batch` samples. Where it does not fit, the error says which batch would.
+ * Plans the graph that `build` returns for `batch` samples. Where it does not fit, the error names a batch that would.
  * Throws `graph/memory`.
  */
 export function planForBatch(build: (batch: number) => Graph, batch: number, options: PlanOptions): Program {
@@ -96,7 +96,7 @@ export function planForBatch(build: (batch: number) => Graph, batch: number, opt
   }
 }
 
-/** The largest batch up to `most` whose graph fits: bisects, since memory grows with it. 0 where not even 1 does. */
+/** The largest batch up to `most` whose graph fits, by bisection, since memory grows with the batch. 0 where not even 1 fits. */
 export function largestBatch(build: (batch: number) => Graph, most: number, options: PlanOptions): number {
   let fits = 0;
   let fails = most + 1;

@@ -7,7 +7,7 @@ import type { Tensor, TensorId } from "./tensor.js";
 export interface Graph {
   readonly name: string;
   readonly tensors: readonly Tensor[];
-  /** No operation reads what a later one makes. */
+  /** No operation reads a tensor that a later one writes. */
   readonly operations: readonly Operation[];
   readonly inputs: ReadonlyMap<string, TensorId>;
   readonly outputs: ReadonlyMap<string, TensorId>;
@@ -19,7 +19,7 @@ export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | 
 /** Outputs by name, copies; float64 where the program computes in it (norms), float32 everywhere else. */
 export type ProgramOutputs = Record<string, Float32Array | Float64Array>;
 
-/** Where a tensor lies in the program's arena. */
+/** Place of a tensor in the program's arena. */
 export interface Placement {
   offset: number;
   bytes: number;
@@ -52,11 +52,11 @@ export interface PlanOptions {
   /** Largest arena in bytes. */
   readonly limitBytes: number;
   /**
-   * Largest buffer, a multiple of the alignment: the arena is as many of them as it takes, and no tensor lies across two.
-   * Absent: the arena is one piece.
+   * Largest buffer, a multiple of the alignment: the arena is as many of them as needed, and no tensor crosses from one to the
+   * next. Absent: the arena is one piece.
    */
   readonly bufferBytes?: number;
-  /** Whether programs that only infer keep rows together (row-spans.ts): all tensors of a span then live at once. */
+  /** Whether programs without gradients keep rows together (row-spans.ts): all tensors of a span are then live at once. */
   readonly rowSpans?: boolean;
   /** Whether activations are float16 where their operations allow it (facts.ts). Absent: all are float32. */
   readonly halfActivations?: boolean;
@@ -64,7 +64,7 @@ export interface PlanOptions {
 
 /**
  * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
- * depth; `linear-relu` and `conv-relu` cut a result off at 0, behind a residual too; `norm-linear` takes the layer norm into
+ * depth; `linear-relu` and `conv-relu` clamp a result at 0, after a residual too; `norm-linear` takes the layer norm into
  * the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into the products of
  * the backward pass; `loss-gradient` is a loss with its gradient.
  */

@@ -1,4 +1,4 @@
-// Recompute: a stretch of a graph is repeated before its gradients, so that what it made need not be kept till then
+// Recompute: a segment of a graph is repeated before its gradients, so that its tensors need not be kept until then
 // (Chen et al., arXiv 1604.06174). The same operations on the same values give the same bits.
 
 import { VitrineError } from "../errors.js";
@@ -14,38 +14,38 @@ export interface Segment {
 
 export interface Repeated {
   operations: Operation[];
-  /** What a tensor of the stretch is called in the repetition. */
-  twins: ReadonlyMap<TensorId, TensorId>;
+  /** Tensor of the segment → its copy in the repetition. */
+  copies: ReadonlyMap<TensorId, TensorId>;
 }
 
 type Operands = Readonly<Record<string, TensorId | undefined>>;
 
 /**
- * Appends the stretch again: it reads the same tensors from outside and makes twins of its own. What of it no gradient
- * reads is dropped when the graph is planned. Throws `graph/recompute` where repeating would change a store twice.
+ * Appends the segment again: it reads the same tensors from outside and makes copies of its own. The planner drops the part
+ * that no gradient reads. Throws `graph/recompute` where repeating would change a store twice.
  */
-export function repeatSegment(graph: GraphBuilder, stretch: readonly Operation[]): Repeated {
-  const twins = new Map<TensorId, TensorId>();
-  const twinOf = (id: TensorId): TensorId => {
+export function repeatSegment(graph: GraphBuilder, segment: readonly Operation[]): Repeated {
+  const copies = new Map<TensorId, TensorId>();
+  const copyOf = (id: TensorId): TensorId => {
     const { name, shape, dtype } = graph.tensor(id);
-    const twin = graph.activation(`${name} again`, shape, dtype);
-    twins.set(id, twin);
-    return twin;
+    const copy = graph.activation(`${name} again`, shape, dtype);
+    copies.set(id, copy);
+    return copy;
   };
   const each = (operands: Operands, change: (id: TensorId) => TensorId): Operands =>
     Object.fromEntries(
       Object.entries(operands).map(([name, id]) => [name, id === undefined ? id : change(id)]),
     );
-  const operations = stretch.map((operation): Operation => {
+  const operations = segment.map((operation): Operation => {
     if (Object.keys(operation.adds).length > 0)
       throw new VitrineError(
         "graph/recompute",
         `${graph.name}: ${operation.type} adds to a store and cannot be repeated: leave recomputation off (--recompute)`,
       );
-    const reads = each(operation.reads, (id) => twins.get(id) ?? id);
+    const reads = each(operation.reads, (id) => copies.get(id) ?? id);
     // Operands of another name, types and counts as they were.
-    return { ...operation, reads, writes: each(operation.writes, twinOf) } as unknown as Operation;
+    return { ...operation, reads, writes: each(operation.writes, copyOf) } as unknown as Operation;
   });
   graph.operations.push(...operations);
-  return { operations, twins };
+  return { operations, copies };
 }

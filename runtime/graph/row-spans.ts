@@ -1,15 +1,15 @@
-// Row spans: consecutive operations that go row by row over the same rows. An executor may take some rows through all of
-// them before it begins the next, so that their values stay in a cache and its threads meet once a span.
+// Row spans: consecutive operations that work row by row on the same rows. An executor may take some rows through all of them
+// before the next rows, so that their values stay in a cache and its threads synchronize once per span.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph, RowSpan } from "./program.js";
 import type { TensorId } from "./tensor.js";
 import { elementCount } from "./tensor.js";
 
-/** Operations whose row i of the result needs row i of their operands alone. */
+/** Operations of whose result row i depends on row i of their operands alone. */
 export type RowOperation = OperationOf<"layerNorm"> | OperationOf<"linear">;
 
-/** Fewer rows give threads nothing to share: such operations are better cut by columns. */
+/** Fewer rows do not occupy several threads: such operations are better divided by columns. */
 const LEAST_ROWS = 64;
 
 function isRowOperation(operation: Operation): operation is RowOperation {

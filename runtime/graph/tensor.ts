@@ -1,11 +1,11 @@
-// Tensor: a named array of a graph, and where its values come from. Holds no values itself, constants apart.
+// Tensor: a named array of a graph, its shape, and where its values come from. Holds no values itself, except constants.
 
 import { VitrineError } from "../errors.js";
 
 /** Index of a tensor in `graph.tensors`. */
 export type TensorId = number;
 
-/** `int8` tensors lie in stores of int8 matrices only; `float16` ones are made by the planner (half-activations.ts). */
+/** `int8` tensors are in stores of int8 matrices only; the planner chooses `float16` (facts.ts). */
 export type ElementType = "float32" | "float16" | "uint8" | "float64" | "int8";
 
 const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
@@ -18,13 +18,13 @@ const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
 
 /** Where a tensor's values come from. */
 export type Origin =
-  /** Written from outside before each run. */
+  /** Written by the caller before each run. */
   | { readonly kind: "input" }
   /** The same at every run. */
   | { readonly kind: "constant"; readonly values: Float32Array }
-  /** Tensors `first` … `last` of a store, one behind the other in the store's order; mostly one tensor. */
+  /** Tensors `first` … `last` of a store, contiguous in the store's order; mostly one tensor. */
   | { readonly kind: "store"; readonly store: string; readonly first: string; readonly last: string }
-  /** Made by an operation of this graph. */
+  /** Written by an operation of this graph. */
   | { readonly kind: "activation" };
 
 export interface Tensor {

@@ -139,7 +139,7 @@ export async function createInference(
   const steps: InferenceStep[] = [];
   // The largest first: the executor then reserves memory once.
   for (const [index, program] of [...programs.entries()].reverse()) {
-    const executable = await executor.compile(program, stores, { storesRest: true });
+    const executable = await executor.compile(program, stores, { frozenStores: true });
     steps.unshift(new InferenceStep(executable, config, batchSizes[index]));
   }
   const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);

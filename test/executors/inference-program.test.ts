@@ -101,7 +101,7 @@ test("weights that are written between runs are the weights of the next run, in 
   const executables = await Promise.all(
     [1, 6].map(async (batch) => {
       const program = planProgram(inferenceGraph(MICRO, batch), executor.capabilities);
-      return { batch, run: await executor.compile(program, stores, { storesRest: true }) };
+      return { batch, run: await executor.compile(program, stores, { frozenStores: true }) };
     }),
   );
   assert.ok(store.bytes > bytesAlone, "the store counts the panels that are kept of it");

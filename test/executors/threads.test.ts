@@ -1,6 +1,7 @@
-// Threads of the wasm executor: no bit depends on them, no run hangs, and a thread that dies is an error, not a wait.
+// Threads of the wasm executor: no bit depends on them, no run hangs, and a thread that dies is an error, not a hang.
 
 import { spawn } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -111,7 +112,7 @@ for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) 
       await executor.dispose();
     }
     for (let i = 2; i < results.length; i++)
-      assertSameBits(results[i] as Float32Array, results[i % 2] as Float32Array, `logits ${i}`);
+      assertSameBits(results[i], results[i % 2], `logits ${i}`);
   });
 }
 
@@ -158,7 +159,7 @@ test("programs that are compiled, read and disposed of during runs of others har
   await executor.dispose();
 });
 
-test("idle threads use no processor time", async () => {
+test("idle threads use no CPU time", async () => {
   const executor = await createWasmExecutor(nodeHost(), { threads: 3 });
   const executable = await doubler(executor, 1000);
   await executable.run({ x: new Float32Array(1000) });
@@ -205,12 +206,18 @@ test("a trap in a thread fails the run", async () => {
   assert.is(code, "device/thread");
 });
 
-test("disposing of the executor ends a run with an error", async () => {
+test("disposing of the executor ends a run in progress with an error", async () => {
   const executor = await createWasmExecutor(nodeHost(), { threads: 2 });
   const { executable, inputs } = await longProduct(executor);
-  const code = codeOf(() => executable.run(inputs));
+  let ended = false;
+  const code = codeOf(() => executable.run(inputs)).finally(() => {
+    ended = true;
+  });
+  // The product takes half a second on two threads: after 50 ms they are inside it.
+  await delay(50);
+  assert.is(ended, false);
   await executor.dispose();
-  assert.is(await code, "device/disposed");
+  assert.is(await Promise.race([code, delay(5000, "the run never ended")]), "device/disposed");
 });
 
 test("threads compute at addresses above 2 GiB", async () => {
@@ -222,7 +229,7 @@ test("threads compute at addresses above 2 GiB", async () => {
   await executor.dispose();
 });
 
-test("an executor that nobody disposed of does not keep the process alive, a run does", async () => {
+test("an executor that was not disposed does not keep the process alive, a run does", async () => {
   const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
   const program = `
     import { createWasmExecutor } from ${at("../../runtime/executors/wasm/executor.js")};
@@ -247,7 +254,7 @@ test("an executor that nobody disposed of does not keep the process alive, a run
   assert.match(said, /^logits \d+\n$/);
 });
 
-test("threads that cannot be are refused, auto takes what there is", async () => {
+test("an impossible number of threads is refused, auto takes the cores of the host", async () => {
   const { spawnWorker: _, ...alone } = nodeHost();
   assert.is(await codeOf(() => createWasmExecutor(alone, { threads: 2 })), "device/threads");
   for (const threads of [0, 1.5, -1, 1000])

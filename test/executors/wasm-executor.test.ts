@@ -60,7 +60,7 @@ test("programs of one executor work in the same arena and do not disturb each ot
   const executor = await newExecutor();
   const small = await compile(executor, affine(3, 1));
   const first = (await small.run({ x: Float32Array.of(1, 2, 3) })).y as Float32Array;
-  // The larger one moves the arena, so that the small one's tape has to be written anew.
+  // The larger one moves the arena, so that the small one's bytecode has to be rewritten.
   const large = await compile(executor, affine(100_000, -1));
   assert.is((await large.run({ x: new Float32Array(100_000).fill(4) })).y?.[99_999], 7);
   assert.equal([...((await small.run({ x: Float32Array.of(1, 2, 3) })).y as Float32Array)], [3, 5, 7]);
@@ -120,7 +120,10 @@ test("a program needs its stores, and they must be this executor's own kind", as
     dispose: () => {},
   };
   const stores = new Map([["weights", foreign]]);
-  assert.match((await refusal(() => executor.compile(program, stores))).message, /another executor's/);
+  assert.match(
+    (await refusal(() => executor.compile(program, stores))).message,
+    /belongs to another executor/,
+  );
   const unnamed = new Map([["weights", executor.createStore(new Map([["v", 6]]))]]);
   assert.match((await refusal(() => executor.compile(program, unnamed))).message, /there is no tensor w/);
 });

@@ -15,12 +15,12 @@ export const CONVOLUTION_REFERENCES: { readonly [T in OperationType]?: Reference
     const bias = reads.bias === undefined ? undefined : run.get(reads.bias);
     const shape = { batch, height, width, inputs, outputs, kernel, ...attributes };
     const y = referenceConvolution(run.get(reads.x), run.get(reads.weight), bias, shape);
-    run.write(writes.y, (i) => y[i] as number);
+    run.write(writes.y, (i) => y[i]);
   },
   batchNorm: (run, { reads, writes, attributes }) => {
     const [x, weight, bias] = [run.get(reads.x), run.get(reads.weight), run.get(reads.bias)];
     const { y } = referenceBatchNorm(x, weight, bias, attributes.epsilon);
-    run.write(writes.y, (i) => y[i] as number);
+    run.write(writes.y, (i) => y[i]);
   },
   relu: (run, { reads, writes }) => run.write(writes.y, (i) => Math.max(run.get(reads.x)[i] as number, 0)),
   sigmoid: (run, { reads, writes }) =>
@@ -29,12 +29,12 @@ export const CONVOLUTION_REFERENCES: { readonly [T in OperationType]?: Reference
     const [batch, channels] = run.shape(writes.y) as [number, number];
     const x = run.get(reads.x);
     const mean = referenceChannelSums(x, batch, channels, () => (batch * channels) / x.length);
-    run.write(writes.y, (i) => mean[i] as number);
+    run.write(writes.y, (i) => mean[i]);
   },
   scaleChannels: (run, { reads, writes }) => {
     const [batch, channels] = run.shape(reads.scale) as [number, number];
     const [x, scale] = [run.get(reads.x), run.get(reads.scale)];
     const row = (i: number) => Math.floor((i * batch) / x.length);
-    run.write(writes.y, (i) => (x[i] as number) * (scale[row(i) * channels + (i % channels)] as number));
+    run.write(writes.y, (i) => x[i] * scale[row(i) * channels + (i % channels)]);
   },
 };

@@ -30,7 +30,7 @@ export function runInDouble(graph: Graph, given: Given): Map<string, Values> {
 }
 
 function row(values: Values, index: number, width: number): number[] {
-  return Array.from({ length: width }, (_, i) => values[index * width + i] as number);
+  return Array.from({ length: width }, (_, i) => values[index * width + i]);
 }
 
 /** One value for each row of `logits` and of a second operand of its shape. */
@@ -51,9 +51,9 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     const [batch, , side] = run.shape(reads.image) as [number, number, number];
     const image = run.get(reads.image);
     const pixel = (b: number, channel: number, y: number, x: number) =>
-      image[((b * 3 + channel) * side + y) * side + x] as number;
+      image[((b * 3 + channel) * side + y) * side + x];
     const patches = referencePatchify(pixel, batch, side, attributes.patchSize);
-    run.write(writes.patches, (i) => patches[i] as number);
+    run.write(writes.patches, (i) => patches[i]);
   },
   linear: (run, { reads, writes }) => {
     const [outputs, inputs] = run.shape(reads.weight) as [number, number];
@@ -61,8 +61,7 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     run.write(writes.y, (i) => {
       const [m, n] = [Math.floor(i / outputs), i % outputs];
       let sum = reads.bias === undefined ? 0 : (run.get(reads.bias)[n] as number);
-      for (let k = 0; k < inputs; k++)
-        sum += (x[m * inputs + k] as number) * (weight[n * inputs + k] as number);
+      for (let k = 0; k < inputs; k++) sum += x[m * inputs + k] * weight[n * inputs + k];
       return sum;
     });
   },
@@ -71,44 +70,41 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     const x = run.get(reads.x);
     const shape = { rows: x.length / width, width, epsilon: attributes.epsilon };
     const y = referenceLayerNorm(x, run.get(reads.weight), run.get(reads.bias), shape);
-    run.write(writes.y, (i) => y[i] as number);
+    run.write(writes.y, (i) => y[i]);
   },
   attention: (run, { reads, writes, attributes }) => {
     const [batch, tokens, width] = run.shape(writes.out) as [number, number, number];
     const { heads } = attributes;
     const { out } = referenceAttention(run.get(reads.qkv), { batch, tokens, heads, size: width / heads });
-    run.write(writes.out, (i) => out[i] as number);
+    run.write(writes.out, (i) => out[i]);
   },
   gelu: (run, { reads, writes }) => run.write(writes.y, (i) => referenceGelu(run.get(reads.x)[i] as number)),
   scaledSum: (run, { reads, writes, attributes: { alpha, beta } }) => {
     const [a, b] = [run.get(reads.a), run.get(reads.b)];
-    run.write(writes.y, (i) => alpha * (a[i] as number) + beta * (b[i] as number));
+    run.write(writes.y, (i) => alpha * a[i] + beta * b[i]);
   },
   scaleRows: (run, { reads, writes }) => {
     const [x, scale] = [run.get(reads.x), run.get(reads.scale)];
-    run.write(
-      writes.y,
-      (i) => (x[i] as number) * (scale[Math.floor((i * scale.length) / x.length)] as number),
-    );
+    run.write(writes.y, (i) => x[i] * scale[Math.floor((i * scale.length) / x.length)]);
   },
   residual: (run, { reads, writes }) => {
     const [x, branch] = [run.get(reads.x), run.get(reads.branch)];
     const scale = reads.scale === undefined ? [1] : run.get(reads.scale);
-    const at = (i: number) => scale[Math.floor((i * scale.length) / x.length)] as number;
-    run.write(writes.y, (i) => (x[i] as number) + at(i) * (branch[i] as number));
+    const at = (i: number) => scale[Math.floor((i * scale.length) / x.length)];
+    run.write(writes.y, (i) => x[i] + at(i) * branch[i]);
   },
   assembleTokens: (run, { reads, writes }) => {
     const { patches, classToken, distillationToken, position } = reads;
     const [batch, , width] = run.shape(patches) as [number, number, number];
     const special = [classToken, distillationToken].filter((id) => id !== undefined).map((id) => run.get(id));
     const y = referenceAssemble(run.get(patches), special, run.get(position), batch, width);
-    run.write(writes.y, (i) => y[i] as number);
+    run.write(writes.y, (i) => y[i]);
   },
   selectToken: (run, { reads, writes, attributes }) => {
     const [, tokens, width] = run.shape(reads.x) as [number, number, number];
     const x = run.get(reads.x);
     const at = (i: number) => (Math.floor(i / width) * tokens + attributes.token) * width + (i % width);
-    run.write(writes.y, (i) => x[at(i)] as number);
+    run.write(writes.y, (i) => x[at(i)]);
   },
   softTargetCrossEntropy: (run, { reads, writes }) =>
     perRow(run, reads.logits, reads.targets, writes.loss, referenceSoftTargetCrossEntropy),
@@ -120,6 +116,6 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     ),
   dot: (run, { reads, writes }) => {
     const [a, b] = [run.get(reads.a), run.get(reads.b)];
-    run.write(writes.y, () => Array.from(a).reduce((sum, value, i) => sum + value * (b[i] as number), 0));
+    run.write(writes.y, () => Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0));
   },
 };

@@ -82,7 +82,7 @@ export async function checkGradients(executor: Executor, build: Build, seed = 1)
     const got = computed.get(parameter) as Float32Array;
     return {
       parameter,
-      relative: Math.max(...want.map((value, i) => Math.abs(value - (got[i] as number)))) / scale,
+      relative: Math.max(...want.map((value, i) => Math.abs(value - got[i]))) / scale,
     };
   });
 }
@@ -109,7 +109,7 @@ function finiteDifferences(graph: Graph, { parameters, inputs }: Case): Map<stri
   for (const name of parameters.keys()) {
     const array = values.get(name) as Float64Array;
     const slope = (i: number) => {
-      const original = array[i] as number;
+      const original = array[i];
       array[i] = original + STEP;
       const above = loss();
       array[i] = original - STEP;

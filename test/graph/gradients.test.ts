@@ -120,7 +120,7 @@ const TINY: DeitConfig = {
 const wholeModel: Build = ({ graph, parameter, feed }) => {
   const random = new Random(7);
   for (const [name, shape] of deitParameters(TINY)) {
-    const matrix = shape.length === 4 ? [shape[0] as number, shape.slice(1).reduce((a, b) => a * b)] : shape;
+    const matrix = shape.length === 4 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
     parameter(
       name,
       matrix,

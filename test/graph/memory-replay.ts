@@ -3,7 +3,7 @@
 import type { Operation } from "../../runtime/graph/catalog.js";
 import { tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import type { Placement, Program } from "../../runtime/graph/program.js";
-import { type Tensor, type TensorId, tensorBytes } from "../../runtime/graph/tensor.js";
+import { type TensorId, tensorBytes } from "../../runtime/graph/tensor.js";
 
 /** Kernels that may write exactly over an operand: they read each value before they write the one at its place. */
 const MAY_OVERWRITE = new Set([
@@ -24,7 +24,7 @@ const MAY_OVERWRITE = new Set([
 export function replayMemory(program: Program): string[] {
   const faults: string[] = [];
   const owner = new Map<number, TensorId>();
-  const tensor = (id: TensorId) => program.graph.tensors[id] as Tensor;
+  const tensor = (id: TensorId) => program.graph.tensors[id];
   const bytesOf = (id: TensorId): number[] => {
     const placement = program.placements.get(id);
     if (!placement) return [];
@@ -87,8 +87,7 @@ export function liveBytes(program: Program): number {
   for (let at = 0; at <= operations.length; at++) {
     let sum = 0;
     for (const [id, start] of first) {
-      if (start <= at && at <= (last.get(id) as number))
-        sum += tensorBytes(program.graph.tensors[id] as Tensor);
+      if (start <= at && at <= (last.get(id) as number)) sum += tensorBytes(program.graph.tensors[id]);
     }
     peak = Math.max(peak, sum);
   }

@@ -7,7 +7,6 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { withInt8Linears } from "../../runtime/graph/int8-linears.js";
 import { planForBatch, planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, PlanOptions, Program } from "../../runtime/graph/program.js";
-import type { Tensor } from "../../runtime/graph/tensor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { inferenceGraph } from "../../runtime/inference/step.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
@@ -97,7 +96,7 @@ test("random graphs compute on the executor what their references compute in dou
       const outputs = await executable.run(inputs);
       for (const [name, want] of expected) {
         const scale = Math.max(1, ...Array.from(want, Math.abs));
-        assertClose(outputs[name] as Float32Array, want, 1e-5 * scale, `seed ${seed} ${name}`);
+        assertClose(outputs[name], want, 1e-5 * scale, `seed ${seed} ${name}`);
       }
       executable.dispose();
     }
@@ -140,7 +139,7 @@ test("int8 layers fuse as float32 ones do, and layers that are not named stay fl
   assert.equal(asFloat, types(float));
   for (const operation of int8.graph.operations) {
     if (operation.type !== "linear" && operation.type !== "linearInt8") continue;
-    const { origin, dtype } = int8.graph.tensors[operation.reads.weight] as Tensor;
+    const { origin, dtype } = int8.graph.tensors[operation.reads.weight];
     assert.is(operation.type === "linearInt8", origin.kind === "store" && names.has(origin.first));
     assert.is(dtype, operation.type === "linearInt8" ? "int8" : "float32");
   }

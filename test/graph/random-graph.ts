@@ -65,7 +65,7 @@ export function randomGraph(random: Random, size: number): RandomGraph {
     },
     (name) => {
       const x = pick();
-      const outputs = WIDTHS[random.between(0, WIDTHS.length - 1)] as number;
+      const outputs = WIDTHS[random.between(0, WIDTHS.length - 1)];
       const weight = parameter(`${name}.w`, [outputs, widthOf(x)]);
       return linear(graph, x, weight, parameter(`${name}.b`, [outputs]), name);
     },

@@ -79,15 +79,15 @@ test("spans change no bit of the logits", async () => {
   const executor = await createWasmExecutor(nodeHost());
   const pixels = randomPixels(MICRO, BATCH, 3);
   const results: Float32Array[] = [];
-  for (const storesRest of [false, true]) {
+  for (const frozenStores of [false, true]) {
     for (const rowSpans of [false, true]) {
       const store = createWeightStore(executor, deitParameters(MICRO), randomWeights(MICRO, 7));
       const stores = new Map([[WEIGHTS, store]]);
-      const executable = await executor.compile(planned(rowSpans), stores, { storesRest });
+      const executable = await executor.compile(planned(rowSpans), stores, { frozenStores });
       results.push((await executable.run({ pixels })).logits as Float32Array);
     }
   }
-  for (const logits of results) assertSameBits(logits, results[0] as Float32Array, "logits");
+  for (const logits of results) assertSameBits(logits, results[0], "logits");
 });
 
 test.run();

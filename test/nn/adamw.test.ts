@@ -127,8 +127,8 @@ for (const kernels of loadKernels()) {
       step(kernels, placed, gradients, s, true);
       referenceAdamW(reference, gradients, length(gradients), true, s);
     }
-    const moved = placed.average.values.map((value, i) => value - (start[i] as number));
-    const expected = reference.average.map((value, i) => value - (start[i] as number));
+    const moved = placed.average.values.map((value, i) => value - start[i]);
+    const expected = reference.average.map((value, i) => value - start[i]);
     const furthest = Math.max(...expected.map(Math.abs));
     assert.ok(furthest > 5e-7, `the average moved by ${furthest}`);
     // Ten float32 roundings of values near 0.02–0.06, half a unit (1.9e-9) each.
@@ -146,7 +146,7 @@ for (const kernels of loadKernels()) {
       gradients[17] = bad;
       step(kernels, placed, gradients, { ...DEFAULTS, step: 2 }, true);
       arrays.forEach((region, i) => {
-        assertSameBits(region.values, before[i] as Float32Array, `array ${i} after ${bad}`);
+        assertSameBits(region.values, before[i], `array ${i} after ${bad}`);
       });
       step(kernels, placed, random.normals(33), { ...DEFAULTS, step: 2 }, true);
       assert.not.equal(placed.parameters.values[17], before[0]?.[17]);

@@ -65,7 +65,7 @@ for (const kernels of loadKernels()) {
       const { x, weight, running, before } = forward(kernels, random, rows, channels);
       const reference = referenceBatchNorm(x.values, weight.values, weight.values, EPSILON);
       const moved = (from: Float32Array, to: Float64Array, factor = 1) =>
-        Float64Array.from(from, (value, c) => 0.9 * value + 0.1 * factor * (to[c] as number));
+        Float64Array.from(from, (value, c) => 0.9 * value + 0.1 * factor * to[c]);
       assertClose(running.mean.values, moved(before.mean, reference.mean), 1e-6, "mean");
       const variance = moved(before.variance, reference.variance, rows / (rows - 1));
       assertClose(running.variance.values, variance, 2e-6, "variance");
@@ -91,7 +91,7 @@ for (const kernels of loadKernels()) {
     const [x, weight, bias] = [kernels.place(values), kernels.place([1]), kernels.place([0])];
     const [y, mean, rstd] = [kernels.place(40), kernels.place(1), kernels.place(1)];
     kernels.run("batchNorm", { x, weight, bias, y, mean, rstd, rows: 40, channels: 1, ...FACTORS });
-    assert.ok(Math.abs((rstd.values[0] as number) - 1 / Math.sqrt(0.25 + EPSILON)) < 1e-6);
+    assert.ok(Math.abs(rstd.values[0] - 1 / Math.sqrt(0.25 + EPSILON)) < 1e-6);
   });
 
   test(`${kernels.build}: gradients equal the reference; those of parameters are added`, () => {

@@ -31,7 +31,7 @@ for (const kernels of loadKernels()) {
       kernels.run("globalAveragePoolBackward", { dy: y, dx, batch, pixels, channels });
       const share = Float32Array.from(dx.values, (_, i) => {
         const to = Math.floor(i / (pixels * channels)) * channels + (i % channels);
-        return (y.values[to] as number) / pixels;
+        return y.values[to] / pixels;
       });
       assertClose(dx.values, share, 1e-7, "gradient");
     }
@@ -49,7 +49,7 @@ for (const kernels of loadKernels()) {
       const [y, dScale] = [kernels.place(count), kernels.place(batch * channels)];
       kernels.run("scaleChannels", { x, scale, y, batch, pixels, channels });
       const factor = (i: number) =>
-        scale.values[Math.floor(i / (pixels * channels)) * channels + (i % channels)] as number;
+        scale.values[Math.floor(i / (pixels * channels)) * channels + (i % channels)];
       assertSameBits(
         y.values,
         x.values.map((value, i) => value * factor(i)),
@@ -57,7 +57,7 @@ for (const kernels of loadKernels()) {
       );
       const dy = kernels.place(random.normals(count));
       kernels.run("scaleChannelsGradient", { dy, x, dScale, batch, pixels, channels });
-      const reference = referenceChannelSums(x.values, batch, channels, (i) => dy.values[i] as number);
+      const reference = referenceChannelSums(x.values, batch, channels, (i) => dy.values[i]);
       assertClose(dScale.values, reference, 1e-5, "gradient of the factors");
     }
   });
@@ -75,7 +75,7 @@ for (const kernels of loadKernels()) {
         Array.from(x.values, (value) => Math.max(value, 0)),
       );
       kernels.run("reluBackward", { y, dy, dx, n });
-      const slopes = Array.from(x.values, (value, i) => (value > 0 ? (dy.values[i] as number) : 0));
+      const slopes = Array.from(x.values, (value, i) => (value > 0 ? dy.values[i] : 0));
       assert.equal(Array.from(dx.values), slopes);
     }
     kernels.reset();
@@ -99,7 +99,7 @@ for (const kernels of loadKernels()) {
     );
     const [dy, dx] = [kernels.place(random.normals(values.length)), kernels.place(values.length)];
     kernels.run("sigmoidBackward", { y, dy, dx, n: values.length });
-    const slopes = reference.map((value, i) => (dy.values[i] as number) * value * (1 - value));
+    const slopes = reference.map((value, i) => dy.values[i] * value * (1 - value));
     assertClose(dx.values, slopes, 5e-7, "gradient");
   });
 }

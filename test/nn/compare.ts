@@ -13,9 +13,9 @@ export function assertClose(got: Values, expected: Values, allowed: number | Val
   if (got.length !== expected.length)
     throw new Error(`${what}: ${got.length} values, not ${expected.length}`);
   for (let i = 0; i < got.length; i++) {
-    const limit = typeof allowed === "number" ? allowed : (allowed[i] as number);
-    const difference = Math.abs((got[i] as number) - (expected[i] as number));
-    if (!(difference <= limit)) fail(what, i, got[i] as number, expected[i] as number, limit);
+    const limit = typeof allowed === "number" ? allowed : allowed[i];
+    const difference = Math.abs(got[i] - expected[i]);
+    if (!(difference <= limit)) fail(what, i, got[i], expected[i], limit);
   }
 }
 
@@ -26,6 +26,6 @@ export function assertSameBits(got: Float32Array, expected: Float32Array, what: 
   const left = new Uint32Array(got.buffer, got.byteOffset, got.length);
   const right = new Uint32Array(expected.buffer, expected.byteOffset, expected.length);
   for (let i = 0; i < left.length; i++) {
-    if (left[i] !== right[i]) fail(what, i, got[i] as number, expected[i] as number, 0);
+    if (left[i] !== right[i]) fail(what, i, got[i], expected[i], 0);
   }
 }

@@ -73,10 +73,10 @@ function allowance(
   const terms = new Float64Array(length).fill(3);
   eachProduct(shape, (y, x, weight) => {
     const [to, value] = product(y, x, weight);
-    size[to] = (size[to] as number) + Math.abs(value);
-    terms[to] = (terms[to] as number) + 1;
+    size[to] = size[to] + Math.abs(value);
+    terms[to] = terms[to] + 1;
   });
-  return size.map((value, i) => (terms[i] as number) * UNIT * value + 1e-30);
+  return size.map((value, i) => terms[i] * UNIT * value + 1e-30);
 }
 
 for (const kernels of loadKernels()) {
@@ -99,13 +99,10 @@ for (const kernels of loadKernels()) {
         results.push(y.values.slice());
       }
       const reference = referenceConvolution(values, weights, biases, shape);
-      const start = Float32Array.from(reference, (_, i) => biases[i % shape.outputs] as number);
-      const product = (y: number, x: number, w: number): [number, number] => [
-        y,
-        (values[x] as number) * (weights[w] as number),
-      ];
-      assertClose(results[0] as Float32Array, reference, allowance(shape, ys, product, start), `${numbers}`);
-      for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
+      const start = Float32Array.from(reference, (_, i) => biases[i % shape.outputs]);
+      const product = (y: number, x: number, w: number): [number, number] => [y, values[x] * weights[w]];
+      assertClose(results[0], reference, allowance(shape, ys, product, start), `${numbers}`);
+      for (const result of results) assertSameBits(result, results[0], `${numbers}`);
     }
   });
 
@@ -126,13 +123,10 @@ for (const kernels of loadKernels()) {
       const { x: xs, y: ys, weight: ws } = counts(shape);
       const [slopes, weights] = [random.normals(ys), random.normals(ws)];
       const reference = new Float64Array(xs);
-      const product = (y: number, x: number, w: number): [number, number] => [
-        x,
-        (slopes[y] as number) * (weights[w] as number),
-      ];
+      const product = (y: number, x: number, w: number): [number, number] => [x, slopes[y] * weights[w]];
       eachProduct(shape, (...at) => {
         const [to, value] = product(...at);
-        reference[to] = (reference[to] as number) + value;
+        reference[to] = reference[to] + value;
       });
       const results = [1, 7, ys / shape.outputs].map((chunk) => {
         kernels.reset();
@@ -140,8 +134,8 @@ for (const kernels of loadKernels()) {
         kernels.run("conv2dInputGradient", { dy, weight, dx, ...sizes(kernels, shape, chunk) });
         return dx.values.slice();
       });
-      assertClose(results[0] as Float32Array, reference, allowance(shape, xs, product), `${numbers}`);
-      for (const result of results) assertSameBits(result, results[0] as Float32Array, `${numbers}`);
+      assertClose(results[0], reference, allowance(shape, xs, product), `${numbers}`);
+      for (const result of results) assertSameBits(result, results[0], `${numbers}`);
     }
   });
 
@@ -152,13 +146,10 @@ for (const kernels of loadKernels()) {
       const { x: xs, y: ys, weight: ws } = counts(shape);
       const [slopes, values, before] = [random.normals(ys), random.normals(xs), random.normals(ws)];
       const reference = Float64Array.from(before);
-      const product = (y: number, x: number, w: number): [number, number] => [
-        w,
-        (slopes[y] as number) * (values[x] as number),
-      ];
+      const product = (y: number, x: number, w: number): [number, number] => [w, slopes[y] * values[x]];
       eachProduct(shape, (...at) => {
         const [to, value] = product(...at);
-        reference[to] = (reference[to] as number) + value;
+        reference[to] = reference[to] + value;
       });
       const results = [1, 6, ys / shape.outputs].map((chunk) => {
         kernels.reset();
@@ -171,7 +162,7 @@ for (const kernels of loadKernels()) {
       assertClose(first.dWeight, reference, allowance(shape, ws, product, before), `${numbers}`);
       const sums = new Float64Array(shape.outputs).fill(0.5);
       slopes.forEach((slope, i) => {
-        sums[i % shape.outputs] = (sums[i % shape.outputs] as number) + slope;
+        sums[i % shape.outputs] = sums[i % shape.outputs] + slope;
       });
       assertClose(first.dBias, sums, 1e-5, `${numbers} bias`);
       for (const { dWeight } of results) assertSameBits(dWeight, first.dWeight, `${numbers}`);

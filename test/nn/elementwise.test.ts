@@ -19,7 +19,7 @@ for (const kernels of loadKernels()) {
       const factor = kernels.place([0.3]);
       const y = kernels.place(n);
       kernels.run("scaledSum", { a, b, y, n, alpha: 0.7, beta: -1.3 });
-      const sum = a.values.map((value, i) => f(f(0.7) * value) + f(f(-1.3) * (b.values[i] as number)));
+      const sum = a.values.map((value, i) => f(f(0.7) * value) + f(f(-1.3) * b.values[i]));
       assertSameBits(y.values, sum, `scaled sum of ${n}`);
       kernels.run("scaleByScalar", { x: a, scale: factor, y, n });
       assertSameBits(
@@ -42,10 +42,10 @@ for (const kernels of loadKernels()) {
       const scale = kernels.place([0, 1.25, 1]);
       const y = kernels.place(batch * n);
       kernels.run("scaleRows", { x: branch, scale, y, batch, n });
-      const scaled = branch.values.map((value, i) => value * (scale.values[Math.floor(i / n)] as number));
+      const scaled = branch.values.map((value, i) => value * scale.values[Math.floor(i / n)]);
       assertSameBits(y.values, scaled, `scale rows of ${n}`);
-      const sum = x.values.map((value, i) => value + (scaled[i] as number));
-      const sumOfBoth = x.values.map((value, i) => value + (branch.values[i] as number));
+      const sum = x.values.map((value, i) => value + scaled[i]);
+      const sumOfBoth = x.values.map((value, i) => value + branch.values[i]);
       kernels.run("residual", { x, branch, y, batch, n });
       assertSameBits(y.values, sumOfBoth, `residual of ${n}`);
       kernels.run("residual", { x, branch, scale, y: x, batch, n });
@@ -63,10 +63,10 @@ for (const kernels of loadKernels()) {
       const squares = kernels.place(2);
       kernels.run("dot", { a, b, y, n });
       kernels.run("sumOfSquares", { x: a, y: squares, n });
-      const dot = a.values.reduce((sum, value, i) => sum + value * (b.values[i] as number), 0);
+      const dot = a.values.reduce((sum, value, i) => sum + value * b.values[i], 0);
       assertClose(y.values, [dot], 1e-7 * (1 + Math.abs(dot)), `dot of ${n}`);
       const expected = a.values.reduce((sum, value) => sum + value * value, 0);
-      assertClose([squares.doubles[0] as number], [expected], 1e-12 * expected, `squares of ${n}`);
+      assertClose([squares.doubles[0]], [expected], 1e-12 * expected, `squares of ${n}`);
     }
   });
 

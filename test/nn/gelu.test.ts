@@ -35,7 +35,7 @@ for (const kernels of loadKernels()) {
       kernels.run("gelu", { x, y, n });
       kernels.run("geluBackward", { x, dy, dx, n });
       assertClose(y.values, Array.from(x.values, referenceGelu), 1e-6, `gelu of ${n}`);
-      const slopes = Array.from(x.values, (value, i) => (dy.values[i] as number) * referenceGeluSlope(value));
+      const slopes = Array.from(x.values, (value, i) => dy.values[i] * referenceGeluSlope(value));
       assertClose(dx.values, slopes, 2e-6, `gelu backward of ${n}`);
     }
   });

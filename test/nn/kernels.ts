@@ -58,10 +58,10 @@ export function write<N extends InstructionName>(
 /** One instance of a build, with a stack of tensors that `reset` empties. */
 export class Kernels {
   readonly memory: WebAssembly.Memory;
-  private readonly exports: KernelExports;
-  private readonly bytecode: number;
-  private top: number;
-  private regions: Region[] = [];
+  readonly #exports: KernelExports;
+  readonly #bytecode: number;
+  #top: number;
+  #regions: Region[] = [];
 
   constructor(
     readonly build: string,
@@ -78,26 +78,26 @@ export class Kernels {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory: this.memory, abort },
     });
-    this.exports = instance.exports as unknown as KernelExports;
-    this.bytecode = Math.max(Math.ceil((this.exports.heapBase() >>> 0) / 64) * 64, from);
-    this.top = this.bytecode + BYTECODE_WORDS * 4;
+    this.#exports = instance.exports as unknown as KernelExports;
+    this.#bytecode = Math.max(Math.ceil((this.#exports.heapBase() >>> 0) / 64) * 64, from);
+    this.#top = this.#bytecode + BYTECODE_WORDS * 4;
   }
 
   reset(): void {
-    this.top = this.bytecode + BYTECODE_WORDS * 4;
-    this.regions = [];
+    this.#top = this.#bytecode + BYTECODE_WORDS * 4;
+    this.#regions = [];
   }
 
   /** Reserves floats, filled from `values` or with NaN, so that a value which is never written shows. */
   place(source: number | ArrayLike<number>): Region {
     const length = typeof source === "number" ? source : source.length;
-    const region = new Region(this.memory, this.top + GUARD_FLOATS * 4, length);
-    const guarded = new Float32Array(this.memory.buffer as ArrayBuffer, this.top, length + 2 * GUARD_FLOATS);
+    const region = new Region(this.memory, this.#top + GUARD_FLOATS * 4, length);
+    const guarded = new Float32Array(this.memory.buffer as ArrayBuffer, this.#top, length + 2 * GUARD_FLOATS);
     guarded.fill(GUARD_VALUE);
     if (typeof source === "number") region.values.fill(Number.NaN);
     else region.values.set(source);
-    this.top = Math.ceil((this.top + guarded.byteLength) / 64) * 64;
-    this.regions.push(region);
+    this.#top = Math.ceil((this.#top + guarded.byteLength) / 64) * 64;
+    this.#regions.push(region);
     return region;
   }
 
@@ -107,21 +107,21 @@ export class Kernels {
     write(writer, name, operands);
     const stoppedAt = this.runWords(writer.finish());
     if (stoppedAt !== 0) throw new Error(`instruction ${name} is unknown to the ${this.build} build`);
-    for (const region of this.regions) this.checkGuards(region, name);
+    for (const region of this.#regions) this.#checkGuards(region, name);
   }
 
   /** The matrix product's register block. */
   setBlock(rows: number, columns: number): void {
-    this.exports.setBlock(rows, columns);
+    this.#exports.setBlock(rows, columns);
   }
 
   /** Runs words as they are; what `run` of the module returns. */
   runWords(words: ArrayLike<number>): number {
-    new Uint32Array(this.memory.buffer, this.bytecode, words.length).set(words);
-    return this.exports.run(this.bytecode);
+    new Uint32Array(this.memory.buffer, this.#bytecode, words.length).set(words);
+    return this.#exports.run(this.#bytecode);
   }
 
-  private checkGuards(region: Region, name: string): void {
+  #checkGuards(region: Region, name: string): void {
     const ends = [region.address - GUARD_FLOATS * 4, region.address + region.length * 4];
     for (const start of ends) {
       const guard = new Float32Array(this.memory.buffer, start, GUARD_FLOATS);

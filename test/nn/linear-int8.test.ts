@@ -67,12 +67,12 @@ for (const [kernels, form] of buildsAndForms()) {
       assertSameBits(y.values, bare, what);
 
       const biased = referenceInt8Linear(x.values, m, { values, scales, bias: bias.values });
-      const added = biased.map((value, i) => value + (residual.values[i] as number));
+      const added = biased.map((value, i) => value + residual.values[i]);
       kernels.run("linearInt8", { x, weight, bias, residual, y, m, k, n, activation: Activation.None, form });
       assertSameBits(y.values, added, `${what} with bias and residual`);
 
       kernels.run("linearInt8", { x, weight, bias, residual, y, m, k, n, activation: Activation.Gelu, form });
-      const active = Array.from(biased, (value, i) => referenceGelu(value) + (residual.values[i] as number));
+      const active = Array.from(biased, (value, i) => referenceGelu(value) + residual.values[i]);
       assertClose(
         y.values,
         active,
@@ -106,8 +106,8 @@ for (const [kernels, form] of buildsAndForms()) {
     const weight = place(kernels, form, values, scales);
     const bias = kernels.place(random.normals(n));
     const rows = [new Float32Array(k), random.normals(k), random.normals(k), new Float32Array(k).fill(1e-38)];
-    (rows[1] as Float32Array)[10] = Number.NaN;
-    (rows[2] as Float32Array)[3] = Number.POSITIVE_INFINITY;
+    rows[1][10] = Number.NaN;
+    rows[2][3] = Number.POSITIVE_INFINITY;
     const x = kernels.place(rows.flatMap((row) => [...row]));
     const y = kernels.place(4 * n);
     kernels.run("linearInt8", { x, weight, bias, y, m: 4, k, n, activation: Activation.None, form });
@@ -138,7 +138,7 @@ for (const [kernels, form] of buildsAndForms()) {
     const allowed = Array.from(exact.values, (_, i) => {
       const row = x.values.subarray(Math.floor(i / n) * k, (Math.floor(i / n) + 1) * k);
       const sum = row.reduce((total, value) => total + Math.abs(value), 0);
-      return 0.5 * (scales[i % n] as number) * sum + 0.01;
+      return 0.5 * scales[i % n] * sum + 0.01;
     });
     assertClose(y.values, exact.values, allowed, "int8 beside float32");
   });

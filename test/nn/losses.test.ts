@@ -62,8 +62,8 @@ function check(kernels: Kernels, loss: Loss, random: Random, batch: number, clas
     const other = second.values.slice(b * classes, (b + 1) * classes);
     const what = `${loss.name}, ${classes} classes, sample ${b}`;
     const expected = loss.reference(row, other);
-    assertClose([values.values[b] as number], [expected], 2e-7 * (1 + Math.abs(expected)), what);
-    const weight = dLoss.values[b] as number;
+    assertClose([values.values[b]], [expected], 2e-7 * (1 + Math.abs(expected)), what);
+    const weight = dLoss.values[b];
     const slope = numericalGradient((moved) => loss.reference(moved, other), row).map(
       (value) => value * weight,
     );

@@ -44,16 +44,16 @@ export function referenceAdamW(
   const length = norm * Math.abs(s.gradientScale);
   const clip = s.clipNorm > 0 ? Math.min(1, s.clipNorm / (length + 1e-6)) : 1;
   for (let i = 0; i < gradients.length; i++) {
-    const g = (gradients[i] as number) * s.gradientScale * clip;
-    let p = state.parameters[i] as number;
+    const g = gradients[i] * s.gradientScale * clip;
+    let p = state.parameters[i];
     if (decayed) p *= 1 - s.learningRate * s.weightDecay;
-    const m = s.beta1 * (state.firstMoment[i] as number) + (1 - s.beta1) * g;
-    const v = s.beta2 * (state.secondMoment[i] as number) + (1 - s.beta2) * g * g;
+    const m = s.beta1 * state.firstMoment[i] + (1 - s.beta1) * g;
+    const v = s.beta2 * state.secondMoment[i] + (1 - s.beta2) * g * g;
     const denominator = Math.sqrt(v) / Math.sqrt(1 - s.beta2 ** s.step) + s.epsilon;
     p -= ((s.learningRate / (1 - s.beta1 ** s.step)) * m) / denominator;
     state.parameters[i] = p;
     state.firstMoment[i] = m;
     state.secondMoment[i] = v;
-    state.average[i] = s.emaDecay * (state.average[i] as number) + (1 - s.emaDecay) * p;
+    state.average[i] = s.emaDecay * state.average[i] + (1 - s.emaDecay) * p;
   }
 }

@@ -24,8 +24,7 @@ export function referenceAttention(qkv: Values, s: AttentionShape) {
   const out = new Float64Array(s.batch * s.tokens * s.heads * s.size);
   const probabilities = new Float64Array(s.batch * s.heads * s.tokens * s.tokens);
   const logSumExp = new Float64Array(s.batch * s.heads * s.tokens);
-  const at = (b: number, t: number, part: number, h: number, e: number) =>
-    qkv[qkvIndex(s, b, t, part, h, e)] as number;
+  const at = (b: number, t: number, part: number, h: number, e: number) => qkv[qkvIndex(s, b, t, part, h, e)];
   for (let b = 0; b < s.batch; b++) {
     for (let h = 0; h < s.heads; h++) {
       for (let i = 0; i < s.tokens; i++) {
@@ -53,26 +52,26 @@ export function referenceAttentionBackward(dOut: Values, qkv: Values, s: Attenti
   const dQkv = new Float64Array(s.batch * s.tokens * 3 * s.heads * s.size);
   const scale = s.size ** -0.5;
   const add = (i: number, value: number) => {
-    dQkv[i] = (dQkv[i] as number) + value;
+    dQkv[i] = dQkv[i] + value;
   };
   for (let b = 0; b < s.batch; b++) {
     for (let h = 0; h < s.heads; h++) {
       const index = (t: number, part: number, e: number) => qkvIndex(s, b, t, part, h, e);
-      const value = (t: number, part: number, e: number) => qkv[index(t, part, e)] as number;
+      const value = (t: number, part: number, e: number) => qkv[index(t, part, e)];
       for (let i = 0; i < s.tokens; i++) {
         const start = ((b * s.heads + h) * s.tokens + i) * s.tokens;
         const p = probabilities.subarray(start, start + s.tokens);
-        const d = (e: number) => dOut[outIndex(s, b, i, h, e)] as number;
+        const d = (e: number) => dOut[outIndex(s, b, i, h, e)];
         const dp = Array.from(p, (_, j) => {
           let sum = 0;
           for (let e = 0; e < s.size; e++) sum += d(e) * value(j, 2, e);
           return sum;
         });
-        const mean = dp.reduce((sum, x, j) => sum + x * (p[j] as number), 0);
+        const mean = dp.reduce((sum, x, j) => sum + x * p[j], 0);
         for (let j = 0; j < s.tokens; j++) {
-          const ds = scale * (p[j] as number) * ((dp[j] as number) - mean);
+          const ds = scale * p[j] * (dp[j] - mean);
           for (let e = 0; e < s.size; e++) {
-            add(index(j, 2, e), (p[j] as number) * d(e));
+            add(index(j, 2, e), p[j] * d(e));
             add(index(i, 0, e), ds * value(j, 1, e));
             add(index(j, 1, e), ds * value(i, 0, e));
           }

@@ -58,9 +58,9 @@ export function referenceConvolution(
   const y = new Float64Array(
     batch * outputSize(shape.height, shape) * outputSize(shape.width, shape) * outputs,
   );
-  if (bias) for (let i = 0; i < y.length; i++) y[i] = bias[i % outputs] as number;
+  if (bias) for (let i = 0; i < y.length; i++) y[i] = bias[i % outputs];
   eachProduct(shape, (to, from, w) => {
-    y[to] = (y[to] as number) + (x[from] as number) * (weight[w] as number);
+    y[to] = y[to] + x[from] * weight[w];
   });
   return y;
 }
@@ -87,14 +87,13 @@ export function referenceBatchNorm(
     variance: new Float64Array(channels),
   };
   for (let c = 0; c < channels; c++) {
-    const column = Array.from({ length: rows }, (_, r) => x[r * channels + c] as number);
+    const column = Array.from({ length: rows }, (_, r) => x[r * channels + c]);
     const mean = column.reduce((a, b) => a + b, 0) / rows;
     const variance = column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / rows;
     reference.mean[c] = mean;
     reference.variance[c] = variance;
     for (const [r, value] of column.entries())
-      reference.y[r * channels + c] =
-        ((value - mean) / Math.sqrt(variance + epsilon)) * (weight[c] as number) + (bias[c] as number);
+      reference.y[r * channels + c] = ((value - mean) / Math.sqrt(variance + epsilon)) * weight[c] + bias[c];
   }
   return reference;
 }
@@ -107,16 +106,16 @@ export function referenceBatchNormBackward(dy: Values, x: Values, weight: Values
   const dx = new Float64Array(x.length);
   const [dWeight, dBias] = [new Float64Array(channels), new Float64Array(channels)];
   for (let c = 0; c < channels; c++) {
-    const rstd = 1 / Math.sqrt((variance[c] as number) + epsilon);
-    const normal = (r: number) => ((x[r * channels + c] as number) - (mean[c] as number)) * rstd;
-    const slope = (r: number) => dy[r * channels + c] as number;
+    const rstd = 1 / Math.sqrt(variance[c] + epsilon);
+    const normal = (r: number) => (x[r * channels + c] - mean[c]) * rstd;
+    const slope = (r: number) => dy[r * channels + c];
     for (let r = 0; r < rows; r++) {
-      dWeight[c] = (dWeight[c] as number) + slope(r) * normal(r);
-      dBias[c] = (dBias[c] as number) + slope(r);
+      dWeight[c] = dWeight[c] + slope(r) * normal(r);
+      dBias[c] = dBias[c] + slope(r);
     }
     for (let r = 0; r < rows; r++) {
-      const centered = slope(r) - (dBias[c] as number) / rows - (normal(r) * (dWeight[c] as number)) / rows;
-      dx[r * channels + c] = rstd * (weight[c] as number) * centered;
+      const centered = slope(r) - dBias[c] / rows - (normal(r) * dWeight[c]) / rows;
+      dx[r * channels + c] = rstd * weight[c] * centered;
     }
   }
   return { dx, dWeight, dBias };
@@ -133,7 +132,7 @@ export function referenceChannelSums(
   const perImage = x.length / batch;
   for (let i = 0; i < x.length; i++) {
     const to = Math.floor(i / perImage) * channels + (i % channels);
-    sums[to] = (sums[to] as number) + (x[i] as number) * factor(i);
+    sums[to] = sums[to] + x[i] * factor(i);
   }
   return sums;
 }

@@ -43,10 +43,10 @@ export function referenceInt8Linear(x: Float32Array, rows: number, layer: PlainI
     for (let output = 0; output < outputs; output++) {
       let sum = 0;
       quantized.values.forEach((q, input) => {
-        sum += q * (values[output * inputs + input] as number);
+        sum += q * values[output * inputs + input];
       });
-      const scaled = fround(fround(fround(sum) * quantized.scale) * (scales[output] as number));
-      y[row * outputs + output] = bias ? fround(scaled + (bias[output] as number)) : scaled;
+      const scaled = fround(fround(fround(sum) * quantized.scale) * scales[output]);
+      y[row * outputs + output] = bias ? fround(scaled + bias[output]) : scaled;
     }
   }
   return y;

@@ -9,7 +9,7 @@ export interface NormShape {
 type Values = ArrayLike<number>;
 
 function rowOf(x: Values, row: number, width: number): number[] {
-  return Array.from({ length: width }, (_, i) => x[row * width + i] as number);
+  return Array.from({ length: width }, (_, i) => x[row * width + i]);
 }
 
 export function rowMoments(x: Values, row: number, { width, epsilon }: NormShape) {
@@ -24,7 +24,7 @@ export function referenceLayerNorm(x: Values, weight: Values, bias: Values, shap
   for (let r = 0; r < shape.rows; r++) {
     const { mean, rstd } = rowMoments(x, r, shape);
     rowOf(x, r, shape.width).forEach((value, i) => {
-      y.push((value - mean) * rstd * (weight[i] as number) + (bias[i] as number));
+      y.push((value - mean) * rstd * weight[i] + bias[i]);
     });
   }
   return y;
@@ -39,13 +39,13 @@ export function referenceLayerNormBackward(dy: Values, x: Values, weight: Values
     const { mean, rstd } = rowMoments(x, r, shape);
     const normal = rowOf(x, r, width).map((value) => (value - mean) * rstd);
     const d = rowOf(dy, r, width);
-    const g = d.map((value, i) => value * (weight[i] as number));
+    const g = d.map((value, i) => value * weight[i]);
     const meanG = g.reduce((a, b) => a + b, 0) / width;
-    const meanH = g.reduce((sum, value, i) => sum + value * (normal[i] as number), 0) / width;
+    const meanH = g.reduce((sum, value, i) => sum + value * normal[i], 0) / width;
     for (let i = 0; i < width; i++) {
-      dx.push(rstd * ((g[i] as number) - meanG - (normal[i] as number) * meanH));
-      dWeight[i] = (dWeight[i] as number) + (d[i] as number) * (normal[i] as number);
-      dBias[i] = (dBias[i] as number) + (d[i] as number);
+      dx.push(rstd * (g[i] - meanG - normal[i] * meanH));
+      dWeight[i] = dWeight[i] + d[i] * normal[i];
+      dBias[i] = dBias[i] + d[i];
     }
   }
   return { dx, dWeight, dBias };

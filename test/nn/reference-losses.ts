@@ -6,7 +6,7 @@ type Values = ArrayLike<number>;
 
 /** −Σ t·log p */
 export function referenceSoftTargetCrossEntropy(logits: Values, targets: Values): number {
-  return referenceLogSoftmax(logits).reduce((sum, logP, c) => sum - (targets[c] as number) * logP, 0);
+  return referenceLogSoftmax(logits).reduce((sum, logP, c) => sum - targets[c] * logP, 0);
 }
 
 /** −log p[argmax(teacher)] */
@@ -19,7 +19,7 @@ export function referenceHardDistillation(logits: Values, teacher: Values): numb
 export function referenceSoftDistillation(logits: Values, teacher: Values, tau: number): number {
   const logP = referenceLogSoftmax(logits, 1 / tau);
   const logQ = referenceLogSoftmax(teacher, 1 / tau);
-  const sum = logQ.reduce((total, q, c) => total + Math.exp(q) * (q - (logP[c] as number)), 0);
+  const sum = logQ.reduce((total, q, c) => total + Math.exp(q) * (q - logP[c]), 0);
   return (tau * tau * sum) / logP.length;
 }
 
@@ -29,7 +29,7 @@ export function numericalGradient(loss: (logits: number[]) => number, logits: Va
   return Array.from(logits, (_, i) => {
     const at = (step: number) => {
       const moved = Array.from(logits);
-      moved[i] = (moved[i] as number) + step;
+      moved[i] = moved[i] + step;
       return loss(moved);
     };
     return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);

@@ -40,7 +40,7 @@ export function referenceProduct(
 
 /** Row-major view of an array. */
 export function matrix(values: ArrayLike<number>, columns: number): Factor {
-  return (row, column) => values[row * columns + column] as number;
+  return (row, column) => values[row * columns + column];
 }
 
 export function transposed(factor: Factor): Factor {
@@ -61,6 +61,6 @@ export function referenceColumnSums(
     m,
     () => 1,
     column,
-    (_, j) => start[j] as number,
+    (_, j) => start[j],
   );
 }

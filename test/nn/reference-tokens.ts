@@ -40,7 +40,7 @@ export function referenceAssemble(
       for (let d = 0; d < width; d++) {
         const token = special[t];
         const value = token ? token[d] : patches[(b * count + t - special.length) * width + d];
-        y.push((value as number) + (position[t * width + d] as number));
+        y.push((value as number) + position[t * width + d]);
       }
     }
   }

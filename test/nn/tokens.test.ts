@@ -23,9 +23,7 @@ for (const kernels of loadKernels()) {
       const patches = kernels.place(values);
       kernels.run("patchifyBytes", { pixels, table, patches, batch, side, patchSize: patch });
       const normalized = (b: number, channel: number, y: number, x: number) =>
-        table.values[
-          channel * 256 + (pixels.bytes[((b * side + y) * side + x) * 3 + channel] as number)
-        ] as number;
+        table.values[channel * 256 + pixels.bytes[((b * side + y) * side + x) * 3 + channel]] as number;
       const expected = Float32Array.from(referencePatchify(normalized, batch, side, patch));
       assertSameBits(patches.values, expected, `bytes ${batch}×${side}/${patch}`);
 
@@ -85,31 +83,21 @@ for (const kernels of loadKernels()) {
         count,
         width,
       });
-      const at = (b: number, t: number, d: number) => dy.values[(b * tokens + t) * width + d] as number;
+      const at = (b: number, t: number, d: number) => dy.values[(b * tokens + t) * width + d];
       const overBatch = (t: number, d: number) =>
         Array.from({ length: batch }, (_, b) => at(b, t, d)).reduce((a, b) => a + b, 0);
       for (let d = 0; d < width; d++) {
-        const start = before[d] as number;
-        assertClose([dClass.values[d] as number], [start + overBatch(0, d)], 1e-6, `class token ${d}`);
+        const start = before[d];
+        assertClose([dClass.values[d]], [start + overBatch(0, d)], 1e-6, `class token ${d}`);
         if (dDistillation) {
-          assertClose(
-            [dDistillation.values[d] as number],
-            [start + overBatch(1, d)],
-            1e-6,
-            `distillation ${d}`,
-          );
+          assertClose([dDistillation.values[d]], [start + overBatch(1, d)], 1e-6, `distillation ${d}`);
         }
         for (let t = 0; t < tokens; t++) {
-          assertClose(
-            [dPosition.values[t * width + d] as number],
-            [1 + overBatch(t, d)],
-            1e-6,
-            `position ${t}`,
-          );
+          assertClose([dPosition.values[t * width + d]], [1 + overBatch(t, d)], 1e-6, `position ${t}`);
         }
         for (let i = 0; i < batch * count; i++) {
           const from = at(Math.floor(i / count), special + (i % count), d);
-          assertClose([dPatches.values[i * width + d] as number], [from], 0, `patch ${i}`);
+          assertClose([dPatches.values[i * width + d]], [from], 0, `patch ${i}`);
         }
       }
     }
@@ -126,7 +114,7 @@ for (const kernels of loadKernels()) {
     const dx = kernels.place(x.length);
     const picked = (token: number) =>
       Float32Array.from({ length: batch * width }, (_, i) => {
-        return x.values[(Math.floor(i / width) * tokens + token) * width + (i % width)] as number;
+        return x.values[(Math.floor(i / width) * tokens + token) * width + (i % width)];
       });
     const scattered = (sources: Record<number, Float32Array>) =>
       Float32Array.from({ length: x.length }, (_, i) => {

@@ -24,7 +24,7 @@ export class BytecodeWriter {
     const { opcode, tensors, sizes, numbers } = INSTRUCTION_LAYOUTS[name];
     const values = operands as Readonly<Record<string, number | undefined>>;
     const words = [...tensors, ...sizes].map((operand) => values[operand] ?? 0);
-    words.push(...numbers.map((operand) => floatBits(values[operand] as number)));
+    words.push(...numbers.map((operand) => floatBits(values[operand] ?? 0)));
     this.#words.push(opcode, words.length + 2, ...words);
   }
 

@@ -1,5 +1,5 @@
-// Calibrate int8: finds the form of the int8 product that is fastest here among those with the same bits, and how fast it
-// is beside float32.
+// Int8 calibration: finds the fastest form of the int8 product among those with the same bits, and its speed relative to
+// float32.
 
 import { Activation, Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { quantizeMatrix } from "../../weights/int8-matrix.js";
@@ -12,10 +12,10 @@ interface Calibrated {
   runHere(bytecode: number): number;
 }
 
-/** The first is every engine's; digits must have its bits, and be this much faster, so that noise alone does not choose them. */
+/** The first runs on every engine; digits must have its bits, and be faster by MARGIN, so that noise alone does not choose them. */
 const FORMS = [Int8Form.Pairs, Int8Form.Digits8, Int8Form.Digits16] as const;
 const MARGIN = 0.97;
-/** As for float32 products (calibrate.ts): the optimizing compiler's code must have come, and the machine may be busy. */
+/** As for float32 products (calibrate.ts): the optimizing compiler must have run, and the machine may be busy. */
 const BUDGET_MS = 30;
 const LEAST_TRIES = 16;
 const SIZE = { rows: 180, inputs: 192, outputs: 192 };
@@ -34,14 +34,14 @@ export interface CalibratedInt8 {
 
 const chosen = new Map<string, CalibratedInt8>();
 
-/** Takes 30 ms, more on a busy machine; a process does it once for each `build`. */
+/** Takes 30 ms, more on a busy machine; done once per process for each `build`. */
 export function calibrateInt8(kernels: Calibrated, build: string): CalibratedInt8 {
   const result = chosen.get(build) ?? measure(kernels);
   chosen.set(build, result);
   return result;
 }
 
-/** Numbers between −1 and 1 that repeat nowhere near. */
+/** Numbers between −1 and 1 without short periods. */
 function spread(length: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => 2 * ((i * 0.618_033_988_75) % 1) - 1);
 }
@@ -71,7 +71,7 @@ function measure({ memory, runHere }: Calibrated): CalibratedInt8 {
     return { bytecode: bytecode.address, result: y.address, bestMs: Number.POSITIVE_INFINITY };
   };
   const trials = [...FORMS, undefined].map(trialOf);
-  runInTurns(trials, runHere);
+  timeInRotation(trials, runHere);
   const float32Ms = trials[FORMS.length].bestMs;
   const wanted = memory.words(trials[0].result, rows * outputs);
   let best = 0;
@@ -86,7 +86,7 @@ function measure({ memory, runHere }: Calibrated): CalibratedInt8 {
   return { form: FORMS[best], speedup: float32Ms / trials[best].bestMs };
 }
 
-function runInTurns(trials: Trial[], runHere: (bytecode: number) => number): void {
+function timeInRotation(trials: Trial[], runHere: (bytecode: number) => number): void {
   const deadline = performance.now() + BUDGET_MS;
   for (let tries = 0; tries < LEAST_TRIES || performance.now() < deadline; tries++) {
     for (const trial of trials) {

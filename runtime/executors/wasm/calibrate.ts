@@ -7,8 +7,8 @@
 //   Node 22     52    64     51     48
 //   Node 24     64    86    100    117    neighboring vectors joined to 256 bits
 //
-// On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 made 54), and 6 × 8 would also fit a processor with 32
-// registers: so it is measured. Whatever is chosen, the bits of a result are the same.
+// On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 reached 54), and a CPU with 32 registers could take 6 × 8: so it
+// is measured. The bits of a result do not depend on the choice.
 
 import { Activation } from "../../../assembly/nn/linear-forms.js";
 import type { CalibratedBlock } from "../executor.js";
@@ -21,16 +21,16 @@ export interface Calibrated {
   setBlock(rows: number, columns: number): void;
 }
 
-/** The first is the one that no engine spills. */
+/** The first is never spilled. */
 const BLOCKS = [
   { rows: 4, columns: 8 },
   { rows: 6, columns: 8 },
   { rows: 4, columns: 16 },
   { rows: 6, columns: 16 },
 ] as const;
-/** Long enough for the engine's optimizing compiler to replace the first code of every block. */
+/** Long enough for the engine's optimizing compiler to replace the baseline code of every block. */
 const BUDGET_MS = 40;
-/** On a busy machine 40 ms may hold a single undisturbed call, or none: a wrong choice halves the speed of a whole run. */
+/** On a busy machine 40 ms may contain one undisturbed call, or none: a wrong choice halves the speed of a whole run. */
 const LEAST_TRIES = 16;
 /** A block must be this much faster than the safe one, so that noise alone does not choose it. */
 const MARGIN = 0.97;
@@ -38,12 +38,12 @@ const MARGIN = 0.97;
 const SIZE = { rows: 384, depth: 192, columns: 192 };
 const FLOPS = 2 * SIZE.rows * SIZE.depth * SIZE.columns;
 
-/** The process's measurements, by build: another executor takes them over. */
+/** Measurements of this process, by build: other executors reuse them. */
 const measured = new Map<string, readonly CalibratedBlock[]>();
 
 /**
- * Measures every block, makes the best one the module's, and returns all. Takes 40 ms, more on a busy machine; a process
- * does it once for each `build`.
+ * Measures every block, sets the best one in the module, and returns all. Takes 40 ms, more on a busy machine; done once per
+ * process for each `build`.
  */
 export function calibrate(kernels: Calibrated, build: string): readonly CalibratedBlock[] {
   const table = measured.get(build) ?? measure(kernels);
@@ -72,12 +72,12 @@ function measure(kernels: Calibrated): readonly CalibratedBlock[] {
   const best = bestTimes(kernels, piece.address);
   kernels.memory.release(piece);
 
-  const safe = best[0] as number;
+  const safe = best[0];
   const fastest = Math.min(...best);
   const choice = fastest < safe * MARGIN ? best.indexOf(fastest) : 0;
   return BLOCKS.map((block, i) => ({
     ...block,
-    gigaflops: FLOPS / (best[i] as number) / 1e6,
+    gigaflops: FLOPS / best[i] / 1e6,
     chosen: i === choice,
   }));
 }
@@ -93,7 +93,7 @@ function bestTimes(kernels: Calibrated, bytecode: number): number[] {
       kernels.setBlock(rows, columns);
       const start = performance.now();
       kernels.run(bytecode);
-      best[i] = Math.min(best[i] as number, performance.now() - start);
+      best[i] = Math.min(best[i], performance.now() - start);
     }
   } while (tries < LEAST_TRIES || performance.now() < deadline);
   return best;

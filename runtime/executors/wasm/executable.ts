@@ -41,7 +41,7 @@ export class WasmExecutable implements Executable {
     arena: Arena,
     program: Program,
     stores: ProgramStores,
-    { storesRest = false }: CompileOptions,
+    { frozenStores = false }: CompileOptions,
   ) {
     this.#kernels = kernels;
     this.#mutex = mutex;
@@ -51,7 +51,7 @@ export class WasmExecutable implements Executable {
     this.#changes = changedStores(program, stores);
     this.#leaveArena = arena.demand(program.arenaBytes);
     try {
-      if (storesRest) this.#packed = new PackedWeights(program, stores);
+      if (frozenStores) this.#packed = new PackedWeights(program, stores);
       this.#writeBytecode();
     } catch (error) {
       this.#leaveArena();
@@ -90,7 +90,7 @@ export class WasmExecutable implements Executable {
     return this.#readOutputs(operands);
   }
 
-  /** Panels are made when the weights were written since: at the first run, and hardly ever after that. */
+  /** Panels are remade when the weights have been written: at the first run, and rarely after that. */
   async #packStaleWeights(): Promise<void> {
     if (!this.#packed?.areStale) return;
     const { memory } = this.#kernels;
@@ -112,7 +112,7 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  /** All programs share the arena, so whatever another one left there is written over. */
+  /** All programs share the arena, so another one may have overwritten the constants. */
   #writeConstants(operands: Operands): void {
     for (const { id, origin } of this.#program.graph.tensors) {
       if (origin.kind !== "constant" || !this.#program.placements.has(id)) continue;

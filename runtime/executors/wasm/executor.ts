@@ -30,7 +30,7 @@ export interface WasmExecutorOptions {
   threads?: number | "auto";
 }
 
-/** More parts than this an instruction at batch 1 does not have (197 tokens in rows of 12). */
+/** An instruction at batch 1 has no more parts than this (197 tokens in rows of 12). */
 const MOST_AUTOMATIC_THREADS = 16;
 const MOST_THREADS = 256;
 
@@ -68,7 +68,7 @@ class WasmExecutor implements Executor {
     this.description = `wasm: 128-bit SIMD${kernels.relaxed ? " with fused multiply-add" : ""}, ${threads}`;
   }
 
-  /** What is left of the 4 GiB counts, so that a program is refused before anything is allocated. */
+  /** The limit is what is left of the 4 GiB, so that a program is refused before anything is allocated. */
   get capabilities(): PlanOptions {
     return {
       fuses: new Set(["linear-gelu", "linear-residual"]),
@@ -106,10 +106,11 @@ class WasmExecutor implements Executor {
   }
 
   #expectOpen(): void {
-    if (this.#disposed) throw new VitrineError("device/disposed", "the wasm executor was disposed of");
+    if (this.#disposed)
+      throw new VitrineError("device/disposed", "the wasm executor was disposed: create a new one");
   }
 
-  /** Ends the threads. The memory itself goes when nothing made by the executor is referred to any more. */
+  /** Stops the threads. The memory itself is freed when nothing refers to objects of the executor. */
   async dispose(): Promise<void> {
     this.#disposed = true;
     await this.#kernels.dispose();
@@ -121,9 +122,9 @@ class WasmExecutor implements Executor {
 }
 
 /**
- * An executor of its own, with a memory of its own that grows up to wasm32's 4 GiB. Throws `file/not-found` where the
- * module was not built, `device/relaxed-simd` where `relaxed: true` cannot be had, `device/threads` for a number of threads
- * that cannot be and `device/thread` where one does not come up.
+ * A new executor, with its own memory that grows up to wasm32's 4 GiB. Throws `file/not-found` where the module was not built,
+ * `device/relaxed-simd` where `relaxed: true` is not available, `device/threads` for an impossible number of threads and
+ * `device/thread` where one does not start.
  */
 export async function createWasmExecutor(host: Host, options: WasmExecutorOptions = {}): Promise<Executor> {
   const { relaxed = "auto", threads: wanted = 1 } = options;
@@ -131,7 +132,7 @@ export async function createWasmExecutor(host: Host, options: WasmExecutorOption
   try {
     return new WasmExecutor(await loadKernels(host, relaxed, threads));
   } catch (error) {
-    // Shared memory reserves its 4 GiB of addresses at once, which not every device gives.
+    // Shared memory reserves its 4 GiB of address space at once, which not every device provides.
     if (wanted !== "auto" || threads === 1 || !(error instanceof RangeError)) throw error;
   }
   return new WasmExecutor(await loadKernels(host, relaxed, 1));

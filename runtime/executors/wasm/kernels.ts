@@ -1,4 +1,4 @@
-// Kernels: chooses the build of the module, compiles it, gives its memory and what runs bytecode in it.
+// Kernels: chooses the build of the module, compiles it, and provides its memory and a way to run bytecode in it.
 
 import { VitrineError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
@@ -7,7 +7,7 @@ import { calibrate, chosenBlock } from "./calibrate.js";
 import { LinearMemory, MAXIMUM_BYTES } from "./linear-memory.js";
 import { ThreadPool } from "./thread-pool.js";
 
-/** Whether products and sums are fused where the machine can (relaxed SIMD); `auto`: where the engine has it. */
+/** Whether multiplication and addition are fused (relaxed SIMD); `auto`: where the engine has it. */
 export type Relaxed = boolean | "auto";
 
 export interface Kernels {
@@ -15,14 +15,14 @@ export interface Kernels {
   relaxed: boolean;
   threads: number;
   calibration: readonly CalibratedBlock[];
-  /** Runs a bytecode; 0, or the place of an instruction that the module does not know. One run at a time. */
+  /** Runs bytecode; 0, or the place of an instruction that the module does not know. One run at a time. */
   run(bytecode: number): Promise<number>;
-  /** The same on the calling thread, which waits for it: for measurements, and not during a run. */
+  /** The same synchronously, on the calling thread: for measurements, and not during a run. */
   runHere(bytecode: number): number;
   dispose(): Promise<void>;
 }
 
-/** asconfig.json's initialMemory, in pages: what the module asks for at least. */
+/** asconfig.json's initialMemory, in pages: the minimum of the module. */
 const INITIAL_PAGES = 32;
 const MAXIMUM_PAGES = MAXIMUM_BYTES / 65_536;
 
@@ -30,7 +30,7 @@ function moduleName(relaxed: boolean, shared: boolean): string {
   return `wasm/nn${relaxed ? ".relaxed" : ""}${shared ? ".shared" : ""}.wasm`;
 }
 
-/** `auto` takes relaxed SIMD wherever the host can give it: products run 1.05 to 1.2 times as fast (bench/kernels.ts). */
+/** `auto` takes relaxed SIMD wherever the host has it: products run 1.05 to 1.2 times as fast (bench/kernels.ts). */
 async function readModule(
   host: Host,
   wanted: Relaxed,
@@ -43,7 +43,7 @@ async function readModule(
   if (wanted === true) {
     throw new VitrineError(
       "device/relaxed-simd",
-      "this engine has no relaxed SIMD, which the run was started with: use a newer Node or browser, or start anew",
+      "this engine has no relaxed SIMD, with which the run was started: use a newer Node or browser, or start a new run",
     );
   }
   return { bytes: await host.readAsset(moduleName(false, shared)), relaxed: false };
@@ -51,7 +51,7 @@ async function readModule(
 
 type KernelFunction = (...values: number[]) => number;
 
-/** A function that the module exports, by its name. */
+/** Exported functions of the module by name. */
 function exportsOf(instance: WebAssembly.Instance): (name: string) => KernelFunction {
   return (name) => {
     const exported = instance.exports[name];
@@ -75,7 +75,7 @@ export async function loadKernels(host: Host, wanted: Relaxed, threads: number):
   const pages = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES };
   const webMemory = new WebAssembly.Memory(shared ? { ...pages, shared } : pages);
   let pool: ThreadPool | undefined;
-  // Called here where there was nothing to run; else the last thread's own import says it.
+  // Called here where there was nothing to run; otherwise the last thread calls its own import.
   const finished = (unknown: number) => pool?.finish(unknown);
   const instance = await WebAssembly.instantiate(module, { env: { memory: webMemory, finished } });
   const kernel = exportsOf(instance);

@@ -1,11 +1,11 @@
-// Linear memory: hands out pieces of a module's memory and takes them back. Addresses are unsigned up to 4 GiB.
+// Linear memory: allocates pieces of a module's memory, and the arena of the programs in it. Addresses are unsigned up to 4 GiB.
 
 import { VitrineError } from "../../errors.js";
 
 const PAGE_BYTES = 65_536;
-/** What wasm32 can address. */
+/** Address space of wasm32. */
 export const MAXIMUM_BYTES = 65_536 * PAGE_BYTES;
-/** Every piece begins at a multiple of this: a cache line, and more than any SIMD load asks for. */
+/** Every piece starts at a multiple of this: a cache line, and more than any SIMD load requires. */
 export const PIECE_ALIGNMENT = 64;
 
 export interface Piece {
@@ -17,10 +17,10 @@ function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
 
-/** First fit over the free pieces in address order, neighbors joined when they come back. */
+/** First fit over the free pieces in address order; neighbors are joined when they are released. */
 export class LinearMemory {
   readonly memory: WebAssembly.Memory;
-  /** End of what was ever handed out. */
+  /** End of everything allocated so far. */
   #top: number;
   #free: Piece[] = [];
   #inUse = 0;
@@ -31,12 +31,12 @@ export class LinearMemory {
     this.#top = roundUp(base, PIECE_ALIGNMENT);
   }
 
-  /** Bytes handed out and not yet returned. */
+  /** Bytes allocated and not yet released. */
   get bytesInUse(): number {
     return this.#inUse;
   }
 
-  /** Bytes that are left under wasm32's limit above everything handed out so far. */
+  /** Bytes left below wasm32's limit, above everything allocated so far. */
   get bytesLeft(): number {
     return MAXIMUM_BYTES - this.#top;
   }
@@ -46,7 +46,7 @@ export class LinearMemory {
     return roundUp(Math.max(wanted, 1), PIECE_ALIGNMENT);
   }
 
-  /** A piece full of zeros. Throws `device/memory` where 4 GiB or the machine's memory do not hold it. */
+  /** A piece of zeros. Throws `device/memory` where it does not fit 4 GiB or the machine's memory. */
   allocate(wanted: number, purpose: string): Piece {
     const bytes = this.roundUp(wanted);
     const index = this.#free.findIndex((piece) => piece.bytes >= bytes);
@@ -56,14 +56,14 @@ export class LinearMemory {
   }
 
   #cut(index: number, bytes: number): Piece {
-    const { address, bytes: available } = this.#free[index] as Piece;
+    const { address, bytes: available } = this.#free[index];
     const rest = { address: address + bytes, bytes: available - bytes };
     this.#free.splice(index, 1, ...(rest.bytes > 0 ? [rest] : []));
     this.bytes(address, bytes).fill(0);
     return { address, bytes };
   }
 
-  /** Above everything handed out; a free piece that ends there is made longer instead. */
+  /** Above everything allocated; a free piece that ends there is extended instead. */
   #extend(bytes: number, purpose: string): Piece {
     const last = this.#free.at(-1);
     const reused = last && last.address + last.bytes === this.#top ? last : undefined;
@@ -91,7 +91,7 @@ export class LinearMemory {
     try {
       this.memory.grow(pages);
     } catch (cause) {
-      throw refuse("which this machine does not give", cause);
+      throw refuse("which this machine does not provide", cause);
     }
   }
 
@@ -110,7 +110,7 @@ export class LinearMemory {
     this.#free.splice(index, 2, { address: piece.address, bytes: piece.bytes + next.bytes });
   }
 
-  /** Views are made anew each time: growing the memory detaches the old ones. */
+  /** A new view each time: growing the memory detaches old ones. */
   bytes(address: number, count: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, count);
   }
@@ -128,8 +128,7 @@ export class LinearMemory {
   }
 }
 
-// Arena: the one piece of memory that all programs of an executor work in, since only one of them runs at a time.
-
+/** The one piece of memory that all programs of an executor work in, since only one of them runs at a time. */
 export class Arena {
   readonly #memory: LinearMemory;
   readonly #demands = new Set<{ bytes: number }>();
@@ -139,7 +138,7 @@ export class Arena {
     this.#memory = memory;
   }
 
-  /** A program's wish for `bytes`; the returned function takes it back. */
+  /** Reserves `bytes` for a program; the returned function releases them. */
   demand(bytes: number): () => void {
     const demand = { bytes };
     this.#demands.add(demand);
@@ -155,7 +154,7 @@ export class Arena {
     };
   }
 
-  /** Where the arena begins now; it moves when the largest demand changes. */
+  /** Address of the arena; it moves when the largest demand changes. */
   get address(): number {
     return this.#piece?.address ?? 0;
   }

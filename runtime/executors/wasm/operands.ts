@@ -1,4 +1,4 @@
-// Operands: where the tensors of a program lie in linear memory, and their sizes as instructions want them.
+// Operands: the addresses of a program's tensors in linear memory, and their sizes.
 
 import type { TensorSizes } from "../../../assembly/nn/generated/instructions.js";
 import type { Int8Form } from "../../../assembly/nn/linear-forms.js";
@@ -26,10 +26,10 @@ export class Operands implements TensorSizes {
   }
 
   tensor(id: TensorId): Tensor {
-    return this.#program.graph.tensors[id] as Tensor;
+    return this.#program.graph.tensors[id];
   }
 
-  /** Address and count of values; a run of a store counts the gaps between its tensors. */
+  /** Address and number of values; a run of a store counts the gaps between its tensors. */
   place(id: TensorId): Run {
     const tensor = this.tensor(id);
     if (tensor.origin.kind === "store") return this.#stored(tensor.origin, elementCount(tensor.shape));
@@ -48,7 +48,7 @@ export class Operands implements TensorSizes {
     if (!store) {
       throw new VitrineError(
         "graph/unknown-store",
-        `${this.#program.name}: store ${origin.store} was not given`,
+        `${this.#program.name}: store ${origin.store} was not given: pass it to compile()`,
         {
           details: { store: origin.store },
         },
@@ -58,18 +58,21 @@ export class Operands implements TensorSizes {
     if (!(store instanceof WasmStore)) {
       throw new VitrineError(
         "graph/unknown-store",
-        `${this.#program.name}: store ${origin.store} is another executor's`,
+        `${this.#program.name}: store ${origin.store} belongs to another executor: create it on this one`,
       );
     }
     return store.run(origin.first, origin.last);
   }
 
-  /** How a layer with this matrix computes. */
+  /** Form of the product with this matrix. */
   int8Form(id: TensorId): Int8Form {
     const { name, origin } = this.tensor(id);
     const store = origin.kind === "store" ? this.#stores.get(origin.store) : undefined;
     if (store instanceof WasmInt8Store) return store.form;
-    throw new VitrineError("graph/unknown-store", `${this.#program.name}: ${name} is in no store of int8`);
+    throw new VitrineError(
+      "graph/unknown-store",
+      `${this.#program.name}: ${name} is in no int8 store: pass one to compile()`,
+    );
   }
 
   /** Unsigned address; undefined = absent. */
@@ -79,7 +82,7 @@ export class Operands implements TensorSizes {
     return id === undefined ? undefined : this.place(id).address;
   }
 
-  /** The panels that are kept of a weight, if they are. */
+  /** The panels of a weight, where they are kept. */
   packed(weight: TensorId): PackedWeight | undefined {
     return this.#packed?.of(weight);
   }

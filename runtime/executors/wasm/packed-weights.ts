@@ -1,11 +1,11 @@
-// Packed weights: the linear layers of a program whose weights rest, each with panels that are made once.
+// Packed weights: the linear layers of a program with frozen weights, each with panels that are made once.
 
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { ProgramStores } from "../executor.js";
 import { type Panels, WasmStore } from "./store.js";
 
-/** assembly/nn/packed-weight.ts fills the last panel up to a multiple of this. */
+/** assembly/nn/packed-weight.ts pads the last panel to a multiple of this. */
 const COLUMNS_UNIT = 8;
 
 export interface PackedWeight {
@@ -24,7 +24,7 @@ interface Entry extends PackedWeight {
 export class PackedWeights {
   readonly #entries = new Map<TensorId, Entry>();
 
-  /** Takes room for the panels of every weight that there is room for. */
+  /** Allocates panels for every weight for which there is memory. */
   constructor(program: Program, stores: ProgramStores) {
     for (const operation of program.graph.operations) {
       if (operation.type !== "linear" || this.#entries.has(operation.reads.weight)) continue;
@@ -55,7 +55,7 @@ export class PackedWeights {
     return false;
   }
 
-  /** The panels were made from the stores as they are. */
+  /** To be called when the panels were made from the current values of the stores. */
   made(): void {
     for (const { store, kept } of this.#entries.values()) kept.version = store.version;
   }

@@ -1,36 +1,9 @@
-// Pool thread: an instance of the shared kernels over the pool's memory. Enters WebAssembly once and stays there.
+// Pool thread: an instance of the shared kernels on the pool's memory, which enters WebAssembly once and stays there; and its
+// messages: one each way before the first run, then one from the thread that ends a run.
 
 import type { ThreadPort } from "../../host/host.js";
 
-interface ThreadExports {
-  setBlock(rows: number, columns: number): void;
-  setScratch(address: number): void;
-  work(control: number): void;
-}
-
-function live(port: ThreadPort, setup: ThreadSetup): void {
-  const tell = (message: FromThread) => port.post(message);
-  try {
-    const finished = (unknown: number) => tell({ kind: "finished", unknown });
-    const instance = new WebAssembly.Instance(setup.module, { env: { memory: setup.memory, finished } });
-    const { setBlock, setScratch, work } = instance.exports as unknown as ThreadExports;
-    setBlock(setup.block.rows, setup.block.columns);
-    setScratch(setup.scratch);
-    tell({ kind: "ready" });
-    work(setup.control);
-  } catch (error) {
-    tell({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
-  }
-}
-
-export function start(port: ThreadPort): void {
-  port.onMessage((message) => live(port, message as ThreadSetup));
-}
-
-// Thread messages: what the pool and its threads say to each other outside WebAssembly, once each way before the first
-// run, and a word from the thread that ends a run.
-
-/** Path under `dist/` of what a thread runs. */
+/** This module's path under `dist/`. */
 export const POOL_THREAD = "runtime/executors/wasm/pool-thread.js";
 
 /** The first and only message to a thread. */
@@ -47,6 +20,31 @@ export interface ThreadSetup {
 
 export type FromThread =
   | { kind: "ready" }
-  /** A run is over; `unknown` is 0 or the place of an instruction that the kernels do not know. */
+  /** A run has ended; `unknown` is 0, or the place of an instruction that the kernels do not know. */
   | { kind: "finished"; unknown: number }
   | { kind: "failed"; reason: string };
+
+interface ThreadExports {
+  setBlock(rows: number, columns: number): void;
+  setScratch(address: number): void;
+  work(control: number): void;
+}
+
+export function start(port: ThreadPort): void {
+  port.onMessage((message) => live(port, message as ThreadSetup));
+}
+
+function live(port: ThreadPort, setup: ThreadSetup): void {
+  const send = (message: FromThread) => port.post(message);
+  try {
+    const finished = (unknown: number) => send({ kind: "finished", unknown });
+    const instance = new WebAssembly.Instance(setup.module, { env: { memory: setup.memory, finished } });
+    const { setBlock, setScratch, work } = instance.exports as unknown as ThreadExports;
+    setBlock(setup.block.rows, setup.block.columns);
+    setScratch(setup.scratch);
+    send({ kind: "ready" });
+    work(setup.control);
+  } catch (error) {
+    send({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
+  }
+}

@@ -1,11 +1,11 @@
-// Store: named float32 tensors, one behind the other in linear memory, so that a run of them is one operand.
+// Store: named float32 tensors, consecutive in linear memory, so that a run of them is one operand.
 
 import { isVitrineError, VitrineError } from "../../errors.js";
 import type { Store, StoreLayout } from "../executor.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
 import type { Mutex } from "./mutex.js";
 
-/** Kernels want addresses at multiples of 16; the values between two tensors are zero and stay so. */
+/** Kernels need addresses at multiples of 16; the values between two tensors are zero and stay zero. */
 const TENSOR_ALIGNMENT = 16;
 
 /** Address and number of float32 values. */
@@ -14,7 +14,7 @@ export interface Run {
   count: number;
 }
 
-/** A weight as products read it, and the version of the store that it was made from. */
+/** A weight as products read it, and the version of the store from which it was made. */
 export interface Panels {
   piece: Piece;
   version: number;
@@ -56,8 +56,8 @@ export class WasmStore implements Store {
   }
 
   /**
-   * Room for the panels of a tensor, the same for all programs, or undefined where there is none: the tensor itself does as
-   * well, only slower.
+   * Memory for the panels of a tensor, the same for all programs, or undefined where there is none: products then read the
+   * tensor itself, which is only slower.
    */
   panels(name: string, bytes: number): Panels | undefined {
     const known = this.#panels.get(name);
@@ -75,12 +75,12 @@ export class WasmStore implements Store {
 
   #place(name: string): Run {
     if (!this.#piece)
-      throw new VitrineError("graph/disposed", `store: tensor ${name} is asked for after dispose()`);
+      throw new VitrineError("graph/disposed", `store: tensor ${name} is used after dispose()`);
     const place = this.#offsets.get(name);
     if (!place) {
       throw new VitrineError(
         "graph/unknown-tensor",
-        `store: there is no tensor ${name} among ${this.#offsets.size}`,
+        `store: there is no tensor ${name} among ${this.#offsets.size}: model and weights do not match`,
         {
           details: { name },
         },
@@ -95,7 +95,10 @@ export class WasmStore implements Store {
     const to = this.#place(last);
     const count = (to.address - from.address) / 4 + to.count;
     if (count < from.count)
-      throw new VitrineError("graph/unknown-tensor", `store: tensor ${last} lies before ${first}`);
+      throw new VitrineError(
+        "graph/unknown-tensor",
+        `store: tensor ${last} comes before ${first}: a run must follow the order of the layout`,
+      );
     return { address: from.address, count };
   }
 
@@ -115,7 +118,7 @@ export class WasmStore implements Store {
     this.changed();
   }
 
-  /** Between runs, never in the middle of one. */
+  /** Waits for the current run. */
   read(name: string): Promise<Float32Array> {
     return this.#mutex.run(async () => {
       const { address, count } = this.#place(name);

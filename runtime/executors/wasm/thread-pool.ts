@@ -1,14 +1,14 @@
-// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, hands them bytecode, and notices when one dies.
+// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, passes them bytecode, and detects when one dies.
 //
-// The calling thread takes no part in a run. A page's main thread may not wait, and a server's must answer others
-// meanwhile; what it would save is one message a run, some 50 µs.
+// The calling thread does not compute. A page's main thread may not block, and a server's must handle other requests; computing
+// on it would save one message per run, about 50 µs.
 
 import { VitrineError } from "../../errors.js";
 import type { Host, HostWorker } from "../../host/host.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
 import { type FromThread, POOL_THREAD, type ThreadSetup } from "./pool-thread.js";
 
-/** Parts that an instruction is cut into for each thread: enough to even out threads that are interrupted. */
+/** Parts of an instruction per thread: enough to balance the load when threads are preempted. */
 const PARTS_PER_THREAD = 4;
 
 export interface SharedKernels {
@@ -31,7 +31,7 @@ export class ThreadPool {
   readonly #pieces: Piece[] = [];
   readonly #control: Piece;
   #run: Run | undefined;
-  /** Why no run can begin any more. */
+  /** Why no run can start any more. */
   #over: VitrineError | undefined;
 
   private constructor(kernels: SharedKernels) {
@@ -39,7 +39,7 @@ export class ThreadPool {
     this.#control = this.#allocate(kernels.controlBytes(), "the control block of the threads");
   }
 
-  /** Resolves when every thread waits for work. Throws `device/thread` where one does not come up. */
+  /** Resolves when every thread waits for work. Throws `device/thread` where one does not start. */
   static async start(host: Host, kernels: SharedKernels, threads: number): Promise<ThreadPool> {
     const pool = new ThreadPool(kernels);
     try {
@@ -60,7 +60,11 @@ export class ThreadPool {
 
   #startThread(host: Host): Promise<void> {
     const worker = host.spawnWorker?.(POOL_THREAD);
-    if (!worker) throw new VitrineError("device/threads", "this host starts no threads: set threads to 1");
+    if (!worker)
+      throw new VitrineError(
+        "device/threads",
+        "this host cannot start threads: set threads to 1 (--threads 1)",
+      );
     this.#workers.push(worker);
     const { module, memory, block, scratchBytes } = this.#kernels;
     const scratch = this.#allocate(scratchBytes(), "scratch of a thread").address;
@@ -77,7 +81,7 @@ export class ThreadPool {
     });
   }
 
-  /** The last part of the last instruction is done. */
+  /** Called when the last part of the last instruction is done. */
   finish(unknown: number): void {
     const run = this.#run;
     this.#run = undefined;
@@ -85,11 +89,11 @@ export class ThreadPool {
     run?.done(unknown);
   }
 
-  /** A thread is gone, perhaps with a part that it had claimed: nothing can be run any more. */
+  /** A thread has died, perhaps with a part that it had claimed: no run is possible any more. */
   #break(reason: string): VitrineError {
     this.#over ??= new VitrineError(
       "device/thread",
-      `a thread of the wasm executor died (${reason}): its memory cannot be trusted, start anew (--threads 1 does without threads)`,
+      `a thread of the wasm executor died (${reason}): its memory cannot be trusted: restart (--threads 1 runs without threads)`,
       { details: { reason } },
     );
     const run = this.#run;
@@ -109,9 +113,9 @@ export class ThreadPool {
     });
   }
 
-  /** Ends the threads; a run that is under way fails with `device/disposed`. */
+  /** Stops the threads; a run in progress fails with `device/disposed`. */
   async dispose(): Promise<void> {
-    this.#over ??= new VitrineError("device/disposed", "the wasm executor was disposed of");
+    this.#over ??= new VitrineError("device/disposed", "the wasm executor was disposed: create a new one");
     const run = this.#run;
     this.#run = undefined;
     await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));

@@ -1,8 +1,7 @@
 // Activations: functions of one value. GELU is x·Φ(x) in its exact form with the error function, ReLU max(x, 0), sigmoid
 // 1/(1 + e^−x), the gate of squeeze-and-excitation.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 
 /** x → y of the same shape. */

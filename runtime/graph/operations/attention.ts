@@ -1,13 +1,12 @@
 // Attention: softmax(q·kᵀ/√E)·v for every head, from the joint output of the query, key and value projections.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectMultiple } from "../tensor.js";
 
 /**
- * qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with the heads one behind the other → out [batch, tokens,
- * heads·E] and the attention weights [batch, heads, tokens, tokens], which exist only where something reads them.
+ * qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with consecutive heads → out [batch, tokens, heads·E] and the attention
+ * weights [batch, heads, tokens, tokens], which exist only where something reads them.
  */
 export function attention(
   graph: GraphBuilder,
@@ -30,7 +29,7 @@ export function attention(
   return { out, probabilities };
 }
 
-/** Backward computes the weights again from logSumExp: nothing of tokens × tokens is kept (arXiv 2205.14135, B.2). */
+/** Backward recomputes the weights from logSumExp: no tensor of tokens × tokens is kept (arXiv 2205.14135, B.2). */
 export const attentionGradient: GradientRule<"attention"> = (sweep, { reads, writes, attributes }) => {
   const { qkv } = reads;
   const { out, logSumExp } = writes;

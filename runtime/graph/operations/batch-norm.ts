@@ -1,10 +1,9 @@
-// Batch norm in training: each channel is brought to mean 0 and variance 1 over the batch, then scaled and shifted.
+// Batch norm in training: each channel is normalized to mean 0 and variance 1 over the batch, then scaled and shifted.
 //
 // In inference the running statistics make it a factor and a shift, which models/regnety/folding.ts puts into the
 // convolution before it: no operation is left.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 

@@ -1,16 +1,15 @@
-// Channels: the mean of each over an image's pixels, and a factor for each; squeeze-and-excitation is made of both.
+// Channels: the mean of each over an image's pixels, and a factor for each; squeeze-and-excitation consists of both.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
 function perImage(graph: GraphBuilder, x: TensorId): [batch: number, channels: number] {
   const shape = graph.shapeOf(x);
-  return [shape[0] as number, shape.at(-1) as number];
+  return [shape[0], shape.at(-1) as number];
 }
 
-/** x [batch, ..., channels] → y [batch, channels]: the mean over everything between. */
+/** x [batch, ..., channels] → y [batch, channels]: the mean over the axes between. */
 export function globalAveragePool(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   const y = graph.activation(name, perImage(graph, x));
   graph.add("globalAveragePool", { reads: { x }, writes: { y } });

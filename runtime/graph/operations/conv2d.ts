@@ -1,8 +1,7 @@
-// Convolution: grouped, strided, padded with zeros; feature maps and weights have their channels last.
+// Convolution: grouped, strided, zero-padded; feature maps and weights have their channels last.
 
 import { VitrineError } from "../../errors.js";
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { elementCount, expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 
@@ -45,7 +44,7 @@ export function conv2d(
     if (steps < 0)
       throw new VitrineError(
         "graph/shape",
-        `conv2d ${name}: a kernel of ${kernel} is larger than ${side} pixels with ${padding} of padding`,
+        `conv2d ${name}: a kernel of ${kernel} is larger than ${side} pixels with ${padding} of padding: larger images, or more padding`,
       );
     return Math.floor(steps / stride) + 1;
   };

@@ -1,7 +1,7 @@
 // Gradient rules: which operations can be differentiated, and by which rule.
 
 import type { OperationType } from "../catalog.js";
-import type { GradientRule } from "../gradient-sweep.js";
+import type { GradientRule } from "../graph.js";
 import { geluGradient, reluGradient, sigmoidGradient } from "./activations.js";
 import { attentionGradient } from "./attention.js";
 import { batchNormGradient } from "./batch-norm.js";

@@ -1,7 +1,6 @@
-// Layer norm: each token is shifted and scaled to mean 0 and variance 1, then by a weight and a bias.
+// Layer norm: each token is normalized to mean 0 and variance 1, then scaled by a weight and shifted by a bias.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
@@ -29,7 +28,7 @@ export function layerNorm(
   return y;
 }
 
-/** The kernel adds what x already has from its residual path: one pass less over the largest tensors. */
+/** The kernel adds the gradient of x's residual path: one pass fewer over the largest tensors. */
 export const layerNormGradient: GradientRule<"layerNorm"> = (sweep, { reads, writes }) => {
   const dy = sweep.gradientOf(writes.y);
   const { mean, rstd } = writes;

@@ -1,7 +1,6 @@
 // Linear: y = x·weightᵀ + bias, with the weight stored as PyTorch does, [outputs, inputs].
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectShape } from "../tensor.js";
 
@@ -24,7 +23,7 @@ export function linear(
   return y;
 }
 
-/** dw += dyᵀ·x, db += Σ rows of dy, dx = dy·w. The fused forms are made after autodiff and never come here. */
+/** dw += dyᵀ·x, db += Σ rows of dy, dx = dy·w. The planner fuses after autodiff, so fused forms never occur here. */
 export const linearGradient: GradientRule<"linear"> = (sweep, { reads, writes }) => {
   const dy = sweep.gradientOf(writes.y);
   if (dy === undefined) return;

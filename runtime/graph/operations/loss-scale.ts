@@ -1,5 +1,5 @@
 // Loss scale: gradients of a loss that was multiplied by a number, so that float16 holds the small ones, and the rule that
-// moves the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to hear of an overflow.
+// adapts the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to learn of an overflow.
 
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
@@ -11,7 +11,7 @@ export interface LossScaleState {
   scale: TensorId;
   /** Steps in a row without an overflow since the scale last changed. */
   goodSteps: TensorId;
-  /** Steps left out so far. */
+  /** Steps skipped so far. */
   skipped: TensorId;
 }
 
@@ -27,7 +27,7 @@ const LOSS_SCALE_REPORT = 4;
 
 /**
  * settings float64 [12] as for AdamW, norm float64 [1] of the scaled gradients → unscaled: settings that make AdamW undo
- * the scale and count its steps without those left out; report [4]: the scale of these gradients, then the new state.
+ * the scale and count its steps without skipped ones; report [4]: the scale of these gradients, then the new state.
  */
 export function updateLossScale(
   graph: GraphBuilder,

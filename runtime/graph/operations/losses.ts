@@ -1,7 +1,6 @@
 // Losses: soft-target cross-entropy and the two forms of distillation of deit's losses.py, one value per sample.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectShape } from "../tensor.js";
 
@@ -9,7 +8,7 @@ function lossTensor(graph: GraphBuilder, logits: TensorId, other: TensorId, name
   const shape = graph.shapeOf(logits);
   expectAxes(`${name} logits`, shape, 2);
   expectShape(`${name} second operand`, graph.shapeOf(other), shape);
-  return graph.activation(name, [shape[0] as number]);
+  return graph.activation(name, [shape[0]]);
 }
 
 function gradientTensor(graph: GraphBuilder, logits: TensorId): TensorId {

@@ -1,4 +1,4 @@
-// Patchify: an image becomes rows of patches, ready for the linear layer that stands for the patch convolution.
+// Patchify: an image becomes rows of patches, the input of the linear layer that replaces the patch convolution.
 
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
@@ -48,8 +48,8 @@ export function patchifyImage(
 }
 
 /**
- * pixels uint8 [batch, size, size, 3], table [3, 256] → normalized [batch, size, size, 3], channels last: a patch of one
- * pixel is the pixel.
+ * pixels uint8 [batch, size, size, 3], table [3, 256] → normalized [batch, size, size, 3], channels last: patches of one
+ * pixel.
  */
 export function normalizeBytes(
   graph: GraphBuilder,

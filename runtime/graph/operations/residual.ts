@@ -1,7 +1,6 @@
-// Residual: a branch is added to the stream it came from, scaled per sample where stochastic depth is on.
+// Residual: a branch is added to the residual stream, scaled per sample where stochastic depth is on.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
@@ -18,13 +17,13 @@ export function residual(
 ): TensorId {
   const shape = graph.shapeOf(x);
   expectShape(`residual ${name} branch`, graph.shapeOf(branch), shape);
-  if (scale !== undefined) expectShape(`residual ${name} scale`, graph.shapeOf(scale), [shape[0] as number]);
+  if (scale !== undefined) expectShape(`residual ${name} scale`, graph.shapeOf(scale), [shape[0]]);
   const y = graph.activation(name, shape);
   graph.add("residual", { reads: { x, branch, scale }, writes: { y } });
   return y;
 }
 
-/** The stream passes its gradient on as it is; the scale is chance's and has none. */
+/** The stream's gradient is passed unchanged; the scale is random and has none. */
 export const residualGradient: GradientRule<"residual"> = (sweep, { reads, writes }) => {
   const dy = sweep.gradientOf(writes.y);
   if (dy === undefined) return;

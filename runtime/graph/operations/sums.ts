@@ -1,7 +1,6 @@
-// Sums: weighted sums of two tensors, dot products, and scaling by a number the program computed.
+// Sums: weighted sums of two tensors, dot products, and scaling by a number that the program computes.
 
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 

@@ -1,14 +1,13 @@
-// Tokens: class and distillation token go before the patches, positions are added; a head picks its token again.
+// Tokens: class and distillation token go before the patches, positions are added; a head selects its token.
 
 import { VitrineError } from "../../errors.js";
-import type { GradientRule } from "../gradient-sweep.js";
-import type { GraphBuilder } from "../graph.js";
+import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectShape, formatShape } from "../tensor.js";
 
 export interface PrefixTokens {
   classToken: TensorId;
-  /** The distillation token, second in the row. */
+  /** The distillation token, the second of the sequence. */
   distillationToken?: TensorId;
   /** [1, tokens, dim]; covers the prefix tokens too. */
   position: TensorId;

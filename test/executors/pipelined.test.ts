@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { finished, joined, oneAhead, type Started, underway } from "../../runtime/executors/pipelined.js";
+import { finished, joined, pipelined, type Started, underway } from "../../runtime/executors/pipelined.js";
 
 /** Items 0, 1, … whose giving away is told. */
 async function* numbers(count: number, told: string[]): AsyncGenerator<number> {
@@ -22,7 +22,7 @@ async function story(count: number, start: (item: number) => Started<number>): P
     told.push(`start ${item}`);
     return start(item);
   };
-  await oneAhead(numbers(count, told), begin, (result) => void told.push(`take ${result}`)).catch((error) =>
+  await pipelined(numbers(count, told), begin, (result) => void told.push(`take ${result}`)).catch((error) =>
     told.push(String(error)),
   );
   return told;
