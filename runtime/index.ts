@@ -23,28 +23,32 @@ export type {
 export type { Started } from "./executors/pipelined.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";
 export type { Catalog, Operation, OperationType } from "./graph/catalog.js";
-export type { FusionName } from "./graph/fusion.js";
-export { type Graph, GraphBuilder } from "./graph/graph.js";
+export { GraphBuilder } from "./graph/graph.js";
+export { gelu, relu, sigmoid } from "./graph/operations/activations.js";
 export { attention } from "./graph/operations/attention.js";
 export { type BatchNormTensors, batchNorm } from "./graph/operations/batch-norm.js";
 export { globalAveragePool, scaleChannels } from "./graph/operations/channels.js";
 export { type ConvolutionOptions, conv2d } from "./graph/operations/conv2d.js";
-export { gelu } from "./graph/operations/gelu.js";
 export { layerNorm } from "./graph/operations/layer-norm.js";
 export { linear } from "./graph/operations/linear.js";
 export { hardDistillation, softDistillation, softTargetCrossEntropy } from "./graph/operations/losses.js";
 export { channelsLast, normalizeBytes, patchifyBytes, patchifyImage } from "./graph/operations/patchify.js";
-export { relu } from "./graph/operations/relu.js";
 export { residual } from "./graph/operations/residual.js";
-export { sigmoid } from "./graph/operations/sigmoid.js";
 export { dot, scaledSum } from "./graph/operations/sums.js";
 export { assembleTokens, type PrefixTokens, selectToken } from "./graph/operations/tokens.js";
-export { type PlanOptions, planProgram } from "./graph/planner.js";
-export type { Placement, Program, ProgramInputs, ProgramOutputs } from "./graph/program.js";
+export { planProgram } from "./graph/planner.js";
+export type {
+  FusionName,
+  Graph,
+  Placement,
+  PlanOptions,
+  Program,
+  ProgramInputs,
+  ProgramOutputs,
+  RowSpan,
+} from "./graph/program.js";
 export type { Segment } from "./graph/recompute.js";
-export type { RowSpan } from "./graph/row-spans.js";
-export type { Shape } from "./graph/shape.js";
-export type { ElementType, Origin, Tensor, TensorId } from "./graph/tensor.js";
+export type { ElementType, Origin, Shape, Tensor, TensorId } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
 export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";

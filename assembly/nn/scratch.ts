@@ -13,7 +13,7 @@ export const SCORES_BYTES: usize = 512 * 1024;
 export const SCRATCH_BYTES: usize = PANELS_BYTES + TRANSPOSED_BYTES + TILE_BYTES + SCORES_BYTES;
 
 /** The instance's piece, at a multiple of 64. */
-let scratch: usize = memory.data(SCRATCH_BYTES, 64);
+let scratch: usize = memory.data(<i32>SCRATCH_BYTES, 64);
 
 export function setScratchAddress(address: usize): void {
   scratch = address;

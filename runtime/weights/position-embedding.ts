@@ -5,7 +5,7 @@
 // any scale (no antialiasing), neighbors clamped to the border. Not Pillow's bicubic, which has A = −0.5.
 
 import { VitrineError } from "../errors.js";
-import { formatShape } from "../graph/shape.js";
+import { formatShape } from "../graph/tensor.js";
 import type { NamedTensor } from "./tensor-map.js";
 
 const A = -0.75;

@@ -111,8 +111,7 @@ for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) 
         results.push((await inference.logits(randomPixels(WIDER, batch, 6), batch)).logits);
       await executor.dispose();
     }
-    for (let i = 2; i < results.length; i++)
-      assertSameBits(results[i], results[i % 2], `logits ${i}`);
+    for (let i = 2; i < results.length; i++) assertSameBits(results[i], results[i % 2], `logits ${i}`);
   });
 }
 

@@ -136,7 +136,7 @@ test("a loss without a way to a parameter, and a way without a gradient rule, ar
 test("a plain model cannot be distilled, and sizes that do not divide are refused", () => {
   const config = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
   const options = { config, distillation: "hard" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
-  expectRefusal("training/distillation", /needs a model with a distillation token/, () =>
+  expectRefusal("training/distillation", /the model has no distillation token/, () =>
     accumulateGraph(options, 1, "pixels"),
   );
   expectRefusal("model/config", /dim 192 is not a multiple of heads 5/, () =>
