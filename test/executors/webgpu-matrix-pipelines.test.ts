@@ -93,7 +93,7 @@ if (found) {
       assert.ok(convolutions.length >= 2, `${convolutions.length} convolutions`);
       const texts = seen.filter(([name]) => name === KERNEL || name === CONVOLUTION).map(([, text]) => text);
       assert.ok(texts.length >= 10, `${texts.length} variants`);
-      assert.ok(texts.some((text) => text.includes("const SPLIT = 1u;")));
+      assert.ok(texts.some((text) => text.includes("split = group.z;")));
       for (const side of [16, 32]) assert.ok(texts.some((text) => text.includes(`const PM = ${side}u;`)));
       for (const code of texts) {
         const { messages } = await executor.gpu.createShaderModule({ code }).getCompilationInfo();

@@ -90,17 +90,18 @@ function overlap(a: Slice, b: Slice): boolean {
   return a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 }
 
-/** Constant → the extension that a module must enable before its first declaration where the constant is not 0. */
-const ENABLED_BY: Readonly<Record<string, string>> = {
-  HALF: "f16",
-  SUBGROUPS: "subgroups",
-  MATRIX_DEPTH: "chromium_experimental_subgroup_matrix",
+/** Constant → the extension that a module enables where the constant is not 0 and its text uses the extension. */
+const EXTENSIONS: Readonly<Record<string, readonly [extension: string, use: RegExp]>> = {
+  HALF: ["f16", /\bf16\b/],
+  SUBGROUPS: ["subgroups", /\bsubgroup/],
+  MATRIX_DEPTH: ["chromium_experimental_subgroup_matrix", /\bsubgroup_matrix/],
 };
 
-function enableDirectives(constants: Readonly<Record<string, number>>): string[] {
-  return Object.entries(ENABLED_BY)
-    .filter(([constant]) => constants[constant])
-    .map(([, extension]) => `enable ${extension};\n`);
+function enableDirectives(constants: Readonly<Record<string, number>>, text: string): string {
+  return Object.entries(EXTENSIONS)
+    .filter(([constant, [, use]]) => constants[constant] && use.test(text))
+    .map(([, [extension]]) => `enable ${extension};\n`)
+    .join("");
 }
 
 /**
@@ -119,20 +120,21 @@ function storageTypes({ kernel, halves }: KernelVariant, text: string, operands:
   });
 }
 
-/** The kernel's text after its constants and types, with aliased operands under one name. */
+/**
+ * The kernel's text after the constants and types that it uses, with aliased operands under one name. Variants that differ only
+ * in constants without an effect have the same text: most kernels are the same on several tiers.
+ */
 export function kernelText(variant: KernelVariant): string {
   const { kernel, constants, aliases } = variant;
   let text = chosenLines(KERNEL_SOURCES[kernel], constants);
-  const lines = [
-    ...enableDirectives(constants),
-    ...Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;\n`),
-    ...storageTypes(variant, text, operandBindings(variant).keys()),
-  ];
+  const types = storageTypes(variant, text, operandBindings(variant).keys());
   for (const [operand, other] of aliases) {
     text = text.replace(new RegExp(`.*var<storage, read_write> ${operand}:.*\n`), "");
     text = text.replace(new RegExp(`(?<![\\w.])${operand}\\[`, "g"), `${other}[`);
   }
-  return lines.join("") + text;
+  const used = Object.entries(constants).filter(([name]) => new RegExp(`\\b${name}\\b`).test(text));
+  const body = [...used.map(([name, value]) => `const ${name} = ${value}u;\n`), ...types, text].join("");
+  return enableDirectives(constants, body) + body;
 }
 
 export interface Kernel {
@@ -148,7 +150,8 @@ function keyOf({ kernel, constants, aliases, halves }: KernelVariant): string {
 export class Kernels {
   readonly #device: Device;
   readonly #onProgress: (progress: KernelProgress) => void;
-  readonly #kernels = new Map<string, Promise<Kernel>>();
+  readonly #byVariant = new Map<string, Promise<Kernel>>();
+  readonly #byText = new Map<string, Promise<Kernel>>();
   #made = 0;
 
   constructor(device: Device, onProgress: (progress: KernelProgress) => void = () => {}) {
@@ -161,17 +164,22 @@ export class Kernels {
     return Promise.all(
       variants.map((variant) => {
         const key = keyOf(variant);
-        const kernel = this.#kernels.get(key) ?? this.#make(variant);
-        this.#kernels.set(key, kernel);
+        const kernel = this.#byVariant.get(key) ?? this.#ofText(variant.kernel, kernelText(variant));
+        this.#byVariant.set(key, kernel);
         return kernel;
       }),
     );
   }
 
-  async #make(variant: KernelVariant): Promise<Kernel> {
+  #ofText(label: string, text: string): Promise<Kernel> {
+    const kernel = this.#byText.get(text) ?? this.#make(label, text);
+    this.#byText.set(text, kernel);
+    return kernel;
+  }
+
+  async #make(label: string, code: string): Promise<Kernel> {
     const { gpu } = this.#device;
-    const label = variant.kernel;
-    const module = gpu.createShaderModule({ label, code: kernelText(variant) });
+    const module = gpu.createShaderModule({ label, code });
     try {
       const pipeline = await gpu.createComputePipelineAsync({
         label,
@@ -179,7 +187,7 @@ export class Kernels {
         compute: { module, entryPoint: "main" },
       });
       this.#made++;
-      this.#onProgress({ made: this.#made, wanted: this.#kernels.size });
+      this.#onProgress({ made: this.#made, wanted: this.#byText.size });
       return { pipeline, layout: pipeline.getBindGroupLayout(0) };
     } catch (cause) {
       this.#device.check();
