@@ -1,4 +1,4 @@
-// Convolution forward claims: convolutions and what acts on channels equal their twins in double for every kind of size.
+// Convolution forward claims: convolutions and operations on channels equal the reference implementations in double for every kind of size.
 
 import { test } from "uvu";
 import type { Executor } from "../../runtime/executors/executor.js";
@@ -48,9 +48,9 @@ const MAPS: readonly Shape[] = [
   [1, 4, 5, 8],
 ];
 
-/** Registers the test; `share` of the result's largest value is allowed for. */
-export function convolutionForwardClaims(executor: Executor, what: string, share: number): void {
-  test(`convolutions, pools and scaled channels equal their twins in double, ReLU joined or not${what}`, async () => {
+/** Registers the test; `tolerance` is a fraction of the result's largest value. */
+export function convolutionForwardClaims(executor: Executor, what: string, tolerance: number): void {
+  test(`convolutions, pools and scaled channels equal the reference implementations in double, with and without ReLU fused${what}`, async () => {
     const { graph, given } = everyCase();
     const store = executor.createStore(
       new Map(Array.from(given, ([name, values]) => [name, values.length] as const)),
@@ -61,7 +61,7 @@ export function convolutionForwardClaims(executor: Executor, what: string, share
     const outputs = await executable.run({});
     for (const [name, want] of runInDouble(graph, given)) {
       const largest = Array.from(want).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      assertClose(outputs[name] as Float32Array, want, share * largest, name);
+      assertClose(outputs[name] as Float32Array, want, tolerance * largest, name);
     }
     executable.dispose();
     store.dispose();

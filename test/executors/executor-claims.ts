@@ -24,7 +24,7 @@ const NARROW = { ...MICRO, dim: 36, heads: 6 };
 
 /** Registers the tests: `executor` computes what the wasm executor computes, up to `tolerances`. */
 export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances: ClaimTolerances): void {
-  test("random graphs have the same outputs: operands that share a place included", async () => {
+  test("random graphs have the same outputs: operands that share memory included", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const drawn = randomGraph(new Random(seed), 24);
       const [got, want] = [await outputsOf(executor, drawn), await outputsOf(wasm, drawn)];
@@ -178,11 +178,11 @@ export function keyBias(name: string, { length }: Float32Array): (index: number)
 
 type Values = ArrayLike<number> | undefined;
 
-/** |got − want| ≤ share · largest |want|. */
+/** |got − want| ≤ tolerance · largest |want|. */
 function assertNear(
   got: Values,
   want: Values,
-  share: number,
+  tolerance: number,
   what: string,
   excluded: (index: number) => boolean = () => false,
 ): void {
@@ -190,7 +190,7 @@ function assertNear(
     Array.from(values ?? []).filter((_, i) => !excluded(i)),
   ) as [number[], number[]];
   const largest = right.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  assertClose(left, right, share * largest + 1e-30, what);
+  assertClose(left, right, tolerance * largest + 1e-30, what);
 }
 
 async function codeOf(attempt: () => Promise<unknown>): Promise<string> {

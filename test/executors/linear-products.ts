@@ -100,8 +100,8 @@ export function allProducts(sizes: ProductSizes): LinearProducts {
   const [bias, scale] = [layer.given("bias", "outputs"), layer.given("scale", "samples")];
   const statistics = { mean: layer.made("mean", "rows"), rstd: layer.made("rstd", "rows") };
   layer.forward("y");
-  layer.forward("y with bias and GELU behind a norm", { bias, ...layer.norm }, true);
-  layer.forward("y with bias behind a norm with statistics", { bias, ...layer.norm }, false, statistics);
+  layer.forward("y with bias and GELU after a norm", { bias, ...layer.norm }, true);
+  layer.forward("y with bias after a norm with statistics", { bias, ...layer.norm }, false, statistics);
   layer.forward("y with bias, residual and scale", {
     ...{ bias, scale, residual: layer.given("residual", "y") },
   });
@@ -109,11 +109,11 @@ export function allProducts(sizes: ProductSizes): LinearProducts {
   layer.inputGradient("dx with scale and GELU's slope", { scale, hidden: layer.given("hidden", "x") });
   layer.weightGradient("dw");
   layer.weightGradient("dw with bias and scale", { scale }, true);
-  layer.weightGradient("dw with bias behind a norm", { ...layer.norm, ...statistics }, true);
+  layer.weightGradient("dw with bias after a norm", { ...layer.norm, ...statistics }, true);
   return products;
 }
 
-/** Each product once, with parts before and behind it: three kernels. */
+/** Each product once, with fused parts before and after it: three kernels. */
 export function fusedProducts(sizes: ProductSizes): LinearProducts {
   const products = noProducts();
   const layer = new Layer(products, sizes, "layer");

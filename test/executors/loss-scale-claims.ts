@@ -66,19 +66,21 @@ function assertSameStates(got: States, want: States): void {
       assertSameBits(got[state].get(name)?.data as Float32Array, data, `${state} ${name}`);
 }
 
-/** As far as float32 tells corrections of the moments' bias apart: a share of each tensor's largest value. */
-function assertNearStates(got: States, want: States, share: number): void {
+/** As far as float32 distinguishes corrections of the moments' bias: a fraction of each tensor's largest value. */
+function assertNearStates(got: States, want: States, tolerance: number): void {
   for (const state of STATES)
     for (const [name, { data }] of want[state]) {
       const largest = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
       const isNoise = keyBias(name, data);
-      const allowed = Array.from(data, (_, i) => (share > 0 && isNoise(i) ? largest : share * largest));
+      const allowed = Array.from(data, (_, i) =>
+        tolerance > 0 && isNoise(i) ? largest : tolerance * largest,
+      );
       assertClose(got[state].get(name)?.data ?? [], data, allowed, `${state} ${name}`);
     }
 }
 
-/** Registers the tests. `share`: by how much corrections that are computed on the device may move a state. */
-export function lossScaleClaims(device: string, executor: Executor, share: number): void {
+/** Registers the tests. `tolerance`: by how much corrections that are computed on the device may move a state. */
+export function lossScaleClaims(device: string, executor: Executor, tolerance: number): void {
   const create = (changes: Partial<TrainingOptions>) =>
     createTraining(executor, trainingOptions({ ...DISTILLED, ...changes }));
   const scaled = (changes: Partial<TrainingOptions> = {}) => create({ lossScaling: true, ...changes });
@@ -110,40 +112,40 @@ export function lossScaleClaims(device: string, executor: Executor, share: numbe
     assert.equal([applied, lossScale], [false, { scale: 32_768, goodSteps: 0, skipped: 1 }]);
     assertSameStates(await statesOf(training), before);
     for (const { data } of (await training.gradients()).values())
-      assertSameBits(data, new Float32Array(data.length), "gradient behind the step");
+      assertSameBits(data, new Float32Array(data.length), "gradient after the step");
 
     // Behind it everything is as if there had been no such step, but for half the scale.
     for (let step = 2; step <= 4; step++) {
       const want = await stepOf(plain, inputsOf(step), step);
       const got = await stepOf(training, inputsOf(step), step + 1);
-      assertClose([got.loss], [want.loss], share * want.loss, "loss");
+      assertClose([got.loss], [want.loss], tolerance * want.loss, "loss");
       assert.equal(got.lossScale, { scale: 32_768, goodSteps: step - 1, skipped: 1 });
     }
-    assertNearStates(await statesOf(training), await statesOf(plain), share);
+    assertNearStates(await statesOf(training), await statesOf(plain), tolerance);
     training.dispose();
     plain.dispose();
   });
 
   test(`${device}: the scale doubles after 2,000 good steps in a row, and never beyond 2^126`, async () => {
     const training = await scaled();
-    const behind = async (state: LossScale, inputs = inputsOf(1)) => {
+    const after = async (state: LossScale, inputs = inputsOf(1)) => {
       training.writeLossScale?.(state);
       return (await stepOf(training, inputs, 1)).lossScale;
     };
     const none = { ...inputsOf(1), sampleWeights: new Float32Array(4) };
-    assert.equal(await behind({ scale: 1024, goodSteps: 1998, skipped: 0 }), {
+    assert.equal(await after({ scale: 1024, goodSteps: 1998, skipped: 0 }), {
       ...{ scale: 1024, goodSteps: 1999, skipped: 0 },
     });
     assert.equal((await stepOf(training, inputsOf(2), 2)).lossScale, {
       ...{ scale: 2048, goodSteps: 0, skipped: 0 },
     });
-    assert.equal(await behind({ scale: 2 ** 126, goodSteps: 1999, skipped: 0 }, none), {
+    assert.equal(await after({ scale: 2 ** 126, goodSteps: 1999, skipped: 0 }, none), {
       ...{ scale: 2 ** 126, goodSteps: 0, skipped: 0 },
     });
     training.dispose();
   });
 
-  test(`${device}: a training that is given the state of another goes on with the same bits`, async () => {
+  test(`${device}: a training that receives the state of another continues with the same bits`, async () => {
     const [first, second] = [await scaled(), await scaled()];
     await stepOf(first, inputsOf(1), 1);
     const { lossScale } = await stepOf(first, overflowing(2), 2);
@@ -159,7 +161,7 @@ export function lossScaleClaims(device: string, executor: Executor, share: numbe
     second.dispose();
   });
 
-  test(`${device}: steps that are submitted before the ones before have been told come to the same`, async () => {
+  test(`${device}: steps that are submitted before the previous results are read have the same results`, async () => {
     const [oneByOne, training] = [await scaled(), await scaled()];
     if (training.submit) {
       const submitted = [];
@@ -192,7 +194,7 @@ export function lossScaleClaims(device: string, executor: Executor, share: numbe
     update.dispose();
   });
 
-  test(`${device}: a hundred drawn steps equal the plain twin, corrections of the steps that were done included`, async () => {
+  test(`${device}: a hundred random steps equal the scalar reference, with the corrections for the applied steps`, async () => {
     const update = await lossScaleProgram(executor, { growth: 2, backoff: 0.5, interval: 3 });
     const random = new Random(17);
     let state: LossScale = { scale: 1024, goodSteps: 2, skipped: 5 };

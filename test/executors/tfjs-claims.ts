@@ -1,4 +1,4 @@
-// tfjs claims: tensors that a run makes are gone after it, and whatever else uses tfjs keeps its backend.
+// tfjs claims: a run disposes of its tensors, and other tfjs code keeps its backend.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

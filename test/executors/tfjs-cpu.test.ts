@@ -1,4 +1,4 @@
-// tfjs:cpu: graphs, losses, gradients and optimizer steps agree with the wasm executor's, and no tensor is left behind.
+// tfjs:cpu: graphs, losses, gradients and optimizer steps agree with the wasm executor's, and no tensor leaks.
 
 import { test } from "uvu";
 import { createRuntime } from "../../runtime/create-runtime.js";

@@ -1,4 +1,4 @@
-// tfjs tensors: in and out of programs on one device, without a copy where that is claimed and never over the host.
+// tfjs tensors: into and out of programs on one device, without a copy where that is claimed and never through the host.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -145,7 +145,7 @@ function toArray(shared: Awaited<ReturnType<typeof shareDevice>>, values: number
 const cpu = await createRuntime({ host, device: "tfjs:cpu" });
 claims("tfjs:cpu", cpu);
 
-test("wasm has no device to share, integers are no input, and cpu has no buffers", async () => {
+test("wasm has no device to share, integers are rejected as inputs, and cpu has no buffers", async () => {
   assert.match(
     await messageOf(() => shareDevice(reference)),
     /device\/unsupported: .*wasm; allowed: webgpu, tfjs:cpu/,
@@ -171,7 +171,7 @@ test("a runtime on whichever backend tfjs has: the same logits, and no registere
   loaded.dispose();
   await own.dispose();
   const sum = tf.sum(tf.tensor([1, 2]));
-  assert.equal([...(await valuesOf(sum))], [3], "the backend goes on");
+  assert.equal([...(await valuesOf(sum))], [3], "the backend still works");
   const idle = { ...tf, getBackend: () => undefined };
   assert.match(
     await messageOf(() => createTfjsRuntime({ host, tf: idle })),

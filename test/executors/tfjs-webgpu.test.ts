@@ -1,4 +1,4 @@
-// tfjs:webgpu: graphs, losses, gradients and optimizer steps agree with the wasm executor's, and no tensor is left behind.
+// tfjs:webgpu: graphs, losses, gradients and optimizer steps agree with the wasm executor's, and no tensor leaks.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +20,7 @@ if (runtime) {
   geluClaims(executor);
   memoryClaims(executor);
 
-  test("a device that is lost is a typed error, and another runtime goes on", async () => {
+  test("a lost device is a typed error, and another runtime continues", async () => {
     const { host, opened } = observedHost();
     const lost = await createRuntime({ host, device: "tfjs:webgpu" });
     const training = await createTraining(lost.executor, trainingOptions());

@@ -1,8 +1,8 @@
-// Tier tolerances: how far from float32 what a tier of a GPU computes may lie; for parity, conformance, tests and benches.
+// Tier tolerances: how far from float32 the results of a GPU's tier may be; for parity, conformance, tests and benches.
 
 import { GPU_TIERS, type GpuTier } from "../../runtime/executors/webgpu/tier.js";
 
-/** Beside wasm, as shares of a tensor's largest value. */
+/** Compared with wasm, as fractions of a tensor's largest value. */
 export interface ClaimTolerances {
   /** Outputs, losses and norms. */
   values: number;
@@ -13,10 +13,10 @@ export interface ClaimTolerances {
 export interface TierTolerances {
   /** Of executor-claims.ts. */
   claims: ClaimTolerances;
-  /** Parity: share of a tensor's largest value on top of 8 times PyTorch's own float32 error. */
+  /** Parity: fraction of a tensor's largest value in addition to 8 times PyTorch's own float32 error. */
   rounding: number;
   /**
-   * Parity: share of the root mean square, where single values may jump: AdamW steps by the sign of a gradient, also of one
+   * Parity: fraction of the root mean square, where single values may jump: AdamW steps by the sign of a gradient, also of one
    * smaller than its rounding, and a ReLU lets a gradient pass or not. 0: no value jumps, each is compared.
    */
   jumps: number;
@@ -55,7 +55,7 @@ const FLOAT16: TierTolerances = {
   jumps: 0.35,
   // DeiT-Tiny has 50 products and logits up to 15: 2⁻¹¹·√50·15. Found on 200 photographs: 0.026.
   logits: 0.05,
-  // The same share, of the bench's random weights. Found: 1.0e-3 of logits, 1.4e-4 of three losses.
+  // The same fraction, for the bench's random weights. Found: 1.0e-3 of logits, 1.4e-4 of three losses.
   bench: FLOAT16_ROUNDING * Math.sqrt(50),
 };
 

@@ -35,7 +35,7 @@ test("GPUs are looked for where Linux shows the node that a driver needs", () =>
   assert.is(shows({ "/dev": ["nvidia0"] }), true);
 });
 
-test("an operand that lies where another does is written under that one's name, and under no other", () => {
+test("an operand with the same memory as another is accessed under that one's name, and no other operand is", () => {
   const aliases = new Map([["b", "y"]]);
   const halves = new Set<string>();
   const text = kernelText({ kernel: "scaled-sum", constants: { SIDE: 3 }, aliases, halves });

@@ -1,4 +1,4 @@
-// WebGPU convolution: what RegNetY is made of, run by the WebGPU kernels, equals its twins in double, and its gradients
+// WebGPU convolution: RegNetY's operations on the WebGPU kernels equal the reference implementations in double, and its gradients
 // equal finite differences.
 
 import { test } from "uvu";

@@ -1,4 +1,4 @@
-// WebGPU device: the executor that the WebGPU tests share, or the line that says why they are left out.
+// WebGPU device: the executor that the WebGPU tests share, or the line that says why they are skipped.
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -9,7 +9,7 @@ import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { Runtime } from "../../runtime/runtime.js";
 
-/** Undefined where there is no driver, no package or no such tier; whoever asked registers no test then. */
+/** Undefined where there is no driver, no package or no such tier; the caller then registers no test. */
 export function webgpuOrSkip(host: Host = nodeHost(), tier?: GpuTier): Promise<WebgpuExecutor | undefined> {
   return orSkip(() => createWebgpuExecutor(host, tier === undefined ? {} : { tier }));
 }
@@ -31,17 +31,17 @@ async function orSkip<T>(open: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** What a test changes of the devices that a host opens. */
+/** What a test changes in the devices that a host opens. */
 export interface Changes {
   /** The adapter says that it is a GPU. */
   hardware?: boolean;
   /** The adapter says that it has these matrix units. Where it has not, its devices do without the feature. */
   matrices?: MatrixUnits;
-  /** WGSL of a kernel → what its driver makes of it. */
+  /** WGSL of a kernel → the WGSL that its driver compiles. */
   kernel?: (name: string, text: string) => string;
 }
 
-/** A host that hands out the devices it opens, so that a test can take them away, and changes them. */
+/** A host that returns the devices it opens, so that a test can lose them, and changes them. */
 export function observedHost(
   changes: Changes = {},
   node: Host = nodeHost(),
@@ -69,13 +69,13 @@ function observedGpu(gpu: GPU, changes: Changes, opened: GPUDevice[]): GPU {
       opened.push(device);
       return device;
     };
-    tell(adapter, changes);
+    describe(adapter, changes);
     return adapter;
   };
   return gpu;
 }
 
-function tell(adapter: GPUAdapter, { hardware, matrices }: Changes): void {
+function describe(adapter: GPUAdapter, { hardware, matrices }: Changes): void {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const names = hardware
     ? { vendor: "", architecture: "", device: "", description: "A GPU", isFallbackAdapter: false }

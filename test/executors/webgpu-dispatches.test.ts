@@ -74,7 +74,7 @@ if (found) {
     assert.ok(accumulate > 100 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
   });
 
-  test("on a GPU, which cuts the sums over a batch's tokens into shares, a step of 8 images takes at most 400", async () => {
+  test("on a GPU, which splits the sums over a batch's tokens, a step of 8 images takes at most 400", async () => {
     const accumulate = await dispatchesOf(accumulateGraph(options, 8, "pixels"), stores, true);
     const [whole, apply] = await step(false);
     // 25 layer norms are cut, and most weights of products.

@@ -1,4 +1,4 @@
-// WebGPU lanes: sums and maxima over a workgroup take every value once, whatever the size of a subgroup and whoever is in it.
+// WebGPU lanes: sums and maxima over a workgroup count every value once, whatever the size and the members of a subgroup.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

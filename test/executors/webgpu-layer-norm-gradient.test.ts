@@ -1,4 +1,4 @@
-// WebGPU layer norm gradient: the sums over all rows for weight and bias, whose rows are cut among workgroups as on hardware
+// WebGPU layer norm gradient: the sums over all rows for weight and bias, whose rows are split among workgroups as on hardware
 // GPUs, against sums in double.
 
 import { test } from "uvu";
@@ -13,7 +13,7 @@ import { Random } from "../nn/random.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** Rows × width; shares end amid a sample, the last is shorter, and no width but one is whole groups of columns. */
+/** Rows × width; splits end inside a sample, the last one is shorter, and only one width is a multiple of a group's columns. */
 const CUT: readonly (readonly [number, number])[] = [
   [1179, 68],
   [777, 7],
@@ -33,7 +33,7 @@ function drawn(rows: number, width: number) {
   };
 }
 
-/** Gradients of weight and bias and dx, over the gradients that were there, all ones; how many kernels a run starts. */
+/** Gradients of weight and bias and dx, added to previous gradients that are all ones; and the number of dispatches of a run. */
 async function run(executor: WebgpuExecutor, rows: number, width: number) {
   const graph = new GraphBuilder("a layer norm's gradient");
   const reads = {
@@ -87,7 +87,7 @@ function assertSums(got: Awaited<ReturnType<typeof run>>, rows: number, width: n
   assertClose(got.bias, want.bias, allowed, `bias of ${rows}×${width}`);
 }
 
-test("rows are cut on a GPU alone, into enough workgroups and no small shares", () => {
+test("rows are split only on a GPU, into enough workgroups and no small splits", () => {
   assert.is(splitCount("gpu", 24, 12_608), 22);
   assert.is(splitCount("gpu", 24, 1576), 6);
   assert.is(splitCount("gpu", 600, 12_608), 1);
@@ -100,7 +100,7 @@ const gpu = await webgpuOrSkip(observedHost({ hardware: true }).host, "float32")
 const software = await webgpuOrSkip(undefined, "float32");
 if (gpu && software) {
   for (const [rows, width] of CUT)
-    test(`${rows} rows of ${width} in shares are added to what was there, with the same bits every time`, async () => {
+    test(`${rows} rows of ${width} in splits are added to the previous gradients, with the same bits in every run`, async () => {
       const first = await run(gpu, rows, width);
       assert.is(first.dispatches, 3);
       assertSums(first, rows, width);
@@ -112,7 +112,7 @@ if (gpu && software) {
       assertSameBits(first.dx, whole.dx, "dx");
     });
 
-  test(`${WHOLE[0]} rows are too few for shares`, async () => {
+  test(`${WHOLE[0]} rows are too few to split`, async () => {
     const whole = await run(gpu, ...WHOLE);
     assert.is(whole.dispatches, 2);
     assertSums(whole, ...WHOLE);

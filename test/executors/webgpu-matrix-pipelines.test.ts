@@ -32,10 +32,10 @@ const UNITS: Readonly<Record<string, MatrixUnits>> = {
 
 const KERNEL = "subgroup-matrix-product";
 const CONVOLUTION = "subgroup-matrix-conv2d";
-/** Tokens enough for weight gradients in shares. */
+/** Enough tokens for weight gradients to be split. */
 const BATCH = 4;
 
-/** The texts of all kernels by their names, one after another. */
+/** The texts of all kernels with their names, in order. */
 type Seen = [name: string, text: string][];
 
 function onNull(matrices: MatrixUnits, seen: Seen) {

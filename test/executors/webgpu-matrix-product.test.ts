@@ -27,7 +27,7 @@ if (plain) {
     await assertSameProducts(plain, SQUARE, [plainProducts(LARGE)], 3);
   });
 
-  test("a weight's gradient in shares of its depth is too", async () => {
+  test("so is a weight's gradient with a split depth", async () => {
     await assertSameProducts(plain, SQUARE, [weightGradient(LONG)], 1);
   });
 

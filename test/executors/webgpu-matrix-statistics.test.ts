@@ -16,7 +16,7 @@ const EPSILON = 1e-6;
 /** Tiles of 64×64 for the large one, and rows of which only six are in a last tile of 32 or of 64. */
 const [MANY, FEW] = [1028, 70];
 const WIDE = 516;
-/** A row has eight shares of fours: none for some of them, unlike ones, and whole ones. */
+/** Eight invocations add a row in vectors of four: none for some of them, unequal numbers, and equal ones. */
 const FOURS = [4, 20, 44, 64, 500];
 const UNEVEN = [1, 3, 33, 131, 501];
 

@@ -1,4 +1,4 @@
-// WebGPU readback: a step is on its way before the results of the one before it have come, and nobody has to wait for them.
+// WebGPU readback: a step is submitted before the results of the previous one arrive, and nothing has to wait for them.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -34,17 +34,17 @@ const inputsOf = (step: number): TrainingInputs => trainingInputs(MICRO, 4, step
 const settingsOf = (step: number) => ({ ...STEP, step, clipNorm: 0.5 });
 
 async function oneByOne(training: Training): Promise<number[]> {
-  const told: number[] = [];
+  const results: number[] = [];
   for (let step = 1; step <= 3; step++) {
     const { loss } = await training.accumulate(inputsOf(step));
-    told.push(loss, (await training.apply(settingsOf(step))).gradientNorm);
+    results.push(loss, (await training.apply(settingsOf(step))).gradientNorm);
   }
-  return told;
+  return results;
 }
 
 const found = await webgpuOrSkip();
 if (found) {
-  test("three steps are submitted while no result has been told, and end as steps one by one", async () => {
+  test("three steps are submitted before any result is read, with the same results as sequential steps", async () => {
     const reference = await createTraining(found, trainingOptions());
     const want = await oneByOne(reference);
     const { host, opened } = observedHost();
@@ -59,10 +59,10 @@ if (found) {
       for (const values of [inputs.pixels, inputs.targets, inputs.sampleWeights]) values.fill(0);
       outcomes.push(outcome);
     }
-    let told = 0;
-    for (const outcome of outcomes) void outcome.then(() => told++);
+    let settled = 0;
+    for (const outcome of outcomes) void outcome.then(() => settled++);
     await idle(opened[0]);
-    assert.is(told, 0);
+    assert.is(settled, 0);
     assert.ok(results.waiting() > 0, "the results are there, and withheld");
     results.release();
     const got = (await Promise.all(outcomes)).flatMap(({ loss, gradientNorm }) => [loss, gradientNorm]);
@@ -118,7 +118,7 @@ if (found) {
     await executor.dispose();
   });
 
-  test("results that nobody asks for cost no buffer and no error, even when the device goes", async () => {
+  test("results that are never read cost no buffer and no error, even when the device is lost", async () => {
     const { host, opened } = observedHost();
     const executor = await createWebgpuExecutor(host);
     const training = await createTraining(executor, trainingOptions());

@@ -24,7 +24,7 @@ interface Case {
 }
 
 const CASES: Readonly<Record<string, Case>> = {
-  "as it is": { outputs: 72, inputs: 68, bias: true },
+  "without fused parts": { outputs: 72, inputs: 68, bias: true },
   "of normed inputs": { outputs: 40, inputs: 36, joined: "norm", bias: true },
   "with a scale on the way": { outputs: 40, inputs: 36, joined: "scale", bias: true },
   "without a bias": { outputs: 8, inputs: 132, bias: false },

@@ -78,7 +78,7 @@ if (found) {
     );
   });
 
-  test("a GPU whose float16 is wrong is used without it, whoever asked for the GPU, and the reason is said", async () => {
+  test("a GPU with wrong float16 is used without it, named or found, and the reason is reported", async () => {
     const kernel = (_: string, text: string) =>
       text.includes("enable f16;") ? text.replaceAll("p.epsilon", "(p.epsilon + 0.1)") : text;
     for (const device of ["auto", "webgpu"]) {
@@ -109,7 +109,7 @@ if (found) {
     await infers.dispose();
   });
 
-  test("a tier that was asked for is taken as it is", async () => {
+  test("a tier that is requested by name is not checked", async () => {
     const { host } = observedHost({ hardware: true });
     const runtime = await createRuntime({ host, device: "webgpu", gpuTier: "subgroups" });
     assert.match(runtime.description, /^webgpu: A GPU, subgroups$/);

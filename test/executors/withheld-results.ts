@@ -1,4 +1,4 @@
-// Withheld results: a device whose results are there and not told, so that a test sees who waits for them.
+// Withheld results: a device that holds back its results, so that a test sees what waits for them.
 
 /** Makes every buffer of the device wait for `release` before its mapping is told, and counts what is submitted. */
 export function withholdResults(device: GPUDevice) {
