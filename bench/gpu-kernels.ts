@@ -41,7 +41,7 @@ interface Row {
   kernel: string;
   shape: string;
   times: number;
-  /** Name in tiles.ts or as passed to --tile; of attention, a block size; empty for all other dispatches. */
+  /** Name in product-tile.ts or as passed to --tile; of attention, a block size; empty for all other dispatches. */
   tile: string;
   /** Whether the executor uses this tile. */
   chosen: boolean;
