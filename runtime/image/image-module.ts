@@ -29,7 +29,9 @@ export interface ImageModule {
   readonly math: DrawMath;
   /**
    * Starts a call with an empty arena and runs `body`; a trap in it becomes `image/trap`. Views of the memory are valid
-   * until `body` returns. `subject` names the image in errors ("photo.jpg"). For the functions of `vitrine/image`.
+   * until `body` returns. `subject` names the image in errors ("photo.jpg").
+   *
+   * @private For the functions of `vitrine/image`; not part of the stable interface.
    */
   run<T>(subject: string | undefined, body: (call: ImageCall) => T): T;
   /** Bytes of linear memory currently held. */

@@ -1,4 +1,4 @@
-// Block smoothing: progressive files that end after some of their scans are shown as libjpeg-turbo shows them.
+// Block smoothing: progressive files that end after some of their scans decode as in libjpeg-turbo.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -32,7 +32,7 @@ function cut({ file, end }: SmoothedRow, endMarker = [0xff, 0xd9]): Uint8Array {
   return Uint8Array.from([...fixture(file.slice(0, -4)).subarray(0, end), ...endMarker]);
 }
 
-test("a progressive file that ends after any of its scans decodes as djpeg shows it, at every scale", () => {
+test("a progressive file that ends after any of its scans equals djpeg's result, at every scale", () => {
   assert.is(rows.length, 220);
   for (const row of rows) {
     const { width, height, data } = decode(module, cut(row), { scale: row.scale });
@@ -71,7 +71,7 @@ test("a quantizer of 0 turns smoothing off instead of dividing by it", () => {
   flat[Buffer.from(flat).indexOf(Buffer.from([0xff, 0xdb])) + 6] = 0;
   assert.not.equal(decode(module, flat).data, decode(module, smooth).data);
   const block = decode(module, flat).data;
-  // Every block of the first row is one color where DC alone fills it.
+  // DC alone fills each block with one value.
   assert.equal(block.subarray(0, 3), block.subarray(3 * 67, 3 * 67 + 3));
 });
 
