@@ -116,7 +116,14 @@ interface Candidate extends Mutant {
 }
 
 const compiled = (path: string) => join("dist", path.replace(/\.ts$/, ".js"));
-const textOf = (path: string) => readFileSync(join(root, compiled(path)), "utf8");
+
+/** Compiled texts as they were at the start, whatever is built meanwhile. */
+const texts = new Map<string, string>();
+function textOf(path: string): string {
+  const text = texts.get(path) ?? readFileSync(join(root, compiled(path)), "utf8");
+  texts.set(path, text);
+  return text;
+}
 
 function drawMutants(): Candidate[] {
   const all: Candidate[] = paths
