@@ -1,11 +1,12 @@
-// vitrine/runtime: executors, models, weights, and programs for inference and training, in Node and in a browser.
+// vitrine/runtime, in Node and in a browser: createRuntime chooses a device, loadModel puts a model on it to classify.
+//
+// Below these: createInference and createTraining are the programs of a model; GraphBuilder, the operations and
+// planProgram make programs of other graphs, which an Executor compiles and runs. Types are named where a function
+// takes or returns them.
 
-// Runtime: a device to compute on, and image decoding.
 export { createRuntime, type RuntimeOptions } from "./create-runtime.js";
 export type { DrawMath } from "./draw/random.js";
-// Errors.
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "./errors.js";
-// Programs of one's own: a graph is built from operations, planned, and compiled by an executor.
 export type {
   CalibratedBlock,
   CompileOptions,
@@ -19,7 +20,6 @@ export type {
   Store,
   StoreLayout,
 } from "./executors/executor.js";
-// Programs for inference and training.
 export type { Started } from "./executors/pipelined.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";
 export type { Catalog, Operation, OperationType } from "./graph/catalog.js";
@@ -62,7 +62,6 @@ export {
   type InferenceProgram,
   type Matrices,
 } from "./inference/program.js";
-// Models: read from files, configured, loaded to classify.
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
 export { convertModel } from "./model-files/convert.js";
 export { readModel, readTrainableModel, type StoredModel } from "./model-files/stored-model.js";
@@ -94,7 +93,6 @@ export type {
 } from "./training/contract.js";
 export type { LossScale } from "./training/loss-scale.js";
 export { createTraining, type DeitTraining, type ImageInputs } from "./training/program.js";
-// Weights: tensors and their files.
 export type { Int8Matrix } from "./weights/int8-matrix.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
 export {

@@ -20,7 +20,7 @@ import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
-/** Enough blocks that one lies between two that are repeated. */
+/** Enough blocks for one between two that are recomputed. */
 const DEEP: DeitConfig = { ...MICRO, depth: 4 };
 const MEBIBYTE = 2 ** 20;
 const WASM32_BYTES = 2 ** 32;
@@ -173,7 +173,7 @@ test("the module's memory grows by what was planned, within 5%", async () => {
       );
       const memory = memories[0] as WebAssembly.Memory;
       const options = { weights: randomWeights(config, 1), config, batchSize: 16, ...changes };
-      // What lies behind everything that was handed out: the first pages hold more than the module's own data.
+      // Memory past every allocation: the first pages hold more than the module's own data.
       const before = WASM32_BYTES - executor.capabilities.limitBytes;
       const training = await createTraining(executor, trainingOptions(options));
       await training.accumulate(trainingInputs(config, 16));
@@ -183,8 +183,8 @@ test("the module's memory grows by what was planned, within 5%", async () => {
       const planned = planTraining(trainingOptions(options), wasm.capabilities).bytes;
       assert.is(training.bytes, planned);
       assert.ok(planned > 8 * MEBIBYTE, `${planned} planned: too little to tell`);
-      const share = grown / planned;
-      assert.ok(share > 0.95 && share < 1.05, `${grown} bytes, planned were ${planned}`);
+      const ratio = grown / planned;
+      assert.ok(ratio > 0.95 && ratio < 1.05, `${grown} bytes, planned were ${planned}`);
       await executor.dispose();
     }
   }
@@ -198,8 +198,8 @@ test("an inference takes what it says it does, copies of its weights included, w
     batchSizes: [1, 16],
   });
   await inference.logits(randomPixels(config, 16, 2), 16);
-  const share = ((memories[0] as WebAssembly.Memory).buffer.byteLength - before) / inference.bytes;
-  assert.ok(inference.bytes > 8 * MEBIBYTE && share > 0.95 && share < 1.05, `${share} of ${inference.bytes}`);
+  const ratio = ((memories[0] as WebAssembly.Memory).buffer.byteLength - before) / inference.bytes;
+  assert.ok(inference.bytes > 8 * MEBIBYTE && ratio > 0.95 && ratio < 1.05, `${ratio} of ${inference.bytes}`);
   await executor.dispose();
 });
 

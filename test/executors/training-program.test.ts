@@ -67,7 +67,7 @@ test("two half batches add up to the gradient of the whole one", async () => {
   half.dispose();
 });
 
-test("a sample of weight 0 changes nothing, whatever its pixels are", async () => {
+test("a sample of weight 0 changes nothing with any pixels", async () => {
   const inputs = { ...trainingInputs(MICRO, 4), sampleWeights: Float32Array.of(0.5, 0, 0.5, 0) };
   const results: TensorMap[] = [];
   for (const seed of [1, 2]) {
@@ -155,7 +155,7 @@ test("weight decay spares biases, norms, tokens and positions, and the names ask
   }
 });
 
-test("state that is written comes back, and another training goes on from it with the same bits", async () => {
+test("state that is written can be read, and another training continues from it with the same bits", async () => {
   const inputs = trainingInputs(MICRO, 4);
   const [first, second] = [await create({ distillation: "hard" }), await create({ distillation: "hard" })];
   await first.accumulate(inputs);

@@ -54,7 +54,7 @@ async function refusal(attempt: () => Promise<unknown>): Promise<string> {
   throw new Error("nothing was refused");
 }
 
-test("a converted model answers with the bits of its dtype's flag, whatever it was converted from", async () => {
+test("a converted model answers with the same bits as the original with the dtype as a flag", async () => {
   const runtime = await createRuntime({ host: nodeHost() });
   const original = nodeModelSource(tiny.folder);
   const float32 = await logitsOf(runtime, original);

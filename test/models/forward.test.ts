@@ -1,4 +1,4 @@
-// Forward: the executor's logits equal the plain twin's for sizes that fit no vector width.
+// Forward: the executor's logits equal the reference implementation's for sizes that no vector width divides.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

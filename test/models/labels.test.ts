@@ -21,7 +21,7 @@ test("the ImageNet list has 1,000 names, and synsets in ascending order", () => 
   assert.equal([IMAGENET_LABELS[0], IMAGENET_LABELS[999]], ["tench", "toilet tissue"]);
 });
 
-test("class folders in another order match by name, whatever the case and the separators", () => {
+test("class folders in another order match by name, regardless of case and separators", () => {
   const { indices, notice } = matchClasses(["Small_Star", "disc", "ring", "square"], SHAPES);
   assert.equal([...indices], [3, 0, 1, 2]);
   assert.is(notice, undefined);

@@ -1,4 +1,4 @@
-// Plain forward: a DeiT as its paper writes it, in double and without a thought of speed. The twin of the real one.
+// Reference forward: a DeiT as its paper writes it, in double, without optimization.
 
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -56,9 +56,9 @@ export function plainForward(config: DeitConfig, weights: TensorMap, pixels: Uin
           const k = part(key, 1);
           return part(query, 0).reduce((sum, value, d) => sum + value * k[d]!, 0) / Math.sqrt(headDim);
         });
-        softmax(scores).forEach((share, j) => {
+        softmax(scores).forEach((weight, j) => {
           part(qkv[j]!, 2).forEach((value, d) => {
-            out[i]![head * headDim + d]! += share * value;
+            out[i]![head * headDim + d]! += weight * value;
           });
         });
       });

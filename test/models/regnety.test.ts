@@ -148,10 +148,10 @@ test("a folded convolution is the convolution and its batch norm in one", () => 
 
 test("channels last and back is what it was", () => {
   const weights = madeRegnety(MADE_REGNETY);
-  const turned = new Map(Array.from(weights, ([name, tensor]) => [name, toChannelsLast(tensor)]));
-  assert.equal(turned.get("stem.conv.weight")?.shape, [8, 3, 3, 3]);
-  assert.equal(turned.get("s2.b1.conv2.conv.weight")?.shape, [16, 3, 3, 4]);
-  assert.equal(fromChannelsLast(turned, regnetyParameters(MADE_REGNETY)), weights);
+  const channelsLast = new Map(Array.from(weights, ([name, tensor]) => [name, toChannelsLast(tensor)]));
+  assert.equal(channelsLast.get("stem.conv.weight")?.shape, [8, 3, 3, 3]);
+  assert.equal(channelsLast.get("s2.b1.conv2.conv.weight")?.shape, [16, 3, 3, 4]);
+  assert.equal(fromChannelsLast(channelsLast, regnetyParameters(MADE_REGNETY)), weights);
 });
 
 test("a RegNetY classifies pictures; the batch changes no bit of an answer", async () => {

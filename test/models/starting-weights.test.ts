@@ -1,4 +1,4 @@
-// Starting weights: what of a checkpoint is taken over when the new model differs from it.
+// Starting weights: the part of a checkpoint that a model with other sizes starts from.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -29,7 +29,7 @@ test("a model of the same sizes is taken over whole, and nothing is said", () =>
   assert.equal(notices, []);
 });
 
-test("another number of classes gets new heads, and it is said", () => {
+test("another number of classes gets new heads, and a notice says so", () => {
   const distilled = { distilled: true };
   const { weights, notices } = startingWeights(
     model(1, distilled),
@@ -44,14 +44,14 @@ test("another number of classes gets new heads, and it is said", () => {
   );
 });
 
-test("another image size gets a resized position embedding, and it is said", () => {
+test("another image size gets a resized position embedding, and a notice says so", () => {
   const { weights, notices } = startingWeights(model(1), model(2, { imageSize: 24 }), "file");
   assert.equal(weights.get("pos_embed")?.shape, [1, 37, 4]);
   assert.ok(weights.get("pos_embed")?.data.every((value) => Math.abs(value - 1) < 1e-6));
   assert.match(notices.join(), /pos_embed \[1, 17, 4\] is resized to \[1, 37, 4\]/);
 });
 
-test("a distilled model on a plain checkpoint starts its token and second head anew", () => {
+test("a distilled model on a checkpoint without distillation gets a new token and second head", () => {
   const { weights, notices } = startingWeights(model(1), model(2, { distilled: true }), "file");
   const position = weights.get("pos_embed")?.data as Float32Array;
   assert.equal([...new Set(position.subarray(0, 4))], [1]);
@@ -70,7 +70,7 @@ test("a plain model on a distilled checkpoint drops token and second head", () =
   assert.match(notices.join(), /dist_token is not used.*head_dist.weight is not used/);
 });
 
-test("a trunk that does not fit is refused, naming tensor, expected and got", () => {
+test("a block that does not fit is refused, naming tensor, expected and got", () => {
   const attempt = (sizes: Partial<DeitConfig>) => () => startingWeights(model(1), model(2, sizes), "file");
   assert.throws(attempt({ dim: 8 }), /file: tensor "cls_token" has shape \[1, 1, 4\], expected \[1, 1, 8\]/);
   assert.throws(attempt({ depth: 2 }), /tensor "blocks.1.norm1.weight" is missing/);

@@ -1,4 +1,4 @@
-// The example of docs/tfjs.md runs as it is printed; where there is no WebGPU, on tfjs's plain backend.
+// The example of docs/tfjs.md runs as it is printed; where there is no WebGPU, on tfjs's cpu backend.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Parity case: one comparison with a fixture of the reference implementation, and what the harness gives it.
+// Parity case: a comparison with a fixture of the reference implementation, and the context that it runs in.
 
 import type { GpuTier } from "../../runtime/executors/webgpu/tier.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -31,21 +31,21 @@ export interface ParityContext {
    * Throws where f32_error.json does not name the tensor.
    */
   tolerance(file: string, tensor: string, multiple: number): number;
-  /** The same for what the device computes: with the share that its tier adds for rounding. */
+  /** The same for results of the device, with the fraction that its tier adds for rounding. */
   deviceTolerance(file: string, tensor: string, multiple: number): number;
-  /** What the device's tier allows for. */
+  /** Tolerances of the device's tier. */
   tierTolerances: TierTolerances;
 }
 
 export interface ParityOutcome {
   name: string;
   ok: boolean;
-  /** Largest difference of a value; the root mean square of all, where the name says so. */
+  /** Largest difference of a value, or the root mean square of all where the name says so. */
   maxAbsError: number;
   tolerance: number;
-  /** Why the case was not run; then `ok` says nothing. */
+  /** Why the case was not run; `ok` then means nothing. */
   skipped?: string;
 }
 
-/** Gives an outcome per case. A file that the folder lacks is no case; what a later version brings is skipped. */
+/** Yields an outcome per case. A file that the folder lacks is not a case; one that is not supported yet is skipped. */
 export type CaseGroup = (context: ParityContext) => AsyncIterable<ParityOutcome>;

@@ -9,12 +9,12 @@ import { floatTensors, readSafetensors, type SafetensorsFile } from "../../runti
 import { tierTolerances } from "../executors/tier-tolerances.js";
 import type { ParityContext } from "./case.js";
 
-/** f32_error.json: how far PyTorch's own float32 run lies from the float64 run that made the fixture. */
+/** f32_error.json: the error of PyTorch's own float32 run against the float64 run that made the fixture. */
 interface Float32Errors {
   files: Record<string, { tensors: Record<string, { maxAbs: number; refMaxAbs: number }> }>;
 }
 
-/** Part of a tensor's range that is added to every tolerance: a float32 carries about 1.2e-7 of its value. */
+/** Fraction of a tensor's range that is added to every tolerance: the float32 epsilon is about 1.2e-7. */
 const RANGE_SHARE = 1e-7;
 const LARGEST_MULTIPLE = 8;
 
@@ -38,10 +38,13 @@ function toleranceOf(
   return multiple * entry.maxAbs + (RANGE_SHARE + rounding) * entry.refMaxAbs;
 }
 
-/** Files are read once. Throws `file/not-found` where the folder is none. */
+/** Every file is read once. Throws `file/not-found` where the folder does not exist. */
 export function openFixtureFolder(folder: string, device: string, tier?: GpuTier): ParityContext {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
-    throw new VitrineError("file/not-found", `${folder}: no such folder of fixtures`);
+    throw new VitrineError(
+      "file/not-found",
+      `${folder}: no such folder; expected one of fixtures, laid out like test/fixtures/micro`,
+    );
   const allowed = tierTolerances(tier);
   const texts = new Map<string, unknown>();
   const files = new Map<string, SafetensorsFile>();

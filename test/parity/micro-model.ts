@@ -58,13 +58,13 @@ export function keyBias(name: string, dim: number): ((index: number) => boolean)
 /** Float32 values of a tensor in a fixture file. */
 export function fixtureValues(context: ParityContext, file: string, tensor: string): Float32Array {
   const found = context.floats(file).get(tensor);
-  if (!found) throw new VitrineError("file/unreadable", `${file}: there is no float32 tensor ${tensor}`);
+  if (!found) throw new VitrineError("file/unreadable", `${file}: it has no float32 tensor ${tensor}`);
   return found.data;
 }
 
 /** Class indices [batch] of an I64 tensor. */
 export function fixtureLabels(context: ParityContext, file: string, tensor: string): number[] {
   const found = context.tensors(file).get(tensor);
-  if (!found) throw new VitrineError("file/unreadable", `${file}: there is no tensor ${tensor}`);
+  if (!found) throw new VitrineError("file/unreadable", `${file}: it has no tensor ${tensor}`);
   return Array.from(found.data as ArrayLike<number | bigint>, Number);
 }

@@ -1,4 +1,4 @@
-// The parity command: what it prints last, and that a wrong number is a failure and a missing file is none.
+// The parity command: its last line, and that a wrong number is a failure and a missing file is not.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -78,7 +78,7 @@ test("a damaged fixture fails its group by name, and the others still run", () =
   );
 });
 
-test("a path to the command that goes through a link runs it, and the device and its tier are told", () => {
+test("the command runs through a symbolic link, and names the device and its tier", () => {
   const link = join(folder, "link");
   symlinkSync(dirname(RUN), link);
   const { status, summary } = run(folder, join(link, "run.js"));
@@ -89,7 +89,7 @@ test("a path to the command that goes through a link runs it, and the device and
 
 test("a folder and a device that are not there are one line", () => {
   const attempts: [RegExp, string[]][] = [
-    [/file\/not-found: .*no such folder of fixtures/, [join(folder, "nothing")]],
+    [/file\/not-found: .*no such folder; expected one of fixtures/, [join(folder, "nothing")]],
     [/device\/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu/, [folder, "--device", "tfjs:webgl"]],
     [/device\/tier: device wasm has no tiers/, [folder, "--gpu-tier", "float16"]],
   ];

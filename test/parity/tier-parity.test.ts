@@ -14,7 +14,7 @@ import { optimizerCases } from "./optimizer-cases.js";
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/micro", import.meta.url));
 const GRADIENTS = "grads_distilled_hard.safetensors";
 
-test("float16 adds a share of the largest value to what the device computes, and to nothing else", () => {
+test("float16 adds a fraction of the largest value to tolerances of device results, and to no other", () => {
   const [exact, half] = [
     openFixtureFolder(FIXTURES, "wasm"),
     openFixtureFolder(FIXTURES, "webgpu", "float16"),
