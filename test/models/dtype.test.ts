@@ -9,7 +9,6 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
-import type { ClassScore } from "../../runtime/inference/logits.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
@@ -169,16 +168,10 @@ test("convert writes a folder once, of half and of about a quarter the size, whi
     const classes = async (...args: string[]) => {
       const { status, out, errors } = await vitrine("classify", photo, "--json", ...args);
       assert.is(status, 0, errors);
-      return JSON.parse(out)[0].classes as ClassScore[];
+      return JSON.parse(out)[0].classes;
     };
     const flagged = await classes("--model", tiny.folder, "--dtype", dtype);
-    const converted = await classes("--model", out);
-    if (dtype === "f16") assert.equal(converted, flagged);
-    // The flag computes in float32 where the calibration finds that faster.
-    const names = (scores: ClassScore[]) => scores.map(({ label }) => label);
-    assert.equal(names(converted), names(flagged));
-    for (const [place, { probability }] of converted.entries())
-      assert.ok(Math.abs(probability - flagged[place].probability) < 0.01, `${dtype}: ${probability}`);
+    assert.equal(await classes("--model", out), flagged);
   }
 });
 
