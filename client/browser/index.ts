@@ -2,18 +2,20 @@
 
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { Url, WebBlob } from "../../runtime/host/environment-types.js";
 import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } from "./messages.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
+export type { Url, WebBlob } from "../../runtime/host/environment-types.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { Classification, KernelProgress, ModelCard } from "./messages.js";
 
 export interface ClassifierOptions {
   /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
-  model: URL | string;
+  model: Url | string;
   /** URL of the folder that holds `wasm/` (the package's dist/wasm). */
-  assets: URL | string;
+  assets: Url | string;
   /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
   device?: string;
   /** Called with progress while the GPU's driver compiles kernels. */
@@ -37,7 +39,7 @@ export interface Classifier {
    * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `usage/number`, `usage/disposed`, and
    * `internal/worker` where the worker failed.
    */
-  classify(picture: Blob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
+  classify(picture: WebBlob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
   /** Ends the worker and frees its memory; calls in progress are rejected. */
   dispose(): void;
 }

@@ -10,6 +10,7 @@ export {
   type MixMode,
 } from "../../runtime/draw/recipe.js";
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
+export type { CancelSignal } from "../../runtime/host/environment-types.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export { connectData, type DataClientOptions } from "./data-client.js";
 export {

@@ -14,6 +14,7 @@ import { INFERENCE_SERVICE, PROPERTY } from "../../proto/services.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
+import type { CancelSignal } from "../../runtime/host/environment-types.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 
 export interface InferenceClientOptions {
@@ -29,7 +30,7 @@ export interface CallOptions {
   /** Milliseconds until the call fails with `network/deadline`. Default: the client's. */
   deadlineMs?: number;
   /** Aborting it cancels the call on both sides; the call fails with `network/canceled`. */
-  signal?: AbortSignal;
+  signal?: CancelSignal;
 }
 
 export interface InferOptions extends CallOptions {

@@ -3,6 +3,7 @@
 // host's Math.log, exp, pow, sin and cos are not.
 
 import { VitrineError } from "../errors.js";
+import type { WasmModule } from "../host/environment-types.js";
 import type { DrawKey } from "./draw.js";
 
 /**
@@ -106,7 +107,7 @@ const PAGES = 16;
 const MAXIMUM_PAGES = 65_536;
 
 /** Compiled image.wasm → draw math on an instance of its own, which no picture can corrupt. */
-export function createDrawMath(compiled: WebAssembly.Module): DrawMath {
+export function createDrawMath(compiled: WasmModule): DrawMath {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: MAXIMUM_PAGES });
   const instance = new WebAssembly.Instance(compiled, { env: { memory }, strip: { takeRows: () => {} } });
   const exports = instance.exports as unknown as DrawExports;

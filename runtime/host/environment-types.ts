@@ -18,3 +18,10 @@ export type GpuDevice = FromGlobal<"GPUDevice", object>;
 export type GpuBuffer = FromGlobal<"GPUBuffer", object>;
 export type WebWorker = FromGlobal<"Worker", object>;
 export type Url = FromGlobal<"URL", { readonly href: string }>;
+export type WebBlob = FromGlobal<"Blob", { arrayBuffer(): Promise<ArrayBuffer> }>;
+export type CancelSignal = FromGlobal<"AbortSignal", { readonly aborted: boolean }>;
+export type WasmModule = typeof globalThis extends {
+  readonly WebAssembly: { readonly Module: { readonly prototype: infer Instance } };
+}
+  ? Instance
+  : object;

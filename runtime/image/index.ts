@@ -18,7 +18,7 @@ export {
   type Place,
   sampleAt,
 } from "../draw/order.js";
-export type { DrawMath } from "../draw/random.js";
+export type { Domain, DrawMath } from "../draw/random.js";
 export {
   type AugmentationRecipe,
   DEIT_RECIPE,
@@ -27,7 +27,8 @@ export {
   type MixMode,
 } from "../draw/recipe.js";
 export { drawSample, type ImageSize } from "../draw/sample.js";
-export { isVitrineError, VitrineError } from "../errors.js";
+export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../errors.js";
+export type { Host } from "../host/host.js";
 export { type AugmentOptions, augment } from "./augment.js";
 export {
   DEFAULT_PIXEL_LIMIT,
@@ -42,7 +43,7 @@ export {
   readHeader,
 } from "./decode.js";
 export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
-export { createImageModule, type ImageModule, type ImageModuleOptions } from "./image-module.js";
+export { createImageModule, type ImageCall, type ImageModule, type ImageModuleOptions } from "./image-module.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";
 export { type FilterName, type ResizeOptions, type RgbImage, resize } from "./resize.js";
 export { type TrainingOptions, trainingInput, trainingInputOfPixels } from "./training-input.js";
