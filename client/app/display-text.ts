@@ -1,7 +1,7 @@
 // Display text: numbers, facts and errors as the page shows them.
 
-import type { Classification, ModelCard } from "../browser/index.js";
-import { isVitrineError } from "../browser/index.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import type { Classification, ModelCard } from "../browser/contract.js";
 
 const number = (digits: number) =>
   new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });

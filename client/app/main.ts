@@ -5,7 +5,8 @@
 // A program that embeds or automates the page can listen on `window` for the event `vitrine:classified`; its detail is
 // {file, classification} with the logits.
 
-import { type Classification, type Classifier, createClassifier } from "../browser/index.js";
+import type { Classification, Classifier } from "../browser/contract.js";
+import { createClassifier } from "../browser/index.js";
 import { modelFailure, photographFailure } from "./display-text.js";
 import {
   chooseButtons,

@@ -6,7 +6,7 @@ import type {
   DownloadProgress,
   KernelProgress,
   ModelCard,
-} from "../browser/index.js";
+} from "../browser/contract.js";
 import {
   deviceLine,
   type Failure,

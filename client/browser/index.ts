@@ -1,48 +1,27 @@
 // vitrine/browser: classifies photographs in a page, in a worker, with the decoder and the kernels that Node uses.
 
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import type { DownloadProgress } from "../../runtime/host/browser.js";
-import type { Url, WebBlob } from "../../runtime/host/environment-types.js";
-import type { Classification, FromWorker, KernelProgress, ModelCard, ToWorker } from "./messages.js";
+import type {
+  Classification,
+  Classifier,
+  ClassifierOptions,
+  ClassifyOptions,
+  ModelCard,
+} from "./contract.js";
+import type { FromWorker, ToWorker } from "./messages.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
-export type { DownloadProgress } from "../../runtime/host/browser.js";
 export type { Url, WebBlob } from "../../runtime/host/environment-types.js";
-export type { ClassScore } from "../../runtime/inference/logits.js";
-export type { Classification, KernelProgress, ModelCard } from "./messages.js";
-
-export interface ClassifierOptions {
-  /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
-  model: Url | string;
-  /** URL of the folder that holds `wasm/` (the package's dist/wasm). */
-  assets: Url | string;
-  /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
-  device?: string;
-  /** Called with progress while the GPU's driver compiles kernels. */
-  onKernels?: (progress: KernelProgress) => void;
-  /** Called when the GPU was lost and the model has moved to wasm. */
-  onMoved?: (card: ModelCard) => void;
-  /** Called with progress while the weights download. */
-  onProgress?: (progress: DownloadProgress) => void;
-}
-
-export interface ClassifyOptions {
-  /** How many classes to name, best first. Default 5. */
-  topK?: number;
-}
-
-export interface Classifier {
-  /** The model and the device it runs on; replaced when the GPU was lost. */
-  readonly card: ModelCard;
-  /**
-   * A picture file (JPEG, or any format that the browser decodes) → its most probable classes. Calls run sequentially.
-   * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `usage/number`, `usage/disposed`, and
-   * `internal/worker` where the worker failed.
-   */
-  classify(picture: WebBlob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
-  /** Ends the worker and frees its memory; calls in progress are rejected. */
-  dispose(): void;
-}
+export type {
+  Classification,
+  Classifier,
+  ClassifierOptions,
+  ClassifyOptions,
+  ClassScore,
+  DownloadProgress,
+  KernelProgress,
+  ModelCard,
+} from "./contract.js";
 
 interface Pending {
   resolve(classification: Classification): void;

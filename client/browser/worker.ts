@@ -9,7 +9,8 @@ import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import { decodeOnCanvas } from "./canvas-decoder.js";
-import type { Classification, FromWorker, ModelCard, ToWorker } from "./messages.js";
+import type { Classification, ModelCard } from "./contract.js";
+import type { FromWorker, ToWorker } from "./messages.js";
 
 /** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {

@@ -43,7 +43,12 @@ export {
   readHeader,
 } from "./decode.js";
 export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
-export { createImageModule, type ImageCall, type ImageModule, type ImageModuleOptions } from "./image-module.js";
+export {
+  createImageModule,
+  type ImageCall,
+  type ImageModule,
+  type ImageModuleOptions,
+} from "./image-module.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";
 export { type FilterName, type ResizeOptions, type RgbImage, resize } from "./resize.js";
 export { type TrainingOptions, trainingInput, trainingInputOfPixels } from "./training-input.js";

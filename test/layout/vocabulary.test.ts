@@ -12,7 +12,10 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 /** Word or phrase → what the field says. Names that grpc-js, DOM and Node spell their own way are left to them. */
 const PRIVATE: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\b[Ww]hoever\b/, "the caller, any, who"],
-  [/\b(Workplace|Surroundings|GpuSeat|Patience|Turns|Closers|Course|Looks|ErrorRoom)\b/, "the term of the field"],
+  [
+    /\b(Workplace|Surroundings|GpuSeat|Patience|Turns|Closers|Course|Looks|ErrorRoom)\b/,
+    "the term of the field",
+  ],
   [/\b(twin|twins|\w+Twin)\b/i, "reference implementation, scalar version"],
   [/\bresting\b|\brestingWeights\b/i, "frozen"],
   [/\boneAhead\b/, "pipelined, double buffering"],
@@ -23,17 +26,26 @@ const PRIVATE: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/\bwhat of\b/i, "the part of, which"],
   [/\bthe processor\b/i, "the CPU"],
   [/\bstretch(es)?\b/i, "segment, range"],
-  [/\b\w*[Cc]olour\w*|\b\w*[Nn]eighbour\w*|\b[Bb]ehaviour\w*|\b[Hh]onour\w*|\b[Ff]avour\w*/, "American spelling"],
-  [/\b\w*([Nn]ormalis|[Oo]ptimis|[Ii]nitialis|[Ss]ummaris|[Qq]uantis|[Ss]erialis|[Oo]rganis|[Rr]ecognis)\w+/, "-ize"],
+  [
+    /\b\w*[Cc]olour\w*|\b\w*[Nn]eighbour\w*|\b[Bb]ehaviour\w*|\b[Hh]onour\w*|\b[Ff]avour\w*/,
+    "American spelling",
+  ],
+  [
+    /\b\w*([Nn]ormalis|[Oo]ptimis|[Ii]nitialis|[Ss]ummaris|[Qq]uantis|[Ss]erialis|[Oo]rganis|[Rr]ecognis)\w+/,
+    "-ize",
+  ],
   [/\b(catalogue|grey|learnt|licence|programme|modelled|labelled|centred)\b/i, "American spelling"],
 ];
 
 /** Files whose words are not ours: class names of ImageNet, measurements, PyTorch's fixtures, and this list. */
-const FOREIGN = /imagenet-labels|package-lock|^test\/fixtures|^bench\/results|vocabulary\.test\.ts$|^LICENSE|^CHANGELOG/;
+const FOREIGN =
+  /imagenet-labels|package-lock|^test\/fixtures|^bench\/results|vocabulary\.test\.ts$|^LICENSE|^CHANGELOG/;
 
 function texts(): string[] {
   const listed = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" }).split("\0");
-  return listed.filter((path) => /\.(ts|mjs|wgsl|md|proto|css|html|py|c|ya?ml)$/.test(path) && !FOREIGN.test(path));
+  return listed.filter(
+    (path) => /\.(ts|mjs|wgsl|md|proto|css|html|py|c|ya?ml)$/.test(path) && !FOREIGN.test(path),
+  );
 }
 
 test("names, comments, docs and messages use the field's terms", () => {
