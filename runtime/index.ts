@@ -84,6 +84,7 @@ export type { Runtime } from "./runtime.js";
 export type {
   AppliedStep,
   Distillation,
+  LossScale,
   OptimizerStep,
   StepOutcome,
   Training,
@@ -91,7 +92,6 @@ export type {
   TrainingOptions,
   TrainingState,
 } from "./training/contract.js";
-export type { LossScale } from "./training/loss-scale.js";
 export { createTraining, type DeitTraining, type ImageInputs } from "./training/program.js";
 export type { Int8Matrix } from "./weights/int8-matrix.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";

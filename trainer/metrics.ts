@@ -3,7 +3,7 @@
 
 import { existsSync } from "node:fs";
 import { appendFile, open, readFile, rename, writeFile } from "node:fs/promises";
-import type { LossScale } from "../runtime/training/loss-scale.js";
+import type { LossScale } from "../runtime/training/contract.js";
 import type { ValidationScores } from "./validation.js";
 
 export interface StepMetrics {

@@ -4,7 +4,8 @@
 import { join } from "node:path";
 import { quote } from "../runtime/errors.js";
 import type { DeitConfig } from "../runtime/models/deit/config.js";
-import { FIRST_LOSS_SCALE, type LossScale } from "../runtime/training/loss-scale.js";
+import type { LossScale } from "../runtime/training/contract.js";
+import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
 import { BEST, LAST } from "./checkpoint/save.js";
 import type { BestScore } from "./checkpoint/state.js";

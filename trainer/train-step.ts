@@ -2,8 +2,13 @@
 // batch is prepared; its outcome is read when it is finished.
 
 import type { Batch, Cursor } from "../runtime/batches/batch-source.js";
-import type { OptimizerStep, StepOutcome, Training, TrainingInputs } from "../runtime/training/contract.js";
-import type { LossScale } from "../runtime/training/loss-scale.js";
+import type {
+  LossScale,
+  OptimizerStep,
+  StepOutcome,
+  Training,
+  TrainingInputs,
+} from "../runtime/training/contract.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
 import { type CosineCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";

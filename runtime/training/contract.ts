@@ -5,7 +5,6 @@ import type { Started } from "../executors/pipelined.js";
 import type { Logits } from "../inference/logits.js";
 import type { DeitConfig } from "../models/deit/config.js";
 import type { TensorMap } from "../weights/tensor-map.js";
-import type { LossScale } from "./loss-scale.js";
 
 /** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
 export type Distillation = "none" | "soft" | "hard";
@@ -85,6 +84,16 @@ export interface OptimizerStep {
 
 /** Tensors that a training keeps, each with the names and shapes of the weights. */
 export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
+
+/** State of torch.amp.GradScaler. */
+export interface LossScale {
+  /** Factor on the loss before its gradients are taken. */
+  scale: number;
+  /** Consecutive steps without an overflow since the scale last changed. */
+  goodSteps: number;
+  /** Steps skipped so far because a gradient was not finite. */
+  skipped: number;
+}
 
 export interface AppliedStep {
   /** L2 norm of the whole gradient before clipping, its scale undone; not finite where a gradient was not. */

@@ -4,16 +4,7 @@ import type { Store, StoreLayout } from "../executors/executor.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { LossScaleRule, LossScaleState } from "../graph/operations/loss-scale.js";
 import type { TensorMap } from "../weights/tensor-map.js";
-
-/** State of torch.amp.GradScaler. */
-export interface LossScale {
-  /** Factor on the loss before its gradients are taken. */
-  scale: number;
-  /** Consecutive steps without an overflow since the scale last changed. */
-  goodSteps: number;
-  /** Steps skipped so far because a gradient was not finite. */
-  skipped: number;
-}
+import type { LossScale } from "./contract.js";
 
 /** Name of the store that holds the state. */
 export const LOSS_SCALE = "lossScale";

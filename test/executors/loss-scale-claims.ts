@@ -9,12 +9,12 @@ import { type LossScaleRule, updateLossScale } from "../../runtime/graph/operati
 import { sumOfSquares } from "../../runtime/graph/operations/optimizer.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type {
+  LossScale,
   StepOutcome,
   Training,
   TrainingInputs,
   TrainingOptions,
 } from "../../runtime/training/contract.js";
-import type { LossScale } from "../../runtime/training/loss-scale.js";
 import {
   LOSS_SCALE,
   LOSS_SCALE_LAYOUT,

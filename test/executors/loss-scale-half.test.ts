@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import type { LossScale } from "../../runtime/training/loss-scale.js";
+import type { LossScale } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";

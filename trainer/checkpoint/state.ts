@@ -2,7 +2,7 @@
 
 import type { Cursor } from "../../runtime/batches/batch-source.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import type { LossScale } from "../../runtime/training/loss-scale.js";
+import type { LossScale } from "../../runtime/training/contract.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 

@@ -2,7 +2,7 @@
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import type { Operands } from "../operands.js";
-import { geluOf } from "./activations.js";
+import { geluOf } from "./normal-tail.js";
 
 export function linear({ reads, writes, attributes }: OperationOf<"linear">, at: Operands): void {
   const { tf } = at;
