@@ -137,6 +137,9 @@ export class Operands {
   }
 }
 
+/** Sums of squares below it are finite; GPUs need not compare with infinity correctly. */
+export const LARGEST_FINITE = 3.4e38;
+
 /** Constants of the operations as tensors, each made once. */
 export class Scalars {
   readonly #tf: Tfjs;

@@ -29,6 +29,12 @@ export function adamWPlace(setting: AdamWSetting): number {
   return ADAMW_SETTINGS.indexOf(setting);
 }
 
+/** An array of settings by name. */
+export function namedSettings(settings: Float64Array): Record<AdamWSetting, number> {
+  const entries = ADAMW_SETTINGS.map((name, place) => [name, settings[place]]);
+  return Object.fromEntries(entries) as Record<AdamWSetting, number>;
+}
+
 export interface AdamWRun {
   gradients: TensorId;
   parameters: TensorId;

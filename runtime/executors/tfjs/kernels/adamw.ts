@@ -9,13 +9,10 @@
 // is float32 too: beyond 3.4e38 a step is skipped as if its gradient were not finite.
 
 import type { OperationOf } from "../../../graph/catalog.js";
-import { ADAMW_SETTINGS, type AdamWSetting, adamWPlace } from "../../../graph/operations/optimizer.js";
+import { type AdamWSetting, adamWPlace, namedSettings } from "../../../graph/operations/optimizer.js";
 import type { TensorId } from "../../../graph/tensor.js";
-import type { Operands, Piece } from "../operands.js";
+import { LARGEST_FINITE, type Operands, type Piece } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
-
-/** Sums of squares below it are finite; GPUs need not compare with infinity correctly. */
-export const LARGEST_FINITE = 3.4e38;
 
 export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands): void {
   for (const piece of at.pieces(writes.y)) piece.set(at.tf.fill([piece.count], attributes.value));
@@ -25,12 +22,6 @@ export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at:
   const { tf } = at;
   const sums = at.pieces(reads.x).map((piece) => tf.reshape(tf.sum(tf.square(piece.get())), [1]));
   at.set(writes.y, sums.length === 1 ? sums[0] : tf.sum(tf.concat(sums, 0)));
-}
-
-/** The settings by name. */
-export function named(settings: Float64Array): Record<AdamWSetting, number> {
-  const entries = ADAMW_SETTINGS.map((name, place) => [name, settings[place]]);
-  return Object.fromEntries(entries) as Record<AdamWSetting, number>;
 }
 
 /** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
@@ -45,7 +36,7 @@ function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipN
 /** What the step's number decides: gradientScale, learningRate/biasCorrection1, 1/√biasCorrection2. */
 function paceOf(at: Operands, id: TensorId) {
   const { tf } = at;
-  const { gradientScale, learningRate, biasCorrection1, biasCorrection2 } = named(at.doubles(id));
+  const { gradientScale, learningRate, biasCorrection1, biasCorrection2 } = namedSettings(at.doubles(id));
   const [pace, perRoot] = [
     tf.scalar(learningRate / biasCorrection1),
     tf.scalar(1 / Math.sqrt(biasCorrection2)),
@@ -78,7 +69,7 @@ type Factors = ReturnType<typeof factorsOf>;
 /** The numbers of a step as tensors; those of the graph's constants are kept, the others belong to this operation. */
 function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: boolean) {
   const { tf } = at;
-  const settings = named(at.doubles(reads.settings));
+  const settings = namedSettings(at.doubles(reads.settings));
   const norm = at.get(reads.norm, []);
   const { gradientScale, pace, perRoot } = paceOf(at, reads.settings);
   return {

@@ -8,10 +8,9 @@
 // which tfjs's own expm1 is no better than exp − 1 on a GPU.
 
 import type { OperationOf } from "../../../graph/catalog.js";
-import { adamWPlace } from "../../../graph/operations/optimizer.js";
-import type { Operands } from "../operands.js";
+import { adamWPlace, namedSettings } from "../../../graph/operations/optimizer.js";
+import { LARGEST_FINITE, type Operands } from "../operands.js";
 import type { Tensor, Tfjs } from "../tfjs.js";
-import { LARGEST_FINITE, named } from "./adamw.js";
 
 /** 2^126: the reciprocal of a larger power of two is subnormal in float32. */
 const LARGEST_SCALE = 2 ** 126;
@@ -47,7 +46,7 @@ export function updateLossScale(
 /** [12] as AdamW reads it: what the scale and the steps that were left out change, the rest as it was. */
 function unscaledSettings(at: Operands, settings: Float64Array, scale: Tensor, skipped: Tensor): Tensor {
   const { tf } = at;
-  const { beta1, beta2, step } = named(settings);
+  const { beta1, beta2, step } = namedSettings(settings);
   const [correction1, correction2] = [adamWPlace("biasCorrection1"), adamWPlace("biasCorrection2")];
   const gradientScale = adamWPlace("gradientScale");
   const given = tf.tensor(Float32Array.from(settings), [settings.length]);
