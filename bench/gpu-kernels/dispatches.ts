@@ -18,7 +18,7 @@ import type { MatrixUnits, TileTable } from "../../runtime/executors/webgpu/tier
 import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/tensor.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { familyOf, isTrainable, type ModelConfig } from "../../runtime/models/families.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { planTraining } from "../../runtime/training/plan.js";

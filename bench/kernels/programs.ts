@@ -5,7 +5,7 @@ import type { Kernels } from "../../runtime/executors/wasm/kernels.js";
 import { PIECE_ALIGNMENT } from "../../runtime/executors/wasm/linear-memory.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, Program } from "../../runtime/graph/program.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { planTraining } from "../../runtime/training/plan.js";

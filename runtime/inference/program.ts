@@ -13,7 +13,7 @@ import { type ImageInput, WEIGHTS } from "../models/family.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type { Logits } from "./logits.js";
-import { checkPixels, InferenceStep, inferenceGraph, submitSteps } from "./step.js";
+import { checkPixels, classifierGraph, InferenceStep, submitSteps } from "./step.js";
 
 /** int8 matrices by the names of the weights that they replace. */
 export type Matrices = ReadonlyMap<string, Int8Matrix>;
@@ -54,6 +54,11 @@ export interface InferenceProgram {
   dispose(): void;
 }
 
+/** `classifierGraph` of the configuration's own family. Throws `model/config` where it is of none. */
+export function inferenceGraph(config: ModelConfig, batch: number, input: ImageInput = "pixels"): Graph {
+  return classifierGraph(familyOf(config), config, batch, input);
+}
+
 /** The tensors that a model's graph reads in inference, and the graph for a batch. */
 export interface Network {
   shapes: ParameterShapes;
@@ -67,7 +72,7 @@ export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageI
   return {
     shapes: family.inferenceShapes(config),
     weights: family.inferenceWeights(config, weights),
-    graph: (batch) => inferenceGraph(config, batch, input),
+    graph: (batch) => classifierGraph(family, config, batch, input),
   };
 }
 

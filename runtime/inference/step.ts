@@ -8,17 +8,21 @@ import { GraphBuilder } from "../graph/graph.js";
 import { scaledSum } from "../graph/operations/sums.js";
 import type { Graph, ProgramOutputs } from "../graph/program.js";
 import type { ClassifierConfig } from "../models/config.js";
-import { familyOf, type ModelConfig } from "../models/families.js";
-import type { ImageInput } from "../models/family.js";
+import type { ImageInput, ModelFamily } from "../models/family.js";
 import { joinLogits, type Logits } from "./logits.js";
 
 /**
  * A model in evaluation mode. Outputs [batch, classes]: `logits.cls`, and for a distilled model `logits.dist` and
  * `logits`, the mean of both heads' logits, as deit's models.py has it.
  */
-export function inferenceGraph(config: ModelConfig, batch: number, input: ImageInput = "pixels"): Graph {
+export function classifierGraph<C extends ClassifierConfig>(
+  family: ModelFamily<C>,
+  config: C,
+  batch: number,
+  input: ImageInput = "pixels",
+): Graph {
   const graph = new GraphBuilder(`inference of ${batch}`);
-  const { classLogits, distillationLogits } = familyOf(config).addClassifier(graph, config, { batch, input });
+  const { classLogits, distillationLogits } = family.addClassifier(graph, config, { batch, input });
   graph.output("logits.cls", classLogits);
   if (distillationLogits === undefined) return graph;
   graph.output("logits.dist", distillationLogits);

@@ -1,19 +1,10 @@
 // Convert: a model's files with its weights in another dtype, for a disk or for the wire.
 
-import { VitrineError } from "../errors.js";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../host/host.js";
-import { familyOf, writeConfigJson } from "../models/families.js";
+import { checkDtype, familyOf, writeConfigJson } from "../models/families.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { storedTensors, toDtype, type WeightDtype } from "../weights/weight-dtype.js";
 import type { StoredModel } from "./stored-model.js";
-
-/** Throws `model/dtype` where a model of this family has no int8 layers. */
-export function checkDtype({ name, config }: StoredModel, dtype: WeightDtype): void {
-  const family = familyOf(config);
-  if (dtype !== "int8" || family.int8Layers(config).size > 0) return;
-  const text = `${name}: a ${family.name} has no int8 layers; allowed: f32, f16 (--dtype)`;
-  throw new VitrineError("model/dtype", text, { details: { dtype } });
-}
 
 /**
  * File name → bytes: `model.safetensors` under timm's names, and `config.json` with the dtype in it. int8 matrices that

@@ -1,6 +1,7 @@
 // Families: the architectures that there are, and the questions about a model whose answer depends on which it is.
 
 import { VitrineError } from "../errors.js";
+import type { WeightDtype } from "../weights/weight-dtype.js";
 import type { ClassifierConfig } from "./config.js";
 import {
   type ConfigFile,
@@ -37,6 +38,17 @@ export function familyOf(config: ClassifierConfig): ModelFamily<ModelConfig> {
   if (family) return family;
   const names = FAMILIES.map(({ name }) => name).join(" nor ");
   throw new VitrineError("model/config", `model configuration: neither ${names}: ${JSON.stringify(config)}`);
+}
+
+/** Throws `model/dtype` where a model of this family has no int8 layers. */
+export function checkDtype(
+  { name, config }: { name: string; config: ModelConfig },
+  dtype: WeightDtype,
+): void {
+  const family = familyOf(config);
+  if (dtype !== "int8" || family.int8Layers(config).size > 0) return;
+  const text = `${name}: a ${family.name} has no int8 layers; allowed: f32, f16 (--dtype)`;
+  throw new VitrineError("model/dtype", text, { details: { dtype } });
 }
 
 function familyOfFields<C extends ModelConfig>(

@@ -5,7 +5,8 @@ import type { StoreLayout } from "../executors/executor.js";
 import { layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { largestBatch, planProgram } from "../graph/planner.js";
 import type { PlanOptions, Program } from "../graph/program.js";
-import { inferenceGraph } from "../inference/step.js";
+import { classifierGraph } from "../inference/step.js";
+import { DEIT } from "../models/deit/family.js";
 import { deitParameters } from "../models/deit/parameters.js";
 import type { ImageInput } from "../models/family.js";
 import { WEIGHTS } from "../models/family.js";
@@ -66,7 +67,7 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   const accumulateFor = (input: ImageInput) => planStep(options, piece, input, limits);
   const accumulate = accumulateFor("pixels");
   const apply = planProgram(applyGraph(shapes, groups, options), limits);
-  const evaluate = planProgram(inferenceGraph(config, piece), limits);
+  const evaluate = planProgram(classifierGraph(DEIT, config, piece), limits);
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
   return { shapes, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };

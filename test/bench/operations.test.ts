@@ -9,7 +9,7 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { loadKernels } from "../../runtime/executors/wasm/kernels.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { planTraining } from "../../runtime/training/plan.js";
 import { MICRO, trainingOptions } from "../executors/micro-deit.js";

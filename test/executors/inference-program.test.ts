@@ -7,8 +7,7 @@ import { createWeightStore, writeParameters } from "../../runtime/executors/para
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createInference } from "../../runtime/inference/program.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { createInference, inferenceGraph } from "../../runtime/inference/program.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { createTraining } from "../../runtime/training/program.js";

@@ -11,7 +11,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { Graph } from "../../runtime/graph/program.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";

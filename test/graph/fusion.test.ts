@@ -10,7 +10,7 @@ import { residual } from "../../runtime/graph/operations/residual.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";

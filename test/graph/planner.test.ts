@@ -8,7 +8,7 @@ import { withInt8Linears } from "../../runtime/graph/int8-linears.js";
 import { planForBatch, planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, PlanOptions, Program } from "../../runtime/graph/program.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { inferenceGraph } from "../../runtime/inference/step.js";
+import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { int8Layers } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
