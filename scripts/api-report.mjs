@@ -56,8 +56,6 @@ for (const [name, types] of entrances()) {
         compilerMessageReporting: { default: { logLevel: "error" } },
         extractorMessageReporting: {
           default: { logLevel: "none" },
-          // A type that a public function names and nobody can import.
-          "ae-forgotten-export": { logLevel: "warning", addToApiReportFile: true },
         },
         tsdocMessageReporting: { default: { logLevel: "none" } },
       },

@@ -38,15 +38,15 @@ export function modelLine({ name, parameters, imageSize }: ModelCard, bytes: num
 
 /** Where the model runs; follows the sentence on privacy. */
 export function deviceLine({ device }: ModelCard): string {
-  return device === "wasm" ? "The model runs on the processor." : "The model runs on the graphics card.";
+  return device === "wasm" ? "The model runs on the CPU." : "The model runs on the graphics card.";
 }
 
-/** Why the model runs on the processor although a GPU was requested, or was in use until now. */
+/** Why the model runs on the CPU although a GPU was requested, or was in use until now. */
 export function fallbackLine(reason: string): string {
   const lost = / was lost \((.*?)\.?\)/.exec(reason);
-  if (lost) return `The graphics card was lost (${lost[1]}). The model continues on the processor.`;
+  if (lost) return `The graphics card was lost (${lost[1]}). The model continues on the CPU.`;
   const why = reason.replace(/^device webgpu: /, "");
-  return `The graphics card cannot be used: ${why}. The model runs on the processor instead.`;
+  return `The graphics card cannot be used: ${why}. The model runs on the CPU instead.`;
 }
 
 export function timingLine({ milliseconds, decodedBy }: Classification): string {

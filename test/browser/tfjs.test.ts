@@ -33,7 +33,7 @@ ${BUILDS.map((build) => `<script src="/packages/${build}.min.js"></script>`).joi
 <script type="module">
 import { createRuntime } from "/runtime/create-runtime.js";
 import { browserHost, urlModelSource } from "/runtime/host/browser.js";
-import { createTfjsRuntime, loadTensorModel, shareDevice } from "/runtime/tfjs.js";
+import { createTfjsRuntime, loadTensorModel, shareDevice } from "/runtime/tfjs/index.js";
 
 const host = browserHost(new URL("/", location.href));
 const source = urlModelSource(new URL("/models/made/", location.href));

@@ -112,7 +112,7 @@ function registerTests(executable: string): void {
     await page.evaluate(() => new BroadcastChannel("lose").postMessage("now"));
     assertSame(await classify(page, wavesJpeg(4)), before);
     assert.is(await deviceOf(page), "wasm");
-    assert.match((await noteOf(page)) ?? "", /^The graphics card was lost .*continues on the processor/);
+    assert.match((await noteOf(page)) ?? "", /^The graphics card was lost .*continues on the CPU/);
     assert.match((await page.textContent("#device-line")) ?? "", /processor/);
     await classify(page, wavesJpeg(5));
     assert.equal(complaints, []);

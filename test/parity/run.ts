@@ -123,5 +123,5 @@ const program = new Command("parity")
   .option("--json", "end with one line of JSON", false)
   .action(main);
 
-// Whoever imports this file runs it: no test of its name, which a link on the way to it would change.
+// Importing this file runs it: no test of its name, which a link on the way to it would change.
 await program.parseAsync(process.argv).catch(reportFailure);
