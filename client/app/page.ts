@@ -1,12 +1,8 @@
 // Page: the elements of index.html and what they show. Independent of the classifier.
 
-import type {
-  Classification,
-  ClassScore,
-  DownloadProgress,
-  KernelProgress,
-  ModelCard,
-} from "../browser/contract.js";
+import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { ClassScore } from "../../runtime/inference/logits.js";
+import type { Classification, KernelProgress, ModelCard } from "../browser/contract.js";
 import {
   deviceLine,
   type Failure,

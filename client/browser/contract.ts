@@ -70,5 +70,3 @@ export interface Classifier {
   /** Ends the worker and frees its memory; calls in progress are rejected. */
   dispose(): void;
 }
-
-export type { ClassScore, DownloadProgress };

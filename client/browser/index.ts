@@ -11,14 +11,14 @@ import type {
 import type { FromWorker, ToWorker } from "./messages.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
+export type { DownloadProgress } from "../../runtime/host/browser.js";
 export type { Url, WebBlob } from "../../runtime/host/environment-types.js";
+export type { ClassScore } from "../../runtime/inference/logits.js";
 export type {
   Classification,
   Classifier,
   ClassifierOptions,
   ClassifyOptions,
-  ClassScore,
-  DownloadProgress,
   KernelProgress,
   ModelCard,
 } from "./contract.js";

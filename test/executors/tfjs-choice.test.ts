@@ -83,7 +83,7 @@ test("the tensorflow backend is taken from tfjs-node-gpu, or from tfjs-node wher
   const message = await messageOf(() => createTfjsExecutor("tfjs:tensorflow", { load: broken }));
   assert.match(
     message,
-    /tfjs-node does not load here \(util\.isNullOrUndefined is not a function\).*Node 23 dropped/,
+    /tfjs-node does not load here \(util\.isNullOrUndefined is not a function\).*Node 23 removed/,
   );
 });
 

@@ -38,10 +38,17 @@ test("GPUs are looked for where Linux shows the node that a driver needs", () =>
 test("an operand with the same memory as another is accessed under that one's name, and no other operand is", () => {
   const aliases = new Map([["b", "y"]]);
   const halves = new Set<string>();
-  const text = kernelText({ kernel: "scaled-sum", constants: { SIDE: 3 }, aliases, halves });
-  assert.match(text, /^const SIDE = 3u;\n/);
+  const text = kernelText({ kernel: "scaled-sum", constants: {}, aliases, halves });
   assert.match(text, /y\[i\] = p\.alpha \* a\[i\] \+ p\.beta \* y\[i\];/);
   assert.not.match(text, /read_write> b:/);
+});
+
+test("a kernel's text declares the constants that it uses, and no others", () => {
+  const constants = { UNUSED: 5, HEAD_WIDTH: 12, FOURS: 1, KEYS: 3 };
+  const [aliases, halves] = [new Map<string, string>(), new Set<string>()];
+  const text = kernelText({ kernel: "attention", constants, aliases, halves });
+  assert.match(text, /^const HEAD_WIDTH = 12u;$/m);
+  assert.not.match(text, /UNUSED/);
 });
 
 test("lines of a kernel stand where their constant is not 0, and nowhere else", () => {
@@ -117,7 +124,7 @@ if (found) {
 
   test("a GPU whose driver fails in mid-check is left alone", async () => {
     const refused = observedHost({ hardware: true, kernel: () => "no WGSL" });
-    assert.match(await described(refused.host), /^wasm: .*\(auto: kernel .* was refused: /);
+    assert.match(await described(refused.host), /^wasm: .*\(auto: kernel .* was rejected: /);
   });
 
   test("an adapter that is not there is refused with those that are", async () => {
