@@ -1,6 +1,7 @@
 // Import directions: layers depend one way, nothing imports in a cycle, and node:* stays out of what runs in a browser.
 // Imports are followed transitively, type imports counted, so that no file in between hides a dependency.
 
+import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { test } from "uvu";
@@ -112,6 +113,18 @@ function findCycle(): string[] {
 
 test("no files import each other in a cycle, type imports counted", () => {
   assert.equal(findCycle(), []);
+});
+
+/** Files in the longest chain; a reader follows one from a command down to the errors. */
+const LONGEST_CHAIN = 16;
+
+test("no chain of imports in the product is longer than 16 files", () => {
+  const portrait = execFileSync(process.execPath, [join(root, "scripts/portrait.mjs")], { encoding: "utf8" });
+  const depth = Number(/^depth of imports +(\d+)$/m.exec(portrait)?.[1]);
+  assert.ok(
+    depth <= LONGEST_CHAIN,
+    portrait.split("\n").find((line) => line.startsWith("longest chain")),
+  );
 });
 
 test("the reader sees imports of every kind, as paths of sources", () => {
