@@ -16,7 +16,9 @@ import { createImageModule } from "./image/image-module.js";
 import type { Runtime } from "./runtime.js";
 import { selfCheck } from "./self-check.js";
 
+/** The device to compute on and how it is used. */
 export interface RuntimeOptions {
+  /** What the environment provides: `nodeHost()` in Node, `browserHost(assets)` in a page or its worker. */
   host: Host;
   /**
    * `auto` (default: a hardware GPU that passes its self-check, else wasm), `wasm`, `webgpu`, `webgpu:ADAPTER` (names
@@ -48,7 +50,20 @@ function unknownDevice(device: string): VitrineError {
   return new VitrineError("device/unknown", text, { details: { device } });
 }
 
-/** Throws `device/unknown`, `device/unavailable`, `device/tier`, `device/threads`, and what the executor throws. */
+/**
+ * Opens a device, and the image module beside it. With `auto`, a GPU that cannot be opened or fails its self-check is
+ * passed over for the CPU; `description` of the result says what was chosen and why. The caller disposes of the
+ * runtime.
+ *
+ * Throws `device/unknown` and `device/unavailable` for a device that does not exist here or whose optional package is
+ * missing, `device/tier` for a tier that it does not have, `device/threads` and `device/relaxed-simd` for what this
+ * engine cannot do, and `file/not-found` where the package's WebAssembly files are missing.
+ *
+ * ```ts
+ * const runtime = await createRuntime({ host: nodeHost(), threads: "auto" });
+ * const model = await loadModel(runtime, nodeModelSource("deit-tiny"));
+ * ```
+ */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { host, device = "auto", gpuTier = "auto", threads = 1, relaxed = "auto" } = options;
   checkTierName(gpuTier);

@@ -150,6 +150,10 @@ export const ERROR_CODES = {
   "internal/worker": "the browser classifier's worker failed",
 } as const;
 
+/**
+ * The stable name of a failure, `area/cause`. docs/errors.md lists every code with its cause and what to do. A
+ * release may add codes; none changes its meaning.
+ */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Facts a program may want without parsing the text: file names, byte offsets, limits, what was found. */
@@ -161,7 +165,9 @@ export type ErrorDetails = Readonly<Record<string, string | number | boolean | u
  * `quote`.
  */
 export class VitrineError extends Error {
+  /** What went wrong: match on this, not on the message. */
   readonly code: ErrorCode;
+  /** Facts of this failure; which ones there are depends on the code. */
   readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, options: { details?: ErrorDetails; cause?: unknown } = {}) {

@@ -12,6 +12,7 @@ import type { Runtime } from "./runtime.js";
 import { parameterCount } from "./weights/tensor-map.js";
 import { toDtype, type WeightDtype } from "./weights/weight-dtype.js";
 
+/** Batch sizes and precision of a loaded model. */
 export interface ModelOptions {
   /** Batch sizes to build programs for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
@@ -23,6 +24,7 @@ export interface ModelOptions {
   dtype?: WeightDtype;
 }
 
+/** What `Model.classify` returns about each image. */
 export interface ClassifyOptions {
   /** Number of classes per image, best first. Default 5. */
   topK?: number;
@@ -30,6 +32,7 @@ export interface ClassifyOptions {
 
 /** A model on a runtime's executor. One call at a time. */
 export interface Model {
+  /** That of its folder or file. */
   readonly name: string;
   readonly config: ModelConfig;
   /** Class names in index order. */
@@ -54,6 +57,7 @@ export interface Model {
   readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
   /** JPEG files → the most probable classes of each, best first. Throws what `readPicture` throws. */
   classify(images: readonly Uint8Array[], options?: ClassifyOptions): Promise<ClassScore[][]>;
+  /** Frees the programs and the weights on the device; the runtime stays usable. */
   dispose(): void;
 }
 

@@ -4,9 +4,15 @@ import type { Executor } from "./executors/executor.js";
 import type { Host } from "./host/host.js";
 import type { ImageModule } from "./image/image-module.js";
 
+/**
+ * A device to compute on and a decoder for its pictures, made by `createRuntime`. Models on it share both; dispose of
+ * them first.
+ */
 export interface Runtime {
   readonly host: Host;
+  /** Compiles and runs programs, and holds the weights. */
   readonly executor: Executor;
+  /** Decodes and transforms pictures, on the CPU whatever the device. */
   readonly image: ImageModule;
   /** One line for people: what computes and, where `auto` chose it, why. */
   readonly description: string;

@@ -27,6 +27,7 @@ export interface KernelProgress {
   wanted: number;
 }
 
+/** The classifier's result for one picture. */
 export interface Classification {
   /** Best first. */
   classes: ClassScore[];
@@ -38,6 +39,7 @@ export interface Classification {
   milliseconds: { decode: number; model: number };
 }
 
+/** The model to load, and where it runs. */
 export interface ClassifierOptions {
   /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
   model: Url | string;
@@ -53,11 +55,13 @@ export interface ClassifierOptions {
   onProgress?: (progress: DownloadProgress) => void;
 }
 
+/** What `Classifier.classify` returns about a picture. */
 export interface ClassifyOptions {
   /** How many classes to name, best first. Default 5. */
   topK?: number;
 }
 
+/** A model in a worker of the page, made by `createClassifier`. */
 export interface Classifier {
   /** The model and the device it runs on; replaced when the GPU was lost. */
   readonly card: ModelCard;

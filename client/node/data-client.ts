@@ -19,6 +19,7 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import { DataConnection, type DataStream, isServerAway } from "./data-connection.js";
 import { RetryBudget } from "./retry-budget.js";
 
+/** Which data server to read from, and which batches. */
 export interface DataClientOptions {
   /** HOST:PORT or unix:PATH of a `vitrine data-server`. */
   address: string;

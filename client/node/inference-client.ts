@@ -17,6 +17,7 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import type { CancelSignal } from "../../runtime/host/environment-types.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 
+/** Model, deadline and limit of a connection. */
 export interface InferenceClientOptions {
   /** Name of the model. Default: the server's only one. */
   model?: string;
@@ -26,6 +27,7 @@ export interface InferenceClientOptions {
   maxMessageBytes?: number;
 }
 
+/** Deadline and cancellation of one call. */
 export interface CallOptions {
   /** Milliseconds until the call fails with `network/deadline`. Default: the client's. */
   deadlineMs?: number;
@@ -33,6 +35,7 @@ export interface CallOptions {
   signal?: CancelSignal;
 }
 
+/** Options of `InferenceClient.infer`. */
 export interface InferOptions extends CallOptions {
   /** Names of the outputs to return. Default: all. */
   outputs?: readonly string[];
@@ -55,9 +58,9 @@ export interface ModelMetadata {
 }
 
 /**
- * Calls throw the server's own error where it sent one, such as `jpeg/truncated` or `network/queue-full`; otherwise
- * `network/unavailable`, `network/deadline`, `network/canceled`, `protocol/message-size` or another `network/…` or
- * `protocol/…`.
+ * A connection to an inference server. Calls throw the server's own error where it sent one, such as `jpeg/truncated`
+ * or `network/queue-full`; otherwise `network/unavailable`, `network/deadline`, `network/canceled`,
+ * `protocol/message-size` or another `network/…` or `protocol/…`.
  */
 export interface InferenceClient {
   /** JPEG or PNG files → for each its `topK` (default 5) most probable classes, best first. */
@@ -65,6 +68,7 @@ export interface InferenceClient {
     pictures: readonly Uint8Array[],
     options?: CallOptions & { topK?: number },
   ): Promise<ClassScore[][]>;
+  /** Name, inputs, outputs and labels of the model. */
   metadata(options?: CallOptions): Promise<ModelMetadata>;
   /** False while the server loads or drains. Throws where nothing answers. */
   ready(options?: CallOptions): Promise<boolean>;

@@ -30,6 +30,7 @@ export function checkCursor({ epoch, batch }: Cursor, batchesPerEpoch: number): 
 export interface DataDescription {
   /** SHA-256 over names, sizes and labels, hex: two servers with the same fingerprint serve the same batches. */
   fingerprint: string;
+  /** Images in the data set. */
   samples: number;
   /** Class names in index order; an empty string where the list gives only the index. */
   classes: string[];
@@ -39,10 +40,13 @@ export interface DataDescription {
 
 /** One training batch, ready to use. Sample b mixes its own label and its partner's: λ·y(i) + (1−λ)·y(j). */
 export interface Batch {
+  /** Which batch this is. */
   cursor: Cursor;
+  /** Number of samples. */
   count: number;
   /** uint8 [count, size, size, 3], row-major, RGB, already augmented and mixed. */
   pixels: Uint8Array;
+  /** Side of the square images in pixels. */
   size: number;
   /** Class index of sample b, [count]. */
   labels: Int32Array;
@@ -66,6 +70,7 @@ export interface BatchSource {
    * A batch's arrays are valid until the next one is requested. Ending the iteration releases the connection.
    */
   batches(from: Cursor): AsyncIterable<Batch>;
+  /** Ends the source, and with it every iteration of its batches. */
   close(): Promise<void>;
 }
 

@@ -102,7 +102,10 @@ function placesPerEpoch(samples: number, repeats: number): number {
   return samples - (samples % REPEATED_MULTIPLE);
 }
 
-/** Full batches in an epoch; the remainder is dropped. */
+/**
+ * Full batches in an epoch; the remainder is dropped. With repeats above 1 an epoch of 256 images or more is first
+ * cut to a multiple of 256, as RASampler does (deit samplers.py).
+ */
 export function batchesPerEpoch(samples: number, batchSize: number, repeats: number): number {
   return Math.floor(placesPerEpoch(samples, repeats) / batchSize);
 }

@@ -21,6 +21,7 @@ export const Domain = {
   Scene: 7,
 } as const;
 
+/** The number of a domain, as `Domain` lists them. */
 export type Domain = (typeof Domain)[keyof typeof Domain];
 
 /** The parts of Philox's counter and key that are constant within one stream; the block number is the rest. */
@@ -54,7 +55,10 @@ export function streamAddress(key: DrawKey, domain: Domain): StreamAddress {
   };
 }
 
-/** Generator and elementary functions of image.wasm. `ImageModule.math` has one. */
+/**
+ * Random generator and elementary functions of image.wasm, whose last bits are the same on every engine, unlike those
+ * of `Math`. `ImageModule.math` has one.
+ */
 export interface DrawMath {
   /** Philox4x32-10: counter (block, index, epoch, tag) and key (low, high) → words u32 [4]. */
   philox(

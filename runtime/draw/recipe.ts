@@ -4,6 +4,7 @@
 export type MixMode = "batch" | "pair" | "elem";
 /** Fill of an erased rectangle: noise per value, one random color, or the mean color. */
 export type EraseMode = "pixel" | "random" | "const";
+/** How pixels are interpolated, in Pillow's names. */
 export type Interpolation = "bicubic" | "bilinear";
 
 /** Settings of augmentation and mixing. Every probability and fraction is 0 to 1. */

@@ -8,9 +8,11 @@ import type { Int8Matrix } from "../weights/int8-matrix.js";
 export interface DeviceArray {
   /** Number of values. */
   readonly count: number;
-  /** A buffer of the executor's GPUDevice that holds nothing else. Throws `device/unsupported` where there is no GPU. */
+  /**
+   * A buffer of the executor's GPUDevice that holds nothing else. Throws `device/unsupported` where there is no GPU.
+   */
   deviceBuffer(): GpuBuffer;
-  /** Copies them to the host. */
+  /** Copies them to the host, float32 [count]. */
   read(): Promise<Float32Array>;
   dispose(): void;
 }
@@ -20,31 +22,38 @@ export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | Devic
 
 /** A compiled program with its memory. One run at a time. */
 export interface Executable {
-  /** Writes the inputs, runs every operation, reads the outputs (copies, owned by the caller). */
+  /**
+   * Writes the inputs, runs every operation, reads the outputs (copies, owned by the caller). Throws `graph/input`
+   * where an input is missing, unknown or of another size or type, `graph/disposed`, and `device/lost`.
+   */
   run(inputs: ProgramInputs): Promise<ProgramOutputs>;
   /**
-   * As `run`, but resolves as soon as the inputs may be overwritten and the work is submitted: the next program can follow
-   * immediately, and `outputs` resolves when they are available. Absent on CPU executors.
+   * As `run`, but resolves as soon as the inputs may be overwritten and the work is submitted: the next program can
+   * follow immediately, and `outputs` resolves when they are available. Absent on CPU executors.
    */
   submit?(inputs: DeviceInputs): Promise<{ outputs: Promise<ProgramOutputs> }>;
   /** As `run`, with outputs that stay on the device. Absent on CPU executors. */
   runOnDevice?(inputs: DeviceInputs): Promise<Record<string, DeviceArray>>;
+  /** Frees what belongs to this program alone. Its stores stay. */
   dispose(): void;
 }
 
+/** What the executor may assume about a program that it compiles. */
 export interface CompileOptions {
   /**
-   * The program's stores are frozen: they are written only between long series of runs, as in inference. The executor may keep
-   * a copy that its kernels read faster; `bytes` of the store counts it. Default false.
+   * The program's stores are frozen: they are written only between long series of runs, as in inference. The executor
+   * may keep a copy that its kernels read faster; `bytes` of the store counts it. Default false.
    */
   frozenStores?: boolean;
 }
 
-/** Float32 buffers that outlive programs and are shared by them: weights, gradients, moments, averages. */
+/**
+ * Float32 buffers that outlive programs and are shared by them: weights, gradients, moments, averages. Initially 0.
+ */
 export interface Store {
   /** Copies a tensor in. Throws `graph/unknown-tensor` or `graph/shape`. */
   write(name: string, values: Float32Array): void;
-  /** Copies a tensor out. */
+  /** Copies a tensor out. Throws `graph/unknown-tensor`. */
   read(name: string): Promise<Float32Array>;
   /** Copies a tensor on the device. Absent on CPU executors. */
   readOnDevice?(name: string): DeviceArray;
@@ -55,6 +64,7 @@ export interface Store {
 
 /** Int8 matrices in the layout of the executor's kernels, shared by programs. They do not change. */
 export interface Int8Store {
+  /** On the device. */
   readonly bytes: number;
   dispose(): void;
 }
@@ -64,7 +74,9 @@ export type StoreLayout = ReadonlyMap<string, number>;
 
 /** A register block of the matrix product that was measured at startup. */
 export interface CalibratedBlock {
+  /** Rows of the result that a block computes at once. */
   rows: number;
+  /** Columns of the result that a block computes at once. */
   columns: number;
   /** Best of a product that fits the caches. */
   gigaflops: number;
@@ -77,11 +89,16 @@ export type ProgramStores = ReadonlyMap<string, Store | Int8Store>;
 
 /** How many kernels of a GPU are compiled; a driver may need a second for each. */
 export interface KernelProgress {
+  /** Compiled so far. */
   readonly made: number;
   /** Requested so far: a later program may need more. */
   readonly wanted: number;
 }
 
+/**
+ * A device that runs programs. Its stores hold the weights; a compiled program runs as often as needed. Stores and
+ * programs work only with the executor that made them, and no longer after its `dispose()`.
+ */
 export interface Executor {
   /** Device string of the command line: `wasm`, `webgpu`, `tfjs:cpu` … */
   readonly device: string;
@@ -89,7 +106,9 @@ export interface Executor {
   readonly description: string;
   /** Whether products and sums are fused (relaxed SIMD); a checkpoint records it, since it changes last bits. */
   readonly fusedMultiplyAdd: boolean;
-  /** Keeps activations and their gradients in float16: training then scales the loss (loss-scale.ts). Absent = false. */
+  /**
+   * Keeps activations and their gradients in float16: training then scales the loss (loss-scale.ts). Absent = false.
+   */
   readonly halfPrecision?: boolean;
   /** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
   readonly capabilities: PlanOptions;
@@ -99,12 +118,18 @@ export interface Executor {
   readonly gpu?: GpuDevice | undefined;
   /** Measurements at startup by which kernels were chosen. Absent where there is no choice. */
   readonly calibration?: readonly CalibratedBlock[];
+  /** Allocates a store, every value 0. The caller disposes of it. Throws `device/memory`. */
   createStore(layout: StoreLayout): Store;
   /** Absent where there are no kernels for `linearInt8`. */
   createInt8Store?(matrices: ReadonlyMap<string, Int8Matrix>): Int8Store;
   /** Speed of `linearInt8` relative to float32's `linear`, measured here; absent where there are no int8 kernels. */
   int8Speedup?(): number;
-  /** Compiles a program; `stores` has every store that the program names. */
+  /**
+   * Compiles a program; `stores` has every store that the program names. Throws `graph/unknown-store`, `graph/memory`
+   * and `device/memory` where it does not fit the device, and `device/unsupported` where there is no kernel for an
+   * operation.
+   */
   compile(program: Program, stores: ProgramStores, options?: CompileOptions): Promise<Executable>;
+  /** Stops the threads or closes the device. */
   dispose(): Promise<void>;
 }

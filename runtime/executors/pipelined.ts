@@ -1,6 +1,7 @@
-// Pipelining: on a device that computes asynchronously, work is submitted before the results of the previous work are read.
+// Pipelining: on a device that computes asynchronously, work is submitted before the results of the previous work
+// are read.
 
-/** Work that was started. */
+/** Work that was started, and the promise of its result. */
 export interface Started<R> {
   /** Whether the device is still working on it; otherwise the outcome is available. */
   underway: boolean;
@@ -24,8 +25,8 @@ export function joined<R, S>(parts: readonly Started<R>[], join: (results: R[]) 
 }
 
 /**
- * Starts the work of each item and takes the results in the items' order: that of work in progress after the next work was
- * started, any other immediately. `start` resolves when the item may be released.
+ * Starts the work of each item and takes the results in the items' order: that of work in progress after the next
+ * work was started, any other immediately. `start` resolves when the item may be released.
  */
 export async function pipelined<T, R>(
   items: AsyncIterable<T>,

@@ -11,6 +11,7 @@ import { repeatSegment, type Segment } from "./recompute.js";
 import type { TensorId } from "./tensor.js";
 import { elementCount } from "./tensor.js";
 
+/** What the loss is differentiated with respect to, and where the gradients go. */
 export interface DifferentiateOptions {
   /** Store whose tensors are differentiated. */
   parameters: string;
@@ -23,9 +24,13 @@ export interface DifferentiateOptions {
 }
 
 /**
- * Appends the gradients of `loss` [1] with respect to every parameter the graph reads. Gradients of activations are
- * tensors of their own, written once; those of parameters are added to their place in the store of gradients.
- * Throws `graph/no-gradient` where the loss depends on a parameter through an operation without a rule.
+ * Appends the gradients of `loss` [1] with respect to every parameter the graph reads, by reverse-mode
+ * differentiation. Gradients of activations are tensors of their own, written once; those of parameters are added to
+ * their place in the store of gradients, which is not cleared first.
+ *
+ * Throws `graph/shape` where the loss has more than one value, `graph/no-gradient` where it depends on no parameter
+ * or reaches one through an operation without a rule, and `graph/recompute` for a segment that cannot be computed
+ * twice.
  */
 export function differentiate(graph: GraphBuilder, loss: TensorId, options: DifferentiateOptions): void {
   if (elementCount(graph.shapeOf(loss)) !== 1)

@@ -1,15 +1,19 @@
-// Catalog: every operation of a graph, with its operands. Types only; the rules are in operations/, facts for the planner in
-// facts.ts.
+// Catalog: every operation of a graph, with its operands. Types only; the rules are in operations/, facts for the
+// planner in facts.ts.
 //
-// `reads` are read, `writes` are overwritten completely, `adds` are added to (the gradients of parameters), `attributes` are
-// fixed when the graph is built. Shapes: B batch, T tokens, N patches,
-// D width, H heads, E width of a head, C classes, P side of a patch, S side of the image; `…` any leading axes. Feature
-// maps of convolutional networks are [B,H,W,C], height, width and channels, channels last.
+// `reads` are read, `writes` are overwritten completely, `adds` are added to (the gradients of parameters),
+// `attributes` are fixed when the graph is built. Shapes: B batch, T tokens, N patches, D width, H heads, E width of
+// a head, C classes, P side of a patch, S side of the image; `…` any leading axes. Feature maps of convolutional
+// networks are [B,H,W,C], height, width and channels, channels last.
 
 import type { TensorId } from "./tensor.js";
 
 type None = Record<string, never>;
 
+/**
+ * Every operation of a graph with its operands, by name: what `operations` of a planned graph contain. Graphs are
+ * built with the functions named after them, such as `linear` and `attention`.
+ */
 export interface Catalog {
   /** pixels u8 [B,S,S,3], table [3,256] (value of each byte per channel) → patches [B,N,3·P·P]. */
   patchifyBytes: Entry<
@@ -21,9 +25,9 @@ export interface Catalog {
   /** image [B,3,S,S] → patches [B,N,3·P·P]. */
   patchifyImage: Entry<{ image: TensorId }, { patches: TensorId }, None, { patchSize: number }>;
   /**
-   * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) + residual,
-   * clamped at 0 with `relu`. With normWeight, normBias [K] x passes through a layer norm of this epsilon first, whose mean
-   * and rstd […] are written where backward reads them.
+   * x […,K], weight [M,K], bias? [M], residual? […,M], scale? [B] → y […,M] = scale·act(norm(x)·weightᵀ + bias) +
+   * residual, clamped at 0 with `relu`. With normWeight, normBias [K] x passes through a layer norm of this epsilon
+   * first, whose mean and rstd […] are written where backward reads them.
    */
   linear: Entry<
     {
@@ -39,7 +43,10 @@ export interface Catalog {
     None,
     { gelu: boolean; relu?: boolean; epsilon?: number }
   >;
-  /** The same with weight int8 [M,K] and one scale for each output; rows of x are quantized on the fly (int8-linears.ts). */
+  /**
+   * The same with weight int8 [M,K] and one scale for each output; rows of x are quantized on the fly
+   * (int8-linears.ts).
+   */
   linearInt8: Entry<
     { x: TensorId; weight: TensorId; bias?: TensorId; residual?: TensorId },
     { y: TensorId },
@@ -159,10 +166,11 @@ export interface Catalog {
   /** x → y f64 [1] = Σ x², in double. */
   sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /**
-   * GradScaler's part between the gradients and the optimizer: gradients are multiplied by scale [1], norm f64 [1] is their sum
-   * of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the bias corrections of
-   * the steps that were not skipped. report [4]: the scale of these gradients, then scale, goodSteps [1] and skipped [1] as
-   * they are for the next step: halved where norm is not finite, doubled after `interval` good steps.
+   * GradScaler's part between the gradients and the optimizer: gradients are multiplied by scale [1], norm f64 [1] is
+   * their sum of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the
+   * bias corrections of the steps that were not skipped. report [4]: the scale of these gradients, then scale,
+   * goodSteps [1] and skipped [1] as they are for the next step: halved where norm is not finite, doubled after
+   * `interval` good steps.
    */
   updateLossScale: Entry<
     { settings: TensorId; norm: TensorId },
@@ -241,9 +249,10 @@ export interface Entry<Reads, Writes, Adds, Attributes> {
   readonly attributes: Readonly<Attributes>;
 }
 
+/** Name of an operation: a key of `Catalog`. */
 export type OperationType = keyof Catalog;
 
 export type OperationOf<T extends OperationType> = { readonly type: T } & Catalog[T];
 
-/** One node of a graph; `type` tells which. */
+/** One operation of a graph with its operands; `type` says which. */
 export type Operation = { [T in OperationType]: OperationOf<T> }[OperationType];

@@ -27,9 +27,22 @@ export function tensorsChanged(operation: Operation): TensorId[] {
   return [...present(operation.writes), ...present(operation.adds)];
 }
 
-/** A graph while it is being built. Names of inputs and outputs are unique. */
+/**
+ * A graph while it is being built. `input`, `constant` and `stored` declare the tensors that come from outside,
+ * operations (`linear`, `attention`, …) append what is computed from them, and `output` marks the results. Names of
+ * inputs and outputs are unique. A builder is a `Graph`, which `planProgram` takes.
+ *
+ * ```ts
+ * const graph = new GraphBuilder("head");
+ * const weight = graph.stored("weights", "head.weight", [10, 192]);
+ * graph.output("logits", linear(graph, graph.input("x", [8, 192]), weight, undefined, "head"));
+ * const program = planProgram(graph, executor.capabilities);
+ * ```
+ */
 export class GraphBuilder implements Graph {
+  /** For error messages. */
   readonly name: string;
+  /** By `TensorId`. */
   readonly tensors: Tensor[] = [];
   readonly operations: Operation[] = [];
   readonly inputs = new Map<string, TensorId>();
@@ -51,6 +64,7 @@ export class GraphBuilder implements Graph {
     return this.tensors.length - 1;
   }
 
+  /** The tensor of an id. Throws `graph/unknown-tensor`. */
   tensor(id: TensorId): Tensor {
     const tensor = this.tensors[id];
     if (!tensor)
@@ -61,11 +75,12 @@ export class GraphBuilder implements Graph {
     return tensor;
   }
 
+  /** The shape of a tensor. Throws `graph/unknown-tensor`. */
   shapeOf(id: TensorId): Shape {
     return this.tensor(id).shape;
   }
 
-  /** A tensor that the caller passes to every run. */
+  /** A tensor that the caller passes to every run. Throws `graph/name`, and `graph/shape` for an axis below 1. */
   input(name: string, shape: Shape, dtype: ElementType = "float32"): TensorId {
     if (this.inputs.has(name))
       throw new VitrineError(
@@ -77,7 +92,7 @@ export class GraphBuilder implements Graph {
     return id;
   }
 
-  /** Values that are part of the graph. */
+  /** Values that are part of the graph, row-major. Throws `graph/shape` where they do not fill the shape. */
   constant(name: string, shape: Shape, values: Float32Array): TensorId {
     if (values.length !== elementCount(shape)) {
       throw new VitrineError(
@@ -88,7 +103,10 @@ export class GraphBuilder implements Graph {
     return this.#newTensor(name, shape, "float32", { kind: "constant", values });
   }
 
-  /** A tensor of a store, or the run of tensors up to `last`; asking twice gives the same tensor. */
+  /**
+   * A tensor of a store, or the consecutive tensors from `name` to `last` as one; asking twice gives the same tensor.
+   * Throws `graph/shape`.
+   */
   stored(store: string, name: string, shape: Shape, last = name): TensorId {
     const key = `${store}/${name}…${last}`;
     const known = this.#stored.get(key);
@@ -98,12 +116,12 @@ export class GraphBuilder implements Graph {
     return id;
   }
 
-  /** A tensor that the next operation makes. */
+  /** A tensor that the next operation writes. Throws `graph/shape`. */
   activation(name: string, shape: Shape, dtype: ElementType = "float32"): TensorId {
     return this.#newTensor(name, shape, dtype, { kind: "activation" });
   }
 
-  /** Marks a tensor as a result of the program. */
+  /** Marks a tensor as a result of the program. Throws `graph/name` and `graph/unknown-tensor`. */
   output(name: string, id: TensorId): void {
     if (this.outputs.has(name))
       throw new VitrineError(
@@ -136,8 +154,8 @@ export interface GradientSweep {
   /** Adds a tensor of `tensor`'s shape to its gradient. */
   contribute(tensor: TensorId, gradient: TensorId): void;
   /**
-   * Removes and returns the sum of the contributions so far: the caller must contribute a tensor that includes it. Undefined
-   * where there is none, and for parameters, whose gradients are summed in their store.
+   * Removes and returns the sum of the contributions so far: the caller must contribute a tensor that includes it.
+   * Undefined where there is none, and for parameters, whose gradients are summed in their store.
    */
   takePartial(tensor: TensorId): TensorId | undefined;
   /**

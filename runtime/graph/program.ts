@@ -21,10 +21,15 @@ export type ProgramOutputs = Record<string, Float32Array | Float64Array>;
 
 /** Place of a tensor in the program's arena. */
 export interface Placement {
+  /** Bytes from the start of the arena. */
   offset: number;
   bytes: number;
 }
 
+/**
+ * A planned graph: which operations run, in which order, and where each tensor is in memory. Plain values, which an
+ * executor compiles.
+ */
 export interface Program {
   readonly name: string;
   /** The operations that are left, in the order in which they run. */
@@ -46,17 +51,21 @@ export interface RowSpan {
 
 /** What the planner must know of an executor. */
 export interface PlanOptions {
+  /** Combinations of operations for which the executor has one kernel. */
   readonly fuses: ReadonlySet<FusionName>;
   /** Every tensor's offset is a multiple of this. */
   readonly alignmentBytes: number;
   /** Largest arena in bytes. */
   readonly limitBytes: number;
   /**
-   * Largest buffer, a multiple of the alignment: the arena is as many of them as needed, and no tensor crosses from one to the
-   * next. Absent: the arena is one piece.
+   * Largest buffer, a multiple of the alignment: the arena is as many of them as needed, and no tensor crosses from
+   * one to the next. Absent: the arena is one piece.
    */
   readonly bufferBytes?: number;
-  /** Whether programs without gradients keep rows together (row-spans.ts): all tensors of a span are then live at once. */
+  /**
+   * Whether programs without gradients keep rows together (row-spans.ts): all tensors of a span are then live at
+   * once.
+   */
   readonly rowSpans?: boolean;
   /** Whether activations are float16 where their operations allow it (facts.ts). Absent: all are float32. */
   readonly halfActivations?: boolean;
@@ -64,9 +73,9 @@ export interface PlanOptions {
 
 /**
  * Operations that an executor may have one kernel for. `linear-scaled-residual` is `linear-residual` with stochastic
- * depth; `linear-relu` and `conv-relu` clamp a result at 0, after a residual too; `norm-linear` takes the layer norm into
- * the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into the products of
- * the backward pass; `loss-gradient` is a loss with its gradient.
+ * depth; `linear-relu` and `conv-relu` clamp a result at 0, after a residual too; `norm-linear` takes the layer norm
+ * into the products that read it; `gelu-gradient` takes GELU's slope, and `scaled-gradient` stochastic depth, into
+ * the products of the backward pass; `loss-gradient` is a loss with its gradient.
  */
 export type FusionName =
   | "linear-gelu"

@@ -1,4 +1,5 @@
-// Tensor: a named array of a graph, its shape, and where its values come from. Holds no values itself, except constants.
+// Tensor: a named array of a graph, its shape, and where its values come from. Holds no values itself, except
+// constants.
 
 import { VitrineError } from "../errors.js";
 
@@ -27,8 +28,10 @@ export type Origin =
   /** Written by an operation of this graph. */
   | { readonly kind: "activation" };
 
+/** A named array of a graph: shape, type and origin. It holds no values itself, except in a constant's origin. */
 export interface Tensor {
   readonly id: TensorId;
+  /** For messages and, in a store, the key of its values; not unique. */
   readonly name: string;
   readonly shape: Shape;
   readonly dtype: ElementType;
@@ -42,6 +45,9 @@ export function tensorBytes(tensor: Tensor): number {
 
 // Shape: sizes of a tensor along its axes, and the checks that every shape rule makes.
 
+/**
+ * Sizes of a tensor along its axes, whole numbers of at least 1. Values are row-major: the last axis is contiguous.
+ */
 export type Shape = readonly number[];
 
 /** Number of values: the product of all axes. */

@@ -19,9 +19,10 @@ function hostWorker(worker: Worker): HostWorker {
 }
 
 /**
- * `assets` is the address of `dist/`, relative to which `wasm/image.wasm` is fetched. `newThread` starts a thread of
- * the wasm executor (client/browser/pool-thread.ts); it is a function so that a bundler sees the script's address in
- * the caller's code. It is used only where the page is cross-origin isolated and memory can be shared.
+ * The host of a page or a worker of it. `assets` is the address of the package's `dist/`, relative to which
+ * `wasm/image.wasm` is fetched. `newThread` starts a thread of the wasm executor (client/browser/pool-thread.ts); it
+ * is a function so that a bundler sees the script's address in the caller's code. It is used only where the page is
+ * cross-origin isolated and memory can be shared; without it the executor has one thread.
  */
 export function browserHost(assets: Url | string, newThread?: () => WebWorker): Host {
   const threads =
@@ -53,10 +54,11 @@ export function browserHost(assets: Url | string, newThread?: () => WebWorker): 
   };
 }
 
+/** How much of a model's weights has been downloaded. */
 export interface DownloadProgress {
   /** Bytes of the weights received so far. */
   loaded: number;
-  /** Undefined where the server does not report it. */
+  /** Bytes of the weights; undefined where the server does not report it. */
   total: number | undefined;
 }
 
@@ -87,8 +89,9 @@ async function readBody(
 }
 
 /**
- * The model folder at `address`, with or without a trailing slash. A file that the server answers with 404 does not
- * exist; `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
+ * The model folder at `address`, with or without a trailing slash; a relative address counts from the page.
+ * `onProgress` is called with each piece of the weights. A file that the server answers with 404 does not exist;
+ * `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
  */
 export function urlModelSource(
   address: Url | string,

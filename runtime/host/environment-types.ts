@@ -11,14 +11,21 @@ type FromGlobal<Name extends string, Otherwise> = typeof globalThis extends {
   ? Instance
   : Otherwise;
 
+/** WebGPU's `GPU`, as `navigator.gpu` has it; an opaque object where the consumer's TypeScript does not know it. */
 export type Gpu = FromGlobal<"GPU", object>;
 export type GpuNativeAdapter = FromGlobal<"GPUAdapter", object>;
 export type GpuAdapterInfo = FromGlobal<"GPUAdapterInfo", object>;
+/** WebGPU's `GPUDevice`; an opaque object where the consumer's TypeScript does not know it. */
 export type GpuDevice = FromGlobal<"GPUDevice", object>;
+/** WebGPU's `GPUBuffer`; an opaque object where the consumer's TypeScript does not know it. */
 export type GpuBuffer = FromGlobal<"GPUBuffer", object>;
+/** The browser's `Worker`; an opaque object where the consumer's TypeScript does not know it. */
 export type WebWorker = FromGlobal<"Worker", object>;
+/** A `URL`, as the consumer's TypeScript knows it. */
 export type Url = FromGlobal<"URL", { readonly href: string }>;
+/** A `Blob` or `File`, as the consumer's TypeScript knows it. */
 export type WebBlob = FromGlobal<"Blob", { arrayBuffer(): Promise<ArrayBuffer> }>;
+/** An `AbortSignal`, as the consumer's TypeScript knows it. */
 export type CancelSignal = FromGlobal<"AbortSignal", { readonly aborted: boolean }>;
 export type WasmModule = typeof globalThis extends {
   readonly WebAssembly: { readonly Module: { readonly prototype: infer Instance } };

@@ -26,9 +26,11 @@ export interface GpuAdapter {
   readonly maxStorageBufferBindingSize: number;
 }
 
-/** An entry of Dawn's `subgroupMatrixConfigs`: [M,K]·[K,N]. */
+/** An entry of Dawn's `subgroupMatrixConfigs`: a product [M, K]·[K, N] that the GPU's matrix units compute. */
 export interface SubgroupMatrix {
+  /** Type of both factors, in WebGPU's names: `f16`, `f32`, … */
   readonly componentType: string;
+  /** Type of the product. */
   readonly resultComponentType: string;
   readonly M: number;
   readonly N: number;
@@ -82,7 +84,7 @@ export function gpuAdapter(place: Place, adapter: GpuNativeAdapter): GpuAdapter 
   };
 }
 
-/** `0: NVIDIA L4 (vulkan)`, `1: llvmpipe (LLVM 15.0.6, 256 bits) (vulkan, software)`. */
+/** One line about an adapter: `0: NVIDIA L4 (vulkan)`, `1: llvmpipe (LLVM 15.0.6, 256 bits) (vulkan, software)`. */
 export function describeAdapter({ index, name, backend, software }: GpuAdapter): string {
   return `${index}: ${name} (${backend}${software ? ", software" : ""})`;
 }

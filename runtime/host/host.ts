@@ -13,6 +13,7 @@ export interface HostWorker {
   onFailure(listener: (reason: string) => void): void;
   /** Whether this thread's messages keep the process alive. Initially true; has no effect in a page. */
   keepProcessAlive(stays: boolean): void;
+  /** Ends the thread, whatever it is doing. */
   terminate(): Promise<void>;
 }
 
@@ -22,6 +23,7 @@ export interface ThreadPort {
   onMessage(listener: (message: unknown) => void): void;
 }
 
+/** What the environment provides: shipped files, threads, a GPU. `nodeHost()` and `browserHost(assets)` make one. */
 export interface Host {
   readonly name: "node" | "browser";
   /**

@@ -110,6 +110,10 @@ function onlyOnce(listener: (reason: string) => void): (reason: string) => void 
   };
 }
 
+/**
+ * The host of a Node process: files from the package's `dist/`, threads of `worker_threads`, the cores that CPU
+ * affinity and the cgroup's quota allow, GPUs through the optional package `webgpu`, notices on stderr.
+ */
 export function nodeHost(): Host {
   return {
     name: "node",
@@ -153,8 +157,9 @@ function hintOf(folder: string): string {
 }
 
 /**
- * `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read until `read()`. Throws
- * `file/not-found`, `model/no-model` for a folder without weights, `model/unknown-file` for another kind of file.
+ * The model at `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read until
+ * `read()`, which throws `file/unreadable`. Throws `file/not-found`, `model/no-model` for a folder without weights,
+ * `model/unknown-file` for another kind of file.
  */
 export function nodeModelSource(path: string): ModelSource {
   const entry = statSync(path, { throwIfNoEntry: false });

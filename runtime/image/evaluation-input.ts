@@ -66,7 +66,10 @@ export function evaluationInput(
   });
 }
 
-/** As `evaluationInput`, from pixels: a camera frame, a picture of another format. */
+/**
+ * As `evaluationInput`, from pixels: a camera frame, a picture of another format. Throws `image/bad-argument` for a
+ * picture without enough pixels, `image/out-of-memory`, `image/buffer-too-small` and `usage/bad-option`.
+ */
 export function evaluationInputOfPixels(
   module: ImageModule,
   image: RgbImage,

@@ -38,7 +38,10 @@ export interface ImageModule {
   memoryBytes(): number;
 }
 
-/** One call in progress: raw exports, copies in and out, and errors with the subject's name. */
+/**
+ * One call of the module in progress: raw exports, copies in and out, and errors with the subject's name. Internal to
+ * `vitrine/image`; not part of the stable interface.
+ */
 export interface ImageCall {
   readonly exports: ImageExports;
   readonly subject: string | undefined;

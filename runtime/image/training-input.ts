@@ -52,7 +52,10 @@ export function trainingInput(
   });
 }
 
-/** As `trainingInput`, from pixels: a picture of another format. */
+/**
+ * As `trainingInput`, from pixels: a picture of another format. Also throws `image/bad-argument` for a picture
+ * without enough pixels.
+ */
 export function trainingInputOfPixels(
   module: ImageModule,
   image: RgbImage,

@@ -1,5 +1,6 @@
 // Logits: what a classifier answers, joined over runs, and as named probabilities, best first.
 
+/** A classifier's logits for `count` images, float32, row-major. The arrays belong to the caller. */
 export interface Logits {
   /** Class-head logits [count, classes]. */
   classLogits: Float32Array;
@@ -31,9 +32,11 @@ export function joinLogits(parts: readonly Logits[]): Logits {
   };
 }
 
+/** A class and its probability. */
 export interface ClassScore {
   /** Class index. */
   index: number;
+  /** Its name; its index as text where it has none. */
   label: string;
   /** 0 to 1. */
   probability: number;
@@ -50,7 +53,10 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
   return powers.map((power) => power / sum);
 }
 
-/** The `topK` most probable classes of a row of logits [classes], best first; ties go to the lower index. */
+/**
+ * The `topK` most probable classes of a row of logits [classes], best first; ties go to the lower index. `labels` are
+ * the class names in index order.
+ */
 export function classScores(
   logits: ArrayLike<number>,
   labels: readonly string[],

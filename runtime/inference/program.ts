@@ -18,6 +18,7 @@ import { checkPixels, classifierGraph, InferenceStep, submitSteps } from "./step
 /** int8 matrices by the names of the weights that they replace. */
 export type Matrices = ReadonlyMap<string, Int8Matrix>;
 
+/** Batch sizes and precision of an inference program. */
 export interface InferenceOptions {
   /** Batch sizes to build a program for; a batch runs in the smallest that holds it. Default 1, 2, 4, 8. */
   batchSizes?: readonly number[];
@@ -51,6 +52,7 @@ export interface InferenceProgram {
    * `image/size`.
    */
   onDevice?(pixels: Uint8Array, count: number): Promise<DeviceArray[]>;
+  /** Frees the programs and the weights on the device; the executor stays usable. */
   dispose(): void;
 }
 
@@ -113,9 +115,10 @@ export function int8Unavailable(device: string): VitrineError {
 }
 
 /**
- * Plans and compiles the programs of a model. `weights`: its tensors under timm's names, float32. Throws `weights/…`
- * where they are not the model's, `model/batch-size`, `device/int8` where the executor has no int8 kernels, and
- * `graph/memory` where a batch is too large for the executor.
+ * Plans and compiles the programs of a model, one for each batch size, all with the same weights. `weights`: its
+ * tensors under timm's names, float32; they are copied to the device. Throws `weights/…` where they are not the
+ * model's, `model/batch-size`, `device/int8` where the executor has no int8 kernels, and `graph/memory` where a batch
+ * is too large for the executor.
  */
 export async function createInference(
   executor: Executor,

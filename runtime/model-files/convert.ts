@@ -7,9 +7,9 @@ import { storedTensors, toDtype, type WeightDtype } from "../weights/weight-dtyp
 import type { StoredModel } from "./stored-model.js";
 
 /**
- * File name → bytes: `model.safetensors` under timm's names, and `config.json` with the dtype in it. int8 matrices that
- * the model was read with are kept as they are. Throws `model/dtype` where the family has no int8 layers, and
- * `weights/float16` where a value is too large for float16.
+ * A model's files with its weights in `dtype`, file name → bytes: `model.safetensors` under timm's names, and
+ * `config.json` with the dtype in it. int8 matrices that the model was read with are kept as they are. Throws
+ * `model/dtype` where the family has no int8 layers, and `weights/float16` where a value is too large for float16.
  */
 export function convertModel(model: StoredModel, dtype: WeightDtype): Map<string, Uint8Array<ArrayBuffer>> {
   checkDtype(model, dtype);

@@ -19,6 +19,7 @@ import { floatTensors, int8Matrices, readSafetensors } from "../weights/safetens
 import { checkShapes, type NamedTensor, type TensorMap } from "../weights/tensor-map.js";
 import { fileDtype, type WeightDtype } from "../weights/weight-dtype.js";
 
+/** A model as its files hold it, read and checked, in host memory. */
 export interface StoredModel<C extends ModelConfig = ModelConfig> {
   /** Of the folder or file. */
   name: string;

@@ -1,9 +1,11 @@
 // Classifier config: what every model says of its input and its answer, whatever its family, and how pixels are
 // normalized by it.
 
+/** Input size, normalization and number of classes: what the configurations of all families have in common. */
 export interface ClassifierConfig {
   /** Side of the square input, in pixels. */
   imageSize: number;
+  /** Number of classes, the values of a row of logits. */
   classes: number;
   /** Normalization of the input per color: (pixel/255 − mean)/std. */
   mean: [number, number, number];

@@ -87,7 +87,11 @@ export function readFamilyFile<C extends ModelConfig>(
   return { ...file, family, sizes: { ...file.sizes, ...own } as Partial<C> };
 }
 
-/** The config.json of any model, as `readFamilyFile`. */
+/**
+ * Reads the text of a model's config.json, in Hugging Face's or timm's field names; fields that it leaves out are
+ * absent. `subject` names the file in errors. Throws `model/config` for a field that is not valid and for an
+ * architecture that is not supported.
+ */
 export function readConfigJson(text: string, subject: string): ConfigFile<ModelConfig> {
   return readFamilyFile(text, subject, FAMILIES);
 }
@@ -97,7 +101,10 @@ export function readTrainableConfig(text: string, subject: string): ConfigFile<T
   return readFamilyFile(text, subject, TRAINABLE_FAMILIES);
 }
 
-/** The text of a model's config.json: Hugging Face's field names, two spaces of indentation, a newline at the end. */
+/**
+ * The text of a model's config.json: Hugging Face's field names, two spaces of indentation, a newline at the end.
+ * `labels` are the class names in index order.
+ */
 export function writeConfigJson(config: ModelConfig, labels: readonly string[]): string {
   const fields = { ...familyOf(config).writeFields(config), ...classifierFields(config, labels) };
   return `${JSON.stringify(fields, null, 2)}\n`;

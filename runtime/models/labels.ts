@@ -9,6 +9,7 @@ export function defaultLabels(classes: number): string[] {
   return Array.from({ length: classes }, (_, index) => `class ${index}`);
 }
 
+/** Maps the classes of a data set to those of a model. */
 export interface ClassMatch {
   /** Class index in the data set → class index of the model. */
   indices: Int32Array;

@@ -14,11 +14,13 @@ import type { Runtime } from "../runtime.js";
 import type { ParameterShapes } from "../weights/tensor-map.js";
 import { type AnyTensor, fromTensor, intoTensor, type SharedTfjs } from "./tensors.js";
 
+/** Batch size of a model on tensors. */
 export interface TensorModelOptions {
-  /** Images of a run. Default 1. */
+  /** Images of a run, exactly; default 1. */
   batchSize?: number;
 }
 
+/** A model whose images, logits and weights are tensors of tfjs or arrays on the device. One call at a time. */
 export interface TensorModel {
   readonly config: ModelConfig;
   /** Class names in index order. */
@@ -30,18 +32,26 @@ export interface TensorModel {
   logits<T>(images: AnyTensor): Promise<T>;
   /**
    * As `logits`, with arrays on the device for code that keeps its values there: `fromTensor` makes one of a tensor,
-   * `toTensor` a tensor of one, and `deviceBuffer()` gives the GPUBuffer to kernels of one's own. The caller owns
+   * `toTensor` a tensor of one, and `deviceBuffer()` gives the GPUBuffer to custom kernels. The caller owns
    * both arrays.
    */
   logitsOnDevice(images: DeviceArray): Promise<DeviceArray>;
   /** A weight by its name, in PyTorch's shape, as a tensor that the caller owns. Throws `graph/unknown-tensor`. */
   weight<T>(name: string): T;
+  /** Frees the program and the weights on the device; tensors that were returned stay. */
   dispose(): void;
 }
 
 /**
- * Throws what `readModel` throws, `graph/memory` where the model is too large for the device, and
- * `device/unsupported` on the device `wasm`, which has no tensors.
+ * Reads a model and puts it on the runtime's device, for code that computes with tfjs there (`shareDevice`). Throws
+ * what `readModel` throws, `graph/memory` where the model is too large for the device, and `device/unsupported` on
+ * the device `wasm`, which has no tensors.
+ *
+ * ```ts
+ * const shared = await shareDevice(runtime);
+ * const model = await loadTensorModel(runtime, shared, nodeModelSource("deit-tiny"));
+ * const logits = await model.logits<tf.Tensor>(images);
+ * ```
  */
 export async function loadTensorModel(
   runtime: Runtime,

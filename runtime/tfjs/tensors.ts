@@ -11,7 +11,9 @@ import type { Host } from "../host/host.js";
 import { createImageModule } from "../image/image-module.js";
 import type { Runtime } from "../runtime.js";
 
+/** The host, and the tfjs to compute with. */
 export interface TfjsRuntimeOptions {
+  /** `nodeHost()` or `browserHost(assets)` of `vitrine/runtime`. */
   host: Host;
   /** The exports of @tensorflow/tfjs-core, or of a package that includes them: @tensorflow/tfjs, tfjs-node. */
   tf: object;
@@ -35,8 +37,9 @@ export async function createTfjsRuntime({ host, tf }: TfjsRuntimeOptions): Promi
   return { host, executor, image, description, dispose: () => executor.dispose() };
 }
 
-/** tfjs on a runtime's device. */
+/** tfjs on a runtime's device, made by `shareDevice`. */
 export interface SharedTfjs {
+  /** For the functions of `vitrine/tfjs`; not part of the stable interface. */
   readonly backend: Backend;
   /** Removes the backend that `shareDevice` registered; the runtime and its device stay usable. */
   dispose(): void;

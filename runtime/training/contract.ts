@@ -9,9 +9,13 @@ import type { TensorMap } from "../weights/tensor-map.js";
 /** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
 export type Distillation = "none" | "soft" | "hard";
 
+/**
+ * What is trained and by which loss. Everything about an optimizer step that may change from step to step is in
+ * `OptimizerStep`.
+ */
 export interface TrainingOptions {
   config: DeitConfig;
-  /** Starting weights under timm's names, float32. */
+  /** Starting weights under timm's names, float32; they are copied. */
   weights: TensorMap;
   /** Samples of an optimizer step. */
   batchSize: number;
@@ -25,10 +29,14 @@ export interface TrainingOptions {
    * bits. Default false.
    */
   recompute?: boolean;
+  /** What the second head learns from the teacher; anything but `none` needs a model with a distillation token. */
   distillation: Distillation;
-  /** Weight of the distillation term: total = (1−α)·base + α·distillation, losses.py of facebook's deit. */
+  /**
+   * Weight of the distillation term, 0 to 1: total = (1−α)·base + α·distillation, losses.py of facebook's deit, whose
+   * default is 0.5.
+   */
   alpha: number;
-  /** Temperature of soft distillation. */
+  /** Temperature of soft distillation; 1 in facebook's deit by default. */
   tau: number;
   /** Stochastic-depth rate of the last block; earlier ones are linear over depth. 0 builds a program without it. */
   dropPath: number;
@@ -45,6 +53,10 @@ export interface TrainingOptions {
   lossScaling?: boolean;
 }
 
+/**
+ * A batch of samples; [batch] is `batchSize` of the options. The caller may reuse the arrays once the call has
+ * resolved.
+ */
 export interface TrainingInputs {
   /** Images uint8 [batch, size, size, 3]. */
   pixels: Uint8Array;
@@ -67,6 +79,7 @@ export interface TrainingInputs {
 /** An AdamW step (torch.optim.AdamW: decoupled weight decay), then the moving average. */
 export interface OptimizerStep {
   learningRate: number;
+  /** Decoupled: the weights shrink by learningRate·weightDecay. */
   weightDecay: number;
   beta1: number;
   beta2: number;
@@ -95,6 +108,7 @@ export interface LossScale {
   skipped: number;
 }
 
+/** What an optimizer step did. */
 export interface AppliedStep {
   /** L2 norm of the whole gradient before clipping, its scale undone; not finite where a gradient was not. */
   gradientNorm: number;
@@ -104,6 +118,7 @@ export interface AppliedStep {
   lossScale?: LossScale;
 }
 
+/** What a submitted step did, with its loss. */
 export interface StepOutcome extends AppliedStep {
   /** Σ sampleWeights[b]·loss[b]. */
   loss: number;
@@ -116,8 +131,8 @@ export interface Training {
   /** Bytes of all stores and of the largest program's tensors. */
   readonly bytes: number;
   /**
-   * Forward, loss, backward: adds the gradients to those already accumulated. Throws `graph/input` where an input is
-   * missing or has another size.
+   * Forward, loss, backward: adds the gradients to those already accumulated. `loss` is Σ sampleWeights[b]·loss[b].
+   * Throws `graph/input` where an input is missing or has another size.
    */
   accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
   /** Clips, steps, averages and clears the gradients. Throws `training/step` for a step below 1. */
@@ -142,5 +157,6 @@ export interface Training {
   read(state: TrainingState): Promise<TensorMap>;
   /** Replaces a state. Throws `weights/…` where the tensors are not the model's, and as `read`. */
   write(state: TrainingState, tensors: TensorMap): void;
+  /** Frees the stores and programs; the executor stays usable. */
   dispose(): void;
 }

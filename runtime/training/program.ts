@@ -28,6 +28,7 @@ import { disposeOnDevice, type Images, microBatches, stepInputs } from "./step-i
 /** As `TrainingInputs`, with images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
 
+/** A training that also takes images as PyTorch does; `createTraining` makes it. */
 export interface DeitTraining extends Training {
   /** As `accumulate`, from normalized floats; its program is built on the first call. For comparisons with PyTorch. */
   accumulateImages(inputs: ImageInputs): Promise<{ loss: number }>;

@@ -1,6 +1,6 @@
 // Int8 matrix: a linear layer's weight in eight bits with a scale per output, quantized and dequantized.
 
-/** weight[n, k] ≈ scales[n] · values[n, k]. */
+/** A linear layer's weight [outputs, inputs] in eight bits: weight[n, k] ≈ scales[n] · values[n, k]. */
 export interface Int8Matrix {
   /** [outputs, inputs], −127 to 127. */
   values: Int8Array;

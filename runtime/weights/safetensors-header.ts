@@ -7,6 +7,7 @@ import { quote, VitrineError } from "../errors.js";
 /** Bytes of an element of each type that is read here; the format defines more. */
 export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I8: 1, U8: 1 } as const;
 
+/** Element types of safetensors that are read and written here; the format defines more. */
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
 export interface TensorEntry {

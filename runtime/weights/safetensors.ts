@@ -11,7 +11,7 @@ import {
 } from "./safetensors-header.js";
 import type { TensorMap } from "./tensor-map.js";
 
-/** F16 and BF16 are bit patterns in a Uint16Array. */
+/** Values of a stored tensor. F16 and BF16 are bit patterns in a Uint16Array. */
 export type StoredData =
   | Float64Array
   | Float32Array
@@ -21,16 +21,20 @@ export type StoredData =
   | Int8Array
   | Uint8Array;
 
+/** A tensor of a safetensors file, in the type that the file keeps it in. */
 export interface StoredTensor {
   dtype: SafetensorsDtype;
   /** Axes in PyTorch's order, the last one contiguous. */
   shape: number[];
+  /** Row-major, as many values as the product of `shape`. */
   data: StoredData;
 }
 
+/** The contents of a safetensors file. */
 export interface SafetensorsFile {
   /** In the order of their data in the file. */
   tensors: Map<string, StoredTensor>;
+  /** The header's `__metadata__`, empty where there is none. */
   metadata: Record<string, string>;
 }
 
@@ -58,7 +62,10 @@ function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): Stor
   }
 }
 
-/** `subject` names the file in errors. Throws `weights/safetensors` for a file that is damaged or of another format. */
+/**
+ * Reads the bytes of a safetensors file; the tensors are copies. `subject` names the file in errors. Throws
+ * `weights/safetensors` for a file that is damaged or of another format.
+ */
 export function readSafetensors(bytes: Uint8Array, subject: string): SafetensorsFile {
   const { entries, metadata } = readSafetensorsHeader(bytes, subject);
   const tensors = new Map<string, StoredTensor>();

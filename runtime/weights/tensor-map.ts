@@ -3,6 +3,7 @@
 import { quote, VitrineError } from "../errors.js";
 import { formatShape } from "../graph/tensor.js";
 
+/** A float32 tensor in host memory; the key of a `TensorMap` is its name. */
 export interface NamedTensor {
   /** Axes in PyTorch's order, the last one contiguous. */
   shape: number[];

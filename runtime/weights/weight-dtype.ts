@@ -7,8 +7,9 @@ import { type SafetensorsFile, type StoredTensor, scaleName, storedFloats } from
 import type { NamedTensor, TensorMap } from "./tensor-map.js";
 
 /**
- * `float16` halves a file and is widened to float32 on reading. `int8` keeps the large linear layers in eight bits with
- * a scale per output and the rest in float16, a quarter of the file; devices with int8 kernels compute with it, too.
+ * The numbers that weights are kept in. `float16` halves a file and is widened to float32 on reading. `int8` keeps
+ * the large linear layers in eight bits with a scale per output and the rest in float16, a quarter of the file;
+ * devices with int8 kernels compute with it, too.
  */
 export type WeightDtype = "float32" | "float16" | "int8";
 

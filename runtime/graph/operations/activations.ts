@@ -1,10 +1,13 @@
-// Activations: functions of one value. GELU is x·Φ(x) in its exact form with the error function, ReLU max(x, 0), sigmoid
-// 1/(1 + e^−x), the gate of squeeze-and-excitation.
+// Activations: functions of one value. GELU is x·Φ(x) in its exact form with the error function, ReLU max(x, 0),
+// sigmoid 1/(1 + e^−x), the gate of squeeze-and-excitation.
 
 import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 
-/** x → y of the same shape. */
+/**
+ * GELU, x·Φ(x), in its exact form with the error function: x [...] → y of the same shape. torch.nn.GELU(),
+ * arXiv 1606.08415.
+ */
 export function gelu(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   const y = graph.activation(name, graph.shapeOf(x));
   graph.add("gelu", { reads: { x }, writes: { y } });
@@ -19,7 +22,7 @@ export const geluGradient: GradientRule<"gelu"> = (sweep, { reads, writes }) => 
   sweep.contribute(reads.x, dx);
 };
 
-/** x → y of the same shape. */
+/** max(x, 0): x [...] → y of the same shape. torch.nn.ReLU. */
 export function relu(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   const y = graph.activation(name, graph.shapeOf(x));
   graph.add("relu", { reads: { x }, writes: { y } });
@@ -35,7 +38,7 @@ export const reluGradient: GradientRule<"relu"> = (sweep, { reads, writes }) => 
   sweep.contribute(reads.x, dx);
 };
 
-/** x → y of the same shape. */
+/** 1/(1 + e^−x): x [...] → y of the same shape. torch.nn.Sigmoid. */
 export function sigmoid(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   const y = graph.activation(name, graph.shapeOf(x));
   graph.add("sigmoid", { reads: { x }, writes: { y } });

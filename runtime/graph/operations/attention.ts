@@ -5,8 +5,10 @@ import type { TensorId } from "../tensor.js";
 import { expectAxes, expectMultiple } from "../tensor.js";
 
 /**
- * qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with consecutive heads → out [batch, tokens, heads·E] and the attention
- * weights [batch, heads, tokens, tokens], which exist only where something reads them.
+ * Multi-head self-attention without its projections: softmax(q·kᵀ/√E)·v for each head (arXiv 1706.03762, section 3.2;
+ * timm's Attention). qkv [batch, tokens, 3·heads·E], laid out [q | k | v] with consecutive heads → out
+ * [batch, tokens, heads·E] and the attention weights [batch, heads, tokens, tokens], which are computed only where
+ * something reads them. Throws `graph/shape`.
  */
 export function attention(
   graph: GraphBuilder,

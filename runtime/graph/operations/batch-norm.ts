@@ -7,8 +7,9 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
+/** Operands of `batchNorm`, each [channels]. */
 export interface BatchNormTensors {
-  /** All [channels]. */
+  /** Scale and shift after the normalization. */
   weight: TensorId;
   bias: TensorId;
   /** Changed by every run: (1 − momentum)·running + momentum·batch, the variance unbiased. */
@@ -16,7 +17,11 @@ export interface BatchNormTensors {
   runningVariance?: TensorId;
 }
 
-/** x [..., channels] → y of the same shape. torch.nn.BatchNorm2d in train mode. */
+/**
+ * Batch norm in training: (x − mean)/√(variance + ε)·weight + bias, with the mean and the biased variance of each
+ * channel over this batch. x [..., channels] → y of the same shape. torch.nn.BatchNorm2d in train mode (its defaults:
+ * ε 1e-5, momentum 0.1), arXiv 1502.03167. Throws `graph/shape`.
+ */
 export function batchNorm(
   graph: GraphBuilder,
   x: TensorId,

@@ -9,7 +9,7 @@ function perImage(graph: GraphBuilder, x: TensorId): [batch: number, channels: n
   return [shape[0], shape.at(-1) as number];
 }
 
-/** x [batch, ..., channels] → y [batch, channels]: the mean over the axes between. */
+/** x [batch, ..., channels] → y [batch, channels]: the mean over the axes between. torch.nn.AdaptiveAvgPool2d(1). */
 export function globalAveragePool(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   const y = graph.activation(name, perImage(graph, x));
   graph.add("globalAveragePool", { reads: { x }, writes: { y } });
@@ -24,7 +24,10 @@ export const globalAveragePoolGradient: GradientRule<"globalAveragePool"> = (swe
   sweep.contribute(reads.x, dx);
 };
 
-/** x [batch, ..., channels], scale [batch, channels] → y = x·scale. */
+/**
+ * x [batch, ..., channels], scale [batch, channels] → y = x·scale, the last step of squeeze-and-excitation
+ * (arXiv 1709.01507). Throws `graph/shape`.
+ */
 export function scaleChannels(graph: GraphBuilder, x: TensorId, scale: TensorId, name: string): TensorId {
   expectShape(`scaleChannels ${name} scale`, graph.shapeOf(scale), perImage(graph, x));
   const y = graph.activation(name, graph.shapeOf(x));

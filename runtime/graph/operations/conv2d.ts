@@ -5,6 +5,7 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { elementCount, expectAxes, expectMultiple, expectShape, type Shape } from "../tensor.js";
 
+/** Stride, padding and groups of a convolution; the same for height and width. */
 export interface ConvolutionOptions {
   /** Default 1. */
   stride?: number;
@@ -19,8 +20,9 @@ const SCRATCH_VALUES = 131_072;
 const LEAST_PIXELS = 64;
 
 /**
- * x [batch, height, width, inputs], weight [outputs, K, K, inputs/groups], bias? [outputs] →
- * y [batch, ⌊(height + 2·padding − K)/stride⌋ + 1, …, outputs].
+ * Convolution with a square K×K kernel, channels last: x [batch, height, width, inputs], weight
+ * [outputs, K, K, inputs/groups], bias? [outputs] → y [batch, ⌊(height + 2·padding − K)/stride⌋ + 1, …, outputs].
+ * torch.nn.functional.conv2d, whose feature maps and weights have their channels second. Throws `graph/shape`.
  */
 export function conv2d(
   graph: GraphBuilder,

@@ -4,7 +4,10 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
-/** x [..., dim], weight [dim], bias [dim] → y [..., dim]; variance without Bessel's correction, as torch. */
+/**
+ * (x − mean)/√(variance + ε)·weight + bias over the last axis: x [..., dim], weight [dim], bias [dim] → y [..., dim];
+ * variance without Bessel's correction. torch.nn.LayerNorm, arXiv 1607.06450. Throws `graph/shape`.
+ */
 export function layerNorm(
   graph: GraphBuilder,
   x: TensorId,

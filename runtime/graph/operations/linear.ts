@@ -4,7 +4,10 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectShape } from "../tensor.js";
 
-/** x [..., inputs], weight [outputs, inputs], bias? [outputs] → y [..., outputs]. */
+/**
+ * x·weightᵀ + bias: x [..., inputs], weight [outputs, inputs], bias? [outputs] → y [..., outputs]. torch.nn.Linear.
+ * Throws `graph/shape`.
+ */
 export function linear(
   graph: GraphBuilder,
   x: TensorId,

@@ -15,7 +15,10 @@ function gradientTensor(graph: GraphBuilder, logits: TensorId): TensorId {
   return graph.activation(`d ${graph.tensor(logits).name}`, graph.shapeOf(logits));
 }
 
-/** logits [batch, classes], targets [batch, classes] → loss [batch] = −Σ t·log softmax(z). timm SoftTargetCrossEntropy. */
+/**
+ * Cross-entropy with target probabilities: logits [batch, classes], targets [batch, classes] → loss [batch] =
+ * −Σ t·log softmax(logits). timm's SoftTargetCrossEntropy before its mean. Throws `graph/shape`.
+ */
 export function softTargetCrossEntropy(graph: GraphBuilder, logits: TensorId, targets: TensorId): TensorId {
   const loss = lossTensor(graph, logits, targets, "softTargetCrossEntropy");
   graph.add("softTargetCrossEntropy", { reads: { logits, targets }, writes: { loss } });
@@ -33,7 +36,10 @@ export const softTargetCrossEntropyGradient: GradientRule<"softTargetCrossEntrop
   sweep.contribute(reads.logits, dLogits);
 };
 
-/** logits [batch, classes], teacher [batch, classes] → loss [batch]: cross-entropy with the teacher's argmax. */
+/**
+ * Hard-label distillation (DeiT, arXiv 2012.12877, section 4): logits [batch, classes], teacher [batch, classes] →
+ * loss [batch], the cross-entropy with the teacher's largest logit, the first one in a tie. Throws `graph/shape`.
+ */
 export function hardDistillation(graph: GraphBuilder, logits: TensorId, teacher: TensorId): TensorId {
   const loss = lossTensor(graph, logits, teacher, "hardDistillation");
   graph.add("hardDistillation", { reads: { logits, teacher }, writes: { loss } });
@@ -49,8 +55,9 @@ export const hardDistillationGradient: GradientRule<"hardDistillation"> = (sweep
 };
 
 /**
- * logits [batch, classes], teacher [batch, classes] → loss [batch] = τ²/classes · Σ q·(log q − log p) at temperature τ.
- * losses.py divides by batch·classes, so the mean over the batch has this form.
+ * Soft distillation (DeiT, arXiv 2012.12877, section 4): logits [batch, classes], teacher [batch, classes] → loss
+ * [batch] = τ²/classes · Σ q·(log q − log p), where p = softmax(logits/τ) and q = softmax(teacher/τ). losses.py of
+ * deit divides by batch·classes, so the mean over the batch has this form. Throws `graph/shape`.
  */
 export function softDistillation(
   graph: GraphBuilder,

@@ -10,9 +10,10 @@ function patchesShape(batch: number, size: number, patchSize: number): Shape {
 }
 
 /**
- * pixels uint8 [batch, size, size, 3], table [3, 256] → patches [batch, (size/patch)², 3·patch²] with the values of a
+ * Normalizes images and cuts them into patches, the rows that timm's PatchEmbed convolution sees. pixels uint8
+ * [batch, size, size, 3], table [3, 256] → patches [batch, (size/patchSize)², 3·patchSize²] with the values of a
  * patch in (channel, y, x) order, as PyTorch's convolution weights are. `table` holds the normalized value of each
- * byte per channel. Pixels have no gradient.
+ * byte per channel. Pixels have no gradient. Throws `graph/shape`.
  */
 export function patchifyBytes(
   graph: GraphBuilder,
@@ -31,7 +32,10 @@ export function patchifyBytes(
   return patches;
 }
 
-/** image float32 [batch, 3, size, size] → patches as above. */
+/**
+ * As `patchifyBytes`, from normalized floats: image float32 [batch, 3, size, size] → patches
+ * [batch, (size/patchSize)², 3·patchSize²].
+ */
 export function patchifyImage(
   graph: GraphBuilder,
   image: TensorId,
@@ -48,8 +52,8 @@ export function patchifyImage(
 }
 
 /**
- * pixels uint8 [batch, size, size, 3], table [3, 256] → normalized [batch, size, size, 3], channels last: patches of one
- * pixel.
+ * Normalizes images for a convolution: pixels uint8 [batch, size, size, 3], table [3, 256] (the normalized value of
+ * each byte per channel) → [batch, size, size, 3]. Pixels have no gradient. Throws `graph/shape`.
  */
 export function normalizeBytes(
   graph: GraphBuilder,
@@ -67,7 +71,10 @@ export function normalizeBytes(
   return patches;
 }
 
-/** image float32 [batch, 3, size, size] → [batch, size, size, 3]. */
+/**
+ * Moves the channels last, as `conv2d` takes them: image float32 [batch, 3, size, size] → [batch, size, size, 3].
+ * Throws `graph/shape`.
+ */
 export function channelsLast(graph: GraphBuilder, image: TensorId, name: string): TensorId {
   const shape = graph.shapeOf(image);
   expectAxes("channelsLast image", shape, 4);

@@ -5,8 +5,9 @@ import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
 /**
- * x [batch, ...], branch [batch, ...], scale? [batch] → y = x + scale[b]·branch. Stochastic depth gives 1/(1−rate) for
- * a kept branch and 0 for a dropped one (timm drop_path).
+ * Adds a branch to the residual stream: x [batch, ...], branch [batch, ...], scale? [batch] →
+ * y = x + scale[b]·branch. Stochastic depth (arXiv 1603.09382) gives 1/(1−rate) for a kept branch and 0 for a dropped
+ * one, as timm's drop_path. Throws `graph/shape`.
  */
 export function residual(
   graph: GraphBuilder,

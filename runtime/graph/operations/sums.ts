@@ -4,7 +4,7 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
 
-/** a, b of one shape → y = alpha·a + beta·b. */
+/** a, b of one shape → y = alpha·a + beta·b. Throws `graph/shape`. */
 export function scaledSum(
   graph: GraphBuilder,
   a: TensorId,
@@ -31,7 +31,7 @@ export const scaledSumGradient: GradientRule<"scaledSum"> = (sweep, { reads, wri
   contribute(reads.b, attributes.beta);
 };
 
-/** a, b of one shape → y [1] = Σ a·b: a weighted mean, with the weights in b. */
+/** a, b of one shape → y [1] = Σ a·b: a weighted mean, with the weights in b. Throws `graph/shape`. */
 export function dot(graph: GraphBuilder, a: TensorId, b: TensorId, name: string): TensorId {
   expectShape(`dot ${name}`, graph.shapeOf(b), graph.shapeOf(a));
   const y = graph.activation(name, [1]);

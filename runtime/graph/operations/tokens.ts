@@ -5,9 +5,11 @@ import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectAxes, expectShape, formatShape } from "../tensor.js";
 
+/** What a vision transformer puts before its patches, and the position embedding. Leading axes of 1 are allowed. */
 export interface PrefixTokens {
+  /** The class token [1, 1, dim], the first of the sequence. */
   classToken: TensorId;
-  /** The distillation token, the second of the sequence. */
+  /** The distillation token [1, 1, dim], the second of the sequence. */
   distillationToken?: TensorId;
   /** [1, tokens, dim]; covers the prefix tokens too. */
   position: TensorId;
@@ -19,7 +21,11 @@ function expectElements(where: string, graph: GraphBuilder, id: TensorId, wanted
   expectShape(where, shape, [...Array(Math.max(0, length - wanted.length)).fill(1), ...wanted]);
 }
 
-/** patches [batch, N, dim] → y [batch, T, dim], T = N + 1 or N + 2: y = (class, distillation, patches) + position. */
+/**
+ * The sequence that the blocks of a vision transformer take (arXiv 2010.11929, equation 1; deit's models.py with a
+ * distillation token): patches [batch, N, dim] → y [batch, T, dim] = (class, distillation, patches) + position, where
+ * T is N + 1, or N + 2 with a distillation token. Throws `graph/shape`.
+ */
 export function assembleTokens(
   graph: GraphBuilder,
   patches: TensorId,
@@ -63,7 +69,7 @@ export const assembleTokensGradient: GradientRule<"assembleTokens"> = (sweep, { 
   if (sweep.wants(patches)) sweep.contribute(patches, dPatches);
 };
 
-/** x [batch, tokens, dim] → y [batch, dim]: one token of each sample. */
+/** x [batch, tokens, dim] → y [batch, dim]: token number `token` of each sample, from 0. Throws `graph/shape`. */
 export function selectToken(graph: GraphBuilder, x: TensorId, token: number, name: string): TensorId {
   const shape = graph.shapeOf(x);
   expectAxes(`selectToken ${name}`, shape, 3);

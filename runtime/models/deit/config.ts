@@ -4,6 +4,7 @@ import { VitrineError } from "../../errors.js";
 import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
 import { checkFixed, defined, type Fields, positiveNumber, wholeNumber } from "../config-fields.js";
 
+/** Sizes of a DeiT or ViT. arXiv 2012.12877, table 1; timm's vision_transformer.py. */
 export interface DeitConfig extends ClassifierConfig {
   /** Side of a patch, in pixels. */
   patchSize: number;
@@ -17,6 +18,7 @@ export interface DeitConfig extends ClassifierConfig {
   mlpDim: number;
   /** Whether there is a distillation token and a second head. */
   distilled: boolean;
+  /** ε of every layer norm; 1e-6 in every published model. */
   layerNormEpsilon: number;
 }
 

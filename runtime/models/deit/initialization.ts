@@ -11,9 +11,10 @@ import { deitParameters } from "./parameters.js";
 const DEVIATION = 0.02;
 
 /**
- * Weights under timm's names; the same seed gives the same bits on every machine. Tokens, position embedding and linear
- * weights are N(0, 0.02²) (timm truncates at ±2, a hundred standard deviations), biases 0, norms 1 and 0. The patch
- * convolution keeps PyTorch's default, U(±1/√(3·patch²)) for weight and bias. Throws `model/config`.
+ * The weights that a training from scratch starts from, under timm's names; the same seed gives the same bits on
+ * every machine. Tokens, position embedding and linear weights are N(0, 0.02²) (timm truncates at ±2, a hundred
+ * standard deviations), biases 0, norms 1 and 0. The patch convolution keeps PyTorch's default, U(±1/√(3·patch²)) for
+ * weight and bias. `math` is `runtime.image.math`. timm 0.3.2 vision_transformer.py. Throws `model/config`.
  */
 export function initialWeights(config: DeitConfig, seed: number, math: DrawMath): TensorMap {
   const weights: TensorMap = new Map();

@@ -8,9 +8,14 @@ import { formatShape } from "../../graph/tensor.js";
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
 import { checkShapes, type NamedTensor, type TensorMap } from "../../weights/tensor-map.js";
 
+/** The weights that a fine-tuning starts from, and what was adapted to get them. */
 export interface StartingWeights {
+  /**
+   * Under timm's names, float32, in the order of the initialized model; tensors that fit are the checkpoint's, not
+   * copies.
+   */
   weights: TensorMap;
-  /** A sentence for each tensor that was not copied as it is. */
+  /** A sentence for each tensor that was not taken as it is. */
   notices: string[];
 }
 
@@ -37,8 +42,12 @@ function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | unde
 const NEW_WHERE_DIFFERENT = /^(head|head_dist)\.(weight|bias)$|^dist_token$/;
 
 /**
- * `loaded`: a checkpoint under timm's names; `fresh`: the initialized model, whose names and shapes the result has.
- * Throws what `checkShapes` throws where another tensor than heads, distillation token and position embedding differs.
+ * Adapts a checkpoint to the model that is about to be trained: heads of another number of classes and a missing
+ * distillation token are newly initialized, a position embedding for another grid is resized
+ * (`resizePositionEmbedding`), and everything else must fit. `loaded`: the checkpoint under timm's names; `fresh`:
+ * the initialized model, whose names and shapes the result has; `subject` names the checkpoint in notices and errors.
+ * Throws `weights/missing-tensor`, `weights/shape` or `weights/unknown-tensor` for the first tensor that cannot be
+ * adapted.
  */
 export function startingWeights(loaded: TensorMap, fresh: TensorMap, subject: string): StartingWeights {
   const weights: TensorMap = new Map();

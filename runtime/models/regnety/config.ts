@@ -13,19 +13,24 @@ import {
   wholeNumbers,
 } from "../config-fields.js";
 
+/** A stage: consecutive blocks of the same width. */
 export interface RegnetyStage {
+  /** Output channels of each block. */
   width: number;
   /** Blocks; the first has stride 2. */
   depth: number;
 }
 
+/** Sizes of a RegNetY, the convnet that teaches DeiT. arXiv 2003.13678; timm 0.3.2 regnet.py. */
 export interface RegnetyConfig extends ClassifierConfig {
+  /** Output channels of the stem. */
   stemWidth: number;
   stages: RegnetyStage[];
   /** Channels of a group of the 3×3 convolutions. */
   groupWidth: number;
   /** Channels between the layers of squeeze-and-excitation, as a fraction of a block's input channels. */
   seRatio: number;
+  /** ε of every batch norm; 1e-5 in every published model. */
   batchNormEpsilon: number;
 }
 
