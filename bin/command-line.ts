@@ -59,7 +59,7 @@ export async function readPhoto(file: string): Promise<Uint8Array> {
     const details = { path: file };
     if (code === "ENOENT") throw new VitrineError("file/not-found", `${name}: no such file`, { details });
     if (code === "EISDIR")
-      throw new VitrineError("file/unreadable", `${name}: a folder; name the photos in it`, { details });
+      throw new VitrineError("file/unreadable", `${name} is a folder: pass the photos in it`, { details });
     throw new VitrineError("file/unreadable", `${name}: ${message}`, { details, cause });
   }
 }

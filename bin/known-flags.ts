@@ -1,46 +1,46 @@
-// Known flags: what timm's train.py and validate.py and deit's main.py call things, and what Vitrine has for it. Only
-// flags that Vitrine does not have under the same name are here.
+// Known flags: the flags of timm's train.py and validate.py and of deit's main.py, and what Vitrine has instead. Only
+// flags that Vitrine does not have under the same name are listed.
 
 /** Command → answer; `other` stands for every command without an answer of its own. */
 type Answers = Readonly<Record<string, string>>;
 
-const FROM_TRAINER = "the trainer sends the augmentation with its request: give it to vitrine train";
-const CONFIG_SAYS = "it is part of the model's config.json";
+const FROM_TRAINER = "augmentation settings come from the trainer; pass them to vitrine train";
+const CONFIG_SAYS = "it is set in the model's config.json";
 const ADAMW = "the optimizer is AdamW with betas 0.9 and 0.999, as in DeiT";
 const COSINE = "the schedule is cosine, as in DeiT; see --lr, --min-lr, --warmup-lr, --warmup-epochs";
-const ONE_PROCESS = "there are no distributed processes yet; one process uses every core, or one GPU";
-const MEMORY = "the decoder writes into shared memory; there is nothing to set";
+const ONE_PROCESS = "not supported yet; one process uses every core, or one GPU";
+const MEMORY = "not needed; the decoder writes into shared memory";
 const FLOAT16 = "--gpu-tier chooses the precision of a GPU (float32, float16, matrices)";
 const WORKERS = "decode threads belong to the data server: vitrine data-server --workers";
 const TRAIN_FOLDER =
   "a data server reads the images: vitrine data-server --data PATH, then train --data-server ADDRESS --val PATH";
-const NO_SUCH_METHOD = "there is no such option; DeiT's recipe does not use it";
+const NO_SUCH_METHOD = "not supported; DeiT's recipe does not use it";
 const LOGS = "RUN/metrics.csv has a row for every step";
 
 /** Names of timm or deit → answers. */
 export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   // Models and weights.
-  ["--finetune --initial-checkpoint", { train: "here it is --init PATH" }],
+  ["--finetune --initial-checkpoint", { train: "use --init PATH" }],
   [
     "--pretrained",
-    { train: "download the weights, then --init PATH", other: "download the weights, then --model PATH" },
+    { train: "download the weights, then use --init PATH", other: "download the weights, then use --model PATH" },
   ],
-  ["--checkpoint --model-path", { train: "here it is --init PATH", other: "here it is --model PATH" }],
+  ["--checkpoint --model-path", { train: "use --init PATH", other: "use --model PATH" }],
   [
     "--input-size --img-size",
     {
       train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
-      "data digest": "here it is --size",
+      "data digest": "use --size",
       other: CONFIG_SAYS,
     },
   ],
-  ["--num-classes", { train: "the data set has them; the head is fitted to it", other: CONFIG_SAYS }],
+  ["--num-classes", { train: "the data set determines it; the head is resized to match", other: CONFIG_SAYS }],
   ["--crop-pct --eval-crop-ratio", { other: `${CONFIG_SAYS} (crop_pct)` }],
   ["--mean --std", { other: `${CONFIG_SAYS} (image_mean, image_std)` }],
-  ["--drop --attn-drop --drop-rate", { train: "there is no dropout; DeiT trains without, with --drop-path" }],
-  ["--drop-connect --drop-block", { train: "here it is --drop-path" }],
+  ["--drop --attn-drop --drop-rate", { train: "not supported; DeiT trains without dropout, with stochastic depth (--drop-path)" }],
+  ["--drop-connect --drop-block", { train: "use --drop-path" }],
   // Data.
-  ["--data-path --data-dir", { train: TRAIN_FOLDER, other: "here it is --data PATH" }],
+  ["--data-path --data-dir", { train: TRAIN_FOLDER, other: "use --data PATH" }],
   [
     "--data-set --dataset --inat-category --train-split --val-split",
     {
@@ -48,16 +48,16 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
       other: "a data set is a folder with one folder per class, or a CSV list: --data PATH",
     },
   ],
-  ["--num_workers --num-workers -j", { train: WORKERS, other: "here it is --workers" }],
+  ["--num_workers --num-workers -j", { train: WORKERS, other: "use --workers" }],
   ["--workers", { train: WORKERS }],
   ["--pin-mem --no-pin-mem --no-prefetcher --use-multi-epochs-loader", { other: MEMORY }],
-  ["-b", { other: "here it is --batch-size" }],
+  ["-b", { other: "use --batch-size" }],
   ["--dist-eval --dist_eval --world_size --world-size --dist_url --dist-url", { other: ONE_PROCESS }],
   ["--distributed --local_rank --local-rank --sync-bn", { other: ONE_PROCESS }],
   // Where a run is kept.
   [
     "--output_dir --output-dir --output --experiment",
-    { train: "here it is --out FOLDER", other: "here it is --out" },
+    { train: "use --out FOLDER", other: "use --out" },
   ],
   [
     "--start_epoch --start-epoch --no-resume-opt",
@@ -66,23 +66,23 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
         "--resume continues at the checkpoint's batch with its optimizer; for the weights alone: --init RUN/last",
     },
   ],
-  ["--recovery-interval --save_freq", { train: "here it is --checkpoint-every STEPS" }],
+  ["--recovery-interval --save_freq", { train: "use --checkpoint-every STEPS" }],
   ["--checkpoint-hist", { train: "a run keeps two checkpoints: RUN/last and RUN/best" }],
   ["--log-interval --log-wandb --eval-metric", { train: LOGS }],
   [
     "--eval",
     {
-      train: "here it is another command: vitrine validate --data PATH --model PATH",
+      train: "use another command: vitrine validate --data PATH --model PATH",
       validate: "this command always evaluates: leave it out",
     },
   ],
   // Distillation.
-  ["--distillation-type", { train: "here it is --distillation none, soft or hard" }],
-  ["--distillation-alpha", { train: "here it is --alpha" }],
-  ["--distillation-tau", { train: "here it is --tau" }],
+  ["--distillation-type", { train: "use --distillation none, soft or hard" }],
+  ["--distillation-alpha", { train: "use --alpha" }],
+  ["--distillation-tau", { train: "use --tau" }],
   [
     "--teacher-model --teacher-path",
-    { train: "here it is --teacher PATH, a model folder or .safetensors file" },
+    { train: "use --teacher PATH, a model folder or .safetensors file" },
   ],
   // Optimizer and schedule.
   ["--opt --opt-eps --opt-betas --momentum", { train: ADAMW }],
@@ -92,51 +92,51 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: COSINE }],
   ["--lr-cycle-mul --lr-cycle-decay --lr-cycle-limit", { train: COSINE }],
   ["--decay-epochs --decay-milestones --decay-rate", { train: COSINE }],
-  ["--lr-base", { train: "here it is --lr, for a batch of 512" }],
+  ["--lr-base", { train: "use --lr, for a batch of 512" }],
   ["--lr-base-size", { train: "--lr is for a batch of 512, as in DeiT" }],
-  ["--lr-base-scale", { train: "here it is --lr-scaling linear, sqrt or none" }],
+  ["--lr-base-scale", { train: "use --lr-scaling linear, sqrt or none" }],
   ["--model-ema --model-ema-force-cpu", { train: "the moving average is on; --no-ema turns it off" }],
-  ["--no-model-ema", { train: "here it is --no-ema" }],
-  ["--model-ema-decay", { train: "here it is --ema-decay" }],
+  ["--no-model-ema", { train: "use --no-ema" }],
+  ["--model-ema-decay", { train: "use --ema-decay" }],
   [
     "--bce-loss --jsd-loss --bce-target-thresh",
     { train: "the loss is cross-entropy with soft targets, as in DeiT" },
   ],
   [
     "--grad-accum-steps --update-freq",
-    { train: "here it is --accumulate N, which cuts --batch-size into N pieces" },
+    { train: "use --accumulate N, which splits --batch-size into N micro-batches" },
   ],
-  ["--grad-checkpointing --use-checkpoint", { train: "here it is --recompute" }],
+  ["--grad-checkpointing --use-checkpoint", { train: "use --recompute" }],
   ["--amp --no-amp --amp-dtype --apex-amp --native-amp --fp16 --bf16 --model-dtype", { other: FLOAT16 }],
   [
     "--channels-last --torchcompile --torchscript --fuser --compile --fast-norm",
-    { other: "programs are planned and fused without flags" },
+    { other: "not needed; programs are always planned and fused" },
   ],
   // Augmentation.
   [
     "--no-aug",
     {
-      train: "--aa none --color-jitter 0 --reprob 0 --mixup 0 --cutmix 0 leave crop and flip",
+      train: "use --aa none --color-jitter 0 --reprob 0 --mixup 0 --cutmix 0, which leave only crop and flip",
       "data-server": FROM_TRAINER,
     },
   ],
-  ["--ThreeAugment", { train: "here it is --aa 3a", "data-server": FROM_TRAINER }],
-  ["--aug-repeats", { train: "here it is --repeats N", "data-server": FROM_TRAINER }],
-  ["--no-repeated-aug", { train: "that is the default; --repeats N turns repeated augmentation on" }],
+  ["--ThreeAugment", { train: "use --aa 3a", "data-server": FROM_TRAINER }],
+  ["--aug-repeats", { train: "use --repeats N", "data-server": FROM_TRAINER }],
+  ["--no-repeated-aug", { train: "not needed; repeated augmentation is off unless --repeats N turns it on" }],
   ["--aa --color-jitter --scale --ratio --hflip --train-interpolation", { "data-server": FROM_TRAINER }],
   ["--reprob --remode --recount --repeated-aug --smoothing", { "data-server": FROM_TRAINER }],
   ["--mixup --cutmix --cutmix-minmax --mixup-prob --mixup-mode", { "data-server": FROM_TRAINER }],
   ["--mixup-switch-prob", { "data-server": FROM_TRAINER }],
-  ["--interpolation", { train: "here it is --train-interpolation" }],
+  ["--interpolation", { train: "use --train-interpolation" }],
   ["--resplit --aug-splits --vflip --src --train-crop-mode --mixup-off-epoch", { train: NO_SUCH_METHOD }],
   [
     "--train-mode --no-train-mode",
-    { train: "fine-tuning with --init is without stochastic depth; --drop-path 0.1 turns it on" },
+    { train: "--init turns stochastic depth off; --drop-path 0.1 turns it on" },
   ],
   ["--cosub --attn-only", { train: NO_SUCH_METHOD }],
   [
     "--tta --test-pool --use-ema",
-    { validate: "one crop per image; for the average: --model RUN/last/ema.safetensors" },
+    { validate: "not supported; one crop per image; for the average, use --model RUN/last/ema.safetensors" },
   ],
 ];
 

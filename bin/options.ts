@@ -67,7 +67,7 @@ export function workersOption(): Option {
 export function badSamplesOption(): Option {
   return new Option(
     "--bad-samples <policy>",
-    "what to do with a file that cannot be decoded: stop, or leave it out",
+    "what to do with a file that cannot be decoded: stop with an error, or leave it out",
   )
     .choices(["fail", "skip"])
     .default("fail");

@@ -36,7 +36,7 @@ async function removeStaleSocket(path: string): Promise<void> {
 function addressInUse(address: string, cause?: Error): VitrineError {
   return new VitrineError(
     "network/address-in-use",
-    `${address} is in use by another process: stop it, or choose another --listen (port 0 takes a free one)`,
+    `${address} is in use by another process: stop it, or choose another --listen (port 0 picks a free port)`,
     { details: { address }, cause },
   );
 }

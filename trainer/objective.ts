@@ -39,8 +39,8 @@ function checkBatch(batch: Batch, { config, settings }: ObjectiveOptions): void 
   if (batch.count === settings.batchSize && batch.size === config.imageSize) return;
   throw new VitrineError(
     "data/batch-shape",
-    `the data server sent ${batch.count} images of ${batch.size}×${batch.size}, ` +
-      `requested were ${settings.batchSize} of ${config.imageSize}×${config.imageSize}`,
+    `the data server sent ${batch.count} images of ${batch.size}×${batch.size} pixels, instead of ` +
+      `${settings.batchSize} of ${config.imageSize}×${config.imageSize}`,
     { details: { count: batch.count, size: batch.size } },
   );
 }

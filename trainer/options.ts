@@ -63,8 +63,8 @@ const AUTO_AUGMENT: UngroupedOption = {
   flag: "--aa",
   kind: { type: "text" },
   help:
-    "AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1; with --init and " +
-    "--steps none)",
+    "AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1, or none with " +
+    "--init and --steps)",
   get: ({ recipe }) => recipe.autoAugment ?? NO_AUGMENT,
   set: (settings, value) => ({
     ...settings,
@@ -86,7 +86,7 @@ const shorthand = (sets: OptionValue): OptionKind => ({ type: "switch", sets, al
 
 const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Model: [
-    setting("--model", "model", text, "published name, config.json or model folder, for the architecture"),
+    setting("--model", "model", text, "architecture: a published name, config.json or model folder"),
     setting(
       "--init",
       "init",
@@ -117,7 +117,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--lr-scaling",
       "lrScaling",
       choice("linear", "sqrt", "none"),
-      "scaling of --lr with batch size / 512 (linear; with --steps sqrt)",
+      "scaling of --lr with batch size / 512 (linear, or sqrt with --steps)",
     ),
     setting("--unscale-lr", "lrScaling", shorthand("none"), "same as --lr-scaling none"),
     setting("--min-lr", "minLr", positive, "final learning rate (1e-5)"),
@@ -126,14 +126,14 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--warmup-epochs",
       "warmupEpochs",
       positive,
-      "warm-up in epochs (5; with --steps 1/60 of the run)",
+      "warm-up in epochs (5, or 1/60 of the run with --steps)",
     ),
   ],
   "Optimizer and regularization": [
     setting("--weight-decay", "weightDecay", positive, "decoupled weight decay of AdamW (0.05)"),
     setting("--clip-grad", "clipGrad", positive, "gradient norm to clip at, 0 = no clipping (0)"),
-    setting("--smoothing", "smoothing", fraction, "label smoothing (0.1; with --init and --steps 0)"),
-    setting("--drop-path", "dropPath", belowOne, "stochastic depth rate (0.1; with --init 0)"),
+    setting("--smoothing", "smoothing", fraction, "label smoothing (0.1, or 0 with --init and --steps)"),
+    setting("--drop-path", "dropPath", belowOne, "stochastic depth rate (0.1, or 0 with --init)"),
     setting(
       "--ema-decay",
       "emaDecay",
@@ -148,7 +148,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--color-jitter",
       "colorJitter",
       positive,
-      "strength of the color jitter, with --aa none and 3a (0.3; with --init and --steps 0)",
+      "strength of the color jitter, with --aa none and 3a (0.3, or 0 with --init and --steps)",
     ),
     augmentation(
       "--train-interpolation",
@@ -168,7 +168,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       shorthand(3),
       "same as --repeats 3, main.py's value on several GPUs",
     ),
-    augmentation("--scale", "scale", pair, "random resized crop: range of the area (0.08,1)"),
+    augmentation("--scale", "scale", pair, "random resized crop: range of the area as a fraction (0.08,1)"),
     augmentation("--ratio", "ratio", pair, "random resized crop: range of the aspect ratio (0.75,1.3333)"),
     augmentation("--hflip", "flip", fraction, "probability of a horizontal flip (0.5)"),
     augmentation("--reprob", "eraseProbability", fraction, "random erasing probability (0.25)"),

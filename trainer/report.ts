@@ -70,11 +70,11 @@ const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} Mi
 
 /** losses.py trains only the class head then, and the model answers with the mean of both. */
 const UNTRAINED_HEAD =
-  "without a teacher the distillation head is not trained, yet it is half of the model's answer; " +
-  "give --teacher PATH --distillation hard, or take a model without a distillation token";
+  "without a teacher the distillation head is not trained, yet it contributes half of the model's output; " +
+  "add --teacher PATH --distillation hard, or choose a model without a distillation token";
 
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
-  `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps left out so far`;
+  `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps skipped so far`;
 
 /** What the report needs beside the run. */
 export interface RunFacts {
@@ -119,7 +119,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ...(resumed
       ? sentence(
           "resumed",
-          `epoch ${state.cursor.epoch + 1}, batch ${state.cursor.batch} of it, ${state.step} steps done`,
+          `at batch ${state.cursor.batch} of epoch ${state.cursor.epoch + 1}, after ${state.step} steps`,
         )
       : []),
   ];
@@ -133,7 +133,7 @@ export interface SummaryFacts {
   validation: ValidationScores | null;
   best: BestScore | null;
   last: string;
-  /** Steps left out because a gradient overflowed; null where the loss was not scaled. */
+  /** Steps skipped because a gradient overflowed; null where the loss was not scaled. */
   skippedSteps: number | null;
 }
 
@@ -143,9 +143,9 @@ export function summarize({ state, checkpoint }: TrainingRun): { text: string; f
   const loss = new RunningMean(state.recentLosses).mean();
   const { step: steps, cursor, validation, best } = state;
   const skippedSteps = state.lossScale?.skipped ?? null;
-  const leftOut = skippedSteps ? ` (${skippedSteps} of them left out: a gradient overflowed)` : "";
+  const skippedNote = skippedSteps ? ` (${skippedSteps} of them skipped: a gradient overflowed)` : "";
   const text =
-    `finished: ${steps} steps${leftOut}, loss ${loss.toFixed(4)}; the model is in ${last}` +
+    `finished: ${steps} steps${skippedNote}, loss ${loss.toFixed(4)}; the model is in ${last}` +
     (best === null ? "" : `, the best one (epoch ${best.epoch + 1}) in ${join(checkpoint.folder, BEST)}`);
   return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
 }

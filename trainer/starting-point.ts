@@ -43,7 +43,7 @@ async function checkFree(out: string): Promise<void> {
   if (await hasCheckpoint(out))
     throw new VitrineError(
       "usage/out",
-      `${name} contains a run already: continue it with --resume, or give another --out`,
+      `${name} already contains a run: continue it with --resume, or give another --out`,
       { details: { out } },
     );
   let entries: string[];

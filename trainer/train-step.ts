@@ -19,7 +19,7 @@ export interface StepContext {
   objective: ObjectiveOptions;
   schedule: CosineCurve;
   settings: TrainerSettings;
-  /** Steps left out while the run scaled its loss; 0 where the training still does, and counts them itself. */
+  /** Steps skipped while the run scaled its loss; 0 where the training still does, and counts them itself. */
   skippedSteps: number;
 }
 
@@ -91,7 +91,7 @@ export async function startStep(context: StepContext, batch: Batch, step: number
 const SMALLEST_LOSS_SCALE = 1;
 
 /**
- * A gradient that is not finite is no failure where the loss scale explains it: the step is left out, and the next one
+ * A gradient that is not finite is no failure where the loss scale explains it: the step is skipped, and the next one
  * has a smaller scale. Throws `training/not-finite`, naming the batch.
  */
 export async function finishStep({ cursor, outcome }: StartedStep): Promise<StepOutcome> {
@@ -103,8 +103,8 @@ export async function finishStep({ cursor, outcome }: StartedStep): Promise<Step
   throw notFinite(`the gradient's norm is ${gradientNorm}${unscaled}`, cursor);
 }
 
-/** `step 12 left out: …` */
+/** `step 12 skipped: …` */
 export function describeOverflow(step: number, { scale, skipped }: LossScale): string {
-  const counts = `${skipped} of ${step} steps left out`;
-  return `step ${step} left out: a gradient overflowed; loss scale ${scale} from now on (${counts})`;
+  const counts = `${skipped} of ${step} steps skipped`;
+  return `step ${step} skipped: a gradient overflowed; loss scale ${scale} from now on (${counts})`;
 }

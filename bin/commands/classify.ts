@@ -87,7 +87,7 @@ function print({ file, classes }: Answer): void {
 async function classify(photos: string[], options: ClassifyCommand): Promise<void> {
   const { model, server, topK } = options;
   if ((model === undefined) === (server === undefined))
-    throw new VitrineError("usage/command-line", "classify needs one of --model PATH and --server ADDRESS");
+    throw new VitrineError("usage/command-line", "classify needs either --model PATH or --server ADDRESS");
   const answers =
     server === undefined
       ? classifyLocally(photos, model as string, options)

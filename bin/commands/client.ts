@@ -63,7 +63,7 @@ export function registerClient(program: Command): void {
     .addOption(dtypeOption("weights that visitors download: f32, f16 or int8; default: the file's"))
     .option("--name <name>", "the model's name on the page (default: that of its folder or file)")
     .optionsGroup("Server:")
-    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8080")
+    .option("--listen <host:port>", "address to listen on; port 0 picks a free port", "127.0.0.1:8080")
     .action(action(servePage));
   withExamples(command, [
     ["a page on this machine", "vitrine client --model runs/shapes/best"],

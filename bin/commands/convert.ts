@@ -25,7 +25,7 @@ function checkTarget(out: string, force: boolean): void {
   if (!existsSync(out)) return;
   const details = { path: out };
   if (!statSync(out).isDirectory())
-    throw new VitrineError("file/exists", `--out ${quote(out)} is a file; name a folder`, { details });
+    throw new VitrineError("file/exists", `--out ${quote(out)} is a file: give a folder`, { details });
   if (force || readdirSync(out).length === 0) return;
   const text = `--out ${quote(out)} is not empty: choose another, or add --force to replace the model in it`;
   throw new VitrineError("file/exists", text, { details });
@@ -48,7 +48,7 @@ export function registerConvert(program: Command): void {
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption("new format of the weights: f32, f16 or int8").makeOptionMandatory())
     .requiredOption("--out <folder>", "model folder to write")
-    .option("--force", "replace the model in a folder that exists")
+    .option("--force", "replace the model in an existing folder")
     .action(action(convert));
   withExamples(command, [
     ["half the bytes", "vitrine convert --model runs/shapes/best --dtype f16 --out shapes-f16"],

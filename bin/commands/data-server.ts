@@ -40,7 +40,7 @@ export function registerDataServer(program: Command): void {
     .addOption(workersOption())
     .addOption(badSamplesOption())
     .optionsGroup("Server:")
-    .option("--listen <address>", "HOST:PORT (port 0 takes a free one) or unix:PATH", "127.0.0.1:50051")
+    .option("--listen <address>", "HOST:PORT (port 0 picks a free port) or unix:PATH", "127.0.0.1:50051")
     .action(action(run));
   withExamples(command, [
     ["for a trainer on this machine", "vitrine data-server --data photos/train"],

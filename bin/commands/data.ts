@@ -55,7 +55,7 @@ export function registerData(program: Command): void {
   const data = program.command("data").description("inspect the batches of a data set");
   const command = data
     .command("digest")
-    .description("print a SHA-256 of each batch of an epoch")
+    .description("print the SHA-256 of each batch of an epoch")
     .optionsGroup("Data:")
     .addOption(dataOption())
     .addOption(workersOption())
@@ -67,7 +67,7 @@ export function registerData(program: Command): void {
     .option("--size <pixels>", "image size", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
     .option(
       "--batches <n>",
-      "stop after this many (default: the whole epoch)",
+      "stop after this many batches (default: the whole epoch)",
       wholeNumber("--batches", { min: 1 }),
     )
     .option("--json", "print one line of JSON at the end instead of a line per batch");

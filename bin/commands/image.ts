@@ -120,7 +120,7 @@ function photoCommand(image: Command, name: string, what: string): Command {
     .optionsGroup("Picture:")
     .requiredOption("--out <file>", "picture to write: .png, .ppm or .jpg")
     .option("--no-orient", "ignore the EXIF orientation (as training does)")
-    .option("--partial", "keep the rows that can be decoded of a truncated or damaged file");
+    .option("--partial", "of a truncated or damaged file, keep the rows that can be decoded");
 }
 
 function sampleCommand(image: Command, name: string, what: string): Command {
@@ -137,7 +137,7 @@ function sampleCommand(image: Command, name: string, what: string): Command {
 }
 
 export function registerImage(program: Command): void {
-  const image = program.command("image").description("decode and augment a photo, to look at the result");
+  const image = program.command("image").description("decode or augment a photo and look at the result");
   const decoding = photoCommand(image, "decode", "decode a photo, byte for byte as libjpeg-turbo does")
     .addOption(
       new Option("--scale <fraction>", "decode at a fraction of the size, as libjpeg's scale_num does")

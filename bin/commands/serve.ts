@@ -107,11 +107,11 @@ export function registerServe(program: Command): void {
     .addOption(threadsOption())
     .addOption(
       dtypeOption(
-        "weights: f32, f16 (widened to f32), int8 (wasm only; f32 if that is faster); default: the file's",
+        "weights: f32, f16 (widened to f32), int8 (wasm only; f32 where that is faster); default: the file's",
       ),
     )
     .optionsGroup("Server:")
-    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8001")
+    .option("--listen <host:port>", "address to listen on; port 0 picks a free port", "127.0.0.1:8001")
     .option(
       "--max-batch <images>",
       "largest batch; requests are batched dynamically up to it",
@@ -120,7 +120,7 @@ export function registerServe(program: Command): void {
     )
     .option(
       "--max-queue <images>",
-      "images that may wait; requests beyond are refused",
+      "images that may wait in the queue; further requests are rejected",
       wholeNumber("--max-queue", { min: 1 }),
       DEFAULT_MAX_QUEUE,
     )

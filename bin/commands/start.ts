@@ -76,7 +76,7 @@ async function startServerCommand(args: readonly string[]): Promise<ChildCommand
   if (typeof address === "number")
     throw new VitrineError(
       "internal/child",
-      `"vitrine ${args[0]}" ended with status ${address} before it listened; its own line above gives the reason`,
+      `"vitrine ${args[0]}" exited with status ${address} before it was listening; see its own error above`,
     );
   return { ...command, address };
 }
@@ -114,7 +114,7 @@ async function train(options: StartOptions, out: string): Promise<void> {
     if (status !== 0)
       throw new VitrineError(
         "training/failed",
-        `the trainer ended with status ${status}; its own line above gives the reason`,
+        `the trainer exited with status ${status}; see its own error above`,
       );
   } finally {
     await server.stop();

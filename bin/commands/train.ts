@@ -144,7 +144,7 @@ export function registerTrain(program: Command): void {
     .description("train a DeiT on the batches of a data server")
     .optionsGroup("Data and run:")
     .requiredOption("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server`")
-    .requiredOption("--out <folder>", "folder of the run: last, best, metrics.csv")
+    .requiredOption("--out <folder>", "folder of the run, with last/, best/ and metrics.csv")
     .option("--val <path>", "validation images: folder of class folders, or CSV list")
     .option("--resume", "continue the run in --out, with its settings")
     .option(
@@ -161,7 +161,7 @@ export function registerTrain(program: Command): void {
     )
     .option(
       "--data-credit <MiB>",
-      "batches in flight and waiting, in MiB; at least two batches (64)",
+      "memory for batches in flight or waiting, in MiB (what fits in 64 MiB, from 2 to 8 batches)",
       decimalNumber("--data-credit", { min: 0 }),
     )
     .option("--json", "end with one line of JSON; everything else goes to standard error")

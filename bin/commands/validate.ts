@@ -108,7 +108,7 @@ async function validate(options: ValidateCommand): Promise<void> {
     });
     progress.clear();
     if (counts.images === 0)
-      throw new VitrineError("data/no-images", `${quote(options.data)}: not one image could be read`);
+      throw new VitrineError("data/no-images", `${quote(options.data)}: none of the images could be read`);
     const result = summary(counts, (performance.now() - start) / 1000);
     if (options.json) printJson(result);
     else print(result);
@@ -122,7 +122,7 @@ async function validate(options: ValidateCommand): Promise<void> {
 export function registerValidate(program: Command): void {
   const command = program
     .command("validate")
-    .description("measure a model's top-1, top-5 and loss on a data set")
+    .description("measure a model's top-1 and top-5 accuracy and its loss on a data set")
     .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption())

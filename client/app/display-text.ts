@@ -67,7 +67,7 @@ export function photographFailure(error: unknown): Failure {
   const code = isVitrineError(error) ? error.code : "";
   if (code === "image/unreadable" || code === "jpeg/not-jpeg") {
     return {
-      line: "This file is not a picture that can be read here.",
+      line: "This file cannot be read as a picture.",
       advice: "JPEG, PNG and WebP work everywhere.",
     };
   }

@@ -198,7 +198,7 @@ class RemoteBatches implements BatchSource {
       giveUp: (reason) =>
         new VitrineError(
           "network/data-server-gone",
-          `the data server at ${address} has been away for ${timeoutSeconds} s (${reason}): ` +
+          `the data server at ${address} has not answered for ${timeoutSeconds} s (${reason}): ` +
             "restart it and resume, or wait longer with --data-timeout",
           { details: { server: address, timeoutSeconds } },
         ),
@@ -236,8 +236,8 @@ class RemoteBatches implements BatchSource {
     if (isExpected && count === batchSize && size === recipe.size) return;
     throw new VitrineError(
       "protocol/unexpected-batch",
-      `${address} sent ${count} images of ${size} pixels as epoch ${cursor.epoch}, batch ${cursor.batch}; ` +
-        `requested were ${batchSize} of ${recipe.size} as epoch ${expected.epoch}, batch ${expected.batch}`,
+      `${address} sent batch ${cursor.batch} of epoch ${cursor.epoch} with ${count} images of ${size} pixels, instead of ` +
+        `batch ${expected.batch} of epoch ${expected.epoch} with ${batchSize} images of ${recipe.size} pixels`,
       { details: { server: address } },
     );
   }

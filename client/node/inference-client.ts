@@ -240,7 +240,7 @@ export function connectInference(address: string, options: InferenceClientOption
       const logits = outputs.get("logits");
       const [count = 0, classes = 0] = logits?.shape ?? [];
       if (logits?.datatype !== "FP32" || count !== pictures.length) {
-        const text = `${address} answered ${pictures.length} pictures without their logits`;
+        const text = `${address} answered a request of ${pictures.length} images without their logits`;
         throw new VitrineError("protocol/answer", text, { details: { server: address } });
       }
       return pictures.map((_, row) =>

@@ -45,7 +45,7 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   const { path, otherFiles } = dataset;
   if (otherFiles > 0) {
     const files = otherFiles === 1 ? "1 file is" : `${otherFiles} files are`;
-    log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} left out`);
+    log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} ignored`);
   }
   const opened = await openDecodePool(options.workers);
   const service = createDataService({ dataset, ...opened, badSamples: options.badSamples, log });

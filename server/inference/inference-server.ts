@@ -12,7 +12,7 @@ import { typedRefusals } from "./unary-call.js";
 
 export interface InferenceServerOptions {
   models: readonly ServedModel[];
-  /** HOST:PORT (port 0 takes a free one) or unix:PATH. */
+  /** HOST:PORT (port 0 picks a free port) or unix:PATH. */
   listen: string;
   /** Version of Vitrine, for ServerMetadata. */
   version: string;

@@ -112,7 +112,7 @@ function checkInput(model: ServedModel, tensors: readonly Tensor[]): Tensor {
   if (!input || tensors.length > 1) {
     const names = tensors.slice(0, 4).map(({ name }) => `"${quote(name)}"`);
     const got = `${names.join(", ") || "none"}${tensors.length > names.length ? ", …" : ""}`;
-    throw new VitrineError("protocol/tensor", `${tensors.length} inputs (${got}); allowed: one, ${allowed}`);
+    throw new VitrineError("protocol/tensor", `${tensors.length} inputs (${got}); allowed: one input, ${allowed}`);
   }
   const expected = inputDescriptions(model).find(({ name }) => name === input.name);
   const fits =
@@ -135,7 +135,7 @@ interface Images {
 async function readImages(model: ServedModel, input: Tensor): Promise<Images> {
   if (input.datatype === "BYTES") return readPictures(model, input.data);
   if (input.datatype === "UINT8") return { pixels: input.data, count: input.shape[0] };
-  throw new VitrineError("protocol/tensor", `input ${describe(input)}; no input is FP32`);
+  throw new VitrineError("protocol/tensor", `input ${describe(input)}; allowed datatypes: BYTES, UINT8`);
 }
 
 async function readPictures(model: ServedModel, encoded: readonly Uint8Array[]): Promise<Images> {

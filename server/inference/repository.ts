@@ -105,11 +105,11 @@ export function createRepository(models: readonly ServedModel[], queue: QueueOpt
         const known = names.map((known) => `"${known}"`).join(", ");
         throw new VitrineError(
           "protocol/unknown-model",
-          `no model "${quote(name)}"; this server has ${known}`,
+          `no model "${quote(name)}"; models of this server: ${known}`,
         );
       }
       if (version !== "" && version !== MODEL_VERSION) {
-        const known = `allowed: ${MODEL_VERSION}, or none`;
+        const known = `allowed: ${MODEL_VERSION}, or an empty version`;
         const text = `model "${entry.model.name}" has no version "${quote(version)}"; ${known}`;
         throw new VitrineError("protocol/unknown-model", text);
       }

@@ -17,7 +17,7 @@ export interface PageModel {
 }
 
 export interface PageServerOptions {
-  /** HOST:PORT; port 0 takes a free one. */
+  /** HOST:PORT; port 0 picks a free port. */
   listen: string;
   /** Folder of the built page, with index.html. */
   app: string;

@@ -1,4 +1,4 @@
-// Loss scale in a run: a step that overflows is left out and reported, the scale is part of the checkpoint, and a run
+// Loss scale in a run: a step that overflows is skipped and reported, the scale is part of the checkpoint, and a run
 // that is stopped anywhere ends with the files of one that is not.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -88,7 +88,7 @@ class ScalingTraining extends FakeTraining {
   }
 }
 
-test("a step that overflows is left out, reported, and counted in metrics.csv and state.json", async (context) => {
+test("a step that overflows is skipped, reported, and counted in metrics.csv and state.json", async (context) => {
   const [folder] = context.folders;
   const training = new ScalingTraining((step) => step === 4 || step === 9);
   const run = fakeRun(folder, context.math, { training });
@@ -96,8 +96,8 @@ test("a step that overflows is left out, reported, and counted in metrics.csv an
   assert.equal(
     run.progress.lines.filter((line) => line.includes("overflowed")),
     [
-      "step 4 left out: a gradient overflowed; loss scale 32768 from now on (1 of 4 steps left out)",
-      "step 9 left out: a gradient overflowed; loss scale 16384 from now on (2 of 9 steps left out)",
+      "step 4 skipped: a gradient overflowed; loss scale 32768 from now on (1 of 4 steps skipped)",
+      "step 9 skipped: a gradient overflowed; loss scale 16384 from now on (2 of 9 steps skipped)",
     ],
   );
   const rows = readMetrics(folder).map(({ loss_scale, skipped_steps }) => `${loss_scale} ${skipped_steps}`);
@@ -106,7 +106,7 @@ test("a step that overflows is left out, reported, and counted in metrics.csv an
   const { step, lossScale } = await loadState(folder);
   assert.equal([step, lossScale], [15, { scale: 16_384, goodSteps: 6, skipped: 2 }]);
   const { text, facts } = summarize(run);
-  assert.match(text, /^finished: 15 steps \(2 of them left out: a gradient overflowed\)/);
+  assert.match(text, /^finished: 15 steps \(2 of them skipped: a gradient overflowed\)/);
   assert.is(facts.skippedSteps, 2);
 });
 
@@ -187,7 +187,7 @@ test("a run that is stopped among overflows, and again later, ends with the file
   const whole = await realRun(context, undisturbed);
   await train(whole);
   const { skipped } = whole.state.lossScale as LossScale;
-  assert.ok(skipped > 2 && skipped < 10, `${skipped} steps were left out`);
+  assert.ok(skipped > 2 && skipped < 10, `${skipped} steps were skipped`);
 
   let state: RunState | undefined;
   for (const stop of [2, 8, 16]) {

@@ -126,8 +126,8 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
     [[...plain, "--scale", "0.5"], /--scale got "0.5".*LOW,HIGH/],
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
-    [["--finetune", model], /usage\/command-line: train --finetune: here it is --init PATH/],
-    [[...plain, "--output_dir=runs"], /train --output_dir: here it is --out FOLDER/],
+    [["--finetune", model], /usage\/command-line: train --finetune: use --init PATH/],
+    [[...plain, "--output_dir=runs"], /train --output_dir: use --out FOLDER/],
     [[...plain, "--resume", "runs/x/checkpoint.pth"], /train --resume takes no path: .*--out FOLDER/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
     [
@@ -152,7 +152,7 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
   const elsewhere: [args: string[], expected: RegExp][] = [
     [
       ["--out", join(folder, "short"), "--data-server", server.address, ...plain],
-      /usage\/out: .*contains a run.*--resume/,
+      /usage\/out: .*already contains a run.*--resume/,
     ],
     [
       ["--out", join(folder, "full"), "--data-server", server.address, ...plain],
