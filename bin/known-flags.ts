@@ -23,7 +23,10 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--finetune --initial-checkpoint", { train: "use --init PATH" }],
   [
     "--pretrained",
-    { train: "download the weights, then use --init PATH", other: "download the weights, then use --model PATH" },
+    {
+      train: "download the weights, then use --init PATH",
+      other: "download the weights, then use --model PATH",
+    },
   ],
   ["--checkpoint --model-path", { train: "use --init PATH", other: "use --model PATH" }],
   [
@@ -34,10 +37,16 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
       other: CONFIG_SAYS,
     },
   ],
-  ["--num-classes", { train: "the data set determines it; the head is resized to match", other: CONFIG_SAYS }],
+  [
+    "--num-classes",
+    { train: "the data set determines it; the head is resized to match", other: CONFIG_SAYS },
+  ],
   ["--crop-pct --eval-crop-ratio", { other: `${CONFIG_SAYS} (crop_pct)` }],
   ["--mean --std", { other: `${CONFIG_SAYS} (image_mean, image_std)` }],
-  ["--drop --attn-drop --drop-rate", { train: "not supported; DeiT trains without dropout, with stochastic depth (--drop-path)" }],
+  [
+    "--drop --attn-drop --drop-rate",
+    { train: "not supported; DeiT trains without dropout, with stochastic depth (--drop-path)" },
+  ],
   ["--drop-connect --drop-block", { train: "use --drop-path" }],
   // Data.
   ["--data-path --data-dir", { train: TRAIN_FOLDER, other: "use --data PATH" }],
@@ -55,10 +64,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--dist-eval --dist_eval --world_size --world-size --dist_url --dist-url", { other: ONE_PROCESS }],
   ["--distributed --local_rank --local-rank --sync-bn", { other: ONE_PROCESS }],
   // Where a run is kept.
-  [
-    "--output_dir --output-dir --output --experiment",
-    { train: "use --out FOLDER", other: "use --out" },
-  ],
+  ["--output_dir --output-dir --output --experiment", { train: "use --out FOLDER", other: "use --out" }],
   [
     "--start_epoch --start-epoch --no-resume-opt",
     {
@@ -80,10 +86,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--distillation-type", { train: "use --distillation none, soft or hard" }],
   ["--distillation-alpha", { train: "use --alpha" }],
   ["--distillation-tau", { train: "use --tau" }],
-  [
-    "--teacher-model --teacher-path",
-    { train: "use --teacher PATH, a model folder or .safetensors file" },
-  ],
+  ["--teacher-model --teacher-path", { train: "use --teacher PATH, a model folder or .safetensors file" }],
   // Optimizer and schedule.
   ["--opt --opt-eps --opt-betas --momentum", { train: ADAMW }],
   ["--clip-mode", { train: "--clip-grad clips the norm" }],

@@ -84,7 +84,9 @@ export function fasterOfInt8AndFloat32(
 ): WeightDtype {
   const speedup = executor.int8Speedup?.() ?? 1;
   if (speedup >= 1) return "int8";
-  notice(`--dtype int8 computes in float32: on this CPU int8 has only ${speedup.toFixed(2)} of float32's speed`);
+  notice(
+    `--dtype int8 computes in float32: on this CPU int8 has only ${speedup.toFixed(2)} of float32's speed`,
+  );
   return "float32";
 }
 

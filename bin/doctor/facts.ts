@@ -32,8 +32,8 @@ export interface EngineFacts {
 
 function whyNotWide(): string {
   if (process.env.VITRINE_WIDE_SIMD === "off") return "VITRINE_WIDE_SIMD=off in the environment";
-  if (process.arch !== "x64") return `V8 has them on x64 only, this is ${process.arch}`;
-  return `not in Node ${process.versions.node.split(".")[0]}: Node 24 has them`;
+  if (process.arch !== "x64") return `V8 supports them only on x64, not on ${process.arch}`;
+  return `Node ${process.versions.node.split(".")[0]} does not support them; Node 24 does`;
 }
 
 /** Enables relaxed and wide SIMD where the engine has them, as the executor does. */

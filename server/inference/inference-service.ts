@@ -112,7 +112,10 @@ function checkInput(model: ServedModel, tensors: readonly Tensor[]): Tensor {
   if (!input || tensors.length > 1) {
     const names = tensors.slice(0, 4).map(({ name }) => `"${quote(name)}"`);
     const got = `${names.join(", ") || "none"}${tensors.length > names.length ? ", …" : ""}`;
-    throw new VitrineError("protocol/tensor", `${tensors.length} inputs (${got}); allowed: one input, ${allowed}`);
+    throw new VitrineError(
+      "protocol/tensor",
+      `${tensors.length} inputs (${got}); allowed: one input, ${allowed}`,
+    );
   }
   const expected = inputDescriptions(model).find(({ name }) => name === input.name);
   const fits =

@@ -26,7 +26,9 @@ test("int8 is kept where it is as fast, and where the device decides otherwise",
 test("where float32 is faster it is used, and a line says so with the measured speed", () => {
   const [dtype, notices] = choice(() => 0.934);
   assert.is(dtype, "float32");
-  assert.equal(notices, ["--dtype int8 computes in float32: on this CPU int8 has only 0.93 of float32's speed"]);
+  assert.equal(notices, [
+    "--dtype int8 computes in float32: on this CPU int8 has only 0.93 of float32's speed",
+  ]);
 });
 
 test("the wasm executor measures a plausible speed, once", async () => {
