@@ -31,7 +31,7 @@ export function resetArena(): void {
 
 /**
  * Address of `bytes` bytes for that purpose, 64-byte aligned, contents undefined; 0 if the limit or the host refuses.
- * Reserving a region again keeps its place (and its bytes) if it is long enough, and otherwise moves it.
+ * Reserving a region again keeps its address (and its bytes) if it is long enough, and otherwise moves it.
  */
 export function reserve(region: Region, bytes: usize): usize {
   const entry = directory + ((<usize>region) << 3);

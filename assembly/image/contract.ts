@@ -25,7 +25,7 @@ export enum Region {
   Parameters = 9,
   /** A batch of pictures, u8 [count, size, size, 3]. */
   Batch = 10,
-  /** Any short-lived buffer without a purpose of its own above. */
+  /** Any short-lived buffer without a dedicated region above. */
   Scratch = 11,
 }
 

@@ -1,11 +1,13 @@
-// AdamW with decoupled decay (torch.optim.AdamW, same order of operations) and the exponential moving average, in one pass.
+// AdamW with decoupled decay (torch.optim.AdamW, same order of operations) and the exponential moving average, in one
+// pass.
 //
 //   g' = g·gradientScale·min(1, clipNorm/(|g| + 1e-6))
 //   p ← p·(1 − lr·decay);  m ← β1·m + (1 − β1)·g';  v ← β2·v + (1 − β2)·g'²
 //   p ← p − lr/bc1·m/(√v/√bc2 + ε);   average ← d·average + (1 − d)·p
 //
 // Each value goes through double and is rounded once into each array: a float32 average with d = 0.99996 would lose
-// most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes per parameter, one division and one root.
+// most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes per parameter, one division and one
+// root.
 
 import {
   BETA1,

@@ -8,11 +8,11 @@
 //             dS = E^-½·P∘(dP − D);  dQ = dS·k;  dK = dSᵀ·q                         12·T²·E flops + T² exponentials
 //
 // (Dao et al., arXiv 2205.14135, B.2.) Forward takes a block of queries at a time, so that their scores stay in the
-// second-level cache (101 KB at 197 tokens) and three heads still give six blocks for the threads. Backward takes
-// a block of keys and holds its matrices transposed: dK and dV are then complete, and only dQ's product transposes a factor.
-// Threads take whole heads there, since dQ is a sum over all keys: blocks add to it in ascending order, each value's
-// chain of additions the same as in one piece. The products read and write the heads in place through gemm's strides.
-// Outputs overlap no input.
+// second-level cache (101 KB at 197 tokens) and three heads still give six blocks for the threads. Backward takes a
+// block of keys and holds its matrices transposed: dK and dV are then complete, and only dQ's product transposes a
+// factor. Threads take whole heads there, since dQ is a sum over all keys: blocks add to it in ascending order, each
+// value's chain of additions the same as in one piece. The products read and write the heads in place through gemm's
+// strides. Outputs overlap no input.
 
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemmPlain, PLAIN } from "./gemm";
 import { count, cut, first } from "./partition";
@@ -20,24 +20,26 @@ import { SCORES_BYTES, scores } from "./scratch";
 import { Float4, loadTail, sum4 } from "./simd";
 import { softmaxRows, weightsAndGradient } from "./softmax";
 
-/** Queries of a block at most; fewer where the keys are so many that their scores would not fit the scratch. */
+/** Maximum queries per block; fewer where the scores of many keys would not fit the scratch memory. */
 const QUERIES: usize = 128;
-/** Keys of a block: 198 in one piece take 9.4 ms (DeiT-Tiny, batch 8, 314 KB), in two 9.8, in four more still. */
+/** Maximum keys per block: 198 in one block take 9.4 ms (DeiT-Tiny, batch 8, 314 KB), in two 9.8, in four longer. */
 const KEYS: usize = 256;
 
-/** Blocks of at most `most` rows whose scores fit the scratch `arrays` times, beside two more rows. */
+/**
+ * Number of blocks of at most `most` rows such that `arrays` arrays of their scores and two more rows fit the scratch.
+ */
 function blocksOf(tokens: usize, most: usize, arrays: usize): usize {
   const fitting = SCORES_BYTES / (max<usize>(1, tokens) << 2);
   const rows = min(most, max<usize>(1, (max<usize>(3, fitting) - 2) / arrays));
   return (tokens + rows - 1) / rows;
 }
 
-/** First row of block i of `blocks`; that of block i + 1 ends it. */
+/** First row of block i of `blocks`, which ends where block i + 1 starts. */
 function blockStart(i: usize, blocks: usize, tokens: usize): usize {
   return (tokens * i) / blocks;
 }
 
-/** probabilities [B,H,T,T] and logSumExp [B,H,T] may be absent: then they do not outlive their block. */
+/** probabilities [B,H,T,T] and logSumExp [B,H,T] may be absent; they are then discarded with their block. */
 export function attention(
   qkv: usize,
   out: usize,

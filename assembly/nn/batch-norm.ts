@@ -7,8 +7,9 @@
 //             dx = rstd·weight·(dy − Σ dy/R − x̂·Σ dy·x̂/R)
 //
 // In inference the layer is a factor and a shift per channel, which models/regnety/folding.ts multiplies into the
-// convolution before it. A channel's sums are in double, in ascending order of the rows, one chain each, so threads could
-// divide the channels without changing a bit. Memory-bound: three passes over x forward, two over x and dy backward.
+// convolution before it. A channel's sums are in double, in ascending order of the rows, one chain each, so threads
+// could divide the channels without changing a bit. Memory-bound: three passes over x forward, two over x and dy
+// backward.
 
 /** Four float32 as two pairs of doubles. */
 class Halves {

@@ -1,7 +1,8 @@
-// Block product: a block of A that fits the second-level cache times panels of B, by the register block that is fastest.
+// Block product: a block of A that fits the second-level cache times panels of B, by the register block that is
+// fastest.
 //
-// c [height, width] = from [height, width] + a [height, k] · panels; panels as pack.ts lays them out. Panels outside, strips
-// of rows inside: a panel stays in the first-level cache while all strips read it.
+// c [height, width] = from [height, width] + a [height, k] · panels; panels as pack.ts lays them out. Panels outside,
+// strips of rows inside: a panel stays in the first-level cache while all strips read it.
 
 import {
   rows1x8,
@@ -22,7 +23,7 @@ import { tile } from "./scratch";
 import { loadTail, storeTail } from "./simd";
 
 /** Most rows of a register block that micro-kernel.ts has. */
-const MOST_ROWS: u32 = 6;
+const MAX_ROWS: u32 = 6;
 /** Columns of a panel of B. */
 const NARROW: usize = 8;
 const WIDE: usize = 16;
@@ -31,12 +32,12 @@ let blockRows: usize = 4;
 let panelColumns: usize = NARROW;
 
 /**
- * Chooses the register block: 1 to 6 rows, 8 or 16 columns; other numbers are ignored. It changes no bit, only the speed: a
- * block that spills its sums runs at half speed, and which ones do differs between versions of V8 (see
+ * Chooses the register block: 1 to 6 rows, 8 or 16 columns; other numbers are ignored. It changes no bit, only the
+ * speed: a block that spills its sums runs at half speed, and which ones do differs between versions of V8 (see
  * runtime/executors/wasm/calibrate.ts).
  */
 export function setBlock(rows: u32, columns: u32): void {
-  if (rows === 0 || rows > MOST_ROWS || (columns !== <u32>NARROW && columns !== <u32>WIDE)) return;
+  if (rows === 0 || rows > MAX_ROWS || (columns !== <u32>NARROW && columns !== <u32>WIDE)) return;
   blockRows = <usize>rows;
   panelColumns = <usize>columns;
 }
@@ -61,7 +62,7 @@ export function stepsOfPanel(): usize {
   return PANEL_BYTES / (panelColumns << 2);
 }
 
-/** from = 0: sums start from zero; fromStride 0: every row from the same one, a bias. c may be `from` itself. */
+/** from = 0: sums start from zero; fromStride 0: every row starts from the same one, a bias. c may be `from` itself. */
 export function multiplyBlock(
   a: usize,
   aStride: usize,
@@ -118,8 +119,8 @@ export function multiplyBlock(
 }
 
 /**
- * Index of a register block's function in the table. Called through it, each block stays a function of its own: asc would
- * inline them here, and V8 allocates registers for a whole function at a time.
+ * Index of a register block's function in the table. Called through it, each block stays a function of its own: asc
+ * would inline them here, and V8 allocates registers for a whole function at a time.
  */
 function kernelIndex(rows: usize, columns: usize): u32 {
   if (columns === WIDE) {

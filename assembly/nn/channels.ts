@@ -1,4 +1,5 @@
-// Channels: the operations of squeeze-and-excitation and of the head on whole feature maps. x [B,N,C], N pixels, channels last.
+// Channels: the operations of squeeze-and-excitation and of the head on whole feature maps. x [B,N,C], N pixels,
+// channels last.
 //
 //   pool             y [B,C] = Σ_n x / N                       dx = dy/N, the same for every pixel
 //   scale            y [B,N,C] = x·scale[b,c]                  dx = dy·scale,  dScale [B,C] = Σ_n dy·x

@@ -1,7 +1,7 @@
 // Column sums: the gradient of a bias, sums [n] += Σ rows of x [m, n].
 //
-// Chunks of 64 rows are summed from zero and added in index order, so the rounding error grows with m/64 and not with m, and
-// threads that take some columns each change no bit. Sixteen columns at a time: one cache line.
+// Chunks of 64 rows are summed from zero and added in index order, so the rounding error grows with m/64 and not with
+// m, and threads that take some columns each change no bit. Sixteen columns at a time: one cache line.
 
 const CHUNK: usize = 64;
 

@@ -1,16 +1,16 @@
 // Convolution with groups, stride and padding, forward and both gradients, as matrix products over gathered patches.
 //
-// Channels last: x [B,H,W,I], y [B,OH,OW,O], weight [O,K,K,I/G] (PyTorch's [O,I/G,K,K], permuted when a model is loaded). A
-// pixel's channels are contiguous, so a 1×1 convolution is a linear layer, a patch is K·K runs that are copied whole, and a
-// group is a range of columns that the matrix product reaches by its strides.
+// Channels last: x [B,H,W,I], y [B,OH,OW,O], weight [O,K,K,I/G] (PyTorch's [O,I/G,K,K], permuted when a model is
+// loaded). A pixel's channels are contiguous, so a 1×1 convolution is a linear layer, a patch is K·K runs that are
+// copied whole, and a group is a range of columns that the matrix product reaches by its strides.
 //
 //   patches [P, K·K·I/G]: for each output pixel the inputs under the kernel in one group, 0 beyond the border
 //   forward          y_g = patches · weight_gᵀ + bias_g
 //   input gradient   patches = dy_g · weight_g, added back to the pixels they came from
 //   weight gradient  dWeight_g += dy_gᵀ · patches,  dBias += Σ dy
 //
-// 2·B·OH·OW·O·K·K·I/G flops. `chunk` output pixels go through the patches at a time, which keeps them in the second-level
-// cache and changes no bit: sums over pixels continue in ascending order from one chunk to the next.
+// 2·B·OH·OW·O·K·K·I/G flops. `chunk` output pixels go through the patches at a time, which keeps them in the
+// second-level cache and changes no bit: sums over pixels continue in ascending order from one chunk to the next.
 
 import { addColumnSums } from "./column-sums";
 import { fill } from "./elementwise";

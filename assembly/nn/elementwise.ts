@@ -1,5 +1,5 @@
-// Element-wise: weighted sums, scaling by a number or per sample, residual additions, copies and fills. Memory-bound, one pass,
-// any length. The result may be any of the inputs.
+// Element-wise: weighted sums, scaling by a number or per sample, residual additions, copies and fills. Memory-bound,
+// one pass, any length. The result may be any of the inputs.
 
 import { loadTail, storeTail } from "./simd";
 
@@ -10,7 +10,7 @@ export function scaledSum(a: usize, b: usize, y: usize, n: usize, alpha: f32, be
   const whole = (n & ~3) << 2;
   const pairs = (n & ~7) << 2;
   for (let i: usize = 0; i < pairs; i += 32) {
-    // Next to each other, so that the engine can join them to 256 bits.
+    // Adjacent, so that the engine can fuse them into one 256-bit operation.
     const y0 = f32x4.add(f32x4.mul(alpha4, v128.load(a + i)), f32x4.mul(beta4, v128.load(b + i)));
     const y1 = f32x4.add(f32x4.mul(alpha4, v128.load(a + i, 16)), f32x4.mul(beta4, v128.load(b + i, 16)));
     v128.store(y + i, y0);

@@ -1,4 +1,4 @@
-// Env: the import of the shared build from its host besides the memory; asc takes the import module's name from the file's.
+// Env: the shared build's import from its host besides the memory. asc names the import module after this file.
 
-/** The run has ended; `unknown` is 0, or the place of an instruction with an unknown opcode. */
+/** The run has ended; `unknown` is 0, or the position of an instruction with an unknown opcode. */
 export declare function finished(unknown: i32): void;

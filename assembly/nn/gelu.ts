@@ -60,7 +60,7 @@ class Normal {
 }
 
 export function gelu(x: usize, y: usize, n: usize): void {
-  // Two at a time, stored next to each other: V8 joins them where it has 256-bit operations.
+  // Two vectors at a time, stored consecutively: V8 fuses them where it has 256-bit operations.
   const pairs = x + ((n & ~7) << 2);
   while (x !== pairs) {
     const low = Normal.gelu(v128.load(x));

@@ -4,11 +4,11 @@
 // c [m, n] = a [m, k] · b [k, n]. Either factor may be stored transposed; strides are in bytes, so a head inside
 // [tokens, 3·heads·size] is a matrix as well. 2·m·n·k flops.
 //
-// Loops, from outside: a block of k (its panel of B, 8 or 16 columns, stays in the first-level cache), a block of columns
-// (all its panels stay in the second), a block of rows of A (second-level too), panels, strips of rows. A is read in
-// place, by row pointers; only an A that is stored transposed is transposed back first, since its columns are a power of two
-// apart in many models and would compete for a few cache sets. Between blocks of k the sums wait in c, so each value of c
-// has one chain of additions in ascending k whatever the block sizes are.
+// Loops, from outside: a block of k (its panel of B, 8 or 16 columns, stays in the first-level cache), a block of
+// columns (all its panels stay in the second), a block of rows of A (second-level too), panels, strips of rows. A is
+// read in place, by row pointers; only an A that is stored transposed is transposed back first, since its columns are a
+// power of two apart in many models and would compete for a few cache sets. Between blocks of k the sums wait in c, so
+// each value of c has one chain of additions in ascending k whatever the block sizes are.
 
 import { columnsOfPanel, multiplyBlock, rowsOfBlock, stepsOfPanel } from "./block-product";
 import { residual as addResidual } from "./elementwise";
@@ -26,8 +26,8 @@ export const B_TRANSPOSED: u32 = 2; // b is stored [n, k]
 export const ACCUMULATE: u32 = 4; // c += a·b
 
 /**
- * c = bias [n] + a·b + residual [m, n], with the stride of c; both may be absent (0). With ACCUMULATE c += a·b, and both must be.
- * c overlaps no input; k may be 0.
+ * c = bias [n] + a·b + residual [m, n], with the stride of c; both may be absent (0). With ACCUMULATE c += a·b, and
+ * both must be. c overlaps no input; k may be 0.
  */
 export function gemm(
   m: usize,

@@ -8,15 +8,18 @@ import { Opcode } from "./generated/opcodes";
 import { next } from "./instruction-words";
 import { setPart } from "./partition";
 
-/** Runs the bytecode at this address up to Halt: 0, or the place (1 = first) of an unknown instruction, where it stops. */
+/**
+ * Runs the bytecode at this address up to Halt: 0, or the position (1 = first) of an unknown instruction, at which it
+ * stops.
+ */
 export function run(bytecode: u32): i32 {
   let at = <usize>bytecode;
-  let place: i32 = 1;
+  let position: i32 = 1;
   setPart(0, 1);
   while (load<u32>(at) !== Opcode.Halt) {
     const phases = phasesOf(at);
-    for (let phase: u32 = 0; phase < phases; phase++) if (!execute(at, phase)) return place;
-    place++;
+    for (let phase: u32 = 0; phase < phases; phase++) if (!execute(at, phase)) return position;
+    position++;
     at = next(at);
   }
   return 0;
@@ -27,7 +30,7 @@ export function heapBase(): u32 {
   return <u32>__heap_base;
 }
 
-/** The matrix product's register block, 1 to 6 rows × 8 or 16 columns: changes the speed, and no bit. */
+/** Sets the matrix product's register block, 1 to 6 rows × 8 or 16 columns: changes the speed but no bit. */
 export function setBlock(rows: u32, columns: u32): void {
   setGemmBlock(rows, columns);
 }

@@ -1,20 +1,21 @@
-// Instruction words: reading the operands of the instruction at an address. instructions.mjs says which word is which.
+// Instruction words: reading the operands of the instruction at an address. instructions.mjs defines which word is
+// which.
 
 /** Opcode and number of words. */
 export const HEADER_BYTES: usize = 8;
 
 /** Operand i: an address or a size. */
 export function word(at: usize, i: usize): usize {
-  return <usize>load<u32>(wordPlace(at, i));
+  return <usize>load<u32>(wordAddress(at, i));
 }
 
 /** Operand i as a float32. */
 export function number(at: usize, i: usize): f32 {
-  return load<f32>(wordPlace(at, i));
+  return load<f32>(wordAddress(at, i));
 }
 
 /** Address of operand i. */
-export function wordPlace(at: usize, i: usize): usize {
+export function wordAddress(at: usize, i: usize): usize {
   return at + HEADER_BYTES + (i << 2);
 }
 

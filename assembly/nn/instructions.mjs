@@ -1,33 +1,34 @@
-// The instruction table: every instruction of the bytecode with its operands, in the order of its words. This is the only
-// place that knows the order; generate-instructions.mjs writes from it
+// The instruction table: every instruction of the bytecode with its operands, in the order of its words. This is the
+// only place that defines the order; generate-instructions.mjs generates from it:
 //
 //   generated/opcodes.ts         the opcodes, for both compilers
 //   generated/execute.ts         the interpreter's dispatch: one switch, which also cuts work into parts for threads
 //   generated/execute-rows.ts    the same for the members of a span
 //   generated/sizes.ts           sizes that kernels read where they are
-//   generated/instructions.ts    types and layouts for the encoder, where a missing or misnamed operand does not compile
+//   generated/instructions.ts    types and layouts for the encoder, so that a missing or misnamed operand does not
+//                                compile
 //
 // A kernel is the exported function of this folder with the instruction's name. Its parameters must have the operands'
 // names in the operands' order (then `phase`, where there are two): the generator compares them and fails otherwise.
 //
-// An instruction is [opcode, words, operands…] in 32-bit words; `words` counts all of them, these two included, so that a
-// reader can skip what it does not know. Operands come in three groups, in this order:
+// An instruction is [opcode, words, operands…] in 32-bit words; `words` counts all of them, these two included, so that
+// a reader can skip what it does not know. Operands come in three groups, in this order:
 //
 //   tensors    byte addresses, unsigned, multiples of 16. `?` marks one that may be absent (address 0). float32,
-//              row-major and contiguous unless the shape says otherwise. Axes carry the names of sizes; `…` marks the axis
-//              that stands for all axes of the graph's tensor that the others leave over, so [rows…,width] fits any rank.
-//   sizes      unsigned integers: axes of the tensors, but for `attributes`, which are those of the graph operation, and
-//              `given`, which the encoder must give (runtime/executors/wasm/encode.ts).
+//              row-major and contiguous unless the shape says otherwise. Axes have the names of sizes; `…` marks the
+//              axis that is the product of all remaining axes of the graph's tensor, so [rows…,width] fits any rank.
+//   sizes      unsigned integers: axes of the tensors, except `attributes`, which are those of the graph operation, and
+//              `given`, which the encoder must supply (runtime/executors/wasm/encode.ts).
 //   numbers    float32 values: attributes of the graph operation.
 //
 // Activations and their gradients are overwritten. Gradients of parameters are added to, so that several samples or
-// micro-batches can share one buffer; `fill` clears them. Results overlap no input, but for the operations that
-// runtime/graph/catalog.ts calls in-place: their kernels read each value before they write the one at its place.
+// micro-batches can share one buffer; `fill` clears them. Results overlap no input, except in the operations that
+// runtime/graph/facts.ts lists as in-place: their kernels read each value before they overwrite it.
 
-/** Values that stay together where an array is cut: a KiB. */
+/** The unit in which an array is divided, in values: a KiB. */
 const RUN = 256;
 
-/** Cut by the values of the arrays [n…]. */
+/** Divided by the values of the arrays [n…]. */
 const byValues = { over: "n", unit: RUN };
 
 /**
@@ -36,16 +37,19 @@ const byValues = { over: "n", unit: RUN };
  * @property {string} doc
  * @property {Record<string, string>} tensors  name or `name?` → shape
  * @property {string[]} [sizes]
- * @property {string[]} [attributes]  those of `sizes` that are no axes but attributes of the graph operation
+ * @property {string[]} [attributes]  those of `sizes` that are attributes of the graph operation, not axes
  * @property {string[]} [given]  those of `sizes` that are neither
  * @property {string[]} [numbers]
- * @property {"whole" | "kernel" | { over: string, unit: number }} parallel  who divides the work among threads: nobody (one
- *   thread does all: it is little, or a sum in order), the kernel itself, or the dispatch, which cuts this size into runs of
- *   whole units and moves every tensor whose first axis it is
- * @property {2} [phases]  all parts of phase 0 are done before phase 1 begins, since it needs their results. Default 1
- * @property {{ kernel: string, over: string }} [inSpan]  kernel for some rows only, where the instruction can be in a span
- * @property {string} [sizesInPlace]  the kernel gets the address of the sizes, a class of this name in generated/sizes.ts
- * @property {true} [container]  whole instructions follow the operands, and `words` counts them; the kernel gets the address
+ * @property {"whole" | "kernel" | { over: string, unit: number }} parallel  what divides the work among
+ *   threads: nothing (one thread does all of it: it is small, or a sum in order), the kernel itself, or the dispatch,
+ *   which divides this size into runs of whole units and offsets every tensor whose first axis it is
+ * @property {2} [phases]  all parts of phase 0 are done before phase 1 starts, since it needs their results. Default 1
+ * @property {{ kernel: string, over: string }} [inSpan]  kernel for a range of rows, if the instruction can be in
+ *   a span
+ * @property {string} [sizesInPlace]  the kernel gets the address of the sizes, a class of this name in
+ *   generated/sizes.ts
+ * @property {true} [container]  whole instructions follow the operands, and `words` counts them; the kernel gets the
+ *   address
  */
 
 const LINEAR_TENSORS = { x: "[m…,k]", weight: "[n,k]", "bias?": "[n]", "residual?": "[m…,n]", y: "[m…,n]" };
@@ -253,7 +257,7 @@ export const INSTRUCTIONS = [
     parallel: "kernel",
   },
 
-  // Value by value.
+  // Element-wise.
   {
     name: "gelu",
     doc: "y = x·Φ(x), exact",

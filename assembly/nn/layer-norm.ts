@@ -36,7 +36,7 @@ export function layerNorm(
     const m = f32x4.splat(center);
     const s = f32x4.splat(deviation);
     for (let i: usize = 0; i < pairs; i += 32) {
-      // Next to each other, so that the engine can join them to 256 bits.
+      // Adjacent, so that the engine can fuse them into one 256-bit operation.
       const n0 = f32x4.mul(f32x4.sub(v128.load(x + i), m), s);
       const n1 = f32x4.mul(f32x4.sub(v128.load(x + i, 16), m), s);
       const y0 = f32x4.add(f32x4.mul(n0, v128.load(weight + i)), v128.load(bias + i));
@@ -62,8 +62,8 @@ export function layerNorm(
 }
 
 /**
- * Phase 0 adds the parameters' gradients, each thread in columns of its own; phase 1 writes dx, each thread in rows of its
- * own. Parameters first: dx may be in place of dy.
+ * Phase 0 adds the parameters' gradients, each thread in columns of its own; phase 1 writes dx, each thread in rows of
+ * its own. Parameters first: dx may overwrite dy.
  */
 export function layerNormBackward(
   dy: usize,

@@ -1,16 +1,18 @@
 // Linear layer with int8 weights: y [M,N] = act(x·wᵀ + bias) + residual, w[n,k] ≈ scale[n]·weight[n,k].
 //
-// Rows of x are quantized on the fly, each by its own scale (quantize-rows.ts), to as many of 14 bits as the sum allows: the
-// factors of pairs are int16 anyway, and digits take two bytes. Sums are exact: |q| ≤ levels(K), |weight| ≤ 127 and
-// K·127·levels(K) < 2³¹. So threads, tiles and forms (linear-forms.ts) change no bit, and both builds agree up to GELU.
+// Rows of x are quantized on the fly, each with its own scale (quantize-rows.ts), to as many bits, up to 14, as the sum
+// allows: the factors of pairs are int16 anyway, and digits take two bytes. Sums are exact: |q| ≤ levels(K), |weight| ≤
+// 127 and K·127·levels(K) < 2³¹. So threads, tiles and forms (linear-forms.ts) change no bit, and both builds agree up
+// to GELU.
 //
 // The weight is packed, columns padded to C = 16·⌈N/16⌉ and k to whole steps by zeros:
-//   panels [C/8, ⌈K/2⌉, 8, 2] int16, or in digits [C/8, ⌈K/4⌉, 8, 4] int8;  scales f32 [C];  offsets i32 [C] = 8192·Σ weight
+//   panels [C/8, ⌈K/2⌉, 8, 2] int16, or in digits [C/8, ⌈K/4⌉, 8, 4] int8;  scales f32 [C];
+//   offsets i32 [C] = 8192·Σ weight
 //
-// 2·M·N·K operations for M·K quantized values. Rows are taken in blocks of about 20: the panels (295 KiB for 192×768, in digits
-// half of that) come from the second-level cache once per block, the block itself (30 KiB at K = 768) stays in the first. Parts
-// of an instruction are runs of such blocks cut in four across; a part quantizes the rows that it needs itself, which costs
-// less than a barrier.
+// 2·M·N·K operations for M·K quantized values. Rows are taken in blocks of about 20: the panels (295 KiB for 192×768,
+// in digits half of that) come from the second-level cache once per block, the block itself (30 KiB at K = 768) stays
+// in the first. Parts of an instruction are runs of such blocks, divided in four across the columns; each part
+// quantizes the rows that it needs, which costs less than a barrier.
 
 import { residual as addResidual } from "./elementwise";
 import { gelu } from "./gelu";
@@ -38,17 +40,17 @@ const PAIRS_BLOCK: usize = 20;
 const DIGITS_STRIP: usize = 3;
 const DIGITS_BLOCK: usize = 18;
 /** Room for the largest block; the rows' scales follow it. */
-const MOST_ROWS: usize = 20;
-/** Pieces that a block of rows is cut into across the columns. */
+const MAX_ROWS: usize = 20;
+/** Pieces that a block of rows is divided into across the columns. */
 const ACROSS: usize = 4;
 /** Columns whose tiles are still in the first-level cache when GELU is applied to them. */
 const GROUP: usize = 64;
 /** 14 bits with the sign. */
-const MOST_LEVELS: usize = 8191;
+const MAX_LEVELS: usize = 8191;
 
 /** Largest |q| of a quantized row of `k` values, so that no sum leaves int32. */
 function levelsOf(k: usize): usize {
-  return min<usize>(MOST_LEVELS, 0x7fffffff / (127 * max<usize>(k, 1)));
+  return min<usize>(MAX_LEVELS, 0x7fffffff / (127 * max<usize>(k, 1)));
 }
 
 // The current instruction; each instance (thread) has its own, so these are plain globals.
@@ -60,7 +62,7 @@ let inputs: usize = 0;
 let outputs: usize = 0;
 let activated: bool = false;
 let currentForm: u32 = 0;
-/** Steps of k, bytes of a panel, columns with their padding; rows of a register block. */
+/** Steps of k, bytes of a panel, padded columns, and rows of a register block. */
 let steps: usize = 0;
 let panelBytes: usize = 0;
 let columnsPacked: usize = 0;
@@ -109,7 +111,7 @@ export function linearInt8(
 }
 
 function rowScales(): usize {
-  return quantized() + MOST_ROWS * ROW_BYTES;
+  return quantized() + MAX_ROWS * ROW_BYTES;
 }
 
 /** Rows `row` … `row + rows` of the result, columns `from` (a multiple of 16) … `to`. */
@@ -205,7 +207,9 @@ function activate(row: usize, rows: usize, column: usize, columns: usize): void 
   }
 }
 
-/** Index of a register block's function in the table; inlined here, V8 would allocate registers for all of them at once. */
+/**
+ * Index of a register block's function in the table; inlined here, V8 would allocate registers for all of them at once.
+ */
 function kernelIndex(rows: usize): u32 {
   if (currentForm === Int8Form.Digits16) {
     if (rows === 3) return digits16Rows3.index;

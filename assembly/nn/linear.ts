@@ -4,8 +4,8 @@
 //   input gradient   dx [M,K] = dy [M,N] · w [N,K]
 //   weight gradient  dw [N,K] += dyᵀ · x,  db [N] += Σ rows of dy
 //
-// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input. Each computes this thread's part of the result: a rectangle
-// (partition.ts).
+// 2·M·N·K flops each; bits as in gemm.ts. y and dx overlap no input. Each computes this thread's part of the result: a
+// rectangle (partition.ts).
 
 import { addSumsOfColumns } from "./column-sums";
 import { residual as addResidual } from "./elementwise";
@@ -14,7 +14,7 @@ import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm, gemmPlain, PLAIN } from "
 import { Activation } from "./linear-forms";
 import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows } from "./partition";
 
-/** Columns of a bias gradient that stay together: a cache line. */
+/** The unit in which a bias gradient is divided, in columns: a cache line. */
 const LINE: usize = 16;
 
 export function linear(

@@ -1,8 +1,8 @@
 // Loss scale: torch.amp.GradScaler's unscale_ and update, before the optimizer's step instead of after it.
 //
 // The gradients are multiplied by `scale`. The settings that AdamW reads instead of the step's own undo that with
-// gradientScale = 1/scale, and correct the moments' bias for the steps that were done: torch does not count a skipped step
-// either. AdamW skips a step by itself where the norm is not finite.
+// gradientScale = 1/scale, and correct the moments' bias for the steps that were applied: torch does not count a
+// skipped step either. AdamW skips a step by itself where the norm is not finite.
 //
 //   finite:     goodSteps ← goodSteps + 1; at `interval` of them scale ← scale·growth, goodSteps ← 0
 //   not finite: scale ← scale·backoff, goodSteps ← 0, skipped ← skipped + 1
@@ -17,7 +17,7 @@ import {
   STEP,
 } from "./generated/adamw-settings";
 
-/** 2^126: the reciprocal of a larger power of two is not a normal float32. */
+/** 2^126: the reciprocal of a larger power of two is subnormal in float32. */
 const LARGEST_SCALE: f32 = 8.507059173023462e37;
 
 export function updateLossScale(

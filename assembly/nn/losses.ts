@@ -1,16 +1,17 @@
-// Losses per sample, forward and backward: timm's SoftTargetCrossEntropy (label smoothing is a choice of targets) and the two
-// distillation losses of DeiT's losses.py, for which the teacher's logits are constants. The caller takes the mean.
+// Losses per sample, forward and backward: timm's SoftTargetCrossEntropy (label smoothing is a choice of targets) and
+// the two distillation losses of DeiT's losses.py, for which the teacher's logits are constants. The caller takes the
+// mean.
 //
 //   soft targets  loss [B] = −Σ t·log p, p = softmax(logits)               dLogits = dLoss·(p·Σt − t)
 //   hard          loss [B] = −log p[argmax(teacher)]                       dLogits = dLoss·(p − onehot)
 //   soft          loss [B] = τ²/C·Σ q·(log q − log p), p = softmax(logits/τ), q = softmax(teacher/τ)
 //                                                                          dLogits = dLoss·τ/C·(p − q)
 //
-// The soft distillation loss is divided by the classes as well as (by the caller's mean) the batch, as in losses.py; the
-// paper's equation 2 is C times larger.
+// The soft distillation loss is divided by the classes as well as (by the caller's mean) the batch, as in losses.py;
+// the paper's equation 2 is C times larger.
 //
-// Losses touch B·C values per step, thousands against millions elsewhere: double and scalar costs nothing and leaves only the
-// rounding of the inputs. exp and log are AssemblyScript's own, the same bits on every engine.
+// Losses touch B·C values per step, thousands against millions elsewhere: scalar code in double costs nothing and
+// leaves only the rounding of the inputs. exp and log are AssemblyScript's own, the same bits on every engine.
 
 /** log Σ exp(x/τ) over n values. */
 function logSumExp(x: usize, n: usize, tau: f64): f64 {
@@ -21,7 +22,7 @@ function logSumExp(x: usize, n: usize, tau: f64): f64 {
   return most + NativeMath.log(sum);
 }
 
-/** Index of the largest value, the first of equals. */
+/** Index of the largest value; of equal ones, the first. */
 function argmax(x: usize, n: usize): usize {
   let best: usize = 0;
   for (let i: usize = 1; i < n; i++) {

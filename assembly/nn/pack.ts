@@ -1,5 +1,5 @@
-// Packing: copies a block of B into panels of 8 or 16 columns, and transposes a block of A, so that the micro-kernel reads both
-// sequentially. Costs one copy of each value per M (or N) multiply-adds.
+// Packing: copies a block of B into panels of 8 or 16 columns, and transposes a block of A, so that the micro-kernel
+// reads both sequentially. Costs one copy of each value per M (or N) multiply-adds.
 
 /** Four rows of four values at `from` (row stride in bytes) as four columns at `to` (column stride in bytes). */
 function transpose4(from: usize, fromStride: usize, to: usize, toStride: usize): void {
@@ -40,14 +40,14 @@ export function transpose(
   }
 }
 
-/** Columns of the panel that holds the next of `left` columns: the last few of wide panels take a narrow one. */
+/** Columns of the next panel where `left` columns remain: if a narrow panel holds the last ones, it is used. */
 export function widthOfPanel(left: usize, panelColumns: usize): usize {
   return left <= 8 ? 8 : panelColumns;
 }
 
 /**
- * b [k, columns] → panels [⌈columns/panelColumns⌉, k, panelColumns], contiguous; the last is 8 wide where that is enough, and
- * its missing columns are 0. panelColumns is 8 or 16.
+ * b [k, columns] → panels [⌈columns/panelColumns⌉, k, panelColumns], contiguous; the last is 8 wide if that is enough,
+ * and its missing columns are 0. panelColumns is 8 or 16.
  */
 export function packRows(
   b: usize,

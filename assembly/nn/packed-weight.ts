@@ -1,7 +1,7 @@
 // Packed weight: a linear layer's weight in the panels that the product reads, made once for frozen weights.
 //
-// Contiguously for each block of k the panels of all columns: 4·K·8·⌈N/8⌉ bytes. Packing, which takes gemm a tenth of its time at
-// every call at 197 rows, is done once here. Bits as in gemm.ts, whose blocks of k these are.
+// For each block of k, the panels of all columns contiguously: 4·K·8·⌈N/8⌉ bytes. Packing, which takes a tenth of
+// gemm's time in every call with 197 rows, is done once here. The same blocks of k, and the same bits, as in gemm.ts.
 
 import { columnsOfPanel, multiplyBlock, stepsOfPanel } from "./block-product";
 import { residual as addResidual } from "./elementwise";
@@ -14,7 +14,7 @@ import { count, cut, cutGrid, first, gridColumn, gridColumns, gridRow, gridRows 
 /** The wider panel: threads divide the columns in multiples of it. */
 const COLUMN_UNIT: usize = 16;
 
-/** Columns with the padding of the last panel. */
+/** Columns including the padding of the last panel. */
 function paddedColumns(n: usize): usize {
   return (n + 7) & ~7;
 }

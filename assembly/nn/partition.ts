@@ -1,5 +1,6 @@
-// Partition: which part of an instruction this thread works on. An instruction is divided into parts that may run in any order
-// and concurrently; every output value is in one part and is computed there as it would be without the division.
+// Partition: which part of an instruction this thread works on. An instruction is divided into parts that may run in
+// any order and concurrently; every output value is in one part and is computed there as it would be without the
+// division.
 //
 // Each instance (thread) has its own, so these are plain globals. A thread that runs alone has one part, the whole.
 
@@ -15,7 +16,7 @@ export function setPart(mine: u32, all: u32): void {
   parts = <usize>all;
 }
 
-/** Whether this is the part that does what cannot be divided. */
+/** Whether this is the part that does the work that cannot be divided. */
 export function isFirstPart(): bool {
   return part === 0;
 }
@@ -35,8 +36,9 @@ function cutFor(mine: usize, all: usize, total: usize, unit: usize): void {
 const PARTS_PER_THREAD: usize = 4;
 
 /**
- * Divides unevenly: half the total in one large part for each thread, a quarter in one of half that size, and the last quarter
- * in two of a quarter. The first parts keep more rows together, the last ones let all threads end at the same time.
+ * Divides unevenly: half of the total as one large part per thread, a quarter as one part of half that size, and the
+ * last quarter as two parts of a quarter. The first parts keep more rows together; the last ones let all threads finish
+ * at the same time.
  */
 export function cutUnevenly(total: usize, unit: usize): void {
   if (parts % PARTS_PER_THREAD) {
@@ -55,7 +57,7 @@ function unitsBefore(index: usize, threads: usize, units: usize): usize {
   return (units * eighthsBefore(index, threads) + wholes - 1) / wholes;
 }
 
-/** Eighths of a thread's equal part in the parts before this one. */
+/** Eighths of a thread's equal part that the parts before this one cover. */
 function eighthsBefore(index: usize, threads: usize): usize {
   const round = index / threads;
   const rest = index % threads;
@@ -64,7 +66,7 @@ function eighthsBefore(index: usize, threads: usize): usize {
   return (4 + round) * threads + rest;
 }
 
-/** The rectangle of a matrix that is this part after `cutGrid`. */
+/** This part's rectangle of a matrix, set by `cutGrid`. */
 export let gridRow: usize = 0;
 export let gridRows: usize = 0;
 export let gridColumn: usize = 0;
@@ -76,9 +78,9 @@ const ROW_UNIT: usize = 12;
 const COLUMN_UNIT: usize = 16;
 
 /**
- * Divides a result [m, n] of a matrix product into a grid of as many rectangles as there are parts. Each rectangle packs its
- * columns of B again (and transposes its rows of A, where A is stored transposed): the grid with the fewest copies is chosen.
- * Where A is read in place, reading its rows once more costs an eighth of a copy.
+ * Divides a result [m, n] of a matrix product into a grid of as many rectangles as there are parts. Each rectangle
+ * packs its columns of B again (and transposes its rows of A, where A is stored transposed): the grid with the fewest
+ * copies is chosen. Where A is read in place, reading its rows once more costs an eighth of a copy.
  */
 export function cutGrid(m: usize, n: usize, transposesA: bool): void {
   let down: usize = 1;

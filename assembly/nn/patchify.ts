@@ -1,8 +1,8 @@
 // Patchify: cuts an image into patches, so that the patch convolution (kernel = stride) becomes a linear layer.
 //
 // patches [B, (S/P)², 3·P·P], values in the order (channel, y, x) of PyTorch's convolution weight, patches row by row.
-// Bytes are normalized on the way by a table of 256 values per channel: (v/255 − mean)/std, exactly rounded by the caller.
-// Memory-bound: 150,528 values per image of 224.
+// Bytes are normalized on the way by a table of 256 values per channel: (v/255 − mean)/std, exactly rounded by the
+// caller. Memory-bound: 150,528 values per image of 224.
 
 import { count, cut, first } from "./partition";
 

@@ -1,12 +1,13 @@
-// Pool: threads that run bytecode together. They wake once per run, claim parts of instructions and proceed without the host.
+// Pool: threads that run bytecode together. They wake once per run, claim parts of instructions and proceed without the
+// host.
 //
-// A phase of an instruction is open while its ticket has parts left. A thread claims a part by adding 1 to the ticket, which
-// holds the number of parts as well, so that one atomic addition also says whether there was a part to claim. The thread that
-// finishes the last part opens the next phase. The pool never waits for threads, only for claimed parts: a thread that is
-// preempted between two parts delays no other.
+// A phase of an instruction is open while its ticket has parts left. A thread claims a part by adding 1 to the ticket,
+// which holds the number of parts as well, so that one atomic addition also says whether there was a part to claim. The
+// thread that finishes the last part opens the next phase. The pool never waits for threads, only for claimed parts: a
+// thread that is preempted between two parts delays no other.
 //
-// A thread without a part spins for a while, since waking one takes as long as half a phase (45 to 80 µs), and then sleeps: it
-// would keep a core from the very thread that it waits for.
+// A thread without a part spins for a while, since waking one takes as long as half a phase (45 to 80 µs), and then
+// sleeps: otherwise it could keep a core from the very thread that it waits for.
 
 import { finished } from "./env";
 import { execute, phasesOf } from "./generated/execute";
@@ -23,13 +24,13 @@ const DONE: usize = 64;
 const CLOCK: usize = 128;
 /** i32: threads asleep. */
 const SLEEPERS: usize = 132;
-/** The open phase: the instruction's address, the phase and the instruction's place in the bytecode (1 = first). */
+/** The open phase: the instruction's address, the phase and the instruction's position in the bytecode (1 = first). */
 const INSTRUCTION: usize = 192;
 const PHASE: usize = 196;
-const PLACE: usize = 200;
+const POSITION: usize = 200;
 /** Parts that every instruction is divided into. */
 const PARTS: usize = 204;
-/** Place of an instruction with an unknown opcode, or 0. */
+/** Position of an instruction with an unknown opcode, or 0. */
 const UNKNOWN: usize = 208;
 
 export const CONTROL_BYTES: usize = 256;
@@ -40,7 +41,7 @@ const SPINS: i32 = 20_000;
 export function begin(control: usize, bytecode: usize, parts: u32): void {
   store<u32>(control, <u32>bytecode, INSTRUCTION);
   store<u32>(control, 0, PHASE);
-  store<u32>(control, 1, PLACE);
+  store<u32>(control, 1, POSITION);
   store<u32>(control, parts, PARTS);
   store<u32>(control, 0, UNKNOWN);
   open(control, bytecode);
@@ -71,11 +72,11 @@ export function work(control: usize): void {
     // Another thread was faster: wait in the next iteration.
     if (isSpent(ticket)) continue;
     const parts = <u32>(ticket >> 32);
-    // What is open cannot change before this part is done.
+    // The open phase cannot change before this part is done.
     const at = <usize>load<u32>(control, INSTRUCTION);
     setPart(<u32>ticket, parts);
     if (!execute(at, load<u32>(control, PHASE)))
-      atomic.store<u32>(control, load<u32>(control, PLACE), UNKNOWN);
+      atomic.store<u32>(control, load<u32>(control, POSITION), UNKNOWN);
     if (atomic.add<u32>(control, 1, DONE) + 1 === parts) advance(control, at);
   }
 }
@@ -95,16 +96,16 @@ function advance(control: usize, at: usize): void {
   const following = next(at);
   store<u32>(control, <u32>following, INSTRUCTION);
   store<u32>(control, 0, PHASE);
-  store<u32>(control, load<u32>(control, PLACE) + 1, PLACE);
+  store<u32>(control, load<u32>(control, POSITION) + 1, POSITION);
   open(control, following);
 }
 
-/** Returns when the clock is no longer `clock`: soon, or after a sleep. */
+/** Returns when the clock is no longer `clock`, after spinning or sleeping. */
 function wait(control: usize, clock: i32): void {
   for (let i = 0; i < SPINS; i++) {
     if (atomic.load<i32>(control, CLOCK) !== clock) return;
   }
-  // Counted first: the thread that moves the clock either sees a sleeper or is noticed by the wait.
+  // Counted first: either the thread that advances the clock sees a sleeper, or the wait sees the new clock.
   atomic.add<i32>(control, 1, SLEEPERS);
   atomic.wait<i32>(control + CLOCK, clock, -1);
   atomic.sub<i32>(control, 1, SLEEPERS);

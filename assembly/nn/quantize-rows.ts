@@ -1,10 +1,11 @@
 // Quantize rows: float32 rows to int16 with one scale a row, as the int8 product reads them.
 //
 // x [rows, k] → q, rows of ⌈k/2⌉ pairs ROW_BYTES apart (a missing last value is 0), and scales [rows]: x ≈ scale·q with
-// q = round(x·(levels/max)), halves to even, scale = max/levels, max the row's largest |x|. What is not finite makes its
-// whole row not finite. Rows below 1e-30 are zeros, for levels/max would overflow.
+// q = round(x·(levels/max)), halves to even, scale = max/levels, max the row's largest |x|. A value that is not finite
+// makes its whole row not finite. Rows below 1e-30 become zeros, since levels/max would overflow.
 //
-// Or, in digits: q + 8192 = 128·high + low, a byte each, high at the row's start, low LOW_DIGITS after it, padded to fours.
+// Or, in digits: q + 8192 = 128·high + low, a byte each, high at the row's start, low LOW_DIGITS after it, padded to
+// multiples of four.
 //
 // 4 bytes in (twice, from the first-level cache the second time), 2 out.
 
@@ -19,13 +20,13 @@ export const LOW_DIGITS: usize = 8512;
 /** Makes every q of up to 14 bits positive. */
 const DIGITS_ZERO: i32 = 8192;
 
-/** 1.5·2²³, its bits, and the least largest value: a float32 of the first's size has no fractional bits. */
+/** 1.5·2²³ and its bits (a float32 of this size has no fractional bits), and the smallest maximum that is not zero. */
 const ROUNDING: f32 = 12582912.0;
 const ROUNDING_BITS: i32 = 0x4b400000;
-const LEAST: f32 = 1e-30;
+const MIN_LARGEST: f32 = 1e-30;
 const MAGNITUDE: i32 = 0x7fffffff;
 
-/** Largest |x| of k values; NaN where one is. Magnitudes compare as whole numbers do, NaN above all, in one instruction. */
+/** Largest |x| of k values; NaN where one is. Magnitudes compare as integers, NaN largest, in one instruction. */
 function largest(x: usize, k: usize): f32 {
   const magnitude = i32x4.splat(MAGNITUDE);
   let first = i32x4.splat(0);
@@ -124,7 +125,7 @@ export function quantizeRows(
   for (let row: usize = 0; row < rows; row++) {
     const most = largest(x, k);
     store<f32>(scales + (row << 2), most / levels);
-    const factor = most > LEAST ? levels / most : 0;
+    const factor = most > MIN_LARGEST ? levels / most : 0;
     if (inDigits) quantizeDigits(x, k, q, factor);
     else quantizeRow(x, k, q, factor);
     x += k << 2;

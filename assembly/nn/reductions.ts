@@ -1,8 +1,8 @@
 // Whole arrays to one number, in double: inner product, and the sum of squares that clipping needs.
 //
 // Chunks of 4,096 values, each summed in four lanes, are added in index order to groups of 64 chunks, and the groups in
-// index order to the whole, so that threads, which divide the groups, change no bit. A product of two float32 is exact in
-// double: the error stays below 1e-12.
+// index order to the whole, so that threads, which divide the groups, change no bit. A product of two float32 is exact
+// in double: the error stays below 1e-12.
 
 import { count, cut, first, isFirstPart } from "./partition";
 
@@ -30,7 +30,7 @@ function chunkDot(a: usize, b: usize, n: usize): f64 {
 const GROUP: usize = 64 * CHUNK;
 /** Groups that 4 GiB of float32 can have. */
 const GROUPS: usize = 4096;
-/** Sums of the groups; threads write different ones, and one thread reads them when all have written. */
+/** Sums of the groups; each thread writes its own, and one thread reads them when all are written. */
 const SUMS: usize = memory.data(8 * 4096, 16);
 
 /** Writes the sums of this thread's groups. */
@@ -61,7 +61,9 @@ export function dot(a: usize, b: usize, y: usize, n: usize, phase: u32): void {
   else if (isFirstPart()) store<f32>(y, <f32>totalOfGroups(n));
 }
 
-/** y f64 [1] = Σ x²; not finite where any x is not, since float32 squares cannot overflow a double. Phases as in dot. */
+/**
+ * y f64 [1] = Σ x²; not finite where any x is not, since float32 squares cannot overflow a double. Phases as in dot.
+ */
 export function sumOfSquares(x: usize, y: usize, n: usize, phase: u32): void {
   if (phase === 0) groupSums(x, x, n);
   else if (isFirstPart()) store<f64>(y, totalOfGroups(n));

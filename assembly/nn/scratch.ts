@@ -1,5 +1,5 @@
-// Scratch: memory that a kernel needs while it runs. Threads have one linear memory, so each has a piece of its own; a module
-// that runs alone uses the one below heapBase().
+// Scratch: memory that a kernel needs while it runs. Threads share one linear memory, so each has a piece of its own; a
+// module that runs alone uses the one below heapBase().
 
 /** Bytes of packed B, half of a second-level cache of 1 MiB. */
 export const PANELS_BYTES: usize = 512 * 1024;
@@ -12,7 +12,7 @@ export const SCORES_BYTES: usize = 512 * 1024;
 
 export const SCRATCH_BYTES: usize = PANELS_BYTES + TRANSPOSED_BYTES + TILE_BYTES + SCORES_BYTES;
 
-/** The instance's piece, at a multiple of 64. */
+/** Address of the instance's piece, a multiple of 64. */
 let scratch: usize = memory.data(<i32>SCRATCH_BYTES, 64);
 
 export function setScratchAddress(address: usize): void {

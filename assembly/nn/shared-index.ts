@@ -16,14 +16,14 @@ export function scratchBytes(): u32 {
   return <u32>SCRATCH_BYTES;
 }
 
-/** Gives this instance scratch of its own. */
+/** Gives this instance its own scratch memory. */
 export function setScratch(address: u32): void {
   setScratchAddress(<usize>address);
 }
 
 /**
- * Hands the bytecode to the threads that are in `work` and returns; the last of them calls env.finished. No other run may be
- * in progress.
+ * Passes the bytecode to the threads that are in `work` and returns; the last of them calls env.finished. No other run
+ * may be in progress.
  */
 export function begin(control: u32, bytecode: u32, parts: u32): void {
   beginRun(<usize>control, <usize>bytecode, parts);

@@ -1,5 +1,5 @@
-// Sigmoid 1/(1 + e^−x), forward and backward. Both signs use e^−|x| ≤ 1, so nothing overflows; relative error ≤ 5e-7. The gate
-// of squeeze-and-excitation: one value per channel, so speed does not matter here.
+// Sigmoid 1/(1 + e^−x), forward and backward. Both signs use e^−|x| ≤ 1, so nothing overflows; relative error ≤ 5e-7.
+// The gate of squeeze-and-excitation: one value per channel, so speed does not matter here.
 
 import { Float4, loadTail, storeTail } from "./simd";
 

@@ -1,7 +1,7 @@
 // Four float32 at once: multiply-add, exponential, sums across lanes, and the last 1–3 values of an array.
 
 // Order: lowest argument, log2 e, ln 2 in two parts (the first has 9 bits, so that n·high is exact), Cephes' expf
-// polynomial from the highest power down, and 1.5·2²³: a float32 of that size has no bits behind the point, so adding it
+// polynomial from the highest power down, and 1.5·2²³: a float32 of that size has no fractional bits, so adding it
 // rounds to an integer, which is then in the lowest bits. The last is 1.
 const EXP: usize = memory.data<f32>(
   [
@@ -11,7 +11,10 @@ const EXP: usize = memory.data<f32>(
   16,
 );
 
-/** Inlined operations on four lanes (asc inlines for certain only what is marked; Biome reads marks on methods alone). */
+/**
+ * Inlined operations on four lanes (asc is sure to inline only marked functions, and Biome parses decorators on methods
+ * only).
+ */
 export class Float4 {
   /** a·b + c; one instruction in the relaxed build, two roundings in the plain one. */
   @inline
@@ -20,7 +23,9 @@ export class Float4 {
     return f32x4.add(f32x4.mul(a, b), c);
   }
 
-  /** Value i of a table in all lanes. A load is cheaper than v128.const, which V8 rebuilds in each iteration of a loop. */
+  /**
+   * Value i of a table in all lanes. A load is cheaper than v128.const, which V8 rebuilds in each iteration of a loop.
+   */
   @inline
   static constant(table: usize, i: usize): v128 {
     return v128.load32_splat(table + (i << 2));
@@ -34,7 +39,8 @@ export class Float4 {
   static exp(x: v128): v128 {
     const lowest = Float4.constant(EXP, 0);
     const whole = Float4.constant(EXP, 10);
-    // pmax, the rounding by addition and the shift are one instruction each; max, nearest and trunc_sat take V8 several.
+    // pmax, the rounding by addition and the shift are one instruction each; max, nearest and trunc_sat take V8
+    // several.
     const bounded = f32x4.pmax(x, lowest);
     const shifted = f32x4.add(f32x4.mul(bounded, Float4.constant(EXP, 1)), whole);
     const n = f32x4.sub(shifted, whole);
@@ -86,11 +92,11 @@ export function storeTail(pointer: usize, v: v128, count: usize): void {
   if (count > 2) v128.store32_lane(pointer + 8, v, 2);
 }
 
-/** Products of sixteen bytes, added up in fours. */
+/** Products of sixteen bytes, added up in groups of four. */
 export class Dot {
   /**
-   * sums i32 [4] + Σ over four of a (int8) · b (0 … 127). One instruction in the relaxed build, which engines must compute
-   * exactly where b has seven bits; extended to 16 bits in the plain one.
+   * sums i32 [4] + Σ over four of a (int8) · b (0 … 127). One instruction in the relaxed build, which engines must
+   * compute exactly where b has seven bits; extended to 16 bits in the plain one.
    */
   @inline
   static fours(a: v128, b: v128, sums: v128): v128 {

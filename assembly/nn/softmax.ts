@@ -1,7 +1,7 @@
 // Softmax over rows: y [R,C] = exp(scale·x − max) / Σ exp(scale·x − max).
 //
-// Three passes over a row that is in the first-level cache: maximum, exponentials with their sum (four lanes, two
-// sums each, combined in a fixed order), product with 1/Σ. Relative error ≤ 4e-7 + 6e-8·|log p|. x and y may be one array.
+// Three passes over a row that is in the first-level cache: maximum, exponentials with their sum (four lanes, two sums
+// each, combined in a fixed order), product with 1/Σ. Relative error ≤ 4e-7 + 6e-8·|log p|. x and y may be one array.
 
 import { Float4, loadTail, max4, storeTail, sum4 } from "./simd";
 
@@ -87,9 +87,9 @@ function tailMask(count: usize): v128 {
 }
 
 /**
- * Recomputes a key's weights, and computes their gradients before the softmax, both in place. Column c is query c: s [C] holds
- * scores and becomes p = exp(scale·s + below[c]), d [C] holds dL/dp and becomes scale·p·(d − means[c]), where below is
- * −log Σ exp of the query's scores and means its Σ p·d.
+ * Recomputes a key's weights, and computes their gradients before the softmax, both in place. Column c is query c: s
+ * [C] holds scores and becomes p = exp(scale·s + below[c]), d [C] holds dL/dp and becomes scale·p·(d − means[c]), where
+ * below is −log Σ exp of the query's scores and means its Σ p·d.
  */
 export function weightsAndGradient(
   s: usize,
@@ -103,7 +103,7 @@ export function weightsAndGradient(
   const tail = columns & 3;
   const factor = f32x4.splat(scale);
   let i: usize = 0;
-  // Two at a time, which V8 can join to 256-bit operations.
+  // Two at a time, which V8 can fuse into 256-bit operations.
   for (; i + 32 <= whole; i += 32) {
     const p0 = Float4.exp(Float4.madd(v128.load(s + i), factor, v128.load(below + i)));
     const p1 = Float4.exp(Float4.madd(v128.load(s + i, 16), factor, v128.load(below + i, 16)));

@@ -1,17 +1,17 @@
 // Span: consecutive instructions that work row by row on the same rows, executed for a group of rows from the first
-// instruction to the last before the next group starts. Their values stay in the second-level cache, and threads meet once
-// a span.
+// instruction to the last before the next group starts. Their values stay in the second-level cache, and threads
+// synchronize once per span.
 //
-// A row has the bits that it has without spans: no row reads another one.
+// Spans change no bit: no row reads another one.
 
 import { rowsOfBlock } from "./block-product";
 import { executeRows } from "./generated/execute-rows";
-import { next, word, wordPlace } from "./instruction-words";
+import { next, word, wordAddress } from "./instruction-words";
 import { count, cutUnevenly, first } from "./partition";
 
 /**
  * Rows that go through a span together: DeiT-Tiny's 13 widths of 192 values are 1.4 MiB for 144 rows. On a second-level
- * cache of 2 MiB, 48 to 204 rows differ by 2% only: more rows leave the cache, fewer read the weights more often.
+ * cache of 2 MiB, 48 to 204 rows differ by only 2%: more rows exceed the cache, fewer read the weights more often.
  */
 const ROWS_TOGETHER: usize = 144;
 
@@ -26,7 +26,7 @@ export function span(at: usize): void {
   for (let i: usize = 0; i < groups; i++) {
     const from = min(rows, ((units * i) / groups) * unit);
     const to = min(rows, ((units * (i + 1)) / groups) * unit);
-    for (let member = wordPlace(at, 1); member < end; member = next(member)) {
+    for (let member = wordAddress(at, 1); member < end; member = next(member)) {
       executeRows(member, begin + from, to - from);
     }
   }

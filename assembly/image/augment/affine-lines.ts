@@ -1,4 +1,4 @@
-// Affine along lines: shears and translations, which leave one axis alone. Four neighbors in a row or in a column.
+// Affine along lines: shears and translations, which leave one axis unchanged. Four neighbors in a row or in a column.
 //
 //   weights at distance d, t = 1 − d:   bicubic (a = −1)   −d·t²     t + d·t²     d + d²·t     −d²·t
 //                                       bilinear             0          t            d            0

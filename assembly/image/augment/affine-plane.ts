@@ -120,24 +120,24 @@ function weigh(x01: v128, x23: v128, y01: v128, y23: v128, curve: v128): void {
   let d = Plane.distance(x01, x23);
   let t = f32x4.sub(one, d);
   let dt = f32x4.mul(f32x4.mul(d, t), curve);
-  // The outer weights are −before and −behind; the inner ones are t + before and d + behind.
+  // The outer weights are −before and −after; the inner ones are t + before and d + after.
   let before = f32x4.mul(dt, t);
-  let behind = f32x4.mul(dt, d);
+  let after = f32x4.mul(dt, d);
   const nothing = i32x4.splat(0);
   const first = Plane.whole(before);
-  const fourth = Plane.whole(behind);
+  const fourth = Plane.whole(after);
   Plane.storePair(i32x4.sub(nothing, first), Plane.whole(f32x4.add(t, before)), group + ACROSS);
-  Plane.storePair(Plane.whole(f32x4.add(d, behind)), i32x4.sub(nothing, fourth), group + ACROSS + 16);
+  Plane.storePair(Plane.whole(f32x4.add(d, after)), i32x4.sub(nothing, fourth), group + ACROSS + 16);
   const unit = Plane.number(3);
   d = Plane.distance(y01, y23);
   t = f32x4.sub(one, d);
   dt = f32x4.mul(f32x4.mul(d, t), curve);
   before = f32x4.mul(dt, t);
-  behind = f32x4.mul(dt, d);
+  after = f32x4.mul(dt, d);
   v128.store(group, f32x4.mul(f32x4.neg(before), unit), DOWN);
   v128.store(group, f32x4.mul(f32x4.add(t, before), unit), DOWN + 16);
-  v128.store(group, f32x4.mul(f32x4.add(d, behind), unit), DOWN + 32);
-  v128.store(group, f32x4.mul(f32x4.neg(behind), unit), DOWN + 48);
+  v128.store(group, f32x4.mul(f32x4.add(d, after), unit), DOWN + 32);
+  v128.store(group, f32x4.mul(f32x4.neg(after), unit), DOWN + 48);
 }
 
 function fixed(position: f64): i64 {

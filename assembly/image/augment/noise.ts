@@ -64,34 +64,34 @@ function setFill(column: i32, fill: f64): void {
   store<f64>(fills + ((<usize>column) << 3), fill);
 }
 
-/** Vose's construction: a column that is not full takes its rest from one that is overfull. */
+/** Vose's construction: a column that is not full is topped up from one that is overfull. */
 function buildTable(channel: i32): void {
-  // Columns that are not full are queued before `scarce`, the others from `rich` on.
-  let scarce = 0;
-  let rich = OUTCOMES;
+  // Columns that are not full are queued before `underfull`, the others from `overfull` on.
+  let underfull = 0;
+  let overfull = OUTCOMES;
   for (let value = 0; value < OUTCOMES; value++) {
     const fill = (atMost(value, channel) - atMost(value - 1, channel)) * <f64>OUTCOMES;
     setFill(value, fill);
-    if (fill < 1) enqueue(scarce++, value);
-    else enqueue(--rich, value);
+    if (fill < 1) enqueue(underfull++, value);
+    else enqueue(--overfull, value);
   }
-  while (scarce > 0 && rich < OUTCOMES) {
-    const poor = queued(--scarce);
-    const giver = queued(rich);
-    setColumn(channel, poor, fillOf(poor), giver);
-    const left = fillOf(giver) - (1.0 - fillOf(poor));
-    setFill(giver, left);
+  while (underfull > 0 && overfull < OUTCOMES) {
+    const receiver = queued(--underfull);
+    const donor = queued(overfull);
+    setColumn(channel, receiver, fillOf(receiver), donor);
+    const left = fillOf(donor) - (1.0 - fillOf(receiver));
+    setFill(donor, left);
     if (left < 1) {
-      rich++;
-      enqueue(scarce++, giver);
+      overfull++;
+      enqueue(underfull++, donor);
     }
   }
   // The remaining columns are full up to rounding.
-  while (scarce > 0) {
-    const column = queued(--scarce);
+  while (underfull > 0) {
+    const column = queued(--underfull);
     setColumn(channel, column, 1, column);
   }
-  for (; rich < OUTCOMES; rich++) setColumn(channel, queued(rich), 1, queued(rich));
+  for (; overfull < OUTCOMES; overfull++) setColumn(channel, queued(overfull), 1, queued(overfull));
 }
 
 /** Builds the tables, once per instance. */

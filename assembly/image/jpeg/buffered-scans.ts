@@ -6,7 +6,7 @@ import { Status } from "../contract";
 import { reserveBits, segmentEnd } from "./bits";
 import { noteGoodRow, notePrecision, resetPrecision } from "./block-smoothing";
 import { blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
-import { clearBadCode, metBadCode } from "./huffman-lookup";
+import { clearBadCode, sawBadCode } from "./huffman-lookup";
 import { continueAt, fileEnd, offsetOf, readSegments, Stop, scanDataStart, stoppedAt } from "./markers";
 import { Component, component, picture } from "./picture";
 import { reservePlanes } from "./planes";
@@ -18,7 +18,7 @@ import {
   refineDc,
   restartBand,
 } from "./progressive-block";
-import { beginScan, beginUnit, describeDamage, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import { beginScan, beginUnit, describeDamage, isExhausted, noticeEnd, sawWrongMarker } from "./restart";
 import {
   readScanHeader,
   ScanKind,
@@ -107,7 +107,7 @@ function decodeScan(partial: bool): Status {
       p = single ? decodeInto(c, blockAt(scanComponentIndex(0), row, column), p) : decodeUnit(row, column, p);
       noticeEnd(p);
     }
-    if (isExhausted() || metBadCode || metWrongMarker()) {
+    if (isExhausted() || sawBadCode || sawWrongMarker()) {
       const intact = <u32>((<u64>row * <u64>picture.height) / <u64>rows);
       picture.rowsDecoded = min(picture.rowsDecoded, intact);
       if (!partial) return describeDamage(p, intact);

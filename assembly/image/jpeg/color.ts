@@ -69,12 +69,12 @@ export class Pixels {
  * u8 [width] of Y, Cb and Cr → u8 [width, 3] at `to`. Works in steps of 16 pixels: reads up to 15 samples and
  * writes up to 49 bytes beyond the row.
  */
-export function rowFromYCbCr(luma: usize, blueness: usize, redness: usize, to: usize, width: u32): void {
+export function rowFromYCbCr(luma: usize, cbRow: usize, crRow: usize, to: usize, width: u32): void {
   const center = v128.load(CENTER);
-  for (let end = luma + <usize>width; luma < end; luma += 16, blueness += 16, redness += 16, to += 48) {
+  for (let end = luma + <usize>width; luma < end; luma += 16, cbRow += 16, crRow += 16, to += 48) {
     const y = v128.load(luma);
-    const cb = v128.load(blueness);
-    const cr = v128.load(redness);
+    const cb = v128.load(cbRow);
+    const cr = v128.load(crRow);
     const yLow = i16x8.extend_low_i8x16_u(y);
     const yHigh = i16x8.extend_high_i8x16_u(y);
     const cbLow = i16x8.sub(i16x8.extend_low_i8x16_u(cb), center);
@@ -89,17 +89,11 @@ export function rowFromYCbCr(luma: usize, blueness: usize, redness: usize, to: u
 }
 
 /** The same arguments and result as `rowFromYCbCr`, one pixel at a time and without touching a byte beyond the row. */
-export function rowFromYCbCrScalar(
-  luma: usize,
-  blueness: usize,
-  redness: usize,
-  to: usize,
-  width: u32,
-): void {
+export function rowFromYCbCrScalar(luma: usize, cbRow: usize, crRow: usize, to: usize, width: u32): void {
   for (let x: usize = 0; x < <usize>width; x++, to += 3) {
     const y = <i32>load<u8>(luma + x);
-    const cb = <i32>load<u8>(blueness + x) - 128;
-    const cr = <i32>load<u8>(redness + x) - 128;
+    const cb = <i32>load<u8>(cbRow + x) - 128;
+    const cr = <i32>load<u8>(crRow + x) - 128;
     store<u8>(to, clamp(y + ((91881 * cr + 32768) >> 16)));
     store<u8>(to, clamp(y + ((-22554 * cb - 46802 * cr + 32768) >> 16)), 1);
     store<u8>(to, clamp(y + ((116130 * cb + 32768) >> 16)), 2);

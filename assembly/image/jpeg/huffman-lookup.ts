@@ -6,7 +6,7 @@
 // where its value bits start, and the same for a second symbol whose code is wholly within the looked-up bits. A
 // value is cut out of the stream, not out of the table, so its bits may reach beyond the looked-up ones. Where there is
 // no second symbol, its fields make it write a zero that the first symbol's value then overwrites. End-of-block adds
-// END_OF_BLOCK to the position, which ends the loop over a block without a test of its own.
+// END_OF_BLOCK to the position, which ends the loop over a block without a separate test.
 
 /** A table starts with its definition, 16 counts of codes by length and up to 256 symbols, … */
 const COUNTS: usize = 0;
@@ -29,7 +29,7 @@ export const DEFINITION_BYTES: usize = LIMITS;
 /** Bits that index the symbol table. */
 export const SYMBOL_BITS: u32 = 9;
 
-/** Length and symbol that stand for a code which does not exist; the symbol ends a block. */
+/** Length and symbol of a code that does not exist; the symbol ends a block. */
 const NO_CODE: u32 = 17 << 8;
 
 /** Added to the zigzag position by an end-of-block symbol. */
@@ -76,11 +76,11 @@ export function buildLimits(table: usize): bool {
   return true;
 }
 
-/** A code that no table defines was met since this was cleared. */
-export let metBadCode: bool = false;
+/** Whether a code that no table defines was read since this was cleared. */
+export let sawBadCode: bool = false;
 
 export function clearBadCode(): void {
-  metBadCode = false;
+  sawBadCode = false;
 }
 
 /**
@@ -95,7 +95,7 @@ export function longCode(table: usize, bits: u64): u32 {
       return ((<u32>l) << 8) | symbolAt(table, <usize>(index & 255));
     }
   }
-  metBadCode = true;
+  sawBadCode = true;
   return NO_CODE;
 }
 

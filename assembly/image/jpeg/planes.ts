@@ -113,20 +113,20 @@ function writeRowFromHalves(row: u32, to: usize): void {
   const first = <usize>(window.left >> 1);
   const count = (window.width + odd + 1) >> 1;
   const near = row >> 1;
-  const far = farRow(row, component(1).height);
-  const blueNear = edgedRow(1, near);
-  const blueFar = edgedRow(1, far);
-  const redNear = edgedRow(2, near);
-  const redFar = edgedRow(2, far);
+  const far = neighborRow(row, component(1).height);
+  const cbNear = edgedRow(1, near);
+  const cbFar = edgedRow(1, far);
+  const crNear = edgedRow(2, near);
+  const crFar = edgedRow(2, far);
   const luma = sampleRow(0, row) + (first << 1);
   const before = load<u32>(to - 4);
   const start = to - 3 * odd;
   rowFromHalves(
     luma,
-    blueNear + first,
-    blueFar + first,
-    redNear + first,
-    redFar + first,
+    cbNear + first,
+    cbFar + first,
+    crNear + first,
+    crFar + first,
     start,
     count,
     columnSums(),
@@ -163,14 +163,14 @@ function fullRow(index: u32, y: u32): usize {
     case Upsampling.FancyDown:
       upsampleDown(
         from,
-        sampleRow(index, farRow(y, c.height)) + <usize>first,
+        sampleRow(index, neighborRow(y, c.height)) + <usize>first,
         to,
         count,
         (y & 1) === 0 ? 1 : 2,
       );
       break;
     case Upsampling.FancyBoth: {
-      const far = edgedRow(index, farRow(y, c.height));
+      const far = edgedRow(index, neighborRow(y, c.height));
       repeatEdges(near, c.width);
       upsampleBoth(from, far + <usize>first, to, count, columnSums());
       break;
@@ -187,8 +187,8 @@ function repeatEdges(row: usize, width: u32): void {
   store<u8>(row + <usize>width, load<u8>(row + <usize>width - 1));
 }
 
-/** The other sample row that output row y mixes in: above for even rows, below for odd ones, inside the picture. */
-function farRow(y: u32, height: u32): u32 {
+/** The other sample row that output row y mixes in: above for even rows, below for odd ones, clamped to the picture. */
+function neighborRow(y: u32, height: u32): u32 {
   const near = y >> 1;
   if ((y & 1) === 0) return near === 0 ? 0 : near - 1;
   return min(near + 1, height - 1);

@@ -3,7 +3,7 @@
 import { fail } from "../call";
 import { Status } from "../contract";
 import { bitsLength, byteNear, segmentEnd, unpackSegment } from "./bits";
-import { metBadCode } from "./huffman-lookup";
+import { sawBadCode } from "./huffman-lookup";
 import { fileEnd, offsetOf } from "./markers";
 import { component, picture } from "./picture";
 
@@ -19,7 +19,7 @@ export function isExhausted(): bool {
   return exhausted;
 }
 
-export function metWrongMarker(): bool {
+export function sawWrongMarker(): bool {
   return outOfSequence;
 }
 
@@ -87,7 +87,7 @@ function beginInterval(): void {
  * before.
  */
 export function describeDamage(p: u32, rows: u32): Status {
-  if (segmentEnd >= fileEnd() && !metBadCode)
+  if (segmentEnd >= fileEnd() && !sawBadCode)
     return fail(Status.Truncated, offsetOf(fileEnd()), rows, picture.height);
   return fail(Status.CorruptScan, offsetOf(byteNear(p)), rows, picture.height);
 }

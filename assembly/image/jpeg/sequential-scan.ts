@@ -3,12 +3,12 @@
 import { fail } from "../call";
 import { Status } from "../contract";
 import { reserveBits } from "./bits";
-import { clearBadCode, metBadCode } from "./huffman-lookup";
+import { clearBadCode, sawBadCode } from "./huffman-lookup";
 import { transformBlock } from "./idct";
 import { fileEnd, hasEndMarker, offsetOf, scanDataStart } from "./markers";
 import { Component, component, picture } from "./picture";
 import { finishUnitRow, reservePlanes } from "./planes";
-import { beginScan, beginUnit, describeDamage, isExhausted, metWrongMarker, noticeEnd } from "./restart";
+import { beginScan, beginUnit, describeDamage, isExhausted, noticeEnd, sawWrongMarker } from "./restart";
 import { MAX_UNIT_BLOCKS, scanComponentCount, scanComponentIndex } from "./scan-header";
 import { block, decodeBlock, lastPosition, skipBlock } from "./sequential-block";
 import { window } from "./window";
@@ -42,7 +42,7 @@ export function decodeSequentialScan(partial: bool, handOver: bool): Status {
   for (let row: u32 = 0; row < endRow; row++) {
     const wanted = row >= window.firstRow && row < window.endRow;
     p = decodeUnitRow(p, wanted ? window.firstUnit : picture.mcusAcross, window.endUnit);
-    if (!damaged && (isExhausted() || metBadCode || metWrongMarker())) {
+    if (!damaged && (isExhausted() || sawBadCode || sawWrongMarker())) {
       damaged = true;
       if (!partial) return describeDamage(p, row * picture.vMax * picture.side);
     }

@@ -22,18 +22,18 @@ export function testInverseTransform(
 export function testColor(
   scalar: bool,
   luma: usize,
-  blueness: usize,
-  redness: usize,
+  cbRow: usize,
+  crRow: usize,
   to: usize,
   width: u32,
 ): void {
-  if (scalar) rowFromYCbCrScalar(luma, blueness, redness, to, width);
-  else rowFromYCbCr(luma, blueness, redness, to, width);
+  if (scalar) rowFromYCbCrScalar(luma, cbRow, crRow, to, width);
+  else rowFromYCbCr(luma, cbRow, crRow, to, width);
 }
 
 /**
- * See `rowFromHalves`: its eight arguments are at `planes`, u8 [5, 128], as luma, near and far blueness, near and far
- * redness, each 32 bytes in, with `count` samples of chroma up to 32. With `separate`, upsamples first, then converts.
+ * See `rowFromHalves`: its eight arguments are at `planes`, u8 [5, 128], as luma, near and far Cb, near and far Cr,
+ * each 32 bytes in, with `count` samples of chroma up to 32. With `separate`, upsamples first, then converts.
  */
 export function testUpsampleColor(
   separate: bool,
@@ -43,15 +43,15 @@ export function testUpsampleColor(
   scratch: usize,
 ): void {
   const luma = planes + 32;
-  const blueNear = planes + 160;
-  const redNear = planes + 416;
+  const cbNear = planes + 160;
+  const crNear = planes + 416;
   if (!separate) {
-    rowFromHalves(luma, blueNear, blueNear + 128, redNear, redNear + 128, to, count, scratch);
+    rowFromHalves(luma, cbNear, cbNear + 128, crNear, crNear + 128, to, count, scratch);
     return;
   }
-  const blueness = scratch + 512;
-  const redness = scratch + 768;
-  upsampleBoth(blueNear, blueNear + 128, blueness, count, scratch);
-  upsampleBoth(redNear, redNear + 128, redness, count, scratch);
-  rowFromYCbCrScalar(luma, blueness, redness, to, 2 * count);
+  const cbRow = scratch + 512;
+  const crRow = scratch + 768;
+  upsampleBoth(cbNear, cbNear + 128, cbRow, count, scratch);
+  upsampleBoth(crNear, crNear + 128, crRow, count, scratch);
+  rowFromYCbCrScalar(luma, cbRow, crRow, to, 2 * count);
 }

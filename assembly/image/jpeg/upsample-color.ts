@@ -54,22 +54,22 @@ class Halves {
  */
 export function rowFromHalves(
   luma: usize,
-  blueNear: usize,
-  blueFar: usize,
-  redNear: usize,
-  redFar: usize,
+  cbNear: usize,
+  cbFar: usize,
+  crNear: usize,
+  crFar: usize,
   to: usize,
   count: u32,
   sums: usize,
 ): void {
-  const blueSums = sums;
-  const redSums = sums + ((<usize>(count + 32)) << 1);
-  addColumns(blueNear, blueFar, count, blueSums);
-  addColumns(redNear, redFar, count, redSums);
-  const step = redSums - blueSums;
+  const cbSums = sums;
+  const crSums = sums + ((<usize>(count + 32)) << 1);
+  addColumns(cbNear, cbFar, count, cbSums);
+  addColumns(crNear, crFar, count, crSums);
+  const step = crSums - cbSums;
   const lowBytes = v128.load(LOW_BYTES);
-  const end = blueSums + ((<usize>count) << 1);
-  for (let sum = blueSums; sum < end; sum += 16, luma += 16, to += 48) {
+  const end = cbSums + ((<usize>count) << 1);
+  for (let sum = cbSums; sum < end; sum += 16, luma += 16, to += 48) {
     const y = v128.load(luma);
     const yEven = v128.and(y, lowBytes);
     const yOdd = i16x8.shr_u(y, 8);
