@@ -1,5 +1,5 @@
-// Create runtime: a device string becomes an executor, checked where nobody named the GPU, and the image module joins
-// it.
+// Create runtime: turns a device string into an executor, self-checked unless the caller named the GPU, and adds the
+// image module.
 
 import { VitrineError } from "./errors.js";
 import type { Executor, KernelProgress } from "./executors/executor.js";
@@ -97,7 +97,7 @@ async function chooseAutomatically(options: RuntimeOptions, wasm: WasmOptions): 
     const reasons = ["a GPU, which passed its self-check", ...refused].join("; not ");
     return { executor, why: ` (auto: ${reasons})` };
   } catch (error) {
-    // Whatever goes wrong with a GPU, the CPU can compute.
+    // No failure of a GPU is fatal: the CPU computes instead.
     const reason = error instanceof Error ? error.message : String(error);
     return { executor: await createWasmExecutor(options.host, wasm), why: ` (auto: ${reason})` };
   }
@@ -152,7 +152,7 @@ async function openGpu(choice: GpuChoice): Promise<ChosenGpu> {
   return highestThatPasses(choice, tiers, false);
 }
 
-/** A hardware GPU that the caller did not name: its tier is always checked. Throws why there is none. */
+/** A hardware GPU that the caller did not name: its tier is always checked. Throws the reason if there is none. */
 async function findGpu(choice: GpuChoice): Promise<ChosenGpu> {
   const { host, tier } = choice;
   if (!host.mayHaveGpu()) throw new VitrineError("device/unavailable", "no GPU was found");
@@ -170,8 +170,8 @@ async function findGpu(choice: GpuChoice): Promise<ChosenGpu> {
 }
 
 /**
- * The highest of `tiers` that passes its self-check; the lowest needs none where `checksLowest` is false. Throws why
- * the lowest was refused.
+ * The highest of `tiers` that passes its self-check; the lowest needs none where `checksLowest` is false. Throws the
+ * reason why the lowest was refused.
  */
 async function highestThatPasses(
   choice: GpuChoice,

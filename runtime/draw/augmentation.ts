@@ -75,7 +75,7 @@ export function drawColorJitter(chance: Chance, strength: number): AugmentOperat
 }
 
 const SOLARIZE_THRESHOLD = 128;
-const LEAST_RADIUS = 0.1;
+const MIN_RADIUS = 0.1;
 const LARGEST_RADIUS = 2;
 
 /** Three-augment: gray, solarize or blur, one of them for every sample. DeiT III (arXiv 2204.07118), augment.py. */
@@ -83,7 +83,7 @@ export function drawThreeAugment(chance: Chance): AugmentOperation[] {
   const choice = chance.integer(3);
   if (choice === 0) return [{ name: "Grayscale", argument: 0 }];
   if (choice === 1) return [{ name: "Solarize", argument: SOLARIZE_THRESHOLD }];
-  return [{ name: "GaussianBlur", argument: chance.between(LEAST_RADIUS, LARGEST_RADIUS) }];
+  return [{ name: "GaussianBlur", argument: chance.between(MIN_RADIUS, LARGEST_RADIUS) }];
 }
 
 /**

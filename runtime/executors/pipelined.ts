@@ -5,7 +5,7 @@
 export interface Started<R> {
   /** Whether the device is still working on it; otherwise the outcome is available. */
   underway: boolean;
-  /** A failure is reported to those who wait for it; nobody has to. */
+  /** Rejects if the work fails. Ignoring it causes no unhandled rejection. */
   outcome: Promise<R>;
 }
 
@@ -18,7 +18,7 @@ export function finished<R>(result: R): Started<R> {
   return { underway: false, outcome: Promise.resolve(result) };
 }
 
-/** Pieces of work that were started in sequence, as one. */
+/** Joins pieces of work that were started in sequence into one. */
 export function joined<R, S>(parts: readonly Started<R>[], join: (results: R[]) => S): Started<S> {
   const outcome = Promise.all(parts.map((part) => part.outcome)).then(join);
   return parts.at(-1)?.underway ? underway(outcome) : { underway: false, outcome };

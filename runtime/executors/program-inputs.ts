@@ -9,8 +9,8 @@ import type { DeviceArray, DeviceInputs } from "./executor.js";
 type Given = DeviceInputs[string];
 
 /**
- * The values of every input that some operation reads; others have no place and need not be given. Throws `graph/input` with
- * the expected input.
+ * The values of every input that some operation reads; others have no memory and need not be given. Throws
+ * `graph/input` with the expected input.
  */
 export function checkedInputs<T extends Given>(
   { name, graph, placements }: Program,

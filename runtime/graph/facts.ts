@@ -1,4 +1,5 @@
-// Facts: what the planner must know of an operation besides its operands. The kernels of every executor comply with it.
+// Facts: what the planner must know about an operation besides its operands. The kernels of every executor comply with
+// it.
 
 import type { Catalog, Operation, OperationOf, OperationType } from "./catalog.js";
 import type { Graph } from "./program.js";
@@ -11,7 +12,7 @@ type Writes<T extends OperationType> = Names<Catalog[T]["writes"]>;
 export interface OperationFacts<T extends OperationType> {
   /**
    * Result → operands whose memory it may take, preferred first, where nothing reads them later: each value is read
-   * before the one at its place is written.
+   * before it is overwritten.
    */
   inPlace?: { readonly [W in Writes<T>]?: readonly Reads<T>[] };
   /**
@@ -72,9 +73,9 @@ export function halfOperands(operation: Operation): readonly string[] {
 }
 
 /**
- * The graph's tensors, with float16 for those float32 activations for which every operation that uses them allows it. Inputs,
- * outputs, stores, constants and the tensors that operations add to keep their type: sums, statistics and parameters lose no
- * precision.
+ * The graph's tensors, with float16 for those float32 activations for which every operation that uses them allows it.
+ * Inputs, outputs, stores, constants and the tensors that operations add to keep their type: sums, statistics and
+ * parameters lose no precision.
  */
 export function halfActivations(graph: Graph, operations: readonly Operation[]): Tensor[] {
   const allowed = new Set<TensorId>();

@@ -1,4 +1,5 @@
-// Fusion: two operations become one where the executor has a kernel for both and nothing else reads the tensor between them.
+// Fusion: two operations become one where the executor has a kernel for both and nothing else reads the tensor between
+// them.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import { countReaders } from "./liveness.js";
@@ -15,16 +16,16 @@ export function fuseOperations(
 ): Operation[] {
   const readers = countReaders(operations);
   const outputs = new Set(graph.outputs.values());
-  const makers = new Map<TensorId, Operation>();
+  const producers = new Map<TensorId, Operation>();
   const fused = new Set<Operation>();
   const result = operations.map((operation) => {
-    /** The operation that made `id`, if its result goes to this operation alone. */
-    const soleMaker = (id: TensorId) =>
-      readers.get(id) === 1 && !outputs.has(id) ? makers.get(id) : undefined;
-    const joined = join(operation, soleMaker, fuses);
+    /** The operation that produces `id`, if only this operation reads its result. */
+    const soleProducer = (id: TensorId) =>
+      readers.get(id) === 1 && !outputs.has(id) ? producers.get(id) : undefined;
+    const joined = join(operation, soleProducer, fuses);
     for (const part of joined?.absorbs ?? []) fused.add(part);
     const final = joined?.operation ?? operation;
-    for (const id of Object.values(final.writes)) if (id !== undefined) makers.set(id, final);
+    for (const id of Object.values(final.writes)) if (id !== undefined) producers.set(id, final);
     return final;
   });
   const joined = result.filter((operation) => !fused.has(operation));
@@ -48,88 +49,96 @@ function isLinear(operation: Operation | undefined): operation is Linear {
   return operation?.type === "linear" || operation?.type === "linearInt8";
 }
 
-/** Whether nothing but a ReLU may be fused after it. */
+/** Whether only a ReLU may still be fused into it. */
 function isFinal(linear: Linear): boolean {
   return linear.reads.residual !== undefined || (linear.type === "linear" && linear.attributes.relu === true);
 }
 
-type SoleMaker = (id: TensorId) => Operation | undefined;
+type SoleProducer = (id: TensorId) => Operation | undefined;
 
 function join(
   operation: Operation,
-  soleMaker: SoleMaker,
+  soleProducer: SoleProducer,
   fuses: ReadonlySet<FusionName>,
 ): Joined | undefined {
-  if (operation.type === "gelu" && fuses.has("linear-gelu")) return joinGelu(operation, soleMaker);
+  if (operation.type === "gelu" && fuses.has("linear-gelu")) return joinGelu(operation, soleProducer);
   if (operation.type === "residual" && fuses.has("linear-residual"))
-    return joinResidual(operation, soleMaker, fuses.has("linear-scaled-residual"));
-  if (operation.type === "relu") return joinRelu(operation, soleMaker, fuses);
+    return joinResidual(operation, soleProducer, fuses.has("linear-scaled-residual"));
+  if (operation.type === "relu") return joinRelu(operation, soleProducer, fuses);
   if (operation.type === "geluBackward" && fuses.has("gelu-gradient"))
-    return joinGeluGradient(operation, soleMaker);
-  if (operation.type === "scaledSum") return joinTokenGradients(operation, soleMaker);
+    return joinGeluGradient(operation, soleProducer);
+  if (operation.type === "scaledSum") return joinTokenGradients(operation, soleProducer);
   return undefined;
 }
 
-function joinGelu(operation: OperationOf<"gelu">, soleMaker: SoleMaker): Joined | undefined {
-  const maker = soleMaker(operation.reads.x);
-  if (!isLinear(maker) || maker.attributes.gelu || isFinal(maker)) return undefined;
+function joinGelu(operation: OperationOf<"gelu">, soleProducer: SoleProducer): Joined | undefined {
+  const producer = soleProducer(operation.reads.x);
+  if (!isLinear(producer) || producer.attributes.gelu || isFinal(producer)) return undefined;
   return {
-    operation: { ...maker, writes: operation.writes, attributes: { gelu: true } },
-    absorbs: [maker],
+    operation: { ...producer, writes: operation.writes, attributes: { gelu: true } },
+    absorbs: [producer],
   };
 }
 
 function joinResidual(
   operation: OperationOf<"residual">,
-  soleMaker: SoleMaker,
+  soleProducer: SoleProducer,
   scales: boolean,
 ): Joined | undefined {
   const { x, branch, scale } = operation.reads;
-  const maker = soleMaker(branch);
-  if (!isLinear(maker) || isFinal(maker)) return undefined;
-  if (scale !== undefined && !(scales && maker.type === "linear")) return undefined;
+  const producer = soleProducer(branch);
+  if (!isLinear(producer) || isFinal(producer)) return undefined;
+  if (scale !== undefined && !(scales && producer.type === "linear")) return undefined;
   return {
     operation: {
-      ...maker,
-      reads: { ...maker.reads, residual: x, ...(scale === undefined ? {} : { scale }) },
+      ...producer,
+      reads: { ...producer.reads, residual: x, ...(scale === undefined ? {} : { scale }) },
       writes: operation.writes,
     },
-    absorbs: [maker],
+    absorbs: [producer],
   };
 }
 
 function joinRelu(
   operation: OperationOf<"relu">,
-  soleMaker: SoleMaker,
+  soleProducer: SoleProducer,
   fuses: ReadonlySet<FusionName>,
 ): Joined | undefined {
-  const maker = soleMaker(operation.reads.x);
+  const producer = soleProducer(operation.reads.x);
   const joins =
-    (maker?.type === "linear" && fuses.has("linear-relu")) ||
-    (maker?.type === "conv2d" && fuses.has("conv-relu"));
-  if (!maker || !joins) return undefined;
-  const writes = { ...maker.writes, ...operation.writes };
-  const attributes = { ...maker.attributes, relu: true };
-  return { operation: { ...maker, writes, attributes } as Operation, absorbs: [maker] };
+    (producer?.type === "linear" && fuses.has("linear-relu")) ||
+    (producer?.type === "conv2d" && fuses.has("conv-relu"));
+  if (!producer || !joins) return undefined;
+  const writes = { ...producer.writes, ...operation.writes };
+  const attributes = { ...producer.attributes, relu: true };
+  return { operation: { ...producer, writes, attributes } as Operation, absorbs: [producer] };
 }
 
-function joinGeluGradient(operation: OperationOf<"geluBackward">, soleMaker: SoleMaker): Joined | undefined {
+function joinGeluGradient(
+  operation: OperationOf<"geluBackward">,
+  soleProducer: SoleProducer,
+): Joined | undefined {
   const { x, dy } = operation.reads;
-  const maker = soleMaker(dy);
-  if (maker?.type !== "linearInputGradient" || maker.reads.hidden !== undefined) return undefined;
+  const producer = soleProducer(dy);
+  if (producer?.type !== "linearInputGradient" || producer.reads.hidden !== undefined) return undefined;
   return {
-    operation: { ...maker, reads: { ...maker.reads, hidden: x }, writes: operation.writes },
-    absorbs: [maker],
+    operation: { ...producer, reads: { ...producer.reads, hidden: x }, writes: operation.writes },
+    absorbs: [producer],
   };
 }
 
 /** The gradients of two heads' tokens are written in one pass over the tensor instead of two and a sum. */
-function joinTokenGradients(operation: OperationOf<"scaledSum">, soleMaker: SoleMaker): Joined | undefined {
+function joinTokenGradients(
+  operation: OperationOf<"scaledSum">,
+  soleProducer: SoleProducer,
+): Joined | undefined {
   const { a, b } = operation.reads;
   if (operation.attributes.alpha !== 1 || operation.attributes.beta !== 1 || a === b) return undefined;
-  const makers = [soleMaker(a), soleMaker(b)].filter((maker) => maker?.type === "selectTokenBackward");
-  const first = makers.find((maker) => maker.attributes.token === 0);
-  const second = makers.find((maker) => maker.attributes.token === 1);
+  const producers = [soleProducer(a), soleProducer(b)].filter(
+    (producer) => producer?.type === "selectTokenBackward",
+  );
+  const first = producers.find((producer) => producer.attributes.token === 0);
+  const second = producers.find((producer) => producer.attributes.token === 1);
   if (!first || !second) return undefined;
   return {
     operation: {

@@ -7,10 +7,12 @@ import type { Tensor, TensorId } from "./tensor.js";
 /** Store of the int8 matrices, by the names of the float32 weights that they replace. */
 export const INT8_WEIGHTS = "int8 weights";
 
-/** Most inputs of an int8 layer: its quantized rows must fit the kernels' scratch. */
-export const MOST_INT8_INPUTS = 8192;
+/** Maximum number of inputs of an int8 layer: its quantized rows must fit the kernels' scratch. */
+export const MAX_INT8_INPUTS = 8192;
 
-/** `names`: weights that are int8 matrices. Linear layers that read one become int8; the rest of the graph is unchanged. */
+/**
+ * `names`: weights that are int8 matrices. Linear layers that read one become int8; the rest of the graph is unchanged.
+ */
 export function withInt8Linears(graph: Graph, names: ReadonlySet<string>): Graph {
   const tensors: Tensor[] = [...graph.tensors];
   const matrices = new Map<TensorId, TensorId>();

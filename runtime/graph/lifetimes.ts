@@ -1,4 +1,4 @@
-// Lifetimes: from which operation to which a tensor's memory is in use, and which tensors may have the same place.
+// Lifetimes: the first and last operation that use a tensor's memory, and which tensors may share memory.
 
 import type { Operation } from "./catalog.js";
 import { inPlaceOperands } from "./facts.js";
@@ -16,9 +16,9 @@ export interface Block {
 }
 
 /**
- * Blocks for every tensor that needs a place: activations, inputs and constants that some operation reads. Outputs are live
- * after the last operation, inputs and constants before the first. The tensors of a span are live as long as the span: its
- * first rows pass through all operations before its last rows start.
+ * Blocks for every tensor that needs memory: activations, inputs and constants that some operation reads. Outputs are
+ * live after the last operation, inputs and constants before the first. The tensors of a span are live as long as the
+ * span: its first rows pass through all operations before its last rows start.
  */
 export function memoryBlocks(
   graph: Graph,
@@ -53,7 +53,7 @@ export function memoryBlocks(
   return all;
 }
 
-/** Puts each result of `operation` on an operand that ends with it, if there is one of its size. */
+/** Places each result of `operation` over an operand of the same size whose lifetime ends there, if there is one. */
 function joinInPlace(blocks: Map<TensorId, Block>, operation: Operation, index: number): void {
   const reads: Readonly<Record<string, TensorId | undefined>> = operation.reads;
   const writes: Readonly<Record<string, TensorId | undefined>> = operation.writes;

@@ -6,8 +6,8 @@ import type { Graph } from "./program.js";
 import type { TensorId } from "./tensor.js";
 
 /**
- * The operations that an output or a store depends on, in their order. Optional results that nothing reads are removed: means
- * and deviations of layer norms, attention weights.
+ * The operations that an output or a store depends on, in their order. Optional results that nothing reads are removed:
+ * means and deviations of layer norms, attention weights.
  */
 export function liveOperations(graph: Graph): Operation[] {
   const needed = new Set<TensorId>(graph.outputs.values());

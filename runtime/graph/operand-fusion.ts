@@ -1,4 +1,4 @@
-// Operand fusion: a change of an operand of products, row by row, is made where the products read it.
+// Operand fusion: a row-wise change of an operand of products is applied where the products read it.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import { tensorsRead } from "./graph.js";
@@ -22,8 +22,9 @@ function edited(operations: readonly Operation[], edits: ReadonlyMap<number, Ope
 }
 
 /**
- * A layer norm whose result goes to one linear layer, and to the gradient of its weight, is applied by both as they read their
- * operand: the normalized tensor does not exist. The linear layer keeps the statistics where backward reads them.
+ * A layer norm whose result goes to one linear layer, and to the gradient of its weight, is applied by both as they
+ * read their operand: the normalized tensor is never stored. The linear layer keeps the statistics where backward reads
+ * them.
  */
 export function fuseNorms(graph: Graph, operations: readonly Operation[]): Operation[] {
   const readers = readersOf(operations);

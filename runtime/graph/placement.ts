@@ -11,9 +11,9 @@ export interface Layout {
 }
 
 /**
- * Greedy by size: the largest block first, each into the tightest gap between the blocks that are live at the same time. Near
- * the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2).
- * No block crosses a multiple of `bufferBytes`, which is a multiple of the alignment and no smaller than any block.
+ * Greedy by size: the largest block first, each into the tightest gap between the blocks that are live at the same
+ * time. Near the lower bound for networks, whose largest tensors decide (Pisarchyk and Lee, arXiv 2001.03288, §5.2). No
+ * block crosses a multiple of `bufferBytes`, which is a multiple of the alignment and no smaller than any block.
  */
 export function placeBlocks(
   blocks: readonly Block[],

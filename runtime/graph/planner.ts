@@ -1,4 +1,5 @@
-// Planner: a graph becomes a program. Drops operations that no result needs, fuses others, and gives every tensor its place.
+// Planner: a graph becomes a program. Drops operations that no result needs, fuses others, and assigns memory to every
+// tensor.
 
 import { formatBytes } from "../bytes.js";
 import { VitrineError } from "../errors.js";
@@ -12,9 +13,9 @@ import { rowSpans } from "./row-spans.js";
 import type { Tensor } from "./tensor.js";
 
 /**
- * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the result is
- * the memory of a run besides the stores. Throws `graph/memory` where that is more than the limit, or a tensor is larger than
- * a buffer.
+ * Plans `graph`. The same graph and options always give the same program. Nothing is allocated: `arenaBytes` of the
+ * result is the memory of a run besides the stores. Throws `graph/memory` where that is more than the limit, or a
+ * tensor is larger than a buffer.
  */
 export function planProgram(graph: Graph, options: PlanOptions): Program {
   const operations = fuseOperations(graph, liveOperations(graph), options.fuses);
@@ -96,7 +97,10 @@ export function planForBatch(build: (batch: number) => Graph, batch: number, opt
   }
 }
 
-/** The largest batch up to `most` whose graph fits, by bisection, since memory grows with the batch. 0 where not even 1 fits. */
+/**
+ * The largest batch up to `most` whose graph fits, by bisection, since memory grows with the batch. 0 where not even 1
+ * fits.
+ */
 export function largestBatch(build: (batch: number) => Graph, most: number, options: PlanOptions): number {
   let fits = 0;
   let fails = most + 1;

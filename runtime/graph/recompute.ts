@@ -21,8 +21,8 @@ export interface Repeated {
 type Operands = Readonly<Record<string, TensorId | undefined>>;
 
 /**
- * Appends the segment again: it reads the same tensors from outside and makes copies of its own. The planner drops the part
- * that no gradient reads. Throws `graph/recompute` where repeating would change a store twice.
+ * Appends the segment again: it reads the same tensors from outside and makes copies of its own. The planner drops the
+ * part that no gradient reads. Throws `graph/recompute` where repeating would change a store twice.
  */
 export function repeatSegment(graph: GraphBuilder, segment: readonly Operation[]): Repeated {
   const copies = new Map<TensorId, TensorId>();
@@ -43,7 +43,7 @@ export function repeatSegment(graph: GraphBuilder, segment: readonly Operation[]
         `${graph.name}: ${operation.type} adds to a store and cannot be repeated: leave recomputation off (--recompute)`,
       );
     const reads = each(operation.reads, (id) => copies.get(id) ?? id);
-    // Operands of another name, types and counts as they were.
+    // Only the ids of the operands differ; their types and counts are unchanged.
     return { ...operation, reads, writes: each(operation.writes, copyOf) } as unknown as Operation;
   });
   graph.operations.push(...operations);

@@ -1,16 +1,16 @@
-// Row spans: consecutive operations that work row by row on the same rows. An executor may take some rows through all of them
-// before the next rows, so that their values stay in a cache and its threads synchronize once per span.
+// Row spans: consecutive operations that work row by row on the same rows. An executor may take some rows through all
+// of them before the next rows, so that their values stay in a cache and its threads synchronize once per span.
 
 import type { Operation, OperationOf } from "./catalog.js";
 import type { Graph, RowSpan } from "./program.js";
 import type { TensorId } from "./tensor.js";
 import { elementCount } from "./tensor.js";
 
-/** Operations of whose result row i depends on row i of their operands alone. */
+/** Operations where row i of the result depends only on row i of the operands. */
 export type RowOperation = OperationOf<"layerNorm"> | OperationOf<"linear">;
 
 /** Fewer rows do not occupy several threads: such operations are better divided by columns. */
-const LEAST_ROWS = 64;
+const MIN_ROWS = 64;
 
 function isRowOperation(operation: Operation): operation is RowOperation {
   return operation.type === "layerNorm" || operation.type === "linear";
@@ -25,7 +25,7 @@ export function rowSpans(graph: Graph, operations: readonly Operation[]): RowSpa
     if (open && rows === open.rows) open.last = index;
     else {
       if (open && open.last > open.first) spans.push(open);
-      open = rows >= LEAST_ROWS ? { first: index, last: index, rows } : undefined;
+      open = rows >= MIN_ROWS ? { first: index, last: index, rows } : undefined;
     }
   }
   if (open && open.last > open.first) spans.push(open);

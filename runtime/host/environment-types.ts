@@ -1,9 +1,8 @@
 // Environment types: types of WebGPU and the web as the consumer's TypeScript knows them.
 //
-// They are DOM types, which a Node project's `lib` does not have, and `@webgpu/types` neither stands alone without
-// the DOM nor fits beside TypeScript's own declarations of WebGPU. So the public types look them up: where the
-// consumer has a global such as GPUBuffer, its type is used, otherwise an opaque object, and our declarations compile
-// either way.
+// They are DOM types, which a Node project's `lib` does not have, and `@webgpu/types` neither compiles without the DOM
+// nor coexists with TypeScript's own declarations of WebGPU. So the public types look them up: where the consumer has a
+// global such as GPUBuffer, its type is used, otherwise an opaque object, and our declarations compile either way.
 
 type FromGlobal<Name extends string, Otherwise> = typeof globalThis extends {
   readonly [N in Name]: { readonly prototype: infer Instance };

@@ -1,6 +1,5 @@
 // Node GPU: WebGPU in Node through Dawn, in the optional package `webgpu`, which is loaded only when it is needed.
-//
-// The list of adapters is made by a process of its own: drivers write to standard error as they load, take tens of
+// The list of adapters is made by a separate process: drivers write to standard error as they load, take tens of
 // MiB that they never release, and a broken driver ends the process that loads it.
 
 import { execFile } from "node:child_process";

@@ -64,7 +64,7 @@ export interface ImageExports {
     last: number,
   ): void;
   /** Scalar (1) or SIMD (0) form of a row's color conversion; for tests. */
-  testColor(scalar: number, luma: number, blueness: number, redness: number, to: number, width: number): void;
+  testColor(scalar: number, luma: number, cbRow: number, crRow: number, to: number, width: number): void;
   /** Upsampling and color of a 4:2:0 row fused (0) or separate (1); for tests. */
   testUpsampleColor(separate: number, planes: number, to: number, count: number, scratch: number): void;
 

@@ -1,4 +1,5 @@
-// vitrine/image: what the package exports for decoding and transforming pictures, and for the draws behind a sample.
+// vitrine/image: what the package exports for decoding and transforming pictures, and for drawing a sample's
+// augmentation.
 
 export type {
   AugmentOperation,

@@ -4,7 +4,7 @@ import { quote, VitrineError } from "../errors.js";
 import type { DeviceArray, Executor, Int8Store, Store } from "../executors/executor.js";
 import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
-import { INT8_WEIGHTS, MOST_INT8_INPUTS, withInt8Linears } from "../graph/int8-linears.js";
+import { INT8_WEIGHTS, MAX_INT8_INPUTS, withInt8Linears } from "../graph/int8-linears.js";
 import { planForBatch } from "../graph/planner.js";
 import type { Graph } from "../graph/program.js";
 import { formatShape } from "../graph/tensor.js";
@@ -97,10 +97,10 @@ function createInt8Matrices(
   const [layers, shapes] = [family.int8Layers(config), family.parameters(config)];
   for (const [name, { outputs, inputs }] of matrices) {
     const wanted = formatShape(layers.has(name) ? (shapes.get(name) ?? []) : []);
-    if (wanted === formatShape([outputs, inputs]) && inputs <= MOST_INT8_INPUTS) continue;
+    if (wanted === formatShape([outputs, inputs]) && inputs <= MAX_INT8_INPUTS) continue;
     const text =
       `int8 matrix "${quote(name)}" is [${outputs}, ${inputs}], expected ${wanted} with at most ` +
-      `${MOST_INT8_INPUTS} inputs (--dtype f32 computes without int8)`;
+      `${MAX_INT8_INPUTS} inputs (--dtype f32 computes without int8)`;
     throw new VitrineError("weights/shape", text, { details: { tensor: name } });
   }
   return executor.createInt8Store(matrices);

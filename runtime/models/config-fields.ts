@@ -94,7 +94,7 @@ export function defined<T extends object>(given: { [K in keyof T]?: T[K] | undef
   ) as unknown as Partial<T>;
 }
 
-/** The names that Hugging Face fills in where nobody gave any. */
+/** The class names that Hugging Face fills in for a model without any. */
 const UNNAMED = /^LABEL_\d+$/;
 
 /** Class names in index order; undefined where the file names none. */

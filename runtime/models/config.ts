@@ -1,4 +1,4 @@
-// Classifier config: what every model says of its input and its answer, whatever its family, and how pixels are
+// Classifier config: the description of a model's input and output that all families share, and how pixels are
 // normalized by it.
 
 /** Input size, normalization and number of classes: what the configurations of all families have in common. */

@@ -1,4 +1,4 @@
-// Families: the architectures that there are, and the questions about a model whose answer depends on which it is.
+// Families: the supported architectures, and the functions whose result depends on a model's architecture.
 
 import { VitrineError } from "../errors.js";
 import type { WeightDtype } from "../weights/weight-dtype.js";
@@ -23,7 +23,7 @@ export type ModelConfig = DeitConfig | RegnetyConfig;
 /** The sizes of a model that can be trained. */
 export type TrainableConfig = DeitConfig;
 
-/** In the order in which they are asked: DeiT is the default. */
+/** In the order in which they are tried; DeiT is the default. */
 export const FAMILIES: readonly ModelFamily<ModelConfig>[] = [REGNETY, DEIT];
 
 export const TRAINABLE_FAMILIES: readonly ModelFamily<TrainableConfig>[] = [DEIT];
@@ -56,7 +56,7 @@ function familyOfFields<C extends ModelConfig>(
   subject: string,
   families: readonly ModelFamily<C>[],
 ): ModelFamily<C> {
-  // Asked of all first: a file of a family that is not allowed must not pass for the default.
+  // All families are tried first: a file of a family that is not allowed must not pass for the default.
   const family = FAMILIES.find((entry) => entry.hasFields(fields));
   const allowed = families.find((entry) => entry.name === family?.name);
   if (allowed) return allowed;

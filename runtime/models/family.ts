@@ -48,9 +48,9 @@ export interface ModelFamily<C extends ClassifierConfig> {
   /** The family's own fields of a config.json. Throws `model/config` naming `subject`. */
   readFields(fields: Fields, subject: string): Partial<C>;
   writeFields(config: C): Fields;
-  /** The part of the configuration that a name or file name with a published name in it stands for. */
+  /** The part of the configuration implied by a name or file name that contains a published name. */
   sizesOfName(name: string): Partial<C>;
-  /** The part of the configuration that shows in the shapes. Throws `weights/missing-tensor`. */
+  /** The part of the configuration that follows from the shapes. Throws `weights/missing-tensor`. */
   sizesFromShapes(tensors: TensorMap, subject: string): Partial<C>;
   /** Adds the defaults. Throws `model/config` where a size without a default is missing. */
   completeConfig(sizes: Partial<C>, subject: string): C;

@@ -74,8 +74,8 @@ export function matchClasses(classes: readonly string[], labels: readonly string
   const given = (index: number): number | undefined => (index < labels.length ? index : undefined);
   const found = classes.map((name, index) => (isIndex(name) ? given(index) : known.get(normalize(name))));
   const byIndex = classes.every(isIndex);
-  const someNameFits = classes.some((name, index) => !isIndex(name) && typeof found[index] === "number");
-  if (!byIndex && someNameFits) return matchEach(classes, found);
+  const someNameMatches = classes.some((name, index) => !isIndex(name) && typeof found[index] === "number");
+  if (!byIndex && someNameMatches) return matchEach(classes, found);
   if (classes.length > labels.length) throw tooMany(classes.length, labels.length);
   const indices = Int32Array.from(classes, (_, index) => index);
   if (byIndex) return { indices };

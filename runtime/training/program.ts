@@ -184,7 +184,7 @@ class ProgramTraining implements DeitTraining {
       loss: pieces.reduce((sum, { loss }) => sum + loss[0], 0),
       ...appliedStep(applied),
     }));
-    // A caller that does not await the outcome must not be ended by its rejection.
+    // A caller that does not await the outcome must not crash on its rejection.
     outcome.catch(() => {});
     return { outcome };
   }

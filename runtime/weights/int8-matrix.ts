@@ -11,7 +11,7 @@ export interface Int8Matrix {
 }
 
 /** Symmetric quantization: the largest weight of an output becomes ±127, and 0 stays 0. */
-const MOST = 127;
+const MAX_VALUE = 127;
 
 /** weight float32 [outputs, inputs] → the nearest int8 matrix; the scale of an output is its largest |weight| / 127. */
 export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: number): Int8Matrix {
@@ -20,11 +20,11 @@ export function quantizeMatrix(weight: Float32Array, outputs: number, inputs: nu
   for (let output = 0; output < outputs; output++) {
     const row = weight.subarray(output * inputs, (output + 1) * inputs);
     const largest = row.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const scale = Math.fround(largest / MOST);
+    const scale = Math.fround(largest / MAX_VALUE);
     scales[output] = scale;
     if (scale === 0) continue;
     row.forEach((value, input) => {
-      values[output * inputs + input] = Math.max(-MOST, Math.min(MOST, Math.round(value / scale)));
+      values[output * inputs + input] = Math.max(-MAX_VALUE, Math.min(MAX_VALUE, Math.round(value / scale)));
     });
   }
   return { values, scales, outputs, inputs };

@@ -1,4 +1,4 @@
-// Safetensors header: the JSON at the start of a file, validated entirely before anything of it is used.
+// Safetensors header: the JSON at the start of a file, validated entirely before any of it is used.
 //
 // Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data that the offsets count from.
 

@@ -37,7 +37,7 @@ import type { Operands } from "./operands.js";
 
 type Kernel<T extends OperationType> = (operation: OperationOf<T>, at: Operands) => void;
 
-/** Int8 matrices lie in stores that this executor does not make. */
+/** Int8 matrices are in stores that this executor does not create. */
 type Interpreted = Exclude<OperationType, "linearInt8">;
 
 const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {

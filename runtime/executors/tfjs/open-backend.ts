@@ -66,8 +66,8 @@ export function currentBackend(tf: Tfjs): Backend | undefined {
 let instances = 0;
 
 /**
- * Registers a new instance of the backend `kind` under its own name, with the kernels of `kind`, so that other tfjs code
- * in the process keeps its instance.
+ * Registers a new instance of the backend `kind` under its own name, with the kernels of `kind`, so that other tfjs
+ * code in the process keeps its instance.
  */
 async function register(
   tf: Tfjs,

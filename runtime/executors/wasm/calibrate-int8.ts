@@ -1,5 +1,5 @@
-// Int8 calibration: finds the fastest form of the int8 product among those with the same bits, and its speed relative to
-// float32.
+// Int8 calibration: finds the fastest form of the int8 product among those with the same bits, and its speed relative
+// to float32.
 
 import { Activation, Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { quantizeMatrix } from "../../weights/int8-matrix.js";
@@ -12,12 +12,15 @@ interface Calibrated {
   runHere(bytecode: number): number;
 }
 
-/** The first runs on every engine; digits must have its bits, and be faster by MARGIN, so that noise alone does not choose them. */
+/**
+ * The first runs on every engine; digits must give the same bits and be faster by MARGIN, so that noise alone does not
+ * choose them.
+ */
 const FORMS = [Int8Form.Pairs, Int8Form.Digits8, Int8Form.Digits16] as const;
 const MARGIN = 0.97;
 /** As for float32 products (calibrate.ts): the optimizing compiler must have run, and the machine may be busy. */
 const BUDGET_MS = 30;
-const LEAST_TRIES = 16;
+const MIN_TRIES = 16;
 const SIZE = { rows: 180, inputs: 192, outputs: 192 };
 
 interface Trial {
@@ -88,7 +91,7 @@ function measure({ memory, runHere }: Calibrated): CalibratedInt8 {
 
 function timeInRotation(trials: Trial[], runHere: (bytecode: number) => number): void {
   const deadline = performance.now() + BUDGET_MS;
-  for (let tries = 0; tries < LEAST_TRIES || performance.now() < deadline; tries++) {
+  for (let tries = 0; tries < MIN_TRIES || performance.now() < deadline; tries++) {
     for (const trial of trials) {
       const start = performance.now();
       runHere(trial.bytecode);

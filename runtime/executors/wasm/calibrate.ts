@@ -1,14 +1,15 @@
 // Calibration: finds the register block of the matrix product that this engine compiles best.
 //
-// GFLOP/s of the relaxed build, one thread of an Intel Xeon with AVX-512 (bench/kernels.ts prints them for any machine):
+// GFLOP/s of the relaxed build, one thread of an Intel Xeon with AVX-512 (bench/kernels.ts prints them for any
+// machine):
 //
 //              4×8   6×8   4×16   6×16
 //   Node 20     54    65     49     48    128-bit registers hold 6 × 8; more sums are spilled
 //   Node 22     52    64     51     48
 //   Node 24     64    86    100    117    neighboring vectors joined to 256 bits
 //
-// On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 reached 54), and a CPU with 32 registers could take 6 × 8: so it
-// is measured. The bits of a result do not depend on the choice.
+// On other machines Node 20 spilled 6 × 8 too (28 where 4 × 8 reached 54), and a CPU with 32 registers could run 6 × 8
+// well: so it is measured. The bits of a result do not depend on the choice.
 
 import { Activation } from "../../../assembly/nn/linear-forms.js";
 import type { CalibratedBlock } from "../executor.js";
@@ -30,8 +31,10 @@ const BLOCKS = [
 ] as const;
 /** Long enough for the engine's optimizing compiler to replace the baseline code of every block. */
 const BUDGET_MS = 40;
-/** On a busy machine 40 ms may contain one undisturbed call, or none: a wrong choice halves the speed of a whole run. */
-const LEAST_TRIES = 16;
+/**
+ * On a busy machine 40 ms may contain one undisturbed call, or none: a wrong choice halves the speed of a whole run.
+ */
+const MIN_TRIES = 16;
 /** A block must be this much faster than the safe one, so that noise alone does not choose it. */
 const MARGIN = 0.97;
 /** A product of half a millisecond: browsers round their clocks to a tenth of one. */
@@ -42,8 +45,8 @@ const FLOPS = 2 * SIZE.rows * SIZE.depth * SIZE.columns;
 const measured = new Map<string, readonly CalibratedBlock[]>();
 
 /**
- * Measures every block, sets the best one in the module, and returns all. Takes 40 ms, more on a busy machine; done once per
- * process for each `build`.
+ * Measures every block, sets the best one in the module, and returns all. Takes 40 ms, more on a busy machine; done
+ * once per process for each `build`.
  */
 export function calibrate(kernels: Calibrated, build: string): readonly CalibratedBlock[] {
   const table = measured.get(build) ?? measure(kernels);
@@ -95,6 +98,6 @@ function bestTimes(kernels: Calibrated, bytecode: number): number[] {
       kernels.run(bytecode);
       best[i] = Math.min(best[i], performance.now() - start);
     }
-  } while (tries < LEAST_TRIES || performance.now() < deadline);
+  } while (tries < MIN_TRIES || performance.now() < deadline);
   return best;
 }

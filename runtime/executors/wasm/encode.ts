@@ -1,5 +1,5 @@
-// Encode: a program becomes bytecode. Where an operation and an instruction have the same name and the same operands, the
-// instruction table says all there is to know; the encoders below are the exceptions.
+// Encode: a program becomes bytecode. Where an operation and an instruction have the same name and the same operands,
+// the instruction table suffices; the encoders below are the exceptions.
 
 import {
   INSTRUCTION_LAYOUTS,
@@ -34,13 +34,13 @@ export function encodeProgram(program: Program, operands: Operands): Uint32Array
   return bytecode.finish();
 }
 
-/** A span's group of rows reads every weight again, which only panels that exist already pay for. */
+/** Each group of rows in a span reads every weight again, which pays off only if the panels were packed beforehand. */
 function isSpanMember(operation: Operation, operands: Operands): boolean {
   if (operation.type !== "linear") return operation.type === "layerNorm";
   return operands.packed(operation.reads.weight) !== undefined;
 }
 
-/** Makes the panels of weights: to be run before the program whenever the weights have changed. */
+/** Packs the weights into panels; run it before the program whenever the weights have changed. */
 export function encodePacking(copies: readonly PackedWeight[]): Uint32Array {
   const bytecode = new BytecodeWriter();
   for (const { weight, panels, inputs, outputs } of copies)
@@ -65,7 +65,7 @@ type IsDirect<T extends OperationType> = T extends InstructionName
     : false
   : false;
 
-/** Operations that are the instruction of their name as they are. */
+/** Operations that map directly to the instruction of the same name. */
 type Direct = { [T in OperationType]: IsDirect<T> extends true ? T : never }[OperationType];
 
 type Encoder<T extends OperationType> = (
@@ -84,7 +84,10 @@ function encode(bytecode: BytecodeWriter, operation: Operation, at: Operands): v
   }
 }
 
-/** Operands of the instruction `name` from those of an operation, by their names; what is to be given is left out. */
+/**
+ * Operands of the instruction `name`, from an operation's operands of the same names; `given` sizes are left to the
+ * caller.
+ */
 function operandsOf<N extends InstructionName>(name: N, operation: Operation, at: Operands): Instructions[N] {
   const { tensors, wordsOf } = INSTRUCTION_LAYOUTS[name];
   const ids: Record<string, number> = { ...operation.reads, ...operation.writes, ...operation.adds };
@@ -129,14 +132,14 @@ function activationOf({ attributes }: OperationOf<"linear"> | OperationOf<"linea
 }
 
 /** Rows of scores that backward needs at least, in the 512 KiB of a thread's scratch (assembly/nn/scratch.ts). */
-const MOST_TOKENS = (512 * 1024) / (4 * 4);
+const MAX_TOKENS = (512 * 1024) / (4 * 4);
 
 /** Throws `device/unsupported`. */
 function expectTokens(tokens: number): void {
-  if (tokens <= MOST_TOKENS) return;
+  if (tokens <= MAX_TOKENS) return;
   throw new VitrineError(
     "device/unsupported",
-    `attention over ${tokens} tokens: device wasm takes up to ${MOST_TOKENS} (smaller images, or larger patches)`,
-    { details: { tokens, limit: MOST_TOKENS } },
+    `attention over ${tokens} tokens: device wasm takes up to ${MAX_TOKENS} (smaller images, or larger patches)`,
+    { details: { tokens, limit: MAX_TOKENS } },
   );
 }

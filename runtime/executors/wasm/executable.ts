@@ -1,4 +1,5 @@
-// Executable: a program with its bytecode in linear memory. A run is one call into the module, or one wake-up of its threads.
+// Executable: a program with its bytecode in linear memory. A run is one call into the module, or one wake-up of its
+// threads.
 
 import { VitrineError } from "../../errors.js";
 import { tensorsChanged } from "../../graph/graph.js";
@@ -16,7 +17,7 @@ import { WasmStore } from "./store.js";
 
 interface Bytecode {
   piece: Piece;
-  /** Address of the arena when the bytecode was written, which holds only there. */
+  /** Address of the arena for which the bytecode was written; it is valid only there. */
   arena: number;
   operands: Operands;
 }
@@ -34,7 +35,7 @@ export class WasmExecutable implements Executable {
   #packing: Piece | undefined;
   #disposed = false;
 
-  /** To be called under the mutex, for it may move the arena. */
+  /** Call under the mutex: it may move the arena. */
   constructor(
     kernels: Kernels,
     mutex: Mutex,
@@ -90,7 +91,7 @@ export class WasmExecutable implements Executable {
     return this.#readOutputs(operands);
   }
 
-  /** Panels are remade when the weights have been written: at the first run, and rarely after that. */
+  /** Panels are packed again after the weights were written: before the first run, and rarely after that. */
   async #packStaleWeights(): Promise<void> {
     if (!this.#packed?.areStale) return;
     const { memory } = this.#kernels;

@@ -31,15 +31,15 @@ export interface WasmExecutorOptions {
 }
 
 /** An instruction at batch 1 has no more parts than this (197 tokens in rows of 12). */
-const MOST_AUTOMATIC_THREADS = 16;
-const MOST_THREADS = 256;
+const MAX_AUTOMATIC_THREADS = 16;
+const MAX_THREADS = 256;
 
 function resolveThreads(host: Host, wanted: number | "auto"): number {
   const canShare = host.spawnWorker !== undefined;
-  if (wanted === "auto") return canShare ? Math.min(host.cores(), MOST_AUTOMATIC_THREADS) : 1;
+  if (wanted === "auto") return canShare ? Math.min(host.cores(), MAX_AUTOMATIC_THREADS) : 1;
   const details = { threads: wanted };
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
-    const text = `threads is ${wanted}; allowed: auto, or 1 to ${MOST_THREADS} (--threads)`;
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
+    const text = `threads is ${wanted}; allowed: auto, or 1 to ${MAX_THREADS} (--threads)`;
     throw new VitrineError("device/threads", text, { details });
   }
   if (wanted > 1 && !canShare) {
@@ -122,9 +122,9 @@ class WasmExecutor implements Executor {
 }
 
 /**
- * A new executor, with its own memory that grows up to wasm32's 4 GiB. Throws `file/not-found` where the module was not built,
- * `device/relaxed-simd` where `relaxed: true` is not available, `device/threads` for an impossible number of threads and
- * `device/thread` where one does not start.
+ * A new executor, with its own memory that grows up to wasm32's 4 GiB. Throws `file/not-found` where the module was not
+ * built, `device/relaxed-simd` where `relaxed: true` is not available, `device/threads` for an impossible number of
+ * threads and `device/thread` where one does not start.
  */
 export async function createWasmExecutor(host: Host, options: WasmExecutorOptions = {}): Promise<Executor> {
   const { relaxed = "auto", threads: wanted = 1 } = options;

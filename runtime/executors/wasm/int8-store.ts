@@ -1,4 +1,5 @@
-// Int8 store: matrices packed once as the int8 product reads them (assembly/nn/linear-int8.ts has the layouts), for all programs.
+// Int8 store: matrices packed once as the int8 product reads them (assembly/nn/linear-int8.ts has the layouts), for all
+// programs.
 
 import { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { VitrineError } from "../../errors.js";
@@ -36,7 +37,7 @@ export function packedBytes(outputs: number, inputs: number, form: Int8Form): nu
   return (columns / PANEL) * panelBytes + 8 * columns;
 }
 
-/** Writes a packed matrix; `target` is zeros and starts at a multiple of 4. */
+/** Writes a packed matrix; `target` is zeroed and starts at a multiple of 4. */
 export function packInt8Matrix(matrix: Int8Matrix, form: Int8Form, target: Uint8Array): void {
   const { values, scales, outputs, inputs } = matrix;
   const { columns, perStep, panelBytes } = sizesOf(outputs, inputs, form);

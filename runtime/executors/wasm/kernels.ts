@@ -15,7 +15,7 @@ export interface Kernels {
   relaxed: boolean;
   threads: number;
   calibration: readonly CalibratedBlock[];
-  /** Runs bytecode; 0, or the place of an instruction that the module does not know. One run at a time. */
+  /** Runs bytecode; 0, or the position of an instruction that the module does not know. One run at a time. */
   run(bytecode: number): Promise<number>;
   /** The same synchronously, on the calling thread: for measurements, and not during a run. */
   runHere(bytecode: number): number;
@@ -65,7 +65,7 @@ function exportsOf(instance: WebAssembly.Instance): (name: string) => KernelFunc
 
 /**
  * With more than one thread the host must start workers. Throws `file/not-found` where the module was not built,
- * `device/relaxed-simd` where `true` cannot be had, `device/thread` where a thread does not come up.
+ * `device/relaxed-simd` if `true` is not available, `device/thread` if a thread does not start.
  */
 export async function loadKernels(host: Host, wanted: Relaxed, threads: number): Promise<Kernels> {
   host.enableWideSimd?.();
@@ -75,7 +75,7 @@ export async function loadKernels(host: Host, wanted: Relaxed, threads: number):
   const pages = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES };
   const webMemory = new WebAssembly.Memory(shared ? { ...pages, shared } : pages);
   let pool: ThreadPool | undefined;
-  // Called here where there was nothing to run; otherwise the last thread calls its own import.
+  // Called here if there was nothing to run; otherwise the last thread calls its own import.
   const finished = (unknown: number) => pool?.finish(unknown);
   const instance = await WebAssembly.instantiate(module, { env: { memory: webMemory, finished } });
   const kernel = exportsOf(instance);

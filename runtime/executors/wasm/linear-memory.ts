@@ -1,4 +1,5 @@
-// Linear memory: allocates pieces of a module's memory, and the arena of the programs in it. Addresses are unsigned up to 4 GiB.
+// Linear memory: allocates pieces of a module's memory, and the arena of the programs in it. Addresses are unsigned up
+// to 4 GiB.
 
 import { VitrineError } from "../../errors.js";
 
@@ -25,7 +26,7 @@ export class LinearMemory {
   #free: Piece[] = [];
   #inUse = 0;
 
-  /** `base`: first byte that belongs to the caller, as the module's `heapBase()` says. */
+  /** `base`: first byte that belongs to the caller, the module's `heapBase()`. */
   constructor(memory: WebAssembly.Memory, base: number) {
     this.memory = memory;
     this.#top = roundUp(base, PIECE_ALIGNMENT);

@@ -1,5 +1,5 @@
-// Mutex: one user of the executor's memory at a time. While a run is on other threads the caller's thread continues, and must
-// not move the arena, or release memory, that the run uses.
+// Mutex: one user of the executor's memory at a time. While a run is on other threads the caller's thread continues,
+// and must not move the arena, or release memory, that the run uses.
 
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
@@ -17,7 +17,7 @@ export class Mutex {
     }
   }
 
-  /** The same for a job that is synchronous and cannot fail; nobody waits for it. */
+  /** The same for a synchronous job that cannot fail and whose end no caller awaits. */
   defer(job: () => void): void {
     if (this.#held === 0) job();
     else void this.run(async () => job());

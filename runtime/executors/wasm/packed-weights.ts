@@ -55,7 +55,7 @@ export class PackedWeights {
     return false;
   }
 
-  /** To be called when the panels were made from the current values of the stores. */
+  /** Call after the panels were packed from the current values of the stores. */
   made(): void {
     for (const { store, kept } of this.#entries.values()) kept.version = store.version;
   }

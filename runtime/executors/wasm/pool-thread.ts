@@ -1,5 +1,5 @@
-// Pool thread: an instance of the shared kernels on the pool's memory, which enters WebAssembly once and stays there; and its
-// messages: one each way before the first run, then one from the thread that ends a run.
+// Pool thread: an instance of the shared kernels on the pool's memory, which enters WebAssembly once and stays there;
+// and its messages: one each way before the first run, then one from the thread that ends a run.
 
 import type { ThreadPort } from "../../host/host.js";
 
@@ -20,7 +20,7 @@ export interface ThreadSetup {
 
 export type FromThread =
   | { kind: "ready" }
-  /** A run has ended; `unknown` is 0, or the place of an instruction that the kernels do not know. */
+  /** A run has ended; `unknown` is 0, or the position of an instruction that the kernels do not know. */
   | { kind: "finished"; unknown: number }
   | { kind: "failed"; reason: string };
 

@@ -50,14 +50,14 @@ export class WasmStore implements Store {
     return this.#version;
   }
 
-  /** To be called where a program has changed values. */
+  /** Call after a program has changed values. */
   changed(): void {
     this.#version += 1;
   }
 
   /**
-   * Memory for the panels of a tensor, the same for all programs, or undefined where there is none: products then read the
-   * tensor itself, which is only slower.
+   * Memory for the panels of a tensor, the same for all programs, or undefined where there is none: products then read
+   * the tensor itself, which is only slower.
    */
   panels(name: string, bytes: number): Panels | undefined {
     const known = this.#panels.get(name);

@@ -1,7 +1,8 @@
-// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, passes them bytecode, and detects when one dies.
+// Thread pool: the host's side of assembly/nn/pool.ts. Starts the threads, passes them bytecode, and detects when one
+// dies.
 //
-// The calling thread does not compute. A page's main thread may not block, and a server's must handle other requests; computing
-// on it would save one message per run, about 50 µs.
+// The calling thread does not compute. A page's main thread may not block, and a server's must handle other requests;
+// computing on it would save one message per run, about 50 µs.
 
 import { VitrineError } from "../../errors.js";
 import type { Host, HostWorker } from "../../host/host.js";
@@ -31,7 +32,7 @@ export class ThreadPool {
   readonly #pieces: Piece[] = [];
   readonly #control: Piece;
   #run: Run | undefined;
-  /** Why no run can start any more. */
+  /** Why no further run can start. */
   #over: VitrineError | undefined;
 
   private constructor(kernels: SharedKernels) {
@@ -89,7 +90,7 @@ export class ThreadPool {
     run?.done(unknown);
   }
 
-  /** A thread has died, perhaps with a part that it had claimed: no run is possible any more. */
+  /** A thread has died, perhaps with a part that it had claimed: no further run is possible. */
   #break(reason: string): VitrineError {
     this.#over ??= new VitrineError(
       "device/thread",
@@ -103,7 +104,7 @@ export class ThreadPool {
     return this.#over;
   }
 
-  /** 0, or the place of an instruction that the kernels do not know. One run at a time. Throws `device/thread`. */
+  /** 0, or the position of an instruction that the kernels do not know. One run at a time. Throws `device/thread`. */
   run(bytecode: number): Promise<number> {
     return new Promise((done, failed) => {
       if (this.#over) return failed(this.#over);

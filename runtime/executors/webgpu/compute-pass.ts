@@ -19,7 +19,7 @@ interface Command {
 }
 
 /** At least as many operands as any kernel has. */
-const MOST_OPERANDS = 16;
+const MAX_OPERANDS = 16;
 /** At least as many bytes as any kernel's Params. */
 const PARAMS_BYTES = BINDING_ALIGNMENT;
 
@@ -48,7 +48,7 @@ export class ComputePass {
       `the numbers of ${name}`,
       BufferUsage.uniform | BufferUsage.copyDestination,
     );
-    const absent = device.createBuffer(BINDING_ALIGNMENT * MOST_OPERANDS, "absent operands");
+    const absent = device.createBuffer(BINDING_ALIGNMENT * MAX_OPERANDS, "absent operands");
     device.gpu.queue.writeBuffer(numbers, 0, packNumbers(dispatches));
     const commands = dispatches.map((dispatch, i) => {
       const { pipeline, layout } = loaded[i];

@@ -92,7 +92,7 @@ export class Device {
     return this.createExactBuffer(alignBinding(Math.max(bytes, 1)), purpose, usage);
   }
 
-  /** As `createBuffer`, with exactly `size` bytes: the buffer's size then tells how many values it has. */
+  /** As `createBuffer`, with exactly `size` bytes: the buffer's size then gives the number of values. */
   createExactBuffer(size: number, purpose: string, usage: number = WORKING_USAGE): GPUBuffer {
     this.check();
     const { maxBufferSize } = this.gpu.limits;

@@ -121,8 +121,8 @@ function storageTypes({ kernel, halves }: KernelVariant, text: string, operands:
 }
 
 /**
- * The kernel's text after the constants and types that it uses, with aliased operands under one name. Variants that differ only
- * in constants without an effect have the same text: most kernels are the same on several tiers.
+ * The kernel's text after the constants and types that it uses, with aliased operands under one name. Variants that
+ * differ only in constants without an effect have the same text: most kernels are the same on several tiers.
  */
 export function kernelText(variant: KernelVariant): string {
   const { kernel, constants, aliases } = variant;

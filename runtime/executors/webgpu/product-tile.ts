@@ -18,9 +18,9 @@ const SMALL: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 32 };
 const FEWEST_GROUPS = 128;
 
 /**
- * Measured on llvmpipe (8 lanes, product 792×192·192×576, CPU time of one process): 16×8 an invocation in groups of
- * 8×4 5.4–7.2 GFLOP/s, 8×8 in 8×8 4.4, 4×4 in 16×16 2.6. Its barriers cost by invocations and its workgroup memory by
- * reads. One tile for all sizes, because llvmpipe compiles each variant of the kernel for a second.
+ * Measured on llvmpipe (8 lanes, product 792×192·192×576, CPU time of one process): 16×8 an invocation in groups of 8×4
+ * 5.4–7.2 GFLOP/s, 8×8 in 8×8 4.4, 4×4 in 16×16 2.6. There a barrier costs time per invocation, and workgroup memory
+ * per read. One tile for all sizes, because llvmpipe takes a second to compile each variant of the kernel.
  */
 const SOFTWARE: ProductTile = { PM: 16, PN: 8, WX: 8, WY: 4, STEP: 24 };
 

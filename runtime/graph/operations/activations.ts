@@ -29,7 +29,7 @@ export function relu(graph: GraphBuilder, x: TensorId, name: string): TensorId {
   return y;
 }
 
-/** The result says where the slope is 1, so x need not be kept. */
+/** The result shows where the slope is 1, so x need not be kept. */
 export const reluGradient: GradientRule<"relu"> = (sweep, { reads, writes }) => {
   const dy = sweep.gradientOf(writes.y);
   if (dy === undefined || !sweep.wants(reads.x)) return;

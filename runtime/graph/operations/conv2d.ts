@@ -17,7 +17,7 @@ export interface ConvolutionOptions {
 
 /** Patches that an executor gathers at a time: half a MiB stays in a second-level cache. */
 const SCRATCH_VALUES = 131_072;
-const LEAST_PIXELS = 64;
+const MIN_PIXELS = 64;
 
 /**
  * Convolution with a square K×K kernel, channels last: x [batch, height, width, inputs], weight
@@ -62,7 +62,7 @@ export function conv2d(
 function patchScratch(graph: GraphBuilder, output: Shape, weight: Shape, name: string): TensorId {
   const pixels = elementCount(output.slice(0, 3));
   const depth = elementCount(weight.slice(1));
-  const wanted = Math.max(LEAST_PIXELS, Math.floor(SCRATCH_VALUES / depth));
+  const wanted = Math.max(MIN_PIXELS, Math.floor(SCRATCH_VALUES / depth));
   return graph.activation(`${name}.patches`, [Math.min(pixels, wanted), depth]);
 }
 

@@ -1,5 +1,6 @@
-// Loss scale: gradients of a loss that was multiplied by a number, so that float16 holds the small ones, and the rule that
-// adapts the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to learn of an overflow.
+// Loss scale: gradients of a loss that was multiplied by a number, so that float16 holds the small ones, and the rule
+// that adapts the number: torch.amp.GradScaler's, on the device, so that no step waits for the host to learn of an
+// overflow.
 
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
@@ -26,8 +27,9 @@ export interface LossScaleRule {
 const LOSS_SCALE_REPORT = 4;
 
 /**
- * settings float64 [12] as for AdamW, norm float64 [1] of the scaled gradients → unscaled: settings that make AdamW undo
- * the scale and count its steps without skipped ones; report [4]: the scale of these gradients, then the new state.
+ * settings float64 [12] as for AdamW, norm float64 [1] of the scaled gradients → unscaled: settings that make AdamW
+ * undo the scale and count its steps without skipped ones; report [4]: the scale of these gradients, then the new
+ * state.
  */
 export function updateLossScale(
   graph: GraphBuilder,

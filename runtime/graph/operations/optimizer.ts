@@ -4,8 +4,9 @@ import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 
 /**
- * The settings of one AdamW step in the order in which every executor's kernels read them, float64 each. The build writes the
- * kernels' constants from this list. biasCorrection1 and 2 are 1 − β^step; step counts from 1; clipNorm 0 = no clipping.
+ * The settings of one AdamW step in the order in which every executor's kernels read them, float64 each. The build
+ * writes the kernels' constants from this list. biasCorrection1 and 2 are 1 − β^step; step counts from 1; clipNorm 0 =
+ * no clipping.
  */
 export const ADAMW_SETTINGS = [
   "learningRate",

@@ -60,7 +60,7 @@ export function deitFields(config: DeitConfig): Fields {
   };
 }
 
-/** Of every published model; the shapes of a checkpoint do not tell the number of heads. */
+/** Of every published model; the shapes of a checkpoint do not determine the number of heads. */
 export const HEAD_DIM = 64;
 
 const REQUIRED = {

@@ -153,8 +153,8 @@ function feedForward(model: Model, x: TensorId, attentionOut: TensorId, index: n
   const attended = layer(model, attentionOut, `${from}.attn.proj`, `${to}.attn`);
   const middle = residual(graph, x, attended, scale("attn"), `${to}.middle`);
 
-  const normedAgain = norm(model, middle, `${from}.norm2`, `${to}.norm2`);
-  const hidden = layer(model, normedAgain, `${from}.mlp.fc1`, `${to}.mlp.fc1`);
+  const secondNorm = norm(model, middle, `${from}.norm2`, `${to}.norm2`);
+  const hidden = layer(model, secondNorm, `${from}.mlp.fc1`, `${to}.mlp.fc1`);
   const active = seen(`${to}.mlp.gelu`, gelu(graph, hidden, `${to}.mlp.gelu`));
   const mlp = layer(model, active, `${from}.mlp.fc2`, `${to}.mlp`);
   return seen(`${to}.out`, residual(graph, middle, mlp, scale("mlp"), `${to}.out`));

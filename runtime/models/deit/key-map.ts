@@ -48,7 +48,10 @@ function unknownName(name: string, subject: string): VitrineError {
   return new VitrineError("weights/unknown-tensor", text, { details: { file: subject, tensor: name } });
 }
 
-/** The timm tensor that a name stands for; undefined where there is none, or it is a third of one. */
+/**
+ * The timm name for a Hugging Face name; undefined if there is none, or if the tensor is one of the three parts of
+ * `qkv`.
+ */
 function timmName(name: string): string | undefined {
   const head = HEADS.find(([from]) => name === `${from}.weight` || name === `${from}.bias`);
   if (head) return head[1] + name.slice(head[0].length);

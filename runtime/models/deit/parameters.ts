@@ -1,4 +1,4 @@
-// DeiT parameters: name and shape of every tensor of a model, in timm's order, and the sizes that shapes tell.
+// DeiT parameters: name and shape of every tensor of a model, in timm's order, and the sizes that follow from shapes.
 
 import { quote, VitrineError } from "../../errors.js";
 import { formatShape } from "../../graph/tensor.js";

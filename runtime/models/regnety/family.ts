@@ -29,7 +29,7 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
 
   readFields: readRegnetyFields,
   writeFields: regnetyFields,
-  // What the shapes do not tell is the same in every published model.
+  // Settings that the shapes do not determine are the same in every published model.
   sizesOfName: () => ({}),
   sizesFromShapes: regnetyFromShapes,
   completeConfig: (sizes) => ({ ...structuredClone(REGNETY_DEFAULTS), ...sizes }) as RegnetyConfig,

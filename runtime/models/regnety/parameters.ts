@@ -1,5 +1,5 @@
-// RegNetY parameters: name and shape of every tensor in timm's order, the sizes that shapes tell, and the layout that
-// kernels read.
+// RegNetY parameters: name and shape of every tensor in timm's order, the sizes that follow from shapes, and the layout
+// that kernels read.
 //
 // Convolutions compute with channels last: a patch is then K·K runs of consecutive values, and a 1×1 convolution the
 // matrix of a linear layer. PyTorch's [O,I,K,K] is transposed to [O,K,K,I] once, when a model is loaded.
@@ -127,8 +127,8 @@ export function unwrapped(tensors: TensorMap): TensorMap {
 const FIRST_OF_BLOCK = /^s(\d+)\.b(\d+)\.conv1\.conv\.weight$/;
 
 /**
- * Tensors under timm's names → stages, widths, groups, squeeze and classes. The image size does not show in shapes.
- * Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
+ * Tensors under timm's names → stages, widths, groups, squeeze and classes. The image size does not follow from the
+ * shapes. Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
  */
 export function regnetyFromShapes(tensors: TensorMap, subject: string): Partial<RegnetyConfig> {
   const stages: RegnetyStage[] = [];

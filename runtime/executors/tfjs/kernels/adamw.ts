@@ -33,22 +33,22 @@ function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipN
   return tf.mul(tf.minimum(factor, at.scalar(1)), gradientScale);
 }
 
-/** What the step's number decides: gradientScale, learningRate/biasCorrection1, 1/√biasCorrection2. */
-function paceOf(at: Operands, id: TensorId) {
+/** The factors that depend on the step: gradientScale, learningRate/biasCorrection1, 1/√biasCorrection2. */
+function stepSizesOf(at: Operands, id: TensorId) {
   const { tf } = at;
   const { gradientScale, learningRate, biasCorrection1, biasCorrection2 } = namedSettings(at.doubles(id));
-  const [pace, perRoot] = [
+  const [stepSize, perRoot] = [
     tf.scalar(learningRate / biasCorrection1),
     tf.scalar(1 / Math.sqrt(biasCorrection2)),
   ];
   if (at.tensor(id).origin.kind === "input")
-    return { gradientScale: tf.scalar(gradientScale), pace, perRoot };
+    return { gradientScale: tf.scalar(gradientScale), stepSize, perRoot };
   // Loss scaling changes these on the device: corrections relative to the host's, 1 until a step is skipped.
   const changed = (setting: AdamWSetting) => tf.reshape(tf.slice(at.get(id), [adamWPlace(setting)], [1]), []);
   const ratio = (setting: AdamWSetting, given: number) => tf.div(changed(setting), tf.scalar(given));
   return {
     gradientScale: changed("gradientScale"),
-    pace: tf.div(pace, ratio("biasCorrection1", biasCorrection1)),
+    stepSize: tf.div(stepSize, ratio("biasCorrection1", biasCorrection1)),
     perRoot: tf.div(perRoot, tf.sqrt(ratio("biasCorrection2", biasCorrection2))),
   };
 }
@@ -71,14 +71,14 @@ function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: 
   const { tf } = at;
   const settings = namedSettings(at.doubles(reads.settings));
   const norm = at.get(reads.norm, []);
-  const { gradientScale, pace, perRoot } = paceOf(at, reads.settings);
+  const { gradientScale, stepSize, perRoot } = stepSizesOf(at, reads.settings);
   return {
     gradient: gradientFactor(at, norm, gradientScale, settings.clipNorm),
     rest1: tf.scalar(1 - settings.beta1),
     rest2: tf.scalar(1 - settings.beta2),
     perRoot,
     epsilon: tf.scalar(settings.epsilon),
-    pace,
+    stepSize,
     shrink: decayed ? tf.scalar(settings.learningRate * settings.weightDecay) : undefined,
     averageRest: tf.scalar(1 - settings.emaDecay),
     isFinite: tf.less(norm, at.scalar(LARGEST_FINITE)),
@@ -106,7 +106,7 @@ function step({ tf }: Operands, factors: Factors, run: Run): void {
   const m = keep(first, tf.mul(factors.rest1, tf.sub(g, first.get())));
   const v = keep(second, tf.mul(factors.rest2, tf.sub(tf.square(g), second.get())));
   const root = tf.add(tf.mul(tf.sqrt(v), factors.perRoot), factors.epsilon);
-  const ahead = tf.div(tf.mul(factors.pace, m), root);
+  const ahead = tf.div(tf.mul(factors.stepSize, m), root);
   const shrunk = factors.shrink ? tf.add(ahead, tf.mul(factors.shrink, parameter.get())) : ahead;
   const p = keep(parameter, tf.neg(shrunk));
   if (average) keep(average, tf.mul(factors.averageRest, tf.sub(p, average.get())));

@@ -1,4 +1,5 @@
-// Convolution and its gradients. tfjs has no groups: each is a convolution of its own slice of the channels.
+// Convolution and its gradients. tfjs has no grouped convolution: each group is a separate convolution of its slice of
+// the channels.
 //
 // x [B,H,W,I], weight [O,K,K,I/G], y [B,OH,OW,O], channels last; tfjs takes filters as [K,K,I/G,O/G].
 

@@ -43,7 +43,7 @@ export function updateLossScale(
   for (const [i, id] of [adds.scale, adds.goodSteps, adds.skipped].entries()) at.set(id, state[i]);
 }
 
-/** [12] as AdamW reads it: what the scale and the steps that were left out change, the rest as it was. */
+/** The settings [12] as AdamW reads them, with the entries that the scale and the skipped steps change. */
 function unscaledSettings(at: Operands, settings: Float64Array, scale: Tensor, skipped: Tensor): Tensor {
   const { tf } = at;
   const { beta1, beta2, step } = namedSettings(settings);

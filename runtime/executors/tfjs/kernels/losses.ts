@@ -46,7 +46,10 @@ function perRow(at: Operands, id: TensorId): Tensor {
   return at.get(id, [at.axis(id, 0), 1]);
 }
 
-/** 1 at the first largest value of each row, 0 elsewhere. tfjs's argMax on a GPU may take another of equals. */
+/**
+ * 1 at the first largest value of each row, 0 elsewhere. tfjs's argMax on a GPU may return another of several equal
+ * values.
+ */
 function oneHotOfLargest(at: Operands, id: TensorId): Tensor {
   const { tf } = at;
   const values = at.get(id);

@@ -19,7 +19,7 @@ export function fill({ writes, attributes }: OperationOf<"fill">, at: Operands):
   }));
 }
 
-const MOST_GROUPS = 1024;
+const MAX_GROUPS = 1024;
 /** The fewest values that are worth a workgroup. */
 const VALUES_PER_GROUP = 1024;
 
@@ -30,7 +30,7 @@ export function sumOfSquares(
 ): Dispatch[] {
   const run = at.slice(reads.x);
   const parts = pieces(run.bytes, at.maximumBinding);
-  const groups = parts.map(({ bytes }) => Math.min(MOST_GROUPS, Math.ceil(bytes / 4 / VALUES_PER_GROUP)));
+  const groups = parts.map(({ bytes }) => Math.min(MAX_GROUPS, Math.ceil(bytes / 4 / VALUES_PER_GROUP)));
   const total = groups.reduce((sum, count) => sum + count, 0);
   const partials = scratch(4 * total);
   let first = 0;

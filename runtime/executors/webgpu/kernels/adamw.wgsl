@@ -4,12 +4,11 @@
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
 //   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
 //
-// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] in the order of
-// ADAMW_SETTINGS of the graph, each a pair (high, low) whose sum is the double; norm, also a pair, is a
-// sum of squares. Where norm is not finite, nothing changes; its exponent bits are tested, since compilers may assume
-// that there are no infinities. Numerics: double floats, each result rounded once: a float32 average with d = 0.99996
-// would lose most digits of its steps, and a weight some. The extra arithmetic hides behind 36 bytes of memory
-// traffic per parameter.
+// parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] in the order of ADAMW_SETTINGS of
+// the graph, each a pair (high, low) whose sum is the double; norm, also a pair, is a sum of squares. Where norm is not
+// finite, nothing changes; its exponent bits are tested, since compilers may assume that there are no infinities.
+// Numerics: double floats, each result rounded once: a float32 average with d = 0.99996 would lose most digits of its
+// steps, and a weight some. The extra arithmetic is hidden by 36 bytes of memory traffic per parameter.
 
 // #include "element.wgsl"
 // #include "double-float.wgsl"

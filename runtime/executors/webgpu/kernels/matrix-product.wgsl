@@ -1,6 +1,6 @@
 // Matrix product: the three products of a linear layer, fused with what precedes and follows them.
 //
-//   forward:  a = x  [rows, depth],  b = weight [columns, depth]: y = relu(act(norm(x)·weightᵀ + bias)·scale + residual)
+//   forward:  a = x [rows, depth],  b = weight [columns, depth]: y = relu(act(norm(x)·weightᵀ + bias)·scale + residual)
 //   input gradient:  a = dy [rows, depth],  b = weight [depth, columns]: y = (scale·dy)·weight ∘ gelu'(hidden)
 //   weight gradient:  a = dy [depth, rows],  b = x [depth, columns]: y += (scale·dy)ᵀ·norm(x), rowBias += Σ scale·dy
 //
