@@ -16,7 +16,7 @@ import { matrixTile, PRODUCT_TILES, type ProductTile } from "../../runtime/execu
 import { nodeHost } from "../../runtime/host/node.js";
 import { MICRO } from "../executors/micro-deit.js";
 import { webgpuOrSkip } from "../executors/webgpu-device.js";
-import { MADE_REGNETY } from "../models/made-regnety.js";
+import { SYNTHETIC_REGNETY } from "../models/synthetic-regnety.js";
 
 test("flops count a product's multiply-adds, and those of a head's scores, values and gradients", () => {
   const product: Dispatch = {
@@ -114,7 +114,7 @@ if (found)
     for (const [config, mode, least] of [
       [MICRO, "forward", 20],
       [MICRO, "train", 60],
-      [MADE_REGNETY, "forward", 20],
+      [SYNTHETIC_REGNETY, "forward", 20],
     ] as const) {
       const kinds = dispatchKinds({ config, batch: 2, mode }, executor, device, { tiles: "software" });
       const all = kinds.reduce((sum, { times }) => sum + times, 0);

@@ -1,4 +1,4 @@
-// Chromium: where this machine has one, and how the tests start it.
+// Chromium: where it is installed, and how the tests start it.
 
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
@@ -13,7 +13,7 @@ const PLACES = [
   "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
 ];
 
-/** No sandbox: containers run as root. No network but what a test asks for. */
+/** No sandbox, since containers run as root; no network except what a test requests. */
 const FLAGS = [
   "--headless",
   "--no-sandbox",

@@ -34,7 +34,7 @@ declare global {
     library: Library;
     classifier: Classifier;
     picture: Uint8Array<ArrayBuffer>;
-    /** Code and text of what a promise was rejected with. */
+    /** Code and text of the error that a promise was rejected with. */
     refusal(promise: Promise<unknown>): Promise<[code: string, text: string]>;
   }
 }
@@ -96,7 +96,7 @@ function registerTests(executable: string): void {
     assert.equal([card.name, card.imageSize, card.labels, card.device], ["tiny", 32, TINY_LABELS, "wasm"]);
   });
 
-  test("models in float16 and int8 are taken as they are, and answer as in Node", async () => {
+  test("models in float16 and int8 load unchanged, and answer as in Node", async () => {
     const runtime = await createRuntime({ host: nodeHost() });
     for (const dtype of ["float16", "int8"]) {
       const logits = await page.evaluate(async (model) => {
@@ -115,7 +115,7 @@ function registerTests(executable: string): void {
     await runtime.dispose();
   });
 
-  test("Blob, ArrayBuffer and Uint8Array give the same answer and stay the caller's", async () => {
+  test("Blob, ArrayBuffer and Uint8Array give the same answer and are not detached", async () => {
     const [answers, left] = await page.evaluate(async () => {
       const { picture, classifier } = window;
       const shifted = new Uint8Array([0, ...picture]).subarray(1);
@@ -148,10 +148,10 @@ function registerTests(executable: string): void {
     assert.match(refusals[4]?.[1] ?? "", /nowhere\/wasm.*404/);
   });
 
-  test("after dispose everything is refused, also what was running", async () => {
+  test("after dispose every call is rejected, including those in progress", async () => {
     const refusals = await page.evaluate(async () => {
       const { classifier, refusal, picture } = window;
-      // More than the worker can answer before the next line of this page runs.
+      // More calls than the worker can answer before the next line of this page runs.
       const running = Array.from({ length: 100 }, () => refusal(classifier.classify(picture)));
       await new Promise((resolve) => setTimeout(resolve, 0));
       classifier.dispose();

@@ -34,7 +34,7 @@ test("every answer isolates the page, so that it may share memory between thread
   assert.is((await fetch(`${address}/wasm/nn.wasm`)).headers.get("content-type"), "application/wasm");
 });
 
-test("the model is listed with its size, and its files are whole", async () => {
+test("the model is listed with its size, and its files are complete", async () => {
   const { models } = (await (await fetch(`${address}/models.json`)).json()) as {
     models: { name: string; url: string; bytes: number }[];
   };
@@ -59,7 +59,7 @@ test("a second visit downloads no weights again", async () => {
   assert.is((await fetch(url, { headers })).status, 304);
 });
 
-/** fetch() would tidy the path up before sending it. */
+/** fetch() would normalize the path before sending it. */
 function statusOf(path: string, method = "GET"): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(address);
@@ -88,7 +88,7 @@ for (const path of [
   });
 }
 
-test("--dtype serves weights of that dtype from memory, once a visitor", async () => {
+test("--dtype serves weights of that dtype from memory, once per visitor", async () => {
   const own = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--dtype", "f16");
   const url = `${await addressOf(own)}/models/tiny/model.safetensors`;
   const response = await fetch(url);
@@ -103,7 +103,7 @@ test("nothing can be written", async () => {
   for (const method of ["POST", "PUT", "DELETE"]) assert.is(await statusOf("/", method), 405);
 });
 
-test("SIGTERM: an open keep-alive connection does not hold the process", async () => {
+test("SIGTERM: an open keep-alive connection does not keep the process running", async () => {
   const own = runCommand("client", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--name", "a b/c");
   const url = await addressOf(own);
   const { models } = (await (await fetch(`${url}/models.json`)).json()) as { models: { url: string }[] };

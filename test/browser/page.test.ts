@@ -21,7 +21,7 @@ let browser: Browser;
 let page: Page;
 let runtime: Runtime;
 let model: Model;
-const complaints: string[] = [];
+const pageErrors: string[] = [];
 const requested: string[] = [];
 
 declare global {
@@ -32,8 +32,8 @@ declare global {
 
 async function openPage(address: string): Promise<Page> {
   const opened = await browser.newPage();
-  opened.on("pageerror", (error) => complaints.push(error.message));
-  opened.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  opened.on("pageerror", (error) => pageErrors.push(error.message));
+  opened.on("console", (message) => message.type() === "error" && pageErrors.push(message.text()));
   opened.context().on("request", (request) => requested.push(request.url()));
   await opened.addInitScript(() => {
     window.heard = [];
@@ -49,7 +49,7 @@ async function openPage(address: string): Promise<Page> {
   return opened;
 }
 
-/** As a person drops a file: real drag events with a real File in them. */
+/** Drops a file as a user does: real drag events with a real File. */
 async function drop(name: string, bytes: Uint8Array): Promise<void> {
   const transfer = await page.evaluateHandle(
     ({ name, base64 }) => {
@@ -82,7 +82,7 @@ function largestDifference(a: readonly number[], b: readonly number[]): number {
   return Math.max(...a.map((value, place) => Math.abs(value - b[place]!)));
 }
 
-/** Puts an EXIF segment behind the file's first marker: big-endian, one entry. */
+/** Inserts an EXIF segment after the file's first marker: big-endian, one entry. */
 function withOrientation(jpeg: Uint8Array, orientation: number): Uint8Array {
   const tiff = `4d4d002a00000008${"0001"}${"0112"}${"0003"}00000001${"000"}${orientation}0000${"00000000"}`;
   const exif = Buffer.from(`457869660000${tiff}`, "hex");
@@ -129,7 +129,7 @@ function registerTests(executable: string): void {
     assert.is(await page.evaluate(() => crossOriginIsolated), true);
   });
 
-  test("a dropped JPEG shows the label that Node gives, and the same logits", async () => {
+  test("a dropped JPEG shows Node's label and gives the same logits", async () => {
     for (const seed of [1, 2, 3]) {
       const jpeg = wavesJpeg(seed);
       await drop(`waves-${seed}.jpg`, jpeg);
@@ -142,8 +142,8 @@ function registerTests(executable: string): void {
     }
     const labels = await page.locator(".score-label").allTextContents();
     assert.is(labels.length, 5);
-    const shares = await page.locator(".score-percent").allTextContents();
-    const sum = shares
+    const percentages = await page.locator(".score-percent").allTextContents();
+    const sum = percentages
       .map((text) => (text.startsWith("<") ? 0 : Number.parseFloat(text)))
       .reduce((a, b) => a + b);
     assert.ok(Math.abs(sum - 100) < 0.5, `five of five classes make ${sum} %`);
@@ -156,10 +156,10 @@ function registerTests(executable: string): void {
     assert.is((await page.evaluate(() => window.heard.at(-1)!)).decodedBy, "browser");
   });
 
-  test("a photograph is seen upright, however the camera lay", async () => {
+  test("a photograph is classified upright, whatever the camera's orientation", async () => {
     for (let orientation = 1; orientation <= 8; orientation++) {
       const jpeg = withOrientation(wavesJpeg(8, SHORT_SIDE, SHORT_SIDE), orientation);
-      // The browser's own decoder turns it: as a PNG it is what a person sees.
+      // The browser's own decoder rotates it: the PNG shows it as a person sees it.
       const upright = await page.evaluate(uprightPng, Buffer.from(jpeg).toString("base64"));
       await drop(`camera-${orientation}.jpg`, jpeg);
       await outcome("classified", `camera-${orientation}.jpg`);
@@ -171,7 +171,7 @@ function registerTests(executable: string): void {
     }
   });
 
-  test("a file that is not a picture is explained, and the next picture works", async () => {
+  test("a file that is not a picture gets an explanation, and the next picture works", async () => {
     await drop("notes.txt", Buffer.from("no picture"));
     await outcome("failed", "notes.txt");
     assert.match((await page.textContent("#failure-line")) ?? "", /not a picture/);
@@ -192,8 +192,8 @@ function registerTests(executable: string): void {
     assert.ok(largestDifference(heard.at(-1)!.logits, await logitsHere(wavesJpeg(6))) <= TOLERANCE);
   });
 
-  test("the button can be reached and pressed with the keyboard alone", async () => {
-    // Installed before the page is reloaded: Chromium needs a while to hand over its file dialog.
+  test("the button can be reached and pressed with only the keyboard", async () => {
+    // Installed before the page is reloaded: Chromium needs a while to intercept its file dialog.
     page.on("filechooser", (chooser) =>
       chooser.setFiles({ name: "keys.jpg", mimeType: "image/jpeg", buffer: wavesJpeg(7) }),
     );
@@ -211,11 +211,11 @@ function registerTests(executable: string): void {
     assert.ok((wide ?? 0) <= (width ?? 0), `${wide} of ${width} pixels`);
   });
 
-  test("nothing was complained of in the console", () => {
-    assert.equal(complaints, []);
+  test("the console has no errors", () => {
+    assert.equal(pageErrors, []);
   });
 
-  test("the model computes in threads that share memory, where there are cores for them", async () => {
+  test("the model computes in threads that share memory, if there are enough cores", async () => {
     const shared = requested.filter((address) => /nn(\.relaxed)?\.shared\.wasm$/.test(address));
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     assert.is(shared.length > 0, cores > 1, requested.join("\n"));

@@ -14,7 +14,7 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadTensorModel, shareDevice } from "../../runtime/tfjs/index.js";
-import { MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
+import { SYNTHETIC, syntheticWeights, writeModelFolder } from "../models/synthetic-model.js";
 import { assertClose } from "../nn/compare.js";
 import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";
 
@@ -25,9 +25,9 @@ BUILDS.push("tfjs-backend-webgpu/dist/tf-backend-webgpu");
 /** Folder of the packages: the parent of tfjs-core. */
 const packages = join(dirname(fileURLToPath(import.meta.resolve("@tensorflow/tfjs-core"))), "../..");
 const folder = mkdtempSync(join(tmpdir(), "vitrine-tfjs-page-"));
-writeModelFolder(join(folder, "made"), MADE, madeWeights(MADE), ["ant", "bee", "cat", "dog"]);
+writeModelFolder(join(folder, "made"), SYNTHETIC, syntheticWeights(SYNTHETIC), ["ant", "bee", "cat", "dog"]);
 
-/** The page: tfjs as script elements give it, and a function that tells a device's logits of fixed images. */
+/** The page: tfjs from script elements, and a function that returns a device's logits for fixed images. */
 const PAGE = `<!doctype html><title>tfjs</title>
 ${BUILDS.map((build) => `<script src="/packages/${build}.min.js"></script>`).join("\n")}
 <script type="module">
@@ -68,10 +68,10 @@ async function wantedLogits(): Promise<Float32Array> {
     batchSize: 2,
   });
   const { tf } = shared.backend;
-  const length = 6 * MADE.imageSize ** 2;
+  const length = 6 * SYNTHETIC.imageSize ** 2;
   const images = tf.tensor(
     Float32Array.from({ length }, (_, i) => Math.sin(i)),
-    [2, 3, MADE.imageSize, MADE.imageSize],
+    [2, 3, SYNTHETIC.imageSize, SYNTHETIC.imageSize],
   );
   const logits = await model.logits<typeof images>(images);
   const values = Float32Array.from(await logits.data());
@@ -114,8 +114,8 @@ function registerTests(executable: string): void {
   test("tensors go into models and out of them on webgpu and on tfjs's own backends, as in Node", async () => {
     const wanted = await wantedLogits();
     const page = await browser.newPage();
-    const complaints: string[] = [];
-    page.on("pageerror", (error) => complaints.push(error.message));
+    const pageErrors: string[] = [];
+    page.on("pageerror", (error) => pageErrors.push(error.message));
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.waitForFunction("globalThis.logitsOn");
     for (const device of ["webgpu", "tfjs:webgpu", "tfjs:cpu"]) {
@@ -126,7 +126,7 @@ function registerTests(executable: string): void {
       assert.match(description, new RegExp(`^${device}: `));
       assertClose(values, wanted, 1e-5, device);
     }
-    assert.equal(complaints, []);
+    assert.equal(pageErrors, []);
   });
 
   test.run();

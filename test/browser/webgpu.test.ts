@@ -1,5 +1,5 @@
 // WebGPU in the page: the same executor on the browser's own WebGPU, and the page's fallback without a GPU or after a
-// loss.
+// device loss.
 
 import type { Browser, Page, Route } from "playwright-core";
 import { test } from "uvu";
@@ -11,13 +11,13 @@ import { findChromium, launchChromium, SWIFTSHADER } from "./chromium.js";
 
 const TOLERANCE = 1e-4;
 /** SwiftShader compiles the kernels on the CPU: 10 s of a core, and tests run side by side. */
-const PATIENCE_MS = 150_000;
+const TIMEOUT_MS = 150_000;
 const tiny = makeTinyModel();
 let server: RunningCommand;
 let address: string;
 let browser: Browser;
 
-/** Stands before the worker's own code: a page's message on the channel destroys the device that the worker opened. */
+/** Prepended to the worker's own code: a page's message on the channel destroys the device that the worker opened. */
 const LOSABLE = `{
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (...wanted) {
@@ -35,22 +35,22 @@ async function makeLosable(route: Route): Promise<void> {
 
 interface OpenPage {
   page: Page;
-  complaints: string[];
+  pageErrors: string[];
 }
 
 async function openPage(device: string, from: Browser = browser): Promise<OpenPage> {
   const page = await from.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.setDefaultTimeout(TIMEOUT_MS);
+  const pageErrors: string[] = [];
+  page.on("pageerror", (error) => pageErrors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && pageErrors.push(message.text()));
   if (device === "webgpu" && from === browser) await page.route(/\/worker-[^/]*\.js$/, makeLosable);
   await page.goto(`${address}/?device=${device}`);
   await page.waitForSelector("body[data-model=ready]");
-  return { page, complaints };
+  return { page, pageErrors };
 }
 
-/** Chooses a picture; its logits as the page's own event tells them. */
+/** Chooses a picture; returns its logits from the page's own event. */
 async function classify(page: Page, jpeg: Buffer): Promise<number[]> {
   const heard = page.evaluate(
     () =>
@@ -102,12 +102,12 @@ function registerTests(executable: string): void {
     for (const seed of [1, 2, 3])
       assertSame(await classify(gpu.page, wavesJpeg(seed)), await classify(wasm.page, wavesJpeg(seed)));
     assert.equal([await noteOf(gpu.page), await noteOf(wasm.page)], [null, null]);
-    assert.equal([...gpu.complaints, ...wasm.complaints], []);
+    assert.equal([...gpu.pageErrors, ...wasm.pageErrors], []);
     await Promise.all([gpu.page.close(), wasm.page.close()]);
   });
 
-  test("a picture that meets the loss of the GPU is answered by wasm, and the page says so", async () => {
-    const { page, complaints } = await openPage("webgpu");
+  test("a picture in progress when the GPU is lost is answered by wasm, and the page says so", async () => {
+    const { page, pageErrors } = await openPage("webgpu");
     const before = await classify(page, wavesJpeg(4));
     await page.evaluate(() => new BroadcastChannel("lose").postMessage("now"));
     assertSame(await classify(page, wavesJpeg(4)), before);
@@ -115,11 +115,11 @@ function registerTests(executable: string): void {
     assert.match((await noteOf(page)) ?? "", /^The graphics card was lost .*continues on the CPU/);
     assert.match((await page.textContent("#device-line")) ?? "", /CPU/);
     await classify(page, wavesJpeg(5));
-    assert.equal(complaints, []);
+    assert.equal(pageErrors, []);
     await page.close();
   });
 
-  test("auto leaves a software adapter alone, without a note", async () => {
+  test("auto ignores a software adapter, without a notice", async () => {
     const { page } = await openPage("auto");
     assert.is(await deviceOf(page), "wasm");
     assert.is(await noteOf(page), null);

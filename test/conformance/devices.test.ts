@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { drawSet } from "../data/drawn-set.js";
+import { createDataSet } from "../data/synthetic-data-set.js";
 import { tierTolerances } from "../executors/tier-tolerances.js";
 import { webgpuOrSkip } from "../executors/webgpu-device.js";
 import { makeTinyModel } from "../inference/tiny-model.js";
@@ -14,7 +14,7 @@ for (const tier of ["float32", "float16"] as const) {
   await found?.dispose();
   if (!found) continue;
   test(`${tier}: every image of a data set has the same first five classes`, async () => {
-    const [set, tiny] = [drawSet(11), makeTinyModel()];
+    const [set, tiny] = [createDataSet(11), makeTinyModel()];
     const options = { model: tiny.folder, data: set.path, batchSize: 4, gpuTier: tier };
     // The model's logits are a tenth of a trained one's.
     const tolerance = tierTolerances(tier).logits / 10;

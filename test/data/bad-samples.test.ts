@@ -1,5 +1,5 @@
 // Bad samples: under `fail` the stream ends with the file's own error, under `skip` the file keeps its place without
-// weight, its partner stays unmixed, and everything else is as it was.
+// weight, its partner stays unmixed, and everything else is unchanged.
 
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,9 +15,9 @@ import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
-const test = suite<{ good: DrawnSet; bad: DrawnSet }>("bad samples");
+const test = suite<{ good: SyntheticDataSet; bad: SyntheticDataSet }>("bad samples");
 
 /** Mixup in every batch. */
 const RECIPE = { ...SMALL_RECIPE, cutmix: 0 };
@@ -25,10 +25,10 @@ const SETTINGS = { recipe: RECIPE, batchSize: 6, seed: 2 };
 const START = { epoch: 0, batch: 0 };
 const BAD_FILE = "dog/004.jpg";
 
-/** Same names and sizes, so the same fingerprint and order: one file's scan is overwritten with a marker. */
+/** Same names and sizes, hence the same fingerprint and order: one file's scan is overwritten with a marker. */
 test.before((context) => {
-  context.good = drawSet(24);
-  context.bad = drawSet(24);
+  context.good = createDataSet(24);
+  context.bad = createDataSet(24);
   const file = join(context.bad.path, BAD_FILE);
   const bytes = readFileSync(file);
   bytes.fill(0xff, 0, 2);
@@ -47,7 +47,7 @@ interface Epoch {
 }
 
 /** Copies of the four batches of an epoch. */
-async function readEpoch(set: DrawnSet, badSamples: BadSamples, workers = 0): Promise<Epoch> {
+async function readEpoch(set: SyntheticDataSet, badSamples: BadSamples, workers = 0): Promise<Epoch> {
   const skipped: VitrineError[] = [];
   const source = await openPipeline({
     ...SETTINGS,
@@ -83,7 +83,7 @@ function image(batch: Batch, b: number): Uint8Array {
   return batch.pixels.slice(b * bytes, (b + 1) * bytes);
 }
 
-test("the two sets differ in nothing but the bytes of one file", ({ good, bad }) => {
+test("the two sets differ only in the bytes of one file", ({ good, bad }) => {
   assert.is(openDataset(good.path).fingerprint, openDataset(bad.path).fingerprint);
 });
 
@@ -107,14 +107,14 @@ test("skip: weight 0, zero pixels, an unmixed partner, and all other samples unt
   batches.forEach((batch, k) => {
     const reference = whole.batches[k];
     assert.equal(batch.labels, reference.labels, "labels keep their places");
-    const hurt = batch.weights.indexOf(0);
+    const skippedIndex = batch.weights.indexOf(0);
     for (let b = 0; b < batch.count; b++) {
       const pixels = image(batch, b);
-      if (b === hurt) {
+      if (b === skippedIndex) {
         places.push(`${k}.${b}`);
         assert.ok(pixels.every((value) => value === 0));
         assert.is(batch.lambdas[b], 1);
-      } else if (hurt >= 0 && b === batch.count - 1 - hurt) {
+      } else if (skippedIndex >= 0 && b === batch.count - 1 - skippedIndex) {
         assert.is(batch.lambdas[b], 1);
         assert.is(batch.partnerLabels[b], batch.labels[b]);
         assert.is(batch.weights[b], 1);
@@ -199,7 +199,7 @@ test("over gRPC skipped files are counted by the server, and the stream continue
   }
 });
 
-test("evaluation leaves a bad file out under skip and names it under fail", async ({ bad }) => {
+test("evaluation omits a bad file under skip and names it under fail", async ({ bad }) => {
   const options = { path: bad.path, size: 32, cropRatio: 0.875, batchSize: 10, workers: 1 };
   const skipped: string[] = [];
   const onSkipped = (error: VitrineError): number => skipped.push(error.message);
@@ -226,7 +226,7 @@ test("evaluation leaves a bad file out under skip and names it under fail", asyn
 });
 
 test("a file that vanished since the data set was opened is a bad sample too", async () => {
-  const set = drawSet(6);
+  const set = createDataSet(6);
   const dataset = openDataset(set.path);
   rmSync(join(set.path, "emu/002.jpg"));
   const source = await openPipeline({ ...SETTINGS, dataset, workers: 0, badSamples: "fail" });

@@ -4,10 +4,10 @@ import type { BatchSource, Cursor } from "../../runtime/batches/batch-source.js"
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
 
-/** Everything on, at 32 pixels: crops, flips, erasing, Mixup and CutMix in turn. */
+/** Everything enabled, at 32 pixels: crops, flips, erasing, Mixup and CutMix. */
 export const SMALL_RECIPE: AugmentationRecipe = { ...DEIT_RECIPE, size: 32, eraseProbability: 0.5 };
 
-/** `count` digests from `from` on; `onBatch` is called after each. */
+/** `count` digests starting at `from`; `onBatch` is called after each. */
 export async function digestsOf(
   source: BatchSource,
   from: Cursor,

@@ -1,4 +1,4 @@
-// The data commands through the real command line: one clear line for every mistake, and no process left behind.
+// The data commands through the real command line: one clear line for every mistake, and no leftover processes.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,13 +8,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
 import { killServers, runVitrine, startServer } from "./server-process.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
-const test = suite<{ set: DrawnSet; folder: string }>("data commands");
+const test = suite<{ set: SyntheticDataSet; folder: string }>("data commands");
 
 test.before((context) => {
-  context.set = drawSet(12);
+  context.set = createDataSet(12);
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-command-"));
 });
 
@@ -25,8 +25,8 @@ test.after(({ set, folder }) => {
 
 test.after.each(killServers);
 
-/** Runs a command that must fail, and gives its one line. */
-async function complaint(...args: string[]): Promise<string> {
+/** Runs a command that must fail, and returns its one line. */
+async function errorLine(...args: string[]): Promise<string> {
   const { status, output, errors } = await runVitrine(args);
   assert.is(status, 1, `${args.join(" ")}: ${output}${errors}`);
   assert.is(output, "");
@@ -55,8 +55,8 @@ test("every mistake is one line with status 1", async ({ set, folder }) => {
     [["data", "digest", "--data", set.path, "--size", "5000"], /image size got 5000; allowed/],
     [["data", "digest", "--data", folder, "--batch-size", "2"], /data\/no-class-folders/],
   ];
-  const lines = await Promise.all(cases.slice(0, 5).map(([args]) => complaint(...args)));
-  lines.push(...(await Promise.all(cases.slice(5).map(([args]) => complaint(...args)))));
+  const lines = await Promise.all(cases.slice(0, 5).map(([args]) => errorLine(...args)));
+  lines.push(...(await Promise.all(cases.slice(5).map(([args]) => errorLine(...args)))));
   lines.forEach((line, i) => {
     assert.match(line, cases[i][1]);
   });
@@ -67,7 +67,7 @@ test("a port in use is one line with status 1", async ({ set }) => {
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const address = other.address();
   const port = typeof address === "object" ? address?.port : 0;
-  const line = await complaint("data-server", "--data", set.path, "--listen", `127.0.0.1:${port}`);
+  const line = await errorLine("data-server", "--data", set.path, "--listen", `127.0.0.1:${port}`);
   await new Promise((resolve) => other.close(resolve));
   assert.match(line, new RegExp(`network/address-in-use: 127\\.0\\.0\\.1:${port} is in use`));
 });
@@ -98,16 +98,13 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-test("a unix socket works, a stale one is taken over, a live one is not, and a file never", async ({
-  set,
-  folder,
-}) => {
+test("a Unix socket works; a stale one is replaced, a live one or a file is not", async ({ set, folder }) => {
   if (process.platform === "win32") return;
   const path = join(folder, "data.sock");
   const address = `unix:${path}`;
   const first = await startServer(set.path, "--listen", address);
   assert.is(first.address, address);
-  const line = await complaint("data-server", "--data", set.path, "--listen", address);
+  const line = await errorLine("data-server", "--data", set.path, "--listen", address);
   assert.match(line, /network\/address-in-use/);
   await first.stop("SIGKILL");
   assert.ok(existsSync(path), "a killed server leaves its socket");
@@ -119,7 +116,7 @@ test("a unix socket works, a stale one is taken over, a live one is not, and a f
   const file = join(folder, "precious.txt");
   writeFileSync(file, "precious");
   assert.match(
-    await complaint("data-server", "--data", set.path, "--listen", `unix:${file}`),
+    await errorLine("data-server", "--data", set.path, "--listen", `unix:${file}`),
     /network\/cannot-listen: .*is not a socket/,
   );
   assert.ok(existsSync(file));
@@ -135,8 +132,8 @@ test("a server that other machines can reach warns its operator, one on loopback
   assert.is(closed.errors(), "");
 });
 
-test("a data set with other files says so once, and serves", async ({ folder }) => {
-  const set = drawSet(6);
+test("a data set with other files reports them once, and serves", async ({ folder }) => {
+  const set = createDataSet(6);
   writeFileSync(join(set.path, "cat", "notes.txt"), "");
   const server = await startServer(set.path);
   assert.is(await server.stop("SIGTERM"), 0);

@@ -1,4 +1,4 @@
-// Credits on the wire: what a server makes, holds and sends never exceeds what it was granted, whichever side is slow.
+// Credits on the wire: a server never prepares, holds or sends more than it was granted, whichever side is slow.
 
 import { Client, type ClientDuplexStream, credentials, Server, type ServiceError } from "@grpc/grpc-js";
 import { pino } from "pino";
@@ -15,17 +15,17 @@ import { openDataset } from "../../server/data/open-dataset.js";
 import { createDataService, type DataService } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
 interface Context {
-  set: DrawnSet;
+  set: SyntheticDataSet;
   server: Server;
   service: DataService;
   pool: DecodePool;
   client: Client;
   /** Bytes of batch memory that the server has allocated in all. */
   allocated: number;
-  /** Samples that the server ever decoded. */
+  /** Samples that the server has decoded in all. */
   decoded: number;
 }
 
@@ -35,7 +35,7 @@ const BATCH = 4;
 const COST = batchCost(BATCH, SMALL_RECIPE.size);
 
 test.before(async (context) => {
-  context.set = drawSet(40);
+  context.set = createDataSet(40);
   const { pool, math } = await openDecodePool(0);
   context.pool = pool;
   const counted: DecodePool = {
@@ -79,7 +79,7 @@ interface Raw {
   ended: Promise<string>;
 }
 
-/** A client that grants nothing by itself. */
+/** A client that grants no credit on its own. */
 function rawStream({ client }: Context, creditBytes: number, batchSize = BATCH): Raw {
   const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
@@ -105,7 +105,7 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-test("without further credit the window is used up, and then nothing is made any more", async (context) => {
+test("without further credit the server uses up the window and then prepares nothing more", async (context) => {
   const { call, received } = rawStream(context, 3 * COST + 1);
   await until(() => received.length === 3, "three batches");
   await pause(200);
@@ -124,7 +124,7 @@ test("without further credit the window is used up, and then nothing is made any
   await until(() => context.service.streams() === 0, "the server notices the cancel");
 });
 
-test("over a hundred batches, granted one by one, the credit used never exceeds the window", async (context) => {
+test("over a hundred batches, granted one at a time, the credit used never exceeds the window", async (context) => {
   const window = 2 * COST;
   const { call, received } = rawStream(context, window);
   let most = 0;
@@ -143,7 +143,7 @@ test("over a hundred batches, granted one by one, the credit used never exceeds 
   await until(() => context.service.streams() === 0, "the server notices the cancel");
 });
 
-test("a client with endless credit that does not read costs the server a few batches of memory", async (context) => {
+test("a client with unlimited credit that does not read costs the server a few batches of memory", async (context) => {
   const { call, received } = rawStream(context, MAX_CREDIT_BYTES, 32);
   await until(() => received.length >= 1, "a batch");
   call.pause();
@@ -188,7 +188,7 @@ test("a stream that starts or continues with the wrong message is refused by nam
   await until(() => context.service.streams() === 0, "no stream is left");
 });
 
-test("half-closing ends the stream in good order", async (context) => {
+test("half-closing ends the stream cleanly", async (context) => {
   const { call, received, ended } = rawStream(context, 2 * COST);
   await until(() => received.length === 2, "two batches");
   call.end();

@@ -1,4 +1,4 @@
-// Data set: order by code point, labels, fingerprint, and one typed line for everything that can be wrong.
+// Data set: order by code point, labels, fingerprint, and one typed line for every error.
 
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -106,7 +106,7 @@ test("a list with names gives classes by code point", ({ root }) => {
   assert.equal(Array.from(dataset.labels), [1, 0, 1]);
 });
 
-test("what is wrong with a folder is one typed line that says what to give", ({ root }) => {
+test("an invalid folder gives one typed line that says what is expected", ({ root }) => {
   assert.is(refusal(join(root, "nowhere")).code, "file/not-found");
   assert.is(refusal(root).code, "data/no-class-folders");
   put(root, { "1.jpg": "" });
@@ -118,7 +118,7 @@ test("what is wrong with a folder is one typed line that says what to give", ({ 
   assert.not.match(message, /\n/);
 });
 
-test("a file that links to nowhere is named", ({ root }) => {
+test("a dangling link is named", ({ root }) => {
   put(root, { "a/1.jpg": "" });
   symlinkSync(join(root, "gone.jpg"), join(root, "a/2.jpg"));
   const { code, message } = refusal(root);
@@ -126,7 +126,7 @@ test("a file that links to nowhere is named", ({ root }) => {
   assert.match(message, /2\.jpg/);
 });
 
-test("what is wrong with a list is one typed line with its place", ({ root }) => {
+test("an invalid list gives one typed line with the line number", ({ root }) => {
   put(root, { "1.jpg": "" });
   const list = join(root, "list.csv");
   const cases: [text: string, code: string, says: RegExp][] = [

@@ -10,21 +10,21 @@ import { startDataServer } from "../../server/data/data-server.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
 import { runVitrine } from "./server-process.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
-const test = suite<{ set: DrawnSet; expected: string[] }>("digests");
+const test = suite<{ set: SyntheticDataSet; expected: string[] }>("digests");
 
 /** 50 images make 7 batches of 7, with an image left over. */
 const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 7, seed: 5, badSamples: "fail" } as const;
 const FROM = { epoch: 0, batch: 5 };
 const COUNT = 5;
 
-function local(set: DrawnSet, workers: number): Promise<BatchSource> {
+function local(set: SyntheticDataSet, workers: number): Promise<BatchSource> {
   return openPipeline({ ...SETTINGS, dataset: openDataset(set.path), workers });
 }
 
-async function localDigests(set: DrawnSet, workers: number): Promise<string[]> {
+async function localDigests(set: SyntheticDataSet, workers: number): Promise<string[]> {
   const source = await local(set, workers);
   try {
     return await digestsOf(source, FROM, COUNT);
@@ -34,7 +34,7 @@ async function localDigests(set: DrawnSet, workers: number): Promise<string[]> {
 }
 
 test.before(async (context) => {
-  context.set = drawSet(50);
+  context.set = createDataSet(50);
   context.expected = await localDigests(context.set, 0);
 });
 
@@ -50,7 +50,7 @@ test("digests are equal with 0, 1 and 2 workers, across the end of an epoch", as
   assert.equal(await localDigests(set, 2), expected);
 });
 
-test("two clients of one server, at different speeds, get the same bytes as the pipeline gives", async ({
+test("two clients of one server, at different speeds, get the pipeline's bytes", async ({
   set,
   expected,
 }) => {
@@ -79,7 +79,9 @@ test("two clients of one server, at different speeds, get the same bytes as the 
   }
 });
 
-test("an epoch holds each image once at most, mixed with the partner from the other end", async ({ set }) => {
+test("an epoch contains each image at most once, mixed with the partner from the other end", async ({
+  set,
+}) => {
   const source = await local(set, 0);
   let images = 0;
   for await (const batch of source.batches({ epoch: 3, batch: 0 })) {
@@ -107,7 +109,11 @@ interface DigestAnswer {
   images: number;
 }
 
-async function commandDigests(set: DrawnSet, workers: number, node?: string[]): Promise<DigestAnswer> {
+async function commandDigests(
+  set: SyntheticDataSet,
+  workers: number,
+  node?: string[],
+): Promise<DigestAnswer> {
   const flags = [
     "--seed",
     "3",
@@ -129,7 +135,7 @@ async function commandDigests(set: DrawnSet, workers: number, node?: string[]): 
   return JSON.parse(run.output.trim().split("\n").at(-1) as string);
 }
 
-test("vitrine data digest prints what the pipeline gives, with 0 and 2 workers", async ({ set }) => {
+test("vitrine data digest prints the pipeline's digests, with 0 and 2 workers", async ({ set }) => {
   const recipe = { ...SMALL_RECIPE, eraseProbability: 0.25 };
   const source = await openPipeline({
     dataset: openDataset(set.path),

@@ -5,10 +5,10 @@ import * as assert from "uvu/assert";
 import { connectData, type DataClientOptions } from "../../client/node/data-client.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
 import { killServers, startServer } from "./server-process.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
-const test = suite<{ set: DrawnSet }>("failover");
+const test = suite<{ set: SyntheticDataSet }>("failover");
 
 const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 4, seed: 1 };
 const START = { epoch: 0, batch: 0 };
@@ -24,7 +24,7 @@ async function failureOf(work: () => Promise<unknown>): Promise<{ code: string; 
 }
 
 test.before((context) => {
-  context.set = drawSet(40);
+  context.set = createDataSet(40);
 });
 
 test.after(({ set }) => set.remove());
@@ -47,9 +47,7 @@ async function readInterrupted(
 }
 
 for (const signal of ["SIGKILL", "SIGTERM"] as const) {
-  test(`after ${signal} mid-stream and a restart, the batches continue as if nothing had happened`, async ({
-    set,
-  }) => {
+  test(`after ${signal} mid-stream and a restart, the batches continue unchanged`, async ({ set }) => {
     const first = await startServer(set.path);
     const { address } = first;
     const expected = await readInterrupted({ address }, async () => {});
@@ -73,7 +71,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   });
 }
 
-test("a server that stays away is given up after the time-out, naming address and flag", async ({ set }) => {
+test("a client gives up on a missing server after the timeout, naming address and flag", async ({ set }) => {
   const server = await startServer(set.path);
   const { address } = server;
   const began = performance.now();
@@ -87,7 +85,7 @@ test("a server that stays away is given up after the time-out, naming address an
   assert.ok(performance.now() - began >= 1000);
 });
 
-test("where no server is, and where another kind of server is, one line says so", async ({ set }) => {
+test("no server, and another kind of server, each give one line that says so", async ({ set }) => {
   const server = await startServer(set.path);
   const { address } = server;
   await server.stop("SIGTERM");
@@ -99,7 +97,7 @@ test("where no server is, and where another kind of server is, one line says so"
 });
 
 test("a server that comes back with other data is refused", async ({ set }) => {
-  const other = drawSet(39);
+  const other = createDataSet(39);
   try {
     const first = await startServer(set.path);
     const { address } = first;

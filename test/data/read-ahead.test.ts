@@ -34,7 +34,7 @@ function counting(slots: number, end = Number.POSITIVE_INFINITY): Counted {
   return { ahead, started: () => started };
 }
 
-test("items arrive in order though later ones are ready earlier", async () => {
+test("items arrive in order although later ones are ready earlier", async () => {
   const { ahead } = counting(3, 10);
   const seen: number[] = [];
   for (let leased = await ahead.next(); leased; leased = await ahead.next()) {
@@ -77,7 +77,7 @@ test("no item is started before it is admitted", async () => {
   ahead.close(new Error("enough"));
 });
 
-test("an item that fails rejects at its own place, after those before it", async () => {
+test("an item that fails rejects in its turn, after the items before it", async () => {
   let started = 0;
   const ahead = new ReadAhead<number>({
     slots: 4,
@@ -136,7 +136,7 @@ test("closing wakes a reader that waits for an item to be started", async () => 
   await waiting;
 });
 
-test("closing wakes a reader that waits for an item in the making", async () => {
+test("closing wakes a reader that waits for an item in progress", async () => {
   const ahead = new ReadAhead<number>({
     slots: 1,
     allocate: () => new Uint8Array(1),

@@ -1,4 +1,4 @@
-// Retry budget: counted from the first failure in a row, final errors at once, waits that grow.
+// Retry budget: counted from the first of consecutive failures; final errors are thrown at once; waits grow.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -30,7 +30,7 @@ test("a final error is thrown at once and unchanged", async () => {
   assert.is(budget.leftMs, 60_000);
 });
 
-test("failures in a row share one budget, and then the last reason is reported", async () => {
+test("consecutive failures share one budget, and then the last reason is reported", async () => {
   const { budget, notices } = budgetOf(0.5);
   const start = performance.now();
   let code = "none";
@@ -40,7 +40,7 @@ test("failures in a row share one budget, and then the last reason is reported",
   assert.equal(notices, ["no data server (connection refused): trying for 0.5 s"]);
 });
 
-test("a success restores the whole budget, and says that the server is back once", async () => {
+test("a success restores the whole budget, and reports once that the server is back", async () => {
   const { budget, notices } = budgetOf(60);
   await budget.wait(AWAY);
   assert.ok(budget.leftMs < 60_000);
@@ -50,7 +50,7 @@ test("a success restores the whole budget, and says that the server is back once
   assert.equal(notices.slice(1), ["the data server is back"]);
 });
 
-test("waits grow from failure to failure, and start small again after a success", async () => {
+test("waits grow with each failure, and start small again after a success", async () => {
   const { budget } = budgetOf(60);
   const timed = async (): Promise<number> => {
     const start = performance.now();

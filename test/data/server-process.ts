@@ -1,4 +1,4 @@
-// A data server as a user starts it: the real command line in a process of its own.
+// A data server as a user starts it: the real command line in a separate process.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,18 +12,18 @@ export interface ServerProcess {
   process: ChildProcess;
   /** Everything written to standard error so far. */
   errors(): string;
-  /** Sends the signal and gives the exit status, or the signal's name if it died of it. */
+  /** Sends the signal and returns the exit status, or the signal's name if that killed it. */
   stop(signal: NodeJS.Signals): Promise<number | string>;
 }
 
 const running = new Set<ServerProcess>();
 
-/** For the end of each test: whatever a failed one left behind is killed. */
+/** Call at the end of each test: kills servers that a failed test left running. */
 export async function killServers(): Promise<void> {
   await Promise.all([...running].map((server) => server.stop("SIGKILL")));
 }
 
-/** Resolves when the server says that it listens; rejects if it ends before. */
+/** Resolves when the server reports that it listens; rejects if it exits first. */
 export async function startServer(data: string, ...flags: string[]): Promise<ServerProcess> {
   const args = ["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1", ...flags];
   const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
@@ -56,7 +56,7 @@ export async function startServer(data: string, ...flags: string[]): Promise<Ser
   return server;
 }
 
-/** Runs `vitrine ARGUMENTS` to its end. */
+/** Runs `vitrine ARGUMENTS` to completion. */
 export async function runVitrine(
   args: readonly string[],
   node = [process.execPath],

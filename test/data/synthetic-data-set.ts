@@ -1,17 +1,17 @@
-// Drawn set: small JPEG files in class folders, made on the spot, each one different.
+// Synthetic data set: small generated JPEG files in class folders, each one different.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import jpeg from "jpeg-js";
 
-export interface DrawnSet {
+export interface SyntheticDataSet {
   path: string;
   remove(): void;
 }
 
-/** A gradient that turns with `number`, and a block that wanders: no two pictures are alike. */
-function drawJpeg(number: number, width: number, height: number): Buffer {
+/** A gradient that rotates with `number`, and a block that moves: no two pictures are alike. */
+function syntheticJpeg(number: number, width: number, height: number): Buffer {
   const data = Buffer.alloc(width * height * 4);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -26,13 +26,13 @@ function drawJpeg(number: number, width: number, height: number): Buffer {
 }
 
 /** `count` pictures in three classes, 40 to 71 pixels wide and high. */
-export function drawSet(count: number): DrawnSet {
-  const path = mkdtempSync(join(tmpdir(), "vitrine-drawn-"));
+export function createDataSet(count: number): SyntheticDataSet {
+  const path = mkdtempSync(join(tmpdir(), "vitrine-synthetic-"));
   for (let i = 0; i < count; i++) {
     const folder = join(path, ["cat", "dog", "emu"][i % 3] as string);
     mkdirSync(folder, { recursive: true });
     const name = `${String(i).padStart(3, "0")}.jpg`;
-    writeFileSync(join(folder, name), drawJpeg(i, 40 + ((i * 7) % 32), 40 + ((i * 5) % 32)));
+    writeFileSync(join(folder, name), syntheticJpeg(i, 40 + ((i * 7) % 32), 40 + ((i * 5) % 32)));
   }
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }

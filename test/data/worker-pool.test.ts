@@ -1,4 +1,4 @@
-// Worker pool: a decode thread that dies is replaced and its work done again; one that cannot work says why.
+// Worker pool: a decode thread that dies is replaced and its work repeated; one that cannot work reports why.
 
 import type { Worker } from "node:worker_threads";
 import { suite } from "uvu";
@@ -11,14 +11,14 @@ import { openDataset } from "../../server/data/open-dataset.js";
 import { openBatchStream } from "../../server/data/pipeline.js";
 import { createWorkerPool } from "../../server/data/worker-pool.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
-import { type DrawnSet, drawSet } from "./drawn-set.js";
+import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
-const test = suite<{ set: DrawnSet; expected: string[] }>("worker pool");
+const test = suite<{ set: SyntheticDataSet; expected: string[] }>("worker pool");
 
 const COUNT = 12;
 
 async function digests(
-  { path }: DrawnSet,
+  { path }: SyntheticDataSet,
   pool: DecodePool,
   onBatch: (done: number) => Promise<void> = async () => {},
 ): Promise<string[]> {
@@ -40,7 +40,7 @@ async function digests(
 }
 
 test.before(async (context) => {
-  context.set = drawSet(40);
+  context.set = createDataSet(40);
   const { pool } = await openDecodePool(0);
   context.expected = await digests(context.set, pool);
   await pool.close();
@@ -69,20 +69,20 @@ test("when all threads die at once, nothing is lost either", async ({ set, expec
   await pool.close();
 });
 
-test("a task during which thread after thread dies is given up, naming its file", async ({ set }) => {
+test("a task that kills thread after thread is given up, naming its file", async ({ set }) => {
   const pool = await createWorkerPool(1);
   const file = `${set.path}/cat/000.jpg`;
   const task = { kind: "evaluation", file, place: 0, size: 2048, cropRatio: 0.875 } as const;
-  // Each thread dies as soon as it has been given the task, which is long enough to be interrupted.
-  const doomed = new Set<Worker>();
-  const doom = setInterval(() => {
-    for (const thread of pool.threads.filter((one) => !doomed.has(one))) {
-      doomed.add(thread);
+  // Each thread is killed as soon as it receives the task, which takes long enough to be interrupted.
+  const killed = new Set<Worker>();
+  const killer = setInterval(() => {
+    for (const thread of pool.threads.filter((one) => !killed.has(one))) {
+      killed.add(thread);
       thread.on("message", () => void thread.terminate());
     }
   }, 1);
   for (const thread of pool.threads) {
-    doomed.add(thread);
+    killed.add(thread);
     void thread.terminate();
   }
   const run = pool.run(task, pool.allocate(2048 * 2048 * 3), new AbortController().signal);
@@ -90,17 +90,14 @@ test("a task during which thread after thread dies is given up, naming its file"
     () => null,
     (reason) => reason,
   );
-  clearInterval(doom);
+  clearInterval(killer);
   assert.ok(isVitrineError(error), "the task was done");
   assert.is(error.code, "data/worker-died");
   assert.match(error.message, /000\.jpg: 3 decode workers died decoding it/);
   await pool.close();
 });
 
-test("a task that breaks a rule of the program rejects, and the thread lives on", async ({
-  set,
-  expected,
-}) => {
+test("a task with an internal error rejects, and the thread survives", async ({ set, expected }) => {
   const pool = await createWorkerPool(1);
   const task = {
     kind: "evaluation",

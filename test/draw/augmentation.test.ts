@@ -21,7 +21,7 @@ const stream = (index: number): Chance =>
 const near = (fraction: number, expected: number, text: string): void =>
   assert.ok(Math.abs(fraction - expected) < 0.02, `${text}: ${fraction}, expected ${expected}`);
 
-/** Chance that takes one pair, applies both, and never negates. */
+/** A `Chance` that selects one pair, applies both operations, and never negates. */
 function taking(pair: number): Chance {
   return { uniform: () => 0, between: (low) => low, integer: () => pair, gaussian: (mean) => mean };
 }
@@ -62,7 +62,7 @@ test("the policies are the paper's and TPU EfficientNet's: 25 pairs, with timm's
   }
 });
 
-test("pairs come equally often, their operations with their probabilities", () => {
+test("pairs are equally likely, and their operations have their probabilities", () => {
   const draws = Array.from({ length: 20_000 }, (_, i) => drawAutoAugment(stream(i), "v0", 0));
   const fraction = (name: string) =>
     draws.flat().filter((operation) => operation.name === name).length / 20_000;
@@ -105,7 +105,7 @@ test("color jitter draws three factors and every order", () => {
   assert.equal(drawColorJitter(stream(0), 0), []);
 });
 
-test("three-augment takes one of its three; color jitter follows it, but is off with RandAugment", () => {
+test("three-augment applies one of its three operations; color jitter follows it, but is off with RandAugment", () => {
   const draws = Array.from({ length: 9_000 }, (_, i) => drawThreeAugment(stream(i)));
   for (const name of ["Grayscale", "Solarize", "GaussianBlur"])
     near(draws.filter(([first]) => first?.name === name).length / 9_000, 1 / 3, name);
@@ -121,7 +121,7 @@ test("three-augment takes one of its three; color jitter follows it, but is off 
   assert.ok(jitters.flat().every(({ name }) => !["Brightness", "Contrast"].includes(name)));
 });
 
-test("random interpolation draws for the crop and for each operation that interpolates", () => {
+test("random interpolation is drawn for the crop and for each operation that interpolates", () => {
   const image = { width: 300, height: 200 };
   const recipe = { ...DEIT_RECIPE, autoAugment: "rand-m9", interpolation: "random" as const };
   const draws = Array.from({ length: 4_000 }, (_, index) =>

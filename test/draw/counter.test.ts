@@ -1,4 +1,4 @@
-// The generator gives Random123's known answers, and its numbers are what they claim to be.
+// The generator reproduces Random123's known answers, and its numbers have the distributions that they claim.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -16,7 +16,7 @@ function block(counter: number[], low: number, high: number): string[] {
   return [...words].map((word) => word.toString(16).padStart(8, "0"));
 }
 
-test("philox gives the known answers of Random123", () => {
+test("philox reproduces the known answers of Random123", () => {
   assert.equal(block([0, 0, 0, 0], 0, 0), ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"]);
   const ones = 0xffffffff;
   assert.equal(block([ones, ones, ones, ones], ones, ones), ["408f276d", "41c83b0e", "a20bc7c6", "6d5451fd"]);
@@ -28,7 +28,7 @@ test("philox gives the known answers of Random123", () => {
   ]);
 });
 
-test("a stream is a function of its key and domain, and every part of them changes it", () => {
+test("a stream is a function of its key and domain, and depends on every part of them", () => {
   const head = (stream = drawStream(math, key, Domain.Sample)) => [stream.uniform(), stream.uniform()];
   assert.equal(head(), head());
   const others = [
@@ -59,7 +59,7 @@ test("integers reach every value equally often: chi-square over 7 and over 3 · 
   for (let i = 0; i < 70_000; i++) (small[stream.integer(7)] as number) += 1;
   const chi = small.reduce((sum, count) => sum + (count - 10_000) ** 2 / 10_000, 0);
   assert.ok(chi < 22.5, `chi-square ${chi} with 6 degrees of freedom: ${small}`);
-  // With a plain modulo the lowest third would come twice as often as the others.
+  // With a plain modulo the lowest third would be twice as likely as the others.
   const thirds = [0, 0, 0];
   for (let i = 0; i < 30_000; i++) (thirds[Math.floor(stream.integer(3 * 2 ** 30) / 2 ** 30)] as number) += 1;
   assert.ok(Math.max(...thirds) - Math.min(...thirds) < 600, String(thirds));

@@ -28,7 +28,7 @@ export interface Statistics {
 
 /**
  * Throws unless the values have the reference's mean, deviation and quantiles. `tolerance` is in units of the
- * reference's deviation: both sides are samples, so a few times 1/√n is what chance alone makes.
+ * reference's deviation: both sides are samples, so chance alone accounts for a few times 1/√n.
  */
 export function assertDistribution(
   name: string,

@@ -40,7 +40,7 @@ test("Beta(0.8, 0.8) and Beta(1, 1) have numpy's distribution", () => {
   assertDistribution("Beta(1)", sample(1), stats.cutmix_beta_1, 0.04);
 });
 
-test("Beta(0.01, 0.01) is almost a coin and never leaves [0, 1]; Beta(20, 20) is narrow", () => {
+test("Beta(0.01, 0.01) is almost a coin flip and never leaves [0, 1]; Beta(20, 20) is narrow", () => {
   const chance = drawStream(math, key(1), Domain.Mix);
   const small = Array.from({ length: 4_000 }, () => drawBeta(chance, math, 0.01));
   assert.ok(small.every((value) => value >= 0 && value <= 1));
@@ -51,7 +51,7 @@ test("Beta(0.01, 0.01) is almost a coin and never leaves [0, 1]; Beta(20, 20) is
   assert.ok(Math.abs(variance - 1 / (4 * 41)) < 0.0006, `variance ${variance}`);
 });
 
-test("batch mode gives one mix to all, pair mode one to each pair, elem mode one to each", () => {
+test("batch mode draws one mix for all samples, pair mode one per pair, elem mode one per sample", () => {
   const distinct = (mode: "batch" | "pair" | "elem") =>
     new Set(
       drawBatch(math, key(4), 8, { ...DEIT_RECIPE, mixMode: mode }).samples.map((mix) => JSON.stringify(mix)),
@@ -63,7 +63,7 @@ test("batch mode gives one mix to all, pair mode one to each pair, elem mode one
   for (let b = 0; b < 8; b++) assert.equal(samples[b], samples[7 - b]);
 });
 
-test("Mixup and CutMix come half of the time each; probability and zero parameters turn them off", () => {
+test("Mixup and CutMix are chosen equally often; probability and zero parameters turn them off", () => {
   const kinds = (recipe: typeof DEIT_RECIPE) => {
     const count = { none: 0, mixup: 0, cutmix: 0 };
     for (let i = 0; i < 2_000; i++) count[drawBatch(math, key(i), 2, recipe).samples[0]?.kind ?? "none"]++;
@@ -78,7 +78,7 @@ test("Mixup and CutMix come half of the time each; probability and zero paramete
   assert.ok(Math.abs(half.none - 1_000) < 120, JSON.stringify(half));
 });
 
-test("λ of a CutMix sample is what its box leaves, with minmax too", () => {
+test("λ of a CutMix sample is the fraction that its box leaves, with minmax too", () => {
   const recipe = { ...DEIT_RECIPE, mixup: 0, size: 100, mixMode: "elem" as const };
   for (const cutmixMinmax of [null, [0.2, 0.8] as [number, number]]) {
     const { samples } = drawBatch(math, key(9), 300, {

@@ -61,7 +61,7 @@ test("over many epochs each image is at each position equally often, and so are 
   assert.ok(pairChi < 140, `chi-square ${pairChi} with about 64 degrees of freedom`);
 });
 
-test("a million images need no list: places at both ends are found at once", () => {
+test("a million images need no list: positions at both ends are computed at once", () => {
   const large = order(1_281_167);
   const found = [0, 1, 640_000, 1_281_166].map((rank) => permutedIndex(large, 299, rank));
   assert.is(new Set(found).size, 4);
@@ -99,14 +99,14 @@ test("consumers partition an epoch exactly as RASampler's ranks do", () => {
     });
 });
 
-test("batches of an epoch: the rest is dropped, with repeats down to a multiple of 256", () => {
+test("batches of an epoch: the remainder is dropped, with repeats down to a multiple of 256", () => {
   assert.is(batchesPerEpoch(1000, 64, 1), 15);
   assert.is(batchesPerEpoch(1000, 64, 3), 12);
   assert.is(batchesPerEpoch(100, 64, 3), 1);
   assert.is(batchesPerEpoch(1_281_167, 1024, 3), 1251);
 });
 
-test("an empty data set, bad repeats and a place outside are refused", () => {
+test("an empty data set, invalid repeats and a position out of range are refused", () => {
   const attempts: [string, () => unknown][] = [
     ["data/empty", () => order(0)],
     ["usage/bad-option", () => order(10, 0)],

@@ -1,4 +1,4 @@
-// Draws are part of what makes a run reproducible: on every engine and in every release they are these.
+// Draws are part of a run's reproducibility: on every engine and in every release they have these values.
 
 import { createHash } from "node:crypto";
 import { test } from "uvu";

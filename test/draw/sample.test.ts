@@ -34,7 +34,7 @@ test("rounding is Python's: halves go to the even number", () => {
   assert.equal([0.5, 1.5, 2.5, 3.4999, 3.5001, 7].map(roundHalfEven), [0, 2, 2, 3, 4, 7]);
 });
 
-test("crops have the area, aspect and place of timm's RandomResizedCrop", () => {
+test("crops have the area, aspect ratio and position of timm's RandomResizedCrop", () => {
   const { scale, ratio, images } = statistics.random_resized_crop;
   for (const [name, expected] of Object.entries(images)) {
     const [width = 0, height = 0] = name.split("x").map(Number);
@@ -56,7 +56,7 @@ test("crops have the area, aspect and place of timm's RandomResizedCrop", () => 
   }
 });
 
-test("where no try fits, the crop is timm's central one", () => {
+test("where no attempt fits, the crop is timm's central one", () => {
   const upper: Chance = {
     uniform: () => 1,
     between: (_, high) => high,
@@ -81,7 +81,7 @@ test("images down to one pixel get a crop inside themselves", () => {
       }
 });
 
-test("erase boxes have timm's areas and aspects, and come as often as asked", () => {
+test("erase boxes have timm's areas and aspect ratios, and the requested frequency", () => {
   const recipe = { ...DEIT_RECIPE, size: 64, eraseProbability: 1 };
   const boxes = Array.from({ length: 20_000 }, (_, i) => drawErasing(stream(i), math, recipe)).flat();
   assert.ok(boxes.length > 19_900);
@@ -94,7 +94,7 @@ test("erase boxes have timm's areas and aspects, and come as often as asked", ()
   assert.ok(Math.abs(quarter.length / 20_000 - 0.25) < 0.015, `${quarter.length} of 20000`);
 });
 
-test("RandAugment strings are read as timm reads them", () => {
+test("RandAugment strings are parsed as timm parses them", () => {
   const base = { magnitude: 10, deviation: 0, layers: 2, increasing: false, weighted: false };
   assert.equal(parseRandAugment("rand"), base);
   assert.equal(parseRandAugment("rand-m9-mstd0.5-inc1"), {
@@ -160,7 +160,7 @@ test("magnitudes of rand-m9-mstd0.5 have the reference's distribution", () => {
   assertDistribution("magnitude", values, statistics.ra_magnitude, 0.06);
 });
 
-test("all fifteen operations come equally often, each chosen one in half of the cases", () => {
+test("all fifteen operations are equally likely, and a chosen one is applied half of the time", () => {
   const spec = parseRandAugment("rand-m9-mstd0.5-inc1");
   const counts = new Map<string, number>(operationNames(true).map((name) => [name, 0]));
   const draws = 15_000;
@@ -172,7 +172,7 @@ test("all fifteen operations come equally often, each chosen one in half of the 
   assert.ok(chi < 40, `chi-square ${chi}: ${JSON.stringify([...counts])}`);
 });
 
-test("with w0 the frequencies are timm's weights and no operation comes twice", () => {
+test("with w0 the frequencies are timm's weights and no operation occurs twice", () => {
   const spec = { ...parseRandAugment("rand-m9-w0"), layers: 1 };
   const draws = 20_000;
   const counts = new Map<string, number>();

@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type DrawnSet, drawSet } from "../data/drawn-set.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
+import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
 import { tinyConfig, writeTinyModel } from "../trainer/tiny-model.js";
 import { reachStep, readMetrics, startTrainer, type TrainerProcess } from "../trainer/trainer-process.js";
 
 interface Context {
-  set: DrawnSet;
+  set: SyntheticDataSet;
   folder: string;
   model: string;
   teacher: string;
@@ -69,7 +69,7 @@ async function finish(trainer: TrainerProcess): Promise<void> {
 }
 
 test.before(async (context) => {
-  context.set = drawSet(4 * BATCHES);
+  context.set = createDataSet(4 * BATCHES);
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-resume-"));
   // Seven classes of its own: a new run takes the number from the data set.
   const others = [..."abcdefg"];

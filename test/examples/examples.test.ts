@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Batch, BatchSource } from "../../runtime/batches/batch-source.js";
 import { addressOf, runCommand } from "../inference/run-command.js";
-import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "../models/made-model.js";
+import { SYNTHETIC, syntheticPhoto, syntheticWeights, writeModelFolder } from "../models/synthetic-model.js";
 
 const CLASSES = ["cat", "dog", "elk"];
 const PHOTOS_PER_CLASS = 4;
@@ -24,9 +24,9 @@ const photo = (label: string, index: number) => join(photos, label, `${index}.jp
 test.before(() => {
   for (const [label, name] of CLASSES.entries()) {
     mkdirSync(join(photos, name), { recursive: true });
-    for (let i = 0; i < PHOTOS_PER_CLASS; i++) writeFileSync(photo(name, i), drawnPhoto(10 * label + i));
+    for (let i = 0; i < PHOTOS_PER_CLASS; i++) writeFileSync(photo(name, i), syntheticPhoto(10 * label + i));
   }
-  writeModelFolder(model, MADE, madeWeights(MADE), [...CLASSES, "fox"]);
+  writeModelFolder(model, SYNTHETIC, syntheticWeights(SYNTHETIC), [...CLASSES, "fox"]);
 });
 
 test.after(() => rmSync(work, { recursive: true }));

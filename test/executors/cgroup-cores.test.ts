@@ -1,4 +1,4 @@
-// Cgroup cores: the tightest quota of a process's control groups counts, in both versions of the hierarchy.
+// Cgroup cores: the tightest quota of a process's control groups applies, in both versions of the hierarchy.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,7 +6,7 @@ import { cgroupCores } from "../../runtime/host/cgroup-cores.js";
 
 const cores = (files: Record<string, string>) => cgroupCores((path) => files[path]);
 
-test("no control groups, or groups without a quota, are no limit", () => {
+test("no control groups, or groups without a quota, mean no limit", () => {
   assert.is(cores({}), Number.POSITIVE_INFINITY);
   assert.is(
     cores({ "/proc/self/cgroup": "0::/\n", "/sys/fs/cgroup/cpu.max": "max 100000\n" }),
@@ -19,7 +19,7 @@ test("no control groups, or groups without a quota, are no limit", () => {
   assert.is(cores(files), Number.POSITIVE_INFINITY);
 });
 
-test("a quota counts in whole cores, one at least", () => {
+test("a quota is rounded to whole cores, at least one", () => {
   for (const [quota, want] of [
     [400_000, 4],
     [250_000, 2],

@@ -1,4 +1,4 @@
-// Convolution claims: gradients of what RegNetY is made of equal finite differences in double, whichever executor computes.
+// Convolution claims: gradients of RegNetY's operations equal finite differences in double, on any executor.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

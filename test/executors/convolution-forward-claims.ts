@@ -1,4 +1,5 @@
-// Convolution forward claims: convolutions and operations on channels equal the reference implementations in double for every kind of size.
+// Convolution forward claims: convolutions and operations on channels equal the reference implementations in double for
+// every kind of size.
 
 import { test } from "uvu";
 import type { Executor } from "../../runtime/executors/executor.js";
@@ -23,8 +24,8 @@ interface Case {
 }
 
 /**
- * Channels of a group that are multiples of 4 and not; borders none, as wide as keeps the size, and wider than the kernel;
- * fewer and more pixels, outputs and depth than a tile.
+ * Channels per group that are and are not multiples of 4; padding of 0, of the width that keeps the size, and wider
+ * than the kernel; fewer and more pixels, outputs and depth than a tile.
  */
 const CASES: readonly Case[] = [
   { x: [2, 9, 7, 3], outputs: 8, kernel: 3, stride: 2 },
@@ -37,11 +38,11 @@ const CASES: readonly Case[] = [
   { x: [1, 4, 3, 4], outputs: 4, kernel: 3, stride: 3, padding: 4 },
   { x: [1, 8, 8, 4], outputs: 100, kernel: 5, stride: 2, padding: 1 },
   { x: [1, 3, 3, 112], outputs: 112, kernel: 3 },
-  // Tiles enough for the large ones of a GPU.
+  // Enough tiles for the large ones of a GPU.
   { x: [2, 64, 65, 4], outputs: 8, kernel: 3 },
 ];
 
-/** Feature maps whose channels are fewer and more than the sixteen of a workgroup, and multiples of 4 and not. */
+/** Feature maps with fewer and more channels than the sixteen of a workgroup, multiples of 4 and not. */
 const MAPS: readonly Shape[] = [
   [3, 5, 7, 36],
   [2, 3, 1, 18],
@@ -51,7 +52,7 @@ const MAPS: readonly Shape[] = [
 /** Registers the test; `tolerance` is a fraction of the result's largest value. */
 export function convolutionForwardClaims(executor: Executor, what: string, tolerance: number): void {
   test(`convolutions, pools and scaled channels equal the reference implementations in double, with and without ReLU fused${what}`, async () => {
-    const { graph, given } = everyCase();
+    const { graph, given } = allCases();
     const store = executor.createStore(
       new Map(Array.from(given, ([name, values]) => [name, values.length] as const)),
     );
@@ -68,7 +69,7 @@ export function convolutionForwardClaims(executor: Executor, what: string, toler
   });
 }
 
-function everyCase(): { graph: GraphBuilder; given: Map<string, Float32Array> } {
+function allCases(): { graph: GraphBuilder; given: Map<string, Float32Array> } {
   const graph = new GraphBuilder("convolutions");
   const random = new Random(7);
   const given = new Map<string, Float32Array>();
@@ -82,9 +83,9 @@ function everyCase(): { graph: GraphBuilder; given: Map<string, Float32Array> } 
     const x = stored(`${name} x`, shape);
     const weight = stored(`${name} weight`, [outputs, kernel, kernel, (shape[3] as number) / groups]);
     const bias = index % 2 === 0 ? stored(`${name} bias`, [outputs]) : undefined;
-    const made = (part: string) => conv2d(graph, x, weight, bias, options, `${name} ${part}`);
-    graph.output(`${name} plain`, made("plain"));
-    graph.output(`${name} cut off`, relu(graph, made("before"), `${name} cut off`));
+    const convolved = (part: string) => conv2d(graph, x, weight, bias, options, `${name} ${part}`);
+    graph.output(`${name} plain`, convolved("plain"));
+    graph.output(`${name} relu`, relu(graph, convolved("before"), `${name} relu`));
   });
   for (const shape of MAPS) {
     const name = `${shape}`;

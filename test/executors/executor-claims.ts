@@ -1,4 +1,4 @@
-// Executor claims: graphs, losses, gradients and optimizer steps agree with the wasm executor's, whichever computes.
+// Executor claims: on any executor, graphs, losses, gradients and optimizer steps agree with the wasm executor's.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +13,7 @@ import type { TrainingInputs, TrainingOptions } from "../../runtime/training/con
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { type RandomGraph, randomGraph } from "../graph/random-graph.js";
-import { MADE_REGNETY, madeRegnety } from "../models/made-regnety.js";
+import { SYNTHETIC_REGNETY, syntheticRegnety } from "../models/synthetic-regnety.js";
 import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
@@ -22,9 +22,9 @@ import type { ClaimTolerances } from "./tier-tolerances.js";
 /** Heads of 6 values. */
 const NARROW = { ...MICRO, dim: 36, heads: 6 };
 
-/** Registers the tests: `executor` computes what the wasm executor computes, up to `tolerances`. */
+/** Registers the tests: `executor` computes the results of the wasm executor, within `tolerances`. */
 export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances: ClaimTolerances): void {
-  test("random graphs have the same outputs: operands that share memory included", async () => {
+  test("random graphs have the same outputs, with operands that share memory too", async () => {
     for (let seed = 1; seed <= 8; seed++) {
       const drawn = randomGraph(new Random(seed), 24);
       const [got, want] = [await outputsOf(executor, drawn), await outputsOf(wasm, drawn)];
@@ -52,10 +52,10 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
   });
 
   test("logits of a convolutional network agree", async () => {
-    const pixels = randomPixels({ ...MICRO, imageSize: MADE_REGNETY.imageSize }, 3, 4);
+    const pixels = randomPixels({ ...MICRO, imageSize: SYNTHETIC_REGNETY.imageSize }, 3, 4);
     const logits: Float32Array[] = [];
     for (const each of [executor, wasm]) {
-      const inference = await createInference(each, MADE_REGNETY, madeRegnety(MADE_REGNETY), {
+      const inference = await createInference(each, SYNTHETIC_REGNETY, syntheticRegnety(SYNTHETIC_REGNETY), {
         batchSizes: [2],
       });
       logits.push((await inference.logits(pixels, 3)).logits);
@@ -106,7 +106,7 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
     assertClose(movement(got), movement(want), 6e-8, "movement of the average");
   });
 
-  test("a gradient that is no number changes nothing and is cleared", async () => {
+  test("a gradient that is not finite changes nothing and is cleared", async () => {
     const training = await createTraining(executor, trainingOptions());
     const inputs = trainingInputs(MICRO, 4);
     const before = await training.read("weights");
@@ -171,7 +171,7 @@ async function threeSteps(executor: Executor, changes: Partial<TrainingOptions>)
   return { losses, norms, states };
 }
 
-/** The key part of qkv.bias has no gradient but rounding noise, which AdamW makes steps of. */
+/** The gradient of the key part of qkv.bias is only rounding noise, which AdamW turns into steps. */
 export function keyBias(name: string, { length }: Float32Array): (index: number) => boolean {
   return (index) => name.endsWith("qkv.bias") && index >= length / 3 && index < (2 * length) / 3;
 }

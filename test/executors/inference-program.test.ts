@@ -17,7 +17,7 @@ import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptio
 const weights = randomWeights(MICRO, 1);
 const SAMPLE = MICRO.imageSize ** 2 * 3;
 
-test("logits of an image have the same bits in every batch size, padded, split or alone", async () => {
+test("logits of an image have the same bits in every batch size, padded, split or single", async () => {
   const executor = await createWasmExecutor(nodeHost());
   const pixels = randomPixels(MICRO, 11, 3);
   const alone = await createInference(executor, MICRO, weights, { batchSizes: [1] });
@@ -37,7 +37,7 @@ test("logits of an image have the same bits in every batch size, padded, split o
   }
 });
 
-test("a distilled model answers with the mean of both heads' logits, a plain one with its class logits", async () => {
+test("a distilled model returns the mean of both heads' logits, any other model its class logits", async () => {
   const executor = await createWasmExecutor(nodeHost());
   const pixels = randomPixels(MICRO, 2, 4);
   const distilled = await createInference(executor, MICRO, weights, { batchSizes: [2] });
@@ -91,7 +91,7 @@ test("wrong pixels and wrong weights are refused before anything runs", async ()
   assert.is(executor.capabilities.limitBytes, limitBytes);
 });
 
-test("weights that are written between runs are the weights of the next run, in every batch size", async () => {
+test("weights written between runs are used by the next run, in every batch size", async () => {
   const executor = await createWasmExecutor(nodeHost());
   const pixels = randomPixels(MICRO, 6, 8);
   const store = createWeightStore(executor, deitParameters(MICRO), weights);

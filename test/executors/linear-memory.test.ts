@@ -1,4 +1,4 @@
-// Linear memory: pieces never overlap, come back whole, begin with zeros, and end at 4 GiB with a clear error.
+// Linear memory: pieces never overlap, are merged when released, start zeroed, and end at 4 GiB with a clear error.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,7 +15,7 @@ function newMemory(base = 1000): LinearMemory {
   return new LinearMemory(new WebAssembly.Memory({ initial: 1, maximum: 65_536 }), base);
 }
 
-test("pieces that are held at the same time never overlap, and returned memory is used again", () => {
+test("pieces held at the same time never overlap, and released memory is reused", () => {
   const random = new Random(5);
   const memory = newMemory();
   const held: Piece[] = [];
@@ -44,7 +44,7 @@ test("pieces that are held at the same time never overlap, and returned memory i
   assert.is(whole.address, Math.ceil(1000 / PIECE_ALIGNMENT) * PIECE_ALIGNMENT);
 });
 
-test("what wasm32 cannot address is refused with the numbers", () => {
+test("more memory than wasm32 can address is refused with both numbers", () => {
   const memory = newMemory();
   assert.throws(
     () => memory.allocate(MAXIMUM_BYTES, "the arena of a program"),
@@ -54,7 +54,7 @@ test("what wasm32 cannot address is refused with the numbers", () => {
   assert.is(memory.allocate(64, "a small piece").address, 1024);
 });
 
-test("an arena is as large as its largest demand, and gone with the last", () => {
+test("an arena is as large as its largest demand, and freed with the last", () => {
   const memory = newMemory();
   const arena = new Arena(memory);
   const leaveSmall = arena.demand(1000);

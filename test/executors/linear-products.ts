@@ -32,14 +32,14 @@ class Layer {
     };
   }
 
-  /** The input of that name and shape: one however often it is asked for. */
+  /** The input of that name and shape, created on first use. */
   given(name: string, shape: keyof Layer["shapes"]): TensorId {
     const id = this.#given.get(name) ?? this.#graph.input(`${this.#name} ${name}`, this.shapes[shape]);
     this.#given.set(name, id);
     return id;
   }
 
-  made(name: string, shape: keyof Layer["shapes"]): TensorId {
+  activation(name: string, shape: keyof Layer["shapes"]): TensorId {
     const id = this.#graph.activation(`${this.#name} ${name}`, this.shapes[shape]);
     this.#graph.output(`${this.#name} ${name}`, id);
     return id;
@@ -62,13 +62,13 @@ class Layer {
     statistics: Partial<Catalog["linear"]["writes"]> = {},
   ): void {
     const reads = { x: this.given("x", "x"), weight: this.given("weight", "weight"), ...parts };
-    const writes = { y: this.made(name, "y"), ...statistics };
+    const writes = { y: this.activation(name, "y"), ...statistics };
     this.#graph.add("linear", { reads, writes, attributes: { gelu, epsilon: 1e-6 } });
   }
 
   inputGradient(name: string, parts: Partial<Catalog["linearInputGradient"]["reads"]> = {}): void {
     const reads = { dy: this.given("dy", "y"), weight: this.given("weight", "weight"), ...parts };
-    this.#graph.add("linearInputGradient", { reads, writes: { dx: this.made(name, "x") } });
+    this.#graph.add("linearInputGradient", { reads, writes: { dx: this.activation(name, "x") } });
   }
 
   weightGradient(
@@ -85,7 +85,7 @@ class Layer {
 
 export interface LinearProducts {
   readonly graph: GraphBuilder;
-  /** Sums in the store `gradients` and how many values they have. */
+  /** Sums in the store `gradients` and their number of values. */
   readonly stored: Map<string, number>;
 }
 
@@ -93,12 +93,12 @@ function noProducts(): LinearProducts {
   return { graph: new GraphBuilder("products"), stored: new Map() };
 }
 
-/** Every combination of parts that DeiT's forward passes and training steps have: nine kernels. */
+/** Every combination of fused parts in DeiT's forward passes and training steps: nine kernels. */
 export function allProducts(sizes: ProductSizes): LinearProducts {
   const products = noProducts();
   const layer = new Layer(products, sizes, "layer");
   const [bias, scale] = [layer.given("bias", "outputs"), layer.given("scale", "samples")];
-  const statistics = { mean: layer.made("mean", "rows"), rstd: layer.made("rstd", "rows") };
+  const statistics = { mean: layer.activation("mean", "rows"), rstd: layer.activation("rstd", "rows") };
   layer.forward("y");
   layer.forward("y with bias and GELU after a norm", { bias, ...layer.norm }, true);
   layer.forward("y with bias after a norm with statistics", { bias, ...layer.norm }, false, statistics);
@@ -131,7 +131,7 @@ export function weightGradient(sizes: ProductSizes): LinearProducts {
   return products;
 }
 
-/** Each product once, of a size of its own and without parts. */
+/** Each product once, each of a different size and without fused parts. */
 export function plainProducts(
   sizes: Readonly<Record<"forward" | "inputGradient" | "weightGradient", ProductSizes>>,
 ): LinearProducts {

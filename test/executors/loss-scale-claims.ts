@@ -1,5 +1,5 @@
-// Loss scale claims: a scaled training is the training without a scale, bit for bit, until a gradient overflows; then one step
-// is left out whole, and nothing else.
+// Loss scale claims: training with a scale equals training without one, bit for bit, until a gradient overflows; then
+// exactly one step is skipped.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -66,7 +66,7 @@ function assertSameStates(got: States, want: States): void {
       assertSameBits(got[state].get(name)?.data as Float32Array, data, `${state} ${name}`);
 }
 
-/** As far as float32 distinguishes corrections of the moments' bias: a fraction of each tensor's largest value. */
+/** Float32's resolution of the moments' bias corrections, as a fraction of each tensor's largest value. */
 function assertNearStates(got: States, want: States, tolerance: number): void {
   for (const state of STATES)
     for (const [name, { data }] of want[state]) {
@@ -103,7 +103,7 @@ export function lossScaleClaims(device: string, executor: Executor, tolerance: n
     plain.dispose();
   });
 
-  test(`${device}: a step whose gradient overflows is left out whole, and does not count`, async () => {
+  test(`${device}: a step whose gradient overflows is skipped entirely and not counted`, async () => {
     const [plain, training] = [await create({}), await scaled()];
     for (const each of [plain, training]) await stepOf(each, inputsOf(1), 1);
     const before = await statesOf(training);
@@ -114,7 +114,7 @@ export function lossScaleClaims(device: string, executor: Executor, tolerance: n
     for (const { data } of (await training.gradients()).values())
       assertSameBits(data, new Float32Array(data.length), "gradient after the step");
 
-    // Behind it everything is as if there had been no such step, but for half the scale.
+    // After it everything is as if the step had not occurred, except that the scale is halved.
     for (let step = 2; step <= 4; step++) {
       const want = await stepOf(plain, inputsOf(step), step);
       const got = await stepOf(training, inputsOf(step), step + 1);
@@ -179,7 +179,7 @@ export function lossScaleClaims(device: string, executor: Executor, tolerance: n
     training.dispose();
   });
 
-  test(`${device}: the scale moves as torch.amp.GradScaler moves it`, async () => {
+  test(`${device}: the scale changes as torch.amp.GradScaler's does`, async () => {
     const update = await lossScaleProgram(executor, { growth: 2, backoff: 0.5, interval: 3 });
     update.write({ scale: 65_536, goodSteps: 0, skipped: 0 });
     let step = 0;
@@ -217,7 +217,7 @@ export function lossScaleClaims(device: string, executor: Executor, tolerance: n
   });
 }
 
-/** The operation alone. */
+/** A program of this operation alone. */
 async function lossScaleProgram(executor: Executor, rule: LossScaleRule) {
   const graph = new GraphBuilder("loss scale");
   const settings = graph.input("settings", [12], "float64");

@@ -1,5 +1,5 @@
-// Loss scale on the float16 tier: what it is for. Small gradients keep their digits, and a scale that is too large
-// comes down.
+// Loss scale on the float16 tier, its purpose: small gradients keep their digits, and a scale that is too large
+// decreases.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { MICRO, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
-/** Gradients of a loss that counts `weight` times. */
+/** Gradients of a loss multiplied by `weight`. */
 async function gradientsOf(executor: Executor, weight: number, lossScaling: boolean): Promise<TensorMap> {
   const training = await createTraining(executor, trainingOptions({ lossScaling }));
   const sampleWeights = new Float32Array(4).fill(weight / 4);
@@ -38,7 +38,7 @@ const half = await webgpuOrSkip(nodeHost(), "float16");
 if (half) {
   const full = (await webgpuOrSkip(nodeHost(), "float32")) as Executor;
 
-  test("gradients of a millionth keep float16's digits with a scale, and lose them without", async () => {
+  test("gradients of a millionth keep float16's digits with a scale and lose them without one", async () => {
     for (const weight of [1, 1e-4, 1e-6]) {
       const want = await gradientsOf(full, weight, false);
       const error = relativeError(await gradientsOf(half, weight, true), want);
@@ -48,7 +48,7 @@ if (half) {
     assert.ok(relativeError(await gradientsOf(half, 1e-6, false), want) > 0.5);
   });
 
-  test("a scale that is too large comes down step by step, and the first one that fits trains", async () => {
+  test("a scale that is too large halves step by step, and the first one that fits trains", async () => {
     const training = await createTraining(half, trainingOptions({ lossScaling: true }));
     training.writeLossScale?.({ scale: 2 ** 30, goodSteps: 0, skipped: 0 });
     const scales: number[] = [];

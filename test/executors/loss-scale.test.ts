@@ -1,4 +1,4 @@
-// Loss scale: what scaling the loss changes of a training, and what it does not, on every executor.
+// Loss scale: which results of training scaling the loss changes, and which not, on every executor.
 
 import { test } from "uvu";
 import { createRuntime } from "../../runtime/create-runtime.js";

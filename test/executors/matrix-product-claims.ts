@@ -1,5 +1,5 @@
-// Matrix product claims: the kernel for matrix units, its units modeled, agrees with the plain kernel on the same float16
-// factors. What a GPU's own units round is not tested: no software driver has any.
+// Matrix product claims: the kernel for matrix units, its units modeled, agrees with the plain kernel on the same
+// float16 factors. The rounding of a GPU's own units is not tested: no software driver has any.
 
 import * as assert from "uvu/assert";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
@@ -18,15 +18,17 @@ export const SQUARE: ModeledUnits = {
 /** No size is a multiple of a tile or of a matrix, and depths end in the middle of one. */
 export const UNEVEN: ProductSizes = { batch: 3, tokens: 23, inputs: 44, outputs: 76 };
 
-/** Share of a result's largest value: both add float32 products up, in orders of their own. */
+/** Fraction of a result's largest value: both sum float32 products, in different orders. */
 const TOLERANCE = 2e-6;
 
-/** With the tiles of a GPU: a driver compiles the plain kernel's of a processor for half a minute longer. */
+/** With the tiles of a GPU: compiling the plain kernel with the tiles for CPUs takes a driver half a minute longer. */
 export function plainOrSkip(): Promise<WebgpuExecutor | undefined> {
   return webgpuOrSkip(observedHost({ hardware: true }).host, "float16");
 }
 
-/** The programs give on `plain` and with modeled units the same, there by `kernels` kernels for matrix units. */
+/**
+ * Asserts that the programs agree on `plain` and on modeled units, where they use `kernels` kernels for matrix units.
+ */
 export async function assertSameProducts(
   plain: WebgpuExecutor,
   units: ModeledUnits,

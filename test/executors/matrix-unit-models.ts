@@ -6,13 +6,13 @@ import type { Host } from "../../runtime/host/host.js";
 import { observedHost } from "./webgpu-device.js";
 
 export interface ModeledUnits extends MatrixUnits {
-  /** Invocations that subgroups have. */
+  /** Invocations of a subgroup. */
   subgroup: number;
 }
 
 /**
- * Text for the model. A left or right matrix is the place that it was loaded from: kernels multiply before the next
- * barrier, so memory still holds it. Of a result each invocation keeps fours, `modelSubgroup` invocations all of them.
+ * Text for the model. A left or right matrix is the address that it was loaded from: kernels multiply before the next
+ * barrier, so memory still holds it. The vectors of four of a result are distributed over `modelSubgroup` invocations.
  */
 function definitions(subgroup: number): string {
   return `
@@ -22,8 +22,8 @@ struct ModelFactor { offset: u32, stride: u32, byColumns: bool }
 alias Left = ModelFactor;
 alias Right = ModelFactor;
 alias Result = array<vec4f, (RESULT_FOURS + modelSubgroup - 1u) / modelSubgroup>;
-// Component of a matrix's row and column, counted from the array's beginning.
-fn modelPlace(matrix: ModelFactor, row: u32, column: u32) -> u32 {
+// Component index, from the start of the array, of a matrix's row and column.
+fn modelIndex(matrix: ModelFactor, row: u32, column: u32) -> u32 {
   return 4u * matrix.offset + select(4u * matrix.stride * row + column, 4u * matrix.stride * column + row, matrix.byColumns);
 }
 fn modelMultiply(left: Left, right: Right, sums: ptr<function, Result>) {
@@ -31,13 +31,13 @@ fn modelMultiply(left: Left, right: Right, sums: ptr<function, Result>) {
     let row = four / (MATRIX_COLUMNS / 4u);
     let column = four % (MATRIX_COLUMNS / 4u) * 4u;
     var sum = (*sums)[four / modelSubgroup];
-    // Never another number, but no constant: no compiler repeats the body.
+    // Always MATRIX_DEPTH, but not a constant, so that compilers do not unroll the loop.
     let depths = min(MATRIX_DEPTH, MATRIX_DEPTH + p.depth);
     for (var depth = 0u; depth < depths; depth++) {
-      let a = modelPlace(left, row, depth);
+      let a = modelIndex(left, row, depth);
       var factors: vec4f;
       for (var i = 0u; i < 4u; i++) {
-        let b = modelPlace(right, depth, column + i);
+        let b = modelIndex(right, depth, column + i);
         factors[i] = f32(tileB[b / 4u][b % 4u]);
       }
       sum = fma(vec4f(f32(tileA[a / 4u][a % 4u])), factors, sum);
@@ -54,7 +54,7 @@ fn modelStore(offset: u32, sums: ptr<function, Result>, stride: u32) {
 `;
 }
 
-/** Each is in the kernel once or more. */
+/** Each occurs in the kernel at least once. */
 const REPLACED: readonly [RegExp, string][] = [
   [/enable chromium_experimental_subgroup_matrix;\n/g, ""],
   [/alias (Left|Right|Result) = subgroup_matrix_\w+<.*>;\n/g, ""],
@@ -71,7 +71,10 @@ const REPLACED: readonly [RegExp, string][] = [
   [/subgroupMatrixStore<row_major>\(&results, (.*), (sums\[.*\]), (.*)\);/g, "modelStore($1, &$2, $3);"],
 ];
 
-/** The kernel as a device with subgroups of `subgroup` invocations would run it; text without matrices is handed back. */
+/**
+ * The kernel as a device with subgroups of `subgroup` invocations would run it; text without matrices is returned
+ * unchanged.
+ */
 function withoutMatrixUnits(subgroup: number, text: string): string {
   if (!text.includes("enable chromium_experimental_subgroup_matrix;")) return text;
   const modeled = REPLACED.reduce((changed, [what, by]) => changed.replace(what, by), text);
@@ -79,7 +82,7 @@ function withoutMatrixUnits(subgroup: number, text: string): string {
   return modeled + definitions(subgroup);
 }
 
-/** A host whose GPUs say that they have matrix units and get kernels with models of them; how many were changed. */
+/** A host whose GPUs report matrix units and get kernels with models of them; `changed` counts those kernels. */
 export function modeledUnits({ subgroup, ...matrices }: ModeledUnits): {
   host: Host;
   kernels: () => number;

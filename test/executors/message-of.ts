@@ -1,8 +1,8 @@
-// Message of: what an attempt is refused with, as code and text, for claims about errors.
+// Message of: the code and text of the error that an attempt fails with, for claims about errors.
 
 import { isVitrineError } from "../../runtime/errors.js";
 
-/** Errors that are not Vitrine's are thrown on. */
+/** Errors that are not Vitrine's are rethrown. */
 export async function messageOf(attempt: () => Promise<unknown>): Promise<string> {
   try {
     await attempt();

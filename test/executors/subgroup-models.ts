@@ -1,8 +1,9 @@
-// Subgroup models: a kernel's subgroup operations written out over workgroup memory, for subgroups that this device has not.
+// Subgroup models: a kernel's subgroup operations written out over workgroup memory, for subgroups that this device
+// lacks.
 
 import * as assert from "uvu/assert";
 
-/** Who is in a subgroup with whom: a WGSL expression of the lane (0 … 63), equal for those that are together. */
+/** Partitions of lanes into subgroups: a WGSL expression of the lane (0 … 63), equal for the lanes of one subgroup. */
 export const SUBGROUPS: Readonly<Record<string, string>> = {
   "4 neighbors": "lane / 4u",
   "8 neighbors": "lane / 8u",
@@ -15,7 +16,9 @@ export const SUBGROUPS: Readonly<Record<string, string>> = {
   "59, 1 and 4, unlike each other": "select(select(0u, 1u, lane == 7u), 2u, lane >= 60u)",
 };
 
-/** Text for the model: subgroup operations of uniform control flow, each invocation reading its companions' values. */
+/**
+ * Text for the model: subgroup operations of uniform control flow, each invocation reading the values of its subgroup.
+ */
 function definitions(subgroup: string): string {
   return `
 var<workgroup> modelValues: array<f32, 64>;
@@ -45,7 +48,10 @@ fn modelMax(value: f32, lane: u32) -> f32 {
 `;
 }
 
-/** The kernel with every subgroup operation replaced; text without any is handed back. Its lane must be called so. */
+/**
+ * The kernel with every subgroup operation replaced; text without any is returned unchanged. Its lane must be named
+ * `lane`.
+ */
 export function withSubgroups(subgroup: string, text: string): string {
   if (!/\bsubgroup[A-Z]/.test(text)) return text;
   const modeled = text

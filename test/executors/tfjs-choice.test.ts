@@ -1,4 +1,4 @@
-// tfjs choice: which backends there are, what is said where one is missing, and that other tfjs code keeps its own.
+// tfjs choice: the available backends, the errors for missing ones, and that other tfjs code keeps its own.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -24,7 +24,7 @@ async function logitsOn(device: string, load?: LoadPackage): Promise<Float32Arra
   return logits;
 }
 
-test("a backend that there is not is refused with those that there are", async () => {
+test("an unknown backend is refused with the list of backends", async () => {
   const refused = await messageOf(() => createRuntime({ host: nodeHost(), device: "tfjs:webgl" }));
   assert.is(
     refused,
@@ -32,7 +32,7 @@ test("a backend that there is not is refused with those that there are", async (
   );
 });
 
-test("packages that are not installed are one line with the command that installs them", async () => {
+test("packages that are not installed give one line with the command that installs them", async () => {
   assert.is(
     await messageOf(() => createTfjsExecutor("tfjs:cpu", { load: notInstalled })),
     "device/unavailable: device tfjs:cpu: the optional package @tensorflow/tfjs-core is not installed: " +
@@ -44,7 +44,7 @@ test("packages that are not installed are one line with the command that install
   );
 });
 
-test("without libtensorflow the versions of Node and CUDA that it needs are said", async () => {
+test("without libtensorflow the error names the versions of Node and CUDA that it needs", async () => {
   const missing = await messageOf(() => createTfjsExecutor("tfjs:tensorflow", { load: notInstalled }));
   assert.match(
     missing,
@@ -56,8 +56,8 @@ test("without libtensorflow the versions of Node and CUDA that it needs are said
   );
 });
 
-/** tfjs with its plain backend under the name of the other one: what tfjs-node is to the executor. */
-async function standIn(changes: object = {}): Promise<object> {
+/** tfjs with its cpu backend registered as `tensorflow`, in place of tfjs-node. */
+async function fakeBackend(changes: object = {}): Promise<object> {
   await importPackage("@tensorflow/tfjs-backend-cpu");
   if (!tf.getKernelsForBackend("tensorflow").length) {
     tf.copyRegisteredKernels("cpu", "tensorflow");
@@ -69,17 +69,17 @@ async function standIn(changes: object = {}): Promise<object> {
   return { ...tf, ...changes };
 }
 
-test("the tensorflow backend is taken from tfjs-node-gpu, or from tfjs-node where that does not run", async () => {
+test("the tensorflow backend comes from tfjs-node-gpu, or from tfjs-node if that does not run", async () => {
   const wanted = await logitsOn("tfjs:cpu");
   const asked: string[] = [];
   const load: LoadPackage = async (name) => {
     asked.push(name);
-    if (name.endsWith("-gpu")) return standIn({ matMul: () => isNullOrUndefined() });
-    return standIn();
+    if (name.endsWith("-gpu")) return fakeBackend({ matMul: () => isNullOrUndefined() });
+    return fakeBackend();
   };
   assert.equal([...(await logitsOn("tfjs:tensorflow", load))], [...wanted]);
   assert.equal(asked, ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"]);
-  const broken: LoadPackage = () => standIn({ matMul: () => isNullOrUndefined() });
+  const broken: LoadPackage = () => fakeBackend({ matMul: () => isNullOrUndefined() });
   const message = await messageOf(() => createTfjsExecutor("tfjs:tensorflow", { load: broken }));
   assert.match(
     message,
@@ -102,7 +102,7 @@ test("tfjs code around an executor keeps its backend and its tensors", async () 
   for (const each of [tensor, sum]) each.dispose();
 });
 
-test("an executor that is used after dispose() says so", async () => {
+test("using an executor after dispose() is an error that says so", async () => {
   const executor = await createTfjsExecutor("tfjs:cpu");
   await executor.dispose();
   assert.match(

@@ -16,7 +16,7 @@ import { MICRO, randomPixels, STEP, trainingInputs, trainingOptions } from "./mi
 
 export const tf = (await importPackage("@tensorflow/tfjs-core")) as Tfjs;
 
-/** Values from −12 to 12, at both ends of which GELU is what its asymptotes are. */
+/** Values from −12 to 12, where GELU equals its asymptotes at both ends. */
 const SWEEP = Float32Array.from({ length: 4801 }, (_, i) => (i - 2400) / 200);
 
 export function geluClaims(executor: Executor): void {
@@ -55,7 +55,7 @@ export function memoryClaims(executor: Executor): void {
       const [, second, ...later] = counts;
       assert.equal(later, [second, second]);
       training.dispose();
-      // Numbers that later programs of the executor use again.
+      // Constants that later programs of the executor reuse.
       const scalars = tf.memory().numTensors - before;
       assert.ok(scalars < 60, `${scalars} tensors are left`);
       const again = await createTraining(executor, trainingOptions({ distillation: "hard", lossScaling }));
@@ -64,7 +64,7 @@ export function memoryClaims(executor: Executor): void {
       assert.is(tf.memory().numTensors - before, scalars);
     });
 
-  test("a run that fails in the middle leaves no tensor", async () => {
+  test("a run that fails halfway leaks no tensor", async () => {
     const graph = new GraphBuilder("halfway");
     const hidden = gelu(graph, graph.input("x", [2, 3]), "hidden");
     graph.output("y", linear(graph, hidden, graph.stored("weights", "w", [4, 3]), undefined, "y"));

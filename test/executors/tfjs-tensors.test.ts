@@ -1,4 +1,5 @@
-// tfjs tensors: into and out of programs on one device, without a copy where that is claimed and never through the host.
+// tfjs tensors: into and out of programs on one device, without a copy where that is promised and never through the
+// host.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,7 +24,7 @@ import {
   toTensor,
 } from "../../runtime/tfjs/index.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
-import { MADE, madeWeights } from "../models/made-model.js";
+import { SYNTHETIC, syntheticWeights } from "../models/synthetic-model.js";
 import { assertClose } from "../nn/compare.js";
 import { messageOf } from "./message-of.js";
 import { randomPixels } from "./micro-deit.js";
@@ -31,10 +32,10 @@ import { tf } from "./tfjs-claims.js";
 import { runtimeOrSkip } from "./webgpu-device.js";
 
 const BATCH = 3;
-const weights = madeWeights(MADE);
+const weights = syntheticWeights(SYNTHETIC);
 const files = new Map([
   ["model.safetensors", writeSafetensors(storedFloats(weights))],
-  ["config.json", new TextEncoder().encode(writeConfigJson(MADE, ["ant", "bee", "cat", "dog"]))],
+  ["config.json", new TextEncoder().encode(writeConfigJson(SYNTHETIC, ["ant", "bee", "cat", "dog"]))],
 ]);
 const source: ModelSource = {
   name: "made",
@@ -43,15 +44,15 @@ const source: ModelSource = {
 };
 
 const host = nodeHost();
-const pixels = randomPixels(MADE, BATCH, 4);
+const pixels = randomPixels(SYNTHETIC, BATCH, 4);
 const reference = await createRuntime({ host, device: "wasm" });
 const model = await loadModel(reference, source, { batchSizes: [BATCH] });
 const { logits: wanted } = await model.logits(pixels, BATCH);
 
 /** pixels [batch, size, size, 3] → normalized [batch, 3, size, size]. */
 function normalized(): Float32Array {
-  const table = normalizationTable(MADE);
-  const plane = MADE.imageSize ** 2;
+  const table = normalizationTable(SYNTHETIC);
+  const plane = SYNTHETIC.imageSize ** 2;
   return Float32Array.from({ length: pixels.length }, (_, i) => {
     const [image, channel, place] = [Math.floor(i / (3 * plane)), Math.floor(i / plane) % 3, i % plane];
     return table[channel * 256 + (pixels[(image * plane + place) * 3 + channel] as number)] as number;
@@ -64,7 +65,7 @@ async function valuesOf(tensor: Tensor): Promise<Float32Array> {
   return values;
 }
 
-/** Buffers for reading that a device makes while `work` is under way. */
+/** Number of readback buffers that a device creates during `work`. */
 async function readbacks<T>(gpu: GPUDevice | undefined, work: () => Promise<T>): Promise<[T, number]> {
   if (!gpu) return [await work(), 0];
   const createBuffer = gpu.createBuffer.bind(gpu);
@@ -86,21 +87,21 @@ function claims(device: string, runtime: Runtime): void {
   test(`${device}: a model takes images and returns logits and weights as tensors or arrays on the device, and reads nothing back`, async () => {
     const shared = await shareDevice(runtime);
     const tensors = await loadTensorModel(runtime, shared, source, { batchSize: BATCH });
-    const images = tf.tensor(normalized(), [BATCH, 3, MADE.imageSize, MADE.imageSize]);
+    const images = tf.tensor(normalized(), [BATCH, 3, SYNTHETIC.imageSize, SYNTHETIC.imageSize]);
     await tensors.logits<Tensor>(images).then((first) => first.dispose());
     const before = tf.memory().numTensors;
     const [logits, made] = await readbacks(executor.gpu, () => tensors.logits<Tensor>(images));
     assert.is(made, 0);
-    assert.equal(logits.shape, [BATCH, MADE.classes]);
+    assert.equal(logits.shape, [BATCH, SYNTHETIC.classes]);
     assertClose(await valuesOf(logits), wanted, 3e-6, "logits");
     const given = fromTensor(shared, images);
     const kept = await tensors.logitsOnDevice(given);
-    const view = toTensor(shared, kept, [BATCH, MADE.classes]);
-    assert.equal(view.shape, [BATCH, MADE.classes]);
+    const view = toTensor(shared, kept, [BATCH, SYNTHETIC.classes]);
+    assert.equal(view.shape, [BATCH, SYNTHETIC.classes]);
     assertClose(await kept.read(), wanted, 3e-6, "logits on the device");
     for (const each of [view, kept, given]) each.dispose();
     const bias = tensors.weight<Tensor>("blocks.0.mlp.fc1.bias");
-    assert.equal(bias.shape, [MADE.mlpDim]);
+    assert.equal(bias.shape, [SYNTHETIC.mlpDim]);
     assert.equal(await valuesOf(bias), weights.get("blocks.0.mlp.fc1.bias")?.data);
     assert.is(tf.memory().numTensors, before);
     images.dispose();
@@ -108,7 +109,7 @@ function claims(device: string, runtime: Runtime): void {
     shared.dispose();
   });
 
-  test(`${device}: results of a program are tensors of their own, and of another program the input`, async () => {
+  test(`${device}: results of a program are independent tensors, and inputs of another program`, async () => {
     const shared = await shareDevice(runtime);
     const graph = new GraphBuilder("sum");
     const [a, b] = [graph.input("a", [2, 3]), graph.input("b", [2, 3])];
@@ -161,7 +162,7 @@ test("wasm has no device to share, integers are rejected as inputs, and cpu has 
   for (const each of [whole, half, array]) each.dispose();
 });
 
-test("a runtime on whichever backend tfjs has: the same logits, and no registered instance of ours", async () => {
+test("a runtime on tfjs's current backend gives the same logits and registers no backend", async () => {
   await tf.setBackend("cpu");
   const own = await createTfjsRuntime({ host, tf });
   assert.is(own.executor.device, "tfjs:cpu");
@@ -189,7 +190,7 @@ for (const device of ["webgpu", "tfjs:webgpu"]) {
 
 const webgpu = runtimes.find(({ executor }) => executor.device === "webgpu");
 if (webgpu)
-  test("webgpu: a tensor made of values on the GPU is their buffer and no copy", async () => {
+  test("webgpu: a tensor made from values on the GPU is their buffer, not a copy", async () => {
     const shared = await shareDevice(webgpu);
     const store = webgpu.executor.createStore(new Map([["x", 4]]));
     store.write("x", Float32Array.of(1, 2, 3, 4));

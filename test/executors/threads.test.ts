@@ -21,7 +21,7 @@ import { assertSameBits } from "../nn/compare.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 
 const THREADS = [1, 2, 3];
-/** More tokens than a block of attention, widths that no vector and no panel divides. */
+/** More tokens than a block of attention; widths that are multiples of neither a vector nor a panel. */
 const WIDER = { ...MICRO, imageSize: 48, dim: 42, mlpDim: 90, classes: 21 };
 
 async function codeOf(run: () => Promise<unknown>): Promise<string> {
@@ -87,7 +87,7 @@ async function trained(threads: number, relaxed: boolean): Promise<TensorMap[]> 
 
 for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) {
   const build = relaxed ? "relaxed" : "plain";
-  test(`${build}: a training ends in the same bytes with 1, 2 and 3 threads`, async () => {
+  test(`${build}: training ends with the same bytes on 1, 2 and 3 threads`, async () => {
     const [alone, ...others] = await Promise.all(THREADS.map((threads) => trained(threads, relaxed)));
     for (const weights of others) {
       for (const [i, want] of (alone as TensorMap[]).entries()) {
@@ -101,7 +101,7 @@ for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) 
     }
   });
 
-  test(`${build}: logits are the same bytes with 1, 2 and 3 threads`, async () => {
+  test(`${build}: logits are the same bytes on 1, 2 and 3 threads`, async () => {
     const results: Float32Array[] = [];
     for (const threads of THREADS) {
       const executor = await createWasmExecutor(nodeHost(), { relaxed, threads });
@@ -115,7 +115,7 @@ for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) 
   });
 }
 
-test("two thousand tiny runs end, one after another and all at once", async () => {
+test("two thousand tiny runs end, sequentially and all at once", async () => {
   const executor = await createWasmExecutor(nodeHost(), { threads: 3 });
   const executables = await Promise.all([1, 5, 700].map((length) => doubler(executor, length)));
   const run = async (i: number) => {
@@ -141,7 +141,7 @@ test("a run ends while another process keeps a core busy", async () => {
   }
 });
 
-test("programs that are compiled, read and disposed of during runs of others harm none", async () => {
+test("programs can be compiled, read and disposed of during runs of others", async () => {
   const executor = await createWasmExecutor(nodeHost(), { threads: 2 });
   const store = executor.createStore(new Map([["a", 4]]));
   store.write("a", Float32Array.of(1, 2, 3, 4));
@@ -166,12 +166,12 @@ test("idle threads use no CPU time", async () => {
   const before = process.cpuUsage();
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const { user, system } = process.cpuUsage(before);
-  // Three threads that watched instead of sleeping would use a core at least.
+  // Three threads that spun instead of sleeping would use at least a core.
   assert.ok(user + system < 200_000, `${user + system} µs in a second`);
   await executor.dispose();
 });
 
-test("a thread that is killed in mid-run fails the run and all after it", async () => {
+test("a thread that is killed mid-run fails the run and all later ones", async () => {
   const { host, workers } = watchedHost();
   const executor = await createWasmExecutor(host, { threads: 2 });
   const { executable, inputs } = await longProduct(executor);
@@ -184,9 +184,9 @@ test("a thread that is killed in mid-run fails the run and all after it", async 
 
 test("a trap in a thread fails the run", async () => {
   const { host, workers } = watchedHost();
-  const misled: Host = {
+  const faultyHost: Host = {
     ...host,
-    // A thread whose control block lies outside the memory traps in its first step.
+    // A thread whose control block is outside the memory traps in its first step.
     spawnWorker: (entry) => {
       const worker = host.spawnWorker?.(entry) as HostWorker;
       const post = (message: unknown) =>
@@ -195,10 +195,10 @@ test("a trap in a thread fails the run", async () => {
     },
   };
   const code = await codeOf(async () => {
-    const executor = await createWasmExecutor(misled, { threads: 2 });
+    const executor = await createWasmExecutor(faultyHost, { threads: 2 });
     const executable = await doubler(executor, 1000);
     await executable.run({ x: new Float32Array(1000) });
-    // The other thread may do all of this run alone; the next is refused for certain.
+    // The other thread may do all of this run alone; the next run is certainly refused.
     await new Promise((resolve) => setTimeout(resolve, 200));
     await executable.run({ x: new Float32Array(1000) });
   });
@@ -253,7 +253,7 @@ test("an executor that was not disposed does not keep the process alive, a run d
   assert.match(said, /^logits \d+\n$/);
 });
 
-test("an impossible number of threads is refused, auto takes the cores of the host", async () => {
+test("an impossible number of threads is refused; auto takes the cores of the host", async () => {
   const { spawnWorker: _, ...alone } = nodeHost();
   assert.is(await codeOf(() => createWasmExecutor(alone, { threads: 2 })), "device/threads");
   for (const threads of [0, 1.5, -1, 1000])

@@ -1,4 +1,4 @@
-// Tier claims: the claims of an executor for a tier of the GPU at hand, within the tier's tolerances.
+// Tier claims: the executor claims for a tier of the available GPU, within the tier's tolerances.
 
 import { test } from "uvu";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
@@ -9,7 +9,7 @@ import { claimsAgainstWasm } from "./executor-claims.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
-/** Registers and runs the tests, or says why there are none. A tier takes a driver a minute, so each has a file. */
+/** Registers and runs the tests, or prints why there are none. A tier takes a driver a minute, so each has a file. */
 export async function claimsOfTier(tier: GpuTier, host: Host = nodeHost()): Promise<void> {
   const found = await webgpuOrSkip(host, tier);
   if (!found) return;

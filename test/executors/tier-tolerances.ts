@@ -16,17 +16,18 @@ export interface TierTolerances {
   /** Parity: fraction of a tensor's largest value in addition to 8 times PyTorch's own float32 error. */
   rounding: number;
   /**
-   * Parity: fraction of the root mean square, where single values may jump: AdamW steps by the sign of a gradient, also of one
-   * smaller than its rounding, and a ReLU lets a gradient pass or not. 0: no value jumps, each is compared.
+   * Parity: fraction of the root mean square, where single values may jump: AdamW steps by the sign of a gradient, even
+   * of one smaller than its rounding error, and a ReLU passes a gradient or does not. 0: no value jumps, and each is
+   * compared.
    */
   jumps: number;
   /** Conformance: how far a logit may be from wasm's, which is the margin that decides too. */
   logits: number;
-  /** Bench: of the largest of 1 and our logits, or losses of three steps, on tier float32. */
+  /** Bench: fraction of the largest of 1 and our logits, or of the losses of three steps, on tier float32. */
   bench: number;
 }
 
-/** Float32 in another order. */
+/** Float32 sums in another order. */
 const FLOAT32: TierTolerances = {
   claims: { values: 3e-6, state: 1e-4 },
   rounding: 0,
@@ -35,19 +36,20 @@ const FLOAT32: TierTolerances = {
   bench: 1e-3,
 };
 
-/** Half the distance of neighboring float16 numbers, over their size. */
+/** Half the spacing of float16 numbers, relative to their size. */
 const FLOAT16_ROUNDING = 2 ** -11;
 
 /**
- * Roundings between the pixels and a gradient of the micro model: 4 products in each of 3 blocks and 2 outside, there and
- * back, each of which takes rounded factors and leaves a rounded result. They are independent: errors add up as their root.
+ * Roundings between the pixels and a gradient of the micro model: 4 products in each of 3 blocks and 2 outside, forward
+ * and backward, each with rounded factors and a rounded result. The errors are independent, so their sum grows with the
+ * square root.
  */
 const ROUNDINGS = 2 * 2 * (4 * 3 + 2);
 
 /**
  * Largest found on llvmpipe, activations stored in float16: rounding 2.0e-3 (a gradient; 8e-4 of logits), jumps 0.20 (a
- * gradient of RegNetY; 0.06 of AdamW). Claims: four roundings of a value, and what a few steps of AdamW, which divides by the
- * gradients' roots, make of them.
+ * gradient of RegNetY; 0.06 of AdamW). Claims: four roundings of a value, and their effect after a few steps of AdamW,
+ * which divides by the gradients' roots.
  */
 const FLOAT16: TierTolerances = {
   claims: { values: 2e-3, state: 2e-2 },
@@ -63,11 +65,11 @@ const TIER_TOLERANCES: Readonly<Record<GpuTier, TierTolerances>> = {
   float32: FLOAT32,
   subgroups: FLOAT32,
   float16: FLOAT16,
-  // The same numbers in other units: factors in float16, sums in float32.
+  // The same arithmetic in other units: factors in float16, sums in float32.
   matrices: FLOAT16,
 };
 
-/** Of a device without tiers float32's. */
+/** A device without tiers has float32's. */
 export function tierTolerances(tier: string | undefined): TierTolerances {
   return TIER_TOLERANCES[GPU_TIERS.find((name) => name === tier) ?? "float32"];
 }

@@ -1,5 +1,5 @@
-// Training memory: what is planned is what is used, recomputation saves it without changing a bit, pieces of a batch
-// add up to the whole, and what cannot fit is refused with what does.
+// Training memory: the planned memory is the memory used, recomputation saves some without changing a bit, pieces of a
+// batch add up to the whole, and a step that cannot fit is refused with one that does.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +20,7 @@ import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
-/** Enough blocks for one between two that are recomputed. */
+/** Enough blocks for one between two recomputed ones. */
 const DEEP: DeitConfig = { ...MICRO, depth: 4 };
 const MEBIBYTE = 2 ** 20;
 const WASM32_BYTES = 2 ** 32;
@@ -46,7 +46,7 @@ interface Run {
   average: TensorMap;
 }
 
-/** Three steps of a distilled model, teacher, stochastic depth and average on. */
+/** Three steps of a distilled model with teacher, stochastic depth and average. */
 async function threeSteps(executor: Executor, changes: Partial<TrainingOptions>): Promise<Run> {
   const options = {
     config: DEEP,
@@ -105,7 +105,7 @@ for (const [device, executor] of [
   });
 }
 
-test("an evaluation in pieces gives the bits of one in whole", async () => {
+test("an evaluation in pieces gives the bits of one in a single piece", async () => {
   const pixels = randomPixels(MICRO, 4, 9);
   const logits: Float32Array[] = [];
   for (const pieces of [1, 2]) {
@@ -118,7 +118,7 @@ test("an evaluation in pieces gives the bits of one in whole", async () => {
   assertSameBits(logits[3] as Float32Array, logits[1] as Float32Array, "three images");
 });
 
-test("a recomputing step's plan is sound: no tensor is read after another was written over it", () => {
+test("the plan of a step with recomputation is sound: no tensor is read after it was overwritten", () => {
   const { accumulate } = planTraining(
     trainingOptions({ config: DEEP, dropPath: 0.1, distillation: "soft", recompute: true }),
     wasm.capabilities,
@@ -133,7 +133,7 @@ test("a step repeats every block but the last, up to what its gradients read", (
   };
   assert.is(count(true, "attention"), count(false, "attention") + 11);
   assert.is(count(true, "layerNorm"), count(false, "layerNorm") + 22);
-  // qkv, projection and the MLP's first layer; nobody reads the second's result again.
+  // qkv, projection and the MLP's first layer; nothing reads the second layer's result again.
   assert.is(count(true, "linear"), count(false, "linear") + 33);
 });
 
@@ -164,7 +164,7 @@ async function memoriesOf<T>(work: () => Promise<T>): Promise<{ result: T; memor
   }
 }
 
-test("the module's memory grows by what was planned, within 5%", async () => {
+test("the module's memory grows by the planned bytes, within 5%", async () => {
   const config = { ...MICRO, imageSize: 64, dim: 48, mlpDim: 192 };
   for (const changes of [{}, { recompute: true }, { pieces: 2 }]) {
     for (const threads of [1, 2]) {
@@ -190,7 +190,7 @@ test("the module's memory grows by what was planned, within 5%", async () => {
   }
 });
 
-test("an inference takes what it says it does, copies of its weights included, within 5%", async () => {
+test("an inference program takes the memory that it reports, including copies of its weights, within 5%", async () => {
   const config = { ...MICRO, imageSize: 64, dim: 96, mlpDim: 384, depth: 4 };
   const { result: executor, memories } = await memoriesOf(() => createWasmExecutor(nodeHost()));
   const before = WASM32_BYTES - executor.capabilities.limitBytes;
@@ -229,7 +229,7 @@ test("a step over 4 GiB is refused before anything is allocated, with the batche
   assert.is(wasm.capabilities.limitBytes, before);
 });
 
-test("the refusal names recomputation and pieces where they help, and what it says holds", () => {
+test("the refusal names recomputation and pieces where they help, and its advice is correct", () => {
   const limitBytes = 250e6;
   const fits = (changes: Partial<PlannedTraining>) =>
     planTraining(tiny(changes), { ...wasm.capabilities, limitBytes });
@@ -247,7 +247,7 @@ test("the refusal names recomputation and pieces where they help, and what it sa
   assert.match(inPieces.message, /training step with a batch of 32 \(64 in 2 pieces\) needs/);
   assert.is(inPieces.details.largestBatch, kept);
 
-  // Only recomputing one by one.
+  // Only one image at a time, with recomputation.
   const least = fits({ batchSize: 1, recompute: true }).bytes + 1000;
   const last = refusal(tiny({ batchSize: 64 }), least).message;
   assert.match(

@@ -1,4 +1,5 @@
-// Training program: what a step adds up, what it leaves alone, and how it behaves on gradients that are no numbers.
+// Training program: what a step accumulates, what it leaves unchanged, and how it handles gradients that are not
+// finite.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -120,7 +121,7 @@ test("the norm is that of all gradients together", async () => {
   training.dispose();
 });
 
-test("without distillation the second head is passed over, weight decay included", async () => {
+test("without distillation the second head is skipped, including its weight decay", async () => {
   const training = await create({ distillation: "none" });
   const before = await training.read("weights");
   await training.accumulate(trainingInputs(MICRO, 4));
@@ -132,7 +133,7 @@ test("without distillation the second head is passed over, weight decay included
   training.dispose();
 });
 
-test("weight decay spares biases, norms, tokens and positions, and the names asked for", async () => {
+test("weight decay excludes biases, norms, tokens, positions and the requested names", async () => {
   const decay = { ...STEP, learningRate: 0.1, weightDecay: 1 };
   for (const noDecay of [undefined, ["pos_embed", "cls_token"]]) {
     const training = await create({ noDecay, distillation: "hard" });
@@ -188,7 +189,7 @@ test("evaluation uses the weights or their average, for any count up to the batc
   training.dispose();
 });
 
-test("without an average it cannot be asked for, and inputs are checked", async () => {
+test("a training without an average refuses to return one, and inputs are checked", async () => {
   const training = await create({ ema: false, dropPath: 0.1, distillation: "hard" });
   const refused = async (attempt: () => Promise<unknown>, text: RegExp) => {
     const message = await attempt().then(
@@ -213,7 +214,7 @@ test("without an average it cannot be asked for, and inputs are checked", async 
   training.dispose();
 });
 
-test("memory is returned, and its size is known beforehand", async () => {
+test("memory is freed, and its size is known beforehand", async () => {
   const before = executor.capabilities.limitBytes;
   const first = await create();
   assert.ok(first.bytes > 0 && first.bytes < 2_000_000);

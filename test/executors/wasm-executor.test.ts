@@ -1,4 +1,4 @@
-// The wasm executor: inputs are checked, programs share one memory without harm, addresses reach beyond 2 GiB.
+// The wasm executor: inputs are checked, programs share one memory safely, addresses reach beyond 2 GiB.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -84,7 +84,7 @@ test("compiling and disposing a hundred times takes no more memory than once", a
   for (let turn = 0; turn < 100; turn++) assert.is(await left(), once);
 });
 
-test("a store checks names and lengths, gives copies, and begins with zeros", async () => {
+test("a store checks names and lengths, returns copies, and starts with zeros", async () => {
   const executor = await newExecutor();
   const store = executor.createStore(
     new Map([
@@ -145,7 +145,7 @@ test("addresses above 2 GiB are unsigned all the way", async () => {
   low.dispose();
 });
 
-test("what does not fit 4 GiB is refused before it is allocated", async () => {
+test("a program that does not fit 4 GiB is refused before anything is allocated", async () => {
   const executor = await newExecutor();
   const graph = affine(2 ** 20, 0);
   const { limitBytes } = executor.capabilities;
@@ -160,13 +160,13 @@ test("what does not fit 4 GiB is refused before it is allocated", async () => {
   assert.is(executor.capabilities.limitBytes, limitBytes);
 });
 
-test("a disposed executor makes nothing more", async () => {
+test("a disposed executor refuses to compile or allocate", async () => {
   const executor = await newExecutor();
   await executor.dispose();
   assert.throws(() => executor.createStore(new Map()), /disposed/);
 });
 
-test("the calibration shows every register block, chooses the fastest one and is made once a process", async () => {
+test("the calibration reports every register block, chooses the fastest one and runs once per process", async () => {
   const { calibration: table = [] } = await newExecutor();
   assert.ok(table.length >= 4);
   const chosen = table.filter((block) => block.chosen);

@@ -1,4 +1,4 @@
-// WebGPU arena: memory in several buffers computes what memory in one does, to the last bit, and comes and goes with its programs.
+// WebGPU arena: memory in several buffers gives the same bits as memory in one, and is freed with its programs.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -20,7 +20,7 @@ async function results(executor: WebgpuExecutor): Promise<Float32Array[]> {
     await training.apply({ ...STEP, step });
   }
   const weights = [...(await training.read("weights")).values()].map(({ data }) => data);
-  // Smaller programs beside it, in the same memory.
+  // Smaller programs in the same memory.
   const inference = await createInference(executor, MICRO, randomWeights(MICRO, 1), { batchSizes: [1, 4] });
   const { logits } = await inference.logits(randomPixels(MICRO, 5, 3), 5);
   inference.dispose();
@@ -34,7 +34,7 @@ if (whole) {
 
   test("training and inference in many buffers have the bits of those in one", async () => {
     assert.equal(await results(cut), await results(whole));
-    // Idle buffers for results are left.
+    // Idle staging buffers remain.
     const bare = cut.memory;
     const held = await createTraining(cut, trainingOptions());
     const alone = await createTraining(whole, trainingOptions());

@@ -1,4 +1,4 @@
-// WebGPU choice: what `auto` and `webgpu:NAME` take, and what is said when a device is missing or lost.
+// WebGPU choice: which device `auto` and `webgpu:NAME` choose, and the errors when a device is missing or lost.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -27,7 +27,7 @@ test("without WebGPU, webgpu is refused with the reason", async () => {
   assert.is(message, "device/unavailable: no way to GPUs here");
 });
 
-test("GPUs are looked for where Linux shows the node that a driver needs", () => {
+test("on Linux, GPUs are searched for only if a device node that a driver needs exists", () => {
   const shows = (folders: Record<string, string[]>) => mayHaveGpu((folder) => folders[folder] ?? []);
   const elsewhere = process.platform !== "linux";
   assert.is(shows({ "/dev": ["null", "dri", "nvidiactl"], "/dev/dri": ["by-path", "card0"] }), elsewhere);
@@ -51,7 +51,7 @@ test("a kernel's text declares the constants that it uses, and no others", () =>
   assert.not.match(text, /UNUSED/);
 });
 
-test("lines of a kernel stand where their constant is not 0, and nowhere else", () => {
+test("conditional lines of a kernel remain only where their constant is not 0", () => {
   const text = [
     "a",
     "// #if X",
@@ -82,7 +82,7 @@ if (found) {
     return runtime.description;
   };
 
-  test("every adapter in the list can be asked for by its place and by its name", async () => {
+  test("every adapter in the list can be selected by its index and by its name", async () => {
     assert.ok(adapters.length > 0);
     for (const { index, name, driver, maxBufferSize, features } of adapters) {
       assert.ok(maxBufferSize >= 2 ** 28 && features.includes("core-features-and-limits"), name);
@@ -104,12 +104,12 @@ if (found) {
     assert.match(await described({ ...host, mayHaveGpu: () => false }), /^wasm: .*no GPU was found\)$/);
   });
 
-  test("auto takes a GPU whose kernels compute what wasm computes, backward too", async () => {
+  test("auto takes a GPU whose kernels agree with wasm, backward too", async () => {
     const description = await described(observedHost({ hardware: true }).host, true);
     assert.match(description, /^webgpu: A GPU, .*\(auto: a GPU, which passed its self-check\)$/);
   });
 
-  test("auto takes wasm where one kernel of a GPU is wrong, and says what was", async () => {
+  test("auto takes wasm if one kernel of a GPU is wrong, and says which result was", async () => {
     const wrong = (_: string, text: string) => text.replace("p.epsilon", "(p.epsilon + 0.1)");
     const forward = observedHost({ hardware: true, kernel: wrong });
     assert.match(await described(forward.host), /^wasm: .*\(auto: self-check: logits, value \d+: got .*\)$/);
@@ -122,12 +122,12 @@ if (found) {
       for (const device of opened) assert.is((await device.lost).reason, "destroyed");
   });
 
-  test("a GPU whose driver fails in mid-check is left alone", async () => {
+  test("a GPU whose driver fails during the self-check is not used", async () => {
     const refused = observedHost({ hardware: true, kernel: () => "no WGSL" });
     assert.match(await described(refused.host), /^wasm: .*\(auto: kernel .* was rejected: /);
   });
 
-  test("an adapter that is not there is refused with those that are", async () => {
+  test("an adapter that does not exist is refused with the list of adapters", async () => {
     const message = await messageOf(() => createWebgpuExecutor(nodeHost(), { adapter: "no such adapter" }));
     assert.match(
       message,
@@ -148,7 +148,7 @@ if (found) {
     assert.match(await messageOf(() => training.read("weights")), /^device\/disposed/);
   });
 
-  test("a buffer beyond the device's limit is refused with the numbers before it is made", async () => {
+  test("a buffer beyond the device's limit is refused with both numbers before it is created", async () => {
     const executor = await createWebgpuExecutor(nodeHost());
     const { limitBytes } = executor.capabilities;
     const message = await messageOf(async () => executor.createStore(new Map([["x", limitBytes]])));

@@ -1,5 +1,5 @@
-// WebGPU convolution: RegNetY's operations on the WebGPU kernels equal the reference implementations in double, and its gradients
-// equal finite differences.
+// WebGPU convolution: RegNetY's operations on the WebGPU kernels equal the reference implementations in double, and its
+// gradients equal finite differences.
 
 import { test } from "uvu";
 import { nodeHost } from "../../runtime/host/node.js";

@@ -1,4 +1,4 @@
-// WebGPU device: the executor that the WebGPU tests share, or the line that says why they are skipped.
+// WebGPU device: the executor that the WebGPU tests share, or a line that says why they are skipped.
 
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -31,11 +31,11 @@ async function orSkip<T>(open: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** What a test changes in the devices that a host opens. */
+/** Changes that a test makes to the devices that a host opens. */
 export interface Changes {
-  /** The adapter says that it is a GPU. */
+  /** The adapter reports that it is a hardware GPU. */
   hardware?: boolean;
-  /** The adapter says that it has these matrix units. Where it has not, its devices do without the feature. */
+  /** The adapter reports these matrix units. If it lacks them, its devices are opened without the feature. */
   matrices?: MatrixUnits;
   /** WGSL of a kernel → the WGSL that its driver compiles. */
   kernel?: (name: string, text: string) => string;

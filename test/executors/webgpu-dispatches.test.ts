@@ -1,5 +1,5 @@
-// WebGPU dispatches: how many kernels a forward pass and a training step of DeiT-Tiny distilled start, by the executor's
-// own count. Dawn's null backend takes the commands, so no driver is needed and nothing is computed.
+// WebGPU dispatches: how many kernels a forward pass and a training step of DeiT-Tiny distilled dispatch, by the
+// executor's own count. Dawn's null backend accepts the commands, so no driver is needed and nothing is computed.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -77,11 +77,11 @@ if (found) {
   test("on a GPU, which splits the sums over a batch's tokens, a step of 8 images takes at most 400", async () => {
     const accumulate = await dispatchesOf(accumulateGraph(options, 8, "pixels"), stores, true);
     const [whole, apply] = await step(false);
-    // 25 layer norms are cut, and most weights of products.
+    // The gradients of 25 layer norms are split, and of most weights of products.
     assert.ok(accumulate > whole + 25 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
   });
 
-  test("scaling the loss takes no dispatch more: one for the scale, none for a gradient of 1", async () => {
+  test("scaling the loss adds no dispatch: one for the scale replaces the one for a gradient of 1", async () => {
     const [plain, scaled] = [await step(false), await step(true)];
     assert.equal(scaled, [plain[0] - 1, plain[1] + 1]);
   });

@@ -1,4 +1,4 @@
-// WebGPU lanes: sums and maxima over a workgroup count every value once, whatever the size and the members of a subgroup.
+// WebGPU lanes: sums and maxima over a workgroup count every value once, for any size and composition of subgroups.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,10 +11,10 @@ import { Random } from "../nn/random.js";
 import { SUBGROUPS, withSubgroups } from "./subgroup-models.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** More than two rounds of the 64 lanes, and a broken one. */
+/** More than two rounds of the 64 lanes, and a partial one. */
 const CLASSES = 150;
 
-/** a·b of whole numbers, which no order of additions rounds, and a loss whose two maxima stand at each place once. */
+/** a·b of integers, exact in any order of additions, and a loss whose two maxima are at each position once. */
 function lanesProgram(executor: WebgpuExecutor) {
   const graph = new GraphBuilder("lanes");
   const [a, b] = [graph.input("a", [CLASSES]), graph.input("b", [CLASSES])];
@@ -30,7 +30,7 @@ function lanesProgram(executor: WebgpuExecutor) {
 function lanesInputs() {
   const random = new Random(3);
   const whole = () => Float32Array.from({ length: CLASSES }, () => random.between(-200, 200));
-  /** Row r is largest at place r·step, so far above the rest that exp of it is no float32. */
+  /** Row r is largest at index r·step, so far above the rest that its exp overflows float32. */
   const peaked = (step: number) =>
     Float32Array.from({ length: CLASSES ** 2 }, (_, i) => {
       const [row, place] = [Math.floor(i / CLASSES), i % CLASSES];
@@ -44,7 +44,7 @@ async function claimed(executor: WebgpuExecutor): Promise<void> {
   const executable = await executor.compile(lanesProgram(executor), new Map());
   const { sum, loss } = await executable.run({ a, b, logits, teacher });
   assert.equal(sum, Float32Array.of(a.reduce((total, value, i) => total + value * (b[i] as number), 0)));
-  // Σ exp is exp(200) up to what float32 keeps.
+  // Σ exp is exp(200) to float32's precision.
   const losses = Float32Array.from({ length: CLASSES }, (_, row) => {
     return 200 - (logits[row * CLASSES + ((row * 7) % CLASSES)] as number);
   });

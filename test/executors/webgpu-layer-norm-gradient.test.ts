@@ -1,5 +1,5 @@
-// WebGPU layer norm gradient: the sums over all rows for weight and bias, whose rows are split among workgroups as on hardware
-// GPUs, against sums in double.
+// WebGPU layer norm gradient: the sums over all rows for weight and bias, whose rows are split among workgroups as on
+// hardware GPUs, against sums in double.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +13,10 @@ import { Random } from "../nn/random.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** Rows × width; splits end inside a sample, the last one is shorter, and only one width is a multiple of a group's columns. */
+/**
+ * Rows × width; splits end inside a sample, the last one is shorter, and only one width is a multiple of a group's
+ * columns.
+ */
 const CUT: readonly (readonly [number, number])[] = [
   [1179, 68],
   [777, 7],
@@ -22,7 +25,7 @@ const CUT: readonly (readonly [number, number])[] = [
 ];
 const WHOLE = [511, 20] as const;
 
-function drawn(rows: number, width: number) {
+function randomOperands(rows: number, width: number) {
   const random = new Random(rows);
   return {
     dy: random.normals(rows * width),
@@ -33,7 +36,7 @@ function drawn(rows: number, width: number) {
   };
 }
 
-/** Gradients of weight and bias and dx, added to previous gradients that are all ones; and the number of dispatches of a run. */
+/** Gradients of weight and bias, added to previous gradients of ones, and dx; and the number of dispatches of a run. */
 async function run(executor: WebgpuExecutor, rows: number, width: number) {
   const graph = new GraphBuilder("a layer norm's gradient");
   const reads = {
@@ -59,16 +62,16 @@ async function run(executor: WebgpuExecutor, rows: number, width: number) {
   const program = planProgram(graph, executor.capabilities);
   const executable = await executor.compile(program, new Map([["gradients", store]]));
   const { dispatches } = executable as WebgpuExecutable;
-  const outputs = await executable.run(drawn(rows, width));
+  const outputs = await executable.run(randomOperands(rows, width));
   const gradients = { weight: await store.read("weight"), bias: await store.read("bias") };
   executable.dispose();
   store.dispose();
   return { ...gradients, dx: outputs.dx as Float32Array, dispatches };
 }
 
-/** The sums of `run` in double. */
+/** The sums of `run`, computed in double. */
 function expected(rows: number, width: number) {
-  const { dy, x, mean, rstd } = drawn(rows, width);
+  const { dy, x, mean, rstd } = randomOperands(rows, width);
   const [weight, bias] = [new Float64Array(width).fill(1), new Float64Array(width).fill(1)];
   for (let i = 0; i < rows * width; i++) {
     const [row, column] = [Math.floor(i / width), i % width];
@@ -87,7 +90,7 @@ function assertSums(got: Awaited<ReturnType<typeof run>>, rows: number, width: n
   assertClose(got.bias, want.bias, allowed, `bias of ${rows}×${width}`);
 }
 
-test("rows are split only on a GPU, into enough workgroups and no small splits", () => {
+test("rows are split only on a GPU, into enough workgroups and without small splits", () => {
   assert.is(splitCount("gpu", 24, 12_608), 22);
   assert.is(splitCount("gpu", 24, 1576), 6);
   assert.is(splitCount("gpu", 600, 12_608), 1);

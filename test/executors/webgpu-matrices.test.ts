@@ -1,5 +1,5 @@
-// WebGPU tier matrices: what it computes agrees with the wasm executor, within the tolerances of float16. No software driver
-// offers it: there the matrix units are modeled, and what a GPU's own round is not tested.
+// WebGPU tier matrices: what it computes agrees with the wasm executor, within the tolerances of float16. No software
+// driver offers it: there the matrix units are modeled, and the rounding of a GPU's own units is not tested.
 
 import { nodeHost } from "../../runtime/host/node.js";
 import { SQUARE } from "./matrix-product-claims.js";

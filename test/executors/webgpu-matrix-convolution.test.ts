@@ -1,5 +1,5 @@
-// WebGPU matrix convolution: the kernel for matrix units equals the reference implementations in double for every kind of size. No software driver
-// has units: there they are modeled, and what a GPU's own round is not tested.
+// WebGPU matrix convolution: the kernel for matrix units equals the reference implementations in double for every kind
+// of size. No software driver has units: there they are modeled, and the rounding of a GPU's own units is not tested.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,7 +14,7 @@ const found = await webgpuOrSkip(modeled.host, "matrices");
 if (found) {
   convolutionForwardClaims(found, ", on modeled matrix units", tierTolerances("matrices").claims.values);
 
-  test("convolutions whose channels are multiples of 4 took the units: with and without a bias, with and without ReLU, in large tiles", () => {
+  test("convolutions whose channels are multiples of 4 used the units: with and without bias, with and without ReLU, in large tiles", () => {
     assert.is(modeled.kernels(), 4 + 2);
   });
 

@@ -1,5 +1,6 @@
-// WebGPU matrix pipelines: every kernel that DeiT-Tiny, DeiT-Small and RegNetY start on tier `matrices` becomes a pipeline, for each
-// size of matrix units that GPUs are known to have. Dawn's null backend checks kernels as for a GPU and computes nothing.
+// WebGPU matrix pipelines: every kernel that DeiT-Tiny, DeiT-Small and RegNetY dispatch on tier `matrices` compiles to
+// a pipeline, for each size of matrix units that GPUs are known to have. Dawn's null backend checks kernels as for a
+// GPU and computes nothing.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -80,14 +81,14 @@ const found = await webgpuOrSkip(onNull(first, []), "matrices");
 if (found) {
   await found.dispose();
   for (const [what, matrices] of Object.entries(UNITS)) {
-    test(`with matrices of ${what} every product of DeiT-Tiny, DeiT-Small and their teacher has a pipeline, and no kernel is warned of`, async () => {
+    test(`with matrices of ${what} every product of DeiT-Tiny, DeiT-Small and their teacher has a pipeline, and no kernel causes a warning`, async () => {
       const seen: Seen = [];
       const executor = (await webgpuOrSkip(onNull(matrices, seen), "matrices")) as WebgpuExecutor;
       for (const size of ["tiny", "small"])
         await compile(executor, publishedConfig(`deit_${size}_distilled_patch16_224`) as DeitConfig);
       assert.not(seen.some(([name]) => name === "matrix-product"));
       await compileTeacher(executor);
-      // The image's three channels alone are no multiple of 4.
+      // Only the image's three channels are not a multiple of 4.
       assert.is(seen.filter(([name]) => name === "conv2d").length, 1);
       const convolutions = seen.filter(([name]) => name === CONVOLUTION);
       assert.ok(convolutions.length >= 2, `${convolutions.length} convolutions`);

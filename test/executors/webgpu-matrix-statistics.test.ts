@@ -1,4 +1,4 @@
-// WebGPU matrix statistics: a row before a product has the mean and deviation of its values, and the same bits of them in
+// WebGPU matrix statistics: the mean and deviation of rows before a product are correct, and have the same bits in
 // every tile.
 
 import { test } from "uvu";
@@ -13,10 +13,10 @@ import { type ModeledUnits, modeledUnits } from "./matrix-unit-models.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
 const EPSILON = 1e-6;
-/** Tiles of 64×64 for the large one, and rows of which only six are in a last tile of 32 or of 64. */
+/** Enough tiles of 64×64 for the large one, with only six rows in the last tile of 32 or 64. */
 const [MANY, FEW] = [1028, 70];
 const WIDE = 516;
-/** Eight invocations add a row in vectors of four: none for some of them, unequal numbers, and equal ones. */
+/** Eight invocations sum a row in vectors of four: none for some of them, unequal numbers, and equal ones. */
 const FOURS = [4, 20, 44, 64, 500];
 const UNEVEN = [1, 3, 33, 131, 501];
 
@@ -89,19 +89,19 @@ const gpu = await webgpuOrSkip(observedHost({ hardware: true }).host, "float32")
 if (gpu) {
   const large = await run(gpu, MANY, FOURS);
 
-  test("the large tile finds a row's statistics for every depth", () => {
+  test("the large tile computes a row's statistics for every depth", () => {
     assertStatistics(large, MANY, FOURS);
   });
 
-  test("so does the small one where the depth is no multiple of 4", async () => {
+  test("the small tile computes them where the depth is not a multiple of 4", async () => {
     assertStatistics(await run(gpu, FEW, UNEVEN), FEW, UNEVEN);
   });
 
-  test("the small tile has their bits, and those of the product", async () => {
+  test("the small tile gives the same bits, for the product too", async () => {
     assertSameRows(await run(gpu, FEW, FOURS), large, ["mean", "rstd", "y"]);
   });
 
-  test("the tile of software drivers has them too", async () => {
+  test("the tile of software drivers gives the same bits", async () => {
     const software = (await webgpuOrSkip(undefined, "float32")) as WebgpuExecutor;
     assertSameRows(await run(software, FEW, FOURS), large, ["mean", "rstd", "y"]);
     await software.dispose();
@@ -112,7 +112,7 @@ if (gpu) {
     "subgroups of 4": { rows: 8, columns: 8, depth: 8, largestSubgroup: 4, subgroup: 4 },
   };
   for (const [what, each] of Object.entries(units))
-    test(`matrix units with ${what} have the bits of the statistics`, async () => {
+    test(`matrix units with ${what} give the same bits of the statistics`, async () => {
       const matrices = await webgpuOrSkip(modeledUnits(each).host, "matrices");
       if (!matrices) return;
       assertSameRows(await run(matrices, FEW, FOURS), large, ["mean", "rstd"]);

@@ -1,4 +1,4 @@
-// WebGPU matrix tiles: for every size of matrix units a tile is made of whole matrices, and every device has room for it.
+// WebGPU matrix tiles: for every size of matrix units a tile consists of whole matrices and fits every device.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,7 +12,7 @@ const PRODUCTS = { few: { rows: 394, columns: 192 }, many: { rows: 25_216, colum
 /** WebGPU's smallest limits. */
 const [WORKGROUP_BYTES, WORKGROUP_INVOCATIONS] = [16_384, 256];
 
-/** Bytes of workgroup memory of subgroup-matrix-tile.wgsl, whichever axes are last and with a norm before the product. */
+/** Bytes of workgroup memory of subgroup-matrix-tile.wgsl, for any order of axes, with a norm before the product. */
 function workgroupBytes({ PM, PN, WX, WY, STEP, MATRIX_ROWS, MATRIX_COLUMNS }: MatrixTile): number {
   const [rows, columns] = [PM * WY, PN * WX];
   const lines = (length: number) => Math.max(length * (STEP + 8), STEP * (length + 8)) * 2;
@@ -21,7 +21,7 @@ function workgroupBytes({ PM, PN, WX, WY, STEP, MATRIX_ROWS, MATRIX_COLUMNS }: M
   return lines(rows) + lines(columns) + results + statistics;
 }
 
-/** The units that the tier takes up, of all that there could be. */
+/** Of all possible units, those that the tier accepts. */
 const UNITS = SIZES.flatMap((M) =>
   SIZES.flatMap((N) =>
     SIZES.flatMap((K) =>
@@ -38,12 +38,12 @@ const UNITS = SIZES.flatMap((M) =>
   ),
 );
 
-test("units of 8 and 16 rows and columns and up to 32 depths are taken up, with subgroups of every size", () => {
+test("units of 8 and 16 rows and columns and up to 32 depths are accepted, with subgroups of every size", () => {
   assert.is(UNITS.length, 2 * 2 * 3 * SUBGROUPS.length);
 });
 
 for (const [what, product] of Object.entries(PRODUCTS))
-  test(`with ${what} values a workgroup has whole matrices, subgroups for all of them, and 16 KiB at most`, () => {
+  test(`with ${what} values a workgroup has whole matrices, subgroups for all of them, and at most 16 KiB`, () => {
     for (const units of UNITS) {
       const tile = matrixTile(units, product);
       const { PM, PN, WX, WY, STEP, INVOCATIONS } = tile;

@@ -1,4 +1,4 @@
-// WebGPU memory: steps and inferences make no buffer, and what is disposed of gives all of its buffers back.
+// WebGPU memory: steps and inferences create no buffers, and disposing of programs frees all of theirs.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ const executor = await webgpuOrSkip();
 if (executor) {
   const { memory: bare } = executor;
 
-  test("30 training steps, their evaluations and checkpoints leave the buffers of the first", async () => {
+  test("30 training steps with evaluations and checkpoints use only the buffers of the first", async () => {
     const training = await createTraining(executor, trainingOptions());
     const round = async (step: number) => {
       await training.accumulate(trainingInputs(MICRO, 4, step));
@@ -30,7 +30,7 @@ if (executor) {
     training.dispose();
   });
 
-  test("30 inferences of any size leave the buffers of the first two", async () => {
+  test("30 inferences of any size use only the buffers of the first two", async () => {
     const inference = await createInference(executor, MICRO, randomWeights(MICRO, 1), { batchSizes: [1, 4] });
     for (const count of [4, 1]) await inference.logits(randomPixels(MICRO, count, 1), count);
     const { memory } = executor;
@@ -42,7 +42,7 @@ if (executor) {
     inference.dispose();
   });
 
-  test("models that come and go leave nothing but idle buffers for results", async () => {
+  test("disposed models leave only idle staging buffers", async () => {
     const before = executor.memory;
     for (let turn = 0; turn < 3; turn++) {
       const training = await createTraining(executor, trainingOptions());

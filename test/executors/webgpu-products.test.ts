@@ -1,4 +1,5 @@
-// WebGPU products: the large tile that hardware GPUs take, run on the software driver; and copies of weights in float16.
+// WebGPU products: the large tile that hardware GPUs take, run on the software driver; and copies of weights in
+// float16.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,7 +15,7 @@ import { Random } from "../nn/random.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 
-/** Enough tiles of 64×64 for the large one, and no size a multiple of it. */
+/** Enough tiles of 64×64 for the large one, with no size a multiple of it. */
 const LONG = 1028;
 const WIDE = 516;
 const SHORT = 20;
@@ -39,7 +40,7 @@ function products(): GraphBuilder {
 
 interface Products {
   results: Float32Array[];
-  /** y with other values in the weights. */
+  /** y after the weights were changed. */
   later: Float32Array;
 }
 
@@ -83,7 +84,7 @@ const want = await run(wasm);
 for (const tier of ["float32", "float16"] satisfies GpuTier[]) {
   const gpu = await webgpuOrSkip(observedHost({ hardware: true }).host, tier);
   if (!gpu) continue;
-  test(`${tier}: the large tile computes what wasm computes, before and after the weights change`, async () => {
+  test(`${tier}: the large tile agrees with wasm, before and after the weights change`, async () => {
     const got = await run(gpu);
     for (const [i, values] of [...want.results, want.later].entries()) {
       const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -91,7 +92,7 @@ for (const tier of ["float32", "float16"] satisfies GpuTier[]) {
       assertClose([...got.results, got.later][i] as Float32Array, values, allowed, `result ${i}`);
     }
   });
-  test(`${tier}: a store counts its copy, and gives it back`, async () => {
+  test(`${tier}: a store counts its copy and frees it`, async () => {
     const before = gpu.memory;
     const store = gpu.createStore(new Map([["w", 1000]]));
     const { bytes } = store;

@@ -1,4 +1,4 @@
-// WebGPU readback: a step is submitted before the results of the previous one arrive, and nothing has to wait for them.
+// WebGPU readback: a step is submitted before the results of the previous one arrive, without waiting for them.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -22,7 +22,7 @@ function evaluationSource(asked: { batches: number }): EvaluationSource {
       pixels.set(randomPixels(MICRO, count, batch));
       const labels = Int32Array.from({ length: count }, (_, i) => (batch + i) % 2);
       yield { count, pixels: pixels.subarray(0, (pixels.length / 4) * count), labels, names: [] };
-      // The arrays are the source's again.
+      // From here on the source may reuse the arrays.
       pixels.fill(0);
       labels.fill(0);
     }
@@ -55,7 +55,7 @@ if (found) {
     for (let step = 1; step <= 3; step++) {
       const inputs = inputsOf(step);
       const { outcome } = await (training as Required<Training>).submit(inputs, settingsOf(step));
-      // From here on the inputs are the caller's again.
+      // From here on the caller may reuse the inputs.
       for (const values of [inputs.pixels, inputs.targets, inputs.sampleWeights]) values.fill(0);
       outcomes.push(outcome);
     }
@@ -73,7 +73,7 @@ if (found) {
     await executor.dispose();
   });
 
-  test("a validation submits a batch before it reads the answers of the one before, and never two", async () => {
+  test("a validation submits one batch, never two, before it reads the answers of the previous one", async () => {
     const scores: ValidationScores[] = [];
     const asked = { batches: 0 };
     const options = { source: evaluationSource(asked), classMap: Int32Array.of(3, 1), ema: true };
@@ -97,7 +97,7 @@ if (found) {
     await executor.dispose();
   });
 
-  test("an inference in several runs has two of them underway, and the logits of each run alone", async () => {
+  test("an inference in several runs has two of them underway, and the same logits as single runs", async () => {
     const pixels = randomPixels(MICRO, 9, 4);
     const [weights, sample] = [randomWeights(MICRO, 1), pixels.length / 9];
     const alone = await createInference(found, MICRO, weights, { batchSizes: [1] });
@@ -118,7 +118,7 @@ if (found) {
     await executor.dispose();
   });
 
-  test("results that are never read cost no buffer and no error, even when the device is lost", async () => {
+  test("results that are never read leak no buffer and raise no error, even when the device is lost", async () => {
     const { host, opened } = observedHost();
     const executor = await createWebgpuExecutor(host);
     const training = await createTraining(executor, trainingOptions());

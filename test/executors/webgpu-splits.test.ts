@@ -31,8 +31,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "of sizes that are not multiples of 4": { outputs: 7, inputs: 30, joined: "norm", bias: true },
 };
 
-/** Values of everything that a case reads, and the previous values of the gradients. */
-function drawn({ outputs, inputs }: Case) {
+/** Values of a case's operands, and the previous values of the gradients. */
+function randomOperands({ outputs, inputs }: Case) {
   const random = new Random(11);
   return {
     dy: random.normals(DEPTH * outputs),
@@ -47,7 +47,7 @@ function drawn({ outputs, inputs }: Case) {
   };
 }
 
-type Drawn = ReturnType<typeof drawn>;
+type Drawn = ReturnType<typeof randomOperands>;
 const at = (values: Float32Array, index: number) => values[index] as number;
 
 function expected({ outputs, inputs, joined }: Case, given: Drawn): { weight: number[]; bias: number[] } {
@@ -93,7 +93,7 @@ function gradientGraph({ outputs, inputs, joined, bias }: Case): GraphBuilder {
   return graph;
 }
 
-test("a weight's gradient is split only on a GPU, into enough workgroups and no small splits", () => {
+test("a weight's gradient is split only on a GPU, into enough workgroups and without small splits", () => {
   const small = { rows: 384, columns: 384, depth: 12_608 };
   assert.is(depthSplits("gpu", small), Math.ceil(512 / 36));
   assert.is(depthSplits("software", small), 1);
@@ -107,7 +107,7 @@ for (const tier of ["float32", "float16"] satisfies GpuTier[]) {
   if (!gpu) continue;
   for (const [what, shape] of Object.entries(CASES))
     test(`${tier}: a gradient ${what} is added to the previous values`, async () => {
-      const given = drawn(shape);
+      const given = randomOperands(shape);
       const layout = { weight: given.weight.length, bias: given.bias.length };
       const store = gpu.createStore(new Map(Object.entries(layout)));
       store.write("weight", given.weight);

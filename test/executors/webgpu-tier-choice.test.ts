@@ -1,4 +1,4 @@
-// WebGPU tier choice: which tiers an adapter has, which one is taken unasked, and what is said where one is refused.
+// WebGPU tier choice: which tiers an adapter has, which one is the default, and the errors when one is refused.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -37,18 +37,18 @@ test("matrices need both features, the experimental one, and a size that adds fl
   assert.is(names(offer(["shader-f16", MATRIX], small)).at(-1), "float16");
   const largest = offeredTiers(offer(all, small, ["f16", "f32", 16, 8, 16])).at(-1);
   assert.equal(largest?.matrix, { rows: 16, columns: 8, depth: 16, largestSubgroup: 32 });
-  const unfit = ["f16", "f32", 64, 16, 16] as [string, string, number, number, number];
-  assert.is(names(offer(all, unfit)).at(-1), "float16");
-  assert.is(offeredTiers(offer(all, unfit, small)).at(-1)?.matrix?.rows, 8);
+  const unsupported = ["f16", "f32", 64, 16, 16] as [string, string, number, number, number];
+  assert.is(names(offer(all, unsupported)).at(-1), "float16");
+  assert.is(offeredTiers(offer(all, unsupported, small)).at(-1)?.matrix?.rows, 8);
 });
 
-test("unasked, a GPU tries its tiers from the highest down, but never matrices; a software driver has float32", () => {
+test("by default a GPU tries its tiers from the highest down, but never matrices; a software driver has float32", () => {
   const all = offer(["shader-f16", "subgroups", MATRIX], ["f16", "f32", 16, 16, 16]);
   assert.equal(automaticTiers(all, false), ["float16", "subgroups", "float32"]);
   assert.equal(automaticTiers(all, true), ["float32"]);
 });
 
-test("a tier that does not exist is refused whatever the device, and so is a tier on a device without any", async () => {
+test("a tier that does not exist is refused on every device, and so is any tier on a device without tiers", async () => {
   const open = (device: string, gpuTier: string) => createRuntime({ host: nodeHost(), device, gpuTier });
   for (const device of ["auto", "wasm", "webgpu"])
     assert.is(
@@ -70,7 +70,7 @@ if (found) {
     await runtime.dispose();
   });
 
-  test("a tier that the adapter does not offer is refused with those that it does", async () => {
+  test("a tier that the adapter does not offer is refused with the tiers that it offers", async () => {
     const message = await messageOf(() => createWebgpuExecutor(nodeHost(), { tier: "matrices" }));
     assert.match(
       message,
@@ -90,7 +90,7 @@ if (found) {
     }
   });
 
-  test("a GPU that hides float16's overflows does not train in it", async () => {
+  test("a GPU that hides float16 overflows does not train in float16", async () => {
     const conversion = /= (\w+Vector)\((.+)\);$/gm;
     const kernel = (_: string, text: string) =>
       text.includes("enable f16;")

@@ -1,4 +1,4 @@
-// WebGPU tiles: the grid of a product covers every tile of every product once, within what a device's axes may have.
+// WebGPU tiles: the grid of a product covers every tile of every product once, within the limits of a device's axes.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,7 +7,7 @@ import { type ProductTile, productGrid } from "../../runtime/executors/webgpu/pr
 const TILE: ProductTile = { PM: 4, PN: 4, WX: 8, WY: 8, STEP: 16 };
 const LARGEST_AXIS = 65_535;
 
-/** (product, tile of rows) of each workgroup in the first column, read from its place as the kernels read it. */
+/** (product, tile of rows) of each workgroup in the first column, derived from its id as the kernels do. */
 function tilesOf([, down, deep]: readonly [number, number, number], products: number): Map<string, number> {
   const counts = new Map<string, number>();
   for (let z = 0; z < deep; z++)

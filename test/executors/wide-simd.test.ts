@@ -1,4 +1,4 @@
-// Wide SIMD: what the engine joins into 256-bit operations has the bits that 128-bit ones have.
+// Wide SIMD: operations that the engine fuses into 256-bit ones give the same bits as 128-bit ones.
 
 import { spawnSync } from "node:child_process";
 import { test } from "uvu";
@@ -37,7 +37,7 @@ test("256-bit operations change no bit of a model's logits", () => {
   assert.is(logitsWith("on"), narrow);
 });
 
-test("the environment turns them off", () => {
+test("an environment variable turns them off", () => {
   const before = process.env.VITRINE_WIDE_SIMD;
   process.env.VITRINE_WIDE_SIMD = "off";
   assert.is(nodeHost().enableWideSimd?.(), false);

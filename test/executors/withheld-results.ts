@@ -1,6 +1,6 @@
-// Withheld results: a device that holds back its results, so that a test sees what waits for them.
+// Withheld results: a device that withholds its results, so that a test can see what waits for them.
 
-/** Makes every buffer of the device wait for `release` before its mapping is told, and counts what is submitted. */
+/** Delays every buffer mapping of the device until `release`, and counts submissions. */
 export function withholdResults(device: GPUDevice) {
   const held: (() => void)[] = [];
   let open = false;
@@ -27,7 +27,7 @@ export function withholdResults(device: GPUDevice) {
   return { waiting: () => held.length, submissions: () => submissions, release };
 }
 
-/** Until the device has done what was submitted, and what waits for it would have gone on. */
+/** Resolves when the device has finished all submitted work and anything that awaits it has had time to continue. */
 export async function idle(device: GPUDevice | undefined): Promise<void> {
   await device?.queue.onSubmittedWorkDone();
   await new Promise((resolve) => setTimeout(resolve, 50));

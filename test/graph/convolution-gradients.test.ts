@@ -91,7 +91,7 @@ test("a whole RegNetY in train mode: gradients equal finite differences", async 
             0.7,
           ),
         );
-    // Running statistics are no parameters: those of this check would need a store of their own.
+    // Running statistics are not parameters; those of this check would need a store of their own.
     for (const operation of graph.operations)
       if (operation.type === "batchNorm") Object.assign(operation, { adds: {} });
     feed("image", random.normals(3 * 3 * 8 * 8));

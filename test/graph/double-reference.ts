@@ -1,4 +1,5 @@
-// Double reference: runs the forward operations of a graph in double, one value at a time, as the oracle of its gradients.
+// Double reference: runs the forward operations of a graph in double, one value at a time, as the oracle of its
+// gradients.
 
 import type { Operation, OperationType } from "../../runtime/graph/catalog.js";
 import type { Graph } from "../../runtime/graph/program.js";

@@ -1,4 +1,4 @@
-// Fusion: what the planner joins where an executor has the kernels, and that the joined plans are sound.
+// Fusion: the operations that the planner fuses where an executor has the kernels, and that fused plans are sound.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,7 +14,7 @@ import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
-import { MADE_REGNETY } from "../models/made-regnety.js";
+import { SYNTHETIC_REGNETY } from "../models/synthetic-regnety.js";
 import { Random } from "../nn/random.js";
 import { replayMemory } from "./memory-replay.js";
 import { randomGraph } from "./random-graph.js";
@@ -51,12 +51,12 @@ function planned(graph: Graph, fuses = ALL) {
   };
 }
 
-test("inference has no layer norm, GELU or residual of its own", () => {
+test("inference has no separate layer norm, GELU or residual", () => {
   const { count } = planned(inferenceGraph(config, 2));
   for (const type of ["layerNorm", "gelu", "residual"] as const) assert.is(count(type), 0, type);
 });
 
-test("a training step norms, scales and takes slopes and losses inside its products and gradients", () => {
+test("a training step fuses norms, scales, slopes and losses into its products and gradients", () => {
   const { operations, count } = planned(trainingGraph());
   const gone = [
     "layerNorm",
@@ -67,13 +67,13 @@ test("a training step norms, scales and takes slopes and losses inside its produ
     "hardDistillation",
   ];
   for (const type of gone as OperationType[]) assert.is(count(type), 0, type);
-  // What backward reads is still made: statistics by the linear layers, and every norm has its gradient.
+  // Backward's operands still exist: the linear layers write the statistics, and every norm has its gradient.
   const statistics = operations.filter((each) => each.type === "linear" && each.writes.mean !== undefined);
   assert.is(statistics.length, count("layerNormBackward"));
   assert.is(count("gelu"), config.depth + 1);
 });
 
-test("without one of the fusions its operations stay", () => {
+test("without one of the fusions its operations stay separate", () => {
   const without = (name: FusionName) =>
     planned(trainingGraph(), new Set([...ALL].filter((each) => each !== name)));
   assert.ok(without("norm-linear").count("layerNorm") > 0);
@@ -83,11 +83,11 @@ test("without one of the fusions its operations stay", () => {
   assert.is(without("loss-gradient").count("softTargetCrossEntropy"), 1);
 });
 
-test("inference of a convolutional network cuts off at 0 and adds its residuals inside its products", () => {
-  const graph = () => inferenceGraph(MADE_REGNETY, 2);
+test("inference of a convolutional network fuses ReLU and residuals into its products", () => {
+  const graph = () => inferenceGraph(SYNTHETIC_REGNETY, 2);
   const { operations, count } = planned(graph());
   for (const type of ["relu", "residual"] as const) assert.is(count(type), 0, type);
-  const blocks = MADE_REGNETY.stages.reduce((sum, { depth }) => sum + depth, 0);
+  const blocks = SYNTHETIC_REGNETY.stages.reduce((sum, { depth }) => sum + depth, 0);
   const cut = operations.filter(
     (each) => (each.type === "linear" || each.type === "conv2d") && each.attributes.relu,
   );
@@ -101,7 +101,7 @@ test("inference of a convolutional network cuts off at 0 and adds its residuals 
   assert.is(some("linear-relu"), 1 + 2 * blocks);
 });
 
-test("nothing is added to or takes a slope of what was cut off at 0", () => {
+test("no residual or GELU slope is fused after a ReLU", () => {
   const graph = new GraphBuilder("cut off");
   const x = graph.input("x", [2, 4]);
   const weight = graph.stored("weights", "w", [4, 4]);
@@ -112,7 +112,7 @@ test("nothing is added to or takes a slope of what was cut off at 0", () => {
   assert.equal([count("relu"), count("residual"), count("gelu")], [0, 1, 1]);
 });
 
-test("random graphs stay sound: no tensor is read after another was written over it, none before it is made", () => {
+test("random graphs stay sound: no tensor is read after it was overwritten or before it is written", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Random(seed);
     const { operations } = planned(randomGraph(random, random.between(3, 40)).graph);

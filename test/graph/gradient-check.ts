@@ -1,4 +1,4 @@
-// Gradient check: what an executor computes as gradients against central differences of the double reference.
+// Gradient check: an executor's gradients against central differences of the double reference.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { differentiate } from "../../runtime/graph/autodiff.js";
@@ -11,16 +11,16 @@ import { elementCount, type Shape } from "../../runtime/graph/tensor.js";
 import { Random } from "../nn/random.js";
 import { runInDouble } from "./double-reference.js";
 
-/** What a case builds its graph from. Parameters are differentiated, inputs are not. */
+/** Functions with which a case builds its graph. Parameters are differentiated, inputs are not. */
 export interface Ingredients {
   graph: GraphBuilder;
   parameter(name: string, shape: Shape, values?: Float32Array): TensorId;
   input(name: string, shape: Shape, values?: Float32Array): TensorId;
-  /** Values for an input that the graph has already. */
+  /** Values for an input that the graph already has. */
   feed(name: string, values: Float32Array): void;
 }
 
-/** A tensor of any shape; the check gives every value of it a weight of its own and sums. */
+/** Returns a tensor of any shape; the check weights each of its values differently and sums them. */
 export type Build = (ingredients: Ingredients) => TensorId;
 
 export interface GradientError {
@@ -42,7 +42,7 @@ class Case implements Ingredients {
     this.#random = new Random(seed);
   }
 
-  // Cases take the ingredients apart, so these are values and not methods.
+  // Cases destructure the ingredients, so these are function properties and not methods.
   readonly parameter = (name: string, shape: Shape, values?: Float32Array): TensorId => {
     this.parameters.set(name, values ?? this.#random.normals(elementCount(shape)));
     return this.graph.stored("weights", name, shape);
@@ -58,7 +58,7 @@ class Case implements Ingredients {
   };
 }
 
-/** The gradient of every parameter of the case, by both ways. */
+/** The gradient of every parameter of the case, computed both ways. */
 export async function checkGradients(executor: Executor, build: Build, seed = 1): Promise<GradientError[]> {
   const given = new Case(seed);
   const { graph } = given;

@@ -1,4 +1,4 @@
-// Half activations: the float16 tier halves what goes in and out of products, keeps everything else, and its plans are sound.
+// Half activations: the float16 tier halves only what goes into and comes out of products, and its plans are sound.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -27,14 +27,14 @@ function training(options: PlanOptions): Program {
   return planProgram(accumulateGraph(given, 8, "pixels"), options);
 }
 
-/** Activations that have a place, by element type. */
+/** Activations with memory in the plan, by element type. */
 function activations({ graph, placements }: Program, wanted: ElementType): string[] {
   return graph.tensors
     .filter(({ id, dtype, origin }) => origin.kind === "activation" && dtype === wanted && placements.has(id))
     .map(({ name }) => name);
 }
 
-test("what products and attention pass on is float16; the stream, statistics and losses are not", () => {
+test("outputs of products and attention are float16; the residual stream, statistics and losses are not", () => {
   const program = training(HALF);
   const [half, wide] = [activations(program, "float16"), activations(program, "float32")];
   for (const name of ["block0.attn.qkv", "block0.attn.heads", "block0.mlp.fc1", "d block0.attn.qkv"])
@@ -53,12 +53,12 @@ test("what products and attention pass on is float16; the stream, statistics and
   );
 });
 
-test("nothing but float32 is planned where nobody asks, and half activations take less", () => {
+test("activations are float32 by default, and half activations take less memory", () => {
   assert.equal(activations(training(WIDE), "float16"), []);
   assert.ok(training(HALF).arenaBytes < 0.75 * training(WIDE).arenaBytes);
 });
 
-test("an operand that one operation does not allow, a result and what is added to stay float32", () => {
+test("operands that an operation does not allow in float16, outputs and accumulated tensors stay float32", () => {
   for (let seed = 1; seed <= 40; seed++) {
     const { graph } = randomGraph(new Random(seed), 30);
     const program = planProgram(graph, HALF);

@@ -1,11 +1,11 @@
-// Memory replay: walks a program and notes which tensor wrote each byte last, to find what a plan would spoil.
+// Memory replay: walks a program and tracks which tensor wrote each byte last, to find tensors that a plan corrupts.
 
 import type { Operation } from "../../runtime/graph/catalog.js";
 import { tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import type { Placement, Program } from "../../runtime/graph/program.js";
 import { type TensorId, tensorBytes } from "../../runtime/graph/tensor.js";
 
-/** Kernels that may write exactly over an operand: they read each value before they write the one at its place. */
+/** Kernels that may write exactly over an operand: they read each value before they overwrite it. */
 const MAY_OVERWRITE = new Set([
   "gelu",
   "geluBackward",
@@ -20,7 +20,7 @@ const MAY_OVERWRITE = new Set([
   "scaleChannels",
 ]);
 
-/** Sentences about every tensor that is read after another one was written over it; empty for a sound plan. */
+/** A sentence for every tensor that is read after it was overwritten; empty for a sound plan. */
 export function replayMemory(program: Program): string[] {
   const faults: string[] = [];
   const owner = new Map<number, TensorId>();
@@ -35,7 +35,7 @@ export function replayMemory(program: Program): string[] {
   };
   const expectOwned = (id: TensorId, when: string) => {
     if (bytesOf(id).some((byte) => owner.get(byte) !== id))
-      faults.push(`${tensor(id).name} is spoilt ${when}`);
+      faults.push(`${tensor(id).name} is overwritten ${when}`);
   };
   for (const { id, origin } of program.graph.tensors) {
     if (origin.kind === "input" || origin.kind === "constant") own(id);
@@ -51,7 +51,7 @@ export function replayMemory(program: Program): string[] {
   return faults;
 }
 
-/** Results that lie on an operand of the same operation where its kernel does not allow it. */
+/** Results that overlap an operand of the same operation although its kernel does not allow it. */
 function overlaps(program: Program, operation: Operation, index: number): string[] {
   const faults: string[] = [];
   for (const result of tensorsChanged(operation)) {
@@ -69,7 +69,7 @@ function touch(a: Placement, b: Placement): boolean {
   return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 }
 
-/** The most bytes that are in use at once: no plan can do with less. Tensors that may share a place count twice. */
+/** The peak of bytes in use: no plan can use less. Tensors that may share memory are counted separately. */
 export function liveBytes(program: Program): number {
   const first = new Map<TensorId, number>();
   const last = new Map<TensorId, number>();

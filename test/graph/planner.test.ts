@@ -1,4 +1,4 @@
-// Planner: no live tensor is written over, plans are the same every time, fusion and memory limits do what they say.
+// Planner: no live tensor is overwritten, plans are deterministic, fusion and memory limits do what they promise.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -39,7 +39,7 @@ function trainingGraph(batch: number) {
 
 const types = (program: Program) => program.graph.operations.map(({ type }) => type);
 
-test("on random graphs no tensor is read after another was written over it", () => {
+test("on random graphs no tensor is read after it was overwritten", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Random(seed);
     const { graph } = randomGraph(random, random.between(3, 40));
@@ -54,7 +54,7 @@ test("on random graphs no tensor is read after another was written over it", () 
   }
 });
 
-test("where memory is cut into buffers no tensor lies across a cut, and none is larger than a buffer", () => {
+test("where memory is split into buffers no tensor crosses a boundary, and none is larger than a buffer", () => {
   for (let seed = 1; seed <= 60; seed++) {
     const random = new Random(seed);
     const { graph } = randomGraph(random, random.between(3, 40));
@@ -74,14 +74,14 @@ test("where memory is cut into buffers no tensor lies across a cut, and none is 
   }
 });
 
-test("the replay finds a plan that puts two live tensors on one place", () => {
+test("the replay finds a plan that gives two live tensors the same memory", () => {
   const { graph } = randomGraph(new Random(3), 20);
   const program = planProgram(graph, OPTIONS);
   const placements = new Map([...program.placements].map(([id, place]) => [id, { ...place, offset: 0 }]));
   assert.ok(replayMemory({ ...program, placements }).length > 0);
 });
 
-test("random graphs compute on the executor what their references compute in double, fused or not", async () => {
+test("random graphs give the results of their double references on the executor, fused or not", async () => {
   const executor = await createWasmExecutor(nodeHost(), { relaxed: false });
   for (let seed = 1; seed <= 30; seed++) {
     const { graph, given } = randomGraph(new Random(seed), 12);
@@ -104,7 +104,7 @@ test("random graphs compute on the executor what their references compute in dou
   }
 });
 
-test("a training step's plan is sound, the same every time, and close to the least memory possible", () => {
+test("a training step's plan is sound, deterministic, and close to the minimum memory", () => {
   const program = planProgram(trainingGraph(2), OPTIONS);
   assert.equal(replayMemory(program), []);
   const again = planProgram(trainingGraph(2), OPTIONS);
@@ -122,13 +122,13 @@ test("inference fuses linear with gelu and residual and keeps no attention weigh
   const names = [...program.placements.keys()].map((id) => program.graph.tensors[id]?.name);
   assert.not(names.some((name) => name?.endsWith(".probabilities")));
   const plain = planProgram(inferenceGraph(config, 1), { ...OPTIONS, fuses: new Set() });
-  // The last block's MLP stands there once for each token that a head reads.
+  // The last block's MLP occurs once for each token that a head reads.
   const mlps = config.depth + 1;
   assert.is(types(plain).filter((type) => type === "gelu").length, mlps);
   assert.is(types(plain).filter((type) => type === "residual").length, 2 * mlps);
 });
 
-test("int8 layers fuse as float32 ones do, and layers that are not named stay float32", () => {
+test("int8 layers fuse like float32 ones, and layers that are not listed stay float32", () => {
   const config = smallModel();
   const float = planProgram(inferenceGraph(config, 1), OPTIONS);
   const names = int8Layers(config);
@@ -145,7 +145,7 @@ test("int8 layers fuse as float32 ones do, and layers that are not named stay fl
   }
 });
 
-test("training keeps what backward reads: nothing is fused over a GELU's input", () => {
+test("training keeps what backward reads: a GELU whose input is needed is not fused", () => {
   const program = planProgram(trainingGraph(2), OPTIONS);
   assert.is(types(program).filter((type) => type === "gelu").length, smallModel().depth + 1);
   assert.is(types(program).filter((type) => type === "selectTwoTokensBackward").length, 2);

@@ -40,10 +40,10 @@ export function randomGraph(random: Random, size: number): RandomGraph {
   const tensors: TensorId[] = WIDTHS.map((width) => input(`input ${width}`, [ROWS, width]));
   const pick = () => tensors[random.between(0, tensors.length - 1)] as TensorId;
   const widthOf = (id: TensorId) => graph.shapeOf(id)[1] as number;
-  /** Any tensor of the same width, perhaps the same tensor. */
-  const mate = (id: TensorId) => {
-    const mates = tensors.filter((other) => widthOf(other) === widthOf(id));
-    return mates[random.between(0, mates.length - 1)] as TensorId;
+  /** Any tensor of the same width, possibly the same tensor. */
+  const sameWidth = (id: TensorId) => {
+    const candidates = tensors.filter((other) => widthOf(other) === widthOf(id));
+    return candidates[random.between(0, candidates.length - 1)] as TensorId;
   };
   const makers: ((name: string) => TensorId)[] = [
     (name) => gelu(graph, pick(), name),
@@ -51,11 +51,11 @@ export function randomGraph(random: Random, size: number): RandomGraph {
     (name) => scaleRows(graph, pick(), scale, name),
     (name) => {
       const x = pick();
-      return scaledSum(graph, x, mate(x), { alpha: 0.5, beta: -0.25 }, name);
+      return scaledSum(graph, x, sameWidth(x), { alpha: 0.5, beta: -0.25 }, name);
     },
     (name) => {
       const x = pick();
-      return residual(graph, x, mate(x), random.uniform() < 0.5 ? scale : undefined, name);
+      return residual(graph, x, sameWidth(x), random.uniform() < 0.5 ? scale : undefined, name);
     },
     (name) => {
       const x = pick();

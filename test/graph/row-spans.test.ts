@@ -1,4 +1,4 @@
-// Row spans: what may stand in one, that their tensors keep places of their own, and that no bit of a result changes.
+// Row spans: what may be part of one, that their tensors do not share memory, and that no bit of a result changes.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -38,7 +38,7 @@ test("a transformer layer is one span and its attention", () => {
   assert.ok(program.spans.every(({ rows }) => rows === BATCH * 18));
 });
 
-test("where nobody asks for spans, where rows are few and in training there are none", () => {
+test("there are no spans by default, with few rows, or in training", () => {
   assert.equal(planned(false).spans, []);
   assert.equal(planProgram(inferenceGraph(MICRO, 1), { ...OPTIONS, rowSpans: true }).spans, []);
   const objective = {
@@ -53,7 +53,7 @@ test("where nobody asks for spans, where rows are few and in training there are 
   assert.equal(planProgram(training, { ...OPTIONS, rowSpans: true }).spans, []);
 });
 
-/** Pairs of a span's tensors that share bytes without sharing their whole place. */
+/** Pairs of a span's tensors that overlap without occupying the same bytes. */
 function overlapsWithin(program: Program): string[] {
   return program.spans.flatMap(({ first, last }) => {
     const operations = program.graph.operations.slice(first, last + 1);
@@ -69,7 +69,7 @@ function overlapsWithin(program: Program): string[] {
   });
 }
 
-test("tensors of a span overlap nowhere, which without spans they would", () => {
+test("tensors of a span do not overlap, although without spans they would", () => {
   const program = planned(true);
   assert.equal(overlapsWithin(program), []);
   assert.ok(overlapsWithin({ ...planned(false), spans: program.spans }).length > 0);

@@ -1,4 +1,4 @@
-// Shapes: an operand that does not fit is refused when the graph is built, by a text that names it.
+// Shapes: an operand of the wrong shape is refused when the graph is built, with a message that names it.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -118,7 +118,7 @@ test("names of inputs and outputs are unique", () => {
   });
 });
 
-test("a loss without a way to a parameter, and a way without a gradient rule, are refused", () => {
+test("a loss without a path to a parameter, and a path without a gradient rule, are refused", () => {
   const options = { parameters: "weights", gradients: "gradients" };
   expectRefusal("graph/no-gradient", /depends on no tensor of store weights/, (graph) => {
     const x = graph.input("x", [3]);
@@ -133,7 +133,7 @@ test("a loss without a way to a parameter, and a way without a gradient rule, ar
   );
 });
 
-test("a plain model cannot be distilled, and sizes that do not divide are refused", () => {
+test("a model without a distillation token cannot be distilled, and sizes that do not divide are refused", () => {
   const config = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
   const options = { config, distillation: "hard" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
   expectRefusal("training/distillation", /the model has no distillation token/, () =>

@@ -14,7 +14,7 @@ import { decode } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { trainingInput } from "../../runtime/image/training-input.js";
 import { runCommand } from "../inference/run-command.js";
-import { drawnPicture, jpegOf } from "./drawn-picture.js";
+import { jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 
@@ -29,7 +29,7 @@ const test = suite<Context>("vitrine image");
 test.before((context) => {
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-image-"));
   context.photo = join(context.folder, "photo.jpg");
-  context.file = jpegOf(drawnPicture(module.math, 3, 150, 110));
+  context.file = jpegOf(syntheticPicture(module.math, 3, 150, 110));
   writeFileSync(context.photo, context.file);
 });
 
@@ -75,7 +75,7 @@ test("augment writes the sample that training would see, and its draw", async ({
   assert.is(Buffer.compare(pixelsOf(out).data, trainingInput(module, file, draw, { size: 64 })), 0);
 });
 
-test("preview puts samples side by side, the first being sample 0", async ({ folder, photo, file }) => {
+test("preview shows samples side by side, starting with sample 0", async ({ folder, photo, file }) => {
   const out = join(folder, "sheet.png");
   const flags = ["--size", "96", "--columns", "3", "--rows", "2", "--recipe", "deit3", "--seed", "1"];
   const { status, stdout, stderr } = await image("preview", photo, "--out", out, ...flags);
@@ -94,7 +94,7 @@ test("preview puts samples side by side, the first being sample 0", async ({ fol
   }
 });
 
-test("captions name the operations and what they did", () => {
+test("captions name the operations and their effects", () => {
   const draw = {
     crop: { top: 0, left: 0, width: 50, height: 50 },
     flip: true,
@@ -118,7 +118,7 @@ test("captions name the operations and what they did", () => {
   ]);
 });
 
-test("what is wrong is said in one line, and nothing is written", async ({ folder, photo }) => {
+test("a mistake is reported in one line, and nothing is written", async ({ folder, photo }) => {
   const cases: [string[], RegExp][] = [
     [["decode", photo, "--out", "x.gif"], /usage\/bad-option: --out x\.gif.*\.png/],
     [["decode", join(folder, "none.jpg"), "--out", "x.png"], /file\/not-found: .*none\.jpg/],

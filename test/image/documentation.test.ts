@@ -8,7 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { drawnPicture, jpegOf } from "./drawn-picture.js";
+import { jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
 /** Tests run from dist/test/image. */
 const DOCS = new URL("../../../docs/", import.meta.url);
@@ -42,7 +42,7 @@ for (const [page, outputs] of expected)
   test(`docs/${page}: every example runs and prints what it claims`, () => {
     const folder = mkdtempSync(join(tmpdir(), "vitrine-docs-"));
     try {
-      writeFileSync(join(folder, "photo.jpg"), jpegOf(drawnPicture(module.math, 2, 150, 110)));
+      writeFileSync(join(folder, "photo.jpg"), jpegOf(syntheticPicture(module.math, 2, 150, 110)));
       const blocks = examples(page);
       assert.is(blocks.length, outputs.length, "every example has its expected output here");
       for (const [place, block] of blocks.entries()) {

@@ -31,7 +31,7 @@ test("each kind is named in the error, with the file and what to do", async () =
   }
 });
 
-test("a JPEG, and bytes that tell nothing, are of no other kind", () => {
+test("a JPEG, and unrecognizable bytes, are of no other kind", () => {
   for (const start of ["\xff\xd8\xff\xe0\0\x10JFIF", "hello", "B", ""])
     assert.is(foreignKind(Buffer.from(start, "latin1")), undefined);
 });

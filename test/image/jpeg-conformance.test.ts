@@ -1,4 +1,4 @@
-// JPEG conformance on the drawn fixtures: the same harness as `npm run conformance`.
+// JPEG conformance on the synthetic fixtures: the same harness as `npm run conformance`.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -30,7 +30,7 @@ test("the check fails a wrong hash, a wrong size and a file that should have bee
   assert.is(judge(module, { ...row, status: "refused" }, bytes).passed, false);
 });
 
-test("pixels go to the caller's buffer where one is given", () => {
+test("pixels go to the caller's buffer if one is given", () => {
   const bytes = fixture("444_shapes");
   const fresh = decode(module, bytes);
   const into = new Uint8Array(fresh.data.length + 5).fill(9);

@@ -1,4 +1,4 @@
-// Crop-aware decode: the same bytes as decoding everything and cutting the rectangle out.
+// Crop-aware decode: the same bytes as decoding everything and cropping.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -24,7 +24,7 @@ test("crop-aware decode equals decode-then-crop on random crops of every fixture
   }
 });
 
-test("crop-aware decode equals decode-then-crop on damaged files that are kept in part", () => {
+test("crop-aware decode equals decode-then-crop on partly decoded damaged files", () => {
   const next = generator(32);
   for (const name of ["broken_truncated", "broken_damaged", "broken_lost_restart"]) {
     const image = decode(module, fixture(name), { partial: true });
@@ -36,7 +36,7 @@ test("crop-aware decode equals decode-then-crop on damaged files that are kept i
   }
 });
 
-test("a truncated file is refused at every crop, also above the damage", () => {
+test("a truncated file is refused at every crop, even above the damage", () => {
   const next = generator(33);
   for (let round = 0; round < 100; round++) {
     const box = randomBox(next, 67, 45);

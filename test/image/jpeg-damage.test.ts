@@ -1,4 +1,4 @@
-// JPEG damage: broken files get typed errors that say where, or what they still hold; never a trap or a hang.
+// JPEG damage: broken files give typed errors that say where, or their intact part; never a trap or a hang.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -94,7 +94,7 @@ test("partial keeps the intact rows and reports how many", () => {
   assert.is(kept.data.at(-1), 128);
 });
 
-test("after a lost restart marker, the following intervals are in their places", () => {
+test("after a lost restart marker, the following intervals are in the right position", () => {
   const whole = decode(module, fixture("444_restart_units"));
   const kept = decode(module, fixture("broken_lost_restart"), { partial: true });
   let differing = 0;
@@ -111,7 +111,7 @@ test("the pixel limit is an option and is checked before memory is reserved", ()
   assert.is(decode(module, fixture("420_shapes"), { pixelLimit: 67 * 45 }).width, 67);
 });
 
-test("a header is read of every file that has one, also of kinds that are refused", () => {
+test("the header of every file that has one is read, even of kinds that are not decoded", () => {
   for (const row of fixtureRows().filter(({ status }) => status === "ok")) {
     const header = readHeader(module, fixture(row.file.slice(0, -4)));
     assert.is(header.width, row.width);
@@ -149,15 +149,15 @@ test("every prefix of a file is a typed error or a picture of its size", () => {
 test("random damage is a typed error or a picture, and the next file decodes correctly", () => {
   const next = generator(20_26);
   const files = fixtureRows().filter(({ status }) => status === "ok");
-  const witness = fixture("420_restart_rows");
-  const expected = decode(module, witness).data;
+  const control = fixture("420_restart_rows");
+  const expected = decode(module, control).data;
   for (let round = 0; round < 3000; round++) {
     const { file } = files[next() % files.length] as ManifestRow;
     const bytes = fixture(file.slice(0, -4)).slice();
     for (let flips = (next() % 4) + 1; flips > 0; flips--) bytes[next() % bytes.length] = next() & 255;
     const result = attempt(bytes, { partial: (round & 1) === 1, pixelLimit: 1 << 20 });
     if (isVitrineError(result)) assert.match(result.code, /^jpeg\//, result.message);
-    if (round % 100 === 0) assert.equal(decode(module, witness).data, expected);
+    if (round % 100 === 0) assert.equal(decode(module, control).data, expected);
   }
 });
 

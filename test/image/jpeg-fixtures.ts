@@ -1,4 +1,4 @@
-// JPEG fixtures: the drawn files of test/fixtures/jpeg, for every test of the decoder.
+// JPEG fixtures: the synthetic files of test/fixtures/jpeg, for every test of the decoder.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Hostile JPEG: small files that would cause much work or memory are refused in time, with a code.
+// Hostile JPEG: small files that would cost much time or memory are refused in time, with a code.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,7 +7,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 
-/** Of this process, so that a busy machine fails nothing. */
+/** CPU time of this process, so that a busy machine causes no failures. */
 const TIME_LIMIT_MS = 2000;
 const module = await createImageModule(nodeHost());
 
@@ -46,7 +46,7 @@ class ProgressiveFile {
     return this;
   }
 
-  /** Scans that refine nothing: a 15-bit code says so for 16,384 blocks. */
+  /** Scans that refine nothing: one 15-bit code skips 16,384 blocks. */
   emptyRefinements(count: number): this {
     for (let i = 0; i < count; i++) this.scan(1, 63, 0x10, 15 * Math.ceil(this.blocks / 16_384));
     return this;
@@ -79,7 +79,7 @@ test("the largest picture under the pixel limit is decoded in time", () => {
   assert.ok(cpuMilliseconds(start) < TIME_LIMIT_MS);
 });
 
-test("after a large picture, the memory is given back", async () => {
+test("after a large picture, the memory is released", async () => {
   const module = await createImageModule(nodeHost(), { keepMemoryMiB: 64 });
   decode(module, new ProgressiveFile(512, 512).dc().end());
   assert.ok(module.memoryBytes() > 0);
@@ -87,7 +87,7 @@ test("after a large picture, the memory is given back", async () => {
   assert.is(module.memoryBytes(), 0);
 });
 
-test("a picture that only passes through needs no memory for its pixels", async () => {
+test("a picture that is streamed needs no memory for its pixels", async () => {
   const module = await createImageModule(nodeHost());
   const file = new ProgressiveFile(4096, 4096).dc().end();
   decode(module, file);

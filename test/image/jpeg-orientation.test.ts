@@ -1,4 +1,4 @@
-// JPEG orientation: EXIF's orientation of the camera is read, and applied on request.
+// JPEG orientation: the camera's EXIF orientation is read, and applied on request.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -51,7 +51,9 @@ const SIDES: Record<number, [row: string, column: string]> = {
   8: ["left", "bottom"],
 };
 
-/** Offset of stored pixel (row, column) in the upright picture: distances from the sides that the table names. */
+/**
+ * Offset of stored pixel (row, column) in the upright picture, from its distances to the sides that the table names.
+ */
 function uprightOffset(row: number, column: number, width: number, height: number, sides: [string, string]) {
   let x = 0;
   let y = 0;
@@ -68,7 +70,7 @@ function uprightOffset(row: number, column: number, width: number, height: numbe
 }
 
 for (let orientation = 1; orientation <= 8; orientation++) {
-  test(`orientation ${orientation} moves every pixel to its place in the EXIF table, in both byte orders`, () => {
+  test(`orientation ${orientation} moves every pixel as in the EXIF table, in both byte orders`, () => {
     const stored = decode(module, fixture("420_shapes"));
     for (const bigEndian of [false, true]) {
       const file = withOrientation(fixture("420_shapes"), orientation, bigEndian);

@@ -7,7 +7,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator } from "./jpeg-fixtures.js";
 
-/** Natural index of each zigzag position, from the standard's drawing. */
+/** Natural index of each zigzag position, from the standard's figure. */
 const ZIGZAG: number[] = Array.from({ length: 15 }, (_, d) => {
   const cells = Array.from({ length: 8 }, (_, y) => [y, d - y] as const).filter(([, x]) => x >= 0 && x < 8);
   return (d % 2 === 0 ? cells.reverse() : cells).map(([y, x]) => y * 8 + x);
@@ -37,7 +37,7 @@ for (const relaxed of [false, true]) {
       for (let round = 0; round < 1000; round++) {
         const block = new Int16Array(64);
         const multipliers = Int16Array.from({ length: 64 }, () => (next() % 40) + 1);
-        // Dequantized values beyond ±2,000 cannot come from pictures; within, sums stay inside 16 bits.
+        // Dequantized values beyond ±2,000 cannot come from pictures; within that range, sums fit 16 bits.
         for (let k = 0; k <= last; k++) {
           const bound = Math.floor(2000 / multipliers[ZIGZAG[k]] / (k < 4 ? 1 : 4));
           if (next() % 3 > 0) block[ZIGZAG[k]] = (next() % (2 * bound + 1)) - bound;
@@ -91,7 +91,7 @@ for (const relaxed of [false, true]) {
       const base = call.reserve(Region.Scratch, 8192);
       const view = call.view(Region.Scratch, 8192);
       for (let round = 0; round < 8; round++) {
-        // Contrasts to the ends of the range in every other round.
+        // Full-range contrast in every other round.
         for (let i = 0; i < 640; i++) view[i] = round & 1 ? next() & 255 : 255 * (next() & 1);
         for (let count = 1; count <= 32; count++) {
           call.exports.testUpsampleColor(0, base, base + 1024, count, base + 4096);

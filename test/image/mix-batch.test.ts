@@ -1,4 +1,4 @@
-// Mixing on bytes: the plain formula, both partners from unmixed pixels, any batch size.
+// Mixing on bytes: equal to the formula, both partners from unmixed pixels, any batch size.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -9,18 +9,18 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
-import { drawnPicture } from "./drawn-picture.js";
+import { syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 
 function batchOf(count: number, size: number): Uint8Array {
   const pixels = new Uint8Array(count * size * size * 3);
   for (let b = 0; b < count; b++)
-    pixels.set(drawnPicture(module.math, b, size, size).data, b * size * size * 3);
+    pixels.set(syntheticPicture(module.math, b, size, size).data, b * size * size * 3);
   return pixels;
 }
 
-/** The definition, written down once more in plain numbers. */
+/** The definition, in scalar arithmetic. */
 function mixed(pixels: Uint8Array, count: number, size: number, samples: readonly MixDraw[]): Uint8Array {
   const bytes = size * size * 3;
   return pixels.map((own, at) => {
@@ -36,7 +36,7 @@ function mixed(pixels: Uint8Array, count: number, size: number, samples: readonl
   });
 }
 
-test("all three modes equal the definition, for even and odd batches, vector and plain", () => {
+test("all three modes equal the definition, for even and odd batches, SIMD and scalar", () => {
   for (const mixMode of ["batch", "pair", "elem"] as MixMode[])
     for (const count of [1, 2, 5, 8])
       for (let round = 0; round < 6; round++) {
@@ -58,7 +58,7 @@ test("all three modes equal the definition, for even and odd batches, vector and
       }
 });
 
-test("every pair of bytes blends as the definition says at λ where ties are frequent", () => {
+test("every pair of bytes blends as defined at values of λ with frequent ties", () => {
   const size = 148;
   const bytes = size * size * 3;
   const before = new Uint8Array(2 * bytes);
@@ -78,7 +78,7 @@ test("every pair of bytes blends as the definition says at λ where ties are fre
 });
 
 test("a batch larger than one call takes gives the same bytes", () => {
-  // An image has 17 MB, so that one pair goes into a call.
+  // An image has 17 MB, so that one pair fits a call.
   const size = 2_400;
   const count = 6;
   const bytes = size * size * 3;

@@ -13,14 +13,14 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { augment } from "../../runtime/image/augment.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
-import { drawnPicture } from "./drawn-picture.js";
+import { syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 const chance = drawStream(module.math, { seed: 17, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
 const NAMES = [...new Set([...operationNames(false), ...operationNames(true)]), "Grayscale", "GaussianBlur"];
 
 /** Operations with arguments from timm's level functions, and the two of three-augment. */
-function drawnArgument(name: string): number {
+function sampleArgument(name: string): number {
   if (name === "Grayscale") return 0;
   if (name === "GaussianBlur") return chance.between(0, 4);
   return levelArgument(name, chance.between(0, 10), () => chance.uniform() < 0.5);
@@ -33,8 +33,8 @@ test("vector code equals its scalar reference for every operation, on pictures f
       const small = round < 5;
       const width = small ? round + 1 : 1 + chance.integer(70);
       const height = small ? 1 + chance.integer(4) : 1 + chance.integer(70);
-      const picture = drawnPicture(module.math, 100 * n + round, width, height);
-      const argument = drawnArgument(name);
+      const picture = syntheticPicture(module.math, 100 * n + round, width, height);
+      const argument = sampleArgument(name);
       const filter = round % 3 === 0 ? "bilinear" : "bicubic";
       const fast = augment(module, picture, [{ name, argument }], { filter }).data;
       const plain = augment(module, picture, [{ name, argument }], { filter, scalar: true }).data;
@@ -42,7 +42,7 @@ test("vector code equals its scalar reference for every operation, on pictures f
     }
 });
 
-test("interpolation in single precision gives the bytes of double, at the hardest contrasts and at round distances", () => {
+test("interpolation in single precision gives the bytes of double, at full contrast and at round distances", () => {
   const data = new Uint8Array(120 * 90 * 3).map(() => 255 * chance.integer(2));
   const picture = { width: 120, height: 90, data };
   for (const name of ["Rotate", "ShearX", "ShearY", "TranslateXRel", "TranslateYRel"])
@@ -57,7 +57,7 @@ test("interpolation in single precision gives the bytes of double, at the hardes
 });
 
 test("large shears and translations, by whole pixels and by simple fractions, equal the scalar reference", () => {
-  const picture = drawnPicture(module.math, 6, 70, 33);
+  const picture = syntheticPicture(module.math, 6, 70, 33);
   const attempts: [string, number[]][] = [
     ["ShearX", [1, 3, -1e9]],
     ["ShearY", [0.25, -0.5, 2, 1e9]],
@@ -75,7 +75,7 @@ test("large shears and translations, by whole pixels and by simple fractions, eq
 });
 
 test("arguments that change nothing change nothing", () => {
-  const picture = drawnPicture(module.math, 1, 41, 29);
+  const picture = syntheticPicture(module.math, 1, 41, 29);
   const unchanged: [string, number][] = [
     ["Rotate", 0],
     ["Rotate", -360],
@@ -94,11 +94,11 @@ test("arguments that change nothing change nothing", () => {
     assert.ok(same(augment(module, picture, [{ name, argument }]).data, picture.data), `${name} ${argument}`);
 });
 
-test("quarter turns of a square move pixels: four of them, or one forth and back, are none", () => {
-  const picture = drawnPicture(module.math, 2, 23, 23);
+test("quarter turns of a square move pixels: four of them, or one and its inverse, are the identity", () => {
+  const picture = syntheticPicture(module.math, 2, 23, 23);
   const turn = { name: "Rotate", argument: 90 };
   const once = augment(module, picture, [turn]).data;
-  // Counter-clockwise: the upper right corner comes to the upper left.
+  // Counterclockwise: the upper right corner moves to the upper left.
   assert.equal([...once.subarray(0, 3)], [...picture.data.subarray(22 * 3, 23 * 3)]);
   assert.ok(same(augment(module, picture, [turn, turn, turn, turn]).data, picture.data));
   assert.ok(same(augment(module, picture, [turn, { name: "Rotate", argument: -90 }]).data, picture.data));
@@ -106,19 +106,19 @@ test("quarter turns of a square move pixels: four of them, or one forth and back
   assert.ok(same(half, augment(module, picture, [turn, turn]).data));
 });
 
-test("what a translation leaves empty takes the mean color", () => {
-  const picture = drawnPicture(module.math, 3, 20, 20);
+test("the area that a translation leaves empty takes the mean color", () => {
+  const picture = syntheticPicture(module.math, 3, 20, 20);
   const { data } = augment(module, picture, [{ name: "TranslateXRel", argument: 0.45 }]);
   const pixel = (x: number) => [...data.subarray(3 * x, 3 * x + 3)];
   assert.equal(pixel(0), [...picture.data.subarray(27, 30)]);
   for (let x = 11; x < 20; x++) assert.equal(pixel(x), [124, 116, 104]);
 });
 
-test("the training input is resize and flip, then the operations in order, then the erase", () => {
+test("the training input is resized and flipped, then the operations apply in order, then erasing", () => {
   const recipe = { ...DEIT_RECIPE, size: 40, autoAugment: "rand-m9-mstd0.5-inc1", eraseProbability: 1 };
   let chains = 0;
   for (let index = 0; index < 60; index++) {
-    const picture = drawnPicture(module.math, index, 60 + index, 50);
+    const picture = syntheticPicture(module.math, index, 60 + index, 50);
     const draw = drawSample(module.math, { seed: 1, epoch: 0, index, repeat: 0 }, picture, recipe);
     if (draw.operations.length > 1) chains++;
     const plain = trainingInputOfPixels(
@@ -137,7 +137,7 @@ test("the training input is resize and flip, then the operations in order, then 
 });
 
 test("Gaussian blur gives Pillow's bytes", () => {
-  // SHA-256 of what Pillow 9.4's ImageFilter.GaussianBlur made of the same pictures.
+  // SHA-256 of the results of Pillow 9.4's ImageFilter.GaussianBlur on the same pictures.
   const hash = createHash("sha256");
   const sizes = [
     [1, 1],
@@ -147,14 +147,14 @@ test("Gaussian blur gives Pillow's bytes", () => {
   ] as const;
   for (const [number, [width, height]] of sizes.entries())
     for (const argument of [0.1, 0.5, 0.77, 1, 1.62, 2, 10.5]) {
-      const picture = drawnPicture(module.math, number, width, height);
+      const picture = syntheticPicture(module.math, number, width, height);
       hash.update(augment(module, picture, [{ name: "GaussianBlur", argument }]).data);
     }
   assert.is(hash.digest("hex").slice(0, 16), "7f7d1d7804801615");
 });
 
 test("an operation's own interpolation is used in place of the picture's", () => {
-  const picture = drawnPicture(module.math, 5, 31, 31);
+  const picture = syntheticPicture(module.math, 5, 31, 31);
   const turn = { name: "Rotate", argument: 17 };
   const bilinear = augment(module, picture, [turn], { filter: "bilinear" }).data;
   assert.not.ok(same(augment(module, picture, [turn]).data, bilinear));
@@ -162,7 +162,7 @@ test("an operation's own interpolation is used in place of the picture's", () =>
 });
 
 test("unknown names and arguments out of range are refused", () => {
-  const picture = drawnPicture(module.math, 4, 8, 8);
+  const picture = syntheticPicture(module.math, 4, 8, 8);
   const attempts: [string, string, number][] = [
     ["image/unknown-operation", "Sepia", 1],
     ["image/unknown-operation", "constructor", 1],

@@ -1,4 +1,4 @@
-// Picture reader: our decoder for JPEG, the platform's for other formats, and no way around a damaged JPEG.
+// Picture reader: our decoder for JPEG, the platform's for other formats, and no fallback for a damaged JPEG.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -35,7 +35,7 @@ async function refusal(promise: Promise<unknown>): Promise<VitrineError> {
   return assert.unreachable("nothing was refused") as never;
 }
 
-test("a JPEG is decoded by us, upright, and the platform is not asked", async () => {
+test("our decoder decodes a JPEG, upright, without calling the platform's", async () => {
   const { decode, formats } = recorder(IMAGE);
   const { pixels, decodedBy } = await readPicture(module, JPEG, OPTIONS, decode);
   const expected = evaluationInput(module, JPEG, { ...OPTIONS, orient: true });
@@ -45,7 +45,7 @@ test("a JPEG is decoded by us, upright, and the platform is not asked", async ()
   assert.equal(formats, []);
 });
 
-test("another format goes to the platform's decoder by name, at once or later, then through our resize", async () => {
+test("another format goes to the platform's decoder by name, synchronous or asynchronous, then through our resize", async () => {
   for (const answer of [IMAGE, Promise.resolve(IMAGE)]) {
     const { decode, formats } = recorder(answer);
     const { pixels, decodedBy } = await readPicture(module, PNG, OPTIONS, decode);
@@ -69,7 +69,7 @@ test("a kind of JPEG that we do not decode goes to the platform too", async () =
   assert.is(error.code, "jpeg/unsupported-arithmetic");
 });
 
-test("a format that neither takes is refused by its name", async () => {
+test("a format that neither decodes is refused by its name", async () => {
   const error = await refusal(
     readPicture(module, Buffer.from("GIF89a"), { ...OPTIONS, name: "cat.gif" }, recorder(undefined).decode),
   );
@@ -77,7 +77,7 @@ test("a format that neither takes is refused by its name", async () => {
   assert.match(error.message, /^cat\.gif: .*GIF/);
 });
 
-test("a damaged JPEG is refused without asking the platform, and without advice for callers of the decoder", async () => {
+test("a damaged JPEG is refused without calling the platform's decoder, and without advice for the decoder's callers", async () => {
   const { decode, formats } = recorder(IMAGE);
   const error = await refusal(readPicture(module, JPEG.subarray(0, JPEG.length >> 1), OPTIONS, decode));
   assert.is(error.code, "jpeg/truncated");

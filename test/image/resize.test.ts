@@ -7,7 +7,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { type FilterName, resize } from "../../runtime/image/resize.js";
-import { drawnPicture } from "./drawn-picture.js";
+import { syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 const chance = drawStream(module.math, { seed: 3, epoch: 0, index: 0, repeat: 0 }, Domain.Sample);
@@ -16,7 +16,7 @@ const FILTERS: FilterName[] = ["nearest", "box", "bilinear", "hamming", "bicubic
 test("vector passes equal their scalar references on random sizes, filters and boxes", () => {
   for (let round = 0; round < 240; round++) {
     const side = round % 3 === 0 ? 9 : 120;
-    const picture = drawnPicture(module.math, round, 1 + chance.integer(side), 1 + chance.integer(side));
+    const picture = syntheticPicture(module.math, round, 1 + chance.integer(side), 1 + chance.integer(side));
     const filter = FILTERS[chance.integer(FILTERS.length)] as FilterName;
     const width = 1 + chance.integer(round % 2 === 0 ? 40 : 150);
     const height = 1 + chance.integer(round % 5 === 0 ? 150 : 40);
@@ -33,15 +33,15 @@ test("vector passes equal their scalar references on random sizes, filters and b
   }
 });
 
-test("a picture resized to its own size stays as it is, with every filter", () => {
-  const picture = drawnPicture(module.math, 1, 37, 23);
+test("a picture resized to its own size is unchanged, with every filter", () => {
+  const picture = syntheticPicture(module.math, 1, 37, 23);
   for (const filter of FILTERS) {
     const { data } = resize(module, picture, { width: 37, height: 23, filter });
     assert.is(Buffer.compare(data, picture.data), 0, filter);
   }
 });
 
-test("one color stays that color at every size: weights sum to one", () => {
+test("a uniform color stays uniform at every size: weights sum to one", () => {
   for (const value of [0, 1, 127, 254, 255]) {
     const picture = { width: 31, height: 17, data: new Uint8Array(31 * 17 * 3).fill(value) };
     for (const filter of FILTERS)
@@ -60,8 +60,8 @@ test("one color stays that color at every size: weights sum to one", () => {
   }
 });
 
-test("the result goes into the caller's buffer, and one that is too small is refused", () => {
-  const picture = drawnPicture(module.math, 2, 20, 20);
+test("the result goes into the caller's buffer, and a buffer that is too small is refused", () => {
+  const picture = syntheticPicture(module.math, 2, 20, 20);
   const into = new Uint8Array(500);
   const { data } = resize(module, picture, { width: 8, height: 8, into });
   assert.is(data.buffer, into.buffer);
@@ -72,8 +72,8 @@ test("the result goes into the caller's buffer, and one that is too small is ref
   );
 });
 
-test("sizes, boxes and filters that make no sense are refused", () => {
-  const picture = drawnPicture(module.math, 3, 10, 10);
+test("invalid sizes, boxes and filters are refused", () => {
+  const picture = syntheticPicture(module.math, 3, 10, 10);
   const tall = { width: 1, height: 40_000, data: new Uint8Array(120_000) };
   const attempts: [string, () => unknown][] = [
     ["image/out-of-memory", () => resize(module, picture, { width: 100_000, height: 100_000 })],

@@ -1,4 +1,4 @@
-// Drawn picture: RGB pixels from the generator, gradients with noise, different for every number.
+// Synthetic picture: RGB pixels from the generator, gradients with noise, different for every number.
 
 import { createRequire } from "node:module";
 import { Domain, type DrawMath, drawStream } from "../../runtime/draw/random.js";
@@ -8,8 +8,8 @@ const jpeg = createRequire(import.meta.url)("jpeg-js") as {
   encode(image: { width: number; height: number; data: Uint8Array }, quality: number): { data: Uint8Array };
 };
 
-/** Gradients and noise, uint8 [height, width, 3]; every byte value occurs in pictures of some size. */
-export function drawnPicture(math: DrawMath, number: number, width: number, height: number): RgbImage {
+/** Gradients and noise, uint8 [height, width, 3]; larger pictures contain every byte value. */
+export function syntheticPicture(math: DrawMath, number: number, width: number, height: number): RgbImage {
   const chance = drawStream(math, { seed: 11, epoch: 0, index: number, repeat: 0 }, Domain.Scene);
   const data = new Uint8Array(width * height * 3);
   const slopes = Array.from({ length: 6 }, () => chance.between(-3, 3));

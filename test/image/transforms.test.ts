@@ -1,4 +1,4 @@
-// Evaluation and training inputs are made of the parts they claim to be made of, and hold no memory.
+// Evaluation and training inputs equal the composition of their documented steps, and do not leak memory.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,7 +12,7 @@ import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/ev
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { resize } from "../../runtime/image/resize.js";
 import { trainingInput, trainingInputOfPixels } from "../../runtime/image/training-input.js";
-import { cropOf, drawnPicture, flipOf, jpegOf } from "./drawn-picture.js";
+import { cropOf, flipOf, jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 const key = { seed: 5, epoch: 1, index: 2, repeat: 0 };
@@ -35,7 +35,7 @@ test("the evaluation input is the center of the whole resized picture, for wide,
     [7, 5],
   ];
   for (const [width, height] of sizes) {
-    const picture = drawnPicture(module.math, width * height, width, height);
+    const picture = syntheticPicture(module.math, width * height, width, height);
     for (const [size, cropRatio] of [
       [48, 0.875],
       [33, 0.9],
@@ -57,7 +57,7 @@ test("the evaluation input is the center of the whole resized picture, for wide,
 });
 
 test("a crop larger than the resized picture is padded with black around the middle", () => {
-  const picture = drawnPicture(module.math, 4, 40, 40);
+  const picture = syntheticPicture(module.math, 4, 40, 40);
   const got = evaluationInputOfPixels(module, picture, { size: 30, cropRatio: 1.5 });
   const small = resize(module, picture, { width: 20, height: 20 });
   assert.ok(same(cropOf({ width: 30, height: 30, data: got }, 5, 5, 20, 20).data, small.data));
@@ -66,7 +66,7 @@ test("a crop larger than the resized picture is padded with black around the mid
 });
 
 test("inputs from a JPEG file equal those from its decoded pixels", () => {
-  const file = jpegOf(drawnPicture(module.math, 5, 130, 97));
+  const file = jpegOf(syntheticPicture(module.math, 5, 130, 97));
   const picture = decode(module, file);
   assert.ok(
     same(evaluationInput(module, file, { size: 56 }), evaluationInputOfPixels(module, picture, { size: 56 })),
@@ -78,22 +78,22 @@ test("inputs from a JPEG file equal those from its decoded pixels", () => {
 
 test("crop comes before resize, and flip mirrors the result: neighbors outside the crop do not contribute", () => {
   for (let number = 0; number < 40; number++) {
-    const picture = drawnPicture(module.math, number, 20 + number, 75 - number);
+    const picture = syntheticPicture(module.math, number, 20 + number, 75 - number);
     const recipe = { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0, eraseProbability: 0 };
     const draw = drawSample(module.math, { ...key, index: number }, picture, recipe);
     const { top, left, height, width } = draw.crop;
     const crop = cropOf(picture, top, left, height, width);
     for (const filter of ["bicubic", "bilinear", "nearest"] as const) {
-      const straight = resize(module, crop, { width: 24, height: 24, filter });
-      const expected = draw.flip ? flipOf(straight) : straight;
+      const unflipped = resize(module, crop, { width: 24, height: 24, filter });
+      const expected = draw.flip ? flipOf(unflipped) : unflipped;
       const got = trainingInputOfPixels(module, picture, draw, { size: 24, filter });
       assert.ok(same(got, expected.data), `picture ${number}, ${filter}`);
     }
   }
 });
 
-test("erasing changes its rectangle alone; noise belongs to the place and key, a color to the box", () => {
-  const picture = drawnPicture(module.math, 8, 32, 32);
+test("erasing changes only its rectangle; noise depends on position and key, a color on the box", () => {
+  const picture = syntheticPicture(module.math, 8, 32, 32);
   const box = { top: 4, left: 7, height: 12, width: 9 };
   const erased = (erase: EraseDraw[], repeat = 0) =>
     trainingInputOfPixels(
@@ -128,7 +128,7 @@ test("erasing changes its rectangle alone; noise belongs to the place and key, a
   assert.ok(same(inside(erased([{ ...part, mode: "pixel" }]), part), large));
 });
 
-/** Φ(x), by adding up small steps of the density from −8 on. */
+/** Φ(x), by numerical integration of the density from −8. */
 function normalDistribution(x: number): number {
   const step = (x + 8) / 2000;
   let sum = 0;
@@ -137,7 +137,7 @@ function normalDistribution(x: number): number {
 }
 
 test("erase noise has ImageNet's mean and deviation per channel", () => {
-  const picture = drawnPicture(module.math, 9, 200, 200);
+  const picture = syntheticPicture(module.math, 9, 200, 200);
   const erase: EraseDraw[] = [{ top: 0, left: 0, height: 200, width: 200, mode: "pixel" }];
   const data = trainingInputOfPixels(module, picture, { ...whole(200, 200), erase }, { size: 200 });
   const expected = [
@@ -150,9 +150,9 @@ test("erase noise has ImageNet's mean and deviation per channel", () => {
     const found = values.reduce((sum, value) => sum + value) / values.length;
     const spread = Math.sqrt(values.reduce((sum, value) => sum + (value - found) ** 2, 0) / values.length);
     assert.ok(Math.abs(found - mean) < 0.01, `mean ${found}`);
-    // Clipping at 0 and 255 takes a little off the tails.
+    // Clipping at 0 and 255 trims the tails slightly.
     assert.ok(spread < deviation && spread > deviation - 0.02, `deviation ${spread}`);
-    // Kolmogorov and Smirnov: the largest difference of the distributions, 1.95 / √40,000 at the level of 0.1%.
+    // Kolmogorov–Smirnov: the largest difference of the distributions, 1.95 / √40,000 at a significance level of 0.1%.
     const counts = new Uint32Array(256);
     for (const value of values) counts[Math.round(value * 255)]!++;
     let fraction = 0;
@@ -167,8 +167,8 @@ test("erase noise has ImageNet's mean and deviation per channel", () => {
   });
 });
 
-test("crops and boxes outside, and operations that do not exist, are refused by name", () => {
-  const picture = drawnPicture(module.math, 10, 32, 32);
+test("crops and boxes out of range, and unknown operations, are refused by name", () => {
+  const picture = syntheticPicture(module.math, 10, 32, 32);
   const attempts: [string, SampleDraw][] = [
     ["image/bad-argument", { ...whole(33, 32) }],
     ["image/bad-argument", { ...whole(32, 32), crop: { top: -1, left: 0, height: 5, width: 5 } }],
@@ -186,8 +186,8 @@ test("crops and boxes outside, and operations that do not exist, are refused by 
     );
 });
 
-test("after the first image of a size no call takes more memory", () => {
-  const file = jpegOf(drawnPicture(module.math, 11, 300, 220));
+test("after the first image of a size no call grows the memory", () => {
+  const file = jpegOf(syntheticPicture(module.math, 11, 300, 220));
   const draws = Array.from({ length: 60 }, (_, index) =>
     drawSample(
       module.math,

@@ -1,4 +1,4 @@
-// Batcher: waiting requests are joined, no rows are mixed up, and expired requests cost nothing.
+// Batcher: waiting requests are batched, no rows are mixed up, and expired requests cost nothing.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -44,7 +44,7 @@ function gpuModel(batches: number[]) {
   return { run, ends };
 }
 
-/** Rounds of the event loop after which every batch that may start has started: no timer, so that load changes nothing. */
+/** Turns of the event loop after which every batch that may start has started; no timer, so load has no effect. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -67,7 +67,7 @@ function onModel(run: BatcherOptions["run"], { maxBatch = 4, maxQueue = 100 } = 
   });
 }
 
-/** `count` images that no other request has. */
+/** `count` images that occur in no other request. */
 function request(seed: number, count: number): { pixels: Uint8Array; logits: number[] } {
   const pixels = Uint8Array.from({ length: count * 2 }, (_, place) => (seed * 31 + place * 7) % 120);
   const logits = Array.from({ length: count }, (_, image) => {
@@ -154,17 +154,17 @@ test("a batch that fails fails its requests only", async () => {
   const run = (pixels: Uint8Array, count: number) =>
     pixels.includes(255) ? Promise.reject(new Error("out of order")) : sound(pixels, count);
   const batcher = createBatcher(batches, { run });
-  const poisoned = batcher.submit(Uint8Array.of(255, 1, 2, 3, 4, 5, 6, 7, 8, 9), 5, FOREVER);
+  const failing = batcher.submit(Uint8Array.of(255, 1, 2, 3, 4, 5, 6, 7, 8, 9), 5, FOREVER);
   const { pixels, logits } = request(5, 4);
   const sane = batcher.submit(pixels, 4, FOREVER);
   let text = "";
-  await poisoned.catch((error) => (text = error.message));
+  await failing.catch((error) => (text = error.message));
   assert.is(text, "out of order");
   assert.equal([...(await sane).logits], logits);
   assert.is(batcher.queued, 0);
 });
 
-test("a full batch starts while the one before it runs, never a third, and a partial one waits", async () => {
+test("a full batch starts while the previous one runs, but never a third, and a partial one waits", async () => {
   const batches: number[] = [];
   const { run, ends } = gpuModel(batches);
   const batcher = onModel(run);
@@ -184,7 +184,7 @@ test("a full batch starts while the one before it runs, never a third, and a par
   await ask(4);
   assert.equal(batches, [4, 4], "two are underway");
   assert.is(batcher.queued, 5);
-  // The second ends first: the third is full and leaves, whose first images are the fourth request's.
+  // The second ends first: the third batch is full and starts; its first images are the fourth request's.
   ends[1]!();
   await settled();
   assert.equal(batches, [4, 4, 4]);
@@ -204,7 +204,7 @@ test("a request across several batches fails with the first that fails, and othe
   const { run, ends } = gpuModel(batches);
   const batcher = onModel(run);
   let text = "";
-  const poisoned = batcher
+  const failing = batcher
     .submit(Uint8Array.of(255, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 8, FOREVER)
     .catch((error) => (text = error.message));
   const { pixels, logits } = request(5, 4);
@@ -215,7 +215,7 @@ test("a request across several batches fails with the first that fails, and othe
     ends[batch]?.();
     await settled();
   }
-  await poisoned;
+  await failing;
   assert.is(text, "out of order");
   assert.equal([...(await sane).logits], logits);
   assert.is(batcher.queued, 0);

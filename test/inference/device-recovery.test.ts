@@ -1,4 +1,5 @@
-// Device recovery: a server whose GPU is lost answers the request that met the loss, and says what it cannot answer.
+// Device recovery: a server whose GPU is lost still answers the affected request, and refuses requests that it cannot
+// answer.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,14 +15,14 @@ import { makeTinyModel, wavesJpeg } from "./tiny-model.js";
 
 const tiny = makeTinyModel();
 const { host, opened } = observedHost();
-/** Devices that are lost as soon as they are there; and whether there are any. */
-const fate = { lostAtOnce: 0, gone: false };
+/** Number of devices that are lost as soon as they are opened, and whether no device is available. */
+const fault = { lostAtOnce: 0, gone: false };
 
 async function open(): Promise<ModelOnDevice> {
-  if (fate.gone) throw new VitrineError("device/unavailable", "no adapter was found");
+  if (fault.gone) throw new VitrineError("device/unavailable", "no adapter was found");
   const runtime = await createRuntime({ host, device: "webgpu" });
   const model = await loadModel(runtime, nodeModelSource(tiny.folder), { batchSizes: [1] });
-  if (fate.lostAtOnce-- > 0) opened.at(-1)?.destroy();
+  if (fault.lostAtOnce-- > 0) opened.at(-1)?.destroy();
   const { executor, description } = runtime;
   const dispose = async () => {
     model.dispose();
@@ -74,7 +75,7 @@ if (found) {
     tiny.remove();
   });
 
-  test("the request that meets the loss is answered as the one before it, on a new device", async () => {
+  test("the request affected by the loss gets the same answer as the one before it, on a new device", async () => {
     const before = await ask();
     assert.type(before, "number");
     for (let loss = 1; loss <= 2; loss++) {
@@ -86,7 +87,7 @@ if (found) {
     assert.match(notices[1] as string, /^the model is back: webgpu: /);
   });
 
-  test("requests that wait while the device is lost are answered as well", async () => {
+  test("requests that wait while the device is lost are answered too", async () => {
     const asked = [ask(), ask(), ask()];
     opened.at(-1)?.destroy();
     const answers = await Promise.all(asked);
@@ -94,19 +95,19 @@ if (found) {
     assert.type(answers[0], "number");
   });
 
-  test("a request is repeated once: a second loss is its answer, and the next request finds a device", async () => {
-    fate.lostAtOnce = 1;
+  test("a request is repeated once: a second loss is reported, and the next request gets a device", async () => {
+    fault.lostAtOnce = 1;
     opened.at(-1)?.destroy();
     assert.is(await ask(), "device/lost");
     assert.type(await ask(), "number");
   });
 
-  test("without a device every request says so, until there is one", async () => {
-    fate.gone = true;
+  test("without a device every request fails with that reason, until one is available", async () => {
+    fault.gone = true;
     opened.at(-1)?.destroy();
     assert.is(await ask(), "device/unavailable");
     assert.is(await ask(), "device/unavailable");
-    fate.gone = false;
+    fault.gone = false;
     assert.type(await ask(), "number");
   });
 

@@ -67,7 +67,7 @@ test("the server's own errors arrive with their code and text", async () => {
   }
 });
 
-test("a deadline and a cancellation end the call, and the model is spared", async () => {
+test("a deadline and a cancellation end the call without running the model", async () => {
   const server = await serve(300, { maxBatch: 1 });
   const client = connectInference(server.address);
   try {
@@ -116,7 +116,7 @@ test("no server at the address is one clear error", async () => {
   assert.match(text, /127\.0\.0\.1:9.*vitrine serve/);
 });
 
-test("draining: watchers hear NOT_SERVING, running inferences end, new ones are refused", async () => {
+test("draining: watchers are notified of NOT_SERVING, running inferences end, new ones are refused", async () => {
   const server = await serve(400);
   const client = connectInference(server.address);
   const health = new Client(server.address, credentials.createInsecure());

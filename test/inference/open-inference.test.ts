@@ -76,7 +76,7 @@ const pixelsRequest = (count: number): InferFields => ({
   rawInputContents: [pixels(count)],
 });
 
-test("server and model are live and ready, and say who they are", async () => {
+test("server and model are live and ready, and identify themselves", async () => {
   assert.is((await call(INFERENCE_SERVICE.ServerLive, new inference.ServerLiveRequest())).live, true);
   assert.is((await call(INFERENCE_SERVICE.ServerReady, new inference.ServerReadyRequest())).ready, true);
   const ready = await call(
@@ -104,7 +104,7 @@ test("the model's metadata name its tensors, labels and sizes", async () => {
   assert.is(metadata.properties.image_size, "4");
 });
 
-test("raw pixels give every output, raw, with the request's id", async () => {
+test("raw pixels return every output, raw, with the request's id", async () => {
   const response = await infer({ ...pixelsRequest(5), id: "seven" });
   assert.equal([response.modelName, response.modelVersion, response.id], ["colors", "1", "seven"]);
   const { tensors, isRaw } = decodeTensors(response.outputs, response.rawOutputContents);
@@ -242,7 +242,7 @@ for (const [claim, name] of [
   });
 }
 
-test("bytes that are not a message are the caller's fault", async () => {
+test("bytes that are not a message give INVALID_ARGUMENT", async () => {
   const method: MethodDefinition<Buffer, inference.ModelInferResponse> = {
     ...INFERENCE_SERVICE.ModelInfer,
     requestSerialize: (bytes) => bytes,

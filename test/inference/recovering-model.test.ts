@@ -31,7 +31,7 @@ class FakeDevice implements ModelOnDevice {
     );
   }
 
-  /** Tells the first of its batches, and those behind it after it was disposed of, as Dawn does. */
+  /** Fails its first batch with the loss, and later ones as disposed of, as Dawn does. */
   async lose(): Promise<void> {
     for (const [place, { fail }] of this.#underway.splice(0).entries()) {
       const code = place === 0 ? "device/lost" : "device/disposed";
@@ -49,12 +49,12 @@ class FakeDevice implements ModelOnDevice {
   }
 }
 
-/** A model on devices opened in sequence; the one at `processor` computes within the call. */
-function recovering(processor = -1) {
-  const devices = [new FakeDevice(0, processor !== 0)];
+/** A model on devices opened in sequence; the one at `cpuIndex` computes within the call. */
+function recovering(cpuIndex = -1) {
+  const devices = [new FakeDevice(0, cpuIndex !== 0)];
   const notices: string[] = [];
   const open = async () => {
-    const device = new FakeDevice(devices.length, devices.length !== processor);
+    const device = new FakeDevice(devices.length, devices.length !== cpuIndex);
     devices.push(device);
     return device;
   };
@@ -68,7 +68,7 @@ const twoBatches = async (model: RecoveringModel) => [
   await model.submit(Uint8Array.of(3), 1),
 ];
 
-test("two batches in flight at a loss run once more on one new device, whatever error the second got", async () => {
+test("two batches in flight at a loss run once more on one new device, whatever error the second one got", async () => {
   const { model, devices, notices } = recovering();
   const started = await twoBatches(model);
   await devices[0]?.lose();
@@ -83,7 +83,7 @@ test("two batches in flight at a loss run once more on one new device, whatever 
   assert.equal(notices, ["device 0: device/lost", "the model is back: device 1"]);
 });
 
-test("a second loss is the answer of every batch that met both, and the next call finds a device", async () => {
+test("batches that are affected by two losses fail, and the next call gets a device", async () => {
   const { model, devices } = recovering();
   const started = await twoBatches(model);
   await devices[0]?.lose();
@@ -108,7 +108,7 @@ test("a model reopened on the CPU answers within the call, and the next batch wa
   assert.is((await model.submit(Uint8Array.of(7), 1)).underway, false);
 });
 
-test("other failures are reported unchanged and cost no device", async () => {
+test("other failures are reported unchanged and replace no device", async () => {
   const { model, devices, notices } = recovering();
   const broken = Object.assign(devices[0] as FakeDevice, {
     submit: async () => underway(Promise.reject(new Error("out of order"))),

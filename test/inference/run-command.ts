@@ -1,4 +1,4 @@
-// Run command: `vitrine …` as a process of its own, as people start it.
+// Run command: `vitrine …` as a separate process, as users start it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ export function runCommand(...args: string[]): RunningCommand {
   return { child, ended, output: () => text };
 }
 
-/** Resolves with ADDRESS of `listening on ADDRESS`; rejects with all output if the command ends before. */
+/** Resolves with ADDRESS of `listening on ADDRESS`; rejects with all output if the command exits first. */
 export function addressOf({ child, ended, output }: RunningCommand): Promise<string> {
   return new Promise((resolve, reject) => {
     const look = () => {

@@ -29,7 +29,7 @@ test.before(async () => {
   client = connectInference(address);
 });
 
-/** Processes of single tests: whatever a failed test leaves running ends with the file. */
+/** Processes of single tests: those that a failed test leaves running are killed at the end of the file. */
 const leftovers: RunningCommand[] = [];
 
 test.after(async () => {
@@ -113,7 +113,7 @@ for (const [claim, file, code] of HOSTILE) {
   });
 }
 
-test("SIGTERM: what runs is answered in full, then the process ends with status 0", async () => {
+test("SIGTERM: running requests are answered in full, then the process exits with status 0", async () => {
   const slow = makeTinyModel(SLOW);
   const own = runCommand("serve", "--model", slow.folder, "--listen", "127.0.0.1:0", "--name", "other");
   const ownClient = connectInference(await addressOf(own));

@@ -19,7 +19,7 @@ const TENSORS: Tensor[] = [
   { name: "logits", datatype: "FP32", shape: [2, 2], data: Float32Array.of(-1.5, 0, 3.25e-20, Number.NaN) },
 ];
 
-/** Through protobuf's own bytes, at an odd offset, as grpc-js hands them over. */
+/** Round trip through protobuf's own bytes, at an odd offset, as grpc-js delivers them. */
 function overTheWire(tensors: readonly Tensor[], isRaw: boolean) {
   const encoded = encodeTensors(tensors, isRaw);
   const message = ModelInferRequest.create({
@@ -62,7 +62,7 @@ for (const isRaw of [true, false]) {
   });
 }
 
-test("raw BYTES is the protocol's: each element behind its length, 4 bytes, little-endian", () => {
+test("raw BYTES follow the protocol: each element after its length, 4 bytes, little-endian", () => {
   const [packed] = encodeTensors(TENSORS.slice(0, 1), true).raw;
   assert.equal([...packed!], [2, 0, 0, 0, 0xff, 0xd8, 0, 0, 0, 0, 1, 0, 0, 0, 7]);
 });
@@ -154,7 +154,7 @@ for (const [claim, tensors, raw, text] of HOSTILE) {
   });
 }
 
-test("every prefix of a request is decoded or refused, never anything else", () => {
+test("every prefix of a request is decoded or refused with a typed error", () => {
   const encoded = encodeTensors(TENSORS, true);
   const whole = ModelInferRequest.encode({
     modelName: "cut",

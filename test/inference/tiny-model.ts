@@ -1,4 +1,4 @@
-// Tiny model: a distilled DeiT with random weights, made on the spot, and pictures to show it.
+// Tiny model: a distilled DeiT with random weights, and pictures for it.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ export const TINY: DeitConfig = completeConfig(
   { imageSize: 32, patchSize: 8, dim: 48, depth: 2, heads: 3, classes: 5, distilled: true },
   "tiny",
 );
-/** The same for a test that needs a model at work: some milliseconds an image. */
+/** A slower one, for tests that need a busy model: a few milliseconds per image. */
 export const SLOW: DeitConfig = completeConfig({ ...TINY, dim: 192, depth: 12, mlpDim: 768 }, "slow");
 export const TINY_LABELS = ["ant", "bee, honey bee", "cat", "dog", "elk"];
 

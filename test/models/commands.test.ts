@@ -1,4 +1,4 @@
-// Commands: validate and classify as a person runs them, on models whose answers are known.
+// Commands: validate and classify as a user runs them, on models whose answers are known.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { constantWeights, drawnPhoto, MADE, writeModelFolder } from "./made-model.js";
+import { constantWeights, SYNTHETIC, syntheticPhoto, writeModelFolder } from "./synthetic-model.js";
 
 const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
 /** Not in the folders' alphabetical order. */
@@ -32,10 +32,10 @@ const DATA = join(folder, "data");
 const ALWAYS_ANT = join(folder, "always-ant");
 
 test.before(() => {
-  writeModelFolder(ALWAYS_ANT, MADE, constantWeights(MADE, LABELS.indexOf("ant")), LABELS);
+  writeModelFolder(ALWAYS_ANT, SYNTHETIC, constantWeights(SYNTHETIC, LABELS.indexOf("ant")), LABELS);
   for (const [name, count] of Object.entries(COUNTS)) {
     mkdirSync(join(DATA, name), { recursive: true });
-    for (let i = 0; i < count; i++) writeFileSync(join(DATA, name, `${i}.jpg`), drawnPhoto(i));
+    for (let i = 0; i < count; i++) writeFileSync(join(DATA, name, `${i}.jpg`), syntheticPhoto(i));
   }
 });
 
@@ -120,7 +120,7 @@ function inFloat32({ file, classes }: Answer): Answer {
   };
 }
 
-/** Resolves with the address that a server says it listens on. */
+/** Resolves with the address that a server reports. */
 function addressOf(server: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -133,7 +133,7 @@ function addressOf(server: ChildProcess): Promise<string> {
   });
 }
 
-test("classify says the same of a server as of its model, and names the file that the server refuses", async () => {
+test("classify gives the same answers from a server as from its model, and names a file that the server refuses", async () => {
   const photos = ["dog", "cat"].map((name) => join(DATA, name, "0.jpg"));
   const noPhoto = join(folder, "text.jpg");
   writeFileSync(noPhoto, "text");
@@ -152,7 +152,7 @@ test("classify says the same of a server as of its model, and names the file tha
   }
 });
 
-test("what is wrong is said in one line, with exit status 1 and no stack trace", () => {
+test("a mistake is reported in one line, with exit status 1 and no stack trace", () => {
   const noPhoto = join(folder, "hello.jpg");
   writeFileSync(noPhoto, "hello");
   const empty = join(folder, "empty");

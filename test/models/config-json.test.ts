@@ -1,4 +1,4 @@
-// config.json: what is written is read back, what others leave out is filled in, what is wrong is named.
+// config.json: a written file reads back unchanged, missing fields get defaults, and invalid fields are named.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -21,7 +21,7 @@ test("a written config reads back as it was", () => {
   }
 });
 
-test("Hugging Face's own file is read, with the defaults of what it leaves out", () => {
+test("Hugging Face's own file is read, with defaults for the fields that it omits", () => {
   const file = {
     ...{
       model_type: "deit",
@@ -59,7 +59,7 @@ test("timm's own file gives its name, its crop and its normalization", () => {
   assert.equal(sizes, { classes: 1000, cropRatio: 0.9, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
 });
 
-test("a wrong file is refused with the field, what it holds and what is allowed", () => {
+test("an invalid file is refused with the field, its value and the allowed values", () => {
   const cases: [RegExp, string][] = [
     [/config.json: not a JSON object/, "{"],
     [/config.json: not a JSON object/, "[]"],
@@ -84,7 +84,7 @@ test("a wrong file is refused with the field, what it holds and what is allowed"
   }
 });
 
-test("a size without a default is asked for by its field's name", () => {
+test("a missing size without a default is named by its field", () => {
   const { dim: _, ...sizes } = CONFIG;
   assert.throws(() => completeConfig(sizes, "my.json"), /my.json: hidden_size is missing/);
 });

@@ -31,7 +31,7 @@ test("every published model has the published number of parameters and tensors",
   }
 });
 
-test("a published name is found in a checkpoint's file name, and changing a config changes no other", () => {
+test("a published name is found in a checkpoint's file name, and each configuration is a fresh copy", () => {
   const { classes: _, ...sizes } = publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig;
   assert.equal(DEIT.sizesOfName("deit_tiny_distilled_patch16_224-b40b3cf7.pth"), sizes);
   assert.equal(DEIT.sizesOfName("model.safetensors"), {});

@@ -1,4 +1,5 @@
-// Dtypes of a model: half and quarter files answer as their flag does, and int8 is refused where it cannot be computed.
+// Dtypes of a model: float16 and int8 files give the same answers as the flag, and int8 is refused without kernels for
+// it.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,8 +20,8 @@ import { randomPixels } from "../executors/micro-deit.js";
 import { runCommand } from "../inference/run-command.js";
 import { makeTinyModel, TINY } from "../inference/tiny-model.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
-import { drawnPhoto } from "./made-model.js";
-import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
+import { syntheticPhoto } from "./synthetic-model.js";
+import { LABELS, regnetySource, SYNTHETIC_REGNETY, syntheticRegnety } from "./synthetic-regnety.js";
 
 const DTYPES: WeightDtype[] = ["float32", "float16", "int8"];
 const tiny = makeTinyModel();
@@ -53,7 +54,7 @@ async function refusal(attempt: () => Promise<unknown>): Promise<string> {
   throw new Error("nothing was refused");
 }
 
-test("a converted model answers with the same bits as the original with the dtype as a flag", async () => {
+test("a converted model gives the same bits as the original with the dtype flag", async () => {
   const runtime = await createRuntime({ host: nodeHost() });
   const original = nodeModelSource(tiny.folder);
   const float32 = await logitsOf(runtime, original);
@@ -70,7 +71,7 @@ test("a converted model answers with the same bits as the original with the dtyp
   await runtime.dispose();
 });
 
-test("int8 answers with the same bits on one, two and three threads", async () => {
+test("int8 gives the same bits on one, two and three threads", async () => {
   const results: Float32Array[] = [];
   for (const threads of [1, 2, 3]) {
     const runtime = await createRuntime({ host: nodeHost(), threads });
@@ -80,7 +81,7 @@ test("int8 answers with the same bits on one, two and three threads", async () =
   for (const result of results) assertSameBits(result, results[0] as Float32Array, "logits");
 });
 
-test("disposing of an int8 model gives its memory back", async () => {
+test("disposing of an int8 model frees its memory", async () => {
   const runtime = await createRuntime({ host: nodeHost() });
   const used = () => String(runtime.executor);
   await logitsOf(runtime, nodeModelSource(tiny.folder), "int8");
@@ -90,7 +91,7 @@ test("disposing of an int8 model gives its memory back", async () => {
   await runtime.dispose();
 });
 
-test("a device without int8 kernels refuses the flag and widens a file, saying so", async () => {
+test("a device without int8 kernels refuses the flag, and widens an int8 file with a notice", async () => {
   const notices: string[] = [];
   const host = { ...nodeHost(), notice: (text: string) => void notices.push(text) };
   const runtime = await createRuntime({ host });
@@ -119,9 +120,9 @@ test("a device without int8 kernels refuses the flag and widens a file, saying s
   await runtime.dispose();
 });
 
-test("a RegNetY halves its file, and is refused as int8", async () => {
-  const config = writeConfigJson(MADE_REGNETY, LABELS);
-  const source = regnetySource("made", madeRegnety(MADE_REGNETY), config);
+test("a RegNetY converts to float16 at half the size, and is refused as int8", async () => {
+  const config = writeConfigJson(SYNTHETIC_REGNETY, LABELS);
+  const source = regnetySource("made", syntheticRegnety(SYNTHETIC_REGNETY), config);
   const image = pixels.subarray(0, 32 * 32 * 3);
   const runtime = await createRuntime({ host: nodeHost() });
   const half = await loadModel(runtime, await converted(source, "float16"), { batchSizes: [1] });
@@ -142,9 +143,9 @@ async function vitrine(...args: string[]): Promise<{ status: number | string; ou
   return { status, out: command.output().stdout, errors: command.output().stderr };
 }
 
-test("convert writes a folder once, of half and of about a quarter the size, which classify takes", async () => {
+test("convert writes a folder of half or about a quarter of the size once, and classify accepts it", async () => {
   const photo = join(folder, "photo.jpg");
-  writeFileSync(photo, drawnPhoto(1));
+  writeFileSync(photo, syntheticPhoto(1));
   const bytesOf = (path: string) => statSync(join(path, "model.safetensors")).size;
   const whole = bytesOf(tiny.folder);
   for (const [dtype, most] of [
@@ -175,7 +176,7 @@ test("convert writes a folder once, of half and of about a quarter the size, whi
   }
 });
 
-test("wrong dtypes and targets are one line and status 1", async () => {
+test("invalid dtypes and targets give one line and status 1", async () => {
   const file = join(folder, "a-file");
   writeFileSync(file, "");
   for (const [args, line] of [

@@ -7,8 +7,8 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createInference } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { completeConfig } from "../../runtime/models/deit/config.js";
-import { madeWeights } from "./made-model.js";
 import { plainForward } from "./reference-forward.js";
+import { syntheticWeights } from "./synthetic-model.js";
 
 const SIZES: Partial<DeitConfig>[] = [
   { imageSize: 12, patchSize: 4, dim: 20, depth: 2, heads: 5, mlpDim: 33, classes: 7, distilled: true },
@@ -24,7 +24,7 @@ const textOf = ({ imageSize, patchSize, dim, heads, mlpDim, classes }: Partial<D
 for (const sizes of SIZES)
   test(`${textOf(sizes)}: logits of both heads, in batches of any size`, async () => {
     const config = completeConfig({ ...sizes, mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4] }, "test");
-    const weights = madeWeights(config, 5);
+    const weights = syntheticWeights(config, 5);
     const runtime = await createRuntime({ host: nodeHost() });
     const inference = await createInference(runtime.executor, config, weights, { batchSizes: [1, 3] });
     const imageBytes = config.imageSize ** 2 * 3;

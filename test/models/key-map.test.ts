@@ -78,7 +78,7 @@ test("timm's names stay as they are", () => {
   assert.is(toTimmNames(model, "file"), model);
 });
 
-test("a pooler and a mask token are left out", () => {
+test("a pooler and a mask token are ignored", () => {
   const file = toHuggingFace(randomModel(false), false);
   const scalar = { shape: [1], data: new Float32Array(1) };
   file.set("vit.pooler.dense.weight", scalar);
@@ -86,7 +86,7 @@ test("a pooler and a mask token are left out", () => {
   assert.is(toTimmNames(file, "file").size, randomModel(false).size);
 });
 
-test("an unknown name and a lost key projection are named", () => {
+test("an unknown name and a missing key projection are named", () => {
   const file = toHuggingFace(randomModel(false), false);
   file.set("vit.encoder.layer.0.lora.weight", { shape: [1], data: new Float32Array(1) });
   assert.throws(

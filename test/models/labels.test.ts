@@ -51,7 +51,7 @@ test("a class that a list gave by index keeps it", () => {
   assert.is(notice, undefined);
 });
 
-test("names of which only some agree, and names of two classes, are refused and named", () => {
+test("names that match only in part, and names of two classes, are refused and named", () => {
   assert.throws(
     () => matchClasses(["disc", "cube"], SHAPES),
     /1 of 2 class names .* not unique: "cube" \(rename/,

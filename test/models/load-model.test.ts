@@ -1,4 +1,4 @@
-// Load model: from files to names and probabilities, with models and photographs made on the spot.
+// Load model: from files to names and probabilities, with synthetic models and photographs.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { completeConfig } from "../../runtime/models/deit/config.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-import { drawnPhoto, MADE, madeWeights, writeModelFolder } from "./made-model.js";
+import { SYNTHETIC, syntheticPhoto, syntheticWeights, writeModelFolder } from "./synthetic-model.js";
 
 const LABELS = ["ant", "bee", "cat", "dog"];
 const folder = mkdtempSync(join(tmpdir(), "vitrine-model-"));
@@ -41,11 +41,11 @@ async function messageOf(attempt: () => unknown): Promise<string> {
   throw new Error("nothing was thrown");
 }
 
-test("a folder's model answers with its labels, best first, as its logits say", async () => {
-  writeModelFolder(join(folder, "made"), MADE, madeWeights(MADE), LABELS);
+test("a folder's model returns its labels, best first, in the order of its logits", async () => {
+  writeModelFolder(join(folder, "made"), SYNTHETIC, syntheticWeights(SYNTHETIC), LABELS);
   const runtime = await createRuntime({ host: nodeHost() });
   const model = await loadModel(runtime, nodeModelSource(join(folder, "made")), { batchSizes: [2] });
-  const photos = [1, 2, 3].map((seed) => drawnPhoto(seed));
+  const photos = [1, 2, 3].map((seed) => syntheticPhoto(seed));
   const answers = await model.classify(photos, { topK: 4 });
   assert.is(model.name, "made");
   assert.is(answers.length, 3);
@@ -70,25 +70,28 @@ test("a folder's model answers with its labels, best first, as its logits say", 
   await runtime.dispose();
 });
 
-test("a bare file tells its sizes by its shapes, with head dimension 64", async () => {
-  const { config, labels } = await readTrainableModel(sourceOf("any-name", madeWeights(MADE)));
-  assert.equal(config, MADE);
+test("the sizes of a bare file follow from its shapes, with head dimension 64", async () => {
+  const { config, labels } = await readTrainableModel(sourceOf("any-name", syntheticWeights(SYNTHETIC)));
+  assert.equal(config, SYNTHETIC);
   assert.equal(labels, ["class 0", "class 1", "class 2", "class 3"]);
 });
 
 test("a file whose width is not a multiple of 64 asks for the number of heads", async () => {
-  const narrow = { ...MADE, dim: 48, heads: 3 };
-  const message = await messageOf(() => readTrainableModel(sourceOf("narrow", madeWeights(narrow))));
+  const narrow = { ...SYNTHETIC, dim: 48, heads: 3 };
+  const message = await messageOf(() => readTrainableModel(sourceOf("narrow", syntheticWeights(narrow))));
   assert.match(
     message,
     /model\/config: memory\/narrow: num_attention_heads is missing: width 48 is not a multiple .* config.json/,
   );
-  const given = sourceOf("narrow", madeWeights(narrow), '{"num_attention_heads": 3}');
+  const given = sourceOf("narrow", syntheticWeights(narrow), '{"num_attention_heads": 3}');
   assert.equal((await readTrainableModel(given)).config, narrow);
 });
 
-test("a timm name in the file's name is believed, and a tensor that does not fit is named", async () => {
-  const source = sourceOf("deit_tiny_patch16_224-a1311bcf", madeWeights({ ...MADE, distilled: false }));
+test("a timm name in the file name determines the sizes, and a tensor that does not fit is named", async () => {
+  const source = sourceOf(
+    "deit_tiny_patch16_224-a1311bcf",
+    syntheticWeights({ ...SYNTHETIC, distilled: false }),
+  );
   assert.match(
     await messageOf(() => readTrainableModel(source)),
     /tensor "cls_token" has shape \[1, 1, 64\], expected \[1, 1, 192\]/,
@@ -96,8 +99,10 @@ test("a timm name in the file's name is believed, and a tensor that does not fit
 });
 
 test("a config.json of other sizes is refused, naming tensor, got and expected", async () => {
-  const config = writeConfigJson({ ...MADE, imageSize: 64 }, LABELS);
-  const message = await messageOf(() => readTrainableModel(sourceOf("big", madeWeights(MADE), config)));
+  const config = writeConfigJson({ ...SYNTHETIC, imageSize: 64 }, LABELS);
+  const message = await messageOf(() =>
+    readTrainableModel(sourceOf("big", syntheticWeights(SYNTHETIC), config)),
+  );
   assert.match(
     message,
     /weights\/shape: memory\/big: tensor "pos_embed" has shape \[1, 18, 64\], expected \[1, 66, 64\]/,
@@ -105,15 +110,15 @@ test("a config.json of other sizes is refused, naming tensor, got and expected",
 });
 
 test("1,000 classes without labels get ImageNet's names", async () => {
-  const thousand = completeConfig({ ...MADE, classes: 1000 }, "test");
-  const { labels } = await readTrainableModel(sourceOf("imagenet", madeWeights(thousand)));
+  const thousand = completeConfig({ ...SYNTHETIC, classes: 1000 }, "test");
+  const { labels } = await readTrainableModel(sourceOf("imagenet", syntheticWeights(thousand)));
   assert.equal([labels[0], labels[999]], ["tench", "toilet tissue"]);
 });
 
-test("a path becomes a source: folder, weights inside one, bare file; anything else says what is taken", async () => {
+test("a path becomes a source: folder, weights inside one, bare file; any other is refused with what is accepted", async () => {
   const made = join(folder, "paths", "made");
-  writeModelFolder(made, MADE, madeWeights(MADE), LABELS);
-  const ema = writeSafetensors(storedFloats(madeWeights(MADE, 7)));
+  writeModelFolder(made, SYNTHETIC, syntheticWeights(SYNTHETIC), LABELS);
+  const ema = writeSafetensors(storedFloats(syntheticWeights(SYNTHETIC, 7)));
   writeFileSync(join(made, "ema.safetensors"), ema);
   writeFileSync(join(folder, "bare.safetensors"), ema);
   writeFileSync(join(folder, "old.pth"), "");
@@ -130,11 +135,11 @@ test("a path becomes a source: folder, weights inside one, bare file; anything e
     [join(folder, "old.pth"), /model\/unknown-file: .*no .safetensors file; a model is/],
   ];
   for (const [path, expected] of cases) assert.match(await messageOf(() => nodeModelSource(path)), expected);
-  writeModelFolder(join(folder, "run", "best"), MADE, madeWeights(MADE), LABELS);
+  writeModelFolder(join(folder, "run", "best"), SYNTHETIC, syntheticWeights(SYNTHETIC), LABELS);
   assert.match(await messageOf(() => nodeModelSource(join(folder, "run"))), /did you mean .*best\?/);
 });
 
-test("auto says what it chose and why; a device that there is not is refused with those that there are", async () => {
+test("auto reports its choice and why; an unknown device is refused with the list of devices", async () => {
   const host = { ...nodeHost(), mayHaveGpu: () => false };
   const runtime = await createRuntime({ host, device: "auto" });
   assert.is(runtime.executor.device, "wasm");

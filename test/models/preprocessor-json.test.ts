@@ -29,7 +29,7 @@ test("sides may be objects, and a model without a center crop keeps the whole sh
   assert.equal(read({ size: { height: 224, width: 196 }, crop_size }), {});
 });
 
-test("the ratio gives back the side that the file names, for every pair of sides", () => {
+test("the ratio reproduces the side that the file names, for every pair of sides", () => {
   for (let resized = 1; resized <= 600; resized++)
     for (const crop of [32, 64, 192, 224, 225, 384]) {
       const { cropRatio } = read({ size: resized, crop_size: crop });

@@ -1,4 +1,4 @@
-// Reference forward: a DeiT as its paper writes it, in double, without optimization.
+// Reference forward: a DeiT as defined in its paper, in double, without optimization.
 
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";

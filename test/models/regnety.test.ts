@@ -1,4 +1,4 @@
-// RegNetY: published sizes, its config.json in both forms, checkpoints that tell their own sizes, and what is refused.
+// RegNetY: published sizes, its config.json in both forms, sizes read from checkpoints, and what is refused.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,8 +17,8 @@ import {
   toChannelsLast,
 } from "../../runtime/models/regnety/parameters.js";
 import { isBuffer } from "../../runtime/weights/tensor-map.js";
-import { drawnPhoto } from "./made-model.js";
-import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
+import { syntheticPhoto } from "./synthetic-model.js";
+import { LABELS, regnetySource, SYNTHETIC_REGNETY, syntheticRegnety } from "./synthetic-regnety.js";
 
 async function messageOf(attempt: () => unknown): Promise<string> {
   try {
@@ -30,7 +30,7 @@ async function messageOf(attempt: () => unknown): Promise<string> {
   throw new Error("nothing was thrown");
 }
 
-const JSON_TEXT = writeConfigJson(MADE_REGNETY, LABELS);
+const JSON_TEXT = writeConfigJson(SYNTHETIC_REGNETY, LABELS);
 
 test("published RegNetYs have as many parameters as timm's", () => {
   const counts: readonly [name: string, parameters: number][] = [
@@ -54,9 +54,9 @@ test("published RegNetYs have as many parameters as timm's", () => {
 
 const readRegnety = (text: string, subject: string) => readFamilyFile(text, subject, [REGNETY]);
 
-test("what is written as config.json is read back the same, and the paper's numbers say it as well", () => {
+test("a written config.json reads back the same, and the paper's parameters give the same sizes", () => {
   const { sizes, labels } = readRegnety(JSON_TEXT, "made");
-  assert.equal({ ...sizes, batchNormEpsilon: 1e-5 }, MADE_REGNETY);
+  assert.equal({ ...sizes, batchNormEpsilon: 1e-5 }, SYNTHETIC_REGNETY);
   assert.equal(labels, LABELS);
   const design = { model_type: "regnety", w0: 200, wa: 106.23, wm: 2.48, group_w: 112, depth: 18 };
   assert.equal(readRegnety(JSON.stringify(design), "16GF").sizes.stages, [
@@ -67,7 +67,7 @@ test("what is written as config.json is read back the same, and the paper's numb
   ]);
 });
 
-test("a field that is not as it must be is named with what is allowed", async () => {
+test("an invalid field is named with the allowed values", async () => {
   const cases: readonly [fields: object, expected: RegExp][] = [
     [
       { hidden_sizes: [8, "a"], depths: [1, 1] },
@@ -85,7 +85,7 @@ test("a field that is not as it must be is named with what is allowed", async ()
     );
   const source = regnetySource(
     "odd",
-    madeRegnety(MADE_REGNETY),
+    syntheticRegnety(SYNTHETIC_REGNETY),
     '{"model_type": "regnety", "groups_width": 5}',
   );
   assert.match(
@@ -94,21 +94,21 @@ test("a field that is not as it must be is named with what is allowed", async ()
   );
 });
 
-test("a checkpoint tells all sizes but the image's; names may be wrapped as Facebook's teacher", async () => {
-  const weights = madeRegnety(MADE_REGNETY);
+test("a checkpoint determines all sizes but the image's; names may have the prefix of Facebook's teacher", async () => {
+  const weights = syntheticRegnety(SYNTHETIC_REGNETY);
   const { config } = await readModel(regnetySource("any-name", weights));
-  assert.equal(config, { ...MADE_REGNETY, imageSize: 224 });
+  assert.equal(config, { ...SYNTHETIC_REGNETY, imageSize: 224 });
   const wrapped = new Map(Array.from(weights, ([name, tensor]) => [`model.${name}`, tensor]));
   const opened = await readModel(
     regnetySource("teacher", wrapped, '{"model_type": "regnety", "image_size": 32}'),
   );
-  assert.equal(opened.config, MADE_REGNETY);
+  assert.equal(opened.config, SYNTHETIC_REGNETY);
   assert.equal([...opened.weights.keys()].sort(), [...weights.keys()].sort());
 });
 
 test("a missing tensor, one too many and one of another shape are named", async () => {
-  const change = async (edit: (weights: ReturnType<typeof madeRegnety>) => unknown) => {
-    const weights = madeRegnety(MADE_REGNETY);
+  const change = async (edit: (weights: ReturnType<typeof syntheticRegnety>) => unknown) => {
+    const weights = syntheticRegnety(SYNTHETIC_REGNETY);
     edit(weights);
     return messageOf(() => readModel(regnetySource("cut", weights, JSON_TEXT)));
   };
@@ -131,10 +131,10 @@ test("a missing tensor, one too many and one of another shape are named", async 
 });
 
 test("a folded convolution is the convolution and its batch norm in one", () => {
-  const weights = madeRegnety(MADE_REGNETY);
-  const folded = foldRegnety(MADE_REGNETY, weights);
+  const weights = syntheticRegnety(SYNTHETIC_REGNETY);
+  const folded = foldRegnety(SYNTHETIC_REGNETY, weights);
   const shapes = Array.from(folded, ([name, { shape }]) => [name, shape] as const);
-  assert.equal(new Map(shapes), foldedParameters(MADE_REGNETY));
+  assert.equal(new Map(shapes), foldedParameters(SYNTHETIC_REGNETY));
   const values = (name: string) => weights.get(name)?.data as Float32Array;
   const of = (part: string) => values(`stem.bn.${part}`)[3] as number;
   const factor = of("weight") / Math.sqrt(of("running_var") + 1e-5);
@@ -146,26 +146,26 @@ test("a folded convolution is the convolution and its batch norm in one", () => 
   assert.ok(Math.abs(to - from * factor) < 1e-6);
 });
 
-test("channels last and back is what it was", () => {
-  const weights = madeRegnety(MADE_REGNETY);
+test("conversion to channels last and back changes nothing", () => {
+  const weights = syntheticRegnety(SYNTHETIC_REGNETY);
   const channelsLast = new Map(Array.from(weights, ([name, tensor]) => [name, toChannelsLast(tensor)]));
   assert.equal(channelsLast.get("stem.conv.weight")?.shape, [8, 3, 3, 3]);
   assert.equal(channelsLast.get("s2.b1.conv2.conv.weight")?.shape, [16, 3, 3, 4]);
-  assert.equal(fromChannelsLast(channelsLast, regnetyParameters(MADE_REGNETY)), weights);
+  assert.equal(fromChannelsLast(channelsLast, regnetyParameters(SYNTHETIC_REGNETY)), weights);
 });
 
 test("a RegNetY classifies pictures; the batch changes no bit of an answer", async () => {
   const runtime = await createRuntime({ host: nodeHost() });
-  const source = regnetySource("convnet", madeRegnety(MADE_REGNETY), JSON_TEXT);
+  const source = regnetySource("convnet", syntheticRegnety(SYNTHETIC_REGNETY), JSON_TEXT);
   const model = await loadModel(runtime, source, { batchSizes: [1, 3] });
-  const photos = [1, 2, 3].map((seed) => drawnPhoto(seed));
+  const photos = [1, 2, 3].map((seed) => syntheticPhoto(seed));
   const together = await model.classify(photos, { topK: 4 });
   for (const [place, photo] of photos.entries()) {
     assert.equal(await model.classify([photo], { topK: 4 }), [together[place]]);
     assert.equal(together[place]?.map(({ label }) => label).sort(), [...LABELS].sort());
   }
   assert.ok(REGNETY.hasConfig(model.config));
-  const shapes = Array.from(regnetyParameters(MADE_REGNETY)).filter(([name]) => !isBuffer(name));
+  const shapes = Array.from(regnetyParameters(SYNTHETIC_REGNETY)).filter(([name]) => !isBuffer(name));
   const parameters = shapes.reduce((sum, [, shape]) => sum + shape.reduce((a, b) => a * b), 0);
   assert.is(model.parameters, parameters, "running statistics are no parameters");
   assert.is.not(together[0]?.[0]?.probability, together[1]?.[0]?.probability);
@@ -174,7 +174,7 @@ test("a RegNetY classifies pictures; the batch changes no bit of an answer", asy
 });
 
 test("a RegNetY cannot be trained, and the error says so", async () => {
-  const source = regnetySource("convnet", madeRegnety(MADE_REGNETY), JSON_TEXT);
+  const source = regnetySource("convnet", syntheticRegnety(SYNTHETIC_REGNETY), JSON_TEXT);
   assert.match(
     await messageOf(() => readTrainableModel(source)),
     /model\/config: .*model_type is "regnety"; allowed: deit, vit \(a RegNetY can classify and teach; what can be trained is DeiT/,

@@ -23,7 +23,7 @@ function model(value: number, sizes: Partial<DeitConfig> = {}): TensorMap {
 
 const valuesOf = (weights: TensorMap, name: string): number[] => [...new Set(weights.get(name)?.data)];
 
-test("a model of the same sizes is taken over whole, and nothing is said", () => {
+test("a model of the same sizes is copied unchanged, without a notice", () => {
   const { weights, notices } = startingWeights(model(1), model(2), "file");
   for (const name of weights.keys()) assert.equal(valuesOf(weights, name), [1]);
   assert.equal(notices, []);

@@ -10,23 +10,27 @@ import { inClassOrder, readModel } from "../../runtime/model-files/stored-model.
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { randomPixels } from "../executors/micro-deit.js";
-import { MADE, madeWeights } from "./made-model.js";
-import { LABELS, MADE_REGNETY, madeRegnety, regnetySource } from "./made-regnety.js";
+import { SYNTHETIC, syntheticWeights } from "./synthetic-model.js";
+import { LABELS, regnetySource, SYNTHETIC_REGNETY, syntheticRegnety } from "./synthetic-regnety.js";
 
 /** A cycle of all four classes: its inverse is another order. */
 const ORDER = Int32Array.of(3, 0, 1, 2);
 
 function deitSource(): ModelSource {
   const files = new Map([
-    ["model.safetensors", writeSafetensors(storedFloats(madeWeights(MADE)))],
-    ["config.json", new TextEncoder().encode(writeConfigJson(MADE, LABELS))],
+    ["model.safetensors", writeSafetensors(storedFloats(syntheticWeights(SYNTHETIC)))],
+    ["config.json", new TextEncoder().encode(writeConfigJson(SYNTHETIC, LABELS))],
   ]);
   return { name: "deit", location: "memory/deit", read: async (file) => files.get(file) ?? null };
 }
 
 const SOURCES: Readonly<Record<string, ModelSource>> = {
   DeiT: deitSource(),
-  RegNetY: regnetySource("regnety", madeRegnety(MADE_REGNETY), writeConfigJson(MADE_REGNETY, LABELS)),
+  RegNetY: regnetySource(
+    "regnety",
+    syntheticRegnety(SYNTHETIC_REGNETY),
+    writeConfigJson(SYNTHETIC_REGNETY, LABELS),
+  ),
 };
 
 for (const [family, source] of Object.entries(SOURCES))

@@ -1,4 +1,4 @@
-// Made model: a small DeiT with drawn weights, and drawn photographs, so that tests bring what they need.
+// Synthetic model: a small DeiT with random weights, and synthetic photographs, so that tests need no downloads.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,13 +16,13 @@ function randomNumbers(seed: number): () => number {
   return () => (state = (state * 48271) % 2147483647) / 1073741823.5 - 1;
 }
 
-/** Head dimension 64, so that the shapes alone tell its sizes. */
-export const MADE = completeConfig(
+/** Head dimension 64, so that the shapes alone determine its sizes. */
+export const SYNTHETIC = completeConfig(
   { imageSize: 32, patchSize: 8, dim: 64, depth: 1, heads: 1, mlpDim: 64, classes: 4, distilled: true },
   "made",
 );
 
-export function madeWeights(config: DeitConfig, seed = 1): TensorMap {
+export function syntheticWeights(config: DeitConfig, seed = 1): TensorMap {
   const next = randomNumbers(seed);
   return new Map(
     Array.from(deitParameters(config), ([name, shape]) => {
@@ -33,9 +33,9 @@ export function madeWeights(config: DeitConfig, seed = 1): TensorMap {
   );
 }
 
-/** A model that answers `answer` to every picture: both heads see nothing and have a bias of 2 for it. */
+/** A model that answers `answer` to every picture: both heads have zero weights and a bias of 2 for it. */
 export function constantWeights(config: DeitConfig, answer: number): TensorMap {
-  const weights = madeWeights(config);
+  const weights = syntheticWeights(config);
   for (const head of ["head", "head_dist"]) {
     weights.get(`${head}.weight`)?.data.fill(0);
     weights
@@ -57,8 +57,8 @@ export function writeModelFolder(
   writeFileSync(join(folder, "config.json"), writeConfigJson(config, labels));
 }
 
-/** JPEG file of a soft pattern, another for each seed. */
-export function drawnPhoto(seed: number, width = 48, height = 40): Uint8Array {
+/** JPEG file of a smooth pattern, a different one for each seed. */
+export function syntheticPhoto(seed: number, width = 48, height = 40): Uint8Array {
   const next = randomNumbers(seed + 1);
   const [a, b, c] = [next(), next(), next()];
   const data = new Uint8Array(width * height * 4);

@@ -1,4 +1,4 @@
-// Made RegNetY: a small convnet with drawn weights, as files in memory or in a folder.
+// Synthetic RegNetY: a small convnet with random weights, as files in memory or in a folder.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { Random } from "../nn/random.js";
 
 export const LABELS = ["ant", "bee", "cat", "dog"];
 
-export const MADE_REGNETY: RegnetyConfig = structuredClone({
+export const SYNTHETIC_REGNETY: RegnetyConfig = structuredClone({
   ...REGNETY_DEFAULTS,
   imageSize: 32,
   classes: 4,
@@ -24,8 +24,8 @@ export const MADE_REGNETY: RegnetyConfig = structuredClone({
   ],
 });
 
-/** Weights of unit fan-in, positive variances: signals keep their size through the network. */
-export function madeRegnety(config: RegnetyConfig, seed = 1): TensorMap {
+/** Weights scaled by fan-in, positive variances: activations keep their magnitude through the network. */
+export function syntheticRegnety(config: RegnetyConfig, seed = 1): TensorMap {
   const random = new Random(seed);
   return new Map(
     Array.from(regnetyParameters(config), ([name, shape]) => {
@@ -63,7 +63,7 @@ export function regnetySource(name: string, weights: TensorMap, config?: string)
 
 export function writeRegnetyFolder(folder: string, config: RegnetyConfig, labels: readonly string[]): string {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "model.safetensors"), regnetyFile(madeRegnety(config)));
+  writeFileSync(join(folder, "model.safetensors"), regnetyFile(syntheticRegnety(config)));
   writeFileSync(join(folder, "config.json"), writeConfigJson(config, labels));
   return folder;
 }

@@ -1,4 +1,4 @@
-// The example of docs/tfjs.md runs as it is printed; where there is no WebGPU, on tfjs's cpu backend.
+// The example of docs/tfjs.md runs as printed; without WebGPU, on tfjs's cpu backend.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runtimeOrSkip } from "../executors/webgpu-device.js";
-import { MADE, madeWeights, writeModelFolder } from "./made-model.js";
+import { SYNTHETIC, syntheticWeights, writeModelFolder } from "./synthetic-model.js";
 
 /** Tests run from dist/test/models. */
 const PAGE = new URL("../../../docs/tfjs.md", import.meta.url);
@@ -18,7 +18,7 @@ async function devices(): Promise<string[]> {
   return webgpu ? ["webgpu", "tfjs:cpu"] : ["tfjs:cpu"];
 }
 
-/** The example with files in the place of package names, on `device`. */
+/** The example with files in place of package names, on `device`. */
 function example(device: string): string {
   const [, block] = /^```js\n(.*?)^```/ms.exec(readFileSync(PAGE, "utf8")) ?? [];
   const resolved = (block as string).replace(
@@ -33,7 +33,12 @@ for (const device of await devices())
   test(`docs/tfjs.md: the example runs on ${device}`, () => {
     const folder = mkdtempSync(join(tmpdir(), "vitrine-tfjs-"));
     try {
-      writeModelFolder(join(folder, "my-model"), MADE, madeWeights(MADE), ["ant", "bee", "cat", "dog"]);
+      writeModelFolder(join(folder, "my-model"), SYNTHETIC, syntheticWeights(SYNTHETIC), [
+        "ant",
+        "bee",
+        "cat",
+        "dog",
+      ]);
       writeFileSync(join(folder, "example.mjs"), example(device));
       const { status, stdout, stderr } = spawnSync(process.execPath, ["example.mjs"], {
         cwd: folder,

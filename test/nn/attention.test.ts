@@ -15,7 +15,7 @@ const SHAPES = [
   { batch: 1, tokens: 18, heads: 2, size: 48 },
   { batch: 1, tokens: 50, heads: 2, size: 64 },
   { batch: 1, tokens: 8, heads: 3, size: 7 },
-  // More queries and keys than their blocks have.
+  // More queries and keys than a block has.
   { batch: 1, tokens: 300, heads: 1, size: 5 },
 ];
 

@@ -85,7 +85,7 @@ for (const kernels of loadKernels()) {
     assertClose(y.values, referenceBatchNorm(x.values, weight.values, weight.values, EPSILON).y, 2e-6, "y");
   });
 
-  test(`${kernels.build}: a mean a million deviations away leaves the variance right`, () => {
+  test(`${kernels.build}: a mean a million deviations away leaves the variance correct`, () => {
     kernels.reset();
     const values = Float32Array.from({ length: 40 }, (_, r) => 1e6 + (r % 2));
     const [x, weight, bias] = [kernels.place(values), kernels.place([1]), kernels.place([0])];
@@ -105,7 +105,7 @@ for (const kernels of loadKernels()) {
       ];
       dBias.values.fill(0.25);
       const reference = referenceBatchNormBackward(dy.values, x.values, weight.values, EPSILON);
-      // In place: the planner lets the gradient lie on what it comes from.
+      // In place: the planner lets a gradient overwrite its source.
       const results = { dx: dy, dWeight, dBias, scratch: kernels.place(3 * channels) };
       kernels.run("batchNormBackward", { dy, x, weight, mean, rstd, ...results, rows, channels });
       const name = `${rows}×${channels}`;

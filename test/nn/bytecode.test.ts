@@ -10,7 +10,7 @@ import { Kernels, loadBuilds, loadKernels, write } from "./kernels.js";
 import { Random } from "./random.js";
 
 const UNKNOWN = [9999, 3, 0];
-/** Operands for which a kernel must find memory even where all sizes are 0. */
+/** Operands that a kernel accesses even if all sizes are 0. */
 const READ_ALWAYS = [
   "settings",
   "norm",
@@ -38,7 +38,7 @@ for (const kernels of loadKernels()) {
     assert.equal(Array.from(x.values), [0, 0, 0]);
   });
 
-  test(`${kernels.build}: an unknown opcode stops the run and is named by its place`, () => {
+  test(`${kernels.build}: an unknown opcode stops the run and is named by its position`, () => {
     kernels.reset();
     const x = kernels.place([1, 2, 3]);
     const writer = new BytecodeWriter();

@@ -16,7 +16,7 @@ const SHAPES: readonly (readonly [number, number, number])[] = [
 ];
 
 for (const kernels of loadKernels()) {
-  test(`${kernels.build}: the pool is the mean of every channel, its gradient the same share for each pixel`, () => {
+  test(`${kernels.build}: the pool is the mean of every channel, and its gradient is equal for all pixels`, () => {
     const random = new Random(81);
     for (const [batch, pixels, channels] of SHAPES) {
       kernels.reset();
@@ -29,11 +29,11 @@ for (const kernels of loadKernels()) {
       assertClose(y.values, mean, 1e-6, `${batch}×${pixels}×${channels}`);
       const dx = kernels.place(x.length);
       kernels.run("globalAveragePoolBackward", { dy: y, dx, batch, pixels, channels });
-      const share = Float32Array.from(dx.values, (_, i) => {
+      const expected = Float32Array.from(dx.values, (_, i) => {
         const to = Math.floor(i / (pixels * channels)) * channels + (i % channels);
         return y.values[to] / pixels;
       });
-      assertClose(dx.values, share, 1e-7, "gradient");
+      assertClose(dx.values, expected, 1e-7, "gradient");
     }
   });
 
@@ -84,7 +84,7 @@ for (const kernels of loadKernels()) {
     assert.equal(Array.from(odd.values), [Number.NaN, 1, 0, 2, Number.NaN]);
   });
 
-  test(`${kernels.build}: sigmoid and its gradient, far out as well`, () => {
+  test(`${kernels.build}: sigmoid and its gradient, for large arguments too`, () => {
     const random = new Random(84);
     kernels.reset();
     const values = [...random.normals(30, 4), 0, 87, -87, 1000, -1000, Infinity, -Infinity];

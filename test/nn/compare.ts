@@ -1,4 +1,4 @@
-// Comparison of a kernel's result with its reference's: the claim fails with the place, both values and the allowance.
+// Comparison of a kernel's result with its reference's: a failure states the index, both values and the tolerance.
 
 type Values = ArrayLike<number>;
 

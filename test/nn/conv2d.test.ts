@@ -1,5 +1,5 @@
-// Claims about convolutions: forward and both gradients equal the reference for groups, strides, kernels and borders, and
-// the number of pixels that go through the patches at a time changes no bit.
+// Claims about convolutions: forward and both gradients equal the reference for groups, strides, kernels and borders,
+// and the number of pixels gathered into patches at a time changes no bit.
 
 import { test } from "uvu";
 import { assertClose, assertSameBits } from "./compare.js";
@@ -12,7 +12,7 @@ import {
   referenceConvolution,
 } from "./reference-convolution.js";
 
-/** Half the distance of float32 numbers around 1. */
+/** Half the spacing of float32 numbers around 1. */
 const UNIT = 2 ** -24;
 
 /** batch, height, width, inputs, outputs, kernel, stride, padding, groups. */
@@ -20,11 +20,11 @@ const SHAPES: readonly (readonly number[])[] = [
   [1, 5, 5, 3, 8, 3, 2, 1, 1], // the stem
   [2, 7, 6, 8, 16, 3, 1, 1, 2],
   [2, 8, 8, 24, 24, 3, 2, 1, 3],
-  [1, 4, 5, 12, 20, 3, 1, 1, 4], // groups of 3 and 5: no multiple of a vector
+  [1, 4, 5, 12, 20, 3, 1, 1, 4], // groups of 3 and 5: not multiples of a vector
   [2, 6, 6, 10, 7, 1, 2, 0, 1], // a shortcut
   [1, 9, 7, 2, 4, 5, 3, 2, 2],
   [3, 3, 3, 4, 4, 3, 1, 0, 4], // every channel by itself, no border
-  [1, 1, 1, 8, 8, 3, 1, 1, 1], // one pixel, the border all around
+  [1, 1, 1, 8, 8, 3, 1, 1, 1], // one pixel, with padding on all sides
 ];
 
 const SIZES = [
@@ -57,7 +57,7 @@ function counts(shape: ConvolutionShape): Counts {
   return { x: batch * height * width * inputs, y: pixels * outputs, weight: outputs * depth, depth };
 }
 
-/** The operands of a convolution that goes through its patches `chunk` pixels at a time. */
+/** The operands of a convolution that gathers patches of `chunk` pixels at a time. */
 function sizes(kernels: Kernels, shape: ConvolutionShape, chunk: number) {
   return { ...shape, scratch: kernels.place(chunk * counts(shape).depth), chunk };
 }
@@ -80,7 +80,7 @@ function allowance(
 }
 
 for (const kernels of loadKernels()) {
-  test(`${kernels.build}: a convolution equals its reference implementation, whatever the pixels at a time`, () => {
+  test(`${kernels.build}: a convolution equals its reference implementation for any chunk of pixels`, () => {
     const random = new Random(61);
     for (const numbers of SHAPES) {
       const shape = shapeOf(numbers);
@@ -106,7 +106,7 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: without a bias, 0 takes its place`, () => {
+  test(`${kernels.build}: a missing bias counts as 0`, () => {
     kernels.reset();
     const shape = shapeOf([1, 3, 3, 4, 8, 3, 1, 1, 1]);
     const random = new Random(62);
@@ -116,7 +116,7 @@ for (const kernels of loadKernels()) {
     assertClose(y.values, referenceConvolution(x.values, weight.values, undefined, shape), 2e-5, "no bias");
   });
 
-  test(`${kernels.build}: the input gradient gives every pixel what its patches took`, () => {
+  test(`${kernels.build}: the input gradient adds to every pixel the gradients of its patches`, () => {
     const random = new Random(63);
     for (const numbers of SHAPES) {
       const shape = shapeOf(numbers);
@@ -139,7 +139,7 @@ for (const kernels of loadKernels()) {
     }
   });
 
-  test(`${kernels.build}: weight and bias gradients are added to what is there`, () => {
+  test(`${kernels.build}: weight and bias gradients are accumulated`, () => {
     const random = new Random(64);
     for (const numbers of SHAPES) {
       const shape = shapeOf(numbers);

@@ -1,4 +1,4 @@
-// Claims about operations value by value and about whole-array sums, on every tail length.
+// Claims about element-wise operations and whole-array sums, on every tail length.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

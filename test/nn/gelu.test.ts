@@ -1,4 +1,4 @@
-// Claims about GELU: the exact erf form, its slope, every tail length, far arguments.
+// Claims about GELU: the exact erf form, its slope, every tail length, large arguments.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -66,7 +66,7 @@ for (const kernels of loadKernels()) {
     assertClose(y.values, expected, allowed, "tail");
   });
 
-  test(`${kernels.build}: gelu may overwrite its input, and far arguments are x or 0`, () => {
+  test(`${kernels.build}: gelu may overwrite its input, and large arguments give x or 0`, () => {
     kernels.reset();
     const x = kernels.place([-1e30, -50, 0, 50, 1e30, Number.NaN]);
     kernels.run("gelu", { x, y: x, n: 6 });

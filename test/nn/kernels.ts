@@ -18,7 +18,7 @@ interface KernelExports {
   setBlock(rows: number, columns: number): void;
 }
 
-/** Operands of an instruction; a region stands for its address. */
+/** Operands of an instruction; a region is passed as its address. */
 export type Operands<N extends InstructionName> = {
   [Name in keyof Instructions[N]]: Instructions[N][Name] | Region;
 };
@@ -88,7 +88,7 @@ export class Kernels {
     this.#regions = [];
   }
 
-  /** Reserves floats, filled from `values` or with NaN, so that a value which is never written shows. */
+  /** Reserves floats, filled from `values` or with NaN, which reveals values that are never written. */
   place(source: number | ArrayLike<number>): Region {
     const length = typeof source === "number" ? source : source.length;
     const region = new Region(this.memory, this.#top + GUARD_FLOATS * 4, length);
@@ -115,7 +115,7 @@ export class Kernels {
     this.#exports.setBlock(rows, columns);
   }
 
-  /** Runs words as they are; what `run` of the module returns. */
+  /** Runs unmodified words; returns the result of the module's `run`. */
   runWords(words: ArrayLike<number>): number {
     new Uint32Array(this.memory.buffer, this.#bytecode, words.length).set(words);
     return this.#exports.run(this.#bytecode);
@@ -138,14 +138,14 @@ export class Kernels {
 const FOLDER = process.env.VITRINE_WASM === "debug" ? "wasm-debug" : "wasm";
 const FILES = { plain: "nn.wasm", relaxed: "nn.relaxed.wasm" };
 
-/** Bytes of each build that this engine takes; says so where it refuses the relaxed one. */
+/** Bytes of each build that this engine accepts; prints a line if it rejects the relaxed one. */
 export function loadBuilds(): Map<string, Buffer<ArrayBuffer>> {
   const builds = new Map<string, Buffer<ArrayBuffer>>();
   for (const [name, file] of Object.entries(FILES)) {
     const path = fileURLToPath(new URL(`../../${FOLDER}/${file}`, import.meta.url));
     if (!existsSync(path)) throw new Error(`${path} is missing: run npm run build`);
     const bytes = readFileSync(path);
-    // Node 20 knows relaxed SIMD behind a flag only; newer versions complain of the flag.
+    // Node 20 has relaxed SIMD only with a flag, about which newer versions warn.
     if (!WebAssembly.validate(bytes)) setFlagsFromString("--experimental-wasm-relaxed-simd");
     if (WebAssembly.validate(bytes)) builds.set(name, bytes);
     else console.log(`note: this engine does not take the ${name} build`);

@@ -23,7 +23,7 @@ for (const kernels of loadKernels()) {
         const means = kernels.place(5);
         const rstds = kernels.place(5);
         kernels.run("layerNorm", { x, weight, bias, y, mean: means, rstd: rstds, rows: 5, width, epsilon });
-        // Values near 100 have an error of 4e-6 in themselves, and one column has no variance: rstd is 1,000.
+        // Values near 100 have a rounding error of 4e-6 themselves, and one column has no variance: rstd is 1,000.
         const allowed = (width === 1 ? 1e-2 : 4e-6) * (offset === 0 ? 1 : 100);
         const expected = referenceLayerNorm(x.values, weight.values, bias.values, shape);
         const loose = rowMoments(x.values, 0, shape).rstd > 100 ? 10 : 1;
@@ -82,11 +82,11 @@ for (const kernels of loadKernels()) {
         const added = (sums: Float64Array, start: number) =>
           Array.from(sums, (v, i) => v + before[start + i]!);
         const near = 1e-5 * Math.sqrt(rows);
-        const steepest = Math.max(1, ...moments.map(({ rstd }) => rstd));
+        const largestRstd = Math.max(1, ...moments.map(({ rstd }) => rstd));
         assertClose(
           dWeight.values,
           added(reference.dWeight, 0),
-          near * steepest,
+          near * largestRstd,
           `dWeight, ${rows} rows of ${width}`,
         );
         assertClose(dBias.values, added(reference.dBias, width), near, `dBias, ${rows} rows of ${width}`);

@@ -1,4 +1,5 @@
-// Claims about the int8 product: the bits of its plain reference on every tail, exact sums at their largest, and nothing hidden.
+// Claims about the int8 product: its scalar reference's bits on every tail, exact sums at the limit, non-finite values
+// kept.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +14,10 @@ import { referenceInt8Linear, referenceLevels } from "./reference-int8.js";
 
 type Sizes = readonly [m: number, k: number, n: number];
 
-/** Every tail of rows (strips of 3 and 5, blocks of 18 and 20), columns (panels of 8, tiles of 16) and depth (8 or 16 values, pairs, fours). */
+/**
+ * Every tail of rows (strips of 3 and 5, blocks of 18 and 20), columns (panels of 8, tiles of 16) and depth (8 or 16
+ * values, pairs, fours).
+ */
 function shapes(random: Random): Sizes[] {
   const tails: Sizes[] = [];
   for (let m = 1; m <= 21; m++) tails.push([m, random.between(1, 20), random.between(1, 20)]);
@@ -22,7 +26,7 @@ function shapes(random: Random): Sizes[] {
   return [...tails, [43, 192, 40], [21, 768, 24], [3, 3072, 9]];
 }
 
-/** Whole numbers and scales as the kernel wants them. */
+/** Quantized values and scales as the kernel takes them. */
 function place(kernels: Kernels, form: Int8Form, values: Int8Array, scales: Float32Array): Region {
   const [outputs, inputs] = [scales.length, values.length / scales.length];
   const region = kernels.place(new Float32Array(packedBytes(outputs, inputs, form) / 4));
@@ -37,8 +41,8 @@ function randomWeight(random: Random, n: number, k: number) {
 }
 
 /**
- * Every form in every build. Node 20 has relaxed SIMD behind a flag, with digits' instruction wrong: there digits are tried in
- * the plain build alone, which does without it.
+ * Every form in every build. Node 20 has relaxed SIMD only with a flag, and computes the instruction for digits wrong:
+ * there digits are tested only in the plain build, which does not use it.
  */
 function buildsAndForms(): [Kernels, Int8Form][] {
   const exact = Number.parseInt(process.versions.node, 10) >= 22;
@@ -82,7 +86,7 @@ for (const [kernels, form] of buildsAndForms()) {
     }
   });
 
-  test(`${build}: the largest sums that may come are exact, and one level more would not be`, () => {
+  test(`${build}: the largest possible sums are exact, and one more level would overflow`, () => {
     for (const k of [2063, 2064, 2065, 3072, 8192]) {
       const levels = referenceLevels(k);
       assert.ok(k * 127 * levels < 2 ** 31, `${k} inputs`);
@@ -98,7 +102,7 @@ for (const [kernels, form] of buildsAndForms()) {
     }
   });
 
-  test(`${build}: rows of zeros give the bias, and what is not finite stays so without touching other rows`, () => {
+  test(`${build}: rows of zeros give the bias, and non-finite values stay so without affecting other rows`, () => {
     const [k, n] = [11, 9];
     const random = new Random(12);
     kernels.reset();

@@ -1,4 +1,4 @@
-// Claims about the matrix product: forward, both gradients, every edge, and the promise that tiles change no bit.
+// Claims about the matrix product: forward, both gradients, every edge case, and the promise that tiles change no bit.
 
 import { test } from "uvu";
 import { Activation } from "../../assembly/nn/linear-forms.js";
@@ -8,7 +8,10 @@ import { Random } from "./random.js";
 import { referenceGelu } from "./reference-gelu.js";
 import { matrix, referenceColumnSums, referenceProduct, transposed } from "./reference-matrix.js";
 
-/** Every tail of rows (strips of 4 or 6) and columns (panels of 8 or 16), blocks of k (256, 384, 768), blocks of rows and columns. */
+/**
+ * Every tail of rows (strips of 4 or 6) and columns (panels of 8 or 16), blocks of k (256, 384, 768), blocks of rows
+ * and columns.
+ */
 function shapes(random: Random): [number, number, number][] {
   const tails: [number, number, number][] = [];
   for (let m = 1; m <= 14; m++) tails.push([m, random.between(1, 20), random.between(1, 20)]);
@@ -82,7 +85,7 @@ for (const { kernels, block } of builds) {
     }
   });
 
-  test(`${build}: the weight and bias gradients are added to what is there, on every tail`, () => {
+  test(`${build}: the weight and bias gradients are accumulated, on every tail`, () => {
     kernels.setBlock(...block);
     const random = new Random(3);
     for (const [m, k, n] of shapes(random)) {

@@ -28,7 +28,7 @@ const LOSSES: Loss[] = [
     name: "soft-target cross-entropy",
     forward: "softTargetCrossEntropy",
     reference: referenceSoftTargetCrossEntropy,
-    // Targets that do not sum to one: the gradient has to weigh p by their sum.
+    // Targets that do not sum to one: the gradient has to weight p by their sum.
     second: (random, classes) => referenceSoftmax(random.normals(classes)).map((p) => 0.7 * p),
   },
   {
@@ -53,7 +53,7 @@ function check(kernels: Kernels, loss: Loss, random: Random, batch: number, clas
   const values = kernels.place(batch);
   const dLoss = kernels.place(random.normals(batch));
   const dLogits = kernels.place(batch * classes);
-  // Each loss takes what it needs of these.
+  // Each loss takes the operands it needs from these.
   const operands = { logits, targets: second, teacher: second, batch, classes, tau: TAU };
   kernels.run(loss.forward, { ...operands, loss: values });
   kernels.run(`${loss.forward}Backward`, { ...operands, dLoss, dLogits });
@@ -80,7 +80,7 @@ for (const kernels of loadKernels()) {
     });
   }
 
-  test(`${kernels.build}: of equal teacher logits the first is the label`, () => {
+  test(`${kernels.build}: of equal largest teacher logits the first is the label`, () => {
     kernels.reset();
     const logits = kernels.place([1, 2, 3]);
     const teacher = kernels.place([0, 5, 5]);

@@ -1,4 +1,4 @@
-// Frozen weights: panels made beforehand and rows taken through several layers together change no bit.
+// Frozen weights: neither panels packed beforehand nor spans of layers change a bit.
 
 import { test } from "uvu";
 import { Activation } from "../../assembly/nn/linear-forms.js";

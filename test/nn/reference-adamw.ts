@@ -33,7 +33,7 @@ export interface AdamWState {
   average: Float64Array;
 }
 
-/** One step, in place. `norm` is the length of the whole gradient before scaling. */
+/** One step, in place. `norm` is the L2 norm of the whole gradient before scaling. */
 export function referenceAdamW(
   state: AdamWState,
   gradients: ArrayLike<number>,

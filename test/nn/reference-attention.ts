@@ -11,7 +11,7 @@ export interface AttentionShape {
 
 type Values = ArrayLike<number>;
 
-/** Place in qkv [B,T,3,H,E]; part 0 = q, 1 = k, 2 = v. */
+/** Index in qkv [B,T,3,H,E]; part 0 = q, 1 = k, 2 = v. */
 function qkvIndex(s: AttentionShape, b: number, t: number, part: number, h: number, e: number): number {
   return (((b * s.tokens + t) * 3 + part) * s.heads + h) * s.size + e;
 }

@@ -1,4 +1,5 @@
-// Plain references of conv2d.ts, batch-norm.ts and channels.ts in double: every value by its definition, channels last.
+// Reference implementations of conv2d.ts, batch-norm.ts and channels.ts in double: every value by its definition,
+// channels last.
 
 type Values = ArrayLike<number>;
 

@@ -1,4 +1,5 @@
-// Reference implementation of gelu.ts: the normal distribution in double, from series and continued fraction, and the exact GELU.
+// Reference implementation of gelu.ts: the normal distribution in double, from series and continued fraction, and the
+// exact GELU.
 
 /** erfc(z) with a relative error near 1e-15: the series of erf below 2, a continued fraction above. */
 export function erfc(z: number): number {

@@ -1,4 +1,5 @@
-// Plain int8 linear layer: the reference of assembly/nn/linear-int8.ts, step for step in float32, so that bits can be compared.
+// Scalar int8 linear layer: the reference implementation of assembly/nn/linear-int8.ts, step for step in float32, so
+// that bits can be compared.
 
 const { fround } = Math;
 
@@ -32,7 +33,7 @@ export interface PlainInt8Layer {
   bias: Float32Array | undefined;
 }
 
-/** x [rows, inputs] → x·wᵀ + bias [rows, outputs]. The sums are whole numbers below 2³¹, exact here and there. */
+/** x [rows, inputs] → x·wᵀ + bias [rows, outputs]. The sums are integers below 2³¹, exact here and in the kernel. */
 export function referenceInt8Linear(x: Float32Array, rows: number, layer: PlainInt8Layer): Float32Array {
   const { values, scales, bias } = layer;
   const outputs = scales.length;

@@ -6,7 +6,7 @@ export interface LossScaleState {
   skipped: number;
 }
 
-/** The state behind a step whose gradient was finite, or was not. */
+/** The state after a step whose gradient was finite, or was not. */
 export function referenceLossScale(
   { scale, goodSteps, skipped }: LossScaleState,
   wasGood: boolean,
@@ -17,7 +17,7 @@ export function referenceLossScale(
   return { scale: Math.min(2 * scale, 2 ** 126), goodSteps: 0, skipped };
 }
 
-/** Scale and goodSteps of `torch.amp.GradScaler(init_scale=65536, growth_interval=3)` behind each step. */
+/** Scale and goodSteps of `torch.amp.GradScaler(init_scale=65536, growth_interval=3)` after each step. */
 export const TORCH_SEQUENCE: readonly [overflows: boolean, scale: number, goodSteps: number][] = [
   [false, 65_536, 1],
   [false, 65_536, 2],

@@ -1,4 +1,5 @@
-// Plain references of the losses in double, one row at a time; their gradients are checked by finite differences instead.
+// Reference implementations of the losses in double, one row at a time; their gradients are checked by finite
+// differences instead.
 
 import { referenceLogSoftmax } from "./reference-softmax.js";
 

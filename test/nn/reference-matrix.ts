@@ -1,6 +1,7 @@
-// Reference implementation of gemm.ts and linear.ts: products in double, one triple loop, with the error a float32 chain may have.
+// Reference implementation of gemm.ts and linear.ts: products in double, one triple loop, with the error a float32
+// chain may have.
 
-/** Half the distance of float32 numbers around 1. */
+/** Half the spacing of float32 numbers around 1. */
 const UNIT = 2 ** -24;
 
 export interface Product {

@@ -1,4 +1,4 @@
-// Plain references of tokens.ts and patchify.ts: index arithmetic, one value at a time.
+// Reference implementations of tokens.ts and patchify.ts: index arithmetic, one value at a time.
 
 type Values = ArrayLike<number>;
 

@@ -1,4 +1,4 @@
-// Claims about patches and tokens: every value goes where its reference puts it.
+// Claims about patches and tokens: every value ends up where the reference puts it.
 
 import { test } from "uvu";
 import { assertClose, assertSameBits } from "./compare.js";

@@ -40,10 +40,10 @@ export interface ParityContext {
 export interface ParityOutcome {
   name: string;
   ok: boolean;
-  /** Largest difference of a value, or the root mean square of all where the name says so. */
+  /** Largest difference of a value, or the root mean square of all if the name says so. */
   maxAbsError: number;
   tolerance: number;
-  /** Why the case was not run; `ok` then means nothing. */
+  /** Why the case was not run; `ok` is then meaningless. */
   skipped?: string;
 }
 

@@ -1,4 +1,4 @@
-// Compare: the floor of every tolerance, and the values that no tolerance lets pass.
+// Compare: the floor of every tolerance, and the values that no tolerance accepts.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,10 +6,10 @@ import { compare, compareWhole, unitInLastPlace } from "./compare.js";
 
 const UNIT = 2 ** -22;
 const LOSS = 2.3;
-/** Below the unit of 2.3, as PyTorch's own error may be by chance. */
+/** Below the unit in the last place of 2.3, as PyTorch's own error may be by chance. */
 const STATED = 1e-8;
 
-/** `want` with the largest value moved up by `units` of its last place. */
+/** `want` with the largest value increased by `units` units in the last place. */
 const moved = (want: readonly number[], units: number) =>
   Float32Array.from(want, (value, i) => (i === 0 ? Math.fround(value) + units * UNIT : value));
 
@@ -35,7 +35,7 @@ test("a stated tolerance above the floor decides, and equality has no floor", ()
   assert.not(compare("equal", moved([LOSS], 1), want, 0).ok);
 });
 
-test("the floor is that of the values compared: excluded ones count nothing, a movement is small", () => {
+test("the floor is that of the compared values: excluded ones do not count, and a movement has a small floor", () => {
   const want = Float32Array.of(LOSS, 0.5);
   const got = Float32Array.of(LOSS, 0.5 + 2 * UNIT);
   assert.ok(compare("with the large value", got, want, STATED).ok);

@@ -36,7 +36,7 @@ export function unitInLastPlace(value: number): number {
   return float[0] - rounded;
 }
 
-/** Two correct float32 computations may round a value to different sides, twice over. */
+/** Two correct float32 computations may round a value in different directions, twice. */
 const FLOOR_UNITS = 2;
 
 /**

@@ -1,4 +1,4 @@
-// Fixture folder: a folder laid out like the reference's, read as the parity cases want it.
+// Fixture folder: a folder laid out like the reference's, read in the form that the parity cases take.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ interface Float32Errors {
 }
 
 /** Fraction of a tensor's range that is added to every tolerance: the float32 epsilon is about 1.2e-7. */
-const RANGE_SHARE = 1e-7;
+const RANGE_FRACTION = 1e-7;
 const LARGEST_MULTIPLE = 8;
 
 function readPng(path: string): { width: number; height: number; data: Uint8Array } {
@@ -35,7 +35,7 @@ function toleranceOf(
     throw new RangeError(`${file}, ${tensor}: a multiple of ${multiple}; allowed: 1 to ${LARGEST_MULTIPLE}`);
   const entry = errors.files[file]?.tensors[tensor];
   if (!entry) throw new RangeError(`f32_error.json does not name tensor "${tensor}" of ${file}`);
-  return multiple * entry.maxAbs + (RANGE_SHARE + rounding) * entry.refMaxAbs;
+  return multiple * entry.maxAbs + (RANGE_FRACTION + rounding) * entry.refMaxAbs;
 }
 
 /** Every file is read once. Throws `file/not-found` where the folder does not exist. */

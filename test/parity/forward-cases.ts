@@ -25,7 +25,7 @@ interface ForwardOptions {
 
 const HALVES = { alpha: 0.5, beta: 0.5 };
 
-/** What the fixtures call the evaluation results of a distilled model. */
+/** The fixtures' names for the evaluation results of a distilled model. */
 function addEvaluation(graph: GraphBuilder, { classLogits, distillationLogits }: ClassifierHeads): void {
   if (distillationLogits === undefined) return;
   const mean = scaledSum(graph, classLogits, distillationLogits, HALVES, "mean of logits");
@@ -44,7 +44,7 @@ function meanOfSoftmax(heads: readonly Float32Array[], classes: number): Float32
   return sum;
 }
 
-/** Runs a model on float images [batch, 3, size, size] and gives its outputs by the fixtures' names. */
+/** Runs a model on float images [batch, 3, size, size] and returns its outputs by the fixtures' names. */
 async function runForward(
   context: ParityContext,
   executor: Executor,

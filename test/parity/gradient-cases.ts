@@ -26,7 +26,7 @@ const PLAIN: Readonly<Record<string, LossCase>> = {
 
 const DISTILLED = /^distilled\.(none|soft|hard)\.alpha([\d.]+)\.tau([\d.]+)\.base_(ls|softtarget)$/;
 
-/** What a key of losses.json asks for, as `distilled.soft.alpha0.5.tau3.0.base_ls`; undefined for other keys. */
+/** Parses a key of losses.json such as `distilled.soft.alpha0.5.tau3.0.base_ls`; undefined for other keys. */
 function lossCase(key: string): LossCase | undefined {
   const match = DISTILLED.exec(key);
   if (!match) return PLAIN[key];
@@ -81,7 +81,7 @@ async function* gradientsOf(
     const tolerance = context.deviceTolerance(file, parameter, MULTIPLE);
     yield compare(`${name}/${parameter}`, gradients.get(parameter)?.data, data, tolerance);
   }
-  // A step of size 0 tells the norm.
+  // A step of size 0 reports the norm.
   const { gradientNorm } = await training.apply({ ...microStep(context, 1), learningRate: 0 });
   training.dispose();
   const scalars = context.json<Record<string, number>>("losses.json");

@@ -68,7 +68,7 @@ test("RegNetY's tables, feature maps, gradients and batch norm statistics equal 
   expectEqual(cases, ["regnety_grads/s1.b1.conv2.bn.num_batches_tracked"]);
 });
 
-test("an average that is never updated and a step that is not clipped would be found out", async () => {
+test("an average that is never updated and a step that is not clipped would be detected", async () => {
   const context = openFixtureFolder(FIXTURES, "wasm");
   const start = context.floats("model_distilled.safetensors");
   const unclipped = context.floats("adamw_step1.safetensors");

@@ -48,7 +48,7 @@ function cornersOf({ top, left, height, width }: Box): Corners {
   return [top, top + height, left, left + width];
 }
 
-/** Our own box and λ from what was drawn: the fixture's are only compared with. */
+/** Our own box and λ from the drawn numbers; the fixture's serve only for comparison. */
 function drawOf(parameter: Parameter, height: number, width: number): MixDraw {
   if (parameter.kind === "mixup") {
     const { lambda } = parameter;

@@ -11,7 +11,7 @@ export function imageModule(): Promise<ImageModule> {
   return shared;
 }
 
-/** A tensor of a file that must be there. */
+/** A tensor of a file that must exist. */
 export function tensorOf(context: ParityContext, file: string, key: string): FixtureTensor {
   const tensor = context.tensors(file).get(key);
   if (tensor === undefined) throw new Error(`${file} has no tensor "${key}"`);

@@ -1,4 +1,4 @@
-// Later cases: fixtures that no case reads, because Vitrine does not compute their subject yet or does it otherwise.
+// Later cases: fixtures that no case reads, because Vitrine does not compute their subject yet or does so differently.
 // Skipped, each with its reason, where the folder has them.
 
 import type { CaseGroup } from "./case.js";

@@ -6,13 +6,13 @@ import { fixtureLabels, fixtureValues, microConfig } from "./micro-model.js";
 
 const FILE = "loss_inputs.safetensors";
 
-/** How the base loss sees the labels: as they are, smoothed by 0.1, or mixed and smoothed. */
+/** The form of the labels in the base loss: unchanged, smoothed by 0.1, or mixed and smoothed. */
 export type Targets = "one-hot" | "smoothed" | "mixed";
 
 /** ε of label smoothing in every fixture. */
 const SMOOTHING = 0.1;
 
-/** Targets [batch, classes]; smoothed = (1−ε)·one-hot + ε/classes, which makes both forms of the loss one. */
+/** Targets [batch, classes]; smoothed = (1−ε)·one-hot + ε/classes, which makes both forms of the loss equal. */
 function targetsOf(context: ParityContext, kind: Targets): Float32Array {
   if (kind === "mixed") return fixtureValues(context, FILE, "mixup_targets");
   const { classes } = microConfig(context, "plain");

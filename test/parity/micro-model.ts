@@ -50,7 +50,7 @@ export async function parityExecutor(context: ParityContext): Promise<Executor> 
   return (await createRuntime({ host: nodeHost(), device, gpuTier: tier })).executor;
 }
 
-/** The key part of qkv.bias [3·dim]: its gradient is exactly 0, and Adam would make steps of rounding noise. */
+/** The key part of qkv.bias [3·dim]: its gradient is exactly 0, and Adam would turn rounding noise into steps. */
 export function keyBias(name: string, dim: number): ((index: number) => boolean) | undefined {
   return name.endsWith("attn.qkv.bias") ? (index) => index >= dim && index < 2 * dim : undefined;
 }

@@ -43,8 +43,8 @@ async function runSteps(context: ParityContext, executor: Executor, run: Run): P
  */
 type Rule = "values" | "state" | "movement";
 
-/** Fraction of the largest movement that is allowed in addition, as `context.tolerance` allows of the largest value. */
-const RANGE_SHARE = 1e-7;
+/** Fraction of the largest movement that is allowed in addition, as `context.tolerance` does with the largest value. */
+const RANGE_FRACTION = 1e-7;
 
 /**
  * Averages and clipped steps are compared by their movement from the starting weights, whose range counts. It may be
@@ -60,11 +60,11 @@ function movementTolerance(
   const [one, many] = [1, MULTIPLE].map((multiple) => context.deviceTolerance(file, tensor, multiple));
   const ofError = (MULTIPLE * (many - one)) / (MULTIPLE - 1);
   // tfjs rounds to float32 between operations, so a weight may become the neighboring float.
-  const allowed = context.device.startsWith("tfjs:") ? many : ofError + RANGE_SHARE * movement;
+  const allowed = context.device.startsWith("tfjs:") ? many : ofError + RANGE_FRACTION * movement;
   return Math.min(withFloor(allowed, largest), movement / 2);
 }
 
-/** Every tensor of `file` against what was read. */
+/** Compares every tensor of `file` with the tensors that were read. */
 function* compareFile(
   context: ParityContext,
   name: string,

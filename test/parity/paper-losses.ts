@@ -1,4 +1,4 @@
-// Paper losses: the forms of arXiv 2012.12877 that main.py does not use, put together from the same operations.
+// Paper losses: the forms of arXiv 2012.12877 that main.py does not use, composed of the same operations.
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";

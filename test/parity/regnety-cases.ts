@@ -34,7 +34,7 @@ function stagesOf({ cfg: { group_w: groupWidth, ...design } }: TableEntry) {
   return regnetStages({ ...design, groupWidth });
 }
 
-/** Every published network and the micro one: whole numbers, so nothing may differ. */
+/** Every published network and the micro one: integers, so nothing may differ. */
 function* tables(context: ParityContext): Iterable<ParityOutcome> {
   if (!context.has(TABLES)) return;
   for (const [name, entry] of Object.entries(context.json<Record<string, TableEntry>>(TABLES))) {
@@ -64,7 +64,7 @@ function microRegnety(context: ParityContext): RegnetyConfig {
   });
 }
 
-/** [batch, height, width, channels] → [batch, channels, height, width]; other shapes as they are. */
+/** [batch, height, width, channels] → [batch, channels, height, width]; other shapes unchanged. */
 function channelsFirst(values: ArrayLike<number>, shape: readonly number[]): ArrayLike<number> {
   if (shape.length !== 4) return values;
   const [, channels, height, width] = shape as [number, number, number, number];
@@ -106,7 +106,7 @@ function trainTargets(context: ParityContext, classes: number): Float32Array {
   return targets;
 }
 
-/** The count after the step: what the weights' file says, and the batches seen here. */
+/** The count after the step: that of the weights' file plus the batches seen here. */
 function trackedBatches(context: ParityContext, name: string, batches: number): number {
   return Number(context.tensors(WEIGHTS_FILE).get(name)?.data[0]) + batches;
 }

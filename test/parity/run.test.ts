@@ -1,4 +1,4 @@
-// The parity command: its last line, and that a wrong number is a failure and a missing file is not.
+// The parity command: its last line, and that a wrong number is a failure but a missing file is not.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -34,7 +34,7 @@ function run(path: string, script = RUN): { status: number | null; summary: Summ
   return { status, summary: JSON.parse(lines.at(-1) as string) as Summary, lines };
 }
 
-test("every fixture of the project passes, a line a case, the counts at the end", () => {
+test("every fixture of the project passes, with a line per case and the counts at the end", () => {
   const { status, summary, lines } = run(FIXTURES);
   assert.equal(
     summary.cases.filter(({ ok, skipped }) => !ok && skipped === undefined),
@@ -47,7 +47,7 @@ test("every fixture of the project passes, a line a case, the counts at the end"
   assert.is(new Set(summary.cases.map(({ name }) => name)).size, summary.cases.length);
 });
 
-test("a folder with one file has that file's cases only; a wrong number fails, and so does the command", () => {
+test("a folder with one file has only that file's cases; a wrong number fails, and so does the command", () => {
   for (const file of [RESIZED, "f32_error.json"]) copyFileSync(join(FIXTURES, file), join(folder, file));
   const right = run(folder);
   assert.is(right.status, 0);
@@ -87,7 +87,7 @@ test("the command runs through a symbolic link, and names the device and its tie
   assert.ok(summary.passed > 0);
 });
 
-test("a folder and a device that are not there are one line", () => {
+test("a missing folder and a missing device each give one line", () => {
   const attempts: [RegExp, string[]][] = [
     [/file\/not-found: .*no such folder; expected one of fixtures/, [join(folder, "nothing")]],
     [/device\/unknown: no device "tfjs:webgl"; tfjs devices: tfjs:cpu/, [folder, "--device", "tfjs:webgl"]],
@@ -100,7 +100,7 @@ test("a folder and a device that are not there are one line", () => {
   }
 });
 
-test("a tolerance is at most 8 times PyTorch's own error, and only of tensors that it is known for", () => {
+test("a tolerance is at most 8 times PyTorch's own error, and only for tensors whose error is known", () => {
   const { tolerance } = openFixtureFolder(FIXTURES, "wasm");
   const once = tolerance(RESIZED, "small_up_extra2.out", 1);
   assert.ok(once > 1.6e-6 && tolerance(RESIZED, "small_up_extra2.out", 8) < 8 * once);

@@ -1,5 +1,5 @@
 // Parity: compares everything computed here with the reference implementation's own numbers. `npm run parity -- DIR
-// [--device wasm] [--gpu-tier TIER] [--json]`: a line a case, then the counts; exit status 1 on a failure. Tolerances
+// [--device wasm] [--gpu-tier TIER] [--json]`: a line per case, then the counts; exit status 1 on a failure. Tolerances
 // are those of the tier that computes (executors/tier-tolerances.ts).
 
 import { Command } from "commander";
@@ -67,7 +67,7 @@ function summarize(cases: ParityOutcome[]): Summary {
   return { passed, failed: run.length - passed, skipped: cases.length - run.length, cases };
 }
 
-/** Runs every group on `folder`; what a group throws is a failed case of its own, and the others still run. */
+/** Runs every group on `folder`; an error of a group is reported as a failed case, and the others still run. */
 async function runParity(
   context: ParityContext,
   onCase: (outcome: ParityOutcome) => void = () => {},
@@ -89,7 +89,7 @@ async function runParity(
   return summarize(cases);
 }
 
-/** A device that is not there is one line, not a failure of every group. Gives the tier that it computes on. */
+/** A missing device gives one line, not a failure of every group. Returns the tier that it computes on. */
 async function tierOf(device: string, gpuTier: string | undefined): Promise<GpuTier | undefined> {
   const runtime = await createRuntime({ host: nodeHost(), device, gpuTier });
   const { tier } = runtime.executor;
@@ -102,7 +102,7 @@ async function main(
   { device, gpuTier, json }: { device: string; gpuTier?: string; json: boolean },
 ): Promise<void> {
   const tier = await tierOf(device, gpuTier);
-  // A reader that has seen enough (`| head`) is no failure worth a stack trace.
+  // A reader that closes the pipe early (`| head`) is not worth a stack trace.
   process.stdout.once("error", () => process.exit(1));
   const summary = await runParity(openFixtureFolder(folder, device, tier), (outcome) =>
     process.stdout.write(`${outcomeLine(outcome)}\n`),
@@ -123,5 +123,5 @@ const program = new Command("parity")
   .option("--json", "end with one line of JSON", false)
   .action(main);
 
-// Importing this file runs it: no test of its name, which a link on the way to it would change.
+// Importing this file runs it: comparing its path with argv would fail when it is started through a symbolic link.
 await program.parseAsync(process.argv).catch(reportFailure);

@@ -1,5 +1,5 @@
 // Tier parity: a forward pass and optimizer steps on tier float16 equal PyTorch's within the tier's tolerances, which
-// would find out an update that is missing or has another size.
+// would detect an update that is missing or has another size.
 
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
@@ -27,7 +27,7 @@ test("float16 adds a fraction of the largest value to tolerances of device resul
   assert.ok(Math.abs(added / (tierTolerances("float16").rounding * largest) - 1) < 1e-5, `${added}`);
 });
 
-test("a movement as a whole passes with one value that jumped, and fails where it is missing or half", () => {
+test("a movement as a whole passes with one value that jumped, and fails if it is missing or half as large", () => {
   const start = Float32Array.from({ length: 400 }, (_, i) => Math.sin(i));
   const moved = (step: number, jumps: number) =>
     start.map((value, i) => value + (i < jumps ? -step : step) * (i % 2 === 0 ? 1 : -1));

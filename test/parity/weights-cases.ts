@@ -12,7 +12,7 @@ import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare } from "./compare.js";
 
-/** One rounding of a double result against torch's float32 arithmetic on the same. */
+/** A double result rounded once against torch's float32 arithmetic on the same values. */
 const RESIZE_MULTIPLE = 4;
 
 /** Infinity where the shapes differ or a value is NaN. */
@@ -23,7 +23,7 @@ function largestDifference(got: NamedTensor | undefined, wanted: NamedTensor): n
   return Number.isNaN(largest) ? Number.POSITIVE_INFINITY : largest;
 }
 
-/** The same tensors with the same values, none missing and none too many. */
+/** The same tensors with the same values, none missing and none added. */
 function compareExactly(name: string, got: TensorMap, wanted: TensorMap): ParityOutcome {
   const errors = Array.from(wanted, ([tensor, values]) => largestDifference(got.get(tensor), values));
   const maxAbsError = got.size === wanted.size ? Math.max(...errors) : Number.POSITIVE_INFINITY;

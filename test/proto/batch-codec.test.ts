@@ -1,4 +1,4 @@
-// Batch codec: our own framing and protobufjs's agree, pixels are not copied on arrival, damage is typed.
+// Batch codec: our own framing and protobufjs's agree, pixels are not copied on arrival, damage gives typed errors.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -44,7 +44,7 @@ test("the received pixels alias the received message", () => {
   assert.is(pixels.buffer, message.buffer);
 });
 
-test("a message that was cut, or that contradicts itself, is a typed error", () => {
+test("a truncated or inconsistent message gives a typed error", () => {
   const batch = wireBatch(2, 4);
   const message = encodeBatch(batch);
   const isBad = (error: unknown): boolean => isVitrineError(error) && error.code === "protocol/bad-batch";

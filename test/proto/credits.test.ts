@@ -1,4 +1,4 @@
-// Credits: the account never gives out more than its window, whatever the order of taking and granting.
+// Credits: the account never hands out more than its window, in any order of taking and granting.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

@@ -42,7 +42,7 @@ test("a recipe arrives as it was sent, null and zero included", () => {
   assert.equal(recipeOverTheWire(other), other);
 });
 
-test("a mode that this version does not know is refused by its field", () => {
+test("a mode unknown to this version is refused with its field", () => {
   const later = { ...toRecipeMessage(DEIT_RECIPE), ...JSON.parse('{"mixMode": 9}') };
   assert.throws(
     () => fromRecipeMessage(later),

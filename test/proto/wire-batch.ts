@@ -1,4 +1,4 @@
-// A batch full of numbers that would show a mix-up of fields, places or signs.
+// A batch of numbers that would reveal a mix-up of fields, positions or signs.
 
 import type { WireBatch } from "../../proto/batch-codec.js";
 

@@ -49,7 +49,7 @@ test("a bad picture is the caller's fault in an inference, and data loss on a da
   assert.is(statusOf(failure("file/unreadable"), "data"), status.DATA_LOSS);
 });
 
-test("the services differ in nothing but the namespaces of files", () => {
+test("the services differ only in the namespaces of files", () => {
   const differing = CODES.filter(
     (code) => statusOf(failure(code), "data") !== statusOf(failure(code), "inference"),
   );

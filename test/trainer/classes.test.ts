@@ -14,7 +14,7 @@ test("a new model's classes are the data set's", () => {
   assert.equal([...classMap], [0, 1]);
 });
 
-test("classes known by index alone get names that say so", () => {
+test("classes known only by index get names that say so", () => {
   assert.equal(runClasses(data(["", ""]), null).labels, ["class 0", "class 1"]);
 });
 

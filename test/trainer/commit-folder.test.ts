@@ -16,9 +16,9 @@ const test = suite<{ parent: string }>("commit folder");
 
 const FILES = ["config.json", "model.safetensors", "state.json"];
 
-class PulledPlug extends Error {}
+class PowerLoss extends Error {}
 
-/** The disk until operation `last`, which is left undone or half done; every later one fails. */
+/** A disk that works until operation `last`, which is not done or half done; every later one fails. */
 function untilOperation(last: number, half: boolean): { files: DurableFiles; count: () => number } {
   let count = 0;
   const files = Object.fromEntries(
@@ -26,12 +26,12 @@ function untilOperation(last: number, half: boolean): { files: DurableFiles; cou
       name,
       async (path: string, argument: Uint8Array) => {
         const now = count++;
-        if (now > last) throw new PulledPlug();
+        if (now > last) throw new PowerLoss();
         if (now === last) {
           if (half && name === "write") writeFileSync(path, argument.subarray(0, argument.length / 2));
           if (half && name === "removeFolder")
             rmSync(join(path, readdirSync(path)[0] ?? ""), { recursive: true });
-          throw new PulledPlug();
+          throw new PowerLoss();
         }
         return (operation as (...args: unknown[]) => Promise<unknown>)(path, argument);
       },
@@ -66,8 +66,8 @@ for (const half of [false, true]) {
   const how = half ? "in the middle of" : "before";
   test(`a crash ${how} any operation leaves a readable folder, and recovery the whole old or new one`, async () => {
     let operations = 0;
-    let olds = 0;
-    let news = 0;
+    let oldCount = 0;
+    let newCount = 0;
     for (let last = 0; ; last++) {
       const parent = mkdtempSync(join(tmpdir(), "vitrine-commit-"));
       try {
@@ -77,7 +77,7 @@ for (const half of [false, true]) {
         try {
           await commitFolder(files, parent, "last", contents("new"));
         } catch (error) {
-          if (!(error instanceof PulledPlug)) throw error;
+          if (!(error instanceof PowerLoss)) throw error;
           crashed = true;
         }
         operations = count();
@@ -87,13 +87,16 @@ for (const half of [false, true]) {
         const found = new Set(read(parent));
         assert.is(found.size, 1, `operation ${last}: a mixture`);
         assert.equal(readdirSync(parent), ["last"], `operation ${last}: leftovers`);
-        found.has("old") ? olds++ : news++;
+        found.has("old") ? oldCount++ : newCount++;
         if (!crashed) break;
       } finally {
         rmSync(parent, { recursive: true, force: true });
       }
     }
-    assert.ok(operations > 12 && olds > 5 && news > 5, `${operations} operations, ${olds} old, ${news} new`);
+    assert.ok(
+      operations > 12 && oldCount > 5 && newCount > 5,
+      `${operations} operations, ${oldCount} old, ${newCount} new`,
+    );
   });
 }
 
@@ -105,7 +108,7 @@ test("a crash in the first commit leaves nothing or the whole folder", async () 
         () => {
           done = true;
         },
-        (error) => assert.instance(error, PulledPlug),
+        (error) => assert.instance(error, PowerLoss),
       );
       if (readdirSync(parent).includes("last")) assert.equal(read(parent), ["first", "first", "first"]);
       await recoverFolder(DISK, parent, "last");
@@ -132,7 +135,7 @@ test("a crash during the recovery is recovered from too", async () => {
           () => {
             recovered = true;
           },
-          (error) => assert.instance(error, PulledPlug),
+          (error) => assert.instance(error, PowerLoss),
         );
       assert.is(new Set(read(parent)).size, 1);
       assert.equal(readdirSync(parent), ["last"]);

@@ -1,4 +1,4 @@
-// Device recovery: a run that loses its GPU ends as one that did not, and gives up when devices are lost repeatedly.
+// Device recovery: a run that loses its GPU ends like one that did not, and gives up when devices are lost repeatedly.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
 // Fake run: a training of four numbers and a source of computed bytes, for claims about the loop itself. Every number
-// depends on every step before it, so that a step done twice, left out or out of order shows.
+// depends on all earlier steps, which reveals a step that is repeated, skipped or out of order.
 
 import { writeFile } from "node:fs/promises";
 import type { Batch, BatchSource, Cursor, EvaluationSource } from "../../runtime/batches/batch-source.js";
@@ -27,7 +27,7 @@ export class FakeTraining implements Training {
   readonly steps: OptimizerStep[] = [];
   readonly inputs: TrainingInputs[] = [];
   /** Steps, counted from 1, whose loss or gradient is not finite. */
-  readonly spoilt = { loss: 0, gradient: 0 };
+  readonly corruptAt = { loss: 0, gradient: 0 };
 
   constructor() {
     const tensor = (start: number) => Float32Array.from({ length: 4 }, (_, i) => start + i);
@@ -38,11 +38,11 @@ export class FakeTraining implements Training {
     this.inputs.push(inputs);
     const sum = inputs.pixels.reduce((total, byte, i) => total + byte * ((i % 7) + 1), 0) % 97;
     this.#gradient = this.states.weights.map((weight, i) => weight * 0.01 + sum + i);
-    return { loss: this.spoilt.loss === this.steps.length + 1 ? Number.NaN : 5 + sum / 97 };
+    return { loss: this.corruptAt.loss === this.steps.length + 1 ? Number.NaN : 5 + sum / 97 };
   }
 
   async apply(step: OptimizerStep): Promise<{ gradientNorm: number; applied: boolean }> {
-    if (this.spoilt.gradient === this.steps.length + 1)
+    if (this.corruptAt.gradient === this.steps.length + 1)
       return { gradientNorm: Number.POSITIVE_INFINITY, applied: false };
     this.steps.push(step);
     const { weights, ema, firstMoment, secondMoment } = this.states;
@@ -138,7 +138,7 @@ export function fakeValidation(): EvaluationSource {
   };
 }
 
-/** The disk without waiting for it: these tests kill the process, not the power. */
+/** A disk without fsync: these tests simulate killed processes, not power failures. */
 export const QUICK_DISK: DurableFiles = {
   ...DISK,
   write: (path, bytes) => writeFile(path, bytes),

@@ -1,4 +1,4 @@
-// Judge: the rank of the right class and the cross-entropy of one answer.
+// Judge: the rank of the correct class and the cross-entropy of one answer.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,12 +15,12 @@ test("the rank is the label's position in the sorted logits, and the loss −log
   assert.ok(Math.abs(loss - Math.log(1 + Math.exp(1) + Math.exp(-1))) < 1e-9);
 });
 
-test("a model with equal logits for every class is right on one class only", () => {
+test("a model with equal logits for every class is correct on only one class", () => {
   const right = [0, 1, 2, 3, 4, 5].filter((label) => rank([7, 7, 7, 7, 7, 7], label) === 0);
   assert.equal(right, [0]);
 });
 
-test("a model whose logits are NaN is never right", () => {
+test("a model whose logits are NaN is never correct", () => {
   const { NaN: none } = Number;
   for (const label of [0, 1, 2]) assert.is(rank([none, none, none], label), 3);
   assert.is(rank([none, 5, 1], 1), 1);

@@ -1,4 +1,4 @@
-// Loop failures: bad numbers, a source that fails, a signal, a validation that fails: what is kept, what is reported.
+// Loop failures: what is kept and reported after bad numbers, a failed source, a signal, or a failed validation.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,7 @@ test("a loss that is not finite stops the run, names the batch and keeps the las
   math,
 }) => {
   const run = fakeRun(folder, math);
-  run.training.spoilt.loss = 8;
+  run.training.corruptAt.loss = 8;
   const error = await failure(train(run));
   assert.ok(isVitrineError(error) && error.code === "training/not-finite", error.message);
   assert.match(
@@ -52,7 +52,7 @@ test("a loss that is not finite stops the run, names the batch and keeps the las
 
 test("a gradient that is not finite stops the run too", async ({ folder, math }) => {
   const run = fakeRun(folder, math);
-  run.training.spoilt.gradient = 4;
+  run.training.corruptAt.gradient = 4;
   assert.match((await failure(train(run))).message, /gradient's norm is Infinity at batch 3 of epoch 0/);
 });
 
@@ -75,7 +75,7 @@ test("a source that fails leaves a checkpoint, and its own error says how to con
   rmSync(other, { recursive: true, force: true });
 });
 
-test("a device that is lost while a checkpoint is read is not read again, and the error says how to continue", async ({
+test("a device lost while a checkpoint is read is not read again, and the error says how to continue", async ({
   folder,
   math,
 }) => {
@@ -105,7 +105,7 @@ test("an interruption ends even a wait for data, with a checkpoint", async ({ fo
   assert.is((await loadState(folder)).step, 3);
 });
 
-test("a wrong validation set is found before anything is written", async ({ folder, math }) => {
+test("a wrong validation set is detected before anything is written", async ({ folder, math }) => {
   const run = fakeRun(folder, math);
   const source = {
     ...(run.validation?.source as object),
@@ -118,10 +118,7 @@ test("a wrong validation set is found before anything is written", async ({ fold
   assert.equal(readdirSync(folder), []);
 });
 
-test("a validation that fails at an epoch's end is made again by the resumed run", async ({
-  folder,
-  math,
-}) => {
+test("a validation that fails at an epoch's end is repeated by the resumed run", async ({ folder, math }) => {
   const run = fakeRun(folder, math);
   const evaluate = run.training.evaluate.bind(run.training);
   let calls = 0;

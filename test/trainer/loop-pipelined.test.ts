@@ -1,4 +1,4 @@
-// Pipelined loop: where a device computes asynchronously, a run writes the same files and stops in the same ways.
+// Pipelined loop: on a device that computes asynchronously, a run writes the same files and stops in the same ways.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ import { readMetrics } from "./trainer-process.js";
 
 /** Resolves a step's outcome when the next step has been submitted, or after 30 ms. */
 class DeviceTraining extends FakeTraining {
-  /** Steps that were submitted before the previous one had resolved. */
+  /** Number of steps submitted before the previous one had resolved. */
   overlapped = 0;
   #unresolved = new Set<() => void>();
 
@@ -113,7 +113,7 @@ test("a loss that is not finite is reported one step later, with its own batch, 
   math,
 }) => {
   const training = new DeviceTraining();
-  training.spoilt.loss = 8;
+  training.corruptAt.loss = 8;
   const error = await failure(train(fakeRun(folder, math, { training, checkpointEvery: 6 })));
   assert.is(error.code, "training/not-finite");
   assert.match(error.message, /loss is NaN at batch 2 of epoch 1.*starts from the weights of step 6/);

@@ -49,7 +49,7 @@ test("every batch of every epoch is consumed once, in order, at the epoch's rate
   assert.ok(run.state.finished);
 });
 
-test("a run measured in steps ends after exactly so many, in mid-epoch", async ({ folder, math }) => {
+test("a run measured in steps ends after exactly that many, even mid-epoch", async ({ folder, math }) => {
   const run = fakeRun(folder, math, { settings: fakeSettings({ epochs: null, steps: 7 }) });
   await train(run);
   assert.is(run.training.steps.length, 7);
@@ -90,7 +90,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
   const curve = readMetrics(undisturbed).map(({ step, loss }) => [step, loss]);
   rmSync(undisturbed, { recursive: true, force: true });
   let crashes = 0;
-  // Every eleventh operation: coprime to the operations of one checkpoint, so that each of them comes up.
+  // Every eleventh operation: coprime to the number of operations of one checkpoint, so that each is tested.
   for (let last = 3, crashed = true; crashed; last += 11) {
     rmSync(folder, { recursive: true, force: true });
     let count = 0;

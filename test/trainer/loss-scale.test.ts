@@ -1,5 +1,5 @@
 // Loss scale in a run: a step that overflows is skipped and reported, the scale is part of the checkpoint, and a run
-// that is stopped anywhere ends with the files of one that is not.
+// that is stopped anywhere and resumed ends with the files of one that was not.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -56,7 +56,7 @@ async function failure(work: Promise<unknown>): Promise<Error> {
   throw new Error("it did not fail");
 }
 
-/** Leaves out the steps that `overflows` names, as a real training does. */
+/** Skips the steps listed in `overflows`, as a real training does. */
 class ScalingTraining extends FakeTraining {
   readonly written: LossScale[] = [];
   /** Optimizer steps as the run counts them. */
@@ -129,7 +129,7 @@ test("a gradient that overflows at the smallest loss scale stops the run", async
   assert.match(error.message, /norm is Infinity, without a loss scale left to lower, at batch 1 of epoch 0/);
 });
 
-test("a run that continues without a scale keeps the count of the steps that were made", async ({
+test("a run that continues without a scale keeps the count of applied steps", async ({
   folders: [folder],
   math,
 }) => {
@@ -160,7 +160,7 @@ function steepWeights(config: DeitConfig, math: DrawMath): TensorMap {
   return weights;
 }
 
-/** A DeiT that is trained with a scale, in place of the fake one. */
+/** A DeiT that is trained with a scale, instead of the fake one. */
 async function realRun(
   { executor, math }: Context,
   folder: string,
@@ -176,7 +176,7 @@ async function realRun(
   const loss = { distillation: "none", alpha: 0.5, tau: 1, dropPath: 0 } as const;
   const options = { config, weights, batchSize: 4, ...loss, ema: true, lossScaling: true };
   const training: Training = await createTraining(executor, options);
-  // So large that the first steps overflow.
+  // Large enough that the first steps overflow.
   if (!state) training.writeLossScale?.({ scale: 2 ** 126, goodSteps: 0, skipped: 0 });
   else await restoreTraining(folder, training, state);
   return fakeRun(folder, math, { settings, training: training as FakeTraining, ...changes });

@@ -97,7 +97,7 @@ test("--steps scales by the root of the batch, --init drops stochastic depth, bo
   assert.is(settingsFrom(given(["--aa", "none"])).recipe.autoAugment, null);
 });
 
-test("an invalid combination is refused with the flags that repair it", () => {
+test("an invalid combination is refused with the flags that fix it", () => {
   const model: [string, OptionValue] = ["--model", "deit_tiny_patch16_224"];
   const cases: [Map<string, OptionValue>, RegExp][] = [
     [given(), /--model .*--init/],
@@ -158,7 +158,7 @@ test("a resumed run may turn recomputation on, which changes no bit, and nothing
   );
 });
 
-test("the printed configuration is the command line that asks for this run", () => {
+test("the printed configuration is the command line of this run", () => {
   const settings = settingsFrom(
     given(["--steps", 12], ["--init", "/m"], ["--no-ema", false], ["--scale", [0.3, 1]]),
   );

@@ -1,4 +1,4 @@
-// Progress: one rewritten line on a terminal, a line now and then in a log; rates over the last steps.
+// Progress: one rewritten line on a terminal, a periodic line in a log; rates over the last steps.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

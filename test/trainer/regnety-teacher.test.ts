@@ -10,25 +10,25 @@ import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
 import type { RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { openTeacher } from "../../trainer/teacher.js";
-import { type DrawnSet, drawSet } from "../data/drawn-set.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
-import { MADE_REGNETY, writeRegnetyFolder } from "../models/made-regnety.js";
+import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
+import { SYNTHETIC_REGNETY, writeRegnetyFolder } from "../models/synthetic-regnety.js";
 import { Random } from "../nn/random.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
 
 interface Context {
-  set: DrawnSet;
+  set: SyntheticDataSet;
   folder: string;
   teacher: string;
   server: ServerProcess;
 }
 
-const CONVNET: RegnetyConfig = { ...MADE_REGNETY, classes: 3 };
+const CONVNET: RegnetyConfig = { ...SYNTHETIC_REGNETY, classes: 3 };
 
 const test = suite<Context>("RegNetY teacher");
 
 test.before(async (context) => {
-  context.set = drawSet(24);
+  context.set = createDataSet(24);
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-teacher-"));
   context.teacher = writeRegnetyFolder(join(context.folder, "convnet"), CONVNET, ["emu", "cat", "dog"]);
   context.server = await startServer(context.set.path);

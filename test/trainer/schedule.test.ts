@@ -1,4 +1,4 @@
-// Schedule: the rates that main.py really trains with, and what a run measured in steps makes of them.
+// Schedule: the rates that main.py actually trains with, and those of a run measured in steps.
 
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
@@ -22,7 +22,7 @@ test("curve and epochs equal timm's and main.py's tables", async () => {
   for (const { name, ok, maxAbsError } of outcomes) assert.ok(ok, `${name}: off by ${maxAbsError}`);
 });
 
-test("epochs 0 and 1 both run at the curve's start, every later one an epoch late", () => {
+test("epochs 0 and 1 both use the curve's first rate, and every later epoch lags by one", () => {
   const curve = createSchedule({ ...DEIT_SETTINGS, batchSize: 1024 }, 100);
   assert.equal(curve, { length: 300, lr: 1e-3, warmup: 5, warmupLr: 1e-6, minLr: 1e-5 });
   assert.is(rateOfEpoch(curve, 0), 1e-6);

@@ -1,5 +1,5 @@
-// Teacher on the device: on a GPU its logits stay there for the step, with the same bytes as by way of the host. No
-// step waits for them, and none leaks a buffer.
+// Teacher on the device: on a GPU its logits stay there for the step, with the same bytes as through the host. No step
+// waits for them, and none leaks a buffer.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ import { openTeacher, type Teacher } from "../../trainer/teacher.js";
 import { randomPixels, STEP, trainingInputs, trainingOptions } from "../executors/micro-deit.js";
 import { observedHost, runtimeOrSkip } from "../executors/webgpu-device.js";
 import { idle, withholdResults } from "../executors/withheld-results.js";
-import { MADE_REGNETY, writeRegnetyFolder } from "../models/made-regnety.js";
+import { SYNTHETIC_REGNETY, writeRegnetyFolder } from "../models/synthetic-regnety.js";
 import { FakeSource, silentProgress } from "./fake-run.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
 
@@ -37,7 +37,7 @@ const test = suite<Context>("teacher on the device");
 
 test.before(async (context) => {
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-teacher-"));
-  const regnety = { ...MADE_REGNETY, classes: 3 };
+  const regnety = { ...SYNTHETIC_REGNETY, classes: 3 };
   const order = ["c", "a", "b"];
   context.teachers = {
     deit: await writeTinyModel(join(context.folder, "deit"), CONFIG, order, 7),
@@ -91,7 +91,9 @@ if (found) {
 
   for (const family of ["deit", "plain", "regnety"])
     for (const pieces of [1, 2])
-      test(`${family}: steps in ${pieces} end as by way of the host`, async ({ teachers }) => {
+      test(`${family}: steps in ${pieces} give the same results as through the host`, async ({
+        teachers,
+      }) => {
         const teacher = await openFor(found, teachers[family], pieces);
         const want = await threeSteps(found, teacher.logits, pieces);
         const got = await threeSteps(found, teacher.onDevice as Answer, pieces);
@@ -117,7 +119,7 @@ if (found) {
     await runtime.dispose();
   });
 
-  test("later steps allocate no buffers beyond the first, and neither does one that is refused", async ({
+  test("later steps allocate no buffers beyond the first's, and neither does one that is refused", async ({
     teachers,
   }) => {
     const teacher = await openFor(found, teachers.deit as string, 2);
@@ -144,7 +146,9 @@ if (found) {
     teacher.dispose();
   });
 
-  test("a number of images that is no multiple of the program's batch is refused", async ({ teachers }) => {
+  test("a number of images that is not a multiple of the program's batch is refused", async ({
+    teachers,
+  }) => {
     const teacher = await openFor(found, teachers.deit as string, 2);
     const answer = (count: number) => teacher.onDevice?.(randomPixels(CONFIG, count, 1), count);
     await answer(3)?.then(

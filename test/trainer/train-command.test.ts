@@ -13,13 +13,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type DrawnSet, drawSet } from "../data/drawn-set.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
+import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
 
 interface Context {
-  set: DrawnSet;
+  set: SyntheticDataSet;
   folder: string;
   config: string;
   model: string;
@@ -29,7 +29,7 @@ interface Context {
 const test = suite<Context>("train command");
 
 test.before(async (context) => {
-  context.set = drawSet(24);
+  context.set = createDataSet(24);
   context.folder = mkdtempSync(join(tmpdir(), "vitrine-train-"));
   const config = tinyConfig({ distilled: false });
   context.model = await writeTinyModel(join(context.folder, "model"), config, ["dog", "cat", "emu"], 1);
@@ -43,7 +43,18 @@ test.after(async ({ set, folder, server }) => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const MILD = ["--aa", "none", "--color-jitter", "0", "--mixup", "0", "--cutmix", "0", "--reprob", "0"];
+const NO_AUGMENTATION = [
+  "--aa",
+  "none",
+  "--color-jitter",
+  "0",
+  "--mixup",
+  "0",
+  "--cutmix",
+  "0",
+  "--reprob",
+  "0",
+];
 
 function train({ server, folder }: Context, run: string, ...flags: string[]) {
   return runVitrine(["train", "--data-server", server.address, "--out", join(folder, run), ...flags]);
@@ -59,7 +70,7 @@ test("a short run brings the loss below half of its first value and prints where
     "short",
     ...sizes,
     ...length,
-    ...MILD,
+    ...NO_AUGMENTATION,
     ...still,
     "--json",
   );
@@ -81,14 +92,14 @@ test("a short run brings the loss below half of its first value and prints where
 });
 
 test("a run from --init keeps the checkpoint's order of classes", async (context) => {
-  const flags = ["--init", context.model, "--steps", "1", "--batch-size", "8", ...MILD];
+  const flags = ["--init", context.model, "--steps", "1", "--batch-size", "8", ...NO_AUGMENTATION];
   const { status, errors } = await train(context, "tuned", ...flags);
   assert.is(status, 0, errors);
   const text = readFileSync(join(context.folder, "tuned", "last", "config.json"), "utf8");
   assert.equal(JSON.parse(text).id2label, { 0: "dog", 1: "cat", 2: "emu" });
 });
 
-test("a finished run that is resumed makes no step and prints its summary", async (context) => {
+test("a finished run that is resumed takes no step and prints its summary", async (context) => {
   const before = readFileSync(join(context.folder, "short", "last", "state.json"), "utf8");
   const { status, output } = await train(context, "short", "--resume");
   assert.is(status, 0);
@@ -102,7 +113,7 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
   writeFileSync(join(folder, "full", "thesis.txt"), "mine");
   writeFileSync(join(folder, "broken.json"), '{"hidden_size": 32}');
   const wide = await writeTinyModel(join(folder, "wide"), tinyConfig({ dim: 64 }), ["cat", "dog", "emu"], 1);
-  const strangers = await writeTinyModel(join(folder, "strangers"), tinyConfig(), ["x", "y", "z"], 1);
+  const otherClasses = await writeTinyModel(join(folder, "otherClasses"), tinyConfig(), ["x", "y", "z"], 1);
   const large = await writeTinyModel(
     join(folder, "large"),
     tinyConfig({ imageSize: 64 }),
@@ -110,8 +121,8 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
     1,
   );
   const many = tinyConfig({ imageSize: 512, patchSize: 4, depth: 24 });
-  const vast = join(
-    await writeTinyModel(join(folder, "vast"), many, ["cat", "dog", "emu"], 1),
+  const tooLarge = join(
+    await writeTinyModel(join(folder, "tooLarge"), many, ["cat", "dog", "emu"], 1),
     "config.json",
   );
   const plain = ["--model", config, "--batch-size", "4"];
@@ -131,13 +142,13 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
     [[...plain, "--resume", "runs/x/checkpoint.pth"], /train --resume takes no path: .*--out FOLDER/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],
     [
-      ["--model", vast, "--batch-size", "8", "--device", "wasm"],
+      ["--model", tooLarge, "--batch-size", "8", "--device", "wasm"],
       /graph\/memory: training step with a batch of 8 needs \d.* are left: a batch of \d fits \(--batch-size \d\); --accumulate \d takes it in pieces that fit; with --recompute it fits/,
     ],
     [[...plain, "--batch-size", "8", "--accumulate", "3"], /--accumulate 3 does not divide --batch-size 8/],
     [[...plain, "--device", "tfjs:webgl"], /device\/unknown/],
     [[...plain, "--val", join(folder, "no-val")], /no-val/],
-    [[...hard, "--teacher", strangers], /training\/teacher-classes: .*strangers/],
+    [[...hard, "--teacher", otherClasses], /training\/teacher-classes: .*otherClasses/],
     [[...hard, "--teacher", large], /training\/teacher-size: .*64×64.*32×32/],
     [[...hard, "--teacher", model], /training\/distillation: .*distillation token/],
     [["--resume"], /checkpoint\/missing: .*no checkpoint to continue from.*--resume/],
@@ -199,7 +210,7 @@ test("a checkpoint does not continue with other data, another teacher or damaged
     "4",
   ];
   assert.is((await train(context, "taught", ...flags)).status, 0);
-  const other = drawSet(23);
+  const other = createDataSet(23);
   const otherServer = await startServer(other.path);
   try {
     const changed = await train({ ...context, server: otherServer }, "taught", "--resume");

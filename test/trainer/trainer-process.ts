@@ -1,4 +1,4 @@
-// A trainer as a user starts it: the real command line in a process of its own, watched through its metrics.
+// A trainer as a user starts it: the real command line in a separate process, watched through its metrics.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,7 +11,7 @@ export interface TrainerProcess {
   process: ChildProcess;
   output(): string;
   errors(): string;
-  /** Exit status, or the signal's name if it died of it. */
+  /** Exit status, or the signal's name if that killed it. */
   ended: Promise<number | string>;
 }
 
@@ -38,7 +38,7 @@ export function readMetrics(run: string): Record<string, string>[] {
   return lines.map((line) => Object.fromEntries(line.split(",").map((cell, i) => [names[i], cell])));
 }
 
-/** Waits until the run has done this many steps; fails if it ends before. */
+/** Waits until the run has taken this many steps; fails if it ends first. */
 export async function reachStep(trainer: TrainerProcess, run: string, step: number): Promise<void> {
   let ended: number | string | null = null;
   void trainer.ended.then((status) => {

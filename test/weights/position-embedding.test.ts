@@ -31,7 +31,7 @@ test("the rows of the tokens are copied, a constant stays constant", () => {
   for (let i = 6; i < resized.data.length; i++) assert.ok(Math.abs(resized.data[i] - ((i % 3) + 0.5)) < 1e-6);
 });
 
-test("an impulse becomes the cubic kernel with A = −0.75, at distances of quarters", () => {
+test("an impulse becomes the cubic kernel with A = −0.75, at quarter distances", () => {
   const column = embedding(0, 9, 1, (_y, x) => (x === 4 ? 1 : 0));
   const resized = resizePositionEmbedding(column, 0, 18).data;
   // Keys' kernel at 1.25, 0.75, 0.25: (A+2)x³ − (A+3)x² + 1 inside 1, A(x³ − 5x² + 8x − 4) up to 2.
@@ -40,8 +40,8 @@ test("an impulse becomes the cubic kernel with A = −0.75, at distances of quar
     assert.equal([...resized.subarray(row * 18 + 6, row * 18 + 12)], [...kernel, ...kernel.toReversed()]);
 });
 
-test("beyond the border the border's value is repeated, not that of the opposite side", () => {
-  // The columns' taps −2 … 3 around column 0 of 9, at distances of quarters, those before it added to its own.
+test("beyond the border the border's value is repeated, without wrapping around", () => {
+  // The columns' taps −2 … 3 around column 0 of 9, at quarter distances, with those before it added to its own.
   const start = [1.10546875, 0.7734375, 0.2265625, -0.10546875, -0.03515625];
   const expected = [...start, ...new Array(13).fill(0)];
   const first = resizePositionEmbedding(
@@ -74,7 +74,7 @@ test("rows and columns are treated alike", () => {
     for (let x = 0; x < 3; x++) assert.ok(Math.abs(one[y * 3 + x] - other[x * 3 + y]) < 1e-6);
 });
 
-test("the same grid returns the same tensor, and patches that form no square are refused", () => {
+test("the same grid returns the same tensor, and patches that do not form a square are refused", () => {
   const square = embedding(1, 3, 2, (y, x) => y + x);
   assert.is(resizePositionEmbedding(square, 1, 3), square);
   assert.throws(() => resizePositionEmbedding(square, 2, 3), /10 rows minus 2 of tokens are not a square/);

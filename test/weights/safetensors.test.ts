@@ -1,4 +1,4 @@
-// Safetensors: what is written is read back, and no header is trusted.
+// Safetensors: written files read back unchanged, and no header is trusted.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -47,7 +47,7 @@ function refusal(bytes: Uint8Array): string {
   throw new Error("was not refused");
 }
 
-test("every type of tensor comes back as it was written, wherever the file begins in memory", () => {
+test("every type of tensor reads back as it was written, at any alignment of the file in memory", () => {
   const written = writeSafetensors(new Map(ONE_OF_EACH), { format: "pt" });
   for (const shift of [0, 1, 2, 3, 5, 7]) {
     const memory = new Uint8Array(written.length + shift);
@@ -103,7 +103,7 @@ test("a file that is truncated anywhere is refused", () => {
   for (let length = 0; length < whole.length; length++) refusal(whole.subarray(0, length));
 });
 
-test("a changed byte gives other values or a typed error, never anything else", () => {
+test("a changed byte gives other values or a typed error, never an untyped one", () => {
   const whole = writeSafetensors(new Map(ONE_OF_EACH));
   let refused = 0;
   for (let place = 0; place < whole.length; place++)
@@ -120,7 +120,7 @@ test("a changed byte gives other values or a typed error, never anything else", 
   assert.ok(refused > 100);
 });
 
-/** The pattern by way of float32's: sign, exponent with its bias moved, mantissa shifted; subnormals counted out. */
+/** The pattern from float32's: sign, rebiased exponent, shifted mantissa; subnormals computed as multiples. */
 function halfByFloatBits(bits: number): number {
   const [exponent, mantissa] = [(bits >> 10) & 31, bits & 1023];
   const word = new DataView(new ArrayBuffer(4));
@@ -151,7 +151,7 @@ test("every half and bfloat pattern becomes its own float32", () => {
   }
 });
 
-test("whole-number tensors are no weights, but for int8 with its scales", () => {
+test("integer tensors are not weights, except int8 with its scales", () => {
   const floats = floatTensors(readSafetensors(writeSafetensors(new Map(ONE_OF_EACH)), "file"));
   const names = ["bfloat", "double", "empty", "float", "half", "scalar", "signed bytes"];
   assert.equal([...floats.keys()].sort(), names);

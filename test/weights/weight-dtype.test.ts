@@ -1,4 +1,4 @@
-// Weight dtypes: float16 rounds to the nearest, int8 to the nearest step, and a file holds what was written.
+// Weight dtypes: float16 rounds to nearest, int8 to the nearest step, and a file holds what was written.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -42,7 +42,7 @@ function refusal(attempt: () => unknown): string {
   throw new Error("was not refused");
 }
 
-test("every finite half comes back from float32 as it was, and infinities too", () => {
+test("every finite half and the infinities survive the round trip through float32", () => {
   for (let bits = 0; bits < 65_536; bits++) {
     const value = halfToFloat(bits);
     const [back] = floatsToHalves(Float32Array.of(value));
@@ -51,7 +51,7 @@ test("every finite half comes back from float32 as it was, and infinities too", 
   }
 });
 
-test("between two halves a float becomes the nearer one, in the middle the even one", () => {
+test("a float between two halves rounds to the nearer one, ties to even", () => {
   for (let bits = 0; bits < 0x7bff; bits++) {
     const [low, high] = [halfToFloat(bits), halfToFloat(bits + 1)];
     const middle = (low + high) / 2;
@@ -64,7 +64,7 @@ test("between two halves a float becomes the nearer one, in the middle the even 
   assert.equal([...floatsToHalves(Float32Array.of(65_519, 65_520, -1e30))], [0x7bff, 0x7c00, 0xfc00]);
 });
 
-test("an int8 matrix is within half a step of every weight, its largest are ±127, zeros stay zeros", () => {
+test("an int8 matrix is within half a step of every weight, its largest values are ±127, and zeros stay zero", () => {
   const random = new Random(4);
   const [outputs, inputs] = [9, 31];
   const weight = random.normals(outputs * inputs).fill(0, 0, inputs);
@@ -80,7 +80,7 @@ test("an int8 matrix is within half a step of every weight, its largest are ±12
   }
 });
 
-test("what a dtype makes of weights is what its file gives back, and the file says which it is", () => {
+test("converted weights equal those read from a file of that dtype, and the file records the dtype", () => {
   for (const dtype of ["float32", "float16", "int8"] satisfies WeightDtype[]) {
     const kept = toDtype(weights(), dtype, LAYERS);
     const file = readSafetensors(writeSafetensors(storedTensors(kept, dtype)), dtype);
@@ -93,7 +93,7 @@ test("what a dtype makes of weights is what its file gives back, and the file sa
   }
 });
 
-test("int8 matrices that a file brings are not rounded again", () => {
+test("int8 matrices from a file are not rounded again", () => {
   const values = Int8Array.of(3, -5, 100, 7);
   const known = new Map([
     ["layer.weight", { values, scales: Float32Array.of(0.1, 0.2), outputs: 2, inputs: 2 }],
@@ -102,7 +102,7 @@ test("int8 matrices that a file brings are not rounded again", () => {
   assert.is(toDtype(floats, "int8", LAYERS, known).matrices.get("layer.weight")?.values, values);
 });
 
-test("bfloat16 files count as float16, and a scale is no weight of its own", () => {
+test("bfloat16 files count as float16, and a scale is not a weight", () => {
   const tensor = (dtype: "BF16" | "F32", data: Uint16Array | Float32Array): StoredTensor => {
     return { dtype, shape: [data.length], data };
   };
@@ -116,7 +116,7 @@ test("bfloat16 files count as float16, and a scale is no weight of its own", () 
   assert.is(fileDtype(readSafetensors(writeSafetensors(storedFloats(weights())), "c")), "float32");
 });
 
-test("int8 without its scales is refused by name, as is a number that float16 has not", () => {
+test("int8 without its scales is refused by name, as is a number beyond float16", () => {
   const stored = storedTensors(toDtype(weights(), "int8", LAYERS), "int8");
   const scales = stored.get(scaleName("layer.weight")) as StoredTensor;
   const read = () =>
