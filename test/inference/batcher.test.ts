@@ -44,7 +44,7 @@ function gpuModel(batches: number[]) {
   return { run, ends };
 }
 
-/** Turns of the event loop after which every batch that may start has started; no timer, so load has no effect. */
+/** Iterations of the event loop after which every batch that may start has started; no timer, so load has no effect. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
