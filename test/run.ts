@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -63,8 +63,25 @@ function testFiles(folder: string): string[] {
 
 const sourceOf = (file: string): string => readFileSync(join(root, "test", file), "utf8");
 const needsBrowser = (file: string): boolean => sourceOf(file).includes("/chromium.js");
-const needsGpu = (file: string): boolean =>
-  sourceOf(file).includes("/webgpu-device.js") || needsBrowser(file);
+
+/** The modules of test/ that `file` imports, such as `nn/compare.ts`. */
+function importsOf(file: string): string[] {
+  const specifiers = [...sourceOf(file).matchAll(/from "(\.[^"]+)\.js"/g)].map((match) => match[1]);
+  const paths = specifiers.map((specifier) => `${posix.join(posix.dirname(file), specifier)}.ts`);
+  return paths.filter((path) => !path.startsWith("..") && existsSync(join(root, "test", path)));
+}
+
+const GPU_MODULES = ["executors/webgpu-device.ts", "browser/chromium.ts"];
+const gpuUsers = new Map<string, boolean>();
+/** Whether a file opens a GPU or a browser, itself or through the claims that it imports. */
+function needsGpu(file: string): boolean {
+  let needs = gpuUsers.get(file);
+  if (needs === undefined) {
+    needs = GPU_MODULES.includes(file) || importsOf(file).some(needsGpu);
+    gpuUsers.set(file, needs);
+  }
+  return needs;
+}
 
 /** uvu prints `  Total: 3`, `  Passed: 3`, `  Skipped: 0`; a file may print `skipped: REASON` lines of its own. */
 function count(output: string, label: string): number {
@@ -122,9 +139,11 @@ function runFile(file: string): Promise<Outcome> {
 const usual: Record<string, number> = existsSync(SECONDS) ? JSON.parse(readFileSync(SECONDS, "utf8")) : {};
 const secondsOf = (file: string): number =>
   usual[file] ?? (needsGpu(file) ? UNKNOWN_GPU_SECONDS : UNKNOWN_SECONDS);
+/** The table's seconds are those with a GPU: without one, the files that need it take little time. */
+const isSlow = (file: string): boolean => !needsGpu(file) && secondsOf(file) > FAST_SECONDS;
 const files = testFiles("")
   .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .filter((file) => !values.fast || (!needsBrowser(file) && !((usual[file] ?? 0) > FAST_SECONDS)))
+  .filter((file) => !values.fast || (!needsBrowser(file) && !isSlow(file)))
   .sort((a, b) => secondsOf(b) - secondsOf(a) || (a < b ? -1 : 1));
 if (files.length === 0) {
   console.error(`no test file matches ${words.join(" ")}`);
