@@ -126,13 +126,13 @@ function printNextSteps(options: StartOptions, out: string): void {
   const photo = join(options.data, "val", "star", "0000.jpg");
   const commands: [string, string][] = [
     ["classify a picture", `npx vitrine classify ${photo} --model ${model}`],
-    ["train longer", `npm start -- --epochs ${options.epochs * 4}`],
-    ["serve it over gRPC", `npm run serve -- --model ${model}`],
-    ["open it in a page", `npm run client -- --model ${model}`],
-    ["use your own photos", "npm run data-server -- --data FOLDER   # one folder per class"],
+    ["train longer", `npx vitrine start --epochs ${options.epochs * 4}`],
+    ["serve it over gRPC", `npx vitrine serve --model ${model}`],
+    ["open it in a page", `npx vitrine client --model ${model}`],
+    ["use your own photos: FOLDER has one folder per class", "npx vitrine data-server --data FOLDER"],
   ];
   say(`\n${pc.green("✓")} the model is in ${pc.bold(model)}. Next:\n`);
-  for (const [what, command] of commands) say(`  ${what.padEnd(22)}${pc.cyan(command)}`);
+  for (const [what, command] of commands) say(`  # ${what}\n  ${pc.cyan(command)}`);
 }
 
 async function start(options: StartOptions): Promise<void> {

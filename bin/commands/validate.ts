@@ -142,7 +142,7 @@ export function registerValidate(program: Command): void {
     ["a model on a folder of class folders", "vitrine validate --data photos/val --model runs/shapes/best"],
     [
       "its average of the weights, on the CPU",
-      "vitrine validate --data val.csv --model runs/shapes/last/ema.safetensors --device wasm",
+      "vitrine validate --data val.csv --model runs/shapes/last/ema.safetensors \\\n    --device wasm",
     ],
   ]);
 }

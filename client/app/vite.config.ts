@@ -5,17 +5,19 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** The page and its worker are two builds: a busy machine would print the timings of either. */
+const checks = { bundlerTimings: false };
 
 export default defineConfig({
   root: here("./"),
   base: "./",
-  worker: { format: "es" },
+  worker: { format: "es", rolldownOptions: { checks } },
   build: {
     outDir: here("../../dist/app"),
     emptyOutDir: true,
     target: "es2022",
     modulePreload: { polyfill: false },
     sourcemap: true,
-    rolldownOptions: { checks: { bundlerTimings: false } },
+    rolldownOptions: { checks },
   },
 });
