@@ -15,7 +15,7 @@ import { wholeNumber } from "./options.js";
 export function modelOption(): Option {
   return new Option(
     "--model <path>",
-    "folder with model.safetensors and config.json, or a .safetensors file",
+    "folder with model.safetensors and config.json, or a .safetensors, .pth, .pt or .bin file",
   );
 }
 

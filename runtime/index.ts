@@ -106,4 +106,5 @@ export {
 } from "./weights/safetensors.js";
 export type { SafetensorsDtype } from "./weights/safetensors-header.js";
 export type { NamedTensor, ParameterShapes, TensorMap } from "./weights/tensor-map.js";
+export type { WeightFileOptions } from "./weights/torch-file.js";
 export type { WeightDtype } from "./weights/weight-dtype.js";

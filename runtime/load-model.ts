@@ -88,6 +88,7 @@ export async function loadModel(
 ): Promise<Model> {
   const stored = "weights" in source ? source : await readModel(source);
   const { name, config, labels } = stored;
+  for (const notice of stored.notices) runtime.host.notice(notice);
   const dtype = chosenDtype(runtime, stored, options.dtype);
   const layers = familyOf(config).int8Layers(config);
   const { weights, matrices } = toDtype(stored.weights, dtype, layers, stored.matrices);

@@ -59,5 +59,7 @@ export function firstWeights(
   math: DrawMath,
 ): StartingWeights {
   const fresh = initialWeights(config, seed, math);
-  return init === null ? { weights: fresh, notices: [] } : startingWeights(init.weights, fresh, init.name);
+  if (init === null) return { weights: fresh, notices: [] };
+  const { weights, notices } = startingWeights(init.weights, fresh, init.name);
+  return { weights, notices: [...init.notices, ...notices] };
 }

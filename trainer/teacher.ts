@@ -3,10 +3,14 @@
 
 import { createHash } from "node:crypto";
 import { quote, VitrineError } from "../runtime/errors.js";
-import { WEIGHTS_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadModel } from "../runtime/load-model.js";
-import { inClassOrder, readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
+import {
+  inClassOrder,
+  readModel,
+  readWeights,
+  type StoredModel,
+} from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
@@ -30,10 +34,9 @@ export interface TeacherOptions {
 }
 
 async function weightsDigest(path: string): Promise<string> {
-  const bytes = await nodeModelSource(path).read(WEIGHTS_FILE);
-  return createHash("sha256")
-    .update(bytes ?? new Uint8Array())
-    .digest("hex");
+  const hash = createHash("sha256");
+  for (const bytes of (await readWeights(nodeModelSource(path))).values()) hash.update(bytes);
+  return hash.digest("hex");
 }
 
 function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions): void {

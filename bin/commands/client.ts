@@ -1,6 +1,6 @@
 // vitrine client: serves the page, whose model runs in the visitor's browser.
 
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
@@ -28,14 +28,14 @@ interface ClientOptions {
 
 /** The weights as they are, or converted to the dtype that visitors download. */
 function servedFiles({ model: path, dtype }: ClientOptions, model: StoredModel): Omit<PageModel, "name"> {
-  if (dtype !== undefined) {
-    const files = convertModel(model, dtype);
+  const weights = statSync(path).isDirectory() ? join(path, WEIGHTS_FILE) : path;
+  if (dtype !== undefined || !weights.endsWith(".safetensors") || !existsSync(weights)) {
+    const files = convertModel(model, dtype ?? model.dtype);
     const config = new TextDecoder().decode(files.get(CONFIG_FILE));
     return { weights: files.get(WEIGHTS_FILE) as Uint8Array, config };
   }
-  const isFolder = statSync(path).isDirectory();
   const config = writeConfigJson(model.config, model.labels);
-  return { weights: isFolder ? join(path, WEIGHTS_FILE) : path, config };
+  return { weights, config };
 }
 
 async function servePage(options: ClientOptions): Promise<void> {

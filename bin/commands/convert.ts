@@ -18,6 +18,7 @@ interface ConvertCommand {
   dtype: WeightDtype;
   out: string;
   force?: boolean;
+  ema?: boolean;
 }
 
 /** Throws `file/exists` unless `out` is free, an empty folder, or a folder that may be overwritten. */
@@ -31,9 +32,11 @@ function checkTarget(out: string, force: boolean): void {
   throw new VitrineError("file/exists", text, { details });
 }
 
-async function convert({ model, dtype, out, force = false }: ConvertCommand): Promise<void> {
+async function convert({ model, dtype, out, force = false, ema = false }: ConvertCommand): Promise<void> {
   checkTarget(out, force);
-  const files = convertModel(await readModel(nodeModelSource(model)), dtype);
+  const stored = await readModel(nodeModelSource(model), { ema });
+  for (const notice of stored.notices) process.stderr.write(`${notice}\n`);
+  const files = convertModel(stored, dtype);
   const folder = resolve(out);
   await DISK.makeFolder(dirname(folder));
   await commitFolder(DISK, dirname(folder), basename(folder), files);
@@ -48,10 +51,12 @@ export function registerConvert(program: Command): void {
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption("new format of the weights: f32, f16 or int8").makeOptionMandatory())
     .requiredOption("--out <folder>", "model folder to write")
+    .option("--ema", "take the moving average from a PyTorch training checkpoint")
     .option("--force", "replace the model in an existing folder")
     .action(action(convert));
   withExamples(command, [
     ["half the bytes", "vitrine convert --model runs/shapes/best --dtype f16 --out shapes-f16"],
     ["a quarter of the bytes", "vitrine convert --model model.safetensors --dtype int8 --out model-int8"],
+    ["the average of a checkpoint", "vitrine convert --model checkpoint.pth --ema --dtype f32 --out average"],
   ]);
 }

@@ -79,7 +79,10 @@ export interface ModelSource {
   read(file: string): Promise<Uint8Array<ArrayBuffer> | null>;
 }
 
-/** The two files of a model folder, and one more that Hugging Face's folders have. */
+/** The two files of a model folder, and those that Hugging Face's folders have beside or in place of them. */
 export const WEIGHTS_FILE = "model.safetensors";
+/** Names the file of each tensor where the weights are in several. */
+export const INDEX_FILE = "model.safetensors.index.json";
+export const TORCH_WEIGHTS_FILE = "pytorch_model.bin";
 export const CONFIG_FILE = "config.json";
 export const PREPROCESSOR_FILE = "preprocessor_config.json";

@@ -9,7 +9,7 @@ import { Worker } from "node:worker_threads";
 import { VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
-import { CONFIG_FILE, type ModelSource, WEIGHTS_FILE } from "./host.js";
+import { CONFIG_FILE, INDEX_FILE, type ModelSource, TORCH_WEIGHTS_FILE, WEIGHTS_FILE } from "./host.js";
 import { listNodeAdapters, mayHaveGpu, nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
 
 /** This file is compiled to dist/runtime/host/; assets are in dist/. */
@@ -130,10 +130,12 @@ export function nodeHost(): Host {
   };
 }
 
-const ENDING = ".safetensors";
-/** Weights inside a model folder; any other .safetensors file is a model by itself. */
-const FOLDER_WEIGHTS = [WEIGHTS_FILE, "ema.safetensors"];
-const TAKEN = `a model is a folder with ${WEIGHTS_FILE} and ${CONFIG_FILE}, or a ${ENDING} file`;
+const ENDINGS = [".safetensors", ".pth", ".pt", ".bin"];
+/** A folder with any of these is a model's. */
+const WEIGHT_FILES = [WEIGHTS_FILE, INDEX_FILE, TORCH_WEIGHTS_FILE];
+/** Weights inside a model folder; any other weight file is a model by itself. */
+const FOLDER_WEIGHTS = [WEIGHTS_FILE, "ema.safetensors", TORCH_WEIGHTS_FILE];
+const TAKEN = `a model is a folder with ${WEIGHTS_FILE} and ${CONFIG_FILE}, or a file: ${ENDINGS.join(", ")}`;
 
 async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
   try {
@@ -157,8 +159,8 @@ function hintOf(folder: string): string {
 }
 
 /**
- * The model at `path`: a model folder, the weights inside one, or a bare .safetensors file. Nothing is read until
- * `read()`, which throws `file/unreadable`. Throws `file/not-found`, `model/no-model` for a folder without weights,
+ * The model at `path`: a model folder, the weights inside one, or a bare .safetensors, .pth, .pt or .bin file. Nothing
+ * is read until `read()`, which throws `file/unreadable`. Throws `file/not-found`, `model/no-model` for a folder without weights,
  * `model/unknown-file` for another kind of file.
  */
 export function nodeModelSource(path: string): ModelSource {
@@ -167,16 +169,18 @@ export function nodeModelSource(path: string): ModelSource {
   if (!entry)
     throw new VitrineError("file/not-found", `${path}: no such file or folder; ${TAKEN}`, { details });
   if (entry.isDirectory()) {
-    if (existsSync(join(path, WEIGHTS_FILE))) return folderSource(path, path, WEIGHTS_FILE);
+    if (WEIGHT_FILES.some((file) => existsSync(join(path, file))))
+      return folderSource(path, path, WEIGHTS_FILE);
     throw new VitrineError("model/no-model", `${path}: no ${WEIGHTS_FILE} in this folder; ${hintOf(path)}`, {
       details,
     });
   }
-  if (!path.endsWith(ENDING))
-    throw new VitrineError("model/unknown-file", `${path}: no ${ENDING} file; ${TAKEN}`, { details });
+  const ending = ENDINGS.find((entry) => path.endsWith(entry));
+  if (ending === undefined)
+    throw new VitrineError("model/unknown-file", `${path}: no weight file; ${TAKEN}`, { details });
   const file = basename(path);
   if (FOLDER_WEIGHTS.includes(file) && existsSync(join(dirname(path), CONFIG_FILE)))
     return folderSource(dirname(path), path, file);
   const read = async (wanted: string) => (wanted === WEIGHTS_FILE ? readWhole(path) : null);
-  return { name: file.slice(0, -ENDING.length), location: path, read };
+  return { name: file.slice(0, -ending.length), location: path, read };
 }

@@ -1,8 +1,15 @@
 // Stored model: a model as its files hold it, read and checked. Computes nothing; load-model.ts puts it on an executor.
 
-import { VitrineError } from "../errors.js";
-import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "../host/host.js";
-import type { ConfigFile } from "../models/config-fields.js";
+import { quote, VitrineError } from "../errors.js";
+import {
+  CONFIG_FILE,
+  INDEX_FILE,
+  type ModelSource,
+  PREPROCESSOR_FILE,
+  TORCH_WEIGHTS_FILE,
+  WEIGHTS_FILE,
+} from "../host/host.js";
+import { type ConfigFile, isFields, parseFields, refuse } from "../models/config-fields.js";
 import {
   FAMILIES,
   familyOf,
@@ -15,9 +22,11 @@ import type { ModelFamily } from "../models/family.js";
 import { defaultLabels } from "../models/labels.js";
 import { readPreprocessorJson } from "../models/preprocessor-json.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
-import { floatTensors, int8Matrices, readSafetensors } from "../weights/safetensors.js";
+import { floatTensors, int8Matrices } from "../weights/safetensors.js";
 import { checkShapes, type NamedTensor, type TensorMap } from "../weights/tensor-map.js";
+import type { WeightFileOptions } from "../weights/torch-file.js";
 import { fileDtype, type WeightDtype } from "../weights/weight-dtype.js";
+import { readWeightFile, type WeightFile } from "../weights/weight-file.js";
 
 /** A model as its files hold it, read and checked, in host memory. */
 export interface StoredModel<C extends ModelConfig = ModelConfig> {
@@ -32,6 +41,8 @@ export interface StoredModel<C extends ModelConfig = ModelConfig> {
   dtype: WeightDtype;
   /** Weights that the file holds as int8 matrices, by name. */
   matrices: ReadonlyMap<string, Int8Matrix>;
+  /** What was chosen in the files where they leave a choice, for people. */
+  notices: readonly string[];
 }
 
 /**
@@ -40,8 +51,8 @@ export interface StoredModel<C extends ModelConfig = ModelConfig> {
  * `model/no-model` where model.safetensors is missing, `model/config`, `weights/safetensors`, and `weights/…` with the
  * first tensor that does not fit.
  */
-export async function readModel(source: ModelSource): Promise<StoredModel> {
-  return readOneOf(source, FAMILIES);
+export async function readModel(source: ModelSource, options?: WeightFileOptions): Promise<StoredModel> {
+  return readOneOf(source, FAMILIES, options);
 }
 
 /** As `readModel`, of a model that can be trained. Throws `model/config` for another. */
@@ -52,12 +63,13 @@ export async function readTrainableModel(source: ModelSource): Promise<StoredMod
 async function readOneOf<C extends ModelConfig>(
   source: ModelSource,
   families: readonly ModelFamily<C>[],
+  options?: WeightFileOptions,
 ): Promise<StoredModel<C>> {
   const { name, location } = source;
   const text = await readText(source, CONFIG_FILE);
   const file = text === null ? null : readFamilyFile(text, `${location}: ${CONFIG_FILE}`, families);
   const input = file && (await readInput(source, file));
-  const stored = readSafetensors(await readWeights(source), location);
+  const stored = joinFiles(await readWeights(source), location, options);
   const family = file?.family ?? families.find((entry) => entry.hasTensors(stored.tensors.keys()));
   if (!family) throw new VitrineError("model/config", `${location}: its tensors are of no known model`);
 
@@ -69,10 +81,30 @@ async function readOneOf<C extends ModelConfig>(
     ...file?.sizes,
   } as Partial<C>;
   const config = family.completeConfig(sizes, location);
+  checkDepth(family.blockCount(config), weights, location);
   checkShapes(weights, family.parameters(config), location);
+  checkFinite(weights, location);
   const labels = file?.labels ?? defaultLabels(config.classes);
   const matrices = int8Matrices(stored, location);
-  return { name, config, labels, weights, dtype: fileDtype(stored), matrices };
+  const notices = stored.notices.map((text) => `${quote(location)}: ${text}`);
+  return { name, config, labels, weights, dtype: fileDtype(stored), matrices, notices };
+}
+
+/** Every block has a tensor: a claim of more blocks is refused before a list of their tensors is made. */
+function checkDepth(blocks: number, weights: TensorMap, subject: string): void {
+  if (blocks <= weights.size) return;
+  const text = `${subject}: a model of ${blocks} blocks needs at least as many tensors, the file holds ${weights.size}`;
+  throw new VitrineError("weights/missing-tensor", text, { details: { file: subject } });
+}
+
+function checkFinite(weights: TensorMap, subject: string): void {
+  for (const [name, { data }] of weights) {
+    // Of all numbers, only NaN and infinity minus themselves are not 0.
+    const place = data.findIndex((value) => value - value !== 0);
+    if (place < 0) continue;
+    const text = `${subject}: tensor "${quote(name)}" holds ${data[place]}: its training diverged, or the file is damaged`;
+    throw new VitrineError("weights/not-finite", text, { details: { file: subject, tensor: name } });
+  }
 }
 
 async function readText(source: ModelSource, file: string): Promise<string | null> {
@@ -80,11 +112,62 @@ async function readText(source: ModelSource, file: string): Promise<string | nul
   return bytes && new TextDecoder().decode(bytes);
 }
 
-async function readWeights(source: ModelSource): Promise<Uint8Array> {
+/** Name for messages → bytes. */
+type WeightBytes = Map<string, Uint8Array>;
+
+/**
+ * The bytes of a model's weights: model.safetensors, else the files that model.safetensors.index.json names, else
+ * pytorch_model.bin. Throws `model/no-model` and `model/config`.
+ */
+export async function readWeights(source: ModelSource): Promise<WeightBytes> {
   const { location } = source;
-  const bytes = await source.read(WEIGHTS_FILE);
-  if (bytes) return bytes;
+  const single = await source.read(WEIGHTS_FILE);
+  if (single) return new Map([[location, single]]);
+  const index = await readText(source, INDEX_FILE);
+  if (index !== null) return readShards(source, index);
+  const torch = await source.read(TORCH_WEIGHTS_FILE);
+  if (torch) return new Map([[`${location}: ${TORCH_WEIGHTS_FILE}`, torch]]);
   throw new VitrineError("model/no-model", `${location}: no ${WEIGHTS_FILE}`, { details: { location } });
+}
+
+/** A file beside the index: no folder, so that an index cannot name others. */
+const SHARD = /^[\w.-]+\.safetensors$/;
+
+async function readShards(source: ModelSource, index: string): Promise<WeightBytes> {
+  const { location } = source;
+  const { weight_map: map } = parseFields(index, `${location}: ${INDEX_FILE}`);
+  const names = isFields(map) ? [...new Set(Object.values(map))] : [];
+  const files: WeightBytes = new Map();
+  for (const name of names) {
+    if (typeof name !== "string" || !SHARD.test(name))
+      throw refuse(`${location}: ${INDEX_FILE}`, "weight_map", name, "names of .safetensors files beside it");
+    const bytes = await source.read(name);
+    if (!bytes) {
+      const text = `${location}: no ${quote(name)}, which ${INDEX_FILE} names`;
+      throw new VitrineError("model/no-model", text, { details: { location } });
+    }
+    files.set(`${location}: ${name}`, bytes);
+  }
+  return files;
+}
+
+/** The tensors of all files. Throws `weights/duplicate-tensor`. */
+function joinFiles(files: WeightBytes, location: string, options?: WeightFileOptions): WeightFile {
+  const joined: WeightFile = { tensors: new Map(), metadata: {}, ignored: [], notices: [] };
+  for (const [subject, bytes] of files) {
+    const file = readWeightFile(bytes, subject, options);
+    for (const [name, tensor] of file.tensors) {
+      if (joined.tensors.has(name)) {
+        const text = `${location}: tensor "${quote(name)}" is in two files`;
+        throw new VitrineError("weights/duplicate-tensor", text, {
+          details: { file: location, tensor: name },
+        });
+      }
+      joined.tensors.set(name, tensor);
+    }
+    for (const notice of file.notices) if (!joined.notices.includes(notice)) joined.notices.push(notice);
+  }
+  return joined;
 }
 
 /** The preprocessor_config.json beside a config.json; not read where config.json itself describes the whole input. */

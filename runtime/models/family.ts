@@ -57,6 +57,8 @@ export interface ModelFamily<C extends ClassifierConfig> {
 
   /** A checkpoint's tensors, under any naming that is known, under timm's names. Throws `weights/…`. */
   toTimmNames(tensors: TensorMap, subject: string): TensorMap;
+  /** Blocks of a model, each of several tensors; checked before `parameters` makes a list of them. */
+  blockCount(config: C): number;
   /** timm name → shape with PyTorch's axes of every tensor in a file. Throws `model/config`. */
   parameters(config: C): ParameterShapes;
   /** Layers that give logits: `NAME.weight` [classes, width] and `NAME.bias` [classes]. */

@@ -60,7 +60,8 @@ export async function loadTensorModel(
   { batchSize = 1 }: TensorModelOptions = {},
 ): Promise<TensorModel> {
   const { executor } = runtime;
-  const { config, labels, weights } = await readModel(source);
+  const { config, labels, weights, notices } = await readModel(source);
+  for (const notice of notices) runtime.host.notice(notice);
   const network = networkOf(config, weights, "image");
   const { capabilities } = executor;
   const storeBytes = layoutBytes(storeLayout(network.shapes), capabilities.alignmentBytes);

@@ -10,6 +10,12 @@ export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, 
 /** Element types of safetensors that are read and written here; the format defines more. */
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
+/** Bits of an element of the format's other types: tensors of these are checked and left out. */
+const OTHER_BITS: Readonly<Record<string, number>> = {
+  ...{ BOOL: 8, I16: 16, U16: 16, U32: 32, U64: 64, C64: 64 },
+  ...{ F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 },
+};
+
 export interface TensorEntry {
   name: string;
   dtype: SafetensorsDtype;
@@ -23,6 +29,16 @@ export interface SafetensorsHeader {
   /** In the order of their data. */
   entries: TensorEntry[];
   metadata: Record<string, string>;
+  /** Tensors of other types, which are not read: `"NAME" (BOOL)`. */
+  ignored: string[];
+}
+
+interface AnyEntry extends Omit<TensorEntry, "dtype"> {
+  dtype: string;
+}
+
+function isRead(entry: AnyEntry): entry is TensorEntry {
+  return Object.hasOwn(ELEMENT_BYTES, entry.dtype);
 }
 
 /** The format's own limit (safetensors, MAX_HEADER_SIZE). */
@@ -61,20 +77,27 @@ function readMetadata(value: unknown, subject: string): Record<string, string> {
   return value as Record<string, string>;
 }
 
+function bitsOf(dtype: string): number | undefined {
+  if (Object.hasOwn(ELEMENT_BYTES, dtype)) return 8 * ELEMENT_BYTES[dtype as SafetensorsDtype];
+  return Object.hasOwn(OTHER_BITS, dtype) ? OTHER_BITS[dtype] : undefined;
+}
+
 function readEntry(
   name: string,
   value: unknown,
   dataStart: number,
   fileBytes: number,
   subject: string,
-): TensorEntry {
+): AnyEntry {
   const tensor = `tensor "${quote(name)}"`;
   if (!isRecord(value)) throw refuse(subject, `${tensor}: its header entry is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype))
+  const bits = typeof dtype === "string" ? bitsOf(dtype) : undefined;
+  if (typeof dtype !== "string" || bits === undefined)
     throw refuse(
       subject,
-      `${tensor} has type ${quote(String(dtype))}; allowed: ${Object.keys(ELEMENT_BYTES).join(", ")}`,
+      `${tensor} has type ${quote(typeof dtype === "string" ? dtype : JSON.stringify(dtype))}; ` +
+        `allowed: ${Object.keys(ELEMENT_BYTES).join(", ")}`,
     );
   if (!Array.isArray(shape) || !shape.every(isCount))
     throw refuse(subject, `${tensor}: its shape must be a list of whole numbers`);
@@ -86,21 +109,18 @@ function readEntry(
       subject,
       `${tensor} ends at data byte ${end}, but the file holds ${fileBytes - dataStart}: it may be truncated`,
     );
-  const bytes = shape.reduce(
-    (product: number, axis: number) => product * axis,
-    ELEMENT_BYTES[dtype as SafetensorsDtype],
-  );
+  const bytes = shape.reduce((product: number, axis: number) => product * axis, bits) / 8;
   if (bytes !== end - begin)
     throw refuse(
       subject,
       `${tensor} of ${dtype} [${shape.join(", ")}] takes ${bytes} bytes, its offsets span ${end - begin}`,
     );
-  return { name, dtype: dtype as SafetensorsDtype, shape, begin: dataStart + begin, end: dataStart + end };
+  return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 /** As the format requires: data without overlap and without gaps up to the end of the file. */
 function checkCoverage(
-  entries: readonly TensorEntry[],
+  entries: readonly AnyEntry[],
   dataStart: number,
   fileBytes: number,
   subject: string,
@@ -139,5 +159,7 @@ export function readSafetensorsHeader(bytes: Uint8Array, subject: string): Safet
     .map(([name, value]) => readEntry(name, value, dataStart, bytes.length, subject))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkCoverage(entries, dataStart, bytes.length, subject);
-  return { entries, metadata: readMetadata(__metadata__, subject) };
+  const others = entries.filter((entry) => !isRead(entry));
+  const ignored = others.map(({ name, dtype }) => `"${quote(name)}" (${dtype})`);
+  return { entries: entries.filter(isRead), metadata: readMetadata(__metadata__, subject), ignored };
 }

@@ -36,13 +36,20 @@ export interface SafetensorsFile {
   tensors: Map<string, StoredTensor>;
   /** The header's `__metadata__`, empty where there is none. */
   metadata: Record<string, string>;
+  /** Tensors of types that are not read (BOOL, F8_E4M3 …): `"NAME" (BOOL)`. */
+  ignored: string[];
 }
 
 /** A copy: a tensor may start at any byte of the file, a typed array only at a multiple of its element size. */
 function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): StoredData {
   const copy = new Uint8Array(end - begin);
   copy.set(bytes.subarray(begin, end));
-  const { buffer } = copy;
+  return typedData(dtype, copy);
+}
+
+/** A tensor's bytes, little endian and alone in their buffer, as numbers. */
+export function typedData(dtype: SafetensorsDtype, bytes: Uint8Array<ArrayBuffer>): StoredData {
+  const { buffer } = bytes;
   switch (dtype) {
     case "F64":
       return new Float64Array(buffer);
@@ -58,7 +65,7 @@ function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): Stor
     case "I8":
       return new Int8Array(buffer);
     case "U8":
-      return copy;
+      return bytes;
   }
 }
 
@@ -67,13 +74,13 @@ function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): Stor
  * `weights/safetensors` for a file that is damaged or of another format.
  */
 export function readSafetensors(bytes: Uint8Array, subject: string): SafetensorsFile {
-  const { entries, metadata } = readSafetensorsHeader(bytes, subject);
+  const { entries, metadata, ignored } = readSafetensorsHeader(bytes, subject);
   const tensors = new Map<string, StoredTensor>();
   for (const entry of entries) {
     const { name, dtype, shape } = entry;
     tensors.set(name, { dtype, shape, data: tensorData(bytes, entry) });
   }
-  return { tensors, metadata };
+  return { tensors, metadata, ignored };
 }
 
 function toFloats({ dtype, data }: StoredTensor): Float32Array | undefined {

@@ -121,7 +121,7 @@ test("a path becomes a source: folder, weights inside one, bare file; any other 
   const ema = writeSafetensors(storedFloats(syntheticWeights(SYNTHETIC, 7)));
   writeFileSync(join(made, "ema.safetensors"), ema);
   writeFileSync(join(folder, "bare.safetensors"), ema);
-  writeFileSync(join(folder, "old.pth"), "");
+  writeFileSync(join(folder, "old.txt"), "");
   const average = nodeModelSource(join(made, "ema.safetensors"));
   assert.is(average.name, "made");
   assert.equal(await average.read("model.safetensors"), ema);
@@ -132,7 +132,7 @@ test("a path becomes a source: folder, weights inside one, bare file; any other 
   const cases: [string, RegExp][] = [
     [join(folder, "nothing"), /file\/not-found: .*no such file or folder; a model is a folder with/],
     [join(folder, "paths"), /model\/no-model: .*no model.safetensors in this folder; a model is/],
-    [join(folder, "old.pth"), /model\/unknown-file: .*no .safetensors file; a model is/],
+    [join(folder, "old.txt"), /model\/unknown-file: .*no weight file; a model is/],
   ];
   for (const [path, expected] of cases) assert.match(await messageOf(() => nodeModelSource(path)), expected);
   writeModelFolder(join(folder, "run", "best"), SYNTHETIC, syntheticWeights(SYNTHETIC), LABELS);

@@ -3,8 +3,6 @@
 
 import type { CaseGroup } from "./case.js";
 
-const TORCH_FILES = "torch .pth files are not read yet";
-
 const FLOAT_ERASING = "erasing writes bytes here, before normalization: mix_u8 has its cases";
 const DISTRIBUTIONS = "distributions, not values: test/draw compares them";
 
@@ -12,10 +10,6 @@ const DISTRIBUTIONS = "distributions, not values: test/draw compares them";
 const LATER: readonly [file: string, reason: string][] = [
   ["random_erasing.safetensors", FLOAT_ERASING],
   ["sampler_stats.json", DISTRIBUTIONS],
-  ["checkpoint.pth", TORCH_FILES],
-  ["model_plain.pth", TORCH_FILES],
-  ["model_distilled.pth", TORCH_FILES],
-  ["model_distilled.legacy.pth", TORCH_FILES],
 ];
 
 export const laterCases: CaseGroup = async function* (context) {

@@ -1,5 +1,7 @@
 // Weights cases: Hugging Face's names against timm's, and the position embedding's resize against torch's.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { toTimmNames } from "../../runtime/models/deit/key-map.js";
 import { resizePositionEmbedding } from "../../runtime/weights/position-embedding.js";
 import {
@@ -9,6 +11,7 @@ import {
   writeSafetensors,
 } from "../../runtime/weights/safetensors.js";
 import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
+import { readWeightFile } from "../../runtime/weights/weight-file.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare } from "./compare.js";
 
@@ -42,6 +45,38 @@ function* keyMapCases(context: ParityContext): Generator<ParityOutcome> {
   }
 }
 
+/** PyTorch file → the safetensors file with the same tensors. */
+const TORCH_FILES: readonly [file: string, tensors: string][] = [
+  ["model_plain.pth", "model_plain.safetensors"],
+  ["model_distilled.pth", "model_distilled.safetensors"],
+  ["model_distilled.legacy.pth", "model_distilled.safetensors"],
+];
+
+const CHECKPOINT = "checkpoint.pth";
+const CHECKPOINT_START = "model_distilled.safetensors";
+/** Two steps of AdamW at a learning rate of 1e-3 move no value further, weight decay included. */
+const TWO_STEPS = 2.5e-3;
+
+function* torchCases(context: ParityContext): Generator<ParityOutcome> {
+  const read = (file: string, ema = false) =>
+    floatTensors(readWeightFile(readFileSync(join(context.folder, file)), file, { ema }));
+  for (const [file, tensors] of TORCH_FILES) {
+    if (!context.has(file) || !context.has(tensors)) continue;
+    yield compareExactly(file, read(file), context.floats(tensors));
+  }
+  if (!context.has(CHECKPOINT) || !context.has(CHECKPOINT_START)) return;
+  const start = context.floats(CHECKPOINT_START);
+  for (const ema of [false, true]) {
+    const outcome = compareExactly(
+      `${CHECKPOINT}/${ema ? "average" : "model"}`,
+      read(CHECKPOINT, ema),
+      start,
+    );
+    const tolerance = ema ? TWO_STEPS * 0.02 : TWO_STEPS;
+    yield { ...outcome, tolerance, ok: outcome.maxAbsError > 0 && outcome.maxAbsError <= tolerance };
+  }
+}
+
 const RESIZED = "pos_embed_bicubic.safetensors";
 
 /** `NAME_extraE.in` → `NAME_extraE.out`, E rows copied. */
@@ -62,5 +97,6 @@ function* resizeCases(context: ParityContext): Generator<ParityOutcome> {
 
 export const weightsCases: CaseGroup = async function* (context) {
   yield* keyMapCases(context);
+  yield* torchCases(context);
   yield* resizeCases(context);
 };

@@ -38,6 +38,7 @@ export const DEIT: ModelFamily<DeitConfig> = {
   completeConfig,
 
   toTimmNames,
+  blockCount: ({ depth }) => depth,
   parameters: deitParameters,
   headNames,
   int8Layers,

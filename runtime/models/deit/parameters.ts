@@ -72,7 +72,7 @@ export function sizesFromShapes(tensors: TensorMap, subject: string): Partial<De
   const distilled = tensors.has("dist_token");
   const grid = Math.floor(Math.sqrt(rows - (distilled ? 2 : 1)));
   const blocks = Array.from(tensors.keys(), (name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1));
-  const depth = Math.max(...blocks) + 1;
+  const depth = blocks.reduce((largest, index) => Math.max(largest, index), -1) + 1;
   const sizes = { imageSize: grid * patchSize, patchSize, dim, depth, mlpDim, classes, distilled };
   return dim % HEAD_DIM === 0 ? { ...sizes, heads: dim / HEAD_DIM } : sizes;
 }

@@ -35,6 +35,7 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
   completeConfig: (sizes) => ({ ...structuredClone(REGNETY_DEFAULTS), ...sizes }) as RegnetyConfig,
 
   toTimmNames: unwrapped,
+  blockCount: ({ stages }) => stages.reduce((sum, { depth }) => sum + depth, 0),
   parameters: regnetyParameters,
   headNames: () => ["head.fc"],
   int8Layers: () => new Set(),

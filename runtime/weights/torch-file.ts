@@ -1,0 +1,358 @@
+// Torch file: the tensors of a file that torch.save wrote, as a zip archive (since PyTorch 1.6) or as consecutive
+// pickles (before, or with _use_new_zipfile_serialization=False). torch/serialization.py describes both.
+//
+// Every size, count and offset is compared with the bytes of the file before memory is taken for it.
+
+import { quote, VitrineError } from "../errors.js";
+import { Inert, type PickleGlobal, type PickleRules, readPickle } from "./pickle.js";
+import { type StoredTensor, typedData } from "./safetensors.js";
+import { ELEMENT_BYTES } from "./safetensors-header.js";
+import { readZip } from "./zip.js";
+
+/** PyTorch's storage class → our type; null where weights are never kept in it. */
+const STORAGES: Readonly<Record<string, { dtype: FloatDtype | null; bytes: number }>> = {
+  DoubleStorage: { dtype: "F64", bytes: 8 },
+  FloatStorage: { dtype: "F32", bytes: 4 },
+  HalfStorage: { dtype: "F16", bytes: 2 },
+  BFloat16Storage: { dtype: "BF16", bytes: 2 },
+  LongStorage: { dtype: null, bytes: 8 },
+  IntStorage: { dtype: null, bytes: 4 },
+  ShortStorage: { dtype: null, bytes: 2 },
+  CharStorage: { dtype: null, bytes: 1 },
+  ByteStorage: { dtype: null, bytes: 1 },
+  BoolStorage: { dtype: null, bytes: 1 },
+};
+
+type FloatDtype = "F64" | "F32" | "F16" | "BF16";
+
+/** Carried along without a meaning: arguments of the script, random states, metrics as NumPy scalars. */
+const INERT = [
+  "argparse.Namespace",
+  "_codecs.encode",
+  "numpy.dtype",
+  "numpy.ndarray",
+  ...["numpy.core", "numpy._core"].flatMap((core) => [
+    `${core}.multiarray.scalar`,
+    `${core}.multiarray._reconstruct`,
+  ]),
+  "torch.device",
+  "torch.Size",
+  ...["float64", "float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"].map(
+    (dtype) => `torch.${dtype}`,
+  ),
+];
+
+class TorchStorage {
+  readonly kind: string;
+  readonly key: string;
+  /** Elements that the pickle claims. */
+  readonly length: number;
+
+  constructor(kind: string, key: string, length: number) {
+    this.kind = kind;
+    this.key = key;
+    this.length = length;
+  }
+}
+
+/** A view of a storage: offset and strides in elements. */
+class TorchTensor {
+  readonly storage: TorchStorage;
+  readonly offset: number;
+  readonly shape: number[];
+  readonly strides: number[];
+
+  constructor(storage: TorchStorage, offset: number, shape: number[], strides: number[]) {
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+
+  get elements(): number {
+    return this.shape.reduce((product, axis) => product * axis, 1);
+  }
+
+  /** Whether the elements are consecutive in the storage. */
+  get contiguous(): boolean {
+    let expected = 1;
+    for (let axis = this.shape.length - 1; axis >= 0; axis--) {
+      if (this.shape[axis] !== 1 && this.strides[axis] !== expected) return false;
+      expected *= this.shape[axis];
+    }
+    return true;
+  }
+}
+
+const AXES_LIMIT = 16;
+/** Tensors may share a storage, as tied weights do, but not so often that a small file fills the memory. */
+const SHARING_LIMIT = 2;
+
+function refuse(subject: string, what: string): VitrineError {
+  return new VitrineError("weights/torch", `${subject}: ${what}`, { details: { file: subject } });
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** The arguments of torch._utils._rebuild_tensor_v2 → a view that is inside of its storage. */
+function rebuildTensor([storage, offset, shape, strides]: readonly unknown[], subject: string): TorchTensor {
+  if (!(storage instanceof TorchStorage)) throw refuse(subject, "a tensor without a storage");
+  const counts = (list: unknown): list is number[] => Array.isArray(list) && list.every(isCount);
+  if (!isCount(offset) || !counts(shape) || !counts(strides) || shape.length !== strides.length)
+    throw refuse(subject, "a tensor's offset, shape or strides are not whole numbers");
+  if (shape.length > AXES_LIMIT) throw refuse(subject, `a tensor of ${shape.length} axes`);
+  const tensor = new TorchTensor(storage, offset, shape, strides);
+  const { elements } = tensor;
+  const last = shape.reduce((sum, axis, i) => sum + (axis - 1) * strides[i], offset);
+  const inside = elements === 0 ? offset <= storage.length : last < storage.length;
+  if (inside && elements <= storage.length) return tensor;
+  const view = `[${shape.join(", ")}] with strides [${strides.join(", ")}] at ${offset}`;
+  throw refuse(subject, `a tensor ${view} exceeds the ${storage.length} elements of its storage`);
+}
+
+/** The globals that a checkpoint may name. */
+function allowedGlobals(subject: string): Map<string, PickleGlobal> {
+  const allowed = new Map<string, PickleGlobal>();
+  const allow = (name: string, call: PickleGlobal["call"]) => allowed.set(name, { name, call });
+  for (const name of INERT) allow(name, () => new Inert(name));
+  for (const kind of Object.keys(STORAGES)) allow(`torch.${kind}`, () => new Inert(kind));
+  allow("collections.OrderedDict", () => new Map());
+  for (const name of ["_rebuild_tensor", "_rebuild_tensor_v2"])
+    allow(`torch._utils.${name}`, (args) => rebuildTensor(args, subject));
+  for (const name of ["_rebuild_parameter", "_rebuild_parameter_with_state"])
+    allow(`torch._utils.${name}`, ([tensor]) => tensor);
+  return allowed;
+}
+
+interface TorchFile {
+  value: unknown;
+  /** The bytes of a storage. */
+  bytes(storage: TorchStorage): Uint8Array;
+}
+
+function storageOf(id: unknown, subject: string): TorchStorage {
+  if (!Array.isArray(id) || id[0] !== "storage") throw refuse(subject, "a persistent id of an unknown form");
+  const [, type, key, , length] = id as unknown[];
+  const name = (type as Partial<PickleGlobal> | null)?.name;
+  const kind = typeof name === "string" ? name.replace(/^torch\./, "") : "";
+  if (!Object.hasOwn(STORAGES, kind) || typeof key !== "string" || !isCount(length))
+    throw refuse(subject, "a storage without a known type, a key or a length");
+  if (Array.isArray(id[5]))
+    throw refuse(subject, "a storage that is part of another; save it again with PyTorch 1.6");
+  return new TorchStorage(kind, key, length);
+}
+
+function rulesOf(subject: string): PickleRules {
+  const allowed = allowedGlobals(subject);
+  return {
+    subject,
+    global: (name) => allowed.get(name),
+    persistent: (id) => storageOf(id, subject),
+  };
+}
+
+function checkLength(storage: TorchStorage, bytes: number, subject: string): void {
+  const wanted = storage.length * STORAGES[storage.kind].bytes;
+  if (wanted === bytes) return;
+  const text = `storage "${quote(storage.key)}" of ${storage.length} elements takes ${wanted} bytes, the file has ${bytes}`;
+  throw refuse(subject, text);
+}
+
+const PICKLE = "data.pkl";
+
+function openZip(bytes: Uint8Array, subject: string): TorchFile {
+  const entries = readZip(bytes, subject);
+  const names = [...entries.keys()].filter((name) => name === PICKLE || name.endsWith(`/${PICKLE}`));
+  if (names.length !== 1) throw refuse(subject, `a zip archive, but not of torch.save: no single ${PICKLE}`);
+  const folder = names[0].slice(0, -PICKLE.length);
+  const order = entries.get(`${folder}byteorder`);
+  if (order && new TextDecoder().decode(order) === "big")
+    throw refuse(subject, "written on a big-endian machine");
+  if (entries.has(`${folder}constants.pkl`))
+    throw refuse(subject, "a TorchScript program; save its tensors: torch.save(model.state_dict(), FILE)");
+  const { value } = readPickle(entries.get(names[0]) as Uint8Array, 0, rulesOf(subject));
+  return {
+    value,
+    bytes(storage) {
+      const data = entries.get(`${folder}data/${storage.key}`);
+      if (!data) throw refuse(subject, `storage "${quote(storage.key)}" is missing`);
+      checkLength(storage, data.length, subject);
+      return data;
+    },
+  };
+}
+
+/** torch.serialization.MAGIC_NUMBER and PROTOCOL_VERSION of the form before zip archives. */
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const LEGACY_VERSION = 1001;
+
+function openLegacy(bytes: Uint8Array, subject: string): TorchFile {
+  const rules = rulesOf(subject);
+  const sizes = new Map<string, number>();
+  const persistent = (id: unknown): TorchStorage => {
+    const storage = storageOf(id, subject);
+    sizes.set(storage.key, STORAGES[storage.kind].bytes);
+    return storage;
+  };
+  let place = 0;
+  const next = (): unknown => {
+    const { value, end } = readPickle(bytes, place, { ...rules, persistent });
+    place = end;
+    return value;
+  };
+  if (next() !== MAGIC) throw refuse(subject, "a pickle, but not of torch.save: its magic number is missing");
+  if (next() !== LEGACY_VERSION) throw refuse(subject, "an unknown version of PyTorch's format");
+  const system = next();
+  if (system instanceof Map && system.get("little_endian") === false)
+    throw refuse(subject, "written on a big-endian machine");
+  const value = next();
+  const keys = next();
+  if (!Array.isArray(keys)) throw refuse(subject, "the list of storages is missing");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const storages = new Map<string, Uint8Array>();
+  for (const key of keys) {
+    const size = sizes.get(key);
+    if (size === undefined || storages.has(key))
+      throw refuse(subject, `storage "${quote(String(key))}" is unknown`);
+    const count = bytes.length - place < 8 ? null : view.getBigUint64(place, true);
+    if (count === null || count > BigInt(Math.floor((bytes.length - place - 8) / size)))
+      throw refuse(subject, `storage "${quote(key)}" exceeds the file: it may be truncated`);
+    const end = place + 8 + Number(count) * size;
+    storages.set(key, bytes.subarray(place + 8, end));
+    place = end;
+  }
+  return {
+    value,
+    bytes(storage) {
+      const data = storages.get(storage.key);
+      if (!data) throw refuse(subject, `storage "${quote(storage.key)}" is missing`);
+      checkLength(storage, data.length, subject);
+      return data;
+    },
+  };
+}
+
+/** Keys that training scripts keep a model's tensors under, and those of its moving average. */
+const MODEL_KEYS = ["model", "state_dict", "module"];
+const AVERAGE_KEYS = ["model_ema", "state_dict_ema"];
+const NESTING_LIMIT = 4;
+
+type Dict = Map<unknown, unknown>;
+
+function holdsTensors(dict: Dict): boolean {
+  for (const value of dict.values()) if (value instanceof TorchTensor) return true;
+  return false;
+}
+
+/** The dict with the tensors, and the keys that lead there. */
+function findTensors(root: unknown, average: boolean, subject: string): { dict: Dict; path: string[] } {
+  const path: string[] = [];
+  let dict = root;
+  while (dict instanceof Map && !holdsTensors(dict) && path.length < NESTING_LIMIT) {
+    const parent: Dict = dict;
+    const keys = average ? [...AVERAGE_KEYS, ...MODEL_KEYS] : [...MODEL_KEYS, ...AVERAGE_KEYS];
+    const key = keys.find((name) => parent.get(name) instanceof Map);
+    if (key === undefined) break;
+    path.push(key);
+    dict = parent.get(key);
+  }
+  if (dict instanceof Map && holdsTensors(dict)) {
+    if (!average || path.some((key) => AVERAGE_KEYS.includes(key))) return { dict, path };
+    const text = `${subject}: the file holds no moving average (${AVERAGE_KEYS.join(", ")}); leave out --ema`;
+    throw new VitrineError("weights/average", text, { details: { file: subject } });
+  }
+  const keys = root instanceof Map ? [...root.keys()].filter((key) => typeof key === "string") : [];
+  const found = keys.length > 0 ? `its keys are ${quote(keys.slice(0, 20).join(", "))}` : "it is no dict";
+  throw refuse(
+    subject,
+    `no tensors by name: ${found}; allowed: a state_dict, or one under ${MODEL_KEYS.join(", ")}`,
+  );
+}
+
+/** Elements in row-major order, wherever the strides have them. */
+function gather({ shape, strides, offset, elements }: TorchTensor, source: Uint8Array, size: number) {
+  const bytes = new Uint8Array(elements * size);
+  const index = shape.map(() => 0);
+  let from = offset;
+  for (let element = 0; element < elements; element++) {
+    for (let i = 0; i < size; i++) bytes[element * size + i] = source[from * size + i];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return bytes;
+}
+
+function copyTensor(tensor: TorchTensor, source: Uint8Array, dtype: FloatDtype): StoredTensor {
+  const { shape, offset, elements } = tensor;
+  const size = ELEMENT_BYTES[dtype];
+  const bytes = tensor.contiguous
+    ? new Uint8Array(source.subarray(offset * size, (offset + elements) * size))
+    : gather(tensor, source, size);
+  return { dtype, shape: [...shape], data: typedData(dtype, bytes) };
+}
+
+export interface WeightFileOptions {
+  /** Read the moving average of the weights, from `model_ema` or `state_dict_ema`. Default false. */
+  ema?: boolean;
+}
+
+export interface TorchTensors {
+  /** In the order of the state_dict. */
+  tensors: Map<string, StoredTensor>;
+  /** What was chosen where the file offers a choice, for people. */
+  notices: string[];
+}
+
+/** Whether bytes start as a file of torch.save: a zip archive, or a pickle of protocol 2 and above. */
+export function isTorchFile(bytes: Uint8Array): boolean {
+  const [a, b, c, d] = bytes;
+  return (a === 0x50 && b === 0x4b && c === 3 && d === 4) || (a === 0x80 && b >= 2 && b <= 5);
+}
+
+/**
+ * The floating-point tensors of a .pth, .pt or .bin file; integer tensors, such as batch counters, are omitted. A
+ * state_dict may be nested under `model`, `state_dict` or `module`. `subject` names the file in errors. Throws
+ * `weights/torch` where the file is damaged, `weights/pickle-global` where it names anything beyond tensors and plain
+ * data, `weights/average` where `ema` is asked for and absent.
+ */
+export function readTorchFile(
+  bytes: Uint8Array,
+  subject: string,
+  { ema = false }: WeightFileOptions = {},
+): TorchTensors {
+  const file = bytes[0] === 0x50 ? openZip(bytes, subject) : openLegacy(bytes, subject);
+  const { dict, path } = findTensors(file.value, ema, subject);
+  const tensors = new Map<string, StoredTensor>();
+  let total = 0;
+  for (const [name, tensor] of dict) {
+    if (typeof name !== "string" || !(tensor instanceof TorchTensor)) continue;
+    const { dtype, bytes: size } = STORAGES[tensor.storage.kind];
+    if (dtype === null) continue;
+    const source = file.bytes(tensor.storage);
+    total += tensor.elements * size;
+    if (total > SHARING_LIMIT * bytes.length)
+      throw refuse(
+        subject,
+        `its tensors take more than ${SHARING_LIMIT} times the file: too many share a storage`,
+      );
+    tensors.set(name, copyTensor(tensor, source, dtype));
+  }
+  return { tensors, notices: path.length > 0 ? [pathNotice(path, file.value as Dict, ema)] : [] };
+}
+
+function pathNotice(path: readonly string[], root: Dict, ema: boolean): string {
+  const average = ema
+    ? undefined
+    : AVERAGE_KEYS.find((key) => !path.includes(key) && root.get(key) instanceof Map);
+  const other =
+    average === undefined
+      ? ""
+      : `; "${average}" holds their moving average, which vitrine convert --ema reads`;
+  return `the weights are those of ${path.map((key) => `"${key}"`).join(" → ")}${other}`;
+}
