@@ -96,7 +96,7 @@ function readEntry(
   if (typeof dtype !== "string" || bits === undefined)
     throw refuse(
       subject,
-      `${tensor} has type ${quote(typeof dtype === "string" ? dtype : JSON.stringify(dtype))}; ` +
+      `${tensor} has type ${quote(typeof dtype === "string" ? dtype : String(JSON.stringify(dtype)))}; ` +
         `allowed: ${Object.keys(ELEMENT_BYTES).join(", ")}`,
     );
   if (!Array.isArray(shape) || !shape.every(isCount))
