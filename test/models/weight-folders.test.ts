@@ -9,12 +9,12 @@ import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { dict, storage, tensor, torchZip } from "../weights/torch-bytes.js";
-import { MADE, madeWeights } from "./made-model.js";
-import { LABELS } from "./made-regnety.js";
+import { SYNTHETIC, syntheticWeights } from "./synthetic-model.js";
+import { LABELS } from "./synthetic-regnety.js";
 
 type Files = Record<string, Uint8Array<ArrayBuffer> | string>;
 
-const CONFIG = writeConfigJson(MADE, LABELS);
+const CONFIG = writeConfigJson(SYNTHETIC, LABELS);
 
 function source(files: Files): ModelSource {
   const read = async (file: string): Promise<Uint8Array<ArrayBuffer> | null> => {
@@ -42,7 +42,7 @@ function indexOf(files: readonly (readonly [string, TensorMap])[]): string {
 }
 
 function shards(): Files {
-  const all = [...madeWeights(MADE)];
+  const all = [...syntheticWeights(SYNTHETIC)];
   const parts = [
     ["model-00001-of-00002.safetensors", new Map(all.slice(0, 7))],
     ["model-00002-of-00002.safetensors", new Map(all.slice(7))],
@@ -53,7 +53,7 @@ function shards(): Files {
 
 test("weights in several files are the same model", async () => {
   const { weights } = await readModel(source(shards()));
-  assert.equal(Object.fromEntries(weights), Object.fromEntries(madeWeights(MADE)));
+  assert.equal(Object.fromEntries(weights), Object.fromEntries(syntheticWeights(SYNTHETIC)));
 });
 
 test("an index that names a missing file, a file elsewhere, or a tensor twice is refused", async () => {
@@ -72,7 +72,7 @@ test("an index that names a missing file, a file elsewhere, or a tensor twice is
 });
 
 test("pytorch_model.bin is read where there is no safetensors file", async () => {
-  const made = [...madeWeights(MADE)];
+  const made = [...syntheticWeights(SYNTHETIC)];
   const views = made.map(([name, { shape, data }], key) => {
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
     return [name, tensor(storage("FloatStorage", String(key), data.length), shape, strides)];
@@ -85,7 +85,7 @@ test("pytorch_model.bin is read where there is no safetensors file", async () =>
 
 test("NaN and infinity are refused by the tensor's name", async () => {
   for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
-    const weights = madeWeights(MADE);
+    const weights = syntheticWeights(SYNTHETIC);
     weights.get("norm.bias")?.data.set([value], 3);
     const text = await failure({ "model.safetensors": written(weights), "config.json": CONFIG });
     assert.ok(text.startsWith(`weights/not-finite: memory/made: tensor "norm.bias" holds ${value}`), text);
@@ -94,7 +94,7 @@ test("NaN and infinity are refused by the tensor's name", async () => {
 
 test("a claim of more blocks than there are tensors is refused before a list of them is made", async () => {
   const start = performance.now();
-  const weights = madeWeights(MADE);
+  const weights = syntheticWeights(SYNTHETIC);
   const deep = CONFIG.replace(/("num_hidden_layers": *)\d+/, "$13000000");
   assert.match(
     await failure({ "model.safetensors": written(weights), "config.json": deep }),
