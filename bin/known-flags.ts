@@ -147,6 +147,15 @@ const ANSWERS: ReadonlyMap<string, Answers> = new Map(
   KNOWN_FLAGS.flatMap(([names, answers]) => names.split(" ").map((name) => [name, answers] as const)),
 );
 
+/** The answer for every other command, where the command has the flags that it points to: `doctor` has no `--data`. */
+function answerForOthers(
+  answer: string | undefined,
+  flags: readonly (string | undefined)[],
+): string | undefined {
+  const named = answer?.match(/--[a-z][a-z-]*/g) ?? [];
+  return named.every((name) => flags.includes(name)) ? answer : undefined;
+}
+
 /**
  * The first argument that timm or deit would understand and this command does not → one line that says what to use
  * instead; undefined where there is none. `flags`: the command's own.
@@ -165,7 +174,7 @@ export function knownFlagAnswer(
       continue;
     }
     const answers = ANSWERS.get(name);
-    const answer = answers?.[command] ?? answers?.other;
+    const answer = answers?.[command] ?? answerForOthers(answers?.other, flags);
     if (answer !== undefined) return `${command} ${name}: ${answer}`;
   }
   return undefined;

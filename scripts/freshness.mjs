@@ -10,6 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 const MANIFEST = "dist/.build.json";
 const LOCK = "dist/.build.lock";
 const LOCK_POLL_MS = 100;
+const LOCK_TOUCH_MS = 1000;
+/** Ten missed touches: a process that lives does not pause for so long, even on a busy machine. */
+const LOCK_SILENCE_MS = 10_000;
 
 const digest = (bytes) => createHash("sha1").update(bytes).digest("base64");
 
@@ -82,33 +85,56 @@ export class Manifest {
   }
 }
 
-/** True while the process that wrote the lock lives; a lock without a readable number is just being written. */
-function isHeld(path) {
+/** True where the process that wrote the lock has ended. */
+function isAbandoned(path) {
   try {
-    process.kill(Number(readFileSync(path, "utf8")), 0);
-    return true;
+    const holder = Number(readFileSync(path, "utf8"));
+    if (holder > 0) process.kill(holder, 0);
+    return false;
   } catch (error) {
-    return error.code === "EPERM";
+    return error.code === "ESRCH";
+  }
+}
+
+/**
+ * Waits until the lock may be taken. The holder touches it every second; one that is no longer touched belongs to a
+ * process that was killed, even where another process has its number by now (in a container numbers recur).
+ */
+async function waitForLock(path) {
+  const stampOf = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  let stamp = stampOf();
+  let seen = performance.now();
+  for (let told = false; stamp !== undefined; stamp = stampOf()) {
+    if (isAbandoned(path) || performance.now() - seen > LOCK_SILENCE_MS) return rmSync(path, { force: true });
+    await sleep(LOCK_POLL_MS);
+    if (stampOf() !== stamp) seen = performance.now();
+    if (!told) console.error("waiting for another build of this checkout");
+    told = true;
   }
 }
 
 /** Runs `work` while no other process builds in this checkout. */
 export async function exclusively(root, work) {
   const path = join(root, LOCK);
+  const own = String(process.pid);
   mkdirSync(dirname(path), { recursive: true });
   for (;;) {
     try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
+      writeFileSync(path, own, { flag: "wx" });
       break;
     } catch (error) {
       if (error.code !== "EEXIST") throw error;
-      await sleep(LOCK_POLL_MS);
-      if (existsSync(path) && !isHeld(path)) rmSync(path, { force: true });
+      await waitForLock(path);
     }
   }
+  const isOwn = () => existsSync(path) && readFileSync(path, "utf8") === own;
+  const touching = setInterval(() => {
+    if (isOwn()) writeFileSync(path, own);
+  }, LOCK_TOUCH_MS);
   try {
     return await work();
   } finally {
-    rmSync(path, { force: true });
+    clearInterval(touching);
+    if (isOwn()) rmSync(path, { force: true });
   }
 }

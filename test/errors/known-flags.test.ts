@@ -59,7 +59,8 @@ function flagsOf(name: string): Set<string> {
 test("train has an answer to every flag of deit's main.py that it does not have itself", () => {
   for (const flag of DEIT.split(/\s+/)) {
     assert.not.ok(flagsOf("train").has(flag), flag);
-    assert.match(knownFlagAnswer("train", [], [flag, "x"]) ?? "", new RegExp(`^train ${flag}: .{9,}`), flag);
+    const answer = knownFlagAnswer("train", [...flagsOf("train")], [flag, "x"]) ?? "";
+    assert.match(answer, new RegExp(`^train ${flag}: .{9,}`), flag);
   }
 });
 
@@ -73,6 +74,15 @@ test("every flag that an answer names is one of the command's, and no answered f
       for (const [flag] of answer.matchAll(/--[a-z][\w-]*/g))
         assert.ok(flags.has(flag) || elsewhere.includes(flag), `${command} ${names}: ${flag}`);
     }
+});
+
+test("an answer for several commands is given only where the command has the flag that it names", () => {
+  assert.match(
+    knownFlagAnswer("validate", [...flagsOf("validate")], ["--data-path", "x"]) ?? "",
+    /--data PATH/,
+  );
+  for (const flag of ["--data-path", "--output_dir", "--amp"])
+    assert.is(knownFlagAnswer("doctor", [...flagsOf("doctor")], [flag, "x"]), undefined, flag);
 });
 
 test("the command line answers before it asks for its own required flags", () => {
