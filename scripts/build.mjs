@@ -353,7 +353,7 @@ async function watchSources(options) {
   for (const folder of folders)
     if (existsSync(join(root, folder))) watch(join(root, folder), { recursive: true }, onChange);
   for (const file of ["asconfig.json", "tsconfig.json"]) watch(join(root, file), onChange);
-  console.error("watching; Ctrl-C stops");
+  console.error("building what changed, then watching; Ctrl-C stops");
   for (;;) {
     const next = new Promise((resolve) => (changed = resolve));
     try {
