@@ -297,6 +297,7 @@ function copyTensor(tensor: TorchTensor, source: Uint8Array, dtype: FloatDtype):
   return { dtype, shape: [...shape], data: typedData(dtype, bytes) };
 }
 
+/** What to read of a file that holds more than one set of weights. */
 export interface WeightFileOptions {
   /** Read the moving average of the weights, from `model_ema` or `state_dict_ema`. Default false. */
   ema?: boolean;

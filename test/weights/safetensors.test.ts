@@ -71,6 +71,15 @@ test("a tensor whose values do not fill its shape is not written", () => {
   assert.throws(() => writeSafetensors(wrong), /"head.bias" of F32 \[3\] needs 12 bytes, got 8/);
 });
 
+test("tensors of types that no weight has are left out by name", () => {
+  const x = { dtype: "F32", shape: [2], data_offsets: [0, 8] };
+  const mask = { dtype: "BOOL", shape: [3], data_offsets: [8, 11] };
+  const scaled = { dtype: "F8_E4M3", shape: [2], data_offsets: [11, 13] };
+  const { tensors, ignored } = readSafetensors(fileOf({ x, mask, scaled }, 13), "file");
+  assert.equal([...tensors.keys()], ["x"]);
+  assert.equal(ignored, ['"mask" (BOOL)', '"scaled" (F8_E4M3)']);
+});
+
 test("hostile headers are refused, naming what is wrong", () => {
   const entry = (changes: object) => ({ dtype: "F32", shape: [2], data_offsets: [0, 8], ...changes });
   const second = (from: number, to: number) => ({ x: entry({}), y: entry({ data_offsets: [from, to] }) });
@@ -81,6 +90,11 @@ test("hostile headers are refused, naming what is wrong", () => {
     [/are not JSON/, fileOf("{nonsense", 8)],
     [/not a JSON object/, fileOf("[]", 8)],
     [/"x" has type F8; allowed: F64, F32/, fileOf({ x: entry({ dtype: "F8" }) }, 8)],
+    [
+      /"x" has type \{"toString":1,"valueOf":1\}; allowed/,
+      fileOf({ x: entry({ dtype: { toString: 1, valueOf: 1 } }) }, 8),
+    ],
+    [/"x" of BOOL \[2\] takes 2 bytes, its offsets span 8/, fileOf({ x: entry({ dtype: "BOOL" }) }, 8)],
     [/"x" has type toString/, fileOf({ x: entry({ dtype: "toString" }) }, 8)],
     [/shape must be a list of whole numbers/, fileOf({ x: entry({ shape: [-2] }) }, 8)],
     [/shape must be a list of whole numbers/, fileOf({ x: entry({ shape: [1e300] }) }, 8)],
