@@ -28,18 +28,32 @@ type Encoder<T extends OperationType> = (
 /** The dispatches of a program in order. Throws `device/unsupported`, and `graph/memory` as `Operands.at`. */
 export function encodeProgram(program: Program, at: Operands, scratch: Scratch): Dispatch[] {
   return program.graph.operations.flatMap((operation) => {
-    // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
-    const encode = ENCODERS[operation.type] as Encoder<OperationType> | undefined;
-    if (!encode)
+    if (isRefused(operation.type)) {
+      const remedy = REFUSED[operation.type];
       throw new VitrineError(
         "device/unsupported",
-        `${program.name}: operation ${operation.type} has no kernel on device webgpu: use --device wasm`,
+        `${program.name}: operation ${operation.type} has no kernel on device webgpu: ${remedy}`,
       );
+    }
+    // The table pairs every type with the encoder of that type; TypeScript cannot see it through the union.
+    const encode = ENCODERS[operation.type] as Encoder<OperationType>;
     return encode(operation, at, scratch);
   });
 }
 
-const ENCODERS: { readonly [T in OperationType]?: Encoder<T> } = {
+/** Operations that this executor refuses, and what to do instead. */
+const REFUSED = {
+  linearInt8: "use --device wasm, or --dtype f32",
+} as const satisfies { readonly [T in OperationType]?: string };
+
+type Refused = keyof typeof REFUSED;
+
+function isRefused(type: OperationType): type is Refused {
+  return Object.hasOwn(REFUSED, type);
+}
+
+/** Every other operation: one that is new in the catalog does not compile until it is here or refused. */
+const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } = {
   patchifyBytes: ({ reads, writes, attributes }, at) => [
     perElement("patchify-bytes", at, writes.patches, { ...reads, ...writes }, [
       at.axis(reads.pixels, 1),
