@@ -1,32 +1,16 @@
 #!/usr/bin/env node
-// vitrine: one command with its subcommands, each of which a file in commands/ registers.
+// vitrine: one command with its subcommands, each of which a file in commands/ configures.
 
 import { Command, CommanderError } from "commander";
 import { VitrineError } from "../runtime/errors.js";
 import { packageVersion, reportFailure, withExamples } from "./command-line.js";
-import { registerClassify } from "./commands/classify.js";
-import { registerClient } from "./commands/client.js";
-import { registerConvert } from "./commands/convert.js";
-import { registerData } from "./commands/data.js";
-import { registerDataServer } from "./commands/data-server.js";
-import { registerDoctor } from "./commands/doctor.js";
-import { registerImage } from "./commands/image.js";
-import { registerServe } from "./commands/serve.js";
-import { registerStart } from "./commands/start.js";
-import { registerTrain } from "./commands/train.js";
-import { registerValidate } from "./commands/validate.js";
+import { COMMAND_GROUPS } from "./command-table.js";
 import { knownFlagAnswer } from "./known-flags.js";
-
-/** Subcommands by what one wants to do, in the order of the help. */
-const GROUPS: readonly [heading: string, register: ((program: Command) => void)[]][] = [
-  ["Train:", [registerStart, registerDataServer, registerTrain, registerValidate]],
-  ["Use a model:", [registerClassify, registerServe, registerClient, registerConvert]],
-  ["Inspect:", [registerDoctor, registerImage, registerData]],
-];
 
 const program = new Command("vitrine")
   .description("Train, validate and serve data-efficient image transformers (DeiT)")
   .version(packageVersion(), "-V, --version", "print the version")
+  .configureHelp({ subcommandTerm: (command) => command.name() })
   .showHelpAfterError(false);
 withExamples(program, [
   ["a first run, from data set to trained model", "vitrine start"],
@@ -52,9 +36,19 @@ function throwErrors(command: Command): void {
   for (const subcommand of command.commands) throwErrors(subcommand);
 }
 
-for (const [heading, commands] of GROUPS) {
+/** The command that the arguments name: none of the program's own options takes a value. */
+function namedCommand(args: readonly string[]): string | undefined {
+  const [first, second] = args.filter((word) => !word.startsWith("-"));
+  return first === "help" ? second : first;
+}
+
+const named = namedCommand(process.argv.slice(2));
+for (const [heading, commands] of COMMAND_GROUPS) {
   program.commandsGroup(heading);
-  for (const register of commands) register(program);
+  for (const { name, description, load } of commands) {
+    const command = program.command(name).description(description);
+    if (name === named) (await load())(command);
+  }
 }
 throwErrors(program);
 

@@ -100,10 +100,8 @@ async function classify(photos: string[], options: ClassifyCommand): Promise<voi
   if (options.json) printJson(all);
 }
 
-export function registerClassify(program: Command): void {
-  const command = program
-    .command("classify")
-    .description("print the most probable classes of photos, with a local model or a server")
+export function configureClassify(command: Command): void {
+  command
     .argument("<photo...>", "JPEG files")
     .optionsGroup("Model:")
     .addOption(modelOption())

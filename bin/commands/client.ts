@@ -54,10 +54,8 @@ async function servePage(options: ClientOptions): Promise<void> {
   await runUntilSignal(() => server.drain(), announce);
 }
 
-export function registerClient(program: Command): void {
-  const command = program
-    .command("client")
-    .description("serve a web page that classifies photos in the visitor's browser")
+export function configureClient(command: Command): void {
+  command
     .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption("weights that visitors download: f32, f16 or int8; default: the file's"))

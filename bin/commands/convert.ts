@@ -44,10 +44,8 @@ async function convert({ model, dtype, out, force = false, ema = false }: Conver
   process.stdout.write(`${out}: ${dtype}, ${(bytes / 1e6).toFixed(1)} MB of weights\n`);
 }
 
-export function registerConvert(program: Command): void {
-  const command = program
-    .command("convert")
-    .description("convert a model's weights to float16 (half the bytes) or int8 (a quarter)")
+export function configureConvert(command: Command): void {
+  command
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption("new format of the weights: f32, f16 or int8").makeOptionMandatory())
     .requiredOption("--out <folder>", "model folder to write")

@@ -31,10 +31,8 @@ async function run({ data, listen, workers, badSamples }: DataServerCommand): Pr
   if (service.skipped() > 0) process.stderr.write(`skipped ${service.skipped()} bad samples\n`);
 }
 
-export function registerDataServer(program: Command): void {
-  const command = program
-    .command("data-server")
-    .description("serve augmented training batches over gRPC")
+export function configureDataServer(command: Command): void {
+  command
     .optionsGroup("Data:")
     .addOption(dataOption())
     .addOption(workersOption())

@@ -51,8 +51,7 @@ async function digest(options: DigestCommand): Promise<void> {
   printJson({ fingerprint, seed, epoch, batchSize, size, images: dataset.names.length, digests });
 }
 
-export function registerData(program: Command): void {
-  const data = program.command("data").description("inspect the batches of a data set");
+export function configureData(data: Command): void {
   const command = data
     .command("digest")
     .description("print the SHA-256 of each batch of an epoch")

@@ -39,12 +39,8 @@ async function examine({ json }: { json?: boolean }): Promise<void> {
   else for (const line of reportLines(findings)) process.stdout.write(`${line}\n`);
 }
 
-export function registerDoctor(program: Command): void {
-  const command = program
-    .command("doctor")
-    .description("print this machine's CPU, memory and GPUs, and what --device auto chooses")
-    .option("--json", "print one line of JSON")
-    .action(action(examine));
+export function configureDoctor(command: Command): void {
+  command.option("--json", "print one line of JSON").action(action(examine));
   withExamples(command, [
     ["as text", "vitrine doctor"],
     ["the device that --device auto chooses", "vitrine doctor --json | jq .auto.device"],

@@ -136,8 +136,7 @@ function sampleCommand(image: Command, name: string, what: string): Command {
   return addRecipeOptions(command);
 }
 
-export function registerImage(program: Command): void {
-  const image = program.command("image").description("decode or augment a photo and look at the result");
+export function configureImage(image: Command): void {
   const decoding = photoCommand(image, "decode", "decode a photo, byte for byte as libjpeg-turbo does")
     .addOption(
       new Option("--scale <fraction>", "decode at a fraction of the size, as libjpeg's scale_num does")

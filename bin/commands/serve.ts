@@ -94,10 +94,8 @@ async function serve(options: ServeOptions): Promise<void> {
   await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
 }
 
-export function registerServe(program: Command): void {
-  const command = program
-    .command("serve")
-    .description("serve a model over gRPC (Open Inference Protocol v2)")
+export function configureServe(command: Command): void {
+  command
     .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
     .option("--name <name>", "the model's name for clients (default: that of its folder or file)")

@@ -147,10 +147,8 @@ async function start(options: StartOptions): Promise<void> {
   say(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 }
 
-export function registerStart(program: Command): void {
-  const command = program
-    .command("start")
-    .description("a first run: draw a sample data set and train a small DeiT on it over gRPC")
+export function configureStart(command: Command): void {
+  command
     .option("--data <folder>", "folder of the drawn pictures", "sample-data")
     .option("--out <folder>", "folder of the run", join("runs", "shapes"))
     .option("--epochs <n>", "epochs to train", wholeNumber("--epochs", { min: 1 }), 14)

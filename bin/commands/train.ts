@@ -138,10 +138,8 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   }
 }
 
-export function registerTrain(program: Command): void {
-  const command = program
-    .command("train")
-    .description("train a DeiT on the batches of a data server")
+export function configureTrain(command: Command): void {
+  command
     .optionsGroup("Data and run:")
     .requiredOption("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server`")
     .requiredOption("--out <folder>", "folder of the run, with last/, best/ and metrics.csv")

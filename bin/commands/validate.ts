@@ -119,10 +119,8 @@ async function validate(options: ValidateCommand): Promise<void> {
   }
 }
 
-export function registerValidate(program: Command): void {
-  const command = program
-    .command("validate")
-    .description("measure a model's top-1 and top-5 accuracy and its loss on a data set")
+export function configureValidate(command: Command): void {
+  command
     .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
     .addOption(dtypeOption())

@@ -5,17 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { registerClassify } from "../../bin/commands/classify.js";
-import { registerClient } from "../../bin/commands/client.js";
-import { registerConvert } from "../../bin/commands/convert.js";
-import { registerData } from "../../bin/commands/data.js";
-import { registerDataServer } from "../../bin/commands/data-server.js";
-import { registerDoctor } from "../../bin/commands/doctor.js";
-import { registerImage } from "../../bin/commands/image.js";
-import { registerServe } from "../../bin/commands/serve.js";
-import { registerStart } from "../../bin/commands/start.js";
-import { registerTrain } from "../../bin/commands/train.js";
-import { registerValidate } from "../../bin/commands/validate.js";
+import { COMMAND_GROUPS } from "../../bin/command-table.js";
 import { KNOWN_FLAGS, knownFlagAnswer } from "../../bin/known-flags.js";
 
 const vitrine = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
@@ -38,17 +28,8 @@ function helpOf(command: Command): string {
 }
 
 const program = new Command("vitrine");
-for (const register of [registerClassify, registerClient, registerConvert, registerData, registerDataServer])
-  register(program);
-for (const register of [
-  registerDoctor,
-  registerImage,
-  registerServe,
-  registerStart,
-  registerTrain,
-  registerValidate,
-])
-  register(program);
+for (const { name, description, load } of COMMAND_GROUPS.flatMap(([, entries]) => entries))
+  (await load())(program.command(name).description(description));
 const commands = program.commands.flatMap((command) => [command, ...command.commands]);
 
 function flagsOf(name: string): Set<string> {
@@ -98,6 +79,15 @@ test("the command line answers before it asks for its own required flags", () =>
 
 test("--version prints package.json's", () => {
   assert.match(run("--version").stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test("the overall help lists every command; help NAME is NAME --help, nested commands included", () => {
+  const overall = run("--help").stdout;
+  for (const { name } of COMMAND_GROUPS.flatMap(([, entries]) => entries))
+    assert.match(overall, new RegExp(`^  ${name} +[a-z]`, "m"), name);
+  assert.is(run("help", "train").stdout, run("train", "--help").stdout);
+  assert.match(run("train", "--help").stdout, /--data-server <address>/);
+  assert.match(run("data", "digest", "--help").stdout, /--batches <n>/);
 });
 
 test("every command's help has two examples and fits into 80 columns", () => {

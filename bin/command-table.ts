@@ -1,0 +1,84 @@
+// Command table: every subcommand by what one wants to do, in the order of the help. A command's module, with all that it
+// imports, is loaded only where the command is run or asked for its own help.
+
+import type { Command } from "commander";
+
+export interface CommandEntry {
+  name: string;
+  description: string;
+  /** Its options and action. */
+  load(): Promise<(command: Command) => void>;
+}
+
+export const COMMAND_GROUPS: readonly [heading: string, commands: readonly CommandEntry[]][] = [
+  [
+    "Train:",
+    [
+      {
+        name: "start",
+        description: "a first run: draw a sample data set and train a small DeiT on it over gRPC",
+        load: async () => (await import("./commands/start.js")).configureStart,
+      },
+      {
+        name: "data-server",
+        description: "serve augmented training batches over gRPC",
+        load: async () => (await import("./commands/data-server.js")).configureDataServer,
+      },
+      {
+        name: "train",
+        description: "train a DeiT on the batches of a data server",
+        load: async () => (await import("./commands/train.js")).configureTrain,
+      },
+      {
+        name: "validate",
+        description: "measure a model's top-1, top-5 and loss on a data set",
+        load: async () => (await import("./commands/validate.js")).configureValidate,
+      },
+    ],
+  ],
+  [
+    "Use a model:",
+    [
+      {
+        name: "classify",
+        description: "print the most probable classes of photos, with a local model or a server",
+        load: async () => (await import("./commands/classify.js")).configureClassify,
+      },
+      {
+        name: "serve",
+        description: "serve a model over gRPC (Open Inference Protocol v2)",
+        load: async () => (await import("./commands/serve.js")).configureServe,
+      },
+      {
+        name: "client",
+        description: "serve a web page that classifies photos in the visitor's browser",
+        load: async () => (await import("./commands/client.js")).configureClient,
+      },
+      {
+        name: "convert",
+        description: "convert a model's weights to float16 (half the bytes) or int8 (a quarter)",
+        load: async () => (await import("./commands/convert.js")).configureConvert,
+      },
+    ],
+  ],
+  [
+    "Inspect:",
+    [
+      {
+        name: "doctor",
+        description: "print this machine's CPU, memory and GPUs, and what --device auto chooses",
+        load: async () => (await import("./commands/doctor.js")).configureDoctor,
+      },
+      {
+        name: "image",
+        description: "decode and augment a photo, to look at the result",
+        load: async () => (await import("./commands/image.js")).configureImage,
+      },
+      {
+        name: "data",
+        description: "inspect the batches of a data set",
+        load: async () => (await import("./commands/data.js")).configureData,
+      },
+    ],
+  ],
+];
