@@ -4,7 +4,7 @@
 import { OPERATION_FIELDS, Operation, Region } from "../../assembly/image/contract.js";
 import type { AugmentOperation } from "../draw/draw.js";
 import type { DrawMath } from "../draw/random.js";
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
 import { type FilterName, type RgbImage, requirePicture } from "./resize.js";
 
@@ -143,7 +143,10 @@ function geometry({ name, argument, filter }: AugmentOperation, options: RecordO
 function recordOf(operation: AugmentOperation, options: RecordOptions): number[] {
   const { name, argument } = operation;
   if (!Number.isFinite(argument))
-    throw new VitrineError("image/bad-argument", `augmentation operation ${name} has argument ${argument}`);
+    throw new VitrineError(
+      "image/bad-argument",
+      `augmentation operation ${quote(name)} has argument ${argument}`,
+    );
   const plain = PLAIN.get(name);
   if (plain === Operation.Posterize) {
     if (argument < 0)
@@ -162,7 +165,7 @@ function recordOf(operation: AugmentOperation, options: RecordOptions): number[]
   }
   const record = geometry(operation, options);
   if (record !== null) return record;
-  throw new VitrineError("image/unknown-operation", `no augmentation operation is called "${name}"`, {
+  throw new VitrineError("image/unknown-operation", `no augmentation operation is called "${quote(name)}"`, {
     details: { name },
   });
 }

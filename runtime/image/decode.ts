@@ -3,7 +3,7 @@
 import { Region, Status } from "../../assembly/image/contract.js";
 import type { Box } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
-import { samplingText } from "./failure.js";
+import { samplingText, subjectPrefix } from "./failure.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
 
 /** 64 · 2²⁰ pixels: a header that claims more is refused before memory is reserved. */
@@ -215,8 +215,7 @@ export function foreignKind(bytes: Uint8Array): string | undefined {
 export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
   const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
   if (bytes.length > 0 && kind === undefined) return;
-  const where = name === undefined ? "" : `${name}: `;
   const what =
     kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}: convert it to JPEG first`;
-  throw new VitrineError("jpeg/not-jpeg", where + what, { details: { subject: name, kind } });
+  throw new VitrineError("jpeg/not-jpeg", subjectPrefix(name) + what, { details: { subject: name, kind } });
 }

@@ -1,7 +1,7 @@
 // Failure: the typed error for each status of the image module.
 
 import { Status } from "../../assembly/image/contract.js";
-import { type ErrorCode, VitrineError } from "../errors.js";
+import { type ErrorCode, quote, VitrineError } from "../errors.js";
 import type { ImageExports } from "./image-exports.js";
 
 interface Facts {
@@ -114,6 +114,11 @@ function unpack(packed: number): number[] {
   );
 }
 
+/** What the text of an error about an image starts with: its name, escaped and cut. */
+export function subjectPrefix(subject: string | undefined): string {
+  return subject === undefined ? "" : `${quote(subject)}: `;
+}
+
 /**
  * The error for a status other than Ok, with the numbers that the module recorded; the text starts with `subject` if
  * given.
@@ -125,6 +130,6 @@ export function failureOf(status: Status, exports: ImageExports, subject: string
     allowed: exports.statusAllowed(),
   };
   const failure = FAILURES[status as Exclude<Status, Status.Ok>];
-  const where = subject === undefined ? "" : `${subject}: `;
+  const where = subjectPrefix(subject);
   return new VitrineError(failure.code, where + failure.text(facts), { details: { subject, ...facts } });
 }

@@ -5,7 +5,7 @@ import { type Region, Status } from "../../assembly/image/contract.js";
 import { createDrawMath, type DrawMath } from "../draw/random.js";
 import { VitrineError } from "../errors.js";
 import type { Host } from "../host/host.js";
-import { failureOf } from "./failure.js";
+import { failureOf, subjectPrefix } from "./failure.js";
 import type { ImageExports } from "./image-exports.js";
 
 /** Must match asconfig.json: pages of 64 KiB. */
@@ -141,10 +141,9 @@ function instantiate(compiled: WebAssembly.Module, memoryLimitMiB: number): Inst
 
 function trapError(cause: unknown, subject: string | undefined): unknown {
   if (!(cause instanceof WebAssembly.RuntimeError) && !(cause instanceof RangeError)) return cause;
-  const where = subject === undefined ? "" : `${subject}: `;
   return new VitrineError(
     "image/trap",
-    `${where}the image module trapped (${cause.message}); please report the file`,
+    `${subjectPrefix(subject)}the image module trapped (${cause.message}); please report the file`,
     {
       details: { subject },
       cause,

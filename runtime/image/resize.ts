@@ -1,7 +1,7 @@
 // Resize: RGB pixels to another size, equal to Pillow's Image.resize byte for byte.
 
 import { Filter, Region } from "../../assembly/image/contract.js";
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
 
 /** Pillow's resampling filters. */
@@ -22,7 +22,7 @@ export function filterNumber(name: FilterName): Filter {
   if (filter === undefined)
     throw new VitrineError(
       "usage/bad-option",
-      `resampling filter "${name}" is unknown; filters are ${Object.keys(FILTERS).join(", ")}`,
+      `resampling filter "${quote(name)}" is unknown; filters are ${Object.keys(FILTERS).join(", ")}`,
     );
   return filter;
 }

@@ -93,9 +93,9 @@ function decodeTraining(
   into: Uint8Array,
 ): void {
   const bytes = readFile(file);
-  const header = readHeader(module, bytes, { name: quote(file) });
+  const header = readHeader(module, bytes, { name: file });
   const draw = drawSample(module.math, key, header, recipe);
-  trainingInput(module, bytes, draw, { size: recipe.size, name: quote(file), into });
+  trainingInput(module, bytes, draw, { size: recipe.size, name: file, into });
 }
 
 function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Array): DecodeOutcome {
@@ -103,7 +103,7 @@ function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Ar
   const imageBytes = size * size * 3;
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
   const fault = faultOf(file, () => {
-    evaluationInput(module, readFile(file), { size, cropRatio, name: quote(file), into });
+    evaluationInput(module, readFile(file), { size, cropRatio, name: file, into });
   });
   if (fault) into.fill(0);
   return [fault];

@@ -4,7 +4,10 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { escapeControls, fitText, quote } from "../../runtime/errors.js";
+import { escapeControls, fitText, isVitrineError, quote } from "../../runtime/errors.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { decode, readHeader } from "../../runtime/image/decode.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
 
 const bytes = (text: string) => Buffer.byteLength(text);
 
@@ -35,6 +38,25 @@ test("a quoted name has at most 200 bytes, escapes included", () => {
   assert.is(bytes(quote("x".repeat(201))), 200);
   assert.ok(bytes(quote("\u001b".repeat(200))) <= 200);
   assert.ok(bytes(quote("€".repeat(1000))) <= 200);
+});
+
+test("an error about an image names it escaped and cut, and keeps the name as it is in its details", async () => {
+  const module = await createImageModule(nodeHost());
+  const subject = `\u001b[2Jphoto\n${"x".repeat(300)}.jpg`;
+  const failures = [
+    () => readHeader(module, new Uint8Array(0), { name: subject }),
+    () => decode(module, Uint8Array.of(0xff, 0xd8, 0xff), { name: subject }),
+    () => module.run(subject, ({ exports }) => exports.testInverseTransform(0, 0xfff0_0000, 0, 0, 63)),
+  ];
+  for (const [i, code] of ["jpeg/not-jpeg", "jpeg/truncated", "image/trap"].entries()) {
+    assert.throws(failures[i], (error: unknown) => {
+      if (!isVitrineError(error)) return false;
+      assert.is(error.code, code);
+      assert.match(error.message, /^\\u001b\[2Jphoto\\nx+…: [^\p{Cc}]+$/u);
+      assert.ok(bytes(error.message) < 320, error.message);
+      return error.details.subject === subject;
+    });
+  }
 });
 
 test("the command line prints one line without escape codes for a file named with ESC and a newline", () => {
