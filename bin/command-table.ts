@@ -1,4 +1,4 @@
-// Command table: every subcommand by what one wants to do, in the order of the help. A command's module, with all that it
+// Command table: every subcommand, grouped by purpose, in the order of the help. A command's module, with all that it
 // imports, is loaded only where the command is run or asked for its own help.
 
 import type { Command } from "commander";
@@ -31,7 +31,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       },
       {
         name: "validate",
-        description: "measure a model's top-1, top-5 and loss on a data set",
+        description: "measure a model's top-1 and top-5 accuracy and its loss on a data set",
         load: async () => (await import("./commands/validate.js")).configureValidate,
       },
     ],
@@ -71,7 +71,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       },
       {
         name: "image",
-        description: "decode and augment a photo, to look at the result",
+        description: "decode or augment a photo and look at the result",
         load: async () => (await import("./commands/image.js")).configureImage,
       },
       {

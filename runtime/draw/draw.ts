@@ -1,5 +1,6 @@
 // Draw: what chance decided, for a sample and for a batch. Plain data: it can be printed, stored, or written by hand.
 
+import type { DrawKey } from "./draw-key.js";
 import type { EraseMode, Interpolation } from "./recipe.js";
 
 /** A rectangle of pixels: rows top … top + height − 1, columns left … left + width − 1. */
@@ -40,18 +41,6 @@ export interface SampleDraw {
   erase: EraseDraw[];
   /** Key of the erase noise. */
   key: DrawKey;
-}
-
-/** Identifies one stream of random numbers; the drawing function adds a domain tag. */
-export interface DrawKey {
-  /** 0 … 2⁵³ − 1. */
-  seed: number;
-  /** 0 … 2³² − 1. */
-  epoch: number;
-  /** Of the image in its data set, or of the batch in its epoch; 0 … 2³² − 1. */
-  index: number;
-  /** Number of the repeat (repeated augmentation), 0 … 2²⁴ − 1. */
-  repeat: number;
 }
 
 /** How one sample is mixed with its partner. */

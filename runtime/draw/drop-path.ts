@@ -1,7 +1,7 @@
 // Drop path (stochastic depth): the residual branches that a sample skips. timm 0.3.2, drop.py and
 // vision_transformer.py.
 
-import type { DrawKey } from "./draw.js";
+import type { DrawKey } from "./draw-key.js";
 import { Domain, type DrawMath } from "./random.js";
 
 /**

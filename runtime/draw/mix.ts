@@ -1,7 +1,8 @@
 // Mix: how the samples of a batch are mixed, by Mixup or CutMix, and the targets that follow. timm 0.3.2, mixup.py.
 
 import { VitrineError } from "../errors.js";
-import type { BatchDraw, Box, DrawKey, MixDraw } from "./draw.js";
+import type { BatchDraw, Box, MixDraw } from "./draw.js";
+import type { DrawKey } from "./draw-key.js";
 import { type Chance, Domain, type DrawMath, drawStream } from "./random.js";
 import type { AugmentationRecipe } from "./recipe.js";
 

@@ -4,7 +4,7 @@
 
 import { VitrineError } from "../errors.js";
 import type { WasmModule } from "../host/environment-types.js";
-import type { DrawKey } from "./draw.js";
+import type { DrawKey } from "./draw-key.js";
 
 /**
  * What a stream of random numbers is for. Streams of different domains never overlap, whatever their keys. The numbers

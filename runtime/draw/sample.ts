@@ -2,7 +2,8 @@
 // erased rectangles. timm 0.3.2, transforms.py and random_erasing.py.
 
 import { drawAugmentation } from "./augmentation.js";
-import type { AugmentOperation, Box, DrawKey, EraseDraw, SampleDraw } from "./draw.js";
+import type { AugmentOperation, Box, EraseDraw, SampleDraw } from "./draw.js";
+import type { DrawKey } from "./draw-key.js";
 import { type Chance, Domain, type DrawMath, drawStream } from "./random.js";
 import type { AugmentationRecipe, Interpolation } from "./recipe.js";
 

@@ -6,7 +6,8 @@
 // a head, C classes, P side of a patch, S side of the image; `…` any leading axes. Feature maps of convolutional
 // networks are [B,H,W,C], height, width and channels, channels last.
 
-import type { TensorId } from "./tensor.js";
+/** Index of a tensor in `graph.tensors`. */
+export type TensorId = number;
 
 type None = Record<string, never>;
 

@@ -2,9 +2,9 @@
 // constants.
 
 import { VitrineError } from "../errors.js";
+import type { TensorId } from "./catalog.js";
 
-/** Index of a tensor in `graph.tensors`. */
-export type TensorId = number;
+export type { TensorId } from "./catalog.js";
 
 /** `int8` tensors are in stores of int8 matrices only; the planner chooses `float16` (facts.ts). */
 export type ElementType = "float32" | "float16" | "uint8" | "float64" | "int8";

@@ -5,11 +5,11 @@ export type {
   AugmentOperation,
   BatchDraw,
   Box,
-  DrawKey,
   EraseDraw,
   MixDraw,
   SampleDraw,
 } from "../draw/draw.js";
+export type { DrawKey } from "../draw/draw-key.js";
 export { drawBatch, mixTargets, type TargetOptions } from "../draw/mix.js";
 export {
   batchesPerEpoch,

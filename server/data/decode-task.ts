@@ -2,7 +2,8 @@
 // draw, decode, transform, mix, write into the samples' places of the batch.
 
 import { readFileSync } from "node:fs";
-import type { DrawKey, MixDraw } from "../../runtime/draw/draw.js";
+import type { MixDraw } from "../../runtime/draw/draw.js";
+import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import {
