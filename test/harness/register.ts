@@ -11,3 +11,18 @@ if (isMainThread) {
   if (registerHooks) registerHooks({ resolve });
   else nodeModule.register(new URL("./resolve.js", import.meta.url));
 }
+
+/**
+ * The `webgpu` package polls by setImmediate for as long as anything is pending, so that a test waits for the software
+ * GPU's compiler on a whole core of the two. Its callbacks are native and anonymous; they wait a millisecond each here.
+ */
+function pollMoreSlowly(): void {
+  const immediate = globalThis.setImmediate;
+  const isPoll = (callback: { name: string }) =>
+    callback.name === "" && /\[native code\]/.test(Function.prototype.toString.call(callback));
+  const slower = (callback: (...given: unknown[]) => void, ...given: unknown[]) =>
+    isPoll(callback) ? setTimeout(callback, 1) : immediate(callback, ...given);
+  globalThis.setImmediate = Object.assign(slower, immediate) as unknown as typeof setImmediate;
+}
+
+pollMoreSlowly();
