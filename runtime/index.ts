@@ -22,7 +22,7 @@ export type {
 } from "./executors/executor.js";
 export type { Started } from "./executors/pipelined.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";
-export type { Catalog, Operation, OperationType } from "./graph/catalog.js";
+export type { Catalog, Operation, OperationType, TensorId } from "./graph/catalog.js";
 export { GraphBuilder } from "./graph/graph.js";
 export { gelu, relu, sigmoid } from "./graph/operations/activations.js";
 export { attention } from "./graph/operations/attention.js";
@@ -48,7 +48,7 @@ export type {
   RowSpan,
 } from "./graph/program.js";
 export type { Segment } from "./graph/recompute.js";
-export type { ElementType, Origin, Shape, Tensor, TensorId } from "./graph/tensor.js";
+export type { ElementType, Origin, Shape, Tensor } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
 export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";

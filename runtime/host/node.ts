@@ -1,12 +1,12 @@
 // Node host: what Node provides. Of the runtime, only the files node*.ts may import node:*.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, INDEX_FILE, type ModelSource, TORCH_WEIGHTS_FILE, WEIGHTS_FILE } from "./host.js";
@@ -158,20 +158,32 @@ function hintOf(folder: string): string {
   return inner ? `did you mean ${join(folder, inner)}?` : TAKEN;
 }
 
+/** The file or folder at a path; undefined where there is none. Throws `file/unreadable` where that cannot be told. */
+export function entryAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const text = `${quote(path)}: cannot be read (${reason}); check the path and its permissions`;
+    throw new VitrineError("file/unreadable", text, { cause, details: { path } });
+  }
+}
+
 /**
  * The model at `path`: a model folder, the weights inside one, or a bare .safetensors, .pth, .pt or .bin file. Nothing
  * is read until `read()`, which throws `file/unreadable`. Throws `file/not-found`, `model/no-model` for a folder without weights,
  * `model/unknown-file` for another kind of file.
  */
 export function nodeModelSource(path: string): ModelSource {
-  const entry = statSync(path, { throwIfNoEntry: false });
+  const entry = entryAt(path);
   const details = { path };
+  const name = quote(path);
   if (!entry)
-    throw new VitrineError("file/not-found", `${path}: no such file or folder; ${TAKEN}`, { details });
+    throw new VitrineError("file/not-found", `${name}: no such file or folder; ${TAKEN}`, { details });
   if (entry.isDirectory()) {
     if (WEIGHT_FILES.some((file) => existsSync(join(path, file))))
       return folderSource(path, path, WEIGHTS_FILE);
-    throw new VitrineError("model/no-model", `${path}: no ${WEIGHTS_FILE} in this folder; ${hintOf(path)}`, {
+    throw new VitrineError("model/no-model", `${name}: no ${WEIGHTS_FILE} in this folder; ${hintOf(path)}`, {
       details,
     });
   }

@@ -1,8 +1,8 @@
 // Opens a data set: a folder of class folders, or a list file. Reads names and sizes, but no image.
 
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
-import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
+import { entryAt } from "../../runtime/host/node.js";
 import { readClassFolders } from "./class-folders.js";
 import type { Dataset, Listing } from "./dataset.js";
 import { readListFile } from "./list-file.js";
@@ -33,11 +33,11 @@ function read(path: string, isFolder: boolean): Listing {
  * `data/no-images`, `data/bad-list`, `data/missing-file`, `file/unreadable`.
  */
 export function openDataset(path: string): Dataset {
-  const entry = statSync(path, { throwIfNoEntry: false });
+  const entry = entryAt(path);
   if (!entry)
     throw new VitrineError(
       "file/not-found",
-      `${path}: no such file or folder; --data takes a folder of class folders or a CSV list "path,label"`,
+      `${quote(path)}: no such file or folder; --data takes a folder of class folders or a CSV list "path,label"`,
       { details: { path } },
     );
   const listing = read(path, entry.isDirectory());

@@ -167,7 +167,11 @@ test("a mistake is reported in one line, with exit status 1 and no stack trace",
     ],
     [/jpeg\/not-jpeg: .*hello\.jpg/, ["classify", noPhoto, "--model", ALWAYS_ANT]],
     [/file\/not-found: .*no-photo/, ["classify", join(folder, "no-photo.jpg"), "--model", ALWAYS_ANT]],
-    [/usage\/command-line: .*--model PATH and --server/, ["classify", noPhoto]],
+    [/usage\/command-line: .*either --model PATH or --server ADDRESS/, ["classify", noPhoto]],
+    [
+      /file\/unreadable: x{100,200}…: cannot be read \(ENAMETOOLONG\)/,
+      ["classify", noPhoto, "--model", "x".repeat(600)],
+    ],
     [/usage\/number: --top-k got "0"/, ["classify", noPhoto, "--model", ALWAYS_ANT, "--top-k", "0"]],
   ];
   for (const [expected, args] of cases) {
