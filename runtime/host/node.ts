@@ -1,6 +1,6 @@
 // Node host: what Node provides. Of the runtime, only the files node*.ts may import node:*.
 
-import { existsSync, readFileSync, type Stats, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -159,7 +159,7 @@ function hintOf(folder: string): string {
 }
 
 /** The file or folder at a path; undefined where there is none. Throws `file/unreadable` where that cannot be told. */
-export function entryAt(path: string): Stats | undefined {
+export function entryAt(path: string): { isDirectory(): boolean } | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {

@@ -174,7 +174,7 @@ function registerTests(executable: string): void {
   test("a file that is not a picture gets an explanation, and the next picture works", async () => {
     await drop("notes.txt", Buffer.from("no picture"));
     await outcome("failed", "notes.txt");
-    assert.match((await page.textContent("#failure-line")) ?? "", /not a picture/);
+    assert.match((await page.textContent("#failure-line")) ?? "", /cannot be read as a picture/);
     await drop("half.jpg", wavesJpeg(1).subarray(0, 700));
     await outcome("failed", "half.jpg");
     assert.match((await page.textContent("#failure")) ?? "", /damaged.*ends at byte/s);
