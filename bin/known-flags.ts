@@ -30,7 +30,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ],
   ["--checkpoint --model-path", { train: "use --init PATH", other: "use --model PATH" }],
   [
-    "--input-size --img-size",
+    "--input-size",
     {
       train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
       "data digest": "use --size",
@@ -38,10 +38,20 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
     },
   ],
   [
+    "--img-size",
+    {
+      train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
+      "data digest": "use --size",
+      validate: "use --input-size",
+      other: CONFIG_SAYS,
+    },
+  ],
+  [
     "--num-classes",
     { train: "the data set determines it; the head is resized to match", other: CONFIG_SAYS },
   ],
-  ["--crop-pct --eval-crop-ratio", { other: `${CONFIG_SAYS} (crop_pct)` }],
+  ["--crop-pct", { other: `${CONFIG_SAYS} (crop_pct)` }],
+  ["--eval-crop-ratio", { validate: "use --crop-pct", other: `${CONFIG_SAYS} (crop_pct)` }],
   ["--mean --std", { other: `${CONFIG_SAYS} (image_mean, image_std)` }],
   [
     "--drop --attn-drop --drop-rate",
@@ -137,9 +147,10 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
     { train: "--init turns stochastic depth off; --drop-path 0.1 turns it on" },
   ],
   ["--cosub --attn-only", { train: NO_SUCH_METHOD }],
+  ["--tta", { validate: "use --flip, which averages each picture with its mirror image" }],
   [
-    "--tta --test-pool --use-ema",
-    { validate: "not supported; one crop per image; for the average, use --model RUN/last/ema.safetensors" },
+    "--test-pool --use-ema",
+    { validate: "not supported; for the average, use --model RUN/last/ema.safetensors" },
   ],
 ];
 

@@ -7,6 +7,7 @@ import type { Executor } from "../runtime/executors/executor.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
 import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
+import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "../trainer/progress.js";
@@ -93,13 +94,15 @@ export function fasterOfInt8AndFloat32(
 interface StartOptions extends ModelOptions {
   /** Computes `--dtype int8` in float32 where that is faster. Default false: logits do not depend on a measurement. */
   fastest?: boolean;
+  /** Changes the model after it was read and before it is loaded. */
+  adapt?: (model: StoredModel) => StoredModel;
 }
 
 /** Opens the path before anything is compiled, so that a wrong one is reported at once. */
 export async function startModel(
   path: string,
   { device, gpuTier, threads, dtype }: ExecutorChoice,
-  { fastest = false, ...options }: StartOptions = {},
+  { fastest = false, adapt, ...options }: StartOptions = {},
 ): Promise<RunningModel> {
   const source = nodeModelSource(path);
   const runtime = await createRuntime({
@@ -112,7 +115,8 @@ export async function startModel(
   const { executor } = runtime;
   const notice = (text: string) => process.stderr.write(`${text}\n`);
   const chosen = dtype === "int8" && fastest ? fasterOfInt8AndFloat32(executor, notice) : dtype;
-  const model = await loadModel(runtime, source, { ...options, ...(chosen && { dtype: chosen }) });
+  const stored = adapt ? adapt(await readModel(source)) : source;
+  const model = await loadModel(runtime, stored, { ...options, ...(chosen && { dtype: chosen }) });
   const dispose = async (): Promise<void> => {
     model.dispose();
     await runtime.dispose();

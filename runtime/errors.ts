@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   "usage/number": "an option that takes a number got something else, or one out of range",
   "usage/out": "`--out` cannot hold a new run: it holds one already, is not empty, or is not a folder",
   "usage/recipe": "an augmentation setting is out of range",
+  "usage/results-file": "the file that `--results-file` names has other columns",
   "usage/resume": "a flag contradicts a setting of the run that `--resume` continues",
   "usage/training": "training settings that cannot be combined, or neither `--model` nor `--init`",
   "file/exists": "the target of a command exists already",
@@ -55,6 +56,8 @@ export const ERROR_CODES = {
   "data/no-class-folders": "the data folder has no class folders",
   "data/no-images": "there are no images, or none could be read",
   "data/pool-closed": "decoding was requested after the decode pool was closed",
+  "data/real-labels":
+    "the file that `--real-labels` names does not list the classes of the data set's images",
   "data/too-few-samples": "the data set has fewer images than one batch",
   "data/worker-died": "decode workers died repeatedly while working on the same files",
   "model/batch-size": "batch sizes of an inference program are not whole numbers of at least 1",

@@ -14,6 +14,7 @@ import type { RunRequest, RunSources, TrainingRun } from "./run.js";
 import { createSchedule } from "./schedule.js";
 import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
 import { openTeacher, type Teacher } from "./teacher.js";
+import { describeOtherFiles } from "./validation.js";
 
 export interface PreparedRun {
   run: TrainingRun;
@@ -59,6 +60,8 @@ async function findValidation(
   disposables.push(() => source.close());
   const { indices: classMap, notice } = matchClasses(source.description.classes, labels);
   if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
+  const left = describeOtherFiles(source.otherFiles ?? 0);
+  if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
   state.validationPath = path;
   return { source, classMap };
 }

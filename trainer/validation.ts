@@ -130,3 +130,11 @@ export function describeScores({ images, weights, ema }: ValidationScores, step:
   const average = ema === null ? "" : `  (average: ${describe(ema)})`;
   return `validation after step ${step}, ${images} images: ${describe(weights)}${average}`;
 }
+
+/** A sentence about files that are not validated; undefined where there are none. */
+export function describeOtherFiles(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1
+    ? "1 file is no .jpg or .jpeg and is left out"
+    : `${count} files are no .jpg or .jpeg and are left out`;
+}

@@ -1,139 +1,241 @@
-// vitrine validate: a model's top-1, top-5 and loss on a data set, counted as timm's validation counts them.
+// vitrine validate: a model's top-1, top-5 and loss on a data set, counted as timm's validation counts them; of several
+// models, each in turn.
 
-import type { Command } from "commander";
-import type { EvaluationBatch } from "../../runtime/batches/batch-source.js";
+import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { joined, pipelined } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/inference/logits.js";
+import { nodeModelSource } from "../../runtime/host/node.js";
+import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
-import { openEvaluation } from "../../server/data/evaluation.js";
+import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
+import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
-import { judge } from "../../trainer/validation.js";
+import { describeOtherFiles } from "../../trainer/validation.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
   gpuTierOption,
   modelOption,
+  type RunningModel,
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { badSamplesOption, dataOption, wholeNumber, workersOption } from "../options.js";
+import { badSamplesOption, dataOption, decimalNumber, wholeNumber, workersOption } from "../options.js";
+import { type Answers, evaluateModel } from "../validate/evaluate-model.js";
+import { readRealLabels } from "../validate/real-labels.js";
+import {
+  CLASS_COLUMNS,
+  type ClassResult,
+  classFileOf,
+  classResults,
+  classRow,
+  classTable,
+  describeResult,
+  RESULT_COLUMNS,
+  resultOf,
+  resultTable,
+  type ValidationResult,
+} from "../validate/results.js";
+import { openResultsFile } from "../validate/results-file.js";
 
 interface ValidateCommand {
   data: string;
-  model: string;
+  model: string[];
   device: string;
   gpuTier?: string;
   threads: number | "auto";
   dtype?: WeightDtype;
+  inputSize?: number;
+  cropPct?: number;
+  flip?: boolean;
+  realLabels?: string;
   batchSize: number;
   workers: number;
   badSamples: BadSamples;
+  perClass?: boolean;
+  resultsFile?: string;
   json?: boolean;
 }
 
-interface Counts {
-  images: number;
-  top1: number;
-  top5: number;
-  /** Sum of −log softmax(label). */
-  loss: number;
+/** A model's scores, and with --per-class those of every class. */
+interface Validated {
+  result: ValidationResult;
+  perClass: ClassResult[] | null;
+  /** Of the model. */
+  classes: number;
 }
 
 function notice(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Adds a batch: labels [count], logits [count, classes]. `indices`: class of the data set → class of the model. */
-function tally(counts: Counts, labels: Int32Array, logits: Float32Array, indices: Int32Array): void {
-  const classes = logits.length / labels.length;
-  for (const [sample, label] of labels.entries()) {
-    const row = logits.subarray(sample * classes, (sample + 1) * classes);
-    const { beatenBy, loss } = judge(row, indices[label]);
-    counts.images++;
-    if (beatenBy < 1) counts.top1++;
-    if (beatenBy < 5) counts.top5++;
-    counts.loss += loss;
+/** The model at --input-size. Throws `model/config`, which names the flag. */
+function resized(model: StoredModel, imageSize: number): StoredModel {
+  try {
+    return atImageSize(model, imageSize);
+  } catch (cause) {
+    if (!(cause instanceof VitrineError)) throw cause;
+    throw new VitrineError(cause.code, `--input-size ${imageSize}: ${cause.message}`, { cause });
   }
 }
 
-function summary(counts: Counts, seconds: number) {
-  const { images, top1, top5, loss } = counts;
-  return {
-    images,
-    top1Count: top1,
-    top5Count: top5,
-    top1: (100 * top1) / images,
-    top5: (100 * top5) / images,
-    loss: loss / images,
-    imagesPerSecond: images / seconds,
+/** Answers of a running model over the data set, judged image by image. */
+async function judgeAll(
+  { model }: RunningModel,
+  source: OpenedEvaluation,
+  { flip = false, realLabels }: ValidateCommand,
+): Promise<{ scores: ClassScores; classMap: Int32Array; seconds: number }> {
+  const { classes, samples } = source.description;
+  const { indices: classMap, notice: how } = matchClasses(classes, model.labels);
+  if (how) notice(how);
+  const { names } = source;
+  const valid =
+    realLabels === undefined
+      ? undefined
+      : readRealLabels(realLabels, { names, labels: model.labels, classes, classMap });
+  const scores = new ClassScores(classMap);
+  const progress = validationProgress(samples);
+  const start = performance.now();
+  const take = ({ labels, names: files, logits: { logits } }: Answers): void => {
+    const width = logits.length / labels.length;
+    labels.forEach((label, place) => {
+      scores.add(logits.subarray(place * width, (place + 1) * width), label, valid?.(files[place]));
+    });
+    progress.report(scores.total.images, scores.total.top1);
+  };
+  try {
+    await evaluateModel(model, source, { flip }, take);
+  } finally {
+    progress.clear();
+  }
+  return { scores, classMap, seconds: (performance.now() - start) / 1000 };
+}
+
+/** Throws what opening the model and the data throws, and `data/no-images` where nothing could be counted. */
+async function validateModel(path: string, options: ValidateCommand): Promise<Validated> {
+  const { data, batchSize, workers, badSamples, inputSize, flip = false, realLabels = null } = options;
+  const running = await startModel(path, options, {
+    batchSizes: [batchSize],
+    ...(inputSize === undefined ? {} : { adapt: (model: StoredModel) => resized(model, inputSize) }),
+  });
+  const { model, runtime } = running;
+  try {
+    const { imageSize } = model.config;
+    const cropPct = options.cropPct ?? model.config.cropRatio;
+    let skipped = 0;
+    const onSkipped = (error: VitrineError) => {
+      skipped++;
+      notice(`skipped: ${error.message}`);
+    };
+    const input = { size: imageSize, cropRatio: cropPct };
+    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, onSkipped });
+    try {
+      notice(`${runtime.description}; weights ${model.dtype}`);
+      const left = describeOtherFiles(source.otherFiles);
+      if (left) notice(`${quote(data)}: ${left}`);
+      const { scores, classMap, seconds } = await judgeAll(running, source, options);
+      if (scores.total.images === 0) {
+        const why = scores.unlabeled > 0 ? "no image has a valid class" : "none of the images could be read";
+        throw new VitrineError("data/no-images", `${quote(data)}: ${why}`);
+      }
+      const { device } = runtime.executor;
+      const { parameters, dtype, labels } = model;
+      const setup = { model: path, data, parameters, dtype, device, imageSize, cropPct, flip, realLabels };
+      return {
+        classes: labels.length,
+        result: resultOf(setup, scores, { seconds, skipped, otherFiles: source.otherFiles }),
+        perClass: options.perClass
+          ? classResults(scores, source.description.classes, labels, classMap)
+          : null,
+      };
+    } finally {
+      await source.close();
+    }
+  } finally {
+    await running.dispose();
+  }
+}
+
+/** Appends a model's rows to --results-file; opened, and refused, before anything is computed. */
+function resultsWriter({ resultsFile, perClass }: ValidateCommand): (validated: Validated) => void {
+  if (resultsFile === undefined) return () => {};
+  const file = openResultsFile(
+    resultsFile,
+    RESULT_COLUMNS.map(([column]) => column),
+  );
+  const classFile = perClass ? openResultsFile(classFileOf(resultsFile), CLASS_COLUMNS) : undefined;
+  return ({ result, perClass: rows }) => {
+    file.append([RESULT_COLUMNS.map(([, cell]) => cell(result))]);
+    classFile?.append((rows ?? []).map((row) => classRow(result, row)));
   };
 }
 
-function print(result: ReturnType<typeof summary>): void {
-  const { images, top1Count, top5Count, top1, top5, loss, imagesPerSecond } = result;
-  process.stdout.write(
-    `top-1 ${top1.toFixed(2)}% (${top1Count} of ${images})  top-5 ${top5.toFixed(2)}% (${top5Count})  ` +
-      `loss ${loss.toFixed(4)}  ${imagesPerSecond.toFixed(1)} images/s\n`,
-  );
+async function validate(options: ValidateCommand): Promise<void> {
+  for (const path of options.model) nodeModelSource(path);
+  const write = resultsWriter(options);
+  const isOne = options.model.length === 1;
+  const all: Validated[] = [];
+  const say = (lines: string[]) => options.json || process.stdout.write(`${lines.join("\n")}\n`);
+  for (const path of options.model) {
+    if (!isOne) notice(quote(path));
+    const validated = await validateModel(path, options);
+    const { result, perClass, classes } = validated;
+    write(validated);
+    all.push(validated);
+    if (perClass) say([...(isOne ? [] : [quote(path)]), ...classTable(perClass), ""]);
+    if (isOne) say(describeResult(result, classes));
+  }
+  if (!isOne) say(resultTable(all.map(({ result }) => result)));
+  const records = all.map(({ result, perClass }) => ({ ...result, ...(perClass && { perClass }) }));
+  if (options.json) printJson(isOne ? records[0] : { models: records });
 }
 
-async function validate(options: ValidateCommand): Promise<void> {
-  const { batchSize, workers, badSamples } = options;
-  const { model, runtime, dispose } = await startModel(options.model, options, {
-    batchSizes: [batchSize],
-  });
-  const { imageSize: size, cropRatio } = model.config;
-  const onSkipped = (error: VitrineError) => notice(`skipped: ${error.message}`);
-  const evaluation = { path: options.data, size, cropRatio, batchSize, workers, badSamples, onSkipped };
-  const source = await openEvaluation(evaluation);
-  const progress = validationProgress(source.description.samples);
-  const counts: Counts = { images: 0, top1: 0, top5: 0, loss: 0 };
-  try {
-    const match = matchClasses(source.description.classes, model.labels);
-    notice(`${runtime.description}; weights ${model.dtype}`);
-    if (match.notice) notice(match.notice);
-    const start = performance.now();
-    const begin = async (batch: EvaluationBatch) => {
-      const labels = batch.labels.slice();
-      const started = await model.submit(batch.pixels, batch.count);
-      return joined([started], (answers) => ({ labels, logits: (answers[0] as Logits).logits }));
-    };
-    await pipelined(source.batches(), begin, ({ labels, logits }) => {
-      tally(counts, labels, logits, match.indices);
-      progress.report(counts.images, counts.top1);
-    });
-    progress.clear();
-    if (counts.images === 0)
-      throw new VitrineError("data/no-images", `${quote(options.data)}: none of the images could be read`);
-    const result = summary(counts, (performance.now() - start) / 1000);
-    if (options.json) printJson(result);
-    else print(result);
-  } finally {
-    progress.clear();
-    await source.close();
-    await dispose();
-  }
+/** One --model after another. */
+function collect(path: string, before: string[] = []): string[] {
+  return [...before, path];
 }
+
+/** A larger picture has more tokens than any published model's, and is refused before it is resized. */
+const LARGEST_INPUT_SIZE = 2048;
 
 export function configureValidate(command: Command): void {
   command
     .optionsGroup("Model:")
-    .addOption(modelOption().makeOptionMandatory())
+    .addOption(severalModels())
     .addOption(dtypeOption())
     .optionsGroup("Data:")
     .addOption(dataOption())
+    .option(
+      "--real-labels <file>",
+      "JSON with every image's valid classes, as ImageNet-ReaL's real.json; images without one are not counted",
+    )
     .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 8)
     .addOption(workersOption())
     .addOption(badSamplesOption())
+    .optionsGroup("Input:")
+    .option(
+      "--input-size <px>",
+      "side of the square input (the model's); positions are resized to it",
+      wholeNumber("--input-size", { min: 1, max: LARGEST_INPUT_SIZE }),
+    )
+    .option(
+      "--crop-pct <x>",
+      "fraction of the resized picture that the center crop keeps (the model's)",
+      decimalNumber("--crop-pct", { min: 0.01, max: 1 }),
+    )
+    .option("--flip", "test-time flip: the mean logits of each picture and its mirror image")
     .optionsGroup("Device:")
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption())
     .optionsGroup("Output:")
+    .option("--per-class", "also the scores of every class, and what it is taken for")
+    .option(
+      "--results-file <file>",
+      "append a row per model to this CSV file; with --per-class the classes to FILE.classes.csv",
+    )
     .option("--json", "print one line of JSON instead of the summary")
     .action(action(validate));
   withExamples(command, [
@@ -142,5 +244,14 @@ export function configureValidate(command: Command): void {
       "its average of the weights, on the CPU",
       "vitrine validate --data val.csv --model runs/shapes/last/ema.safetensors \\\n    --device wasm",
     ],
+    [
+      "two models into one table and a CSV file",
+      "vitrine validate --data photos/val --model runs/a/best --model runs/b/best \\\n    --results-file results.csv",
+    ],
   ]);
+}
+
+function severalModels(): Option {
+  const { flags, description } = modelOption();
+  return new Option(flags, `${description}; may be repeated`).argParser(collect).makeOptionMandatory();
 }

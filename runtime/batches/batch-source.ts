@@ -88,6 +88,8 @@ export interface EvaluationBatch {
 /** Validation images in the data set's order; the last batch may be short. */
 export interface EvaluationSource {
   readonly description: DataDescription;
+  /** Files beside the images that are of no known format and were left out; absent where the source cannot tell. */
+  readonly otherFiles?: number;
   /** Each call starts from the first image. A batch's arrays are valid until the next one is requested. */
   batches(): AsyncIterable<EvaluationBatch>;
   close(): Promise<void>;

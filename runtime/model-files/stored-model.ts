@@ -178,6 +178,15 @@ async function readInput(source: ModelSource, { sizes }: ConfigFile<ModelConfig>
 }
 
 /**
+ * The same model for square images of `imageSize` pixels: a DeiT's position embedding is resized as in fine-tuning, a
+ * convnet takes any size. Throws `model/config` where the size is not a multiple of the patch size.
+ */
+export function atImageSize<C extends ModelConfig>(model: StoredModel<C>, imageSize: number): StoredModel<C> {
+  const family = familyOf(model.config) as ModelFamily<ModelConfig> as ModelFamily<C>;
+  return { ...model, ...family.atImageSize(model.config, model.weights, imageSize) };
+}
+
+/**
  * The same model with its classes in another order: the rows of its heads move, and with them its logits, bit for bit.
  * `order`: for each place the index of the class that moves there, a permutation.
  */

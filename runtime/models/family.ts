@@ -63,6 +63,11 @@ export interface ModelFamily<C extends ClassifierConfig> {
   parameters(config: C): ParameterShapes;
   /** Layers that give logits: `NAME.weight` [classes, width] and `NAME.bias` [classes]. */
   headNames(config: C): readonly string[];
+  /**
+   * The same model for square images of another size; tensors that do not depend on it are the given ones. Throws
+   * `model/config` for a size that the model cannot take.
+   */
+  atImageSize(config: C, weights: TensorMap, imageSize: number): { config: C; weights: TensorMap };
   /** Weights that int8 inference keeps in eight bits; empty where a family has no int8 inference. */
   int8Layers(config: C): ReadonlySet<string>;
 

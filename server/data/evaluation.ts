@@ -70,8 +70,15 @@ async function makeBatch(
   };
 }
 
+/** An evaluation source that knows its files. */
+export interface OpenedEvaluation extends EvaluationSource {
+  /** File of each image, in order, as `EvaluationBatch.names` has them. */
+  readonly names: readonly string[];
+  readonly otherFiles: number;
+}
+
 /** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
-export async function openEvaluation(options: EvaluationOptions): Promise<EvaluationSource> {
+export async function openEvaluation(options: EvaluationOptions): Promise<OpenedEvaluation> {
   const dataset = openDataset(options.path);
   const { pool } = await openDecodePool(options.workers);
   const batchBytes = options.batchSize * options.size * options.size * 3;
@@ -100,5 +107,12 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Evalua
     }
   }
 
-  return { description: describe(dataset, randomUUID()), batches, close: () => pool.close() };
+  const { names, otherFiles } = dataset;
+  return {
+    description: describe(dataset, randomUUID()),
+    names,
+    otherFiles,
+    batches,
+    close: () => pool.close(),
+  };
 }

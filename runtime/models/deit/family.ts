@@ -1,7 +1,9 @@
 // DeiT family: the vision transformers of arXiv 2012.12877, and ViT, which is a DeiT without a distillation token.
 
+import { resizePositionEmbedding } from "../../weights/position-embedding.js";
 import type { ModelFamily } from "../family.js";
 import {
+  checkConfig,
   completeConfig,
   DEIT_NAMES,
   type DeitConfig,
@@ -11,7 +13,14 @@ import {
 } from "./config.js";
 import { deit } from "./graph.js";
 import { toTimmNames } from "./key-map.js";
-import { deitParameters, headNames, int8Layers, sizesFromShapes } from "./parameters.js";
+import {
+  deitParameters,
+  headNames,
+  int8Layers,
+  patchCount,
+  sizesFromShapes,
+  tokenCount,
+} from "./parameters.js";
 
 const MODEL_TYPES = ["deit", "vit"];
 
@@ -41,6 +50,16 @@ export const DEIT: ModelFamily<DeitConfig> = {
   blockCount: ({ depth }) => depth,
   parameters: deitParameters,
   headNames,
+  atImageSize(config, weights, imageSize) {
+    const resized = { ...config, imageSize };
+    checkConfig(resized);
+    const positions = weights.get("pos_embed");
+    if (!positions) return { config: resized, weights };
+    const extra = tokenCount(config) - patchCount(config);
+    const grid = imageSize / config.patchSize;
+    const embedding = resizePositionEmbedding(positions, extra, grid);
+    return { config: resized, weights: new Map([...weights, ["pos_embed", embedding]]) };
+  },
   int8Layers,
 
   inferenceShapes: deitParameters,

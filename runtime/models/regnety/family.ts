@@ -38,6 +38,7 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
   blockCount: ({ stages }) => stages.reduce((sum, { depth }) => sum + depth, 0),
   parameters: regnetyParameters,
   headNames: () => ["head.fc"],
+  atImageSize: (config, weights, imageSize) => ({ config: { ...config, imageSize }, weights }),
   int8Layers: () => new Set(),
 
   inferenceShapes: foldedParameters,

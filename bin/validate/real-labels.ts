@@ -1,0 +1,118 @@
+// Real labels: several right classes for each image, as ImageNet-ReaL (arXiv 2006.07159) gives them in real.json.
+
+import { readFileSync, statSync } from "node:fs";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { byCodePoint } from "../../server/data/dataset.js";
+
+/** 50,000 images take 1 MB; a file of another kind should not fill the memory. */
+const LARGEST_FILE = 256 * 2 ** 20;
+
+/** ImageNet's validation files carry their number, which is their place in real.json. */
+const IMAGENET_NAME = /^ILSVRC2012_val_(\d{8})\.\w+$/;
+
+const HELP =
+  "--real-labels takes JSON: a list with one list of classes per image, in the order of the file names, " +
+  "or an object from file name to list";
+
+export interface RealLabelsContext {
+  /** Files of the data set, as it names them. */
+  names: readonly string[];
+  /** Class names of the model, in index order. */
+  labels: readonly string[];
+  /** Class names of the data set. */
+  classes: readonly string[];
+  /** Class index of the data set → class index of the model. */
+  classMap: Int32Array;
+}
+
+/** The valid classes of a file of the data set, as class indices of the model; empty where none is. */
+export type RealLabels = (name: string) => readonly number[];
+
+const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
+function refuse(file: string, what: string): VitrineError {
+  return new VitrineError("data/real-labels", `${quote(file)}: ${what}; ${HELP}`, {
+    details: { path: file },
+  });
+}
+
+/** The parsed file. Throws `file/not-found`, `file/unreadable`, `data/real-labels`. */
+function readJson(file: string): unknown {
+  let text: string;
+  try {
+    const { size } = statSync(file);
+    if (size > LARGEST_FILE) throw refuse(file, `${size} bytes, allowed are ${LARGEST_FILE}`);
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    if (cause instanceof VitrineError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT")
+      throw new VitrineError("file/not-found", `${quote(file)}: no such file (--real-labels)`);
+    throw new VitrineError("file/unreadable", `${quote(file)}: ${quote(message)}`, { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw refuse(file, `not JSON: ${quote((cause as Error).message)}`);
+  }
+}
+
+/** Reads one image's classes: indices of the model, or names of its classes or of the data set's. */
+function classReader(file: string, { labels, classes, classMap }: RealLabelsContext) {
+  const known = new Map(labels.map((label, index) => [label, index]));
+  classes.forEach((name, index) => {
+    if (name !== "" && !known.has(name)) known.set(name, classMap[index]);
+  });
+  return (value: unknown, image: string): number[] => {
+    if (!Array.isArray(value)) throw refuse(file, `the entry of ${quote(image)} is no list`);
+    return value.map((entry: unknown) => {
+      const index = typeof entry === "string" ? known.get(entry) : entry;
+      if (typeof index === "number" && Number.isInteger(index) && index >= 0 && index < labels.length)
+        return index;
+      const got = quote(typeof entry === "string" ? entry : (JSON.stringify(entry) ?? "nothing"));
+      const allowed = `allowed: class indices 0 to ${labels.length - 1}, or names of classes`;
+      throw refuse(file, `the entry of ${quote(image)} holds ${got}; ${allowed}`);
+    });
+  };
+}
+
+/** Base name → place in the list. */
+function placesInList(file: string, names: readonly string[], length: number): Map<string, number> {
+  const files = [...new Set(names.map(baseName))];
+  const numbers = files.map((name) => Number(IMAGENET_NAME.exec(name)?.[1] ?? 0));
+  if (numbers.every((number) => number >= 1 && number <= length))
+    return new Map(files.map((name, index) => [name, numbers[index] - 1]));
+  if (files.length < names.length)
+    throw refuse(file, "a list goes by file name, but some files of the data set have the same name");
+  if (files.length !== length)
+    throw refuse(file, `the list has ${length} entries, the data set ${files.length} images`);
+  return new Map(files.sort(byCodePoint).map((name, index) => [name, index]));
+}
+
+/**
+ * Reads FILE for the images of a data set. A list is in the order of the files' names without folders; for ImageNet's
+ * validation files, ILSVRC2012_val_00000001 is the first, and the data set may be a part of them. In an object, the
+ * data set's name of a file (`class/file.jpg`) comes before the name without folders. Throws `file/…` and
+ * `data/real-labels`, also where an image has no entry.
+ */
+export function readRealLabels(file: string, context: RealLabelsContext): RealLabels {
+  const { names } = context;
+  const parsed = readJson(file);
+  const classesOf = classReader(file, context);
+  const found = new Map<string, number[]>();
+  if (Array.isArray(parsed)) {
+    const places = placesInList(file, names, parsed.length);
+    for (const name of names) found.set(name, classesOf(parsed[places.get(baseName(name)) as number], name));
+  } else if (typeof parsed === "object" && parsed !== null) {
+    const entries = new Map(Object.entries(parsed));
+    const missing = names.filter((name) => !entries.has(name) && !entries.has(baseName(name)));
+    if (missing.length > 0)
+      throw refuse(
+        file,
+        `no entry for ${missing.length} of ${names.length} images, the first is ${quote(missing[0])}`,
+      );
+    for (const name of names)
+      found.set(name, classesOf(entries.get(name) ?? entries.get(baseName(name)), name));
+  } else throw refuse(file, "neither a list nor an object");
+  return (name) => found.get(name) ?? [];
+}
