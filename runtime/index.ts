@@ -78,7 +78,7 @@ export {
   type TrainableConfig,
   writeConfigJson,
 } from "./models/families.js";
-export { type ClassMatch, matchClasses } from "./models/labels.js";
+export { type ClassMatch, type ClassOrder, matchClasses } from "./models/labels.js";
 export type { RegnetyConfig, RegnetyStage } from "./models/regnety/config.js";
 export type { Runtime } from "./runtime.js";
 export type {

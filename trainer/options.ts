@@ -93,6 +93,21 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       path,
       "model folder or .safetensors file to start from (--finetune in main.py)",
     ),
+    setting(
+      "--keep-head",
+      "keepHead",
+      turnsOn,
+      "keep the rows of --init's head by index, whatever their names",
+    ),
+    {
+      ...setting(
+        "--classes-by",
+        "classesBy",
+        choice("name", "index"),
+        "how the classes of --val find the model's (name)",
+      ),
+      free: true,
+    },
   ],
   Distillation: [
     setting("--teacher", "teacher", path, "model folder or .safetensors file of the teacher"),

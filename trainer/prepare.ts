@@ -58,7 +58,11 @@ async function findValidation(
   const { imageSize: size, cropRatio } = config;
   const source = await sources.openValidation({ path, size, cropRatio, batchSize: state.settings.batchSize });
   disposables.push(() => source.close());
-  const { indices: classMap, notice } = matchClasses(source.description.classes, labels);
+  const { indices: classMap, notice } = matchClasses(
+    source.description.classes,
+    labels,
+    state.settings.classesBy,
+  );
   if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
   const left = describeOtherFiles(source.otherFiles ?? 0);
   if (left !== undefined) progress.say(`${quote(path)}: ${left}`);

@@ -2,6 +2,7 @@
 // after its last one.
 
 import { join } from "node:path";
+import { classWarnings, counted, describeClasses } from "../runtime/batches/class-counts.js";
 import { quote } from "../runtime/errors.js";
 import type { DeitConfig } from "../runtime/models/deit/config.js";
 import type { LossScale } from "../runtime/training/contract.js";
@@ -89,25 +90,33 @@ export interface RunFacts {
 export function describeRun(run: TrainingRun, { config, weights, device, resumed }: RunFacts): string[] {
   const { state, source, schedule, training } = run;
   const { settings } = state;
+  const { description } = source;
+  const batches = counted(source.batchesPerEpoch, "batch", "batches");
   const heads = config.distilled ? "class and distillation heads" : "class head";
-  const length = settings.steps === null ? `${settings.epochs} epochs` : `${settings.steps} steps`;
+  const length =
+    settings.steps === null
+      ? counted(settings.epochs ?? 0, "epoch", "epochs")
+      : counted(settings.steps, "step", "steps");
   const first = rateOfEpoch(schedule, 0).toExponential(2);
   return [
     ...sentence(
       "model",
       `${config.imageSize}×${config.imageSize} pixels, patch ${config.patchSize}, width ${config.dim}, ` +
-        `depth ${config.depth}, ${config.heads} attention heads, ${config.classes} classes, ${heads}, ` +
+        `depth ${config.depth}, ${counted(config.heads, "attention head", "attention heads")}, ` +
+        `${counted(config.classes, "class", "classes")}, ${heads}, ` +
         `${parameterCount(weights).toLocaleString("en")} parameters, ${mebibytes(training.bytes)} for training`,
     ),
     ...sentence(
       "data",
-      `${state.data.samples} images, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
-        `${source.batchesPerEpoch} batches of ${settings.batchSize} per epoch`,
+      `${counted(state.data.samples, "image", "images")}, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
+        `${batches} of ${settings.batchSize} per epoch`,
     ),
+    ...sentence("classes", describeClasses(description)),
+    ...classWarnings(description).flatMap((warning) => sentence("warning", warning)),
     ...sentence(
       "schedule",
-      `${length}, learning rate ${first} in epoch 1, warm-up over ${schedule.warmup} epochs to ` +
-        `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${schedule.length} epochs to ` +
+      `${length}, learning rate ${first} in epoch 1, warm-up over ${counted(schedule.warmup, "epoch", "epochs")} to ` +
+        `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${counted(schedule.length, "epoch", "epochs")} to ` +
         `${schedule.minLr.toExponential(2)}`,
     ),
     ...sentence("device", device),

@@ -4,6 +4,7 @@
 import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
+import type { ClassOrder } from "../runtime/models/labels.js";
 import type { Distillation } from "../runtime/training/contract.js";
 import type { RateScaling } from "./schedule.js";
 
@@ -12,6 +13,10 @@ export interface TrainerSettings {
   model: string | null;
   /** Weights to start from; null: drawn from the seed. */
   init: string | null;
+  /** Keep the rows of `init`'s heads by index, whatever the class names. */
+  keepHead: boolean;
+  /** How the classes of validation data find the run's. */
+  classesBy: ClassOrder;
   teacher: string | null;
   distillation: Distillation;
   /** Weight of the distillation loss: (1 − alpha)·base + alpha·distillation. */
@@ -54,6 +59,8 @@ const PLAIN_RECIPE: AugmentationRecipe = { ...DEIT_RECIPE, autoAugment: null, co
 export const DEIT_SETTINGS: TrainerSettings = {
   model: null,
   init: null,
+  keepHead: false,
+  classesBy: "name",
   teacher: null,
   distillation: "none",
   alpha: 0.5,
@@ -120,4 +127,6 @@ export function checkSettings(settings: TrainerSettings): void {
     );
   if (settings.model === null && settings.init === null)
     refuse("no model: give --model NAME or config.json, or --init PATH");
+  if (settings.keepHead && settings.init === null)
+    refuse("--keep-head keeps the head of a checkpoint: add --init PATH");
 }

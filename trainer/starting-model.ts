@@ -7,12 +7,13 @@ import type { DrawMath } from "../runtime/draw/random.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { readTrainableModel, type StoredModel } from "../runtime/model-files/stored-model.js";
+import { readTrainableModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
 import type { DeitConfig } from "../runtime/models/deit/config.js";
 import { checkConfig, completeConfig } from "../runtime/models/deit/config.js";
 import { initialWeights } from "../runtime/models/deit/initialization.js";
 import { type StartingWeights, startingWeights } from "../runtime/models/deit/starting-weights.js";
-import { MODEL_NAMES, publishedConfig, readTrainableConfig } from "../runtime/models/families.js";
+import { familyOf, MODEL_NAMES, publishedConfig, readTrainableConfig } from "../runtime/models/families.js";
+import type { TensorMap } from "../runtime/weights/tensor-map.js";
 import type { TrainerSettings } from "./settings.js";
 
 export interface StartingModel {
@@ -51,15 +52,33 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   return { config, init };
 }
 
+/** With new heads: those of `fresh`, for each that the checkpoint has as well. */
+function withNewHeads({ weights }: StoredModel, config: DeitConfig, fresh: TensorMap): TensorMap {
+  const replaced = new Map(weights);
+  for (const head of familyOf(config).headNames(config))
+    for (const name of [`${head}.weight`, `${head}.bias`]) {
+      const tensor = fresh.get(name);
+      if (tensor && replaced.has(name)) replaced.set(name, tensor);
+    }
+  return replaced;
+}
+
+export interface FirstWeightsOptions {
+  /** For each class the row of --init's heads that it keeps; null: new heads. */
+  headRows: Int32Array | null;
+  seed: number;
+  math: DrawMath;
+}
+
 /** Initial weights for `config`'s classes: drawn from the seed, replaced by those of --init that fit. */
 export function firstWeights(
   { init }: StartingModel,
   config: DeitConfig,
-  seed: number,
-  math: DrawMath,
+  { headRows, seed, math }: FirstWeightsOptions,
 ): StartingWeights {
   const fresh = initialWeights(config, seed, math);
   if (init === null) return { weights: fresh, notices: [] };
-  const { weights, notices } = startingWeights(init.weights, fresh, init.name);
+  const loaded = headRows ? withClasses(init, headRows).weights : withNewHeads(init, config, fresh);
+  const { weights, notices } = startingWeights(loaded, fresh, init.name);
   return { weights, notices: [...init.notices, ...notices] };
 }

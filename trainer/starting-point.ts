@@ -61,13 +61,8 @@ async function checkFree(out: string): Promise<void> {
   });
 }
 
-function firstState(
-  settings: TrainerSettings,
-  source: BatchSource,
-  classMap: Int32Array,
-  runtime: Runtime,
-): RunState {
-  const { fingerprint, samples } = source.description;
+function firstState(settings: TrainerSettings, source: BatchSource, runtime: Runtime): RunState {
+  const { fingerprint, samples, classes } = source.description;
   return {
     format: STATE_FORMAT,
     settings,
@@ -79,7 +74,7 @@ function firstState(
     gpuTier: runtime.executor.tier ?? null,
     fusedMultiplyAdd: runtime.executor.fusedMultiplyAdd,
     data: { fingerprint, samples },
-    classMap: [...classMap],
+    classMap: classes.map((_, index) => index),
     lossScale: null,
     teacher: null,
     validationPath: null,
@@ -104,7 +99,8 @@ export async function startNewRun(
   const { recipe, batchSize, seed } = settings;
   const source = await sources.connect({ recipe, batchSize, seed });
   disposables.push(() => source.close());
-  const { labels, classMap } = runClasses(source.description, start.init?.labels ?? null);
+  const classes = runClasses(source.description, start.init?.labels ?? null, settings.keepHead);
+  const { labels, headRows } = classes;
   const config = { ...start.config, classes: labels.length };
   const runtime = await sources.openRuntime({
     device: request.device ?? "auto",
@@ -112,8 +108,9 @@ export async function startNewRun(
     threads: request.threads,
   });
   disposables.push(() => runtime.dispose());
-  const { weights, notices } = firstWeights(start, config, seed, runtime.image.math);
-  const state = firstState(settings, source, classMap, runtime);
+  const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
+  if (classes.notice !== null) notices.unshift(classes.notice);
+  const state = firstState(settings, source, runtime);
   return { resumed: false, config, labels, weights, state, source, runtime, notices };
 }
 

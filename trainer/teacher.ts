@@ -6,10 +6,10 @@ import { quote, VitrineError } from "../runtime/errors.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { loadModel } from "../runtime/load-model.js";
 import {
-  inClassOrder,
   readModel,
   readWeights,
   type StoredModel,
+  withClasses,
 } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { teacherOrder } from "./classes.js";
@@ -55,7 +55,7 @@ export async function openTeacher(runtime: Runtime, options: TeacherOptions): Pr
   const opened = await readModel(nodeModelSource(path));
   checkSize(opened, options);
   const order = teacherOrder(labels, opened.labels, path);
-  const ordered = order === null ? opened : inClassOrder(opened, order);
+  const ordered = order === null ? opened : withClasses(opened, order);
   const model = await loadModel(runtime, ordered, { batchSizes: [batchSize] });
   return {
     sha256: await weightsDigest(path),

@@ -1,8 +1,10 @@
 // vitrine data-server: serves a data set as augmented batches over gRPC until a signal stops it.
 
 import type { Command } from "commander";
+import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
+import { describe } from "../../server/data/pipeline.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
@@ -18,10 +20,14 @@ interface DataServerCommand {
 async function run({ data, listen, workers, badSamples }: DataServerCommand): Promise<void> {
   const server = await startDataServer({ data, listen, workers, badSamples });
   const { dataset, address, service } = server;
-  const images = `${dataset.names.length} images in ${dataset.classes.length} classes`;
+  const { fingerprint, names } = dataset;
+  const images = counted(names.length, "image", "images");
+  const description = describe(dataset, "");
   process.stdout.write(
-    `${images}, fingerprint ${dataset.fingerprint.slice(0, 12)}, ${workers} decode workers\n`,
+    `${images} in ${describeClasses(description)}\n` +
+      `fingerprint ${fingerprint.slice(0, 12)}, ${counted(workers, "decode worker", "decode workers")}\n`,
   );
+  for (const text of classWarnings(description)) process.stderr.write(`warning: ${text}\n`);
   const warning = exposureWarning(address, "read the data set's images and labels");
   if (warning) process.stderr.write(`${warning}\n`);
   await runUntilSignal(

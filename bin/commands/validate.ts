@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
-import { matchClasses } from "../../runtime/models/labels.js";
+import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
@@ -51,6 +51,7 @@ interface ValidateCommand {
   cropPct?: number;
   flip?: boolean;
   realLabels?: string;
+  classesBy: ClassOrder;
   batchSize: number;
   workers: number;
   badSamples: BadSamples;
@@ -85,10 +86,10 @@ function resized(model: StoredModel, imageSize: number): StoredModel {
 async function judgeAll(
   { model }: RunningModel,
   source: OpenedEvaluation,
-  { flip = false, realLabels }: ValidateCommand,
+  { flip = false, realLabels, classesBy }: ValidateCommand,
 ): Promise<{ scores: ClassScores; classMap: Int32Array; seconds: number }> {
   const { classes, samples } = source.description;
-  const { indices: classMap, notice: how } = matchClasses(classes, model.labels);
+  const { indices: classMap, notice: how } = matchClasses(classes, model.labels, classesBy);
   if (how) notice(how);
   const { names } = source;
   const valid =
@@ -207,6 +208,11 @@ export function configureValidate(command: Command): void {
     .addOption(dtypeOption())
     .optionsGroup("Data:")
     .addOption(dataOption())
+    .addOption(
+      new Option("--classes-by <choice>", "how the classes of --data find the model's")
+        .choices(["name", "index"])
+        .default("name"),
+    )
     .option(
       "--real-labels <file>",
       "JSON with every image's valid classes, as ImageNet-ReaL's real.json; images without one are not counted",

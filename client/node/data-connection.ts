@@ -10,7 +10,12 @@ import {
 } from "@grpc/grpc-js";
 import type { WireBatch } from "../../proto/batch-codec.js";
 import { batchCost } from "../../proto/credits.js";
-import { DATA_SERVICE, type OpenRequest, type StreamRequest } from "../../proto/services.js";
+import {
+  DATA_SERVICE,
+  type DescribeResponse,
+  type OpenRequest,
+  type StreamRequest,
+} from "../../proto/services.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
@@ -59,6 +64,26 @@ function typedError(error: ServiceError, address: string): VitrineError {
   return errorOfStatus(error.code, error.details, address);
 }
 
+/** Throws `protocol/answer` where the counts are not one per class. */
+function descriptionOf(response: DescribeResponse, address: string): DataDescription {
+  const classes = response.classes ?? [];
+  const counts = response.counts ?? [];
+  const described = {
+    fingerprint: response.fingerprint ?? "",
+    samples: response.samples ?? 0,
+    classes,
+    instance: response.instance ?? "",
+  };
+  // Older servers send none.
+  if (counts.length === 0) return described;
+  if (counts.length === classes.length) return { ...described, counts };
+  throw new VitrineError(
+    "protocol/answer",
+    `${address} describes ${classes.length} classes with ${counts.length} image counts; expected one per class`,
+    { details: { server: address, classes: classes.length, counts: counts.length } },
+  );
+}
+
 export class DataConnection {
   readonly #address: string;
   readonly #client: Client;
@@ -93,13 +118,11 @@ export class DataConnection {
         { deadline },
         (error, response) => {
           if (error || !response) return reject(typedError(error as ServiceError, this.#address));
-          const { fingerprint, samples, classes, instance } = response;
-          resolve({
-            fingerprint: fingerprint ?? "",
-            samples: samples ?? 0,
-            classes: classes ?? [],
-            instance: instance ?? "",
-          });
+          try {
+            resolve(descriptionOf(response, this.#address));
+          } catch (refused) {
+            reject(refused);
+          }
         },
       );
     });

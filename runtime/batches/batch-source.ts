@@ -34,6 +34,8 @@ export interface DataDescription {
   samples: number;
   /** Class names in index order; an empty string where the list gives only the index. */
   classes: string[];
+  /** Images of each class, in index order; absent where a data server does not send them. */
+  counts?: number[];
   /** Differs each time a server process starts. */
   instance: string;
 }

@@ -187,22 +187,23 @@ export function atImageSize<C extends ModelConfig>(model: StoredModel<C>, imageS
 }
 
 /**
- * The same model with its classes in another order: the rows of its heads move, and with them its logits, bit for bit.
- * `order`: for each place the index of the class that moves there, a permutation.
+ * The same model with other classes of its own, or in another order: the rows of its heads move, and with them its
+ * logits, bit for bit. `rows`: for each class of the result the index of the model's class.
  */
-export function inClassOrder(model: StoredModel, order: Int32Array): StoredModel {
+export function withClasses<C extends ModelConfig>(model: StoredModel<C>, rows: Int32Array): StoredModel<C> {
   const weights = new Map(model.weights);
   for (const head of familyOf(model.config).headNames(model.config))
     for (const name of [`${head}.weight`, `${head}.bias`])
-      weights.set(name, rowsInOrder(weights.get(name) as NamedTensor, order));
-  return { ...model, weights, labels: Array.from(order, (index) => model.labels[index]) };
+      if (weights.has(name)) weights.set(name, selectRows(weights.get(name) as NamedTensor, rows));
+  const config = { ...model.config, classes: rows.length };
+  return { ...model, config, weights, labels: Array.from(rows, (index) => model.labels[index]) };
 }
 
-function rowsInOrder({ shape, data }: NamedTensor, order: Int32Array): NamedTensor {
-  const width = data.length / order.length;
-  const moved = new Float32Array(data.length);
-  order.forEach((from, to) => {
-    moved.set(data.subarray(from * width, (from + 1) * width), to * width);
+function selectRows({ shape: [count, ...rest], data }: NamedTensor, rows: Int32Array): NamedTensor {
+  const width = data.length / count;
+  const selected = new Float32Array(rows.length * width);
+  rows.forEach((from, to) => {
+    selected.set(data.subarray(from * width, (from + 1) * width), to * width);
   });
-  return { shape, data: moved };
+  return { shape: [rows.length, ...rest], data: selected };
 }

@@ -43,8 +43,10 @@ export function openBatchStream(
 }
 
 export function describe(dataset: Dataset, instance: string): DataDescription {
-  const { fingerprint, classes, names } = dataset;
-  return { fingerprint, samples: names.length, classes, instance };
+  const { fingerprint, classes, names, labels } = dataset;
+  const counts = new Array<number>(classes.length).fill(0);
+  for (const label of labels) counts[label]++;
+  return { fingerprint, samples: names.length, classes, counts, instance };
 }
 
 export interface PipelineOptions extends BatchOptions {

@@ -36,7 +36,7 @@ export interface DataService {
 }
 
 export function createDataService({ dataset, pool, math, badSamples, log }: DataServiceOptions): DataService {
-  const instance = randomUUID();
+  const description = describe(dataset, randomUUID());
   const calls = new Set<StreamCall>();
   let skipped = 0;
   const onSkipped = (error: VitrineError): void => {
@@ -66,7 +66,7 @@ export function createDataService({ dataset, pool, math, badSamples, log }: Data
   return {
     implementation: {
       Describe: (_call: unknown, callback: sendUnaryData<DescribeResponse>) => {
-        callback(null, describe(dataset, instance));
+        callback(null, description);
       },
       StreamBatches: (call: ServerDuplexStream<StreamRequest, WireBatch>) => {
         const stream = serveBatches(call, open, () => {

@@ -39,10 +39,38 @@ test("ImageNet's folders match by synset, Hugging Face's long labels by each of 
   );
 });
 
-test("where no name matches, classes are matched by rank, and the notice says so", () => {
-  const { indices, notice } = matchClasses(["ant", "bee"], SHAPES);
+test("exact names win over those that differ in case or separators", () => {
+  const letters = ["A", "a", "b", "hot_dog", "hot-dog", "a, b"];
+  assert.equal([...matchClasses(letters, letters).indices], [0, 1, 2, 3, 4, 5]);
+  assert.equal([...matchClasses(["a", "B"], ["A", "a", "b"]).indices], [1, 2]);
+  assert.equal([...matchClasses(["A", "a"], ["a", "A"]).indices], [1, 0]);
+});
+
+test("two names of one label are refused, as is one name of two", () => {
+  assert.throws(() => matchClasses(["Disc", "DISC"], SHAPES), /not found|no class name/);
+  assert.throws(() => matchClasses(["disc", "Disc"], SHAPES), /1 of 2 .* "Disc"/);
+});
+
+test("where no name matches a model with names, the match is refused; --classes-by index asks for it", () => {
+  assert.throws(
+    () => matchClasses(["ant", "bee"], SHAPES),
+    /"ant", "bee"; the model has "disc", "ring", "square" and 1 more \(.*--classes-by index\)/,
+  );
+  const { indices, notice } = matchClasses(["ant", "bee", "cow", "dog"], SHAPES, "index");
+  assert.equal([...indices], [0, 1, 2, 3]);
+  assert.match(notice as string, /by rank \("ant" is "disc", "bee" is "ring", "cow" is "square", …\)/);
+});
+
+test("a model without class names is matched by rank, with the first three pairs", () => {
+  const { indices, notice } = matchClasses(["ant", "bee"], defaultLabels(2));
   assert.equal([...indices], [0, 1]);
-  assert.match(notice as string, /by rank \("ant" is "disc"\)/);
+  assert.match(notice as string, /no names: .* by rank \("ant" is "class 0", "bee" is "class 1"\)/);
+  assert.throws(() => matchClasses(["ant", "bee"], defaultLabels(3)), /no class name/);
+});
+
+test("numbered folders whose order as text is not their order as numbers have no rank", () => {
+  assert.equal([...matchClasses(["0", "1", "2"], defaultLabels(3)).indices], [0, 1, 2]);
+  assert.throws(() => matchClasses(["1", "10", "2"], defaultLabels(3)), /--classes-by index/);
 });
 
 test("a class that a list gave by index keeps it", () => {
@@ -64,7 +92,7 @@ test("more classes than the model has are refused", () => {
     () => matchClasses(new Array(5).fill(""), SHAPES),
     /indices up to 4, the model only 4 classes/,
   );
-  assert.throws(() => matchClasses(["a", "b", "c", "d", "e"], SHAPES), /only 4 classes/);
+  assert.throws(() => matchClasses(["a", "b", "c", "d", "e"], SHAPES, "index"), /only 4 classes/);
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { inClassOrder, readModel } from "../../runtime/model-files/stored-model.js";
+import { readModel, withClasses } from "../../runtime/model-files/stored-model.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { randomPixels } from "../executors/micro-deit.js";
@@ -36,7 +36,7 @@ const SOURCES: Readonly<Record<string, ModelSource>> = {
 for (const [family, source] of Object.entries(SOURCES))
   test(`a ${family} with its classes in another order gives the same logits in that order, bit for bit`, async () => {
     const stored = await readModel(source);
-    const ordered = inClassOrder(stored, ORDER);
+    const ordered = withClasses(stored, ORDER);
     assert.equal(
       ordered.labels,
       Array.from(ORDER, (index) => LABELS[index]),
@@ -62,7 +62,7 @@ for (const [family, source] of Object.entries(SOURCES))
 test("the model that was read keeps its own order", async () => {
   const stored = await readModel(SOURCES.DeiT);
   const head = stored.weights.get("head.weight")?.data.slice();
-  inClassOrder(stored, ORDER);
+  withClasses(stored, ORDER);
   assert.equal(stored.labels, LABELS);
   assert.equal(stored.weights.get("head.weight")?.data, head);
 });

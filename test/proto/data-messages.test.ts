@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { MAX_CREDIT_BYTES } from "../../proto/credits.js";
 import { fromRecipeMessage, toRecipeMessage } from "../../proto/recipe-codec.js";
-import { DATA_SERVICE, type OpenRequest } from "../../proto/services.js";
+import { DATA_SERVICE, type DescribeResponse, type OpenRequest } from "../../proto/services.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
 
@@ -48,6 +48,14 @@ test("a mode unknown to this version is refused with its field", () => {
     () => fromRecipeMessage(later),
     (error: unknown) => isVitrineError(error) && /mix_mode got 9/.test(error.message),
   );
+});
+
+test("a description arrives with its counts, and without them from servers that send none", () => {
+  const { responseSerialize, responseDeserialize } = DATA_SERVICE.Describe;
+  const over = (response: DescribeResponse) => responseDeserialize(responseSerialize(response));
+  const described = { fingerprint: "f", samples: 3, classes: ["a", "b"], instance: "1" };
+  assert.equal(over({ ...described, counts: [1, 2] }).counts, [1, 2]);
+  assert.equal(over(described).counts, []);
 });
 
 test("64-bit seeds arrive as exact numbers", () => {

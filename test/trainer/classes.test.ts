@@ -9,45 +9,73 @@ import { runClasses, teacherOrder } from "../../trainer/classes.js";
 const data = (classes: string[]) => ({ fingerprint: "f", samples: 9, classes, instance: "1" });
 
 test("a new model's classes are the data set's", () => {
-  const { labels, classMap } = runClasses(data(["cat", "dog"]), null);
-  assert.equal(labels, ["cat", "dog"]);
-  assert.equal([...classMap], [0, 1]);
+  assert.equal(runClasses(data(["cat", "dog"]), null), {
+    labels: ["cat", "dog"],
+    headRows: null,
+    notice: null,
+  });
 });
 
-test("classes known only by index get names that say so", () => {
+test("classes known only by index get names that say so, even 1,000 of them", () => {
   assert.equal(runClasses(data(["", ""]), null).labels, ["class 0", "class 1"]);
+  assert.is(runClasses(data(new Array(1000).fill("")), null).labels[7], "class 7");
 });
 
-test("a list of ImageNet indices keeps the heads of a model with ImageNet's 1,000 classes", () => {
-  const { labels, classMap } = runClasses(data(Array.from({ length: 998 }, () => "")), IMAGENET_LABELS);
-  assert.is(labels.length, 1000);
-  assert.equal([...classMap.slice(0, 3), classMap[997]], [0, 1, 2, 997]);
+test("a list of indices makes a new head beside a checkpoint of any number of classes", () => {
+  const two = runClasses(data(["", ""]), IMAGENET_LABELS);
+  assert.equal([two.labels, two.headRows], [["class 0", "class 1"], null]);
+  assert.match(
+    two.notice as string,
+    /newly initialized for 2 classes; .* no class names .* checkpoint's 1000$/,
+  );
+  const all = runClasses(data(new Array(1000).fill("")), IMAGENET_LABELS);
+  assert.is(all.headRows, null);
+  assert.match(all.notice as string, /--keep-head keeps its rows by index/);
 });
 
-test("names that the checkpoint knows keep its order, names that it does not make new classes", () => {
-  const known = runClasses(data(["ant", "bee"]), ["cow", "bee", "ant"]);
-  assert.equal(
-    [known.labels, [...known.classMap]],
-    [
-      ["cow", "bee", "ant"],
-      [2, 1],
-    ],
+test("names that the checkpoint has keep their rows, in the data set's order and number", () => {
+  const kept = (classes: string[], labels: readonly string[]) => {
+    const { labels: names, headRows, notice } = runClasses(data(classes), labels);
+    assert.equal(names, classes);
+    return [headRows === null ? null : [...headRows], notice];
+  };
+  assert.equal(kept(["ant", "bee"], ["ant", "bee"]), [
+    [0, 1],
+    "head: kept; the checkpoint has the same 2 classes",
+  ]);
+  assert.equal(kept(["ant", "bee"], ["Bee", "ant"]), [
+    [1, 0],
+    "head: kept and reordered; the checkpoint has the same 2 classes in another order",
+  ]);
+  assert.equal(kept(["goldfish", "hen"], IMAGENET_LABELS), [
+    [1, 8],
+    "head: kept the rows of 2 classes, found by name among the checkpoint's 1000",
+  ]);
+});
+
+test("one unknown name makes a new head, and is named", () => {
+  const { labels, headRows, notice } = runClasses(data(["ant", "elk", "yak"]), ["cow", "bee", "ant"]);
+  assert.equal([labels, headRows], [["ant", "elk", "yak"], null]);
+  assert.match(
+    notice as string,
+    /^head: newly initialized for 3 classes; "elk" and 1 more are not among .* 3; --keep-head/,
   );
-  const some = runClasses(data(["ant", "elk"]), ["cow", "bee", "ant"]);
+});
+
+test("--keep-head keeps rows by index, where there are as many", () => {
+  const named = runClasses(data(["x", "y"]), ["cow", "bee"], true);
   assert.equal(
-    [some.labels, [...some.classMap]],
-    [
-      ["ant", "elk"],
-      [0, 1],
-    ],
-  );
-  const none = runClasses(data(["x", "y"]), ["cow", "bee"]);
-  assert.equal(
-    [none.labels, [...none.classMap]],
+    [named.labels, [...(named.headRows ?? [])]],
     [
       ["x", "y"],
       [0, 1],
     ],
+  );
+  assert.match(named.notice as string, /\("x" was "cow", "y" was "bee"\)/);
+  assert.equal(runClasses(data(["", ""]), ["cow", "bee"], true).labels, ["cow", "bee"]);
+  assert.throws(
+    () => runClasses(data(["x"]), ["cow", "bee"], true),
+    /the data set has 1 class, the checkpoint 2/,
   );
 });
 

@@ -32,6 +32,8 @@ test("without flags the settings are main.py's defaults", () => {
     ...{
       model: "deit_tiny_patch16_224",
       init: null,
+      keepHead: false,
+      classesBy: "name",
       teacher: null,
       distillation: "none",
       alpha: 0.5,

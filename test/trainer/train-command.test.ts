@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { defaultLabels } from "../../runtime/models/labels.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
 import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
@@ -91,12 +92,44 @@ test("a short run brings the loss below half of its first value and prints where
   assert.equal(id2label, { 0: "cat", 1: "dog", 2: "emu" }, "a new model's classes are the data set's");
 });
 
-test("a run from --init keeps the checkpoint's order of classes", async (context) => {
+test("a run from --init has the data set's classes in its order, says what the head keeps, and validates", async (context) => {
   const flags = ["--init", context.model, "--steps", "1", "--batch-size", "8", ...NO_AUGMENTATION];
-  const { status, errors } = await train(context, "tuned", ...flags);
+  const { status, errors, output } = await train(context, "tuned", ...flags, "--val", context.set.path);
   assert.is(status, 0, errors);
+  assert.match(output, /^head: kept and reordered; the checkpoint has the same 3 classes in another order$/m);
+  assert.match(output, /^classes +3 classes: cat \(8\), dog \(8\), emu \(8\)$/m);
   const text = readFileSync(join(context.folder, "tuned", "last", "config.json"), "utf8");
-  assert.equal(JSON.parse(text).id2label, { 0: "dog", 1: "cat", 2: "emu" });
+  assert.equal(JSON.parse(text).id2label, { 0: "cat", 1: "dog", 2: "emu" });
+});
+
+test("class indices beside a checkpoint of 1,000 classes make a new head of as many as the list has", async (context) => {
+  const { folder, set } = context;
+  const labels = defaultLabels(1000);
+  const config = tinyConfig({ classes: 1000 });
+  const checkpoint = await writeTinyModel(join(folder, "thousand"), config, labels, 1);
+  const list = join(folder, "list.csv");
+  const files = readdirSync(join(set.path, "cat")).map(
+    (name, i) => `${join(set.path, "cat", name)},${i % 2}`,
+  );
+  writeFileSync(list, `path,label\n${files.join("\n")}\n`);
+  const server = await startServer(list);
+  try {
+    const flags = ["--init", checkpoint, "--steps", "1", "--batch-size", "8", "--distillation", "none"];
+    const run = await train({ ...context, server }, "indices", ...flags, "--val", list);
+    assert.is(run.status, 0, run.errors);
+    assert.match(run.output, /^head: newly initialized for 2 classes; .* checkpoint's 1000$/m);
+    const [row] = readMetrics(join(folder, "indices"));
+    assert.ok(Math.abs(Number(row?.loss) - Math.log(2)) < 0.2, `first loss ${row?.loss}`);
+    const { id2label } = JSON.parse(readFileSync(join(folder, "indices", "last", "config.json"), "utf8"));
+    assert.equal(id2label, { 0: "class 0", 1: "class 1" });
+    const kept = await train({ ...context, server }, "keep", ...flags, "--keep-head");
+    assert.match(
+      kept.errors,
+      /usage\/training: --keep-head: the data set has 2 classes, the checkpoint 1000/,
+    );
+  } finally {
+    await server.stop("SIGKILL");
+  }
 });
 
 test("a finished run that is resumed takes no step and prints its summary", async (context) => {

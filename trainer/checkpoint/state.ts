@@ -91,6 +91,8 @@ export function readState(text: string, path: string): RunState {
   // Older checkpoints lack these. Assignments keep the order of the keys.
   settings.accumulate ??= 1;
   settings.recompute ??= false;
+  settings.keepHead ??= false;
+  settings.classesBy ??= "name";
   parsed.gpuTier ??= null;
   parsed.lossScale ??= null;
   return parsed as RunState;
