@@ -33,6 +33,11 @@ export interface RuntimeOptions {
   gpuTier?: string;
   /** Threads of the wasm executor: a number, or `auto`: the cores that this process may use. Default 1. */
   threads?: number | "auto";
+  /**
+   * Whether the wasm executor computes beside the calling thread even with one thread, so that its event loop keeps
+   * running during a long step. Default false.
+   */
+  background?: boolean;
   /** Fused multiply-add, which changes the last bits: `auto` (default) where the engine has it. */
   relaxed?: boolean | "auto";
   /** Whether the self-check of a GPU that `auto` finds includes the backward kernels. Default false. */
@@ -65,11 +70,18 @@ function unknownDevice(device: string): VitrineError {
  * ```
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { host, device = "auto", gpuTier = "auto", threads = 1, relaxed = "auto" } = options;
+  const {
+    host,
+    device = "auto",
+    gpuTier = "auto",
+    threads = 1,
+    background = false,
+    relaxed = "auto",
+  } = options;
   checkTierName(gpuTier);
   if (gpuTier !== "auto" && device !== "auto" && !WEBGPU.test(device))
     throw new VitrineError("device/tier", `device ${device} has no tiers; --gpu-tier is for webgpu`);
-  const wasm = { relaxed, threads };
+  const wasm = { relaxed, threads, background };
   const [{ executor, why }, image] = await Promise.all([
     device === "auto" ? chooseAutomatically(options, wasm) : openDevice(options, device, wasm),
     createImageModule(host),
@@ -83,7 +95,7 @@ export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
 }
 
-type WasmOptions = Required<Pick<RuntimeOptions, "relaxed" | "threads">>;
+type WasmOptions = Required<Pick<RuntimeOptions, "relaxed" | "threads" | "background">>;
 
 interface Chosen {
   executor: Executor;

@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   "usage/recipe": "an augmentation setting is out of range",
   "usage/results-file": "the file that `--results-file` names has other columns",
   "usage/resume": "a flag contradicts a setting of the run that `--resume` continues",
+  "usage/run-in-use": "another trainer writes the run in `--out`",
   "usage/training": "training settings that cannot be combined, or neither `--model` nor `--init`",
   "file/exists": "the target of a command exists already",
   "file/not-found": "a file or folder does not exist",

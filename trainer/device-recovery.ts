@@ -61,7 +61,8 @@ export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): P
       const step = await checkpointStep(out);
       losses = step !== before ? 1 : losses + 1;
       before = step;
-      if (losses > MOST_LOSSES) throw isDeviceLost(error) ? error : withCheckpoint(error, out, step ?? 0);
+      if (losses > MOST_LOSSES)
+        throw isDeviceLost(error) ? error : withCheckpoint(error, { folder: out, step: step ?? 0 });
       const where =
         step === null ? "restarting" : `continuing from step ${step} in ${quote(join(out, LAST))}`;
       progress.say((error as Error).message);

@@ -5,9 +5,11 @@ import { type Cursor, nextCursor } from "../runtime/batches/batch-source.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import { type Checkpoints, openCheckpoints, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
+import { untilInterrupted } from "./interruption.js";
+import type { StepMetrics } from "./metrics.js";
 import { RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
-import { untilInterrupted, withCheckpoint } from "./stopping.js";
+import { withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 
@@ -23,22 +25,26 @@ interface LoopContext {
 }
 
 /**
- * Trains to the end of the run. However it stops, RUN/last is the run after a whole step, its validation and its row of
- * metrics included: the last step, or where that one failed midway, the checkpoint before it.
+ * Trains to the end of the run. However it stops, RUN/last is the run after a whole step, its row of metrics included:
+ * the last step, or where that one failed midway, the checkpoint before it. An epoch is saved before its validation, so
+ * that a validation that fails costs nothing but itself: RUN/last then says that it is owed, and a resumed run begins
+ * with it.
  *
  * Where the device computes asynchronously, steps are pipelined: a step is finished, its loss read and its row written
  * after the next one was started. Before a validation and before a checkpoint no step is in flight.
  */
 export async function train(run: TrainingRun): Promise<void> {
   const { state, source, progress } = run;
-  if (state.finished) return;
-  await validateWeights(run, SANITY_BATCHES);
+  if (state.finished && state.owedValidation === null) return;
+  if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openCheckpoints(run);
   const losses = new RunningMean(state.recentLosses);
   const context: LoopContext = { run, checkpoints, losses, clock: new StepClock() };
   let inFlight: StartedStep | undefined;
   let whole = true;
   try {
+    if (state.owedValidation !== null) await scoreEpoch(context, state.owedValidation);
+    if (state.finished) return;
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
       whole = false;
       const step = state.step + (inFlight ? 2 : 1);
@@ -50,15 +56,16 @@ export async function train(run: TrainingRun): Promise<void> {
         continue;
       }
       inFlight = undefined;
-      const { ends, isBest } = await completeStep(context, started);
+      const metrics = await completeStep(context, started);
       whole = true;
-      if (ends || state.step % run.checkpointEvery === 0) await checkpoints.save(isBest);
-      if (ends) context.clock.restart();
+      if (state.cursor.batch === 0 || state.finished) await endEpoch(context, metrics);
+      else if (state.step % run.checkpointEvery === 0) await checkpoints.save();
       if (state.finished) break;
     }
   } catch (error) {
     const stopped = whole ? await keepSteps(context, inFlight, error) : error;
-    throw withCheckpoint(stopped, run.checkpoint.folder, checkpoints.saved());
+    const isOwed = state.owedValidation !== null;
+    throw withCheckpoint(stopped, { folder: run.checkpoint.folder, step: checkpoints.saved(), isOwed });
   } finally {
     progress.end();
   }
@@ -95,11 +102,8 @@ function endsSegment(
   return batch === 0 || step % checkpointEvery === 0 || step === state.settings.steps;
 }
 
-/** Reads the step's loss, validates at an epoch's end, and writes the row of metrics. */
-async function completeStep(
-  context: LoopContext,
-  started: StartedStep,
-): Promise<{ ends: boolean; isBest: boolean }> {
+/** Reads the step's loss and writes its row of metrics, without the scores of a validation. */
+async function completeStep(context: LoopContext, started: StartedStep): Promise<StepMetrics> {
   const { run, checkpoints, losses, clock } = context;
   const { state, source, progress } = run;
   const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
@@ -112,13 +116,46 @@ async function completeStep(
   const runningLoss = losses.mean();
   const rates = { learningRate, ...clock.rates() };
   progress.report({ epoch: cursor.epoch + 1, step, loss: runningLoss, ...rates, ...lengths(run) });
-  const ends = state.cursor.batch === 0 || state.finished;
-  const validation = ends ? await validateWeights(run) : null;
   const measured = { loss, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
-  await checkpoints.metrics.append({ ...cursor, step, ...measured, ...rates, validation });
-  const isBest = ends && takeBest(state, cursor.epoch, validation);
+  const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
+  await checkpoints.metrics.append(metrics);
+  return metrics;
+}
+
+/** Saves the run, then validates it. */
+async function endEpoch(context: LoopContext, metrics: StepMetrics): Promise<void> {
+  const { run, checkpoints } = context;
+  if (run.validation === null) {
+    if (chooseBest(run, metrics.epoch, null)) await checkpoints.saveBest();
+    await checkpoints.save();
+  } else {
+    run.state.owedValidation = metrics;
+    await checkpoints.save();
+    await scoreEpoch(context, metrics);
+  }
+  context.clock.restart();
+}
+
+/** The validation that the saved run owes, and what depends on it: the row of metrics, RUN/best, the state in RUN/last. */
+async function scoreEpoch({ run, checkpoints }: LoopContext, metrics: StepMetrics): Promise<void> {
+  const { state, progress } = run;
+  const validation = await validateWeights(run);
+  if (validation !== null) {
+    state.validation = validation;
+    for (const line of describeScores(validation, state.step)) progress.say(line);
+  }
+  state.owedValidation = null;
+  const isBest = chooseBest(run, metrics.epoch, validation);
+  await checkpoints.metrics.complete({ ...metrics, validation });
+  if (isBest) await checkpoints.saveBest();
+  await checkpoints.saveState();
+}
+
+/** Whether this is the best epoch so far; the mean loss of the next one starts. */
+function chooseBest({ state }: TrainingRun, epoch: number, validation: ValidationScores | null): boolean {
+  const isBest = takeBest(state, epoch, validation);
   if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
-  return { ends, isBest };
+  return isBest;
 }
 
 /** Counts the step as done: from here on a checkpoint contains it. */
@@ -136,13 +173,14 @@ function lengths({ state, source }: TrainingRun): { epochs: number | null; steps
   return { epochs, steps: steps ?? (epochs ?? 0) * source.batchesPerEpoch };
 }
 
-/** Scores of raw weights and average. Null without validation data, and for the sanity run: its scores are not kept. */
+/** Scores of raw weights and average; null without validation data. */
 async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<ValidationScores | null> {
-  const { validation, state, training, progress } = run;
+  const { validation, state, training, progress, interruption: signal } = run;
   if (validation === null) return null;
-  const scores = await validate(training, { ...validation, ema: state.settings.ema, maxBatches });
-  if (maxBatches !== undefined) return null;
-  state.validation = scores;
-  progress.say(describeScores(scores, state.step));
-  return scores;
+  const { ema, batchSize } = state.settings;
+  const { samples } = validation.source.description;
+  const total = Math.min(samples, (maxBatches ?? samples) * batchSize);
+  const onImages = (images: number) => progress.status(`validating ${images}/${total}`);
+  onImages(0);
+  return validate(training, { ...validation, ema, maxBatches, signal, onImages });
 }

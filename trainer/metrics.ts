@@ -1,8 +1,9 @@
-// Metrics: metrics.csv, a row for every step, with validation columns where the step was validated. A resumed run first
-// drops the rows after its checkpoint, so that no step is there twice.
+// Metrics: metrics.csv, a row for every step, with validation columns where the step was validated: its row is written
+// before the validation and completed after it. A resumed run first drops the rows after its checkpoint, so that no step
+// is there twice.
 
 import { existsSync } from "node:fs";
-import { appendFile, open, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, type FileHandle, open, readFile, rename, writeFile } from "node:fs/promises";
 import type { LossScale } from "../runtime/training/contract.js";
 import type { ValidationScores } from "./validation.js";
 
@@ -69,21 +70,51 @@ function keptRows(text: string, step: number): string {
 
 export interface MetricsFile {
   append(metrics: StepMetrics): Promise<void>;
+  /** Replaces the row of the last step, whose validation is done now. */
+  complete(metrics: StepMetrics): Promise<void>;
   /** Waits until the rows are on disk; called before a checkpoint that relies on them. */
   sync(): Promise<void>;
 }
 
-/** Opens PATH for a run that has done `step` steps: drops later rows, creates a missing file. */
-export async function openMetrics(path: string, step: number): Promise<MetricsFile> {
-  const rows = existsSync(path) ? keptRows(await readFile(path, "utf8"), step) : "";
-  await writeFile(`${path}.next`, `${COLUMNS}\n${rows}`);
+/**
+ * Opens PATH for a run that has done `step` steps: drops later rows, creates a missing file. `owed`: the row of that
+ * step where its validation is still to be done; it is written again, as a crash may have left it half completed.
+ */
+export async function openMetrics(
+  path: string,
+  step: number,
+  owed: StepMetrics | null,
+): Promise<MetricsFile> {
+  const rows = existsSync(path) ? keptRows(await readFile(path, "utf8"), owed ? owed.step - 1 : step) : "";
+  const kept = `${COLUMNS}\n${rows}`;
+  const whole = kept + (owed ? row(owed) : "");
+  await writeFile(`${path}.next`, whole);
   await rename(`${path}.next`, path);
-  return {
-    append: (metrics) => appendFile(path, row(metrics)),
-    sync: async () => {
-      const file = await open(path, "r+");
-      await file.sync();
+  /** Where the last row begins, and where it ends, in bytes: all of it is ASCII. */
+  let last = kept.length;
+  let end = whole.length;
+  const update = async (work: (file: FileHandle) => Promise<unknown>): Promise<void> => {
+    const file = await open(path, "r+");
+    try {
+      await work(file);
+    } finally {
       await file.close();
+    }
+  };
+  return {
+    append: async (metrics) => {
+      const text = row(metrics);
+      await appendFile(path, text);
+      last = end;
+      end += text.length;
     },
+    complete: (metrics) =>
+      update(async (file) => {
+        const text = row(metrics);
+        await file.write(text, last);
+        end = last + text.length;
+        await file.truncate(end);
+      }),
+    sync: () => update((file) => file.sync()),
   };
 }

@@ -8,9 +8,11 @@ import { createTraining } from "../runtime/training/program.js";
 import { DISK } from "./checkpoint/commit-folder.js";
 import { restoreTraining } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
+import { expectNotInterrupted } from "./interruption.js";
 import type { Progress } from "./progress.js";
 import { describeRun } from "./report.js";
 import type { RunRequest, RunSources, TrainingRun } from "./run.js";
+import { lockRun } from "./run-lock.js";
 import { createSchedule } from "./schedule.js";
 import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
 import { openTeacher, type Teacher } from "./teacher.js";
@@ -104,14 +106,19 @@ function assemble(
 
 /** Throws a typed error for each thing that does not fit; then nothing was written and everything is closed again. */
 export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> {
-  const { request, sources, progress } = options;
+  const { request, sources, progress, interruption } = options;
   const disposables: Disposables = [];
   try {
+    const lock = await lockRun(request.out, { onNotice: (text) => progress.say(text) });
+    disposables.push(() => lock.release());
     const start = await (request.resume ? resumeRun : startNewRun)(request, sources, disposables);
     for (const notice of start.notices) progress.say(notice);
+    expectNotInterrupted(interruption);
     const teacher = await findTeacher(start, request.out);
     if (teacher) disposables.push(() => teacher.dispose());
+    expectNotInterrupted(interruption);
     const validation = await findValidation(options, start, disposables);
+    expectNotInterrupted(interruption);
     const training = await makeTraining(start, request.out);
     disposables.push(() => training.dispose());
     const run = assemble(options, start, { training, validation }, teacher);

@@ -17,6 +17,8 @@ export interface ProgressReport {
 
 export interface Progress {
   report(report: ProgressReport): void;
+  /** Shows what is being done between steps, for example `validating 320/2000`. */
+  status(text: string): void;
   /** Prints a line that stays. */
   say(line: string): void;
   /** Ends the rewritten line, which stays on the screen. */
@@ -89,19 +91,26 @@ export function createProgress(
     const line = new StatusLine(stream);
     return {
       report: (report) => line.show(progressLine(report)),
+      status: (text) => line.show(text),
       say: (text) => line.say(text),
       end: () => line.end(),
     };
   }
   let due = 0;
   let pending = "";
+  const write = (text: string): void => {
+    stream.write(`${text}\n`);
+    due = now() + PLAIN_INTERVAL_MS;
+  };
   return {
     report: (report) => {
       pending = progressLine(report);
       if (now() < due) return;
-      stream.write(`${pending}\n`);
+      write(pending);
       pending = "";
-      due = now() + PLAIN_INTERVAL_MS;
+    },
+    status: (text) => {
+      if (now() >= due) write(text);
     },
     say: (line) => stream.write(`${line}\n`),
     end: () => {

@@ -34,7 +34,7 @@ export interface StartingPoint {
 export type Disposables = (() => unknown)[];
 
 /** Files that a run killed before its first checkpoint may leave. */
-const LEFTOVERS = /^(metrics\.csv(\.next)?|last\.next|best\.next)$/;
+const LEFTOVERS = /^(lock(\.takeover)?|metrics\.csv(\.next)?|last\.next|best\.next)$/;
 
 /** Throws `usage/out` if RUN contains a run already, or anything else. */
 async function checkFree(out: string): Promise<void> {
@@ -82,6 +82,7 @@ function firstState(settings: TrainerSettings, source: BatchSource, runtime: Run
     epochLoss: { sum: 0, steps: 0 },
     best: null,
     validation: null,
+    owedValidation: null,
   };
 }
 

@@ -4,39 +4,9 @@ import { join } from "node:path";
 import type { Cursor } from "../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { LAST } from "./checkpoint/save.js";
+import { INTERRUPTED } from "./interruption.js";
 
-/** The run was asked to stop (Ctrl-C, SIGTERM). */
-export const INTERRUPTED = "training/interrupted";
 const NOT_FINITE = "training/not-finite";
-
-/**
- * Items of `source` until `signal` fires; then throws `training/interrupted` at once, even while the source waits for
- * an item. The source's iteration is ended either way, without waiting for it: a generator that is stuck in a wait
- * would answer only after that.
- */
-export async function* untilInterrupted<Item>(
-  source: AsyncIterable<Item>,
-  signal: AbortSignal,
-): AsyncGenerator<Item, void> {
-  const iterator = source[Symbol.asyncIterator]();
-  let wake: () => void = () => {};
-  const fired = new Promise<"fired">((resolve) => {
-    wake = () => resolve("fired");
-  });
-  signal.addEventListener("abort", wake);
-  try {
-    while (!signal.aborted) {
-      const next = await Promise.race([iterator.next(), fired]);
-      if (next === "fired") break;
-      if (next.done) return;
-      yield next.value;
-    }
-    throw new VitrineError(INTERRUPTED, "the run was asked to stop");
-  } finally {
-    signal.removeEventListener("abort", wake);
-    Promise.resolve(iterator.return?.()).catch(() => {});
-  }
-}
 
 /** A loss or gradient that no further step can repair, and that a resumed run would produce again. */
 export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError {
@@ -48,14 +18,24 @@ export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError 
   );
 }
 
-/** The same error, with how to continue from RUN/last, which holds step `step`. */
-export function withCheckpoint(error: unknown, folder: string, step: number): unknown {
+/** Where a run that stopped can continue. */
+export interface SavedRun {
+  /** RUN. */
+  folder: string;
+  /** The step that RUN/last holds. */
+  step: number;
+  /** Whether the validation after it is still to be done. Default false. */
+  isOwed?: boolean;
+}
+
+/** The same error, with how to continue from RUN/last. */
+export function withCheckpoint(error: unknown, { folder, step, isOwed = false }: SavedRun): unknown {
   if (!isVitrineError(error)) return error;
   const last = quote(join(folder, LAST));
   const hint =
     error.code === NOT_FINITE
       ? `--init ${last} starts from the weights of step ${step}`
-      : `${last} holds step ${step}; continue with --resume`;
+      : `${last} holds step ${step}; continue with --resume${isOwed ? ", which begins with its validation" : ""}`;
   const text = error.code === INTERRUPTED ? `stopped: ${hint}` : `${error.message} (${hint})`;
   return new VitrineError(error.code, text, { details: error.details, cause: error });
 }

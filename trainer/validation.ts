@@ -5,6 +5,7 @@ import { VitrineError } from "../runtime/errors.js";
 import { joined, pipelined, type Started } from "../runtime/executors/pipelined.js";
 import type { Logits } from "../runtime/inference/logits.js";
 import type { Training } from "../runtime/training/contract.js";
+import { untilInterrupted } from "./interruption.js";
 
 /** Percent, percent, and mean cross-entropy. */
 export interface Scores {
@@ -72,16 +73,23 @@ export interface ValidationOptions {
   classMap: Int32Array;
   ema: boolean;
   /** Stops after this many batches: the sanity run before training. */
-  maxBatches?: number;
+  maxBatches?: number | undefined;
+  /** Ends the validation between two batches, with `training/interrupted`. */
+  signal?: AbortSignal;
+  /** Called with the number of images after each batch. */
+  onImages?: (images: number) => void;
 }
 
 function mapLabels(batch: EvaluationBatch, classMap: Int32Array): Int32Array {
   return batch.labels.subarray(0, batch.count).map((label) => classMap[label] ?? -1);
 }
 
-async function* firstBatches(source: EvaluationSource, most: number): AsyncGenerator<EvaluationBatch> {
+async function* firstBatches(
+  batchesOf: AsyncIterable<EvaluationBatch>,
+  most: number,
+): AsyncGenerator<EvaluationBatch> {
   let batches = 0;
-  for await (const batch of source.batches()) {
+  for await (const batch of batchesOf) {
     yield batch;
     if (++batches === most) break;
   }
@@ -97,6 +105,7 @@ interface Answers {
 
 /** On a GPU, the logits of a batch are read while the next one is computed. Throws `data/empty`. */
 export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
+  const { source, signal, onImages = () => {}, maxBatches = Number.POSITIVE_INFINITY } = options;
   const weights = new Tally();
   const ema = new Tally();
   let images = 0;
@@ -111,8 +120,10 @@ export async function validate(training: Training, options: ValidationOptions): 
     weights.add(raw.logits, labels, count);
     if (average) ema.add(average.logits, labels, count);
     images += count;
+    onImages(images);
   };
-  await pipelined(firstBatches(options.source, options.maxBatches ?? Number.POSITIVE_INFINITY), start, take);
+  const batches = signal ? untilInterrupted(source.batches(), signal) : source.batches();
+  await pipelined(firstBatches(batches, maxBatches), start, take);
   if (images === 0)
     throw new VitrineError(
       "data/empty",
@@ -125,10 +136,10 @@ function describe({ top1, top5, loss }: Scores): string {
   return `top-1 ${top1.toFixed(2)}%  top-5 ${top5.toFixed(2)}%  loss ${loss.toFixed(4)}`;
 }
 
-/** `validation after step 240: top-1 …  (average: top-1 …)` */
-export function describeScores({ images, weights, ema }: ValidationScores, step: number): string {
-  const average = ema === null ? "" : `  (average: ${describe(ema)})`;
-  return `validation after step ${step}, ${images} images: ${describe(weights)}${average}`;
+/** `validation after step 240, 78 images: top-1 …`, and a line for the average. */
+export function describeScores({ images, weights, ema }: ValidationScores, step: number): string[] {
+  const first = `validation after step ${step}, ${images} images: ${describe(weights)}`;
+  return ema === null ? [first] : [first, `  average: ${describe(ema)}`];
 }
 
 /** A sentence about files that are not validated; undefined where there are none. */

@@ -1,21 +1,24 @@
 // vitrine train: trains a DeiT on the batches of a data server, or continues a run that stopped.
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import { LAST } from "../../trainer/checkpoint/save.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
+import { INTERRUPTED } from "../../trainer/interruption.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
 import type { RunRequest, RunSources } from "../../trainer/run.js";
-import { INTERRUPTED } from "../../trainer/stopping.js";
+
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
+import { stopOnSignals } from "../stop-on-signals.js";
 
 interface TrainFlags {
   dataServer: string;
@@ -67,7 +70,13 @@ const VALIDATION_WORKERS = 1;
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
     openRuntime: (request) =>
-      createRuntime({ ...request, host: nodeHost(), trains: true, onKernels: kernelProgress() }),
+      createRuntime({
+        ...request,
+        host: nodeHost(),
+        trains: true,
+        background: true,
+        onKernels: kernelProgress(),
+      }),
     connect: (request) =>
       connectData({
         ...request,
@@ -79,28 +88,6 @@ function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress
     openValidation: (request) =>
       openEvaluation({ ...request, workers: VALIDATION_WORKERS, badSamples: "fail" }),
   };
-}
-
-/** Exit status after a signal: 128 + its number, as shells report it. */
-const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** The first signal asks the run to stop after its step; a second one ends the process. */
-function stopOnSignals(): { interruption: AbortSignal; status: () => number; release: () => void } {
-  const controller = new AbortController();
-  let status = 0;
-  const listeners = Object.entries(SIGNALS).map(([name, number]) => {
-    const stop = () => {
-      if (status !== 0) process.exit(number);
-      status = number;
-      controller.abort();
-    };
-    process.on(name, stop);
-    return () => process.off(name, stop);
-  });
-  const release = () => {
-    for (const remove of listeners) remove();
-  };
-  return { interruption: controller.signal, status: () => status, release };
 }
 
 /** A data server on this machine decodes on one of its cores: `auto` leaves it that one. */
@@ -122,7 +109,7 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
     gpuTier: flags.gpuTier ?? null,
     threads: threadsBeside(flags.dataServer, flags.threads),
   };
-  const signals = stopOnSignals();
+  const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
   const { interruption } = signals;
   try {
     const sources = sourcesOf(flags, progress);

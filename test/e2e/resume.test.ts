@@ -1,9 +1,10 @@
 // Resume: real processes that are killed in the middle of an epoch, with everything on that could carry hidden state:
 // teacher, average, mixing, erasing, stochastic depth, validation. The files must be the same, byte for byte.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
@@ -89,15 +90,14 @@ test.after(async ({ set, folder, server }) => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("the uninterrupted run wrote two model folders with everything beside the weights", ({ expected }) => {
-  const names = [
-    "config.json",
-    "ema.safetensors",
-    "model.safetensors",
-    "optimizer.safetensors",
-    "state.json",
+test("the uninterrupted run wrote two model folders, the last one with everything to continue from", ({
+  expected,
+}) => {
+  const model = ["config.json", "ema.safetensors", "model.safetensors"];
+  const wanted = [
+    ...model.map((name) => join("best", name)),
+    ...[...model, "optimizer.safetensors", "state.json"].map((name) => join("last", name)),
   ];
-  const wanted = ["best", "last"].flatMap((folder) => names.map((name) => join(folder, name)));
   assert.equal([...expected.keys()], wanted);
 });
 
@@ -119,6 +119,73 @@ test("a trainer killed twice in mid-epoch and resumed ends with the same files, 
   assertSameFiles(run, context.expected);
   assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
   assert.equal(readdirSync(run).sort(), ["best", "last", "metrics.csv"], "nothing temporary is left");
+});
+
+/** A trainer killed at any moment: how many times, and the seed of the moments; a longer search sets both. */
+const KILLS = Number(process.env.VITRINE_KILLS ?? 4);
+const KILL_SEED = Number(process.env.VITRINE_KILL_SEED ?? Date.now() % 100_000);
+
+/** Resolves when RUN/last says that a validation is owed. */
+async function reachValidation(trainer: TrainerProcess, run: string): Promise<void> {
+  const path = join(run, "last", "state.json");
+  let ended = false;
+  void trainer.ended.then(() => {
+    ended = true;
+  });
+  while (!ended) {
+    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    if (/"owedValidation": \{/.test(text)) return;
+    await delay(1);
+  }
+  throw new Error(`no validation was seen: ${trainer.errors()}`);
+}
+
+test(`a trainer killed inside a validation, and at ${KILLS} random moments (seed ${KILL_SEED}), ends with the same files`, async (context) => {
+  const run = join(context.folder, "murdered");
+  const resume = ["--data-server", context.server.address, "--out", run, "--resume"];
+  const started = performance.now();
+  const first = startTrainer(flags(context, "murdered"));
+  await reachValidation(first, run);
+  const span = performance.now() - started;
+  first.process.kill("SIGKILL");
+  await first.ended;
+  let state = KILL_SEED;
+  for (let kill = 0; kill < KILLS; kill++) {
+    // A linear congruential generator: moments are the same for the same seed.
+    state = (1_103_515_245 * state + 12_345) % 2 ** 31;
+    const trainer = startTrainer(resume);
+    await Promise.race([trainer.ended, delay((span * 1.2 * state) / 2 ** 31)]);
+    trainer.process.kill("SIGKILL");
+    const status = await trainer.ended;
+    assert.ok(status === "SIGKILL" || status === 0, `${status}: ${trainer.errors()}`);
+  }
+  await finish(startTrainer(resume));
+  assertSameFiles(run, context.expected);
+  assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
+});
+
+test("Ctrl-C is acknowledged and honored inside a validation, and a second trainer is refused until then", async (context) => {
+  const run = join(context.folder, "validating");
+  const trainer = startTrainer(flags(context, "validating"));
+  await reachValidation(trainer, run);
+  const second = await runVitrine([
+    "train",
+    "--data-server",
+    context.server.address,
+    "--out",
+    run,
+    "--resume",
+  ]);
+  assert.match(
+    second.errors,
+    /^vitrine: usage\/run-in-use: .*another trainer writes this run \(process \d+ on /,
+  );
+  trainer.process.kill("SIGINT");
+  // npm passes the terminal's signal on: the same Ctrl-C, a moment later.
+  trainer.process.kill("SIGINT");
+  assert.is(await trainer.ended, 130);
+  assert.match(trainer.output(), /^stopping after this batch; Ctrl-C again ends at once$/m);
+  assert.match(trainer.errors(), /^vitrine: stopped: .*continue with --resume.*\n$/);
 });
 
 /** Weights, moments and averages: everything but the state, which holds the settings. */

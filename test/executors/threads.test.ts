@@ -65,8 +65,8 @@ function watchedHost(): { host: Host; workers: HostWorker[] } {
   return { host: { ...host, spawnWorker }, workers };
 }
 
-async function trained(threads: number, relaxed: boolean): Promise<TensorMap[]> {
-  const executor = await createWasmExecutor(nodeHost(), { relaxed, threads });
+async function trained(threads: number, relaxed: boolean, background = false): Promise<TensorMap[]> {
+  const executor = await createWasmExecutor(nodeHost(), { relaxed, threads, background });
   const results: TensorMap[] = [];
   for (const config of [MICRO, WIDER]) {
     const training = await createTraining(
@@ -87,8 +87,11 @@ async function trained(threads: number, relaxed: boolean): Promise<TensorMap[]> 
 
 for (const relaxed of nodeHost().enableRelaxedSimd() ? [false, true] : [false]) {
   const build = relaxed ? "relaxed" : "plain";
-  test(`${build}: training ends with the same bytes on 1, 2 and 3 threads`, async () => {
-    const [alone, ...others] = await Promise.all(THREADS.map((threads) => trained(threads, relaxed)));
+  test(`${build}: training ends with the same bytes on 1, 2 and 3 threads and on one in the background`, async () => {
+    const [alone, ...others] = await Promise.all([
+      ...THREADS.map((threads) => trained(threads, relaxed)),
+      trained(1, relaxed, true),
+    ]);
     for (const weights of others) {
       for (const [i, want] of (alone as TensorMap[]).entries()) {
         for (const [name, { data }] of want)
@@ -156,6 +159,22 @@ test("programs can be compiled, read and disposed of during runs of others", asy
   assert.equal([...reads[0]], [1, 2, 3, 4]);
   for (const result of await Promise.all(runs)) assert.ok(result.y?.every((value) => value === 21));
   await executor.dispose();
+});
+
+test("in the background even one thread leaves the event loop free, and computes the same bytes", async () => {
+  const executor = await createWasmExecutor(nodeHost(), { threads: 1, background: true });
+  assert.match(executor.description, /one thread/);
+  const { executable, inputs } = await longProduct(executor);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 10);
+  await executable.run(inputs);
+  clearInterval(timer);
+  assert.ok(ticks > 5, `${ticks} ticks during the run`);
+  await executor.dispose();
+  const alone = { ...nodeHost(), spawnWorker: undefined } as Host;
+  const inPlace = await createWasmExecutor(alone, { threads: 1, background: true });
+  assert.match(inPlace.description, /one thread/, "a host without threads computes in place");
+  await inPlace.dispose();
 });
 
 test("idle threads use no CPU time", async () => {

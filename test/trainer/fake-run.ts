@@ -151,7 +151,7 @@ export interface SilentProgress extends Progress {
 
 export function silentProgress(): SilentProgress {
   const lines: string[] = [];
-  return { lines, report: () => {}, say: (line) => void lines.push(line), end: () => {} };
+  return { lines, report: () => {}, status: () => {}, say: (line) => void lines.push(line), end: () => {} };
 }
 
 export function fakeSettings(changes: Partial<TrainerSettings> = {}): TrainerSettings {
@@ -179,6 +179,7 @@ function firstFakeState(settings: TrainerSettings): RunState {
     epochLoss: { sum: 0, steps: 0 },
     best: null,
     validation: null,
+    owedValidation: null,
   };
 }
 

@@ -118,7 +118,7 @@ test("a wrong validation set is detected before anything is written", async ({ f
   assert.equal(readdirSync(folder), []);
 });
 
-test("a validation that fails at an epoch's end is repeated by the resumed run", async ({ folder, math }) => {
+test("a validation that fails costs no step: the resumed run begins with it", async ({ folder, math }) => {
   const run = fakeRun(folder, math);
   const evaluate = run.training.evaluate.bind(run.training);
   let calls = 0;
@@ -127,13 +127,65 @@ test("a validation that fails at an epoch's end is repeated by the resumed run",
     if (++calls === 13) throw new VitrineError("file/not-found", "val/x.jpg");
     return evaluate(...args);
   };
-  assert.match((await failure(train(run))).message, /val\/x.jpg .*last holds step 8/);
+  assert.match(
+    (await failure(train(run))).message,
+    /val\/x.jpg .*last holds step 10; .*--resume.*validation/,
+  );
+  const rows = readMetrics(folder);
+  assert.is(rows.length, 10);
+  assert.is(rows[9]?.validation_loss, "");
+  const again = await resumed(folder, math);
+  await train(again);
+  assert.is(again.training.steps[0]?.step, 11, "no step is repeated");
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math));
+  assert.equal(checkpointFiles(folder), checkpointFiles(other));
+  const curve = (run: string) =>
+    readMetrics(run).map(({ step, validation_loss, ema_validation_loss }) => [
+      step,
+      validation_loss,
+      ema_validation_loss,
+    ]);
+  assert.equal(curve(folder), curve(other));
+  rmSync(other, { recursive: true, force: true });
+});
+
+test("an interruption ends a validation between two of its batches, and the run owes it, the last one too", async ({
+  folder,
+  math,
+}) => {
+  const controller = new AbortController();
+  const run = fakeRun(folder, math, { interruption: controller.signal });
+  const evaluate = run.training.evaluate.bind(run.training);
+  let calls = 0;
+  // Raw and averaged: two batches of the sanity run, three of two epochs' ends, and the first of the last epoch's.
+  run.training.evaluate = async (...args) => {
+    if (++calls === 17) controller.abort();
+    return evaluate(...args);
+  };
+  const error = await failure(train(run));
+  assert.ok(isVitrineError(error) && error.code === "training/interrupted");
+  assert.match(error.message, /^stopped: .*last holds step 15; continue with --resume, which begins with/);
+  assert.is(calls, 18, "the batch in progress is the last one");
+  const state = await loadState(folder);
+  assert.ok(state.finished && state.owedValidation?.step === 15);
   await train(await resumed(folder, math));
   const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
   await train(fakeRun(other, math));
   assert.equal(checkpointFiles(folder), checkpointFiles(other));
-  assert.is(readMetrics(folder).length, 15);
   rmSync(other, { recursive: true, force: true });
+});
+
+test("an interruption during the first validation writes nothing", async ({ folder, math }) => {
+  const controller = new AbortController();
+  const run = fakeRun(folder, math, { interruption: controller.signal });
+  const evaluate = run.training.evaluate.bind(run.training);
+  run.training.evaluate = async (...args) => {
+    controller.abort();
+    return evaluate(...args);
+  };
+  assert.is(((await failure(train(run))) as VitrineError).code, "training/interrupted");
+  assert.equal(readdirSync(folder), []);
 });
 
 test.run();

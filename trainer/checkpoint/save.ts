@@ -1,5 +1,5 @@
-// Save: writes the run to RUN/last and, after its best epoch, to RUN/best: model folders with the training state beside
-// the weights.
+// Save: writes the run to RUN/last, a model folder with the training state beside the weights, and the model of its best
+// epoch to RUN/best.
 
 import { join } from "node:path";
 import type { Training } from "../../runtime/training/contract.js";
@@ -33,40 +33,30 @@ function tensorFile(tensors: TensorMap): Uint8Array {
   return writeSafetensors(storedFloats(tensors), { format: "pt" });
 }
 
-/** Every file of a checkpoint by name, read back from the device once. */
-async function checkpointFiles(
+/** Files of the model, read back from the device: weights, average, configuration. */
+async function modelFiles(
   training: Training,
   state: RunState,
   configText: string,
 ): Promise<Map<string, Uint8Array>> {
-  const moments = new Map([
-    ...prefixed(FIRST_MOMENT, await training.read("firstMoment")),
-    ...prefixed(SECOND_MOMENT, await training.read("secondMoment")),
-  ]);
   const contents = new Map([
     ["config.json", new TextEncoder().encode(configText)],
     ["model.safetensors", tensorFile(await training.read("weights"))],
-    ["optimizer.safetensors", tensorFile(moments)],
-    [STATE_FILE, writeState(state)],
   ]);
   if (state.settings.ema) contents.set("ema.safetensors", tensorFile(await training.read("ema")));
   return contents;
 }
 
-/**
- * Writes RUN/last, and RUN/best before it after the best epoch so far: the state in `last` names the best epoch, so a
- * crash between the two must not leave it naming a checkpoint that was never written.
- */
-async function saveCheckpoint(
-  target: CheckpointTarget,
-  training: Training,
-  state: RunState,
-  isBest: boolean,
-): Promise<void> {
-  const contents = await checkpointFiles(training, state, target.configText);
-  await target.files.makeFolder(target.folder);
-  if (isBest) await commitFolder(target.files, target.folder, BEST, contents);
-  await commitFolder(target.files, target.folder, LAST, contents);
+/** Files that only a run needs to continue. */
+async function stateFiles(training: Training, state: RunState): Promise<Map<string, Uint8Array>> {
+  const moments = new Map([
+    ...prefixed(FIRST_MOMENT, await training.read("firstMoment")),
+    ...prefixed(SECOND_MOMENT, await training.read("secondMoment")),
+  ]);
+  return new Map([
+    ["optimizer.safetensors", tensorFile(moments)],
+    [STATE_FILE, writeState(state)],
+  ]);
 }
 
 /**
@@ -89,8 +79,15 @@ export function takeBest(state: RunState, epoch: number, validation: ValidationS
 
 export interface Checkpoints {
   metrics: MetricsFile;
-  /** Writes RUN/last, and RUN/best with it where this is the best epoch so far. */
-  save(isBest: boolean): Promise<void>;
+  /** Writes RUN/last. */
+  save(): Promise<void>;
+  /**
+   * Writes RUN/best. The state in RUN/last that names it must be written after it: a crash between the two must not
+   * leave a state that names a checkpoint which was never written.
+   */
+  saveBest(): Promise<void>;
+  /** Writes the state in RUN/last, which has the weights and moments of this step already. */
+  saveState(): Promise<void>;
   /** The step that RUN/last contains. */
   saved(): number;
   /** Writes RUN/last if steps were done since. */
@@ -107,21 +104,28 @@ export async function openCheckpoints(run: {
   state: RunState;
 }): Promise<Checkpoints> {
   const { checkpoint, training, state } = run;
-  await checkpoint.files.makeFolder(checkpoint.folder);
-  const metrics = await openMetrics(join(checkpoint.folder, "metrics.csv"), state.step);
+  const { files, folder, configText } = checkpoint;
+  await files.makeFolder(folder);
+  const metrics = await openMetrics(join(folder, "metrics.csv"), state.step, state.owedValidation);
   let saved = state.step;
-  const save = async (isBest: boolean): Promise<void> => {
+  const save = async (): Promise<void> => {
     await metrics.sync();
-    await saveCheckpoint(checkpoint, training, state, isBest);
+    const model = await modelFiles(training, state, configText);
+    await commitFolder(files, folder, LAST, new Map([...model, ...(await stateFiles(training, state))]));
     saved = state.step;
   };
-  if (state.step === 0) await save(false);
+  if (state.step === 0) await save();
   return {
     metrics,
     save,
+    saveBest: async () => commitFolder(files, folder, BEST, await modelFiles(training, state, configText)),
+    saveState: async () => {
+      await metrics.sync();
+      await commitFolder(files, folder, LAST, new Map([[STATE_FILE, writeState(state)]]));
+    },
     saved: () => saved,
     saveUnsaved: async () => {
-      if (state.step > saved) await save(false);
+      if (state.step > saved) await save();
     },
   };
 }

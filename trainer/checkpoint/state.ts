@@ -3,6 +3,7 @@
 import type { Cursor } from "../../runtime/batches/batch-source.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { LossScale } from "../../runtime/training/contract.js";
+import type { StepMetrics } from "../metrics.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 
@@ -47,6 +48,11 @@ export interface RunState {
   epochLoss: { sum: number; steps: number };
   best: BestScore | null;
   validation: ValidationScores | null;
+  /**
+   * The last step's metrics while the validation after it is still to be done: a resumed run begins with it. Null
+   * otherwise.
+   */
+  owedValidation: StepMetrics | null;
 }
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
@@ -95,5 +101,6 @@ export function readState(text: string, path: string): RunState {
   settings.classesBy ??= "name";
   parsed.gpuTier ??= null;
   parsed.lossScale ??= null;
+  parsed.owedValidation ??= null;
   return parsed as RunState;
 }

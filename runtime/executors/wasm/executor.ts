@@ -28,6 +28,11 @@ export interface WasmExecutorOptions {
   relaxed?: Relaxed;
   /** Threads that compute, or `auto`: as many as the host has cores. Default 1. No bit depends on it. */
   threads?: number | "auto";
+  /**
+   * Compute beside the calling thread even where `threads` is 1, so that its event loop keeps running. Ignored where
+   * the host cannot start threads. Default false. No bit depends on it.
+   */
+  background?: boolean;
 }
 
 /** An instruction at batch 1 has no more parts than this (197 tokens in rows of 12). */
@@ -127,13 +132,15 @@ class WasmExecutor implements Executor {
  * threads and `device/thread` where one does not start.
  */
 export async function createWasmExecutor(host: Host, options: WasmExecutorOptions = {}): Promise<Executor> {
-  const { relaxed = "auto", threads: wanted = 1 } = options;
+  const { relaxed = "auto", threads: wanted = 1, background = false } = options;
   const threads = resolveThreads(host, wanted);
+  const pooled = threads > 1 || (background && host.spawnWorker !== undefined);
   try {
-    return new WasmExecutor(await loadKernels(host, relaxed, threads));
+    return new WasmExecutor(await loadKernels(host, relaxed, threads, pooled));
   } catch (error) {
     // Shared memory reserves its 4 GiB of address space at once, which not every device provides.
-    if (wanted !== "auto" || threads === 1 || !(error instanceof RangeError)) throw error;
+    const isAsked = wanted !== "auto" && threads > 1;
+    if (isAsked || !pooled || !(error instanceof RangeError)) throw error;
   }
   return new WasmExecutor(await loadKernels(host, relaxed, 1));
 }

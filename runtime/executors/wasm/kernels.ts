@@ -64,12 +64,17 @@ function exportsOf(instance: WebAssembly.Instance): (name: string) => KernelFunc
 }
 
 /**
- * With more than one thread the host must start workers. Throws `file/not-found` where the module was not built,
- * `device/relaxed-simd` if `true` is not available, `device/thread` if a thread does not start.
+ * `shared`: the threads are beside the calling one, share its memory, and must be started by the host. Throws
+ * `file/not-found` where the module was not built, `device/relaxed-simd` if `true` is not available, `device/thread` if
+ * a thread does not start.
  */
-export async function loadKernels(host: Host, wanted: Relaxed, threads: number): Promise<Kernels> {
+export async function loadKernels(
+  host: Host,
+  wanted: Relaxed,
+  threads: number,
+  shared = threads > 1,
+): Promise<Kernels> {
   host.enableWideSimd?.();
-  const shared = threads > 1;
   const { bytes, relaxed } = await readModule(host, wanted, shared);
   const module = await WebAssembly.compile(bytes);
   const pages = { initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES };

@@ -12,6 +12,9 @@ import { type FromThread, POOL_THREAD, type ThreadSetup } from "./pool-thread.js
 /** Parts of an instruction per thread: enough to balance the load when threads are preempted. */
 const PARTS_PER_THREAD = 4;
 
+/** A single thread has no load to balance. */
+const partsFor = (threads: number): number => (threads === 1 ? 1 : PARTS_PER_THREAD * threads);
+
 export interface SharedKernels {
   module: WebAssembly.Module;
   memory: LinearMemory;
@@ -110,7 +113,7 @@ export class ThreadPool {
       if (this.#over) return failed(this.#over);
       this.#run = { done, failed };
       this.#workers[0]?.keepProcessAlive(true);
-      this.#kernels.begin(this.#control.address, bytecode, PARTS_PER_THREAD * this.#workers.length);
+      this.#kernels.begin(this.#control.address, bytecode, partsFor(this.#workers.length));
     });
   }
 
