@@ -35,7 +35,12 @@ export { hardDistillation, softDistillation, softTargetCrossEntropy } from "./gr
 export { channelsLast, normalizeBytes, patchifyBytes, patchifyImage } from "./graph/operations/patchify.js";
 export { residual } from "./graph/operations/residual.js";
 export { dot, scaledSum } from "./graph/operations/sums.js";
-export { assembleTokens, type PrefixTokens, selectToken } from "./graph/operations/tokens.js";
+export {
+  assembleTokens,
+  type PrefixTokens,
+  selectToken,
+  selectTokensFrom,
+} from "./graph/operations/tokens.js";
 export { planProgram } from "./graph/planner.js";
 export type {
   FusionName,

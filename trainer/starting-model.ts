@@ -45,7 +45,10 @@ async function namedConfig(model: string): Promise<DeitConfig> {
 
 /** Reads what `settings` name, before anything else is opened. */
 export async function openStartingModel(settings: TrainerSettings): Promise<StartingModel> {
-  const init = settings.init === null ? null : await readTrainableModel(nodeModelSource(settings.init));
+  const init =
+    settings.init === null
+      ? null
+      : await readTrainableModel(nodeModelSource(settings.init), { headless: true });
   const config = settings.model === null ? init?.config : await namedConfig(settings.model);
   if (config === undefined) throw new VitrineError("usage/training", "no model: give --model or --init");
   checkConfig(config);

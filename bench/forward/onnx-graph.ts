@@ -4,7 +4,7 @@
 // layer is MatMul and Add with its weight transposed here, attention is the chain of operators that runtimes fuse.
 
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
-import { patchCount, tokenCount } from "../../runtime/models/deit/parameters.js";
+import { patchCount, tokenCount } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import {
   encodeOnnx,

@@ -9,7 +9,7 @@
 // In both, the patch embedding is a product of patches: tfjs-wasm has no gradient of a convolution's filter.
 
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
-import { tokenCount } from "../../runtime/models/deit/parameters.js";
+import { tokenCount } from "../../runtime/models/deit/config.js";
 import type { NamedTensor, TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 

@@ -116,9 +116,22 @@ export interface Catalog {
   scaleRows: Entry<{ x: TensorId; scale: TensorId }, { y: TensorId }, None, None>;
   /** x [B,…], branch [B,…], scale? [B] → y = x + scale[b]·branch. */
   residual: Entry<{ x: TensorId; branch: TensorId; scale?: TensorId }, { y: TensorId }, None, None>;
-  /** patches [B,N,D], classToken [D], distillationToken? [D], position [T,D] → y [B,T,D]. */
+  /** x […,D], factors [D] → y […,D] = x·factors. */
+  layerScale: Entry<{ x: TensorId; factors: TensorId }, { y: TensorId }, None, None>;
+  /** dFactors [D] += Σ over rows of dy·x. */
+  layerScaleGradient: Entry<{ dy: TensorId; x: TensorId }, None, { dFactors: TensorId }, None>;
+  /**
+   * patches [B,N,D], classToken? [D], distillationToken? [D], registers? [R,D], position [T,D] or [N,D] → y [B,T,D]:
+   * the tokens in this order, position added to all or to the patches alone.
+   */
   assembleTokens: Entry<
-    { patches: TensorId; classToken: TensorId; distillationToken?: TensorId; position: TensorId },
+    {
+      patches: TensorId;
+      classToken?: TensorId;
+      distillationToken?: TensorId;
+      registers?: TensorId;
+      position: TensorId;
+    },
     { y: TensorId },
     None,
     None
@@ -126,10 +139,15 @@ export interface Catalog {
   assembleTokensBackward: Entry<
     { dy: TensorId },
     { dPatches: TensorId },
-    { dClassToken: TensorId; dDistillationToken?: TensorId; dPosition: TensorId },
+    {
+      dClassToken?: TensorId;
+      dDistillationToken?: TensorId;
+      dRegisters?: TensorId;
+      dPosition: TensorId;
+    },
     None
   >;
-  /** x [B,T,D] → y [B,D]. */
+  /** x [B,T,D] → y [B,D], or the consecutive tokens [B,n,D] from `token`. */
   selectToken: Entry<{ x: TensorId }, { y: TensorId }, None, { token: number }>;
   selectTokenBackward: Entry<{ dy: TensorId }, { dx: TensorId }, None, { token: number }>;
   /** dx [B,T,D] from the gradients [B,D] of tokens 0 and 1; the others' is 0. */

@@ -43,6 +43,8 @@ const FACTS: { readonly [T in OperationType]?: OperationFacts<T> } = {
   layerNormBackward: { inPlace: { dx: ["residual", "dy"] }, half: ["dy"] },
   attention: { half: ["qkv", "out"] },
   attentionBackward: { half: ["dOut", "qkv", "out", "dQkv"] },
+  layerScale: { inPlace: { y: ["x"] }, half: ["x", "y"] },
+  layerScaleGradient: { half: ["dy", "x"] },
   gelu: { inPlace: { y: ["x"] }, half: ["x", "y"] },
   geluBackward: { inPlace: { dx: ["dy", "x"] }, half: ["dy", "x", "dx"] },
   relu: { inPlace: { y: ["x"] }, half: ["x", "y"] },

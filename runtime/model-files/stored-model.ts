@@ -55,15 +55,27 @@ export async function readModel(source: ModelSource, options?: WeightFileOptions
   return readOneOf(source, FAMILIES, options);
 }
 
+/** What a model is read for. */
+export interface ReadingOptions extends WeightFileOptions {
+  /**
+   * Read a backbone without heads, too: its configuration then has one class, it has no labels, and its weights lack
+   * the heads. Default false: a typed error.
+   */
+  headless?: boolean;
+}
+
 /** As `readModel`, of a model that can be trained. Throws `model/config` for another. */
-export async function readTrainableModel(source: ModelSource): Promise<StoredModel<TrainableConfig>> {
-  return readOneOf(source, TRAINABLE_FAMILIES);
+export async function readTrainableModel(
+  source: ModelSource,
+  options?: ReadingOptions,
+): Promise<StoredModel<TrainableConfig>> {
+  return readOneOf(source, TRAINABLE_FAMILIES, options);
 }
 
 async function readOneOf<C extends ModelConfig>(
   source: ModelSource,
   families: readonly ModelFamily<C>[],
-  options?: WeightFileOptions,
+  options: ReadingOptions = {},
 ): Promise<StoredModel<C>> {
   const { name, location } = source;
   const text = await readText(source, CONFIG_FILE);
@@ -80,14 +92,28 @@ async function readOneOf<C extends ModelConfig>(
     ...input,
     ...file?.sizes,
   } as Partial<C>;
-  const config = family.completeConfig(sizes, location);
+  const config = family.completeConfig({ classes: 1, ...sizes }, location);
+  const heads = family.headNames(config).map((head) => `${head}.weight`);
+  const headless = heads.every((head) => !weights.has(head));
+  if (headless && options.headless !== true) throw noHead(heads[0], location);
   checkDepth(family.blockCount(config), weights, location);
-  checkShapes(weights, family.parameters(config), location);
+  const parameters = new Map(family.parameters(config));
+  if (headless)
+    for (const name of parameters.keys())
+      if (heads.includes(name.replace(/bias$/, "weight"))) parameters.delete(name);
+  checkShapes(weights, parameters, location);
   checkFinite(weights, location);
-  const labels = file?.labels ?? defaultLabels(config.classes);
+  const labels = headless ? [] : (file?.labels ?? defaultLabels(config.classes));
   const matrices = int8Matrices(stored, location);
   const notices = stored.notices.map((text) => `${quote(location)}: ${text}`);
   return { name, config, labels, weights, dtype: fileDtype(stored), matrices, notices };
+}
+
+function noHead(head: string, location: string): VitrineError {
+  const text =
+    `${location}: a backbone without a head: tensor "${quote(head)}" is missing; ` +
+    "it cannot classify, but a new head can be trained on it (vitrine train --init)";
+  return new VitrineError("weights/missing-tensor", text, { details: { file: location, tensor: head } });
 }
 
 /** Every block has a tensor: a claim of more blocks is refused before a list of their tensors is made. */

@@ -118,7 +118,8 @@ export function readClassifier(fields: Fields, subject: string): ConfigFile<Clas
   const labels = readLabels(fields, subject);
   const classes =
     wholeNumber(fields, "num_labels", subject) ??
-    wholeNumber(fields, "num_classes", subject) ??
+    // timm's 0: no head.
+    (fields.num_classes === 0 ? undefined : wholeNumber(fields, "num_classes", subject)) ??
     labels?.length;
   if (labels && labels.length !== classes)
     throw refuse(subject, "num_labels", classes, `${labels.length}, the number of names in id2label`);

@@ -7,6 +7,7 @@ import { largestBatch, planProgram } from "../graph/planner.js";
 import type { PlanOptions, Program } from "../graph/program.js";
 import { classifierGraph } from "../inference/step.js";
 import { DEIT } from "../models/deit/family.js";
+import { deit } from "../models/deit/graph.js";
 import { deitParameters } from "../models/deit/parameters.js";
 import type { ImageInput } from "../models/family.js";
 import { WEIGHTS } from "../models/family.js";
@@ -67,7 +68,10 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   const accumulateFor = (input: ImageInput) => planStep(options, piece, input, limits);
   const accumulate = accumulateFor("pixels");
   const apply = planProgram(applyGraph(shapes, groups, options), limits);
-  const evaluate = planProgram(classifierGraph(DEIT, config, piece), limits);
+  // From the weights as they are trained: DEIT's own graph reads LayerScale folded into other weights.
+  const addClassifier: typeof DEIT.addClassifier = (graph, _, inputs) =>
+    deit(graph, config, { ...inputs, stochasticDepth: false });
+  const evaluate = planProgram(classifierGraph({ ...DEIT, addClassifier }, config, piece), limits);
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
   return { shapes, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };

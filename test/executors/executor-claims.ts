@@ -9,6 +9,7 @@ import { gelu } from "../../runtime/graph/operations/activations.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ProgramOutputs } from "../../runtime/graph/program.js";
 import { createInference } from "../../runtime/inference/program.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TrainingInputs, TrainingOptions } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -18,6 +19,11 @@ import { assertClose } from "../nn/compare.js";
 import { Random } from "../nn/random.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import type { ClaimTolerances } from "./tier-tolerances.js";
+
+/** DeiT III: LayerScale, and positions on the patches alone. */
+const DEIT3: DeitConfig = { ...MICRO, distilled: false, layerScale: 0.1, prefixPositions: false };
+/** What else timm's ViT has: registers, averaged patches, no biases. */
+const POOLED: DeitConfig = { ...MICRO, distilled: false, registers: 3, qkvBias: false, pool: "avg" };
 
 /** Heads of 6 values. */
 const NARROW = { ...MICRO, dim: 36, heads: 6 };
@@ -69,6 +75,8 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
     "with hard distillation and stochastic depth": { distillation: "hard", dropPath: 0.3 },
     "with soft distillation": { distillation: "soft", tau: 3 },
     "of heads that are no multiple of 4 wide": { config: NARROW },
+    "of a DeiT III with stochastic depth": { config: DEIT3, dropPath: 0.3 },
+    "of averaged patches with registers": { config: POOLED },
   };
   for (const [what, changes] of Object.entries(trainings)) {
     test(`three clipped steps ${what} have the same losses, gradients, weights, moments and average`, async () => {

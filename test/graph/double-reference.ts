@@ -88,6 +88,20 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     const [x, scale] = [run.get(reads.x), run.get(reads.scale)];
     run.write(writes.y, (i) => x[i] * scale[Math.floor((i * scale.length) / x.length)]);
   },
+  layerScale: (run, { reads, writes }) => {
+    const [x, factors] = [run.get(reads.x), run.get(reads.factors)];
+    run.write(writes.y, (i) => x[i] * factors[i % factors.length]);
+  },
+  globalAveragePool: (run, { reads, writes }) => {
+    const x = run.get(reads.x);
+    const [batch, channels] = run.shape(writes.y) as [number, number];
+    const pixels = x.length / batch / channels;
+    const at = (b: number, n: number, c: number) => x[(b * pixels + n) * channels + c];
+    run.write(writes.y, (i) => {
+      const sum = Array.from({ length: pixels }, (_, n) => at(Math.floor(i / channels), n, i % channels));
+      return sum.reduce((a, b) => a + b) / pixels;
+    });
+  },
   residual: (run, { reads, writes }) => {
     const [x, branch] = [run.get(reads.x), run.get(reads.branch)];
     const scale = reads.scale === undefined ? [1] : run.get(reads.scale);
@@ -95,17 +109,22 @@ const REFERENCES: { readonly [T in OperationType]?: Reference<T> } = {
     run.write(writes.y, (i) => x[i] + at(i) * branch[i]);
   },
   assembleTokens: (run, { reads, writes }) => {
-    const { patches, classToken, distillationToken, position } = reads;
+    const { patches, classToken, distillationToken, registers, position } = reads;
     const [batch, , width] = run.shape(patches) as [number, number, number];
-    const special = [classToken, distillationToken].filter((id) => id !== undefined).map((id) => run.get(id));
+    const prefix = [classToken, distillationToken, registers].filter((id) => id !== undefined);
+    const rows = prefix.flatMap((id) => Array.from(run.get(id)));
+    const special = Array.from({ length: rows.length / width }, (_, t) =>
+      rows.slice(t * width, (t + 1) * width),
+    );
     const y = referenceAssemble(run.get(patches), special, run.get(position), batch, width);
     run.write(writes.y, (i) => y[i]);
   },
   selectToken: (run, { reads, writes, attributes }) => {
-    const [, tokens, width] = run.shape(reads.x) as [number, number, number];
+    const [batch, tokens, width] = run.shape(reads.x) as [number, number, number];
     const x = run.get(reads.x);
-    const at = (i: number) => (Math.floor(i / width) * tokens + attributes.token) * width + (i % width);
-    run.write(writes.y, (i) => x[at(i)]);
+    const count = run.shape(writes.y).reduce((a, b) => a * b) / (batch * width);
+    const at = (row: number) => Math.floor(row / count) * tokens + attributes.token + (row % count);
+    run.write(writes.y, (i) => x[at(Math.floor(i / width)) * width + (i % width)]);
   },
   softTargetCrossEntropy: (run, { reads, writes }) =>
     perRow(run, reads.logits, reads.targets, writes.loss, referenceSoftTargetCrossEntropy),

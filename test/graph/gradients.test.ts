@@ -6,6 +6,7 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { gelu } from "../../runtime/graph/operations/activations.js";
 import { attention } from "../../runtime/graph/operations/attention.js";
 import { layerNorm } from "../../runtime/graph/operations/layer-norm.js";
+import { layerScale } from "../../runtime/graph/operations/layer-scale.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import {
   hardDistillation,
@@ -14,7 +15,8 @@ import {
 } from "../../runtime/graph/operations/losses.js";
 import { residual, scaleRows } from "../../runtime/graph/operations/residual.js";
 import { dot, scaledSum } from "../../runtime/graph/operations/sums.js";
-import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
+import { assembleTokens, selectToken, selectTokensFrom } from "../../runtime/graph/operations/tokens.js";
+import type { TensorId } from "../../runtime/graph/tensor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { deit } from "../../runtime/models/deit/graph.js";
@@ -81,6 +83,26 @@ const CASES: Readonly<Record<string, Build>> = {
     );
     return dot(graph, first as number, second as number, "product");
   },
+  "tokens with registers": ({ graph, parameter }) => {
+    const tokens = {
+      classToken: parameter("cls", [1, 1, 4]),
+      registers: parameter("reg", [1, 2, 4]),
+      position: parameter("pos", [1, 6, 4]),
+    };
+    return gelu(graph, assembleTokens(graph, parameter("patches", [2, 3, 4]), tokens, "tokens"), "y");
+  },
+  "tokens with positions on the patches alone": ({ graph, parameter }) => {
+    const tokens = { classToken: parameter("cls", [1, 1, 4]), position: parameter("pos", [1, 3, 4]) };
+    return gelu(graph, assembleTokens(graph, parameter("patches", [2, 3, 4]), tokens, "tokens"), "y");
+  },
+  "registers without a class token": ({ graph, parameter }) => {
+    const tokens = { registers: parameter("reg", [1, 2, 4]), position: parameter("pos", [1, 3, 4]) };
+    return gelu(graph, assembleTokens(graph, parameter("patches", [2, 3, 4]), tokens, "tokens"), "y");
+  },
+  "the tokens from the second": ({ graph, parameter }) =>
+    gelu(graph, selectTokensFrom(graph, parameter("x", [3, 4, 5]), 1, "selected"), "y"),
+  LayerScale: ({ graph, parameter }) =>
+    gelu(graph, layerScale(graph, parameter("x", [3, 2, 5]), parameter("factors", [5]), "scaled"), "y"),
   "the last token": ({ graph, parameter }) => selectToken(graph, parameter("x", [3, 4, 5]), 3, "y"),
   "soft-target cross-entropy": ({ graph, parameter, input }) =>
     softTargetCrossEntropy(graph, parameter("logits", [2, 3]), input("targets", [2, 3], targets)),
@@ -116,10 +138,10 @@ const TINY: DeitConfig = {
   cropRatio: 0.875,
 };
 
-/** Both heads of a whole model, with dropped and kept branches. */
-const wholeModel: Build = ({ graph, parameter, feed }) => {
+/** All heads of a whole model, with dropped and kept branches. */
+function wholeModel(config: DeitConfig, { graph, parameter, feed }: Parameters<Build>[0]): TensorId {
   const random = new Random(7);
-  for (const [name, shape] of deitParameters(TINY)) {
+  for (const [name, shape] of deitParameters(config)) {
     const matrix = shape.length === 4 ? [shape[0], shape.slice(1).reduce((a, b) => a * b)] : shape;
     parameter(
       name,
@@ -130,25 +152,31 @@ const wholeModel: Build = ({ graph, parameter, feed }) => {
       ),
     );
   }
-  const heads = deit(graph, TINY, { batch: 2, input: "image", stochasticDepth: true });
+  const heads = deit(graph, config, { batch: 2, input: "image", stochasticDepth: true });
   for (const name of graph.inputs.keys()) {
     const scales = name.endsWith("mlp") ? [1.5, 0] : [0, 1.5];
     feed(name, name === "image" ? random.normals(2 * 3 * 4 * 4) : Float32Array.from(scales));
   }
-  return scaledSum(
-    graph,
-    heads.classLogits,
-    heads.distillationLogits as number,
-    { alpha: 1, beta: 0.5 },
-    "sum",
-  );
+  const { classLogits, distillationLogits } = heads;
+  if (distillationLogits === undefined) return classLogits;
+  return scaledSum(graph, classLogits, distillationLogits, { alpha: 1, beta: 0.5 }, "sum");
+}
+
+/** One block is enough for what differs. */
+const SHALLOW: DeitConfig = { ...TINY, depth: 1, distilled: false };
+
+const MODELS: Readonly<Record<string, DeitConfig>> = {
+  distilled: TINY,
+  "DeiT III": { ...SHALLOW, layerScale: 1e-4, prefixPositions: false },
+  "with registers and averaged patches": { ...SHALLOW, registers: 2, pool: "avg", qkvBias: false },
 };
 
-test("a whole distilled model with stochastic depth: gradients equal finite differences", async () => {
-  const errors = await checkGradients(executor, wholeModel);
-  assert.is(errors.length, deitParameters(TINY).size);
-  const wrong = errors.filter(({ relative }) => !(relative <= TOLERANCE));
-  assert.equal(wrong, []);
-});
+for (const [name, config] of Object.entries(MODELS))
+  test(`a whole model, ${name}, with stochastic depth: gradients equal finite differences`, async () => {
+    const errors = await checkGradients(executor, (given) => wholeModel(config, given));
+    assert.is(errors.length, deitParameters(config).size);
+    const wrong = errors.filter(({ relative }) => !(relative <= TOLERANCE));
+    assert.equal(wrong, []);
+  });
 
 test.run();

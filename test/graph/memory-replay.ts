@@ -18,6 +18,7 @@ const MAY_OVERWRITE = new Set([
   "relu",
   "sigmoid",
   "scaleChannels",
+  "layerScale",
 ]);
 
 /** A sentence for every tensor that is read after it was overwritten; empty for a sound plan. */

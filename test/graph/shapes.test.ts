@@ -81,12 +81,12 @@ const REFUSALS: Builds = [
   ],
   [
     "positions",
-    /assembleTokens position: shape \[1, 4, 8\], wanted \[1, 5, 8\]/,
+    /assembleTokens position: shape \[1, 3, 8\], wanted \[1, 5, 8\]/,
     (graph) =>
       assembleTokens(
         graph,
         graph.input("x", [2, 4, 8]),
-        { classToken: graph.input("c", [8]), position: graph.input("p", [1, 4, 8]) },
+        { classToken: graph.input("c", [8]), position: graph.input("p", [1, 3, 8]) },
         "y",
       ),
   ],

@@ -18,11 +18,35 @@ const SIZES: Partial<DeitConfig>[] = [
   { imageSize: 4, patchSize: 1, dim: 10, depth: 1, heads: 1, mlpDim: 130, classes: 65, distilled: true },
 ];
 
+const SMALL = {
+  ...{ imageSize: 12, patchSize: 4, dim: 20, depth: 2, heads: 5, mlpDim: 33, classes: 7 },
+};
+
+/** What DeiT III and timm's ViT have that a DeiT has not. */
+const PARTS: Readonly<Record<string, Partial<DeitConfig>>> = {
+  LayerScale: { layerScale: 1e-4 },
+  "DeiT III": { layerScale: 1e-4, prefixPositions: false },
+  "two registers": { registers: 2 },
+  "registers without positions": { registers: 3, prefixPositions: false },
+  "no biases of queries, keys and values": { qkvBias: false },
+  "averaged patches with fc_norm": { pool: "avg" },
+  "averaged patches after the norm": { pool: "avg", poolNorm: false },
+  "no class token": { classToken: false, pool: "avg", registers: 1, prefixPositions: false },
+};
+
 const textOf = ({ imageSize, patchSize, dim, heads, mlpDim, classes }: Partial<DeitConfig>): string =>
   `image ${imageSize}, patch ${patchSize}, width ${dim}, ${heads} heads, MLP ${mlpDim}, ${classes} classes`;
 
-for (const sizes of SIZES)
-  test(`${textOf(sizes)}: logits of both heads, in batches of any size`, async () => {
+const MODELS: [string, Partial<DeitConfig>][] = [
+  ...SIZES.map((sizes): [string, Partial<DeitConfig>] => [textOf(sizes), sizes]),
+  ...Object.entries(PARTS).map(([name, parts]): [string, Partial<DeitConfig>] => [
+    name,
+    { ...SMALL, ...parts },
+  ]),
+];
+
+for (const [name, sizes] of MODELS)
+  test(`${name}: logits of both heads, in batches of any size`, async () => {
     const config = completeConfig({ ...sizes, mean: [0.4, 0.5, 0.6], std: [0.2, 0.3, 0.4] }, "test");
     const weights = syntheticWeights(config, 5);
     const runtime = await createRuntime({ host: nodeHost() });

@@ -75,7 +75,7 @@ for (const distilled of [false, true])
 
 test("timm's names stay as they are", () => {
   const model = randomModel(true);
-  assert.is(toTimmNames(model, "file"), model);
+  assert.equal(toTimmNames(model, "file"), model);
 });
 
 test("a pooler and a mask token are ignored", () => {
@@ -84,6 +84,60 @@ test("a pooler and a mask token are ignored", () => {
   file.set("vit.pooler.dense.weight", scalar);
   file.set("vit.embeddings.mask_token", scalar);
   assert.is(toTimmNames(file, "file").size, randomModel(false).size);
+});
+
+test("a distillation token without a head of its own is a register that no head reads", () => {
+  const model = randomModel(true);
+  const file = toHuggingFace(model, true);
+  for (const kind of ["weight", "bias"]) {
+    file.set(`classifier.${kind}`, file.get(`cls_classifier.${kind}`) as NamedTensor);
+    for (const head of ["cls_classifier", "distillation_classifier"]) file.delete(`${head}.${kind}`);
+  }
+  const mapped = toTimmNames(file, "file");
+  assert.equal(mapped.get("reg_token"), model.get("dist_token"));
+  assert.equal(mapped.get("head.weight"), model.get("head.weight"));
+  assert.not(mapped.has("dist_token") || mapped.has("head_dist.weight"));
+});
+
+test("a backbone alone has no prefix, and loses the parts of its pre-training", () => {
+  const model = randomModel(false);
+  const file = new Map(
+    [...toHuggingFace(model, false)]
+      .filter(([name]) => !name.startsWith("classifier"))
+      .map(([name, tensor]) => [name.replace(/^vit\./, ""), tensor]),
+  );
+  file.set("decoder.decoder_pred.weight", { shape: [1], data: new Float32Array(1) });
+  const headless = [...model].filter(([name]) => !name.startsWith("head"));
+  assert.equal(new Map([...toTimmNames(file, "file")].sort()), new Map([...headless].sort()));
+  const timm: TensorMap = new Map(headless);
+  for (const name of ["mask_token", "decoder_embed.weight", "head.mlp.0.weight", "pre_logits.fc.weight"])
+    timm.set(name, { shape: [1], data: new Float32Array(1) });
+  assert.equal(toTimmNames(timm, "file"), new Map(headless));
+});
+
+test("facebook's gamma_1 and gamma_2 are LayerScale's factors", () => {
+  const tensor = { shape: [4], data: Float32Array.of(1, 2, 3, 4) };
+  const file: TensorMap = new Map([["blocks.11.gamma_2", tensor]]);
+  assert.equal([...toTimmNames(file, "file").keys()], ["blocks.11.ls2.gamma"]);
+});
+
+test("parts of other architectures are refused by what they are", () => {
+  for (const [name, part] of [
+    ["pre_logits.fc.weight", "a tanh layer before the head"],
+    ["norm_pre.weight", "a norm before the blocks"],
+    ["blocks.0.attn.q_norm.weight", "normalized queries and keys"],
+    ["blocks.0.attn.q_bias", "BEiT's attention"],
+    ["blocks.3.mlp.fc1_g.weight", "a gated MLP"],
+    ["attn_pool.latent", "attention pooling"],
+    ["blocks.0.gamma_1_1", "parallel blocks"],
+  ] as const) {
+    const file = randomModel(false).set(name, { shape: [1], data: new Float32Array(1) });
+    assert.throws(
+      () => toTimmNames(file, "file"),
+      new RegExp(`^file: tensor "${name}" belongs to ${part}`),
+      name,
+    );
+  }
 });
 
 test("an unknown name and a missing key projection are named", () => {

@@ -1,4 +1,4 @@
-// Reference forward: a DeiT as defined in its paper, in double, without optimization.
+// Reference forward: a DeiT, DeiT III or ViT as defined in its paper and timm, in double, without optimization.
 
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -32,10 +32,16 @@ export function plainForward(config: DeitConfig, weights: TensorMap, pixels: Uin
   const { imageSize, patchSize, dim, depth, heads, layerNormEpsilon, mean, std } = config;
   const data = (name: string): Float32Array => weights.get(name)!.data;
   const linear = (x: Matrix, name: string): Matrix => {
-    const [weight, bias] = [data(`${name}.weight`), data(`${name}.bias`)];
+    const weight = data(`${name}.weight`);
+    const outputs = weights.get(`${name}.weight`)!.shape[0]!;
+    const bias = weights.get(`${name}.bias`)?.data ?? new Float32Array(outputs);
     return x.map((row) =>
       Array.from(bias, (b, o) => row.reduce((sum, value, k) => sum + value * weight[o * row.length + k]!, b)),
     );
+  };
+  const scaled = (x: Matrix, name: string): Matrix => {
+    const factors = weights.get(`${name}.gamma`)?.data;
+    return factors ? x.map((row) => row.map((value, k) => value * factors[k]!)) : x;
   };
   const norm = (x: Matrix, name: string): Matrix =>
     x.map((row) => {
@@ -75,17 +81,29 @@ export function plainForward(config: DeitConfig, weights: TensorMap, pixels: Uin
       return (pixels[(y * imageSize + x) * 3 + channel]! / 255 - mean[channel]!) / std[channel]!;
     }),
   );
-  const prefix = config.distilled ? ["cls_token", "dist_token"] : ["cls_token"];
+  const prefix = ["cls_token", "dist_token", "reg_token"].flatMap((name) => {
+    const values = Array.from(weights.get(name)?.data ?? []);
+    return Array.from({ length: values.length / dim }, (_, t) => values.slice(t * dim, (t + 1) * dim));
+  });
   const position = data("pos_embed");
-  let stream = [...prefix.map((name) => Array.from(data(name))), ...linear(patches, "patch_embed.proj")].map(
-    (row, i) => row.map((value, k) => value + position[i * dim + k]!),
+  const uncovered = config.prefixPositions === false ? prefix.length : 0;
+  let stream = [...prefix, ...linear(patches, "patch_embed.proj")].map((row, i) =>
+    row.map((value, k) => value + (i < uncovered ? 0 : position[(i - uncovered) * dim + k]!)),
   );
   for (let block = 0; block < depth; block++) {
     const name = `blocks.${block}`;
-    stream = add(stream, attention(norm(stream, `${name}.norm1`), `${name}.attn`));
+    const attended = attention(norm(stream, `${name}.norm1`), `${name}.attn`);
+    stream = add(stream, scaled(attended, `${name}.ls1`));
     const hidden = linear(norm(stream, `${name}.norm2`), `${name}.mlp.fc1`).map((row) => row.map(gelu));
-    stream = add(stream, linear(hidden, `${name}.mlp.fc2`));
+    stream = add(stream, scaled(linear(hidden, `${name}.mlp.fc2`), `${name}.ls2`));
+  }
+  if (config.pool === "avg") {
+    const normed = weights.has("norm.weight") ? norm(stream, "norm") : stream;
+    const rows = normed.slice(prefix.length);
+    const mean = rows[0]!.map((_, k) => rows.reduce((sum, row) => sum + row[k]!, 0) / rows.length);
+    return linear(weights.has("fc_norm.weight") ? norm([mean], "fc_norm") : [mean], "head");
   }
   const tokens = norm(stream, "norm");
-  return prefix.map((_, token) => linear([tokens[token]!], token === 0 ? "head" : "head_dist")[0]!);
+  const layers = config.distilled ? ["head", "head_dist"] : ["head"];
+  return layers.map((head, token) => linear([tokens[token]!], head)[0]!);
 }

@@ -63,6 +63,19 @@ test("a distilled model on a checkpoint without distillation gets a new token an
   assert.is(notices.length, 4);
 });
 
+test("a single register becomes the distillation token of a distilled model", () => {
+  const { weights } = startingWeights(model(1, { registers: 1 }), model(2, { distilled: true }), "file");
+  assert.equal(valuesOf(weights, "dist_token"), [1]);
+  assert.equal(valuesOf(weights, "pos_embed"), [1]);
+});
+
+test("positions of the patches alone are resized without rows of tokens", () => {
+  const deit3 = { layerScale: 1e-4, prefixPositions: false };
+  const { weights } = startingWeights(model(1, deit3), model(2, { ...deit3, imageSize: 24 }), "file");
+  assert.equal(weights.get("pos_embed")?.shape, [1, 36, 4]);
+  assert.ok(weights.get("pos_embed")?.data.every((value) => Math.abs(value - 1) < 1e-6));
+});
+
 test("a plain model on a distilled checkpoint drops token and second head", () => {
   const { weights, notices } = startingWeights(model(1, { distilled: true }), model(2), "file");
   assert.equal(weights.size, model(1).size);

@@ -25,7 +25,7 @@ export function referencePatchify(
   return patches;
 }
 
-/** y [B,T,D] from patches [B,N,D], the special tokens [D] each, and positions [T,D] */
+/** y [B,T,D] from patches [B,N,D], the special tokens [D] each, and positions [T,D], or [N,D] for the patches alone */
 export function referenceAssemble(
   patches: Values,
   special: Values[],
@@ -34,13 +34,14 @@ export function referenceAssemble(
   width: number,
 ): number[] {
   const count = patches.length / batch / width;
+  const uncovered = count + special.length - position.length / width;
   const y: number[] = [];
   for (let b = 0; b < batch; b++) {
     for (let t = 0; t < count + special.length; t++) {
       for (let d = 0; d < width; d++) {
         const token = special[t];
         const value = token ? token[d] : patches[(b * count + t - special.length) * width + d];
-        y.push((value as number) + position[t * width + d]);
+        y.push((value as number) + (t < uncovered ? 0 : position[(t - uncovered) * width + d]));
       }
     }
   }

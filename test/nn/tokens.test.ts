@@ -41,59 +41,86 @@ for (const kernels of loadKernels()) {
 
   test(`${kernels.build}: tokens are assembled, positions added, and gradients return to each part`, () => {
     const random = new Random(72);
-    for (const [batch, count, width, special] of [
-      [1, 4, 5, 1],
-      [3, 9, 16, 2],
-      [2, 1, 1, 2],
+    for (const [batch, count, width, prefix, uncovered] of [
+      [1, 4, 5, ["class"], 0],
+      [3, 9, 16, ["class", "distillation"], 0],
+      [2, 1, 1, ["class", "distillation"], 0],
+      [2, 4, 6, ["class"], 1],
+      [3, 4, 5, ["class", "register", "register", "register"], 0],
+      [2, 4, 7, ["register", "register"], 2],
+      [2, 4, 7, [], 0],
     ] as const) {
       kernels.reset();
+      const special = prefix.length;
       const tokens = count + special;
+      const positions = tokens - uncovered;
+      const roles: readonly string[] = prefix;
+      const registers = roles.filter((role) => role === "register").length;
       const patches = kernels.place(random.normals(batch * count * width));
-      const classToken = kernels.place(random.normals(width));
-      const distillation = special === 2 ? kernels.place(random.normals(width)) : undefined;
-      const position = kernels.place(random.normals(tokens * width));
+      const place = (role: string, values: number) =>
+        roles.includes(role) ? kernels.place(random.normals(values)) : undefined;
+      const classToken = place("class", width);
+      const distillation = place("distillation", width);
+      const registerTokens = place("register", registers * width);
+      const position = kernels.place(random.normals(positions * width));
       const y = kernels.place(batch * tokens * width);
       kernels.run("assembleTokens", {
         patches,
         classToken,
         distillationToken: distillation,
+        registers: registerTokens,
         position,
         y,
         batch,
         count,
+        tokens,
+        positions,
         width,
       });
-      const parts = [classToken.values, ...(distillation ? [distillation.values] : [])];
+      const rows = [classToken, distillation, registerTokens].flatMap((part) =>
+        Array.from(part?.values ?? []),
+      );
+      const parts = Array.from({ length: special }, (_, t) => rows.slice(t * width, (t + 1) * width));
       const expected = referenceAssemble(patches.values, parts, position.values, batch, width);
       assertClose(y.values, expected, 5e-7, `tokens ${batch}×${count}×${width}`);
 
       const dy = kernels.place(random.normals(batch * tokens * width));
       const dPatches = kernels.place(batch * count * width);
-      const before = random.normals(width);
-      const dClass = kernels.place(before);
-      const dDistillation = special === 2 ? kernels.place(before) : undefined;
-      const dPosition = kernels.place(new Float32Array(tokens * width).fill(1));
+      const before = random.normals(Math.max(1, registers) * width);
+      const start = (role: string, values: number) =>
+        roles.includes(role) ? kernels.place(before.slice(0, values)) : undefined;
+      const dClass = start("class", width);
+      const dDistillation = start("distillation", width);
+      const dRegisters = start("register", registers * width);
+      const dPosition = kernels.place(new Float32Array(positions * width).fill(1));
       kernels.run("assembleTokensBackward", {
         dy,
         dPatches,
         dClassToken: dClass,
         dDistillationToken: dDistillation,
+        dRegisters,
         dPosition,
         batch,
         count,
+        tokens,
+        positions,
         width,
       });
       const at = (b: number, t: number, d: number) => dy.values[(b * tokens + t) * width + d];
       const overBatch = (t: number, d: number) =>
         Array.from({ length: batch }, (_, b) => at(b, t, d)).reduce((a, b) => a + b, 0);
+      let first = 0;
+      for (const part of [dClass, dDistillation, dRegisters]) {
+        const sums = Array.from(part?.values ?? [], (_, i) => {
+          return before[i] + overBatch(first + Math.floor(i / width), i % width);
+        });
+        assertClose(part?.values ?? [], sums, 1e-6, `prefix token ${first}`);
+        first += sums.length / width;
+      }
       for (let d = 0; d < width; d++) {
-        const start = before[d];
-        assertClose([dClass.values[d]], [start + overBatch(0, d)], 1e-6, `class token ${d}`);
-        if (dDistillation) {
-          assertClose([dDistillation.values[d]], [start + overBatch(1, d)], 1e-6, `distillation ${d}`);
-        }
-        for (let t = 0; t < tokens; t++) {
-          assertClose([dPosition.values[t * width + d]], [1 + overBatch(t, d)], 1e-6, `position ${t}`);
+        for (let t = 0; t < positions; t++) {
+          const sum = 1 + overBatch(uncovered + t, d);
+          assertClose([dPosition.values[t * width + d]], [sum], 1e-6, `position ${t}`);
         }
         for (let i = 0; i < batch * count; i++) {
           const from = at(Math.floor(i / count), special + (i % count), d);
@@ -122,11 +149,26 @@ for (const kernels of loadKernels()) {
         return source?.[Math.floor(i / width / tokens) * width + (i % width)] ?? 0;
       });
     for (const token of [0, 1, 4]) {
-      kernels.run("selectToken", { x, y, batch, tokens, width, token });
+      kernels.run("selectToken", { x, y, batch, tokens, width, count: 1, token });
       assertSameBits(y.values, picked(token), `token ${token}`);
-      kernels.run("selectTokenBackward", { dy: first, dx, batch, tokens, width, token });
+      kernels.run("selectTokenBackward", { dy: first, dx, batch, tokens, width, count: 1, token });
       assertSameBits(dx.values, scattered({ [token]: first.values }), `gradient of token ${token}`);
     }
+    const [token, count] = [2, 3];
+    const several = kernels.place(batch * count * width);
+    kernels.run("selectToken", { x, y: several, batch, tokens, width, count, token });
+    const inRange = (i: number) => Math.floor(i / width) % tokens >= token;
+    assertSameBits(
+      several.values,
+      x.values.filter((_, i) => inRange(i)),
+      "tokens 2 to 4",
+    );
+    kernels.run("selectTokenBackward", { dy: several, dx, batch, tokens, width, count, token });
+    assertSameBits(
+      dx.values,
+      x.values.map((value, i) => (inRange(i) ? value : 0)),
+      "gradient of tokens 2 to 4",
+    );
     kernels.run("selectTwoTokensBackward", { dyFirst: first, dySecond: second, dx, batch, tokens, width });
     assertSameBits(dx.values, scattered({ 0: first.values, 1: second.values }), "gradients of two tokens");
   });

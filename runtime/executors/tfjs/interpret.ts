@@ -14,6 +14,7 @@ import {
 } from "./kernels/channels.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
 import { layerNorm, layerNormBackward } from "./kernels/layer-norm.js";
+import { layerScale, layerScaleGradient } from "./kernels/layer-scale.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
 import { updateLossScale } from "./kernels/loss-scale.js";
 import {
@@ -56,6 +57,8 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   accumulate,
   scaleRows,
   residual,
+  layerScale,
+  layerScaleGradient,
   assembleTokens,
   assembleTokensBackward,
   selectToken,

@@ -16,6 +16,7 @@ import {
 } from "./kernels/channels.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
 import { layerNormWeightGradient } from "./kernels/layer-norm.js";
+import { layerScaleGradient } from "./kernels/layer-scale.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
 import type { Operands, Scratch } from "./operands.js";
 
@@ -105,27 +106,35 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     const numbers = [at.perSample(x), scale === undefined ? 0 : 1];
     return [perElement("residual", at, x, { x, branch, scale, y: writes.y }, numbers)];
   },
+  layerScale: ({ reads, writes }, at) => [
+    perElement("layer-scale", at, reads.x, { ...reads, ...writes }, [at.axis(reads.x, -1)]),
+  ],
+  layerScaleGradient,
   assembleTokens: ({ reads, writes }, at) => {
-    const { patches, classToken, distillationToken, position } = reads;
-    const prefix = distillationToken === undefined ? 1 : 2;
-    const numbers = [at.axis(writes.y, 1), at.axis(writes.y, 2), prefix];
-    const operands = { patches, classToken, distillationToken, position, y: writes.y };
+    const { patches, classToken, distillationToken, registers, position } = reads;
+    const [tokens, width] = [at.axis(writes.y, 1), at.axis(writes.y, 2)];
+    const sizes = tokenSizes(tokens - at.axis(patches, 1), reads.classToken, reads.distillationToken);
+    const numbers = [tokens, width, ...sizes, tokens - at.rows(position)];
+    const operands = { patches, classToken, distillationToken, registers, position, y: writes.y };
     return [perElement("assemble-tokens", at, writes.y, operands, numbers)];
   },
   assembleTokensBackward: ({ reads, writes, adds }, at) => {
     const [batch, tokens, width] = [at.axis(reads.dy, 0), at.axis(reads.dy, 1), at.axis(reads.dy, 2)];
     const operands = slices(at, { ...reads, ...writes, ...adds });
     const count = tokens * width;
-    const prefix = adds.dDistillationToken === undefined ? 1 : 2;
-    const numbers = [count, batch, tokens, width, prefix];
+    const prefix = tokens - at.axis(writes.dPatches, 1);
+    const sizes = tokenSizes(prefix, adds.dClassToken, adds.dDistillationToken);
+    const numbers = [count, batch, tokens, width, ...sizes, tokens - at.rows(adds.dPosition)];
     return [{ kernel: "assemble-tokens-backward", operands, numbers, grid: elementGrid(count) }];
   },
   selectToken: ({ reads, writes, attributes }, at) => {
-    const numbers = [at.axis(reads.x, 1), at.axis(reads.x, 2), attributes.token];
+    const [tokens, width] = [at.axis(reads.x, 1), at.axis(reads.x, 2)];
+    const numbers = [tokens, width, attributes.token, at.rows(writes.y) / at.axis(reads.x, 0)];
     return [perElement("select-token", at, writes.y, { ...reads, ...writes }, numbers)];
   },
   selectTokenBackward: ({ reads, writes, attributes }, at) => {
-    const numbers = [at.axis(writes.dx, 1), at.axis(writes.dx, 2), attributes.token];
+    const [tokens, width] = [at.axis(writes.dx, 1), at.axis(writes.dx, 2)];
+    const numbers = [tokens, width, attributes.token, at.rows(reads.dy) / at.axis(writes.dx, 0)];
     return [perElement("select-token-backward", at, writes.dx, { ...reads, ...writes }, numbers)];
   },
   selectTwoTokensBackward: ({ reads, writes }, at) => {
@@ -181,6 +190,11 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
   scaleChannels: (operation, at) => [scaleChannels(operation, at)],
   scaleChannelsGradient: (operation, at) => [scaleChannelsGradient(operation, at)],
 };
+
+/** Tokens before the patches: all, then how many of them are class and distillation token. */
+function tokenSizes(prefix: number, classToken?: TensorId, distillationToken?: TensorId): number[] {
+  return [prefix, classToken === undefined ? 0 : 1, distillationToken === undefined ? 0 : 1];
+}
 
 type Ids = Readonly<Record<string, TensorId | undefined>>;
 

@@ -8,6 +8,7 @@ import { batchNormGradient } from "./batch-norm.js";
 import { globalAveragePoolGradient, scaleChannelsGradient } from "./channels.js";
 import { conv2dGradient } from "./conv2d.js";
 import { layerNormGradient } from "./layer-norm.js";
+import { layerScaleGradient } from "./layer-scale.js";
 import { linearGradient } from "./linear.js";
 import {
   hardDistillationGradient,
@@ -27,6 +28,7 @@ export const GRADIENT_RULES: { readonly [T in OperationType]?: GradientRule<T> }
   scaledSum: scaledSumGradient,
   scaleRows: scaleRowsGradient,
   residual: residualGradient,
+  layerScale: layerScaleGradient,
   assembleTokens: assembleTokensGradient,
   selectToken: selectTokenGradient,
   softTargetCrossEntropy: softTargetCrossEntropyGradient,

@@ -1,4 +1,5 @@
-// Tokens: class and distillation token go before the patches, positions are added; a head selects its token.
+// Tokens: class, distillation and register tokens go before the patches, positions are added; a head selects its
+// token.
 
 import { VitrineError } from "../../errors.js";
 import type { GradientRule, GraphBuilder } from "../graph.js";
@@ -8,10 +9,12 @@ import { expectAxes, expectShape, formatShape } from "../tensor.js";
 /** What a vision transformer puts before its patches, and the position embedding. Leading axes of 1 are allowed. */
 export interface PrefixTokens {
   /** The class token [1, 1, dim], the first of the sequence. */
-  classToken: TensorId;
-  /** The distillation token [1, 1, dim], the second of the sequence. */
-  distillationToken?: TensorId;
-  /** [1, tokens, dim]; covers the prefix tokens too. */
+  classToken?: TensorId | undefined;
+  /** The distillation token [1, 1, dim], after the class token. */
+  distillationToken?: TensorId | undefined;
+  /** Register tokens [1, R, dim] (arXiv 2309.16588), the last before the patches. */
+  registers?: TensorId | undefined;
+  /** [1, tokens, dim], or for the patches alone [1, N, dim], as DeiT III has it. */
   position: TensorId;
 }
 
@@ -23,8 +26,9 @@ function expectElements(where: string, graph: GraphBuilder, id: TensorId, wanted
 
 /**
  * The sequence that the blocks of a vision transformer take (arXiv 2010.11929, equation 1; deit's models.py with a
- * distillation token): patches [batch, N, dim] → y [batch, T, dim] = (class, distillation, patches) + position, where
- * T is N + 1, or N + 2 with a distillation token. Throws `graph/shape`.
+ * distillation token): patches [batch, N, dim] → y [batch, T, dim] = (class, distillation, registers, patches) +
+ * position, where T is N and the number of tokens that are given. A position embedding of N rows is added to the
+ * patches alone. Throws `graph/shape`.
  */
 export function assembleTokens(
   graph: GraphBuilder,
@@ -35,15 +39,19 @@ export function assembleTokens(
   const shape = graph.shapeOf(patches);
   expectAxes("assembleTokens patches", shape, 3);
   const [batch, count, dim] = shape as [number, number, number];
-  const { classToken, distillationToken, position } = prefix;
-  const tokens = count + (distillationToken === undefined ? 1 : 2);
-  expectElements("assembleTokens classToken", graph, classToken, [dim]);
-  if (distillationToken !== undefined)
-    expectElements("assembleTokens distillationToken", graph, distillationToken, [dim]);
-  expectElements("assembleTokens position", graph, position, [tokens, dim]);
+  const { classToken, distillationToken, registers, position } = prefix;
+  for (const [role, token] of Object.entries({ classToken, distillationToken }))
+    if (token !== undefined) expectElements(`assembleTokens ${role}`, graph, token, [dim]);
+  const single = [classToken, distillationToken].filter((token) => token !== undefined);
+  const registerCount = registers === undefined ? 0 : (graph.shapeOf(registers).at(-2) ?? 1);
+  if (registers !== undefined)
+    expectElements("assembleTokens registers", graph, registers, [registerCount, dim]);
+  const tokens = count + single.length + registerCount;
+  const patchesOnly = graph.shapeOf(position).at(-2) === count;
+  expectElements("assembleTokens position", graph, position, [patchesOnly ? count : tokens, dim]);
   const y = graph.activation(name, [batch, tokens, dim]);
   graph.add("assembleTokens", {
-    reads: { patches, classToken, distillationToken, position },
+    reads: { patches, classToken, distillationToken, registers, position },
     writes: { y },
   });
   return y;
@@ -52,7 +60,8 @@ export function assembleTokens(
 export const assembleTokensGradient: GradientRule<"assembleTokens"> = (sweep, { reads, writes }) => {
   const dy = sweep.gradientOf(writes.y);
   if (dy === undefined) return;
-  const { patches, classToken, distillationToken, position } = reads;
+  const { patches, classToken, distillationToken, registers, position } = reads;
+  const accumulator = (id: TensorId | undefined) => (id === undefined ? undefined : sweep.accumulator(id));
   const dPatches = sweep.graph.activation(
     `d ${sweep.graph.tensor(patches).name}`,
     sweep.graph.shapeOf(patches),
@@ -61,8 +70,9 @@ export const assembleTokensGradient: GradientRule<"assembleTokens"> = (sweep, { 
     reads: { dy },
     writes: { dPatches },
     adds: {
-      dClassToken: sweep.accumulator(classToken),
-      dDistillationToken: distillationToken === undefined ? undefined : sweep.accumulator(distillationToken),
+      dClassToken: accumulator(classToken),
+      dDistillationToken: accumulator(distillationToken),
+      dRegisters: accumulator(registers),
       dPosition: sweep.accumulator(position),
     },
   });
@@ -82,6 +92,24 @@ export function selectToken(graph: GraphBuilder, x: TensorId, token: number, nam
   }
   const y = graph.activation(name, [batch, dim]);
   graph.add("selectToken", { reads: { x }, writes: { y }, attributes: { token } });
+  return y;
+}
+
+/**
+ * x [batch, tokens, dim] → y [batch, tokens − first, dim]: the tokens from `first` to the last, such as the patches
+ * alone. Throws `graph/shape`.
+ */
+export function selectTokensFrom(graph: GraphBuilder, x: TensorId, first: number, name: string): TensorId {
+  const shape = graph.shapeOf(x);
+  expectAxes(`selectTokensFrom ${name}`, shape, 3);
+  const [batch, tokens, dim] = shape as [number, number, number];
+  if (!Number.isInteger(first) || first < 0 || first >= tokens)
+    throw new VitrineError(
+      "graph/shape",
+      `selectTokensFrom ${name}: from token ${first} of ${formatShape(shape)}, allowed 0…${tokens - 1}`,
+    );
+  const y = graph.activation(name, [batch, tokens - first, dim]);
+  graph.add("selectToken", { reads: { x }, writes: { y }, attributes: { token: first } });
   return y;
 }
 

@@ -1,10 +1,12 @@
-// DeiT config: the sizes of a DeiT or ViT, their names in config.json, and the published models.
+// DeiT config: the sizes of a DeiT, DeiT III or ViT, their defaults, and which of them fit together.
 
 import { VitrineError } from "../../errors.js";
 import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
-import { checkFixed, defined, type Fields, positiveNumber, wholeNumber } from "../config-fields.js";
 
-/** Sizes of a DeiT or ViT. arXiv 2012.12877, table 1; timm's vision_transformer.py. */
+/**
+ * Sizes of a DeiT, DeiT III or ViT. arXiv 2012.12877, table 1; 2204.07118; timm's vision_transformer.py. The optional
+ * fields are where these models differ from DeiT.
+ */
 export interface DeitConfig extends ClassifierConfig {
   /** Side of a patch, in pixels. */
   patchSize: number;
@@ -20,48 +22,69 @@ export interface DeitConfig extends ClassifierConfig {
   distilled: boolean;
   /** ε of every layer norm; 1e-6 in every published model. */
   layerNormEpsilon: number;
+  /**
+   * What the factors of LayerScale start from in a training from scratch (arXiv 2103.17239); absent: no LayerScale.
+   * 1e-4 in DeiT III (models_v2.py).
+   */
+  layerScale?: number;
+  /** Whether the position embedding has rows for the tokens before the patches. Default true; false in DeiT III. */
+  prefixPositions?: boolean;
+  /** Whether there is a class token. Default true. */
+  classToken?: boolean;
+  /** Register tokens (arXiv 2309.16588): before the patches, read by no head. Default 0. */
+  registers?: number;
+  /** Whether attention's query, key and value have biases. Default true. */
+  qkvBias?: boolean;
+  /** What the head reads: the class token, or the average of the patches. Default "token". */
+  pool?: "token" | "avg";
+  /** Whether the last layer norm follows the average (timm's fc_norm) and not the blocks. Default: with pool "avg". */
+  poolNorm?: boolean;
 }
 
-/** Field of config.json → ours. */
-const FIELDS = {
-  patch_size: "patchSize",
-  hidden_size: "dim",
-  num_hidden_layers: "depth",
-  num_attention_heads: "heads",
-  intermediate_size: "mlpDim",
-} as const;
-
-/** Fields with one value in these models. */
-const FIXED: Fields = { num_channels: 3, hidden_act: "gelu", qkv_bias: true };
-
-function readDistilled({ architectures }: Fields): boolean | undefined {
-  if (!Array.isArray(architectures) || architectures.length === 0) return undefined;
-  return architectures.some((name) => String(name).endsWith("WithTeacher"));
-}
-
-/** The fields of a config.json that are a DeiT's own. Throws `model/config`. */
-export function readDeitFields(fields: Fields, subject: string): Partial<DeitConfig> {
-  checkFixed(fields, FIXED, subject);
-  const sizes = Object.entries(FIELDS).map(([field, size]) => [size, wholeNumber(fields, field, subject)]);
-  return defined<DeitConfig>({
-    ...Object.fromEntries(sizes),
-    distilled: readDistilled(fields),
-    layerNormEpsilon: positiveNumber(fields, "layer_norm_eps", subject),
-  });
-}
-
-export function deitFields(config: DeitConfig): Fields {
-  return {
-    model_type: config.distilled ? "deit" : "vit",
-    architectures: [config.distilled ? "DeiTForImageClassificationWithTeacher" : "ViTForImageClassification"],
-    ...Object.fromEntries(Object.entries(FIELDS).map(([field, size]) => [field, config[size]])),
-    ...FIXED,
-    layer_norm_eps: config.layerNormEpsilon,
-  };
-}
-
-/** Of every published model; the shapes of a checkpoint do not determine the number of heads. */
+/** Of nearly every published model; the shapes of a checkpoint do not determine the number of heads. */
 export const HEAD_DIM = 64;
+
+/** Published widths whose heads are wider: ViT-H, ViT-g and ViT-G have 16. */
+const WIDE_HEADS: ReadonlyMap<number, number> = new Map([
+  [1280, 16],
+  [1408, 16],
+  [1664, 16],
+]);
+
+/** Heads of the published models of this width; undefined where there is none. */
+export function usualHeads(dim: number): number | undefined {
+  return WIDE_HEADS.get(dim) ?? (dim % HEAD_DIM === 0 ? dim / HEAD_DIM : undefined);
+}
+
+/** Patches of an image. */
+export function patchCount(config: DeitConfig): number {
+  return (config.imageSize / config.patchSize) ** 2;
+}
+
+/** Tokens before the patches: class token, distillation token, registers. */
+export function prefixCount({ classToken = true, distilled, registers = 0 }: Partial<DeitConfig>): number {
+  return (classToken ? 1 : 0) + (distilled ? 1 : 0) + registers;
+}
+
+/** Patches and the tokens before them. */
+export function tokenCount(config: DeitConfig): number {
+  return patchCount(config) + prefixCount(config);
+}
+
+/** Rows of the position embedding. */
+export function positionCount(config: DeitConfig): number {
+  return config.prefixPositions === false ? patchCount(config) : tokenCount(config);
+}
+
+/** Whether the last layer norm follows the average over the patches. */
+export function normsPool({ pool, poolNorm }: Pick<DeitConfig, "pool" | "poolNorm">): boolean {
+  return poolNorm ?? pool === "avg";
+}
+
+/** The class head, and the distillation head of a distilled model. */
+export function headNames({ distilled }: DeitConfig): string[] {
+  return distilled ? ["head", "head_dist"] : ["head"];
+}
 
 const REQUIRED = {
   imageSize: "image_size",
@@ -72,19 +95,27 @@ const REQUIRED = {
   classes: "num_labels",
 } as const;
 
+/** `heads` from the width, where the sizes do not give it. */
+function withHeads(sizes: Partial<DeitConfig>): Partial<DeitConfig> {
+  const heads = sizes.heads ?? (sizes.dim === undefined ? undefined : usualHeads(sizes.dim));
+  return heads === undefined ? sizes : { ...sizes, heads };
+}
+
 /**
- * A configuration with the defaults of every published DeiT: MLP ratio 4, no distillation token, LayerNorm ε 1e-6,
- * ImageNet's mean and standard deviation, crop ratio 0.875. `subject` names the source of `sizes` in errors. Throws
- * `model/config` where imageSize, patchSize, dim, depth, heads or classes is missing.
+ * A configuration with the defaults of every published DeiT: heads of 64 values, MLP ratio 4, no distillation token,
+ * LayerNorm ε 1e-6, ImageNet's mean and standard deviation, crop ratio 0.875. `subject` names the source of `sizes` in
+ * errors. Throws `model/config` where imageSize, patchSize, dim, depth, classes, or the heads of an unusual width are
+ * missing.
  */
-export function completeConfig(sizes: Partial<DeitConfig>, subject: string): DeitConfig {
+export function completeConfig(given: Partial<DeitConfig>, subject: string): DeitConfig {
+  const sizes = withHeads(given);
   const { dim } = sizes;
   for (const [size, field] of Object.entries(REQUIRED)) {
     if (sizes[size as keyof typeof REQUIRED] !== undefined) continue;
     const why =
-      size === "heads" && dim !== undefined && dim % HEAD_DIM !== 0
+      size === "heads" && dim !== undefined
         ? `: width ${dim} is not a multiple of the usual head dimension ${HEAD_DIM}, so the number of heads ` +
-          "cannot be derived; give it in a config.json beside model.safetensors"
+          "cannot be derived; give it in config.json beside model.safetensors"
         : "";
     const details = { file: subject, field };
     throw new VitrineError("model/config", `${subject}: ${field} is missing${why}`, { details });
@@ -100,14 +131,25 @@ export function completeConfig(sizes: Partial<DeitConfig>, subject: string): Dei
   } as DeitConfig;
 }
 
-/** Throws `model/config` where sizes are not positive whole numbers or do not divide each other. */
+/** Larger than any model; a config.json that asks for more is refused before a list of its tensors is made. */
+const LARGEST = { depth: 1024, size: 2 ** 20 } as const;
+
+function invalid(name: string, got: number | boolean | string, allowed: string): VitrineError {
+  const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
+  return new VitrineError("model/config", text, { details: { name, got } });
+}
+
+/**
+ * Throws `model/config` where sizes are not positive whole numbers, too large for any model, do not divide each other,
+ * or where parts contradict each other.
+ */
 export function checkConfig(config: DeitConfig): void {
   const sizes = ["imageSize", "patchSize", "dim", "depth", "heads", "mlpDim", "classes"] as const;
   for (const name of sizes) {
     const size = config[name];
-    if (Number.isSafeInteger(size) && size >= 1) continue;
-    const text = `model configuration: ${name} is ${size}, it must be a whole number of at least 1`;
-    throw new VitrineError("model/config", text, { details: { name, size } });
+    const most = name === "depth" ? LARGEST.depth : LARGEST.size;
+    if (Number.isSafeInteger(size) && size >= 1 && size <= most) continue;
+    throw invalid(name, size, size > most ? `at most ${most}` : "a whole number of at least 1");
   }
   const divisible = (whole: "imageSize" | "dim", part: "patchSize" | "heads") => {
     if (config[whole] % config[part] === 0) return;
@@ -118,30 +160,21 @@ export function checkConfig(config: DeitConfig): void {
   };
   divisible("imageSize", "patchSize");
   divisible("dim", "heads");
+  checkTokens(config);
 }
 
-/** Table 1 of arXiv 2012.12877: name → width and heads. */
-const PUBLISHED: readonly [size: string, dim: number, heads: number][] = [
-  ["tiny", 192, 3],
-  ["small", 384, 6],
-  ["base", 768, 12],
-];
-
-const MODELS: ReadonlyMap<string, DeitConfig> = new Map(
-  [false, true].flatMap((distilled) =>
-    PUBLISHED.map(([size, dim, heads]): [string, DeitConfig] => {
-      const sizes = { imageSize: 224, patchSize: 16, dim, depth: 12, heads, classes: 1000, distilled };
-      const name = `deit_${size}${distilled ? "_distilled" : ""}_patch16_224`;
-      return [name, completeConfig(sizes, name)];
-    }),
-  ),
-);
-
-/** timm's names of the published DeiTs at 224 pixels, those without a distillation token first. */
-export const DEIT_NAMES: readonly string[] = [...MODELS.keys()];
-
-/** The configuration of a published DeiT, the caller's to change; undefined where the name is not in `DEIT_NAMES`. */
-export function publishedDeit(name: string): DeitConfig | undefined {
-  const config = MODELS.get(name);
-  return config && structuredClone(config);
+function checkTokens(config: DeitConfig): void {
+  const { registers = 0, classToken = true, pool = "token", distilled, layerScale } = config;
+  if (!Number.isSafeInteger(registers) || registers < 0 || registers > 1024)
+    throw invalid("the number of register tokens", registers, "a whole number from 0 to 1024");
+  if (layerScale !== undefined && !(layerScale > 0 && Number.isFinite(layerScale)))
+    throw invalid("LayerScale's initial value", layerScale, "above 0");
+  if (pool === "token" && !classToken)
+    throw invalid("the pooling", pool, '"avg" for a model without a class token');
+  if (distilled && (pool !== "token" || registers > 0))
+    throw invalid("distilled", distilled, "false with average pooling or register tokens");
+  if (pool === "token" && normsPool(config))
+    throw invalid("the norm after pooling", true, "false for a head that reads the class token");
+  if (patchCount(config) > 2 ** 20)
+    throw invalid("the number of patches", patchCount(config), "at most 1048576");
 }

@@ -1,26 +1,22 @@
-// DeiT family: the vision transformers of arXiv 2012.12877, and ViT, which is a DeiT without a distillation token.
+// DeiT family: the vision transformers of arXiv 2012.12877 (DeiT) and 2204.07118 (DeiT III), and ViT, which is a DeiT
+// without a distillation token.
 
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
 import type { ModelFamily } from "../family.js";
 import {
   checkConfig,
   completeConfig,
-  DEIT_NAMES,
   type DeitConfig,
-  deitFields,
-  publishedDeit,
-  readDeitFields,
+  headNames,
+  patchCount,
+  positionCount,
 } from "./config.js";
+import { deitFields, readDeitFields } from "./fields.js";
+import { foldDeit, foldedConfig, foldedParameters } from "./folding.js";
 import { deit } from "./graph.js";
 import { toTimmNames } from "./key-map.js";
-import {
-  deitParameters,
-  headNames,
-  int8Layers,
-  patchCount,
-  sizesFromShapes,
-  tokenCount,
-} from "./parameters.js";
+import { deitParameters, int8Layers, sizesFromShapes } from "./parameters.js";
+import { DEIT_NAMES, publishedDeit, sizesOfName } from "./published.js";
 
 const MODEL_TYPES = ["deit", "vit"];
 
@@ -32,17 +28,13 @@ export const DEIT: ModelFamily<DeitConfig> = {
 
   hasConfig: (config): config is DeitConfig => "patchSize" in config,
   // Files of timm's own name no type.
-  hasFields: ({ model_type: type }) => type === undefined || MODEL_TYPES.includes(String(type)),
+  hasFields: ({ model_type: type }) =>
+    type === undefined || (typeof type === "string" && MODEL_TYPES.includes(type)),
   hasTensors: () => true,
 
   readFields: readDeitFields,
   writeFields: deitFields,
-  sizesOfName(text) {
-    const name = DEIT_NAMES.find((entry) => text.includes(entry));
-    // The number of classes is the file's own.
-    const { classes: _, ...sizes } = (name && publishedDeit(name)) || {};
-    return sizes;
-  },
+  sizesOfName,
   sizesFromShapes,
   completeConfig,
 
@@ -55,14 +47,15 @@ export const DEIT: ModelFamily<DeitConfig> = {
     checkConfig(resized);
     const positions = weights.get("pos_embed");
     if (!positions) return { config: resized, weights };
-    const extra = tokenCount(config) - patchCount(config);
+    const extra = positionCount(config) - patchCount(config);
     const grid = imageSize / config.patchSize;
     const embedding = resizePositionEmbedding(positions, extra, grid);
     return { config: resized, weights: new Map([...weights, ["pos_embed", embedding]]) };
   },
   int8Layers,
 
-  inferenceShapes: deitParameters,
-  inferenceWeights: (_, weights) => weights,
-  addClassifier: (graph, config, options) => deit(graph, config, { ...options, stochasticDepth: false }),
+  inferenceShapes: foldedParameters,
+  inferenceWeights: foldDeit,
+  addClassifier: (graph, config, options) =>
+    deit(graph, foldedConfig(config), { ...options, stochasticDepth: false }),
 };

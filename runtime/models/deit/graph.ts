@@ -1,19 +1,23 @@
-// DeiT: the vision transformer with a class token and a distillation token, as a graph. arXiv 2012.12877, models.py.
+// DeiT: the vision transformer with a class token and a distillation token, as a graph. arXiv 2012.12877, models.py;
+// and its relatives: LayerScale and positions on the patches alone (DeiT III, models_v2.py), register tokens, average
+// pooling (timm's vision_transformer.py).
 
 import type { GraphBuilder } from "../../graph/graph.js";
 import { gelu } from "../../graph/operations/activations.js";
 import { attention } from "../../graph/operations/attention.js";
+import { globalAveragePool } from "../../graph/operations/channels.js";
 import { layerNorm } from "../../graph/operations/layer-norm.js";
+import { layerScale } from "../../graph/operations/layer-scale.js";
 import { linear } from "../../graph/operations/linear.js";
 import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js";
 import { residual } from "../../graph/operations/residual.js";
-import { assembleTokens, selectToken } from "../../graph/operations/tokens.js";
+import { assembleTokens, selectToken, selectTokensFrom } from "../../graph/operations/tokens.js";
 import type { Segment } from "../../graph/recompute.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { elementCount } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";
 import { type ClassifierHeads, type ClassifierOptions, WEIGHTS } from "../family.js";
-import type { DeitConfig } from "./config.js";
+import { type DeitConfig, normsPool, prefixCount } from "./config.js";
 import { deitParameters } from "./parameters.js";
 
 export interface DeitOptions extends ClassifierOptions {
@@ -74,6 +78,10 @@ export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptio
     const from = stream;
     stream = segment(() => block(model, from, index));
   }
+  if (config.pool === "avg") {
+    const pooled = averagePatches(model, block(model, stream, last));
+    return { classLogits: model.seen("logits", head(model, pooled, "head")) };
+  }
   const tokens = lastTokens(model, stream, last);
   const classLogits = head(model, tokens(0), "head");
   if (!config.distilled) return { classLogits: model.seen("logits", classLogits) };
@@ -85,7 +93,7 @@ export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptio
 
 /** Images → tokens [batch, tokens, dim]. */
 function embed({ graph, config, options, weight, seen }: Model): TensorId {
-  const { imageSize, patchSize, distilled } = config;
+  const { imageSize, patchSize, distilled, classToken = true, registers = 0 } = config;
   const patches = (() => {
     if (options.input === "image") {
       const image = graph.input("image", [options.batch, 3, imageSize, imageSize]);
@@ -105,8 +113,9 @@ function embed({ graph, config, options, weight, seen }: Model): TensorId {
   );
   seen(name, embedded);
   const prefix = {
-    classToken: weight("cls_token"),
+    classToken: classToken ? weight("cls_token") : undefined,
     distillationToken: distilled ? weight("dist_token") : undefined,
+    registers: registers > 0 ? weight("reg_token") : undefined,
     position: weight("pos_embed"),
   };
   return seen("tokens_plus_pos", assembleTokens(graph, embedded, prefix, "tokens_plus_pos"));
@@ -122,8 +131,26 @@ function norm(
   return seen(name, layerNorm(graph, x, parameters, config.layerNormEpsilon, name));
 }
 
-function layer({ graph, weight, seen }: Model, x: TensorId, parameter: string, name: string): TensorId {
-  return seen(name, linear(graph, x, weight(`${parameter}.weight`), weight(`${parameter}.bias`), name));
+function layer(
+  { graph, weight, seen }: Model,
+  x: TensorId,
+  parameter: string,
+  name: string,
+  hasBias = true,
+): TensorId {
+  const bias = hasBias ? weight(`${parameter}.bias`) : undefined;
+  return seen(name, linear(graph, x, weight(`${parameter}.weight`), bias, name));
+}
+
+/** The branch times LayerScale's factors, where the model has them. */
+function scaled(
+  { graph, config, weight }: Model,
+  branch: TensorId,
+  parameter: string,
+  name: string,
+): TensorId {
+  if (config.layerScale === undefined) return branch;
+  return layerScale(graph, branch, weight(`${parameter}.gamma`), `${name}.scaled`);
 }
 
 /** Pre-norm block: x + attention(norm(x)), then x + mlp(norm(x)). [batch, tokens, dim] → same shape. */
@@ -137,7 +164,7 @@ function attend(model: Model, x: TensorId, index: number): TensorId {
   const from = `blocks.${index}`;
   const to = `block${index}`;
   const normed = norm(model, x, `${from}.norm1`, `${to}.norm1`);
-  const qkv = layer(model, normed, `${from}.attn.qkv`, `${to}.attn.qkv`);
+  const qkv = layer(model, normed, `${from}.attn.qkv`, `${to}.attn.qkv`, config.qkvBias);
   const { out, probabilities } = attention(graph, qkv, config.heads, `${to}.attn`);
   seen(`${to}.attn.probs`, probabilities);
   return out;
@@ -151,13 +178,15 @@ function feedForward(model: Model, x: TensorId, attentionOut: TensorId, index: n
   const scale = (branch: "attn" | "mlp") =>
     options.stochasticDepth ? branchScale(model, index, branch) : undefined;
   const attended = layer(model, attentionOut, `${from}.attn.proj`, `${to}.attn`);
-  const middle = residual(graph, x, attended, scale("attn"), `${to}.middle`);
+  const branch = scaled(model, attended, `${from}.ls1`, `${to}.attn`);
+  const middle = residual(graph, x, branch, scale("attn"), `${to}.middle`);
 
   const secondNorm = norm(model, middle, `${from}.norm2`, `${to}.norm2`);
   const hidden = layer(model, secondNorm, `${from}.mlp.fc1`, `${to}.mlp.fc1`);
   const active = seen(`${to}.mlp.gelu`, gelu(graph, hidden, `${to}.mlp.gelu`));
   const mlp = layer(model, active, `${from}.mlp.fc2`, `${to}.mlp`);
-  return seen(`${to}.out`, residual(graph, middle, mlp, scale("mlp"), `${to}.out`));
+  const second = scaled(model, mlp, `${from}.ls2`, `${to}.mlp`);
+  return seen(`${to}.out`, residual(graph, middle, second, scale("mlp"), `${to}.out`));
 }
 
 function branchScale(
@@ -187,6 +216,15 @@ function lastTokens(model: Model, x: TensorId, index: number): (token: number) =
     const attended = selectToken(graph, attentionOut, token, `block${index}.attn.token ${token}`);
     return norm(model, feedForward(model, from, attended, index), "norm", "norm");
   };
+}
+
+/** The average of the patches, [batch, tokens, dim] → [batch, dim]; the last norm precedes or follows it. */
+function averagePatches(model: Model, x: TensorId): TensorId {
+  const { graph, config } = model;
+  const prefix = prefixCount(config);
+  const patches = prefix > 0 ? selectTokensFrom(graph, x, prefix, "patch tokens") : x;
+  if (normsPool(config)) return norm(model, globalAveragePool(graph, patches, "pool"), "fc_norm", "fc_norm");
+  return globalAveragePool(graph, norm(model, patches, "norm", "norm"), "pool");
 }
 
 /** A normalized token [batch, dim] → logits [batch, classes]. */

@@ -14,7 +14,7 @@ const DEVIATION = 0.02;
  * The weights that a training from scratch starts from, under timm's names; the same seed gives the same bits on
  * every machine. Tokens, position embedding and linear weights are N(0, 0.02²) (timm truncates at ±2, a hundred
  * standard deviations), biases 0, norms 1 and 0. The patch convolution keeps PyTorch's default, U(±1/√(3·patch²)) for
- * weight and bias. `math` is `runtime.image.math`. timm 0.3.2 vision_transformer.py. Throws `model/config`.
+ * weight and bias. LayerScale's factors are `config.layerScale`. `math` is `runtime.image.math`. timm 0.3.2 vision_transformer.py. Throws `model/config`.
  */
 export function initialWeights(config: DeitConfig, seed: number, math: DrawMath): TensorMap {
   const weights: TensorMap = new Map();
@@ -24,7 +24,11 @@ export function initialWeights(config: DeitConfig, seed: number, math: DrawMath)
     const count = elementCount(shape);
     // A stream per tensor: values do not depend on the sizes of the tensors before it.
     const key = { seed, epoch: 0, index: index++, repeat: 0 };
-    weights.set(name, { shape, data: initialValues(name, count, bound, { math, key }) });
+    const isScale = name.endsWith(".gamma");
+    const data = isScale
+      ? new Float32Array(count).fill(config.layerScale as number)
+      : initialValues(name, count, bound, { math, key });
+    weights.set(name, { shape, data });
   }
   return weights;
 }
@@ -39,7 +43,7 @@ function initialValues(name: string, count: number, bound: number, { math, key }
     const uniform = math.uniforms(key, Domain.Initialization, count);
     return uniform.map((value) => (2 * value - 1) * bound);
   }
-  if (/(^|\.)norm\d?\.weight$/.test(name)) return new Float32Array(count).fill(1);
+  if (/(^|\.|_)norm\d?\.weight$/.test(name)) return new Float32Array(count).fill(1);
   if (name.endsWith(".bias")) return new Float32Array(count);
   const normal = math.normals(key, Domain.Initialization, count);
   return normal.map((value) => value * DEVIATION);

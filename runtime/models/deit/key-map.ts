@@ -33,14 +33,20 @@ const HEADS: readonly [huggingFace: string, timm: string][] = [
 ];
 
 /** Tensors of a file that no classifier uses. */
-const UNUSED = /^(pooler\.|embeddings\.mask_token$)/;
+const UNUSED = /^(pooler\.|embeddings\.mask_token$|mask_token$)/;
+/** Parts of self-supervised pre-training (MAE's decoder, DINO's projection) and of a removed head. */
+const PRETRAINING = /^(decoder|head\.(mlp|last_layer)\.|(dino|ibot)_head\.|pre_logits\.)/;
 const PREFIX = /^(vit|deit)\./;
+/** Starts of the names in a file of a backbone alone. */
+const BACKBONE = /^(embeddings\.|encoder\.layer\.)/;
+/** facebook's names of LayerScale's factors in DeiT III. */
+const FACEBOOK_SCALE = /^(blocks\.\d+)\.gamma_([12])$/;
 const LAYER = /^encoder\.layer\.(\d+)\.(.+)\.(weight|bias)$/;
 const PROJECTION = /^attention\.attention\.(query|key|value)$/;
 const PARTS = ["query", "key", "value"] as const;
 
 function isHuggingFace(tensors: TensorMap): boolean {
-  return Array.from(tensors.keys()).some((name) => PREFIX.test(name));
+  return Array.from(tensors.keys()).some((name) => PREFIX.test(name) || BACKBONE.test(name));
 }
 
 function unknownName(name: string, subject: string): VitrineError {
@@ -84,12 +90,58 @@ function joinProjections(name: string, parts: Map<string, NamedTensor>, subject:
   return { shape: [3 * query.shape[0], ...query.shape.slice(1)], data };
 }
 
+/** What other vision transformers have, as `start of a tensor's name` → what it is. */
+const OTHER_PARTS: readonly [pattern: RegExp, part: string][] = [
+  [/^pre_logits\./, "a tanh layer before the head (ViT of 2020; augreg's ViT has none)"],
+  [/^norm_pre\.|^pre_layrnorm\./, "a norm before the blocks (CLIP)"],
+  [/\.attn\.[qk]_norm\./, "normalized queries and keys"],
+  [/\.attn\.(q|v)_bias$|relative_position/, "BEiT's attention"],
+  [/\.attn\.norm\.|\.mlp\.norm\./, "norms inside attention or MLP (EVA-02)"],
+  [/\.mlp\.(w12|w3|fc1_[gx])\./, "a gated MLP (SwiGLU)"],
+  [/^attn_pool\./, "attention pooling (SigLIP)"],
+  [/\.(attn1|mlp1|gamma_\d_\d)\b/, "parallel blocks"],
+  [/^patch_embed\.(backbone|proj\.\d)/, "a convolutional stem"],
+];
+
+/** Throws `weights/unknown-tensor` naming the part of another architecture that a tensor belongs to. */
+function checkParts(tensors: TensorMap, subject: string): void {
+  for (const name of tensors.keys()) {
+    const part = OTHER_PARTS.find(([pattern]) => pattern.test(name))?.[1];
+    if (part === undefined) continue;
+    const text =
+      `${subject}: tensor "${quote(name)}" belongs to ${part}, which is not computed here; ` +
+      "allowed: DeiT, DeiT III, and ViT with its linear head";
+    throw new VitrineError("weights/unknown-tensor", text, { details: { file: subject, tensor: name } });
+  }
+}
+
+/** Names of facebook's and timm's files → timm's. */
+function plainNames(tensors: TensorMap): TensorMap {
+  return new Map(
+    Array.from(tensors, ([name, tensor]) => [name.replace(FACEBOOK_SCALE, "$1.ls$2.gamma"), tensor]),
+  );
+}
+
 /**
- * Tensors under either naming → the same values under timm's names. `subject` names the file in errors. Throws
- * `weights/unknown-tensor`, and `weights/shape` where a projection is incomplete.
+ * Tensors under any of the known namings → the same values under timm's names. The distillation token of a model with
+ * one head (DeiTForImageClassification) becomes a register: it takes part in attention and no head reads it. A backbone
+ * without a head loses the parts of its pre-training. `subject`
+ * names the file in errors. Throws `weights/unknown-tensor`, also for parts of other architectures by name, and
+ * `weights/shape` where a projection is incomplete.
  */
 export function toTimmNames(tensors: TensorMap, subject: string): TensorMap {
-  if (!isHuggingFace(tensors)) return tensors;
+  const used = new Map([...tensors].filter(([name]) => !UNUSED.test(name)));
+  const hasHead = HEADS.flat().some((head) => used.has(`${head}.weight`));
+  if (!hasHead) for (const name of used.keys()) if (PRETRAINING.test(name)) used.delete(name);
+  const named = isHuggingFace(used) ? fromHuggingFace(used, subject) : plainNames(used);
+  checkParts(named, subject);
+  const token = named.get("dist_token");
+  if (!token || named.has("head_dist.weight")) return named;
+  named.delete("dist_token");
+  return named.set("reg_token", token);
+}
+
+function fromHuggingFace(tensors: TensorMap, subject: string): TensorMap {
   const renamed: TensorMap = new Map();
   const projections = new Map<string, Map<string, NamedTensor>>();
   for (const [name, tensor] of tensors) {

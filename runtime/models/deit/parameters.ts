@@ -3,53 +3,45 @@
 import { quote, VitrineError } from "../../errors.js";
 import { formatShape } from "../../graph/tensor.js";
 import type { TensorMap } from "../../weights/tensor-map.js";
-import { checkConfig, type DeitConfig, HEAD_DIM } from "./config.js";
-
-/** Patches of an image. */
-export function patchCount(config: DeitConfig): number {
-  return (config.imageSize / config.patchSize) ** 2;
-}
-
-/** Patches and prefix tokens: the class token, and the distillation token of a distilled model. */
-export function tokenCount(config: DeitConfig): number {
-  return patchCount(config) + (config.distilled ? 2 : 1);
-}
+import { checkConfig, type DeitConfig, headNames, normsPool, positionCount, prefixCount } from "./config.js";
 
 /** timm name → shape with PyTorch's axes, in the order of timm's state_dict. Throws `model/config`. */
 export function deitParameters(config: DeitConfig): Map<string, number[]> {
   checkConfig(config);
-  const { dim, mlpDim, classes, patchSize, depth, distilled } = config;
+  const { dim, mlpDim, classes, patchSize, depth, distilled, registers = 0 } = config;
+  const { classToken = true, qkvBias = true, layerScale } = config;
   const shapes = new Map<string, number[]>();
-  const layer = (name: string, outputs: number, inputs: number) => {
+  const layer = (name: string, outputs: number, inputs: number, hasBias = true) => {
     shapes.set(`${name}.weight`, [outputs, inputs]);
-    shapes.set(`${name}.bias`, [outputs]);
+    if (hasBias) shapes.set(`${name}.bias`, [outputs]);
   };
   const norm = (name: string) => {
     shapes.set(`${name}.weight`, [dim]);
     shapes.set(`${name}.bias`, [dim]);
   };
-  shapes.set("cls_token", [1, 1, dim]);
-  shapes.set("pos_embed", [1, tokenCount(config), dim]);
+  const scale = (name: string) => {
+    if (layerScale !== undefined) shapes.set(`${name}.gamma`, [dim]);
+  };
+  if (classToken) shapes.set("cls_token", [1, 1, dim]);
+  if (registers > 0) shapes.set("reg_token", [1, registers, dim]);
+  shapes.set("pos_embed", [1, positionCount(config), dim]);
   if (distilled) shapes.set("dist_token", [1, 1, dim]);
   shapes.set("patch_embed.proj.weight", [dim, 3, patchSize, patchSize]);
   shapes.set("patch_embed.proj.bias", [dim]);
   for (let index = 0; index < depth; index++) {
     const block = `blocks.${index}`;
     norm(`${block}.norm1`);
-    layer(`${block}.attn.qkv`, 3 * dim, dim);
+    layer(`${block}.attn.qkv`, 3 * dim, dim, qkvBias);
     layer(`${block}.attn.proj`, dim, dim);
+    scale(`${block}.ls1`);
     norm(`${block}.norm2`);
     layer(`${block}.mlp.fc1`, mlpDim, dim);
     layer(`${block}.mlp.fc2`, dim, mlpDim);
+    scale(`${block}.ls2`);
   }
-  norm("norm");
+  norm(normsPool(config) ? "fc_norm" : "norm");
   for (const name of headNames(config)) layer(name, classes, dim);
   return shapes;
-}
-
-/** The class head, and the distillation head of a distilled model. */
-export function headNames({ distilled }: DeitConfig): string[] {
-  return distilled ? ["head", "head_dist"] : ["head"];
 }
 
 const INT8_LAYERS = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"];
@@ -60,32 +52,54 @@ export function int8Layers({ depth }: DeitConfig): Set<string> {
   return new Set(blocks.flatMap((block) => INT8_LAYERS.map((layer) => `${block}.${layer}.weight`)));
 }
 
+/** Parts that only some of the models have, as the tensors show them. */
+function partsFromTensors(tensors: TensorMap): Partial<DeitConfig> {
+  const normAfterPool = tensors.has("fc_norm.weight") && !tensors.has("norm.weight");
+  const classToken = tensors.has("cls_token");
+  return {
+    distilled: tensors.has("dist_token"),
+    ...(tensors.has("blocks.0.ls1.gamma") && { layerScale: 1e-4 }),
+    ...(tensors.has("reg_token") && { registers: tensors.get("reg_token")?.shape[1] ?? 0 }),
+    ...(!tensors.has("blocks.0.attn.qkv.bias") && { qkvBias: false }),
+    ...(!classToken && { classToken }),
+    ...((normAfterPool || !classToken) && { pool: "avg" as const, poolNorm: normAfterPool }),
+  };
+}
+
 /**
- * Tensors under timm's names → the sizes of their model. `heads` is absent where the width is not a multiple of 64.
- * Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
+ * Tensors under timm's names → the sizes of their model. `heads` is absent where the width is unusual, `classes` where
+ * there is no head. Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
  */
 export function sizesFromShapes(tensors: TensorMap, subject: string): Partial<DeitConfig> {
   const [dim = 0, , patchSize = 0] = shapeOf(tensors, "patch_embed.proj.weight", 4, subject);
   const [, rows = 0] = shapeOf(tensors, "pos_embed", 3, subject);
   const [mlpDim = 0] = shapeOf(tensors, "blocks.0.mlp.fc1.weight", 2, subject);
-  const [classes = 0] = shapeOf(tensors, "head.weight", 2, subject);
-  const distilled = tensors.has("dist_token");
-  const grid = Math.floor(Math.sqrt(rows - (distilled ? 2 : 1)));
+  const [classes] = tensors.get("head.weight")?.shape ?? [];
+  const parts = partsFromTensors(tensors);
+  const prefix = prefixCount(parts);
+  const prefixPositions = positionsCoverPrefix(rows, prefix);
+  const grid = Math.floor(Math.sqrt(rows - (prefixPositions ? prefix : 0)));
   const blocks = Array.from(tensors.keys(), (name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1));
   const depth = blocks.reduce((largest, index) => Math.max(largest, index), -1) + 1;
-  const sizes = { imageSize: grid * patchSize, patchSize, dim, depth, mlpDim, classes, distilled };
-  return dim % HEAD_DIM === 0 ? { ...sizes, heads: dim / HEAD_DIM } : sizes;
+  return {
+    ...{ imageSize: grid * patchSize, patchSize, dim, depth, mlpDim, ...parts },
+    ...(classes !== undefined && { classes }),
+    ...(!prefixPositions && { prefixPositions }),
+    // DeiT III is evaluated without a crop.
+    ...(!prefixPositions && parts.layerScale !== undefined && { cropRatio: 1 }),
+  };
+}
+
+/** Whether a position embedding of `rows` has rows for the tokens before the patches, which form a square. */
+export function positionsCoverPrefix(rows: number, prefix: number): boolean {
+  const isSquare = (count: number) => count >= 1 && Number.isInteger(Math.sqrt(count));
+  return prefix === 0 || isSquare(rows - prefix) || !isSquare(rows);
 }
 
 function shapeOf(tensors: TensorMap, name: string, axes: number, subject: string): number[] {
   const shape = tensors.get(name)?.shape;
   if (shape?.length === axes) return shape;
   const found = shape ? `has shape ${formatShape(shape)}, expected ${axes} axes` : "is missing";
-  throw new VitrineError(
-    "weights/missing-tensor",
-    `${subject}: not a DeiT: tensor "${quote(name)}" ${found}`,
-    {
-      details: { file: subject, tensor: name },
-    },
-  );
+  const text = `${subject}: not a DeiT: tensor "${quote(name)}" ${found}`;
+  throw new VitrineError("weights/missing-tensor", text, { details: { file: subject, tensor: name } });
 }

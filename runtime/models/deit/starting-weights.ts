@@ -7,6 +7,7 @@
 import { formatShape } from "../../graph/tensor.js";
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
 import { checkShapes, type NamedTensor, type TensorMap } from "../../weights/tensor-map.js";
+import { positionsCoverPrefix } from "./parameters.js";
 
 /** The weights that a fine-tuning starts from, and what was adapted to get them. */
 export interface StartingWeights {
@@ -25,12 +26,19 @@ function fits(tensor: NamedTensor | undefined, wanted: NamedTensor): tensor is N
   return tensor !== undefined && shapeOf(tensor) === shapeOf(wanted);
 }
 
+/** Rows of the position embedding before the patches'. */
+function prefixRows(tensors: TensorMap, rows: number): number {
+  const tokens = ["cls_token", "dist_token", "reg_token"].map((name) => tensors.get(name)?.shape[1] ?? 0);
+  const prefix = tokens.reduce((sum, count) => sum + count);
+  return positionsCoverPrefix(rows, prefix) ? prefix : 0;
+}
+
 /** The tokens' rows are copied where the checkpoint has them, the patches' resized where their grid differs. */
 function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | undefined {
   const [from, to] = [loaded.get("pos_embed"), fresh.get("pos_embed")];
   if (!from || !to) return undefined;
-  const [extraFrom, extraTo] = [loaded, fresh].map((tensors) => (tensors.has("dist_token") ? 2 : 1));
   const [, rows = 0, dim = 0] = to.shape;
+  const [extraFrom, extraTo] = [prefixRows(loaded, from.shape[1] ?? 0), prefixRows(fresh, rows)];
   if (from.shape[2] !== dim) return undefined;
   const resized = resizePositionEmbedding(from, extraFrom, Math.sqrt(rows - extraTo));
   const data = to.data.slice();
@@ -41,15 +49,25 @@ function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | unde
 
 const NEW_WHERE_DIFFERENT = /^(head|head_dist)\.(weight|bias)$|^dist_token$/;
 
+/** The token that `toTimmNames` takes for a register, as a student with a distillation token needs it. */
+function withDistillationToken(loaded: TensorMap, fresh: TensorMap): TensorMap {
+  const register = loaded.get("reg_token");
+  if (register?.shape[1] !== 1 || !fresh.has("dist_token") || loaded.has("dist_token")) return loaded;
+  const renamed = new Map(loaded).set("dist_token", register);
+  renamed.delete("reg_token");
+  return renamed;
+}
+
 /**
  * Adapts a checkpoint to the model that is about to be trained: heads of another number of classes and a missing
  * distillation token are newly initialized, a position embedding for another grid is resized
- * (`resizePositionEmbedding`), and everything else must fit. `loaded`: the checkpoint under timm's names; `fresh`:
+ * (`resizePositionEmbedding`), and everything else must fit. `given`: the checkpoint under timm's names; `fresh`:
  * the initialized model, whose names and shapes the result has; `subject` names the checkpoint in notices and errors.
  * Throws `weights/missing-tensor`, `weights/shape` or `weights/unknown-tensor` for the first tensor that cannot be
  * adapted.
  */
-export function startingWeights(loaded: TensorMap, fresh: TensorMap, subject: string): StartingWeights {
+export function startingWeights(given: TensorMap, fresh: TensorMap, subject: string): StartingWeights {
+  const loaded = withDistillationToken(given, fresh);
   const weights: TensorMap = new Map();
   const notices: string[] = [];
   for (const [name, wanted] of fresh) {

@@ -24,7 +24,8 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
 
   hasConfig: (config): config is RegnetyConfig => "stages" in config,
   hasFields: ({ model_type: type, architecture }) =>
-    MODEL_TYPES.includes(String(type)) || /^regnety_/.test(String(architecture)),
+    (typeof type === "string" && MODEL_TYPES.includes(type)) ||
+    (typeof architecture === "string" && architecture.startsWith("regnety_")),
   hasTensors: hasStem,
 
   readFields: readRegnetyFields,

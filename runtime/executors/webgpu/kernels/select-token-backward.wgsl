@@ -1,5 +1,5 @@
-// Select token backward: dx[:, token] = dy, every other token gets 0. dy [B,D], dx [B,T,D]. One invocation for each
-// value of dx.
+// Select token backward: dx[:, token … token + selected − 1] = dy, every other token gets 0. dy [B,selected,D], dx
+// [B,T,D]. One invocation for each value of dx.
 
 // #include "element.wgsl"
 
@@ -8,6 +8,7 @@ struct Params {
   tokens: u32,
   width: u32,
   token: u32,
+  selected: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -17,8 +18,9 @@ struct Params {
 fn computeElement(i: u32) {
   let row = i / p.width;
   var value = 0.0;
-  if (row % p.tokens == p.token) {
-    value = dy[(row / p.tokens) * p.width + i % p.width];
+  let token = row % p.tokens;
+  if (token >= p.token && token < p.token + p.selected) {
+    value = dy[((row / p.tokens) * p.selected + token - p.token) * p.width + i % p.width];
   }
   dx[i] = value;
 }

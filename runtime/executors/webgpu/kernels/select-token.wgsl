@@ -1,4 +1,4 @@
-// Select token: y = x[:, token]. x [B,T,D], y [B,D]. One invocation for each value of y.
+// Select token: y = x[:, token … token + selected − 1]. x [B,T,D], y [B,selected,D]. One invocation for each value of y.
 
 // #include "element.wgsl"
 
@@ -7,6 +7,7 @@ struct Params {
   tokens: u32,
   width: u32,
   token: u32,
+  selected: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,6 +15,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 fn computeElement(i: u32) {
-  let sample = i / p.width;
-  y[i] = x[(sample * p.tokens + p.token) * p.width + i % p.width];
+  let row = i / p.width;
+  let place = (row / p.selected) * p.tokens + p.token + row % p.selected;
+  y[i] = x[place * p.width + i % p.width];
 }
