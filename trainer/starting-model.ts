@@ -55,6 +55,11 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   return { config, init };
 }
 
+/** The names of --init's classes; null without a checkpoint, or for a backbone without heads. */
+export function headLabels({ init }: StartingModel): readonly string[] | null {
+  return init === null || init.labels.length === 0 ? null : init.labels;
+}
+
 /** With new heads: those of `fresh`, for each that the checkpoint has as well. */
 function withNewHeads({ weights }: StoredModel, config: DeitConfig, fresh: TensorMap): TensorMap {
   const replaced = new Map(weights);

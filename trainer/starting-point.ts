@@ -17,7 +17,7 @@ import { runClasses } from "./classes.js";
 import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
 import type { RunRequest, RunSources } from "./run.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
-import { firstWeights, openStartingModel } from "./starting-model.js";
+import { firstWeights, headLabels, openStartingModel } from "./starting-model.js";
 
 export interface StartingPoint {
   resumed: boolean;
@@ -100,7 +100,7 @@ export async function startNewRun(
   const { recipe, batchSize, seed } = settings;
   const source = await sources.connect({ recipe, batchSize, seed });
   disposables.push(() => source.close());
-  const classes = runClasses(source.description, start.init?.labels ?? null, settings.keepHead);
+  const classes = runClasses(source.description, headLabels(start), settings.keepHead);
   const { labels, headRows } = classes;
   const config = { ...start.config, classes: labels.length };
   const runtime = await sources.openRuntime({
