@@ -54,6 +54,15 @@ export function regionStart(region: Region): usize {
   return load<usize>(directory + ((<usize>region) << 3));
 }
 
+/**
+ * The debug build's check of what a stage is about to write: inside the regions reserved so far, `SLACK` included. To
+ * be called behind `if (!ASC_NO_ASSERT)`, so that a release build has the same bytes as without it.
+ */
+export function assertReserved(address: usize, bytes: usize): void {
+  assert(address + 16 >= __heap_base, "a write before the first region");
+  assert(<u64>address + <u64>bytes <= <u64>top, "a write beyond the last region");
+}
+
 let offset: u32 = 0;
 let found: f64 = 0;
 let allowed: f64 = 0;

@@ -14,6 +14,7 @@
 // value's chain of additions the same as in one piece. The products read and write the heads in place through gemm's
 // strides. Outputs overlap no input.
 
+import { assertFloats } from "./checks";
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemmPlain, PLAIN } from "./gemm";
 import { count, cut, first } from "./partition";
 import { SCORES_BYTES, scores } from "./scratch";
@@ -52,6 +53,12 @@ export function attention(
 ): void {
   const width = (heads * size) << 2;
   const row = tokens << 2;
+  if (!ASC_NO_ASSERT) {
+    assertFloats(qkv, batch * tokens * 3 * width);
+    assertFloats(out, batch * tokens * width);
+    if (probabilities) assertFloats(probabilities, batch * heads * tokens * row);
+    if (logSumExp) assertFloats(logSumExp, batch * heads * row);
+  }
   const blocks = blocksOf(tokens, QUERIES, 1);
   cut(batch * heads * blocks, 1);
   const end = first + count;
@@ -59,6 +66,7 @@ export function attention(
     const head = i / blocks;
     const start = blockStart(i % blocks, blocks, tokens);
     const rows = blockStart((i % blocks) + 1, blocks, tokens) - start;
+    if (!ASC_NO_ASSERT) assert(probabilities || rows * row <= SCORES_BYTES, "scores exceed their scratch");
     const inBatch = (head / heads) * tokens;
     const inHead = ((head % heads) * size) << 2;
     const q = qkv + inBatch * 3 * width + inHead;
@@ -104,6 +112,13 @@ export function attentionBackward(
   size: usize,
 ): void {
   const width = (heads * size) << 2;
+  if (!ASC_NO_ASSERT) {
+    assertFloats(dOut, batch * tokens * width);
+    assertFloats(qkv, batch * tokens * 3 * width);
+    assertFloats(out, batch * tokens * width);
+    assertFloats(logSumExp, (batch * heads * tokens) << 2);
+    assertFloats(dQkv, batch * tokens * 3 * width);
+  }
   cut(batch * heads, 1);
   const end = first + count;
   for (let i = first; i < end; i++) {
@@ -140,6 +155,7 @@ function headBackward(
   for (let i: usize = 0; i < blocks; i++) {
     const start = blockStart(i, blocks, tokens);
     const rows = blockStart(i + 1, blocks, tokens) - start;
+    if (!ASC_NO_ASSERT) assert((rows + 1) * row * 2 <= SCORES_BYTES, "scores exceed their scratch");
     const d = p + rows * row;
     const key = q + start * stride + width;
     const dKey = dq + start * stride + width;

@@ -1,10 +1,16 @@
 // Element-wise: weighted sums, scaling by a number or per sample, residual additions, copies and fills. Memory-bound,
 // one pass, any length. The result may be any of the inputs.
 
+import { assertFloats } from "./checks";
 import { loadTail, storeTail } from "./simd";
 
 /** y [n] = alpha·a + beta·b */
 export function scaledSum(a: usize, b: usize, y: usize, n: usize, alpha: f32, beta: f32): void {
+  if (!ASC_NO_ASSERT) {
+    assertFloats(a, n << 2);
+    assertFloats(b, n << 2);
+    assertFloats(y, n << 2);
+  }
   const alpha4 = f32x4.splat(alpha);
   const beta4 = f32x4.splat(beta);
   const whole = (n & ~3) << 2;
@@ -28,6 +34,10 @@ export function scaledSum(a: usize, b: usize, y: usize, n: usize, alpha: f32, be
 
 /** y [n] = factor·x */
 function multiply(x: usize, y: usize, n: usize, factor: f32): void {
+  if (!ASC_NO_ASSERT) {
+    assertFloats(x, n << 2);
+    assertFloats(y, n << 2);
+  }
   const factor4 = f32x4.splat(factor);
   const whole = (n & ~3) << 2;
   for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.mul(factor4, v128.load(x + i)));
@@ -58,10 +68,15 @@ export function residual(x: usize, branch: usize, scale: usize, y: usize, batch:
 }
 
 export function copy(x: usize, y: usize, n: usize): void {
+  if (!ASC_NO_ASSERT) {
+    assertFloats(x, n << 2);
+    assertFloats(y, n << 2);
+  }
   memory.copy(y, x, n << 2);
 }
 
 export function fill(y: usize, n: usize, value: f32): void {
+  if (!ASC_NO_ASSERT) assertFloats(y, n << 2);
   const value4 = f32x4.splat(value);
   const whole = (n & ~3) << 2;
   for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, value4);

@@ -11,6 +11,7 @@
 // each value of c has one chain of additions in ascending k whatever the block sizes are.
 
 import { columnsOfPanel, multiplyBlock, rowsOfBlock, stepsOfPanel } from "./block-product";
+import { assertMatrix } from "./checks";
 import { residual as addResidual } from "./elementwise";
 import { packColumns, packRows, transpose } from "./pack";
 import { PANELS_BYTES, panels, TRANSPOSED_BYTES, transposed } from "./scratch";
@@ -45,6 +46,13 @@ export function gemm(
 ): void {
   const transposeA = (flags & A_TRANSPOSED) !== 0;
   const transposeB = (flags & B_TRANSPOSED) !== 0;
+  if (!ASC_NO_ASSERT) {
+    assertMatrix(a, aStride, transposeA ? k : m, transposeA ? m : k);
+    assertMatrix(b, bStride, transposeB ? n : k, transposeB ? k : n);
+    assertMatrix(c, cStride, m, n);
+    if (bias) assertMatrix(bias, 0, 1, n);
+    if (residual) assertMatrix(residual, cStride, m, n);
+  }
   const panelWidth = columnsOfPanel();
   const kBlock = transposeA ? K_BLOCK_TRANSPOSED : stepsOfPanel();
   let k0: usize = 0;
@@ -56,6 +64,8 @@ export function gemm(
     const rows = rowsPerBlock(depth);
     for (let n0: usize = 0; n0 < n; n0 += columns) {
       const width = min(columns, n - n0);
+      if (!ASC_NO_ASSERT)
+        assert(((width + 7) & ~7) * (depth << 2) <= PANELS_BYTES, "panels exceed their scratch");
       if (transposeB) packColumns(b + n0 * bStride + (k0 << 2), bStride, panels(), depth, width, panelWidth);
       else packRows(b + k0 * bStride + (n0 << 2), bStride, panels(), depth, width, panelWidth);
       for (let m0: usize = 0; m0 < m; m0 += rows) {
@@ -64,6 +74,8 @@ export function gemm(
         let stride = aStride;
         if (transposeA) {
           stride = (depth << 2) + TRANSPOSED_PAD;
+          if (!ASC_NO_ASSERT)
+            assert(height * stride <= TRANSPOSED_BYTES, "a transposed block exceeds its scratch");
           transpose(a + k0 * aStride + (m0 << 2), aStride, transposed(), stride, depth, height);
           block = transposed();
         }

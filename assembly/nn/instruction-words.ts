@@ -6,6 +6,7 @@ export const HEADER_BYTES: usize = 8;
 
 /** Operand i: an address or a size. */
 export function word(at: usize, i: usize): usize {
+  if (!ASC_NO_ASSERT) assert(<u32>i + 2 < load<u32>(at + 4), "an operand beyond the end of its instruction");
   return <usize>load<u32>(wordAddress(at, i));
 }
 

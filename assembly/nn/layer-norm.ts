@@ -7,6 +7,7 @@
 // Mean first, then the variance of the centered values: no cancellation. Sums of a row run in 16 lanes, so the error
 // grows with D/16; parameter gradients take chunks of 64 rows as in column-sums.ts. dx may be the residual itself.
 
+import { assertFloats } from "./checks";
 import { count, cut, first } from "./partition";
 import { loadTail, storeTail, sum4 } from "./simd";
 
@@ -26,6 +27,15 @@ export function layerNorm(
   epsilon: f32,
 ): void {
   const stride = width << 2;
+  if (!ASC_NO_ASSERT && rows) {
+    assert(width > 0, "layer norm over no values");
+    assertFloats(x, rows * stride);
+    assertFloats(weight, stride);
+    assertFloats(bias, stride);
+    assertFloats(y, rows * stride);
+    if (mean) assertFloats(mean, rows << 2);
+    if (rstd) assertFloats(rstd, rows << 2);
+  }
   const whole = (width & ~3) << 2;
   const pairs = (width & ~7) << 2;
   const tail = width & 3;

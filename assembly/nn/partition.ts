@@ -4,6 +4,8 @@
 //
 // Each instance (thread) has its own, so these are plain globals. A thread that runs alone has one part, the whole.
 
+import { assertPart } from "./checks";
+
 let part: usize = 0;
 let parts: usize = 1;
 
@@ -12,6 +14,7 @@ export let first: usize = 0;
 export let count: usize = 0;
 
 export function setPart(mine: u32, all: u32): void {
+  if (!ASC_NO_ASSERT) assert(mine < all, "a thread's part is not one of the parts");
   part = <usize>mine;
   parts = <usize>all;
 }
@@ -27,9 +30,11 @@ export function cut(total: usize, unit: usize): void {
 }
 
 function cutFor(mine: usize, all: usize, total: usize, unit: usize): void {
+  if (!ASC_NO_ASSERT) assert(unit > 0, "a total is cut into units of 0");
   const units = (total + unit - 1) / unit;
   first = min(total, ((units * mine) / all) * unit);
   count = min(total, ((units * (mine + 1)) / all) * unit) - first;
+  if (!ASC_NO_ASSERT) assertPart(first, count, total);
 }
 
 /** Parts per thread (thread-pool.ts). */
@@ -49,6 +54,7 @@ export function cutUnevenly(total: usize, unit: usize): void {
   const units = (total + unit - 1) / unit;
   first = min(total, unitsBefore(part, threads, units) * unit);
   count = min(total, unitsBefore(part + 1, threads, units) * unit) - first;
+  if (!ASC_NO_ASSERT) assertPart(first, count, total);
 }
 
 /** Rounded up, so that the last parts are the smaller ones. */

@@ -5,6 +5,7 @@
 // Spans change no bit: no row reads another one.
 
 import { rowsOfBlock } from "./block-product";
+import { assertPart } from "./checks";
 import { executeRows } from "./generated/execute-rows";
 import { next, word, wordAddress } from "./instruction-words";
 import { count, cutUnevenly, first } from "./partition";
@@ -26,6 +27,7 @@ export function span(at: usize): void {
   for (let i: usize = 0; i < groups; i++) {
     const from = min(rows, ((units * i) / groups) * unit);
     const to = min(rows, ((units * (i + 1)) / groups) * unit);
+    if (!ASC_NO_ASSERT) assertPart(from, to - from, rows);
     for (let member = wordAddress(at, 1); member < end; member = next(member)) {
       executeRows(member, begin + from, to - from);
     }

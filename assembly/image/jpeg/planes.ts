@@ -6,7 +6,7 @@
 // Rows have 16 bytes of padding before and 32 after them, which filters may overwrite. Rows of RGB are written as soon
 // as the samples below them are decoded, so the working set of a decode stays in the cache at any size of picture.
 
-import { reserve } from "../call";
+import { assertReserved, reserve } from "../call";
 import { Region } from "../contract";
 import { applyBlack, rowFromGray, rowFromRgb, rowFromYCbCr } from "./color";
 import { ColorSpace, component, picture, Upsampling } from "./picture";
@@ -78,6 +78,10 @@ function keepContext(): void {
 }
 
 function writeRow(row: u32, to: usize): void {
+  if (!ASC_NO_ASSERT) {
+    assert(row >= window.top && row < window.top + window.height, "a row outside the window");
+    assertReserved(to, <usize>window.width * 3);
+  }
   if (fromHalves) {
     writeRowFromHalves(row, to);
     return;
@@ -197,5 +201,9 @@ function neighborRow(y: u32, height: u32): u32 {
 /** Address of sample row j, which must be in the planes. */
 function sampleRow(index: u32, j: u32): usize {
   const c = component(index);
+  if (!ASC_NO_ASSERT) {
+    const below = j + CONTEXT_ROWS >= unitRow * c.v * c.side;
+    assert(below && j < (unitRow + 1) * c.v * c.side, "a sample row that is not in the planes");
+  }
   return c.plane + c.stride * (<usize>j - <usize>(unitRow * c.v * c.side));
 }

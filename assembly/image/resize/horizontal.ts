@@ -10,6 +10,7 @@
 // so a multiply-add of pairs does two taps of all three channels, with no general byte shuffle and no constant to load.
 // Four rows use each pair of weights that is loaded. The lanes after blue contain garbage that is never stored.
 
+import { assertReserved } from "../call";
 import { Simd } from "../simd";
 import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";
 
@@ -41,6 +42,8 @@ export function horizontalPass(
   target: usize,
   targetStride: usize,
 ): void {
+  if (!ASC_NO_ASSERT && rows > 0)
+    assertReserved(target, <usize>(rows - 1) * targetStride + <usize>outputs * 3);
   const entryStride = entryBytes(pairs);
   const rounding = i32x4.splat(1 << (PRECISION_BITS - 1));
   for (let y = 0; y < rows; y += 4) {

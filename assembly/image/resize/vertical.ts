@@ -5,6 +5,7 @@
 // their taps for four bytes. Eight sums (four of high, four of low halves of the weights) stay in registers over all
 // taps.
 
+import { assertReserved } from "../call";
 import { Simd } from "../simd";
 import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";
 
@@ -71,6 +72,7 @@ export function verticalPass(
   target: usize,
   targetStride: usize,
 ): void {
+  if (!ASC_NO_ASSERT && outputs > 0) assertReserved(target, <usize>(outputs - 1) * targetStride + bytes);
   const entryStride = entryBytes(pairs);
   let entry = table;
   for (let y = 0; y < outputs; y++) {
