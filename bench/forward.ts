@@ -6,7 +6,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deitToOnnx } from "./forward/onnx-graph.js";
+import { modelToOnnx } from "../runtime/onnx/model.js";
 import { benchPixels, benchWeights, forwardMultiplyAdds } from "./model-weights.js";
 import { type Absent, compare, nodePeer, type PeerCommand, torchPeer } from "./peers/comparison.js";
 import { writeInputs } from "./peers/inputs.js";
@@ -89,7 +89,10 @@ export async function main(words: readonly string[]): Promise<void> {
   try {
     printHeading(`forward pass of ${model}`);
     for (const batch of batches) {
-      writeFileSync(join(inputs.folder, `deit-${batch}.onnx`), deitToOnnx(config, weights, batch));
+      writeFileSync(
+        join(inputs.folder, `deit-${batch}.onnx`),
+        modelToOnnx({ config, labels: [], weights }, "float32", batch),
+      );
       reports.push(await runBatch(flags, inputs.folder, batch));
     }
   } finally {

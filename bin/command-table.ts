@@ -59,6 +59,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         description: "convert a model's weights to float16 (half the bytes) or int8 (a quarter)",
         load: async () => (await import("./commands/convert.js")).configureConvert,
       },
+      {
+        name: "export",
+        description: "write a model for Hugging Face's transformers, timm, PyTorch or ONNX",
+        load: async () => (await import("./commands/export.js")).configureExport,
+      },
     ],
   ],
   [

@@ -28,6 +28,7 @@ const STATUS_OF_NAMESPACE: Readonly<Record<Namespace, status>> = {
   file: status.INTERNAL,
   model: status.INTERNAL,
   weights: status.INTERNAL,
+  export: status.INTERNAL,
   graph: status.INTERNAL,
   device: status.INTERNAL,
   training: status.INTERNAL,

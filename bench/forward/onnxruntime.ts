@@ -1,6 +1,7 @@
 // onnxruntime as a peer of the forward bench: onnxruntime.js FOLDER BATCH THREADS web|node
 
 import { join } from "node:path";
+import { ONNX_INPUT } from "../../runtime/onnx/model.js";
 import { readImage, readInputs } from "../peers/inputs.js";
 import { requirePeer } from "../peers/packages.js";
 import { serveRounds } from "../peers/peer.js";
@@ -32,6 +33,6 @@ const session = await ort.InferenceSession.create(join(folder, `deit-${batch}.on
 const { config } = readInputs(folder);
 const side = config.imageSize;
 const image = new ort.Tensor("float32", readImage(folder, config, batch), [batch, 3, side, side]);
-const { logits } = await session.run({ image });
+const { logits } = await session.run({ [ONNX_INPUT]: image });
 if (!logits) throw new Error("error: onnxruntime returned no logits");
-await serveRounds([...logits.data], () => session.run({ image }));
+await serveRounds([...logits.data], () => session.run({ [ONNX_INPUT]: image }));

@@ -97,6 +97,13 @@ export function defined<T extends object>(given: { [K in keyof T]?: T[K] | undef
 /** The class names that Hugging Face fills in for a model without any. */
 const UNNAMED = /^LABEL_\d+$/;
 
+/** timm's list of class names. */
+function readLabelNames({ label_names: given }: Fields, subject: string): string[] | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (Array.isArray(given) && given.every((name) => typeof name === "string")) return given;
+  throw refuse(subject, "label_names", given, "a list of names");
+}
+
 /** Class names in index order; undefined where the file names none. */
 function readLabels(fields: Fields, subject: string): string[] | undefined {
   const given = fields.id2label;
@@ -115,14 +122,19 @@ function readLabels(fields: Fields, subject: string): string[] | undefined {
 /** The part of a config.json that does not depend on the family. Throws `model/config`. */
 export function readClassifier(fields: Fields, subject: string): ConfigFile<ClassifierConfig> {
   const input = isFields(fields.pretrained_cfg) ? { ...fields.pretrained_cfg, ...fields } : fields;
-  const labels = readLabels(fields, subject);
+  const labels = readLabels(fields, subject) ?? readLabelNames(fields, subject);
   const classes =
     wholeNumber(fields, "num_labels", subject) ??
     // timm's 0: no head.
     (fields.num_classes === 0 ? undefined : wholeNumber(fields, "num_classes", subject)) ??
     labels?.length;
   if (labels && labels.length !== classes)
-    throw refuse(subject, "num_labels", classes, `${labels.length}, the number of names in id2label`);
+    throw refuse(
+      subject,
+      "num_labels",
+      classes,
+      `${labels.length}, the number of names in ${fields.id2label ? "id2label" : "label_names"}`,
+    );
   const { architecture } = fields;
   return {
     sizes: defined<ClassifierConfig>({

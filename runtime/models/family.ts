@@ -28,6 +28,29 @@ export interface ClassifierHeads {
   distillationLogits?: TensorId;
 }
 
+/** A model as Hugging Face's transformers loads it. */
+export interface HuggingFaceModel {
+  /** The class and its sizes, fields of config.json. */
+  fields: Fields;
+  /** Under the class's names. */
+  tensors: TensorMap;
+}
+
+/** A model as `timm.create_model` makes it; its tensors have timm's names already. */
+export interface TimmModel {
+  architecture: string;
+  /** Arguments that differ from the architecture's own. */
+  modelArgs: Fields;
+  /** Width of the features before the head. */
+  features: number;
+  globalPool: "token" | "avg";
+  firstConvolution: string;
+  /** Fields of config.json that timm ignores and Vitrine reads. */
+  otherFields: Fields;
+  /** Where timm computes otherwise, for people. */
+  notices: readonly string[];
+}
+
 export interface ModelFamily<C extends ClassifierConfig> {
   /** In messages: DeiT, RegNetY. */
   readonly name: string;
@@ -68,6 +91,10 @@ export interface ModelFamily<C extends ClassifierConfig> {
    * `model/config` for a size that the model cannot take.
    */
   atImageSize(config: C, weights: TensorMap, imageSize: number): { config: C; weights: TensorMap };
+  /** Absent where transformers has no class for the family. Throws `export/unsupported`. */
+  toHuggingFace?(config: C, weights: TensorMap): HuggingFaceModel;
+  /** Absent where timm has no such models. Throws `export/unsupported`. */
+  toTimm?(config: C): TimmModel;
   /** Weights that int8 inference keeps in eight bits; empty where a family has no int8 inference. */
   int8Layers(config: C): ReadonlySet<string>;
 

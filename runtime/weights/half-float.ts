@@ -1,4 +1,4 @@
-// Half float: IEEE binary16 and bfloat16 bit patterns to float32, and float32 to binary16. Widening is exact, since
+// Half float: IEEE binary16 and bfloat16 bit patterns to float32, and float32 to both. Widening is exact, since
 // both are subsets of float32.
 
 /** 1 sign, 5 exponent, 10 mantissa bits. */
@@ -57,5 +57,14 @@ export function floatsToHalves(floats: Float32Array): Uint16Array {
     const exponent = Math.max(magnitude >>> 23, 1);
     const mantissa = (magnitude & 0x7fffff) | (magnitude >>> 23 ? 0x800000 : 0);
     return sign | roundHalfToEven(mantissa * 2 ** (exponent - 150 + 24));
+  });
+}
+
+/** [n] float32 → [n] bfloat16 patterns, ties to even; infinite from the middle between its largest number and 2¹²⁸. */
+export function floatsToBfloats(floats: Float32Array): Uint16Array {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  return Uint16Array.from(words, (word) => {
+    if ((word & 0x7fffffff) > INFINITY_BITS) return (word >>> 16) | 0x40;
+    return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   });
 }

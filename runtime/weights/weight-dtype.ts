@@ -1,7 +1,13 @@
 // Weight dtype: the numbers that a model's weights are kept in, and tensors converted to each and written in it.
 
 import { quote, VitrineError } from "../errors.js";
-import { floatsToHalves, halvesToFloats, LARGEST_HALF } from "./half-float.js";
+import {
+  bfloatsToFloats,
+  floatsToBfloats,
+  floatsToHalves,
+  halvesToFloats,
+  LARGEST_HALF,
+} from "./half-float.js";
 import { type Int8Matrix, quantizeMatrix } from "./int8-matrix.js";
 import { type SafetensorsFile, type StoredTensor, scaleName, storedFloats } from "./safetensors.js";
 import type { NamedTensor, TensorMap } from "./tensor-map.js";
@@ -87,4 +93,32 @@ export function storedTensors(
     stored.set(scaleName(name), { dtype: "F32", shape: [outputs], data: scales });
   }
   return stored;
+}
+
+/** Floating-point types that other projects read weights in. */
+export type FloatDtype = "float32" | "float16" | "bfloat16";
+
+const HALVES = {
+  float16: { dtype: "F16", narrow: toHalves },
+  bfloat16: { dtype: "BF16", narrow: (_: string, data: Float32Array) => floatsToBfloats(data) },
+} as const;
+
+/** The values that a file in `dtype` holds, in float32. Throws `weights/float16`. */
+export function throughDtype(weights: TensorMap, dtype: FloatDtype): TensorMap {
+  if (dtype === "float32") return weights;
+  if (dtype === "float16") return throughHalves(weights);
+  const widen = (data: Float32Array) => bfloatsToFloats(floatsToBfloats(data));
+  return new Map(Array.from(weights, ([name, { shape, data }]) => [name, { shape, data: widen(data) }]));
+}
+
+/** Every tensor in `dtype`. Throws `weights/float16` for a value that is too large for float16. */
+export function storedFloatsAs(weights: TensorMap, dtype: FloatDtype): Map<string, StoredTensor> {
+  if (dtype === "float32") return storedFloats(weights);
+  const { dtype: stored, narrow } = HALVES[dtype];
+  return new Map(
+    Array.from(weights, ([name, { shape, data }]) => [
+      name,
+      { dtype: stored, shape, data: narrow(name, data) },
+    ]),
+  );
 }

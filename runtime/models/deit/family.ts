@@ -11,6 +11,7 @@ import {
   patchCount,
   positionCount,
 } from "./config.js";
+import { deitToHuggingFace, deitToTimm } from "./export.js";
 import { deitFields, readDeitFields } from "./fields.js";
 import { foldDeit, foldedConfig, foldedParameters } from "./folding.js";
 import { deit } from "./graph.js";
@@ -52,6 +53,8 @@ export const DEIT: ModelFamily<DeitConfig> = {
     const embedding = resizePositionEmbedding(positions, extra, grid);
     return { config: resized, weights: new Map([...weights, ["pos_embed", embedding]]) };
   },
+  toHuggingFace: deitToHuggingFace,
+  toTimm: deitToTimm,
   int8Layers,
 
   inferenceShapes: foldedParameters,

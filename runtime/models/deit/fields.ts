@@ -24,7 +24,7 @@ const FIELDS = {
 } as const;
 
 /** Argument of timm's VisionTransformer → ours. */
-const ARGUMENTS = {
+export const TIMM_ARGUMENTS = {
   img_size: "imageSize",
   patch_size: "patchSize",
   embed_dim: "dim",
@@ -90,7 +90,7 @@ function readArguments(fields: Fields, subject: string): Partial<DeitConfig> {
   if (given === undefined || given === null) return {};
   if (!isFields(given)) throw refuse(subject, "model_args", given, "an object");
   const allowed = [
-    ...Object.keys(ARGUMENTS),
+    ...Object.keys(TIMM_ARGUMENTS),
     ...["mlp_ratio", "init_values", "no_embed_class", "class_token", "reg_tokens", "qkv_bias"],
     ...["global_pool", "fc_norm", ...Object.keys(FIXED_ARGUMENTS), ...WITHOUT_EFFECT],
   ];
@@ -98,7 +98,10 @@ function readArguments(fields: Fields, subject: string): Partial<DeitConfig> {
   if (unknown !== undefined)
     throw refuse(subject, `model_args.${quote(unknown)}`, given[unknown], "arguments of a plain ViT");
   checkFixed(given, FIXED_ARGUMENTS, subject);
-  const sizes = Object.entries(ARGUMENTS).map(([name, size]) => [size, wholeNumber(given, name, subject)]);
+  const sizes = Object.entries(TIMM_ARGUMENTS).map(([name, size]) => [
+    size,
+    wholeNumber(given, name, subject),
+  ]);
   const known = defined<DeitConfig>(Object.fromEntries(sizes));
   const ratio = positiveNumber(given, "mlp_ratio", subject);
   const dim = known.dim ?? sizesOfArchitecture(fields).dim;

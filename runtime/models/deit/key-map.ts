@@ -1,4 +1,4 @@
-// Key map: Hugging Face's tensor names of a ViT or DeiT → those of timm and facebook's deit.
+// Key map: Hugging Face's tensor names of a ViT or DeiT ↔ those of timm and facebook's deit.
 //
 // timm's `attn.qkv` holds query, key and value as consecutive rows; Hugging Face keeps them apart.
 
@@ -26,11 +26,16 @@ const BLOCK: readonly [huggingFace: string, timm: string][] = [
   ["output.dense", "mlp.fc2"],
 ];
 
-const HEADS: readonly [huggingFace: string, timm: string][] = [
-  ["classifier", "head"],
+/** The heads of a ViT, and those of a distilled DeiT. */
+const PLAIN_HEADS: readonly [huggingFace: string, timm: string][] = [["classifier", "head"]];
+const DISTILLED_HEADS: readonly [huggingFace: string, timm: string][] = [
   ["cls_classifier", "head"],
   ["distillation_classifier", "head_dist"],
 ];
+const HEADS = [...PLAIN_HEADS, ...DISTILLED_HEADS];
+
+/** A DeiT with a distillation token that no head reads, DeiTForImageClassification; here the token is a register. */
+const UNREAD_TOKEN = ["embeddings.distillation_token", "reg_token"] as const;
 
 /** Tensors of a file that no classifier uses. */
 const UNUSED = /^(pooler\.|embeddings\.mask_token$|mask_token$)/;
@@ -156,4 +161,57 @@ function fromHuggingFace(tensors: TensorMap, subject: string): TensorMap {
   }
   for (const [name, parts] of projections) renamed.set(name, joinProjections(name, parts, subject));
   return renamed;
+}
+
+const TIMM_LAYER = /^(blocks\.(\d+)\.)?(.+)\.(weight|bias)$/;
+const QKV = /^blocks\.(\d+)\.attn\.qkv\.(weight|bias)$/;
+
+/** Classes of transformers for models of this kind. */
+export type HuggingFaceClass =
+  | "DeiTForImageClassificationWithTeacher"
+  | "DeiTForImageClassification"
+  | "ViTForImageClassification";
+
+/** The Hugging Face name for a timm name that is not of `qkv`; undefined if the class has none. */
+function huggingFaceName(name: string, className: HuggingFaceClass, prefix: string): string | undefined {
+  if (className === "DeiTForImageClassification" && name === UNREAD_TOKEN[1]) return prefix + UNREAD_TOKEN[0];
+  const stem = STEM.find(([, timm]) => name === timm);
+  if (stem) return prefix + stem[0];
+  const [, , index, layer, kind] = TIMM_LAYER.exec(name) ?? [];
+  const heads = className === "DeiTForImageClassificationWithTeacher" ? DISTILLED_HEADS : PLAIN_HEADS;
+  const head = index === undefined && heads.find(([, timm]) => layer === timm);
+  if (head) return `${head[0]}.${kind}`;
+  const block = index !== undefined && BLOCK.find(([, timm]) => layer === timm);
+  return block ? `${prefix}encoder.layer.${index}.${block[0]}.${kind}` : undefined;
+}
+
+/**
+ * Tensors under timm's names → the same values under the names of a class of transformers. Throws `export/unsupported`
+ * for a tensor that the class does not have.
+ */
+export function toHuggingFaceNames(tensors: TensorMap, className: HuggingFaceClass): TensorMap {
+  const prefix = className.startsWith("DeiT") ? "deit." : "vit.";
+  const renamed: TensorMap = new Map();
+  for (const [name, tensor] of tensors) {
+    const [, index, kind] = QKV.exec(name) ?? [];
+    if (index === undefined) {
+      const target = huggingFaceName(name, className, prefix);
+      if (target === undefined) throw noCounterpart(name, className);
+      renamed.set(target, tensor);
+      continue;
+    }
+    const { shape, data } = tensor;
+    const third = data.length / 3;
+    for (const [place, part] of PARTS.entries())
+      renamed.set(`${prefix}encoder.layer.${index}.attention.attention.${part}.${kind}`, {
+        shape: [shape[0] / 3, ...shape.slice(1)],
+        data: data.subarray(place * third, (place + 1) * third),
+      });
+  }
+  return renamed;
+}
+
+function noCounterpart(name: string, className: string): VitrineError {
+  const text = `tensor "${quote(name)}" has no counterpart in transformers' ${className}; allowed: timm, pth, onnx`;
+  return new VitrineError("export/unsupported", text, { details: { format: "hf", tensor: name } });
 }

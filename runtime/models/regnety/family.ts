@@ -10,6 +10,7 @@ import {
   readRegnetyFields,
   regnetyFields,
 } from "./config.js";
+import { regnetyToTimm } from "./export.js";
 import { foldedParameters, foldRegnety } from "./folding.js";
 import { regnety } from "./graph.js";
 import { hasStem, regnetyFromShapes, regnetyParameters, unwrapped } from "./parameters.js";
@@ -40,6 +41,7 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
   parameters: regnetyParameters,
   headNames: () => ["head.fc"],
   atImageSize: (config, weights, imageSize) => ({ config: { ...config, imageSize }, weights }),
+  toTimm: regnetyToTimm,
   int8Layers: () => new Set(),
 
   inferenceShapes: foldedParameters,
