@@ -1,5 +1,6 @@
 // Class scores: what a model answered over a data set, in total and per class, and which classes it confuses.
 
+import { decision } from "../runtime/inference/logits.js";
 import { judge } from "./validation.js";
 
 /** Images and right answers: of a class, or of a data set. */
@@ -23,14 +24,6 @@ export interface Judgment {
   /** Class index of the model: the largest logit, of equal ones the lower index; −1 where all are NaN. */
   answer: number;
   isTop1: boolean;
-}
-
-/** The index of the largest value; of equal ones the lower, NaN never; −1 where there is none. */
-function largestOf(row: Float32Array): number {
-  let best = -1;
-  for (let index = 0; index < row.length; index++)
-    if (best < 0 ? !Number.isNaN(row[index]) : row[index] > row[best]) best = index;
-  return best;
 }
 
 /** Counts one image after the other. Memory grows with the pairs of classes that were confused, not with images. */
@@ -68,7 +61,7 @@ export class ClassScores {
     const own = this.#classMap[label] ?? -1;
     const { beatenBy, loss } = judge(row, own);
     const rank = valid ? Math.min(...valid.map((index) => judge(row, index).beatenBy)) : beatenBy;
-    const answer = largestOf(row);
+    const answer = decision(row);
     for (const counts of [this.total, this.classes[label]]) {
       if (!counts) continue;
       counts.images++;

@@ -107,7 +107,7 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   const { run, checkpoints, losses, clock } = context;
   const { state, source, progress } = run;
   const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
-  const { loss, gradientNorm, applied, lossScale } = await finishStep(started);
+  const { loss, terms, gradientNorm, applied, lossScale } = await finishStep(started);
   losses.add(loss);
   advance(state, cursor, source.batchesPerEpoch, loss, losses);
   if (lossScale) state.lossScale = lossScale;
@@ -116,7 +116,7 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   const runningLoss = losses.mean();
   const rates = { learningRate, ...clock.rates() };
   progress.report({ epoch: cursor.epoch + 1, step, loss: runningLoss, ...rates, ...lengths(run) });
-  const measured = { loss, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
+  const measured = { loss, terms, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
   await checkpoints.metrics.append(metrics);
   return metrics;
@@ -142,7 +142,8 @@ async function scoreEpoch({ run, checkpoints }: LoopContext, metrics: StepMetric
   const validation = await validateWeights(run);
   if (validation !== null) {
     state.validation = validation;
-    for (const line of describeScores(validation, state.step)) progress.say(line);
+    const facts = { step: state.step, classes: run.objective.config.classes };
+    for (const line of describeScores(validation, facts)) progress.say(line);
   }
   state.owedValidation = null;
   const isBest = chooseBest(run, metrics.epoch, validation);

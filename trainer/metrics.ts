@@ -4,8 +4,8 @@
 
 import { existsSync } from "node:fs";
 import { appendFile, type FileHandle, open, readFile, rename, writeFile } from "node:fs/promises";
-import type { LossScale } from "../runtime/training/contract.js";
-import type { ValidationScores } from "./validation.js";
+import type { LossScale, LossTerms } from "../runtime/training/contract.js";
+import type { ModelScores, Scores, ValidationScores } from "./validation.js";
 
 export interface StepMetrics {
   /** Steps done, this one included. */
@@ -15,6 +15,8 @@ export interface StepMetrics {
   learningRate: number;
   /** The loss that main.py prints. */
   loss: number;
+  /** Absent without distillation. */
+  terms?: LossTerms | undefined;
   /** Mean of `loss` over the last steps. */
   runningLoss: number;
   /** Lower bound of the loss, see objective.ts. */
@@ -32,15 +34,26 @@ export interface StepMetrics {
 }
 
 const SCORES = ["top1", "top5", "loss"] as const;
+const HEADS = ["class", "distillation"] as const;
+const headColumns = (of: string): string =>
+  HEADS.flatMap((head) => SCORES.map((score) => `${of}_${head}_${score}`)).join(",");
+/** New columns come last, so that the rows of a run that an older version started stay valid. */
 const COLUMNS = [
   "step,epoch,batch,learning_rate,loss,running_loss,target_entropy,gradient_norm,images_per_second,data_wait,skipped",
   SCORES.map((score) => `validation_${score}`).join(","),
   SCORES.map((score) => `ema_validation_${score}`).join(","),
   "loss_scale,skipped_steps",
+  "base_loss,distillation_loss,teacher_agreement",
+  headColumns("validation"),
+  headColumns("ema_validation"),
 ].join(",");
 
+const scoreCells = (scores: Scores | null | undefined) => SCORES.map((score) => scores?.[score] ?? "");
+const headCells = (scores: ModelScores | null | undefined) =>
+  HEADS.flatMap((head) => scoreCells(scores?.heads?.[head]));
+
 function row(metrics: StepMetrics): string {
-  const { validation, lossScale } = metrics;
+  const { validation, lossScale, terms } = metrics;
   const cells: (number | string)[] = [
     metrics.step,
     metrics.epoch,
@@ -53,10 +66,15 @@ function row(metrics: StepMetrics): string {
     metrics.imagesPerSecond.toFixed(2),
     metrics.dataWait.toFixed(4),
     metrics.skipped,
-    ...SCORES.map((score) => validation?.weights[score] ?? ""),
-    ...SCORES.map((score) => validation?.ema?.[score] ?? ""),
+    ...scoreCells(validation?.weights),
+    ...scoreCells(validation?.ema),
     lossScale?.scale ?? "",
     lossScale?.skipped ?? "",
+    terms?.base ?? "",
+    terms?.distillation ?? "",
+    terms?.teacherAgreement ?? "",
+    ...headCells(validation?.weights),
+    ...headCells(validation?.ema),
   ];
   return `${cells.join(",")}\n`;
 }

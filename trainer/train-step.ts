@@ -61,9 +61,9 @@ async function stepNow(
   inputs: TrainingInputs,
   optimizer: OptimizerStep,
 ): Promise<StepOutcome> {
-  const { loss } = await training.accumulate(inputs);
-  if (!Number.isFinite(loss)) return { loss, gradientNorm: Number.NaN, applied: false };
-  return { loss, ...(await training.apply(optimizer)) };
+  const batchLoss = await training.accumulate(inputs);
+  if (!Number.isFinite(batchLoss.loss)) return { ...batchLoss, gradientNorm: Number.NaN, applied: false };
+  return { ...batchLoss, ...(await training.apply(optimizer)) };
 }
 
 /** Resolves when the batch's arrays may be overwritten. */

@@ -14,10 +14,15 @@ export interface Scores {
   loss: number;
 }
 
+/** Of a model's answer; with a distillation head, of both heads alone as well. */
+export interface ModelScores extends Scores {
+  heads?: { class: Scores; distillation: Scores };
+}
+
 export interface ValidationScores {
   images: number;
-  weights: Scores;
-  ema: Scores | null;
+  weights: ModelScores;
+  ema: ModelScores | null;
 }
 
 /**
@@ -67,6 +72,28 @@ class Tally {
   }
 }
 
+/** The scores of a model's answer and of its heads. */
+class ModelTally {
+  readonly #answer = new Tally();
+  readonly #class = new Tally();
+  readonly #distillation = new Tally();
+  #hasHeads = false;
+
+  add({ logits, classLogits, distillationLogits }: Logits, labels: Int32Array, count: number): void {
+    this.#answer.add(logits, labels, count);
+    if (!distillationLogits) return;
+    this.#hasHeads = true;
+    this.#class.add(classLogits, labels, count);
+    this.#distillation.add(distillationLogits, labels, count);
+  }
+
+  scores(): ModelScores {
+    const answer = this.#answer.scores();
+    if (!this.#hasHeads) return answer;
+    return { ...answer, heads: { class: this.#class.scores(), distillation: this.#distillation.scores() } };
+  }
+}
+
 export interface ValidationOptions {
   source: EvaluationSource;
   /** Class index of the data set → class index of the model. */
@@ -106,8 +133,8 @@ interface Answers {
 /** On a GPU, the logits of a batch are read while the next one is computed. Throws `data/empty`. */
 export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
   const { source, signal, onImages = () => {}, maxBatches = Number.POSITIVE_INFINITY } = options;
-  const weights = new Tally();
-  const ema = new Tally();
+  const weights = new ModelTally();
+  const ema = new ModelTally();
   let images = 0;
   const start = async (batch: EvaluationBatch): Promise<Started<Answers>> => {
     const { pixels, count } = batch;
@@ -117,8 +144,8 @@ export async function validate(training: Training, options: ValidationOptions): 
     return joined(parts, ([raw, average]) => ({ labels, count, raw: raw as Logits, average }));
   };
   const take = ({ labels, count, raw, average }: Answers) => {
-    weights.add(raw.logits, labels, count);
-    if (average) ema.add(average.logits, labels, count);
+    weights.add(raw, labels, count);
+    if (average) ema.add(average, labels, count);
     images += count;
     onImages(images);
   };
@@ -132,14 +159,30 @@ export async function validate(training: Training, options: ValidationOptions): 
   return { images, weights: weights.scores(), ema: options.ema ? ema.scores() : null };
 }
 
-function describe({ top1, top5, loss }: Scores): string {
-  return `top-1 ${top1.toFixed(2)}%  top-5 ${top5.toFixed(2)}%  loss ${loss.toFixed(4)}`;
+/** Top-5 of five classes or fewer is always right, and says nothing. */
+export const hasTop5 = (classes: number): boolean => classes > 5;
+
+function describe({ top1, top5, loss }: Scores, classes: number): string {
+  const second = hasTop5(classes) ? `  top-5 ${top5.toFixed(2)}%` : "";
+  return `top-1 ${top1.toFixed(2)}%${second}  loss ${loss.toFixed(4)}`;
 }
 
-/** `validation after step 240, 78 images: top-1 …`, and a line for the average. */
-export function describeScores({ images, weights, ema }: ValidationScores, step: number): string[] {
-  const first = `validation after step ${step}, ${images} images: ${describe(weights)}`;
-  return ema === null ? [first] : [first, `  average: ${describe(ema)}`];
+function describeHeads(what: string, { heads }: ModelScores): string[] {
+  if (!heads) return [];
+  const head = ({ top1, loss }: Scores) => `${top1.toFixed(2)}% (${loss.toFixed(4)})`;
+  return [`  ${what}: class ${head(heads.class)}, distillation ${head(heads.distillation)}`];
+}
+
+/** `validation at step 240, 78 images: top-1 …`, and lines for heads and average; at most 80 columns. */
+export function describeScores(
+  { images, weights, ema }: ValidationScores,
+  { step, classes }: { step: number; classes: number },
+): string[] {
+  return [
+    `validation at step ${step}, ${images} images: ${describe(weights, classes)}`,
+    ...describeHeads("heads, top-1 (loss)", weights),
+    ...(ema ? [`  average: ${describe(ema, classes)}`, ...describeHeads("average's heads", ema)] : []),
+  ];
 }
 
 /** A sentence about files that are not validated; undefined where there are none. */

@@ -4,6 +4,7 @@
 import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
+import { logitsOf } from "../../runtime/inference/logits.js";
 import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
@@ -23,6 +24,7 @@ import {
   threadsOption,
 } from "../model-options.js";
 import { badSamplesOption, dataOption, decimalNumber, wholeNumber, workersOption } from "../options.js";
+import { type Decisions, type Disagreement, DisagreementCounts } from "../validate/disagreement.js";
 import { type Answers, evaluateModel } from "../validate/evaluate-model.js";
 import { readRealLabels } from "../validate/real-labels.js";
 import {
@@ -33,12 +35,15 @@ import {
   classRow,
   classTable,
   describeResult,
+  disagreementTable,
+  headResult,
   RESULT_COLUMNS,
   resultOf,
   resultTable,
   type ValidationResult,
 } from "../validate/results.js";
 import { openResultsFile } from "../validate/results-file.js";
+import { decisionsOf, inOrderOf } from "../validate/teacher-decisions.js";
 
 interface ValidateCommand {
   data: string;
@@ -51,6 +56,7 @@ interface ValidateCommand {
   cropPct?: number;
   flip?: boolean;
   realLabels?: string;
+  teacher?: string;
   classesBy: ClassOrder;
   batchSize: number;
   workers: number;
@@ -82,12 +88,23 @@ function resized(model: StoredModel, imageSize: number): StoredModel {
   }
 }
 
+/** What was counted over the data set. */
+interface Judged {
+  scores: ClassScores;
+  /** Of a model with a distillation head, each head's alone. */
+  heads: { class: ClassScores; distillation: ClassScores } | null;
+  disagreement: Disagreement | null;
+  classMap: Int32Array;
+  seconds: number;
+}
+
 /** Answers of a running model over the data set, judged image by image. */
 async function judgeAll(
   { model }: RunningModel,
   source: OpenedEvaluation,
   { flip = false, realLabels, classesBy }: ValidateCommand,
-): Promise<{ scores: ClassScores; classMap: Int32Array; seconds: number }> {
+  teacher: Decisions | null,
+): Promise<Judged> {
   const { classes, samples } = source.description;
   const { indices: classMap, notice: how } = matchClasses(classes, model.labels, classesBy);
   if (how) notice(how);
@@ -97,12 +114,20 @@ async function judgeAll(
       ? undefined
       : readRealLabels(realLabels, { names, labels: model.labels, classes, classMap });
   const scores = new ClassScores(classMap);
+  const heads = { class: new ClassScores(classMap), distillation: new ClassScores(classMap) };
+  const disagreement = teacher && new DisagreementCounts(teacher);
   const progress = validationProgress(samples);
   const start = performance.now();
-  const take = ({ labels, names: files, logits: { logits } }: Answers): void => {
-    const width = logits.length / labels.length;
+  const take = ({ labels, names: files, logits }: Answers): void => {
     labels.forEach((label, place) => {
-      scores.add(logits.subarray(place * width, (place + 1) * width), label, valid?.(files[place]));
+      const image = logitsOf(logits, place, model.labels.length);
+      const accepted = valid?.(files[place]);
+      scores.add(image.logits, label, accepted);
+      if (image.distillationLogits) {
+        heads.class.add(image.classLogits, label, accepted);
+        heads.distillation.add(image.distillationLogits, label, accepted);
+      }
+      disagreement?.add(files[place], classMap[label], image);
     });
     progress.report(scores.total.images, scores.total.top1);
   };
@@ -111,7 +136,31 @@ async function judgeAll(
   } finally {
     progress.clear();
   }
-  return { scores, classMap, seconds: (performance.now() - start) / 1000 };
+  return {
+    scores,
+    heads: heads.distillation.total.images > 0 ? heads : null,
+    disagreement: disagreement?.table() ?? null,
+    classMap,
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+/** The teacher's decisions on the data set; it sees each picture as its own files say. */
+async function teacherDecisions(
+  path: string,
+  labels: readonly string[],
+  options: ValidateCommand,
+): Promise<Decisions> {
+  const { data, batchSize, workers, badSamples } = options;
+  const adapt = (teacher: StoredModel): StoredModel => inOrderOf(labels, teacher, path);
+  const { model, dispose } = await startModel(path, options, { batchSizes: [batchSize], adapt });
+  try {
+    const { imageSize: size, cropRatio } = model.config;
+    const source = await openEvaluation({ path: data, size, cropRatio, batchSize, workers, badSamples });
+    return await decisionsOf(model, source).finally(() => source.close());
+  } finally {
+    await dispose();
+  }
 }
 
 /** Throws what opening the model and the data throws, and `data/no-images` where nothing could be counted. */
@@ -136,7 +185,14 @@ async function validateModel(path: string, options: ValidateCommand): Promise<Va
       notice(`${runtime.description}; weights ${model.dtype}`);
       const left = describeOtherFiles(source.otherFiles);
       if (left) notice(`${quote(data)}: ${left}`);
-      const { scores, classMap, seconds } = await judgeAll(running, source, options);
+      const teacher =
+        options.teacher === undefined ? null : await teacherDecisions(options.teacher, model.labels, options);
+      const { scores, heads, disagreement, classMap, seconds } = await judgeAll(
+        running,
+        source,
+        options,
+        teacher,
+      );
       if (scores.total.images === 0) {
         const why = scores.unlabeled > 0 ? "no image has a valid class" : "none of the images could be read";
         throw new VitrineError("data/no-images", `${quote(data)}: ${why}`);
@@ -146,7 +202,14 @@ async function validateModel(path: string, options: ValidateCommand): Promise<Va
       const setup = { model: path, data, parameters, dtype, device, imageSize, cropPct, flip, realLabels };
       return {
         classes: labels.length,
-        result: resultOf(setup, scores, { seconds, skipped, otherFiles: source.otherFiles }),
+        result: {
+          ...resultOf(setup, scores, { seconds, skipped, otherFiles: source.otherFiles }),
+          heads: heads && {
+            class: headResult(heads.class),
+            distillation: headResult(heads.distillation),
+          },
+          disagreement,
+        },
         perClass: options.perClass
           ? classResults(scores, source.description.classes, labels, classMap)
           : null,
@@ -174,7 +237,7 @@ function resultsWriter({ resultsFile, perClass }: ValidateCommand): (validated: 
 }
 
 async function validate(options: ValidateCommand): Promise<void> {
-  for (const path of options.model) nodeModelSource(path);
+  for (const path of [...options.model, ...(options.teacher ? [options.teacher] : [])]) nodeModelSource(path);
   const write = resultsWriter(options);
   const isOne = options.model.length === 1;
   const all: Validated[] = [];
@@ -187,6 +250,8 @@ async function validate(options: ValidateCommand): Promise<void> {
     all.push(validated);
     if (perClass) say([...(isOne ? [] : [quote(path)]), ...classTable(perClass), ""]);
     if (isOne) say(describeResult(result, classes));
+    const { disagreement } = result;
+    if (disagreement) say([...(isOne ? [] : [quote(path)]), ...disagreementTable(disagreement)]);
   }
   if (!isOne) say(resultTable(all.map(({ result }) => result)));
   const records = all.map(({ result, perClass }) => ({ ...result, ...(perClass && { perClass }) }));
@@ -216,6 +281,10 @@ export function configureValidate(command: Command): void {
     .option(
       "--real-labels <file>",
       "JSON with every image's valid classes, as ImageNet-ReaL's real.json; images without one are not counted",
+    )
+    .option(
+      "--teacher <path>",
+      "another model: how often it, the labels, the model and its heads decide differently",
     )
     .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 8)
     .addOption(workersOption())

@@ -3,6 +3,8 @@
 import { escapeControls, quote } from "../../runtime/errors.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { ClassScores } from "../../trainer/class-scores.js";
+import { hasTop5 } from "../../trainer/validation.js";
+import type { Disagreement } from "./disagreement.js";
 import type { Cell } from "./results-file.js";
 
 /** How a model was validated. */
@@ -37,6 +39,21 @@ export interface ValidationResult extends ValidationSetup {
   unlabeled: number;
   /** Files of the data set's folders that are no images of a known format. */
   otherFiles: number;
+  /** Each head alone, of a model with a distillation head; the other fields are of the mean of both. */
+  heads: { class: HeadResult; distillation: HeadResult } | null;
+  /** With --teacher. */
+  disagreement: Disagreement | null;
+}
+
+/** Percent, percent, and mean of −log softmax(label). */
+export interface HeadResult {
+  top1: number;
+  top5: number;
+  loss: number;
+}
+
+export function headResult({ total: { images, top1, top5 }, loss }: ClassScores): HeadResult {
+  return { top1: percent(top1, images), top5: percent(top5, images), loss };
 }
 
 /** A row of `--per-class`. */
@@ -66,7 +83,7 @@ export function resultOf(
   setup: ValidationSetup,
   scores: ClassScores,
   { seconds, skipped, otherFiles }: ValidationCounts,
-): ValidationResult {
+): Omit<ValidationResult, "heads" | "disagreement"> {
   const { images, top1, top5 } = scores.total;
   return {
     images,
@@ -152,9 +169,6 @@ export function classFileOf(resultsFile: string): string {
   return `${resultsFile.replace(/\.csv$/i, "")}.classes.csv`;
 }
 
-/** Top-5 of five classes or fewer is always right, and says nothing. */
-const hasTop5 = (classes: number): boolean => classes > 5;
-
 /** `top-1 81.25% (13 of 16)  top-5 …  loss …  … images/s`, and a line about what was not counted. */
 export function describeResult(result: ValidationResult, classes: number): string[] {
   const { images, top1Count, top5Count, top1, top5, loss, imagesPerSecond, skipped, unlabeled } = result;
@@ -168,7 +182,16 @@ export function describeResult(result: ValidationResult, classes: number): strin
     ...(skipped > 0 ? [`${skipped} ${skipped === 1 ? "file" : "files"} could not be read`] : []),
     ...(unlabeled > 0 ? [`${unlabeled} without a valid class in ${quote(result.realLabels ?? "")}`] : []),
   ];
-  return [fields.join("  "), ...(left.length > 0 ? [`not counted: ${left.join(", ")}`] : [])];
+  const head = (name: string, scores: HeadResult): string =>
+    [
+      `  ${name.padEnd(17)} top-1 ${scores.top1.toFixed(2)}%`,
+      ...(hasTop5(classes) ? [`top-5 ${scores.top5.toFixed(2)}%`] : []),
+      `loss ${scores.loss.toFixed(4)}`,
+    ].join("  ");
+  const heads = result.heads
+    ? [head("class head", result.heads.class), head("distillation head", result.heads.distillation)]
+    : [];
+  return [fields.join("  "), ...heads, ...(left.length > 0 ? [`not counted: ${left.join(", ")}`] : [])];
 }
 
 /** Rows of cells in columns: the first is left-aligned, numbers are right-aligned. */
@@ -220,4 +243,13 @@ export function classTable(rows: readonly ClassResult[]): string[] {
     row.confusedWith === null ? "" : `${name(row.confusedWith, 24)} (${row.confused})`,
   ]);
   return table([header, ...lines], [0, header.length - 1]);
+}
+
+/** Fraction of the images on which two classifiers decide differently, as table 4 of DeiT has it. */
+export function disagreementTable({ classifiers, fractions, images }: Disagreement): string[] {
+  const rows = fractions.map((row, i) => [classifiers[i], ...row.map((fraction) => fraction.toFixed(3))]);
+  return [
+    `disagreement on ${images} ${images === 1 ? "image" : "images"}:`,
+    ...table([["", ...classifiers], ...rows]).map((line) => `  ${line}`),
+  ];
 }

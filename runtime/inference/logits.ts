@@ -32,6 +32,22 @@ export function joinLogits(parts: readonly Logits[]): Logits {
   };
 }
 
+/** The logits of one image of a batch: views of [classes] values. */
+export function logitsOf(batch: Logits, image: number, classes: number): Logits {
+  const row = (values: Float32Array) => values.subarray(image * classes, (image + 1) * classes);
+  const { logits, classLogits, distillationLogits } = batch;
+  if (!distillationLogits) return { logits: row(logits), classLogits: row(classLogits) };
+  return { logits: row(logits), classLogits: row(classLogits), distillationLogits: row(distillationLogits) };
+}
+
+/** The class of a row of logits [classes]: the largest, of equal ones the lower index, never NaN; −1 for only NaN. */
+export function decision(row: Float32Array): number {
+  let best = -1;
+  for (let index = 0; index < row.length; index++)
+    if (best < 0 ? !Number.isNaN(row[index]) : row[index] > row[best]) best = index;
+  return best;
+}
+
 /** A class and its probability. */
 export interface ClassScore {
   /** Class index. */

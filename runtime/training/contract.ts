@@ -118,11 +118,26 @@ export interface AppliedStep {
   lossScale?: LossScale;
 }
 
-/** What a submitted step did, with its loss. */
-export interface StepOutcome extends AppliedStep {
+/** The terms of a distilled loss, (1−α)·base + α·distillation. */
+export interface LossTerms {
+  /** Σ sampleWeights[b]·base[b]: the class head's cross-entropy with the targets. */
+  base: number;
+  /** Σ sampleWeights[b]·distillation[b]. */
+  distillation: number;
+  /** Percent of the batch's samples on which the student, by the mean of its heads' logits, decides as the teacher. */
+  teacherAgreement: number;
+}
+
+/** The loss of a batch. */
+export interface BatchLoss {
   /** Σ sampleWeights[b]·loss[b]. */
   loss: number;
+  /** Absent without distillation. */
+  terms?: LossTerms | undefined;
 }
+
+/** What a submitted step did, with its loss. */
+export interface StepOutcome extends AppliedStep, BatchLoss {}
 
 /**
  * A model in training on an executor: weights, gradients, both moments of AdamW and the average. One call at a time.
@@ -134,7 +149,7 @@ export interface Training {
    * Forward, loss, backward: adds the gradients to those already accumulated. `loss` is Σ sampleWeights[b]·loss[b].
    * Throws `graph/input` where an input is missing or has another size.
    */
-  accumulate(inputs: TrainingInputs): Promise<{ loss: number }>;
+  accumulate(inputs: TrainingInputs): Promise<BatchLoss>;
   /** Clips, steps, averages and clears the gradients. Throws `training/step` for a step below 1. */
   apply(step: OptimizerStep): Promise<AppliedStep>;
   /**

@@ -34,7 +34,8 @@ export type StepOptions = Pick<
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic depth.
  * With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
  * of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), losses.py of facebook's deit; without
- * distillation the loss is the class head's alone.
+ * distillation the loss is the class head's alone. With it the outputs `base` and `distillation` [batch], `classLogits`
+ * and `distillationLogits` [batch, classes] as well.
  */
 export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
   const { config, dropPath } = options;
@@ -72,6 +73,11 @@ function distilledLoss(
     distillation === "hard"
       ? hardDistillation(graph, distillationLogits, teacher)
       : softDistillation(graph, distillationLogits, teacher, tau);
+  // The terms per sample and the heads' logits, for what is reported about a step: they cost no operation.
+  graph.output("base", base);
+  graph.output("distillation", distilled);
+  graph.output("classLogits", classLogits);
+  graph.output("distillationLogits", distillationLogits);
   return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta: alpha }, "loss per sample");
 }
 

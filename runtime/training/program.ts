@@ -12,6 +12,7 @@ import { WEIGHTS } from "../models/family.js";
 import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
+  BatchLoss,
   OptimizerStep,
   StepOutcome,
   Training,
@@ -21,9 +22,10 @@ import type {
 } from "./contract.js";
 import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
+import { LossTermSums } from "./loss-terms.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining } from "./plan.js";
-import { disposeOnDevice, type Images, microBatches, stepInputs } from "./step-inputs.js";
+import { disposeOnDevice, type Images, type MicroBatch, microBatches, stepInputs } from "./step-inputs.js";
 
 /** As `TrainingInputs`, with images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
@@ -31,7 +33,7 @@ export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array
 /** A training that also takes images as PyTorch does; `createTraining` makes it. */
 export interface DeitTraining extends Training {
   /** As `accumulate`, from normalized floats; its program is built on the first call. For comparisons with PyTorch. */
-  accumulateImages(inputs: ImageInputs): Promise<{ loss: number }>;
+  accumulateImages(inputs: ImageInputs): Promise<BatchLoss>;
 }
 
 /**
@@ -105,6 +107,28 @@ async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramO
   return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs));
 }
 
+/** A micro-batch's outputs, with the inputs that the terms of a distilled loss are computed from. */
+interface PieceLoss {
+  outputs: ProgramOutputs;
+  sampleWeights?: Float32Array;
+  teacherLogits?: Float32Array;
+}
+
+function batchLoss(pieces: readonly PieceLoss[]): BatchLoss {
+  const loss = pieces.reduce((sum, { outputs }) => sum + outputs.loss[0], 0);
+  const sums = new LossTermSums();
+  for (const { outputs, sampleWeights, teacherLogits } of pieces)
+    if (sampleWeights && teacherLogits) sums.add(outputs, sampleWeights, teacherLogits);
+  return pieces.some(({ teacherLogits }) => teacherLogits) ? { loss, terms: sums.terms() } : { loss };
+}
+
+/** The caller may overwrite what is on the host before a submitted step is done. */
+function copied(piece: MicroBatch): MicroBatch {
+  const { sampleWeights, teacherLogits } = piece.inputs;
+  const kept = teacherLogits instanceof Float32Array ? teacherLogits.slice() : teacherLogits;
+  return { ...piece, inputs: { ...piece.inputs, sampleWeights: sampleWeights.slice(), teacherLogits: kept } };
+}
+
 class ProgramTraining implements DeitTraining {
   readonly bytes: number;
   readonly submit?: Training["submit"];
@@ -139,14 +163,14 @@ class ProgramTraining implements DeitTraining {
       this.#submit(inputs, step, submits).finally(() => disposeOnDevice(inputs));
   }
 
-  accumulate(inputs: TrainingInputs): Promise<{ loss: number }> {
+  accumulate(inputs: TrainingInputs): Promise<BatchLoss> {
     const { accumulate } = this.#steps;
     return this.#accumulate(accumulate, inputs, { pixels: inputs.pixels }).finally(() =>
       disposeOnDevice(inputs),
     );
   }
 
-  async accumulateImages(inputs: ImageInputs): Promise<{ loss: number }> {
+  async accumulateImages(inputs: ImageInputs): Promise<BatchLoss> {
     this.#accumulateImages ??= await this.#compileImages();
     return this.#accumulate(this.#accumulateImages, inputs, { image: inputs.image });
   }
@@ -155,14 +179,23 @@ class ProgramTraining implements DeitTraining {
     step: Executable,
     inputs: Omit<TrainingInputs, "pixels">,
     images: Images,
-  ): Promise<{ loss: number }> {
+  ): Promise<BatchLoss> {
     const { pieces = 1 } = this.#options;
-    let loss = 0;
+    const losses: PieceLoss[] = [];
     for (const piece of microBatches(inputs, images, pieces)) {
       const outputs = await runStep(step, stepInputs(this.#options, piece));
-      loss += outputs.loss[0];
+      losses.push({ outputs, ...(await this.#distilled(piece)) });
     }
-    return { loss };
+    return batchLoss(losses);
+  }
+
+  /** What the terms of a distilled loss are computed from, beside the outputs; the teacher's logits may be disposed of. */
+  async #distilled({ inputs }: MicroBatch): Promise<Omit<PieceLoss, "outputs">> {
+    const { sampleWeights, teacherLogits } = inputs;
+    if (this.#options.distillation === "none" || !teacherLogits) return {};
+    if (!(teacherLogits instanceof Float32Array))
+      return { sampleWeights, teacherLogits: await teacherLogits.read() };
+    return { sampleWeights, teacherLogits };
   }
 
   async apply(step: OptimizerStep): Promise<AppliedStep> {
@@ -174,14 +207,21 @@ class ProgramTraining implements DeitTraining {
     step: OptimizerStep,
     { accumulate, apply }: Submits,
   ): Promise<{ outcome: Promise<StepOutcome> }> {
-    const losses: Promise<ProgramOutputs>[] = [];
+    const losses: Promise<PieceLoss>[] = [];
     for (const piece of microBatches(inputs, { pixels: inputs.pixels }, this.#options.pieces ?? 1)) {
       const { outputs } = await accumulate(stepInputs(this.#options, piece));
-      losses.push(outputs);
+      const distilled = this.#distilled(copied(piece));
+      const loss = Promise.all([outputs, distilled]).then(([results, more]) => ({
+        outputs: results,
+        ...more,
+      }));
+      // Where a later piece fails, nobody waits for this one.
+      loss.catch(() => {});
+      losses.push(loss);
     }
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
-      loss: pieces.reduce((sum, { loss }) => sum + loss[0], 0),
+      ...batchLoss(pieces),
       ...appliedStep(applied),
     }));
     // A caller that does not await the outcome must not crash on its rejection.

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { normalizationTable } from "../../runtime/models/config.js";
-import type { TrainingOptions } from "../../runtime/training/contract.js";
+import type { BatchLoss, TrainingOptions } from "../../runtime/training/contract.js";
 import { adamWSettings } from "../../runtime/training/optimizer-settings.js";
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -67,6 +67,43 @@ test("two half batches add up to the gradient of the whole one", async () => {
   whole.dispose();
   half.dispose();
 });
+
+for (const distillation of ["hard", "soft"] as const)
+  for (const pieces of [1, 2])
+    test(`${distillation} distillation in ${pieces} pieces: the terms make the loss, and agreement is that of the logits`, async () => {
+      const alpha = 0.3;
+      const training = await create({ distillation, alpha, tau: 2, pieces });
+      const inputs = { ...trainingInputs(MICRO, 4), sampleWeights: Float32Array.of(0.5, 0, 0.25, 0.25) };
+      const { logits, classLogits } = await training.evaluate(inputs.pixels, 4, "weights");
+      const { classes } = MICRO;
+      const rows = (values: Float32Array) =>
+        Array.from({ length: 4 }, (_, i) => [...values.subarray(i * classes, (i + 1) * classes)]);
+      const decisions = (values: Float32Array) => rows(values).map((row) => row.indexOf(Math.max(...row)));
+      const teacherLogits = inputs.teacherLogits as Float32Array;
+      // The second sample, of weight 0, must not count; the fourth must.
+      const answers = decisions(logits);
+      teacherLogits.set(rows(logits)[1] as number[], classes);
+      teacherLogits.set(rows(logits)[3] as number[], 3 * classes);
+      const alike = [0, 2, 3].filter((i) => decisions(teacherLogits)[i] === answers[i]).length;
+      const { loss, terms } = (await training.accumulate(inputs)) as Required<BatchLoss>;
+      assert.is(terms.teacherAgreement, (100 * alike) / 3);
+      assertClose([(1 - alpha) * terms.base + alpha * terms.distillation], [loss], 1e-6, "loss");
+      let base = 0;
+      rows(classLogits).forEach((row, i) => {
+        const sum = row.reduce((total, value) => total + Math.exp(value), 0);
+        row.forEach((value, k) => {
+          base -=
+            (inputs.sampleWeights[i] as number) *
+            (inputs.targets[i * classes + k] as number) *
+            (value - Math.log(sum));
+        });
+      });
+      assertClose([terms.base], [base], 1e-5, "base term");
+      training.dispose();
+      const plain = await create();
+      assert.is((await plain.accumulate(inputs)).terms, undefined, "without distillation there are none");
+      plain.dispose();
+    });
 
 test("a sample of weight 0 changes nothing with any pixels", async () => {
   const inputs = { ...trainingInputs(MICRO, 4), sampleWeights: Float32Array.of(0.5, 0, 0.5, 0) };

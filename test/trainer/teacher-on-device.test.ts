@@ -11,7 +11,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import type { Runtime } from "../../runtime/runtime.js";
-import type { Training, TrainingInputs } from "../../runtime/training/contract.js";
+import type { LossTerms, Training, TrainingInputs } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { prepareRun } from "../../trainer/prepare.js";
@@ -77,8 +77,8 @@ async function threeSteps(runtime: Runtime, answer: Answer, pieces: number) {
   const losses: number[] = [];
   for (let step = 1; step <= 3; step++) {
     const { outcome } = await submit(training, await inputsOf(step, answer), step);
-    const { loss, gradientNorm } = await outcome;
-    losses.push(loss, gradientNorm);
+    const { loss, gradientNorm, terms } = await outcome;
+    losses.push(loss, gradientNorm, ...Object.values(terms as LossTerms));
   }
   const weights: TensorMap = await training.read("weights");
   training.dispose();
@@ -98,7 +98,7 @@ if (found) {
         const want = await threeSteps(found, teacher.logits, pieces);
         const got = await threeSteps(found, teacher.onDevice as Answer, pieces);
         assert.equal(got.losses, want.losses);
-        assert.is.not(want.losses[0], want.losses[2]);
+        assert.is.not(want.losses[0], want.losses[5]);
         for (const [name, { data }] of want.weights) assert.equal(got.weights.get(name)?.data, data, name);
         teacher.dispose();
       });
@@ -114,7 +114,11 @@ if (found) {
     for (let step = 1; step <= 3; step++)
       await submit(training, await inputsOf(step, teacher.onDevice as Answer), step);
     await idle(opened[0]);
-    assert.is(results.waiting(), 6, "of a step the loss and the norm are read, and no logits");
+    assert.is(
+      results.waiting(),
+      9,
+      "of a step the losses, the norm, and copies of the teacher's logits are read",
+    );
     results.release();
     await runtime.dispose();
   });
