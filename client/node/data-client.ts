@@ -33,6 +33,11 @@ export interface DataClientOptions {
   timeoutSeconds?: number;
   /** Bytes of batches that may be in flight or waiting here. Default: two to eight batches, as fit in 64 MiB. */
   creditBytes?: number;
+  /**
+   * Seconds without a batch, while one is awaited, after which the server is asked whether it still runs; it has twice
+   * as long to answer. Default 10.
+   */
+  quietSeconds?: number;
   /** Expected fingerprint of the data set; a server with another one is refused. Default: any. */
   fingerprint?: string;
   /** Called with a sentence when the server is away and when it is back. */
@@ -40,6 +45,7 @@ export interface DataClientOptions {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
+const DEFAULT_QUIET_SECONDS = 10;
 
 /** Longest wait for the first connection: a server may be starting, but a wrong address should be reported soon. */
 const FIRST_CONNECTION_SECONDS = 5;
@@ -62,11 +68,14 @@ function checkFingerprint(expected: string | undefined, found: string, address: 
 
 /** A connection on which the server has answered, with its description of the data set. */
 async function connect(
-  { address, recipe, batchSize }: DataClientOptions,
+  { address, recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS }: DataClientOptions,
   fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
-  const connection = new DataConnection(address, batchCost(batchSize, recipe.size));
+  const connection = new DataConnection(address, {
+    batchBytes: batchCost(batchSize, recipe.size),
+    quietMs: 1000 * quietSeconds,
+  });
   try {
     const description = await connection.describe(
       Math.max(DESCRIBE_MS.min, Math.min(DESCRIBE_MS.max, deadlineMs)),

@@ -88,15 +88,17 @@ export class DataConnection {
   readonly #address: string;
   readonly #client: Client;
 
-  /** `batchBytes` bounds a received message. Connects at the first call. */
-  constructor(address: string, batchBytes: number) {
+  readonly #quietMs: number;
+
+  /** `batchBytes` bounds a received message; `quietMs`: see DataStream. Connects at the first call. */
+  constructor(address: string, { batchBytes, quietMs }: { batchBytes: number; quietMs: number }) {
     this.#address = address;
+    this.#quietMs = quietMs;
     this.#client = new Client(address, credentials.createInsecure(), {
       "grpc.max_receive_message_length": Math.max(batchBytes, MAX_DESCRIPTION_BYTES),
       "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
-      // Notices a machine that vanished without closing its connections.
-      "grpc.keepalive_time_ms": 20_000,
-      "grpc.keepalive_timeout_ms": 10_000,
+      // No keepalive: its timer runs out while a caller's computation blocks the event loop, with the answer already
+      // received. A server that vanished is noticed by asking it while a batch is awaited (DataStream).
       // A new connection must not inherit the backoff of the one that failed.
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_retries": 0,
@@ -135,6 +137,8 @@ export class DataConnection {
     return new DataStream(call, open, {
       errorOf: (error) => typedError(error, this.#address),
       onClose: () => this.close(),
+      quietMs: this.#quietMs,
+      ask: async (deadlineMs) => void (await this.describe(deadlineMs)),
     });
   }
 
@@ -146,24 +150,32 @@ export class DataConnection {
 interface StreamContext {
   errorOf(error: ServiceError): VitrineError;
   onClose(): void;
+  /** Milliseconds without a batch after which the server is asked whether it still runs. */
+  quietMs: number;
+  /** Rejects where the server does not answer within the deadline. */
+  ask(deadlineMs: number): Promise<void>;
 }
 
-/** One StreamBatches call as a queue of received batches. What it holds never exceeds its credit. */
+/** The server has this many times as long to answer as it may be quiet. */
+const ANSWER_FACTOR = 2;
+
+/**
+ * One StreamBatches call as a queue of received batches. What it holds never exceeds its credit. Only while a batch is
+ * awaited, and thus no computation blocks the event loop, a server that stays quiet is asked whether it still runs:
+ * making a batch may take long, but a process that was stopped, or a machine that vanished, does not answer.
+ */
 export class DataStream {
   readonly #call: ClientDuplexStream<StreamRequest, WireBatch>;
-  readonly #onClose: () => void;
+  readonly #context: StreamContext;
   readonly #received: WireBatch[] = [];
   /** Why no more batches will arrive. */
   #failure: VitrineError | null = null;
   #wakeReader: (() => void) | null = null;
 
-  constructor(
-    call: ClientDuplexStream<StreamRequest, WireBatch>,
-    open: OpenRequest,
-    { errorOf, onClose }: StreamContext,
-  ) {
+  constructor(call: ClientDuplexStream<StreamRequest, WireBatch>, open: OpenRequest, context: StreamContext) {
+    const { errorOf } = context;
     this.#call = call;
-    this.#onClose = onClose;
+    this.#context = context;
     call.on("data", (batch: WireBatch) => {
       this.#received.push(batch);
       this.#wakeReader?.();
@@ -179,10 +191,28 @@ export class DataStream {
       const batch = this.#received.shift();
       if (batch) return batch;
       if (this.#failure) throw this.#failure;
-      await new Promise<void>((resolve) => {
+      const woken = new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
       });
+      const timer = setTimeout(() => void this.#askServer(), this.#context.quietMs);
+      await woken;
+      clearTimeout(timer);
     }
+  }
+
+  /** Wakes the reader, who waits again where the server has answered. */
+  async #askServer(): Promise<void> {
+    const { quietMs, ask } = this.#context;
+    const deadlineMs = ANSWER_FACTOR * quietMs;
+    const start = performance.now();
+    try {
+      await ask(deadlineMs);
+    } catch (error) {
+      // Where something blocked the event loop, the answer may have come: ask once more.
+      const wasBlocked = performance.now() - start > deadlineMs + quietMs;
+      if (!wasBlocked && isVitrineError(error)) this.#fail(error);
+    }
+    this.#wakeReader?.();
   }
 
   /** Gives the batch's credit back: the consumer is done with it. */
@@ -195,7 +225,7 @@ export class DataStream {
     this.#fail(reason);
     this.#received.length = 0;
     this.#call.cancel();
-    this.#onClose();
+    this.#context.onClose();
   }
 
   #fail(error: VitrineError): void {

@@ -34,8 +34,11 @@ export interface DataServer {
   close(): Promise<void>;
 }
 
-/** A connection that has gone silent is detected within half a minute. */
-const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 };
+/**
+ * A client that vanished is noticed after 11 minutes, and holds no more than its credit until then. A client that
+ * computes on its event loop answers a ping only after its step, which may take minutes.
+ */
+const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 600_000 };
 
 /** Throws what `openDataset` and `listen` throw, and then leaves nothing running. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {

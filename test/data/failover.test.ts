@@ -124,4 +124,51 @@ test("more samples in a batch than in the data set is refused before any stream"
   assert.is(code, "data/too-few-samples");
 });
 
+/** Room for two batches: the server has most of the stream still to send. */
+const TWO_BATCHES = 2 * (4 * (3 * 32 * 32 + 20) + 64);
+
+/** Reads while the server is stopped for `stoppedMs` after the third batch; returns what the client was told. */
+async function readPaused(set: SyntheticDataSet, stoppedMs: number): Promise<string[]> {
+  const server = await startServer(set.path);
+  const { address } = server;
+  const expected = await readInterrupted({ address }, async () => {});
+  const notices: string[] = [];
+  const options = { address, creditBytes: TWO_BATCHES, quietSeconds: 0.4 };
+  const seen = await readInterrupted({ ...options, onNotice: (text) => notices.push(text) }, async () => {
+    server.process.kill("SIGSTOP");
+    setTimeout(() => server.process.kill("SIGCONT"), stoppedMs);
+  });
+  assert.equal(seen, expected);
+  return notices;
+}
+
+test("a server that neither sends nor answers is noticed although its connection stays open", async ({
+  set,
+}) => {
+  const notices = await readPaused(set, 3000);
+  assert.match(notices[0] as string, /^no data server \(.*\): trying for 60 s$/);
+  assert.is(notices.at(-1), "the data server is back");
+});
+
+test("a server that is only slow is asked, answers, and keeps its connection", async ({ set }) => {
+  assert.equal(await readPaused(set, 800), []);
+});
+
+test("a consumer that blocks its event loop for longer than any deadline keeps its connection", async ({
+  set,
+}) => {
+  const { address } = await startServer(set.path);
+  const notices: string[] = [];
+  const options = { address, creditBytes: TWO_BATCHES, quietSeconds: 0.2 };
+  const source = await connectData({ ...SETTINGS, ...options, onNotice: (text) => void notices.push(text) });
+  let batches = 0;
+  for await (const _ of source.batches(START)) {
+    const end = performance.now() + 700;
+    while (performance.now() < end);
+    if (++batches === 3) break;
+  }
+  await source.close();
+  assert.equal(notices, []);
+});
+
 test.run();
