@@ -19,6 +19,8 @@ export type ImageInput = "pixels" | "image";
 export interface ClassifierOptions {
   batch: number;
   input: ImageInput;
+  /** Called with every intermediate tensor and its name in the reference's fixtures. */
+  onTensor?: (name: string, tensor: TensorId) => void;
 }
 
 export interface ClassifierHeads {

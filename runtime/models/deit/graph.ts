@@ -23,8 +23,6 @@ import { deitParameters } from "./parameters.js";
 export interface DeitOptions extends ClassifierOptions {
   /** Inputs `branchScale.I.attn` and `branchScale.I.mlp`, [batch] each, scale the branches of block I. */
   stochasticDepth: boolean;
-  /** Called with every intermediate tensor and its name in the reference's fixtures. */
-  onTensor?: (name: string, tensor: TensorId) => void;
   /**
    * Called with the operations of the embedding and of every block but the last, segments with one input and one output
    * that the backward pass may recompute. The last block is not one: its backward pass directly follows its forward.

@@ -29,8 +29,6 @@ export interface RegnetyOptions extends ClassifierOptions {
    * `regnetyParameters`, channels last. `inference`: the store `weights` holds those of `foldRegnety`.
    */
   mode: "training" | "inference";
-  /** Called with the feature maps and their names in the reference's fixtures. */
-  onTensor?: (name: string, tensor: TensorId) => void;
 }
 
 interface Model {
