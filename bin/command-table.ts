@@ -34,6 +34,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         description: "measure a model's top-1 and top-5 accuracy and its loss on a data set",
         load: async () => (await import("./commands/validate.js")).configureValidate,
       },
+      {
+        name: "report",
+        description: "write one HTML page about a run: curves, confusions, mistakes, settings",
+        load: async () => (await import("./commands/report.js")).configureReport,
+      },
     ],
   ],
   [

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import { isVitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { LAST } from "../../trainer/checkpoint/save.js";
@@ -13,11 +13,13 @@ import { INTERRUPTED } from "../../trainer/interruption.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
-import type { RunRequest, RunSources } from "../../trainer/run.js";
+import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
 
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
+import { REPORT_IMAGES } from "../report/reported-run.js";
+import { reportSources } from "../report/sources.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 
 interface TrainFlags {
@@ -31,6 +33,7 @@ interface TrainFlags {
   threads: number | "auto";
   dataTimeout: number;
   dataCredit?: number;
+  report: boolean;
   json?: boolean;
 }
 
@@ -96,6 +99,31 @@ function threadsBeside(address: string, threads: number | "auto"): number | "aut
   return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
 
+/**
+ * Writes RUN/report.html about a finished run and returns its path. The run is complete without it: what goes wrong is
+ * a line, and null.
+ */
+async function reportRun(
+  { out, dataServer, threads }: TrainFlags,
+  { state }: TrainingRun,
+  progress: Progress,
+): Promise<string | null> {
+  const device = { device: state.device, gpuTier: state.gpuTier ?? undefined, threads };
+  const path = join(out, "report.html");
+  try {
+    // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
+    const { makeReport } = await import("../report/make-report.js");
+    const sources = reportSources({ ...device, workers: VALIDATION_WORKERS, dataServer });
+    await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
+    progress.say(`report: ${quote(path)}`);
+    return path;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    progress.say(`no report was written (vitrine report ${quote(out)} tries again): ${quote(text)}`);
+    return null;
+  }
+}
+
 async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = createProgress(stream);
@@ -111,11 +139,11 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   };
   const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
   const { interruption } = signals;
+  let run: TrainingRun | undefined;
   try {
     const sources = sourcesOf(flags, progress);
-    const summary = summarize(await trainToEnd({ request, sources, progress, interruption }));
-    progress.say(summary.text);
-    if (flags.json) printJson(summary.facts);
+    run = await trainToEnd({ request, sources, progress, interruption });
+    progress.say(summarize(run).text);
   } catch (error) {
     if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
     process.stderr.write(`vitrine: ${error.message}\n`);
@@ -123,6 +151,9 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   } finally {
     signals.release();
   }
+  if (!run) return;
+  const report = flags.report ? await reportRun(flags, run, progress) : null;
+  if (flags.json) printJson({ ...summarize(run).facts, report });
 }
 
 export function configureTrain(command: Command): void {
@@ -149,6 +180,7 @@ export function configureTrain(command: Command): void {
       "memory for batches in flight or waiting, in MiB (what fits in 64 MiB, from 2 to 8 batches)",
       decimalNumber("--data-credit", { min: 0 }),
     )
+    .option("--no-report", "write no RUN/report.html at the end of the run")
     .option("--json", "end with one line of JSON; everything else goes to standard error")
     .optionsGroup("Device:")
     .addOption(deviceOption())

@@ -14,9 +14,8 @@ export interface RgbaImage {
   data: Uint8Array;
 }
 
-/** Baseline, 4:2:0, quality 90, as cameras write it, so that drawn data sets have JPEG's artifacts. */
+/** Baseline, 4:2:0, as cameras write it, so that drawn data sets have JPEG's artifacts. */
 const JPEG_OPTIONS = {
-  quality: 90,
   progressive: false,
   baseline: true,
   auto_subsample: false,
@@ -31,11 +30,12 @@ async function loadJpegEncoder(): Promise<void> {
   await init(await WebAssembly.compile(await readFile(file)));
 }
 
-export async function encodeJpeg({ width, height, data }: RgbaImage): Promise<Uint8Array> {
+/** `quality`: 0 to 100, default 90. */
+export async function encodeJpeg({ width, height, data }: RgbaImage, quality = 90): Promise<Uint8Array> {
   ready ??= loadJpegEncoder();
   await ready;
   const pixels = { width, height, data: new Uint8ClampedArray(data), colorSpace: "srgb" } as ImageData;
-  return new Uint8Array(await encode(pixels, JPEG_OPTIONS));
+  return new Uint8Array(await encode(pixels, { ...JPEG_OPTIONS, quality }));
 }
 
 function withAlpha({ width, height, data }: RgbImage): Buffer {
@@ -47,7 +47,10 @@ function withAlpha({ width, height, data }: RgbImage): Buffer {
 
 type Encode = (image: RgbImage) => Promise<Uint8Array> | Uint8Array;
 
-const encodeRgbJpeg: Encode = (image) => encodeJpeg({ ...image, data: withAlpha(image) });
+/** As `encodeJpeg`, of a picture without transparency. */
+export function encodeRgbJpeg(image: RgbImage, quality?: number): Promise<Uint8Array> {
+  return encodeJpeg({ ...image, data: withAlpha(image) }, quality);
+}
 
 function encodePng(image: RgbImage): Uint8Array {
   const { width, height } = image;
@@ -63,8 +66,8 @@ function encodePpm({ width, height, data }: RgbImage): Uint8Array {
 const FORMATS = new Map<string, Encode>([
   [".png", encodePng],
   [".ppm", encodePpm],
-  [".jpg", encodeRgbJpeg],
-  [".jpeg", encodeRgbJpeg],
+  [".jpg", (image) => encodeRgbJpeg(image)],
+  [".jpeg", (image) => encodeRgbJpeg(image)],
 ]);
 
 /** Throws `usage/bad-option` for an extension other than .png, .ppm, .jpg and .jpeg. */

@@ -3,7 +3,13 @@
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { joined, pipelined, type Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import type { Model } from "../../runtime/load-model.js";
+
+/** What is asked of a model: `Model` has it. */
+export interface Answering {
+  readonly config: { imageSize: number };
+  /** pixels uint8 [count, size, size, 3] → logits; resolves when the pixels may be overwritten. */
+  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+}
 
 /** The answers to one batch; the arrays are the receiver's. */
 export interface Answers {
@@ -13,11 +19,15 @@ export interface Answers {
   names: readonly string[];
   /** With a mirrored picture the mean of both pictures' logits. */
   logits: Logits;
+  /** uint8 [count, size, size, 3]; empty unless asked for. */
+  pixels: Uint8Array;
 }
 
 export interface EvaluateOptions {
   /** Test-time flip: each picture is answered with its mirror image, by the mean of the logits. Default false. */
   flip?: boolean;
+  /** Keep a copy of each batch's pixels for its answers. Default false. */
+  withPixels?: boolean;
 }
 
 /** Writes the mirror images of `pixels`, uint8 [count, size, size, 3], into `into`. */
@@ -47,15 +57,16 @@ export function meanLogits(a: Logits, b: Logits): Logits {
 
 /** Calls `take` with the answers to each batch, in order. Throws what the source and the model throw. */
 export async function evaluateModel(
-  model: Model,
+  model: Answering,
   source: EvaluationSource,
-  { flip = false }: EvaluateOptions,
+  { flip = false, withPixels = false }: EvaluateOptions,
   take: (answers: Answers) => void,
 ): Promise<void> {
   const size = model.config.imageSize;
   let mirrored = new Uint8Array(0);
   const begin = async ({ pixels, count, labels, names }: EvaluationBatch): Promise<Started<Answers>> => {
-    const kept = { labels: labels.slice(0, count), names };
+    const own = withPixels ? pixels.slice() : new Uint8Array(0);
+    const kept = { labels: labels.slice(0, count), names, pixels: own };
     const parts = [await model.submit(pixels, count)];
     if (flip) {
       if (mirrored.length < pixels.length) mirrored = new Uint8Array(pixels.length);

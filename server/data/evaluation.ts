@@ -23,6 +23,8 @@ export interface EvaluationOptions {
   workers: number;
   /** `fail`: a bad file is an error. `skip`: it is left out, and its batch is shorter. */
   badSamples: BadSamples;
+  /** At most this many images, evenly spaced over the data set. Default: all. */
+  most?: number;
   /** Called for each bad file that was left out. */
   onSkipped?: (error: VitrineError) => void;
 }
@@ -30,21 +32,25 @@ export interface EvaluationOptions {
 /** One batch is read while the next one is made. */
 const SLOTS = 2;
 
+/** Indices of the images to evaluate, in order. */
+function chosenImages(samples: number, most: number): Int32Array {
+  if (samples <= most) return Int32Array.from({ length: samples }, (_, index) => index);
+  return Int32Array.from({ length: most }, (_, place) => Math.floor(((place + 0.5) * samples) / most));
+}
+
 async function makeBatch(
   pool: DecodePool,
   dataset: Dataset,
+  chosen: Int32Array,
   first: number,
   pixels: Uint8Array,
   signal: AbortSignal,
   options: EvaluationOptions,
 ): Promise<EvaluationBatch> {
   const { size, cropRatio, batchSize, badSamples, onSkipped } = options;
-  const indices = Array.from(
-    { length: Math.min(batchSize, dataset.names.length - first) },
-    (_, i) => first + i,
-  );
+  const indices = chosen.subarray(first, first + batchSize);
   const outcomes = await Promise.all(
-    indices.map(async (index, place) => {
+    Array.from(indices, async (index, place) => {
       const file = sampleFile(dataset, index);
       const [bad] = await pool.run({ kind: "evaluation", file, place, size, cropRatio }, pixels, signal);
       return bad ? fromErrorRecord(bad) : null;
@@ -81,6 +87,7 @@ export interface OpenedEvaluation extends EvaluationSource {
 export async function openEvaluation(options: EvaluationOptions): Promise<OpenedEvaluation> {
   const dataset = openDataset(options.path);
   const { pool } = await openDecodePool(options.workers);
+  const chosen = chosenImages(dataset.names.length, options.most ?? Number.POSITIVE_INFINITY);
   const batchBytes = options.batchSize * options.size * options.size * 3;
 
   async function* batches(): AsyncGenerator<EvaluationBatch> {
@@ -89,8 +96,8 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
       slots: SLOTS,
       allocate: () => pool.allocate(batchBytes),
       make(buffer, signal) {
-        if (first >= dataset.names.length) return null;
-        const batch = makeBatch(pool, dataset, first, buffer, signal, options);
+        if (first >= chosen.length) return null;
+        const batch = makeBatch(pool, dataset, chosen, first, buffer, signal, options);
         first += options.batchSize;
         return batch;
       },

@@ -5,7 +5,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { attentionRollout, createAttention } from "../../runtime/inference/attention.js";
+import { createAttention } from "../../runtime/inference/attention.js";
+import { attentionRollout } from "../../runtime/inference/attention-rollout.js";
 import { publishedRegnety } from "../../runtime/models/regnety/config.js";
 import { SYNTHETIC, syntheticWeights } from "../models/synthetic-model.js";
 
@@ -27,7 +28,10 @@ const times = (a: number[][], b: number[][]): number[][] =>
 test("rollout is the row of the product of all blocks' matrices, the last block on the left", () => {
   const [tokens, heads, depth] = [5, 2, 3];
   const blocks = Array.from({ length: depth }, (_, block) => {
-    const values = Float32Array.from({ length: heads * tokens ** 2 }, (_, i) => ((i * 7 + block * 3) % 11) + 1);
+    const values = Float32Array.from(
+      { length: heads * tokens ** 2 },
+      (_, i) => ((i * 7 + block * 3) % 11) + 1,
+    );
     for (let row = 0; row < values.length; row += tokens) {
       const sum = values.subarray(row, row + tokens).reduce((a, b) => a + b, 0);
       for (let j = 0; j < tokens; j++) values[row + j] = (values[row + j] as number) / sum;

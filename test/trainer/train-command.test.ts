@@ -58,7 +58,8 @@ const NO_AUGMENTATION = [
 ];
 
 function train({ server, folder }: Context, run: string, ...flags: string[]) {
-  return runVitrine(["train", "--data-server", server.address, "--out", join(folder, run), ...flags]);
+  const place = ["--data-server", server.address, "--out", join(folder, run)];
+  return runVitrine(["train", ...place, ...(flags.includes("--json") ? [] : ["--no-report"]), ...flags]);
 }
 
 test("a short run brings the loss below half of its first value and prints where the model is", async (context) => {
@@ -88,6 +89,10 @@ test("a short run brings the loss below half of its first value and prints where
     /settings that differ from DeiT's defaults\n.*--steps 150 .*--lr-scaling sqrt.*\nDeiT's defaults\n/s,
   );
   assert.match(errors, /finished: 150 steps/);
+  assert.is(summary.report, join(context.folder, "short", "report.html"));
+  const report = readFileSync(summary.report, "utf8");
+  assert.match(report, /All 8 samples of batch 0/);
+  assert.match(report, /The run is finished\./);
   const { id2label } = JSON.parse(readFileSync(join(summary.last, "config.json"), "utf8"));
   assert.equal(id2label, { 0: "cat", 1: "dog", 2: "emu" }, "a new model's classes are the data set's");
 });

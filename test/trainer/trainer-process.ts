@@ -16,7 +16,8 @@ export interface TrainerProcess {
 }
 
 export function startTrainer(args: readonly string[]): TrainerProcess {
-  const child = spawn(process.execPath, [VITRINE, "train", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const all = [VITRINE, "train", "--no-report", ...args];
+  const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
   child.stdout.on("data", (chunk) => {

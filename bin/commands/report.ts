@@ -1,0 +1,72 @@
+// vitrine report: one HTML file about a run, or about several beside each other.
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { VitrineError } from "../../runtime/errors.js";
+import { action, printJson, withExamples } from "../command-line.js";
+import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
+import { wholeNumber, workersOption } from "../options.js";
+import { MOST_RUNS, REPORT_IMAGES } from "../report/reported-run.js";
+import { reportSources } from "../report/sources.js";
+
+interface ReportFlags {
+  out?: string;
+  val?: string;
+  images: number;
+  dataServer?: string;
+  device: string;
+  gpuTier?: string;
+  threads: number | "auto";
+  workers: number;
+  json?: boolean;
+}
+
+/** Throws `usage/command-line`. */
+function outOf(runs: readonly string[], out: string | undefined): string {
+  if (runs.length > MOST_RUNS)
+    throw new VitrineError(
+      "usage/command-line",
+      `report got ${runs.length} runs; allowed: at most ${MOST_RUNS}, a color each`,
+    );
+  if (out !== undefined && !/\.html?$/i.test(out))
+    throw new VitrineError("usage/command-line", "--out takes the name of an .html file");
+  return out ?? (runs.length === 1 ? join(runs[0], "report.html") : "report.html");
+}
+
+async function report(runs: string[], flags: ReportFlags): Promise<void> {
+  const out = outOf(runs, flags.out);
+  const { val, images: mostImages } = flags;
+  const { makeReport } = await import("../report/make-report.js");
+  const sources = reportSources(flags);
+  const written = await makeReport({ runs, out, mostImages, sources, ...(val !== undefined && { val }) });
+  for (const note of written.notes) process.stderr.write(`${note}\n`);
+  if (flags.json) printJson(written);
+  else process.stdout.write(`${written.out}: ${(written.bytes / 1024).toFixed(0)} KiB\n`);
+}
+
+export function configureReport(command: Command): void {
+  command
+    .argument("<run...>", "folders that `vitrine train --out` wrote; several are compared")
+    .optionsGroup("Report:")
+    .option("--out <file>", "HTML file to write (RUN/report.html; report.html for several runs)")
+    .option("--json", "print one line of JSON with the file, its bytes and what it lacks")
+    .optionsGroup("Data:")
+    .option("--val <path>", "validation data, in place of the run's own")
+    .option(
+      "--images <n>",
+      "most validation images to evaluate, evenly spaced",
+      wholeNumber("--images", { min: 1, max: 1_000_000 }),
+      REPORT_IMAGES,
+    )
+    .option("--data-server <address>", "server of the training data, to show a batch as the model saw it")
+    .addOption(workersOption())
+    .optionsGroup("Device:")
+    .addOption(deviceOption().default("auto"))
+    .addOption(gpuTierOption())
+    .addOption(threadsOption())
+    .action(action(report));
+  withExamples(command, [
+    ["a page about a run, in its folder", "vitrine report runs/shapes"],
+    ["two runs beside each other", "vitrine report runs/a runs/b --out comparison.html"],
+  ]);
+}

@@ -1,0 +1,59 @@
+// Read run: what a run's folder says about it, finished or not: state.json, metrics.csv and the class names.
+
+import { readFile, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
+import { entryAt, nodeModelSource } from "../../runtime/host/node.js";
+import { readConfigJson } from "../../runtime/models/families.js";
+import { BEST, LAST } from "../../trainer/checkpoint/save.js";
+import { readState, STATE_FILE } from "../../trainer/checkpoint/state.js";
+import { Metrics } from "./metrics-table.js";
+import type { RunHistory } from "./reported-run.js";
+
+/** More than a million steps. */
+const LARGEST_METRICS = 256 * 2 ** 20;
+
+async function readText(path: string, mostBytes: number): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > mostBytes)
+      throw new VitrineError("file/unreadable", `${quote(path)}: ${size} bytes, allowed are ${mostBytes}`);
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (isVitrineError(cause)) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT")
+      throw new VitrineError("file/not-found", `${quote(path)}: no such file`, { cause });
+    throw new VitrineError("file/unreadable", `${quote(path)}: ${quote(message)}`, { cause });
+  }
+}
+
+function notARun(path: string): VitrineError {
+  const hint = entryAt(join(path, "config.json"))
+    ? "this is a model; give the folder of its run, which holds last/ and metrics.csv"
+    : `${LAST}/${STATE_FILE} is missing; give the folder that \`vitrine train --out\` wrote`;
+  return new VitrineError("checkpoint/missing", `${quote(path)}: no run: ${hint}`, { details: { path } });
+}
+
+/** Class names of a model folder; none where its config.json cannot be read. */
+async function labelsOf(model: string): Promise<readonly string[]> {
+  const bytes = await nodeModelSource(model).read("config.json");
+  if (!bytes) return [];
+  return readConfigJson(new TextDecoder().decode(bytes), `${model}: config.json`).labels ?? [];
+}
+
+/**
+ * Reads RUN, changing nothing. A run that stopped midway is one; without metrics.csv it has no curves. Throws
+ * `checkpoint/missing` for a folder without a run, and what its files deserve.
+ */
+export async function readRunHistory(path: string): Promise<RunHistory> {
+  const stateFile = join(path, LAST, STATE_FILE);
+  if (!entryAt(stateFile)) throw notARun(path);
+  const state = readState(await readText(stateFile, LARGEST_METRICS), stateFile);
+  const metricsFile = join(path, "metrics.csv");
+  const metrics = new Metrics(entryAt(metricsFile) ? await readText(metricsFile, LARGEST_METRICS) : "");
+  const modelName = entryAt(join(path, BEST, "config.json")) ? BEST : LAST;
+  const model = join(path, modelName);
+  const name = basename(resolve(path));
+  return { path, name, state, metrics, labels: await labelsOf(model), model, modelName };
+}
