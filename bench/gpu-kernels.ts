@@ -67,11 +67,7 @@ function parse(words: readonly string[]): KernelOptions {
   const positive = (flag: string) => wholeNumber(flag, { min: 1 });
   return new Command("gpu-kernels")
     .option("--adapter <name>", "name or index of the adapter (webgpu:ADAPTER)")
-    .option(
-      "--model <name>",
-      "tiny, small or base; with --mode forward also a teacher: regnety_160 …",
-      "small",
-    )
+    .option("--model <name>", "tiny, small, base, or a published name: regnety_160 …", "small")
     .option("--batch <n>", "images", positive("--batch"), 64)
     .option("--mode <mode>", "train or forward", "train")
     .option("--tiers <list>", "tiers; those that the adapter lacks are skipped", GPU_TIERS.join(","))

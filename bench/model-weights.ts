@@ -2,7 +2,7 @@
 
 import type { DeitConfig } from "../runtime/models/deit/config.js";
 import { deitParameters } from "../runtime/models/deit/parameters.js";
-import { MODEL_NAMES, publishedConfig } from "../runtime/models/families.js";
+import { DEIT_NAMES, publishedDeit } from "../runtime/models/deit/published.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 
 /** Uniform numbers in [0, 1): mulberry32, which is good enough to fill tensors. */
@@ -42,8 +42,8 @@ export function benchPixels(config: DeitConfig, batch: number): Uint8Array {
 
 /** Configuration of a published model. Throws where the name is unknown. */
 export function benchConfig(name: string): DeitConfig {
-  const config = publishedConfig(name);
-  if (!config) throw new Error(`bench: no model "${name}"; allowed: ${MODEL_NAMES.join(", ")} (--model)`);
+  const config = publishedDeit(name);
+  if (!config) throw new Error(`bench: no model "${name}"; allowed: ${DEIT_NAMES.join(", ")} (--model)`);
   return config;
 }
 

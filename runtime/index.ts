@@ -51,8 +51,8 @@ export type {
   ProgramInputs,
   ProgramOutputs,
   RowSpan,
+  Segment,
 } from "./graph/program.js";
-export type { Segment } from "./graph/recompute.js";
 export type { ElementType, Origin, Shape, Tensor } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
@@ -69,22 +69,21 @@ export {
 } from "./inference/program.js";
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
 export { convertModel } from "./model-files/convert.js";
-export { readModel, readTrainableModel, type StoredModel } from "./model-files/stored-model.js";
+export { readModel, type StoredModel } from "./model-files/stored-model.js";
 export type { ClassifierConfig } from "./models/config.js";
 export type { ConfigFile } from "./models/config-fields.js";
 export { completeConfig, type DeitConfig } from "./models/deit/config.js";
-export { initialWeights } from "./models/deit/initialization.js";
-export { type StartingWeights, startingWeights } from "./models/deit/starting-weights.js";
 export {
+  initialWeights,
   MODEL_NAMES,
   type ModelConfig,
   publishedConfig,
   readConfigJson,
-  type TrainableConfig,
   writeConfigJson,
 } from "./models/families.js";
 export { type ClassMatch, type ClassOrder, matchClasses } from "./models/labels.js";
 export type { RegnetyConfig, RegnetyStage } from "./models/regnety/config.js";
+export { type StartingWeights, startingWeights } from "./models/starting-weights.js";
 export type { Runtime } from "./runtime.js";
 export type {
   AppliedStep,
@@ -97,7 +96,7 @@ export type {
   TrainingOptions,
   TrainingState,
 } from "./training/contract.js";
-export { createTraining, type DeitTraining, type ImageInputs } from "./training/program.js";
+export { createTraining, type ImageInputs, type ImageTraining } from "./training/program.js";
 export type { Int8Matrix } from "./weights/int8-matrix.js";
 export { resizePositionEmbedding } from "./weights/position-embedding.js";
 export {

@@ -6,7 +6,7 @@ import { drawBranchScales } from "../runtime/draw/drop-path.js";
 import { mixTargets } from "../runtime/draw/mix.js";
 import type { DrawMath } from "../runtime/draw/random.js";
 import { VitrineError } from "../runtime/errors.js";
-import type { DeitConfig } from "../runtime/models/deit/config.js";
+import { familyOf, type ModelConfig } from "../runtime/models/families.js";
 import type { TrainingInputs } from "../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 
@@ -18,7 +18,7 @@ export type TeacherLogits = (
 
 export interface ObjectiveOptions {
   settings: TrainerSettings;
-  config: DeitConfig;
+  config: ModelConfig;
   /** Class index of the data set → class index of the model. */
   classMap: Int32Array;
   math: DrawMath;
@@ -64,8 +64,9 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
   if (teacher !== null) inputs.teacherLogits = await teacher(batch.pixels, batch.count);
   if (settings.dropPath > 0) {
     const key = { seed: settings.seed, epoch: batch.cursor.epoch, index: batch.cursor.batch, repeat: 0 };
-    const shape = { depth: config.depth, rate: settings.dropPath, batch: batch.count };
-    inputs.branchScales = drawBranchScales(math, key, shape);
+    const blocks = familyOf(config).training.branches(config);
+    const shape = { depth: blocks.length, branches: blocks[0].length, batch: batch.count };
+    inputs.branchScales = drawBranchScales(math, key, { ...shape, rate: settings.dropPath });
   }
   return inputs;
 }

@@ -72,10 +72,12 @@ async function findValidation(
   return { source, classMap };
 }
 
-async function makeTraining({ config, weights, state, resumed, runtime }: StartingPoint, out: string) {
+async function makeTraining(start: StartingPoint, out: string) {
+  const { config, weights, batchesTracked, state, resumed, runtime } = start;
   const { batchSize, accumulate, recompute, distillation, alpha, tau, dropPath, ema } = state.settings;
   const memory = { batchSize, pieces: accumulate, recompute };
-  const options = { config, weights, ...memory, distillation, alpha, tau, dropPath, ema };
+  const model = { config, weights, batchesTracked };
+  const options = { ...model, ...memory, distillation, alpha, tau, dropPath, ema };
   const training = await createTraining(runtime.executor, options);
   if (resumed) await restoreTraining(out, training, state);
   return training;

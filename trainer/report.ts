@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { classWarnings, counted, describeClasses } from "../runtime/batches/class-counts.js";
 import { quote } from "../runtime/errors.js";
-import type { DeitConfig } from "../runtime/models/deit/config.js";
+import { familyOf, isDistilled, type ModelConfig } from "../runtime/models/families.js";
 import type { LossScale } from "../runtime/training/contract.js";
 import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
@@ -79,7 +79,7 @@ const lossScaleText = ({ scale, skipped }: LossScale): string =>
 
 /** What the report needs beside the run. */
 export interface RunFacts {
-  config: DeitConfig;
+  config: ModelConfig;
   weights: TensorMap;
   /** One line: the device, and why where `auto` chose it. */
   device: string;
@@ -92,7 +92,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
   const { settings } = state;
   const { description } = source;
   const batches = counted(source.batchesPerEpoch, "batch", "batches");
-  const heads = config.distilled ? "class and distillation heads" : "class head";
+  const heads = isDistilled(config) ? "class and distillation heads" : "class head";
   const length =
     settings.steps === null
       ? counted(settings.epochs ?? 0, "epoch", "epochs")
@@ -101,8 +101,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
   return [
     ...sentence(
       "model",
-      `${config.imageSize}×${config.imageSize} pixels, patch ${config.patchSize}, width ${config.dim}, ` +
-        `depth ${config.depth}, ${counted(config.heads, "attention head", "attention heads")}, ` +
+      `${config.imageSize}×${config.imageSize} pixels, ${familyOf(config).describe(config)}, ` +
         `${counted(config.classes, "class", "classes")}, ${heads}, ` +
         `${parameterCount(weights).toLocaleString("en")} parameters, ${mebibytes(training.bytes)} for training`,
     ),
@@ -123,7 +122,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ...(training.writeLossScale
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
       : []),
-    ...(config.distilled && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
+    ...(isDistilled(config) && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
     ...settingLines(settings),
     ...(resumed
       ? sentence(

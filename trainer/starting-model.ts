@@ -7,26 +7,30 @@ import type { DrawMath } from "../runtime/draw/random.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { readTrainableModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
-import type { DeitConfig } from "../runtime/models/deit/config.js";
-import { checkConfig, completeConfig } from "../runtime/models/deit/config.js";
-import { initialWeights } from "../runtime/models/deit/initialization.js";
-import { type StartingWeights, startingWeights } from "../runtime/models/deit/starting-weights.js";
-import { familyOf, MODEL_NAMES, publishedConfig, readTrainableConfig } from "../runtime/models/families.js";
+import { readModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
+import {
+  familyOf,
+  initialWeights,
+  MODEL_NAMES,
+  type ModelConfig,
+  publishedConfig,
+  readFamilyFile,
+} from "../runtime/models/families.js";
+import { type StartingWeights, startingWeights } from "../runtime/models/starting-weights.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 import type { TrainerSettings } from "./settings.js";
 
 export interface StartingModel {
   /** Its number of classes is the data set's, and filled in later. */
-  config: DeitConfig;
+  config: ModelConfig;
   /** The model that --init names. */
   init: StoredModel | null;
 }
 
 /** Architecture by published name, config.json, or model folder. Throws `model/unknown`, `model/config`. */
-async function namedConfig(model: string): Promise<DeitConfig> {
-  const published = publishedConfig(model);
-  if (published) return published;
+async function namedConfig(model: string): Promise<ModelConfig> {
+  const known = publishedConfig(model);
+  if (known) return known;
   if (!existsSync(model))
     throw new VitrineError(
       "model/unknown",
@@ -40,18 +44,18 @@ async function namedConfig(model: string): Promise<DeitConfig> {
   } catch (cause) {
     throw new VitrineError("file/unreadable", `${quote(path)}: ${(cause as Error).message}`, { cause });
   }
-  return completeConfig({ classes: 1, ...readTrainableConfig(text, path).sizes }, path);
+  const { family, sizes, architecture } = readFamilyFile(text, path);
+  const published = architecture === undefined ? undefined : publishedConfig(architecture);
+  return family.completeConfig({ ...published, classes: 1, ...sizes }, path);
 }
 
 /** Reads what `settings` name, before anything else is opened. */
 export async function openStartingModel(settings: TrainerSettings): Promise<StartingModel> {
   const init =
-    settings.init === null
-      ? null
-      : await readTrainableModel(nodeModelSource(settings.init), { headless: true });
+    settings.init === null ? null : await readModel(nodeModelSource(settings.init), { headless: true });
   const config = settings.model === null ? init?.config : await namedConfig(settings.model);
   if (config === undefined) throw new VitrineError("usage/training", "no model: give --model or --init");
-  checkConfig(config);
+  familyOf(config).checkConfig(config);
   return { config, init };
 }
 
@@ -61,7 +65,7 @@ export function headLabels({ init }: StartingModel): readonly string[] | null {
 }
 
 /** With new heads: those of `fresh`, for each that the checkpoint has as well. */
-function withNewHeads({ weights }: StoredModel, config: DeitConfig, fresh: TensorMap): TensorMap {
+function withNewHeads({ weights }: StoredModel, config: ModelConfig, fresh: TensorMap): TensorMap {
   const replaced = new Map(weights);
   for (const head of familyOf(config).headNames(config))
     for (const name of [`${head}.weight`, `${head}.bias`]) {
@@ -81,7 +85,7 @@ export interface FirstWeightsOptions {
 /** Initial weights for `config`'s classes: drawn from the seed, replaced by those of --init that fit. */
 export function firstWeights(
   { init }: StartingModel,
-  config: DeitConfig,
+  config: ModelConfig,
   { headRows, seed, math }: FirstWeightsOptions,
 ): StartingWeights {
   const fresh = initialWeights(config, seed, math);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { nodeModelSource } from "../runtime/host/node.js";
-import { readTrainableModel } from "../runtime/model-files/stored-model.js";
-import type { DeitConfig } from "../runtime/models/deit/config.js";
+import { readModel } from "../runtime/model-files/stored-model.js";
+import type { ModelConfig } from "../runtime/models/families.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
@@ -21,9 +21,11 @@ import { firstWeights, headLabels, openStartingModel } from "./starting-model.js
 
 export interface StartingPoint {
   resumed: boolean;
-  config: DeitConfig;
+  config: ModelConfig;
   labels: string[];
   weights: TensorMap;
+  /** Batches that the running statistics in `weights` have seen. */
+  batchesTracked: number;
   state: RunState;
   source: BatchSource;
   runtime: Runtime;
@@ -112,7 +114,8 @@ export async function startNewRun(
   const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
   if (classes.notice !== null) notices.unshift(classes.notice);
   const state = firstState(settings, source, runtime);
-  return { resumed: false, config, labels, weights, state, source, runtime, notices };
+  const batchesTracked = start.init?.batchesTracked ?? 0;
+  return { resumed: false, config, labels, weights, batchesTracked, state, source, runtime, notices };
 }
 
 /** A runtime that rounds as the checkpoint's did. Throws `checkpoint/fused-multiply-add`. */
@@ -152,10 +155,11 @@ export async function resumeRun(
   checkGiven(request.given, state.settings);
   state.settings = resumedSettings(state.settings, request.given);
   const { recipe, batchSize, seed } = state.settings;
-  const { config, labels, weights } = await readTrainableModel(nodeModelSource(join(request.out, LAST)));
+  const last = await readModel(nodeModelSource(join(request.out, LAST)));
+  const { config, labels, weights, batchesTracked } = last;
   const source = await sources.connect({ recipe, batchSize, seed, fingerprint: state.data.fingerprint });
   disposables.push(() => source.close());
   const runtime = await openSameRuntime(sources, request, state);
   disposables.push(() => runtime.dispose());
-  return { resumed: true, config, labels, weights, state, source, runtime, notices: [] };
+  return { resumed: true, config, labels, weights, batchesTracked, state, source, runtime, notices: [] };
 }

@@ -449,6 +449,13 @@ export const INSTRUCTIONS = [
     parallel: byValues,
   },
   {
+    name: "movingAverage",
+    doc: "average ← emaDecay·average + (1 − emaDecay)·values. Nothing changes where *norm is not finite",
+    tensors: { values: "[n…]", average: "[n…]", settings: "f64 [12]", norm: "f64 [1]" },
+    sizes: ["n"],
+    parallel: byValues,
+  },
+  {
     name: "updateLossScale",
     doc: "torch.amp.GradScaler's rule, before the optimizer's step: loss-scale.ts",
     tensors: {
@@ -525,6 +532,22 @@ export const INSTRUCTIONS = [
     sizes: ["rows", "channels"],
     numbers: ["epsilon", "momentum"],
     parallel: "whole",
+  },
+  {
+    name: "foldBatchNorm",
+    doc: "A batch norm with its running statistics, as a factor in the weights and a bias",
+    tensors: {
+      weight: "[outputs,n…]",
+      gamma: "[outputs]",
+      beta: "[outputs]",
+      mean: "[outputs]",
+      variance: "[outputs]",
+      folded: "[outputs,n…]",
+      shift: "[outputs]",
+    },
+    sizes: ["outputs", "n"],
+    numbers: ["epsilon"],
+    parallel: { over: "outputs", unit: 1 },
   },
   {
     name: "batchNormBackward",

@@ -19,7 +19,7 @@ import { planForBatch } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { elementCount } from "../../runtime/graph/tensor.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
-import { familyOf, isTrainable, type ModelConfig } from "../../runtime/models/families.js";
+import { familyOf, type ModelConfig } from "../../runtime/models/families.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { planTraining } from "../../runtime/training/plan.js";
 
@@ -43,7 +43,7 @@ export interface DispatchKind {
 export interface PassOptions {
   config: ModelConfig;
   batch: number;
-  /** A RegNetY is a teacher and has a forward pass only. */
+  /** `train`: a step, forward and backward with the optimizer; `forward`: the inference of a batch. */
   mode: "forward" | "train";
 }
 
@@ -57,7 +57,7 @@ const LOSS = { distillation: "none", alpha: 0, tau: 1, dropPath: 0, ema: false }
 /** Throws `graph/memory` where the batch does not fit. */
 function planOf({ config, batch, mode }: PassOptions, executor: Executor): Plan {
   const { capabilities } = executor;
-  if (mode === "train" && isTrainable(config)) {
+  if (mode === "train") {
     const options = { ...LOSS, config, batchSize: batch, lossScaling: executor.halfPrecision ?? false };
     const { accumulate, apply, stores } = planTraining(options, capabilities);
     return { programs: [accumulate, apply], stores };

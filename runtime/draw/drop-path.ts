@@ -19,18 +19,18 @@ export function dropPathRates(depth: number, rate: number): Float32Array {
 }
 
 /**
- * Factor of each residual branch, float32 [depth, 2, batch], branch 0 = attention, 1 = MLP: 0 where the sample skips
- * it, else 1 / (1 − rate). Both branches of a block have the block's rate and draws of their own.
+ * Factor of each residual branch, float32 [depth, branches, batch]: 0 where the sample skips it, else 1 / (1 − rate).
+ * All `branches` of a block (default 2: attention, MLP) have the block's rate and draws of their own.
  */
 export function drawBranchScales(
   math: DrawMath,
   key: DrawKey,
-  { depth, rate, batch }: { depth: number; rate: number; batch: number },
+  { depth, branches = 2, rate, batch }: { depth: number; branches?: number; rate: number; batch: number },
 ): Float32Array {
   const rates = dropPathRates(depth, rate);
-  const scales = math.uniforms(key, Domain.DropPath, depth * 2 * batch);
+  const scales = math.uniforms(key, Domain.DropPath, depth * branches * batch);
   for (let i = 0; i < scales.length; i++) {
-    const drop = rates[Math.floor(i / (2 * batch))];
+    const drop = rates[Math.floor(i / (branches * batch))];
     scales[i] = scales[i] < drop ? 0 : 1 / (1 - drop);
   }
   return scales;

@@ -7,7 +7,8 @@ import { type GraphBuilder, tensorsChanged, tensorsRead } from "./graph.js";
 import { GRADIENT_RULES } from "./operations/gradient-rules.js";
 import { fill } from "./operations/optimizer.js";
 import { scaledSum } from "./operations/sums.js";
-import { repeatSegment, type Segment } from "./recompute.js";
+import type { Segment } from "./program.js";
+import { repeatSegment } from "./recompute.js";
 import type { TensorId } from "./tensor.js";
 import { elementCount } from "./tensor.js";
 

@@ -204,6 +204,13 @@ export interface Catalog {
     { parameters: TensorId; firstMoment: TensorId; secondMoment: TensorId; average?: TensorId },
     { decayed: boolean }
   >;
+  /** One run of the stores, of values that no gradient changes: average = emaDecay·average + (1 − emaDecay)·values. */
+  movingAverage: Entry<
+    { values: TensorId; settings: TensorId; norm: TensorId },
+    None,
+    { average: TensorId },
+    None
+  >;
   /**
    * x [B,H,W,I], weight [O,K,K,I/G], bias? [O] → y [B,OH,OW,O], clamped at 0 with `relu`; scratch holds patches of some
    * output pixels.
@@ -232,6 +239,16 @@ export interface Catalog {
     { y: TensorId; mean: TensorId; rstd: TensorId },
     { runningMean?: TensorId; runningVariance?: TensorId },
     { epsilon: number; momentum: number }
+  >;
+  /**
+   * weight [O,…], all others [O] → folded [O,…] = weight·γ/√(variance + ε), shift [O] = beta − mean·γ/√(variance + ε):
+   * a convolution with these has the batch norm after it included.
+   */
+  foldBatchNorm: Entry<
+    { weight: TensorId; gamma: TensorId; beta: TensorId; mean: TensorId; variance: TensorId },
+    { folded: TensorId; shift: TensorId },
+    None,
+    { epsilon: number }
   >;
   batchNormBackward: Entry<
     { dy: TensorId; x: TensorId; weight: TensorId; mean: TensorId; rstd: TensorId },

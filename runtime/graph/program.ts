@@ -13,6 +13,12 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, TensorId>;
 }
 
+/** Operations `first` … `end` − 1 of a graph. */
+export interface Segment {
+  first: number;
+  end: number;
+}
+
 /** Inputs by name. uint8 for pixels, float32 for everything else, float64 for optimizer settings. */
 export type ProgramInputs = Readonly<Record<string, Uint8Array | Float32Array | Float64Array>>;
 

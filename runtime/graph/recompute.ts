@@ -6,12 +6,6 @@ import type { Operation } from "./catalog.js";
 import type { GraphBuilder } from "./graph.js";
 import type { TensorId } from "./tensor.js";
 
-/** Operations `first` … `end` − 1 of a graph. */
-export interface Segment {
-  first: number;
-  end: number;
-}
-
 export interface Repeated {
   operations: Operation[];
   /** Tensor of the segment → its copy in the repetition. */
@@ -22,7 +16,8 @@ type Operands = Readonly<Record<string, TensorId | undefined>>;
 
 /**
  * Appends the segment again: it reads the same tensors from outside and makes copies of its own. The planner drops the
- * part that no gradient reads. Throws `graph/recompute` where repeating would change a store twice.
+ * part that no gradient reads. Batch norm moves its running statistics only the first time. Throws `graph/recompute`
+ * where repeating would change a store twice.
  */
 export function repeatSegment(graph: GraphBuilder, segment: readonly Operation[]): Repeated {
   const copies = new Map<TensorId, TensorId>();
@@ -37,14 +32,16 @@ export function repeatSegment(graph: GraphBuilder, segment: readonly Operation[]
       Object.entries(operands).map(([name, id]) => [name, id === undefined ? id : change(id)]),
     );
   const operations = segment.map((operation): Operation => {
-    if (Object.keys(operation.adds).length > 0)
+    // Batch norm's running statistics have moved toward this batch already.
+    const adds = operation.type === "batchNorm" ? {} : operation.adds;
+    if (Object.keys(adds).length > 0)
       throw new VitrineError(
         "graph/recompute",
         `${graph.name}: ${operation.type} adds to a store and cannot be repeated: leave recomputation off (--recompute)`,
       );
     const reads = each(operation.reads, (id) => copies.get(id) ?? id);
     // Only the ids of the operands differ; their types and counts are unchanged.
-    return { ...operation, reads, writes: each(operation.writes, copyOf) } as unknown as Operation;
+    return { ...operation, reads, writes: each(operation.writes, copyOf), adds } as unknown as Operation;
   });
   graph.operations.push(...operations);
   return { operations, copies };

@@ -16,13 +16,13 @@ import { joinLogits, type Logits } from "./logits.js";
  * `logits`, the mean of both heads' logits, as deit's models.py has it.
  */
 export function classifierGraph<C extends ClassifierConfig>(
-  family: ModelFamily<C>,
+  { addClassifier }: Pick<ModelFamily<C>, "addClassifier">,
   config: C,
   batch: number,
   input: ImageInput = "pixels",
 ): Graph {
   const graph = new GraphBuilder(`inference of ${batch}`);
-  const { classLogits, distillationLogits } = family.addClassifier(graph, config, { batch, input });
+  const { classLogits, distillationLogits } = addClassifier(graph, config, { batch, input });
   graph.output("logits.cls", classLogits);
   if (distillationLogits === undefined) return graph;
   graph.output("logits.dist", distillationLogits);

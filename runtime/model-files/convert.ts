@@ -2,6 +2,7 @@
 
 import { CONFIG_FILE, WEIGHTS_FILE } from "../host/host.js";
 import { checkDtype, familyOf, writeConfigJson } from "../models/families.js";
+import { withBatchCounts } from "../weights/batch-counts.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { storedTensors, toDtype, type WeightDtype } from "../weights/weight-dtype.js";
 import type { StoredModel } from "./stored-model.js";
@@ -15,7 +16,8 @@ export function convertModel(model: StoredModel, dtype: WeightDtype): Map<string
   checkDtype(model, dtype);
   const { config, labels, weights, matrices } = model;
   const layers = familyOf(config).int8Layers(config);
-  const tensors = storedTensors(toDtype(weights, dtype, layers, matrices), dtype);
+  const converted = storedTensors(toDtype(weights, dtype, layers, matrices), dtype);
+  const tensors = withBatchCounts(converted, model.batchesTracked);
   // Hugging Face's field, by its older and its newer name.
   const fields = { ...JSON.parse(writeConfigJson(config, labels)), torch_dtype: dtype, dtype };
   return new Map([

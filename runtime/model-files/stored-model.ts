@@ -10,17 +10,10 @@ import {
   WEIGHTS_FILE,
 } from "../host/host.js";
 import { type ConfigFile, isFields, parseFields, refuse } from "../models/config-fields.js";
-import {
-  FAMILIES,
-  familyOf,
-  type ModelConfig,
-  readFamilyFile,
-  TRAINABLE_FAMILIES,
-  type TrainableConfig,
-} from "../models/families.js";
-import type { ModelFamily } from "../models/family.js";
+import { FAMILIES, familyOf, type ModelConfig, readFamilyFile } from "../models/families.js";
 import { defaultLabels } from "../models/labels.js";
 import { readPreprocessorJson } from "../models/preprocessor-json.js";
+import { batchCount } from "../weights/batch-counts.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import { floatTensors, int8Matrices } from "../weights/safetensors.js";
 import { checkShapes, type NamedTensor, type TensorMap } from "../weights/tensor-map.js";
@@ -29,30 +22,22 @@ import { fileDtype, type WeightDtype } from "../weights/weight-dtype.js";
 import { readWeightFile, type WeightFile } from "../weights/weight-file.js";
 
 /** A model as its files hold it, read and checked, in host memory. */
-export interface StoredModel<C extends ModelConfig = ModelConfig> {
+export interface StoredModel {
   /** Of the folder or file. */
   name: string;
-  config: C;
+  config: ModelConfig;
   /** Class names in index order, [classes]. */
   labels: string[];
   /** Float32 under timm's names; exactly the tensors that `config` asks for. */
   weights: TensorMap;
+  /** Batches that batch norm's running statistics have seen, timm's num_batches_tracked; 0 where there are none. */
+  batchesTracked: number;
   /** The type that the file keeps them in; `weights` are widened to float32. */
   dtype: WeightDtype;
   /** Weights that the file holds as int8 matrices, by name. */
   matrices: ReadonlyMap<string, Int8Matrix>;
   /** What was chosen in the files where they leave a choice, for people. */
   notices: readonly string[];
-}
-
-/**
- * Reads a model of any family. Sizes come from config.json and the preprocessor_config.json beside it; without one from
- * a published name in the source's own, and else from the tensors' shapes (a DeiT's head dimension is then 64). Throws
- * `model/no-model` where model.safetensors is missing, `model/config`, `weights/safetensors`, and `weights/…` with the
- * first tensor that does not fit.
- */
-export async function readModel(source: ModelSource, options?: WeightFileOptions): Promise<StoredModel> {
-  return readOneOf(source, FAMILIES, options);
 }
 
 /** What a model is read for. */
@@ -64,25 +49,19 @@ export interface ReadingOptions extends WeightFileOptions {
   headless?: boolean;
 }
 
-/** As `readModel`, of a model that can be trained. Throws `model/config` for another. */
-export async function readTrainableModel(
-  source: ModelSource,
-  options?: ReadingOptions,
-): Promise<StoredModel<TrainableConfig>> {
-  return readOneOf(source, TRAINABLE_FAMILIES, options);
-}
-
-async function readOneOf<C extends ModelConfig>(
-  source: ModelSource,
-  families: readonly ModelFamily<C>[],
-  options: ReadingOptions = {},
-): Promise<StoredModel<C>> {
+/**
+ * Reads a model of any family. Sizes come from config.json and the preprocessor_config.json beside it; without one from
+ * a published name in the source's own, and else from the tensors' shapes (a DeiT's head dimension is then 64). Throws
+ * `model/no-model` where model.safetensors is missing, `model/config`, `weights/safetensors`, and `weights/…` with the
+ * first tensor that does not fit.
+ */
+export async function readModel(source: ModelSource, options: ReadingOptions = {}): Promise<StoredModel> {
   const { name, location } = source;
   const text = await readText(source, CONFIG_FILE);
-  const file = text === null ? null : readFamilyFile(text, `${location}: ${CONFIG_FILE}`, families);
+  const file = text === null ? null : readFamilyFile(text, `${location}: ${CONFIG_FILE}`);
   const input = file && (await readInput(source, file));
   const stored = joinFiles(await readWeights(source), location, options);
-  const family = file?.family ?? families.find((entry) => entry.hasTensors(stored.tensors.keys()));
+  const family = file?.family ?? FAMILIES.find((entry) => entry.hasTensors(stored.tensors.keys()));
   if (!family) throw new VitrineError("model/config", `${location}: its tensors are of no known model`);
 
   const weights = family.toTimmNames(floatTensors(stored, location), location);
@@ -91,7 +70,7 @@ async function readOneOf<C extends ModelConfig>(
     ...family.sizesOfName((file ? file.architecture : name) ?? ""),
     ...input,
     ...file?.sizes,
-  } as Partial<C>;
+  } as Partial<ModelConfig>;
   const config = family.completeConfig({ classes: 1, ...sizes }, location);
   const heads = family.headNames(config).map((head) => `${head}.weight`);
   const headless = heads.every((head) => !weights.has(head));
@@ -106,7 +85,8 @@ async function readOneOf<C extends ModelConfig>(
   const labels = headless ? [] : (file?.labels ?? defaultLabels(config.classes));
   const matrices = int8Matrices(stored, location);
   const notices = stored.notices.map((text) => `${quote(location)}: ${text}`);
-  return { name, config, labels, weights, dtype: fileDtype(stored), matrices, notices };
+  const batchesTracked = batchCount(stored.tensors);
+  return { name, config, labels, weights, batchesTracked, dtype: fileDtype(stored), matrices, notices };
 }
 
 function noHead(head: string, location: string): VitrineError {
@@ -207,16 +187,15 @@ async function readInput(source: ModelSource, { sizes }: ConfigFile<ModelConfig>
  * The same model for square images of `imageSize` pixels: a DeiT's position embedding is resized as in fine-tuning, a
  * convnet takes any size. Throws `model/config` where the size is not a multiple of the patch size.
  */
-export function atImageSize<C extends ModelConfig>(model: StoredModel<C>, imageSize: number): StoredModel<C> {
-  const family = familyOf(model.config) as ModelFamily<ModelConfig> as ModelFamily<C>;
-  return { ...model, ...family.atImageSize(model.config, model.weights, imageSize) };
+export function atImageSize(model: StoredModel, imageSize: number): StoredModel {
+  return { ...model, ...familyOf(model.config).atImageSize(model.config, model.weights, imageSize) };
 }
 
 /**
  * The same model with other classes of its own, or in another order: the rows of its heads move, and with them its
  * logits, bit for bit. `rows`: for each class of the result the index of the model's class.
  */
-export function withClasses<C extends ModelConfig>(model: StoredModel<C>, rows: Int32Array): StoredModel<C> {
+export function withClasses(model: StoredModel, rows: Int32Array): StoredModel {
   const weights = new Map(model.weights);
   for (const head of familyOf(model.config).headNames(model.config))
     for (const name of [`${head}.weight`, `${head}.bias`])

@@ -1,6 +1,8 @@
 // Families: the supported architectures, and the functions whose result depends on a model's architecture.
 
+import type { DrawMath } from "../draw/random.js";
 import { VitrineError } from "../errors.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type { WeightDtype } from "../weights/weight-dtype.js";
 import type { ClassifierConfig } from "./config.js";
 import {
@@ -20,17 +22,8 @@ import { REGNETY } from "./regnety/family.js";
 /** The sizes of a model of any family. */
 export type ModelConfig = DeitConfig | RegnetyConfig;
 
-/** The sizes of a model that can be trained. */
-export type TrainableConfig = DeitConfig;
-
 /** In the order in which they are tried; DeiT is the default. */
 export const FAMILIES: readonly ModelFamily<ModelConfig>[] = [REGNETY, DEIT];
-
-export const TRAINABLE_FAMILIES: readonly ModelFamily<TrainableConfig>[] = [DEIT];
-
-export function isTrainable(config: ModelConfig): config is TrainableConfig {
-  return TRAINABLE_FAMILIES.some((family) => family.hasConfig(config));
-}
 
 /** Throws `model/config` where a configuration is of no family. */
 export function familyOf(config: ClassifierConfig): ModelFamily<ModelConfig> {
@@ -51,40 +44,28 @@ export function checkDtype(
   throw new VitrineError("model/dtype", text, { details: { dtype } });
 }
 
-function familyOfFields<C extends ModelConfig>(
-  fields: Fields,
-  subject: string,
-  families: readonly ModelFamily<C>[],
-): ModelFamily<C> {
-  // All families are tried first: a file of a family that is not allowed must not pass for the default.
+function familyOfFields(fields: Fields, subject: string): ModelFamily<ModelConfig> {
   const family = FAMILIES.find((entry) => entry.hasFields(fields));
-  const allowed = families.find((entry) => entry.name === family?.name);
-  if (allowed) return allowed;
-  const types = families.flatMap(({ modelTypes }) => modelTypes).join(", ");
-  const names = families.map(({ name }) => name).join(", ");
-  const why = family ? ` (a ${family.name} can classify and teach; what can be trained is ${names})` : "";
-  throw refuse(subject, "model_type", fields.model_type, types + why);
+  if (family) return family;
+  const types = FAMILIES.flatMap(({ modelTypes }) => modelTypes).join(", ");
+  throw refuse(subject, "model_type", fields.model_type, types);
 }
 
 /** A config.json and the family that it describes. */
-export interface FamilyFile<C extends ClassifierConfig> extends ConfigFile<C> {
-  family: ModelFamily<C>;
+export interface FamilyFile extends ConfigFile<ModelConfig> {
+  family: ModelFamily<ModelConfig>;
 }
 
 /**
  * Reads the text of a config.json; fields that it leaves out are absent. `subject` names the file in errors. Throws
- * `model/config`, also where it describes none of `families`.
+ * `model/config`, also where it describes no family.
  */
-export function readFamilyFile<C extends ModelConfig>(
-  text: string,
-  subject: string,
-  families: readonly ModelFamily<C>[],
-): FamilyFile<C> {
+export function readFamilyFile(text: string, subject: string): FamilyFile {
   const fields = parseFields(text, subject);
-  const family = familyOfFields(fields, subject, families);
+  const family = familyOfFields(fields, subject);
   const own = family.readFields(fields, subject);
   const file = readClassifier(fields, subject);
-  return { ...file, family, sizes: { ...file.sizes, ...own } as Partial<C> };
+  return { ...file, family, sizes: { ...file.sizes, ...own } as Partial<ModelConfig> };
 }
 
 /**
@@ -93,12 +74,7 @@ export function readFamilyFile<C extends ModelConfig>(
  * architecture that is not supported.
  */
 export function readConfigJson(text: string, subject: string): ConfigFile<ModelConfig> {
-  return readFamilyFile(text, subject, FAMILIES);
-}
-
-/** The config.json of a model that can be trained, as `readFamilyFile`. */
-export function readTrainableConfig(text: string, subject: string): ConfigFile<TrainableConfig> {
-  return readFamilyFile(text, subject, TRAINABLE_FAMILIES);
+  return readFamilyFile(text, subject);
 }
 
 /**
@@ -110,12 +86,20 @@ export function writeConfigJson(config: ModelConfig, labels: readonly string[]):
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-/** timm's names of the published models that can be trained. */
-export const MODEL_NAMES: readonly string[] = TRAINABLE_FAMILIES.flatMap((family) => family.publishedNames);
+/** timm's names of the published models, DeiT first. */
+export const MODEL_NAMES: readonly string[] = [DEIT, REGNETY].flatMap((family) => family.publishedNames);
 
 /** The sizes of a published model, the caller's to change; undefined where the name is not in `MODEL_NAMES`. */
-export function publishedConfig(name: string): TrainableConfig | undefined {
-  return TRAINABLE_FAMILIES.find((family) => family.publishedNames.includes(name))?.published(name);
+export function publishedConfig(name: string): ModelConfig | undefined {
+  return FAMILIES.find((family) => family.publishedNames.includes(name))?.published(name);
+}
+
+/**
+ * The weights that a training from scratch starts from, under timm's names, as timm 0.3.2 draws them for this family;
+ * the same seed gives the same bits on every machine. `math` is `runtime.image.math`. Throws `model/config`.
+ */
+export function initialWeights(config: ModelConfig, seed: number, math: DrawMath): TensorMap {
+  return familyOf(config).training.initialWeights(config, seed, math);
 }
 
 /** Whether a model has a second head, with logits of its own. */

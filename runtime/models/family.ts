@@ -1,14 +1,19 @@
 // Model family: everything that the rest of the runtime asks of an architecture. A new architecture is a folder with
 // one such record, listed in families.ts.
 
+import type { DrawMath } from "../draw/random.js";
 import type { GraphBuilder } from "../graph/graph.js";
+import type { Segment } from "../graph/program.js";
 import type { TensorId } from "../graph/tensor.js";
-import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
+import type { NamedTensor, ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type { ClassifierConfig } from "./config.js";
 import type { Fields } from "./config-fields.js";
 
 /** Name of the store that a model's parameters are read from. */
 export const WEIGHTS = "weights";
+
+/** Name of the store of running statistics, which a training step updates without a gradient. */
+export const BUFFERS = "buffers";
 
 /**
  * The image input of a graph: bytes `pixels`, uint8 [batch, size, size, 3], or normalized floats `image`, float32
@@ -53,6 +58,36 @@ export interface TimmModel {
   notices: readonly string[];
 }
 
+export interface TrainedOptions extends ClassifierOptions {
+  /** Whether the inputs that `branches` names, [batch] each, scale the residual branches. */
+  stochasticDepth: boolean;
+  /** Called with the segments that the backward pass may recompute, in order. */
+  onSegment?: (segment: Segment) => void;
+}
+
+/**
+ * What training asks of an architecture. Both graphs read the stores `weights` and `buffers`, whose tensors have the
+ * axes that `toStored` gives them.
+ */
+export interface FamilyTraining<C extends ClassifierConfig> {
+  /** Adds the model in training mode: image input → logits. Running statistics move with every run. */
+  addTrained(graph: GraphBuilder, config: C, options: TrainedOptions): ClassifierHeads;
+  /** Adds the model in evaluation mode, with the logits that `addClassifier` gives from the same weights. */
+  addEvaluated(graph: GraphBuilder, config: C, options: ClassifierOptions): ClassifierHeads;
+  /** Inputs that scale residual branches in stochastic depth: each block's, the same number for every block. */
+  branches(config: C): readonly (readonly string[])[];
+  /** Parameters without weight decay besides biases and one-dimensional tensors. */
+  readonly noDecay: readonly string[];
+  /** The weights that a training from scratch starts from; the same seed gives the same bits on every machine. */
+  initialWeights(config: C, seed: number, math: DrawMath): TensorMap;
+  /** The shape in the stores of a tensor with PyTorch's axes. */
+  storedShape(shape: readonly number[]): readonly number[];
+  /** A tensor with PyTorch's axes → with those of the stores; it may share the values. */
+  toStored(tensor: NamedTensor): NamedTensor;
+  /** Back to PyTorch's axes, `shape`. */
+  fromStored(data: Float32Array, shape: readonly number[]): NamedTensor;
+}
+
 export interface ModelFamily<C extends ClassifierConfig> {
   /** In messages: DeiT, RegNetY. */
   readonly name: string;
@@ -79,6 +114,8 @@ export interface ModelFamily<C extends ClassifierConfig> {
   sizesFromShapes(tensors: TensorMap, subject: string): Partial<C>;
   /** Adds the defaults. Throws `model/config` where a size without a default is missing. */
   completeConfig(sizes: Partial<C>, subject: string): C;
+  /** Throws `model/config` where sizes do not fit each other. */
+  checkConfig(config: C): void;
 
   /** A checkpoint's tensors, under any naming that is known, under timm's names. Throws `weights/…`. */
   toTimmNames(tensors: TensorMap, subject: string): TensorMap;
@@ -106,4 +143,8 @@ export interface ModelFamily<C extends ClassifierConfig> {
   inferenceWeights(config: C, weights: TensorMap): TensorMap;
   /** Adds the model in evaluation mode: image input, parameters from the store `weights` → logits. */
   addClassifier(graph: GraphBuilder, config: C, options: ClassifierOptions): ClassifierHeads;
+
+  /** The sizes of a model in words: `patch 16, width 192, depth 12, 3 attention heads`. */
+  describe(config: C): string;
+  readonly training: FamilyTraining<C>;
 }

@@ -4,6 +4,7 @@ import type { DeviceArray } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
 import type { Logits } from "../inference/logits.js";
 import type { DeitConfig } from "../models/deit/config.js";
+import type { RegnetyConfig } from "../models/regnety/config.js";
 import type { TensorMap } from "../weights/tensor-map.js";
 
 /** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
@@ -14,14 +15,18 @@ export type Distillation = "none" | "soft" | "hard";
  * `OptimizerStep`.
  */
 export interface TrainingOptions {
-  config: DeitConfig;
-  /** Starting weights under timm's names, float32; they are copied. */
+  config: DeitConfig | RegnetyConfig;
+  /** Starting weights under timm's names, float32, running statistics included; they are copied. */
   weights: TensorMap;
+  /** Batches that the running statistics of batch norm in `weights` have seen. Default 0. */
+  batchesTracked?: number;
   /** Samples of an optimizer step. */
   batchSize: number;
   /**
    * Number of micro-batches of a batch, computed sequentially with their gradients added up: the memory of a batch of
-   * batchSize/pieces for the gradient of the whole, up to float32's rounding. Must divide batchSize. Default 1.
+   * batchSize/pieces for the gradient of the whole, up to float32's rounding. Batch norm, where a model has it,
+   * normalizes each micro-batch by its own statistics, and the running ones move once per micro-batch, as in PyTorch.
+   * Must divide batchSize. Default 1.
    */
   pieces?: number;
   /**
@@ -41,7 +46,8 @@ export interface TrainingOptions {
   /** Stochastic-depth rate of the last block; earlier ones are linear over depth. 0 builds a program without it. */
   dropPath: number;
   /**
-   * Names without weight decay besides biases and one-dimensional tensors. Default pos_embed, cls_token, dist_token.
+   * Names without weight decay besides biases and one-dimensional tensors. Default: for a DeiT pos_embed, cls_token and
+   * dist_token, for a RegNetY none.
    */
   noDecay?: readonly string[];
   /** Keep an exponential moving average of the weights. */
@@ -70,8 +76,8 @@ export interface TrainingInputs {
    */
   teacherLogits?: Float32Array | readonly DeviceArray[];
   /**
-   * Factor on each branch, float32 [depth, 2 (attention, MLP), batch]: 1/(1−rate) where it is kept, 0 where it is
-   * dropped. Required if dropPath > 0.
+   * Factor on each branch, float32 [depth, branches, batch], 2 branches in a DeiT's block (attention, MLP), 1 in a
+   * RegNetY's: 1/(1−rate) where it is kept, 0 where it is dropped. Required if dropPath > 0.
    */
   branchScales?: Float32Array;
 }
@@ -95,7 +101,10 @@ export interface OptimizerStep {
   emaDecay: number;
 }
 
-/** Tensors that a training keeps, each with the names and shapes of the weights. */
+/**
+ * Tensors that a training keeps, each with the names and shapes of the weights; the moments without batch norm's running
+ * statistics, which no gradient changes.
+ */
 export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
 
 /** State of torch.amp.GradScaler. */
@@ -145,6 +154,8 @@ export interface StepOutcome extends AppliedStep, BatchLoss {}
 export interface Training {
   /** Bytes of all stores and of the largest program's tensors. */
   readonly bytes: number;
+  /** Batches that batch norm's running statistics have seen: timm's num_batches_tracked. */
+  readonly batchesTracked: number;
   /**
    * Forward, loss, backward: adds the gradients to those already accumulated. `loss` is Σ sampleWeights[b]·loss[b].
    * Throws `graph/input` where an input is missing or has another size.
@@ -166,7 +177,7 @@ export interface Training {
   submitEvaluation(pixels: Uint8Array, count: number, state: "weights" | "ema"): Promise<Started<Logits>>;
   /** Continues from a state of the loss scale. Absent where the loss is not scaled. */
   writeLossScale?(state: LossScale): void;
-  /** The gradients accumulated so far, in the shapes of the weights. */
+  /** The gradients accumulated so far, in the shapes of the weights; none of running statistics. */
   gradients(): Promise<TensorMap>;
   /** Copies a state out. Throws `training/ema` where there is no average. */
   read(state: TrainingState): Promise<TensorMap>;

@@ -5,23 +5,24 @@ import { differentiate } from "../graph/autodiff.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
 import { hardDistillation, softDistillation, softTargetCrossEntropy } from "../graph/operations/losses.js";
-import { ADAMW_SETTINGS, adamW, fill, sumOfSquares } from "../graph/operations/optimizer.js";
+import { ADAMW_SETTINGS, adamW, fill, movingAverage, sumOfSquares } from "../graph/operations/optimizer.js";
 import { dot, scaledSum } from "../graph/operations/sums.js";
-import type { Graph } from "../graph/program.js";
-import type { Segment } from "../graph/recompute.js";
+import type { Graph, Segment } from "../graph/program.js";
 import type { TensorId } from "../graph/tensor.js";
 import { elementCount } from "../graph/tensor.js";
-import { deit } from "../models/deit/graph.js";
-import { type ClassifierHeads, type ImageInput, WEIGHTS } from "../models/family.js";
+import { BUFFERS, type ClassifierHeads, type ImageInput, WEIGHTS } from "../models/family.js";
 import type { ParameterShapes } from "../weights/tensor-map.js";
 import type { TrainingOptions } from "./contract.js";
 import { LOSS_SCALE_RULE, storedLossScale } from "./loss-scale.js";
+import type { TrainedFamily } from "./tensors.js";
 
-/** Names of the stores of a training, besides `weights`. */
+/** Names of the stores of a training, besides `weights` and `buffers`. */
 export const GRADIENTS = "gradients";
 export const FIRST_MOMENT = "firstMoment";
 export const SECOND_MOMENT = "secondMoment";
 export const AVERAGE = "ema";
+/** The average of the running statistics in `buffers`. */
+export const AVERAGE_BUFFERS = "emaBuffers";
 
 /** The options that the programs depend on. */
 export type StepOptions = Pick<
@@ -37,12 +38,22 @@ export type StepOptions = Pick<
  * distillation the loss is the class head's alone. With it the outputs `base` and `distillation` [batch], `classLogits`
  * and `distillationLogits` [batch, classes] as well.
  */
-export function accumulateGraph(options: StepOptions, batch: number, input: ImageInput): Graph {
+export function accumulateGraph(
+  { training }: Pick<TrainedFamily, "training">,
+  options: StepOptions,
+  batch: number,
+  input: ImageInput,
+): Graph {
   const { config, dropPath } = options;
   const graph = new GraphBuilder("training step");
   const segments: Segment[] = [];
   const onSegment = (segment: Segment) => segments.push(segment);
-  const heads = deit(graph, config, { batch, input, stochasticDepth: dropPath > 0, onSegment });
+  const heads = training.addTrained(graph, config, {
+    batch,
+    input,
+    stochasticDepth: dropPath > 0,
+    onSegment,
+  });
   const targets = graph.input("targets", [batch, config.classes]);
   const sampleWeights = graph.input("sampleWeights", [batch]);
   const base = softTargetCrossEntropy(graph, heads.classLogits, targets);
@@ -89,19 +100,30 @@ export interface ParameterGroups {
   untouched: string[];
 }
 
-/** Names that main.py of facebook's deit with timm ≥ 0.4 excludes from weight decay besides one-dimensional tensors. */
-const NO_DECAY: readonly string[] = ["pos_embed", "cls_token", "dist_token"];
-
 /** timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`. */
-export function parameterGroups(shapes: ParameterShapes, options: StepOptions): ParameterGroups {
-  const noDecay = new Set(options.noDecay ?? NO_DECAY);
+export function parameterGroups(
+  family: TrainedFamily,
+  shapes: ParameterShapes,
+  options: StepOptions,
+): ParameterGroups {
+  const { config, distillation } = options;
+  const noDecay = new Set(options.noDecay ?? family.training.noDecay);
+  const [, ...distilledHeads] = family.headNames(config);
+  const untrained = distillation === "none" ? distilledHeads : [];
   const groups: ParameterGroups = { decayed: [], plain: [], untouched: [] };
   for (const [name, shape] of shapes) {
-    const unused = options.distillation === "none" && name.startsWith("head_dist.");
+    const unused = untrained.some((head) => name.startsWith(`${head}.`));
     const plain = shape.length === 1 || name.endsWith(".bias") || noDecay.has(name);
     groups[unused ? "untouched" : plain ? "plain" : "decayed"].push(name);
   }
   return groups;
+}
+
+/** What a step changes: parameters by group, and running statistics, which are only averaged. */
+export interface SteppedTensors {
+  shapes: ParameterShapes;
+  groups: ParameterGroups;
+  buffers?: ParameterShapes;
 }
 
 /**
@@ -111,8 +133,7 @@ export function parameterGroups(shapes: ParameterShapes, options: StepOptions): 
  * (see `readReport`).
  */
 export function applyGraph(
-  shapes: ParameterShapes,
-  groups: ParameterGroups,
+  { shapes, groups, buffers = new Map() }: SteppedTensors,
   { ema, lossScaling = false }: Pick<StepOptions, "ema" | "lossScaling">,
 ): Graph {
   const graph = new GraphBuilder("optimizer step");
@@ -138,8 +159,21 @@ export function applyGraph(
     };
     adamW(graph, operands, stepped, norm);
   }
+  if (ema && buffers.size > 0) averageBuffers(graph, buffers, stepped, norm);
   fill(graph, gradients, 0);
   return graph;
+}
+
+function averageBuffers(
+  graph: GraphBuilder,
+  buffers: ParameterShapes,
+  settings: TensorId,
+  norm: TensorId,
+): void {
+  const names = [...buffers.keys()];
+  const count = [...buffers.values()].reduce((sum, shape) => sum + elementCount(shape), 0);
+  const run = (store: string) => graph.stored(store, names[0], [count], names.at(-1));
+  movingAverage(graph, { values: run(BUFFERS), average: run(AVERAGE_BUFFERS) }, settings, norm);
 }
 
 function unscaledSettings(graph: GraphBuilder, settings: TensorId, norm: TensorId): TensorId {

@@ -6,15 +6,13 @@ import { layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { largestBatch, planProgram } from "../graph/planner.js";
 import type { PlanOptions, Program } from "../graph/program.js";
 import { classifierGraph } from "../inference/step.js";
-import { DEIT } from "../models/deit/family.js";
-import { deit } from "../models/deit/graph.js";
-import { deitParameters } from "../models/deit/parameters.js";
+import { familyOf } from "../models/families.js";
 import type { ImageInput } from "../models/family.js";
-import { WEIGHTS } from "../models/family.js";
-import type { ParameterShapes } from "../weights/tensor-map.js";
+import { BUFFERS, WEIGHTS } from "../models/family.js";
 import type { TrainingOptions } from "./contract.js";
 import {
   AVERAGE,
+  AVERAGE_BUFFERS,
   accumulateGraph,
   applyGraph,
   FIRST_MOMENT,
@@ -23,12 +21,17 @@ import {
   SECOND_MOMENT,
 } from "./graph.js";
 import { LOSS_SCALE, LOSS_SCALE_LAYOUT } from "./loss-scale.js";
+import { type TrainedFamily, TrainedTensors } from "./tensors.js";
 
 export type PlannedTraining = Omit<TrainingOptions, "weights">;
 
 export interface TrainingPlan {
-  shapes: ParameterShapes;
-  /** Store name → layout: of the parameters, those with weight decay first, and of the loss scale if there is one. */
+  family: TrainedFamily;
+  tensors: TrainedTensors;
+  /**
+   * Store name → layout: of the parameters, those with weight decay first, of the running statistics and of the loss
+   * scale where there are any.
+   */
   stores: ReadonlyMap<string, StoreLayout>;
   /** Samples of a micro-batch, the batch of `accumulate` and `evaluate`. */
   piece: number;
@@ -41,9 +44,15 @@ export interface TrainingPlan {
   bytes: number;
 }
 
-function storeLayouts({ ema, lossScaling }: PlannedTraining, layout: StoreLayout): Map<string, StoreLayout> {
+function storeLayouts(
+  { ema, lossScaling }: PlannedTraining,
+  layout: StoreLayout,
+  { buffers }: TrainedTensors,
+): Map<string, StoreLayout> {
   const names = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
   const stores = new Map(names.map((name) => [name, layout]));
+  if (buffers.size > 0)
+    for (const name of [BUFFERS, ...(ema ? [AVERAGE_BUFFERS] : [])]) stores.set(name, storeLayout(buffers));
   return lossScaling ? stores.set(LOSS_SCALE, LOSS_SCALE_LAYOUT) : stores;
 }
 
@@ -58,23 +67,23 @@ function bytesOf(stores: ReadonlyMap<string, StoreLayout>, alignmentBytes: numbe
  */
 export function planTraining(options: PlannedTraining, capabilities: PlanOptions): TrainingPlan {
   const { config } = options;
-  const shapes = deitParameters(config);
-  const groups = parameterGroups(shapes, options);
+  const family = familyOf(config);
+  const tensors = new TrainedTensors(family, config);
+  const { parameters: shapes, buffers } = tensors;
+  const groups = parameterGroups(family, shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
-  const stores = storeLayouts(options, layout);
+  const stores = storeLayouts(options, layout, tensors);
   const storeBytes = bytesOf(stores, capabilities.alignmentBytes);
   const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
   const piece = pieceSize(options);
   const accumulateFor = (input: ImageInput) => planStep(options, piece, input, limits);
   const accumulate = accumulateFor("pixels");
-  const apply = planProgram(applyGraph(shapes, groups, options), limits);
-  // From the weights as they are trained: DEIT's own graph reads LayerScale folded into other weights.
-  const addClassifier: typeof DEIT.addClassifier = (graph, _, inputs) =>
-    deit(graph, config, { ...inputs, stochasticDepth: false });
-  const evaluate = planProgram(classifierGraph({ ...DEIT, addClassifier }, config, piece), limits);
+  const apply = planProgram(applyGraph({ shapes, groups, buffers }, options), limits);
+  const { addEvaluated: addClassifier } = family.training;
+  const evaluate = planProgram(classifierGraph({ addClassifier }, config, piece), limits);
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
-  return { shapes, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };
+  return { family, tensors, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };
 }
 
 /**
@@ -85,10 +94,11 @@ export function largestTrainingBatch(
   capabilities: PlanOptions,
   most: number,
 ): number {
-  const shapes = deitParameters(options.config);
-  const stores = storeLayouts(options, storeLayout(shapes));
+  const family = familyOf(options.config);
+  const tensors = new TrainedTensors(family, options.config);
+  const stores = storeLayouts(options, storeLayout(tensors.parameters), tensors);
   const limitBytes = capabilities.limitBytes - bytesOf(stores, capabilities.alignmentBytes);
-  const build = (batch: number) => accumulateGraph(options, batch, "pixels");
+  const build = (batch: number) => accumulateGraph(family, options, batch, "pixels");
   return largestBatch(build, most, { ...capabilities, limitBytes });
 }
 
@@ -104,7 +114,7 @@ function pieceSize({ batchSize, pieces = 1 }: PlannedTraining): number {
 
 function planStep(options: PlannedTraining, piece: number, input: ImageInput, limits: PlanOptions): Program {
   try {
-    return planProgram(accumulateGraph(options, piece, input), limits);
+    return planProgram(accumulateGraph(familyOf(options.config), options, piece, input), limits);
   } catch (error) {
     if (!(error instanceof VitrineError) || error.code !== "graph/memory") throw error;
     throw tooLarge(options, piece, input, limits, error);
@@ -119,9 +129,11 @@ function tooLarge(
   limits: PlanOptions,
   cause: VitrineError,
 ): VitrineError {
-  const { batchSize, pieces = 1, recompute = false } = options;
+  const { config, batchSize, pieces = 1, recompute = false } = options;
+  const family = familyOf(config);
   const largest = (recomputing: boolean): number => {
-    const build = (batch: number) => accumulateGraph({ ...options, recompute: recomputing }, batch, input);
+    const build = (batch: number) =>
+      accumulateGraph(family, { ...options, recompute: recomputing }, batch, input);
     const fits = largestBatch(build, piece, limits);
     // An even batch stays even: Mixup pairs its samples.
     return fits > 1 && batchSize % 2 === 0 ? fits - (fits % 2) : fits;

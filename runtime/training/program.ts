@@ -1,15 +1,14 @@
-// Training program: a DeiT's weights, gradients, moments and average on an executor, and the steps that change them.
+// Training program: a model's weights, gradients, moments and average on an executor, and the steps that change them.
 
 import { VitrineError } from "../errors.js";
 import type { DeviceInputs, Executable, Executor, Store } from "../executors/executor.js";
-import { readParameters, writeParameters } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";
 import type { Logits } from "../inference/logits.js";
 import { InferenceStep, submitSteps } from "../inference/step.js";
-import { WEIGHTS } from "../models/family.js";
-import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
+import { BUFFERS, WEIGHTS } from "../models/family.js";
+import type { TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
   BatchLoss,
@@ -20,18 +19,19 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
-import { AVERAGE, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./graph.js";
+import { AVERAGE, AVERAGE_BUFFERS, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
 import { LossTermSums } from "./loss-terms.js";
 import { adamWSettings } from "./optimizer-settings.js";
-import { planTraining } from "./plan.js";
+import { planTraining, type TrainingPlan } from "./plan.js";
 import { disposeOnDevice, type Images, type MicroBatch, microBatches, stepInputs } from "./step-inputs.js";
+import type { StateStores, TrainedFamily, TrainedTensors } from "./tensors.js";
 
 /** As `TrainingInputs`, with images as PyTorch takes them: float32 [batch, 3, size, size], normalized. */
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
 
 /** A training that also takes images as PyTorch does; `createTraining` makes it. */
-export interface DeitTraining extends Training {
+export interface ImageTraining extends Training {
   /** As `accumulate`, from normalized floats; its program is built on the first call. For comparisons with PyTorch. */
   accumulateImages(inputs: ImageInputs): Promise<BatchLoss>;
 }
@@ -46,24 +46,23 @@ export interface DeitTraining extends Training {
  *     const { loss } = await training.accumulate({ pixels, targets, sampleWeights });
  *     await training.apply({ learningRate: 5e-4, step: 1, ... });
  */
-export async function createTraining(executor: Executor, asked: TrainingOptions): Promise<DeitTraining> {
+export async function createTraining(executor: Executor, asked: TrainingOptions): Promise<ImageTraining> {
   const options = { ...asked, lossScaling: asked.lossScaling ?? executor.halfPrecision ?? false };
   const plan = planTraining(options, executor.capabilities);
-  const { shapes, piece } = plan;
+  const { family, tensors, piece } = plan;
   const stores = new Map(Array.from(plan.stores, ([name, layout]) => [name, executor.createStore(layout)]));
-  const weights = stores.get(WEIGHTS) as Store;
-  writeParameters(weights, shapes, options.weights);
-  const average = stores.get(AVERAGE);
-  if (average) writeParameters(average, shapes, options.weights);
+  const weights = stateStores(stores, "weights") as StateStores;
+  tensors.write(weights, options.weights);
+  const average = stateStores(stores, "ema");
+  if (average) tensors.write(average, options.weights);
   const scaling = stores.get(LOSS_SCALE);
   if (scaling) writeLossScale(scaling, FIRST_LOSS_SCALE);
 
-  const compileEvaluation = async (store: Store) =>
-    new InferenceStep(
-      await executor.compile(plan.evaluate, new Map([[WEIGHTS, store]])),
-      options.config,
-      piece,
-    );
+  const compileEvaluation = async ({ parameters, buffers }: StateStores) => {
+    const read = new Map([[WEIGHTS, parameters]]);
+    if (buffers) read.set(BUFFERS, buffers);
+    return new InferenceStep(await executor.compile(plan.evaluate, read), options.config, piece);
+  };
   const steps = {
     accumulate: await executor.compile(plan.accumulate, stores),
     apply: await executor.compile(plan.apply, stores),
@@ -71,7 +70,7 @@ export async function createTraining(executor: Executor, asked: TrainingOptions)
     evaluateAverage: average && (await compileEvaluation(average)),
   };
   const compileImages = async () => executor.compile(plan.accumulateFor("image"), stores);
-  return new ProgramTraining(options, shapes, stores, steps, compileImages, plan.bytes);
+  return new ProgramTraining({ family, tensors }, options, stores, steps, compileImages, plan.bytes);
 }
 
 interface Steps {
@@ -81,12 +80,19 @@ interface Steps {
   evaluateAverage: InferenceStep | undefined;
 }
 
-const STATE_STORES: Readonly<Record<TrainingState, string>> = {
-  weights: WEIGHTS,
-  ema: AVERAGE,
-  firstMoment: FIRST_MOMENT,
-  secondMoment: SECOND_MOMENT,
+const STATE_STORES: Readonly<Record<TrainingState, { parameters: string; buffers?: string }>> = {
+  weights: { parameters: WEIGHTS, buffers: BUFFERS },
+  ema: { parameters: AVERAGE, buffers: AVERAGE_BUFFERS },
+  firstMoment: { parameters: FIRST_MOMENT },
+  secondMoment: { parameters: SECOND_MOMENT },
 };
+
+/** Undefined where the training does not keep this state. */
+function stateStores(stores: ReadonlyMap<string, Store>, state: TrainingState): StateStores | undefined {
+  const { parameters, buffers } = STATE_STORES[state];
+  const store = stores.get(parameters);
+  return store && { parameters: store, buffers: buffers === undefined ? undefined : stores.get(buffers) };
+}
 
 interface Submits {
   accumulate: NonNullable<Executable["submit"]>;
@@ -129,27 +135,31 @@ function copied(piece: MicroBatch): MicroBatch {
   return { ...piece, inputs: { ...piece.inputs, sampleWeights: sampleWeights.slice(), teacherLogits: kept } };
 }
 
-class ProgramTraining implements DeitTraining {
+class ProgramTraining implements ImageTraining {
   readonly bytes: number;
+  batchesTracked: number;
   readonly submit?: Training["submit"];
   readonly writeLossScale?: Training["writeLossScale"];
   readonly #options: TrainingOptions;
-  readonly #shapes: ParameterShapes;
+  readonly #family: TrainedFamily;
+  readonly #tensors: TrainedTensors;
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #steps: Steps;
   readonly #compileImages: () => Promise<Executable>;
   #accumulateImages: Executable | undefined;
 
   constructor(
+    { family, tensors }: Pick<TrainingPlan, "family" | "tensors">,
     options: TrainingOptions,
-    shapes: ParameterShapes,
     stores: ReadonlyMap<string, Store>,
     steps: Steps,
     compileImages: () => Promise<Executable>,
     bytes: number,
   ) {
     this.#options = options;
-    this.#shapes = shapes;
+    this.batchesTracked = options.batchesTracked ?? 0;
+    this.#family = family;
+    this.#tensors = tensors;
     this.#stores = stores;
     this.#steps = steps;
     this.#compileImages = compileImages;
@@ -183,8 +193,9 @@ class ProgramTraining implements DeitTraining {
     const { pieces = 1 } = this.#options;
     const losses: PieceLoss[] = [];
     for (const piece of microBatches(inputs, images, pieces)) {
-      const outputs = await runStep(step, stepInputs(this.#options, piece));
+      const outputs = await runStep(step, stepInputs(this.#family, this.#options, piece));
       losses.push({ outputs, ...(await this.#distilled(piece)) });
+      this.batchesTracked++;
     }
     return batchLoss(losses);
   }
@@ -209,7 +220,7 @@ class ProgramTraining implements DeitTraining {
   ): Promise<{ outcome: Promise<StepOutcome> }> {
     const losses: Promise<PieceLoss>[] = [];
     for (const piece of microBatches(inputs, { pixels: inputs.pixels }, this.#options.pieces ?? 1)) {
-      const { outputs } = await accumulate(stepInputs(this.#options, piece));
+      const { outputs } = await accumulate(stepInputs(this.#family, this.#options, piece));
       const distilled = this.#distilled(copied(piece));
       const loss = Promise.all([outputs, distilled]).then(([results, more]) => ({
         outputs: results,
@@ -218,6 +229,7 @@ class ProgramTraining implements DeitTraining {
       // Where a later piece fails, nobody waits for this one.
       loss.catch(() => {});
       losses.push(loss);
+      this.batchesTracked++;
     }
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
@@ -244,24 +256,24 @@ class ProgramTraining implements DeitTraining {
   }
 
   async gradients(): Promise<TensorMap> {
-    const gradients = await readParameters(this.#stores.get(GRADIENTS) as Store, this.#shapes);
+    const gradients = await this.#tensors.read({ parameters: this.#stores.get(GRADIENTS) as Store });
     const scaling = this.#stores.get(LOSS_SCALE);
     if (scaling) await undoLossScale(scaling, gradients);
     return gradients;
   }
 
   async read(state: TrainingState): Promise<TensorMap> {
-    return readParameters(this.#state(state), this.#shapes);
+    return this.#tensors.read(this.#state(state));
   }
 
   write(state: TrainingState, tensors: TensorMap): void {
-    writeParameters(this.#state(state), this.#shapes, tensors);
+    this.#tensors.write(this.#state(state), tensors);
   }
 
-  #state(state: TrainingState): Store {
-    const store = this.#stores.get(STATE_STORES[state]);
-    if (!store) throw noAverage();
-    return store;
+  #state(state: TrainingState): StateStores {
+    const stores = stateStores(this.#stores, state);
+    if (!stores) throw noAverage();
+    return stores;
   }
 
   dispose(): void {

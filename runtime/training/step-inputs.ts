@@ -5,10 +5,9 @@
 import { VitrineError } from "../errors.js";
 import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
 import type { ProgramInputs } from "../graph/program.js";
-import type { DeitConfig } from "../models/deit/config.js";
-import { branchScaleName } from "../models/deit/graph.js";
 import type { ImageInput } from "../models/family.js";
 import type { TrainingInputs, TrainingOptions } from "./contract.js";
+import type { TrainedFamily } from "./tensors.js";
 
 /** The images, under the name of the program's input. */
 export type Images = { readonly [name in ImageInput]?: Uint8Array | Float32Array };
@@ -43,7 +42,7 @@ export function microBatches(inputs: BatchInputs, images: Images, pieces: number
   });
 }
 
-/** scales [depth, 2, batch] → [depth, 2, batch / pieces]. */
+/** scales [depth, branches, batch] → [depth, branches, batch / pieces]. */
 function columns(scales: Float32Array, batch: number, index: number, pieces: number): Float32Array {
   const size = batch / pieces;
   const piece = new Float32Array(scales.length / pieces);
@@ -54,8 +53,12 @@ function columns(scales: Float32Array, batch: number, index: number, pieces: num
   return piece;
 }
 
-/** The inputs of `accumulateGraph`. Throws `graph/input` where the branch scales are not [depth, 2, batch]. */
-export function stepInputs(options: TrainingOptions, { inputs, images }: MicroBatch): DeviceInputs {
+/** The inputs of `accumulateGraph`. Throws `graph/input` where the branch scales are not [depth, branches, batch]. */
+export function stepInputs(
+  family: TrainedFamily,
+  options: TrainingOptions,
+  { inputs, images }: MicroBatch,
+): DeviceInputs {
   const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
   const { distillation, dropPath, config, batchSize, pieces = 1 } = options;
   return {
@@ -63,26 +66,31 @@ export function stepInputs(options: TrainingOptions, { inputs, images }: MicroBa
     targets,
     sampleWeights,
     ...(distillation !== "none" && teacherLogits ? { teacherLogits } : {}),
-    ...(dropPath > 0 && branchScales ? branchScaleInputs(config, batchSize / pieces, branchScales) : {}),
+    ...(dropPath > 0 && branchScales
+      ? branchScaleInputs(family.training.branches(config), batchSize / pieces, branchScales)
+      : {}),
   };
 }
 
-/** scales [depth, 2, batch] → an input [batch] per branch. */
-function branchScaleInputs(config: DeitConfig, batch: number, scales: Float32Array): ProgramInputs {
-  const wanted = config.depth * 2 * batch;
-  if (scales.length !== wanted)
+/** scales [depth, branches, batch] → an input [batch] per branch. */
+function branchScaleInputs(
+  branches: readonly (readonly string[])[],
+  batch: number,
+  scales: Float32Array,
+): ProgramInputs {
+  const names = branches.flat();
+  const wanted = names.length * batch;
+  if (scales.length !== wanted) {
+    const shape = `[depth ${branches.length}, ${branches[0]?.length ?? 0}, batch ${batch}]`;
     throw new VitrineError(
       "graph/input",
-      `branchScales: ${scales.length} values, expected ${wanted}: [depth ${config.depth}, 2, batch ${batch}]`,
+      `branchScales: ${scales.length} values, expected ${wanted}: ${shape}`,
       { details: { got: scales.length, wanted } },
     );
-  const inputs: Record<string, Float32Array> = {};
-  for (let block = 0; block < config.depth; block++) {
-    const start = 2 * block * batch;
-    inputs[branchScaleName(block, "attn")] = scales.subarray(start, start + batch);
-    inputs[branchScaleName(block, "mlp")] = scales.subarray(start + batch, start + 2 * batch);
   }
-  return inputs;
+  return Object.fromEntries(
+    names.map((name, index) => [name, scales.subarray(index * batch, (index + 1) * batch)]),
+  );
 }
 
 /** Disposes of the inputs that are on the device. */

@@ -3,7 +3,8 @@
 import { request } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readTrainableConfig } from "../../runtime/models/families.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { readConfigJson } from "../../runtime/models/families.js";
 import { readSafetensors } from "../../runtime/weights/safetensors.js";
 import { fileDtype } from "../../runtime/weights/weight-dtype.js";
 import { addressOf, type RunningCommand, runCommand } from "../inference/run-command.js";
@@ -46,8 +47,9 @@ test("the model is listed with its size, and its files are complete", async () =
   assert.is((await weights.arrayBuffer()).byteLength, models[0]?.bytes);
   assert.is(weights.headers.get("content-length"), String(models[0]?.bytes));
   const config = await (await fetch(`${address}/models/tiny/config.json`)).text();
-  const { sizes, labels } = readTrainableConfig(config, "config.json");
-  assert.equal([sizes.dim, sizes.depth, sizes.distilled], [TINY.dim, TINY.depth, TINY.distilled]);
+  const { sizes, labels } = readConfigJson(config, "config.json");
+  const { dim, depth, distilled } = sizes as Partial<DeitConfig>;
+  assert.equal([dim, depth, distilled], [TINY.dim, TINY.depth, TINY.distilled]);
   assert.equal(labels, TINY_LABELS);
 });
 

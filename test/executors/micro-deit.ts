@@ -39,7 +39,7 @@ export function randomPixels(config: ClassifierConfig, count: number, seed: numb
 }
 
 export function trainingOptions(changes: Partial<TrainingOptions> = {}): TrainingOptions {
-  const config = changes.config ?? MICRO;
+  const config = (changes.config ?? MICRO) as DeitConfig;
   return {
     config,
     weights: randomWeights(config, 1),
@@ -54,7 +54,7 @@ export function trainingOptions(changes: Partial<TrainingOptions> = {}): Trainin
 }
 
 /** Inputs for `batch` samples of random pixels, targets and teacher logits. */
-export function trainingInputs(config: DeitConfig, batch: number, seed = 2): TrainingInputs {
+export function trainingInputs(config: ClassifierConfig, batch: number, seed = 2): TrainingInputs {
   const random = new Random(seed);
   const targets = new Float32Array(batch * config.classes).fill(0.02);
   for (let sample = 0; sample < batch; sample++)

@@ -5,6 +5,7 @@ import { test } from "uvu";
 import { nodeHost } from "../../runtime/host/node.js";
 import { convolutionClaims } from "./convolution-claims.js";
 import { convolutionForwardClaims } from "./convolution-forward-claims.js";
+import { regnetyTrainingClaims } from "./regnety-training-claims.js";
 import { tierTolerances } from "./tier-tolerances.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
@@ -16,6 +17,7 @@ if (webgpu) {
     convolutionForwardClaims(executor, `, tier ${executor.tier}`, values);
   }
   convolutionClaims(webgpu);
+  regnetyTrainingClaims(webgpu, 3e-6);
   test.after(async () => {
     await webgpu.dispose();
     await half?.dispose();

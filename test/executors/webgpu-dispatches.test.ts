@@ -13,6 +13,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
@@ -27,7 +28,7 @@ if (found) {
   const config = publishedConfig("deit_tiny_distilled_patch16_224") as DeitConfig;
   const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
   const shapes = deitParameters(config);
-  const groups = parameterGroups(shapes, options);
+  const groups = parameterGroups(DEIT, shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
 
   const dispatchesOf = async (
@@ -51,8 +52,8 @@ if (found) {
   ]);
   const step = async (lossScaling: boolean) => {
     const chosen = { ...options, lossScaling };
-    const accumulate = await dispatchesOf(accumulateGraph(chosen, 2, "pixels"), stores);
-    return [accumulate, await dispatchesOf(applyGraph(shapes, groups, chosen), stores)] as const;
+    const accumulate = await dispatchesOf(accumulateGraph(DEIT, chosen, 2, "pixels"), stores);
+    return [accumulate, await dispatchesOf(applyGraph({ shapes, groups }, chosen), stores)] as const;
   };
 
   test("a forward pass of 8 images takes at most 90", async () => {
@@ -75,7 +76,7 @@ if (found) {
   });
 
   test("on a GPU, which splits the sums over a batch's tokens, a step of 8 images takes at most 400", async () => {
-    const accumulate = await dispatchesOf(accumulateGraph(options, 8, "pixels"), stores, true);
+    const accumulate = await dispatchesOf(accumulateGraph(DEIT, options, 8, "pixels"), stores, true);
     const [whole, apply] = await step(false);
     // The gradients of 25 layer norms are split, and of most weights of products.
     assert.ok(accumulate > whole + 25 && accumulate + apply <= 400, `${accumulate} and ${apply}`);

@@ -14,6 +14,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { openNodeGpu } from "../../runtime/host/node-gpu.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { publishedRegnety, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
@@ -51,12 +52,12 @@ function onNull(matrices: MatrixUnits, seen: Seen) {
 async function compile(executor: WebgpuExecutor, config: DeitConfig): Promise<void> {
   const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
   const shapes = deitParameters(config);
-  const groups = parameterGroups(shapes, options);
+  const groups = parameterGroups(DEIT, shapes, options);
   const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
   const graphs: Graph[] = [
     inferenceGraph(config, BATCH),
-    accumulateGraph(options, BATCH, "pixels"),
-    accumulateGraph({ ...options, distillation: "none" }, BATCH, "pixels"),
+    accumulateGraph(DEIT, options, BATCH, "pixels"),
+    accumulateGraph(DEIT, { ...options, distillation: "none" }, BATCH, "pixels"),
   ];
   const names = ["weights", "gradients"];
   const stores = new Map<string, Store>(names.map((name) => [name, executor.createStore(layout)]));

@@ -14,6 +14,7 @@ export function storedModel(config: DeitConfig | RegnetyConfig): StoredModel {
     config,
     labels: Array.from({ length: config.classes }, (_, index) => `kind ${index}`),
     weights: "stages" in config ? syntheticRegnety(config) : syntheticWeights(config),
+    batchesTracked: 0,
     dtype: "float32",
     matrices: new Map(),
     notices: [],

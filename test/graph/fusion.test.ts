@@ -12,6 +12,7 @@ import type { FusionName, Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { SYNTHETIC_REGNETY } from "../models/synthetic-regnety.js";
@@ -38,7 +39,7 @@ const config: DeitConfig = {
 
 function trainingGraph(): Graph {
   const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
-  return accumulateGraph(options, 2, "pixels");
+  return accumulateGraph(DEIT, options, 2, "pixels");
 }
 
 function planned(graph: Graph, fuses = ALL) {

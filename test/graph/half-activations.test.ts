@@ -6,6 +6,7 @@ import { halfOperands } from "../../runtime/graph/facts.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, PlanOptions, Program } from "../../runtime/graph/program.js";
 import type { ElementType } from "../../runtime/graph/tensor.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
 import { MICRO } from "../executors/micro-deit.js";
 import { Random } from "../nn/random.js";
@@ -24,7 +25,7 @@ const HALF: PlanOptions = { ...WIDE, halfActivations: true };
 function training(options: PlanOptions): Program {
   const distillation = "soft" as const;
   const given = { config: MICRO, distillation, alpha: 0.5, tau: 2, dropPath: 0.1, ema: true };
-  return planProgram(accumulateGraph(given, 8, "pixels"), options);
+  return planProgram(accumulateGraph(DEIT, given, 8, "pixels"), options);
 }
 
 /** Activations with memory in the plan, by element type. */

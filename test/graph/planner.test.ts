@@ -10,6 +10,7 @@ import type { FusionName, PlanOptions, Program } from "../../runtime/graph/progr
 import { nodeHost } from "../../runtime/host/node.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { int8Layers } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
@@ -31,6 +32,7 @@ function trainingGraph(batch: number) {
   const config = smallModel();
   const distillation = "hard" as const;
   return accumulateGraph(
+    DEIT,
     { config, distillation, alpha: 0.5, tau: 1, dropPath: 0.1, ema: true },
     batch,
     "pixels",
@@ -154,7 +156,7 @@ test("training keeps what backward reads: a GELU whose input is needed is not fu
 test("a head that the loss ignores is neither computed nor differentiated", () => {
   const config = smallModel();
   const options = { config, distillation: "none" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
-  const program = planProgram(accumulateGraph(options, 2, "pixels"), OPTIONS);
+  const program = planProgram(accumulateGraph(DEIT, options, 2, "pixels"), OPTIONS);
   const heads = program.graph.operations.filter(
     (operation) =>
       operation.type === "linear" && program.graph.tensors[operation.reads.weight]?.name.startsWith("head"),

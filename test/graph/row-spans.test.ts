@@ -9,6 +9,7 @@ import { planProgram } from "../../runtime/graph/planner.js";
 import type { Program } from "../../runtime/graph/program.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { inferenceGraph } from "../../runtime/inference/program.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { WEIGHTS } from "../../runtime/models/family.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
@@ -49,7 +50,7 @@ test("there are no spans by default, with few rows, or in training", () => {
     dropPath: 0,
     ema: false,
   } as const;
-  const training = accumulateGraph(objective, BATCH, "pixels");
+  const training = accumulateGraph(DEIT, objective, BATCH, "pixels");
   assert.equal(planProgram(training, { ...OPTIONS, rowSpans: true }).spans, []);
 });
 

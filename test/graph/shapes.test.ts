@@ -14,6 +14,7 @@ import { residual } from "../../runtime/graph/operations/residual.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { DEIT } from "../../runtime/models/deit/family.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
 import { accumulateGraph } from "../../runtime/training/graph.js";
@@ -137,7 +138,7 @@ test("a model without a distillation token cannot be distilled, and sizes that d
   const config = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
   const options = { config, distillation: "hard" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
   expectRefusal("training/distillation", /the model has no distillation token/, () =>
-    accumulateGraph(options, 1, "pixels"),
+    accumulateGraph(DEIT, options, 1, "pixels"),
   );
   expectRefusal("model/config", /dim 192 is not a multiple of heads 5/, () =>
     deitParameters({ ...config, heads: 5 }),

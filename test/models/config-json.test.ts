@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { completeConfig } from "../../runtime/models/deit/config.js";
-import { readTrainableConfig, writeConfigJson } from "../../runtime/models/families.js";
+import { readConfigJson, writeConfigJson } from "../../runtime/models/families.js";
 
 const CONFIG: DeitConfig = {
   ...{ imageSize: 64, patchSize: 8, dim: 96, depth: 4, heads: 3, mlpDim: 384, classes: 2, distilled: true },
@@ -15,7 +15,7 @@ const CONFIG: DeitConfig = {
 test("a written config reads back as it was", () => {
   for (const distilled of [false, true]) {
     const config = { ...CONFIG, distilled };
-    const { sizes, labels } = readTrainableConfig(writeConfigJson(config, ["disc", "ring"]), "config.json");
+    const { sizes, labels } = readConfigJson(writeConfigJson(config, ["disc", "ring"]), "config.json");
     assert.equal(completeConfig(sizes, "config.json"), config);
     assert.equal(labels, ["disc", "ring"]);
   }
@@ -37,7 +37,7 @@ test("Hugging Face's own file is read, with defaults for the fields that it omit
     },
     id2label: Object.fromEntries(Array.from({ length: 7 }, (_, i) => [i, `LABEL_${i}`])),
   };
-  const { sizes, labels } = readTrainableConfig(JSON.stringify(file), "config.json");
+  const { sizes, labels } = readConfigJson(JSON.stringify(file), "config.json");
   assert.is(labels, undefined);
   const config = completeConfig({ classes: 7, ...sizes }, "config.json");
   const { imageSize, mlpDim, distilled, layerNormEpsilon, cropRatio } = config;
@@ -54,7 +54,7 @@ test("timm's own file gives its name, its crop and its normalization", () => {
       input_size: [3, 224, 224],
     },
   };
-  const { sizes, architecture } = readTrainableConfig(JSON.stringify(file), "config.json");
+  const { sizes, architecture } = readConfigJson(JSON.stringify(file), "config.json");
   assert.is(architecture, "deit_tiny_patch16_224");
   assert.equal(sizes, { classes: 1000, cropRatio: 0.9, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
 });
@@ -63,7 +63,7 @@ test("an invalid file is refused with the field, its value and the allowed value
   const cases: [RegExp, string][] = [
     [/config.json: not a JSON object/, "{"],
     [/config.json: not a JSON object/, "[]"],
-    [/model_type is "regnety"; allowed: deit, vit/, '{"model_type":"regnety"}'],
+    [/model_type is "resnet"; allowed: regnety, regnet, deit, vit/, '{"model_type":"resnet"}'],
     [/hidden_size is -4; allowed: a number above 0/, '{"hidden_size":-4}'],
     [/hidden_size is 4.5; allowed: a whole number/, '{"hidden_size":4.5}'],
     [/image_size is \[32,64\]/, '{"image_size":[32,64]}'],
@@ -75,7 +75,7 @@ test("an invalid file is refused with the field, its value and the allowed value
   ];
   for (const [expected, text] of cases) {
     try {
-      readTrainableConfig(text, "config.json");
+      readConfigJson(text, "config.json");
       assert.unreachable(text);
     } catch (error) {
       assert.ok(isVitrineError(error) && error.code === "model/config", String(error));

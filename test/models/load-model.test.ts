@@ -10,7 +10,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { readTrainableModel } from "../../runtime/model-files/stored-model.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
 import { completeConfig } from "../../runtime/models/deit/config.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
@@ -71,20 +71,20 @@ test("a folder's model returns its labels, best first, in the order of its logit
 });
 
 test("the sizes of a bare file follow from its shapes, with head dimension 64", async () => {
-  const { config, labels } = await readTrainableModel(sourceOf("any-name", syntheticWeights(SYNTHETIC)));
+  const { config, labels } = await readModel(sourceOf("any-name", syntheticWeights(SYNTHETIC)));
   assert.equal(config, SYNTHETIC);
   assert.equal(labels, ["class 0", "class 1", "class 2", "class 3"]);
 });
 
 test("a file whose width is not a multiple of 64 asks for the number of heads", async () => {
   const narrow = { ...SYNTHETIC, dim: 48, heads: 3 };
-  const message = await messageOf(() => readTrainableModel(sourceOf("narrow", syntheticWeights(narrow))));
+  const message = await messageOf(() => readModel(sourceOf("narrow", syntheticWeights(narrow))));
   assert.match(
     message,
     /model\/config: memory\/narrow: num_attention_heads is missing: width 48 is not a multiple .* config.json/,
   );
   const given = sourceOf("narrow", syntheticWeights(narrow), '{"num_attention_heads": 3}');
-  assert.equal((await readTrainableModel(given)).config, narrow);
+  assert.equal((await readModel(given)).config, narrow);
 });
 
 test("a timm name in the file name determines the sizes, and a tensor that does not fit is named", async () => {
@@ -93,16 +93,14 @@ test("a timm name in the file name determines the sizes, and a tensor that does 
     syntheticWeights({ ...SYNTHETIC, distilled: false }),
   );
   assert.match(
-    await messageOf(() => readTrainableModel(source)),
+    await messageOf(() => readModel(source)),
     /tensor "cls_token" has shape \[1, 1, 64\], expected \[1, 1, 192\]/,
   );
 });
 
 test("a config.json of other sizes is refused, naming tensor, got and expected", async () => {
   const config = writeConfigJson({ ...SYNTHETIC, imageSize: 64 }, LABELS);
-  const message = await messageOf(() =>
-    readTrainableModel(sourceOf("big", syntheticWeights(SYNTHETIC), config)),
-  );
+  const message = await messageOf(() => readModel(sourceOf("big", syntheticWeights(SYNTHETIC), config)));
   assert.match(
     message,
     /weights\/shape: memory\/big: tensor "pos_embed" has shape \[1, 18, 64\], expected \[1, 66, 64\]/,
@@ -111,7 +109,7 @@ test("a config.json of other sizes is refused, naming tensor, got and expected",
 
 test("1,000 classes without labels get ImageNet's names", async () => {
   const thousand = completeConfig({ ...SYNTHETIC, classes: 1000 }, "test");
-  const { labels } = await readTrainableModel(sourceOf("imagenet", syntheticWeights(thousand)));
+  const { labels } = await readModel(sourceOf("imagenet", syntheticWeights(thousand)));
   assert.equal([labels[0], labels[999]], ["tench", "toilet tissue"]);
 });
 
@@ -125,7 +123,7 @@ test("a path becomes a source: folder, weights inside one, bare file; any other 
   const average = nodeModelSource(join(made, "ema.safetensors"));
   assert.is(average.name, "made");
   assert.equal(await average.read("model.safetensors"), ema);
-  assert.equal((await readTrainableModel(average)).labels, LABELS);
+  assert.equal((await readModel(average)).labels, LABELS);
   const bare = nodeModelSource(join(folder, "bare.safetensors"));
   assert.is(bare.name, "bare");
   assert.is(await bare.read("config.json"), null);

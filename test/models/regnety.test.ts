@@ -5,13 +5,16 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { readModel, readTrainableModel } from "../../runtime/model-files/stored-model.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
 import { readFamilyFile, writeConfigJson } from "../../runtime/models/families.js";
 import { publishedRegnety, REGNETY_NAMES, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
 import { REGNETY } from "../../runtime/models/regnety/family.js";
 import { foldedParameters, foldRegnety } from "../../runtime/models/regnety/folding.js";
+import { initialWeights } from "../../runtime/models/regnety/initialization.js";
 import {
+  channelsLastShape,
   fromChannelsLast,
   regnetyParameters,
   toChannelsLast,
@@ -52,7 +55,11 @@ test("published RegNetYs have as many parameters as timm's", () => {
   assert.is(publishedRegnety("toString"), undefined);
 });
 
-const readRegnety = (text: string, subject: string) => readFamilyFile(text, subject, [REGNETY]);
+function readRegnety(text: string, subject: string) {
+  const { family, sizes, labels } = readFamilyFile(text, subject);
+  assert.is(family, REGNETY);
+  return { sizes: sizes as Partial<RegnetyConfig>, labels };
+}
 
 test("a written config.json reads back the same, and the paper's parameters give the same sizes", () => {
   const { sizes, labels } = readRegnety(JSON_TEXT, "made");
@@ -148,10 +155,12 @@ test("a folded convolution is the convolution and its batch norm in one", () => 
 
 test("conversion to channels last and back changes nothing", () => {
   const weights = syntheticRegnety(SYNTHETIC_REGNETY);
-  const channelsLast = new Map(Array.from(weights, ([name, tensor]) => [name, toChannelsLast(tensor)]));
-  assert.equal(channelsLast.get("stem.conv.weight")?.shape, [8, 3, 3, 3]);
-  assert.equal(channelsLast.get("s2.b1.conv2.conv.weight")?.shape, [16, 3, 3, 4]);
-  assert.equal(fromChannelsLast(channelsLast, regnetyParameters(SYNTHETIC_REGNETY)), weights);
+  for (const tensor of weights.values()) {
+    const stored = toChannelsLast(tensor);
+    assert.equal(stored.shape, channelsLastShape(tensor.shape));
+    assert.equal(fromChannelsLast(stored.data, tensor.shape), tensor);
+  }
+  assert.equal(channelsLastShape([16, 4, 3, 3]), [16, 3, 3, 4]);
 });
 
 test("a RegNetY classifies pictures; the batch changes no bit of an answer", async () => {
@@ -173,11 +182,49 @@ test("a RegNetY classifies pictures; the batch changes no bit of an answer", asy
   await runtime.dispose();
 });
 
-test("a RegNetY cannot be trained, and the error says so", async () => {
-  const source = regnetySource("convnet", syntheticRegnety(SYNTHETIC_REGNETY), JSON_TEXT);
-  assert.match(
-    await messageOf(() => readTrainableModel(source)),
-    /model\/config: .*model_type is "regnety"; allowed: deit, vit \(a RegNetY can classify and teach; what can be trained is DeiT/,
+test("a new RegNetY is drawn as timm draws it, the same from the same seed", async () => {
+  const { math } = await createImageModule(nodeHost());
+  const config = publishedRegnety("regnety_002") as RegnetyConfig;
+  const weights = initialWeights(config, 7, math);
+  assert.equal([...weights.keys()], [...regnetyParameters(config).keys()]);
+  const of = (name: string) => weights.get(name)?.data as Float32Array;
+  const deviation = (name: string) =>
+    Math.sqrt(of(name).reduce((sum, x) => sum + x * x, 0) / of(name).length);
+  const close = (name: string, wanted: number) => {
+    const relative = Math.abs(deviation(name) / wanted - 1);
+    assert.ok(relative < 0.05, `${name}: ${deviation(name)}, wanted ${wanted}`);
+  };
+  // Fan-out of the whole convolution, 2/(outputs·K·K), also where it is in groups of 8.
+  close("stem.conv.weight", Math.sqrt(2 / (32 * 9)));
+  close("s4.b2.conv2.conv.weight", Math.sqrt(2 / (368 * 9)));
+  close("s4.b2.conv1.conv.weight", Math.sqrt(2 / 368));
+  close("s4.b2.se.fc1.weight", Math.sqrt(2 / 92));
+  close("head.fc.weight", 0.01);
+  const bound = 1 / Math.sqrt(368);
+  const bias = of("s4.b2.se.fc1.bias");
+  assert.ok(bias.every((x) => Math.abs(x) <= bound) && bias.some((x) => Math.abs(x) > bound / 2));
+  const all = (name: string, value: number) =>
+    assert.ok(
+      of(name).every((x) => x === value),
+      name,
+    );
+  for (const name of ["stem.bn.weight", "s1.b1.conv2.bn.weight", "s1.b1.conv3.bn.running_var"]) all(name, 1);
+  for (const name of ["s1.b1.conv3.bn.weight", "stem.bn.running_mean", "stem.bn.bias", "head.fc.bias"])
+    all(name, 0);
+  assert.equal(initialWeights(config, 7, math), weights);
+  assert.not.equal(initialWeights(config, 8, math).get("stem.conv.weight"), weights.get("stem.conv.weight"));
+});
+
+test("a config.json alone is checked before a list of tensors is made", () => {
+  const complete = (sizes: Partial<RegnetyConfig>) => () => {
+    REGNETY.checkConfig(REGNETY.completeConfig({ classes: 2, ...sizes }, "given.json"));
+  };
+  assert.throws(complete({ groupWidth: 8 }), /given.json: hidden_sizes and depths is missing/);
+  assert.throws(complete({ stages: [{ width: 8, depth: 1 }] }), /given.json: groups_width is missing/);
+  const endless = [{ width: 8, depth: 1e9 }];
+  assert.throws(
+    complete({ groupWidth: 8, stages: endless }),
+    /number of blocks is 1000000000, .* at most 1000/,
   );
 });
 

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { completeConfig } from "../../runtime/models/deit/config.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
-import { startingWeights } from "../../runtime/models/deit/starting-weights.js";
+import { startingWeights } from "../../runtime/models/starting-weights.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 
 const SIZES = { imageSize: 16, patchSize: 4, dim: 4, depth: 1, heads: 2, classes: 3 };

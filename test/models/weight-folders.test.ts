@@ -4,7 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
-import { readModel, readTrainableModel } from "../../runtime/model-files/stored-model.js";
+import { readModel } from "../../runtime/model-files/stored-model.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -32,12 +33,12 @@ test("a backbone without a head is refused, and read for a training that makes a
   const plain = { "model.safetensors": written(weights) };
   const text = await failure(plain);
   assert.match(text, /^weights\/missing-tensor: .*a backbone without a head.*vitrine train --init/);
-  const read = await readTrainableModel(source(plain), { headless: true });
-  assert.equal([read.config.dim, read.config.classes, read.labels], [64, 1, []]);
+  const read = await readModel(source(plain), { headless: true });
+  assert.equal([(read.config as DeitConfig).dim, read.config.classes, read.labels], [64, 1, []]);
   assert.equal(read.weights, weights);
   const timm = JSON.stringify({ architecture: "deit_mine", num_classes: 0, model_args: { num_heads: 2 } });
-  const named = await readTrainableModel(source({ ...plain, "config.json": timm }), { headless: true });
-  assert.is(named.config.heads, 2);
+  const named = await readModel(source({ ...plain, "config.json": timm }), { headless: true });
+  assert.is((named.config as DeitConfig).heads, 2);
 });
 
 async function failure(files: Files): Promise<string> {

@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { adamWPlace } from "../../runtime/graph/operations/optimizer.js";
 import { assertClose } from "./compare.js";
 import { type Kernels, loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
@@ -117,6 +118,50 @@ for (const kernels of loadKernels()) {
         2e-5,
         `${name} bias`,
       );
+    }
+  });
+
+  test(`${kernels.build}: folding gives the convolution's weights times a factor and a bias, rounded once`, () => {
+    const random = new Random(75);
+    for (const [outputs, n] of [
+      [1, 1],
+      [3, 5],
+      [16, 72],
+    ] as const) {
+      kernels.reset();
+      const weight = kernels.place(random.normals(outputs * n));
+      const [gamma, beta, mean] = [1, 2, 3].map(() => kernels.place(random.normals(outputs)));
+      const variance = kernels.place(Float32Array.from({ length: outputs }, () => random.uniform()));
+      const [folded, shift] = [kernels.place(outputs * n), kernels.place(outputs)];
+      const tensors = { weight, gamma, beta, mean, variance, folded, shift };
+      kernels.run("foldBatchNorm", { ...tensors, outputs, n, epsilon: EPSILON });
+      const factor = Float64Array.from(
+        gamma.values,
+        (value, o) => value / Math.sqrt((variance.values[o] as number) + Math.fround(EPSILON)),
+      );
+      assert.equal(
+        folded.values,
+        weight.values.map((value, i) => value * (factor[Math.floor(i / n)] as number)),
+      );
+      assert.equal(
+        shift.values,
+        beta.values.map((value, o) => value - (mean.values[o] as number) * (factor[o] as number)),
+      );
+    }
+  });
+
+  test(`${kernels.build}: a moving average changes by its decay, and not where the norm is not finite`, () => {
+    const random = new Random(76);
+    for (const norm of [1, Number.POSITIVE_INFINITY, Number.NaN]) {
+      kernels.reset();
+      const [values, average] = [kernels.place(random.normals(7)), kernels.place(random.normals(7))];
+      const before = average.values.slice();
+      const [settings, norms] = [kernels.place(24), kernels.place(2)];
+      settings.doubles[adamWPlace("emaDecay")] = 0.9;
+      norms.doubles[0] = norm;
+      kernels.run("movingAverage", { values, average, settings, norm: norms, n: 7 });
+      const moved = before.map((old, i) => 0.9 * old + (1 - 0.9) * (values.values[i] as number));
+      assert.equal(average.values, norm === 1 ? moved : before);
     }
   });
 }

@@ -2,7 +2,7 @@
 
 import type { Executor } from "../../runtime/executors/executor.js";
 import type { OptimizerStep, TrainingOptions } from "../../runtime/training/contract.js";
-import { createTraining, type DeitTraining } from "../../runtime/training/program.js";
+import { createTraining, type ImageTraining } from "../../runtime/training/program.js";
 import type { ParityContext } from "./case.js";
 import { lossBatchSize } from "./loss-inputs.js";
 import { type ModelKind, microConfig, microWeights } from "./micro-model.js";
@@ -15,7 +15,7 @@ export function microTraining(
   executor: Executor,
   kind: ModelKind,
   choice: StepChoice,
-): Promise<DeitTraining> {
+): Promise<ImageTraining> {
   return createTraining(executor, {
     config: microConfig(context, kind),
     weights: microWeights(context, kind),

@@ -1,7 +1,7 @@
 // Optimizer cases: AdamW over one and ten steps, clipped or not, its moments, and the moving averages.
 
 import type { Executor } from "../../runtime/executors/executor.js";
-import type { DeitTraining } from "../../runtime/training/program.js";
+import type { ImageTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare, compareWhole, largestValue, maxAbsError, withFloor } from "./compare.js";
@@ -20,7 +20,7 @@ interface Run {
 }
 
 interface RunResult {
-  training: DeitTraining;
+  training: ImageTraining;
   losses: number[];
 }
 
@@ -109,7 +109,7 @@ async function* firstStep(context: ParityContext, executor: Executor): AsyncIter
 }
 
 /** exp_avg.NAME and exp_avg_sq.NAME, as torch's optimizer calls its state. */
-async function moments(training: DeitTraining): Promise<TensorMap> {
+async function moments(training: ImageTraining): Promise<TensorMap> {
   const named: TensorMap = new Map();
   for (const [name, tensor] of await training.read("firstMoment")) named.set(`exp_avg.${name}`, tensor);
   for (const [name, tensor] of await training.read("secondMoment")) named.set(`exp_avg_sq.${name}`, tensor);

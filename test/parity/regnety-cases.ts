@@ -2,14 +2,18 @@
 // batch norm's statistics afterward.
 
 import type { Executor } from "../../runtime/executors/executor.js";
-import { createWeightStore } from "../../runtime/executors/parameter-store.js";
+import { createWeightStore, storeLayout } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { planProgram } from "../../runtime/graph/planner.js";
-import { WEIGHTS } from "../../runtime/models/family.js";
+import { BUFFERS, WEIGHTS } from "../../runtime/models/family.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig, regnetStages } from "../../runtime/models/regnety/config.js";
+import { REGNETY } from "../../runtime/models/regnety/family.js";
 import { foldedParameters, foldRegnety } from "../../runtime/models/regnety/folding.js";
 import { regnety } from "../../runtime/models/regnety/graph.js";
-import { createRegnetyTraining } from "../../runtime/training/regnety.js";
+import { createTraining } from "../../runtime/training/program.js";
+import { TrainedTensors } from "../../runtime/training/tensors.js";
+import { batchCount } from "../../runtime/weights/batch-counts.js";
+import { isBuffer, type TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 import { compare, compareWhole } from "./compare.js";
 import { fixtureLabels, fixtureValues, parityExecutor } from "./micro-model.js";
@@ -106,24 +110,50 @@ function trainTargets(context: ParityContext, classes: number): Float32Array {
   return targets;
 }
 
-/** The count after the step: that of the weights' file plus the batches seen here. */
-function trackedBatches(context: ParityContext, name: string, batches: number): number {
-  return Number(context.tensors(WEIGHTS_FILE).get(name)?.data[0]) + batches;
+/** The logits of the model in training mode, which no training program returns. */
+async function trainLogits(
+  config: RegnetyConfig,
+  weights: TensorMap,
+  executor: Executor,
+  image: Float32Array,
+): Promise<ArrayLike<number> | undefined> {
+  const graph = new GraphBuilder("RegNetY in training mode");
+  const batch = image.length / (3 * config.imageSize ** 2);
+  graph.output("logits", regnety(graph, config, { batch, input: "image", mode: "training" }));
+  const tensors = new TrainedTensors(REGNETY, config);
+  const parameters = executor.createStore(storeLayout(tensors.parameters));
+  const buffers = executor.createStore(storeLayout(tensors.buffers));
+  tensors.write({ parameters, buffers }, weights);
+  const stores = new Map([
+    [WEIGHTS, parameters],
+    [BUFFERS, buffers],
+  ]);
+  const executable = await executor.compile(planProgram(graph, executor.capabilities), stores);
+  const { logits } = await executable.run({ image });
+  executable.dispose();
+  for (const store of stores.values()) store.dispose();
+  return logits;
 }
 
 async function* trainingStep(context: ParityContext, executor: Executor): AsyncIterable<ParityOutcome> {
   const config = microRegnety(context);
-  const images = fixtureValues(context, FORWARD, "train.input");
-  const batchSize = images.length / (3 * config.imageSize ** 2);
+  const image = fixtureValues(context, FORWARD, "train.input");
+  const batchSize = image.length / (3 * config.imageSize ** 2);
   const weights = context.floats(WEIGHTS_FILE);
-  const training = await createRegnetyTraining(executor, { config, weights, batchSize, input: "image" });
-  const { loss, logits } = await training.accumulate({
-    images,
+  const logits = await trainLogits(config, weights, executor, image);
+  const objective = { distillation: "none", alpha: 0.5, tau: 1, dropPath: 0, ema: false } as const;
+  const batchesTracked = batchCount(context.tensors(WEIGHTS_FILE));
+  // The scale of the loss would be undone in float32, and round.
+  const options = { config, weights, batchesTracked, batchSize, ...objective, lossScaling: false };
+  const training = await createTraining(executor, options);
+  const { loss } = await training.accumulateImages({
+    image,
     targets: trainTargets(context, config.classes),
     sampleWeights: new Float32Array(batchSize).fill(1 / batchSize),
   });
-  const results = new Map([...(await training.gradients()), ...(await training.buffers())]);
-  const { batches } = training;
+  const buffers = [...(await training.read("weights"))].filter(([name]) => isBuffer(name));
+  const results = new Map([...(await training.gradients()), ...buffers]);
+  const { batchesTracked: batches } = training;
   training.dispose();
   for (const [name, got] of [
     ["train.logits", logits],
@@ -136,7 +166,7 @@ async function* trainingStep(context: ParityContext, executor: Executor): AsyncI
   const { jumps } = context.tierTolerances;
   for (const [name, { data }] of context.tensors(GRADIENTS)) {
     const isCount = name.endsWith("num_batches_tracked");
-    const got = isCount ? [trackedBatches(context, name, batches)] : results.get(name)?.data;
+    const got = isCount ? [batches] : results.get(name)?.data;
     const want = Array.from<number | bigint>(data).map(Number);
     const tolerance = isCount ? 0 : context.deviceTolerance(GRADIENTS, name, MULTIPLE);
     const place = `regnety_grads/${name}`;

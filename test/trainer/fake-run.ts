@@ -22,6 +22,7 @@ import { tinyConfig } from "./tiny-model.js";
 
 export class FakeTraining implements Training {
   readonly bytes = 0;
+  readonly batchesTracked = 0;
   readonly states: Record<TrainingState, Float32Array>;
   #gradient = new Float32Array(4);
   readonly steps: OptimizerStep[] = [];

@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import type { Training } from "../../runtime/training/contract.js";
+import { withBatchCounts } from "../../runtime/weights/batch-counts.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { type MetricsFile, openMetrics } from "../metrics.js";
@@ -29,8 +30,9 @@ function prefixed(prefix: string, tensors: TensorMap): TensorMap {
   return new Map(Array.from(tensors, ([name, tensor]) => [prefix + name, tensor]));
 }
 
-function tensorFile(tensors: TensorMap): Uint8Array {
-  return writeSafetensors(storedFloats(tensors), { format: "pt" });
+/** `batches`: what the running statistics of a state with them have seen. */
+function tensorFile(tensors: TensorMap, batches = 0): Uint8Array {
+  return writeSafetensors(withBatchCounts(storedFloats(tensors), batches), { format: "pt" });
 }
 
 /** Files of the model, read back from the device: weights, average, configuration. */
@@ -41,9 +43,10 @@ async function modelFiles(
 ): Promise<Map<string, Uint8Array>> {
   const contents = new Map([
     ["config.json", new TextEncoder().encode(configText)],
-    ["model.safetensors", tensorFile(await training.read("weights"))],
+    ["model.safetensors", tensorFile(await training.read("weights"), training.batchesTracked)],
   ]);
-  if (state.settings.ema) contents.set("ema.safetensors", tensorFile(await training.read("ema")));
+  if (state.settings.ema)
+    contents.set("ema.safetensors", tensorFile(await training.read("ema"), training.batchesTracked));
   return contents;
 }
 

@@ -3,9 +3,9 @@
 import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import { gelu, geluBackward, relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
-import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
+import { adamW, fill, movingAverage, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
-import { batchNorm, batchNormBackward } from "./kernels/batch-norm.js";
+import { batchNorm, batchNormBackward, foldBatchNorm } from "./kernels/batch-norm.js";
 import {
   globalAveragePool,
   globalAveragePoolBackward,
@@ -76,10 +76,12 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   sumOfSquares,
   updateLossScale,
   adamW,
+  movingAverage,
   conv2d,
   conv2dInputGradient,
   conv2dWeightGradient,
   batchNorm,
+  foldBatchNorm,
   batchNormBackward,
   relu,
   reluBackward,

@@ -6,7 +6,7 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./device.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
-import { adamW, fill, sumOfSquares } from "./kernels/adamw.js";
+import { adamW, fill, movingAverage, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import {
   globalAveragePool,
@@ -164,6 +164,7 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     return [{ kernel: "loss-scale", operands, numbers, grid: [1, 1, 1] }];
   },
   adamW: (operation, at) => adamW(operation, at),
+  movingAverage: (operation, at) => movingAverage(operation, at),
   conv2d: (operation, at) => [conv2d(operation, at)],
   conv2dInputGradient: (operation, at) => [conv2dInputGradient(operation, at)],
   conv2dWeightGradient: (operation, at) => [conv2dWeightGradient(operation, at)],
@@ -172,6 +173,11 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     const numbers = [at.rows(reads.x), ...settings, adds.runningMean === undefined ? 0 : 1];
     const operands = { ...reads, ...writes, ...adds };
     return [perRow("batch-norm", at, at.axis(reads.x, -1), operands, numbers)];
+  },
+  foldBatchNorm: ({ reads, writes, attributes }, at) => {
+    const perOutput = at.count(reads.weight) / at.count(reads.gamma);
+    const numbers = [perOutput, floatBits(attributes.epsilon)];
+    return [perElement("fold-batch-norm", at, reads.weight, { ...reads, ...writes }, numbers)];
   },
   batchNormBackward: ({ reads, writes, adds }, at) => {
     const operands = { ...reads, dx: writes.dx, ...adds };

@@ -1,11 +1,42 @@
 // Batch norm in training: each channel is normalized to mean 0 and variance 1 over the batch, then scaled and shifted.
 //
-// In inference the running statistics make it a factor and a shift, which models/regnety/folding.ts puts into the
-// convolution before it: no operation is left.
+// With running statistics it is a factor and a shift, which go into the convolution before it: on the host where a model
+// is loaded (models/regnety/folding.ts), by `foldBatchNorm` where a model in training is evaluated.
 
 import type { GradientRule, GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
 import { expectShape } from "../tensor.js";
+
+/** Operands of `foldBatchNorm`, each [outputs]. */
+export interface FoldedTensors {
+  gamma: TensorId;
+  beta: TensorId;
+  /** Running statistics. */
+  mean: TensorId;
+  variance: TensorId;
+}
+
+/**
+ * A convolution's weight [outputs, ...] and the batch norm after it, in evaluation mode → weight [outputs, ...] and bias
+ * [outputs] of one convolution that computes both. It has no gradient. Throws `graph/shape`.
+ */
+export function foldBatchNorm(
+  graph: GraphBuilder,
+  weight: TensorId,
+  tensors: FoldedTensors,
+  epsilon: number,
+  name: string,
+): { weight: TensorId; bias: TensorId } {
+  const shape = graph.shapeOf(weight);
+  const outputs = shape[0] as number;
+  for (const [role, id] of Object.entries(tensors) as [string, TensorId][])
+    expectShape(`foldBatchNorm ${name} ${role}`, graph.shapeOf(id), [outputs]);
+  const folded = graph.activation(`${name}.weight`, shape);
+  const shift = graph.activation(`${name}.bias`, [outputs]);
+  const attributes = { epsilon };
+  graph.add("foldBatchNorm", { reads: { weight, ...tensors }, writes: { folded, shift }, attributes });
+  return { weight: folded, bias: shift };
+}
 
 /** Operands of `batchNorm`, each [channels]. */
 export interface BatchNormTensors {

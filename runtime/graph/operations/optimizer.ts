@@ -65,6 +65,19 @@ export function adamW(graph: GraphBuilder, run: AdamWRun, settings: TensorId, no
   });
 }
 
+/**
+ * The average over a run of values that no gradient changes, such as batch norm's running statistics; settings float64
+ * [12]. Nothing changes where `norm` is not finite.
+ */
+export function movingAverage(
+  graph: GraphBuilder,
+  { values, average }: { values: TensorId; average: TensorId },
+  settings: TensorId,
+  norm: TensorId,
+): void {
+  graph.add("movingAverage", { reads: { values, settings, norm }, writes: {}, adds: { average } });
+}
+
 /** y = value everywhere. */
 export function fill(graph: GraphBuilder, y: TensorId, value: number): void {
   graph.add("fill", { reads: {}, writes: { y }, attributes: { value } });

@@ -1,8 +1,9 @@
 // DeiT family: the vision transformers of arXiv 2012.12877 (DeiT) and 2204.07118 (DeiT III), and ViT, which is a DeiT
 // without a distillation token.
 
+import type { GraphBuilder } from "../../graph/graph.js";
 import { resizePositionEmbedding } from "../../weights/position-embedding.js";
-import type { ModelFamily } from "../family.js";
+import type { ClassifierHeads, ClassifierOptions, ModelFamily } from "../family.js";
 import {
   checkConfig,
   completeConfig,
@@ -14,12 +15,17 @@ import {
 import { deitToHuggingFace, deitToTimm } from "./export.js";
 import { deitFields, readDeitFields } from "./fields.js";
 import { foldDeit, foldedConfig, foldedParameters } from "./folding.js";
-import { deit } from "./graph.js";
+import { branchScaleNames, deit } from "./graph.js";
+import { initialWeights } from "./initialization.js";
 import { toTimmNames } from "./key-map.js";
 import { deitParameters, int8Layers, sizesFromShapes } from "./parameters.js";
 import { DEIT_NAMES, publishedDeit, sizesOfName } from "./published.js";
 
 const MODEL_TYPES = ["deit", "vit"];
+
+function evaluated(graph: GraphBuilder, config: DeitConfig, options: ClassifierOptions): ClassifierHeads {
+  return deit(graph, config, { ...options, stochasticDepth: false });
+}
 
 export const DEIT: ModelFamily<DeitConfig> = {
   name: "DeiT",
@@ -38,6 +44,7 @@ export const DEIT: ModelFamily<DeitConfig> = {
   sizesOfName,
   sizesFromShapes,
   completeConfig,
+  checkConfig,
 
   toTimmNames,
   blockCount: ({ depth }) => depth,
@@ -59,6 +66,20 @@ export const DEIT: ModelFamily<DeitConfig> = {
 
   inferenceShapes: foldedParameters,
   inferenceWeights: foldDeit,
-  addClassifier: (graph, config, options) =>
-    deit(graph, foldedConfig(config), { ...options, stochasticDepth: false }),
+  addClassifier: (graph, config, options) => evaluated(graph, foldedConfig(config), options),
+
+  describe: ({ patchSize, dim, depth, heads }) =>
+    `patch ${patchSize}, width ${dim}, depth ${depth}, ${heads} attention head${heads === 1 ? "" : "s"}`,
+  training: {
+    addTrained: deit,
+    // The weights as they are trained: `addClassifier` reads LayerScale folded into others.
+    addEvaluated: evaluated,
+    branches: branchScaleNames,
+    // main.py of facebook's deit with timm ≥ 0.4.
+    noDecay: ["pos_embed", "cls_token", "dist_token"],
+    initialWeights,
+    storedShape: (shape) => shape,
+    toStored: (tensor) => tensor,
+    fromStored: (data, shape) => ({ shape: [...shape], data }),
+  },
 };

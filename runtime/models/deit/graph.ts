@@ -12,28 +12,17 @@ import { linear } from "../../graph/operations/linear.js";
 import { patchifyBytes, patchifyImage } from "../../graph/operations/patchify.js";
 import { residual } from "../../graph/operations/residual.js";
 import { assembleTokens, selectToken, selectTokensFrom } from "../../graph/operations/tokens.js";
-import type { Segment } from "../../graph/recompute.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { elementCount } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";
-import { type ClassifierHeads, type ClassifierOptions, WEIGHTS } from "../family.js";
+import { type ClassifierHeads, type TrainedOptions, WEIGHTS } from "../family.js";
 import { type DeitConfig, normsPool, prefixCount } from "./config.js";
 import { deitParameters } from "./parameters.js";
-
-export interface DeitOptions extends ClassifierOptions {
-  /** Inputs `branchScale.I.attn` and `branchScale.I.mlp`, [batch] each, scale the branches of block I. */
-  stochasticDepth: boolean;
-  /**
-   * Called with the operations of the embedding and of every block but the last, segments with one input and one output
-   * that the backward pass may recompute. The last block is not one: its backward pass directly follows its forward.
-   */
-  onSegment?: (segment: Segment) => void;
-}
 
 interface Model {
   graph: GraphBuilder;
   config: DeitConfig;
-  options: DeitOptions;
+  options: TrainedOptions;
   /** The parameter of this name; a convolution's weight as a matrix [outputs, inputs·K·K]. */
   weight: (name: string) => TensorId;
   seen: (name: string, tensor: TensorId) => TensorId;
@@ -46,8 +35,20 @@ export function branchScaleName(block: number, branch: "attn" | "mlp"): string {
   return `branchScale.${block}.${branch}`;
 }
 
-/** Adds a DeiT to `graph`: input `pixels` or `image`, parameters from the store `weights`, logits of the heads. */
-export function deit(graph: GraphBuilder, config: DeitConfig, options: DeitOptions): ClassifierHeads {
+/** Inputs that scale the branches, block by block. */
+export function branchScaleNames({ depth }: DeitConfig): string[][] {
+  return Array.from({ length: depth }, (_, block) => [
+    branchScaleName(block, "attn"),
+    branchScaleName(block, "mlp"),
+  ]);
+}
+
+/**
+ * Adds a DeiT to `graph`: input `pixels` or `image`, parameters from the store `weights`, logits of the heads. Segments
+ * are the embedding and every block but the last, each with one input and one output. The last block is not one: its
+ * backward pass directly follows its forward.
+ */
+export function deit(graph: GraphBuilder, config: DeitConfig, options: TrainedOptions): ClassifierHeads {
   const shapes = deitParameters(config);
   const model: Model = {
     graph,

@@ -120,6 +120,28 @@ export function publishedRegnety(name: string): RegnetyConfig | undefined {
   return structuredClone({ ...REGNETY_DEFAULTS, classes: 1000, groupWidth, stages });
 }
 
+/**
+ * A configuration with the defaults of every published RegNetY: image size 224, stem of 32, squeeze ratio 0.25. `subject`
+ * names the source of `sizes` in errors. Throws `model/config` where stages, groupWidth or classes is missing.
+ */
+export function completeRegnety(sizes: Partial<RegnetyConfig>, subject: string): RegnetyConfig {
+  const required = {
+    stages: "hidden_sizes and depths",
+    groupWidth: "groups_width",
+    classes: "num_labels",
+  } as const;
+  for (const [size, field] of Object.entries(required)) {
+    if (sizes[size as keyof typeof required] !== undefined) continue;
+    throw new VitrineError("model/config", `${subject}: ${field} is missing`, {
+      details: { file: subject, field },
+    });
+  }
+  return { ...structuredClone(REGNETY_DEFAULTS), ...sizes } as RegnetyConfig;
+}
+
+/** A model of more blocks is refused before a list of its tensors is made; regnety_016 has 27. */
+const MAX_BLOCKS = 1000;
+
 /** Throws `model/config` where a size is not a whole number above 0 or the groups do not divide a width. */
 export function checkRegnety(config: RegnetyConfig): void {
   const invalid = (name: string, got: unknown, allowed: string) => {
@@ -132,6 +154,8 @@ export function checkRegnety(config: RegnetyConfig): void {
     if (!Number.isSafeInteger(size) || size < 1) throw invalid(name, size, "a whole number of at least 1");
   if (stages.length === 0) throw invalid("the number of stages", 0, "at least 1");
   if (!(seRatio > 0 && seRatio <= 1)) throw invalid("seRatio", seRatio, "above 0 and at most 1");
+  const blocks = stages.reduce((sum, { depth }) => sum + depth, 0);
+  if (blocks > MAX_BLOCKS) throw invalid("the number of blocks", blocks, `at most ${MAX_BLOCKS}`);
   for (const { width, depth } of stages) {
     for (const [name, size] of Object.entries({ width, depth }))
       if (!Number.isSafeInteger(size) || size < 1)

@@ -3,8 +3,9 @@
 import { checkShapes } from "../../weights/tensor-map.js";
 import type { ModelFamily } from "../family.js";
 import {
+  checkRegnety,
+  completeRegnety,
   publishedRegnety,
-  REGNETY_DEFAULTS,
   REGNETY_NAMES,
   type RegnetyConfig,
   readRegnetyFields,
@@ -12,8 +13,17 @@ import {
 } from "./config.js";
 import { regnetyToTimm } from "./export.js";
 import { foldedParameters, foldRegnety } from "./folding.js";
-import { regnety } from "./graph.js";
-import { hasStem, regnetyFromShapes, regnetyParameters, unwrapped } from "./parameters.js";
+import { branchScaleNames, regnety } from "./graph.js";
+import { initialWeights } from "./initialization.js";
+import {
+  channelsLastShape,
+  fromChannelsLast,
+  hasStem,
+  regnetyFromShapes,
+  regnetyParameters,
+  toChannelsLast,
+  unwrapped,
+} from "./parameters.js";
 
 const MODEL_TYPES = ["regnety", "regnet"];
 
@@ -34,7 +44,9 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
   // Settings that the shapes do not determine are the same in every published model.
   sizesOfName: () => ({}),
   sizesFromShapes: regnetyFromShapes,
-  completeConfig: (sizes) => ({ ...structuredClone(REGNETY_DEFAULTS), ...sizes }) as RegnetyConfig,
+  completeConfig: completeRegnety,
+
+  checkConfig: checkRegnety,
 
   toTimmNames: unwrapped,
   blockCount: ({ stages }) => stages.reduce((sum, { depth }) => sum + depth, 0),
@@ -52,4 +64,21 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
   addClassifier: (graph, config, options) => ({
     classLogits: regnety(graph, config, { ...options, mode: "inference" }),
   }),
+
+  describe: ({ stages, groupWidth }) =>
+    `stages of ${stages.map(({ width, depth }) => `${depth}×${width}`).join(", ")}, groups of ${groupWidth}`,
+  training: {
+    addTrained: (graph, config, options) => ({
+      classLogits: regnety(graph, config, { ...options, mode: "training" }),
+    }),
+    addEvaluated: (graph, config, options) => ({
+      classLogits: regnety(graph, config, { ...options, mode: "evaluation" }),
+    }),
+    branches: branchScaleNames,
+    noDecay: [],
+    initialWeights,
+    storedShape: channelsLastShape,
+    toStored: toChannelsLast,
+    fromStored: fromChannelsLast,
+  },
 };

@@ -2,6 +2,8 @@
 // convolution before it. That halves the passes over feature maps.
 //
 //   weight' = weight·γ/√(variance + ε),  bias' = β − mean·γ/√(variance + ε),  in double, rounded once
+//
+// A model in training is folded by the operation `foldBatchNorm` to the same bits; ε is float32 as in its kernel.
 
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 import type { RegnetyConfig } from "./config.js";
@@ -21,6 +23,7 @@ export function foldedParameters(config: RegnetyConfig): Map<string, number[]> {
 export function foldRegnety(config: RegnetyConfig, weights: TensorMap): TensorMap {
   const folded: TensorMap = new Map();
   for (const [name, tensor] of weights) if (!name.includes(".bn.")) folded.set(name, toChannelsLast(tensor));
+  const epsilon = Math.fround(config.batchNormEpsilon);
   for (const { name, outputs } of regnetyUnits(config)) {
     const statistics = (part: string) => (weights.get(`${name}.bn.${part}`) as NamedTensor).data;
     const [gamma, beta] = [statistics("weight"), statistics("bias")];
@@ -30,7 +33,7 @@ export function foldRegnety(config: RegnetyConfig, weights: TensorMap): TensorMa
     const bias = new Float32Array(outputs);
     const values = data.length / outputs;
     for (let o = 0; o < outputs; o++) {
-      const factor = gamma[o] / Math.sqrt(variance[o] + config.batchNormEpsilon);
+      const factor = gamma[o] / Math.sqrt(variance[o] + epsilon);
       bias[o] = beta[o] - mean[o] * factor;
       for (let i = o * values; i < (o + 1) * values; i++) scaled[i] = data[i] * factor;
     }

@@ -5,7 +5,7 @@
 
 import type { GraphBuilder } from "../../graph/graph.js";
 import { relu, sigmoid } from "../../graph/operations/activations.js";
-import { batchNorm } from "../../graph/operations/batch-norm.js";
+import { batchNorm, foldBatchNorm } from "../../graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../../graph/operations/channels.js";
 import { conv2d } from "../../graph/operations/conv2d.js";
 import { linear } from "../../graph/operations/linear.js";
@@ -13,40 +13,68 @@ import { channelsLast, normalizeBytes } from "../../graph/operations/patchify.js
 import { residual } from "../../graph/operations/residual.js";
 import type { TensorId } from "../../graph/tensor.js";
 import { normalizationTable } from "../config.js";
-import { type ClassifierOptions, WEIGHTS } from "../family.js";
+import { BUFFERS, type ClassifierOptions, type TrainedOptions, WEIGHTS } from "../family.js";
 import type { RegnetyConfig } from "./config.js";
 import { type ConvolutionUnit, type RegnetyBlock, regnetyStageBlocks, stemUnit } from "./parameters.js";
-
-/** Name of the store of batch norm's running statistics, which a training step updates without a gradient. */
-export const BUFFERS = "buffers";
 
 /** torch.nn.BatchNorm2d's default: running = (1 − momentum)·running + momentum·batch. */
 const MOMENTUM = 0.1;
 
-export interface RegnetyOptions extends ClassifierOptions {
-  /**
-   * `training`: batch norm normalizes by the batch's statistics; the stores `weights` and `buffers` hold the tensors of
-   * `regnetyParameters`, channels last. `inference`: the store `weights` holds those of `foldRegnety`.
-   */
-  mode: "training" | "inference";
+/**
+ * `training`: batch norm normalizes by the batch's statistics. `evaluation`: by the running ones. For both the stores
+ * `weights` and `buffers` hold the tensors of `regnetyParameters`, channels last. `inference`: the store `weights` holds
+ * those of `foldRegnety`.
+ */
+export type RegnetyMode = "training" | "evaluation" | "inference";
+
+/** Segments are the stem and every block but the last. */
+export interface RegnetyOptions extends ClassifierOptions, Partial<Omit<TrainedOptions, "batch" | "input">> {
+  mode: RegnetyMode;
 }
 
 interface Model {
   graph: GraphBuilder;
   config: RegnetyConfig;
-  training: boolean;
+  options: RegnetyOptions;
+}
+
+/** Name of the input that scales a block's branch, [batch]: timm draws one for each block. */
+function branchScaleName({ name }: RegnetyBlock): string {
+  return `branchScale.${name}`;
+}
+
+/** Inputs that scale the branches, block by block. */
+export function branchScaleNames(config: RegnetyConfig): string[][] {
+  return regnetyStageBlocks(config)
+    .flat()
+    .map((block) => [branchScaleName(block)]);
 }
 
 /** Adds a RegNetY to `graph`: input `pixels` or `image` → logits [batch, classes]. */
 export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: RegnetyOptions): TensorId {
-  const model: Model = { graph, config, training: options.mode === "training" };
+  const model: Model = { graph, config, options };
   const seen = (name: string, tensor: TensorId): TensorId => {
     options.onTensor?.(name, tensor);
     return tensor;
   };
-  let stream = seen("stem", active(model, stemUnit(config), images(model, options)));
-  for (const [stage, blocks] of regnetyStageBlocks(config).entries()) {
-    for (const block of blocks) stream = residualBlock(model, block, stream);
+  const segment = (build: () => TensorId): TensorId => {
+    const first = graph.operations.length;
+    const result = build();
+    options.onSegment?.({ first, end: graph.operations.length });
+    return result;
+  };
+  const stages = regnetyStageBlocks(config);
+  const last = stages.at(-1)?.at(-1);
+  let stream = seen(
+    "stem",
+    segment(() => active(model, stemUnit(config), images(model))),
+  );
+  for (const [stage, blocks] of stages.entries()) {
+    for (const block of blocks) {
+      const from = stream;
+      const build = () => residualBlock(model, block, from);
+      stream = block === last ? build() : segment(build);
+    }
     seen(`s${stage + 1}`, stream);
   }
   const pooled = globalAveragePool(graph, stream, "head.pool");
@@ -56,7 +84,7 @@ export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: Reg
 }
 
 /** Normalized images [batch, size, size, 3]. */
-function images({ graph, config }: Model, { batch, input }: RegnetyOptions): TensorId {
+function images({ graph, config, options: { batch, input } }: Model): TensorId {
   const { imageSize: size } = config;
   if (input === "image")
     return channelsLast(graph, graph.input("image", [batch, 3, size, size]), "channels last");
@@ -65,25 +93,28 @@ function images({ graph, config }: Model, { batch, input }: RegnetyOptions): Ten
   return normalizeBytes(graph, pixels, table, "normalized");
 }
 
-/** Convolution and batch norm, one operation in inference, where the norm is folded into the convolution. */
-function convolution({ graph, config, training }: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
+/** Convolution and batch norm; outside training the norm is folded into the convolution. */
+function convolution(model: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
+  const { graph, config, options } = model;
   const { name, inputs, outputs, kernel, stride, groups } = unit;
-  const to = training ? `${name}.conv` : name;
-  const bias = training ? undefined : graph.stored(WEIGHTS, `${name}.conv.bias`, [outputs]);
-  const weight = (shape: number[]) => graph.stored(WEIGHTS, `${name}.conv.weight`, shape);
   const isLinear = kernel === 1 && stride === 1 && groups === 1;
-  const y = isLinear
-    ? linear(graph, x, weight([outputs, inputs]), bias, to)
-    : conv2d(graph, x, weight([outputs, kernel, kernel, inputs / groups]), bias, { stride, groups }, to);
-  if (!training) return y;
-  const tensors = {
-    weight: graph.stored(WEIGHTS, `${name}.bn.weight`, [outputs]),
-    bias: graph.stored(WEIGHTS, `${name}.bn.bias`, [outputs]),
-    runningMean: graph.stored(BUFFERS, `${name}.bn.running_mean`, [outputs]),
-    runningVariance: graph.stored(BUFFERS, `${name}.bn.running_var`, [outputs]),
-  };
-  const options = { epsilon: config.batchNormEpsilon, momentum: MOMENTUM };
-  return batchNorm(graph, y, tensors, options, name);
+  const shape = isLinear ? [outputs, inputs] : [outputs, kernel, kernel, inputs / groups];
+  const stored = graph.stored(WEIGHTS, `${name}.conv.weight`, shape);
+  const product = (weight: TensorId, bias: TensorId | undefined, to: string) =>
+    isLinear ? linear(graph, x, weight, bias, to) : conv2d(graph, x, weight, bias, { stride, groups }, to);
+  if (options.mode === "inference")
+    return product(stored, graph.stored(WEIGHTS, `${name}.conv.bias`, [outputs]), name);
+  const norm = (store: string, part: string) => graph.stored(store, `${name}.bn.${part}`, [outputs]);
+  const [gamma, beta] = [norm(WEIGHTS, "weight"), norm(WEIGHTS, "bias")];
+  const [mean, variance] = [norm(BUFFERS, "running_mean"), norm(BUFFERS, "running_var")];
+  const { batchNormEpsilon: epsilon } = config;
+  if (options.mode === "evaluation") {
+    const { weight, bias } = foldBatchNorm(graph, stored, { gamma, beta, mean, variance }, epsilon, name);
+    return product(weight, bias, name);
+  }
+  const tensors = { weight: gamma, bias: beta, runningMean: mean, runningVariance: variance };
+  const y = product(stored, undefined, `${name}.conv`);
+  return batchNorm(graph, y, tensors, { epsilon, momentum: MOMENTUM }, name);
 }
 
 function active(model: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
@@ -91,12 +122,13 @@ function active(model: Model, unit: ConvolutionUnit, x: TensorId): TensorId {
 }
 
 function residualBlock(model: Model, block: RegnetyBlock, x: TensorId): TensorId {
-  const { graph } = model;
+  const { graph, options } = model;
   const [first, grouped, last] = block.convolutions;
   const hidden = active(model, grouped, active(model, first, x));
   const branch = convolution(model, last, excite(model, block, hidden));
   const shortcut = block.downsample ? convolution(model, block.downsample, x) : x;
-  return relu(graph, residual(graph, shortcut, branch, undefined, `${block.name}.sum`), block.name);
+  const scale = options.stochasticDepth ? graph.input(branchScaleName(block), [options.batch]) : undefined;
+  return relu(graph, residual(graph, shortcut, branch, scale, `${block.name}.sum`), block.name);
 }
 
 /** Squeeze-and-excitation: each channel is scaled by a gate computed from the averages of all channels. */

@@ -189,18 +189,10 @@ export function toChannelsLast({ shape, data }: NamedTensor): NamedTensor {
   };
 }
 
-/** Back to PyTorch's axes; `shapes` are those of `regnetyParameters`. */
-export function fromChannelsLast(
-  tensors: TensorMap,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): TensorMap {
-  const result: TensorMap = new Map();
-  for (const [name, { data }] of tensors) {
-    const shape = [...(shapes.get(name) ?? [])];
-    const area = elementCount(shape.slice(2));
-    const isTransposed = shape.length === 4 && area > 1;
-    const [outputs, inputs] = shape;
-    result.set(name, { shape, data: isTransposed ? transposed(data, outputs, area, inputs) : data });
-  }
-  return result;
+/** Back to PyTorch's axes, `shape`. */
+export function fromChannelsLast(data: Float32Array, shape: readonly number[]): NamedTensor {
+  const [outputs = 1, inputs = 1, ...area] = shape;
+  const isTransposed = shape.length === 4 && elementCount(area) > 1;
+  const values = isTransposed ? transposed(data, outputs, elementCount(area), inputs) : data;
+  return { shape: [...shape], data: values };
 }

@@ -111,3 +111,16 @@ function step({ tf }: Operands, factors: Factors, run: Run): void {
   const p = keep(parameter, tf.neg(shrunk));
   if (average) keep(average, tf.mul(factors.averageRest, tf.sub(p, average.get())));
 }
+
+export function movingAverage({ reads, adds }: OperationOf<"movingAverage">, at: Operands): void {
+  const { tf } = at;
+  const rest = tf.scalar(1 - namedSettings(at.doubles(reads.settings)).emaDecay);
+  const applies = tf.less(at.get(reads.norm, []), at.scalar(LARGEST_FINITE));
+  const values = at.pieces(reads.values);
+  for (const [i, average] of at.pieces(adds.average).entries())
+    tf.tidy(() => {
+      const old = average.get();
+      const moved = tf.add(old, tf.mul(rest, tf.sub((values[i] as Piece).get(), old)));
+      average.set(tf.where(tf.tile(tf.reshape(applies, [1]), [average.count]), moved, old));
+    });
+}

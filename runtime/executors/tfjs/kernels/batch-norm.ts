@@ -1,7 +1,7 @@
 // Batch norm with the statistics of the batch: y = (x − mean)·rstd·weight + bias for each channel, and its gradient.
 
 import type { OperationOf } from "../../../graph/catalog.js";
-import type { TensorId } from "../../../graph/tensor.js";
+import { elementCount, type TensorId } from "../../../graph/tensor.js";
 import type { Operands } from "../operands.js";
 import type { Tensor } from "../tfjs.js";
 
@@ -29,6 +29,20 @@ function blend(at: Operands, running: TensorId | undefined, batch: Tensor, momen
   if (running === undefined) return;
   const { tf } = at;
   at.add(running, tf.mul(tf.sub(batch, at.get(running)), at.scalar(momentum)));
+}
+
+/** factor = γ/√(variance + ε) goes into the weights [O,…], beta − mean·factor is a bias [O]. */
+export function foldBatchNorm(
+  { reads, writes, attributes }: OperationOf<"foldBatchNorm">,
+  at: Operands,
+): void {
+  const { tf } = at;
+  const outputs = at.axis(reads.weight, 0);
+  const variance = tf.add(at.get(reads.variance), at.scalar(attributes.epsilon));
+  const factor = tf.div(at.get(reads.gamma), tf.sqrt(variance));
+  const weight = at.get(reads.weight, [outputs, elementCount(at.shape(reads.weight)) / outputs]);
+  at.set(writes.folded, tf.mul(weight, tf.reshape(factor, [outputs, 1])));
+  at.set(writes.shift, tf.sub(at.get(reads.beta), tf.mul(at.get(reads.mean), factor)));
 }
 
 /** With h = (x − mean)·rstd: dx = weight·rstd·(dy − mean(dy) − h·mean(dy·h)). */

@@ -1,4 +1,4 @@
-// AdamW, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
+// AdamW, moving averages, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import { pieces, type Slice } from "../device.js";
@@ -64,5 +64,15 @@ export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Ope
       numbers: [count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1, 0],
       grid: elementGrid(count),
     };
+  });
+}
+
+export function movingAverage({ reads, adds }: OperationOf<"movingAverage">, at: Operands): Dispatch[] {
+  const [values, average] = [at.slice(reads.values), at.slice(adds.average)];
+  const shared = { settings: at.at(reads.settings), norm: at.at(reads.norm) };
+  return pieces(values.bytes, at.maximumBinding).map((part) => {
+    const count = part.bytes / 4;
+    const operands = { values: piece(values, part), average: piece(average, part), ...shared };
+    return { kernel: "moving-average", operands, numbers: [count, 0], grid: elementGrid(count) };
   });
 }

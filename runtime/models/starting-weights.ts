@@ -4,10 +4,10 @@
 // a resized position embedding, a distilled model started from a checkpoint without distillation a new token.
 // Everything else must fit.
 
-import { formatShape } from "../../graph/tensor.js";
-import { resizePositionEmbedding } from "../../weights/position-embedding.js";
-import { checkShapes, type NamedTensor, type TensorMap } from "../../weights/tensor-map.js";
-import { positionsCoverPrefix } from "./parameters.js";
+import { formatShape } from "../graph/tensor.js";
+import { resizePositionEmbedding } from "../weights/position-embedding.js";
+import { checkShapes, type NamedTensor, type TensorMap } from "../weights/tensor-map.js";
+import { positionsCoverPrefix } from "./deit/parameters.js";
 
 /** The weights that a fine-tuning starts from, and what was adapted to get them. */
 export interface StartingWeights {
@@ -47,7 +47,8 @@ function adaptPositions(loaded: TensorMap, fresh: TensorMap): NamedTensor | unde
   return { shape: [...to.shape], data };
 }
 
-const NEW_WHERE_DIFFERENT = /^(head|head_dist)\.(weight|bias)$|^dist_token$/;
+/** Of every family: heads, and the token that only a distilled model has. */
+const NEW_WHERE_DIFFERENT = /^(head|head_dist|head\.fc)\.(weight|bias)$|^dist_token$/;
 
 /** The token that `toTimmNames` takes for a register, as a student with a distillation token needs it. */
 function withDistillationToken(loaded: TensorMap, fresh: TensorMap): TensorMap {
