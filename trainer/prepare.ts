@@ -29,6 +29,8 @@ export interface PrepareOptions {
   sources: RunSources;
   progress: Progress;
   interruption: AbortSignal;
+  /** Nothing is written, not even the lock of RUN. Default false. */
+  dryRun?: boolean;
 }
 
 async function disposeAll(disposables: Disposables): Promise<void> {
@@ -111,8 +113,10 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
   const { request, sources, progress, interruption } = options;
   const disposables: Disposables = [];
   try {
-    const lock = await lockRun(request.out, { onNotice: (text) => progress.say(text) });
-    disposables.push(() => lock.release());
+    if (!options.dryRun) {
+      const lock = await lockRun(request.out, { onNotice: (text) => progress.say(text) });
+      disposables.push(() => lock.release());
+    }
     const start = await (request.resume ? resumeRun : startNewRun)(request, sources, disposables);
     for (const notice of start.notices) progress.say(notice);
     expectNotInterrupted(interruption);

@@ -4,13 +4,15 @@ import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import { isVitrineError, quote } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { LAST } from "../../trainer/checkpoint/save.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
+import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import { INTERRUPTED } from "../../trainer/interruption.js";
 import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../trainer/options.js";
+import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
 import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
@@ -34,6 +36,7 @@ interface TrainFlags {
   dataTimeout: number;
   dataCredit?: number;
   report: boolean;
+  dryRun?: boolean;
   json?: boolean;
 }
 
@@ -124,6 +127,25 @@ async function reportRun(
   }
 }
 
+/** Measures the run without writing anything. Throws `usage/command-line` with --resume. */
+async function dryRun(flags: TrainFlags, options: PrepareOptions): Promise<void> {
+  if (flags.resume)
+    throw new VitrineError(
+      "usage/command-line",
+      "--dry-run measures a run that is not started yet: leave --resume out",
+    );
+  const { run, close } = await prepareRun({ ...options, dryRun: true });
+  try {
+    options.progress.status("measuring: data, computation, and both together …");
+    const facts = await measureRun(run);
+    options.progress.end();
+    for (const line of describeDryRun(facts)) options.progress.say(line);
+    if (flags.json) printJson(facts);
+  } finally {
+    await close();
+  }
+}
+
 async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = createProgress(stream);
@@ -141,8 +163,9 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const { interruption } = signals;
   let run: TrainingRun | undefined;
   try {
-    const sources = sourcesOf(flags, progress);
-    run = await trainToEnd({ request, sources, progress, interruption });
+    const options = { request, sources: sourcesOf(flags, progress), progress, interruption };
+    if (flags.dryRun) return await dryRun(flags, options);
+    run = await trainToEnd(options);
     progress.say(summarize(run).text);
   } catch (error) {
     if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
@@ -180,6 +203,7 @@ export function configureTrain(command: Command): void {
       "memory for batches in flight or waiting, in MiB (what fits in 64 MiB, from 2 to 8 batches)",
       decimalNumber("--data-credit", { min: 0 }),
     )
+    .option("--dry-run", "measure memory, data and a few steps, estimate the run's time, and write nothing")
     .option("--no-report", "write no RUN/report.html at the end of the run")
     .option("--json", "end with one line of JSON; everything else goes to standard error")
     .optionsGroup("Device:")

@@ -66,7 +66,7 @@ export function runCurves({ metrics }: RunHistory): Html {
   return html`<div class="charts">${[
     panel(LOSS, "train: mean of ten steps, on augmented and mixed pictures", loss),
     panel(TOP1, "validation; avg: moving average of the weights", validationSeries(metrics, "top1")),
-    panel(AGREEMENT, "training batches", present([seriesOf(metrics, "teacher_agreement", "agree", 100)])),
+    panel(AGREEMENT, "training batches", present([seriesOf(metrics, "teacher_agreement", "agree")])),
     panel(RATE, "", present([seriesOf(metrics, "learning_rate", "rate")])),
     panel(SPEED, "images a second in training", present([seriesOf(metrics, "images_per_second", "images")])),
     panel(WAIT, "fraction of a step", present([seriesOf(metrics, "data_wait", "wait", 100)])),

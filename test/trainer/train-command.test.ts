@@ -145,6 +145,21 @@ test("a finished run that is resumed takes no step and prints its summary", asyn
   assert.is(readFileSync(join(context.folder, "short", "last", "state.json"), "utf8"), before);
 });
 
+test("a dry run prints what a run would cost, and writes nothing", async (context) => {
+  const flags = ["--model", context.config, "--epochs", "2", "--batch-size", "8", "--dry-run", "--json"];
+  const { status, output, errors } = await train(context, "dry", ...flags);
+  assert.is(status, 0, errors);
+  const facts = JSON.parse(output);
+  assert.equal([facts.steps, facts.epochs, facts.batchSize, facts.validations], [6, 2, 8, 0]);
+  for (const field of ["parameters", "memoryBytes", "dataRate", "computeRate", "rate", "totalSeconds"])
+    assert.ok(facts[field] > 0, field);
+  assert.match(errors, /dry run, nothing is written:\n {2}parameters .*\n {2}bottleneck/s);
+  assert.not.ok(existsSync(join(context.folder, "dry")));
+  const resumed = await train(context, "short", "--resume", "--dry-run");
+  assert.is(resumed.status, 1);
+  assert.match(resumed.errors, /^vitrine: usage\/command-line: --dry-run .*leave --resume out\n$/);
+});
+
 test("every mistake is one line that says what to do, status 1, and nothing is written", async (context) => {
   const { folder, config, model, server, set } = context;
   mkdirSync(join(folder, "full"));
