@@ -113,6 +113,8 @@ export const PROPERTY = {
   classes: "classes",
   parameters: "parameters",
   cropRatio: "crop_ratio",
+  cropMode: "crop_mode",
+  interpolation: "interpolation",
   maxBatch: "max_batch",
   device: "device",
 } as const;

@@ -7,6 +7,7 @@ import { readJpeg } from "./image/picture-reader.js";
 import { type ClassScore, classScores, type Logits } from "./inference/logits.js";
 import { createInference, type InferenceProgram, int8Unavailable } from "./inference/program.js";
 import { readModel, type StoredModel } from "./model-files/stored-model.js";
+import { inputTransform } from "./models/config.js";
 import { checkDtype, familyOf, type ModelConfig } from "./models/families.js";
 import type { Runtime } from "./runtime.js";
 import { parameterCount } from "./weights/tensor-map.js";
@@ -97,9 +98,10 @@ export async function loadModel(
     ...(batchSizes && { batchSizes }),
     matrices,
   });
-  const { imageSize: size, cropRatio, classes } = config;
+  const { imageSize: size, classes } = config;
+  const transform = inputTransform(config);
   const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
-    readJpeg(runtime.image, jpeg, { size, cropRatio, name: subject });
+    readJpeg(runtime.image, jpeg, { ...transform, name: subject });
   return {
     name,
     config,

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { quote, VitrineError } from "../runtime/errors.js";
+import { inputTransform } from "../runtime/models/config.js";
 import { writeConfigJson } from "../runtime/models/families.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import { createTraining } from "../runtime/training/program.js";
@@ -59,8 +60,8 @@ async function findValidation(
 ) {
   const path = request.validation ?? state.validationPath;
   if (path === null) return null;
-  const { imageSize: size, cropRatio } = config;
-  const source = await sources.openValidation({ path, size, cropRatio, batchSize: state.settings.batchSize });
+  const { batchSize } = state.settings;
+  const source = await sources.openValidation({ path, batchSize, ...inputTransform(config) });
   disposables.push(() => source.close());
   const { indices: classMap, notice } = matchClasses(
     source.description.classes,

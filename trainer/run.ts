@@ -3,6 +3,7 @@
 
 import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
+import type { InputTransform } from "../runtime/image/evaluation-input.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Training } from "../runtime/training/contract.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
@@ -46,10 +47,8 @@ export interface DataRequest {
   fingerprint?: string;
 }
 
-export interface ValidationRequest {
+export interface ValidationRequest extends InputTransform {
   path: string;
-  size: number;
-  cropRatio: number;
   batchSize: number;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { readPicture } from "../../runtime/image/picture-reader.js";
+import { inputTransform } from "../../runtime/models/config.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import {
@@ -62,8 +63,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const { runtime, model } = first;
   const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
   const name = options.name ?? model.name;
-  const { imageSize, cropRatio, classes } = model.config;
-  const picture = { size: imageSize, cropRatio };
+  const { imageSize, classes } = model.config;
+  const picture = inputTransform(model.config);
   const served: ServedModel = {
     ...model,
     name,

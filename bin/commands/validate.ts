@@ -6,6 +6,7 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
 import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
+import { inputTransform } from "../../runtime/models/config.js";
 import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
@@ -179,7 +180,7 @@ async function validateModel(path: string, options: ValidateCommand): Promise<Va
       skipped++;
       notice(`skipped: ${error.message}`);
     };
-    const input = { size: imageSize, cropRatio: cropPct };
+    const input = { ...inputTransform(model.config), cropRatio: cropPct };
     const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, onSkipped });
     try {
       notice(`${runtime.description}; weights ${model.dtype}`);

@@ -7,6 +7,7 @@ import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
 import { readPicture } from "../../runtime/image/picture-reader.js";
 import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
+import { inputTransform } from "../../runtime/models/config.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import { decodeOnCanvas } from "./canvas-decoder.js";
 import type { Classification, ModelCard } from "./contract.js";
@@ -94,8 +95,7 @@ async function classify(
   topK: number,
 ): Promise<Classification> {
   const start = performance.now();
-  const { imageSize: size, cropRatio } = model.config;
-  const picture = await readPicture(runtime.image, file, { size, cropRatio }, decodeOnCanvas);
+  const picture = await readPicture(runtime.image, file, inputTransform(model.config), decodeOnCanvas);
   const decoded = performance.now();
   const { logits } = await model.logits(picture.pixels, 1);
   const milliseconds = { decode: decoded - start, model: performance.now() - decoded };

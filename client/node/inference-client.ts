@@ -53,7 +53,10 @@ export interface ModelMetadata {
   outputs: { name: string; datatype: string; shape: number[] }[];
   /** Class names in index order; empty where the server does not list them. */
   labels: string[];
-  /** `image_size`, `classes`, `parameters`, `crop_ratio`, `max_batch`, `device`, and `labels` as JSON. */
+  /**
+   * `image_size`, `classes`, `parameters`, `crop_ratio`, `crop_mode`, `interpolation`, `max_batch`, `device`, and
+   * `labels` as JSON.
+   */
   properties: Record<string, string>;
 }
 

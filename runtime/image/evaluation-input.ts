@@ -1,5 +1,5 @@
 // Evaluation input: a photograph as models are validated on it. torchvision's Resize of the short side to
-// int(size / cropRatio), then CenterCrop(size), byte for byte.
+// int(size / cropRatio), then CenterCrop(size), byte for byte; or what a model's files ask for instead.
 
 import { Region } from "../../assembly/image/contract.js";
 import { VitrineError } from "../errors.js";
@@ -7,14 +7,28 @@ import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
 import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
-/** Size, crop, filter and buffers of an evaluation input. */
-export interface EvaluationOptions {
+/** How a picture becomes a model's input: resized, then cropped at its center. */
+export interface InputTransform {
   /** Side of the square result in pixels. */
   size: number;
-  /** Fraction of the resized short side that the crop keeps. Default 0.875, as in DeiT's main.py. */
+  /** Fraction of the resized side that the crop keeps. Default 0.875, as in DeiT's main.py. */
   cropRatio?: number;
   /** Of the resize. Default bicubic. */
   filter?: FilterName;
+  /**
+   * What is resized to int(size / cropRatio): the short side (`center`), or both sides, whatever the picture's shape
+   * (`squash`); timm's names. Default center.
+   */
+  cropMode?: "center" | "squash";
+  /**
+   * Where the crop begins if its margins are odd: half of them rounded half to even, as torchvision, or down, as
+   * Hugging Face's transformers. Default even.
+   */
+  cropRounding?: "even" | "down";
+}
+
+/** Transform and buffers of an evaluation input. */
+export interface EvaluationOptions extends InputTransform {
   /** Names the image in errors. */
   name?: string;
   /** Largest number of pixels that a JPEG header may claim. Default 64 · 2²⁰. */
@@ -25,10 +39,25 @@ export interface EvaluationOptions {
   into?: Uint8Array;
 }
 
-/** Length to which the short side is resized before the crop. Throws `usage/bad-option`. */
-function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
+interface TransformArguments {
+  /** Length of the resized side. */
+  side: number;
+  filter: number;
+  squash: 0 | 1;
+  down: 0 | 1;
+}
+
+/** Throws `usage/bad-option`. */
+function transformArguments(options: EvaluationOptions): TransformArguments {
+  const { size, cropRatio = 0.875, filter = "bicubic", cropMode, cropRounding } = options;
   const side = Math.trunc(size / cropRatio);
-  if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26) return side;
+  if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26)
+    return {
+      side,
+      filter: filterNumber(filter),
+      squash: cropMode === "squash" ? 1 : 0,
+      down: cropRounding === "down" ? 1 : 0,
+    };
   throw new VitrineError(
     "usage/bad-option",
     `evaluation size ${size} with crop ratio ${cropRatio}: the size must be a whole number from 1 to ${LARGEST_INPUT}, the ratio above 0`,
@@ -38,7 +67,8 @@ function shortSideOf({ size, cropRatio = 0.875 }: EvaluationOptions): number {
 
 /**
  * JPEG file → uint8 [size, size, 3], row-major RGB: the short side resized to int(size / cropRatio), then the center
- * crop; equal to torchvision's Resize and CenterCrop on Pillow images byte for byte.
+ * crop; equal to torchvision's Resize and CenterCrop on Pillow images byte for byte. `cropMode` and `cropRounding`
+ * choose what timm's squash and Hugging Face's transformers do.
  *
  * Throws what `decode` throws, and `usage/bad-option` for a size, ratio or filter out of range.
  */
@@ -47,18 +77,19 @@ export function evaluationInput(
   jpeg: Uint8Array,
   options: EvaluationOptions,
 ): Uint8Array {
-  const shortSide = shortSideOf(options);
-  const { size, filter = "bicubic", name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
-  const number = filterNumber(filter);
+  const { side, filter, squash, down } = transformArguments(options);
+  const { size, name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
   return module.run(name, (call) => {
     call.put(Region.Input, jpeg);
     call.check(
       call.exports.evaluateJpeg(
         jpeg.length,
         pixelLimit,
-        shortSide,
+        side,
         size,
-        number,
+        filter,
+        squash,
+        down,
         options.orient === true ? 1 : 0,
       ),
     );
@@ -76,13 +107,12 @@ export function evaluationInputOfPixels(
   options: EvaluationOptions,
 ): Uint8Array {
   requirePicture(image);
-  const shortSide = shortSideOf(options);
-  const { size, filter = "bicubic", name, into } = options;
-  const number = filterNumber(filter);
+  const { side, filter, squash, down } = transformArguments(options);
+  const { size, name, into } = options;
   return module.run(name, (call) => {
     const bytes = image.width * image.height * 3;
     call.put(Region.Rgb, image.data.subarray(0, bytes));
-    call.check(call.exports.evaluatePixels(image.width, image.height, shortSide, size, number));
+    call.check(call.exports.evaluatePixels(image.width, image.height, side, size, filter, squash, down));
     return call.take(Region.Output, size * size * 3, into);
   });
 }

@@ -81,14 +81,24 @@ export interface ImageExports {
     filter: Filter,
     scalar: number,
   ): Status;
-  /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side and center crop. */
-  evaluatePixels(width: number, height: number, shortSide: number, size: number, filter: Filter): Status;
+  /** Region.Rgb → Region.Output, u8 [size, size, 3]: resize of the short side, or with `squash` of both, and center crop. */
+  evaluatePixels(
+    width: number,
+    height: number,
+    shortSide: number,
+    size: number,
+    filter: Filter,
+    squash: number,
+    down: number,
+  ): Status;
   evaluateJpeg(
     length: number,
     pixelLimit: number,
     shortSide: number,
     size: number,
     filter: Filter,
+    squash: number,
+    down: number,
     orient: number,
   ): Status;
   /**

@@ -43,7 +43,12 @@ export {
   type JpegHeader,
   readHeader,
 } from "./decode.js";
-export { type EvaluationOptions, evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
+export {
+  type EvaluationOptions,
+  evaluationInput,
+  evaluationInputOfPixels,
+  type InputTransform,
+} from "./evaluation-input.js";
 export {
   createImageModule,
   type ImageCall,

@@ -3,15 +3,11 @@
 
 import { isVitrineError, VitrineError } from "../errors.js";
 import { foreignKind, requireBytes } from "./decode.js";
-import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
+import { evaluationInput, evaluationInputOfPixels, type InputTransform } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { RgbImage } from "./resize.js";
 
-export interface PictureOptions {
-  /** Side of the model's input in pixels. */
-  size: number;
-  /** The short side is resized to ⌊size / cropRatio⌋ before the center crop. */
-  cropRatio: number;
+export interface PictureOptions extends InputTransform {
   /** Names the file in errors. */
   name?: string;
 }

@@ -177,10 +177,20 @@ function joinFiles(files: WeightBytes, location: string, options?: WeightFileOpt
 }
 
 /** The preprocessor_config.json beside a config.json; not read where config.json itself describes the whole input. */
-async function readInput(source: ModelSource, { sizes }: ConfigFile<ModelConfig>) {
+async function readInput(source: ModelSource, { sizes, modelType }: ConfigFile<ModelConfig>) {
   if (sizes.mean && sizes.std && sizes.cropRatio !== undefined) return null;
   const text = await readText(source, PREPROCESSOR_FILE);
-  return text === null ? null : readPreprocessorJson(text, `${source.location}: ${PREPROCESSOR_FILE}`);
+  if (text === null) return null;
+  const subject = `${source.location}: ${PREPROCESSOR_FILE}`;
+  const input = readPreprocessorJson(text, subject, modelType);
+  if (sizes.imageSize !== undefined && input.imageSize !== sizes.imageSize)
+    throw refuse(
+      subject,
+      "the side of its input",
+      input.imageSize,
+      `${sizes.imageSize}, image_size of config.json`,
+    );
+  return input;
 }
 
 /**

@@ -3,7 +3,7 @@
 // Field names are Hugging Face's; files of timm, which keep the input's description below `pretrained_cfg`, are read
 // too.
 
-import { VitrineError } from "../errors.js";
+import { quote, VitrineError } from "../errors.js";
 import type { ClassifierConfig } from "./config.js";
 
 export type Fields = Record<string, unknown>;
@@ -15,11 +15,14 @@ export interface ConfigFile<C extends ClassifierConfig> {
   labels?: string[];
   /** timm's name for the model, where the file gives it. */
   architecture?: string;
+  /** Hugging Face's `model_type`, where the file gives it. */
+  modelType?: string;
 }
 
 /** The error for a field with a value that is not allowed. */
 export function refuse(subject: string, field: string, got: unknown, allowed: string): VitrineError {
-  const text = `${subject}: ${field} is ${JSON.stringify(got)}; allowed: ${allowed}`;
+  // Undefined has no JSON.
+  const text = `${subject}: ${field} is ${quote(JSON.stringify(got) ?? "absent")}; allowed: ${allowed}`;
   return new VitrineError("model/config", text, { details: { file: subject, field } });
 }
 
@@ -52,6 +55,8 @@ export function positiveNumber(fields: Fields, field: string, subject: string): 
 export function wholeNumber(fields: Fields, field: string, subject: string): number | undefined {
   const given = fields[field];
   const square = Array.isArray(given) && given.length === 2 && given[0] === given[1];
+  if (Array.isArray(given) && !square)
+    throw refuse(subject, field, given, "a whole number, or [side, side] of a square");
   const value = positiveNumber(square ? { [field]: given[0] } : fields, field, subject);
   if (value !== undefined && !Number.isSafeInteger(value))
     throw refuse(subject, field, given, "a whole number");
@@ -74,10 +79,32 @@ export function isChannels(value: unknown): value is Channels {
 }
 
 /** A number per color. */
-function channels(fields: Fields, field: string, subject: string): Channels | undefined {
+export function channels(fields: Fields, field: string, subject: string): Channels | undefined {
   const value = fields[field];
-  if (value === undefined || isChannels(value)) return value;
+  if (value === undefined || value === null) return undefined;
+  if (isChannels(value)) return value;
   throw refuse(subject, field, value, "three numbers");
+}
+
+/** As `channels`, to divide by. */
+export function deviations(fields: Fields, field: string, subject: string): Channels | undefined {
+  const value = channels(fields, field, subject);
+  if (value === undefined || value.every((entry) => entry > 0)) return value;
+  throw refuse(subject, field, value, "three numbers above 0");
+}
+
+/** One of `choices`. */
+export function choice<T extends string>(
+  fields: Fields,
+  field: string,
+  choices: readonly T[],
+  subject: string,
+): T | undefined {
+  const value = fields[field];
+  if (value === undefined || value === null || value === "") return undefined;
+  const found = choices.find((entry) => entry === value);
+  if (found !== undefined) return found;
+  throw refuse(subject, field, value, choices.join(", "));
 }
 
 /** Throws `model/config` where the file gives one of these fields another value: it describes another architecture. */
@@ -97,17 +124,26 @@ export function defined<T extends object>(given: { [K in keyof T]?: T[K] | undef
 /** The class names that Hugging Face fills in for a model without any. */
 const UNNAMED = /^LABEL_\d+$/;
 
-/** timm's list of class names. */
-function readLabelNames({ label_names: given }: Fields, subject: string): string[] | undefined {
-  if (given === undefined || given === null) return undefined;
-  if (Array.isArray(given) && given.every((name) => typeof name === "string")) return given;
-  throw refuse(subject, "label_names", given, "a list of names");
+/**
+ * timm's class names, each after its description where there is one: "tench, Tinca tinca, n01440764". A data set's
+ * classes find any part of it.
+ */
+function readLabelNames(fields: Fields, subject: string): string[] | undefined {
+  const { label_names: names, label_descriptions: descriptions } = fields;
+  if (names === undefined || names === null) return undefined;
+  const isNames = Array.isArray(names) && names.every((name) => typeof name === "string");
+  if (!isNames) throw refuse(subject, "label_names", names, "a list of names");
+  const described = isFields(descriptions) ? descriptions : {};
+  return names.map((name) => {
+    const description = Object.hasOwn(described, name) ? described[name] : undefined;
+    return typeof description === "string" && description !== name ? `${description}, ${name}` : name;
+  });
 }
 
 /** Class names in index order; undefined where the file names none. */
 function readLabels(fields: Fields, subject: string): string[] | undefined {
   const given = fields.id2label;
-  if (given === undefined || given === null) return undefined;
+  if (given === undefined || given === null) return readLabelNames(fields, subject);
   if (!isFields(given)) throw refuse(subject, "id2label", given, "an object of index and name");
   const count = Object.keys(given).length;
   const labels = Array.from({ length: count }, (_, index) => given[String(index)]);
@@ -117,6 +153,45 @@ function readLabels(fields: Fields, subject: string): string[] | undefined {
     throw refuse(subject, "id2label", indices, `a name for each index from 0 to ${count - 1}`);
   }
   return labels.every((label) => UNNAMED.test(label)) ? undefined : labels;
+}
+
+/** timm's fields of the input that are computed, as `pretrained_cfg` has them. */
+const INTERPOLATIONS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] as const;
+
+/** A crop of a smaller part would leave nothing of the object. */
+const SMALLEST_CROP = 0.05;
+
+export function cropRatio(fields: Fields, field: string, subject: string): number | undefined {
+  const ratio = positiveNumber(fields, field, subject);
+  if (ratio === undefined || (ratio >= SMALLEST_CROP && ratio <= 1)) return ratio;
+  throw refuse(subject, field, ratio, `${SMALLEST_CROP} to 1`);
+}
+
+/** timm's `input_size` [3, side, side]. */
+function inputSide(fields: Fields, subject: string): number | undefined {
+  const { input_size: value } = fields;
+  if (value === undefined || value === null) return undefined;
+  const [colors, height, width] = Array.isArray(value) ? value : [];
+  if (colors === 3 && height === width) return wholeNumber({ input_size: height }, "input_size", subject);
+  throw refuse(subject, "input_size", value, "[3, side, side]");
+}
+
+/** How a picture becomes the input. */
+function readInput(fields: Fields, input: Fields, subject: string): Partial<ClassifierConfig> {
+  return defined<ClassifierConfig>({
+    imageSize: wholeNumber(fields, "image_size", subject) ?? inputSide(input, subject),
+    mean: channels(fields, "image_mean", subject) ?? channels(input, "mean", subject),
+    std: deviations(fields, "image_std", subject) ?? deviations(input, "std", subject),
+    cropRatio: cropRatio(input, "crop_pct", subject),
+    interpolation: choice(input, "interpolation", INTERPOLATIONS, subject),
+    cropMode: choice(input, "crop_mode", ["center", "squash"], subject),
+    cropRounding: choice(input, "crop_rounding", ["even", "down"], subject),
+  });
+}
+
+/** Throws `model/config` for a model whose logits are no classification into one class. */
+function checkProblem(fields: Fields, subject: string): void {
+  choice(fields, "problem_type", ["single_label_classification"], subject);
 }
 
 /** The part of a config.json that does not depend on the family. Throws `model/config`. */
@@ -129,27 +204,18 @@ export function readClassifier(fields: Fields, subject: string): ConfigFile<Clas
     (fields.num_classes === 0 ? undefined : wholeNumber(fields, "num_classes", subject)) ??
     labels?.length;
   if (labels && labels.length !== classes)
-    throw refuse(
-      subject,
-      "num_labels",
-      classes,
-      `${labels.length}, the number of names in ${fields.id2label ? "id2label" : "label_names"}`,
-    );
-  const { architecture } = fields;
+    throw refuse(subject, "num_labels", classes, `${labels.length}, the number of class names in the file`);
+  checkProblem(fields, subject);
+  const { architecture, model_type: modelType } = fields;
   return {
-    sizes: defined<ClassifierConfig>({
-      imageSize: wholeNumber(fields, "image_size", subject),
-      classes,
-      mean: channels(fields, "image_mean", subject) ?? channels(input, "mean", subject),
-      std: channels(fields, "image_std", subject) ?? channels(input, "std", subject),
-      cropRatio: positiveNumber(input, "crop_pct", subject),
-    }),
+    sizes: { ...readInput(fields, input, subject), ...(classes !== undefined && { classes }) },
     ...(labels && { labels }),
     ...(typeof architecture === "string" && { architecture }),
+    ...(typeof modelType === "string" && { modelType }),
   };
 }
 
-/** What `readClassifier` reads. Fields beyond Hugging Face's: image_mean, image_std, crop_pct. */
+/** What `readClassifier` reads. Fields beyond Hugging Face's: image_mean, image_std, and timm's of the crop. */
 export function classifierFields(config: ClassifierConfig, labels: readonly string[]): Fields {
   return {
     image_size: config.imageSize,
@@ -159,6 +225,11 @@ export function classifierFields(config: ClassifierConfig, labels: readonly stri
     image_mean: config.mean,
     image_std: config.std,
     crop_pct: config.cropRatio,
+    ...defined<Fields>({
+      interpolation: config.interpolation,
+      crop_mode: config.cropMode,
+      crop_rounding: config.cropRounding,
+    }),
     weights_layout: "timm",
   };
 }

@@ -1,6 +1,8 @@
 // Classifier config: the description of a model's input and output that all families share, and how pixels are
 // normalized by it.
 
+import type { InputTransform } from "../image/evaluation-input.js";
+
 /** Input size, normalization and number of classes: what the configurations of all families have in common. */
 export interface ClassifierConfig {
   /** Side of the square input, in pixels. */
@@ -14,6 +16,23 @@ export interface ClassifierConfig {
    * Fraction of the resized image that the evaluation crop keeps: the short side is resized to ⌊imageSize/cropRatio⌋.
    */
   cropRatio: number;
+  /** Filter of that resize. Default bicubic. */
+  interpolation?: NonNullable<InputTransform["filter"]>;
+  /** Whether the short side (`center`) or both sides (`squash`) are resized to it. Default center. */
+  cropMode?: NonNullable<InputTransform["cropMode"]>;
+  /** How odd margins of the crop are rounded: `even` as torchvision, `down` as transformers. Default even. */
+  cropRounding?: NonNullable<InputTransform["cropRounding"]>;
+}
+
+/** How a picture becomes the model's input, the same in validation, classification, serving and the page. */
+export function inputTransform(config: ClassifierConfig): InputTransform & { cropRatio: number } {
+  const { imageSize: size, cropRatio, interpolation: filter, cropMode, cropRounding } = config;
+  return {
+    ...{ size, cropRatio },
+    ...(filter !== undefined && { filter }),
+    ...(cropMode !== undefined && { cropMode }),
+    ...(cropRounding !== undefined && { cropRounding }),
+  };
 }
 
 export const IMAGENET_MEAN: [number, number, number] = [0.485, 0.456, 0.406];

@@ -14,7 +14,7 @@ import {
   VitrineError,
 } from "../../runtime/errors.js";
 import { readHeader } from "../../runtime/image/decode.js";
-import { evaluationInput } from "../../runtime/image/evaluation-input.js";
+import { evaluationInput, type InputTransform } from "../../runtime/image/evaluation-input.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
 import { trainingInput } from "../../runtime/image/training-input.js";
@@ -53,12 +53,10 @@ export interface TrainingSample {
   mix: MixDraw;
 }
 
-export interface EvaluationTask {
+export interface EvaluationTask extends InputTransform {
   kind: "evaluation";
   file: string;
   place: number;
-  size: number;
-  cropRatio: number;
 }
 
 /** For each sample of the task, in order: what was wrong with its file, or null. A bad one's pixels are zero. */
@@ -100,11 +98,11 @@ function decodeTraining(
 }
 
 function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Array): DecodeOutcome {
-  const { file, place, size, cropRatio } = task;
+  const { file, place, size } = task;
   const imageBytes = size * size * 3;
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
   const fault = faultOf(file, () => {
-    evaluationInput(module, readFile(file), { size, cropRatio, name: file, into });
+    evaluationInput(module, readFile(file), { ...task, name: file, into });
   });
   if (fault) into.fill(0);
   return [fault];

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
+import type { InputTransform } from "../../runtime/image/evaluation-input.js";
 import type { BadSamples } from "./batch-maker.js";
 import { type Dataset, sampleFile } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
@@ -11,13 +12,9 @@ import { openDataset } from "./open-dataset.js";
 import { describe } from "./pipeline.js";
 import { type Leased, ReadAhead } from "./read-ahead.js";
 
-export interface EvaluationOptions {
+export interface EvaluationOptions extends InputTransform {
   /** Folder of class folders, or a CSV list. */
   path: string;
-  /** Side of the model's input in pixels. */
-  size: number;
-  /** The short side is resized to ⌊size / cropRatio⌋ before the center crop; DeiT's is 0.875. */
-  cropRatio: number;
   batchSize: number;
   /** Decode threads; 0 decodes in the calling thread. */
   workers: number;
@@ -47,12 +44,13 @@ async function makeBatch(
   signal: AbortSignal,
   options: EvaluationOptions,
 ): Promise<EvaluationBatch> {
-  const { size, cropRatio, batchSize, badSamples, onSkipped } = options;
+  const { size, cropRatio, filter, cropMode, cropRounding, batchSize, badSamples, onSkipped } = options;
+  const transform = { size, cropRatio, filter, cropMode, cropRounding };
   const indices = chosen.subarray(first, first + batchSize);
   const outcomes = await Promise.all(
     Array.from(indices, async (index, place) => {
       const file = sampleFile(dataset, index);
-      const [bad] = await pool.run({ kind: "evaluation", file, place, size, cropRatio }, pixels, signal);
+      const [bad] = await pool.run({ kind: "evaluation", file, place, ...transform }, pixels, signal);
       return bad ? fromErrorRecord(bad) : null;
     }),
   );

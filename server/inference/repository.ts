@@ -58,6 +58,8 @@ export function modelProperties(model: ServedModel, maxBatch: number): Record<st
     [PROPERTY.classes]: String(config.classes),
     [PROPERTY.parameters]: String(parameters),
     [PROPERTY.cropRatio]: String(config.cropRatio),
+    [PROPERTY.cropMode]: config.cropMode ?? "center",
+    [PROPERTY.interpolation]: config.interpolation ?? "bicubic",
     [PROPERTY.maxBatch]: String(maxBatch),
     [PROPERTY.device]: device,
   };

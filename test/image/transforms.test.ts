@@ -56,6 +56,28 @@ test("the evaluation input is the center of the whole resized picture, for wide,
   }
 });
 
+test("squashed, every picture has both sides resized; the crop's odd margins are rounded down on request", () => {
+  for (const [width, height] of [
+    [90, 61],
+    [33, 200],
+    [64, 64],
+  ] as const) {
+    const picture = syntheticPicture(module.math, width * height, width, height);
+    for (const filter of ["bilinear", "lanczos"] as const) {
+      const resized = resize(module, picture, { width: 43, height: 43, filter });
+      const transform = { size: 40, cropRatio: 40 / 43, filter, cropMode: "squash" } as const;
+      const even = evaluationInputOfPixels(module, picture, transform);
+      assert.ok(same(even, cropOf(resized, 2, 2, 40, 40).data), `${width}×${height} ${filter}, even`);
+      const down = evaluationInputOfPixels(module, picture, { ...transform, cropRounding: "down" });
+      assert.ok(same(down, cropOf(resized, 1, 1, 40, 40).data), `${width}×${height} ${filter}, down`);
+    }
+  }
+  const wide = jpegOf(syntheticPicture(module.math, 9, 130, 97));
+  const options = { size: 32, cropRatio: 1, filter: "bilinear", cropMode: "squash" } as const;
+  const expected = resize(module, decode(module, wide), { width: 32, height: 32, filter: "bilinear" }).data;
+  assert.ok(same(evaluationInput(module, wide, options), expected), "from a JPEG file");
+});
+
 test("a crop larger than the resized picture is padded with black around the middle", () => {
   const picture = syntheticPicture(module.math, 4, 40, 40);
   const got = evaluationInputOfPixels(module, picture, { size: 30, cropRatio: 1.5 });

@@ -56,7 +56,48 @@ test("timm's own file gives its name, its crop and its normalization", () => {
   };
   const { sizes, architecture } = readConfigJson(JSON.stringify(file), "config.json");
   assert.is(architecture, "deit_tiny_patch16_224");
-  assert.equal(sizes, { classes: 1000, cropRatio: 0.9, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+  const input = { imageSize: 224, cropRatio: 0.9, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+  assert.equal(sizes, { classes: 1000, ...input });
+});
+
+test("timm's model_args change the architecture that the name implies", () => {
+  const file = {
+    ...{ architecture: "vit_small_patch16_224", num_classes: 3, global_pool: "avg" },
+    model_args: {
+      ...{ img_size: 64, patch_size: [8, 8], embed_dim: 96, depth: 4, num_heads: 3, mlp_ratio: 2.5 },
+      ...{ qkv_bias: false, init_values: 1e-5, reg_tokens: 4, no_embed_class: true, class_token: false },
+      ...{ fc_norm: false, num_classes: 3, drop_path_rate: 0.1, dynamic_img_size: true },
+    },
+    pretrained_cfg: { interpolation: "bilinear", crop_mode: "squash", crop_pct: 1, input_size: [3, 64, 64] },
+    label_names: ["n1", "bee", "cat"],
+    label_descriptions: { n1: "ant, emmet", bee: "bee" },
+  };
+  const { sizes, labels } = readTrainableConfig(JSON.stringify(file), "config.json");
+  assert.equal(sizes, {
+    ...{ imageSize: 64, patchSize: 8, dim: 96, depth: 4, heads: 3, mlpDim: 240, classes: 3 },
+    ...{ qkvBias: false, layerScale: 1e-5, registers: 4, prefixPositions: false, classToken: false },
+    ...{ pool: "avg", poolNorm: false, interpolation: "bilinear", cropMode: "squash", cropRatio: 1 },
+  });
+  assert.equal(labels, ["ant, emmet, n1", "bee", "cat"]);
+});
+
+test("a width of its own brings its MLP, and the heads of the architecture", () => {
+  const file = { architecture: "deit_tiny_patch16_224", model_args: { embed_dim: 96 } };
+  const { sizes } = readTrainableConfig(JSON.stringify(file), "config.json");
+  assert.equal(sizes, { dim: 96, mlpDim: 384 });
+});
+
+test("every part of a config reads back as it was written", () => {
+  const parts: Partial<DeitConfig>[] = [
+    { layerScale: 1e-4, prefixPositions: false },
+    { registers: 4, classToken: false, pool: "avg", poolNorm: true },
+    { qkvBias: false, interpolation: "lanczos", cropMode: "squash", cropRounding: "down" },
+  ];
+  for (const part of parts) {
+    const config: DeitConfig = { ...CONFIG, ...part };
+    const { sizes } = readTrainableConfig(writeConfigJson(config, ["a", "b"]), "config.json");
+    assert.equal(completeConfig(sizes, "config.json"), config);
+  }
 });
 
 test("an invalid file is refused with the field, its value and the allowed values", () => {
@@ -71,7 +112,25 @@ test("an invalid file is refused with the field, its value and the allowed value
     [/num_channels is 1; allowed: 3/, '{"num_channels":1}'],
     [/image_mean is \[1,2\]; allowed: three numbers/, '{"image_mean":[1,2]}'],
     [/id2label is \["0","2"\]; allowed: a name for each index from 0 to 1/, '{"id2label":{"0":"a","2":"b"}}'],
-    [/num_labels is 3; allowed: 1, the number of names/, '{"num_labels":3,"id2label":{"0":"a"}}'],
+    [/num_labels is 3; allowed: 1, the number of class names/, '{"num_labels":3,"id2label":{"0":"a"}}'],
+    [
+      /image_size is \[64,96\]; allowed: a whole number, or \[side, side\] of a square/,
+      '{"image_size":[64,96]}',
+    ],
+    [/input_size is \[3,64,96\]/, '{"pretrained_cfg":{"input_size":[3,64,96]}}'],
+    [/std is \[0.5,0,0.5\]; allowed: three numbers above 0/, '{"pretrained_cfg":{"std":[0.5,0,0.5]}}'],
+    [/crop_pct is 2; allowed: 0.05 to 1/, '{"crop_pct":2}'],
+    [/crop_mode is "border"; allowed: center, squash/, '{"pretrained_cfg":{"crop_mode":"border"}}'],
+    [/interpolation is "random"; allowed: nearest, box/, '{"pretrained_cfg":{"interpolation":"random"}}'],
+    [/global_pool is "map"; allowed: token, avg/, '{"global_pool":"map"}'],
+    [/pre_norm is true; allowed: false/, '{"model_args":{"pre_norm":true}}'],
+    [/model_args.mlp_layer is "x"; allowed: arguments of/, '{"model_args":{"mlp_layer":"x"}}'],
+    [
+      /problem_type is "multi_label_classification"; allowed: single_label/,
+      '{"problem_type":"multi_label_classification"}',
+    ],
+    [/model_type is {"toString":1}/, '{"model_type":{"toString":1}}'],
+    [/label_names is {"0":"a"}; allowed: a list/, '{"label_names":{"0":"a"}}'],
   ];
   for (const [expected, text] of cases) {
     try {

@@ -14,7 +14,7 @@ type Property = keyof DeitConfig;
 /** What every format is told. */
 const SIZES: readonly Property[] = [
   ...(["imageSize", "classes", "mean", "std", "cropRatio", "patchSize", "dim", "depth", "heads"] as const),
-  ...(["mlpDim", "distilled", "layerNormEpsilon"] as const),
+  ...(["mlpDim", "distilled", "layerNormEpsilon", "interpolation", "cropMode", "cropRounding"] as const),
 ];
 
 /** Properties of variants, and the value with which a model is no variant. */

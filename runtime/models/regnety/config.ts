@@ -187,7 +187,7 @@ function readStages(fields: Fields, subject: string): RegnetyStage[] | undefined
 
 /** The fields of a config.json that are a RegNetY's own. Throws `model/config`. */
 export function readRegnetyFields(fields: Fields, subject: string): Partial<RegnetyConfig> {
-  checkFixed(fields, FIXED, subject);
+  checkFixed(fields, { ...FIXED, global_pool: "avg" }, subject);
   return defined<RegnetyConfig>({
     stemWidth: wholeNumber(fields, "stem_width", subject) ?? wholeNumber(fields, "embedding_size", subject),
     groupWidth: wholeNumber(fields, "group_w", subject) ?? wholeNumber(fields, "groups_width", subject),
