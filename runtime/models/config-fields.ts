@@ -114,6 +114,11 @@ export function checkFixed(fields: Fields, fixed: Fields, subject: string): void
       throw refuse(subject, field, fields[field], JSON.stringify(value));
 }
 
+/** Undefined for the default, so that models of equal settings have equal configurations. */
+export function unless<T>(usual: T, value: T | undefined): T | undefined {
+  return value === usual ? undefined : value;
+}
+
 /** The entries that are not undefined. */
 export function defined<T extends object>(given: { [K in keyof T]?: T[K] | undefined }): Partial<T> {
   return Object.fromEntries(
@@ -183,9 +188,9 @@ function readInput(fields: Fields, input: Fields, subject: string): Partial<Clas
     mean: channels(fields, "image_mean", subject) ?? channels(input, "mean", subject),
     std: deviations(fields, "image_std", subject) ?? deviations(input, "std", subject),
     cropRatio: cropRatio(input, "crop_pct", subject),
-    interpolation: choice(input, "interpolation", INTERPOLATIONS, subject),
-    cropMode: choice(input, "crop_mode", ["center", "squash"], subject),
-    cropRounding: choice(input, "crop_rounding", ["even", "down"], subject),
+    interpolation: unless("bicubic", choice(input, "interpolation", INTERPOLATIONS, subject)),
+    cropMode: unless("center", choice(input, "crop_mode", ["center", "squash"], subject)),
+    cropRounding: unless("even", choice(input, "crop_rounding", ["even", "down"], subject)),
   });
 }
 

@@ -12,6 +12,7 @@ import {
   parseFields,
   positiveNumber,
   refuse,
+  unless,
   wholeNumber,
 } from "./config-fields.js";
 
@@ -208,7 +209,7 @@ export function readPreprocessorJson(
   checkSteps(fields, subject);
   return defined<ClassifierConfig>({
     ...readTransform(fields, named, subject),
-    interpolation: readFilter(fields, named.processor, subject),
+    interpolation: unless("bicubic", readFilter(fields, named.processor, subject)),
     ...readNormalization(fields, named.processor, subject),
   });
 }

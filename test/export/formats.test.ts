@@ -55,7 +55,10 @@ for (const config of [ODD, PLAIN])
     test(`${format}, ${config.distilled ? "distilled" : "plain"}: sizes, input, names and tensors come back`, async () => {
       const model = storedModel(config);
       const back = await read(files(model, format));
-      assert.equal({ ...back.config, pool: "token" }, { ...config, pool: "token" });
+      // transformers begins a crop with odd margins one pixel earlier.
+      const { cropRounding, ...rest } = back.config as DeitConfig;
+      assert.is(cropRounding, format === "hf" ? "down" : undefined);
+      assert.equal({ ...rest, pool: "token" }, { ...config, pool: "token" });
       assert.equal(back.labels, model.labels);
       assert.equal(bits(back.weights), bits(model.weights));
     });
