@@ -156,8 +156,8 @@ async function teacherDecisions(
   const adapt = (teacher: StoredModel): StoredModel => inOrderOf(labels, teacher, path);
   const { model, dispose } = await startModel(path, options, { batchSizes: [batchSize], adapt });
   try {
-    const { imageSize: size, cropRatio } = model.config;
-    const source = await openEvaluation({ path: data, size, cropRatio, batchSize, workers, badSamples });
+    const input = inputTransform(model.config);
+    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples });
     return await decisionsOf(model, source).finally(() => source.close());
   } finally {
     await dispose();

@@ -5,8 +5,10 @@ import type { BatchSource, EvaluationSource } from "../../runtime/batches/batch-
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
+import type { InputTransform } from "../../runtime/image/evaluation-input.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
+import { inputTransform } from "../../runtime/models/config.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import { validationProgress } from "../../trainer/progress.js";
 import { className } from "./names.js";
@@ -14,10 +16,8 @@ import { predict } from "./predictions.js";
 import { readRunHistory } from "./read-run.js";
 import type { FirstBatch, Predictions, ReportedRun, RunHistory } from "./reported-run.js";
 
-export interface ValidationImages {
+export interface ValidationImages extends InputTransform {
   path: string;
-  size: number;
-  cropRatio: number;
   batchSize: number;
   /** At most this many, evenly spaced. */
   most: number;
@@ -62,12 +62,12 @@ async function predictionsOf(
   const stored = await readModel(nodeModelSource(path));
   const model = await loadModel(runtime, stored, { batchSizes: [BATCH_SIZE], dtype: "float32" });
   try {
-    const { imageSize: size, cropRatio } = model.config;
     let skipped = 0;
     const onSkipped = () => {
       skipped++;
     };
-    const images = { path: val, size, cropRatio, batchSize: BATCH_SIZE, most, onSkipped };
+    const transform = inputTransform(model.config);
+    const images = { path: val, ...transform, batchSize: BATCH_SIZE, most, onSkipped };
     const source = await sources.openValidation(images);
     const progress = validationProgress(Math.min(most, source.description.samples));
     try {
