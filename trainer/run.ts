@@ -3,7 +3,7 @@
 
 import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
-import type { InputTransform } from "../runtime/image/evaluation-input.js";
+import type { InputTransform } from "../runtime/image/input-transform.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Training } from "../runtime/training/contract.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";

@@ -5,7 +5,7 @@ import type { BatchSource, EvaluationSource } from "../../runtime/batches/batch-
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
-import type { InputTransform } from "../../runtime/image/evaluation-input.js";
+import type { InputTransform } from "../../runtime/image/input-transform.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
 import { inputTransform } from "../../runtime/models/config.js";

@@ -6,7 +6,8 @@ import type { AugmentOperation } from "../draw/draw.js";
 import type { DrawMath } from "../draw/random.js";
 import { quote, VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
-import { type FilterName, type RgbImage, requirePicture } from "./resize.js";
+import type { FilterName } from "./input-transform.js";
+import { type RgbImage, requirePicture } from "./resize.js";
 
 /** Interpolation and buffers of `augment`. */
 export interface AugmentOptions {

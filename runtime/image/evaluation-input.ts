@@ -5,27 +5,8 @@ import { Region } from "../../assembly/image/contract.js";
 import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
-import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
-
-/** How a picture becomes a model's input: resized, then cropped at its center. */
-export interface InputTransform {
-  /** Side of the square result in pixels. */
-  size: number;
-  /** Fraction of the resized side that the crop keeps. Default 0.875, as in DeiT's main.py. */
-  cropRatio?: number;
-  /** Of the resize. Default bicubic. */
-  filter?: FilterName;
-  /**
-   * What is resized to int(size / cropRatio): the short side (`center`), or both sides, whatever the picture's shape
-   * (`squash`); timm's names. Default center.
-   */
-  cropMode?: "center" | "squash";
-  /**
-   * Where the crop begins if its margins are odd: half of them rounded half to even, as torchvision, or down, as
-   * Hugging Face's transformers. Default even.
-   */
-  cropRounding?: "even" | "down";
-}
+import type { InputTransform } from "./input-transform.js";
+import { filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
 /** Transform and buffers of an evaluation input. */
 export interface EvaluationOptions extends InputTransform {

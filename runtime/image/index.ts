@@ -47,7 +47,6 @@ export {
   type EvaluationOptions,
   evaluationInput,
   evaluationInputOfPixels,
-  type InputTransform,
 } from "./evaluation-input.js";
 export {
   createImageModule,
@@ -55,6 +54,7 @@ export {
   type ImageModule,
   type ImageModuleOptions,
 } from "./image-module.js";
+export type { FilterName, InputTransform } from "./input-transform.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";
-export { type FilterName, type ResizeOptions, type RgbImage, resize } from "./resize.js";
+export { type ResizeOptions, type RgbImage, resize } from "./resize.js";
 export { type TrainingOptions, trainingInput, trainingInputOfPixels } from "./training-input.js";

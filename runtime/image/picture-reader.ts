@@ -3,8 +3,9 @@
 
 import { isVitrineError, VitrineError } from "../errors.js";
 import { foreignKind, requireBytes } from "./decode.js";
-import { evaluationInput, evaluationInputOfPixels, type InputTransform } from "./evaluation-input.js";
+import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
+import type { InputTransform } from "./input-transform.js";
 import type { RgbImage } from "./resize.js";
 
 export interface PictureOptions extends InputTransform {

@@ -3,9 +3,7 @@
 import { Filter, Region } from "../../assembly/image/contract.js";
 import { quote, VitrineError } from "../errors.js";
 import type { ImageModule } from "./image-module.js";
-
-/** Pillow's resampling filters. */
-export type FilterName = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos";
+import type { FilterName } from "./input-transform.js";
 
 const FILTERS: Record<FilterName, Filter> = {
   nearest: Filter.Nearest,

@@ -16,7 +16,8 @@ import { VitrineError } from "../errors.js";
 import { operationRecords } from "./augment.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
-import { type FilterName, filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
+import type { FilterName } from "./input-transform.js";
+import { filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
 /** Size, filter and buffers of a training input. */
 export interface TrainingOptions {

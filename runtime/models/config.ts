@@ -1,7 +1,7 @@
 // Classifier config: the description of a model's input and output that all families share, and how pixels are
 // normalized by it.
 
-import type { InputTransform } from "../image/evaluation-input.js";
+import type { InputTransform } from "../image/input-transform.js";
 
 /** Input size, normalization and number of classes: what the configurations of all families have in common. */
 export interface ClassifierConfig {

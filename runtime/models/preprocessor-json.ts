@@ -195,7 +195,7 @@ function readNormalization(fields: Fields, { mean: usual }: Processor, subject: 
 
 /**
  * The input's side, crop, filter and normalization, as transformers' processor of this file makes it from a picture.
- * `modelType`: `model_type` of config.json, which chooses the processor where the file names none; `subject` names the
+ * `modelType`: `model_type` of config.json, which chooses the image processor where the file names none; `subject` names the
  * file in errors. Throws `model/config` for text that is not a JSON object, and for everything that the file asks for
  * and that is not computed here.
  */

@@ -14,8 +14,9 @@ import {
   VitrineError,
 } from "../../runtime/errors.js";
 import { readHeader } from "../../runtime/image/decode.js";
-import { evaluationInput, type InputTransform } from "../../runtime/image/evaluation-input.js";
+import { evaluationInput } from "../../runtime/image/evaluation-input.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
+import type { InputTransform } from "../../runtime/image/input-transform.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
 import { trainingInput } from "../../runtime/image/training-input.js";
 

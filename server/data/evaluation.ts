@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
-import type { InputTransform } from "../../runtime/image/evaluation-input.js";
+import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { BadSamples } from "./batch-maker.js";
 import { type Dataset, sampleFile } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";

@@ -9,7 +9,8 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { augment } from "../../runtime/image/augment.js";
 import { decode } from "../../runtime/image/decode.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
-import { type FilterName, type RgbImage, resize } from "../../runtime/image/resize.js";
+import type { FilterName } from "../../runtime/image/input-transform.js";
+import { type RgbImage, resize } from "../../runtime/image/resize.js";
 import { trainingInput, trainingInputOfPixels } from "../../runtime/image/training-input.js";
 
 const PIXEL_LIMIT = 1 << 20;

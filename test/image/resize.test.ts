@@ -6,7 +6,8 @@ import { Domain, drawStream } from "../../runtime/draw/random.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { type FilterName, resize } from "../../runtime/image/resize.js";
+import type { FilterName } from "../../runtime/image/input-transform.js";
+import { resize } from "../../runtime/image/resize.js";
 import { syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());

@@ -1,7 +1,8 @@
 // Image cases: resize, resized crop and evaluation transform equal Pillow's and torchvision's, byte for byte.
 
 import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
-import { type FilterName, resize } from "../../runtime/image/resize.js";
+import type { FilterName } from "../../runtime/image/input-transform.js";
+import { resize } from "../../runtime/image/resize.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
 import { IMAGENET_MEAN, IMAGENET_STD, normalizationTable } from "../../runtime/models/config.js";
 import type { CaseGroup } from "./case.js";

@@ -1,7 +1,7 @@
 // Image operation cases: RandAugment's operations, alone and chained, equal Pillow's byte for byte.
 
 import { augment } from "../../runtime/image/augment.js";
-import type { FilterName } from "../../runtime/image/resize.js";
+import type { FilterName } from "../../runtime/image/input-transform.js";
 import type { CaseGroup } from "./case.js";
 import { compare } from "./compare.js";
 import { imageModule, numbersOf, tensorOf } from "./image-module.js";
