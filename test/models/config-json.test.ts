@@ -72,7 +72,7 @@ test("timm's model_args change the architecture that the name implies", () => {
     label_names: ["n1", "bee", "cat"],
     label_descriptions: { n1: "ant, emmet", bee: "bee" },
   };
-  const { sizes, labels } = readTrainableConfig(JSON.stringify(file), "config.json");
+  const { sizes, labels } = readConfigJson(JSON.stringify(file), "config.json");
   assert.equal(sizes, {
     ...{ imageSize: 64, patchSize: 8, dim: 96, depth: 4, heads: 3, mlpDim: 240, classes: 3 },
     ...{ qkvBias: false, layerScale: 1e-5, registers: 4, prefixPositions: false, classToken: false },
@@ -83,7 +83,7 @@ test("timm's model_args change the architecture that the name implies", () => {
 
 test("a width of its own brings its MLP, and the heads of the architecture", () => {
   const file = { architecture: "deit_tiny_patch16_224", model_args: { embed_dim: 96 } };
-  const { sizes } = readTrainableConfig(JSON.stringify(file), "config.json");
+  const { sizes } = readConfigJson(JSON.stringify(file), "config.json");
   assert.equal(sizes, { dim: 96, mlpDim: 384 });
 });
 
@@ -95,7 +95,7 @@ test("every part of a config reads back as it was written", () => {
   ];
   for (const part of parts) {
     const config: DeitConfig = { ...CONFIG, ...part };
-    const { sizes } = readTrainableConfig(writeConfigJson(config, ["a", "b"]), "config.json");
+    const { sizes } = readConfigJson(writeConfigJson(config, ["a", "b"]), "config.json");
     assert.equal(completeConfig(sizes, "config.json"), config);
   }
 });
