@@ -1,14 +1,17 @@
 // Loop: training from top to bottom. Everything random is a function of the batch's cursor, and everything that
 // carries over from step to step is in `training` and `state`: saving those two is saving the run.
 
+import { join } from "node:path";
 import { type Cursor, nextCursor } from "../runtime/batches/batch-source.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import { type Checkpoints, openCheckpoints, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
+import { type EventFile, openEventFile } from "./event-file.js";
 import { untilInterrupted } from "./interruption.js";
 import type { StepMetrics } from "./metrics.js";
-import { RunningMean, StepClock } from "./recent-steps.js";
+import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
+import { stepScalars, validationScalars } from "./scalars.js";
 import { withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
@@ -16,12 +19,17 @@ import { describeScores, type ValidationScores, validate } from "./validation.js
 /** Batches validated before the first step, so that a wrong --val shows now and not after an epoch. */
 const SANITY_BATCHES = 2;
 
+/** In RUN. */
+const LOG_FILE = "log.txt";
+
 /** A run in progress: where it is written, and what is measured over several steps. */
 interface LoopContext {
   run: TrainingRun;
   checkpoints: Checkpoints;
   losses: RunningMean;
   clock: StepClock;
+  runClock: RunClock;
+  events: EventFile;
 }
 
 /**
@@ -39,7 +47,16 @@ export async function train(run: TrainingRun): Promise<void> {
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openCheckpoints(run);
   const losses = new RunningMean(state.recentLosses);
-  const context: LoopContext = { run, checkpoints, losses, clock: new StepClock() };
+  const { folder } = run.checkpoint;
+  progress.record?.(join(folder, LOG_FILE));
+  const clocks = { clock: new StepClock(), runClock: new RunClock(state.step) };
+  const context: LoopContext = {
+    run,
+    checkpoints,
+    losses,
+    ...clocks,
+    events: openEventFile(folder, state.step),
+  };
   let inFlight: StartedStep | undefined;
   let whole = true;
   try {
@@ -65,7 +82,7 @@ export async function train(run: TrainingRun): Promise<void> {
   } catch (error) {
     const stopped = whole ? await keepSteps(context, inFlight, error) : error;
     const isOwed = state.owedValidation !== null;
-    throw withCheckpoint(stopped, { folder: run.checkpoint.folder, step: checkpoints.saved(), isOwed });
+    throw withCheckpoint(stopped, { folder, step: checkpoints.saved(), isOwed });
   } finally {
     progress.end();
   }
@@ -104,7 +121,7 @@ function endsSegment(
 
 /** Reads the step's loss and writes its row of metrics, without the scores of a validation. */
 async function completeStep(context: LoopContext, started: StartedStep): Promise<StepMetrics> {
-  const { run, checkpoints, losses, clock } = context;
+  const { run, checkpoints, losses, clock, runClock, events } = context;
   const { state, source, progress } = run;
   const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
   const { loss, terms, gradientNorm, applied, lossScale } = await finishStep(started);
@@ -115,10 +132,16 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   clock.tick(count, waitSeconds);
   const runningLoss = losses.mean();
   const rates = { learningRate, ...clock.rates() };
-  progress.report({ epoch: cursor.epoch + 1, step, loss: runningLoss, ...rates, ...lengths(run) });
+  const { epochs, steps } = lengths(run);
+  progress.report({
+    ...{ epoch: cursor.epoch + 1, epochs, step, steps, loss: runningLoss, ...rates },
+    ...runClock.times(step, steps),
+    ...memoryOf(run),
+  });
   const measured = { loss, terms, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
   await checkpoints.metrics.append(metrics);
+  events.add(step, stepScalars(metrics));
   return metrics;
 }
 
@@ -137,13 +160,14 @@ async function endEpoch(context: LoopContext, metrics: StepMetrics): Promise<voi
 }
 
 /** The validation that the saved run owes, and what depends on it: the row of metrics, RUN/best, the state in RUN/last. */
-async function scoreEpoch({ run, checkpoints }: LoopContext, metrics: StepMetrics): Promise<void> {
+async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: StepMetrics): Promise<void> {
   const { state, progress } = run;
   const validation = await validateWeights(run);
   if (validation !== null) {
     state.validation = validation;
     const facts = { step: state.step, classes: run.objective.config.classes };
     for (const line of describeScores(validation, facts)) progress.say(line);
+    events.add(state.step, validationScalars(validation));
   }
   state.owedValidation = null;
   const isBest = chooseBest(run, metrics.epoch, validation);
@@ -172,6 +196,15 @@ function advance(state: RunState, cursor: Cursor, perEpoch: number, loss: number
 function lengths({ state, source }: TrainingRun): { epochs: number | null; steps: number } {
   const { epochs, steps } = state.settings;
   return { epochs, steps: steps ?? (epochs ?? 0) * source.batchesPerEpoch };
+}
+
+/** On the CPU the process's memory has the planned one. */
+function memoryOf({ training, state }: TrainingRun): { peakBytes: number; deviceBytes: number | null } {
+  const onGpu = /webgpu|tensorflow/.test(state.device);
+  return {
+    peakBytes: 1024 * process.resourceUsage().maxRSS,
+    deviceBytes: onGpu ? training.bytes : null,
+  };
 }
 
 /** Scores of raw weights and average; null without validation data. */

@@ -1,6 +1,8 @@
 // Progress: one line that is rewritten in place on a terminal, for training, validation and kernel compilation. In a
 // log, training writes a line every five seconds, and the others write nothing.
 
+import { formatDuration } from "./duration.js";
+
 export interface ProgressReport {
   /** The current epoch, from 1, and their number (null where the run is measured in steps). */
   epoch: number;
@@ -13,6 +15,14 @@ export interface ProgressReport {
   imagesPerSecond: number;
   /** Fraction of the time spent waiting for data, 0…1. */
   dataWait: number;
+  /** Since the run was started or resumed. */
+  elapsedSeconds: number;
+  /** Until its end, at the mean pace so far; NaN where that is not known. */
+  remainingSeconds: number;
+  /** Peak of the process's resident memory, bytes. */
+  peakBytes: number;
+  /** Planned memory on a GPU, bytes; null where the process's own memory has it. */
+  deviceBytes: number | null;
 }
 
 export interface Progress {
@@ -23,6 +33,8 @@ export interface Progress {
   say(line: string): void;
   /** Ends the rewritten line, which stays on the screen. */
   end(): void;
+  /** Keeps what was said so far and what will be said in this file too. Absent where nothing is recorded. */
+  record?(path: string): void;
 }
 
 /** The part of a stream that this needs. */
@@ -43,9 +55,14 @@ class StatusLine {
     this.#stream = stream;
   }
 
+  /** Columns that a line may fill without wrapping. */
+  get width(): number {
+    return (this.#stream.columns ?? 120) - 1;
+  }
+
   show(text: string): void {
     this.#text = text;
-    this.#stream.write(ERASE_LINE + text.slice(0, (this.#stream.columns ?? 120) - 1));
+    this.#stream.write(ERASE_LINE + text.slice(0, this.width));
   }
 
   /** Prints a line that stays above this one. */
@@ -66,17 +83,49 @@ class StatusLine {
   }
 }
 
-/** `epoch 2/300  step 41/3600  loss 2.314  lr 1.56e-5  9.8 img/s  data wait 3%` */
-function progressLine(report: ProgressReport): string {
-  const { epoch, epochs, step, steps } = report;
-  return [
-    `epoch ${epoch}${epochs === null ? "" : `/${epochs}`}`,
-    `step ${step}/${steps}`,
-    `loss ${report.loss.toFixed(4)}`,
-    `lr ${report.learningRate.toExponential(3)}`,
-    `${report.imagesPerSecond.toFixed(1)} img/s`,
-    `data wait ${Math.round(100 * report.dataWait)}%`,
-  ].join("  ");
+const BYTE_UNITS = ["MB", "GB", "TB"];
+
+/** `312 MB`, `4.1 GB`. */
+function shortBytes(bytes: number): string {
+  let value = bytes / 1e6;
+  let unit = 0;
+  for (; value >= 1000 && unit < BYTE_UNITS.length - 1; unit++) value /= 1000;
+  return `${value.toFixed(unit === 0 ? 0 : 1)} ${BYTE_UNITS[unit]}`;
+}
+
+/** Waiting for data is shown where it costs something. */
+const NOTABLE_DATA_WAIT = 0.05;
+
+/**
+ * `epoch 2/300  step 41/3600  loss 2.3145  lr 1.56e-5  9.8 img/s  mem 312 MB  1:12  ETA 1:45:02`. Where that is longer
+ * than `width`, parts are left out, the least important one first.
+ */
+export function progressLine(report: ProgressReport, width = Number.POSITIVE_INFINITY): string {
+  const { epoch, epochs, step, steps, dataWait, deviceBytes } = report;
+  const gpu = deviceBytes === null ? "" : ` + ${shortBytes(deviceBytes)} GPU`;
+  /** Each part with its rank: the lower, the longer it stays. */
+  const parts: [text: string, rank: number][] = [
+    [`epoch ${epoch}${epochs === null ? "" : `/${epochs}`}`, 3],
+    [`step ${step}/${steps}`, 0],
+    [`loss ${report.loss.toFixed(4)}`, 1],
+    [`lr ${report.learningRate.toExponential(2)}`, 8],
+    [`${report.imagesPerSecond.toFixed(1)} img/s`, 4],
+    ...(dataWait >= NOTABLE_DATA_WAIT
+      ? [[`data wait ${Math.round(100 * dataWait)}%`, 5] as [string, number]]
+      : []),
+    [`mem ${shortBytes(report.peakBytes)}${gpu}`, 7],
+    [formatDuration(report.elapsedSeconds), 6],
+    [`ETA ${formatDuration(report.remainingSeconds)}`, 2],
+  ];
+  const line = () => parts.map(([text]) => text).join("  ");
+  while (line().length > width && parts.length > 1) {
+    const last = Math.max(...parts.map(([, rank]) => rank));
+    parts.splice(
+      parts.findIndex(([, rank]) => rank === last),
+      1,
+    );
+  }
+  return line();
 }
 
 /** Lines of a log are at least this far apart. */
@@ -90,7 +139,7 @@ export function createProgress(
   if (stream.isTTY) {
     const line = new StatusLine(stream);
     return {
-      report: (report) => line.show(progressLine(report)),
+      report: (report) => line.show(progressLine(report, line.width)),
       status: (text) => line.show(text),
       say: (text) => line.say(text),
       end: () => line.end(),

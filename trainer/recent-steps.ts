@@ -1,4 +1,5 @@
-// Recent steps: mean loss, images per second and time spent waiting for data, over the last ten steps.
+// Recent steps: mean loss, images per second and time spent waiting for data, over the last ten steps; and the time of
+// the whole run.
 
 /** Steps that loss and rates average over. */
 const RECENT_STEPS = 10;
@@ -31,6 +32,28 @@ interface Lap {
   seconds: number;
   images: number;
   waitSeconds: number;
+}
+
+/** How long a run takes: since it was started or resumed, and until its end at the mean pace since then. */
+export class RunClock {
+  readonly #now: () => number;
+  readonly #start: number;
+  readonly #firstStep: number;
+
+  /** `step`: steps done before this start. `now`: seconds. */
+  constructor(step: number, now: () => number = () => performance.now() / 1000) {
+    this.#now = now;
+    this.#start = now();
+    this.#firstStep = step;
+  }
+
+  /** Validations and checkpoints count: the remaining steps will have theirs. NaN before the first step. */
+  times(step: number, steps: number): { elapsedSeconds: number; remainingSeconds: number } {
+    const elapsedSeconds = this.#now() - this.#start;
+    const done = step - this.#firstStep;
+    const remainingSeconds = done > 0 ? (elapsedSeconds / done) * Math.max(0, steps - step) : Number.NaN;
+    return { elapsedSeconds, remainingSeconds };
+  }
 }
 
 export class StepClock {

@@ -16,7 +16,7 @@ import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
 import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
-
+import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
@@ -148,7 +148,7 @@ async function dryRun(flags: TrainFlags, options: PrepareOptions): Promise<void>
 
 async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;
-  const progress = createProgress(stream);
+  const progress = withLog(createProgress(stream));
   const request: RunRequest = {
     out: flags.out,
     resume: flags.resume ?? false,
@@ -168,7 +168,9 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
     run = await trainToEnd(options);
     progress.say(summarize(run).text);
   } catch (error) {
-    if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
+    if (!isVitrineError(error)) throw error;
+    progress.note(`vitrine: ${error.code}: ${error.message}`);
+    if (error.code !== INTERRUPTED) throw error;
     process.stderr.write(`vitrine: ${error.message}\n`);
     process.exitCode = signals.status();
   } finally {

@@ -118,7 +118,14 @@ test("a trainer killed twice in mid-epoch and resumed ends with the same files, 
   await finish(startTrainer(resume));
   assertSameFiles(run, context.expected);
   assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
-  assert.equal(readdirSync(run).sort(), ["best", "last", "metrics.csv"], "nothing temporary is left");
+  const files = readdirSync(run).map((name) => name.replace(/(tfevents)\..*/, "$1"));
+  const kept = ["best", "events.out.tfevents", "last", "log.txt", "metrics.csv"];
+  assert.equal([...new Set(files)].sort(), kept, "nothing temporary is left");
+  const log = readFileSync(join(run, "log.txt"), "utf8").trimEnd().split("\n");
+  assert.ok(log.every((line) => /^\d{4}-\d\d-\d\dT[\d:.]+Z /.test(line)));
+  assert.is(log.filter((line) => line.includes(" resumed ")).length, 2, "every start is in the log");
+  for (const line of ["validation at step 10, 40 images: top-1", "finished: 40 steps"])
+    assert.is(log.filter((text) => text.includes(line)).length, 1, line);
 });
 
 /** A trainer killed at any moment: how many times, and the seed of the moments; a longer search sets both. */

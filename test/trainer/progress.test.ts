@@ -2,13 +2,15 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { formatDuration } from "../../trainer/duration.js";
 import {
   createProgress,
   kernelProgress,
   type ProgressReport,
+  progressLine,
   validationProgress,
 } from "../../trainer/progress.js";
-import { StepClock } from "../../trainer/recent-steps.js";
+import { RunClock, StepClock } from "../../trainer/recent-steps.js";
 
 const REPORT: ProgressReport = {
   epoch: 2,
@@ -19,8 +21,12 @@ const REPORT: ProgressReport = {
   learningRate: 1.5625e-5,
   imagesPerSecond: 9.84,
   dataWait: 0.034,
+  elapsedSeconds: 72,
+  remainingSeconds: 6302,
+  peakBytes: 312e6,
+  deviceBytes: null,
 };
-const LINE = "epoch 2/300  step 41/3600  loss 2.3145  lr 1.563e-5  9.8 img/s  data wait 3%";
+const LINE = "epoch 2/300  step 41/3600  loss 2.3145  lr 1.56e-5  9.8 img/s  mem 312 MB  1:12  ETA 1:45:02";
 
 function stream(isTTY: boolean, columns?: number) {
   let text = "";
@@ -52,8 +58,56 @@ test("a terminal has one line, which is rewritten, kept below other lines, and c
   progress.say("validation: 3 of 4");
   progress.end();
   const erase = "\r\u001b[2K";
-  const cut = LINE.slice(0, 29);
+  const cut = "step 41/3600  loss 2.3145";
   assert.is(out.text(), `${erase}${cut}${erase}validation: 3 of 4\n${erase}${cut}\n`);
+});
+
+test("a line that does not fit leaves out whole parts, learning rate and memory first, the step never", () => {
+  const waiting = { ...REPORT, dataWait: 0.25, deviceBytes: 2.1e9, peakBytes: 4.12e9 };
+  assert.match(progressLine(waiting), / {2}data wait 25% {2}mem 4\.1 GB \+ 2\.1 GB GPU {2}1:12 {2}ETA/);
+  assert.is(progressLine(REPORT, 79), "epoch 2/300  step 41/3600  loss 2.3145  9.8 img/s  1:12  ETA 1:45:02");
+  const long = { ...waiting, epoch: 299, step: 374_999, steps: 375_300, remainingSeconds: 1e6 };
+  for (let width = 1; width <= 140; width++) {
+    const line = progressLine(long, width);
+    assert.ok(line.length <= Math.max(width, "step 374999/375300".length), `${width}: ${line}`);
+    assert.match(line, /step 374999/);
+  }
+});
+
+test("durations are read as people write them", () => {
+  const times = [0.4, 41, 59.6, 725, 3723, 86_399, 183_600, Number.NaN];
+  assert.equal(times.map(formatDuration), [
+    "0:00",
+    "0:41",
+    "1:00",
+    "12:05",
+    "1:02:03",
+    "23:59:59",
+    "2d 3h",
+    "?",
+  ]);
+});
+
+test("a validation shows how far it is: in place on a terminal, every five seconds in a log", () => {
+  const terminal = stream(true, 80);
+  createProgress(terminal).status("validating 320/2000");
+  assert.is(terminal.text(), "\r\u001b[2Kvalidating 320/2000");
+  const out = stream(false);
+  let time = 0;
+  const progress = createProgress(out, () => time);
+  for (let images = 0; images <= 12; images++) {
+    progress.status(`validating ${images}/12`);
+    time += 1000;
+  }
+  assert.is(out.text(), "validating 0/12\nvalidating 5/12\nvalidating 10/12\n");
+});
+
+test("the run's time counts validations, and its end follows from the mean pace since the start", () => {
+  let now = 100;
+  const clock = new RunClock(20, () => now);
+  assert.ok(Number.isNaN(clock.times(20, 50).remainingSeconds), "unknown before the first step");
+  now += 40;
+  assert.equal(clock.times(30, 50), { elapsedSeconds: 40, remainingSeconds: 80 });
 });
 
 test("a run measured in steps has no number of epochs to reach", () => {
