@@ -7,7 +7,7 @@ type Answers = Readonly<Record<string, string>>;
 const FROM_TRAINER = "augmentation settings come from the trainer; pass them to vitrine train";
 const CONFIG_SAYS = "it is set in the model's config.json";
 const ADAMW = "the optimizer is AdamW with betas 0.9 and 0.999, as in DeiT";
-const COSINE = "the schedule is cosine, as in DeiT; see --lr, --min-lr, --warmup-lr, --warmup-epochs";
+const PER_EPOCH = "not supported; the rate changes once per epoch, by --sched cosine, constant or step";
 const ONE_PROCESS = "not supported yet; one process uses every core, or one GPU";
 const MEMORY = "not needed; the decoder writes into shared memory";
 const FLOAT16 = "--gpu-tier chooses the precision of a GPU (float32, float16, matrices)";
@@ -20,7 +20,8 @@ const LOGS = "RUN/metrics.csv has a row for every step";
 /** Names of timm or deit → answers. */
 export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   // Models and weights.
-  ["--finetune --initial-checkpoint", { train: "use --init PATH" }],
+  ["--initial-checkpoint", { train: "use --init PATH" }],
+  ["--finetune", { other: "use --model PATH" }],
   [
     "--pretrained",
     {
@@ -31,16 +32,12 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--checkpoint --model-path", { train: "use --init PATH", other: "use --model PATH" }],
   [
     "--input-size",
-    {
-      train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
-      "data digest": "use --size",
-      other: CONFIG_SAYS,
-    },
+    { "data digest": "use --size", serve: CONFIG_SAYS, classify: CONFIG_SAYS, convert: CONFIG_SAYS },
   ],
   [
     "--img-size",
     {
-      train: `${CONFIG_SAYS} (image_size): --model PATH/config.json`,
+      train: "use --input-size",
       "data digest": "use --size",
       validate: "use --input-size",
       other: CONFIG_SAYS,
@@ -48,10 +45,10 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ],
   [
     "--num-classes",
-    { train: "the data set determines it; the head is resized to match", other: CONFIG_SAYS },
+    { train: "the data set determines it; a head of other classes is renewed", other: CONFIG_SAYS },
   ],
-  ["--crop-pct", { other: `${CONFIG_SAYS} (crop_pct)` }],
-  ["--eval-crop-ratio", { validate: "use --crop-pct", other: `${CONFIG_SAYS} (crop_pct)` }],
+  ["--crop-pct", { train: "use --eval-crop-ratio", serve: `${CONFIG_SAYS} (crop_pct)` }],
+  ["--eval-crop-ratio", { validate: "use --crop-pct", serve: `${CONFIG_SAYS} (crop_pct)` }],
   ["--mean --std", { other: `${CONFIG_SAYS} (image_mean, image_std)` }],
   [
     "--drop --attn-drop --drop-rate",
@@ -84,7 +81,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ],
   ["--recovery-interval --save_freq", { train: "use --checkpoint-every STEPS" }],
   ["--checkpoint-hist", { train: "a run keeps two checkpoints: RUN/last and RUN/best" }],
-  ["--log-interval --log-wandb --eval-metric", { train: LOGS }],
+  ["--log-wandb", { train: LOGS }],
   [
     "--eval",
     {
@@ -93,24 +90,20 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
     },
   ],
   // Distillation.
-  ["--distillation-type", { train: "use --distillation none, soft or hard" }],
-  ["--distillation-alpha", { train: "use --alpha" }],
-  ["--distillation-tau", { train: "use --tau" }],
-  ["--teacher-model --teacher-path", { train: "use --teacher PATH, a model folder or .safetensors file" }],
+  ["--teacher-model", { train: "use --teacher PATH, a model folder or .safetensors file" }],
   // Optimizer and schedule.
   ["--opt --opt-eps --opt-betas --momentum", { train: ADAMW }],
   ["--clip-mode", { train: "--clip-grad clips the norm" }],
   ["--layer-decay", { train: NO_SUCH_METHOD }],
-  ["--sched --sched-on-updates --cooldown-epochs --patience-epochs --warmup-prefix", { train: COSINE }],
-  ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: COSINE }],
-  ["--lr-cycle-mul --lr-cycle-decay --lr-cycle-limit", { train: COSINE }],
-  ["--decay-epochs --decay-milestones --decay-rate", { train: COSINE }],
+  ["--cooldown-epochs --patience-epochs", { train: "main.py reads it, but its run ends with --epochs" }],
+  ["--sched-on-updates --warmup-prefix", { train: PER_EPOCH }],
+  ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: PER_EPOCH }],
+  ["--lr-cycle-mul --lr-cycle-decay --lr-cycle-limit", { train: PER_EPOCH }],
+  ["--decay-milestones", { train: "use --sched step --decay-epochs N --decay-rate X" }],
   ["--lr-base", { train: "use --lr, for a batch of 512" }],
   ["--lr-base-size", { train: "--lr is for a batch of 512, as in DeiT" }],
   ["--lr-base-scale", { train: "use --lr-scaling linear, sqrt or none" }],
-  ["--model-ema --model-ema-force-cpu", { train: "the moving average is on; --no-ema turns it off" }],
-  ["--no-model-ema", { train: "use --no-ema" }],
-  ["--model-ema-decay", { train: "use --ema-decay" }],
+  ["--model-ema-force-cpu", { train: "the moving average stays on the device; --no-ema turns it off" }],
   [
     "--bce-loss --jsd-loss --bce-target-thresh",
     { train: "the loss is cross-entropy with soft targets, as in DeiT" },
@@ -129,22 +122,21 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   [
     "--no-aug",
     {
-      train: "use --aa none --color-jitter 0 --reprob 0 --mixup 0 --cutmix 0, which leave only crop and flip",
       "data-server": FROM_TRAINER,
     },
   ],
-  ["--ThreeAugment", { train: "use --aa 3a", "data-server": FROM_TRAINER }],
+  ["--ThreeAugment", { "data-server": FROM_TRAINER }],
   ["--aug-repeats", { train: "use --repeats N", "data-server": FROM_TRAINER }],
-  ["--no-repeated-aug", { train: "not needed; repeated augmentation is off unless --repeats N turns it on" }],
+  ["--no-repeated-aug", { "data-server": FROM_TRAINER }],
   ["--aa --color-jitter --scale --ratio --hflip --train-interpolation", { "data-server": FROM_TRAINER }],
   ["--reprob --remode --recount --repeated-aug --smoothing", { "data-server": FROM_TRAINER }],
   ["--mixup --cutmix --cutmix-minmax --mixup-prob --mixup-mode", { "data-server": FROM_TRAINER }],
   ["--mixup-switch-prob", { "data-server": FROM_TRAINER }],
   ["--interpolation", { train: "use --train-interpolation" }],
-  ["--resplit --aug-splits --vflip --src --train-crop-mode --mixup-off-epoch", { train: NO_SUCH_METHOD }],
+  ["--resplit --aug-splits --vflip --src --train-crop-mode", { train: NO_SUCH_METHOD }],
   [
-    "--train-mode --no-train-mode",
-    { train: "--init turns stochastic depth off; --drop-path 0.1 turns it on" },
+    "--train-mode",
+    { train: "not needed; --drop-path 0.1 trains with stochastic depth, --no-train-mode without" },
   ],
   ["--cosub --attn-only", { train: NO_SUCH_METHOD }],
   ["--tta", { validate: "use --flip, which averages each picture with its mirror image" }],

@@ -29,6 +29,7 @@ export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
     mixProbability: recipe.mixProbability,
     mixSwitchProbability: recipe.mixSwitchProbability,
     mixMode: MIX_MODES.indexOf(recipe.mixMode),
+    mixOffEpoch: recipe.mixOffEpoch,
     repeats: recipe.repeats,
     colorJitter: recipe.colorJitter,
     interpolation: INTERPOLATIONS.indexOf(recipe.interpolation),
@@ -73,6 +74,7 @@ export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
     mixProbability: recipe.mixProbability,
     mixSwitchProbability: recipe.mixSwitchProbability,
     mixMode: modeOf(MIX_MODES, recipe.mixMode, "mix_mode"),
+    mixOffEpoch: recipe.mixOffEpoch,
     repeats: recipe.repeats,
   };
 }

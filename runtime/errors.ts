@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   "usage/bad-option": "an option has a value that its parser does not accept",
   "usage/command-line":
     "the command line has an unknown command, flag or argument, or a combination that makes no sense",
+  "usage/config": "a configuration file (`-c`) cannot be read, or has an unknown key or a wrong value",
   "usage/disposed": "the browser classifier was used after `dispose()`",
   "usage/dtype": "`--dtype` is none of f32, f16, int8",
   "usage/number": "an option that takes a number got something else, or one out of range",

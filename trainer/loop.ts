@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { type Cursor, nextCursor } from "../runtime/batches/batch-source.js";
+import { counted } from "../runtime/batches/class-counts.js";
 import { isDeviceLost } from "../runtime/errors.js";
 import { type Checkpoints, openCheckpoints, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
@@ -11,6 +12,7 @@ import { untilInterrupted } from "./interruption.js";
 import type { StepMetrics } from "./metrics.js";
 import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
+import { writeRunConfig } from "./run-config.js";
 import { stepScalars, validationScalars } from "./scalars.js";
 import { withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
@@ -46,6 +48,7 @@ export async function train(run: TrainingRun): Promise<void> {
   if (state.finished && state.owedValidation === null) return;
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openCheckpoints(run);
+  await writeRunConfig(run.checkpoint.folder, run.configYaml);
   const losses = new RunningMean(state.recentLosses);
   const { folder } = run.checkpoint;
   progress.record?.(join(folder, LOG_FILE));
@@ -75,7 +78,7 @@ export async function train(run: TrainingRun): Promise<void> {
       inFlight = undefined;
       const metrics = await completeStep(context, started);
       whole = true;
-      if (state.cursor.batch === 0 || state.finished) await endEpoch(context, metrics);
+      if (endsEpoch(state)) await endEpoch(context, metrics);
       else if (state.step % run.checkpointEvery === 0) await checkpoints.save();
       if (state.finished) break;
     }
@@ -140,21 +143,30 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   });
   const measured = { loss, terms, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
-  await checkpoints.metrics.append(metrics);
-  events.add(step, stepScalars(metrics));
+  if (step % state.settings.logInterval === 0 || endsEpoch(state)) {
+    await checkpoints.metrics.append(metrics);
+    events.add(step, stepScalars(metrics));
+  }
   return metrics;
 }
 
-/** Saves the run, then validates it. */
+/** Whether the step that was just counted was an epoch's last one, or the run's. */
+const endsEpoch = ({ cursor, finished }: RunState): boolean => cursor.batch === 0 || finished;
+
+/** Saves the run, then validates it, where that is due. */
 async function endEpoch(context: LoopContext, metrics: StepMetrics): Promise<void> {
   const { run, checkpoints } = context;
-  if (run.validation === null) {
-    if (chooseBest(run, metrics.epoch, null)) await checkpoints.saveBest();
-    await checkpoints.save();
-  } else {
-    run.state.owedValidation = metrics;
+  const { state } = run;
+  const isDue = state.finished || (metrics.epoch + 1) % state.settings.valInterval === 0;
+  if (isDue && run.validation !== null) {
+    state.owedValidation = metrics;
     await checkpoints.save();
     await scoreEpoch(context, metrics);
+  } else {
+    if (!isDue) startNextMean(state);
+    else if (chooseBest(run, metrics.epoch, null)) await checkpoints.saveBest();
+    if (isDue) endEarly(run);
+    await checkpoints.save();
   }
   context.clock.restart();
 }
@@ -171,6 +183,7 @@ async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: St
   }
   state.owedValidation = null;
   const isBest = chooseBest(run, metrics.epoch, validation);
+  endEarly(run);
   await checkpoints.metrics.complete({ ...metrics, validation });
   if (isBest) await checkpoints.saveBest();
   await checkpoints.saveState();
@@ -179,8 +192,21 @@ async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: St
 /** Whether this is the best epoch so far; the mean loss of the next one starts. */
 function chooseBest({ state }: TrainingRun, epoch: number, validation: ValidationScores | null): boolean {
   const isBest = takeBest(state, epoch, validation);
-  if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
+  startNextMean(state);
   return isBest;
+}
+
+function startNextMean(state: RunState): void {
+  if (state.cursor.batch === 0) state.epochLoss = { sum: 0, steps: 0 };
+}
+
+/** Ends a run whose validations have not improved for `patience` of them. */
+function endEarly({ state, progress }: TrainingRun): void {
+  const { patience, evalMetric } = state.settings;
+  if (state.finished || patience === 0 || state.sinceBest < patience) return;
+  state.finished = true;
+  const validations = counted(state.sinceBest, "validation", "validations");
+  progress.say(`${validations} without a better ${evalMetric}: the run ends here (--patience ${patience})`);
 }
 
 /** Counts the step as done: from here on a checkpoint contains it. */

@@ -2,7 +2,8 @@
 // all read this table.
 
 import { quote, VitrineError } from "../runtime/errors.js";
-import { defaultSettings, type TrainerSettings } from "./settings.js";
+import { defaultRecipe, RECIPE_NAMES, RECIPES } from "./recipes.js";
+import type { RecipeName, TrainerSettings } from "./settings.js";
 
 export type OptionValue = string | number | boolean | [number, number];
 
@@ -20,13 +21,17 @@ export type OptionKind =
 export interface TrainerOption {
   /** `--lr`. */
   flag: string;
+  /** Other names, main.py's: accepted, not listed in the help. */
+  aliases?: readonly string[];
   /** Heading in the help and in the printed settings. */
   group: string;
   kind: OptionKind;
-  /** Ends with the default in parentheses. */
+  /** Ends with the default of recipe deit in parentheses. */
   help: string;
-  /** Allowed with --resume, since it changes no bit. */
+  /** Allowed with --resume: it changes no bit of the weights. */
   free?: true;
+  /** The run's length, which --resume may increase. */
+  length?: true;
   get(settings: TrainerSettings): unknown;
   set(settings: TrainerSettings, value: OptionValue): TrainerSettings;
 }
@@ -62,15 +67,76 @@ function augmentation(flag: string, key: keyof Recipe, kind: OptionKind, help: s
 const AUTO_AUGMENT: UngroupedOption = {
   flag: "--aa",
   kind: { type: "text" },
-  help:
-    "AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1, or none with " +
-    "--init and --steps)",
+  help: "AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1)",
   get: ({ recipe }) => recipe.autoAugment ?? NO_AUGMENT,
   set: (settings, value) => ({
     ...settings,
     recipe: { ...settings.recipe, autoAugment: value === NO_AUGMENT ? null : String(value) },
   }),
 };
+
+/** The whole image's center, and nothing else. */
+const PLAIN: Partial<Recipe> = {
+  scale: [1, 1],
+  ratio: [1, 1],
+  flip: 0,
+  autoAugment: null,
+  colorJitter: 0,
+  eraseProbability: 0,
+  mixup: 0,
+  cutmix: 0,
+  cutmixMinmax: null,
+  repeats: 1,
+};
+
+const NO_AUG: UngroupedOption = {
+  flag: "--no-aug",
+  kind: { type: "switch", sets: true, alias: true },
+  help: "no augmentation: the center crop alone; the flags below add to it",
+  get: ({ recipe }) =>
+    Object.entries(PLAIN).every(([key, value]) => `${recipe[key as keyof Recipe]}` === `${value}`),
+  set: (settings) => ({ ...settings, recipe: { ...settings.recipe, ...PLAIN } }),
+};
+
+const THREE_AUGMENT: UngroupedOption = {
+  flag: "--ThreeAugment",
+  kind: { type: "switch", sets: true, alias: true },
+  help: "same as --aa 3a --reprob 0",
+  get: ({ recipe }) => recipe.autoAugment === "3a" && recipe.eraseProbability === 0,
+  set: (settings) => ({
+    ...settings,
+    recipe: { ...settings.recipe, autoAugment: "3a", eraseProbability: 0 },
+  }),
+};
+
+const LENGTH = { length: true } as const;
+const EPOCHS: UngroupedOption = {
+  ...setting(
+    "--epochs",
+    "epochs",
+    { type: "number", whole: true, min: 1 },
+    "length of the run in epochs (300)",
+  ),
+  ...LENGTH,
+  set: (settings, value) => ({ ...settings, epochs: Number(value), steps: null }),
+};
+const STEPS: UngroupedOption = {
+  ...setting(
+    "--steps",
+    "steps",
+    { type: "number", whole: true, min: 1 },
+    "length of the run in steps, instead of epochs",
+  ),
+  ...LENGTH,
+  set: (settings, value) => ({ ...settings, steps: Number(value), epochs: null }),
+};
+
+/** Also under names of main.py or timm. */
+const alias = (names: string, option: UngroupedOption): UngroupedOption => ({
+  ...option,
+  aliases: names.split(" "),
+});
+const free = (option: UngroupedOption): UngroupedOption => ({ ...option, free: true });
 
 const text: OptionKind = { type: "text" };
 const path: OptionKind = { type: "path" };
@@ -85,13 +151,23 @@ const turnsOff: OptionKind = { type: "switch", sets: false };
 const shorthand = (sets: OptionValue): OptionKind => ({ type: "switch", sets, alias: true });
 
 const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
+  Recipe: [
+    setting(
+      "--recipe",
+      "recipeName",
+      choice(...RECIPE_NAMES),
+      "defaults of everything below (deit, or finetune with --init)",
+    ),
+  ],
   Model: [
     setting("--model", "model", text, "architecture: a published name, config.json or model folder"),
+    alias("--finetune", setting("--init", "init", path, "model folder or weight file to start from")),
+    setting("--input-size", "inputSize", count(1), "image size in pixels (the model's)"),
     setting(
-      "--init",
-      "init",
-      path,
-      "model folder or .safetensors file to start from (--finetune in main.py)",
+      "--eval-crop-ratio",
+      "evalCropRatio",
+      { type: "number", min: 0.01, max: 1 },
+      "center crop of validation, as a fraction (the model's)",
     ),
     setting(
       "--keep-head",
@@ -99,31 +175,31 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       turnsOn,
       "keep the rows of --init's head by index, whatever their names",
     ),
-    {
-      ...setting(
-        "--classes-by",
-        "classesBy",
-        choice("name", "index"),
-        "how the classes of --val find the model's (name)",
-      ),
-      free: true,
-    },
   ],
   Distillation: [
-    setting("--teacher", "teacher", path, "model folder or .safetensors file of the teacher"),
-    setting("--distillation", "distillation", choice("none", "hard", "soft"), "distillation loss (none)"),
-    setting("--alpha", "alpha", fraction, "weight of the distillation loss (0.5)"),
-    setting("--tau", "tau", { type: "number", min: 1e-6 }, "temperature of soft distillation (1)"),
+    alias(
+      "--teacher-path",
+      setting("--teacher", "teacher", path, "model folder or weight file of the teacher"),
+    ),
+    alias(
+      "--distillation-type",
+      setting("--distillation", "distillation", choice("none", "hard", "soft"), "distillation loss (none)"),
+    ),
+    alias(
+      "--distillation-alpha",
+      setting("--alpha", "alpha", fraction, "weight of the distillation loss (0.5)"),
+    ),
+    alias(
+      "--distillation-tau",
+      setting("--tau", "tau", { type: "number", min: 1e-6 }, "temperature of soft distillation (1)"),
+    ),
   ],
   "Length and batches": [
-    setting("--epochs", "epochs", count(1), "length of the run in epochs (300)"),
-    setting("--steps", "steps", count(1), "length of the run in steps, instead of epochs"),
+    EPOCHS,
+    STEPS,
     setting("--batch-size", "batchSize", count(1), "images per step (64)"),
     setting("--accumulate", "accumulate", count(1), "micro-batches per step, to save memory (1)"),
-    {
-      ...setting("--recompute", "recompute", turnsOn, "activation checkpointing: less memory, same bits"),
-      free: true,
-    },
+    free(setting("--recompute", "recompute", turnsOn, "activation checkpointing: less memory, same bits")),
     setting("--seed", "seed", count(0), "random seed (0)"),
   ],
   "Learning rate": [
@@ -132,38 +208,58 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--lr-scaling",
       "lrScaling",
       choice("linear", "sqrt", "none"),
-      "scaling of --lr with batch size / 512 (linear, or sqrt with --steps)",
+      "scaling of --lr with batch size / 512 (linear)",
     ),
     setting("--unscale-lr", "lrScaling", shorthand("none"), "same as --lr-scaling none"),
-    setting("--min-lr", "minLr", positive, "final learning rate (1e-5)"),
-    setting("--warmup-lr", "warmupLr", positive, "learning rate at the start of the warm-up (1e-6)"),
     setting(
-      "--warmup-epochs",
-      "warmupEpochs",
-      positive,
-      "warm-up in epochs (5, or 1/60 of the run with --steps)",
+      "--sched",
+      "sched",
+      choice("cosine", "constant", "step"),
+      "learning rate after the warm-up (cosine)",
     ),
+    setting("--min-lr", "minLr", positive, "final learning rate of --sched cosine (1e-5)"),
+    setting("--warmup-lr", "warmupLr", positive, "learning rate at the start of the warm-up (1e-6)"),
+    setting("--warmup-epochs", "warmupEpochs", positive, "warm-up in epochs (5)"),
+    setting(
+      "--decay-epochs",
+      "decayEpochs",
+      { type: "number", min: 1e-3 },
+      "--sched step: epochs between decays (30)",
+    ),
+    setting("--decay-rate", "decayRate", fraction, "--sched step: factor of each decay (0.1)"),
   ],
   "Optimizer and regularization": [
     setting("--weight-decay", "weightDecay", positive, "decoupled weight decay of AdamW (0.05)"),
     setting("--clip-grad", "clipGrad", positive, "gradient norm to clip at, 0 = no clipping (0)"),
-    setting("--smoothing", "smoothing", fraction, "label smoothing (0.1, or 0 with --init and --steps)"),
-    setting("--drop-path", "dropPath", belowOne, "stochastic depth rate (0.1, or 0 with --init)"),
-    setting(
-      "--ema-decay",
-      "emaDecay",
-      fraction,
-      "decay of the weights' exponential moving average (0.99996)",
+    setting("--smoothing", "smoothing", fraction, "label smoothing (0.1)"),
+    setting("--drop-path", "dropPath", belowOne, "stochastic depth rate (0.1)"),
+    setting("--no-train-mode", "dropPath", shorthand(0), "same as --drop-path 0"),
+    alias("--model-ema", setting("--ema", "ema", turnsOn, "keep a moving average of the weights (on)")),
+    alias("--no-model-ema", setting("--no-ema", "ema", turnsOff, "keep no moving average of the weights")),
+    alias(
+      "--model-ema-decay",
+      setting("--ema-decay", "emaDecay", fraction, "decay of the moving average (0.99996)"),
     ),
-    setting("--no-ema", "ema", turnsOff, "keep no moving average of the weights"),
+    alias(
+      "--model-ema-warmup",
+      setting(
+        "--ema-warmup",
+        "emaWarmup",
+        turnsOn,
+        "average fewer steps at first (in runs shorter than 1/(1 - decay) steps)",
+      ),
+    ),
+    setting("--no-ema-warmup", "emaWarmup", turnsOff, "the same decay from the first step on"),
   ],
   Augmentation: [
+    NO_AUG,
     AUTO_AUGMENT,
+    THREE_AUGMENT,
     augmentation(
       "--color-jitter",
       "colorJitter",
       positive,
-      "strength of the color jitter, with --aa none and 3a (0.3, or 0 with --init and --steps)",
+      "strength of the color jitter, with --aa none and 3a (0.3)",
     ),
     augmentation(
       "--train-interpolation",
@@ -175,14 +271,10 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--repeats",
       "repeats",
       count(1),
-      "repeated augmentation: consecutive samples of each image (1)",
+      "repeated augmentation: consecutive samples of each image (3)",
     ),
-    augmentation(
-      "--repeated-aug",
-      "repeats",
-      shorthand(3),
-      "same as --repeats 3, main.py's value on several GPUs",
-    ),
+    augmentation("--repeated-aug", "repeats", shorthand(3), "same as --repeats 3"),
+    augmentation("--no-repeated-aug", "repeats", shorthand(1), "same as --repeats 1"),
     augmentation("--scale", "scale", pair, "random resized crop: range of the area as a fraction (0.08,1)"),
     augmentation("--ratio", "ratio", pair, "random resized crop: range of the aspect ratio (0.75,1.3333)"),
     augmentation("--hflip", "flip", fraction, "probability of a horizontal flip (0.5)"),
@@ -217,6 +309,40 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       choice("batch", "pair", "elem"),
       "apply Mixup/CutMix per batch, pair or element (batch)",
     ),
+    augmentation(
+      "--mixup-off-epoch",
+      "mixOffEpoch",
+      count(0),
+      "mix nothing from this epoch on, counted from 0; 0 = never (0)",
+    ),
+  ],
+  "Validation and logs": [
+    free(
+      setting(
+        "--classes-by",
+        "classesBy",
+        choice("name", "index"),
+        "how the classes of --val find the model's (name)",
+      ),
+    ),
+    free(setting("--val-interval", "valInterval", count(1), "epochs between validations (1)")),
+    free(
+      setting(
+        "--eval-metric",
+        "evalMetric",
+        choice("top1", "loss"),
+        "score that decides which epoch is the best (top1)",
+      ),
+    ),
+    free(
+      setting(
+        "--patience",
+        "patience",
+        count(0),
+        "end after this many validations without a better score, 0 = never (0)",
+      ),
+    ),
+    free(setting("--log-interval", "logInterval", count(1), "steps between rows of metrics.csv (1)")),
   ],
 };
 
@@ -224,7 +350,7 @@ export const TRAINER_OPTIONS: readonly TrainerOption[] = Object.entries(GROUPS).
   options.map((option) => ({ ...option, group })),
 );
 
-/** Flag → value, for the flags on the command line. */
+/** Flag → value, for the flags on the command line, or the keys of a configuration file. */
 export type GivenOptions = ReadonlyMap<string, OptionValue>;
 
 function apply(settings: TrainerSettings, given: GivenOptions): TrainerSettings {
@@ -234,16 +360,47 @@ function apply(settings: TrainerSettings, given: GivenOptions): TrainerSettings 
   }, settings);
 }
 
-/** A checkpoint's settings with those given flags that may change within a run. */
+/**
+ * A checkpoint's settings with those given flags that may change within a run, a greater length included. Throws
+ * `usage/resume` for a shorter length, or one in the other unit.
+ */
 export function resumedSettings(settings: TrainerSettings, given: GivenOptions): TrainerSettings {
-  const free = TRAINER_OPTIONS.filter((option) => option.free).map(({ flag }) => flag);
-  return apply(settings, new Map([...given].filter(([flag]) => free.includes(flag))));
+  const may = TRAINER_OPTIONS.filter((option) => option.free || option.length).map(({ flag }) => flag);
+  const changed = apply(settings, new Map([...given].filter(([flag]) => may.includes(flag))));
+  for (const [flag, key] of [
+    ["--epochs", "epochs"],
+    ["--steps", "steps"],
+  ] as const) {
+    const [before, after] = [settings[key], changed[key]];
+    if (after === null || (before !== null && after >= before)) continue;
+    throw new VitrineError(
+      "usage/resume",
+      before === null
+        ? `${flag} is ${after}, but the length of this run is ${lengthOf(settings)}: use that flag to make it longer`
+        : `${flag} is ${after}, but the run was started with ${before}: a run can be made longer, not shorter`,
+      { details: { flag } },
+    );
+  }
+  return changed;
 }
 
-/** Given flags over the defaults. `checkSettings` refuses contradictions. */
-export function settingsFrom(given: GivenOptions): TrainerSettings {
-  const kind = { steps: given.has("--steps"), init: given.has("--init") };
-  return apply(defaultSettings(kind), given);
+const lengthOf = ({ epochs, steps }: TrainerSettings): string =>
+  steps === null ? `--epochs ${epochs}` : `--steps ${steps}`;
+
+/**
+ * The recipe's settings, changed by a configuration file and then by flags. `checkSettings` refuses contradictions.
+ * Throws `usage/training` where one source gives a length in both units.
+ */
+export function settingsFrom(flags: GivenOptions, file: GivenOptions = new Map()): TrainerSettings {
+  for (const given of [file, flags])
+    if (given.has("--epochs") && given.has("--steps"))
+      throw new VitrineError(
+        "usage/training",
+        "the length of a run is in epochs or in steps: give one of --epochs and --steps",
+      );
+  const named = flags.get("--recipe") ?? file.get("--recipe");
+  const name = named ?? defaultRecipe(flags.has("--init") || file.has("--init"));
+  return apply(apply(RECIPES[name as RecipeName].settings, file), flags);
 }
 
 function show(value: unknown): string {
@@ -255,9 +412,9 @@ function show(value: unknown): string {
  * the run would then be neither the old nor a new one.
  */
 export function checkGiven(given: GivenOptions, settings: TrainerSettings): void {
-  for (const { flag, kind, get, free } of TRAINER_OPTIONS) {
+  for (const { flag, kind, get, free, length } of TRAINER_OPTIONS) {
     const value = given.get(flag);
-    if (value === undefined || free) continue;
+    if (value === undefined || free || length) continue;
     const wanted = kind.type === "switch" ? kind.sets : value;
     const stored = get(settings);
     if (JSON.stringify(wanted) === JSON.stringify(stored)) continue;

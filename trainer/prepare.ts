@@ -13,7 +13,9 @@ import { expectNotInterrupted } from "./interruption.js";
 import type { Progress } from "./progress.js";
 import { describeRun } from "./report.js";
 import type { RunRequest, RunSources, TrainingRun } from "./run.js";
+import { runConfigText } from "./run-config.js";
 import { lockRun } from "./run-lock.js";
+
 import { createSchedule } from "./schedule.js";
 import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
 import { openTeacher, type Teacher } from "./teacher.js";
@@ -103,6 +105,12 @@ function assemble(
     schedule: createSchedule(state.settings, source.batchesPerEpoch),
     state,
     checkpoint: { files: DISK, folder: request.out, configText: writeConfigJson(config, labels) },
+    configYaml: runConfigText(state.settings, {
+      ...request.command,
+      device: state.device,
+      ...(state.gpuTier === null ? {} : { "gpu-tier": state.gpuTier }),
+      ...(state.validationPath === null ? {} : { val: state.validationPath }),
+    }),
     checkpointEvery: request.checkpointEvery,
     progress,
     interruption,

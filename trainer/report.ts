@@ -12,9 +12,10 @@ import { BEST, LAST } from "./checkpoint/save.js";
 import type { BestScore } from "./checkpoint/state.js";
 import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";
+import { RECIPES } from "./recipes.js";
 import type { TrainingRun } from "./run.js";
-import { rateOfEpoch } from "./schedule.js";
-import { DEIT_SETTINGS, type TrainerSettings } from "./settings.js";
+import { averageWindow, describeDecay, rateOfEpoch, scheduleWarnings } from "./schedule.js";
+import type { TrainerSettings } from "./settings.js";
 import type { ValidationScores } from "./validation.js";
 
 const COLUMNS = 80;
@@ -54,16 +55,23 @@ function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]
   return [...groups].flatMap(([group, flags]) => [`  ${group}`, ...wrap("    ", flags, "  ")]);
 }
 
-/** All settings as the flags that ask for this run: those that differ from main.py's defaults first. */
+/**
+ * All settings as the flags that ask for this run: what differs from the recipe first, in one sentence, then the
+ * recipe's own.
+ */
 export function settingLines(settings: TrainerSettings): string[] {
-  const isDefault = ({ get }: TrainerOption) =>
-    JSON.stringify(get(settings)) === JSON.stringify(get(DEIT_SETTINGS));
-  const different = TRAINER_OPTIONS.filter((option) => !isDefault(option));
+  const { purpose, settings: own } = RECIPES[settings.recipeName];
+  const isChanged = ({ flag, get }: TrainerOption) =>
+    flag !== "--recipe" && JSON.stringify(get(settings)) !== JSON.stringify(get(own));
+  const changed = TRAINER_OPTIONS.filter(isChanged)
+    .map((option) => asFlag(option, settings))
+    .filter((flag) => flag !== undefined);
+  const rest = TRAINER_OPTIONS.filter((option) => option.flag !== "--recipe" && !isChanged(option));
   return [
-    "settings that differ from DeiT's defaults",
-    ...flagGroups(settings, different),
-    "DeiT's defaults",
-    ...flagGroups(settings, TRAINER_OPTIONS.filter(isDefault)),
+    ...sentence("recipe", `${settings.recipeName}: ${purpose}`),
+    ...wrap("changed:  ", changed.length > 0 ? changed : ["nothing"], "  "),
+    "not changed:",
+    ...flagGroups(settings, rest),
   ];
 }
 
@@ -76,6 +84,11 @@ const UNTRAINED_HEAD =
 
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
   `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps skipped so far`;
+
+function averageText({ emaDecay, emaWarmup }: TrainerSettings): string {
+  const window = `about the last ${counted(averageWindow(emaDecay), "step", "steps")}`;
+  return `decay ${emaDecay}, that is, ${window}${emaWarmup ? ", fewer at first (warm-up)" : ""}`;
+}
 
 /** What the report needs beside the run. */
 export interface RunFacts {
@@ -115,9 +128,10 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ...sentence(
       "schedule",
       `${length}, learning rate ${first} in epoch 1, warm-up over ${counted(schedule.warmup, "epoch", "epochs")} to ` +
-        `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), cosine over ${counted(schedule.length, "epoch", "epochs")} to ` +
-        `${schedule.minLr.toExponential(2)}`,
+        `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), ${describeDecay(schedule)}`,
     ),
+    ...scheduleWarnings(schedule).flatMap((warning) => sentence("warning", warning)),
+    ...(settings.ema ? sentence("average", averageText(settings)) : []),
     ...sentence("device", device),
     ...(training.writeLossScale
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)

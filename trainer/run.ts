@@ -11,14 +11,19 @@ import type { RunState } from "./checkpoint/state.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
 import type { Progress } from "./progress.js";
-import type { CosineCurve } from "./schedule.js";
+import type { RateCurve } from "./schedule.js";
 
 export interface RunRequest {
   /** RUN, the folder of `last`, `best` and metrics.csv. */
   out: string;
   /** Continue from RUN/last. */
   resume: boolean;
+  /** Flags of the command line. */
   given: GivenOptions;
+  /** Keys of a configuration file, which flags override. */
+  configured?: GivenOptions;
+  /** The command's own settings (data server, device, …), for RUN/config.yaml. */
+  command?: Readonly<Record<string, string | number>>;
   /** Validation data; null: none, or in a resumed run those that it was started with. */
   validation: string | null;
   /** Steps between checkpoints within an epoch. */
@@ -64,10 +69,12 @@ export interface TrainingRun {
   training: Training;
   source: BatchSource;
   objective: ObjectiveOptions;
-  schedule: CosineCurve;
+  schedule: RateCurve;
   /** Updated in place, step by step. */
   state: RunState;
   checkpoint: CheckpointTarget;
+  /** Text of RUN/config.yaml. */
+  configYaml: string;
   /** Steps between checkpoints within an epoch; each epoch's end writes one as well. */
   checkpointEvery: number;
   validation: { source: EvaluationSource; classMap: Int32Array } | null;

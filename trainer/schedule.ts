@@ -1,13 +1,18 @@
-// Schedule: the learning rate of every epoch. Pure.
+// Schedule: the learning rate of every epoch, and the average's decay at every step. Pure.
 //
 // The curve is exactly main.py's: the rate changes once per epoch, and one epoch late, since main.py calls
 // scheduler.step(epoch) after that epoch. A run measured in steps has ⌈steps / batches⌉ epochs and is cut at its last
-// step. main.py never makes such short runs: its 5 epochs of warm-up would keep 40 steps of fine-tuning at 1e-6, and
-// its linear rule gives a batch of 16 a rate of 1.6e-5. So a run measured in steps has two defaults of its own, both
-// printed and both flags: a warm-up over main.py's fraction of the run, and scaling by the square root of the batch.
+// step.
 
-export interface CosineCurve {
-  /** Epochs until the curve reaches `minLr`. */
+import { counted } from "../runtime/batches/class-counts.js";
+
+/** `cosine` and `step` as timm's schedulers; `constant` stays at the peak. All of them after the warm-up. */
+export type RateCurveName = "cosine" | "constant" | "step";
+
+export interface RateCurve {
+  /** Default cosine. */
+  sched?: RateCurveName;
+  /** Epochs until a cosine reaches `minLr`. */
   length: number;
   /** Peak rate, already scaled by the batch size. */
   lr: number;
@@ -15,22 +20,31 @@ export interface CosineCurve {
   warmup: number;
   warmupLr: number;
   minLr: number;
+  /** Of `step`: epochs between two decays, default 30, and the factor of each, default 0.1. */
+  decayEpochs?: number;
+  decayRate?: number;
 }
 
 /**
- * timm's CosineLRScheduler with one cycle, at t epochs: linear from `warmupLr` for t < warmup, then
- * min + ½(lr − min)(1 + cos(π·t/length)), from t = length on min. The warm-up is not subtracted from t.
+ * The rate at t epochs: linear from `warmupLr` for t < warmup, which is not subtracted from t afterwards. timm's
+ * CosineLRScheduler with one cycle: min + ½(lr − min)(1 + cos(π·t/length)), from t = length on min. timm's
+ * StepLRScheduler: lr·decayRate^⌊t / decayEpochs⌋.
  */
-export function cosineAt(curve: CosineCurve, t: number): number {
-  const { length, lr, warmup, warmupLr, minLr } = curve;
+export function rateAt(curve: RateCurve, t: number): number {
+  const { sched = "cosine", length, lr, warmup, warmupLr, minLr } = curve;
   if (t < warmup) return warmupLr + t * ((lr - warmupLr) / warmup);
+  if (sched === "constant") return lr;
+  if (sched === "step") {
+    const { decayEpochs = 30, decayRate = 0.1 } = curve;
+    return lr * decayRate ** Math.floor(t / decayEpochs);
+  }
   if (t >= length) return minLr;
   return minLr + 0.5 * (lr - minLr) * (1 + Math.cos((Math.PI * t) / length));
 }
 
 /** The rate of epoch e in main.py: the curve at e − 1; epochs 0 and 1 are both at 0. */
-export function rateOfEpoch(curve: CosineCurve, epoch: number): number {
-  return cosineAt(curve, Math.max(0, epoch - 1));
+export function rateOfEpoch(curve: RateCurve, epoch: number): number {
+  return rateAt(curve, Math.max(0, epoch - 1));
 }
 
 /** `linear`: main.py's lr · batch/512. `sqrt`: lr · √(batch/512), the rule for Adam (arXiv 2205.10287). */
@@ -43,7 +57,6 @@ export function scaledRate(lr: number, batchSize: number, scaling: RateScaling):
 }
 
 /** main.py warms up for 5 of its 300 epochs. */
-const WARMUP_EPOCHS = 5;
 const WARMUP_FRACTION = 5 / 300;
 
 export interface ScheduleSettings {
@@ -53,18 +66,65 @@ export interface ScheduleSettings {
   batchSize: number;
   lr: number;
   lrScaling: RateScaling;
+  sched: RateCurveName;
   minLr: number;
   warmupLr: number;
-  /** Null: 5, or in a run measured in steps 1/60 of its epochs, rounded down. */
+  /** Null: 1/60 of the run's epochs, rounded down. */
   warmupEpochs: number | null;
+  decayEpochs: number;
+  decayRate: number;
+}
+
+/** Epochs of a run, the last of which may be cut. */
+export function epochsOf(
+  { epochs, steps }: Pick<ScheduleSettings, "epochs" | "steps">,
+  batches: number,
+): number {
+  return steps === null ? (epochs ?? 0) : Math.ceil(steps / batches);
 }
 
 /** Settings and the data's size → the run's curve over epochs. */
-export function createSchedule(settings: ScheduleSettings, batchesPerEpoch: number): CosineCurve {
-  const { steps, minLr, warmupLr } = settings;
-  const length = steps === null ? (settings.epochs ?? 0) : Math.ceil(steps / batchesPerEpoch);
-  const warmup =
-    settings.warmupEpochs ?? (steps === null ? WARMUP_EPOCHS : Math.floor(length * WARMUP_FRACTION));
+export function createSchedule(settings: ScheduleSettings, batchesPerEpoch: number): RateCurve {
+  const { sched, minLr, warmupLr, decayEpochs, decayRate } = settings;
+  const length = epochsOf(settings, batchesPerEpoch);
+  const warmup = settings.warmupEpochs ?? Math.floor(length * WARMUP_FRACTION);
   const lr = scaledRate(settings.lr, settings.batchSize, settings.lrScaling);
-  return { length, lr, warmup, warmupLr, minLr };
+  return { sched, length, lr, warmup, warmupLr, minLr, decayEpochs, decayRate };
+}
+
+/** What the curve does after its warm-up, in words. */
+export function describeDecay({ sched, length, minLr, decayEpochs, decayRate }: RateCurve): string {
+  if (sched === "constant") return "constant";
+  if (sched === "step") return `times ${decayRate} every ${counted(decayEpochs ?? 0, "epoch", "epochs")}`;
+  return `cosine over ${counted(length, "epoch", "epochs")} to ${minLr.toExponential(2)}`;
+}
+
+/** Sentences about a schedule that does not do what its settings suggest. */
+export function scheduleWarnings(curve: RateCurve): string[] {
+  const { sched, length, lr, warmup, minLr } = curve;
+  const warnings: string[] = [];
+  // The rate of epoch e is the curve's at e − 1.
+  if (warmup > 0 && warmup >= length - 1) {
+    const largest = rateOfEpoch(curve, length - 1).toExponential(2);
+    warnings.push(
+      `the warm-up takes ${counted(warmup, "epoch", "epochs")}, the run ${counted(length, "epoch", "epochs")}: its ` +
+        `rate ends at ${largest} and never reaches ${lr.toExponential(2)}; give --warmup-epochs 0, or a longer run`,
+    );
+  }
+  if (sched === "cosine" && lr < minLr)
+    warnings.push(
+      `the peak rate ${lr.toExponential(2)} is below the final one, --min-lr ${minLr.toExponential(2)}: the rate ` +
+        "rises to the end; give --min-lr 0, a larger --lr, or --lr-scaling sqrt",
+    );
+  return warnings;
+}
+
+/** The average's window in steps: a shorter run would mostly average its start. */
+export function averageWindow(decay: number): number {
+  return decay < 1 ? Math.round(1 / (1 - decay)) : Number.POSITIVE_INFINITY;
+}
+
+/** The average's decay at a step, from 1: with a warm-up min(decay, (1 + step)/(10 + step)), TensorFlow's and timm's. */
+export function averageDecay(decay: number, warmup: boolean, step: number): number {
+  return warmup ? Math.min(decay, (1 + step) / (10 + step)) : decay;
 }

@@ -1,18 +1,30 @@
-// Settings: everything that determines a training run, with main.py's defaults. A checkpoint keeps them all, so that a
-// resumed run needs none of them again.
+// Settings: everything that determines a training run, with main.py's defaults. recipes.ts has other sets of defaults.
+// A checkpoint keeps them all, so that a resumed run needs none of them again.
 
 import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { ClassOrder } from "../runtime/models/labels.js";
 import type { Distillation } from "../runtime/training/contract.js";
-import type { RateScaling } from "./schedule.js";
+import type { RateCurveName, RateScaling } from "./schedule.js";
+
+/** Names of recipes.ts. */
+export type RecipeName = "deit" | "finetune" | "finetune384";
+
+/** The validation score that decides which epoch is the best. */
+export type EvalMetric = "top1" | "loss";
 
 export interface TrainerSettings {
+  /** Whose defaults the other settings have where no flag set them. */
+  recipeName: RecipeName;
   /** A published name or the path of a config.json or model folder; null: the architecture of `init`. */
   model: string | null;
   /** Weights to start from; null: drawn from the seed. */
   init: string | null;
+  /** Side of the square input in pixels; null: the model's. */
+  inputSize: number | null;
+  /** Fraction of the resized image that the center crop of validation takes; null: the model's. */
+  evalCropRatio: number | null;
   /** Keep the rows of `init`'s heads by index, whatever the class names. */
   keepHead: boolean;
   /** How the classes of validation data find the run's. */
@@ -35,10 +47,14 @@ export interface TrainerSettings {
   /** Peak rate for a batch of 512; `lrScaling` adapts it to the batch size. */
   lr: number;
   lrScaling: RateScaling;
+  sched: RateCurveName;
   minLr: number;
   warmupLr: number;
-  /** Null: 5, or in a run measured in steps 1/60 of its epochs, rounded down. */
+  /** Null: 1/60 of the run's epochs, rounded down. */
   warmupEpochs: number | null;
+  /** Epochs between the steps of `sched` "step", and the factor of each. */
+  decayEpochs: number;
+  decayRate: number;
   weightDecay: number;
   /** Largest L2 norm of the gradient, 0 = no clipping. */
   clipGrad: number;
@@ -47,18 +63,30 @@ export interface TrainerSettings {
   dropPath: number;
   ema: boolean;
   emaDecay: number;
+  /**
+   * Whether the average's decay warms up, as min(decay, (1 + step)/(10 + step)); null: where the run has fewer steps
+   * than the average would need, 1/(1 − decay). Decided when the run starts.
+   */
+  emaWarmup: boolean | null;
   /** Augmentation and mixing, which the data server applies. `size` is the model's. */
   recipe: AugmentationRecipe;
+  /** Epochs between validations; the end of the run is always validated. */
+  valInterval: number;
+  evalMetric: EvalMetric;
+  /** Validations without a better score after which the run ends; 0 = never. */
+  patience: number;
+  /** Steps between rows of metrics.csv; the last step of an epoch has one in any case. */
+  logInterval: number;
   seed: number;
 }
 
-/** Crop, flip, erasing and mixing alone. */
-const PLAIN_RECIPE: AugmentationRecipe = { ...DEIT_RECIPE, autoAugment: null, colorJitter: 0 };
-
 /** main.py's defaults. */
 export const DEIT_SETTINGS: TrainerSettings = {
+  recipeName: "deit",
   model: null,
   init: null,
+  inputSize: null,
+  evalCropRatio: null,
   keepHead: false,
   classesBy: "name",
   teacher: null,
@@ -72,33 +100,26 @@ export const DEIT_SETTINGS: TrainerSettings = {
   recompute: false,
   lr: 5e-4,
   lrScaling: "linear",
+  sched: "cosine",
   minLr: 1e-5,
   warmupLr: 1e-6,
-  warmupEpochs: null,
+  warmupEpochs: 5,
+  decayEpochs: 30,
+  decayRate: 0.1,
   weightDecay: 0.05,
   clipGrad: 0,
   smoothing: 0.1,
   dropPath: 0.1,
   ema: true,
   emaDecay: 0.99996,
-  recipe: DEIT_RECIPE,
+  emaWarmup: null,
+  recipe: { ...DEIT_RECIPE, repeats: 3 },
+  valInterval: 1,
+  evalMetric: "top1",
+  patience: 0,
+  logInterval: 1,
   seed: 0,
 };
-
-/**
- * Defaults by kind of run. `steps`: see schedule.ts. `init`: DeiT fine-tunes in evaluation mode (main.py
- * --no-train-mode), that is, without stochastic depth. Both together are a short fine-tuning, in which smoothed targets
- * would mainly unlearn the confidence of the start, and strong augmentation ask for more than there is time to learn:
- * no smoothing, no RandAugment, no color jitter.
- */
-export function defaultSettings(kind: { steps: boolean; init: boolean }): TrainerSettings {
-  return {
-    ...DEIT_SETTINGS,
-    ...(kind.steps ? { epochs: null, lrScaling: "sqrt" } : {}),
-    ...(kind.init ? { dropPath: 0 } : {}),
-    ...(kind.steps && kind.init ? { smoothing: 0, recipe: PLAIN_RECIPE } : {}),
-  };
-}
 
 function refuse(message: string): never {
   throw new VitrineError("usage/training", message);

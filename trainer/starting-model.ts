@@ -55,8 +55,14 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
     settings.init === null ? null : await readModel(nodeModelSource(settings.init), { headless: true });
   const config = settings.model === null ? init?.config : await namedConfig(settings.model);
   if (config === undefined) throw new VitrineError("usage/training", "no model: give --model or --init");
-  familyOf(config).checkConfig(config);
-  return { config, init };
+  const { inputSize, evalCropRatio } = settings;
+  const asked = {
+    ...config,
+    ...(inputSize === null ? {} : { imageSize: inputSize }),
+    ...(evalCropRatio === null ? {} : { cropRatio: evalCropRatio }),
+  };
+  familyOf(asked).checkConfig(asked);
+  return { config: asked, init };
 }
 
 /** The names of --init's classes; null without a checkpoint, or for a backbone without heads. */

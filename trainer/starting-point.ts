@@ -16,6 +16,7 @@ import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";
 import { runClasses } from "./classes.js";
 import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
 import type { RunRequest, RunSources } from "./run.js";
+import { averageWindow } from "./schedule.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
 import { firstWeights, headLabels, openStartingModel } from "./starting-model.js";
 
@@ -36,7 +37,7 @@ export interface StartingPoint {
 export type Disposables = (() => unknown)[];
 
 /** Files that a run killed before its first checkpoint may leave. */
-const LEFTOVERS = /^(lock(\.takeover)?|metrics\.csv(\.next)?|last\.next|best\.next)$/;
+const LEFTOVERS = /^(lock(\.takeover)?|(metrics\.csv|config\.yaml)(\.next)?|last\.next|best\.next)$/;
 
 /** Throws `usage/out` if RUN contains a run already, or anything else. */
 async function checkFree(out: string): Promise<void> {
@@ -83,9 +84,61 @@ function firstState(settings: TrainerSettings, source: BatchSource, runtime: Run
     recentLosses: [],
     epochLoss: { sum: 0, steps: 0 },
     best: null,
+    sinceBest: 0,
     validation: null,
     owedValidation: null,
   };
+}
+
+/** Whether a flag, or a configuration file, has the setting. */
+function isGiven({ given, configured }: RunRequest, ...flags: string[]): boolean {
+  return flags.some((flag) => given.has(flag) || configured?.has(flag));
+}
+
+/** The sampler of main.py cuts an epoch to a multiple of this; a smaller one would be empty. */
+const REPEATED_AUGMENTATION_MIN = 256;
+
+/**
+ * Connects with the recipe's batch size and repeated augmentation, or where they were not asked for and the data set is
+ * too small for them, with what fits it: one batch an epoch, of an even number of images, and no repetition.
+ */
+async function connectFitting(
+  request: RunRequest,
+  sources: RunSources,
+  asked: TrainerSettings,
+): Promise<{ settings: TrainerSettings; source: BatchSource; notices: string[] }> {
+  const notices: string[] = [];
+  const connect = ({ recipe, batchSize, seed }: TrainerSettings) =>
+    sources.connect({ recipe, batchSize, seed });
+  let settings = asked;
+  let source: BatchSource;
+  try {
+    source = await connect(settings);
+  } catch (error) {
+    if (!isVitrineError(error) || error.code !== "data/too-few-samples") throw error;
+    const samples = Number(error.details.samples);
+    const unit = 2 * asked.accumulate;
+    const batchSize = Math.floor(samples / unit) * unit;
+    if (!(batchSize >= unit) || isGiven(request, "--batch-size")) throw error;
+    settings = { ...settings, batchSize };
+    notices.push(`batch size ${batchSize} instead of ${asked.batchSize}: the data set has ${samples} images`);
+    source = await connect(settings);
+  }
+  const { samples } = source.description;
+  const { recipe } = settings;
+  const isKept = recipe.repeats === 1 || isGiven(request, "--repeats", "--repeated-aug");
+  if (isKept || samples >= REPEATED_AUGMENTATION_MIN) return { settings, source, notices };
+  await source.close();
+  settings = { ...settings, recipe: { ...recipe, repeats: 1 } };
+  notices.push(
+    `no repeated augmentation: it needs ${REPEATED_AUGMENTATION_MIN} images, the data set has ${samples}`,
+  );
+  return { settings, source: await connect(settings), notices };
+}
+
+/** Whether the average warms up, where that is left to the run's length. */
+function averageWarmsUp({ epochs, steps, ema, emaDecay }: TrainerSettings, batchesPerEpoch: number): boolean {
+  return ema && (steps ?? (epochs ?? 0) * batchesPerEpoch) < averageWindow(emaDecay);
 }
 
 /** A new run. Writes nothing. */
@@ -95,13 +148,16 @@ export async function startNewRun(
   disposables: Disposables,
 ): Promise<StartingPoint> {
   await checkFree(request.out);
-  const asked = settingsFrom(request.given);
+  const asked = settingsFrom(request.given, request.configured);
   checkSettings(asked);
   const start = await openStartingModel(asked);
-  const settings = { ...asked, recipe: { ...asked.recipe, size: start.config.imageSize } };
-  const { recipe, batchSize, seed } = settings;
-  const source = await sources.connect({ recipe, batchSize, seed });
+  const recipe = { ...asked.recipe, size: start.config.imageSize };
+  const connected = await connectFitting(request, sources, { ...asked, recipe });
+  const { source } = connected;
   disposables.push(() => source.close());
+  const emaWarmup = asked.emaWarmup ?? averageWarmsUp(connected.settings, source.batchesPerEpoch);
+  const settings = { ...connected.settings, emaWarmup };
+  const { seed } = settings;
   const classes = runClasses(source.description, headLabels(start), settings.keepHead);
   const { labels, headRows } = classes;
   const config = { ...start.config, classes: labels.length };
@@ -112,10 +168,10 @@ export async function startNewRun(
   });
   disposables.push(() => runtime.dispose());
   const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
-  if (classes.notice !== null) notices.unshift(classes.notice);
+  const said = [...connected.notices, ...(classes.notice === null ? [] : [classes.notice]), ...notices];
   const state = firstState(settings, source, runtime);
   const batchesTracked = start.init?.batchesTracked ?? 0;
-  return { resumed: false, config, labels, weights, batchesTracked, state, source, runtime, notices };
+  return { resumed: false, config, labels, weights, batchesTracked, state, source, runtime, notices: said };
 }
 
 /** A runtime that rounds as the checkpoint's did. Throws `checkpoint/fused-multiply-add`. */
@@ -145,6 +201,11 @@ async function openSameRuntime(
   throw refused();
 }
 
+/** Whether the run's length is beyond what it has done: that of a finished run was increased. */
+function isLonger({ settings: { epochs, steps }, step, cursor }: RunState): boolean {
+  return steps !== null ? step < steps : cursor.epoch < (epochs ?? 0);
+}
+
 /** The run in RUN/last, with its settings; flags that contradict them are refused. */
 export async function resumeRun(
   request: RunRequest,
@@ -152,8 +213,10 @@ export async function resumeRun(
   disposables: Disposables,
 ): Promise<StartingPoint> {
   const state = await loadState(request.out);
-  checkGiven(request.given, state.settings);
-  state.settings = resumedSettings(state.settings, request.given);
+  const given = new Map([...(request.configured ?? []), ...request.given]);
+  checkGiven(given, state.settings);
+  state.settings = resumedSettings(state.settings, given);
+  state.finished = state.finished && !isLonger(state);
   const { recipe, batchSize, seed } = state.settings;
   const last = await readModel(nodeModelSource(join(request.out, LAST)));
   const { config, labels, weights, batchesTracked } = last;

@@ -10,14 +10,14 @@ import type {
   TrainingInputs,
 } from "../runtime/training/contract.js";
 import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
-import { type CosineCurve, rateOfEpoch } from "./schedule.js";
+import { averageDecay, type RateCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 import { notFinite } from "./stopping.js";
 
 export interface StepContext {
   training: Training;
   objective: ObjectiveOptions;
-  schedule: CosineCurve;
+  schedule: RateCurve;
   settings: TrainerSettings;
   /** Steps skipped while the run scaled its loss; 0 where the training still does, and counts them itself. */
   skippedSteps: number;
@@ -51,7 +51,7 @@ export function optimizerStep(settings: TrainerSettings, learningRate: number, s
     ...ADAM,
     step,
     clipNorm: settings.clipGrad,
-    emaDecay: settings.emaDecay,
+    emaDecay: averageDecay(settings.emaDecay, settings.emaWarmup === true, step),
   };
 }
 

@@ -24,7 +24,7 @@ interface StartOptions {
 /** Settings with which a small model learns shapes in minutes: milder crops and mixing than ImageNet's recipe. */
 const START_RECIPE = [
   "--batch-size 16 --lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001",
-  "--aa none --color-jitter 0 --scale 0.6,1 --reprob 0 --mixup 0 --cutmix 0 --drop-path 0",
+  "--aa none --color-jitter 0 --scale 0.6,1 --reprob 0 --mixup 0 --cutmix 0 --drop-path 0 --no-repeated-aug",
   "--ema-decay 0.98 --seed 1",
 ].flatMap((flags) => flags.split(" "));
 

@@ -18,6 +18,7 @@ import { summarize } from "../../trainer/report.js";
 import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
 import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
+import { readConfigFile } from "../config-file.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
@@ -25,6 +26,7 @@ import { reportSources } from "../report/sources.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 
 interface TrainFlags {
+  config?: string;
   dataServer: string;
   val?: string;
   out: string;
@@ -49,9 +51,10 @@ function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) 
 /** What the help shows for a flag's value. */
 const PLACEHOLDERS = { number: "n", text: "name", path: "path", choice: "choice", pair: "low,high" };
 
-function commandOption(option: TrainerOption): Option {
-  const { flag, kind, help, group } = option;
+function commandOption(option: TrainerOption, flag = option.flag): Option {
+  const { kind, help, group } = option;
   const made = new Option(kind.type === "switch" ? flag : `${flag} <${PLACEHOLDERS[kind.type]}>`, help);
+  if (flag !== option.flag) made.hideHelp();
   made.helpGroup(`${group}:`);
   const parse = parser(option);
   if (parse) made.argParser(parse);
@@ -59,15 +62,39 @@ function commandOption(option: TrainerOption): Option {
   return made;
 }
 
+const namesOf = ({ flag, aliases = [] }: TrainerOption): string[] => [flag, ...aliases];
+
 /** The trainer's flags on the command line, without those left at their defaults. */
 function givenOptions(command: Command): Map<string, OptionValue> {
   const given = new Map<string, OptionValue>();
-  for (const { flag, kind } of TRAINER_OPTIONS) {
-    const name = new Option(flag).attributeName();
-    if (command.getOptionValueSource(name) !== "cli") continue;
-    given.set(flag, kind.type === "switch" ? kind.sets : (command.getOptionValue(name) as OptionValue));
-  }
+  for (const option of TRAINER_OPTIONS)
+    for (const flag of namesOf(option)) {
+      const name = new Option(flag).attributeName();
+      if (command.getOptionValueSource(name) !== "cli") continue;
+      const value = command.getOptionValue(name) as OptionValue;
+      // --ema and --no-ema are one value of commander's.
+      const isOther = option.kind.type === "switch" && value === flag.startsWith("--no-");
+      if (!isOther) given.set(option.flag, option.kind.type === "switch" ? option.kind.sets : value);
+    }
   return given;
+}
+
+/** Flags that say where a run is and how it is asked for, not what it is. */
+const NOT_IN_A_FILE = ["--config", "--out", "--resume", "--json", "--help", "--dry-run"];
+
+/** The trainer's settings in a configuration file; the command's own are set in `command`, below its flags. */
+function configuredOptions(path: string | undefined, command: Command): Map<string, OptionValue> {
+  const configured = new Map<string, OptionValue>();
+  if (path === undefined) return configured;
+  for (const { flag, value } of readConfigFile(path, command, NOT_IN_A_FILE)) {
+    const option = TRAINER_OPTIONS.find((each) => namesOf(each).includes(flag));
+    const name = new Option(flag).attributeName();
+    if (option)
+      configured.set(option.flag, option.kind.type === "switch" ? option.kind.sets : (value as OptionValue));
+    else if (command.getOptionValueSource(name) !== "cli")
+      command.setOptionValueWithSource(name, value, "config");
+  }
+  return configured;
 }
 
 /** One worker decodes validation images ahead while this thread computes. */
@@ -146,13 +173,27 @@ async function dryRun(flags: TrainFlags, options: PrepareOptions): Promise<void>
   }
 }
 
-async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
+async function runTrainer({ config }: TrainFlags, command: Command): Promise<void> {
+  const configured = configuredOptions(config, command);
+  const flags = command.opts<TrainFlags>();
+  if (flags.dataServer === undefined)
+    throw new VitrineError(
+      "usage/command-line",
+      "required option '--data-server <address>' not specified (see \"vitrine train --help\")",
+    );
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = withLog(createProgress(stream));
   const request: RunRequest = {
     out: flags.out,
     resume: flags.resume ?? false,
     given: givenOptions(command),
+    configured,
+    command: {
+      "data-server": flags.dataServer,
+      ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
+      "data-timeout": flags.dataTimeout,
+      "checkpoint-every": flags.checkpointEvery,
+    },
     validation: flags.val === undefined ? null : resolve(flags.val),
     checkpointEvery: flags.checkpointEvery,
     device: flags.device ?? null,
@@ -184,8 +225,9 @@ async function runTrainer(flags: TrainFlags, command: Command): Promise<void> {
 export function configureTrain(command: Command): void {
   command
     .optionsGroup("Data and run:")
-    .requiredOption("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server`")
-    .requiredOption("--out <folder>", "folder of the run, with last/, best/ and metrics.csv")
+    .option("-c, --config <file>", "YAML file of flags without dashes; flags given here override it")
+    .option("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server` (required)")
+    .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
     .option("--val <path>", "validation images: folder of class folders, or CSV list")
     .option("--resume", "continue the run in --out, with its settings")
     .option(
@@ -212,7 +254,8 @@ export function configureTrain(command: Command): void {
     .addOption(deviceOption())
     .addOption(gpuTierOption())
     .addOption(threadsOption("all cores of this process, less one for a data server on this machine"));
-  for (const option of TRAINER_OPTIONS) command.addOption(commandOption(option));
+  for (const option of TRAINER_OPTIONS)
+    for (const flag of namesOf(option)) command.addOption(commandOption(option, flag));
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
   withExamples(command, [
     [

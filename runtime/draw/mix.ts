@@ -97,7 +97,7 @@ function drawMix(chance: Chance, math: DrawMath, recipe: AugmentationRecipe): Mi
 /**
  * Draws how a batch is mixed: a pure function of its key (seed, epoch, and the batch's number as index), the number of
  * samples and the recipe. Mode `batch`: one mix for all; `pair`: one for samples b and batchSize − 1 − b; `elem`: one
- * for each. The middle sample of an odd batch is its own partner. `math` is `ImageModule.math`. λ ~ Beta(α, α), from
+ * for each; nothing is mixed from epoch `mixOffEpoch` on. The middle sample of an odd batch is its own partner. `math` is `ImageModule.math`. λ ~ Beta(α, α), from
  * Mixup (arXiv 1710.09412) or CutMix (arXiv 1905.04899), the distributions as in timm 0.3.2.
  *
  * Throws `usage/bad-option` for `cutmixMinmax` that leaves no choice, `data/bad-key` for a key out of range.
@@ -108,6 +108,8 @@ export function drawBatch(
   batchSize: number,
   recipe: AugmentationRecipe,
 ): BatchDraw {
+  const { mixOffEpoch } = recipe;
+  if (mixOffEpoch > 0 && key.epoch >= mixOffEpoch) return { samples: new Array(batchSize).fill(NONE) };
   const chance = drawStream(math, key, Domain.Mix);
   const samples: MixDraw[] = [];
   if (recipe.mixMode === "batch") {

@@ -39,6 +39,8 @@ export interface AugmentationRecipe {
   /** Probability of CutMix if both are on. */
   mixSwitchProbability: number;
   mixMode: MixMode;
+  /** From this epoch on, counted from 0, nothing is mixed; 0 = never. timm's --mixup-off-epoch. */
+  mixOffEpoch: number;
   /** Repeated augmentation: occurrences of each image in an epoch, 1 = off. */
   repeats: number;
 }
@@ -61,5 +63,6 @@ export const DEIT_RECIPE: AugmentationRecipe = {
   mixProbability: 1,
   mixSwitchProbability: 0.5,
   mixMode: "batch",
+  mixOffEpoch: 0,
   repeats: 1,
 };

@@ -66,5 +66,6 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void
   }
   fraction("mix probability", recipe.mixProbability, "--mixup-prob");
   fraction("mix switch probability", recipe.mixSwitchProbability, "--mixup-switch-prob");
+  wholeNumber("mix off epoch", recipe.mixOffEpoch, 0, 2 ** 32 - 1, "--mixup-off-epoch");
   wholeNumber("repeats", recipe.repeats, 1, 64, "--repeats");
 }

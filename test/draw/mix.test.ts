@@ -151,4 +151,18 @@ test("branches are dropped at their rate, kept ones scaled by 1 / (1 − rate), 
   assert.ok(Math.abs(mean - 1) < 0.02, `mean scale ${mean}`);
 });
 
+test("from --mixup-off-epoch on nothing is mixed; before it, the draws are the same as without it", () => {
+  const recipe = { ...DEIT_RECIPE, mixOffEpoch: 2 };
+  const at = (epoch: number, from: typeof DEIT_RECIPE) =>
+    drawBatch(math, { seed: 1, epoch, index: 0, repeat: 0 }, 4, from);
+  assert.equal(at(1, recipe), at(1, DEIT_RECIPE));
+  for (const epoch of [2, 3]) {
+    assert.is.not(at(epoch, DEIT_RECIPE).samples[0].kind, "none");
+    assert.equal(
+      at(epoch, recipe).samples.map(({ kind, lambda }) => [kind, lambda]),
+      new Array(4).fill(["none", 1]),
+    );
+  }
+});
+
 test.run();

@@ -12,12 +12,10 @@ const vitrine = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
 const run = (...args: string[]) => spawnSync(process.execPath, [vitrine, ...args], { encoding: "utf8" });
 
 /** deit's main.py at 2021-2023: all of its flags that Vitrine does not have. */
-const DEIT = `--bce-loss --input-size --drop --model-ema --no-model-ema --model-ema-decay --model-ema-force-cpu --opt
-  --opt-eps --opt-betas --momentum --sched --lr-noise --lr-noise-pct --lr-noise-std --decay-epochs --cooldown-epochs
-  --patience-epochs --decay-rate --no-repeated-aug --train-mode --no-train-mode --ThreeAugment --src --resplit
-  --teacher-model --teacher-path --distillation-type --distillation-alpha --distillation-tau --cosub --finetune
-  --attn-only --data-path --data-set --inat-category --output_dir --start_epoch --eval --eval-crop-ratio --dist-eval
-  --num_workers --pin-mem --no-pin-mem --distributed --world_size --dist_url`;
+const DEIT = `--bce-loss --drop --model-ema-force-cpu --opt --opt-eps --opt-betas --momentum --lr-noise --lr-noise-pct
+  --lr-noise-std --cooldown-epochs --patience-epochs --train-mode --src --resplit --teacher-model --cosub --attn-only
+  --data-path --data-set --inat-category --output_dir --start_epoch --eval --dist-eval --num_workers --pin-mem
+  --no-pin-mem --distributed --world_size --dist_url`;
 
 /** Text of a command's help at 80 columns, without a process of its own. */
 function helpOf(command: Command): string {

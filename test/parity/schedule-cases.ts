@@ -1,6 +1,6 @@
 // Schedule cases: main.py's learning rate in every epoch, and timm's curve at every epoch, from lr_schedule.json.
 
-import { type CosineCurve, cosineAt, rateOfEpoch } from "../../trainer/schedule.js";
+import { type RateCurve, rateAt, rateOfEpoch } from "../../trainer/schedule.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 
 interface ScheduleFixture {
@@ -29,14 +29,14 @@ export const scheduleCases: CaseGroup = async function* (context: ParityContext)
   if (!context.has("lr_schedule.json")) return;
   const fixtures = context.json<Record<string, ScheduleFixture>>("lr_schedule.json");
   for (const [name, fixture] of Object.entries(fixtures)) {
-    const curve: CosineCurve = {
+    const curve: RateCurve = {
       length: fixture.epochs,
       lr: fixture.lr,
       warmup: fixture.warmup_epochs,
       warmupLr: fixture.warmup_lr,
       minLr: fixture.min_lr,
     };
-    yield compare(`lr_schedule/${name}/curve`, fixture.schedule_value_at_t, (t) => cosineAt(curve, t));
+    yield compare(`lr_schedule/${name}/curve`, fixture.schedule_value_at_t, (t) => rateAt(curve, t));
     yield compare(`lr_schedule/${name}/epochs`, fixture.lr_used_in_epoch_by_main_py, (e) =>
       rateOfEpoch(curve, e),
     );

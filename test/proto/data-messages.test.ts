@@ -36,6 +36,7 @@ test("a recipe arrives as it was sent, null and zero included", () => {
     mixProbability: 0.1,
     mixSwitchProbability: 0,
     mixMode: "elem",
+    mixOffEpoch: 7,
     repeats: 3,
   };
   assert.equal(recipeOverTheWire(DEIT_RECIPE), DEIT_RECIPE);

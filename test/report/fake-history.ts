@@ -42,6 +42,7 @@ export function fakeState(changes: Partial<RunState> = {}): RunState {
     epochLoss: { sum: 0, steps: 0 },
     best: { epoch: 2, step: 30, top1: 30, loss: 0.4 },
     validation: null,
+    sinceBest: 0,
     owedValidation: null,
     ...changes,
   };

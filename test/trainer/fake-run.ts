@@ -179,6 +179,7 @@ function firstFakeState(settings: TrainerSettings): RunState {
     recentLosses: [],
     epochLoss: { sum: 0, steps: 0 },
     best: null,
+    sinceBest: 0,
     validation: null,
     owedValidation: null,
   };
@@ -204,6 +205,7 @@ export function fakeRun(
     schedule: createSchedule(settings, 5),
     state,
     checkpoint: { files: QUICK_DISK, folder, configText: "{}\n" },
+    configYaml: "seed: 0\n",
     checkpointEvery: 2,
     validation: { source: fakeValidation(), classMap: Int32Array.of(0, 1, 2) },
     progress: silentProgress(),

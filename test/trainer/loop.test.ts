@@ -119,7 +119,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
     assert.equal(checkpointFiles(folder), expected, `after operation ${last}`);
     assert.equal(timeless(folder), curve);
     const left = readdirSync(folder).filter((name) => !name.startsWith("events.out.tfevents."));
-    assert.equal(left.sort(), ["best", "last", "metrics.csv"]);
+    assert.equal(left.sort(), ["best", "config.yaml", "last", "metrics.csv"]);
   }
   assert.ok(crashes > 12, `${crashes} crashes`);
 });
@@ -192,6 +192,46 @@ test("at equal top-1 the epoch with the lower loss is the best, and at equal los
   for (const [epoch, [top1, loss, isBest]] of epochs.entries())
     assert.is(takeBest(state, epoch, scores(top1, loss)), isBest, `epoch ${epoch}`);
   assert.equal(state.best, { epoch: 5, step: 0, top1: 75, loss: 3 });
+});
+
+test("by --eval-metric loss the lower loss is the best, whatever its top-1", ({ math, folder }) => {
+  const { state } = fakeRun(folder, math, { settings: fakeSettings({ evalMetric: "loss" }) });
+  const isBest = (epoch: number, top1: number, loss: number) =>
+    takeBest(state, epoch, { images: 4, weights: { top1, top5: 100, loss }, ema: null });
+  assert.equal([isBest(0, 50, 2), isBest(1, 75, 2.5), isBest(2, 25, 1)], [true, false, true]);
+  assert.is(state.sinceBest, 0);
+});
+
+test("--val-interval validates every so many epochs and the last, --log-interval writes every so many rows", async ({
+  folder,
+  math,
+}) => {
+  await train(fakeRun(folder, math, { settings: fakeSettings({ valInterval: 2, logInterval: 4 }) }));
+  const rows = readMetrics(folder);
+  assert.equal(
+    rows.map(({ step }) => step),
+    ["4", "5", "8", "10", "12", "15"],
+  );
+  assert.equal(
+    rows.filter(({ validation_loss }) => validation_loss).map(({ step }) => step),
+    ["10", "15"],
+  );
+});
+
+test("--patience ends a run whose scores do not improve, finished and saved", async ({ folder, math }) => {
+  const settings = fakeSettings({ epochs: 9, patience: 2, ema: false });
+  const run = fakeRun(folder, math, { settings });
+  // The first epoch's answer stays the best: every later one is the same.
+  run.training.evaluate = async (_pixels, count) => {
+    const logits = new Float32Array(count * 3);
+    return { classLogits: logits, logits };
+  };
+  await train(run);
+  const { step, finished, sinceBest, best } = await loadState(folder);
+  assert.equal([step, finished, sinceBest, best?.epoch], [15, true, 2, 0]);
+  assert.ok(
+    run.progress.lines.some((line) => /^2 validations without a better top1: the run ends/.test(line)),
+  );
 });
 
 test("a run that gains or loses its validation data does not compare top-1 with a loss", ({

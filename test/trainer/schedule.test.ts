@@ -1,10 +1,19 @@
-// Schedule: the rates that main.py actually trains with, and those of a run measured in steps.
+// Schedule: the rates that main.py actually trains with, those of a run measured in steps, and the average's decay.
 
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { cosineAt, createSchedule, rateOfEpoch, scaledRate } from "../../trainer/schedule.js";
-import { DEIT_SETTINGS, defaultSettings } from "../../trainer/settings.js";
+import { RECIPES } from "../../trainer/recipes.js";
+import {
+  averageDecay,
+  averageWindow,
+  createSchedule,
+  rateAt,
+  rateOfEpoch,
+  scaledRate,
+  scheduleWarnings,
+} from "../../trainer/schedule.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
 import type { ParityContext, ParityOutcome } from "../parity/case.js";
 import { scheduleCases } from "../parity/schedule-cases.js";
 
@@ -24,12 +33,13 @@ test("curve and epochs equal timm's and main.py's tables", async () => {
 
 test("epochs 0 and 1 both use the curve's first rate, and every later epoch lags by one", () => {
   const curve = createSchedule({ ...DEIT_SETTINGS, batchSize: 1024 }, 100);
-  assert.equal(curve, { length: 300, lr: 1e-3, warmup: 5, warmupLr: 1e-6, minLr: 1e-5 });
+  const { sched, length, lr, warmup, warmupLr, minLr } = curve;
+  assert.equal([sched, length, lr, warmup, warmupLr, minLr], ["cosine", 300, 1e-3, 5, 1e-6, 1e-5]);
   assert.is(rateOfEpoch(curve, 0), 1e-6);
   assert.is(rateOfEpoch(curve, 1), 1e-6);
-  for (const epoch of [2, 6, 150, 299]) assert.is(rateOfEpoch(curve, epoch), cosineAt(curve, epoch - 1));
-  assert.is(cosineAt(curve, 300), 1e-5);
-  assert.is(cosineAt(curve, 1000), 1e-5);
+  for (const epoch of [2, 6, 150, 299]) assert.is(rateOfEpoch(curve, epoch), rateAt(curve, epoch - 1));
+  assert.is(rateAt(curve, 300), 1e-5);
+  assert.is(rateAt(curve, 1000), 1e-5);
 });
 
 test("the rate scales with the batch linearly, by its root, or not at all", () => {
@@ -39,7 +49,7 @@ test("the rate scales with the batch linearly, by its root, or not at all", () =
 });
 
 test("forty steps of fine-tuning are not spent in the warm-up of a 300-epoch run", () => {
-  const settings = { ...defaultSettings({ steps: true, init: true }), steps: 40, batchSize: 16 };
+  const settings = { ...RECIPES.finetune.settings, epochs: null, steps: 40, batchSize: 16 };
   const curve = createSchedule(settings, 12);
   assert.is(curve.length, 4);
   assert.is(curve.warmup, 0);
@@ -49,11 +59,56 @@ test("forty steps of fine-tuning are not spent in the warm-up of a 300-epoch run
   assert.ok(rates[3] > 0.5 * rates[0] && rates[3] < rates[2]);
 });
 
-test("a long run measured in steps warms up over main.py's fraction of it; the flag overrides", () => {
-  const settings = { ...defaultSettings({ steps: true, init: false }), steps: 30_000 };
-  assert.is(createSchedule(settings, 100).length, 300);
+test("a recipe's schedule is the same for a length in epochs and in steps", () => {
+  for (const { settings } of Object.values(RECIPES))
+    assert.equal(
+      createSchedule({ ...settings, epochs: null, steps: 700 }, 100),
+      createSchedule({ ...settings, epochs: 7, steps: null }, 100),
+    );
+});
+
+test("a long fine-tuning warms up over 1/60 of it; the flag overrides", () => {
+  const settings = { ...RECIPES.finetune.settings, epochs: 300 };
   assert.is(createSchedule(settings, 100).warmup, 5);
   assert.is(createSchedule({ ...settings, warmupEpochs: 2.5 }, 100).warmup, 2.5);
+});
+
+test("constant stays at the peak; step is timm's StepLRScheduler, decays counted from epoch 0", () => {
+  const base = { ...DEIT_SETTINGS, batchSize: 512, epochs: 90, decayEpochs: 30, decayRate: 0.1 };
+  const constant = createSchedule({ ...base, sched: "constant" }, 10);
+  assert.equal(
+    [4, 5, 89].map((t) => rateAt(constant, t)),
+    [rateAt(constant, 4), 5e-4, 5e-4],
+  );
+  const step = createSchedule({ ...base, sched: "step" }, 10);
+  const close = (t: number, wanted: number) =>
+    assert.ok(Math.abs(rateAt(step, t) - wanted) < 1e-12 * wanted, `${t}: ${rateAt(step, t)}`);
+  close(0, 1e-6);
+  for (const t of [5, 29]) close(t, 5e-4);
+  for (const t of [30, 59]) close(t, 5e-5);
+  close(89, 5e-6);
+});
+
+test("a warm-up as long as the run and a peak below the end are said; a run as it should be says nothing", () => {
+  const warnings = (changes: Partial<TrainerSettings>) =>
+    scheduleWarnings(createSchedule({ ...DEIT_SETTINGS, ...changes }, 100));
+  assert.equal(warnings({}), []);
+  assert.equal(warnings({ ...RECIPES.finetune.settings }), []);
+  assert.equal(warnings({ ...RECIPES.finetune384.settings }), []);
+  const short = warnings({ epochs: 3, batchSize: 4 });
+  assert.match(
+    short[0],
+    /warm-up takes 5 epochs, the run 3 epochs: .*ends at .*3\.91e-6; give --warmup-epochs 0/,
+  );
+  assert.match(short[1], /peak rate 3\.91e-6 is below the final one, --min-lr 1\.00e-5/);
+  assert.match(warnings({ epochs: null, steps: 500 })[0], /the run 5 epochs/);
+});
+
+test("the average's decay warms up as timm's, where asked", () => {
+  assert.is(averageDecay(0.99996, true, 1), 2 / 11);
+  assert.is(averageDecay(0.9, true, 90), 0.9);
+  assert.is(averageDecay(0.99996, false, 1), 0.99996);
+  assert.is(averageWindow(0.99996), 25_000);
 });
 
 test.run();

@@ -65,6 +65,7 @@ function train({ server, folder }: Context, run: string, ...flags: string[]) {
 test("a short run brings the loss below half of its first value and prints where the model is", async (context) => {
   const sizes = ["--model", context.config, "--drop-path", "0", "--weight-decay", "0", "--smoothing", "0"];
   const length = ["--steps", "150", "--batch-size", "8", "--lr", "0.03"];
+  const rate = ["--lr-scaling", "sqrt", "--warmup-epochs", "0"];
   // Nearly the same crop of each picture every time, so that the model can memorize it.
   const still = ["--scale", "0.9,1", "--ratio", "1,1", "--hflip", "0"];
   const { status, output, errors } = await train(
@@ -72,6 +73,7 @@ test("a short run brings the loss below half of its first value and prints where
     "short",
     ...sizes,
     ...length,
+    ...rate,
     ...NO_AUGMENTATION,
     ...still,
     "--json",
@@ -86,7 +88,7 @@ test("a short run brings the loss below half of its first value and prints where
   );
   assert.match(
     errors,
-    /settings that differ from DeiT's defaults\n.*--steps 150 .*--lr-scaling sqrt.*\nDeiT's defaults\n/s,
+    /^recipe +deit: training from scratch.*\nchanged: .*--steps 150\b.*--lr-scaling sqrt.*\nnot changed:\n/ms,
   );
   assert.match(errors, /finished: 150 steps/);
   assert.is(summary.report, join(context.folder, "short", "report.html"));
@@ -190,7 +192,7 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
     [[...plain, "--scale", "0.5"], /--scale got "0.5".*LOW,HIGH/],
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
-    [["--finetune", model], /usage\/command-line: train --finetune: use --init PATH/],
+    [["--pretrained", ...plain], /usage\/command-line: train --pretrained: .*use --init PATH/],
     [[...plain, "--output_dir=runs"], /train --output_dir: use --out FOLDER/],
     [[...plain, "--resume", "runs/x/checkpoint.pth"], /train --resume takes no path: .*--out FOLDER/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],

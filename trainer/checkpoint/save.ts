@@ -63,20 +63,23 @@ async function stateFiles(training: Training, state: RunState): Promise<Map<stri
 }
 
 /**
- * Whether this epoch is the best so far, by main.py's rule: the higher top-1 of the raw weights, at equal top-1 the
- * lower loss. Without validation data, the lower mean training loss of the epoch. Records it in `state`.
+ * Whether this epoch is the best so far. By `evalMetric` top1, main.py's rule: the higher top-1 of the raw weights, at
+ * equal top-1 the lower loss; by `loss`, the lower loss. Without validation data, the lower mean training loss of the
+ * epoch. Records it in `state`.
  */
 export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
   const top1 = validation?.weights.top1 ?? null;
   const loss = validation?.weights.loss ?? state.epochLoss.sum / state.epochLoss.steps;
-  const { best } = state;
+  const { best, settings } = state;
+  const byLoss = settings.evalMetric === "loss";
   const better =
     best === null ||
     // The run gained or lost its validation data when it was resumed: the two scores cannot be compared.
     (best.top1 === null) !== (top1 === null) ||
-    (top1 ?? 0) > (best.top1 ?? 0) ||
-    (top1 === best.top1 && loss < best.loss);
+    (!byLoss && (top1 ?? 0) > (best.top1 ?? 0)) ||
+    ((byLoss || top1 === best.top1) && loss < best.loss);
   if (better) state.best = { epoch, step: state.step, top1, loss };
+  state.sinceBest = better ? 0 : state.sinceBest + 1;
   return better;
 }
 

@@ -10,7 +10,7 @@ import type { ValidationScores } from "../validation.js";
 export const STATE_FILE = "state.json";
 
 /** Increased when a field changes its meaning; other formats are refused. */
-export const STATE_FORMAT = 2;
+export const STATE_FORMAT = 3;
 
 /** Score of the best checkpoint: validation top-1 (then loss), or without validation the epoch's training loss. */
 export interface BestScore {
@@ -47,6 +47,8 @@ export interface RunState {
   recentLosses: number[];
   epochLoss: { sum: number; steps: number };
   best: BestScore | null;
+  /** Validations since the best one. */
+  sinceBest: number;
   validation: ValidationScores | null;
   /**
    * The last step's metrics while the validation after it is still to be done: a resumed run begins with it. Null
@@ -75,6 +77,25 @@ const REQUIRED: readonly (keyof RunState)[] = [
   "epochLoss",
 ];
 
+/** Settings that a checkpoint of an earlier version lacks, with what that version did. */
+const EARLIER_SETTINGS: Partial<TrainerSettings> = {
+  recipeName: "deit",
+  inputSize: null,
+  evalCropRatio: null,
+  keepHead: false,
+  classesBy: "name",
+  accumulate: 1,
+  recompute: false,
+  sched: "cosine",
+  decayEpochs: 30,
+  decayRate: 0.1,
+  emaWarmup: false,
+  valInterval: 1,
+  evalMetric: "top1",
+  patience: 0,
+  logInterval: 1,
+};
+
 /** Throws `checkpoint/state` if the text is not from `writeState`. The error names `path`. */
 export function readState(text: string, path: string): RunState {
   let parsed: Partial<RunState> | null;
@@ -85,22 +106,25 @@ export function readState(text: string, path: string): RunState {
       cause,
     });
   }
-  if (parsed?.format !== STATE_FORMAT)
+  if (parsed?.format !== STATE_FORMAT && parsed?.format !== 2)
     throw new VitrineError(
       "checkpoint/state",
-      `${quote(path)}: format ${parsed?.format ?? "missing"}, this version reads ${STATE_FORMAT}`,
+      `${quote(path)}: format ${parsed?.format ?? "missing"}, this version reads 2 and ${STATE_FORMAT}`,
     );
   const missing = REQUIRED.find((key) => parsed[key] === undefined);
   if (missing !== undefined)
     throw new VitrineError("checkpoint/state", `${quote(path)}: "${missing}" is missing`);
   const settings = parsed.settings as TrainerSettings;
-  // Older checkpoints lack these. Assignments keep the order of the keys.
-  settings.accumulate ??= 1;
-  settings.recompute ??= false;
-  settings.keepHead ??= false;
-  settings.classesBy ??= "name";
+  // In format 2, a warm-up left to its default was main.py's, or in a run measured in steps a fraction of it.
+  if (parsed.format === 2 && settings.steps === null) settings.warmupEpochs ??= 5;
+  // Assignments keep the order of the keys.
+  const stored = settings as unknown as Record<string, unknown>;
+  for (const [key, value] of Object.entries(EARLIER_SETTINGS)) if (!(key in stored)) stored[key] = value;
+  settings.recipe.mixOffEpoch ??= 0;
+  parsed.format = STATE_FORMAT;
   parsed.gpuTier ??= null;
   parsed.lossScale ??= null;
   parsed.owedValidation ??= null;
+  parsed.sinceBest ??= 0;
   return parsed as RunState;
 }

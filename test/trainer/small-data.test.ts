@@ -1,0 +1,65 @@
+// Small data: what a run without its own batch size and repetition takes from a data set too small for the recipe's.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { BatchSource } from "../../runtime/batches/batch-source.js";
+import { VitrineError } from "../../runtime/errors.js";
+import type { OptionValue } from "../../trainer/options.js";
+import type { DataRequest } from "../../trainer/run.js";
+import { startNewRun } from "../../trainer/starting-point.js";
+
+/** A data server of `samples` images; the run stops at its device. */
+async function asked(
+  samples: number,
+  ...flags: [string, OptionValue][]
+): Promise<{ requests: string[]; error: unknown }> {
+  const requests: string[] = [];
+  const connect = async ({ batchSize, recipe }: DataRequest): Promise<BatchSource> => {
+    requests.push(`${batchSize}×${recipe.repeats}`);
+    if (samples < batchSize)
+      throw new VitrineError("data/too-few-samples", "too few", { details: { samples, batchSize } });
+    return {
+      description: { fingerprint: "f", samples, classes: ["a", "b"], instance: "1" },
+      batchesPerEpoch: Math.floor(samples / batchSize),
+      batches: async function* () {},
+      close: async () => {},
+    };
+  };
+  const openRuntime = async () => {
+    throw new VitrineError("device/unavailable", "none");
+  };
+  const openValidation = async () => {
+    throw new Error("unused");
+  };
+  const given = new Map<string, OptionValue>([["--model", "deit_tiny_patch16_224"], ...flags]);
+  const request = {
+    ...{ out: "/nonexistent/run", resume: false, given, validation: null, checkpointEvery: 500 },
+    ...{ device: null, gpuTier: null, threads: 1 },
+  };
+  const error = await startNewRun(request, { connect, openRuntime, openValidation }, []).catch((e) => e);
+  return { requests, error };
+}
+
+test("a large data set has the recipe's batch size and repetition", async () => {
+  assert.equal((await asked(256)).requests, ["64×3"]);
+});
+
+test("fewer than 256 images are not repeated, unless asked for", async () => {
+  assert.equal((await asked(255)).requests, ["64×3", "64×1"]);
+  assert.equal((await asked(255, ["--repeats", 2])).requests, ["64×2"]);
+  assert.equal((await asked(255, ["--repeated-aug", 3])).requests, ["64×3"]);
+});
+
+test("fewer images than a batch make one batch an epoch, of an even number of images", async () => {
+  assert.equal((await asked(33)).requests, ["64×3", "32×3", "32×1"]);
+  assert.equal((await asked(33, ["--accumulate", 4])).requests, ["64×3", "32×3", "32×1"]);
+  assert.equal((await asked(30, ["--accumulate", 4])).requests, ["64×3", "24×3", "24×1"]);
+});
+
+test("a batch size that was asked for is refused, and so is a single image", async () => {
+  const { requests, error } = await asked(33, ["--batch-size", 64]);
+  assert.equal([requests, (error as VitrineError).code], [["64×3"], "data/too-few-samples"]);
+  assert.is(((await asked(1)).error as VitrineError).code, "data/too-few-samples");
+});
+
+test.run();
