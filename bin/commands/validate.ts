@@ -4,9 +4,11 @@
 import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeModelSource } from "../../runtime/host/node.js";
+import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
+import { FILTER_NAMES } from "../../runtime/image/resize.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
 import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
-import { inputTransform } from "../../runtime/models/config.js";
+import { type ClassifierConfig, inputTransform } from "../../runtime/models/config.js";
 import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
@@ -55,6 +57,8 @@ interface ValidateCommand {
   dtype?: WeightDtype;
   inputSize?: number;
   cropPct?: number;
+  cropMode?: NonNullable<InputTransform["cropMode"]>;
+  interpolation?: FilterName;
   flip?: boolean;
   realLabels?: string;
   teacher?: string;
@@ -87,6 +91,20 @@ function resized(model: StoredModel, imageSize: number): StoredModel {
     if (!(cause instanceof VitrineError)) throw cause;
     throw new VitrineError(cause.code, `--input-size ${imageSize}: ${cause.message}`, { cause });
   }
+}
+
+/** The model's input transform with the flags' values in place of its own. */
+function askedTransform(
+  config: ClassifierConfig,
+  { cropPct, cropMode, interpolation }: ValidateCommand,
+): InputTransform & { cropRatio: number } {
+  const own = inputTransform(config);
+  return {
+    ...own,
+    ...(cropPct !== undefined && { cropRatio: cropPct }),
+    ...(cropMode !== undefined && { cropMode }),
+    ...(interpolation !== undefined && { filter: interpolation }),
+  };
 }
 
 /** What was counted over the data set. */
@@ -174,13 +192,13 @@ async function validateModel(path: string, options: ValidateCommand): Promise<Va
   const { model, runtime } = running;
   try {
     const { imageSize } = model.config;
-    const cropPct = options.cropPct ?? model.config.cropRatio;
     let skipped = 0;
     const onSkipped = (error: VitrineError) => {
       skipped++;
       notice(`skipped: ${error.message}`);
     };
-    const input = { ...inputTransform(model.config), cropRatio: cropPct };
+    const input = askedTransform(model.config, options);
+    const { cropRatio: cropPct, cropMode = "center", filter: interpolation = "bicubic" } = input;
     const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, onSkipped });
     try {
       notice(`${runtime.description}; weights ${model.dtype}`);
@@ -200,7 +218,10 @@ async function validateModel(path: string, options: ValidateCommand): Promise<Va
       }
       const { device } = runtime.executor;
       const { parameters, dtype, labels } = model;
-      const setup = { model: path, data, parameters, dtype, device, imageSize, cropPct, flip, realLabels };
+      const setup = {
+        ...{ model: path, data, parameters, dtype, device },
+        ...{ imageSize, cropPct, cropMode, interpolation, flip, realLabels },
+      };
       return {
         classes: labels.length,
         result: {
@@ -300,6 +321,17 @@ export function configureValidate(command: Command): void {
       "--crop-pct <x>",
       "fraction of the resized picture that the center crop keeps (the model's)",
       decimalNumber("--crop-pct", { min: 0.01, max: 1 }),
+    )
+    .addOption(
+      new Option(
+        "--crop-mode <mode>",
+        "center keeps the picture's proportions, squash resizes both sides (the model's)",
+      ).choices(["center", "squash"]),
+    )
+    .addOption(
+      new Option("--interpolation <filter>", "Pillow's filter of the resize (the model's)").choices(
+        FILTER_NAMES,
+      ),
     )
     .option("--flip", "test-time flip: the mean logits of each picture and its mirror image")
     .optionsGroup("Device:")

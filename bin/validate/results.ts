@@ -17,6 +17,9 @@ export interface ValidationSetup {
   device: string;
   imageSize: number;
   cropPct: number;
+  cropMode: string;
+  /** Filter of the resize. */
+  interpolation: string;
   flip: boolean;
   /** File of --real-labels; null: the data set's own labels. */
   realLabels: string | null;
@@ -140,6 +143,8 @@ export const RESULT_COLUMNS: readonly [name: string, cell: (result: ValidationRe
   ["param_count", ({ parameters }) => parameters],
   ["img_size", ({ imageSize }) => imageSize],
   ["crop_pct", ({ cropPct }) => cropPct],
+  ["crop_mode", ({ cropMode }) => cropMode],
+  ["interpolation", ({ interpolation }) => interpolation],
   ["flip", ({ flip }) => flip],
   ["real_labels", ({ realLabels }) => realLabels],
   ["dtype", ({ dtype }) => dtype],

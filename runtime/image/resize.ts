@@ -14,6 +14,9 @@ const FILTERS: Record<FilterName, Filter> = {
   lanczos: Filter.Lanczos,
 };
 
+/** The filters that `resize` knows, by Pillow's names. */
+export const FILTER_NAMES: readonly string[] = Object.keys(FILTERS);
+
 /** The filter's number. Throws `usage/bad-option` for an unknown name. */
 export function filterNumber(name: FilterName): Filter {
   const filter = FILTERS[name];

@@ -65,6 +65,8 @@ interface Result {
   otherFiles: number;
   imageSize: number;
   cropPct: number;
+  cropMode: string;
+  interpolation: string;
   loss: number;
   perClass?: { class: string; images: number; top1: number | null; confusedWith: string | null }[];
 }
@@ -173,13 +175,19 @@ test("files that are left out are said: no images, and images that cannot be rea
   assert.equal([result.images, result.skipped, result.otherFiles], [1, 1, 1]);
 });
 
-test("crop and input size change the input; a size that the patches do not divide is refused", () => {
+test("crop, filter and input size change the input; a size that the patches do not divide is refused", () => {
   const flags = ["--data", DATA, "--model", join(folder, "random"), "--json"];
   const plain = jsonOf<Result>(validate(...flags));
   const cropped = jsonOf<Result>(validate(...flags, "--crop-pct", "0.5"));
   const larger = jsonOf<Result>(validate(...flags, "--input-size", "48"));
+  const squashed = jsonOf<Result>(validate(...flags, "--crop-mode", "squash", "--crop-pct", "1"));
+  const whole = jsonOf<Result>(validate(...flags, "--crop-pct", "1"));
+  const nearest = jsonOf<Result>(validate(...flags, "--interpolation", "nearest"));
   assert.equal([plain.cropPct, cropped.cropPct, larger.imageSize], [0.875, 0.5, 48]);
-  assert.is(new Set([plain, cropped, larger].map(({ loss }) => loss)).size, 3);
+  assert.equal([plain.cropMode, squashed.cropMode], ["center", "squash"]);
+  assert.equal([plain.interpolation, nearest.interpolation], ["bicubic", "nearest"]);
+  const all = [plain, cropped, larger, squashed, whole, nearest];
+  assert.is(new Set(all.map(({ loss }) => loss)).size, all.length);
   const { status, errors } = validate(...flags, "--input-size", "30");
   assert.is(status, 1);
   assert.match(errors, /model\/config: --input-size 30: .*imageSize 30 is not a multiple of patchSize 8/);
