@@ -48,16 +48,18 @@ const DTYPES: Readonly<Record<string, WeightDtype>> = {
   float32: "float32",
   f16: "float16",
   float16: "float16",
+  bf16: "bfloat16",
+  bfloat16: "bfloat16",
   int8: "int8",
 };
 
 export function dtypeOption(
-  help = "weights: f32, f16 (widened to f32), or int8 (wasm only); default: the file's",
+  help = "weights: f32, f16 or bf16 (widened to f32), or int8 (wasm only); default: the file's",
 ): Option {
   return new Option("--dtype <dtype>", help).argParser((text) => {
     const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
     if (dtype) return dtype;
-    throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, int8`, {
+    throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, bf16, int8`, {
       details: { flag: "--dtype", got: text },
     });
   });

@@ -12,7 +12,7 @@ export const ERROR_CODES = {
     "the command line has an unknown command, flag or argument, or a combination that makes no sense",
   "usage/config": "a configuration file (`-c`) cannot be read, or has an unknown key or a wrong value",
   "usage/disposed": "the browser classifier was used after `dispose()`",
-  "usage/dtype": "`--dtype` is none of f32, f16, int8",
+  "usage/dtype": "`--dtype` is none of f32, f16, bf16, int8",
   "usage/number": "an option that takes a number got something else, or one out of range",
   "usage/out": "`--out` cannot hold a new run: it holds one already, is not empty, or is not a folder",
   "usage/recipe": "an augmentation setting is out of range",

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DrawMath } from "../runtime/draw/random.js";
 import { quote, VitrineError } from "../runtime/errors.js";
+import { elementCount } from "../runtime/graph/tensor.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { readModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
@@ -63,6 +64,27 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   };
   familyOf(asked).checkConfig(asked);
   return { config: asked, init };
+}
+
+/** Weights, gradients and two moments, float32. */
+const BYTES_PER_PARAMETER = 16;
+
+/**
+ * Refuses a model whose parameters alone do not fit, before any of them is drawn. Throws `graph/memory`, and
+ * `model/config` for sizes that contradict each other.
+ */
+export function checkParameterMemory(config: ModelConfig, limitBytes: number): void {
+  const shapes = familyOf(config).parameters(config);
+  const count = Array.from(shapes.values(), elementCount).reduce((sum, values) => sum + values, 0);
+  // What Node's host memory may hold, where the device states no limit.
+  const limit = Math.min(limitBytes, 2 ** 36);
+  const bytes = count * BYTES_PER_PARAMETER;
+  if (bytes <= limit) return;
+  const gib = (value: number) => (value / 2 ** 30).toLocaleString("en-US", { maximumFractionDigits: 1 });
+  const text =
+    `training this model's ${count.toLocaleString("en-US")} parameters takes ${gib(bytes)} GiB before any activation, ` +
+    `${gib(limit)} GiB can be used: take a smaller model (--model)`;
+  throw new VitrineError("graph/memory", text, { details: { parameters: count, bytes, limit } });
 }
 
 /** The names of --init's classes; null without a checkpoint, or for a backbone without heads. */

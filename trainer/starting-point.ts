@@ -18,7 +18,7 @@ import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
 import type { RunRequest, RunSources } from "./run.js";
 import { averageWindow } from "./schedule.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
-import { firstWeights, headLabels, openStartingModel } from "./starting-model.js";
+import { checkParameterMemory, firstWeights, headLabels, openStartingModel } from "./starting-model.js";
 
 export interface StartingPoint {
   resumed: boolean;
@@ -167,6 +167,7 @@ export async function startNewRun(
     threads: request.threads,
   });
   disposables.push(() => runtime.dispose());
+  checkParameterMemory(config, runtime.executor.capabilities.limitBytes);
   const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
   const said = [...connected.notices, ...(classes.notice === null ? [] : [classes.notice]), ...notices];
   const state = firstState(settings, source, runtime);

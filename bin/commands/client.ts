@@ -58,7 +58,7 @@ export function configureClient(command: Command): void {
   command
     .optionsGroup("Model:")
     .addOption(modelOption().makeOptionMandatory())
-    .addOption(dtypeOption("weights that visitors download: f32, f16 or int8; default: the file's"))
+    .addOption(dtypeOption("weights that visitors download: f32, f16, bf16 or int8; default: the file's"))
     .option("--name <name>", "the model's name on the page (default: that of its folder or file)")
     .optionsGroup("Server:")
     .option("--listen <host:port>", "address to listen on; port 0 picks a free port", "127.0.0.1:8080")

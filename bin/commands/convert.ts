@@ -31,7 +31,7 @@ async function convert({ model, dtype, out, force = false, ema = false }: Conver
 export function configureConvert(command: Command): void {
   command
     .addOption(modelOption().makeOptionMandatory())
-    .addOption(dtypeOption("new format of the weights: f32, f16 or int8").makeOptionMandatory())
+    .addOption(dtypeOption("new format of the weights: f32, f16, bf16 or int8").makeOptionMandatory())
     .requiredOption("--out <folder>", "model folder to write")
     .option("--ema", "take the moving average from a PyTorch training checkpoint")
     .option("--force", "replace the model in an existing folder")

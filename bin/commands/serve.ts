@@ -106,7 +106,7 @@ export function configureServe(command: Command): void {
     .addOption(threadsOption())
     .addOption(
       dtypeOption(
-        "weights: f32, f16 (widened to f32), int8 (wasm only; f32 where that is faster); default: the file's",
+        "weights: f32, f16 or bf16 (widened to f32), int8 (wasm only; f32 where that is faster); default: the file's",
       ),
     )
     .optionsGroup("Server:")

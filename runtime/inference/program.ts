@@ -126,7 +126,8 @@ export async function createInference(
   weights: TensorMap,
   options: InferenceOptions = {},
 ): Promise<InferenceProgram> {
-  const { matrices = new Map() } = options;
+  const { matrices: given = new Map() } = options;
+  const matrices = familyOf(config).inferenceMatrices?.(config, weights, given) ?? given;
   const network = withMatrices(networkOf(config, weights), matrices);
   const { shapes } = network;
   const batchSizes = [...new Set(options.batchSizes ?? [1, 2, 4, 8])].sort((a, b) => a - b);

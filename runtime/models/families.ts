@@ -40,7 +40,7 @@ export function checkDtype(
 ): void {
   const family = familyOf(config);
   if (dtype !== "int8" || family.int8Layers(config).size > 0) return;
-  const text = `${name}: a ${family.name} has no int8 layers; allowed: f32, f16 (--dtype)`;
+  const text = `${name}: a ${family.name} has no int8 layers; allowed: f32, f16, bf16 (--dtype)`;
   throw new VitrineError("model/dtype", text, { details: { dtype } });
 }
 

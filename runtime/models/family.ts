@@ -5,6 +5,7 @@ import type { DrawMath } from "../draw/random.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { Segment } from "../graph/program.js";
 import type { TensorId } from "../graph/tensor.js";
+import type { Int8Matrix } from "../weights/int8-matrix.js";
 import type { NamedTensor, ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type { ClassifierConfig } from "./config.js";
 import type { Fields } from "./config-fields.js";
@@ -141,6 +142,12 @@ export interface ModelFamily<C extends ClassifierConfig> {
   inferenceShapes(config: C): ParameterShapes;
   /** Tensors under timm's names → those that the graph of `addClassifier` reads. Throws `weights/…`. */
   inferenceWeights(config: C, weights: TensorMap): TensorMap;
+  /** int8 matrices in place of some of `weights` → those that the graph reads; absent where they stay as they are. */
+  inferenceMatrices?(
+    config: C,
+    weights: TensorMap,
+    matrices: ReadonlyMap<string, Int8Matrix>,
+  ): ReadonlyMap<string, Int8Matrix>;
   /** Adds the model in evaluation mode: image input, parameters from the store `weights` → logits. */
   addClassifier(graph: GraphBuilder, config: C, options: ClassifierOptions): ClassifierHeads;
 

@@ -44,6 +44,9 @@ function isRead(entry: AnyEntry): entry is TensorEntry {
 /** The format's own limit (safetensors, MAX_HEADER_SIZE). */
 const HEADER_LIMIT = 100_000_000;
 
+/** More than any model has; sorting and checking a million empty ones would take a minute. */
+const MOST_TENSORS = 65_536;
+
 function refuse(subject: string, what: string): VitrineError {
   return new VitrineError("weights/safetensors", `${subject}: ${what}`, { details: { file: subject } });
 }
@@ -155,6 +158,9 @@ export function readSafetensorsHeader(bytes: Uint8Array, subject: string): Safet
     );
   const dataStart = 8 + length;
   const { __metadata__, ...tensors } = parseJson(bytes.subarray(8, dataStart), subject);
+  const count = Object.keys(tensors).length;
+  if (count > MOST_TENSORS)
+    throw refuse(subject, `it holds ${count} tensors; allowed: at most ${MOST_TENSORS}`);
   const entries = Object.entries(tensors)
     .map(([name, value]) => readEntry(name, value, dataStart, bytes.length, subject))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);

@@ -12,12 +12,15 @@ import { type Int8Matrix, quantizeMatrix } from "./int8-matrix.js";
 import { type SafetensorsFile, type StoredTensor, scaleName, storedFloats } from "./safetensors.js";
 import type { NamedTensor, TensorMap } from "./tensor-map.js";
 
+/** Floating-point types that weights are kept in, here and in other projects. */
+export type FloatDtype = "float32" | "float16" | "bfloat16";
+
 /**
- * The numbers that weights are kept in. `float16` halves a file and is widened to float32 on reading. `int8` keeps
- * the large linear layers in eight bits with a scale per output and the rest in float16, a quarter of the file;
- * devices with int8 kernels compute with it, too.
+ * The numbers that weights are kept in. `float16` and `bfloat16` halve a file and are widened to float32 on reading.
+ * `int8` keeps the large linear layers in eight bits with a scale per output and the rest in float16, a quarter of the
+ * file; devices with int8 kernels compute with it, too.
  */
-export type WeightDtype = "float32" | "float16" | "int8";
+export type WeightDtype = FloatDtype | "int8";
 
 /** Weights in one dtype: float32 tensors, and the layers that are int8 matrices instead. */
 export interface DtypeWeights {
@@ -26,13 +29,14 @@ export interface DtypeWeights {
   matrices: ReadonlyMap<string, Int8Matrix>;
 }
 
-/** The dtype of a file: int8 if any tensor is, float16 if most values are. */
+/** The dtype of a file: int8 if any tensor is, else that of most values, where the half as long ones are the most. */
 export function fileDtype({ tensors }: SafetensorsFile): WeightDtype {
   const all = [...tensors.values()];
   if (all.some(({ dtype }) => dtype === "I8")) return "int8";
   const count = (...dtypes: string[]) =>
     all.reduce((sum, { dtype, data }) => (dtypes.includes(dtype) ? sum + data.length : sum), 0);
-  return count("F16", "BF16") > count("F32", "F64") ? "float16" : "float32";
+  if (count("F16", "BF16") <= count("F32", "F64")) return "float32";
+  return count("BF16") > count("F16") ? "bfloat16" : "float16";
 }
 
 function toHalves(name: string, data: Float32Array): Uint16Array {
@@ -63,8 +67,7 @@ export function toDtype(
   layers: ReadonlySet<string>,
   known: ReadonlyMap<string, Int8Matrix> = new Map(),
 ): DtypeWeights {
-  if (dtype === "float32") return { weights, matrices: new Map() };
-  if (dtype === "float16") return { weights: throughHalves(weights), matrices: new Map() };
+  if (dtype !== "int8") return { weights: throughDtype(weights, dtype), matrices: new Map() };
   const matrices = new Map<string, Int8Matrix>();
   const rest: TensorMap = new Map();
   for (const [name, tensor] of weights) {
@@ -79,12 +82,12 @@ export function toDtype(
   return { weights: throughHalves(rest), matrices };
 }
 
-/** The tensors of a file in `dtype`: F32, F16, or I8 with F32 scales beside F16. */
+/** The tensors of a file in `dtype`: F32, F16, BF16, or I8 with F32 scales beside F16. */
 export function storedTensors(
   { weights, matrices }: DtypeWeights,
   dtype: WeightDtype,
 ): Map<string, StoredTensor> {
-  if (dtype === "float32") return storedFloats(weights);
+  if (dtype !== "int8") return storedFloatsAs(weights, dtype);
   const stored = new Map<string, StoredTensor>();
   for (const [name, { shape, data }] of weights)
     stored.set(name, { dtype: "F16", shape, data: toHalves(name, data) });
@@ -94,9 +97,6 @@ export function storedTensors(
   }
   return stored;
 }
-
-/** Floating-point types that other projects read weights in. */
-export type FloatDtype = "float32" | "float16" | "bfloat16";
 
 const HALVES = {
   float16: { dtype: "F16", narrow: toHalves },

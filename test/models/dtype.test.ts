@@ -1,4 +1,4 @@
-// Dtypes of a model: float16 and int8 files give the same answers as the flag, and int8 is refused without kernels for
+// Dtypes of a model: float16, bfloat16 and int8 files give the same answers as the flag, and int8 is refused without kernels for
 // it.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -10,20 +10,23 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference/program.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
+import type { DeitConfig } from "../../runtime/models/deit/config.js";
+import { int8Layers } from "../../runtime/models/deit/parameters.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import type { Runtime } from "../../runtime/runtime.js";
-import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
+import { toDtype, type WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { randomPixels } from "../executors/micro-deit.js";
 import { runCommand } from "../inference/run-command.js";
 import { makeTinyModel, TINY } from "../inference/tiny-model.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
-import { syntheticPhoto } from "./synthetic-model.js";
+import { syntheticPhoto, syntheticWeights } from "./synthetic-model.js";
 import { LABELS, regnetySource, SYNTHETIC_REGNETY, syntheticRegnety } from "./synthetic-regnety.js";
 
-const DTYPES: WeightDtype[] = ["float32", "float16", "int8"];
+const DTYPES: WeightDtype[] = ["float32", "float16", "bfloat16", "int8"];
 const tiny = makeTinyModel();
 const folder = mkdtempSync(join(tmpdir(), "vitrine-dtype-"));
 const pixels = randomPixels(TINY, 3, 1);
@@ -64,10 +67,26 @@ test("a converted model gives the same bits as the original with the dtype flag"
     assertSameBits(await logitsOf(runtime, source), expected, `${dtype} as its file says`);
     assertSameBits(await logitsOf(runtime, source, dtype), expected, `${dtype} by its flag`);
     assertSameBits(await logitsOf(runtime, await converted(source, dtype)), expected, `${dtype} twice`);
-    const allowed = { float32: 0, float16: 0.02, int8: 0.2 }[dtype];
+    const allowed = { float32: 0, float16: 0.02, bfloat16: 0.1, int8: 0.2 }[dtype];
     assertClose(expected, float32, allowed, `${dtype} beside float32`);
     if (dtype !== "float32") assert.not.equal([...expected], [...float32], `${dtype} is float32`);
   }
+  await runtime.dispose();
+});
+
+test("LayerScale is folded into int8 matrices as into floats", async () => {
+  const runtime = await createRuntime({ host: nodeHost() });
+  const config: DeitConfig = { ...TINY, distilled: false, layerScale: 1e-4, prefixPositions: false };
+  const weights = syntheticWeights(config, 3);
+  const logits = [];
+  for (const dtype of ["float32", "int8"] as const) {
+    const { matrices, weights: rest } = toDtype(weights, dtype, int8Layers(config));
+    const inference = await createInference(runtime.executor, config, rest, { batchSizes: [3], matrices });
+    logits.push((await inference.logits(pixels, 3)).logits);
+    inference.dispose();
+  }
+  const [floats, int8] = logits as [Float32Array, Float32Array];
+  assertClose(int8, floats, 0.01, "int8 beside float32");
   await runtime.dispose();
 });
 
@@ -182,7 +201,7 @@ test("invalid dtypes and targets give one line and status 1", async () => {
   for (const [args, line] of [
     [
       ["classify", file, "--model", tiny.folder, "--dtype", "int4"],
-      /usage\/dtype: --dtype got "int4"; allowed: f32, f16, int8/,
+      /usage\/dtype: --dtype got "int4"; allowed: f32, f16, bf16, int8/,
     ],
     [["convert", "--model", tiny.folder, "--out", join(folder, "x")], /usage\/command-line: .*--dtype/],
     [["convert", "--model", tiny.folder, "--dtype", "f16", "--out", file], /file\/exists: .*is a file/],

@@ -83,7 +83,7 @@ test("an invalid field is named with the allowed values", async () => {
     [{ hidden_sizes: [8, 16], depths: [1] }, /depths is \[1\]; allowed: 2 numbers, as in hidden_sizes/],
     [{ layer_type: "x" }, /layer_type is "x"; allowed: "y"/],
     [{ bottle_ratio: 2 }, /bottle_ratio is 2; allowed: 1/],
-    [{ num_labels: 3, id2label: { 0: "a" } }, /num_labels is 3; allowed: 1, the number of names in id2label/],
+    [{ num_labels: 3, id2label: { 0: "a" } }, /num_labels is 3; allowed: 1, the number of class names/],
   ];
   for (const [fields, expected] of cases)
     assert.match(

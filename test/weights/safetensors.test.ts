@@ -172,4 +172,14 @@ test("integer tensors are not weights, except int8 with its scales", () => {
   assert.equal([...(floats.get("signed bytes")?.data ?? [])], [-64, 254]);
 });
 
+test("more tensors than any model has are refused before each is checked", () => {
+  const entry = { dtype: "F32", shape: [0], data_offsets: [0, 0] };
+  const header = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`t${i}`, entry]));
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+  bytes.set(json, 8);
+  assert.throws(() => readSafetensors(bytes, "many"), /many: it holds 70000 tensors; allowed: at most 65536/);
+});
+
 test.run();

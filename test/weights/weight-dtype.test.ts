@@ -81,7 +81,7 @@ test("an int8 matrix is within half a step of every weight, its largest values a
 });
 
 test("converted weights equal those read from a file of that dtype, and the file records the dtype", () => {
-  for (const dtype of ["float32", "float16", "int8"] satisfies WeightDtype[]) {
+  for (const dtype of ["float32", "float16", "bfloat16", "int8"] satisfies WeightDtype[]) {
     const kept = toDtype(weights(), dtype, LAYERS);
     const file = readSafetensors(writeSafetensors(storedTensors(kept, dtype)), dtype);
     assert.is(fileDtype(file), dtype);
@@ -102,12 +102,12 @@ test("int8 matrices from a file are not rounded again", () => {
   assert.is(toDtype(floats, "int8", LAYERS, known).matrices.get("layer.weight")?.values, values);
 });
 
-test("bfloat16 files count as float16, and a scale is not a weight", () => {
+test("bfloat16 files are named so, and a scale is not a weight", () => {
   const tensor = (dtype: "BF16" | "F32", data: Uint16Array | Float32Array): StoredTensor => {
     return { dtype, shape: [data.length], data };
   };
   const bfloat = new Map([["a", tensor("BF16", new Uint16Array(4))]]);
-  assert.is(fileDtype(readSafetensors(writeSafetensors(bfloat), "a")), "float16");
+  assert.is(fileDtype(readSafetensors(writeSafetensors(bfloat), "a")), "bfloat16");
   const int8 = readSafetensors(
     writeSafetensors(storedTensors(toDtype(weights(), "int8", LAYERS), "int8")),
     "b",

@@ -149,7 +149,7 @@ export function checkConfig(config: DeitConfig): void {
     const size = config[name];
     const most = name === "depth" ? LARGEST.depth : LARGEST.size;
     if (Number.isSafeInteger(size) && size >= 1 && size <= most) continue;
-    throw invalid(name, size, size > most ? `at most ${most}` : "a whole number of at least 1");
+    throw invalid(name, size, `a whole number from 1 to ${most}`);
   }
   const divisible = (whole: "imageSize" | "dim", part: "patchSize" | "heads") => {
     if (config[whole] % config[part] === 0) return;

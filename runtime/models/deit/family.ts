@@ -14,7 +14,7 @@ import {
 } from "./config.js";
 import { deitToHuggingFace, deitToTimm } from "./export.js";
 import { deitFields, readDeitFields } from "./fields.js";
-import { foldDeit, foldedConfig, foldedParameters } from "./folding.js";
+import { foldDeit, foldedConfig, foldedParameters, foldMatrices } from "./folding.js";
 import { branchScaleNames, deit } from "./graph.js";
 import { initialWeights } from "./initialization.js";
 import { toTimmNames } from "./key-map.js";
@@ -66,6 +66,7 @@ export const DEIT: ModelFamily<DeitConfig> = {
 
   inferenceShapes: foldedParameters,
   inferenceWeights: foldDeit,
+  inferenceMatrices: foldMatrices,
   addClassifier: (graph, config, options) => evaluated(graph, foldedConfig(config), options),
 
   describe: ({ patchSize, dim, depth, heads }) =>

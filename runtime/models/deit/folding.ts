@@ -3,6 +3,8 @@
 //
 //   weight' = factors·weight,  bias' = factors·bias,  in double, rounded once
 
+import { VitrineError } from "../../errors.js";
+import type { Int8Matrix } from "../../weights/int8-matrix.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 import type { DeitConfig } from "./config.js";
 import { deitParameters } from "./parameters.js";
@@ -28,18 +30,44 @@ function scaledRows({ shape, data }: NamedTensor, factors: Float32Array): NamedT
   return { shape, data: data.map((value, i) => value * factors[Math.floor(i / width)]) };
 }
 
-/** Tensors under timm's names → those of `foldedConfig`; tensors that do not change are shared. */
+/** The scales of int8 matrices times the factors: their rows are the layer's outputs. */
+export function foldMatrices(
+  config: DeitConfig,
+  weights: TensorMap,
+  matrices: ReadonlyMap<string, Int8Matrix>,
+): ReadonlyMap<string, Int8Matrix> {
+  if (config.layerScale === undefined) return matrices;
+  const folded = new Map(matrices);
+  for (let block = 0; block < config.depth; block++)
+    for (const [scale, layer] of SCALED_LAYERS) {
+      const name = `blocks.${block}.${layer}.weight`;
+      const matrix = matrices.get(name);
+      const factors = weights.get(`blocks.${block}.${scale}.gamma`)?.data;
+      if (matrix && factors)
+        folded.set(name, { ...matrix, scales: matrix.scales.map((value, row) => value * factors[row]) });
+    }
+  return folded;
+}
+
+/**
+ * Tensors under timm's names → those of `foldedConfig`; tensors that do not change are shared. Throws
+ * `weights/missing-tensor`.
+ */
 export function foldDeit(config: DeitConfig, weights: TensorMap): TensorMap {
   if (config.layerScale === undefined) return weights;
   const folded = new Map(weights);
   for (let block = 0; block < config.depth; block++)
     for (const [scale, layer] of SCALED_LAYERS) {
       const name = `blocks.${block}.${scale}.gamma`;
-      const { data } = weights.get(name) as NamedTensor;
+      const factors = weights.get(name);
+      if (!factors)
+        throw new VitrineError("weights/missing-tensor", `weights: tensor "${name}" is missing`, {
+          details: { tensor: name },
+        });
       folded.delete(name);
       for (const part of [`blocks.${block}.${layer}.weight`, `blocks.${block}.${layer}.bias`]) {
         const tensor = folded.get(part);
-        if (tensor) folded.set(part, scaledRows(tensor, data));
+        if (tensor) folded.set(part, scaledRows(tensor, factors.data));
       }
     }
   return folded;

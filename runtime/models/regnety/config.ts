@@ -142,7 +142,13 @@ export function completeRegnety(sizes: Partial<RegnetyConfig>, subject: string):
 /** A model of more blocks is refused before a list of its tensors is made; regnety_016 has 27. */
 const MAX_BLOCKS = 1000;
 
-/** Throws `model/config` where a size is not a whole number above 0 or the groups do not divide a width. */
+/** Of an image or a layer. */
+const LARGEST_SIZE = 2 ** 20;
+
+/**
+ * Throws `model/config` where a size is not a whole number above 0, larger than any model's, or the groups do not
+ * divide a width.
+ */
 export function checkRegnety(config: RegnetyConfig): void {
   const invalid = (name: string, got: unknown, allowed: string) => {
     const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
@@ -151,15 +157,17 @@ export function checkRegnety(config: RegnetyConfig): void {
   const { imageSize, classes, stemWidth, groupWidth, stages, seRatio } = config;
   const sizes = { imageSize, classes, stemWidth, groupWidth };
   for (const [name, size] of Object.entries(sizes))
-    if (!Number.isSafeInteger(size) || size < 1) throw invalid(name, size, "a whole number of at least 1");
-  if (stages.length === 0) throw invalid("the number of stages", 0, "at least 1");
+    if (!Number.isSafeInteger(size) || size < 1 || size > LARGEST_SIZE)
+      throw invalid(name, size, `a whole number from 1 to ${LARGEST_SIZE}`);
+  if (stages.length === 0 || stages.length > MAX_BLOCKS)
+    throw invalid("the number of stages", stages.length, `from 1 to ${MAX_BLOCKS}`);
   if (!(seRatio > 0 && seRatio <= 1)) throw invalid("seRatio", seRatio, "above 0 and at most 1");
   const blocks = stages.reduce((sum, { depth }) => sum + depth, 0);
   if (blocks > MAX_BLOCKS) throw invalid("the number of blocks", blocks, `at most ${MAX_BLOCKS}`);
   for (const { width, depth } of stages) {
     for (const [name, size] of Object.entries({ width, depth }))
-      if (!Number.isSafeInteger(size) || size < 1)
-        throw invalid(`a stage's ${name}`, size, "a whole number of at least 1");
+      if (!Number.isSafeInteger(size) || size < 1 || size > LARGEST_SIZE)
+        throw invalid(`a stage's ${name}`, size, `a whole number from 1 to ${LARGEST_SIZE}`);
     const group = groupWidthOf(config, width);
     if (width % group !== 0)
       throw invalid("a stage's width", width, `a multiple of the group width ${group}`);
@@ -181,6 +189,8 @@ function readStages(fields: Fields, subject: string): RegnetyStage[] | undefined
   const [w0, wa, wm] = ["w0", "wa", "wm"].map((field) => positiveNumber(fields, field, subject));
   const groupWidth = wholeNumber(fields, "group_w", subject);
   const depth = wholeNumber(fields, "depth", subject);
+  if (depth !== undefined && depth > MAX_BLOCKS)
+    throw refuse(subject, "depth", depth, `at most ${MAX_BLOCKS}`);
   if (!w0 || !wa || !wm || !groupWidth || !depth) return undefined;
   return regnetStages({ w0, wa, wm, groupWidth, depth });
 }
