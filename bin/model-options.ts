@@ -5,18 +5,20 @@ import { createRuntime } from "../runtime/create-runtime.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import type { Executor } from "../runtime/executors/executor.js";
 import { GPU_TIERS } from "../runtime/executors/webgpu/tier.js";
-import { nodeHost, nodeModelSource } from "../runtime/host/node.js";
+import { nodeHost } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
 import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "../trainer/progress.js";
+import { openModelSource } from "./hub-model.js";
 import { wholeNumber } from "./options.js";
 
 export function modelOption(): Option {
   return new Option(
     "--model <path>",
-    "folder with model.safetensors and config.json, or a .safetensors, .pth, .pt or .bin file",
+    "folder with model.safetensors and config.json; a .safetensors, .pth, .pt or .bin file; " +
+      "hf:OWNER/NAME or timm:NAME of the Hugging Face Hub",
   );
 }
 
@@ -106,7 +108,7 @@ export async function startModel(
   { device, gpuTier, threads, dtype }: ExecutorChoice,
   { fastest = false, adapt, ...options }: StartOptions = {},
 ): Promise<RunningModel> {
-  const source = nodeModelSource(path);
+  const source = await openModelSource(path);
   const runtime = await createRuntime({
     host: nodeHost(),
     device,

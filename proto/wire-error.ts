@@ -34,6 +34,7 @@ const STATUS_OF_NAMESPACE: Readonly<Record<Namespace, status>> = {
   training: status.INTERNAL,
   checkpoint: status.INTERNAL,
   network: status.UNAVAILABLE,
+  hub: status.INTERNAL,
   internal: status.INTERNAL,
 };
 

@@ -161,7 +161,10 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   ],
   Model: [
     setting("--model", "model", text, "architecture: a published name, config.json or model folder"),
-    alias("--finetune", setting("--init", "init", path, "model folder or weight file to start from")),
+    alias(
+      "--finetune",
+      setting("--init", "init", path, "model folder or file, or hf:OWNER/NAME, to start from"),
+    ),
     setting("--input-size", "inputSize", count(1), "image size in pixels (the model's)"),
     setting(
       "--eval-crop-ratio",
@@ -179,7 +182,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Distillation: [
     alias(
       "--teacher-path",
-      setting("--teacher", "teacher", path, "model folder or weight file of the teacher"),
+      setting("--teacher", "teacher", path, "model folder or file, or hf:OWNER/NAME, of the teacher"),
     ),
     alias(
       "--distillation-type",

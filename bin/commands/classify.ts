@@ -116,6 +116,10 @@ export function configureClassify(command: Command): void {
     .option("--json", "print one line of JSON: a list of {file, classes}")
     .action(action(classify));
   withExamples(command, [
+    [
+      "with a published model, downloaded once",
+      "vitrine classify photo.jpg \\\n    --model hf:facebook/deit-tiny-distilled-patch16-224",
+    ],
     ["with a model folder", "vitrine classify photo.jpg --model runs/shapes/best"],
     ["with a server, as JSON", "vitrine classify *.jpg --server 127.0.0.1:8001 --json"],
   ]);

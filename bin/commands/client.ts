@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
-import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
@@ -14,6 +13,7 @@ import { runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { type PageModel, startPageServer } from "../../server/page/page-server.js";
 import { action, withExamples } from "../command-line.js";
+import { openModelSource } from "../hub-model.js";
 import { dtypeOption, modelOption } from "../model-options.js";
 
 /** Compiled to dist/bin/commands/; the page and the WebAssembly modules are in dist/. */
@@ -27,7 +27,11 @@ interface ClientOptions {
 }
 
 /** The weights as they are, or converted to the dtype that visitors download. */
-function servedFiles({ model: path, dtype }: ClientOptions, model: StoredModel): Omit<PageModel, "name"> {
+function servedFiles(
+  path: string,
+  dtype: WeightDtype | undefined,
+  model: StoredModel,
+): Omit<PageModel, "name"> {
   const weights = statSync(path).isDirectory() ? join(path, WEIGHTS_FILE) : path;
   if (dtype !== undefined || !weights.endsWith(".safetensors") || !existsSync(weights)) {
     const files = convertModel(model, dtype ?? model.dtype);
@@ -40,13 +44,13 @@ function servedFiles({ model: path, dtype }: ClientOptions, model: StoredModel):
 
 async function servePage(options: ClientOptions): Promise<void> {
   // Opened here first, so that an unusable model is refused now and not in the visitor's browser.
-  const source = nodeModelSource(options.model);
+  const source = await openModelSource(options.model);
   const model = await readModel(source);
   const server = await startPageServer({
     listen: options.listen,
     app: dist("app"),
     wasm: dist("wasm"),
-    models: [{ name: options.name ?? source.name, ...servedFiles(options, model) }],
+    models: [{ name: options.name ?? source.name, ...servedFiles(source.path, options.dtype, model) }],
   });
   const warning = exposureWarning(server.address, "open the page and download the model");
   if (warning) process.stderr.write(`${warning}\n`);

@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 import { WEIGHTS_FILE } from "../../runtime/host/host.js";
-import { nodeModelSource } from "../../runtime/host/node.js";
 import { convertModel } from "../../runtime/model-files/convert.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, withExamples } from "../command-line.js";
+import { openModelSource } from "../hub-model.js";
 import { dtypeOption, modelOption } from "../model-options.js";
 import { checkFolderOut, writeFolderOut } from "../write-output.js";
 
@@ -20,7 +20,7 @@ interface ConvertCommand {
 
 async function convert({ model, dtype, out, force = false, ema = false }: ConvertCommand): Promise<void> {
   checkFolderOut(out, force);
-  const stored = await readModel(nodeModelSource(model), { ema });
+  const stored = await readModel(await openModelSource(model), { ema });
   for (const notice of stored.notices) process.stderr.write(`${notice}\n`);
   const files = convertModel(stored, dtype);
   await writeFolderOut(out, files);

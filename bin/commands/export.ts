@@ -2,7 +2,6 @@
 
 import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { nodeModelSource } from "../../runtime/host/node.js";
 import {
   EXPORT_FORMATS,
   type ExportFormat,
@@ -12,6 +11,8 @@ import {
 import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { type FloatDtype, throughDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, withExamples } from "../command-line.js";
+import { openModelSource } from "../hub-model.js";
+import { modelOption } from "../model-options.js";
 import { checkOnnxParity } from "../onnx-parity.js";
 import { checkFileOut, checkFolderOut, writeFileOut, writeFolderOut } from "../write-output.js";
 
@@ -55,7 +56,7 @@ async function exportCommand(path: string, options: ExportCommand): Promise<void
   const toFolder = isFolderFormat(format);
   if (toFolder) checkFolderOut(out, force);
   else checkFileOut(out, force, format);
-  const model = await readModel(nodeModelSource(path), { ema });
+  const model = await readModel(await openModelSource(path), { ema });
   for (const text of model.notices) notice(text);
   if (model.dtype === "int8") notice(`${quote(model.name)}: its int8 weights are widened`);
   const { content, notices } = exportModel(model, format, dtype);
@@ -71,10 +72,7 @@ async function exportCommand(path: string, options: ExportCommand): Promise<void
 
 export function configureExport(command: Command): void {
   command
-    .argument(
-      "<model>",
-      "folder with model.safetensors and config.json, or a .safetensors, .pth, .pt or .bin file",
-    )
+    .argument("<model>", modelOption().description)
     .addOption(
       new Option("--format <format>", "hf and timm write a folder, pth and onnx a file")
         .choices(EXPORT_FORMATS)

@@ -2,6 +2,7 @@
 
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { isHubReference } from "../../client/node/hub/reference.js";
 import { connectData } from "../../client/node/index.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
@@ -19,6 +20,7 @@ import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
 import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { readConfigFile } from "../config-file.js";
+import { localModelPath } from "../hub-model.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
@@ -45,7 +47,7 @@ interface TrainFlags {
 function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) | undefined {
   if (kind.type === "number") return (kind.whole ? wholeNumber : decimalNumber)(flag, kind);
   if (kind.type === "pair") return numberPair(flag);
-  return kind.type === "path" ? (text) => resolve(text) : undefined;
+  return kind.type === "path" ? (text) => (isHubReference(text) ? text : resolve(text)) : undefined;
 }
 
 /** What the help shows for a flag's value. */
@@ -95,6 +97,13 @@ function configuredOptions(path: string | undefined, command: Command): Map<stri
       command.setOptionValueWithSource(name, value, "config");
   }
   return configured;
+}
+
+/** Models of the Hub become folders of its cache: a run that is resumed finds the commit that it started with. */
+async function withLocalModels(given: Map<string, OptionValue>): Promise<Map<string, OptionValue>> {
+  for (const [flag, value] of given)
+    if (typeof value === "string") given.set(flag, await localModelPath(value));
+  return given;
 }
 
 /** One worker decodes validation images ahead while this thread computes. */
@@ -186,8 +195,8 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   const request: RunRequest = {
     out: flags.out,
     resume: flags.resume ?? false,
-    given: givenOptions(command),
-    configured,
+    given: await withLocalModels(givenOptions(command)),
+    configured: await withLocalModels(configured),
     command: {
       "data-server": flags.dataServer,
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),

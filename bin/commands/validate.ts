@@ -3,7 +3,6 @@
 
 import { type Command, Option } from "commander";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { nodeModelSource } from "../../runtime/host/node.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 import { FILTER_NAMES } from "../../runtime/image/resize.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
@@ -17,6 +16,7 @@ import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
 import { describeOtherFiles } from "../../trainer/validation.js";
 import { action, printJson, withExamples } from "../command-line.js";
+import { openModelSource } from "../hub-model.js";
 import {
   deviceOption,
   dtypeOption,
@@ -259,7 +259,8 @@ function resultsWriter({ resultsFile, perClass }: ValidateCommand): (validated: 
 }
 
 async function validate(options: ValidateCommand): Promise<void> {
-  for (const path of [...options.model, ...(options.teacher ? [options.teacher] : [])]) nodeModelSource(path);
+  for (const path of [...options.model, ...(options.teacher ? [options.teacher] : [])])
+    await openModelSource(path);
   const write = resultsWriter(options);
   const isOne = options.model.length === 1;
   const all: Validated[] = [];

@@ -1,0 +1,99 @@
+// Hub model: what --model, --init and --teacher name, a path or a model of the Hub, as files on this machine.
+
+import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../client/node/hub/fetch-model.js";
+import { isHubReference } from "../client/node/hub/reference.js";
+import { escapeControls } from "../runtime/errors.js";
+import type { ModelSource } from "../runtime/host/host.js";
+import { nodeModelSource } from "../runtime/host/node.js";
+
+/** The part of a stream that this needs. */
+interface TextStream {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+const ERASE_LINE = "\r\u001b[2K";
+/** Between two rewritings of a terminal's line, and between two lines of a log. */
+const TERMINAL_MS = 200;
+const LOG_MS = 10_000;
+const LOG_FRACTION = 0.25;
+
+function duration(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** Shows downloads: a line that is rewritten on a terminal, a line at times in a log. */
+export class DownloadDisplay {
+  readonly #stream: TextStream;
+  #file = "";
+  #startMs = 0;
+  #shownMs = 0;
+  #shownFraction = 0;
+
+  constructor(stream: TextStream = process.stderr) {
+    this.#stream = stream;
+  }
+
+  notice = (text: string): void => void this.#stream.write(`${text}\n`);
+
+  report = (progress: DownloadProgress): void => {
+    const { file, loaded, total, resumed } = progress;
+    const now = performance.now();
+    if (file !== this.#file) {
+      this.#file = file;
+      [this.#startMs, this.#shownMs, this.#shownFraction] = [now, now - TERMINAL_MS, 0];
+      if (resumed > 0 && resumed < total)
+        this.notice(`${escapeControls(file)}: resumed at ${(resumed / 1e6).toFixed(1)} MB`);
+    }
+    const fraction = total === 0 ? 1 : loaded / total;
+    const isLast = loaded === total;
+    const due = this.#stream.isTTY
+      ? now - this.#shownMs >= TERMINAL_MS
+      : now - this.#shownMs >= LOG_MS || fraction - this.#shownFraction >= LOG_FRACTION;
+    // Small files are not worth a line.
+    if (total < 1e6 || (!isLast && !due)) return;
+    [this.#shownMs, this.#shownFraction] = [now, fraction];
+    const seconds = (now - this.#startMs) / 1000;
+    const speed = seconds > 0 ? (loaded - resumed) / seconds : 0;
+    const left = speed > 0 && !isLast ? `, ${duration((total - loaded) / speed)} left` : "";
+    const line =
+      `${escapeControls(file)}: ${(loaded / 1e6).toFixed(1)} of ${(total / 1e6).toFixed(1)} MB ` +
+      `(${Math.floor(100 * fraction)}%), ${(speed / 1e6).toFixed(1)} MB/s${left}`;
+    if (!this.#stream.isTTY) this.#stream.write(`${line}\n`);
+    else
+      this.#stream.write(ERASE_LINE + line.slice(0, (this.#stream.columns ?? 80) - 1) + (isLast ? "\n" : ""));
+  };
+
+  /** Ends a line that an error interrupted. */
+  end(): void {
+    if (this.#stream.isTTY && this.#shownFraction > 0 && this.#shownFraction < 1) this.#stream.write("\n");
+  }
+}
+
+async function fetched(text: string): Promise<FetchedModel> {
+  const display = new DownloadDisplay();
+  try {
+    return await fetchHubModel(text, { onProgress: display.report, onNotice: display.notice });
+  } finally {
+    display.end();
+  }
+}
+
+/** A model's files, and the path of its folder or file on this machine. */
+export interface LocalModelSource extends ModelSource {
+  readonly path: string;
+}
+
+/** The model that `text` names, downloaded if it is one of the Hub. Throws `hub/…` and what `nodeModelSource` throws. */
+export async function openModelSource(text: string): Promise<LocalModelSource> {
+  if (!isHubReference(text)) return { ...nodeModelSource(text), path: text };
+  const { folder, reference } = await fetched(text);
+  return { ...nodeModelSource(folder), name: reference.name, location: text, path: folder };
+}
+
+/** The path of the model that `text` names; one of the Hub's is that commit's folder in the cache. */
+export async function localModelPath(text: string): Promise<string> {
+  return isHubReference(text) ? (await fetched(text)).folder : text;
+}
