@@ -6,7 +6,7 @@ type Answers = Readonly<Record<string, string>>;
 
 const FROM_TRAINER = "augmentation settings come from the trainer; pass them to vitrine train";
 const CONFIG_SAYS = "it is set in the model's config.json";
-const ADAMW = "the optimizer is AdamW with betas 0.9 and 0.999, as in DeiT";
+const ADAMW = "the optimizer is AdamW, as in DeiT; see --opt-eps, --opt-betas";
 const PER_EPOCH = "not supported; the rate changes once per epoch, by --sched cosine, constant or step";
 const ONE_PROCESS = "not supported yet; one process uses every core, or one GPU";
 const MEMORY = "not needed; the decoder writes into shared memory";
@@ -92,7 +92,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   // Distillation.
   ["--teacher-model", { train: "use --teacher PATH, a model folder or .safetensors file" }],
   // Optimizer and schedule.
-  ["--opt --opt-eps --opt-betas --momentum", { train: ADAMW }],
+  ["--opt --momentum", { train: ADAMW }],
   ["--clip-mode", { train: "--clip-grad clips the norm" }],
   ["--layer-decay", { train: NO_SUCH_METHOD }],
   ["--cooldown-epochs --patience-epochs", { train: "main.py reads it, but its run ends with --epochs" }],
@@ -138,7 +138,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
     "--train-mode",
     { train: "not needed; --drop-path 0.1 trains with stochastic depth, --no-train-mode without" },
   ],
-  ["--cosub --attn-only", { train: NO_SUCH_METHOD }],
+  ["--cosub", { train: NO_SUCH_METHOD }],
   ["--tta", { validate: "use --flip, which averages each picture with its mirror image" }],
   [
     "--test-pool --use-ema",

@@ -233,6 +233,15 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   ],
   "Optimizer and regularization": [
     setting("--weight-decay", "weightDecay", positive, "decoupled weight decay of AdamW (0.05)"),
+    setting("--opt-eps", "optEps", { type: "number", min: 1e-30 }, "epsilon of AdamW (1e-8)"),
+    setting("--opt-betas", "optBetas", pair, "betas of AdamW (0.9,0.999)"),
+    setting(
+      "--freeze",
+      "freeze",
+      text,
+      'keep as they are: the first N blocks and what precedes them, or patterns: "blocks.0.*,pos_embed"',
+    ),
+    setting("--attn-only", "attnOnly", turnsOn, "train attention, positions and heads alone"),
     setting("--clip-grad", "clipGrad", positive, "gradient norm to clip at, 0 = no clipping (0)"),
     setting("--smoothing", "smoothing", fraction, "label smoothing (0.1)"),
     setting("--drop-path", "dropPath", belowOne, "stochastic depth rate (0.1)"),

@@ -9,6 +9,7 @@ import { createTraining } from "../runtime/training/program.js";
 import { DISK } from "./checkpoint/commit-folder.js";
 import { restoreTraining } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
+import { frozenNames } from "./frozen.js";
 import { expectNotInterrupted } from "./interruption.js";
 import type { Progress } from "./progress.js";
 import { describeRun } from "./report.js";
@@ -83,7 +84,8 @@ async function makeTraining(start: StartingPoint, out: string) {
   const memory = { batchSize, pieces: accumulate, recompute };
   const model = { config, weights, batchesTracked };
   const options = { ...model, ...memory, distillation, alpha, tau, dropPath, ema };
-  const training = await createTraining(runtime.executor, options);
+  const frozen = frozenNames([...weights.keys()], state.settings);
+  const training = await createTraining(runtime.executor, { ...options, frozen });
   if (resumed) await restoreTraining(out, training, state);
   return training;
 }

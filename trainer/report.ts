@@ -10,6 +10,7 @@ import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
 import { BEST, LAST } from "./checkpoint/save.js";
 import type { BestScore } from "./checkpoint/state.js";
+import { frozenNames } from "./frozen.js";
 import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";
 import { RECIPES } from "./recipes.js";
@@ -85,6 +86,16 @@ const UNTRAINED_HEAD =
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
   `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps skipped so far`;
 
+/** `frozen: 1,234 of 5,678 parameters stay as they are`; nothing where none does. */
+function frozenLine(weights: TensorMap, settings: TrainerSettings): string[] {
+  const frozen = new Set(frozenNames([...weights.keys()], settings));
+  if (frozen.size === 0) return [];
+  const total = parameterCount(weights);
+  const count = parameterCount(new Map([...weights].filter(([name]) => frozen.has(name))));
+  const numbers = `${count.toLocaleString("en")} of ${total.toLocaleString("en")} parameters`;
+  return sentence("frozen", `${numbers} in ${counted(frozen.size, "tensor", "tensors")} stay as they are`);
+}
+
 function averageText({ emaDecay, emaWarmup }: TrainerSettings): string {
   const window = `about the last ${counted(averageWindow(emaDecay), "step", "steps")}`;
   return `decay ${emaDecay}, that is, ${window}${emaWarmup ? ", fewer at first (warm-up)" : ""}`;
@@ -132,6 +143,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ),
     ...scheduleWarnings(schedule).flatMap((warning) => sentence("warning", warning)),
     ...(settings.ema ? sentence("average", averageText(settings)) : []),
+    ...frozenLine(weights, settings),
     ...sentence("device", device),
     ...(training.writeLossScale
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)

@@ -55,7 +55,14 @@ export interface TrainerSettings {
   /** Epochs between the steps of `sched` "step", and the factor of each. */
   decayEpochs: number;
   decayRate: number;
+  /** Epsilon and betas of AdamW. */
+  optEps: number;
+  optBetas: [number, number];
   weightDecay: number;
+  /** What stays as it is: a number of blocks with the stem, or patterns of tensor names; null: nothing. */
+  freeze: string | null;
+  /** main.py's --attn-only: only attention, positions and heads are trained. */
+  attnOnly: boolean;
   /** Largest L2 norm of the gradient, 0 = no clipping. */
   clipGrad: number;
   smoothing: number;
@@ -106,7 +113,11 @@ export const DEIT_SETTINGS: TrainerSettings = {
   warmupEpochs: 5,
   decayEpochs: 30,
   decayRate: 0.1,
+  optEps: 1e-8,
+  optBetas: [0.9, 0.999],
   weightDecay: 0.05,
+  freeze: null,
+  attnOnly: false,
   clipGrad: 0,
   smoothing: 0.1,
   dropPath: 0.1,
@@ -142,6 +153,8 @@ export function checkSettings(settings: TrainerSettings): void {
       `--batch-size ${batchSize} is odd, but Mixup and CutMix pair the samples of a batch: ` +
         "give an even one, or --mixup 0 --cutmix 0",
     );
+  if (settings.optBetas.some((beta) => beta >= 1))
+    refuse(`--opt-betas ${settings.optBetas.join(",")}: both must be below 1`);
   if (batchSize % accumulate !== 0)
     refuse(
       `--accumulate ${accumulate} does not divide --batch-size ${batchSize}: micro-batches have the same size`,

@@ -40,15 +40,14 @@ export interface StartedStep {
   outcome: Promise<StepOutcome>;
 }
 
-/** torch.optim.AdamW's defaults, which DeiT keeps. */
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-
 /** `step` counts from 1: the bias corrections are 1 − β^step. The training program knows which tensors decay. */
 export function optimizerStep(settings: TrainerSettings, learningRate: number, step: number): OptimizerStep {
   return {
     learningRate,
     weightDecay: settings.weightDecay,
-    ...ADAM,
+    beta1: settings.optBetas[0],
+    beta2: settings.optBetas[1],
+    epsilon: settings.optEps,
     step,
     clipNorm: settings.clipGrad,
     emaDecay: averageDecay(settings.emaDecay, settings.emaWarmup === true, step),

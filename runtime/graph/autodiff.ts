@@ -16,6 +16,8 @@ import { elementCount } from "./tensor.js";
 export interface DifferentiateOptions {
   /** Store whose tensors are differentiated. */
   parameters: string;
+  /** Names of tensors of that store without a gradient. */
+  frozen?: ReadonlySet<string>;
   /** Store with the same names, where the gradients are added up. */
   gradients: string;
   /** Gradient of the loss with respect to itself [1]; absent = 1. Every gradient is multiplied by it. */
@@ -100,7 +102,8 @@ class ReverseSweep implements GradientSweep {
 
   #isParameter(id: TensorId): boolean {
     const { origin } = this.graph.tensor(id);
-    return origin.kind === "store" && origin.store === this.#options.parameters;
+    const { parameters, frozen } = this.#options;
+    return origin.kind === "store" && origin.store === parameters && !frozen?.has(origin.first);
   }
 
   /** The parameter's place in the store of gradients. */

@@ -50,6 +50,11 @@ export interface TrainingOptions {
    * dist_token, for a RegNetY none.
    */
   noDecay?: readonly string[];
+  /**
+   * Names of parameters that stay as they are: torch's requires_grad = False. They have no gradient and no part in its
+   * norm. Default none.
+   */
+  frozen?: readonly string[];
   /** Keep an exponential moving average of the weights. */
   ema: boolean;
   /**

@@ -27,7 +27,16 @@ export const AVERAGE_BUFFERS = "emaBuffers";
 /** The options that the programs depend on. */
 export type StepOptions = Pick<
   TrainingOptions,
-  "config" | "distillation" | "alpha" | "tau" | "dropPath" | "noDecay" | "ema" | "recompute" | "lossScaling"
+  | "config"
+  | "distillation"
+  | "alpha"
+  | "tau"
+  | "dropPath"
+  | "noDecay"
+  | "frozen"
+  | "ema"
+  | "recompute"
+  | "lossScaling"
 >;
 
 /**
@@ -62,7 +71,8 @@ export function accumulateGraph(
   graph.output("loss", loss);
   const recompute = options.recompute ? segments : [];
   const seed = options.lossScaling ? storedLossScale(graph).scale : undefined;
-  differentiate(graph, loss, { parameters: WEIGHTS, gradients: GRADIENTS, recompute, seed });
+  const frozen = new Set(options.frozen);
+  differentiate(graph, loss, { parameters: WEIGHTS, frozen, gradients: GRADIENTS, recompute, seed });
   return graph;
 }
 
@@ -96,7 +106,7 @@ function distilledLoss(
 export interface ParameterGroups {
   decayed: string[];
   plain: string[];
-  /** Without a gradient: torch's optimizer skips them, weight decay included. */
+  /** Frozen, or without a gradient: torch's optimizer skips them, weight decay included. */
   untouched: string[];
 }
 
@@ -110,9 +120,10 @@ export function parameterGroups(
   const noDecay = new Set(options.noDecay ?? family.training.noDecay);
   const [, ...distilledHeads] = family.headNames(config);
   const untrained = distillation === "none" ? distilledHeads : [];
+  const frozen = new Set(options.frozen);
   const groups: ParameterGroups = { decayed: [], plain: [], untouched: [] };
   for (const [name, shape] of shapes) {
-    const unused = untrained.some((head) => name.startsWith(`${head}.`));
+    const unused = frozen.has(name) || untrained.some((head) => name.startsWith(`${head}.`));
     const plain = shape.length === 1 || name.endsWith(".bias") || noDecay.has(name);
     groups[unused ? "untouched" : plain ? "plain" : "decayed"].push(name);
   }

@@ -170,6 +170,41 @@ test("without distillation the second head is skipped, including its weight deca
   training.dispose();
 });
 
+test("frozen parameters stay, with their average; the others have the gradients they would have, and the norm is theirs", async () => {
+  const whole = await create({ batchSize: 4, ema: true });
+  const names = [...(await whole.read("weights")).keys()];
+  // A pause in the middle: gradients pass through a frozen block to what is before it.
+  const frozen = names.filter((name) => /^blocks\.1\.|^pos_embed$|^head\.bias$/.test(name));
+  const part = await create({ batchSize: 4, ema: true, frozen });
+  const inputs = trainingInputs(MICRO, 4);
+  const losses = [await whole.accumulate(inputs), await part.accumulate(inputs)];
+  assert.is(losses[1].loss, losses[0].loss);
+  const [all, some] = [await whole.gradients(), await part.gradients()];
+  let squares = 0;
+  for (const name of names) {
+    if (frozen.includes(name))
+      assert.ok(
+        data(some, name).every((value) => value === 0),
+        name,
+      );
+    else {
+      assertSameBits(data(some, name), data(all, name), `gradient of ${name}`);
+      for (const value of data(some, name)) squares += value * value;
+    }
+  }
+  const before = [await part.read("weights"), await part.read("ema")];
+  const { gradientNorm } = await part.apply({ ...STEP, weightDecay: 0.5, emaDecay: 0.5 });
+  assertClose([gradientNorm], [Math.sqrt(squares)], 1e-6 * Math.sqrt(squares), "norm");
+  const after = [await part.read("weights"), await part.read("ema")];
+  for (const name of names)
+    for (const [i, tensors] of after.entries()) {
+      const same = data(tensors, name).every((value, place) => value === data(before[i], name)[place]);
+      assert.is(same, frozen.includes(name) || (name.startsWith("head_dist") && same), name);
+    }
+  whole.dispose();
+  part.dispose();
+});
+
 test("weight decay excludes biases, norms, tokens, positions and the requested names", async () => {
   const decay = { ...STEP, learningRate: 0.1, weightDecay: 1 };
   for (const noDecay of [undefined, ["pos_embed", "cls_token"]]) {

@@ -33,6 +33,9 @@ const MAIN_PY: Readonly<Record<string, OptionValue>> = {
   "--model-ema": true,
   "--model-ema-decay": 0.99996,
   "--weight-decay": 0.05,
+  "--opt-eps": 1e-8,
+  "--opt-betas": [0.9, 0.999],
+  "--attn-only": false,
   "--sched": "cosine",
   "--lr": 5e-4,
   "--warmup-lr": 1e-6,
@@ -160,6 +163,7 @@ test("an invalid combination is refused with the flags that fix it", () => {
   const cases: [Map<string, OptionValue>, RegExp][] = [
     [given(), /--model .*--init/],
     [given(model, ["--epochs", 3], ["--steps", 3]), /--epochs and --steps/],
+    [given(model, ["--opt-betas", [0.9, 1]]), /--opt-betas 0.9,1: both must be below 1/],
     [given(model, ["--keep-head", true]), /--keep-head .*--init/],
     [given(model, ["--distillation", "hard"]), /--teacher/],
     [given(model, ["--teacher", "/t"]), /--distillation hard/],
