@@ -205,7 +205,8 @@ export async function measureRun(
   const { dataSeconds, computeSeconds, stepSeconds, dataWait } = measured;
   const validating = await validationSeconds(run, now);
   const steps = runSteps(run);
-  const validations = validating === null ? 0 : Math.ceil(steps / source.batchesPerEpoch);
+  const trainedEpochs = Math.ceil(steps / source.batchesPerEpoch);
+  const validations = validating === null ? 0 : Math.ceil(trainedEpochs / state.settings.valInterval);
   const shapes = familyOf(objective.config).parameters(objective.config);
   return {
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elementCount(shape), 0),

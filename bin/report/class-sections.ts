@@ -18,6 +18,9 @@ import type { Mistake, Predictions } from "./reported-run.js";
 const MOST_CLASSES = 30;
 const MOST_PAIRS = 15;
 
+/** Below this number of pictures a class, its accuracy moves by tens of percent with every picture. */
+const FEW_PICTURES = 10;
+
 /** What the figures below it are about. */
 export function evaluatedSentence({ scores, samples, skipped }: Predictions, modelName: string): string {
   const { images, top1 } = scores.total;
@@ -26,7 +29,13 @@ export function evaluatedSentence({ scores, samples, skipped }: Predictions, mod
       ? `${images} of ${samples} validation images, evenly spaced`
       : `${images} validation images`;
   const bad = skipped === 0 ? "" : `; ${skipped} could not be read and are not counted`;
-  return `The model in ${modelName}/ on ${of}: ${top1} right, ${percent((100 * top1) / Math.max(1, images))}${bad}.`;
+  const perClass = images / Math.max(1, scores.classes.filter((counts) => counts.images > 0).length);
+  const few =
+    perClass < FEW_PICTURES
+      ? ` With ${Number(perClass.toFixed(1))} pictures a class on average, the figures of single classes are mostly chance.`
+      : "";
+  const right = `${top1} right, ${percent((100 * top1) / Math.max(1, images))}`;
+  return `The model in ${modelName}/ on ${of}: ${right}${bad}.${few}`;
 }
 
 /** Rows and columns in the model's order. */
@@ -75,7 +84,7 @@ function perClass(predictions: Predictions): Html {
   const measured = bars.filter(({ value }) => value !== null);
   const values = measured.map(({ value }) => value as number);
   const unmeasured = bars.length - measured.length;
-  return html`<figure><figcaption>Top-1 by class <small>the ${Math.min(15, measured.length)} worst of ${bars.length}</small></figcaption>
+  return html`<figure><figcaption>Top-1 by class <small>the ${Math.min(15, measured.length)} worst of ${measured.length}</small></figcaption>
 ${percentBars(measured.slice(0, 15), "The worst classes")}</figure>
 <figure><figcaption>Top-1 by class <small>the ${Math.min(5, measured.length)} best</small></figcaption>${percentBars(measured.slice(-5).reverse(), "The best classes")}</figure>
 <figure><figcaption>Classes by their top-1 <small>${unmeasured > 0 ? `${unmeasured} classes have no evaluated pictures` : ""}</small></figcaption>${accuracyHistogram(values, "Classes by their top-1")}</figure>`;

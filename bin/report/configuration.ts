@@ -41,7 +41,8 @@ const table = (
 <tr><th>setting</th><th>value</th><th>DeiT's</th><th class="help"></th></tr>${options.map((option) => row(option, settings))}</table></div>`;
 
 export function settingsTable({ settings }: RunHistory["state"]): Html {
-  const isUsual = ({ get }: TrainerOption) => sameValue(get(settings), get(DEIT_SETTINGS));
+  const isUsual = (option: TrainerOption) =>
+    sameValue(flagValue(option, settings), flagValue(option, DEIT_SETTINGS));
   return html`${table(
     SHOWN.filter((option) => !isUsual(option)),
     settings,

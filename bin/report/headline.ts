@@ -20,10 +20,14 @@ function median(values: ArrayLike<number> | undefined): number | undefined {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-/** Seconds that the steps took, validations and checkpoints excluded. */
+/** Seconds that the steps took, validations and checkpoints excluded. A row stands for the steps since the last one. */
 function stepSeconds(metrics: Metrics, batchSize: number): number | undefined {
-  const rates = metrics.column("images_per_second");
-  return rates?.reduce((sum, rate) => sum + (rate > 0 ? batchSize / rate : 0), 0);
+  const [steps, rates] = [metrics.column("step"), metrics.column("images_per_second")];
+  if (!steps || !rates) return undefined;
+  return rates.reduce((sum, rate, row) => {
+    const covered = steps[row] - (row === 0 ? 0 : steps[row - 1]);
+    return sum + (rate > 0 ? (covered * batchSize) / rate : 0);
+  }, 0);
 }
 
 /** Steps of the whole run; null where an epoch's length is not known yet. */

@@ -79,7 +79,9 @@ test("a page holds numbers, curves, confusions, mistakes with attention, and set
   const { document, words, text } = page;
   assert.match(words, /The run is finished\./);
   assert.match(words, /Best top-130\.0%/);
-  assert.match(words, /on 10 validation images: 5 right, 50\.0%/);
+  assert.match(words, /on 10 validation images: 5 right, 50\.0%\. With 3\.3 pictures a class on average/);
+  // 30 steps of 4 images at 50 images a second.
+  assert.match(words, /Time in steps2 s/);
   assert.match(words, /answer <script>alert\(1\)< 71\.1%, label "x' & y 9\.6%/);
   assert.ok(text.includes("&lt;script&gt;alert(1)&lt;"));
   assert.is(document.querySelectorAll(".card").length, 5);
