@@ -75,6 +75,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
     "Inspect:",
     [
       {
+        name: "models",
+        description: "list the published models with parameters, multiply-adds and input size",
+        load: async () => (await import("./commands/models.js")).configureModels,
+      },
+      {
         name: "doctor",
         description: "print this machine's CPU, memory and GPUs, and what --device auto chooses",
         load: async () => (await import("./commands/doctor.js")).configureDoctor,
