@@ -57,14 +57,16 @@ async function findTeacher({ state, labels, config, runtime, resumed }: Starting
 }
 
 async function findValidation(
-  { request, sources, progress }: PrepareOptions,
+  { request, sources, progress, interruption: signal }: PrepareOptions,
   { config, labels, state }: StartingPoint,
   disposables: Disposables,
 ) {
   const path = request.validation ?? state.validationPath;
   if (path === null) return null;
   const { batchSize } = state.settings;
-  const source = await sources.openValidation({ path, batchSize, ...inputTransform(config) });
+  const badSamples = request.badSamples ?? state.badValidationSamples;
+  const input = { path, batchSize, ...inputTransform(config) };
+  const source = await sources.openValidation({ ...input, badSamples, signal });
   disposables.push(() => source.close());
   const { indices: classMap, notice } = matchClasses(
     source.description.classes,
@@ -75,6 +77,7 @@ async function findValidation(
   const left = describeOtherFiles(source.otherFiles ?? 0);
   if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
   state.validationPath = path;
+  state.badValidationSamples = badSamples;
   return { source, classMap };
 }
 

@@ -7,7 +7,7 @@ import type { InputTransform } from "../runtime/image/input-transform.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Training } from "../runtime/training/contract.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
-import type { RunState } from "./checkpoint/state.js";
+import type { BadSamples, RunState } from "./checkpoint/state.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -26,6 +26,10 @@ export interface RunRequest {
   command?: Readonly<Record<string, string | number>>;
   /** Validation data; null: none, or in a resumed run those that it was started with. */
   validation: string | null;
+  /** Of the validation data; null: `fail`, or in a resumed run what it was started with. */
+  badSamples?: BadSamples | null;
+  /** Continue although the data set is another one. */
+  acceptData?: boolean;
   /** Steps between checkpoints within an epoch. */
   checkpointEvery: number;
   /** Null: the checkpoint's, or `auto`. */
@@ -55,6 +59,9 @@ export interface DataRequest {
 export interface ValidationRequest extends InputTransform {
   path: string;
   batchSize: number;
+  badSamples: BadSamples;
+  /** Ends checks of the data early; what opened them then finds the run interrupted. */
+  signal: AbortSignal;
 }
 
 /** What the trainer uses without knowing how: bin/ connects a data server, opens validation data and a device. */

@@ -10,6 +10,7 @@ import { readModel } from "../runtime/model-files/stored-model.js";
 import type { ModelConfig } from "../runtime/models/families.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
+import { acceptData, connectAgain } from "./accept-data.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
 import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";
@@ -77,10 +78,12 @@ function firstState(settings: TrainerSettings, source: BatchSource, runtime: Run
     gpuTier: runtime.executor.tier ?? null,
     fusedMultiplyAdd: runtime.executor.fusedMultiplyAdd,
     data: { fingerprint, samples },
+    acceptedData: [],
     classMap: classes.map((_, index) => index),
     lossScale: null,
     teacher: null,
     validationPath: null,
+    badValidationSamples: "fail",
     recentLosses: [],
     epochLoss: { sum: 0, steps: 0 },
     best: null,
@@ -218,12 +221,12 @@ export async function resumeRun(
   checkGiven(given, state.settings);
   state.settings = resumedSettings(state.settings, given);
   state.finished = state.finished && !isLonger(state);
-  const { recipe, batchSize, seed } = state.settings;
   const last = await readModel(nodeModelSource(join(request.out, LAST)));
   const { config, labels, weights, batchesTracked } = last;
-  const source = await sources.connect({ recipe, batchSize, seed, fingerprint: state.data.fingerprint });
+  const source = await connectAgain((data) => sources.connect(data), request, state);
   disposables.push(() => source.close());
+  const notices = request.acceptData ? acceptData(state, source, labels) : [];
   const runtime = await openSameRuntime(sources, request, state);
   disposables.push(() => runtime.dispose());
-  return { resumed: true, config, labels, weights, batchesTracked, state, source, runtime, notices: [] };
+  return { resumed: true, config, labels, weights, batchesTracked, state, source, runtime, notices };
 }

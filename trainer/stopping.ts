@@ -28,6 +28,24 @@ export interface SavedRun {
   isOwed?: boolean;
 }
 
+/** Codes of a file that cannot be read or decoded. */
+const FILE_FAULT = /^(jpeg|png|webp|file|image)\//;
+
+/** A repaired file makes another data set: the run would refuse to continue with it. */
+const BAD_TRAINING_FILE =
+  "restart the data server with --bad-samples skip, then continue with --resume; after repairing or removing the file " +
+  "continue with --resume --accept-data";
+
+function howToContinue(code: string, isOwed: boolean): string {
+  if (!FILE_FAULT.test(code))
+    return `continue with --resume${isOwed ? ", which begins with its validation" : ""}`;
+  if (!isOwed) return BAD_TRAINING_FILE;
+  return (
+    "--resume repeats the validation, once the file is repaired or removed, or with --bad-samples skip, which leaves " +
+    "it out"
+  );
+}
+
 /** The same error, with how to continue from RUN/last. */
 export function withCheckpoint(error: unknown, { folder, step, isOwed = false }: SavedRun): unknown {
   if (!isVitrineError(error)) return error;
@@ -35,7 +53,7 @@ export function withCheckpoint(error: unknown, { folder, step, isOwed = false }:
   const hint =
     error.code === NOT_FINITE
       ? `--init ${last} starts from the weights of step ${step}`
-      : `${last} holds step ${step}; continue with --resume${isOwed ? ", which begins with its validation" : ""}`;
+      : `${last} holds step ${step}; ${howToContinue(error.code, isOwed)}`;
   const text = error.code === INTERRUPTED ? `stopped: ${hint}` : `${error.message} (${hint})`;
   return new VitrineError(error.code, text, { details: error.details, cause: error });
 }

@@ -1,6 +1,7 @@
 // Validation: top-1, top-5 and cross-entropy over a data set, of the raw weights and of their average.
 
 import type { EvaluationBatch, EvaluationSource } from "../runtime/batches/batch-source.js";
+import { counted } from "../runtime/batches/class-counts.js";
 import { VitrineError } from "../runtime/errors.js";
 import { joined, pipelined, type Started } from "../runtime/executors/pipelined.js";
 import type { Logits } from "../runtime/inference/logits.js";
@@ -21,6 +22,8 @@ export interface ModelScores extends Scores {
 
 export interface ValidationScores {
   images: number;
+  /** Images that could not be read and count nowhere. */
+  skipped?: number;
   weights: ModelScores;
   ema: ModelScores | null;
 }
@@ -156,7 +159,9 @@ export async function validate(training: Training, options: ValidationOptions): 
       "data/empty",
       "the validation data has no images: give another folder or list (--val)",
     );
-  return { images, weights: weights.scores(), ema: options.ema ? ema.scores() : null };
+  const skipped = maxBatches === Number.POSITIVE_INFINITY ? source.description.samples - images : 0;
+  const scores = { weights: weights.scores(), ema: options.ema ? ema.scores() : null };
+  return { images, ...(skipped > 0 && { skipped }), ...scores };
 }
 
 /** Top-5 of five classes or fewer is always right, and says nothing. */
@@ -175,11 +180,12 @@ function describeHeads(what: string, { heads }: ModelScores): string[] {
 
 /** `validation at step 240, 78 images: top-1 …`, and lines for heads and average; at most 80 columns. */
 export function describeScores(
-  { images, weights, ema }: ValidationScores,
+  { images, skipped = 0, weights, ema }: ValidationScores,
   { step, classes }: { step: number; classes: number },
 ): string[] {
   return [
     `validation at step ${step}, ${images} images: ${describe(weights, classes)}`,
+    ...(skipped > 0 ? [`  not counted: ${counted(skipped, "image", "images")} that cannot be read`] : []),
     ...describeHeads("heads, top-1 (loss)", weights),
     ...(ema ? [`  average: ${describe(ema, classes)}`, ...describeHeads("average's heads", ema)] : []),
   ];

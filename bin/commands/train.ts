@@ -4,11 +4,13 @@ import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isHubReference } from "../../client/node/hub/reference.js";
 import { connectData } from "../../client/node/index.js";
+import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { LAST } from "../../trainer/checkpoint/save.js";
+import type { BadSamples } from "../../trainer/checkpoint/state.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
 import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import { INTERRUPTED } from "../../trainer/interruption.js";
@@ -16,7 +18,7 @@ import { type OptionValue, TRAINER_OPTIONS, type TrainerOption } from "../../tra
 import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
-import type { RunRequest, RunSources, TrainingRun } from "../../trainer/run.js";
+import type { RunRequest, RunSources, TrainingRun, ValidationRequest } from "../../trainer/run.js";
 import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { readConfigFile } from "../config-file.js";
@@ -32,6 +34,8 @@ interface TrainFlags {
   dataServer: string;
   val?: string;
   out: string;
+  badSamples?: BadSamples;
+  acceptData?: boolean;
   checkpointEvery: number;
   resume?: boolean;
   device?: string;
@@ -109,6 +113,28 @@ async function withLocalModels(given: Map<string, OptionValue>): Promise<Map<str
 /** One worker decodes validation images ahead while this thread computes. */
 const VALIDATION_WORKERS = 1;
 
+/** Headers of a slow disk's files are checked no longer than this. */
+const HEADER_SECONDS = 15;
+
+/** Validation images whose headers are in order; each bad file is named once, whenever it is found. */
+async function openValidation(request: ValidationRequest, progress: Progress): Promise<EvaluationSource> {
+  const named = new Set<unknown>();
+  const onSkipped = ({ message, details }: VitrineError): void => {
+    if (!named.has(details.file)) progress.say(`left out: ${message}`);
+    named.add(details.file);
+  };
+  const { signal, ...input } = request;
+  const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, onSkipped });
+  try {
+    const onNotice = (text: string) => progress.say(`${quote(request.path)}: ${text}`);
+    await source.checkHeaders({ seconds: HEADER_SECONDS, signal, onNotice });
+    return source;
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
 function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
   return {
     openRuntime: (request) =>
@@ -127,8 +153,7 @@ function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress
         creditBytes: dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20),
         onNotice: (text) => progress.say(text),
       }),
-    openValidation: (request) =>
-      openEvaluation({ ...request, workers: VALIDATION_WORKERS, badSamples: "fail" }),
+    openValidation: (request) => openValidation(request, progress),
   };
 }
 
@@ -204,6 +229,8 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
       "checkpoint-every": flags.checkpointEvery,
     },
     validation: flags.val === undefined ? null : resolve(flags.val),
+    badSamples: flags.badSamples ?? null,
+    acceptData: flags.acceptData ?? false,
     checkpointEvery: flags.checkpointEvery,
     device: flags.device ?? null,
     gpuTier: flags.gpuTier ?? null,
@@ -238,7 +265,14 @@ export function configureTrain(command: Command): void {
     .option("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server` (required)")
     .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
     .option("--val <path>", "validation images: folder of class folders, or CSV list")
+    .addOption(
+      new Option(
+        "--bad-samples <policy>",
+        "what to do with a file of --val that cannot be read: end the run, or leave it out (fail)",
+      ).choices(["fail", "skip"]),
+    )
     .option("--resume", "continue the run in --out, with its settings")
+    .option("--accept-data", "with --resume: continue although the data set has changed")
     .option(
       "--checkpoint-every <steps>",
       "steps between checkpoints; each epoch's end writes one too",

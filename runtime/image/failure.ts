@@ -17,7 +17,8 @@ interface Failure {
 
 const count = (value: number): string => value.toLocaleString("en-US");
 const marker = (value: number): string => `FF${value.toString(16).toUpperCase().padStart(2, "0")}`;
-const PARTIAL = "decode with {partial: true} to keep the intact rows";
+/** Advice for callers of the library. */
+export const PARTIAL = "decode with {partial: true} to keep the intact rows";
 const KINDS = "this decoder reads 8-bit Huffman-coded JPEG";
 
 /** Sampling factors, horizontal << 4 | vertical, from the first component on → "2x2,1x1,1x1". */

@@ -197,8 +197,13 @@ class Pool implements WorkerPool {
   }
 }
 
+function filesOf(task: DecodeTask): string[] {
+  if (task.kind === "training") return task.samples.map(({ file }) => file);
+  return task.kind === "headers" ? task.files : [task.file];
+}
+
 function taskKillsWorkers({ task }: Job, reason: string): VitrineError {
-  const files = task.kind === "training" ? task.samples.map(({ file }) => file) : [task.file];
+  const files = filesOf(task);
   return new VitrineError(
     "data/worker-died",
     `${files.map(quote).join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); ` +

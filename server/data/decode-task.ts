@@ -1,13 +1,14 @@
 // Decode task: the unit of work of a decode thread, as plain values that can cross threads, and how it runs: read,
 // draw, decode, transform, mix, write into the samples' places of the batch.
 
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import type { MixDraw } from "../../runtime/draw/draw.js";
 import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import {
   type ErrorRecord,
+  fromErrorRecord,
   isVitrineError,
   quote,
   toErrorRecord,
@@ -15,6 +16,7 @@ import {
 } from "../../runtime/errors.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInput } from "../../runtime/image/evaluation-input.js";
+import { PARTIAL } from "../../runtime/image/failure.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
@@ -32,7 +34,7 @@ export interface DecodePool {
   close(): Promise<void>;
 }
 
-export type DecodeTask = TrainingTask | EvaluationTask;
+export type DecodeTask = TrainingTask | EvaluationTask | HeaderTask;
 
 /**
  * Samples b and count − 1 − b, which are each other's partners in Mixup and CutMix, so that a task needs no other
@@ -60,11 +62,32 @@ export interface EvaluationTask extends InputTransform {
   place: number;
 }
 
+/** Reads the headers of files, and no pixels. */
+export interface HeaderTask {
+  kind: "headers";
+  files: string[];
+}
+
 /** For each sample of the task, in order: what was wrong with its file, or null. A bad one's pixels are zero. */
 export type DecodeOutcome = (ErrorRecord | null)[];
 
 export function runDecodeTask(module: ImageModule, task: DecodeTask, batch: Uint8Array): DecodeOutcome {
+  if (task.kind === "headers") return task.files.map((file) => headerFault(module, file));
   return task.kind === "training" ? runTraining(module, task, batch) : runEvaluation(module, task, batch);
+}
+
+/** Nearly every header ends within these bytes; a color profile or a thumbnail may be longer. */
+const HEADER_BYTES = 64 * 1024;
+
+/** A file whose start is a whole header has no fault here; of any other the whole file decides. */
+function headerFault(module: ImageModule, file: string): ErrorRecord | null {
+  const read = (bytes: Uint8Array) => faultOf(file, () => void readHeader(module, bytes, { name: file }));
+  return faultOf(file, () => {
+    const start = readStart(file, HEADER_BYTES);
+    if (read(start) === null) return;
+    const fault = read(start.length < HEADER_BYTES ? start : readFile(file));
+    if (fault) throw fromErrorRecord(fault);
+  });
 }
 
 /** The samples are decoded into consecutive images, mixed there, and copied to their places. */
@@ -120,13 +143,30 @@ function faultOf(file: string, body: () => void): ErrorRecord | null {
   } catch (error) {
     if (!isVitrineError(error) || !FILE_FAULTS.some((prefix) => error.code.startsWith(prefix))) throw error;
     const record = toErrorRecord(error);
-    return { ...record, details: { ...record.details, file } };
+    // Who trains or validates makes no call that the library's advice could be followed in.
+    const message = record.message.replace(` (${PARTIAL})`, "");
+    return { ...record, message, details: { ...record.details, file } };
   }
 }
 
-function readFile(file: string): Uint8Array {
+/** The first bytes of a file, at most `most`. */
+function readStart(file: string, most: number): Uint8Array {
+  return reading(file, () => {
+    const descriptor = openSync(file, "r");
+    try {
+      const bytes = new Uint8Array(most);
+      return bytes.subarray(0, readSync(descriptor, bytes, 0, most, 0));
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+const readFile = (file: string): Uint8Array => reading(file, () => readFileSync(file));
+
+function reading(file: string, read: () => Uint8Array): Uint8Array {
   try {
-    return readFileSync(file);
+    return read();
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const details = { file };

@@ -5,6 +5,7 @@ import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/ba
 import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { BadSamples } from "./batch-maker.js";
+import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
 import { type Dataset, sampleFile } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
@@ -79,6 +80,8 @@ export interface OpenedEvaluation extends EvaluationSource {
   /** File of each image, in order, as `EvaluationBatch.names` has them. */
   readonly names: readonly string[];
   readonly otherFiles: number;
+  /** Reads the headers of all images that will be evaluated; see check-headers.ts. */
+  checkHeaders(check: Omit<HeaderCheck, "badSamples" | "onSkipped">): Promise<CheckedHeaders>;
 }
 
 /** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
@@ -114,6 +117,11 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
 
   const { names, otherFiles } = dataset;
   return {
+    checkHeaders: (check) => {
+      const files = Array.from(chosen, (index) => sampleFile(dataset, index));
+      const { badSamples, onSkipped = () => {} } = options;
+      return checkHeaders(pool, files, { ...check, badSamples, onSkipped });
+    },
     description: describe(dataset, randomUUID()),
     names,
     otherFiles,

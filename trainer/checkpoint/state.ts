@@ -36,6 +36,8 @@ export interface RunState {
   /** Whether multiplications and additions were fused, which changes last bits. */
   fusedMultiplyAdd: boolean;
   data: { fingerprint: string; samples: number };
+  /** Data sets that the run continued with (--accept-data), and after which step. */
+  acceptedData: { step: number; fingerprint: string; samples: number }[];
   /** Class index of the data set → class index of the model. */
   classMap: number[];
   /** The loss scale of the next step; null in a run that never scaled its loss. */
@@ -44,6 +46,8 @@ export interface RunState {
   teacher: { sha256: string } | null;
   /** Validation data, if the run has any. */
   validationPath: string | null;
+  /** What a validation does with an image that cannot be read. */
+  badValidationSamples: BadSamples;
   recentLosses: number[];
   epochLoss: { sum: number; steps: number };
   best: BestScore | null;
@@ -56,6 +60,9 @@ export interface RunState {
    */
   owedValidation: StepMetrics | null;
 }
+
+/** What to do with a validation image that cannot be read: end the run, or leave the image out. */
+export type BadSamples = "fail" | "skip";
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
 
@@ -130,5 +137,7 @@ export function readState(text: string, path: string): RunState {
   parsed.lossScale ??= null;
   parsed.owedValidation ??= null;
   parsed.sinceBest ??= 0;
+  parsed.badValidationSamples ??= "fail";
+  parsed.acceptedData ??= [];
   return parsed as RunState;
 }

@@ -1,0 +1,70 @@
+// Check headers: finds files of a data set that cannot be images before hours are spent on the way to them.
+
+import { counted } from "../../runtime/batches/class-counts.js";
+import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import type { BadSamples } from "./batch-maker.js";
+import type { DecodePool } from "./decode-task.js";
+
+/** Files of a task: enough that passing it to a thread costs little. */
+const FILES_PER_TASK = 32;
+/** Tasks at once, which bounds the memory of a data set of any size. */
+const TASKS_AT_ONCE = 8;
+
+export interface HeaderCheck {
+  badSamples: BadSamples;
+  /** The check ends after this time; files that it did not reach are checked when they are read. */
+  seconds: number;
+  signal: AbortSignal;
+  /** Receives a sentence where the time did not suffice. */
+  onNotice(text: string): void;
+  /** Called for each bad file with `skip`. */
+  onSkipped(error: VitrineError): void;
+}
+
+export interface CheckedHeaders {
+  checked: number;
+  bad: number;
+}
+
+/**
+ * Reads the headers of all files. With `fail`, throws the first bad file's error, with the number of all of them. A
+ * file that is damaged behind its header is not found.
+ */
+export async function checkHeaders(
+  pool: DecodePool,
+  files: readonly string[],
+  { badSamples, seconds, signal, onNotice, onSkipped }: HeaderCheck,
+): Promise<CheckedHeaders> {
+  const deadline = performance.now() + 1000 * seconds;
+  const none = pool.allocate(4);
+  // A task that has begun is short: an interruption waits for it.
+  const never = new AbortController().signal;
+  const bad: VitrineError[] = [];
+  let next = 0;
+  let checked = 0;
+  const work = async (): Promise<void> => {
+    while (next < files.length && !signal.aborted && performance.now() < deadline) {
+      const some = files.slice(next, next + FILES_PER_TASK);
+      next += some.length;
+      const outcome = await pool.run({ kind: "headers", files: some }, none, never);
+      checked += some.length;
+      for (const record of outcome) if (record) bad.push(fromErrorRecord(record));
+    }
+  };
+  await Promise.all(Array.from({ length: TASKS_AT_ONCE }, work));
+  if (checked < files.length && !signal.aborted)
+    onNotice(
+      `the headers of ${checked} of ${files.length} files were checked in ${seconds} s; the others are checked when ` +
+        "they are read",
+    );
+  const [first] = bad;
+  if (first && badSamples === "fail")
+    throw new VitrineError(
+      first.code,
+      `${first.message} (${counted(bad.length, "file", "files")} of ${files.length} cannot be read: repair or remove ` +
+        `${bad.length === 1 ? "it" : "them"}, or leave ${bad.length === 1 ? "it" : "them"} out with --bad-samples skip)`,
+      { details: { ...first.details, bad: bad.length }, cause: first },
+    );
+  for (const error of bad) onSkipped(error);
+  return { checked, bad: bad.length };
+}
