@@ -11,7 +11,7 @@ import type { RunHistory } from "./reported-run.js";
 /** The options that show a setting; of several flags for one setting, the one that is not an alias. */
 const SHOWN = TRAINER_OPTIONS.filter(({ kind }) => kind.type !== "switch" || !kind.alias);
 
-export function shownValue(value: unknown): string {
+function shownValue(value: unknown): string {
   if (value === null || value === undefined) return "–";
   if (Array.isArray(value)) return value.map((part) => Number(Number(part).toFixed(4))).join(", ");
   if (typeof value === "boolean") return value ? "on" : "off";

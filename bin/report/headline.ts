@@ -31,7 +31,7 @@ function stepSeconds(metrics: Metrics, batchSize: number): number | undefined {
 }
 
 /** Steps of the whole run; null where an epoch's length is not known yet. */
-export function plannedSteps(metrics: Metrics, { steps, epochs }: TrainerSettings): number | null {
+function plannedSteps(metrics: Metrics, { steps, epochs }: TrainerSettings): number | null {
   if (steps !== null) return steps;
   const [epoch, batch] = [metrics.column("epoch"), metrics.column("batch")];
   if (!epoch || !batch || (metrics.last("epoch") ?? 0) < 1) return null;

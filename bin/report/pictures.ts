@@ -10,13 +10,13 @@ import { Html, html } from "./html.js";
 const LARGEST_SIDE = 160;
 const QUALITY = 82;
 /** Of base64 text. A page of this size opens on a phone and goes through mail. */
-export const PICTURE_BYTES = 4 * 2 ** 20;
+const PICTURE_BYTES = 4 * 2 ** 20;
 
 /**
  * The picture where attention is high, dimmed elsewhere: brightness, unlike a color, hides nothing of the picture and
  * is seen by everyone. `map` [grid, grid] is scaled to the picture with Pillow's bilinear filter.
  */
-export function spotlight(module: ImageModule, image: RgbImage, map: AttentionMap): RgbImage {
+function spotlight(module: ImageModule, image: RgbImage, map: AttentionMap): RgbImage {
   const { grid, values } = map;
   const largest = values.reduce((a, b) => Math.max(a, b), 0);
   const least = values.reduce((a, b) => Math.min(a, b), largest);

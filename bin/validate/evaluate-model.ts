@@ -48,7 +48,7 @@ function meanOf(a: Float32Array, b: Float32Array): Float32Array {
 }
 
 /** Every head's mean of two answers. */
-export function meanLogits(a: Logits, b: Logits): Logits {
+function meanLogits(a: Logits, b: Logits): Logits {
   const classLogits = meanOf(a.classLogits, b.classLogits);
   if (!a.distillationLogits || !b.distillationLogits) return { classLogits, logits: classLogits };
   const distillationLogits = meanOf(a.distillationLogits, b.distillationLogits);

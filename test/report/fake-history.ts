@@ -22,7 +22,7 @@ export function metricsText(steps: number): string {
   return `${COLUMNS}\n${rows.join("\n")}\n`;
 }
 
-export function fakeState(changes: Partial<RunState> = {}): RunState {
+function fakeState(changes: Partial<RunState> = {}): RunState {
   return {
     format: STATE_FORMAT,
     settings: fakeSettings({ epochs: 3, batchSize: 4 }),
