@@ -22,9 +22,9 @@ import {
 } from "./image-draw-cases.js";
 import { mixU8Cases } from "./image-mix-cases.js";
 import { operationCases, operationChainCases } from "./image-operation-cases.js";
-import { laterCases } from "./later-cases.js";
 import { optimizerCases } from "./optimizer-cases.js";
 import { regnetyCases } from "./regnety-cases.js";
+import { floatErasingCases, samplerCases } from "./sampler-cases.js";
 import { scheduleCases } from "./schedule-cases.js";
 import { weightsCases } from "./weights-cases.js";
 
@@ -45,7 +45,8 @@ const GROUPS: readonly CaseGroup[] = [
   repeatedSamplerCases,
   operationCases,
   operationChainCases,
-  laterCases,
+  samplerCases,
+  floatErasingCases,
 ];
 
 interface Summary {
