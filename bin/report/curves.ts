@@ -55,17 +55,26 @@ function panel(chart: Chart, subtitle: string, series: readonly Series[]): Html 
   );
 }
 
+/** The answer and its average; heads have a chart of their own. */
+const WHOLE: readonly string[] = ["val", "avg"];
+
 /** Charts of one run, a line per quantity. */
 export function runCurves({ metrics }: RunHistory): Html {
+  const validated = validationSeries(metrics, "loss");
   const loss = present([
     seriesOf(metrics, "running_loss", "train"),
-    ...validationSeries(metrics, "loss"),
+    ...validated.filter(({ label }) => WHOLE.includes(label)),
+  ]);
+  const heads = validated.filter(({ label }) => !WHOLE.includes(label));
+  const terms = present([
     seriesOf(metrics, "base_loss", "base"),
     seriesOf(metrics, "distillation_loss", "distil."),
-  ]).slice(0, 6);
+  ]);
   return html`<div class="charts">${[
     panel(LOSS, "train: mean of ten steps, on augmented and mixed pictures", loss),
     panel(TOP1, "validation; avg: moving average of the weights", validationSeries(metrics, "top1")),
+    panel({ ...LOSS, title: "Loss of each head" }, "validation", heads),
+    panel({ ...LOSS, title: "Terms of the loss" }, "training batches", terms),
     panel(AGREEMENT, "training batches", present([seriesOf(metrics, "teacher_agreement", "agree")])),
     panel(RATE, "", present([seriesOf(metrics, "learning_rate", "rate")])),
     panel(SPEED, "images a second in training", present([seriesOf(metrics, "images_per_second", "images")])),

@@ -121,6 +121,22 @@ test("a run without steps, and one whose validation data are gone, still give a 
   assert.match(gone.words, /No classes and mistakes: .*no such file or folder/);
 });
 
+test("a distilled run has charts of its heads, of the terms of its loss, and of its agreement with the teacher", async () => {
+  const columns =
+    ",base_loss,distillation_loss,teacher_agreement,validation_class_top1,validation_class_loss";
+  const [head = "", ...rows] = metricsText(30).trim().split("\n");
+  const cells = rows.map((row, index) => `${row},1,2,75,${(index + 1) % 10 === 0 ? "88,0.9" : ","}`);
+  const metrics = `${[head + columns, ...cells].join("\n")}\n`;
+  const page = await reportOn([runOf("distilled", { labels: HOSTILE, metrics })]);
+  assertSelfContained(page);
+  assert.is(page.document.querySelectorAll(".charts svg").length, 8);
+  assert.match(page.words, /val 30\.0%avg 30\.0%class 88\.0%/);
+  assert.match(
+    page.words,
+    /Loss of each head validation.*0\.900.*Terms of the loss.*base 1\.000distil\. 2\.000.*75\.0%/,
+  );
+});
+
 test("several runs share their charts, and settings and classes in which they differ are listed", async () => {
   const [a, b] = [runOf("a"), runOf("b", { labels: ["ant", "x", "y", "z"] })];
   writeFileSync(
