@@ -7,6 +7,8 @@ import { bfloatsToFloats, halvesToFloats } from "../../runtime/weights/half-floa
 interface Value {
   dims: number[];
   data: Float64Array;
+  /** Whether it is stored in 16 bits: nothing but Cast takes it. */
+  half?: boolean;
 }
 
 interface Attribute {
@@ -102,7 +104,7 @@ function initialValue({ dims, data_type: type, raw_data: raw }: Tensor): Value {
           ? Float64Array.from(bfloatsToFloats(new Uint16Array(copy)))
           : Float64Array.from(new Float32Array(copy));
   if (data.length !== count(dims)) throw new Error(`initializer of ${data.length} values, dims [${dims}]`);
-  return { dims: [...dims], data };
+  return { dims: [...dims], data, half: type === 10 || type === 16 };
 }
 
 const count = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1);
@@ -227,7 +229,10 @@ type Operator = (inputs: Value[], attribute: Attributes) => Value;
 
 const OPERATORS: Record<string, Operator> = {
   Identity: ([x]) => x!,
-  Cast: ([x]) => x!,
+  Cast([x], attribute) {
+    if (attribute.int("to", 0) !== 1) throw new Error("Cast: only to float32");
+    return { dims: x!.dims, data: x!.data };
+  },
   Add: ([a, b]) => broadcast(a!, b!, (x, y) => x + y),
   Mul: ([a, b]) => broadcast(a!, b!, (x, y) => x * y),
   Div: ([a, b]) => broadcast(a!, b!, (x, y) => x / y),
@@ -347,6 +352,8 @@ export function runOnnx({ graph }: OnnxFile, dims: number[], image: Float32Array
     });
     const operator = OPERATORS[node.op_type];
     if (!operator) throw new Error(`unknown operator ${node.op_type}`);
+    if (node.op_type !== "Cast" && inputs.some(({ half }) => half))
+      throw new Error(`${node.op_type}: an input in 16 bits`);
     const [name] = node.output as [string];
     if (values.has(name)) throw new Error(`${name} is written twice`);
     values.set(name, operator(inputs, new Attributes(node)));

@@ -1,6 +1,7 @@
 // Models of the Hub, against a local server with its endpoints: cached as huggingface_hub caches, resumed, checked, and
 // refused in words for everything that a server may do wrong.
 
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
@@ -13,7 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -388,7 +389,7 @@ test("a busy Hub's Retry-After is waited for", async () => {
   assert.ok(performance.now() - started >= 950);
 });
 
-test("two at once download a file once; a lock that nobody renews is taken over", async () => {
+test("two at once download a file once; a lock that nobody renews, or of a process that is gone, is taken over", async () => {
   const [a, b] = await Promise.all([get(), get()]);
   assert.is(a.folder, b.folder);
   assert.is(hub.requests.filter(({ host }) => host === "cdn").length, 1);
@@ -403,6 +404,13 @@ test("two at once download a file once; a lock that nobody renews is taken over"
   const longAgo = new Date(Date.now() - 60_000);
   utimesSync(lock, longAgo, longAgo);
   await get();
+  rmSync(join(repositoryFolder(), "snapshots"), { recursive: true });
+  rmSync(join(repositoryFolder(), "blobs", WEIGHTS_BLOB));
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  writeFileSync(lock, `${pid} ${hostname()}`);
+  const started = performance.now();
+  await get();
+  assert.ok(performance.now() - started < 5_000);
   assert.ok(lstatSync(join(a.folder, "model.safetensors")).isSymbolicLink());
   assert.not.ok(existsSync(lock));
 });
