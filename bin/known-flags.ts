@@ -6,7 +6,6 @@ type Answers = Readonly<Record<string, string>>;
 
 const FROM_TRAINER = "augmentation settings come from the trainer; pass them to vitrine train";
 const CONFIG_SAYS = "it is set in the model's config.json";
-const ADAMW = "the optimizer is AdamW, as in DeiT; see --opt-eps, --opt-betas";
 const PER_EPOCH = "not supported; the rate changes once per epoch, by --sched cosine, constant or step";
 const ONE_PROCESS = "not supported yet; one process uses every core, or one GPU";
 const MEMORY = "not needed; the decoder writes into shared memory";
@@ -92,9 +91,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   // Distillation.
   ["--teacher-model", { train: "use --teacher PATH, a model folder or .safetensors file" }],
   // Optimizer and schedule.
-  ["--opt --momentum", { train: ADAMW }],
   ["--clip-mode", { train: "--clip-grad clips the norm" }],
-  ["--layer-decay", { train: NO_SUCH_METHOD }],
   ["--cooldown-epochs --patience-epochs", { train: "main.py reads it, but its run ends with --epochs" }],
   ["--sched-on-updates --warmup-prefix", { train: PER_EPOCH }],
   ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: PER_EPOCH }],
@@ -105,8 +102,8 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--lr-base-scale", { train: "use --lr-scaling linear, sqrt or none" }],
   ["--model-ema-force-cpu", { train: "the moving average stays on the device; --no-ema turns it off" }],
   [
-    "--bce-loss --jsd-loss --bce-target-thresh",
-    { train: "the loss is cross-entropy with soft targets, as in DeiT" },
+    "--jsd-loss --bce-target-thresh",
+    { train: "the loss is cross-entropy with soft targets, as in DeiT, or --bce-loss" },
   ],
   [
     "--grad-accum-steps --update-freq",

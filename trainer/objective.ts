@@ -50,15 +50,16 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
   checkBatch(batch, options);
   const { settings, config, classMap, math, teacher } = options;
   const toModel = (labels: Int32Array) => labels.map((label) => classMap[label] ?? -1);
+  const targets = mixTargets({
+    classes: config.classes,
+    smoothing: settings.smoothing,
+    labels: toModel(batch.labels),
+    partnerLabels: toModel(batch.partnerLabels),
+    lambdas: batch.lambdas,
+  });
   const inputs: TrainingInputs = {
     pixels: batch.pixels,
-    targets: mixTargets({
-      classes: config.classes,
-      smoothing: settings.smoothing,
-      labels: toModel(batch.labels),
-      partnerLabels: toModel(batch.partnerLabels),
-      lambdas: batch.lambdas,
-    }),
+    targets: settings.bceLoss ? targets.map((target) => (target > 0 ? 1 : 0)) : targets,
     sampleWeights: sampleWeights(batch.weights),
   };
   if (teacher !== null) inputs.teacherLogits = await teacher(batch.pixels, batch.count);
@@ -76,9 +77,14 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
  * smoothing 0.1 over 1,000 classes it is 1.015; Mixup's λ changes it from batch to batch. metrics.csv has it beside the
  * loss: the difference is what remains to be learned, whatever the smoothing.
  */
-export function targetEntropy(inputs: TrainingInputs, { distillation, alpha }: TrainerSettings): number {
+export function targetEntropy(
+  inputs: TrainingInputs,
+  { distillation, alpha, bceLoss }: TrainerSettings,
+): number {
   const { targets, sampleWeights } = inputs;
   const classes = targets.length / sampleWeights.length;
+  // Every class has a target of 0 or 1 of its own: nothing is left to chance.
+  if (bceLoss) return 0;
   let bound = 0;
   sampleWeights.forEach((weight, sample) => {
     let entropy = 0;

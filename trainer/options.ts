@@ -232,9 +232,18 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     setting("--decay-rate", "decayRate", fraction, "--sched step: factor of each decay (0.1)"),
   ],
   "Optimizer and regularization": [
-    setting("--weight-decay", "weightDecay", positive, "decoupled weight decay of AdamW (0.05)"),
-    setting("--opt-eps", "optEps", { type: "number", min: 1e-30 }, "epsilon of AdamW (1e-8)"),
-    setting("--opt-betas", "optBetas", pair, "betas of AdamW (0.9,0.999)"),
+    setting("--opt", "opt", choice("adamw", "sgd", "lamb"), "optimizer (adamw)"),
+    setting("--weight-decay", "weightDecay", positive, "weight decay, of AdamW decoupled (0.05)"),
+    setting("--opt-eps", "optEps", { type: "number", min: 1e-30 }, "epsilon of AdamW and LAMB (1e-8)"),
+    setting("--opt-betas", "optBetas", pair, "betas of AdamW and LAMB (0.9,0.999)"),
+    setting("--momentum", "momentum", belowOne, "Nesterov momentum of SGD (0.9)"),
+    setting(
+      "--layer-decay",
+      "layerDecay",
+      { type: "number", min: 1e-3, max: 1 },
+      "factor on the rate from each block to the one before it, 1 = none (1)",
+    ),
+    setting("--bce-loss", "bceLoss", turnsOn, "binary cross-entropy of every class, DeiT III's loss"),
     setting(
       "--freeze",
       "freeze",

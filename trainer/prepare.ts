@@ -11,6 +11,7 @@ import { restoreTraining } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/save.js";
 import { frozenNames } from "./frozen.js";
 import { expectNotInterrupted } from "./interruption.js";
+import { layerRates } from "./layer-rates.js";
 import type { Progress } from "./progress.js";
 import { describeRun } from "./report.js";
 import type { RunRequest, RunSources, TrainingRun } from "./run.js";
@@ -87,8 +88,12 @@ async function makeTraining(start: StartingPoint, out: string) {
   const memory = { batchSize, pieces: accumulate, recompute };
   const model = { config, weights, batchesTracked };
   const options = { ...model, ...memory, distillation, alpha, tau, dropPath, ema };
-  const frozen = frozenNames([...weights.keys()], state.settings);
-  const training = await createTraining(runtime.executor, { ...options, frozen });
+  const names = [...weights.keys()];
+  const { opt: optimizer, layerDecay, bceLoss } = state.settings;
+  const frozen = frozenNames(names, state.settings);
+  const rateFactors = layerRates(names, layerDecay);
+  const trained = { frozen, optimizer, rateFactors, loss: bceLoss ? "binary" : "soft" } as const;
+  const training = await createTraining(runtime.executor, { ...options, ...trained });
   if (resumed) await restoreTraining(out, training, state);
   return training;
 }

@@ -5,11 +5,11 @@ import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { ClassOrder } from "../runtime/models/labels.js";
-import type { Distillation } from "../runtime/training/contract.js";
+import type { Distillation, OptimizerName } from "../runtime/training/contract.js";
 import type { RateCurveName, RateScaling } from "./schedule.js";
 
 /** Names of recipes.ts. */
-export type RecipeName = "deit" | "finetune" | "finetune384";
+export type RecipeName = "deit" | "deit3" | "finetune" | "finetune384";
 
 /** The validation score that decides which epoch is the best. */
 export type EvalMetric = "top1" | "loss";
@@ -55,7 +55,14 @@ export interface TrainerSettings {
   /** Epochs between the steps of `sched` "step", and the factor of each. */
   decayEpochs: number;
   decayRate: number;
-  /** Epsilon and betas of AdamW. */
+  opt: OptimizerName;
+  /** Of SGD. */
+  momentum: number;
+  /** Factor on the learning rate from each layer to the one before it; 1 = the same rate for all. */
+  layerDecay: number;
+  /** Binary cross-entropy of every class instead of cross-entropy. */
+  bceLoss: boolean;
+  /** Epsilon and betas of AdamW and LAMB. */
   optEps: number;
   optBetas: [number, number];
   weightDecay: number;
@@ -113,6 +120,10 @@ export const DEIT_SETTINGS: TrainerSettings = {
   warmupEpochs: 5,
   decayEpochs: 30,
   decayRate: 0.1,
+  opt: "adamw",
+  momentum: 0.9,
+  layerDecay: 1,
+  bceLoss: false,
   optEps: 1e-8,
   optBetas: [0.9, 0.999],
   weightDecay: 0.05,
@@ -161,6 +172,11 @@ export function checkSettings(settings: TrainerSettings): void {
     );
   if (settings.model === null && settings.init === null)
     refuse("no model: give --model NAME or config.json, or --init PATH");
+  if (settings.bceLoss && settings.smoothing > 0)
+    refuse(
+      "--bce-loss makes every class with a probability above 0 a target, and --smoothing gives all of them one: " +
+        "add --smoothing 0",
+    );
   if (settings.keepHead && settings.init === null)
     refuse("--keep-head keeps the head of a checkpoint: add --init PATH");
 }

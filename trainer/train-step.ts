@@ -48,6 +48,7 @@ export function optimizerStep(settings: TrainerSettings, learningRate: number, s
     beta1: settings.optBetas[0],
     beta2: settings.optBetas[1],
     epsilon: settings.optEps,
+    momentum: settings.momentum,
     step,
     clipNorm: settings.clipGrad,
     emaDecay: averageDecay(settings.emaDecay, settings.emaWarmup === true, step),

@@ -5,7 +5,7 @@
 //   p ← p·(1 − lr·decay);  m ← β1·m + (1 − β1)·g';  v ← β2·v + (1 − β2)·g'²
 //   p ← p − lr/bc1·m/(√v/√bc2 + ε);   average ← d·average + (1 − d)·p
 //
-// Each value goes through double and is rounded once into each array: a float32 average with d = 0.99996 would lose
+// lr is learningRate·rateFactor. // Each value goes through double and is rounded once into each array: a float32 average with d = 0.99996 would lose
 // most of its steps' digits. Two lanes at a time; 4 arrays in, 4 out, 32 bytes per parameter, one division and one
 // root.
 
@@ -14,13 +14,12 @@ import {
   BETA2,
   BIAS_CORRECTION1,
   BIAS_CORRECTION2,
-  CLIP_NORM,
   EMA_DECAY,
   EPSILON,
-  GRADIENT_SCALE,
   LEARNING_RATE,
   WEIGHT_DECAY,
 } from "./generated/adamw-settings";
+import { gradientFactor } from "./gradient-factor";
 
 export function adamW(
   parameters: usize,
@@ -32,9 +31,10 @@ export function adamW(
   norm: usize,
   n: usize,
   decayed: u32,
+  rateFactor: f64,
 ): void {
   if (norm && !isFinite(load<f64>(norm))) return;
-  const rate = load<f64>(settings + LEARNING_RATE);
+  const rate = load<f64>(settings + LEARNING_RATE) * rateFactor;
   const keep = f64x2.splat(decayed ? 1.0 - rate * load<f64>(settings + WEIGHT_DECAY) : 1.0);
   const scale = f64x2.splat(gradientFactor(settings, norm));
   const beta1 = f64x2.splat(load<f64>(settings + BETA1));
@@ -66,15 +66,6 @@ export function adamW(
       Pair.write(average + i, f64x2.add(kept, f64x2.mul(emaRest, p)), both);
     }
   }
-}
-
-/** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
-function gradientFactor(settings: usize, norm: usize): f64 {
-  const scale = load<f64>(settings + GRADIENT_SCALE);
-  const clip = load<f64>(settings + CLIP_NORM);
-  if (!norm || clip <= 0) return scale;
-  const length = sqrt<f64>(load<f64>(norm)) * abs<f64>(scale);
-  return scale * min<f64>(1.0, clip / (length + 1e-6));
 }
 
 /** One or two float32 as doubles. */

@@ -1,8 +1,9 @@
-// Losses per sample, forward and backward: timm's SoftTargetCrossEntropy (label smoothing is a choice of targets) and
-// the two distillation losses of DeiT's losses.py, for which the teacher's logits are constants. The caller takes the
-// mean.
+// Losses per sample, forward and backward: timm's SoftTargetCrossEntropy (label smoothing is a choice of targets),
+// torch's BCEWithLogitsLoss, and the two distillation losses of DeiT's losses.py, for which the teacher's logits are
+// constants. The caller takes the mean.
 //
 //   soft targets  loss [B] = −Σ t·log p, p = softmax(logits)               dLogits = dLoss·(p·Σt − t)
+//   binary        loss [B] = 1/C·Σ −t·log σ(z) − (1 − t)·log(1 − σ(z))     dLogits = dLoss/C·(σ(z) − t)
 //   hard          loss [B] = −log p[argmax(teacher)]                       dLogits = dLoss·(p − onehot)
 //   soft          loss [B] = τ²/C·Σ q·(log q − log p), p = softmax(logits/τ), q = softmax(teacher/τ)
 //                                                                          dLogits = dLoss·τ/C·(p − q)
@@ -68,6 +69,48 @@ export function softTargetCrossEntropyBackward(
       const at = row + (c << 2);
       const p = NativeMath.exp(<f64>load<f32>(logits + at) - total);
       store<f32>(dLogits + at, <f32>(factor * (p * weight - <f64>load<f32>(targets + at))));
+    }
+  }
+}
+
+/** log(1 + e^z), whatever z is. */
+function softplus(z: f64): f64 {
+  return max<f64>(z, 0) + NativeMath.log1p(NativeMath.exp(-abs<f64>(z)));
+}
+
+export function binaryCrossEntropy(
+  logits: usize,
+  targets: usize,
+  loss: usize,
+  batch: usize,
+  classes: usize,
+): void {
+  for (let b: usize = 0; b < batch; b++) {
+    const row = (b * classes) << 2;
+    let sum: f64 = 0;
+    for (let c: usize = 0; c < classes; c++) {
+      const z = <f64>load<f32>(logits + row + (c << 2));
+      sum += softplus(z) - z * <f64>load<f32>(targets + row + (c << 2));
+    }
+    store<f32>(loss + (b << 2), <f32>(sum / <f64>classes));
+  }
+}
+
+export function binaryCrossEntropyBackward(
+  logits: usize,
+  targets: usize,
+  dLoss: usize,
+  dLogits: usize,
+  batch: usize,
+  classes: usize,
+): void {
+  for (let b: usize = 0; b < batch; b++) {
+    const row = (b * classes) << 2;
+    const factor = <f64>load<f32>(dLoss + (b << 2)) / <f64>classes;
+    for (let c: usize = 0; c < classes; c++) {
+      const at = row + (c << 2);
+      const p = 1.0 / (1.0 + NativeMath.exp(-(<f64>load<f32>(logits + at))));
+      store<f32>(dLogits + at, <f32>(factor * (p - <f64>load<f32>(targets + at))));
     }
   }
 }

@@ -160,6 +160,14 @@ export interface Catalog {
     None,
     None
   >;
+  /** logits [B,C], targets [B,C] → loss [B] = 1/C · Σ −t·log σ(z) − (1 − t)·log(1 − σ(z)). */
+  binaryCrossEntropy: Entry<{ logits: TensorId; targets: TensorId }, { loss: TensorId }, None, None>;
+  binaryCrossEntropyBackward: Entry<
+    { logits: TensorId; targets: TensorId; dLoss: TensorId },
+    { dLogits: TensorId; loss?: TensorId },
+    None,
+    None
+  >;
   /** logits [B,C], teacher [B,C] → loss [B]: cross-entropy with the teacher's first largest logit. */
   hardDistillation: Entry<{ logits: TensorId; teacher: TensorId }, { loss: TensorId }, None, None>;
   hardDistillationBackward: Entry<
@@ -202,7 +210,34 @@ export interface Catalog {
     { gradients: TensorId; settings: TensorId; norm: TensorId },
     None,
     { parameters: TensorId; firstMoment: TensorId; secondMoment: TensorId; average?: TensorId },
+    { decayed: boolean; rateFactor: number }
+  >;
+  /** As adamW: SGD with Nesterov momentum, whose buffer is firstMoment. */
+  sgd: Entry<
+    { gradients: TensorId; settings: TensorId; norm: TensorId },
+    None,
+    { parameters: TensorId; firstMoment: TensorId },
+    { decayed: boolean; rateFactor: number }
+  >;
+  /** As adamW: LAMB's moments and its direction, which replaces the gradients. */
+  lambDirection: Entry<
+    { parameters: TensorId; settings: TensorId; norm: TensorId },
+    None,
+    { gradients: TensorId; firstMoment: TensorId; secondMoment: TensorId },
     { decayed: boolean }
+  >;
+  /** One tensor of the stores, or without the sums of squares f64 [1] a run: parameters −= rate·direction. */
+  lambStep: Entry<
+    {
+      direction: TensorId;
+      settings: TensorId;
+      norm: TensorId;
+      parameterSquares?: TensorId;
+      directionSquares?: TensorId;
+    },
+    None,
+    { parameters: TensorId },
+    { rateFactor: number }
   >;
   /** One run of the stores, of values that no gradient changes: average = emaDecay·average + (1 − emaDecay)·values. */
   movingAverage: Entry<

@@ -6,6 +6,7 @@ import type { Graph } from "./program.js";
 
 const GRADIENTS = {
   softTargetCrossEntropyBackward: "softTargetCrossEntropy",
+  binaryCrossEntropyBackward: "binaryCrossEntropy",
   hardDistillationBackward: "hardDistillation",
   softDistillationBackward: "softDistillation",
 } as const;

@@ -10,6 +10,9 @@ import type { TensorMap } from "../weights/tensor-map.js";
 /** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
 export type Distillation = "none" | "soft" | "hard";
 
+/** AdamW (torch), SGD with Nesterov momentum (torch, as timm's "sgd"), or LAMB (timm). */
+export type OptimizerName = "adamw" | "sgd" | "lamb";
+
 /**
  * What is trained and by which loss. Everything about an optimizer step that may change from step to step is in
  * `OptimizerStep`.
@@ -55,6 +58,15 @@ export interface TrainingOptions {
    * norm. Default none.
    */
   frozen?: readonly string[];
+  /** Default adamw. */
+  optimizer?: OptimizerName;
+  /** Factor on the learning rate of a parameter, by its name. Default 1 for all. */
+  rateFactors?: ReadonlyMap<string, number>;
+  /**
+   * Loss of the class head: `soft` is cross-entropy with the targets' probabilities, `binary` the mean over classes of
+   * torch's BCEWithLogitsLoss, DeiT III's, whose targets are 0 or 1 each. Default soft.
+   */
+  loss?: "soft" | "binary";
   /** Keep an exponential moving average of the weights. */
   ema: boolean;
   /**
@@ -87,11 +99,16 @@ export interface TrainingInputs {
   branchScales?: Float32Array;
 }
 
-/** An AdamW step (torch.optim.AdamW: decoupled weight decay), then the moving average. */
+/** An optimizer step, of AdamW unless the options name another, then the moving average. */
 export interface OptimizerStep {
   learningRate: number;
-  /** Decoupled: the weights shrink by learningRate·weightDecay. */
+  /**
+   * AdamW's is decoupled: the weights shrink by learningRate·weightDecay. SGD adds weightDecay·weights to the gradient,
+   * LAMB to its direction.
+   */
   weightDecay: number;
+  /** Of SGD. Default 0.9. */
+  momentum?: number;
   beta1: number;
   beta2: number;
   epsilon: number;
@@ -100,7 +117,10 @@ export interface OptimizerStep {
    * subtracts them.
    */
   step: number;
-  /** Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_); 0 disables clipping. */
+  /**
+   * Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_); 0 disables clipping. LAMB always clips at
+   * 1 as well, as timm's.
+   */
   clipNorm: number;
   /** ema = decay·ema + (1−decay)·weights, after the step. */
   emaDecay: number;

@@ -4,8 +4,22 @@ import { VitrineError } from "../errors.js";
 import { differentiate } from "../graph/autodiff.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
-import { hardDistillation, softDistillation, softTargetCrossEntropy } from "../graph/operations/losses.js";
-import { ADAMW_SETTINGS, adamW, fill, movingAverage, sumOfSquares } from "../graph/operations/optimizer.js";
+import {
+  binaryCrossEntropy,
+  hardDistillation,
+  softDistillation,
+  softTargetCrossEntropy,
+} from "../graph/operations/losses.js";
+import {
+  ADAMW_SETTINGS,
+  adamW,
+  fill,
+  lambDirection,
+  lambStep,
+  movingAverage,
+  sgd,
+  sumOfSquares,
+} from "../graph/operations/optimizer.js";
 import { dot, scaledSum } from "../graph/operations/sums.js";
 import type { Graph, Segment } from "../graph/program.js";
 import type { TensorId } from "../graph/tensor.js";
@@ -34,6 +48,9 @@ export type StepOptions = Pick<
   | "dropPath"
   | "noDecay"
   | "frozen"
+  | "optimizer"
+  | "rateFactors"
+  | "loss"
   | "ema"
   | "recompute"
   | "lossScaling"
@@ -65,7 +82,8 @@ export function accumulateGraph(
   });
   const targets = graph.input("targets", [batch, config.classes]);
   const sampleWeights = graph.input("sampleWeights", [batch]);
-  const base = softTargetCrossEntropy(graph, heads.classLogits, targets);
+  const baseLoss = options.loss === "binary" ? binaryCrossEntropy : softTargetCrossEntropy;
+  const base = baseLoss(graph, heads.classLogits, targets);
   const perSample = distilledLoss(graph, options, heads, base);
   const loss = dot(graph, perSample, sampleWeights, "loss");
   graph.output("loss", loss);
@@ -102,32 +120,51 @@ function distilledLoss(
   return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta: alpha }, "loss per sample");
 }
 
-/** Parameter names by what AdamW does to them. */
+/** Parameters that the optimizer treats alike. */
+export interface ParameterGroup {
+  names: string[];
+  /** Whether weight decay applies. */
+  decayed: boolean;
+  /** Factor on the learning rate. */
+  rateFactor: number;
+}
+
 export interface ParameterGroups {
-  decayed: string[];
-  plain: string[];
+  groups: ParameterGroup[];
   /** Frozen, or without a gradient: torch's optimizer skips them, weight decay included. */
   untouched: string[];
 }
 
-/** timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`. */
+/**
+ * timm's param_groups_weight_decay: no decay for tensors of one dimension, biases and the names in `noDecay`; a group of
+ * each for every factor on the learning rate, the decayed ones first.
+ */
 export function parameterGroups(
   family: TrainedFamily,
   shapes: ParameterShapes,
   options: StepOptions,
 ): ParameterGroups {
-  const { config, distillation } = options;
+  const { config, distillation, rateFactors } = options;
   const noDecay = new Set(options.noDecay ?? family.training.noDecay);
   const [, ...distilledHeads] = family.headNames(config);
   const untrained = distillation === "none" ? distilledHeads : [];
   const frozen = new Set(options.frozen);
-  const groups: ParameterGroups = { decayed: [], plain: [], untouched: [] };
+  const groups = new Map<string, ParameterGroup>();
+  const untouched: string[] = [];
   for (const [name, shape] of shapes) {
-    const unused = frozen.has(name) || untrained.some((head) => name.startsWith(`${head}.`));
-    const plain = shape.length === 1 || name.endsWith(".bias") || noDecay.has(name);
-    groups[unused ? "untouched" : plain ? "plain" : "decayed"].push(name);
+    if (frozen.has(name) || untrained.some((head) => name.startsWith(`${head}.`))) {
+      untouched.push(name);
+      continue;
+    }
+    const decayed = !(shape.length === 1 || name.endsWith(".bias") || noDecay.has(name));
+    const rateFactor = rateFactors?.get(name) ?? 1;
+    const key = `${decayed} ${rateFactor}`;
+    const group = groups.get(key) ?? { names: [], decayed, rateFactor };
+    group.names.push(name);
+    groups.set(key, group);
   }
-  return groups;
+  const ordered = [...groups.values()];
+  return { groups: [...ordered.filter((g) => g.decayed), ...ordered.filter((g) => !g.decayed)], untouched };
 }
 
 /** What a step changes: parameters by group, and running statistics, which are only averaged. */
@@ -140,12 +177,12 @@ export interface SteppedTensors {
 /**
  * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
  * of squares of the gradients before clipping. The tensors of a group are contiguous in the stores, so each group is
- * one instruction. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it
+ * one instruction; LAMB needs the norms of each tensor. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it
  * (see `readReport`).
  */
 export function applyGraph(
-  { shapes, groups, buffers = new Map() }: SteppedTensors,
-  { ema, lossScaling = false }: Pick<StepOptions, "ema" | "lossScaling">,
+  { shapes, groups: { groups }, buffers = new Map() }: SteppedTensors,
+  { ema, lossScaling = false, optimizer = "adamw" }: Pick<StepOptions, "ema" | "lossScaling" | "optimizer">,
 ): Graph {
   const graph = new GraphBuilder("optimizer step");
   const run = (store: string, names: readonly string[]) => {
@@ -153,23 +190,34 @@ export function applyGraph(
     return graph.stored(store, names[0], [count], names.at(-1));
   };
   const settings = graph.input("settings", [ADAMW_SETTINGS.length], "float64");
-  const gradients = run(GRADIENTS, [...groups.decayed, ...groups.plain]);
+  const all = groups.flatMap(({ names }) => names);
+  const gradients = run(GRADIENTS, all);
   const norm = sumOfSquares(graph, gradients, "norm");
   graph.output("norm", norm);
   const stepped = lossScaling ? unscaledSettings(graph, settings, norm) : settings;
-  for (const decayed of [true, false]) {
-    const names = decayed ? groups.decayed : groups.plain;
-    if (names.length === 0) continue;
+  for (const { names, decayed, rateFactor } of groups) {
     const operands = {
       gradients: run(GRADIENTS, names),
       parameters: run(WEIGHTS, names),
       firstMoment: run(FIRST_MOMENT, names),
       secondMoment: run(SECOND_MOMENT, names),
-      average: ema ? run(AVERAGE, names) : undefined,
       decayed,
+      rateFactor,
     };
-    adamW(graph, operands, stepped, norm);
+    if (optimizer === "adamw")
+      adamW(graph, { ...operands, ...(ema && { average: run(AVERAGE, names) }) }, stepped, norm);
+    else if (optimizer === "sgd") sgd(graph, operands, stepped, norm);
+    else {
+      lambDirection(graph, operands, stepped, norm);
+      // A trust ratio is of one tensor; timm's Lamb adapts only where there is weight decay.
+      for (const tensors of decayed ? names.map((name) => [name]) : [names]) {
+        const [parameters, direction] = [run(WEIGHTS, tensors), run(GRADIENTS, tensors)];
+        lambStep(graph, { parameters, direction, adapts: decayed, rateFactor }, stepped, norm);
+      }
+    }
   }
+  if (ema && optimizer !== "adamw")
+    movingAverage(graph, { values: run(WEIGHTS, all), average: run(AVERAGE, all) }, stepped, norm);
   if (ema && buffers.size > 0) averageBuffers(graph, buffers, stepped, norm);
   fill(graph, gradients, 0);
   return graph;

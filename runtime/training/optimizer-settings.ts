@@ -29,7 +29,7 @@ export function adamWSettings(step: OptimizerStep): Float64Array {
     clipNorm: step.clipNorm,
     emaDecay: step.emaDecay,
     step: step.step,
-    reserved: 0,
+    momentum: step.momentum ?? 0.9,
   };
   return Float64Array.from(ADAMW_SETTINGS, (setting) => values[setting]);
 }

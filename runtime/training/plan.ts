@@ -71,7 +71,7 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   const tensors = new TrainedTensors(family, config);
   const { parameters: shapes, buffers } = tensors;
   const groups = parameterGroups(family, shapes, options);
-  const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
+  const layout = storeLayout(shapes, [...groups.groups.flatMap(({ names }) => names), ...groups.untouched]);
   const stores = storeLayouts(options, layout, tensors);
   const storeBytes = bytesOf(stores, capabilities.alignmentBytes);
   const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };

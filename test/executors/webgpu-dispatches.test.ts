@@ -29,7 +29,7 @@ if (found) {
   const options = { config, distillation: "hard", alpha: 0.5, tau: 1, dropPath: 0.1, ema: true } as const;
   const shapes = deitParameters(config);
   const groups = parameterGroups(DEIT, shapes, options);
-  const layout = storeLayout(shapes, [...groups.decayed, ...groups.plain, ...groups.untouched]);
+  const layout = storeLayout(shapes, [...groups.groups.flatMap(({ names }) => names), ...groups.untouched]);
 
   const dispatchesOf = async (
     graph: Graph,

@@ -66,6 +66,7 @@ function step(
     norm,
     n,
     decayed: decayed ? 1 : 0,
+    rateFactor: 1,
   });
 }
 
@@ -169,6 +170,7 @@ for (const kernels of loadKernels()) {
       settings,
       n: 9,
       decayed: 1,
+      rateFactor: 1,
     });
     assertSameBits(average.values, start, "average");
     const reference = referenceOf(start);

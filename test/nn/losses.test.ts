@@ -6,6 +6,7 @@ import { type Kernels, loadKernels } from "./kernels.js";
 import { Random } from "./random.js";
 import {
   numericalGradient,
+  referenceBinaryCrossEntropy,
   referenceHardDistillation,
   referenceSoftDistillation,
   referenceSoftTargetCrossEntropy,
@@ -16,7 +17,7 @@ type Values = ArrayLike<number>;
 
 interface Loss {
   name: string;
-  forward: "softTargetCrossEntropy" | "hardDistillation" | "softDistillation";
+  forward: "softTargetCrossEntropy" | "binaryCrossEntropy" | "hardDistillation" | "softDistillation";
   reference(logits: Values, second: Values): number;
   /** The second tensor of a row: targets or the teacher's logits. */
   second(random: Random, classes: number): Values;
@@ -30,6 +31,12 @@ const LOSSES: Loss[] = [
     reference: referenceSoftTargetCrossEntropy,
     // Targets that do not sum to one: the gradient has to weight p by their sum.
     second: (random, classes) => referenceSoftmax(random.normals(classes)).map((p) => 0.7 * p),
+  },
+  {
+    name: "binary cross-entropy",
+    forward: "binaryCrossEntropy",
+    reference: referenceBinaryCrossEntropy,
+    second: (random, classes) => random.normals(classes).map((value) => (value > 0.5 ? 1 : 0)),
   },
   {
     name: "hard distillation",

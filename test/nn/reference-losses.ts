@@ -10,6 +10,16 @@ export function referenceSoftTargetCrossEntropy(logits: Values, targets: Values)
   return referenceLogSoftmax(logits).reduce((sum, logP, c) => sum - targets[c] * logP, 0);
 }
 
+/** 1/C·Σ −t·log σ(z) − (1 − t)·log(1 − σ(z)), by −log σ(z) = log(1 + e^−z) */
+export function referenceBinaryCrossEntropy(logits: Values, targets: Values): number {
+  const negativeLog = (z: number): number => (z > 0 ? Math.log1p(Math.exp(-z)) : Math.log1p(Math.exp(z)) - z);
+  const sum = Array.from(logits).reduce(
+    (total, z, c) => total + targets[c] * negativeLog(z) + (1 - targets[c]) * negativeLog(-z),
+    0,
+  );
+  return sum / logits.length;
+}
+
 /** −log p[argmax(teacher)] */
 export function referenceHardDistillation(logits: Values, teacher: Values): number {
   const label = Array.from(teacher).indexOf(Math.max(...Array.from(teacher)));

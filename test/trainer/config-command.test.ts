@@ -80,6 +80,33 @@ test("config.yaml of a run reproduces it bit for bit; flags override the file", 
   assert.match(yaml("c"), /^seed: 4$/m);
 });
 
+test("recipe deit3 trains, with LAMB and a binary loss, and SGD with layer decay does", async ({
+  folder,
+  model,
+}) => {
+  const file = join(folder, "a", "config.yaml");
+  const address = /^data-server: (.*)$/m.exec(readFileSync(file, "utf8"))?.[1] as string;
+  const where = ["--data-server", address, "--device", "wasm", "--steps", "3", "--batch-size", "4"];
+  const sizes = ["--model", join(model, "config.json")];
+  const deit3 = await runVitrine([
+    "train",
+    ...where,
+    ...sizes,
+    "--recipe",
+    "deit3",
+    "--out",
+    join(folder, "d"),
+  ]);
+  assert.is(deit3.status, 0, deit3.errors);
+  const losses = readMetrics(join(folder, "d")).map(({ loss }) => Number(loss));
+  // log 2 for each class of an untrained head.
+  assert.ok(losses.length === 3 && Math.abs((losses[0] as number) - Math.log(2)) < 0.05, `${losses}`);
+  const sgd = ["--init", model, "--opt", "sgd", "--layer-decay", "0.7", "--freeze", "1"];
+  const tuned = await runVitrine(["train", ...where, ...sgd, "--out", join(folder, "s")]);
+  assert.is(tuned.status, 0, tuned.errors);
+  assert.match(tuned.output, /^frozen +[\d,]+ of [\d,]+ parameters in \d+ tensors stay/m);
+});
+
 test("a finished run is made longer with --resume --epochs, on the longer run's curve", async ({
   folder,
 }) => {

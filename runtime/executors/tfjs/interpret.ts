@@ -3,7 +3,7 @@
 import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import { gelu, geluBackward, relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
-import { adamW, fill, movingAverage, sumOfSquares } from "./kernels/adamw.js";
+import { adamW, fill, lambDirection, lambStep, movingAverage, sgd, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import { batchNorm, batchNormBackward, foldBatchNorm } from "./kernels/batch-norm.js";
 import {
@@ -18,6 +18,8 @@ import { layerScale, layerScaleGradient } from "./kernels/layer-scale.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
 import { updateLossScale } from "./kernels/loss-scale.js";
 import {
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
   hardDistillation,
   hardDistillationBackward,
   softDistillation,
@@ -66,6 +68,8 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   selectTwoTokensBackward,
   softTargetCrossEntropy,
   softTargetCrossEntropyBackward,
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
   hardDistillation,
   hardDistillationBackward,
   softDistillation,
@@ -76,6 +80,9 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   sumOfSquares,
   updateLossScale,
   adamW,
+  sgd,
+  lambDirection,
+  lambStep,
   movingAverage,
   conv2d,
   conv2dInputGradient,

@@ -6,7 +6,7 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./device.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
-import { adamW, fill, movingAverage, sumOfSquares } from "./kernels/adamw.js";
+import { adamW, fill, lambDirection, lambStep, movingAverage, sgd, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import {
   globalAveragePool,
@@ -143,6 +143,8 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
   },
   softTargetCrossEntropy: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
   softTargetCrossEntropyBackward: (operation, at) => [loss("soft-target-cross-entropy", operation, at)],
+  binaryCrossEntropy: (operation, at) => [loss("binary-cross-entropy", operation, at)],
+  binaryCrossEntropyBackward: (operation, at) => [loss("binary-cross-entropy", operation, at)],
   hardDistillation: (operation, at) => [loss("hard-distillation", operation, at)],
   hardDistillationBackward: (operation, at) => [loss("hard-distillation", operation, at)],
   softDistillation: (operation, at) => [
@@ -164,6 +166,9 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     return [{ kernel: "loss-scale", operands, numbers, grid: [1, 1, 1] }];
   },
   adamW: (operation, at) => adamW(operation, at),
+  sgd: (operation, at) => sgd(operation, at),
+  lambDirection: (operation, at) => lambDirection(operation, at),
+  lambStep: (operation, at) => lambStep(operation, at),
   movingAverage: (operation, at) => movingAverage(operation, at),
   conv2d: (operation, at) => [conv2d(operation, at)],
   conv2dInputGradient: (operation, at) => [conv2dInputGradient(operation, at)],

@@ -11,6 +11,7 @@ import { layerNormGradient } from "./layer-norm.js";
 import { layerScaleGradient } from "./layer-scale.js";
 import { linearGradient } from "./linear.js";
 import {
+  binaryCrossEntropyGradient,
   hardDistillationGradient,
   softDistillationGradient,
   softTargetCrossEntropyGradient,
@@ -32,6 +33,7 @@ export const GRADIENT_RULES: { readonly [T in OperationType]?: GradientRule<T> }
   assembleTokens: assembleTokensGradient,
   selectToken: selectTokenGradient,
   softTargetCrossEntropy: softTargetCrossEntropyGradient,
+  binaryCrossEntropy: binaryCrossEntropyGradient,
   hardDistillation: hardDistillationGradient,
   softDistillation: softDistillationGradient,
   dot: dotGradient,

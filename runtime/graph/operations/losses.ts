@@ -37,6 +37,24 @@ export const softTargetCrossEntropyGradient: GradientRule<"softTargetCrossEntrop
 };
 
 /**
+ * Binary cross-entropy of every class: logits [batch, classes], targets [batch, classes] → loss [batch], the mean over
+ * classes of torch's BCEWithLogitsLoss, which DeiT III trains with. Throws `graph/shape`.
+ */
+export function binaryCrossEntropy(graph: GraphBuilder, logits: TensorId, targets: TensorId): TensorId {
+  const loss = lossTensor(graph, logits, targets, "binaryCrossEntropy");
+  graph.add("binaryCrossEntropy", { reads: { logits, targets }, writes: { loss } });
+  return loss;
+}
+
+export const binaryCrossEntropyGradient: GradientRule<"binaryCrossEntropy"> = (sweep, { reads, writes }) => {
+  const dLoss = sweep.gradientOf(writes.loss);
+  if (dLoss === undefined || !sweep.wants(reads.logits)) return;
+  const dLogits = gradientTensor(sweep.graph, reads.logits);
+  sweep.graph.add("binaryCrossEntropyBackward", { reads: { ...reads, dLoss }, writes: { dLogits } });
+  sweep.contribute(reads.logits, dLogits);
+};
+
+/**
  * Hard-label distillation (DeiT, arXiv 2012.12877, section 4): logits [batch, classes], teacher [batch, classes] →
  * loss [batch], the cross-entropy with the teacher's largest logit, the first one in a tie. Throws `graph/shape`.
  */

@@ -1,4 +1,4 @@
-// Optimizer: AdamW with the moving average over whole runs of the stores, and the global norm it clips by.
+// Optimizer: AdamW with the moving average, SGD and LAMB over whole runs of the stores, and the global norm they clip by.
 
 import type { GraphBuilder } from "../graph.js";
 import type { TensorId } from "../tensor.js";
@@ -20,7 +20,7 @@ export const ADAMW_SETTINGS = [
   "clipNorm",
   "emaDecay",
   "step",
-  "reserved",
+  "momentum",
 ] as const;
 
 export type AdamWSetting = (typeof ADAMW_SETTINGS)[number];
@@ -45,6 +45,8 @@ export interface AdamWRun {
   average?: TensorId;
   /** Whether weight decay applies to this run. */
   decayed: boolean;
+  /** Factor on the learning rate. Default 1. */
+  rateFactor?: number;
 }
 
 /** gradients → norm float64 [1]: the sum of squares, in double. */
@@ -56,12 +58,75 @@ export function sumOfSquares(graph: GraphBuilder, gradients: TensorId, name: str
 
 /** One step over a run; settings float64 [12]. Nothing changes where `norm` is not finite. torch.optim.AdamW. */
 export function adamW(graph: GraphBuilder, run: AdamWRun, settings: TensorId, norm: TensorId): void {
-  const { gradients, parameters, firstMoment, secondMoment, average, decayed } = run;
+  const { gradients, parameters, firstMoment, secondMoment, average, decayed, rateFactor = 1 } = run;
   graph.add("adamW", {
     reads: { gradients, settings, norm },
     writes: {},
     adds: { parameters, firstMoment, secondMoment, average },
+    attributes: { decayed, rateFactor },
+  });
+}
+
+/**
+ * A step of SGD with Nesterov momentum (torch.optim.SGD) over a run, whose momentum buffer is `firstMoment`; no average.
+ * Nothing changes where `norm` is not finite.
+ */
+export function sgd(
+  graph: GraphBuilder,
+  run: Omit<AdamWRun, "secondMoment" | "average">,
+  settings: TensorId,
+  norm: TensorId,
+): void {
+  const { gradients, parameters, firstMoment, decayed, rateFactor = 1 } = run;
+  graph.add("sgd", {
+    reads: { gradients, settings, norm },
+    writes: {},
+    adds: { parameters, firstMoment },
+    attributes: { decayed, rateFactor },
+  });
+}
+
+/**
+ * The moments of a LAMB step (arXiv 1904.00962, timm's Lamb) over a run; its direction replaces the gradients. Nothing
+ * changes where `norm` is not finite.
+ */
+export function lambDirection(
+  graph: GraphBuilder,
+  run: Omit<AdamWRun, "average" | "rateFactor">,
+  settings: TensorId,
+  norm: TensorId,
+): void {
+  const { gradients, parameters, firstMoment, secondMoment, decayed } = run;
+  graph.add("lambDirection", {
+    reads: { parameters, settings, norm },
+    writes: {},
+    adds: { gradients, firstMoment, secondMoment },
     attributes: { decayed },
+  });
+}
+
+/**
+ * parameters −= learningRate·trust·direction. `adapts`: trust is the ratio of the norms of parameters and direction, of
+ * one tensor; otherwise 1. Nothing changes where `norm` is not finite.
+ */
+export function lambStep(
+  graph: GraphBuilder,
+  run: { parameters: TensorId; direction: TensorId; adapts: boolean; rateFactor?: number },
+  settings: TensorId,
+  norm: TensorId,
+): void {
+  const { parameters, direction, adapts, rateFactor = 1 } = run;
+  const squares = adapts
+    ? {
+        parameterSquares: sumOfSquares(graph, parameters, "parameter squares"),
+        directionSquares: sumOfSquares(graph, direction, "direction squares"),
+      }
+    : {};
+  graph.add("lambStep", {
+    reads: { direction, settings, norm, ...squares },
+    writes: {},
+    adds: { parameters },
+    attributes: { rateFactor },
   });
 }
 

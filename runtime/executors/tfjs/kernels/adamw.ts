@@ -1,4 +1,5 @@
-// AdamW with decoupled decay (torch.optim.AdamW) and the moving average, tensor by tensor over a run of the stores.
+// Optimizers, tensor by tensor over a run of the stores: SGD with Nesterov momentum, LAMB, the moving average, and AdamW
+// with decoupled decay (torch.optim.AdamW):
 //
 //   g = gradient·gradientScale·min(1, clipNorm/(|g| + 1e-6))
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
@@ -34,13 +35,10 @@ function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipN
 }
 
 /** The factors that depend on the step: gradientScale, learningRate/biasCorrection1, 1/√biasCorrection2. */
-function stepSizesOf(at: Operands, id: TensorId) {
+function stepSizesOf(at: Operands, id: TensorId, rate: number) {
   const { tf } = at;
-  const { gradientScale, learningRate, biasCorrection1, biasCorrection2 } = namedSettings(at.doubles(id));
-  const [stepSize, perRoot] = [
-    tf.scalar(learningRate / biasCorrection1),
-    tf.scalar(1 / Math.sqrt(biasCorrection2)),
-  ];
+  const { gradientScale, biasCorrection1, biasCorrection2 } = namedSettings(at.doubles(id));
+  const [stepSize, perRoot] = [tf.scalar(rate / biasCorrection1), tf.scalar(1 / Math.sqrt(biasCorrection2))];
   if (at.tensor(id).origin.kind === "input")
     return { gradientScale: tf.scalar(gradientScale), stepSize, perRoot };
   // Loss scaling changes these on the device: corrections relative to the host's, 1 until a step is skipped.
@@ -54,7 +52,7 @@ function stepSizesOf(at: Operands, id: TensorId) {
 }
 
 export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Operands): void {
-  const factors = factorsOf(at, reads, attributes.decayed);
+  const factors = factorsOf(at, reads, attributes);
   const gradients = at.pieces(reads.gradients);
   const [firsts, seconds] = [at.pieces(adds.firstMoment), at.pieces(adds.secondMoment)];
   const averages = adds.average === undefined ? [] : at.pieces(adds.average);
@@ -67,11 +65,16 @@ export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Ope
 type Factors = ReturnType<typeof factorsOf>;
 
 /** The numbers of a step as tensors; those of the graph's constants are kept, the others belong to this operation. */
-function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: boolean) {
+function factorsOf(
+  at: Operands,
+  reads: OperationOf<"adamW">["reads"],
+  { decayed, rateFactor }: OperationOf<"adamW">["attributes"],
+) {
   const { tf } = at;
   const settings = namedSettings(at.doubles(reads.settings));
+  const rate = settings.learningRate * rateFactor;
   const norm = at.get(reads.norm, []);
-  const { gradientScale, stepSize, perRoot } = stepSizesOf(at, reads.settings);
+  const { gradientScale, stepSize, perRoot } = stepSizesOf(at, reads.settings, rate);
   return {
     gradient: gradientFactor(at, norm, gradientScale, settings.clipNorm),
     rest1: tf.scalar(1 - settings.beta1),
@@ -79,7 +82,7 @@ function factorsOf(at: Operands, reads: OperationOf<"adamW">["reads"], decayed: 
     perRoot,
     epsilon: tf.scalar(settings.epsilon),
     stepSize,
-    shrink: decayed ? tf.scalar(settings.learningRate * settings.weightDecay) : undefined,
+    shrink: decayed ? tf.scalar(rate * settings.weightDecay) : undefined,
     averageRest: tf.scalar(1 - settings.emaDecay),
     isFinite: tf.less(norm, at.scalar(LARGEST_FINITE)),
   };
@@ -110,6 +113,91 @@ function step({ tf }: Operands, factors: Factors, run: Run): void {
   const shrunk = factors.shrink ? tf.add(ahead, tf.mul(factors.shrink, parameter.get())) : ahead;
   const p = keep(parameter, tf.neg(shrunk));
   if (average) keep(average, tf.mul(factors.averageRest, tf.sub(p, average.get())));
+}
+
+/** Whether the step applies, and the gradients' factor by clipping. */
+function stepGate(at: Operands, settings: TensorId, normId: TensorId) {
+  const norm = at.get(normId, []);
+  const { clipNorm } = namedSettings(at.doubles(settings));
+  const { gradientScale } = stepSizesOf(at, settings, 1);
+  const factor = gradientFactor(at, norm, gradientScale, clipNorm);
+  return { norm, factor, steps: at.tf.less(norm, at.scalar(LARGEST_FINITE)) };
+}
+
+/** Writes `changed` where the step applies. */
+function writeWhere({ tf }: Operands, steps: Tensor, piece: Piece, changed: Tensor): void {
+  const applies = tf.tile(tf.reshape(steps, [1]), [piece.count]);
+  piece.set(tf.where(applies, changed, piece.get()));
+}
+
+/** g = gradient·factor + decay·p;  b = momentum·b + g;  p −= lr·(g + momentum·b) */
+export function sgd({ reads, adds, attributes }: OperationOf<"sgd">, at: Operands): void {
+  const { tf } = at;
+  const { learningRate, weightDecay, momentum } = namedSettings(at.doubles(reads.settings));
+  const { factor, steps } = stepGate(at, reads.settings, reads.norm);
+  const [rate, keep] = [tf.scalar(learningRate * attributes.rateFactor), tf.scalar(momentum)];
+  const decay = attributes.decayed ? tf.scalar(weightDecay) : undefined;
+  const [gradients, buffers] = [at.pieces(reads.gradients), at.pieces(adds.firstMoment)];
+  for (const [i, parameter] of at.pieces(adds.parameters).entries())
+    tf.tidy(() => {
+      const [gradient, buffer] = [gradients[i], buffers[i]] as [Piece, Piece];
+      const scaled = tf.mul(gradient.get(), factor);
+      const g = decay ? tf.add(scaled, tf.mul(decay, parameter.get())) : scaled;
+      const b = tf.add(tf.mul(keep, buffer.get()), g);
+      const p = tf.sub(parameter.get(), tf.mul(rate, tf.add(g, tf.mul(keep, b))));
+      writeWhere(at, steps, buffer, b);
+      writeWhere(at, steps, parameter, p);
+    });
+}
+
+/** f = factor/max(1, |g·factor|);  moments of g·f;  gradient = m/bc1/(√v/√bc2 + ε) + decay·p */
+export function lambDirection({ reads, adds, attributes }: OperationOf<"lambDirection">, at: Operands): void {
+  const { tf } = at;
+  const settings = namedSettings(at.doubles(reads.settings));
+  const { norm, factor, steps } = stepGate(at, reads.settings, reads.norm);
+  const length = tf.mul(tf.sqrt(norm), tf.abs(factor));
+  const scale = tf.div(factor, tf.maximum(length, at.scalar(1)));
+  const { stepSize, perRoot } = stepSizesOf(at, reads.settings, 1);
+  const [rest1, rest2] = [tf.scalar(1 - settings.beta1), tf.scalar(1 - settings.beta2)];
+  const [epsilon, decay] = [tf.scalar(settings.epsilon), tf.scalar(settings.weightDecay)];
+  const parameters = at.pieces(reads.parameters);
+  const [firsts, seconds] = [at.pieces(adds.firstMoment), at.pieces(adds.secondMoment)];
+  for (const [i, gradient] of at.pieces(adds.gradients).entries())
+    tf.tidy(() => {
+      const [parameter, first, second] = [parameters[i], firsts[i], seconds[i]] as [Piece, Piece, Piece];
+      const g = tf.mul(gradient.get(), scale);
+      const m = tf.add(first.get(), tf.mul(rest1, tf.sub(g, first.get())));
+      const v = tf.add(second.get(), tf.mul(rest2, tf.sub(tf.square(g), second.get())));
+      const root = tf.add(tf.mul(tf.sqrt(v), perRoot), epsilon);
+      const adam = tf.div(tf.mul(stepSize, m), root);
+      const u = attributes.decayed ? tf.add(adam, tf.mul(decay, parameter.get())) : adam;
+      writeWhere(at, steps, first, m);
+      writeWhere(at, steps, second, v);
+      writeWhere(at, steps, gradient, u);
+    });
+}
+
+/** p −= lr·trust·direction */
+export function lambStep({ reads, adds, attributes }: OperationOf<"lambStep">, at: Operands): void {
+  const { tf } = at;
+  const { learningRate, weightDecay } = namedSettings(at.doubles(reads.settings));
+  const steps = tf.less(at.get(reads.norm, []), at.scalar(LARGEST_FINITE));
+  const { parameterSquares, directionSquares } = reads;
+  const rate = tf.scalar(learningRate * attributes.rateFactor);
+  let adapted = rate;
+  if (parameterSquares !== undefined && directionSquares !== undefined && weightDecay !== 0) {
+    const [squares, length] = [at.get(parameterSquares, []), at.get(directionSquares, [])];
+    // Squares of float32 are 0 or larger: their product is 0 where one of them is.
+    const both = tf.greater(tf.mul(tf.sqrt(squares), tf.sqrt(length)), at.scalar(0));
+    const ratio = tf.sqrt(tf.div(squares, tf.where(both, length, at.scalar(1))));
+    adapted = tf.mul(rate, tf.where(both, ratio, at.scalar(1)));
+  }
+  const directions = at.pieces(reads.direction);
+  for (const [i, parameter] of at.pieces(adds.parameters).entries())
+    tf.tidy(() => {
+      const step = tf.mul(adapted, (directions[i] as Piece).get());
+      writeWhere(at, steps, parameter, tf.sub(parameter.get(), step));
+    });
 }
 
 export function movingAverage({ reads, adds }: OperationOf<"movingAverage">, at: Operands): void {

@@ -42,6 +42,26 @@ export function softTargetCrossEntropyBackward(
   at.set(writes.dLogits, tf.mul(perRow(at, reads.dLoss), tf.sub(weighted, targets)));
 }
 
+/** 1/C·Σ log(1 + e^z) − t·z */
+export function binaryCrossEntropy({ reads, writes }: OperationOf<"binaryCrossEntropy">, at: Operands): void {
+  const { tf } = at;
+  const z = at.get(reads.logits);
+  const softplus = tf.add(tf.relu(z), tf.log(tf.add(tf.exp(tf.neg(tf.abs(z))), at.scalar(1))));
+  const sums = tf.sum(tf.sub(softplus, tf.mul(z, at.get(reads.targets))), 1);
+  at.set(writes.loss, tf.div(sums, at.scalar(at.axis(reads.logits, 1))));
+}
+
+/** dLoss/C·(σ(z) − t) */
+export function binaryCrossEntropyBackward(
+  { reads, writes }: OperationOf<"binaryCrossEntropyBackward">,
+  at: Operands,
+): void {
+  const { tf } = at;
+  const difference = tf.sub(tf.sigmoid(at.get(reads.logits)), at.get(reads.targets));
+  const factor = tf.div(perRow(at, reads.dLoss), at.scalar(at.axis(reads.logits, 1)));
+  at.set(writes.dLogits, tf.mul(factor, difference));
+}
+
 function perRow(at: Operands, id: TensorId): Tensor {
   return at.get(id, [at.axis(id, 0), 1]);
 }

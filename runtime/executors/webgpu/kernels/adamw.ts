@@ -1,4 +1,4 @@
-// AdamW, moving averages, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
+// AdamW, SGD, LAMB, moving averages, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import { pieces, type Slice } from "../device.js";
@@ -61,7 +61,72 @@ export function adamW({ reads, adds, attributes }: OperationOf<"adamW">, at: Ope
     return {
       kernel: "adamw",
       operands: { ...Object.fromEntries(cut), ...shared },
-      numbers: [count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1, 0],
+      numbers: [
+        ...[count, attributes.decayed ? 1 : 0, average === undefined ? 0 : 1, 0],
+        floatBits(attributes.rateFactor),
+      ],
+      grid: elementGrid(count),
+    };
+  });
+}
+
+export function sgd({ reads, adds, attributes }: OperationOf<"sgd">, at: Operands): Dispatch[] {
+  const runs = {
+    parameters: at.slice(adds.parameters),
+    gradients: at.slice(reads.gradients),
+    firstMoment: at.slice(adds.firstMoment),
+  };
+  const shared = { settings: at.at(reads.settings), norm: at.at(reads.norm) };
+  const numbers = [attributes.decayed ? 1 : 0, 0, floatBits(attributes.rateFactor)];
+  return overRuns("sgd", runs, shared, numbers, at);
+}
+
+export function lambDirection(
+  { reads, adds, attributes }: OperationOf<"lambDirection">,
+  at: Operands,
+): Dispatch[] {
+  const runs = {
+    parameters: at.slice(reads.parameters),
+    gradients: at.slice(adds.gradients),
+    firstMoment: at.slice(adds.firstMoment),
+    secondMoment: at.slice(adds.secondMoment),
+  };
+  const shared = { settings: at.at(reads.settings), norm: at.at(reads.norm) };
+  return overRuns("lamb-direction", runs, shared, [attributes.decayed ? 1 : 0, 0], at);
+}
+
+export function lambStep({ reads, adds, attributes }: OperationOf<"lambStep">, at: Operands): Dispatch[] {
+  const runs = { parameters: at.slice(adds.parameters), direction: at.slice(reads.direction) };
+  const { norm, parameterSquares, directionSquares } = reads;
+  const adapts = parameterSquares !== undefined && directionSquares !== undefined;
+  const shared = {
+    settings: at.at(reads.settings),
+    norm: at.at(norm),
+    ...(adapts && {
+      parameterSquares: at.at(parameterSquares),
+      directionSquares: at.at(directionSquares),
+    }),
+  };
+  const numbers = [adapts ? 1 : 0, 0, floatBits(attributes.rateFactor)];
+  return overRuns("lamb-step", runs, shared, numbers, at);
+}
+
+/** A dispatch for each piece of runs of the same length; its count is the first number. */
+function overRuns(
+  kernel: Dispatch["kernel"],
+  runs: Readonly<Record<string, Slice>>,
+  shared: Readonly<Record<string, Slice | undefined>>,
+  numbers: readonly number[],
+  at: Operands,
+): Dispatch[] {
+  const [first] = Object.values(runs);
+  return pieces(first.bytes, at.maximumBinding).map((part) => {
+    const cut = Object.entries(runs).map(([name, run]) => [name, piece(run, part)]);
+    const count = part.bytes / 4;
+    return {
+      kernel,
+      operands: { ...Object.fromEntries(cut), ...shared },
+      numbers: [count, ...numbers],
       grid: elementGrid(count),
     };
   });

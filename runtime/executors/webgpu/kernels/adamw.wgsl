@@ -2,7 +2,7 @@
 //
 //   g = gradient·gradientScale·min(1, clipNorm/(|g| + 1e-6))
 //   m += (1 − β1)·(g − m);  v += (1 − β2)·(g² − v)
-//   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average)
+//   p −= lr·decay·p + lr/bc1·m/(√v/√bc2 + ε);  average += (1 − d)·(p − average);  lr is learningRate·rateFactor
 //
 // parameters, gradients, firstMoment, secondMoment, average [count]; settings [12] in the order of ADAMW_SETTINGS of
 // the graph, each a pair (high, low) whose sum is the double; norm, also a pair, is a sum of squares. Where norm is not
@@ -19,6 +19,7 @@ struct Params {
   decayed: u32,
   averaged: u32,
   zero: u32,
+  rateFactor: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -30,12 +31,14 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> settings: array<vec2f>;
 @group(0) @binding(7) var<storage, read_write> norm: array<u32>;
 
+// #include "gradient-factor.wgsl"
+
 fn computeElement(i: u32) {
   if ((norm[0] & EXPONENT_BITS) == EXPONENT_BITS) {
     return;
   }
   let one = vec2f(1.0, 0.0);
-  let rate = settings[LEARNING_RATE];
+  let rate = multiply(settings[LEARNING_RATE], vec2f(p.rateFactor, 0.0));
   let g = multiply(vec2f(gradients[i], 0.0), gradientFactor());
   let oldFirst = vec2f(firstMoment[i], 0.0);
   let oldSecond = vec2f(secondMoment[i], 0.0);
@@ -56,20 +59,4 @@ fn computeElement(i: u32) {
     let mean = vec2f(average[i], 0.0);
     average[i] = add(mean, multiply(subtract(one, settings[EMA_DECAY]), subtract(value, mean))).x;
   }
-}
-
-// gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients.
-fn gradientFactor() -> vec2f {
-  let scale = settings[GRADIENT_SCALE];
-  let clip = settings[CLIP_NORM];
-  if (clip.x <= 0.0) {
-    return scale;
-  }
-  let squares = vec2f(bitcast<f32>(norm[0]), bitcast<f32>(norm[1]));
-  let length = multiply(squareRoot(squares), vec2f(abs(scale.x), sign(scale.x) * scale.y));
-  let factor = divide(clip, add(length, vec2f(1e-6, 0.0)));
-  if (factor.x >= 1.0) {
-    return scale;
-  }
-  return multiply(scale, factor);
 }
