@@ -145,10 +145,18 @@ function readLabelNames(fields: Fields, subject: string): string[] | undefined {
   });
 }
 
+/** Codes that move a terminal's cursor or end a line. */
+const CONTROL = /\p{Cc}+/gu;
+
+/** Class names come from a file of anyone's and are printed as they are: control characters become spaces. */
+function printable(labels: readonly string[] | undefined): string[] | undefined {
+  return labels?.map((label) => label.replace(CONTROL, " "));
+}
+
 /** Class names in index order; undefined where the file names none. */
 function readLabels(fields: Fields, subject: string): string[] | undefined {
   const given = fields.id2label;
-  if (given === undefined || given === null) return readLabelNames(fields, subject);
+  if (given === undefined || given === null) return undefined;
   if (!isFields(given)) throw refuse(subject, "id2label", given, "an object of index and name");
   const count = Object.keys(given).length;
   const labels = Array.from({ length: count }, (_, index) => given[String(index)]);
@@ -202,7 +210,7 @@ function checkProblem(fields: Fields, subject: string): void {
 /** The part of a config.json that does not depend on the family. Throws `model/config`. */
 export function readClassifier(fields: Fields, subject: string): ConfigFile<ClassifierConfig> {
   const input = isFields(fields.pretrained_cfg) ? { ...fields.pretrained_cfg, ...fields } : fields;
-  const labels = readLabels(fields, subject) ?? readLabelNames(fields, subject);
+  const labels = printable(readLabels(fields, subject) ?? readLabelNames(fields, subject));
   const classes =
     wholeNumber(fields, "num_labels", subject) ??
     // timm's 0: no head.

@@ -235,7 +235,7 @@ function openLegacy(bytes: Uint8Array, subject: string): TorchFile {
 }
 
 /** Keys that training scripts keep a model's tensors under, and those of its moving average. */
-const MODEL_KEYS = ["model", "state_dict", "module"];
+const MODEL_KEYS = ["model", "state_dict", "module", "teacher"];
 const AVERAGE_KEYS = ["model_ema", "state_dict_ema"];
 const NESTING_LIMIT = 4;
 
@@ -318,7 +318,7 @@ export function isTorchFile(bytes: Uint8Array): boolean {
 
 /**
  * The floating-point tensors of a .pth, .pt or .bin file; integer tensors, such as batch counters, are omitted. A
- * state_dict may be nested under `model`, `state_dict` or `module`. `subject` names the file in errors. Throws
+ * state_dict may be nested under `model`, `state_dict`, `module`, or DINO's `teacher`. `subject` names the file in errors. Throws
  * `weights/torch` where the file is damaged, `weights/pickle-global` where it names anything beyond tensors and plain
  * data, `weights/average` where `ema` is asked for and absent.
  */

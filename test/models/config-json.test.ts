@@ -81,6 +81,12 @@ test("timm's model_args change the architecture that the name implies", () => {
   assert.equal(labels, ["ant, emmet, n1", "bee", "cat"]);
 });
 
+test("control characters of class names become spaces", () => {
+  const id2label = { 0: "ant\u001b[31m", 1: "bee\nfly" };
+  const { labels } = readConfigJson(JSON.stringify({ id2label }), "config.json");
+  assert.equal(labels, ["ant [31m", "bee fly"]);
+});
+
 test("a width of its own brings its MLP, and the heads of the architecture", () => {
   const file = { architecture: "deit_tiny_patch16_224", model_args: { embed_dim: 96 } };
   const { sizes } = readConfigJson(JSON.stringify(file), "config.json");
