@@ -113,7 +113,8 @@ export const ERROR_CODES = {
   "training/not-finite": "the loss or the gradient is not a finite number",
   "training/pieces": "`--accumulate` does not divide `--batch-size`",
   "training/step": "an optimizer step is below 1 (library)",
-  "training/teacher-classes": "teacher and student have different classes",
+  "training/teacher-classes":
+    "teacher and student have different classes, or the teacher's files have no class names",
   "training/teacher-size": "teacher and student take images of different sizes",
   "checkpoint/fused-multiply-add": "the engine cannot reproduce the last bits of the run",
   "checkpoint/incomplete": "a file of the checkpoint is missing",

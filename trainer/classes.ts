@@ -4,7 +4,7 @@
 import type { DataDescription } from "../runtime/batches/batch-source.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../runtime/errors.js";
-import { findClasses, numberedLabels } from "../runtime/models/labels.js";
+import { areNumbered, type ClassOrder, findClasses, numberedLabels } from "../runtime/models/labels.js";
 
 export interface RunClasses {
   /** Names in the data set's index order, which is the model's. */
@@ -78,24 +78,42 @@ export function runClasses(
 }
 
 /**
- * The teacher's class index for each of the student's, or null if the order is the same. Throws
- * `training/teacher-classes` unless both have the same classes.
+ * The teacher's class index for each of the student's, or null if the order is the same. `by` "index" takes the
+ * teacher's order as the student's. Throws `training/teacher-classes` unless both have the same classes.
  */
 export function teacherOrder(
   labels: readonly string[],
   teacherLabels: readonly string[],
   teacher: string,
+  by: ClassOrder = "name",
 ): Int32Array | null {
   const count = labels.length;
-  if (count === teacherLabels.length && labels.every((label, index) => label === teacherLabels[index]))
+  const sameCount = count === teacherLabels.length;
+  if (sameCount && (by === "index" || labels.every((label, index) => label === teacherLabels[index])))
     return null;
-  const order = count === teacherLabels.length ? findClasses(labels, teacherLabels) : [undefined];
+  const order = sameCount && by === "name" ? findClasses(labels, teacherLabels) : [undefined];
   if (!order.includes(undefined)) return Int32Array.from(order as number[]);
-  const foreign = labels.find((label) => !teacherLabels.includes(label)) ?? labels[0];
+  const [own, its] = [count, teacherLabels.length].map((classes) => counted(classes, "class", "classes"));
   throw new VitrineError(
     "training/teacher-classes",
-    `${quote(teacher)}: the teacher has ${teacherLabels.length} classes, the student ${count}, and they must be the ` +
-      `same ("${quote(foreign)}" is not one of the teacher's): give another --teacher`,
+    `${quote(teacher)}: the teacher has ${its}, the student ${own}, and they must be the same ` +
+      whyNot(labels, teacherLabels, by),
     { details: { teacherClasses: teacherLabels.length, classes: count } },
+  );
+}
+
+function whyNot(labels: readonly string[], teacherLabels: readonly string[], by: ClassOrder): string {
+  if (by === "index") return "for --teacher-classes index: give another --teacher";
+  if (!areNumbered(teacherLabels)) {
+    const foreign = labels.find((label) => !teacherLabels.includes(label)) ?? labels[0];
+    return `("${quote(foreign)}" is not one of the teacher's): give another --teacher`;
+  }
+  const byIndex =
+    labels.length === teacherLabels.length
+      ? ", or give --teacher-classes index if they are the student's in the same order"
+      : "";
+  return (
+    "(the teacher's files have no class names): write id2label into a config.json beside its weights" +
+    `${byIndex}, or give another --teacher`
   );
 }

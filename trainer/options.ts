@@ -184,6 +184,12 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--teacher-path",
       setting("--teacher", "teacher", path, "model folder or file, or hf:OWNER/NAME, of the teacher"),
     ),
+    setting(
+      "--teacher-classes",
+      "teacherClasses",
+      choice("name", "index"),
+      "how the student's classes find the teacher's (name)",
+    ),
     alias(
       "--distillation-type",
       setting("--distillation", "distillation", choice("none", "hard", "soft"), "distillation loss (none)"),

@@ -43,10 +43,16 @@ async function disposeAll(disposables: Disposables): Promise<void> {
 }
 
 async function findTeacher({ state, labels, config, runtime, resumed }: StartingPoint, out: string) {
-  const { teacher: path, batchSize, accumulate } = state.settings;
+  const { teacher: path, teacherClasses: classesBy, batchSize, accumulate } = state.settings;
   if (path === null) return null;
   const batch = batchSize / accumulate;
-  const teacher = await openTeacher(runtime, { path, batchSize: batch, labels, imageSize: config.imageSize });
+  const teacher = await openTeacher(runtime, {
+    path,
+    batchSize: batch,
+    labels,
+    classesBy,
+    imageSize: config.imageSize,
+  });
   if (resumed && state.teacher?.sha256 !== teacher.sha256)
     throw new VitrineError(
       "checkpoint/teacher",

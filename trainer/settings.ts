@@ -30,6 +30,8 @@ export interface TrainerSettings {
   /** How the classes of validation data find the run's. */
   classesBy: ClassOrder;
   teacher: string | null;
+  /** How the student's classes find the teacher's. */
+  teacherClasses: ClassOrder;
   distillation: Distillation;
   /** Weight of the distillation loss: (1 − alpha)·base + alpha·distillation. */
   alpha: number;
@@ -104,6 +106,7 @@ export const DEIT_SETTINGS: TrainerSettings = {
   keepHead: false,
   classesBy: "name",
   teacher: null,
+  teacherClasses: "name",
   distillation: "none",
   alpha: 0.5,
   tau: 1,

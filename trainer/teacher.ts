@@ -11,6 +11,7 @@ import {
   type StoredModel,
   withClasses,
 } from "../runtime/model-files/stored-model.js";
+import type { ClassOrder } from "../runtime/models/labels.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { teacherOrder } from "./classes.js";
 import type { TeacherLogits } from "./objective.js";
@@ -30,6 +31,8 @@ export interface TeacherOptions {
   batchSize: number;
   /** Class names of the student. */
   labels: readonly string[];
+  /** How they find the teacher's. Default "name". */
+  classesBy?: ClassOrder;
   imageSize: number;
 }
 
@@ -51,10 +54,10 @@ function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions)
 
 /** Throws what `loadModel` throws, `training/teacher-classes` and `training/teacher-size`. */
 export async function openTeacher(runtime: Runtime, options: TeacherOptions): Promise<Teacher> {
-  const { path, batchSize, labels } = options;
+  const { path, batchSize, labels, classesBy } = options;
   const opened = await readModel(nodeModelSource(path));
   checkSize(opened, options);
-  const order = teacherOrder(labels, opened.labels, path);
+  const order = teacherOrder(labels, opened.labels, path, classesBy);
   const ordered = order === null ? opened : withClasses(opened, order);
   const model = await loadModel(runtime, ordered, { batchSizes: [batchSize] });
   return {

@@ -9,52 +9,27 @@
 //   input gradient   patches = dy_g · weight_g, added back to the pixels they came from
 //   weight gradient  dWeight_g += dy_gᵀ · patches,  dBias += Σ dy
 //
+// Groups of few channels are computed without patches (conv2d-direct.ts).
+//
 // 2·B·OH·OW·O·K·K·I/G flops. `chunk` output pixels go through the patches at a time, which keeps them in the
 // second-level cache and changes no bit: sums over pixels continue in ascending order from one chunk to the next.
 
-import { addColumnSums } from "./column-sums";
+import { addColumnSums, addSumsOfColumns } from "./column-sums";
+import { forwardRows, inputGradientRows, isDirect, weightGradientOutputs } from "./conv2d-direct";
+import { Shape } from "./convolution-shape";
 import { fill } from "./elementwise";
 import { A_TRANSPOSED, ACCUMULATE, B_TRANSPOSED, gemm, gemmPlain, PLAIN } from "./gemm";
-import { ConvolutionSizes } from "./generated/sizes";
-
-/** Sizes of a convolution, read in its instruction. */
-class Shape extends ConvolutionSizes {
-  @inline
-  outHeight(): usize {
-    return <usize>((this.height + 2 * this.padding - this.kernel) / this.stride + 1);
-  }
-
-  @inline
-  outWidth(): usize {
-    return <usize>((this.width + 2 * this.padding - this.kernel) / this.stride + 1);
-  }
-
-  @inline
-  pixels(): usize {
-    return <usize>this.batch * this.outHeight() * this.outWidth();
-  }
-
-  /** Channels of a group on either side. */
-  @inline
-  groupInputs(): usize {
-    return <usize>(this.inputs / this.groups);
-  }
-
-  @inline
-  groupOutputs(): usize {
-    return <usize>(this.outputs / this.groups);
-  }
-
-  /** Values of a patch of one group. */
-  @inline
-  depth(): usize {
-    return <usize>(this.kernel * this.kernel) * this.groupInputs();
-  }
-}
+import { count, cut, first, isFirstPart } from "./partition";
 
 export function conv2d(x: usize, weight: usize, bias: usize, y: usize, scratch: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
   if (!shape.batch) return;
+  if (isDirect(shape)) {
+    cut(<usize>shape.batch * shape.outHeight(), 1);
+    if (count) forwardRows(x, weight, bias, y, shape, first, count);
+    return;
+  }
+  if (!isFirstPart()) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;
@@ -74,6 +49,12 @@ export function conv2d(x: usize, weight: usize, bias: usize, y: usize, scratch: 
 export function conv2dInputGradient(dy: usize, weight: usize, dx: usize, scratch: usize, sizes: usize): void {
   const shape = changetype<Shape>(sizes);
   if (!shape.batch) return;
+  if (isDirect(shape)) {
+    cut(<usize>(shape.batch * shape.height), 1);
+    if (count) inputGradientRows(dy, weight, dx, shape, first, count);
+    return;
+  }
+  if (!isFirstPart()) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;
@@ -100,6 +81,15 @@ export function conv2dWeightGradient(
 ): void {
   const shape = changetype<Shape>(sizes);
   if (!shape.batch) return;
+  if (isDirect(shape)) {
+    cut(<usize>shape.outputs, 4);
+    if (!count) return;
+    weightGradientOutputs(dy, x, dWeight, shape, first, count);
+    const place = first << 2;
+    if (dBias) addSumsOfColumns(dy + place, dBias + place, shape.pixels(), count, <usize>shape.outputs);
+    return;
+  }
+  if (!isFirstPart()) return;
   const depth = shape.depth();
   const columns = shape.groupOutputs();
   const yStride = (<usize>shape.outputs) << 2;

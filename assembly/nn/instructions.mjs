@@ -549,7 +549,7 @@ export const INSTRUCTIONS = [
     },
     sizes: CONVOLUTION_SIZES,
     attributes: ["stride", "padding", "groups"],
-    parallel: "whole",
+    parallel: "kernel",
     sizesInPlace: "ConvolutionSizes",
   },
   {
@@ -563,7 +563,7 @@ export const INSTRUCTIONS = [
     },
     sizes: CONVOLUTION_SIZES,
     attributes: ["stride", "padding", "groups"],
-    parallel: "whole",
+    parallel: "kernel",
     sizesInPlace: "ConvolutionSizes",
   },
   {
@@ -578,7 +578,7 @@ export const INSTRUCTIONS = [
     },
     sizes: CONVOLUTION_SIZES,
     attributes: ["stride", "padding", "groups"],
-    parallel: "whole",
+    parallel: "kernel",
     sizesInPlace: "ConvolutionSizes",
   },
   {
@@ -596,7 +596,7 @@ export const INSTRUCTIONS = [
     },
     sizes: ["rows", "channels"],
     numbers: ["epsilon", "momentum"],
-    parallel: "whole",
+    parallel: "kernel",
   },
   {
     name: "foldBatchNorm",
@@ -629,7 +629,7 @@ export const INSTRUCTIONS = [
       scratch: "[3,channels]",
     },
     sizes: ["rows", "channels"],
-    parallel: "whole",
+    parallel: "kernel",
   },
   {
     name: "globalAveragePool",

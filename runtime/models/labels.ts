@@ -10,6 +10,11 @@ export function numberedLabels(classes: number): string[] {
   return Array.from({ length: classes }, (_, index) => numbered(index));
 }
 
+/** Whether these are the names of classes that are known only by their index. */
+export function areNumbered(labels: readonly string[]): boolean {
+  return labels.every((label, index) => label === numbered(index));
+}
+
 /** Names for a model whose files have none: ImageNet's for 1,000 classes, else numbered ones. */
 export function defaultLabels(classes: number): string[] {
   return classes === IMAGENET_LABELS.length ? [...IMAGENET_LABELS] : numberedLabels(classes);
@@ -133,8 +138,8 @@ export function matchClasses(
   const found = findClasses(classes, labels);
   const lost = classes.filter((_, index) => found[index] === undefined);
   if (lost.length === 0) return { indices: Int32Array.from(found as number[]) };
-  const isNameless = labels.every((label, index) => label === numbered(index));
-  const matchesByRank = isNameless && lost.length === classes.length && classes.length === labels.length;
+  const matchesByRank =
+    areNumbered(labels) && lost.length === classes.length && classes.length === labels.length;
   if (matchesByRank && !rankIsAmbiguous(classes))
     return byIndex(classes, labels, "the model's classes have no names");
   throw notFound(classes, labels, lost);

@@ -9,6 +9,7 @@ import { createInference } from "../../runtime/inference/program.js";
 import type { TrainingOptions } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
 import { isBuffer, type TensorMap } from "../../runtime/weights/tensor-map.js";
+import { syntheticRegnety } from "../models/synthetic-regnety.js";
 import { assertClose, assertSameBits } from "../nn/compare.js";
 import { messageOf } from "./message-of.js";
 import {
@@ -117,6 +118,31 @@ test("stochastic depth: where every branch is dropped, no block's convolution le
     /branchScales: 11 values, expected 12: \[depth 3, 1, batch 4\]/,
   );
   training.dispose();
+});
+
+test("threads change no bit of a step, whether convolutions are direct or go through patches", async () => {
+  const stages = [
+    { width: 16, depth: 1 },
+    { width: 40, depth: 2 },
+  ];
+  for (const groupWidth of [8, 4]) {
+    const config = { ...CONVNET, groupWidth, stages };
+    const states: TensorMap[] = [];
+    for (const threads of [1, 3]) {
+      const parallel = await createWasmExecutor(nodeHost(), { threads });
+      const training = await createTraining(
+        parallel,
+        convnetOptions({ config, weights: syntheticRegnety(config) }),
+      );
+      await training.accumulate(convnetInputs());
+      const gradients = await training.gradients();
+      await training.apply(CONVNET_STEP);
+      states.push(new Map([...(await training.read("weights")), ...gradients]));
+      training.dispose();
+      await parallel.dispose();
+    }
+    assertSameTensors(states[1] as TensorMap, states[0] as TensorMap);
+  }
 });
 
 test("weight decay shrinks convolutions, not batch norms and biases", async () => {

@@ -25,6 +25,14 @@ const SHAPES: readonly (readonly number[])[] = [
   [1, 9, 7, 2, 4, 5, 3, 2, 2],
   [3, 3, 3, 4, 4, 3, 1, 0, 4], // every channel by itself, no border
   [1, 1, 1, 8, 8, 3, 1, 1, 1], // one pixel, with padding on all sides
+  // Groups of 8 to 32 on both sides, which are computed without patches.
+  [2, 7, 6, 16, 32, 3, 1, 1, 2],
+  [3, 3, 70, 8, 8, 3, 1, 1, 1], // rows longer than the pixels that go together
+  [1, 9, 7, 32, 16, 5, 3, 2, 1],
+  [2, 5, 5, 48, 48, 3, 1, 0, 2], // no border
+  [1, 2, 1, 8, 8, 3, 2, 1, 1],
+  [2, 7, 9, 8, 16, 2, 4, 0, 1], // pixels that no patch contains
+  [1, 4, 4, 40, 40, 3, 1, 1, 1], // too wide for it
 ];
 
 const SIZES = [

@@ -100,6 +100,29 @@ test("a teacher with other classes is refused, with both numbers and a name", ()
     }
 });
 
+test("a teacher whose files have no class names is taken by index where that is asked for", () => {
+  const nameless = ["class 0", "class 1", "class 2"];
+  const student = ["a", "b", "c"];
+  assert.is(teacherOrder(student, nameless, "t", "index"), null);
+  assert.is(teacherOrder(["class 0", "class 1"], ["class 0", "class 1"], "t"), null);
+  const text = (teacher: string[], by?: "index") => {
+    try {
+      teacherOrder(student, teacher, "t.safetensors", by);
+    } catch (error) {
+      if (isVitrineError(error) && error.code === "training/teacher-classes") return error.message;
+    }
+    throw new Error("not refused");
+  };
+  assert.match(
+    text(nameless),
+    /no class names\): write id2label into a config.json beside its weights, or give --teacher-classes index/,
+  );
+  const other = text(nameless.slice(1).map((_, index) => `class ${index}`));
+  assert.match(other, /has 2 classes, the student 3 classes, .*write id2label into a config.json/);
+  assert.not.match(other, /--teacher-classes/);
+  assert.match(text(["x", "y"], "index"), /the same for --teacher-classes index: give another --teacher/);
+});
+
 test("a teacher with one class for two of the student's is refused", () => {
   assert.throws(() => teacherOrder(["cat", "Cat"], ["cat", "dog"], "t"), /2 classes, the student 2/);
 });

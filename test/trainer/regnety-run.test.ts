@@ -1,7 +1,7 @@
 // A RegNetY as vitrine train's model: killed and resumed byte for byte, fine-tuned on other classes, and then the
 // teacher of a DeiT.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -159,6 +159,35 @@ test("its best checkpoint teaches a DeiT by hard distillation", async (context) 
     ...["--distillation", "hard"],
   ]);
   assert.is(JSON.parse(readFileSync(join(out, "last", "state.json"), "utf8")).step, 2);
+});
+
+test("a teacher's bare file, without class names, is taken in the student's order where that is asked for", async (context) => {
+  const { folder, server } = context;
+  const bare = join(folder, "bare.safetensors");
+  copyFileSync(join(folder, "whole", "best", "model.safetensors"), bare);
+  const student = await writeTinyModel(
+    join(folder, "tall"),
+    tinyConfig({ imageSize: 224, patchSize: 56 }),
+    CLASSES,
+    1,
+  );
+  const args = [
+    ...["train", "--data-server", server.address, "--out", join(folder, "by-index"), "--steps", "1"],
+    ...[
+      "--model",
+      join(student, "config.json"),
+      "--teacher",
+      bare,
+      "--distillation",
+      "hard",
+      "--batch-size",
+      "8",
+    ],
+  ];
+  const named = await runVitrine(args);
+  assert.match(named.errors, /training\/teacher-classes: .*no class names.*--teacher-classes index/);
+  const { status, errors } = await runVitrine([...args, "--teacher-classes", "index"]);
+  assert.is(status, 0, errors);
 });
 
 test("what it cannot do is refused by name", async (context) => {

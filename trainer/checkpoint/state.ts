@@ -91,6 +91,7 @@ const EARLIER_SETTINGS: Partial<TrainerSettings> = {
   evalCropRatio: null,
   keepHead: false,
   classesBy: "name",
+  teacherClasses: "name",
   accumulate: 1,
   recompute: false,
   sched: "cosine",
