@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { type Cursor, nextCursor } from "../runtime/batches/batch-source.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import { isDeviceLost } from "../runtime/errors.js";
-import { type Checkpoints, openCheckpoints, takeBest } from "./checkpoint/save.js";
+import { pruneTop } from "./checkpoint/ranking.js";
+import { type Checkpoints, openCheckpoints, type Rank, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
 import { type EventFile, openEventFile } from "./event-file.js";
 import { untilInterrupted } from "./interruption.js";
@@ -45,7 +46,10 @@ interface LoopContext {
  */
 export async function train(run: TrainingRun): Promise<void> {
   const { state, source, progress } = run;
-  if (state.finished && state.owedValidation === null) return;
+  if (state.finished && state.owedValidation === null) {
+    await pruneTop(run.checkpoint.files, run.checkpoint.folder, state.top);
+    return;
+  }
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openCheckpoints(run);
   await writeRunConfig(run.checkpoint.folder, run.configYaml);
@@ -164,9 +168,10 @@ async function endEpoch(context: LoopContext, metrics: StepMetrics): Promise<voi
     await scoreEpoch(context, metrics);
   } else {
     if (!isDue) startNextMean(state);
-    else if (chooseBest(run, metrics.epoch, null)) await checkpoints.saveBest();
+    else await checkpoints.saveRanked(chooseBest(run, metrics.epoch, null), metrics.epoch);
     if (isDue) endEarly(run);
     await checkpoints.save();
+    await checkpoints.prune();
   }
   context.clock.restart();
 }
@@ -182,18 +187,23 @@ async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: St
     events.add(state.step, validationScalars(validation));
   }
   state.owedValidation = null;
-  const isBest = chooseBest(run, metrics.epoch, validation);
+  const rank = chooseBest(run, metrics.epoch, validation);
   endEarly(run);
   await checkpoints.metrics.complete({ ...metrics, validation });
-  if (isBest) await checkpoints.saveBest();
+  await checkpoints.saveRanked(rank, metrics.epoch);
   await checkpoints.saveState();
+  await checkpoints.prune();
 }
 
-/** Whether this is the best epoch so far; the mean loss of the next one starts. */
-function chooseBest({ state }: TrainingRun, epoch: number, validation: ValidationScores | null): boolean {
-  const isBest = takeBest(state, epoch, validation);
+/** How good this epoch is; the mean loss of the next one starts. */
+function chooseBest(
+  { state, keepBest }: TrainingRun,
+  epoch: number,
+  validation: ValidationScores | null,
+): Rank {
+  const rank = takeBest(state, epoch, validation, keepBest);
   startNextMean(state);
-  return isBest;
+  return rank;
 }
 
 function startNextMean(state: RunState): void {

@@ -127,6 +127,7 @@ function assemble(
       ...(state.gpuTier === null ? {} : { "gpu-tier": state.gpuTier }),
       ...(state.validationPath === null ? {} : { val: state.validationPath }),
     }),
+    keepBest: request.keepBest ?? 1,
     checkpointEvery: request.checkpointEvery,
     progress,
     interruption,

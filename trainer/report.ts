@@ -8,8 +8,8 @@ import { familyOf, isDistilled, type ModelConfig } from "../runtime/models/famil
 import type { LossScale } from "../runtime/training/contract.js";
 import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
+import type { BestScore } from "./checkpoint/ranking.js";
 import { BEST, LAST } from "./checkpoint/save.js";
-import type { BestScore } from "./checkpoint/state.js";
 import { frozenNames } from "./frozen.js";
 import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";

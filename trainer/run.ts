@@ -30,6 +30,8 @@ export interface RunRequest {
   badSamples?: BadSamples | null;
   /** Continue although the data set is another one. */
   acceptData?: boolean;
+  /** Epochs whose models are kept in RUN/top. Default 1: only RUN/best. */
+  keepBest?: number;
   /** Steps between checkpoints within an epoch. */
   checkpointEvery: number;
   /** Null: the checkpoint's, or `auto`. */
@@ -82,6 +84,8 @@ export interface TrainingRun {
   checkpoint: CheckpointTarget;
   /** Text of RUN/config.yaml. */
   configYaml: string;
+  /** Epochs whose models are kept in RUN/top; with 1 or less only RUN/best. */
+  keepBest: number;
   /** Steps between checkpoints within an epoch; each epoch's end writes one as well. */
   checkpointEvery: number;
   validation: { source: EvaluationSource; classMap: Int32Array } | null;

@@ -87,6 +87,7 @@ function firstState(settings: TrainerSettings, source: BatchSource, runtime: Run
     recentLosses: [],
     epochLoss: { sum: 0, steps: 0 },
     best: null,
+    top: [],
     sinceBest: 0,
     validation: null,
     owedValidation: null,

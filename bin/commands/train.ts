@@ -37,6 +37,7 @@ interface TrainFlags {
   badSamples?: BadSamples;
   acceptData?: boolean;
   checkpointEvery: number;
+  keepBest: number;
   resume?: boolean;
   device?: string;
   gpuTier?: string;
@@ -227,11 +228,13 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
       "checkpoint-every": flags.checkpointEvery,
+      "keep-best": flags.keepBest,
     },
     validation: flags.val === undefined ? null : resolve(flags.val),
     badSamples: flags.badSamples ?? null,
     acceptData: flags.acceptData ?? false,
     checkpointEvery: flags.checkpointEvery,
+    keepBest: flags.keepBest,
     device: flags.device ?? null,
     gpuTier: flags.gpuTier ?? null,
     threads: threadsBeside(flags.dataServer, flags.threads),
@@ -278,6 +281,12 @@ export function configureTrain(command: Command): void {
       "steps between checkpoints; each epoch's end writes one too",
       wholeNumber("--checkpoint-every", { min: 1 }),
       500,
+    )
+    .option(
+      "--keep-best <n>",
+      "epochs whose models are kept in RUN/top, without optimizer state; 1: RUN/best alone",
+      wholeNumber("--keep-best", { min: 1, max: 1000 }),
+      3,
     )
     .option(
       "--data-timeout <s>",

@@ -119,7 +119,8 @@ test("a trainer killed twice in mid-epoch and resumed ends with the same files, 
   assertSameFiles(run, context.expected);
   assert.equal(curve(run), curve(join(context.folder, "undisturbed")));
   const files = readdirSync(run).map((name) => name.replace(/(tfevents)\..*/, "$1"));
-  const kept = ["best", "config.yaml", "events.out.tfevents", "last", "log.txt", "metrics.csv"];
+  const top = ["log.txt", "metrics.csv", "top"];
+  const kept = ["best", "config.yaml", "events.out.tfevents", "last", ...top];
   assert.equal([...new Set(files)].sort(), kept, "nothing temporary is left");
   const log = readFileSync(join(run, "log.txt"), "utf8").trimEnd().split("\n");
   assert.ok(log.every((line) => /^\d{4}-\d\d-\d\dT[\d:.]+Z /.test(line)));

@@ -42,6 +42,7 @@ function fakeState(changes: Partial<RunState> = {}): RunState {
     badValidationSamples: "fail",
     recentLosses: [0.4],
     epochLoss: { sum: 0, steps: 0 },
+    top: [],
     best: { epoch: 2, step: 30, top1: 30, loss: 0.4 },
     validation: null,
     sinceBest: 0,

@@ -1,15 +1,16 @@
 // Fake checkpoints: the files of a fake run, to compare with another run's and to resume from.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
 import { type FakeRun, FakeTraining, fakeRun } from "./fake-run.js";
 
-/** `last/state.json` → its bytes in base64, for every file of both checkpoints. */
+/** `last/state.json` → its bytes in base64, for every file of all checkpoints. */
 export function checkpointFiles(folder: string): Record<string, string> {
-  const paths = ["last", "best"].flatMap((name) =>
+  const top = existsSync(join(folder, "top")) ? readdirSync(join(folder, "top")) : [];
+  const paths = ["last", "best", ...top.map((name) => join("top", name))].flatMap((name) =>
     readdirSync(join(folder, name)).map((file) => join(name, file)),
   );
   return Object.fromEntries(

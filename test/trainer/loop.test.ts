@@ -119,7 +119,7 @@ test("a crash before or in the middle of any file operation resumes to the same 
     assert.equal(checkpointFiles(folder), expected, `after operation ${last}`);
     assert.equal(timeless(folder), curve);
     const left = readdirSync(folder).filter((name) => !name.startsWith("events.out.tfevents."));
-    assert.equal(left.sort(), ["best", "config.yaml", "last", "metrics.csv"]);
+    assert.equal(left.sort(), ["best", "config.yaml", "last", "metrics.csv", "top"]);
   }
   assert.ok(crashes > 12, `${crashes} crashes`);
 });
@@ -190,14 +190,14 @@ test("at equal top-1 the epoch with the lower loss is the best, and at equal los
     [75, 3, true],
   ];
   for (const [epoch, [top1, loss, isBest]] of epochs.entries())
-    assert.is(takeBest(state, epoch, scores(top1, loss)), isBest, `epoch ${epoch}`);
+    assert.is(takeBest(state, epoch, scores(top1, loss)).isBest, isBest, `epoch ${epoch}`);
   assert.equal(state.best, { epoch: 5, step: 0, top1: 75, loss: 3 });
 });
 
 test("by --eval-metric loss the lower loss is the best, whatever its top-1", ({ math, folder }) => {
   const { state } = fakeRun(folder, math, { settings: fakeSettings({ evalMetric: "loss" }) });
   const isBest = (epoch: number, top1: number, loss: number) =>
-    takeBest(state, epoch, { images: 4, weights: { top1, top5: 100, loss }, ema: null });
+    takeBest(state, epoch, { images: 4, weights: { top1, top5: 100, loss }, ema: null }).isBest;
   assert.equal([isBest(0, 50, 2), isBest(1, 75, 2.5), isBest(2, 25, 1)], [true, false, true]);
   assert.is(state.sinceBest, 0);
 });
@@ -240,9 +240,9 @@ test("a run that gains or loses its validation data does not compare top-1 with 
 }) => {
   const { state } = fakeRun(folder, math);
   state.epochLoss = { sum: 8, steps: 2 };
-  assert.ok(takeBest(state, 0, null));
-  assert.ok(takeBest(state, 1, { images: 4, weights: { top1: 0, top5: 0, loss: 9 }, ema: null }));
-  assert.ok(takeBest(state, 2, null));
+  assert.ok(takeBest(state, 0, null).isBest);
+  assert.ok(takeBest(state, 1, { images: 4, weights: { top1: 0, top5: 0, loss: 9 }, ema: null }).isBest);
+  assert.ok(takeBest(state, 2, null).isBest);
   assert.equal(state.best, { epoch: 2, step: 0, top1: null, loss: 4 });
 });
 

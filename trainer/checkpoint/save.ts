@@ -1,5 +1,5 @@
-// Save: writes the run to RUN/last, a model folder with the training state beside the weights, and the model of its best
-// epoch to RUN/best.
+// Save: writes the run to RUN/last, a model folder with the training state beside the weights, and the models of its best
+// epochs to RUN/best and RUN/top.
 
 import { join } from "node:path";
 import type { Training } from "../../runtime/training/contract.js";
@@ -9,6 +9,7 @@ import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { type MetricsFile, openMetrics } from "../metrics.js";
 import type { ValidationScores } from "../validation.js";
 import { commitFolder, type DurableFiles } from "./commit-folder.js";
+import { areOfOneKind, type BestScore, isBetter, pruneTop, saveTop, withScore } from "./ranking.js";
 import { type RunState, STATE_FILE, writeState } from "./state.js";
 
 export const LAST = "last";
@@ -62,25 +63,33 @@ async function stateFiles(training: Training, state: RunState): Promise<Map<stri
   ]);
 }
 
+/** What an epoch's score is worth. */
+export interface Rank {
+  /** The best so far: RUN/best. */
+  isBest: boolean;
+  /** Among the best ones that are kept: RUN/top. */
+  isTop: boolean;
+}
+
 /**
- * Whether this epoch is the best so far. By `evalMetric` top1, main.py's rule: the higher top-1 of the raw weights, at
- * equal top-1 the lower loss; by `loss`, the lower loss. Without validation data, the lower mean training loss of the
- * epoch. Records it in `state`.
+ * Whether this epoch is the best so far (ranking.ts), and whether it is among the `keep` best. Without validation data,
+ * its mean training loss counts. Records it in `state`.
  */
-export function takeBest(state: RunState, epoch: number, validation: ValidationScores | null): boolean {
+export function takeBest(
+  state: RunState,
+  epoch: number,
+  validation: ValidationScores | null,
+  keep = 1,
+): Rank {
   const top1 = validation?.weights.top1 ?? null;
   const loss = validation?.weights.loss ?? state.epochLoss.sum / state.epochLoss.steps;
   const { best, settings } = state;
-  const byLoss = settings.evalMetric === "loss";
-  const better =
-    best === null ||
-    // The run gained or lost its validation data when it was resumed: the two scores cannot be compared.
-    (best.top1 === null) !== (top1 === null) ||
-    (!byLoss && (top1 ?? 0) > (best.top1 ?? 0)) ||
-    ((byLoss || top1 === best.top1) && loss < best.loss);
-  if (better) state.best = { epoch, step: state.step, top1, loss };
-  state.sinceBest = better ? 0 : state.sinceBest + 1;
-  return better;
+  const score: BestScore = { epoch, step: state.step, top1, loss };
+  const isBest = best === null || !areOfOneKind(score, best) || isBetter(score, best, settings.evalMetric);
+  if (isBest) state.best = score;
+  state.sinceBest = isBest ? 0 : state.sinceBest + 1;
+  state.top = withScore(state.top, score, { keep, evalMetric: settings.evalMetric });
+  return { isBest, isTop: state.top.includes(score) };
 }
 
 export interface Checkpoints {
@@ -88,10 +97,12 @@ export interface Checkpoints {
   /** Writes RUN/last. */
   save(): Promise<void>;
   /**
-   * Writes RUN/best. The state in RUN/last that names it must be written after it: a crash between the two must not
-   * leave a state that names a checkpoint which was never written.
+   * Writes the model to RUN/best and RUN/top, where it ranks. The state in RUN/last that names it must be written after
+   * it: a crash between the two must not leave a state that names a checkpoint which was never written.
    */
-  saveBest(): Promise<void>;
+  saveRanked(rank: Rank, epoch: number): Promise<void>;
+  /** Removes from RUN/top what the saved state no longer names. */
+  prune(): Promise<void>;
   /** Writes the state in RUN/last, which has the weights and moments of this step already. */
   saveState(): Promise<void>;
   /** The step that RUN/last contains. */
@@ -121,10 +132,17 @@ export async function openCheckpoints(run: {
     saved = state.step;
   };
   if (state.step === 0) await save();
+  await pruneTop(files, folder, state.top);
   return {
     metrics,
     save,
-    saveBest: async () => commitFolder(files, folder, BEST, await modelFiles(training, state, configText)),
+    saveRanked: async ({ isBest, isTop }, epoch) => {
+      if (!isBest && !isTop) return;
+      const model = await modelFiles(training, state, configText);
+      if (isTop) await saveTop(files, folder, epoch, model);
+      if (isBest) await commitFolder(files, folder, BEST, model);
+    },
+    prune: () => pruneTop(files, folder, state.top),
     saveState: async () => {
       await metrics.sync();
       await commitFolder(files, folder, LAST, new Map([[STATE_FILE, writeState(state)]]));

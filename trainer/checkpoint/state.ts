@@ -6,19 +6,12 @@ import type { LossScale } from "../../runtime/training/contract.js";
 import type { StepMetrics } from "../metrics.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
+import type { BestScore } from "./ranking.js";
 
 export const STATE_FILE = "state.json";
 
 /** Increased when a field changes its meaning; other formats are refused. */
 export const STATE_FORMAT = 3;
-
-/** Score of the best checkpoint: validation top-1 (then loss), or without validation the epoch's training loss. */
-export interface BestScore {
-  epoch: number;
-  step: number;
-  top1: number | null;
-  loss: number;
-}
 
 export interface RunState {
   format: number;
@@ -51,6 +44,8 @@ export interface RunState {
   recentLosses: number[];
   epochLoss: { sum: number; steps: number };
   best: BestScore | null;
+  /** The epochs that RUN/top keeps, the best one first. */
+  top: BestScore[];
   /** Validations since the best one. */
   sinceBest: number;
   validation: ValidationScores | null;
@@ -144,5 +139,6 @@ export function readState(text: string, path: string): RunState {
   parsed.sinceBest ??= 0;
   parsed.badValidationSamples ??= "fail";
   parsed.acceptedData ??= [];
+  parsed.top ??= [];
   return parsed as RunState;
 }
