@@ -2,7 +2,7 @@
 // vitrine: one command with its subcommands, each of which a file in commands/ configures.
 
 import { Command, CommanderError } from "commander";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 import { packageVersion, reportFailure, withExamples } from "./command-line.js";
 import { COMMAND_GROUPS } from "./command-table.js";
 import { knownFlagAnswer } from "./known-flags.js";
@@ -17,13 +17,21 @@ withExamples(program, [
   ["the flags of a command", "vitrine train --help"],
 ]);
 
+/** Commander looks for required options first, which would hide a misspelled one: `--ouput` is not a missing --output. */
+function unknownFlag(error: CommanderError, command: Command, depth: number): string | undefined {
+  if (error.code !== "commander.missingMandatoryOptionValue") return undefined;
+  const { unknown } = command.parseOptions(process.argv.slice(1 + depth));
+  const flag = unknown.find((word) => word.startsWith("-"));
+  return flag && `unknown option '${quote(flag.split("=", 1)[0])}'`;
+}
+
 /** The first error of a command becomes one line; flags of timm and deit are answered with ours. */
 function usageError(error: CommanderError, command: Command): VitrineError {
   const names: string[] = [];
   for (let at: Command | null = command; at; at = at.parent) names.unshift(at.name());
   const flags = command.options.flatMap(({ long, short }) => [long, short]);
   const answer = knownFlagAnswer(names.slice(1).join(" "), flags, process.argv.slice(2));
-  const text = answer ?? error.message.replace(/^error: /, "");
+  const text = answer ?? unknownFlag(error, command, names.length) ?? error.message.replace(/^error: /, "");
   return new VitrineError("usage/command-line", `${text} (see "${names.join(" ")} --help")`);
 }
 

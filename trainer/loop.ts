@@ -252,5 +252,7 @@ async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<V
   const total = Math.min(samples, (maxBatches ?? samples) * batchSize);
   const onImages = (images: number) => progress.status(`validating ${images}/${total}`);
   onImages(0);
-  return validate(training, { ...validation, ema, maxBatches, signal, onImages });
+  const scores = await validate(training, { ...validation, ema, maxBatches, signal, onImages });
+  progress.status("");
+  return scores;
 }

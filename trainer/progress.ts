@@ -27,7 +27,7 @@ export interface ProgressReport {
 
 export interface Progress {
   report(report: ProgressReport): void;
-  /** Shows what is being done between steps, for example `validating 320/2000`. */
+  /** Shows what is being done between steps, for example `validating 320/2000`; empty: nothing any more. */
   status(text: string): void;
   /** Prints a line that stays. */
   say(line: string): void;
@@ -159,7 +159,7 @@ export function createProgress(
       pending = "";
     },
     status: (text) => {
-      if (now() >= due) write(text);
+      if (text !== "" && now() >= due) write(text);
     },
     say: (line) => stream.write(`${line}\n`),
     end: () => {

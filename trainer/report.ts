@@ -84,7 +84,7 @@ const UNTRAINED_HEAD =
   "add --teacher PATH --distillation hard, or choose a model without a distillation token";
 
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
-  `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${skipped} steps skipped so far`;
+  `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${counted(skipped, "step", "steps")} skipped so far`;
 
 /** `frozen: 1,234 of 5,678 parameters stay as they are`; nothing where none does. */
 function frozenLine(weights: TensorMap, settings: TrainerSettings): string[] {
@@ -153,7 +153,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ...(resumed
       ? sentence(
           "resumed",
-          `at batch ${state.cursor.batch} of epoch ${state.cursor.epoch + 1}, after ${state.step} steps`,
+          `at batch ${state.cursor.batch} of epoch ${state.cursor.epoch + 1}, after ${counted(state.step, "step", "steps")}`,
         )
       : []),
   ];
@@ -179,7 +179,7 @@ export function summarize({ state, checkpoint }: TrainingRun): { text: string; f
   const skippedSteps = state.lossScale?.skipped ?? null;
   const skippedNote = skippedSteps ? ` (${skippedSteps} of them skipped: a gradient overflowed)` : "";
   const text =
-    `finished: ${steps} steps${skippedNote}, loss ${loss.toFixed(4)}; the model is in ${last}` +
+    `finished: ${counted(steps, "step", "steps")}${skippedNote}, loss ${loss.toFixed(4)}; the model is in ${last}` +
     (best === null ? "" : `, the best one (epoch ${best.epoch + 1}) in ${join(checkpoint.folder, BEST)}`);
   return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
 }

@@ -184,7 +184,7 @@ export function describeScores(
   { step, classes }: { step: number; classes: number },
 ): string[] {
   return [
-    `validation at step ${step}, ${images} images: ${describe(weights, classes)}`,
+    `validation at step ${step}, ${images} ${images === 1 ? "image" : "images"}: ${describe(weights, classes)}`,
     ...(skipped > 0 ? [`  not counted: ${counted(skipped, "image", "images")} that cannot be read`] : []),
     ...describeHeads("heads, top-1 (loss)", weights),
     ...(ema ? [`  average: ${describe(ema, classes)}`, ...describeHeads("average's heads", ema)] : []),

@@ -69,10 +69,15 @@ test("the command line answers before it asks for its own required flags", () =>
   assert.is(status, 1);
   assert.match(stderr, /^vitrine: usage\/command-line: train --data-path: .*data-server --data PATH.*\n$/);
   assert.match(run("data-server", "--data", "x", "--aa", "none").stderr, /data-server --aa: .*vitrine train/);
-  assert.match(
-    run("train", "--no-such-flag").stderr,
-    /usage\/command-line: .*\(see "vitrine train --help"\)/,
-  );
+  for (const [command, name] of [["train"], ["validate"], ["convert"], ["image", "preview"]].map((words) => [
+    words,
+    words.join(" "),
+  ]))
+    assert.is(
+      run(...(command as string[]), "--no-such-flag=3").stderr,
+      `vitrine: usage/command-line: unknown option '--no-such-flag' (see "vitrine ${name} --help")\n`,
+      "not that a required flag is missing",
+    );
 });
 
 test("--version prints package.json's", () => {
