@@ -156,7 +156,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--recipe",
       "recipeName",
       choice(...RECIPE_NAMES),
-      "defaults of everything below (deit, or finetune with --init)",
+      "defaults of everything below, which are shown for deit; docs/training.md has a table (deit, or finetune with --init)",
     ),
   ],
   Model: [

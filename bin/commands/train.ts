@@ -60,7 +60,9 @@ const PLACEHOLDERS = { number: "n", text: "name", path: "path", choice: "choice"
 
 function commandOption(option: TrainerOption, flag = option.flag): Option {
   const { kind, help, group } = option;
-  const made = new Option(kind.type === "switch" ? flag : `${flag} <${PLACEHOLDERS[kind.type]}>`, help);
+  // The table's defaults are in parentheses at the end, without commander's word for them.
+  const described = help.replace(/ \(((?:[^()]|\([^()]*\))+)\)$/, " (default: $1)");
+  const made = new Option(kind.type === "switch" ? flag : `${flag} <${PLACEHOLDERS[kind.type]}>`, described);
   if (flag !== option.flag) made.hideHelp();
   made.helpGroup(`${group}:`);
   const parse = parser(option);
@@ -271,7 +273,7 @@ export function configureTrain(command: Command): void {
     .addOption(
       new Option(
         "--bad-samples <policy>",
-        "what to do with a file of --val that cannot be read: end the run, or leave it out (fail)",
+        "what to do with a file of --val that cannot be read: end the run, or leave it out (default: fail)",
       ).choices(["fail", "skip"]),
     )
     .option("--resume", "continue the run in --out, with its settings")
@@ -296,7 +298,7 @@ export function configureTrain(command: Command): void {
     )
     .option(
       "--data-credit <MiB>",
-      "memory for batches in flight or waiting, in MiB (what fits in 64 MiB, from 2 to 8 batches)",
+      "memory for batches in flight or waiting, in MiB (default: what fits in 64 MiB, from 2 to 8 batches)",
       decimalNumber("--data-credit", { min: 0 }),
     )
     .option("--dry-run", "measure memory, data and a few steps, estimate the run's time, and write nothing")
@@ -316,9 +318,13 @@ export function configureTrain(command: Command): void {
         "    --out runs/tiny --model deit_tiny_patch16_224",
     ],
     [
-      "fine-tune for 200 steps",
-      "vitrine train --data-server 127.0.0.1:50051 --out runs/tuned \\\n" +
-        "    --init model.safetensors --steps 200 --batch-size 16",
+      "fine-tune on one's own photographs for 5 epochs",
+      "vitrine train --data-server 127.0.0.1:50051 --val photos/val \\\n" +
+        "    --out runs/tuned --init model.safetensors --epochs 5",
+    ],
+    [
+      "the same settings again, but for a seed",
+      "vitrine train -c runs/tuned/config.yaml --seed 1 --out runs/again",
     ],
     [
       "continue a run that was stopped",

@@ -1,7 +1,9 @@
 // Options: defaults are main.py's, each flag sets its setting, and a resumed run cannot be turned into another one.
 
+import { Command, type Option } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { configureTrain } from "../../bin/commands/train.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import {
   checkGiven,
@@ -10,6 +12,7 @@ import {
   settingsFrom,
   TRAINER_OPTIONS,
 } from "../../trainer/options.js";
+import { RECIPES } from "../../trainer/recipes.js";
 import { settingLines } from "../../trainer/report.js";
 import { checkSettings } from "../../trainer/settings.js";
 
@@ -84,6 +87,27 @@ test("--recipe deit has main.py's flags with its defaults, and is the recipe wit
   for (const flag of ["--unscale-lr", "--no-train-mode", "--no-repeated-aug", "--no-model-ema"])
     assert.ok(optionOf(flag), flag);
   assert.equal({ ...settings, init: null }, settingsFrom(given()));
+});
+
+test("the help of a setting with a default ends with it, and names no other recipe's", () => {
+  const command = new Command("train");
+  configureTrain(command);
+  const { settings } = RECIPES.deit;
+  for (const { flag, kind, get } of TRAINER_OPTIONS) {
+    const value = get(settings);
+    if (kind.type === "switch" || value === null || flag === "--recipe") continue;
+    const { description } = command.options.find(({ long }) => long === flag) as Option;
+    const shown = /\(default: (.*)\)$/.exec(description)?.[1] ?? "";
+    const wanted = Array.isArray(value) ? value : [value];
+    const parts = Array.isArray(value) ? shown.split(",") : [shown];
+    for (const [i, part] of wanted.entries())
+      assert.ok(
+        typeof part === "number"
+          ? Math.abs(Number(parts[i]) - part) < 1e-3 * part + 1e-12
+          : parts[i] === part,
+        `${flag}: ${description}, but the default is ${value}`,
+      );
+  }
 });
 
 test("every flag changes its own setting and no other", () => {
