@@ -56,6 +56,11 @@ function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]
   return [...groups].flatMap(([group, flags]) => [`  ${group}`, ...wrap("    ", flags, "  ")]);
 }
 
+/** Whether the recipe leaves this setting to the length of the run, so that no flag changed it. */
+function isDecidedByLength(flag: string, own: unknown): boolean {
+  return own === null && flag.endsWith("ema-warmup");
+}
+
 /**
  * All settings as the flags that ask for this run: what differs from the recipe first, in one sentence, then the
  * recipe's own.
@@ -63,7 +68,9 @@ function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]
 export function settingLines(settings: TrainerSettings): string[] {
   const { purpose, settings: own } = RECIPES[settings.recipeName];
   const isChanged = ({ flag, get }: TrainerOption) =>
-    flag !== "--recipe" && JSON.stringify(get(settings)) !== JSON.stringify(get(own));
+    flag !== "--recipe" &&
+    !isDecidedByLength(flag, get(own)) &&
+    JSON.stringify(get(settings)) !== JSON.stringify(get(own));
   const changed = TRAINER_OPTIONS.filter(isChanged)
     .map((option) => asFlag(option, settings))
     .filter((flag) => flag !== undefined);

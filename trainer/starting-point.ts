@@ -141,8 +141,8 @@ async function connectFitting(
 }
 
 /** Whether the average warms up, where that is left to the run's length. */
-function averageWarmsUp({ epochs, steps, ema, emaDecay }: TrainerSettings, batchesPerEpoch: number): boolean {
-  return ema && (steps ?? (epochs ?? 0) * batchesPerEpoch) < averageWindow(emaDecay);
+function averageWarmsUp({ epochs, steps, emaDecay }: TrainerSettings, batchesPerEpoch: number): boolean {
+  return (steps ?? (epochs ?? 0) * batchesPerEpoch) < averageWindow(emaDecay);
 }
 
 /** A new run. Writes nothing. */
@@ -159,7 +159,9 @@ export async function startNewRun(
   const connected = await connectFitting(request, sources, { ...asked, recipe });
   const { source } = connected;
   disposables.push(() => source.close());
-  const emaWarmup = asked.emaWarmup ?? averageWarmsUp(connected.settings, source.batchesPerEpoch);
+  const { ema } = connected.settings;
+  const emaWarmup =
+    asked.emaWarmup ?? (ema ? averageWarmsUp(connected.settings, source.batchesPerEpoch) : null);
   const settings = { ...connected.settings, emaWarmup };
   const { seed } = settings;
   const classes = runClasses(source.description, headLabels(start), settings.keepHead);

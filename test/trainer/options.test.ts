@@ -278,6 +278,12 @@ test("the printed configuration is the command line of this run", () => {
     assert.is(words[words.indexOf(flag as string) + 1], value);
 });
 
+test("what the length of a run decided is not called a change", () => {
+  const lines = settingLines({ ...settingsFrom(given(["--model", "m"])), emaWarmup: true });
+  assert.is(lines[1], "changed:  --model m");
+  assert.ok(lines.join(" ").includes("--ema-warmup"));
+});
+
 test("what differs from the recipe is printed first, in lines of at most 80 columns", () => {
   const settings = settingsFrom(given(["--steps", 12], ["--mixup", 0.3], ["--init", `/${"m".repeat(60)}`]));
   const lines = settingLines(settings);
