@@ -95,6 +95,8 @@ test("a training checkpoint: the model, or its average, beside arguments and met
   const plain = torchZip(dict({ state_dict: dict({ module: dict({ a: WEIGHT }) }) }), { 0: SIX });
   assert.equal(read(plain), WANTED);
   assert.match(failure(plain, { ema: true }), /^weights\/average: /);
+  const dino = torchZip(dict({ teacher: dict({ "module.backbone.a": WEIGHT }), epoch: int(3) }), { 0: SIX });
+  assert.equal(read(dino), WANTED);
 });
 
 test("prefixes of wrappers are removed and said; two tensors of one name are refused", () => {
