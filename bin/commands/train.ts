@@ -1,4 +1,4 @@
-// vitrine train: trains a DeiT on the batches of a data server, or continues a run that stopped.
+// vitrine train: trains a DeiT or a RegNetY on the batches of a data server, or continues a run that stopped.
 
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
