@@ -26,8 +26,8 @@ const SEED = 2012_12877;
 /** Numbers generated at a time: enough for one picture. */
 const POOL = 8192;
 
-/** Streams of the counter-based generator, keyed by (split, class, index). */
-export async function randomForSamples(): Promise<RandomFor> {
+/** Streams of the counter-based generator, keyed by (split, class, index); another `set` has other pictures. */
+export async function randomForSamples(set = 0): Promise<RandomFor> {
   const { math } = await createImageModule(nodeHost());
   return (split, classIndex, index) => {
     const pool = new Float32Array(POOL);
@@ -36,7 +36,7 @@ export async function randomForSamples(): Promise<RandomFor> {
     return () => {
       if (taken === POOL) {
         const key = {
-          seed: SEED,
+          seed: SEED + set,
           epoch: split === "train" ? 0 : 1,
           index,
           repeat: classIndex * 256 + fetched++,

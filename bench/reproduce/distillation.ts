@@ -1,0 +1,119 @@
+// Distillation: the paper's Table 3 in small. A RegNetY teacher, and the same small DeiT without distillation, with
+// soft and with hard distillation; then the paper's finding that a convnet teaches better than a transformer of like
+// accuracy (Table 2).
+
+import { describeMean, type Mean, meanOf, pairedDifference } from "./statistics.js";
+import type { Scores, TrainingPlan } from "./trainings.js";
+
+export interface Budget {
+  /** Epochs of each student. */
+  student: number;
+  /** Epochs of the convnet teacher. */
+  teacher: number;
+  /** Epochs of the transformer teacher, which is the student's architecture without a teacher, trained longer. */
+  transformer: number;
+  /** Epochs of the convnet that is stopped at about the transformer's accuracy. */
+  early: number;
+}
+
+export interface Models {
+  teacher: string;
+  /** DeiT without and with a distillation token, of the same sizes. */
+  plain: string;
+  distilled: string;
+}
+
+const split = (text: string): string[] => text.split(" ");
+
+/** The recipe that all trainings share: crops and mixing are strong enough that a label is often wrong for its crop. */
+export const SHARED = split(
+  "--recipe deit --batch-size 16 --aa none --color-jitter 0 --scale 0.25,1 --reprob 0.25 --mixup 0 --cutmix 0 --no-repeated-aug",
+);
+const CONVNET = split("--lr 0.1 --warmup-epochs 1 --warmup-lr 0.001 --min-lr 0.0001 --no-ema");
+export const TRANSFORMER = split(
+  "--lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --drop-path 0 --no-ema",
+);
+
+const epochs = (count: number): string[] => ["--epochs", String(count)];
+
+export function distillationPlans(models: Models, budget: Budget): TrainingPlan[] {
+  const convnet = [...SHARED, ...CONVNET];
+  const transformer = [...SHARED, ...TRANSFORMER];
+  const student = [...transformer, ...epochs(budget.student)];
+  const hard = [...student, "--distillation", "hard"];
+  return [
+    { name: "convnet", model: models.teacher, flags: [...convnet, ...epochs(budget.teacher)] },
+    { name: "none", model: models.plain, flags: student },
+    {
+      name: "soft",
+      model: models.distilled,
+      flags: [...student, ...split("--distillation soft --tau 3 --alpha 0.1")],
+      teacher: "convnet",
+    },
+    { name: "hard", model: models.distilled, flags: hard, teacher: "convnet" },
+    { name: "transformer", model: models.plain, flags: [...transformer, ...epochs(budget.transformer)] },
+    { name: "early-convnet", model: models.teacher, flags: [...convnet, ...epochs(budget.early)] },
+    { name: "hard-transformer", model: models.distilled, flags: hard, teacher: "transformer" },
+    { name: "hard-early-convnet", model: models.distilled, flags: hard, teacher: "early-convnet" },
+  ];
+}
+
+const ROWS: readonly [name: string, text: string][] = [
+  ["convnet", "RegNetY teacher"],
+  ["none", "DeiT, no distillation"],
+  ["soft", "DeiT, soft distillation (τ 3, α 0.1)"],
+  ["hard", "DeiT, hard distillation"],
+  ["transformer", "DeiT teacher, trained longer"],
+  ["early-convnet", "RegNetY teacher, stopped early"],
+  ["hard-transformer", "DeiT, hard, from the DeiT teacher"],
+  ["hard-early-convnet", "DeiT, hard, from the early RegNetY"],
+];
+
+function cell(values: readonly (number | null)[]): string {
+  return values.includes(null) ? "" : describeMean(meanOf(values as number[]));
+}
+
+/** Markdown: top-1 in percent, mean over the seeds ± standard error. */
+export function distillationTable(scores: ReadonlyMap<string, readonly Scores[]>): string[] {
+  const rows = ROWS.map(([name, text]) => {
+    const own = scores.get(name) ?? [];
+    const heads = (["class", "distillation"] as const).map((head) => cell(own.map((entry) => entry[head])));
+    return `| ${text} | ${cell(own.map(({ top1 }) => top1))} | ${heads.join(" | ")} |`;
+  });
+  return ["| training | top-1 | class head | distillation head |", "|---|---|---|---|", ...rows];
+}
+
+export interface Claim {
+  text: string;
+  difference: Mean;
+  holds: boolean;
+}
+
+/** The claims of the paper that this reproduction is about. */
+export function distillationClaims(scores: ReadonlyMap<string, readonly Scores[]>): Claim[] {
+  const top1 = (name: string) => (scores.get(name) ?? []).map((entry) => entry.top1);
+  const classHead = (scores.get("hard") ?? []).map((entry) => entry.class ?? Number.NaN);
+  const claim = (text: string, a: readonly number[], b: readonly number[], errors: number): Claim => {
+    const difference = pairedDifference(a, b);
+    return { text, difference, holds: difference.mean > errors * difference.error };
+  };
+  const best = ["none", "soft", "hard"].map((name) =>
+    claim(`teacher above ${name}`, top1("convnet"), top1(name), 0),
+  );
+  return [
+    ...best,
+    claim("hard above none by more than two standard errors", top1("hard"), top1("none"), 2),
+    claim(
+      "joint answer not below the class head by more than two standard errors",
+      top1("hard"),
+      classHead,
+      -2,
+    ),
+    claim(
+      "a convnet teaches better than a transformer of like accuracy",
+      top1("hard-early-convnet"),
+      top1("hard-transformer"),
+      0,
+    ),
+  ];
+}

@@ -1,0 +1,104 @@
+// Reproduce: the paper's comparisons in small, on drawn pictures, over several seeds of data and weights.
+//
+// `npm run reproduce -- distillation [--seeds N] [--out DIR] …` prints Table 3 in small and which of its claims hold;
+// `npm run reproduce -- ablation …` Table 8. --help lists the flags. docs/reproduction.md has the results.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { ensureSampleSet, randomForSamples } from "../../bin/sample-data/sample-set.js";
+import { ablationPlans, ablationTable } from "./ablation.js";
+import { distillationClaims, distillationPlans, distillationTable } from "./distillation.js";
+import { describeMean } from "./statistics.js";
+import { carryOutAll } from "./trainings.js";
+
+const HELP = `npm run reproduce -- distillation|ablation
+  --seeds N          seeds of data and weights (3)
+  --lanes N          trainings at a time, one thread each (2)
+  --train N          pictures of a class to train on (200)
+  --val N            pictures of a class to validate on (200)
+  --epochs N         epochs of a student (16)
+  --teacher-epochs N epochs of the convnet teacher (10)
+  --transformer-epochs N, --early-epochs N
+                     of the transformer teacher (30) and of the convnet that is to be as good (5)
+  --out DIR          data, runs and tables (runs/reproduce); what is there already is not done again`;
+
+const NUMBERS = {
+  seeds: "3",
+  lanes: "2",
+  train: "200",
+  val: "200",
+  epochs: "16",
+  "teacher-epochs": "10",
+  "transformer-epochs": "30",
+  "early-epochs": "5",
+} as const;
+
+/** Compiled to dist/bench/reproduce/. */
+const example = (file: string): string =>
+  fileURLToPath(new URL(`../../../examples/shapes/${file}`, import.meta.url));
+
+const say = (line: string) => console.log(line);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    ...Object.fromEntries(
+      Object.entries(NUMBERS).map(([name, value]) => [
+        name,
+        { type: "string" as const, default: value as string },
+      ]),
+    ),
+    out: { type: "string", default: join("runs", "reproduce") },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function numberOf(name: keyof typeof NUMBERS): number {
+  const text = String((values as Record<string, unknown>)[name]);
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  console.error(`reproduce: --${name} is "${text}", allowed: a whole number of at least 1`);
+  process.exit(1);
+}
+
+async function main(kind: "distillation" | "ablation"): Promise<void> {
+  const out = String(values.out);
+  const seeds = Array.from({ length: numberOf("seeds") }, (_, seed) => seed);
+  const counts = { train: numberOf("train"), val: numberOf("val") };
+  const dataOf = (seed: number) => join(out, `data-${seed}-${counts.train}-${counts.val}`);
+  mkdirSync(out, { recursive: true });
+  for (const seed of seeds) await ensureSampleSet(dataOf(seed), await randomForSamples(seed), counts);
+  const models = {
+    teacher: example("teacher.json"),
+    plain: example("plain.json"),
+    distilled: example("student.json"),
+  };
+  const budget = {
+    student: numberOf("epochs"),
+    teacher: numberOf("teacher-epochs"),
+    transformer: numberOf("transformer-epochs"),
+    early: numberOf("early-epochs"),
+  };
+  const plans =
+    kind === "distillation" ? distillationPlans(models, budget) : ablationPlans(models.plain, budget.student);
+  const folder = join(out, kind);
+  const scores = await carryOutAll(plans, seeds, { out: folder, dataOf, lanes: numberOf("lanes"), say });
+  const table = kind === "distillation" ? distillationTable(scores) : ablationTable(scores);
+  const claims = kind === "distillation" ? distillationClaims(scores) : [];
+  const verdicts = claims.map(
+    ({ text, difference, holds }) =>
+      `${holds ? "holds" : "does not hold"}: ${text} (${describeMean(difference)})`,
+  );
+  const lines = [...table, "", ...verdicts];
+  writeFileSync(join(folder, "table.md"), `${lines.join("\n")}\n`);
+  for (const line of lines) say(line);
+}
+
+const [kind] = positionals;
+if (!values.help && (kind === "distillation" || kind === "ablation")) await main(kind);
+else {
+  console.error(HELP);
+  process.exitCode = values.help ? 0 : 1;
+}

@@ -1,0 +1,173 @@
+// Trainings: runs of `vitrine train` in processes of their own, two at a time on one thread each, and their validation.
+// What is finished stays on disk: a reproduction that was stopped goes on where it was.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** Compiled to dist/bench/reproduce/. */
+const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
+
+/** One training of a reproduction. */
+export interface TrainingPlan {
+  /** A folder's name, unique within a seed. */
+  name: string;
+  /** config.json of the model. */
+  model: string;
+  /** Flags of `vitrine train`, without data, model, seed and teacher. */
+  flags: readonly string[];
+  /** Another plan's name, whose last weights teach. */
+  teacher?: string;
+}
+
+/** Percent of the validation images, by the weights after the last step: nothing is selected on the validation split. */
+export interface Scores {
+  /** Of the model's answer: of a distilled model the mean of both heads' logits. */
+  top1: number;
+  class: number | null;
+  distillation: number | null;
+}
+
+export interface TrainingsOptions {
+  /** Folder of all runs. */
+  out: string;
+  /** Folder with train/ and val/ of a seed. */
+  dataOf(seed: number): string;
+  /** Trainings at a time. */
+  lanes: number;
+  say(line: string): void;
+}
+
+const children = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGTERM");
+});
+
+/** `vitrine ARGUMENTS` to its end; resolves with the last line of its standard output. Its messages go to `log`. */
+function runVitrine(args: readonly string[], log: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    children.add(child);
+    let last = "";
+    let messages = "";
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      last = line;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      messages += text;
+    });
+    child.once("error", reject);
+    child.once("close", (status) => {
+      children.delete(child);
+      writeFileSync(log, messages);
+      if (status === 0) resolve(last);
+      else
+        reject(
+          new Error(`vitrine ${args[0]} ended with status ${status}: ${messages.trim().split("\n").at(-1)}`),
+        );
+    });
+  });
+}
+
+/** A data server for one training: batches depend on no server, so each lane may have its own. */
+async function startDataServer(data: string): Promise<{ address: string; stop(): void }> {
+  const args = ["data-server", "--data", join(data, "train"), "--listen", "127.0.0.1:0", "--workers", "1"];
+  const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  children.add(child);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /^listening on (\S+)/.exec(line)?.[1];
+    if (address === undefined) continue;
+    child.stdout.resume();
+    return { address, stop: () => void (children.delete(child) && child.kill("SIGTERM")) };
+  }
+  throw new Error(`the data server of ${data} ended before it was listening`);
+}
+
+interface ValidationJson {
+  top1: number;
+  heads: { class: { top1: number }; distillation: { top1: number } } | null;
+}
+
+function readScores(path: string): Scores {
+  return JSON.parse(readFileSync(path, "utf8")) as Scores;
+}
+
+/** Trains and validates one plan; does nothing where its scores are on disk already. */
+async function carryOut(plan: TrainingPlan, seed: number, options: TrainingsOptions): Promise<Scores> {
+  const folder = join(options.out, `seed-${seed}`);
+  const run = join(folder, plan.name);
+  const file = join(folder, `${plan.name}.json`);
+  if (existsSync(file)) return readScores(file);
+  mkdirSync(folder, { recursive: true });
+  const data = options.dataOf(seed);
+  const server = await startDataServer(data);
+  const began = performance.now();
+  try {
+    const given = existsSync(join(run, "last"))
+      ? ["--resume"]
+      : [
+          ...["--model", plan.model, "--seed", String(seed), ...plan.flags],
+          ...(plan.teacher === undefined ? [] : ["--teacher", join(folder, plan.teacher, "last")]),
+        ];
+    const where = ["--data-server", server.address, "--out", run, "--device", "wasm", "--threads", "1"];
+    await runVitrine(
+      ["train", ...where, ...given, "--no-report", "--json"],
+      join(folder, `${plan.name}.log`),
+    );
+  } finally {
+    server.stop();
+  }
+  const validation = [
+    "--data",
+    join(data, "val"),
+    "--model",
+    join(run, "last"),
+    "--device",
+    "wasm",
+    "--json",
+  ];
+  const line = await runVitrine(["validate", ...validation], join(folder, `${plan.name}.validation.log`));
+  const { top1, heads } = JSON.parse(line) as ValidationJson;
+  const scores: Scores = {
+    top1,
+    class: heads?.class.top1 ?? null,
+    distillation: heads?.distillation.top1 ?? null,
+  };
+  writeFileSync(`${file}.next`, JSON.stringify(scores));
+  renameSync(`${file}.next`, file);
+  const minutes = (performance.now() - began) / 60_000;
+  options.say(`seed ${seed}  ${plan.name.padEnd(28)} top-1 ${top1.toFixed(2)}%  ${minutes.toFixed(1)} min`);
+  return scores;
+}
+
+/** Plan name → its scores, seed by seed. A plan starts when its teacher is trained; earlier seeds go first. */
+export async function carryOutAll(
+  plans: readonly TrainingPlan[],
+  seeds: readonly number[],
+  options: TrainingsOptions,
+): Promise<Map<string, Scores[]>> {
+  const waiting = seeds.flatMap((seed) => plans.map((plan) => ({ plan, seed })));
+  const done = new Map<string, Scores>();
+  const key = (name: string, seed: number) => `${seed}/${name}`;
+  let wake: () => void = () => {};
+  let settled = new Promise<void>((resolve) => (wake = resolve));
+  const lane = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const next = waiting.findIndex(
+        ({ plan, seed }) => plan.teacher === undefined || done.has(key(plan.teacher, seed)),
+      );
+      if (next < 0) {
+        await settled;
+        continue;
+      }
+      const [{ plan, seed }] = waiting.splice(next, 1);
+      done.set(key(plan.name, seed), await carryOut(plan, seed, options));
+      wake();
+      settled = new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  await Promise.all(Array.from({ length: options.lanes }, lane));
+  return new Map(plans.map(({ name }) => [name, seeds.map((seed) => done.get(key(name, seed)) as Scores)]));
+}
