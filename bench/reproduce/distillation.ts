@@ -86,7 +86,8 @@ export function distillationTable(scores: ReadonlyMap<string, readonly Scores[]>
 export interface Claim {
   text: string;
   difference: Mean;
-  holds: boolean;
+  /** Null where one seed is not enough to tell. */
+  holds: boolean | null;
 }
 
 /** The claims of the paper that this reproduction is about. */
@@ -95,7 +96,9 @@ export function distillationClaims(scores: ReadonlyMap<string, readonly Scores[]
   const classHead = (scores.get("hard") ?? []).map((entry) => entry.class ?? Number.NaN);
   const claim = (text: string, a: readonly number[], b: readonly number[], errors: number): Claim => {
     const difference = pairedDifference(a, b);
-    return { text, difference, holds: difference.mean > errors * difference.error };
+    // A single seed has no error: only a claim that needs none can be judged.
+    const least = errors === 0 ? 0 : errors * difference.error;
+    return { text, difference, holds: Number.isNaN(least) ? null : difference.mean > least };
   };
   const best = ["none", "soft", "hard"].map((name) =>
     claim(`teacher above ${name}`, top1("convnet"), top1(name), 0),

@@ -87,10 +87,10 @@ async function main(kind: "distillation" | "ablation"): Promise<void> {
   const scores = await carryOutAll(plans, seeds, { out: folder, dataOf, lanes: numberOf("lanes"), say });
   const table = kind === "distillation" ? distillationTable(scores) : ablationTable(scores);
   const claims = kind === "distillation" ? distillationClaims(scores) : [];
-  const verdicts = claims.map(
-    ({ text, difference, holds }) =>
-      `${holds ? "holds" : "does not hold"}: ${text} (${describeMean(difference)})`,
-  );
+  const verdicts = claims.map(({ text, difference, holds }) => {
+    const verdict = holds === null ? "needs more than one seed" : holds ? "holds" : "does not hold";
+    return `${verdict}: ${text} (${describeMean(difference)})`;
+  });
   const lines = [...table, "", ...verdicts];
   writeFileSync(join(folder, "table.md"), `${lines.join("\n")}\n`);
   for (const line of lines) say(line);
