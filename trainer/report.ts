@@ -15,6 +15,7 @@ import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";
 import { RECIPES } from "./recipes.js";
 import type { TrainingRun } from "./run.js";
+import { CONFIG_FILE } from "./run-config.js";
 import { averageWindow, describeDecay, rateOfEpoch, scheduleWarnings } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 import type { ValidationScores } from "./validation.js";
@@ -46,40 +47,26 @@ function asFlag({ flag, kind, get }: TrainerOption, settings: TrainerSettings): 
   return value === null ? undefined : `${flag} ${showValue(value)}`;
 }
 
-/** Groups of the flags in the table's order, each with its heading. */
-function flagGroups(settings: TrainerSettings, options: readonly TrainerOption[]): string[] {
-  const groups = new Map<string, string[]>();
-  for (const option of options) {
-    const flag = asFlag(option, settings);
-    if (flag !== undefined) groups.set(option.group, [...(groups.get(option.group) ?? []), flag]);
-  }
-  return [...groups].flatMap(([group, flags]) => [`  ${group}`, ...wrap("    ", flags, "  ")]);
-}
-
 /** Whether the recipe leaves this setting to the length of the run, so that no flag changed it. */
 function isDecidedByLength(flag: string, own: unknown): boolean {
   return own === null && flag.endsWith("ema-warmup");
 }
 
-/**
- * All settings as the flags that ask for this run: what differs from the recipe first, in one sentence, then the
- * recipe's own.
- */
-export function settingLines(settings: TrainerSettings): string[] {
+/** The recipe, and in flags what differs from it; `configPath` has every setting. */
+export function settingLines(settings: TrainerSettings, configPath: string): string[] {
   const { purpose, settings: own } = RECIPES[settings.recipeName];
-  const isChanged = ({ flag, get }: TrainerOption) =>
-    flag !== "--recipe" &&
-    !isDecidedByLength(flag, get(own)) &&
-    JSON.stringify(get(settings)) !== JSON.stringify(get(own));
-  const changed = TRAINER_OPTIONS.filter(isChanged)
+  const changed = TRAINER_OPTIONS.filter(
+    ({ flag, get }) =>
+      flag !== "--recipe" &&
+      !isDecidedByLength(flag, get(own)) &&
+      JSON.stringify(get(settings)) !== JSON.stringify(get(own)),
+  )
     .map((option) => asFlag(option, settings))
     .filter((flag) => flag !== undefined);
-  const rest = TRAINER_OPTIONS.filter((option) => option.flag !== "--recipe" && !isChanged(option));
   return [
     ...sentence("recipe", `${settings.recipeName}: ${purpose}`),
-    ...wrap("changed:  ", changed.length > 0 ? changed : ["nothing"], "  "),
-    "not changed:",
-    ...flagGroups(settings, rest),
+    ...wrap("changed   ", changed.length > 0 ? changed : ["nothing"], "  "),
+    ...sentence("settings", `all in ${quote(configPath)}`),
   ];
 }
 
@@ -156,7 +143,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
       : []),
     ...(isDistilled(config) && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
-    ...settingLines(settings),
+    ...settingLines(settings, join(run.checkpoint.folder, CONFIG_FILE)),
     ...(resumed
       ? sentence(
           "resumed",

@@ -39,9 +39,12 @@ export function runConfigText(
   return `# Every setting of this run. vitrine train -c FILE --out FOLDER reproduces it.\n${text.join("")}`;
 }
 
+/** In RUN. */
+export const CONFIG_FILE = "config.yaml";
+
 /** Writes RUN/config.yaml, or replaces that of a run whose length or logging changed when it was resumed. */
 export async function writeRunConfig(folder: string, text: string): Promise<void> {
-  const path = join(folder, "config.yaml");
+  const path = join(folder, CONFIG_FILE);
   await writeFile(`${path}.next`, text);
   await rename(`${path}.next`, path);
 }

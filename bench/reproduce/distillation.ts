@@ -29,7 +29,7 @@ const split = (text: string): string[] => text.split(" ");
 export const SHARED = split(
   "--recipe deit --batch-size 16 --aa none --color-jitter 0 --scale 0.25,1 --reprob 0.25 --mixup 0 --cutmix 0 --no-repeated-aug",
 );
-const CONVNET = split("--lr 0.1 --warmup-epochs 1 --warmup-lr 0.001 --min-lr 0.0001 --no-ema");
+const CONVNET = split("--lr 0.2 --warmup-epochs 1 --warmup-lr 0.003 --min-lr 0.0001 --drop-path 0 --no-ema");
 export const TRANSFORMER = split(
   "--lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --drop-path 0 --no-ema",
 );
