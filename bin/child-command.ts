@@ -11,7 +11,7 @@ export interface ChildCommand {
 }
 
 /** Starts `vitrine ARGUMENTS`. `onLine` gets each line of its standard output, which is inherited otherwise. */
-export function startCommand(args: readonly string[], onLine?: (line: string) => void): ChildCommand {
+function startCommand(args: readonly string[], onLine?: (line: string) => void): ChildCommand {
   // The script of the running command: dist/bin/vitrine.js, wherever it was started from.
   const child = spawn(process.execPath, [process.argv[1], ...args], {
     stdio: ["ignore", onLine ? "pipe" : "inherit", "inherit"],

@@ -15,7 +15,7 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** CRC-32C, masked as TFRecords store it: a record within a record must not look right by accident. */
-export function maskedCrc(bytes: Uint8Array): number {
+function maskedCrc(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 255] as number) ^ (crc >>> 8);
   crc = ~crc >>> 0;
@@ -23,7 +23,7 @@ export function maskedCrc(bytes: Uint8Array): number {
 }
 
 /** length uint64, CRC of the length, data, CRC of the data; little-endian. */
-export function tfRecord(data: Uint8Array): Uint8Array {
+function tfRecord(data: Uint8Array): Uint8Array {
   const record = new Uint8Array(data.length + 16);
   const view = new DataView(record.buffer);
   view.setBigUint64(0, BigInt(data.length), true);

@@ -7,7 +7,7 @@ import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** A key's name is the flag's without dashes in front. */
-export const configKey = (flag: string): string => flag.replace(/^--/, "");
+const configKey = (flag: string): string => flag.replace(/^--/, "");
 
 /** What a flag sets, as a value of the file; undefined where the setting has no value, or another flag says it. */
 function configValue({ flag, kind, get }: TrainerOption, settings: TrainerSettings): unknown {

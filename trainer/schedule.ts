@@ -76,7 +76,7 @@ export interface ScheduleSettings {
 }
 
 /** Epochs of a run, the last of which may be cut. */
-export function epochsOf(
+function epochsOf(
   { epochs, steps }: Pick<ScheduleSettings, "epochs" | "steps">,
   batches: number,
 ): number {

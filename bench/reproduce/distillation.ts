@@ -26,11 +26,11 @@ export interface Models {
 const split = (text: string): string[] => text.split(" ");
 
 /** The recipe that all trainings share: crops and mixing are strong enough that a label is often wrong for its crop. */
-export const SHARED = split(
+const SHARED = split(
   "--recipe deit --batch-size 16 --aa none --color-jitter 0 --scale 0.25,1 --reprob 0.25 --mixup 0 --cutmix 0 --no-repeated-aug",
 );
 const CONVNET = split("--lr 0.2 --warmup-epochs 1 --warmup-lr 0.003 --min-lr 0.0001 --drop-path 0 --no-ema");
-export const TRANSFORMER = split(
+const TRANSFORMER = split(
   "--lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --drop-path 0 --no-ema",
 );
 

@@ -23,13 +23,6 @@ export function writeParameters(store: Store, shapes: ParameterShapes, tensors: 
   for (const name of shapes.keys()) store.write(name, tensors.get(name)?.data as Float32Array);
 }
 
-/** Copies every tensor out, in the order of `shapes`. */
-export async function readParameters(store: Store, shapes: ParameterShapes): Promise<TensorMap> {
-  const tensors: TensorMap = new Map();
-  for (const [name, shape] of shapes) tensors.set(name, { shape: [...shape], data: await store.read(name) });
-  return tensors;
-}
-
 /** A store that holds the weights. */
 export function createWeightStore(executor: Executor, shapes: ParameterShapes, weights: TensorMap): Store {
   checkShapes(weights, shapes, "weights");

@@ -74,7 +74,7 @@ export function wholeNumbers(fields: Fields, field: string, subject: string): nu
 
 type Channels = [number, number, number];
 
-export function isChannels(value: unknown): value is Channels {
+function isChannels(value: unknown): value is Channels {
   return Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry));
 }
 
@@ -94,7 +94,7 @@ export function deviations(fields: Fields, field: string, subject: string): Chan
 }
 
 /** One of `choices`. */
-export function choice<T extends string>(
+function choice<T extends string>(
   fields: Fields,
   field: string,
   choices: readonly T[],

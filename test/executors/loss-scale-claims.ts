@@ -49,8 +49,8 @@ function overflowing(step: number): TrainingInputs {
 }
 
 async function stepOf(training: Training, inputs: TrainingInputs, step: number): Promise<StepOutcome> {
-  const { loss } = await training.accumulate(inputs);
-  return { loss, ...(await training.apply(settingsOf(step))) };
+  const { loss, terms } = await training.accumulate(inputs);
+  return { loss, ...(terms && { terms }), ...(await training.apply(settingsOf(step))) };
 }
 
 type States = Record<(typeof STATES)[number], TensorMap>;

@@ -17,9 +17,9 @@ export function u32(value: number): number[] {
   return [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
 }
 
-export const u16 = (value: number): number[] => u32(value).slice(0, 2);
+const u16 = (value: number): number[] => u32(value).slice(0, 2);
 
-export function u64(value: number): number[] {
+function u64(value: number): number[] {
   return [...u32(value), ...u32(Math.floor(value / 2 ** 32))];
 }
 
@@ -30,7 +30,7 @@ export function text(value: string): Uint8Array {
 
 export const int = (value: number): Uint8Array => join("J", u32(value));
 
-export const ints = (values: readonly number[]): Uint8Array => join("(", ...values.map(int), "t");
+const ints = (values: readonly number[]): Uint8Array => join("(", ...values.map(int), "t");
 
 /** ("storage", torch.KIND, key, "cpu", length), and None where the file is of the older form. */
 export function storage(kind: string, key: string, length: number, legacy = false): Uint8Array {

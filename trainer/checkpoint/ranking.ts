@@ -12,10 +12,10 @@ export interface BestScore {
 }
 
 /** In RUN. */
-export const TOP = "top";
+const TOP = "top";
 
 /** `epoch-0012`: epochs as printed lines count them, from 1. */
-export const topName = (epoch: number): string => `epoch-${String(epoch + 1).padStart(4, "0")}`;
+const topName = (epoch: number): string => `epoch-${String(epoch + 1).padStart(4, "0")}`;
 
 /**
  * By `evalMetric` top1, main.py's rule: the higher top-1, at equal top-1 the lower loss; by `loss`, or without

@@ -42,7 +42,7 @@ export interface DeitConfig extends ClassifierConfig {
 }
 
 /** Of nearly every published model; the shapes of a checkpoint do not determine the number of heads. */
-export const HEAD_DIM = 64;
+const HEAD_DIM = 64;
 
 /** Published widths whose heads are wider: ViT-H, ViT-g and ViT-G have 16. */
 const WIDE_HEADS: ReadonlyMap<number, number> = new Map([
@@ -52,7 +52,7 @@ const WIDE_HEADS: ReadonlyMap<number, number> = new Map([
 ]);
 
 /** Heads of the published models of this width; undefined where there is none. */
-export function usualHeads(dim: number): number | undefined {
+function usualHeads(dim: number): number | undefined {
   return WIDE_HEADS.get(dim) ?? (dim % HEAD_DIM === 0 ? dim / HEAD_DIM : undefined);
 }
 
