@@ -76,10 +76,7 @@ export interface ScheduleSettings {
 }
 
 /** Epochs of a run, the last of which may be cut. */
-function epochsOf(
-  { epochs, steps }: Pick<ScheduleSettings, "epochs" | "steps">,
-  batches: number,
-): number {
+function epochsOf({ epochs, steps }: Pick<ScheduleSettings, "epochs" | "steps">, batches: number): number {
   return steps === null ? (epochs ?? 0) : Math.ceil(steps / batches);
 }
 
