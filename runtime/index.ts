@@ -60,6 +60,7 @@ export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environme
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";
+export type { FilterName, InputTransform } from "./image/input-transform.js";
 export { type ClassScore, classScores, type Logits, softmax } from "./inference/logits.js";
 export {
   createInference,
@@ -69,7 +70,7 @@ export {
 } from "./inference/program.js";
 export { type ClassifyOptions, loadModel, type Model, type ModelOptions } from "./load-model.js";
 export { convertModel } from "./model-files/convert.js";
-export { readModel, type StoredModel } from "./model-files/stored-model.js";
+export { type ReadingOptions, readModel, type StoredModel } from "./model-files/stored-model.js";
 export type { ClassifierConfig } from "./models/config.js";
 export type { ConfigFile } from "./models/config-fields.js";
 export { completeConfig, type DeitConfig } from "./models/deit/config.js";
@@ -87,8 +88,11 @@ export { type StartingWeights, startingWeights } from "./models/starting-weights
 export type { Runtime } from "./runtime.js";
 export type {
   AppliedStep,
+  BatchLoss,
   Distillation,
   LossScale,
+  LossTerms,
+  OptimizerName,
   OptimizerStep,
   StepOutcome,
   Training,
@@ -111,4 +115,4 @@ export {
 export type { SafetensorsDtype } from "./weights/safetensors-header.js";
 export type { NamedTensor, ParameterShapes, TensorMap } from "./weights/tensor-map.js";
 export type { WeightFileOptions } from "./weights/torch-file.js";
-export type { WeightDtype } from "./weights/weight-dtype.js";
+export type { FloatDtype, WeightDtype } from "./weights/weight-dtype.js";
