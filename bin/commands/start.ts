@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import pc from "picocolors";
+import { nodeHost } from "../../runtime/host/node.js";
 import { runCommand, startServerCommand } from "../child-command.js";
 import { action, withExamples } from "../command-line.js";
 import { wholeNumber } from "../options.js";
@@ -68,7 +69,9 @@ async function trainBoth({ data, epochs, teacherEpochs }: StartOptions, out: str
     "1",
   ]);
   const validation = join(data, "val");
-  const run = ["train", "--data-server", server.address, "--val", validation, ...SHARED_RECIPE];
+  // All cores: the trainer would leave one to the data server, whose small pictures take little of it.
+  const threads = ["--threads", String(nodeHost().cores())];
+  const run = ["train", "--data-server", server.address, "--val", validation, ...threads, ...SHARED_RECIPE];
   const teacher = teacherFolder(out);
   try {
     chapter(2, "a convnet teacher: RegNetY, whose convolutions find shapes quickly");
@@ -122,12 +125,12 @@ export function configureStart(command: Command): void {
   command
     .option("--data <folder>", "folder of the drawn pictures", "sample-data")
     .option("--out <folder>", "folder of the run; the teacher's is beside it", join("runs", "shapes"))
-    .option("--epochs <n>", "epochs of the student", wholeNumber("--epochs", { min: 1 }), 18)
+    .option("--epochs <n>", "epochs of the student", wholeNumber("--epochs", { min: 1 }), 16)
     .option("--teacher-epochs <n>", "epochs of the teacher", wholeNumber("--teacher-epochs", { min: 1 }), 8)
     .action(action(start));
   withExamples(command, [
     ["a first run, in minutes", "vitrine start"],
     ["a shorter one", "vitrine start --epochs 2 --teacher-epochs 1"],
-    ["a longer run elsewhere", "vitrine start --epochs 72 --out runs/long"],
+    ["a longer run elsewhere", "vitrine start --epochs 64 --out runs/long"],
   ]);
 }
