@@ -1,10 +1,11 @@
 // Hub model: what --model, --init and --teacher name, a path or a model of the Hub, as files on this machine.
 
+import { isAbsolute, relative } from "node:path";
 import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../client/node/hub/fetch-model.js";
-import { isHubReference } from "../client/node/hub/reference.js";
-import { escapeControls } from "../runtime/errors.js";
+import { isHubReference, timmRepositories } from "../client/node/hub/reference.js";
+import { escapeControls, quote, VitrineError } from "../runtime/errors.js";
 import type { ModelSource } from "../runtime/host/host.js";
-import { nodeModelSource } from "../runtime/host/node.js";
+import { entryAt, nodeModelSource } from "../runtime/host/node.js";
 
 /** The part of a stream that this needs. */
 interface TextStream {
@@ -86,9 +87,30 @@ export interface LocalModelSource extends ModelSource {
   readonly path: string;
 }
 
+const OWNER_AND_NAME = /^([A-Za-z0-9][\w.-]*)\/[A-Za-z0-9][\w.-]*$/;
+
+/**
+ * Refuses a published name, or OWNER/NAME, where nothing on this machine has that path: what is meant is a model of the
+ * Hub, and the error says how that is written. Throws `file/not-found`.
+ */
+export function refuseBareHubName(path: string): void {
+  // A trainer's paths are absolute before they are looked at.
+  const text = isAbsolute(path) ? relative(".", path) : path;
+  const isPublished = timmRepositories().has(text);
+  const owner = OWNER_AND_NAME.exec(text)?.[1];
+  if (!isPublished && (owner === undefined || entryAt(owner))) return;
+  if (entryAt(text)) return;
+  const reference = `${isPublished ? "timm" : "hf"}:${quote(text)}`;
+  const message = `${quote(text)}: no such file or folder; a model of the Hugging Face Hub is named ${reference}`;
+  throw new VitrineError("file/not-found", message, { details: { path: text } });
+}
+
 /** The model that `text` names, downloaded if it is one of the Hub. Throws `hub/…` and what `nodeModelSource` throws. */
 export async function openModelSource(text: string): Promise<LocalModelSource> {
-  if (!isHubReference(text)) return { ...nodeModelSource(text), path: text };
+  if (!isHubReference(text)) {
+    refuseBareHubName(text);
+    return { ...nodeModelSource(text), path: text };
+  }
   const { folder, reference } = await fetched(text);
   return { ...nodeModelSource(folder), name: reference.name, location: text, path: folder };
 }

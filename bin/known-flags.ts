@@ -24,8 +24,8 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   [
     "--pretrained",
     {
-      train: "download the weights, then use --init PATH",
-      other: "download the weights, then use --model PATH",
+      train: "use --init timm:NAME, which downloads the weights, or --init PATH",
+      other: "use --model timm:NAME, which downloads the weights, or --model PATH",
     },
   ],
   ["--checkpoint --model-path", { train: "use --init PATH", other: "use --model PATH" }],

@@ -31,6 +31,11 @@ export function checkFileOut(out: string, force: boolean, ending: string): void 
   throw new VitrineError("file/exists", text, { details });
 }
 
+/** `22.9 MB`, and below 0.1 MB `36 kB`. */
+export function sizeText(bytes: number): string {
+  return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 function unwritable(out: string, cause: unknown): VitrineError {
   const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
   const text = `--out ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;

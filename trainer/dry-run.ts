@@ -2,6 +2,7 @@
 // the data or the computation will be waited for. Nothing is written, and what was trained is thrown away.
 
 import type { Batch } from "../runtime/batches/batch-source.js";
+import { counted } from "../runtime/batches/class-counts.js";
 import { multiplyAdds } from "../runtime/graph/multiply-adds.js";
 import { elementCount } from "../runtime/graph/tensor.js";
 import { classifierGraph } from "../runtime/inference/step.js";
@@ -241,13 +242,16 @@ function duration(seconds: number): string {
 
 const amount = (count: number): string =>
   count < 1e9 ? `${(count / 1e6).toPrecision(3)} M` : `${(count / 1e9).toPrecision(3)} G`;
-const rate = (value: number): string => `${value.toPrecision(3)} images/s`;
+/** Three digits; from 1,000 on whole numbers, since toPrecision would write 1.13e+3. */
+const rate = (value: number): string =>
+  `${value < 999.5 ? value.toPrecision(3) : Math.round(value).toLocaleString("en")} images/s`;
 const percent = (fraction: number): string => `${Math.round(100 * fraction)}%`;
 
 /** A line per finding, for people. */
 export function describeDryRun(facts: DryRunFacts): string[] {
   const { steps, epochs, batchSize, validations, validationSeconds: validating } = facts;
-  const length = epochs === null ? `${steps} steps` : `${epochs} epochs, ${steps} steps`;
+  const inSteps = counted(steps, "step", "steps");
+  const length = epochs === null ? inSteps : `${counted(epochs, "epoch", "epochs")}, ${inSteps}`;
   const arithmeticRate = amount(facts.trainingMultiplyAdds * facts.computeRate);
   const lines: [string, string][] = [
     ["parameters", facts.parameters.toLocaleString("en")],
@@ -267,7 +271,12 @@ export function describeDryRun(facts: DryRunFacts): string[] {
     ],
     ...(validating === null
       ? []
-      : [["validation", `${duration(validating)} each time, ${validations} times`] as [string, string]]),
+      : [
+          ["validation", `${duration(validating)} each time, ${counted(validations, "time", "times")}`] as [
+            string,
+            string,
+          ],
+        ]),
     ["whole run", `${length}: about ${duration(facts.totalSeconds)}`],
     ["bottleneck", `${facts.bottleneck}; next: ${facts.advice}`],
   ];

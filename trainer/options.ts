@@ -163,7 +163,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     setting("--model", "model", text, "architecture: a published name, config.json or model folder"),
     alias(
       "--finetune",
-      setting("--init", "init", path, "model folder or file, or hf:OWNER/NAME, to start from"),
+      setting("--init", "init", path, "model folder or file, hf:OWNER/NAME or timm:NAME, to start from"),
     ),
     setting("--input-size", "inputSize", count(1), "image size in pixels (the model's)"),
     setting(
@@ -182,7 +182,12 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Distillation: [
     alias(
       "--teacher-path",
-      setting("--teacher", "teacher", path, "model folder or file, or hf:OWNER/NAME, of the teacher"),
+      setting(
+        "--teacher",
+        "teacher",
+        path,
+        "model folder or file, hf:OWNER/NAME or timm:NAME, of the teacher",
+      ),
     ),
     setting(
       "--teacher-classes",

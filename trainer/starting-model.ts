@@ -28,6 +28,21 @@ export interface StartingModel {
   init: StoredModel | null;
 }
 
+const MOST_SUGGESTED = 4;
+
+function sharedStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** The published names that start most like `model`; the first of the list where none does. */
+function similarNames(model: string): string[] {
+  return [...MODEL_NAMES]
+    .sort((a, b) => sharedStart(b, model) - sharedStart(a, model))
+    .slice(0, MOST_SUGGESTED);
+}
+
 /** Architecture by published name, config.json, or model folder. Throws `model/unknown`, `model/config`. */
 async function namedConfig(model: string): Promise<ModelConfig> {
   const known = publishedConfig(model);
@@ -35,7 +50,8 @@ async function namedConfig(model: string): Promise<ModelConfig> {
   if (!existsSync(model))
     throw new VitrineError(
       "model/unknown",
-      `--model ${quote(model)} is neither a file nor a published name; names: ${MODEL_NAMES.join(", ")}`,
+      `--model ${quote(model)} is neither a file nor a published name such as ` +
+        `${similarNames(model).join(", ")}; "vitrine models" lists all`,
       { details: { model } },
     );
   const path = statSync(model).isDirectory() ? join(model, CONFIG_FILE) : model;

@@ -47,7 +47,7 @@ function checkSize({ config }: StoredModel, { path, imageSize }: TeacherOptions)
   throw new VitrineError(
     "training/teacher-size",
     `${quote(path)}: the teacher takes ${config.imageSize}×${config.imageSize} pixels, the student ` +
-      `${imageSize}×${imageSize}: give another --teacher or --model`,
+      `${imageSize}×${imageSize}: train with --input-size ${config.imageSize}, or give another --teacher`,
     { details: { teacherSize: config.imageSize, imageSize } },
   );
 }

@@ -8,7 +8,7 @@ import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, withExamples } from "../command-line.js";
 import { openModelSource } from "../hub-model.js";
 import { dtypeOption, modelOption } from "../model-options.js";
-import { checkFolderOut, writeFolderOut } from "../write-output.js";
+import { checkFolderOut, sizeText, writeFolderOut } from "../write-output.js";
 
 interface ConvertCommand {
   model: string;
@@ -25,7 +25,7 @@ async function convert({ model, dtype, out, force = false, ema = false }: Conver
   const files = convertModel(stored, dtype);
   await writeFolderOut(out, files);
   const bytes = (files.get(WEIGHTS_FILE) as Uint8Array).length;
-  process.stdout.write(`${out}: ${dtype}, ${(bytes / 1e6).toFixed(1)} MB of weights\n`);
+  process.stdout.write(`${out}: ${dtype}, ${sizeText(bytes)} of weights\n`);
 }
 
 export function configureConvert(command: Command): void {

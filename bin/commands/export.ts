@@ -14,7 +14,7 @@ import { action, withExamples } from "../command-line.js";
 import { openModelSource } from "../hub-model.js";
 import { modelOption } from "../model-options.js";
 import { checkOnnxParity } from "../onnx-parity.js";
-import { checkFileOut, checkFolderOut, writeFileOut, writeFolderOut } from "../write-output.js";
+import { checkFileOut, checkFolderOut, sizeText, writeFileOut, writeFolderOut } from "../write-output.js";
 
 interface ExportCommand {
   format: ExportFormat;
@@ -67,7 +67,7 @@ async function exportCommand(path: string, options: ExportCommand): Promise<void
   else await writeFileOut(out, content);
   const bytes = content instanceof Map ? [...content.values()] : [content];
   const total = bytes.reduce((sum, { length }) => sum + length, 0);
-  process.stdout.write(`${out}: ${format}, ${dtype}, ${(total / 1e6).toFixed(1)} MB\n`);
+  process.stdout.write(`${out}: ${format}, ${dtype}, ${sizeText(total)}\n`);
 }
 
 export function configureExport(command: Command): void {

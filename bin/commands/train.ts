@@ -22,7 +22,7 @@ import type { RunRequest, RunSources, TrainingRun, ValidationRequest } from "../
 import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { readConfigFile } from "../config-file.js";
-import { localModelPath } from "../hub-model.js";
+import { localModelPath, refuseBareHubName } from "../hub-model.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { decimalNumber, numberPair, wholeNumber } from "../options.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
@@ -108,8 +108,12 @@ function configuredOptions(path: string | undefined, command: Command): Map<stri
 
 /** Models of the Hub become folders of its cache: a run that is resumed finds the commit that it started with. */
 async function withLocalModels(given: Map<string, OptionValue>): Promise<Map<string, OptionValue>> {
-  for (const [flag, value] of given)
-    if (typeof value === "string") given.set(flag, await localModelPath(value));
+  for (const [flag, value] of given) {
+    if (typeof value !== "string") continue;
+    // --model is an architecture: there a published name is right.
+    if (flag === "--init" || flag === "--teacher") refuseBareHubName(value);
+    given.set(flag, await localModelPath(value));
+  }
   return given;
 }
 

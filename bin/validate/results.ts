@@ -189,7 +189,8 @@ export function describeResult(result: ValidationResult, classes: number): strin
   ];
   const head = (name: string, scores: HeadResult): string =>
     [
-      `  ${name.padEnd(17)} top-1 ${scores.top1.toFixed(2)}%`,
+      `  ${name.padEnd(17)}`,
+      `top-1 ${scores.top1.toFixed(2)}%`,
       ...(hasTop5(classes) ? [`top-5 ${scores.top5.toFixed(2)}%`] : []),
       `loss ${scores.loss.toFixed(4)}`,
     ].join("  ");

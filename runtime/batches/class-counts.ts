@@ -30,16 +30,19 @@ export function describeClasses({ classes, counts }: DescribedClasses): string {
     return shown(name, index) + count;
   });
   const more = classes.length - names.length;
-  const range =
-    more > 0 && counts !== undefined
-      ? `; ${least(counts).toLocaleString("en")} to ${counted(most(counts), "image", "images")} per class`
-      : "";
+  const range = more > 0 && counts !== undefined ? `; ${rangeOf(counts)} per class` : "";
   const rest = more > 0 ? `, … ${more.toLocaleString("en")} more${range}` : "";
   return `${counted(classes.length, "class", "classes")}: ${names.join(", ")}${rest}`;
 }
 
 const least = (counts: readonly number[]): number => counts.reduce((a, b) => Math.min(a, b));
 const most = (counts: readonly number[]): number => counts.reduce((a, b) => Math.max(a, b));
+
+/** `12 to 40 images`; `12 images` where all are equal. */
+function rangeOf(counts: readonly number[]): string {
+  const [few, many] = [least(counts), most(counts)];
+  return (few === many ? "" : `${few.toLocaleString("en")} to `) + counted(many, "image", "images");
+}
 
 /** `"a", "b" and 3 more` */
 function listed(indices: readonly number[], classes: readonly string[]): string {

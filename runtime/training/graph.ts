@@ -105,7 +105,8 @@ function distilledLoss(
     throw new VitrineError(
       "training/distillation",
       `distillation ${distillation}: the model has no distillation token; ` +
-        "take a ..._distilled_... model (--model), or --distillation none",
+        "take a ..._distilled_... model (--model), a config.json with " +
+        '"architectures": ["DeiTForImageClassificationWithTeacher"], or --distillation none',
     );
   const teacher = graph.input("teacherLogits", graph.shapeOf(classLogits));
   const distilled =

@@ -49,7 +49,7 @@ function noImages(root: string, classes: string[], others: number): VitrineError
       : `no .jpg or .jpeg files in its ${classes.length} class folders (${others} other files)`;
   return new VitrineError(
     classes.length === 0 ? "data/no-class-folders" : "data/no-images",
-    `${root}: ${reason}; --data takes a folder with one folder of JPEG files per class, or a CSV list "path,label"`,
+    `${root}: ${reason}; a data set is a folder with one folder of JPEG files per class, or a CSV list "path,label"`,
     { details: { path: root, classFolders: classes.length, otherFiles: others } },
   );
 }

@@ -37,7 +37,7 @@ export function openDataset(path: string): Dataset {
   if (!entry)
     throw new VitrineError(
       "file/not-found",
-      `${quote(path)}: no such file or folder; --data takes a folder of class folders or a CSV list "path,label"`,
+      `${quote(path)}: no such file or folder; a data set is a folder of class folders or a CSV list "path,label"`,
       { details: { path } },
     );
   const listing = read(path, entry.isDirectory());

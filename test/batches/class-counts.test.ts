@@ -24,6 +24,13 @@ test("of many classes six are named, with the range of all", () => {
     describeClasses(described(names, counts)),
     "1,000 classes: c0 (1), c1 (2), c2 (3), c3 (4), c4 (5), c5 (6), … 994 more; 1 to 1,000 images per class",
   );
+  const equal = describeClasses(
+    described(
+      names,
+      names.map(() => 12),
+    ),
+  );
+  assert.match(equal, /… 994 more; 12 images per class$/);
 });
 
 test("names are escaped and cut", () => {

@@ -92,6 +92,20 @@ test("errors are one line with the code", async () => {
   assert.match(teacher.stderr, /^vitrine: hub\/not-found: hf:org\/missing/m);
 });
 
+test("a name of the Hub without its scheme is refused with the name as it is written", async () => {
+  for (const [model, reference] of [
+    ["deit_tiny_patch16_224", "timm:deit_tiny_patch16_224"],
+    ["facebook/deit-tiny-patch16-224", "hf:facebook/deit-tiny-patch16-224"],
+  ]) {
+    const expected = new RegExp(`^vitrine: file/not-found: ${model}: .*is named ${reference}\\n$`, "m");
+    assert.match((await run(["classify", PHOTO, "--model", model])).stderr, expected);
+    const train = ["train", "--data-server", "127.0.0.1:9", "--out", join(folder, "run")];
+    assert.match((await run([...train, "--init", model])).stderr, expected);
+  }
+  const path = await run(["classify", PHOTO, "--model", "no/such/folder"]);
+  assert.match(path.stderr, /file\/not-found: no\/such\/folder: .*a model is a folder with/);
+});
+
 test("a terminal gets one line that is rewritten, a log a few lines", () => {
   const lines = (isTTY: boolean) => {
     const written: string[] = [];

@@ -160,6 +160,10 @@ test("a mistake is reported in one line, with exit status 1 and no stack trace",
   const cases: [RegExp, string[]][] = [
     [/file\/not-found: .*no such file/, ["validate", "--data", join(folder, "none"), "--model", ALWAYS_ANT]],
     [/data\/no-class-folders: .*empty/, ["validate", "--data", empty, "--model", ALWAYS_ANT]],
+    [
+      /file\/not-found: .*no such file or folder; a data set is/,
+      ["validate", "--data", "x", "--model", ALWAYS_ANT],
+    ],
     [/model\/no-model: .*no model.safetensors/, ["validate", "--data", DATA, "--model", empty]],
     [
       /device\/unknown: .*tfjs:cpu/,

@@ -60,6 +60,14 @@ test("a slow step is the bottleneck, and the estimate covers all steps and valid
   assert.match(text, /whole run +3 epochs, 15 steps: about 2 min 18 s/);
 });
 
+test("large rates are whole numbers, and one of something is said so", async () => {
+  const facts = await measured({ data: 0.25, step: 4.75, validation: 1 });
+  const text = describeDryRun({ ...facts, dataRate: 1130.4, epochs: 1, steps: 1, validations: 1 }).join("\n");
+  assert.match(text, /data alone +1,130 images\/s/);
+  assert.match(text, /each time, 1 time$/m);
+  assert.match(text, /whole run +1 epoch, 1 step: /);
+});
+
 test("a server and a trainer that take turns are told apart from a slow server", async () => {
   const { bottleneck, advice } = await measured({ data: 0.5, step: 1, validation: 1 });
   assert.is(bottleneck, "data");

@@ -192,7 +192,7 @@ test("every mistake is one line that says what to do, status 1, and nothing is w
     [[...plain, "--scale", "0.5"], /--scale got "0.5".*LOW,HIGH/],
     [[...plain, "--distillation", "firm"], /--distillation.*none, hard, soft/],
     [[...plain, "--no-such-flag"], /no-such-flag/],
-    [["--pretrained", ...plain], /usage\/command-line: train --pretrained: .*use --init PATH/],
+    [["--pretrained", ...plain], /usage\/command-line: train --pretrained: .*use --init timm:NAME/],
     [[...plain, "--output_dir=runs"], /train --output_dir: use --out FOLDER/],
     [[...plain, "--resume", "runs/x/checkpoint.pth"], /train --resume takes no path: .*--out FOLDER/],
     [[...plain, "--batch-size", "25", "--mixup", "0", "--cutmix", "0"], /24 images.*--batch-size/],

@@ -27,6 +27,17 @@ const PLAIN: Partial<DeitConfig> = {
   poolNorm: false,
 };
 
+/** What a model with such a property has, in the words of the documentation. */
+const WORDS: Partial<Record<string, string>> = {
+  prefixPositions: "positions on the patches alone",
+  classToken: "no class token",
+  registers: "register tokens",
+  qkvBias: "no qkv biases",
+  pool: "average pooling",
+  poolNorm: "a norm after pooling (fc_norm)",
+  layerScale: "LayerScale",
+};
+
 /**
  * Throws `export/unsupported` for a property that is neither of `described` nor a plain model's: a variant that other
  * projects would compute as something else.
@@ -44,7 +55,7 @@ function checkDescribed(
   });
   if (!unknown) return;
   const [name, value] = unknown;
-  const text = `a DeiT with ${name} ${JSON.stringify(value)} cannot be exported as ${format} yet; allowed: ${allowed}`;
+  const text = `a model with ${WORDS[name] ?? `${name} ${JSON.stringify(value)}`} cannot be exported as ${format}, which has no class for it; allowed: ${allowed} (--format)`;
   throw new VitrineError("export/unsupported", text, { details: { format, property: name } });
 }
 
