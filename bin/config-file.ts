@@ -3,11 +3,11 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { type Command, CommanderError, type Option } from "commander";
-import { parseDocument } from "yaml";
-import { quote, VitrineError } from "../runtime/errors.js";
+import { type Document, isMap, isScalar, parseDocument } from "yaml";
+import { quote, quoteJson, VitrineError } from "../runtime/errors.js";
 
-/** A file of settings has a few kilobytes. */
-const MAX_BYTES = 1_000_000;
+/** A file of settings has a few kilobytes; the time of the parser grows faster than a file's size. */
+const MAX_BYTES = 100_000;
 
 function refused(path: string, what: string): VitrineError {
   return new VitrineError("usage/config", `${quote(path)}: ${what}`, { details: { path } });
@@ -15,7 +15,10 @@ function refused(path: string, what: string): VitrineError {
 
 function readText(path: string): string {
   try {
-    const { size } = statSync(path);
+    const entry = statSync(path);
+    // /dev/zero has a size of 0 and no end.
+    if (entry.isCharacterDevice()) throw refused(path, "a device, no file");
+    const { size } = entry;
     if (size > MAX_BYTES) throw refused(path, `${size} bytes; a configuration file has at most ${MAX_BYTES}`);
     return readFileSync(path, "utf8");
   } catch (cause) {
@@ -54,7 +57,7 @@ function asText(path: string, key: string, value: unknown): string {
   if (typeof value === "number" || typeof value === "string") return String(value);
   if (Array.isArray(value) && value.length > 0 && value.every((part) => typeof part === "number"))
     return value.join(",");
-  const got = quote(JSON.stringify(value) ?? String(value));
+  const got = quoteJson(value);
   throw refused(path, `"${quote(key)}" got ${got}; allowed: a number, a text, or a list of numbers`);
 }
 
@@ -66,13 +69,47 @@ function switchFlag(
   options: ReadonlyMap<string, Option>,
 ): string | undefined {
   if (typeof value !== "boolean") {
-    const got = quote(JSON.stringify(value) ?? String(value));
+    const got = quoteJson(value);
     throw refused(path, `"${quote(key)}" got ${got}; allowed: true or false`);
   }
   const flag = flagOf(key);
   if (value) return flag;
   const opposite = flag.startsWith("--no-") ? `--${flag.slice(5)}` : `--no-${flag.slice(2)}`;
   return options.has(opposite) ? opposite : undefined;
+}
+
+/** The parser compares each key with all before it, minutes for a file of keys alone: keys are compared here. */
+function checkKeys(path: string, { contents }: Document.Parsed): void {
+  if (!isMap(contents)) return;
+  const seen = new Set<unknown>();
+  for (const { key } of contents.items) {
+    const name = isScalar(key) ? String(key.value) : key;
+    if (seen.has(name)) throw refused(path, `"${quote(String(name))}" is there twice`);
+    seen.add(name);
+  }
+}
+
+/** The first line of the parser's text, which shows the place in those below it. */
+function inWords(message: string): string {
+  const line = message.split("\n")[0].replace(/:$/, "");
+  return line.replace("Maximum call stack size exceeded", "lists or mappings are nested too deeply");
+}
+
+function parseYaml(path: string): unknown {
+  // A "silent" parser leaves out a second document without an error.
+  const options = { schema: "core", uniqueKeys: false, logLevel: "error" } as const;
+  const document = parseDocument(readText(path), options);
+  // Warnings are about tags and directives: !!js/function would be read as if it were not there.
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem?.code === "MULTIPLE_DOCS")
+    throw refused(path, 'several documents (a line of "---"); allowed: one');
+  if (problem) throw refused(path, quote(inWords(problem.message)));
+  checkKeys(path, document);
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw refused(path, quote((cause as Error).message));
+  }
 }
 
 /** One key of a file: the flag that it stands for, with the value parsed as on the command line. */
@@ -91,15 +128,7 @@ export function readConfigFile(path: string, command: Command, excluded: readonl
       option.long && !excluded.includes(option.long) ? [[option.long, option] as const] : [],
     ),
   );
-  const document = parseDocument(readText(path), { schema: "core", uniqueKeys: true, logLevel: "silent" });
-  const [error] = document.errors;
-  if (error) throw refused(path, quote(error.message.split("\n")[0]));
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 0 });
-  } catch (cause) {
-    throw refused(path, quote((cause as Error).message));
-  }
+  const content = parseYaml(path);
   if (content === null || content === undefined) return [];
   if (typeof content !== "object" || Array.isArray(content))
     throw refused(path, "expected a mapping of flag names, without dashes, to values");

@@ -278,3 +278,14 @@ export function fitText(text: string, bytes: number): string {
 export function quote(name: string): string {
   return fitText(escapeControls(name), QUOTED_BYTES);
 }
+
+/** A parsed value from outside as an error message shows it; `absent` stands for undefined, which has no JSON. */
+export function quoteJson(value: unknown, absent = "absent"): string {
+  try {
+    return quote(JSON.stringify(value) ?? absent);
+  } catch (error) {
+    // JSON.parse reads brackets nested so deeply that JSON.stringify runs out of stack.
+    if (error instanceof RangeError) return "a list or object nested too deeply to show";
+    throw error;
+  }
+}

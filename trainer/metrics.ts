@@ -108,9 +108,9 @@ export async function openMetrics(
   const whole = kept + (owed ? row(owed) : "");
   await writeFile(`${path}.next`, whole);
   await rename(`${path}.next`, path);
-  /** Where the last row begins, and where it ends, in bytes: all of it is ASCII. */
-  let last = kept.length;
-  let end = whole.length;
+  /** Where the last row begins, and where it ends, in bytes; an edited file may hold more than ASCII. */
+  let last = Buffer.byteLength(kept);
+  let end = Buffer.byteLength(whole);
   const update = async (work: (file: FileHandle) => Promise<unknown>): Promise<void> => {
     const file = await open(path, "r+");
     try {

@@ -1,7 +1,7 @@
 // Real labels: several right classes for each image, as ImageNet-ReaL (arXiv 2006.07159) gives them in real.json.
 
 import { readFileSync, statSync } from "node:fs";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
 import { byCodePoint } from "../../server/data/dataset.js";
 
 /** 50,000 images take 1 MB; a file of another kind should not fill the memory. */
@@ -40,7 +40,10 @@ function refuse(file: string, what: string): VitrineError {
 function readJson(file: string): unknown {
   let text: string;
   try {
-    const { size } = statSync(file);
+    const entry = statSync(file);
+    // /dev/zero has a size of 0 and no end.
+    if (entry.isCharacterDevice()) throw refuse(file, "a device, no file");
+    const { size } = entry;
     if (size > LARGEST_FILE) throw refuse(file, `${size} bytes, allowed are ${LARGEST_FILE}`);
     text = readFileSync(file, "utf8");
   } catch (cause) {
@@ -69,7 +72,7 @@ function classReader(file: string, { labels, classes, classMap }: RealLabelsCont
       const index = typeof entry === "string" ? known.get(entry) : entry;
       if (typeof index === "number" && Number.isInteger(index) && index >= 0 && index < labels.length)
         return index;
-      const got = quote(typeof entry === "string" ? entry : (JSON.stringify(entry) ?? "nothing"));
+      const got = typeof entry === "string" ? quote(entry) : quoteJson(entry, "nothing");
       const allowed = `allowed: class indices 0 to ${labels.length - 1}, or names of classes`;
       throw refuse(file, `the entry of ${quote(image)} holds ${got}; ${allowed}`);
     });

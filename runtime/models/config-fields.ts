@@ -3,7 +3,7 @@
 // Field names are Hugging Face's; files of timm, which keep the input's description below `pretrained_cfg`, are read
 // too.
 
-import { quote, VitrineError } from "../errors.js";
+import { quoteJson, VitrineError } from "../errors.js";
 import type { ClassifierConfig } from "./config.js";
 
 export type Fields = Record<string, unknown>;
@@ -21,8 +21,7 @@ export interface ConfigFile<C extends ClassifierConfig> {
 
 /** The error for a field with a value that is not allowed. */
 export function refuse(subject: string, field: string, got: unknown, allowed: string): VitrineError {
-  // Undefined has no JSON.
-  const text = `${subject}: ${field} is ${quote(JSON.stringify(got) ?? "absent")}; allowed: ${allowed}`;
+  const text = `${subject}: ${field} is ${quoteJson(got)}; allowed: ${allowed}`;
   return new VitrineError("model/config", text, { details: { file: subject, field } });
 }
 

@@ -2,7 +2,7 @@
 //
 // Layout: 8 bytes little-endian header length N, N bytes of JSON, then the data that the offsets count from.
 
-import { quote, VitrineError } from "../errors.js";
+import { quote, quoteJson, VitrineError } from "../errors.js";
 
 /** Bytes of an element of each type that is read here; the format defines more. */
 export const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I8: 1, U8: 1 } as const;
@@ -99,7 +99,7 @@ function readEntry(
   if (typeof dtype !== "string" || bits === undefined)
     throw refuse(
       subject,
-      `${tensor} has type ${quote(typeof dtype === "string" ? dtype : String(JSON.stringify(dtype)))}; ` +
+      `${tensor} has type ${typeof dtype === "string" ? quote(dtype) : quoteJson(dtype)}; ` +
         `allowed: ${Object.keys(ELEMENT_BYTES).join(", ")}`,
     );
   if (!Array.isArray(shape) || !shape.every(isCount))

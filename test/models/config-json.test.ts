@@ -154,4 +154,14 @@ test("a missing size without a default is named by its field", () => {
   assert.throws(() => completeConfig(sizes, "my.json"), /my.json: hidden_size is missing/);
 });
 
+test("a value nested too deeply to be shown is refused by the field's name", () => {
+  const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+  for (const field of ["model_type", "image_mean", "init_values"])
+    assert.throws(
+      () => readConfigJson(`{"model_type":"vit","${field}":${deep}}`, "my.json"),
+      (error: unknown) =>
+        isVitrineError(error) && error.message.startsWith(`my.json: ${field} is a list or object nested too`),
+    );
+});
+
 test.run();

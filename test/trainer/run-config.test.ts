@@ -1,6 +1,6 @@
 // Run configuration: config.yaml holds every setting, and a file of settings is read as flags are.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -103,8 +103,16 @@ const WRONG: readonly [what: string, text: string, RegExp][] = [
   ["a mapping as a value", "lr: {a: 1}", /usage\/config: .*"lr" got/],
   ["a switch with a number", "recompute: 1", /"recompute" got 1; allowed: true or false/],
   ["a list instead of a mapping", "- lr\n- seed", /expected a mapping/],
-  ["a key given twice", "seed: 1\nseed: 2", /keys must be unique/],
+  ["a key given twice", "seed: 1\nseed: 2", /"seed" is there twice/],
   ["aliases", "lr: &a 1\nseed: *a", /usage\/config/],
+  ["a second document", "lr: 1\n---\nseed: 2", /several documents/],
+  ["a tag of another program", "lr: !!js/function 1", /unresolved tag/],
+  [
+    "lists nested too deeply",
+    `lr: ${"[".repeat(20_000)}`,
+    /recipe.yaml: lists or mappings are nested too deeply/,
+  ],
+  ["a value nested deeply", `lr: ${"[".repeat(200)}${"]".repeat(200)}`, /"lr" got \[\[.*…; allowed/],
   ["no YAML", "lr: [1", /usage\/config: .*recipe.yaml: /],
 ];
 
@@ -119,8 +127,13 @@ test("a missing file, a folder and a huge file are refused", () => {
   const options = ["--out"];
   for (const path of [join(folder, "none.yaml"), folder])
     assert.throws(() => readConfigFile(path, command, options), /none.yaml|EISDIR|directory/i);
-  writeFileSync(join(folder, "huge.yaml"), "#".repeat(1_000_001));
-  assert.throws(() => readConfigFile(join(folder, "huge.yaml"), command, options), /1000001 bytes/);
+  writeFileSync(join(folder, "huge.yaml"), "#".repeat(100_001));
+  assert.throws(() => readConfigFile(join(folder, "huge.yaml"), command, options), /100001 bytes/);
+});
+
+test("a device without an end is refused", () => {
+  if (!existsSync("/dev/zero")) return;
+  assert.throws(() => readConfigFile("/dev/zero", command, []), /\/dev\/zero: a device, no file/);
 });
 
 test.run();

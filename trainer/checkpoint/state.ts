@@ -1,12 +1,13 @@
 // State: what state.json keeps beside the weights, so that a run continues as if it had never stopped.
 
 import type { Cursor } from "../../runtime/batches/batch-source.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
 import type { LossScale } from "../../runtime/training/contract.js";
 import type { StepMetrics } from "../metrics.js";
 import type { TrainerSettings } from "../settings.js";
 import type { ValidationScores } from "../validation.js";
 import type { BestScore } from "./ranking.js";
+import { wrongField } from "./state-shape.js";
 
 export const STATE_FILE = "state.json";
 
@@ -107,25 +108,40 @@ const EARLIER_SETTINGS: Partial<TrainerSettings> = {
   logInterval: 1,
 };
 
+const isFields = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Throws `checkpoint/state` if the text is not from `writeState`. The error names `path`. */
 export function readState(text: string, path: string): RunState {
   let parsed: Partial<RunState> | null;
   try {
     parsed = JSON.parse(text) as Partial<RunState> | null;
   } catch (cause) {
-    throw new VitrineError("checkpoint/state", `${quote(path)}: not JSON: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new VitrineError(
+      "checkpoint/state",
+      `${quote(path)}: not JSON: ${quote((cause as Error).message)}`,
+      {
+        cause,
+      },
+    );
   }
   if (parsed?.format !== STATE_FORMAT && parsed?.format !== 2)
     throw new VitrineError(
       "checkpoint/state",
-      `${quote(path)}: format ${parsed?.format ?? "missing"}, this version reads 2 and ${STATE_FORMAT}`,
+      `${quote(path)}: format ${quoteJson(parsed?.format, "missing")}, this version reads 2 and ${STATE_FORMAT}`,
     );
   const missing = REQUIRED.find((key) => parsed[key] === undefined);
   if (missing !== undefined)
     throw new VitrineError("checkpoint/state", `${quote(path)}: "${missing}" is missing`);
+  const damaged = (what: string) =>
+    new VitrineError(
+      "checkpoint/state",
+      `${quote(path)}: ${what}: the file was edited or damaged; a new run can start from its weights (--init)`,
+      { details: { path } },
+    );
   const settings = parsed.settings as TrainerSettings;
+  if (!isFields(settings)) throw damaged('"settings" is no object');
+  if (!isFields(settings.recipe)) throw damaged('"settings.recipe" is no object');
   // In format 2, a warm-up left to its default was main.py's, or in a run measured in steps a fraction of it.
   if (parsed.format === 2 && settings.steps === null) settings.warmupEpochs ??= 5;
   // Assignments keep the order of the keys.
@@ -140,5 +156,7 @@ export function readState(text: string, path: string): RunState {
   parsed.badValidationSamples ??= "fail";
   parsed.acceptedData ??= [];
   parsed.top ??= [];
+  const wrong = wrongField(parsed as Readonly<Record<string, unknown>>);
+  if (wrong !== null) throw damaged(wrong);
   return parsed as RunState;
 }
