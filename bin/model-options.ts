@@ -9,7 +9,7 @@ import { nodeHost } from "../runtime/host/node.js";
 import { loadModel, type Model, type ModelOptions } from "../runtime/load-model.js";
 import { readModel, type StoredModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
-import type { WeightDtype } from "../runtime/weights/weight-dtype.js";
+import type { FloatDtype, WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "../trainer/progress.js";
 import { openModelSource } from "./hub-model.js";
 import { wholeNumber } from "./options.js";
@@ -45,15 +45,17 @@ export function threadsOption(auto = "the cores this process may use"): Option {
     .argParser((text): number | "auto" => (text === "auto" ? text : parse(text)));
 }
 
-const DTYPES: Readonly<Record<string, WeightDtype>> = {
+/** What --dtype takes for weights in floating point. */
+export const FLOAT_DTYPES: Readonly<Record<string, FloatDtype>> = {
   f32: "float32",
   float32: "float32",
   f16: "float16",
   float16: "float16",
   bf16: "bfloat16",
   bfloat16: "bfloat16",
-  int8: "int8",
 };
+
+const DTYPES: Readonly<Record<string, WeightDtype>> = { ...FLOAT_DTYPES, int8: "int8" };
 
 export function dtypeOption(
   help = "weights: f32, f16 or bf16 (widened to f32), or int8 (wasm only); default: the file's",

@@ -12,7 +12,7 @@ import { readModel, type StoredModel } from "../../runtime/model-files/stored-mo
 import { type FloatDtype, throughDtype } from "../../runtime/weights/weight-dtype.js";
 import { action, withExamples } from "../command-line.js";
 import { openModelSource } from "../hub-model.js";
-import { modelOption } from "../model-options.js";
+import { FLOAT_DTYPES, modelOption } from "../model-options.js";
 import { checkOnnxParity } from "../onnx-parity.js";
 import { checkFileOut, checkFolderOut, sizeText, writeFileOut, writeFolderOut } from "../write-output.js";
 
@@ -25,17 +25,8 @@ interface ExportCommand {
   check: boolean;
 }
 
-const DTYPES: Readonly<Record<string, FloatDtype>> = {
-  f32: "float32",
-  float32: "float32",
-  f16: "float16",
-  float16: "float16",
-  bf16: "bfloat16",
-  bfloat16: "bfloat16",
-};
-
 function floatDtype(text: string): FloatDtype {
-  const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
+  const dtype = Object.hasOwn(FLOAT_DTYPES, text) ? FLOAT_DTYPES[text] : undefined;
   if (dtype) return dtype;
   throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, bf16`, {
     details: { flag: "--dtype", got: text },

@@ -1,6 +1,9 @@
 // Metrics table: metrics.csv by the names of its columns, whatever columns a version writes.
 
-/** metrics.csv by the names of its columns; an empty or damaged cell is NaN. */
+/** The trainer writes about thirty; the memory of a table is its columns times its lines. */
+const MOST_COLUMNS = 256;
+
+/** metrics.csv by the names of its columns, the first 256; an empty or damaged cell is NaN. */
 export class Metrics {
   readonly names: readonly string[];
   readonly rows: number;
@@ -8,7 +11,7 @@ export class Metrics {
 
   constructor(text: string) {
     const end = text.indexOf("\n");
-    this.names = end < 0 ? [] : text.slice(0, end).trim().split(",");
+    this.names = end < 0 ? [] : text.slice(0, end).trim().split(",", MOST_COLUMNS);
     // A last line without a newline was cut off. Rows of an older version have fewer columns, the first ones.
     const lines =
       end < 0

@@ -68,7 +68,7 @@ function classReader(file: string, { labels, classes, classMap }: RealLabelsCont
   });
   return (value: unknown, image: string): number[] => {
     if (!Array.isArray(value)) throw refuse(file, `the entry of ${quote(image)} is no list`);
-    return value.map((entry: unknown) => {
+    const indices = value.map((entry: unknown) => {
       const index = typeof entry === "string" ? known.get(entry) : entry;
       if (typeof index === "number" && Number.isInteger(index) && index >= 0 && index < labels.length)
         return index;
@@ -76,6 +76,8 @@ function classReader(file: string, { labels, classes, classMap }: RealLabelsCont
       const allowed = `allowed: class indices 0 to ${labels.length - 1}, or names of classes`;
       throw refuse(file, `the entry of ${quote(image)} holds ${got}; ${allowed}`);
     });
+    // A list may repeat itself; what is kept has no more entries than the model has classes.
+    return [...new Set(indices)];
   };
 }
 

@@ -73,6 +73,10 @@ export function wholeNumbers(fields: Fields, field: string, subject: string): nu
 
 type Channels = [number, number, number];
 
+/** Beyond any means and deviations of pixels; with larger or smaller ones, float32 inputs are not finite. */
+const LARGEST_CHANNEL = 1e6;
+const SMALLEST_DEVIATION = 1e-6;
+
 function isChannels(value: unknown): value is Channels {
   return Array.isArray(value) && value.length === 3 && value.every((entry) => Number.isFinite(entry));
 }
@@ -81,15 +85,15 @@ function isChannels(value: unknown): value is Channels {
 export function channels(fields: Fields, field: string, subject: string): Channels | undefined {
   const value = fields[field];
   if (value === undefined || value === null) return undefined;
-  if (isChannels(value)) return value;
-  throw refuse(subject, field, value, "three numbers");
+  if (isChannels(value) && value.every((entry) => Math.abs(entry) <= LARGEST_CHANNEL)) return value;
+  throw refuse(subject, field, value, `three numbers from -${LARGEST_CHANNEL} to ${LARGEST_CHANNEL}`);
 }
 
 /** As `channels`, to divide by. */
 export function deviations(fields: Fields, field: string, subject: string): Channels | undefined {
   const value = channels(fields, field, subject);
-  if (value === undefined || value.every((entry) => entry > 0)) return value;
-  throw refuse(subject, field, value, "three numbers above 0");
+  if (value === undefined || value.every((entry) => entry >= SMALLEST_DEVIATION)) return value;
+  throw refuse(subject, field, value, `three numbers above 0, at least ${SMALLEST_DEVIATION}`);
 }
 
 /** One of `choices`. */

@@ -171,6 +171,10 @@ function perColor(fields: Fields, field: string): Fields {
   return typeof value === "number" ? { ...fields, [field]: [value, value, value] } : fields;
 }
 
+/** Usual are 1/255, and 1 where the mean is of bytes. */
+const SMALLEST_FACTOR = 1e-6;
+const LARGEST_FACTOR = 1e3;
+
 /** The normalization of bytes as (v/255 − mean)/std, whatever the factor that the file rescales them with. */
 function readNormalization(fields: Fields, { mean: usual }: Processor, subject: string) {
   const normalizes = fields.do_normalize !== false;
@@ -184,6 +188,8 @@ function readNormalization(fields: Fields, { mean: usual }: Processor, subject: 
     : standard(1);
   const factor =
     fields.do_rescale === false ? 1 : (positiveNumber(fields, "rescale_factor", subject) ?? 1 / 255);
+  if (factor < SMALLEST_FACTOR || factor > LARGEST_FACTOR)
+    throw refuse(subject, "rescale_factor", factor, `${SMALLEST_FACTOR} to ${LARGEST_FACTOR}`);
   // Files print 1/255 with a digit less or more.
   const scale = Math.abs(factor * 255 - 1) < 1e-6 ? 1 : factor * 255;
   if (scale === 1 || !mean || !std) return { mean, std };

@@ -120,6 +120,9 @@ test("what is not computed is refused by its field, with what is allowed", () =>
     [/do_normalize is "no"; allowed: true, false/, { do_normalize: "no" }],
     [/image_std is \[0,0,0\]; allowed: three numbers above 0/, { image_std: [0, 0, 0] }],
     [/image_std is \[-1,1,1\]/, { image_std: [-1, 1, 1] }],
+    [/image_std is .*at least 0.000001/, { image_std: [1e-308, 1, 1] }],
+    [/image_mean is .*allowed: three numbers from -1000000 to 1000000/, { image_mean: [1e308, 0, 0] }],
+    [/rescale_factor is 1e\+300; allowed: 0.000001 to 1000/, { rescale_factor: 1e300 }],
     [/image_mean is \[1,2\]; allowed: three numbers/, { image_mean: [1, 2] }],
     [/rescale_factor is 0; allowed: a number above 0/, { rescale_factor: 0 }],
     [

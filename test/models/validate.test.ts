@@ -142,6 +142,8 @@ test("real labels go by ImageNet's numbers, by path or name, and by classes' nam
   assert.equal(NAMES.map(byNumber), [[1], [3, 0]]);
   const byName = realLabels({ [NAMES[0] as string]: ["kitten"], "ILSVRC2012_val_00000004.JPEG": ["bee", 3] });
   assert.equal(NAMES.map(byName), [[2], [1, 3]]);
+  const repeated = realLabels({ "b.jpg": new Array(500_000).fill(3).concat(1) }, ["b.jpg"]);
+  assert.equal(repeated("b.jpg"), [3, 1]);
 });
 
 test("real labels that do not fit the data set are refused with what is wrong", () => {

@@ -66,6 +66,9 @@ test("heads, average and answer of a validation are lines by the columns' names;
   assert.is(metrics.last("validation_loss"), 1.5);
   assert.is(metrics.column("no_such_column"), undefined);
   assert.is(new Metrics("").rows, 0);
+  const wide = new Metrics(`${Array.from({ length: 50_000 }, (_, i) => `c${i}`).join(",")}\n1,2\n`);
+  assert.is(wide.names.length, 256, "memory is columns times lines, whatever the header claims");
+  assert.is(wide.last("c1"), 2);
 });
 
 test("a chart of nothing is none, and one of a single value or a constant is finite", () => {

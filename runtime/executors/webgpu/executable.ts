@@ -118,12 +118,12 @@ export class WebgpuExecutable implements Executable {
   #scratchFor(operands: Operands): Scratch {
     if (!this.#scratch) {
       let largest = 0;
-      const placeholder = this.#context.device.createBuffer(4, "a placeholder for scratch memory");
+      const probe = this.#context.device.createBuffer(4, "the probe of scratch sizes");
       encodeProgram(this.#program, operands, (bytes) => {
         largest = Math.max(largest, bytes);
-        return { buffer: placeholder, offset: 0, bytes };
+        return { buffer: probe, offset: 0, bytes };
       });
-      this.#context.device.destroyBuffer(placeholder);
+      this.#context.device.destroyBuffer(probe);
       this.#scratch = this.#context.device.createBuffer(largest, `the scratch of ${this.#program.name}`);
     }
     const buffer = this.#scratch;
