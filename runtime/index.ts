@@ -7,18 +7,14 @@
 export { createRuntime, type RuntimeOptions } from "./create-runtime.js";
 export type { DrawMath } from "./draw/random.js";
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "./errors.js";
+export type { DeviceArray, Int8Store, ProgramStores, Store, StoreLayout } from "./executors/device-store.js";
 export type {
   CalibratedBlock,
   CompileOptions,
-  DeviceArray,
   DeviceInputs,
   Executable,
   Executor,
-  Int8Store,
   KernelProgress,
-  ProgramStores,
-  Store,
-  StoreLayout,
 } from "./executors/executor.js";
 export type { Started } from "./executors/pipelined.js";
 export { type DifferentiateOptions, differentiate } from "./graph/autodiff.js";

@@ -6,7 +6,14 @@ import { quote } from "../../runtime/errors.js";
 import { FILTER_NAMES } from "../../runtime/image/resize.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { openModelSource } from "../hub-model.js";
-import { deviceOption, dtypeOption, gpuTierOption, modelOption, threadsOption } from "../model-options.js";
+import {
+  deviceOption,
+  dtypeOption,
+  gpuTierOption,
+  modelOption,
+  startModel,
+  threadsOption,
+} from "../model-options.js";
 import { badSamplesOption, dataOption, decimalNumber, wholeNumber, workersOption } from "../options.js";
 import {
   CLASS_COLUMNS,
@@ -19,7 +26,13 @@ import {
   resultTable,
 } from "../validate/results.js";
 import { openResultsFile } from "../validate/results-file.js";
-import { notice, type Validated, type ValidateOptions, validateModel } from "../validate/validate-model.js";
+import {
+  notice,
+  type StartModel,
+  type Validated,
+  type ValidateOptions,
+  validateModel,
+} from "../validate/validate-model.js";
 
 interface ValidateCommand extends ValidateOptions {
   model: string[];
@@ -45,12 +58,13 @@ async function validate(options: ValidateCommand): Promise<void> {
   for (const path of [...options.model, ...(options.teacher ? [options.teacher] : [])])
     await openModelSource(path);
   const write = resultsWriter(options);
+  const start: StartModel = (path, settings) => startModel(path, options, settings);
   const isOne = options.model.length === 1;
   const all: Validated[] = [];
   const say = (lines: string[]) => options.json || process.stdout.write(`${lines.join("\n")}\n`);
   for (const path of options.model) {
     if (!isOne) notice(quote(path));
-    const validated = await validateModel(path, options);
+    const validated = await validateModel(start, path, options);
     const { result, perClass, classes } = validated;
     write(validated);
     all.push(validated);

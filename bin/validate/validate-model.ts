@@ -3,16 +3,17 @@
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
+import type { Model, ModelOptions } from "../../runtime/load-model.js";
 import { atImageSize, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { type ClassifierConfig, inputTransform } from "../../runtime/models/config.js";
 import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
+import type { Runtime } from "../../runtime/runtime.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
 import { describeOtherFiles } from "../../trainer/validation.js";
-import { type RunningModel, startModel } from "../model-options.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";
 import { type Answers, evaluateModel } from "./evaluate-model.js";
 import { readRealLabels } from "./real-labels.js";
@@ -39,6 +40,12 @@ export interface ValidateOptions {
   badSamples: BadSamples;
   perClass?: boolean;
 }
+
+/** Opens the model at a path on the device of the flags; `adapt` changes it before it is loaded. */
+export type StartModel = (
+  path: string,
+  options: ModelOptions & { adapt?: (model: StoredModel) => StoredModel },
+) => Promise<{ model: Model; runtime: Runtime; dispose(): Promise<void> }>;
 
 /** A model's scores, and with --per-class those of every class. */
 export interface Validated {
@@ -88,7 +95,7 @@ interface Judged {
 
 /** Answers of a running model over the data set, judged image by image. */
 async function judgeAll(
-  { model }: RunningModel,
+  model: Model,
   source: OpenedEvaluation,
   { flip = false, realLabels, classesBy }: ValidateOptions,
   teacher: Decisions | null,
@@ -135,13 +142,14 @@ async function judgeAll(
 
 /** The teacher's decisions on the data set; it sees each picture as its own files say. */
 async function teacherDecisions(
+  start: StartModel,
   path: string,
   labels: readonly string[],
   options: ValidateOptions,
 ): Promise<Decisions> {
   const { data, batchSize, workers, badSamples } = options;
   const adapt = (teacher: StoredModel): StoredModel => inOrderOf(labels, teacher, path);
-  const { model, dispose } = await startModel(path, options, { batchSizes: [batchSize], adapt });
+  const { model, dispose } = await start(path, { batchSizes: [batchSize], adapt });
   try {
     const input = inputTransform(model.config);
     const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples });
@@ -152,13 +160,16 @@ async function teacherDecisions(
 }
 
 /** Throws what opening the model and the data throws, and `data/no-images` where nothing could be counted. */
-export async function validateModel(path: string, options: ValidateOptions): Promise<Validated> {
+export async function validateModel(
+  start: StartModel,
+  path: string,
+  options: ValidateOptions,
+): Promise<Validated> {
   const { data, batchSize, workers, badSamples, inputSize, flip = false, realLabels = null } = options;
-  const running = await startModel(path, options, {
+  const { model, runtime, dispose } = await start(path, {
     batchSizes: [batchSize],
     ...(inputSize === undefined ? {} : { adapt: (model: StoredModel) => resized(model, inputSize) }),
   });
-  const { model, runtime } = running;
   try {
     const { imageSize } = model.config;
     let skipped = 0;
@@ -174,9 +185,11 @@ export async function validateModel(path: string, options: ValidateOptions): Pro
       const left = describeOtherFiles(source.otherFiles);
       if (left) notice(`${quote(data)}: ${left}`);
       const teacher =
-        options.teacher === undefined ? null : await teacherDecisions(options.teacher, model.labels, options);
+        options.teacher === undefined
+          ? null
+          : await teacherDecisions(start, options.teacher, model.labels, options);
       const { scores, heads, disagreement, classMap, seconds } = await judgeAll(
-        running,
+        model,
         source,
         options,
         teacher,
@@ -209,6 +222,6 @@ export async function validateModel(path: string, options: ValidateOptions): Pro
       await source.close();
     }
   } finally {
-    await running.dispose();
+    await dispose();
   }
 }

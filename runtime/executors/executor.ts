@@ -1,21 +1,9 @@
 // Executor: the interface of every device. Declarations only; create-runtime.ts chooses one.
 
 import type { PlanOptions, Program, ProgramInputs, ProgramOutputs } from "../graph/program.js";
-import type { GpuBuffer, GpuDevice } from "../host/environment-types.js";
+import type { GpuDevice } from "../host/environment-types.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
-
-/** Float32 values on an executor's device, owned by the caller until dispose(). */
-export interface DeviceArray {
-  /** Number of values. */
-  readonly count: number;
-  /**
-   * A buffer of the executor's GPUDevice that holds nothing else. Throws `device/unsupported` where there is no GPU.
-   */
-  deviceBuffer(): GpuBuffer;
-  /** Copies them to the host, float32 [count]. */
-  read(): Promise<Float32Array>;
-  dispose(): void;
-}
+import type { DeviceArray, Int8Store, ProgramStores, Store, StoreLayout } from "./device-store.js";
 
 /** Inputs of a program, on the host or, where they are float32, already on the executor's device. */
 export type DeviceInputs = Readonly<Record<string, ProgramInputs[string] | DeviceArray>>;
@@ -47,31 +35,6 @@ export interface CompileOptions {
   frozenStores?: boolean;
 }
 
-/**
- * Float32 buffers that outlive programs and are shared by them: weights, gradients, moments, averages. Initially 0.
- */
-export interface Store {
-  /** Copies a tensor in. Throws `graph/unknown-tensor` or `graph/shape`. */
-  write(name: string, values: Float32Array): void;
-  /** Copies a tensor out. Throws `graph/unknown-tensor`. */
-  read(name: string): Promise<Float32Array>;
-  /** Copies a tensor on the device. Absent on CPU executors. */
-  readOnDevice?(name: string): DeviceArray;
-  /** Including the copies that the executor keeps of it. */
-  readonly bytes: number;
-  dispose(): void;
-}
-
-/** Int8 matrices in the layout of the executor's kernels, shared by programs. They do not change. */
-export interface Int8Store {
-  /** On the device. */
-  readonly bytes: number;
-  dispose(): void;
-}
-
-/** name → number of float32 values, in storage order. Tensors of one store are consecutive. */
-export type StoreLayout = ReadonlyMap<string, number>;
-
 /** A register block of the matrix product that was measured at startup. */
 export interface CalibratedBlock {
   /** Rows of the result that a block computes at once. */
@@ -83,9 +46,6 @@ export interface CalibratedBlock {
   /** Whether products use it. */
   chosen: boolean;
 }
-
-/** Stores by the names that the graph's tensors use. */
-export type ProgramStores = ReadonlyMap<string, Store | Int8Store>;
 
 /** How many kernels of a GPU are compiled; a driver may need a second for each. */
 export interface KernelProgress {

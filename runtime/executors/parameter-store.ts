@@ -2,7 +2,8 @@
 
 import { elementCount } from "../graph/tensor.js";
 import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
-import type { Executor, Store, StoreLayout } from "./executor.js";
+import type { Store, StoreLayout } from "./device-store.js";
+import type { Executor } from "./executor.js";
 
 /** The store's layout; `order` is the order of the tensors, default that of `shapes`. */
 export function storeLayout(shapes: ParameterShapes, order: Iterable<string> = shapes.keys()): StoreLayout {

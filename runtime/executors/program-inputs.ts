@@ -4,7 +4,8 @@ import { VitrineError } from "../errors.js";
 import type { Program, ProgramInputs } from "../graph/program.js";
 import type { ElementType, Tensor, TensorId } from "../graph/tensor.js";
 import { elementCount } from "../graph/tensor.js";
-import type { DeviceArray, DeviceInputs } from "./executor.js";
+import type { DeviceArray } from "./device-store.js";
+import type { DeviceInputs } from "./executor.js";
 
 type Given = DeviceInputs[string];
 

@@ -1,7 +1,8 @@
 // Inference program: pixels in, logits out. A program per batch size, all with the same weights.
 
 import { quote, VitrineError } from "../errors.js";
-import type { DeviceArray, Executor, Int8Store, Store } from "../executors/executor.js";
+import type { DeviceArray, Int8Store, Store } from "../executors/device-store.js";
+import type { Executor } from "../executors/executor.js";
 import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import type { Started } from "../executors/pipelined.js";
 import { INT8_WEIGHTS, MAX_INT8_INPUTS, withInt8Linears } from "../graph/int8-linears.js";

@@ -2,7 +2,8 @@
 // number of images through several of those.
 
 import { VitrineError } from "../errors.js";
-import type { DeviceArray, Executable } from "../executors/executor.js";
+import type { DeviceArray } from "../executors/device-store.js";
+import type { Executable } from "../executors/executor.js";
 import { finished, joined, type Started, underway } from "../executors/pipelined.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { scaledSum } from "../graph/operations/sums.js";

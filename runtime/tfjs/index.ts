@@ -1,7 +1,7 @@
 // vitrine/tfjs: Vitrine's models for code that uses tensors of tfjs. Its packages are optional peer dependencies
 // (docs/tfjs.md).
 
-export type { DeviceArray } from "../executors/executor.js";
+export type { DeviceArray } from "../executors/device-store.js";
 export { loadTensorModel, type TensorModel, type TensorModelOptions } from "./tensor-model.js";
 export {
   type AnyTensor,

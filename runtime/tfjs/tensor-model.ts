@@ -1,7 +1,8 @@
 // Tensor model: a model whose images and logits are tensors of tfjs, or arrays on the device.
 
 import { VitrineError } from "../errors.js";
-import type { DeviceArray, Executable, Store } from "../executors/executor.js";
+import type { DeviceArray, Store } from "../executors/device-store.js";
+import type { Executable } from "../executors/executor.js";
 import { createWeightStore, layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { planForBatch } from "../graph/planner.js";
 import { formatShape, sameShape } from "../graph/tensor.js";

@@ -1,7 +1,7 @@
 // Tensors: tfjs and Vitrine on one device, and values that pass between them without going through the host.
 
 import { VitrineError } from "../errors.js";
-import type { DeviceArray } from "../executors/executor.js";
+import type { DeviceArray } from "../executors/device-store.js";
 import type { Backend } from "../executors/tfjs/backend.js";
 import { TfjsExecutor } from "../executors/tfjs/executor.js";
 import { currentBackend, type LoadPackage, openBackend } from "../executors/tfjs/open-backend.js";

@@ -1,6 +1,6 @@
 // Training contract: what a trainer passes to the runtime and gets from it. Types only; program.ts implements them.
 
-import type { DeviceArray } from "../executors/executor.js";
+import type { DeviceArray } from "../executors/device-store.js";
 import type { Started } from "../executors/pipelined.js";
 import type { Logits } from "../inference/logits.js";
 import type { DeitConfig } from "../models/deit/config.js";

@@ -1,6 +1,6 @@
 // Loss scale: torch.amp.GradScaler's state in an executor's memory, where the optimizer's program updates it.
 
-import type { Store, StoreLayout } from "../executors/executor.js";
+import type { Store, StoreLayout } from "../executors/device-store.js";
 import type { GraphBuilder } from "../graph/graph.js";
 import type { LossScaleRule, LossScaleState } from "../graph/operations/loss-scale.js";
 import type { TensorMap } from "../weights/tensor-map.js";

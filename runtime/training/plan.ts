@@ -1,7 +1,7 @@
 // Training plan: the programs of a training and the bytes they take, before anything is allocated.
 
 import { VitrineError } from "../errors.js";
-import type { StoreLayout } from "../executors/executor.js";
+import type { StoreLayout } from "../executors/device-store.js";
 import { layoutBytes, storeLayout } from "../executors/parameter-store.js";
 import { largestBatch, planProgram } from "../graph/planner.js";
 import type { PlanOptions, Program } from "../graph/program.js";

@@ -1,7 +1,8 @@
 // Training program: a model's weights, gradients, moments and average on an executor, and the steps that change them.
 
 import { VitrineError } from "../errors.js";
-import type { DeviceInputs, Executable, Executor, Store } from "../executors/executor.js";
+import type { Store } from "../executors/device-store.js";
+import type { DeviceInputs, Executable, Executor } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
 import type { ProgramOutputs } from "../graph/program.js";

@@ -3,7 +3,8 @@
 // Sample weights are those of the whole batch, so that losses and gradients of the micro-batches add up to the batch's.
 
 import { VitrineError } from "../errors.js";
-import type { DeviceArray, DeviceInputs } from "../executors/executor.js";
+import type { DeviceArray } from "../executors/device-store.js";
+import type { DeviceInputs } from "../executors/executor.js";
 import type { ProgramInputs } from "../graph/program.js";
 import type { ImageInput } from "../models/family.js";
 import type { TrainingInputs, TrainingOptions } from "./contract.js";

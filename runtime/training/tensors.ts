@@ -1,7 +1,7 @@
 // Tensors of a training: the parameters, which have gradients, and the running statistics of batch norm, which have
 // none, in the layout of their stores.
 
-import type { Store } from "../executors/executor.js";
+import type { Store } from "../executors/device-store.js";
 import type { ModelFamily } from "../models/family.js";
 import {
   checkShapes,

@@ -4,7 +4,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import type { DeviceArray } from "../../runtime/executors/executor.js";
+import type { DeviceArray } from "../../runtime/executors/device-store.js";
 import type { Tensor } from "../../runtime/executors/tfjs/tfjs.js";
 import { BufferUsage } from "../../runtime/executors/webgpu/device.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";

@@ -3,7 +3,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Store, StoreLayout } from "../../runtime/executors/executor.js";
+import type { Store, StoreLayout } from "../../runtime/executors/device-store.js";
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { WebgpuExecutable } from "../../runtime/executors/webgpu/executable.js";
 import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";

@@ -4,7 +4,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Store } from "../../runtime/executors/executor.js";
+import type { Store } from "../../runtime/executors/device-store.js";
 import { storeLayout } from "../../runtime/executors/parameter-store.js";
 import type { WebgpuExecutor } from "../../runtime/executors/webgpu/executor.js";
 import type { MatrixUnits } from "../../runtime/executors/webgpu/tier.js";

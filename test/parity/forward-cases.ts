@@ -1,6 +1,7 @@
 // Forward cases: every tensor of both models between image and logits, and the logits with dropped branches.
 
-import type { Executor, Store } from "../../runtime/executors/executor.js";
+import type { Store } from "../../runtime/executors/device-store.js";
+import type { Executor } from "../../runtime/executors/executor.js";
 import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";

@@ -3,7 +3,8 @@
 
 import type { PlanOptions, Program } from "../../graph/program.js";
 import type { GpuDevice } from "../../host/environment-types.js";
-import type { Executable, Executor, Store, StoreLayout } from "../executor.js";
+import type { Store, StoreLayout } from "../device-store.js";
+import type { Executable, Executor } from "../executor.js";
 import type { Backend } from "./backend.js";
 import { TfjsExecutable } from "./executable.js";
 import { openBackend, type TfjsOptions } from "./open-backend.js";

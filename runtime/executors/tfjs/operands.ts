@@ -4,7 +4,7 @@ import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
 import type { Tensor as GraphTensor, TensorId } from "../../graph/tensor.js";
 import { elementCount, type Shape } from "../../graph/tensor.js";
-import type { Store } from "../executor.js";
+import type { Store } from "../device-store.js";
 import { TfjsStore } from "./store.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 

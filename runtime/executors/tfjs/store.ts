@@ -1,7 +1,7 @@
 // Store: named float32 tensors, each one tfjs tensor, which a new value replaces.
 
 import { VitrineError } from "../../errors.js";
-import type { DeviceArray, Store, StoreLayout } from "../executor.js";
+import type { DeviceArray, Store, StoreLayout } from "../device-store.js";
 import type { Backend } from "./backend.js";
 import type { Tensor } from "./tfjs.js";
 import { readFloats, TensorArray } from "./transfer.js";

@@ -3,7 +3,7 @@
 import { VitrineError } from "../../errors.js";
 import { elementCount, type Shape } from "../../graph/tensor.js";
 import type { GpuBuffer } from "../../host/environment-types.js";
-import type { DeviceArray } from "../executor.js";
+import type { DeviceArray } from "../device-store.js";
 import type { Backend } from "./backend.js";
 import type { Tensor, Tfjs } from "./tfjs.js";
 

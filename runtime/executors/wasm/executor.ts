@@ -5,16 +5,8 @@ import { VitrineError } from "../../errors.js";
 import type { PlanOptions, Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
-import type {
-  CalibratedBlock,
-  CompileOptions,
-  Executable,
-  Executor,
-  Int8Store,
-  ProgramStores,
-  Store,
-  StoreLayout,
-} from "../executor.js";
+import type { Int8Store, ProgramStores, Store, StoreLayout } from "../device-store.js";
+import type { CalibratedBlock, CompileOptions, Executable, Executor } from "../executor.js";
 import { calibrateInt8 } from "./calibrate-int8.js";
 import { WasmExecutable } from "./executable.js";
 import { WasmInt8Store } from "./int8-store.js";

@@ -4,7 +4,7 @@
 import { Int8Form } from "../../../assembly/nn/linear-forms.js";
 import { VitrineError } from "../../errors.js";
 import type { Int8Matrix } from "../../weights/int8-matrix.js";
-import type { Int8Store } from "../executor.js";
+import type { Int8Store } from "../device-store.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
 import type { Mutex } from "./mutex.js";
 

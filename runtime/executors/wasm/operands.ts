@@ -6,7 +6,7 @@ import { VitrineError } from "../../errors.js";
 import type { Program } from "../../graph/program.js";
 import type { Tensor, TensorId } from "../../graph/tensor.js";
 import { elementCount } from "../../graph/tensor.js";
-import type { ProgramStores } from "../executor.js";
+import type { ProgramStores } from "../device-store.js";
 import { WasmInt8Store } from "./int8-store.js";
 import type { PackedWeight, PackedWeights } from "./packed-weights.js";
 import { type Run, WasmStore } from "./store.js";

@@ -2,7 +2,7 @@
 
 import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
-import type { ProgramStores } from "../executor.js";
+import type { ProgramStores } from "../device-store.js";
 import { type Panels, WasmStore } from "./store.js";
 
 /** assembly/nn/packed-weight.ts pads the last panel to a multiple of this. */

@@ -1,7 +1,7 @@
 // Store: named float32 tensors, consecutive in linear memory, so that a run of them is one operand.
 
 import { isVitrineError, VitrineError } from "../../errors.js";
-import type { Store, StoreLayout } from "../executor.js";
+import type { Store, StoreLayout } from "../device-store.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
 import type { Mutex } from "./mutex.js";
 

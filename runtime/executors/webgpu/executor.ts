@@ -2,7 +2,8 @@
 
 import type { FusionName, PlanOptions, Program } from "../../graph/program.js";
 import type { Host } from "../../host/host.js";
-import type { Executable, Executor, KernelProgress, Store, StoreLayout } from "../executor.js";
+import type { Store, StoreLayout } from "../device-store.js";
+import type { Executable, Executor, KernelProgress } from "../executor.js";
 import { type DeviceChoice, type OpenAdapter, openAdapter } from "./adapter.js";
 import { Arena } from "./arena.js";
 import { BINDING_ALIGNMENT, type Device, type GpuMemory } from "./device.js";

@@ -3,7 +3,7 @@
 
 import { alignUp } from "../../bytes.js";
 import { VitrineError } from "../../errors.js";
-import type { DeviceArray, Store, StoreLayout } from "../executor.js";
+import type { DeviceArray, Store, StoreLayout } from "../device-store.js";
 import { ComputePass, type PassContext } from "./compute-pass.js";
 import { BINDING_ALIGNMENT, type Device, pieces, type Slice } from "./device.js";
 import { type Dispatch, elementGrid } from "./dispatch.js";

@@ -5,7 +5,7 @@ import { VitrineError } from "../../errors.js";
 import type { ProgramInputs } from "../../graph/program.js";
 import type { Tensor } from "../../graph/tensor.js";
 import { elementCount } from "../../graph/tensor.js";
-import type { DeviceArray } from "../executor.js";
+import type { DeviceArray } from "../device-store.js";
 import { BufferUsage, type Device, MAP_READ, type Slice } from "./device.js";
 
 /**
