@@ -1,9 +1,9 @@
 // The command line's conventions: one line for an error and exit status 1, examples in every help, JSON on one line.
 
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { escapeControls, isVitrineError, quote, VitrineError } from "../runtime/errors.js";
+import { entryAt, LARGEST_PHOTO, readWholeFile } from "../runtime/host/node-files.js";
 
 /** Prints what went wrong on one line and sets the exit status. VITRINE_TRACE in the environment adds the stack. */
 export function reportFailure(error: unknown): void {
@@ -49,17 +49,11 @@ export function packageVersion(): string {
   return version;
 }
 
-/** Bytes of a file named on the command line. Throws `file/not-found`, `file/unreadable`. */
+/** Bytes of a photo named on the command line. Throws `file/not-found`, `file/unreadable`. */
 export async function readPhoto(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const name = quote(file);
-    const details = { path: file };
-    if (code === "ENOENT") throw new VitrineError("file/not-found", `${name}: no such file`, { details });
-    if (code === "EISDIR")
-      throw new VitrineError("file/unreadable", `${name} is a folder: pass the photos in it`, { details });
-    throw new VitrineError("file/unreadable", `${name}: ${message}`, { details, cause });
-  }
+  if (entryAt(file)?.isDirectory())
+    throw new VitrineError("file/unreadable", `${quote(file)} is a folder: pass the photos in it`, {
+      details: { path: file },
+    });
+  return readWholeFile(file, LARGEST_PHOTO);
 }

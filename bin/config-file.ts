@@ -1,10 +1,10 @@
 // Configuration file: `-c recipe.yaml`, the flags of a command without their dashes, which flags on the command line
 // override.
 
-import { readFileSync, statSync } from "node:fs";
 import { type Command, CommanderError, type Option } from "commander";
 import { type Document, isMap, isScalar, parseDocument } from "yaml";
 import { quote, quoteJson, VitrineError } from "../runtime/errors.js";
+import { readWholeFileSync } from "../runtime/host/node-files.js";
 
 /** A file of settings has a few kilobytes; the time of the parser grows faster than a file's size. */
 const MAX_BYTES = 100_000;
@@ -15,15 +15,9 @@ function refused(path: string, what: string): VitrineError {
 
 function readText(path: string): string {
   try {
-    const entry = statSync(path);
-    // /dev/zero has a size of 0 and no end.
-    if (entry.isCharacterDevice()) throw refused(path, "a device, no file");
-    const { size } = entry;
-    if (size > MAX_BYTES) throw refused(path, `${size} bytes; a configuration file has at most ${MAX_BYTES}`);
-    return readFileSync(path, "utf8");
+    return new TextDecoder().decode(readWholeFileSync(path, MAX_BYTES, " (-c, --config)"));
   } catch (cause) {
-    if (cause instanceof VitrineError) throw cause;
-    throw refused(path, quote((cause as Error).message));
+    throw new VitrineError("usage/config", (cause as Error).message, { cause, details: { path } });
   }
 }
 

@@ -5,7 +5,8 @@ import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../clie
 import { isHubReference, timmRepositories } from "../client/node/hub/reference.js";
 import { escapeControls, quote, VitrineError } from "../runtime/errors.js";
 import type { ModelSource } from "../runtime/host/host.js";
-import { entryAt, nodeModelSource } from "../runtime/host/node.js";
+import { nodeModelSource } from "../runtime/host/node.js";
+import { entryAt } from "../runtime/host/node-files.js";
 
 /** The part of a stream that this needs. */
 interface TextStream {

@@ -2,10 +2,13 @@
 // before the validation and completed after it. A resumed run first drops the rows after its checkpoint, so that no step
 // is there twice.
 
-import { existsSync } from "node:fs";
-import { appendFile, type FileHandle, open, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, type FileHandle, open, rename, writeFile } from "node:fs/promises";
+import { readFileIfAny } from "../runtime/host/node-files.js";
 import type { LossScale, LossTerms } from "../runtime/training/contract.js";
 import type { ModelScores, Scores, ValidationScores } from "./validation.js";
+
+/** Of metrics.csv: more than a million steps. */
+export const LARGEST_METRICS = 256 * 2 ** 20;
 
 export interface StepMetrics {
   /** Steps done, this one included. */
@@ -103,7 +106,8 @@ export async function openMetrics(
   step: number,
   owed: StepMetrics | null,
 ): Promise<MetricsFile> {
-  const rows = existsSync(path) ? keptRows(await readFile(path, "utf8"), owed ? owed.step - 1 : step) : "";
+  const written = await readFileIfAny(path, LARGEST_METRICS);
+  const rows = written ? keptRows(new TextDecoder().decode(written), owed ? owed.step - 1 : step) : "";
   const kept = `${COLUMNS}\n${rows}`;
   const whole = kept + (owed ? row(owed) : "");
   await writeFile(`${path}.next`, whole);

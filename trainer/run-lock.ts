@@ -16,6 +16,7 @@ import { hostname, uptime } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quote, VitrineError } from "../runtime/errors.js";
+import { readFileIfAnySync } from "../runtime/host/node-files.js";
 
 export const LOCK_FILE = "lock";
 
@@ -26,6 +27,9 @@ const SILENCE_MS = 30_000;
 const LOOK_MS = 500;
 /** A lock without content belongs to a process that is about to write it, or died before it could. */
 const EMPTY_MS = 2_000;
+
+/** Bytes of a lock: some numbers and the name of a machine. */
+const LARGEST_LOCK = 4096;
 
 /** What a lock file holds. */
 interface Owner {
@@ -75,15 +79,10 @@ function isOwner(value: Partial<Owner>): value is Owner {
 
 /** The lock's owner; null where the file does not name one, "gone" where there is no file. */
 function ownerOf(path: string): Owner | null | "gone" {
-  let text: string;
+  const bytes = readFileIfAnySync(path, LARGEST_LOCK);
+  if (bytes === null) return "gone";
   try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "gone";
-    throw error;
-  }
-  try {
-    const value = JSON.parse(text) as Partial<Owner> | null;
+    const value = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Owner> | null;
     return value !== null && isOwner(value) ? value : null;
   } catch {
     return null;

@@ -1,13 +1,12 @@
 // Starting model: the architecture that --model and --init ask for, and the weights that a run starts from.
 
-import { existsSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DrawMath } from "../runtime/draw/random.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { elementCount } from "../runtime/graph/tensor.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
+import { entryAt, LARGEST_TEXT, readWholeFile } from "../runtime/host/node-files.js";
 import { readModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
 import {
   familyOf,
@@ -47,20 +46,16 @@ function similarNames(model: string): string[] {
 async function namedConfig(model: string): Promise<ModelConfig> {
   const known = publishedConfig(model);
   if (known) return known;
-  if (!existsSync(model))
+  const entry = entryAt(model);
+  if (!entry)
     throw new VitrineError(
       "model/unknown",
       `--model ${quote(model)} is neither a file nor a published name such as ` +
         `${similarNames(model).join(", ")}; "vitrine models" lists all`,
       { details: { model } },
     );
-  const path = statSync(model).isDirectory() ? join(model, CONFIG_FILE) : model;
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new VitrineError("file/unreadable", `${quote(path)}: ${(cause as Error).message}`, { cause });
-  }
+  const path = entry.isDirectory() ? join(model, CONFIG_FILE) : model;
+  const text = new TextDecoder().decode(await readWholeFile(path, LARGEST_TEXT, " (--model)"));
   const { family, sizes, architecture } = readFamilyFile(text, path);
   const published = architecture === undefined ? undefined : publishedConfig(architecture);
   return family.completeConfig({ ...published, classes: 1, ...sizes }, path);

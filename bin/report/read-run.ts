@@ -1,31 +1,18 @@
 // Read run: what a run's folder says about it, finished or not: state.json, metrics.csv and the class names.
 
-import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
-import { entryAt, nodeModelSource } from "../../runtime/host/node.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { nodeModelSource } from "../../runtime/host/node.js";
+import { entryAt, LARGEST_TEXT, readWholeFile } from "../../runtime/host/node-files.js";
 import { readConfigJson } from "../../runtime/models/families.js";
 import { BEST, LAST } from "../../trainer/checkpoint/save.js";
 import { readState, STATE_FILE } from "../../trainer/checkpoint/state.js";
+import { LARGEST_METRICS } from "../../trainer/metrics.js";
 import { Metrics } from "./metrics-table.js";
 import type { RunHistory } from "./reported-run.js";
 
-/** More than a million steps. */
-const LARGEST_METRICS = 256 * 2 ** 20;
-
 async function readText(path: string, mostBytes: number): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > mostBytes)
-      throw new VitrineError("file/unreadable", `${quote(path)}: ${size} bytes, allowed are ${mostBytes}`);
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (isVitrineError(cause)) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT")
-      throw new VitrineError("file/not-found", `${quote(path)}: no such file`, { cause });
-    throw new VitrineError("file/unreadable", `${quote(path)}: ${quote(message)}`, { cause });
-  }
+  return new TextDecoder().decode(await readWholeFile(path, mostBytes));
 }
 
 function notARun(path: string): VitrineError {
@@ -49,7 +36,7 @@ async function labelsOf(model: string): Promise<readonly string[]> {
 export async function readRunHistory(path: string): Promise<RunHistory> {
   const stateFile = join(path, LAST, STATE_FILE);
   if (!entryAt(stateFile)) throw notARun(path);
-  const state = readState(await readText(stateFile, LARGEST_METRICS), stateFile);
+  const state = readState(await readText(stateFile, LARGEST_TEXT), stateFile);
   const metricsFile = join(path, "metrics.csv");
   const metrics = new Metrics(entryAt(metricsFile) ? await readText(metricsFile, LARGEST_METRICS) : "");
   const modelName = entryAt(join(path, BEST, "config.json")) ? BEST : LAST;

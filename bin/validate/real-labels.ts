@@ -1,7 +1,7 @@
 // Real labels: several right classes for each image, as ImageNet-ReaL (arXiv 2006.07159) gives them in real.json.
 
-import { readFileSync, statSync } from "node:fs";
 import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
+import { readWholeFileSync } from "../../runtime/host/node-files.js";
 import { byCodePoint } from "../../server/data/dataset.js";
 
 /** 50,000 images take 1 MB; a file of another kind should not fill the memory. */
@@ -38,21 +38,7 @@ function refuse(file: string, what: string): VitrineError {
 
 /** The parsed file. Throws `file/not-found`, `file/unreadable`, `data/real-labels`. */
 function readJson(file: string): unknown {
-  let text: string;
-  try {
-    const entry = statSync(file);
-    // /dev/zero has a size of 0 and no end.
-    if (entry.isCharacterDevice()) throw refuse(file, "a device, no file");
-    const { size } = entry;
-    if (size > LARGEST_FILE) throw refuse(file, `${size} bytes, allowed are ${LARGEST_FILE}`);
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    if (cause instanceof VitrineError) throw cause;
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT")
-      throw new VitrineError("file/not-found", `${quote(file)}: no such file (--real-labels)`);
-    throw new VitrineError("file/unreadable", `${quote(file)}: ${quote(message)}`, { cause });
-  }
+  const text = new TextDecoder().decode(readWholeFileSync(file, LARGEST_FILE, " (--real-labels)"));
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -2,6 +2,7 @@
 
 import { appendFileSync, closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { quote, VitrineError } from "../../runtime/errors.js";
+import { entryAt } from "../../runtime/host/node-files.js";
 
 export type Cell = string | number | boolean | null;
 
@@ -28,6 +29,12 @@ const FIRST_BYTES = 4096;
 
 /** The first line of a file, and whether the last one has its newline. A file that does not exist is empty. */
 function endsOf(path: string): { first: string; isEmpty: boolean; isWhole: boolean } {
+  const entry = entryAt(path);
+  // Opening a FIFO waits for one who reads it.
+  if (entry && !entry.isFile())
+    throw new VitrineError("file/unwritable", `${quote(path)}: no regular file; rows are appended to one`, {
+      details: { path },
+    });
   let file: number;
   try {
     file = openSync(path, "r");

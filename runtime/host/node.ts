@@ -1,6 +1,6 @@
 // Node host: what Node provides. Of the runtime, only the files node*.ts may import node:*.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -10,6 +10,7 @@ import { quote, VitrineError } from "../errors.js";
 import { cgroupCores } from "./cgroup-cores.js";
 import type { Host, HostWorker } from "./host.js";
 import { CONFIG_FILE, INDEX_FILE, type ModelSource, TORCH_WEIGHTS_FILE, WEIGHTS_FILE } from "./host.js";
+import { entryAt, LARGEST_TEXT, LARGEST_WEIGHTS, readFileIfAny } from "./node-files.js";
 import { listNodeAdapters, mayHaveGpu, nodeGpuGlobals, openNodeGpu } from "./node-gpu.js";
 
 /** This file is compiled to dist/runtime/host/; assets are in dist/. */
@@ -137,15 +138,8 @@ const WEIGHT_FILES = [WEIGHTS_FILE, INDEX_FILE, TORCH_WEIGHTS_FILE];
 const FOLDER_WEIGHTS = [WEIGHTS_FILE, "ema.safetensors", TORCH_WEIGHTS_FILE];
 const TAKEN = `a model is a folder with ${WEIGHTS_FILE} and ${CONFIG_FILE}, or a file: ${ENDINGS.join(", ")}`;
 
-async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new VitrineError("file/unreadable", `${path}: ${reason}`, { details: { path }, cause });
-  }
-}
+const readWhole = (path: string): Promise<Uint8Array<ArrayBuffer> | null> =>
+  readFileIfAny(path, path.endsWith(".json") ? LARGEST_TEXT : LARGEST_WEIGHTS);
 
 function folderSource(folder: string, location: string, weights: string): ModelSource {
   const read = (file: string) => readWhole(join(folder, file === WEIGHTS_FILE ? weights : file));
@@ -156,17 +150,6 @@ function folderSource(folder: string, location: string, weights: string): ModelS
 function hintOf(folder: string): string {
   const inner = ["best", "last"].find((name) => existsSync(join(folder, name, WEIGHTS_FILE)));
   return inner ? `did you mean ${join(folder, inner)}?` : TAKEN;
-}
-
-/** The file or folder at a path; undefined where there is none. Throws `file/unreadable` where that cannot be told. */
-export function entryAt(path: string): { isDirectory(): boolean } | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const text = `${quote(path)}: cannot be read (${reason}); check the path and its permissions`;
-    throw new VitrineError("file/unreadable", text, { cause, details: { path } });
-  }
 }
 
 /**

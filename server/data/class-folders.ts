@@ -19,12 +19,12 @@ function imagesBelow(root: string, folder: string): Found {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue;
     const name = `${folder}/${entry.name}`;
-    const isFolder = entry.isSymbolicLink() ? statSync(join(root, name)).isDirectory() : entry.isDirectory();
-    if (isFolder) {
+    const target = entry.isSymbolicLink() ? statSync(join(root, name)) : entry;
+    if (target.isDirectory()) {
       const below = imagesBelow(root, name);
       for (const image of below.images) found.images.push(image);
       found.others += below.others;
-    } else if (IMAGE.test(entry.name)) found.images.push(name);
+    } else if (target.isFile() && IMAGE.test(entry.name)) found.images.push(name);
     else found.others += 1;
   }
   return found;

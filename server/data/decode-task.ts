@@ -1,19 +1,12 @@
 // Decode task: the unit of work of a decode thread, as plain values that can cross threads, and how it runs: read,
 // draw, decode, transform, mix, write into the samples' places of the batch.
 
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import type { MixDraw } from "../../runtime/draw/draw.js";
 import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import {
-  type ErrorRecord,
-  fromErrorRecord,
-  isVitrineError,
-  quote,
-  toErrorRecord,
-  VitrineError,
-} from "../../runtime/errors.js";
+import { type ErrorRecord, fromErrorRecord, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
+import { LARGEST_PHOTO, readStartSync, readWholeFileSync } from "../../runtime/host/node-files.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInput } from "../../runtime/image/evaluation-input.js";
 import { PARTIAL } from "../../runtime/image/failure.js";
@@ -83,7 +76,7 @@ const HEADER_BYTES = 64 * 1024;
 function headerFault(module: ImageModule, file: string): ErrorRecord | null {
   const read = (bytes: Uint8Array) => faultOf(file, () => void readHeader(module, bytes, { name: file }));
   return faultOf(file, () => {
-    const start = readStart(file, HEADER_BYTES);
+    const start = readStartSync(file, HEADER_BYTES, DISAPPEARED);
     if (read(start) === null) return;
     const fault = read(start.length < HEADER_BYTES ? start : readFile(file));
     if (fault) throw fromErrorRecord(fault);
@@ -149,31 +142,7 @@ function faultOf(file: string, body: () => void): ErrorRecord | null {
   }
 }
 
-/** The first bytes of a file, at most `most`. */
-function readStart(file: string, most: number): Uint8Array {
-  return reading(file, () => {
-    const descriptor = openSync(file, "r");
-    try {
-      const bytes = new Uint8Array(most);
-      return bytes.subarray(0, readSync(descriptor, bytes, 0, most, 0));
-    } finally {
-      closeSync(descriptor);
-    }
-  });
-}
+/** Follows "no such file" in an error. */
+const DISAPPEARED = "; it existed when the data set was opened";
 
-const readFile = (file: string): Uint8Array => reading(file, () => readFileSync(file));
-
-function reading(file: string, read: () => Uint8Array): Uint8Array {
-  try {
-    return read();
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const details = { file };
-    if (code === "ENOENT") {
-      const text = `${quote(file)}: no such file; it existed when the data set was opened`;
-      throw new VitrineError("file/not-found", text, { details });
-    }
-    throw new VitrineError("file/unreadable", `${quote(file)}: ${message}`, { details, cause });
-  }
-}
+const readFile = (file: string): Uint8Array => readWholeFileSync(file, LARGEST_PHOTO, DISAPPEARED);

@@ -1,14 +1,18 @@
 // List file: a data set as a CSV file with the columns path and label, in the list's own order; paths are relative
 // to the list.
 
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
 import { quote, VitrineError } from "../../runtime/errors.js";
+import { readWholeFileSync } from "../../runtime/host/node-files.js";
 import { byCodePoint, type Listing } from "./dataset.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
 const MAX_CLASSES = 1_000_000;
+
+/** The 14 million rows of ImageNet-21k take 700 MB. */
+const LARGEST_LIST = 2 ** 30;
 
 const INTEGER = /^[+-]?\d+$/;
 
@@ -28,10 +32,11 @@ function badList(list: string, what: string, details: Record<string, string | nu
 }
 
 function readRows(list: string): Row[] {
+  const text = readWholeFileSync(list, LARGEST_LIST);
   let parsed: { record: Record<string, string>; info: { lines: number } }[];
   try {
     // With the options `info` and `columns` each row is an object with its line; the typings know plain rows only.
-    parsed = parse(readFileSync(list), {
+    parsed = parse(Buffer.from(text.buffer), {
       columns: true,
       info: true,
       bom: true,

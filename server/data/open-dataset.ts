@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
-import { entryAt } from "../../runtime/host/node.js";
+import { entryAt } from "../../runtime/host/node-files.js";
 import { readClassFolders } from "./class-folders.js";
 import type { Dataset, Listing } from "./dataset.js";
 import { readListFile } from "./list-file.js";

@@ -1,8 +1,13 @@
 // Load: reads RUN/last back into a run, after completing what a crash interrupted.
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { quote, VitrineError } from "../../runtime/errors.js";
+import {
+  LARGEST_TEXT,
+  LARGEST_WEIGHTS,
+  readFileIfAny,
+  readWholeFile,
+} from "../../runtime/host/node-files.js";
 import type { Training } from "../../runtime/training/contract.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
@@ -32,17 +37,16 @@ export async function loadState(folder: string, files: DurableFiles = DISK): Pro
     );
   await recoverRun(folder, files);
   const path = join(folder, LAST, STATE_FILE);
-  return readState(await readFile(path, "utf8"), path);
+  return readState(new TextDecoder().decode(await readWholeFile(path, LARGEST_TEXT)), path);
 }
 
 async function loadTensors(folder: string, file: string): Promise<TensorMap> {
   const path = join(folder, LAST, file);
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (cause) {
-    throw new VitrineError("checkpoint/incomplete", `${quote(path)}: ${(cause as Error).message}`, { cause });
-  }
+  const bytes = await readFileIfAny(path, LARGEST_WEIGHTS);
+  if (bytes === null)
+    throw new VitrineError("checkpoint/incomplete", `${quote(path)}: no such file; a checkpoint has it`, {
+      details: { path },
+    });
   return floatTensors(readSafetensors(bytes, path));
 }
 
