@@ -11,7 +11,7 @@ import { readModel, type StoredModel } from "../runtime/model-files/stored-model
 import type { Runtime } from "../runtime/runtime.js";
 import type { FloatDtype, WeightDtype } from "../runtime/weights/weight-dtype.js";
 import { kernelProgress } from "../trainer/progress.js";
-import { openModelSource } from "./hub-model.js";
+import { type LocalModelSource, openModelSource } from "./hub-model.js";
 import { wholeNumber } from "./options.js";
 
 export function modelOption(): Option {
@@ -80,6 +80,8 @@ export interface ExecutorChoice {
 export interface RunningModel {
   runtime: Runtime;
   model: Model;
+  /** Its files. */
+  source: LocalModelSource;
   /** Frees weights, programs and the executor. */
   dispose(): Promise<void>;
 }
@@ -127,5 +129,5 @@ export async function startModel(
     model.dispose();
     await runtime.dispose();
   };
-  return { runtime, model, dispose };
+  return { runtime, model, source, dispose };
 }

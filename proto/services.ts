@@ -116,6 +116,8 @@ export const PROPERTY = {
   cropMode: "crop_mode",
   interpolation: "interpolation",
   maxBatch: "max_batch",
+  maxMessageBytes: "max_message_bytes",
+  weightsDigest: "weights_sha256",
   device: "device",
 } as const;
 

@@ -115,6 +115,8 @@ export const ERROR_CODES = {
   "training/step": "an optimizer step is below 1 (library)",
   "training/teacher-classes":
     "teacher and student have different classes, or the teacher's files have no class names",
+  "training/teacher-server":
+    "the server of a remote teacher does not answer, is not ready, or has no tensors of a classifier",
   "training/teacher-size": "teacher and student take images of different sizes",
   "checkpoint/fused-multiply-add": "the engine cannot reproduce the last bits of the run",
   "checkpoint/incomplete": "a file of the checkpoint is missing",

@@ -9,7 +9,9 @@ import { classifierGraph } from "../runtime/inference/step.js";
 import { familyOf } from "../runtime/models/families.js";
 import { planTraining } from "../runtime/training/plan.js";
 import { expectNotInterrupted } from "./interruption.js";
+import { stepInputs, type TeacherLogits } from "./objective.js";
 import type { TrainingRun } from "./run.js";
+import { isTeacherAddress } from "./teacher-address.js";
 import { finishStep, startStep } from "./train-step.js";
 
 /** Fields of `--dry-run --json`. Rates are images per second. */
@@ -26,8 +28,10 @@ export interface DryRunFacts {
   epochs: number | null;
   /** From the data server, while nothing is computed. */
   dataRate: number;
-  /** Steps on a batch that is already here. */
+  /** Steps on a batch that is already here, a teacher's server included. */
   computeRate: number;
+  /** A teacher's server alone; null without one. */
+  teacherRate: number | null;
   /** Steps on batches as they arrive, as in the run. */
   rate: number;
   secondsPerStep: number;
@@ -38,7 +42,7 @@ export interface DryRunFacts {
   validations: number;
   /** Of the whole run: steps and validations. */
   totalSeconds: number;
-  bottleneck: "data" | "compute";
+  bottleneck: "data" | "compute" | "teacher";
   /** What to change next. */
   advice: string;
 }
@@ -97,13 +101,23 @@ async function drain(batches: AsyncIterator<Batch>, dataSeconds: number, now: Cl
 
 /** Steps in order, from 1; on a GPU as pipelined as `submit` makes them, one at a time. */
 function stepper({ training, objective, schedule, state }: TrainingRun): (batch: Batch) => Promise<void> {
-  const context = { training, objective, schedule, settings: state.settings, skippedSteps: 0 };
+  const context = { training, schedule, settings: state.settings, skippedSteps: 0 };
   let step = 0;
-  return async (batch) => void (await finishStep(await startStep(context, batch, ++step)));
+  return async (batch) => {
+    const inputs = await stepInputs(batch, objective);
+    await finishStep(await startStep(context, batch, inputs, ++step));
+  };
+}
+
+/** The teacher's answer to a batch, where a server gives it. */
+function remoteTeacher({ objective: { teacher }, state: { settings } }: TrainingRun): TeacherLogits | null {
+  return isTeacherAddress(settings.teacher ?? "") ? teacher : null;
 }
 
 interface Measured {
   dataSeconds: number;
+  /** Of one batch; null without a teacher's server. */
+  teacherSeconds: number | null;
   computeSeconds: number;
   stepSeconds: number;
   dataWait: number;
@@ -116,6 +130,9 @@ async function measureSteps(run: TrainingRun, now: Clock): Promise<Measured> {
   try {
     const first = kept(await nextOf(batches));
     const dataSeconds = await secondsOf(async () => void (await nextOf(batches)), interruption, now);
+    const teacher = remoteTeacher(run);
+    const answer = async () => void (await teacher?.(first.pixels, first.count));
+    const teacherSeconds = teacher && (await secondsOf(answer, interruption, now));
     const computeSeconds = await secondsOf(() => takeStep(first), interruption, now);
     await drain(batches, dataSeconds, now);
     let waited = 0;
@@ -130,7 +147,8 @@ async function measureSteps(run: TrainingRun, now: Clock): Promise<Measured> {
       interruption,
       now,
     );
-    return { dataSeconds, computeSeconds, stepSeconds, dataWait: waited / ((steps - 1) * stepSeconds) };
+    const dataWait = waited / ((steps - 1) * stepSeconds);
+    return { dataSeconds, teacherSeconds, computeSeconds, stepSeconds, dataWait };
   } finally {
     await batches.return?.();
   }
@@ -169,16 +187,21 @@ function arithmetic({ objective: { config }, state: { settings } }: TrainingRun)
   return [forward, multiplyAdds(planTraining(options, ANY_DEVICE).accumulate.graph)];
 }
 
-function adviceFor(
-  { dataSeconds, computeSeconds, stepSeconds, dataWait }: Measured,
-  run: TrainingRun,
-): string {
+function bottleneckOf({ dataWait, teacherSeconds, computeSeconds }: Measured): DryRunFacts["bottleneck"] {
+  if (dataWait > WAITING) return "data";
+  return (teacherSeconds ?? 0) > computeSeconds / 2 ? "teacher" : "compute";
+}
+
+function adviceFor(measured: Measured, run: TrainingRun): string {
+  const { dataSeconds, computeSeconds, stepSeconds, dataWait } = measured;
   const { settings, device } = run.state;
   const workers = "raise --workers of the data server, or run it on another machine";
   if (dataWait > WAITING)
     return dataSeconds > computeSeconds
       ? workers
       : "trainer and data server take turns on the same cores: run the data server on another machine, or lower --threads";
+  if (bottleneckOf(measured) === "teacher")
+    return "serve the teacher on a GPU or on a machine of its own, with a larger --max-batch, or take a smaller one";
   if (stepSeconds > 1.3 * computeSeconds)
     return "the data server takes cores from the trainer: run it on another machine, or lower its --workers";
   if (settings.recompute)
@@ -203,7 +226,7 @@ export async function measureRun(
   const { batchSize, epochs } = state.settings;
   const [forwardMultiplyAdds, trainingMultiplyAdds] = arithmetic(run);
   const measured = await measureSteps(run, now);
-  const { dataSeconds, computeSeconds, stepSeconds, dataWait } = measured;
+  const { dataSeconds, teacherSeconds, computeSeconds, stepSeconds, dataWait } = measured;
   const validating = await validationSeconds(run, now);
   const steps = runSteps(run);
   const trainedEpochs = Math.ceil(steps / source.batchesPerEpoch);
@@ -220,13 +243,14 @@ export async function measureRun(
     epochs,
     dataRate: batchSize / dataSeconds,
     computeRate: batchSize / computeSeconds,
+    teacherRate: teacherSeconds === null ? null : batchSize / teacherSeconds,
     rate: batchSize / stepSeconds,
     secondsPerStep: stepSeconds,
     dataWait,
     validationSeconds: validating,
     validations,
     totalSeconds: steps * stepSeconds + validations * (validating ?? 0),
-    bottleneck: dataWait > WAITING ? "data" : "compute",
+    bottleneck: bottleneckOf(measured),
     advice: adviceFor(measured, run),
   };
 }
@@ -247,9 +271,12 @@ const rate = (value: number): string =>
   `${value < 999.5 ? value.toPrecision(3) : Math.round(value).toLocaleString("en")} images/s`;
 const percent = (fraction: number): string => `${Math.round(100 * fraction)}%`;
 
+/** A finding that only some runs have. */
+const line = (name: string, text: string | null): [string, string][] => (text === null ? [] : [[name, text]]);
+
 /** A line per finding, for people. */
 export function describeDryRun(facts: DryRunFacts): string[] {
-  const { steps, epochs, batchSize, validations, validationSeconds: validating } = facts;
+  const { steps, epochs, batchSize, teacherRate, validations, validationSeconds: validating } = facts;
   const inSteps = counted(steps, "step", "steps");
   const length = epochs === null ? inSteps : `${counted(epochs, "epoch", "epochs")}, ${inSteps}`;
   const arithmeticRate = amount(facts.trainingMultiplyAdds * facts.computeRate);
@@ -261,24 +288,26 @@ export function describeDryRun(facts: DryRunFacts): string[] {
     ],
     ["memory", `${(facts.memoryBytes / 2 ** 20).toFixed(0)} MiB for training`],
     ["data alone", rate(facts.dataRate)],
+    ...line(
+      "teacher alone",
+      teacherRate === null ? null : `${rate(teacherRate)}, asked before each step is computed`,
+    ),
     [
-      "compute alone",
+      teacherRate === null ? "compute alone" : "teacher+compute",
       `${rate(facts.computeRate)}, ${arithmeticRate} multiply-adds a second on ${facts.device}`,
     ],
     [
       "together",
       `${rate(facts.rate)}: ${duration(facts.secondsPerStep)} a step of ${batchSize}, ${percent(facts.dataWait)} of it waiting for data`,
     ],
-    ...(validating === null
-      ? []
-      : [
-          ["validation", `${duration(validating)} each time, ${counted(validations, "time", "times")}`] as [
-            string,
-            string,
-          ],
-        ]),
+    ...line(
+      "validation",
+      validating === null
+        ? null
+        : `${duration(validating)} each time, ${counted(validations, "time", "times")}`,
+    ),
     ["whole run", `${length}: about ${duration(facts.totalSeconds)}`],
     ["bottleneck", `${facts.bottleneck}; next: ${facts.advice}`],
   ];
-  return ["dry run, nothing is written:", ...lines.map(([name, text]) => `  ${name.padEnd(15)}${text}`)];
+  return ["dry run, nothing is written:", ...lines.map(([name, text]) => `  ${name.padEnd(16)}${text}`)];
 }

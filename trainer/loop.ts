@@ -11,6 +11,7 @@ import type { RunState } from "./checkpoint/state.js";
 import { type EventFile, openEventFile } from "./event-file.js";
 import { untilInterrupted } from "./interruption.js";
 import type { StepMetrics } from "./metrics.js";
+import { stepInputs } from "./objective.js";
 import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
 import { writeRunConfig } from "./run-config.js";
@@ -70,9 +71,11 @@ export async function train(run: TrainingRun): Promise<void> {
     if (state.owedValidation !== null) await scoreEpoch(context, state.owedValidation);
     if (state.finished) return;
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
+      // Without the teacher's logits a step does not start, and the run stays whole.
+      const inputs = await stepInputs(batch, run.objective);
       whole = false;
       const step = state.step + (inFlight ? 2 : 1);
-      const started = await startStep(stepContext(run), batch, step);
+      const started = await startStep(stepContext(run), batch, inputs, step);
       if (inFlight) await completeStep(context, inFlight);
       inFlight = started;
       if (started.inFlight && !endsSegment(run, started)) {
@@ -95,9 +98,9 @@ export async function train(run: TrainingRun): Promise<void> {
   }
 }
 
-function stepContext({ training, objective, schedule, state }: TrainingRun): StepContext {
+function stepContext({ training, schedule, state }: TrainingRun): StepContext {
   const skippedSteps = training.writeLossScale ? 0 : (state.lossScale?.skipped ?? 0);
-  return { training, objective, schedule, settings: state.settings, skippedSteps };
+  return { training, schedule, settings: state.settings, skippedSteps };
 }
 
 /** Completes and saves the steps done so far; returns the error to report. */

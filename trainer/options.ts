@@ -28,7 +28,7 @@ export interface TrainerOption {
   kind: OptionKind;
   /** Ends with the default of recipe deit in parentheses. */
   help: string;
-  /** Allowed with --resume: it changes no bit of the weights. */
+  /** Allowed with --resume: it changes no bit of the weights. A teacher's are compared, wherever they are. */
   free?: true;
   /** The run's length, which --resume may increase. */
   length?: true;
@@ -182,11 +182,13 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Distillation: [
     alias(
       "--teacher-path",
-      setting(
-        "--teacher",
-        "teacher",
-        path,
-        "model folder or file, hf:OWNER/NAME or timm:NAME, of the teacher",
+      free(
+        setting(
+          "--teacher",
+          "teacher",
+          path,
+          "model folder or file, hf:OWNER/NAME or timm:NAME, of the teacher, or grpc://HOST:PORT/MODEL of its server",
+        ),
       ),
     ),
     setting(

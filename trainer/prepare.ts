@@ -13,6 +13,7 @@ import { frozenNames } from "./frozen.js";
 import { expectNotInterrupted } from "./interruption.js";
 import { layerRates } from "./layer-rates.js";
 import type { Progress } from "./progress.js";
+import { connectTeacher } from "./remote-teacher.js";
 import { describeRun } from "./report.js";
 import type { RunRequest, RunSources, TrainingRun } from "./run.js";
 import { runConfigText } from "./run-config.js";
@@ -20,7 +21,9 @@ import { lockRun } from "./run-lock.js";
 
 import { createSchedule } from "./schedule.js";
 import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
-import { openTeacher, type Teacher } from "./teacher.js";
+import { openTeacher } from "./teacher.js";
+import { isTeacherAddress } from "./teacher-address.js";
+import type { Teacher } from "./teacher-contract.js";
 import { describeOtherFiles } from "./validation.js";
 
 export interface PreparedRun {
@@ -42,21 +45,24 @@ async function disposeAll(disposables: Disposables): Promise<void> {
   for (const dispose of disposables.reverse()) await dispose();
 }
 
-async function findTeacher({ state, labels, config, runtime, resumed }: StartingPoint, out: string) {
+/** Seconds for each answer of a teacher's server. */
+const TEACHER_TIMEOUT = 60;
+
+async function findTeacher(
+  { request: { out, teacherTimeout = TEACHER_TIMEOUT }, progress, interruption: signal }: PrepareOptions,
+  { state, labels, config, runtime, resumed }: StartingPoint,
+) {
   const { teacher: path, teacherClasses: classesBy, batchSize, accumulate } = state.settings;
   if (path === null) return null;
-  const batch = batchSize / accumulate;
-  const teacher = await openTeacher(runtime, {
-    path,
-    batchSize: batch,
-    labels,
-    classesBy,
-    imageSize: config.imageSize,
-  });
+  const common = { path, labels, classesBy, imageSize: config.imageSize };
+  const onNotice = (text: string) => progress.say(text);
+  const teacher = isTeacherAddress(path)
+    ? await connectTeacher({ ...common, timeoutSeconds: teacherTimeout, signal, onNotice })
+    : await openTeacher(runtime, { ...common, batchSize: batchSize / accumulate });
   if (resumed && state.teacher?.sha256 !== teacher.sha256)
     throw new VitrineError(
       "checkpoint/teacher",
-      `${quote(path)} is not the teacher that ${quote(join(out, LAST))} was started with: restore that file`,
+      `${quote(path)} is not the teacher that ${quote(join(out, LAST))} was started with: give that one (--teacher)`,
       { details: { expected: state.teacher?.sha256, found: teacher.sha256 } },
     );
   state.teacher = { sha256: teacher.sha256 };
@@ -146,7 +152,7 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
     const start = await (request.resume ? resumeRun : startNewRun)(request, sources, disposables);
     for (const notice of start.notices) progress.say(notice);
     expectNotInterrupted(interruption);
-    const teacher = await findTeacher(start, request.out);
+    const teacher = await findTeacher(options, start);
     if (teacher) disposables.push(() => teacher.dispose());
     expectNotInterrupted(interruption);
     const validation = await findValidation(options, start, disposables);
@@ -155,8 +161,8 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
     disposables.push(() => training.dispose());
     const run = assemble(options, start, { training, validation }, teacher);
     const { config, weights, resumed, runtime } = start;
-    for (const line of describeRun(run, { config, weights, resumed, device: runtime.description }))
-      progress.say(line);
+    const facts = { config, weights, resumed, device: runtime.description };
+    for (const line of describeRun(run, { ...facts, teacher: teacher?.description })) progress.say(line);
     return { run, close: () => disposeAll(disposables) };
   } catch (error) {
     await disposeAll(disposables);

@@ -101,11 +101,16 @@ export interface RunFacts {
   weights: TensorMap;
   /** One line: the device, and why where `auto` chose it. */
   device: string;
+  /** One line; absent where the settings say everything about it. */
+  teacher?: string | null | undefined;
   resumed: boolean;
 }
 
 /** Lines of at most 80 columns, unless a single word is longer. */
-export function describeRun(run: TrainingRun, { config, weights, device, resumed }: RunFacts): string[] {
+export function describeRun(
+  run: TrainingRun,
+  { config, weights, device, teacher, resumed }: RunFacts,
+): string[] {
   const { state, source, schedule, training } = run;
   const { settings } = state;
   const { description } = source;
@@ -138,6 +143,7 @@ export function describeRun(run: TrainingRun, { config, weights, device, resumed
     ...scheduleWarnings(schedule).flatMap((warning) => sentence("warning", warning)),
     ...(settings.ema ? sentence("average", averageText(settings)) : []),
     ...frozenLine(weights, settings),
+    ...(teacher ? sentence("teacher", teacher) : []),
     ...sentence("device", device),
     ...(training.writeLossScale
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)

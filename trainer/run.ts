@@ -38,6 +38,8 @@ export interface RunRequest {
   device: string | null;
   /** Null: the checkpoint's, or `auto`. */
   gpuTier: string | null;
+  /** Seconds for each answer of a teacher's server. Default 60. */
+  teacherTimeout?: number;
   /** Compute threads; no bit depends on them, so a resumed run may use another number. */
   threads: number | "auto";
 }

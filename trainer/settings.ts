@@ -7,6 +7,7 @@ import { VitrineError } from "../runtime/errors.js";
 import type { ClassOrder } from "../runtime/models/labels.js";
 import type { Distillation, OptimizerName } from "../runtime/training/contract.js";
 import type { RateCurveName, RateScaling } from "./schedule.js";
+import { isTeacherAddress, parseTeacherAddress } from "./teacher-address.js";
 
 /** Names of recipes.ts. */
 export type RecipeName = "deit" | "deit3" | "finetune" | "finetune384";
@@ -29,6 +30,7 @@ export interface TrainerSettings {
   keepHead: boolean;
   /** How the classes of validation data find the run's. */
   classesBy: ClassOrder;
+  /** A path, or the address of a server; null: none. */
   teacher: string | null;
   /** How the student's classes find the teacher's. */
   teacherClasses: ClassOrder;
@@ -162,6 +164,7 @@ export function checkSettings(settings: TrainerSettings): void {
         ? `--distillation ${settings.distillation} needs a teacher: add --teacher PATH`
         : "--teacher needs --distillation hard or --distillation soft",
     );
+  if (settings.teacher !== null && isTeacherAddress(settings.teacher)) parseTeacherAddress(settings.teacher);
   if (batchSize % 2 === 1 && (recipe.mixup > 0 || recipe.cutmix > 0))
     refuse(
       `--batch-size ${batchSize} is odd, but Mixup and CutMix pair the samples of a batch: ` +

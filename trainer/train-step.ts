@@ -9,14 +9,13 @@ import type {
   Training,
   TrainingInputs,
 } from "../runtime/training/contract.js";
-import { type ObjectiveOptions, stepInputs, targetEntropy } from "./objective.js";
+import { targetEntropy } from "./objective.js";
 import { averageDecay, type RateCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 import { notFinite } from "./stopping.js";
 
 export interface StepContext {
   training: Training;
-  objective: ObjectiveOptions;
   schedule: RateCurve;
   settings: TrainerSettings;
   /** Steps skipped while the run scaled its loss; 0 where the training still does, and counts them itself. */
@@ -66,11 +65,14 @@ async function stepNow(
   return { ...batchLoss, ...(await training.apply(optimizer)) };
 }
 
-/** Resolves when the batch's arrays may be overwritten. */
-export async function startStep(context: StepContext, batch: Batch, step: number): Promise<StartedStep> {
-  const { training, objective, schedule, settings, skippedSteps } = context;
+/** `inputs`: those of the batch, see objective.ts. Resolves when the batch's arrays may be overwritten. */
+export async function startStep(
+  { training, schedule, settings, skippedSteps }: StepContext,
+  batch: Batch,
+  inputs: TrainingInputs,
+  step: number,
+): Promise<StartedStep> {
   const { cursor, count, waitSeconds } = batch;
-  const inputs = await stepInputs(batch, objective);
   const learningRate = rateOfEpoch(schedule, cursor.epoch);
   const optimizer = optimizerStep(settings, learningRate, step - skippedSteps);
   const facts = {

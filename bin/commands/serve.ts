@@ -15,6 +15,7 @@ import { decodePng } from "../../server/inference/png-decoder.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
 import type { ServedModel } from "../../server/inference/repository.js";
 import { exposureWarning } from "../../server/listen.js";
+import { weightsDigest } from "../../trainer/weights-digest.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
 import {
   deviceOption,
@@ -68,6 +69,7 @@ async function serve(options: ServeOptions): Promise<void> {
   const served: ServedModel = {
     ...model,
     name,
+    weightsDigest: await weightsDigest(first.source),
     readPicture: async (encoded) => (await readPicture(runtime.image, encoded, picture, decodePng)).pixels,
     submit: (pixels, count) => running.submit(pixels, count),
     get device() {

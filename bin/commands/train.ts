@@ -20,6 +20,7 @@ import { createProgress, kernelProgress, type Progress } from "../../trainer/pro
 import { summarize } from "../../trainer/report.js";
 import type { RunRequest, RunSources, TrainingRun, ValidationRequest } from "../../trainer/run.js";
 import { withLog } from "../../trainer/run-log.js";
+import { isTeacherAddress } from "../../trainer/teacher-address.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { readConfigFile } from "../config-file.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
@@ -44,6 +45,7 @@ interface TrainFlags {
   threads: number | "auto";
   dataTimeout: number;
   dataCredit?: number;
+  teacherTimeout: number;
   report: boolean;
   dryRun?: boolean;
   json?: boolean;
@@ -52,7 +54,9 @@ interface TrainFlags {
 function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) | undefined {
   if (kind.type === "number") return (kind.whole ? wholeNumber : decimalNumber)(flag, kind);
   if (kind.type === "pair") return numberPair(flag);
-  return kind.type === "path" ? (text) => (isHubReference(text) ? text : resolve(text)) : undefined;
+  if (kind.type !== "path") return undefined;
+  const isRemote = (text: string) => isHubReference(text) || (flag === "--teacher" && isTeacherAddress(text));
+  return (text) => (isRemote(text) ? text : resolve(text));
 }
 
 /** What the help shows for a flag's value. */
@@ -109,7 +113,7 @@ function configuredOptions(path: string | undefined, command: Command): Map<stri
 /** Models of the Hub become folders of its cache: a run that is resumed finds the commit that it started with. */
 async function withLocalModels(given: Map<string, OptionValue>): Promise<Map<string, OptionValue>> {
   for (const [flag, value] of given) {
-    if (typeof value !== "string") continue;
+    if (typeof value !== "string" || isTeacherAddress(value)) continue;
     // --model is an architecture: there a published name is right.
     if (flag === "--init" || flag === "--teacher") refuseBareHubName(value);
     given.set(flag, await localModelPath(value));
@@ -233,6 +237,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
       "data-server": flags.dataServer,
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
+      "teacher-timeout": flags.teacherTimeout,
       "checkpoint-every": flags.checkpointEvery,
       "keep-best": flags.keepBest,
     },
@@ -243,6 +248,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     keepBest: flags.keepBest,
     device: flags.device ?? null,
     gpuTier: flags.gpuTier ?? null,
+    teacherTimeout: flags.teacherTimeout,
     threads: threadsBeside(flags.dataServer, flags.threads),
   };
   const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
@@ -304,6 +310,12 @@ export function configureTrain(command: Command): void {
       "--data-credit <MiB>",
       "memory for batches in flight or waiting, in MiB (default: what fits in 64 MiB, from 2 to 8 batches)",
       decimalNumber("--data-credit", { min: 0 }),
+    )
+    .option(
+      "--teacher-timeout <s>",
+      "seconds for each answer of a teacher's server (--teacher grpc://...)",
+      decimalNumber("--teacher-timeout", { min: 0.001 }),
+      60,
     )
     .option("--dry-run", "measure memory, data and a few steps, estimate the run's time, and write nothing")
     .option("--no-report", "write no RUN/report.html at the end of the run")

@@ -54,8 +54,8 @@ export interface ModelMetadata {
   /** Class names in index order; empty where the server does not list them. */
   labels: string[];
   /**
-   * `image_size`, `classes`, `parameters`, `crop_ratio`, `crop_mode`, `interpolation`, `max_batch`, `device`, and
-   * `labels` as JSON.
+   * `image_size`, `classes`, `parameters`, `crop_ratio`, `crop_mode`, `interpolation`, `max_batch`,
+   * `max_message_bytes`, `weights_sha256`, `device`, and `labels` as JSON.
    */
   properties: Record<string, string>;
 }

@@ -68,7 +68,8 @@ class InFlight {
 
 export async function startInferenceServer(options: InferenceServerOptions): Promise<InferenceServer> {
   const { maxBatch = DEFAULT_MAX_BATCH, maxQueue = DEFAULT_MAX_QUEUE, graceMs = DEFAULT_GRACE_MS } = options;
-  const repository = createRepository(options.models, { maxBatch, maxQueue });
+  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+  const repository = createRepository(options.models, { maxBatch, maxQueue, maxMessageBytes });
   const health = createHealth(["inference.GRPCInferenceService", ...repository.names]);
   const inFlight = new InFlight();
   let ready = false;
@@ -76,7 +77,7 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
 
   const server = new Server({
     interceptors: [typedRefusals],
-    "grpc.max_receive_message_length": options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
   });
   const guard = <Result>(work: () => Promise<Result>): Promise<Result> => {

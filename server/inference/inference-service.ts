@@ -39,14 +39,15 @@ export function createInferenceHandlers(options: ServiceOptions): UntypedService
       inference.ServerMetadataResponse.create({ name: "vitrine", version, extensions: [] }),
     ),
     ModelMetadata: unaryCall((request: inference.ModelMetadataRequest) => {
-      const { model, maxBatch } = repository.find(request.name, request.version);
+      const entry = repository.find(request.name, request.version);
+      const { model } = entry;
       return inference.ModelMetadataResponse.create({
         name: model.name,
         versions: [MODEL_VERSION],
         platform: `vitrine_${model.device}`,
         inputs: inputDescriptions(model),
         outputs: outputDescriptions(model),
-        properties: modelProperties(model, maxBatch),
+        properties: modelProperties(entry),
       });
     }),
     ModelInfer: unaryCall((request: inference.ModelInferRequest, life) => {

@@ -17,6 +17,8 @@ export interface ServedModel {
   labels: readonly string[];
   /** Number of float32 weights. */
   parameters: number;
+  /** SHA-256 of its weight files, hexadecimal, by which clients know it again. Default: not stated. */
+  weightsDigest?: string;
   /** Device string, such as `wasm`. */
   device: string;
   /**
@@ -50,8 +52,12 @@ export function outputDescriptions({ config }: ServedModel): TensorDescription[]
 }
 
 /** Everything a client needs to show results, as the strings that the protocol allows. */
-export function modelProperties(model: ServedModel, maxBatch: number): Record<string, string> {
-  const { config, labels, parameters, device } = model;
+export function modelProperties({
+  model,
+  maxBatch,
+  maxMessageBytes,
+}: RepositoryEntry): Record<string, string> {
+  const { config, labels, parameters, device, weightsDigest } = model;
   return {
     [PROPERTY.labels]: JSON.stringify(labels),
     [PROPERTY.imageSize]: String(config.imageSize),
@@ -61,21 +67,26 @@ export function modelProperties(model: ServedModel, maxBatch: number): Record<st
     [PROPERTY.cropMode]: config.cropMode ?? "center",
     [PROPERTY.interpolation]: config.interpolation ?? "bicubic",
     [PROPERTY.maxBatch]: String(maxBatch),
+    [PROPERTY.maxMessageBytes]: String(maxMessageBytes),
+    ...(weightsDigest !== undefined && { [PROPERTY.weightsDigest]: weightsDigest }),
     [PROPERTY.device]: device,
   };
 }
 
-export interface QueueOptions {
+export interface ServingLimits {
   /** Images that run at once. */
   maxBatch: number;
   /** Images that may wait. */
   maxQueue: number;
+  /** Largest request in bytes. */
+  maxMessageBytes: number;
 }
 
 export interface RepositoryEntry {
   model: ServedModel;
   batcher: Batcher;
   maxBatch: number;
+  maxMessageBytes: number;
 }
 
 export interface Repository {
@@ -84,18 +95,22 @@ export interface Repository {
   find(name: string, version: string): RepositoryEntry;
 }
 
-export function createRepository(models: readonly ServedModel[], queue: QueueOptions): Repository {
+export function createRepository(
+  models: readonly ServedModel[],
+  { maxBatch, maxQueue, maxMessageBytes }: ServingLimits,
+): Repository {
   const entries = new Map<string, RepositoryEntry>();
   for (const model of models) {
     const { imageSize, classes } = model.config;
     const batcher = new Batcher({
-      ...queue,
+      maxBatch,
+      maxQueue,
       run: (pixels, count) => model.submit(pixels, count),
       imageBytes: imageSize * imageSize * 3,
       classes,
       distilled: isDistilled(model.config),
     });
-    entries.set(model.name, { model, batcher, maxBatch: queue.maxBatch });
+    entries.set(model.name, { model, batcher, maxBatch, maxMessageBytes });
   }
   const names = [...entries.keys()];
   return {

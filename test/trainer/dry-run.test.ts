@@ -11,7 +11,7 @@ import { completeConfig } from "../../runtime/models/deit/config.js";
 import { publishedRegnety } from "../../runtime/models/regnety/config.js";
 import { planTraining } from "../../runtime/training/plan.js";
 import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
-import { FakeSource, FakeTraining, fakeRun } from "./fake-run.js";
+import { FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
 
 const { math } = await createImageModule(nodeHost());
 
@@ -72,6 +72,29 @@ test("a server and a trainer that take turns are told apart from a slow server",
   const { bottleneck, advice } = await measured({ data: 0.5, step: 1, validation: 1 });
   assert.is(bottleneck, "data");
   assert.match(advice, /same cores/);
+});
+
+test("a teacher's server that takes most of a step is the bottleneck", async () => {
+  let now = 0;
+  const training = new FakeTraining();
+  const { accumulate } = training;
+  training.accumulate = (inputs) => {
+    now += 1;
+    return accumulate.call(training, inputs);
+  };
+  const source = new FakeSource(() => void (now += 0.25));
+  const settings = fakeSettings({ teacher: "grpc://127.0.0.1:8001", distillation: "hard" });
+  const run = fakeRun("unused", math, { training, source, settings, validation: null });
+  const teacher = async (_pixels: Uint8Array, count: number) => {
+    now += 2;
+    return new Float32Array(3 * count);
+  };
+  const facts = await measureRun({ ...run, objective: { ...run.objective, teacher } }, () => now);
+  near(facts.teacherRate ?? 0, 2, "the teacher");
+  near(facts.computeRate, 4 / 3, "a step with it");
+  assert.is(facts.bottleneck, "teacher");
+  assert.match(facts.advice, /--max-batch/);
+  assert.match(describeDryRun(facts).join("\n"), /teacher alone +2.00 images\/s.*\n +teacher\+compute +1.33/);
 });
 
 test("multiply-adds are those that papers state as FLOPs, and a training step has three times the forward pass's", () => {

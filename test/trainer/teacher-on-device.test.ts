@@ -15,7 +15,8 @@ import type { LossTerms, Training, TrainingInputs } from "../../runtime/training
 import { createTraining } from "../../runtime/training/program.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { prepareRun } from "../../trainer/prepare.js";
-import { openTeacher, type Teacher } from "../../trainer/teacher.js";
+import { openTeacher } from "../../trainer/teacher.js";
+import type { Teacher } from "../../trainer/teacher-contract.js";
 import { randomPixels, STEP, trainingInputs, trainingOptions } from "../executors/micro-deit.js";
 import { observedHost, runtimeOrSkip } from "../executors/webgpu-device.js";
 import { idle, withholdResults } from "../executors/withheld-results.js";
