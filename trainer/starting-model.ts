@@ -73,7 +73,7 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
     ...(inputSize === null ? {} : { imageSize: inputSize }),
     ...(evalCropRatio === null ? {} : { cropRatio: evalCropRatio }),
   };
-  familyOf(asked).checkConfig(asked);
+  familyOf(asked).checkConfig(asked, settings.model ?? settings.init ?? undefined);
   return { config: asked, init };
 }
 

@@ -12,7 +12,7 @@ import {
 import { type ConfigFile, isFields, parseFields, refuse } from "../models/config-fields.js";
 import { FAMILIES, familyOf, type ModelConfig, readFamilyFile } from "../models/families.js";
 import { defaultLabels } from "../models/labels.js";
-import { readPreprocessorJson } from "../models/preprocessor-json.js";
+import { checkPreprocessorJson, readPreprocessorJson } from "../models/preprocessor-json.js";
 import { batchCount } from "../weights/batch-counts.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import { floatTensors, int8Matrices } from "../weights/safetensors.js";
@@ -76,6 +76,7 @@ export async function readModel(source: ModelSource, options: ReadingOptions = {
   const headless = heads.every((head) => !weights.has(head));
   if (headless && options.headless !== true) throw noHead(heads[0], location);
   checkDepth(family.blockCount(config), weights, location);
+  family.checkConfig(config, file ? `${location}: ${CONFIG_FILE}` : location);
   const parameters = new Map(family.parameters(config));
   if (headless)
     for (const name of parameters.keys())
@@ -176,12 +177,15 @@ function joinFiles(files: WeightBytes, location: string, options?: WeightFileOpt
   return joined;
 }
 
-/** The preprocessor_config.json beside a config.json; not read where config.json itself describes the whole input. */
+/** The preprocessor_config.json beside a config.json; checked, but not used, where config.json describes the input. */
 async function readInput(source: ModelSource, { sizes, modelType }: ConfigFile<ModelConfig>) {
-  if (sizes.mean && sizes.std && sizes.cropRatio !== undefined) return null;
   const text = await readText(source, PREPROCESSOR_FILE);
   if (text === null) return null;
   const subject = `${source.location}: ${PREPROCESSOR_FILE}`;
+  if (sizes.mean && sizes.std && sizes.cropRatio !== undefined) {
+    checkPreprocessorJson(text, subject);
+    return null;
+  }
   const input = readPreprocessorJson(text, subject, modelType);
   if (sizes.imageSize !== undefined && input.imageSize !== sizes.imageSize)
     throw refuse(

@@ -3,8 +3,9 @@
 // Field names are Hugging Face's; files of timm, which keep the input's description below `pretrained_cfg`, are read
 // too.
 
-import { quoteJson, VitrineError } from "../errors.js";
+import { quote, quoteJson, VitrineError } from "../errors.js";
 import type { ClassifierConfig } from "./config.js";
+import { LONGEST_LABEL } from "./labels.js";
 
 export type Fields = Record<string, unknown>;
 
@@ -152,8 +153,18 @@ function readLabelNames(fields: Fields, subject: string): string[] | undefined {
 const CONTROL = /\p{Cc}+/gu;
 
 /** Class names come from a file of anyone's and are printed as they are: control characters become spaces. */
-function printable(labels: readonly string[] | undefined): string[] | undefined {
-  return labels?.map((label) => label.replace(CONTROL, " "));
+function printable(labels: readonly string[] | undefined, subject: string): string[] | undefined {
+  return labels?.map((label, index) => {
+    if (label.length > LONGEST_LABEL) {
+      const got = `${label.length.toLocaleString("en-US")} characters long`;
+      throw new VitrineError(
+        "model/config",
+        `${subject}: the name of class ${index} is ${got} (${quote(label.slice(0, 20))}…); allowed: ${LONGEST_LABEL}`,
+        { details: { file: subject, index } },
+      );
+    }
+    return label.replace(CONTROL, " ");
+  });
 }
 
 /** Class names in index order; undefined where the file names none. */
@@ -213,7 +224,7 @@ function checkProblem(fields: Fields, subject: string): void {
 /** The part of a config.json that does not depend on the family. Throws `model/config`. */
 export function readClassifier(fields: Fields, subject: string): ConfigFile<ClassifierConfig> {
   const input = isFields(fields.pretrained_cfg) ? { ...fields.pretrained_cfg, ...fields } : fields;
-  const labels = printable(readLabels(fields, subject) ?? readLabelNames(fields, subject));
+  const labels = printable(readLabels(fields, subject) ?? readLabelNames(fields, subject), subject);
   const classes =
     wholeNumber(fields, "num_labels", subject) ??
     // timm's 0: no head.

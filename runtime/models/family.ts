@@ -115,8 +115,10 @@ export interface ModelFamily<C extends ClassifierConfig> {
   sizesFromShapes(tensors: TensorMap, subject: string): Partial<C>;
   /** Adds the defaults. Throws `model/config` where a size without a default is missing. */
   completeConfig(sizes: Partial<C>, subject: string): C;
-  /** Throws `model/config` where sizes do not fit each other. */
-  checkConfig(config: C): void;
+  /**
+   * Throws `model/config` where sizes are out of range or do not fit each other. `subject` names their source in errors.
+   */
+  checkConfig(config: C, subject?: string): void;
 
   /** A checkpoint's tensors, under any naming that is known, under timm's names. Throws `weights/…`. */
   toTimmNames(tensors: TensorMap, subject: string): TensorMap;

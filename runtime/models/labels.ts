@@ -3,6 +3,9 @@
 import { quote, VitrineError } from "../errors.js";
 import { IMAGENET_LABELS, IMAGENET_SYNSETS } from "./imagenet-labels.js";
 
+/** Characters of a class name: ImageNet's longest has 131 with all its synonyms, a folder's name at most 255. */
+export const LONGEST_LABEL = 1000;
+
 const numbered = (index: number): string => `class ${index}`;
 
 /** "class 0", "class 1" …: names of classes that are known only by their index. */

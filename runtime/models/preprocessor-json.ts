@@ -221,6 +221,17 @@ export function readPreprocessorJson(
 }
 
 /**
+ * Checks the values of a file that is not used, because config.json describes the whole input: one that no processor
+ * takes is a mistake in any case. Throws `model/config`.
+ */
+export function checkPreprocessorJson(text: string, subject: string): void {
+  const fields = parseFields(text, subject);
+  readFilter(fields, UNNAMED, subject);
+  readNormalization(fields, UNNAMED, subject);
+  for (const field of ["size", "crop_size"]) readSide(fields, field, "square", subject);
+}
+
+/**
  * The evaluation's input in the terms of transformers. Of its image processors CLIP's resizes the short side and keeps
  * the shape of the picture; those of ViT and DeiT take a height and a width, which squashes it.
  */

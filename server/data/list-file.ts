@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { readWholeFileSync } from "../../runtime/host/node-files.js";
+import { LONGEST_LABEL } from "../../runtime/models/labels.js";
 import { byCodePoint, type Listing } from "./dataset.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
@@ -54,6 +55,12 @@ function readRows(list: string): Row[] {
       throw badList(list, `line ${info.lines} has an empty ${path === "" ? "path" : "label"}`, {
         line: info.lines,
       });
+    if (label.length > LONGEST_LABEL)
+      throw badList(
+        list,
+        `line ${info.lines} has a label of ${label.length.toLocaleString("en-US")} characters; allowed: ${LONGEST_LABEL}`,
+        { line: info.lines },
+      );
     return { path, label, line: info.lines };
   });
 }

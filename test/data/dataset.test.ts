@@ -136,6 +136,11 @@ test("an invalid list gives one typed line with the line number", ({ root }) => 
     ["path,class\n1.jpg,0\n", "data/bad-list", /no column "label"/],
     ["path,label\n1.jpg,\n", "data/bad-list", /line 2 has an empty label/],
     ["path,label\n1.jpg,0\n1.jpg,cat\n", "data/bad-list", /line 3 has the class name "cat"/],
+    [
+      `path,label\n1.jpg,${"x".repeat(3e6)}\n`,
+      "data/bad-list",
+      /line 2 has a label of 3,000,000 characters; allowed: 1000/,
+    ],
     ["path,label\n1.jpg,-1\n", "data/bad-list", /line 2 has class index -1/],
     ["path,label\n1.jpg,4000000000\n", "data/bad-list", /allowed: 0 to/],
     ['path,label\n"1.jpg,0\n', "data/bad-list", /list\.csv/],

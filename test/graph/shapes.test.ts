@@ -140,10 +140,12 @@ test("a model without a distillation token cannot be distilled, and sizes that d
   expectRefusal("training/distillation", /the model has no distillation token/, () =>
     accumulateGraph(DEIT, options, 1, "pixels"),
   );
-  expectRefusal("model/config", /dim 192 is not a multiple of heads 5/, () =>
-    deitParameters({ ...config, heads: 5 }),
+  expectRefusal(
+    "model/config",
+    /hidden_size is 192; allowed: a multiple of num_attention_heads, which is 5/,
+    () => deitParameters({ ...config, heads: 5 }),
   );
-  expectRefusal("model/config", /depth is 0/, () => deitParameters({ ...config, depth: 0 }));
+  expectRefusal("model/config", /num_hidden_layers is 0/, () => deitParameters({ ...config, depth: 0 }));
 });
 
 test.run();

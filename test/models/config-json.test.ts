@@ -164,4 +164,12 @@ test("a value nested too deeply to be shown is refused by the field's name", () 
     );
 });
 
+test("an mlp_ratio among timm's arguments is of hidden_size as well", () => {
+  const { sizes } = readConfigJson(
+    JSON.stringify({ hidden_size: 64, model_args: { mlp_ratio: 2 } }),
+    "config.json",
+  );
+  assert.is((sizes as { mlpDim?: number }).mlpDim, 128);
+});
+
 test.run();

@@ -97,7 +97,7 @@ test("an invalid field is named with the allowed values", async () => {
   );
   assert.match(
     await messageOf(() => readModel(source)),
-    /model\/config: .*a stage's width is 8, it must be a multiple of the group width 5/,
+    /model\/config: .*hidden_sizes\[0\] is 8; allowed: a multiple of the group width 5/,
   );
 });
 
@@ -219,12 +219,15 @@ test("a config.json alone is checked before a list of tensors is made", () => {
   const complete = (sizes: Partial<RegnetyConfig>) => () => {
     REGNETY.checkConfig(REGNETY.completeConfig({ classes: 2, ...sizes }, "given.json"));
   };
-  assert.throws(complete({ groupWidth: 8 }), /given.json: hidden_sizes and depths is missing/);
+  assert.throws(
+    complete({ groupWidth: 8 }),
+    /given.json: hidden_sizes with depths, or w0 with .* is missing/,
+  );
   assert.throws(complete({ stages: [{ width: 8, depth: 1 }] }), /given.json: groups_width is missing/);
   const endless = [{ width: 8, depth: 1e9 }];
   assert.throws(
     complete({ groupWidth: 8, stages: endless }),
-    /number of blocks is 1000000000, .* at most 1000/,
+    /depths\[0\] is 1000000000; allowed: a whole number from 1 to 1000/,
   );
 });
 

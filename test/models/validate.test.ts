@@ -192,7 +192,10 @@ test("crop, filter and input size change the input; a size that the patches do n
   assert.is(new Set(all.map(({ loss }) => loss)).size, all.length);
   const { status, errors } = validate(...flags, "--input-size", "30");
   assert.is(status, 1);
-  assert.match(errors, /model\/config: --input-size 30: .*imageSize 30 is not a multiple of patchSize 8/);
+  assert.match(
+    errors,
+    /model\/config: --input-size 30: .*image_size is 30; allowed: a multiple of patch_size, which is 8/,
+  );
 });
 
 test("a model at another image size has resized positions, and every other tensor unchanged", async () => {

@@ -100,6 +100,28 @@ test("pytorch_model.bin is read where there is no safetensors file", async () =>
   assert.equal(Object.fromEntries(weights), Object.fromEntries(made));
 });
 
+test("preprocessor_config.json beside a complete config.json: its values are checked, and not used", async () => {
+  const files = { "model.safetensors": written(syntheticWeights(SYNTHETIC)), "config.json": CONFIG };
+  const beside = (fields: object) => ({ ...files, "preprocessor_config.json": JSON.stringify(fields) });
+  assert.match(
+    await failure(beside({ resample: -1 })),
+    /^model\/config: .*resample is -1; allowed: 0 \(nearest\)/,
+  );
+  assert.match(await failure(beside({ image_std: 0 })), /^model\/config: .*image_std is/);
+  assert.match(await failure(beside({ size: "x" })), /^model\/config: .*size is "x"/);
+  const { config } = await readModel(source(beside({ size: 224, resample: 2, image_mean: 0.5 })));
+  assert.equal(config, SYNTHETIC);
+});
+
+test("sizes that do not fit each other are refused by file and field", async () => {
+  const files = { "model.safetensors": written(syntheticWeights(SYNTHETIC)) };
+  const odd = CONFIG.replace(/("num_attention_heads": *)\d+/, "$15");
+  assert.match(
+    await failure({ ...files, "config.json": odd }),
+    /^model\/config: memory\/made: config\.json: hidden_size is 64; allowed: a multiple of num_attention_heads, which is 5$/,
+  );
+});
+
 test("NaN and infinity are refused by the tensor's name", async () => {
   for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
     const weights = syntheticWeights(SYNTHETIC);

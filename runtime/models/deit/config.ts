@@ -134,47 +134,65 @@ export function completeConfig(given: Partial<DeitConfig>, subject: string): Dei
 /** Larger than any model; a config.json that asks for more is refused before a list of its tensors is made. */
 const LARGEST = { depth: 1024, size: 2 ** 20 } as const;
 
-function invalid(name: string, got: number | boolean | string, allowed: string): VitrineError {
-  const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
-  return new VitrineError("model/config", text, { details: { name, got } });
+/** Within these float32 computes what is meant: published models have 1e-12 to 1e-5. */
+const EPSILONS = { least: 1e-15, most: 1 } as const;
+
+/** Published models start from 1e-6 to 0.1; the factors of all blocks multiply. */
+const LAYER_SCALES = { least: 1e-12, most: 100 } as const;
+
+const LARGEST_REGISTERS = 1024;
+
+/** Fields of config.json by our names; `subject` names the file or model that they are of. */
+const FIELD_NAMES = { ...REQUIRED, mlpDim: "intermediate_size" } as const;
+
+function invalid(subject: string, field: string, got: unknown, allowed: string): VitrineError {
+  return new VitrineError("model/config", `${subject}: ${field} is ${got}; allowed: ${allowed}`, {
+    details: { file: subject, field },
+  });
 }
 
 /**
  * Throws `model/config` where sizes are not positive whole numbers, too large for any model, do not divide each other,
- * or where parts contradict each other.
+ * or where parts contradict each other. `subject` names the configuration's source in errors.
  */
-export function checkConfig(config: DeitConfig): void {
+export function checkConfig(config: DeitConfig, subject = "model configuration"): void {
   const sizes = ["imageSize", "patchSize", "dim", "depth", "heads", "mlpDim", "classes"] as const;
   for (const name of sizes) {
     const size = config[name];
     const most = name === "depth" ? LARGEST.depth : LARGEST.size;
     if (Number.isSafeInteger(size) && size >= 1 && size <= most) continue;
-    throw invalid(name, size, `a whole number from 1 to ${most}`);
+    throw invalid(subject, FIELD_NAMES[name], size, `a whole number from 1 to ${most}`);
   }
   const divisible = (whole: "imageSize" | "dim", part: "patchSize" | "heads") => {
     if (config[whole] % config[part] === 0) return;
-    const text = `model configuration: ${whole} ${config[whole]} is not a multiple of ${part} ${config[part]}`;
-    throw new VitrineError("model/config", text, {
-      details: { [whole]: config[whole], [part]: config[part] },
-    });
+    const allowed = `a multiple of ${FIELD_NAMES[part]}, which is ${config[part]}`;
+    throw invalid(subject, FIELD_NAMES[whole], config[whole], allowed);
   };
   divisible("imageSize", "patchSize");
   divisible("dim", "heads");
-  checkTokens(config);
+  const { layerNormEpsilon: epsilon, layerScale: scale } = config;
+  if (!(epsilon >= EPSILONS.least && epsilon <= EPSILONS.most))
+    throw invalid(subject, "layer_norm_eps", epsilon, `a number from ${EPSILONS.least} to ${EPSILONS.most}`);
+  if (scale !== undefined && !(scale >= LAYER_SCALES.least && scale <= LAYER_SCALES.most))
+    throw invalid(
+      subject,
+      "init_values",
+      scale,
+      `a number from ${LAYER_SCALES.least} to ${LAYER_SCALES.most}`,
+    );
+  checkTokens(config, subject);
 }
 
-function checkTokens(config: DeitConfig): void {
-  const { registers = 0, classToken = true, pool = "token", distilled, layerScale } = config;
-  if (!Number.isSafeInteger(registers) || registers < 0 || registers > 1024)
-    throw invalid("the number of register tokens", registers, "a whole number from 0 to 1024");
-  if (layerScale !== undefined && !(layerScale > 0 && Number.isFinite(layerScale)))
-    throw invalid("LayerScale's initial value", layerScale, "above 0");
+function checkTokens(config: DeitConfig, subject: string): void {
+  const { registers = 0, classToken = true, pool = "token", distilled } = config;
+  if (!Number.isSafeInteger(registers) || registers < 0 || registers > LARGEST_REGISTERS)
+    throw invalid(subject, "reg_tokens", registers, `a whole number from 0 to ${LARGEST_REGISTERS}`);
   if (pool === "token" && !classToken)
-    throw invalid("the pooling", pool, '"avg" for a model without a class token');
+    throw invalid(subject, "global_pool", pool, '"avg" for a model without a class token');
   if (distilled && (pool !== "token" || registers > 0))
-    throw invalid("distilled", distilled, "false with average pooling or register tokens");
+    throw invalid(subject, "distilled", distilled, "false with average pooling or register tokens");
   if (pool === "token" && normsPool(config))
-    throw invalid("the norm after pooling", true, "false for a head that reads the class token");
-  if (patchCount(config) > 2 ** 20)
-    throw invalid("the number of patches", patchCount(config), "at most 1048576");
+    throw invalid(subject, "fc_norm", true, "false for a head that reads the class token");
+  if (patchCount(config) > LARGEST.size)
+    throw invalid(subject, "the number of patches", patchCount(config), `at most ${LARGEST.size}`);
 }

@@ -33,6 +33,9 @@ export const TIMM_ARGUMENTS = {
   num_classes: "classes",
 } as const;
 
+/** Published models have 2 to 6. */
+const LARGEST_RATIO = 1024;
+
 /** Fields with one value in these models. */
 const FIXED: Fields = { num_channels: 3, hidden_act: "gelu" };
 
@@ -98,17 +101,43 @@ function readArguments(fields: Fields, subject: string): Partial<DeitConfig> {
   if (unknown !== undefined)
     throw refuse(subject, `model_args.${quote(unknown)}`, given[unknown], "arguments of a plain ViT");
   checkFixed(given, FIXED_ARGUMENTS, subject);
-  const sizes = Object.entries(TIMM_ARGUMENTS).map(([name, size]) => [
+  const name = (argument: string): string => `model_args.${argument}`;
+  const inner = Object.fromEntries(Object.entries(given).map(([argument, value]) => [name(argument), value]));
+  const sizes = Object.entries(TIMM_ARGUMENTS).map(([argument, size]) => [
     size,
-    wholeNumber(given, name, subject),
+    wholeNumber(inner, name(argument), subject),
   ]);
   const known = defined<DeitConfig>(Object.fromEntries(sizes));
-  const ratio = positiveNumber(given, "mlp_ratio", subject);
-  const dim = known.dim ?? sizesOfArchitecture(fields).dim;
-  // A width of its own changes the MLP as well, whose width the architecture's name implies.
-  const factor = ratio ?? (known.dim === undefined ? undefined : 4);
-  const mlpDim = factor !== undefined && dim !== undefined ? Math.trunc(dim * factor) : undefined;
-  return { ...known, ...(mlpDim !== undefined && { mlpDim }), ...readParts(given, subject) };
+  return { ...known, ...readMlpRatio(fields, inner, known.dim, subject), ...readParts(given, subject) };
+}
+
+/** The MLP's width that `mlp_ratio` asks for; a width of its own changes it as well, as timm's default ratio is 4. */
+function readMlpRatio(
+  fields: Fields,
+  inner: Fields,
+  ownDim: number | undefined,
+  subject: string,
+): Partial<DeitConfig> {
+  const field = "model_args.mlp_ratio";
+  const ratio = positiveNumber(inner, field, subject);
+  if (ratio !== undefined && ratio > LARGEST_RATIO)
+    throw refuse(subject, field, ratio, `above 0 and at most ${LARGEST_RATIO}`);
+  const dim = ownDim ?? wholeNumber(fields, "hidden_size", subject) ?? sizesOfArchitecture(fields).dim;
+  const factor = ratio ?? (ownDim === undefined ? undefined : 4);
+  if (factor === undefined || dim === undefined) return {};
+  const mlpDim = Math.trunc(dim * factor);
+  if (mlpDim < 1) throw refuse(subject, field, ratio, `at least ${1 / dim}, one value of hidden_size ${dim}`);
+  return { mlpDim };
+}
+
+/** A size may be under Hugging Face's name and among timm's arguments, but not with two values. */
+function checkAgreement(fields: Fields, given: Partial<DeitConfig>, subject: string): void {
+  for (const [field, size] of Object.entries(FIELDS)) {
+    const value = wholeNumber(fields, field, subject);
+    const argument = given[size];
+    if (value !== undefined && argument !== undefined && value !== argument)
+      throw refuse(subject, field, value, `${argument}, which model_args ask for, or no ${field}`);
+  }
 }
 
 function sizesOfArchitecture({ architecture }: Fields): Partial<DeitConfig> {
@@ -119,8 +148,10 @@ function sizesOfArchitecture({ architecture }: Fields): Partial<DeitConfig> {
 export function readDeitFields(fields: Fields, subject: string): Partial<DeitConfig> {
   checkFixed(fields, FIXED, subject);
   const sizes = Object.entries(FIELDS).map(([field, size]) => [size, wholeNumber(fields, field, subject)]);
+  const given = readArguments(fields, subject);
+  checkAgreement(fields, given, subject);
   return {
-    ...readArguments(fields, subject),
+    ...given,
     ...defined<DeitConfig>({
       ...Object.fromEntries(sizes),
       distilled: readDistilled(fields),

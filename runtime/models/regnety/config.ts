@@ -126,7 +126,7 @@ export function publishedRegnety(name: string): RegnetyConfig | undefined {
  */
 export function completeRegnety(sizes: Partial<RegnetyConfig>, subject: string): RegnetyConfig {
   const required = {
-    stages: "hidden_sizes and depths",
+    stages: "hidden_sizes with depths, or w0 with wa, wm, group_w and depth,",
     groupWidth: "groups_width",
     classes: "num_labels",
   } as const;
@@ -145,33 +145,52 @@ const MAX_BLOCKS = 1000;
 /** Of an image or a layer. */
 const LARGEST_SIZE = 2 ** 20;
 
+/** Between the widths of consecutive stages, wm; published models have 2.09 to 2.66, and with 1 no stage would end. */
+const LEAST_FACTOR = 1.001;
+
+/** Published models have 1e-5. */
+const EPSILONS = { least: 1e-15, most: 1 } as const;
+
 /**
  * Throws `model/config` where a size is not a whole number above 0, larger than any model's, or the groups do not
- * divide a width.
+ * divide a width. `subject` names the configuration's source in errors.
  */
-export function checkRegnety(config: RegnetyConfig): void {
-  const invalid = (name: string, got: unknown, allowed: string) => {
-    const text = `model configuration: ${name} is ${got}, it must be ${allowed}`;
-    return new VitrineError("model/config", text, { details: { name } });
+export function checkRegnety(config: RegnetyConfig, subject = "model configuration"): void {
+  const check = (isAllowed: boolean, field: string, got: unknown, allowed: string): void => {
+    if (isAllowed) return;
+    const text = `${subject}: ${field} is ${got}; allowed: ${allowed}`;
+    throw new VitrineError("model/config", text, { details: { file: subject, field } });
   };
-  const { imageSize, classes, stemWidth, groupWidth, stages, seRatio } = config;
-  const sizes = { imageSize, classes, stemWidth, groupWidth };
-  for (const [name, size] of Object.entries(sizes))
-    if (!Number.isSafeInteger(size) || size < 1 || size > LARGEST_SIZE)
-      throw invalid(name, size, `a whole number from 1 to ${LARGEST_SIZE}`);
-  if (stages.length === 0 || stages.length > MAX_BLOCKS)
-    throw invalid("the number of stages", stages.length, `from 1 to ${MAX_BLOCKS}`);
-  if (!(seRatio > 0 && seRatio <= 1)) throw invalid("seRatio", seRatio, "above 0 and at most 1");
-  const blocks = stages.reduce((sum, { depth }) => sum + depth, 0);
-  if (blocks > MAX_BLOCKS) throw invalid("the number of blocks", blocks, `at most ${MAX_BLOCKS}`);
-  for (const { width, depth } of stages) {
-    for (const [name, size] of Object.entries({ width, depth }))
-      if (!Number.isSafeInteger(size) || size < 1 || size > LARGEST_SIZE)
-        throw invalid(`a stage's ${name}`, size, `a whole number from 1 to ${LARGEST_SIZE}`);
+  const checkSize = (field: string, size: number, most = LARGEST_SIZE): void => {
+    const isAllowed = Number.isSafeInteger(size) && size >= 1 && size <= most;
+    check(isAllowed, field, size, `a whole number from 1 to ${most}`);
+  };
+  const { stages, seRatio, batchNormEpsilon: epsilon } = config;
+  checkSize("image_size", config.imageSize);
+  checkSize("num_labels", config.classes);
+  checkSize("embedding_size", config.stemWidth);
+  checkSize("groups_width", config.groupWidth);
+  const isCount = stages.length >= 1 && stages.length <= MAX_BLOCKS;
+  check(isCount, "the number of stages", stages.length, `from 1 to ${MAX_BLOCKS}`);
+  check(seRatio > 0 && seRatio <= 1, "se_ratio", seRatio, "above 0 and at most 1");
+  check(
+    epsilon >= EPSILONS.least && epsilon <= EPSILONS.most,
+    "batchNormEpsilon",
+    epsilon,
+    `a number from ${EPSILONS.least} to ${EPSILONS.most}`,
+  );
+  stages.forEach(({ width, depth }, stage) => {
+    checkSize(`hidden_sizes[${stage}]`, width);
+    checkSize(`depths[${stage}]`, depth, MAX_BLOCKS);
     const group = groupWidthOf(config, width);
-    if (width % group !== 0)
-      throw invalid("a stage's width", width, `a multiple of the group width ${group}`);
-  }
+    const fits = width % group === 0;
+    check(fits, `hidden_sizes[${stage}]`, width, `a multiple of the group width ${group}`);
+    const inputs = stage === 0 ? config.stemWidth : stages[stage - 1].width;
+    const least = 0.5 / inputs;
+    check(squeezeWidth(config, inputs) >= 1, "se_ratio", seRatio, `above ${least} for ${inputs} channels`);
+  });
+  const blocks = stages.reduce((sum, { depth }) => sum + depth, 0);
+  check(blocks <= MAX_BLOCKS, "the number of blocks", blocks, `at most ${MAX_BLOCKS}`);
 }
 
 /** Fields with one value in timm's RegNetY. */
@@ -186,13 +205,33 @@ function readStages(fields: Fields, subject: string): RegnetyStage[] | undefined
       throw refuse(subject, "depths", depths, `${widths.length} numbers, as in hidden_sizes`);
     return widths.map((width, stage) => ({ width, depth: depths[stage] }));
   }
+  if (widths || depths)
+    throw refuse(subject, widths ? "depths" : "hidden_sizes", undefined, "a list as long as the other one");
+  return readDesign(fields, subject);
+}
+
+/** The paper's four numbers, within what timm's generate_regnet accepts and a model can have. */
+function readDesign(fields: Fields, subject: string): RegnetyStage[] | undefined {
   const [w0, wa, wm] = ["w0", "wa", "wm"].map((field) => positiveNumber(fields, field, subject));
-  const groupWidth = wholeNumber(fields, "group_w", subject);
+  const groupWidth = readGroupWidth(fields, subject);
   const depth = wholeNumber(fields, "depth", subject);
   if (depth !== undefined && depth > MAX_BLOCKS)
     throw refuse(subject, "depth", depth, `at most ${MAX_BLOCKS}`);
+  if (w0 !== undefined && (w0 % 8 !== 0 || w0 > LARGEST_SIZE))
+    throw refuse(subject, "w0", w0, `a multiple of 8, at most ${LARGEST_SIZE}`);
+  if (wa !== undefined && wa > LARGEST_SIZE) throw refuse(subject, "wa", wa, `at most ${LARGEST_SIZE}`);
+  if (wm !== undefined && !(wm >= LEAST_FACTOR && wm <= LARGEST_SIZE))
+    throw refuse(subject, "wm", wm, `a number from ${LEAST_FACTOR} to ${LARGEST_SIZE}`);
   if (!w0 || !wa || !wm || !groupWidth || !depth) return undefined;
   return regnetStages({ w0, wa, wm, groupWidth, depth });
+}
+
+function readGroupWidth(fields: Fields, subject: string): number | undefined {
+  const field = fields.group_w === undefined ? "groups_width" : "group_w";
+  const width = wholeNumber(fields, field, subject);
+  if (width !== undefined && width > LARGEST_SIZE)
+    throw refuse(subject, field, width, `a whole number from 1 to ${LARGEST_SIZE}`);
+  return width;
 }
 
 /** The fields of a config.json that are a RegNetY's own. Throws `model/config`. */
@@ -200,7 +239,7 @@ export function readRegnetyFields(fields: Fields, subject: string): Partial<Regn
   checkFixed(fields, { ...FIXED, global_pool: "avg" }, subject);
   return defined<RegnetyConfig>({
     stemWidth: wholeNumber(fields, "stem_width", subject) ?? wholeNumber(fields, "embedding_size", subject),
-    groupWidth: wholeNumber(fields, "group_w", subject) ?? wholeNumber(fields, "groups_width", subject),
+    groupWidth: readGroupWidth(fields, subject),
     stages: readStages(fields, subject),
     seRatio: positiveNumber(fields, "se_ratio", subject),
   });
