@@ -106,7 +106,6 @@ export const ERROR_CODES = {
   "device/unavailable": "the device does not exist here, or an optional package is missing",
   "device/unknown": "`--device` is not a device",
   "device/unsupported": "this device does not support the operation or call",
-  "training/distillation": "distillation requires a model with a distillation token",
   "training/ema": "the moving average was requested, but the run does not keep one",
   "training/failed": "the trainer process of `vitrine start` exited with an error",
   "training/interrupted": "the run was stopped by a signal",

@@ -90,6 +90,7 @@ export type {
   LossTerms,
   OptimizerName,
   OptimizerStep,
+  SoftScale,
   StepOutcome,
   Training,
   TrainingInputs,

@@ -209,6 +209,12 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--distillation-tau",
       setting("--tau", "tau", { type: "number", min: 1e-6 }, "temperature of soft distillation (1)"),
     ),
+    setting(
+      "--soft-scale",
+      "softScale",
+      choice("main", "paper"),
+      "soft distillation's mean: over batch and classes, as in main.py, or over the batch (main)",
+    ),
   ],
   "Length and batches": [
     EPOCHS,

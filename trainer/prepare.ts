@@ -96,10 +96,11 @@ async function findValidation(
 
 async function makeTraining(start: StartingPoint, out: string) {
   const { config, weights, batchesTracked, state, resumed, runtime } = start;
-  const { batchSize, accumulate, recompute, distillation, alpha, tau, dropPath, ema } = state.settings;
+  const { batchSize, accumulate, recompute, distillation, alpha, tau, softScale, dropPath, ema } =
+    state.settings;
   const memory = { batchSize, pieces: accumulate, recompute };
   const model = { config, weights, batchesTracked };
-  const options = { ...model, ...memory, distillation, alpha, tau, dropPath, ema };
+  const options = { ...model, ...memory, distillation, alpha, tau, softScale, dropPath, ema };
   const names = [...weights.keys()];
   const { opt: optimizer, layerDecay, bceLoss } = state.settings;
   const frozen = frozenNames(names, state.settings);

@@ -77,6 +77,17 @@ const UNTRAINED_HEAD =
   "without a teacher the distillation head is not trained, yet it contributes half of the model's output; " +
   "add --teacher PATH --distillation hard, or choose a model without a distillation token";
 
+/** The one head learns both, as the paper's rows without the token in Table 3. */
+const ONE_HEAD =
+  "the model has no distillation token: its class head learns from the labels and from the teacher; a ..._distilled_... " +
+  "model has a head of its own for the teacher";
+
+function headNote(config: ModelConfig, { distillation }: TrainerSettings): string[] {
+  const isDistilledRun = distillation !== "none";
+  if (isDistilled(config) === isDistilledRun) return [];
+  return sentence("note", isDistilledRun ? ONE_HEAD : UNTRAINED_HEAD);
+}
+
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
   `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${counted(skipped, "step", "steps")} skipped so far`;
 
@@ -148,7 +159,7 @@ export function describeRun(
     ...(training.writeLossScale
       ? sentence("scale", `${lossScaleText(state.lossScale ?? FIRST_LOSS_SCALE)}`)
       : []),
-    ...(isDistilled(config) && settings.distillation === "none" ? sentence("note", UNTRAINED_HEAD) : []),
+    ...headNote(config, settings),
     ...settingLines(settings, join(run.checkpoint.folder, CONFIG_FILE)),
     ...(resumed
       ? sentence(

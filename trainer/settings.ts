@@ -5,7 +5,7 @@ import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { ClassOrder } from "../runtime/models/labels.js";
-import type { Distillation, OptimizerName } from "../runtime/training/contract.js";
+import type { Distillation, OptimizerName, SoftScale } from "../runtime/training/contract.js";
 import type { RateCurveName, RateScaling } from "./schedule.js";
 import { isTeacherAddress, parseTeacherAddress } from "./teacher-address.js";
 
@@ -39,6 +39,8 @@ export interface TrainerSettings {
   alpha: number;
   /** Temperature of soft distillation. */
   tau: number;
+  /** What soft distillation is divided by. */
+  softScale: SoftScale;
   /** The run's length: exactly one of these two is set. */
   epochs: number | null;
   steps: number | null;
@@ -112,6 +114,7 @@ export const DEIT_SETTINGS: TrainerSettings = {
   distillation: "none",
   alpha: 0.5,
   tau: 1,
+  softScale: "main",
   epochs: 300,
   steps: null,
   batchSize: 64,

@@ -10,6 +10,12 @@ import type { TensorMap } from "../weights/tensor-map.js";
 /** `soft`: KL divergence from the teacher's softened distribution; `hard`: cross-entropy with its decision. */
 export type Distillation = "none" | "soft" | "hard";
 
+/**
+ * What the sum of soft distillation is divided by: `main` by batch·classes, as losses.py of facebook's deit, `paper` by
+ * the batch, as equation 2 of arXiv 2012.12877: `classes` times as much.
+ */
+export type SoftScale = "main" | "paper";
+
 /** AdamW (torch), SGD with Nesterov momentum (torch, as timm's "sgd"), or LAMB (timm). */
 export type OptimizerName = "adamw" | "sgd" | "lamb";
 
@@ -37,7 +43,7 @@ export interface TrainingOptions {
    * bits. Default false.
    */
   recompute?: boolean;
-  /** What the second head learns from the teacher; anything but `none` needs a model with a distillation token. */
+  /** What the second head learns from the teacher, or in a model without a distillation token the class head. */
   distillation: Distillation;
   /**
    * Weight of the distillation term, 0 to 1: total = (1−α)·base + α·distillation, losses.py of facebook's deit, whose
@@ -46,6 +52,8 @@ export interface TrainingOptions {
   alpha: number;
   /** Temperature of soft distillation; 1 in facebook's deit by default. */
   tau: number;
+  /** Of soft distillation. Default main. */
+  softScale?: SoftScale;
   /** Stochastic-depth rate of the last block; earlier ones are linear over depth. 0 builds a program without it. */
   dropPath: number;
   /**
@@ -156,7 +164,7 @@ export interface AppliedStep {
 export interface LossTerms {
   /** Σ sampleWeights[b]·base[b]: the class head's cross-entropy with the targets. */
   base: number;
-  /** Σ sampleWeights[b]·distillation[b]. */
+  /** Σ sampleWeights[b]·distillation[b], as `softScale` divides it. */
   distillation: number;
   /** Percent of the batch's samples on which the student, by the mean of its heads' logits, decides as the teacher. */
   teacherAgreement: number;

@@ -1,6 +1,5 @@
 // Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses and clears them.
 
-import { VitrineError } from "../errors.js";
 import { differentiate } from "../graph/autodiff.js";
 import { GraphBuilder } from "../graph/graph.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
@@ -45,6 +44,7 @@ export type StepOptions = Pick<
   | "distillation"
   | "alpha"
   | "tau"
+  | "softScale"
   | "dropPath"
   | "noDecay"
   | "frozen"
@@ -60,9 +60,9 @@ export type StepOptions = Pick<
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic depth.
  * With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
- * of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·distillation), losses.py of facebook's deit; without
- * distillation the loss is the class head's alone. With it the outputs `base` and `distillation` [batch], `classLogits`
- * and `distillationLogits` [batch, classes] as well.
+ * of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·scale·distillation), losses.py of facebook's deit, with
+ * `distillationScale`; without distillation the loss is the class head's alone. With it the outputs `base` and
+ * `distillation` [batch], `classLogits` and, of a model with two heads, `distillationLogits` [batch, classes] as well.
  */
 export function accumulateGraph(
   { training }: Pick<TrainedFamily, "training">,
@@ -94,31 +94,40 @@ export function accumulateGraph(
   return graph;
 }
 
+/** The head that learns from the teacher is the distillation token's, or in a model without one the class head. */
 function distilledLoss(
   graph: GraphBuilder,
-  { distillation, alpha, tau }: StepOptions,
+  options: StepOptions,
   { classLogits, distillationLogits }: ClassifierHeads,
   base: TensorId,
 ): TensorId {
+  const { distillation, alpha, tau } = options;
   if (distillation === "none") return base;
-  if (distillationLogits === undefined)
-    throw new VitrineError(
-      "training/distillation",
-      `distillation ${distillation}: the model has no distillation token; ` +
-        "take a ..._distilled_... model (--model), a config.json with " +
-        '"architectures": ["DeiTForImageClassificationWithTeacher"], or --distillation none',
-    );
+  const student = distillationLogits ?? classLogits;
   const teacher = graph.input("teacherLogits", graph.shapeOf(classLogits));
   const distilled =
     distillation === "hard"
-      ? hardDistillation(graph, distillationLogits, teacher)
-      : softDistillation(graph, distillationLogits, teacher, tau);
+      ? hardDistillation(graph, student, teacher)
+      : softDistillation(graph, student, teacher, tau);
   // The terms per sample and the heads' logits, for what is reported about a step: they cost no operation.
   graph.output("base", base);
   graph.output("distillation", distilled);
   graph.output("classLogits", classLogits);
-  graph.output("distillationLogits", distillationLogits);
-  return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta: alpha }, "loss per sample");
+  if (distillationLogits !== undefined) graph.output("distillationLogits", distillationLogits);
+  const beta = alpha * distillationScale(options);
+  return scaledSum(graph, base, distilled, { alpha: 1 - alpha, beta }, "loss per sample");
+}
+
+/**
+ * The factor on the program's distillation loss: losses.py divides the sum of soft distillation by batch·classes, the
+ * paper (arXiv 2012.12877, equation 2) by the batch alone.
+ */
+export function distillationScale({
+  distillation,
+  softScale = "main",
+  config,
+}: Pick<TrainingOptions, "distillation" | "softScale" | "config">): number {
+  return distillation === "soft" && softScale === "paper" ? config.classes : 1;
 }
 
 /** Parameters that the optimizer treats alike. */

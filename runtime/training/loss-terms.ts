@@ -7,10 +7,16 @@ import type { LossTerms } from "./contract.js";
 
 /** Sums over the micro-batches of a step. */
 export class LossTermSums {
+  readonly #scale: number;
   #base = 0;
   #distillation = 0;
   #alike = 0;
   #counted = 0;
+
+  /** `scale`: the factor on the program's distillation loss. */
+  constructor(scale: number) {
+    this.#scale = scale;
+  }
 
   /**
    * Adds a micro-batch: `outputs` are those of `accumulateGraph` with distillation, `sampleWeights` [batch] and
@@ -23,7 +29,7 @@ export class LossTermSums {
     for (const [sample, weight] of sampleWeights.entries()) {
       if (weight === 0) continue;
       this.#base += weight * base[sample];
-      this.#distillation += weight * distillation[sample];
+      this.#distillation += weight * this.#scale * distillation[sample];
       const first = sample * classes;
       for (let i = 0; i < classes; i++)
         answer[i] = 0.5 * classLogits[first + i] + 0.5 * distillationLogits[first + i];

@@ -62,8 +62,7 @@ function bytesOf(stores: ReadonlyMap<string, StoreLayout>, alignmentBytes: numbe
 
 /**
  * Throws `graph/memory` with the batch size that fits, with and without recomputation, and the number of pieces;
- * `training/pieces` where the pieces do not divide the batch; `training/distillation` where the model has no
- * distillation head.
+ * `training/pieces` where the pieces do not divide the batch.
  */
 export function planTraining(options: PlannedTraining, capabilities: PlanOptions): TrainingPlan {
   const { config } = options;

@@ -20,7 +20,14 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
-import { AVERAGE, AVERAGE_BUFFERS, FIRST_MOMENT, GRADIENTS, SECOND_MOMENT } from "./graph.js";
+import {
+  AVERAGE,
+  AVERAGE_BUFFERS,
+  distillationScale,
+  FIRST_MOMENT,
+  GRADIENTS,
+  SECOND_MOMENT,
+} from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
 import { LossTermSums } from "./loss-terms.js";
 import { adamWSettings } from "./optimizer-settings.js";
@@ -40,8 +47,7 @@ export interface ImageTraining extends Training {
 /**
  * Plans and compiles the programs of a training, and allocates its stores: weights, gradients, both moments, and the
  * average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where
- * the pieces do not divide the batch, and `training/distillation` where the model has no distillation head; `weights/…`
- * where the weights are not the model's.
+ * the pieces do not divide the batch; `weights/…` where the weights are not the model's.
  *
  *     const training = await createTraining(runtime.executor, { config, weights, batchSize: 64, ... });
  *     const { loss } = await training.accumulate({ pixels, targets, sampleWeights });
@@ -121,9 +127,9 @@ interface PieceLoss {
   teacherLogits?: Float32Array;
 }
 
-function batchLoss(pieces: readonly PieceLoss[]): BatchLoss {
+function batchLoss(pieces: readonly PieceLoss[], options: TrainingOptions): BatchLoss {
   const loss = pieces.reduce((sum, { outputs }) => sum + outputs.loss[0], 0);
-  const sums = new LossTermSums();
+  const sums = new LossTermSums(distillationScale(options));
   for (const { outputs, sampleWeights, teacherLogits } of pieces)
     if (sampleWeights && teacherLogits) sums.add(outputs, sampleWeights, teacherLogits);
   return pieces.some(({ teacherLogits }) => teacherLogits) ? { loss, terms: sums.terms() } : { loss };
@@ -198,7 +204,7 @@ class ProgramTraining implements ImageTraining {
       losses.push({ outputs, ...(await this.#distilled(piece)) });
       this.batchesTracked++;
     }
-    return batchLoss(losses);
+    return batchLoss(losses, this.#options);
   }
 
   /** What the terms of a distilled loss are computed from, beside the outputs; the teacher's logits may be disposed of. */
@@ -234,7 +240,7 @@ class ProgramTraining implements ImageTraining {
     }
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
-      ...batchLoss(pieces),
+      ...batchLoss(pieces, this.#options),
       ...appliedStep(applied),
     }));
     // A caller that does not await the outcome must not crash on its rejection.

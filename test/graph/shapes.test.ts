@@ -14,10 +14,8 @@ import { residual } from "../../runtime/graph/operations/residual.js";
 import { dot } from "../../runtime/graph/operations/sums.js";
 import { assembleTokens, selectToken } from "../../runtime/graph/operations/tokens.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
-import { DEIT } from "../../runtime/models/deit/family.js";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
 import { publishedConfig } from "../../runtime/models/families.js";
-import { accumulateGraph } from "../../runtime/training/graph.js";
 
 function expectRefusal(code: string, text: RegExp, build: (graph: GraphBuilder) => void): void {
   try {
@@ -134,12 +132,8 @@ test("a loss without a path to a parameter, and a path without a gradient rule, 
   );
 });
 
-test("a model without a distillation token cannot be distilled, and sizes that do not divide are refused", () => {
+test("sizes that do not divide are refused", () => {
   const config = publishedConfig("deit_tiny_patch16_224") as DeitConfig;
-  const options = { config, distillation: "hard" as const, alpha: 0.5, tau: 1, dropPath: 0, ema: false };
-  expectRefusal("training/distillation", /the model has no distillation token/, () =>
-    accumulateGraph(DEIT, options, 1, "pixels"),
-  );
   expectRefusal(
     "model/config",
     /hidden_size is 192; allowed: a multiple of num_attention_heads, which is 5/,

@@ -15,6 +15,7 @@ import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set
 import { SYNTHETIC_REGNETY, writeRegnetyFolder } from "../models/synthetic-regnety.js";
 import { Random } from "../nn/random.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
+import { readMetrics } from "./trainer-process.js";
 
 interface Context {
   set: SyntheticDataSet;
@@ -72,6 +73,31 @@ for (const distillation of ["hard", "soft"])
     const state = JSON.parse(readFileSync(join(out, "last", "state.json"), "utf8"));
     assert.is(state.step, 3);
     assert.match(JSON.stringify(state.teacher), /[0-9a-f]{64}/);
+  });
+
+for (const [name, flags] of [
+  ["soft, by the paper's scale,", ["--distillation", "soft", "--soft-scale", "paper", "--tau", "3"]],
+  ["hard", ["--distillation", "hard"]],
+] as const)
+  test(`a student without the token learns by ${name} distillation with its class head, which is said`, async ({
+    folder,
+    server,
+    teacher,
+  }) => {
+    const config = tinyConfig({ distilled: false });
+    const student = await writeTinyModel(join(folder, "plain"), config, ["cat", "dog", "emu"], 1);
+    const out = join(folder, `plain-${flags[1]}`);
+    const { status, output, errors } = await runVitrine([
+      ...["train", "--data-server", server.address, "--out", out, "--steps", "2", "--batch-size", "8"],
+      ...["--model", join(student, "config.json"), "--teacher", teacher, ...flags, "--no-report"],
+    ]);
+    assert.is(status, 0, errors);
+    const words = output.replaceAll(/\s+/g, " ");
+    assert.match(words, / note the model has no distillation token: its class head learns from the labels /);
+    const scale = flags[1] === "soft" ? "paper" : "main";
+    assert.match(readFileSync(join(out, "config.yaml"), "utf8"), new RegExp(`^soft-scale: ${scale}$`, "m"));
+    const [row] = readMetrics(out);
+    assert.ok(Number(row?.base_loss) > 0 && Number(row?.distillation_loss) > 0);
   });
 
 test.run();

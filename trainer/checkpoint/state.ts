@@ -88,6 +88,7 @@ const EARLIER_SETTINGS: Partial<TrainerSettings> = {
   keepHead: false,
   classesBy: "name",
   teacherClasses: "name",
+  softScale: "main",
   accumulate: 1,
   recompute: false,
   sched: "cosine",
