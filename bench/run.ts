@@ -17,6 +17,10 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of a forward pass, compared with onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),
   },
+  finetune: {
+    about: "accuracy of fine-tuning on photographs, compared with PyTorch on the same schedule",
+    load: () => import("./finetune.js"),
+  },
   gpu: {
     about: "parity on a GPU, then images/s compared with PyTorch and tfjs-webgpu, as JSON and a table",
     load: () => import("./gpu.js"),

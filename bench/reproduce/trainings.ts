@@ -1,14 +1,9 @@
 // Trainings: runs of `vitrine train` in processes of their own, two at a time on one thread each, and their validation.
 // What is finished stays on disk: a reproduction that was stopped goes on where it was.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-
-/** Compiled to dist/bench/reproduce/. */
-const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
+import { runVitrine, startDataServer } from "../vitrine-processes.js";
 
 /** One training of a reproduction. */
 export interface TrainingPlan {
@@ -40,51 +35,6 @@ export interface TrainingsOptions {
   say(line: string): void;
 }
 
-const children = new Set<ChildProcess>();
-process.once("exit", () => {
-  for (const child of children) child.kill("SIGTERM");
-});
-
-/** `vitrine ARGUMENTS` to its end; resolves with the last line of its standard output. Its messages go to `log`. */
-function runVitrine(args: readonly string[], log: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-    children.add(child);
-    let last = "";
-    let messages = "";
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      last = line;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      messages += text;
-    });
-    child.once("error", reject);
-    child.once("close", (status) => {
-      children.delete(child);
-      writeFileSync(log, messages);
-      if (status === 0) resolve(last);
-      else
-        reject(
-          new Error(`vitrine ${args[0]} ended with status ${status}: ${messages.trim().split("\n").at(-1)}`),
-        );
-    });
-  });
-}
-
-/** A data server for one training: batches depend on no server, so each lane may have its own. */
-async function startDataServer(data: string): Promise<{ address: string; stop(): void }> {
-  const args = ["data-server", "--data", join(data, "train"), "--listen", "127.0.0.1:0", "--workers", "1"];
-  const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  children.add(child);
-  for await (const line of createInterface({ input: child.stdout })) {
-    const address = /^listening on (\S+)/.exec(line)?.[1];
-    if (address === undefined) continue;
-    child.stdout.resume();
-    return { address, stop: () => void (children.delete(child) && child.kill("SIGTERM")) };
-  }
-  throw new Error(`the data server of ${data} ended before it was listening`);
-}
-
 interface ValidationJson {
   top1: number;
   heads: { class: { top1: number }; distillation: { top1: number } } | null;
@@ -102,7 +52,7 @@ async function carryOut(plan: TrainingPlan, seed: number, options: TrainingsOpti
   if (existsSync(file)) return readScores(file);
   mkdirSync(folder, { recursive: true });
   const data = options.dataOf(seed);
-  const server = await startDataServer(data);
+  const server = await startDataServer(join(data, "train"));
   const began = performance.now();
   try {
     const given = existsSync(join(run, "last"))
