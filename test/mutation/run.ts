@@ -90,6 +90,11 @@ const distances = new Map(
     }),
 );
 
+/** Usual seconds of the longer test files. */
+const seconds: Record<string, number> = JSON.parse(readFileSync(join(root, "test/seconds.json"), "utf8"));
+const secondsOf = (test: string): number => seconds[test.replace("test/", "")] ?? 0;
+
+/** The short ones first: most mutants die in the first few. */
 function nearestTests(path: string): string[] {
   return [...distances]
     .flatMap(([test, distance]) =>
@@ -97,7 +102,8 @@ function nearestTests(path: string): string[] {
     )
     .sort((a, b) => a.steps - b.steps || (a.test < b.test ? -1 : 1))
     .slice(0, Number(values.tests))
-    .map(({ test }) => test);
+    .map(({ test }) => test)
+    .sort((a, b) => secondsOf(a) - secondsOf(b));
 }
 
 /** mulberry32: enough for a draw that can be repeated. */
