@@ -92,9 +92,9 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--teacher-model", { train: "use --teacher PATH, a model folder or .safetensors file" }],
   // Optimizer and schedule.
   ["--clip-mode", { train: "--clip-grad clips the norm" }],
-  ["--cooldown-epochs --patience-epochs", { train: "main.py reads it, but its run ends with --epochs" }],
+  ["--patience-epochs", { train: "it belongs to a schedule that is not supported; --patience ends a run" }],
   ["--sched-on-updates --warmup-prefix", { train: PER_EPOCH }],
-  ["--lr-noise --lr-noise-pct --lr-noise-std --lr-k-decay", { train: PER_EPOCH }],
+  ["--lr-k-decay", { train: PER_EPOCH }],
   ["--lr-cycle-mul --lr-cycle-decay --lr-cycle-limit", { train: PER_EPOCH }],
   ["--decay-milestones", { train: "use --sched step --decay-epochs N --decay-rate X" }],
   ["--lr-base", { train: "use --lr, for a batch of 512" }],

@@ -11,6 +11,7 @@ import { planTraining } from "../runtime/training/plan.js";
 import { expectNotInterrupted } from "./interruption.js";
 import { stepInputs, type TeacherLogits } from "./objective.js";
 import type { TrainingRun } from "./run.js";
+import { trainedEpochs, trainedSteps } from "./schedule.js";
 import { isTeacherAddress } from "./teacher-address.js";
 import { finishStep, startStep } from "./train-step.js";
 
@@ -214,7 +215,7 @@ function adviceFor(measured: Measured, run: TrainingRun): string {
 }
 
 function runSteps({ state: { settings }, source }: TrainingRun): number {
-  return settings.steps ?? (settings.epochs ?? 0) * source.batchesPerEpoch;
+  return trainedSteps(settings, source.batchesPerEpoch);
 }
 
 /** Measures a prepared run, which cannot be trained afterwards. `now`: seconds. Throws what a step throws. */
@@ -223,14 +224,14 @@ export async function measureRun(
   now: Clock = () => performance.now() / 1000,
 ): Promise<DryRunFacts> {
   const { training, objective, state, source } = run;
-  const { batchSize, epochs } = state.settings;
+  const { batchSize } = state.settings;
   const [forwardMultiplyAdds, trainingMultiplyAdds] = arithmetic(run);
   const measured = await measureSteps(run, now);
   const { dataSeconds, teacherSeconds, computeSeconds, stepSeconds, dataWait } = measured;
   const validating = await validationSeconds(run, now);
   const steps = runSteps(run);
-  const trainedEpochs = Math.ceil(steps / source.batchesPerEpoch);
-  const validations = validating === null ? 0 : Math.ceil(trainedEpochs / state.settings.valInterval);
+  const epochCount = Math.ceil(steps / source.batchesPerEpoch);
+  const validations = validating === null ? 0 : Math.ceil(epochCount / state.settings.valInterval);
   const shapes = familyOf(objective.config).parameters(objective.config);
   return {
     parameters: [...shapes.values()].reduce((sum, shape) => sum + elementCount(shape), 0),
@@ -240,7 +241,7 @@ export async function measureRun(
     device: state.device,
     batchSize,
     steps,
-    epochs,
+    epochs: trainedEpochs(state.settings),
     dataRate: batchSize / dataSeconds,
     computeRate: batchSize / computeSeconds,
     teacherRate: teacherSeconds === null ? null : batchSize / teacherSeconds,

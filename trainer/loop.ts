@@ -16,6 +16,7 @@ import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
 import { writeRunConfig } from "./run-config.js";
 import { stepScalars, validationScalars } from "./scalars.js";
+import { trainedEpochs, trainedSteps } from "./schedule.js";
 import { withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
@@ -224,17 +225,18 @@ function endEarly({ state, progress }: TrainingRun): void {
 
 /** Counts the step as done: from here on a checkpoint contains it. */
 function advance(state: RunState, cursor: Cursor, perEpoch: number, loss: number, losses: RunningMean): void {
-  const { epochs, steps } = state.settings;
+  const { steps } = state.settings;
   state.step++;
   state.cursor = nextCursor(cursor, perEpoch);
-  state.finished = steps !== null ? state.step >= steps : state.cursor.epoch >= (epochs ?? 0);
+  const epochs = trainedEpochs(state.settings) ?? 0;
+  state.finished = steps !== null ? state.step >= steps : state.cursor.epoch >= epochs;
   state.recentLosses = losses.recent();
   state.epochLoss = { sum: state.epochLoss.sum + loss, steps: state.epochLoss.steps + 1 };
 }
 
 function lengths({ state, source }: TrainingRun): { epochs: number | null; steps: number } {
-  const { epochs, steps } = state.settings;
-  return { epochs, steps: steps ?? (epochs ?? 0) * source.batchesPerEpoch };
+  const { settings } = state;
+  return { epochs: trainedEpochs(settings), steps: trainedSteps(settings, source.batchesPerEpoch) };
 }
 
 /** On the CPU the process's memory has the planned one. */

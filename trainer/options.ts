@@ -249,6 +249,30 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--sched step: epochs between decays (30)",
     ),
     setting("--decay-rate", "decayRate", fraction, "--sched step: factor of each decay (0.1)"),
+    setting(
+      "--cooldown-epochs",
+      "cooldownEpochs",
+      count(0),
+      "--sched cosine: epochs at --min-lr after --epochs; main.py ignores it (0)",
+    ),
+    setting(
+      "--lr-noise",
+      "lrNoise",
+      pair,
+      "noise on the rate from one fraction of the run to another: 0.4,0.9",
+    ),
+    setting(
+      "--lr-noise-pct",
+      "lrNoisePct",
+      { type: "number", min: 1e-3, max: 1 },
+      "--lr-noise: largest change, as a fraction of the rate (0.67)",
+    ),
+    setting(
+      "--lr-noise-std",
+      "lrNoiseStd",
+      { type: "number", min: 0, max: 10 },
+      "--lr-noise: standard deviation before that limit (1)",
+    ),
   ],
   "Optimizer and regularization": [
     setting("--opt", "opt", choice("adamw", "sgd", "lamb"), "optimizer (adamw)"),

@@ -13,6 +13,7 @@ import { frozenNames } from "./frozen.js";
 import { expectNotInterrupted } from "./interruption.js";
 import { layerRates } from "./layer-rates.js";
 import type { Progress } from "./progress.js";
+import { rateNoise } from "./rate-noise.js";
 import { connectTeacher } from "./remote-teacher.js";
 import { describeRun } from "./report.js";
 import type { RunRequest, RunSources, TrainingRun } from "./run.js";
@@ -121,11 +122,12 @@ function assemble(
   const teacherLogits = (parts.training.submit && teacher?.onDevice) ?? teacher?.logits ?? null;
   const classMap = Int32Array.from(state.classMap);
   const { math } = runtime.image;
+  const curve = createSchedule(state.settings, source.batchesPerEpoch);
   return {
     ...parts,
     source,
     objective: { settings: state.settings, config, classMap, math, teacher: teacherLogits },
-    schedule: createSchedule(state.settings, source.batchesPerEpoch),
+    schedule: { ...curve, noise: rateNoise(state.settings, curve.length, math) },
     state,
     checkpoint: { files: DISK, folder: request.out, configText: writeConfigJson(config, labels) },
     configYaml: runConfigText(state.settings, {

@@ -88,6 +88,10 @@ function headNote(config: ModelConfig, { distillation }: TrainerSettings): strin
   return sentence("note", isDistilledRun ? ONE_HEAD : UNTRAINED_HEAD);
 }
 
+/** `, 10 more at the final rate`. */
+const coolDown = ({ cooldownEpochs }: TrainerSettings): string =>
+  cooldownEpochs === 0 ? "" : `, ${cooldownEpochs} more at the final rate`;
+
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
   `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${counted(skipped, "step", "steps")} skipped so far`;
 
@@ -129,7 +133,7 @@ export function describeRun(
   const heads = isDistilled(config) ? "class and distillation heads" : "class head";
   const length =
     settings.steps === null
-      ? counted(settings.epochs ?? 0, "epoch", "epochs")
+      ? counted(settings.epochs ?? 0, "epoch", "epochs") + coolDown(settings)
       : counted(settings.steps, "step", "steps");
   const first = rateOfEpoch(schedule, 0).toExponential(2);
   return [

@@ -5,6 +5,7 @@
 // step.
 
 import { counted } from "../runtime/batches/class-counts.js";
+import type { RateNoise } from "./rate-noise.js";
 
 /** `cosine` and `step` as timm's schedulers; `constant` stays at the peak. All of them after the warm-up. */
 export type RateCurveName = "cosine" | "constant" | "step";
@@ -23,6 +24,8 @@ export interface RateCurve {
   /** Of `step`: epochs between two decays, default 30, and the factor of each, default 0.1. */
   decayEpochs?: number;
   decayRate?: number;
+  /** Changes the rates of some epochs at random. Default none. */
+  noise?: RateNoise | undefined;
 }
 
 /**
@@ -42,9 +45,15 @@ export function rateAt(curve: RateCurve, t: number): number {
   return minLr + 0.5 * (lr - minLr) * (1 + Math.cos((Math.PI * t) / length));
 }
 
-/** The rate of epoch e in main.py: the curve at e − 1; epochs 0 and 1 are both at 0. */
+/**
+ * The rate of epoch e in main.py: the curve at e − 1 with its noise, if it has any there; epoch 0 is at 0, without noise,
+ * since no scheduler has been called yet.
+ */
 export function rateOfEpoch(curve: RateCurve, epoch: number): number {
-  return rateAt(curve, Math.max(0, epoch - 1));
+  const t = Math.max(0, epoch - 1);
+  const rate = rateAt(curve, t);
+  const { noise } = curve;
+  return noise && epoch > 0 && noise.from <= t && t < noise.to ? rate + rate * noise.at(t) : rate;
 }
 
 /** `linear`: main.py's lr · batch/512. `sqrt`: lr · √(batch/512), the rule for Adam (arXiv 2205.10287). */
@@ -75,6 +84,24 @@ export interface ScheduleSettings {
   decayRate: number;
 }
 
+/** A run's length in epochs with the cool-down after them, or in steps. */
+export interface RunLength {
+  epochs: number | null;
+  steps: number | null;
+  /** Epochs at the final rate, after those of the schedule. */
+  cooldownEpochs: number;
+}
+
+/** All epochs of a run that is measured in epochs; null for one measured in steps. */
+export function trainedEpochs({ epochs, cooldownEpochs }: RunLength): number | null {
+  return epochs === null ? null : epochs + cooldownEpochs;
+}
+
+/** All steps of a run, where an epoch has so many batches. */
+export function trainedSteps(length: RunLength, batchesPerEpoch: number): number {
+  return length.steps ?? (trainedEpochs(length) ?? 0) * batchesPerEpoch;
+}
+
 /** Epochs of a run, the last of which may be cut. */
 function epochsOf({ epochs, steps }: Pick<ScheduleSettings, "epochs" | "steps">, batches: number): number {
   return steps === null ? (epochs ?? 0) : Math.ceil(steps / batches);
@@ -90,7 +117,15 @@ export function createSchedule(settings: ScheduleSettings, batchesPerEpoch: numb
 }
 
 /** What the curve does after its warm-up, in words. */
-export function describeDecay({ sched, length, minLr, decayEpochs, decayRate }: RateCurve): string {
+export function describeDecay(curve: RateCurve): string {
+  const { noise } = curve;
+  if (noise === undefined) return describeCurve(curve);
+  const percent = Math.round(100 * noise.limit);
+  const end = noise.to < curve.length ? ` to ${Math.ceil(noise.to) + 1}` : "";
+  return `${describeCurve(curve)}, up to ${percent}% more or less from epoch ${Math.ceil(noise.from) + 2}${end}`;
+}
+
+function describeCurve({ sched, length, minLr, decayEpochs, decayRate }: RateCurve): string {
   if (sched === "constant") return "constant";
   if (sched === "step") return `times ${decayRate} every ${counted(decayEpochs ?? 0, "epoch", "epochs")}`;
   return `cosine over ${counted(length, "epoch", "epochs")} to ${minLr.toExponential(2)}`;

@@ -61,6 +61,12 @@ export interface TrainerSettings {
   /** Epochs between the steps of `sched` "step", and the factor of each. */
   decayEpochs: number;
   decayRate: number;
+  /** Epochs at `minLr` after those of the cosine. */
+  cooldownEpochs: number;
+  /** See rate-noise.ts. */
+  lrNoise: [number, number] | null;
+  lrNoisePct: number;
+  lrNoiseStd: number;
   opt: OptimizerName;
   /** Of SGD. */
   momentum: number;
@@ -128,6 +134,10 @@ export const DEIT_SETTINGS: TrainerSettings = {
   warmupEpochs: 5,
   decayEpochs: 30,
   decayRate: 0.1,
+  cooldownEpochs: 0,
+  lrNoise: null,
+  lrNoisePct: 0.67,
+  lrNoiseStd: 1,
   opt: "adamw",
   momentum: 0.9,
   layerDecay: 1,
@@ -155,6 +165,15 @@ function refuse(message: string): never {
   throw new VitrineError("usage/training", message);
 }
 
+function checkSchedule({ lrNoise, cooldownEpochs, steps, sched }: TrainerSettings): void {
+  if (lrNoise !== null && !(lrNoise[0] >= 0 && lrNoise[0] < lrNoise[1] && lrNoise[1] <= 1))
+    refuse(`--lr-noise ${lrNoise.join(",")}: two fractions of the run, from 0 to 1, the lower one first`);
+  if (cooldownEpochs > 0 && (steps !== null || sched !== "cosine"))
+    refuse(
+      "--cooldown-epochs adds epochs at --min-lr to those of a cosine: it needs a length in --epochs and --sched cosine",
+    );
+}
+
 /** Throws `usage/training` for invalid combinations; the command line checks single values when it reads them. */
 export function checkSettings(settings: TrainerSettings): void {
   const { recipe, batchSize, accumulate } = settings;
@@ -168,6 +187,7 @@ export function checkSettings(settings: TrainerSettings): void {
         : "--teacher needs --distillation hard or --distillation soft",
     );
   if (settings.teacher !== null && isTeacherAddress(settings.teacher)) parseTeacherAddress(settings.teacher);
+  checkSchedule(settings);
   if (batchSize % 2 === 1 && (recipe.mixup > 0 || recipe.cutmix > 0))
     refuse(
       `--batch-size ${batchSize} is odd, but Mixup and CutMix pair the samples of a batch: ` +

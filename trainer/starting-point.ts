@@ -17,7 +17,7 @@ import { type RunState, STATE_FORMAT } from "./checkpoint/state.js";
 import { runClasses } from "./classes.js";
 import { checkGiven, resumedSettings, settingsFrom } from "./options.js";
 import type { RunRequest, RunSources } from "./run.js";
-import { averageWindow } from "./schedule.js";
+import { averageWindow, trainedEpochs, trainedSteps } from "./schedule.js";
 import { checkSettings, type TrainerSettings } from "./settings.js";
 import { checkParameterMemory, firstWeights, headLabels, openStartingModel } from "./starting-model.js";
 
@@ -141,8 +141,8 @@ async function connectFitting(
 }
 
 /** Whether the average warms up, where that is left to the run's length. */
-function averageWarmsUp({ epochs, steps, emaDecay }: TrainerSettings, batchesPerEpoch: number): boolean {
-  return (steps ?? (epochs ?? 0) * batchesPerEpoch) < averageWindow(emaDecay);
+function averageWarmsUp(settings: TrainerSettings, batchesPerEpoch: number): boolean {
+  return trainedSteps(settings, batchesPerEpoch) < averageWindow(settings.emaDecay);
 }
 
 /** A new run. Writes nothing. */
@@ -209,8 +209,8 @@ async function openSameRuntime(
 }
 
 /** Whether the run's length is beyond what it has done: that of a finished run was increased. */
-function isLonger({ settings: { epochs, steps }, step, cursor }: RunState): boolean {
-  return steps !== null ? step < steps : cursor.epoch < (epochs ?? 0);
+function isLonger({ settings, step, cursor }: RunState): boolean {
+  return settings.steps !== null ? step < settings.steps : cursor.epoch < (trainedEpochs(settings) ?? 0);
 }
 
 /** The run in RUN/last, with its settings; flags that contradict them are refused. */

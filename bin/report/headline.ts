@@ -1,5 +1,6 @@
 // Headline: the few numbers that a reader asks for first.
 
+import { trainedEpochs, trainedSteps } from "../../trainer/schedule.js";
 import type { TrainerSettings } from "../../trainer/settings.js";
 import { type Html, html } from "./html.js";
 import type { Metrics } from "./metrics-table.js";
@@ -31,12 +32,12 @@ function stepSeconds(metrics: Metrics, batchSize: number): number | undefined {
 }
 
 /** Steps of the whole run; null where an epoch's length is not known yet. */
-function plannedSteps(metrics: Metrics, { steps, epochs }: TrainerSettings): number | null {
-  if (steps !== null) return steps;
+function plannedSteps(metrics: Metrics, settings: TrainerSettings): number | null {
+  if (settings.steps !== null) return settings.steps;
   const [epoch, batch] = [metrics.column("epoch"), metrics.column("batch")];
   if (!epoch || !batch || (metrics.last("epoch") ?? 0) < 1) return null;
   const first = batch.filter((_, index) => epoch[index] === 0);
-  return (epochs ?? 0) * (first.reduce((most, value) => Math.max(most, value), 0) + 1);
+  return trainedSteps(settings, first.reduce((most, value) => Math.max(most, value), 0) + 1);
 }
 
 /** In the order of the page; what a run does not have is left out. */
@@ -55,7 +56,7 @@ export function headlineNumbers({ history, parameters, predictions }: ReportedRu
   if (loss !== undefined) add("Training loss", loss.toFixed(3), "mean of the last ten steps");
   const planned = plannedSteps(metrics, settings);
   const of = planned === null || planned === state.step ? "" : ` of ${planned.toLocaleString("en")}`;
-  const epochs = settings.steps === null ? `${state.cursor.epoch} of ${settings.epochs} epochs` : "";
+  const epochs = settings.steps === null ? `${state.cursor.epoch} of ${trainedEpochs(settings)} epochs` : "";
   add("Steps", state.step.toLocaleString("en") + of, epochs || `batches of ${settings.batchSize}`);
   const seconds = stepSeconds(metrics, settings.batchSize);
   if (seconds !== undefined) add("Time in steps", duration(seconds), "without validations");

@@ -19,6 +19,8 @@ export const Domain = {
   Initialization: 6,
   /** Drawn pictures: the sample data set. */
   Scene: 7,
+  /** Noise on the learning rate. */
+  RateNoise: 8,
 } as const;
 
 /** The number of a domain, as `Domain` lists them. */

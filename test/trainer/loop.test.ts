@@ -53,6 +53,18 @@ test("every batch of every epoch is consumed once, in order, at the epoch's rate
   assert.ok(run.state.finished);
 });
 
+test("a cool-down trains its epochs after the others, at the final rate", async ({ folder, math }) => {
+  const settings = fakeSettings({ epochs: 3, cooldownEpochs: 2, warmupEpochs: 0 });
+  const run = fakeRun(folder, math, { settings });
+  await train(run);
+  const rates = run.training.steps.map(({ learningRate }) => learningRate);
+  assert.is(rates.length, 25);
+  assert.equal([rates[20], rates[24]], [settings.minLr, settings.minLr]);
+  assert.ok(rates[14] > settings.minLr);
+  const { cursor, finished } = await loadState(folder);
+  assert.equal([cursor, finished], [{ epoch: 5, batch: 0 }, true]);
+});
+
 test("a run measured in steps ends after exactly that many, even mid-epoch", async ({ folder, math }) => {
   const run = fakeRun(folder, math, { settings: fakeSettings({ epochs: null, steps: 7 }) });
   await train(run);

@@ -49,6 +49,8 @@ const MAIN_PY: Readonly<Record<string, OptionValue>> = {
   "--warmup-epochs": 5,
   "--decay-epochs": 30,
   "--decay-rate": 0.1,
+  "--lr-noise-pct": 0.67,
+  "--lr-noise-std": 1,
   "--clip-grad": 0,
   "--color-jitter": 0.3,
   "--aa": "rand-m9-mstd0.5-inc1",
@@ -70,7 +72,7 @@ const MAIN_PY: Readonly<Record<string, OptionValue>> = {
 };
 
 /** Not set by default in main.py, or decided by the model: 224 pixels and a crop ratio of 0.875 are the models' own. */
-const MAIN_PY_UNSET = "--cutmix-minmax --finetune --teacher-path --input-size --eval-crop-ratio";
+const MAIN_PY_UNSET = "--cutmix-minmax --lr-noise --finetune --teacher-path --input-size --eval-crop-ratio";
 
 const optionOf = (flag: string) =>
   TRAINER_OPTIONS.find((option) => option.flag === flag || option.aliases?.includes(flag));

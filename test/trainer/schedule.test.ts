@@ -3,19 +3,24 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rateNoise } from "../../trainer/rate-noise.js";
 import { RECIPES } from "../../trainer/recipes.js";
 import {
   averageDecay,
   averageWindow,
   createSchedule,
+  describeDecay,
   rateAt,
   rateOfEpoch,
   scaledRate,
   scheduleWarnings,
+  trainedEpochs,
+  trainedSteps,
 } from "../../trainer/schedule.js";
-import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
+import { checkSettings, DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
 import type { ParityContext, ParityOutcome } from "../parity/case.js";
 import { scheduleCases } from "../parity/schedule-cases.js";
+import { drawMath } from "./tiny-model.js";
 
 /** Compiled to dist/test/trainer/. */
 const MICRO = new URL("../../../test/fixtures/micro/", import.meta.url);
@@ -109,6 +114,66 @@ test("the average's decay warms up as timm's, where asked", () => {
   assert.is(averageDecay(0.9, true, 90), 0.9);
   assert.is(averageDecay(0.99996, false, 1), 0.99996);
   assert.is(averageWindow(0.99996), 25_000);
+});
+
+test("noise multiplies the rates of its range alone, within its bound, the same for the same seed", async () => {
+  const settings = {
+    ...DEIT_SETTINGS,
+    ...{ epochs: 200, warmupEpochs: 0, lrNoise: [0.25, 0.75] as [number, number], lrNoisePct: 0.5 },
+  };
+  const math = await drawMath();
+  const plain = createSchedule(settings, 10);
+  const noisy = (changes: Partial<TrainerSettings> = {}) => {
+    const noise = rateNoise({ ...settings, ...changes }, plain.length, math);
+    return Array.from({ length: 200 }, (_, epoch) => rateOfEpoch({ ...plain, noise }, epoch));
+  };
+  const rates = noisy();
+  assert.equal(rates, noisy());
+  assert.not.equal(rates, noisy({ seed: 1 }));
+  // timm: noise_range[0] <= t < noise_range[1], and epoch e has the scheduler's value at t = e - 1.
+  const changes = rates.map((rate, epoch) => rate / rateOfEpoch(plain, epoch) - 1);
+  for (const [epoch, change] of changes.entries())
+    if (epoch <= 50 || epoch > 150) assert.is(change, 0, `epoch ${epoch}`);
+    else assert.ok(change !== 0 && Math.abs(change) < 0.5, `epoch ${epoch}: ${change}`);
+  // A standard normal variable cut at ±0.5 has a standard deviation of 0.284, nearly a uniform one's.
+  const inside = changes.slice(51, 151);
+  const deviation = Math.sqrt(inside.reduce((sum, change) => sum + change ** 2, 0) / inside.length);
+  assert.ok(Math.abs(deviation - 0.284) < 0.04, `${deviation}`);
+  const narrow = noisy({ lrNoiseStd: 0.01 }).map((rate, epoch) => rate / rateOfEpoch(plain, epoch) - 1);
+  assert.ok(narrow.every((change) => Math.abs(change) < 0.06) && narrow[100] !== 0);
+  const noise = rateNoise(settings, plain.length, math);
+  assert.match(describeDecay({ ...plain, noise }), /up to 50% more or less from epoch 52 to 151$/);
+  const start = rateNoise({ ...settings, lrNoise: [0, 1] }, plain.length, math);
+  assert.is(rateOfEpoch({ ...plain, noise: start }, 0), rateOfEpoch(plain, 0), "no scheduler was called yet");
+  assert.is.not(rateOfEpoch({ ...plain, noise: start }, 1), rateOfEpoch(plain, 1));
+});
+
+test("a cool-down adds epochs at the final rate", () => {
+  const settings = { ...DEIT_SETTINGS, epochs: 10, cooldownEpochs: 3, warmupEpochs: 0, batchSize: 512 };
+  const curve = createSchedule(settings, 7);
+  assert.is(curve.length, 10);
+  assert.equal([trainedEpochs(settings), trainedSteps(settings, 7)], [13, 91]);
+  // Of epoch e the curve's rate at e - 1.
+  assert.ok(rateOfEpoch(curve, 10) > settings.minLr);
+  assert.equal([rateOfEpoch(curve, 11), rateOfEpoch(curve, 12)], [settings.minLr, settings.minLr]);
+  const refusal = (changes: Partial<TrainerSettings>) => {
+    try {
+      checkSettings({ ...settings, model: "m", ...changes });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "none";
+  };
+  assert.is(refusal({}), "none");
+  assert.match(refusal({ epochs: null, steps: 70 }), /--cooldown-epochs/);
+  assert.match(refusal({ sched: "step" }), /--cooldown-epochs/);
+  for (const lrNoise of [
+    [0.5, 0.5],
+    [0.9, 0.4],
+    [-0.1, 1],
+    [0, 2],
+  ] as [number, number][])
+    assert.match(refusal({ lrNoise }), /--lr-noise/);
 });
 
 test.run();

@@ -38,6 +38,7 @@ const SETTINGS = {
   ...{ model: orNull(""), init: orNull(""), teacher: orNull(""), freeze: orNull("") },
   ...{ inputSize: orNull(COUNT), evalCropRatio: orNull(0), warmupEpochs: orNull(0), emaWarmup: orNull(true) },
   ...{ epochs: orNull(COUNT), steps: orNull(COUNT), batchSize: COUNT, accumulate: COUNT, seed: COUNT },
+  lrNoise: orNull([0, 0]),
   recipe: { ...DEIT_RECIPE, autoAugment: orNull(""), cutmixMinmax: orNull([0, 0]) },
 } as const;
 
