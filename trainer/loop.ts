@@ -17,7 +17,7 @@ import type { TrainingRun } from "./run.js";
 import { writeRunConfig } from "./run-config.js";
 import { stepScalars, validationScalars } from "./scalars.js";
 import { trainedEpochs, trainedSteps } from "./schedule.js";
-import { withCheckpoint } from "./stopping.js";
+import { inWriting, withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 
@@ -53,8 +53,7 @@ export async function train(run: TrainingRun): Promise<void> {
     return;
   }
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
-  const checkpoints = await openCheckpoints(run);
-  await writeRunConfig(run.checkpoint.folder, run.configYaml);
+  const checkpoints = await openRun(run);
   const losses = new RunningMean(state.recentLosses);
   const { folder } = run.checkpoint;
   progress.record?.(join(folder, LOG_FILE));
@@ -91,11 +90,23 @@ export async function train(run: TrainingRun): Promise<void> {
       if (state.finished) break;
     }
   } catch (error) {
-    const stopped = whole ? await keepSteps(context, inFlight, error) : error;
+    const stopped = inWriting(whole ? await keepSteps(context, inFlight, error) : error, folder);
     const isOwed = state.owedValidation !== null;
     throw withCheckpoint(stopped, { folder, step: checkpoints.saved(), isOwed });
   } finally {
     progress.end();
+  }
+}
+
+/** Writes the files that a run has from its start. Throws `file/unwritable`. */
+async function openRun(run: TrainingRun): Promise<Checkpoints> {
+  const { folder } = run.checkpoint;
+  try {
+    const checkpoints = await openCheckpoints(run);
+    await writeRunConfig(folder, run.configYaml);
+    return checkpoints;
+  } catch (error) {
+    throw inWriting(error, folder);
   }
 }
 
@@ -117,7 +128,11 @@ async function keepSteps(
   } catch (error) {
     return error;
   }
-  await context.checkpoints.saveUnsaved();
+  try {
+    await context.checkpoints.saveUnsaved();
+  } catch (error) {
+    return error;
+  }
   return reason;
 }
 

@@ -228,7 +228,11 @@ export async function lockRun(folder: string, options: LockOptions = {}): Promis
     clearInterval(heartbeat);
     process.off("exit", release);
     // Where someone removed the lock by hand and another trainer took it, that one's stays.
-    if (JSON.stringify(ownerOf(path)) === JSON.stringify(owner)) rmSync(path, { force: true });
+    try {
+      if (JSON.stringify(ownerOf(path)) === JSON.stringify(owner)) rmSync(path, { force: true });
+    } catch {
+      // On a disk that became read-only or was unplugged. The lock of a dead process is taken over.
+    }
     removeFolder();
   };
   process.on("exit", release);

@@ -18,6 +18,21 @@ export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError 
   );
 }
 
+/** Node's text of a failed call: `ENOSPC: no space left on device, write`. */
+const SYSTEM_TEXT = /^[A-Z]\w*: ([^,]+)/;
+
+/**
+ * An error of the operating system while RUN was written, such as a full disk, as `file/unwritable`; any other error as
+ * it is.
+ */
+export function inWriting(error: unknown, folder: string): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (isVitrineError(error) || typeof syscall !== "string" || typeof code !== "string") return error;
+  const reason = SYSTEM_TEXT.exec(message)?.[1] ?? message;
+  const text = `${quote(folder)}: the run cannot be written: ${quote(reason)} (${code})`;
+  return new VitrineError("file/unwritable", text, { details: { folder, code }, cause: error });
+}
+
 /** Where a run that stopped can continue. */
 export interface SavedRun {
   /** RUN. */
@@ -37,6 +52,7 @@ const BAD_TRAINING_FILE =
   "continue with --resume --accept-data";
 
 function howToContinue(code: string, isOwed: boolean): string {
+  if (code === "file/unwritable") return "free space or repair the disk, then continue with --resume";
   if (!FILE_FAULT.test(code))
     return `continue with --resume${isOwed ? ", which begins with its validation" : ""}`;
   if (!isOwed) return BAD_TRAINING_FILE;

@@ -7,10 +7,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
+import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
 import { checkpointFiles, resumed } from "./fake-checkpoints.js";
-import { type FakeRun, FakeSource, fakeRun } from "./fake-run.js";
+import { type FakeRun, FakeSource, fakeRun, QUICK_DISK } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
 
@@ -91,6 +92,52 @@ test("a device lost while a checkpoint is read is not read again, and the error 
   const error = await failure(train(run));
   assert.match(error.message, /^the device was lost \(.*last holds step 0; continue with --resume\)$/);
   assert.is(reads, 5);
+});
+
+/** Writes of a disk that has room for `room` more of them. */
+function filling(room: number): DurableFiles {
+  let left = room;
+  const write = async (path: string, bytes: Uint8Array): Promise<void> => {
+    if (left-- > 0) return QUICK_DISK.write(path, bytes);
+    const cause = new Error("ENOSPC: no space left on device, write");
+    throw Object.assign(cause, { code: "ENOSPC", syscall: "write", errno: -28 });
+  };
+  return { ...QUICK_DISK, write };
+}
+
+test("a full disk stops the run with the checkpoint before it, and leaves no half of the next one", async ({
+  folder,
+  math,
+}) => {
+  const other = mkdtempSync(join(tmpdir(), "vitrine-loop-"));
+  await train(fakeRun(other, math));
+  // A checkpoint has five files.
+  for (const [room, held] of [
+    [0, null],
+    [3, null],
+    [8, 0],
+    [13, 2],
+  ] as const) {
+    rmSync(folder, { recursive: true });
+    const checkpoint = { files: filling(room), folder, configText: "{}\n" };
+    const error = await failure(train(fakeRun(folder, math, { checkpoint })));
+    assert.ok(isVitrineError(error) && error.code === "file/unwritable", error.message);
+    const how =
+      held === null
+        ? ""
+        : ` .*last holds step ${held}; free space or repair the disk, then continue with --resume`;
+    assert.match(
+      error.message,
+      new RegExp(`the run cannot be written: no space left on device \\(ENOSPC\\)${how}`),
+    );
+    assert.not.ok(
+      readdirSync(folder).some((name) => name.endsWith(".next")),
+      readdirSync(folder).join(" "),
+    );
+    await train(held === null ? fakeRun(folder, math) : await resumed(folder, math));
+    assert.equal(checkpointFiles(folder), checkpointFiles(other));
+  }
+  rmSync(other, { recursive: true, force: true });
 });
 
 test("an interruption ends even a wait for data, with a checkpoint", async ({ folder, math }) => {

@@ -98,8 +98,14 @@ export async function commitFolder(
   await recoverFolder(files, parent, name);
   const next = join(parent, `${name}.next`);
   await files.makeFolder(next);
-  for (const [file, bytes] of contents) await files.write(join(next, file), bytes);
-  await files.syncFolder(next);
+  try {
+    for (const [file, bytes] of contents) await files.write(join(next, file), bytes);
+    await files.syncFolder(next);
+  } catch (error) {
+    // The rest of a full disk is worth more to others than half a checkpoint is.
+    await files.removeFolder(next).catch(() => {});
+    throw error;
+  }
   if (await files.exists(join(parent, name))) {
     await files.rename(next, join(parent, `${name}.commit`));
     await files.syncFolder(parent);
