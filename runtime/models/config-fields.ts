@@ -5,7 +5,7 @@
 
 import { quote, quoteJson, VitrineError } from "../errors.js";
 import type { ClassifierConfig } from "./config.js";
-import { LONGEST_LABEL } from "./labels.js";
+import { LONGEST_LABEL, printable } from "./labels.js";
 
 export type Fields = Record<string, unknown>;
 
@@ -149,11 +149,8 @@ function readLabelNames(fields: Fields, subject: string): string[] | undefined {
   });
 }
 
-/** Codes that move a terminal's cursor or end a line. */
-const CONTROL = /\p{Cc}+/gu;
-
-/** Class names come from a file of anyone's and are printed as they are: control characters become spaces. */
-function printable(labels: readonly string[] | undefined, subject: string): string[] | undefined {
+/** Labels that a terminal and a page can show. Throws `model/config` for one that is too long. */
+function checkedLabels(labels: readonly string[] | undefined, subject: string): string[] | undefined {
   return labels?.map((label, index) => {
     if (label.length > LONGEST_LABEL) {
       const got = `${label.length.toLocaleString("en-US")} characters long`;
@@ -163,7 +160,7 @@ function printable(labels: readonly string[] | undefined, subject: string): stri
         { details: { file: subject, index } },
       );
     }
-    return label.replace(CONTROL, " ");
+    return printable(label);
   });
 }
 
@@ -224,7 +221,7 @@ function checkProblem(fields: Fields, subject: string): void {
 /** The part of a config.json that does not depend on the family. Throws `model/config`. */
 export function readClassifier(fields: Fields, subject: string): ConfigFile<ClassifierConfig> {
   const input = isFields(fields.pretrained_cfg) ? { ...fields.pretrained_cfg, ...fields } : fields;
-  const labels = printable(readLabels(fields, subject) ?? readLabelNames(fields, subject), subject);
+  const labels = checkedLabels(readLabels(fields, subject) ?? readLabelNames(fields, subject), subject);
   const classes =
     wholeNumber(fields, "num_labels", subject) ??
     // timm's 0: no head.

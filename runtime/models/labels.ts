@@ -34,6 +34,14 @@ export interface ClassMatch {
   notice?: string;
 }
 
+/** Codes that move a terminal's cursor or end a line. */
+const CONTROL = /\p{Cc}+/gu;
+
+/** Class names come from files of anyone's and are printed as they are: control characters become spaces. */
+export function printable(name: string): string {
+  return name.replace(CONTROL, " ");
+}
+
 /** "Great_White  shark" and "great white shark" are one name. */
 function normalize(name: string): string {
   return name
@@ -62,9 +70,14 @@ function indexOfNames(
 
 /**
  * The model's class for each name of a data set; undefined where there is none, or where two names share one. Exact
- * names win: only labels that none of them takes are found regardless of case and separators, by a part or by synset.
+ * names win (control characters count as spaces): only labels that none of them takes are found regardless of case and separators, by a part or by synset.
  */
-export function findClasses(classes: readonly string[], labels: readonly string[]): (number | undefined)[] {
+export function findClasses(
+  givenClasses: readonly string[],
+  givenLabels: readonly string[],
+): (number | undefined)[] {
+  // A folder's name has control characters, and the label that was written for it and read again has none.
+  const [classes, labels] = [givenClasses.map(printable), givenLabels.map(printable)];
   const exact = indexOfNames(labels, (label) => [label]);
   const first = classes.map((name) => exact.get(name));
   const taken = new Set(first);

@@ -1,23 +1,34 @@
 // Class folders: a data set with one folder per class; the class index is the folder's rank by code point.
 
-import { readdirSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { Listing } from "./dataset.js";
 import { byCodePoint } from "./dataset.js";
 
 const IMAGE = /\.jpe?g$/i;
+
+/**
+ * Entries that count: those whose name starts with a dot do not. Throws `file/unreadable` for a name that is not UTF-8,
+ * which Node shows with replacement characters, under which no file can be opened.
+ */
+function entriesOf(folder: string): Dirent[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+  const lost = entries.find(({ name }) => name.includes("\ufffd") && !existsSync(join(folder, name)));
+  if (!lost) return entries;
+  const text = `${quote(join(folder, lost.name))}: a name that is not UTF-8; rename it, or remove it`;
+  throw new VitrineError("file/unreadable", text, { details: { path: folder } });
+}
 
 interface Found {
   images: string[];
   others: number;
 }
 
-/** Names below `root`/`folder`, as "folder/…/file". Files and folders whose name starts with a dot are ignored. */
+/** Names below `root`/`folder`, as "folder/…/file". */
 function imagesBelow(root: string, folder: string): Found {
   const found: Found = { images: [], others: 0 };
-  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-    if (entry.name.startsWith(".")) continue;
+  for (const entry of entriesOf(join(root, folder))) {
     const name = `${folder}/${entry.name}`;
     const target = entry.isSymbolicLink() ? statSync(join(root, name)) : entry;
     if (target.isDirectory()) {
@@ -31,7 +42,7 @@ function imagesBelow(root: string, folder: string): Found {
 }
 
 function classNames(root: string): { classes: string[]; looseFiles: number } {
-  const entries = readdirSync(root, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+  const entries = entriesOf(root);
   const folders = entries.filter(
     (entry) =>
       entry.isDirectory() || (entry.isSymbolicLink() && statSync(join(root, entry.name)).isDirectory()),

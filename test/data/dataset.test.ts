@@ -118,6 +118,19 @@ test("an invalid folder gives one typed line that says what is expected", ({ roo
   assert.not.match(message, /\n/);
 });
 
+test("a name that is not UTF-8 is refused as such", ({ root }) => {
+  if (process.platform !== "linux") return;
+  put(root, { "a/1.jpg": "", "b/\ufffd.jpg": "" });
+  assert.is(openDataset(root).names.length, 2, "the replacement character itself may be in a name");
+  const prefix = Buffer.from(`${root}/a/`);
+  const file = Buffer.concat([prefix, Buffer.from([0x62, 0xff, 0x2e, 0x6a, 0x70, 0x67])]);
+  writeFileSync(file, "");
+  assert.match(refusal(root).message, /b\ufffd\.jpg: a name that is not UTF-8; rename it/);
+  rmSync(file);
+  mkdirSync(Buffer.concat([Buffer.from(`${root}/`), Buffer.from([0xfe])]));
+  assert.match(refusal(root).message, /\ufffd: a name that is not UTF-8/);
+});
+
 test("a dangling link is named", ({ root }) => {
   put(root, { "a/1.jpg": "" });
   symlinkSync(join(root, "gone.jpg"), join(root, "a/2.jpg"));

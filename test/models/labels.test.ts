@@ -2,8 +2,9 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { readConfigJson } from "../../runtime/models/families.js";
 import { IMAGENET_LABELS, IMAGENET_SYNSETS } from "../../runtime/models/imagenet-labels.js";
-import { defaultLabels, matchClasses } from "../../runtime/models/labels.js";
+import { defaultLabels, findClasses, matchClasses } from "../../runtime/models/labels.js";
 
 const SHAPES = ["disc", "ring", "square", "small star"];
 
@@ -93,6 +94,17 @@ test("more classes than the model has are refused", () => {
     /indices up to 4, the model only 4 classes/,
   );
   assert.throws(() => matchClasses(["a", "b", "c", "d", "e"], SHAPES, "index"), /only 4 classes/);
+});
+
+test("control characters in a folder's name do not keep it from its own label", () => {
+  const folders = ["a\nb", "esc\u001b[31mred", "__proto__", "<script>"];
+  const config = readConfigJson(
+    JSON.stringify({ id2label: Object.fromEntries(folders.entries()), num_labels: folders.length }),
+    "config.json",
+  );
+  assert.equal(config.labels, ["a b", "esc [31mred", "__proto__", "<script>"]);
+  assert.equal(findClasses(folders, config.labels as string[]), [0, 1, 2, 3]);
+  assert.equal(findClasses(["a\nb", "a b"], ["a b", "c"]), [undefined, undefined], "two names of one label");
 });
 
 test.run();
