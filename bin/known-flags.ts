@@ -125,12 +125,15 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
   ["--ThreeAugment", { "data-server": FROM_TRAINER }],
   ["--aug-repeats", { train: "use --repeats N", "data-server": FROM_TRAINER }],
   ["--no-repeated-aug", { "data-server": FROM_TRAINER }],
-  ["--aa --color-jitter --scale --ratio --hflip --train-interpolation", { "data-server": FROM_TRAINER }],
+  [
+    "--aa --src --color-jitter --scale --ratio --hflip --train-interpolation",
+    { "data-server": FROM_TRAINER },
+  ],
   ["--reprob --remode --recount --repeated-aug --smoothing", { "data-server": FROM_TRAINER }],
   ["--mixup --cutmix --cutmix-minmax --mixup-prob --mixup-mode", { "data-server": FROM_TRAINER }],
   ["--mixup-switch-prob", { "data-server": FROM_TRAINER }],
   ["--interpolation", { train: "use --train-interpolation" }],
-  ["--resplit --aug-splits --vflip --src --train-crop-mode", { train: NO_SUCH_METHOD }],
+  ["--resplit --aug-splits --vflip --train-crop-mode", { train: NO_SUCH_METHOD }],
   [
     "--train-mode",
     { train: "not needed; --drop-path 0.1 trains with stochastic depth, --no-train-mode without" },

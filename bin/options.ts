@@ -75,6 +75,7 @@ export function badSamplesOption(): Option {
 
 /** Augmentation flags, for commands that show what a recipe does. Names are main.py's, defaults DeiT's. */
 export interface RecipeFlags {
+  src?: boolean;
   aa?: string;
   colorJitter?: number;
   trainInterpolation?: AugmentationRecipe["interpolation"];
@@ -90,6 +91,7 @@ function augmentationText(text: string): string {
 export function addRecipeOptions(command: Command): Command {
   const { autoAugment, colorJitter, interpolation, repeats } = DEIT_RECIPE;
   const options = [
+    new Option("--src", "DeiT III's simple random crop in place of the random resized one"),
     new Option(
       "--aa <policy>",
       `AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (${autoAugment})`,
@@ -113,9 +115,10 @@ export function addRecipeOptions(command: Command): Command {
 
 /** `base` with the flags' values in place of its own. */
 export function recipeFrom(base: AugmentationRecipe, flags: RecipeFlags): AugmentationRecipe {
-  const { aa, colorJitter, trainInterpolation, repeats } = flags;
+  const { src: simpleCrop, aa, colorJitter, trainInterpolation, repeats } = flags;
   return {
     ...base,
+    ...(simpleCrop === undefined ? {} : { simpleCrop }),
     ...(aa === undefined ? {} : { autoAugment: aa === "none" ? null : aa }),
     ...(colorJitter === undefined ? {} : { colorJitter }),
     ...(trainInterpolation === undefined ? {} : { interpolation: trainInterpolation }),

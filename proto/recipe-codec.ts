@@ -14,6 +14,7 @@ const INTERPOLATIONS: readonly AugmentationRecipe["interpolation"][] = ["bicubic
 export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
   return {
     size: recipe.size,
+    simpleCrop: recipe.simpleCrop,
     scaleMin: recipe.scale[0],
     scaleMax: recipe.scale[1],
     ratioMin: recipe.ratio[0],
@@ -59,6 +60,7 @@ export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
     );
   return {
     size: recipe.size,
+    simpleCrop: recipe.simpleCrop,
     scale: [recipe.scaleMin, recipe.scaleMax],
     ratio: [recipe.ratioMin, recipe.ratioMax],
     flip: recipe.flip,

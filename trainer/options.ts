@@ -77,6 +77,7 @@ const AUTO_AUGMENT: UngroupedOption = {
 
 /** The whole image's center, and nothing else. */
 const PLAIN: Partial<Recipe> = {
+  simpleCrop: false,
   scale: [1, 1],
   ratio: [1, 1],
   flip: 0,
@@ -339,6 +340,12 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     ),
     augmentation("--repeated-aug", "repeats", shorthand(3), "same as --repeats 3"),
     augmentation("--no-repeated-aug", "repeats", shorthand(1), "same as --repeats 1"),
+    augmentation(
+      "--src",
+      "simpleCrop",
+      turnsOn,
+      "DeiT III's simple random crop: resized, shifted by 4 pixels, in place of --scale and --ratio",
+    ),
     augmentation("--scale", "scale", pair, "random resized crop: range of the area as a fraction (0.08,1)"),
     augmentation("--ratio", "ratio", pair, "random resized crop: range of the aspect ratio (0.75,1.3333)"),
     augmentation("--hflip", "flip", fraction, "probability of a horizontal flip (0.5)"),

@@ -133,8 +133,14 @@ export enum SampleField {
   EraseCount = 12,
   /** Number of operation records, which follow the rectangles. */
   OperationCount = 13,
+  /** Size that the crop is resized to, of which the output is a window. */
+  ResizedHeight = 14,
+  ResizedWidth = 15,
+  /** The window's first pixel in the resized picture; outside it, pixels are reflected at its edges. */
+  WindowTop = 16,
+  WindowLeft = 17,
   /** First number of the first rectangle. */
-  Erasing = 14,
+  Erasing = 18,
 }
 
 /** f64 per erase rectangle: kind, top, left, height, width. */

@@ -64,8 +64,9 @@ function describeOperation({ name, argument }: AugmentOperation): string {
 
 /** Crop and flip, then one operation per line, then the erased area. `size`: side of the result in pixels. */
 export function describeDraw(draw: SampleDraw, image: ImageSize, size: number): string[] {
-  const { crop, flip, filter, operations, erase } = draw;
-  const area = (crop.width * crop.height) / (image.width * image.height);
+  const { crop, window, flip, filter, operations, erase } = draw;
+  const visible = window ? size ** 2 / (window.width * window.height) : 1;
+  const area = (visible * (crop.width * crop.height)) / (image.width * image.height);
   const first = [`crop ${percent(area)}`, flip ? "flip" : "", filter === "bilinear" ? "bilin" : ""];
   const erased = erase.reduce((sum, box) => sum + box.width * box.height, 0) / size ** 2;
   return [

@@ -27,10 +27,22 @@ export interface EraseDraw extends Box {
   mode: EraseMode;
 }
 
+/** Where the square input is in a crop that is resized to another size. */
+export interface ResizedWindow {
+  /** The size that the crop is resized to. */
+  width: number;
+  height: number;
+  /** The input's first pixel there. Pixels outside are reflected at the edges, which are not repeated. */
+  top: number;
+  left: number;
+}
+
 /** What will be done to one image, known before any of it is decoded (its header gives width and height). */
 export interface SampleDraw {
   /** The part of the picture, as stored, that is resized to the square input. */
   crop: Box;
+  /** The square input's place in the resized crop. Default: it is the resized crop. */
+  window?: ResizedWindow;
   /** Mirror left to right. */
   flip: boolean;
   /** Interpolation of the resize. Default: the caller's choice. */

@@ -11,6 +11,8 @@ export type Interpolation = "bicubic" | "bilinear";
 export interface AugmentationRecipe {
   /** Side of the square output in pixels. */
   size: number;
+  /** DeiT III's simple random crop, in place of the random resized crop that `scale` and `ratio` describe. */
+  simpleCrop: boolean;
   /** Bounds of the crop's area as a fraction of the image's. timm RandomResizedCropAndInterpolation. */
   scale: [number, number];
   /** Bounds of the crop's aspect ratio width / height. */
@@ -48,6 +50,7 @@ export interface AugmentationRecipe {
 /** main.py's defaults on one machine, where its repeated augmentation is off. */
 export const DEIT_RECIPE: AugmentationRecipe = {
   size: 224,
+  simpleCrop: false,
   scale: [0.08, 1],
   ratio: [3 / 4, 4 / 3],
   flip: 0.5,

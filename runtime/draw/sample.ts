@@ -2,7 +2,7 @@
 // erased rectangles. timm 0.3.2, transforms.py and random_erasing.py.
 
 import { drawAugmentation } from "./augmentation.js";
-import type { AugmentOperation, Box, EraseDraw, SampleDraw } from "./draw.js";
+import type { AugmentOperation, Box, EraseDraw, ResizedWindow, SampleDraw } from "./draw.js";
 import type { DrawKey } from "./draw-key.js";
 import { type Chance, Domain, type DrawMath, drawStream } from "./random.js";
 import type { AugmentationRecipe, Interpolation } from "./recipe.js";
@@ -51,6 +51,28 @@ export function drawCrop(
     }
   }
   return centralCrop({ width, height }, ratio);
+}
+
+/** Pixels that are reflected on each side of the resized picture. */
+const SIMPLE_CROP_MARGIN = 4;
+
+/**
+ * Simple random crop: the whole picture with its short side resized to `size` and the long one to int(size·long/short),
+ * four more pixels on each side by reflection, and a square window of that, its position uniform. augment.py of
+ * facebook's deit with --src: torchvision's Resize and RandomCrop(size, padding=4, padding_mode="reflect").
+ */
+function drawSimpleCrop(
+  chance: Chance,
+  { width, height }: ImageSize,
+  size: number,
+): { crop: Box; window: ResizedWindow } {
+  const long = Math.trunc((size * Math.max(width, height)) / Math.min(width, height));
+  const resized = width <= height ? { width: size, height: long } : { width: long, height: size };
+  const place = (side: number) =>
+    chance.integer(side + 2 * SIMPLE_CROP_MARGIN - size + 1) - SIMPLE_CROP_MARGIN;
+  const top = place(resized.height);
+  const left = place(resized.width);
+  return { crop: { top: 0, left: 0, width, height }, window: { ...resized, top, left } };
 }
 
 /** The fallback: the whole image, cropped symmetrically if its ratio is out of bounds. */
@@ -117,7 +139,9 @@ export function drawSample(
 ): SampleDraw {
   const chance = drawStream(math, key, Domain.Sample);
   const { interpolation } = recipe;
-  const crop = drawCrop(chance, math, image, recipe.scale, recipe.ratio);
+  const place = recipe.simpleCrop
+    ? drawSimpleCrop(chance, image, recipe.size)
+    : { crop: drawCrop(chance, math, image, recipe.scale, recipe.ratio) };
   const filter = interpolation === "random" ? drawInterpolation(chance) : interpolation;
   const flip = chance.uniform() < recipe.flip;
   const operations = drawAugmentation(chance, recipe).map(
@@ -127,5 +151,5 @@ export function drawSample(
         : operation,
   );
   const erase = drawErasing(chance, math, recipe);
-  return { crop, flip, filter, operations, erase, key };
+  return { ...place, flip, filter, operations, erase, key };
 }

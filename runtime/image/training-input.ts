@@ -37,7 +37,8 @@ export interface TrainingOptions {
  * JPEG file and its draw (made for the size in its header) → uint8 [size, size, 3], row-major RGB. Decodes only the
  * crop; resize and operations equal Pillow's byte for byte, erase noise is clamp(⌊255 · (mean + std · z) + ½⌋).
  *
- * Throws what `decode` throws, `image/bad-argument` for a crop outside the picture or an erase box outside the result,
+ * Throws what `decode` throws, `image/bad-argument` for a crop outside the picture, a window too far outside the resized
+ * crop or of `nearest`, or an erase box outside the result,
  * `image/unknown-operation`, `usage/bad-option` for a size or filter out of range.
  */
 export function trainingInput(
@@ -80,7 +81,7 @@ function transform(
 ): Uint8Array {
   const { size, name, into } = options;
   const filter = options.filter ?? draw.filter ?? "bicubic";
-  requireDraw(draw, size);
+  requireDraw(draw, size, filter);
   const number = filterNumber(filter);
   const operations = operationRecords(draw.operations, {
     width: size,
@@ -96,11 +97,19 @@ function transform(
   });
 }
 
-function requireDraw(draw: SampleDraw, size: number): void {
+function requireDraw(draw: SampleDraw, size: number, filter: FilterName): void {
   if (!(Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT))
     throw new VitrineError(
       "usage/bad-option",
       `input size ${size} is not a whole number from 1 to ${LARGEST_INPUT}`,
+    );
+  const { window } = draw;
+  const isWhole =
+    window && Object.values(window).every((value) => Number.isInteger(value) && Math.abs(value) < 2 ** 26);
+  if (window && !(isWhole && filter !== "nearest"))
+    throw new VitrineError(
+      "image/bad-argument",
+      `window ${JSON.stringify(window)} with filter ${filter}: allowed are whole numbers below 2²⁶, and any filter but nearest`,
     );
   const outside = draw.erase.find(
     (box) => box.top < 0 || box.left < 0 || box.top + box.height > size || box.left + box.width > size,
@@ -136,6 +145,11 @@ function writeSample(
   record[SampleField.Flip] = draw.flip ? 1 : 0;
   record[SampleField.Size] = size;
   record[SampleField.Filter] = filter;
+  const window = draw.window ?? { width: size, height: size, top: 0, left: 0 };
+  record[SampleField.ResizedHeight] = window.height;
+  record[SampleField.ResizedWidth] = window.width;
+  record[SampleField.WindowTop] = window.top;
+  record[SampleField.WindowLeft] = window.left;
   const address = streamAddress(draw.key, Domain.Erase);
   record[SampleField.SeedLow] = address.seedLow;
   record[SampleField.SeedHigh] = address.seedHigh;

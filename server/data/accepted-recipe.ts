@@ -43,6 +43,8 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void
       `batches of at most ${MAX_MESSAGE_BYTES} bytes; this one has ${bytes}`,
       "--batch-size",
     );
+  // Four pixels are reflected on each side, from inside the crop.
+  if (recipe.simpleCrop) wholeNumber("image size", recipe.size, 9, MAX_IMAGE_SIZE, "--src");
   bounds("scale", recipe.scale, "--scale");
   if (recipe.scale[1] > 1)
     refuse("scale", recipe.scale, "fractions of the image's area, at most 1", "--scale");

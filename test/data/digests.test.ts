@@ -79,6 +79,26 @@ test("two clients of one server, at different speeds, get the pipeline's bytes",
   }
 });
 
+test("the simple random crop reaches the server, and gives the pipeline's bytes", async ({
+  set,
+  expected,
+}) => {
+  const settings = { ...SETTINGS, recipe: { ...SMALL_RECIPE, simpleCrop: true, autoAugment: "3a" } };
+  const here = await openPipeline({ ...settings, dataset: openDataset(set.path), workers: 0 });
+  const wanted = await digestsOf(here, FROM, 2);
+  await here.close();
+  assert.not.equal(wanted, expected.slice(0, 2));
+  const listen = { listen: "127.0.0.1:0", workers: 1, badSamples: "fail" } as const;
+  const server = await startDataServer({ data: set.path, ...listen });
+  const client = await connectData({ ...settings, address: server.address });
+  try {
+    assert.equal(await digestsOf(client, FROM, 2), wanted);
+  } finally {
+    await client.close();
+    await server.close();
+  }
+});
+
 test("an epoch contains each image at most once, mixed with the partner from the other end", async ({
   set,
 }) => {

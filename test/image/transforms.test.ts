@@ -2,15 +2,15 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { EraseDraw, SampleDraw } from "../../runtime/draw/draw.js";
-import { DEIT_RECIPE, type EraseMode } from "../../runtime/draw/recipe.js";
+import type { EraseDraw, ResizedWindow, SampleDraw } from "../../runtime/draw/draw.js";
+import { type AugmentationRecipe, DEIT_RECIPE, type EraseMode } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { resize } from "../../runtime/image/resize.js";
+import { type RgbImage, resize } from "../../runtime/image/resize.js";
 import { trainingInput, trainingInputOfPixels } from "../../runtime/image/training-input.js";
 import { cropOf, flipOf, jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
@@ -157,6 +157,108 @@ function normalDistribution(x: number): number {
   for (let i = 0; i < 2000; i++) sum += Math.exp(-0.5 * (-8 + (i + 0.5) * step) ** 2);
   return (sum * step) / Math.sqrt(2 * Math.PI);
 }
+
+/** numpy.pad(picture, 4, mode="reflect"), then the window [size, size] at (top, left) of the padded picture. */
+function reflectedCrop(picture: RgbImage, top: number, left: number, size: number): Uint8Array {
+  const { width, height, data } = picture;
+  const inside = (place: number, side: number) => {
+    const from = Math.abs(place - 4);
+    return from < side ? from : 2 * (side - 1) - from;
+  };
+  return Uint8Array.from({ length: size * size * 3 }, (_, i) => {
+    const [y, x] = [Math.floor(i / (3 * size)), Math.floor(i / 3) % size];
+    return data[(inside(top + y, height) * width + inside(left + x, width)) * 3 + (i % 3)];
+  });
+}
+
+test("the simple random crop is Resize, a crop of the reflected picture, and a flip, wherever it falls", () => {
+  const size = 24;
+  const recipe: AugmentationRecipe = {
+    ...DEIT_RECIPE,
+    ...{ size, simpleCrop: true, autoAugment: null, colorJitter: 0, eraseProbability: 0 },
+  };
+  const places = new Set<string>();
+  for (const [width, height] of [
+    [90, 61],
+    [61, 90],
+    [64, 64],
+    [24, 24],
+    [33, 200],
+    [7, 5],
+  ] as const) {
+    const picture = syntheticPicture(module.math, width * height, width, height);
+    const [w, h] =
+      width <= height
+        ? [size, Math.trunc((size * height) / width)]
+        : [Math.trunc((size * width) / height), size];
+    const resized = resize(module, picture, { width: w, height: h });
+    for (let index = 0; index < 60; index++) {
+      const draw = drawSample(module.math, { ...key, index }, picture, recipe);
+      assert.equal(draw.crop, { top: 0, left: 0, width, height });
+      const { top, left } = draw.window as ResizedWindow;
+      places.add(`${Math.sign(left)} ${Math.sign(left + size - w)} ${draw.flip}`);
+      const cropped = { width: size, height: size, data: reflectedCrop(resized, top + 4, left + 4, size) };
+      const expected = draw.flip ? flipOf(cropped).data : cropped.data;
+      const got = trainingInputOfPixels(module, picture, draw, { size });
+      assert.ok(same(got, expected), `${width}×${height}: ${JSON.stringify(draw.window)}, flip ${draw.flip}`);
+    }
+  }
+  // Outside on the left, on the right, on neither side; flipped and not.
+  for (const place of ["-1 -1 true", "-1 -1 false", "1 1 true", "1 -1 true", "1 -1 false", "0 0 false"])
+    assert.ok(places.has(place), `no draw was ${place}: ${[...places].join(", ")}`);
+  const file = jpegOf(syntheticPicture(module.math, 3, 130, 97));
+  const decoded = decode(module, file);
+  const drawn = drawSample(module.math, key, decoded, { ...recipe, autoAugment: "3a" });
+  const got = trainingInput(module, file, drawn, { size });
+  assert.ok(same(got, trainingInputOfPixels(module, decoded, drawn, { size })), "from a JPEG file");
+});
+
+test("the simple random crop's places are uniform over the reflected picture", () => {
+  const recipe = { ...DEIT_RECIPE, size: 32, simpleCrop: true };
+  const tops = new Map<number, number>();
+  const lefts = new Map<number, number>();
+  for (let index = 0; index < 4500; index++) {
+    const image = { width: 32, height: 40 };
+    const { window } = drawSample(module.math, { ...key, index }, image, recipe);
+    const { top, left, width, height } = window as ResizedWindow;
+    assert.equal([width, height], [32, 40]);
+    tops.set(top, (tops.get(top) ?? 0) + 1);
+    lefts.set(left, (lefts.get(left) ?? 0) + 1);
+  }
+  // 40 + 8 - 32 + 1 rows and 32 + 8 - 32 + 1 columns to start at.
+  assert.equal([Math.min(...tops.keys()), Math.max(...tops.keys()), tops.size], [-4, 12, 17]);
+  assert.equal([Math.min(...lefts.keys()), Math.max(...lefts.keys()), lefts.size], [-4, 4, 9]);
+  for (const counts of [tops, lefts])
+    for (const count of counts.values()) {
+      const mean = 4500 / counts.size;
+      assert.ok(Math.abs(count - mean) < 4.5 * Math.sqrt(mean), `${count} of ${mean}`);
+    }
+});
+
+test("a window too far outside, or of nearest, is refused", () => {
+  const picture = syntheticPicture(module.math, 10, 32, 32);
+  const refused = (window: ResizedWindow, options: { size: number; filter?: "nearest" } = { size: 32 }) =>
+    assert.throws(
+      () => trainingInputOfPixels(module, picture, { ...whole(32, 32), window }, options),
+      (error: unknown) => isVitrineError(error) && error.code === "image/bad-argument",
+      JSON.stringify(window),
+    );
+  const window = { width: 32, height: 32, top: 0, left: 0 };
+  for (const place of [-16, 16, 40, -40]) {
+    refused({ ...window, left: place });
+    refused({ ...window, top: place });
+  }
+  refused({ ...window, width: 0 });
+  refused({ ...window, width: 2 ** 31 });
+  refused({ ...window, top: 0.5 });
+  refused(window, { size: 32, filter: "nearest" });
+  trainingInputOfPixels(
+    module,
+    picture,
+    { ...whole(32, 32), window: { ...window, left: -15 } },
+    { size: 32 },
+  );
+});
 
 test("erase noise has ImageNet's mean and deviation per channel", () => {
   const picture = syntheticPicture(module.math, 9, 200, 200);

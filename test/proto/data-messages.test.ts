@@ -21,6 +21,7 @@ function recipeOverTheWire(recipe: AugmentationRecipe): AugmentationRecipe {
 test("a recipe arrives as it was sent, null and zero included", () => {
   const other: AugmentationRecipe = {
     size: 96,
+    simpleCrop: true,
     scale: [0.3, 0.9],
     ratio: [1, 1],
     flip: 0,

@@ -153,6 +153,7 @@ export function readState(text: string, path: string): RunState {
   const stored = settings as unknown as Record<string, unknown>;
   for (const [key, value] of Object.entries(EARLIER_SETTINGS)) if (!(key in stored)) stored[key] = value;
   settings.recipe.mixOffEpoch ??= 0;
+  settings.recipe.simpleCrop ??= false;
   parsed.format = STATE_FORMAT;
   parsed.gpuTier ??= null;
   parsed.lossScale ??= null;

@@ -5,9 +5,10 @@ import { fail, regionStart, reserve } from "../call";
 import { ERASE_FIELDS, EraseKind, Filter, Region, SampleField, Status } from "../contract";
 import { flipPixels } from "../flip-rotate";
 import { decodeJpegWindow } from "../jpeg/decode";
-import { resizeFrom, resizePixels, resizeTo } from "../resize/resize";
+import { resizeFrom, resizePixels, resizeTo, resizeWindow } from "../resize/resize";
 import { eraseKey, eraseRectangle } from "./erase";
 import { applyOperations } from "./operations";
+import { reflectMargins } from "./reflect";
 
 function field(at: i32): f64 {
   return load<f64>(regionStart(Region.Parameters) + ((<usize>at) << 3));
@@ -37,14 +38,41 @@ function augmentCrop(crop: usize, stride: usize): Status {
   const output = reserve(Region.Output, <usize>(size * size * 3));
   if (output === 0) return fail(Status.OutOfMemory, 0);
   resizeFrom(crop, stride, cropWidth, cropHeight);
-  resizeTo(size, size);
-  let status = resizePixels(output, <usize>size * 3, filter, flip, false);
+  let status = resizeInto(output, size, filter, flip);
   if (status !== Status.Ok) return status;
-  if (flip && filter === Filter.Nearest) flipPixels(output, size, size);
   const operations = SampleField.Erasing + <i32>field(SampleField.EraseCount) * ERASE_FIELDS;
   const records = regionStart(Region.Parameters) + ((<usize>operations) << 3);
   status = applyOperations(output, size, size, records, <i32>field(SampleField.OperationCount), false);
   return status === Status.Ok ? eraseAll(output, size) : status;
+}
+
+/** Resizes the crop and computes its window → `output`, u8 [size, size, 3], mirrored with `flip`. */
+function resizeInto(output: usize, size: i32, filter: Filter, flip: bool): Status {
+  const fullWidth = <i32>field(SampleField.ResizedWidth);
+  const fullHeight = <i32>field(SampleField.ResizedHeight);
+  const left = <i32>field(SampleField.WindowLeft);
+  const top = <i32>field(SampleField.WindowTop);
+  const firstX = max(left, 0);
+  const firstY = max(top, 0);
+  const width = min(left + size, fullWidth) - firstX;
+  const height = min(top + size, fullHeight) - firstY;
+  const marginX = max(firstX - left, size - width - (firstX - left));
+  const marginY = max(firstY - top, size - height - (firstY - top));
+  // A reflection takes as many pixels inside as it fills outside, and does not repeat the edge.
+  if (width <= marginX) return fail(Status.BadArgument, 0, <f64>left, <f64>fullWidth);
+  if (height <= marginY) return fail(Status.BadArgument, 0, <f64>top, <f64>fullHeight);
+
+  const isInside = marginX === 0 && marginY === 0;
+  const mirror = flip && isInside && filter !== Filter.Nearest;
+  const stride = <usize>size * 3;
+  const target = output + <usize>(firstY - top) * stride + <usize>(firstX - left) * 3;
+  resizeTo(fullWidth, fullHeight);
+  resizeWindow(firstX, firstY, width, height);
+  const status = resizePixels(target, stride, filter, mirror, false);
+  if (status !== Status.Ok) return status;
+  if (!isInside) reflectMargins(output, size, firstX - left, firstY - top, width, height);
+  if (flip && !mirror) flipPixels(output, size, size);
+  return Status.Ok;
 }
 
 function eraseAll(output: usize, size: i32): Status {
