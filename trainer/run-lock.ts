@@ -41,17 +41,30 @@ interface Owner {
   birth: string | null;
 }
 
-/** Linux: when the process started, in ticks since a boot that has an identifier. */
-function birthOf(pid: number): string | null {
+/** Linux: the fields of /proc/PID/stat behind the name, the state first; null elsewhere. */
+function statOf(pid: number): string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The name, in parentheses, may itself contain blanks and parentheses.
-    const ticks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch {
+    return null;
+  }
+}
+
+/** Linux: when the process started, in ticks since a boot that has an identifier. */
+function birthOf(pid: number): string | null {
+  try {
+    const ticks = statOf(pid)?.[19];
+    if (ticks === undefined) return null;
     return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${ticks}`;
   } catch {
     return null;
   }
 }
+
+/** A process that ended stays listed until its parent asks for it, which in a container without init may be never. */
+const ENDED = ["Z", "X"];
 
 function isRunning(pid: number): boolean {
   try {
@@ -65,7 +78,7 @@ function isRunning(pid: number): boolean {
 
 /** Whether a process of this machine still is the owner. */
 function isAlive({ pid, birth, started }: Owner): boolean {
-  if (!isRunning(pid)) return false;
+  if (!isRunning(pid) || ENDED.includes(statOf(pid)?.[0] ?? "")) return false;
   if (birth !== null) return birth === birthOf(pid);
   // Without a birth, at least a restart of the machine ends every process; clocks are allowed a minute.
   return Date.parse(started) > Date.now() - 1000 * uptime() - 60_000;

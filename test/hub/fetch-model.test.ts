@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { DownloadProgress } from "../../client/node/hub/download.js";
@@ -375,6 +376,64 @@ test("a server that stalls is asked again, and given up on", async () => {
     await failure("hf:org/tiny@main", { answerTimeoutMs: 100 }),
     /hub\/unreachable: .*no answer within 0.1 s/,
   );
+});
+
+test("a server that cuts every connection after a byte, or refuses its own ranges, is given up on", async () => {
+  let served = 0;
+  hub.fault = ({ host, range }, response) => {
+    if (host !== "cdn" || served > 50) return false;
+    served++;
+    const start = Number(/bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0);
+    const rest = WEIGHTS.length - start;
+    response.writeHead(start > 0 ? 206 : 200, {
+      "content-length": rest,
+      "content-range": `bytes ${start}-599999/600000`,
+    });
+    response.write(WEIGHTS.subarray(start, start + 1), () => setTimeout(() => response.destroy(), 5));
+    return true;
+  };
+  assert.match(await failure(), /hub\/unreachable: .*model.safetensors/);
+  assert.is(served, 5, "a byte is no progress");
+  served = 0;
+  rmSync(settings.cacheFolder, { recursive: true });
+  hub.fault = ({ host, range }, response) => {
+    if (host !== "cdn" || served > 50) return false;
+    served++;
+    if (range !== undefined) response.writeHead(416).end();
+    else {
+      response.writeHead(200, { "content-length": WEIGHTS.length });
+      response.write(WEIGHTS.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 5));
+    }
+    return true;
+  };
+  assert.match(await failure(), /hub\/unreachable: .*model.safetensors/);
+  assert.ok(served < 12, `${served} requests: the same start again is no progress`);
+});
+
+test("bombs are not unpacked beyond the limits, and a false length is noticed", async () => {
+  const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20));
+  const packed = (matches: (url: string, method: string) => boolean) => {
+    hub.fault = ({ url, method }, response) => {
+      if (method !== "GET" || !matches(url, method)) return false;
+      response.writeHead(200, { "content-encoding": "gzip", "content-length": bomb.length }).end(bomb);
+      return true;
+    };
+    return failure();
+  };
+  assert.match(
+    await packed((url) => url.startsWith("/api/")),
+    /hub\/answer: .*more than 16777216 bytes of text/,
+  );
+  assert.match(
+    await packed((url) => url.endsWith("/config.json")),
+    /hub\/answer: .*config.json.*more than the \d+ bytes/,
+  );
+  hub.fault = ({ url, method }, response) => {
+    if (method !== "HEAD" || !url.endsWith("/config.json")) return false;
+    response.writeHead(200, { etag: `"${"a".repeat(40)}"`, "content-length": "999" }).end();
+    return true;
+  };
+  assert.match(await failure(), /hub\/unreachable: .*config.json: .*connection ended \d+ bytes early/);
 });
 
 test("a busy Hub's Retry-After is waited for", async () => {

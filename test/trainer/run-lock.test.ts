@@ -2,8 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
@@ -58,10 +58,43 @@ test("a second trainer is refused while the first lives, and takes over at once 
   assert.not.ok(existsSync(join(folder, "lock")));
 });
 
+test("a process that ended and is still listed, since its parent does not ask for it, has no lock", async ({
+  folder,
+}) => {
+  if (process.platform !== "linux") return;
+  // The shell becomes a program that knows of no children.
+  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 20"]);
+  try {
+    const pid = Number(await once(parent.stdout, "data").then(([chunk]) => String(chunk)));
+    const fields = () => readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
+    while (fields()[0] !== "Z") await delay(10);
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+    const owner = {
+      pid,
+      host: hostname(),
+      started: new Date().toISOString(),
+      birth: `${boot} ${fields()[19]}`,
+    };
+    writeFileSync(join(folder, "lock"), JSON.stringify(owner));
+    (await lockRun(folder)).release();
+  } finally {
+    parent.kill("SIGKILL");
+  }
+});
+
+test("a lock that can no longer be removed, as on a disk that became read-only, ends no run with an error of its own", async ({
+  folder,
+}) => {
+  const lock = await lockRun(folder);
+  rmSync(join(folder, "lock"));
+  mkdirSync(join(folder, "lock"));
+  lock.release();
+});
+
 test("of several trainers that find a dead one's lock, exactly one takes it", async ({ folder }) => {
   const dead = {
     pid: 2 ** 22 + 1,
-    host: (await import("node:os")).hostname(),
+    host: hostname(),
     started: "2026-01-01T00:00:00Z",
   };
   writeFileSync(join(folder, "lock"), JSON.stringify({ ...dead, birth: null }));

@@ -91,6 +91,9 @@ async function receive(
   return place;
 }
 
+/** Bytes beyond all that came before that make a try worth repeating; with less, a download might never end. */
+const PROGRESS_BYTES = 16_384;
+
 async function complete(
   file: RemoteFile,
   partial: string,
@@ -105,11 +108,15 @@ async function complete(
   try {
     report(resumed);
     let loaded = resumed;
+    let furthest = resumed;
     while (loaded < total) {
       const start = loaded;
       try {
         loaded = await receive(file, handle, start, settings, (place) => {
-          if (place > start) retries.reset();
+          if (place >= furthest + PROGRESS_BYTES) {
+            furthest = place;
+            retries.reset();
+          }
           loaded = place;
           report(place);
         });
