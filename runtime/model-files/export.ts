@@ -6,6 +6,7 @@ import type { Fields } from "../models/config-fields.js";
 import { familyOf } from "../models/families.js";
 import { preprocessorFields } from "../models/preprocessor-json.js";
 import { modelToOnnx } from "../onnx/model.js";
+import { withBatchCounts } from "../weights/batch-counts.js";
 import { writeSafetensors } from "../weights/safetensors.js";
 import { writeTorchFile } from "../weights/torch-writer.js";
 import { type FloatDtype, storedFloatsAs } from "../weights/weight-dtype.js";
@@ -46,8 +47,9 @@ function toHuggingFace(model: StoredModel, dtype: FloatDtype): ExportedModel {
     // transformers keeps fields that it does not know; whole pixels give the ratio only roughly.
     crop_pct: config.cropRatio,
   };
+  const tensors = storedFloatsAs(described.tensors, dtype);
   const content = new Map([
-    [WEIGHTS_FILE, writeSafetensors(storedFloatsAs(described.tensors, dtype), { format: "pt" })],
+    [WEIGHTS_FILE, writeSafetensors(withBatchCounts(tensors, model.batchesTracked), { format: "pt" })],
     [CONFIG_FILE, json(fields)],
     [PREPROCESSOR_FILE, json(preprocessorFields(config))],
   ]);

@@ -236,7 +236,7 @@ function readGroupWidth(fields: Fields, subject: string): number | undefined {
 
 /** The fields of a config.json that are a RegNetY's own. Throws `model/config`. */
 export function readRegnetyFields(fields: Fields, subject: string): Partial<RegnetyConfig> {
-  checkFixed(fields, { ...FIXED, global_pool: "avg" }, subject);
+  checkFixed(fields, { ...FIXED, global_pool: "avg", downsample_in_first_stage: true }, subject);
   return defined<RegnetyConfig>({
     stemWidth: wholeNumber(fields, "stem_width", subject) ?? wholeNumber(fields, "embedding_size", subject),
     groupWidth: readGroupWidth(fields, subject),

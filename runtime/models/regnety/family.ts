@@ -11,7 +11,7 @@ import {
   readRegnetyFields,
   regnetyFields,
 } from "./config.js";
-import { regnetyToTimm } from "./export.js";
+import { regnetyToHuggingFace, regnetyToTimm } from "./export.js";
 import { foldedParameters, foldRegnety } from "./folding.js";
 import { branchScaleNames, regnety } from "./graph.js";
 import { initialWeights } from "./initialization.js";
@@ -22,7 +22,7 @@ import {
   regnetyFromShapes,
   regnetyParameters,
   toChannelsLast,
-  unwrapped,
+  toTimmNames,
 } from "./parameters.js";
 
 const MODEL_TYPES = ["regnety", "regnet"];
@@ -48,11 +48,12 @@ export const REGNETY: ModelFamily<RegnetyConfig> = {
 
   checkConfig: checkRegnety,
 
-  toTimmNames: unwrapped,
+  toTimmNames,
   blockCount: ({ stages }) => stages.reduce((sum, { depth }) => sum + depth, 0),
   parameters: regnetyParameters,
   headNames: () => ["head.fc"],
   atImageSize: (config, weights, imageSize) => ({ config: { ...config, imageSize }, weights }),
+  toHuggingFace: regnetyToHuggingFace,
   toTimm: regnetyToTimm,
   int8Layers: () => new Set(),
 

@@ -8,6 +8,7 @@ import { quote, VitrineError } from "../../errors.js";
 import { elementCount } from "../../graph/tensor.js";
 import type { NamedTensor, TensorMap } from "../../weights/tensor-map.js";
 import { checkRegnety, groupWidthOf, type RegnetyConfig, type RegnetyStage, squeezeWidth } from "./config.js";
+import { fromHuggingFaceNames, isHuggingFace } from "./key-map.js";
 
 /** A convolution with its batch norm: tensors `NAME.conv.…` and `NAME.bn.…`. */
 export interface ConvolutionUnit {
@@ -109,16 +110,18 @@ export function regnetyParameters(config: RegnetyConfig): Map<string, number[]> 
 /** The convolution that only a RegNet's checkpoint starts with. */
 const STEM = /^(model\.)?stem\.conv\.weight$/;
 
-/** Whether tensors of these names are a RegNetY, wrapped or not. */
+/** Whether tensors of these names are a RegNetY, wrapped or not, under timm's or transformers' names. */
 export function hasStem(names: Iterable<string>): boolean {
-  return [...names].some((name) => STEM.test(name));
+  const all = [...names];
+  return isHuggingFace(all) || all.some((name) => STEM.test(name));
 }
 
 /**
- * Facebook's file keeps its tensors below "model", and a conversion to safetensors may have kept that prefix: it is
- * removed where every name has it.
+ * Tensors under transformers' names get timm's. Facebook's file keeps its tensors below "model", and a conversion to
+ * safetensors may have kept that prefix: it is removed where every name has it. Throws `weights/unknown-tensor`.
  */
-export function unwrapped(tensors: TensorMap): TensorMap {
+export function toTimmNames(tensors: TensorMap, subject: string): TensorMap {
+  if (isHuggingFace(tensors.keys())) return fromHuggingFaceNames(tensors, subject);
   const prefix = "model.";
   if (![...tensors.keys()].every((name) => name.startsWith(prefix))) return tensors;
   return new Map(Array.from(tensors, ([name, tensor]) => [name.slice(prefix.length), tensor]));
@@ -127,8 +130,8 @@ export function unwrapped(tensors: TensorMap): TensorMap {
 const FIRST_OF_BLOCK = /^s(\d+)\.b(\d+)\.conv1\.conv\.weight$/;
 
 /**
- * Tensors under timm's names → stages, widths, groups, squeeze and classes. The image size does not follow from the
- * shapes. Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
+ * Tensors under timm's names → stages, widths, groups, squeeze and, of a model with a head, classes. The image size does
+ * not follow from the shapes. Throws `weights/missing-tensor` where a tensor that a size is read from is missing.
  */
 export function regnetyFromShapes(tensors: TensorMap, subject: string): Partial<RegnetyConfig> {
   const stages: RegnetyStage[] = [];
@@ -141,13 +144,14 @@ export function regnetyFromShapes(tensors: TensorMap, subject: string): Partial<
   for (let stage = 0; stage < stages.length || stage === 0; stage++)
     if (!stages[stage]) firstAxis(tensors, `s${stage + 1}.b1.conv1.conv.weight`, subject);
   const stemWidth = firstAxis(tensors, "stem.conv.weight", subject);
+  const head = tensors.get("head.fc.weight");
   const groups = stages.map((_, stage) => tensors.get(`s${stage + 1}.b1.conv2.conv.weight`)?.shape[1] ?? 1);
   return {
     stemWidth,
     stages,
     groupWidth: Math.max(...groups),
     seRatio: firstAxis(tensors, "s1.b1.se.fc1.weight", subject) / stemWidth,
-    classes: firstAxis(tensors, "head.fc.weight", subject),
+    ...(head && { classes: head.shape[0] }),
   };
 }
 
