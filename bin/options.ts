@@ -5,6 +5,8 @@ import { type Command, Option } from "commander";
 import { parseAugmentation } from "../runtime/draw/augmentation.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../runtime/errors.js";
+import type { Advice } from "../runtime/image/advice.js";
+import { DEFAULT_PIXEL_LIMIT } from "../runtime/image/decode.js";
 
 interface Bounds {
   min?: number;
@@ -49,7 +51,7 @@ export function numberPair(flag: string): (text: string) => [number, number] {
 export function dataOption(): Option {
   return new Option(
     "--data <path>",
-    'folder with one folder of JPEG files per class, or a CSV list with the header "path,label"',
+    'folder with one folder of pictures per class, or a CSV list with the header "path,label"',
   ).makeOptionMandatory();
 }
 
@@ -63,6 +65,22 @@ export function workersOption(): Option {
     .default(defaultWorkers(), "half of the cores")
     .argParser(wholeNumber("--workers", { min: 0, max: 256 }));
 }
+
+/** A picture's RGB bytes must fit into 2 GiB. */
+const MOST_PIXELS = 715_827_882;
+
+/** `larger` says what happens to a picture of more pixels. */
+export function maxPixelsOption(larger: string): Option {
+  return new Option(
+    "--max-pixels <n>",
+    `largest number of pixels that a picture's header may claim; ${larger}`,
+  )
+    .default(DEFAULT_PIXEL_LIMIT, "178956970, Pillow's")
+    .argParser(wholeNumber("--max-pixels", { min: 1, max: MOST_PIXELS }));
+}
+
+/** Advice of errors about a picture, for a command that has the flag. */
+export const MAX_PIXELS_ADVICE: Advice = { pixelLimit: "--max-pixels allows more" };
 
 export function badSamplesOption(): Option {
   return new Option(

@@ -3,7 +3,7 @@
 import { quote } from "./errors.js";
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/host.js";
-import { readJpeg } from "./image/picture-reader.js";
+import { type ReadingOptions, readPicture } from "./image/picture-reader.js";
 import { type ClassScore, classScores, type Logits } from "./inference/logits.js";
 import { createInference, type InferenceProgram, int8Unavailable } from "./inference/program.js";
 import { readModel, type StoredModel } from "./model-files/stored-model.js";
@@ -52,11 +52,11 @@ export interface Model {
   /** As `InferenceProgram.onDevice`: logits that stay on the device. Absent on the CPU. */
   onDevice?: InferenceProgram["onDevice"];
   /**
-   * A JPEG file → the model's input, uint8 [size, size, 3]: turned upright by its EXIF orientation, resized, center
-   * crop. `subject` names it in errors. Throws `jpeg/…` and `image/…`.
+   * A picture file (JPEG, PNG and the other formats of docs/image.md) → the model's input, uint8 [size, size, 3]:
+   * turned upright by its EXIF orientation, resized, center crop. Throws `jpeg/…` and `image/…`.
    */
-  readPicture(jpeg: Uint8Array, subject?: string): Uint8Array;
-  /** JPEG files → the most probable classes of each, best first. Throws what `readPicture` throws. */
+  readPicture(picture: Uint8Array, options?: ReadingOptions): Promise<Uint8Array>;
+  /** Picture files → the most probable classes of each, best first. Throws what `readPicture` throws. */
   classify(images: readonly Uint8Array[], options?: ClassifyOptions): Promise<ClassScore[][]>;
   /** Frees the programs and the weights on the device; the runtime stays usable. */
   dispose(): void;
@@ -100,8 +100,8 @@ export async function loadModel(
   });
   const { imageSize: size, classes } = config;
   const transform = inputTransform(config);
-  const readPicture = (jpeg: Uint8Array, subject?: string): Uint8Array =>
-    readJpeg(runtime.image, jpeg, { ...transform, name: subject });
+  const read = (picture: Uint8Array, reading: ReadingOptions = {}): Promise<Uint8Array> =>
+    readPicture(runtime.image, picture, { ...transform, ...reading });
   return {
     name,
     config,
@@ -111,13 +111,12 @@ export async function loadModel(
     logits: (pixels, count) => inference.logits(pixels, count),
     submit: (pixels, count) => inference.submit(pixels, count),
     ...(inference.onDevice && { onDevice: inference.onDevice }),
-    readPicture,
+    readPicture: read,
     async classify(images, { topK = 5 } = {}) {
       if (images.length === 0) return [];
       const pixels = new Uint8Array(images.length * size * size * 3);
-      images.forEach((jpeg, place) => {
-        pixels.set(readPicture(jpeg), place * size * size * 3);
-      });
+      for (const [place, picture] of images.entries())
+        pixels.set(await read(picture), place * size * size * 3);
       const { logits } = await inference.logits(pixels, images.length);
       return images.map((_, row) =>
         classScores(logits.subarray(row * classes, (row + 1) * classes), labels, topK),

@@ -110,6 +110,28 @@ function protoSteps() {
   });
 }
 
+/** Decoders of rare picture formats, copied so that Node and a page load them alike: package → files in dist/wasm. */
+const DECODERS = {
+  "@jsquash/avif": ["codec/dec/avif_dec.js", "codec/dec/avif_dec.wasm"],
+  "@jsquash/webp": ["codec/dec/webp_dec.js", "codec/dec/webp_dec.wasm"],
+};
+
+function decoderSteps() {
+  return Object.entries(DECODERS).map(([name, files]) => ({
+    part: "wasm",
+    name: `decoder of ${name}`,
+    tools: [name],
+    options: files,
+    sources: [],
+    outputs: () => files.map((path) => `dist/wasm/${basename(path)}`),
+    run: async () => {
+      mkdirSync(join(root, "dist/wasm"), { recursive: true });
+      for (const path of files)
+        copyFileSync(join(root, "node_modules", name, path), join(root, "dist/wasm", basename(path)));
+    },
+  }));
+}
+
 /** Sources that a script writes. `reads`: what the script reads besides its own imports. */
 const GENERATED = [
   { script: "assembly/nn/generate-micro-kernel.mjs", outputs: ["assembly/nn/generated/micro-kernel.ts"] },
@@ -234,7 +256,13 @@ function appStep() {
 
 /** What writes sources comes before what compiles them; the steps of one stage are independent. */
 const sourceSteps = () => [...protoSteps(), ...generatedSteps()];
-const compileSteps = () => [typescriptStep(), ...wasmSteps(false), ...wasmSteps(true), appStep()];
+const compileSteps = () => [
+  typescriptStep(),
+  ...wasmSteps(false),
+  ...wasmSteps(true),
+  ...decoderSteps(),
+  appStep(),
+];
 
 const PARTS = ["wasm", "ts", "app"];
 
@@ -286,7 +314,7 @@ const WRITTEN = /\.(js|d\.ts|map|wasm)$/;
 
 /** Outputs of a source that is gone: of a TypeScript file, a contract, or a target of asconfig.json. */
 function findOrphans() {
-  const steps = [...sourceSteps(), ...wasmSteps(false), ...wasmSteps(true)];
+  const steps = [...sourceSteps(), ...wasmSteps(false), ...wasmSteps(true), ...decoderSteps()];
   const others = new Set(steps.flatMap((step) => step.outputs()));
   const hasSource = (path) => {
     if (others.has(path) || path.startsWith("dist/app/")) return true;

@@ -71,6 +71,27 @@ export enum Status {
   BadArgument = 16,
   /** All scans together would take too long. found: the scan that is one too many. */
   TooManyScans = 17,
+  /** A PNG file ends too early. found: complete rows, allowed: rows; 0 of 0 inside the chunks before the pixels. */
+  PngTruncated = 18,
+  /** found: a `PngFault`; allowed: complete rows. */
+  PngCorrupt = 19,
+  /** found, allowed: pixels. */
+  PngTooLarge = 20,
+}
+
+/** What a PNG file violates. */
+export enum PngFault {
+  Signature = 0,
+  /** The header is missing or of the wrong size. */
+  Header = 1,
+  /** Color type and bit depth that do not exist together. */
+  ColorType = 2,
+  Checksum = 3,
+  ChunkName = 4,
+  /** The compressed data is damaged. */
+  Data = 5,
+  /** A row's filter does not exist. */
+  Filter = 6,
 }
 
 /** Resampling filters; the numbers are Pillow's. */

@@ -37,7 +37,10 @@ export {
   pictureRows,
   pictureSampling,
   pictureWidth,
+  setPicture,
 } from "./jpeg/picture";
 export { testColor, testInverseTransform, testUpsampleColor } from "./jpeg/test-entries";
 export { mixPixels } from "./mix";
+export { decodePng, readPngHeader } from "./png/decode";
+export { expandZlib } from "./png/expand";
 export { resizePicture } from "./resize/resize";

@@ -15,7 +15,7 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { wholeNumber } from "../options.js";
+import { MAX_PIXELS_ADVICE, maxPixelsOption, wholeNumber } from "../options.js";
 
 interface ClassifyCommand {
   model?: string;
@@ -25,6 +25,7 @@ interface ClassifyCommand {
   threads: number | "auto";
   dtype?: WeightDtype;
   topK: number;
+  maxPixels: number;
   json?: boolean;
 }
 
@@ -41,7 +42,8 @@ async function* classifyLocally(
   const { model, dispose } = await startModel(path, options, { batchSizes: [1] });
   try {
     for (const file of photos) {
-      const pixels = model.readPicture(await readPhoto(file), file);
+      const reading = { name: file, pixelLimit: options.maxPixels, advice: MAX_PIXELS_ADVICE };
+      const pixels = await model.readPicture(await readPhoto(file), reading);
       const { logits } = await model.logits(pixels, 1);
       yield { file, classes: classScores(logits, model.labels, options.topK) };
     }
@@ -102,7 +104,7 @@ async function classify(photos: string[], options: ClassifyCommand): Promise<voi
 
 export function configureClassify(command: Command): void {
   command
-    .argument("<photo...>", "JPEG files")
+    .argument("<photo...>", "picture files: JPEG, PNG, …")
     .optionsGroup("Model:")
     .addOption(modelOption())
     .option("--server <address>", "HOST:PORT of a running `vitrine serve`, instead of --model")
@@ -111,6 +113,8 @@ export function configureClassify(command: Command): void {
     .addOption(gpuTierOption())
     .addOption(threadsOption())
     .addOption(dtypeOption())
+    .optionsGroup("Picture (with --model):")
+    .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"))
     .optionsGroup("Output:")
     .option("--top-k <n>", "number of classes to print", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")

@@ -3,15 +3,24 @@
 import { type Command, Option } from "commander";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import { escapeControls } from "../../runtime/errors.js";
+import { escapeControls, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { withAdvice } from "../../runtime/image/advice.js";
 import { type DecodedImage, type DecodeScale, decode, readHeader } from "../../runtime/image/decode.js";
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
+import { decodePicture, type PictureHeader, readPictureHeader } from "../../runtime/image/picture.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
 import { action, printJson, readPhoto, withExamples } from "../command-line.js";
 import { contactSheet, describeDraw } from "../image/contact-sheet.js";
 import { requireFormat, writePicture } from "../image/write-picture.js";
-import { addRecipeOptions, type RecipeFlags, recipeFrom, wholeNumber } from "../options.js";
+import {
+  addRecipeOptions,
+  MAX_PIXELS_ADVICE,
+  maxPixelsOption,
+  type RecipeFlags,
+  recipeFrom,
+  wholeNumber,
+} from "../options.js";
 
 /** Augmentation of DeiT (arXiv 2012.12877) and DeiT III (arXiv 2204.07118). `plain`: crop and flip alone. */
 const RECIPES = {
@@ -26,6 +35,7 @@ interface PhotoFlags {
   out: string;
   orient: boolean;
   partial?: boolean;
+  maxPixels: number;
 }
 
 interface DecodeFlags extends PhotoFlags {
@@ -54,8 +64,11 @@ interface PreviewFlags extends SampleFlags {
 interface Photo {
   module: ImageModule;
   file: Uint8Array;
+  header: PictureHeader;
   image: DecodedImage;
 }
+
+const ADVICE = { ...MAX_PIXELS_ADVICE, partial: "--partial keeps the intact rows" };
 
 /** `--scale` as a person writes it. */
 const SCALES: Record<string, DecodeScale> = { "1": 1, "1/2": 0.5, "1/4": 0.25, "1/8": 0.125 };
@@ -63,13 +76,26 @@ const SCALES: Record<string, DecodeScale> = { "1": 1, "1/2": 0.5, "1/4": 0.25, "
 /** An output format that cannot be written is refused before anything is decoded. */
 async function openPhoto(
   path: string,
-  { out, orient, partial = false }: PhotoFlags,
+  { out, orient, partial = false, maxPixels: pixelLimit }: PhotoFlags,
   scale: DecodeScale = 1,
 ): Promise<Photo> {
   requireFormat(out);
   const file = await readPhoto(path);
   const module = await createImageModule(nodeHost());
-  return { module, file, image: decode(module, file, { name: path, orient, partial, scale }) };
+  const options = { name: path, orient, partial, pixelLimit };
+  try {
+    const header = readPictureHeader(module, file, options);
+    if (scale !== 1 && header.format !== "JPEG")
+      throw new VitrineError(
+        "usage/bad-option",
+        `--scale decodes JPEG files only; ${quote(path)} is ${header.format}`,
+      );
+    const image =
+      scale === 1 ? await decodePicture(module, file, options) : decode(module, file, { ...options, scale });
+    return { module, file, header, image };
+  } catch (error) {
+    throw withAdvice(error, ADVICE);
+  }
 }
 
 function say(text: string): void {
@@ -77,18 +103,26 @@ function say(text: string): void {
 }
 
 async function runDecode(path: string, flags: DecodeFlags): Promise<void> {
-  const { module, file, image } = await openPhoto(path, flags, SCALES[flags.scale]);
+  const { module, file, header, image } = await openPhoto(path, flags, SCALES[flags.scale]);
   await writePicture(flags.out, image);
-  const header = readHeader(module, file, { name: path });
+  const { format, orientation } = header;
+  const jpeg = format === "JPEG" ? readHeader(module, file, { name: path }) : undefined;
   const { width, height, rowsDecoded } = image;
   if (flags.json) {
-    printJson({ file: path, out: flags.out, width, height, rowsDecoded, header });
+    printJson({
+      file: path,
+      out: flags.out,
+      width,
+      height,
+      rowsDecoded,
+      header: { format, ...(jpeg ?? header) },
+    });
     return;
   }
-  const oriented = flags.orient && header.orientation > 1 ? `, EXIF orientation ${header.orientation}` : "";
-  say(
-    `${path}: ${header.frame} JPEG, ${header.width}×${header.height}, sampling ${header.sampling}${oriented}`,
-  );
+  const oriented = flags.orient && orientation > 1 ? `, EXIF orientation ${orientation}` : "";
+  const kind = jpeg ? `${jpeg.frame} JPEG` : format;
+  const sampling = jpeg ? `, sampling ${jpeg.sampling}` : "";
+  say(`${path}: ${kind}, ${header.width}×${header.height}${sampling}${oriented}`);
   say(`${flags.out}: ${width}×${height}`);
 }
 
@@ -116,11 +150,12 @@ function photoCommand(image: Command, name: string, what: string): Command {
   return image
     .command(name)
     .description(what)
-    .argument("<photo>", "JPEG file")
+    .argument("<photo>", "picture file: JPEG, PNG, …")
     .optionsGroup("Picture:")
     .requiredOption("--out <file>", "picture to write: .png, .ppm or .jpg")
     .option("--no-orient", "ignore the EXIF orientation (as training does)")
-    .option("--partial", "of a truncated or damaged file, keep the rows that can be decoded");
+    .option("--partial", "of a truncated or damaged file, keep the rows that can be decoded")
+    .addOption(maxPixelsOption("a larger one is refused"));
 }
 
 function sampleCommand(image: Command, name: string, what: string): Command {
@@ -137,9 +172,13 @@ function sampleCommand(image: Command, name: string, what: string): Command {
 }
 
 export function configureImage(image: Command): void {
-  const decoding = photoCommand(image, "decode", "decode a photo, byte for byte as libjpeg-turbo does")
+  const decoding = photoCommand(
+    image,
+    "decode",
+    "decode a picture, byte for byte as libjpeg-turbo and Pillow do",
+  )
     .addOption(
-      new Option("--scale <fraction>", "decode at a fraction of the size, as libjpeg's scale_num does")
+      new Option("--scale <fraction>", "decode a JPEG at a fraction of the size, as libjpeg's scale_num does")
         .choices(Object.keys(SCALES))
         .default("1"),
     )

@@ -1,8 +1,6 @@
 // vitrine serve: serves a model over gRPC, by the Open Inference Protocol v2.
 
 import type { Command } from "commander";
-import { readPicture } from "../../runtime/image/picture-reader.js";
-import { inputTransform } from "../../runtime/models/config.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import {
@@ -11,7 +9,6 @@ import {
   DEFAULT_MAX_QUEUE,
   startInferenceServer,
 } from "../../server/inference/inference-server.js";
-import { decodePng } from "../../server/inference/png-decoder.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
 import type { ServedModel } from "../../server/inference/repository.js";
 import { exposureWarning } from "../../server/listen.js";
@@ -26,7 +23,7 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { wholeNumber } from "../options.js";
+import { maxPixelsOption, wholeNumber } from "../options.js";
 
 interface ServeOptions {
   model: string;
@@ -39,6 +36,7 @@ interface ServeOptions {
   maxBatch: number;
   maxQueue: number;
   maxMessageBytes: number;
+  maxPixels: number;
 }
 
 /** Powers of two up to `maxBatch`, and `maxBatch` itself: each gets a program. */
@@ -58,19 +56,18 @@ function onDevice({ runtime, model, dispose }: RunningModel): ModelOnDevice {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const { maxBatch, maxQueue, maxMessageBytes } = options;
+  const { maxBatch, maxQueue, maxMessageBytes, maxPixels } = options;
   const open = () => startModel(options.model, options, { batchSizes: batchSizes(maxBatch), fastest: true });
   const first = await open();
   const { runtime, model } = first;
   const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
   const name = options.name ?? model.name;
   const { imageSize, classes } = model.config;
-  const picture = inputTransform(model.config);
   const served: ServedModel = {
     ...model,
     name,
     weightsDigest: await weightsDigest(first.source),
-    readPicture: async (encoded) => (await readPicture(runtime.image, encoded, picture, decodePng)).pixels,
+    readPicture: (encoded) => model.readPicture(encoded, { pixelLimit: maxPixels }),
     submit: (pixels, count) => running.submit(pixels, count),
     get device() {
       return running.device;
@@ -131,6 +128,7 @@ export function configureServe(command: Command): void {
       wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
       DEFAULT_MAX_MESSAGE_BYTES,
     )
+    .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"))
     .action(action(serve));
   withExamples(command, [
     ["a model folder on port 8001", "vitrine serve --model runs/shapes/best"],

@@ -1,9 +1,12 @@
-// Canvas decoder: what the picture reader decodes with in a browser besides JPEG: every format that the browser shows.
+// Canvas decoder: formats that only the browser reads, such as HEIC in Safari, and kinds of JPEG that Vitrine refuses.
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 
-/** Upright as its EXIF says, transparency dropped. Throws `image/unreadable`. */
+/**
+ * Upright as its EXIF says. A canvas multiplies colors by their opacity, so that what is transparent loses its color;
+ * no format that Vitrine reads comes here. Throws `image/unreadable`.
+ */
 export async function decodeOnCanvas(file: Uint8Array): Promise<RgbImage> {
   let bitmap: ImageBitmap;
   try {

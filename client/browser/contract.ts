@@ -33,7 +33,7 @@ export interface Classification {
   classes: ClassScore[];
   /** Logits [classes]; the mean of both heads where the model has two. */
   logits: Float32Array<ArrayBuffer>;
-  /** Which decoder read the file: ours for 8-bit Huffman JPEG, the browser's for all else. */
+  /** Which decoder read the file: ours, or the browser's for what Vitrine does not read. */
   decodedBy: "vitrine" | "browser";
   /** Milliseconds for decoding and resizing, and for the model. */
   milliseconds: { decode: number; model: number };
@@ -66,7 +66,7 @@ export interface Classifier {
   /** The model and the device it runs on; replaced when the GPU was lost. */
   readonly card: ModelCard;
   /**
-   * A picture file (JPEG, or any format that the browser decodes) → its most probable classes. Calls run sequentially.
+   * A picture file (of a format that Vitrine reads, or that the browser decodes) → its most probable classes. Calls run sequentially.
    * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `usage/number`, `usage/disposed`, and
    * `internal/worker` where the worker failed.
    */

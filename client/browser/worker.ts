@@ -4,7 +4,7 @@
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
-import { readPicture } from "../../runtime/image/picture-reader.js";
+import { readPictureAnywhere } from "../../runtime/image/picture-reader.js";
 import { classScores } from "../../runtime/inference/logits.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import { inputTransform } from "../../runtime/models/config.js";
@@ -95,7 +95,8 @@ async function classify(
   topK: number,
 ): Promise<Classification> {
   const start = performance.now();
-  const picture = await readPicture(runtime.image, file, inputTransform(model.config), decodeOnCanvas);
+  const transform = inputTransform(model.config);
+  const picture = await readPictureAnywhere(runtime.image, file, transform, decodeOnCanvas);
   const decoded = performance.now();
   const { logits } = await model.logits(picture.pixels, 1);
   const milliseconds = { decode: decoded - start, model: performance.now() - decoded };

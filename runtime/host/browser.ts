@@ -39,6 +39,15 @@ export function browserHost(assets: Url | string, newThread?: () => WebWorker): 
         });
       return new Uint8Array(await response.arrayBuffer());
     },
+    importAsset: async (path) => {
+      const address = new URL(path, new URL(assets, globalThis.location?.href));
+      try {
+        return await import(/* @vite-ignore */ address.href);
+      } catch (cause) {
+        const text = `${address.href} could not be loaded`;
+        throw new VitrineError("file/not-found", text, { details: { path }, cause });
+      }
+    },
     cores: () => globalThis.navigator?.hardwareConcurrency ?? 1,
     enableRelaxedSimd: () => false,
     gpu: async () => {

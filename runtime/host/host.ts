@@ -31,6 +31,11 @@ export interface Host {
    * `wasm/nn.relaxed.wasm` and their `.shared.wasm` versions. Throws `file/not-found`.
    */
   readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The exports of a script that Vitrine ships, by its path under `dist/`: the decoders of rare picture formats, such as
+   * `wasm/webp_dec.js`. Throws `file/not-found`.
+   */
+  importAsset(path: string): Promise<Readonly<Record<string, unknown>>>;
   /** Cores this process may use, at least 1: cgroup limits and CPU affinity are honored where the host knows them. */
   cores(): number;
   /**

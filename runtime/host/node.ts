@@ -27,7 +27,7 @@ const RELAXED_PROBE = new Uint8Array([
 const WASM_FOLDER = process.env.VITRINE_WASM === "debug" ? "wasm-debug/" : "wasm/";
 
 async function readAsset(asset: string): Promise<Uint8Array<ArrayBuffer>> {
-  const path = asset.replace(/^wasm\//, WASM_FOLDER);
+  const path = asset.replace(/^wasm\/(?=image|nn)/, WASM_FOLDER);
   const url = new URL(path, DIST);
   try {
     const file = await readFile(url);
@@ -35,6 +35,17 @@ async function readAsset(asset: string): Promise<Uint8Array<ArrayBuffer>> {
   } catch (cause) {
     throw new VitrineError("file/not-found", `built file dist/${path} is missing: run "npm run build"`, {
       details: { path },
+      cause,
+    });
+  }
+}
+
+async function importAsset(asset: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(new URL(asset, DIST).href);
+  } catch (cause) {
+    throw new VitrineError("file/not-found", `built file dist/${asset} is missing: run "npm run build"`, {
+      details: { path: asset },
       cause,
     });
   }
@@ -119,6 +130,7 @@ export function nodeHost(): Host {
   return {
     name: "node",
     readAsset,
+    importAsset,
     cores,
     enableRelaxedSimd,
     enableWideSimd,

@@ -5,9 +5,10 @@ import type { Box } from "../draw/draw.js";
 import { VitrineError } from "../errors.js";
 import { samplingText, subjectPrefix } from "./failure.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
+import { pictureKind } from "./picture-format.js";
 
-/** 64 · 2²⁰ pixels: a header that claims more is refused before memory is reserved. */
-export const DEFAULT_PIXEL_LIMIT = 64 * 1024 * 1024;
+/** Pillow's: a header that claims more pixels is refused before memory is reserved. */
+export const DEFAULT_PIXEL_LIMIT = 178_956_970;
 
 /** Linear scale of a decode: from 8, 4, 2 or 1 of 8 frequencies of each block in both directions. */
 export type DecodeScale = 1 | 0.5 | 0.25 | 0.125;
@@ -21,7 +22,7 @@ export interface DecodeOptions {
    * decoded, so it may be partly filled if the call throws.
    */
   into?: Uint8Array;
-  /** Largest number of pixels that a header may claim. Default 64 · 2²⁰. */
+  /** Largest number of pixels that a header may claim. Default 178,956,970. */
   pixelLimit?: number;
   /** Keep the intact part of a truncated or damaged file; the rest is gray. Default false: a typed error. */
   partial?: boolean;
@@ -195,27 +196,10 @@ export function readHeader(
   });
 }
 
-const SIGNATURES: readonly [kind: string, offset: number, text: string][] = [
-  ["PNG", 1, "PNG\r\n"],
-  ["GIF", 0, "GIF8"],
-  ["WebP", 8, "WEBP"],
-  ["TIFF", 0, "II*\0"],
-  ["TIFF", 0, "MM\0*"],
-  ["HEIC or AVIF", 4, "ftyp"],
-  ["BMP", 0, "BM"],
-];
-
-/** Name of an image format other than JPEG, by its first bytes; undefined if they match none. */
-export function foreignKind(bytes: Uint8Array): string | undefined {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
-  return SIGNATURES.find(([, offset, text]) => start.startsWith(text, offset))?.[0];
-}
-
 /** Throws `jpeg/not-jpeg` for an empty file and for one of another known format, which it names. */
-export function requireBytes(bytes: Uint8Array, name: string | undefined): void {
-  const kind = bytes.length > 0 ? foreignKind(bytes) : undefined;
-  if (bytes.length > 0 && kind === undefined) return;
-  const what =
-    kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}: convert it to JPEG first`;
+function requireBytes(bytes: Uint8Array, name: string | undefined): void {
+  const kind = pictureKind(bytes);
+  if (bytes.length > 0 && (kind === undefined || kind === "JPEG")) return;
+  const what = kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}`;
   throw new VitrineError("jpeg/not-jpeg", subjectPrefix(name) + what, { details: { subject: name, kind } });
 }

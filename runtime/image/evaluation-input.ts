@@ -12,10 +12,12 @@ import { filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./re
 export interface EvaluationOptions extends InputTransform {
   /** Names the image in errors. */
   name?: string;
-  /** Largest number of pixels that a JPEG header may claim. Default 64 · 2²⁰. */
+  /** Largest number of pixels that a JPEG header may claim. Default 178,956,970. */
   pixelLimit?: number;
   /** Make a JPEG picture upright by its EXIF orientation. Default false, as torchvision's loader. */
   orient?: boolean;
+  /** Keep the intact part of a damaged JPEG file; the rest is gray. Default false: a typed error. */
+  partial?: boolean;
   /** Buffer for the result, size · size · 3 bytes. Default: a new one. */
   into?: Uint8Array;
 }
@@ -28,8 +30,8 @@ interface TransformArguments {
   down: 0 | 1;
 }
 
-/** Throws `usage/bad-option`. */
-function transformArguments(options: EvaluationOptions): TransformArguments {
+/** Checks the options and gives the numbers that the module takes. Throws `usage/bad-option`. */
+export function transformArguments(options: EvaluationOptions): TransformArguments {
   const { size, cropRatio = 0.875, filter = "bicubic", cropMode, cropRounding } = options;
   const side = Math.trunc(size / cropRatio);
   if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26)
@@ -72,6 +74,7 @@ export function evaluationInput(
         squash,
         down,
         options.orient === true ? 1 : 0,
+        options.partial === true ? 1 : 0,
       ),
     );
     return call.take(Region.Output, size * size * 3, into);

@@ -1,6 +1,6 @@
 // Failure: the typed error for each status of the image module.
 
-import { Status } from "../../assembly/image/contract.js";
+import { PngFault, Status } from "../../assembly/image/contract.js";
 import { type ErrorCode, quote, VitrineError } from "../errors.js";
 import type { ImageExports } from "./image-exports.js";
 
@@ -25,6 +25,16 @@ const KINDS = "this decoder reads 8-bit Huffman-coded JPEG";
 export function samplingText(factors: readonly number[]): string {
   return factors.map((factor) => `${factor >> 4}x${factor & 15}`).join(",");
 }
+
+const PNG_FAULTS: Record<PngFault, string> = {
+  [PngFault.Signature]: "it does not start as a PNG file",
+  [PngFault.Header]: "its header is missing or damaged",
+  [PngFault.ColorType]: "its header has a color type and a bit depth that do not exist together",
+  [PngFault.Checksum]: "a chunk's checksum is wrong",
+  [PngFault.ChunkName]: "a chunk has no name",
+  [PngFault.Data]: "its compressed data is damaged",
+  [PngFault.Filter]: "a row has an unknown filter",
+};
 
 const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
   [Status.OutOfMemory]: {
@@ -105,7 +115,28 @@ const FAILURES: Record<Exclude<Status, Status.Ok>, Failure> = {
     text: ({ offset, found }) =>
       `scan ${count(found)} at byte ${count(offset)}: this many scans of a picture this large exceed the work limit`,
   },
+  [Status.PngTruncated]: {
+    code: "image/truncated",
+    text: ({ offset, found, allowed }) =>
+      allowed === 0
+        ? `the PNG file ends at byte ${count(offset)}, before its pixels`
+        : `the PNG file ends at byte ${count(offset)}, row ${count(found)} of ${count(allowed)} (${PARTIAL})`,
+  },
+  [Status.PngCorrupt]: {
+    code: "image/corrupt",
+    text: ({ offset, found }) =>
+      `PNG file damaged near byte ${count(offset)}: ${PNG_FAULTS[found as PngFault]}`,
+  },
+  [Status.PngTooLarge]: {
+    code: "image/too-large",
+    text: ({ found, allowed }) => tooLarge("PNG", found, allowed),
+  },
 };
+
+/** A header of any format but JPEG that claims too many pixels. */
+export function tooLarge(format: string, found: number, allowed: number): string {
+  return `the ${format} header claims ${count(found)} pixels, allowed are ${count(allowed)} (option pixelLimit)`;
+}
 
 /** 0x221111 → [0x22, 0x11, 0x11]. */
 function unpack(packed: number): number[] {

@@ -41,8 +41,16 @@ export interface ImageExports {
     height: number,
     handOver: number,
   ): Status;
+  /** Reads the header of the PNG file in Region.Input; then the picture's width, height and orientation are valid. */
+  readPngHeader(length: number): Status;
+  /** Decodes the PNG file in Region.Input to Region.Rgb. With `partial` a damaged file gives what it still contains. */
+  decodePng(length: number, pixelLimit: number, partial: number): Status;
+  /** Expands the zlib stream in Region.Input to at most `needed` bytes in Region.Output; how many, −1 without memory. */
+  expandZlib(length: number, needed: number): number;
   pictureWidth(): number;
   pictureHeight(): number;
+  /** Describes a picture that the host puts into Region.Rgb. */
+  setPicture(width: number, height: number, orientation: number, rows: number): void;
   /** Makes the decoded picture in Region.Rgb upright by its EXIF orientation, and updates width and height. */
   orientPicture(): Status;
   /** EXIF orientation 1…8; 1 if the file has none. */
@@ -100,6 +108,7 @@ export interface ImageExports {
     squash: number,
     down: number,
     orient: number,
+    partial: number,
   ): Status;
   /**
    * Applies `count` operation records in Region.Parameters to Region.Rgb, in place; `scalar` runs the scalar
@@ -108,7 +117,7 @@ export interface ImageExports {
   augmentPicture(width: number, height: number, count: number, scalar: number): Status;
   /** Region.Rgb, or the file in Region.Input, → Region.Output by the sample record in Region.Parameters. */
   augmentPixels(width: number, height: number): Status;
-  augmentJpeg(length: number, pixelLimit: number): Status;
+  augmentJpeg(length: number, pixelLimit: number, partial: number): Status;
   /** Fills a rectangle of the picture at `address` from normal values f64 at `noise`, one per byte or three in all. */
   fillNoise(
     address: number,

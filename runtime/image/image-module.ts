@@ -28,6 +28,12 @@ export interface ImageModule {
   /** Generator and elementary functions for draws, on an instance of their own, which no picture can corrupt. */
   readonly math: DrawMath;
   /**
+   * Where decoders of rare formats are loaded from on first use.
+   *
+   * @private Not part of the stable interface.
+   */
+  readonly host: Host;
+  /**
    * Starts a call with an empty arena and runs `body`; a trap in it becomes `image/trap`. Views of the memory are valid
    * until `body` returns. `subject` names the image in errors ("photo.jpg").
    *
@@ -171,6 +177,7 @@ export async function createImageModule(host: Host, options: ImageModuleOptions 
   let held: Instance | null = instantiate(compiled, memoryLimitMiB);
 
   return {
+    host,
     math: createDrawMath(compiled),
     run(subject, body) {
       held ??= instantiate(compiled, memoryLimitMiB);

@@ -56,5 +56,16 @@ export {
 } from "./image-module.js";
 export type { FilterName, InputTransform } from "./input-transform.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";
+export {
+  type DecodedPicture,
+  decodePicture,
+  evaluatePicture,
+  type PictureHeader,
+  type PictureOptions,
+  type ReadOptions,
+  readPictureHeader,
+  trainPicture,
+} from "./picture.js";
+export type { PictureFormat } from "./picture-format.js";
 export { type ResizeOptions, type RgbImage, resize } from "./resize.js";
 export { type TrainingOptions, trainingInput, trainingInputOfPixels } from "./training-input.js";

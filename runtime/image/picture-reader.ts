@@ -1,70 +1,72 @@
-// Picture reader: an encoded picture file → the model's input, upright. JPEG goes through our own decoder; for every
-// other format the platform passes in a decoder (a PNG library in Node, the canvas in a browser).
+// Picture reader: a picture file → the model's input, upright, for inference. What Vitrine does not read, a page may
+// leave to its browser.
 
-import { isVitrineError, VitrineError } from "../errors.js";
-import { foreignKind, requireBytes } from "./decode.js";
-import { evaluationInput, evaluationInputOfPixels } from "./evaluation-input.js";
+import { isVitrineError, type VitrineError } from "../errors.js";
+import { type Advice, withAdvice } from "./advice.js";
+import { evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { InputTransform } from "./input-transform.js";
+import { evaluatePicture } from "./picture.js";
+import { isPictureFormat, pictureKind } from "./picture-format.js";
 import type { RgbImage } from "./resize.js";
 
-export interface PictureOptions extends InputTransform {
+/** Limits of reading a picture for inference, and how its errors speak. */
+export interface ReadingOptions {
   /** Names the file in errors. */
   name?: string;
+  /** Largest number of pixels that a header may claim; a larger JPEG picture is decoded smaller. Default 178,956,970. */
+  pixelLimit?: number;
+  /** What helps the user of the caller. Default: errors name no options, since who sends a picture has none. */
+  advice?: Advice;
 }
 
-/**
- * Decodes a file that our decoder does not take. `format` is its name, such as "PNG" or "WebP"; undefined where the
- * first bytes do not tell, or for a kind of JPEG that we do not decode (arithmetic coding, 12 bits). Returns undefined
- * for a format that this decoder does not take either.
- */
-export type PlatformDecoder = (
-  file: Uint8Array,
-  format: string | undefined,
-) => RgbImage | Promise<RgbImage> | undefined;
+type ReaderOptions = InputTransform & ReadingOptions;
 
+/** Decodes a file that Vitrine does not read. Throws where the platform does not read it either. */
+export type PlatformDecoder = (file: Uint8Array) => Promise<RgbImage>;
+
+/** What the reader made of a file. */
 export interface Picture {
   /** uint8 [size, size, 3], RGB, turned upright where EXIF says how, resized and center-cropped. */
   pixels: Uint8Array;
   decodedBy: "vitrine" | "platform";
 }
 
-/** Advice of the decoder's own errors that names options which a reader's caller does not have. */
-const DECODER_ADVICE = / \((?:option \w+|decode with [^()]*)\)$/;
-
-/** A JPEG file → uint8 [size, size, 3], upright. Throws `jpeg/…` and `image/out-of-memory`. */
-export function readJpeg(module: ImageModule, jpeg: Uint8Array, options: PictureOptions): Uint8Array {
-  requireBytes(jpeg, options.name);
-  try {
-    return evaluationInput(module, jpeg, { ...options, orient: true });
-  } catch (error) {
-    if (!isVitrineError(error) || !DECODER_ADVICE.test(error.message)) throw error;
-    const { code, message, details } = error;
-    throw new VitrineError(code, message.replace(DECODER_ADVICE, ""), { details, cause: error });
-  }
+/** Kinds of JPEG that are not decoded here: arithmetic coding, 12 bits. */
+function isUnsupported(error: VitrineError): boolean {
+  return error.code === "image/unsupported" || error.code.startsWith("jpeg/unsupported-");
 }
 
-/** True for an intact file of another kind. A damaged JPEG is refused: another decoder might hide what is missing. */
-function isOtherFormat(error: unknown): error is VitrineError {
-  if (!isVitrineError(error)) return false;
-  return error.code === "jpeg/not-jpeg" || error.code.startsWith("jpeg/unsupported-");
-}
-
-/** A picture file of any format that we or `decodeOther` take. Throws what `readJpeg` and `decodeOther` throw. */
+/** A picture file → the model's input, uint8 [size, size, 3], upright. Throws what `decodePicture` throws. */
 export async function readPicture(
   module: ImageModule,
   file: Uint8Array,
-  options: PictureOptions,
+  options: ReaderOptions,
+): Promise<Uint8Array> {
+  try {
+    return await evaluatePicture(module, file, { ...options, orient: true, shrink: true });
+  } catch (error) {
+    throw withAdvice(error, options.advice ?? {});
+  }
+}
+
+/**
+ * As `readPicture`; what Vitrine does not read goes to the platform's decoder. A damaged file of a format that Vitrine
+ * reads is refused: another decoder might hide what is missing.
+ */
+export async function readPictureAnywhere(
+  module: ImageModule,
+  file: Uint8Array,
+  options: ReaderOptions,
   decodeOther: PlatformDecoder,
 ): Promise<Picture> {
-  let refusal: VitrineError;
-  try {
-    return { pixels: readJpeg(module, file, options), decodedBy: "vitrine" };
-  } catch (error) {
-    if (!isOtherFormat(error)) throw error;
-    refusal = error;
+  if (file.length === 0 || isPictureFormat(pictureKind(file))) {
+    try {
+      return { pixels: await readPicture(module, file, options), decodedBy: "vitrine" };
+    } catch (error) {
+      if (!isVitrineError(error) || !isUnsupported(error)) throw error;
+    }
   }
-  const image = await decodeOther(file, foreignKind(file));
-  if (image === undefined) throw refusal;
+  const image = await decodeOther(file);
   return { pixels: evaluationInputOfPixels(module, image, options), decodedBy: "platform" };
 }

@@ -27,8 +27,10 @@ export interface TrainingOptions {
   filter?: FilterName;
   /** Names the image in errors. */
   name?: string;
-  /** Largest number of pixels that a JPEG header may claim. Default 64 · 2²⁰. */
+  /** Largest number of pixels that a JPEG header may claim. Default 178,956,970. */
   pixelLimit?: number;
+  /** Keep the intact part of a damaged JPEG file; the rest is gray. Default false: a typed error. */
+  partial?: boolean;
   /** Buffer for the result, size · size · 3 bytes. Default: a new one. */
   into?: Uint8Array;
 }
@@ -48,9 +50,9 @@ export function trainingInput(
   options: TrainingOptions,
 ): Uint8Array {
   const pixelLimit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
-  return transform(module, draw, options, (call) => {
+  return trainingInputOfCall(module, draw, options, (call) => {
     call.put(Region.Input, jpeg);
-    return () => call.exports.augmentJpeg(jpeg.length, pixelLimit);
+    return () => call.exports.augmentJpeg(jpeg.length, pixelLimit, options.partial === true ? 1 : 0);
   });
 }
 
@@ -65,7 +67,7 @@ export function trainingInputOfPixels(
   options: TrainingOptions,
 ): Uint8Array {
   requirePicture(image);
-  return transform(module, draw, options, (call) => {
+  return trainingInputOfCall(module, draw, options, (call) => {
     const bytes = image.width * image.height * 3;
     call.put(Region.Rgb, image.data.subarray(0, bytes));
     return () => call.exports.augmentPixels(image.width, image.height);
@@ -73,7 +75,7 @@ export function trainingInputOfPixels(
 }
 
 /** `load` copies the picture in and returns the function that runs the transform on it. */
-function transform(
+export function trainingInputOfCall(
   module: ImageModule,
   draw: SampleDraw,
   options: TrainingOptions,

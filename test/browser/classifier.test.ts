@@ -106,7 +106,7 @@ function registerTests(executable: string): void {
         return [...answer.logits];
       }, dtype);
       const model = await loadModel(runtime, nodeModelSource(join(site, dtype)), { batchSizes: [1] });
-      const here = await model.logits(model.readPicture(wavesJpeg(1)), 1);
+      const here = await model.logits(await model.readPicture(wavesJpeg(1)), 1);
       assert.is(model.dtype, dtype);
       // A float32 activation that differs in its last bit may be rounded to the next of the int8 layer's 8191 levels.
       const allowed = dtype === "int8" ? 2e-3 : 1e-4;

@@ -74,7 +74,7 @@ const outcome = (state: "classified" | "failed", name: string) =>
   );
 
 async function logitsHere(jpeg: Uint8Array): Promise<number[]> {
-  return [...(await model.logits(model.readPicture(jpeg), 1)).logits];
+  return [...(await model.logits(await model.readPicture(jpeg), 1)).logits];
 }
 
 function largestDifference(a: readonly number[], b: readonly number[]): number {

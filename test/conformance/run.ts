@@ -1,8 +1,10 @@
 // Conformance: every file of a manifest compared with libjpeg-turbo's result. `npm run conformance -- jpeg --root DIR
 // --manifest FILE.jsonl [--json]`; exit status 1 where a file fails. `npm run conformance -- crops --root DIR
 // [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops. `npm run conformance -- devices --model
-// MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes.
+// MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes. `npm run conformance -- pictures --root DIR
+// [--json]`: files of other formats, compared with Pillow's result.
 
+import { join } from "node:path";
 import { Command } from "commander";
 import { wholeNumber } from "../../bin/options.js";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -12,6 +14,7 @@ import { generator } from "../image/jpeg-fixtures.js";
 import { runCrops } from "./crops.js";
 import { registerDevices } from "./devices.js";
 import { readManifest } from "./manifest.js";
+import { readPictureRows, runPictures } from "./pictures.js";
 import { type ConformanceReport, runConformance } from "./report.js";
 
 function print(report: ConformanceReport, json: boolean): void {
@@ -58,6 +61,25 @@ async function main(): Promise<void> {
         console.log(`${crops - failures.length} of ${crops} crops equal (${kinds})`);
       }
       if (failures.length > 0 || files === 0) process.exitCode = 1;
+    });
+  program
+    .command("pictures")
+    .description(
+      "decode every file of a manifest of test/fixtures/pictures/make.py and compare with Pillow's result",
+    )
+    .requiredOption("--root <folder>", "folder with the files and manifest.jsonl")
+    .option("--json", "print one line of JSON")
+    .action(async (options: { root: string; json?: boolean }) => {
+      const module = await createImageModule(nodeHost());
+      const rows = readPictureRows(join(options.root, "manifest.jsonl"));
+      const report = await runPictures(module, options.root, rows);
+      if (options.json) console.log(JSON.stringify(report));
+      else {
+        for (const { file, status, got } of report.failures)
+          console.log(`failed: ${file} (${status}): ${got}`);
+        console.log(`${report.passed} passed, ${report.failed} failed`);
+      }
+      if (report.failed > 0 || rows.length === 0) process.exitCode = 1;
     });
   registerDevices(program);
   await program.parseAsync(process.argv);

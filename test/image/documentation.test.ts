@@ -1,7 +1,7 @@
 // The examples in the documentation of `vitrine/image` run as printed.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -26,7 +26,7 @@ function examples(page: string): string[] {
 }
 
 const expected: [page: string, outputs: RegExp[]][] = [
-  ["image.md", [/^150 110 1x1,1x1,1x1\n\[ 150, 110, 64, 38 \]\n$/]],
+  ["image.md", [/^150 110 1x1,1x1,1x1\n\[ 150, 110, 64, 38 \]\n$/, /^PNG 21 13 819\n$/]],
   [
     "augmentation.md",
     [
@@ -43,6 +43,7 @@ for (const [page, outputs] of expected)
     const folder = mkdtempSync(join(tmpdir(), "vitrine-docs-"));
     try {
       writeFileSync(join(folder, "photo.jpg"), jpegOf(syntheticPicture(module.math, 2, 150, 110)));
+      copyFileSync(new URL("../test/fixtures/pictures/png_2_8.png", DOCS), join(folder, "photo.png"));
       const blocks = examples(page);
       assert.is(blocks.length, outputs.length, "every example has its expected output here");
       for (const [place, block] of blocks.entries()) {

@@ -1,28 +1,33 @@
-// Picture reader: our decoder for JPEG, the platform's for other formats, and no fallback for a damaged JPEG.
+// Picture reader: every format that Vitrine reads becomes the model's input, upright; a page's browser gets what is
+// left, but no damaged file.
 
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { decode } from "../../runtime/image/decode.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { type PlatformDecoder, readJpeg, readPicture } from "../../runtime/image/picture-reader.js";
+import { decodePicture } from "../../runtime/image/picture.js";
+import { readPicture, readPictureAnywhere } from "../../runtime/image/picture-reader.js";
 import { fixture } from "./jpeg-fixtures.js";
 
 const module = await createImageModule(nodeHost());
 const OPTIONS = { size: 32, cropRatio: 0.875 };
 const JPEG = fixture("410_shapes");
-const PNG = Buffer.from("\x89PNG\r\n\x1a\n", "latin1");
+const PICTURES = fileURLToPath(new URL("../../../test/fixtures/pictures/", import.meta.url));
 const IMAGE = { width: 40, height: 50, data: Uint8Array.from({ length: 40 * 50 * 3 }, (_, i) => i % 251) };
 
-/** Records the formats it is called with. */
-function recorder(answer: ReturnType<PlatformDecoder>): { decode: PlatformDecoder; formats: unknown[] } {
-  const formats: unknown[] = [];
-  const decode: PlatformDecoder = (_file, format) => {
-    formats.push(format);
-    return answer;
+/** A platform that counts its calls. */
+function platform(): { decode: () => Promise<typeof IMAGE>; calls: () => number } {
+  let calls = 0;
+  const decode = async () => {
+    calls += 1;
+    return IMAGE;
   };
-  return { decode, formats };
+  return { decode, calls: () => calls };
 }
 
 async function refusal(promise: Promise<unknown>): Promise<VitrineError> {
@@ -35,64 +40,84 @@ async function refusal(promise: Promise<unknown>): Promise<VitrineError> {
   return assert.unreachable("nothing was refused") as never;
 }
 
-test("our decoder decodes a JPEG, upright, without calling the platform's", async () => {
-  const { decode, formats } = recorder(IMAGE);
-  const { pixels, decodedBy } = await readPicture(module, JPEG, OPTIONS, decode);
+/** The JPEG with another frame marker or size. */
+function edited(at: number, bytes: readonly number[]): Uint8Array {
+  const file = Uint8Array.from(JPEG);
+  const frame = file.findIndex((byte, i) => byte === 0xff && /^c[0-2]$/.test(file[i + 1].toString(16)));
+  file.set(bytes, frame + at);
+  return file;
+}
+
+test("a JPEG is decoded here, upright, without calling the platform's decoder", async () => {
+  const { decode, calls } = platform();
+  const { pixels, decodedBy } = await readPictureAnywhere(module, JPEG, OPTIONS, decode);
   const expected = evaluationInput(module, JPEG, { ...OPTIONS, orient: true });
   assert.equal(pixels, expected);
-  assert.equal(readJpeg(module, JPEG, OPTIONS), expected);
+  assert.equal(await readPicture(module, JPEG, OPTIONS), expected);
   assert.is(decodedBy, "vitrine");
-  assert.equal(formats, []);
+  assert.is(calls(), 0);
 });
 
-test("another format goes to the platform's decoder by name, synchronous or asynchronous, then through our resize", async () => {
-  for (const answer of [IMAGE, Promise.resolve(IMAGE)]) {
-    const { decode, formats } = recorder(answer);
-    const { pixels, decodedBy } = await readPicture(module, PNG, OPTIONS, decode);
-    assert.equal(pixels, evaluationInputOfPixels(module, IMAGE, OPTIONS));
-    assert.is(decodedBy, "platform");
-    assert.equal(formats, ["PNG"]);
+test("a PNG's EXIF orientation is honored as a JPEG's is", async () => {
+  for (let orientation = 2; orientation <= 8; orientation++) {
+    const file = readFileSync(`${PICTURES}png_exif_${orientation}.png`);
+    const stored = await decodePicture(module, file);
+    const upright = await decodePicture(module, file, { orient: true });
+    const turned = orientation >= 5;
+    assert.is(upright.width, turned ? stored.height : stored.width);
+    assert.not.equal(upright.data, stored.data);
+    assert.equal(await readPicture(module, file, OPTIONS), evaluationInputOfPixels(module, upright, OPTIONS));
   }
 });
 
-test("a kind of JPEG that we do not decode goes to the platform too", async () => {
-  const arithmetic = Uint8Array.from(JPEG);
-  const frame = arithmetic.findIndex(
-    (byte, at) => byte === 0xff && /^c[0-2]$/.test(arithmetic[at + 1].toString(16)),
+test("what is not read here goes to the platform: kinds of JPEG, other formats", async () => {
+  for (const file of [edited(1, [0xc9]), Buffer.from("\0\0\0\x18ftypheic\0\0\0\0", "latin1")]) {
+    const { decode } = platform();
+    const { pixels, decodedBy } = await readPictureAnywhere(module, file, OPTIONS, decode);
+    assert.equal(pixels, evaluationInputOfPixels(module, IMAGE, OPTIONS));
+    assert.is(decodedBy, "platform");
+  }
+  assert.is(
+    (await refusal(readPicture(module, edited(1, [0xc9]), OPTIONS))).code,
+    "jpeg/unsupported-arithmetic",
   );
-  arithmetic[frame + 1] = 0xc9;
-  const { decode, formats } = recorder(IMAGE);
-  assert.is((await readPicture(module, arithmetic, OPTIONS, decode)).decodedBy, "platform");
-  assert.equal(formats, [undefined]);
-  const none = recorder(undefined);
-  const error = await refusal(readPicture(module, arithmetic, OPTIONS, none.decode));
-  assert.is(error.code, "jpeg/unsupported-arithmetic");
 });
 
-test("a format that neither decodes is refused by its name", async () => {
+test("a damaged file is refused without calling the platform's decoder, and without advice for the decoder's callers", async () => {
+  const png = readFileSync(`${PICTURES}png_2_8.png`);
+  for (const [file, code] of [
+    [JPEG.subarray(0, JPEG.length >> 1), "jpeg/truncated"],
+    [png.subarray(0, png.length >> 1), "image/truncated"],
+    [new Uint8Array(0), "image/unknown-format"],
+  ] as const) {
+    const { decode, calls } = platform();
+    const error = await refusal(readPictureAnywhere(module, file, OPTIONS, decode));
+    assert.is(error.code, code);
+    assert.not.match(error.message, /partial|option/);
+    assert.is(calls(), 0);
+  }
+});
+
+test("a JPEG of too many pixels is decoded smaller for inference; no scale suffices for one that claims 4 gigapixels", async () => {
+  const { width, height } = decode(module, JPEG);
+  const pixelLimit = Math.trunc((width * height) / 3);
+  const half = decode(module, JPEG, { scale: 0.5 });
+  const input = await readPicture(module, JPEG, { ...OPTIONS, pixelLimit });
+  assert.equal(input, evaluationInputOfPixels(module, half, OPTIONS));
   const error = await refusal(
-    readPicture(module, Buffer.from("GIF89a"), { ...OPTIONS, name: "cat.gif" }, recorder(undefined).decode),
+    readPicture(module, edited(5, [0xff, 0xff, 0xff, 0xff]), { ...OPTIONS, pixelLimit: 1 << 20 }),
   );
-  assert.is(error.code, "jpeg/not-jpeg");
-  assert.match(error.message, /^cat\.gif: .*GIF/);
-});
-
-test("a damaged JPEG is refused without calling the platform's decoder, and without advice for the decoder's callers", async () => {
-  const { decode, formats } = recorder(IMAGE);
-  const error = await refusal(readPicture(module, JPEG.subarray(0, JPEG.length >> 1), OPTIONS, decode));
-  assert.is(error.code, "jpeg/truncated");
-  assert.match(error.message, /ends at byte [\d,]+, row \d+ of \d+$/);
-  assert.equal(formats, []);
-});
-
-test("a JPEG that claims too many pixels is refused without an option that a reader's caller lacks", async () => {
-  const large = Uint8Array.from(JPEG);
-  const frame = large.findIndex((byte, at) => byte === 0xff && /^c[0-2]$/.test(large[at + 1].toString(16)));
-  large.set([0xff, 0xff, 0xff, 0xff], frame + 5);
-  const error = await refusal(readPicture(module, large, OPTIONS, recorder(IMAGE).decode));
   assert.is(error.code, "jpeg/too-large");
   assert.not.match(error.message, /option|pixelLimit/);
   assert.match(error.message, /claims [\d,]+ pixels, allowed/);
+});
+
+test("the caller's own flag takes the place of the library's option", async () => {
+  const png = readFileSync(`${PICTURES}png_2_8.png`);
+  const advice = { pixelLimit: "--max-pixels allows more" };
+  const error = await refusal(readPicture(module, png, { ...OPTIONS, pixelLimit: 9, advice }));
+  assert.is(error.code, "image/too-large");
+  assert.match(error.message, /claims 273 pixels, allowed are 9 \(--max-pixels allows more\)$/);
 });
 
 test.run();

@@ -51,7 +51,7 @@ test("a squashed, bilinear input is the same for classification and validation",
   const { data: expected } = resize(runtime.image, decode(runtime.image, photo), {
     ...{ width: 32, height: 32, filter: "bilinear" },
   });
-  assert.equal(loaded.readPicture(photo), expected);
+  assert.equal(await loaded.readPicture(photo), expected);
   const source = await openEvaluation({
     ...{ path: data, ...inputTransform(model.config), batchSize: 1, workers: 0, badSamples: "fail" },
   });

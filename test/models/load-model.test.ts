@@ -51,7 +51,7 @@ test("a folder's model returns its labels, best first, in the order of its logit
   assert.is(answers.length, 3);
   for (const [place, answer] of answers.entries()) {
     const { logits, classLogits, distillationLogits } = await model.logits(
-      model.readPicture(photos[place]!),
+      await model.readPicture(photos[place]!),
       1,
     );
     const powers = logits.map(Math.exp);

@@ -63,8 +63,9 @@ export function evaluateJpeg(
   squash: bool,
   down: bool,
   orient: bool,
+  partial: bool,
 ): Status {
-  let status = decodeJpeg(length, pixelLimit, false);
+  let status = decodeJpeg(length, pixelLimit, partial);
   if (status === Status.Ok && orient) status = orientPicture();
   if (status !== Status.Ok) return status;
   return evaluatePixels(pictureWidth(), pictureHeight(), shortSide, size, filter, squash, down);

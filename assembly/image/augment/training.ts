@@ -102,11 +102,11 @@ function eraseAll(output: usize, size: i32): Status {
 }
 
 /** The same from the JPEG file of `length` bytes in Region.Input; only the crop's pixels are decoded. */
-export function augmentJpeg(length: usize, pixelLimit: f64): Status {
+export function augmentJpeg(length: usize, pixelLimit: f64, partial: bool): Status {
   const left = <u32>(<i32>field(SampleField.CropLeft));
   const top = <u32>(<i32>field(SampleField.CropTop));
   const width = <u32>(<i32>field(SampleField.CropWidth));
   const height = <u32>(<i32>field(SampleField.CropHeight));
-  const status = decodeJpegWindow(length, pixelLimit, false, 8, left, top, width, height, false);
+  const status = decodeJpegWindow(length, pixelLimit, partial, 8, left, top, width, height, false);
   return status === Status.Ok ? augmentCrop(regionStart(Region.Rgb), <usize>width * 3) : status;
 }

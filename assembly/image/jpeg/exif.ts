@@ -1,4 +1,5 @@
-// EXIF: the one entry of an APP1 segment that a decoder may act on, the orientation of the camera.
+// EXIF: the one entry of an APP1 segment, or of another format's EXIF block, that a decoder may act on: the orientation
+// of the camera.
 
 /** "Exif", two zeros. */
 const SIGNATURE: u32 = 0x66697845;
@@ -22,7 +23,12 @@ function doubleWord(at: usize): u32 {
  */
 export function readOrientation(body: usize, end: usize): u32 {
   if (end - body < 20 || load<u32>(body) !== SIGNATURE || load<u16>(body, 4) !== 0) return 0;
-  const tiff = body + 6;
+  return readOrientationOf(body + 6, end);
+}
+
+/** As readOrientation, of the block without the segment's signature: a TIFF file. */
+export function readOrientationOf(tiff: usize, end: usize): u32 {
+  if (end - tiff < 14) return 0;
   const order = <u32>load<u16>(tiff);
   if (order !== 0x4949 && order !== 0x4d4d) return 0;
   bigEndian = order === 0x4d4d;

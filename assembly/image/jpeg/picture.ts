@@ -114,6 +114,15 @@ export function resetPicture(): void {
   memory.fill(changetype<usize>(picture), 0, offsetof<Picture>());
 }
 
+/** Describes a picture that the host decoded, so that it can be made upright as one that was decoded here. */
+export function setPicture(width: u32, height: u32, orientation: u32, rows: u32): void {
+  resetPicture();
+  picture.width = width;
+  picture.height = height;
+  picture.orientation = orientation;
+  picture.rowsDecoded = rows;
+}
+
 export function pictureWidth(): u32 {
   return picture.width;
 }

@@ -1,0 +1,219 @@
+// Picture: a file of any format that Vitrine reads → pixels, or a model's input. JPEG and PNG are decoded inside the
+// image module; the decoders of other formats give their pixels to it. From there on every format takes the same path.
+
+import { Region } from "../../assembly/image/contract.js";
+import type { SampleDraw } from "../draw/draw.js";
+import { DEFAULT_PIXEL_LIMIT, type DecodedImage, type DecodeScale, decode, readHeader } from "./decode.js";
+import { type EvaluationOptions, transformArguments } from "./evaluation-input.js";
+import { avif } from "./formats/avif.js";
+import { bmp } from "./formats/bmp.js";
+import type { Format, PictureSize, Pixels } from "./formats/format.js";
+import { gif } from "./formats/gif.js";
+import { ppm } from "./formats/ppm.js";
+import { tiff } from "./formats/tiff.js";
+import { webp } from "./formats/webp.js";
+import type { ImageCall, ImageModule } from "./image-module.js";
+import { type PictureFormat, requirePictureFormat } from "./picture-format.js";
+import { type TrainingOptions, trainingInput, trainingInputOfCall } from "./training-input.js";
+
+type OtherFormat = Exclude<PictureFormat, "JPEG" | "PNG">;
+
+const FORMATS: Record<OtherFormat, Format> = {
+  WebP: webp,
+  GIF: gif,
+  BMP: bmp,
+  TIFF: tiff,
+  AVIF: avif,
+  PPM: ppm,
+};
+
+/** What the header of a picture file says. */
+export interface PictureHeader extends PictureSize {
+  format: PictureFormat;
+}
+
+/** Limits of reading a picture. */
+export interface ReadOptions {
+  /** Names the file in errors. */
+  name?: string;
+  /** Largest number of pixels that a header may claim. Default 178,956,970, Pillow's. */
+  pixelLimit?: number;
+  /** Keep the rows that a damaged file still has: the others are gray (JPEG) or black. Default false: a typed error. */
+  partial?: boolean;
+  /**
+   * Decode a JPEG picture of more than `pixelLimit` pixels at 1/2, 1/4 or 1/8 of its size instead of refusing it.
+   * Default false.
+   */
+  shrink?: boolean;
+}
+
+/** How a picture is decoded. */
+export interface PictureOptions extends ReadOptions {
+  /** Make the picture upright by its EXIF orientation. Default false: rows and columns as stored. */
+  orient?: boolean;
+}
+
+/** A decoded picture, and what it was decoded from. */
+export interface DecodedPicture extends DecodedImage {
+  format: PictureFormat;
+}
+
+/**
+ * Reads format, size and orientation of a picture file from its header. Throws `image/unknown-format`, `image/corrupt`,
+ * `image/truncated`, and what `readHeader` throws about JPEG files.
+ */
+export function readPictureHeader(
+  module: ImageModule,
+  file: Uint8Array,
+  { name }: { name?: string } = {},
+): PictureHeader {
+  const format = requirePictureFormat(file, name);
+  if (format === "JPEG") {
+    const { width, height, orientation } = readHeader(module, file, { name });
+    return { format, width, height, orientation };
+  }
+  if (format !== "PNG") return { format, ...FORMATS[format].readSize(file, name) };
+  return module.run(name, (call) => {
+    call.put(Region.Input, file);
+    call.check(call.exports.readPngHeader(file.length));
+    return { format, ...sizeOf(call), orientation: call.exports.pictureOrientation() };
+  });
+}
+
+function sizeOf({ exports }: ImageCall): { width: number; height: number } {
+  return { width: exports.pictureWidth(), height: exports.pictureHeight() };
+}
+
+/** Decodes the picture into Region.Rgb of a call; then the exports give its size, orientation and rows. */
+type Loader = (call: ImageCall) => void;
+
+/** Samples per block, 8 to 1, with which a JPEG picture is decoded to at most `limit` pixels; 1 where none suffices. */
+function blockSideFor({ width, height }: PictureSize, limit: number): 8 | 4 | 2 | 1 {
+  for (const side of [8, 4, 2] as const)
+    if (Math.ceil((width * side) / 8) * Math.ceil((height * side) / 8) <= limit) return side;
+  return 1;
+}
+
+interface Scaled {
+  side: 8 | 4 | 2 | 1;
+  /** Of the picture at full size. */
+  pixelLimit: number;
+}
+
+function scaled(module: ImageModule, jpeg: Uint8Array, options: ReadOptions): Scaled {
+  const { pixelLimit = DEFAULT_PIXEL_LIMIT, shrink = false, name } = options;
+  const side = shrink ? blockSideFor(readPictureHeader(module, jpeg, { name }), pixelLimit) : 8;
+  return { side, pixelLimit: side === 8 ? pixelLimit : pixelLimit * (8 / side) ** 2 };
+}
+
+/** Loads what the format needs and returns the function that decodes. */
+async function openPicture(
+  module: ImageModule,
+  file: Uint8Array,
+  format: PictureFormat,
+  options: ReadOptions,
+): Promise<Loader> {
+  const { name, partial = false } = options;
+  const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
+  if (format === "JPEG") {
+    const { side, pixelLimit } = scaled(module, file, options);
+    return inModule(file, partial, (call, keep) =>
+      call.check(call.exports.decodeJpegScaled(file.length, pixelLimit, keep, side, 0)),
+    );
+  }
+  if (format === "PNG")
+    return inModule(file, partial, (call, keep) =>
+      call.check(call.exports.decodePng(file.length, limit, keep)),
+    );
+  const decoder = FORMATS[format];
+  const read = (keep: boolean): Pixels | Promise<Pixels> =>
+    decoder.decode(file, { name, pixelLimit: limit, partial: keep }, module);
+  const { orientation } = decoder.readSize(file, name);
+  let pixels = await read(partial);
+  if (partial && pixels.rowsDecoded === 0) pixels = await read(false);
+  return (call) => {
+    const { width, height, data, rowsDecoded } = pixels;
+    call.put(Region.Rgb, data);
+    call.exports.setPicture(width, height, orientation, rowsDecoded);
+  };
+}
+
+/** A decode inside the module. A file of which no row is left is decoded strictly, for the error that tells why. */
+function inModule(
+  file: Uint8Array,
+  partial: boolean,
+  decodeInto: (call: ImageCall, partial: 0 | 1) => void,
+): Loader {
+  return (call) => {
+    call.put(Region.Input, file);
+    decodeInto(call, partial ? 1 : 0);
+    if (partial && call.exports.pictureRows() === 0) decodeInto(call, 0);
+  };
+}
+
+/**
+ * Decodes a picture file of any format to RGB, equal to Pillow's `convert("RGB")`; docs/image.md states the exceptions.
+ * Transparency is dropped: the color under it stays. Of an animation, the first frame.
+ *
+ * Throws `image/unknown-format`, `image/truncated`, `image/corrupt`, `image/unsupported`, `image/too-large`,
+ * `image/out-of-memory`, and what `decode` throws about JPEG files.
+ */
+export async function decodePicture(
+  module: ImageModule,
+  file: Uint8Array,
+  options: PictureOptions = {},
+): Promise<DecodedPicture> {
+  const { name, orient = false, partial } = options;
+  const format = requirePictureFormat(file, name);
+  if (format === "JPEG") {
+    const { side, pixelLimit } = scaled(module, file, options);
+    const scale = (side / 8) as DecodeScale;
+    return { format, ...decode(module, file, { name, orient, partial, scale, pixelLimit }) };
+  }
+  const load = await openPicture(module, file, format, options);
+  return module.run(name, (call) => {
+    load(call);
+    if (orient) call.check(call.exports.orientPicture());
+    const size = sizeOf(call);
+    const data = call.take(Region.Rgb, size.width * size.height * 3);
+    return { format, ...size, data, rowsDecoded: call.exports.pictureRows() };
+  });
+}
+
+/** As `evaluationInput`, of a picture file of any format. Throws what `decodePicture` throws. */
+export async function evaluatePicture(
+  module: ImageModule,
+  file: Uint8Array,
+  options: EvaluationOptions & ReadOptions,
+): Promise<Uint8Array> {
+  const { name, size, into } = options;
+  const { side, filter, squash, down } = transformArguments(options);
+  const load = await openPicture(module, file, requirePictureFormat(file, name), options);
+  return module.run(name, (call) => {
+    load(call);
+    if (options.orient === true) call.check(call.exports.orientPicture());
+    const { width, height } = sizeOf(call);
+    call.check(call.exports.evaluatePixels(width, height, side, size, filter, squash, down));
+    return call.take(Region.Output, size * size * 3, into);
+  });
+}
+
+/**
+ * As `trainingInput`, of a picture file of any format; of JPEG only the crop is decoded. Throws what `decodePicture`
+ * throws.
+ */
+export async function trainPicture(
+  module: ImageModule,
+  file: Uint8Array,
+  draw: SampleDraw,
+  options: TrainingOptions,
+): Promise<Uint8Array> {
+  const format = requirePictureFormat(file, options.name);
+  if (format === "JPEG") return trainingInput(module, file, draw, options);
+  const load = await openPicture(module, file, format, options);
+  return trainingInputOfCall(module, draw, options, (call) => {
+    load(call);
+    const { width, height } = sizeOf(call);
+    return () => call.exports.augmentPixels(width, height);
+  });
+}
