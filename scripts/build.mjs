@@ -116,8 +116,14 @@ const DECODERS = {
   "@jsquash/webp": ["codec/dec/webp_dec.js", "codec/dec/webp_dec.wasm"],
 };
 
+/** What an older `npm install` lacks: then everything but these formats is built, and the build says what to run. */
+const missingDecoders = () =>
+  Object.keys(DECODERS).filter((name) => !existsSync(join(root, "node_modules", name)));
+
 function decoderSteps() {
-  return Object.entries(DECODERS).map(([name, files]) => ({
+  const missing = missingDecoders();
+  const present = Object.entries(DECODERS).filter(([name]) => !missing.includes(name));
+  return present.map(([name, files]) => ({
     part: "wasm",
     name: `decoder of ${name}`,
     tools: [name],
@@ -363,6 +369,8 @@ export async function build({ parts = PARTS, debug = false } = {}) {
       if (stale.length > 0) done.push(`built ${stale.map(({ step }) => step.name).join(", ")}`);
     });
   }
+  const missing = missingDecoders();
+  if (missing.length > 0) console.error(`build: no ${missing.join(" and ")}: run "npm install"`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (done.length > 0) console.error(`${done.join("; ")} (${seconds} s)`);
 }

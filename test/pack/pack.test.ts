@@ -75,7 +75,10 @@ test("the tarball holds the program, its WebAssembly, types and contracts, and n
     "dist/bin/vitrine.js",
     "dist/wasm/image.wasm",
     "dist/wasm/nn.relaxed.shared.wasm",
+    "dist/wasm/avif_dec.wasm",
+    "dist/wasm/webp_dec.js",
     "proto/data.proto",
+    "THIRD-PARTY.md",
   ];
   for (const path of [...needed, "dist/app/index.html", "LICENSE", "README.md"])
     assert.ok(files.includes(path), path);
