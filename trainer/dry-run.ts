@@ -9,6 +9,7 @@ import { classifierGraph } from "../runtime/inference/step.js";
 import { familyOf } from "../runtime/models/families.js";
 import { planTraining } from "../runtime/training/plan.js";
 import { expectNotInterrupted } from "./interruption.js";
+import { wrap } from "./lines.js";
 import { stepInputs, type TeacherLogits } from "./objective.js";
 import type { TrainingRun } from "./run.js";
 import { trainedEpochs, trainedSteps } from "./schedule.js";
@@ -275,7 +276,7 @@ const percent = (fraction: number): string => `${Math.round(100 * fraction)}%`;
 /** A finding that only some runs have. */
 const line = (name: string, text: string | null): [string, string][] => (text === null ? [] : [[name, text]]);
 
-/** A line per finding, for people. */
+/** The findings, for people, in lines of at most 80 columns. */
 export function describeDryRun(facts: DryRunFacts): string[] {
   const { steps, epochs, batchSize, teacherRate, validations, validationSeconds: validating } = facts;
   const inSteps = counted(steps, "step", "steps");
@@ -310,5 +311,6 @@ export function describeDryRun(facts: DryRunFacts): string[] {
     ["whole run", `${length}: about ${duration(facts.totalSeconds)}`],
     ["bottleneck", `${facts.bottleneck}; next: ${facts.advice}`],
   ];
-  return ["dry run, nothing is written:", ...lines.map(([name, text]) => `  ${name.padEnd(16)}${text}`)];
+  const wrapped = lines.flatMap(([name, text]) => wrap(`  ${name.padEnd(16)}`, text.split(" ")));
+  return ["dry run, nothing is written:", ...wrapped];
 }

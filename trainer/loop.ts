@@ -270,7 +270,8 @@ async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<V
   const { ema, batchSize } = state.settings;
   const { samples } = validation.source.description;
   const total = Math.min(samples, (maxBatches ?? samples) * batchSize);
-  const onImages = (images: number) => progress.status(`validating ${images}/${total}`);
+  const what = maxBatches === undefined ? "validating" : "trying the validation before the first step";
+  const onImages = (images: number) => progress.status(`${what}: ${images} of ${total} images`);
   onImages(0);
   const scores = await validate(training, { ...validation, ema, maxBatches, signal, onImages });
   progress.status("");

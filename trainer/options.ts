@@ -9,7 +9,8 @@ export type OptionValue = string | number | boolean | [number, number];
 
 export type OptionKind =
   | { type: "number"; min?: number; max?: number; whole?: boolean }
-  | { type: "text" }
+  /** `shown`: what the help has for the value. Default: name. */
+  | { type: "text"; shown?: string }
   /** Made absolute, so that it keeps its meaning when the run is resumed from another folder. */
   | { type: "path" }
   | { type: "choice"; choices: readonly string[] }
@@ -291,8 +292,8 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     setting(
       "--freeze",
       "freeze",
-      text,
-      'keep as they are: the first N blocks and what precedes them, or patterns: "blocks.0.*,pos_embed"',
+      { type: "text", shown: "n|patterns" },
+      'keep as they are: the first N blocks and what precedes them, or what patterns match, as "blocks.0.*,pos_embed"',
     ),
     setting("--attn-only", "attnOnly", turnsOn, "train attention, positions and heads alone"),
     setting("--clip-grad", "clipGrad", positive, "gradient norm to clip at, 0 = no clipping (0)"),

@@ -27,7 +27,7 @@ export interface ProgressReport {
 
 export interface Progress {
   report(report: ProgressReport): void;
-  /** Shows what is being done between steps, for example `validating 320/2000`; empty: nothing any more. */
+  /** Shows what is being done between steps, for example `validating: 320 of 2000 images`; empty: nothing any more. */
   status(text: string): void;
   /** Prints a line that stays. */
   say(line: string): void;

@@ -11,6 +11,7 @@ import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js
 import type { BestScore } from "./checkpoint/ranking.js";
 import { BEST, LAST } from "./checkpoint/save.js";
 import { frozenNames } from "./frozen.js";
+import { wrap } from "./lines.js";
 import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
 import { RunningMean } from "./recent-steps.js";
 import { RECIPES } from "./recipes.js";
@@ -20,20 +21,7 @@ import { averageWindow, describeDecay, rateOfEpoch, scheduleWarnings } from "./s
 import type { TrainerSettings } from "./settings.js";
 import type { ValidationScores } from "./validation.js";
 
-const COLUMNS = 80;
-
-/** Words in lines of at most 80 columns, the first line after `first`, the others indented as far. */
-function wrap(first: string, words: readonly string[], separator: string): string[] {
-  const lines = [first + words[0]];
-  for (const word of words.slice(1)) {
-    const longer = lines[lines.length - 1] + separator + word;
-    if (longer.length <= COLUMNS) lines[lines.length - 1] = longer;
-    else lines.push(" ".repeat(first.length) + word);
-  }
-  return lines;
-}
-
-const sentence = (label: string, text: string): string[] => wrap(label.padEnd(10), text.split(" "), " ");
+const sentence = (label: string, text: string): string[] => wrap(label.padEnd(10), text.split(" "));
 
 function showValue(value: unknown): string {
   if (Array.isArray(value)) return value.map((part) => Number(part.toFixed(4))).join(",");
@@ -94,6 +82,15 @@ const coolDown = ({ cooldownEpochs }: TrainerSettings): string =>
 
 const lossScaleText = ({ scale, skipped }: LossScale): string =>
   `the loss is scaled by ${scale}, adjusted by torch.amp.GradScaler's rule, ${counted(skipped, "step", "steps")} skipped so far`;
+
+/** A recipe of a short training from pretrained weights, on random ones. */
+export function recipeWarning({ recipeName, init }: TrainerSettings): string[] {
+  if (init !== null || !recipeName.startsWith("finetune")) return [];
+  const text =
+    `recipe ${recipeName} is for a training that starts from --init; this one starts from random weights, for which ` +
+    "its rate and length are too small: give --init, or --recipe deit";
+  return sentence("warning", text);
+}
 
 /** `frozen: 1,234 of 5,678 parameters stay as they are`; nothing where none does. */
 function frozenLine(weights: TensorMap, settings: TrainerSettings): string[] {
@@ -156,6 +153,7 @@ export function describeRun(
         `${schedule.lr.toExponential(2)} (${settings.lrScaling} scaling), ${describeDecay(schedule)}`,
     ),
     ...scheduleWarnings(schedule).flatMap((warning) => sentence("warning", warning)),
+    ...(resumed ? [] : recipeWarning(settings)),
     ...(settings.ema ? sentence("average", averageText(settings)) : []),
     ...frozenLine(weights, settings),
     ...(teacher ? sentence("teacher", teacher) : []),
@@ -186,15 +184,20 @@ export interface SummaryFacts {
   skippedSteps: number | null;
 }
 
-/** A finished run, as text and as JSON. */
-export function summarize({ state, checkpoint }: TrainingRun): { text: string; facts: SummaryFacts } {
+/** A finished run, in lines of at most 80 columns unless a path is longer, and as JSON. */
+export function summarize({ state, checkpoint }: TrainingRun): { lines: string[]; facts: SummaryFacts } {
   const last = join(checkpoint.folder, LAST);
   const loss = new RunningMean(state.recentLosses).mean();
   const { step: steps, cursor, validation, best } = state;
   const skippedSteps = state.lossScale?.skipped ?? null;
   const skippedNote = skippedSteps ? ` (${skippedSteps} of them skipped: a gradient overflowed)` : "";
-  const text =
-    `finished: ${counted(steps, "step", "steps")}${skippedNote}, loss ${loss.toFixed(4)}; the model is in ${last}` +
-    (best === null ? "" : `, the best one (epoch ${best.epoch + 1}) in ${join(checkpoint.folder, BEST)}`);
-  return { text, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
+  const trained = `${counted(steps, "step", "steps")}${skippedNote}, loss ${loss.toFixed(4)}; the model is in`;
+  const bestModel = quote(join(checkpoint.folder, BEST));
+  const lines = wrap("finished: ", [
+    ...trained.split(" "),
+    ...(best === null
+      ? [quote(last)]
+      : [`${quote(last)},`, ..."the best one".split(" "), `(epoch ${best.epoch + 1})`, "in", bestModel]),
+  ]);
+  return { lines, facts: { steps, epochs: cursor.epoch, loss, validation, best, last, skippedSteps } };
 }

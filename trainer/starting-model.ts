@@ -11,10 +11,10 @@ import { readModel, type StoredModel, withClasses } from "../runtime/model-files
 import {
   familyOf,
   initialWeights,
-  MODEL_NAMES,
   type ModelConfig,
   publishedConfig,
   readFamilyFile,
+  similarNames,
 } from "../runtime/models/families.js";
 import { type StartingWeights, startingWeights } from "../runtime/models/starting-weights.js";
 import type { TensorMap } from "../runtime/weights/tensor-map.js";
@@ -25,21 +25,6 @@ export interface StartingModel {
   config: ModelConfig;
   /** The model that --init names. */
   init: StoredModel | null;
-}
-
-const MOST_SUGGESTED = 4;
-
-function sharedStart(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
-}
-
-/** The published names that start most like `model`; the first of the list where none does. */
-function similarNames(model: string): string[] {
-  return [...MODEL_NAMES]
-    .sort((a, b) => sharedStart(b, model) - sharedStart(a, model))
-    .slice(0, MOST_SUGGESTED);
 }
 
 /** Architecture by published name, config.json, or model folder. Throws `model/unknown`, `model/config`. */

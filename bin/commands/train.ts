@@ -62,11 +62,15 @@ function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) 
 /** What the help shows for a flag's value. */
 const PLACEHOLDERS = { number: "n", text: "name", path: "path", choice: "choice", pair: "low,high" };
 
+function placeholder(kind: Exclude<TrainerOption["kind"], { type: "switch" }>): string {
+  return (kind.type === "text" && kind.shown) || PLACEHOLDERS[kind.type];
+}
+
 function commandOption(option: TrainerOption, flag = option.flag): Option {
   const { kind, help, group } = option;
   // The table's defaults are in parentheses at the end, without commander's word for them.
   const described = help.replace(/ \(((?:[^()]|\([^()]*\))+)\)$/, " (default: $1)");
-  const made = new Option(kind.type === "switch" ? flag : `${flag} <${PLACEHOLDERS[kind.type]}>`, described);
+  const made = new Option(kind.type === "switch" ? flag : `${flag} <${placeholder(kind)}>`, described);
   if (flag !== option.flag) made.hideHelp();
   made.helpGroup(`${group}:`);
   const parse = parser(option);
@@ -258,7 +262,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     const options = { request, sources: sourcesOf(flags, progress), progress, interruption };
     if (flags.dryRun) return await dryRun(flags, options);
     run = await trainToEnd(options);
-    progress.say(summarize(run).text);
+    for (const line of summarize(run).lines) progress.say(line);
   } catch (error) {
     if (!isVitrineError(error)) throw error;
     progress.note(`vitrine: ${error.code}: ${error.message}`);

@@ -8,8 +8,10 @@ import { type Html, html } from "./html.js";
 import { shownPath } from "./names.js";
 import type { RunHistory } from "./reported-run.js";
 
-/** The options that show a setting; of several flags for one setting, the one that is not an alias. */
-const SHOWN = TRAINER_OPTIONS.filter(({ kind }) => kind.type !== "switch" || !kind.alias);
+/** One flag for each setting: none that is short for another, and --ema for what --no-ema turns off. */
+const SHOWN = TRAINER_OPTIONS.filter(
+  ({ flag, kind }) => kind.type !== "switch" || !(kind.alias || flag.startsWith("--no-")),
+);
 
 function shownValue(value: unknown): string {
   if (value === null || value === undefined) return "–";
@@ -18,7 +20,7 @@ function shownValue(value: unknown): string {
   return typeof value === "string" && isAbsolute(value) ? shownPath(value) : String(value);
 }
 
-/** As the flag has it: `--no-ema` is on where the average is off. */
+/** As the flag has it: a switch that sets another value than the setting has is off. */
 function flagValue({ kind, get }: TrainerOption, settings: TrainerSettings): unknown {
   const value = get(settings);
   return kind.type === "switch" ? value === kind.sets : value;

@@ -89,6 +89,19 @@ export function writeConfigJson(config: ModelConfig, labels: readonly string[]):
 /** timm's names of the published models, DeiT first. */
 export const MODEL_NAMES: readonly string[] = [DEIT, REGNETY].flatMap((family) => family.publishedNames);
 
+const MOST_SUGGESTED = 4;
+
+function sharedStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length++;
+  return length;
+}
+
+/** Those of `names` that start most like `text`, at most four; the first of the list where none does. */
+export function similarNames(text: string, names: readonly string[] = MODEL_NAMES): string[] {
+  return [...names].sort((a, b) => sharedStart(b, text) - sharedStart(a, text)).slice(0, MOST_SUGGESTED);
+}
+
 /** The sizes of a published model, the caller's to change; undefined where the name is not in `MODEL_NAMES`. */
 export function publishedConfig(name: string): ModelConfig | undefined {
   return FAMILIES.find((family) => family.publishedNames.includes(name))?.published(name);

@@ -88,6 +88,12 @@ test("a page holds numbers, curves, confusions, mistakes with attention, and set
   assert.is(document.querySelectorAll(".card img").length, 10, "each mistake beside its attention");
   assert.is(document.querySelectorAll(".charts svg").length, 5);
   assert.match(words, /--epochs3 ?300/);
+  const flags = [...document.querySelectorAll(".settings code")].map(({ textContent }) => textContent);
+  assert.equal(
+    flags.filter((flag) => flag?.includes("ema")),
+    ["--ema", "--ema-decay", "--ema-warmup"],
+    "no setting under two flags",
+  );
   assert.not.ok(text.includes(folder), "no path of this machine");
   assert.ok(text.length < 400_000, `${text.length} characters`);
   const cells = [...document.querySelectorAll("svg[aria-label='Confusion matrix'] [aria-label='text'] text")];

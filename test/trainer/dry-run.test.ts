@@ -56,6 +56,10 @@ test("a slow step is the bottleneck, and the estimate covers all steps and valid
   near(facts.totalSeconds, 15 * 5 + 3 * 21, "the run");
   const text = describeDryRun(facts).join("\n");
   assert.match(text, /nothing is written/);
+  assert.equal(
+    text.split("\n").filter((line) => line.length > 80),
+    [],
+  );
   assert.match(text, /together +0\.800 images\/s: 5\.0 s a step of 4, 5% of it waiting for data/);
   assert.match(text, /whole run +3 epochs, 15 steps: about 2 min 18 s/);
 });

@@ -152,6 +152,15 @@ test("an interruption ends even a wait for data, with a checkpoint", async ({ fo
   assert.is((await loadState(folder)).step, 3);
 });
 
+test("a line says what is validated, and what is counted", async ({ folder, math }) => {
+  const run = fakeRun(folder, math);
+  const texts: string[] = [];
+  run.progress.status = (text) => void texts.push(text);
+  await train(run);
+  assert.is(texts[0], "trying the validation before the first step: 0 of 8 images");
+  assert.ok(texts.includes("validating: 0 of 21 images"), texts.join("\n"));
+});
+
 test("a wrong validation set is detected before anything is written", async ({ folder, math }) => {
   const run = fakeRun(folder, math);
   const source = {

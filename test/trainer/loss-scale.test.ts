@@ -105,9 +105,11 @@ test("a step that overflows is skipped, reported, and counted in metrics.csv and
   assert.equal(rows, [...repeated("65536 0", 3), ...repeated("32768 1", 5), ...repeated("16384 2", 7)]);
   const { step, lossScale } = await loadState(folder);
   assert.equal([step, lossScale], [15, { scale: 16_384, goodSteps: 6, skipped: 2 }]);
-  const { text, facts } = summarize(run);
-  assert.match(text, /^finished: 15 steps \(2 of them skipped: a gradient overflowed\)/);
+  const { lines, facts } = summarize(run);
+  assert.match(lines.join("\n"), /^finished: 15 steps \(2 of them skipped: a gradient overflowed\)/);
   assert.is(facts.skippedSteps, 2);
+  const longest = Math.max(...[folder.length + 20, 80]);
+  assert.ok(lines.length > 1 && lines.every((line) => line.length <= longest), lines.join("\n"));
 });
 
 test("without a scale the files and the summary have none", async ({ folders, math }) => {

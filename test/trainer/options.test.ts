@@ -13,7 +13,7 @@ import {
   TRAINER_OPTIONS,
 } from "../../trainer/options.js";
 import { RECIPES } from "../../trainer/recipes.js";
-import { settingLines } from "../../trainer/report.js";
+import { recipeWarning, settingLines } from "../../trainer/report.js";
 import { checkSettings } from "../../trainer/settings.js";
 
 const given = (...pairs: [string, OptionValue][]): Map<string, OptionValue> => new Map(pairs);
@@ -287,6 +287,22 @@ test("what the length of a run decided is not called a change", () => {
   const settings = { ...settingsFrom(given(["--model", "m"])), emaWarmup: true };
   assert.is(settingLines(settings, "c.yaml")[1], "changed   --model m");
   assert.is(settingLines(settingsFrom(given()), "c.yaml")[1], "changed   nothing");
+});
+
+test("a recipe for pretrained weights on random ones is warned of, in lines of 80 columns", () => {
+  const warned = (...pairs: [string, OptionValue][]) => recipeWarning(settingsFrom(given(...pairs)));
+  const lines = warned(["--model", "m"], ["--recipe", "finetune"]);
+  assert.match(lines.join(" "), /^warning +recipe finetune .*--init.*--recipe deit$/);
+  assert.ok(lines.every((line) => line.length <= 80));
+  assert.is(warned(["--model", "m"], ["--recipe", "finetune384"]).length > 0, true);
+  assert.equal(warned(["--init", "m"]), []);
+  assert.equal(warned(["--model", "m"]), []);
+});
+
+test("the help says what --freeze takes", () => {
+  const command = new Command();
+  configureTrain(command);
+  assert.ok(command.options.some(({ flags }) => flags === "--freeze <n|patterns>"));
 });
 
 test.run();

@@ -2,7 +2,7 @@
 // timm:NAME[.TAG][@REVISION].
 
 import { quote, VitrineError } from "../../../runtime/errors.js";
-import { FAMILIES } from "../../../runtime/models/families.js";
+import { FAMILIES, similarNames } from "../../../runtime/models/families.js";
 
 /** A repository of models, and the state of it. */
 export interface HubReference {
@@ -57,10 +57,11 @@ function timmName(name: string, text: string): string {
   const known = timmRepositories();
   const repository = known.get(name);
   if (repository !== undefined) return repository;
-  const names = [...known.keys()].join(", ");
+  const similar = similarNames(name, [...known.keys()]).join(", ");
   throw refuse(
     text,
-    `no published weights are known as ${quote(name)} without a tag (timm:NAME.TAG); known: ${names}`,
+    `no published weights are known as ${quote(name)} without a tag (timm:NAME.TAG); known are names such as ${similar}; ` +
+      '"vitrine models" lists all',
   );
 }
 
