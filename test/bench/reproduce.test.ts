@@ -12,7 +12,7 @@ import { meanOf, pairedDifference } from "../../bench/reproduce/statistics.js";
 import type { Scores } from "../../bench/reproduce/trainings.js";
 
 const MODELS = { teacher: "t.json", plain: "p.json", distilled: "d.json" };
-const BUDGET = { student: 1, teacher: 1, transformer: 1, early: 1 };
+const BUDGET = { student: 1, teacher: 1, early: 1 };
 
 const scoresOf = (top1: readonly number[], classHead: number | null = null): Scores[] =>
   top1.map((value) => ({ top1: value, class: classHead, distillation: classHead }));
