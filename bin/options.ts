@@ -37,6 +37,17 @@ export function decimalNumber(flag: string, bounds: Bounds = {}): (text: string)
   return (text) => check(flag, text, Number(text), "a number", bounds);
 }
 
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** `512MiB`, `4G`, `1000000` → bytes; units are powers of 1,024. Throws `usage/number`. */
+export function byteCount(flag: string): (text: string) => number {
+  return (text) => {
+    const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
+    const bytes = digits === undefined ? Number.NaN : Math.floor(Number(digits) * UNITS[unit.toUpperCase()]);
+    return check(flag, text, bytes, "a size such as 512MiB or 4GiB", { min: 1 });
+  };
+}
+
 /** `LOW,HIGH`. Throws `usage/number`. */
 export function numberPair(flag: string): (text: string) => [number, number] {
   const read = decimalNumber(flag, { min: 0 });

@@ -50,6 +50,9 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   "device/unavailable": status.UNAVAILABLE,
   "data/fingerprint-changed": status.FAILED_PRECONDITION,
   "data/worker-died": status.INTERNAL,
+  "data/decode-timeout": status.INTERNAL,
+  "data/opening": status.UNAVAILABLE,
+  "data/server-full": status.RESOURCE_EXHAUSTED,
 };
 
 /** A picture comes from the caller of an inference, but from the data server's own disk. */

@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   "data/bad-list": "a CSV list cannot be read as `path,label`",
   "data/bad-place": "a position is outside an epoch's order",
   "data/batch-shape": "the data server sent batches of a different size than requested",
+  "data/decode-timeout":
+    "reading and decoding a file of the data set takes too long, in several threads in turn",
   "data/empty": "a data set has no images",
   "data/fingerprint-changed": "the data set is not the one that the run started with",
   "data/label-out-of-range": "a label is not below the number of classes",
@@ -60,9 +62,11 @@ export const ERROR_CODES = {
   "data/missing-file": "a file named in a CSV list does not exist",
   "data/no-class-folders": "the data folder has no class folders",
   "data/no-images": "there are no images, or none could be read",
+  "data/opening": "the data server is still listing its files",
   "data/pool-closed": "decoding was requested after the decode pool was closed",
   "data/real-labels":
     "the file that `--real-labels` names does not list the classes of the data set's images",
+  "data/server-full": "the data server has no memory or no place left for another stream",
   "data/too-few-samples": "the data set has fewer images than one batch",
   "data/worker-died": "decode workers died repeatedly while working on the same files",
   "model/batch-size": "batch sizes of an inference program are not whole numbers of at least 1",

@@ -2,23 +2,59 @@
 
 import type { Command } from "commander";
 import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
+import { quote } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { describe } from "../../server/data/pipeline.js";
+import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
-import { badSamplesOption, dataOption, workersOption } from "../options.js";
+import { badSamplesOption, byteCount, dataOption, wholeNumber, workersOption } from "../options.js";
 
 interface DataServerCommand {
   data: string;
   listen: string;
   workers: number;
   badSamples: BadSamples;
+  memory?: number;
+  maxStreams: number;
 }
 
-async function run({ data, listen, workers, badSamples }: DataServerCommand): Promise<void> {
-  const server = await startDataServer({ data, listen, workers, badSamples });
+/** A data set that is open within this time needs no word about it. */
+const FIRST_REPORT_MS = 2_000;
+const REPORT_MS = 5_000;
+
+/** Says how many files were listed so far, not more often than every few seconds. */
+function listingReport(data: string): (files: number) => void {
+  let next = performance.now() + FIRST_REPORT_MS;
+  return (files) => {
+    if (performance.now() < next) return;
+    next = performance.now() + REPORT_MS;
+    process.stderr.write(`listing ${quote(data)}: ${files.toLocaleString("en-US")} files so far\n`);
+  };
+}
+
+/** A blocked thread keeps its process alive, whatever it is told: only the operating system can end both. */
+function endBlocked(threads: number): void {
+  process.stderr.write(
+    `${counted(threads, "decode thread is", "decode threads are")} waiting for a drive that does not answer: ` +
+      "ending without waiting\n",
+  );
+  process.kill(process.pid, "SIGKILL");
+}
+
+async function run({
+  data,
+  listen,
+  workers,
+  badSamples,
+  memory,
+  maxStreams,
+}: DataServerCommand): Promise<void> {
+  const limits = { maxStreams, ...(memory !== undefined && { memoryBytes: memory }) };
+  const onFiles = listingReport(data);
+  const server = await startDataServer({ data, listen, workers, badSamples, limits, onFiles });
   const { dataset, address, service } = server;
   const { fingerprint, names } = dataset;
   const images = counted(names.length, "image", "images");
@@ -30,10 +66,16 @@ async function run({ data, listen, workers, badSamples }: DataServerCommand): Pr
   for (const text of classWarnings(description)) process.stderr.write(`warning: ${text}\n`);
   const warning = exposureWarning(address, "read the data set's images and labels");
   if (warning) process.stderr.write(`${warning}\n`);
-  await runUntilSignal(
+  const signaled = runUntilSignal(
     () => server.close(),
     () => process.stdout.write(`listening on ${address}\n`),
   );
+  const failure = await Promise.race([signaled, server.failure]);
+  if (failure) {
+    await server.close();
+    throw failure;
+  }
+  if (server.blockedThreads() > 0) endBlocked(server.blockedThreads());
   if (service.skipped() > 0) process.stderr.write(`skipped ${service.skipped()} bad samples\n`);
 }
 
@@ -45,6 +87,17 @@ export function configureDataServer(command: Command): void {
     .addOption(badSamplesOption())
     .optionsGroup("Server:")
     .option("--listen <address>", "HOST:PORT (port 0 picks a free port) or unix:PATH", "127.0.0.1:50051")
+    .option(
+      "--memory <size>",
+      "memory for the batches of all streams, such as 4GiB; a stream that does not fit is refused (half of the machine's)",
+      byteCount("--memory"),
+    )
+    .option(
+      "--max-streams <n>",
+      "streams at a time; each trainer has one",
+      wholeNumber("--max-streams", { min: 1 }),
+      DEFAULT_MAX_STREAMS,
+    )
     .action(action(run));
   withExamples(command, [
     ["for a trainer on this machine", "vitrine data-server --data photos/train"],

@@ -16,7 +16,7 @@ import {
 import { batchesPerEpoch } from "../../runtime/draw/order.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { DataConnection, type DataStream, isServerAway } from "./data-connection.js";
+import { DataConnection, type DataStream, isListingOn, isServerAway } from "./data-connection.js";
 import { RetryBudget } from "./retry-budget.js";
 
 /** Which data server to read from, and which batches. */
@@ -29,7 +29,7 @@ export interface DataClientOptions {
   batchSize: number;
   /** Whole number from 0, below 2⁵³. */
   seed: number;
-  /** Seconds that a server may be away before the client gives up. Default 60. */
+  /** Seconds that a server may be away, at first or later, before the client gives up. Default 60. */
   timeoutSeconds?: number;
   /** Bytes of batches that may be in flight or waiting here. Default: two to eight batches, as fit in 64 MiB. */
   creditBytes?: number;
@@ -46,9 +46,6 @@ export interface DataClientOptions {
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
 const DEFAULT_QUIET_SECONDS = 10;
-
-/** Longest wait for the first connection: a server may be starting, but a wrong address should be reported soon. */
-const FIRST_CONNECTION_SECONDS = 5;
 
 /** Deadline of one Describe: even a client that does not retry gives it a fair chance. */
 const DESCRIBE_MS = { min: 2_000, max: 10_000 };
@@ -91,8 +88,9 @@ async function connect(
 async function firstDescription(options: DataClientOptions): Promise<DataDescription> {
   const { address, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
   const budget = new RetryBudget({
-    seconds: Math.min(timeoutSeconds, FIRST_CONNECTION_SECONDS),
+    seconds: timeoutSeconds,
     isTransient: isServerAway,
+    isProgress: isListingOn,
     giveUp: (reason) =>
       new VitrineError(
         "network/no-data-server",
@@ -115,7 +113,8 @@ async function firstDescription(options: DataClientOptions): Promise<DataDescrip
 }
 
 /**
- * Connects to a data server. Waits up to 5 seconds for one that is starting.
+ * Connects to a data server. Waits `timeoutSeconds` for one that is starting, and longer for one that is listing its
+ * files, as long as their number grows.
  *
  * The source's `batches(cursor)` yields uint8 pixels [batchSize, size, size, 3] with labels, epoch after epoch; the
  * same cursor gives the same bytes from any server with the same data set. A server that goes away is retried for
@@ -204,6 +203,7 @@ class RemoteBatches implements BatchSource {
     return new RetryBudget({
       seconds: timeoutSeconds,
       isTransient: isServerAway,
+      isProgress: isListingOn,
       giveUp: (reason) =>
         new VitrineError(
           "network/data-server-gone",

@@ -39,7 +39,12 @@ const AWAY = new Set<status>([
 
 /** True where another try, later, can succeed. */
 export function isServerAway(error: unknown): error is VitrineError {
-  return isVitrineError(error) && error.code === "network/unavailable";
+  return isVitrineError(error) && (error.code === "network/unavailable" || error.code === "data/opening");
+}
+
+/** True where the server, which is listing its files, has listed more of them than before. */
+export function isListingOn(error: VitrineError, before: VitrineError): boolean {
+  return error.code === "data/opening" && error.details.files !== before.details.files;
 }
 
 /** The operating system's words, out of grpc-js's sentences around them. */

@@ -16,6 +16,8 @@ export interface RetryBudgetOptions {
   seconds: number;
   /** True for an error after which another try may succeed. Any other is thrown at once. */
   isTransient(error: unknown): error is VitrineError;
+  /** True where the server came nearer to an answer since the failure before: the time then starts again. */
+  isProgress?(error: VitrineError, before: VitrineError): boolean;
   /** The error to throw once the budget is spent; `reason` is the last failure's text. */
   giveUp(reason: string): VitrineError;
   /** Receives a sentence when the server is away and when it is back. */
@@ -25,6 +27,7 @@ export interface RetryBudgetOptions {
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;
   #failingSince: number | null = null;
+  #last: VitrineError | null = null;
   #waitMs = FIRST_WAIT_MS;
 
   constructor(options: RetryBudgetOptions) {
@@ -41,16 +44,19 @@ export class RetryBudget {
   reset(): void {
     if (this.#failingSince !== null) this.#options.onNotice("the data server is back");
     this.#failingSince = null;
+    this.#last = null;
     this.#waitMs = FIRST_WAIT_MS;
   }
 
   /** Waits before the next try. Throws `error` if it is final, and what `giveUp` makes once the budget is spent. */
   async wait(error: unknown): Promise<void> {
-    const { seconds, isTransient, giveUp, onNotice } = this.#options;
+    const { seconds, isTransient, isProgress, giveUp, onNotice } = this.#options;
     if (!isTransient(error)) throw error;
+    if (this.#last && isProgress?.(error, this.#last)) this.#failingSince = performance.now();
+    this.#last = error;
     if (this.#failingSince === null) {
       this.#failingSince = performance.now();
-      if (seconds > 0) onNotice(`no data server (${error.message}): trying for ${seconds} s`);
+      if (seconds > 0) onNotice(`waiting for the data server (${error.message}), up to ${seconds} s`);
     }
     const waitMs = this.#waitMs * (1 - JITTER * Math.random());
     this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * GROWTH);

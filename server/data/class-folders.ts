@@ -66,7 +66,7 @@ function noImages(root: string, classes: string[], others: number): VitrineError
 }
 
 /** Throws `data/no-class-folders`, `data/no-images`. A class folder without images keeps its index. */
-export function readClassFolders(root: string): Listing {
+export function readClassFolders(root: string, onFiles: (files: number) => void): Listing {
   const { classes, looseFiles } = classNames(root);
   const names: string[] = [];
   const labels: number[] = [];
@@ -78,6 +78,7 @@ export function readClassFolders(root: string): Listing {
       names.push(name);
       labels.push(label);
     }
+    onFiles(names.length);
   });
   if (names.length === 0) throw noImages(root, classes, otherFiles);
   const sizes = Float64Array.from(names, (name) => statSync(join(root, name)).size);

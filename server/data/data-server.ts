@@ -1,17 +1,20 @@
-// Data server: data set, decode workers, service and socket, from start to close.
+// Data server: socket, service, data set and decode workers, from start to close. It listens first, so that clients and
+// health checks get an answer while a large data set is being listed.
 
 import { Server } from "@grpc/grpc-js";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { checkAddress } from "../../proto/address.js";
-import { DATA_SERVICE } from "../../proto/services.js";
+import { DATA_SERVICE, HEALTH_SERVICE } from "../../proto/services.js";
+import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
+import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
 import type { BadSamples } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
-import { openDataset } from "./open-dataset.js";
-import { createDataService, type DataService } from "./service.js";
+import { openDatasetInThread } from "./open-in-thread.js";
+import { createDataService, type DataService, type ServiceLimits } from "./service.js";
 
 export interface DataServerOptions {
   /** Folder of class folders, or a CSV list. */
@@ -21,6 +24,9 @@ export interface DataServerOptions {
   /** Decode threads; 0 decodes in the serving thread. */
   workers: number;
   badSamples: BadSamples;
+  limits?: Partial<ServiceLimits>;
+  /** Hears how many files have been listed so far. */
+  onFiles?: (files: number) => void;
   /** Default: warnings to standard error, other levels by the environment variable VITRINE_LOG. */
   log?: Logger;
 }
@@ -30,6 +36,10 @@ export interface DataServer {
   address: string;
   dataset: Dataset;
   service: DataService;
+  /** Resolves if no batch can be made any more, with the reason. */
+  failure: Promise<VitrineError>;
+  /** Decode threads that the operating system does not let end, after close(). */
+  blockedThreads(): number;
   /** Ends the streams, waits for what is being written, and stops the workers. */
   close(): Promise<void>;
 }
@@ -40,37 +50,54 @@ export interface DataServer {
  */
 const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 600_000 };
 
-/** Throws what `openDataset` and `listen` throw, and then leaves nothing running. */
+/** The name by which health checks ask for the data service. */
+const HEALTH_NAME = "vitrine.data.v1.DataService";
+
+/** Throws what `listen` and `openDataset` throw, and then leaves nothing running. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
+  const { data, workers, badSamples, limits, onFiles = () => {} } = options;
   checkAddress(options.listen);
   const log = options.log ?? createLog();
-  const dataset = openDataset(options.data);
-  const { path, otherFiles } = dataset;
-  if (otherFiles > 0) {
-    const files = otherFiles === 1 ? "1 file is" : `${otherFiles} files are`;
-    log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} ignored`);
-  }
-  const opened = await openDecodePool(options.workers);
-  const service = createDataService({ dataset, ...opened, badSamples: options.badSamples, log });
+  const service = createDataService({ badSamples, log, limits });
+  const health = createHealth([HEALTH_NAME]);
   const server = new Server(SERVER_OPTIONS);
   server.addService(DATA_SERVICE, service.implementation);
+  server.addService(HEALTH_SERVICE, health.handlers);
   try {
     const address = await listen(server, options.listen);
+    const dataset = await openDatasetInThread(data, (files) => {
+      service.listed(files);
+      onFiles(files);
+    });
+    warnOfOthers(dataset, log);
+    const opened = await openDecodePool(workers);
+    service.open(dataset, opened);
+    health.setServing(true);
     return {
       address,
       dataset,
       service,
+      failure: opened.pool.failure,
+      blockedThreads: () => opened.pool.blockedThreads,
       async close() {
+        health.setServing(false);
+        health.close();
         service.stop();
         await drainGrpc(server);
         await opened.pool.close();
       },
     };
   } catch (error) {
+    health.close();
     server.forceShutdown();
-    await opened.pool.close();
     throw error;
   }
+}
+
+function warnOfOthers({ path, otherFiles }: Dataset, log: Logger): void {
+  if (otherFiles === 0) return;
+  const files = otherFiles === 1 ? "1 file is" : `${otherFiles} files are`;
+  log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} ignored`);
 }
 
 const STANDARD_ERROR = 2;

@@ -1,7 +1,8 @@
-// Decode pool: decode tasks on worker threads, or one by one in the calling thread. A thread that dies is replaced and
-// its tasks run again: they are pure, so any thread writes the same bytes.
+// Decode pool: decode tasks on worker threads, or one by one in the calling thread. Streams take turns, task by task. A
+// thread that dies, or does not finish a task in time, is replaced and its tasks run again: they are pure, so any thread
+// writes the same bytes.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
@@ -9,6 +10,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { type DecodeOutcome, type DecodePool, type DecodeTask, runDecodeTask } from "./decode-task.js";
 import type { WorkerRequest, WorkerResponse } from "./decode-worker.js";
+import { FairQueue } from "./fair-queue.js";
 
 export interface OpenPool {
   pool: DecodePool;
@@ -39,6 +41,8 @@ function createInlinePool(module: ImageModule): DecodePool {
       return outcome;
     },
     allocate: (bytes) => new Uint8Array(bytes),
+    blockedThreads: 0,
+    failure: new Promise(() => {}),
     async close() {
       closed = true;
       await last;
@@ -57,6 +61,15 @@ const TASKS_PER_WORKER = 2;
  */
 const MAX_DEATHS = 3;
 
+/**
+ * Longest time of one task. Reading and decoding two large pictures takes a second; a file on a network drive that does
+ * not answer takes forever.
+ */
+const TASK_LIMIT_MS = 60_000;
+
+/** Threads that are blocked in the operating system do not end when they are told to. */
+const CLOSE_LIMIT_MS = 2_000;
+
 interface Job {
   id: number;
   task: DecodeTask;
@@ -67,11 +80,12 @@ interface Job {
   reject: (error: unknown) => void;
 }
 
-/** A thread with the jobs assigned to it, oldest first. */
+/** A thread with the jobs assigned to it, oldest first; `limit` runs while it has any. */
 interface Lane {
   worker: Worker;
   ready: boolean;
   jobs: Job[];
+  limit: NodeJS.Timeout | null;
 }
 
 export interface WorkerPool extends DecodePool {
@@ -84,24 +98,37 @@ export interface WorkerPool extends DecodePool {
 class Pool implements WorkerPool {
   replaced = 0;
   readonly #lanes = new Set<Lane>();
-  readonly #queue: Job[] = [];
+  /** Threads that were told to end and have not. */
+  readonly #ending = new Map<Worker, Promise<unknown>>();
+  /** A stream is known by its signal. */
+  readonly #queue = new FairQueue<Job>();
+  readonly #taskLimitMs: number;
   #nextId = 0;
   /** Threads in a row that died before they were ready. */
   #failedStarts = 0;
   /** Why no task can run any more. */
   #broken: VitrineError | null = null;
   #settleStart: (error: VitrineError | null) => void = () => {};
+  #reportFailure: (error: VitrineError) => void = () => {};
+  readonly failure = new Promise<VitrineError>((resolve) => {
+    this.#reportFailure = resolve;
+  });
   /** Resolves to null when every thread is ready, or to the error that prevents it. */
   readonly started = new Promise<VitrineError | null>((resolve) => {
     this.#settleStart = resolve;
   });
 
-  constructor(workers: number) {
+  constructor(workers: number, taskLimitMs: number) {
+    this.#taskLimitMs = taskLimitMs;
     for (let i = 0; i < workers; i++) this.#addLane();
   }
 
   get threads(): Worker[] {
     return [...this.#lanes].map(({ worker }) => worker);
+  }
+
+  get blockedThreads(): number {
+    return this.#ending.size;
   }
 
   run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome> {
@@ -110,7 +137,8 @@ class Pool implements WorkerPool {
       const { buffer } = batch;
       if (!(buffer instanceof SharedArrayBuffer))
         return reject(new VitrineError("internal/memory", "a worker's batch must be in shared memory"));
-      this.#queue.push({ id: this.#nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject });
+      const job = { id: this.#nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject };
+      this.#queue.push(signal, job);
       this.#assign();
     });
   }
@@ -120,15 +148,38 @@ class Pool implements WorkerPool {
   }
 
   async close(): Promise<void> {
+    this.#reportFailure = () => {};
     this.#fail(new VitrineError("data/pool-closed", "the decode pool was closed"));
     const lanes = [...this.#lanes];
     this.#lanes.clear();
-    await Promise.all(lanes.map(({ worker }) => worker.terminate()));
+    for (const lane of lanes) this.#end(lane);
+    const ended = Promise.all(this.#ending.values());
+    await Promise.race([ended, delay(CLOSE_LIMIT_MS, undefined, { ref: false })]);
+  }
+
+  #end({ worker, limit }: Lane): void {
+    if (limit) clearTimeout(limit);
+    this.#ending.set(
+      worker,
+      worker.terminate().finally(() => this.#ending.delete(worker)),
+    );
+  }
+
+  /** A new task is the running one of its lane now. */
+  #restartLimit(lane: Lane): void {
+    if (lane.limit) clearTimeout(lane.limit);
+    lane.limit = null;
+    if (lane.jobs.length === 0) return;
+    lane.limit = setTimeout(() => {
+      const seconds = this.#taskLimitMs / 1000;
+      this.#replace(lane, `it took longer than ${seconds} s`, taskIsLate(lane.jobs[0], seconds));
+      this.#end(lane);
+    }, this.#taskLimitMs);
   }
 
   #addLane(): void {
     const worker = new Worker(SCRIPT);
-    const lane: Lane = { worker, ready: false, jobs: [] };
+    const lane: Lane = { worker, ready: false, jobs: [], limit: null };
     this.#lanes.add(lane);
     let reason = "it ended";
     worker.on("message", (message: WorkerResponse) => this.#receive(lane, message));
@@ -147,6 +198,7 @@ class Pool implements WorkerPool {
     } else {
       const index = lane.jobs.findIndex(({ id }) => id === message.id);
       const [job] = index < 0 ? [] : lane.jobs.splice(index, 1);
+      this.#restartLimit(lane);
       if (message.kind === "done") job?.resolve(message.outcome);
       else job?.reject(fromErrorRecord(message.error));
     }
@@ -158,7 +210,7 @@ class Pool implements WorkerPool {
     for (;;) {
       const free = [...this.#lanes].filter(({ ready, jobs }) => ready && jobs.length < TASKS_PER_WORKER);
       if (free.length === 0) return;
-      const job = this.#queue.shift();
+      const job = this.#queue.take();
       if (job === undefined) return;
       if (job.signal.aborted) {
         job.reject(job.signal.reason);
@@ -166,13 +218,15 @@ class Pool implements WorkerPool {
       }
       const lane = free.reduce((least, other) => (other.jobs.length < least.jobs.length ? other : least));
       lane.jobs.push(job);
+      if (lane.limit === null) this.#restartLimit(lane);
       const request: WorkerRequest = { id: job.id, task: job.task, batch: job.batch };
       lane.worker.postMessage(request);
     }
   }
 
   /** The oldest job of a dead thread is the one that was running; all its jobs return to the head of the queue. */
-  #replace(lane: Lane, reason: string): void {
+  #replace(lane: Lane, reason: string, late?: VitrineError): void {
+    if (lane.limit) clearTimeout(lane.limit);
     if (!this.#lanes.delete(lane) || this.#broken) return;
     if (!lane.ready && ++this.#failedStarts >= MAX_DEATHS) {
       const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
@@ -183,17 +237,18 @@ class Pool implements WorkerPool {
     const [running] = lane.jobs;
     if (running && ++running.deaths >= MAX_DEATHS) {
       lane.jobs.shift();
-      running.reject(taskKillsWorkers(running, reason));
+      running.reject(late ?? taskKillsWorkers(running, reason));
     }
-    this.#queue.unshift(...lane.jobs);
+    for (const job of lane.jobs.toReversed()) this.#queue.putBack(job.signal, job);
     this.#addLane();
   }
 
   #fail(error: VitrineError): void {
     this.#broken ??= error;
     this.#settleStart(this.#broken);
+    this.#reportFailure(this.#broken);
     for (const lane of this.#lanes) for (const job of lane.jobs.splice(0)) job.reject(this.#broken);
-    for (const job of this.#queue.splice(0)) job.reject(this.#broken);
+    for (const job of this.#queue.takeAll()) job.reject(this.#broken);
   }
 }
 
@@ -202,19 +257,39 @@ function filesOf(task: DecodeTask): string[] {
   return task.kind === "headers" ? task.files : [task.file];
 }
 
-function taskKillsWorkers({ task }: Job, reason: string): VitrineError {
+/** A header task has many files, and the first few tell where it was. */
+const NAMED_FILES = 2;
+
+function nameFiles({ task }: Job): { text: string; details: { file: string } } {
   const files = filesOf(task);
+  const text = files.slice(0, NAMED_FILES).map(quote).join(" and ");
+  return { text: files.length > NAMED_FILES ? `${text} …` : text, details: { file: files[0] } };
+}
+
+function taskKillsWorkers(job: Job, reason: string): VitrineError {
+  const { text, details } = nameFiles(job);
   return new VitrineError(
     "data/worker-died",
-    `${files.map(quote).join(" and ")}: ${MAX_DEATHS} decode workers died decoding it (${reason}); ` +
-      "please report the file",
-    { details: { file: files[0] } },
+    `${text}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
+    { details },
   );
 }
 
-/** Resolves when every thread is ready. Throws what prevents one from starting, such as `file/not-found`. */
-export async function createWorkerPool(workers: number): Promise<WorkerPool> {
-  const pool = new Pool(workers);
+function taskIsLate(job: Job, seconds: number): VitrineError {
+  const { text, details } = nameFiles(job);
+  return new VitrineError(
+    "data/decode-timeout",
+    `${text}: ${MAX_DEATHS} decode workers in turn took longer than ${seconds} s: does the drive answer?`,
+    { details },
+  );
+}
+
+/**
+ * Resolves when every thread is ready. A thread that works on a task for `taskLimitMs`, by default a minute, is
+ * replaced. Throws what prevents one from starting, such as `file/not-found`.
+ */
+export async function createWorkerPool(workers: number, taskLimitMs = TASK_LIMIT_MS): Promise<WorkerPool> {
+  const pool = new Pool(workers, taskLimitMs);
   const failure = await pool.started;
   if (failure === null) return pool;
   await pool.close();

@@ -5,7 +5,13 @@ import type { MixDraw } from "../../runtime/draw/draw.js";
 import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import { type ErrorRecord, fromErrorRecord, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
+import {
+  type ErrorRecord,
+  fromErrorRecord,
+  isVitrineError,
+  toErrorRecord,
+  type VitrineError,
+} from "../../runtime/errors.js";
 import { LARGEST_PHOTO, readStartSync, readWholeFileSync } from "../../runtime/host/node-files.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInput } from "../../runtime/image/evaluation-input.js";
@@ -24,6 +30,11 @@ export interface DecodePool {
   run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome>;
   /** Memory for a batch that this pool's threads can write to. */
   allocate(bytes: number): Uint8Array;
+  /** Threads that were told to end and have not: the operating system keeps them, and with them the process. */
+  readonly blockedThreads: number;
+  /** Resolves if no task can run any more, with the reason; never after close(). */
+  readonly failure: Promise<VitrineError>;
+  /** Ends the threads, but does not wait for blocked ones. */
   close(): Promise<void>;
 }
 

@@ -92,12 +92,16 @@ function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: s
   return { labels, classes: new Array<string>(largest + 1).fill("") };
 }
 
+/** Files after which `onFiles` hears of them. */
+const REPORT_INTERVAL = 4096;
+
 /** Throws `data/bad-list`, and `data/missing-file` for a row whose file does not exist. */
-export function readListFile(list: string): Listing {
+export function readListFile(list: string, onFiles: (files: number) => void): Listing {
   const root = dirname(list);
   const rows = readRows(list);
   if (rows.length === 0) throw badList(list, "the list has no images");
-  const sizes = Float64Array.from(rows, ({ path, line }) => {
+  const sizes = Float64Array.from(rows, ({ path, line }, index) => {
+    if (index % REPORT_INTERVAL === 0) onFiles(index);
     const file = statSync(resolve(root, path), { throwIfNoEntry: false });
     if (file?.isFile()) return file.size;
     throw new VitrineError(

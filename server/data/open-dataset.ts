@@ -18,9 +18,9 @@ function fingerprintOf({ names, sizes, labels, classes }: Listing): string {
 }
 
 /** A refusal of the file system (permissions, a broken link, a folder that disappeared) becomes `file/unreadable`. */
-function read(path: string, isFolder: boolean): Listing {
+function read(path: string, isFolder: boolean, onFiles: (files: number) => void): Listing {
   try {
-    return isFolder ? readClassFolders(path) : readListFile(path);
+    return isFolder ? readClassFolders(path, onFiles) : readListFile(path, onFiles);
   } catch (cause) {
     if (isVitrineError(cause)) throw cause;
     const text = cause instanceof Error ? cause.message : String(cause);
@@ -29,10 +29,10 @@ function read(path: string, isFolder: boolean): Listing {
 }
 
 /**
- * A folder with one folder per class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
+ * `onFiles` hears from time to time how many files have been listed. A folder with one folder per class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
  * `data/no-images`, `data/bad-list`, `data/missing-file`, `file/unreadable`.
  */
-export function openDataset(path: string): Dataset {
+export function openDataset(path: string, onFiles: (files: number) => void = () => {}): Dataset {
   const entry = entryAt(path);
   if (!entry)
     throw new VitrineError(
@@ -40,7 +40,7 @@ export function openDataset(path: string): Dataset {
       `${quote(path)}: no such file or folder; a data set is a folder of class folders or a CSV list "path,label"`,
       { details: { path } },
     );
-  const listing = read(path, entry.isDirectory());
+  const listing = read(path, entry.isDirectory(), onFiles);
   const { root, names, labels, classes, otherFiles } = listing;
   return { path, root, names, labels, classes, otherFiles, fingerprint: fingerprintOf(listing) };
 }

@@ -16,8 +16,8 @@ import { openDecodePool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
 import { ReadAhead } from "./read-ahead.js";
 
-/** One being read or sent, and two in the making, so that workers never wait for the end of a batch. */
-const SLOTS = 3;
+/** Batches of a stream in memory: one being read or sent, and two in the making, so that workers never wait. */
+export const STREAM_SLOTS = 3;
 
 /**
  * Batches starting at `from`, without end, in leased buffers. `admit` is awaited before each batch is started. Throws
@@ -31,7 +31,7 @@ export function openBatchStream(
 ): ReadAhead<MadeBatch> {
   let cursor = checkCursor(from, maker.batchesPerEpoch);
   return new ReadAhead<MadeBatch>({
-    slots: SLOTS,
+    slots: STREAM_SLOTS,
     allocate: () => pool.allocate(maker.pixelBytes),
     make(buffer, signal) {
       const batch = maker.make(cursor, buffer, signal);

@@ -1,56 +1,131 @@
-// Data service: Describe and StreamBatches for any number of clients, which share one pool of decode workers.
+// Data service: Describe and StreamBatches for many clients, which share one pool of decode workers and one budget of
+// memory. It answers from the start, and says so while the data set is being opened.
 
 import { randomUUID } from "node:crypto";
+import { totalmem } from "node:os";
 import type { ServerDuplexStream, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { WireBatch } from "../../proto/batch-codec.js";
 import { batchCost, creditTooSmall } from "../../proto/credits.js";
 import { fromRecipeMessage } from "../../proto/recipe-codec.js";
 import type { DescribeResponse, OpenRequest, StreamRequest } from "../../proto/services.js";
+import { toStatus } from "../../proto/wire-error.js";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
+import { counted } from "../../runtime/batches/class-counts.js";
+import { formatBytes } from "../../runtime/bytes.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
 import { type BadSamples, createBatchMaker } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
-import { describe, openBatchStream } from "./pipeline.js";
+import { describe, openBatchStream, STREAM_SLOTS } from "./pipeline.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
-export interface DataServiceOptions extends OpenPool {
-  dataset: Dataset;
+/** What a server grants to all clients together. */
+export interface ServiceLimits {
+  /** Streams at a time. */
+  maxStreams: number;
+  /** Bytes of batches that are being made, held or written, of all streams. */
+  memoryBytes: number;
+  /** Milliseconds that a new stream has to say what it wants. */
+  openMs: number;
+}
+
+export const DEFAULT_MAX_STREAMS = 1024;
+const DEFAULT_OPEN_MS = 30_000;
+
+/** Half of the machine's memory, or of what a container may use. */
+export function defaultMemoryBytes(): number {
+  // 0 or a number larger than the machine where there is no limit.
+  const allowed = process.constrainedMemory();
+  return Math.floor(Math.min(totalmem(), allowed > 0 ? allowed : Number.POSITIVE_INFINITY) / 2);
+}
+
+export interface DataServiceOptions {
   badSamples: BadSamples;
   log: Logger;
+  limits?: Partial<ServiceLimits>;
 }
 
 export interface DataService {
   implementation: UntypedServiceImplementation;
+  /** Until `open`: clients are told that the data set is being opened, with this number of files so far. */
+  listed(files: number): void;
+  /** The data set is there: clients are served from now on. */
+  open(dataset: Dataset, opened: OpenPool): void;
   /** Number of open streams. */
   streams(): number;
   /** Credit of all streams that is taken and not yet granted back, in bytes. */
   bytesOutstanding(): number;
+  /** Memory that the open streams may take, in bytes. */
+  bytesReserved(): number;
   /** Bad files skipped since the start; a file that is skipped twice counts twice. */
   skipped(): number;
   /** Ends every stream with UNAVAILABLE, so that its client turns to another server or waits. */
   stop(): void;
 }
 
-export function createDataService({ dataset, pool, math, badSamples, log }: DataServiceOptions): DataService {
-  const description = describe(dataset, randomUUID());
-  const calls = new Set<StreamCall>();
+/** A data set that is open, with the threads that decode it. */
+interface Opened extends OpenPool {
+  dataset: Dataset;
+  description: DescribeResponse;
+}
+
+/** grpc-js holds a message and its framed copy until it is written. */
+const MESSAGE_COPIES = 2;
+
+export function createDataService({ badSamples, log, limits }: DataServiceOptions): DataService {
+  const { maxStreams, memoryBytes, openMs }: ServiceLimits = {
+    maxStreams: DEFAULT_MAX_STREAMS,
+    memoryBytes: defaultMemoryBytes(),
+    openMs: DEFAULT_OPEN_MS,
+    ...limits,
+  };
+  /** Stream → the bytes reserved for it. */
+  const calls = new Map<StreamCall, number>();
+  const bytesReserved = () => [...calls.values()].reduce((sum, bytes) => sum + bytes, 0);
+  let opened: Opened | null = null;
+  let files = 0;
   let skipped = 0;
+
+  function openedOrThrow(): Opened {
+    if (opened) return opened;
+    throw new VitrineError(
+      "data/opening",
+      `the data set is being opened: ${counted(files, "file", "files")} so far`,
+      { details: { files } },
+    );
+  }
+
+  function reserve(stream: StreamCall, batchBytes: number): void {
+    const needed = (STREAM_SLOTS + MESSAGE_COPIES) * batchBytes;
+    const reserved = bytesReserved();
+    if (reserved + needed > memoryBytes)
+      throw new VitrineError(
+        "data/server-full",
+        `a stream of these batches takes ${formatBytes(needed)}, and ${formatBytes(reserved)} of ` +
+          `${formatBytes(memoryBytes)} are reserved for ${counted(calls.size - 1, "other stream", "other streams")}: ` +
+          "ask for smaller batches, or start the server with a larger --memory",
+        { details: { needed, reserved, memory: memoryBytes } },
+      );
+    calls.set(stream, needed);
+  }
+
   const onSkipped = (error: VitrineError): void => {
     skipped++;
     log.warn({ code: error.code, skipped }, `skipped: ${error.message}`);
   };
 
-  function open(request: StreamRequest): OpenedStream {
+  function open(request: StreamRequest, stream: StreamCall): OpenedStream {
+    const { dataset, pool, math } = openedOrThrow();
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
     const { recipe, batchSize, seed, cursor, window, batchBytes } = checkOpen(
       request.open,
       dataset.fingerprint,
     );
+    reserve(stream, batchBytes);
     return {
       window,
       batchBytes,
@@ -66,23 +141,45 @@ export function createDataService({ dataset, pool, math, badSamples, log }: Data
   return {
     implementation: {
       Describe: (_call: unknown, callback: sendUnaryData<DescribeResponse>) => {
-        callback(null, description);
+        try {
+          callback(null, openedOrThrow().description);
+        } catch (error) {
+          callback(toStatus(error, "data"));
+        }
       },
       StreamBatches: (call: ServerDuplexStream<StreamRequest, WireBatch>) => {
-        const stream = serveBatches(call, open, () => {
+        if (calls.size >= maxStreams)
+          return void call.emit("error", toStatus(tooManyStreams(maxStreams), "data"));
+        const onEnd = () => {
           if (calls.delete(stream)) log.info({ streams: calls.size }, "stream ended");
-        });
-        calls.add(stream);
+        };
+        const stream = serveBatches(call, { open: (request) => open(request, stream), onEnd, openMs });
+        calls.set(stream, 0);
       },
     },
+    listed(count) {
+      files = count;
+    },
+    open(dataset, pool) {
+      opened = { ...pool, dataset, description: describe(dataset, randomUUID()) };
+    },
     streams: () => calls.size,
-    bytesOutstanding: () => [...calls].reduce((sum, call) => sum + call.bytesOutstanding(), 0),
+    bytesOutstanding: () => [...calls.keys()].reduce((sum, call) => sum + call.bytesOutstanding(), 0),
+    bytesReserved,
     skipped: () => skipped,
     stop() {
-      for (const call of [...calls])
+      for (const call of [...calls.keys()])
         call.stop(new VitrineError("network/server-stopping", "the server is stopping"));
     },
   };
+}
+
+function tooManyStreams(maxStreams: number): VitrineError {
+  return new VitrineError(
+    "data/server-full",
+    `${counted(maxStreams, "stream is", "streams are")} open: try again later, or start the server with a larger --max-streams`,
+    { details: { maxStreams } },
+  );
 }
 
 interface StreamSettings {

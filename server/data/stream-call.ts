@@ -21,6 +21,15 @@ export interface OpenedStream {
   start(admit: () => Promise<void>): ReadAhead<MadeBatch>;
 }
 
+export interface StreamCallOptions {
+  /** Checks the first request, and throws what is wrong with it. */
+  open(request: StreamRequest): OpenedStream;
+  /** Called when nothing of the stream is left, possibly more than once. */
+  onEnd(): void;
+  /** Milliseconds for the first request. */
+  openMs: number;
+}
+
 /** One stream in progress. */
 export interface StreamCall {
   /** Credit taken and not yet granted back: batches in the making, held, in flight, or unconsumed by the client. */
@@ -33,13 +42,19 @@ class BatchCall implements StreamCall {
   readonly #call: Call;
   readonly #open: (request: StreamRequest) => OpenedStream;
   readonly #onEnd: () => void;
+  /** Until the first request. */
+  readonly #openTimer: NodeJS.Timeout;
   #account: CreditAccount | null = null;
   #stream: ReadAhead<MadeBatch> | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(call: Call, open: (request: StreamRequest) => OpenedStream, onEnd: () => void) {
+  constructor(call: Call, { open, onEnd, openMs }: StreamCallOptions) {
     this.#call = call;
+    this.#openTimer = setTimeout(() => {
+      const text = `the stream's first request did not come within ${openMs / 1000} s`;
+      this.#end(new VitrineError("protocol/bad-open", text));
+    }, openMs);
     this.#open = open;
     this.#onEnd = onEnd;
     call.on("data", (request: StreamRequest) => this.#receive(request));
@@ -72,6 +87,7 @@ class BatchCall implements StreamCall {
   }
 
   #start(request: StreamRequest): void {
+    clearTimeout(this.#openTimer);
     const { window, batchBytes, start } = this.#open(request);
     const account = new CreditAccount(window);
     this.#account = account;
@@ -101,6 +117,7 @@ class BatchCall implements StreamCall {
   #end(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#openTimer);
     const reason = error ?? new VitrineError("network/stream-ended", "the client ended the stream");
     this.#account?.close(reason);
     this.#stream?.close(reason);
@@ -116,14 +133,6 @@ class BatchCall implements StreamCall {
   }
 }
 
-/**
- * Serves one stream. `open` checks the first request and throws what is wrong with it. `onEnd` is called when nothing
- * of the stream is left, possibly more than once.
- */
-export function serveBatches(
-  call: Call,
-  open: (request: StreamRequest) => OpenedStream,
-  onEnd: () => void,
-): StreamCall {
-  return new BatchCall(call, open, onEnd);
+export function serveBatches(call: Call, options: StreamCallOptions): StreamCall {
+  return new BatchCall(call, options);
 }

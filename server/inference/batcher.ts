@@ -8,6 +8,7 @@
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
+import type { RequestLife } from "../unary-call.js";
 
 export interface BatcherOptions {
   /**
@@ -23,13 +24,6 @@ export interface BatcherOptions {
   maxBatch: number;
   /** Images that may wait; a request beyond that gets `network/queue-full`. An empty queue takes any request. */
   maxQueue: number;
-}
-
-/** Until when a request is worth computing. */
-export interface RequestLife {
-  /** Milliseconds since 1970; Infinity without a deadline. */
-  deadline: number;
-  isCanceled(): boolean;
 }
 
 interface Waiting {

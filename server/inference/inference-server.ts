@@ -4,11 +4,11 @@ import { Server } from "@grpc/grpc-js";
 import { HEALTH_SERVICE, INFERENCE_SERVICE } from "../../proto/services.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
+import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
-import { createHealth } from "./health.js";
+import { typedRefusals } from "../unary-call.js";
 import { createInferenceHandlers } from "./inference-service.js";
 import { createRepository, type ServedModel } from "./repository.js";
-import { typedRefusals } from "./unary-call.js";
 
 export interface InferenceServerOptions {
   models: readonly ServedModel[];

@@ -6,7 +6,8 @@ import { MODEL_VERSION } from "../../proto/services.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { fitText, isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { type Logits, softmax } from "../../runtime/inference/logits.js";
-import type { Batcher, RequestLife } from "./batcher.js";
+import { type RequestLife, unaryCall } from "../unary-call.js";
+import type { Batcher } from "./batcher.js";
 import {
   inputDescriptions,
   modelProperties,
@@ -14,7 +15,6 @@ import {
   type Repository,
   type ServedModel,
 } from "./repository.js";
-import { unaryCall } from "./unary-call.js";
 
 export interface ServiceOptions {
   repository: Repository;

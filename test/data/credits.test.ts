@@ -51,7 +51,8 @@ test.before(async (context) => {
   };
   const log = pino({ level: "silent" });
   const dataset = openDataset(context.set.path);
-  context.service = createDataService({ dataset, pool: counted, math, badSamples: "fail", log });
+  context.service = createDataService({ badSamples: "fail", log });
+  context.service.open(dataset, { pool: counted, math });
   context.server = new Server();
   context.server.addService(DATA_SERVICE, context.service.implementation);
   const address = await listen(context.server, "127.0.0.1:0");

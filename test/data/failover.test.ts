@@ -66,7 +66,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     await restarted;
     assert.equal(seen, expected);
     assert.is(notices.length, 2, `${notices}`);
-    assert.match(notices[0] as string, /trying for 60 s/);
+    assert.match(notices[0] as string, /up to 60 s/);
     assert.match(notices[1] as string, /is back/);
   });
 }
@@ -146,7 +146,7 @@ test("a server that neither sends nor answers is noticed although its connection
   set,
 }) => {
   const notices = await readPaused(set, 3000);
-  assert.match(notices[0] as string, /^no data server \(.*\): trying for 60 s$/);
+  assert.match(notices[0] as string, /^waiting for the data server \(.*\), up to 60 s$/);
   assert.is(notices.at(-1), "the data server is back");
 });
 

@@ -37,7 +37,7 @@ test("consecutive failures share one budget, and then the last reason is reporte
   for (let tries = 0; code === "none" && tries < 100; tries++) code = await codeOf(budget.wait(AWAY));
   assert.is(code, "network/data-server-gone");
   assert.ok(performance.now() - start >= 490, `gave up after ${performance.now() - start} ms`);
-  assert.equal(notices, ["no data server (connection refused): trying for 0.5 s"]);
+  assert.equal(notices, ["waiting for the data server (connection refused), up to 0.5 s"]);
 });
 
 test("a success restores the whole budget, and reports once that the server is back", async () => {

@@ -96,6 +96,26 @@ test("a task that kills thread after thread is given up, naming its file", async
   await pool.close();
 });
 
+test("a thread that does not finish its task in time is replaced, and others' tasks go on", async ({
+  set,
+}) => {
+  const pool = await createWorkerPool(1, 40);
+  const { signal } = new AbortController();
+  const task = { kind: "evaluation", file: `${set.path}/cat/000.jpg`, place: 0, cropRatio: 0.875 } as const;
+  const late = pool.run({ ...task, size: 4096 }, pool.allocate(4096 * 4096 * 3), signal).then(
+    () => null,
+    (reason) => reason,
+  );
+  const other = pool.run({ ...task, size: 8 }, pool.allocate(8 * 8 * 3), new AbortController().signal);
+  assert.equal(await other, [null]);
+  const error = await late;
+  assert.ok(isVitrineError(error), "the task was done");
+  assert.is(error.code, "data/decode-timeout");
+  assert.match(error.message, /000\.jpg: 3 decode workers in turn took longer than 0\.04 s/);
+  await pool.close();
+  assert.is(pool.blockedThreads, 0);
+});
+
 test("a task with an internal error rejects, and the thread survives", async ({ set, expected }) => {
   const pool = await createWorkerPool(1);
   const task = {

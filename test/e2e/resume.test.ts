@@ -254,7 +254,7 @@ test("a data server killed and restarted leaves no trace in the weights", async 
   await new Promise((resolve) => setTimeout(resolve, 300));
   context.server = await startServer(context.set.path, "--listen", address);
   await finish(trainer);
-  assert.match(trainer.output(), /no data server .* trying for 60 s.*the data server is back/s);
+  assert.match(trainer.output(), /waiting for the data server .* up to 60 s.*the data server is back/s);
   assertSameFiles(run, context.expected);
 });
 

@@ -5,7 +5,8 @@ import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import { Batcher, type BatcherOptions, type RequestLife } from "../../server/inference/batcher.js";
+import { Batcher, type BatcherOptions } from "../../server/inference/batcher.js";
+import type { RequestLife } from "../../server/unary-call.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCanceled: () => false };
 const IMAGE_BYTES = 2;

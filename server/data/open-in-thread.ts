@@ -1,0 +1,25 @@
+// Opens a data set in a thread of its own: listing a million files takes many seconds, in which a server must answer.
+
+import { Worker } from "node:worker_threads";
+import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import type { Dataset } from "./dataset.js";
+import type { ListingMessage } from "./listing-worker.js";
+
+const SCRIPT = new URL("./listing-worker.js", import.meta.url);
+
+/** As `openDataset`; `onFiles` hears how many files were found so far. */
+export function openDatasetInThread(path: string, onFiles: (files: number) => void): Promise<Dataset> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(SCRIPT, { workerData: path });
+    worker.on("message", (message: ListingMessage) => {
+      if (message.kind === "listed") onFiles(message.files);
+      else if (message.kind === "opened") resolve(message.dataset);
+      else reject(fromErrorRecord(message.error));
+    });
+    worker.once("error", reject);
+    // After an answer this changes nothing.
+    worker.once("exit", () => {
+      reject(new VitrineError("file/unreadable", `${path}: the thread that lists its files ended`));
+    });
+  });
+}
