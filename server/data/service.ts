@@ -36,7 +36,7 @@ export const DEFAULT_MAX_STREAMS = 1024;
 const DEFAULT_OPEN_MS = 30_000;
 
 /** Half of the machine's memory, or of what a container may use. */
-export function defaultMemoryBytes(): number {
+function defaultMemoryBytes(): number {
   // 0 or a number larger than the machine where there is no limit.
   const allowed = process.constrainedMemory();
   return Math.floor(Math.min(totalmem(), allowed > 0 ? allowed : Number.POSITIVE_INFINITY) / 2);
