@@ -56,7 +56,7 @@ export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environme
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";
-export type { FilterName, InputTransform } from "./image/input-transform.js";
+export type { CropMode, FilterName, InputTransform } from "./image/input-transform.js";
 export { type ClassScore, classScores, type Logits, softmax } from "./inference/logits.js";
 export {
   createInference,

@@ -104,6 +104,16 @@ export enum Filter {
   Hamming = 5,
 }
 
+/** How the evaluation transform resizes a picture of another shape than the square input. */
+export enum CropMode {
+  /** The short side to the given length. */
+  Center = 0,
+  /** Both sides. */
+  Squash = 1,
+  /** The long side; what is missing is filled with a color. */
+  Border = 2,
+}
+
 /** What augmentation does to pixels; the first number of an operation record. */
 export enum Operation {
   AutoContrast = 0,

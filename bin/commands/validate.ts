@@ -123,8 +123,8 @@ export function configureValidate(command: Command): void {
     .addOption(
       new Option(
         "--crop-mode <mode>",
-        "center keeps the picture's proportions, squash resizes both sides (the model's)",
-      ).choices(["center", "squash"]),
+        "what is resized: center the short side, squash both, border the long one (the model's)",
+      ).choices(["center", "squash", "border"]),
     )
     .addOption(
       new Option("--interpolation <filter>", "Pillow's filter of the resize (the model's)").choices(

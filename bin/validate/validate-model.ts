@@ -74,11 +74,10 @@ function askedTransform(
   config: ClassifierConfig,
   { cropPct, cropMode, interpolation }: ValidateOptions,
 ): InputTransform & { cropRatio: number } {
-  const own = inputTransform(config);
+  const own = inputTransform({ ...config, ...(cropMode !== undefined && { cropMode }) });
   return {
     ...own,
     ...(cropPct !== undefined && { cropRatio: cropPct }),
-    ...(cropMode !== undefined && { cropMode }),
     ...(interpolation !== undefined && { filter: interpolation }),
   };
 }

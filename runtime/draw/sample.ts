@@ -1,6 +1,7 @@
 // Sample draw: everything that will be done to one image, decided before any of it is decoded: crop, flip, operations,
 // erased rectangles. timm 0.3.2, transforms.py and random_erasing.py.
 
+import { roundHalfEven } from "../round-half-even.js";
 import { drawAugmentation } from "./augmentation.js";
 import type { AugmentOperation, Box, EraseDraw, ResizedWindow, SampleDraw } from "./draw.js";
 import type { DrawKey } from "./draw-key.js";
@@ -11,14 +12,6 @@ import type { AugmentationRecipe, Interpolation } from "./recipe.js";
 export interface ImageSize {
   width: number;
   height: number;
-}
-
-/** Python's round() of x ≥ 0: to the nearest whole number, halves to even. Crops depend on it. */
-export function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  if (rest !== 0.5) return rest < 0.5 ? low : low + 1;
-  return low % 2 === 0 ? low : low + 1;
 }
 
 /** Attempts at a rectangle that fits, for the crop and for each erased rectangle. */

@@ -1,7 +1,7 @@
 // Evaluation input: a photograph as models are validated on it. torchvision's Resize of the short side to
 // int(size / cropRatio), then CenterCrop(size), byte for byte; or what a model's files ask for instead.
 
-import { Region } from "../../assembly/image/contract.js";
+import { CropMode, Region } from "../../assembly/image/contract.js";
 import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
@@ -26,20 +26,26 @@ interface TransformArguments {
   /** Length of the resized side. */
   side: number;
   filter: number;
-  squash: 0 | 1;
+  mode: CropMode;
   down: 0 | 1;
+  /** 0xBBGGRR. */
+  color: number;
 }
+
+const MODES = { center: CropMode.Center, squash: CropMode.Squash, border: CropMode.Border } as const;
 
 /** Checks the options and gives the numbers that the module takes. Throws `usage/bad-option`. */
 export function transformArguments(options: EvaluationOptions): TransformArguments {
-  const { size, cropRatio = 0.875, filter = "bicubic", cropMode, cropRounding } = options;
+  const { size, cropRatio = 0.875, filter = "bicubic", cropMode = "center", cropRounding } = options;
+  const [red, green, blue] = options.borderColor ?? [0, 0, 0];
   const side = Math.trunc(size / cropRatio);
   if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26)
     return {
       side,
       filter: filterNumber(filter),
-      squash: cropMode === "squash" ? 1 : 0,
+      mode: MODES[cropMode],
       down: cropRounding === "down" ? 1 : 0,
+      color: cropMode === "border" ? (blue << 16) | (green << 8) | red : 0,
     };
   throw new VitrineError(
     "usage/bad-option",
@@ -51,7 +57,7 @@ export function transformArguments(options: EvaluationOptions): TransformArgumen
 /**
  * JPEG file → uint8 [size, size, 3], row-major RGB: the short side resized to int(size / cropRatio), then the center
  * crop; equal to torchvision's Resize and CenterCrop on Pillow images byte for byte. `cropMode` and `cropRounding`
- * choose what timm's squash and Hugging Face's transformers do.
+ * choose what timm's squash and border and Hugging Face's transformers do.
  *
  * Throws what `decode` throws, and `usage/bad-option` for a size, ratio or filter out of range.
  */
@@ -60,7 +66,7 @@ export function evaluationInput(
   jpeg: Uint8Array,
   options: EvaluationOptions,
 ): Uint8Array {
-  const { side, filter, squash, down } = transformArguments(options);
+  const { side, filter, mode, down, color } = transformArguments(options);
   const { size, name, pixelLimit = DEFAULT_PIXEL_LIMIT, into } = options;
   return module.run(name, (call) => {
     call.put(Region.Input, jpeg);
@@ -71,8 +77,9 @@ export function evaluationInput(
         side,
         size,
         filter,
-        squash,
+        mode,
         down,
+        color,
         options.orient === true ? 1 : 0,
         options.partial === true ? 1 : 0,
       ),
@@ -91,12 +98,12 @@ export function evaluationInputOfPixels(
   options: EvaluationOptions,
 ): Uint8Array {
   requirePicture(image);
-  const { side, filter, squash, down } = transformArguments(options);
+  const { side, filter, mode, down, color } = transformArguments(options);
   const { size, name, into } = options;
   return module.run(name, (call) => {
     const bytes = image.width * image.height * 3;
     call.put(Region.Rgb, image.data.subarray(0, bytes));
-    call.check(call.exports.evaluatePixels(image.width, image.height, side, size, filter, squash, down));
+    call.check(call.exports.evaluatePixels(image.width, image.height, side, size, filter, mode, down, color));
     return call.take(Region.Output, size * size * 3, into);
   });
 }

@@ -1,7 +1,7 @@
 // Image exports: the functions of image.wasm, typed. One declaration for each export of assembly/image/index.ts except
 // those of draw.ts, which runtime/draw/random.ts declares.
 
-import type { Filter, Region, Status } from "../../assembly/image/contract.js";
+import type { CropMode, Filter, Region, Status } from "../../assembly/image/contract.js";
 
 /** Addresses are returned signed: read them with `>>> 0`. */
 export interface ImageExports {
@@ -93,20 +93,22 @@ export interface ImageExports {
   evaluatePixels(
     width: number,
     height: number,
-    shortSide: number,
+    side: number,
     size: number,
     filter: Filter,
-    squash: number,
+    mode: CropMode,
     down: number,
+    color: number,
   ): Status;
   evaluateJpeg(
     length: number,
     pixelLimit: number,
-    shortSide: number,
+    side: number,
     size: number,
     filter: Filter,
-    squash: number,
+    mode: CropMode,
     down: number,
+    color: number,
     orient: number,
     partial: number,
   ): Status;

@@ -54,7 +54,7 @@ export {
   type ImageModule,
   type ImageModuleOptions,
 } from "./image-module.js";
-export type { FilterName, InputTransform } from "./input-transform.js";
+export type { CropMode, FilterName, InputTransform } from "./input-transform.js";
 export { type MixOptions, mixBatch } from "./mix-batch.js";
 export {
   type DecodedPicture,

@@ -187,13 +187,13 @@ export async function evaluatePicture(
   options: EvaluationOptions & ReadOptions,
 ): Promise<Uint8Array> {
   const { name, size, into } = options;
-  const { side, filter, squash, down } = transformArguments(options);
+  const { side, filter, mode, down, color } = transformArguments(options);
   const load = await openPicture(module, file, requirePictureFormat(file, name), options);
   return module.run(name, (call) => {
     load(call);
     if (options.orient === true) call.check(call.exports.orientPicture());
     const { width, height } = sizeOf(call);
-    call.check(call.exports.evaluatePixels(width, height, side, size, filter, squash, down));
+    call.check(call.exports.evaluatePixels(width, height, side, size, filter, mode, down, color));
     return call.take(Region.Output, size * size * 3, into);
   });
 }

@@ -35,6 +35,12 @@ function unsupported(model: StoredModel, format: string, allowed: string): Vitri
 /** A folder for transformers' `from_pretrained`, with an image processor that gives the evaluation's input. */
 function toHuggingFace(model: StoredModel, dtype: FloatDtype): ExportedModel {
   const { config, labels, weights } = model;
+  if (config.cropMode === "border") {
+    const text =
+      "a model that is evaluated with crop_mode border cannot be exported as hf, which has no processor for it; " +
+      "allowed: timm, pth, onnx (--format)";
+    throw new VitrineError("export/unsupported", text, { details: { format: "hf", property: "cropMode" } });
+  }
   const described = familyOf(config).toHuggingFace?.(config, weights);
   if (!described) throw unsupported(model, "hf", "timm, pth, onnx");
   const fields = {

@@ -208,7 +208,7 @@ function readInput(fields: Fields, input: Fields, subject: string): Partial<Clas
     std: deviations(fields, "image_std", subject) ?? deviations(input, "std", subject),
     cropRatio: cropRatio(input, "crop_pct", subject),
     interpolation: unless("bicubic", choice(input, "interpolation", INTERPOLATIONS, subject)),
-    cropMode: unless("center", choice(input, "crop_mode", ["center", "squash"], subject)),
+    cropMode: unless("center", choice(input, "crop_mode", ["center", "squash", "border"], subject)),
     cropRounding: unless("even", choice(input, "crop_rounding", ["even", "down"], subject)),
   });
 }

@@ -2,6 +2,7 @@
 // normalized by it.
 
 import type { InputTransform } from "../image/input-transform.js";
+import { roundHalfEven } from "../round-half-even.js";
 
 /** Input size, normalization and number of classes: what the configurations of all families have in common. */
 export interface ClassifierConfig {
@@ -18,7 +19,7 @@ export interface ClassifierConfig {
   cropRatio: number;
   /** Filter of that resize. Default bicubic. */
   interpolation?: NonNullable<InputTransform["filter"]>;
-  /** Whether the short side (`center`) or both sides (`squash`) are resized to it. Default center. */
+  /** Whether the short side (`center`), both (`squash`) or the long side (`border`) are resized to it. Default center. */
   cropMode?: NonNullable<InputTransform["cropMode"]>;
   /** How odd margins of the crop are rounded: `even` as torchvision, `down` as transformers. Default even. */
   cropRounding?: NonNullable<InputTransform["cropRounding"]>;
@@ -26,13 +27,20 @@ export interface ClassifierConfig {
 
 /** How a picture becomes the model's input, the same in validation, classification, serving and the page. */
 export function inputTransform(config: ClassifierConfig): InputTransform & { cropRatio: number } {
-  const { imageSize: size, cropRatio, interpolation: filter, cropMode, cropRounding } = config;
+  const { imageSize: size, cropRatio, interpolation: filter, cropMode, cropRounding, mean } = config;
   return {
     ...{ size, cropRatio },
     ...(filter !== undefined && { filter }),
     ...(cropMode !== undefined && { cropMode }),
+    ...(cropMode === "border" && { borderColor: borderColor(mean) }),
     ...(cropRounding !== undefined && { cropRounding }),
   };
+}
+
+/** timm's fill of a border, round(255·mean) per color, which is about 0 once it is normalized. */
+function borderColor(mean: ClassifierConfig["mean"]): [number, number, number] {
+  const [red, green, blue] = mean.map((value) => Math.min(255, Math.max(0, roundHalfEven(255 * value))));
+  return [red, green, blue];
 }
 
 export const IMAGENET_MEAN: [number, number, number] = [0.485, 0.456, 0.406];

@@ -48,7 +48,10 @@ export function modelToOnnx(
     inputs: [{ name: ONNX_INPUT, dims: [axis, 3, size, size] }],
     outputs: [{ name: ONNX_OUTPUT, dims: [axis, classes] }],
     metadata: {
-      preprocessor_config: JSON.stringify(preprocessorFields(config)),
+      // transformers has no processor that draws a border.
+      ...(config.cropMode !== "border" && {
+        preprocessor_config: JSON.stringify(preprocessorFields(config)),
+      }),
       labels: JSON.stringify(labels),
     },
   });

@@ -45,8 +45,9 @@ async function makeBatch(
   signal: AbortSignal,
   options: EvaluationOptions,
 ): Promise<EvaluationBatch> {
-  const { size, cropRatio, filter, cropMode, cropRounding, batchSize, badSamples, onSkipped } = options;
-  const transform = { size, cropRatio, filter, cropMode, cropRounding };
+  const { size, cropRatio, filter, cropMode, borderColor, cropRounding, batchSize } = options;
+  const { badSamples, onSkipped } = options;
+  const transform = { size, cropRatio, filter, cropMode, borderColor, cropRounding };
   const indices = chosen.subarray(first, first + batchSize);
   const outcomes = await Promise.all(
     Array.from(indices, async (index, place) => {

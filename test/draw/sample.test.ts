@@ -11,8 +11,9 @@ import {
 } from "../../runtime/draw/rand-augment.js";
 import { type Chance, Domain, drawStream } from "../../runtime/draw/random.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { drawCrop, drawErasing, drawSample, roundHalfEven } from "../../runtime/draw/sample.js";
+import { drawCrop, drawErasing, drawSample } from "../../runtime/draw/sample.js";
 import { isVitrineError } from "../../runtime/errors.js";
+import { roundHalfEven } from "../../runtime/round-half-even.js";
 import { assertDistribution, reference, type Statistics, testMath } from "./draw-fixture.js";
 
 interface SamplerStats {

@@ -12,6 +12,7 @@ import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/ev
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { type RgbImage, resize } from "../../runtime/image/resize.js";
 import { trainingInput, trainingInputOfPixels } from "../../runtime/image/training-input.js";
+import { roundHalfEven } from "../../runtime/round-half-even.js";
 import { cropOf, flipOf, jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
@@ -76,6 +77,56 @@ test("squashed, every picture has both sides resized; the crop's odd margins are
   const options = { size: 32, cropRatio: 1, filter: "bilinear", cropMode: "squash" } as const;
   const expected = resize(module, decode(module, wide), { width: 32, height: 32, filter: "bilinear" }).data;
   assert.ok(same(evaluationInput(module, wide, options), expected), "from a JPEG file");
+});
+
+/**
+ * timm's evaluation with crop_mode "border": ResizeKeepRatio(side, longest=1), then center_crop_or_pad with a fill, on
+ * the whole resized picture.
+ */
+function bordered(picture: RgbImage, size: number, cropRatio: number, fill: readonly number[]): Uint8Array {
+  const side = Math.floor(size / cropRatio);
+  const ratio = Math.max(picture.height / side, picture.width / side);
+  const [w, h] = [picture.width, picture.height].map((length) => Math.max(1, roundHalfEven(length / ratio)));
+  const resized = resize(module, picture, { width: w, height: h });
+  // Padded at the left and top by half of what is missing, rounded down; cropped from round(half of the rest).
+  const begin = (length: number) =>
+    length < size ? -Math.floor((size - length) / 2) : roundHalfEven((length - size) / 2);
+  const [left, top] = [begin(w), begin(h)];
+  return Uint8Array.from({ length: size * size * 3 }, (_, i) => {
+    const [y, x] = [top + Math.floor(i / (3 * size)), left + (Math.floor(i / 3) % size)];
+    const inside = y >= 0 && y < h && x >= 0 && x < w;
+    return inside ? resized.data[(y * w + x) * 3 + (i % 3)] : fill[i % 3];
+  });
+}
+
+test("with a border, the long side is resized, and what is missing has its color", () => {
+  const borderColor = [124, 116, 104] as const;
+  for (const [width, height] of [
+    [90, 61],
+    [61, 90],
+    [64, 64],
+    [33, 200],
+    [200, 33],
+    [201, 34],
+    [300, 1],
+    [7, 5],
+  ] as const) {
+    const picture = syntheticPicture(module.math, width * height, width, height);
+    for (const [size, cropRatio] of [
+      [48, 1],
+      [48, 0.875],
+      [33, 0.9],
+      [40, 0.6],
+    ] as const) {
+      const transform = { size, cropRatio, cropMode: "border", borderColor } as const;
+      const got = evaluationInputOfPixels(module, picture, transform);
+      assert.ok(same(got, bordered(picture, size, cropRatio, borderColor)), `${width}×${height} → ${size}`);
+    }
+  }
+  const file = jpegOf(syntheticPicture(module.math, 9, 130, 97));
+  const options = { size: 32, cropRatio: 1, cropMode: "border", borderColor } as const;
+  const expected = bordered(decode(module, file), 32, 1, borderColor);
+  assert.ok(same(evaluationInput(module, file, options), expected), "from a JPEG file");
 });
 
 test("a crop larger than the resized picture is padded with black around the middle", () => {

@@ -126,7 +126,7 @@ test("an invalid file is refused with the field, its value and the allowed value
     [/input_size is \[3,64,96\]/, '{"pretrained_cfg":{"input_size":[3,64,96]}}'],
     [/std is \[0.5,0,0.5\]; allowed: three numbers above 0/, '{"pretrained_cfg":{"std":[0.5,0,0.5]}}'],
     [/crop_pct is 2; allowed: 0.05 to 1/, '{"crop_pct":2}'],
-    [/crop_mode is "border"; allowed: center, squash/, '{"pretrained_cfg":{"crop_mode":"border"}}'],
+    [/crop_mode is "fit"; allowed: center, squash, border/, '{"pretrained_cfg":{"crop_mode":"fit"}}'],
     [/interpolation is "random"; allowed: nearest, box/, '{"pretrained_cfg":{"interpolation":"random"}}'],
     [/global_pool is "map"; allowed: token, avg/, '{"global_pool":"map"}'],
     [/pre_norm is true; allowed: false/, '{"model_args":{"pre_norm":true}}'],

@@ -11,6 +11,7 @@ import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { resize } from "../../runtime/image/resize.js";
 import { loadModel } from "../../runtime/load-model.js";
+import { exportModel } from "../../runtime/model-files/export.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
 import { inputTransform, normalizationTable } from "../../runtime/models/config.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
@@ -39,6 +40,52 @@ function huggingFaceFolder(name: string, processor: object): string {
   writeFileSync(join(model, "preprocessor_config.json"), JSON.stringify(processor));
   return model;
 }
+
+/** A folder of timm, whose pictures get a border of its mean color. */
+function borderedFolder(): string {
+  const model = join(folder, "border");
+  mkdirSync(model);
+  const config = { ...SYNTHETIC, distilled: false };
+  writeFileSync(join(model, "model.safetensors"), writeSafetensors(storedFloats(syntheticWeights(config))));
+  const own = { img_size: 32, patch_size: 8, embed_dim: 64, depth: 1, num_heads: 1, mlp_ratio: 1 };
+  const cfg = { input_size: [3, 32, 32], crop_pct: 1, crop_mode: "border", mean: [0.5, 0.4, 0.3] };
+  const fields = { architecture: "vit_base_patch16_224", num_classes: 4, model_args: own };
+  writeFileSync(
+    join(model, "config.json"),
+    JSON.stringify({ ...fields, pretrained_cfg: { ...cfg, std: [0.5, 0.25, 0.2] } }),
+  );
+  return model;
+}
+
+test("timm's crop_mode border has a border of the mean color, the same for classification and validation", async () => {
+  const model = await readModel(nodeModelSource(borderedFolder()));
+  // round(255·0.5) is 128: halves go to the even number.
+  assert.equal(inputTransform(model.config).borderColor, [128, 102, 76]);
+  const data = join(folder, "bordered");
+  for (const name of ["ant", "bee"]) mkdirSync(join(data, name), { recursive: true });
+  const photo = syntheticPhoto(3, 96, 48);
+  writeFileSync(join(data, "ant", "a.jpg"), photo);
+  const runtime = await createRuntime({ host: nodeHost() });
+  const loaded = await loadModel(runtime, model, { batchSizes: [1] });
+  const { data: inner } = resize(runtime.image, decode(runtime.image, photo), { width: 32, height: 16 });
+  const expected = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => [128, 102, 76][i % 3]);
+  expected.set(inner, 8 * 32 * 3);
+  assert.equal(loaded.readPicture(photo), expected);
+  const input = inputTransform(model.config);
+  const source = await openEvaluation({
+    ...{ path: data, ...input, batchSize: 1, workers: 1, badSamples: "fail" },
+  });
+  for await (const { pixels } of source.batches()) assert.equal(Uint8Array.from(pixels), expected);
+  await source.close();
+  loaded.dispose();
+  await runtime.dispose();
+  const { content } = exportModel(model, "timm", "float32");
+  const config = JSON.parse(
+    new TextDecoder().decode((content as Map<string, Uint8Array>).get("config.json")),
+  );
+  assert.is(config.pretrained_cfg.crop_mode, "border");
+  assert.throws(() => exportModel(model, "hf", "float32"), /crop_mode border cannot be exported as hf/);
+});
 
 test("a squashed, bilinear input is the same for classification and validation", async () => {
   const model = await readModel(nodeModelSource(huggingFaceFolder("squash", PROCESSOR)));

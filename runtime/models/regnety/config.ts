@@ -2,6 +2,7 @@
 // derives all of them from four numbers. Radosavovic et al., arXiv 2003.13678; timm 0.3.2 regnet.py.
 
 import { VitrineError } from "../../errors.js";
+import { roundHalfEven } from "../../round-half-even.js";
 import { type ClassifierConfig, IMAGENET_MEAN, IMAGENET_STD } from "../config.js";
 import {
   checkFixed,
@@ -44,13 +45,6 @@ export interface RegnetDesign {
   wm: number;
   groupWidth: number;
   depth: number;
-}
-
-/** Halves to the even neighbor, as numpy and Python round. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 /**
