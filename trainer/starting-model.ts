@@ -62,19 +62,23 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   return { config: asked, init };
 }
 
-/** Weights, gradients and two moments, float32. */
-const BYTES_PER_PARAMETER = 16;
+/** Weights, gradients and moments, float32: SGD has one moment. */
+const BYTES_PER_PARAMETER = { adamw: 16, lamb: 16, sgd: 12 } as const;
 
 /**
  * Refuses a model whose parameters alone do not fit, before any of them is drawn. Throws `graph/memory`, and
  * `model/config` for sizes that contradict each other.
  */
-export function checkParameterMemory(config: ModelConfig, limitBytes: number): void {
+export function checkParameterMemory(
+  config: ModelConfig,
+  limitBytes: number,
+  optimizer: TrainerSettings["opt"],
+): void {
   const shapes = familyOf(config).parameters(config);
   const count = Array.from(shapes.values(), elementCount).reduce((sum, values) => sum + values, 0);
   // What Node's host memory may hold, where the device states no limit.
   const limit = Math.min(limitBytes, 2 ** 36);
-  const bytes = count * BYTES_PER_PARAMETER;
+  const bytes = count * BYTES_PER_PARAMETER[optimizer];
   if (bytes <= limit) return;
   const gib = (value: number) => (value / 2 ** 30).toLocaleString("en-US", { maximumFractionDigits: 1 });
   const text =

@@ -173,7 +173,7 @@ export async function startNewRun(
     threads: request.threads,
   });
   disposables.push(() => runtime.dispose());
-  checkParameterMemory(config, runtime.executor.capabilities.limitBytes);
+  checkParameterMemory(config, runtime.executor.capabilities.limitBytes, settings.opt);
   const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
   const said = [...connected.notices, ...(classes.notice === null ? [] : [classes.notice]), ...notices];
   const state = firstState(settings, source, runtime);

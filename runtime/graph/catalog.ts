@@ -192,6 +192,8 @@ export interface Catalog {
   fill: Entry<None, { y: TensorId }, None, { value: number }>;
   /** x → y f64 [1] = Σ x², in double. */
   sumOfSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
+  /** A run of a store's tensors → y f64 [tensors]: Σ x² of each, in double, in the run's order. */
+  tensorSquares: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /**
    * GradScaler's part between the gradients and the optimizer: gradients are multiplied by scale [1], norm f64 [1] is
    * their sum of squares. unscaled f64 [12]: the settings with the gradientScale that undoes the scale and with the
@@ -226,7 +228,10 @@ export interface Catalog {
     { gradients: TensorId; firstMoment: TensorId; secondMoment: TensorId },
     { decayed: boolean }
   >;
-  /** One tensor of the stores, or without the sums of squares f64 [1] a run: parameters −= rate·direction. */
+  /**
+   * One run of the stores: parameters −= rate·trust·direction; trust is of each tensor, from its sums of squares f64
+   * [tensors], or 1 without them.
+   */
   lambStep: Entry<
     {
       direction: TensorId;

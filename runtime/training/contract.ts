@@ -136,7 +136,8 @@ export interface OptimizerStep {
 
 /**
  * Tensors that a training keeps, each with the names and shapes of the weights; the moments without batch norm's running
- * statistics, which no gradient changes.
+ * statistics, which no gradient changes. SGD's momentum is `firstMoment`, and it has no second one: that reads as no
+ * tensors, and what is written to it is ignored.
  */
 export type TrainingState = "weights" | "ema" | "firstMoment" | "secondMoment";
 
@@ -182,7 +183,7 @@ export interface BatchLoss {
 export interface StepOutcome extends AppliedStep, BatchLoss {}
 
 /**
- * A model in training on an executor: weights, gradients, both moments of AdamW and the average. One call at a time.
+ * A model in training on an executor: weights, gradients, the optimizer's moments and the average. One call at a time.
  */
 export interface Training {
   /** Bytes of all stores and of the largest program's tensors. */

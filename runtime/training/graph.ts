@@ -187,8 +187,8 @@ export interface SteppedTensors {
 /**
  * Clip, step, average, clear. Input `settings` float64 [12] (see `adamWSettings`); output `norm` float64 [1], the sum
  * of squares of the gradients before clipping. The tensors of a group are contiguous in the stores, so each group is
- * one instruction; LAMB needs the norms of each tensor. With `lossScaling` the scale is undone first and then updated, and the output `report` [4] holds it
- * (see `readReport`).
+ * one operation; LAMB takes the norms of each tensor in it. With `lossScaling` the scale is undone first and then
+ * updated, and the output `report` [4] holds it (see `readReport`).
  */
 export function applyGraph(
   { shapes, groups: { groups }, buffers = new Map() }: SteppedTensors,
@@ -206,24 +206,21 @@ export function applyGraph(
   graph.output("norm", norm);
   const stepped = lossScaling ? unscaledSettings(graph, settings, norm) : settings;
   for (const { names, decayed, rateFactor } of groups) {
-    const operands = {
-      gradients: run(GRADIENTS, names),
-      parameters: run(WEIGHTS, names),
-      firstMoment: run(FIRST_MOMENT, names),
-      secondMoment: run(SECOND_MOMENT, names),
-      decayed,
-      rateFactor,
-    };
+    const [parameters, gradients] = [run(WEIGHTS, names), run(GRADIENTS, names)];
+    const operands = { gradients, parameters, firstMoment: run(FIRST_MOMENT, names), decayed, rateFactor };
+    if (optimizer === "sgd") {
+      sgd(graph, operands, stepped, norm);
+      continue;
+    }
+    const secondMoment = run(SECOND_MOMENT, names);
+    const adaptive = { ...operands, secondMoment };
     if (optimizer === "adamw")
-      adamW(graph, { ...operands, ...(ema && { average: run(AVERAGE, names) }) }, stepped, norm);
-    else if (optimizer === "sgd") sgd(graph, operands, stepped, norm);
+      adamW(graph, { ...adaptive, ...(ema && { average: run(AVERAGE, names) }) }, stepped, norm);
     else {
-      lambDirection(graph, operands, stepped, norm);
-      // A trust ratio is of one tensor; timm's Lamb adapts only where there is weight decay.
-      for (const tensors of decayed ? names.map((name) => [name]) : [names]) {
-        const [parameters, direction] = [run(WEIGHTS, tensors), run(GRADIENTS, tensors)];
-        lambStep(graph, { parameters, direction, adapts: decayed, rateFactor }, stepped, norm);
-      }
+      lambDirection(graph, adaptive, stepped, norm);
+      // timm's Lamb adapts only where there is weight decay.
+      const adapting = decayed ? { adapting: names.length } : {};
+      lambStep(graph, { parameters, direction: gradients, rateFactor, ...adapting }, stepped, norm);
     }
   }
   if (ema && optimizer !== "adamw")

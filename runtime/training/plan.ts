@@ -45,11 +45,12 @@ export interface TrainingPlan {
 }
 
 function storeLayouts(
-  { ema, lossScaling }: PlannedTraining,
+  { ema, lossScaling, optimizer }: PlannedTraining,
   layout: StoreLayout,
   { buffers }: TrainedTensors,
 ): Map<string, StoreLayout> {
-  const names = [WEIGHTS, GRADIENTS, FIRST_MOMENT, SECOND_MOMENT, ...(ema ? [AVERAGE] : [])];
+  const moments = optimizer === "sgd" ? [FIRST_MOMENT] : [FIRST_MOMENT, SECOND_MOMENT];
+  const names = [WEIGHTS, GRADIENTS, ...moments, ...(ema ? [AVERAGE] : [])];
   const stores = new Map(names.map((name) => [name, layout]));
   if (buffers.size > 0)
     for (const name of [BUFFERS, ...(ema ? [AVERAGE_BUFFERS] : [])]) stores.set(name, storeLayout(buffers));

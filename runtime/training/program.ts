@@ -45,8 +45,8 @@ export interface ImageTraining extends Training {
 }
 
 /**
- * Plans and compiles the programs of a training, and allocates its stores: weights, gradients, both moments, and the
- * average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where
+ * Plans and compiles the programs of a training, and allocates its stores: weights, gradients, the optimizer's moments,
+ * and the average. Throws before anything is allocated `graph/memory` with the batch size that fits, `training/pieces` where
  * the pieces do not divide the batch; `weights/…` where the weights are not the model's.
  *
  *     const training = await createTraining(runtime.executor, { config, weights, batchSize: 64, ... });
@@ -270,17 +270,20 @@ class ProgramTraining implements ImageTraining {
   }
 
   async read(state: TrainingState): Promise<TensorMap> {
-    return this.#tensors.read(this.#state(state));
+    const stores = this.#state(state);
+    return stores === null ? new Map() : this.#tensors.read(stores);
   }
 
   write(state: TrainingState, tensors: TensorMap): void {
-    this.#tensors.write(this.#state(state), tensors);
+    const stores = this.#state(state);
+    if (stores !== null) this.#tensors.write(stores, tensors);
   }
 
-  #state(state: TrainingState): StateStores {
+  /** Null for the second moment of an optimizer that has none. */
+  #state(state: TrainingState): StateStores | null {
     const stores = stateStores(this.#stores, state);
-    if (!stores) throw noAverage();
-    return stores;
+    if (!stores && state === "ema") throw noAverage();
+    return stores ?? null;
   }
 
   dispose(): void {

@@ -247,6 +247,20 @@ test("state that is written can be read, and another training continues from it 
   second.dispose();
 });
 
+test("SGD keeps no second moment: a store less, none to read, and one that is written is ignored", async () => {
+  const [adamw, sgd] = [await create(), await create({ optimizer: "sgd" })];
+  const weights = await sgd.read("weights");
+  const bytes = [...weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  const saved = adamw.bytes - sgd.bytes;
+  assert.ok(saved >= bytes && saved < 1.1 * bytes, `${saved} of ${bytes}`);
+  assert.is((await sgd.read("secondMoment")).size, 0);
+  assert.is((await sgd.read("firstMoment")).size, weights.size);
+  sgd.write("secondMoment", weights);
+  assert.throws(() => sgd.write("firstMoment", new Map()), /cls_token/);
+  adamw.dispose();
+  sgd.dispose();
+});
+
 test("evaluation uses the weights or their average, for any count up to the batch", async () => {
   const training = await create();
   await training.accumulate(trainingInputs(MICRO, 4));

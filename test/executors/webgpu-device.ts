@@ -37,6 +37,8 @@ export interface Changes {
   hardware?: boolean;
   /** The adapter reports these matrix units. If it lacks them, its devices are opened without the feature. */
   matrices?: MatrixUnits;
+  /** Bytes that a kernel may bind at most, below what the adapter offers. */
+  largestBinding?: number;
   /** WGSL of a kernel → the WGSL that its driver compiles. */
   kernel?: (name: string, text: string) => string;
 }
@@ -66,6 +68,7 @@ function observedGpu(gpu: GPU, changes: Changes, opened: GPUDevice[]): GPU {
       );
       const device = await requestDevice({ ...descriptor, requiredFeatures });
       if (changes.kernel) changeKernels(device, changes.kernel);
+      if (changes.largestBinding !== undefined) limitBindings(device, changes.largestBinding);
       opened.push(device);
       return device;
     };
@@ -89,6 +92,12 @@ function describe(adapter: GPUAdapter, { hardware, matrices }: Changes): void {
   const units = { subgroupMatrixConfigs: sizes, subgroupMaxSize: largestSubgroup };
   Object.defineProperty(adapter, "info", { value: { ...names, ...units } });
   Object.defineProperty(adapter, "features", { value: new Set([...adapter.features, SUBGROUP_MATRIX]) });
+}
+
+function limitBindings(device: GPUDevice, maxStorageBufferBindingSize: number): void {
+  const { maxBufferSize, minStorageBufferOffsetAlignment, maxComputeWorkgroupStorageSize } = device.limits;
+  const others = { maxBufferSize, minStorageBufferOffsetAlignment, maxComputeWorkgroupStorageSize };
+  Object.defineProperty(device, "limits", { value: { ...others, maxStorageBufferBindingSize } });
 }
 
 function changeKernels(device: GPUDevice, change: NonNullable<Changes["kernel"]>): void {

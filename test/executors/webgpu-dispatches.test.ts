@@ -82,6 +82,17 @@ if (found) {
     assert.ok(accumulate > whole + 25 && accumulate + apply <= 400, `${accumulate} and ${apply}`);
   });
 
+  test("LAMB's norms and steps of 51 tensors with weight decay take a dispatch for 30 of them each", async () => {
+    for (const [optimizer, most] of [
+      ["adamw", 5],
+      ["sgd", 6],
+      ["lamb", 15],
+    ] as const) {
+      const apply = await dispatchesOf(applyGraph({ shapes, groups }, { ...options, optimizer }), stores);
+      assert.ok(apply <= most, `${optimizer}: ${apply}`);
+    }
+  });
+
   test("scaling the loss adds no dispatch: one for the scale replaces the one for a gradient of 1", async () => {
     const [plain, scaled] = [await step(false), await step(true)];
     assert.equal(scaled, [plain[0] - 1, plain[1] + 1]);

@@ -1,7 +1,7 @@
 // Load: reads RUN/last back into a run, after completing what a crash interrupted.
 
 import { join } from "node:path";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import {
   LARGEST_TEXT,
   LARGEST_WEIGHTS,
@@ -40,8 +40,7 @@ export async function loadState(folder: string, files: DurableFiles = DISK): Pro
   return readState(new TextDecoder().decode(await readWholeFile(path, LARGEST_TEXT)), path);
 }
 
-async function loadTensors(folder: string, file: string): Promise<TensorMap> {
-  const path = join(folder, LAST, file);
+async function loadTensors(path: string): Promise<TensorMap> {
   const bytes = await readFileIfAny(path, LARGEST_WEIGHTS);
   if (bytes === null)
     throw new VitrineError("checkpoint/incomplete", `${quote(path)}: no such file; a checkpoint has it`, {
@@ -55,11 +54,29 @@ function withPrefix(tensors: TensorMap, prefix: string): TensorMap {
   return new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
-/** Loads moments, average and loss scale of RUN/last into a training that was created with its weights. */
+/** Runs `write`, whose errors then name the file that the tensors are from. */
+function from(path: string, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    if (!isVitrineError(cause)) throw cause;
+    const details = { ...cause.details, file: path };
+    throw new VitrineError(cause.code, `${quote(path)}: ${cause.message}`, { details, cause });
+  }
+}
+
+/**
+ * Loads moments, average and loss scale of RUN/last into a training that was created with its weights. A second moment
+ * that SGD does not have, as older versions wrote it, is left out.
+ */
 export async function restoreTraining(folder: string, training: Training, state: RunState): Promise<void> {
-  const moments = await loadTensors(folder, "optimizer.safetensors");
-  training.write("firstMoment", withPrefix(moments, FIRST_MOMENT));
-  training.write("secondMoment", withPrefix(moments, SECOND_MOMENT));
+  const optimizer = join(folder, LAST, "optimizer.safetensors");
+  const moments = await loadTensors(optimizer);
+  from(optimizer, () => training.write("firstMoment", withPrefix(moments, FIRST_MOMENT)));
+  from(optimizer, () => training.write("secondMoment", withPrefix(moments, SECOND_MOMENT)));
   if (state.lossScale) training.writeLossScale?.(state.lossScale);
-  if (state.settings.ema) training.write("ema", await loadTensors(folder, "ema.safetensors"));
+  if (!state.settings.ema) return;
+  const average = join(folder, LAST, "ema.safetensors");
+  const tensors = await loadTensors(average);
+  from(average, () => training.write("ema", tensors));
 }

@@ -3,7 +3,16 @@
 import { VitrineError } from "../../errors.js";
 import type { Operation, OperationOf, OperationType } from "../../graph/catalog.js";
 import { gelu, geluBackward, relu, reluBackward, sigmoid, sigmoidBackward } from "./kernels/activations.js";
-import { adamW, fill, lambDirection, lambStep, movingAverage, sgd, sumOfSquares } from "./kernels/adamw.js";
+import {
+  adamW,
+  fill,
+  lambDirection,
+  lambStep,
+  movingAverage,
+  sgd,
+  sumOfSquares,
+  tensorSquares,
+} from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import { batchNorm, batchNormBackward, foldBatchNorm } from "./kernels/batch-norm.js";
 import {
@@ -78,6 +87,7 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   scaleByScalar,
   fill,
   sumOfSquares,
+  tensorSquares,
   updateLossScale,
   adamW,
   sgd,

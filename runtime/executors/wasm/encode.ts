@@ -119,6 +119,27 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Direct>]: Encoder<T> } &
     expectTokens(at.axis(operation.reads.qkv, 1));
     bytecode.write("attentionBackward", operandsOf("attentionBackward", operation, at));
   },
+  tensorSquares: (bytecode, { reads, writes }, at) => {
+    const y = at.address(writes.y);
+    at.tensorsOf(reads.x).forEach(({ address, count }, i) => {
+      bytecode.write("sumOfSquares", { x: address, y: y + DOUBLE * i, n: count });
+    });
+  },
+  lambStep: (bytecode, operation, at) => {
+    const whole = operandsOf("lambStep", operation, at);
+    const { parameterSquares, directionSquares } = whole;
+    if (parameterSquares === undefined || directionSquares === undefined)
+      return bytecode.write("lambStep", whole);
+    const directions = at.tensorsOf(operation.reads.direction);
+    at.tensorsOf(operation.adds.parameters).forEach(({ address, count }, i) => {
+      const squares = {
+        parameterSquares: parameterSquares + DOUBLE * i,
+        directionSquares: directionSquares + DOUBLE * i,
+      };
+      const tensors = { parameters: address, direction: directions[i].address, n: count };
+      bytecode.write("lambStep", { ...whole, ...tensors, ...squares });
+    });
+  },
   accumulate: (bytecode, { reads, adds }, at) => {
     const sum = at.address(adds.sum);
     const factors = { alpha: 1, beta: 1 };
@@ -126,6 +147,9 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Direct>]: Encoder<T> } &
     bytecode.write("scaledSum", { a: sum, b, y: sum, n: at.count(reads.values), ...factors });
   },
 };
+
+/** Bytes of a float64. */
+const DOUBLE = 8;
 
 function activationOf({ attributes }: OperationOf<"linear"> | OperationOf<"linearInt8">): Activation {
   return attributes.gelu ? Activation.Gelu : Activation.None;

@@ -64,6 +64,14 @@ export class Operands implements TensorSizes {
     return store.run(origin.first, origin.last);
   }
 
+  /** The tensors of a run of a store, in order. */
+  tensorsOf(id: TensorId): Run[] {
+    const { origin } = this.tensor(id);
+    const store = origin.kind === "store" ? this.#stores.get(origin.store) : undefined;
+    if (origin.kind !== "store" || !(store instanceof WasmStore)) return [this.place(id)];
+    return store.tensors(origin.first, origin.last);
+  }
+
   /** Form of the product with this matrix. */
   int8Form(id: TensorId): Int8Form {
     const { name, origin } = this.tensor(id);

@@ -102,6 +102,13 @@ export class WasmStore implements Store {
     return { address: from.address, count };
   }
 
+  /** The tensors of a run, each without the gap behind it. Throws as `run`. */
+  tensors(first: string, last: string): Run[] {
+    this.run(first, last);
+    const names = [...this.#offsets.keys()];
+    return names.slice(names.indexOf(first), names.indexOf(last) + 1).map((name) => this.#place(name));
+  }
+
   /** Not while a program that uses the store runs. */
   write(name: string, values: Float32Array): void {
     const { address, count } = this.#place(name);

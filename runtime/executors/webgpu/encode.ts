@@ -6,7 +6,7 @@ import type { Program } from "../../graph/program.js";
 import type { TensorId } from "../../graph/tensor.js";
 import type { Slice } from "./device.js";
 import { type Dispatch, elementGrid, floatBits, foldedGrid } from "./dispatch.js";
-import { adamW, fill, lambDirection, lambStep, movingAverage, sgd, sumOfSquares } from "./kernels/adamw.js";
+import { adamW, fill, lambDirection, movingAverage, sgd, sumOfSquares } from "./kernels/adamw.js";
 import { attention, attentionBackward } from "./kernels/attention.js";
 import {
   globalAveragePool,
@@ -15,6 +15,7 @@ import {
   scaleChannelsGradient,
 } from "./kernels/channels.js";
 import { conv2d, conv2dInputGradient, conv2dWeightGradient } from "./kernels/conv2d.js";
+import { lambStep, tensorSquares } from "./kernels/lamb.js";
 import { layerNormWeightGradient } from "./kernels/layer-norm.js";
 import { layerScaleGradient } from "./kernels/layer-scale.js";
 import { linear, linearInputGradient, linearWeightGradient } from "./kernels/linear.js";
@@ -158,6 +159,7 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     perElement("scale-by-scalar", at, reads.x, { ...reads, ...writes }),
   ],
   fill: (operation, at) => fill(operation, at),
+  tensorSquares: (operation, at, scratch) => tensorSquares(operation, at, scratch),
   sumOfSquares: (operation, at, scratch) => sumOfSquares(operation, at, scratch),
   updateLossScale: ({ reads, writes, adds, attributes }, at) => {
     const operands = slices(at, { ...reads, ...writes, ...adds });

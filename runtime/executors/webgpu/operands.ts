@@ -14,6 +14,8 @@ export type Scratch = (bytes: number) => Slice;
 export interface StoreBuffers {
   /** From the first value of tensor `first` to the last of `last`, gaps included. Throws `graph/unknown-tensor`. */
   slice(first: string, last: string): Slice;
+  /** The tensors from `first` to `last`, in order. */
+  tensors(first: string, last: string): Slice[];
   /** The tensor in the store's float16 copy; undefined where the tier keeps none. */
   half(name: string): Slice | undefined;
 }
@@ -70,6 +72,14 @@ export class Operands {
     const bytes = Math.ceil(tensorBytes(tensor) / 4) * 4;
     const slice = this.#bindings.arena(placement.offset, bytes);
     return tensor.dtype === "float16" ? { ...slice, half: true } : slice;
+  }
+
+  /** The tensors of a run of a store, in order. */
+  tensorsOf(id: TensorId): Slice[] {
+    const { origin } = this.tensor(id);
+    return origin.kind === "store"
+      ? this.#store(origin.store).tensors(origin.first, origin.last)
+      : [this.slice(id)];
   }
 
   #store(name: string): StoreBuffers {

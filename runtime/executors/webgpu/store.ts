@@ -150,6 +150,13 @@ export class WebgpuStore implements Store {
     return { ...from, bytes };
   }
 
+  /** The tensors of a run, each without the gap behind it. Throws as `slice`. */
+  tensors(first: string, last: string): Slice[] {
+    this.slice(first, last);
+    const names = [...this.#places.keys()];
+    return names.slice(names.indexOf(first), names.indexOf(last) + 1).map((name) => this.#tensor(name));
+  }
+
   write(name: string, values: Float32Array): void {
     const { buffer, offset, bytes } = this.#tensor(name);
     this.#device.check();

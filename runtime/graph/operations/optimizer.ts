@@ -56,6 +56,13 @@ export function sumOfSquares(graph: GraphBuilder, gradients: TensorId, name: str
   return y;
 }
 
+/** A run of `tensors` of a store's tensors → float64 [tensors]: the sum of squares of each, in double. */
+function tensorSquares(graph: GraphBuilder, run: TensorId, tensors: number, name: string): TensorId {
+  const y = graph.activation(name, [tensors], "float64");
+  graph.add("tensorSquares", { reads: { x: run }, writes: { y } });
+  return y;
+}
+
 /** One step over a run; settings float64 [12]. Nothing changes where `norm` is not finite. torch.optim.AdamW. */
 export function adamW(graph: GraphBuilder, run: AdamWRun, settings: TensorId, norm: TensorId): void {
   const { gradients, parameters, firstMoment, secondMoment, average, decayed, rateFactor = 1 } = run;
@@ -106,22 +113,23 @@ export function lambDirection(
 }
 
 /**
- * parameters −= learningRate·trust·direction. `adapts`: trust is the ratio of the norms of parameters and direction, of
- * one tensor; otherwise 1. Nothing changes where `norm` is not finite.
+ * parameters −= learningRate·trust·direction over a run. `adapting`: the number of its tensors, of each of which trust
+ * is the ratio of the norms of parameters and direction; absent: trust is 1. Nothing changes where `norm` is not finite.
  */
 export function lambStep(
   graph: GraphBuilder,
-  run: { parameters: TensorId; direction: TensorId; adapts: boolean; rateFactor?: number },
+  run: { parameters: TensorId; direction: TensorId; adapting?: number; rateFactor?: number },
   settings: TensorId,
   norm: TensorId,
 ): void {
-  const { parameters, direction, adapts, rateFactor = 1 } = run;
-  const squares = adapts
-    ? {
-        parameterSquares: sumOfSquares(graph, parameters, "parameter squares"),
-        directionSquares: sumOfSquares(graph, direction, "direction squares"),
-      }
-    : {};
+  const { parameters, direction, adapting, rateFactor = 1 } = run;
+  const squares =
+    adapting === undefined
+      ? {}
+      : {
+          parameterSquares: tensorSquares(graph, parameters, adapting, "parameter squares"),
+          directionSquares: tensorSquares(graph, direction, adapting, "direction squares"),
+        };
   graph.add("lambStep", {
     reads: { direction, settings, norm, ...squares },
     writes: {},

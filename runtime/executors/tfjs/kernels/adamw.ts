@@ -25,6 +25,12 @@ export function sumOfSquares({ reads, writes }: OperationOf<"sumOfSquares">, at:
   at.set(writes.y, sums.length === 1 ? sums[0] : tf.sum(tf.concat(sums, 0)));
 }
 
+export function tensorSquares({ reads, writes }: OperationOf<"tensorSquares">, at: Operands): void {
+  const { tf } = at;
+  const sums = at.pieces(reads.x).map((piece) => tf.reshape(tf.sum(tf.square(piece.get())), [1]));
+  at.set(writes.y, sums.length === 1 ? sums[0] : tf.concat(sums, 0));
+}
+
 /** gradientScale, times the clipping factor where clipping is on; |g| is the norm of the scaled gradients. */
 function gradientFactor(at: Operands, norm: Tensor, gradientScale: Tensor, clipNorm: number): Tensor {
   const { tf } = at;
@@ -184,18 +190,20 @@ export function lambStep({ reads, adds, attributes }: OperationOf<"lambStep">, a
   const steps = tf.less(at.get(reads.norm, []), at.scalar(LARGEST_FINITE));
   const { parameterSquares, directionSquares } = reads;
   const rate = tf.scalar(learningRate * attributes.rateFactor);
-  let adapted = rate;
-  if (parameterSquares !== undefined && directionSquares !== undefined && weightDecay !== 0) {
-    const [squares, length] = [at.get(parameterSquares, []), at.get(directionSquares, [])];
+  const adapts = parameterSquares !== undefined && directionSquares !== undefined && weightDecay !== 0;
+  const adapted = (i: number): Tensor => {
+    if (!adapts) return rate;
+    const of = (id: TensorId) => tf.reshape(tf.slice(at.get(id), [i], [1]), []);
+    const [squares, length] = [of(parameterSquares), of(directionSquares)];
     // Squares of float32 are 0 or larger: their product is 0 where one of them is.
     const both = tf.greater(tf.mul(tf.sqrt(squares), tf.sqrt(length)), at.scalar(0));
     const ratio = tf.sqrt(tf.div(squares, tf.where(both, length, at.scalar(1))));
-    adapted = tf.mul(rate, tf.where(both, ratio, at.scalar(1)));
-  }
+    return tf.mul(rate, tf.where(both, ratio, at.scalar(1)));
+  };
   const directions = at.pieces(reads.direction);
   for (const [i, parameter] of at.pieces(adds.parameters).entries())
     tf.tidy(() => {
-      const step = tf.mul(adapted, (directions[i] as Piece).get());
+      const step = tf.mul(adapted(i), (directions[i] as Piece).get());
       writeWhere(at, steps, parameter, tf.sub(parameter.get(), step));
     });
 }

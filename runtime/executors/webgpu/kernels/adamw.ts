@@ -1,4 +1,5 @@
-// AdamW, SGD, LAMB, moving averages, fill and sums of squares: operations over runs of a store's tensors, in pieces where a run exceeds a binding.
+// AdamW, SGD, LAMB's direction, moving averages, fill and sums of squares: operations over runs of a store's tensors, in
+// pieces where a run exceeds a binding.
 
 import type { OperationOf } from "../../../graph/catalog.js";
 import { pieces, type Slice } from "../device.js";
@@ -95,24 +96,8 @@ export function lambDirection(
   return overRuns("lamb-direction", runs, shared, [attributes.decayed ? 1 : 0, 0], at);
 }
 
-export function lambStep({ reads, adds, attributes }: OperationOf<"lambStep">, at: Operands): Dispatch[] {
-  const runs = { parameters: at.slice(adds.parameters), direction: at.slice(reads.direction) };
-  const { norm, parameterSquares, directionSquares } = reads;
-  const adapts = parameterSquares !== undefined && directionSquares !== undefined;
-  const shared = {
-    settings: at.at(reads.settings),
-    norm: at.at(norm),
-    ...(adapts && {
-      parameterSquares: at.at(parameterSquares),
-      directionSquares: at.at(directionSquares),
-    }),
-  };
-  const numbers = [adapts ? 1 : 0, 0, floatBits(attributes.rateFactor)];
-  return overRuns("lamb-step", runs, shared, numbers, at);
-}
-
 /** A dispatch for each piece of runs of the same length; its count is the first number. */
-function overRuns(
+export function overRuns(
   kernel: Dispatch["kernel"],
   runs: Readonly<Record<string, Slice>>,
   shared: Readonly<Record<string, Slice | undefined>>,

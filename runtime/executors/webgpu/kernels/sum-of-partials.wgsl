@@ -1,5 +1,5 @@
-// Sum of squares, second part: y = Σ partials, as a pair (high, low) of which low is 0. partials [count], y [2]. One
-// workgroup of 64.
+// Sum of squares, second part: y = Σ partials of each row, as a pair (high, low) of which low is 0. partials [rows,
+// count], y [rows, 2]. A workgroup of 64 for each row.
 
 // #include "row.wgsl"
 
@@ -15,11 +15,11 @@ struct Params {
 fn computeRow(row: u32, lane: u32) {
   var sum = 0.0;
   for (var i = lane; i < p.count; i += LANES) {
-    sum += partials[i];
+    sum += partials[row * p.count + i];
   }
   let value = sumOverLanes(sum, lane);
   if (lane == 0u) {
-    y[0] = value;
-    y[1] = 0.0;
+    y[2u * row] = value;
+    y[2u * row + 1u] = 0.0;
   }
 }
