@@ -81,6 +81,9 @@ test("joined pieces are underway if the last one is, and their results keep thei
   const there = joined([finished(3)], (results) => results.join());
   assert.is(there.underway, false);
   assert.is(await there.outcome, "3");
+  const last = (parts: Started<number>[]) => joined(parts, (results) => results.length).underway;
+  assert.is(last([finished(1), finished(2), later(3)]), true);
+  assert.is(last([later(1), later(2), finished(3)]), false);
 });
 
 test.run();

@@ -12,6 +12,7 @@ import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { createInference } from "../../runtime/inference/program.js";
 import { loadModel } from "../../runtime/load-model.js";
 import { normalizationTable } from "../../runtime/models/config.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
@@ -160,6 +161,13 @@ test("wasm has no device to share, integers are rejected as inputs, and cpu has 
   const array = fromTensor(shared, half);
   assert.match(await messageOf(async () => array.deviceBuffer()), /device\/unsupported: .*not on a GPU/);
   for (const each of [whole, half, array]) each.dispose();
+});
+
+test("images that do not fill whole batches are refused where logits stay on the device", async () => {
+  const inference = await createInference(cpu.executor, SYNTHETIC, weights, { batchSizes: [2] });
+  const odd = messageOf(async () => inference.onDevice?.(pixels, BATCH));
+  assert.match(await odd, /image\/size: pixels: 3 images, wanted a multiple of 2/);
+  inference.dispose();
 });
 
 test("a runtime on tfjs's current backend gives the same logits and registers no backend", async () => {

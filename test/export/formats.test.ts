@@ -173,6 +173,8 @@ test("timm: a published RegNetY comes back; stages of one's own have no name the
   assert.equal(back.config, config);
   assert.equal(back.labels, model.labels);
   assert.equal(bits(back.weights), bits(model.weights));
+  const { num_features } = JSON.parse(new TextDecoder().decode(files(model, "timm").get("config.json")));
+  assert.is(num_features, config.stages.at(-1)?.width);
   assert.match(refusal(storedModel(SYNTHETIC_REGNETY), "timm"), /no name in timm.*allowed: hf, pth, onnx/);
 });
 

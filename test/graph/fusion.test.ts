@@ -6,7 +6,7 @@ import type { OperationType } from "../../runtime/graph/catalog.js";
 import { GraphBuilder, tensorsChanged, tensorsRead } from "../../runtime/graph/graph.js";
 import { gelu, relu } from "../../runtime/graph/operations/activations.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
-import { residual } from "../../runtime/graph/operations/residual.js";
+import { residual, scaleRows } from "../../runtime/graph/operations/residual.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import type { FusionName, Graph } from "../../runtime/graph/program.js";
 import type { TensorId } from "../../runtime/graph/tensor.js";
@@ -100,6 +100,22 @@ test("inference of a convolutional network fuses ReLU and residuals into its pro
   assert.is(some(), 1 + 4 * blocks);
   assert.is(some("conv-relu"), 3 * blocks);
   assert.is(some("linear-relu"), 1 + 2 * blocks);
+});
+
+test("a scaled gradient is fused into its product, unless it is an output as well", () => {
+  const scaled = (isOutput: boolean): number => {
+    const graph = new GraphBuilder("scaled");
+    const [gradient, scale] = [graph.input("gradient", [2, 4]), graph.input("scale", [2])];
+    const dy = scaleRows(graph, gradient, scale, "dy");
+    const dx = graph.activation("dx", [2, 3]);
+    const weight = graph.stored("weights", "w", [4, 3]);
+    graph.add("linearInputGradient", { reads: { dy, weight }, writes: { dx } });
+    graph.output("dx", dx);
+    if (isOutput) graph.output("dy", dy);
+    return planned(graph).count("scaleRows");
+  };
+  assert.is(scaled(false), 0);
+  assert.is(scaled(true), 1);
 });
 
 test("no residual or GELU slope is fused after a ReLU", () => {

@@ -33,6 +33,11 @@ test("google/vit's file squashes the whole picture bilinearly, without a crop", 
   });
 });
 
+test("without rescaling a deviation alone is kept as it is", () => {
+  const { mean, std } = read({ do_rescale: false, image_std: STD });
+  assert.equal([mean, std], [undefined, STD]);
+});
+
 test("what a file leaves out is its processor's default, which the model's type may choose", () => {
   const { imageSize, cropRatio, interpolation, mean } = read({
     image_processor_type: "DeiTImageProcessorFast",

@@ -74,6 +74,20 @@ test("a written config.json reads back the same, and the paper's parameters give
   ]);
 });
 
+test("fields with one value may be stated", () => {
+  const design = {
+    model_type: "regnety",
+    num_channels: 3,
+    layer_type: "y",
+    bottle_ratio: 1,
+    hidden_act: "relu",
+  };
+  assert.equal(
+    readRegnety(JSON.stringify(design), "stated").sizes,
+    readRegnety('{"model_type": "regnety"}', "none").sizes,
+  );
+});
+
 test("an invalid field is named with the allowed values", async () => {
   const cases: readonly [fields: object, expected: RegExp][] = [
     [
@@ -82,6 +96,7 @@ test("an invalid field is named with the allowed values", async () => {
     ],
     [{ hidden_sizes: [8, 16], depths: [1] }, /depths is \[1\]; allowed: 2 numbers, as in hidden_sizes/],
     [{ layer_type: "x" }, /layer_type is "x"; allowed: "y"/],
+    [{ num_channels: 4 }, /num_channels is 4; allowed: 3/],
     [{ bottle_ratio: 2 }, /bottle_ratio is 2; allowed: 1/],
     [{ num_labels: 3, id2label: { 0: "a" } }, /num_labels is 3; allowed: 1, the number of class names/],
   ];

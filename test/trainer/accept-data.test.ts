@@ -59,6 +59,13 @@ test("another data set is refused with both remedies, and accepted when asked fo
   assert.is(source.description.fingerprint, "e".repeat(64));
 });
 
+test("any other failure of a connection stays as it is", async ({ folder, math }) => {
+  const { state } = fakeRun(folder, math);
+  const away = new VitrineError("network/no-data-server", "no data server answers");
+  const connect = () => Promise.reject(away);
+  assert.is(await connectAgain(connect, {}, state).catch((reason: unknown) => reason), away);
+});
+
 test("what changed is said and recorded, and classes are matched again", ({ folder, math }) => {
   const { state } = fakeRun(folder, math);
   state.step = 7;

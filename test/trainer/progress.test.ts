@@ -60,6 +60,10 @@ test("a terminal has one line, which is rewritten, kept below other lines, and c
   const erase = "\r\u001b[2K";
   const cut = "step 41/3600  loss 2.3145";
   assert.is(out.text(), `${erase}${cut}${erase}validation: 3 of 4\n${erase}${cut}\n`);
+  // The last column stays empty: a cursor behind it would wrap on some terminals.
+  const narrow = stream(true, cut.length + 1);
+  createProgress(narrow).report(REPORT);
+  assert.is(narrow.text(), `${erase}${cut}`);
 });
 
 test("a line that does not fit leaves out whole parts, learning rate and memory first, the step never", () => {

@@ -107,6 +107,9 @@ test("a warm-up as long as the run and a peak below the end are said; a run as i
   );
   assert.match(short[1], /peak rate 3\.91e-6 is below the final one, --min-lr 1\.00e-5/);
   assert.match(warnings({ epochs: null, steps: 500 })[0], /the run 5 epochs/);
+  // The rate is one epoch late: after a warm-up of 5 epochs, epoch 7 is the first at the peak.
+  assert.is(warnings({ epochs: 6, batchSize: 512 }).length, 1);
+  assert.equal(warnings({ epochs: 7, batchSize: 512 }), []);
 });
 
 test("the average's decay warms up as timm's, where asked", () => {

@@ -66,6 +66,13 @@ test("the same content gives the same bytes in any order, with aligned data", ()
   assert.is(new DataView(forward.buffer).getBigUint64(0, true) % 8n, 0n);
 });
 
+test("a file without metadata has no entry for it", () => {
+  const bytes = writeSafetensors(storedFloats(new Map([["x", { shape: [1], data: Float32Array.of(1) }]])));
+  const length = Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  assert.equal(Object.keys(header), ["x"]);
+});
+
 test("a tensor whose values do not fill its shape is not written", () => {
   const wrong = storedFloats(new Map([["head.bias", { shape: [3], data: new Float32Array(2) }]]));
   assert.throws(() => writeSafetensors(wrong), /"head.bias" of F32 \[3\] needs 12 bytes, got 8/);

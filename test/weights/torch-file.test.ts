@@ -155,6 +155,11 @@ test("streams that ask for memory or time get a typed error", () => {
   }
 });
 
+test("a dictionary with a key without a value is refused", () => {
+  const odd = join("}(", text("a"), WEIGHT, text("b"), "u");
+  assert.match(failure(torchZip(odd, { 0: SIX })), /a key without a value/);
+});
+
 test("a tensor outside of its storage, or larger than it, is refused", () => {
   const from = storage("FloatStorage", "0", 6);
   const views: Uint8Array[] = [
