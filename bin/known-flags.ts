@@ -138,7 +138,6 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
     "--train-mode",
     { train: "not needed; --drop-path 0.1 trains with stochastic depth, --no-train-mode without" },
   ],
-  ["--cosub", { train: NO_SUCH_METHOD }],
   ["--tta", { validate: "use --flip, which averages each picture with its mirror image" }],
   [
     "--test-pool --use-ema",

@@ -66,7 +66,8 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
   if (settings.dropPath > 0) {
     const key = { seed: settings.seed, epoch: batch.cursor.epoch, index: batch.cursor.batch, repeat: 0 };
     const blocks = familyOf(config).training.branches(config);
-    const shape = { depth: blocks.length, branches: blocks[0].length, batch: batch.count };
+    const rows = settings.cosub ? 2 * batch.count : batch.count;
+    const shape = { depth: blocks.length, branches: blocks[0].length, batch: rows };
     inputs.branchScales = drawBranchScales(math, key, { ...shape, rate: settings.dropPath });
   }
   return inputs;
@@ -79,12 +80,12 @@ export async function stepInputs(batch: Batch, options: ObjectiveOptions): Promi
  */
 export function targetEntropy(
   inputs: TrainingInputs,
-  { distillation, alpha, bceLoss }: TrainerSettings,
+  { distillation, alpha, bceLoss, cosub }: TrainerSettings,
 ): number {
   const { targets, sampleWeights } = inputs;
   const classes = targets.length / sampleWeights.length;
-  // Every class has a target of 0 or 1 of its own: nothing is left to chance.
-  if (bceLoss) return 0;
+  // Every class has a target of 0 or 1 of its own: nothing is left to chance. Those of cosub change with the model.
+  if (bceLoss || cosub) return 0;
   let bound = 0;
   sampleWeights.forEach((weight, sample) => {
     let entropy = 0;

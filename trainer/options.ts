@@ -289,6 +289,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "factor on the rate from each block to the one before it, 1 = none (1)",
     ),
     setting("--bce-loss", "bceLoss", turnsOn, "binary cross-entropy of every class, DeiT III's loss"),
+    setting("--cosub", "cosub", turnsOn, "submodel co-training: each image twice, each other's teacher"),
     setting(
       "--freeze",
       "freeze",

@@ -103,10 +103,16 @@ async function makeTraining(start: StartingPoint, out: string) {
   const model = { config, weights, batchesTracked };
   const options = { ...model, ...memory, distillation, alpha, tau, softScale, dropPath, ema };
   const names = [...weights.keys()];
-  const { opt: optimizer, layerDecay, bceLoss } = state.settings;
+  const { opt: optimizer, layerDecay, bceLoss, cosub } = state.settings;
   const frozen = frozenNames(names, state.settings);
   const rateFactors = layerRates(names, layerDecay);
-  const trained = { frozen, optimizer, rateFactors, loss: bceLoss ? "binary" : "soft" } as const;
+  const trained = {
+    frozen,
+    optimizer,
+    rateFactors,
+    cosub,
+    loss: bceLoss || cosub ? "binary" : "soft",
+  } as const;
   const training = await createTraining(runtime.executor, { ...options, ...trained });
   if (resumed) await restoreTraining(out, training, state);
   return training;

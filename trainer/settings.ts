@@ -74,6 +74,8 @@ export interface TrainerSettings {
   layerDecay: number;
   /** Binary cross-entropy of every class instead of cross-entropy. */
   bceLoss: boolean;
+  /** main.py's --cosub: each image is computed twice, and both computations learn from each other. */
+  cosub: boolean;
   /** Epsilon and betas of AdamW and LAMB. */
   optEps: number;
   optBetas: [number, number];
@@ -142,6 +144,7 @@ export const DEIT_SETTINGS: TrainerSettings = {
   momentum: 0.9,
   layerDecay: 1,
   bceLoss: false,
+  cosub: false,
   optEps: 1e-8,
   optBetas: [0.9, 0.999],
   weightDecay: 0.05,
@@ -206,6 +209,10 @@ export function checkSettings(settings: TrainerSettings): void {
       "--bce-loss makes every class with a probability above 0 a target, and --smoothing gives all of them one: " +
         "add --smoothing 0",
     );
+  if (settings.cosub && settings.distillation !== "none")
+    refuse("--cosub teaches a model by itself: leave --teacher and --distillation out");
+  if (settings.cosub && settings.dropPath === 0)
+    refuse("--cosub compares two sub-models that stochastic depth draws: add --drop-path above 0");
   if (settings.keepHead && settings.init === null)
     refuse("--keep-head keeps the head of a checkpoint: add --init PATH");
 }

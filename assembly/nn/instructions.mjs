@@ -296,6 +296,13 @@ export const INSTRUCTIONS = [
     parallel: "whole",
   },
   {
+    name: "swapHalves",
+    doc: "y = the halves of x exchanged; n is even",
+    tensors: { x: "[n…]", y: "[n…]" },
+    sizes: ["n"],
+    parallel: "whole",
+  },
+  {
     name: "sigmoidBackward",
     doc: "dx = dy·y·(1 − y)",
     tensors: { y: "[n…]", dy: "[n…]", dx: "[n…]" },

@@ -184,6 +184,8 @@ export interface Catalog {
     None,
     { tau: number }
   >;
+  /** x [2·B,…] → y of the same shape: its halves exchanged. */
+  swapHalves: Entry<{ x: TensorId }, { y: TensorId }, None, None>;
   /** a, b of one shape → y [1] = Σ a·b. */
   dot: Entry<{ a: TensorId; b: TensorId }, { y: TensorId }, None, None>;
   /** x, scale [1] → y = scale[0]·x. */

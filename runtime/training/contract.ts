@@ -75,6 +75,13 @@ export interface TrainingOptions {
    * torch's BCEWithLogitsLoss, DeiT III's, whose targets are 0 or 1 each. Default soft.
    */
   loss?: "soft" | "binary";
+  /**
+   * Submodel co-training (main.py's --cosub, arXiv 2212.04884): every sample is computed twice, each time with branches of
+   * its own, and learns from its targets and from the other computation's probabilities, half each, by the binary loss. The images are
+   * doubled here; `branchScales` are [depth, branches, 2·batch], the second computations after the first ones. Without a
+   * teacher. Default false.
+   */
+  cosub?: boolean;
   /** Keep an exponential moving average of the weights. */
   ema: boolean;
   /**
@@ -102,7 +109,7 @@ export interface TrainingInputs {
   teacherLogits?: Float32Array | readonly DeviceArray[];
   /**
    * Factor on each branch, float32 [depth, branches, batch], 2 branches in a DeiT's block (attention, MLP), 1 in a
-   * RegNetY's: 1/(1−rate) where it is kept, 0 where it is dropped. Required if dropPath > 0.
+   * RegNetY's: 1/(1−rate) where it is kept, 0 where it is dropped. Required if dropPath > 0. With cosub [2·batch].
    */
   branchScales?: Float32Array;
 }

@@ -1,7 +1,10 @@
 // Training graph: the two programs of a step. `accumulate` adds gradients, `apply` uses and clears them.
 
+import { VitrineError } from "../errors.js";
 import { differentiate } from "../graph/autodiff.js";
 import { GraphBuilder } from "../graph/graph.js";
+import { sigmoid } from "../graph/operations/activations.js";
+import { swapHalves } from "../graph/operations/halves.js";
 import { updateLossScale } from "../graph/operations/loss-scale.js";
 import {
   binaryCrossEntropy,
@@ -51,6 +54,7 @@ export type StepOptions = Pick<
   | "optimizer"
   | "rateFactors"
   | "loss"
+  | "cosub"
   | "ema"
   | "recompute"
   | "lossScaling"
@@ -59,6 +63,7 @@ export type StepOptions = Pick<
 /**
  * Forward, loss, backward for `batch` samples. Inputs: `pixels` (or `image`), `targets` [batch, classes],
  * `sampleWeights` [batch], `teacherLogits` [batch, classes] with distillation, the branch scales with stochastic depth.
+ * With `cosub` every input has both computations of the batch, 2·batch rows.
  * With `recompute` only the blocks' inputs are kept for the backward pass; with `lossScaling` all gradients are those
  * of the scaled loss. Output `loss` [1] = Σ w·((1−α)·base + α·scale·distillation), losses.py of facebook's deit, with
  * `distillationScale`; without distillation the loss is the class head's alone. With it the outputs `base` and
@@ -70,21 +75,24 @@ export function accumulateGraph(
   batch: number,
   input: ImageInput,
 ): Graph {
-  const { config, dropPath } = options;
+  const { config, dropPath, cosub = false } = options;
+  if (cosub && options.distillation !== "none")
+    throw new VitrineError("usage/training", "cosub teaches a model by itself: it has no teacher");
+  const rows = cosub ? 2 * batch : batch;
   const graph = new GraphBuilder("training step");
   const segments: Segment[] = [];
   const onSegment = (segment: Segment) => segments.push(segment);
   const heads = training.addTrained(graph, config, {
-    batch,
+    batch: rows,
     input,
     stochasticDepth: dropPath > 0,
     onSegment,
   });
-  const targets = graph.input("targets", [batch, config.classes]);
-  const sampleWeights = graph.input("sampleWeights", [batch]);
-  const baseLoss = options.loss === "binary" ? binaryCrossEntropy : softTargetCrossEntropy;
+  const targets = graph.input("targets", [rows, config.classes]);
+  const sampleWeights = graph.input("sampleWeights", [rows]);
+  const baseLoss = cosub || options.loss === "binary" ? binaryCrossEntropy : softTargetCrossEntropy;
   const base = baseLoss(graph, heads.classLogits, targets);
-  const perSample = distilledLoss(graph, options, heads, base);
+  const perSample = cosub ? mutualLoss(graph, heads, base) : distilledLoss(graph, options, heads, base);
   const loss = dot(graph, perSample, sampleWeights, "loss");
   graph.output("loss", loss);
   const recompute = options.recompute ? segments : [];
@@ -92,6 +100,16 @@ export function accumulateGraph(
   const frozen = new Set(options.frozen);
   differentiate(graph, loss, { parameters: WEIGHTS, frozen, gradients: GRADIENTS, recompute, seed });
   return graph;
+}
+
+/**
+ * Half the loss with the targets, half that with the other computation's probabilities, which are constants: its gradient
+ * does not pass through the targets of a loss.
+ */
+function mutualLoss(graph: GraphBuilder, { classLogits }: ClassifierHeads, base: TensorId): TensorId {
+  const others = sigmoid(graph, swapHalves(graph, classLogits, "other half"), "other half's probabilities");
+  const mutual = binaryCrossEntropy(graph, classLogits, others);
+  return scaledSum(graph, base, mutual, { alpha: 0.5, beta: 0.5 }, "loss per sample");
 }
 
 /** The head that learns from the teacher is the distillation token's, or in a model without one the class head. */

@@ -43,7 +43,7 @@ export function microBatches(inputs: BatchInputs, images: Images, pieces: number
   });
 }
 
-/** scales [depth, branches, batch] → [depth, branches, batch / pieces]. */
+/** scales [depth, branches, batch] → [depth, branches, batch / pieces]; with cosub both halves of a row in turn. */
 function columns(scales: Float32Array, batch: number, index: number, pieces: number): Float32Array {
   const size = batch / pieces;
   const piece = new Float32Array(scales.length / pieces);
@@ -61,16 +61,32 @@ export function stepInputs(
   { inputs, images }: MicroBatch,
 ): DeviceInputs {
   const { targets, sampleWeights, teacherLogits, branchScales } = inputs;
-  const { distillation, dropPath, config, batchSize, pieces = 1 } = options;
+  const { distillation, dropPath, config, batchSize, pieces = 1, cosub = false } = options;
+  const copies = cosub ? 2 : 1;
   return {
-    ...(images as ProgramInputs),
-    targets,
-    sampleWeights,
+    ...(cosub
+      ? doubled({ ...images, targets, sampleWeights })
+      : { ...(images as ProgramInputs), targets, sampleWeights }),
     ...(distillation !== "none" && teacherLogits ? { teacherLogits } : {}),
     ...(dropPath > 0 && branchScales
-      ? branchScaleInputs(family.training.branches(config), batchSize / pieces, branchScales)
+      ? branchScaleInputs(family.training.branches(config), copies * (batchSize / pieces), branchScales)
       : {}),
   };
+}
+
+/** Each of the inputs twice in turn; the weights of both computations add up to the sample's. */
+function doubled(inputs: Images & Pick<BatchInputs, "targets" | "sampleWeights">): ProgramInputs {
+  const { sampleWeights, ...others } = inputs;
+  const halves = sampleWeights.map((weight) => weight / 2);
+  const once = Object.entries({ ...others, sampleWeights: halves });
+  return Object.fromEntries(once.map(([name, values]) => [name, values && twice(values)])) as ProgramInputs;
+}
+
+function twice<Values extends Uint8Array | Float32Array>(values: Values): Values {
+  const both = new (values.constructor as new (length: number) => Values)(2 * values.length);
+  both.set(values);
+  both.set(values, values.length);
+  return both;
 }
 
 /** scales [depth, branches, batch] → an input [batch] per branch. */

@@ -12,7 +12,7 @@ const vitrine = fileURLToPath(new URL("../../bin/vitrine.js", import.meta.url));
 const run = (...args: string[]) => spawnSync(process.execPath, [vitrine, ...args], { encoding: "utf8" });
 
 /** deit's main.py at 2021-2023: all of its flags that Vitrine does not have. */
-const DEIT = `--drop --model-ema-force-cpu --patience-epochs --train-mode --resplit --teacher-model --cosub
+const DEIT = `--drop --model-ema-force-cpu --patience-epochs --train-mode --resplit --teacher-model
   --data-path --data-set --inat-category --output_dir --start_epoch --eval --dist-eval --num_workers --pin-mem
   --no-pin-mem --distributed --world_size --dist_url`;
 

@@ -1,12 +1,14 @@
-// Distillation into a model of one head on WebGPU.
+// Distillation into a model of one head and submodel co-training on WebGPU.
 
 import { test } from "uvu";
+import { cosubClaims } from "./cosub-claims.js";
 import { distillationClaims } from "./distillation-claims.js";
 import { webgpuOrSkip } from "./webgpu-device.js";
 
 const executor = await webgpuOrSkip(undefined, "float32");
 if (executor) {
-  for (const [name, run] of distillationClaims(executor, 1e-5)) test(`webgpu: ${name}`, run);
+  const claims = [...distillationClaims(executor, 1e-5), ...cosubClaims(executor, 1e-5)];
+  for (const [name, run] of claims) test(`webgpu: ${name}`, run);
   test.after(() => executor.dispose());
   test.run();
 }

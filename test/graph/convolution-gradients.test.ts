@@ -9,6 +9,7 @@ import { relu, sigmoid } from "../../runtime/graph/operations/activations.js";
 import { batchNorm } from "../../runtime/graph/operations/batch-norm.js";
 import { globalAveragePool, scaleChannels } from "../../runtime/graph/operations/channels.js";
 import { conv2d } from "../../runtime/graph/operations/conv2d.js";
+import { swapHalves } from "../../runtime/graph/operations/halves.js";
 import { residual } from "../../runtime/graph/operations/residual.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { REGNETY_DEFAULTS, type RegnetyConfig } from "../../runtime/models/regnety/config.js";
@@ -44,6 +45,7 @@ const CASES: Readonly<Record<string, Build>> = {
     return residual(graph, x, y, undefined, "sum");
   },
   relu: ({ graph, parameter }) => relu(graph, parameter("x", [3, 7]), "y"),
+  "exchanged halves": ({ graph, parameter }) => swapHalves(graph, parameter("x", [4, 3]), "y"),
   sigmoid: ({ graph, parameter }) => sigmoid(graph, parameter("x", [3, 7]), "y"),
   "global average pool": ({ graph, parameter }) =>
     globalAveragePool(graph, parameter("x", [2, 3, 3, 5]), "y"),

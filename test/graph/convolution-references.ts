@@ -25,6 +25,10 @@ export const CONVOLUTION_REFERENCES: { readonly [T in OperationType]?: Reference
   relu: (run, { reads, writes }) => run.write(writes.y, (i) => Math.max(run.get(reads.x)[i] as number, 0)),
   sigmoid: (run, { reads, writes }) =>
     run.write(writes.y, (i) => 1 / (1 + Math.exp(-(run.get(reads.x)[i] as number)))),
+  swapHalves: (run, { reads, writes }) => {
+    const x = run.get(reads.x);
+    run.write(writes.y, (i) => x[(i + x.length / 2) % x.length]);
+  },
   globalAveragePool: (run, { reads, writes }) => {
     const [batch, channels] = run.shape(writes.y) as [number, number];
     const x = run.get(reads.x);

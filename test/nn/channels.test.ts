@@ -84,6 +84,17 @@ for (const kernels of loadKernels()) {
     assert.equal(Array.from(odd.values), [Number.NaN, 1, 0, 2, Number.NaN]);
   });
 
+  test(`${kernels.build}: halves are exchanged, whatever their length`, () => {
+    const random = new Random(91);
+    for (const n of [2, 6, 16, 34]) {
+      kernels.reset();
+      const [x, y] = [kernels.place(random.normals(n)), kernels.place(n)];
+      kernels.run("swapHalves", { x, y, n });
+      const half = n / 2;
+      assert.equal([...y.values], [...x.values.slice(half), ...x.values.slice(0, half)]);
+    }
+  });
+
   test(`${kernels.build}: sigmoid and its gradient, for large arguments too`, () => {
     const random = new Random(84);
     kernels.reset();

@@ -102,6 +102,7 @@ const EARLIER_SETTINGS: Partial<TrainerSettings> = {
   momentum: 0.9,
   layerDecay: 1,
   bceLoss: false,
+  cosub: false,
   optEps: 1e-8,
   optBetas: [0.9, 0.999],
   freeze: null,

@@ -35,6 +35,7 @@ import {
   softDistillationBackward,
   softTargetCrossEntropy,
   softTargetCrossEntropyBackward,
+  swapHalves,
 } from "./kernels/losses.js";
 import { patchifyBytes, patchifyImage } from "./kernels/patchify.js";
 import { accumulate, dot, residual, scaleByScalar, scaledSum, scaleRows } from "./kernels/sums.js";
@@ -83,6 +84,7 @@ const KERNELS: { readonly [T in Interpreted]: Kernel<T> } = {
   hardDistillationBackward,
   softDistillation,
   softDistillationBackward,
+  swapHalves,
   dot,
   scaleByScalar,
   fill,

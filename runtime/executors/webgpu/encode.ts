@@ -195,6 +195,7 @@ const ENCODERS: { readonly [T in Exclude<OperationType, Refused>]: Encoder<T> } 
     perElement("relu-backward", at, reads.y, { ...reads, ...writes }),
   ],
   sigmoid: ({ reads, writes }, at) => [perElement("sigmoid", at, reads.x, { ...reads, ...writes })],
+  swapHalves: ({ reads, writes }, at) => [perElement("swap-halves", at, reads.x, { ...reads, ...writes })],
   sigmoidBackward: ({ reads, writes }, at) => [
     perElement("sigmoid-backward", at, reads.y, { ...reads, ...writes }),
   ],

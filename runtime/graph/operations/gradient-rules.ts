@@ -7,6 +7,7 @@ import { attentionGradient } from "./attention.js";
 import { batchNormGradient } from "./batch-norm.js";
 import { globalAveragePoolGradient, scaleChannelsGradient } from "./channels.js";
 import { conv2dGradient } from "./conv2d.js";
+import { swapHalvesGradient } from "./halves.js";
 import { layerNormGradient } from "./layer-norm.js";
 import { layerScaleGradient } from "./layer-scale.js";
 import { linearGradient } from "./linear.js";
@@ -36,6 +37,7 @@ export const GRADIENT_RULES: { readonly [T in OperationType]?: GradientRule<T> }
   binaryCrossEntropy: binaryCrossEntropyGradient,
   hardDistillation: hardDistillationGradient,
   softDistillation: softDistillationGradient,
+  swapHalves: swapHalvesGradient,
   dot: dotGradient,
   conv2d: conv2dGradient,
   batchNorm: batchNormGradient,

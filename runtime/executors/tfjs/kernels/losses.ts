@@ -62,6 +62,16 @@ export function binaryCrossEntropyBackward(
   at.set(writes.dLogits, tf.mul(factor, difference));
 }
 
+/** The second half of the batch, then the first. */
+export function swapHalves({ reads, writes }: OperationOf<"swapHalves">, at: Operands): void {
+  const { tf } = at;
+  const x = at.get(reads.x);
+  const [batch, ...rest] = x.shape;
+  const size = [batch / 2, ...rest];
+  const from = (row: number) => tf.slice(x, [row, ...rest.map(() => 0)], size);
+  at.set(writes.y, tf.concat([from(batch / 2), from(0)], 0));
+}
+
 function perRow(at: Operands, id: TensorId): Tensor {
   return at.get(id, [at.axis(id, 0), 1]);
 }
