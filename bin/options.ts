@@ -81,7 +81,7 @@ export function workersOption(): Option {
 const MOST_PIXELS = 715_827_882;
 
 /** `larger` says what happens to a picture of more pixels. */
-export function maxPixelsOption(larger: string): Option {
+export function maxPixelsOption(larger = "a larger one is a bad sample"): Option {
   return new Option(
     "--max-pixels <n>",
     `largest number of pixels that a picture's header may claim; ${larger}`,
@@ -93,12 +93,15 @@ export function maxPixelsOption(larger: string): Option {
 /** Advice of errors about a picture, for a command that has the flag. */
 export const MAX_PIXELS_ADVICE: Advice = { pixelLimit: "--max-pixels allows more" };
 
+/** Values of --bad-samples. */
+export const BAD_SAMPLES = ["fail", "skip", "partial"] as const;
+
 export function badSamplesOption(): Option {
   return new Option(
     "--bad-samples <policy>",
-    "what to do with a file that cannot be decoded: stop with an error, or leave it out",
+    "a file that cannot be decoded: stop with an error, leave it out, or use the rows that it still has",
   )
-    .choices(["fail", "skip"])
+    .choices(BAD_SAMPLES)
     .default("fail");
 }
 

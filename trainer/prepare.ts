@@ -1,6 +1,7 @@
 // Prepare: opens everything that a run needs and checks the parts against each other, before the first file is written.
 
 import { join } from "node:path";
+import { describeOtherFiles } from "../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { inputTransform } from "../runtime/models/config.js";
 import { writeConfigJson } from "../runtime/models/families.js";
@@ -25,7 +26,6 @@ import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./
 import { openTeacher } from "./teacher.js";
 import { isTeacherAddress } from "./teacher-address.js";
 import type { Teacher } from "./teacher-contract.js";
-import { describeOtherFiles } from "./validation.js";
 
 export interface PreparedRun {
   run: TrainingRun;
@@ -88,7 +88,7 @@ async function findValidation(
     state.settings.classesBy,
   );
   if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
-  const left = describeOtherFiles(source.otherFiles ?? 0);
+  const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
   if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
   state.validationPath = path;
   state.badValidationSamples = badSamples;

@@ -190,11 +190,3 @@ export function describeScores(
     ...(ema ? [`  average: ${describe(ema, classes)}`, ...describeHeads("average's heads", ema)] : []),
   ];
 }
-
-/** A sentence about files that are not validated; undefined where there are none. */
-export function describeOtherFiles(count: number): string | undefined {
-  if (count === 0) return undefined;
-  return count === 1
-    ? "1 file is no .jpg or .jpeg and is left out"
-    : `${count} files are no .jpg or .jpeg and are left out`;
-}

@@ -4,13 +4,20 @@ import type { Command } from "commander";
 import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
+import { describe } from "../../server/data/batch-stream.js";
 import { startDataServer } from "../../server/data/data-server.js";
-import { describe } from "../../server/data/pipeline.js";
 import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
-import { badSamplesOption, byteCount, dataOption, wholeNumber, workersOption } from "../options.js";
+import {
+  badSamplesOption,
+  byteCount,
+  dataOption,
+  maxPixelsOption,
+  wholeNumber,
+  workersOption,
+} from "../options.js";
 
 interface DataServerCommand {
   data: string;
@@ -19,6 +26,7 @@ interface DataServerCommand {
   badSamples: BadSamples;
   memory?: number;
   maxStreams: number;
+  maxPixels: number;
 }
 
 /** A data set that is open within this time needs no word about it. */
@@ -51,10 +59,11 @@ async function run({
   badSamples,
   memory,
   maxStreams,
+  maxPixels: pixelLimit,
 }: DataServerCommand): Promise<void> {
   const limits = { maxStreams, ...(memory !== undefined && { memoryBytes: memory }) };
   const onFiles = listingReport(data);
-  const server = await startDataServer({ data, listen, workers, badSamples, limits, onFiles });
+  const server = await startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles });
   const { dataset, address, service } = server;
   const { fingerprint, names } = dataset;
   const images = counted(names.length, "image", "images");
@@ -85,6 +94,7 @@ export function configureDataServer(command: Command): void {
     .addOption(dataOption())
     .addOption(workersOption())
     .addOption(badSamplesOption())
+    .addOption(maxPixelsOption())
     .optionsGroup("Server:")
     .option("--listen <address>", "HOST:PORT (port 0 picks a free port) or unix:PATH", "127.0.0.1:50051")
     .option(

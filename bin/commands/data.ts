@@ -1,7 +1,9 @@
 // vitrine data digest: a SHA-256 of each batch, to check that two machines, versions or worker counts agree.
 
 import type { Command } from "commander";
+import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { quote, type VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
@@ -11,6 +13,7 @@ import {
   addRecipeOptions,
   badSamplesOption,
   dataOption,
+  maxPixelsOption,
   type RecipeFlags,
   recipeFrom,
   wholeNumber,
@@ -26,14 +29,32 @@ interface DigestCommand extends RecipeFlags {
   size: number;
   batches?: number;
   badSamples: BadSamples;
+  maxPixels: number;
   json?: boolean;
 }
 
+/** Says once of each file what was done with it; `files` collects them. */
+function noticeOnce(what: string, files: Set<unknown> = new Set()): (error: VitrineError) => void {
+  return ({ message, details }) => {
+    if (!files.has(details.file)) process.stderr.write(`${what}: ${message}\n`);
+    files.add(details.file);
+  };
+}
+
 async function digest(options: DigestCommand): Promise<void> {
-  const { seed, epoch, batchSize, workers, size, badSamples } = options;
+  const { seed, epoch, batchSize, workers, size, badSamples, maxPixels: pixelLimit } = options;
   const dataset = openDataset(options.data);
   const recipe = recipeFrom({ ...DEIT_RECIPE, size }, options);
-  const source = await openPipeline({ dataset, recipe, batchSize, seed, workers, badSamples });
+  const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
+  if (left !== undefined) process.stderr.write(`${quote(options.data)}: ${left}\n`);
+  const skipped = new Set<unknown>();
+  const reading = {
+    badSamples,
+    pixelLimit,
+    onSkipped: noticeOnce("skipped", skipped),
+    onKept: noticeOnce("kept in part"),
+  };
+  const source = await openPipeline({ dataset, recipe, batchSize, seed, workers, ...reading });
   const digests: string[] = [];
   try {
     const wanted = Math.min(options.batches ?? source.batchesPerEpoch, source.batchesPerEpoch);
@@ -48,7 +69,8 @@ async function digest(options: DigestCommand): Promise<void> {
   }
   if (!options.json) return;
   const { fingerprint } = dataset;
-  printJson({ fingerprint, seed, epoch, batchSize, size, images: dataset.names.length, digests });
+  const images = dataset.names.length;
+  printJson({ fingerprint, seed, epoch, batchSize, size, images, skipped: skipped.size, digests });
 }
 
 export function configureData(data: Command): void {
@@ -59,6 +81,7 @@ export function configureData(data: Command): void {
     .addOption(dataOption())
     .addOption(workersOption())
     .addOption(badSamplesOption())
+    .addOption(maxPixelsOption())
     .optionsGroup("Batches:")
     .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
     .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)

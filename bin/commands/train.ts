@@ -25,7 +25,7 @@ import { action, printJson, withExamples } from "../command-line.js";
 import { readConfigFile } from "../config-file.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
-import { decimalNumber, numberPair, wholeNumber } from "../options.js";
+import { BAD_SAMPLES, decimalNumber, maxPixelsOption, numberPair, wholeNumber } from "../options.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
 import { reportSources } from "../report/sources.js";
 import { stopOnSignals } from "../stop-on-signals.js";
@@ -36,6 +36,7 @@ interface TrainFlags {
   val?: string;
   out: string;
   badSamples?: BadSamples;
+  maxPixels: number;
   acceptData?: boolean;
   checkpointEvery: number;
   keepBest: number;
@@ -132,14 +133,21 @@ const VALIDATION_WORKERS = 1;
 const HEADER_SECONDS = 15;
 
 /** Validation images whose headers are in order; each bad file is named once, whenever it is found. */
-async function openValidation(request: ValidationRequest, progress: Progress): Promise<EvaluationSource> {
+async function openValidation(
+  request: ValidationRequest,
+  pixelLimit: number,
+  progress: Progress,
+): Promise<EvaluationSource> {
   const named = new Set<unknown>();
-  const onSkipped = ({ message, details }: VitrineError): void => {
-    if (!named.has(details.file)) progress.say(`left out: ${message}`);
-    named.add(details.file);
-  };
+  const say =
+    (what: string) =>
+    ({ message, details }: VitrineError): void => {
+      if (!named.has(details.file)) progress.say(`${what}: ${message}`);
+      named.add(details.file);
+    };
+  const reading = { pixelLimit, onSkipped: say("left out"), onKept: say("kept in part") };
   const { signal, ...input } = request;
-  const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, onSkipped });
+  const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, ...reading });
   try {
     const onNotice = (text: string) => progress.say(`${quote(request.path)}: ${text}`);
     await source.checkHeaders({ seconds: HEADER_SECONDS, signal, onNotice });
@@ -150,7 +158,8 @@ async function openValidation(request: ValidationRequest, progress: Progress): P
   }
 }
 
-function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress: Progress): RunSources {
+function sourcesOf(flags: TrainFlags, progress: Progress): RunSources {
+  const { dataServer, dataTimeout, dataCredit, maxPixels } = flags;
   return {
     openRuntime: (request) =>
       createRuntime({
@@ -168,7 +177,7 @@ function sourcesOf({ dataServer, dataTimeout, dataCredit }: TrainFlags, progress
         creditBytes: dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20),
         onNotice: (text) => progress.say(text),
       }),
-    openValidation: (request) => openValidation(request, progress),
+    openValidation: (request) => openValidation(request, maxPixels, progress),
   };
 }
 
@@ -287,9 +296,10 @@ export function configureTrain(command: Command): void {
     .addOption(
       new Option(
         "--bad-samples <policy>",
-        "what to do with a file of --val that cannot be read: end the run, or leave it out (default: fail)",
-      ).choices(["fail", "skip"]),
+        "a file of --val that cannot be read: end the run, leave it out, or use the rows that it still has (default: fail)",
+      ).choices(BAD_SAMPLES),
     )
+    .addOption(maxPixelsOption("a larger one of --val is a bad sample"))
     .option("--resume", "continue the run in --out, with its settings")
     .option("--accept-data", "with --resume: continue although the data set has changed")
     .option(

@@ -14,7 +14,14 @@ import {
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { badSamplesOption, dataOption, decimalNumber, wholeNumber, workersOption } from "../options.js";
+import {
+  badSamplesOption,
+  dataOption,
+  decimalNumber,
+  maxPixelsOption,
+  wholeNumber,
+  workersOption,
+} from "../options.js";
 import {
   CLASS_COLUMNS,
   classFileOf,
@@ -109,6 +116,7 @@ export function configureValidate(command: Command): void {
     .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 8)
     .addOption(workersOption())
     .addOption(badSamplesOption())
+    .addOption(maxPixelsOption())
     .optionsGroup("Input:")
     .option(
       "--input-size <px>",

@@ -1,5 +1,6 @@
 // Validate model: one model's answers over a data set, judged image by image as the flags ask.
 
+import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
@@ -13,7 +14,6 @@ import type { BadSamples } from "../../server/data/batch-maker.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
-import { describeOtherFiles } from "../../trainer/validation.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";
 import { type Answers, evaluateModel } from "./evaluate-model.js";
 import { readRealLabels } from "./real-labels.js";
@@ -38,6 +38,7 @@ export interface ValidateOptions {
   batchSize: number;
   workers: number;
   badSamples: BadSamples;
+  maxPixels: number;
   perClass?: boolean;
 }
 
@@ -146,12 +147,12 @@ async function teacherDecisions(
   labels: readonly string[],
   options: ValidateOptions,
 ): Promise<Decisions> {
-  const { data, batchSize, workers, badSamples } = options;
+  const { data, batchSize, workers, badSamples, maxPixels: pixelLimit } = options;
   const adapt = (teacher: StoredModel): StoredModel => inOrderOf(labels, teacher, path);
   const { model, dispose } = await start(path, { batchSizes: [batchSize], adapt });
   try {
     const input = inputTransform(model.config);
-    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples });
+    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, pixelLimit });
     return await decisionsOf(model, source).finally(() => source.close());
   } finally {
     await dispose();
@@ -165,6 +166,7 @@ export async function validateModel(
   options: ValidateOptions,
 ): Promise<Validated> {
   const { data, batchSize, workers, badSamples, inputSize, flip = false, realLabels = null } = options;
+  const pixelLimit = options.maxPixels;
   const { model, runtime, dispose } = await start(path, {
     batchSizes: [batchSize],
     ...(inputSize === undefined ? {} : { adapt: (model: StoredModel) => resized(model, inputSize) }),
@@ -178,10 +180,12 @@ export async function validateModel(
     };
     const input = askedTransform(model.config, options);
     const { cropRatio: cropPct, cropMode = "center", filter: interpolation = "bicubic" } = input;
-    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, onSkipped });
+    const onKept = ({ message }: VitrineError) => notice(`kept in part: ${message}`);
+    const reading = { badSamples, pixelLimit, onSkipped, onKept };
+    const source = await openEvaluation({ path: data, ...input, batchSize, workers, ...reading });
     try {
       notice(`${runtime.description}; weights ${model.dtype}`);
-      const left = describeOtherFiles(source.otherFiles);
+      const left = describeOtherFiles(source.otherFiles, source.otherKinds);
       if (left) notice(`${quote(data)}: ${left}`);
       const teacher =
         options.teacher === undefined

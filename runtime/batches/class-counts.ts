@@ -21,6 +21,14 @@ export function counted(count: number, one: string, many: string): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
+/** A sentence about files that are left out, with their endings; undefined where there are none. */
+export function describeOtherFiles(count: number, kinds: string): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1
+    ? `1 file is no picture in a class folder and is left out (${kinds})`
+    : `${count.toLocaleString("en")} files are no pictures in a class folder and are left out (${kinds})`;
+}
+
 const shown = (name: string, index: number): string => (name === "" ? `class ${index}` : quote(name));
 
 /** `3 classes: ants (120), bees (98), flies (40)`: at most six by name, then the range of their counts. */

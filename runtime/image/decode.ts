@@ -201,5 +201,7 @@ function requireBytes(bytes: Uint8Array, name: string | undefined): void {
   const kind = pictureKind(bytes);
   if (bytes.length > 0 && (kind === undefined || kind === "JPEG")) return;
   const what = kind === undefined ? "the file is empty" : `not a JPEG file but ${kind}`;
-  throw new VitrineError("jpeg/not-jpeg", subjectPrefix(name) + what, { details: { subject: name, kind } });
+  throw new VitrineError("jpeg/not-jpeg", subjectPrefix(name) + what, {
+    details: { subject: name, ...(kind !== undefined && { kind }) },
+  });
 }

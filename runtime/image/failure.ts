@@ -165,3 +165,13 @@ export function failureOf(status: Status, exports: ImageExports, subject: string
   const where = subjectPrefix(subject);
   return new VitrineError(failure.code, where + failure.text(facts), { details: { subject, ...facts } });
 }
+
+/** An error about a picture file, named where it has a name. */
+export function pictureError(
+  code: ErrorCode,
+  name: string | undefined,
+  text: string,
+  cause?: unknown,
+): VitrineError {
+  return new VitrineError(code, subjectPrefix(name) + text, { details: { subject: name }, cause });
+}

@@ -81,6 +81,6 @@ export function requirePictureFormat(file: Uint8Array, name: string | undefined)
         ? `no picture; ${allowed}`
         : `${kind} is not read: convert it first (${OTHERS[kind]})`;
   throw new VitrineError("image/unknown-format", subjectPrefix(name) + what, {
-    details: { subject: name, kind },
+    details: { subject: name, ...(kind !== undefined && { kind }) },
   });
 }

@@ -117,14 +117,21 @@ async function openPicture(
   const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
   if (format === "JPEG") {
     const { side, pixelLimit } = scaled(module, file, options);
-    return inModule(file, partial, (call, keep) =>
-      call.check(call.exports.decodeJpegScaled(file.length, pixelLimit, keep, side, 0)),
-    );
+    return (call) => {
+      call.put(Region.Input, file);
+      call.check(call.exports.decodeJpegScaled(file.length, pixelLimit, partial ? 1 : 0, side, 0));
+    };
   }
+  // A PNG file of which no row is left is decoded strictly, for the error that tells why.
   if (format === "PNG")
-    return inModule(file, partial, (call, keep) =>
-      call.check(call.exports.decodePng(file.length, limit, keep)),
-    );
+    return (call) => {
+      call.put(Region.Input, file);
+      call.check(call.exports.decodePng(file.length, limit, partial ? 1 : 0));
+      if (!partial || call.exports.pictureRows() > 0) return;
+      // A decode joins the file's chunks in place.
+      call.put(Region.Input, file);
+      call.check(call.exports.decodePng(file.length, limit, 0));
+    };
   const decoder = FORMATS[format];
   const read = (keep: boolean): Pixels | Promise<Pixels> =>
     decoder.decode(file, { name, pixelLimit: limit, partial: keep }, module);
@@ -135,19 +142,6 @@ async function openPicture(
     const { width, height, data, rowsDecoded } = pixels;
     call.put(Region.Rgb, data);
     call.exports.setPicture(width, height, orientation, rowsDecoded);
-  };
-}
-
-/** A decode inside the module. A file of which no row is left is decoded strictly, for the error that tells why. */
-function inModule(
-  file: Uint8Array,
-  partial: boolean,
-  decodeInto: (call: ImageCall, partial: 0 | 1) => void,
-): Loader {
-  return (call) => {
-    call.put(Region.Input, file);
-    decodeInto(call, partial ? 1 : 0);
-    if (partial && call.exports.pictureRows() === 0) decodeInto(call, 0);
   };
 }
 

@@ -10,17 +10,29 @@ import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/e
 import { type Dataset, sampleFile } from "./dataset.js";
 import type { DecodePool, TrainingSample } from "./decode-task.js";
 
-export type BadSamples = "fail" | "skip";
+/** What to do with a file that cannot be decoded; docs/data-service.md. */
+export type BadSamples = "fail" | "skip" | "partial";
 
-export interface BatchOptions {
+/** How the files of a data set are read. */
+export interface ReadingPolicy {
+  /**
+   * `fail`: a bad file is an error. `skip`: it keeps its place with weight 0 and zero pixels, or is left out of a
+   * validation. `partial`: of a damaged file the rows that it still has are used; one without any is skipped.
+   */
+  badSamples: BadSamples;
+  /** Largest number of pixels that a picture's header may claim. Default 178,956,970. */
+  pixelLimit?: number | undefined;
+  /** Called for each bad file that was skipped. */
+  onSkipped?: (error: VitrineError) => void;
+  /** Called for each damaged file that was used in part. */
+  onKept?: (error: VitrineError) => void;
+}
+
+export interface BatchOptions extends ReadingPolicy {
   recipe: AugmentationRecipe;
   batchSize: number;
   /** Below 2⁵³. */
   seed: number;
-  /** `fail`: a bad file is an error. `skip`: it keeps its place with weight 0 and zero pixels. */
-  badSamples: BadSamples;
-  /** Called for each bad file that was skipped. */
-  onSkipped?: (error: VitrineError) => void;
 }
 
 /** A batch without the time its consumer waited, which a maker cannot know. */
@@ -61,7 +73,7 @@ export function createBatchMaker(
     pixelBytes: batchSize * recipe.size * recipe.size * 3,
     async make(cursor, pixels, signal) {
       const drawn = drawSamples(math, order, dataset, cursor, options);
-      const bad = await decodeAll(pool, drawn, recipe, pixels, signal);
+      const bad = await decodeAll(pool, drawn, options, pixels, signal);
       return assemble(dataset, cursor, drawn, bad, pixels, options);
     },
   };
@@ -85,20 +97,23 @@ function drawSamples(
 async function decodeAll(
   pool: DecodePool,
   drawn: TrainingSample[],
-  recipe: AugmentationRecipe,
+  { recipe, badSamples, pixelLimit, onKept }: BatchOptions,
   pixels: Uint8Array,
   signal: AbortSignal,
 ): Promise<(ErrorRecord | null)[]> {
   const bad = new Array<ErrorRecord | null>(drawn.length).fill(null);
+  const reading = { pixelLimit, partial: badSamples === "partial" };
   const pairs = Array.from({ length: Math.ceil(drawn.length / 2) }, (_, b) => {
     const places = new Set([b, drawn.length - 1 - b]);
     return [...places].map((place) => drawn[place]);
   });
   await Promise.all(
     pairs.map(async (samples) => {
-      const outcome = await pool.run({ kind: "training", samples, recipe }, pixels, signal);
+      const outcome = await pool.run({ kind: "training", samples, recipe, reading }, pixels, signal);
       samples.forEach(({ place }, i) => {
-        bad[place] = outcome[i] ?? null;
+        const fault = outcome[i];
+        if (fault?.kept) onKept?.(fromErrorRecord(fault.error));
+        else bad[place] = fault?.error ?? null;
       });
     }),
   );

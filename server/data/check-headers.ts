@@ -12,12 +12,13 @@ const TASKS_AT_ONCE = 8;
 
 export interface HeaderCheck {
   badSamples: BadSamples;
+  pixelLimit?: number | undefined;
   /** The check ends after this time; files that it did not reach are checked when they are read. */
   seconds: number;
   signal: AbortSignal;
   /** Receives a sentence where the time did not suffice. */
   onNotice(text: string): void;
-  /** Called for each bad file with `skip`. */
+  /** Called for each bad file, except with `fail`. */
   onSkipped(error: VitrineError): void;
 }
 
@@ -33,7 +34,7 @@ export interface CheckedHeaders {
 export async function checkHeaders(
   pool: DecodePool,
   files: readonly string[],
-  { badSamples, seconds, signal, onNotice, onSkipped }: HeaderCheck,
+  { badSamples, pixelLimit, seconds, signal, onNotice, onSkipped }: HeaderCheck,
 ): Promise<CheckedHeaders> {
   const deadline = performance.now() + 1000 * seconds;
   const none = pool.allocate(4);
@@ -46,9 +47,9 @@ export async function checkHeaders(
     while (next < files.length && !signal.aborted && performance.now() < deadline) {
       const some = files.slice(next, next + FILES_PER_TASK);
       next += some.length;
-      const outcome = await pool.run({ kind: "headers", files: some }, none, never);
+      const outcome = await pool.run({ kind: "headers", files: some, pixelLimit }, none, never);
       checked += some.length;
-      for (const record of outcome) if (record) bad.push(fromErrorRecord(record));
+      for (const fault of outcome) if (fault) bad.push(fromErrorRecord(fault.error));
     }
   };
   await Promise.all(Array.from({ length: TASKS_AT_ONCE }, work));

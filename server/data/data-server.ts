@@ -6,6 +6,7 @@ import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { checkAddress } from "../../proto/address.js";
 import { DATA_SERVICE, HEALTH_SERVICE } from "../../proto/services.js";
+import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
@@ -24,6 +25,8 @@ export interface DataServerOptions {
   /** Decode threads; 0 decodes in the serving thread. */
   workers: number;
   badSamples: BadSamples;
+  /** Largest number of pixels that a picture's header may claim. Default 178,956,970. */
+  pixelLimit?: number;
   limits?: Partial<ServiceLimits>;
   /** Hears how many files have been listed so far. */
   onFiles?: (files: number) => void;
@@ -55,10 +58,10 @@ const HEALTH_NAME = "vitrine.data.v1.DataService";
 
 /** Throws what `listen` and `openDataset` throw, and then leaves nothing running. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
-  const { data, workers, badSamples, limits, onFiles = () => {} } = options;
+  const { data, workers, badSamples, pixelLimit, limits, onFiles = () => {} } = options;
   checkAddress(options.listen);
   const log = options.log ?? createLog();
-  const service = createDataService({ badSamples, log, limits });
+  const service = createDataService({ badSamples, pixelLimit, log, limits });
   const health = createHealth([HEALTH_NAME]);
   const server = new Server(SERVER_OPTIONS);
   server.addService(DATA_SERVICE, service.implementation);
@@ -94,10 +97,9 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   }
 }
 
-function warnOfOthers({ path, otherFiles }: Dataset, log: Logger): void {
-  if (otherFiles === 0) return;
-  const files = otherFiles === 1 ? "1 file is" : `${otherFiles} files are`;
-  log.warn(`${path}: ${files} not .jpg or .jpeg and ${otherFiles === 1 ? "is" : "are"} ignored`);
+function warnOfOthers({ path, otherFiles, otherKinds }: Dataset, log: Logger): void {
+  const left = describeOtherFiles(otherFiles, otherKinds);
+  if (left !== undefined) log.warn(`${path}: ${left}`);
 }
 
 const STANDARD_ERROR = 2;

@@ -15,12 +15,14 @@ export interface Dataset {
   classes: string[];
   /** SHA-256 over names, sizes and labels, hex. */
   fingerprint: string;
-  /** Files in class folders that are not .jpg or .jpeg and were left out. */
+  /** Files of other kinds in class folders, which were left out. */
   otherFiles: number;
+  /** Their endings, the most frequent first: "30 .heic, 5 .txt"; empty without any. */
+  otherKinds: string;
 }
 
 /** What both kinds of data set, class folders and list files, are read into. */
-export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "otherFiles"> & {
+export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "otherFiles" | "otherKinds"> & {
   /** Bytes of each file. */
   sizes: Float64Array;
 };

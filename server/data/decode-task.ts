@@ -10,16 +10,21 @@ import {
   fromErrorRecord,
   isVitrineError,
   toErrorRecord,
-  type VitrineError,
+  VitrineError,
 } from "../../runtime/errors.js";
 import { LARGEST_PHOTO, readStartSync, readWholeFileSync } from "../../runtime/host/node-files.js";
-import { readHeader } from "../../runtime/image/decode.js";
-import { evaluationInput } from "../../runtime/image/evaluation-input.js";
-import { PARTIAL } from "../../runtime/image/failure.js";
+import { type Advice, withAdvice } from "../../runtime/image/advice.js";
+import { DEFAULT_PIXEL_LIMIT } from "../../runtime/image/decode.js";
+import { subjectPrefix, tooLarge } from "../../runtime/image/failure.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
-import { trainingInput } from "../../runtime/image/training-input.js";
+import {
+  evaluatePicture,
+  type PictureHeader,
+  readPictureHeader,
+  trainPicture,
+} from "../../runtime/image/picture.js";
 
 /** Runs tasks, in this thread or in others. */
 export interface DecodePool {
@@ -48,7 +53,18 @@ export interface TrainingTask {
   kind: "training";
   samples: TrainingSample[];
   recipe: AugmentationRecipe;
+  reading?: FileReading;
 }
+
+/** How a task reads its files; by default whole ones. */
+export interface FileReading {
+  /** Default 178,956,970. */
+  pixelLimit?: number | undefined;
+  /** Use what a damaged file still has. */
+  partial: boolean;
+}
+
+const WHOLE_FILES: FileReading = { partial: false };
 
 /** A training sample: its file, the key of its draw, and its place in the batch. */
 export interface TrainingSample {
@@ -64,48 +80,78 @@ export interface EvaluationTask extends InputTransform {
   kind: "evaluation";
   file: string;
   place: number;
+  reading?: FileReading;
 }
 
 /** Reads the headers of files, and no pixels. */
 export interface HeaderTask {
   kind: "headers";
   files: string[];
+  pixelLimit?: number | undefined;
 }
 
-/** For each sample of the task, in order: what was wrong with its file, or null. A bad one's pixels are zero. */
-export type DecodeOutcome = (ErrorRecord | null)[];
+/** What is wrong with a file. `kept`: the rows that it still has were used. */
+export interface FileFault {
+  error: ErrorRecord;
+  kept: boolean;
+}
 
-export function runDecodeTask(module: ImageModule, task: DecodeTask, batch: Uint8Array): DecodeOutcome {
-  if (task.kind === "headers") return task.files.map((file) => headerFault(module, file));
-  return task.kind === "training" ? runTraining(module, task, batch) : runEvaluation(module, task, batch);
+/**
+ * For each sample of the task, in order: what was wrong with its file, or null. The pixels of a bad one that was not
+ * kept are zero.
+ */
+export type DecodeOutcome = (FileFault | null)[];
+
+export async function runDecodeTask(
+  module: ImageModule,
+  task: DecodeTask,
+  batch: Uint8Array,
+): Promise<DecodeOutcome> {
+  if (task.kind === "training") return runTraining(module, task, batch);
+  if (task.kind === "evaluation") return runEvaluation(module, task, batch);
+  const outcome: DecodeOutcome = [];
+  for (const file of task.files) outcome.push(await headerFault(module, file, task.pixelLimit));
+  return outcome;
 }
 
 /** Nearly every header ends within these bytes; a color profile or a thumbnail may be longer. */
 const HEADER_BYTES = 64 * 1024;
 
 /** A file whose start is a whole header has no fault here; of any other the whole file decides. */
-function headerFault(module: ImageModule, file: string): ErrorRecord | null {
-  const read = (bytes: Uint8Array) => faultOf(file, () => void readHeader(module, bytes, { name: file }));
-  return faultOf(file, () => {
+async function headerFault(
+  module: ImageModule,
+  file: string,
+  pixelLimit: number = DEFAULT_PIXEL_LIMIT,
+): Promise<FileFault | null> {
+  const read = (bytes: Uint8Array) =>
+    faultOf(file, false, async () =>
+      requirePixels(readPictureHeader(module, bytes, { name: file }), pixelLimit, file),
+    );
+  return faultOf(file, false, async () => {
     const start = readStartSync(file, HEADER_BYTES, DISAPPEARED);
-    if (read(start) === null) return;
-    const fault = read(start.length < HEADER_BYTES ? start : readFile(file));
-    if (fault) throw fromErrorRecord(fault);
+    if ((await read(start)) === null) return;
+    const fault = await read(start.length < HEADER_BYTES ? start : readFile(file));
+    if (fault) throw fromErrorRecord(fault.error);
   });
 }
 
 /** The samples are decoded into consecutive images, mixed there, and copied to their places. */
-function runTraining(module: ImageModule, task: TrainingTask, batch: Uint8Array): DecodeOutcome {
+async function runTraining(
+  module: ImageModule,
+  task: TrainingTask,
+  batch: Uint8Array,
+): Promise<DecodeOutcome> {
   const { samples, recipe } = task;
   const imageBytes = recipe.size * recipe.size * 3;
   const images = new Uint8Array(samples.length * imageBytes);
   const imageAt = (i: number): Uint8Array => images.subarray(i * imageBytes, (i + 1) * imageBytes);
-  const outcome = samples.map((sample, i) => {
-    const fault = faultOf(sample.file, () => decodeTraining(module, sample, recipe, imageAt(i)));
-    if (fault) imageAt(i).fill(0);
-    return fault;
-  });
-  if (outcome.every((fault) => fault === null))
+  const outcome: DecodeOutcome = [];
+  for (const [i, sample] of samples.entries()) {
+    const fault = await decodeTraining(module, sample, task, imageAt(i));
+    if (fault && !fault.kept) imageAt(i).fill(0);
+    outcome.push(fault);
+  }
+  if (outcome.every((fault) => fault === null || fault.kept))
     mixBatch(module, images, samples.length, recipe.size, { samples: samples.map(({ mix }) => mix) });
   samples.forEach(({ place }, i) => {
     batch.set(imageAt(i), place * imageBytes);
@@ -116,41 +162,93 @@ function runTraining(module: ImageModule, task: TrainingTask, batch: Uint8Array)
 function decodeTraining(
   module: ImageModule,
   { file, key }: TrainingSample,
-  recipe: TrainingTask["recipe"],
+  { recipe, reading = WHOLE_FILES }: TrainingTask,
   into: Uint8Array,
-): void {
-  const bytes = readFile(file);
-  const header = readHeader(module, bytes, { name: file });
-  const draw = drawSample(module.math, key, header, recipe);
-  trainingInput(module, bytes, draw, { size: recipe.size, name: file, into });
+): Promise<FileFault | null> {
+  const { pixelLimit } = reading;
+  return faultOf(file, reading.partial, async (partial) => {
+    const bytes = readFile(file);
+    const header = readPictureHeader(module, bytes, { name: file });
+    const draw = drawSample(module.math, key, header, recipe);
+    await trainPicture(module, bytes, draw, { size: recipe.size, name: file, into, partial, pixelLimit });
+  });
 }
 
-function runEvaluation(module: ImageModule, task: EvaluationTask, batch: Uint8Array): DecodeOutcome {
-  const { file, place, size } = task;
+async function runEvaluation(
+  module: ImageModule,
+  task: EvaluationTask,
+  batch: Uint8Array,
+): Promise<DecodeOutcome> {
+  const { file, place, size, reading = WHOLE_FILES, ...transform } = task;
   const imageBytes = size * size * 3;
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
-  const fault = faultOf(file, () => {
-    evaluationInput(module, readFile(file), { ...task, name: file, into });
+  const { pixelLimit } = reading;
+  const fault = await faultOf(file, reading.partial, async (partial) => {
+    await evaluatePicture(module, readFile(file), {
+      ...transform,
+      size,
+      name: file,
+      into,
+      partial,
+      pixelLimit,
+    });
   });
-  if (fault) into.fill(0);
+  if (fault && !fault.kept) into.fill(0);
   return [fault];
 }
 
 /** Errors that are the file's fault; any other is a fault of the program, which --bad-samples must not hide. */
-const FILE_FAULTS = ["jpeg/", "file/", "image/trap", "image/out-of-memory"];
+const FILE_FAULT =
+  /^(?:jpeg|file)\/|^image\/(?:trap|out-of-memory|corrupt|truncated|unsupported|unknown-format|too-large)$/;
 
-/** Runs `body` and returns what is wrong with the file, or null. Rethrows an error that is not the file's fault. */
-function faultOf(file: string, body: () => void): ErrorRecord | null {
+/** Damage that may leave rows to use. */
+const DAMAGE = /^(?:jpeg|image)\/(?:truncated|corrupt)$/;
+
+/** The commands that read data sets have these flags. */
+const ADVICE: Advice = {
+  pixelLimit: "--max-pixels allows more",
+  partial: "--bad-samples partial keeps the intact rows",
+};
+
+/** The file's fault, or null for any other error. */
+function recordOf(error: unknown, file: string): ErrorRecord | null {
+  const advised = withAdvice(error, ADVICE);
+  if (!isVitrineError(advised) || !FILE_FAULT.test(advised.code)) return null;
+  const record = toErrorRecord(advised);
+  return { ...record, details: { ...record.details, file } };
+}
+
+/** A file that ends before its first row has nothing to keep. */
+function mayHaveRows({ code, details }: ErrorRecord): boolean {
+  return DAMAGE.test(code) && !(code === "jpeg/truncated" && details.found === 0);
+}
+
+/**
+ * Runs `body` and returns what is wrong with the file, or null; of a damaged file, with `partial`, after another run
+ * that keeps what the file still has. Rethrows an error that is not the file's fault.
+ */
+async function faultOf(
+  file: string,
+  partial: boolean,
+  body: (partial: boolean) => Promise<void>,
+): Promise<FileFault | null> {
   try {
-    body();
+    await body(false);
     return null;
   } catch (error) {
-    if (!isVitrineError(error) || !FILE_FAULTS.some((prefix) => error.code.startsWith(prefix))) throw error;
-    const record = toErrorRecord(error);
-    // Who trains or validates makes no call that the library's advice could be followed in.
-    const message = record.message.replace(` (${PARTIAL})`, "");
-    return { ...record, message, details: { ...record.details, file } };
+    const record = recordOf(error, file);
+    if (record === null) throw error;
+    if (!partial || !mayHaveRows(record)) return { error: record, kept: false };
+    const again = await faultOf(file, false, () => body(true));
+    return again ?? { error: record, kept: true };
   }
+}
+
+/** Throws `jpeg/too-large` or `image/too-large`, as a decode does. */
+function requirePixels({ format, width, height }: PictureHeader, pixelLimit: number, file: string): void {
+  if (width * height <= pixelLimit) return;
+  const code = format === "JPEG" ? "jpeg/too-large" : "image/too-large";
+  throw new VitrineError(code, subjectPrefix(file) + tooLarge(format, width * height, pixelLimit));
 }
 
 /** Follows "no such file" in an error. */

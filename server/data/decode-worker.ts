@@ -25,12 +25,17 @@ function respond(message: WorkerResponse): void {
 
 try {
   const module = await createImageModule(nodeHost());
-  parentPort?.on("message", ({ id, task, batch }: WorkerRequest) => {
+  const run = async ({ id, task, batch }: WorkerRequest): Promise<void> => {
     try {
-      respond({ kind: "done", id, outcome: runDecodeTask(module, task, new Uint8Array(batch)) });
+      respond({ kind: "done", id, outcome: await runDecodeTask(module, task, new Uint8Array(batch)) });
     } catch (error) {
       respond({ kind: "failed", id, error: toErrorRecord(error) });
     }
+  };
+  // One after another: two pictures at once would need twice the memory.
+  let last = Promise.resolve();
+  parentPort?.on("message", (request: WorkerRequest) => {
+    last = last.then(() => run(request));
   });
   respond({ kind: "ready" });
 } catch (error) {

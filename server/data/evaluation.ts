@@ -2,29 +2,26 @@
 
 import { randomUUID } from "node:crypto";
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
-import { fromErrorRecord, type VitrineError } from "../../runtime/errors.js";
+import { fromErrorRecord } from "../../runtime/errors.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
-import type { BadSamples } from "./batch-maker.js";
+import type { ReadingPolicy } from "./batch-maker.js";
+import { describe } from "./batch-stream.js";
 import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
 import { type Dataset, sampleFile } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
 import { openDataset } from "./open-dataset.js";
-import { describe } from "./pipeline.js";
 import { type Leased, ReadAhead } from "./read-ahead.js";
 
-export interface EvaluationOptions extends InputTransform {
+/** A bad file that is left out makes its batch shorter. */
+export interface EvaluationOptions extends InputTransform, ReadingPolicy {
   /** Folder of class folders, or a CSV list. */
   path: string;
   batchSize: number;
   /** Decode threads; 0 decodes in the calling thread. */
   workers: number;
-  /** `fail`: a bad file is an error. `skip`: it is left out, and its batch is shorter. */
-  badSamples: BadSamples;
   /** At most this many images, evenly spaced over the data set. Default: all. */
   most?: number;
-  /** Called for each bad file that was left out. */
-  onSkipped?: (error: VitrineError) => void;
 }
 
 /** One batch is read while the next one is made. */
@@ -46,14 +43,19 @@ async function makeBatch(
   options: EvaluationOptions,
 ): Promise<EvaluationBatch> {
   const { size, cropRatio, filter, cropMode, borderColor, cropRounding, batchSize } = options;
-  const { badSamples, onSkipped } = options;
+  const { badSamples, pixelLimit, onSkipped, onKept } = options;
   const transform = { size, cropRatio, filter, cropMode, borderColor, cropRounding };
+  const reading = { pixelLimit, partial: badSamples === "partial" };
   const indices = chosen.subarray(first, first + batchSize);
   const outcomes = await Promise.all(
     Array.from(indices, async (index, place) => {
       const file = sampleFile(dataset, index);
-      const [bad] = await pool.run({ kind: "evaluation", file, place, ...transform }, pixels, signal);
-      return bad ? fromErrorRecord(bad) : null;
+      const task = { kind: "evaluation", file, place, reading, ...transform } as const;
+      const [fault] = await pool.run(task, pixels, signal);
+      if (!fault) return null;
+      if (!fault.kept) return fromErrorRecord(fault.error);
+      onKept?.(fromErrorRecord(fault.error));
+      return null;
     }),
   );
   const imageBytes = size * size * 3;
@@ -81,8 +83,9 @@ export interface OpenedEvaluation extends EvaluationSource {
   /** File of each image, in order, as `EvaluationBatch.names` has them. */
   readonly names: readonly string[];
   readonly otherFiles: number;
+  readonly otherKinds: string;
   /** Reads the headers of all images that will be evaluated; see check-headers.ts. */
-  checkHeaders(check: Omit<HeaderCheck, "badSamples" | "onSkipped">): Promise<CheckedHeaders>;
+  checkHeaders(check: Omit<HeaderCheck, "badSamples" | "pixelLimit" | "onSkipped">): Promise<CheckedHeaders>;
 }
 
 /** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
@@ -116,16 +119,17 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
     }
   }
 
-  const { names, otherFiles } = dataset;
+  const { names, otherFiles, otherKinds } = dataset;
   return {
     checkHeaders: (check) => {
       const files = Array.from(chosen, (index) => sampleFile(dataset, index));
-      const { badSamples, onSkipped = () => {} } = options;
-      return checkHeaders(pool, files, { ...check, badSamples, onSkipped });
+      const { badSamples, pixelLimit, onSkipped = () => {} } = options;
+      return checkHeaders(pool, files, { ...check, badSamples, pixelLimit, onSkipped });
     },
     description: describe(dataset, randomUUID()),
     names,
     otherFiles,
+    otherKinds,
     batches,
     close: () => pool.close(),
   };

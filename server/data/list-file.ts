@@ -110,5 +110,12 @@ export function readListFile(list: string, onFiles: (files: number) => void): Li
       { details: { path: list, line, file: path } },
     );
   });
-  return { root, names: rows.map(({ path }) => path), ...readLabels(list, rows), otherFiles: 0, sizes };
+  return {
+    root,
+    names: rows.map(({ path }) => path),
+    ...readLabels(list, rows),
+    otherFiles: 0,
+    otherKinds: "",
+    sizes,
+  };
 }

@@ -1,53 +1,12 @@
-// Pipeline: a data set as batches in this process: made ahead of their reader, and as a batch source without a network.
+// Pipeline: a data set as a batch source in this process, without a network.
 
 import { randomUUID } from "node:crypto";
-import {
-  type Batch,
-  type BatchSource,
-  type Cursor,
-  checkCursor,
-  type DataDescription,
-  nextCursor,
-} from "../../runtime/batches/batch-source.js";
+import type { Batch, BatchSource, Cursor } from "../../runtime/batches/batch-source.js";
 import { checkRecipe } from "./accepted-recipe.js";
-import { type BatchMaker, type BatchOptions, createBatchMaker, type MadeBatch } from "./batch-maker.js";
+import { type BatchMaker, type BatchOptions, createBatchMaker } from "./batch-maker.js";
+import { describe, openBatchStream } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
-import type { DecodePool } from "./decode-task.js";
-import { ReadAhead } from "./read-ahead.js";
-
-/** Batches of a stream in memory: one being read or sent, and two in the making, so that workers never wait. */
-export const STREAM_SLOTS = 3;
-
-/**
- * Batches starting at `from`, without end, in leased buffers. `admit` is awaited before each batch is started. Throws
- * `data/bad-cursor`.
- */
-export function openBatchStream(
-  pool: DecodePool,
-  maker: BatchMaker,
-  from: Cursor,
-  admit?: () => Promise<void>,
-): ReadAhead<MadeBatch> {
-  let cursor = checkCursor(from, maker.batchesPerEpoch);
-  return new ReadAhead<MadeBatch>({
-    slots: STREAM_SLOTS,
-    allocate: () => pool.allocate(maker.pixelBytes),
-    make(buffer, signal) {
-      const batch = maker.make(cursor, buffer, signal);
-      cursor = nextCursor(cursor, maker.batchesPerEpoch);
-      return batch;
-    },
-    admit,
-  });
-}
-
-export function describe(dataset: Dataset, instance: string): DataDescription {
-  const { fingerprint, classes, names, labels } = dataset;
-  const counts = new Array<number>(classes.length).fill(0);
-  for (const label of labels) counts[label]++;
-  return { fingerprint, samples: names.length, classes, counts, instance };
-}
 
 export interface PipelineOptions extends BatchOptions {
   dataset: Dataset;

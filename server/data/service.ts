@@ -17,9 +17,9 @@ import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
 import { type BadSamples, createBatchMaker } from "./batch-maker.js";
+import { describe, openBatchStream, STREAM_SLOTS } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
-import { describe, openBatchStream, STREAM_SLOTS } from "./pipeline.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
 /** What a server grants to all clients together. */
@@ -44,6 +44,7 @@ function defaultMemoryBytes(): number {
 
 export interface DataServiceOptions {
   badSamples: BadSamples;
+  pixelLimit?: number | undefined;
   log: Logger;
   limits?: Partial<ServiceLimits>;
 }
@@ -75,7 +76,8 @@ interface Opened extends OpenPool {
 /** grpc-js holds a message and its framed copy until it is written. */
 const MESSAGE_COPIES = 2;
 
-export function createDataService({ badSamples, log, limits }: DataServiceOptions): DataService {
+export function createDataService(options: DataServiceOptions): DataService {
+  const { badSamples, pixelLimit, log, limits } = options;
   const { maxStreams, memoryBytes, openMs }: ServiceLimits = {
     maxStreams: DEFAULT_MAX_STREAMS,
     memoryBytes: defaultMemoryBytes(),
@@ -116,6 +118,7 @@ export function createDataService({ badSamples, log, limits }: DataServiceOption
     skipped++;
     log.warn({ code: error.code, skipped }, `skipped: ${error.message}`);
   };
+  const onKept = ({ code, message }: VitrineError): void => log.warn({ code }, `kept in part: ${message}`);
 
   function open(request: StreamRequest, stream: StreamCall): OpenedStream {
     const { dataset, pool, math } = openedOrThrow();
@@ -130,7 +133,8 @@ export function createDataService({ badSamples, log, limits }: DataServiceOption
       window,
       batchBytes,
       start(admit) {
-        const options = { recipe, batchSize, seed, badSamples, onSkipped };
+        const reading = { badSamples, pixelLimit, onSkipped, onKept };
+        const options = { recipe, batchSize, seed, ...reading };
         const maker = createBatchMaker(pool, math, dataset, options);
         log.info({ batchSize, seed, cursor, window }, "stream opened");
         return openBatchStream(pool, maker, cursor, admit);

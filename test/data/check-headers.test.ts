@@ -73,10 +73,10 @@ test("with `fail` one error names the first file and counts them all", async ({ 
   const text = join(folder, "a.jpg");
   writeFileSync(text, "no image");
   const outcome = await check([good, text, text], { badSamples: "fail" }).catch((error: unknown) => error);
-  assert.ok(isVitrineError(outcome) && outcome.code === "jpeg/not-jpeg");
+  assert.ok(isVitrineError(outcome) && outcome.code === "image/unknown-format");
   assert.match(
     outcome.message,
-    /a\.jpg: not a JPEG.* \(2 files of 3 cannot be read: repair or remove them, or leave them out with --bad-samples skip\)$/,
+    /a\.jpg: no picture.* \(2 files of 3 cannot be read: repair or remove them, or leave them out with --bad-samples skip\)$/,
   );
 });
 

@@ -138,7 +138,7 @@ test("a data set with other files reports them once, and serves", async ({ folde
   const server = await startServer(set.path);
   assert.is(await server.stop("SIGTERM"), 0);
   set.remove();
-  assert.match(server.errors(), /1 file is not \.jpg or \.jpeg and is ignored/);
+  assert.match(server.errors(), /1 file is no picture in a class folder and is left out \(1 \.txt\)/);
   assert.ok(existsSync(folder));
 });
 

@@ -48,6 +48,10 @@ test("class folders give classes and files in order, at any depth, with other fi
     "B/x.Jpg": "xxx",
     "b/deep/er/y.jpeg": "y",
     "a/readme.txt": "",
+    "a/2.heic": "",
+    "a/3.txt": "",
+    "a/photo": "GIF89a",
+    "a/LICENSE": "words",
     "a/1.jpg": "a",
     "loose.jpg": "",
     ".hidden/z.jpg": "",
@@ -55,10 +59,11 @@ test("class folders give classes and files in order, at any depth, with other fi
   });
   const dataset = openDataset(root);
   assert.equal(dataset.classes, ["B", "a", "b"]);
-  assert.equal(dataset.names, ["B/x.Jpg", "a/1.jpg", "b/10.JPEG", "b/2.jpg", "b/deep/er/y.jpeg"]);
-  assert.equal(Array.from(dataset.labels), [0, 1, 2, 2, 2]);
-  assert.is(dataset.otherFiles, 2);
-  assert.is(sampleFile(dataset, 3), join(root, "b/2.jpg"));
+  assert.equal(dataset.names, ["B/x.Jpg", "a/1.jpg", "a/photo", "b/10.JPEG", "b/2.jpg", "b/deep/er/y.jpeg"]);
+  assert.equal(Array.from(dataset.labels), [0, 1, 1, 2, 2, 2]);
+  assert.is(dataset.otherFiles, 5);
+  assert.is(dataset.otherKinds, "2 .txt, 1 .heic, 1 outside the class folders, 1 without an ending");
+  assert.is(sampleFile(dataset, 4), join(root, "b/2.jpg"));
 });
 
 test("an empty class folder keeps its index", ({ root }) => {
@@ -111,10 +116,13 @@ test("an invalid folder gives one typed line that says what is expected", ({ roo
   assert.is(refusal(root).code, "data/no-class-folders");
   put(root, { "1.jpg": "" });
   assert.is(refusal(root).code, "data/no-class-folders");
-  put(root, { "a/1.png": "" });
+  put(root, { "a/1.heic": "" });
   const { code, message } = refusal(root);
   assert.is(code, "data/no-images");
-  assert.match(message, /1 class folders \(2 other files\)/);
+  assert.match(
+    message,
+    /its 1 class folder has 2 files \(1 \.heic, 1 outside the class folders\) and no pictures; .*AVIF, PPM files$/,
+  );
   assert.not.match(message, /\n/);
 });
 

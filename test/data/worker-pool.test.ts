@@ -5,10 +5,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { batchDigest, createBatchMaker } from "../../server/data/batch-maker.js";
+import { openBatchStream } from "../../server/data/batch-stream.js";
 import { createWorkerPool, openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
-import { openBatchStream } from "../../server/data/pipeline.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 

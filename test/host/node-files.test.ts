@@ -159,8 +159,8 @@ test("a FIFO among photos is none of them, and one that takes a photo's place is
   assert.equal(names, ["a/1.jpg"]);
   assert.is(otherFiles, 1);
   const module = await createImageModule(nodeHost());
-  const [fault] = runDecodeTask(module, { kind: "headers", files: [path] }, new Uint8Array(0));
-  assert.is(fault?.code, "file/unreadable");
+  const [fault] = await runDecodeTask(module, { kind: "headers", files: [path] }, new Uint8Array(0));
+  assert.is(fault?.error.code, "file/unreadable");
 });
 
 test("a FIFO in place of the files of a run is refused at once", async ({ folder }) => {

@@ -170,7 +170,7 @@ test("files that are left out are said: no images, and images that cannot be rea
   writeFileSync(join(mixed, "ant", "notes.txt"), "text");
   const flags = ["--data", mixed, "--model", modelOf("ant"), "--bad-samples", "skip"];
   const said = validate(...flags);
-  assert.match(said.errors, /mixed: 1 file is no \.jpg or \.jpeg and is left out/);
+  assert.match(said.errors, /mixed: 1 file is no picture in a class folder and is left out \(1 \.txt\)/);
   assert.match(said.out, /top-1 100\.00% \(1 of 1\) {2}loss/);
   assert.match(said.out, /^not counted: 1 file could not be read$/m);
   const result = jsonOf<Result>(validate(...flags, "--json"));

@@ -57,8 +57,11 @@ export interface RunState {
   owedValidation: StepMetrics | null;
 }
 
-/** What to do with a validation image that cannot be read: end the run, or leave the image out. */
-export type BadSamples = "fail" | "skip";
+/**
+ * What to do with a validation image that cannot be read: end the run, leave the image out, or use the rows that a
+ * damaged one still has.
+ */
+export type BadSamples = "fail" | "skip" | "partial";
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
 

@@ -2,14 +2,8 @@
 // libavif leaves turning to its caller.
 
 import type { Host } from "../../host/host.js";
-import {
-  FileBytes,
-  type Format,
-  type FormatOptions,
-  type PictureSize,
-  type Pixels,
-  requireSize,
-} from "./format.js";
+import { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type PictureSize, type Pixels, requireSize } from "./format.js";
 import { createWasmDecoder } from "./wasm-decoder.js";
 
 const decodeAvif = createWasmDecoder("AVIF", "avif_dec", [8]);

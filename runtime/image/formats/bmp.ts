@@ -1,6 +1,7 @@
 // BMP: Windows bitmaps, uncompressed, with bit fields or run lengths; equal to Pillow's.
 
-import { FileBytes, type Format, type FormatOptions, type Pixels, paletteOf, requireSize } from "./format.js";
+import { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type Pixels, paletteOf, requireSize } from "./format.js";
 
 const RAW = 0;
 const RLE8 = 1;

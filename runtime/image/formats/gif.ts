@@ -1,6 +1,7 @@
 // GIF: the first image, on the screen that it belongs to; equal to Pillow's first frame in RGB, transparency dropped.
 
-import { FileBytes, type Format, type FormatOptions, type Pixels, paletteOf, requireSize } from "./format.js";
+import { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type Pixels, paletteOf, requireSize } from "./format.js";
 
 const MOST_CODES = 4096;
 const IMAGE = 0x2c;

@@ -1,6 +1,7 @@
 // PPM: binary PPM (P6) and PGM (P5); equal to Pillow's, except that gray of 16 bits is scaled where Pillow clips it.
 
-import { FileBytes, type Format, type FormatOptions, type Pixels, requireSize } from "./format.js";
+import { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type Pixels, requireSize } from "./format.js";
 
 interface Header {
   width: number;

@@ -1,6 +1,6 @@
 // TIFF directory: the first image's tags (TIFF 6.0), as numbers.
 
-import { FileBytes } from "./format.js";
+import { FileBytes } from "./file-bytes.js";
 
 export enum Tag {
   Width = 256,

@@ -3,7 +3,8 @@
 
 import { Region } from "../../../assembly/image/contract.js";
 import type { ImageModule } from "../image-module.js";
-import { type FileBytes, type Format, type FormatOptions, type Pixels, requireSize } from "./format.js";
+import type { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type Pixels, requireSize } from "./format.js";
 import { addDifferences, COMPRESSION_NAMES, EXPANDERS } from "./tiff-data.js";
 import { type Directory, readDirectory, Tag } from "./tiff-directory.js";
 

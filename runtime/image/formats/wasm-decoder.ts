@@ -2,7 +2,7 @@
 // loaded on first use, and replaced after a trap and after a picture that left it large.
 
 import type { Host } from "../../host/host.js";
-import { pictureError } from "./format.js";
+import { pictureError } from "../failure.js";
 
 /** RGBA pixels, not premultiplied. */
 interface RgbaPixels {

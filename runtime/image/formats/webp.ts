@@ -2,14 +2,8 @@
 // canvas; libwebp's simple decoder takes still pictures only, so the frame is wrapped as one.
 
 import type { Host } from "../../host/host.js";
-import {
-  FileBytes,
-  type Format,
-  type FormatOptions,
-  type PictureSize,
-  type Pixels,
-  requireSize,
-} from "./format.js";
+import { FileBytes } from "./file-bytes.js";
+import { type Format, type FormatOptions, type PictureSize, type Pixels, requireSize } from "./format.js";
 import { readDirectory, Tag } from "./tiff-directory.js";
 import { createWasmDecoder } from "./wasm-decoder.js";
 
