@@ -71,6 +71,9 @@ function gone(path: string, { message, code }: VitrineError): VitrineError {
   );
 }
 
+/** A list of so many names is not made for a server that claims more. */
+const MOST_CLASSES = 1_000_000;
+
 interface Tensors {
   classes: number;
   /** Side of the images; −1: any. */
@@ -82,8 +85,8 @@ function teacherTensors({ inputs, outputs }: ModelMetadata, path: string): Tenso
   const pixels = inputs.find(({ name, datatype }) => name === "pixels" && datatype === "UINT8");
   const logits = outputs.find(({ name, datatype }) => name === "logits" && datatype === "FP32");
   const [imageSize = 0, classes = 0] = [pixels?.shape[1], logits?.shape[1]];
-  if (pixels?.shape.length === 4 && pixels.shape[3] === 3 && logits?.shape.length === 2 && classes > 0)
-    return { imageSize, classes };
+  const isClassifier = classes > 0 && classes <= MOST_CLASSES && logits?.shape.length === 2;
+  if (pixels?.shape.length === 4 && pixels.shape[3] === 3 && isClassifier) return { imageSize, classes };
   const found = [...inputs, ...outputs].map(
     ({ name, datatype, shape }) => `${quote(name)} ${quote(datatype)} [${shape.join(", ")}]`,
   );

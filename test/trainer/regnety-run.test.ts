@@ -195,10 +195,6 @@ test("what it cannot do is refused by name", async (context) => {
   const plain = flags(context, "wrong");
   const teacher = join(folder, "whole", "best");
   const cases: [flags: string[], expected: RegExp][] = [
-    [
-      [...plain, "--teacher", teacher, "--distillation", "hard"],
-      /training\/distillation: .*no distillation token/,
-    ],
     [[...plain, "--model", "regnety_003"], /model\/unknown: .*regnety_002, regnety_004/],
     [[...plain, "--init", teacher, "--model", "regnety_002"], /weights\/shape: /],
   ];

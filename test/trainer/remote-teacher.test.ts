@@ -207,6 +207,15 @@ test("a server that is not ready, or is none of a classifier, is refused", async
   assert.is(foreign.code, "training/teacher-server");
   assert.match(foreign.message, /takes pixels UINT8.*this one has audio FP32 \[-1\]/);
   other.stop();
+  const huge = {
+    ...{ name: "huge", inputs: [{ name: "pixels", datatype: "UINT8", shape: [-1, SIZE, SIZE, 3] }] },
+    outputs: [{ name: "logits", datatype: "FP32", shape: [-1, 2 ** 50] }],
+  };
+  const boundless = await bareServer(served, () => true, {
+    ModelMetadata: (_call: unknown, answer: (error: null, value: object) => void) => answer(null, huge),
+  });
+  assert.is((await failure(teacherAt(boundless.address))).code, "training/teacher-server");
+  boundless.stop();
 });
 
 test("a call is tried twice; a server that stays away, or never answers, ends in a typed error in time", async ({
