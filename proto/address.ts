@@ -7,6 +7,20 @@ export const UNIX_ADDRESS = /^unix:(?:\/\/)?(.+)$/;
 
 const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:/\s]+):(\d{1,5})$/;
 
+const DNS = /^dns:\/{3}([^/\s]+)$/;
+
+/** `dns:///NAME:PORT` → `NAME:PORT`, of which every address is meant; undefined for any other text. */
+export function dnsTarget(address: string): string | undefined {
+  return DNS.exec(address)?.[1];
+}
+
+/** Commas separate addresses, each HOST:PORT, unix:PATH or dns:///NAME:PORT. Throws `usage/address`, naming `flag`. */
+export function parseAddresses(text: string, flag: string): string[] {
+  const addresses = text.split(",").map((part) => part.trim());
+  for (const address of addresses) checkAddress(dnsTarget(address) ?? address, flag);
+  return [...new Set(addresses)];
+}
+
 /** Port 0 asks the system for a free one. Throws `usage/address`, naming `flag`. */
 export function checkAddress(address: string, flag = "--listen"): void {
   if (UNIX_ADDRESS.test(address)) return;

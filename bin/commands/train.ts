@@ -290,7 +290,10 @@ export function configureTrain(command: Command): void {
   command
     .optionsGroup("Data and run:")
     .option("-c, --config <file>", "YAML file of flags without dashes; flags given here override it")
-    .option("--data-server <address>", "HOST:PORT or unix:PATH of a `vitrine data-server` (required)")
+    .option(
+      "--data-server <address>",
+      "HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name (required)",
+    )
     .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
     .option("--val <path>", "validation images: folder of class folders, or CSV list")
     .addOption(

@@ -1,27 +1,36 @@
-// Data client: a data server as a batch source that outlives the server's process. Progress is kept here: a stream
-// that broke is reopened at the first batch that was not delivered, and yields the same bytes.
+// Data client: data servers as a batch source that outlives their processes. Progress is kept here: a stream that broke
+// is reopened at the first batch that was not delivered, on whichever servers answer, and yields the same bytes.
 
-import { checkAddress } from "../../proto/address.js";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseAddresses } from "../../proto/address.js";
 import type { WireBatch } from "../../proto/batch-codec.js";
 import { batchCost, creditTooSmall, defaultCredit } from "../../proto/credits.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
+import type { OpenRequest } from "../../proto/services.js";
 import {
   type Batch,
   type BatchSource,
   type Cursor,
   checkCursor,
+  cursorAfter,
   type DataDescription,
-  nextCursor,
 } from "../../runtime/batches/batch-source.js";
 import { batchesPerEpoch } from "../../runtime/draw/order.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
-import { DataConnection, type DataStream, isListingOn, isServerAway } from "./data-connection.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { commonDescription, connect, connectAll, DESCRIBE_MS } from "./connect-servers.js";
+import { isListingOn, isServerAway } from "./data-connection.js";
+import { DataServers } from "./data-servers.js";
 import { RetryBudget } from "./retry-budget.js";
+import { Membership, Waits } from "./server-membership.js";
+import { type Stripe, StripedStream } from "./striped-stream.js";
 
-/** Which data server to read from, and which batches. */
+/** Which data servers to read from, and which batches. */
 export interface DataClientOptions {
-  /** HOST:PORT or unix:PATH of a `vitrine data-server`. */
+  /**
+   * HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas between them, or dns:///NAME:PORT for every
+   * address of a name. Several servers with the same data set share the work, and stand in for each other.
+   */
   address: string;
   /** How images are augmented and mixed. `DEIT_RECIPE` has DeiT's numbers. */
   recipe: AugmentationRecipe;
@@ -45,48 +54,9 @@ export interface DataClientOptions {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 60;
-const DEFAULT_QUIET_SECONDS = 10;
 
-/** Deadline of one Describe: even a client that does not retry gives it a fair chance. */
-const DESCRIBE_MS = { min: 2_000, max: 10_000 };
-
-/** The start of a fingerprint, enough to tell two apart. */
-const short = (fingerprint: string): string => `${quote(fingerprint.slice(0, 12))}…`;
-
-function checkFingerprint(expected: string | undefined, found: string, address: string): void {
-  if (!expected || expected === found) return;
-  throw new VitrineError(
-    "data/fingerprint-changed",
-    `${address} serves the data set ${short(found)}, expected ${short(expected)}: ` +
-      "serve the data set that the run started with, or start a new run",
-    { details: { expected, found, server: address } },
-  );
-}
-
-/** A connection on which the server has answered, with its description of the data set. */
-async function connect(
-  { address, recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS }: DataClientOptions,
-  fingerprint: string | undefined,
-  deadlineMs: number,
-): Promise<{ connection: DataConnection; description: DataDescription }> {
-  const connection = new DataConnection(address, {
-    batchBytes: batchCost(batchSize, recipe.size),
-    quietMs: 1000 * quietSeconds,
-  });
-  try {
-    const description = await connection.describe(
-      Math.max(DESCRIBE_MS.min, Math.min(DESCRIBE_MS.max, deadlineMs)),
-    );
-    checkFingerprint(fingerprint, description.fingerprint, address);
-    return { connection, description };
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
-}
-
-async function firstDescription(options: DataClientOptions): Promise<DataDescription> {
-  const { address, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
+async function firstDescription(servers: DataServers, options: DataClientOptions): Promise<DataDescription> {
+  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
   const budget = new RetryBudget({
     seconds: timeoutSeconds,
     isTransient: isServerAway,
@@ -94,18 +64,18 @@ async function firstDescription(options: DataClientOptions): Promise<DataDescrip
     giveUp: (reason) =>
       new VitrineError(
         "network/no-data-server",
-        `no data server answers at ${address} (${reason}): ` +
-          `start one with "vitrine data-server --data PATH --listen ${address}", or correct --data-server`,
-        { details: { server: address } },
+        `no data server answers at ${servers} (${reason}): ` +
+          `start one with "vitrine data-server --data PATH --listen ${servers}", or correct --data-server`,
+        { details: { server: `${servers}` } },
       ),
     onNotice,
   });
   for (;;) {
     try {
-      const { connection, description } = await connect(options, options.fingerprint, budget.leftMs);
-      connection.close();
+      const connected = await connectAll(servers, options, options.fingerprint, budget.leftMs);
+      for (const { connection } of connected) connection.close();
       budget.reset();
-      return description;
+      return commonDescription(connected);
     } catch (error) {
       await budget.wait(error);
     }
@@ -118,7 +88,8 @@ async function firstDescription(options: DataClientOptions): Promise<DataDescrip
  *
  * The source's `batches(cursor)` yields uint8 pixels [batchSize, size, size, 3] with labels, epoch after epoch; the
  * same cursor gives the same bytes from any server with the same data set. A server that goes away is retried for
- * `timeoutSeconds`, and the stream continues where it broke.
+ * `timeoutSeconds`, and the stream continues where it broke. Of several servers each makes a part of the batches: one
+ * that fails, or falls behind, is replaced by the others, and takes part again when it can.
  *
  * Throws `usage/address`, `network/no-data-server`, `network/not-a-data-server`, `data/fingerprint-changed`,
  * `data/too-few-samples` where an epoch holds no full batch, and `protocol/credit-too-small`. Iterating throws
@@ -132,11 +103,11 @@ async function firstDescription(options: DataClientOptions): Promise<DataDescrip
  */
 export async function connectData(options: DataClientOptions): Promise<BatchSource> {
   const { address, recipe, batchSize } = options;
-  checkAddress(address, "--data-server");
+  const servers = new DataServers(parseAddresses(address, "--data-server"));
   const batchBytes = batchCost(batchSize, recipe.size);
   const creditBytes = options.creditBytes ?? defaultCredit(batchBytes);
   if (creditBytes < batchBytes) throw creditTooSmall(batchBytes, creditBytes);
-  const description = await firstDescription(options);
+  const description = await firstDescription(servers, options);
   const perEpoch = batchesPerEpoch(description.samples, batchSize, recipe.repeats);
   if (perEpoch < 1)
     throw new VitrineError(
@@ -144,21 +115,30 @@ export async function connectData(options: DataClientOptions): Promise<BatchSour
       `${address}: ${description.samples} images do not fill one batch of ${batchSize}: lower --batch-size`,
       { details: { samples: description.samples, batchSize } },
     );
-  return new RemoteBatches({ ...options, creditBytes }, description, perEpoch);
+  return new RemoteBatches(servers, { ...options, creditBytes }, description, perEpoch);
+}
+
+/** A batch, and whether it came from the stream, whose credit it costs, or from another server. */
+interface Next {
+  batch: WireBatch;
+  isOfStream: boolean;
 }
 
 class RemoteBatches implements BatchSource {
   readonly description: DataDescription;
   readonly batchesPerEpoch: number;
+  readonly #servers: DataServers;
   readonly #options: DataClientOptions & { creditBytes: number };
-  readonly #streams = new Set<DataStream>();
+  readonly #streams = new Set<StripedStream>();
   #closed = false;
 
   constructor(
+    servers: DataServers,
     options: DataClientOptions & { creditBytes: number },
     description: DataDescription,
     perEpoch: number,
   ) {
+    this.#servers = servers;
     this.#options = options;
     this.description = description;
     this.batchesPerEpoch = perEpoch;
@@ -166,27 +146,32 @@ class RemoteBatches implements BatchSource {
 
   async *batches(from: Cursor): AsyncGenerator<Batch> {
     const budget = this.#retryBudget();
+    const membership = new Membership(this.#servers, (address) => this.#answers(address));
+    const waits = new Waits();
     let cursor = checkCursor(from, this.batchesPerEpoch);
-    let stream: DataStream | null = null;
+    let stream: StripedStream | null = null;
     try {
       for (;;) {
         const start = performance.now();
         let batch: WireBatch | null = null;
+        let isOfStream = true;
         while (batch === null) {
           try {
+            if (stream && membership.hasChanged(stream.addresses)) stream = this.#drop(stream);
             stream ??= await this.#openStream(cursor, budget.leftMs);
-            batch = await stream.next();
+            ({ batch, isOfStream } = await this.#nextOf(stream, cursor, waits.limitMs));
           } catch (error) {
-            this.#drop(stream);
-            stream = null;
-            await budget.wait(error);
+            stream = this.#drop(stream);
+            if (!isServerAway(error) || !(await this.#canTurnElsewhere())) await budget.wait(error);
           }
         }
         budget.reset();
+        const waitSeconds = (performance.now() - start) / 1000;
+        waits.add(1000 * waitSeconds);
         this.#check(batch, cursor);
-        yield { ...batch, waitSeconds: (performance.now() - start) / 1000 };
-        stream?.consumed(batch);
-        cursor = nextCursor(cursor, this.batchesPerEpoch);
+        yield { ...batch, waitSeconds };
+        if (isOfStream) stream?.consumed(batch);
+        cursor = cursorAfter(cursor, 1, this.batchesPerEpoch);
       }
     } finally {
       this.#drop(stream);
@@ -199,7 +184,8 @@ class RemoteBatches implements BatchSource {
   }
 
   #retryBudget(): RetryBudget {
-    const { address, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = this.#options;
+    const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = this.#options;
+    const servers = this.#servers;
     return new RetryBudget({
       seconds: timeoutSeconds,
       isTransient: isServerAway,
@@ -207,40 +193,111 @@ class RemoteBatches implements BatchSource {
       giveUp: (reason) =>
         new VitrineError(
           "network/data-server-gone",
-          `the data server at ${address} has not answered for ${timeoutSeconds} s (${reason}): ` +
+          `the data server at ${servers} has not answered for ${timeoutSeconds} s (${reason}): ` +
             "restart it and resume, or wait longer with --data-timeout",
-          { details: { server: address, timeoutSeconds } },
+          { details: { server: `${servers}`, timeoutSeconds } },
         ),
       onNotice,
     });
   }
 
-  async #openStream(cursor: Cursor, deadlineMs: number): Promise<DataStream> {
-    const { recipe, batchSize, seed, creditBytes } = this.#options;
+  /** Whether a server other than those that failed lately can be asked at once. */
+  async #canTurnElsewhere(): Promise<boolean> {
+    if (!this.#servers.areSeveral) return false;
+    return this.#servers.available(await this.#servers.addresses()).length > 0;
+  }
+
+  /** Whether the server at `address` answers with the run's data set. */
+  async #answers(address: string): Promise<boolean> {
     const { fingerprint } = this.description;
+    try {
+      const { connection } = await connect(address, this.#options, fingerprint, DESCRIBE_MS.min);
+      connection.close();
+      return true;
+    } catch {
+      this.#servers.failed(address);
+      return false;
+    }
+  }
+
+  #openRequest(cursor: Cursor, stride: number, creditBytes: number): OpenRequest {
+    const { recipe, batchSize, seed } = this.#options;
+    const { fingerprint } = this.description;
+    return { fingerprint, batchSize, seed, cursor, stride, creditBytes, recipe: toRecipeMessage(recipe) };
+  }
+
+  async #openStream(cursor: Cursor, deadlineMs: number): Promise<StripedStream> {
+    const { recipe, batchSize, creditBytes, onNotice = () => {} } = this.#options;
     if (this.#closed) throw new VitrineError("network/closed", "the data connection was closed");
-    const { connection } = await connect(this.#options, fingerprint, deadlineMs);
-    const stream = connection.stream({
-      fingerprint,
-      batchSize,
-      seed,
-      cursor,
-      creditBytes,
-      recipe: toRecipeMessage(recipe),
+    const servers = await connectAll(this.#servers, this.#options, this.description.fingerprint, deadlineMs);
+    const share = Math.max(batchCost(batchSize, recipe.size), Math.floor(creditBytes / servers.length));
+    const stripes = servers.map(({ address, connection }, index): Stripe => {
+      const first = cursorAfter(cursor, index, this.batchesPerEpoch);
+      return { address, stream: connection.stream(this.#openRequest(first, servers.length, share)) };
+    });
+    const stream = new StripedStream(stripes, (address, error) => {
+      this.#servers.failed(address);
+      if (this.#servers.areSeveral) onNotice(`data server ${address} is away (${error.message})`);
     });
     this.#streams.add(stream);
     return stream;
   }
 
-  #drop(stream: DataStream | null): void {
-    if (stream === null) return;
+  /** The stream's next batch, or the same one of another server where the stream's is slow. */
+  async #nextOf(stream: StripedStream, cursor: Cursor, limitMs: number): Promise<Next> {
+    const next = stream.next().then((batch): Next => ({ batch, isOfStream: true }));
+    if (stream.addresses.length === 1) return next;
+    const slow = stream.nextAddress;
+    const abort = new AbortController();
+    const late = delay(limitMs, undefined, { signal: abort.signal }).then(() =>
+      this.#hedge(
+        cursor,
+        stream.addresses.filter((address) => address !== slow),
+        abort.signal,
+      ),
+    );
+    const hedged = late.then((batch): Next => {
+      this.#servers.wasSlow(slow);
+      return { batch, isOfStream: false };
+    });
+    try {
+      // A failure of the stream is final, one of the other server is not.
+      return await Promise.race([next, hedged.catch(() => next)]);
+    } finally {
+      abort.abort();
+      next.catch(() => {});
+    }
+  }
+
+  /** One batch from the first of `addresses`, on a connection of its own. */
+  async #hedge(cursor: Cursor, [address]: string[], signal: AbortSignal): Promise<WireBatch> {
+    const { recipe, batchSize, onNotice = () => {} } = this.#options;
+    const { connection } = await connect(
+      address,
+      this.#options,
+      this.description.fingerprint,
+      DESCRIBE_MS.min,
+    );
+    const cost = batchCost(batchSize, recipe.size);
+    const stream = connection.stream(this.#openRequest(cursor, 1, cost));
+    signal.addEventListener("abort", () => stream.close(), { once: true });
+    if (signal.aborted) stream.close();
+    const batch = await stream.next();
+    onNotice(`a batch was late: ${address} made it instead`);
+    return batch;
+  }
+
+  #drop(stream: StripedStream | null): null {
+    if (stream === null) return null;
     stream.close();
     this.#streams.delete(stream);
+    return null;
   }
 
   /** No model is trained on batches other than those requested. */
   #check({ cursor, count, size }: WireBatch, expected: Cursor): void {
-    const { batchSize, recipe, address } = this.#options;
+    const { batchSize, recipe } = this.#options;
+    const address = `${this.#servers}`;
     const isExpected = cursor.epoch === expected.epoch && cursor.batch === expected.batch;
     if (isExpected && count === batchSize && size === recipe.size) return;
     throw new VitrineError(

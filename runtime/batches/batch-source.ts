@@ -10,8 +10,14 @@ export interface Cursor {
 }
 
 /** The batch after this one; the last of an epoch is followed by the first of the next. */
-export function nextCursor({ epoch, batch }: Cursor, batchesPerEpoch: number): Cursor {
-  return batch + 1 < batchesPerEpoch ? { epoch, batch: batch + 1 } : { epoch: epoch + 1, batch: 0 };
+export function nextCursor(cursor: Cursor, batchesPerEpoch: number): Cursor {
+  return cursorAfter(cursor, 1, batchesPerEpoch);
+}
+
+/** The batch `steps` after this one, epochs included. */
+export function cursorAfter({ epoch, batch }: Cursor, steps: number, batchesPerEpoch: number): Cursor {
+  const index = batch + steps;
+  return { epoch: epoch + Math.floor(index / batchesPerEpoch), batch: index % batchesPerEpoch };
 }
 
 /** The cursor, with the end of an epoch written as the start of the next. Throws `data/bad-cursor`. */

@@ -3,8 +3,8 @@
 import {
   type Cursor,
   checkCursor,
+  cursorAfter,
   type DataDescription,
-  nextCursor,
 } from "../../runtime/batches/batch-source.js";
 import type { BatchMaker, MadeBatch } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
@@ -14,15 +14,19 @@ import { ReadAhead } from "./read-ahead.js";
 /** Batches of a stream in memory: one being read or sent, and two in the making, so that workers never wait. */
 export const STREAM_SLOTS = 3;
 
-/**
- * Batches starting at `from`, without end, in leased buffers. `admit` is awaited before each batch is started. Throws
- * `data/bad-cursor`.
- */
+export interface BatchStreamOptions {
+  /** Awaited before each batch is started. */
+  admit?(): Promise<void>;
+  /** Only every stride-th batch. Default 1: every batch. */
+  stride?: number;
+}
+
+/** Batches starting at `from`, without end, in leased buffers. Throws `data/bad-cursor`. */
 export function openBatchStream(
   pool: DecodePool,
   maker: BatchMaker,
   from: Cursor,
-  admit?: () => Promise<void>,
+  { admit, stride = 1 }: BatchStreamOptions = {},
 ): ReadAhead<MadeBatch> {
   let cursor = checkCursor(from, maker.batchesPerEpoch);
   return new ReadAhead<MadeBatch>({
@@ -30,7 +34,7 @@ export function openBatchStream(
     allocate: () => pool.allocate(maker.pixelBytes),
     make(buffer, signal) {
       const batch = maker.make(cursor, buffer, signal);
-      cursor = nextCursor(cursor, maker.batchesPerEpoch);
+      cursor = cursorAfter(cursor, stride, maker.batchesPerEpoch);
       return batch;
     },
     admit,

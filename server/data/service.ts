@@ -124,7 +124,7 @@ export function createDataService(options: DataServiceOptions): DataService {
     const { dataset, pool, math } = openedOrThrow();
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
-    const { recipe, batchSize, seed, cursor, window, batchBytes } = checkOpen(
+    const { recipe, batchSize, seed, cursor, stride, window, batchBytes } = checkOpen(
       request.open,
       dataset.fingerprint,
     );
@@ -136,8 +136,8 @@ export function createDataService(options: DataServiceOptions): DataService {
         const reading = { badSamples, pixelLimit, onSkipped, onKept };
         const options = { recipe, batchSize, seed, ...reading };
         const maker = createBatchMaker(pool, math, dataset, options);
-        log.info({ batchSize, seed, cursor, window }, "stream opened");
-        return openBatchStream(pool, maker, cursor, admit);
+        log.info({ batchSize, seed, cursor, stride, window }, "stream opened");
+        return openBatchStream(pool, maker, cursor, { admit, stride });
       },
     };
   }
@@ -186,11 +186,15 @@ function tooManyStreams(maxStreams: number): VitrineError {
   );
 }
 
+/** More servers than that read from one data set for one trainer are a mistake. */
+const MAX_STRIDE = 1024;
+
 interface StreamSettings {
   recipe: AugmentationRecipe;
   batchSize: number;
   seed: number;
   cursor: Cursor;
+  stride: number;
   /** Credit window in bytes. */
   window: number;
   /** What one batch costs of it. */
@@ -220,5 +224,8 @@ function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
   const window = open.creditBytes ?? 0;
   if (window < batchBytes) throw creditTooSmall(batchBytes, window);
   const cursor = { epoch: open.cursor?.epoch ?? 0, batch: open.cursor?.batch ?? 0 };
-  return { recipe, batchSize, seed, cursor, window, batchBytes };
+  const stride = Math.max(1, open.stride ?? 1);
+  if (stride > MAX_STRIDE)
+    throw new VitrineError("protocol/bad-open", `stride is ${stride}; allowed: at most ${MAX_STRIDE}`);
+  return { recipe, batchSize, seed, cursor, stride, window, batchBytes };
 }

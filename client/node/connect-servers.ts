@@ -1,0 +1,115 @@
+// Connect: connections to the data servers that answer, checked to have the same data set.
+
+import { batchCost } from "../../proto/credits.js";
+import type { DataDescription } from "../../runtime/batches/batch-source.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { DataConnection, isServerAway } from "./data-connection.js";
+import type { DataServers } from "./data-servers.js";
+
+const DEFAULT_QUIET_SECONDS = 10;
+
+/** What a connection must know of the batches that will come: DataClientOptions has it. */
+interface ConnectOptions {
+  recipe: AugmentationRecipe;
+  batchSize: number;
+  quietSeconds?: number;
+}
+
+/** Deadline of one Describe: even a client that does not retry gives it a fair chance. */
+export const DESCRIBE_MS = { min: 2_000, max: 10_000 };
+
+/** The start of a fingerprint, enough to tell two apart. */
+const short = (fingerprint: string): string => `${quote(fingerprint.slice(0, 12))}…`;
+
+function checkFingerprint(expected: string | undefined, found: string, address: string): void {
+  if (!expected || expected === found) return;
+  throw new VitrineError(
+    "data/fingerprint-changed",
+    `${address} serves the data set ${short(found)}, expected ${short(expected)}: ` +
+      "serve the data set that the run started with, or start a new run",
+    { details: { expected, found, server: address } },
+  );
+}
+
+/** A connection on which the server has answered, with its description of the data set. */
+export async function connect(
+  address: string,
+  { recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS }: ConnectOptions,
+  fingerprint: string | undefined,
+  deadlineMs: number,
+): Promise<{ connection: DataConnection; description: DataDescription }> {
+  const connection = new DataConnection(address, {
+    batchBytes: batchCost(batchSize, recipe.size),
+    quietMs: 1000 * quietSeconds,
+  });
+  try {
+    const description = await connection.describe(
+      Math.max(DESCRIBE_MS.min, Math.min(DESCRIBE_MS.max, deadlineMs)),
+    );
+    checkFingerprint(fingerprint, description.fingerprint, address);
+    return { connection, description };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+interface Connected {
+  address: string;
+  connection: DataConnection;
+  description: DataDescription;
+}
+
+/**
+ * Connections to all servers that answer, at least one, in the order of their addresses. Throws the first error where
+ * none does, and at once an error that no waiting mends, such as another data set.
+ */
+export async function connectAll(
+  servers: DataServers,
+  options: ConnectOptions,
+  fingerprint: string | undefined,
+  deadlineMs: number,
+): Promise<Connected[]> {
+  const all = await servers.addresses();
+  const available = servers.available(all);
+  const addresses = available.length > 0 ? available : all;
+  // Of several servers one that does not answer holds up the others.
+  const patience = addresses.length > 1 ? DESCRIBE_MS.min : deadlineMs;
+  const tries = await Promise.allSettled(
+    addresses.map(async (address) => ({
+      address,
+      ...(await connect(address, options, fingerprint, patience)),
+    })),
+  );
+  const connected: Connected[] = [];
+  const errors: unknown[] = [];
+  tries.forEach((outcome, index) => {
+    if (outcome.status === "fulfilled") {
+      connected.push(outcome.value);
+      servers.answered(addresses[index]);
+    } else {
+      errors.push(outcome.reason);
+      servers.failed(addresses[index]);
+    }
+  });
+  const final = errors.find((error) => !isServerAway(error));
+  if (final === undefined && connected.length > 0) return connected;
+  for (const { connection } of connected) connection.close();
+  throw final ?? errors[0] ?? new VitrineError("network/unavailable", `${servers} has no address`);
+}
+
+/** Throws `data/fingerprint-changed` where two servers have different data sets. */
+export function commonDescription(connected: readonly Connected[]): DataDescription {
+  const [{ address, description }] = connected;
+  for (const other of connected) {
+    if (other.description.fingerprint === description.fingerprint) continue;
+    throw new VitrineError(
+      "data/fingerprint-changed",
+      `${address} serves the data set ${short(description.fingerprint)}, ${other.address} ` +
+        `${short(other.description.fingerprint)}: several servers must have the same`,
+      { details: { servers: `${address}, ${other.address}` } },
+    );
+  }
+  return description;
+}

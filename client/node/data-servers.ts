@@ -1,0 +1,77 @@
+// Data servers: which of a trainer's data servers there are, which of them answer, and which are better left alone for a
+// while.
+
+import { lookup } from "node:dns/promises";
+import { dnsTarget } from "../../proto/address.js";
+
+/** How long a server that failed is left alone, at first and at most; it doubles with each failure in a row. */
+const FIRST_REST_MS = 1_000;
+const LONGEST_REST_MS = 30_000;
+
+interface Health {
+  failures: number;
+  /** performance.now() at which it may be asked again. */
+  restsUntil: number;
+}
+
+/** NAME:PORT → HOST:PORT for each address of the name, sorted. Throws what the resolver throws. */
+async function resolveName(target: string): Promise<string[]> {
+  const colon = target.lastIndexOf(":");
+  const port = target.slice(colon + 1);
+  const found = await lookup(target.slice(0, colon), { all: true });
+  return found
+    .map(({ address, family }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
+    .sort();
+}
+
+export class DataServers {
+  readonly #named: readonly string[];
+  readonly #health = new Map<string, Health>();
+
+  /** HOST:PORT, unix:PATH or dns:///NAME:PORT each. */
+  constructor(named: readonly string[]) {
+    this.#named = named;
+  }
+
+  /** Whether there can be more than one. */
+  get areSeveral(): boolean {
+    return this.#named.length > 1 || this.#named.some((name) => dnsTarget(name) !== undefined);
+  }
+
+  /** For messages. */
+  toString(): string {
+    return this.#named.join(", ");
+  }
+
+  /** All addresses, names resolved anew; a name that does not resolve has none. */
+  async addresses(): Promise<string[]> {
+    const lists = await Promise.all(
+      this.#named.map((name) => {
+        const target = dnsTarget(name);
+        return target === undefined ? [name] : resolveName(target).catch(() => []);
+      }),
+    );
+    return [...new Set(lists.flat())];
+  }
+
+  /** Those of `addresses` that did not fail lately. */
+  available(addresses: readonly string[]): string[] {
+    const now = performance.now();
+    return addresses.filter((address) => (this.#health.get(address)?.restsUntil ?? 0) <= now);
+  }
+
+  failed(address: string): void {
+    const failures = (this.#health.get(address)?.failures ?? 0) + 1;
+    const rest = Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** (failures - 1));
+    this.#health.set(address, { failures, restsUntil: performance.now() + rest });
+  }
+
+  /** A server that answers, but more slowly than the others can make up for. */
+  wasSlow(address: string): void {
+    this.#health.set(address, { failures: 1, restsUntil: performance.now() + LONGEST_REST_MS });
+  }
+
+  answered(address: string): void {
+    this.#health.delete(address);
+  }
+}
