@@ -43,7 +43,7 @@ export class DataServers {
     return this.#named.join(", ");
   }
 
-  /** All addresses, names resolved anew; a name that does not resolve has none. */
+  /** All addresses, with names resolved again; a name that does not resolve has none. */
   async addresses(): Promise<string[]> {
     const lists = await Promise.all(
       this.#named.map((name) => {
