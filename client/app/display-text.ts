@@ -65,16 +65,16 @@ export interface Failure {
 export function photographFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   const code = isVitrineError(error) ? error.code : "";
-  if (code === "image/unreadable" || code === "jpeg/not-jpeg") {
+  if (code === "image/unreadable" || code === "image/unknown-format" || code === "image/unsupported") {
     return {
       line: "This file cannot be read as a picture.",
       advice: "JPEG, PNG and WebP work everywhere.",
     };
   }
-  if (code === "jpeg/truncated" || code === "jpeg/corrupt") {
-    return { line: "This JPEG file is damaged.", advice: `${sentence(text)} Try the original file again.` };
+  if (/^(jpeg|image)\/(truncated|corrupt)$/.test(code)) {
+    return { line: "This file is damaged.", advice: `${sentence(text)} Try the original file again.` };
   }
-  if (code === "jpeg/too-large" || code === "image/out-of-memory") {
+  if (/^(jpeg\/too-large|image\/too-large|image\/out-of-memory)$/.test(code)) {
     return { line: "This picture is too large.", advice: sentence(text) };
   }
   return { line: "The picture could not be classified.", advice: sentence(text) };

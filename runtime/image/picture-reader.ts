@@ -7,7 +7,7 @@ import { evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { InputTransform } from "./input-transform.js";
 import { evaluatePicture } from "./picture.js";
-import { isPictureFormat, pictureKind } from "./picture-format.js";
+import { isPictureFormat, pictureKind, requirePictureFormat } from "./picture-format.js";
 import type { RgbImage } from "./resize.js";
 
 /** Limits of reading a picture for inference, and how its errors speak. */
@@ -67,6 +67,10 @@ export async function readPictureAnywhere(
       if (!isVitrineError(error) || !isUnsupported(error)) throw error;
     }
   }
-  const image = await decodeOther(file);
+  const image = await decodeOther(file).catch((error: unknown) => {
+    // A format that has a name is refused by it.
+    if (pictureKind(file) !== undefined) requirePictureFormat(file, options.name);
+    throw error;
+  });
   return { pixels: evaluationInputOfPixels(module, image, options), decodedBy: "platform" };
 }

@@ -1,6 +1,6 @@
 // Classifier library: `vitrine/browser` without a bundler, straight from dist/, as any page may import it.
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -126,6 +126,22 @@ function registerTests(executable: string): void {
     assert.is(answers[0]?.length, 2);
     for (const answer of answers) assert.equal(answer, answers[0]);
     assert.is(left, wavesJpeg(1).length);
+  });
+
+  test("decoders of other formats are loaded without a bundler, and answer as in Node", async () => {
+    const runtime = await createRuntime({ host: nodeHost() });
+    const model = await loadModel(runtime, nodeModelSource(tiny.folder), { batchSizes: [1] });
+    for (const name of ["webp_lossy.webp", "avif_420.avif", "png_6_8.png", "tiff_rgb_lzw.tif"]) {
+      const file = readFileSync(new URL(`../../../test/fixtures/pictures/${name}`, import.meta.url));
+      const [logits, decodedBy] = await page.evaluate(async (base64) => {
+        const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+        const answer = await window.classifier.classify(bytes);
+        return [[...answer.logits], answer.decodedBy] as const;
+      }, file.toString("base64"));
+      assert.is(decodedBy, "vitrine", name);
+      assertClose(logits, (await model.logits(await model.readPicture(file), 1)).logits, 1e-4, name);
+    }
+    await runtime.dispose();
   });
 
   test("errors cross the thread with code and text", async () => {

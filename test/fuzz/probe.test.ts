@@ -1,5 +1,6 @@
 // Fuzzing with a fixed seed: damaged files keep every promise, and the probe notices broken ones.
 
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
@@ -8,6 +9,7 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import { fixture, fixtureRows } from "../image/jpeg-fixtures.js";
 import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
+import { probePicture } from "./probe-pictures.js";
 import { probeTransforms } from "./probe-transforms.js";
 
 const module = await createImageModule(nodeHost());
@@ -25,6 +27,27 @@ test("five thousand damaged files and more keep every promise of the decoder", (
   for (let round = 0; round < 5000 || performance.now() < end; round++)
     outcomes.add(probe(module, mutate(files[next() % files.length] as Uint8Array, next), next));
   for (const outcome of ["decoded", "jpeg/truncated", "jpeg/corrupt", "jpeg/not-jpeg", "jpeg/too-large"])
+    assert.ok(outcomes.has(outcome), `${outcome} never happened`);
+});
+
+test("damaged files of other formats keep every promise of their decoders", async () => {
+  const folder = new URL("../../../test/fixtures/pictures/", import.meta.url);
+  // libavif is slow; a longer run is `npm run fuzz -- pictures`.
+  const names = readdirSync(folder).filter((name) => /\.(png|webp|gif|bmp|tif|ppm)$/.test(name));
+  const pictures = names.map((name) => new Uint8Array(readFileSync(new URL(name, folder))));
+  const next = generator(13);
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 3000; round++) {
+    const file = mutate(pictures[next() % pictures.length] as Uint8Array, next);
+    outcomes.add(await probePicture(module, file));
+  }
+  for (const outcome of [
+    "decoded",
+    "image/truncated",
+    "image/corrupt",
+    "image/too-large",
+    "image/unknown-format",
+  ])
     assert.ok(outcomes.has(outcome), `${outcome} never happened`);
 });
 

@@ -1,5 +1,6 @@
 // Fuzz: damages files of a corpus repeatedly and probes how the image module handles them.
-// `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`; exit status 1 where a promise breaks.
+// `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`, and `pictures` for files of all other
+// formats; exit status 1 where a promise breaks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,13 +8,17 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createImageModule } from "../../runtime/image/image-module.js";
+import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
+import { probePicture } from "./probe-pictures.js";
 import { probeTransforms } from "./probe-transforms.js";
 import { startWatchdog } from "./watchdog.js";
 
-const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/jpeg/", import.meta.url));
+const fixturesOf = (folder: string) =>
+  fileURLToPath(new URL(`../../../test/fixtures/${folder}/`, import.meta.url));
+const JPEG = /\.jpe?g$/i;
+const OTHERS = /\.(png|webp|gif|bmp|tiff?|avif|ppm|pgm)$/i;
 /** Larger files make fewer rounds without finding more. */
 const LARGEST_FILE = 200_000;
 /** More failures than this are repetitions of the same one. */
@@ -26,7 +31,7 @@ interface Options {
   keep: string;
 }
 
-function readCorpus(folder: string): Uint8Array[] {
+function readCorpus(folder: string, wanted: RegExp): Uint8Array[] {
   let names: string[];
   try {
     names = readdirSync(folder, { recursive: true, encoding: "utf8" });
@@ -34,21 +39,30 @@ function readCorpus(folder: string): Uint8Array[] {
     throw new VitrineError("file/not-found", `${folder}: no such folder (--corpus)`, { cause });
   }
   const files = names
-    .filter((name) => /\.jpe?g$/i.test(name))
+    .filter((name) => wanted.test(name))
     .sort()
     .map((name) => new Uint8Array(readFileSync(join(folder, name))))
     .filter((bytes) => bytes.length > 0 && bytes.length <= LARGEST_FILE);
   if (files.length === 0)
     throw new VitrineError(
       "file/not-found",
-      `${folder}: no .jpg file of up to ${LARGEST_FILE} bytes (--corpus)`,
+      `${folder}: no file of the wanted kind of up to ${LARGEST_FILE} bytes (--corpus)`,
     );
   return files;
 }
 
-async function fuzzImage({ seconds, corpus, seed, keep }: Options): Promise<void> {
+/** Probes one file; throws where a promise breaks. */
+type Probe = (module: ImageModule, file: Uint8Array, next: () => number) => string | Promise<string>;
+
+function probeJpeg(module: ImageModule, file: Uint8Array, next: () => number): string {
+  const outcome = probe(module, file, next);
+  if (outcome === "decoded") probeTransforms(module, file, next);
+  return outcome;
+}
+
+async function fuzz({ seconds, corpus, seed, keep }: Options, wanted: RegExp, check: Probe): Promise<void> {
   const module = await createImageModule(nodeHost());
-  const files = readCorpus(corpus);
+  const files = readCorpus(corpus, wanted);
   const next = generator(seed);
   const outcomes: Record<string, number> = {};
   const failures: { round: number; reason: string; file: string }[] = [];
@@ -59,11 +73,10 @@ async function fuzzImage({ seconds, corpus, seed, keep }: Options): Promise<void
     const file = mutate(files[next() % files.length] as Uint8Array, next);
     watchdog.begin(rounds, file);
     try {
-      const outcome = probe(module, file, next);
+      const outcome = await check(module, file, next);
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-      if (outcome === "decoded") probeTransforms(module, file, next);
     } catch (error) {
-      const path = join(keep, `seed-${seed}-round-${rounds}.jpg`);
+      const path = join(keep, `seed-${seed}-round-${rounds}${wanted === JPEG ? ".jpg" : ""}`);
       mkdirSync(keep, { recursive: true });
       writeFileSync(path, file);
       failures.push({
@@ -85,19 +98,31 @@ function positive(text: string): number {
 }
 
 const program = new Command("fuzz");
-program
-  .command("image")
-  .description("damage JPEG files and check that decoder and transforms keep their promises")
-  .option("--seconds <n>", "how long", positive, 20)
-  .option("--corpus <folder>", "files to damage", FIXTURES)
-  .option(
-    "--seed <n>",
-    "seed of the generator; the same seed makes the same files",
-    positive,
-    Date.now() & 0x7fff_ffff,
-  )
-  .option("--keep <folder>", "where files that break a promise are kept", "fuzz-findings")
-  .action(fuzzImage);
+function fuzzCommand(name: string, what: string, corpus: string): Command {
+  return program
+    .command(name)
+    .description(what)
+    .option("--seconds <n>", "how long", positive, 20)
+    .option("--corpus <folder>", "files to damage", corpus)
+    .option(
+      "--seed <n>",
+      "seed of the generator; the same seed makes the same files",
+      positive,
+      Date.now() & 0x7fff_ffff,
+    )
+    .option("--keep <folder>", "where files that break a promise are kept", "fuzz-findings");
+}
+
+fuzzCommand(
+  "image",
+  "damage JPEG files and check that decoder and transforms keep their promises",
+  fixturesOf("jpeg"),
+).action((options: Options) => fuzz(options, JPEG, probeJpeg));
+fuzzCommand(
+  "pictures",
+  "damage PNG, WebP, GIF, BMP, TIFF, AVIF and PPM files and check that their decoders keep their promises",
+  fixturesOf("pictures"),
+).action((options: Options) => fuzz(options, OTHERS, probePicture));
 
 try {
   await program.parseAsync(process.argv);

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { evaluationInput, evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
@@ -80,6 +80,19 @@ test("what is not read here goes to the platform: kinds of JPEG, other formats",
   assert.is(
     (await refusal(readPicture(module, edited(1, [0xc9]), OPTIONS))).code,
     "jpeg/unsupported-arithmetic",
+  );
+});
+
+test("what neither reads is refused by its name, where it has one", async () => {
+  const fails = async () => {
+    throw new VitrineError("image/unreadable", "planted");
+  };
+  const svg = await refusal(readPictureAnywhere(module, Buffer.from("<svg/>"), OPTIONS, fails));
+  assert.is(svg.code, "image/unknown-format");
+  assert.match(svg.message, /^SVG is not read/);
+  assert.is(
+    (await refusal(readPictureAnywhere(module, Buffer.from("words"), OPTIONS, fails))).message,
+    "planted",
   );
 });
 
