@@ -162,13 +162,6 @@ test("weight decay shrinks convolutions, not batch norms and biases", async () =
   training.dispose();
 });
 
-test("distillation needs a distillation token, which no convnet has", async () => {
-  assert.match(
-    await messageOf(() => create({ distillation: "hard" })),
-    /distillation hard: the model has no distillation token/,
-  );
-});
-
 test("all parameters of a file are there: running statistics too, and nothing else", async () => {
   const training = await create();
   const weights = await training.read("weights");
