@@ -6,6 +6,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
+import { attention } from "../../runtime/graph/operations/attention.js";
 import { linear } from "../../runtime/graph/operations/linear.js";
 import { scaledSum } from "../../runtime/graph/operations/sums.js";
 import { planProgram } from "../../runtime/graph/planner.js";
@@ -175,6 +176,21 @@ test("the calibration reports every register block, chooses the fastest one and 
   assert.ok(safe > 0);
   assert.is(best, safe === best ? safe : Math.max(...table.map(({ gigaflops }) => gigaflops)));
   assert.is((await newExecutor()).calibration, table);
+});
+
+test("attention takes as many tokens as a thread's scratch holds rows of scores, and refuses one more", async () => {
+  const executor = await newExecutor();
+  const over = (tokens: number) => {
+    const graph = new GraphBuilder(`attention over ${tokens}`);
+    graph.output("y", attention(graph, graph.input("qkv", [1, tokens, 12]), 1, "attention").out);
+    return compile(executor, graph);
+  };
+  // 512 KiB for four rows of float32.
+  (await over(32_768)).dispose();
+  const { code, message } = await refusal(() => over(32_769));
+  assert.is(code, "device/unsupported");
+  assert.match(message, /attention over 32769 tokens: device wasm takes up to 32768/);
+  await executor.dispose();
 });
 
 test.run();
