@@ -12,6 +12,7 @@ import { drawSample } from "../../runtime/draw/sample.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
+import { decodePicture } from "../../runtime/image/picture.js";
 import { trainingInput } from "../../runtime/image/training-input.js";
 import { runCommand } from "../inference/run-command.js";
 import { jpegOf, syntheticPicture } from "./synthetic-picture.js";
@@ -61,6 +62,36 @@ test("decode writes the decoder's pixels as PNG and as PPM", async ({ folder, ph
   const header = Buffer.from("P6\n75 55\n255\n");
   const half = decode(module, file, { scale: 0.5 });
   assert.is(Buffer.compare(readFileSync(ppm), Buffer.concat([header, half.data])), 0);
+});
+
+test("decode reads other formats by their content, keeps rows with --partial, and names its own flags", async ({
+  folder,
+}) => {
+  const fixture = (name: string) =>
+    readFileSync(new URL(`../../../test/fixtures/pictures/${name}`, import.meta.url));
+  const out = join(folder, "other.png");
+  const misnamed = join(folder, "webp.jpg");
+  writeFileSync(misnamed, fixture("webp_lossless.webp"));
+  const { status, stdout, stderr } = await image("decode", misnamed, "--out", out);
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /webp\.jpg: WebP, 33×26\n/);
+  const { data } = await decodePicture(module, fixture("webp_lossless.webp"));
+  assert.is(Buffer.compare(pixelsOf(out).data, data), 0);
+
+  const cut = join(folder, "cut.png");
+  writeFileSync(cut, fixture("png_stored.png").subarray(0, 2000));
+  assert.match(
+    (await image("decode", cut, "--out", out)).stderr,
+    /row \d+ of 30 \(--partial keeps the intact rows\)\n$/,
+  );
+  const partial = await image("decode", cut, "--out", out, "--partial", "--json");
+  assert.ok(JSON.parse(partial.stdout).rowsDecoded > 0, partial.stderr);
+  const limited = await image("decode", cut, "--out", out, "--max-pixels", "1000");
+  assert.match(limited.stderr, /claims 1,200 pixels, allowed are 1,000 \(--max-pixels allows more\)\n$/);
+  assert.match(
+    (await image("decode", cut, "--out", out, "--scale", "1/2")).stderr,
+    /--scale decodes JPEG files only/,
+  );
 });
 
 test("augment writes the sample that training would see, and its draw", async ({ folder, photo, file }) => {

@@ -124,6 +124,16 @@ test("a header above the pixel limit is refused, with the limit as the text", as
   }
 });
 
+test("AVIF, whose decoder is slow, has a limit of its own", async () => {
+  const file = Buffer.from(picture("avif_420.avif"));
+  const at = file.indexOf("ispe") + 8;
+  file.writeUInt32BE(8193, at);
+  file.writeUInt32BE(8192, at + 4);
+  const error = await refusal(file);
+  assert.is(error.code, "image/too-large");
+  assert.match(error.message, /claims 67,117,056 pixels, allowed are 67,108,864 in this format$/);
+});
+
 test("with partial, the rows that are there are kept and the others are black", async () => {
   for (const name of ["png_stored.png", "gif.gif", "bmp_rgb.bmp", "ppm.ppm"]) {
     const whole = await decodePicture(module, picture(name));

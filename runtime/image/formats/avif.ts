@@ -2,9 +2,13 @@
 // libavif leaves turning to its caller.
 
 import type { Host } from "../../host/host.js";
+import { pictureError } from "../failure.js";
 import { FileBytes } from "./file-bytes.js";
 import { type Format, type FormatOptions, type PictureSize, type Pixels, requireSize } from "./format.js";
 import { createWasmDecoder } from "./wasm-decoder.js";
+
+/** libavif takes 70 to 100 ns a pixel here, where the other decoders take 2 to 20: about as long at its limit as they. */
+const PIXEL_LIMIT = 1 << 26;
 
 const decodeAvif = createWasmDecoder("AVIF", "avif_dec", [8]);
 
@@ -61,6 +65,12 @@ async function decode(file: Uint8Array, options: FormatOptions, { host }: { host
   const bytes = new FileBytes(file, "AVIF", options.name, false);
   const size = readSize(bytes);
   requireSize("AVIF", size, options);
+  const pixels = size.width * size.height;
+  if (pixels > PIXEL_LIMIT) {
+    const [found, allowed] = [pixels, PIXEL_LIMIT].map((value) => value.toLocaleString("en-US"));
+    const text = `the AVIF header claims ${found} pixels, allowed are ${allowed} in this format`;
+    throw pictureError("image/too-large", options.name, text);
+  }
   const picture = await decodeAvif(host, file, options.name);
   if (picture.width !== size.width || picture.height !== size.height)
     throw bytes.corrupt("its picture has another size than its header");
