@@ -70,7 +70,7 @@ test("timm's crop_mode border has a border of the mean color, the same for class
   const { data: inner } = resize(runtime.image, decode(runtime.image, photo), { width: 32, height: 16 });
   const expected = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => [128, 102, 76][i % 3]);
   expected.set(inner, 8 * 32 * 3);
-  assert.equal(loaded.readPicture(photo), expected);
+  assert.equal(await loaded.readPicture(photo), expected);
   const input = inputTransform(model.config);
   const source = await openEvaluation({
     ...{ path: data, ...input, batchSize: 1, workers: 1, badSamples: "fail" },
