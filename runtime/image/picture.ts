@@ -3,6 +3,7 @@
 
 import { Region } from "../../assembly/image/contract.js";
 import type { SampleDraw } from "../draw/draw.js";
+import { isVitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT, type DecodedImage, type DecodeScale, decode, readHeader } from "./decode.js";
 import { type EvaluationOptions, transformArguments } from "./evaluation-input.js";
 import { avif } from "./formats/avif.js";
@@ -174,8 +175,28 @@ export async function decodePicture(
   });
 }
 
-/** As `evaluationInput`, of a picture file of any format. Throws what `decodePicture` throws. */
+/**
+ * As `evaluationInput`, of a picture file of any format. With `shrink`, a JPEG picture that does not fit into the
+ * module's memory is decoded smaller too. Throws what `decodePicture` throws.
+ */
 export async function evaluatePicture(
+  module: ImageModule,
+  file: Uint8Array,
+  options: EvaluationOptions & ReadOptions,
+): Promise<Uint8Array> {
+  try {
+    return await evaluateOnce(module, file, options);
+  } catch (error) {
+    const { name, shrink = false, pixelLimit = DEFAULT_PIXEL_LIMIT } = options;
+    if (!shrink || !isVitrineError(error) || error.code !== "image/out-of-memory") throw error;
+    const header = readPictureHeader(module, file, { name });
+    const fewer = Math.ceil(Math.min(header.width * header.height, pixelLimit) / 4);
+    if (header.format !== "JPEG" || blockSideFor(header, pixelLimit) === 1) throw error;
+    return evaluatePicture(module, file, { ...options, pixelLimit: fewer });
+  }
+}
+
+async function evaluateOnce(
   module: ImageModule,
   file: Uint8Array,
   options: EvaluationOptions & ReadOptions,

@@ -13,6 +13,7 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import { decodePicture } from "../../runtime/image/picture.js";
 import { readPicture, readPictureAnywhere } from "../../runtime/image/picture-reader.js";
 import { fixture } from "./jpeg-fixtures.js";
+import { jpegOf, syntheticPicture } from "./synthetic-picture.js";
 
 const module = await createImageModule(nodeHost());
 const OPTIONS = { size: 32, cropRatio: 0.875 };
@@ -123,6 +124,30 @@ test("a JPEG of too many pixels is decoded smaller for inference; no scale suffi
   assert.is(error.code, "jpeg/too-large");
   assert.not.match(error.message, /option|pixelLimit/);
   assert.match(error.message, /claims [\d,]+ pixels, allowed/);
+});
+
+test("a JPEG that does not fit into memory is decoded smaller for inference, also where it must be turned", async () => {
+  const small = await createImageModule(nodeHost(), { memoryLimitMiB: 5 });
+  const jpeg = jpegOf(syntheticPicture(module.math, 5, 1400, 1200));
+  // One entry, big-endian: orientation 6.
+  const exif = Buffer.from(
+    `457869660000${"4d4d002a00000008"}${"0001"}${"0112"}${"0003"}${"00000001"}${"00060000"}${"00000000"}`,
+    "hex",
+  );
+  const turned = Buffer.concat([
+    jpeg.subarray(0, 2),
+    Buffer.from([0xff, 0xe1, 0, exif.length + 2]),
+    exif,
+    jpeg.subarray(2),
+  ]);
+  for (const file of [jpeg, turned]) {
+    assert.throws(
+      () => decode(small, file, { orient: true }),
+      (error: unknown) => isVitrineError(error) && error.code === "image/out-of-memory",
+    );
+    const fitting = decode(module, file, { scale: 0.5, orient: true });
+    assert.equal(await readPicture(small, file, OPTIONS), evaluationInputOfPixels(module, fitting, OPTIONS));
+  }
 });
 
 test("the caller's own flag takes the place of the library's option", async () => {
