@@ -6,16 +6,12 @@ import { counted } from "../../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { readStartSync } from "../../runtime/host/node-files.js";
 import { isPictureFormat, PICTURE_FORMATS, pictureKind } from "../../runtime/image/picture-format.js";
-import type { Listing } from "./dataset.js";
-import { byCodePoint } from "./dataset.js";
-
-/** Endings of the formats that Vitrine reads; the content decides when a file is read. */
-const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|ppm|pgm)$/i;
+import { byCodePoint, type Listing, PICTURE_NAME } from "./dataset.js";
 
 /** A file without an ending is what its first bytes say; that of any other ending is not opened here. */
 function isPicture(path: string, name: string): boolean {
   const ending = extname(name);
-  if (ending !== "") return PICTURE.test(ending);
+  if (ending !== "") return PICTURE_NAME.test(ending);
   return isPictureFormat(pictureKind(readStartSync(path, START_BYTES)));
 }
 

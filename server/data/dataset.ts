@@ -27,6 +27,9 @@ export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "o
   sizes: Float64Array;
 };
 
+/** Names that pictures of a format that is read have. What a file is, its content decides. */
+export const PICTURE_NAME = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|ppm|pgm)$/i;
+
 /** Path of sample `index`; relative where the user gave a relative path. */
 export function sampleFile({ root, names }: Pick<Dataset, "root" | "names">, index: number): string {
   const name = names[index];

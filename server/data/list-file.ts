@@ -1,72 +1,47 @@
-// List file: a data set as a CSV file with the columns path and label, in the list's own order; paths are relative
-// to the list.
+// List file: a data set as a list of pictures with a label each, in the list's own order; paths are relative to the list.
 
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parse } from "csv-parse/sync";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { readWholeFileSync } from "../../runtime/host/node-files.js";
 import { LONGEST_LABEL } from "../../runtime/models/labels.js";
 import { byCodePoint, type Listing } from "./dataset.js";
+import { badList, type ListRow, readListRows } from "./list-rows.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
 const MAX_CLASSES = 1_000_000;
 
-/** The 14 million rows of ImageNet-21k take 700 MB. */
-const LARGEST_LIST = 2 ** 30;
+/** "1.0" is what pandas writes for 1 in a column with a gap. */
+const INTEGER = /^[+-]?\d+(\.0*)?$/;
+const NUMBER = /^[+-]?\d+\.\d+$/;
 
-const INTEGER = /^[+-]?\d+$/;
-
-interface Row {
-  path: string;
-  label: string;
-  /** Line of the file, from 1. */
-  line: number;
-}
-
-function badList(list: string, what: string, details: Record<string, string | number> = {}): VitrineError {
-  return new VitrineError(
-    "data/bad-list",
-    `${list}: ${what}; a list is a CSV file with the header "path,label" and one row per image`,
-    { details: { path: list, ...details } },
-  );
-}
-
-function readRows(list: string): Row[] {
-  const text = readWholeFileSync(list, LARGEST_LIST);
-  let parsed: { record: Record<string, string>; info: { lines: number } }[];
-  try {
-    // With the options `info` and `columns` each row is an object with its line; the typings know plain rows only.
-    parsed = parse(Buffer.from(text.buffer), {
-      columns: true,
-      info: true,
-      bom: true,
-      skip_empty_lines: true,
-      trim: true,
-    }) as unknown as typeof parsed;
-  } catch (cause) {
-    throw badList(list, quote(cause instanceof Error ? cause.message.replace(/\s+/g, " ") : String(cause)));
-  }
-  return parsed.map(({ record, info }) => {
-    const { path, label } = record;
-    if (path === undefined || label === undefined)
-      throw badList(list, `the header has no column "${path === undefined ? "path" : "label"}"`);
+/** Throws `data/bad-list` for an empty or too long cell, a fraction as a label, and a picture with two labels. */
+function checkRows(list: string, rows: readonly ListRow[]): void {
+  const seen = new Map<string, ListRow>();
+  for (const row of rows) {
+    const { path, label, line } = row;
     if (path === "" || label === "")
-      throw badList(list, `line ${info.lines} has an empty ${path === "" ? "path" : "label"}`, {
-        line: info.lines,
-      });
+      throw badList(list, `line ${line} has an empty ${path === "" ? "path" : "label"}`, { line });
     if (label.length > LONGEST_LABEL)
       throw badList(
         list,
-        `line ${info.lines} has a label of ${label.length.toLocaleString("en-US")} characters; allowed: ${LONGEST_LABEL}`,
-        { line: info.lines },
+        `line ${line} has a label of ${label.length.toLocaleString("en-US")} characters; allowed: ${LONGEST_LABEL}`,
+        { line },
       );
-    return { path, label, line: info.lines };
-  });
+    if (NUMBER.test(label) && !INTEGER.test(label))
+      throw badList(list, `line ${line} has the label ${label}; allowed: whole numbers, or names`, { line });
+    const before = seen.get(path);
+    if (before && before.label !== label)
+      throw badList(
+        list,
+        `lines ${before.line} and ${line} give "${quote(path)}" the labels "${quote(before.label)}" and "${quote(label)}"`,
+        { line },
+      );
+    seen.set(path, row);
+  }
 }
 
 /** Integers are class indices, anything else is a class name; a list uses one of the two throughout. */
-function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: string[] } {
+function readLabels(list: string, rows: readonly ListRow[]): { labels: Int32Array; classes: string[] } {
   const numbered = rows.filter(({ label }) => INTEGER.test(label));
   if (numbered.length !== 0 && numbered.length !== rows.length) {
     const named = rows.find(({ label }) => !INTEGER.test(label))!;
@@ -95,27 +70,38 @@ function readLabels(list: string, rows: Row[]): { labels: Int32Array; classes: s
 /** Files after which `onFiles` hears of them. */
 const REPORT_INTERVAL = 4096;
 
-/** Throws `data/bad-list`, and `data/missing-file` for a row whose file does not exist. */
+/** Missing files that an error names. */
+const NAMED_FILES = 3;
+
+function missingFiles(list: string, missing: readonly (ListRow & { isThere: boolean })[]): VitrineError {
+  const [{ path, line, isThere }] = missing;
+  const named = missing.slice(0, NAMED_FILES).map((row) => `line ${row.line}: ${quote(row.path)}`);
+  const what = isThere ? "not a file" : "no such file";
+  const text =
+    missing.length === 1
+      ? `${list}, ${named[0]}: ${what} (paths are relative to the list)`
+      : `${list}: ${missing.length.toLocaleString("en-US")} rows name no file (paths are relative to the list): ` +
+        `${named.join(", ")}${missing.length > NAMED_FILES ? " …" : ""}`;
+  return new VitrineError("data/missing-file", text, {
+    details: { path: list, line, file: path, missing: missing.length },
+  });
+}
+
+/** Throws `data/bad-list`, and `data/missing-file` for rows whose files do not exist. */
 export function readListFile(list: string, onFiles: (files: number) => void): Listing {
   const root = dirname(list);
-  const rows = readRows(list);
+  const rows = readListRows(list);
   if (rows.length === 0) throw badList(list, "the list has no images");
-  const sizes = Float64Array.from(rows, ({ path, line }, index) => {
+  checkRows(list, rows);
+  const classes = readLabels(list, rows);
+  const missing: (ListRow & { isThere: boolean })[] = [];
+  const sizes = Float64Array.from(rows, (row, index) => {
     if (index % REPORT_INTERVAL === 0) onFiles(index);
-    const file = statSync(resolve(root, path), { throwIfNoEntry: false });
+    const file = statSync(resolve(root, row.path), { throwIfNoEntry: false });
     if (file?.isFile()) return file.size;
-    throw new VitrineError(
-      "data/missing-file",
-      `${list}, line ${line}: ${quote(path)}: ${file ? "not a file" : "no such file"} (paths are relative to the list)`,
-      { details: { path: list, line, file: path } },
-    );
+    missing.push({ ...row, isThere: file !== undefined });
+    return 0;
   });
-  return {
-    root,
-    names: rows.map(({ path }) => path),
-    ...readLabels(list, rows),
-    otherFiles: 0,
-    otherKinds: "",
-    sizes,
-  };
+  if (missing.length > 0) throw missingFiles(list, missing);
+  return { root, names: rows.map(({ path }) => path), ...classes, otherFiles: 0, otherKinds: "", sizes };
 }

@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -147,16 +148,78 @@ test("a dangling link is named", ({ root }) => {
   assert.match(message, /2\.jpg/);
 });
 
+test("lists are read as people write them", ({ root }) => {
+  put(root, { "a b.jpg": "", "c.png": "" });
+  const utf16 = (text: string) => Buffer.from(`\ufeff${text}`, "utf16le");
+  const forms: [name: string, text: string | Uint8Array][] = [
+    ["caps.csv", "Path,Label\na b.jpg,cat\nc.png,dog\n"],
+    ["huggingface.csv", "file_name,label\na b.jpg,cat\nc.png,dog\n"],
+    ["tabs.tsv", "path\tlabel\r\na b.jpg\tcat\r\nc.png\tdog\r\n"],
+    ["semicolons.csv", "label;other;path\ncat;x;a b.jpg\ndog;;c.png\n"],
+    ["headerless.csv", "a b.jpg,cat\nc.png,dog\n"],
+    ["spaces.txt", "a b.jpg cat\n\nc.png   dog\n"],
+    ["lines.jsonl", '{"file_name": "a b.jpg", "label": "cat"}\n\n{"Label": "dog", "file_name": "c.png"}\n'],
+    ["wide.csv", utf16("path,label\na b.jpg,cat\nc.png,dog\n")],
+    ["packed.csv.gz", gzipSync("path,label\na b.jpg,cat\nc.png,dog\n")],
+  ];
+  const prints = forms.map(([name, text]) => {
+    writeFileSync(join(root, name), text);
+    const { names, labels, classes, fingerprint } = openDataset(join(root, name));
+    assert.equal(
+      [names, [...labels], classes],
+      [
+        ["a b.jpg", "c.png"],
+        [0, 1],
+        ["cat", "dog"],
+      ],
+      name,
+    );
+    return fingerprint;
+  });
+  assert.is(new Set(prints).size, 1);
+});
+
+test("labels that pandas wrote as floats are indices, not names in the order of text", ({ root }) => {
+  put(root, { "a.jpg": "", "b.jpg": "" });
+  writeFileSync(join(root, "float.csv"), "path,label\na.jpg,10.0\nb.jpg,2.0\n");
+  const { labels, classes } = openDataset(join(root, "float.csv"));
+  assert.equal([...labels], [10, 2]);
+  assert.is(classes.length, 11);
+});
+
 test("an invalid list gives one typed line with the line number", ({ root }) => {
   put(root, { "1.jpg": "" });
   const list = join(root, "list.csv");
   const cases: [text: string, code: string, says: RegExp][] = [
     ["", "data/bad-list", /has no images/],
     ["path,label\n", "data/bad-list", /has no images/],
-    ["file,label\n1.jpg,0\n", "data/bad-list", /no column "path"/],
-    ["path,class\n1.jpg,0\n", "data/bad-list", /no column "label"/],
+    [
+      "where,label\n1.jpg,0\n",
+      "data/bad-list",
+      /no column "path" \(or file_name, .*\), only "where", "label"/,
+    ],
+    ["path,what\n1.jpg,0\n", "data/bad-list", /no column "label"/],
+    ["path,label\n1.jpg,0.5\n", "data/bad-list", /line 2 has the label 0\.5; allowed: whole numbers/],
+    [
+      "path,label\n1.jpg,cat\n1.jpg,cat\n1.jpg,dog\n",
+      "data/bad-list",
+      /lines 3 and 4 give "1\.jpg" the labels "cat" and "dog"/,
+    ],
+    [
+      '{"path": "1.jpg", "label": 0}\n{"path": "1.jpg"}\n',
+      "data/bad-list",
+      /line 2 has no text or number "label"/,
+    ],
+    ['{"path": "1.jpg", "label": 0}\nnull\n', "data/bad-list", /line 2 is no object/],
+    ['{"path": "1.jpg"', "data/bad-list", /line 1 is not JSON/],
+    ["\u001f\u008b", "data/bad-list", /list\.csv/],
+    [
+      `path,label\n${[1, 2, 3, 4].map((n) => `gone-${n}.jpg,0`).join("\n")}\n`,
+      "data/missing-file",
+      /4 rows name no file .*: line 2: gone-1\.jpg, line 3: gone-2\.jpg, line 4: gone-3\.jpg …/,
+    ],
     ["path,label\n1.jpg,\n", "data/bad-list", /line 2 has an empty label/],
-    ["path,label\n1.jpg,0\n1.jpg,cat\n", "data/bad-list", /line 3 has the class name "cat"/],
+    ["path,label\n1.jpg,0\n2.jpg,cat\n", "data/bad-list", /line 3 has the class name "cat"/],
     [
       `path,label\n1.jpg,${"x".repeat(3e6)}\n`,
       "data/bad-list",
