@@ -1,6 +1,7 @@
 // Exact arguments: operations whose result is known without a reference, at the borders of their arguments; defaults; and
 // headers and regions of unusual length.
 
+import { crc32, deflateSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Region } from "../../assembly/image/contract.js";
@@ -10,6 +11,7 @@ import { augment } from "../../runtime/image/augment.js";
 import { readHeader } from "../../runtime/image/decode.js";
 import { evaluationInputOfPixels } from "../../runtime/image/evaluation-input.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
+import { decodePicture } from "../../runtime/image/picture.js";
 import type { RgbImage } from "../../runtime/image/resize.js";
 import { fixture } from "./jpeg-fixtures.js";
 import { syntheticPicture } from "./synthetic-picture.js";
@@ -155,5 +157,38 @@ test("regions beyond 2 GiB of the module's memory are read where they are", asyn
     assert.equal(call.take(Region.Rgb, bytes.length), bytes);
   });
 });
+
+function chunk(name: string, body: Uint8Array): Buffer {
+  const named = Buffer.concat([Buffer.from(name), body]);
+  const [length, crc] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(body.length);
+  crc.writeUInt32BE(crc32(named));
+  return Buffer.concat([length, named, crc]);
+}
+
+/** A black picture of 5×4 pixels in each of two formats, which check their headers in different places. */
+const SMALL = {
+  PNG: Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk("IHDR", Uint8Array.of(0, 0, 0, 5, 0, 0, 0, 4, 8, 2, 0, 0, 0)),
+    chunk("IDAT", deflateSync(new Uint8Array(4 * (1 + 15)))),
+    chunk("IEND", new Uint8Array(0)),
+  ]),
+  PPM: Buffer.concat([Buffer.from("P6\n5 4\n255\n"), new Uint8Array(60)]),
+};
+
+for (const [format, file] of Object.entries(SMALL))
+  test(`${format}: as many pixels as are allowed are decoded, one more is refused`, async () => {
+    const { width, height } = await decodePicture(module, file, { pixelLimit: 20 });
+    assert.equal([width, height], [5, 4]);
+    try {
+      await decodePicture(module, file, { pixelLimit: 19 });
+      assert.unreachable();
+    } catch (error) {
+      assert.ok(isVitrineError(error), String(error));
+      assert.is(error.code, "image/too-large");
+      assert.match(error.message, /claims 20 pixels, allowed are 19/);
+    }
+  });
 
 test.run();
