@@ -39,7 +39,11 @@ const AWAY = new Set<status>([
 
 /** True where another try, later, can succeed. */
 export function isServerAway(error: unknown): error is VitrineError {
-  return isVitrineError(error) && (error.code === "network/unavailable" || error.code === "data/opening");
+  if (!isVitrineError(error)) return false;
+  const { code, details } = error;
+  if (code === "network/unavailable" || code === "data/opening") return true;
+  // Another trainer may leave, but no waiting makes room for a stream that is larger than the server's whole budget.
+  return code === "data/server-full" && !(Number(details.needed) > Number(details.memory));
 }
 
 /** True where the server, which is listing its files, has listed more of them than before. */

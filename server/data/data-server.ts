@@ -51,7 +51,10 @@ export interface DataServer {
  * A client that vanished is noticed after 11 minutes, and holds no more than its credit until then. A client that
  * computes on its event loop answers a ping only after its step, which may take minutes.
  */
-const SERVER_OPTIONS = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 600_000 };
+const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 600_000 };
+
+/** A trainer has one stream, and asks a little beside it: no connection takes all places. */
+const CALLS_OF_CONNECTION = { "grpc.max_concurrent_streams": 32 };
 
 /** The name by which health checks ask for the data service. */
 const HEALTH_NAME = "vitrine.data.v1.DataService";
@@ -63,7 +66,7 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   const log = options.log ?? createLog();
   const service = createDataService({ badSamples, pixelLimit, log, limits });
   const health = createHealth([HEALTH_NAME]);
-  const server = new Server(SERVER_OPTIONS);
+  const server = new Server({ ...KEEPALIVE, ...CALLS_OF_CONNECTION });
   server.addService(DATA_SERVICE, service.implementation);
   server.addService(HEALTH_SERVICE, health.handlers);
   try {

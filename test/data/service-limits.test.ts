@@ -49,6 +49,7 @@ test.after(async ({ set, opened }) => {
 });
 
 interface Served {
+  address: string;
   service: DataService;
   client: Client;
   close(): void;
@@ -62,6 +63,7 @@ async function serve(limits: Partial<ServiceLimits> = {}): Promise<Served> {
   const address = await listen(server, "127.0.0.1:0");
   const client = new Client(address, credentials.createInsecure());
   return {
+    address,
     service,
     client,
     close() {
@@ -179,6 +181,34 @@ test("until the data set is open, clients hear how far the server is", async ({ 
   assert.match(error.message, /being opened: 120,000 files so far/);
   served.service.open(openDataset(set.path), opened);
   await openStream(served, 4).first;
+  served.close();
+});
+
+test("a trainer waits for a place, but not for one that there will never be", async ({ set, opened }) => {
+  const cost = batchCost(8, SMALL_RECIPE.size);
+  const served = await serve({ memoryBytes: 5 * cost });
+  served.service.open(openDataset(set.path), opened);
+  const taken = openStream(served, 8, cost);
+  await taken.first;
+  const notices: string[] = [];
+  const first = { epoch: 0, batch: 0 };
+  const settings = { address: served.address, recipe: SMALL_RECIPE, seed: 1, creditBytes: cost };
+  const client = await connectData({ ...settings, batchSize: 8, onNotice: (text) => notices.push(text) });
+  const reading = client.batches(first)[Symbol.asyncIterator]();
+  const batch = reading.next();
+  await until(() => notices.length > 0, "it says that it waits");
+  assert.match(notices[0], /waiting for the data server \(.*1 other stream/);
+  taken.call.cancel();
+  assert.is((await batch).value?.count, 8);
+  await client.close();
+  const large = await connectData({ ...settings, batchSize: 16, creditBytes: 4 * cost });
+  const error = await large
+    .batches(first)
+    [Symbol.asyncIterator]()
+    .next()
+    .catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(error) && error.code === "data/server-full", String(error));
+  await large.close();
   served.close();
 });
 
