@@ -45,7 +45,10 @@ export interface ImageExports {
   readPngHeader(length: number): Status;
   /** Decodes the PNG file in Region.Input to Region.Rgb. With `partial` a damaged file gives what it still contains. */
   decodePng(length: number, pixelLimit: number, partial: number): Status;
-  /** Expands the zlib stream in Region.Input to at most `needed` bytes in Region.Output; how many, −1 without memory. */
+  /**
+   * Expands the zlib stream in Region.Input to at most `needed` bytes in Region.Output. Returns how many, ~count where
+   * the stream is damaged, −2³¹ without memory.
+   */
   expandZlib(length: number, needed: number): number;
   pictureWidth(): number;
   pictureHeight(): number;

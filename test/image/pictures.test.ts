@@ -124,6 +124,28 @@ test("a header above the pixel limit is refused, with the limit as the text", as
   }
 });
 
+test("compressed data of a TIFF file is checked: a changed byte is no other picture", async () => {
+  const sum = Buffer.from(picture("tiff_rgb_adobe_deflate.tif"));
+  const { offset, bytes } = stripOf(sum);
+  sum[offset + bytes - 1] ^= 1;
+  const error = await refusal(sum);
+  assert.is(error.code, "image/corrupt");
+  assert.match(error.message, /TIFF file damaged: its compressed data/);
+});
+
+/** Place of a little-endian TIFF file's only strip. */
+function stripOf(file: Buffer): { offset: number; bytes: number } {
+  const directory = file.readUInt32LE(4);
+  const found = { offset: 0, bytes: 0 };
+  for (let i = 0; i < file.readUInt16LE(directory); i++) {
+    const at = directory + 2 + 12 * i;
+    const value = file.readUInt16LE(at + 2) === 3 ? file.readUInt16LE(at + 8) : file.readUInt32LE(at + 8);
+    if (file.readUInt16LE(at) === 273) found.offset = value;
+    if (file.readUInt16LE(at) === 279) found.bytes = value;
+  }
+  return found;
+}
+
 test("AVIF, whose decoder is slow, has a limit of its own", async () => {
   const file = Buffer.from(picture("avif_420.avif"));
   const at = file.indexOf("ispe") + 8;

@@ -239,12 +239,16 @@ function codedBlock(sink: (from: usize, bytes: usize) => bool): BlockEnd {
         result = BlockEnd.Truncated;
         break;
       }
-      if (Entry.kind(entry) === Entry.INVALID || distance > to - buffer) {
+      if (Entry.kind(entry) === Entry.INVALID) {
         result = BlockEnd.Corrupt;
         break;
       }
       if (missing === 0) {
         result = BlockEnd.Surplus;
+        break;
+      }
+      if (distance > to - buffer) {
+        result = BlockEnd.Corrupt;
         break;
       }
       Match.copy(to, distance, length);

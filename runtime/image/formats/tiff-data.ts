@@ -1,9 +1,9 @@
 // TIFF data: a compressed strip or tile → its samples, never more bytes than its rows have.
 
-import { Region } from "../../../assembly/image/contract.js";
+import { Region, Status } from "../../../assembly/image/contract.js";
 import type { ImageModule } from "../image-module.js";
 
-/** Expands `data` into `into`; returns how many bytes the data gave. */
+/** Expands `data` into `into`; returns how many bytes the data gave, as ~count (negative) where it is damaged. */
 export type Expander = (module: ImageModule, data: Uint8Array, into: Uint8Array) => number;
 
 function copyRaw(_: ImageModule, data: Uint8Array, into: Uint8Array): number {
@@ -32,13 +32,15 @@ function expandPackBits(_: ImageModule, data: Uint8Array, into: Uint8Array): num
   return to;
 }
 
+const NO_MEMORY = -(2 ** 31);
+
 function expandDeflate(module: ImageModule, data: Uint8Array, into: Uint8Array): number {
   return module.run(undefined, (call) => {
     call.put(Region.Input, data);
-    call.reserve(Region.Output, into.length);
-    const count = call.exports.expandZlib(data.length, into.length);
-    into.set(call.view(Region.Output, count));
-    return count;
+    const result = call.exports.expandZlib(data.length, into.length);
+    if (result === NO_MEMORY) call.check(Status.OutOfMemory);
+    into.set(call.view(Region.Output, result < 0 ? ~result : result));
+    return result;
   });
 }
 
@@ -71,7 +73,7 @@ function expandLzw(_: ImageModule, data: Uint8Array, into: Uint8Array): number {
       previous = -1;
       continue;
     }
-    if (code > next || (code >= CLEAR && previous < 0) || (code === next && next >= MOST_CODES)) return to;
+    if (code > next || (code >= CLEAR && previous < 0) || (code === next && next >= MOST_CODES)) return ~to;
     // The newest code, which is not yet defined, repeats the previous one and its first byte.
     const known = code < next ? code : previous;
     let place = to + lengths[known] - 1;

@@ -181,7 +181,9 @@ function decode(file: Uint8Array, options: FormatOptions, module: ImageModule): 
       for (let plane = 0; plane < planes; plane++) {
         const index = (plane * down + band) * across + column;
         const tile = tiles[plane].subarray(0, rowBytes * rows);
-        const count = expander.expand(module, stripOf(bytes, layout, index), tile);
+        const result = expander.expand(module, stripOf(bytes, layout, index), tile);
+        if (result < 0 && !options.partial) throw bytes.corrupt("its compressed data");
+        const count = result < 0 ? ~result : result;
         complete = Math.min(complete, Math.trunc(count / rowBytes));
         if (layout.predictor === 2)
           for (let row = 0; row < rows; row++)
