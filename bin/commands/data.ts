@@ -1,9 +1,12 @@
-// vitrine data digest: a SHA-256 of each batch, to check that two machines, versions or worker counts agree.
+// vitrine data digest: a SHA-256 of each batch, to check that two machines, versions, servers or worker counts agree, or
+// what a run really gets.
 
-import type { Command } from "commander";
-import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
-import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { quote, type VitrineError } from "../../runtime/errors.js";
+import { type Command, Option } from "commander";
+import { connectData } from "../../client/node/index.js";
+import type { BatchSource } from "../../runtime/batches/batch-source.js";
+import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
@@ -19,9 +22,12 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { readRunState } from "../report/read-run.js";
 
 interface DigestCommand extends RecipeFlags {
-  data: string;
+  data?: string;
+  dataServer?: string;
+  run?: string;
   seed: number;
   epoch: number;
   batchSize: number;
@@ -33,33 +39,80 @@ interface DigestCommand extends RecipeFlags {
   json?: boolean;
 }
 
-/** Says once of each file what was done with it; `files` collects them. */
-function noticeOnce(what: string, files: Set<unknown> = new Set()): (error: VitrineError) => void {
+/** Which batches, and the fingerprint that their data set must have. */
+interface Asked {
+  recipe: AugmentationRecipe;
+  batchSize: number;
+  seed: number;
+  fingerprint?: string;
+}
+
+/** What the flags ask for, or with --run what that run gets. */
+async function askedBatches(options: DigestCommand): Promise<Asked> {
+  const { run, size, batchSize, seed } = options;
+  if (run === undefined) return { recipe: recipeFrom({ ...DEIT_RECIPE, size }, options), batchSize, seed };
+  const { settings, data } = await readRunState(run);
+  return {
+    recipe: settings.recipe,
+    batchSize: settings.batchSize,
+    seed: settings.seed,
+    fingerprint: data.fingerprint,
+  };
+}
+
+/** Says once of each file what was done with it. */
+function noticeOnce(what: string): (error: VitrineError) => void {
+  const files = new Set<unknown>();
   return ({ message, details }) => {
     if (!files.has(details.file)) process.stderr.write(`${what}: ${message}\n`);
     files.add(details.file);
   };
 }
 
-async function digest(options: DigestCommand): Promise<void> {
-  const { seed, epoch, batchSize, workers, size, badSamples, maxPixels: pixelLimit } = options;
-  const dataset = openDataset(options.data);
-  const recipe = recipeFrom({ ...DEIT_RECIPE, size }, options);
+async function openSource(options: DigestCommand, asked: Asked): Promise<BatchSource> {
+  const { data, dataServer, workers, badSamples, maxPixels: pixelLimit } = options;
+  if ((data === undefined) === (dataServer === undefined))
+    throw new VitrineError(
+      "usage/command-line",
+      "give one of --data and --data-server: where the batches are from",
+    );
+  if (data === undefined)
+    return connectData({
+      ...asked,
+      address: dataServer as string,
+      onNotice: (text) => process.stderr.write(`${text}\n`),
+    });
+  const dataset = openDataset(data);
+  const { fingerprint } = dataset;
+  if (asked.fingerprint !== undefined && asked.fingerprint !== fingerprint)
+    throw new VitrineError(
+      "data/fingerprint-changed",
+      `${quote(data)} has fingerprint ${fingerprint.slice(0, 12)}…, the run ${asked.fingerprint.slice(0, 12)}…: ` +
+        "give the data set that the run was trained on",
+      { details: { expected: asked.fingerprint, found: fingerprint } },
+    );
   const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
-  if (left !== undefined) process.stderr.write(`${quote(options.data)}: ${left}\n`);
-  const skipped = new Set<unknown>();
+  if (left !== undefined) process.stderr.write(`${quote(data)}: ${left}\n`);
   const reading = {
     badSamples,
     pixelLimit,
-    onSkipped: noticeOnce("skipped", skipped),
+    onSkipped: noticeOnce("skipped"),
     onKept: noticeOnce("kept in part"),
   };
-  const source = await openPipeline({ dataset, recipe, batchSize, seed, workers, ...reading });
+  return openPipeline({ ...asked, dataset, workers, ...reading });
+}
+
+async function digest(options: DigestCommand): Promise<void> {
+  const { epoch } = options;
+  const asked = await askedBatches(options);
+  const source = await openSource(options, asked);
   const digests: string[] = [];
+  let skipped = 0;
   try {
     const wanted = Math.min(options.batches ?? source.batchesPerEpoch, source.batchesPerEpoch);
     for await (const batch of source.batches({ epoch, batch: 0 })) {
       digests.push(batchDigest(batch));
+      skipped += batch.weights.reduce((count, weight) => count + (weight === 0 ? 1 : 0), 0);
       if (!options.json)
         process.stdout.write(`epoch ${epoch} batch ${batch.cursor.batch}  ${digests.at(-1)}\n`);
       if (digests.length >= wanted) break;
@@ -67,10 +120,13 @@ async function digest(options: DigestCommand): Promise<void> {
   } finally {
     await source.close();
   }
-  if (!options.json) return;
-  const { fingerprint } = dataset;
-  const images = dataset.names.length;
-  printJson({ fingerprint, seed, epoch, batchSize, size, images, skipped: skipped.size, digests });
+  if (!options.json) {
+    if (skipped > 0) process.stderr.write(`${counted(skipped, "sample", "samples")} skipped\n`);
+    return;
+  }
+  const { fingerprint, samples: images } = source.description;
+  const { seed, batchSize, recipe } = asked;
+  printJson({ fingerprint, seed, epoch, batchSize, size: recipe.size, images, skipped, digests });
 }
 
 export function configureData(data: Command): void {
@@ -78,7 +134,14 @@ export function configureData(data: Command): void {
     .command("digest")
     .description("print the SHA-256 of each batch of an epoch")
     .optionsGroup("Data:")
-    .addOption(dataOption())
+    .addOption(dataOption().makeOptionMandatory(false))
+    .option("--data-server <address>", "the batches of a data server, or of several, instead of --data")
+    .addOption(
+      new Option(
+        "--run <folder>",
+        "the batches that this run gets: its recipe, batch size and seed; its data set is checked",
+      ).conflicts(["seed", "batchSize", "size", "src", "aa", "colorJitter", "trainInterpolation", "repeats"]),
+    )
     .addOption(workersOption())
     .addOption(badSamplesOption())
     .addOption(maxPixelsOption())
@@ -101,5 +164,6 @@ export function configureData(data: Command): void {
   withExamples(command, [
     ["the first batch, to compare two machines", "vitrine data digest --data photos/train --batches 1"],
     ["epoch 3 without RandAugment", "vitrine data digest --data photos/train --epoch 3 --aa none"],
+    ["what a run gets", "vitrine data digest --run runs/mine --data-server 127.0.0.1:50051"],
   ]);
 }

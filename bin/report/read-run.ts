@@ -6,7 +6,7 @@ import { nodeModelSource } from "../../runtime/host/node.js";
 import { entryAt, LARGEST_TEXT, readWholeFile } from "../../runtime/host/node-files.js";
 import { readConfigJson } from "../../runtime/models/families.js";
 import { BEST, LAST } from "../../trainer/checkpoint/save.js";
-import { readState, STATE_FILE } from "../../trainer/checkpoint/state.js";
+import { type RunState, readState, STATE_FILE } from "../../trainer/checkpoint/state.js";
 import { LARGEST_METRICS } from "../../trainer/metrics.js";
 import { Metrics } from "./metrics-table.js";
 import type { RunHistory } from "./reported-run.js";
@@ -29,14 +29,19 @@ async function labelsOf(model: string): Promise<readonly string[]> {
   return readConfigJson(new TextDecoder().decode(bytes), `${model}: config.json`).labels ?? [];
 }
 
+/** The state of RUN, read without changing anything. Throws `checkpoint/missing` and `checkpoint/state`. */
+export async function readRunState(path: string): Promise<RunState> {
+  const stateFile = join(path, LAST, STATE_FILE);
+  if (!entryAt(stateFile)) throw notARun(path);
+  return readState(await readText(stateFile, LARGEST_TEXT), stateFile);
+}
+
 /**
  * Reads RUN, changing nothing. A run that stopped midway is one; without metrics.csv it has no curves. Throws
  * `checkpoint/missing` for a folder without a run, and what its files deserve.
  */
 export async function readRunHistory(path: string): Promise<RunHistory> {
-  const stateFile = join(path, LAST, STATE_FILE);
-  if (!entryAt(stateFile)) throw notARun(path);
-  const state = readState(await readText(stateFile, LARGEST_TEXT), stateFile);
+  const state = await readRunState(path);
   const metricsFile = join(path, "metrics.csv");
   const metrics = new Metrics(entryAt(metricsFile) ? await readText(metricsFile, LARGEST_METRICS) : "");
   const modelName = entryAt(join(path, BEST, "config.json")) ? BEST : LAST;

@@ -147,6 +147,23 @@ test("a finished run that is resumed takes no step and prints its summary", asyn
   assert.is(readFileSync(join(context.folder, "short", "last", "state.json"), "utf8"), before);
 });
 
+test("what the run gets can be compared: its data set here, and a data server's", async (context) => {
+  const { folder, server, set } = context;
+  const run = ["data", "digest", "--run", join(folder, "short"), "--batches", "2"];
+  const [here, there] = [
+    await runVitrine([...run, "--data", set.path, "--workers", "0", "--json"]),
+    await runVitrine([...run, "--data-server", server.address, "--json"]),
+  ];
+  assert.is(here.status, 0, here.errors);
+  assert.is(there.output, here.output);
+  const { digests, skipped } = JSON.parse(here.output);
+  assert.equal([digests.length, skipped], [2, 0]);
+  const both = await runVitrine([...run, "--data", set.path, "--data-server", server.address]);
+  assert.match(both.errors, /give one of --data and --data-server/);
+  const contradiction = await runVitrine([...run, "--data", set.path, "--seed", "3"]);
+  assert.match(contradiction.errors, /--run <folder>' cannot be used with option '--seed <s>'/);
+});
+
 test("a dry run prints what a run would cost, and writes nothing", async (context) => {
   const flags = ["--model", context.config, "--epochs", "2", "--batch-size", "8", "--dry-run", "--json"];
   const { status, output, errors } = await train(context, "dry", ...flags);
