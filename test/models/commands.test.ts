@@ -146,7 +146,7 @@ test("classify gives the same answers from a server as from its model, and names
     assert.equal(there.map(inFloat32), here.map(inFloat32));
     const refused = run("classify", noPhoto, "--server", address);
     assert.is(refused.status, 1);
-    assert.match(refused.errors, /jpeg\/not-jpeg: .*text\.jpg: /);
+    assert.match(refused.errors, /image\/unknown-format: .*text\.jpg: /);
   } finally {
     server.kill("SIGTERM");
   }
@@ -169,7 +169,7 @@ test("a mistake is reported in one line, with exit status 1 and no stack trace",
       /device\/unknown: .*tfjs:cpu/,
       ["validate", "--data", DATA, "--model", ALWAYS_ANT, "--device", "tfjs:webgl"],
     ],
-    [/jpeg\/not-jpeg: .*hello\.jpg/, ["classify", noPhoto, "--model", ALWAYS_ANT]],
+    [/image\/unknown-format: .*hello\.jpg/, ["classify", noPhoto, "--model", ALWAYS_ANT]],
     [/file\/not-found: .*no-photo/, ["classify", join(folder, "no-photo.jpg"), "--model", ALWAYS_ANT]],
     [/usage\/command-line: .*either --model PATH or --server ADDRESS/, ["classify", noPhoto]],
     [

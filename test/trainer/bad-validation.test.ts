@@ -90,7 +90,7 @@ test("a file that is no image ends a run before its first step; with skip it is 
   const refused = await train(context, "early", ...start);
   assert.match(
     refused.errors,
-    /^vitrine: jpeg\/not-jpeg: .*emu.023\.jpg.*\(1 file of 24 cannot be read: .*skip\)\n$/,
+    /^vitrine: image\/unknown-format: .*emu.023\.jpg.*\(1 file of 24 cannot be read: .*skip\)\n$/,
   );
   assert.equal(readMetrics(join(folder, "early")), []);
   const { status, output, errors } = await train(context, "early", ...start, "--bad-samples", "skip");
