@@ -2,114 +2,28 @@
 // all read this table.
 
 import { quote, VitrineError } from "../runtime/errors.js";
+import { AUGMENTATION_GROUPS } from "./augmentation-options.js";
+import {
+  alias,
+  belowOne,
+  choice,
+  count,
+  fraction,
+  free,
+  type OptionValue,
+  pair,
+  path,
+  positive,
+  setting,
+  shorthand,
+  type TrainerOption,
+  text,
+  turnsOff,
+  turnsOn,
+  type UngroupedOption,
+} from "./option-kinds.js";
 import { defaultRecipe, RECIPE_NAMES, RECIPES } from "./recipes.js";
 import type { RecipeName, TrainerSettings } from "./settings.js";
-
-export type OptionValue = string | number | boolean | [number, number];
-
-export type OptionKind =
-  | { type: "number"; min?: number; max?: number; whole?: boolean }
-  /** `shown`: what the help has for the value. Default: name. */
-  | { type: "text"; shown?: string }
-  /** Made absolute, so that it keeps its meaning when the run is resumed from another folder. */
-  | { type: "path" }
-  | { type: "choice"; choices: readonly string[] }
-  /** Two numbers, LOW,HIGH. */
-  | { type: "pair" }
-  /** No value: the flag alone sets `sets`. `alias`: another flag prints the setting. */
-  | { type: "switch"; sets: OptionValue; alias?: true };
-
-export interface TrainerOption {
-  /** `--lr`. */
-  flag: string;
-  /** Other names, main.py's: accepted, not listed in the help. */
-  aliases?: readonly string[];
-  /** Heading in the help and in the printed settings. */
-  group: string;
-  kind: OptionKind;
-  /** Ends with the default of recipe deit in parentheses. */
-  help: string;
-  /** Allowed with --resume: it changes no bit of the weights. A teacher's are compared, wherever they are. */
-  free?: true;
-  /** The run's length, which --resume may increase. */
-  length?: true;
-  get(settings: TrainerSettings): unknown;
-  set(settings: TrainerSettings, value: OptionValue): TrainerSettings;
-}
-
-type UngroupedOption = Omit<TrainerOption, "group">;
-
-/** `--aa none`: no operations. */
-const NO_AUGMENT = "none";
-
-type Recipe = TrainerSettings["recipe"];
-
-function setting(flag: string, key: keyof TrainerSettings, kind: OptionKind, help: string): UngroupedOption {
-  return {
-    flag,
-    kind,
-    help,
-    get: (settings) => settings[key],
-    set: (settings, value) => ({ ...settings, [key]: value }),
-  };
-}
-
-/** A setting of the data server's recipe. */
-function augmentation(flag: string, key: keyof Recipe, kind: OptionKind, help: string): UngroupedOption {
-  return {
-    flag,
-    kind,
-    help,
-    get: ({ recipe }) => recipe[key],
-    set: (settings, value) => ({ ...settings, recipe: { ...settings.recipe, [key]: value } }),
-  };
-}
-
-const AUTO_AUGMENT: UngroupedOption = {
-  flag: "--aa",
-  kind: { type: "text" },
-  help: "AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (rand-m9-mstd0.5-inc1)",
-  get: ({ recipe }) => recipe.autoAugment ?? NO_AUGMENT,
-  set: (settings, value) => ({
-    ...settings,
-    recipe: { ...settings.recipe, autoAugment: value === NO_AUGMENT ? null : String(value) },
-  }),
-};
-
-/** The whole image's center, and nothing else. */
-const PLAIN: Partial<Recipe> = {
-  simpleCrop: false,
-  scale: [1, 1],
-  ratio: [1, 1],
-  flip: 0,
-  autoAugment: null,
-  colorJitter: 0,
-  eraseProbability: 0,
-  mixup: 0,
-  cutmix: 0,
-  cutmixMinmax: null,
-  repeats: 1,
-};
-
-const NO_AUG: UngroupedOption = {
-  flag: "--no-aug",
-  kind: { type: "switch", sets: true, alias: true },
-  help: "no augmentation: the center crop alone; the flags below add to it",
-  get: ({ recipe }) =>
-    Object.entries(PLAIN).every(([key, value]) => `${recipe[key as keyof Recipe]}` === `${value}`),
-  set: (settings) => ({ ...settings, recipe: { ...settings.recipe, ...PLAIN } }),
-};
-
-const THREE_AUGMENT: UngroupedOption = {
-  flag: "--ThreeAugment",
-  kind: { type: "switch", sets: true, alias: true },
-  help: "same as --aa 3a --reprob 0",
-  get: ({ recipe }) => recipe.autoAugment === "3a" && recipe.eraseProbability === 0,
-  set: (settings) => ({
-    ...settings,
-    recipe: { ...settings.recipe, autoAugment: "3a", eraseProbability: 0 },
-  }),
-};
 
 const LENGTH = { length: true } as const;
 const EPOCHS: UngroupedOption = {
@@ -132,25 +46,6 @@ const STEPS: UngroupedOption = {
   ...LENGTH,
   set: (settings, value) => ({ ...settings, steps: Number(value), epochs: null }),
 };
-
-/** Also under names of main.py or timm. */
-const alias = (names: string, option: UngroupedOption): UngroupedOption => ({
-  ...option,
-  aliases: names.split(" "),
-});
-const free = (option: UngroupedOption): UngroupedOption => ({ ...option, free: true });
-
-const text: OptionKind = { type: "text" };
-const path: OptionKind = { type: "path" };
-const pair: OptionKind = { type: "pair" };
-const count = (min: number): OptionKind => ({ type: "number", whole: true, min });
-const fraction: OptionKind = { type: "number", min: 0, max: 1 };
-const positive: OptionKind = { type: "number", min: 0 };
-const belowOne: OptionKind = { type: "number", min: 0, max: 0.99 };
-const choice = (...choices: string[]): OptionKind => ({ type: "choice", choices });
-const turnsOn: OptionKind = { type: "switch", sets: true };
-const turnsOff: OptionKind = { type: "switch", sets: false };
-const shorthand = (sets: OptionValue): OptionKind => ({ type: "switch", sets, alias: true });
 
 const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Recipe: [
@@ -318,77 +213,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     ),
     setting("--no-ema-warmup", "emaWarmup", turnsOff, "the same decay from the first step on"),
   ],
-  Augmentation: [
-    NO_AUG,
-    AUTO_AUGMENT,
-    THREE_AUGMENT,
-    augmentation(
-      "--color-jitter",
-      "colorJitter",
-      positive,
-      "strength of the color jitter, with --aa none and 3a (0.3)",
-    ),
-    augmentation(
-      "--train-interpolation",
-      "interpolation",
-      choice("bicubic", "bilinear", "random"),
-      "interpolation of crops, rotations and shears (bicubic)",
-    ),
-    augmentation(
-      "--repeats",
-      "repeats",
-      count(1),
-      "repeated augmentation: consecutive samples of each image (3)",
-    ),
-    augmentation("--repeated-aug", "repeats", shorthand(3), "same as --repeats 3"),
-    augmentation("--no-repeated-aug", "repeats", shorthand(1), "same as --repeats 1"),
-    augmentation(
-      "--src",
-      "simpleCrop",
-      turnsOn,
-      "DeiT III's simple random crop: resized, shifted by 4 pixels, in place of --scale and --ratio",
-    ),
-    augmentation("--scale", "scale", pair, "random resized crop: range of the area as a fraction (0.08,1)"),
-    augmentation("--ratio", "ratio", pair, "random resized crop: range of the aspect ratio (0.75,1.3333)"),
-    augmentation("--hflip", "flip", fraction, "probability of a horizontal flip (0.5)"),
-    augmentation("--reprob", "eraseProbability", fraction, "random erasing probability (0.25)"),
-    augmentation("--remode", "eraseMode", choice("pixel", "random", "const"), "random erasing mode (pixel)"),
-    augmentation(
-      "--recount",
-      "eraseCount",
-      count(1),
-      "random erasing: maximum number of boxes per image (1)",
-    ),
-  ],
-  "Mixup and CutMix": [
-    augmentation("--mixup", "mixup", positive, "Mixup alpha, 0 = off (0.8)"),
-    augmentation("--cutmix", "cutmix", positive, "CutMix alpha, 0 = off (1)"),
-    augmentation(
-      "--cutmix-minmax",
-      "cutmixMinmax",
-      pair,
-      "CutMix: range of the box's sides, instead of alpha",
-    ),
-    augmentation("--mixup-prob", "mixProbability", fraction, "probability of Mixup or CutMix per batch (1)"),
-    augmentation(
-      "--mixup-switch-prob",
-      "mixSwitchProbability",
-      fraction,
-      "probability of CutMix when both are on (0.5)",
-    ),
-    augmentation(
-      "--mixup-mode",
-      "mixMode",
-      choice("batch", "pair", "elem"),
-      "apply Mixup/CutMix per batch, pair or element (batch)",
-    ),
-    augmentation(
-      "--mixup-off-epoch",
-      "mixOffEpoch",
-      count(0),
-      "mix nothing from this epoch on, counted from 0; 0 = never (0)",
-    ),
-  ],
+  ...AUGMENTATION_GROUPS,
   "Validation and logs": [
     free(
       setting(

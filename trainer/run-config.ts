@@ -3,7 +3,8 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { TRAINER_OPTIONS, type TrainerOption } from "./options.js";
+import type { TrainerOption } from "./option-kinds.js";
+import { TRAINER_OPTIONS } from "./options.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** A key's name is the flag's without dashes in front. */

@@ -5,13 +5,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { configureTrain } from "../../bin/commands/train.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import {
-  checkGiven,
-  type OptionValue,
-  resumedSettings,
-  settingsFrom,
-  TRAINER_OPTIONS,
-} from "../../trainer/options.js";
+import type { OptionValue } from "../../trainer/option-kinds.js";
+import { checkGiven, resumedSettings, settingsFrom, TRAINER_OPTIONS } from "../../trainer/options.js";
 import { RECIPES } from "../../trainer/recipes.js";
 import { recipeWarning, settingLines } from "../../trainer/report.js";
 import { checkSettings } from "../../trainer/settings.js";

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
-import type { OptionValue } from "../../trainer/options.js";
+import type { OptionValue } from "../../trainer/option-kinds.js";
 import type { DataRequest } from "../../trainer/run.js";
 import { startNewRun } from "../../trainer/starting-point.js";
 
