@@ -71,10 +71,13 @@ test("tfjs:cpu and wasm give the same answers to validate", () => {
 });
 
 test("validate takes an integer of a list as the model's class, and a name as a name", () => {
-  const photo = join("data", "cat", "0.jpg");
+  const photos = ["cat/0", "dog/0", "cat/1"].map((name) => `data/${name}.jpg`);
   const validateList = (name: string, labels: (string | number)[]) => {
     const list = join(folder, name);
-    writeFileSync(list, ["path,label", ...labels.map((label) => `${photo},${label}`)].join("\n"));
+    writeFileSync(
+      list,
+      ["path,label", ...labels.map((label, index) => `${photos[index]},${label}`)].join("\n"),
+    );
     return run("validate", "--data", list, "--model", ALWAYS_ANT, "--workers", "0", "--json");
   };
   assert.is(lastJson<Validation>(validateList("indices.csv", [3, 0, 3])).top1Count, 2);
