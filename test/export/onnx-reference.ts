@@ -242,6 +242,7 @@ const OPERATORS: Record<string, Operator> = {
   MatMul: ([a, b]) => matMul(a!, b!),
   Gemm([a, b, c], attribute) {
     const [m, n] = b!.dims as [number, number];
+    if (a!.dims.length !== 2 || b!.dims.length !== 2) throw new Error(`Gemm [${a!.dims}] [${b!.dims}]`);
     const second = attribute.int("transB", 0) ? build([n, m], ([i, j]) => at(b!, [j!, i!])) : b!;
     const product = matMul(a!, second);
     return c ? broadcast(product, c, (x, y) => x + y) : product;

@@ -128,6 +128,15 @@ test("a global beyond the allowed ones is refused by its name, in every form of 
   }
 });
 
+test("an archive with two entries of one name is refused, since programs disagree which one counts", () => {
+  const bytes = zip({ "archive/data.pkl": pickle("N"), "archive/data.pkm": pickle("N") });
+  const twice = Buffer.from(
+    Buffer.from(bytes).toString("latin1").replaceAll("data.pkm", "data.pkl"),
+    "latin1",
+  );
+  assert.match(failure(new Uint8Array(twice)), /two entries are called archive\/data\.pkl/);
+});
+
 test("streams that ask for memory or time get a typed error", () => {
   const deep = join("]".repeat(100_000), "a".repeat(99_999));
   let bomb = join("]q\x00");
