@@ -1,7 +1,7 @@
 // List file: a data set as a list of pictures with a label each, in the list's own order; paths are relative to the list.
 
-import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { type Stats, statSync } from "node:fs";
+import { dirname, normalize, resolve } from "node:path";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { LONGEST_LABEL } from "../../runtime/models/labels.js";
 import { byCodePoint, type Listing } from "./dataset.js";
@@ -13,6 +13,11 @@ const MAX_CLASSES = 1_000_000;
 /** "1.0" is what pandas writes for 1 in a column with a gap. */
 const INTEGER = /^[+-]?\d+(\.0*)?$/;
 const NUMBER = /^[+-]?\d+\.\d+$/;
+
+/** "1" and "1.0" are the same class. */
+function isSameLabel(a: string, b: string): boolean {
+  return a === b || (INTEGER.test(a) && INTEGER.test(b) && Number(a) === Number(b));
+}
 
 /** Throws `data/bad-list` for an empty or too long cell, a fraction as a label, and a picture with two labels. */
 function checkRows(list: string, rows: readonly ListRow[]): void {
@@ -29,14 +34,16 @@ function checkRows(list: string, rows: readonly ListRow[]): void {
       );
     if (NUMBER.test(label) && !INTEGER.test(label))
       throw badList(list, `line ${line} has the label ${label}; allowed: whole numbers, or names`, { line });
-    const before = seen.get(path);
-    if (before && before.label !== label)
+    // "./a.jpg" and "b/../a.jpg" are the picture "a.jpg".
+    const picture = normalize(path);
+    const before = seen.get(picture);
+    if (before && !isSameLabel(before.label, label))
       throw badList(
         list,
         `lines ${before.line} and ${line} give "${quote(path)}" the labels "${quote(before.label)}" and "${quote(label)}"`,
         { line },
       );
-    seen.set(path, row);
+    seen.set(picture, row);
   }
 }
 
@@ -87,6 +94,18 @@ function missingFiles(list: string, missing: readonly (ListRow & { isThere: bool
   });
 }
 
+/** What the file system says of names that no file can have: they are too long, or have a NUL character. */
+const IMPOSSIBLE_NAMES = ["ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
+
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch (cause) {
+    if (IMPOSSIBLE_NAMES.includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw cause;
+  }
+}
+
 /** Throws `data/bad-list`, and `data/missing-file` for rows whose files do not exist. */
 export function readListFile(list: string, onFiles: (files: number) => void): Listing {
   const root = dirname(list);
@@ -97,7 +116,7 @@ export function readListFile(list: string, onFiles: (files: number) => void): Li
   const missing: (ListRow & { isThere: boolean })[] = [];
   const sizes = Float64Array.from(rows, (row, index) => {
     if (index % REPORT_INTERVAL === 0) onFiles(index);
-    const file = statSync(resolve(root, row.path), { throwIfNoEntry: false });
+    const file = statOf(resolve(root, row.path));
     if (file?.isFile()) return file.size;
     missing.push({ ...row, isThere: file !== undefined });
     return 0;

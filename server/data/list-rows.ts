@@ -33,6 +33,11 @@ export function badList(
   );
 }
 
+function encodingOf([first, second]: Uint8Array): string {
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+}
+
 /** The text of the list: UTF-8 or UTF-16 with its mark, gunzipped where it is gzipped, no larger than `LARGEST_LIST`. */
 function readText(list: string): string {
   const file = readWholeFileSync(list, LARGEST_LIST);
@@ -44,8 +49,7 @@ function readText(list: string): string {
       throw badList(list, `its gzip data cannot be read (${(cause as Error).message})`);
     }
   }
-  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
-  return new TextDecoder(isUtf16 ? "utf-16le" : "utf-8").decode(bytes);
+  return new TextDecoder(encodingOf(bytes)).decode(bytes);
 }
 
 /** A row's cells with its line. */
@@ -56,7 +60,8 @@ interface Cells {
 
 /** What separates the cells, by the first line; undefined for lines of a path, spaces and a label. */
 function delimiterOf(firstLine: string): string | undefined {
-  return ["\t", ",", ";"].find((delimiter) => firstLine.includes(delimiter));
+  const unquoted = firstLine.replace(/"[^"]*"/g, "");
+  return ["\t", ",", ";"].find((delimiter) => unquoted.includes(delimiter));
 }
 
 function splitCells(list: string, text: string, delimiter: string): Cells[] {
@@ -71,11 +76,16 @@ function splitCells(list: string, text: string, delimiter: string): Cells[] {
   }
 }
 
+/** Ends of lines on Unix, Windows and old Macs. */
+const LINE_END = /\r\n?|\n/;
+
 /** Lines of a path, which may have spaces, and a label, which has none: Caffe's and timm's lists. */
 function splitLines(text: string): Cells[] {
-  return text.split(/\r?\n/).flatMap((raw, index) => {
-    const [, path, label] = /^\s*(.*\S)\s+(\S+)\s*$/.exec(raw) ?? [undefined, raw.trim(), undefined];
-    if (path === "" || path === undefined) return [];
+  return text.split(LINE_END).flatMap((raw, index) => {
+    const row = raw.trim();
+    if (row === "") return [];
+    // Without spaces around it, a row of any length is matched in linear time.
+    const [, path, label] = /^(.*\S)\s+(\S+)$/s.exec(row) ?? [undefined, row, undefined];
     return [{ cells: label === undefined ? [path] : [path, label], line: index + 1 }];
   });
 }
@@ -118,7 +128,7 @@ function rowsOfCells(list: string, table: readonly Cells[]): ListRow[] {
 
 /** JSON lines, such as Hugging Face's metadata.jsonl. */
 function rowsOfJson(list: string, text: string): ListRow[] {
-  return text.split("\n").flatMap((raw, index) => {
+  return text.split(LINE_END).flatMap((raw, index) => {
     if (raw.trim() === "") return [];
     const line = index + 1;
     let record: unknown;

@@ -24,7 +24,7 @@ function read(path: string, isFolder: boolean, onFiles: (files: number) => void)
   } catch (cause) {
     if (isVitrineError(cause)) throw cause;
     const text = cause instanceof Error ? cause.message : String(cause);
-    throw new VitrineError("file/unreadable", `${path}: ${text}`, { details: { path }, cause });
+    throw new VitrineError("file/unreadable", `${path}: ${quote(text)}`, { details: { path }, cause });
   }
 }
 

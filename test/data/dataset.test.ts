@@ -160,6 +160,9 @@ test("lists are read as people write them", ({ root }) => {
     ["spaces.txt", "a b.jpg cat\n\nc.png   dog\n"],
     ["lines.jsonl", '{"file_name": "a b.jpg", "label": "cat"}\n\n{"Label": "dog", "file_name": "c.png"}\n'],
     ["wide.csv", utf16("path,label\na b.jpg,cat\nc.png,dog\n")],
+    ["wide-big-endian.csv", utf16("path,label\na b.jpg,cat\nc.png,dog\n").swap16()],
+    ["old-mac.txt", "a b.jpg cat\rc.png dog\r"],
+    ["old-mac.jsonl", '{"path": "a b.jpg", "label": "cat"}\r{"path": "c.png", "label": "dog"}\r'],
     ["packed.csv.gz", gzipSync("path,label\na b.jpg,cat\nc.png,dog\n")],
   ];
   const prints = forms.map(([name, text]) => {
@@ -177,6 +180,27 @@ test("lists are read as people write them", ({ root }) => {
     return fingerprint;
   });
   assert.is(new Set(prints).size, 1);
+});
+
+test("a comma within quotes does not separate the cells of a list without a header", ({ root }) => {
+  put(root, { "a,b.jpg": "", "c.jpg": "" });
+  writeFileSync(join(root, "quoted.csv"), '"a,b.jpg";1\nc.jpg;0\n');
+  assert.equal(openDataset(join(root, "quoted.csv")).names, ["a,b.jpg", "c.jpg"]);
+});
+
+test("a picture may be listed twice with one label in two spellings", ({ root }) => {
+  put(root, { "a.jpg": "" });
+  writeFileSync(join(root, "twice.csv"), "path,label\na.jpg,1\n./a.jpg,1.0\n");
+  assert.equal([...openDataset(join(root, "twice.csv")).labels], [1, 1]);
+});
+
+test("a row of spaces takes no longer than its length", ({ root }) => {
+  put(root, { "a.jpg": "" });
+  writeFileSync(join(root, "spaces.txt"), `a.jpg 0\n${" ".repeat(200_000)}\n`);
+  const start = performance.now();
+  assert.is(openDataset(join(root, "spaces.txt")).names.length, 1);
+  // Quadratic time would be a minute and a half.
+  assert.ok(performance.now() - start < 10_000);
 });
 
 test("labels that pandas wrote as floats are indices, not names in the order of text", ({ root }) => {
@@ -230,6 +254,13 @@ test("an invalid list gives one typed line with the line number", ({ root }) => 
     ['path,label\n"1.jpg,0\n', "data/bad-list", /list\.csv/],
     ["path,label\n1.jpg,0\n2.jpg,1\n", "data/missing-file", /line 3: 2\.jpg: no such file/],
     ["path,label\n.,0\n", "data/missing-file", /not a file/],
+    [
+      "path,label\n1.jpg,cat\nsub/.././1.jpg,dog\n",
+      "data/bad-list",
+      /lines 2 and 3 give "sub\/\.\.\/\.\/1\.jpg" the labels "cat" and "dog"/,
+    ],
+    ["path,label\n1\0.jpg,0\n", "data/missing-file", /line 2: 1\\u0000\.jpg: no such file/],
+    [`path,label\n${"1".repeat(5e6)}.jpg,0\n`, "data/missing-file", /line 2: 1{50,}.*: no such file/],
   ];
   for (const [text, code, says] of cases) {
     writeFileSync(list, text);
@@ -237,6 +268,7 @@ test("an invalid list gives one typed line with the line number", ({ root }) => 
     assert.is(found.code, code, text);
     assert.match(found.message, says);
     assert.not.match(found.message, /\n/);
+    assert.ok(found.message.length < 2_000);
   }
 });
 
