@@ -3,7 +3,7 @@
 import { batchCost } from "../../proto/credits.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { DataConnection, isServerAway } from "./data-connection.js";
 import type { DataServers } from "./data-servers.js";
 
@@ -62,8 +62,8 @@ interface Connected {
 }
 
 /**
- * Connections to all servers that answer, at least one, in the order of their addresses. Throws the first error where
- * none does, and at once an error that no waiting mends, such as another data set.
+ * Connections to all servers that answer, at least one, in the order of their addresses. Throws where none
+ * does, and at once an error that no waiting mends, such as another data set.
  */
 export async function connectAll(
   servers: DataServers,
@@ -96,7 +96,9 @@ export async function connectAll(
   const final = errors.find((error) => !isServerAway(error));
   if (final === undefined && connected.length > 0) return connected;
   for (const { connection } of connected) connection.close();
-  throw final ?? errors[0] ?? new VitrineError("network/unavailable", `${servers} has no address`);
+  // A server that is listing its files will come, so its answer tells more than the silence of another.
+  const opening = errors.find((error) => isVitrineError(error) && error.code === "data/opening");
+  throw final ?? opening ?? errors[0] ?? new VitrineError("network/unavailable", `${servers} has no address`);
 }
 
 /** Throws `data/fingerprint-changed` where two servers have different data sets. */

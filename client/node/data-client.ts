@@ -169,6 +169,8 @@ class RemoteBatches implements BatchSource {
         const waitSeconds = (performance.now() - start) / 1000;
         waits.add(1000 * waitSeconds);
         this.#check(batch, cursor);
+        // Its stream is still to send the batch that another server made.
+        if (!isOfStream) stream = this.#drop(stream);
         yield { ...batch, waitSeconds };
         if (isOfStream) stream?.consumed(batch);
         cursor = cursorAfter(cursor, 1, this.batchesPerEpoch);

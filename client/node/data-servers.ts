@@ -26,11 +26,15 @@ async function resolveName(target: string): Promise<string[]> {
 
 export class DataServers {
   readonly #named: readonly string[];
+  readonly #resolve: (target: string) => Promise<string[]>;
+  /** Name → its addresses when it last resolved. */
+  readonly #resolved = new Map<string, string[]>();
   readonly #health = new Map<string, Health>();
 
-  /** HOST:PORT, unix:PATH or dns:///NAME:PORT each. */
-  constructor(named: readonly string[]) {
+  /** HOST:PORT, unix:PATH or dns:///NAME:PORT each. `resolve` turns a NAME:PORT into addresses, by default with DNS. */
+  constructor(named: readonly string[], resolve = resolveName) {
     this.#named = named;
+    this.#resolve = resolve;
   }
 
   /** Whether there can be more than one. */
@@ -43,15 +47,25 @@ export class DataServers {
     return this.#named.join(", ");
   }
 
-  /** All addresses, with names resolved again; a name that does not resolve has none. */
+  /** All addresses, with names resolved again. */
   async addresses(): Promise<string[]> {
     const lists = await Promise.all(
       this.#named.map((name) => {
         const target = dnsTarget(name);
-        return target === undefined ? [name] : resolveName(target).catch(() => []);
+        return target === undefined ? [name] : this.#addressesOf(target);
       }),
     );
     return [...new Set(lists.flat())];
+  }
+
+  /** A name that does not resolve keeps the addresses it had: servers go on while their name server does not. */
+  async #addressesOf(target: string): Promise<string[]> {
+    try {
+      this.#resolved.set(target, await this.#resolve(target));
+    } catch {
+      // The caller is refused by what it asks at the old addresses, or has none.
+    }
+    return this.#resolved.get(target) ?? [];
   }
 
   /** Those of `addresses` that did not fail lately. */

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData, type DataClientOptions } from "../../client/node/data-client.js";
+import { DataServers } from "../../client/node/data-servers.js";
 import { DATA_SERVICE } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
@@ -159,6 +160,79 @@ test("a slow server's batch is asked of another one, and goes on without it", as
   assert.ok(performance.now() - began < 50_000, "it waited for the slow server");
   server.forceShutdown();
   await pool.close();
+});
+
+test("a slow server's stream is not read on, however long the batch that was made elsewhere is used", async (context) => {
+  const fast = await serve(context);
+  const { pool, math } = await openDecodePool(0);
+  let tasks = 0;
+  const slowPool: DecodePool = {
+    ...pool,
+    run: async (task, batch, signal) => {
+      if (++tasks === 9) await delay(4_000, undefined, { signal });
+      return pool.run(task, batch, signal);
+    },
+  };
+  const service = createDataService({ badSamples: "fail", log });
+  service.open(openDataset(context.set.path), { pool: slowPool, math });
+  const server = new Server();
+  server.addService(DATA_SERVICE, service.implementation);
+  const slow = await listen(server, "127.0.0.1:0");
+  const now = performance.now.bind(performance);
+  let skippedMs = 0;
+  performance.now = () => now() + skippedMs;
+  let last = now();
+  try {
+    const { digests, notices } = await read({ address: `${slow},${fast.address}` }, async () => {
+      // A step of 31 seconds, after which the slow server is no longer left out.
+      if (now() - last > 900 && skippedMs === 0) skippedMs = 31_000;
+      last = now();
+    });
+    assert.equal(digests, context.expected);
+    assert.match(notices.join("\n"), /a batch was late/);
+  } finally {
+    performance.now = now;
+    server.forceShutdown();
+    await pool.close();
+  }
+});
+
+test("a server that lists its files is waited for beside one that is away", async (context) => {
+  const { pool, math } = await openDecodePool(0);
+  const service = createDataService({ badSamples: "fail", log });
+  const server = new Server();
+  server.addService(DATA_SERVICE, service.implementation);
+  const opening = await listen(server, "127.0.0.1:0");
+  const gone = await serve(context);
+  await stop(gone);
+  let files = 0;
+  const listing = setInterval(() => {
+    service.listed(++files);
+    if (files === 30) service.open(openDataset(context.set.path), { pool, math });
+  }, 100);
+  try {
+    const address = `${gone.address},${opening}`;
+    const source = await connectData({ ...SETTINGS, address, timeoutSeconds: 1 });
+    assert.is(source.description.samples, 40);
+    await source.close();
+  } finally {
+    clearInterval(listing);
+    server.forceShutdown();
+    await pool.close();
+  }
+});
+
+test("a name that resolves no more keeps its addresses", async () => {
+  let known = ["10.0.0.1:50051"];
+  const servers = new DataServers(["dns:///data:50051"], async () => {
+    if (known.length === 0) throw new Error("ENOTFOUND");
+    return known;
+  });
+  assert.equal(await servers.addresses(), ["10.0.0.1:50051"]);
+  known = [];
+  assert.equal(await servers.addresses(), ["10.0.0.1:50051"]);
+  known = ["10.0.0.2:50051"];
+  assert.equal(await servers.addresses(), ["10.0.0.2:50051"]);
 });
 
 test("a name stands for all its addresses", async (context) => {
