@@ -247,9 +247,12 @@ class RemoteBatches implements BatchSource {
 
   /** The stream's next batch, or the same one of another server where the stream's is slow. */
   async #nextOf(stream: StripedStream, cursor: Cursor, limitMs: number): Promise<Next> {
-    const next = stream.next().then((batch): Next => ({ batch, isOfStream: true }));
-    if (stream.addresses.length === 1) return next;
     const slow = stream.nextAddress;
+    const next = stream.next().then((batch): Next => {
+      this.#servers.delivered(slow);
+      return { batch, isOfStream: true };
+    });
+    if (stream.addresses.length === 1) return next;
     const abort = new AbortController();
     const late = delay(limitMs, undefined, { signal: abort.signal }).then(() =>
       this.#hedge(

@@ -85,7 +85,17 @@ export class DataServers {
     this.#health.set(address, { failures: 1, restsUntil: performance.now() + LONGEST_REST_MS });
   }
 
+  /**
+   * It can be asked for batches. Its failures still count: one that describes its data set and then refuses the stream,
+   * because it is full, is not asked every few seconds.
+   */
   answered(address: string): void {
+    const health = this.#health.get(address);
+    if (health) health.restsUntil = 0;
+  }
+
+  /** It made a batch, so its next failure is its first. */
+  delivered(address: string): void {
     this.#health.delete(address);
   }
 }

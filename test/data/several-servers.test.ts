@@ -222,6 +222,30 @@ test("a server that lists its files is waited for beside one that is away", asyn
   }
 });
 
+test("a server that answers and then fails rests longer each time, until it has made a batch", () => {
+  const address = "127.0.0.1:1";
+  const servers = new DataServers([address]);
+  const now = performance.now();
+  const clock = performance.now;
+  try {
+    performance.now = () => now;
+    servers.failed(address);
+    assert.equal(servers.available([address]), []);
+    servers.answered(address);
+    assert.equal(servers.available([address]), [address]);
+    servers.failed(address);
+    performance.now = () => now + 1_500;
+    assert.equal(servers.available([address]), [], "it rests two seconds");
+    servers.delivered(address);
+    performance.now = () => now;
+    servers.failed(address);
+    performance.now = () => now + 1_500;
+    assert.equal(servers.available([address]), [address], "it rests one second");
+  } finally {
+    performance.now = clock;
+  }
+});
+
 test("a name that resolves no more keeps its addresses", async () => {
   let known = ["10.0.0.1:50051"];
   const servers = new DataServers(["dns:///data:50051"], async () => {
