@@ -17,6 +17,30 @@ export async function drainGrpc(server: Server, graceMs = GRACE_MS): Promise<voi
   });
 }
 
+/** With the numbers that shells add to 128 in the status of a process that a signal ended. */
+const SIGNALS: readonly [NodeJS.Signals, number][] = [
+  ["SIGTERM", 15],
+  ["SIGINT", 2],
+];
+
+/** The first process of a container, for which signals without a handler are ignored. */
+const FIRST_PROCESS = 1;
+
+/**
+ * Awaits `work`, during which a signal ends the process at once. Other processes than a container's first have that
+ * from the operating system, which also ends those with a thread that is blocked in it.
+ */
+export async function endOnSignalDuring<T>(work: Promise<T>): Promise<T> {
+  if (process.pid !== FIRST_PROCESS) return work;
+  const handlers = SIGNALS.map(([signal, number]) => ({ signal, end: () => process.exit(128 + number) }));
+  for (const { signal, end } of handlers) process.on(signal, end);
+  try {
+    return await work;
+  } finally {
+    for (const { signal, end } of handlers) process.off(signal, end);
+  }
+}
+
 /**
  * Resolves when a signal has arrived and `stop` has ended. `announce` is called once the handlers are installed: a
  * process that reads `listening on ADDRESS` may send a signal at once. A second signal does not wait: it ends the
@@ -26,13 +50,9 @@ export async function runUntilSignal(
   stop: (signal: NodeJS.Signals) => Promise<void>,
   announce: () => void = () => {},
 ): Promise<void> {
-  const signals: [NodeJS.Signals, number][] = [
-    ["SIGTERM", 15],
-    ["SIGINT", 2],
-  ];
   const first = await new Promise<NodeJS.Signals>((resolve) => {
     let stopping = false;
-    for (const [signal, number] of signals) {
+    for (const [signal, number] of SIGNALS) {
       process.on(signal, () => {
         if (stopping) process.exit(128 + number);
         stopping = true;

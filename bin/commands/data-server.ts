@@ -7,7 +7,7 @@ import type { BadSamples } from "../../server/data/batch-maker.js";
 import { describe } from "../../server/data/batch-stream.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
-import { runUntilSignal } from "../../server/drain.js";
+import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
 import {
@@ -63,7 +63,9 @@ async function run({
 }: DataServerCommand): Promise<void> {
   const limits = { maxStreams, ...(memory !== undefined && { memoryBytes: memory }) };
   const onFiles = listingReport(data);
-  const server = await startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles });
+  const server = await endOnSignalDuring(
+    startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles }),
+  );
   const { dataset, address, service } = server;
   const { fingerprint, names } = dataset;
   const images = counted(names.length, "image", "images");

@@ -1,5 +1,6 @@
 // The data commands through the real command line: one clear line for every mistake, and no leftover processes.
 
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,7 +9,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
-import { killServers, runVitrine, startServer } from "./server-process.js";
+import { killServers, runVitrine, startServer, VITRINE } from "./server-process.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
 const test = suite<{ set: SyntheticDataSet; folder: string }>("data commands");
@@ -120,6 +121,22 @@ test("a Unix socket works; a stale one is replaced, a live one or a file is not"
     /network\/cannot-listen: .*is not a socket/,
   );
   assert.ok(existsSync(file));
+});
+
+test("SIGTERM ends a server that lists its files as the first process of a container", async ({ folder }) => {
+  const container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+  const [unshare, ...flags] = container as [string, ...string[]];
+  // Only on Linux, and where a user may make such a namespace.
+  if (spawnSync(unshare, [...flags, "true"]).status !== 0) return;
+  const list = join(folder, "long.csv");
+  writeFileSync(list, `path,label\n${"gone.jpg,0\n".repeat(1_000_000)}`);
+  const socket = join(folder, "listing.sock");
+  const script = '(until [ -S "$0" ]; do sleep 0.1; done; kill -TERM 1) & exec "$@"';
+  const server = [process.execPath, VITRINE, "data-server", "--data", list, "--listen", `unix:${socket}`];
+  const { status, stderr } = spawnSync(unshare, [...flags, "sh", "-c", script, socket, ...server], {
+    encoding: "utf8",
+  });
+  assert.is(status, 143, stderr);
 });
 
 test("a server that other machines can reach warns its operator, one on loopback does not", async ({
