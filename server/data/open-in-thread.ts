@@ -1,11 +1,18 @@
 // Opens a data set in a thread of its own: listing a million files takes many seconds, in which a server must answer.
 
 import { Worker } from "node:worker_threads";
-import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import type { Dataset } from "./dataset.js";
 import type { ListingMessage } from "./listing-worker.js";
 
 const SCRIPT = new URL("./listing-worker.js", import.meta.url);
+
+function tooManyFiles(path: string, cause: Error): VitrineError {
+  const text =
+    `${quote(path)}: listing its files takes more memory than Node may use: ` +
+    "start the server with NODE_OPTIONS=--max-old-space-size=8192 (MiB), or divide the data set";
+  return new VitrineError("file/unreadable", text, { details: { path }, cause });
+}
 
 /** As `openDataset`; `onFiles` hears how many files were found so far. */
 export function openDatasetInThread(path: string, onFiles: (files: number) => void): Promise<Dataset> {
@@ -16,7 +23,9 @@ export function openDatasetInThread(path: string, onFiles: (files: number) => vo
       else if (message.kind === "opened") resolve(message.dataset);
       else reject(fromErrorRecord(message.error));
     });
-    worker.once("error", reject);
+    worker.once("error", (error: NodeJS.ErrnoException) => {
+      reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooManyFiles(path, error) : error);
+    });
     // After an answer this changes nothing.
     worker.once("exit", () => {
       reject(new VitrineError("file/unreadable", `${path}: the thread that lists its files ended`));
