@@ -4,7 +4,7 @@
 // `npm test -- [WORD…] [--only NAME] [--fast]`
 //   WORD         runs the files whose path contains one of the words
 //   --only NAME  runs the tests whose name contains NAME
-//   --fast       leaves out what needs a browser or a GPU, and files that usually take longer than 4 s
+//   --fast       leaves out what needs a browser or a GPU, and files that usually take longer than 3 s
 //   --times      writes test/seconds.json, by which the files are ordered, from this run
 // Last line: `N passed, N failed`, skipped ones named before it.
 
@@ -27,7 +27,7 @@ const NO_GPU = { VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
 /** What a file is taken to need that is not in the table of seconds: little, but for one that compiles shaders. */
 const UNKNOWN_SECONDS = 2;
 const UNKNOWN_GPU_SECONDS = 20;
-const FAST_SECONDS = 4;
+const FAST_SECONDS = 3;
 
 interface Outcome {
   file: string;
