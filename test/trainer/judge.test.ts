@@ -1,8 +1,9 @@
-// Judge: the rank of the correct class and the cross-entropy of one answer.
+// Judge: the rank of the correct class and the cross-entropy of one answer, and their means over a validation.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { judge } from "../../trainer/validation.js";
+import { judge, validate } from "../../trainer/validation.js";
+import { FakeTraining, fakeValidation } from "./fake-run.js";
 
 const rank = (logits: number[], label: number) => judge(Float32Array.from(logits), label).beatenBy;
 
@@ -29,6 +30,27 @@ test("a model whose logits are NaN is never correct", () => {
 test("large logits do not overflow, and a label without a logit is wrong", () => {
   assert.is(judge(Float32Array.of(1e4, -1e4), 0).loss, 0);
   assert.equal(judge(Float32Array.of(1, 2), 7), { beatenBy: 2, loss: Number.POSITIVE_INFINITY });
+});
+
+test("a validation's scores are the means of its images' ranks and losses", async () => {
+  const training = new FakeTraining();
+  const source = fakeValidation();
+  const found = await validate(training, { source, classMap: Int32Array.of(0, 1, 2), ema: true });
+  let [right, loss, images] = [0, 0, 0];
+  for await (const { pixels, labels, count } of source.batches()) {
+    const { logits } = await training.evaluate(pixels, count, "weights");
+    for (let i = 0; i < count; i++) {
+      const answer = judge(logits.subarray(3 * i, 3 * i + 3), labels[i]);
+      if (answer.beatenBy === 0) right++;
+      loss += answer.loss;
+      images++;
+    }
+  }
+  assert.is(found.images, images);
+  assert.is(found.weights.top1, (100 * right) / images);
+  assert.ok(Math.abs(found.weights.loss - loss / images) < 1e-12);
+  // The fake average has the fake weights' values.
+  assert.equal(found.ema, found.weights);
 });
 
 test.run();
