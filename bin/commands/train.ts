@@ -2,7 +2,6 @@
 
 import { join, resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { isHubReference } from "../../client/node/hub/reference.js";
 import { connectData } from "../../client/node/index.js";
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
@@ -14,8 +13,7 @@ import type { BadSamples } from "../../trainer/checkpoint/state.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
 import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import { INTERRUPTED } from "../../trainer/interruption.js";
-import type { OptionValue, TrainerOption } from "../../trainer/option-kinds.js";
-import { TRAINER_OPTIONS } from "../../trainer/options.js";
+import type { OptionValue } from "../../trainer/option-kinds.js";
 import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress, type Progress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
@@ -23,13 +21,13 @@ import type { RunRequest, RunSources, TrainingRun, ValidationRequest } from "../
 import { withLog } from "../../trainer/run-log.js";
 import { isTeacherAddress } from "../../trainer/teacher-address.js";
 import { action, printJson, withExamples } from "../command-line.js";
-import { readConfigFile } from "../config-file.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
-import { BAD_SAMPLES, decimalNumber, maxPixelsOption, numberPair, wholeNumber } from "../options.js";
+import { BAD_SAMPLES, decimalNumber, maxPixelsOption, wholeNumber } from "../options.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
 import { reportSources } from "../report/sources.js";
 import { stopOnSignals } from "../stop-on-signals.js";
+import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
 
 interface TrainFlags {
   config?: string;
@@ -51,69 +49,6 @@ interface TrainFlags {
   report: boolean;
   dryRun?: boolean;
   json?: boolean;
-}
-
-function parser({ flag, kind }: TrainerOption): ((text: string) => OptionValue) | undefined {
-  if (kind.type === "number") return (kind.whole ? wholeNumber : decimalNumber)(flag, kind);
-  if (kind.type === "pair") return numberPair(flag);
-  if (kind.type !== "path") return undefined;
-  const isRemote = (text: string) => isHubReference(text) || (flag === "--teacher" && isTeacherAddress(text));
-  return (text) => (isRemote(text) ? text : resolve(text));
-}
-
-/** What the help shows for a flag's value. */
-const PLACEHOLDERS = { number: "n", text: "name", path: "path", choice: "choice", pair: "low,high" };
-
-function placeholder(kind: Exclude<TrainerOption["kind"], { type: "switch" }>): string {
-  return (kind.type === "text" && kind.shown) || PLACEHOLDERS[kind.type];
-}
-
-function commandOption(option: TrainerOption, flag = option.flag): Option {
-  const { kind, help, group } = option;
-  // The table's defaults are in parentheses at the end, without commander's word for them.
-  const described = help.replace(/ \(((?:[^()]|\([^()]*\))+)\)$/, " (default: $1)");
-  const made = new Option(kind.type === "switch" ? flag : `${flag} <${placeholder(kind)}>`, described);
-  if (flag !== option.flag) made.hideHelp();
-  made.helpGroup(`${group}:`);
-  const parse = parser(option);
-  if (parse) made.argParser(parse);
-  if (kind.type === "choice") made.choices(kind.choices);
-  return made;
-}
-
-const namesOf = ({ flag, aliases = [] }: TrainerOption): string[] => [flag, ...aliases];
-
-/** The trainer's flags on the command line, without those left at their defaults. */
-function givenOptions(command: Command): Map<string, OptionValue> {
-  const given = new Map<string, OptionValue>();
-  for (const option of TRAINER_OPTIONS)
-    for (const flag of namesOf(option)) {
-      const name = new Option(flag).attributeName();
-      if (command.getOptionValueSource(name) !== "cli") continue;
-      const value = command.getOptionValue(name) as OptionValue;
-      // --ema and --no-ema are one value of commander's.
-      const isOther = option.kind.type === "switch" && value === flag.startsWith("--no-");
-      if (!isOther) given.set(option.flag, option.kind.type === "switch" ? option.kind.sets : value);
-    }
-  return given;
-}
-
-/** Flags that say where a run is and how it is asked for, not what it is. */
-const NOT_IN_A_FILE = ["--config", "--out", "--resume", "--json", "--help", "--dry-run"];
-
-/** The trainer's settings in a configuration file; the command's own are set in `command`, below its flags. */
-function configuredOptions(path: string | undefined, command: Command): Map<string, OptionValue> {
-  const configured = new Map<string, OptionValue>();
-  if (path === undefined) return configured;
-  for (const { flag, value } of readConfigFile(path, command, NOT_IN_A_FILE)) {
-    const option = TRAINER_OPTIONS.find((each) => namesOf(each).includes(flag));
-    const name = new Option(flag).attributeName();
-    if (option)
-      configured.set(option.flag, option.kind.type === "switch" ? option.kind.sets : (value as OptionValue));
-    else if (command.getOptionValueSource(name) !== "cli")
-      command.setOptionValueWithSource(name, value, "config");
-  }
-  return configured;
 }
 
 /** Models of the Hub become folders of its cache: a run that is resumed finds the commit that it started with. */
@@ -342,8 +277,7 @@ export function configureTrain(command: Command): void {
     .addOption(deviceOption())
     .addOption(gpuTierOption())
     .addOption(threadsOption("all cores of this process, less one for a data server on this machine"));
-  for (const option of TRAINER_OPTIONS)
-    for (const flag of namesOf(option)) command.addOption(commandOption(option, flag));
+  addTrainerOptions(command);
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
   withExamples(command, [
     [
