@@ -22,7 +22,7 @@ const RATE: Chart = {
   title: "Learning rate",
   range: [0, 0],
   format: (value) => value.toExponential(1),
-  tickFormat: (value) => (value === 0 ? "0" : value.toExponential(0)),
+  tickFormat: (value) => (value === 0 ? "0" : Number(value.toPrecision(3)).toExponential()),
 };
 const SPEED: Chart = {
   title: "Throughput",

@@ -3,8 +3,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lineChart, percentBars, short, spread } from "../../bin/report/charts.js";
+import { runCurves } from "../../bin/report/curves.js";
 import { html } from "../../bin/report/html.js";
 import { Metrics } from "../../bin/report/metrics-table.js";
+import type { RunHistory } from "../../bin/report/reported-run.js";
 import { thinned, validationSeries } from "../../bin/report/series.js";
 
 test("labels are spread by at least the gap, inside the range, in the order of their values", () => {
@@ -87,6 +89,14 @@ test("a chart of nothing is none, and one of a single value or a constant is fin
     assert.match(text, /^<svg/);
     assert.not.match(text, /NaN|Infinity/);
   }
+});
+
+test("the ticks of a learning rate have digits enough to differ", () => {
+  const metrics = new Metrics("step,learning_rate\n1,0.0003\n2,0.0003");
+  const { text } = runCurves({ metrics } as unknown as RunHistory);
+  const ticks = [...text.matchAll(/>(\d(?:\.\d+)?e-\d)</g)].map(([, tick]) => tick);
+  assert.ok(ticks.includes("2.5e-4"), ticks.join(" "));
+  assert.is(new Set(ticks).size, ticks.length, ticks.join(" "));
 });
 
 test("names in charts are escaped, cut in the middle and kept on one line", () => {
