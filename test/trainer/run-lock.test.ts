@@ -62,10 +62,12 @@ test("a process that ended and is still listed, since its parent does not ask fo
   folder,
 }) => {
   if (process.platform !== "linux") return;
-  // The shell becomes a program that knows of no children.
-  const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 20"]);
+  // The shell becomes a program that knows of no children. The child ends after that, or the shell might ask for it.
+  const parent = spawn("sh", ["-c", "exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 20"]);
   try {
     const pid = Number(await once(parent.stdout, "data").then(([chunk]) => String(chunk)));
+    while (readFileSync(`/proc/${parent.pid}/comm`, "latin1") !== "sleep\n") await delay(10);
+    parent.stdin.end();
     const fields = () => readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
     while (fields()[0] !== "Z") await delay(10);
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
