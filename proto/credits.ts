@@ -5,6 +5,9 @@ import { VitrineError } from "../runtime/errors.js";
 /** Images in one batch. */
 export const MAX_BATCH_SIZE = 4_096;
 
+/** Images in the batches of all ranks together: each draw of such a batch is made for every rank. */
+export const MAX_GLOBAL_BATCH_SIZE = 32_768;
+
 /** Side of a training image in pixels. */
 export const MAX_IMAGE_SIZE = 1_024;
 

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   "usage/dtype": "`--dtype` is none of f32, f16, bf16, int8",
   "usage/number": "an option that takes a number got something else, or one out of range",
   "usage/out": "`--out` cannot hold a new run: it holds one already, is not empty, or is not a folder",
+  "usage/rank": "a rank outside its world, or a world that does not divide the batch",
   "usage/recipe": "an augmentation setting is out of range",
   "usage/results-file": "the file that `--results-file` names has other columns",
   "usage/resume": "a flag contradicts a setting of the run that `--resume` continues",

@@ -5,6 +5,7 @@ import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.js";
+import type { Rank } from "../../runtime/draw/ranks.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "../../server/data/batch-maker.js";
@@ -34,13 +35,15 @@ interface DigestCommand extends RecipeFlags {
   workers: number;
   size: number;
   batches?: number;
+  rank: number;
+  world: number;
   badSamples: BadSamples;
   maxPixels: number;
   json?: boolean;
 }
 
 /** Which batches, and the fingerprint that their data set must have. */
-interface Asked {
+interface Asked extends Rank {
   recipe: AugmentationRecipe;
   batchSize: number;
   seed: number;
@@ -49,14 +52,17 @@ interface Asked {
 
 /** What the flags ask for, or with --run what that run gets. */
 async function askedBatches(options: DigestCommand): Promise<Asked> {
-  const { run, size, batchSize, seed } = options;
-  if (run === undefined) return { recipe: recipeFrom({ ...DEIT_RECIPE, size }, options), batchSize, seed };
+  const { run, size, batchSize, seed, rank, world } = options;
+  if (run === undefined)
+    return { recipe: recipeFrom({ ...DEIT_RECIPE, size }, options), batchSize, seed, rank, world };
   const { settings, data } = await readRunState(run);
   return {
     recipe: settings.recipe,
     batchSize: settings.batchSize,
     seed: settings.seed,
     fingerprint: data.fingerprint,
+    rank,
+    world,
   };
 }
 
@@ -125,8 +131,9 @@ async function digest(options: DigestCommand): Promise<void> {
     return;
   }
   const { fingerprint, samples: images } = source.description;
-  const { seed, batchSize, recipe } = asked;
-  printJson({ fingerprint, seed, epoch, batchSize, size: recipe.size, images, skipped, digests });
+  const { seed, batchSize, recipe, rank, world = 1 } = asked;
+  const part = world > 1 ? { rank, world } : {};
+  printJson({ fingerprint, seed, epoch, batchSize, ...part, size: recipe.size, images, skipped, digests });
 }
 
 export function configureData(data: Command): void {
@@ -149,6 +156,13 @@ export function configureData(data: Command): void {
     .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
     .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)
     .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 64)
+    .option("--rank <r>", "with --world: which trainer's part, from 0", wholeNumber("--rank", { min: 0 }), 0)
+    .option(
+      "--world <w>",
+      "trainers that share each batch: the samples that one of them gets",
+      wholeNumber("--world", { min: 1 }),
+      1,
+    )
     .option("--size <pixels>", "image size", wholeNumber("--size", { min: 1 }), DEIT_RECIPE.size)
     .option(
       "--batches <n>",

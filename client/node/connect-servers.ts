@@ -2,6 +2,7 @@
 
 import { batchCost } from "../../proto/credits.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
+import { type Rank, rankCount } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { DataConnection, isServerAway } from "./data-connection.js";
@@ -10,7 +11,7 @@ import type { DataServers } from "./data-servers.js";
 const DEFAULT_QUIET_SECONDS = 10;
 
 /** What a connection must know of the batches that will come: DataClientOptions has it. */
-interface ConnectOptions {
+interface ConnectOptions extends Rank {
   recipe: AugmentationRecipe;
   batchSize: number;
   quietSeconds?: number;
@@ -35,12 +36,13 @@ function checkFingerprint(expected: string | undefined, found: string, address: 
 /** A connection on which the server has answered, with its description of the data set. */
 export async function connect(
   address: string,
-  { recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS }: ConnectOptions,
+  options: ConnectOptions,
   fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
+  const { recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS } = options;
   const connection = new DataConnection(address, {
-    batchBytes: batchCost(batchSize, recipe.size),
+    batchBytes: batchCost(rankCount(batchSize, options), recipe.size),
     quietMs: 1000 * quietSeconds,
   });
   try {

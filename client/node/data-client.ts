@@ -16,6 +16,7 @@ import {
   type DataDescription,
 } from "../../runtime/batches/batch-source.js";
 import { batchesPerEpoch } from "../../runtime/draw/order.js";
+import { type Rank, rankCount } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { commonDescription, connect, connectAll, DESCRIBE_MS } from "./connect-servers.js";
@@ -26,7 +27,7 @@ import { Membership, Waits } from "./server-membership.js";
 import { type Stripe, StripedStream } from "./striped-stream.js";
 
 /** Which data servers to read from, and which batches. */
-export interface DataClientOptions {
+export interface DataClientOptions extends Rank {
   /**
    * HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas between them, or dns:///NAME:PORT for every
    * address of a name. Several servers with the same data set share the work, and stand in for each other.
@@ -34,7 +35,7 @@ export interface DataClientOptions {
   address: string;
   /** How images are augmented and mixed. `DEIT_RECIPE` has DeiT's numbers. */
   recipe: AugmentationRecipe;
-  /** Images in one batch, 1 to 4,096. */
+  /** Images in one batch, of all ranks together: 1 to 4,096 a rank. */
   batchSize: number;
   /** Whole number from 0, below 2⁵³. */
   seed: number;
@@ -92,7 +93,7 @@ async function firstDescription(servers: DataServers, options: DataClientOptions
  * that fails, or falls behind, is replaced by the others, and takes part again when it can.
  *
  * Throws `usage/address`, `network/no-data-server`, `network/not-a-data-server`, `data/fingerprint-changed`,
- * `data/too-few-samples` where an epoch holds no full batch, and `protocol/credit-too-small`. Iterating throws
+ * `data/too-few-samples` where an epoch holds no full batch, `usage/rank`, and `protocol/credit-too-small`. Iterating throws
  * `data/bad-cursor`, `usage/recipe`, `network/data-server-gone` after `timeoutSeconds` without a server, and at once
  * what the server reports of a bad file (`jpeg/…`, `file/…`).
  *
@@ -104,7 +105,7 @@ async function firstDescription(servers: DataServers, options: DataClientOptions
 export async function connectData(options: DataClientOptions): Promise<BatchSource> {
   const { address, recipe, batchSize } = options;
   const servers = new DataServers(parseAddresses(address, "--data-server"));
-  const batchBytes = batchCost(batchSize, recipe.size);
+  const batchBytes = batchCost(rankCount(batchSize, options), recipe.size);
   const creditBytes = options.creditBytes ?? defaultCredit(batchBytes);
   if (creditBytes < batchBytes) throw creditTooSmall(batchBytes, creditBytes);
   const description = await firstDescription(servers, options);
@@ -115,7 +116,7 @@ export async function connectData(options: DataClientOptions): Promise<BatchSour
       `${address}: ${description.samples} images do not fill one batch of ${batchSize}: lower --batch-size`,
       { details: { samples: description.samples, batchSize } },
     );
-  return new RemoteBatches(servers, { ...options, creditBytes }, description, perEpoch);
+  return new RemoteBatches(servers, { ...options, creditBytes, batchBytes }, description, perEpoch);
 }
 
 /** A batch, and whether it came from the stream, whose credit it costs, or from another server. */
@@ -124,20 +125,18 @@ interface Next {
   isOfStream: boolean;
 }
 
+/** With the costs of one batch, of this rank. */
+type RemoteOptions = DataClientOptions & { creditBytes: number; batchBytes: number };
+
 class RemoteBatches implements BatchSource {
   readonly description: DataDescription;
   readonly batchesPerEpoch: number;
   readonly #servers: DataServers;
-  readonly #options: DataClientOptions & { creditBytes: number };
+  readonly #options: RemoteOptions;
   readonly #streams = new Set<StripedStream>();
   #closed = false;
 
-  constructor(
-    servers: DataServers,
-    options: DataClientOptions & { creditBytes: number },
-    description: DataDescription,
-    perEpoch: number,
-  ) {
+  constructor(servers: DataServers, options: RemoteOptions, description: DataDescription, perEpoch: number) {
     this.#servers = servers;
     this.#options = options;
     this.description = description;
@@ -223,16 +222,19 @@ class RemoteBatches implements BatchSource {
   }
 
   #openRequest(cursor: Cursor, stride: number, creditBytes: number): OpenRequest {
-    const { recipe, batchSize, seed } = this.#options;
+    const { batchSize, seed, rank = 0, world = 1 } = this.#options;
     const { fingerprint } = this.description;
-    return { fingerprint, batchSize, seed, cursor, stride, creditBytes, recipe: toRecipeMessage(recipe) };
+    const recipe = toRecipeMessage(this.#options.recipe);
+    // An older server does not know these fields.
+    const part = world > 1 ? { rank, world } : {};
+    return { fingerprint, batchSize, seed, cursor, stride, creditBytes, recipe, ...part };
   }
 
   async #openStream(cursor: Cursor, deadlineMs: number): Promise<StripedStream> {
-    const { recipe, batchSize, creditBytes, onNotice = () => {} } = this.#options;
+    const { batchBytes, creditBytes, onNotice = () => {} } = this.#options;
     if (this.#closed) throw new VitrineError("network/closed", "the data connection was closed");
     const servers = await connectAll(this.#servers, this.#options, this.description.fingerprint, deadlineMs);
-    const share = Math.max(batchCost(batchSize, recipe.size), Math.floor(creditBytes / servers.length));
+    const share = Math.max(batchBytes, Math.floor(creditBytes / servers.length));
     const stripes = servers.map(({ address, connection }, index): Stripe => {
       const first = cursorAfter(cursor, index, this.batchesPerEpoch);
       return { address, stream: connection.stream(this.#openRequest(first, servers.length, share)) };
@@ -276,15 +278,14 @@ class RemoteBatches implements BatchSource {
 
   /** One batch from the first of `addresses`, on a connection of its own. */
   async #hedge(cursor: Cursor, [address]: string[], signal: AbortSignal): Promise<WireBatch> {
-    const { recipe, batchSize, onNotice = () => {} } = this.#options;
+    const { batchBytes, onNotice = () => {} } = this.#options;
     const { connection } = await connect(
       address,
       this.#options,
       this.description.fingerprint,
       DESCRIBE_MS.min,
     );
-    const cost = batchCost(batchSize, recipe.size);
-    const stream = connection.stream(this.#openRequest(cursor, 1, cost));
+    const stream = connection.stream(this.#openRequest(cursor, 1, batchBytes));
     signal.addEventListener("abort", () => stream.close(), { once: true });
     if (signal.aborted) stream.close();
     const batch = await stream.next();
@@ -301,14 +302,15 @@ class RemoteBatches implements BatchSource {
 
   /** No model is trained on batches other than those requested. */
   #check({ cursor, count, size }: WireBatch, expected: Cursor): void {
-    const { batchSize, recipe } = this.#options;
+    const { recipe } = this.#options;
+    const rows = rankCount(this.#options.batchSize, this.#options);
     const address = `${this.#servers}`;
     const isExpected = cursor.epoch === expected.epoch && cursor.batch === expected.batch;
-    if (isExpected && count === batchSize && size === recipe.size) return;
+    if (isExpected && count === rows && size === recipe.size) return;
     throw new VitrineError(
       "protocol/unexpected-batch",
       `${address} sent batch ${cursor.batch} of epoch ${cursor.epoch} with ${count} images of ${size} pixels, instead of ` +
-        `batch ${expected.batch} of epoch ${expected.epoch} with ${batchSize} images of ${recipe.size} pixels`,
+        `batch ${expected.batch} of epoch ${expected.epoch} with ${rows} images of ${recipe.size} pixels`,
       { details: { server: address } },
     );
   }

@@ -2,6 +2,7 @@
 
 export type { Tensor } from "../../proto/tensor-codec.js";
 export type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
+export { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 export {
   type AugmentationRecipe,
   DEIT_RECIPE,

@@ -1,7 +1,14 @@
 // Accepted recipe: the allowed ranges of an augmentation recipe, checked before anything is drawn or allocated.
 
-import { batchCost, MAX_BATCH_SIZE, MAX_IMAGE_SIZE, MAX_MESSAGE_BYTES } from "../../proto/credits.js";
+import {
+  batchCost,
+  MAX_BATCH_SIZE,
+  MAX_GLOBAL_BATCH_SIZE,
+  MAX_IMAGE_SIZE,
+  MAX_MESSAGE_BYTES,
+} from "../../proto/credits.js";
 import { parseAugmentation } from "../../runtime/draw/augmentation.js";
+import { type Rank, rankCount } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
 
@@ -31,11 +38,18 @@ function bounds(field: string, [low, high]: readonly [number, number], flag: str
     refuse(field, [low, high], "two positive numbers, the smaller first", flag);
 }
 
-/** Throws `usage/recipe` and `usage/bad-option`, naming the field and the trainer's flag. */
-export function checkRecipe(recipe: AugmentationRecipe, batchSize: number): void {
-  wholeNumber("batch size", batchSize, 1, MAX_BATCH_SIZE, "--batch-size");
+/**
+ * `batchSize`: of all ranks together. Throws `usage/recipe` and `usage/bad-option`, naming the field and the trainer's
+ * flag, and `usage/rank`.
+ */
+export function checkRecipe(recipe: AugmentationRecipe, batchSize: number, rank: Rank = {}): void {
+  const { world = 1 } = rank;
+  const most = world > 1 ? MAX_GLOBAL_BATCH_SIZE : MAX_BATCH_SIZE;
+  wholeNumber("batch size", batchSize, 1, most, "--batch-size");
+  const count = rankCount(batchSize, rank);
+  wholeNumber("batch size of a rank", count, 1, MAX_BATCH_SIZE, "--batch-size");
   wholeNumber("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
-  const bytes = batchCost(batchSize, recipe.size);
+  const bytes = batchCost(count, recipe.size);
   if (bytes > MAX_MESSAGE_BYTES)
     refuse(
       "batch size",

@@ -5,6 +5,7 @@ import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
 import { drawBatch } from "../../runtime/draw/mix.js";
 import { batchesPerEpoch, createOrder, type Order, sampleAt } from "../../runtime/draw/order.js";
 import type { DrawMath } from "../../runtime/draw/random.js";
+import { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { type Dataset, sampleFile } from "./dataset.js";
@@ -28,8 +29,10 @@ export interface ReadingPolicy {
   onKept?: (error: VitrineError) => void;
 }
 
-export interface BatchOptions extends ReadingPolicy {
+/** With a rank, a batch has the samples of `placesOfRank`. */
+export interface BatchOptions extends ReadingPolicy, Rank {
   recipe: AugmentationRecipe;
+  /** Of all ranks together. */
   batchSize: number;
   /** Below 2⁵³. */
   seed: number;
@@ -42,11 +45,11 @@ export interface BatchMaker {
   readonly batchesPerEpoch: number;
   /** Bytes of one batch's pixels. */
   readonly pixelBytes: number;
-  /** Fills `pixels`, uint8 [batchSize, size, size, 3]. Rejects with the first bad sample's error under `fail`. */
+  /** Fills `pixels`, uint8 [batchSize / world, size, size, 3]. Rejects with the first bad sample's error under `fail`. */
   make(cursor: Cursor, pixels: Uint8Array, signal: AbortSignal): Promise<MadeBatch>;
 }
 
-/** Throws `data/too-few-samples` where an epoch holds no full batch. */
+/** Throws `data/too-few-samples` where an epoch holds no full batch, `usage/rank`. */
 export function createBatchMaker(
   pool: DecodePool,
   math: DrawMath,
@@ -68,52 +71,72 @@ export function createBatchMaker(
     seed,
     repeats: recipe.repeats,
   });
+  const places = placesOfRank(batchSize, options);
   return {
     batchesPerEpoch: count,
-    pixelBytes: batchSize * recipe.size * recipe.size * 3,
+    pixelBytes: places.length * recipe.size * recipe.size * 3,
     async make(cursor, pixels, signal) {
-      const drawn = drawSamples(math, order, dataset, cursor, options);
+      const drawn = drawSamples(math, order, dataset, cursor, options, places);
       const bad = await decodeAll(pool, drawn, options, pixels, signal);
       return assemble(dataset, cursor, drawn, bad, pixels, options);
     },
   };
 }
 
+/** The samples of a batch, and partners on other ranks that some of them are mixed with. */
+interface DrawnBatch {
+  /** Row by row; then those that are only mixed into a row. */
+  samples: TrainingSample[];
+  rows: number;
+  /** For each row, the index in `samples` of the one that it is mixed with. */
+  partners: Int32Array;
+}
+
+/** `places`: those of the global batch that the rows have. */
 function drawSamples(
   math: DrawMath,
   order: Order,
   dataset: Dataset,
   { epoch, batch }: Cursor,
   { recipe, batchSize, seed }: BatchOptions,
-): TrainingSample[] {
+  places: Int32Array,
+): DrawnBatch {
   const mixes = drawBatch(math, { seed, epoch, index: batch, repeat: 0 }, batchSize, recipe).samples;
-  return mixes.map((mix, place) => {
-    const { index, repeat } = sampleAt(order, epoch, batch * batchSize + place);
-    return { file: sampleFile(dataset, index), key: { seed, epoch, index, repeat }, place, mix };
+  const sample = (at: number, place: number | null): TrainingSample => {
+    const { index, repeat } = sampleAt(order, epoch, batch * batchSize + at);
+    return { file: sampleFile(dataset, index), key: { seed, epoch, index, repeat }, place, mix: mixes[at] };
+  };
+  const samples = Array.from(places, sample);
+  const rowAt = new Map(Array.from(places, (at, row) => [at, row]));
+  const partners = places.map((at, row) => {
+    const partner = batchSize - 1 - at;
+    return rowAt.get(partner) ?? (mixes[at].kind === "none" ? row : samples.push(sample(partner, null)) - 1);
   });
+  return { samples, rows: places.length, partners };
 }
 
-/** For each place of the batch, what was wrong with its file, or null. */
+/** For each sample of the batch, what was wrong with its file, or null. */
 async function decodeAll(
   pool: DecodePool,
-  drawn: TrainingSample[],
+  { samples, partners }: DrawnBatch,
   { recipe, badSamples, pixelLimit, onKept }: BatchOptions,
   pixels: Uint8Array,
   signal: AbortSignal,
 ): Promise<(ErrorRecord | null)[]> {
-  const bad = new Array<ErrorRecord | null>(drawn.length).fill(null);
+  const bad = new Array<ErrorRecord | null>(samples.length).fill(null);
   const reading = { pixelLimit, partial: badSamples === "partial" };
-  const pairs = Array.from({ length: Math.ceil(drawn.length / 2) }, (_, b) => {
-    const places = new Set([b, drawn.length - 1 - b]);
-    return [...places].map((place) => drawn[place]);
-  });
+  // The middle sample of an odd batch is its own partner.
+  const pairs = Array.from(partners, (partner, row) => [...new Set([row, partner])]).filter(
+    ([row, partner = row]) => row <= partner,
+  );
   await Promise.all(
-    pairs.map(async (samples) => {
-      const outcome = await pool.run({ kind: "training", samples, recipe, reading }, pixels, signal);
-      samples.forEach(({ place }, i) => {
+    pairs.map(async (pair) => {
+      const task = { kind: "training", samples: pair.map((one) => samples[one]), recipe, reading } as const;
+      const outcome = await pool.run(task, pixels, signal);
+      pair.forEach((one, i) => {
         const fault = outcome[i];
-        if (fault?.kept) onKept?.(fromErrorRecord(fault.error));
-        else bad[place] = fault?.error ?? null;
+        if (!fault?.kept) bad[one] = fault?.error ?? null;
+        else if (samples[one].place !== null) onKept?.(fromErrorRecord(fault.error));
       });
     }),
   );
@@ -124,32 +147,32 @@ async function decodeAll(
 function assemble(
   dataset: Dataset,
   cursor: Cursor,
-  drawn: TrainingSample[],
+  { samples, rows, partners }: DrawnBatch,
   bad: (ErrorRecord | null)[],
   pixels: Uint8Array,
   { recipe, badSamples, onSkipped }: BatchOptions,
 ): MadeBatch {
-  const count = drawn.length;
-  const labels = Int32Array.from(drawn, ({ key }) => dataset.labels[key.index]);
+  const labelOf = ({ key }: TrainingSample): number => dataset.labels[key.index];
+  const labels = Int32Array.from(samples.slice(0, rows), labelOf);
   const partnerLabels = labels.slice();
-  const lambdas = new Float64Array(count).fill(1);
-  const weights = new Float32Array(count).fill(1);
-  for (let b = 0; b < count; b++) {
-    const partner = count - 1 - b;
-    const record = bad[b];
+  const lambdas = new Float64Array(rows).fill(1);
+  const weights = new Float32Array(rows).fill(1);
+  const first = bad.find((record) => record !== null);
+  if (first && badSamples === "fail") throw fromErrorRecord(first);
+  for (let row = 0; row < rows; row++) {
+    const partner = partners[row];
+    const record = bad[row];
     if (record) {
-      const error = fromErrorRecord(record);
-      if (badSamples === "fail") throw error;
-      weights[b] = 0;
-      onSkipped?.(error);
+      weights[row] = 0;
+      onSkipped?.(fromErrorRecord(record));
       continue;
     }
-    const { mix } = drawn[b];
+    const { mix } = samples[row];
     if (mix.kind === "none" || bad[partner]) continue;
-    partnerLabels[b] = labels[partner];
-    lambdas[b] = mix.lambda;
+    partnerLabels[row] = labelOf(samples[partner]);
+    lambdas[row] = mix.lambda;
   }
-  return { cursor, count, size: recipe.size, pixels, labels, partnerLabels, lambdas, weights };
+  return { cursor, count: rows, size: recipe.size, pixels, labels, partnerLabels, lambdas, weights };
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -71,8 +71,8 @@ export interface TrainingSample {
   /** Path of the file. */
   file: string;
   key: DrawKey;
-  /** Place in the batch. */
-  place: number;
+  /** Place in the batch; null for a sample that is only mixed into its partner. */
+  place: number | null;
   mix: MixDraw;
 }
 
@@ -154,7 +154,7 @@ async function runTraining(
   if (outcome.every((fault) => fault === null || fault.kept))
     mixBatch(module, images, samples.length, recipe.size, { samples: samples.map(({ mix }) => mix) });
   samples.forEach(({ place }, i) => {
-    batch.set(imageAt(i), place * imageBytes);
+    if (place !== null) batch.set(imageAt(i), place * imageBytes);
   });
   return outcome;
 }

@@ -16,11 +16,11 @@ export interface PipelineOptions extends BatchOptions {
 
 /**
  * Batch k of epoch e is the same bytes for any number of workers. A batch's `pixels` may be in shared memory.
- * Throws `data/too-few-samples`, `usage/recipe`.
+ * Throws `data/too-few-samples`, `usage/recipe`, `usage/rank`.
  */
 export async function openPipeline(options: PipelineOptions): Promise<BatchSource> {
   const { dataset, workers, recipe, batchSize } = options;
-  checkRecipe(recipe, batchSize);
+  checkRecipe(recipe, batchSize, options);
   const { pool, math } = await openDecodePool(workers);
   let maker: BatchMaker;
   try {

@@ -124,7 +124,7 @@ export function createDataService(options: DataServiceOptions): DataService {
     const { dataset, pool, math } = openedOrThrow();
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
-    const { recipe, batchSize, seed, cursor, stride, window, batchBytes } = checkOpen(
+    const { recipe, batchSize, seed, rank, world, cursor, stride, window, batchBytes } = checkOpen(
       request.open,
       dataset.fingerprint,
     );
@@ -134,9 +134,9 @@ export function createDataService(options: DataServiceOptions): DataService {
       batchBytes,
       start(admit) {
         const reading = { badSamples, pixelLimit, onSkipped, onKept };
-        const options = { recipe, batchSize, seed, ...reading };
+        const options = { recipe, batchSize, seed, rank, world, ...reading };
         const maker = createBatchMaker(pool, math, dataset, options);
-        log.info({ batchSize, seed, cursor, stride, window }, "stream opened");
+        log.info({ batchSize, seed, rank, world, cursor, stride, window }, "stream opened");
         return openBatchStream(pool, maker, cursor, { admit, stride });
       },
     };
@@ -193,6 +193,8 @@ interface StreamSettings {
   recipe: AugmentationRecipe;
   batchSize: number;
   seed: number;
+  rank: number;
+  world: number;
   cursor: Cursor;
   stride: number;
   /** Credit window in bytes. */
@@ -203,7 +205,8 @@ interface StreamSettings {
 
 /**
  * The first request of a stream, checked field by field before anything is allocated. Throws
- * `data/fingerprint-changed`, `protocol/credit-too-small`, `protocol/bad-open`, `protocol/bad-recipe`, `usage/recipe`.
+ * `data/fingerprint-changed`, `protocol/credit-too-small`, `protocol/bad-open`, `protocol/bad-recipe`, `usage/recipe`,
+ * `usage/rank`.
  */
 function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
   if (open.fingerprint && open.fingerprint !== fingerprint)
@@ -216,16 +219,18 @@ function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
   if (!open.recipe) throw new VitrineError("protocol/bad-open", "the first request has no recipe");
   const recipe = fromRecipeMessage(open.recipe);
   const batchSize = open.batchSize ?? 0;
-  checkRecipe(recipe, batchSize);
+  const rank = open.rank ?? 0;
+  const world = Math.max(1, open.world ?? 1);
+  checkRecipe(recipe, batchSize, { rank, world });
   const seed = open.seed ?? 0;
   if (!Number.isSafeInteger(seed))
     throw new VitrineError("protocol/bad-open", `seed is ${seed}; allowed: below 2^53`);
-  const batchBytes = batchCost(batchSize, recipe.size);
+  const batchBytes = batchCost(batchSize / world, recipe.size);
   const window = open.creditBytes ?? 0;
   if (window < batchBytes) throw creditTooSmall(batchBytes, window);
   const cursor = { epoch: open.cursor?.epoch ?? 0, batch: open.cursor?.batch ?? 0 };
   const stride = Math.max(1, open.stride ?? 1);
   if (stride > MAX_STRIDE)
     throw new VitrineError("protocol/bad-open", `stride is ${stride}; allowed: at most ${MAX_STRIDE}`);
-  return { recipe, batchSize, seed, cursor, stride, window, batchBytes };
+  return { recipe, batchSize, seed, rank, world, cursor, stride, window, batchBytes };
 }

@@ -25,14 +25,18 @@ function syntheticJpeg(number: number, width: number, height: number): Buffer {
   return jpeg.encode({ data, width, height }, 90).data;
 }
 
-/** `count` pictures in three classes, 40 to 71 pixels wide and high. */
-export function createDataSet(count: number): SyntheticDataSet {
+/** `count` pictures in three classes, 40 to 71 pixels wide and high. `damaged`: numbers of those that end too early. */
+export function createDataSet(
+  count: number,
+  { damaged = [] }: { damaged?: readonly number[] } = {},
+): SyntheticDataSet {
   const path = mkdtempSync(join(tmpdir(), "vitrine-synthetic-"));
   for (let i = 0; i < count; i++) {
     const folder = join(path, ["cat", "dog", "emu"][i % 3] as string);
     mkdirSync(folder, { recursive: true });
     const name = `${String(i).padStart(3, "0")}.jpg`;
-    writeFileSync(join(folder, name), syntheticJpeg(i, 40 + ((i * 7) % 32), 40 + ((i * 5) % 32)));
+    const picture = syntheticJpeg(i, 40 + ((i * 7) % 32), 40 + ((i * 5) % 32));
+    writeFileSync(join(folder, name), damaged.includes(i) ? picture.subarray(0, 200) : picture);
   }
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
