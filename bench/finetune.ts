@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { readModel } from "../runtime/model-files/stored-model.js";
-import { type Dataset, sampleFile } from "../server/data/dataset.js";
+import { type Dataset, sampleLocation } from "../server/data/dataset.js";
 import { openDataset } from "../server/data/open-dataset.js";
 import { RECIPES } from "../trainer/recipes.js";
 import { createSchedule, rateOfEpoch } from "../trainer/schedule.js";
@@ -70,7 +70,7 @@ function options(words: readonly string[]): Options {
 
 /** [file, class index] of every picture. */
 function filesOf(dataset: Dataset): [file: string, label: number][] {
-  return [...dataset.labels].map((label, index) => [resolve(sampleFile(dataset, index)), label]);
+  return [...dataset.labels].map((label, index) => [resolve(sampleLocation(dataset, index).file), label]);
 }
 
 /** What the PyTorch peer needs, in a folder: weights without heads, files, and the settings of the recipe finetune. */

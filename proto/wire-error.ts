@@ -49,6 +49,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   "device/lost": status.UNAVAILABLE,
   "device/unavailable": status.UNAVAILABLE,
   "data/fingerprint-changed": status.FAILED_PRECONDITION,
+  "data/file-changed": status.DATA_LOSS,
   "data/worker-died": status.INTERNAL,
   "data/decode-timeout": status.INTERNAL,
   "data/opening": status.UNAVAILABLE,

@@ -57,6 +57,7 @@ export const ERROR_CODES = {
   "data/decode-timeout":
     "reading and decoding a file of the data set takes too long, in several threads in turn",
   "data/empty": "a data set has no images",
+  "data/file-changed": "a file of a data set is not what it was when the data set was listed",
   "data/fingerprint-changed": "the data set is not the one that the run started with",
   "data/label-out-of-range": "a label is not below the number of classes",
   "data/labels": "the classes of a data set or model do not match those expected",

@@ -14,8 +14,8 @@ import {
 import { open } from "node:fs/promises";
 import { quote, VitrineError } from "../errors.js";
 
-/** Opening a FIFO without this waits for a writer. Windows has neither. */
-const READ: OpenMode = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+/** Flags of open(): opening a FIFO without these waits for a writer. Windows has neither. */
+export const OPEN_TO_READ: OpenMode = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** One call of the system reads at most 2 GiB. */
 const LARGEST_READ = 2 ** 30;
@@ -57,10 +57,11 @@ function refused(path: string, got: string, limit: number): VitrineError {
   return new VitrineError("file/unreadable", text, { details: { path, limit } });
 }
 
-function checkEntry(entry: Stats, path: string, limit: number): void {
+/** Throws `file/unreadable` unless it is a regular file, of which at most `limit` bytes are wanted; by default all. */
+export function checkEntry(entry: Stats, path: string, limit: number, size = entry.size): void {
   const kind = kindOf(entry);
   if (kind !== null) throw refused(path, kind, limit);
-  if (entry.size > limit) throw refused(path, `${entry.size.toLocaleString("en-US")} bytes`, limit);
+  if (size > limit) throw refused(path, `${size.toLocaleString("en-US")} bytes`, limit);
 }
 
 /** Collects what is read: as much as the file had when it was opened, or up to its end where it does not say. */
@@ -103,7 +104,7 @@ class Collected {
 }
 
 /** The error for a path that could not be opened or read; null where nothing is there. */
-function failure(path: string, limit: number, cause: unknown): VitrineError | null {
+export function fileFailure(path: string, limit: number, cause: unknown): VitrineError | null {
   if (cause instanceof VitrineError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return null;
@@ -122,7 +123,7 @@ function failure(path: string, limit: number, cause: unknown): VitrineError | nu
  */
 export async function readFileIfAny(path: string, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
   try {
-    const file = await open(path, READ);
+    const file = await open(path, OPEN_TO_READ);
     try {
       const entry = await file.stat();
       checkEntry(entry, path, limit);
@@ -133,7 +134,7 @@ export async function readFileIfAny(path: string, limit: number): Promise<Uint8A
       await file.close();
     }
   } catch (cause) {
-    const error = failure(path, limit, cause);
+    const error = fileFailure(path, limit, cause);
     if (error) throw error;
     return null;
   }
@@ -146,7 +147,7 @@ export function readFileIfAnySync(
   most?: number,
 ): Uint8Array<ArrayBuffer> | null {
   try {
-    const file = openSync(path, READ);
+    const file = openSync(path, OPEN_TO_READ);
     try {
       const entry = fstatSync(file);
       checkEntry(entry, path, most === undefined ? limit : Number.POSITIVE_INFINITY);
@@ -157,13 +158,14 @@ export function readFileIfAnySync(
       closeSync(file);
     }
   } catch (cause) {
-    const error = failure(path, limit, cause);
+    const error = fileFailure(path, limit, cause);
     if (error) throw error;
     return null;
   }
 }
 
-function missing(path: string, what: string): VitrineError {
+/** `what` follows "no such file" in the text. */
+export function missingFile(path: string, what: string): VitrineError {
   return new VitrineError("file/not-found", `${quote(path)}: no such file${what}`, { details: { path } });
 }
 
@@ -174,20 +176,20 @@ export async function readWholeFile(
   what = "",
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = await readFileIfAny(path, limit);
-  if (bytes === null) throw missing(path, what);
+  if (bytes === null) throw missingFile(path, what);
   return bytes;
 }
 
 /** As `readWholeFile`, at once. */
 export function readWholeFileSync(path: string, limit: number, what = ""): Uint8Array<ArrayBuffer> {
   const bytes = readFileIfAnySync(path, limit);
-  if (bytes === null) throw missing(path, what);
+  if (bytes === null) throw missingFile(path, what);
   return bytes;
 }
 
 /** The first bytes of a regular file of any size, at most `most`. Throws what `readWholeFile` throws. */
 export function readStartSync(path: string, most: number, what = ""): Uint8Array<ArrayBuffer> {
   const bytes = readFileIfAnySync(path, most, most);
-  if (bytes === null) throw missing(path, what);
+  if (bytes === null) throw missingFile(path, what);
   return bytes;
 }

@@ -8,7 +8,7 @@ import type { DrawMath } from "../../runtime/draw/random.js";
 import { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import { type Dataset, sampleFile } from "./dataset.js";
+import { type Dataset, sampleLocation } from "./dataset.js";
 import type { DecodePool, TrainingSample } from "./decode-task.js";
 
 /** What to do with a file that cannot be decoded; docs/data-service.md. */
@@ -104,7 +104,8 @@ function drawSamples(
   const mixes = drawBatch(math, { seed, epoch, index: batch, repeat: 0 }, batchSize, recipe).samples;
   const sample = (at: number, place: number | null): TrainingSample => {
     const { index, repeat } = sampleAt(order, epoch, batch * batchSize + at);
-    return { file: sampleFile(dataset, index), key: { seed, epoch, index, repeat }, place, mix: mixes[at] };
+    const location = sampleLocation(dataset, index);
+    return { location, key: { seed, epoch, index, repeat }, place, mix: mixes[at] };
   };
   const samples = Array.from(places, sample);
   const rowAt = new Map(Array.from(places, (at, row) => [at, row]));

@@ -4,6 +4,7 @@ import { counted } from "../../runtime/batches/class-counts.js";
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { BadSamples } from "./batch-maker.js";
 import type { DecodePool } from "./decode-task.js";
+import type { LocatedSamples } from "./sample-location.js";
 
 /** Files of a task: enough that passing it to a thread costs little. */
 const FILES_PER_TASK = 32;
@@ -33,7 +34,7 @@ export interface CheckedHeaders {
  */
 export async function checkHeaders(
   pool: DecodePool,
-  files: readonly string[],
+  { count, at }: LocatedSamples,
   { badSamples, pixelLimit, seconds, signal, onNotice, onSkipped }: HeaderCheck,
 ): Promise<CheckedHeaders> {
   const deadline = performance.now() + 1000 * seconds;
@@ -44,25 +45,26 @@ export async function checkHeaders(
   let next = 0;
   let checked = 0;
   const work = async (): Promise<void> => {
-    while (next < files.length && !signal.aborted && performance.now() < deadline) {
-      const some = files.slice(next, next + FILES_PER_TASK);
-      next += some.length;
-      const outcome = await pool.run({ kind: "headers", files: some, pixelLimit }, none, never);
-      checked += some.length;
+    while (next < count && !signal.aborted && performance.now() < deadline) {
+      const first = next;
+      next = Math.min(first + FILES_PER_TASK, count);
+      const locations = Array.from({ length: next - first }, (_, i) => at(first + i));
+      const outcome = await pool.run({ kind: "headers", locations, pixelLimit }, none, never);
+      checked += locations.length;
       for (const fault of outcome) if (fault) bad.push(fromErrorRecord(fault.error));
     }
   };
   await Promise.all(Array.from({ length: TASKS_AT_ONCE }, work));
-  if (checked < files.length && !signal.aborted)
+  if (checked < count && !signal.aborted)
     onNotice(
-      `the headers of ${checked} of ${files.length} files were checked in ${seconds} s; the others are checked when ` +
+      `the headers of ${checked} of ${count} files were checked in ${seconds} s; the others are checked when ` +
         "they are read",
     );
   const [first] = bad;
   if (first && badSamples === "fail")
     throw new VitrineError(
       first.code,
-      `${first.message} (${counted(bad.length, "file", "files")} of ${files.length} cannot be read: repair or remove ` +
+      `${first.message} (${counted(bad.length, "file", "files")} of ${count} cannot be read: repair or remove ` +
         `${bad.length === 1 ? "it" : "them"}, or leave ${bad.length === 1 ? "it" : "them"} out with --bad-samples skip)`,
       { details: { ...first.details, bad: bad.length }, cause: first },
     );

@@ -119,9 +119,15 @@ export function readClassFolders(root: string, onFiles: (files: number) => void)
     onFiles(names.length);
   });
   if (names.length === 0) throw noImages(root, classes, others);
-  const sizes = Float64Array.from(names, (name) => statSync(join(root, name)).size);
+  const sizes = new Float64Array(names.length);
+  const modified = new Float64Array(names.length);
+  for (const [index, name] of names.entries()) {
+    const entry = statSync(join(root, name));
+    sizes[index] = entry.size;
+    modified[index] = entry.mtimeMs;
+  }
   return {
-    ...{ root, names, labels: Int32Array.from(labels), classes, sizes },
+    ...{ root, names, labels: Int32Array.from(labels), classes, sizes, modified },
     otherFiles: others.total,
     otherKinds: others.describe(),
   };

@@ -1,6 +1,7 @@
 // Data set: which files it has, in which order, with which labels. open-dataset.ts reads it.
 
 import { isAbsolute, join } from "node:path";
+import type { SampleLocation } from "./sample-location.js";
 
 export interface Dataset {
   /** The folder or list file, as the user gave it. */
@@ -9,6 +10,10 @@ export interface Dataset {
   root: string;
   /** File of each sample, relative to `root`, "/" between folders. */
   names: string[];
+  /** Bytes of each sample's file. */
+  sizes: Float64Array;
+  /** When each sample's file was last modified, milliseconds since 1970. */
+  modified: Float64Array;
   /** Class index of each sample. */
   labels: Int32Array;
   /** Class names in index order; empty strings where the list gives indices only. */
@@ -22,18 +27,17 @@ export interface Dataset {
 }
 
 /** What both kinds of data set, class folders and list files, are read into. */
-export type Listing = Pick<Dataset, "root" | "names" | "labels" | "classes" | "otherFiles" | "otherKinds"> & {
-  /** Bytes of each file. */
-  sizes: Float64Array;
-};
+export type Listing = Omit<Dataset, "path" | "fingerprint">;
 
 /** Names that pictures of a format that is read have. What a file is, its content decides. */
 export const PICTURE_NAME = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|ppm|pgm)$/i;
 
-/** Path of sample `index`; relative where the user gave a relative path. */
-export function sampleFile({ root, names }: Pick<Dataset, "root" | "names">, index: number): string {
+/** Where sample `index` is, and what its file was when it was listed. The path is relative if the user's was. */
+export function sampleLocation(dataset: Dataset, index: number): SampleLocation {
+  const { root, names, sizes, modified } = dataset;
   const name = names[index];
-  return isAbsolute(name) ? name : join(root, name);
+  const file = isAbsolute(name) ? name : join(root, name);
+  return { file, name: file, expected: { bytes: sizes[index], modifiedMs: modified[index] } };
 }
 
 /** UTF-16 units ranked by code point: surrogates (above U+FFFF) come after U+E000 … U+FFFF. */

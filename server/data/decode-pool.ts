@@ -8,7 +8,13 @@ import type { DrawMath } from "../../runtime/draw/random.js";
 import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
-import { type DecodeOutcome, type DecodePool, type DecodeTask, runDecodeTask } from "./decode-task.js";
+import {
+  type DecodeOutcome,
+  type DecodePool,
+  type DecodeTask,
+  locationsOf,
+  runDecodeTask,
+} from "./decode-task.js";
 import type { WorkerRequest, WorkerResponse } from "./decode-worker.js";
 import { FairQueue } from "./fair-queue.js";
 
@@ -104,6 +110,8 @@ class Pool implements WorkerPool {
   readonly #queue = new FairQueue<Job>();
   readonly #taskLimitMs: number;
   #nextId = 0;
+  /** From the first late task on: a drive that does not answer may have taken threads of libuv. */
+  #blockingReads = false;
   /** Threads in a row that died before they were ready. */
   #failedStarts = 0;
   /** Why no task can run any more. */
@@ -171,6 +179,7 @@ class Pool implements WorkerPool {
     lane.limit = null;
     if (lane.jobs.length === 0) return;
     lane.limit = setTimeout(() => {
+      this.#blockingReads = true;
       const seconds = this.#taskLimitMs / 1000;
       this.#replace(lane, `it took longer than ${seconds} s`, taskIsLate(lane.jobs[0], seconds));
       this.#end(lane);
@@ -219,7 +228,8 @@ class Pool implements WorkerPool {
       const lane = free.reduce((least, other) => (other.jobs.length < least.jobs.length ? other : least));
       lane.jobs.push(job);
       if (lane.limit === null) this.#restartLimit(lane);
-      const request: WorkerRequest = { id: job.id, task: job.task, batch: job.batch };
+      const { id, task, batch } = job;
+      const request: WorkerRequest = { id, task, batch, options: { blocking: this.#blockingReads } };
       lane.worker.postMessage(request);
     }
   }
@@ -252,16 +262,11 @@ class Pool implements WorkerPool {
   }
 }
 
-function filesOf(task: DecodeTask): string[] {
-  if (task.kind === "training") return task.samples.map(({ file }) => file);
-  return task.kind === "headers" ? task.files : [task.file];
-}
-
 /** A header task has many files, and the first few tell where it was. */
 const NAMED_FILES = 2;
 
 function nameFiles({ task }: Job): { text: string; details: { file: string } } {
-  const files = filesOf(task);
+  const files = locationsOf(task).map(({ name }) => name);
   const text = files.slice(0, NAMED_FILES).map(quote).join(" and ");
   return { text: files.length > NAMED_FILES ? `${text} …` : text, details: { file: files[0] } };
 }

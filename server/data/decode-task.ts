@@ -1,6 +1,7 @@
 // Decode task: the unit of work of a decode thread, as plain values that can cross threads, and how it runs: read,
 // draw, decode, transform, mix, write into the samples' places of the batch.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { MixDraw } from "../../runtime/draw/draw.js";
 import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
@@ -12,7 +13,6 @@ import {
   toErrorRecord,
   VitrineError,
 } from "../../runtime/errors.js";
-import { LARGEST_PHOTO, readStartSync, readWholeFileSync } from "../../runtime/host/node-files.js";
 import { type Advice, withAdvice } from "../../runtime/image/advice.js";
 import { DEFAULT_PIXEL_LIMIT } from "../../runtime/image/decode.js";
 import { subjectPrefix, tooLarge } from "../../runtime/image/failure.js";
@@ -25,6 +25,8 @@ import {
   readPictureHeader,
   trainPicture,
 } from "../../runtime/image/picture.js";
+import { type ReadOptions, readSample } from "./read-sample.js";
+import type { SampleLocation } from "./sample-location.js";
 
 /** Runs tasks, in this thread or in others. */
 export interface DecodePool {
@@ -66,10 +68,9 @@ export interface FileReading {
 
 const WHOLE_FILES: FileReading = { partial: false };
 
-/** A training sample: its file, the key of its draw, and its place in the batch. */
+/** A training sample: its location, the key of its draw, and its place in the batch. */
 export interface TrainingSample {
-  /** Path of the file. */
-  file: string;
+  location: SampleLocation;
   key: DrawKey;
   /** Place in the batch; null for a sample that is only mixed into its partner. */
   place: number | null;
@@ -78,15 +79,15 @@ export interface TrainingSample {
 
 export interface EvaluationTask extends InputTransform {
   kind: "evaluation";
-  file: string;
+  location: SampleLocation;
   place: number;
   reading?: FileReading;
 }
 
-/** Reads the headers of files, and no pixels. */
+/** Reads the headers of samples, and no pixels. */
 export interface HeaderTask {
   kind: "headers";
-  files: string[];
+  locations: readonly SampleLocation[];
   pixelLimit?: number | undefined;
 }
 
@@ -102,15 +103,40 @@ export interface FileFault {
  */
 export type DecodeOutcome = (FileFault | null)[];
 
+/** Locations of a task's samples, in order. */
+export function locationsOf(task: DecodeTask): readonly SampleLocation[] {
+  if (task.kind === "training") return task.samples.map(({ location }) => location);
+  return task.kind === "headers" ? task.locations : [task.location];
+}
+
+/** Bytes of a task's samples, in order, that are being read. */
+export type TaskReading = Promise<Uint8Array>[];
+
+/**
+ * Starts to read the samples of a task, so that a thread reads its next task while it decodes the present one. The many
+ * files of a header task are read in turn, later.
+ */
+export function startReading(task: DecodeTask, options: ReadOptions): TaskReading {
+  if (task.kind === "headers") return [];
+  const reading = locationsOf(task).map((location) => readSample(location, options));
+  // Of a task that never runs, nobody awaits what it read.
+  for (const bytes of reading) bytes.catch(() => {});
+  return reading;
+}
+
+/** `reading`: what `startReading` returned for the task, if it was called. */
 export async function runDecodeTask(
   module: ImageModule,
   task: DecodeTask,
   batch: Uint8Array,
+  options: ReadOptions = {},
+  reading: TaskReading = startReading(task, options),
 ): Promise<DecodeOutcome> {
-  if (task.kind === "training") return runTraining(module, task, batch);
-  if (task.kind === "evaluation") return runEvaluation(module, task, batch);
+  if (task.kind === "training") return runTraining(module, task, batch, reading);
+  if (task.kind === "evaluation") return runEvaluation(module, task, batch, reading[0]);
   const outcome: DecodeOutcome = [];
-  for (const file of task.files) outcome.push(await headerFault(module, file, task.pixelLimit));
+  for (const location of task.locations)
+    outcome.push(await headerFault(module, location, task.pixelLimit, options));
   return outcome;
 }
 
@@ -120,17 +146,19 @@ const HEADER_BYTES = 64 * 1024;
 /** A file whose start is a whole header has no fault here; of any other the whole file decides. */
 async function headerFault(
   module: ImageModule,
-  file: string,
+  location: SampleLocation,
   pixelLimit: number = DEFAULT_PIXEL_LIMIT,
+  options: ReadOptions = {},
 ): Promise<FileFault | null> {
+  const { name } = location;
   const read = (bytes: Uint8Array) =>
-    faultOf(file, false, async () =>
-      requirePixels(readPictureHeader(module, bytes, { name: file }), pixelLimit, file),
+    faultOf(name, false, async () =>
+      requirePixels(readPictureHeader(module, bytes, { name }), pixelLimit, name),
     );
-  return faultOf(file, false, async () => {
-    const start = readStartSync(file, HEADER_BYTES, DISAPPEARED);
+  return faultOf(name, false, async () => {
+    const start = await readSample(location, { ...options, most: HEADER_BYTES });
     if ((await read(start)) === null) return;
-    const fault = await read(start.length < HEADER_BYTES ? start : readFile(file));
+    const fault = await read(start.length < HEADER_BYTES ? start : await readSample(location, options));
     if (fault) throw fromErrorRecord(fault.error);
   });
 }
@@ -140,6 +168,7 @@ async function runTraining(
   module: ImageModule,
   task: TrainingTask,
   batch: Uint8Array,
+  reading: TaskReading,
 ): Promise<DecodeOutcome> {
   const { samples, recipe } = task;
   const imageBytes = recipe.size * recipe.size * 3;
@@ -147,7 +176,7 @@ async function runTraining(
   const imageAt = (i: number): Uint8Array => images.subarray(i * imageBytes, (i + 1) * imageBytes);
   const outcome: DecodeOutcome = [];
   for (const [i, sample] of samples.entries()) {
-    const fault = await decodeTraining(module, sample, task, imageAt(i));
+    const fault = await decodeTraining(module, sample, task, reading[i], imageAt(i));
     if (fault && !fault.kept) imageAt(i).fill(0);
     outcome.push(fault);
   }
@@ -161,16 +190,20 @@ async function runTraining(
 
 function decodeTraining(
   module: ImageModule,
-  { file, key }: TrainingSample,
+  { location, key }: TrainingSample,
   { recipe, reading = WHOLE_FILES }: TrainingTask,
+  read: Promise<Uint8Array>,
   into: Uint8Array,
 ): Promise<FileFault | null> {
+  const { name } = location;
   const { pixelLimit } = reading;
-  return faultOf(file, reading.partial, async (partial) => {
-    const bytes = readFile(file);
-    const header = readPictureHeader(module, bytes, { name: file });
+  return faultOf(name, reading.partial, async (partial) => {
+    const bytes = await read;
+    // The reads of the next task take their next step here: decoding keeps the thread for milliseconds.
+    await nextTurn();
+    const header = readPictureHeader(module, bytes, { name });
     const draw = drawSample(module.math, key, header, recipe);
-    await trainPicture(module, bytes, draw, { size: recipe.size, name: file, into, partial, pixelLimit });
+    await trainPicture(module, bytes, draw, { size: recipe.size, name, into, partial, pixelLimit });
   });
 }
 
@@ -178,20 +211,15 @@ async function runEvaluation(
   module: ImageModule,
   task: EvaluationTask,
   batch: Uint8Array,
+  read: Promise<Uint8Array>,
 ): Promise<DecodeOutcome> {
-  const { file, place, size, reading = WHOLE_FILES, ...transform } = task;
+  const { location, place, size, reading = WHOLE_FILES, ...transform } = task;
+  const { name } = location;
   const imageBytes = size * size * 3;
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
   const { pixelLimit } = reading;
-  const fault = await faultOf(file, reading.partial, async (partial) => {
-    await evaluatePicture(module, readFile(file), {
-      ...transform,
-      size,
-      name: file,
-      into,
-      partial,
-      pixelLimit,
-    });
+  const fault = await faultOf(name, reading.partial, async (partial) => {
+    await evaluatePicture(module, await read, { ...transform, size, name, into, partial, pixelLimit });
   });
   if (fault && !fault.kept) into.fill(0);
   return [fault];
@@ -199,7 +227,7 @@ async function runEvaluation(
 
 /** Errors that are the file's fault; any other is a fault of the program, which --bad-samples must not hide. */
 const FILE_FAULT =
-  /^(?:jpeg|file)\/|^image\/(?:trap|out-of-memory|corrupt|truncated|unsupported|unknown-format|too-large)$/;
+  /^(?:jpeg|file)\/|^data\/file-changed$|^image\/(?:trap|out-of-memory|corrupt|truncated|unsupported|unknown-format|too-large)$/;
 
 /** Damage that may leave rows to use. */
 const DAMAGE = /^(?:jpeg|image)\/(?:truncated|corrupt)$/;
@@ -250,8 +278,3 @@ function requirePixels({ format, width, height }: PictureHeader, pixelLimit: num
   const code = format === "JPEG" ? "jpeg/too-large" : "image/too-large";
   throw new VitrineError(code, subjectPrefix(file) + tooLarge(format, width * height, pixelLimit));
 }
-
-/** Follows "no such file" in an error. */
-const DISAPPEARED = "; it existed when the data set was opened";
-
-const readFile = (file: string): Uint8Array => readWholeFileSync(file, LARGEST_PHOTO, DISAPPEARED);

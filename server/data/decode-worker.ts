@@ -4,12 +4,21 @@ import { parentPort } from "node:worker_threads";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import { type DecodeOutcome, type DecodeTask, runDecodeTask } from "./decode-task.js";
+import {
+  type DecodeOutcome,
+  type DecodeTask,
+  runDecodeTask,
+  startReading,
+  type TaskReading,
+} from "./decode-task.js";
+import type { ReadOptions } from "./read-sample.js";
 
 export interface WorkerRequest {
   id: number;
   task: DecodeTask;
   batch: SharedArrayBuffer;
+  /** How the task's samples are read. */
+  options: ReadOptions;
 }
 
 export type WorkerResponse =
@@ -25,17 +34,19 @@ function respond(message: WorkerResponse): void {
 
 try {
   const module = await createImageModule(nodeHost());
-  const run = async ({ id, task, batch }: WorkerRequest): Promise<void> => {
+  const run = async ({ id, task, batch, options }: WorkerRequest, reading: TaskReading): Promise<void> => {
     try {
-      respond({ kind: "done", id, outcome: await runDecodeTask(module, task, new Uint8Array(batch)) });
+      const outcome = await runDecodeTask(module, task, new Uint8Array(batch), options, reading);
+      respond({ kind: "done", id, outcome });
     } catch (error) {
       respond({ kind: "failed", id, error: toErrorRecord(error) });
     }
   };
-  // One after another: two pictures at once would need twice the memory.
+  // Read at once, but decoded one after another: two pictures at once would need twice the memory.
   let last = Promise.resolve();
   parentPort?.on("message", (request: WorkerRequest) => {
-    last = last.then(() => run(request));
+    const reading = startReading(request.task, request.options);
+    last = last.then(() => run(request, reading));
   });
   respond({ kind: "ready" });
 } catch (error) {

@@ -7,7 +7,7 @@ import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { ReadingPolicy } from "./batch-maker.js";
 import { describe } from "./batch-stream.js";
 import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
-import { type Dataset, sampleFile } from "./dataset.js";
+import { type Dataset, sampleLocation } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
 import { openDataset } from "./open-dataset.js";
@@ -49,8 +49,8 @@ async function makeBatch(
   const indices = chosen.subarray(first, first + batchSize);
   const outcomes = await Promise.all(
     Array.from(indices, async (index, place) => {
-      const file = sampleFile(dataset, index);
-      const task = { kind: "evaluation", file, place, reading, ...transform } as const;
+      const location = sampleLocation(dataset, index);
+      const task = { kind: "evaluation", location, place, reading, ...transform } as const;
       const [fault] = await pool.run(task, pixels, signal);
       if (!fault) return null;
       if (!fault.kept) return fromErrorRecord(fault.error);
@@ -122,9 +122,12 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
   const { names, otherFiles, otherKinds } = dataset;
   return {
     checkHeaders: (check) => {
-      const files = Array.from(chosen, (index) => sampleFile(dataset, index));
+      const samples = {
+        count: chosen.length,
+        at: (place: number) => sampleLocation(dataset, chosen[place]),
+      };
       const { badSamples, pixelLimit, onSkipped = () => {} } = options;
-      return checkHeaders(pool, files, { ...check, badSamples, pixelLimit, onSkipped });
+      return checkHeaders(pool, samples, { ...check, badSamples, pixelLimit, onSkipped });
     },
     description: describe(dataset, randomUUID()),
     names,

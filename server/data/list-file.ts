@@ -114,13 +114,19 @@ export function readListFile(list: string, onFiles: (files: number) => void): Li
   checkRows(list, rows);
   const classes = readLabels(list, rows);
   const missing: (ListRow & { isThere: boolean })[] = [];
-  const sizes = Float64Array.from(rows, (row, index) => {
+  const sizes = new Float64Array(rows.length);
+  const modified = new Float64Array(rows.length);
+  for (const [index, row] of rows.entries()) {
     if (index % REPORT_INTERVAL === 0) onFiles(index);
     const file = statOf(resolve(root, row.path));
-    if (file?.isFile()) return file.size;
-    missing.push({ ...row, isThere: file !== undefined });
-    return 0;
-  });
+    if (!file?.isFile()) {
+      missing.push({ ...row, isThere: file !== undefined });
+      continue;
+    }
+    sizes[index] = file.size;
+    modified[index] = file.mtimeMs;
+  }
   if (missing.length > 0) throw missingFiles(list, missing);
-  return { root, names: rows.map(({ path }) => path), ...classes, otherFiles: 0, otherKinds: "", sizes };
+  const names = rows.map(({ path }) => path);
+  return { root, names, ...classes, otherFiles: 0, otherKinds: "", sizes, modified };
 }

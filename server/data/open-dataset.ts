@@ -41,7 +41,5 @@ export function openDataset(path: string, onFiles: (files: number) => void = () 
       { details: { path } },
     );
   const listing = read(path, entry.isDirectory(), onFiles);
-  const { root, names, labels, classes, otherFiles, otherKinds } = listing;
-  const fingerprint = fingerprintOf(listing);
-  return { path, root, names, labels, classes, otherFiles, otherKinds, fingerprint };
+  return { ...listing, path, fingerprint: fingerprintOf(listing) };
 }

@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { checkHeaders, type HeaderCheck } from "../../server/data/check-headers.js";
 import { openDecodePool } from "../../server/data/decode-pool.js";
+import { fileLocation } from "../../server/data/sample-location.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
 const test = suite<{ set: SyntheticDataSet; folder: string; good: string }>("check headers");
@@ -25,6 +26,7 @@ test.after(({ set, folder }) => {
 
 async function check(files: readonly string[], changes: Partial<HeaderCheck> = {}, workers = 0) {
   const { pool } = await openDecodePool(workers);
+  const samples = { count: files.length, at: (index: number) => fileLocation(files[index]) };
   const skipped: VitrineError[] = [];
   const notices: string[] = [];
   const defaults: HeaderCheck = {
@@ -33,7 +35,7 @@ async function check(files: readonly string[], changes: Partial<HeaderCheck> = {
     onSkipped: (error) => void skipped.push(error),
   };
   try {
-    return { ...(await checkHeaders(pool, files, { ...defaults, ...changes })), skipped, notices };
+    return { ...(await checkHeaders(pool, samples, { ...defaults, ...changes })), skipped, notices };
   } finally {
     await pool.close();
   }

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { byCodePoint, sampleFile } from "../../server/data/dataset.js";
+import { byCodePoint, sampleLocation } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 
 const test = suite<{ root: string }>("dataset");
@@ -64,7 +64,7 @@ test("class folders give classes and files in order, at any depth, with other fi
   assert.equal(Array.from(dataset.labels), [0, 1, 1, 2, 2, 2]);
   assert.is(dataset.otherFiles, 5);
   assert.is(dataset.otherKinds, "2 .txt, 1 .heic, 1 outside the class folders, 1 without an ending");
-  assert.is(sampleFile(dataset, 4), join(root, "b/2.jpg"));
+  assert.is(sampleLocation(dataset, 4).file, join(root, "b/2.jpg"));
 });
 
 test("an empty class folder keeps its index", ({ root }) => {
@@ -101,7 +101,7 @@ test("a list with integers gives class indices, in the list's order, paths relat
   assert.equal(dataset.names, ["z.jpg", "sub/a, b.jpg"]);
   assert.equal(Array.from(dataset.labels), [3, 0]);
   assert.equal(dataset.classes, ["", "", "", ""]);
-  assert.is(sampleFile(dataset, 1), join(root, "sub/a, b.jpg"));
+  assert.is(sampleLocation(dataset, 1).file, join(root, "sub/a, b.jpg"));
 });
 
 test("a list with names gives classes by code point", ({ root }) => {

@@ -9,12 +9,15 @@ import { openBatchStream } from "../../server/data/batch-stream.js";
 import { createWorkerPool, openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
+import { fileLocation } from "../../server/data/sample-location.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
 const test = suite<{ set: SyntheticDataSet; expected: string[] }>("worker pool");
 
 const COUNT = 12;
+
+const firstOf = (set: SyntheticDataSet) => fileLocation(`${set.path}/cat/000.jpg`);
 
 async function digests(
   { path }: SyntheticDataSet,
@@ -70,8 +73,8 @@ test("when all threads die at once, nothing is lost either", async ({ set, expec
 
 test("a task that kills thread after thread is given up, naming its file", async ({ set }) => {
   const pool = await createWorkerPool(1);
-  const file = `${set.path}/cat/000.jpg`;
-  const task = { kind: "evaluation", file, place: 0, size: 2048, cropRatio: 0.875 } as const;
+  const location = firstOf(set);
+  const task = { kind: "evaluation", location, place: 0, size: 2048, cropRatio: 0.875 } as const;
   // Each thread is killed as soon as it receives the task, which takes long enough to be interrupted.
   const killed = new Set<Worker>();
   const killer = setInterval(() => {
@@ -101,7 +104,7 @@ test("a thread that does not finish its task in time is replaced, and others' ta
 }) => {
   const pool = await createWorkerPool(1, 40);
   const { signal } = new AbortController();
-  const task = { kind: "evaluation", file: `${set.path}/cat/000.jpg`, place: 0, cropRatio: 0.875 } as const;
+  const task = { kind: "evaluation", location: firstOf(set), place: 0, cropRatio: 0.875 } as const;
   const late = pool.run({ ...task, size: 4096 }, pool.allocate(4096 * 4096 * 3), signal).then(
     () => null,
     (reason) => reason,
@@ -120,7 +123,7 @@ test("a task with an internal error rejects, and the thread survives", async ({ 
   const pool = await createWorkerPool(1);
   const task = {
     kind: "evaluation",
-    file: `${set.path}/cat/000.jpg`,
+    location: firstOf(set),
     place: 0,
     size: 32,
     cropRatio: 0,
@@ -140,7 +143,7 @@ test("a task aborted while it is queued never starts", async ({ set }) => {
   const pool = await createWorkerPool(1);
   const task = {
     kind: "evaluation",
-    file: `${set.path}/cat/000.jpg`,
+    location: firstOf(set),
     place: 0,
     size: 32,
     cropRatio: 0.9,
@@ -161,7 +164,7 @@ test("closing rejects what is queued", async ({ set }) => {
   const pool = await createWorkerPool(1);
   const task = {
     kind: "evaluation",
-    file: `${set.path}/cat/000.jpg`,
+    location: firstOf(set),
     place: 0,
     size: 32,
     cropRatio: 0.9,

@@ -21,6 +21,7 @@ import {
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { runDecodeTask } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
+import { fileLocation } from "../../server/data/sample-location.js";
 import { openMetrics } from "../../trainer/metrics.js";
 import { lockRun } from "../../trainer/run-lock.js";
 import { runVitrine } from "../data/server-process.js";
@@ -159,7 +160,8 @@ test("a FIFO among photos is none of them, and one that takes a photo's place is
   assert.equal(names, ["a/1.jpg"]);
   assert.is(otherFiles, 1);
   const module = await createImageModule(nodeHost());
-  const [fault] = await runDecodeTask(module, { kind: "headers", files: [path] }, new Uint8Array(0));
+  const task = { kind: "headers", locations: [fileLocation(path)] } as const;
+  const [fault] = await runDecodeTask(module, task, new Uint8Array(0));
   assert.is(fault?.error.code, "file/unreadable");
 });
 

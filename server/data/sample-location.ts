@@ -1,0 +1,34 @@
+// Sample location: where the bytes of a sample are and what they were when they were listed, as plain values that cross
+// threads.
+
+/** What was known of a sample when the data set was listed; what differs at read is `data/file-changed`. */
+export interface ExpectedFile {
+  /** Bytes of the whole file: of a range, those of the file around it. */
+  bytes: number;
+  /** Time of its last modification, milliseconds since 1970 with fractions. Absent: not compared. */
+  modifiedMs?: number;
+}
+
+export interface SampleLocation {
+  /** Path of the file, relative where the user gave a relative one; later also a URL. */
+  file: string;
+  /** What messages call the sample: the path, or "shard-00.tar: n01/x.jpg". */
+  name: string;
+  /** First byte of the sample in the file. Default 0. */
+  offset?: number;
+  /** Bytes of the sample. Default: up to the end of the file. */
+  length?: number;
+  expected?: ExpectedFile;
+}
+
+/** A whole file at a path, of which nothing is expected. */
+export function fileLocation(file: string): SampleLocation {
+  return { file, name: file };
+}
+
+/** Samples that are located one by one, since a list of all locations of a large data set would take its memory. */
+export interface LocatedSamples {
+  count: number;
+  /** Location of sample `index`, 0 … count − 1. */
+  at(index: number): SampleLocation;
+}
