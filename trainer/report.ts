@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { classWarnings, counted, describeClasses } from "../runtime/batches/class-counts.js";
+import { imagesPerEpoch } from "../runtime/draw/order.js";
 import { quote } from "../runtime/errors.js";
 import { familyOf, isDistilled, type ModelConfig } from "../runtime/models/families.js";
 import type { LossScale } from "../runtime/training/contract.js";
@@ -119,6 +120,17 @@ export interface RunFacts {
   resumed: boolean;
 }
 
+/** Which images are in no batch of an epoch; nothing where all are in one. */
+export function leftOut(samples: number, { batchSize, recipe: { repeats } }: TrainerSettings): string {
+  const seen = imagesPerEpoch(samples, batchSize, repeats);
+  const left = samples - seen;
+  if (left <= 0) return "";
+  const each = "others in each epoch";
+  if (repeats > 1)
+    return `; of the ${counted(samples, "image", "images")} an epoch has ${seen.toLocaleString("en")}, ${repeats} times each, ${each}`;
+  return `; ${counted(left, "image is", "images are")} not seen in an epoch, ${each}`;
+}
+
 /** Lines of at most 80 columns, unless a single word is longer. */
 export function describeRun(
   run: TrainingRun,
@@ -144,7 +156,7 @@ export function describeRun(
     ...sentence(
       "data",
       `${counted(state.data.samples, "image", "images")}, fingerprint ${state.data.fingerprint.slice(0, 12)}…, ` +
-        `${batches} of ${settings.batchSize} per epoch`,
+        `${batches} of ${settings.batchSize} per epoch${leftOut(state.data.samples, settings)}`,
     ),
     ...sentence("classes", describeClasses(description)),
     ...classWarnings(description).flatMap((warning) => sentence("warning", warning)),

@@ -110,6 +110,11 @@ export function batchesPerEpoch(samples: number, batchSize: number, repeats: num
   return Math.floor(placesPerEpoch(samples, repeats) / batchSize);
 }
 
+/** Images that occur in the batches of an epoch, each `repeats` times, the last one perhaps less often. */
+export function imagesPerEpoch(samples: number, batchSize: number, repeats: number): number {
+  return Math.ceil((batchesPerEpoch(samples, batchSize, repeats) * batchSize) / repeats);
+}
+
 /** Positions that consumer `rank` of `replicas` takes in an epoch, in order. */
 export function placesOfReplica(samples: number, repeats: number, rank: number, replicas: number): number[] {
   const count = Math.floor(placesPerEpoch(samples, repeats) / replicas);

@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import {
   batchesPerEpoch,
   createOrder,
+  imagesPerEpoch,
   permutedIndex,
   placesOfReplica,
   sampleAt,
@@ -104,6 +105,22 @@ test("batches of an epoch: the remainder is dropped, with repeats down to a mult
   assert.is(batchesPerEpoch(1000, 64, 3), 12);
   assert.is(batchesPerEpoch(100, 64, 3), 1);
   assert.is(batchesPerEpoch(1_281_167, 1024, 3), 1251);
+});
+
+test("images of an epoch: those that its batches contain", () => {
+  const seen = (samples: number, batchSize: number, repeats: number): number => {
+    const set = order(samples, repeats);
+    const places = batchesPerEpoch(samples, batchSize, repeats) * batchSize;
+    return new Set(Array.from({ length: places }, (_, place) => sampleAt(set, 2, place).index)).size;
+  };
+  for (const [samples, batchSize, repeats] of [
+    [238, 32, 1],
+    [256, 32, 1],
+    [700, 64, 3],
+    [100, 64, 3],
+  ])
+    assert.is(imagesPerEpoch(samples, batchSize, repeats), seen(samples, batchSize, repeats));
+  assert.is(imagesPerEpoch(238, 32, 1), 224);
 });
 
 test("an empty data set, invalid repeats and a position out of range are refused", () => {

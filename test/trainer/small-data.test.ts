@@ -5,7 +5,9 @@ import * as assert from "uvu/assert";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { OptionValue } from "../../trainer/option-kinds.js";
+import { leftOut } from "../../trainer/report.js";
 import type { DataRequest } from "../../trainer/run.js";
+import { DEIT_SETTINGS } from "../../trainer/settings.js";
 import { startNewRun } from "../../trainer/starting-point.js";
 
 /** A data server of `samples` images; the run stops at its device. */
@@ -60,6 +62,16 @@ test("a batch size that was asked for is refused, and so is a single image", asy
   const { requests, error } = await asked(33, ["--batch-size", 64]);
   assert.equal([requests, (error as VitrineError).code], [["64×3"], "data/too-few-samples"]);
   assert.is(((await asked(1)).error as VitrineError).code, "data/too-few-samples");
+});
+
+test("the images that no batch of an epoch has are counted", () => {
+  const recipe = (repeats: number) => ({ ...DEIT_SETTINGS.recipe, repeats });
+  const text = (samples: number, batchSize: number, repeats: number) =>
+    leftOut(samples, { ...DEIT_SETTINGS, batchSize, recipe: recipe(repeats) });
+  assert.is(text(238, 32, 1), "; 14 images are not seen in an epoch, others in each epoch");
+  assert.is(text(225, 32, 1), "; 1 image is not seen in an epoch, others in each epoch");
+  assert.is(text(256, 32, 1), "");
+  assert.is(text(768, 32, 3), "; of the 768 images an epoch has 256, 3 times each, others in each epoch");
 });
 
 test.run();
