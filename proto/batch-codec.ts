@@ -13,12 +13,20 @@ export interface WireBatch {
   partnerLabels: Int32Array;
   lambdas: Float64Array;
   weights: Float32Array;
+  /** File of each image of an evaluation, [count]; absent in training. */
+  names?: string[];
   /** uint8 [count, size, size, 3]; need not be aligned. */
   pixels: Uint8Array;
 }
 
 /** Tag of field 15, length-delimited: 15 << 3 | 2. */
 const PIXELS_TAG = 0x7a;
+
+/** Characters of a file's name on the wire. */
+const NAME_LENGTH = 256;
+
+/** What the names of a batch add to its cost, at most: four bytes a character, and a tag. */
+export const namesBytes = (count: number): number => count * (4 * NAME_LENGTH + 3);
 
 /** Length of a varint in bytes. */
 function varintLength(value: number): number {
@@ -48,6 +56,7 @@ export function encodeBatch(batch: WireBatch): Buffer {
       partnerLabels: batch.partnerLabels as unknown as number[],
       lambdas: batch.lambdas as unknown as number[],
       weights: batch.weights as unknown as number[],
+      ...(batch.names && { names: batch.names.map((name) => name.slice(-NAME_LENGTH)) }),
     },
     protobuf.Writer.create(),
   ).finish();
@@ -83,6 +92,9 @@ export function decodeBatch(message: Uint8Array): WireBatch {
     const { length } = fields[name];
     if (length !== count) throw malformed(`${length} ${name} for ${count} images`, { count, length });
   }
+  const { names } = fields;
+  if (names.length !== 0 && names.length !== count)
+    throw malformed(`${names.length} names for ${count} images`, { count, length: names.length });
   return {
     cursor: { epoch: fields.cursor?.epoch ?? 0, batch: fields.cursor?.batch ?? 0 },
     count,
@@ -91,6 +103,7 @@ export function decodeBatch(message: Uint8Array): WireBatch {
     partnerLabels: Int32Array.from(fields.partnerLabels),
     lambdas: Float64Array.from(fields.lambdas),
     weights: Float32Array.from(fields.weights),
+    ...(names.length > 0 && { names }),
     pixels,
   };
 }

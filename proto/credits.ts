@@ -11,6 +11,9 @@ export const MAX_GLOBAL_BATCH_SIZE = 32_768;
 /** Side of a training image in pixels. */
 export const MAX_IMAGE_SIZE = 1_024;
 
+/** Side of an evaluation's image in pixels. */
+export const MAX_EVALUATION_SIZE = 2_048;
+
 /** protobuf's own bound on a message, which a batch must stay under. */
 export const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 

@@ -1,19 +1,16 @@
 // Connect: connections to the data servers that answer, checked to have the same data set.
 
-import { batchCost } from "../../proto/credits.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
-import { type Rank, rankCount } from "../../runtime/draw/ranks.js";
-import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { DataConnection, isServerAway } from "./data-connection.js";
 import type { DataServers } from "./data-servers.js";
 
 const DEFAULT_QUIET_SECONDS = 10;
 
-/** What a connection must know of the batches that will come: DataClientOptions has it. */
-interface ConnectOptions extends Rank {
-  recipe: AugmentationRecipe;
-  batchSize: number;
+/** What a connection must know of the batches that will come. */
+interface ConnectOptions {
+  /** A bound on their messages. */
+  messageBytes: number;
   quietSeconds?: number;
 }
 
@@ -36,13 +33,12 @@ function checkFingerprint(expected: string | undefined, found: string, address: 
 /** A connection on which the server has answered, with its description of the data set. */
 export async function connect(
   address: string,
-  options: ConnectOptions,
+  { messageBytes, quietSeconds = DEFAULT_QUIET_SECONDS }: ConnectOptions,
   fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
-  const { recipe, batchSize, quietSeconds = DEFAULT_QUIET_SECONDS } = options;
   const connection = new DataConnection(address, {
-    batchBytes: batchCost(rankCount(batchSize, options), recipe.size),
+    batchBytes: messageBytes,
     quietMs: 1000 * quietSeconds,
   });
   try {

@@ -1,7 +1,14 @@
 // vitrine/client: training batches from a data server and classifications from an inference server, over gRPC in Node.
 
 export type { Tensor } from "../../proto/tensor-codec.js";
-export type { Batch, BatchSource, Cursor, DataDescription } from "../../runtime/batches/batch-source.js";
+export type {
+  Batch,
+  BatchSource,
+  Cursor,
+  DataDescription,
+  EvaluationBatch,
+  EvaluationSource,
+} from "../../runtime/batches/batch-source.js";
 export { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 export {
   type AugmentationRecipe,
@@ -14,6 +21,7 @@ export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from 
 export type { CancelSignal } from "../../runtime/host/environment-types.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export { connectData, type DataClientOptions } from "./data-client.js";
+export { connectEvaluation, type EvaluationClientOptions } from "./evaluation-client.js";
 export {
   type CallOptions,
   connectInference,

@@ -39,7 +39,7 @@ export interface BatchOptions extends ReadingPolicy, Rank {
 }
 
 /** A batch without the time its consumer waited, which a maker cannot know. */
-export type MadeBatch = Omit<Batch, "waitSeconds">;
+export type MadeBatch = Omit<Batch, "waitSeconds"> & { names?: string[] };
 
 export interface BatchMaker {
   readonly batchesPerEpoch: number;

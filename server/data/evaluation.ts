@@ -2,81 +2,25 @@
 
 import { randomUUID } from "node:crypto";
 import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
-import { fromErrorRecord } from "../../runtime/errors.js";
-import type { InputTransform } from "../../runtime/image/input-transform.js";
-import type { ReadingPolicy } from "./batch-maker.js";
+import { type PlacedEvaluationBatch, readableImages } from "../../runtime/batches/evaluation-batch.js";
 import { describe } from "./batch-stream.js";
 import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
-import { type Dataset, sampleLocation } from "./dataset.js";
+import { sampleLocation } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
-import type { DecodePool } from "./decode-task.js";
+import { createEvaluationMaker, type EvaluationMakerOptions } from "./evaluation-maker.js";
 import { openDataset } from "./open-dataset.js";
 import { type Leased, ReadAhead } from "./read-ahead.js";
 
 /** A bad file that is left out makes its batch shorter. */
-export interface EvaluationOptions extends InputTransform, ReadingPolicy {
+export interface EvaluationOptions extends EvaluationMakerOptions {
   /** Folder of class folders, or a CSV list. */
   path: string;
-  batchSize: number;
   /** Decode threads; 0 decodes in the calling thread. */
   workers: number;
-  /** At most this many images, evenly spaced over the data set. Default: all. */
-  most?: number;
 }
 
 /** One batch is read while the next one is made. */
 const SLOTS = 2;
-
-/** Indices of the images to evaluate, in order. */
-function chosenImages(samples: number, most: number): Int32Array {
-  if (samples <= most) return Int32Array.from({ length: samples }, (_, index) => index);
-  return Int32Array.from({ length: most }, (_, place) => Math.floor(((place + 0.5) * samples) / most));
-}
-
-async function makeBatch(
-  pool: DecodePool,
-  dataset: Dataset,
-  chosen: Int32Array,
-  first: number,
-  pixels: Uint8Array,
-  signal: AbortSignal,
-  options: EvaluationOptions,
-): Promise<EvaluationBatch> {
-  const { size, cropRatio, filter, cropMode, borderColor, cropRounding, batchSize } = options;
-  const { badSamples, pixelLimit, onSkipped, onKept } = options;
-  const transform = { size, cropRatio, filter, cropMode, borderColor, cropRounding };
-  const reading = { pixelLimit, partial: badSamples === "partial" };
-  const indices = chosen.subarray(first, first + batchSize);
-  const outcomes = await Promise.all(
-    Array.from(indices, async (index, place) => {
-      const location = sampleLocation(dataset, index);
-      const task = { kind: "evaluation", location, place, reading, ...transform } as const;
-      const [fault] = await pool.run(task, pixels, signal);
-      if (!fault) return null;
-      if (!fault.kept) return fromErrorRecord(fault.error);
-      onKept?.(fromErrorRecord(fault.error));
-      return null;
-    }),
-  );
-  const imageBytes = size * size * 3;
-  const good: number[] = [];
-  outcomes.forEach((error, place) => {
-    if (error) {
-      if (badSamples === "fail") throw error;
-      onSkipped?.(error);
-      return;
-    }
-    if (good.length < place)
-      pixels.copyWithin(good.length * imageBytes, place * imageBytes, (place + 1) * imageBytes);
-    good.push(indices[place]);
-  });
-  return {
-    count: good.length,
-    pixels: pixels.subarray(0, good.length * imageBytes),
-    labels: Int32Array.from(good, (index) => dataset.labels[index]),
-    names: good.map((index) => dataset.names[index]),
-  };
-}
 
 /** An evaluation source that knows its files. */
 export interface OpenedEvaluation extends EvaluationSource {
@@ -92,26 +36,24 @@ export interface OpenedEvaluation extends EvaluationSource {
 export async function openEvaluation(options: EvaluationOptions): Promise<OpenedEvaluation> {
   const dataset = openDataset(options.path);
   const { pool } = await openDecodePool(options.workers);
-  const chosen = chosenImages(dataset.names.length, options.most ?? Number.POSITIVE_INFINITY);
-  const batchBytes = options.batchSize * options.size * options.size * 3;
+  const maker = createEvaluationMaker(pool, dataset, options);
+  const { order } = maker;
 
   async function* batches(): AsyncGenerator<EvaluationBatch> {
-    let first = 0;
-    const ahead = new ReadAhead<EvaluationBatch>({
+    let next = 0;
+    const ahead = new ReadAhead<PlacedEvaluationBatch>({
       slots: SLOTS,
-      allocate: () => pool.allocate(batchBytes),
+      allocate: () => pool.allocate(maker.pixelBytes),
       make(buffer, signal) {
-        if (first >= chosen.length) return null;
-        const batch = makeBatch(pool, dataset, chosen, first, buffer, signal, options);
-        first += options.batchSize;
-        return batch;
+        return next < order.batches ? maker.make(next++, buffer, signal) : null;
       },
     });
     try {
       for (;;) {
-        const leased: Leased<EvaluationBatch> | null = await ahead.next();
+        const leased: Leased<PlacedEvaluationBatch> | null = await ahead.next();
         if (leased === null) return;
-        if (leased.item.count > 0) yield leased.item;
+        const batch = readableImages(leased.item);
+        if (batch.count > 0) yield batch;
         leased.release();
       }
     } finally {
@@ -123,8 +65,8 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
   return {
     checkHeaders: (check) => {
       const samples = {
-        count: chosen.length,
-        at: (place: number) => sampleLocation(dataset, chosen[place]),
+        count: order.count,
+        at: (place: number) => sampleLocation(dataset, order.indexAt(place)),
       };
       const { badSamples, pixelLimit, onSkipped = () => {} } = options;
       return checkHeaders(pool, samples, { ...check, badSamples, pixelLimit, onSkipped });

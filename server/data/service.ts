@@ -7,12 +7,14 @@ import type { ServerDuplexStream, sendUnaryData, UntypedServiceImplementation } 
 import type { Logger } from "pino";
 import type { WireBatch } from "../../proto/batch-codec.js";
 import { batchCost, creditTooSmall } from "../../proto/credits.js";
+import { type AskedEvaluation, fromEvaluationMessage } from "../../proto/evaluation-codec.js";
 import { fromRecipeMessage } from "../../proto/recipe-codec.js";
 import type { DescribeResponse, OpenRequest, StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { formatBytes } from "../../runtime/bytes.js";
+import type { Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
@@ -20,6 +22,8 @@ import { type BadSamples, createBatchMaker } from "./batch-maker.js";
 import { describe, openBatchStream, STREAM_SLOTS } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
+import { createEvaluationMaker } from "./evaluation-maker.js";
+import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
 /** What a server grants to all clients together. */
@@ -124,17 +128,21 @@ export function createDataService(options: DataServiceOptions): DataService {
     const { dataset, pool, math } = openedOrThrow();
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
-    const { recipe, batchSize, seed, rank, world, cursor, stride, window, batchBytes } = checkOpen(
-      request.open,
-      dataset.fingerprint,
-    );
+    const settings = checkOpen(request.open, dataset.fingerprint);
+    const { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes } = settings;
     reserve(stream, batchBytes);
     return {
       window,
       batchBytes,
       start(admit) {
         const reading = { badSamples, pixelLimit, onSkipped, onKept };
-        const options = { recipe, batchSize, seed, rank, world, ...reading };
+        const common = { batchSize, rank, world, ...reading };
+        if (asked.kind === "evaluation") {
+          const maker = createEvaluationMaker(pool, dataset, { ...asked.evaluation, ...common });
+          log.info({ batchSize, rank, world, cursor, stride, window }, "evaluation opened");
+          return openEvaluationStream(pool, maker, cursor, { admit, stride });
+        }
+        const options = { ...common, recipe: asked.recipe, seed };
         const maker = createBatchMaker(pool, math, dataset, options);
         log.info({ batchSize, seed, rank, world, cursor, stride, window }, "stream opened");
         return openBatchStream(pool, maker, cursor, { admit, stride });
@@ -189,8 +197,12 @@ function tooManyStreams(maxStreams: number): VitrineError {
 /** More servers than that read from one data set for one trainer are a mistake. */
 const MAX_STRIDE = 1024;
 
+type Asked =
+  | { kind: "training"; recipe: AugmentationRecipe }
+  | { kind: "evaluation"; evaluation: AskedEvaluation };
+
 interface StreamSettings {
-  recipe: AugmentationRecipe;
+  asked: Asked;
   batchSize: number;
   seed: number;
   rank: number;
@@ -201,6 +213,18 @@ interface StreamSettings {
   window: number;
   /** What one batch costs of it. */
   batchBytes: number;
+}
+
+function askedOf(open: OpenRequest, batchSize: number, rank: Rank): Asked {
+  if (open.evaluation) {
+    const evaluation = fromEvaluationMessage(open.evaluation);
+    checkEvaluation(evaluation, batchSize);
+    return { kind: "evaluation", evaluation };
+  }
+  if (!open.recipe) throw new VitrineError("protocol/bad-open", "the first request has no recipe");
+  const recipe = fromRecipeMessage(open.recipe);
+  checkRecipe(recipe, batchSize, rank);
+  return { kind: "training", recipe };
 }
 
 /**
@@ -216,21 +240,23 @@ function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
         `${quote(open.fingerprint.slice(0, 12))}…: serve the data set that the run started with, or start a new run`,
       { details: { expected: open.fingerprint, found: fingerprint } },
     );
-  if (!open.recipe) throw new VitrineError("protocol/bad-open", "the first request has no recipe");
-  const recipe = fromRecipeMessage(open.recipe);
   const batchSize = open.batchSize ?? 0;
   const rank = open.rank ?? 0;
   const world = Math.max(1, open.world ?? 1);
-  checkRecipe(recipe, batchSize, { rank, world });
+  const asked = askedOf(open, batchSize, { rank, world });
   const seed = open.seed ?? 0;
   if (!Number.isSafeInteger(seed))
     throw new VitrineError("protocol/bad-open", `seed is ${seed}; allowed: below 2^53`);
-  const batchBytes = batchCost(batchSize / world, recipe.size);
+  // An evaluation's batches are of one rank's images.
+  const batchBytes =
+    asked.kind === "training"
+      ? batchCost(batchSize / world, asked.recipe.size)
+      : batchCost(batchSize, asked.evaluation.size);
   const window = open.creditBytes ?? 0;
   if (window < batchBytes) throw creditTooSmall(batchBytes, window);
   const cursor = { epoch: open.cursor?.epoch ?? 0, batch: open.cursor?.batch ?? 0 };
   const stride = Math.max(1, open.stride ?? 1);
   if (stride > MAX_STRIDE)
     throw new VitrineError("protocol/bad-open", `stride is ${stride}; allowed: at most ${MAX_STRIDE}`);
-  return { recipe, batchSize, seed, rank, world, cursor, stride, window, batchBytes };
+  return { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes };
 }

@@ -98,7 +98,8 @@ class BatchCall implements StreamCall {
   async #send(stream: ReadAhead<MadeBatch>): Promise<void> {
     for (;;) {
       const leased = await stream.next();
-      if (leased === null || this.#ended) return;
+      if (leased === null) return this.#end(null);
+      if (this.#ended) return;
       this.#write(leased);
     }
   }
