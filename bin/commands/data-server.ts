@@ -3,9 +3,9 @@
 import type { Command } from "commander";
 import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
-import type { BadSamples } from "../../server/data/batch-maker.js";
 import { describe } from "../../server/data/batch-stream.js";
 import { startDataServer } from "../../server/data/data-server.js";
+import type { BadSamples } from "../../server/data/reading-policy.js";
 import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";

@@ -8,10 +8,10 @@ import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.
 import type { Rank } from "../../runtime/draw/ranks.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import type { BadSamples } from "../../server/data/batch-maker.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
+import type { BadSamples } from "../../server/data/reading-policy.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import {
   addRecipeOptions,

@@ -10,8 +10,8 @@ import { type ClassifierConfig, inputTransform } from "../../runtime/models/conf
 import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
-import type { BadSamples } from "../../server/data/batch-maker.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
+import type { BadSamples } from "../../server/data/reading-policy.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";

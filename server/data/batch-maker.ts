@@ -10,24 +10,7 @@ import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import type { DecodePool, TrainingSample } from "./decode-task.js";
-
-/** What to do with a file that cannot be decoded; docs/data-service.md. */
-export type BadSamples = "fail" | "skip" | "partial";
-
-/** How the files of a data set are read. */
-export interface ReadingPolicy {
-  /**
-   * `fail`: a bad file is an error. `skip`: it keeps its place with weight 0 and zero pixels, or is left out of a
-   * validation. `partial`: of a damaged file the rows that it still has are used; one without any is skipped.
-   */
-  badSamples: BadSamples;
-  /** Largest number of pixels that a picture's header may claim. Default 178,956,970. */
-  pixelLimit?: number | undefined;
-  /** Called for each bad file that was skipped. */
-  onSkipped?: (error: VitrineError) => void;
-  /** Called for each damaged file that was used in part. */
-  onKept?: (error: VitrineError) => void;
-}
+import type { ReadingPolicy } from "./reading-policy.js";
 
 /** With a rank, a batch has the samples of `placesOfRank`. */
 export interface BatchOptions extends ReadingPolicy, Rank {

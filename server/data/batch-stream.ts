@@ -9,17 +9,7 @@ import {
 import type { BatchMaker, MadeBatch } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
 import type { DecodePool } from "./decode-task.js";
-import { ReadAhead } from "./read-ahead.js";
-
-/** Batches of a stream in memory: one being read or sent, and two in the making, so that workers never wait. */
-export const STREAM_SLOTS = 3;
-
-export interface BatchStreamOptions {
-  /** Awaited before each batch is started. */
-  admit?(): Promise<void>;
-  /** Only every stride-th batch. Default 1: every batch. */
-  stride?: number;
-}
+import { type BatchStreamOptions, ReadAhead, STREAM_SLOTS } from "./read-ahead.js";
 
 /** Batches starting at `from`, without end, in leased buffers. Throws `data/bad-cursor`. */
 export function openBatchStream(

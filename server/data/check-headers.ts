@@ -2,8 +2,8 @@
 
 import { counted } from "../../runtime/batches/class-counts.js";
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import type { BadSamples } from "./batch-maker.js";
 import type { DecodePool } from "./decode-task.js";
+import type { BadSamples } from "./reading-policy.js";
 import type { LocatedSamples } from "./sample-location.js";
 
 /** Files of a task: enough that passing it to a thread costs little. */

@@ -11,10 +11,10 @@ import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
-import type { BadSamples } from "./batch-maker.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { openDatasetInThread } from "./open-in-thread.js";
+import type { BadSamples } from "./reading-policy.js";
 import { createDataService, type DataService, type ServiceLimits } from "./service.js";
 
 export interface DataServerOptions {

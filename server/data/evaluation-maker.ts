@@ -8,9 +8,9 @@ import {
 } from "../../runtime/batches/evaluation-order.js";
 import { fromErrorRecord } from "../../runtime/errors.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
-import type { ReadingPolicy } from "./batch-maker.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import type { DecodePool } from "./decode-task.js";
+import type { ReadingPolicy } from "./reading-policy.js";
 
 export interface EvaluationMakerOptions extends InputTransform, ReadingPolicy, EvaluationPart {}
 

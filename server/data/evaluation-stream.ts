@@ -5,10 +5,9 @@ import type { AskedEvaluation } from "../../proto/evaluation-codec.js";
 import { type Cursor, checkCursor } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { MadeBatch } from "./batch-maker.js";
-import { type BatchStreamOptions, STREAM_SLOTS } from "./batch-stream.js";
 import type { DecodePool } from "./decode-task.js";
 import type { EvaluationMaker } from "./evaluation-maker.js";
-import { ReadAhead } from "./read-ahead.js";
+import { type BatchStreamOptions, ReadAhead, STREAM_SLOTS } from "./read-ahead.js";
 
 /** As --crop-pct allows. */
 const LEAST_CROP_RATIO = 0.01;

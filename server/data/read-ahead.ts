@@ -1,6 +1,16 @@
 // Read-ahead: makes the next few items of a sequence in order, ahead of their reader, in a fixed number of leased
 // buffers.
 
+/** Batches of a stream in memory: one being read or sent, and two in the making, so that workers never wait. */
+export const STREAM_SLOTS = 3;
+
+export interface BatchStreamOptions {
+  /** Awaited before each batch is started. */
+  admit?(): Promise<void>;
+  /** Only every stride-th batch. Default 1: every batch. */
+  stride?: number;
+}
+
 /** An item whose buffer belongs to its reader until `release`. */
 export interface Leased<T> {
   item: T;

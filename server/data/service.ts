@@ -18,12 +18,14 @@ import type { Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
-import { type BadSamples, createBatchMaker } from "./batch-maker.js";
-import { describe, openBatchStream, STREAM_SLOTS } from "./batch-stream.js";
+import { createBatchMaker } from "./batch-maker.js";
+import { describe, openBatchStream } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
 import { createEvaluationMaker } from "./evaluation-maker.js";
 import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
+import { STREAM_SLOTS } from "./read-ahead.js";
+import type { BadSamples } from "./reading-policy.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
 /** What a server grants to all clients together. */

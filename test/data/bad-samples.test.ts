@@ -9,11 +9,11 @@ import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import type { Batch } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
-import type { BadSamples } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
+import type { BadSamples } from "../../server/data/reading-policy.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 

@@ -19,10 +19,10 @@ import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { decodePicture, evaluatePicture } from "../../runtime/image/picture.js";
-import type { ReadingPolicy } from "../../server/data/batch-maker.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
+import type { ReadingPolicy } from "../../server/data/reading-policy.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
 
 const test = suite<{ folder: string }>("picture formats");
