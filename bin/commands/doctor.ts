@@ -5,6 +5,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import type { Host } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
+import { s3PackageVersion } from "../../server/data/remote/s3-client.js";
 import { action, packageVersion, printJson, withExamples } from "../command-line.js";
 import { adapterFacts, coreFacts, engineFacts, memoryFacts } from "../doctor/facts.js";
 import { type Findings, reportLines } from "../doctor/report.js";
@@ -33,6 +34,7 @@ async function examine({ json }: { json?: boolean }): Promise<void> {
     cores: coreFacts(host),
     ...(await wasmFindings(host)),
     adapters: await adapterFacts(host),
+    s3: s3PackageVersion(),
     auto: await automatic(host),
   };
   if (json) printJson(findings);

@@ -16,6 +16,8 @@ export interface Findings {
   wasm: string;
   memory: MemoryFacts;
   adapters: AdapterFacts;
+  /** Version of the optional package that reads data sets at s3:// and gs://; null without it. */
+  s3: string | null;
   /** The device that `--device auto` chooses here, for training. */
   auto: { device: string; description: string };
 }
@@ -85,7 +87,7 @@ function adapterLines(adapter: FoundAdapter): string[] {
 }
 
 export function reportLines(findings: Findings): string[] {
-  const { vitrine, engine, cores, calibration, wasm, memory, adapters, auto } = findings;
+  const { vitrine, engine, cores, calibration, wasm, memory, adapters, s3, auto } = findings;
   const { node, v8, platform, arch, processor } = engine;
   return [
     `vitrine ${vitrine}, Node ${node} (V8 ${v8}), ${platform} ${arch}`,
@@ -103,6 +105,12 @@ export function reportLines(findings: Findings): string[] {
     pico.bold("GPUs"),
     ...adapters.list.flatMap(adapterLines),
     ...(adapters.reason === null ? [] : [`  none: ${adapters.reason}`]),
+    "",
+    pico.bold("data sets"),
+    label(
+      "s3://, gs://",
+      s3 === null ? "not without npm install @aws-sdk/client-s3" : `@aws-sdk/client-s3 ${s3}`,
+    ),
     "",
     `${pico.bold("--device auto")} chooses ${auto.description}`,
   ];

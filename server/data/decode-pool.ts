@@ -15,24 +15,61 @@ import {
   locationsOf,
   runDecodeTask,
 } from "./decode-task.js";
-import type { WorkerRequest, WorkerResponse } from "./decode-worker.js";
+import type { WorkerData, WorkerRequest, WorkerResponse } from "./decode-worker.js";
 import { FairQueue } from "./fair-queue.js";
+import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "./remote/contract.js";
+import { RemoteClient } from "./remote/remote-client.js";
+import { RemoteReaders } from "./remote/remote-readers.js";
 
 export interface OpenPool {
   pool: DecodePool;
   /** The draw functions of the image module, which the thread that plans batches needs. */
   math: DrawMath;
+  /** Threads that read remote samples, where the data set is remote. */
+  readers?: RemoteReaders | undefined;
+}
+
+/** How the samples of a remote data set are read. */
+export interface RemoteReading {
+  settings: RemoteSettings;
+  /** Hears what concerns the operator. */
+  onWarning: (text: string) => void;
 }
 
 /** `workers` threads; 0 decodes in the calling thread. Throws `file/not-found` where image.wasm is not built. */
-export async function openDecodePool(workers: number): Promise<OpenPool> {
+export async function openDecodePool(workers: number, remote?: RemoteReading): Promise<OpenPool> {
   const module = await createImageModule(nodeHost());
-  const pool = workers === 0 ? createInlinePool(module) : await createWorkerPool(workers);
-  return { pool, math: module.math };
+  const readers = remote && new RemoteReaders(remote.settings, workers, remote.onWarning);
+  try {
+    const pool =
+      workers === 0
+        ? createInlinePool(module, readers && new RemoteClient(readers.connect()))
+        : await createWorkerPool(workers, { readers, readsAhead: remote?.settings.readsPerWorker });
+    return { pool: readers ? withReaders(pool, readers) : pool, math: module.math, readers };
+  } catch (error) {
+    await readers?.close();
+    throw error;
+  }
+}
+
+/** A pool that ends its readers, too, and cannot run without them. */
+function withReaders(pool: DecodePool, readers: RemoteReaders): DecodePool {
+  return {
+    run: (task, batch, signal) => pool.run(task, batch, signal),
+    allocate: (bytes) => pool.allocate(bytes),
+    get blockedThreads() {
+      return pool.blockedThreads;
+    },
+    failure: Promise.race([pool.failure, readers.failure]),
+    async close() {
+      await pool.close();
+      await readers.close();
+    },
+  };
 }
 
 /** Tasks run sequentially in the calling thread, whose event loop turns between them. */
-function createInlinePool(module: ImageModule): DecodePool {
+function createInlinePool(module: ImageModule, remote: RemoteClient | undefined): DecodePool {
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
   return {
@@ -41,7 +78,7 @@ function createInlinePool(module: ImageModule): DecodePool {
         await nextTurn();
         if (closed) throw new VitrineError("data/pool-closed", "the decode pool was closed");
         signal.throwIfAborted();
-        return runDecodeTask(module, task, batch);
+        return runDecodeTask(module, task, batch, { remote });
       });
       last = outcome.catch(() => {});
       return outcome;
@@ -52,13 +89,14 @@ function createInlinePool(module: ImageModule): DecodePool {
     async close() {
       closed = true;
       await last;
+      remote?.close();
     },
   };
 }
 
 const SCRIPT = new URL("./decode-worker.js", import.meta.url);
 
-/** One that runs and one queued behind it, so that a busy main thread does not leave a worker idle. */
+/** One that runs and one behind it, whose files are being read; of remote samples there are more. */
 const TASKS_PER_WORKER = 2;
 
 /**
@@ -109,6 +147,8 @@ class Pool implements WorkerPool {
   /** A stream is known by its signal. */
   readonly #queue = new FairQueue<Job>();
   readonly #taskLimitMs: number;
+  readonly #readers: RemoteReaders | undefined;
+  readonly #tasksPerWorker: number;
   #nextId = 0;
   /** From the first late task on: a drive that does not answer may have taken threads of libuv. */
   #blockingReads = false;
@@ -126,8 +166,12 @@ class Pool implements WorkerPool {
     this.#settleStart = resolve;
   });
 
-  constructor(workers: number, taskLimitMs: number) {
-    this.#taskLimitMs = taskLimitMs;
+  constructor(workers: number, { taskLimitMs, readers, readsAhead }: WorkerPoolOptions) {
+    this.#taskLimitMs = taskLimitMs ?? TASK_LIMIT_MS;
+    this.#readers = readers;
+    // A task has two samples.
+    const ahead = readers ? Math.ceil((readsAhead ?? DEFAULT_READS_PER_WORKER) / 2) : 1;
+    this.#tasksPerWorker = Math.max(TASKS_PER_WORKER, 1 + ahead);
     for (let i = 0; i < workers; i++) this.#addLane();
   }
 
@@ -187,7 +231,9 @@ class Pool implements WorkerPool {
   }
 
   #addLane(): void {
-    const worker = new Worker(SCRIPT);
+    const readers = this.#readers?.connect() ?? [];
+    const workerData: WorkerData = { readers };
+    const worker = new Worker(SCRIPT, { workerData, transferList: readers });
     const lane: Lane = { worker, ready: false, jobs: [], limit: null };
     this.#lanes.add(lane);
     let reason = "it ended";
@@ -217,7 +263,7 @@ class Pool implements WorkerPool {
   /** Moves queued jobs to the lanes with the fewest. */
   #assign(): void {
     for (;;) {
-      const free = [...this.#lanes].filter(({ ready, jobs }) => ready && jobs.length < TASKS_PER_WORKER);
+      const free = [...this.#lanes].filter(({ ready, jobs }) => ready && jobs.length < this.#tasksPerWorker);
       if (free.length === 0) return;
       const job = this.#queue.take();
       if (job === undefined) return;
@@ -289,12 +335,23 @@ function taskIsLate(job: Job, seconds: number): VitrineError {
   );
 }
 
+export interface WorkerPoolOptions {
+  /** A thread that works on a task for longer is replaced. Default: a minute. */
+  taskLimitMs?: number;
+  /** The threads that read remote samples; without them, all samples are files. */
+  readers?: RemoteReaders | undefined;
+  /** Remote samples that a thread reads while it decodes another one. Default 8. */
+  readsAhead?: number | undefined;
+}
+
 /**
- * Resolves when every thread is ready. A thread that works on a task for `taskLimitMs`, by default a minute, is
- * replaced. Throws what prevents one from starting, such as `file/not-found`.
+ * Resolves when every thread is ready. Throws what prevents one from starting, such as `file/not-found`.
  */
-export async function createWorkerPool(workers: number, taskLimitMs = TASK_LIMIT_MS): Promise<WorkerPool> {
-  const pool = new Pool(workers, taskLimitMs);
+export async function createWorkerPool(
+  workers: number,
+  options: WorkerPoolOptions = {},
+): Promise<WorkerPool> {
+  const pool = new Pool(workers, options);
   const failure = await pool.started;
   if (failure === null) return pool;
   await pool.close();

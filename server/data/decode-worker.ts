@@ -1,6 +1,6 @@
 // Decode worker: a thread with its own image module, in memory that no other thread can access.
 
-import { parentPort } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
@@ -12,13 +12,19 @@ import {
   type TaskReading,
 } from "./decode-task.js";
 import type { ReadOptions } from "./read-sample.js";
+import { RemoteClient } from "./remote/remote-client.js";
+
+export interface WorkerData {
+  /** To the threads that read remote samples; empty without such threads. */
+  readers: MessagePort[];
+}
 
 export interface WorkerRequest {
   id: number;
   task: DecodeTask;
   batch: SharedArrayBuffer;
   /** How the task's samples are read. */
-  options: ReadOptions;
+  options: Omit<ReadOptions, "remote">;
 }
 
 export type WorkerResponse =
@@ -33,8 +39,14 @@ function respond(message: WorkerResponse): void {
 }
 
 try {
+  const { readers } = workerData as WorkerData;
+  const remote = readers.length > 0 ? new RemoteClient(readers) : undefined;
   const module = await createImageModule(nodeHost());
-  const run = async ({ id, task, batch, options }: WorkerRequest, reading: TaskReading): Promise<void> => {
+  const run = async (
+    { id, task, batch }: WorkerRequest,
+    options: ReadOptions,
+    reading: TaskReading,
+  ): Promise<void> => {
     try {
       const outcome = await runDecodeTask(module, task, new Uint8Array(batch), options, reading);
       respond({ kind: "done", id, outcome });
@@ -45,8 +57,9 @@ try {
   // Read at once, but decoded one after another: two pictures at once would need twice the memory.
   let last = Promise.resolve();
   parentPort?.on("message", (request: WorkerRequest) => {
-    const reading = startReading(request.task, request.options);
-    last = last.then(() => run(request, reading));
+    const options = { ...request.options, remote };
+    const reading = startReading(request.task, options);
+    last = last.then(() => run(request, options, reading));
   });
   respond({ kind: "ready" });
 } catch (error) {

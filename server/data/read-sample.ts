@@ -14,6 +14,8 @@ import {
   missingFile,
   OPEN_TO_READ,
 } from "../../runtime/host/node-files.js";
+import type { RemoteSource } from "./remote/contract.js";
+import { isRemote } from "./remote/remote-url.js";
 import type { SampleLocation } from "./sample-location.js";
 
 export interface ReadOptions {
@@ -24,6 +26,8 @@ export interface ReadOptions {
    * drive has kept some of them, one that does not answer must keep no more than the thread that asks.
    */
   blocking?: boolean;
+  /** For samples at URLs. */
+  remote?: RemoteSource | undefined;
 }
 
 /** Bytes from `start` on, `length` of them. */
@@ -106,15 +110,24 @@ async function readFrom(
   return bytes;
 }
 
+function readRemote(
+  { file: url, offset, length, expected }: SampleLocation,
+  { remote, most }: ReadOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!remote) throw new VitrineError("internal/unexpected", "no reader of remote files was opened");
+  return remote.read({ url, offset, length, most, expected });
+}
+
 /**
  * Bytes of a sample, an array of its own. Throws `file/not-found`, `file/unreadable` for anything but a regular file and
- * for more than 512 MiB, `data/file-changed`.
+ * for more than 512 MiB, `data/file-changed`, and what `RemoteReader.read` throws.
  */
 export async function readSample(
   location: SampleLocation,
   options: ReadOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { file } = location;
+  if (isRemote(file)) return readRemote(location, options);
   try {
     const descriptor = options.blocking ? openSync(file, OPEN_TO_READ) : await openFile(file);
     try {

@@ -7,10 +7,12 @@ export interface ExpectedFile {
   bytes: number;
   /** Time of its last modification, milliseconds since 1970 with fractions. Absent: not compared. */
   modifiedMs?: number;
+  /** ETag of a remote object. Absent: not compared. */
+  etag?: string;
 }
 
 export interface SampleLocation {
-  /** Path of the file, relative where the user gave a relative one; later also a URL. */
+  /** Path of the file, relative where the user gave a relative one, or its URL. */
   file: string;
   /** What messages call the sample: the path, or "shard-00.tar: n01/x.jpg". */
   name: string;

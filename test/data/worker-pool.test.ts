@@ -102,7 +102,7 @@ test("a task that kills thread after thread is given up, naming its file", async
 test("a thread that does not finish its task in time is replaced, and others' tasks go on", async ({
   set,
 }) => {
-  const pool = await createWorkerPool(1, 40);
+  const pool = await createWorkerPool(1, { taskLimitMs: 40 });
   const { signal } = new AbortController();
   const task = { kind: "evaluation", location: firstOf(set), place: 0, cropRatio: 0.875 } as const;
   const late = pool.run({ ...task, size: 4096 }, pool.allocate(4096 * 4096 * 3), signal).then(

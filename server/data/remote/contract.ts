@@ -1,0 +1,93 @@
+// Contract of remote data sets: which objects are meant, what is asked for, and how it is read. Plain values, which cross
+// threads.
+
+/** Which object is meant: every field that is known must be the same at each read. */
+export interface ObjectVersion {
+  bytes: number;
+  /** As the store writes it, quotation marks included. */
+  etag?: string;
+  /** Last-Modified, milliseconds since 1970, whole seconds. */
+  modifiedMs?: number;
+}
+
+export interface ByteRange {
+  offset: number;
+  /** At least 1. */
+  length: number;
+}
+
+/** A sample's bytes, or the first `most` of them. */
+export interface RemoteRead {
+  url: string;
+  /** Default 0. */
+  offset?: number | undefined;
+  /** Default: up to the object's end. */
+  length?: number | undefined;
+  most?: number | undefined;
+  /** What is known of the object. */
+  expected?: Partial<ObjectVersion> | undefined;
+}
+
+/** Reads remote samples, here or in other threads. Each result is an array of its own. */
+export interface RemoteSource {
+  read(request: RemoteRead): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+export interface RetryPolicy {
+  /** Tries after the first one. */
+  retries: number;
+  /** The k-th wait is drawn from 0 to `baseMs` · 2ᵏ, but to no more than `capMs`. */
+  baseMs: number;
+  capMs: number;
+  /** No try begins later than this after the first one. */
+  deadlineMs: number;
+}
+
+export interface TransferLimits {
+  /** Milliseconds to resolve the name, connect, and agree on TLS. */
+  connectMs: number;
+  /** Milliseconds from then to the head of the answer, and without a byte of its body. */
+  idleMs: number;
+  /** Milliseconds of the whole transfer, in addition to a second for each 64 KiB. */
+  totalMs: number;
+}
+
+/** How stores are reached. */
+export interface StoreSettings {
+  /** Endpoint of an S3-compatible store, instead of Amazon's. */
+  s3Endpoint?: string | undefined;
+  retry?: RetryPolicy;
+  limits?: TransferLimits;
+}
+
+export interface CacheSettings {
+  folder: string;
+  /** Bytes that it may take, at least 512 MiB. */
+  bytes: number;
+}
+
+/** How remote data sets are read. */
+export interface RemoteSettings extends StoreSettings {
+  /** Default: nothing is kept. */
+  cache?: CacheSettings | undefined;
+  /** Requests at a time for each decode thread. Default 8. */
+  readsPerWorker?: number;
+}
+
+export const DEFAULT_READS_PER_WORKER = 8;
+
+/** What a cache did since it was opened. */
+export interface CacheCounts {
+  /** Reads that were answered from the disk, and those that were not or not in full. */
+  hits: number;
+  misses: number;
+  /** Blocks whose checksum was wrong, and which were fetched again. */
+  damagedBlocks: number;
+}
+
+/** What a reader did since it was opened. */
+export interface RemoteCounts extends CacheCounts {
+  /** Reads of ranges, however often each was tried. */
+  requests: number;
+  bytes: number;
+}
