@@ -13,6 +13,11 @@ const BENCHES: Record<string, Bench> = {
       "calibration, GFLOP/s of every kernel, time of every operation of a forward pass and a training step",
     load: () => import("./kernels.js"),
   },
+  data: {
+    about:
+      "MB/s and CPU time of batches from a data server, compared with a bare grpc-js stream and one process",
+    load: () => import("./data.js"),
+  },
   forward: {
     about: "images/s of a forward pass, compared with onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),

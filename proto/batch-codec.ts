@@ -1,11 +1,13 @@
-// Batch codec: one batch ↔ one message. The pixels are copied once when sent and not at all when received.
+// Batch codec: one batch ↔ one or more messages. The pixels are copied once when sent, into grpc-js's frame, and not at
+// all when a message is decoded.
 
 import { VitrineError } from "../runtime/errors.js";
+import { FRAME_HEADER_BYTES, gather } from "./gathered-message.js";
 import { vitrine } from "./generated/data.js";
 import protobuf from "./protobuf.js";
 
-/** A batch on the wire; see runtime/batches/batch-source.ts for the meaning of each field. */
-export interface WireBatch {
+/** All of a batch but its pixels; see runtime/batches/batch-source.ts for the meaning of each field. */
+export interface BatchHead {
   cursor: { epoch: number; batch: number };
   count: number;
   size: number;
@@ -15,11 +17,37 @@ export interface WireBatch {
   weights: Float32Array;
   /** File of each image of an evaluation, [count]; absent in training. */
   names?: string[];
+}
+
+/** A batch on the wire. */
+export interface WireBatch extends BatchHead {
   /** uint8 [count, size, size, 3]; need not be aligned. */
   pixels: Uint8Array;
 }
 
-/** Tag of field 15, length-delimited: 15 << 3 | 2. */
+/** One message: a whole batch, or consecutive pixels of one. */
+export interface BatchPart {
+  /** In the first part of a batch, where `offset` is 0; null in the others. */
+  head: BatchHead | null;
+  /** Where `pixels` begin in those of the batch. */
+  offset: number;
+  pixels: Uint8Array;
+}
+
+/** Length of a batch's pixels in bytes. */
+export function pixelBytes({ count, size }: { count: number; size: number }): number {
+  return count * size * size * 3;
+}
+
+/** The parts of a batch with at most `partBytes` of pixels each. Their pixels alias the batch's. */
+export function* partsOf({ pixels, ...head }: WireBatch, partBytes: number): Generator<BatchPart> {
+  yield { head, offset: 0, pixels: pixels.subarray(0, partBytes) };
+  for (let offset = partBytes; offset < pixels.length; offset += partBytes)
+    yield { head: null, offset, pixels: pixels.subarray(offset, offset + partBytes) };
+}
+
+/** Tags of fields 14 and 15, length-delimited: 14 << 3 | 2 and 15 << 3 | 2. */
+const PADDING_TAG = 0x72;
 const PIXELS_TAG = 0x7a;
 
 /** Characters of a file's name on the wire. */
@@ -28,6 +56,12 @@ const NAME_LENGTH = 256;
 /** What the names of a batch add to its cost, at most: four bytes a character, and a tag. */
 export const namesBytes = (count: number): number => count * (4 * NAME_LENGTH + 3);
 
+/**
+ * Pixels are in shared memory, from where V8 copies a word at a time if source and target are aligned alike, and else
+ * a byte at a time: 0.6 against 3.0 ms for 10 MB.
+ */
+const WORD_BYTES = 8;
+
 /** Length of a varint in bytes. */
 function varintLength(value: number): number {
   let length = 1;
@@ -35,36 +69,59 @@ function varintLength(value: number): number {
   return length;
 }
 
-function writeVarint(into: Buffer, at: number, value: number): number {
+function writeVarint(into: Uint8Array, at: number, value: number): number {
   for (; value >= 128; value = Math.floor(value / 128)) into[at++] = (value % 128) | 128;
   into[at++] = value;
   return at;
 }
 
-/**
- * protobufjs writes all small fields; the pixels go straight into the message after them. protobufjs would copy them
- * into its own buffer, and that one into the message.
- */
-export function encodeBatch(batch: WireBatch): Buffer {
-  const { pixels } = batch;
-  const head = vitrine.data.v1.Batch.encode(
-    {
-      cursor: batch.cursor,
-      count: batch.count,
-      size: batch.size,
-      labels: batch.labels as unknown as number[],
-      partnerLabels: batch.partnerLabels as unknown as number[],
-      lambdas: batch.lambdas as unknown as number[],
-      weights: batch.weights as unknown as number[],
-      ...(batch.names && { names: batch.names.map((name) => name.slice(-NAME_LENGTH)) }),
-    },
+function encodeHead({ head, offset }: BatchPart): Uint8Array {
+  return vitrine.data.v1.Batch.encode(
+    head === null
+      ? { pixelOffset: offset }
+      : {
+          cursor: head.cursor,
+          count: head.count,
+          size: head.size,
+          labels: head.labels as unknown as number[],
+          partnerLabels: head.partnerLabels as unknown as number[],
+          lambdas: head.lambdas as unknown as number[],
+          weights: head.weights as unknown as number[],
+          ...(head.names && { names: head.names.map((name) => name.slice(-NAME_LENGTH)) }),
+        },
     protobuf.Writer.create(),
   ).finish();
-  const message = Buffer.allocUnsafe(head.length + 1 + varintLength(pixels.length) + pixels.length);
-  message.set(head, 0);
-  message[head.length] = PIXELS_TAG;
-  message.set(pixels, writeVarint(message, head.length + 1, pixels.length));
-  return message;
+}
+
+/** Padding, tag and length that precede the pixels, which then are aligned in grpc-js's frame as they are here. */
+function pixelsPrefix(headBytes: number, pixels: Uint8Array): Uint8Array {
+  const lengthBytes = varintLength(pixels.length);
+  const unpadded = FRAME_HEADER_BYTES + headBytes + 2 + 1 + lengthBytes;
+  const padding = (((pixels.byteOffset - unpadded) % WORD_BYTES) + WORD_BYTES) % WORD_BYTES;
+  const prefix = new Uint8Array(2 + padding + 1 + lengthBytes);
+  prefix[0] = PADDING_TAG;
+  prefix[1] = padding;
+  prefix[2 + padding] = PIXELS_TAG;
+  writeVarint(prefix, 2 + padding + 1, pixels.length);
+  return prefix;
+}
+
+function encodeParts(part: BatchPart): Uint8Array[] {
+  const head = encodeHead(part);
+  return [head, pixelsPrefix(head.length, part.pixels), part.pixels];
+}
+
+/**
+ * For a server's `responseSerialize`: protobufjs writes all small fields, the pixels go straight into grpc-js's frame
+ * after them. The pixels must not change until the message is written.
+ */
+export function encodePart(part: BatchPart): Buffer {
+  return gather(encodeParts(part));
+}
+
+/** The whole batch as one message. */
+export function encodeBatch({ pixels, ...head }: WireBatch): Buffer {
+  return Buffer.concat(encodeParts({ head, offset: 0, pixels }));
 }
 
 function malformed(text: string, details: Record<string, number>): VitrineError {
@@ -72,7 +129,7 @@ function malformed(text: string, details: Record<string, number>): VitrineError 
 }
 
 /** `pixels` aliases the received message: keeping it keeps the message. Throws `protocol/bad-batch`. */
-export function decodeBatch(message: Uint8Array): WireBatch {
+export function decodePart(message: Uint8Array): BatchPart {
   let fields: vitrine.data.v1.Batch;
   try {
     fields = vitrine.data.v1.Batch.decode(message);
@@ -80,9 +137,10 @@ export function decodeBatch(message: Uint8Array): WireBatch {
     const text = `batch message of ${message.length} bytes: ${String(cause)}`;
     throw new VitrineError("protocol/bad-batch", text, { cause });
   }
-  const { count, size, pixels } = fields;
+  const { count, size, pixels, pixelOffset: offset } = fields;
+  if (offset > 0) return { head: null, offset, pixels };
   if (count === 0) throw malformed("it has no images", { bytes: message.length });
-  if (pixels.length !== count * size * size * 3)
+  if (pixels.length > pixelBytes(fields))
     throw malformed(`${pixels.length} bytes of pixels for ${count} images of ${size}×${size}×3`, {
       bytes: pixels.length,
       count,
@@ -95,7 +153,7 @@ export function decodeBatch(message: Uint8Array): WireBatch {
   const { names } = fields;
   if (names.length !== 0 && names.length !== count)
     throw malformed(`${names.length} names for ${count} images`, { count, length: names.length });
-  return {
+  const head = {
     cursor: { epoch: fields.cursor?.epoch ?? 0, batch: fields.cursor?.batch ?? 0 },
     count,
     size,
@@ -104,6 +162,14 @@ export function decodeBatch(message: Uint8Array): WireBatch {
     lambdas: Float64Array.from(fields.lambdas),
     weights: Float32Array.from(fields.weights),
     ...(names.length > 0 && { names }),
-    pixels,
   };
+  return { head, offset, pixels };
+}
+
+/** A batch that comes as one message; see decodePart. Throws `protocol/bad-batch`, also for a part of a batch. */
+export function decodeBatch(message: Uint8Array): WireBatch {
+  const { head, pixels } = decodePart(message);
+  if (head === null || pixels.length !== pixelBytes(head))
+    throw malformed(`${pixels.length} bytes of pixels are not all of the batch's`, { bytes: pixels.length });
+  return { ...head, pixels };
 }

@@ -1,7 +1,7 @@
 // Services: the methods of the data, inference and health services as grpc-js takes them, for server and client alike.
 
 import type { MethodDefinition } from "@grpc/grpc-js";
-import { decodeBatch, encodeBatch, type WireBatch } from "./batch-codec.js";
+import { type BatchPart, decodePart, encodePart } from "./batch-codec.js";
 import { vitrine } from "./generated/data.js";
 import { grpc } from "./generated/health.js";
 import { inference } from "./generated/inference.js";
@@ -62,9 +62,9 @@ export const DATA_SERVICE = {
     responseStream: true,
     requestSerialize: serializer<StreamRequest>(StreamRequest),
     requestDeserialize: (bytes: Buffer): StreamRequest => StreamRequest.decode(bytes),
-    responseSerialize: encodeBatch,
-    responseDeserialize: decodeBatch,
-  } satisfies MethodDefinition<StreamRequest, WireBatch>,
+    responseSerialize: encodePart,
+    responseDeserialize: decodePart,
+  } satisfies MethodDefinition<StreamRequest, BatchPart>,
 };
 
 const inferencePath = (method: string) => `/inference.GRPCInferenceService/${method}`;

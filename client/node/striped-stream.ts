@@ -48,7 +48,7 @@ export class StripedStream {
   }
 
   /** The consumer is done with the last batch of `next`. */
-  consumed(batch: { count: number; size: number }): void {
+  consumed(batch: WireBatch): void {
     this.#last?.stream.consumed(batch);
   }
 

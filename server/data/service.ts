@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { totalmem } from "node:os";
 import type { ServerDuplexStream, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { WireBatch } from "../../proto/batch-codec.js";
+import type { BatchPart } from "../../proto/batch-codec.js";
 import { batchCost, creditTooSmall } from "../../proto/credits.js";
 import { type AskedEvaluation, fromEvaluationMessage } from "../../proto/evaluation-codec.js";
 import { fromRecipeMessage } from "../../proto/recipe-codec.js";
@@ -79,8 +79,8 @@ interface Opened extends OpenPool {
   description: DescribeResponse;
 }
 
-/** grpc-js holds a message and its framed copy until it is written. */
-const MESSAGE_COPIES = 2;
+/** Smaller messages than that cost more than they spare. */
+const MIN_CHUNK_BYTES = 64 * 1024;
 
 export function createDataService(options: DataServiceOptions): DataService {
   const { badSamples, pixelLimit, log, limits } = options;
@@ -106,8 +106,9 @@ export function createDataService(options: DataServiceOptions): DataService {
     );
   }
 
-  function reserve(stream: StreamCall, batchBytes: number): void {
-    const needed = (STREAM_SLOTS + MESSAGE_COPIES) * batchBytes;
+  /** A stream holds its batches, and grpc-js the frame of one message until it is written. */
+  function reserve(stream: StreamCall, batchBytes: number, partBytes: number): void {
+    const needed = STREAM_SLOTS * batchBytes + Math.min(batchBytes, partBytes);
     const reserved = bytesReserved();
     if (reserved + needed > memoryBytes)
       throw new VitrineError(
@@ -131,11 +132,12 @@ export function createDataService(options: DataServiceOptions): DataService {
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
     const settings = checkOpen(request.open, dataset.fingerprint);
-    const { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes } = settings;
-    reserve(stream, batchBytes);
+    const { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes, partBytes } = settings;
+    reserve(stream, batchBytes, partBytes);
     return {
       window,
       batchBytes,
+      partBytes,
       start(admit) {
         const reading = { badSamples, pixelLimit, onSkipped, onKept };
         const common = { batchSize, rank, world, ...reading };
@@ -161,7 +163,7 @@ export function createDataService(options: DataServiceOptions): DataService {
           callback(toStatus(error, "data"));
         }
       },
-      StreamBatches: (call: ServerDuplexStream<StreamRequest, WireBatch>) => {
+      StreamBatches: (call: ServerDuplexStream<StreamRequest, BatchPart>) => {
         if (calls.size >= maxStreams)
           return void call.emit("error", toStatus(tooManyStreams(maxStreams), "data"));
         const onEnd = () => {
@@ -215,6 +217,8 @@ interface StreamSettings {
   window: number;
   /** What one batch costs of it. */
   batchBytes: number;
+  /** The largest number of bytes of pixels in one message. */
+  partBytes: number;
 }
 
 function askedOf(open: OpenRequest, batchSize: number, rank: Rank): Asked {
@@ -260,5 +264,6 @@ function checkOpen(open: OpenRequest, fingerprint: string): StreamSettings {
   const stride = Math.max(1, open.stride ?? 1);
   if (stride > MAX_STRIDE)
     throw new VitrineError("protocol/bad-open", `stride is ${stride}; allowed: at most ${MAX_STRIDE}`);
-  return { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes };
+  const partBytes = open.chunkBytes ? Math.max(MIN_CHUNK_BYTES, open.chunkBytes) : Number.POSITIVE_INFINITY;
+  return { asked, batchSize, seed, rank, world, cursor, stride, window, batchBytes, partBytes };
 }

@@ -1,7 +1,7 @@
 // Stream call: one client's stream of batches, from its first request to its end. It keeps no progress of its own.
 
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import type { WireBatch } from "../../proto/batch-codec.js";
+import { type BatchPart, partsOf } from "../../proto/batch-codec.js";
 import { CreditAccount } from "../../proto/credits.js";
 import type { StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
@@ -9,7 +9,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import type { MadeBatch } from "./batch-maker.js";
 import type { Leased, ReadAhead } from "./read-ahead.js";
 
-type Call = ServerDuplexStream<StreamRequest, WireBatch>;
+type Call = ServerDuplexStream<StreamRequest, BatchPart>;
 
 /** What a client's first request asks for. */
 export interface OpenedStream {
@@ -17,6 +17,8 @@ export interface OpenedStream {
   window: number;
   /** What one batch costs of it. */
   batchBytes: number;
+  /** The largest number of bytes of pixels in one message. */
+  partBytes: number;
   /** Makes batches ahead, each started only after `admit`. */
   start(admit: () => Promise<void>): ReadAhead<MadeBatch>;
 }
@@ -46,6 +48,7 @@ class BatchCall implements StreamCall {
   readonly #openTimer: NodeJS.Timeout;
   #account: CreditAccount | null = null;
   #stream: ReadAhead<MadeBatch> | null = null;
+  #partBytes = 0;
   #lastWrite: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -88,7 +91,8 @@ class BatchCall implements StreamCall {
 
   #start(request: StreamRequest): void {
     clearTimeout(this.#openTimer);
-    const { window, batchBytes, start } = this.#open(request);
+    const { window, batchBytes, partBytes, start } = this.#open(request);
+    this.#partBytes = partBytes;
     const account = new CreditAccount(window);
     this.#account = account;
     this.#stream = start(() => account.take(batchBytes));
@@ -104,10 +108,16 @@ class BatchCall implements StreamCall {
     }
   }
 
-  /** grpc-js serializes a queued message late: its buffer is free only after the write's callback. */
+  /**
+   * grpc-js serializes a queued message late, once the one before it is written: the buffer is free only after the
+   * callback of the last part's write.
+   */
   #write({ item, release }: Leased<MadeBatch>): void {
+    const parts = [...partsOf(item, this.#partBytes)];
+    const last = parts.pop() as BatchPart;
+    for (const part of parts) this.#call.write(part);
     this.#lastWrite = new Promise((resolve) => {
-      this.#call.write(item, () => {
+      this.#call.write(last, () => {
         release();
         resolve();
       });

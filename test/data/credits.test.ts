@@ -4,7 +4,7 @@ import { Client, type ClientDuplexStream, credentials, Server, type ServiceError
 import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { WireBatch } from "../../proto/batch-codec.js";
+import type { BatchPart } from "../../proto/batch-codec.js";
 import { batchCost, MAX_CREDIT_BYTES } from "../../proto/credits.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, type StreamRequest } from "../../proto/services.js";
@@ -71,11 +71,11 @@ test.after(async ({ set, server, pool, client }) => {
   set.remove();
 });
 
-type Call = ClientDuplexStream<StreamRequest, WireBatch>;
+type Call = ClientDuplexStream<StreamRequest, BatchPart>;
 
 interface Raw {
   call: Call;
-  received: WireBatch[];
+  received: BatchPart[];
   /** Code of the error that the call ended with. */
   ended: Promise<string>;
 }
@@ -84,8 +84,8 @@ interface Raw {
 function rawStream({ client }: Context, creditBytes: number, batchSize = BATCH): Raw {
   const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-  const received: WireBatch[] = [];
-  call.on("data", (batch: WireBatch) => received.push(batch));
+  const received: BatchPart[] = [];
+  call.on("data", (batch: BatchPart) => received.push(batch));
   const ended = new Promise<string>((resolve) => {
     call.on("error", (error: ServiceError) => resolve(fromStatus(error)?.code ?? error.message));
     call.on("end", () => resolve("end"));
@@ -118,7 +118,7 @@ test("without further credit the server uses up the window and then prepares not
   await pause(100);
   assert.is(context.decoded, 4 * BATCH);
   assert.equal(
-    received.map(({ cursor }) => cursor.batch),
+    received.map(({ head }) => head?.cursor.batch),
     [0, 1, 2, 3],
   );
   call.cancel();

@@ -14,7 +14,7 @@ import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
-import type { WireBatch } from "../../proto/batch-codec.js";
+import type { BatchPart } from "../../proto/batch-codec.js";
 import { batchCost, MAX_CREDIT_BYTES } from "../../proto/credits.js";
 import { grpc } from "../../proto/generated/health.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
@@ -73,11 +73,11 @@ async function serve(limits: Partial<ServiceLimits> = {}): Promise<Served> {
   };
 }
 
-type Call = ClientDuplexStream<StreamRequest, WireBatch>;
+type Call = ClientDuplexStream<StreamRequest, BatchPart>;
 
 interface Raw {
   call: Call;
-  received: WireBatch[];
+  received: BatchPart[];
   first: Promise<void>;
   /** The error that the call ended with. */
   ended: Promise<VitrineError | ServiceError>;
@@ -86,9 +86,9 @@ interface Raw {
 function rawStream({ client }: Served): Raw {
   const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
   const call: Call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-  const received: WireBatch[] = [];
+  const received: BatchPart[] = [];
   const first = new Promise<void>((resolve) => {
-    call.on("data", (batch: WireBatch) => {
+    call.on("data", (batch: BatchPart) => {
       received.push(batch);
       resolve();
     });
@@ -127,12 +127,12 @@ test("streams that would exceed the memory are refused, and fit again when anoth
   opened,
 }) => {
   const cost = batchCost(8, SMALL_RECIPE.size);
-  // Three batches in the making or held, and two copies of a message.
-  const served = await serve({ memoryBytes: 2 * 5 * cost });
+  // Three batches in the making or held, and the frame of a message.
+  const served = await serve({ memoryBytes: 2 * 4 * cost });
   served.service.open(openDataset(set.path), opened);
   const streams = [openStream(served, 8, cost), openStream(served, 8, cost)];
   await Promise.all(streams.map(({ first }) => first));
-  assert.is(served.service.bytesReserved(), 2 * 5 * cost);
+  assert.is(served.service.bytesReserved(), 2 * 4 * cost);
   const refused = openStream(served, 8, cost);
   const error = await refused.ended;
   assert.ok(isVitrineError(error) && error.code === "data/server-full", String(error));
@@ -186,7 +186,7 @@ test("until the data set is open, clients hear how far the server is", async ({ 
 
 test("a trainer waits for a place, but not for one that there will never be", async ({ set, opened }) => {
   const cost = batchCost(8, SMALL_RECIPE.size);
-  const served = await serve({ memoryBytes: 5 * cost });
+  const served = await serve({ memoryBytes: 4 * cost });
   served.service.open(openDataset(set.path), opened);
   const taken = openStream(served, 8, cost);
   await taken.first;
