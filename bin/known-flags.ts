@@ -10,9 +10,7 @@ const PER_EPOCH = "not supported; the rate changes once per epoch, by --sched co
 const ONE_PROCESS = "not supported yet; one process uses every core, or one GPU";
 const MEMORY = "not needed; the decoder writes into shared memory";
 const FLOAT16 = "--gpu-tier chooses the precision of a GPU (float32, float16, matrices)";
-const WORKERS = "decode threads belong to the data server: vitrine data-server --workers";
-const TRAIN_FOLDER =
-  "a data server reads the images: vitrine data-server --data PATH, then train --data-server ADDRESS --val PATH";
+const TRAIN_FOLDER = "use --data PATH and --val PATH, each a folder with one folder per class, or a list";
 const NO_SUCH_METHOD = "not supported; DeiT's recipe does not use it";
 const LOGS = "RUN/metrics.csv has a row for every step";
 
@@ -63,8 +61,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
       other: "a data set is a folder with one folder per class, or a CSV list: --data PATH",
     },
   ],
-  ["--num_workers --num-workers -j", { train: WORKERS, other: "use --workers" }],
-  ["--workers", { train: WORKERS }],
+  ["--num_workers --num-workers -j", { other: "use --workers" }],
   ["--pin-mem --no-pin-mem --no-prefetcher --use-multi-epochs-loader", { other: MEMORY }],
   ["-b", { other: "use --batch-size" }],
   ["--dist-eval --dist_eval --world_size --world-size --dist_url --dist-url", { other: ONE_PROCESS }],

@@ -66,6 +66,18 @@ export function dataOption(): Option {
   ).makeOptionMandatory();
 }
 
+/** Throws `usage/command-line` unless one of --data and --data-server was given. */
+export function requireOneSource(
+  { data, dataServer }: { data?: string | undefined; dataServer?: string | undefined },
+  command: string,
+): void {
+  if ((data === undefined) !== (dataServer === undefined)) return;
+  throw new VitrineError(
+    "usage/command-line",
+    `give one of --data and --data-server: where the images are (see "vitrine ${command} --help")`,
+  );
+}
+
 /** A machine with two cores gives one to the decoder and one to the trainer. */
 function defaultWorkers(): number {
   return Math.max(1, Math.floor(availableParallelism() / 2));

@@ -40,9 +40,9 @@ function commandOption(option: TrainerOption, flag = option.flag): Option {
 const namesOf = ({ flag, aliases = [] }: TrainerOption): string[] => [flag, ...aliases];
 
 /** The trainer's flags on the command line, without those left at their defaults. */
-export function givenOptions(command: Command): Map<string, OptionValue> {
+export function givenOptions(command: Command, options = TRAINER_OPTIONS): Map<string, OptionValue> {
   const given = new Map<string, OptionValue>();
-  for (const option of TRAINER_OPTIONS)
+  for (const option of options)
     for (const flag of namesOf(option)) {
       const name = new Option(flag).attributeName();
       if (command.getOptionValueSource(name) !== "cli") continue;
@@ -73,7 +73,12 @@ export function configuredOptions(path: string | undefined, command: Command): M
 }
 
 /** Every setting as a flag, under all of its names. */
-export function addTrainerOptions(command: Command): void {
-  for (const option of TRAINER_OPTIONS)
+export function addTrainerOptions(command: Command, options = TRAINER_OPTIONS): void {
+  for (const option of options)
     for (const flag of namesOf(option)) command.addOption(commandOption(option, flag));
+}
+
+/** Names by which commander knows the flags. */
+export function attributeNames(options: readonly TrainerOption[]): string[] {
+  return options.flatMap((option) => namesOf(option).map((flag) => new Option(flag).attributeName()));
 }

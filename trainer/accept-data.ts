@@ -6,11 +6,10 @@ import { counted } from "../runtime/batches/class-counts.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import type { RunState } from "./checkpoint/state.js";
+import type { DataRequest } from "./run.js";
 
 /** Opens a data set; one with another fingerprint is refused where one is given. */
-type Connect = (
-  request: Pick<RunState["settings"], "recipe" | "batchSize" | "seed"> & { fingerprint?: string },
-) => Promise<BatchSource>;
+type Connect = (request: DataRequest) => Promise<BatchSource>;
 
 const CHANGED = "data/fingerprint-changed";
 
@@ -21,7 +20,7 @@ export async function connectAgain(
   state: RunState,
 ): Promise<BatchSource> {
   const { recipe, batchSize, seed } = state.settings;
-  const request = { recipe, batchSize, seed };
+  const request = { recipe, batchSize, seed, badSamples: state.badValidationSamples };
   if (acceptData) return connect(request);
   try {
     return await connect({ ...request, fingerprint: state.data.fingerprint });

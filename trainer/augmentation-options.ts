@@ -5,13 +5,15 @@ import {
   count,
   fraction,
   type OptionKind,
+  type OptionValue,
   pair,
   positive,
   shorthand,
+  type TrainerOption,
   turnsOn,
   type UngroupedOption,
 } from "./option-kinds.js";
-import type { TrainerSettings } from "./settings.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "./settings.js";
 
 /** `--aa none`: no operations. */
 const NO_AUGMENT = "none";
@@ -74,6 +76,9 @@ const THREE_AUGMENT: UngroupedOption = {
     recipe: { ...settings.recipe, autoAugment: "3a", eraseProbability: 0 },
   }),
 };
+
+/** The default of a recipe without repeated augmentation. */
+const ONCE = "repeated augmentation: consecutive samples of each image (1)";
 
 export const AUGMENTATION_GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
   Augmentation: [
@@ -148,3 +153,18 @@ export const AUGMENTATION_GROUPS: Readonly<Record<string, readonly UngroupedOpti
     ),
   ],
 };
+
+/** The same rows for commands that show batches, whose images are not repeated by default. */
+export const AUGMENTATION_OPTIONS: readonly TrainerOption[] = Object.entries(AUGMENTATION_GROUPS).flatMap(
+  ([group, options]) =>
+    options.map((option) => ({ ...option, group, ...(option.flag === "--repeats" && { help: ONCE }) })),
+);
+
+/** `base` with the values of flags in place of its own. */
+export function recipeFrom(base: Recipe, given: ReadonlyMap<string, OptionValue>): Recipe {
+  const settings: TrainerSettings = { ...DEIT_SETTINGS, recipe: base };
+  return AUGMENTATION_OPTIONS.reduce((changed, { flag, set }) => {
+    const value = given.get(flag);
+    return value === undefined ? changed : set(changed, value);
+  }, settings).recipe;
+}

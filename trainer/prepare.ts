@@ -78,7 +78,7 @@ async function findValidation(
   const path = request.validation ?? state.validationPath;
   if (path === null) return null;
   const { batchSize } = state.settings;
-  const badSamples = request.badSamples ?? state.badValidationSamples;
+  const badSamples = state.badValidationSamples;
   const input = { path, batchSize, ...inputTransform(config) };
   const source = await sources.openValidation({ ...input, badSamples, signal });
   disposables.push(() => source.close());
@@ -91,7 +91,6 @@ async function findValidation(
   const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
   if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
   state.validationPath = path;
-  state.badValidationSamples = badSamples;
   return { source, classMap };
 }
 

@@ -26,7 +26,7 @@ export interface RunRequest {
   command?: Readonly<Record<string, string | number>>;
   /** Validation data; null: none, or in a resumed run those that it was started with. */
   validation: string | null;
-  /** Of the validation data; null: `fail`, or in a resumed run what it was started with. */
+  /** Of files that this process reads; null: `fail`, or in a resumed run what it was started with. */
   badSamples?: BadSamples | null;
   /** Continue although the data set is another one. */
   acceptData?: boolean;
@@ -58,6 +58,8 @@ export interface DataRequest {
   seed: number;
   /** Of the data set that the run was started with; absent in a new run. */
   fingerprint?: string;
+  /** Of files that this process reads itself; a data server has its own setting. */
+  badSamples: BadSamples;
 }
 
 export interface ValidationRequest extends InputTransform {
@@ -68,7 +70,7 @@ export interface ValidationRequest extends InputTransform {
   signal: AbortSignal;
 }
 
-/** What the trainer uses without knowing how: bin/ connects a data server, opens validation data and a device. */
+/** What the trainer uses without knowing how: bin/ opens the training data or connects their server, and all else. */
 export interface RunSources {
   openRuntime(request: RuntimeRequest): Promise<Runtime>;
   connect(request: DataRequest): Promise<BatchSource>;

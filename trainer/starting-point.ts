@@ -65,7 +65,12 @@ async function checkFree(out: string): Promise<void> {
   });
 }
 
-function firstState(settings: TrainerSettings, source: BatchSource, runtime: Runtime): RunState {
+function firstState(
+  settings: TrainerSettings,
+  { badSamples }: RunRequest,
+  source: BatchSource,
+  runtime: Runtime,
+): RunState {
   const { fingerprint, samples, classes } = source.description;
   return {
     format: STATE_FORMAT,
@@ -83,7 +88,7 @@ function firstState(settings: TrainerSettings, source: BatchSource, runtime: Run
     lossScale: null,
     teacher: null,
     validationPath: null,
-    badValidationSamples: "fail",
+    badValidationSamples: badSamples ?? "fail",
     recentLosses: [],
     epochLoss: { sum: 0, steps: 0 },
     best: null,
@@ -113,7 +118,7 @@ async function connectFitting(
 ): Promise<{ settings: TrainerSettings; source: BatchSource; notices: string[] }> {
   const notices: string[] = [];
   const connect = ({ recipe, batchSize, seed }: TrainerSettings) =>
-    sources.connect({ recipe, batchSize, seed });
+    sources.connect({ recipe, batchSize, seed, badSamples: request.badSamples ?? "fail" });
   let settings = asked;
   let source: BatchSource;
   try {
@@ -176,7 +181,7 @@ export async function startNewRun(
   checkParameterMemory(config, runtime.executor.capabilities.limitBytes, settings.opt);
   const { weights, notices } = firstWeights(start, config, { headRows, seed, math: runtime.image.math });
   const said = [...connected.notices, ...(classes.notice === null ? [] : [classes.notice]), ...notices];
-  const state = firstState(settings, source, runtime);
+  const state = firstState(settings, request, source, runtime);
   const batchesTracked = start.init?.batchesTracked ?? 0;
   return { resumed: false, config, labels, weights, batchesTracked, state, source, runtime, notices: said };
 }
@@ -223,6 +228,7 @@ export async function resumeRun(
   const given = new Map([...(request.configured ?? []), ...request.given]);
   checkGiven(given, state.settings);
   state.settings = resumedSettings(state.settings, given);
+  state.badValidationSamples = request.badSamples ?? state.badValidationSamples;
   state.finished = state.finished && !isLonger(state);
   const last = await readModel(nodeModelSource(join(request.out, LAST)));
   const { config, labels, weights, batchesTracked } = last;

@@ -4,28 +4,25 @@
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
-import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.js";
-import type { Rank } from "../../runtime/draw/ranks.js";
-import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { counted } from "../../runtime/batches/class-counts.js";
+import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
-import { openDataset } from "../../server/data/open-dataset.js";
-import { openPipeline } from "../../server/data/pipeline.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
+import { AUGMENTATION_OPTIONS, recipeFrom } from "../../trainer/augmentation-options.js";
 import { action, printJson, withExamples } from "../command-line.js";
+import { type AskedBatches, localData } from "../local-data.js";
 import {
-  addRecipeOptions,
   badSamplesOption,
   dataOption,
   maxPixelsOption,
-  type RecipeFlags,
-  recipeFrom,
+  requireOneSource,
   wholeNumber,
   workersOption,
 } from "../options.js";
 import { readRunState } from "../report/read-run.js";
+import { addTrainerOptions, attributeNames, givenOptions } from "../trainer-flags.js";
 
-interface DigestCommand extends RecipeFlags {
+interface DigestCommand {
   data?: string;
   dataServer?: string;
   run?: string;
@@ -42,75 +39,30 @@ interface DigestCommand extends RecipeFlags {
   json?: boolean;
 }
 
-/** Which batches, and the fingerprint that their data set must have. */
-interface Asked extends Rank {
-  recipe: AugmentationRecipe;
-  batchSize: number;
-  seed: number;
-  fingerprint?: string;
-}
-
 /** What the flags ask for, or with --run what that run gets. */
-async function askedBatches(options: DigestCommand): Promise<Asked> {
-  const { run, size, batchSize, seed, rank, world } = options;
-  if (run === undefined)
-    return { recipe: recipeFrom({ ...DEIT_RECIPE, size }, options), batchSize, seed, rank, world };
+async function askedBatches(options: DigestCommand, command: Command): Promise<AskedBatches> {
+  const { run, size, batchSize, seed, rank, world, badSamples } = options;
+  const part = { rank, world, badSamples };
+  if (run === undefined) {
+    const recipe = recipeFrom({ ...DEIT_RECIPE, size }, givenOptions(command, AUGMENTATION_OPTIONS));
+    return { recipe, batchSize, seed, ...part };
+  }
   const { settings, data } = await readRunState(run);
-  return {
-    recipe: settings.recipe,
-    batchSize: settings.batchSize,
-    seed: settings.seed,
-    fingerprint: data.fingerprint,
-    rank,
-    world,
-  };
+  const { recipe, batchSize: count, seed: own } = settings;
+  return { recipe, batchSize: count, seed: own, fingerprint: data.fingerprint, ...part };
 }
 
-/** Says once of each file what was done with it. */
-function noticeOnce(what: string): (error: VitrineError) => void {
-  const files = new Set<unknown>();
-  return ({ message, details }) => {
-    if (!files.has(details.file)) process.stderr.write(`${what}: ${message}\n`);
-    files.add(details.file);
-  };
+function openSource(options: DigestCommand, asked: AskedBatches): Promise<BatchSource> {
+  const { data, dataServer, workers, maxPixels: pixelLimit } = options;
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  if (data !== undefined) return localData({ path: data, workers, pixelLimit, say })(asked);
+  return connectData({ ...asked, address: dataServer as string, onNotice: say });
 }
 
-async function openSource(options: DigestCommand, asked: Asked): Promise<BatchSource> {
-  const { data, dataServer, workers, badSamples, maxPixels: pixelLimit } = options;
-  if ((data === undefined) === (dataServer === undefined))
-    throw new VitrineError(
-      "usage/command-line",
-      "give one of --data and --data-server: where the batches are from",
-    );
-  if (data === undefined)
-    return connectData({
-      ...asked,
-      address: dataServer as string,
-      onNotice: (text) => process.stderr.write(`${text}\n`),
-    });
-  const dataset = openDataset(data);
-  const { fingerprint } = dataset;
-  if (asked.fingerprint !== undefined && asked.fingerprint !== fingerprint)
-    throw new VitrineError(
-      "data/fingerprint-changed",
-      `${quote(data)} has fingerprint ${fingerprint.slice(0, 12)}…, the run ${asked.fingerprint.slice(0, 12)}…: ` +
-        "give the data set that the run was trained on",
-      { details: { expected: asked.fingerprint, found: fingerprint } },
-    );
-  const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
-  if (left !== undefined) process.stderr.write(`${quote(data)}: ${left}\n`);
-  const reading = {
-    badSamples,
-    pixelLimit,
-    onSkipped: noticeOnce("skipped"),
-    onKept: noticeOnce("kept in part"),
-  };
-  return openPipeline({ ...asked, dataset, workers, ...reading });
-}
-
-async function digest(options: DigestCommand): Promise<void> {
+async function digest(options: DigestCommand, command: Command): Promise<void> {
   const { epoch } = options;
-  const asked = await askedBatches(options);
+  requireOneSource(options, "data digest");
+  const asked = await askedBatches(options, command);
   const source = await openSource(options, asked);
   const digests: string[] = [];
   let skipped = 0;
@@ -147,7 +99,7 @@ export function configureData(data: Command): void {
       new Option(
         "--run <folder>",
         "the batches that this run gets: its recipe, batch size and seed; its data set is checked",
-      ).conflicts(["seed", "batchSize", "size", "src", "aa", "colorJitter", "trainInterpolation", "repeats"]),
+      ).conflicts(["seed", "batchSize", "size", ...attributeNames(AUGMENTATION_OPTIONS)]),
     )
     .addOption(workersOption())
     .addOption(badSamplesOption())
@@ -170,7 +122,8 @@ export function configureData(data: Command): void {
       wholeNumber("--batches", { min: 1 }),
     )
     .option("--json", "print one line of JSON at the end instead of a line per batch");
-  addRecipeOptions(command).action(action(digest));
+  addTrainerOptions(command, AUGMENTATION_OPTIONS);
+  command.action(action((options: DigestCommand, self: Command) => digest(options, self)));
   withExamples(data, [
     ["the first batch, to compare two machines", "vitrine data digest --data photos/train --batches 1"],
     ["see its flags", "vitrine data digest --help"],

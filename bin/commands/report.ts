@@ -2,12 +2,14 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
+import { connectData } from "../../client/node/index.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { wholeNumber, workersOption } from "../options.js";
+import type { ReportSources } from "../report/gather.js";
 import { MOST_RUNS, REPORT_IMAGES } from "../report/reported-run.js";
-import { reportSources } from "../report/sources.js";
+import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
 
 interface ReportFlags {
   out?: string;
@@ -37,7 +39,12 @@ async function report(runs: string[], flags: ReportFlags): Promise<void> {
   const out = outOf(runs, flags.out);
   const { val, images: mostImages } = flags;
   const { makeReport } = await import("../report/make-report.js");
-  const sources = reportSources(flags);
+  const { dataServer: address } = flags;
+  const connect: ReportSources["connect"] =
+    address === undefined
+      ? undefined
+      : (data) => connectData({ ...data, address, timeoutSeconds: REPORT_TIMEOUT_SECONDS });
+  const sources = reportSources({ ...flags, connect });
   const written = await makeReport({ runs, out, mostImages, sources, ...(val !== undefined && { val }) });
   for (const note of written.notes) process.stderr.write(`${note}\n`);
   if (flags.json) printJson(written);

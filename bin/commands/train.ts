@@ -22,16 +22,28 @@ import { withLog } from "../../trainer/run-log.js";
 import { isTeacherAddress } from "../../trainer/teacher-address.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
+import { localData } from "../local-data.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
-import { BAD_SAMPLES, decimalNumber, maxPixelsOption, wholeNumber } from "../options.js";
+import {
+  BAD_SAMPLES,
+  decimalNumber,
+  maxPixelsOption,
+  requireOneSource,
+  wholeNumber,
+  workersOption,
+} from "../options.js";
+import type { ReportSources } from "../report/gather.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
-import { reportSources } from "../report/sources.js";
+import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
+import { isRemoteData, openRemoteValidation, validationPlace } from "../validation-data.js";
 
 interface TrainFlags {
   config?: string;
-  dataServer: string;
+  data?: string;
+  dataServer?: string;
+  workers: number;
   val?: string;
   out: string;
   badSamples?: BadSamples;
@@ -71,9 +83,14 @@ const HEADER_SECONDS = 15;
 /** Validation images whose headers are in order; each bad file is named once, whenever it is found. */
 async function openValidation(
   request: ValidationRequest,
-  pixelLimit: number,
+  { maxPixels: pixelLimit, dataTimeout }: TrainFlags,
   progress: Progress,
 ): Promise<EvaluationSource> {
+  const { path, signal, badSamples, ...asked } = request;
+  if (isRemoteData(path)) {
+    const say = (line: string) => progress.say(line);
+    return openRemoteValidation({ place: path, ...asked, timeoutSeconds: dataTimeout, say }, "--val");
+  }
   const named = new Set<unknown>();
   const say =
     (what: string) =>
@@ -82,7 +99,7 @@ async function openValidation(
       named.add(details.file);
     };
   const reading = { pixelLimit, onSkipped: say("left out"), onKept: say("kept in part") };
-  const { signal, ...input } = request;
+  const input = { path, badSamples, ...asked };
   const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, ...reading });
   try {
     const onNotice = (text: string) => progress.say(`${quote(request.path)}: ${text}`);
@@ -94,8 +111,17 @@ async function openValidation(
   }
 }
 
+/** Training batches of a data server, or made in this process. */
+function trainingData(flags: TrainFlags, progress: Progress): RunSources["connect"] {
+  const { data, dataServer, workers, dataTimeout, dataCredit, maxPixels: pixelLimit } = flags;
+  const say = (text: string) => progress.say(text);
+  if (data !== undefined) return localData({ path: data, workers, pixelLimit, say });
+  const creditBytes = dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20);
+  const server = { address: dataServer as string, timeoutSeconds: dataTimeout, creditBytes, onNotice: say };
+  return ({ badSamples, ...request }) => connectData({ ...request, ...server });
+}
+
 function sourcesOf(flags: TrainFlags, progress: Progress): RunSources {
-  const { dataServer, dataTimeout, dataCredit, maxPixels } = flags;
   return {
     openRuntime: (request) =>
       createRuntime({
@@ -105,21 +131,14 @@ function sourcesOf(flags: TrainFlags, progress: Progress): RunSources {
         background: true,
         onKernels: kernelProgress(),
       }),
-    connect: (request) =>
-      connectData({
-        ...request,
-        address: dataServer,
-        timeoutSeconds: dataTimeout,
-        creditBytes: dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20),
-        onNotice: (text) => progress.say(text),
-      }),
-    openValidation: (request) => openValidation(request, maxPixels, progress),
+    connect: trainingData(flags, progress),
+    openValidation: (request) => openValidation(request, flags, progress),
   };
 }
 
-/** A data server on this machine decodes on one of its cores: `auto` leaves it that one. */
-function threadsBeside(address: string, threads: number | "auto"): number | "auto" {
-  const local = /^(unix:|127\.|localhost:|\[::1\])/.test(address);
+/** A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. */
+function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
+  const local = dataServer === undefined || /^(unix:|127\.|localhost:|\[::1\])/.test(dataServer);
   return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
 
@@ -128,16 +147,19 @@ function threadsBeside(address: string, threads: number | "auto"): number | "aut
  * a line, and null.
  */
 async function reportRun(
-  { out, dataServer, threads }: TrainFlags,
+  flags: TrainFlags,
   { state }: TrainingRun,
   progress: Progress,
 ): Promise<string | null> {
+  const { out, threads } = flags;
   const device = { device: state.device, gpuTier: state.gpuTier ?? undefined, threads };
   const path = join(out, "report.html");
+  const open = trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress);
+  const connect: ReportSources["connect"] = (data) => open({ ...data, badSamples: "skip" });
   try {
     // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
     const { makeReport } = await import("../report/make-report.js");
-    const sources = reportSources({ ...device, workers: VALIDATION_WORKERS, dataServer });
+    const sources = reportSources({ ...device, workers: VALIDATION_WORKERS, connect });
     await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
     progress.say(`report: ${quote(path)}`);
     return path;
@@ -170,11 +192,11 @@ async function dryRun(flags: TrainFlags, options: PrepareOptions): Promise<void>
 async function runTrainer({ config }: TrainFlags, command: Command): Promise<void> {
   const configured = configuredOptions(config, command);
   const flags = command.opts<TrainFlags>();
-  if (flags.dataServer === undefined)
-    throw new VitrineError(
-      "usage/command-line",
-      "required option '--data-server <address>' not specified (see \"vitrine train --help\")",
-    );
+  // A flag overrides the other one in a file.
+  const given = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (given("data") && !given("dataServer")) flags.dataServer = undefined;
+  if (given("dataServer") && !given("data")) flags.data = undefined;
+  requireOneSource(flags, "train");
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = withLog(createProgress(stream));
   const request: RunRequest = {
@@ -183,14 +205,15 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     given: await withLocalModels(givenOptions(command)),
     configured: await withLocalModels(configured),
     command: {
-      "data-server": flags.dataServer,
+      ...(flags.data === undefined ? {} : { data: resolve(flags.data), workers: flags.workers }),
+      ...(flags.dataServer === undefined ? {} : { "data-server": flags.dataServer }),
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
       "teacher-timeout": flags.teacherTimeout,
       "checkpoint-every": flags.checkpointEvery,
       "keep-best": flags.keepBest,
     },
-    validation: flags.val === undefined ? null : resolve(flags.val),
+    validation: flags.val === undefined ? null : validationPlace(flags.val),
     badSamples: flags.badSamples ?? null,
     acceptData: flags.acceptData ?? false,
     checkpointEvery: flags.checkpointEvery,
@@ -198,7 +221,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     device: flags.device ?? null,
     gpuTier: flags.gpuTier ?? null,
     teacherTimeout: flags.teacherTimeout,
-    threads: threadsBeside(flags.dataServer, flags.threads),
+    threads: threadsBeside(flags),
   };
   const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
   const { interruption } = signals;
@@ -226,19 +249,24 @@ export function configureTrain(command: Command): void {
   command
     .optionsGroup("Data and run:")
     .option("-c, --config <file>", "YAML file of flags without dashes; flags given here override it")
+    .option("--data <path>", "training images: folder of class folders, or list; this process decodes them")
     .option(
       "--data-server <address>",
-      "HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name (required)",
+      "in place of --data: HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name",
     )
     .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
-    .option("--val <path>", "validation images: folder of class folders, or CSV list")
+    .option(
+      "--val <path>",
+      "validation images: folder of class folders, list, or grpc://HOST:PORT of their data server",
+    )
     .addOption(
       new Option(
         "--bad-samples <policy>",
-        "a file of --val that cannot be read: end the run, leave it out, or use the rows that it still has (default: fail)",
+        "a file of --data or --val that cannot be read: end the run, leave it out, or use the rows that it still has (default: fail)",
       ).choices(BAD_SAMPLES),
     )
-    .addOption(maxPixelsOption("a larger one of --val is a bad sample"))
+    .addOption(maxPixelsOption("a larger one of --data or --val is a bad sample"))
+    .addOption(workersOption())
     .option("--resume", "continue the run in --out, with its settings")
     .option("--accept-data", "with --resume: continue although the data set has changed")
     .option(
@@ -276,13 +304,13 @@ export function configureTrain(command: Command): void {
     .optionsGroup("Device:")
     .addOption(deviceOption())
     .addOption(gpuTierOption())
-    .addOption(threadsOption("all cores of this process, less one for a data server on this machine"));
+    .addOption(threadsOption("all cores of this process, less one for decoding on this machine"));
   addTrainerOptions(command);
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
   withExamples(command, [
     [
       "train DeiT-Ti from scratch",
-      "vitrine train --data-server 127.0.0.1:50051 --val photos/val \\\n" +
+      "vitrine train --data photos/train --val photos/val \\\n" +
         "    --out runs/tiny --model deit_tiny_patch16_224",
     ],
     [

@@ -19,6 +19,7 @@ import {
   dataOption,
   decimalNumber,
   maxPixelsOption,
+  requireOneSource,
   wholeNumber,
   workersOption,
 } from "../options.js";
@@ -62,6 +63,7 @@ function resultsWriter({ resultsFile, perClass }: ValidateCommand): (validated: 
 }
 
 async function validate(options: ValidateCommand): Promise<void> {
+  requireOneSource(options, "validate");
   for (const path of [...options.model, ...(options.teacher ? [options.teacher] : [])])
     await openModelSource(path);
   const write = resultsWriter(options);
@@ -99,7 +101,14 @@ export function configureValidate(command: Command): void {
     .addOption(severalModels())
     .addOption(dtypeOption())
     .optionsGroup("Data:")
-    .addOption(dataOption())
+    .addOption(dataOption().makeOptionMandatory(false))
+    .option("--data-server <address>", "the images of a data server, or of several, in place of --data")
+    .option(
+      "--data-timeout <s>",
+      "seconds to wait for a data server that does not answer",
+      decimalNumber("--data-timeout", { min: 0 }),
+      60,
+    )
     .addOption(
       new Option("--classes-by <choice>", "how the classes of --data find the model's")
         .choices(["name", "index"])
@@ -157,6 +166,10 @@ export function configureValidate(command: Command): void {
     [
       "its average of the weights, on the CPU",
       "vitrine validate --data val.csv --model runs/shapes/last/ema.safetensors \\\n    --device wasm",
+    ],
+    [
+      "with the images of a data server",
+      "vitrine validate --data-server 127.0.0.1:50051 --model runs/shapes/best",
     ],
     [
       "two models into one table and a CSV file",

@@ -1,10 +1,11 @@
 // Sources: the device, validation data and data server of a report, as the commands open them.
 
-import { connectData } from "../../client/node/index.js";
+import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { kernelProgress } from "../../trainer/progress.js";
+import { isRemoteData, openRemoteValidation } from "../validation-data.js";
 import type { ReportSources } from "./gather.js";
 
 export interface ReportSourceOptions {
@@ -13,21 +14,27 @@ export interface ReportSourceOptions {
   threads: number | "auto";
   /** Decode threads. */
   workers: number;
-  /** Address of a data server that serves the run's training data. */
-  dataServer?: string | undefined;
+  /** The run's training data; absent where no source of them is known. */
+  connect?: ReportSources["connect"] | undefined;
 }
 
 /** A report must not wait for a server that is gone. */
-const DATA_TIMEOUT_SECONDS = 5;
+export const REPORT_TIMEOUT_SECONDS = 5;
+
+type Images = Parameters<ReportSources["openValidation"]>[0];
+
+function openValidation({ path: place, ...asked }: Images, workers: number): Promise<EvaluationSource> {
+  if (!isRemoteData(place)) return openEvaluation({ path: place, ...asked, workers, badSamples: "skip" });
+  const remote = { place, ...asked, timeoutSeconds: REPORT_TIMEOUT_SECONDS, say: () => {} };
+  return openRemoteValidation(remote, "--val");
+}
 
 export function reportSources(options: ReportSourceOptions): ReportSources {
-  const { device, gpuTier, threads, workers, dataServer: address } = options;
+  const { device, gpuTier, threads, workers, connect } = options;
   const onKernels = kernelProgress();
   return {
     openRuntime: () => createRuntime({ host: nodeHost(), device, gpuTier, threads, onKernels }),
-    openValidation: (images) => openEvaluation({ ...images, workers, badSamples: "skip" }),
-    ...(address !== undefined && {
-      connect: (data) => connectData({ ...data, address, timeoutSeconds: DATA_TIMEOUT_SECONDS }),
-    }),
+    openValidation: (images) => openValidation(images, workers),
+    ...(connect && { connect }),
   };
 }

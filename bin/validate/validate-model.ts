@@ -1,5 +1,6 @@
 // Validate model: one model's answers over a data set, judged image by image as the flags ask.
 
+import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
@@ -14,6 +15,7 @@ import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluat
 import type { BadSamples } from "../../server/data/reading-policy.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
+import { openRemoteValidation } from "../validation-data.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";
 import { type Answers, evaluateModel } from "./evaluate-model.js";
 import { readRealLabels } from "./real-labels.js";
@@ -22,7 +24,10 @@ import { decisionsOf, inOrderOf } from "./teacher-decisions.js";
 
 /** How one model is validated: the flags of `vitrine validate` but for the models and the output. */
 export interface ValidateOptions {
-  data: string;
+  data?: string;
+  /** In place of `data`. */
+  dataServer?: string;
+  dataTimeout: number;
   device: string;
   gpuTier?: string;
   threads: number | "auto";
@@ -96,7 +101,7 @@ interface Judged {
 /** Answers of a running model over the data set, judged image by image. */
 async function judgeAll(
   model: Model,
-  source: OpenedEvaluation,
+  source: Images,
   { flip = false, realLabels, classesBy }: ValidateOptions,
   teacher: Decisions | null,
 ): Promise<Judged> {
@@ -104,8 +109,13 @@ async function judgeAll(
   const { indices: classMap, notice: how } = matchClasses(classes, model.labels, classesBy);
   if (how) notice(how);
   const { names } = source;
+  if (realLabels !== undefined && names === undefined)
+    throw new VitrineError(
+      "usage/command-line",
+      "--real-labels goes by the names of all files, which a data server does not send: give the files (--data)",
+    );
   const valid =
-    realLabels === undefined
+    realLabels === undefined || names === undefined
       ? undefined
       : readRealLabels(realLabels, { names, labels: model.labels, classes, classMap });
   const scores = new ClassScores(classMap);
@@ -140,6 +150,24 @@ async function judgeAll(
   };
 }
 
+/** A source of images that knows its files, or that of a data server, which does not. */
+type Images = EvaluationSource & Partial<Pick<OpenedEvaluation, "names">>;
+
+function openImages(
+  input: InputTransform,
+  options: ValidateOptions,
+  onSkipped: (error?: VitrineError) => void = () => {},
+): Promise<Images> {
+  const { data, dataServer, dataTimeout, batchSize, workers, badSamples, maxPixels: pixelLimit } = options;
+  if (data !== undefined) {
+    const onKept = ({ message }: VitrineError) => notice(`kept in part: ${message}`);
+    const reading = { badSamples, pixelLimit, onSkipped, onKept };
+    return openEvaluation({ path: data, ...input, batchSize, workers, ...reading });
+  }
+  const server = { place: dataServer as string, timeoutSeconds: dataTimeout, say: notice, onSkipped };
+  return openRemoteValidation({ ...input, batchSize, ...server }, "--data-server");
+}
+
 /** The teacher's decisions on the data set; it sees each picture as its own files say. */
 async function teacherDecisions(
   start: StartModel,
@@ -147,12 +175,12 @@ async function teacherDecisions(
   labels: readonly string[],
   options: ValidateOptions,
 ): Promise<Decisions> {
-  const { data, batchSize, workers, badSamples, maxPixels: pixelLimit } = options;
+  const { batchSize } = options;
   const adapt = (teacher: StoredModel): StoredModel => inOrderOf(labels, teacher, path);
   const { model, dispose } = await start(path, { batchSizes: [batchSize], adapt });
   try {
     const input = inputTransform(model.config);
-    const source = await openEvaluation({ path: data, ...input, batchSize, workers, badSamples, pixelLimit });
+    const source = await openImages(input, options);
     return await decisionsOf(model, source).finally(() => source.close());
   } finally {
     await dispose();
@@ -165,8 +193,8 @@ export async function validateModel(
   path: string,
   options: ValidateOptions,
 ): Promise<Validated> {
-  const { data, batchSize, workers, badSamples, inputSize, flip = false, realLabels = null } = options;
-  const pixelLimit = options.maxPixels;
+  const { batchSize, inputSize, flip = false, realLabels = null } = options;
+  const data = options.data ?? options.dataServer ?? "";
   const { model, runtime, dispose } = await start(path, {
     batchSizes: [batchSize],
     ...(inputSize === undefined ? {} : { adapt: (model: StoredModel) => resized(model, inputSize) }),
@@ -174,18 +202,16 @@ export async function validateModel(
   try {
     const { imageSize } = model.config;
     let skipped = 0;
-    const onSkipped = (error: VitrineError) => {
+    const onSkipped = (error?: VitrineError) => {
       skipped++;
-      notice(`skipped: ${error.message}`);
+      if (error) notice(`skipped: ${error.message}`);
     };
     const input = askedTransform(model.config, options);
     const { cropRatio: cropPct, cropMode = "center", filter: interpolation = "bicubic" } = input;
-    const onKept = ({ message }: VitrineError) => notice(`kept in part: ${message}`);
-    const reading = { badSamples, pixelLimit, onSkipped, onKept };
-    const source = await openEvaluation({ path: data, ...input, batchSize, workers, ...reading });
+    const source = await openImages(input, options, onSkipped);
     try {
       notice(`${runtime.description}; weights ${model.dtype}`);
-      const left = describeOtherFiles(source.otherFiles, source.otherKinds);
+      const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
       if (left) notice(`${quote(data)}: ${left}`);
       const teacher =
         options.teacher === undefined
@@ -210,7 +236,7 @@ export async function validateModel(
       return {
         classes: labels.length,
         result: {
-          ...resultOf(setup, scores, { seconds, skipped, otherFiles: source.otherFiles }),
+          ...resultOf(setup, scores, { seconds, skipped, otherFiles: source.otherFiles ?? 0 }),
           heads: heads && {
             class: headResult(heads.class),
             distillation: headResult(heads.distillation),

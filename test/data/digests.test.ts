@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { batchDigest } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openDataset } from "../../server/data/open-dataset.js";
@@ -176,6 +177,32 @@ test("vitrine data digest prints the pipeline's digests, with 0 and 2 workers", 
     assert.equal(answer.digests, digests);
     assert.is(answer.images, 50);
   }
+});
+
+test("vitrine data digest takes every flag of the trainer's augmentation", async ({ set }) => {
+  const flags = (
+    "--seed 3 --batch-size 8 --size 32 --batches 2 --workers 0 --json --mixup 0.3 --cutmix 0 --cutmix-minmax 0.2,0.8 " +
+    "--mixup-prob 0.9 --mixup-switch-prob 0.3 --mixup-mode elem --hflip 0 --scale 0.5,1 --ratio 1,1.5 --reprob 0.7 " +
+    "--remode const --recount 3 --aa rand-m5-n1 --color-jitter 0.1 --train-interpolation random --repeats 2"
+  ).split(" ");
+  const run = await runVitrine(["data", "digest", "--data", set.path, ...flags]);
+  assert.is(run.status, 0, run.errors);
+  const recipe: AugmentationRecipe = {
+    ...{ size: 32, mixup: 0.3, cutmix: 0, cutmixMinmax: [0.2, 0.8], mixProbability: 0.9, mixOffEpoch: 0 },
+    ...{ mixSwitchProbability: 0.3, mixMode: "elem", flip: 0, scale: [0.5, 1], ratio: [1, 1.5] },
+    ...{ eraseProbability: 0.7, eraseMode: "const", eraseCount: 3, autoAugment: "rand-m5-n1" },
+    ...{ colorJitter: 0.1, interpolation: "random", repeats: 2, simpleCrop: false },
+  };
+  const common = { batchSize: 8, seed: 3, workers: 0, badSamples: "fail" } as const;
+  const source = await openPipeline({ ...common, dataset: openDataset(set.path), recipe });
+  const expected = await digestsOf(source, { epoch: 0, batch: 0 }, 2);
+  await source.close();
+  assert.equal(
+    JSON.parse(run.output).digests,
+    expected.map((line) => line.split(" ")[1]),
+  );
+  const plain = await runVitrine(["data", "digest", "--data", set.path, ...flags, "--no-aug"]);
+  assert.is(plain.status, 0, plain.errors);
 });
 
 if (process.env.CI === "true") {

@@ -66,7 +66,10 @@ test("an answer for several commands is given only where the command has the fla
 test("the command line answers before it asks for its own required flags", () => {
   const { status, stderr } = run("train", "--data-path", "imagenet", "--output_dir", "runs");
   assert.is(status, 1);
-  assert.match(stderr, /^vitrine: usage\/command-line: train --data-path: .*data-server --data PATH.*\n$/);
+  assert.match(
+    stderr,
+    /^vitrine: usage\/command-line: train --data-path: use --data PATH and --val PATH.*\n$/,
+  );
   assert.match(run("data-server", "--data", "x", "--aa", "none").stderr, /data-server --aa: .*vitrine train/);
   for (const [command, name] of [["train"], ["validate"], ["convert"], ["image", "preview"]].map((words) => [
     words,

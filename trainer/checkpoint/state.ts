@@ -40,7 +40,7 @@ export interface RunState {
   teacher: { sha256: string } | null;
   /** Validation data, if the run has any. */
   validationPath: string | null;
-  /** What a validation does with an image that cannot be read. */
+  /** What is done with an image that this process cannot read, of the validation or of the training data. */
   badValidationSamples: BadSamples;
   recentLosses: number[];
   epochLoss: { sum: number; steps: number };
@@ -57,10 +57,7 @@ export interface RunState {
   owedValidation: StepMetrics | null;
 }
 
-/**
- * What to do with a validation image that cannot be read: end the run, leave the image out, or use the rows that a
- * damaged one still has.
- */
+/** What to do with an image that cannot be read: end the run, leave it out, or use the rows that a damaged one has. */
 export type BadSamples = "fail" | "skip" | "partial";
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;

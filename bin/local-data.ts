@@ -1,0 +1,84 @@
+// Local data: training batches that this process makes itself, by decode threads that write into shared memory: the
+// same bytes as from a data server.
+
+import type { BatchSource } from "../runtime/batches/batch-source.js";
+import { counted, describeOtherFiles } from "../runtime/batches/class-counts.js";
+import type { Rank } from "../runtime/draw/ranks.js";
+import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
+import { quote, VitrineError } from "../runtime/errors.js";
+import type { Dataset } from "../server/data/dataset.js";
+import { openDatasetInThread } from "../server/data/open-in-thread.js";
+import { openPipeline } from "../server/data/pipeline.js";
+import type { BadSamples } from "../server/data/reading-policy.js";
+
+/** Which batches, and the fingerprint that their data set must have. */
+export interface AskedBatches extends Rank {
+  recipe: AugmentationRecipe;
+  batchSize: number;
+  seed: number;
+  fingerprint?: string;
+  badSamples: BadSamples;
+}
+
+export interface LocalDataOptions {
+  /** Folder of class folders, or a list. */
+  path: string;
+  /** Decode threads; 0 decodes in the calling thread. */
+  workers: number;
+  pixelLimit: number;
+  /** Receives a line about files that are left out. */
+  say(line: string): void;
+}
+
+/** How often a long listing is reported. */
+const REPORT_MS = 5_000;
+
+function checkFingerprint({ fingerprint }: Dataset, path: string, expected: string | undefined): void {
+  if (expected === undefined || expected === fingerprint) return;
+  throw new VitrineError(
+    "data/fingerprint-changed",
+    `${quote(path)} has fingerprint ${fingerprint.slice(0, 12)}…, the run ${expected.slice(0, 12)}…: ` +
+      "give the data set that the run was trained on",
+    { details: { expected, found: fingerprint } },
+  );
+}
+
+/** A line for each file that has not had one. */
+function onceEach(say: (line: string) => void, what: string): (error: VitrineError) => void {
+  const files = new Set<unknown>();
+  return ({ message, details }) => {
+    if (!files.has(details.file)) say(`${what}: ${message}`);
+    files.add(details.file);
+  };
+}
+
+/**
+ * Sources of batches of one data set, which is listed at the first call, in a thread of its own. Each source has decode
+ * threads of its own. Throws what `openDataset` throws, `data/fingerprint-changed`, `data/too-few-samples`.
+ */
+export function localData({
+  path,
+  workers,
+  pixelLimit,
+  say,
+}: LocalDataOptions): (asked: AskedBatches) => Promise<BatchSource> {
+  let opening: Promise<Dataset> | undefined;
+  const open = async (): Promise<Dataset> => {
+    let next = performance.now() + REPORT_MS;
+    const dataset = await openDatasetInThread(path, (files) => {
+      if (performance.now() < next) return;
+      next = performance.now() + REPORT_MS;
+      say(`listing ${quote(path)}: ${counted(files, "file", "files")} so far`);
+    });
+    const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
+    if (left !== undefined) say(`${quote(path)}: ${left}`);
+    return dataset;
+  };
+  const reading = { pixelLimit, onSkipped: onceEach(say, "skipped"), onKept: onceEach(say, "kept in part") };
+  return async (asked) => {
+    opening ??= open();
+    const dataset = await opening;
+    checkFingerprint(dataset, path, asked.fingerprint);
+    return openPipeline({ ...asked, dataset, workers, ...reading });
+  };
+}
