@@ -5,11 +5,15 @@ import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { matchClasses } from "../runtime/models/labels.js";
-import type { RunState } from "./checkpoint/state.js";
-import type { DataRequest } from "./run.js";
+import type { BadSamples, RunState } from "./checkpoint/state.js";
 
 /** Opens a data set; one with another fingerprint is refused where one is given. */
-type Connect = (request: DataRequest) => Promise<BatchSource>;
+type Connect = (
+  request: Pick<RunState["settings"], "recipe" | "batchSize" | "seed"> & {
+    fingerprint?: string;
+    badSamples: BadSamples;
+  },
+) => Promise<BatchSource>;
 
 const CHANGED = "data/fingerprint-changed";
 
