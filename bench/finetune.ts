@@ -75,7 +75,7 @@ function filesOf(dataset: Dataset): [file: string, label: number][] {
 
 /** What the PyTorch peer needs, in a folder: weights without heads, files, and the settings of the recipe finetune. */
 async function writePeerInputs({ data, init, epochs, batchSize }: Options) {
-  const [train, val] = ["train", "val"].map((part) => openDataset(join(data, part)));
+  const [train, val] = await Promise.all(["train", "val"].map((part) => openDataset(join(data, part))));
   if (train.classes.join("/") !== val.classes.join("/"))
     throw new Error(`bench: train/ and val/ of ${data} do not have the same classes`);
   const { config, weights } = await readModel(nodeModelSource(init), { headless: true });
@@ -88,7 +88,7 @@ async function writePeerInputs({ data, init, epochs, batchSize }: Options) {
   );
   const settings = { ...RECIPES.finetune.settings, epochs, batchSize };
   const { recipe } = settings;
-  const batches = Math.floor(train.names.length / batchSize);
+  const batches = Math.floor(train.samples / batchSize);
   const curve = createSchedule(settings, batches);
   const description = {
     ...{ train: filesOf(train), val: filesOf(val), classes: train.classes.length },
@@ -99,7 +99,7 @@ async function writePeerInputs({ data, init, epochs, batchSize }: Options) {
     rates: Array.from({ length: epochs }, (_, epoch) => rateOfEpoch(curve, epoch)),
   };
   writeFileSync(join(folder, "finetune.json"), JSON.stringify(description));
-  return { folder, remove, images: train.names.length, validated: val.names.length };
+  return { folder, remove, images: train.samples, validated: val.samples };
 }
 
 /** The README's commands: a data server, a training and the validation of its last weights. */

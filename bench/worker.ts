@@ -61,7 +61,7 @@ interface Measured {
 async function measure(list: string, images: number): Promise<Measured> {
   let skipped = 0;
   const source = await openPipeline({
-    dataset: openDataset(list),
+    dataset: await openDataset(list),
     recipe: DEIT_RECIPE,
     batchSize: BATCH_SIZE,
     seed: 0,

@@ -90,6 +90,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         load: async () => (await import("./commands/image.js")).configureImage,
       },
       {
+        name: "dataset",
+        description: "index a data set",
+        load: async () => (await import("./commands/dataset.js")).configureDataset,
+      },
+      {
         name: "data",
         description: "inspect the batches of a data set",
         load: async () => (await import("./commands/data.js")).configureData,

@@ -2,7 +2,7 @@
 // same bytes as from a data server.
 
 import type { BatchSource } from "../runtime/batches/batch-source.js";
-import { counted, describeOtherFiles } from "../runtime/batches/class-counts.js";
+import { describeOtherFiles } from "../runtime/batches/class-counts.js";
 import type { Rank } from "../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../runtime/errors.js";
@@ -10,6 +10,7 @@ import type { Dataset } from "../server/data/dataset.js";
 import { openDatasetInThread } from "../server/data/open-in-thread.js";
 import { openPipeline } from "../server/data/pipeline.js";
 import type { BadSamples } from "../server/data/reading-policy.js";
+import { listingReport } from "./listing-report.js";
 
 /** Which batches, and the fingerprint that their data set must have. */
 export interface AskedBatches extends Rank {
@@ -29,9 +30,6 @@ export interface LocalDataOptions {
   /** Receives a line about files that are left out. */
   say(line: string): void;
 }
-
-/** How often a long listing is reported. */
-const REPORT_MS = 5_000;
 
 function checkFingerprint({ fingerprint }: Dataset, path: string, expected: string | undefined): void {
   if (expected === undefined || expected === fingerprint) return;
@@ -63,20 +61,16 @@ export function localData({
   say,
 }: LocalDataOptions): (asked: AskedBatches) => Promise<BatchSource> {
   let opening: Promise<Dataset> | undefined;
-  const open = async (): Promise<Dataset> => {
-    let next = performance.now() + REPORT_MS;
-    const dataset = await openDatasetInThread(path, (files) => {
-      if (performance.now() < next) return;
-      next = performance.now() + REPORT_MS;
-      say(`listing ${quote(path)}: ${counted(files, "file", "files")} so far`);
-    });
+  const open = async (badSamples: BadSamples): Promise<Dataset> => {
+    const dataset = await openDatasetInThread(path, { badSamples, onFiles: listingReport(path, { say }) });
     const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
     if (left !== undefined) say(`${quote(path)}: ${left}`);
+    if (dataset.leftOut !== "") say(`${quote(path)}: ${dataset.leftOut}`);
     return dataset;
   };
   const reading = { pixelLimit, onSkipped: onceEach(say, "skipped"), onKept: onceEach(say, "kept in part") };
   return async (asked) => {
-    opening ??= open();
+    opening ??= open(asked.badSamples);
     const dataset = await opening;
     checkFingerprint(dataset, path, asked.fingerprint);
     return openPipeline({ ...asked, dataset, workers, ...reading });

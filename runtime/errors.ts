@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   "image/unreadable": "neither Vitrine nor the browser can decode the file",
   "image/unsupported": "a picture file uses a part of its format that Vitrine does not read",
   "data/bad-cursor": "a position (epoch, batch) is outside the data set",
+  "data/bad-index": "an index of a data set is damaged, or of another version",
   "data/bad-key": "a number in a draw's key is out of range",
   "data/bad-list": "a CSV list cannot be read as `path,label`",
   "data/bad-place": "a position is outside an epoch's order",

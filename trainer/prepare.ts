@@ -90,6 +90,7 @@ async function findValidation(
   if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
   const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
   if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
+  if (source.leftOut) progress.say(`${quote(path)}: ${source.leftOut}`);
   state.validationPath = path;
   return { source, classMap };
 }

@@ -42,7 +42,7 @@ async function* ofBareStream(): AsyncGenerator<number> {
 }
 
 async function* ofThisProcess(): AsyncGenerator<number> {
-  const dataset = openDataset(address);
+  const dataset = await openDataset(address);
   const settings = { dataset, recipe, batchSize: images, seed: 1, workers };
   const source = await openPipeline({ ...settings, badSamples: "skip" });
   for await (const { pixels } of source.batches(START)) yield pixels.length;

@@ -42,7 +42,7 @@ async function serveReplay(server: Server): Promise<void> {
   const { math } = await createImageModule(nodeHost());
   const service = createDataService({ badSamples: "fail", log: pino({ level: "silent" }) });
   server.addService(DATA_SERVICE, service.implementation);
-  service.open(openDataset(data), { pool: replayingPool(), math });
+  service.open(await openDataset(data), { pool: replayingPool(), math });
 }
 
 function serveBareStream(server: Server): void {

@@ -2,7 +2,6 @@
 
 import type { Command } from "commander";
 import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
-import { quote } from "../../runtime/errors.js";
 import { describe } from "../../server/data/batch-stream.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
@@ -10,6 +9,7 @@ import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
 import { action, withExamples } from "../command-line.js";
+import { listingReport } from "../listing-report.js";
 import {
   badSamplesOption,
   byteCount,
@@ -27,20 +27,6 @@ interface DataServerCommand {
   memory?: number;
   maxStreams: number;
   maxPixels: number;
-}
-
-/** A data set that is open within this time needs no word about it. */
-const FIRST_REPORT_MS = 2_000;
-const REPORT_MS = 5_000;
-
-/** Says how many files were listed so far, not more often than every few seconds. */
-function listingReport(data: string): (files: number) => void {
-  let next = performance.now() + FIRST_REPORT_MS;
-  return (files) => {
-    if (performance.now() < next) return;
-    next = performance.now() + REPORT_MS;
-    process.stderr.write(`listing ${quote(data)}: ${files.toLocaleString("en-US")} files so far\n`);
-  };
 }
 
 /** A blocked thread keeps its process alive, whatever it is told: only the operating system can end both. */
@@ -69,8 +55,8 @@ async function run({
     startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles }),
   );
   const { dataset, address, service } = server;
-  const { fingerprint, names } = dataset;
-  const images = counted(names.length, "image", "images");
+  const { fingerprint, samples } = dataset;
+  const images = counted(samples, "image", "images");
   const description = describe(dataset, "");
   process.stdout.write(
     `${images} in ${describeClasses(description)}\n` +

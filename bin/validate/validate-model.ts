@@ -117,7 +117,7 @@ async function judgeAll(
   const valid =
     realLabels === undefined || names === undefined
       ? undefined
-      : readRealLabels(realLabels, { names, labels: model.labels, classes, classMap });
+      : readRealLabels(realLabels, { names: names(), labels: model.labels, classes, classMap });
   const scores = new ClassScores(classMap);
   const heads = { class: new ClassScores(classMap), distillation: new ClassScores(classMap) };
   const disagreement = teacher && new DisagreementCounts(teacher);
@@ -213,6 +213,7 @@ export async function validateModel(
       notice(`${runtime.description}; weights ${model.dtype}`);
       const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
       if (left) notice(`${quote(data)}: ${left}`);
+      if (source.leftOut) notice(`${quote(data)}: ${source.leftOut}`);
       const teacher =
         options.teacher === undefined
           ? null

@@ -100,6 +100,8 @@ export interface EvaluationSource {
   readonly otherFiles?: number;
   /** Their endings, "30 .heic, 5 .txt". */
   readonly otherKinds?: string;
+  /** A sentence about samples that could not be listed; empty without any. */
+  readonly leftOut?: string;
   /** Each call starts from the first image. A batch's arrays are valid until the next one is requested. */
   batches(): AsyncIterable<EvaluationBatch>;
   close(): Promise<void>;

@@ -40,7 +40,7 @@ export function createBatchMaker(
   options: BatchOptions,
 ): BatchMaker {
   const { recipe, batchSize, seed } = options;
-  const samples = dataset.names.length;
+  const samples = dataset.samples;
   const count = batchesPerEpoch(samples, batchSize, recipe.repeats);
   if (count < 1)
     throw new VitrineError(

@@ -32,8 +32,8 @@ export function openBatchStream(
 }
 
 export function describe(dataset: Dataset, instance: string): DataDescription {
-  const { fingerprint, classes, names, labels } = dataset;
+  const { fingerprint, classes, samples, labels } = dataset;
   const counts = new Array<number>(classes.length).fill(0);
   for (const label of labels) counts[label]++;
-  return { fingerprint, samples: names.length, classes, counts, instance };
+  return { fingerprint, samples, classes, counts, instance };
 }

@@ -71,9 +71,12 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   server.addService(HEALTH_SERVICE, health.handlers);
   try {
     const address = await listen(server, options.listen);
-    const dataset = await openDatasetInThread(data, (files) => {
-      service.listed(files);
-      onFiles(files);
+    const dataset = await openDatasetInThread(data, {
+      badSamples,
+      onFiles(files) {
+        service.listed(files);
+        onFiles(files);
+      },
     });
     warnOfOthers(dataset, log);
     const opened = await openDecodePool(workers);
@@ -100,9 +103,10 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   }
 }
 
-function warnOfOthers({ path, otherFiles, otherKinds }: Dataset, log: Logger): void {
+function warnOfOthers({ path, otherFiles, otherKinds, leftOut }: Dataset, log: Logger): void {
   const left = describeOtherFiles(otherFiles, otherKinds);
   if (left !== undefined) log.warn(`${path}: ${left}`);
+  if (leftOut !== "") log.warn(`${path}: ${leftOut}`);
 }
 
 const STANDARD_ERROR = 2;

@@ -1,43 +1,97 @@
-// Data set: which files it has, in which order, with which labels. open-dataset.ts reads it.
+// Data set: which samples it has, in which order, with which labels. open-dataset.ts reads it.
 
+import { isUtf8 } from "node:buffer";
 import { isAbsolute, join } from "node:path";
+import { isRemote, resolveRemote } from "./remote/remote-url.js";
 import type { SampleLocation } from "./sample-location.js";
+import { hashAt, type Row, rowAt, rowsOf, type SampleTable } from "./sample-table.js";
 
+/** Plain values, in memory that threads share. */
 export interface Dataset {
-  /** The folder or list file, as the user gave it. */
+  /** The folder, list or index, as the user gave it. */
   path: string;
-  /** Folder that the names are relative to. */
+  /** Folder that the names are relative to, or the URL of one with a slash at its end. */
   root: string;
-  /** File of each sample, relative to `root`, "/" between folders. */
-  names: string[];
-  /** Bytes of each sample's file. */
-  sizes: Float64Array;
-  /** When each sample's file was last modified, milliseconds since 1970. */
-  modified: Float64Array;
+  /** Number of samples. */
+  samples: number;
+  /** Name, size and place of each sample: `sampleName`, `sampleLocation`. */
+  table: SampleTable;
   /** Class index of each sample. */
   labels: Int32Array;
   /** Class names in index order; empty strings where the list gives indices only. */
   classes: string[];
-  /** SHA-256 over names, sizes and labels, hex. */
+  /** SHA-256 over names, sizes and labels, and over contents where the table has their hashes; hex. */
   fingerprint: string;
   /** Files of other kinds in class folders, which were left out. */
   otherFiles: number;
   /** Their endings, the most frequent first: "30 .heic, 5 .txt"; empty without any. */
   otherKinds: string;
+  /** A sentence about samples that could not be listed; empty without any. */
+  leftOut: string;
 }
 
-/** What both kinds of data set, class folders and list files, are read into. */
-export type Listing = Omit<Dataset, "path" | "fingerprint">;
+/** What data sets of every kind are read into. */
+export type Listing = Omit<Dataset, "path" | "fingerprint" | "samples">;
 
 /** Names that pictures of a format that is read have. What a file is, its content decides. */
 export const PICTURE_NAME = /\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|ppm|pgm)$/i;
 
-/** Where sample `index` is, and what its file was when it was listed. The path is relative if the user's was. */
-export function sampleLocation(dataset: Dataset, index: number): SampleLocation {
-  const { root, names, sizes, modified } = dataset;
-  const name = names[index];
-  const file = isAbsolute(name) ? name : join(root, name);
-  return { file, name: file, expected: { bytes: sizes[index], modifiedMs: modified[index] } };
+/** A name as text: bytes that are not UTF-8 are shown as \xNN. */
+export function nameText(bytes: Uint8Array): string {
+  if (isUtf8(bytes)) return Buffer.from(bytes).toString();
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find((some) => isUtf8(bytes.subarray(at, at + some))) ?? 0;
+    text +=
+      length === 0
+        ? `\\x${bytes[at].toString(16).padStart(2, "0")}`
+        : Buffer.from(bytes.subarray(at, at + length)).toString();
+    at += Math.max(1, length);
+  }
+  return text;
+}
+
+/** Name of sample `index`: the path relative to the root, "/" between folders. */
+export function sampleName({ table }: Pick<Dataset, "table">, index: number): string {
+  return nameText(rowAt(table, index).name);
+}
+
+/** Names of all samples in order. */
+export function sampleNames({ table }: Pick<Dataset, "table">): string[] {
+  return Array.from(rowsOf(table), ({ name }) => nameText(name));
+}
+
+/** Path or URL of a file; a root that is a URL ends with a slash. */
+function inRoot(root: string, name: string): string {
+  if (isRemote(root)) return resolveRemote(root, name);
+  return isAbsolute(name) ? name : join(root, name);
+}
+
+/** Where sample `index` is, and what it was when it was listed. The path is relative if the user's was. */
+export function sampleLocation({ root, table }: Dataset, index: number): SampleLocation {
+  const row = rowAt(table, index);
+  const sha256 = hashAt(table, index);
+  if (table.shards.length > 0) return rangeLocation(root, table, row, sha256);
+  const file = inRoot(root, nameText(row.name));
+  // With a hash the content decides, so that a copy of the files, which has other times, is the same data set.
+  const expected = {
+    bytes: row.size,
+    ...(sha256 === undefined ? !Number.isNaN(row.modifiedMs) && { modifiedMs: row.modifiedMs } : { sha256 }),
+  };
+  if (isUtf8(row.name)) return { file, name: file, expected };
+  return { file, name: file, pathBytes: Buffer.concat([Buffer.from(join(root, "/")), row.name]), expected };
+}
+
+function rangeLocation(root: string, { shards }: SampleTable, row: Row, sha256?: string): SampleLocation {
+  const { name: shard, ...version } = shards[row.shard];
+  const expected = sha256 === undefined ? version : { bytes: version.bytes, sha256 };
+  return {
+    file: inRoot(root, shard),
+    name: `${isRemote(root) ? shard : inRoot(root, shard)}: ${nameText(row.name)}`,
+    offset: row.offset,
+    length: row.size,
+    expected,
+  };
 }
 
 /** UTF-16 units ranked by code point: surrogates (above U+FFFF) come after U+E000 … U+FFFF. */

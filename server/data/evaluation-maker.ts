@@ -8,7 +8,7 @@ import {
 } from "../../runtime/batches/evaluation-order.js";
 import { fromErrorRecord } from "../../runtime/errors.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
-import { type Dataset, sampleLocation } from "./dataset.js";
+import { type Dataset, sampleLocation, sampleName } from "./dataset.js";
 import type { DecodePool } from "./decode-task.js";
 import type { ReadingPolicy } from "./reading-policy.js";
 
@@ -32,7 +32,7 @@ export function createEvaluationMaker(
   const { badSamples, pixelLimit, onSkipped, onKept } = options;
   const transform = { size, cropRatio, filter, cropMode, borderColor, cropRounding };
   const reading = { pixelLimit, partial: badSamples === "partial" };
-  const order = evaluationOrder(dataset.names.length, options);
+  const order = evaluationOrder(dataset.samples, options);
   return {
     order,
     pixelBytes: batchSize * size * size * 3,
@@ -63,7 +63,7 @@ export function createEvaluationMaker(
         size,
         pixels: pixels.subarray(0, count * size * size * 3),
         labels: Int32Array.from(indices, (index) => dataset.labels[index]),
-        names: indices.map((index) => dataset.names[index]),
+        names: indices.map((index) => sampleName(dataset, index)),
         weights,
       };
     },

@@ -5,7 +5,7 @@ import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/ba
 import { type PlacedEvaluationBatch, readableImages } from "../../runtime/batches/evaluation-batch.js";
 import { describe } from "./batch-stream.js";
 import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
-import { sampleLocation } from "./dataset.js";
+import { sampleLocation, sampleNames } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { createEvaluationMaker, type EvaluationMakerOptions } from "./evaluation-maker.js";
 import { openDataset } from "./open-dataset.js";
@@ -25,16 +25,17 @@ const SLOTS = 2;
 /** An evaluation source that knows its files. */
 export interface OpenedEvaluation extends EvaluationSource {
   /** File of each image, in order, as `EvaluationBatch.names` has them. */
-  readonly names: readonly string[];
+  names(): string[];
   readonly otherFiles: number;
   readonly otherKinds: string;
+  readonly leftOut: string;
   /** Reads the headers of all images that will be evaluated; see check-headers.ts. */
   checkHeaders(check: Omit<HeaderCheck, "badSamples" | "pixelLimit" | "onSkipped">): Promise<CheckedHeaders>;
 }
 
 /** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
 export async function openEvaluation(options: EvaluationOptions): Promise<OpenedEvaluation> {
-  const dataset = openDataset(options.path);
+  const dataset = await openDataset(options.path, { badSamples: options.badSamples });
   const { pool } = await openDecodePool(options.workers);
   const maker = createEvaluationMaker(pool, dataset, options);
   const { order } = maker;
@@ -61,7 +62,7 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
     }
   }
 
-  const { names, otherFiles, otherKinds } = dataset;
+  const { otherFiles, otherKinds, leftOut } = dataset;
   return {
     checkHeaders: (check) => {
       const samples = {
@@ -72,9 +73,10 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
       return checkHeaders(pool, samples, { ...check, badSamples, pixelLimit, onSkipped });
     },
     description: describe(dataset, randomUUID()),
-    names,
+    names: () => sampleNames(dataset),
     otherFiles,
     otherKinds,
+    leftOut,
     batches,
     close: () => pool.close(),
   };

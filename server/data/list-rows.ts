@@ -1,11 +1,10 @@
 // List rows: a list of pictures as a path and a label each, from the spellings in which such lists are passed around: CSV
 // with commas, semicolons or tabs, with a header in any case or without, `path label` lines, JSON lines; gzipped or not.
 
-import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
-import { quote, VitrineError } from "../../runtime/errors.js";
-import { readWholeFileSync } from "../../runtime/host/node-files.js";
+import { quote } from "../../runtime/errors.js";
 import { PICTURE_NAME } from "./dataset.js";
+import { badList, readListText } from "./list-text.js";
 
 export interface ListRow {
   path: string;
@@ -14,43 +13,9 @@ export interface ListRow {
   line: number;
 }
 
-/** What one string of V8 can hold; ten million rows with paths of 40 characters take less. */
-const LARGEST_LIST = 2 ** 29 - 2 ** 10;
-
 /** Names of the two columns, the first one that a list has. */
 const PATH_COLUMNS = ["path", "file_name", "filename", "file", "image", "image_path", "filepath"];
 const LABEL_COLUMNS = ["label", "class", "class_name", "category", "target"];
-
-export function badList(
-  list: string,
-  what: string,
-  details: Record<string, string | number> = {},
-): VitrineError {
-  return new VitrineError(
-    "data/bad-list",
-    `${list}: ${what}; a list is a CSV file with the header "path,label" and one row per image`,
-    { details: { path: list, ...details } },
-  );
-}
-
-function encodingOf([first, second]: Uint8Array): string {
-  if (first === 0xff && second === 0xfe) return "utf-16le";
-  return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
-}
-
-/** The text of the list: UTF-8 or UTF-16 with its mark, gunzipped where it is gzipped, no larger than `LARGEST_LIST`. */
-function readText(list: string): string {
-  const file = readWholeFileSync(list, LARGEST_LIST);
-  let bytes: Uint8Array = file;
-  if (file[0] === 0x1f && file[1] === 0x8b) {
-    try {
-      bytes = gunzipSync(file, { maxOutputLength: LARGEST_LIST });
-    } catch (cause) {
-      throw badList(list, `its gzip data cannot be read (${(cause as Error).message})`);
-    }
-  }
-  return new TextDecoder(encodingOf(bytes)).decode(bytes);
-}
 
 /** A row's cells with its line. */
 interface Cells {
@@ -64,29 +29,38 @@ function delimiterOf(firstLine: string): string | undefined {
   return ["\t", ",", ";"].find((delimiter) => unquoted.includes(delimiter));
 }
 
-function splitCells(list: string, text: string, delimiter: string): Cells[] {
+/** Ends of lines on Unix, Windows and old Macs. */
+const LINE_END = /\r\n?|\n/;
+
+function splitCells(list: string, text: string, delimiter: string, linesBefore: number): Cells[] {
+  // Without quotes a line is its cells; most lists have none, and csv-parse takes five times as long.
+  if (!text.includes('"'))
+    return text.split(LINE_END).flatMap((raw, index) => {
+      if (raw.trim() === "") return [];
+      const cells = raw.split(delimiter).map((cell) => cell.trim());
+      return [{ cells, line: linesBefore + index + 1 }];
+    });
   try {
     // With the option `info` each row is an object with its line; the typings know plain rows only.
     const parsed = parse(text, {
       ...{ delimiter, info: true, skip_empty_lines: true, trim: true, relax_column_count: true },
     }) as unknown as { record: string[]; info: { lines: number } }[];
-    return parsed.map(({ record, info }) => ({ cells: record, line: info.lines }));
+    return parsed.map(({ record, info }) => ({ cells: record, line: linesBefore + info.lines }));
   } catch (cause) {
-    throw badList(list, quote(cause instanceof Error ? cause.message.replace(/\s+/g, " ") : String(cause)));
+    const message = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ");
+    const moved = message.replace(/\bline (\d+)/, (_, line) => `line ${linesBefore + Number(line)}`);
+    throw badList(list, quote(moved));
   }
 }
 
-/** Ends of lines on Unix, Windows and old Macs. */
-const LINE_END = /\r\n?|\n/;
-
 /** Lines of a path, which may have spaces, and a label, which has none: Caffe's and timm's lists. */
-function splitLines(text: string): Cells[] {
+function splitLines(text: string, linesBefore: number): Cells[] {
   return text.split(LINE_END).flatMap((raw, index) => {
     const row = raw.trim();
     if (row === "") return [];
     // Without spaces around it, a row of any length is matched in linear time.
     const [, path, label] = /^(.*\S)\s+(\S+)$/s.exec(row) ?? [undefined, row, undefined];
-    return [{ cells: label === undefined ? [path] : [path, label], line: index + 1 }];
+    return [{ cells: label === undefined ? [path] : [path, label], line: linesBefore + index + 1 }];
   });
 }
 
@@ -117,20 +91,11 @@ function columnsOf(list: string, { cells }: Cells): Columns | undefined {
   );
 }
 
-function rowsOfCells(list: string, table: readonly Cells[]): ListRow[] {
-  if (table.length === 0) return [];
-  const columns = columnsOf(list, table[0]);
-  const { path, label } = columns ?? { path: 0, label: 1 };
-  return table
-    .slice(columns ? 1 : 0)
-    .map(({ cells, line }) => ({ path: cells[path] ?? "", label: cells[label] ?? "", line }));
-}
-
 /** JSON lines, such as Hugging Face's metadata.jsonl. */
-function rowsOfJson(list: string, text: string): ListRow[] {
+function rowsOfJson(list: string, text: string, linesBefore: number): ListRow[] {
   return text.split(LINE_END).flatMap((raw, index) => {
     if (raw.trim() === "") return [];
-    const line = index + 1;
+    const line = linesBefore + index + 1;
     let record: unknown;
     try {
       record = JSON.parse(raw);
@@ -145,23 +110,92 @@ function rowsOfJson(list: string, text: string): ListRow[] {
     const textOf = (allowed: readonly string[]): string => {
       const value = allowed.map((name) => fields.get(name)).find((found) => found !== undefined);
       if (typeof value === "string" || typeof value === "number") return String(value);
-      throw badList(
-        list,
-        `line ${line} has no text or number "${allowed[0]}" (or ${allowed.slice(1).join(", ")})`,
-        {
-          line,
-        },
-      );
+      const others = allowed.slice(1).join(", ");
+      throw badList(list, `line ${line} has no text or number "${allowed[0]}" (or ${others})`, { line });
     };
     return [{ path: textOf(PATH_COLUMNS), label: textOf(LABEL_COLUMNS), line }];
   });
 }
 
-/** Rows of the list at `list`, in its order. Throws `data/bad-list` and what reading the file throws. */
-export function readListRows(list: string): ListRow[] {
-  const text = readText(list);
-  if (text.trimStart().startsWith("{")) return rowsOfJson(list, text);
-  const firstLine = /^.*$/m.exec(text.trimStart())?.[0] ?? "";
+/** How the rows of a list are read, which its first line decides. */
+interface RowFormat {
+  /** Whether a line end may be within quotes. */
+  quoted: boolean;
+  /** Consecutive pieces of whole rows → rows. */
+  parse(text: string, linesBefore: number): ListRow[];
+}
+
+function formatOf(list: string, start: string): RowFormat {
+  if (start.trimStart().startsWith("{"))
+    return { quoted: false, parse: (text, before) => rowsOfJson(list, text, before) };
+  const firstLine = /^.*$/m.exec(start.trimStart())?.[0] ?? "";
   const delimiter = delimiterOf(firstLine);
-  return rowsOfCells(list, delimiter === undefined ? splitLines(text) : splitCells(list, text, delimiter));
+  let columns: Columns | undefined;
+  return {
+    quoted: delimiter !== undefined,
+    parse(text, before) {
+      let table =
+        delimiter === undefined ? splitLines(text, before) : splitCells(list, text, delimiter, before);
+      if (columns === undefined && table.length > 0) {
+        const header = columnsOf(list, table[0]);
+        columns = header ?? { path: 0, label: 1 };
+        if (header) table = table.slice(1);
+      }
+      const { path, label } = columns ?? { path: 0, label: 1 };
+      return table.map(({ cells, line }) => ({ path: cells[path] ?? "", label: cells[label] ?? "", line }));
+    },
+  };
+}
+
+/** Index behind the last line end within text[0 … end), 0 without one. "\r" at the end may be half of a line end. */
+function lastLineEnd(text: string, end: number): number {
+  const newline = text.lastIndexOf("\n", end - 1);
+  const carriage = text.lastIndexOf("\r", Math.min(end, text.length - 1) - 1);
+  return end < 1 ? 0 : Math.max(newline, carriage) + 1;
+}
+
+/** Length of the start of the text that has whole rows: up to the last line end that is not within quotes. */
+function wholeRows(text: string): number {
+  let end = lastLineEnd(text, text.length);
+  let quotes = 0;
+  for (let at = text.indexOf('"'); at >= 0 && at < end; at = text.indexOf('"', at + 1)) quotes++;
+  while (quotes % 2 === 1) {
+    const last = text.lastIndexOf('"', end - 1);
+    const before = lastLineEnd(text, last);
+    for (let at = text.lastIndexOf('"', end - 1); at >= before && at >= 0; ) {
+      quotes--;
+      at = at === 0 ? -1 : text.lastIndexOf('"', at - 1);
+    }
+    end = before;
+  }
+  return end;
+}
+
+/** Text of rows that are not whole yet; with more, a quote is taken to be missing. */
+const LONGEST_ROWS = 2 ** 23;
+
+function countLines(text: string): number {
+  return text.split(LINE_END).length - 1;
+}
+
+/** Rows of the list at `list`, in its order, some at a time. Throws `data/bad-list` and what reading the file throws. */
+export async function* readListRows(list: string): AsyncGenerator<ListRow[]> {
+  let format: RowFormat | undefined;
+  let rest = "";
+  let lines = 0;
+  for await (const piece of readListText(list)) {
+    rest += piece;
+    // Blank lines before the first row say nothing of the format.
+    const start = rest.trimStart();
+    if (start !== "" && (lastLineEnd(start, start.length) > 0 || rest.length > LONGEST_ROWS))
+      format ??= formatOf(list, start);
+    let end = format?.quoted ? wholeRows(rest) : lastLineEnd(rest, rest.length);
+    if (start !== "" && format === undefined) end = 0;
+    else if (rest.length > LONGEST_ROWS) end = rest.length;
+    const text = rest.slice(0, end);
+    if (format) yield format.parse(text, lines);
+    lines += countLines(text);
+    rest = rest.slice(end);
+  }
+  yield (format ?? formatOf(list, rest)).parse(rest, lines);
 }

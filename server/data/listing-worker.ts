@@ -4,6 +4,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import type { Dataset } from "./dataset.js";
 import { openDataset } from "./open-dataset.js";
+import type { BadSamples } from "./reading-policy.js";
+
+/** What the thread is started with. */
+export interface ListingRequest {
+  path: string;
+  badSamples?: BadSamples | undefined;
+}
 
 export type ListingMessage =
   | { kind: "listed"; files: number }
@@ -13,10 +20,9 @@ export type ListingMessage =
 const respond = (message: ListingMessage): void => parentPort?.postMessage(message);
 
 try {
-  respond({
-    kind: "opened",
-    dataset: openDataset(workerData as string, (files) => respond({ kind: "listed", files })),
-  });
+  const { path, badSamples } = workerData as ListingRequest;
+  const onFiles = (files: number) => respond({ kind: "listed", files });
+  respond({ kind: "opened", dataset: await openDataset(path, { badSamples, onFiles }) });
 } catch (error) {
   respond({ kind: "failed", error: toErrorRecord(error) });
 }

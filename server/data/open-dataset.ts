@@ -1,38 +1,37 @@
-// Opens a data set: a folder of class folders, or a list file. Reads names and sizes, but no image.
+// Opens a data set: a folder of class folders, a list file, or an index of either. Reads names and sizes, but no image.
 
-import { createHash } from "node:crypto";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
 import { readClassFolders } from "./class-folders.js";
 import type { Dataset, Listing } from "./dataset.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { isIndexFile, readIndexFile } from "./index-file.js";
 import { readListFile } from "./list-file.js";
+import type { BadSamples } from "./reading-policy.js";
 
-function fingerprintOf({ names, sizes, labels, classes }: Listing): string {
-  const hash = createHash("sha256");
-  hash.update(`vitrine data set 1\n${classes.length}\n`);
-  for (const name of classes) hash.update(`${JSON.stringify(name)}\n`);
-  names.forEach((name, i) => {
-    hash.update(`${JSON.stringify(name)} ${sizes[i]} ${labels[i]}\n`);
-  });
-  return hash.digest("hex");
+export interface OpenOptions {
+  /** What cannot be listed is an error with `fail`, the default, and left out otherwise. */
+  badSamples?: BadSamples | undefined;
+  /** Hears from time to time how many files have been listed. */
+  onFiles?: (files: number) => void;
 }
 
-/** A refusal of the file system (permissions, a broken link, a folder that disappeared) becomes `file/unreadable`. */
-function read(path: string, isFolder: boolean, onFiles: (files: number) => void): Listing {
-  try {
-    return isFolder ? readClassFolders(path, onFiles) : readListFile(path, onFiles);
-  } catch (cause) {
-    if (isVitrineError(cause)) throw cause;
-    const text = cause instanceof Error ? cause.message : String(cause);
-    throw new VitrineError("file/unreadable", `${path}: ${quote(text)}`, { details: { path }, cause });
-  }
+/** A refusal of the file system (permissions, a folder that disappeared) becomes `file/unreadable`. */
+function unreadable(path: string, cause: unknown): VitrineError {
+  if (isVitrineError(cause)) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new VitrineError("file/unreadable", `${path}: ${quote(text)}`, { details: { path }, cause });
 }
 
 /**
- * `onFiles` hears from time to time how many files have been listed. A folder with one folder per class, or a CSV file `path,label`. Throws `file/not-found`, `data/no-class-folders`,
- * `data/no-images`, `data/bad-list`, `data/missing-file`, `file/unreadable`.
+ * A folder with one folder per class, a CSV file `path,label`, or what `vitrine dataset index` wrote. Throws
+ * `file/not-found`, `data/no-class-folders`, `data/no-images`, `data/bad-list`, `data/missing-file`, `data/bad-index`,
+ * `file/unreadable`.
  */
-export function openDataset(path: string, onFiles: (files: number) => void = () => {}): Dataset {
+export async function openDataset(
+  path: string,
+  { badSamples = "fail", onFiles = () => {} }: OpenOptions = {},
+): Promise<Dataset> {
   const entry = entryAt(path);
   if (!entry)
     throw new VitrineError(
@@ -40,6 +39,14 @@ export function openDataset(path: string, onFiles: (files: number) => void = () 
       `${quote(path)}: no such file or folder; a data set is a folder of class folders or a CSV list "path,label"`,
       { details: { path } },
     );
-  const listing = read(path, entry.isDirectory(), onFiles);
-  return { ...listing, path, fingerprint: fingerprintOf(listing) };
+  const mayLeaveOut = badSamples !== "fail";
+  try {
+    if (entry.isFile() && isIndexFile(path)) return readIndexFile(path);
+    const listing: Listing = entry.isDirectory()
+      ? readClassFolders(path, mayLeaveOut, onFiles)
+      : await readListFile(path, mayLeaveOut, onFiles);
+    return { ...listing, path, samples: listing.table.count, fingerprint: fingerprintOf(listing) };
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
 }

@@ -3,7 +3,8 @@
 import { Worker } from "node:worker_threads";
 import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import type { Dataset } from "./dataset.js";
-import type { ListingMessage } from "./listing-worker.js";
+import type { ListingMessage, ListingRequest } from "./listing-worker.js";
+import type { OpenOptions } from "./open-dataset.js";
 
 const SCRIPT = new URL("./listing-worker.js", import.meta.url);
 
@@ -14,10 +15,14 @@ function tooManyFiles(path: string, cause: Error): VitrineError {
   return new VitrineError("file/unreadable", text, { details: { path }, cause });
 }
 
-/** As `openDataset`; `onFiles` hears how many files were found so far. */
-export function openDatasetInThread(path: string, onFiles: (files: number) => void): Promise<Dataset> {
+/** As `openDataset`. */
+export function openDatasetInThread(
+  path: string,
+  { badSamples, onFiles = () => {} }: OpenOptions = {},
+): Promise<Dataset> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(SCRIPT, { workerData: path });
+    const workerData: ListingRequest = { path, badSamples };
+    const worker = new Worker(SCRIPT, { workerData });
     worker.on("message", (message: ListingMessage) => {
       if (message.kind === "listed") onFiles(message.files);
       else if (message.kind === "opened") resolve(message.dataset);

@@ -5,6 +5,7 @@
 // file says of itself takes no drive, so that it is asked at once: each step more would have to wait for the thread's
 // next turn, behind a picture that is being decoded.
 
+import { createHash } from "node:crypto";
 import { closeSync, fstatSync, open, openSync, read, readSync, type Stats } from "node:fs";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import {
@@ -43,7 +44,7 @@ const count = (bytes: number): string => bytes.toLocaleString("en-US");
 function fileChanged({ file, name }: SampleLocation, what: string): VitrineError {
   const text =
     `${quote(name)}: the file has changed since the data set was listed: ${what}; restart what reads it, so that ` +
-    "it is listed again";
+    "it is listed again; an index of it is to be written again";
   return new VitrineError("data/file-changed", text, { details: { path: file } });
 }
 
@@ -63,6 +64,13 @@ function requireUnchanged(location: SampleLocation, { size, mtimeMs }: Stats): v
     );
 }
 
+/** Throws `data/file-changed` where the bytes are not those that were indexed. */
+function requireContent(location: SampleLocation, bytes: Uint8Array): void {
+  const sha256 = location.expected?.sha256;
+  if (sha256 === undefined || createHash("sha256").update(bytes).digest("hex") === sha256) return;
+  throw fileChanged(location, "its SHA-256 is another one");
+}
+
 /** The bytes to read of the open file, each of which is there. Throws `file/unreadable`, `data/file-changed`. */
 function spanOf(location: SampleLocation, entry: Stats, most: number | undefined): Span {
   const { file, offset: start = 0 } = location;
@@ -78,7 +86,7 @@ function spanOf(location: SampleLocation, entry: Stats, most: number | undefined
   return { start, length };
 }
 
-const openFile = (path: string): Promise<number> =>
+const openFile = (path: string | Buffer): Promise<number> =>
   new Promise((resolve, reject) => {
     open(path, OPEN_TO_READ, (error, descriptor) => (error ? reject(error) : resolve(descriptor)));
   });
@@ -107,6 +115,7 @@ async function readFrom(
     if (came === 0) throw fileChanged(location, `it ends at byte ${count(position)}`);
     done += came;
   }
+  if (most === undefined) requireContent(location, bytes);
   return bytes;
 }
 
@@ -126,10 +135,16 @@ export async function readSample(
   location: SampleLocation,
   options: ReadOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { file } = location;
-  if (isRemote(file)) return readRemote(location, options);
+  const { file, pathBytes } = location;
+  if (isRemote(file)) {
+    const bytes = await readRemote(location, options);
+    if (options.most === undefined) requireContent(location, bytes);
+    return bytes;
+  }
+  // Buffers arrive from other threads as plain arrays.
+  const path = pathBytes ? Buffer.from(pathBytes) : file;
   try {
-    const descriptor = options.blocking ? openSync(file, OPEN_TO_READ) : await openFile(file);
+    const descriptor = options.blocking ? openSync(path, OPEN_TO_READ) : await openFile(path);
     try {
       return await readFrom(descriptor, location, options);
     } finally {

@@ -9,11 +9,15 @@ export interface ExpectedFile {
   modifiedMs?: number;
   /** ETag of a remote object. Absent: not compared. */
   etag?: string;
+  /** SHA-256 of the sample's bytes, hex; of what is read whole. */
+  sha256?: string;
 }
 
 export interface SampleLocation {
   /** Path of the file, relative where the user gave a relative one, or its URL. */
   file: string;
+  /** The path as bytes, where it is not UTF-8 and `file` is how it is shown. */
+  pathBytes?: Uint8Array;
   /** What messages call the sample: the path, or "shard-00.tar: n01/x.jpg". */
   name: string;
   /** First byte of the sample in the file. Default 0. */

@@ -10,6 +10,7 @@ import { connectData } from "../../client/node/data-client.js";
 import type { Batch } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { startDataServer } from "../../server/data/data-server.js";
+import { sampleNames } from "../../server/data/dataset.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
@@ -51,7 +52,7 @@ async function readEpoch(set: SyntheticDataSet, badSamples: BadSamples, workers 
   const skipped: VitrineError[] = [];
   const source = await openPipeline({
     ...SETTINGS,
-    dataset: openDataset(set.path),
+    dataset: await openDataset(set.path),
     workers,
     badSamples,
     onSkipped: (error) => skipped.push(error),
@@ -83,8 +84,8 @@ function image(batch: Batch, b: number): Uint8Array {
   return batch.pixels.slice(b * bytes, (b + 1) * bytes);
 }
 
-test("the two sets differ only in the bytes of one file", ({ good, bad }) => {
-  assert.is(openDataset(good.path).fingerprint, openDataset(bad.path).fingerprint);
+test("the two sets differ only in the bytes of one file", async ({ good, bad }) => {
+  assert.is((await openDataset(good.path)).fingerprint, (await openDataset(bad.path)).fingerprint);
 });
 
 test("fail: the error is the file's own, typed, naming it", async ({ bad }) => {
@@ -137,7 +138,7 @@ test("skip: the partner has the pixels that it has without any mixing", async ({
   const plain = await openPipeline({
     ...SETTINGS,
     recipe: { ...RECIPE, mixup: 0 },
-    dataset: openDataset(good.path),
+    dataset: await openDataset(good.path),
     workers: 0,
     badSamples: "fail",
   });
@@ -211,7 +212,7 @@ test("evaluation omits a bad file under skip and names it under fail", async ({ 
     names.push(...batch.names);
   }
   await source.close();
-  const { names: all } = openDataset(bad.path);
+  const all = sampleNames(await openDataset(bad.path));
   assert.equal(
     names,
     all.filter((name) => name !== BAD_FILE),
@@ -227,7 +228,7 @@ test("evaluation omits a bad file under skip and names it under fail", async ({ 
 
 test("a file that vanished since the data set was opened is a bad sample too", async () => {
   const set = createDataSet(6);
-  const dataset = openDataset(set.path);
+  const dataset = await openDataset(set.path);
   rmSync(join(set.path, "emu/002.jpg"));
   const source = await openPipeline({ ...SETTINGS, dataset, workers: 0, badSamples: "fail" });
   const error = await failureOf(() => digestsOf(source, START, 1));

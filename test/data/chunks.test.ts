@@ -47,7 +47,7 @@ test.before(async (context) => {
   context.set = createDataSet(20);
   context.opened = await openDecodePool(1);
   const service = createDataService({ badSamples: "fail", log: pino({ level: "silent" }) });
-  service.open(openDataset(context.set.path), context.opened);
+  service.open(await openDataset(context.set.path), context.opened);
   context.server = new Server();
   context.server.addService(DATA_SERVICE, service.implementation);
   context.address = await listen(context.server, "127.0.0.1:0");
@@ -107,7 +107,7 @@ test("chunks have the length that was asked for, but no less than 64 KiB", async
 test("batches in chunks are those made in this process, while their memory is used again", async (context) => {
   // Two messages: more than a mebibyte.
   const settings = { recipe: { ...RECIPE, size: 320 }, batchSize: 5, seed: 3 };
-  const dataset = openDataset(context.set.path);
+  const dataset = await openDataset(context.set.path);
   const local = await openPipeline({ dataset, ...settings, workers: 0, badSamples: "fail" });
   const remote = await connectData({ address: context.address, ...settings });
   const expected = local.batches({ epoch: 0, batch: 0 })[Symbol.asyncIterator]();

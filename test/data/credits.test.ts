@@ -50,7 +50,7 @@ test.before(async (context) => {
     },
   };
   const log = pino({ level: "silent" });
-  const dataset = openDataset(context.set.path);
+  const dataset = await openDataset(context.set.path);
   context.service = createDataService({ badSamples: "fail", log });
   context.service.open(dataset, { pool: counted, math });
   context.server = new Server();

@@ -21,8 +21,8 @@ const SETTINGS = { recipe: SMALL_RECIPE, batchSize: 7, seed: 5, badSamples: "fai
 const FROM = { epoch: 0, batch: 5 };
 const COUNT = 5;
 
-function local(set: SyntheticDataSet, workers: number): Promise<BatchSource> {
-  return openPipeline({ ...SETTINGS, dataset: openDataset(set.path), workers });
+async function local(set: SyntheticDataSet, workers: number): Promise<BatchSource> {
+  return openPipeline({ ...SETTINGS, dataset: await openDataset(set.path), workers });
 }
 
 async function localDigests(set: SyntheticDataSet, workers: number): Promise<string[]> {
@@ -85,7 +85,7 @@ test("the simple random crop reaches the server, and gives the pipeline's bytes"
   expected,
 }) => {
   const settings = { ...SETTINGS, recipe: { ...SMALL_RECIPE, simpleCrop: true, autoAugment: "3a" } };
-  const here = await openPipeline({ ...settings, dataset: openDataset(set.path), workers: 0 });
+  const here = await openPipeline({ ...settings, dataset: await openDataset(set.path), workers: 0 });
   const wanted = await digestsOf(here, FROM, 2);
   await here.close();
   assert.not.equal(wanted, expected.slice(0, 2));
@@ -119,7 +119,12 @@ test("an epoch contains each image at most once, mixed with the partner from the
 });
 
 test("another seed, epoch or batch size gives other bytes", async ({ set, expected }) => {
-  const source = await openPipeline({ ...SETTINGS, dataset: openDataset(set.path), seed: 6, workers: 0 });
+  const source = await openPipeline({
+    ...SETTINGS,
+    dataset: await openDataset(set.path),
+    seed: 6,
+    workers: 0,
+  });
   const other = await digestsOf(source, FROM, 1);
   await source.close();
   assert.not.equal(other[0], expected[0]);
@@ -159,7 +164,7 @@ async function commandDigests(
 test("vitrine data digest prints the pipeline's digests, with 0 and 2 workers", async ({ set }) => {
   const recipe = { ...SMALL_RECIPE, eraseProbability: 0.25 };
   const source = await openPipeline({
-    dataset: openDataset(set.path),
+    dataset: await openDataset(set.path),
     recipe,
     batchSize: 8,
     seed: 3,
@@ -194,7 +199,7 @@ test("vitrine data digest takes every flag of the trainer's augmentation", async
     ...{ colorJitter: 0.1, interpolation: "random", repeats: 2, simpleCrop: false },
   };
   const common = { batchSize: 8, seed: 3, workers: 0, badSamples: "fail" } as const;
-  const source = await openPipeline({ ...common, dataset: openDataset(set.path), recipe });
+  const source = await openPipeline({ ...common, dataset: await openDataset(set.path), recipe });
   const expected = await digestsOf(source, { epoch: 0, batch: 0 }, 2);
   await source.close();
   assert.equal(

@@ -90,8 +90,8 @@ test("every format is evaluated and trained by its content, with any number of w
 }) => {
   addAllFormats(folder);
   writeFileSync(join(folder, "a", "photo.heic"), "");
-  const dataset = openDataset(folder);
-  assert.is(dataset.names.length, 8);
+  const dataset = await openDataset(folder);
+  assert.is(dataset.samples, 8);
   assert.is(dataset.otherKinds, "1 .heic");
   const { inputs } = await evaluate(folder);
   for (const name of readdirSync(join(folder, "a"))) {
@@ -157,7 +157,7 @@ test("partial: a kept training sample has weight 1 and is mixed; a text keeps we
   addDamaged(folder);
   const said: string[] = [];
   const source = await openPipeline({
-    ...{ ...SETTINGS, batchSize: 7, workers: 0, dataset: openDataset(folder), badSamples: "partial" },
+    ...{ ...SETTINGS, batchSize: 7, workers: 0, dataset: await openDataset(folder), badSamples: "partial" },
     onKept: ({ message }) => void said.push(message),
   });
   for await (const { weights } of source.batches(START)) {

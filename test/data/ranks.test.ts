@@ -79,7 +79,7 @@ interface Case extends Rank {
 async function parts(set: SyntheticDataSet, options: Case, from = 0, count = 2): Promise<Part[]> {
   const recipe = { ...SMALL_RECIPE, ...options.recipe };
   const shared = { badSamples: "fail", seed: 5, workers: 0 } as const;
-  const source = await openPipeline({ ...shared, ...options, recipe, dataset: openDataset(set.path) });
+  const source = await openPipeline({ ...shared, ...options, recipe, dataset: await openDataset(set.path) });
   try {
     return await firstBatches(source, from, count);
   } finally {
@@ -109,7 +109,7 @@ test.before((context) => {
 
 test.after(({ set }) => set.remove());
 
-test("every place of a batch has one rank, and the parts of more ranks are parts of those of fewer", () => {
+test("every place of a batch has one rank, and the parts of more ranks are parts of those of fewer", async () => {
   for (const batchSize of [1, 2, 6, 7, 8, 12, 21, 64]) {
     for (let world = 1; world <= batchSize; world++) {
       if (batchSize % world !== 0) continue;
@@ -137,7 +137,7 @@ test("every place of a batch has one rank, and the parts of more ranks are parts
   }
 });
 
-test("in an even part, partners are symmetric about the middle, as in a whole batch", () => {
+test("in an even part, partners are symmetric about the middle, as in a whole batch", async () => {
   for (const [batchSize, world] of [
     [8, 2],
     [12, 3],
@@ -152,8 +152,9 @@ test("in an even part, partners are symmetric about the middle, as in a whole ba
 });
 
 for (const mixMode of ["batch", "pair", "elem"] as const)
-  test(`1, 2 and 4 ranks together have the batch of one: mode ${mixMode}, repeated augmentation`, ({ set }) =>
-    expectUnion(set, { batchSize: 8, recipe: { mixMode, repeats: 3 } }, [1, 2, 4, 8]));
+  test(`1, 2 and 4 ranks together have the batch of one: mode ${mixMode}, repeated augmentation`, async ({
+    set,
+  }) => expectUnion(set, { batchSize: 8, recipe: { mixMode, repeats: 3 } }, [1, 2, 4, 8]));
 
 test("also where partners are on two ranks, and in an odd batch", async ({ set }) => {
   await expectUnion(set, { batchSize: 12 }, [3, 4, 12]);
@@ -185,7 +186,7 @@ async function decoded(set: SyntheticDataSet, options: Case): Promise<number> {
   };
   const recipe = { ...SMALL_RECIPE, ...options.recipe };
   const all = { seed: 5, badSamples: "fail", ...options, recipe } as const;
-  const maker = createBatchMaker(counting, math, openDataset(set.path), all);
+  const maker = createBatchMaker(counting, math, await openDataset(set.path), all);
   await maker.make({ epoch: 0, batch: 0 }, pool.allocate(maker.pixelBytes), new AbortController().signal);
   await pool.close();
   return samples;

@@ -115,7 +115,7 @@ for (const workers of [0, 1])
   test(`a picture that is replaced while it is served is an error or is skipped, with ${workers} workers`, async () => {
     const set = createDataSet(6);
     try {
-      const dataset = openDataset(set.path);
+      const dataset = await openDataset(set.path);
       const { file } = sampleLocation(dataset, 4);
       const skipped: string[] = [];
       const settings = { recipe: SMALL_RECIPE, batchSize: 6, seed: 3, dataset, workers };

@@ -112,7 +112,7 @@ async function codeOf({ ended }: Raw): Promise<string> {
 
 test("a small batch does not wait for a large one that was asked for before", async ({ set, opened }) => {
   const served = await serve();
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   const large = openStream(served, 32, batchCost(32, SMALL_RECIPE.size));
   await until(() => served.service.bytesOutstanding() > 0, "the large batch is in the making");
   const small = openStream(served, 4, batchCost(4, SMALL_RECIPE.size));
@@ -129,7 +129,7 @@ test("streams that would exceed the memory are refused, and fit again when anoth
   const cost = batchCost(8, SMALL_RECIPE.size);
   // Three batches in the making or held, and the frame of a message.
   const served = await serve({ memoryBytes: 2 * 4 * cost });
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   const streams = [openStream(served, 8, cost), openStream(served, 8, cost)];
   await Promise.all(streams.map(({ first }) => first));
   assert.is(served.service.bytesReserved(), 2 * 4 * cost);
@@ -146,7 +146,7 @@ test("streams that would exceed the memory are refused, and fit again when anoth
 
 test("a batch that no budget holds is refused before memory is reserved for it", async ({ set, opened }) => {
   const served = await serve({ memoryBytes: 1 << 16 });
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   assert.is(await codeOf(openStream(served, 40)), "data/server-full");
   await until(() => served.service.bytesReserved() === 0, "nothing is reserved");
   served.close();
@@ -154,7 +154,7 @@ test("a batch that no budget holds is refused before memory is reserved for it",
 
 test("more streams than allowed are refused", async ({ set, opened }) => {
   const served = await serve({ maxStreams: 1 });
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   const one = openStream(served, 4);
   await one.first;
   assert.is(await codeOf(openStream(served, 4)), "data/server-full");
@@ -163,7 +163,7 @@ test("more streams than allowed are refused", async ({ set, opened }) => {
 
 test("a stream that never says what it wants is ended", async ({ set, opened }) => {
   const served = await serve({ openMs: 50 });
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   const silent = rawStream(served);
   // The call reaches the server with its metadata alone.
   const error = await silent.ended;
@@ -179,7 +179,7 @@ test("until the data set is open, clients hear how far the server is", async ({ 
   const error = await openStream(served, 4).ended;
   assert.ok(isVitrineError(error) && error.code === "data/opening", String(error));
   assert.match(error.message, /being opened: 120,000 files so far/);
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   await openStream(served, 4).first;
   served.close();
 });
@@ -187,7 +187,7 @@ test("until the data set is open, clients hear how far the server is", async ({ 
 test("a trainer waits for a place, but not for one that there will never be", async ({ set, opened }) => {
   const cost = batchCost(8, SMALL_RECIPE.size);
   const served = await serve({ memoryBytes: 4 * cost });
-  served.service.open(openDataset(set.path), opened);
+  served.service.open(await openDataset(set.path), opened);
   const taken = openStream(served, 8, cost);
   await taken.first;
   const notices: string[] = [];

@@ -149,7 +149,7 @@ test("a slow server's batch is asked of another one, and goes on without it", as
     },
   };
   const service = createDataService({ badSamples: "fail", log });
-  service.open(openDataset(context.set.path), { pool: slowPool, math });
+  service.open(await openDataset(context.set.path), { pool: slowPool, math });
   const server = new Server();
   server.addService(DATA_SERVICE, service.implementation);
   const slow = await listen(server, "127.0.0.1:0");
@@ -174,7 +174,7 @@ test("a slow server's stream is not read on, however long the batch that was mad
     },
   };
   const service = createDataService({ badSamples: "fail", log });
-  service.open(openDataset(context.set.path), { pool: slowPool, math });
+  service.open(await openDataset(context.set.path), { pool: slowPool, math });
   const server = new Server();
   server.addService(DATA_SERVICE, service.implementation);
   const slow = await listen(server, "127.0.0.1:0");
@@ -205,10 +205,11 @@ test("a server that lists its files is waited for beside one that is away", asyn
   const opening = await listen(server, "127.0.0.1:0");
   const gone = await serve(context);
   await stop(gone);
+  const dataset = await openDataset(context.set.path);
   let files = 0;
   const listing = setInterval(() => {
     service.listed(++files);
-    if (files === 30) service.open(openDataset(context.set.path), { pool, math });
+    if (files === 30) service.open(dataset, { pool, math });
   }, 100);
   try {
     const address = `${gone.address},${opening}`;
@@ -222,7 +223,7 @@ test("a server that lists its files is waited for beside one that is away", asyn
   }
 });
 
-test("a server that answers and then fails rests longer each time, until it has made a batch", () => {
+test("a server that answers and then fails rests longer each time, until it has made a batch", async () => {
   const address = "127.0.0.1:1";
   const servers = new DataServers([address]);
   const now = performance.now();

@@ -27,7 +27,7 @@ async function digests(
   const { pool: unused, math } = await openDecodePool(0);
   await unused.close();
   const options = { recipe: SMALL_RECIPE, batchSize: 8, seed: 4, badSamples: "fail" } as const;
-  const maker = createBatchMaker(pool, math, openDataset(path), options);
+  const maker = createBatchMaker(pool, math, await openDataset(path), options);
   const stream = openBatchStream(pool, maker, { epoch: 0, batch: 0 });
   const seen: string[] = [];
   while (seen.length < COUNT) {

@@ -19,6 +19,7 @@ import {
   readWholeFileSync,
 } from "../../runtime/host/node-files.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
+import { sampleNames } from "../../server/data/dataset.js";
 import { runDecodeTask } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { fileLocation } from "../../server/data/sample-location.js";
@@ -156,9 +157,9 @@ test("a FIFO among photos is none of them, and one that takes a photo's place is
   mkdirSync(join(root, "a"), { recursive: true });
   writeFileSync(join(root, "a", "1.jpg"), "x");
   const path = fifo(join(root, "a"), "2.jpg");
-  const { names, otherFiles } = openDataset(root);
-  assert.equal(names, ["a/1.jpg"]);
-  assert.is(otherFiles, 1);
+  const dataset = await openDataset(root);
+  assert.equal(sampleNames(dataset), ["a/1.jpg"]);
+  assert.is(dataset.otherFiles, 1);
   const module = await createImageModule(nodeHost());
   const task = { kind: "headers", locations: [fileLocation(path)] } as const;
   const [fault] = await runDecodeTask(module, task, new Uint8Array(0));
