@@ -44,7 +44,7 @@ export interface Row {
 export const HASH_BYTES = 32;
 const BLOCK = 16;
 /** No file system has longer paths. */
-export const LONGEST_NAME = 65_535;
+const LONGEST_NAME = 65_535;
 
 const damaged = (what: string): VitrineError =>
   new VitrineError("data/bad-index", `the table of samples is damaged: ${what}`);
@@ -167,7 +167,7 @@ export function hashAt({ hashes }: SampleTable, index: number): string | undefin
 }
 
 /** A copy in memory that threads share. */
-export function shared(bytes: Uint8Array): Uint8Array {
+function shared(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;
