@@ -13,6 +13,7 @@ const WITHOUT_PAGE = [
   "test/parity/run.js",
   "test/conformance/run.js",
   "test/fuzz/run.js",
+  "test/faults/run.js",
 ];
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");

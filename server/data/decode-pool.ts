@@ -111,6 +111,9 @@ const MAX_DEATHS = 3;
  */
 const TASK_LIMIT_MS = 60_000;
 
+/** After threads that died before they were ready, while others work. */
+const RESTART_MS = 1_000;
+
 /** Threads that are blocked in the operating system do not end when they are told to. */
 const CLOSE_LIMIT_MS = 2_000;
 
@@ -154,6 +157,9 @@ class Pool implements WorkerPool {
   #blockingReads = false;
   /** Threads in a row that died before they were ready. */
   #failedStarts = 0;
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  /** Whether all threads were ready at once. */
+  #hasStarted = false;
   /** Why no task can run any more. */
   #broken: VitrineError | null = null;
   #settleStart: (error: VitrineError | null) => void = () => {};
@@ -249,7 +255,10 @@ class Pool implements WorkerPool {
     else if (message.kind === "ready") {
       lane.ready = true;
       this.#failedStarts = 0;
-      if ([...this.#lanes].every(({ ready }) => ready)) this.#settleStart(null);
+      if ([...this.#lanes].every(({ ready }) => ready)) {
+        this.#hasStarted = true;
+        this.#settleStart(null);
+      }
     } else {
       const index = lane.jobs.findIndex(({ id }) => id === message.id);
       const [job] = index < 0 ? [] : lane.jobs.splice(index, 1);
@@ -284,7 +293,9 @@ class Pool implements WorkerPool {
   #replace(lane: Lane, reason: string, late?: VitrineError): void {
     if (lane.limit) clearTimeout(lane.limit);
     if (!this.#lanes.delete(lane) || this.#broken) return;
-    if (!lane.ready && ++this.#failedStarts >= MAX_DEATHS) {
+    if (!lane.ready) this.#failedStarts++;
+    const works = this.#hasStarted && [...this.#lanes].some(({ ready }) => ready);
+    if (!lane.ready && this.#failedStarts >= MAX_DEATHS && !works) {
       const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
       this.#fail(new VitrineError("data/worker-died", text));
       return;
@@ -296,10 +307,21 @@ class Pool implements WorkerPool {
       running.reject(late ?? taskKillsWorkers(running, reason));
     }
     for (const job of lane.jobs.toReversed()) this.#queue.putBack(job.signal, job);
-    this.#addLane();
+    if (this.#failedStarts < MAX_DEATHS) this.#addLane();
+    else this.#addLaneLater();
+  }
+
+  /** Others work, so a thread that cannot start now may start later. */
+  #addLaneLater(): void {
+    const restart = setTimeout(() => {
+      this.#restarts.delete(restart);
+      this.#addLane();
+    }, RESTART_MS);
+    this.#restarts.add(restart);
   }
 
   #fail(error: VitrineError): void {
+    for (const restart of this.#restarts) clearTimeout(restart);
     this.#broken ??= error;
     this.#settleStart(this.#broken);
     this.#reportFailure(this.#broken);

@@ -71,6 +71,28 @@ test("when all threads die at once, nothing is lost either", async ({ set, expec
   await pool.close();
 });
 
+test("a thread that dies again and again before it is ready does not end a pool whose others work", async ({
+  set,
+  expected,
+}) => {
+  const pool = await createWorkerPool(2);
+  const [survivor, victim] = pool.threads;
+  const killed = new Set<Worker>([survivor]);
+  void victim.terminate();
+  const killer = setInterval(() => {
+    for (const thread of pool.threads.filter((one) => !killed.has(one))) {
+      if (killed.size === 6) continue;
+      killed.add(thread);
+      void thread.terminate();
+    }
+  }, 1);
+  while (killed.size < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+  clearInterval(killer);
+  assert.equal(await digests(set, pool), expected);
+  assert.is(pool.threads[0], survivor);
+  await pool.close();
+});
+
 test("a task that kills thread after thread is given up, naming its file", async ({ set }) => {
   const pool = await createWorkerPool(1);
   const location = firstOf(set);

@@ -1,0 +1,45 @@
+// Faults: decode threads, servers and trainers killed at random moments; every sample must still reach the optimizer
+// exactly once, in order. `npm run faults -- [N] [--seed S]`: N faults (50), divided among the scenarios.
+// Exits 1 where a batch or a weight differs.
+
+import { parseArgs } from "node:util";
+import { createDataSet } from "../data/synthetic-data-set.js";
+import { createChance } from "./chance.js";
+import { divided, SCENARIOS } from "./scenarios.js";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: "string", default: String(Date.now() % 100_000) } },
+});
+const total = Number(positionals[0] ?? 50);
+const seed = Number(values.seed);
+if (!(Number.isInteger(total) && total >= 1 && Number.isInteger(seed))) {
+  process.stderr.write("faults: give a number of faults, and --seed a whole number\n");
+  process.exit(1);
+}
+
+process.stdout.write(`${total} faults, seed ${seed}\n`);
+const set = createDataSet(40);
+const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
+const counts = divided(total, SCENARIOS.length);
+let done = 0;
+let isEqual = true;
+try {
+  for (const [index, { name, run }] of SCENARIOS.entries()) {
+    if (counts[index] === 0) continue;
+    const start = performance.now();
+    const outcome = await run(set.path, counts[index], createChance(seed + index));
+    const seconds = ((performance.now() - start) / 1000).toFixed(0);
+    done += outcome.faults;
+    isEqual &&= outcome.equal;
+    const what = index < 4 ? "batches" : "steps";
+    process.stdout.write(
+      `${name.padEnd(width)}  ${String(outcome.faults).padStart(3)} faults  ` +
+        `${String(outcome.compared).padStart(4)} ${what.padEnd(7)}  ${outcome.equal ? "equal" : "DIFFERENT"}  ${seconds} s\n`,
+    );
+  }
+} finally {
+  set.remove();
+}
+process.stdout.write(`${done} faults, everything ${isEqual ? "equal" : "NOT EQUAL"}\n`);
+process.exitCode = isEqual ? 0 : 1;
