@@ -41,7 +41,7 @@ async function expectedDigests(path: string, count: number): Promise<string[]> {
   const source = await openPipeline({
     ...SETTINGS,
     badSamples: "fail",
-    dataset: openDataset(path),
+    dataset: await openDataset(path),
     workers: 0,
   });
   try {
@@ -86,7 +86,7 @@ export async function killThreads(path: string, faults: number, chance: Chance):
   const { pool: unused, math } = await openDecodePool(0);
   await unused.close();
   const service = createDataService({ badSamples: "fail", log: pino({ level: "silent" }) });
-  service.open(openDataset(path), { pool, math });
+  service.open(await openDataset(path), { pool, math });
   const server = new Server();
   server.addService(DATA_SERVICE, service.implementation);
   const address = await listen(server, "127.0.0.1:0");
