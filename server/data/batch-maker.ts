@@ -34,7 +34,7 @@ export interface BatchMaker {
 
 /** Throws `data/too-few-samples` where an epoch holds no full batch, `usage/rank`. */
 export function createBatchMaker(
-  pool: DecodePool,
+  pool: Pick<DecodePool, "run">,
   math: DrawMath,
   dataset: Dataset,
   options: BatchOptions,
@@ -101,7 +101,7 @@ function drawSamples(
 
 /** For each sample of the batch, what was wrong with its file, or null. */
 async function decodeAll(
-  pool: DecodePool,
+  pool: Pick<DecodePool, "run">,
   { samples, partners }: DrawnBatch,
   { recipe, badSamples, pixelLimit, onKept }: BatchOptions,
   pixels: Uint8Array,

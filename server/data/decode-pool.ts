@@ -55,7 +55,7 @@ export async function openDecodePool(workers: number, remote?: RemoteReading): P
 /** A pool that ends its readers, too, and cannot run without them. */
 function withReaders(pool: DecodePool, readers: RemoteReaders): DecodePool {
   return {
-    run: (task, batch, signal) => pool.run(task, batch, signal),
+    run: (task, batch, signal, owner) => pool.run(task, batch, signal, owner),
     allocate: (bytes) => pool.allocate(bytes),
     get blockedThreads() {
       return pool.blockedThreads;
@@ -122,6 +122,7 @@ interface Job {
   task: DecodeTask;
   batch: SharedArrayBuffer;
   signal: AbortSignal;
+  owner: object;
   deaths: number;
   resolve: (outcome: DecodeOutcome) => void;
   reject: (error: unknown) => void;
@@ -147,7 +148,6 @@ class Pool implements WorkerPool {
   readonly #lanes = new Set<Lane>();
   /** Threads that were told to end and have not. */
   readonly #ending = new Map<Worker, Promise<unknown>>();
-  /** A stream is known by its signal. */
   readonly #queue = new FairQueue<Job>();
   readonly #taskLimitMs: number;
   readonly #readers: RemoteReaders | undefined;
@@ -189,14 +189,19 @@ class Pool implements WorkerPool {
     return this.#ending.size;
   }
 
-  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome> {
+  run(
+    task: DecodeTask,
+    batch: Uint8Array,
+    signal: AbortSignal,
+    owner: object = signal,
+  ): Promise<DecodeOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#broken) return reject(this.#broken);
       const { buffer } = batch;
       if (!(buffer instanceof SharedArrayBuffer))
         return reject(new VitrineError("internal/memory", "a worker's batch must be in shared memory"));
-      const job = { id: this.#nextId++, task, batch: buffer, signal, deaths: 0, resolve, reject };
-      this.#queue.push(signal, job);
+      const job = { id: this.#nextId++, task, batch: buffer, signal, owner, deaths: 0, resolve, reject };
+      this.#queue.push(owner, job);
       this.#assign();
     });
   }
@@ -306,7 +311,7 @@ class Pool implements WorkerPool {
       lane.jobs.shift();
       running.reject(late ?? taskKillsWorkers(running, reason));
     }
-    for (const job of lane.jobs.toReversed()) this.#queue.putBack(job.signal, job);
+    for (const job of lane.jobs.toReversed()) this.#queue.putBack(job.owner, job);
     if (this.#failedStarts < MAX_DEATHS) this.#addLane();
     else this.#addLaneLater();
   }

@@ -33,8 +33,9 @@ export interface DecodePool {
   /**
    * Writes the task's pixels into `batch`, uint8 [count, size, size, 3], at the samples' places. Rejects if the task
    * could not be run; a bad file is an outcome. A task that has not started when `signal` aborts never does.
+   * Owners take turns, task by task; by default the signal stands for the owner.
    */
-  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal): Promise<DecodeOutcome>;
+  run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal, owner?: object): Promise<DecodeOutcome>;
   /** Memory for a batch that this pool's threads can write to. */
   allocate(bytes: number): Uint8Array;
   /** Threads that were told to end and have not: the operating system keeps them, and with them the process. */

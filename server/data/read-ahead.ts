@@ -17,6 +17,14 @@ export interface Leased<T> {
   release(): void;
 }
 
+/** Items in order, for one reader. */
+export interface BatchStream<T> {
+  /** The next item, or null at the end. Rejects where making it failed. */
+  next(): Promise<Leased<T> | null>;
+  /** Rejects a waiting reader with `reason`. What it holds stays intact. */
+  close(reason: unknown): void;
+}
+
 export interface ReadAheadOptions<T> {
   /** Number of buffers: a bound on the items made and not yet released. */
   slots: number;
@@ -27,7 +35,7 @@ export interface ReadAheadOptions<T> {
   admit?(): Promise<void>;
 }
 
-export class ReadAhead<T> {
+export class ReadAhead<T> implements BatchStream<T> {
   readonly #options: ReadAheadOptions<T>;
   readonly #free: Uint8Array[] = [];
   #allocated = 0;

@@ -19,13 +19,15 @@ import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
 import { createBatchMaker } from "./batch-maker.js";
-import { describe, openBatchStream } from "./batch-stream.js";
+import { describe } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
+import type { DecodePool } from "./decode-task.js";
 import { createEvaluationMaker } from "./evaluation-maker.js";
 import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
 import { STREAM_SLOTS } from "./read-ahead.js";
 import type { BadSamples } from "./reading-policy.js";
+import { SharedBatches } from "./shared-batches.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
 /** What a server grants to all clients together. */
@@ -67,6 +69,10 @@ export interface DataService {
   bytesOutstanding(): number;
   /** Memory that the open streams may take, in bytes. */
   bytesReserved(): number;
+  /** Bytes of batches that no stream holds, kept for those that will. */
+  bytesKept(): number;
+  /** Batches started, and those that a stream got of another one's, since the start. */
+  batches(): { made: number; shared: number };
   /** Bad files skipped since the start; a file that is skipped twice counts twice. */
   skipped(): number;
   /** Ends every stream with UNAVAILABLE, so that its client turns to another server or waits. */
@@ -75,9 +81,13 @@ export interface DataService {
 
 /** A data set that is open, with the threads that decode it. */
 interface Opened extends OpenPool {
+  shared: SharedBatches;
   dataset: Dataset;
   description: DescribeResponse;
 }
+
+/** The part of the memory that batches without a reader may take, as far as streams leave it. */
+const KEPT_FRACTION = 1 / 4;
 
 /** Smaller messages than that cost more than they spare. */
 const MIN_CHUNK_BYTES = 64 * 1024;
@@ -119,7 +129,10 @@ export function createDataService(options: DataServiceOptions): DataService {
         { details: { needed, reserved, memory: memoryBytes } },
       );
     calls.set(stream, needed);
+    opened?.shared.trim();
   }
+
+  const keepBytes = () => Math.min(KEPT_FRACTION * memoryBytes, memoryBytes - bytesReserved());
 
   const onSkipped = (error: VitrineError): void => {
     skipped++;
@@ -128,7 +141,7 @@ export function createDataService(options: DataServiceOptions): DataService {
   const onKept = ({ code, message }: VitrineError): void => log.warn({ code }, `kept in part: ${message}`);
 
   function open(request: StreamRequest, stream: StreamCall): OpenedStream {
-    const { dataset, pool, math } = openedOrThrow();
+    const { dataset, pool, math, shared } = openedOrThrow();
     if (!request.open)
       throw new VitrineError("protocol/bad-open", "the first request of a stream must be Open");
     const settings = checkOpen(request.open, dataset.fingerprint);
@@ -147,9 +160,12 @@ export function createDataService(options: DataServiceOptions): DataService {
           return openEvaluationStream(pool, maker, cursor, { admit, stride });
         }
         const options = { ...common, recipe: asked.recipe, seed };
-        const maker = createBatchMaker(pool, math, dataset, options);
         log.info({ batchSize, seed, rank, world, cursor, stride, window }, "stream opened");
-        return openBatchStream(pool, maker, cursor, { admit, stride });
+        // All that decides what is in a batch.
+        const key = JSON.stringify([asked.recipe, batchSize, seed, rank, world]);
+        const createMaker = (turns: Pick<DecodePool, "run">) =>
+          createBatchMaker(turns, math, dataset, options);
+        return shared.open(key, createMaker, cursor, { admit, stride });
       },
     };
   }
@@ -177,11 +193,14 @@ export function createDataService(options: DataServiceOptions): DataService {
       files = count;
     },
     open(dataset, pool) {
-      opened = { ...pool, dataset, description: describe(dataset, randomUUID()) };
+      const shared = new SharedBatches({ pool: pool.pool, keepBytes });
+      opened = { ...pool, dataset, description: describe(dataset, randomUUID()), shared };
     },
     streams: () => calls.size,
     bytesOutstanding: () => [...calls.keys()].reduce((sum, call) => sum + call.bytesOutstanding(), 0),
     bytesReserved,
+    bytesKept: () => opened?.shared.keptBytes ?? 0,
+    batches: () => opened?.shared.counts ?? { made: 0, shared: 0 },
     skipped: () => skipped,
     stop() {
       for (const call of [...calls.keys()])

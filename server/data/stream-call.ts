@@ -7,7 +7,7 @@ import type { StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { MadeBatch } from "./batch-maker.js";
-import type { Leased, ReadAhead } from "./read-ahead.js";
+import type { BatchStream, Leased } from "./read-ahead.js";
 
 type Call = ServerDuplexStream<StreamRequest, BatchPart>;
 
@@ -20,7 +20,7 @@ export interface OpenedStream {
   /** The largest number of bytes of pixels in one message. */
   partBytes: number;
   /** Makes batches ahead, each started only after `admit`. */
-  start(admit: () => Promise<void>): ReadAhead<MadeBatch>;
+  start(admit: () => Promise<void>): BatchStream<MadeBatch>;
 }
 
 export interface StreamCallOptions {
@@ -47,7 +47,7 @@ class BatchCall implements StreamCall {
   /** Until the first request. */
   readonly #openTimer: NodeJS.Timeout;
   #account: CreditAccount | null = null;
-  #stream: ReadAhead<MadeBatch> | null = null;
+  #stream: BatchStream<MadeBatch> | null = null;
   #partBytes = 0;
   #lastWrite: Promise<void> = Promise.resolve();
   #ended = false;
@@ -99,7 +99,7 @@ class BatchCall implements StreamCall {
     this.#send(this.#stream).catch((error) => this.#end(error));
   }
 
-  async #send(stream: ReadAhead<MadeBatch>): Promise<void> {
+  async #send(stream: BatchStream<MadeBatch>): Promise<void> {
     for (;;) {
       const leased = await stream.next();
       if (leased === null) return this.#end(null);

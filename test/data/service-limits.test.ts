@@ -21,8 +21,10 @@ import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, type StreamRequest } from "../../proto/services.js";
 import { fromStatus } from "../../proto/wire-error.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
+import { batchDigest } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { type OpenPool, openDecodePool } from "../../server/data/decode-pool.js";
+import type { DecodePool } from "../../server/data/decode-task.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { createDataService, type DataService, type ServiceLimits } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
@@ -141,6 +143,38 @@ test("streams that would exceed the memory are refused, and fit again when anoth
   await until(() => served.service.streams() === 1, "the server notices the cancel");
   const again = openStream(served, 8, cost);
   await again.first;
+  served.close();
+});
+
+test("eight trainers of one plan cost one decode", async ({ set, opened }) => {
+  let decoded = 0;
+  const pool: DecodePool = {
+    ...opened.pool,
+    allocate: (bytes) => opened.pool.allocate(bytes),
+    run(task, ...rest) {
+      decoded += task.kind === "training" ? task.samples.length : 1;
+      return opened.pool.run(task, ...rest);
+    },
+  };
+  const served = await serve();
+  served.service.open(openDataset(set.path), { ...opened, pool });
+  const settings = { address: served.address, recipe: SMALL_RECIPE, batchSize: 8, seed: 1 };
+  const digests = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const source = await connectData({ ...settings, creditBytes: 2 * batchCost(8, SMALL_RECIPE.size) });
+      const read: string[] = [];
+      for await (const batch of source.batches({ epoch: 0, batch: 0 })) {
+        read.push(batchDigest(batch));
+        if (read.length === 12) break;
+      }
+      await source.close();
+      return read.join();
+    }),
+  );
+  assert.is(new Set(digests).size, 1);
+  assert.ok(decoded <= (12 + 2) * 8, `${decoded} images were decoded for 12 batches of 8`);
+  await until(() => served.service.streams() === 0, "all streams have ended");
+  assert.is(served.service.bytesKept(), 0);
   served.close();
 });
 
