@@ -157,7 +157,7 @@ test("eight trainers of one plan cost one decode", async ({ set, opened }) => {
     },
   };
   const served = await serve();
-  served.service.open(openDataset(set.path), { ...opened, pool });
+  served.service.open(await openDataset(set.path), { ...opened, pool });
   const settings = { address: served.address, recipe: SMALL_RECIPE, batchSize: 8, seed: 1 };
   const digests = await Promise.all(
     Array.from({ length: 8 }, async () => {
