@@ -2,7 +2,7 @@
 // --manifest FILE.jsonl [--json]`; exit status 1 where a file fails. `npm run conformance -- crops --root DIR
 // [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops. `npm run conformance -- devices --model
 // MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes. `npm run conformance -- pictures --root DIR
-// [--json]`: files of other formats, compared with Pillow's result.
+// [--json]`: files of other formats, compared with Pillow's result. `npm run conformance -- batches`: batches made in every way.
 
 import { join } from "node:path";
 import { Command } from "commander";
@@ -11,6 +11,7 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { generator } from "../image/jpeg-fixtures.js";
+import { registerBatches } from "./batches.js";
 import { runCrops } from "./crops.js";
 import { registerDevices } from "./devices.js";
 import { readManifest } from "./manifest.js";
@@ -82,6 +83,7 @@ async function main(): Promise<void> {
       if (report.failed > 0 || rows.length === 0) process.exitCode = 1;
     });
   registerDevices(program);
+  registerBatches(program);
   await program.parseAsync(process.argv);
 }
 

@@ -4,11 +4,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
-import type { Batch, BatchSource } from "../../runtime/batches/batch-source.js";
 import { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { batchDigest, createBatchMaker } from "../../server/data/batch-maker.js";
+import { createBatchMaker } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
@@ -16,59 +15,11 @@ import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
+import { digestOfPart, type Part, partsOf, unionOf } from "./rank-union.js";
 import { runVitrine } from "./server-process.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 
 const test = suite<{ set: SyntheticDataSet }>("ranks");
-
-const IMAGE = SMALL_RECIPE.size * SMALL_RECIPE.size * 3;
-
-type Part = Pick<Batch, "pixels" | "labels" | "partnerLabels" | "lambdas" | "weights">;
-
-/** A difference of digests is printed at once, one of pixels is not. */
-const digestOf = (part: Part): string =>
-  batchDigest({
-    ...part,
-    cursor: { epoch: 0, batch: 0 },
-    count: part.labels.length,
-    size: SMALL_RECIPE.size,
-  });
-
-const kept = ({ pixels, labels, partnerLabels, lambdas, weights }: Batch): Part => ({
-  pixels: pixels.slice(),
-  labels: labels.slice(),
-  partnerLabels: partnerLabels.slice(),
-  lambdas: lambdas.slice(),
-  weights: weights.slice(),
-});
-
-async function firstBatches(source: BatchSource, batch: number, count: number): Promise<Part[]> {
-  const parts: Part[] = [];
-  for await (const made of source.batches({ epoch: 1, batch })) {
-    parts.push(kept(made));
-    if (parts.length === count) break;
-  }
-  return parts;
-}
-
-/** What ranks have, at its places in the batch of all of them. */
-function union(batchSize: number, parts: readonly Part[]): Part {
-  const whole: Part = {
-    pixels: new Uint8Array(batchSize * IMAGE),
-    labels: new Int32Array(batchSize),
-    partnerLabels: new Int32Array(batchSize),
-    lambdas: new Float64Array(batchSize),
-    weights: new Float32Array(batchSize),
-  };
-  parts.forEach((part, rank) => {
-    placesOfRank(batchSize, { rank, world: parts.length }).forEach((place, row) => {
-      whole.pixels.set(part.pixels.subarray(row * IMAGE, (row + 1) * IMAGE), place * IMAGE);
-      for (const field of ["labels", "partnerLabels", "lambdas", "weights"] as const)
-        whole[field][place] = part[field][row];
-    });
-  });
-  return whole;
-}
 
 interface Case extends Rank {
   batchSize: number;
@@ -81,7 +32,7 @@ async function parts(set: SyntheticDataSet, options: Case, from = 0, count = 2):
   const shared = { badSamples: "fail", seed: 5, workers: 0 } as const;
   const source = await openPipeline({ ...shared, ...options, recipe, dataset: await openDataset(set.path) });
   try {
-    return await firstBatches(source, from, count);
+    return await partsOf(source, { epoch: 1, batch: from }, count);
   } finally {
     await source.close();
   }
@@ -94,11 +45,11 @@ async function expectUnion(set: SyntheticDataSet, options: Case, worlds: readonl
       Array.from({ length: world }, (_, rank) => parts(set, { ...options, rank, world })),
     );
     whole.forEach((batch, index) => {
-      const together = union(
+      const together = unionOf(
         options.batchSize,
         ranks.map((rank) => rank[index]),
       );
-      assert.is(digestOf(together), digestOf(batch), `world ${world}, batch ${index}`);
+      assert.is(digestOfPart(together), digestOfPart(batch), `world ${world}, batch ${index}`);
     });
   }
 }
@@ -214,17 +165,17 @@ test("over gRPC a rank gets its part, and the world may change at any batch", as
     const ranks = await Promise.all(
       Array.from({ length: world }, (_, rank) => connectData({ ...settings, rank, world })),
     );
-    const got = await Promise.all(ranks.map((source) => firstBatches(source, batch, 1)));
+    const got = await Promise.all(ranks.map((source) => partsOf(source, { epoch: 1, batch: batch }, 1)));
     assert.is(got[0][0].labels.length, 8 / world);
     await Promise.all(ranks.map((source) => source.close()));
-    return union(
+    return unionOf(
       8,
       got.map(([first]) => first),
     );
   };
   try {
-    assert.is(digestOf(await read(4, 3)), digestOf(whole));
-    assert.is(digestOf(await read(2, 4)), digestOf(then));
+    assert.is(digestOfPart(await read(4, 3)), digestOfPart(whole));
+    assert.is(digestOfPart(await read(2, 4)), digestOfPart(then));
     for (const rank of [{ rank: 2, world: 2 }, { world: 3 }, { rank: -1 }, { world: 0.5 }]) {
       const error = await connectData({ ...settings, ...rank }).catch((reason: unknown) => reason);
       assert.ok(isVitrineError(error) && error.code === "usage/rank", JSON.stringify(rank));
