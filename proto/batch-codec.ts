@@ -17,6 +17,8 @@ export interface BatchHead {
   weights: Float32Array;
   /** File of each image of an evaluation, [count]; absent in training. */
   names?: string[];
+  /** Of a received batch: seconds from its first message to its last one. */
+  transferSeconds?: number;
 }
 
 /** A batch on the wire. */

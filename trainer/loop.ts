@@ -8,6 +8,7 @@ import { isDeviceLost } from "../runtime/errors.js";
 import { pruneTop } from "./checkpoint/ranking.js";
 import { type Checkpoints, openCheckpoints, type Rank, takeBest } from "./checkpoint/save.js";
 import type { RunState } from "./checkpoint/state.js";
+import { DataWaitAdvice } from "./data-wait.js";
 import { type EventFile, openEventFile } from "./event-file.js";
 import { untilInterrupted } from "./interruption.js";
 import type { StepMetrics } from "./metrics.js";
@@ -33,6 +34,7 @@ interface LoopContext {
   checkpoints: Checkpoints;
   losses: RunningMean;
   clock: StepClock;
+  waitAdvice: DataWaitAdvice;
   runClock: RunClock;
   events: EventFile;
 }
@@ -63,6 +65,7 @@ export async function train(run: TrainingRun): Promise<void> {
     checkpoints,
     losses,
     ...clocks,
+    waitAdvice: new DataWaitAdvice(),
     events: openEventFile(folder, state.step),
   };
   let inFlight: StartedStep | undefined;
@@ -149,18 +152,22 @@ function endsSegment(
 async function completeStep(context: LoopContext, started: StartedStep): Promise<StepMetrics> {
   const { run, checkpoints, losses, clock, runClock, events } = context;
   const { state, source, progress } = run;
-  const { cursor, count, waitSeconds, step, learningRate, targetEntropy, skipped } = started;
+  const { cursor, count, waitSeconds, transferSeconds, step } = started;
+  const { learningRate, targetEntropy, skipped } = started;
   const { loss, terms, gradientNorm, applied, lossScale } = await finishStep(started);
   losses.add(loss);
   advance(state, cursor, source.batchesPerEpoch, loss, losses);
   if (lossScale) state.lossScale = lossScale;
   if (lossScale && !applied) progress.say(describeOverflow(step, lossScale));
-  clock.tick(count, waitSeconds);
+  clock.tick(count, waitSeconds, transferSeconds);
   const runningLoss = losses.mean();
-  const rates = { learningRate, ...clock.rates() };
+  const { dataStage, ...measuredRates } = clock.rates();
+  const rates = { learningRate, ...measuredRates };
+  const advice = context.waitAdvice.after({ ...measuredRates, dataStage });
+  if (advice !== null) progress.say(advice);
   const { epochs, steps } = lengths(run);
   progress.report({
-    ...{ epoch: cursor.epoch + 1, epochs, step, steps, loss: runningLoss, ...rates },
+    ...{ epoch: cursor.epoch + 1, epochs, step, steps, loss: runningLoss, ...rates, dataStage },
     ...runClock.times(step, steps),
     ...memoryOf(run),
   });

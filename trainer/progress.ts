@@ -1,6 +1,7 @@
 // Progress: one line that is rewritten in place on a terminal, for training, validation and kernel compilation. In a
 // log, training writes a line every five seconds, and the others write nothing.
 
+import { type DataStage, NOTABLE_DATA_WAIT } from "./data-wait.js";
 import { formatDuration } from "./duration.js";
 
 export interface ProgressReport {
@@ -15,6 +16,8 @@ export interface ProgressReport {
   imagesPerSecond: number;
   /** Fraction of the time spent waiting for data, 0…1. */
   dataWait: number;
+  /** What most of that was for. */
+  dataStage?: DataStage;
   /** Since the run was started or resumed. */
   elapsedSeconds: number;
   /** Until its end, at the mean pace so far; NaN where that is not known. */
@@ -93,15 +96,13 @@ function shortBytes(bytes: number): string {
   return `${value.toFixed(unit === 0 ? 0 : 1)} ${BYTE_UNITS[unit]}`;
 }
 
-/** Waiting for data is shown where it costs something. */
-const NOTABLE_DATA_WAIT = 0.05;
-
 /**
  * `epoch 2/300  step 41/3600  loss 2.3145  lr 1.56e-5  9.8 img/s  mem 312 MB  1:12  ETA 1:45:02`. Where that is longer
  * than `width`, parts are left out, the least important one first.
  */
 export function progressLine(report: ProgressReport, width = Number.POSITIVE_INFINITY): string {
   const { epoch, epochs, step, steps, dataWait, deviceBytes } = report;
+  const stage = report.dataStage === undefined ? "" : ` (${report.dataStage})`;
   const gpu = deviceBytes === null ? "" : ` + ${shortBytes(deviceBytes)} GPU`;
   /** Each part with its rank: the lower, the longer it stays. */
   const parts: [text: string, rank: number][] = [
@@ -111,7 +112,7 @@ export function progressLine(report: ProgressReport, width = Number.POSITIVE_INF
     [`lr ${report.learningRate.toExponential(2)}`, 8],
     [`${report.imagesPerSecond.toFixed(1)} img/s`, 4],
     ...(dataWait >= NOTABLE_DATA_WAIT
-      ? [[`data wait ${Math.round(100 * dataWait)}%`, 5] as [string, number]]
+      ? [[`data wait ${Math.round(100 * dataWait)}%${stage}`, 5] as [string, number]]
       : []),
     [`mem ${shortBytes(report.peakBytes)}${gpu}`, 7],
     [formatDuration(report.elapsedSeconds), 6],

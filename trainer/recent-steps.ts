@@ -1,6 +1,8 @@
 // Recent steps: mean loss, images per second and time spent waiting for data, over the last ten steps; and the time of
 // the whole run.
 
+import { type DataStage, stageOf } from "./data-wait.js";
+
 /** Steps that loss and rates average over. */
 const RECENT_STEPS = 10;
 
@@ -32,6 +34,7 @@ interface Lap {
   seconds: number;
   images: number;
   waitSeconds: number;
+  transferSeconds: number | undefined;
 }
 
 /** How long a run takes: since it was started or resumed, and until its end at the mean pace since then. */
@@ -67,10 +70,10 @@ export class StepClock {
     this.#last = now();
   }
 
-  /** Ends a step of `images` images that waited `waitSeconds` for its batch. */
-  tick(images: number, waitSeconds: number): void {
+  /** Ends a step of `images` images that waited `waitSeconds` for its batch; `transferSeconds`: see Batch. */
+  tick(images: number, waitSeconds: number, transferSeconds?: number): void {
     const now = this.#now();
-    this.#laps.push({ seconds: now - this.#last, images, waitSeconds });
+    this.#laps.push({ seconds: now - this.#last, images, waitSeconds, transferSeconds });
     if (this.#laps.length > RECENT_STEPS) this.#laps.shift();
     this.#last = now;
   }
@@ -80,12 +83,15 @@ export class StepClock {
     this.#last = this.#now();
   }
 
-  /** `dataWait`: fraction of the time, 0…1. */
-  rates(): { imagesPerSecond: number; dataWait: number } {
+  /** `dataWait`: fraction of the time, 0…1; `dataStage`: what most of it was for. */
+  rates(): { imagesPerSecond: number; dataWait: number; dataStage: DataStage } {
     const sum = (of: (lap: Lap) => number) => this.#laps.reduce((total, lap) => total + of(lap), 0);
     const seconds = sum((lap) => lap.seconds);
-    if (seconds <= 0) return { imagesPerSecond: 0, dataWait: 0 };
-    const dataWait = Math.min(1, sum((lap) => lap.waitSeconds) / seconds);
-    return { imagesPerSecond: sum((lap) => lap.images) / seconds, dataWait };
+    const waitSeconds = sum((lap) => lap.waitSeconds);
+    const isLocal = this.#laps.some((lap) => lap.transferSeconds === undefined);
+    const dataStage = stageOf(waitSeconds, isLocal ? undefined : sum((lap) => lap.transferSeconds ?? 0));
+    if (seconds <= 0) return { imagesPerSecond: 0, dataWait: 0, dataStage };
+    const dataWait = Math.min(1, waitSeconds / seconds);
+    return { imagesPerSecond: sum((lap) => lap.images) / seconds, dataWait, dataStage };
   }
 }

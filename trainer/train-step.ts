@@ -29,6 +29,7 @@ export interface StartedStep {
   step: number;
   count: number;
   waitSeconds: number;
+  transferSeconds?: number | undefined;
   learningRate: number;
   /** Lower bound of the loss, see objective.ts. */
   targetEntropy: number;
@@ -72,7 +73,7 @@ export async function startStep(
   inputs: TrainingInputs,
   step: number,
 ): Promise<StartedStep> {
-  const { cursor, count, waitSeconds } = batch;
+  const { cursor, count, waitSeconds, transferSeconds } = batch;
   const learningRate = rateOfEpoch(schedule, cursor.epoch);
   const optimizer = optimizerStep(settings, learningRate, step - skippedSteps);
   const facts = {
@@ -80,6 +81,7 @@ export async function startStep(
     step,
     count,
     waitSeconds,
+    transferSeconds,
     learningRate,
     targetEntropy: targetEntropy(inputs, settings),
     skipped: batch.weights.reduce((sum, weight) => sum + (weight === 0 ? 1 : 0), 0),

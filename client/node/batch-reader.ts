@@ -169,7 +169,8 @@ export class BatchReader {
         this.#check(batch, cursor);
         // Its stream is still to send the batch that another server made.
         if (!isOfStream) stream = this.#drop(stream);
-        yield { ...batch, waitSeconds };
+        const transferSeconds = Math.min(waitSeconds, batch.transferSeconds ?? 0);
+        yield { ...batch, waitSeconds, transferSeconds };
         if (isOfStream) stream?.consumed(batch);
         cursor = cursorAfter(cursor, 1, batchesPerEpoch);
       }

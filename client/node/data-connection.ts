@@ -179,6 +179,8 @@ export class DataStream {
   readonly #assembler: BatchAssembler;
   readonly #context: StreamContext;
   readonly #received: WireBatch[] = [];
+  /** performance.now() at the first message of the batch that is being received. */
+  #arrivingSince: number | null = null;
   /** Why no more batches will arrive. */
   #failure: VitrineError | null = null;
   #wakeReader: (() => void) | null = null;
@@ -199,8 +201,11 @@ export class DataStream {
   #receive(part: BatchPart): void {
     if (this.#failure) return;
     try {
+      this.#arrivingSince ??= performance.now();
       const batch = this.#assembler.add(part);
       if (batch === null) return;
+      batch.transferSeconds = (performance.now() - this.#arrivingSince) / 1000;
+      this.#arrivingSince = null;
       this.#received.push(batch);
       this.#wakeReader?.();
     } catch (error) {

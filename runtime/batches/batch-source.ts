@@ -66,6 +66,8 @@ export interface Batch {
   weights: Float32Array;
   /** Seconds the consumer waited for this batch. */
   waitSeconds: number;
+  /** How long of it a part of the batch had already arrived, seconds; absent where no server sends it. */
+  transferSeconds?: number;
 }
 
 /** Training batches, from a data server or from a pipeline in this process. */

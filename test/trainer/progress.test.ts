@@ -2,6 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DataWaitAdvice, stageOf } from "../../trainer/data-wait.js";
 import { formatDuration } from "../../trainer/duration.js";
 import {
   createProgress,
@@ -144,7 +145,7 @@ test("compiling kernels and validating show a line on a terminal, erased at the 
 test("rates cover the last ten steps and exclude what was not training", () => {
   let now = 0;
   const clock = new StepClock(() => now);
-  assert.equal(clock.rates(), { imagesPerSecond: 0, dataWait: 0 });
+  assert.equal(clock.rates(), { imagesPerSecond: 0, dataWait: 0, dataStage: "decoding" });
   for (let step = 0; step < 10; step++) {
     now += 100;
     clock.tick(1, 100);
@@ -153,9 +154,32 @@ test("rates cover the last ten steps and exclude what was not training", () => {
   clock.restart();
   for (let step = 0; step < 10; step++) {
     now += 2;
-    clock.tick(16, 0.5);
+    clock.tick(16, 0.5, step < 4 ? 0.5 : 0.1);
   }
-  assert.equal(clock.rates(), { imagesPerSecond: 8, dataWait: 0.25 });
+  assert.equal(clock.rates(), { imagesPerSecond: 8, dataWait: 0.25, dataStage: "transfer" });
+});
+
+test("a wait is for the transfer where parts of the batches were there most of the time, else for who makes them", () => {
+  assert.is(stageOf(1, 0.6), "transfer");
+  assert.is(stageOf(1, 0.4), "server");
+  assert.is(stageOf(1, undefined), "decoding");
+  assert.match(
+    progressLine({ ...REPORT, dataWait: 0.2, dataStage: "server" }),
+    / {2}data wait 20% \(server\) {2}/,
+  );
+});
+
+test("what is waited for is said once in a run, after its first steps, and only above 5%", () => {
+  const advice = new DataWaitAdvice();
+  const waiting = { dataWait: 0.21, dataStage: "decoding" } as const;
+  const said = Array.from({ length: 40 }, (_, step) =>
+    advice.after(step === 19 ? { ...waiting, dataWait: 0.04 } : waiting),
+  );
+  assert.equal(
+    said.flatMap((text, step) => (text === null ? [] : [step])),
+    [20],
+  );
+  assert.match(said[20] as string, /^waiting for data takes 21% of the time: .*--workers/);
 });
 
 test.run();
