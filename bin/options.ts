@@ -62,7 +62,7 @@ export function numberPair(flag: string): (text: string) => [number, number] {
 export function dataOption(): Option {
   return new Option(
     "--data <path>",
-    'folder with one folder of pictures per class, a CSV list with the header "path,label", or an index of either',
+    'folder with one folder of pictures per class, a CSV list with the header "path,label", tar shards, or an index',
   ).makeOptionMandatory();
 }
 

@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   "data/bad-key": "a number in a draw's key is out of range",
   "data/bad-list": "a CSV list cannot be read as `path,label`",
   "data/bad-place": "a position is outside an epoch's order",
+  "data/bad-shard": "a shard of a data set is damaged, or has no samples",
   "data/batch-shape": "the data server sent batches of a different size than requested",
   "data/decode-timeout":
     "reading and decoding a file of the data set takes too long, in several threads in turn",

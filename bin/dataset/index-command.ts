@@ -1,12 +1,16 @@
 // vitrine dataset index: lists a data set once and writes what it found to a file that opens in a fraction of a second.
 
-import type { Command } from "commander";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
+import { entryAt } from "../../runtime/host/node-files.js";
+import type { Dataset } from "../../server/data/dataset.js";
 import { hashSamples } from "../../server/data/hash-samples.js";
 import { indexParts } from "../../server/data/index-file.js";
-import { openDataset } from "../../server/data/open-dataset.js";
+import { openDataset, SHARD_INDEX } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
+import { LABEL_SOURCES, type LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import { badSamplesOption, dataOption } from "../options.js";
@@ -15,20 +19,25 @@ import { checkFileOut, sizeText, writeFileOut } from "../write-output.js";
 interface IndexCommand {
   data: string;
   out?: string;
+  labelFrom: LabelSource;
   hash?: boolean;
   badSamples: BadSamples;
   force?: boolean;
   json?: boolean;
 }
 
-/** "photos/train/" → "photos/train.index". */
-function defaultOut(data: string): string {
-  return `${data.replace(/[/\\]+$/, "")}.index`;
+/** "photos/train/" → "photos/train.index"; of a folder of shards a file in it, which is found there. */
+function defaultOut(data: string, { table }: Dataset): string {
+  const path = data.replace(/[/\\]+$/, "");
+  const inFolder = table.shards.length > 0 && entryAt(path)?.isDirectory();
+  return inFolder ? join(path, SHARD_INDEX) : `${path}.index`;
 }
 
-async function index({ data, out = defaultOut(data), hash, badSamples, force, json }: IndexCommand) {
-  checkFileOut(out, force ?? false, "index");
-  const listed = await openDataset(data, { badSamples, onFiles: listingReport(data) });
+async function index({ data, out: given, labelFrom, hash, badSamples, force = false, json }: IndexCommand) {
+  if (given !== undefined) checkFileOut(given, force, "index");
+  const listed = await openDataset(data, { badSamples, labelFrom, onFiles: listingReport(data) });
+  const out = given ?? defaultOut(data, listed);
+  checkFileOut(out, force, "index");
   if (listed.leftOut !== "") process.stderr.write(`${quote(data)}: ${listed.leftOut}\n`);
   const dataset = hash ? await hashSamples(listed, listingReport(data, { what: "reading" })) : listed;
   const bytes = Buffer.concat(indexParts(dataset, out));
@@ -41,12 +50,25 @@ async function index({ data, out = defaultOut(data), hash, badSamples, force, js
   );
 }
 
+export function labelFromOption(): Option {
+  return new Option(
+    "--label-from <what>",
+    "labels of tar shards: .cls or .json entries, first folders, or what the first picture has",
+  )
+    .choices(LABEL_SOURCES)
+    .default("auto");
+}
+
 export function configureIndex(dataset: Command): void {
   const command = dataset
     .command("index")
     .description("list a data set once, into a file that --data takes in its place and that opens at once")
     .addOption(dataOption())
-    .option("--out <file>", "index to write (default: the data set's path and .index)")
+    .option(
+      "--out <file>",
+      `index to write (default: the data set's path and .index; for a folder of shards ${SHARD_INDEX} in it)`,
+    )
+    .addOption(labelFromOption())
     .option("--hash", "read every file, so that fingerprint and every later read cover its content")
     .addOption(badSamplesOption())
     .option("--force", "replace an index")

@@ -9,6 +9,7 @@ import { readStartSync } from "../../runtime/host/node-files.js";
 import { isPictureFormat, PICTURE_FORMATS, pictureKind } from "../../runtime/image/picture-format.js";
 import { byCodePoint, type Listing, nameText, PICTURE_NAME } from "./dataset.js";
 import { ListingFaults } from "./listing-faults.js";
+import { OtherFiles } from "./other-files.js";
 import { TableBuilder } from "./sample-table.js";
 
 /** A file without an ending is what its first bytes say; that of any other ending is not opened here. */
@@ -19,38 +20,6 @@ function isPicture(path: Name, name: Name): boolean {
 }
 
 const START_BYTES = 1024;
-/** As many endings are named in a text. */
-const MOST_ENDINGS = 4;
-
-/** Files that were left out, by their endings. */
-class Others {
-  readonly #counts = new Map<string, number>();
-
-  add(name: string): void {
-    this.#count(extname(name).toLowerCase() || "without an ending");
-  }
-
-  /** A file beside the class folders. */
-  addLoose(): void {
-    this.#count("outside the class folders");
-  }
-
-  #count(kind: string): void {
-    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
-  }
-
-  get total(): number {
-    return [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
-  }
-
-  /** "30 .heic, 5 .txt", the most frequent first. */
-  describe(): string {
-    const sorted = [...this.#counts].sort(([a, n], [b, m]) => m - n || byCodePoint(a, b));
-    const named = sorted.slice(0, MOST_ENDINGS).map(([ending, count]) => `${count} ${quote(ending)}`);
-    return named.join(", ") + (sorted.length > MOST_ENDINGS ? ", …" : "");
-  }
-}
-
 /** A name of a file or folder: bytes where they are not UTF-8. */
 type Name = string | Buffer;
 
@@ -104,7 +73,7 @@ function reasonOf(cause: unknown): string {
 
 /** Reads class folders: pictures go to `table`, files of other kinds to `others`, what cannot be listed to `faults`. */
 class FolderReader {
-  readonly others = new Others();
+  readonly others = new OtherFiles();
   readonly faults = new ListingFaults();
   readonly table = new TableBuilder();
   readonly #root: string;
@@ -137,7 +106,7 @@ class FolderReader {
     for (const { name, dirent } of entriesOf(this.#root)) {
       const target = dirent.isSymbolicLink() ? this.#try(name, (path) => statSync(path)) : dirent;
       if (target?.isDirectory()) folders.push(name);
-      else if (target) this.others.addLoose();
+      else if (target) this.others.addKind("outside the class folders");
     }
     return folders.sort(byName);
   }
@@ -173,7 +142,7 @@ class FolderReader {
   }
 }
 
-function noImages(root: string, classes: string[], others: Others, leftOut: string): VitrineError {
+function noImages(root: string, classes: string[], others: OtherFiles, leftOut: string): VitrineError {
   const { total } = others;
   const files = counted(total, "file", "files");
   const folders = counted(classes.length, "class folder", "class folders");

@@ -82,7 +82,12 @@ export function sampleLocation({ root, table }: Dataset, index: number): SampleL
   return { file, name: file, pathBytes: Buffer.concat([Buffer.from(join(root, "/")), row.name]), expected };
 }
 
-function rangeLocation(root: string, { shards }: SampleTable, row: Row, sha256?: string): SampleLocation {
+function rangeLocation(
+  root: string,
+  { shards, layout }: SampleTable,
+  row: Row,
+  sha256?: string,
+): SampleLocation {
   const { name: shard, ...version } = shards[row.shard];
   const expected = sha256 === undefined ? version : { bytes: version.bytes, sha256 };
   return {
@@ -91,6 +96,7 @@ function rangeLocation(root: string, { shards }: SampleTable, row: Row, sha256?:
     offset: row.offset,
     length: row.size,
     expected,
+    ...(layout !== undefined && { layout }),
   };
 }
 

@@ -7,6 +7,7 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkEntry, OPEN_TO_READ, readStartSync } from "../../runtime/host/node-files.js";
 import type { Dataset } from "./dataset.js";
+import type { SampleLayout } from "./sample-location.js";
 import { checkTable, HASH_BYTES, type SampleTable, type Shard } from "./sample-table.js";
 
 const MAGIC = Buffer.from("VITRINE\x01");
@@ -37,6 +38,7 @@ interface Header {
   /** Blocks of rows. */
   blocks: number;
   hashed: boolean;
+  layout?: SampleLayout | undefined;
   otherFiles: number;
   otherKinds: string;
   leftOut: string;
@@ -69,6 +71,7 @@ export function indexParts(dataset: Dataset, path: string): Uint8Array[] {
     rows: table.rows.length,
     blocks: table.starts.length - 1,
     hashed: table.hashes.length > 0,
+    layout: table.layout,
     otherFiles: dataset.otherFiles,
     otherKinds: dataset.otherKinds,
     leftOut: dataset.leftOut,
@@ -139,6 +142,7 @@ function isHeader(value: unknown): value is Header {
     isCount(rows, LARGEST_INDEX) &&
     isCount(blocks, 2 ** 31) &&
     typeof hashed === "boolean" &&
+    (rest.layout === undefined || rest.layout === "planar-32") &&
     isCount(rest.otherFiles, Number.MAX_SAFE_INTEGER)
   );
 }
@@ -187,6 +191,7 @@ export function readIndexFile(path: string): Dataset {
     rows: bytes.subarray(rowBytes.at, rowBytes.at + rowBytes.length),
     hashes: bytes.subarray(hashBytes.at, hashBytes.at + hashBytes.length),
     shards,
+    layout: header.layout,
   };
   checkTable(table);
   const { classes } = header;

@@ -3,62 +3,17 @@
 import { type Stats, statSync } from "node:fs";
 import { dirname, normalize, resolve } from "node:path";
 import { quote } from "../../runtime/errors.js";
-import { LONGEST_LABEL } from "../../runtime/models/labels.js";
-import { byCodePoint, type Listing, nameText } from "./dataset.js";
+import { ClassLabels, isSameLabel, labelFault, Numbers } from "./class-labels.js";
+import { type Listing, nameText } from "./dataset.js";
 import { type ListRow, readListRows } from "./list-rows.js";
 import { badList } from "./list-text.js";
 import { ListingFaults } from "./listing-faults.js";
 import { rowAt, type SampleTable, TableBuilder } from "./sample-table.js";
 
-/** A larger index is treated as a mistake: each class costs a row of the classification head. */
-const MAX_CLASSES = 1_000_000;
-
-/** "1.0" is what pandas writes for 1 in a column with a gap. */
-const INTEGER = /^[+-]?\d+(\.0*)?$/;
-const NUMBER = /^[+-]?\d+\.\d+$/;
-
-/** "1" and "1.0" are the same class. */
-function isSameLabel(a: string, b: string): boolean {
-  return a === b || (INTEGER.test(a) && INTEGER.test(b) && Number(a) === Number(b));
-}
-
 /** Throws `data/bad-list` for an empty or too long cell, and a fraction as a label. */
 function checkRow(list: string, { path, label, line }: ListRow): void {
-  if (path === "" || label === "")
-    throw badList(list, `line ${line} has an empty ${path === "" ? "path" : "label"}`, { line });
-  if (label.length > LONGEST_LABEL) {
-    const length = label.length.toLocaleString("en-US");
-    throw badList(list, `line ${line} has a label of ${length} characters; allowed: ${LONGEST_LABEL}`, {
-      line,
-    });
-  }
-  if (NUMBER.test(label) && !INTEGER.test(label))
-    throw badList(list, `line ${line} has the label ${label}; allowed: whole numbers, or names`, { line });
-}
-
-/** Numbers that grow as they are added. */
-class Numbers {
-  #values = new Int32Array(1 << 10);
-  length = 0;
-
-  push(value: number): void {
-    if (this.length === this.#values.length) {
-      const larger = new Int32Array(2 * this.length);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[this.length++] = value;
-  }
-
-  at(index: number): number {
-    return this.#values[index];
-  }
-
-  mapped(value: (number: number) => number): Int32Array {
-    const mapped = new Int32Array(new SharedArrayBuffer(4 * this.length));
-    for (let i = 0; i < this.length; i++) mapped[i] = value(this.#values[i]);
-    return mapped;
-  }
+  const fault = path === "" ? "an empty path" : labelFault(label);
+  if (fault !== undefined) throw badList(list, `line ${line} has ${fault}`, { line });
 }
 
 /** FNV-1a of UTF-16 units, never 0. */
@@ -112,70 +67,6 @@ class PathTable {
   }
 }
 
-/** Labels as numbers in the order in which they were first seen; a list has indices or names throughout. */
-class Labels {
-  readonly #list: string;
-  readonly #numbers = new Map<string, number>();
-  readonly texts: string[] = [];
-  /** Line where each was first seen. */
-  readonly #lines: number[] = [];
-  /** Rows whose label is an index. */
-  #numbered = 0;
-  #rows = 0;
-
-  constructor(list: string) {
-    this.#list = list;
-  }
-
-  numberOf({ label, line }: ListRow): number {
-    this.#rows++;
-    let number = this.#numbers.get(label);
-    if (number === undefined) {
-      number = this.texts.length;
-      // Names and spellings of indices: more than classes are allowed cannot be right.
-      if (number >= 2 * MAX_CLASSES)
-        throw badList(this.#list, `line ${line} has one label too many; allowed: ${MAX_CLASSES} classes`, {
-          line,
-        });
-      this.#numbers.set(label, number);
-      this.texts.push(label);
-      this.#lines.push(line);
-    }
-    if (INTEGER.test(label)) this.#numbered++;
-    return number;
-  }
-
-  /** Class index of each number, and the class names. Throws `data/bad-list`. */
-  classes(): { indices: number[]; classes: string[] } {
-    if (this.#numbered === 0) {
-      const classes = [...this.texts].sort(byCodePoint);
-      const index = new Map(classes.map((name, i) => [name, i]));
-      return { classes, indices: this.texts.map((text) => index.get(text) as number) };
-    }
-    if (this.#numbered !== this.#rows) {
-      const named = this.texts.findIndex((text) => !INTEGER.test(text));
-      const line = this.#lines[named];
-      throw badList(
-        this.#list,
-        `line ${line} has the class name "${quote(this.texts[named])}" where ${this.#numbered} other rows have an index`,
-        { line },
-      );
-    }
-    const indices = this.texts.map((text, number) => {
-      const value = Number(text);
-      if (value >= 0 && value < MAX_CLASSES) return value;
-      const line = this.#lines[number];
-      throw badList(
-        this.#list,
-        `line ${line} has class index ${quote(text)}; allowed: 0 to ${MAX_CLASSES - 1}`,
-        { line },
-      );
-    });
-    const largest = indices.reduce((a, b) => Math.max(a, b), 0);
-    return { indices, classes: new Array<string>(largest + 1).fill("") };
-  }
-}
-
 /** What the file system says of names that no file can have: they are too long, or have a NUL character. */
 const IMPOSSIBLE_NAMES = ["ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
 
@@ -203,7 +94,7 @@ export async function readListFile(
   const root = dirname(list);
   const table = new TableBuilder();
   const paths = new PathTable(table);
-  const labels = new Labels(list);
+  const labels = new ClassLabels((where, has) => badList(list, `${where} has ${has}`));
   const faults = new ListingFaults();
   const numbers = new Numbers();
   const lines = new Numbers();
@@ -211,7 +102,7 @@ export async function readListFile(
     for (const row of rows) {
       checkRow(list, row);
       const { path, label, line } = row;
-      const number = labels.numberOf(row);
+      const number = labels.numberOf(label, `line ${line}`);
       const entry = statOf(resolve(root, path));
       if (typeof entry === "string") {
         faults.add(`line ${line}: ${quote(path)}: ${entry}`);

@@ -1,17 +1,24 @@
-// Opens a data set: a folder of class folders, a list file, or an index of either. Reads names and sizes, but no image.
+// Opens a data set: a folder of class folders, a list file, tar shards, CIFAR's files, or an index of any. Reads names and
+// sizes, but no image.
 
+import { join } from "node:path";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
+import { cifarFiles, isCifarFile, readCifar, readCifarFile } from "./cifar.js";
 import { readClassFolders } from "./class-folders.js";
 import type { Dataset, Listing } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { isIndexFile, readIndexFile } from "./index-file.js";
 import { readListFile } from "./list-file.js";
 import type { BadSamples } from "./reading-policy.js";
+import { namedShards, namesIn, readLocalShards, shardNames } from "./shards/local-shards.js";
+import type { LabelSource } from "./shards/shard-samples.js";
 
 export interface OpenOptions {
   /** What cannot be listed is an error with `fail`, the default, and left out otherwise. */
   badSamples?: BadSamples | undefined;
+  /** Where the labels of tar shards are. Default: `auto`. */
+  labelFrom?: LabelSource | undefined;
   /** Hears from time to time how many files have been listed. */
   onFiles?: (files: number) => void;
 }
@@ -23,28 +30,86 @@ function unreadable(path: string, cause: unknown): VitrineError {
   return new VitrineError("file/unreadable", `${path}: ${quote(text)}`, { details: { path }, cause });
 }
 
-/**
- * A folder with one folder per class, a CSV file `path,label`, or what `vitrine dataset index` wrote. Throws
- * `file/not-found`, `data/no-class-folders`, `data/no-images`, `data/bad-list`, `data/missing-file`, `data/bad-index`,
- * `file/unreadable`.
- */
-export async function openDataset(
-  path: string,
-  { badSamples = "fail", onFiles = () => {} }: OpenOptions = {},
-): Promise<Dataset> {
+/** Written beside shards, an index is taken in place of reading them. */
+export const SHARD_INDEX = "vitrine.index";
+
+interface ListingOptions {
+  mayLeaveOut: boolean;
+  labelFrom?: LabelSource | undefined;
+  onFiles(files: number): void;
+}
+
+/** What a folder has decides its kind. */
+async function readFolder(path: string, options: ListingOptions): Promise<Listing | Dataset> {
+  const { files, hasFolders } = namesIn(path);
+  const { mayLeaveOut, labelFrom, onFiles } = options;
+  if (!hasFolders) {
+    if (files.includes(SHARD_INDEX) && labelFrom === undefined)
+      return requireShards(readIndexFile(join(path, SHARD_INDEX)), path);
+    const shards = shardNames(path, files);
+    if (shards.length > 0) return readLocalShards(path, shards, options);
+    const cifar = cifarFiles(files);
+    if (cifar.length > 0) return readCifar(path, cifar);
+    if (files.some((name) => name.endsWith(".parquet"))) throw parquet(path);
+  }
+  return readClassFolders(path, mayLeaveOut, onFiles);
+}
+
+function parquet(path: string): VitrineError {
+  return new VitrineError(
+    "data/no-class-folders",
+    `${quote(path)}: Parquet files are not read; save the pictures as files with a list, for example with ` +
+      "datasets' Dataset.save_to_disk or an image folder, or as WebDataset shards",
+    { details: { path } },
+  );
+}
+
+/** The index of a folder of shards. Throws `data/file-changed` where a shard has another size, `file/not-found`. */
+function requireShards(dataset: Dataset, path: string): Dataset {
+  for (const { name, bytes } of dataset.table.shards) {
+    const file = join(dataset.root, name);
+    const entry = entryAt(file);
+    const found = entry ? `has ${entry.size.toLocaleString("en-US")} bytes` : "is missing";
+    if (entry?.size !== bytes)
+      throw new VitrineError(
+        "data/file-changed",
+        `${quote(file)} ${found}, and ${bytes.toLocaleString("en-US")} by ${SHARD_INDEX}: copy it again, or write ` +
+          'the index again with "vitrine dataset index"',
+        { details: { path: file } },
+      );
+  }
+  return { ...dataset, path };
+}
+
+async function read(path: string, options: ListingOptions): Promise<Listing | Dataset> {
+  const { mayLeaveOut, onFiles } = options;
   const entry = entryAt(path);
+  const named = entry?.isDirectory() ? undefined : namedShards(path);
+  if (named) return readLocalShards(named.root, named.names, options);
   if (!entry)
     throw new VitrineError(
       "file/not-found",
       `${quote(path)}: no such file or folder; a data set is a folder of class folders or a CSV list "path,label"`,
       { details: { path } },
     );
-  const mayLeaveOut = badSamples !== "fail";
+  if (entry.isDirectory()) return readFolder(path, options);
+  if (entry.isFile() && isIndexFile(path)) return readIndexFile(path);
+  if (entry.isFile() && isCifarFile(path)) return readCifarFile(path);
+  return readListFile(path, mayLeaveOut, onFiles);
+}
+
+/**
+ * A folder with one folder per class, a CSV file `path,label`, tar shards (a folder of them, a pattern, one), CIFAR's
+ * binary files, or what `vitrine dataset index` wrote. Throws `file/not-found`, `data/no-class-folders`, `data/no-images`,
+ * `data/bad-list`, `data/missing-file`, `data/bad-shard`, `data/bad-index`, `file/unreadable`.
+ */
+export async function openDataset(
+  path: string,
+  { badSamples = "fail", labelFrom, onFiles = () => {} }: OpenOptions = {},
+): Promise<Dataset> {
   try {
-    if (entry.isFile() && isIndexFile(path)) return readIndexFile(path);
-    const listing: Listing = entry.isDirectory()
-      ? readClassFolders(path, mayLeaveOut, onFiles)
-      : await readListFile(path, mayLeaveOut, onFiles);
+    const listing = await read(path, { mayLeaveOut: badSamples !== "fail", labelFrom, onFiles });
+    if ("fingerprint" in listing) return listing;
     return { ...listing, path, samples: listing.table.count, fingerprint: fingerprintOf(listing) };
   } catch (cause) {
     throw unreadable(path, cause);

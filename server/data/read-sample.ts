@@ -17,11 +17,11 @@ import {
 } from "../../runtime/host/node-files.js";
 import type { RemoteSource } from "./remote/contract.js";
 import { isRemote } from "./remote/remote-url.js";
-import type { SampleLocation } from "./sample-location.js";
+import { PLANAR_32_BYTES, type SampleLocation } from "./sample-location.js";
 
 export interface ReadOptions {
   /** No more than this many of the first bytes, of a sample of any size. */
-  most?: number;
+  most?: number | undefined;
   /**
    * Reads in the calling thread, and blocks it. All threads of a process read in the same few threads of libuv; after a
    * drive has kept some of them, one that does not answer must keep no more than the thread that asks.
@@ -115,7 +115,6 @@ async function readFrom(
     if (came === 0) throw fileChanged(location, `it ends at byte ${count(position)}`);
     done += came;
   }
-  if (most === undefined) requireContent(location, bytes);
   return bytes;
 }
 
@@ -127,20 +126,8 @@ function readRemote(
   return remote.read({ url, offset, length, most, expected });
 }
 
-/**
- * Bytes of a sample, an array of its own. Throws `file/not-found`, `file/unreadable` for anything but a regular file and
- * for more than 512 MiB, `data/file-changed`, and what `RemoteReader.read` throws.
- */
-export async function readSample(
-  location: SampleLocation,
-  options: ReadOptions = {},
-): Promise<Uint8Array<ArrayBuffer>> {
+async function readLocal(location: SampleLocation, options: ReadOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { file, pathBytes } = location;
-  if (isRemote(file)) {
-    const bytes = await readRemote(location, options);
-    if (options.most === undefined) requireContent(location, bytes);
-    return bytes;
-  }
   // Buffers arrive from other threads as plain arrays.
   const path = pathBytes ? Buffer.from(pathBytes) : file;
   try {
@@ -153,4 +140,34 @@ export async function readSample(
   } catch (cause) {
     throw fileFailure(file, LARGEST_PHOTO, cause) ?? missingFile(file, DISAPPEARED);
   }
+}
+
+const PPM_HEADER = Buffer.from("P6 32 32 255\n");
+
+/** A CIFAR picture as a PPM file, which decoders read. */
+function ppmOfPlanes(planes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const file = new Uint8Array(PPM_HEADER.length + PLANAR_32_BYTES);
+  file.set(PPM_HEADER);
+  const plane = PLANAR_32_BYTES / 3;
+  for (let pixel = 0; pixel < plane; pixel++)
+    for (let color = 0; color < 3; color++)
+      file[PPM_HEADER.length + 3 * pixel + color] = planes[color * plane + pixel];
+  return file;
+}
+
+/**
+ * Bytes of a sample as a file of a picture format, an array of its own. Throws `file/not-found`, `file/unreadable` for
+ * anything but a regular file and for more than 512 MiB, `data/file-changed`, and what `RemoteReader.read` throws.
+ */
+export async function readSample(
+  location: SampleLocation,
+  options: ReadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { layout } = location;
+  const asked = layout === undefined ? options : { ...options, most: undefined };
+  const bytes = isRemote(location.file)
+    ? await readRemote(location, asked)
+    : await readLocal(location, asked);
+  if (asked.most === undefined) requireContent(location, bytes);
+  return layout === undefined ? bytes : ppmOfPlanes(bytes);
 }

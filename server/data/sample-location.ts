@@ -13,6 +13,12 @@ export interface ExpectedFile {
   sha256?: string;
 }
 
+/** `planar-32`: 32 × 32 red values in rows, then green, then blue, as in CIFAR. */
+export type SampleLayout = "planar-32";
+
+/** Bytes of a `planar-32` picture. */
+export const PLANAR_32_BYTES = 3 * 32 * 32;
+
 export interface SampleLocation {
   /** Path of the file, relative where the user gave a relative one, or its URL. */
   file: string;
@@ -25,6 +31,8 @@ export interface SampleLocation {
   /** Bytes of the sample. Default: up to the end of the file. */
   length?: number;
   expected?: ExpectedFile;
+  /** How the bytes are a picture. Default: they are a file of a picture format. */
+  layout?: SampleLayout | undefined;
 }
 
 /** A whole file at a path, of which nothing is expected. */

@@ -5,6 +5,7 @@
 // row decodes at most one block, in about 2 microseconds.
 
 import { VitrineError } from "../../runtime/errors.js";
+import type { SampleLayout } from "./sample-location.js";
 
 /** A file that samples are ranges of, such as a tar shard. */
 export interface Shard {
@@ -26,6 +27,8 @@ export interface SampleTable {
   shards: readonly Shard[];
   /** SHA-256 of each sample, 32 bytes each; empty without. */
   hashes: Uint8Array;
+  /** How each sample's bytes are a picture. Default: they are a file of a picture format. */
+  layout?: SampleLayout | undefined;
 }
 
 /** One sample. */
