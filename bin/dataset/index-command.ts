@@ -50,7 +50,7 @@ async function index({ data, out: given, labelFrom, hash, badSamples, force = fa
   );
 }
 
-export function labelFromOption(): Option {
+function labelFromOption(): Option {
   return new Option(
     "--label-from <what>",
     "labels of tar shards: .cls or .json entries, first folders, or what the first picture has",

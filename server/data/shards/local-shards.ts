@@ -17,7 +17,7 @@ import { readShards, type ShardOptions, type ShardToRead } from "./read-shards.j
 import type { TarSource } from "./tar-entries.js";
 
 /** Names of classes, one a line, beside shards whose labels are indices. */
-export const CLASS_NAMES_FILE = "classes.txt";
+const CLASS_NAMES_FILE = "classes.txt";
 
 const SHARD = /\.tar$/i;
 /** An archive that is compressed as a whole has no ranges. */
@@ -42,7 +42,7 @@ export function expandBraces(path: string): string[] | undefined {
   return BRACES.test(names[0]) ? names.flatMap((name) => expandBraces(name) ?? []) : names;
 }
 
-export const isShard = (path: string): boolean => SHARD.test(path);
+const isShard = (path: string): boolean => SHARD.test(path);
 
 /** Names of the shards among those of a folder, in order. Throws `data/bad-shard` for compressed ones. */
 export function shardNames(folder: string, names: readonly string[]): string[] {
@@ -108,7 +108,7 @@ function openShard(path: string): TarSource {
 }
 
 /** One class name a line; none where the file is missing. */
-export function readClassNames(text: string): string[] {
+function readClassNames(text: string): string[] {
   const lines = text.split(/\r\n?|\n/);
   if (lines.at(-1) === "") lines.pop();
   return lines;

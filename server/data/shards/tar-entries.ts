@@ -31,7 +31,7 @@ const LARGEST_EXTENSION = 2 ** 20;
 const LARGEST_PADDING = 2 ** 20;
 
 /** `name`: of the archive. */
-export function badShard(name: string, offset: number, what: string): VitrineError {
+function badShard(name: string, offset: number, what: string): VitrineError {
   const text = `${quote(name)}: ${what}, at byte ${offset.toLocaleString("en-US")}`;
   return new VitrineError("data/bad-shard", text, { details: { path: name, offset } });
 }
