@@ -1,7 +1,7 @@
 // Validation data: a path, or the data servers that have it.
 
 import { resolve } from "node:path";
-import { connectEvaluation } from "../client/node/index.js";
+import { type ConnectionSecurity, connectEvaluation } from "../client/node/index.js";
 import type { EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { EvaluationPart } from "../runtime/batches/evaluation-order.js";
 import { quote } from "../runtime/errors.js";
@@ -15,7 +15,7 @@ export const isRemoteData = (text: string): boolean => text.startsWith(SCHEME);
 /** A path made absolute, so that it keeps its meaning when a run is resumed from another folder. */
 export const validationPlace = (text: string): string => (isRemoteData(text) ? text : resolve(text));
 
-export interface RemoteValidation extends InputTransform, EvaluationPart {
+export interface RemoteValidation extends InputTransform, EvaluationPart, ConnectionSecurity {
   /** `grpc://` and addresses as --data-server takes them. */
   place: string;
   timeoutSeconds: number;

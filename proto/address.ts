@@ -7,6 +7,13 @@ export const UNIX_ADDRESS = /^unix:(?:\/\/)?(.+)$/;
 
 const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:/\s]+):(\d{1,5})$/;
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** Whether only processes of this machine can be at the other end of unix:PATH or HOST:PORT. */
+export function isLocalAddress(address: string): boolean {
+  return UNIX_ADDRESS.test(address) || LOOPBACK.test(address.slice(0, address.lastIndexOf(":")));
+}
+
 const DNS = /^dns:\/{3}([^/\s]+)$/;
 
 /** `dns:///NAME:PORT` → `NAME:PORT`, of which every address is meant; undefined for any other text. */

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { checkAddress, UNIX_ADDRESS } from "../proto/address.js";
+import { checkAddress, isLocalAddress, UNIX_ADDRESS } from "../proto/address.js";
 import { VitrineError } from "../runtime/errors.js";
 
 /** Resolves to true if a process accepts connections on the socket file. */
@@ -50,14 +50,18 @@ function cannotListen(address: string, cause: Error): VitrineError {
  * Binds and starts serving. Returns the address that clients can use, with the real port where 0 was requested.
  * Throws `network/address-in-use`, `network/cannot-listen`, `usage/address`.
  */
-export async function listen(server: Server, address: string): Promise<string> {
+export async function listen(
+  server: Server,
+  address: string,
+  credentials: ServerCredentials = ServerCredentials.createInsecure(),
+): Promise<string> {
   checkAddress(address);
   const socketPath = UNIX_ADDRESS.exec(address)?.[1];
   if (socketPath !== undefined) await removeStaleSocket(socketPath);
   const port = await new Promise<number>((resolve, reject) => {
     // grpc-js logs a line of its own about a failure that we report ourselves.
     setLogVerbosity(logVerbosity.NONE);
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       setLogVerbosity(logVerbosity.ERROR);
       if (!error) resolve(bound);
       else reject(/EADDRINUSE/.test(error.message) ? addressInUse(address) : cannotListen(address, error));
@@ -88,15 +92,29 @@ export async function listenHttp(server: HttpServer, address: string): Promise<s
   return `http://${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`;
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+/** What protects a server. */
+export interface Protection {
+  tls: boolean;
+  /** Callers show a certificate or a token. */
+  asksWhoCalls: boolean;
+}
 
 /**
  * A line of warning where `address` (HOST:PORT or `http://HOST:PORT`) is reachable from other machines, else
- * undefined. None of our servers speaks TLS or asks who calls. `access` completes "anyone who can reach it can …".
+ * undefined, also where callers are asked who they are. `access` completes "anyone who can reach it can …".
  */
-export function exposureWarning(address: string, access: string): string | undefined {
+export function exposureWarning(
+  address: string,
+  access: string,
+  { tls, asksWhoCalls }: Protection = { tls: false, asksWhoCalls: false },
+): string | undefined {
   const bare = address.replace(/^http:\/\//, "");
-  if (UNIX_ADDRESS.test(bare) || LOOPBACK.test(hostOf(bare))) return undefined;
+  if (isLocalAddress(bare) || asksWhoCalls) return undefined;
+  if (tls)
+    return (
+      `warning: ${bare} is reachable from other machines, without authentication: anyone who can reach it can ` +
+      `${access}. Ask for a token (--token-file) or for client certificates (--tls-client-ca)`
+    );
   const port = bare.slice(bare.lastIndexOf(":") + 1);
   return (
     `warning: ${bare} is reachable from other machines, without TLS or authentication: anyone who can reach it can ` +

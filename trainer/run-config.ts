@@ -22,7 +22,7 @@ function configValue({ flag, kind, get }: TrainerOption, settings: TrainerSettin
 /** The text of config.yaml: the command's own settings, then the run's, by group. */
 export function runConfigText(
   settings: TrainerSettings,
-  command: Readonly<Record<string, string | number>>,
+  command: Readonly<Record<string, string | number | boolean>>,
 ): string {
   const groups = new Map<string, Record<string, unknown>>();
   for (const option of TRAINER_OPTIONS) {

@@ -23,7 +23,7 @@ export interface RunRequest {
   /** Keys of a configuration file, which flags override. */
   configured?: GivenOptions;
   /** The command's own settings (data server, device, …), for RUN/config.yaml. */
-  command?: Readonly<Record<string, string | number>>;
+  command?: Readonly<Record<string, string | number | boolean>>;
   /** Validation data; null: none, or in a resumed run those that it was started with. */
   validation: string | null;
   /** Of files that this process reads; null: `fail`, or in a resumed run what it was started with. */

@@ -8,6 +8,7 @@ import type { BadSamples } from "../../server/data/reading-policy.js";
 import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";
+import { protectionOf } from "../../server/security.js";
 import { action, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import {
@@ -18,6 +19,7 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addServerSecurity, serverSecurity } from "../security-options.js";
 
 interface DataServerCommand {
   data: string;
@@ -27,6 +29,10 @@ interface DataServerCommand {
   memory?: number;
   maxStreams: number;
   maxPixels: number;
+  tlsCert?: string;
+  tlsKey?: string;
+  tlsClientCa?: string;
+  tokenFile?: string;
 }
 
 /** A blocked thread keeps its process alive, whatever it is told: only the operating system can end both. */
@@ -48,11 +54,13 @@ async function run({
   memory,
   maxStreams,
   maxPixels: pixelLimit,
+  ...flags
 }: DataServerCommand): Promise<void> {
   const limits = { maxStreams, ...(memory !== undefined && { memoryBytes: memory }) };
+  const security = serverSecurity(flags);
   const onFiles = listingReport(data);
   const server = await endOnSignalDuring(
-    startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles }),
+    startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles, security }),
   );
   const { dataset, address, service } = server;
   const { fingerprint, samples } = dataset;
@@ -63,7 +71,7 @@ async function run({
       `fingerprint ${fingerprint.slice(0, 12)}, ${counted(workers, "decode worker", "decode workers")}\n`,
   );
   for (const text of classWarnings(description)) process.stderr.write(`warning: ${text}\n`);
-  const warning = exposureWarning(address, "read the data set's images and labels");
+  const warning = exposureWarning(address, "read the data set's images and labels", protectionOf(security));
   if (warning) process.stderr.write(`${warning}\n`);
   const signaled = runUntilSignal(
     () => server.close(),
@@ -97,10 +105,16 @@ export function configureDataServer(command: Command): void {
       "streams at a time; each trainer has one",
       wholeNumber("--max-streams", { min: 1 }),
       DEFAULT_MAX_STREAMS,
-    )
-    .action(action(run));
+    );
+  addServerSecurity(command);
+  command.action(action(run));
   withExamples(command, [
     ["for a trainer on this machine", "vitrine data-server --data photos/train"],
     ["for trainers elsewhere", "vitrine data-server --data train.csv --listen 0.0.0.0:50051 --workers 8"],
+    [
+      "for trainers that have a token, by TLS",
+      "vitrine data-server --data train.csv --listen 0.0.0.0:50051 \\\n" +
+        "  --tls-cert server.pem --tls-key server.key --token-file tokens.txt",
+    ],
   ]);
 }

@@ -20,9 +20,10 @@ import {
   workersOption,
 } from "../options.js";
 import { readRunState } from "../report/read-run.js";
+import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 import { addTrainerOptions, attributeNames, givenOptions } from "../trainer-flags.js";
 
-interface DigestCommand {
+interface DigestCommand extends ConnectionFlags {
   data?: string;
   dataServer?: string;
   run?: string;
@@ -56,7 +57,12 @@ function openSource(options: DigestCommand, asked: AskedBatches): Promise<BatchS
   const { data, dataServer, workers, maxPixels: pixelLimit } = options;
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   if (data !== undefined) return localData({ path: data, workers, pixelLimit, say })(asked);
-  return connectData({ ...asked, address: dataServer as string, onNotice: say });
+  return connectData({
+    ...asked,
+    ...connectionSecurity(options),
+    address: dataServer as string,
+    onNotice: say,
+  });
 }
 
 async function digest(options: DigestCommand, command: Command): Promise<void> {
@@ -123,6 +129,7 @@ export function configureData(data: Command): void {
     )
     .option("--json", "print one line of JSON at the end instead of a line per batch");
   addTrainerOptions(command, AUGMENTATION_OPTIONS);
+  addConnectionSecurity(command);
   command.action(action((options: DigestCommand, self: Command) => digest(options, self)));
   withExamples(data, [
     ["the first batch, to compare two machines", "vitrine data digest --data photos/train --batches 1"],

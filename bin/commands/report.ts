@@ -10,8 +10,9 @@ import { wholeNumber, workersOption } from "../options.js";
 import type { ReportSources } from "../report/gather.js";
 import { MOST_RUNS, REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
+import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
-interface ReportFlags {
+interface ReportFlags extends ConnectionFlags {
   out?: string;
   val?: string;
   images: number;
@@ -43,7 +44,13 @@ async function report(runs: string[], flags: ReportFlags): Promise<void> {
   const connect: ReportSources["connect"] =
     address === undefined
       ? undefined
-      : (data) => connectData({ ...data, address, timeoutSeconds: REPORT_TIMEOUT_SECONDS });
+      : (data) =>
+          connectData({
+            ...data,
+            ...connectionSecurity(flags),
+            address,
+            timeoutSeconds: REPORT_TIMEOUT_SECONDS,
+          });
   const sources = reportSources({ ...flags, connect });
   const written = await makeReport({ runs, out, mostImages, sources, ...(val !== undefined && { val }) });
   for (const note of written.notes) process.stderr.write(`${note}\n`);
@@ -70,8 +77,9 @@ export function configureReport(command: Command): void {
     .optionsGroup("Device:")
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
-    .addOption(threadsOption())
-    .action(action(report));
+    .addOption(threadsOption());
+  addConnectionSecurity(command);
+  command.action(action(report));
   withExamples(command, [
     ["a page about a run, in its folder", "vitrine report runs/shapes"],
     ["two runs beside each other", "vitrine report runs/a runs/b --out comparison.html"],

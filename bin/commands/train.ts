@@ -35,11 +35,17 @@ import {
 import type { ReportSources } from "../report/gather.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
+import {
+  addConnectionSecurity,
+  type ConnectionFlags,
+  connectionFlags,
+  connectionSecurity,
+} from "../security-options.js";
 import { stopOnSignals } from "../stop-on-signals.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
 import { isRemoteData, openRemoteValidation, validationPlace } from "../validation-data.js";
 
-interface TrainFlags {
+interface TrainFlags extends ConnectionFlags {
   config?: string;
   data?: string;
   dataServer?: string;
@@ -83,13 +89,14 @@ const HEADER_SECONDS = 15;
 /** Validation images whose headers are in order; each bad file is named once, whenever it is found. */
 async function openValidation(
   request: ValidationRequest,
-  { maxPixels: pixelLimit, dataTimeout }: TrainFlags,
+  { maxPixels: pixelLimit, dataTimeout, ...flags }: TrainFlags,
   progress: Progress,
 ): Promise<EvaluationSource> {
   const { path, signal, badSamples, ...asked } = request;
   if (isRemoteData(path)) {
     const say = (line: string) => progress.say(line);
-    return openRemoteValidation({ place: path, ...asked, timeoutSeconds: dataTimeout, say }, "--val");
+    const server = { place: path, timeoutSeconds: dataTimeout, say, ...connectionSecurity(flags) };
+    return openRemoteValidation({ ...asked, ...server }, "--val");
   }
   const named = new Set<unknown>();
   const say =
@@ -117,8 +124,10 @@ function trainingData(flags: TrainFlags, progress: Progress): RunSources["connec
   const say = (text: string) => progress.say(text);
   if (data !== undefined) return localData({ path: data, workers, pixelLimit, say });
   const creditBytes = dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20);
-  const server = { address: dataServer as string, timeoutSeconds: dataTimeout, creditBytes, onNotice: say };
-  return ({ badSamples, ...request }) => connectData({ ...request, ...server });
+  const timeoutSeconds = dataTimeout;
+  const server = { address: dataServer as string, timeoutSeconds, creditBytes, onNotice: say };
+  const security = connectionSecurity(flags);
+  return ({ badSamples, ...request }) => connectData({ ...request, ...server, ...security });
 }
 
 function sourcesOf(flags: TrainFlags, progress: Progress): RunSources {
@@ -209,6 +218,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
       ...(flags.dataServer === undefined ? {} : { "data-server": flags.dataServer }),
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
+      ...connectionFlags(flags),
       "teacher-timeout": flags.teacherTimeout,
       "checkpoint-every": flags.checkpointEvery,
       "keep-best": flags.keepBest,
@@ -305,6 +315,7 @@ export function configureTrain(command: Command): void {
     .addOption(deviceOption())
     .addOption(gpuTierOption())
     .addOption(threadsOption("all cores of this process, less one for decoding on this machine"));
+  addConnectionSecurity(command);
   addTrainerOptions(command);
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
   withExamples(command, [

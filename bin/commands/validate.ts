@@ -23,6 +23,7 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addConnectionSecurity } from "../security-options.js";
 import {
   CLASS_COLUMNS,
   classFileOf,
@@ -159,8 +160,9 @@ export function configureValidate(command: Command): void {
       "--results-file <file>",
       "append a row per model to this CSV file; with --per-class the classes to FILE.classes.csv",
     )
-    .option("--json", "print one line of JSON instead of the summary")
-    .action(action(validate));
+    .option("--json", "print one line of JSON instead of the summary");
+  addConnectionSecurity(command);
+  command.action(action(validate));
   withExamples(command, [
     ["a model on a folder of class folders", "vitrine validate --data photos/val --model runs/shapes/best"],
     [

@@ -15,6 +15,7 @@ import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluat
 import type { BadSamples } from "../../server/data/reading-policy.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
+import { type ConnectionFlags, connectionSecurity } from "../security-options.js";
 import { openRemoteValidation } from "../validation-data.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";
 import { type Answers, evaluateModel } from "./evaluate-model.js";
@@ -23,7 +24,7 @@ import { type ClassResult, classResults, headResult, resultOf, type ValidationRe
 import { decisionsOf, inOrderOf } from "./teacher-decisions.js";
 
 /** How one model is validated: the flags of `vitrine validate` but for the models and the output. */
-export interface ValidateOptions {
+export interface ValidateOptions extends ConnectionFlags {
   data?: string;
   /** In place of `data`. */
   dataServer?: string;
@@ -165,7 +166,8 @@ function openImages(
     return openEvaluation({ path: data, ...input, batchSize, workers, ...reading });
   }
   const server = { place: dataServer as string, timeoutSeconds: dataTimeout, say: notice, onSkipped };
-  return openRemoteValidation({ ...input, batchSize, ...server }, "--data-server");
+  const security = connectionSecurity(options);
+  return openRemoteValidation({ ...input, batchSize, ...server, ...security }, "--data-server");
 }
 
 /** The teacher's decisions on the data set; it sees each picture as its own files say. */

@@ -14,6 +14,7 @@ import {
 } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { commonDescription, connect, connectAll, DESCRIBE_MS } from "./connect-servers.js";
+import type { ConnectionSecurity } from "./credentials.js";
 import { isListingOn, isServerAway } from "./data-connection.js";
 import { DataServers } from "./data-servers.js";
 import { RetryBudget } from "./retry-budget.js";
@@ -21,7 +22,7 @@ import { Membership, Waits } from "./server-membership.js";
 import { type Stripe, StripedStream } from "./striped-stream.js";
 
 /** How data servers are reached. */
-export interface DataServerOptions {
+export interface DataServerOptions extends ConnectionSecurity {
   /**
    * HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas between them, or dns:///NAME:PORT for every
    * address of a name. Several servers with the same data set share the work, and stand in for each other.
@@ -216,7 +217,13 @@ export class BatchReader {
   async #answers(address: string): Promise<boolean> {
     const { fingerprint } = this.description;
     try {
-      const { connection } = await connect(address, this.#options, fingerprint, DESCRIBE_MS.min);
+      const { connection } = await connect(
+        this.#servers,
+        address,
+        this.#options,
+        fingerprint,
+        DESCRIBE_MS.min,
+      );
       connection.close();
       return true;
     } catch {
@@ -279,6 +286,7 @@ export class BatchReader {
   async #hedge(cursor: Cursor, [address]: string[], signal: AbortSignal): Promise<WireBatch> {
     const { batchBytes, onNotice = () => {} } = this.#options;
     const { connection } = await connect(
+      this.#servers,
       address,
       this.#options,
       this.description.fingerprint,

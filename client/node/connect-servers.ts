@@ -2,13 +2,14 @@
 
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
+import { type ConnectionSecurity, openCredentials } from "./credentials.js";
 import { DataConnection, isServerAway } from "./data-connection.js";
 import type { DataServers } from "./data-servers.js";
 
 const DEFAULT_QUIET_SECONDS = 10;
 
 /** What a connection must know of the batches that will come. */
-interface ConnectOptions {
+interface ConnectOptions extends ConnectionSecurity {
   /** A bound on their messages. */
   messageBytes: number;
   quietSeconds?: number;
@@ -32,14 +33,16 @@ function checkFingerprint(expected: string | undefined, found: string, address: 
 
 /** A connection on which the server has answered, with its description of the data set. */
 export async function connect(
+  servers: DataServers,
   address: string,
-  { messageBytes, quietSeconds = DEFAULT_QUIET_SECONDS }: ConnectOptions,
+  { messageBytes, quietSeconds = DEFAULT_QUIET_SECONDS, ...security }: ConnectOptions,
   fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
   const connection = new DataConnection(address, {
     batchBytes: messageBytes,
     quietMs: 1000 * quietSeconds,
+    credentials: openCredentials(address, security, servers.nameOf(address)),
   });
   try {
     const description = await connection.describe(
@@ -77,7 +80,7 @@ export async function connectAll(
   const tries = await Promise.allSettled(
     addresses.map(async (address) => ({
       address,
-      ...(await connect(address, options, fingerprint, patience)),
+      ...(await connect(servers, address, options, fingerprint, patience)),
     })),
   );
   const connected: Connected[] = [];

@@ -1,13 +1,6 @@
 // Data connection: one channel to a data server, its stream of batches, and what its failures mean.
 
-import {
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { Client, type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
 import { type BatchPart, pixelBytes, type WireBatch } from "../../proto/batch-codec.js";
 import { batchCost } from "../../proto/credits.js";
 import {
@@ -20,6 +13,7 @@ import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { BatchAssembler, CHUNK_BYTES } from "./batch-assembler.js";
+import { type ClientCredentials, handshakeError, probeHandshake } from "./credentials.js";
 
 /**
  * HTTP/2 window of the client. Measured on loopback with 9.6 MB messages: 390–920 MB/s with 16 MiB, 270–580 with
@@ -60,6 +54,8 @@ function reasonOf({ details }: ServiceError): string {
 function typedError(error: ServiceError, address: string): VitrineError {
   const sent = fromStatus(error);
   if (sent && !sent.code.startsWith("network/")) return sent;
+  if (sent?.code === "network/unauthenticated")
+    return new VitrineError(sent.code, `${address}: ${sent.message}`, { details: { server: address } });
   if (sent || AWAY.has(error.code))
     return new VitrineError("network/unavailable", sent?.message ?? reasonOf(error), {
       details: { server: address },
@@ -97,14 +93,24 @@ function descriptionOf(response: DescribeResponse, address: string): DataDescrip
 export class DataConnection {
   readonly #address: string;
   readonly #client: Client;
+  readonly #credentials: ClientCredentials;
 
   readonly #quietMs: number;
 
   /** `batchBytes` bounds a received message; `quietMs`: see DataStream. Connects at the first call. */
-  constructor(address: string, { batchBytes, quietMs }: { batchBytes: number; quietMs: number }) {
+  constructor(
+    address: string,
+    {
+      batchBytes,
+      quietMs,
+      credentials,
+    }: { batchBytes: number; quietMs: number; credentials: ClientCredentials },
+  ) {
     this.#address = address;
     this.#quietMs = quietMs;
-    this.#client = new Client(address, credentials.createInsecure(), {
+    this.#credentials = credentials;
+    this.#client = new Client(address, credentials.channel, {
+      ...credentials.options,
       "grpc.max_receive_message_length": Math.max(batchBytes, MAX_DESCRIPTION_BYTES),
       "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
       // No keepalive: its timer runs out while a caller's computation blocks the event loop, with the answer already
@@ -126,10 +132,10 @@ export class DataConnection {
         requestSerialize,
         responseDeserialize,
         {},
-        new Metadata(),
+        this.#credentials.metadata,
         { deadline },
         (error, response) => {
-          if (error || !response) return reject(typedError(error as ServiceError, this.#address));
+          if (error || !response) return void this.#refusal(error as ServiceError).then(reject);
           try {
             resolve(descriptionOf(response, this.#address));
           } catch (refused) {
@@ -140,10 +146,22 @@ export class DataConnection {
     });
   }
 
+  /** The error of a call that did not reach a data server, with what a handshake of TLS that failed means. */
+  async #refusal(error: ServiceError): Promise<VitrineError> {
+    const typed = typedError(error, this.#address);
+    if (typed.code !== "network/unavailable" || fromStatus(error)) return typed;
+    const { tls } = this.#credentials;
+    const known = tls && handshakeError(this.#address, error.details);
+    if (known) return known;
+    const mayBeHandshake = /Failed to connect|ECONNRESET|EPIPE|socket/i.test(error.details);
+    return (mayBeHandshake && (await probeHandshake(this.#address, tls))) || typed;
+  }
+
   /** Opens the connection's only stream. Closing it closes the connection. */
   stream(open: OpenRequest): DataStream {
     const { path, requestSerialize, responseDeserialize } = DATA_SERVICE.StreamBatches;
-    const call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    const { metadata } = this.#credentials;
+    const call = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
     return new DataStream(call, open, {
       errorOf: (error) => typedError(error, this.#address),
       onClose: () => this.close(),

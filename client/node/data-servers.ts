@@ -68,6 +68,13 @@ export class DataServers {
     return this.#resolved.get(target) ?? [];
   }
 
+  /** The name that an address was resolved from, for which a server's certificate is; undefined for any other address. */
+  nameOf(address: string): string | undefined {
+    for (const [target, addresses] of this.#resolved)
+      if (addresses.includes(address)) return target.slice(0, target.lastIndexOf(":"));
+    return undefined;
+  }
+
   /** Those of `addresses` that did not fail lately. */
   available(addresses: readonly string[]): string[] {
     const now = performance.now();

@@ -24,6 +24,7 @@ export type { CancelSignal } from "../../runtime/host/environment-types.js";
 export type { CropMode, FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { DataServerOptions } from "./batch-reader.js";
+export type { ConnectionSecurity } from "./credentials.js";
 export { connectData, type DataClientOptions } from "./data-client.js";
 export { connectEvaluation, type EvaluationClientOptions } from "./evaluation-client.js";
 export {

@@ -11,6 +11,7 @@ import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
+import { openSecurity, type ServerSecurity } from "../security.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { openDatasetInThread } from "./open-in-thread.js";
@@ -28,6 +29,8 @@ export interface DataServerOptions {
   /** Largest number of pixels that a picture's header may claim. Default 178,956,970. */
   pixelLimit?: number;
   limits?: Partial<ServiceLimits>;
+  /** TLS, and tokens of which a call must have one. Default: neither. */
+  security?: ServerSecurity;
   /** Hears how many files have been listed so far. */
   onFiles?: (files: number) => void;
   /** Default: warnings to standard error, other levels by the environment variable VITRINE_LOG. */
@@ -64,13 +67,14 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   const { data, workers, badSamples, pixelLimit, limits, onFiles = () => {} } = options;
   checkAddress(options.listen);
   const log = options.log ?? createLog();
+  const security = openSecurity(options.security ?? {}, options.listen, (text) => log.warn(text));
   const service = createDataService({ badSamples, pixelLimit, log, limits });
   const health = createHealth([HEALTH_NAME]);
   const server = new Server({ ...KEEPALIVE, ...CALLS_OF_CONNECTION });
-  server.addService(DATA_SERVICE, service.implementation);
+  server.addService(DATA_SERVICE, security.guard(DATA_SERVICE, service.implementation, "data"));
   server.addService(HEALTH_SERVICE, health.handlers);
   try {
-    const address = await listen(server, options.listen);
+    const address = await listen(server, options.listen, security.credentials);
     const dataset = await openDatasetInThread(data, {
       badSamples,
       onFiles(files) {
@@ -93,11 +97,13 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
         health.close();
         service.stop();
         await drainGrpc(server);
+        security.close();
         await opened.pool.close();
       },
     };
   } catch (error) {
     health.close();
+    security.close();
     server.forceShutdown();
     throw error;
   }
