@@ -7,7 +7,7 @@ import { isLocalAddress, UNIX_ADDRESS } from "../../proto/address.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../../runtime/host/node-files.js";
 
-/** Files are read anew for each connection, so that renewed certificates and tokens are used. */
+/** Files are read again for each connection, so that renewed certificates and tokens are used. */
 export interface ConnectionSecurity {
   /** Connect by TLS. Implied by the other options of TLS. Default false. */
   tls?: boolean | undefined;
@@ -66,7 +66,7 @@ export function openCredentials(
   const isTls = tls === true || tlsCa !== undefined || tlsCert !== undefined || tlsKey !== undefined;
   const metadata = new Metadata();
   if (tokenFile !== undefined) {
-    // Whoever reads the packets could call the server from then on.
+    // Anyone who reads the packets could call the server from then on.
     if (!isTls && !isLocalAddress(address))
       refuse(
         `the token of ${quote(tokenFile)} is not sent to ${quote(address)} without TLS: connect with --tls`,
