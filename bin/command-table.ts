@@ -91,7 +91,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       },
       {
         name: "dataset",
-        description: "index a data set",
+        description: "index, pack, check and count a data set",
         load: async () => (await import("./commands/dataset.js")).configureDataset,
       },
       {

@@ -7,6 +7,7 @@ import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js"
 import { quote, VitrineError } from "../runtime/errors.js";
 import type { Advice } from "../runtime/image/advice.js";
 import { DEFAULT_PIXEL_LIMIT } from "../runtime/image/decode.js";
+import { LABEL_SOURCES } from "../server/data/shards/shard-samples.js";
 
 interface Bounds {
   min?: number;
@@ -76,6 +77,14 @@ export function requireOneSource(
     "usage/command-line",
     `give one of --data and --data-server: where the images are (see "vitrine ${command} --help")`,
   );
+}
+
+/** Where the labels of tar shards are. Without it an index beside them is taken. */
+export function labelFromOption(): Option {
+  return new Option(
+    "--label-from <what>",
+    "labels of tar shards: .cls or .json entries, first folders, or what the first picture has",
+  ).choices(LABEL_SOURCES);
 }
 
 /** A machine with two cores gives one to the decoder and one to the trainer. */

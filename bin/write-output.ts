@@ -18,6 +18,13 @@ export function checkFolderOut(out: string, force: boolean): void {
   throw new VitrineError("file/exists", text, { details });
 }
 
+/** Throws `file/exists` unless `out` is free or an empty folder. */
+export function checkEmptyFolderOut(out: string): void {
+  if (!existsSync(out) || (statSync(out).isDirectory() && readdirSync(out).length === 0)) return;
+  const text = `--out ${quote(out)} exists and is no empty folder: choose another`;
+  throw new VitrineError("file/exists", text, { details: { path: out } });
+}
+
 /** Throws `file/exists` unless `out` is free, or a file that may be replaced. `ending`: of a name in the message. */
 export function checkFileOut(out: string, force: boolean, ending: string): void {
   if (!existsSync(out)) return;

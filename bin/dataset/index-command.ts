@@ -1,7 +1,7 @@
 // vitrine dataset index: lists a data set once and writes what it found to a file that opens in a fraction of a second.
 
 import { join } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
@@ -10,10 +10,10 @@ import { hashSamples } from "../../server/data/hash-samples.js";
 import { indexParts } from "../../server/data/index-file.js";
 import { openDataset, SHARD_INDEX } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
-import { LABEL_SOURCES, type LabelSource } from "../../server/data/shards/shard-samples.js";
+import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
-import { badSamplesOption, dataOption } from "../options.js";
+import { badSamplesOption, dataOption, labelFromOption } from "../options.js";
 import { checkFileOut, sizeText, writeFileOut } from "../write-output.js";
 
 interface IndexCommand {
@@ -50,15 +50,6 @@ async function index({ data, out: given, labelFrom, hash, badSamples, force = fa
   );
 }
 
-function labelFromOption(): Option {
-  return new Option(
-    "--label-from <what>",
-    "labels of tar shards: .cls or .json entries, first folders, or what the first picture has",
-  )
-    .choices(LABEL_SOURCES)
-    .default("auto");
-}
-
 export function configureIndex(dataset: Command): void {
   const command = dataset
     .command("index")
@@ -68,7 +59,7 @@ export function configureIndex(dataset: Command): void {
       "--out <file>",
       `index to write (default: the data set's path and .index; for a folder of shards ${SHARD_INDEX} in it)`,
     )
-    .addOption(labelFromOption())
+    .addOption(labelFromOption().default("auto"))
     .option("--hash", "read every file, so that fingerprint and every later read cover its content")
     .addOption(badSamplesOption())
     .option("--force", "replace an index")

@@ -1,15 +1,11 @@
 // Check headers: finds files of a data set that cannot be images before hours are spent on the way to them.
 
 import { counted } from "../../runtime/batches/class-counts.js";
-import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { checkSamples } from "./check-samples.js";
 import type { DecodePool } from "./decode-task.js";
 import type { BadSamples } from "./reading-policy.js";
 import type { LocatedSamples } from "./sample-location.js";
-
-/** Files of a task: enough that passing it to a thread costs little. */
-const FILES_PER_TASK = 32;
-/** Tasks at once, which bounds the memory of a data set of any size. */
-const TASKS_AT_ONCE = 8;
 
 export interface HeaderCheck {
   badSamples: BadSamples;
@@ -34,27 +30,17 @@ export interface CheckedHeaders {
  */
 export async function checkHeaders(
   pool: DecodePool,
-  { count, at }: LocatedSamples,
+  samples: LocatedSamples,
   { badSamples, pixelLimit, seconds, signal, onNotice, onSkipped }: HeaderCheck,
 ): Promise<CheckedHeaders> {
+  const { count } = samples;
   const deadline = performance.now() + 1000 * seconds;
-  const none = pool.allocate(4);
-  // A task that has begun is short: an interruption waits for it.
-  const never = new AbortController().signal;
   const bad: VitrineError[] = [];
-  let next = 0;
-  let checked = 0;
-  const work = async (): Promise<void> => {
-    while (next < count && !signal.aborted && performance.now() < deadline) {
-      const first = next;
-      next = Math.min(first + FILES_PER_TASK, count);
-      const locations = Array.from({ length: next - first }, (_, i) => at(first + i));
-      const outcome = await pool.run({ kind: "headers", locations, pixelLimit }, none, never);
-      checked += locations.length;
-      for (const fault of outcome) if (fault) bad.push(fromErrorRecord(fault.error));
-    }
-  };
-  await Promise.all(Array.from({ length: TASKS_AT_ONCE }, work));
+  const checked = await checkSamples(pool, samples, {
+    ...{ whole: false, pixelLimit },
+    goesOn: () => !signal.aborted && performance.now() < deadline,
+    onFault: (_, error) => void bad.push(error),
+  });
   if (checked < count && !signal.aborted)
     onNotice(
       `the headers of ${checked} of ${count} files were checked in ${seconds} s; the others are checked when ` +

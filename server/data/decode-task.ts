@@ -20,6 +20,7 @@ import type { ImageModule } from "../../runtime/image/image-module.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import { mixBatch } from "../../runtime/image/mix-batch.js";
 import {
+  decodePicture,
   evaluatePicture,
   type PictureHeader,
   readPictureHeader,
@@ -85,10 +86,12 @@ export interface EvaluationTask extends InputTransform {
   reading?: FileReading;
 }
 
-/** Reads the headers of samples, and no pixels. */
+/** Reads the headers of samples, or decodes them, and keeps no pixels. */
 export interface HeaderTask {
   kind: "headers";
   locations: readonly SampleLocation[];
+  /** Decode each picture whole. Default: only what its header says is read. */
+  whole?: boolean;
   pixelLimit?: number | undefined;
 }
 
@@ -137,8 +140,21 @@ export async function runDecodeTask(
   if (task.kind === "evaluation") return runEvaluation(module, task, batch, reading[0]);
   const outcome: DecodeOutcome = [];
   for (const location of task.locations)
-    outcome.push(await headerFault(module, location, task.pixelLimit, options));
+    outcome.push(await (task.whole ? wholeFault : headerFault)(module, location, task.pixelLimit, options));
   return outcome;
+}
+
+function wholeFault(
+  module: ImageModule,
+  location: SampleLocation,
+  pixelLimit: number = DEFAULT_PIXEL_LIMIT,
+  options: ReadOptions = {},
+): Promise<FileFault | null> {
+  const { name } = location;
+  return faultOf(name, false, async () => {
+    const bytes = await readSample(location, options);
+    await decodePicture(module, bytes, { name, pixelLimit });
+  });
 }
 
 /** Nearly every header ends within these bytes; a color profile or a thumbnail may be longer. */

@@ -17,7 +17,7 @@ import { readShards, type ShardOptions, type ShardToRead } from "./read-shards.j
 import type { TarSource } from "./tar-entries.js";
 
 /** Names of classes, one a line, beside shards whose labels are indices. */
-const CLASS_NAMES_FILE = "classes.txt";
+export const CLASS_NAMES_FILE = "classes.txt";
 
 const SHARD = /\.tar$/i;
 /** An archive that is compressed as a whole has no ranges. */

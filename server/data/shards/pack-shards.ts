@@ -1,0 +1,247 @@
+// Packing: the pictures of a data set as tar shards, in its order, with class indices, an index and checksums; a folder
+// that is complete or not there.
+
+import { createHash, type Hash, randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
+import { type Dataset, sampleLocation } from "../dataset.js";
+import { fingerprintOf } from "../fingerprint.js";
+import { indexParts } from "../index-file.js";
+import { ListingFaults } from "../listing-faults.js";
+import { SHARD_INDEX } from "../open-dataset.js";
+import { readSample } from "../read-sample.js";
+import { HASH_BYTES, rowsOf, type Shard, TableBuilder } from "../sample-table.js";
+import { EntryNamer } from "./entry-names.js";
+import { CLASS_NAMES_FILE } from "./local-shards.js";
+import { paddingAfter, TAR_END, tarHeader } from "./tar-writer.js";
+
+/** Checksums of the files, as `sha256sum --check` reads them. */
+const CHECKSUMS = "SHA256SUMS";
+
+/** Pictures that are read ahead. */
+const READ_AHEAD = 8;
+
+export interface PackOptions {
+  /** A new shard begins before it would exceed this. */
+  shardBytes: number;
+  /** Keep the SHA-256 of every picture in the index. */
+  hash: boolean;
+  /** Leave out what cannot be read. */
+  mayLeaveOut: boolean;
+  /** Hears how many pictures are packed. */
+  onPacked(samples: number): void;
+}
+
+/** A file that is written once, from its start, with its SHA-256. */
+class HashedFile {
+  bytes = 0;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash("sha256");
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  static async create(path: string): Promise<HashedFile> {
+    return new HashedFile(await open(path, "wx"));
+  }
+
+  async write(parts: readonly Uint8Array[]): Promise<void> {
+    for (const part of parts) {
+      this.#hash.update(part);
+      this.bytes += part.length;
+    }
+    // One call for the few parts of an entry; `writev` may write less than it was given.
+    const all = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    for (let done = 0; done < all.length; )
+      done += (await this.#file.write(all, done, all.length - done)).bytesWritten;
+  }
+
+  /** Hex digest, when the bytes are on disk. */
+  async finish(): Promise<string> {
+    await this.#file.sync();
+    await this.#file.close();
+    return this.#hash.digest("hex");
+  }
+
+  abandon(): Promise<void> {
+    return this.#file.close().catch(() => {});
+  }
+}
+
+interface ReadPicture {
+  index: number;
+  name: Uint8Array;
+  bytes: Uint8Array;
+}
+
+/** Pictures in order, the next ones read meanwhile; those that cannot be read go to `faults`. */
+async function* pictures(
+  dataset: Dataset,
+  faults: ListingFaults,
+  mayLeaveOut: boolean,
+): AsyncGenerator<ReadPicture> {
+  const names = rowsOf(dataset.table);
+  const begun: { index: number; name: Uint8Array; read: Promise<Uint8Array> }[] = [];
+  for (let next = 0; ; ) {
+    while (begun.length < READ_AHEAD && next < dataset.samples) {
+      const read = readSample(sampleLocation(dataset, next));
+      read.catch(() => {});
+      begun.push({ index: next++, name: names.next().value.name.slice(), read });
+    }
+    const first = begun.shift();
+    if (first === undefined) return;
+    try {
+      yield { ...first, bytes: await first.read };
+    } catch (error) {
+      if (!mayLeaveOut || !isVitrineError(error)) throw error;
+      faults.add(error.message);
+    }
+  }
+}
+
+/** Writes shards one after another into a folder. */
+class ShardWriter {
+  readonly table = new TableBuilder();
+  /** Digest and name of each complete file. */
+  readonly sums: [digest: string, name: string][] = [];
+  readonly #folder: string;
+  readonly #shardBytes: number;
+  readonly #namer = new EntryNamer();
+  #file: HashedFile | undefined;
+
+  constructor(folder: string, shardBytes: number) {
+    this.#folder = folder;
+    this.#shardBytes = shardBytes;
+  }
+
+  async add({ name, bytes }: ReadPicture, label: number): Promise<void> {
+    const entries = this.#namer.next(name, bytes);
+    const cls = Buffer.from(`${label}`);
+    const head = tarHeader(entries.picture, bytes.length);
+    const tail = [
+      paddingAfter(bytes.length),
+      tarHeader(entries.label, cls.length),
+      cls,
+      paddingAfter(cls.length),
+    ];
+    const size = [head, bytes, ...tail, TAR_END].reduce((sum, part) => sum + part.length, 0);
+    if (this.#file && this.#file.bytes + size > this.#shardBytes) await this.endShard();
+    this.#file ??= await this.#begin();
+    const offset = this.#file.bytes + head.length;
+    this.table.add(name, bytes.length, Number.NaN, this.table.shards.length - 1, offset);
+    await this.#file.write([head, bytes, ...tail]);
+  }
+
+  async #begin(): Promise<HashedFile> {
+    const name = `shard-${String(this.table.shards.length).padStart(5, "0")}.tar`;
+    this.table.shards.push({ name, bytes: 0 });
+    return HashedFile.create(join(this.#folder, name));
+  }
+
+  async endShard(): Promise<void> {
+    if (!this.#file) return;
+    await this.#file.write([TAR_END]);
+    const shard = this.table.shards.at(-1) as Shard;
+    shard.bytes = this.#file.bytes;
+    this.sums.push([await this.#file.finish(), shard.name]);
+    this.#file = undefined;
+  }
+
+  /** Writes another file of the folder. */
+  async addFile(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    const file = await HashedFile.create(join(this.#folder, name));
+    this.#file = file;
+    await file.write(parts);
+    this.sums.push([await file.finish(), name]);
+    this.#file = undefined;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#file?.abandon();
+  }
+}
+
+async function pack(dataset: Dataset, folder: string, path: string, options: PackOptions): Promise<Dataset> {
+  const { shardBytes, hash, mayLeaveOut, onPacked } = options;
+  const writer = new ShardWriter(folder, shardBytes);
+  const faults = new ListingFaults();
+  const labels = new Int32Array(dataset.samples);
+  const hashes = new Uint8Array(hash ? HASH_BYTES * dataset.samples : 0);
+  try {
+    for await (const picture of pictures(dataset, faults, mayLeaveOut)) {
+      const { count } = writer.table;
+      labels[count] = dataset.labels[picture.index];
+      if (hash) hashes.set(createHash("sha256").update(picture.bytes).digest(), count * HASH_BYTES);
+      await writer.add(picture, labels[count]);
+      onPacked(count + 1);
+    }
+    await writer.endShard();
+    const samples = writer.table.count;
+    const leftOut = faults.settle("", "file/unreadable", dataset.path, mayLeaveOut);
+    if (samples === 0)
+      throw new VitrineError(
+        "data/no-images",
+        `${quote(dataset.path)}: no picture could be read; ${leftOut}`,
+      );
+    const table = writer.table.finish(hashes.subarray(0, hash ? HASH_BYTES * samples : 0));
+    const listing = { table, labels: labels.subarray(0, samples), classes: dataset.classes };
+    const packed: Dataset = {
+      ...{ ...listing, samples, path, root: path, fingerprint: fingerprintOf(listing) },
+      ...{ otherFiles: 0, otherKinds: "", leftOut },
+    };
+    if (dataset.classes.some((name) => name !== ""))
+      await writer.addFile(CLASS_NAMES_FILE, [
+        Buffer.from(dataset.classes.map((name) => `${name}\n`).join("")),
+      ]);
+    await writer.addFile(SHARD_INDEX, indexParts(packed, join(path, SHARD_INDEX)));
+    const sums = writer.sums.map(([digest, name]) => `${digest}  ${name}\n`);
+    await writer.addFile(CHECKSUMS, [Buffer.from(sums.join(""))]);
+    return packed;
+  } catch (error) {
+    await writer.abandon();
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function unwritable(out: string, cause: unknown): VitrineError {
+  if (isVitrineError(cause)) return cause;
+  const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+  const text = `--out ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;
+  return new VitrineError("file/unwritable", text, { cause, details: { path: out } });
+}
+
+/**
+ * Writes the data set to the folder `out`, which must be free or empty, and returns it as it is there. A pack of the same
+ * pictures has the same bytes. Throws what reading throws, and `file/unwritable`.
+ */
+export async function packShards(dataset: Dataset, out: string, options: PackOptions): Promise<Dataset> {
+  const target = resolve(out);
+  const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(partial, { recursive: true });
+    const packed = await pack(dataset, partial, target, options);
+    await syncFolder(partial);
+    // Windows renames onto no folder, not even an empty one.
+    await rmdir(target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
+    await rename(partial, target);
+    await syncFolder(dirname(target));
+    return { ...packed, path: out, root: out };
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
+    throw unwritable(out, cause);
+  }
+}
