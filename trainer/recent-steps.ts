@@ -88,7 +88,7 @@ export class StepClock {
     const sum = (of: (lap: Lap) => number) => this.#laps.reduce((total, lap) => total + of(lap), 0);
     const seconds = sum((lap) => lap.seconds);
     const waitSeconds = sum((lap) => lap.waitSeconds);
-    const isLocal = this.#laps.some((lap) => lap.transferSeconds === undefined);
+    const isLocal = this.#laps.every((lap) => lap.transferSeconds === undefined);
     const dataStage = stageOf(waitSeconds, isLocal ? undefined : sum((lap) => lap.transferSeconds ?? 0));
     if (seconds <= 0) return { imagesPerSecond: 0, dataWait: 0, dataStage };
     const dataWait = Math.min(1, waitSeconds / seconds);
