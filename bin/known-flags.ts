@@ -146,7 +146,7 @@ const ANSWERS: ReadonlyMap<string, Answers> = new Map(
   KNOWN_FLAGS.flatMap(([names, answers]) => names.split(" ").map((name) => [name, answers] as const)),
 );
 
-/** The answer for every other command, where the command has the flags that it points to: `doctor` has no `--data`. */
+/** The answer for every other command, where the command has the flags that it points to: `models` has no `--data`. */
 function answerForOthers(
   answer: string | undefined,
   flags: readonly (string | undefined)[],

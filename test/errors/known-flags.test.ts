@@ -60,7 +60,7 @@ test("an answer for several commands is given only where the command has the fla
     /--data PATH/,
   );
   for (const flag of ["--data-path", "--output_dir", "--amp"])
-    assert.is(knownFlagAnswer("doctor", [...flagsOf("doctor")], [flag, "x"]), undefined, flag);
+    assert.is(knownFlagAnswer("models", [...flagsOf("models")], [flag, "x"]), undefined, flag);
 });
 
 test("the command line answers before it asks for its own required flags", () => {
