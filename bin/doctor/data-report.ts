@@ -14,7 +14,7 @@ const WHAT: Readonly<Record<keyof DataFacts["stages"], string>> = {
   augment: "flip, RandAugment, erasing, one thread",
   mix: "Mixup of a pair, one thread",
   encode: "messages of a batch, one thread",
-  wire: "gRPC to this process and back, nothing decoded",
+  wire: "gRPC to this process, nothing decoded",
 };
 
 /** Sending takes this fraction of what is made, or more. */
@@ -62,7 +62,7 @@ function moreThreads({ workers, cores }: DataFacts): string {
 }
 
 /** Which stage it is, and what would help. */
-export function adviceOf(facts: DataFacts): string {
+function adviceOf(facts: DataFacts): string {
   const { stages, together, overGrpc, workers } = facts;
   const percent = (seconds: number) =>
     Math.round((100 * seconds) / (stages.decode + stages.augment + stages.mix));
