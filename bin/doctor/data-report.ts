@@ -4,7 +4,7 @@
 import { counted } from "../../runtime/batches/class-counts.js";
 import { formatBytes } from "../../runtime/bytes.js";
 import { wrap } from "../../trainer/lines.js";
-import type { DataFacts, ServerFacts } from "./data-stages.js";
+import type { DataFacts, ServerFacts } from "./data-facts.js";
 
 export type Bottleneck = "read" | "decode" | "augment" | "wire" | "cores";
 

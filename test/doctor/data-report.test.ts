@@ -3,13 +3,13 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { DataFacts, ServerFacts } from "../../bin/doctor/data-facts.js";
 import {
   bottleneckOf,
   dataReportLines,
   possibleRate,
   serverReportLines,
 } from "../../bin/doctor/data-report.js";
-import type { DataFacts, ServerFacts } from "../../bin/doctor/data-stages.js";
 import { killServers, runVitrine, startServer } from "../data/server-process.js";
 import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
 
