@@ -161,6 +161,11 @@ const GENERATED = [
     reads: ["runtime/executors/webgpu/kernels", "runtime/graph/operations/optimizer.ts"],
     outputs: ["runtime/executors/webgpu/generated/kernel-sources.ts"],
   },
+  {
+    script: "scripts/generate-descriptors.mjs",
+    reads: list("proto").filter((path) => path.endsWith(".proto")),
+    outputs: ["proto/generated/descriptors.ts"],
+  },
 ];
 
 function generatedSteps() {

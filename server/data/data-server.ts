@@ -5,12 +5,13 @@ import { Server } from "@grpc/grpc-js";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { checkAddress } from "../../proto/address.js";
-import { DATA_SERVICE, HEALTH_SERVICE } from "../../proto/services.js";
+import { DATA_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
 import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
+import { createReflection } from "../reflection.js";
 import { openSecurity, type ServerSecurity } from "../security.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
@@ -73,6 +74,9 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   const server = new Server({ ...KEEPALIVE, ...CALLS_OF_CONNECTION });
   server.addService(DATA_SERVICE, security.guard(DATA_SERVICE, service.implementation, "data"));
   server.addService(HEALTH_SERVICE, health.handlers);
+  const reflection = createReflection([HEALTH_NAME, "grpc.health.v1.Health"]);
+  for (const definition of REFLECTION_SERVICES)
+    server.addService(definition, security.guard(definition, reflection, "data"));
   try {
     const address = await listen(server, options.listen, security.credentials);
     const dataset = await openDatasetInThread(data, {
