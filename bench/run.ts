@@ -55,6 +55,10 @@ const BENCHES: Record<string, Bench> = {
     about: "a training step on all cores while other processes occupy all but one of them",
     load: () => import("./noisy-neighbor.js"),
   },
+  remote: {
+    about: "images/s of decoding from an object store with a latency, compared with local files",
+    load: () => import("./remote.js"),
+  },
   train: {
     about: "images/s of a training step, compared with tfjs-wasm and PyTorch",
     load: () => import("./train.js"),

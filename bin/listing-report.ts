@@ -1,7 +1,7 @@
 // Listing report: says how far the listing of a data set is, not more often than every few seconds.
 
 import { counted } from "../runtime/batches/class-counts.js";
-import { quote } from "../runtime/errors.js";
+import { displayPath } from "../server/data/remote/remote-url.js";
 
 /** A data set that is open within this time needs no word about it. */
 const FIRST_REPORT_MS = 2_000;
@@ -24,6 +24,6 @@ export function listingReport(
   return (files) => {
     if (performance.now() < next) return;
     next = performance.now() + REPORT_MS;
-    say(`${what} ${quote(data)}: ${counted(files, "file", "files")} so far`);
+    say(`${what} ${displayPath(data)}: ${counted(files, "file", "files")} so far`);
   };
 }

@@ -5,11 +5,13 @@ import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../runtime/batches/class-counts.js";
 import type { Rank } from "../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
-import { quote, VitrineError } from "../runtime/errors.js";
+import { VitrineError } from "../runtime/errors.js";
 import type { Dataset } from "../server/data/dataset.js";
 import { openDatasetInThread } from "../server/data/open-in-thread.js";
 import { openPipeline } from "../server/data/pipeline.js";
 import type { BadSamples } from "../server/data/reading-policy.js";
+import type { RemoteSettings } from "../server/data/remote/contract.js";
+import { displayPath } from "../server/data/remote/remote-url.js";
 import { listingReport } from "./listing-report.js";
 
 /** Which batches, and the fingerprint that their data set must have. */
@@ -22,11 +24,13 @@ export interface AskedBatches extends Rank {
 }
 
 export interface LocalDataOptions {
-  /** Folder of class folders, or a list. */
+  /** Folder of class folders, a list or an index, or the URL of one. */
   path: string;
   /** Decode threads; 0 decodes in the calling thread. */
   workers: number;
   pixelLimit: number;
+  /** How a data set at a URL is read. */
+  remote: RemoteSettings;
   /** Receives a line about files that are left out. */
   say(line: string): void;
 }
@@ -35,7 +39,7 @@ function checkFingerprint({ fingerprint }: Dataset, path: string, expected: stri
   if (expected === undefined || expected === fingerprint) return;
   throw new VitrineError(
     "data/fingerprint-changed",
-    `${quote(path)} has fingerprint ${fingerprint.slice(0, 12)}…, the run ${expected.slice(0, 12)}…: ` +
+    `${displayPath(path)} has fingerprint ${fingerprint.slice(0, 12)}…, the run ${expected.slice(0, 12)}…: ` +
       "give the data set that the run was trained on",
     { details: { expected, found: fingerprint } },
   );
@@ -58,14 +62,19 @@ export function localData({
   path,
   workers,
   pixelLimit,
+  remote,
   say,
 }: LocalDataOptions): (asked: AskedBatches) => Promise<BatchSource> {
   let opening: Promise<Dataset> | undefined;
   const open = async (badSamples: BadSamples): Promise<Dataset> => {
-    const dataset = await openDatasetInThread(path, { badSamples, onFiles: listingReport(path, { say }) });
+    const dataset = await openDatasetInThread(path, {
+      badSamples,
+      remote,
+      onFiles: listingReport(path, { say }),
+    });
     const left = describeOtherFiles(dataset.otherFiles, dataset.otherKinds);
-    if (left !== undefined) say(`${quote(path)}: ${left}`);
-    if (dataset.leftOut !== "") say(`${quote(path)}: ${dataset.leftOut}`);
+    if (left !== undefined) say(`${displayPath(path)}: ${left}`);
+    if (dataset.leftOut !== "") say(`${displayPath(path)}: ${dataset.leftOut}`);
     return dataset;
   };
   const reading = { pixelLimit, onSkipped: onceEach(say, "skipped"), onKept: onceEach(say, "kept in part") };

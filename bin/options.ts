@@ -63,7 +63,7 @@ export function numberPair(flag: string): (text: string) => [number, number] {
 export function dataOption(): Option {
   return new Option(
     "--data <path>",
-    'folder with one folder of pictures per class, a CSV list with the header "path,label", tar shards, or an index',
+    'folder with one folder of pictures per class, a CSV list with the header "path,label", tar shards, an index, or the URL of one (https://, s3://, gs://)',
   ).makeOptionMandatory();
 }
 

@@ -6,14 +6,16 @@ import type { EvaluationSource } from "../runtime/batches/batch-source.js";
 import type { EvaluationPart } from "../runtime/batches/evaluation-order.js";
 import { quote } from "../runtime/errors.js";
 import type { InputTransform } from "../runtime/image/input-transform.js";
+import { isRemote } from "../server/data/remote/remote-url.js";
 
 const SCHEME = "grpc://";
 
-/** `grpc://HOST:PORT`, with several addresses after it: data servers. Any other text is a path. */
+/** `grpc://HOST:PORT`, with several addresses after it: data servers. Any other text is a path, or a URL that this process reads. */
 export const isRemoteData = (text: string): boolean => text.startsWith(SCHEME);
 
 /** A path made absolute, so that it keeps its meaning when a run is resumed from another folder. */
-export const validationPlace = (text: string): string => (isRemoteData(text) ? text : resolve(text));
+export const validationPlace = (text: string): string =>
+  isRemoteData(text) || isRemote(text) ? text : resolve(text);
 
 export interface RemoteValidation extends InputTransform, EvaluationPart, ConnectionSecurity {
   /** `grpc://` and addresses as --data-server takes them. */

@@ -19,9 +19,10 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { addServerSecurity, serverSecurity } from "../security-options.js";
 
-interface DataServerCommand {
+interface DataServerCommand extends RemoteFlags {
   data: string;
   listen: string;
   workers: number;
@@ -60,7 +61,17 @@ async function run({
   const security = serverSecurity(flags);
   const onFiles = listingReport(data);
   const server = await endOnSignalDuring(
-    startDataServer({ data, listen, workers, badSamples, pixelLimit, limits, onFiles, security }),
+    startDataServer({
+      data,
+      listen,
+      workers,
+      badSamples,
+      pixelLimit,
+      limits,
+      onFiles,
+      security,
+      remote: remoteSettings(flags),
+    }),
   );
   const { dataset, address, service } = server;
   const { fingerprint, samples } = dataset;
@@ -92,7 +103,8 @@ export function configureDataServer(command: Command): void {
     .addOption(dataOption())
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .addOption(maxPixelsOption())
+    .addOption(maxPixelsOption());
+  addRemoteOptions(command)
     .optionsGroup("Server:")
     .option("--listen <address>", "HOST:PORT (port 0 picks a free port) or unix:PATH", "127.0.0.1:50051")
     .option(
@@ -110,6 +122,10 @@ export function configureDataServer(command: Command): void {
   command.action(action(run));
   withExamples(command, [
     ["for a trainer on this machine", "vitrine data-server --data photos/train"],
+    [
+      "from a bucket, through a cache",
+      "vitrine data-server --data s3://bucket/photos.index --cache /var/cache/vitrine --cache-size 200GiB",
+    ],
     ["for trainers elsewhere", "vitrine data-server --data train.csv --listen 0.0.0.0:50051 --workers 8"],
     [
       "for trainers that have a token, by TLS",

@@ -19,11 +19,12 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { readRunState } from "../report/read-run.js";
 import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 import { addTrainerOptions, attributeNames, givenOptions } from "../trainer-flags.js";
 
-interface DigestCommand extends ConnectionFlags {
+interface DigestCommand extends ConnectionFlags, RemoteFlags {
   data?: string;
   dataServer?: string;
   run?: string;
@@ -56,7 +57,8 @@ async function askedBatches(options: DigestCommand, command: Command): Promise<A
 function openSource(options: DigestCommand, asked: AskedBatches): Promise<BatchSource> {
   const { data, dataServer, workers, maxPixels: pixelLimit } = options;
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  if (data !== undefined) return localData({ path: data, workers, pixelLimit, say })(asked);
+  if (data !== undefined)
+    return localData({ path: data, workers, pixelLimit, remote: remoteSettings(options), say })(asked);
   return connectData({
     ...asked,
     ...connectionSecurity(options),
@@ -109,7 +111,8 @@ export function configureData(data: Command): void {
     )
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .addOption(maxPixelsOption())
+    .addOption(maxPixelsOption());
+  addRemoteOptions(command)
     .optionsGroup("Batches:")
     .option("--seed <s>", "seed of order and augmentation", wholeNumber("--seed", { min: 0 }), 0)
     .option("--epoch <e>", "epoch, from 0", wholeNumber("--epoch", { min: 0 }), 0)

@@ -1,6 +1,6 @@
 // vitrine train: trains a DeiT or a RegNetY on the batches of a data server, or continues a run that stopped.
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
@@ -8,6 +8,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import { displayPath } from "../../server/data/remote/remote-url.js";
 import { LAST } from "../../trainer/checkpoint/save.js";
 import type { BadSamples } from "../../trainer/checkpoint/state.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
@@ -32,6 +33,7 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, recordedPath, remoteSettings } from "../remote-options.js";
 import type { ReportSources } from "../report/gather.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
@@ -45,7 +47,7 @@ import { stopOnSignals } from "../stop-on-signals.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
 import { isRemoteData, openRemoteValidation, validationPlace } from "../validation-data.js";
 
-interface TrainFlags extends ConnectionFlags {
+interface TrainFlags extends ConnectionFlags, RemoteFlags {
   config?: string;
   data?: string;
   dataServer?: string;
@@ -106,10 +108,10 @@ async function openValidation(
       named.add(details.file);
     };
   const reading = { pixelLimit, onSkipped: say("left out"), onKept: say("kept in part") };
-  const input = { path, badSamples, ...asked };
+  const input = { path, badSamples, remote: remoteSettings(flags), ...asked };
   const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, ...reading });
   try {
-    const onNotice = (text: string) => progress.say(`${quote(request.path)}: ${text}`);
+    const onNotice = (text: string) => progress.say(`${displayPath(request.path)}: ${text}`);
     await source.checkHeaders({ seconds: HEADER_SECONDS, signal, onNotice });
     return source;
   } catch (error) {
@@ -122,7 +124,8 @@ async function openValidation(
 function trainingData(flags: TrainFlags, progress: Progress): RunSources["connect"] {
   const { data, dataServer, workers, dataTimeout, dataCredit, maxPixels: pixelLimit } = flags;
   const say = (text: string) => progress.say(text);
-  if (data !== undefined) return localData({ path: data, workers, pixelLimit, say });
+  if (data !== undefined)
+    return localData({ path: data, workers, pixelLimit, remote: remoteSettings(flags), say });
   const creditBytes = dataCredit === undefined ? undefined : Math.floor(dataCredit * 2 ** 20);
   const timeoutSeconds = dataTimeout;
   const server = { address: dataServer as string, timeoutSeconds, creditBytes, onNotice: say };
@@ -214,7 +217,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     given: await withLocalModels(givenOptions(command)),
     configured: await withLocalModels(configured),
     command: {
-      ...(flags.data === undefined ? {} : { data: resolve(flags.data), workers: flags.workers }),
+      ...(flags.data === undefined ? {} : { data: recordedPath(flags.data), workers: flags.workers }),
       ...(flags.dataServer === undefined ? {} : { "data-server": flags.dataServer }),
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
@@ -259,7 +262,10 @@ export function configureTrain(command: Command): void {
   command
     .optionsGroup("Data and run:")
     .option("-c, --config <file>", "YAML file of flags without dashes; flags given here override it")
-    .option("--data <path>", "training images: folder of class folders, or list; this process decodes them")
+    .option(
+      "--data <path>",
+      "training images: folder of class folders, list, index, or URL of one; this process decodes them",
+    )
     .option(
       "--data-server <address>",
       "in place of --data: HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name",
@@ -267,7 +273,7 @@ export function configureTrain(command: Command): void {
     .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
     .option(
       "--val <path>",
-      "validation images: folder of class folders, list, or grpc://HOST:PORT of their data server",
+      "validation images: folder of class folders, list, index, URL of one, or grpc://HOST:PORT of their data server",
     )
     .addOption(
       new Option(
@@ -316,6 +322,7 @@ export function configureTrain(command: Command): void {
     .addOption(gpuTierOption())
     .addOption(threadsOption("all cores of this process, less one for decoding on this machine"));
   addConnectionSecurity(command);
+  addRemoteOptions(command);
   addTrainerOptions(command);
   command.action(action((flags: TrainFlags, self: Command) => runTrainer(flags, self)));
   withExamples(command, [

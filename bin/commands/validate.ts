@@ -23,6 +23,7 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
+import { addRemoteOptions } from "../remote-options.js";
 import { addConnectionSecurity } from "../security-options.js";
 import {
   CLASS_COLUMNS,
@@ -126,7 +127,8 @@ export function configureValidate(command: Command): void {
     .option("--batch-size <b>", "images per batch", wholeNumber("--batch-size", { min: 1 }), 8)
     .addOption(workersOption())
     .addOption(badSamplesOption())
-    .addOption(maxPixelsOption())
+    .addOption(maxPixelsOption());
+  addRemoteOptions(command)
     .optionsGroup("Input:")
     .option(
       "--input-size <px>",

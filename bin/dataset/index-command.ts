@@ -1,6 +1,6 @@
 // vitrine dataset index: lists a data set once and writes what it found to a file that opens in a fraction of a second.
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
@@ -10,13 +10,15 @@ import { hashSamples } from "../../server/data/hash-samples.js";
 import { indexParts } from "../../server/data/index-file.js";
 import { openDataset, SHARD_INDEX } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
+import { displayPath, isRemote, withoutSecrets } from "../../server/data/remote/remote-url.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import { badSamplesOption, dataOption, labelFromOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { checkFileOut, sizeText, writeFileOut } from "../write-output.js";
 
-interface IndexCommand {
+interface IndexCommand extends RemoteFlags {
   data: string;
   out?: string;
   labelFrom: LabelSource;
@@ -26,19 +28,25 @@ interface IndexCommand {
   json?: boolean;
 }
 
-/** "photos/train/" → "photos/train.index"; of a folder of shards a file in it, which is found there. */
+/**
+ * "photos/train/" → "photos/train.index"; of a folder of shards a file in it, which is found there; "s3://bucket/train/"
+ * → "train.index".
+ */
 function defaultOut(data: string, { table }: Dataset): string {
+  if (isRemote(data)) return `${basename(withoutSecrets(data))}.index`;
   const path = data.replace(/[/\\]+$/, "");
   const inFolder = table.shards.length > 0 && entryAt(path)?.isDirectory();
   return inFolder ? join(path, SHARD_INDEX) : `${path}.index`;
 }
 
-async function index({ data, out: given, labelFrom, hash, badSamples, force = false, json }: IndexCommand) {
+async function index(options: IndexCommand): Promise<void> {
+  const { data, out: given, labelFrom, hash, badSamples, force = false, json } = options;
   if (given !== undefined) checkFileOut(given, force, "index");
-  const listed = await openDataset(data, { badSamples, labelFrom, onFiles: listingReport(data) });
+  const remote = remoteSettings(options);
+  const listed = await openDataset(data, { badSamples, labelFrom, remote, onFiles: listingReport(data) });
   const out = given ?? defaultOut(data, listed);
   checkFileOut(out, force, "index");
-  if (listed.leftOut !== "") process.stderr.write(`${quote(data)}: ${listed.leftOut}\n`);
+  if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);
   const dataset = hash ? await hashSamples(listed, listingReport(data, { what: "reading" })) : listed;
   const bytes = Buffer.concat(indexParts(dataset, out));
   await writeFileOut(out, bytes);
@@ -64,9 +72,10 @@ export function configureIndex(dataset: Command): void {
     .addOption(badSamplesOption())
     .option("--force", "replace an index")
     .option("--json", "print one line of JSON");
-  command.action(action(index));
+  addRemoteOptions(command).action(action(index));
   withExamples(command, [
     ["photos/train.index, which --data takes", "vitrine dataset index --data photos/train"],
+    ["of a bucket, kept here", "vitrine dataset index --data s3://bucket/photos --out photos.index"],
     ["for copies on several machines", "vitrine dataset index --data train.csv --hash --out train.index"],
   ]);
 }

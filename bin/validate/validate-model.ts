@@ -2,7 +2,7 @@
 
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
 import type { Model, ModelOptions } from "../../runtime/load-model.js";
@@ -13,8 +13,10 @@ import type { Runtime } from "../../runtime/runtime.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
+import { displayPath } from "../../server/data/remote/remote-url.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
+import { type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { type ConnectionFlags, connectionSecurity } from "../security-options.js";
 import { openRemoteValidation } from "../validation-data.js";
 import { type Decisions, type Disagreement, DisagreementCounts } from "./disagreement.js";
@@ -24,7 +26,7 @@ import { type ClassResult, classResults, headResult, resultOf, type ValidationRe
 import { decisionsOf, inOrderOf } from "./teacher-decisions.js";
 
 /** How one model is validated: the flags of `vitrine validate` but for the models and the output. */
-export interface ValidateOptions extends ConnectionFlags {
+export interface ValidateOptions extends ConnectionFlags, RemoteFlags {
   data?: string;
   /** In place of `data`. */
   dataServer?: string;
@@ -163,7 +165,14 @@ function openImages(
   if (data !== undefined) {
     const onKept = ({ message }: VitrineError) => notice(`kept in part: ${message}`);
     const reading = { badSamples, pixelLimit, onSkipped, onKept };
-    return openEvaluation({ path: data, ...input, batchSize, workers, ...reading });
+    return openEvaluation({
+      path: data,
+      remote: remoteSettings(options),
+      ...input,
+      batchSize,
+      workers,
+      ...reading,
+    });
   }
   const server = { place: dataServer as string, timeoutSeconds: dataTimeout, say: notice, onSkipped };
   const security = connectionSecurity(options);
@@ -196,7 +205,7 @@ export async function validateModel(
   options: ValidateOptions,
 ): Promise<Validated> {
   const { batchSize, inputSize, flip = false, realLabels = null } = options;
-  const data = options.data ?? options.dataServer ?? "";
+  const data = displayPath(options.data ?? options.dataServer ?? "");
   const { model, runtime, dispose } = await start(path, {
     batchSizes: [batchSize],
     ...(inputSize === undefined ? {} : { adapt: (model: StoredModel) => resized(model, inputSize) }),
@@ -214,8 +223,8 @@ export async function validateModel(
     try {
       notice(`${runtime.description}; weights ${model.dtype}`);
       const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
-      if (left) notice(`${quote(data)}: ${left}`);
-      if (source.leftOut) notice(`${quote(data)}: ${source.leftOut}`);
+      if (left) notice(`${data}: ${left}`);
+      if (source.leftOut) notice(`${data}: ${source.leftOut}`);
       const teacher =
         options.teacher === undefined
           ? null
@@ -228,7 +237,7 @@ export async function validateModel(
       );
       if (scores.total.images === 0) {
         const why = scores.unlabeled > 0 ? "no image has a valid class" : "none of the images could be read";
-        throw new VitrineError("data/no-images", `${quote(data)}: ${why}`);
+        throw new VitrineError("data/no-images", `${data}: ${why}`);
       }
       const { device } = runtime.executor;
       const { parameters, dtype, labels } = model;

@@ -142,7 +142,7 @@ class FolderReader {
   }
 }
 
-function noImages(root: string, classes: string[], others: OtherFiles, leftOut: string): VitrineError {
+export function noImages(root: string, classes: string[], others: OtherFiles, leftOut: string): VitrineError {
   const { total } = others;
   const files = counted(total, "file", "files");
   const folders = counted(classes.length, "class folder", "class folders");

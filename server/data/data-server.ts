@@ -17,10 +17,11 @@ import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
 import { openDatasetInThread } from "./open-in-thread.js";
 import type { BadSamples } from "./reading-policy.js";
+import type { RemoteSettings } from "./remote/contract.js";
 import { createDataService, type DataService, type ServiceLimits } from "./service.js";
 
 export interface DataServerOptions {
-  /** Folder of class folders, or a CSV list. */
+  /** Folder of class folders, a list or an index, or the URL of one. */
   data: string;
   /** HOST:PORT, port 0 for a free one, or unix:PATH. */
   listen: string;
@@ -32,6 +33,8 @@ export interface DataServerOptions {
   limits?: Partial<ServiceLimits>;
   /** TLS, and tokens of which a call must have one. Default: neither. */
   security?: ServerSecurity;
+  /** How a data set at a URL is read. */
+  remote?: RemoteSettings;
   /** Hears how many files have been listed so far. */
   onFiles?: (files: number) => void;
   /** Default: warnings to standard error, other levels by the environment variable VITRINE_LOG. */
@@ -65,7 +68,7 @@ const HEALTH_NAME = "vitrine.data.v1.DataService";
 
 /** Throws what `listen` and `openDataset` throw, and then leaves nothing running. */
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
-  const { data, workers, badSamples, pixelLimit, limits, onFiles = () => {} } = options;
+  const { data, workers, badSamples, pixelLimit, limits, remote, onFiles = () => {} } = options;
   checkAddress(options.listen);
   const log = options.log ?? createLog();
   const security = openSecurity(options.security ?? {}, options.listen, (text) => log.warn(text));
@@ -81,13 +84,14 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
     const address = await listen(server, options.listen, security.credentials);
     const dataset = await openDatasetInThread(data, {
       badSamples,
+      remote,
       onFiles(files) {
         service.listed(files);
         onFiles(files);
       },
     });
     warnOfOthers(dataset, log);
-    const opened = await openDecodePool(workers);
+    const opened = await openDecodePool(workers, dataset.remote, (text) => log.warn(text));
     service.open(dataset, opened);
     health.setServing(true);
     return {

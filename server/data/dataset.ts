@@ -2,7 +2,8 @@
 
 import { isUtf8 } from "node:buffer";
 import { isAbsolute, join } from "node:path";
-import { isRemote, resolveRemote } from "./remote/remote-url.js";
+import type { RemoteSettings } from "./remote/contract.js";
+import { displayUrl, isRemote, resolveRemote } from "./remote/remote-url.js";
 import type { SampleLocation } from "./sample-location.js";
 import { hashAt, type Row, rowAt, rowsOf, type SampleTable } from "./sample-table.js";
 
@@ -28,6 +29,10 @@ export interface Dataset {
   otherKinds: string;
   /** A sentence about samples that could not be listed; empty without any. */
   leftOut: string;
+  /** Set where the files are copies of the listed ones, so that their times differ. */
+  copied?: boolean;
+  /** How its samples are read, where they are at URLs. */
+  remote?: RemoteSettings;
 }
 
 /** What data sets of every kind are read into. */
@@ -68,16 +73,19 @@ function inRoot(root: string, name: string): string {
 }
 
 /** Where sample `index` is, and what it was when it was listed. The path is relative if the user's was. */
-export function sampleLocation({ root, table }: Dataset, index: number): SampleLocation {
+export function sampleLocation({ root, table, copied }: Dataset, index: number): SampleLocation {
   const row = rowAt(table, index);
   const sha256 = hashAt(table, index);
-  if (table.shards.length > 0) return rangeLocation(root, table, row, sha256);
-  const file = inRoot(root, nameText(row.name));
   // With a hash the content decides, so that a copy of the files, which has other times, is the same data set.
+  const hasTimes = sha256 === undefined && !copied;
+  if (table.shards.length > 0) return rangeLocation(root, table, row, sha256, hasTimes);
+  const file = inRoot(root, nameText(row.name));
   const expected = {
     bytes: row.size,
-    ...(sha256 === undefined ? !Number.isNaN(row.modifiedMs) && { modifiedMs: row.modifiedMs } : { sha256 }),
+    ...(hasTimes && !Number.isNaN(row.modifiedMs) && { modifiedMs: row.modifiedMs }),
+    ...(sha256 !== undefined && { sha256 }),
   };
+  if (isRemote(root)) return { file, name: displayUrl(file), expected };
   if (isUtf8(row.name)) return { file, name: file, expected };
   return { file, name: file, pathBytes: Buffer.concat([Buffer.from(join(root, "/")), row.name]), expected };
 }
@@ -86,10 +94,11 @@ function rangeLocation(
   root: string,
   { shards, layout }: SampleTable,
   row: Row,
-  sha256?: string,
+  sha256: string | undefined,
+  hasTimes: boolean,
 ): SampleLocation {
   const { name: shard, ...version } = shards[row.shard];
-  const expected = sha256 === undefined ? version : { bytes: version.bytes, sha256 };
+  const expected = hasTimes ? version : { bytes: version.bytes, ...(sha256 !== undefined && { sha256 }) };
   return {
     file: inRoot(root, shard),
     name: `${isRemote(root) ? shard : inRoot(root, shard)}: ${nameText(row.name)}`,

@@ -29,22 +29,22 @@ export interface OpenPool {
   readers?: RemoteReaders | undefined;
 }
 
-/** How the samples of a remote data set are read. */
-export interface RemoteReading {
-  settings: RemoteSettings;
-  /** Hears what concerns the operator. */
-  onWarning: (text: string) => void;
-}
-
-/** `workers` threads; 0 decodes in the calling thread. Throws `file/not-found` where image.wasm is not built. */
-export async function openDecodePool(workers: number, remote?: RemoteReading): Promise<OpenPool> {
+/**
+ * `workers` threads; 0 decodes in the calling thread. `remote`: how samples at URLs are read, where there are any.
+ * `onWarning` hears what concerns the operator. Throws `file/not-found` where image.wasm is not built.
+ */
+export async function openDecodePool(
+  workers: number,
+  remote?: RemoteSettings,
+  onWarning: (text: string) => void = process.emitWarning,
+): Promise<OpenPool> {
   const module = await createImageModule(nodeHost());
-  const readers = remote && new RemoteReaders(remote.settings, workers, remote.onWarning);
+  const readers = remote && new RemoteReaders(remote, workers, onWarning);
   try {
     const pool =
       workers === 0
         ? createInlinePool(module, readers && new RemoteClient(readers.connect()))
-        : await createWorkerPool(workers, { readers, readsAhead: remote?.settings.readsPerWorker });
+        : await createWorkerPool(workers, { readers, readsAhead: remote?.readsPerWorker });
     return { pool: readers ? withReaders(pool, readers) : pool, math: module.math, readers };
   } catch (error) {
     await readers?.close();
@@ -367,7 +367,7 @@ export interface WorkerPoolOptions {
   taskLimitMs?: number;
   /** The threads that read remote samples; without them, all samples are files. */
   readers?: RemoteReaders | undefined;
-  /** Remote samples that a thread reads while it decodes another one. Default 8. */
+  /** Remote samples that a thread reads while it decodes another one. Default 24. */
   readsAhead?: number | undefined;
 }
 

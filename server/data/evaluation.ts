@@ -10,6 +10,7 @@ import { openDecodePool } from "./decode-pool.js";
 import { createEvaluationMaker, type EvaluationMakerOptions } from "./evaluation-maker.js";
 import { openDataset } from "./open-dataset.js";
 import { type Leased, ReadAhead } from "./read-ahead.js";
+import type { RemoteSettings } from "./remote/contract.js";
 
 /** A bad file that is left out makes its batch shorter. */
 export interface EvaluationOptions extends EvaluationMakerOptions {
@@ -17,6 +18,8 @@ export interface EvaluationOptions extends EvaluationMakerOptions {
   path: string;
   /** Decode threads; 0 decodes in the calling thread. */
   workers: number;
+  /** How a data set at a URL is read. */
+  remote?: RemoteSettings | undefined;
 }
 
 /** One batch is read while the next one is made. */
@@ -35,8 +38,11 @@ export interface OpenedEvaluation extends EvaluationSource {
 
 /** Throws what `openDataset` throws. A batch is valid until the next one is requested. */
 export async function openEvaluation(options: EvaluationOptions): Promise<OpenedEvaluation> {
-  const dataset = await openDataset(options.path, { badSamples: options.badSamples });
-  const { pool } = await openDecodePool(options.workers);
+  const dataset = await openDataset(options.path, {
+    badSamples: options.badSamples,
+    remote: options.remote,
+  });
+  const { pool } = await openDecodePool(options.workers, dataset.remote);
   const maker = createEvaluationMaker(pool, dataset, options);
   const { order } = maker;
 

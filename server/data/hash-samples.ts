@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { readSample } from "./read-sample.js";
+import { RemoteReader } from "./remote/remote-reader.js";
 import { HASH_BYTES } from "./sample-table.js";
 
 /** Reads at once: as many as libuv has threads. */
 const READS = 4;
+const REMOTE_READS = 32;
 
 /**
  * The data set with hashes, and another fingerprint, after every sample was read once. `onHashed` hears of each. Throws
@@ -18,18 +20,24 @@ export async function hashSamples(
   onHashed: (done: number) => void = () => {},
 ): Promise<Dataset> {
   const { samples } = dataset;
+  const reads = dataset.remote ? REMOTE_READS : READS;
+  const remote = dataset.remote && (await RemoteReader.open(dataset.remote, reads, process.emitWarning));
   const hashes = new Uint8Array(new SharedArrayBuffer(HASH_BYTES * samples));
   let next = 0;
   let done = 0;
   const work = async (): Promise<void> => {
     while (next < samples) {
       const index = next++;
-      const bytes = await readSample(sampleLocation(dataset, index));
+      const bytes = await readSample(sampleLocation(dataset, index), { remote });
       hashes.set(createHash("sha256").update(bytes).digest(), index * HASH_BYTES);
       onHashed(++done);
     }
   };
-  await Promise.all(Array.from({ length: READS }, work));
+  try {
+    await Promise.all(Array.from({ length: reads }, work));
+  } finally {
+    await remote?.close();
+  }
   const table = { ...dataset.table, hashes };
   return { ...dataset, table, fingerprint: fingerprintOf({ ...dataset, table }) };
 }

@@ -7,6 +7,7 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkEntry, OPEN_TO_READ, readStartSync } from "../../runtime/host/node-files.js";
 import type { Dataset } from "./dataset.js";
+import { isRemote } from "./remote/remote-url.js";
 import type { SampleLayout } from "./sample-location.js";
 import { checkTable, HASH_BYTES, type SampleTable, type Shard } from "./sample-table.js";
 
@@ -17,7 +18,7 @@ const START_BYTES = 16;
 /** Class names and shards; a million classes of 60 characters fit. */
 const LARGEST_HEADER = 2 ** 26;
 /** A hundred million samples with hashes. */
-const LARGEST_INDEX = 2 ** 33;
+export const LARGEST_INDEX = 2 ** 33;
 const CHECKSUM_BYTES = 32;
 /** One call of the system reads at most 2 GiB. */
 const LARGEST_READ = 2 ** 30;
@@ -49,8 +50,13 @@ function badIndex(path: string, what: string): VitrineError {
   return new VitrineError("data/bad-index", text, { details: { path } });
 }
 
+/** Whether a file's first bytes are those of an index. */
+export function isIndexStart(bytes: Uint8Array): boolean {
+  return MAGIC.equals(bytes.subarray(0, MAGIC.length));
+}
+
 export function isIndexFile(path: string): boolean {
-  return MAGIC.equals(readStartSync(path, MAGIC.length));
+  return isIndexStart(readStartSync(path, MAGIC.length));
 }
 
 /** Bytes of the four sections: labels, starts of blocks, rows, hashes. */
@@ -61,7 +67,9 @@ function sectionBytes({ samples, blocks, rows, hashed }: Header): number[] {
 /** An index file's parts, in order. Names stay relative to the data set's folder, wherever the index is. */
 export function indexParts(dataset: Dataset, path: string): Uint8Array[] {
   const { samples, table, labels, classes, fingerprint } = dataset;
-  const folder = relative(dirname(resolve(path)), resolve(dataset.root));
+  const folder = isRemote(dataset.root)
+    ? dataset.root
+    : relative(dirname(resolve(path)), resolve(dataset.root));
   const header: Header = {
     samples,
     classes: classes.every((name) => name === "") ? classes.length : classes,
@@ -169,7 +177,16 @@ function readHeader(path: string, bytes: Uint8Array): { header: Header; end: num
 
 /** Throws `data/bad-index` for a file that is damaged or of another version. */
 export function readIndexFile(path: string): Dataset {
-  const bytes = readShared(path);
+  const { root, ...dataset } = parseIndex(path, readShared(path));
+  const isWhole = isAbsolute(root) || isRemote(root);
+  return { ...dataset, root: isWhole ? root : join(dirname(path), root) };
+}
+
+/**
+ * The data set of an index's bytes, an array at the start of memory that threads share; its root as the index has it.
+ * `path` is the index's name in messages. Throws `data/bad-index`.
+ */
+export function parseIndex(path: string, bytes: Uint8Array): Dataset {
   const { header, end } = readHeader(path, bytes);
   const { samples, fingerprint, shards, otherFiles, otherKinds, leftOut } = header;
   let at = end;
@@ -198,6 +215,6 @@ export function readIndexFile(path: string): Dataset {
   const names = typeof classes === "number" ? new Array<string>(classes).fill("") : classes;
   if (labels.some((label) => label < 0 || label >= names.length))
     throw badIndex(path, "a label is out of range");
-  const root = isAbsolute(header.root) ? header.root : join(dirname(path), header.root);
+  const { root } = header;
   return { path, root, samples, table, labels, classes: names, fingerprint, otherFiles, otherKinds, leftOut };
 }

@@ -6,7 +6,7 @@ import { quote } from "../../runtime/errors.js";
 import { ClassLabels, isSameLabel, labelFault, Numbers } from "./class-labels.js";
 import { type Listing, nameText } from "./dataset.js";
 import { type ListRow, readListRows } from "./list-rows.js";
-import { badList } from "./list-text.js";
+import { badList, readListText } from "./list-text.js";
 import { ListingFaults } from "./listing-faults.js";
 import { rowAt, type SampleTable, TableBuilder } from "./sample-table.js";
 
@@ -70,6 +70,22 @@ class PathTable {
 /** What the file system says of names that no file can have: they are too long, or have a NUL character. */
 const IMPOSSIBLE_NAMES = ["ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
 
+/** A list and what it names, on a drive or elsewhere. */
+export interface ListSource {
+  /** What messages call the list. */
+  name: string;
+  /** What the paths are relative to. */
+  root: string;
+  text: AsyncIterable<string>;
+  /** For each path, what is there, or in words why there is nothing that can be listed. */
+  stat(paths: readonly string[]): Promise<(ListedFile | string)[]> | (ListedFile | string)[];
+}
+
+interface ListedFile {
+  size: number;
+  mtimeMs: number;
+}
+
 /** The file at a path, or why there is none that can be listed. */
 function statOf(path: string): Stats | string {
   try {
@@ -85,25 +101,36 @@ function statOf(path: string): Stats | string {
 /** Files after which `onFiles` hears of them. */
 const REPORT_INTERVAL = 4096;
 
-/** Throws `data/bad-list`, and `data/missing-file` for rows whose files do not exist, unless `mayLeaveOut`. */
-export async function readListFile(
+/** As `readList`, of files on a drive. */
+export function readListFile(
   list: string,
   mayLeaveOut: boolean,
   onFiles: (files: number) => void,
 ): Promise<Listing> {
   const root = dirname(list);
+  const stat = (paths: readonly string[]) => paths.map((path) => statOf(resolve(root, path)));
+  return readList({ name: list, root, text: readListText(list), stat }, mayLeaveOut, onFiles);
+}
+
+/** Throws `data/bad-list`, and `data/missing-file` for rows whose files do not exist, unless `mayLeaveOut`. */
+export async function readList(
+  { name: list, root, text, stat }: ListSource,
+  mayLeaveOut: boolean,
+  onFiles: (files: number) => void,
+): Promise<Listing> {
   const table = new TableBuilder();
   const paths = new PathTable(table);
   const labels = new ClassLabels((where, has) => badList(list, `${where} has ${has}`));
   const faults = new ListingFaults();
   const numbers = new Numbers();
   const lines = new Numbers();
-  for await (const rows of readListRows(list)) {
-    for (const row of rows) {
-      checkRow(list, row);
+  for await (const rows of readListRows(list, text)) {
+    for (const row of rows) checkRow(list, row);
+    const entries = await stat(rows.map(({ path }) => path));
+    for (const [index, row] of rows.entries()) {
       const { path, label, line } = row;
       const number = labels.numberOf(label, `line ${line}`);
-      const entry = statOf(resolve(root, path));
+      const entry = entries[index];
       if (typeof entry === "string") {
         faults.add(`line ${line}: ${quote(path)}: ${entry}`);
         continue;

@@ -4,7 +4,7 @@
 import { parse } from "csv-parse/sync";
 import { quote } from "../../runtime/errors.js";
 import { PICTURE_NAME } from "./dataset.js";
-import { badList, readListText } from "./list-text.js";
+import { badList } from "./list-text.js";
 
 export interface ListRow {
   path: string;
@@ -178,12 +178,15 @@ function countLines(text: string): number {
   return text.split(LINE_END).length - 1;
 }
 
-/** Rows of the list at `list`, in its order, some at a time. Throws `data/bad-list` and what reading the file throws. */
-export async function* readListRows(list: string): AsyncGenerator<ListRow[]> {
+/**
+ * Rows of a list, in its order, some at a time; `list` is its name in messages. Throws `data/bad-list` and what reading
+ * the text throws.
+ */
+export async function* readListRows(list: string, text: AsyncIterable<string>): AsyncGenerator<ListRow[]> {
   let format: RowFormat | undefined;
   let rest = "";
   let lines = 0;
-  for await (const piece of readListText(list)) {
+  for await (const piece of text) {
     rest += piece;
     // Blank lines before the first row say nothing of the format.
     const start = rest.trimStart();
@@ -192,9 +195,9 @@ export async function* readListRows(list: string): AsyncGenerator<ListRow[]> {
     let end = format?.quoted ? wholeRows(rest) : lastLineEnd(rest, rest.length);
     if (start !== "" && format === undefined) end = 0;
     else if (rest.length > LONGEST_ROWS) end = rest.length;
-    const text = rest.slice(0, end);
-    if (format) yield format.parse(text, lines);
-    lines += countLines(text);
+    const whole = rest.slice(0, end);
+    if (format) yield format.parse(whole, lines);
+    lines += countLines(whole);
     rest = rest.slice(end);
   }
   yield (format ?? formatOf(list, rest)).parse(rest, lines);

@@ -8,7 +8,7 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkEntry, fileFailure, missingFile, OPEN_TO_READ } from "../../runtime/host/node-files.js";
 
 /** Bytes of a list, and of what a gzipped one expands to: a billion rows. */
-const LARGEST_LIST = 2 ** 36;
+export const LARGEST_LIST = 2 ** 36;
 
 const PIECE_BYTES = 2 ** 20;
 
@@ -33,8 +33,7 @@ async function* piecesOf(file: FileHandle): AsyncGenerator<Uint8Array> {
 }
 
 /** The first piece has at least two bytes if there are as many. */
-async function* gunzipped(list: string, file: FileHandle): AsyncGenerator<Uint8Array> {
-  const pieces = piecesOf(file);
+async function* gunzipped(list: string, pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const first = await pieces.next();
   if (first.done) return;
   const isPacked = first.value[0] === 0x1f && first.value[1] === 0x8b;
@@ -68,18 +67,23 @@ function encodingOf([first, second]: Uint8Array): string {
   return first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
 }
 
+/** The text of a list from its bytes; `list` is its name in messages. Throws `data/bad-list`. */
+export async function* decodeList(list: string, pieces: AsyncGenerator<Uint8Array>): AsyncGenerator<string> {
+  let decoder: TextDecoder | undefined;
+  for await (const piece of gunzipped(list, pieces)) {
+    decoder ??= new TextDecoder(encodingOf(piece));
+    yield decoder.decode(piece, { stream: true });
+  }
+  if (decoder) yield decoder.decode();
+}
+
 /** Throws `data/bad-list`, `file/unreadable`, `file/not-found`. */
 export async function* readListText(list: string): AsyncGenerator<string> {
   let file: FileHandle | undefined;
   try {
     file = await open(list, OPEN_TO_READ);
     checkEntry(await file.stat(), list, LARGEST_LIST);
-    let decoder: TextDecoder | undefined;
-    for await (const piece of gunzipped(list, file)) {
-      decoder ??= new TextDecoder(encodingOf(piece));
-      yield decoder.decode(piece, { stream: true });
-    }
-    if (decoder) yield decoder.decode();
+    yield* decodeList(list, piecesOf(file));
   } catch (cause) {
     throw fileFailure(list, LARGEST_LIST, cause) ?? missingFile(list, "");
   } finally {

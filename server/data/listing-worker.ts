@@ -5,11 +5,13 @@ import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import type { Dataset } from "./dataset.js";
 import { openDataset } from "./open-dataset.js";
 import type { BadSamples } from "./reading-policy.js";
+import type { RemoteSettings } from "./remote/contract.js";
 
 /** What the thread is started with. */
 export interface ListingRequest {
   path: string;
   badSamples?: BadSamples | undefined;
+  remote?: RemoteSettings | undefined;
 }
 
 export type ListingMessage =
@@ -20,9 +22,9 @@ export type ListingMessage =
 const respond = (message: ListingMessage): void => parentPort?.postMessage(message);
 
 try {
-  const { path, badSamples } = workerData as ListingRequest;
+  const { path, badSamples, remote } = workerData as ListingRequest;
   const onFiles = (files: number) => respond({ kind: "listed", files });
-  respond({ kind: "opened", dataset: await openDataset(path, { badSamples, onFiles }) });
+  respond({ kind: "opened", dataset: await openDataset(path, { badSamples, onFiles, remote }) });
 } catch (error) {
   respond({ kind: "failed", error: toErrorRecord(error) });
 }

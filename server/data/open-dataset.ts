@@ -11,6 +11,9 @@ import { fingerprintOf } from "./fingerprint.js";
 import { isIndexFile, readIndexFile } from "./index-file.js";
 import { readListFile } from "./list-file.js";
 import type { BadSamples } from "./reading-policy.js";
+import type { RemoteSettings } from "./remote/contract.js";
+import { openRemote } from "./remote/open-remote.js";
+import { isRemote } from "./remote/remote-url.js";
 import { namedShards, namesIn, readLocalShards, shardNames } from "./shards/local-shards.js";
 import type { LabelSource } from "./shards/shard-samples.js";
 
@@ -21,6 +24,8 @@ export interface OpenOptions {
   labelFrom?: LabelSource | undefined;
   /** Hears from time to time how many files have been listed. */
   onFiles?: (files: number) => void;
+  /** How a data set at a URL is read. */
+  remote?: RemoteSettings | undefined;
 }
 
 /** A refusal of the file system (permissions, a folder that disappeared) becomes `file/unreadable`. */
@@ -101,15 +106,19 @@ async function read(path: string, options: ListingOptions): Promise<Listing | Da
 /**
  * A folder with one folder per class, a CSV file `path,label`, tar shards (a folder of them, a pattern, one), CIFAR's
  * binary files, or what `vitrine dataset index` wrote. Throws `file/not-found`, `data/no-class-folders`, `data/no-images`,
- * `data/bad-list`, `data/missing-file`, `data/bad-shard`, `data/bad-index`, `file/unreadable`.
+ * `data/bad-list`, `data/missing-file`, `data/bad-shard`, `data/bad-index`, `file/unreadable`. At a URL also what
+ * `openRemote` throws.
  */
 export async function openDataset(
   path: string,
-  { badSamples = "fail", labelFrom, onFiles = () => {} }: OpenOptions = {},
+  { badSamples = "fail", labelFrom, onFiles = () => {}, remote = {} }: OpenOptions = {},
 ): Promise<Dataset> {
+  const mayLeaveOut = badSamples !== "fail";
+  if (isRemote(path)) return openRemote(path, { settings: remote, mayLeaveOut, onFiles });
   try {
-    const listing = await read(path, { mayLeaveOut: badSamples !== "fail", labelFrom, onFiles });
-    if ("fingerprint" in listing) return listing;
+    const listing = await read(path, { mayLeaveOut, labelFrom, onFiles });
+    // An index may be of files at a URL.
+    if ("fingerprint" in listing) return isRemote(listing.root) ? { ...listing, remote } : listing;
     return { ...listing, path, samples: listing.table.count, fingerprint: fingerprintOf(listing) };
   } catch (cause) {
     throw unreadable(path, cause);

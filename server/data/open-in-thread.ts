@@ -18,10 +18,10 @@ function tooManyFiles(path: string, cause: Error): VitrineError {
 /** As `openDataset`. */
 export function openDatasetInThread(
   path: string,
-  { badSamples, onFiles = () => {} }: OpenOptions = {},
+  { badSamples, onFiles = () => {}, remote }: OpenOptions = {},
 ): Promise<Dataset> {
   return new Promise((resolve, reject) => {
-    const workerData: ListingRequest = { path, badSamples };
+    const workerData: ListingRequest = { path, badSamples, remote };
     const worker = new Worker(SCRIPT, { workerData });
     worker.on("message", (message: ListingMessage) => {
       if (message.kind === "listed") onFiles(message.files);

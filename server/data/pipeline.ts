@@ -21,7 +21,7 @@ export interface PipelineOptions extends BatchOptions {
 export async function openPipeline(options: PipelineOptions): Promise<BatchSource> {
   const { dataset, workers, recipe, batchSize } = options;
   checkRecipe(recipe, batchSize, options);
-  const { pool, math } = await openDecodePool(workers);
+  const { pool, math } = await openDecodePool(workers, dataset.remote);
   let maker: BatchMaker;
   try {
     maker = createBatchMaker(pool, math, dataset, options);

@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { type ListRow, readListRows } from "../../server/data/list-rows.js";
+import { readListText } from "../../server/data/list-text.js";
 
 const test = suite<{ list: string; folder: string }>("list rows");
 
@@ -20,7 +21,7 @@ test.after.each(({ folder }) => rmSync(folder, { recursive: true, force: true })
 
 async function rowsOf(list: string): Promise<ListRow[]> {
   const rows: ListRow[] = [];
-  for await (const some of readListRows(list)) rows.push(...some);
+  for await (const some of readListRows(list, readListText(list))) rows.push(...some);
   return rows;
 }
 

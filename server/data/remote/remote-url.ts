@@ -36,9 +36,19 @@ function refuse(url: string, what: string): VitrineError {
   return new VitrineError("usage/data-url", text);
 }
 
-/** A URL as messages show it: no password, no query, no fragment. */
+/** A URL without password, query and fragment. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1").replace(/[?#].*$/s, "");
+}
+
+/** A URL as messages show it. */
 export function displayUrl(url: string): string {
-  return quote(url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1").replace(/[?#].*$/s, ""));
+  return quote(withoutSecrets(url));
+}
+
+/** A path or URL of a data set as messages show it. */
+export function displayPath(path: string): string {
+  return isRemote(path) ? displayUrl(path) : quote(path);
 }
 
 /** Throws `usage/data-url`. A key is taken as it is written: `%20` in s3://bucket/a%20b are three characters. */

@@ -65,11 +65,12 @@ export class ShardCache {
   #restUntil = Number.NEGATIVE_INFINITY;
   #warned = false;
 
-  private constructor({ folder, bytes }: CacheSettings, onWarning: (text: string) => void) {
+  private constructor(settings: CacheSettings, onWarning: (text: string) => void) {
+    const { folder, bytes } = settings;
     this.#folder = folder;
     this.#files = new OpenSegments(folder);
     this.#onWarning = onWarning;
-    this.#ledger = new CacheLedger(folder, bytes);
+    this.#ledger = new CacheLedger(settings);
     const half = Math.floor(bytes / CHUNK_BYTES / 2);
     this.#remembered = Math.min(MOST_REMEMBERED, Math.max(FEWEST_REMEMBERED, half));
     this.#revalidation = setInterval(() => void this.#closeEvicted(), REVALIDATION_MS);

@@ -49,8 +49,10 @@ test.after.each(async ({ cache, folder }) => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const openCache = ({ folder, warnings }: Context, bytes = SMALLEST_CACHE): Promise<ShardCache> =>
-  ShardCache.open({ folder, bytes }, (text) => warnings.push(text));
+const openCache = ({ folder, warnings }: Context, busyMs?: number): Promise<ShardCache> =>
+  ShardCache.open({ folder, bytes: SMALLEST_CACHE, ...(busyMs !== undefined && { busyMs }) }, (text) =>
+    warnings.push(text),
+  );
 
 /** Reads through the cache, and compares what comes with the object. */
 async function read(context: Context, offset: number, length: number, url = URL): Promise<void> {
@@ -83,9 +85,9 @@ function linkOf(path: string): string {
 }
 
 /** Closing waits for what is written. */
-async function reopen(context: Context, bytes?: number): Promise<void> {
+async function reopen(context: Context, busyMs?: number): Promise<void> {
   await context.cache.close();
-  context.cache = await openCache(context, bytes);
+  context.cache = await openCache(context, busyMs);
   context.fetched.length = 0;
 }
 
@@ -200,17 +202,31 @@ test("what a crash left under another name is removed at start", async (context)
   assert.ok(existsSync(`${segment}.fresh.tmp`));
 });
 
-test("the cache never exceeds its size by more than its reservations, and evicts the oldest", async (context) => {
-  await reopen(context, SMALLEST_CACHE);
+test("a full cache keeps within its size what is in use, and evicts what was not used for an hour", async (context) => {
   const limit = SMALLEST_CACHE + 16 * 2 ** 20;
-  for (let i = 0; i < 80; i++) {
-    for (let part = 0; part < 4; part++) await read(context, part * 2 ** 21, 2 ** 21, `${URL}${i}`);
-    assert.ok(bytesOf(context.folder) <= limit, `${i}: ${bytesOf(context.folder)}`);
-  }
-  assert.ok(bytesOf(context.folder) > 2 ** 27);
+  const part = 2 ** 23;
+  let next = 0;
+  const zeros = async ({ length }: ByteRange) => new Uint8Array(length);
+  const readSome = async (count: number) => {
+    for (const end = next + count; next < end; next++)
+      await context.cache.read(`${URL}${next}`, VERSION, { offset: 0, length: part }, zeros);
+    assert.ok(bytesOf(context.folder) <= limit, `${bytesOf(context.folder)}`);
+  };
+  while (bytesOf(context.folder) < SMALLEST_CACHE - 4 * part) await readSome(8);
+  await readSome(16);
   await reopen(context);
-  await read(context, 0, 2 ** 21, `${URL}0`);
-  assert.is(context.fetched.length, 1, "the oldest is gone");
+  const full = segmentsOf(context.folder);
+  await readSome(8);
+  await reopen(context);
+  assert.equal(full.filter(existsSync), full);
+  // The first one was used a little later than the others.
+  const hoursAgo = (path: string) => Date.now() - (path === full[0] ? 2 : 3) * 3_600_000;
+  for (const path of full) utimesSync(path, hoursAgo(path) / 1000, hoursAgo(path) / 1000);
+  while (full.every(existsSync)) await readSome(1);
+  await reopen(context);
+  const left = full.filter(existsSync);
+  assert.ok(left.length < 0.6 * full.length, `${left.length} of ${full.length}`);
+  assert.ok(left.includes(full[0]));
   assert.equal(context.warnings, []);
 });
 
@@ -231,7 +247,7 @@ test("files that another process evicted are closed, so that the disk has their 
   const isOpen = () =>
     openFiles().some((path) => path.startsWith(context.folder) && path.endsWith("(deleted)"));
   rmSync(segmentsOf(context.folder)[0]);
-  const other = new CacheLedger(context.folder, SMALLEST_CACHE);
+  const other = new CacheLedger({ folder: context.folder, bytes: SMALLEST_CACHE });
   await other.open();
   await other.measure();
   await other.close();
@@ -242,7 +258,7 @@ test("files that another process evicted are closed, so that the disk has their 
 test("writers in several threads or processes count each other's reservations", async ({ folder }) => {
   const shared = join(folder, "shared");
   const limit = SMALLEST_CACHE;
-  const ledgers = Array.from({ length: 5 }, () => new CacheLedger(shared, limit));
+  const ledgers = Array.from({ length: 5 }, () => new CacheLedger({ folder: shared, bytes: limit }));
   for (const ledger of ledgers) await ledger.open();
   let granted = 0;
   for (let refused = 0; refused < 5; ) {

@@ -1,0 +1,106 @@
+// Opens a data set at a URL: a list, an index, or a bucket's folder. Reads names and sizes, but no image.
+
+import { quote, VitrineError } from "../../../runtime/errors.js";
+import type { Dataset, Listing } from "../dataset.js";
+import { fingerprintOf } from "../fingerprint.js";
+import { isIndexStart, LARGEST_INDEX, parseIndex } from "../index-file.js";
+import { readBucketFolders } from "./bucket-folders.js";
+import type { ObjectVersion, RemoteSettings } from "./contract.js";
+import { objectPieces } from "./object-bytes.js";
+import { type ObjectStore, tooLarge } from "./object-store.js";
+import { openStore } from "./open-store.js";
+import { folderOf, readRemoteList } from "./remote-list.js";
+import { displayUrl, isRemote, parseRemote, resolveRemote } from "./remote-url.js";
+
+export interface RemoteOpenOptions {
+  settings: RemoteSettings;
+  /** What cannot be listed is left out. */
+  mayLeaveOut: boolean;
+  /** Hears from time to time how many files have been listed. */
+  onFiles: (files: number) => void;
+}
+
+/** The whole object, in memory that threads share. */
+async function readShared(store: ObjectStore, url: string, version: ObjectVersion): Promise<Uint8Array> {
+  if (version.bytes > LARGEST_INDEX) throw tooLarge(url, `${version.bytes} bytes`, LARGEST_INDEX);
+  const bytes = new Uint8Array(new SharedArrayBuffer(version.bytes));
+  let place = 0;
+  for await (const piece of objectPieces(store, url, version)) {
+    bytes.set(piece, place);
+    place += piece.length;
+  }
+  return bytes;
+}
+
+/** An index names files relative to itself, which then are copies of those that were indexed, or the URL of their folder. */
+async function openIndex(store: ObjectStore, url: string, version: ObjectVersion): Promise<Dataset> {
+  const name = displayUrl(url);
+  const dataset = parseIndex(name, await readShared(store, url, version));
+  const { root } = dataset;
+  if (isRemote(root)) return { ...dataset, root: resolveRemote(url, root) };
+  if (root.startsWith("/"))
+    throw new VitrineError(
+      "data/bad-index",
+      `${name}: its files are at ${quote(root)}, on the drive where it was written: write it there with --out beside ` +
+        "the data set, and copy both",
+      { details: { path: name } },
+    );
+  const folder = resolveRemote(folderOf(url), root === "." ? "" : `${root}/`);
+  return { ...dataset, root: folder, copied: true };
+}
+
+async function openObject(
+  store: ObjectStore,
+  url: string,
+  version: ObjectVersion,
+  { mayLeaveOut, onFiles }: RemoteOpenOptions,
+): Promise<Dataset | Listing> {
+  const most = Math.min(START_BYTES, version.bytes);
+  const start = most > 0 ? await store.read(url, { offset: 0, length: most }, version) : new Uint8Array();
+  if (isIndexStart(start)) return openIndex(store, url, version);
+  return readRemoteList(url, version, store, mayLeaveOut, onFiles);
+}
+
+const START_BYTES = 16;
+
+/** What is at the URL; null where nothing is. */
+async function versionAt(store: ObjectStore, url: string): Promise<ObjectVersion | null> {
+  try {
+    return await store.version(url);
+  } catch (error) {
+    if (error instanceof VitrineError && error.code === "file/not-found") return null;
+    throw error;
+  }
+}
+
+async function listAt(
+  store: ObjectStore,
+  url: string,
+  options: RemoteOpenOptions,
+): Promise<Dataset | Listing> {
+  const location = parseRemote(url);
+  if (!("bucket" in location)) return openObject(store, url, await store.version(url), options);
+  const { key } = location;
+  const version = key === "" || key.endsWith("/") ? null : await versionAt(store, url);
+  if (version) return openObject(store, url, version, options);
+  const root = url.endsWith("/") ? url : `${url}/`;
+  return readBucketFolders(root, store.list(root), options.onFiles);
+}
+
+/**
+ * Throws what stores throw, `usage/data-url`, `data/bad-list`, `data/bad-index`, `data/missing-file`,
+ * `data/no-class-folders`, `data/no-images`.
+ */
+export async function openRemote(url: string, options: RemoteOpenOptions): Promise<Dataset> {
+  const { settings } = options;
+  const found = await listAt(openStore(settings), url, options);
+  const path = displayUrl(url);
+  if ("fingerprint" in found) return { ...found, path, remote: settings };
+  return {
+    ...found,
+    path,
+    samples: found.table.count,
+    fingerprint: fingerprintOf(found),
+    remote: settings,
+  };
+}
