@@ -124,7 +124,7 @@ export function configureDataServer(command: Command): void {
     ["for a trainer on this machine", "vitrine data-server --data photos/train"],
     [
       "from a bucket, through a cache",
-      "vitrine data-server --data s3://bucket/photos.index --cache /var/cache/vitrine --cache-size 200GiB",
+      "vitrine data-server --data s3://bucket/photos.index --cache /data/cache",
     ],
     ["for trainers elsewhere", "vitrine data-server --data train.csv --listen 0.0.0.0:50051 --workers 8"],
     [
