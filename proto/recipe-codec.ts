@@ -32,6 +32,7 @@ export function toRecipeMessage(recipe: AugmentationRecipe): RecipeMessage {
     mixMode: MIX_MODES.indexOf(recipe.mixMode),
     mixOffEpoch: recipe.mixOffEpoch,
     repeats: recipe.repeats,
+    shuffleWindow: recipe.shuffleWindow,
     colorJitter: recipe.colorJitter,
     interpolation: INTERPOLATIONS.indexOf(recipe.interpolation),
   };
@@ -78,5 +79,6 @@ export function fromRecipeMessage(message: RecipeMessage): AugmentationRecipe {
     mixMode: modeOf(MIX_MODES, recipe.mixMode, "mix_mode"),
     mixOffEpoch: recipe.mixOffEpoch,
     repeats: recipe.repeats,
+    shuffleWindow: recipe.shuffleWindow,
   };
 }

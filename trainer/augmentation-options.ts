@@ -103,6 +103,12 @@ export const AUGMENTATION_GROUPS: Readonly<Record<string, readonly UngroupedOpti
       count(1),
       "repeated augmentation: consecutive samples of each image (3)",
     ),
+    augmentation(
+      "--shuffle-window",
+      "shuffleWindow",
+      count(0),
+      "shuffle among windows of this many images, for shards behind a network; 0 = all (0)",
+    ),
     augmentation("--repeated-aug", "repeats", shorthand(3), "same as --repeats 3"),
     augmentation("--no-repeated-aug", "repeats", shorthand(1), "same as --repeats 1"),
     augmentation(

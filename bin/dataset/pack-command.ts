@@ -2,14 +2,18 @@
 
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
+import { createOrder, permutedIndex } from "../../runtime/draw/order.js";
 import { quote } from "../../runtime/errors.js";
+import { nodeHost } from "../../runtime/host/node.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import type { Dataset } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
 import { packShards } from "../../server/data/shards/pack-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
-import { badSamplesOption, byteCount, dataOption, labelFromOption } from "../options.js";
+import { badSamplesOption, byteCount, dataOption, labelFromOption, wholeNumber } from "../options.js";
 import { checkEmptyFolderOut, sizeText } from "../write-output.js";
 
 interface PackCommand {
@@ -17,6 +21,7 @@ interface PackCommand {
   out: string;
   shardSize: number;
   hash?: boolean;
+  shuffle?: number;
   labelFrom?: LabelSource;
   badSamples: BadSamples;
   json?: boolean;
@@ -24,13 +29,31 @@ interface PackCommand {
 
 const DEFAULT_SHARD_BYTES = 256 * 2 ** 20;
 
-async function pack({ data, out, shardSize, hash = false, labelFrom, badSamples, json }: PackCommand) {
+/** Samples in an order that is drawn by a seed. */
+async function drawnOrder(
+  { fingerprint, samples }: Dataset,
+  seed: number,
+): Promise<(place: number) => number> {
+  const { math } = await createImageModule(nodeHost());
+  const order = createOrder(math, { fingerprint, samples, seed, repeats: 1 });
+  return (place) => permutedIndex(order, 0, place);
+}
+
+async function pack(options: PackCommand): Promise<void> {
+  const { data, out, shardSize, hash = false, shuffle, labelFrom, badSamples, json } = options;
   checkEmptyFolderOut(out);
   const listed = await openDataset(data, { badSamples, labelFrom, onFiles: listingReport(data) });
   if (listed.leftOut !== "") process.stderr.write(`${quote(data)}: ${listed.leftOut}\n`);
   const onPacked = listingReport(data, { what: "packing" });
   const mayLeaveOut = badSamples !== "fail";
-  const packed = await packShards(listed, out, { shardBytes: shardSize, hash, mayLeaveOut, onPacked });
+  const indexAt = shuffle === undefined ? undefined : await drawnOrder(listed, shuffle);
+  const packed = await packShards(listed, out, {
+    shardBytes: shardSize,
+    hash,
+    mayLeaveOut,
+    indexAt,
+    onPacked,
+  });
   if (packed.leftOut !== "") process.stderr.write(`${quote(data)}: ${packed.leftOut}\n`);
   const { samples, fingerprint, table } = packed;
   const bytes = table.shards.reduce((sum, shard) => sum + shard.bytes, 0);
@@ -55,6 +78,11 @@ export function configurePack(dataset: Command): void {
       DEFAULT_SHARD_BYTES,
     )
     .option("--hash", "keep a SHA-256 of every picture, which fingerprint and every read cover")
+    .option(
+      "--shuffle <seed>",
+      "mix the pictures, for --shuffle-window; another data set then (default: their own order)",
+      wholeNumber("--shuffle", { min: 0 }),
+    )
     .addOption(labelFromOption())
     .addOption(badSamplesOption())
     .option("--json", "print one line of JSON");

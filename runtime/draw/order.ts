@@ -3,6 +3,10 @@
 // The permutation of the data set is never stored: a Feistel network, keyed by (fingerprint, seed, epoch), maps a
 // position to an image. Positions are laid out on a grid of rows × columns that is slightly larger than the data set; a
 // result outside the data set is mapped again until it is inside (cycle walking), which keeps the map one-to-one.
+//
+// With a window, the data set is cut into runs of consecutive images. An epoch permutes the runs, takes 256 at a time, and
+// permutes the images of those. Runs go by position in the data set, not by shard, so that the order is the same for the
+// same images in a folder and in shards of any size.
 
 import { VitrineError } from "../errors.js";
 import { Domain, type DrawMath, streamAddress } from "./random.js";
@@ -16,6 +20,8 @@ export interface OrderOptions {
   seed: number;
   /** Consecutive occurrences of each image (repeated augmentation), 1 = off. */
   repeats: number;
+  /** Images among which an epoch is shuffled; 0, the default, or as many as there are: all. */
+  window?: number;
 }
 
 /** The order of a data set's epochs; made by `createOrder`, read by `sampleAt`. */
@@ -31,6 +37,17 @@ export interface Place {
   index: number;
   repeat: number;
 }
+
+/** Runs of consecutive images that are shuffled among each other, in a window. */
+const RUNS = 256;
+/** A window has at least an image of each run. */
+export const SMALLEST_WINDOW = RUNS;
+
+/** What is permuted; each has its own random numbers, as the repeats of a draw have. */
+const IMAGES = 1;
+const RUNS_OF_EPOCH = 2;
+/** Of window w: this and w. */
+const WINDOWS = 3;
 
 /** Each round changes one half by a function of the other; after eight, no test here finds a deviation from chance. */
 const ROUNDS = 8;
@@ -63,12 +80,12 @@ export function createOrder(math: DrawMath, options: OrderOptions): Order {
   return { ...options, math, low, high };
 }
 
-/** Image at `rank` of the epoch's permutation, both 0 … samples − 1. */
-export function permutedIndex(order: Order, epoch: number, rank: number): number {
-  const { math, samples, low, high } = order;
-  const rows = Math.ceil(Math.sqrt(samples));
-  const columns = Math.ceil(samples / rows);
-  const { tag } = streamAddress({ seed: 0, epoch, index: 0, repeat: 1 }, Domain.Order);
+/** Place `rank` of a permutation of `count` things, both 0 … count − 1. */
+function permuted(order: Order, epoch: number, what: number, count: number, rank: number): number {
+  const { math, low, high } = order;
+  const rows = Math.ceil(Math.sqrt(count));
+  const columns = Math.ceil(count / rows);
+  const { tag } = streamAddress({ seed: 0, epoch, index: 0, repeat: what }, Domain.Order);
   let at = rank;
   do {
     let row = Math.floor(at / columns);
@@ -80,6 +97,25 @@ export function permutedIndex(order: Order, epoch: number, rank: number): number
       column = (column + words[0]) % columns;
     }
     at = row * columns + column;
+  } while (at >= count);
+  return at;
+}
+
+/** Image at `rank` of the epoch's permutation, both 0 … samples − 1. */
+export function permutedIndex(order: Order, epoch: number, rank: number): number {
+  const { samples, window = 0 } = order;
+  if (window === 0 || window >= samples) return permuted(order, epoch, IMAGES, samples, rank);
+  const length = Math.ceil(window / RUNS);
+  const runs = Math.ceil(samples / length);
+  let at = rank;
+  // The last run may be short. What falls behind its end is mapped again: a few images of an epoch, from another window.
+  do {
+    const windowIndex = Math.floor(at / (RUNS * length));
+    const firstRun = windowIndex * RUNS;
+    const size = Math.min(RUNS, runs - firstRun) * length;
+    const place = permuted(order, epoch, WINDOWS + windowIndex, size, at - firstRun * length);
+    const run = permuted(order, epoch, RUNS_OF_EPOCH, runs, firstRun + Math.floor(place / length));
+    at = run * length + (place % length);
   } while (at >= samples);
   return at;
 }

@@ -45,6 +45,11 @@ export interface AugmentationRecipe {
   mixOffEpoch: number;
   /** Repeated augmentation: occurrences of each image in an epoch, 1 = off. */
   repeats: number;
+  /**
+   * Images among which an epoch is shuffled, 0 = all: it reads windows of this many, each of 256 runs of consecutive
+   * images, which a shard on a slow drive or behind a network is read by.
+   */
+  shuffleWindow: number;
 }
 
 /** main.py's defaults on one machine, where its repeated augmentation is off. */
@@ -68,4 +73,5 @@ export const DEIT_RECIPE: AugmentationRecipe = {
   mixMode: "batch",
   mixOffEpoch: 0,
   repeats: 1,
+  shuffleWindow: 0,
 };

@@ -8,6 +8,7 @@ import {
   MAX_MESSAGE_BYTES,
 } from "../../proto/credits.js";
 import { parseAugmentation } from "../../runtime/draw/augmentation.js";
+import { SMALLEST_WINDOW } from "../../runtime/draw/order.js";
 import { type Rank, rankCount } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { VitrineError } from "../../runtime/errors.js";
@@ -84,4 +85,6 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number, rank:
   fraction("mix switch probability", recipe.mixSwitchProbability, "--mixup-switch-prob");
   wholeNumber("mix off epoch", recipe.mixOffEpoch, 0, 2 ** 32 - 1, "--mixup-off-epoch");
   wholeNumber("repeats", recipe.repeats, 1, 64, "--repeats");
+  if (recipe.shuffleWindow !== 0)
+    wholeNumber("shuffle window", recipe.shuffleWindow, SMALLEST_WINDOW, 2 ** 32 - 1, "--shuffle-window");
 }

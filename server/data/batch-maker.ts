@@ -53,6 +53,7 @@ export function createBatchMaker(
     samples,
     seed,
     repeats: recipe.repeats,
+    window: recipe.shuffleWindow,
   });
   const places = placesOfRank(batchSize, options);
   return {

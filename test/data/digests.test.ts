@@ -196,7 +196,7 @@ test("vitrine data digest takes every flag of the trainer's augmentation", async
     ...{ size: 32, mixup: 0.3, cutmix: 0, cutmixMinmax: [0.2, 0.8], mixProbability: 0.9, mixOffEpoch: 0 },
     ...{ mixSwitchProbability: 0.3, mixMode: "elem", flip: 0, scale: [0.5, 1], ratio: [1, 1.5] },
     ...{ eraseProbability: 0.7, eraseMode: "const", eraseCount: 3, autoAugment: "rand-m5-n1" },
-    ...{ colorJitter: 0.1, interpolation: "random", repeats: 2, simpleCrop: false },
+    ...{ colorJitter: 0.1, interpolation: "random", repeats: 2, simpleCrop: false, shuffleWindow: 0 },
   };
   const common = { batchSize: 8, seed: 3, workers: 0, badSamples: "fail" } as const;
   const source = await openPipeline({ ...common, dataset: await openDataset(set.path), recipe });

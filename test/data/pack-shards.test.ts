@@ -99,6 +99,28 @@ test("a pack keeps names, order, labels and contents, and is the same each time"
   }
 });
 
+test("a pack in another order is another data set with the same pictures and labels", async ({ root }) => {
+  const set = createDataSet(12);
+  try {
+    const dataset = await openDataset(set.path);
+    const indexAt = (place: number) => (place * 5) % 12;
+    const packed = await packShards(dataset, join(root, "a"), { ...OPTIONS, indexAt });
+    const names = sampleNames(dataset);
+    assert.equal(
+      sampleNames(packed),
+      names.map((_, place) => names[indexAt(place)]),
+    );
+    assert.equal(
+      [...packed.labels],
+      names.map((_, place) => dataset.labels[indexAt(place)]),
+    );
+    assert.is.not(packed.fingerprint, dataset.fingerprint);
+    assert.equal(await readSample(sampleLocation(packed, 1)), await readSample(sampleLocation(dataset, 5)));
+  } finally {
+    set.remove();
+  }
+});
+
 test("a picture that cannot be read stops the pack and leaves nothing, or is left out", async ({ root }) => {
   const set = createDataSet(6);
   try {

@@ -69,6 +69,67 @@ test("a million images need no list: positions at both ends are computed at once
   assert.ok(found.every((index) => index >= 0 && index < 1_281_167));
 });
 
+const windowed = (samples: number, window: number, fingerprint = "0123abcd") =>
+  createOrder(math, { fingerprint, samples, seed: 5, repeats: 1, window });
+const windowedEpoch = (samples: number, window: number, epoch = 0, fingerprint?: string) => {
+  const keyed = windowed(samples, window, fingerprint);
+  return Array.from({ length: samples }, (_, rank) => permutedIndex(keyed, epoch, rank));
+};
+
+test("with a window every epoch is a permutation too, whatever the sizes", () => {
+  for (const [samples, window] of [
+    ...[257, 258, 300, 511, 512, 513, 1000, 2000].map((size) => [size, 256]),
+    ...[
+      [2000, 512],
+      [2001, 700],
+      [5000, 1024],
+      [4999, 4998],
+    ],
+  ]) {
+    const seen = new Set(windowedEpoch(samples, window, samples % 7));
+    assert.is(seen.size, samples, `${samples} in windows of ${window}`);
+    assert.is(Math.max(...seen), samples - 1);
+  }
+  assert.equal(windowedEpoch(300, 0), epochOf(300, 0), "none");
+  assert.equal(windowedEpoch(300, 300), epochOf(300, 0), "all");
+});
+
+test("a window reads 256 runs and no others, each image of them once, in another order each epoch", () => {
+  // Runs of 8: 20 windows of 2,048.
+  const images = windowedEpoch(40_960, 2048);
+  for (let first = 0; first < images.length; first += 2048) {
+    const runs = new Set(images.slice(first, first + 2048).map((image) => Math.floor(image / 8)));
+    assert.is(runs.size, 256);
+  }
+  const others = [windowedEpoch(40_960, 2048, 1), windowedEpoch(40_960, 2048, 0, "0123abce")];
+  for (const other of others) {
+    assert.is.not(other.join(), images.join());
+    const same = new Set(other.slice(0, 2048));
+    const both = images.slice(0, 2048).filter((image) => same.has(image)).length;
+    // 2,048 of 40,960 by chance: 102.
+    assert.ok(both < 400, `${both} images of the first window are in both`);
+  }
+});
+
+test("within a window images of a run are neither together nor in order", () => {
+  const images = windowedEpoch(40_960, 2048).slice(0, 2048);
+  const together = images.filter(
+    (image, i) => i > 0 && Math.floor(image / 8) === Math.floor(images[i - 1] / 8),
+  );
+  // 7 of 2,047 for each place.
+  assert.ok(together.length < 30, `${together.length} neighbors are of one run`);
+});
+
+test("of a last run that is short only as many images move as it lacks", () => {
+  // Runs of 100, 65 images in the last one.
+  const images = windowedEpoch(51_165, 25_600);
+  const first = images.slice(0, 25_600);
+  const runs = new Map<number, number>();
+  for (const image of first) runs.set(Math.floor(image / 100), (runs.get(Math.floor(image / 100)) ?? 0) + 1);
+  const strays = [...runs.values()].filter((count) => count < 50).reduce((sum, count) => sum + count, 0);
+  assert.ok(strays <= 35, `${strays}`);
+});
+
 test("with repeats an image occurs consecutively, each time with the next repeat number", () => {
   const places = Array.from({ length: 9 }, (_, place) => sampleAt(order(256, 3), 0, place));
   assert.equal(

@@ -39,6 +39,7 @@ test("a recipe arrives as it was sent, null and zero included", () => {
     mixMode: "elem",
     mixOffEpoch: 7,
     repeats: 3,
+    shuffleWindow: 65_536,
   };
   assert.equal(recipeOverTheWire(DEIT_RECIPE), DEIT_RECIPE);
   assert.equal(recipeOverTheWire(other), other);

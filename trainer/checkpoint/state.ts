@@ -155,6 +155,7 @@ export function readState(text: string, path: string): RunState {
   for (const [key, value] of Object.entries(EARLIER_SETTINGS)) if (!(key in stored)) stored[key] = value;
   settings.recipe.mixOffEpoch ??= 0;
   settings.recipe.simpleCrop ??= false;
+  settings.recipe.shuffleWindow ??= 0;
   parsed.format = STATE_FORMAT;
   parsed.gpuTier ??= null;
   parsed.lossScale ??= null;

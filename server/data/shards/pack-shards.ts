@@ -11,7 +11,7 @@ import { indexParts } from "../index-file.js";
 import { ListingFaults } from "../listing-faults.js";
 import { SHARD_INDEX } from "../open-dataset.js";
 import { readSample } from "../read-sample.js";
-import { HASH_BYTES, rowsOf, type Shard, TableBuilder } from "../sample-table.js";
+import { HASH_BYTES, rowAt, type Shard, TableBuilder } from "../sample-table.js";
 import { EntryNamer } from "./entry-names.js";
 import { CLASS_NAMES_FILE } from "./local-shards.js";
 import { paddingAfter, TAR_END, tarHeader } from "./tar-writer.js";
@@ -29,6 +29,8 @@ export interface PackOptions {
   hash: boolean;
   /** Leave out what cannot be read. */
   mayLeaveOut: boolean;
+  /** Sample at each place of the pack, a permutation. Default: the data set's own order. */
+  indexAt?: ((place: number) => number) | undefined;
   /** Hears how many pictures are packed. */
   onPacked(samples: number): void;
 }
@@ -80,15 +82,15 @@ interface ReadPicture {
 async function* pictures(
   dataset: Dataset,
   faults: ListingFaults,
-  mayLeaveOut: boolean,
+  { mayLeaveOut, indexAt = (place) => place }: PackOptions,
 ): AsyncGenerator<ReadPicture> {
-  const names = rowsOf(dataset.table);
   const begun: { index: number; name: Uint8Array; read: Promise<Uint8Array> }[] = [];
   for (let next = 0; ; ) {
     while (begun.length < READ_AHEAD && next < dataset.samples) {
-      const read = readSample(sampleLocation(dataset, next));
+      const index = indexAt(next++);
+      const read = readSample(sampleLocation(dataset, index));
       read.catch(() => {});
-      begun.push({ index: next++, name: names.next().value.name.slice(), read });
+      begun.push({ index, name: rowAt(dataset.table, index).name.slice(), read });
     }
     const first = begun.shift();
     if (first === undefined) return;
@@ -170,7 +172,7 @@ async function pack(dataset: Dataset, folder: string, path: string, options: Pac
   const labels = new Int32Array(dataset.samples);
   const hashes = new Uint8Array(hash ? HASH_BYTES * dataset.samples : 0);
   try {
-    for await (const picture of pictures(dataset, faults, mayLeaveOut)) {
+    for await (const picture of pictures(dataset, faults, options)) {
       const { count } = writer.table;
       labels[count] = dataset.labels[picture.index];
       if (hash) hashes.set(createHash("sha256").update(picture.bytes).digest(), count * HASH_BYTES);
