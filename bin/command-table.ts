@@ -85,6 +85,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         load: async () => (await import("./commands/doctor.js")).configureDoctor,
       },
       {
+        name: "simulate",
+        description: "predict how many images a second data servers bring to trainers",
+        load: async () => (await import("./commands/simulate.js")).configureSimulate,
+      },
+      {
         name: "image",
         description: "decode or augment a photo and look at the result",
         load: async () => (await import("./commands/image.js")).configureImage,

@@ -1,6 +1,6 @@
 // Data facts: what the doctor measures of a data set, and of a data server.
 
-/** Fields of `vitrine doctor --data PATH --json`; times are seconds an image of one thread. */
+/** Fields of `vitrine doctor --data PATH --json`; times are seconds an image of one thread, its CPU time but for reading. */
 export interface DataFacts {
   images: number;
   workers: number;
@@ -11,9 +11,11 @@ export interface DataFacts {
   fileBytes: number;
   megapixels: number;
   stages: { read: number; decode: number; augment: number; mix: number; encode: number; wire: number };
-  /** Images a second of all stages with `workers` threads, in this process and over gRPC. */
+  /** All stages with `workers` threads, in this process and over gRPC: images a second. */
   together: number;
   overGrpc: number;
+  /** The same: seconds of CPU time an image, of all threads, which other programs do not change. */
+  cpu: { together: number; overGrpc: number };
 }
 
 /** Fields of `vitrine doctor --data ADDRESS --json`. */

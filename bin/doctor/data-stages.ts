@@ -36,29 +36,45 @@ const SEED = 1;
 
 const now = (): number => performance.now() / 1000;
 
-/** What `images` are seconds of: calls of `body`, each of which takes some images, for about `seconds`. */
-async function secondsPerImage(seconds: number, body: (call: number) => Promise<number>): Promise<number> {
-  await body(0);
-  const start = now();
-  let images = 0;
-  for (let call = 1; call === 1 || now() - start < seconds; call++) images += await body(call);
-  return (now() - start) / images;
+/** CPU time of this process, seconds. */
+function cpuNow(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
-/** Images a second of a source, without its first batches, which connections and threads start with. */
-async function rateOf(source: BatchSource, seconds: number, onBatch: (batch: Batch) => void = () => {}) {
-  let start = Number.NaN;
+/** Seconds an image, by the clock and by CPU time. */
+interface Cost {
+  wall: number;
+  cpu: number;
+}
+
+/** Of calls of `body`, each of which takes some images, for about `seconds`. */
+async function costOf(seconds: number, body: (call: number) => Promise<number>): Promise<Cost> {
+  await body(0);
+  const [start, cpuStart] = [now(), cpuNow()];
+  let images = 0;
+  for (let call = 1; call === 1 || now() - start < seconds; call++) images += await body(call);
+  return { wall: (now() - start) / images, cpu: (cpuNow() - cpuStart) / images };
+}
+
+/** Of a source, without its first batches, which connections and threads start with. */
+async function costOfSource(
+  source: BatchSource,
+  seconds: number,
+  onBatch: (batch: Batch) => void = () => {},
+): Promise<Cost> {
+  let [start, cpuStart] = [now(), cpuNow()];
   let images = 0;
   let seen = 0;
   for await (const batch of source.batches({ epoch: 0, batch: 0 })) {
-    if (++seen <= 2) start = now();
+    if (++seen <= 2) [start, cpuStart] = [now(), cpuNow()];
     else {
       images += batch.count;
       onBatch(batch);
       if (now() - start >= seconds) break;
     }
   }
-  return images / (now() - start);
+  return { wall: (now() - start) / images, cpu: (cpuNow() - cpuStart) / images };
 }
 
 /** The recipe without what changes pixels after the resize. */
@@ -81,7 +97,7 @@ async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, secon
   // A file that cannot be read is what `vitrine dataset check` is for.
   const readOne = async (call: number): Promise<Uint8Array | null> =>
     readSample(sampleLocation(dataset, placeOf(call).index)).catch(() => null);
-  const read = await secondsPerImage(seconds, async (call) => {
+  const { wall: read } = await costOf(seconds, async (call) => {
     bytes += (await readOne(call))?.length ?? 0;
     files++;
     return 1;
@@ -109,15 +125,15 @@ async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, secon
     );
   const decodeWith = async (call: number, used: AugmentationRecipe): Promise<number> => {
     const { file, header } = pictures[call % pictures.length];
-    const start = now();
+    const start = cpuNow();
     const key = { seed: SEED, epoch: 0, index: call, repeat: 0 };
     await trainPicture(module, file, drawSample(module.math, key, header, used), { size, into });
-    return now() - start;
+    return cpuNow() - start;
   };
   // In turn, so that what else the machine does falls on both alike.
   const times = { decode: 0, whole: 0 };
   let calls = 0;
-  await secondsPerImage(2 * seconds, async (call) => {
+  await costOf(2 * seconds, async (call) => {
     times.decode += await decodeWith(call, plain(recipe));
     times.whole += await decodeWith(call, recipe);
     calls++;
@@ -126,7 +142,7 @@ async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, secon
   const decode = times.decode / calls;
   const augment = Math.max(0, times.whole / calls - decode);
   const mixes = { samples: [0, 1].map(() => ({ kind: "mixup", lambda: 0.3, box: null }) as const) };
-  const mix = await secondsPerImage(seconds / 4, async () => {
+  const { cpu: mix } = await costOf(seconds / 4, async () => {
     mixBatch(module, pixels, 2, size, mixes);
     return 2;
   });
@@ -139,7 +155,7 @@ async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, secon
 }
 
 /** Batches over gRPC, made by `pool`. */
-async function rateOverGrpc(dataset: Dataset, pool: DecodePool, options: MeasureOptions) {
+async function costOverGrpc(dataset: Dataset, pool: DecodePool, options: MeasureOptions): Promise<Cost> {
   const { batchSize, size, seconds } = options;
   const { pool: unused, math } = await openDecodePool(0);
   await unused.close();
@@ -150,7 +166,7 @@ async function rateOverGrpc(dataset: Dataset, pool: DecodePool, options: Measure
   const address = await listen(server, "127.0.0.1:0");
   const source = await connectData({ address, recipe: { ...DEIT_RECIPE, size }, batchSize, seed: SEED });
   try {
-    return await rateOf(source, seconds);
+    return await costOfSource(source, seconds);
   } finally {
     await source.close();
     server.forceShutdown();
@@ -171,11 +187,12 @@ async function measureEncode({ batchSize, size, seconds }: MeasureOptions): Prom
   const floats = new Float32Array(batchSize);
   const pixels = new Uint8Array(batchSize * size * size * 3);
   const batch = { cursor: { epoch: 0, batch: 0 }, count: batchSize, size, labels, partnerLabels: labels };
-  return secondsPerImage(seconds / 4, async () => {
+  const { cpu } = await costOf(seconds / 4, async () => {
     const whole = { ...batch, lambdas: new Float64Array(batchSize), weights: floats, pixels };
     for (const part of partsOf(whole, 2 ** 20)) encodePart(part);
     return batchSize;
   });
+  return cpu;
 }
 
 /** `say`: what is measured now. Throws what opening the data set throws, `data/too-few-samples`, `data/no-images`. */
@@ -190,16 +207,17 @@ export async function measureData(
   const { stages, fileBytes, megapixels } = await measureImages(dataset, recipe, seconds);
   say("sending");
   const encode = await measureEncode(options);
-  const wire = 1 / (await rateOverGrpc(dataset, nothingToDecode(), options));
+  const { cpu: wire } = await costOverGrpc(dataset, nothingToDecode(), options);
   say("all together");
   const common = { dataset, workers, recipe, batchSize, seed: SEED, badSamples: "skip" } as const;
   const source = await openPipeline(common);
-  const together = await rateOf(source, 2 * seconds).finally(() => source.close());
+  const together = await costOfSource(source, 2 * seconds).finally(() => source.close());
   say("all together, over gRPC");
   const { pool } = await openDecodePool(workers);
-  const overGrpc = await rateOverGrpc(dataset, pool, { ...options, seconds: 2 * seconds }).finally(() =>
+  const overGrpc = await costOverGrpc(dataset, pool, { ...options, seconds: 2 * seconds }).finally(() =>
     pool.close(),
   );
+  const cpu = { together: together.cpu, overGrpc: overGrpc.cpu };
   return {
     ...{
       images: dataset.samples,
@@ -210,7 +228,7 @@ export async function measureData(
       fileBytes,
       megapixels,
     },
-    ...{ stages: { ...stages, encode, wire }, together, overGrpc },
+    ...{ stages: { ...stages, encode, wire }, together: 1 / together.wall, overGrpc: 1 / overGrpc.wall, cpu },
   };
 }
 
@@ -231,13 +249,13 @@ export async function measureServer(
     say("batches of the server");
     let transfer = 0;
     let waited = 0;
-    const rate = await rateOf(source, 4 * seconds, ({ waitSeconds, transferSeconds = 0 }) => {
+    const { wall } = await costOfSource(source, 4 * seconds, ({ waitSeconds, transferSeconds = 0 }) => {
       waited += waitSeconds;
       transfer += transferSeconds;
     });
     const { samples: images } = source.description;
     const fraction = waited > 0 ? transfer / waited : 0;
-    return { address, images, batchSize, size, connectMs, firstBatchMs, rate, transfer: fraction };
+    return { address, images, batchSize, size, connectMs, firstBatchMs, rate: 1 / wall, transfer: fraction };
   } finally {
     await source.close();
   }

@@ -30,6 +30,7 @@ function facts(stages: Partial<DataFacts["stages"]>, rates: Partial<DataFacts> =
       megapixels: 0.2,
     },
     ...{ stages: seconds as DataFacts["stages"], together: 450, overGrpc: 440 },
+    cpu: { together: 4.3e-3, overGrpc: 4.7e-3 },
     ...rates,
   };
 }
