@@ -28,7 +28,7 @@ function threadsNeeded({ servers, trainers, ranks, batchSize, decodeSeconds, ste
 }
 
 /** What limits the cluster, and what would help. */
-export function adviceOf(cluster: Cluster, { dataWait, use }: Prediction): string {
+function adviceOf(cluster: Cluster, { dataWait, use }: Prediction): string {
   if (dataWait < NOTABLE_WAIT) return "the trainers: data are there when they are needed";
   const most = (Object.keys(NAMES) as (keyof Use)[]).reduce((a, b) => (use[b] > use[a] ? b : a));
   if (use[most] < SATURATED)
