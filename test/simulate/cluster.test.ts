@@ -20,7 +20,7 @@ function near(found: number, expected: number, tolerance: number, what: string):
   assert.ok(Math.abs(found / expected - 1) < tolerance, `${what}: ${found}, expected ${expected}`);
 }
 
-test("decoding: threads times servers over the time of an image, whoever reads", () => {
+test("decoding: threads times servers over the time of an image, for any number of trainers", () => {
   for (const [servers, workers, trainers] of [
     [1, 4, 1],
     [3, 8, 1],
