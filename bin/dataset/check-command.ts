@@ -11,9 +11,10 @@ import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import { dataOption, labelFromOption, maxPixelsOption, workersOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { checkFileOut, writeFileOut } from "../write-output.js";
 
-interface CheckCommand {
+interface CheckCommand extends RemoteFlags {
   data: string;
   fast?: boolean;
   out?: string;
@@ -59,11 +60,14 @@ function table(kinds: readonly Kind[]): string {
 async function check(options: CheckCommand): Promise<void> {
   const { data, fast = false, out, force = false, labelFrom, workers, maxPixels, json } = options;
   if (out !== undefined) checkFileOut(out, force, "txt");
-  const dataset = await openDataset(data, { badSamples: "skip", labelFrom, onFiles: listingReport(data) });
+  const dataset = await openDataset(data, {
+    ...{ badSamples: "skip", labelFrom, remote: remoteSettings(options) },
+    onFiles: listingReport(data),
+  });
   const { samples, leftOut } = dataset;
   const at = (index: number) => sampleLocation(dataset, index);
   const bad: BadSample[] = [];
-  const { pool } = await openDecodePool(workers);
+  const { pool } = await openDecodePool(workers, dataset.remote);
   try {
     await checkSamples(
       pool,
@@ -109,7 +113,7 @@ export function configureCheck(dataset: Command): void {
     .addOption(workersOption())
     .addOption(maxPixelsOption())
     .option("--json", "print one line of JSON, with every bad file");
-  command.action(action(check));
+  addRemoteOptions(command).action(action(check));
   withExamples(command, [
     ["before a long run", "vitrine dataset check --data photos/train"],
     ["a list of what to repair or remove", "vitrine dataset check --data train.csv --out bad.txt"],

@@ -9,14 +9,16 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import type { Dataset } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
+import { displayPath } from "../../server/data/remote/remote-url.js";
 import { packShards } from "../../server/data/shards/pack-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import { badSamplesOption, byteCount, dataOption, labelFromOption, wholeNumber } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { checkEmptyFolderOut, sizeText } from "../write-output.js";
 
-interface PackCommand {
+interface PackCommand extends RemoteFlags {
   data: string;
   out: string;
   shardSize: number;
@@ -42,8 +44,11 @@ async function drawnOrder(
 async function pack(options: PackCommand): Promise<void> {
   const { data, out, shardSize, hash = false, shuffle, labelFrom, badSamples, json } = options;
   checkEmptyFolderOut(out);
-  const listed = await openDataset(data, { badSamples, labelFrom, onFiles: listingReport(data) });
-  if (listed.leftOut !== "") process.stderr.write(`${quote(data)}: ${listed.leftOut}\n`);
+  const listed = await openDataset(data, {
+    ...{ badSamples, labelFrom, remote: remoteSettings(options) },
+    onFiles: listingReport(data),
+  });
+  if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);
   const onPacked = listingReport(data, { what: "packing" });
   const mayLeaveOut = badSamples !== "fail";
   const indexAt = shuffle === undefined ? undefined : await drawnOrder(listed, shuffle);
@@ -54,7 +59,7 @@ async function pack(options: PackCommand): Promise<void> {
     indexAt,
     onPacked,
   });
-  if (packed.leftOut !== "") process.stderr.write(`${quote(data)}: ${packed.leftOut}\n`);
+  if (packed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${packed.leftOut}\n`);
   const { samples, fingerprint, table } = packed;
   const bytes = table.shards.reduce((sum, shard) => sum + shard.bytes, 0);
   const shards = table.shards.length;
@@ -86,7 +91,7 @@ export function configurePack(dataset: Command): void {
     .addOption(labelFromOption())
     .addOption(badSamplesOption())
     .option("--json", "print one line of JSON");
-  command.action(action(pack));
+  addRemoteOptions(command).action(action(pack));
   withExamples(command, [
     ["for a network drive or an object store", "vitrine dataset pack --data photos/train --out shards/train"],
     ["larger shards", "vitrine dataset pack --data train.csv --out shards --shard-size 1GiB"],

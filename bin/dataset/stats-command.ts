@@ -2,7 +2,6 @@
 
 import type { Command } from "commander";
 import { classWarnings, counted } from "../../runtime/batches/class-counts.js";
-import { quote } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import {
@@ -13,13 +12,15 @@ import {
   type Spread,
 } from "../../server/data/dataset-stats.js";
 import { openDataset } from "../../server/data/open-dataset.js";
+import { displayPath } from "../../server/data/remote/remote-url.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
 import { dataOption, labelFromOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { sizeText } from "../write-output.js";
 
-interface StatsCommand {
+interface StatsCommand extends RemoteFlags {
   data: string;
   fast?: boolean;
   labelFrom?: LabelSource;
@@ -53,8 +54,12 @@ function pictureLines({ width, height, formats, unreadable }: PictureStats): [st
   ];
 }
 
-async function stats({ data, fast, labelFrom, json }: StatsCommand): Promise<void> {
-  const dataset = await openDataset(data, { badSamples: "skip", labelFrom, onFiles: listingReport(data) });
+async function stats(options: StatsCommand): Promise<void> {
+  const { data, fast, labelFrom, json } = options;
+  const dataset = await openDataset(data, {
+    ...{ badSamples: "skip", labelFrom, remote: remoteSettings(options) },
+    onFiles: listingReport(data),
+  });
   const listed = datasetStats(dataset);
   const module = await createImageModule(nodeHost());
   const onRead = listingReport(data, { what: "reading" });
@@ -70,7 +75,7 @@ async function stats({ data, fast, labelFrom, json }: StatsCommand): Promise<voi
     ["fingerprint", fingerprint.slice(0, 12)],
   ];
   for (const [name, text] of lines) process.stdout.write(`${name.padEnd(12)}${text}\n`);
-  if (leftOut !== "") process.stderr.write(`${quote(data)}: ${leftOut}\n`);
+  if (leftOut !== "") process.stderr.write(`${displayPath(data)}: ${leftOut}\n`);
   for (const text of classWarnings({ classes, counts: listed.counts, samples }))
     process.stderr.write(`warning: ${text}\n`);
 }
@@ -83,7 +88,7 @@ export function configureStats(dataset: Command): void {
     .option("--fast", "read no picture: classes and bytes only")
     .addOption(labelFromOption())
     .option("--json", "print one line of JSON, with the images of every class");
-  command.action(action(stats));
+  addRemoteOptions(command).action(action(stats));
   withExamples(command, [
     ["what a data set has", "vitrine dataset stats --data photos/train"],
     ["images per class", "vitrine dataset stats --data photos/train --fast --json"],

@@ -19,6 +19,8 @@ import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
 import { openPipeline } from "../../server/data/pipeline.js";
 import { readSample } from "../../server/data/read-sample.js";
+import { DEFAULT_READS_PER_WORKER, type RemoteSource } from "../../server/data/remote/contract.js";
+import { withRemoteSource } from "../../server/data/remote/remote-reader.js";
 import { createDataService } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
 import type { DataFacts, ServerFacts } from "./data-facts.js";
@@ -87,7 +89,12 @@ const plain = (recipe: AugmentationRecipe): AugmentationRecipe => ({
 const FILES = 48;
 
 /** Reading, decoding, augmentation and mixing, in this thread. */
-async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, seconds: number) {
+async function measureImages(
+  dataset: Dataset,
+  recipe: AugmentationRecipe,
+  seconds: number,
+  remote: RemoteSource | undefined,
+) {
   const module = await createImageModule(nodeHost());
   const { fingerprint, samples } = dataset;
   const order = createOrder(module.math, { fingerprint, samples, seed: SEED, repeats: 1 });
@@ -96,11 +103,14 @@ async function measureImages(dataset: Dataset, recipe: AugmentationRecipe, secon
   let files = 0;
   // A file that cannot be read is what `vitrine dataset check` is for.
   const readOne = async (call: number): Promise<Uint8Array | null> =>
-    readSample(sampleLocation(dataset, placeOf(call).index)).catch(() => null);
+    readSample(sampleLocation(dataset, placeOf(call).index), { remote }).catch(() => null);
+  // As a decode thread does, which reads several samples from URLs at a time.
+  const atOnce = dataset.remote ? (dataset.remote.readsPerWorker ?? DEFAULT_READS_PER_WORKER) : 1;
   const { wall: read } = await costOf(seconds, async (call) => {
-    bytes += (await readOne(call))?.length ?? 0;
-    files++;
-    return 1;
+    const calls = Array.from({ length: atOnce }, (_, i) => call * atOnce + i);
+    for (const file of await Promise.all(calls.map(readOne))) bytes += file?.length ?? 0;
+    files += atOnce;
+    return atOnce;
   });
   const pixels = new Uint8Array(2 * recipe.size * recipe.size * 3);
   const into = pixels.subarray(0, pixels.length / 2);
@@ -204,7 +214,9 @@ export async function measureData(
   const { workers, batchSize, size, seconds } = options;
   const recipe = { ...DEIT_RECIPE, size };
   say("reading, decoding and augmenting in one thread");
-  const { stages, fileBytes, megapixels } = await measureImages(dataset, recipe, seconds);
+  const { stages, fileBytes, megapixels } = await withRemoteSource(dataset.remote, DEFAULT_READS_PER_WORKER, (remote) =>
+    measureImages(dataset, recipe, seconds, remote),
+  );
   say("sending");
   const encode = await measureEncode(options);
   const { cpu: wire } = await costOverGrpc(dataset, nothingToDecode(), options);
@@ -213,7 +225,7 @@ export async function measureData(
   const source = await openPipeline(common);
   const together = await costOfSource(source, 2 * seconds).finally(() => source.close());
   say("all together, over gRPC");
-  const { pool } = await openDecodePool(workers);
+  const { pool } = await openDecodePool(workers, dataset.remote);
   const overGrpc = await costOverGrpc(dataset, pool, { ...options, seconds: 2 * seconds }).finally(() =>
     pool.close(),
   );

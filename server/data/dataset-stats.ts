@@ -5,6 +5,8 @@ import type { ImageModule } from "../../runtime/image/image-module.js";
 import { readPictureHeader } from "../../runtime/image/picture.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import { readSample } from "./read-sample.js";
+import type { RemoteSource } from "./remote/contract.js";
+import { withRemoteSource } from "./remote/remote-reader.js";
 import { rowsOf } from "./sample-table.js";
 
 /** Least, median, mean and largest of some numbers. */
@@ -67,6 +69,7 @@ export function datasetStats({ samples, labels, classes, table }: Dataset): Data
 const HEADER_BYTES = 64 * 1024;
 /** Reads at once: as many as libuv has threads. */
 const READS = 4;
+const REMOTE_READS = 32;
 
 /** Reads the header of every picture; `onRead` hears of each. */
 export async function pictureStats(
@@ -81,12 +84,12 @@ export async function pictureStats(
   let next = 0;
   let done = 0;
   let read = 0;
-  const work = async (): Promise<void> => {
+  const work = async (remote: RemoteSource | undefined): Promise<void> => {
     while (next < samples) {
       const location = sampleLocation(dataset, next++);
       try {
-        const start = await readSample(location, { most: HEADER_BYTES });
-        const { format, width, height } = await headerOf(start, () => readSample(location));
+        const start = await readSample(location, { remote, most: HEADER_BYTES });
+        const { format, width, height } = await headerOf(start, () => readSample(location, { remote }));
         widths[read] = width;
         heights[read++] = height;
         formats.set(format, (formats.get(format) ?? 0) + 1);
@@ -104,7 +107,10 @@ export async function pictureStats(
       return readPictureHeader(module, await whole());
     }
   };
-  await Promise.all(Array.from({ length: READS }, work));
+  const reads = dataset.remote ? REMOTE_READS : READS;
+  await withRemoteSource(dataset.remote, reads, (remote) =>
+    Promise.all(Array.from({ length: reads }, () => work(remote))),
+  );
   return {
     width: spreadOf(widths.subarray(0, read)),
     height: spreadOf(heights.subarray(0, read)),

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { readSample } from "./read-sample.js";
-import { RemoteReader } from "./remote/remote-reader.js";
+import type { RemoteSource } from "./remote/contract.js";
+import { withRemoteSource } from "./remote/remote-reader.js";
 import { HASH_BYTES } from "./sample-table.js";
 
 /** Reads at once: as many as libuv has threads. */
@@ -21,11 +22,10 @@ export async function hashSamples(
 ): Promise<Dataset> {
   const { samples } = dataset;
   const reads = dataset.remote ? REMOTE_READS : READS;
-  const remote = dataset.remote && (await RemoteReader.open(dataset.remote, reads, process.emitWarning));
   const hashes = new Uint8Array(new SharedArrayBuffer(HASH_BYTES * samples));
   let next = 0;
   let done = 0;
-  const work = async (): Promise<void> => {
+  const work = async (remote: RemoteSource | undefined): Promise<void> => {
     while (next < samples) {
       const index = next++;
       const bytes = await readSample(sampleLocation(dataset, index), { remote });
@@ -33,11 +33,9 @@ export async function hashSamples(
       onHashed(++done);
     }
   };
-  try {
-    await Promise.all(Array.from({ length: reads }, work));
-  } finally {
-    await remote?.close();
-  }
+  await withRemoteSource(dataset.remote, reads, (remote) =>
+    Promise.all(Array.from({ length: reads }, () => work(remote))),
+  );
   const table = { ...dataset.table, hashes };
   return { ...dataset, table, fingerprint: fingerprintOf({ ...dataset, table }) };
 }

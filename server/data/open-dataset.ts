@@ -14,7 +14,7 @@ import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
 import { openRemote } from "./remote/open-remote.js";
 import { isRemote } from "./remote/remote-url.js";
-import { namedShards, namesIn, readLocalShards, shardNames } from "./shards/local-shards.js";
+import { namedShards, namesIn, readLocalShards, SHARD_INDEX, shardNames } from "./shards/local-shards.js";
 import type { LabelSource } from "./shards/shard-samples.js";
 
 export interface OpenOptions {
@@ -34,9 +34,6 @@ function unreadable(path: string, cause: unknown): VitrineError {
   const text = cause instanceof Error ? cause.message : String(cause);
   return new VitrineError("file/unreadable", `${path}: ${quote(text)}`, { details: { path }, cause });
 }
-
-/** Written beside shards, an index is taken in place of reading them. */
-export const SHARD_INDEX = "vitrine.index";
 
 interface ListingOptions {
   mayLeaveOut: boolean;
@@ -114,7 +111,7 @@ export async function openDataset(
   { badSamples = "fail", labelFrom, onFiles = () => {}, remote = {} }: OpenOptions = {},
 ): Promise<Dataset> {
   const mayLeaveOut = badSamples !== "fail";
-  if (isRemote(path)) return openRemote(path, { settings: remote, mayLeaveOut, onFiles });
+  if (isRemote(path)) return openRemote(path, { settings: remote, mayLeaveOut, labelFrom, onFiles });
   try {
     const listing = await read(path, { mayLeaveOut, labelFrom, onFiles });
     // An index may be of files at a URL.

@@ -16,9 +16,10 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { sampleLocation, sampleNames } from "../../server/data/dataset.js";
-import { openDataset, SHARD_INDEX } from "../../server/data/open-dataset.js";
+import { openDataset } from "../../server/data/open-dataset.js";
 import { readSample } from "../../server/data/read-sample.js";
 import { EntryNamer } from "../../server/data/shards/entry-names.js";
+import { SHARD_INDEX } from "../../server/data/shards/local-shards.js";
 import { type PackOptions, packShards } from "../../server/data/shards/pack-shards.js";
 import { createDataSet } from "./synthetic-data-set.js";
 

@@ -8,21 +8,18 @@ import { TableBuilder } from "../sample-table.js";
 import type { ListedObject } from "./object-store.js";
 import { displayUrl } from "./remote-url.js";
 
-const REPORT_INTERVAL = 4096;
-
-/** `root`: the URL of the folder, with a slash at its end. Throws `data/no-class-folders`, `data/no-images`. */
-export async function readBucketFolders(
-  root: string,
-  objects: AsyncIterable<ListedObject>,
-  onFiles: (files: number) => void,
-): Promise<Listing> {
+/**
+ * `root`: the URL of the folder, with a slash at its end; `objects`: all below it but hidden ones. Throws `data/no-class-folders`,
+ * `data/no-images`.
+ */
+export function readBucketFolders(root: string, objects: readonly ListedObject[]): Listing {
   const others = new OtherFiles();
   const folders = new Map<string, ListedObject[]>();
   let pictures = 0;
-  for await (const object of objects) {
+  for (const object of objects) {
     const name = object.url.slice(root.length);
     const parts = name.split("/");
-    if (name === "" || parts.some((part) => part.startsWith("."))) continue;
+    if (name === "") continue;
     const [folder] = parts;
     const file = parts[parts.length - 1];
     if (parts.length === 1) {
@@ -35,7 +32,7 @@ export async function readBucketFolders(
     if (file === "") continue;
     if (PICTURE_NAME.test(file)) {
       images.push(object);
-      if (++pictures % REPORT_INTERVAL === 0) onFiles(pictures);
+      pictures++;
     } else others.add(file);
   }
   const classes = [...folders.keys()].sort(byCodePoint);

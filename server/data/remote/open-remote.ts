@@ -1,19 +1,20 @@
-// Opens a data set at a URL: a list, an index, or a bucket's folder. Reads names and sizes, but no image.
+// Opens a data set at a URL: a list, an index, tar shards, or a bucket's folder. Reads names and sizes, but no image.
 
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { Dataset, Listing } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
 import { isIndexStart, LARGEST_INDEX, parseIndex } from "../index-file.js";
+import { expandBraces, SHARD_INDEX, shardNames } from "../shards/local-shards.js";
 import { readBucketFolders } from "./bucket-folders.js";
-import type { ObjectVersion, RemoteSettings } from "./contract.js";
-import { objectPieces } from "./object-bytes.js";
-import { type ObjectStore, tooLarge } from "./object-store.js";
+import type { ObjectVersion } from "./contract.js";
+import { mapParallel, objectPieces } from "./object-bytes.js";
+import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js";
 import { openStore } from "./open-store.js";
 import { folderOf, readRemoteList } from "./remote-list.js";
+import { type RemoteShardOptions, readRemoteShards, withListedShards } from "./remote-shards.js";
 import { displayUrl, isRemote, parseRemote, resolveRemote } from "./remote-url.js";
 
-export interface RemoteOpenOptions {
-  settings: RemoteSettings;
+export interface RemoteOpenOptions extends RemoteShardOptions {
   /** What cannot be listed is left out. */
   mayLeaveOut: boolean;
   /** Hears from time to time how many files have been listed. */
@@ -73,23 +74,75 @@ async function versionAt(store: ObjectStore, url: string): Promise<ObjectVersion
   }
 }
 
+/** Versions asked for at a time. */
+const QUESTIONS = 32;
+
+/** Shards that a URL names by itself: an archive, or several with numbers in braces; undefined for others. */
+async function namedShards(
+  store: ObjectStore,
+  url: string,
+  options: RemoteOpenOptions,
+): Promise<Dataset | Listing | undefined> {
+  const urls = expandBraces(url) ?? (/\.tar$/i.test(url) ? [url] : undefined);
+  if (urls === undefined) return undefined;
+  const root = folderOf(url);
+  if (/[{}]/.test(decodeURI(root)))
+    throw new VitrineError(
+      "usage/bad-option",
+      `${displayUrl(url)}: a pattern may be in the file's name only`,
+    );
+  const objects = await mapParallel(
+    urls,
+    QUESTIONS,
+    async (one): Promise<ListedObject> => ({ url: one, ...(await store.version(one)) }),
+  );
+  return readRemoteShards(root, objects, store, options);
+}
+
+/** What a folder of a bucket has decides its kind. */
+async function openFolder(
+  store: ObjectStore,
+  root: string,
+  options: RemoteOpenOptions,
+): Promise<Dataset | Listing> {
+  const objects: ListedObject[] = [];
+  for await (const object of store.list(root)) {
+    objects.push(object);
+    if (objects.length % REPORT_INTERVAL === 0) options.onFiles(objects.length);
+  }
+  const shown = objects.filter(({ url }) => !/(^|\/)\./.test(url.slice(root.length)));
+  const names = shown.map(({ url }) => url.slice(root.length));
+  if (names.some((name) => name.includes("/"))) return readBucketFolders(root, shown);
+  const index = shown.find(({ url }) => url === root + SHARD_INDEX);
+  if (index && options.labelFrom === undefined)
+    return withListedShards(await openIndex(store, index.url, index), root, shown);
+  const shards = new Set(shardNames(displayUrl(root), names));
+  if (shards.size === 0) return readBucketFolders(root, shown);
+  const byName = new Map(shown.map((object) => [object.url.slice(root.length), object]));
+  const sorted = [...shards].map((name) => byName.get(name) as ListedObject);
+  return readRemoteShards(root, sorted, store, options);
+}
+
+const REPORT_INTERVAL = 4096;
+
 async function listAt(
   store: ObjectStore,
   url: string,
   options: RemoteOpenOptions,
 ): Promise<Dataset | Listing> {
+  const shards = await namedShards(store, url, options);
+  if (shards) return shards;
   const location = parseRemote(url);
   if (!("bucket" in location)) return openObject(store, url, await store.version(url), options);
   const { key } = location;
   const version = key === "" || key.endsWith("/") ? null : await versionAt(store, url);
   if (version) return openObject(store, url, version, options);
-  const root = url.endsWith("/") ? url : `${url}/`;
-  return readBucketFolders(root, store.list(root), options.onFiles);
+  return openFolder(store, url.endsWith("/") ? url : `${url}/`, options);
 }
 
 /**
  * Throws what stores throw, `usage/data-url`, `data/bad-list`, `data/bad-index`, `data/missing-file`,
- * `data/no-class-folders`, `data/no-images`.
+ * `data/no-class-folders`, `data/no-images`, `data/bad-shard`, `data/file-changed`.
  */
 export async function openRemote(url: string, options: RemoteOpenOptions): Promise<Dataset> {
   const { settings } = options;

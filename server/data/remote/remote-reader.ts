@@ -139,3 +139,20 @@ export class RemoteReader implements RemoteSource {
     await this.#cache?.close();
   }
 }
+
+/**
+ * Runs `body` with a reader in this thread, `requests` at a time; without one where `settings` are undefined, since the
+ * data set is on a drive.
+ */
+export async function withRemoteSource<T>(
+  settings: RemoteSettings | undefined,
+  requests: number,
+  body: (remote: RemoteSource | undefined) => Promise<T>,
+): Promise<T> {
+  const reader = settings && (await RemoteReader.open(settings, requests, process.emitWarning));
+  try {
+    return await body(reader);
+  } finally {
+    await reader?.close();
+  }
+}

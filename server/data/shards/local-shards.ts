@@ -19,6 +19,9 @@ import type { TarSource } from "./tar-entries.js";
 /** Names of classes, one a line, beside shards whose labels are indices. */
 export const CLASS_NAMES_FILE = "classes.txt";
 
+/** Written beside shards, an index is taken in place of reading them. */
+export const SHARD_INDEX = "vitrine.index";
+
 const SHARD = /\.tar$/i;
 /** An archive that is compressed as a whole has no ranges. */
 const PACKED = /\.(tar\.(gz|zst|bz2|xz)|tgz)$/i;
@@ -108,7 +111,7 @@ function openShard(path: string): TarSource {
 }
 
 /** One class name a line; none where the file is missing. */
-function readClassNames(text: string): string[] {
+export function readClassNames(text: string): string[] {
   const lines = text.split(/\r\n?|\n/);
   if (lines.at(-1) === "") lines.pop();
   return lines;

@@ -9,11 +9,12 @@ import { type Dataset, sampleLocation } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
 import { indexParts } from "../index-file.js";
 import { ListingFaults } from "../listing-faults.js";
-import { SHARD_INDEX } from "../open-dataset.js";
 import { readSample } from "../read-sample.js";
+import type { RemoteSource } from "../remote/contract.js";
+import { withRemoteSource } from "../remote/remote-reader.js";
 import { HASH_BYTES, rowAt, type Shard, TableBuilder } from "../sample-table.js";
 import { EntryNamer } from "./entry-names.js";
-import { CLASS_NAMES_FILE } from "./local-shards.js";
+import { CLASS_NAMES_FILE, SHARD_INDEX } from "./local-shards.js";
 import { paddingAfter, TAR_END, tarHeader } from "./tar-writer.js";
 
 /** Checksums of the files, as `sha256sum --check` reads them. */
@@ -83,12 +84,13 @@ async function* pictures(
   dataset: Dataset,
   faults: ListingFaults,
   { mayLeaveOut, indexAt = (place) => place }: PackOptions,
+  remote: RemoteSource | undefined,
 ): AsyncGenerator<ReadPicture> {
   const begun: { index: number; name: Uint8Array; read: Promise<Uint8Array> }[] = [];
   for (let next = 0; ; ) {
     while (begun.length < READ_AHEAD && next < dataset.samples) {
       const index = indexAt(next++);
-      const read = readSample(sampleLocation(dataset, index));
+      const read = readSample(sampleLocation(dataset, index), { remote });
       read.catch(() => {});
       begun.push({ index, name: rowAt(dataset.table, index).name.slice(), read });
     }
@@ -165,14 +167,20 @@ class ShardWriter {
   }
 }
 
-async function pack(dataset: Dataset, folder: string, path: string, options: PackOptions): Promise<Dataset> {
+async function pack(
+  dataset: Dataset,
+  folder: string,
+  path: string,
+  options: PackOptions,
+  remote: RemoteSource | undefined,
+): Promise<Dataset> {
   const { shardBytes, hash, mayLeaveOut, onPacked } = options;
   const writer = new ShardWriter(folder, shardBytes);
   const faults = new ListingFaults();
   const labels = new Int32Array(dataset.samples);
   const hashes = new Uint8Array(hash ? HASH_BYTES * dataset.samples : 0);
   try {
-    for await (const picture of pictures(dataset, faults, options)) {
+    for await (const picture of pictures(dataset, faults, options, remote)) {
       const { count } = writer.table;
       labels[count] = dataset.labels[picture.index];
       if (hash) hashes.set(createHash("sha256").update(picture.bytes).digest(), count * HASH_BYTES);
@@ -233,7 +241,9 @@ export async function packShards(dataset: Dataset, out: string, options: PackOpt
   const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(partial, { recursive: true });
-    const packed = await pack(dataset, partial, target, options);
+    const packed = await withRemoteSource(dataset.remote, READ_AHEAD, (remote) =>
+      pack(dataset, partial, target, options, remote),
+    );
     await syncFolder(partial);
     // Windows renames onto no folder, not even an empty one.
     await rmdir(target).catch((error: NodeJS.ErrnoException) => {
