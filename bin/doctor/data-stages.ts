@@ -214,8 +214,10 @@ export async function measureData(
   const { workers, batchSize, size, seconds } = options;
   const recipe = { ...DEIT_RECIPE, size };
   say("reading, decoding and augmenting in one thread");
-  const { stages, fileBytes, megapixels } = await withRemoteSource(dataset.remote, DEFAULT_READS_PER_WORKER, (remote) =>
-    measureImages(dataset, recipe, seconds, remote),
+  const { stages, fileBytes, megapixels } = await withRemoteSource(
+    dataset.remote,
+    DEFAULT_READS_PER_WORKER,
+    (remote) => measureImages(dataset, recipe, seconds, remote),
   );
   say("sending");
   const encode = await measureEncode(options);
