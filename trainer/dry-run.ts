@@ -197,15 +197,16 @@ function bottleneckOf({ dataWait, teacherSeconds, computeSeconds }: Measured): D
 function adviceFor(measured: Measured, run: TrainingRun): string {
   const { dataSeconds, computeSeconds, stepSeconds, dataWait } = measured;
   const { settings, device } = run.state;
-  const workers = "raise --workers of the data server, or run it on another machine";
+  const workers =
+    "raise --workers (of the data server, if there is one), or use a data server on another machine";
   if (dataWait > WAITING)
     return dataSeconds > computeSeconds
       ? workers
-      : "trainer and data server take turns on the same cores: run the data server on another machine, or lower --threads";
+      : "training and decoding take turns on the same cores: use a data server on another machine, or lower --threads";
   if (bottleneckOf(measured) === "teacher")
     return "serve the teacher on a GPU or on a machine of its own, with a larger --max-batch, or take a smaller one";
   if (stepSeconds > 1.3 * computeSeconds)
-    return "the data server takes cores from the trainer: run it on another machine, or lower its --workers";
+    return "decoding takes cores from the training: use a data server on another machine, or lower --workers";
   if (settings.recompute)
     return "leave --recompute out if the memory allows it: a step then takes about a quarter less";
   if (device.startsWith("wasm"))

@@ -17,6 +17,7 @@ import { adapterFacts, coreFacts, engineFacts, memoryFacts } from "../doctor/fac
 import { type Findings, reportLines } from "../doctor/report.js";
 import { listingReport } from "../listing-report.js";
 import { decimalNumber, wholeNumber, workersOption } from "../options.js";
+import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
 async function wasmFindings(host: Host): Promise<Pick<Findings, "calibration" | "wasm" | "memory">> {
   const executor = await createWasmExecutor(host, { threads: "auto" });
@@ -34,7 +35,7 @@ async function automatic(host: Host): Promise<Findings["auto"]> {
   return { device, description };
 }
 
-interface DoctorFlags {
+interface DoctorFlags extends ConnectionFlags {
   data?: string;
   workers: number;
   seconds: number;
@@ -55,7 +56,7 @@ async function examineData(data: string, { json, ...flags }: DoctorFlags): Promi
   };
   const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n")}\n`);
   if (isAddress(data)) {
-    const facts = await measureServer(data, flags, say);
+    const facts = await measureServer(data, { ...flags, security: connectionSecurity(flags) }, say);
     return json ? printJson(facts) : print(serverReportLines(facts));
   }
   const dataset = await openDatasetInThread(data, { badSamples: "skip", onFiles: listingReport(data) });
@@ -107,8 +108,9 @@ export function configureDoctor(command: Command): void {
       wholeNumber("--size", { min: 8, max: 1024 }),
       DEIT_RECIPE.size,
     )
-    .option("--json", "print one line of JSON")
-    .action(action(examine));
+    .option("--json", "print one line of JSON");
+  addConnectionSecurity(command);
+  command.action(action(examine));
   withExamples(command, [
     ["as text", "vitrine doctor"],
     ["which stage of the data is the slowest", "vitrine doctor --data photos/train"],

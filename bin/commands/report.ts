@@ -51,7 +51,7 @@ async function report(runs: string[], flags: ReportFlags): Promise<void> {
             address,
             timeoutSeconds: REPORT_TIMEOUT_SECONDS,
           });
-  const sources = reportSources({ ...flags, connect });
+  const sources = reportSources({ ...flags, connect, security: connectionSecurity(flags) });
   const written = await makeReport({ runs, out, mostImages, sources, ...(val !== undefined && { val }) });
   for (const note of written.notes) process.stderr.write(`${note}\n`);
   if (flags.json) printJson(written);

@@ -171,7 +171,10 @@ async function reportRun(
   try {
     // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
     const { makeReport } = await import("../report/make-report.js");
-    const sources = reportSources({ ...device, workers: VALIDATION_WORKERS, connect });
+    const sources = reportSources({
+      ...{ ...device, workers: VALIDATION_WORKERS, connect },
+      security: connectionSecurity(flags),
+    });
     await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
     progress.say(`report: ${quote(path)}`);
     return path;

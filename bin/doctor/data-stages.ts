@@ -23,6 +23,7 @@ import { DEFAULT_READS_PER_WORKER, type RemoteSource } from "../../server/data/r
 import { withRemoteSource } from "../../server/data/remote/remote-reader.js";
 import { createDataService } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
+import type { ConnectionFlags } from "../security-options.js";
 import type { DataFacts, ServerFacts } from "./data-facts.js";
 
 export interface MeasureOptions {
@@ -249,12 +250,12 @@ export async function measureData(
 /** Throws what `connectData` throws. */
 export async function measureServer(
   address: string,
-  { batchSize, size, seconds }: MeasureOptions,
+  { batchSize, size, seconds, security }: MeasureOptions & { security?: ConnectionFlags },
   say: (what: string) => void,
 ): Promise<ServerFacts> {
   const start = performance.now();
   const recipe = { ...DEIT_RECIPE, size };
-  const source = await connectData({ address, recipe, batchSize, seed: SEED, onNotice: say });
+  const source = await connectData({ address, recipe, batchSize, seed: SEED, onNotice: say, ...security });
   try {
     const connectMs = performance.now() - start;
     const first = performance.now();

@@ -5,6 +5,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { kernelProgress } from "../../trainer/progress.js";
+import type { ConnectionFlags } from "../security-options.js";
 import { isRemoteData, openRemoteValidation } from "../validation-data.js";
 import type { ReportSources } from "./gather.js";
 
@@ -16,6 +17,8 @@ export interface ReportSourceOptions {
   workers: number;
   /** The run's training data; absent where no source of them is known. */
   connect?: ReportSources["connect"] | undefined;
+  /** Of validation data that a data server has. */
+  security?: ConnectionFlags | undefined;
 }
 
 /** A report must not wait for a server that is gone. */
@@ -23,18 +26,21 @@ export const REPORT_TIMEOUT_SECONDS = 5;
 
 type Images = Parameters<ReportSources["openValidation"]>[0];
 
-function openValidation({ path: place, ...asked }: Images, workers: number): Promise<EvaluationSource> {
+function openValidation(
+  { path: place, ...asked }: Images,
+  { workers, security }: ReportSourceOptions,
+): Promise<EvaluationSource> {
   if (!isRemoteData(place)) return openEvaluation({ path: place, ...asked, workers, badSamples: "skip" });
-  const remote = { place, ...asked, timeoutSeconds: REPORT_TIMEOUT_SECONDS, say: () => {} };
+  const remote = { place, ...asked, timeoutSeconds: REPORT_TIMEOUT_SECONDS, say: () => {}, ...security };
   return openRemoteValidation(remote, "--val");
 }
 
 export function reportSources(options: ReportSourceOptions): ReportSources {
-  const { device, gpuTier, threads, workers, connect } = options;
+  const { device, gpuTier, threads, connect } = options;
   const onKernels = kernelProgress();
   return {
     openRuntime: () => createRuntime({ host: nodeHost(), device, gpuTier, threads, onKernels }),
-    openValidation: (images) => openValidation(images, workers),
+    openValidation: (images) => openValidation(images, options),
     ...(connect && { connect }),
   };
 }
