@@ -151,10 +151,12 @@ function wholeFault(
   options: ReadOptions = {},
 ): Promise<FileFault | null> {
   const { name } = location;
-  return faultOf(name, false, async () => {
+  const decodeWhole = async (): Promise<void> => {
     const bytes = await readSample(location, options);
     await decodePicture(module, bytes, { name, pixelLimit });
-  });
+  };
+  // What checks pictures uses none.
+  return faultOf(name, false, decodeWhole, { ...ADVICE, partial: undefined });
 }
 
 /** Nearly every header ends within these bytes; a color profile or a thumbnail may be longer. */
@@ -256,8 +258,8 @@ const ADVICE: Advice = {
 };
 
 /** The file's fault, or null for any other error. */
-function recordOf(error: unknown, file: string): ErrorRecord | null {
-  const advised = withAdvice(error, ADVICE);
+function recordOf(error: unknown, file: string, advice: Advice): ErrorRecord | null {
+  const advised = withAdvice(error, advice);
   if (!isVitrineError(advised) || !FILE_FAULT.test(advised.code)) return null;
   const record = toErrorRecord(advised);
   return { ...record, details: { ...record.details, file } };
@@ -276,12 +278,13 @@ async function faultOf(
   file: string,
   partial: boolean,
   body: (partial: boolean) => Promise<void>,
+  advice = ADVICE,
 ): Promise<FileFault | null> {
   try {
     await body(false);
     return null;
   } catch (error) {
-    const record = recordOf(error, file);
+    const record = recordOf(error, file, advice);
     if (record === null) throw error;
     if (!partial || !mayHaveRows(record)) return { error: record, kept: false };
     const again = await faultOf(file, false, () => body(true));

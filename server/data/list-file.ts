@@ -1,5 +1,6 @@
 // List file: a data set as a list of pictures with a label each, in the list's own order; paths are relative to the list.
 
+import { randomInt } from "node:crypto";
 import { type Stats, statSync } from "node:fs";
 import { dirname, normalize, resolve } from "node:path";
 import { quote } from "../../runtime/errors.js";
@@ -16,9 +17,12 @@ function checkRow(list: string, { path, label, line }: ListRow): void {
   if (fault !== undefined) throw badList(list, `line ${line} has ${fault}`, { line });
 }
 
+/** Drawn anew in each process, so that no list can be written whose paths have the same hash. */
+const HASH_BASIS = randomInt(2 ** 32);
+
 /** FNV-1a of UTF-16 units, never 0. */
 function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
+  let hash = HASH_BASIS;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0 || 1;
 }

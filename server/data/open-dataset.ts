@@ -60,8 +60,8 @@ async function readFolder(path: string, options: ListingOptions): Promise<Listin
 function parquet(path: string): VitrineError {
   return new VitrineError(
     "data/no-class-folders",
-    `${quote(path)}: Parquet files are not read; save the pictures as files with a list, for example with ` +
-      "datasets' Dataset.save_to_disk or an image folder, or as WebDataset shards",
+    `${quote(path)}: Parquet files are not read: save their pictures in class folders, or with a list ` +
+      "(docs/data-sets.md has the lines of Python)",
     { details: { path } },
   );
 }

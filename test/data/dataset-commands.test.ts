@@ -124,6 +124,7 @@ test("a check finds what would stop a run, in files and in shards", async ({ fol
   const lines = found.output.split("\n");
   assert.is(lines[0], "13 images, pictures read: 2 are bad");
   assert.match(lines[1], /^1 entry cannot be listed and is left out: .*link\.jpg/);
+  assert.not.match(found.output, /--bad-samples/, "the command has no such flag");
   assert.match(found.output, /^1 {2}jpeg\/truncated +.*000\.jpg: /m);
   assert.match(found.output, /^1 {2}image\/unknown-format {2}.*text\.jpg: no picture/m);
   assert.is(readFileSync(list, "utf8"), `${file}\n${join(set.path, "dog", "text.jpg")}\n`);
