@@ -17,7 +17,7 @@ function checkRow(list: string, { path, label, line }: ListRow): void {
   if (fault !== undefined) throw badList(list, `line ${line} has ${fault}`, { line });
 }
 
-/** Drawn anew in each process, so that no list can be written whose paths have the same hash. */
+/** Drawn in each process, so that no list can be written whose paths have the same hash. */
 const HASH_BASIS = randomInt(2 ** 32);
 
 /** FNV-1a of UTF-16 units, never 0. */
