@@ -42,7 +42,7 @@ export function rankCount(batchSize: number, { rank = 0, world = 1 }: Rank): num
  * … the two are neighbors, and rank r has the r-th of `world` equal parts of it. So both are on the same rank where
  * batchSize / world is even, and otherwise at most two pairs of a rank are shared with another one. Partners are then
  * again symmetric about the middle of the rank's own batch, and the parts of a world of 4 are the halves of those of a
- * world of 2.
+ * world of 2: piece p of P of a batch is the same samples in the same order, whichever rank of a smaller world has it.
  *
  * Throws `usage/rank` where the world does not divide the batch.
  */

@@ -102,6 +102,23 @@ test("in an even part, partners are symmetric about the middle, as in a whole ba
     }
 });
 
+test("a part of a rank's own batch is a part of the whole one: pieces are the same for any world", () => {
+  const [batchSize, pieces] = [48, 8];
+  for (const world of [1, 2, 4, 8])
+    for (let rank = 0; rank < world; rank++) {
+      const own = placesOfRank(batchSize, { rank, world });
+      const count = pieces / world;
+      for (let piece = 0; piece < count; piece++) {
+        const rows = placesOfRank(own.length, { rank: piece, world: count });
+        const places = rows.map((row) => own[row]);
+        assert.equal(
+          [...places],
+          [...placesOfRank(batchSize, { rank: rank * count + piece, world: pieces })],
+        );
+      }
+    }
+});
+
 for (const mixMode of ["batch", "pair", "elem"] as const)
   test(`1, 2 and 4 ranks together have the batch of one: mode ${mixMode}, repeated augmentation`, async ({
     set,

@@ -86,8 +86,13 @@ test("a thread that dies again and again before it is ready does not end a pool 
       void thread.terminate();
     }
   }, 1);
-  while (killed.size < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+  let ended = false;
+  void pool.failure.then(() => {
+    ended = true;
+  });
+  while (killed.size < 6 && !ended) await new Promise((resolve) => setTimeout(resolve, 5));
   clearInterval(killer);
+  assert.not(ended, "the pool ended");
   assert.equal(await digests(set, pool), expected);
   assert.is(pool.threads[0], survivor);
   await pool.close();
