@@ -2,7 +2,7 @@
 // all when a message is decoded.
 
 import { VitrineError } from "../runtime/errors.js";
-import { FRAME_HEADER_BYTES, gather } from "./gathered-message.js";
+import { type CopyingTime, FRAME_HEADER_BYTES, gather } from "./gathered-message.js";
 import { vitrine } from "./generated/data.js";
 import protobuf from "./protobuf.js";
 
@@ -117,8 +117,8 @@ function encodeParts(part: BatchPart): Uint8Array[] {
  * For a server's `responseSerialize`: protobufjs writes all small fields, the pixels go straight into grpc-js's frame
  * after them. The pixels must not change until the message is written.
  */
-export function encodePart(part: BatchPart): Buffer {
-  return gather(encodeParts(part));
+export function encodePart(part: BatchPart, copying?: CopyingTime): Buffer {
+  return gather(encodeParts(part), copying);
 }
 
 /** The whole batch as one message. */

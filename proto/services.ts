@@ -63,7 +63,7 @@ export const DATA_SERVICE = {
     responseStream: true,
     requestSerialize: serializer<StreamRequest>(StreamRequest),
     requestDeserialize: (bytes: Buffer): StreamRequest => StreamRequest.decode(bytes),
-    responseSerialize: encodePart,
+    responseSerialize: (part: BatchPart) => encodePart(part),
     responseDeserialize: decodePart,
   } satisfies MethodDefinition<StreamRequest, BatchPart>,
 };

@@ -97,13 +97,15 @@ function protoSteps() {
     return {
       name: file,
       tools: ["protobufjs-cli", "protobufjs"],
-      options: PBJS,
+      options: [...PBJS, "--root"],
       sources: [`proto/${file}`],
       outputs: () => generated.flatMap((path) => [path, `dist/${path}`]),
       run: async () => {
         for (const folder of ["proto/generated", "dist/proto/generated"])
           mkdirSync(join(root, folder), { recursive: true });
-        await runTool("protobufjs-cli", "pbjs", [...PBJS, "-o", generated[0], `proto/${file}`]);
+        // Of a root that files shared, each would replace the other's packages that start alike.
+        const own = ["--root", basename(file, ".proto")];
+        await runTool("protobufjs-cli", "pbjs", [...PBJS, ...own, "-o", generated[0], `proto/${file}`]);
         for (const path of generated) copyFileSync(join(root, path), join(root, "dist", path));
       },
     };

@@ -13,6 +13,7 @@ type Watcher = ServerWritableStream<Request, Response>;
 
 export interface Health {
   readonly handlers: UntypedServiceImplementation;
+  isServing(): boolean;
   /** Notifies all watchers. */
   setServing(serving: boolean): void;
   /** Ends the watchers' streams, which would otherwise block a shutdown forever. */
@@ -46,6 +47,7 @@ export function createHealth(services: readonly string[]): Health {
         call.write(respond(call.request.service));
       },
     },
+    isServing: () => serving,
     setServing: (value) => {
       if (value === serving) return;
       serving = value;

@@ -30,6 +30,7 @@ interface DataServerCommand extends RemoteFlags {
   memory?: number;
   maxStreams: number;
   maxPixels: number;
+  metrics?: string;
   tlsCert?: string;
   tlsKey?: string;
   tlsClientCa?: string;
@@ -55,6 +56,7 @@ async function run({
   memory,
   maxStreams,
   maxPixels: pixelLimit,
+  metrics,
   ...flags
 }: DataServerCommand): Promise<void> {
   const limits = { maxStreams, ...(memory !== undefined && { memoryBytes: memory }) };
@@ -70,10 +72,11 @@ async function run({
       limits,
       onFiles,
       security,
+      metrics,
       remote: remoteSettings(flags),
     }),
   );
-  const { dataset, address, service } = server;
+  const { dataset, address, service, metricsAddress } = server;
   const { fingerprint, samples } = dataset;
   const images = counted(samples, "image", "images");
   const description = describe(dataset, "");
@@ -81,6 +84,7 @@ async function run({
     `${images} in ${describeClasses(description)}\n` +
       `fingerprint ${fingerprint.slice(0, 12)}, ${counted(workers, "decode worker", "decode workers")}\n`,
   );
+  if (metricsAddress !== undefined) process.stdout.write(`metrics on ${metricsAddress}/metrics\n`);
   for (const text of classWarnings(description)) process.stderr.write(`warning: ${text}\n`);
   const warning = exposureWarning(address, "read the data set's images and labels", protectionOf(security));
   if (warning) process.stderr.write(`${warning}\n`);
@@ -118,6 +122,7 @@ export function configureDataServer(command: Command): void {
       wholeNumber("--max-streams", { min: 1 }),
       DEFAULT_MAX_STREAMS,
     );
+  command.option("--metrics <address>", "HOST:PORT of /metrics for Prometheus and of /healthz");
   addServerSecurity(command);
   command.action(action(run));
   withExamples(command, [

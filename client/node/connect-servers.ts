@@ -13,6 +13,7 @@ interface ConnectOptions extends ConnectionSecurity {
   /** A bound on their messages. */
   messageBytes: number;
   quietSeconds?: number;
+  onNotice?: (text: string) => void;
 }
 
 /** Deadline of one Describe: even a client that does not retry gives it a fair chance. */
@@ -35,13 +36,14 @@ function checkFingerprint(expected: string | undefined, found: string, address: 
 export async function connect(
   servers: DataServers,
   address: string,
-  { messageBytes, quietSeconds = DEFAULT_QUIET_SECONDS, ...security }: ConnectOptions,
+  { messageBytes, quietSeconds = DEFAULT_QUIET_SECONDS, onNotice, ...security }: ConnectOptions,
   fingerprint: string | undefined,
   deadlineMs: number,
 ): Promise<{ connection: DataConnection; description: DataDescription }> {
   const connection = new DataConnection(address, {
     batchBytes: messageBytes,
     quietMs: 1000 * quietSeconds,
+    onNotice,
     credentials: openCredentials(address, security, servers.nameOf(address)),
   });
   try {

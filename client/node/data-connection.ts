@@ -90,24 +90,33 @@ function descriptionOf(response: DescribeResponse, address: string): DataDescrip
   );
 }
 
+export interface DataConnectionOptions {
+  batchBytes: number;
+  quietMs: number;
+  credentials: ClientCredentials;
+  /** Hears that batches take long. */
+  onNotice?: ((text: string) => void) | undefined;
+}
+
+const quietNotice = (address: string, seconds: number): string =>
+  `no batch for ${seconds} s: ${address} answers, but is busy or decodes slowly`;
+
 export class DataConnection {
   readonly #address: string;
   readonly #client: Client;
   readonly #credentials: ClientCredentials;
 
   readonly #quietMs: number;
+  readonly #onNotice: (text: string) => void;
 
   /** `batchBytes` bounds a received message; `quietMs`: see DataStream. Connects at the first call. */
   constructor(
     address: string,
-    {
-      batchBytes,
-      quietMs,
-      credentials,
-    }: { batchBytes: number; quietMs: number; credentials: ClientCredentials },
+    { batchBytes, quietMs, credentials, onNotice = () => {} }: DataConnectionOptions,
   ) {
     this.#address = address;
     this.#quietMs = quietMs;
+    this.#onNotice = onNotice;
     this.#credentials = credentials;
     this.#client = new Client(address, credentials.channel, {
       ...credentials.options,
@@ -166,6 +175,7 @@ export class DataConnection {
       errorOf: (error) => typedError(error, this.#address),
       onClose: () => this.close(),
       quietMs: this.#quietMs,
+      onQuiet: (seconds) => this.#onNotice(quietNotice(this.#address, seconds)),
       ask: async (deadlineMs) => void (await this.describe(deadlineMs)),
     });
   }
@@ -180,6 +190,8 @@ interface StreamContext {
   onClose(): void;
   /** Milliseconds without a batch after which the server is asked whether it still runs. */
   quietMs: number;
+  /** Hears how long no batch has come from a server that answers. */
+  onQuiet(seconds: number): void;
   /** Rejects where the server does not answer within the deadline. */
   ask(deadlineMs: number): Promise<void>;
 }
@@ -233,6 +245,7 @@ export class DataStream {
 
   /** The next batch, also one that arrived before the stream failed. Rejects with what the stream ended with. */
   async next(): Promise<WireBatch> {
+    const start = performance.now();
     for (;;) {
       const batch = this.#received.shift();
       if (batch) return batch;
@@ -240,19 +253,21 @@ export class DataStream {
       const woken = new Promise<void>((resolve) => {
         this.#wakeReader = resolve;
       });
-      const timer = setTimeout(() => void this.#askServer(), this.#context.quietMs);
+      const timer = setTimeout(() => void this.#askServer(start), this.#context.quietMs);
       await woken;
       clearTimeout(timer);
     }
   }
 
   /** Wakes the reader, who waits again where the server has answered. */
-  async #askServer(): Promise<void> {
-    const { quietMs, ask } = this.#context;
+  async #askServer(waitingSince: number): Promise<void> {
+    const { quietMs, ask, onQuiet } = this.#context;
     const deadlineMs = ANSWER_FACTOR * quietMs;
     const start = performance.now();
     try {
       await ask(deadlineMs);
+      if (this.#received.length === 0 && this.#failure === null)
+        onQuiet(Math.round((performance.now() - waitingSince) / 1000));
     } catch (error) {
       // Where something blocked the event loop, the answer may have come: ask once more.
       const wasBlocked = performance.now() - start > deadlineMs + quietMs;

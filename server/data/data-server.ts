@@ -5,8 +5,9 @@ import { Server } from "@grpc/grpc-js";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { checkAddress } from "../../proto/address.js";
+import { type BatchPart, encodePart } from "../../proto/batch-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
-import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
+import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
@@ -14,7 +15,8 @@ import { listen } from "../listen.js";
 import { createReflection } from "../reflection.js";
 import { openSecurity, type ServerSecurity } from "../security.js";
 import type { Dataset } from "./dataset.js";
-import { openDecodePool } from "./decode-pool.js";
+import { type OpenPool, openDecodePool } from "./decode-pool.js";
+import { type MetricsServer, startMetrics } from "./metrics.js";
 import { openDatasetInThread } from "./open-in-thread.js";
 import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
@@ -37,6 +39,8 @@ export interface DataServerOptions {
   remote?: RemoteSettings;
   /** Hears how many files have been listed so far. */
   onFiles?: (files: number) => void;
+  /** HOST:PORT of /metrics (Prometheus) and /healthz by HTTP. Default: none. */
+  metrics?: string;
   /** Default: warnings to standard error, other levels by the environment variable VITRINE_LOG. */
   log?: Logger;
 }
@@ -44,6 +48,8 @@ export interface DataServerOptions {
 export interface DataServer {
   /** The address that clients can use, with the real port. */
   address: string;
+  /** http://HOST:PORT of the metrics. */
+  metricsAddress: string | undefined;
   dataset: Dataset;
   service: DataService;
   /** Resolves if no batch can be made any more, with the reason. */
@@ -75,46 +81,73 @@ export async function startDataServer(options: DataServerOptions): Promise<DataS
   const service = createDataService({ badSamples, pixelLimit, log, limits });
   const health = createHealth([HEALTH_NAME]);
   const server = new Server({ ...KEEPALIVE, ...CALLS_OF_CONNECTION });
-  server.addService(DATA_SERVICE, security.guard(DATA_SERVICE, service.implementation, "data"));
+  const definition = timedDataService(service);
+  server.addService(definition, security.guard(definition, service.implementation, "data"));
   server.addService(HEALTH_SERVICE, health.handlers);
   const reflection = createReflection([HEALTH_NAME, "grpc.health.v1.Health"]);
   for (const definition of REFLECTION_SERVICES)
     server.addService(definition, security.guard(definition, reflection, "data"));
+  let opened: OpenPool | undefined;
+  let metrics: MetricsServer | undefined;
+  let files = 0;
   try {
+    if (options.metrics !== undefined)
+      metrics = await startMetrics(options.metrics, {
+        service,
+        remote: async () => opened?.readers?.counts(),
+        health: () =>
+          health.isServing()
+            ? { serving: true, text: "serving" }
+            : {
+                serving: false,
+                text: opened ? "stopping" : `opening: ${counted(files, "file", "files")} so far`,
+              },
+      });
     const address = await listen(server, options.listen, security.credentials);
     const dataset = await openDatasetInThread(data, {
       badSamples,
       remote,
-      onFiles(files) {
-        service.listed(files);
-        onFiles(files);
+      onFiles(count) {
+        files = count;
+        service.listed(count);
+        onFiles(count);
       },
     });
     warnOfOthers(dataset, log);
-    const opened = await openDecodePool(workers, dataset.remote, (text) => log.warn(text));
+    opened = await openDecodePool(workers, dataset.remote, (text) => log.warn(text));
+    const { pool } = opened;
     service.open(dataset, opened);
     health.setServing(true);
     return {
       address,
       dataset,
       service,
-      failure: opened.pool.failure,
-      blockedThreads: () => opened.pool.blockedThreads,
+      metricsAddress: metrics?.address,
+      failure: pool.failure,
+      blockedThreads: () => pool.blockedThreads,
       async close() {
         health.setServing(false);
         health.close();
         service.stop();
         await drainGrpc(server);
         security.close();
-        await opened.pool.close();
+        await pool.close();
+        await metrics?.close();
       },
     };
   } catch (error) {
     health.close();
     security.close();
+    await metrics?.close();
     server.forceShutdown();
     throw error;
   }
+}
+
+/** The data service, whose copying into frames is measured. */
+function timedDataService({ totals }: DataService): typeof DATA_SERVICE {
+  const responseSerialize = (part: BatchPart) => encodePart(part, totals.encoding);
+  return { ...DATA_SERVICE, StreamBatches: { ...DATA_SERVICE.StreamBatches, responseSerialize } };
 }
 
 function warnOfOthers({ path, otherFiles, otherKinds, leftOut }: Dataset, log: Logger): void {

@@ -13,13 +13,16 @@ import {
   type DecodePool,
   type DecodeTask,
   locationsOf,
+  type PoolLoad,
   runDecodeTask,
+  startReading,
 } from "./decode-task.js";
 import type { WorkerData, WorkerRequest, WorkerResponse } from "./decode-worker.js";
 import { FairQueue } from "./fair-queue.js";
 import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "./remote/contract.js";
 import { RemoteClient } from "./remote/remote-client.js";
 import { RemoteReaders } from "./remote/remote-readers.js";
+import { addStages, noStageSeconds } from "./service-totals.js";
 
 export interface OpenPool {
   pool: DecodePool;
@@ -57,6 +60,7 @@ function withReaders(pool: DecodePool, readers: RemoteReaders): DecodePool {
   return {
     run: (task, batch, signal, owner) => pool.run(task, batch, signal, owner),
     allocate: (bytes) => pool.allocate(bytes),
+    load: () => pool.load?.() ?? { workers: 0, busy: 0, queued: 0, stages: noStageSeconds() },
     get blockedThreads() {
       return pool.blockedThreads;
     },
@@ -72,18 +76,23 @@ function withReaders(pool: DecodePool, readers: RemoteReaders): DecodePool {
 function createInlinePool(module: ImageModule, remote: RemoteClient | undefined): DecodePool {
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
+  let waiting = 0;
+  const stages = noStageSeconds();
   return {
     run(task, batch, signal) {
+      waiting++;
       const outcome = last.then(async (): Promise<DecodeOutcome> => {
         await nextTurn();
         if (closed) throw new VitrineError("data/pool-closed", "the decode pool was closed");
         signal.throwIfAborted();
-        return runDecodeTask(module, task, batch, { remote });
+        const options = { remote };
+        return runDecodeTask(module, task, batch, options, startReading(task, options), stages);
       });
-      last = outcome.catch(() => {});
+      last = outcome.catch(() => {}).finally(() => waiting--);
       return outcome;
     },
     allocate: (bytes) => new Uint8Array(bytes),
+    load: () => ({ workers: 0, busy: 0, queued: waiting, stages }),
     blockedThreads: 0,
     failure: new Promise(() => {}),
     async close() {
@@ -149,6 +158,7 @@ class Pool implements WorkerPool {
   /** Threads that were told to end and have not. */
   readonly #ending = new Map<Worker, Promise<unknown>>();
   readonly #queue = new FairQueue<Job>();
+  readonly #stages = noStageSeconds();
   readonly #taskLimitMs: number;
   readonly #readers: RemoteReaders | undefined;
   readonly #tasksPerWorker: number;
@@ -204,6 +214,12 @@ class Pool implements WorkerPool {
       this.#queue.push(owner, job);
       this.#assign();
     });
+  }
+
+  load(): PoolLoad {
+    const lanes = [...this.#lanes];
+    const busy = lanes.filter(({ jobs }) => jobs.length > 0).length;
+    return { workers: lanes.length, busy, queued: this.#queue.size, stages: this.#stages };
   }
 
   allocate(bytes: number): Uint8Array {
@@ -268,8 +284,10 @@ class Pool implements WorkerPool {
       const index = lane.jobs.findIndex(({ id }) => id === message.id);
       const [job] = index < 0 ? [] : lane.jobs.splice(index, 1);
       this.#restartLimit(lane);
-      if (message.kind === "done") job?.resolve(message.outcome);
-      else job?.reject(fromErrorRecord(message.error));
+      if (message.kind === "done") {
+        addStages(this.#stages, message.stages);
+        job?.resolve(message.outcome);
+      } else job?.reject(fromErrorRecord(message.error));
     }
     this.#assign();
   }

@@ -28,6 +28,7 @@ import {
 } from "../../runtime/image/picture.js";
 import { type ReadOptions, readSample } from "./read-sample.js";
 import type { SampleLocation } from "./sample-location.js";
+import { noStageSeconds, type StageSeconds } from "./service-totals.js";
 
 /** Runs tasks, in this thread or in others. */
 export interface DecodePool {
@@ -39,12 +40,24 @@ export interface DecodePool {
   run(task: DecodeTask, batch: Uint8Array, signal: AbortSignal, owner?: object): Promise<DecodeOutcome>;
   /** Memory for a batch that this pool's threads can write to. */
   allocate(bytes: number): Uint8Array;
+  /** What the pool has done and has to do; absent in pools of tests. */
+  load?(): PoolLoad;
   /** Threads that were told to end and have not: the operating system keeps them, and with them the process. */
   readonly blockedThreads: number;
   /** Resolves if no task can run any more, with the reason; never after close(). */
   readonly failure: Promise<VitrineError>;
   /** Ends the threads, but does not wait for blocked ones. */
   close(): Promise<void>;
+}
+
+export interface PoolLoad {
+  workers: number;
+  /** Threads that have a task. */
+  busy: number;
+  /** Tasks that wait for a thread. */
+  queued: number;
+  /** Of all threads, since the start. */
+  stages: StageSeconds;
 }
 
 export type DecodeTask = TrainingTask | EvaluationTask | HeaderTask;
@@ -128,16 +141,17 @@ export function startReading(task: DecodeTask, options: ReadOptions): TaskReadin
   return reading;
 }
 
-/** `reading`: what `startReading` returned for the task, if it was called. */
+/** `reading`: what `startReading` returned for the task, if it was called. `stages`: times are added to it. */
 export async function runDecodeTask(
   module: ImageModule,
   task: DecodeTask,
   batch: Uint8Array,
   options: ReadOptions = {},
   reading: TaskReading = startReading(task, options),
+  stages: StageSeconds = noStageSeconds(),
 ): Promise<DecodeOutcome> {
-  if (task.kind === "training") return runTraining(module, task, batch, reading);
-  if (task.kind === "evaluation") return runEvaluation(module, task, batch, reading[0]);
+  if (task.kind === "training") return runTraining(module, task, batch, reading, stages);
+  if (task.kind === "evaluation") return runEvaluation(module, task, batch, reading[0], stages);
   const outcome: DecodeOutcome = [];
   for (const location of task.locations)
     outcome.push(await (task.whole ? wholeFault : headerFault)(module, location, task.pixelLimit, options));
@@ -182,12 +196,22 @@ async function headerFault(
   });
 }
 
+async function readTimed(read: Promise<Uint8Array>, stages: StageSeconds): Promise<Uint8Array> {
+  const start = performance.now();
+  try {
+    return await read;
+  } finally {
+    stages.read += (performance.now() - start) / 1000;
+  }
+}
+
 /** The samples are decoded into consecutive images, mixed there, and copied to their places. */
 async function runTraining(
   module: ImageModule,
   task: TrainingTask,
   batch: Uint8Array,
   reading: TaskReading,
+  stages: StageSeconds,
 ): Promise<DecodeOutcome> {
   const { samples, recipe } = task;
   const imageBytes = recipe.size * recipe.size * 3;
@@ -195,15 +219,17 @@ async function runTraining(
   const imageAt = (i: number): Uint8Array => images.subarray(i * imageBytes, (i + 1) * imageBytes);
   const outcome: DecodeOutcome = [];
   for (const [i, sample] of samples.entries()) {
-    const fault = await decodeTraining(module, sample, task, reading[i], imageAt(i));
+    const fault = await decodeTraining(module, sample, task, reading[i], imageAt(i), stages);
     if (fault && !fault.kept) imageAt(i).fill(0);
     outcome.push(fault);
   }
+  const start = performance.now();
   if (outcome.every((fault) => fault === null || fault.kept))
     mixBatch(module, images, samples.length, recipe.size, { samples: samples.map(({ mix }) => mix) });
   samples.forEach(({ place }, i) => {
     if (place !== null) batch.set(imageAt(i), place * imageBytes);
   });
+  stages.mix += (performance.now() - start) / 1000;
   return outcome;
 }
 
@@ -213,16 +239,19 @@ function decodeTraining(
   { recipe, reading = WHOLE_FILES }: TrainingTask,
   read: Promise<Uint8Array>,
   into: Uint8Array,
+  stages: StageSeconds,
 ): Promise<FileFault | null> {
   const { name } = location;
   const { pixelLimit } = reading;
   return faultOf(name, reading.partial, async (partial) => {
-    const bytes = await read;
+    const bytes = await readTimed(read, stages);
     // The reads of the next task take their next step here: decoding keeps the thread for milliseconds.
     await nextTurn();
+    const start = performance.now();
     const header = readPictureHeader(module, bytes, { name });
     const draw = drawSample(module.math, key, header, recipe);
     await trainPicture(module, bytes, draw, { size: recipe.size, name, into, partial, pixelLimit });
+    stages.decode += (performance.now() - start) / 1000;
   });
 }
 
@@ -231,6 +260,7 @@ async function runEvaluation(
   task: EvaluationTask,
   batch: Uint8Array,
   read: Promise<Uint8Array>,
+  stages: StageSeconds,
 ): Promise<DecodeOutcome> {
   const { location, place, size, reading = WHOLE_FILES, ...transform } = task;
   const { name } = location;
@@ -238,7 +268,10 @@ async function runEvaluation(
   const into = batch.subarray(place * imageBytes, (place + 1) * imageBytes);
   const { pixelLimit } = reading;
   const fault = await faultOf(name, reading.partial, async (partial) => {
-    await evaluatePicture(module, await read, { ...transform, size, name, into, partial, pixelLimit });
+    const bytes = await readTimed(read, stages);
+    const start = performance.now();
+    await evaluatePicture(module, bytes, { ...transform, size, name, into, partial, pixelLimit });
+    stages.decode += (performance.now() - start) / 1000;
   });
   if (fault && !fault.kept) into.fill(0);
   return [fault];

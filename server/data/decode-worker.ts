@@ -13,6 +13,7 @@ import {
 } from "./decode-task.js";
 import type { ReadOptions } from "./read-sample.js";
 import { RemoteClient } from "./remote/remote-client.js";
+import { noStageSeconds, type StageSeconds } from "./service-totals.js";
 
 export interface WorkerData {
   /** To the threads that read remote samples; empty without such threads. */
@@ -29,7 +30,7 @@ export interface WorkerRequest {
 
 export type WorkerResponse =
   | { kind: "ready" }
-  | { kind: "done"; id: number; outcome: DecodeOutcome }
+  | { kind: "done"; id: number; outcome: DecodeOutcome; stages: StageSeconds }
   /** A fault of the program, not of a file. */
   | { kind: "failed"; id: number; error: ErrorRecord }
   | { kind: "unusable"; error: ErrorRecord };
@@ -48,8 +49,9 @@ try {
     reading: TaskReading,
   ): Promise<void> => {
     try {
-      const outcome = await runDecodeTask(module, task, new Uint8Array(batch), options, reading);
-      respond({ kind: "done", id, outcome });
+      const stages = noStageSeconds();
+      const outcome = await runDecodeTask(module, task, new Uint8Array(batch), options, reading, stages);
+      respond({ kind: "done", id, outcome, stages });
     } catch (error) {
       respond({ kind: "failed", id, error: toErrorRecord(error) });
     }

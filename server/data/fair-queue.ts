@@ -29,6 +29,12 @@ export class FairQueue<T> {
     return undefined;
   }
 
+  get size(): number {
+    let size = 0;
+    for (const queue of this.#queues.values()) size += queue.length;
+    return size;
+  }
+
   /** All items; the queue is empty then. */
   takeAll(): T[] {
     const items = [...this.#queues.values()].flat();

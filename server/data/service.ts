@@ -22,11 +22,13 @@ import { createBatchMaker } from "./batch-maker.js";
 import { describe } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
-import type { DecodePool } from "./decode-task.js";
+import type { DecodePool, PoolLoad } from "./decode-task.js";
 import { createEvaluationMaker } from "./evaluation-maker.js";
 import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
+import { startRateLog } from "./rate-log.js";
 import { STREAM_SLOTS } from "./read-ahead.js";
 import type { BadSamples } from "./reading-policy.js";
+import { countCode, noStageSeconds, ServiceTotals } from "./service-totals.js";
 import { SharedBatches } from "./shared-batches.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
@@ -73,6 +75,13 @@ export interface DataService {
   bytesKept(): number;
   /** Batches started, and those that a stream got of another one's, since the start. */
   batches(): { made: number; shared: number };
+  /** The limit of both together. */
+  readonly memoryBytes: number;
+  readonly totals: ServiceTotals;
+  /** Streams that have credit and have sent nothing for ten seconds. */
+  streamsWithoutProgress(): number;
+  /** Of the decode threads; zeros until the data set is open. */
+  load(): PoolLoad;
   /** Bad files skipped since the start; a file that is skipped twice counts twice. */
   skipped(): number;
   /** Ends every stream with UNAVAILABLE, so that its client turns to another server or waits. */
@@ -85,6 +94,9 @@ interface Opened extends OpenPool {
   dataset: Dataset;
   description: DescribeResponse;
 }
+
+/** A stream with credit that has sent nothing for that long is without progress. */
+const STALLED_MS = 10_000;
 
 /** The part of the memory that batches without a reader may take, as far as streams leave it. */
 const KEPT_FRACTION = 1 / 4;
@@ -106,6 +118,7 @@ export function createDataService(options: DataServiceOptions): DataService {
   let opened: Opened | null = null;
   let files = 0;
   let skipped = 0;
+  const totals = new ServiceTotals();
 
   function openedOrThrow(): Opened {
     if (opened) return opened;
@@ -136,9 +149,13 @@ export function createDataService(options: DataServiceOptions): DataService {
 
   const onSkipped = (error: VitrineError): void => {
     skipped++;
+    countCode(totals.skipped, error.code);
     log.warn({ code: error.code, skipped }, `skipped: ${error.message}`);
   };
-  const onKept = ({ code, message }: VitrineError): void => log.warn({ code }, `kept in part: ${message}`);
+  const onKept = ({ code, message }: VitrineError): void => {
+    countCode(totals.kept, code);
+    log.warn({ code }, `kept in part: ${message}`);
+  };
 
   function open(request: StreamRequest, stream: StreamCall): OpenedStream {
     const { dataset, pool, math, shared } = openedOrThrow();
@@ -170,6 +187,7 @@ export function createDataService(options: DataServiceOptions): DataService {
     };
   }
 
+  const stopRateLog = startRateLog(() => calls.keys(), log);
   return {
     implementation: {
       Describe: (_call: unknown, callback: sendUnaryData<DescribeResponse>) => {
@@ -180,12 +198,19 @@ export function createDataService(options: DataServiceOptions): DataService {
         }
       },
       StreamBatches: (call: ServerDuplexStream<StreamRequest, BatchPart>) => {
-        if (calls.size >= maxStreams)
+        if (calls.size >= maxStreams) {
+          countCode(totals.failures, "data/server-full");
           return void call.emit("error", toStatus(tooManyStreams(maxStreams), "data"));
+        }
         const onEnd = () => {
           if (calls.delete(stream)) log.info({ streams: calls.size }, "stream ended");
         };
-        const stream = serveBatches(call, { open: (request) => open(request, stream), onEnd, openMs });
+        const stream = serveBatches(call, {
+          open: (request) => open(request, stream),
+          onEnd,
+          openMs,
+          totals,
+        });
         calls.set(stream, 0);
       },
     },
@@ -201,8 +226,13 @@ export function createDataService(options: DataServiceOptions): DataService {
     bytesReserved,
     bytesKept: () => opened?.shared.keptBytes ?? 0,
     batches: () => opened?.shared.counts ?? { made: 0, shared: 0 },
+    memoryBytes,
+    totals,
+    streamsWithoutProgress: () => [...calls.keys()].filter((call) => call.idleMs() > STALLED_MS).length,
+    load: () => opened?.pool.load?.() ?? { workers: 0, busy: 0, queued: 0, stages: noStageSeconds() },
     skipped: () => skipped,
     stop() {
+      stopRateLog();
       for (const call of [...calls.keys()])
         call.stop(new VitrineError("network/server-stopping", "the server is stopping"));
     },

@@ -5,9 +5,10 @@ import { type BatchPart, partsOf } from "../../proto/batch-codec.js";
 import { CreditAccount } from "../../proto/credits.js";
 import type { StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
-import { VitrineError } from "../../runtime/errors.js";
+import { toErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { MadeBatch } from "./batch-maker.js";
 import type { BatchStream, Leased } from "./read-ahead.js";
+import { countCode, type ServiceTotals, StreamTotals, type WaitSeconds } from "./service-totals.js";
 
 type Call = ServerDuplexStream<StreamRequest, BatchPart>;
 
@@ -30,12 +31,20 @@ export interface StreamCallOptions {
   onEnd(): void;
   /** Milliseconds for the first request. */
   openMs: number;
+  /** Of all streams. */
+  totals: ServiceTotals;
 }
 
 /** One stream in progress. */
 export interface StreamCall {
   /** Credit taken and not yet granted back: batches in the making, held, in flight, or unconsumed by the client. */
   bytesOutstanding(): number;
+  /** What the stream has sent and waited for. */
+  readonly totals: StreamTotals;
+  /** Address of the client. */
+  readonly peer: string;
+  /** Milliseconds since something was sent or asked for, while there is credit; 0 without. */
+  idleMs(): number;
   /** Ends the call with this error once the batch that is being written is out. */
   stop(error: VitrineError): void;
 }
@@ -51,9 +60,20 @@ class BatchCall implements StreamCall {
   #partBytes = 0;
   #lastWrite: Promise<void> = Promise.resolve();
   #ended = false;
+  readonly totals = new StreamTotals();
+  readonly peer: string;
+  readonly #all: ServiceTotals;
+  /** performance.now() of the last sign of progress. */
+  #progress = performance.now();
+  /** The stream waits for its client to grant credit. */
+  #lacksCredit = false;
+  /** performance.now() when the network had taken what was written before. */
+  #sent = 0;
 
-  constructor(call: Call, { open, onEnd, openMs }: StreamCallOptions) {
+  constructor(call: Call, { open, onEnd, openMs, totals }: StreamCallOptions) {
     this.#call = call;
+    this.#all = totals;
+    this.peer = call.getPeer();
     this.#openTimer = setTimeout(() => {
       const text = `the stream's first request did not come within ${openMs / 1000} s`;
       this.#end(new VitrineError("protocol/bad-open", text));
@@ -72,6 +92,10 @@ class BatchCall implements StreamCall {
 
   bytesOutstanding(): number {
     return this.#account?.outstanding ?? 0;
+  }
+
+  idleMs(): number {
+    return this.#account === null || this.#lacksCredit ? 0 : performance.now() - this.#progress;
   }
 
   stop(error: VitrineError): void {
@@ -95,13 +119,31 @@ class BatchCall implements StreamCall {
     this.#partBytes = partBytes;
     const account = new CreditAccount(window);
     this.#account = account;
-    this.#stream = start(() => account.take(batchBytes));
+    this.#stream = start(() => this.#takeCredit(account, batchBytes));
     this.#send(this.#stream).catch((error) => this.#end(error));
+  }
+
+  async #takeCredit(account: CreditAccount, bytes: number): Promise<void> {
+    const start = performance.now();
+    this.#lacksCredit = true;
+    await account.take(bytes);
+    this.#lacksCredit = false;
+    this.#progress = performance.now();
+    this.#addWait("credit", this.#progress - start);
+  }
+
+  #addWait(kind: keyof WaitSeconds, milliseconds: number): void {
+    for (const totals of [this.totals, this.#all]) totals.addWait(kind, milliseconds);
   }
 
   async #send(stream: BatchStream<MadeBatch>): Promise<void> {
     for (;;) {
+      const start = performance.now();
+      const { credit } = this.totals.waits;
       const leased = await stream.next();
+      // Not the part of it in which no batch could be started.
+      const lacked = 1000 * (this.totals.waits.credit - credit);
+      this.#addWait("batch", Math.max(0, performance.now() - start - lacked));
       if (leased === null) return this.#end(null);
       if (this.#ended) return;
       this.#write(leased);
@@ -115,19 +157,35 @@ class BatchCall implements StreamCall {
   #write({ item, release }: Leased<MadeBatch>): void {
     const parts = [...partsOf(item, this.#partBytes)];
     const last = parts.pop() as BatchPart;
+    const start = performance.now();
     for (const part of parts) this.#call.write(part);
     this.#lastWrite = new Promise((resolve) => {
       this.#call.write(last, () => {
         release();
+        this.#count(item, start);
         resolve();
       });
     });
+  }
+
+  /** The network has taken a batch, which was given to it at `start`, behind those before it. */
+  #count({ count, pixels }: MadeBatch, start: number): void {
+    const now = performance.now();
+    this.#addWait("send", now - Math.max(start, this.#sent));
+    this.#sent = now;
+    this.#progress = now;
+    for (const totals of [this.totals, this.#all]) {
+      totals.batches++;
+      totals.images += count;
+      totals.bytes += pixels.length;
+    }
   }
 
   /** The first reason counts; null ends the stream normally. */
   #end(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
+    if (error !== null) countCode(this.#all.failures, toErrorRecord(error).code);
     clearTimeout(this.#openTimer);
     const reason = error ?? new VitrineError("network/stream-ended", "the client ended the stream");
     this.#account?.close(reason);

@@ -1,0 +1,56 @@
+// Service totals: what a data server has done and waited for since its start, as plain numbers that cost next to nothing
+// to keep. metrics.ts shows them.
+
+import type { ErrorCode } from "../../runtime/errors.js";
+
+/** Seconds of the decode threads. Decoding and augmenting are one call into WebAssembly. */
+export interface StageSeconds {
+  /** Waiting for a file's bytes, of which the next task's are read while the present one's are decoded. */
+  read: number;
+  decode: number;
+  mix: number;
+}
+
+export const noStageSeconds = (): StageSeconds => ({ read: 0, decode: 0, mix: 0 });
+
+export function addStages(to: StageSeconds, more: StageSeconds): void {
+  to.read += more.read;
+  to.decode += more.decode;
+  to.mix += more.mix;
+}
+
+/** Seconds that streams waited, added up over streams. */
+export interface WaitSeconds {
+  /** For the client to grant credit: it computes longer than batches take to be made. */
+  credit: number;
+  /** For a batch to be made. */
+  batch: number;
+  /** For the network, or a client that does not read, to take a batch. */
+  send: number;
+}
+
+/** What one stream, or all, have sent and waited for. */
+export class StreamTotals {
+  batches = 0;
+  images = 0;
+  bytes = 0;
+  readonly waits: WaitSeconds = { credit: 0, batch: 0, send: 0 };
+
+  addWait(kind: keyof WaitSeconds, milliseconds: number): void {
+    this.waits[kind] += milliseconds / 1000;
+  }
+}
+
+export class ServiceTotals extends StreamTotals {
+  /** Copying batches into frames. */
+  readonly encoding = { seconds: 0 };
+  /** Code → files that were skipped, or used in part. */
+  readonly skipped = new Map<ErrorCode, number>();
+  readonly kept = new Map<ErrorCode, number>();
+  /** Code → streams that ended with it. */
+  readonly failures = new Map<ErrorCode, number>();
+}
+
+export function countCode(counts: Map<ErrorCode, number>, code: ErrorCode): void {
+  counts.set(code, (counts.get(code) ?? 0) + 1);
+}
