@@ -13,7 +13,6 @@ import {
   type DecodePool,
   type DecodeTask,
   locationsOf,
-  type PoolLoad,
   runDecodeTask,
   startReading,
 } from "./decode-task.js";
@@ -22,7 +21,7 @@ import { FairQueue } from "./fair-queue.js";
 import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "./remote/contract.js";
 import { RemoteClient } from "./remote/remote-client.js";
 import { RemoteReaders } from "./remote/remote-readers.js";
-import { addStages, noStageSeconds } from "./service-totals.js";
+import { addStages, noStageSeconds, type PoolLoad } from "./service-totals.js";
 
 export interface OpenPool {
   pool: DecodePool;

@@ -28,7 +28,7 @@ import {
 } from "../../runtime/image/picture.js";
 import { type ReadOptions, readSample } from "./read-sample.js";
 import type { SampleLocation } from "./sample-location.js";
-import { noStageSeconds, type StageSeconds } from "./service-totals.js";
+import { noStageSeconds, type PoolLoad, type StageSeconds } from "./service-totals.js";
 
 /** Runs tasks, in this thread or in others. */
 export interface DecodePool {
@@ -48,16 +48,6 @@ export interface DecodePool {
   readonly failure: Promise<VitrineError>;
   /** Ends the threads, but does not wait for blocked ones. */
   close(): Promise<void>;
-}
-
-export interface PoolLoad {
-  workers: number;
-  /** Threads that have a task. */
-  busy: number;
-  /** Tasks that wait for a thread. */
-  queued: number;
-  /** Of all threads, since the start. */
-  stages: StageSeconds;
 }
 
 export type DecodeTask = TrainingTask | EvaluationTask | HeaderTask;

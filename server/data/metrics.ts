@@ -6,10 +6,10 @@ import type { Registry } from "prom-client";
 import type { ErrorCode } from "../../runtime/errors.js";
 import { listenHttp } from "../listen.js";
 import type { RemoteCounts } from "./remote/contract.js";
-import type { DataService } from "./service.js";
+import type { MeasuredService } from "./service-totals.js";
 
 export interface MetricsSource {
-  service: DataService;
+  service: MeasuredService;
   /** Of the cache of a remote data set; undefined without one, or before it is open. */
   remote(): Promise<RemoteCounts | undefined>;
   /** What /healthz says: serving, or what keeps it from that. */
@@ -38,7 +38,7 @@ interface Metric {
 const perCode = (counts: ReadonlyMap<ErrorCode, number>, labels: Labels = {}) =>
   [...counts].map(([code, count]) => [count, { ...labels, code }] as const);
 
-function metricsOf(service: DataService): Metric[] {
+function metricsOf(service: MeasuredService): Metric[] {
   const { totals } = service;
   const stages = (): (readonly [number, Labels])[] => {
     const { read, decode, mix } = service.load().stages;

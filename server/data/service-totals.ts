@@ -54,3 +54,34 @@ export class ServiceTotals extends StreamTotals {
 export function countCode(counts: Map<ErrorCode, number>, code: ErrorCode): void {
   counts.set(code, (counts.get(code) ?? 0) + 1);
 }
+
+export interface PoolLoad {
+  workers: number;
+  /** Threads that have a task. */
+  busy: number;
+  /** Tasks that wait for a thread. */
+  queued: number;
+  /** Of all threads, since the start. */
+  stages: StageSeconds;
+}
+
+/** What a data service tells of itself at any time. */
+export interface MeasuredService {
+  /** Number of open streams. */
+  streams(): number;
+  /** Credit of all streams that is taken and not yet granted back, in bytes. */
+  bytesOutstanding(): number;
+  /** Memory that the open streams may take, in bytes. */
+  bytesReserved(): number;
+  /** Bytes of batches that no stream holds, kept for those that will. */
+  bytesKept(): number;
+  /** Batches started, and those that a stream got of another one's, since the start. */
+  batches(): { made: number; shared: number };
+  /** The limit of what is reserved and kept together. */
+  readonly memoryBytes: number;
+  readonly totals: ServiceTotals;
+  /** Streams that have credit and have sent nothing for ten seconds. */
+  streamsWithoutProgress(): number;
+  /** Of the decode threads; zeros until the data set is open. */
+  load(): PoolLoad;
+}

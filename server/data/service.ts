@@ -22,13 +22,13 @@ import { createBatchMaker } from "./batch-maker.js";
 import { describe } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
-import type { DecodePool, PoolLoad } from "./decode-task.js";
+import type { DecodePool } from "./decode-task.js";
 import { createEvaluationMaker } from "./evaluation-maker.js";
 import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
 import { startRateLog } from "./rate-log.js";
 import { STREAM_SLOTS } from "./read-ahead.js";
 import type { BadSamples } from "./reading-policy.js";
-import { countCode, noStageSeconds, ServiceTotals } from "./service-totals.js";
+import { countCode, type MeasuredService, noStageSeconds, ServiceTotals } from "./service-totals.js";
 import { SharedBatches } from "./shared-batches.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
@@ -59,29 +59,12 @@ export interface DataServiceOptions {
   limits?: Partial<ServiceLimits>;
 }
 
-export interface DataService {
+export interface DataService extends MeasuredService {
   implementation: UntypedServiceImplementation;
   /** Until `open`: clients are told that the data set is being opened, with this number of files so far. */
   listed(files: number): void;
   /** The data set is there: clients are served from now on. */
   open(dataset: Dataset, opened: OpenPool): void;
-  /** Number of open streams. */
-  streams(): number;
-  /** Credit of all streams that is taken and not yet granted back, in bytes. */
-  bytesOutstanding(): number;
-  /** Memory that the open streams may take, in bytes. */
-  bytesReserved(): number;
-  /** Bytes of batches that no stream holds, kept for those that will. */
-  bytesKept(): number;
-  /** Batches started, and those that a stream got of another one's, since the start. */
-  batches(): { made: number; shared: number };
-  /** The limit of both together. */
-  readonly memoryBytes: number;
-  readonly totals: ServiceTotals;
-  /** Streams that have credit and have sent nothing for ten seconds. */
-  streamsWithoutProgress(): number;
-  /** Of the decode threads; zeros until the data set is open. */
-  load(): PoolLoad;
   /** Bad files skipped since the start; a file that is skipped twice counts twice. */
   skipped(): number;
   /** Ends every stream with UNAVAILABLE, so that its client turns to another server or waits. */
