@@ -69,6 +69,7 @@ export const ERROR_CODES = {
   "data/no-class-folders": "the data folder has no class folders",
   "data/no-images": "there are no images, or none could be read",
   "data/opening": "the data server is still listing its files",
+  "data/parquet": "Parquet files are damaged, have no pictures with labels, or are not packed into shards",
   "data/pool-closed": "decoding was requested after the decode pool was closed",
   "data/real-labels":
     "the file that `--real-labels` names does not list the classes of the data set's images",

@@ -3,14 +3,15 @@
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { createOrder, permutedIndex } from "../../runtime/draw/order.js";
-import { quote } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import type { Dataset } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
+import { openParquet, parquetFiles } from "../../server/data/parquet/parquet-pictures.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
 import { displayPath } from "../../server/data/remote/remote-url.js";
-import { packShards } from "../../server/data/shards/pack-shards.js";
+import { type PackSource, packPictures, packShards } from "../../server/data/shards/pack-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";
@@ -41,24 +42,47 @@ async function drawnOrder(
   return (place) => permutedIndex(order, 0, place);
 }
 
-async function pack(options: PackCommand): Promise<void> {
-  const { data, out, shardSize, hash = false, shuffle, labelFrom, badSamples, json } = options;
-  checkEmptyFolderOut(out);
+/** Rows of Parquet files have an order and labels of their own. */
+function openRows(
+  files: readonly string[],
+  { data, shuffle, labelFrom, badSamples }: PackCommand,
+): Promise<PackSource> {
+  const flag = shuffle !== undefined ? "--shuffle" : labelFrom !== undefined ? "--label-from" : undefined;
+  if (flag !== undefined)
+    throw new VitrineError(
+      "usage/command-line",
+      `${flag} is not for Parquet files${flag === "--shuffle" ? ": pack them, then pack the shards with --shuffle" : ""}`,
+    );
+  const onRows = listingReport(data, { what: "reading labels" });
+  return openParquet(data, files, { mayLeaveOut: badSamples !== "fail", onRows });
+}
+
+async function open(options: PackCommand): Promise<Dataset> {
+  const { data, labelFrom, badSamples } = options;
   const listed = await openDataset(data, {
     ...{ badSamples, labelFrom, remote: remoteSettings(options) },
     onFiles: listingReport(data),
   });
   if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);
-  const onPacked = listingReport(data, { what: "packing" });
+  return listed;
+}
+
+async function pack(options: PackCommand): Promise<void> {
+  const { data, out, shardSize, hash = false, shuffle, badSamples, json } = options;
+  checkEmptyFolderOut(out);
   const mayLeaveOut = badSamples !== "fail";
-  const indexAt = shuffle === undefined ? undefined : await drawnOrder(listed, shuffle);
-  const packed = await packShards(listed, out, {
-    shardBytes: shardSize,
-    hash,
-    mayLeaveOut,
-    indexAt,
-    onPacked,
-  });
+  const onPacked = listingReport(data, { what: "packing" });
+  const packOptions = { shardBytes: shardSize, hash, mayLeaveOut, onPacked };
+  const files = parquetFiles(data);
+  let packed: Dataset;
+  if (files) {
+    const source = await openRows(files, options);
+    packed = await packPictures(source, out, packOptions);
+  } else {
+    const listed = await open(options);
+    const indexAt = shuffle === undefined ? undefined : await drawnOrder(listed, shuffle);
+    packed = await packShards(listed, out, { ...packOptions, indexAt });
+  }
   if (packed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${packed.leftOut}\n`);
   const { samples, fingerprint, table } = packed;
   const bytes = table.shards.reduce((sum, shard) => sum + shard.bytes, 0);
@@ -73,7 +97,9 @@ async function pack(options: PackCommand): Promise<void> {
 export function configurePack(dataset: Command): void {
   const command = dataset
     .command("pack")
-    .description("write a data set as tar shards, with an index and checksums; WebDataset reads them too")
+    .description(
+      "write a data set, or Parquet files, as tar shards with an index and checksums; WebDataset reads them too",
+    )
     .addOption(dataOption())
     .requiredOption("--out <folder>", "folder for the shards, free or empty")
     .option(
@@ -94,6 +120,10 @@ export function configurePack(dataset: Command): void {
   addRemoteOptions(command).action(action(pack));
   withExamples(command, [
     ["for a network drive or an object store", "vitrine dataset pack --data photos/train --out shards/train"],
+    [
+      "from Parquet files of the Hugging Face Hub",
+      'vitrine dataset pack --data "data/train-*.parquet" --out shards/train',
+    ],
     ["larger shards", "vitrine dataset pack --data train.csv --out shards --shard-size 1GiB"],
   ]);
 }

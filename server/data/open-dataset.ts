@@ -52,16 +52,18 @@ async function readFolder(path: string, options: ListingOptions): Promise<Listin
     if (shards.length > 0) return readLocalShards(path, shards, options);
     const cifar = cifarFiles(files);
     if (cifar.length > 0) return readCifar(path, cifar);
-    if (files.some((name) => name.endsWith(".parquet"))) throw parquet(path);
+    if (files.some((name) => PARQUET.test(name))) throw parquet(path);
   }
   return readClassFolders(path, mayLeaveOut, onFiles);
 }
 
+const PARQUET = /\.parquet$/i;
+
 function parquet(path: string): VitrineError {
   return new VitrineError(
-    "data/no-class-folders",
-    `${quote(path)}: Parquet files are not read: save their pictures in class folders, or with a list ` +
-      "(docs/data-sets.md has the lines of Python)",
+    "data/parquet",
+    `${quote(path)}: Parquet files have no ranges to read pictures from; pack them into shards once: ` +
+      `"vitrine dataset pack --data ${quote(path)} --out shards", then --data shards`,
     { details: { path } },
   );
 }
@@ -95,6 +97,7 @@ async function read(path: string, options: ListingOptions): Promise<Listing | Da
       { details: { path } },
     );
   if (entry.isDirectory()) return readFolder(path, options);
+  if (PARQUET.test(path)) throw parquet(path);
   if (entry.isFile() && isIndexFile(path)) return readIndexFile(path);
   if (entry.isFile() && isCifarFile(path)) return readCifarFile(path);
   return readListFile(path, mayLeaveOut, onFiles);
@@ -103,7 +106,7 @@ async function read(path: string, options: ListingOptions): Promise<Listing | Da
 /**
  * A folder with one folder per class, a CSV file `path,label`, tar shards (a folder of them, a pattern, one), CIFAR's
  * binary files, or what `vitrine dataset index` wrote. Throws `file/not-found`, `data/no-class-folders`, `data/no-images`,
- * `data/bad-list`, `data/missing-file`, `data/bad-shard`, `data/bad-index`, `file/unreadable`. At a URL also what
+ * `data/bad-list`, `data/missing-file`, `data/bad-shard`, `data/bad-index`, `data/parquet`, `file/unreadable`. At a URL also what
  * `openRemote` throws.
  */
 export async function openDataset(

@@ -10,6 +10,8 @@ export const VITRINE = fileURLToPath(new URL("../../bin/vitrine.js", import.meta
 export interface ServerProcess {
   address: string;
   process: ChildProcess;
+  /** Everything written to standard output so far. */
+  output(): string;
   /** Everything written to standard error so far. */
   errors(): string;
   /** Sends the signal and returns the exit status, or the signal's name if that killed it. */
@@ -44,6 +46,7 @@ export async function startServer(data: string, ...flags: string[]): Promise<Ser
   const server: ServerProcess = {
     address,
     process: child,
+    output: () => output,
     errors: () => errors,
     async stop(signal) {
       child.kill(signal);

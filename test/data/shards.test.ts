@@ -216,7 +216,7 @@ test("patterns expand with their zeros; what is missing or compressed is said", 
   put(join(root, "packed"), { "s.tar.gz": "x" });
   assert.match((await refusal(join(root, "packed"))).message, /s\.tar\.gz: a compressed archive.*unpack it/);
   put(join(root, "hub"), { "train-00000.parquet": "x" });
-  assert.match((await refusal(join(root, "hub"))).message, /Parquet files are not read/);
+  assert.match((await refusal(join(root, "hub"))).message, /vitrine dataset pack --data/);
 });
 
 test("a range outside a shard that was cut later is a changed file", async ({ root }) => {

@@ -73,10 +73,24 @@ class HashedFile {
   }
 }
 
-interface ReadPicture {
-  index: number;
+export interface SourcePicture {
+  /** Name in the data set: bytes, mostly UTF-8. */
   name: Uint8Array;
   bytes: Uint8Array;
+  /** Class index. */
+  label: number;
+}
+
+/** Pictures to be packed. */
+export interface PackSource {
+  /** As the user gave it. */
+  path: string;
+  /** As many pictures at most. */
+  samples: number;
+  /** Class names in index order; empty strings where there are indices only. */
+  classes: string[];
+  /** In order; those that cannot be read, and may be left out, go to `faults`. */
+  pictures(faults: ListingFaults): AsyncIterable<SourcePicture>;
 }
 
 /** Pictures in order, the next ones read meanwhile; those that cannot be read go to `faults`. */
@@ -85,14 +99,14 @@ async function* pictures(
   faults: ListingFaults,
   { mayLeaveOut, indexAt = (place) => place }: PackOptions,
   remote: RemoteSource | undefined,
-): AsyncGenerator<ReadPicture> {
-  const begun: { index: number; name: Uint8Array; read: Promise<Uint8Array> }[] = [];
+): AsyncGenerator<SourcePicture> {
+  const begun: { label: number; name: Uint8Array; read: Promise<Uint8Array> }[] = [];
   for (let next = 0; ; ) {
     while (begun.length < READ_AHEAD && next < dataset.samples) {
       const index = indexAt(next++);
       const read = readSample(sampleLocation(dataset, index), { remote });
       read.catch(() => {});
-      begun.push({ index, name: rowAt(dataset.table, index).name.slice(), read });
+      begun.push({ label: dataset.labels[index], name: rowAt(dataset.table, index).name.slice(), read });
     }
     const first = begun.shift();
     if (first === undefined) return;
@@ -120,7 +134,7 @@ class ShardWriter {
     this.#shardBytes = shardBytes;
   }
 
-  async add({ name, bytes }: ReadPicture, label: number): Promise<void> {
+  async add({ name, bytes, label }: SourcePicture): Promise<void> {
     const entries = this.#namer.next(name, bytes);
     const cls = Buffer.from(`${label}`);
     const head = tarHeader(entries.picture, bytes.length);
@@ -168,43 +182,38 @@ class ShardWriter {
 }
 
 async function pack(
-  dataset: Dataset,
+  source: PackSource,
   folder: string,
   path: string,
   options: PackOptions,
-  remote: RemoteSource | undefined,
 ): Promise<Dataset> {
   const { shardBytes, hash, mayLeaveOut, onPacked } = options;
+  const { classes } = source;
   const writer = new ShardWriter(folder, shardBytes);
   const faults = new ListingFaults();
-  const labels = new Int32Array(dataset.samples);
-  const hashes = new Uint8Array(hash ? HASH_BYTES * dataset.samples : 0);
+  const labels = new Int32Array(source.samples);
+  const hashes = new Uint8Array(hash ? HASH_BYTES * source.samples : 0);
   try {
-    for await (const picture of pictures(dataset, faults, options, remote)) {
+    for await (const picture of source.pictures(faults)) {
       const { count } = writer.table;
-      labels[count] = dataset.labels[picture.index];
+      labels[count] = picture.label;
       if (hash) hashes.set(createHash("sha256").update(picture.bytes).digest(), count * HASH_BYTES);
-      await writer.add(picture, labels[count]);
+      await writer.add(picture);
       onPacked(count + 1);
     }
     await writer.endShard();
     const samples = writer.table.count;
-    const leftOut = faults.settle("", "file/unreadable", dataset.path, mayLeaveOut);
+    const leftOut = faults.settle("", "file/unreadable", source.path, mayLeaveOut);
     if (samples === 0)
-      throw new VitrineError(
-        "data/no-images",
-        `${quote(dataset.path)}: no picture could be read; ${leftOut}`,
-      );
+      throw new VitrineError("data/no-images", `${quote(source.path)}: no picture could be read; ${leftOut}`);
     const table = writer.table.finish(hashes.subarray(0, hash ? HASH_BYTES * samples : 0));
-    const listing = { table, labels: labels.subarray(0, samples), classes: dataset.classes };
+    const listing = { table, labels: labels.subarray(0, samples), classes };
     const packed: Dataset = {
       ...{ ...listing, samples, path, root: path, fingerprint: fingerprintOf(listing) },
       ...{ otherFiles: 0, otherKinds: "", leftOut },
     };
-    if (dataset.classes.some((name) => name !== ""))
-      await writer.addFile(CLASS_NAMES_FILE, [
-        Buffer.from(dataset.classes.map((name) => `${name}\n`).join("")),
-      ]);
+    if (classes.some((name) => name !== ""))
+      await writer.addFile(CLASS_NAMES_FILE, [Buffer.from(classes.map((name) => `${name}\n`).join(""))]);
     await writer.addFile(SHARD_INDEX, indexParts(packed, join(path, SHARD_INDEX)));
     const sums = writer.sums.map(([digest, name]) => `${digest}  ${name}\n`);
     await writer.addFile(CHECKSUMS, [Buffer.from(sums.join(""))]);
@@ -233,17 +242,15 @@ function unwritable(out: string, cause: unknown): VitrineError {
 }
 
 /**
- * Writes the data set to the folder `out`, which must be free or empty, and returns it as it is there. A pack of the same
- * pictures has the same bytes. Throws what reading throws, and `file/unwritable`.
+ * Writes pictures to the folder `out`, which must be free or empty, and returns them as the data set that is there. A pack
+ * of the same pictures has the same bytes. Throws what reading throws, and `file/unwritable`.
  */
-export async function packShards(dataset: Dataset, out: string, options: PackOptions): Promise<Dataset> {
+export async function packPictures(source: PackSource, out: string, options: PackOptions): Promise<Dataset> {
   const target = resolve(out);
   const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(partial, { recursive: true });
-    const packed = await withRemoteSource(dataset.remote, READ_AHEAD, (remote) =>
-      pack(dataset, partial, target, options, remote),
-    );
+    const packed = await pack(source, partial, target, options);
     await syncFolder(partial);
     // Windows renames onto no folder, not even an empty one.
     await rmdir(target).catch((error: NodeJS.ErrnoException) => {
@@ -256,4 +263,17 @@ export async function packShards(dataset: Dataset, out: string, options: PackOpt
     await rm(partial, { recursive: true, force: true }).catch(() => {});
     throw unwritable(out, cause);
   }
+}
+
+/** Writes a data set, as `packPictures`. */
+export function packShards(dataset: Dataset, out: string, options: PackOptions): Promise<Dataset> {
+  const { path, samples, classes } = dataset;
+  return withRemoteSource(dataset.remote, READ_AHEAD, (remote) => {
+    const source = { path, samples, classes };
+    return packPictures(
+      { ...source, pictures: (faults) => pictures(dataset, faults, options, remote) },
+      out,
+      options,
+    );
+  });
 }
