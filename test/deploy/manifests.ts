@@ -8,7 +8,7 @@ import type { KubernetesObject } from "./kubernetes-api.js";
 
 /** Compiled to dist/test/deploy/. */
 export const root = fileURLToPath(new URL("../../../", import.meta.url));
-export const folder = join(root, "deploy/data");
+const folder = join(root, "deploy/data");
 
 export const readText = (path: string): string => readFileSync(join(folder, path), "utf8");
 const readYaml = (path: string): KubernetesObject => parse(readText(path));

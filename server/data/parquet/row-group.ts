@@ -9,7 +9,7 @@ import type { AsyncBuffer, Compressors, FileMetaData } from "hyparquet";
 import { badParquet } from "./image-columns.js";
 
 /** Bytes of the columns of a row group that are read, compressed or not. `datasets` writes 100 pictures to a group. */
-export const LARGEST_GROUP = 2 ** 30;
+const LARGEST_GROUP = 2 ** 30;
 /** A dictionary may have a picture once for several rows, but a group of them is no data set. */
 const MOST_REPEATS = 16;
 
