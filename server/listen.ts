@@ -101,23 +101,27 @@ export interface Protection {
 
 /**
  * A line of warning where `address` (HOST:PORT or `http://HOST:PORT`) is reachable from other machines, else
- * undefined, also where callers are asked who they are. `access` completes "anyone who can reach it can …".
+ * undefined, also where callers are asked who they are. `access` completes "anyone who can reach it can …". Without
+ * `protection`, the server is one that cannot speak TLS itself.
  */
 export function exposureWarning(
   address: string,
   access: string,
-  { tls, asksWhoCalls }: Protection = { tls: false, asksWhoCalls: false },
+  protection?: Protection,
 ): string | undefined {
   const bare = address.replace(/^http:\/\//, "");
-  if (isLocalAddress(bare) || asksWhoCalls) return undefined;
-  if (tls)
+  if (isLocalAddress(bare) || protection?.asksWhoCalls) return undefined;
+  if (protection?.tls)
     return (
       `warning: ${bare} is reachable from other machines, without authentication: anyone who can reach it can ` +
       `${access}. Ask for a token (--token-file) or for client certificates (--tls-client-ca)`
     );
   const port = bare.slice(bare.lastIndexOf(":") + 1);
+  const remedy = protection
+    ? "or TLS and a token (--tls-cert, --tls-key, --token-file)"
+    : "or put a proxy with TLS in front";
   return (
     `warning: ${bare} is reachable from other machines, without TLS or authentication: anyone who can reach it can ` +
-    `${access}. Use --listen 127.0.0.1:${port}, or put a proxy with TLS in front`
+    `${access}. Use --listen 127.0.0.1:${port}, ${remedy}`
   );
 }

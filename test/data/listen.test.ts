@@ -32,4 +32,13 @@ for (const address of [
   });
 }
 
+test("a server that can speak TLS itself names its flags, others a proxy", () => {
+  const advice = (protection?: { tls: boolean; asksWhoCalls: boolean }) =>
+    exposureWarning("0.0.0.0:8001", "read it", protection) ?? "";
+  assert.match(advice(), /a proxy with TLS/);
+  assert.match(advice({ tls: false, asksWhoCalls: false }), /--tls-cert, --tls-key, --token-file/);
+  assert.match(advice({ tls: true, asksWhoCalls: false }), /--token-file/);
+  assert.is(advice({ tls: true, asksWhoCalls: true }), "");
+});
+
 test.run();
