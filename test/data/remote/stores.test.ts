@@ -1,6 +1,7 @@
 // Object stores: ranges of objects over HTTP and S3, and what becomes of each fault: tried again, or one typed line.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../../runtime/errors.js";
@@ -131,6 +132,23 @@ test("what may pass is tried again: statuses, a cut connection, a stalled one, a
   }
 });
 
+test("a slow answer is read to its end as long as bytes come", async ({ store, server, urls }) => {
+  for (const url of urls) {
+    server.fault = async (_, response) => {
+      response.writeHead(206, { "content-range": "bytes 100-149/1000", etag: VERSION.etag as string });
+      for (let i = 0; i < 5; i++) {
+        response.write(BYTES.subarray(100 + 10 * i, 110 + 10 * i));
+        await delay(60);
+      }
+      response.end();
+      return true;
+    };
+    const before = server.requests.length;
+    assert.equal(await store.read(url, RANGE, VERSION), BYTES.slice(100, 150));
+    assert.is(server.requests.length - before, 1);
+  }
+});
+
 test("the sixth failure is the error, with its reason", async ({ store, server, urls }) => {
   for (const url of urls) {
     server.fault = (request, response) => {
@@ -223,6 +241,8 @@ test("an answer that is not the range is refused before its body is kept", async
 }) => {
   const wrong: [string, number, Record<string, string>][] = [
     ["another range", 206, { "content-range": "bytes 0-49/1000" }],
+    ["a range that begins too early", 206, { "content-range": "bytes 99-149/1000" }],
+    ["a range that ends too late", 206, { "content-range": "bytes 100-150/1000" }],
     ["no Content-Range", 206, {}],
     ["no total", 206, { "content-range": "bytes 100-149/*" }],
     ["all of it", 200, { "content-length": "1000" }],
