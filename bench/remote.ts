@@ -2,8 +2,9 @@
 // same pictures as local files.
 //
 // `npm run bench -- remote [--latency 30] [--workers 2] [--reads 24] [--rounds 5] [--json]`. The pictures are drawn: 500×375
-// pixels, about 100 kB. Each round measures local files, remote ranges, and remote ranges from a cache that has them; the
-// ratio is the median over the rounds. The store is another process of this machine, whose CPU time the ratio contains.
+// pixels, about 100 kB. Each round measures local files, a store that answers at once (near), one that answers after the
+// latency (far), and one whose answers are in a cache; ratios are medians over the rounds. The stores are processes of this
+// machine, which compete for its cores: far to near says what the latency costs, near to local what the requests cost.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -26,7 +27,7 @@ const WIDTH = 500;
 const HEIGHT = 375;
 const NO_MIX: MixDraw = { kind: "none", lambda: 1, box: null };
 /** Images of a measurement. */
-const IMAGES = 3072;
+const IMAGES = 1024;
 
 /** Smooth color and noise: about as many bytes a pixel as a photograph. */
 function drawPicture(number: number): Promise<Uint8Array> {
@@ -136,22 +137,26 @@ export async function main(words: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-bench-remote-"));
   const located = await writePictures(folder);
   const script = fileURLToPath(new URL("./remote/object-process.js", import.meta.url));
-  const store = fork(script, [located.shard, values.latency]);
+  const stores = ["0", values.latency].map((latency) => fork(script, [located.shard, latency]));
   try {
-    const [port] = (await once(store, "message")) as [number];
-    const file = `http://127.0.0.1:${port}/shard.bin`;
-    const remote = located.ranges.map((range, i) => ({
-      file,
-      name: `${i}`,
-      ...range,
-      expected: { bytes: located.bytes },
-    }));
+    const [near, far] = await Promise.all(
+      stores.map(async (store) => {
+        const [port] = (await once(store, "message")) as [number];
+        const file = `http://127.0.0.1:${port}/shard.bin`;
+        return located.ranges.map((range, i) => ({
+          file,
+          name: `${i}`,
+          ...range,
+          expected: { bytes: located.bytes },
+        }));
+      }),
+    );
     const cache = { folder: join(folder, "cache"), bytes: 2 ** 30 };
     const kinds: [name: string, settings: RemoteSettings, locations: readonly SampleLocation[]][] = [
       ["local", { readsPerWorker }, located.local],
-      ["remote", { readsPerWorker }, remote],
-
-      ["cached", { readsPerWorker, cache }, remote],
+      ["near", { readsPerWorker }, near],
+      ["far", { readsPerWorker }, far],
+      ["cached", { readsPerWorker, cache }, far],
     ];
     const rates: Record<string, Rate[]> = {};
     for (let round = 0; round < rounds; round++)
@@ -180,9 +185,14 @@ export async function main(words: readonly string[]): Promise<void> {
           `${cpu.padStart(7)} ms of CPU an image`,
       );
     }
-    if (values.json) console.log(JSON.stringify({ node: process.version, workers, rates, ratios }));
+    const farToNear = median(
+      rates.far.map(({ imagesPerSecond }, round) => imagesPerSecond / rates.near[round].imagesPerSecond),
+    );
+    console.log(`far to near: ${farToNear.toFixed(2)}`);
+    if (values.json)
+      console.log(JSON.stringify({ node: process.version, workers, rates, ratios, farToNear }));
   } finally {
-    store.disconnect();
+    for (const store of stores) store.disconnect();
     rmSync(folder, { recursive: true, force: true });
   }
 }
