@@ -15,11 +15,11 @@ const split = (text: string): string[] => text.split(" ");
 
 /** main.py's defaults at the scale of this set: a small batch, a short warm-up, crops that keep most of a shape. */
 const BASE = split(
-  "--recipe deit --batch-size 16 --lr 0.032 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --scale 0.25,1 --no-ema",
+  "--recipe deit --batch-size 16 --lr 0.048 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --scale 0.25,1 --no-ema",
 );
 
 const INGREDIENTS: readonly Ingredient[] = [
-  { name: "sgd", text: "SGD", flags: split("--opt sgd --lr 0.32"), paper: 74.5 - 81.8 },
+  { name: "sgd", text: "SGD", flags: split("--opt sgd --lr 0.48"), paper: 74.5 - 81.8 },
   { name: "no-randaugment", text: "no RandAugment", flags: split("--aa none"), paper: 79.6 - 81.8 },
   { name: "no-mixup", text: "no Mixup", flags: split("--mixup 0"), paper: 78.7 - 81.8 },
   { name: "no-cutmix", text: "no CutMix", flags: split("--cutmix 0"), paper: 80.0 - 81.8 },

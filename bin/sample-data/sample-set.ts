@@ -49,11 +49,17 @@ export async function randomForSamples(set = 0): Promise<RandomFor> {
   };
 }
 
+/** Class name → how a picture of it is drawn: RGBA bytes [SIDE, SIDE, 4]. Names sort as the class folders do. */
+export type SampleClasses = ReadonlyMap<string, (random: Random) => Uint8Array>;
+
 /** One picture's file bytes. */
-export async function samplePicture(shape: string, random: Random): Promise<Uint8Array> {
-  const inside = SHAPES.get(shape);
-  if (!inside) throw new RangeError(`no shape "${shape}"`);
-  return encodeJpeg({ width: SIDE, height: SIDE, data: drawScene(inside, random) });
+export function samplePicture(draw: (random: Random) => Uint8Array, random: Random): Promise<Uint8Array> {
+  return encodeJpeg({ width: SIDE, height: SIDE, data: draw(random) });
+}
+
+/** Shapes of any rotation, or whose rotation has at most this tangent to either side. */
+export function shapeClasses(tilt?: number): SampleClasses {
+  return new Map([...SHAPES].map(([name, inside]) => [name, (random) => drawScene(inside, random, tilt)]));
 }
 
 /**
@@ -64,16 +70,17 @@ export async function ensureSampleSet(
   folder: string,
   randomFor: RandomFor,
   counts = SAMPLE_COUNTS,
+  classes = shapeClasses(),
 ): Promise<void> {
   if (existsSync(folder)) return;
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   for (const split of ["train", "val"] as const) {
-    for (const [classIndex, shape] of [...SHAPES.keys()].entries()) {
-      const target = join(partial, split, shape);
+    for (const [classIndex, [name, draw]] of [...classes].entries()) {
+      const target = join(partial, split, name);
       mkdirSync(target, { recursive: true });
       for (let index = 0; index < counts[split]; index++) {
-        const bytes = await samplePicture(shape, randomFor(split, classIndex, index));
+        const bytes = await samplePicture(draw, randomFor(split, classIndex, index));
         writeFileSync(join(target, `${String(index).padStart(4, "0")}.jpg`), bytes);
       }
     }

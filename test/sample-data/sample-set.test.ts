@@ -3,8 +3,12 @@
 import { createHash } from "node:crypto";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { randomForSamples, SAMPLE_COUNTS, samplePicture } from "../../bin/sample-data/sample-set.js";
-import { SHAPES } from "../../bin/sample-data/shapes.js";
+import {
+  randomForSamples,
+  SAMPLE_COUNTS,
+  samplePicture,
+  shapeClasses,
+} from "../../bin/sample-data/sample-set.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
@@ -50,7 +54,7 @@ function nearest(wanted: Float64Array, candidates: { label: number; at: Float64A
   return best.label;
 }
 
-const shapes = [...SHAPES.keys()];
+const shapes = [...shapeClasses()];
 const digests: Record<string, string> = {};
 let train: Features[] = [];
 let val: Features[] = [];
@@ -61,7 +65,7 @@ test.before(async () => {
   const draw = async (split: "train" | "val"): Promise<Features[]> => {
     const hash = createHash("sha256");
     const all: Features[] = [];
-    for (const [label, shape] of shapes.entries()) {
+    for (const [label, [, shape]] of shapes.entries()) {
       for (let index = 0; index < SAMPLE_COUNTS[split]; index++) {
         const bytes = await samplePicture(shape, random(split, label, index));
         hash.update(bytes);
