@@ -26,7 +26,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       },
       {
         name: "train",
-        description: "train a DeiT or a RegNetY on the batches of a data server",
+        description: "train a DeiT or a RegNetY on photographs of this machine or of data servers",
         load: async () => (await import("./commands/train.js")).configureTrain,
       },
       {

@@ -7,36 +7,34 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { ensureSampleSet, randomForSamples, shapeClasses } from "../../bin/sample-data/sample-set.js";
+import { ensureSampleSet, randomForSamples } from "../../bin/sample-data/sample-set.js";
 import { ablationPlans, ablationTable } from "./ablation.js";
 import { distillationClaims, distillationPlans, distillationTable } from "./distillation.js";
 import { describeMean } from "./statistics.js";
+import { TEXTURE_CLASSES } from "./textures.js";
 import { carryOutAll } from "./trainings.js";
 
 const HELP = `npm run reproduce -- distillation|ablation
   --seeds N          seeds of data and weights (3)
   --lanes N          trainings at a time, one thread each (2)
-  --train N          pictures of a class to train on (30)
+  --train N          pictures of a class to train on (40)
   --val N            pictures of a class to validate on (200)
-  --epochs N         epochs of a student (110)
-  --teacher-epochs N epochs of the convnet teacher (100)
+  --epochs N         epochs of a student (50)
+  --teacher-epochs N epochs of the convnet teacher (50)
   --out DIR          data, runs and tables (runs/reproduce); what is there already is not done again`;
 
 const NUMBERS = {
   seeds: "3",
   lanes: "2",
-  train: "30",
+  train: "40",
   val: "200",
-  epochs: "110",
-  "teacher-epochs": "100",
+  epochs: "50",
+  "teacher-epochs": "50",
 } as const;
 
 /** Compiled to dist/bench/reproduce/. */
 const model = (file: string): string =>
   fileURLToPath(new URL(`../../../bench/reproduce/models/${file}`, import.meta.url));
-
-/** Shapes turn by up to 27° to either side: of any rotation, they are learned only in many times the steps. */
-const TILT = 0.5;
 
 const say = (line: string) => console.log(line);
 
@@ -69,7 +67,7 @@ async function main(kind: "distillation" | "ablation"): Promise<void> {
   const dataOf = (seed: number) => join(out, `data-${seed}-${counts.train}-${counts.val}`);
   mkdirSync(out, { recursive: true });
   for (const seed of seeds)
-    await ensureSampleSet(dataOf(seed), await randomForSamples(seed), counts, shapeClasses(TILT));
+    await ensureSampleSet(dataOf(seed), await randomForSamples(seed), counts, TEXTURE_CLASSES);
   const models = {
     teacher: model("teacher.json"),
     plain: model("plain.json"),

@@ -14,11 +14,11 @@ const OVERSAMPLE = 3;
 /** No shape extends further from its center than this many radii. */
 const REACH = 1.35;
 
-type Color = [red: number, green: number, blue: number];
+export type Color = [red: number, green: number, blue: number];
 
 /** Hues in degrees. Either may be the brighter one, so that gray levels alone reveal little of the shape. */
-const WARM = { from: -30, width: 90 };
-const COOL = { from: 120, width: 140 };
+export const WARM = { from: -30, width: 90 };
+export const COOL = { from: 120, width: 140 };
 
 /** Hue in degrees, saturation and value in 0 … 1 → channels in 0 … 255. */
 function fromHue(hue: number, saturation: number, value: number): Color {
@@ -29,12 +29,12 @@ function fromHue(hue: number, saturation: number, value: number): Color {
   return [channel(5), channel(3), channel(1)];
 }
 
-function randomColor(random: Random, { from, width }: typeof WARM): Color {
+export function randomColor(random: Random, { from, width }: typeof WARM): Color {
   return fromHue(from + width * random(), 0.5 + 0.5 * random(), 0.4 + 0.6 * random());
 }
 
 /** A random unit vector by rejection: no sine, whose last bit differs between engines. */
-function randomDirection(random: Random): [cos: number, sin: number] {
+export function randomDirection(random: Random): [cos: number, sin: number] {
   for (;;) {
     const x = 2 * random() - 1;
     const y = 2 * random() - 1;
@@ -66,7 +66,7 @@ interface Frame {
 }
 
 /** A direction whose tangent is between −tilt and tilt. */
-function tiltedDirection(random: Random, tilt: number): [cos: number, sin: number] {
+export function tiltedDirection(random: Random, tilt: number): [cos: number, sin: number] {
   const tangent = tilt * (2 * random() - 1);
   const length = Math.sqrt(1 + tangent * tangent);
   return [1 / length, tangent / length];
