@@ -21,6 +21,7 @@ const HELP = `npm run reproduce -- distillation|ablation
   --val N            pictures of a class to validate on (200)
   --epochs N         epochs of a student (50)
   --teacher-epochs N epochs of the convnet teacher (50)
+  --early-epochs N   epochs of a convnet that is as good as the DeiT teacher (14)
   --out DIR          data, runs and tables (runs/reproduce); what is there already is not done again`;
 
 const NUMBERS = {
@@ -30,6 +31,7 @@ const NUMBERS = {
   val: "200",
   epochs: "50",
   "teacher-epochs": "50",
+  "early-epochs": "14",
 } as const;
 
 /** Compiled to dist/bench/reproduce/. */
@@ -76,6 +78,7 @@ async function main(kind: "distillation" | "ablation"): Promise<void> {
   const budget = {
     student: numberOf("epochs"),
     teacher: numberOf("teacher-epochs"),
+    early: numberOf("early-epochs"),
   };
   const plans =
     kind === "distillation" ? distillationPlans(models, budget) : ablationPlans(models.plain, budget.student);

@@ -4,8 +4,8 @@
 
 import type { SampleClasses } from "../../bin/sample-data/sample-set.js";
 import {
-  type Color,
   COOL,
+  type Color,
   type Random,
   randomColor,
   randomDirection,
