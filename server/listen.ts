@@ -6,7 +6,7 @@ import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
 import { checkAddress, isLocalAddress, UNIX_ADDRESS } from "../proto/address.js";
-import { VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../runtime/errors.js";
 
 /** Resolves to true if a process accepts connections on the socket file. */
 function isAccepting(path: string): Promise<boolean> {
@@ -33,16 +33,16 @@ async function removeStaleSocket(path: string): Promise<void> {
   rmSync(path, { force: true });
 }
 
-function addressInUse(address: string, cause?: Error): VitrineError {
+function addressInUse(address: string, cause?: Error, flag = "--listen"): VitrineError {
   return new VitrineError(
     "network/address-in-use",
-    `${address} is in use by another process: stop it, or choose another --listen (port 0 picks a free port)`,
+    `${address} is in use by another process: stop it, or choose another ${flag} (port 0 picks a free port)`,
     { details: { address }, cause },
   );
 }
 
-function cannotListen(address: string, cause: Error): VitrineError {
-  const text = `cannot listen on ${address}: ${cause.message} (see --listen)`;
+function cannotListen(address: string, cause: Error, flag = "--listen"): VitrineError {
+  const text = `cannot listen on ${address}: ${cause.message} (see ${flag})`;
   return new VitrineError("network/cannot-listen", text, { details: { address }, cause });
 }
 
@@ -75,17 +75,20 @@ function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
-/** The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`: a browser cannot open one. */
-export async function listenHttp(server: HttpServer, address: string): Promise<string> {
-  checkAddress(address);
+/**
+ * The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`: browsers and Prometheus cannot open
+ * one. Errors name `flag`.
+ */
+export async function listenHttp(server: HttpServer, address: string, flag = "--listen"): Promise<string> {
+  checkAddress(address, flag);
   if (UNIX_ADDRESS.test(address)) {
-    const text = `--listen got "${address}"; a browser needs HOST:PORT`;
-    throw new VitrineError("usage/address", text, { details: { got: address } });
+    const text = `${flag} got "${quote(address)}"; HTTP needs HOST:PORT`;
+    throw new VitrineError("usage/address", text, { details: { flag, got: address } });
   }
   const colon = address.lastIndexOf(":");
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
-      reject(error.code === "EADDRINUSE" ? addressInUse(address, error) : cannotListen(address, error)),
+      reject((error.code === "EADDRINUSE" ? addressInUse : cannotListen)(address, error, flag)),
     );
     server.listen(Number(address.slice(colon + 1)), hostOf(address), resolve);
   });

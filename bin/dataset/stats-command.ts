@@ -39,7 +39,7 @@ function classLine({ counts, imbalance, emptyClasses }: DatasetStats): string {
   const median = filled[filled.length >> 1];
   const range = { min: filled[0], median, max: filled.at(-1) as number, mean: 0, sum: 0 };
   const empty = emptyClasses > 0 ? `; ${counted(emptyClasses, "class is", "classes are")} empty` : "";
-  return `${rangeText(range, number)}; largest to smallest ${number(imbalance)}${empty}`;
+  return `${rangeText(range, number)}; ratio of largest to smallest ${number(imbalance)}${empty}`;
 }
 
 function pictureLines({ width, height, formats, unreadable }: PictureStats): [string, string][] {

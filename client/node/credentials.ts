@@ -108,16 +108,16 @@ const HANDSHAKE_FAILURES: readonly [RegExp, string][] = [
   ],
   [
     /self.signed|unable to (?:verify|get)|unable_to/i,
-    "its certificate is not of a CA that is trusted here: give the CA's certificate with --tls-ca",
+    "its certificate is not from a CA that this client trusts: give the CA's certificate with --tls-ca",
   ],
-  [/alert certificate required/i, "it asks for a client certificate: give --tls-cert and --tls-key"],
+  [/alert certificate required/i, "the server asks for a client certificate: give --tls-cert and --tls-key"],
   [
     /alert (?:unknown ca|bad certificate|certificate (?:expired|unknown|revoked))/i,
-    "it does not accept this client's certificate (--tls-cert): it must be valid, and of the CA of the server's --tls-client-ca",
+    "the server does not accept this client's certificate (--tls-cert): it must be valid, and of the CA of the server's --tls-client-ca",
   ],
   [
     /wrong version number|packet length too long|unknown protocol|http request/i,
-    "it speaks no TLS: start it with --tls-cert and --tls-key, or leave TLS out here",
+    "the server does not speak TLS: start it with --tls-cert and --tls-key, or leave TLS out here",
   ],
 ];
 
@@ -127,13 +127,9 @@ export function handshakeError(address: string, text: string): VitrineError | nu
   if (!known) return null;
   const names = /altnames: (.*)$/s.exec(text)?.[1];
   const found = names && known[1].includes("other names") ? ` (${quote(names.trim())})` : "";
-  return new VitrineError(
-    "network/tls",
-    `${address} cannot be trusted or connected to: ${known[1]}${found}`,
-    {
-      details: { server: address },
-    },
-  );
+  return new VitrineError("network/tls", `${address}: the TLS handshake failed: ${known[1]}${found}`, {
+    details: { server: address },
+  });
 }
 
 /** A handshake takes two round trips; a server that refuses a client's certificate says so one later. */

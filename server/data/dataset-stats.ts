@@ -92,7 +92,8 @@ export async function pictureStats(
         const { format, width, height } = await headerOf(start, () => readSample(location, { remote }));
         widths[read] = width;
         heights[read++] = height;
-        formats.set(format, (formats.get(format) ?? 0) + 1);
+        const kind = location.layout === undefined ? format : "CIFAR";
+        formats.set(kind, (formats.get(kind) ?? 0) + 1);
       } catch (error) {
         if (!isVitrineError(error)) throw error;
       }

@@ -196,7 +196,7 @@ async function createRegistry({ service, remote }: MetricsSource): Promise<Regis
 /** A scraper that sends its request a byte at a time does not stay. */
 const REQUEST_MS = 10_000;
 
-/** Throws as `listenHttp`. */
+/** Throws as `listenHttp`, naming --metrics. */
 export async function startMetrics(address: string, source: MetricsSource): Promise<MetricsServer> {
   const registry = await createRegistry(source);
   const answers: Record<string, () => Promise<[status: number, type: string, body: string]>> = {
@@ -224,7 +224,7 @@ export async function startMetrics(address: string, source: MetricsSource): Prom
   });
   server.requestTimeout = REQUEST_MS;
   server.maxConnections = 64;
-  const listening = await listenHttp(server, address);
+  const listening = await listenHttp(server, address, "--metrics");
   return {
     address: listening,
     close: () =>

@@ -145,7 +145,7 @@ test("statistics count classes, sides and formats", async ({ set }) => {
   assert.is(status, 0, errors);
   assert.match(
     output,
-    /^images {6}13\nclasses {5}4\nper class {3}4 to 5, median 4; largest to smallest 1\.3; 1 class is empty$/m,
+    /^images {6}13\nclasses {5}4\nper class {3}4 to 5, median 4; ratio of largest to smallest 1\.3; 1 class is empty$/m,
   );
   assert.match(output, /^width {7}4\d to \d\d, median [\d.]+ pixels$/m);
   assert.match(output, /^formats {5}12 JPEG\nunreadable {2}1; /m);

@@ -139,6 +139,25 @@ test("counts of a remote data set's cache are shown", async () => {
   await metrics.close();
 });
 
+test("errors about the address name --metrics", async ({ set, server }) => {
+  const { metricsAddress = "" } = server;
+  const settings = { data: set.path, listen: "127.0.0.1:0", workers: 1, badSamples: "skip", log } as const;
+  const failure = (metrics: string): Promise<string> =>
+    startDataServer({ ...settings, metrics }).then(
+      async (started) => {
+        await started.close();
+        return "no error";
+      },
+      (error) => `${error.code}: ${error.message}`,
+    );
+  assert.match(await failure("9100"), /^usage\/address: --metrics got "9100"/);
+  assert.match(await failure("unix:/tmp/metrics.sock"), /^usage\/address: --metrics got .*HOST:PORT/);
+  assert.match(
+    await failure(metricsAddress.replace("http://", "")),
+    /^network\/address-in-use: .*another --metrics /,
+  );
+});
+
 test("from time to time a line says how fast each client is served", async () => {
   const lines: object[] = [];
   const stream = { peer: "10.0.0.1:1234", totals: new StreamTotals() };

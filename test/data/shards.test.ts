@@ -10,6 +10,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { decodePicture } from "../../runtime/image/picture.js";
 import { type Dataset, sampleLocation, sampleNames } from "../../server/data/dataset.js";
+import { pictureStats } from "../../server/data/dataset-stats.js";
 import { indexParts } from "../../server/data/index-file.js";
 import { type OpenOptions, openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
@@ -248,6 +249,8 @@ test("CIFAR's binary files are pictures of 32 × 32 with their class names", asy
   });
   const dataset = await openDataset(ten);
   assert.equal([dataset.samples, [...dataset.labels], dataset.classes], [3, [1, 1, 2], names]);
+  const { formats } = await pictureStats(await createImageModule(nodeHost()), dataset, () => {});
+  assert.equal(formats, { CIFAR: 3 });
   assert.equal(sampleNames(dataset), [
     "data_batch_1.bin/00000",
     "data_batch_2.bin/00000",

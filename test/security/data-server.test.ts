@@ -111,13 +111,17 @@ test("a server that cannot be trusted is refused at once, with the reason", asyn
   const { certificates } = context;
   const ca = { tlsCa: certificates.file("ca.pem") };
   const good = await serve(context, tlsOf(certificates, "server"));
-  await refused(read(good, { tls: true }), "network/tls", /not of a CA that is trusted here: .*--tls-ca/);
-  await refused(read(good, { tlsCa: certificates.file("other-ca.pem") }), "network/tls", /not of a CA/);
+  await refused(
+    read(good, { tls: true }),
+    "network/tls",
+    /not from a CA that this client trusts: .*--tls-ca/,
+  );
+  await refused(read(good, { tlsCa: certificates.file("other-ca.pem") }), "network/tls", /not from a CA/);
   await refused(read(good, {}), "network/tls", /speaks TLS: connect with --tls/);
   const elsewhere = await serve(context, tlsOf(certificates, "elsewhere"));
   await refused(read(elsewhere, ca), "network/tls", /for other names.*data\.example\.org|for other names/);
   const plain = await serve(context, {});
-  await refused(read(plain, ca), "network/tls", /speaks no TLS: start it with --tls-cert/);
+  await refused(read(plain, ca), "network/tls", /the server does not speak TLS: start it with --tls-cert/);
 });
 
 test("a server does not start with a certificate that no client would accept", async (context) => {
