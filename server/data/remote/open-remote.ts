@@ -133,6 +133,12 @@ async function listAt(
   const shards = await namedShards(store, url, options);
   if (shards) return shards;
   const location = parseRemote(url);
+  if (!("bucket" in location) && new URL(url).pathname.endsWith("/"))
+    throw new VitrineError(
+      "usage/data-url",
+      `${displayUrl(url)}: a web server does not list its folders: give the URL of a list, of an index, ` +
+        `or of tar shards in it, such as ${SHARD_INDEX} or shard-{00000..00009}.tar`,
+    );
   if (!("bucket" in location)) return openObject(store, url, await store.version(url), options);
   const { key } = location;
   const version = key === "" || key.endsWith("/") ? null : await versionAt(store, url);

@@ -227,6 +227,7 @@ test("what is no data set is one typed line", async ({ server, remote }) => {
   server.objects.set("bucket/empty.csv", new Uint8Array());
   const codes = async (url: string) => (await refusal(openDataset(url, { remote }))).code;
   assert.is(await codes(`${server.url}/bucket/none.csv`), "file/not-found");
+  assert.is(await codes(`${server.url}/bucket/`), "usage/data-url");
   assert.is(await codes(`${server.url}/bucket/photos/list.csv`), "data/bad-list");
   assert.is(await codes("s3://bucket/damaged.index"), "data/bad-index");
   assert.is(await codes("s3://bucket/empty.csv"), "data/bad-list");
