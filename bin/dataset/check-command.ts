@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
-import { type ErrorCode, quote, type VitrineError } from "../../runtime/errors.js";
+import { type ErrorCode, escapeControls, quote, type VitrineError } from "../../runtime/errors.js";
 import { checkSamples } from "../../server/data/check-samples.js";
 import { sampleLocation } from "../../server/data/dataset.js";
 import { openDecodePool } from "../../server/data/decode-pool.js";
@@ -83,7 +83,7 @@ async function check(options: CheckCommand): Promise<void> {
   }
   bad.sort((a, b) => a.index - b.index);
   if (out !== undefined)
-    await writeFileOut(out, Buffer.from(bad.map(({ file }) => `${quote(file)}\n`).join("")));
+    await writeFileOut(out, Buffer.from(bad.map(({ file }) => `${escapeControls(file)}\n`).join("")));
   const kinds = kindsOf(bad);
   if (bad.length > 0 || leftOut !== "") process.exitCode = 1;
   if (json) {

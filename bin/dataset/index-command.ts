@@ -1,6 +1,6 @@
 // vitrine dataset index: lists a data set once and writes what it found to a file that opens in a fraction of a second.
 
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { quote } from "../../runtime/errors.js";
@@ -35,7 +35,8 @@ interface IndexCommand extends RemoteFlags {
  */
 function defaultOut(data: string, { table }: Dataset): string {
   if (isRemote(data)) return `${basename(withoutSecrets(data))}.index`;
-  const path = data.replace(/[/\\]+$/, "");
+  // Of "." the folder's own name.
+  const path = /^\.{1,2}$/.test(basename(data)) ? resolve(data) : data.replace(/[/\\]+$/, "");
   const inFolder = table.shards.length > 0 && entryAt(path)?.isDirectory();
   return inFolder ? join(path, SHARD_INDEX) : `${path}.index`;
 }

@@ -5,7 +5,7 @@ import { LONGEST_LABEL } from "../../runtime/models/labels.js";
 import { byCodePoint } from "./dataset.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
-const MAX_CLASSES = 1_000_000;
+export const MAX_CLASSES = 1_000_000;
 
 /** "1.0" is what pandas writes for 1 in a column with a gap. */
 const INTEGER = /^[+-]?\d+(\.0*)?$/;

@@ -95,7 +95,8 @@ export async function pictureStats(
         const kind = location.layout === undefined ? format : "CIFAR";
         formats.set(kind, (formats.get(kind) ?? 0) + 1);
       } catch (error) {
-        if (!isVitrineError(error)) throw error;
+        // A store that cannot be reached says nothing of its pictures.
+        if (!isVitrineError(error) || error.code.startsWith("network/")) throw error;
       }
       onRead(++done);
     }

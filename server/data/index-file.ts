@@ -4,8 +4,9 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { escapeControls, isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { checkEntry, OPEN_TO_READ, readStartSync } from "../../runtime/host/node-files.js";
+import { MAX_CLASSES } from "./class-labels.js";
 import type { Dataset } from "./dataset.js";
 import { isRemote } from "./remote/remote-url.js";
 import type { SampleLayout } from "./sample-location.js";
@@ -141,7 +142,7 @@ function isHeader(value: unknown): value is Header {
   return (
     isCount(samples, 2 ** 31) &&
     samples > 0 &&
-    (isCount(classes, 2 ** 24) || (Array.isArray(classes) && classes.every(isText))) &&
+    (isCount(classes, MAX_CLASSES) || (Array.isArray(classes) && classes.every(isText))) &&
     isText(fingerprint) &&
     /^[0-9a-f]{64}$/.test(fingerprint) &&
     [root, rest.otherKinds, rest.leftOut].every(isText) &&
@@ -188,7 +189,10 @@ export function readIndexFile(path: string): Dataset {
  */
 export function parseIndex(path: string, bytes: Uint8Array): Dataset {
   const { header, end } = readHeader(path, bytes);
-  const { samples, fingerprint, shards, otherFiles, otherKinds, leftOut } = header;
+  const { samples, fingerprint, shards, otherFiles } = header;
+  // Sentences that are printed as they are.
+  const otherKinds = escapeControls(header.otherKinds);
+  const leftOut = escapeControls(header.leftOut);
   let at = end;
   const sections = sectionBytes(header).map((length) => {
     const section = { at, length };
@@ -210,7 +214,11 @@ export function parseIndex(path: string, bytes: Uint8Array): Dataset {
     shards,
     layout: header.layout,
   };
-  checkTable(table);
+  try {
+    checkTable(table);
+  } catch (error) {
+    throw isVitrineError(error) ? badIndex(path, error.message) : error;
+  }
   const { classes } = header;
   const names = typeof classes === "number" ? new Array<string>(classes).fill("") : classes;
   if (labels.some((label) => label < 0 || label >= names.length))

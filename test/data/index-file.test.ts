@@ -186,4 +186,23 @@ test("with hashes the fingerprint and every read cover the content, and times do
   assert.is(sampleName(opened, 0), "a/1.jpg");
 });
 
+test("a sentence of an index cannot command a terminal, and its number of classes is bounded", async ({
+  root,
+}) => {
+  put(root, { "photos/a/1.jpg": "1" });
+  const dataset = await openDataset(join(root, "photos"));
+  const path = join(root, "photos.index");
+  await writeIndex({ ...dataset, leftOut: "\u001b[31mred\n", otherKinds: "\u0007" }, path);
+  const { leftOut, otherKinds } = await openDataset(path);
+  assert.equal([leftOut, otherKinds], ["\\u001b[31mred\\n", "\\u0007"]);
+  await writeIndex({ ...dataset, classes: new Array(2 ** 21).fill("") }, path);
+  const error = await openDataset(path).catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(error) && error.code === "data/bad-index");
+  const table = { ...dataset.table, rows: Uint8Array.from(dataset.table.rows, () => 255) };
+  await writeIndex({ ...dataset, table }, path);
+  const damaged = await openDataset(path).catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(damaged));
+  assert.match(damaged.message, /photos\.index.*damaged.*write it again/);
+});
+
 test.run();

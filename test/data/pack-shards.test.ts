@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -144,6 +145,35 @@ test("a picture that cannot be read stops the pack and leaves nothing, or is lef
     );
     assert.ok(isVitrineError(inFile) && inFile.code === "file/unwritable", String(inFile));
     assert.ok(existsSync(join(out, SHARD_INDEX)));
+  } finally {
+    set.remove();
+  }
+});
+
+test("what a pack cannot be is said before it is written, and leaves nothing", async ({ root }) => {
+  const set = createDataSet(3);
+  const refusal = async (path: string, out: string) => {
+    const error = await openDataset(path)
+      .then((dataset) => packShards(dataset, out, OPTIONS))
+      .catch((reason: unknown) => reason);
+    assert.ok(isVitrineError(error), String(error));
+    return error;
+  };
+  try {
+    symlinkSync(set.path, join(root, "link"));
+    for (const out of [join(set.path, "pack"), join(root, "link", "new", "pack")])
+      assert.match((await refusal(set.path, out)).message, /is in the data set's folder/);
+    assert.equal(readdirSync(set.path).sort(), ["cat", "dog", "emu"]);
+    mkdirSync(join(root, "empty"));
+    symlinkSync("empty", join(root, "out"));
+    const error = await refusal(set.path, join(root, "out"));
+    assert.is(error.code, "file/unwritable");
+    assert.match(error.message, /give a new folder in it/);
+    mkdirSync(join(set.path, "two\nlines"));
+    assert.match((await refusal(set.path, join(root, "a"))).message, /"two\\nlines" has a line break/);
+    assert.equal(readdirSync(root).sort(), ["empty", "link", "out"]);
+    writeFileSync(join(root, "list.csv"), `path,label\n${join(set.path, "cat", "000.jpg")},0\n`);
+    await packShards(await openDataset(join(root, "list.csv")), join(root, "beside"), OPTIONS);
   } finally {
     set.remove();
   }

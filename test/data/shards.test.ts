@@ -208,6 +208,7 @@ test("patterns expand with their zeros; what is missing or compressed is said", 
   assert.equal(expandBraces("a/s-{08..10}.tar"), ["a/s-08.tar", "a/s-09.tar", "a/s-10.tar"]);
   assert.equal(expandBraces("{0..1}-{7..8}.tar"), ["0-7.tar", "0-8.tar", "1-7.tar", "1-8.tar"]);
   assert.is(expandBraces("a/b.tar"), undefined);
+  assert.throws(() => expandBraces("{0..999}{0..999}{0..1}.tar"), /\{0\.\.1\} is 2 names|is 1000 names/);
   assert.is((await refusal(join(root, "s-{5..1}.tar"))).code, "usage/bad-option");
   assert.is((await refusal(join(root, "s-{0..99999999999}.tar"))).code, "usage/bad-option");
   put(root, { "s-0.tar": tarFile([["a/1.jpg", "x"]]) });
@@ -282,6 +283,28 @@ test("CIFAR's binary files are pictures of 32 × 32 with their class names", asy
   );
   put(hundred, { "train.bin": Buffer.from(record([3, 100], 1)) });
   assert.match((await refusal(hundred)).message, /label 100 at byte 0; allowed: 0 to 99/);
+});
+
+test("links in an archive are named, and names that share all before their dot are pictures of their own", async ({
+  root,
+}) => {
+  const linked = tarFile([
+    ["a/1.jpg", "1"],
+    ["a/2.jpg", ""],
+  ]);
+  // The second header's type, which its checksum counts.
+  const second = linked.subarray(1024, 1536);
+  second[156] = "1".charCodeAt(0);
+  second.write(
+    `${(Number.parseInt(second.toString("latin1", 148, 154), 8) + 1).toString(8).padStart(6, "0")}`,
+    148,
+  );
+  put(root, { "linked.tar": linked });
+  assert.match((await refusal(join(root, "linked.tar"))).message, /a\/2\.jpg: a link, which has no content/);
+  // One argument each would be more than a call can have.
+  const entry = tarFile([["a/img.1.jpg", ""]]).subarray(0, 512);
+  put(root, { "dotted.tar": Buffer.concat([...new Array<Buffer>(150_000).fill(entry), Buffer.alloc(1024)]) });
+  assert.is((await openDataset(join(root, "dotted.tar"))).samples, 150_000);
 });
 
 /** Enough pictures for batches. */

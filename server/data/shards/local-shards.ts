@@ -30,19 +30,21 @@ const MOST_SHARDS = 1_000_000;
 const BRACES = /\{(\d+)\.\.(\d+)\}/;
 
 /** `a-{00..02}.tar` → `a-00.tar`, `a-01.tar`, `a-02.tar`; undefined for any other path. Throws `usage/bad-option`. */
-export function expandBraces(path: string): string[] | undefined {
+export function expandBraces(path: string, most = MOST_SHARDS): string[] | undefined {
   const [braces, first, last] = BRACES.exec(path) ?? [];
   if (braces === undefined || !SHARD.test(path)) return undefined;
   const count = Number(last) - Number(first) + 1;
-  if (!(count >= 1 && count <= MOST_SHARDS))
+  if (!(count >= 1 && count <= most))
     throw new VitrineError(
       "usage/bad-option",
-      `${quote(path)}: ${braces} is ${count} names; allowed: 1 to ${MOST_SHARDS.toLocaleString("en-US")}`,
+      `${quote(path)}: ${braces} is ${count} names; allowed: 1 to ${most.toLocaleString("en-US")}`,
     );
   const names = Array.from({ length: count }, (_, i) =>
     path.replace(braces, String(Number(first) + i).padStart(first.length, "0")),
   );
-  return BRACES.test(names[0]) ? names.flatMap((name) => expandBraces(name) ?? []) : names;
+  return BRACES.test(names[0])
+    ? names.flatMap((name) => expandBraces(name, Math.floor(most / count)) ?? [])
+    : names;
 }
 
 const isShard = (path: string): boolean => SHARD.test(path);

@@ -2,8 +2,9 @@
 // that is complete or not there.
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
+import { realpathSync } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
 import { type Dataset, sampleLocation } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
@@ -12,6 +13,7 @@ import { ListingFaults } from "../listing-faults.js";
 import { readSample } from "../read-sample.js";
 import type { RemoteSource } from "../remote/contract.js";
 import { withRemoteSource } from "../remote/remote-reader.js";
+import { isRemote } from "../remote/remote-url.js";
 import { HASH_BYTES, rowAt, type Shard, TableBuilder } from "../sample-table.js";
 import { EntryNamer } from "./entry-names.js";
 import { CLASS_NAMES_FILE, SHARD_INDEX } from "./local-shards.js";
@@ -237,25 +239,59 @@ async function syncFolder(path: string): Promise<void> {
 function unwritable(out: string, cause: unknown): VitrineError {
   if (isVitrineError(cause)) return cause;
   const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  const text = `--out ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;
+  const advice =
+    reason === "ENOTDIR" || reason === "EBUSY"
+      ? "a link or the root of a drive cannot be replaced: give a new folder in it"
+      : "check the path, its permissions and the free space";
+  const text = `--out ${quote(out)} cannot be written (${reason}); ${advice}`;
   return new VitrineError("file/unwritable", text, { cause, details: { path: out } });
+}
+
+/** A pack in a folder of class folders would be one of its classes from then on. */
+function requireOutside({ path, root, table }: Dataset, out: string): void {
+  // A list stays what it is.
+  if (isRemote(root) || path !== root || table.shards.length > 0) return;
+  const [folder, target] = [realOf(resolve(root)), realOf(resolve(out))];
+  if (target !== folder && !target.startsWith(folder.endsWith(sep) ? folder : folder + sep)) return;
+  const text = `--out ${quote(out)} is in the data set's folder ${quote(root)}, whose classes are its folders: give one elsewhere`;
+  throw new VitrineError("usage/bad-option", text, { details: { path: out } });
+}
+
+/** A path without links, as far as it exists. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return dirname(path) === path ? path : join(realOf(dirname(path)), basename(path));
+  }
+}
+
+/** `classes.txt` has a name a line. */
+function requireLines({ classes, path }: PackSource): void {
+  const broken = classes.find((name) => /[\r\n]/.test(name));
+  if (broken === undefined) return;
+  const text = `${quote(path)}: the class name "${quote(broken)}" has a line break, which ${CLASS_NAMES_FILE} cannot have: rename it`;
+  throw new VitrineError("usage/bad-option", text, { details: { path } });
 }
 
 /**
  * Writes pictures to the folder `out`, which must be free or empty, and returns them as the data set that is there. A pack
- * of the same pictures has the same bytes. Throws what reading throws, and `file/unwritable`.
+ * of the same pictures has the same bytes. Throws what reading throws, `file/unwritable`, and `usage/bad-option` where a
+ * class name has a line break.
  */
 export async function packPictures(source: PackSource, out: string, options: PackOptions): Promise<Dataset> {
   const target = resolve(out);
+  requireLines(source);
   const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    await mkdir(partial, { recursive: true });
-    const packed = await pack(source, partial, target, options);
-    await syncFolder(partial);
-    // Windows renames onto no folder, not even an empty one.
+    // At once, rather than after hours: a link or the root of a drive cannot be replaced. Windows renames onto no folder, not
+    // even an empty one.
     await rmdir(target).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") throw error;
     });
+    await mkdir(partial, { recursive: true });
+    const packed = await pack(source, partial, target, options);
+    await syncFolder(partial);
     await rename(partial, target);
     await syncFolder(dirname(target));
     return { ...packed, path: out, root: out };
@@ -265,8 +301,9 @@ export async function packPictures(source: PackSource, out: string, options: Pac
   }
 }
 
-/** Writes a data set, as `packPictures`. */
-export function packShards(dataset: Dataset, out: string, options: PackOptions): Promise<Dataset> {
+/** Writes a data set, as `packPictures`. Throws `usage/bad-option` also where the pack would be a class of the data set. */
+export async function packShards(dataset: Dataset, out: string, options: PackOptions): Promise<Dataset> {
+  requireOutside(dataset, out);
   const { path, samples, classes } = dataset;
   return withRemoteSource(dataset.remote, READ_AHEAD, (remote) => {
     const source = { path, samples, classes };

@@ -77,7 +77,7 @@ export async function readShards(
   const refuse = (what: string): VitrineError =>
     new VitrineError("data/bad-shard", `${quote(root)}: ${what}`, { details: { path: root } });
   const table = new TableBuilder();
-  table.shards.push(...shards.map(({ shard }) => shard));
+  for (const { shard } of shards) table.shards.push(shard);
   const labels = new ClassLabels((where, has) => refuse(`${where} has ${has}`));
   const numbers = new Numbers();
   const faults = new ListingFaults();

@@ -1,7 +1,7 @@
 // Shard samples: the pictures of a tar shard with their labels, as WebDataset lays them out: entries in a row whose names
 // are equal up to the first dot belong together, "n01/x.jpg" and "n01/x.cls".
 
-import { isVitrineError } from "../../../runtime/errors.js";
+import { isVitrineError, quote } from "../../../runtime/errors.js";
 import { nameText, PICTURE_NAME } from "../dataset.js";
 import { OtherFiles } from "../other-files.js";
 import { readTarEntries, type TarEntry, type TarSource } from "./tar-entries.js";
@@ -30,6 +30,11 @@ export interface ScannedShard {
 
 const LARGEST_CLS = 4096;
 const LARGEST_JSON = 2 ** 20;
+/**
+ * A sample has a few entries. More of one key are pictures whose names share what is before their first dot,
+ * "img.00001.jpg": they are added in pieces, so that an archive of any length takes no more memory than its samples.
+ */
+const MOST_PARTS = 1000;
 
 interface Part {
   entry: TarEntry;
@@ -95,14 +100,24 @@ class ShardScan implements ScannedShard {
       if (extension !== "cls" && extension !== "json" && !PICTURE_NAME.test(`.${extension}`))
         this.others.addKind(extension === "" ? "without an ending" : `.${extension}`);
     const sample = ({ entry: { name, offset, size } }: Part): ShardSample => ({ name, offset, size });
-    if (label === undefined) return void this.samples.push(...pictures.map(sample));
+    if (label === undefined) {
+      for (const picture of pictures) this.samples.push(sample(picture));
+      return;
+    }
     // "x.jpg" is the picture, "x.seg.png" something that belongs to it.
     const plain = pictures.filter(({ extension }) => !extension.includes("."));
     const [picture, ...more] = plain.length > 0 ? plain : pictures;
-    const first = nameText(parts[0].entry.name);
+    const first = quote(nameText(parts[0].entry.name));
     if (picture === undefined) this.faults.push(`${first}: no picture of that name beside its label`);
     else if (more.length > 0) this.faults.push(`${first}: ${1 + more.length} pictures of one name`);
     else this.samples.push({ ...sample(picture), label });
+  }
+
+  /** A picture that would otherwise be missing without a word. */
+  addLink({ name }: TarEntry): void {
+    this.faults.push(
+      `${quote(nameText(name))}: a link, which has no content: write the archive with --dereference --hard-dereference`,
+    );
   }
 }
 
@@ -117,10 +132,13 @@ export async function scanShard(
   let parts: Part[] = [];
   try {
     for await (const entry of readTarEntries(source, name)) {
-      if (!entry.isFile) continue;
       const split = splitName(entry.name);
       if (split === null) continue;
-      if (split.key !== key) {
+      if (!entry.isFile) {
+        if (entry.isLink && PICTURE_NAME.test(`.${split.extension}`)) scan.addLink(entry);
+        continue;
+      }
+      if (split.key !== key || parts.length === MOST_PARTS) {
         scan.add(parts);
         parts = [];
         key = split.key;

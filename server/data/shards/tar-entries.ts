@@ -22,6 +22,8 @@ export interface TarEntry {
   size: number;
   /** False for folders, links and devices. */
   isFile: boolean;
+  /** A hard or a symbolic link. */
+  isLink: boolean;
 }
 
 const BLOCK = 512;
@@ -145,7 +147,8 @@ export async function* readTarEntries(source: TarSource, name: string): AsyncGen
     } else {
       if (type === "S") throw badShard(name, at, "a sparse file, which has no range");
       const isFile = /[0\0 7]/.test(type);
-      yield { name: tidied(longName ?? nameOf(header)), offset, size, isFile };
+      const isLink = type === "1" || type === "2";
+      yield { name: tidied(longName ?? nameOf(header)), offset, size, isFile, isLink };
       longName = undefined;
       longSize = undefined;
     }
