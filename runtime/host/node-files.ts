@@ -53,7 +53,8 @@ function kindOf(entry: Stats): string | null {
 }
 
 function refused(path: string, got: string, limit: number): VitrineError {
-  const text = `${quote(path)}: ${got}; allowed: a regular file of at most ${limit.toLocaleString("en-US")} bytes`;
+  const most = Number.isFinite(limit) ? ` of at most ${limit.toLocaleString("en-US")} bytes` : "";
+  const text = `${quote(path)}: ${got}; allowed: a regular file${most}`;
   return new VitrineError("file/unreadable", text, { details: { path, limit } });
 }
 
