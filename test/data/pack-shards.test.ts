@@ -169,6 +169,13 @@ test("what a pack cannot be is said before it is written, and leaves nothing", a
     const error = await refusal(set.path, join(root, "out"));
     assert.is(error.code, "file/unwritable");
     assert.match(error.message, /give a new folder in it/);
+    // It may be the current folder, to which the data set's path is relative.
+    const current = join(root, "current");
+    mkdirSync(current);
+    const onPacked = () =>
+      assert.ok(existsSync(current), "the empty folder stays until the pack is complete");
+    await packShards(await openDataset(set.path), current, { ...OPTIONS, onPacked });
+    rmSync(current, { recursive: true });
     mkdirSync(join(set.path, "two\nlines"));
     assert.match((await refusal(set.path, join(root, "a"))).message, /"two\\nlines" has a line break/);
     assert.equal(readdirSync(root).sort(), ["empty", "link", "out"]);

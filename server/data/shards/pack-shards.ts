@@ -3,7 +3,7 @@
 
 import { createHash, type Hash, randomBytes } from "node:crypto";
 import { realpathSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, rmdir } from "node:fs/promises";
+import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
 import { type Dataset, sampleLocation } from "../dataset.js";
@@ -239,12 +239,19 @@ async function syncFolder(path: string): Promise<void> {
 function unwritable(out: string, cause: unknown): VitrineError {
   if (isVitrineError(cause)) return cause;
   const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  const advice =
-    reason === "ENOTDIR" || reason === "EBUSY"
-      ? "a link or the root of a drive cannot be replaced: give a new folder in it"
-      : "check the path, its permissions and the free space";
-  const text = `--out ${quote(out)} cannot be written (${reason}); ${advice}`;
+  const text = `--out ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;
   return new VitrineError("file/unwritable", text, { cause, details: { path: out } });
+}
+
+/** Said at once, rather than after hours: the folder is removed only when the pack is complete, since it may be the current one. */
+async function requireReplaceable(target: string, out: string): Promise<void> {
+  const entry = await lstat(target).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
+  if (!entry) return;
+  if (!entry.isSymbolicLink() && entry.dev === (await stat(dirname(target))).dev) return;
+  const text = `--out ${quote(out)} is a link or the root of a drive, which cannot be replaced: give a new folder in it`;
+  throw new VitrineError("file/unwritable", text, { details: { path: out } });
 }
 
 /** A pack in a folder of class folders would be one of its classes from then on. */
@@ -284,14 +291,14 @@ export async function packPictures(source: PackSource, out: string, options: Pac
   requireLines(source);
   const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
-    // At once, rather than after hours: a link or the root of a drive cannot be replaced. Windows renames onto no folder, not
-    // even an empty one.
-    await rmdir(target).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
+    await requireReplaceable(target, out);
     await mkdir(partial, { recursive: true });
     const packed = await pack(source, partial, target, options);
     await syncFolder(partial);
+    // Windows renames onto no folder, not even an empty one.
+    await rmdir(target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
     await rename(partial, target);
     await syncFolder(dirname(target));
     return { ...packed, path: out, root: out };
