@@ -4,9 +4,9 @@ import { type BatchHead, type BatchPart, pixelBytes, type WireBatch } from "../.
 import { VitrineError } from "../../runtime/errors.js";
 
 /**
- * Pixels in one message. Whole batches are copied through memory that is new each time; the frames of small messages stay
- * in the cache. By CPU time of server and client an image of 224 pixels took, with messages of 128 KiB 0.58 ms, 512 KiB
- * 0.48, 1 MiB 0.43, 2 MiB 0.46, and whole (9.6 MB) 0.49 (bench/data.ts).
+ * Pixels in one message. Small messages bound what a stream holds, and let others have their turn; each costs a call. By
+ * CPU time of server and client together an image of 224 pixels took, with messages of 128 KiB 0.58 ms, 512 KiB 0.48, and
+ * 1 MiB to whole batches (9.6 MB) 0.43 to 0.49, which is the noise of that measurement (bench/data.ts).
  */
 export const CHUNK_BYTES = 2 ** 20;
 

@@ -5,8 +5,8 @@
 // Where the length says that the folder is full, one of them measures it, removes the segments that were used least
 // recently, and replaces the ledger; the others go on without writing until it is done. What was used within the last hour
 // stays: every epoch reads every sample in another order, so that evicting some for others, which are needed no sooner,
-// would leave few of them until they are read again (13% hits where the cache holds a third, instead of 33%). A writer that dies leaves a
-// reservation, never a byte that is not counted.
+// would leave few of them until they are read again (of random reads 13% by calculation where the cache holds a third,
+// instead of 33%). A writer that dies leaves a reservation, never a byte that is not counted.
 
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";

@@ -1,5 +1,5 @@
 // Object server: a web server and S3 store of the tests' own, in this process, with faults on demand. It stands in for
-// s3rver 3.7.1, whose busboy and fast-xml-parser have published vulnerabilities. Signatures are not verified.
+// s3rver 3.7.1, whose dependencies are old major versions. Signatures are not verified.
 
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
