@@ -21,7 +21,7 @@ export function checkFolderOut(out: string, force: boolean): void {
 /** Throws `file/exists` unless `out` is free or an empty folder. */
 export function checkEmptyFolderOut(out: string): void {
   if (!existsSync(out) || (statSync(out).isDirectory() && readdirSync(out).length === 0)) return;
-  const text = `--out ${quote(out)} exists and is no empty folder: choose another`;
+  const text = `--out ${quote(out)} exists and is not an empty folder: choose another`;
   throw new VitrineError("file/exists", text, { details: { path: out } });
 }
 

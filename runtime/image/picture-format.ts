@@ -78,7 +78,7 @@ export function requirePictureFormat(file: Uint8Array, name: string | undefined)
     file.length === 0
       ? "the file is empty"
       : kind === undefined
-        ? `no picture; ${allowed}`
+        ? `not a picture; ${allowed}`
         : `${kind} is not read: convert it first (${OTHERS[kind]})`;
   throw new VitrineError("image/unknown-format", subjectPrefix(name) + what, {
     details: { subject: name, ...(kind !== undefined && { kind }) },

@@ -78,7 +78,7 @@ test("with `fail` one error names the first file and counts them all", async ({ 
   assert.ok(isVitrineError(outcome) && outcome.code === "image/unknown-format");
   assert.match(
     outcome.message,
-    /a\.jpg: no picture.* \(2 files of 3 cannot be read: repair or remove them, or leave them out with --bad-samples skip\)$/,
+    /a\.jpg: not a picture.* \(2 files of 3 cannot be read: repair or remove them, or leave them out with --bad-samples skip\)$/,
   );
 });
 

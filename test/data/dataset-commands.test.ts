@@ -104,7 +104,7 @@ test("a pack is its folder, in shards with right checksums", async ({ folder, se
   assert.is((await openDataset(out)).fingerprint, fingerprint);
   const again = await runVitrine(pack);
   assert.is(again.status, 1);
-  assert.match(again.errors, /file\/exists: .*no empty folder/);
+  assert.match(again.errors, /file\/exists: .*not an empty folder/);
 });
 
 test("a check finds what would stop a run, in files and in shards", async ({ folder, set }) => {
@@ -129,7 +129,7 @@ test("a check finds what would stop a run, in files and in shards", async ({ fol
   assert.match(lines[1], /^1 entry cannot be listed and is left out: .*link\.jpg/);
   assert.not.match(found.output, /--bad-samples/, "the command has no such flag");
   assert.match(found.output, /^1 {2}jpeg\/truncated +.*000\.jpg: /m);
-  assert.match(found.output, /^1 {2}image\/unknown-format {2}.*text\.jpg: no picture/m);
+  assert.match(found.output, /^1 {2}image\/unknown-format {2}.*text\.jpg: not a picture/m);
   assert.is(readFileSync(list, "utf8"), `${file}\n${join(set.path, "dog", "text.jpg")}\n`);
   const fast = await runVitrine(["dataset", "check", "--data", shards, "--fast", "--json"]);
   assert.is(fast.status, 1);

@@ -65,7 +65,7 @@ test("unrecognizable bytes are of no kind, and the error says what is read", asy
   for (const start of ["hello", "P7\n", "B", "\0\0\0\x18ftypmp42\0\0\0\0isom", "<html><svg>"])
     assert.is(pictureKind(Buffer.from(start, "latin1")), undefined);
   const { message } = await refusal(() => decodePicture(module, Buffer.from("hello")));
-  assert.match(message, /^no picture; pictures are JPEG, PNG, .* and PPM files$/);
+  assert.match(message, /^not a picture; pictures are JPEG, PNG, .* and PPM files$/);
   assert.match((await refusal(() => decodePicture(module, new Uint8Array(0)))).message, /empty/);
 });
 
