@@ -61,9 +61,12 @@ test("tables have a row per training, with heads where a model has two", () => {
   const scores = new Map(plans.map(({ name }) => [name, scoresOf([50, 52], name === "token" ? 48 : null)]));
   const table = distillationTable(scores);
   assert.is(table.length, plans.length + 2);
-  assert.ok(table.includes("| DeiT, hard distillation | 51.00 ± 1.00 |  |  |"), table.join("\n"));
+  assert.ok(
+    table.includes("| DeiT, hard distillation from the RegNetY | 51.00 ± 1.00 |  |  |"),
+    table.join("\n"),
+  );
   const token =
-    "| DeiT with a distillation token, hard distillation | 51.00 ± 1.00 | 48.00 ± 0.00 | 48.00 ± 0.00 |";
+    "| DeiT with a distillation token, hard distillation from the RegNetY | 51.00 ± 1.00 | 48.00 ± 0.00 | 48.00 ± 0.00 |";
   assert.ok(table.includes(token), table.join("\n"));
   const ablation = ablationPlans("p.json", 3);
   const rows = ablationTable(
