@@ -9,7 +9,11 @@ const GRACE_MS = 5_000;
 /** Refuses new calls, waits for those in progress, and cuts off what is left after `graceMs`. */
 export async function drainGrpc(server: Server, graceMs = GRACE_MS): Promise<void> {
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      // tryShutdown may wait forever: it counts a connection whose first bytes were not HTTP/2, such as a TLS handshake.
+      resolve();
+    }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();
