@@ -40,6 +40,7 @@ export const KNOWN_FLAGS: readonly [names: string, answers: Answers][] = [
       other: CONFIG_SAYS,
     },
   ],
+  ["--size", { train: "use --input-size", validate: "use --input-size" }],
   [
     "--num-classes",
     { train: "the data set determines it; a head of other classes is renewed", other: CONFIG_SAYS },

@@ -80,12 +80,19 @@ export async function measure(source: Source, load: Load): Promise<Figures> {
   const { data, images, size, batches, workers } = load;
   const counts = [images, size, WARM_UP, batches, workers].map(String);
   const kind = source === "bare" || source === "local" ? source : "vitrine";
-  if (source === "local") return readFrom(fork(script("wire-client"), [kind, data, ...counts]), null, load);
-  const server = fork(script("wire-server"), [source, data, `${images}`, `${size}`, `${workers}`]);
+  const children: ChildProcess[] = [];
+  const start = (name: string, words: string[]): ChildProcess => {
+    const child = fork(script(name), words);
+    children.push(child);
+    return child;
+  };
   try {
+    if (source === "local") return await readFrom(start("wire-client", [kind, data, ...counts]), null, load);
+    const server = start("wire-server", [source, data, `${images}`, `${size}`, `${workers}`]);
     const [{ address }] = (await once(server, "message")) as [{ address: string }];
-    return await readFrom(fork(script("wire-client"), [kind, address, ...counts]), server, load);
+    return await readFrom(start("wire-client", [kind, address, ...counts]), server, load);
   } finally {
-    server.disconnect();
+    // One that is still at work when its channel closes would keep this process waiting.
+    for (const child of children) child.kill("SIGKILL");
   }
 }
