@@ -18,7 +18,7 @@ import { quote, VitrineError } from "../errors.js";
 export const OPEN_TO_READ: OpenMode = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** One call of the system reads at most 2 GiB. */
-const LARGEST_READ = 2 ** 30;
+export const LARGEST_READ = 2 ** 30;
 
 /** Bytes of the next read where a file says nothing of its size, as those of /proc. */
 const UNKNOWN_SIZE = 64 * 1024;

@@ -1,27 +1,22 @@
-// Decode pool: decode tasks on worker threads, or one by one in the calling thread. Streams take turns, task by task. A
-// thread that dies, or does not finish a task in time, is replaced and its tasks run again: they are pure, so any thread
-// writes the same bytes.
+// Decode pool: decode tasks on worker threads. Owners of tasks, such as streams, take turns, task by task. A thread that
+// dies, or does not finish a task in time, is replaced and its tasks run again: they are pure, so any thread writes the
+// same bytes.
 
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { DrawMath } from "../../runtime/draw/random.js";
-import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
+import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
-import {
-  type DecodeOutcome,
-  type DecodePool,
-  type DecodeTask,
-  locationsOf,
-  runDecodeTask,
-  startReading,
-} from "./decode-task.js";
+import { createImageModule } from "../../runtime/image/image-module.js";
+import type { DecodeOutcome, DecodePool, DecodeTask } from "./decode-task.js";
 import type { WorkerData, WorkerRequest, WorkerResponse } from "./decode-worker.js";
 import { FairQueue } from "./fair-queue.js";
+import { createInlinePool } from "./inline-pool.js";
 import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "./remote/contract.js";
 import { RemoteClient } from "./remote/remote-client.js";
 import { RemoteReaders } from "./remote/remote-readers.js";
 import { addStages, noStageSeconds, type PoolLoad } from "./service-totals.js";
+import { MAX_DEATHS, taskIsLate, taskKillsWorkers } from "./task-failures.js";
 
 export interface OpenPool {
   pool: DecodePool;
@@ -71,47 +66,13 @@ function withReaders(pool: DecodePool, readers: RemoteReaders): DecodePool {
   };
 }
 
-/** Tasks run sequentially in the calling thread, whose event loop turns between them. */
-function createInlinePool(module: ImageModule, remote: RemoteClient | undefined): DecodePool {
-  let last: Promise<unknown> = Promise.resolve();
-  let closed = false;
-  let waiting = 0;
-  const stages = noStageSeconds();
-  return {
-    run(task, batch, signal) {
-      waiting++;
-      const outcome = last.then(async (): Promise<DecodeOutcome> => {
-        await nextTurn();
-        if (closed) throw new VitrineError("data/pool-closed", "the decode pool was closed");
-        signal.throwIfAborted();
-        const options = { remote };
-        return runDecodeTask(module, task, batch, options, startReading(task, options), stages);
-      });
-      last = outcome.catch(() => {}).finally(() => waiting--);
-      return outcome;
-    },
-    allocate: (bytes) => new Uint8Array(bytes),
-    load: () => ({ workers: 0, busy: 0, queued: waiting, stages }),
-    blockedThreads: 0,
-    failure: new Promise(() => {}),
-    async close() {
-      closed = true;
-      await last;
-      remote?.close();
-    },
-  };
-}
-
 const SCRIPT = new URL("./decode-worker.js", import.meta.url);
 
 /** One that runs and one behind it, whose files are being read; of remote samples there are more. */
 const TASKS_PER_WORKER = 2;
 
-/**
- * A task that was running in this many threads when they died is what kills them; this many threads in a row dying
- * at startup means that none will start.
- */
-const MAX_DEATHS = 3;
+/** This many threads in a row that die before they are ready mean that none will start. */
+const MAX_FAILED_STARTS = 3;
 
 /**
  * Longest time of one task. Reading and decoding two large pictures takes a second; a file on a network drive that does
@@ -149,6 +110,15 @@ export interface WorkerPool extends DecodePool {
   readonly replaced: number;
   /** The threads that are alive. */
   readonly threads: Worker[];
+}
+
+export interface WorkerPoolOptions {
+  /** A thread that works on a task for longer is replaced. Default: a minute. */
+  taskLimitMs?: number;
+  /** The threads that read remote samples; without them, all samples are files. */
+  readers?: RemoteReaders | undefined;
+  /** Remote samples that a thread reads while it decodes another one. Default 24. */
+  readsAhead?: number | undefined;
 }
 
 class Pool implements WorkerPool {
@@ -251,7 +221,7 @@ class Pool implements WorkerPool {
     lane.limit = setTimeout(() => {
       this.#blockingReads = true;
       const seconds = this.#taskLimitMs / 1000;
-      this.#replace(lane, `it took longer than ${seconds} s`, taskIsLate(lane.jobs[0], seconds));
+      this.#replace(lane, `it took longer than ${seconds} s`, taskIsLate(lane.jobs[0].task, seconds));
       this.#end(lane);
     }, this.#taskLimitMs);
   }
@@ -317,8 +287,8 @@ class Pool implements WorkerPool {
     if (!this.#lanes.delete(lane) || this.#broken) return;
     if (!lane.ready) this.#failedStarts++;
     const works = this.#hasStarted && [...this.#lanes].some(({ ready }) => ready);
-    if (!lane.ready && this.#failedStarts >= MAX_DEATHS && !works) {
-      const text = `${MAX_DEATHS} decode workers died before they were ready: ${reason}`;
+    if (!lane.ready && this.#failedStarts >= MAX_FAILED_STARTS && !works) {
+      const text = `${MAX_FAILED_STARTS} decode workers died before they were ready: ${reason}`;
       this.#fail(new VitrineError("data/worker-died", text));
       return;
     }
@@ -326,10 +296,10 @@ class Pool implements WorkerPool {
     const [running] = lane.jobs;
     if (running && ++running.deaths >= MAX_DEATHS) {
       lane.jobs.shift();
-      running.reject(late ?? taskKillsWorkers(running, reason));
+      running.reject(late ?? taskKillsWorkers(running.task, reason));
     }
     for (const job of lane.jobs.toReversed()) this.#queue.putBack(job.owner, job);
-    if (this.#failedStarts < MAX_DEATHS) this.#addLane();
+    if (this.#failedStarts < MAX_FAILED_STARTS) this.#addLane();
     else this.#addLaneLater();
   }
 
@@ -350,42 +320,6 @@ class Pool implements WorkerPool {
     for (const lane of this.#lanes) for (const job of lane.jobs.splice(0)) job.reject(this.#broken);
     for (const job of this.#queue.takeAll()) job.reject(this.#broken);
   }
-}
-
-/** A header task has many files, and the first few tell where it was. */
-const NAMED_FILES = 2;
-
-function nameFiles({ task }: Job): { text: string; details: { file: string } } {
-  const files = locationsOf(task).map(({ name }) => name);
-  const text = files.slice(0, NAMED_FILES).map(quote).join(" and ");
-  return { text: files.length > NAMED_FILES ? `${text} …` : text, details: { file: files[0] } };
-}
-
-function taskKillsWorkers(job: Job, reason: string): VitrineError {
-  const { text, details } = nameFiles(job);
-  return new VitrineError(
-    "data/worker-died",
-    `${text}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
-    { details },
-  );
-}
-
-function taskIsLate(job: Job, seconds: number): VitrineError {
-  const { text, details } = nameFiles(job);
-  return new VitrineError(
-    "data/decode-timeout",
-    `${text}: ${MAX_DEATHS} decode workers in turn took longer than ${seconds} s: does the drive answer?`,
-    { details },
-  );
-}
-
-export interface WorkerPoolOptions {
-  /** A thread that works on a task for longer is replaced. Default: a minute. */
-  taskLimitMs?: number;
-  /** The threads that read remote samples; without them, all samples are files. */
-  readers?: RemoteReaders | undefined;
-  /** Remote samples that a thread reads while it decodes another one. Default 24. */
-  readsAhead?: number | undefined;
 }
 
 /**

@@ -2,10 +2,10 @@
 // format. It is read whole into memory that threads share, checked, and used as it is.
 
 import { createHash } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { escapeControls, isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
-import { checkEntry, OPEN_TO_READ, readStartSync } from "../../runtime/host/node-files.js";
+import { readStartSync } from "../../runtime/host/node-files.js";
+import { openFileSync } from "../../runtime/host/node-open-file.js";
 import { MAX_CLASSES } from "./class-labels.js";
 import type { Dataset } from "./dataset.js";
 import { isRemote } from "./remote/remote-url.js";
@@ -21,8 +21,6 @@ const LARGEST_HEADER = 2 ** 26;
 /** A hundred million samples with hashes. */
 export const LARGEST_INDEX = 2 ** 33;
 const CHECKSUM_BYTES = 32;
-/** One call of the system reads at most 2 GiB. */
-const LARGEST_READ = 2 ** 30;
 
 const aligned = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
@@ -103,20 +101,14 @@ export function indexParts(dataset: Dataset, path: string): Uint8Array[] {
 
 /** The whole file, in memory that threads share. */
 function readShared(path: string): Uint8Array {
-  const file = openSync(path, OPEN_TO_READ);
+  const file = openFileSync(path, LARGEST_INDEX);
   try {
-    const entry = fstatSync(file);
-    checkEntry(entry, path, LARGEST_INDEX);
-    const bytes = new Uint8Array(new SharedArrayBuffer(entry.size));
-    for (let done = 0; done < bytes.length; ) {
-      const most = Math.min(LARGEST_READ, bytes.length - done);
-      const came = readSync(file, bytes, done, most, done);
-      if (came === 0) throw badIndex(path, `it ends at byte ${done} of ${bytes.length}`);
-      done += came;
-    }
+    const bytes = new Uint8Array(new SharedArrayBuffer(file.bytes));
+    const came = file.readAt(bytes, 0);
+    if (came < bytes.length) throw badIndex(path, `it ends at byte ${came} of ${bytes.length}`);
     return bytes;
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 

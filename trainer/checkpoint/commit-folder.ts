@@ -10,6 +10,7 @@
 
 import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../../runtime/host/node-sync-folder.js";
 
 /**
  * The file operations of a checkpoint, each on disk before it returns. An interface, so that a test can cut the power
@@ -36,17 +37,6 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Windows cannot open a folder, and journals renames by itself. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -1,9 +1,8 @@
 // Parquet process: reads one Parquet file for parquet-reader.ts. A few bytes may stand for a run of a thousand million
 // values, at which V8 ends the process: this one, and not the program.
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { type ErrorRecord, isVitrineError, quote, toErrorRecord } from "../../../runtime/errors.js";
-import { checkEntry, fileFailure, missingFile, OPEN_TO_READ } from "../../../runtime/host/node-files.js";
+import { openFileSync } from "../../../runtime/host/node-open-file.js";
 import { badParquet, type ImageColumns, imageColumns } from "./image-columns.js";
 import { checkRepeats, type ParquetFile, readGroup, sizeOfGroup } from "./row-group.js";
 
@@ -43,29 +42,14 @@ const path = process.argv[2] as string;
 const MESSAGE_BYTES = 2 ** 23;
 
 function openFile(): Omit<ParquetFile, "metadata" | "dataEnd"> {
-  let file: number;
-  try {
-    file = openSync(path, OPEN_TO_READ);
-  } catch (cause) {
-    throw fileFailure(path, Number.POSITIVE_INFINITY, cause) ?? missingFile(path, "");
-  }
-  const entry = fstatSync(file);
-  try {
-    checkEntry(entry, path, Number.POSITIVE_INFINITY);
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
+  const file = openFileSync(path);
   return {
     path,
-    bytes: entry.size,
+    bytes: file.bytes,
     read(start, length) {
       const bytes = new Uint8Array(length);
-      for (let done = 0; done < length; ) {
-        const came = readSync(file, bytes, done, length - done, start + done);
-        if (came === 0) throw badParquet(path, `it ends before byte ${start + length} while it is read`);
-        done += came;
-      }
+      if (file.readAt(bytes, start) < length)
+        throw badParquet(path, `it ends before byte ${start + length} while it is read`);
       return bytes.buffer;
     },
   };

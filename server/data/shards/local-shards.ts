@@ -1,17 +1,10 @@
 // Local shards: tar archives in a folder, as a brace pattern such as shards-{000..099}.tar, or a single one.
 
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { quote, VitrineError } from "../../../runtime/errors.js";
-import {
-  checkEntry,
-  entryAt,
-  fileFailure,
-  LARGEST_TEXT,
-  missingFile,
-  OPEN_TO_READ,
-  readFileIfAnySync,
-} from "../../../runtime/host/node-files.js";
+import { entryAt, LARGEST_TEXT, missingFile, readFileIfAnySync } from "../../../runtime/host/node-files.js";
+import { openFileSync } from "../../../runtime/host/node-open-file.js";
 import { byCodePoint, type Listing } from "../dataset.js";
 import { readShards, type ShardOptions, type ShardToRead } from "./read-shards.js";
 import type { TarSource } from "./tar-entries.js";
@@ -66,49 +59,28 @@ export function shardNames(folder: string, names: readonly string[]): string[] {
 const WINDOW = 4096;
 
 function openShard(path: string): TarSource {
-  let file: number;
-  try {
-    file = openSync(path, OPEN_TO_READ);
-  } catch (cause) {
-    throw fileFailure(path, Number.POSITIVE_INFINITY, cause) ?? missingFile(path, "");
-  }
-  const entry = fstatSync(file);
+  const file = openFileSync(path);
   const buffer = new Uint8Array(WINDOW);
   let start = 0;
   let end = 0;
-  const readAt = (into: Uint8Array, position: number): number => {
-    let done = 0;
-    while (done < into.length) {
-      const came = readSync(file, into, done, into.length - done, position + done);
-      if (came === 0) break;
-      done += came;
-    }
-    return done;
-  };
   const ended = (position: number): VitrineError =>
     new VitrineError("data/file-changed", `${quote(path)}: it ends before byte ${position} while it is read`);
-  try {
-    checkEntry(entry, path, Number.POSITIVE_INFINITY);
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
   return {
-    bytes: entry.size,
+    bytes: file.bytes,
     read(offset, length) {
       if (length > WINDOW) {
         const bytes = new Uint8Array(length);
-        if (readAt(bytes, offset) < length) throw ended(offset + length);
+        if (file.readAt(bytes, offset) < length) throw ended(offset + length);
         return bytes;
       }
       if (offset < start || offset + length > end) {
         start = offset;
-        end = offset + readAt(buffer, offset);
+        end = offset + file.readAt(buffer, offset);
         if (offset + length > end) throw ended(offset + length);
       }
       return buffer.subarray(offset - start, offset - start + length);
     },
-    close: () => closeSync(file),
+    close: () => file.close(),
   };
 }
 

@@ -6,6 +6,7 @@ import { realpathSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
+import { syncFolder } from "../../../runtime/host/node-sync-folder.js";
 import { type Dataset, sampleLocation } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
 import { indexParts } from "../index-file.js";
@@ -223,16 +224,6 @@ async function pack(
   } catch (error) {
     await writer.abandon();
     throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -7,7 +7,6 @@ import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError } from "../../../runtime/errors.js";
 import { type Dataset, sampleLocation, sampleNames } from "../../../server/data/dataset.js";
 import { indexParts } from "../../../server/data/index-file.js";
 import { openDataset } from "../../../server/data/open-dataset.js";
@@ -17,6 +16,7 @@ import type { RemoteSettings } from "../../../server/data/remote/contract.js";
 import { digestsOf, SMALL_RECIPE } from "../batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "../synthetic-data-set.js";
 import { type ObjectServer, startObjectServer } from "./object-server.js";
+import { refusal } from "./refusal.js";
 
 interface Context {
   set: SyntheticDataSet;
@@ -74,16 +74,6 @@ async function digests(dataset: Dataset): Promise<string[]> {
   } finally {
     await source.close();
   }
-}
-
-async function refusal(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isVitrineError(error)) return { code: error.code, message: error.message };
-    throw error;
-  }
-  return { code: "none", message: "" };
 }
 
 test("a folder of a bucket is the data set of the same folder", async ({

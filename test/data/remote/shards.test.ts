@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError } from "../../../runtime/errors.js";
 import { type Dataset, sampleLocation } from "../../../server/data/dataset.js";
 import { openDataset } from "../../../server/data/open-dataset.js";
 import { openPipeline } from "../../../server/data/pipeline.js";
@@ -19,6 +18,7 @@ import { digestsOf, SMALL_RECIPE } from "../batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "../synthetic-data-set.js";
 import { tarFile } from "../tar-file.js";
 import { etagOf, type ObjectServer, startObjectServer } from "./object-server.js";
+import { refusal } from "./refusal.js";
 import { bytesAt } from "./virtual-object.js";
 
 interface Context {
@@ -40,16 +40,6 @@ async function digests(dataset: Dataset): Promise<string[]> {
   } finally {
     await source.close();
   }
-}
-
-async function refusal(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isVitrineError(error)) return { code: error.code, message: error.message };
-    throw error;
-  }
-  return { code: "none", message: "" };
 }
 
 test.before(async (context) => {

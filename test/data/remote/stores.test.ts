@@ -11,6 +11,7 @@ import { openStore } from "../../../server/data/remote/open-store.js";
 import { displayUrl, parseRemote, resolveRemote } from "../../../server/data/remote/remote-url.js";
 import { retryAfterMs } from "../../../server/data/remote/retry.js";
 import { etagOf, type ObjectServer, startObjectServer } from "./object-server.js";
+import { refusal } from "./refusal.js";
 
 const BYTES = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) & 255);
 const VERSION: ObjectVersion = { bytes: BYTES.length, etag: etagOf(BYTES) };
@@ -48,16 +49,6 @@ test.before.each(async (context) => {
 });
 
 test.after.each(({ server }) => server.close());
-
-async function refusal(promise: Promise<unknown>): Promise<{ code: string; message: string }> {
-  try {
-    await promise;
-  } catch (error) {
-    if (isVitrineError(error)) return { code: error.code, message: error.message };
-    throw error;
-  }
-  return { code: "none", message: "" };
-}
 
 /** Plays each fault on one request and then stops. */
 function faults(
