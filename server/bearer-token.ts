@@ -2,11 +2,11 @@
 // the old one is taken out.
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import { statSync } from "node:fs";
 import type { Metadata, MethodDefinition, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { type Service, toStatus } from "../proto/wire-error.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../runtime/host/node-files.js";
+import { fileStamp } from "./file-stamp.js";
 
 export interface BearerToken {
   /** Throws `network/unauthenticated` unless the call has one of the tokens. */
@@ -44,17 +44,13 @@ function isOneOf(digests: readonly Buffer[], token: string): boolean {
 
 /** `say` hears that a changed file is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`. */
 export function openBearerToken(file: string, say: (text: string) => void, lookMs = LOOK_MS): BearerToken {
+  let stamp = fileStamp(file);
   let digests = readDigests(file);
   let looked = performance.now();
-  const stampOf = () => {
-    const entry = statSync(file, { throwIfNoEntry: false });
-    return `${entry?.ino} ${entry?.mtimeMs} ${entry?.size}`;
-  };
-  let stamp = stampOf();
   const look = (): void => {
     if (performance.now() - looked < lookMs) return;
     looked = performance.now();
-    const current = stampOf();
+    const current = fileStamp(file);
     if (current === stamp) return;
     stamp = current;
     try {

@@ -2,11 +2,11 @@
 // they change. What a server must trust to start is checked; a later change that cannot be used keeps what was there.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import { experimental, type ServerCredentials } from "@grpc/grpc-js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../runtime/host/node-files.js";
+import { fileStamp } from "./file-stamp.js";
 
 export interface TlsFiles {
   /** PEM: the server's certificate, and those of its CAs up to the root. */
@@ -75,23 +75,15 @@ function readMaterial({ cert, key, clientCa }: TlsFiles): Material {
   return { certificate, privateKey, ca };
 }
 
-/** Changes whenever one of the files is written or replaced. */
-function stampOf({ cert, key, clientCa }: TlsFiles): string {
-  return [cert, key, clientCa]
-    .map((file) => {
-      const entry = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
-      return `${entry?.ino} ${entry?.mtimeMs} ${entry?.size}`;
-    })
-    .join();
-}
-
 /**
  * With `clientCa`, clients without a certificate of it are refused in the handshake. `say` hears that a changed
  * certificate is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`.
  */
 export function openServerTls(files: TlsFiles, say: (text: string) => void, lookMs = LOOK_MS): ServerTls {
+  const { cert, key, clientCa } = files;
+  const stampNow = () => fileStamp(cert, key, ...(clientCa === undefined ? [] : [clientCa]));
+  let stamp = stampNow();
   let material = readMaterial(files);
-  let stamp = stampOf(files);
   const identityListeners = new Set<(update: Material) => void>();
   const caListeners = new Set<(update: { caCertificate: Buffer }) => void>();
   const provider: CertificateProvider = {
@@ -108,7 +100,7 @@ export function openServerTls(files: TlsFiles, say: (text: string) => void, look
     removeCaCertificateListener: (listener) => void caListeners.delete(listener),
   };
   const look = (): void => {
-    const current = stampOf(files);
+    const current = stampNow();
     if (current === stamp) return;
     stamp = current;
     try {

@@ -43,7 +43,13 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
     remote: options.remote,
   });
   const { pool } = await openDecodePool(options.workers, dataset.remote);
-  const maker = createEvaluationMaker(pool, dataset, options);
+  let maker: ReturnType<typeof createEvaluationMaker>;
+  try {
+    maker = createEvaluationMaker(pool, dataset, options);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
   const { order } = maker;
 
   async function* batches(): AsyncGenerator<EvaluationBatch> {

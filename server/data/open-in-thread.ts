@@ -25,8 +25,12 @@ export function openDatasetInThread(
     const worker = new Worker(SCRIPT, { workerData });
     worker.on("message", (message: ListingMessage) => {
       if (message.kind === "listed") onFiles(message.files);
-      else if (message.kind === "opened") resolve(message.dataset);
-      else reject(fromErrorRecord(message.error));
+      else {
+        if (message.kind === "opened") resolve(message.dataset);
+        else reject(fromErrorRecord(message.error));
+        // Requests that nobody waits for any more end with it.
+        void worker.terminate();
+      }
     });
     worker.once("error", (error: NodeJS.ErrnoException) => {
       reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooManyFiles(path, error) : error);

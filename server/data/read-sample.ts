@@ -16,7 +16,7 @@ import {
   OPEN_TO_READ,
 } from "../../runtime/host/node-files.js";
 import type { RemoteSource } from "./remote/contract.js";
-import { isRemote } from "./remote/remote-url.js";
+import { displayPath, isRemote } from "./remote/remote-url.js";
 import { PLANAR_32_BYTES, type SampleLocation } from "./sample-location.js";
 
 export interface ReadOptions {
@@ -45,7 +45,7 @@ function fileChanged({ file, name }: SampleLocation, what: string): VitrineError
   const text =
     `${quote(name)}: the file has changed since the data set was listed: ${what}; restart what reads it, so that ` +
     "it is listed again; an index of it is to be written again";
-  return new VitrineError("data/file-changed", text, { details: { path: file } });
+  return new VitrineError("data/file-changed", text, { details: { path: displayPath(file) } });
 }
 
 /** "2026-11-30 08:15:00.123", UTC. */

@@ -228,7 +228,9 @@ export class SharedBatches {
     this.#keptBytes -= buffer.length;
   }
 
-  #remove({ plan, index }: Entry): void {
-    plan.entries.delete(index);
+  /** Another entry may have its place by now: tasks of an entry that was given up fail only when their turn comes. */
+  #remove(entry: Entry): void {
+    const { entries } = entry.plan;
+    if (entries.get(entry.index) === entry) entries.delete(entry.index);
   }
 }

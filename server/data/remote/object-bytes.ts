@@ -4,7 +4,7 @@ import type { ObjectVersion } from "./contract.js";
 import type { ObjectStore } from "./object-store.js";
 
 /** Bytes of a request, and how many there are ahead of the reader. */
-const PIECE_BYTES = 2 ** 22;
+export const PIECE_BYTES = 2 ** 22;
 const AHEAD = 3;
 
 /** The pieces of an object in order. Throws what `ObjectStore.read` throws. */
@@ -48,7 +48,13 @@ export async function mapParallel<T, R>(
   const run = async (): Promise<void> => {
     while (next < items.length) {
       const index = next++;
-      results[index] = await body(items[index], index);
+      try {
+        results[index] = await body(items[index], index);
+      } catch (error) {
+        // The others begin nothing that nobody waits for.
+        next = items.length;
+        throw error;
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(most, items.length) }, run));

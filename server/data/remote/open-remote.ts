@@ -86,7 +86,8 @@ async function namedShards(
   const urls = expandBraces(url) ?? (/\.tar$/i.test(url) ? [url] : undefined);
   if (urls === undefined) return undefined;
   const root = folderOf(url);
-  if (/[{}]/.test(decodeURI(root)))
+  // URLs of web servers have them escaped; a key of a bucket is as it is written.
+  if (/[{}]/.test(root) || (/^http/i.test(root) && /%7[bd]/i.test(root)))
     throw new VitrineError(
       "usage/bad-option",
       `${displayUrl(url)}: a pattern may be in the file's name only`,

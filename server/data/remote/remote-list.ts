@@ -6,7 +6,7 @@ import type { Listing } from "../dataset.js";
 import { type ListSource, readList } from "../list-file.js";
 import { decodeList, LARGEST_LIST } from "../list-text.js";
 import type { ObjectVersion } from "./contract.js";
-import { mapParallel, objectPieces } from "./object-bytes.js";
+import { mapParallel, objectPieces, PIECE_BYTES } from "./object-bytes.js";
 import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js";
 import { displayUrl, parseRemote, resolveRemote } from "./remote-url.js";
 
@@ -74,9 +74,11 @@ export async function readRemoteList(
   const root = folderOf(url);
   const isBucket = "bucket" in parseRemote(url);
   let listed: Promise<Map<string, ListedObject> | null> | undefined;
+  // The rows come piece by piece, and folders that are much larger than the list are not listed.
+  const pieces = Math.max(1, Math.ceil(version.bytes / PIECE_BYTES));
   const stat: ListSource["stat"] = async (paths) => {
     const urls = paths.map((path) => placeOf(root, path));
-    if (isBucket && paths.length > FEW_ROWS) listed ??= listFolder(store, root, paths.length);
+    if (isBucket && paths.length > FEW_ROWS) listed ??= listFolder(store, root, pieces * paths.length);
     const known = await listed;
     return mapParallel(urls, QUESTIONS, async (place): Promise<Found> => {
       if (typeof place !== "string") return place.message;

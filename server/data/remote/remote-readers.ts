@@ -18,6 +18,9 @@ export class RemoteReaders {
   readonly #threads: Worker[];
   /** Questions for counts that wait for an answer, by their number. */
   readonly #counting = new Map<number, { thread: Worker; resolve: (counts: RemoteCounts) => void }>();
+  /** An exit that has passed is not told again. */
+  readonly #ended = new Map<Worker, Promise<void>>();
+  readonly #dead = new Set<Worker>();
   #nextId = 0;
   #closed = false;
   #reportFailure: (error: VitrineError) => void = () => {};
@@ -46,7 +49,10 @@ export class RemoteReaders {
       thread.on("error", (error) => {
         reason = error.message;
       });
+      const ended = new Promise<void>((resolve) => thread.once("exit", () => resolve()));
+      this.#ended.set(thread, ended);
       thread.on("exit", () => {
+        this.#dead.add(thread);
         for (const [id, asked] of this.#counting)
           if (asked.thread === thread) this.#settleCount(id, NO_COUNTS);
         if (this.#closed) return;
@@ -81,6 +87,7 @@ export class RemoteReaders {
   }
 
   #countsOf(thread: Worker): Promise<RemoteCounts> {
+    if (this.#dead.has(thread)) return Promise.resolve(NO_COUNTS);
     return new Promise((resolve) => {
       const id = this.#nextId++;
       this.#counting.set(id, { thread, resolve });
@@ -99,11 +106,10 @@ export class RemoteReaders {
     this.#closed = true;
     await Promise.all(
       this.#threads.map(async (thread) => {
-        const ended = new Promise((resolve) => thread.once("exit", resolve));
         const command: ReaderCommand = { kind: "close" };
         thread.postMessage(command);
         const timer = setTimeout(() => void thread.terminate(), CLOSE_LIMIT_MS);
-        await ended;
+        await this.#ended.get(thread);
         clearTimeout(timer);
       }),
     );

@@ -2,13 +2,13 @@
 // shards is taken in place of reading them; without one they are read once, and with a cache the result is kept in it.
 
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VitrineError } from "../../../runtime/errors.js";
 import { LARGEST_TEXT } from "../../../runtime/host/node-files.js";
 import type { Dataset, Listing } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
-import { indexParts, parseIndex } from "../index-file.js";
+import { indexParts, readIndexFile } from "../index-file.js";
 import type { Shard } from "../sample-table.js";
 import { CLASS_NAMES_FILE, readClassNames } from "../shards/local-shards.js";
 import { readShards } from "../shards/read-shards.js";
@@ -58,12 +58,9 @@ function nameInCache(
 }
 
 /** The kept result; null where there is none that is whole. */
-async function readKept(path: string): Promise<Dataset | null> {
+function readKept(path: string): Dataset | null {
   try {
-    const file = await readFile(path);
-    const bytes = new Uint8Array(new SharedArrayBuffer(file.length));
-    bytes.set(file);
-    return parseIndex(path, bytes);
+    return readIndexFile(path);
   } catch {
     return null;
   }
@@ -100,7 +97,7 @@ export async function readRemoteShards(
   const isTold = shards.every(({ etag, modifiedMs }) => etag !== undefined || modifiedMs !== undefined);
   const folder = settings.cache && isTold ? join(settings.cache.folder, "indexes") : undefined;
   const path = folder && join(folder, nameInCache(root, shards, classNames, `${labelFrom} ${mayLeaveOut}`));
-  const kept = path === undefined ? null : await readKept(path);
+  const kept = path === undefined ? null : readKept(path);
   if (kept) return kept;
   const toRead = objects.map((object, index) => ({
     shard: shards[index],

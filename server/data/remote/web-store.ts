@@ -97,7 +97,16 @@ export function createWebStore({
       return await ask(url, { method: "HEAD", most: 0, signal });
     } catch (error) {
       if (!(error instanceof VitrineError) || !NO_HEAD.has(error.details.status as number)) throw error;
-      return ask(url, { method: "GET", headers: { range: "bytes=0-0" }, most: 1, signal });
+      const answer = await ask(url, {
+        method: "GET",
+        headers: { range: "bytes=0-0" },
+        most: 1,
+        signal,
+      }).catch((cause) => {
+        if (cause instanceof OversizedAnswer) throw wrongRange(url, "it sends the whole file");
+        throw cause;
+      });
+      return answer;
     }
   }
 
@@ -138,7 +147,9 @@ export function createWebStore({
         requireIdentity(url, answer);
         const { headers, status } = answer;
         const length =
-          status === 206 ? /\/(\d+)$/.exec(headers["content-range"] ?? "")?.[1] : headers["content-length"];
+          status === 206 || status === 416
+            ? /\/(\d+)$/.exec(headers["content-range"] ?? "")?.[1]
+            : headers["content-length"];
         if (length === undefined) throw wrongRange(url, "it does not state the file's length");
         return versionOf(headOf(answer), Number(length));
       }),
