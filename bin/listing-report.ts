@@ -1,7 +1,7 @@
 // Listing report: says how far the listing of a data set is, not more often than every few seconds.
 
 import { counted } from "../runtime/batches/class-counts.js";
-import { displayPath } from "../server/data/remote/remote-url.js";
+import { displayPath } from "../runtime/batches/data-path.js";
 
 /** A data set that is open within this time needs no word about it. */
 const FIRST_REPORT_MS = 2_000;

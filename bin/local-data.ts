@@ -3,6 +3,7 @@
 
 import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../runtime/batches/class-counts.js";
+import { displayPath } from "../runtime/batches/data-path.js";
 import type { Rank } from "../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
@@ -11,7 +12,6 @@ import { openDatasetInThread } from "../server/data/open-in-thread.js";
 import { openPipeline } from "../server/data/pipeline.js";
 import type { BadSamples } from "../server/data/reading-policy.js";
 import type { RemoteSettings } from "../server/data/remote/contract.js";
-import { displayPath } from "../server/data/remote/remote-url.js";
 import { listingReport } from "./listing-report.js";
 
 /** Which batches, and the fingerprint that their data set must have. */

@@ -2,10 +2,10 @@
 
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { isRemote, withoutSecrets } from "../runtime/batches/data-path.js";
 import { VitrineError } from "../runtime/errors.js";
 import { SMALLEST_CACHE } from "../server/data/remote/cache-ledger.js";
 import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "../server/data/remote/contract.js";
-import { isRemote, withoutSecrets } from "../server/data/remote/remote-url.js";
 import { byteCount, wholeNumber } from "./options.js";
 
 export interface RemoteFlags {
@@ -50,6 +50,15 @@ export function remoteSettings({ cache, cacheSize, s3Endpoint, remoteReads }: Re
     ...(cache !== undefined && { cache: { folder: resolve(cache), bytes: cacheSize } }),
     ...(s3Endpoint !== undefined && { s3Endpoint }),
     readsPerWorker: remoteReads,
+  };
+}
+
+/** What a run's configuration records of them: what was given, and the cache's size beside its folder. */
+export function recordedRemoteFlags({ cache, cacheSize, s3Endpoint, remoteReads }: RemoteFlags) {
+  return {
+    ...(cache !== undefined && { cache: resolve(cache), "cache-size": cacheSize }),
+    ...(s3Endpoint !== undefined && { "s3-endpoint": s3Endpoint }),
+    ...(remoteReads !== DEFAULT_READS_PER_WORKER && { "remote-reads": remoteReads }),
   };
 }
 

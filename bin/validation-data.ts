@@ -3,10 +3,10 @@
 import { resolve } from "node:path";
 import { type ConnectionSecurity, connectEvaluation } from "../client/node/index.js";
 import type { EvaluationSource } from "../runtime/batches/batch-source.js";
+import { isRemote } from "../runtime/batches/data-path.js";
 import type { EvaluationPart } from "../runtime/batches/evaluation-order.js";
 import { quote } from "../runtime/errors.js";
 import type { InputTransform } from "../runtime/image/input-transform.js";
-import { isRemote } from "../server/data/remote/remote-url.js";
 
 const SCHEME = "grpc://";
 

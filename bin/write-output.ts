@@ -34,7 +34,7 @@ export function checkFileOut(out: string, force: boolean, ending: string): void 
     throw new VitrineError("file/exists", text, { details });
   }
   if (force) return;
-  const text = `--out ${quote(out)} exists: choose another, or add --force to replace it`;
+  const text = `${quote(out)} exists: choose another file with --out, or add --force to replace it`;
   throw new VitrineError("file/exists", text, { details });
 }
 

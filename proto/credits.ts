@@ -33,7 +33,7 @@ const SAMPLE_BYTES = 20;
 /** Field tags, lengths, cursor, count and size of one message, rounded up. */
 const FRAME_BYTES = 64;
 
-/** Cost of a batch of `count` images of `size` × `size` pixels: a bound on its message's length in bytes. */
+/** Cost of a batch of `count` images of `size` × `size` pixels: a bound on its message's length in bytes, but for an evaluation's names. */
 export function batchCost(count: number, size: number): number {
   return count * (3 * size * size + SAMPLE_BYTES) + FRAME_BYTES;
 }

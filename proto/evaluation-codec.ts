@@ -1,7 +1,12 @@
 // Evaluation codec: the transform and the images of an evaluation ↔ their message on the wire.
 
 import { quote, VitrineError } from "../runtime/errors.js";
-import type { CropMode, FilterName, InputTransform } from "../runtime/image/input-transform.js";
+import {
+  type CropMode,
+  DEFAULT_CROP_RATIO,
+  type FilterName,
+  type InputTransform,
+} from "../runtime/image/input-transform.js";
 import { vitrine } from "./generated/data.js";
 
 type EvaluationMessage = vitrine.data.v1.Evaluation.$Properties;
@@ -17,7 +22,15 @@ const CROP_MODES: readonly CropMode[] = ["center", "squash", "border"];
 const ROUNDINGS = ["even", "down"] as const;
 
 export function toEvaluationMessage(asked: AskedEvaluation): EvaluationMessage {
-  const { size, cropRatio = 0.875, filter, cropMode, borderColor, cropRounding, most = 0 } = asked;
+  const {
+    size,
+    cropRatio = DEFAULT_CROP_RATIO,
+    filter,
+    cropMode,
+    borderColor,
+    cropRounding,
+    most = 0,
+  } = asked;
   return {
     ...{ size, cropRatio, filter, cropMode, cropRounding, most },
     ...(borderColor && { borderColor: Uint8Array.from(borderColor) }),

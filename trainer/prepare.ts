@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { describeOtherFiles } from "../runtime/batches/class-counts.js";
+import { displayPath } from "../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { inputTransform } from "../runtime/models/config.js";
 import { writeConfigJson } from "../runtime/models/families.js";
@@ -87,10 +88,10 @@ async function findValidation(
     labels,
     state.settings.classesBy,
   );
-  if (notice !== undefined) progress.say(`${quote(path)}: ${notice}`);
+  if (notice !== undefined) progress.say(`${displayPath(path)}: ${notice}`);
   const left = describeOtherFiles(source.otherFiles ?? 0, source.otherKinds ?? "");
-  if (left !== undefined) progress.say(`${quote(path)}: ${left}`);
-  if (source.leftOut) progress.say(`${quote(path)}: ${source.leftOut}`);
+  if (left !== undefined) progress.say(`${displayPath(path)}: ${left}`);
+  if (source.leftOut) progress.say(`${displayPath(path)}: ${source.leftOut}`);
   state.validationPath = path;
   return { source, classMap };
 }

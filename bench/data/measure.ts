@@ -49,13 +49,20 @@ interface Report {
   microseconds?: number;
 }
 
+/** Rejects when a process ends, which none does by itself before it has reported. */
+function endOf(child: ChildProcess, name: string): Promise<never> {
+  const ended = once(child, "exit").then(([status]) => {
+    throw new Error(`bench: the ${name} ended with status ${status}`);
+  });
+  ended.catch(() => {});
+  return ended;
+}
+
 async function readFrom(client: ChildProcess, server: ChildProcess | null, load: Load): Promise<Figures> {
   const total = load.images * load.batches;
   let firstMs = 0;
   let before = 0;
-  const failed = once(client, "exit").then(([status]) => {
-    throw new Error(`bench: a client ended with status ${status}`);
-  });
+  const failed = Promise.race([endOf(client, "client"), ...(server ? [endOf(server, "server")] : [])]);
   failed.catch(() => {});
   const reports = on(client, "message");
   for (;;) {
@@ -89,7 +96,8 @@ export async function measure(source: Source, load: Load): Promise<Figures> {
   try {
     if (source === "local") return await readFrom(start("wire-client", [kind, data, ...counts]), null, load);
     const server = start("wire-server", [source, data, `${images}`, `${size}`, `${workers}`]);
-    const [{ address }] = (await once(server, "message")) as [{ address: string }];
+    const listening = once(server, "message") as Promise<[{ address: string }]>;
+    const [{ address }] = await Promise.race([listening, endOf(server, "server")]);
     return await readFrom(start("wire-client", [kind, address, ...counts]), server, load);
   } finally {
     // One that is still at work when its channel closes would keep this process waiting.

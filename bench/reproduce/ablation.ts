@@ -13,7 +13,7 @@ interface Ingredient {
 
 const split = (text: string): string[] => text.split(" ");
 
-/** main.py's defaults at the scale of this set: a small batch, a short warm-up, crops that keep most of a shape. */
+/** main.py's defaults at the scale of this set: a small batch, a short warm-up, crops of at least a quarter of a picture. */
 const BASE = split(
   "--recipe deit --batch-size 16 --lr 0.048 --warmup-epochs 2 --warmup-lr 0.0003 --min-lr 0.0001 --scale 0.25,1 --no-ema",
 );

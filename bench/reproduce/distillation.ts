@@ -26,7 +26,7 @@ const split = (text: string): string[] => text.split(" ");
 const SHARED = split(
   "--recipe deit --batch-size 16 --aa none --color-jitter 0 --mixup 0 --cutmix 0 --no-repeated-aug",
 );
-/** A student's crops often show a part of the shape that is like another one's: its label is wrong for the crop. */
+/** Fine checks, enlarged by a student's crop, look like coarse ones: the label is wrong for the crop. */
 const STUDENT = split("--scale 0.25,1 --reprob 0.25");
 /** As in the paper, a teacher has a recipe of its own: crops that the label is right for. */
 const TEACHER = split("--scale 0.5,1 --reprob 0");

@@ -10,7 +10,6 @@ import {
   randomColor,
   randomDirection,
   SIDE,
-  tiltedDirection,
   WARM,
 } from "../../bin/sample-data/scene.js";
 
@@ -60,10 +59,17 @@ function randomColors(random: Random): [dark: Color, light: Color] {
   return [first.map((value) => SHADE * value) as Color, light];
 }
 
+/** A direction turned by at most TILT to either side. */
+function tiltedDirection(random: Random): [cos: number, sin: number] {
+  const tangent = TILT * (2 * random() - 1);
+  const length = Math.sqrt(1 + tangent * tangent);
+  return [1 / length, tangent / length];
+}
+
 function drawTexture(pattern: Pattern, from: number, to: number, random: Random): Uint8Array {
   const [dark, light] = randomColors(random);
   const period = from + (to - from) * random();
-  const [cos, sin] = tiltedDirection(random, TILT);
+  const [cos, sin] = tiltedDirection(random);
   const [phaseU, phaseV] = [random(), random()];
   const [slopeX, slopeY] = randomDirection(random);
   const contrast = 0.5 + 0.4 * random();

@@ -17,6 +17,7 @@ import { adapterFacts, coreFacts, engineFacts, memoryFacts } from "../doctor/fac
 import { type Findings, reportLines } from "../doctor/report.js";
 import { listingReport } from "../listing-report.js";
 import { decimalNumber, wholeNumber, workersOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
 async function wasmFindings(host: Host): Promise<Pick<Findings, "calibration" | "wasm" | "memory">> {
@@ -35,7 +36,7 @@ async function automatic(host: Host): Promise<Findings["auto"]> {
   return { device, description };
 }
 
-interface DoctorFlags extends ConnectionFlags {
+interface DoctorFlags extends ConnectionFlags, RemoteFlags {
   data?: string;
   workers: number;
   seconds: number;
@@ -59,7 +60,11 @@ async function examineData(data: string, { json, ...flags }: DoctorFlags): Promi
     const facts = await measureServer(data, { ...flags, security: connectionSecurity(flags) }, say);
     return json ? printJson(facts) : print(serverReportLines(facts));
   }
-  const dataset = await openDatasetInThread(data, { badSamples: "skip", onFiles: listingReport(data) });
+  const dataset = await openDatasetInThread(data, {
+    badSamples: "skip",
+    remote: remoteSettings(flags),
+    onFiles: listingReport(data),
+  });
   const batchSize = Math.min(flags.batchSize, Math.max(1, dataset.samples));
   const facts = await measureData(dataset, { ...flags, batchSize }, say);
   if (json) printJson({ ...facts, bottleneck: bottleneckOf(facts) });
@@ -109,6 +114,7 @@ export function configureDoctor(command: Command): void {
       DEIT_RECIPE.size,
     )
     .option("--json", "print one line of JSON");
+  addRemoteOptions(command);
   addConnectionSecurity(command);
   command.action(action(examine));
   withExamples(command, [

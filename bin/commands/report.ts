@@ -7,12 +7,13 @@ import { VitrineError } from "../../runtime/errors.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import { wholeNumber, workersOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import type { ReportSources } from "../report/gather.js";
 import { MOST_RUNS, REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
 import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
-interface ReportFlags extends ConnectionFlags {
+interface ReportFlags extends ConnectionFlags, RemoteFlags {
   out?: string;
   val?: string;
   images: number;
@@ -51,7 +52,12 @@ async function report(runs: string[], flags: ReportFlags): Promise<void> {
             address,
             timeoutSeconds: REPORT_TIMEOUT_SECONDS,
           });
-  const sources = reportSources({ ...flags, connect, security: connectionSecurity(flags) });
+  const sources = reportSources({
+    ...flags,
+    connect,
+    security: connectionSecurity(flags),
+    remote: remoteSettings(flags),
+  });
   const written = await makeReport({ runs, out, mostImages, sources, ...(val !== undefined && { val }) });
   for (const note of written.notes) process.stderr.write(`${note}\n`);
   if (flags.json) printJson(written);
@@ -78,6 +84,7 @@ export function configureReport(command: Command): void {
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())
     .addOption(threadsOption());
+  addRemoteOptions(command);
   addConnectionSecurity(command);
   command.action(action(report));
   withExamples(command, [

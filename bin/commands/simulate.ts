@@ -11,10 +11,11 @@ import type { DataFacts } from "../doctor/data-facts.js";
 import { measureData } from "../doctor/data-stages.js";
 import { listingReport } from "../listing-report.js";
 import { decimalNumber, wholeNumber, workersOption } from "../options.js";
+import { addRemoteOptions, type RemoteFlags, remoteSettings } from "../remote-options.js";
 import { type Cluster, simulateCluster } from "../simulate/cluster.js";
 import { predictionLines } from "../simulate/report.js";
 
-interface SimulateFlags {
+interface SimulateFlags extends RemoteFlags {
   servers: number;
   workers: number;
   trainers: number;
@@ -42,13 +43,15 @@ const MS = 1e-3;
 
 /** Throws `usage/rank` where the ranks do not divide the batch. */
 function clusterOf(flags: SimulateFlags): Cluster {
-  const { servers, workers, trainers, ranks = false, batchSize, size, cached, readAhead, batches } = flags;
+  const { servers, trainers, ranks = false, batchSize, size, cached, readAhead, batches } = flags;
   if (ranks && batchSize % trainers !== 0)
     throw new VitrineError(
       "usage/rank",
       `a batch of ${batchSize} cannot be divided among ${trainers} ranks (--trainers, --batch-size)`,
       { details: { batchSize, world: trainers } },
     );
+  // Without decode threads the main thread decodes, one image at a time.
+  const workers = Math.max(1, flags.workers);
   const batchBytes = batchCost(ranks ? batchSize / trainers : batchSize, size);
   return {
     ...{ servers, workers, trainers, ranks, batchSize, cached, readAhead, batches },
@@ -97,7 +100,11 @@ const compared = (predicted: number, measured: number): Compared => ({
 
 /** Predictions for this machine beside its measurements; other programs change the rates, but not the CPU times. */
 async function checkHere(path: string, flags: SimulateFlags): Promise<void> {
-  const dataset = await openDatasetInThread(path, { badSamples: "skip", onFiles: listingReport(path) });
+  const dataset = await openDatasetInThread(path, {
+    badSamples: "skip",
+    remote: remoteSettings(flags),
+    onFiles: listingReport(path),
+  });
   const batchSize = Math.min(flags.batchSize, Math.max(1, dataset.samples));
   const facts = await measureData(
     dataset,
@@ -220,6 +227,7 @@ export function configureSimulate(command: Command): void {
     )
     .option("--json", "print one line of JSON")
     .action(action(simulate));
+  addRemoteOptions(command);
   withExamples(command, [
     [
       "eight trainers, each with a GPU, at four data servers of 16 threads",

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
+import { displayPath } from "../../runtime/batches/data-path.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
-import { displayPath } from "../../server/data/remote/remote-url.js";
 import { LAST } from "../../trainer/checkpoint/save.js";
 import type { BadSamples } from "../../trainer/checkpoint/state.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
@@ -33,7 +33,13 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
-import { addRemoteOptions, type RemoteFlags, recordedPath, remoteSettings } from "../remote-options.js";
+import {
+  addRemoteOptions,
+  type RemoteFlags,
+  recordedPath,
+  recordedRemoteFlags,
+  remoteSettings,
+} from "../remote-options.js";
 import type { ReportSources } from "../report/gather.js";
 import { REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
@@ -161,12 +167,17 @@ function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
 async function reportRun(
   flags: TrainFlags,
   { state }: TrainingRun,
+  { connect: connectRun }: RunSources,
   progress: Progress,
 ): Promise<string | null> {
   const { out, threads } = flags;
   const device = { device: state.device, gpuTier: state.gpuTier ?? undefined, threads };
   const path = join(out, "report.html");
-  const open = trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress);
+  // Files that this process has listed are not listed again.
+  const open =
+    flags.data === undefined
+      ? trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress)
+      : connectRun;
   const connect: ReportSources["connect"] = (data) => open({ ...data, badSamples: "skip" });
   try {
     // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
@@ -174,6 +185,7 @@ async function reportRun(
     const sources = reportSources({
       ...{ ...device, workers: VALIDATION_WORKERS, connect },
       security: connectionSecurity(flags),
+      ...{ remote: remoteSettings(flags), pixelLimit: flags.maxPixels },
     });
     await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
     progress.say(`report: ${quote(path)}`);
@@ -214,6 +226,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   requireOneSource(flags, "train");
   const stream = flags.json ? process.stderr : process.stdout;
   const progress = withLog(createProgress(stream));
+  const sources = sourcesOf(flags, progress);
   const request: RunRequest = {
     out: flags.out,
     resume: flags.resume ?? false,
@@ -221,6 +234,9 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     configured: await withLocalModels(configured),
     command: {
       ...(flags.data === undefined ? {} : { data: recordedPath(flags.data), workers: flags.workers }),
+      ...(flags.badSamples === undefined ? {} : { "bad-samples": flags.badSamples }),
+      "max-pixels": flags.maxPixels,
+      ...recordedRemoteFlags(flags),
       ...(flags.dataServer === undefined ? {} : { "data-server": flags.dataServer }),
       ...(flags.dataCredit === undefined ? {} : { "data-credit": flags.dataCredit }),
       "data-timeout": flags.dataTimeout,
@@ -243,7 +259,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   const { interruption } = signals;
   let run: TrainingRun | undefined;
   try {
-    const options = { request, sources: sourcesOf(flags, progress), progress, interruption };
+    const options = { request, sources, progress, interruption };
     if (flags.dryRun) return await dryRun(flags, options);
     run = await trainToEnd(options);
     for (const line of summarize(run).lines) progress.say(line);
@@ -257,7 +273,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     signals.release();
   }
   if (!run) return;
-  const report = flags.report ? await reportRun(flags, run, progress) : null;
+  const report = flags.report ? await reportRun(flags, run, sources, progress) : null;
   if (flags.json) printJson({ ...summarize(run).facts, report });
 }
 

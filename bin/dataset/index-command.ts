@@ -3,14 +3,14 @@
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
-import { quote } from "../../runtime/errors.js";
+import { displayPath, isRemote, withoutSecrets } from "../../runtime/batches/data-path.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
 import type { Dataset } from "../../server/data/dataset.js";
 import { hashSamples } from "../../server/data/hash-samples.js";
 import { indexParts } from "../../server/data/index-file.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
-import { displayPath, isRemote, withoutSecrets } from "../../server/data/remote/remote-url.js";
 import { SHARD_INDEX } from "../../server/data/shards/local-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
@@ -34,20 +34,41 @@ interface IndexCommand extends RemoteFlags {
  * → "train.index".
  */
 function defaultOut(data: string, { table }: Dataset): string {
+  const isFolder = !isRemote(data) && entryAt(data)?.isDirectory();
+  return isFolder && table.shards.length > 0 ? join(data, SHARD_INDEX) : defaultPath(data);
+}
+
+function defaultPath(data: string): string {
   if (isRemote(data)) return `${basename(withoutSecrets(data))}.index`;
   // Of "." the folder's own name.
   const path = /^\.{1,2}$/.test(basename(data)) ? resolve(data) : data.replace(/[/\\]+$/, "");
-  const inFolder = table.shards.length > 0 && entryAt(path)?.isDirectory();
-  return inFolder ? join(path, SHARD_INDEX) : `${path}.index`;
+  return `${path}.index`;
 }
+
+/** The default where it does not depend on what a folder has. */
+function outBeforeListing(data: string): string | undefined {
+  return isRemote(data) || !entryAt(data)?.isDirectory() ? defaultPath(data) : undefined;
+}
+
+/** A URL without the user's name and password. */
+const withoutUser = (data: string): string =>
+  isRemote(data) ? data.replace(/^(\w+:\/\/)[^/?#]*@/, "$1") : data;
 
 async function index(options: IndexCommand): Promise<void> {
   const { data, out: given, labelFrom, hash, badSamples, force = false, json } = options;
-  if (given !== undefined) checkFileOut(given, force, "index");
+  // Listing takes minutes: what is in the way is said before.
+  const early = given ?? outBeforeListing(data);
+  if (early !== undefined) checkFileOut(early, force, "index");
+  if (withoutUser(data) !== data)
+    throw new VitrineError(
+      "usage/data-url",
+      `${displayPath(data)}: an index would have the user's name and password in it: index a copy of the data set, or a ` +
+        "URL without them",
+    );
   const remote = remoteSettings(options);
   const listed = await openDataset(data, { badSamples, labelFrom, remote, onFiles: listingReport(data) });
-  const out = given ?? defaultOut(data, listed);
-  checkFileOut(out, force, "index");
+  const out = early ?? defaultOut(data, listed);
+  if (early === undefined) checkFileOut(out, force, "index");
   if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);
   const dataset = hash ? await hashSamples(listed, listingReport(data, { what: "reading" })) : listed;
   const bytes = Buffer.concat(indexParts(dataset, out));

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
+import { displayPath } from "../../runtime/batches/data-path.js";
 import { createOrder, permutedIndex } from "../../runtime/draw/order.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
@@ -10,7 +11,6 @@ import type { Dataset } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openParquet, parquetFiles } from "../../server/data/parquet/parquet-pictures.js";
 import type { BadSamples } from "../../server/data/reading-policy.js";
-import { displayPath } from "../../server/data/remote/remote-url.js";
 import { type PackSource, packPictures, packShards } from "../../server/data/shards/pack-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";

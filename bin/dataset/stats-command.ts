@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { classWarnings, counted } from "../../runtime/batches/class-counts.js";
+import { displayPath } from "../../runtime/batches/data-path.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import {
@@ -12,7 +13,6 @@ import {
   type Spread,
 } from "../../server/data/dataset-stats.js";
 import { openDataset } from "../../server/data/open-dataset.js";
-import { displayPath } from "../../server/data/remote/remote-url.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { listingReport } from "../listing-report.js";

@@ -1,9 +1,11 @@
 // Names: how paths and classes from outside appear on a page that may be handed on.
 
 import { basename, isAbsolute, relative } from "node:path";
+import { isRemote, withoutSecrets } from "../../runtime/batches/data-path.js";
 
-/** A path without the folders of this machine: relative to the current folder, or its last part alone. */
+/** A path without the folders of this machine: relative to the current folder, or its last part alone. A URL without secrets. */
 export function shownPath(path: string): string {
+  if (isRemote(path)) return withoutSecrets(path);
   if (!isAbsolute(path)) return path;
   const inside = relative(process.cwd(), path);
   return inside === "" || inside.startsWith("..") || isAbsolute(inside) ? basename(path) : inside;

@@ -4,6 +4,7 @@ import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
+import type { RemoteSettings } from "../../server/data/remote/contract.js";
 import { kernelProgress } from "../../trainer/progress.js";
 import type { ConnectionFlags } from "../security-options.js";
 import { isRemoteData, openRemoteValidation } from "../validation-data.js";
@@ -17,6 +18,9 @@ export interface ReportSourceOptions {
   workers: number;
   /** The run's training data; absent where no source of them is known. */
   connect?: ReportSources["connect"] | undefined;
+  /** How validation data at URLs are read. */
+  remote?: RemoteSettings | undefined;
+  pixelLimit?: number | undefined;
   /** Of validation data that a data server has. */
   security?: ConnectionFlags | undefined;
 }
@@ -28,11 +32,14 @@ type Images = Parameters<ReportSources["openValidation"]>[0];
 
 function openValidation(
   { path: place, ...asked }: Images,
-  { workers, security }: ReportSourceOptions,
+  { workers, security, remote, pixelLimit }: ReportSourceOptions,
 ): Promise<EvaluationSource> {
-  if (!isRemoteData(place)) return openEvaluation({ path: place, ...asked, workers, badSamples: "skip" });
-  const remote = { place, ...asked, timeoutSeconds: REPORT_TIMEOUT_SECONDS, say: () => {}, ...security };
-  return openRemoteValidation(remote, "--val");
+  if (!isRemoteData(place)) {
+    const reading = { workers, badSamples: "skip", remote, pixelLimit } as const;
+    return openEvaluation({ path: place, ...asked, ...reading });
+  }
+  const served = { place, ...asked, timeoutSeconds: REPORT_TIMEOUT_SECONDS, say: () => {}, ...security };
+  return openRemoteValidation(served, "--val");
 }
 
 export function reportSources(options: ReportSourceOptions): ReportSources {

@@ -57,10 +57,9 @@ export function samplePicture(draw: (random: Random) => Uint8Array, random: Rand
   return encodeJpeg({ width: SIDE, height: SIDE, data: draw(random) });
 }
 
-/** Shapes of any rotation, or whose rotation has at most this tangent to either side. */
-export function shapeClasses(tilt?: number): SampleClasses {
-  return new Map([...SHAPES].map(([name, inside]) => [name, (random) => drawScene(inside, random, tilt)]));
-}
+export const SHAPE_CLASSES: SampleClasses = new Map(
+  [...SHAPES].map(([name, inside]) => [name, (random: Random) => drawScene(inside, random)]),
+);
 
 /**
  * Writes `folder/train/CLASS/0000.jpg …` and `folder/val/…` unless the folder exists. The set is written under another
@@ -70,7 +69,7 @@ export async function ensureSampleSet(
   folder: string,
   randomFor: RandomFor,
   counts = SAMPLE_COUNTS,
-  classes = shapeClasses(),
+  classes = SHAPE_CLASSES,
 ): Promise<void> {
   if (existsSync(folder)) return;
   const partial = `${folder}.partial`;

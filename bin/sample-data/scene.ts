@@ -65,34 +65,26 @@ interface Frame {
   sin: number;
 }
 
-/** A direction whose tangent is between −tilt and tilt. */
-export function tiltedDirection(random: Random, tilt: number): [cos: number, sin: number] {
-  const tangent = tilt * (2 * random() - 1);
-  const length = Math.sqrt(1 + tangent * tangent);
-  return [1 / length, tangent / length];
-}
-
-function randomFrame(random: Random, tilt: number | undefined): Frame {
+function randomFrame(random: Random): Frame {
   const radius = SIDE * (0.28 + 0.14 * random());
   const space = SIDE - 2 * radius;
   const x = radius + space * random();
   const y = radius + space * random();
-  const [cos, sin] = tilt === undefined ? randomDirection(random) : tiltedDirection(random, tilt);
+  const [cos, sin] = randomDirection(random);
   return { x, y, radius, cos, sin };
 }
 
 /**
  * Draws a shape of random position, size, rotation and warm color on a cool background with gradient and grain.
- * `tilt` is the tangent of the largest rotation to either side; without it the shape has any rotation. Returns RGBA
- * bytes [SIDE, SIDE, 4], the input of the JPEG encoder.
+ * Returns RGBA bytes [SIDE, SIDE, 4], the input of the JPEG encoder.
  */
-export function drawScene(inside: Inside, random: Random, tilt?: number): Uint8Array {
+export function drawScene(inside: Inside, random: Random): Uint8Array {
   const from = randomColor(random, COOL);
   const to = from.map((value) => value + 60 * (random() - 0.5)) as Color;
   const color = randomColor(random, WARM);
   const [slopeX, slopeY] = randomDirection(random);
   const grain = 8 + 20 * random();
-  const frame = randomFrame(random, tilt);
+  const frame = randomFrame(random);
   const pixels = new Uint8Array(SIDE * SIDE * 4);
   for (let y = 0; y < SIDE; y++) {
     for (let x = 0; x < SIDE; x++) {

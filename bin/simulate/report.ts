@@ -1,6 +1,7 @@
 // Report: a prediction in lines of at most 80 columns, with what is used how much and what would help.
 
 import { counted } from "../../runtime/batches/class-counts.js";
+import { NOTABLE_DATA_WAIT } from "../../trainer/data-wait.js";
 import { wrap } from "../../trainer/lines.js";
 import type { Cluster, Prediction, Use } from "./cluster.js";
 
@@ -15,9 +16,6 @@ const NAMES: Readonly<Record<keyof Use, string>> = {
 
 /** Something that works this much of the time is what the others wait for. */
 const SATURATED = 0.9;
-/** A wait for data that costs less than this needs no advice. */
-const NOTABLE_WAIT = 0.05;
-
 const percent = (fraction: number): string => `${Math.round(100 * fraction)}%`;
 const perSecond = (rate: number): string => Math.round(rate).toLocaleString("en");
 
@@ -29,7 +27,7 @@ function threadsNeeded({ servers, trainers, ranks, batchSize, decodeSeconds, ste
 
 /** What limits the cluster, and what would help. */
 function adviceOf(cluster: Cluster, { dataWait, use }: Prediction): string {
-  if (dataWait < NOTABLE_WAIT) return "the trainers: data are there when they are needed";
+  if (dataWait < NOTABLE_DATA_WAIT) return "the trainers: data are there when they are needed";
   const most = (Object.keys(NAMES) as (keyof Use)[]).reduce((a, b) => (use[b] > use[a] ? b : a));
   if (use[most] < SATURATED)
     return (

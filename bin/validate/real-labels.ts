@@ -2,7 +2,7 @@
 
 import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
 import { readWholeFileSync } from "../../runtime/host/node-files.js";
-import { byCodePoint } from "../../server/data/dataset.js";
+import { byCodePoint } from "../../server/data/file-names.js";
 
 /** 50,000 images take 1 MB; a file of another kind should not fill the memory. */
 const LARGEST_FILE = 256 * 2 ** 20;

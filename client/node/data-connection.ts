@@ -196,6 +196,11 @@ interface StreamContext {
   ask(deadlineMs: number): Promise<void>;
 }
 
+/** Images of each batch that was asked for: of training, the part of this rank. */
+function imagesOf({ batchSize, evaluation, world }: OpenRequest): number {
+  return evaluation ? (batchSize ?? 0) : (batchSize ?? 0) / (world || 1);
+}
+
 /** The server has this many times as long to answer as it may be quiet. */
 const ANSWER_FACTOR = 2;
 
@@ -220,7 +225,7 @@ export class DataStream {
     this.#call = call;
     this.#context = context;
     this.#assembler = new BatchAssembler(
-      pixelBytes({ count: open.batchSize ?? 0, size: open.evaluation?.size ?? open.recipe?.size ?? 0 }),
+      pixelBytes({ count: imagesOf(open), size: open.evaluation?.size ?? open.recipe?.size ?? 0 }),
     );
     call.on("data", (part: BatchPart) => this.#receive(part));
     call.on("error", (error: ServiceError) => this.#fail(errorOf(error)));

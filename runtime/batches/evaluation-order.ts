@@ -1,7 +1,7 @@
 // Evaluation order: which images an evaluation has, in which order, and which of them a rank has. A server and its
 // clients compute it alike.
 
-import { VitrineError } from "../errors.js";
+import { checkRank } from "../draw/ranks.js";
 
 /** Which images of a data set are evaluated, and in batches of how many. */
 export interface EvaluationPart {
@@ -27,14 +27,7 @@ export interface EvaluationOrder {
 /** The images of a data set of `samples` that a part has. Throws `usage/rank`. */
 export function evaluationOrder(samples: number, part: EvaluationPart): EvaluationOrder {
   const { batchSize, most = samples, rank = 0, world = 1 } = part;
-  if (!(Number.isInteger(world) && Number.isInteger(rank) && rank >= 0 && rank < world))
-    throw new VitrineError(
-      "usage/rank",
-      `rank ${rank} of ${world}; allowed: ranks from 0 below their number`,
-      {
-        details: { rank, world },
-      },
-    );
+  checkRank(part);
   const chosen = Math.min(samples, most);
   const count = Math.max(0, Math.ceil((chosen - rank) / world));
   const batches = Math.ceil(count / batchSize);

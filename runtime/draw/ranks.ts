@@ -17,14 +17,20 @@ const MAX_WORLD = 1024;
 const isWhole = (value: number, least: number, most: number): boolean =>
   Number.isInteger(value) && value >= least && value <= most;
 
-/** Samples of a global batch that each rank has. Throws `usage/rank`. */
-export function rankCount(batchSize: number, { rank = 0, world = 1 }: Rank): number {
+/** Throws `usage/rank` for a world above 1,024 and a rank outside it. */
+export function checkRank({ rank = 0, world = 1 }: Rank): void {
   if (!isWhole(world, 1, MAX_WORLD) || !isWhole(rank, 0, world - 1))
     throw new VitrineError(
       "usage/rank",
       `rank ${rank} of ${world}; allowed: a world of 1 to ${MAX_WORLD} ranks, which count from 0 (--rank, --world)`,
       { details: { rank, world } },
     );
+}
+
+/** Samples of a global batch that each rank has. Throws `usage/rank`. */
+export function rankCount(batchSize: number, part: Rank): number {
+  checkRank(part);
+  const { world = 1 } = part;
   if (batchSize % world !== 0)
     throw new VitrineError(
       "usage/rank",

@@ -5,7 +5,7 @@ import { CropMode, Region } from "../../assembly/image/contract.js";
 import { VitrineError } from "../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageModule } from "./image-module.js";
-import type { InputTransform } from "./input-transform.js";
+import { DEFAULT_CROP_RATIO, type InputTransform } from "./input-transform.js";
 import { filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
 /** Transform and buffers of an evaluation input. */
@@ -36,7 +36,13 @@ const MODES = { center: CropMode.Center, squash: CropMode.Squash, border: CropMo
 
 /** Checks the options and gives the numbers that the module takes. Throws `usage/bad-option`. */
 export function transformArguments(options: EvaluationOptions): TransformArguments {
-  const { size, cropRatio = 0.875, filter = "bicubic", cropMode = "center", cropRounding } = options;
+  const {
+    size,
+    cropRatio = DEFAULT_CROP_RATIO,
+    filter = "bicubic",
+    cropMode = "center",
+    cropRounding,
+  } = options;
   const [red, green, blue] = options.borderColor ?? [0, 0, 0];
   const side = Math.trunc(size / cropRatio);
   if (Number.isInteger(size) && size > 0 && size <= LARGEST_INPUT && side > 0 && side < 2 ** 26)

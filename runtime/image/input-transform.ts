@@ -6,6 +6,9 @@ export type FilterName = "nearest" | "box" | "bilinear" | "hamming" | "bicubic" 
 /** timm's names of what is resized where a picture is not square: the short side, both sides, or the long one. */
 export type CropMode = "center" | "squash" | "border";
 
+/** As in DeiT's main.py: 224 of 256. */
+export const DEFAULT_CROP_RATIO = 0.875;
+
 /** How a picture becomes a model's input: resized, then cropped at its center. */
 export interface InputTransform {
   /** Side of the square result in pixels. */

@@ -2,7 +2,7 @@
 
 import { quote, type VitrineError } from "../../runtime/errors.js";
 import { LONGEST_LABEL } from "../../runtime/models/labels.js";
-import { byCodePoint } from "./dataset.js";
+import { byCodePoint } from "./file-names.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
 export const MAX_CLASSES = 1_000_000;

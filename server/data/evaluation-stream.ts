@@ -1,9 +1,11 @@
 // Evaluation stream: the batches of an evaluation for a client, from any of them on, to the last one.
 
+import { namesBytes } from "../../proto/batch-codec.js";
 import { batchCost, MAX_BATCH_SIZE, MAX_EVALUATION_SIZE, MAX_MESSAGE_BYTES } from "../../proto/credits.js";
 import type { AskedEvaluation } from "../../proto/evaluation-codec.js";
 import { type Cursor, checkCursor } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
+import { DEFAULT_CROP_RATIO } from "../../runtime/image/input-transform.js";
 import type { MadeBatch } from "./batch-maker.js";
 import type { DecodePool } from "./decode-task.js";
 import type { EvaluationMaker } from "./evaluation-maker.js";
@@ -24,11 +26,14 @@ function requireRange(field: string, value: number, min: number, max: number): v
 }
 
 /** Throws `protocol/bad-open`. */
-export function checkEvaluation({ size, cropRatio = 1 }: AskedEvaluation, batchSize: number): void {
+export function checkEvaluation(
+  { size, cropRatio = DEFAULT_CROP_RATIO }: AskedEvaluation,
+  batchSize: number,
+): void {
   requireRange("batch_size", batchSize, 1, MAX_BATCH_SIZE);
   requireRange("size", size, 1, MAX_EVALUATION_SIZE);
   requireRange("crop_ratio", cropRatio, LEAST_CROP_RATIO, 1);
-  requireRange("bytes of a batch", batchCost(batchSize, size), 1, MAX_MESSAGE_BYTES);
+  requireRange("bytes of a batch", batchCost(batchSize, size) + namesBytes(batchSize), 1, MAX_MESSAGE_BYTES);
 }
 
 /** Batches from `from` on, in leased buffers; ends after the last one. Throws `data/bad-cursor`. */

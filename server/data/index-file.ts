@@ -3,12 +3,12 @@
 
 import { createHash } from "node:crypto";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { isRemote } from "../../runtime/batches/data-path.js";
 import { escapeControls, isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { readStartSync } from "../../runtime/host/node-files.js";
 import { openFileSync } from "../../runtime/host/node-open-file.js";
 import { MAX_CLASSES } from "./class-labels.js";
 import type { Dataset } from "./dataset.js";
-import { isRemote } from "./remote/remote-url.js";
 import type { SampleLayout } from "./sample-location.js";
 import { checkTable, HASH_BYTES, type SampleTable, type Shard } from "./sample-table.js";
 

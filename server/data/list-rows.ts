@@ -3,7 +3,7 @@
 
 import { parse } from "csv-parse/sync";
 import { quote } from "../../runtime/errors.js";
-import { PICTURE_NAME } from "./dataset.js";
+import { PICTURE_NAME } from "./file-names.js";
 import { badList } from "./list-text.js";
 
 export interface ListRow {

@@ -2,6 +2,7 @@
 // sizes, but no image.
 
 import { join } from "node:path";
+import { isRemote } from "../../runtime/batches/data-path.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
 import { cifarFiles, isCifarFile, readCifar, readCifarFile } from "./cifar.js";
@@ -13,7 +14,6 @@ import { readListFile } from "./list-file.js";
 import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
 import { openRemote } from "./remote/open-remote.js";
-import { isRemote } from "./remote/remote-url.js";
 import { namedShards, namesIn, readLocalShards, SHARD_INDEX, shardNames } from "./shards/local-shards.js";
 import type { LabelSource } from "./shards/shard-samples.js";
 

@@ -2,7 +2,7 @@
 
 import { extname } from "node:path";
 import { quote } from "../../runtime/errors.js";
-import { byCodePoint } from "./dataset.js";
+import { byCodePoint } from "./file-names.js";
 
 /** As many endings are named in a text. */
 const MOST_ENDINGS = 4;

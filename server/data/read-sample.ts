@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, open, openSync, read, readSync, type Stats } from "node:fs";
+import { displayPath, isRemote } from "../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import {
   checkEntry,
@@ -16,7 +17,6 @@ import {
   OPEN_TO_READ,
 } from "../../runtime/host/node-files.js";
 import type { RemoteSource } from "./remote/contract.js";
-import { displayPath, isRemote } from "./remote/remote-url.js";
 import { PLANAR_32_BYTES, type SampleLocation } from "./sample-location.js";
 
 export interface ReadOptions {

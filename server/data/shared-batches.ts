@@ -220,7 +220,10 @@ export class SharedBatches {
   #drop(entry: Entry): void {
     this.#isNotKept(entry);
     this.#remove(entry);
-    if (!entry.abandoned && entry.plan.free.length < STREAM_SLOTS) entry.plan.free.push(entry.buffer);
+    const { free, positions } = entry.plan;
+    // Within what its streams reserved: buffers of batches that are on their way are theirs, too.
+    const inUse = [...entry.plan.entries.values()].filter(({ leases }) => leases > 0).length;
+    if (!entry.abandoned && free.length + inUse < STREAM_SLOTS * positions.size) free.push(entry.buffer);
   }
 
   #isNotKept({ buffer }: Entry): void {

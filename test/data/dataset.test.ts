@@ -7,7 +7,8 @@ import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { byCodePoint, sampleLocation, sampleNames } from "../../server/data/dataset.js";
+import { sampleLocation, sampleNames } from "../../server/data/dataset.js";
+import { byCodePoint } from "../../server/data/file-names.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { readSample } from "../../server/data/read-sample.js";
 

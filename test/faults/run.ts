@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { createDataSet } from "../data/synthetic-data-set.js";
 import { createChance } from "./chance.js";
-import { divided, SCENARIOS } from "./scenarios.js";
+import { divided, SCENARIOS, STREAM_SCENARIOS } from "./scenarios.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,7 +32,7 @@ try {
     const seconds = ((performance.now() - start) / 1000).toFixed(0);
     done += outcome.faults;
     isEqual &&= outcome.equal;
-    const what = index < 4 ? "batches" : "steps";
+    const what = index < STREAM_SCENARIOS.length ? "batches" : "steps";
     process.stdout.write(
       `${name.padEnd(width)}  ${String(outcome.faults).padStart(3)} faults  ` +
         `${String(outcome.compared).padStart(4)} ${what.padEnd(7)}  ${outcome.equal ? "equal" : "DIFFERENT"}  ${seconds} s\n`,

@@ -6,8 +6,8 @@ import * as assert from "uvu/assert";
 import {
   randomForSamples,
   SAMPLE_COUNTS,
+  SHAPE_CLASSES,
   samplePicture,
-  shapeClasses,
 } from "../../bin/sample-data/sample-set.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
@@ -54,7 +54,7 @@ function nearest(wanted: Float64Array, candidates: { label: number; at: Float64A
   return best.label;
 }
 
-const shapes = [...shapeClasses()];
+const shapes = [...SHAPE_CLASSES];
 const digests: Record<string, string> = {};
 let train: Features[] = [];
 let val: Features[] = [];

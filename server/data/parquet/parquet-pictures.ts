@@ -3,12 +3,12 @@
 
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { isRemote } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import { entryAt } from "../../../runtime/host/node-files.js";
 import { ClassLabels, labelFault } from "../class-labels.js";
-import { byCodePoint } from "../dataset.js";
+import { byCodePoint } from "../file-names.js";
 import type { ListingFaults } from "../listing-faults.js";
-import { isRemote } from "../remote/remote-url.js";
 import type { PackSource, SourcePicture } from "../shards/pack-shards.js";
 import { badParquet } from "./image-columns.js";
 import { ParquetReader } from "./parquet-reader.js";

@@ -1,12 +1,13 @@
 // Bucket folders: objects of a bucket as class folders, PREFIX/CLASS/…/PICTURE: what readClassFolders is for a drive. What
 // a file is, its name says: unlike on a drive, one without an ending is not opened.
 
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { noImages } from "../class-folders.js";
-import { byCodePoint, type Listing, PICTURE_NAME } from "../dataset.js";
+import type { Listing } from "../dataset.js";
+import { byCodePoint, PICTURE_NAME } from "../file-names.js";
 import { OtherFiles } from "../other-files.js";
 import { TableBuilder } from "../sample-table.js";
 import type { ListedObject } from "./object-store.js";
-import { displayUrl } from "./remote-url.js";
 
 /**
  * `root`: the URL of the folder, with a slash at its end; `objects`: all below it but hidden ones. Throws `data/no-class-folders`,

@@ -1,9 +1,9 @@
 // Object store: what a data set needs of a place that keeps objects under URLs: facts, a list, whole small objects, and
 // ranges of an object that is still the one that was listed.
 
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { ByteRange, ObjectVersion } from "./contract.js";
-import { displayUrl } from "./remote-url.js";
 
 export interface ListedObject extends ObjectVersion {
   url: string;

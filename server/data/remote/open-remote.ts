@@ -1,5 +1,6 @@
 // Opens a data set at a URL: a list, an index, tar shards, or a bucket's folder. Reads names and sizes, but no image.
 
+import { displayUrl, isRemote } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { Dataset, Listing } from "../dataset.js";
 import { fingerprintOf } from "../fingerprint.js";
@@ -12,7 +13,7 @@ import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js
 import { openStore } from "./open-store.js";
 import { folderOf, readRemoteList } from "./remote-list.js";
 import { type RemoteShardOptions, readRemoteShards, withListedShards } from "./remote-shards.js";
-import { displayUrl, isRemote, parseRemote, resolveRemote } from "./remote-url.js";
+import { parseRemote, resolveRemote } from "./remote-url.js";
 
 export interface RemoteOpenOptions extends RemoteShardOptions {
   /** What cannot be listed is left out. */

@@ -1,6 +1,7 @@
 // Remote list: a list file at a URL, whose paths are relative to it. Sizes and times come from a bucket's own list, or a
 // question for each file.
 
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { isVitrineError, VitrineError } from "../../../runtime/errors.js";
 import type { Listing } from "../dataset.js";
 import { type ListSource, readList } from "../list-file.js";
@@ -8,7 +9,7 @@ import { decodeList, LARGEST_LIST } from "../list-text.js";
 import type { ObjectVersion } from "./contract.js";
 import { mapParallel, objectPieces, PIECE_BYTES } from "./object-bytes.js";
 import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js";
-import { displayUrl, parseRemote, resolveRemote } from "./remote-url.js";
+import { parseRemote, resolveRemote } from "./remote-url.js";
 
 /** Questions for single files at a time. */
 const QUESTIONS = 64;

@@ -4,6 +4,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { VitrineError } from "../../../runtime/errors.js";
 import { LARGEST_TEXT } from "../../../runtime/host/node-files.js";
 import type { Dataset, Listing } from "../dataset.js";
@@ -15,7 +16,7 @@ import { readShards } from "../shards/read-shards.js";
 import type { LabelSource } from "../shards/shard-samples.js";
 import type { RemoteSettings } from "./contract.js";
 import type { ListedObject, ObjectStore } from "./object-store.js";
-import { displayUrl, resolveRemote } from "./remote-url.js";
+import { resolveRemote } from "./remote-url.js";
 import { openRemoteShard } from "./shard-bytes.js";
 
 /** Shards that are read at a time. */

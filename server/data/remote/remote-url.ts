@@ -1,14 +1,7 @@
-// Remote URL: where an object of a data set is: https://host/path, s3://bucket/key, gs://bucket/key. What messages show of
-// one has neither a password nor a query, which in a presigned URL is a secret.
+// Remote URL: where an object of a data set is: https://host/path, s3://bucket/key, gs://bucket/key.
 
+import { displayUrl, isRemote } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
-
-const REMOTE = /^(?:s3|gs|https?):\/\//i;
-
-/** Whether a path that a user gave is a URL of an object store or a web server. */
-export function isRemote(path: string): boolean {
-  return REMOTE.test(path);
-}
 
 export interface BucketLocation {
   scheme: "s3" | "gs";
@@ -34,21 +27,6 @@ const LONGEST_URL = 8192;
 function refuse(url: string, what: string): VitrineError {
   const text = `${displayUrl(url)}: ${what}; allowed: https://HOST/PATH, http://HOST/PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX`;
   return new VitrineError("usage/data-url", text);
-}
-
-/** A URL without password, query and fragment. */
-export function withoutSecrets(url: string): string {
-  return url.replace(/^(\w+:\/\/)[^/?#]*@/, "$1").replace(/[?#].*$/s, "");
-}
-
-/** A URL as messages show it. */
-export function displayUrl(url: string): string {
-  return quote(withoutSecrets(url));
-}
-
-/** A path or URL of a data set as messages show it. */
-export function displayPath(path: string): string {
-  return isRemote(path) ? displayUrl(path) : quote(path);
 }
 
 /** Throws `usage/data-url`. A key is taken as it is written: `%20` in s3://bucket/a%20b are three characters. */

@@ -2,9 +2,9 @@
 // many servers that were refused together do not come back together.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { VitrineError } from "../../../runtime/errors.js";
 import type { RetryPolicy } from "./contract.js";
-import { displayUrl } from "./remote-url.js";
 
 /** About 8 s of waiting in the mean of five retries; below the minute that a decode thread has for two samples. */
 export const RETRY_POLICY: RetryPolicy = { retries: 5, baseMs: 500, capMs: 8_000, deadlineMs: 40_000 };

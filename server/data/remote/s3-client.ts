@@ -3,9 +3,10 @@
 
 import { createRequire } from "node:module";
 import type { S3Client } from "@aws-sdk/client-s3";
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { StoreSettings } from "./contract.js";
-import { type BucketLocation, displayUrl } from "./remote-url.js";
+import type { BucketLocation } from "./remote-url.js";
 import { TRANSFER_LIMITS } from "./transfer.js";
 
 export type Sdk = typeof import("@aws-sdk/client-s3");

@@ -1,6 +1,7 @@
 // S3 store: objects of buckets, through the AWS SDK. Its retries are off, and its errors become ours.
 
 import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from "@aws-sdk/client-s3";
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { ByteRange, ObjectVersion, StoreSettings } from "./contract.js";
 import {
@@ -14,7 +15,7 @@ import {
   versionOf,
   wrongRange,
 } from "./object-store.js";
-import { type BucketLocation, displayUrl, parseRemote } from "./remote-url.js";
+import { type BucketLocation, parseRemote } from "./remote-url.js";
 import { isTransientStatus, RETRY_POLICY, retried, retryAfterMs, TransientFault } from "./retry.js";
 import { createClient, loadSdk, type Sdk } from "./s3-client.js";
 import { BoundedBody, OversizedAnswer, TRANSFER_LIMITS } from "./transfer.js";

@@ -1,5 +1,6 @@
 // Web store: objects of a web server, by HTTP ranges.
 
+import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { ByteRange, ObjectVersion, StoreSettings } from "./contract.js";
 import {
@@ -12,7 +13,7 @@ import {
   versionOf,
   wrongRange,
 } from "./object-store.js";
-import { displayUrl, parseRemote } from "./remote-url.js";
+import { parseRemote } from "./remote-url.js";
 import { isTransientStatus, RETRY_POLICY, retried, retryAfterMs, TransientFault } from "./retry.js";
 import { OversizedAnswer, TRANSFER_LIMITS, type TransferAnswer, transfer } from "./transfer.js";
 

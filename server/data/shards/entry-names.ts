@@ -2,7 +2,7 @@
 // last part of the name, behind it the ending of a picture format, and no two neighbors of one name.
 
 import { isPictureFormat, pictureKind } from "../../../runtime/image/picture-format.js";
-import { PICTURE_NAME } from "../dataset.js";
+import { PICTURE_NAME } from "../file-names.js";
 
 export interface EntryNames {
   /** Name of the picture's entry. Mostly the picture's own. */

@@ -4,7 +4,8 @@
 import { counted } from "../../../runtime/batches/class-counts.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import { ClassLabels, labelFault, Numbers } from "../class-labels.js";
-import { type Listing, nameText } from "../dataset.js";
+import type { Listing } from "../dataset.js";
+import { nameText } from "../file-names.js";
 import { ListingFaults } from "../listing-faults.js";
 import { OtherFiles } from "../other-files.js";
 import { type Shard, TableBuilder } from "../sample-table.js";

@@ -2,7 +2,7 @@
 // are equal up to the first dot belong together, "n01/x.jpg" and "n01/x.cls".
 
 import { isVitrineError, quote } from "../../../runtime/errors.js";
-import { nameText, PICTURE_NAME } from "../dataset.js";
+import { nameText, PICTURE_NAME } from "../file-names.js";
 import { OtherFiles } from "../other-files.js";
 import { readTarEntries, type TarEntry, type TarSource } from "./tar-entries.js";
 
