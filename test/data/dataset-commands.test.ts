@@ -155,4 +155,19 @@ test("statistics count classes, sides and formats", async ({ set }) => {
   assert.is(bytes.min, 10);
 });
 
+test("an index of a URL is refused before anything is asked where it would keep a password or replace a file", async ({
+  folder,
+}) => {
+  const index = (url: string) => runVitrine(["dataset", "index", "--data", url], [process.execPath], folder);
+  // Nothing listens there: an error of the network would say that it was asked.
+  const secret = await index("http://user:pa55word@127.0.0.1:9/train.csv");
+  assert.match(secret.errors, /usage\/data-url: .*the user's name and password/);
+  assert.not.match(secret.errors, /pa55word/);
+  writeFileSync(join(folder, "train.csv.index"), "");
+  assert.match(
+    (await index("http://127.0.0.1:9/train.csv")).errors,
+    /file\/exists: train\.csv\.index exists/,
+  );
+});
+
 test.run();

@@ -63,9 +63,10 @@ export async function startServer(data: string, ...flags: string[]): Promise<Ser
 export async function runVitrine(
   args: readonly string[],
   node = [process.execPath],
+  cwd = process.cwd(),
 ): Promise<{ status: number | null; output: string; errors: string }> {
   const [command, ...before] = node as [string, ...string[]];
-  const child = spawn(command, [...before, VITRINE, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, [...before, VITRINE, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
   child.stdout.on("data", (chunk) => {

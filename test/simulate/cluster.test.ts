@@ -133,4 +133,12 @@ test("vitrine simulate prints a prediction, refuses what cannot be, and checks i
     assert.ok(predicted > 0 && measured > 0);
 });
 
+test("without decode threads the serving process decodes, as with one", async () => {
+  const rate = async (workers: string): Promise<number> =>
+    JSON.parse((await runVitrine(["simulate", "--workers", workers, "--json"])).output).rate;
+  const none = await rate("0");
+  assert.ok(none > 0);
+  assert.is(none, await rate("1"));
+});
+
 test.run();

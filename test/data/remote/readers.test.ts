@@ -175,6 +175,13 @@ test("a reader whose thread is gone fails what waits and what comes", async ({ r
   assert.is(await refusal(client.read({ url: remote[0].file })), "data/worker-died");
 });
 
+test("readers whose thread died by itself still count, and end", async () => {
+  const readers = new RemoteReaders({ cache: { folder: 1 as never, bytes: 2 ** 30 } }, 1, () => {});
+  assert.is((await readers.failure).code, "data/worker-died");
+  assert.is((await readers.counts()).requests, 0);
+  await readers.close();
+});
+
 test("no more than the limit of requests is under way, and the same range is read once at a time", async (context) => {
   context.server.latencyMs = 5;
   const reader = await RemoteReader.open(context.settings, 3, () => {});
