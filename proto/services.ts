@@ -104,9 +104,6 @@ export const INFERENCE_SERVICE = {
   ),
 };
 
-/** The version of every model: a model folder has no version folders. */
-export const MODEL_VERSION = "1";
-
 /** Keys of ModelMetadata.properties; every value is a string, lists are JSON. */
 export const PROPERTY = {
   labels: "labels",

@@ -170,6 +170,7 @@ export const ERROR_CODES = {
   "protocol/invalid-argument": "the server refused an argument",
   "protocol/malformed": "a message cannot be decoded",
   "protocol/message-size": "a message is larger than the receiver accepts",
+  "protocol/model-control": "the server does not load or unload models on request",
   "protocol/not-found": "the server does not know what was requested",
   "protocol/tensor": "an input or output tensor has the wrong name, type, shape or size",
   "protocol/unexpected-batch": "the data server sent a batch other than the next one",

@@ -1,38 +1,17 @@
 // Unary call: a handler that returns or throws, in place of grpc-js's callback. Every error, also one of grpc-js
 // itself, leaves with our status, code and text.
 
-import {
-  type handleUnaryCall,
-  ServerInterceptingCall,
-  type ServerInterceptor,
-  type ServerUnaryCall,
-  status,
-} from "@grpc/grpc-js";
+import { type handleUnaryCall, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { toStatus } from "../proto/wire-error.js";
 import { VitrineError } from "../runtime/errors.js";
-
-/** Until when a request is worth computing. */
-export interface RequestLife {
-  /** Milliseconds since 1970; Infinity without a deadline. */
-  deadline: number;
-  isCanceled(): boolean;
-}
-
-/** grpc-js gives the deadline as a number or a Date, Infinity where there is none. */
-function requestLife(call: Pick<ServerUnaryCall<object, object>, "getDeadline" | "cancelled">): RequestLife {
-  const deadline = call.getDeadline();
-  return {
-    deadline: deadline instanceof Date ? deadline.getTime() : deadline,
-    isCanceled: () => call.cancelled,
-  };
-}
+import { lifeOfCall, type RequestLife } from "./request-life.js";
 
 export function unaryCall<Request, Response>(
   handle: (request: Request, life: RequestLife) => Response | Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return async (call, callback) => {
     try {
-      callback(null, await handle(call.request, requestLife(call)));
+      callback(null, await handle(call.request, lifeOfCall(call)));
     } catch (error) {
       callback(toStatus(error, "inference"));
     }

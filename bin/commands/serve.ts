@@ -3,14 +3,9 @@
 import type { Command } from "commander";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
-import {
-  DEFAULT_MAX_BATCH,
-  DEFAULT_MAX_MESSAGE_BYTES,
-  DEFAULT_MAX_QUEUE,
-  startInferenceServer,
-} from "../../server/inference/inference-server.js";
+import type { ServedModel } from "../../server/inference/engine.js";
+import { DEFAULT_LIMITS, startInferenceServer } from "../../server/inference/inference-server.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
-import type { ServedModel } from "../../server/inference/repository.js";
 import { exposureWarning } from "../../server/listen.js";
 import { weightsDigest } from "../../trainer/weights-digest.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
@@ -77,9 +72,7 @@ async function serve(options: ServeOptions): Promise<void> {
     models: [served],
     listen: options.listen,
     version: packageVersion(),
-    maxBatch,
-    maxQueue,
-    maxMessageBytes,
+    limits: { maxBatch, maxQueue, maxMessageBytes, maxPixels },
   });
   const parameters = model.parameters.toLocaleString("en-US");
   notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
@@ -114,19 +107,19 @@ export function configureServe(command: Command): void {
       "--max-batch <images>",
       "largest batch; requests are batched dynamically up to it",
       wholeNumber("--max-batch", { min: 1, max: 256 }),
-      DEFAULT_MAX_BATCH,
+      DEFAULT_LIMITS.maxBatch,
     )
     .option(
       "--max-queue <images>",
       "images that may wait in the queue; further requests are rejected",
       wholeNumber("--max-queue", { min: 1 }),
-      DEFAULT_MAX_QUEUE,
+      DEFAULT_LIMITS.maxQueue,
     )
     .option(
       "--max-message-bytes <bytes>",
       "largest request in bytes",
       wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
-      DEFAULT_MAX_MESSAGE_BYTES,
+      DEFAULT_LIMITS.maxMessageBytes,
     )
     .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"))
     .action(action(serve));

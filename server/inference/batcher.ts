@@ -8,7 +8,7 @@
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import type { RequestLife } from "../unary-call.js";
+import type { RequestLife } from "../request-life.js";
 
 export interface BatcherOptions {
   /**
@@ -129,8 +129,8 @@ export class Batcher {
 
   #dropExpired(): void {
     for (const request of [...this.#queue]) {
-      const { deadline, isCanceled } = request.life;
-      if (isCanceled()) {
+      const { deadline, signal } = request.life;
+      if (signal.aborted) {
         this.#fail(request, new VitrineError("network/canceled", "the caller canceled the request"));
       } else if (Date.now() > deadline) {
         const text = `the deadline passed while ${request.count} images waited for the model`;

@@ -6,9 +6,9 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import { Batcher, type BatcherOptions } from "../../server/inference/batcher.js";
-import type { RequestLife } from "../../server/unary-call.js";
+import type { RequestLife } from "../../server/request-life.js";
 
-const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, isCanceled: () => false };
+const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
 const IMAGE_BYTES = 2;
 const CLASSES = 3;
 
@@ -123,12 +123,12 @@ test("a request that arrives alone runs alone, at once", async () => {
 test("canceled and late requests never reach the model", async () => {
   const batches: number[] = [];
   const batcher = createBatcher(batches);
-  let canceled = false;
+  const canceled = new AbortController();
   const first = batcher.submit(request(0, 4).pixels, 4, FOREVER);
-  const gone = codeOf(batcher.submit(request(1, 4).pixels, 4, { ...FOREVER, isCanceled: () => canceled }));
+  const gone = codeOf(batcher.submit(request(1, 4).pixels, 4, { ...FOREVER, signal: canceled.signal }));
   const late = codeOf(batcher.submit(request(2, 4).pixels, 4, { ...FOREVER, deadline: Date.now() - 1 }));
   const last = batcher.submit(request(3, 4).pixels, 4, FOREVER);
-  canceled = true;
+  canceled.abort();
   assert.is(await gone, "network/canceled");
   assert.is(await late, "network/deadline");
   await Promise.all([first, last]);

@@ -12,7 +12,12 @@ import { colorModel } from "./color-model.js";
 
 const { HealthCheckRequest } = grpc.health.v1;
 const serve = (delayMs = 0, options = {}) =>
-  startInferenceServer({ models: [colorModel(delayMs)], listen: "127.0.0.1:0", version: "1", ...options });
+  startInferenceServer({
+    models: [colorModel(delayMs)],
+    listen: "127.0.0.1:0",
+    version: "1",
+    limits: options,
+  });
 
 async function failure(promise: Promise<unknown>): Promise<{ code: string; text: string }> {
   try {

@@ -57,8 +57,7 @@ test.before(async () => {
     models: [colorModel()],
     listen: "127.0.0.1:0",
     version: "1.2.3",
-    maxBatch: 2,
-    maxMessageBytes: 10_000,
+    limits: { maxBatch: 2, maxMessageBytes: 10_000 },
   });
   client = new Client(server.address, credentials.createInsecure());
 });

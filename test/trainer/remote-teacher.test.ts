@@ -13,9 +13,10 @@ import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel, type Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
-import { startInferenceServer } from "../../server/inference/inference-server.js";
-import { createInferenceHandlers } from "../../server/inference/inference-service.js";
-import { createRepository, type ServedModel } from "../../server/inference/repository.js";
+import { createEngine, type ServedModel } from "../../server/inference/engine.js";
+import { createInferenceHandlers } from "../../server/inference/grpc-service.js";
+import { DEFAULT_LIMITS, startInferenceServer } from "../../server/inference/inference-server.js";
+import { fixedRepository } from "../../server/inference/repository.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
 import { prepareRun } from "../../trainer/prepare.js";
@@ -70,9 +71,10 @@ test.after(async ({ folder, model, runtime }) => {
 
 function serve(
   model: ServedModel,
-  options: { maxBatch?: number; maxMessageBytes?: number; graceMs?: number } = {},
+  { graceMs, ...limits }: { maxBatch?: number; maxMessageBytes?: number; graceMs?: number } = {},
 ) {
-  return startInferenceServer({ models: [model], listen: "127.0.0.1:0", version: "1", ...options });
+  const grace = graceMs !== undefined && { graceMs };
+  return startInferenceServer({ models: [model], listen: "127.0.0.1:0", version: "1", limits, ...grace });
 }
 
 const randomPixels = (count: number) => {
@@ -181,8 +183,9 @@ test("addresses that are none are refused before anything is opened", async () =
 
 /** A server whose readiness and handlers the test decides. */
 async function bareServer(served: ServedModel, isReady: () => boolean, changes?: object) {
-  const repository = createRepository([served], { maxBatch: 4, maxQueue: 64, maxMessageBytes: 1 << 20 });
-  const handlers = createInferenceHandlers({ repository, version: "1", isReady, guard: (work) => work() });
+  const limits = { ...DEFAULT_LIMITS, maxBatch: 4, maxQueue: 64, maxMessageBytes: 1 << 20 };
+  const repository = fixedRepository([createEngine(served, { version: "1", limits })]);
+  const handlers = createInferenceHandlers({ repository, version: "1", isReady });
   const server = new Server();
   server.addService(INFERENCE_SERVICE, { ...handlers, ...changes });
   const port = await new Promise<number>((resolve, reject) => {
