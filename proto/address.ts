@@ -7,11 +7,21 @@ export const UNIX_ADDRESS = /^unix:(?:\/\/)?(.+)$/;
 
 const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^:/\s]+):(\d{1,5})$/;
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+/** Host of HOST:PORT, an IPv6 address without its brackets. */
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
+}
+
+/** Port of HOST:PORT. */
+export function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 
 /** Whether only processes of this machine can be at the other end of unix:PATH or HOST:PORT. */
 export function isLocalAddress(address: string): boolean {
-  return UNIX_ADDRESS.test(address) || LOOPBACK.test(address.slice(0, address.lastIndexOf(":")));
+  return UNIX_ADDRESS.test(address) || LOOPBACK.test(hostOf(address));
 }
 
 const DNS = /^dns:\/{3}([^/\s]+)$/;

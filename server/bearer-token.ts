@@ -3,6 +3,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Metadata, MethodDefinition, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { isToken, TOKEN_HEADER, tokenLines, tokenOfHeader } from "../proto/bearer-token.js";
 import { type Service, toStatus } from "../proto/wire-error.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../runtime/host/node-files.js";
@@ -22,10 +23,9 @@ const MIN_LENGTH = 16;
 const digestOf = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 function readDigests(file: string): Buffer[] {
-  const lines = Buffer.from(readWholeFileSync(file, LARGEST_TEXT)).toString("latin1").split(/\r?\n/);
-  const tokens = lines.map((line) => line.trim()).filter((line) => line !== "");
-  const isToken = (text: string): boolean => text.length >= MIN_LENGTH && /^[\x21-\x7e]+$/.test(text);
-  if (tokens.length > 0 && tokens.every(isToken)) return tokens.map(digestOf);
+  const tokens = tokenLines(readWholeFileSync(file, LARGEST_TEXT)).filter((line) => line !== "");
+  const isLongEnough = (text: string): boolean => text.length >= MIN_LENGTH;
+  if (tokens.length > 0 && tokens.every(isToken) && tokens.every(isLongEnough)) return tokens.map(digestOf);
   throw new VitrineError(
     "usage/tls",
     `${quote(file)}: allowed: tokens of at least ${MIN_LENGTH} printable ASCII characters, one a line ` +
@@ -63,8 +63,8 @@ export function openBearerToken(file: string, say: (text: string) => void, lookM
   return {
     require(metadata) {
       look();
-      const [header] = metadata.get("authorization");
-      const token = /^Bearer +(\S+)$/i.exec(String(header ?? ""))?.[1];
+      const [header = ""] = metadata.get(TOKEN_HEADER);
+      const token = tokenOfHeader(String(header));
       if (token === undefined)
         throw new VitrineError("network/unauthenticated", "the server asks for a token: give --token-file");
       if (!isOneOf(digests, token))

@@ -5,7 +5,7 @@ import { existsSync, lstatSync, rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { checkAddress, isLocalAddress, UNIX_ADDRESS } from "../proto/address.js";
+import { checkAddress, hostOf, isLocalAddress, portOf, UNIX_ADDRESS } from "../proto/address.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 
 /** Resolves to true if a process accepts connections on the socket file. */
@@ -70,11 +70,6 @@ export async function listen(
   return socketPath === undefined ? address.replace(/:\d+$/, `:${port}`) : `unix:${socketPath}`;
 }
 
-/** HOST:PORT → host, an IPv6 address without its brackets. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
-}
-
 /**
  * The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`: browsers and Prometheus cannot open
  * one. Errors name `flag`.
@@ -85,14 +80,13 @@ export async function listenHttp(server: HttpServer, address: string, flag = "--
     const text = `${flag} got "${quote(address)}"; HTTP needs HOST:PORT`;
     throw new VitrineError("usage/address", text, { details: { flag, got: address } });
   }
-  const colon = address.lastIndexOf(":");
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject((error.code === "EADDRINUSE" ? addressInUse : cannotListen)(address, error, flag)),
     );
-    server.listen(Number(address.slice(colon + 1)), hostOf(address), resolve);
+    server.listen(portOf(address), hostOf(address), resolve);
   });
-  return `http://${address.slice(0, colon)}:${(server.address() as AddressInfo).port}`;
+  return `http://${address.replace(/:\d+$/, `:${(server.address() as AddressInfo).port}`)}`;
 }
 
 /** What protects a server. */
@@ -119,12 +113,11 @@ export function exposureWarning(
       `warning: ${bare} is reachable from other machines, without authentication: anyone who can reach it can ` +
       `${access}. Ask for a token (--token-file) or for client certificates (--tls-client-ca)`
     );
-  const port = bare.slice(bare.lastIndexOf(":") + 1);
   const remedy = protection
     ? "or TLS and a token (--tls-cert, --tls-key, --token-file)"
     : "or put a proxy with TLS in front";
   return (
     `warning: ${bare} is reachable from other machines, without TLS or authentication: anyone who can reach it can ` +
-    `${access}. Use --listen 127.0.0.1:${port}, ${remedy}`
+    `${access}. Use --listen 127.0.0.1:${portOf(bare)}, ${remedy}`
   );
 }

@@ -3,7 +3,8 @@
 import { connect as connectTcp, isIP } from "node:net";
 import { checkServerIdentity, connect as connectTls, createSecureContext } from "node:tls";
 import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from "@grpc/grpc-js";
-import { isLocalAddress, UNIX_ADDRESS } from "../../proto/address.js";
+import { hostOf, isLocalAddress, portOf, UNIX_ADDRESS } from "../../proto/address.js";
+import { isToken, TOKEN_HEADER, tokenHeader, tokenLines } from "../../proto/bearer-token.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../../runtime/host/node-files.js";
 
@@ -45,14 +46,10 @@ function refuse(text: string): never {
 }
 
 function readToken(file: string): string {
-  const [line] = Buffer.from(readWholeFileSync(file, LARGEST_TEXT)).toString("latin1").split(/\r?\n/);
-  const token = line.trim();
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  const [token] = tokenLines(readWholeFileSync(file, LARGEST_TEXT));
+  if (isToken(token)) return token;
   return refuse(`${quote(file)}: the first line must be a token of printable ASCII characters`);
 }
-
-const hostOf = (address: string): string =>
-  address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 
 /**
  * For one connection to `address`; `serverName` is the name that its certificate must be for, by default the host of
@@ -71,7 +68,7 @@ export function openCredentials(
       refuse(
         `the token of ${quote(tokenFile)} is not sent to ${quote(address)} without TLS: connect with --tls`,
       );
-    metadata.set("authorization", `Bearer ${readToken(tokenFile)}`);
+    metadata.set(TOKEN_HEADER, tokenHeader(readToken(tokenFile)));
   }
   if (!isTls) return { channel: credentials.createInsecure(), metadata, options: {}, tls: null };
   if (UNIX_ADDRESS.test(address)) refuse(`${quote(address)}: TLS is for HOST:PORT; a unix socket needs none`);
@@ -98,6 +95,9 @@ export function openCredentials(
   }
 }
 
+const REFUSES_CERTIFICATE =
+  "does not accept this client's certificate (--tls-cert): it must be valid, and of the CA of the server's --tls-client-ca";
+
 /** OpenSSL's and Node's words → ours. */
 const HANDSHAKE_FAILURES: readonly [RegExp, string][] = [
   [/certificate has expired/i, "its certificate has expired: renew it where the server runs"],
@@ -113,7 +113,7 @@ const HANDSHAKE_FAILURES: readonly [RegExp, string][] = [
   [/alert certificate required/i, "the server asks for a client certificate: give --tls-cert and --tls-key"],
   [
     /alert (?:unknown ca|bad certificate|certificate (?:expired|unknown|revoked))/i,
-    "the server does not accept this client's certificate (--tls-cert): it must be valid, and of the CA of the server's --tls-client-ca",
+    `the server ${REFUSES_CERTIFICATE}`,
   ],
   [
     /wrong version number|packet length too long|unknown protocol|http request/i,
@@ -137,14 +137,28 @@ const PROBE_MS = 2_000;
 const REFUSAL_MS = 300;
 
 /**
+ * A server in Node.js closes the connection of a client whose certificate it does not accept without saying so, and a
+ * server or proxy that is stopping does the same to every client: only more tries tell.
+ */
+function closedAfterHandshake(address: string, hasCertificate: boolean): VitrineError {
+  const hint = hasCertificate
+    ? REFUSES_CERTIFICATE
+    : "may ask for a client certificate: give --tls-cert and --tls-key";
+  return new VitrineError(
+    "network/unavailable",
+    `${address} closed the connection right after the TLS handshake; a server that goes on doing so ${hint}`,
+    { details: { server: address } },
+  );
+}
+
+/**
  * grpc-js says "Failed to connect" both where a server that speaks TLS was called without, and where it refused a
  * client's certificate. A handshake of our own tells; null where it tells nothing.
  */
 export function probeHandshake(address: string, tls: TlsMaterial | null): Promise<VitrineError | null> {
   if (UNIX_ADDRESS.test(address)) return Promise.resolve(null);
-  const [host, port] = [hostOf(address), Number(address.slice(address.lastIndexOf(":") + 1))];
   return new Promise((resolve) => {
-    const tcp = connectTcp({ host, port });
+    const tcp = connectTcp({ host: hostOf(address), port: portOf(address) });
     const { ca = null, cert = null, key = null } = tls ?? {};
     const socket = connectTls({
       socket: tcp,
@@ -163,8 +177,8 @@ export function probeHandshake(address: string, tls: TlsMaterial | null): Promis
       resolve(error);
     };
     const refused = (text: string) => {
-      if (!shook || tls === null) return settle(tls === null ? null : handshakeError(address, text));
-      settle(handshakeError(address, text) ?? handshakeError(address, "alert bad certificate"));
+      if (tls === null) return settle(null);
+      settle(handshakeError(address, text) ?? (shook ? closedAfterHandshake(address, cert !== null) : null));
     };
     socket.once("secureConnect", () => {
       shook = true;

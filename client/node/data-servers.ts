@@ -2,7 +2,7 @@
 // while.
 
 import { lookup } from "node:dns/promises";
-import { dnsTarget } from "../../proto/address.js";
+import { dnsTarget, hostOf, portOf } from "../../proto/address.js";
 
 /** How long a server that failed is left alone, at first and at most; it doubles with each failure in a row. */
 const FIRST_REST_MS = 1_000;
@@ -16,9 +16,8 @@ interface Health {
 
 /** NAME:PORT → HOST:PORT for each address of the name, sorted. Throws what the resolver throws. */
 async function resolveName(target: string): Promise<string[]> {
-  const colon = target.lastIndexOf(":");
-  const port = target.slice(colon + 1);
-  const found = await lookup(target.slice(0, colon), { all: true });
+  const port = portOf(target);
+  const found = await lookup(hostOf(target), { all: true });
   return found
     .map(({ address, family }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
     .sort();
@@ -70,8 +69,7 @@ export class DataServers {
 
   /** The name that an address was resolved from, for which a server's certificate is; undefined for any other address. */
   nameOf(address: string): string | undefined {
-    for (const [target, addresses] of this.#resolved)
-      if (addresses.includes(address)) return target.slice(0, target.lastIndexOf(":"));
+    for (const [target, addresses] of this.#resolved) if (addresses.includes(address)) return hostOf(target);
     return undefined;
   }
 

@@ -7,6 +7,7 @@ import { quote } from "../../runtime/errors.js";
 import { ClassLabels, isSameLabel, labelFault, Numbers } from "./class-labels.js";
 import type { Listing } from "./dataset.js";
 import { nameText } from "./file-names.js";
+import { fnv1a } from "./fnv1a.js";
 import { type ListRow, readListRows } from "./list-rows.js";
 import { badList, readListText } from "./list-text.js";
 import { ListingFaults } from "./listing-faults.js";
@@ -21,12 +22,8 @@ function checkRow(list: string, { path, label, line }: ListRow): void {
 /** Drawn in each process, so that no list can be written whose paths have the same hash. */
 const HASH_BASIS = randomInt(2 ** 32);
 
-/** FNV-1a of UTF-16 units, never 0. */
-function hashOf(text: string): number {
-  let hash = HASH_BASIS;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0 || 1;
-}
+/** Never 0. */
+const hashOf = (text: string): number => fnv1a(text, HASH_BASIS) || 1;
 
 /** Finds samples by their path, in 16 bytes a sample: a Map of a million paths takes ten times as much. */
 class PathTable {

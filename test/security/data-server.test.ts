@@ -1,6 +1,8 @@
 // Security of the data server: TLS, client certificates and tokens, and what each failure of them is called.
 
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer, type TLSSocket } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { suite } from "uvu";
@@ -66,9 +68,13 @@ async function serve(context: Context, security: ServerSecurity, listen = "127.0
 }
 
 /** The first batch's size, or the error instead of it. */
-async function read(address: string, security: ConnectionSecurity): Promise<number | VitrineError> {
+async function read(
+  address: string,
+  security: ConnectionSecurity,
+  timeoutSeconds = 5,
+): Promise<number | VitrineError> {
   try {
-    const settings = { recipe: SMALL_RECIPE, batchSize: 4, seed: 1, timeoutSeconds: 5 };
+    const settings = { recipe: SMALL_RECIPE, batchSize: 4, seed: 1, timeoutSeconds };
     const source = await connectData({ ...settings, address, ...security });
     try {
       for await (const { count } of source.batches({ epoch: 0, batch: 0 })) return count;
@@ -165,9 +171,41 @@ test("clients need a certificate of the CA where the server asks for one", async
   assert.is(await read(address, by("client")), 4);
   const none = read(address, { tlsCa: certificates.file("ca.pem") });
   await refused(none, "network/tls", /client.* certificate.*--tls-cert/);
-  await refused(read(address, by("stranger")), "network/tls", /does not accept this client's certificate/);
+  // It closes the connection without a word, as one that is stopping does: a client tries again, and says what it may mean.
+  const stranger = read(address, by("stranger"), 1);
+  await refused(
+    stranger,
+    "network/no-data-server",
+    /does not accept this client's certificate \(--tls-cert\)/,
+  );
   const half = { tlsCa: certificates.file("ca.pem"), tlsCert: certificates.file("client.pem") };
   await refused(read(address, half), "usage/tls", /give both or none/);
+});
+
+test("a connection that is closed right after the handshake is tried again", async ({ certificates }) => {
+  const connections: TLSSocket[] = [];
+  const server = createServer({
+    ...{
+      cert: readFileSync(certificates.file("server.pem")),
+      key: readFileSync(certificates.file("server.key")),
+    },
+    ALPNProtocols: ["h2"],
+  });
+  server.on("secureConnection", (socket) => {
+    connections.push(socket);
+    socket.on("error", () => {});
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const outcome = read(`127.0.0.1:${port}`, { tlsCa: certificates.file("ca.pem") }, 2);
+  await refused(
+    outcome,
+    "network/no-data-server",
+    /right after the TLS handshake.*may ask for a client certificate/,
+  );
+  assert.ok(connections.length > 2, "it was not tried again");
+  server.close();
 });
 
 test("calls need one of the tokens, and health checks none", async (context) => {

@@ -3,6 +3,7 @@
 
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { isToken } from "../../../proto/bearer-token.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 
 export interface HubSettings {
@@ -48,7 +49,7 @@ function tokenOf(environment: Environment): string | undefined {
   const token = (environment.HF_TOKEN ?? environment.HUGGING_FACE_HUB_TOKEN)?.trim();
   if (!token) return undefined;
   // A token itself is never shown.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw refuse("HF_TOKEN", "…", "a token of printable ASCII characters");
+  if (!isToken(token)) throw refuse("HF_TOKEN", "…", "a token of printable ASCII characters");
   return token;
 }
 

@@ -4,6 +4,7 @@
 import type { FileMetaData, SchemaTree } from "hyparquet";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import { LONGEST_LABEL } from "../../../runtime/models/labels.js";
+import { MAX_CLASSES } from "../class-labels.js";
 
 export interface ImageColumns {
   /** Column of the pictures: bytes, or {bytes, path}. */
@@ -21,7 +22,6 @@ interface Feature {
 
 const IMAGE_NAMES = ["image", "img", "picture", "photo", "bytes"];
 const LABEL_NAMES = ["label", "labels", "fine_label", "class", "category"];
-const MAX_CLASSES = 1_000_000;
 
 export const badParquet = (path: string, what: string, cause?: unknown): VitrineError =>
   new VitrineError("data/parquet", `${quote(path)}: ${what}`, { details: { path }, cause });

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from "node:worker_threads";
 import { fromErrorRecord, VitrineError } from "../../../runtime/errors.js";
+import { fnv1a } from "../fnv1a.js";
 import type { RemoteRead, RemoteSource } from "./contract.js";
 import type { ReadMessage, ReadReply } from "./reader-messages.js";
 import { SEGMENT_BYTES } from "./segment-file.js";
@@ -9,13 +10,6 @@ import { SEGMENT_BYTES } from "./segment-file.js";
 interface Waiting {
   resolve: (bytes: Uint8Array<ArrayBuffer>) => void;
   reject: (error: unknown) => void;
-}
-
-/** FNV-1a over UTF-16 units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }
 
 export class RemoteClient implements RemoteSource {
@@ -38,7 +32,7 @@ export class RemoteClient implements RemoteSource {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(readerEnded());
       const segment = Math.floor((request.offset ?? 0) / SEGMENT_BYTES);
-      const port = this.#ports[hashOf(`${segment} ${request.url}`) % this.#ports.length];
+      const port = this.#ports[fnv1a(`${segment} ${request.url}`) % this.#ports.length];
       const message: ReadMessage = { id: this.#nextId++, request };
       this.#waiting.set(message.id, { resolve, reject });
       port.postMessage(message);
