@@ -17,7 +17,7 @@ import {
   OPEN_TO_READ,
 } from "../../runtime/host/node-files.js";
 import type { RemoteSource } from "./remote/contract.js";
-import { PLANAR_32_BYTES, type SampleLocation } from "./sample-location.js";
+import { fileChanged, PLANAR_32_BYTES, type SampleLocation } from "./sample-location.js";
 
 export interface ReadOptions {
   /** No more than this many of the first bytes, of a sample of any size. */
@@ -41,12 +41,8 @@ const DISAPPEARED = "; it existed when the data set was opened";
 
 const count = (bytes: number): string => bytes.toLocaleString("en-US");
 
-function fileChanged({ file, name }: SampleLocation, what: string): VitrineError {
-  const text =
-    `${quote(name)}: the file has changed since the data set was listed: ${what}; restart what reads it, so that ` +
-    "it is listed again; an index of it is to be written again";
-  return new VitrineError("data/file-changed", text, { details: { path: displayPath(file) } });
-}
+const changed = ({ file, name }: SampleLocation, what: string): VitrineError =>
+  fileChanged(quote(name), displayPath(file), what);
 
 /** "2026-11-30 08:15:00.123", UTC. */
 const timeOf = (ms: number): string => new Date(ms).toISOString().replace("T", " ").replace("Z", "");
@@ -56,9 +52,9 @@ function requireUnchanged(location: SampleLocation, { size, mtimeMs }: Stats): v
   const { expected } = location;
   if (!expected) return;
   if (expected.bytes !== size)
-    throw fileChanged(location, `it had ${count(expected.bytes)} bytes, now ${count(size)}`);
+    throw changed(location, `it had ${count(expected.bytes)} bytes, now ${count(size)}`);
   if (expected.modifiedMs !== undefined && expected.modifiedMs !== mtimeMs)
-    throw fileChanged(
+    throw changed(
       location,
       `it was modified at ${timeOf(expected.modifiedMs)}, now ${timeOf(mtimeMs)} (UTC)`,
     );
@@ -68,7 +64,7 @@ function requireUnchanged(location: SampleLocation, { size, mtimeMs }: Stats): v
 function requireContent(location: SampleLocation, bytes: Uint8Array): void {
   const sha256 = location.expected?.sha256;
   if (sha256 === undefined || createHash("sha256").update(bytes).digest("hex") === sha256) return;
-  throw fileChanged(location, "its SHA-256 is another one");
+  throw changed(location, "its SHA-256 is another one");
 }
 
 /** The bytes to read of the open file, each of which is there. Throws `file/unreadable`, `data/file-changed`. */
@@ -79,7 +75,7 @@ function spanOf(location: SampleLocation, entry: Stats, most: number | undefined
   const { length = entry.size - start } = location;
   if (length < 0 || start + length > entry.size) {
     const wanted = `bytes ${count(start)} to ${count(start + length)} are needed`;
-    throw fileChanged(location, `${wanted}, and it has ${count(entry.size)}`);
+    throw changed(location, `${wanted}, and it has ${count(entry.size)}`);
   }
   if (most !== undefined) return { start, length: Math.min(most, length) };
   checkEntry(entry, file, LARGEST_PHOTO, length);
@@ -112,7 +108,7 @@ async function readFrom(
     const came = blocking
       ? readSync(descriptor, rest, 0, rest.length, position)
       : await readSome(descriptor, rest, position);
-    if (came === 0) throw fileChanged(location, `it ends at byte ${count(position)}`);
+    if (came === 0) throw changed(location, `it ends at byte ${count(position)}`);
     done += came;
   }
   return bytes;

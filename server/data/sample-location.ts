@@ -1,5 +1,7 @@
 // Sample location: where the bytes of a sample are and what they were when they were listed, as plain values that cross
-// threads.
+// threads, and what is said where they are no longer that.
+
+import { VitrineError } from "../../runtime/errors.js";
 
 /** What was known of a sample when the data set was listed; what differs at read is `data/file-changed`. */
 export interface ExpectedFile {
@@ -11,6 +13,14 @@ export interface ExpectedFile {
   etag?: string;
   /** SHA-256 of the sample's bytes, hex; of what is read whole. */
   sha256?: string;
+}
+
+/** `name`: what messages call the sample or shard; `what` differs from the listing. */
+export function fileChanged(name: string, path: string, what: string): VitrineError {
+  const text =
+    `${name}: the file has changed since the data set was listed: ${what}; write the data set's index again, if it has ` +
+    "one, and restart the data server or the command that reads the data set";
+  return new VitrineError("data/file-changed", text, { details: { path } });
 }
 
 /** `planar-32`: 32 × 32 red values in rows, then green, then blue, as in CIFAR. */

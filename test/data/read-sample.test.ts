@@ -74,10 +74,10 @@ for (const mode of MODES) {
     utimesSync(file, 1e9, 1e9 + 0.5);
     const touched = await refusal(location, mode);
     assert.is(touched.code, "data/file-changed");
-    assert.match(touched.message, /modified at .*, now 2001-09-09 01:46:40\.500 \(UTC\); restart/);
+    assert.match(touched.message, /modified at .*, now 2001-09-09 01:46:40\.500 \(UTC\); write the/);
     truncateSync(file, 5);
     const cut = await refusal(location, mode);
-    assert.match(cut.message, /it had 8 bytes, now 5; restart what reads it/);
+    assert.match(cut.message, /it had 8 bytes, now 5; write the data set's index again/);
     assert.is((await readSample({ ...location, expected: { bytes: 5 } }, mode)).length, 5);
   });
 

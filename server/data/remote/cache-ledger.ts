@@ -2,7 +2,7 @@
 //
 // The file `ledger` has the bytes that were in the folder when it was last measured, and behind them one byte for each
 // MiB that a writer has reserved since. Appending and asking for the length are atomic, so that writers need no lock.
-// Where the length says that the folder is full, one of them measures it, removes the segments that were used least
+// Where the length says that the folder is full, one of them measures it, removes the files that were used least
 // recently, and replaces the ledger; the others go on without writing until it is done. What was used within the last hour
 // stays: every epoch reads every sample in another order, so that evicting some for others, which are needed no sooner,
 // would leave few of them until they are read again (of random reads 13% by calculation where the cache holds a third,
@@ -14,6 +14,9 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, writeFile } fr
 import { join } from "node:path";
 import type { CacheSettings } from "./contract.js";
 import { TEMPORARY } from "./segment-file.js";
+
+/** Folder of the cache for files that are read whole. */
+export const INDEX_FOLDER = "indexes";
 
 const LEDGER = "ledger";
 const LOCK = "measuring";
@@ -61,7 +64,7 @@ async function findFile(path: string): Promise<FoundFile | null> {
 async function findFiles(folder: string): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) continue;
+    if (!entry.isDirectory() || !(/^[0-9a-f]{2}$/.test(entry.name) || entry.name === INDEX_FOLDER)) continue;
     const below = join(folder, entry.name);
     const files = await Promise.all((await readdir(below)).map((name) => findFile(join(below, name))));
     for (const file of files) {

@@ -5,9 +5,11 @@
 export interface ObjectVersion {
   bytes: number;
   /** As the store writes it, quotation marks included. */
-  etag?: string;
+  etag?: string | undefined;
   /** Last-Modified, milliseconds since 1970, whole seconds. */
-  modifiedMs?: number;
+  modifiedMs?: number | undefined;
+  /** SHA-256 of all of its bytes, hex. */
+  sha256?: string | undefined;
 }
 
 export interface ByteRange {
@@ -24,7 +26,7 @@ export interface RemoteRead {
   /** Default: up to the object's end. */
   length?: number | undefined;
   most?: number | undefined;
-  /** What is known of the object. */
+  /** What is known of the object; the SHA-256 is that of the bytes that are read. */
   expected?: Partial<ObjectVersion> | undefined;
 }
 
@@ -36,7 +38,7 @@ export interface RemoteSource {
 export interface RetryPolicy {
   /** Tries after the first one. */
   retries: number;
-  /** The k-th wait is drawn from 0 to `baseMs` · 2ᵏ, but to no more than `capMs`. */
+  /** The wait before retry k = 0, 1, … is drawn from 0 to `baseMs` · 2ᵏ, but to no more than `capMs`. */
   baseMs: number;
   capMs: number;
   /** No try begins later than this after the first one. */

@@ -3,6 +3,7 @@
 
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
+import { fileChanged } from "../sample-location.js";
 import type { ByteRange, ObjectVersion } from "./contract.js";
 
 export interface ListedObject extends ObjectVersion {
@@ -53,10 +54,7 @@ function parseContentRange(
 const count = (bytes: number): string => bytes.toLocaleString("en-US");
 
 export function changed(url: string, what: string): VitrineError {
-  const text =
-    `${displayUrl(url)}: the object has changed since the data set was listed: ${what}; restart what reads it, so ` +
-    "that it is listed again";
-  return new VitrineError("data/file-changed", text, { details: { path: displayUrl(url) } });
+  return fileChanged(displayUrl(url), displayUrl(url), what);
 }
 
 export function wrongRange(url: string, what: string): VitrineError {
@@ -84,7 +82,7 @@ function requireVersion(url: string, version: ObjectVersion, head: AnswerHead, t
 
 /**
  * Throws where the head of an answer 206, or 200, is not that of `range` of the object `version`. The whole object is an
- * answer to a question for all of it.
+ * answer to a request for all of it.
  */
 export function checkRangeHead(
   url: string,

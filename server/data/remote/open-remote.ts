@@ -76,7 +76,7 @@ async function versionAt(store: ObjectStore, url: string): Promise<ObjectVersion
 }
 
 /** Versions asked for at a time. */
-const QUESTIONS = 32;
+const REQUESTS = 32;
 
 /** Shards that a URL names by itself: an archive, or several with numbers in braces; undefined for others. */
 async function namedShards(
@@ -95,7 +95,7 @@ async function namedShards(
     );
   const objects = await mapParallel(
     urls,
-    QUESTIONS,
+    REQUESTS,
     async (one): Promise<ListedObject> => ({ url: one, ...(await store.version(one)) }),
   );
   return readRemoteShards(root, objects, store, options);

@@ -1,5 +1,5 @@
 // Remote list: a list file at a URL, whose paths are relative to it. Sizes and times come from a bucket's own list, or a
-// question for each file.
+// HEAD request for each file.
 
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { isVitrineError, VitrineError } from "../../../runtime/errors.js";
@@ -11,10 +11,10 @@ import { mapParallel, objectPieces, PIECE_BYTES } from "./object-bytes.js";
 import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js";
 import { parseRemote, resolveRemote } from "./remote-url.js";
 
-/** Questions for single files at a time. */
-const QUESTIONS = 64;
+/** HEAD requests for single files at a time. */
+const HEADS = 64;
 
-/** With fewer rows than that, single questions take less than a list of the whole folder may. */
+/** With fewer rows than that, single requests take less than a list of the whole folder may. */
 const FEW_ROWS = 200;
 
 /** A folder with this many times the objects that the list has is not listed to its end. */
@@ -81,7 +81,7 @@ export async function readRemoteList(
     const urls = paths.map((path) => placeOf(root, path));
     if (isBucket && paths.length > FEW_ROWS) listed ??= listFolder(store, root, pieces * paths.length);
     const known = await listed;
-    return mapParallel(urls, QUESTIONS, async (place): Promise<Found> => {
+    return mapParallel(urls, HEADS, async (place): Promise<Found> => {
       if (typeof place !== "string") return place.message;
       const object = known?.get(place);
       return object ? asFile(object) : askFor(store, place);

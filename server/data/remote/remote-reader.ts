@@ -1,6 +1,7 @@
 // Remote reader: bytes of remote objects for many callers: a limit of requests at a time, each range once, through the
 // cache where there is one, and only of objects that are still what was listed.
 
+import { createHash } from "node:crypto";
 import { LARGEST_PHOTO } from "../../../runtime/host/node-files.js";
 import type {
   ByteRange,
@@ -12,6 +13,7 @@ import type {
 } from "./contract.js";
 import { changed, type ObjectStore, tooLarge } from "./object-store.js";
 import { openStore } from "./open-store.js";
+import { SEGMENT_BYTES } from "./segment-file.js";
 import { ShardCache } from "./shard-cache.js";
 
 /** Runs no more than `most` functions at a time, the others in their order. */
@@ -81,20 +83,26 @@ export class RemoteReader implements RemoteSource {
     if (length > LARGEST_PHOTO) throw tooLarge(url, `${length.toLocaleString("en-US")} bytes`, LARGEST_PHOTO);
     if (length === 0) return new Uint8Array();
     const range = { offset, length };
-    const fetch = (part: ByteRange) => this.#fetch(url, part, version);
-    // Without an ETag or a time, what was kept could be of another object.
-    if (this.#cache && (version.etag !== undefined || version.modifiedMs !== undefined))
+    const fetch = (part: ByteRange) =>
+      version.sha256 === undefined
+        ? this.#fetch(url, part, version)
+        : this.#fetchHashed(url, part, version, version.sha256);
+    const { etag, modifiedMs, sha256 } = version;
+    // Without any of them, what was kept could be of another object.
+    if (this.#cache && (etag ?? modifiedMs ?? sha256) !== undefined)
       return this.#cache.read(url, version, range, fetch);
     return this.#fetchOnce(url, range, fetch);
   }
 
   /** What is expected of the object; if that does not tell it from a later one of its size, what it is now. */
-  async #versionOf({ url, offset, length, expected }: RemoteRead): Promise<ObjectVersion> {
-    const bytes = expected?.bytes;
-    const isTold = expected?.etag !== undefined || expected?.modifiedMs !== undefined;
-    if (bytes !== undefined && isTold) return { ...expected, bytes };
+  async #versionOf({ url, offset, length, most, expected }: RemoteRead): Promise<ObjectVersion> {
+    const { bytes, etag, modifiedMs, sha256 } = expected ?? {};
+    if (bytes !== undefined && (etag ?? modifiedMs) !== undefined) return { bytes, etag, modifiedMs };
     const isWhole = offset === undefined && length === undefined;
     if (bytes !== undefined && isWhole && !this.#cache) return { bytes };
+    // Its hash is compared before it is kept, so that nobody needs to ask for the object's version.
+    const isHashed = isWhole && most === undefined && sha256 !== undefined;
+    if (bytes !== undefined && bytes <= SEGMENT_BYTES && isHashed) return { bytes, sha256 };
     const known = this.#versions.get(url) ?? this.#semaphore.run(() => this.#store.version(url));
     this.#versions.delete(url);
     this.#versions.set(url, known);
@@ -118,6 +126,19 @@ export class RemoteReader implements RemoteSource {
       this.#bytes += range.length;
       return this.#store.read(url, range, version);
     });
+  }
+
+  /** Of the whole object, so that no part of another one is kept under its hash. */
+  async #fetchHashed(
+    url: string,
+    { offset, length }: ByteRange,
+    version: ObjectVersion,
+    sha256: string,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const all = await this.#fetch(url, { offset: 0, length: version.bytes }, version);
+    if (createHash("sha256").update(all).digest("hex") !== sha256)
+      throw changed(url, "its SHA-256 is another one");
+    return all.subarray(offset, offset + length);
   }
 
   /** Repeated augmentation asks for the same sample several times in a row. Each caller gets its own bytes. */

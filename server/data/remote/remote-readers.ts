@@ -16,7 +16,7 @@ const NO_COUNTS: RemoteCounts = { hits: 0, misses: 0, damagedBlocks: 0, requests
 
 export class RemoteReaders {
   readonly #threads: Worker[];
-  /** Questions for counts that wait for an answer, by their number. */
+  /** Requests for counts that wait for an answer, by their number. */
   readonly #counting = new Map<number, { thread: Worker; resolve: (counts: RemoteCounts) => void }>();
   /** An exit that has passed is not told again. */
   readonly #ended = new Map<Worker, Promise<void>>();

@@ -2,8 +2,8 @@
 // shards is taken in place of reading them; without one they are read once, and with a cache the result is kept in it.
 
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, rename, rm, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { VitrineError } from "../../../runtime/errors.js";
 import { LARGEST_TEXT } from "../../../runtime/host/node-files.js";
@@ -14,9 +14,11 @@ import type { Shard } from "../sample-table.js";
 import { CLASS_NAMES_FILE, readClassNames } from "../shards/local-shards.js";
 import { readShards } from "../shards/read-shards.js";
 import type { LabelSource } from "../shards/shard-samples.js";
-import type { RemoteSettings } from "./contract.js";
+import { CacheLedger, INDEX_FOLDER } from "./cache-ledger.js";
+import type { CacheSettings, RemoteSettings } from "./contract.js";
 import type { ListedObject, ObjectStore } from "./object-store.js";
 import { resolveRemote } from "./remote-url.js";
+import { TEMPORARY } from "./segment-file.js";
 import { openRemoteShard } from "./shard-bytes.js";
 
 /** Shards that are read at a time. */
@@ -58,29 +60,48 @@ function nameInCache(
   return `${createHash("sha256").update(JSON.stringify(parts)).digest("hex")}.index`;
 }
 
-/** The kept result; null where there is none that is whole. */
-function readKept(path: string): Dataset | null {
+/** The kept result, which is then the one that was used last; null where there is none that is whole. */
+async function readKept(path: string): Promise<Dataset | null> {
   try {
-    return readIndexFile(path);
+    const kept = readIndexFile(path);
+    const now = new Date();
+    await utimes(path, now, now).catch(() => {});
+    return kept;
   } catch {
     return null;
   }
 }
 
-/** A cache that cannot be written is no reason to stop. */
-async function keep(dataset: Dataset, path: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+async function writeWhole(path: string, parts: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}${TEMPORARY}`;
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
-      for (const part of indexParts(dataset, path)) await file.writeFile(part);
+      for (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();
     }
     await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Keeps the result where the cache has room. A cache that cannot be written is no reason to stop. */
+async function keep(dataset: Dataset, path: string, settings: CacheSettings): Promise<void> {
+  const ledger = new CacheLedger(settings);
+  try {
+    await ledger.open();
+    const parts = indexParts(dataset, path);
+    if (!(await ledger.reserve(parts.reduce((sum, { length }) => sum + length, 0)))) return;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeWhole(path, parts);
   } catch {
-    await rm(temporary, { force: true }).catch(() => {});
+    // The cache of the samples says why.
+  } finally {
+    await ledger.close().catch(() => {});
   }
 }
 
@@ -96,9 +117,10 @@ export async function readRemoteShards(
   const classNames = await classNamesAt(store, root);
   const shards = objects.map((object) => asShard(root, object));
   const isTold = shards.every(({ etag, modifiedMs }) => etag !== undefined || modifiedMs !== undefined);
-  const folder = settings.cache && isTold ? join(settings.cache.folder, "indexes") : undefined;
-  const path = folder && join(folder, nameInCache(root, shards, classNames, `${labelFrom} ${mayLeaveOut}`));
-  const kept = path === undefined ? null : readKept(path);
+  const cache = isTold ? settings.cache : undefined;
+  const name = nameInCache(root, shards, classNames, `${labelFrom} ${mayLeaveOut}`);
+  const path = cache && join(cache.folder, INDEX_FOLDER, name);
+  const kept = path === undefined ? null : await readKept(path);
   if (kept) return kept;
   const toRead = objects.map((object, index) => ({
     shard: shards[index],
@@ -106,11 +128,10 @@ export async function readRemoteShards(
   }));
   const options = { mayLeaveOut, labelFrom, classNames, atOnce: AT_ONCE, onFiles };
   const listing = await readShards(root, toRead, options);
-  if (folder === undefined || path === undefined) return listing;
+  if (cache === undefined || path === undefined) return listing;
   const samples = listing.table.count;
   const dataset = { ...listing, path: displayUrl(root), samples, fingerprint: fingerprintOf(listing) };
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(() => {});
-  await keep(dataset, path);
+  await keep(dataset, path, cache);
   return dataset;
 }
 

@@ -37,9 +37,10 @@ export interface SegmentKey {
   bytes: number;
 }
 
-/** The version must have an ETag or a time: without either, nobody can tell an object from its successor. */
+/** The version must have a hash, an ETag or a time: without any, nobody can tell an object from its successor. */
 export function segmentKey(url: string, version: ObjectVersion, index: number): SegmentKey {
-  const { bytes, etag = "", modifiedMs = "" } = version;
+  const { bytes, modifiedMs = "", sha256 } = version;
+  const etag = sha256 === undefined ? (version.etag ?? "") : `sha256 ${sha256}`;
   const hash = createHash("sha256")
     .update(JSON.stringify([url, bytes, etag, etag === "" ? modifiedMs : "", index]))
     .digest();

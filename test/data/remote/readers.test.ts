@@ -1,6 +1,7 @@
 // Remote readers: samples at URLs through the decode pool are the pixels of local ones; several are read ahead, each once,
 // and what goes wrong is the error of the task that needs it.
 
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,6 +123,36 @@ test("with a cache, another run reads nothing from the server but the version", 
   }
   assert.equal(context.server.requests, ["HEAD bucket/shard.tar"]);
   assert.ok(Buffer.from(runs[0]).equals(runs[1]));
+  rmSync(folder, { recursive: true });
+});
+
+test("files with hashes are asked for no version, and what is not of the hash is never kept", async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-remote-readers-"));
+  const settings = { ...context.settings, cache: { folder, bytes: 2 ** 30 } };
+  const photo = randomBytes(300_000);
+  const request = {
+    url: `${context.server.url}/bucket/photo.jpg`,
+    expected: { bytes: photo.length, sha256: createHash("sha256").update(photo).digest("hex") },
+  };
+  const readOnce = async (): Promise<Uint8Array> => {
+    context.server.requests.length = 0;
+    const reader = await RemoteReader.open(settings, 4, assert.unreachable);
+    try {
+      return await reader.read(request);
+    } finally {
+      await reader.close();
+    }
+  };
+  context.server.objects.set(
+    "bucket/photo.jpg",
+    photo.map((byte) => byte ^ 1),
+  );
+  assert.is(await refusal(readOnce()), "data/file-changed");
+  context.server.objects.set("bucket/photo.jpg", photo);
+  assert.ok(photo.equals(await readOnce()));
+  assert.equal(context.server.requests, ["GET bucket/photo.jpg bytes=0-299999"]);
+  assert.ok(photo.equals(await readOnce()));
+  assert.equal(context.server.requests, []);
   rmSync(folder, { recursive: true });
 });
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -228,6 +229,30 @@ test("a full cache keeps within its size what is in use, and evicts what was not
   assert.ok(left.length < 0.6 * full.length, `${left.length} of ${full.length}`);
   assert.ok(left.includes(full[0]));
   assert.equal(context.warnings, []);
+});
+
+test("indexes that are kept count as segments do, and are evicted with them", async ({ folder }) => {
+  const kept = join(folder, "indexes");
+  mkdirSync(kept);
+  const names = ["old.index", "used.index", "left.index.00ff.tmp"];
+  const [old, used, left] = names.map((name) => join(kept, name));
+  for (const path of [old, used, left]) {
+    writeFileSync(path, Buffer.alloc(2 ** 20));
+    const hours = path === used ? 0 : 3;
+    utimesSync(path, new Date(Date.now() - hours * 3_600_000), new Date(Date.now() - hours * 3_600_000));
+  }
+  const measured = async (bytes: number): Promise<number> => {
+    const ledger = new CacheLedger({ folder, bytes });
+    await ledger.open();
+    await ledger.measure();
+    await ledger.close();
+    return readFileSync(join(folder, "ledger")).readDoubleLE(0);
+  };
+  assert.is(await measured(SMALLEST_CACHE), 2 ** 21);
+  assert.not.ok(existsSync(left), "what a crash left");
+  // Less than is in use: what was used least recently goes.
+  assert.is(await measured(2 ** 20 + 2 ** 19), 2 ** 20);
+  assert.equal([existsSync(old), existsSync(used)], [false, true]);
 });
 
 test("a segment's time is when it was used last", async (context) => {

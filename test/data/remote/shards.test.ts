@@ -1,7 +1,7 @@
 // Remote shards: tar shards at URLs are the data set of the same pictures in a folder, with and without an index beside them;
 // each is read once, in pieces, and what was found is kept in the cache.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -112,6 +112,11 @@ test("with a cache, shards are not read again until one of them changes", async 
   assert.is(await readAgain(), shardsOf(server).length);
   assert.is(await readAgain(), 0);
   const [kept] = readdirSync(join(work, "cache", "indexes"));
+  const file = join(work, "cache", "indexes", kept);
+  utimesSync(file, new Date(0), new Date(0));
+  assert.is(await readAgain(), 0);
+  assert.ok(statSync(file).mtimeMs > Date.now() - 60_000, "it is the file that was used last");
+  assert.ok(statSync(join(work, "cache", "ledger")).size > 8, "its bytes are counted");
   writeFileSync(join(work, "cache", "indexes", kept), "damaged");
   assert.is(await readAgain(), shardsOf(server).length, "a damaged result is read again");
   const [shard] = shardsOf(server);
