@@ -124,7 +124,7 @@ export async function readRemoteShards(
   if (kept) return kept;
   const toRead = objects.map((object, index) => ({
     shard: shards[index],
-    open: () => openRemoteShard(store, object.url, object),
+    open: (signal: AbortSignal) => openRemoteShard(store, object.url, object, signal),
   }));
   const options = { mayLeaveOut, labelFrom, classNames, atOnce: AT_ONCE, onFiles };
   const listing = await readShards(root, toRead, options);

@@ -9,8 +9,17 @@ const PIECE_BYTES = 2 ** 22;
 /** Pieces that are being fetched behind the one that is read. */
 const AHEAD = 2;
 
-export function openRemoteShard(store: ObjectStore, url: string, version: ObjectVersion): TarSource {
+/** Reads reject with the reason of `signal` where that ends. */
+export function openRemoteShard(
+  store: ObjectStore,
+  url: string,
+  version: ObjectVersion,
+  signal?: AbortSignal,
+): TarSource {
   const ended = new AbortController();
+  const onAbort = () => ended.abort(signal?.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
   /** By number: the piece that is read, the one before it, and those behind it. */
   const pieces = new Map<number, Promise<Uint8Array>>();
   const pieceAt = (number: number): Promise<Uint8Array> => {
@@ -46,6 +55,9 @@ export function openRemoteShard(store: ObjectStore, url: string, version: Object
       }
       return bytes;
     },
-    close: () => ended.abort(),
+    close() {
+      signal?.removeEventListener("abort", onAbort);
+      ended.abort();
+    },
   };
 }

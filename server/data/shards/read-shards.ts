@@ -16,7 +16,8 @@ import type { TarSource } from "./tar-entries.js";
 export interface ShardToRead {
   /** As the data set's table has it. */
   shard: Shard;
-  open(): TarSource | Promise<TarSource>;
+  /** A source's reads reject with the reason of `signal` where that ends. */
+  open(signal: AbortSignal): TarSource | Promise<TarSource>;
 }
 
 export interface ShardOptions {
@@ -31,8 +32,12 @@ export interface ShardOptions {
   onFiles(samples: number): void;
 }
 
-async function scan({ shard, open }: ShardToRead, labelFrom: LabelSource): Promise<ScannedShard> {
-  const source = await open();
+async function scan(
+  { shard, open }: ShardToRead,
+  labelFrom: LabelSource,
+  signal: AbortSignal,
+): Promise<ScannedShard> {
+  const source = await open(signal);
   try {
     return await scanShard(source, shard.name, labelFrom);
   } finally {
@@ -40,23 +45,30 @@ async function scan({ shard, open }: ShardToRead, labelFrom: LabelSource): Promi
   }
 }
 
-/** Scans in order, the next ones begun meanwhile. */
+/** Scans in order, the next ones begun meanwhile. The first failure ends all of them. */
 async function* scans(
   shards: readonly ShardToRead[],
   labelFrom: LabelSource,
   atOnce: number,
 ): AsyncGenerator<ScannedShard> {
   const begun: Promise<ScannedShard>[] = [];
+  const ended = new AbortController();
+  const begin = (shard: ShardToRead): Promise<ScannedShard> => {
+    const scanned = scan(shard, labelFrom, ended.signal);
+    scanned.catch((error: unknown) => ended.abort(error));
+    return scanned;
+  };
   let next = 0;
   try {
     for (;;) {
-      while (begun.length < atOnce && next < shards.length) begun.push(scan(shards[next++], labelFrom));
+      while (begun.length < atOnce && next < shards.length) begun.push(begin(shards[next++]));
       const first = begun.shift();
       if (first === undefined) return;
       yield await first;
     }
   } finally {
-    for (const scanned of begun) scanned.catch(() => {});
+    ended.abort();
+    await Promise.allSettled(begun);
   }
 }
 

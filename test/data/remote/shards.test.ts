@@ -4,6 +4,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Dataset, sampleLocation } from "../../../server/data/dataset.js";
@@ -165,6 +166,34 @@ test("a damaged shard, a missing one and a pattern in a folder are one line each
   assert.is((await refusal(openDataset(`${place}/{0..3}/a.tar`, { remote }))).code, "usage/bad-option");
   server.objects.set("bucket/packed/a.tar.gz", new Uint8Array(9));
   assert.is((await refusal(openDataset("s3://bucket/packed", { remote }))).code, "data/bad-shard");
+});
+
+test("the first shard that fails ends the reading of the others", async ({ server, remote }) => {
+  const place = `${server.url}/bucket`;
+  // Eight shards of many pieces, of which nothing is skipped: they would take 48 requests.
+  const entries = Array.from({ length: 12 }, (_, i): [string, string] => [`a/${i}.jpg`, "x".repeat(2 ** 21)]);
+  const tar = tarFile(entries);
+  for (let i = 0; i < 8; i++) server.objects.set(`bucket/s-${i}.tar`, tar);
+  let answered = 0;
+  server.fault = async ({ method, url = "" }, response) => {
+    if (method !== "GET") return false;
+    if (url.endsWith("s-3.tar")) {
+      // The first requests for the others have come by then, and their answers have not.
+      await delay(50);
+      response.writeHead(403).end();
+      return true;
+    }
+    answered++;
+    await delay(200);
+    return false;
+  };
+  const failed = await refusal(openDataset(`${place}/s-{0..7}.tar`, { remote }));
+  assert.is(failed.code, "network/forbidden");
+  assert.match(failed.message, "s-3.tar");
+  const before = answered;
+  await delay(300);
+  assert.is(answered, before, "nothing is read after the failure");
+  assert.ok(answered < 40, `${answered}`);
 });
 
 test("a shard's reader has every byte at every place, and skips what nobody asks for", async ({
