@@ -57,15 +57,15 @@ export interface SampleDraw {
 
 /** How one sample is mixed with its partner. */
 export interface MixDraw {
-  kind: "none" | "mixup" | "cutmix";
+  readonly kind: "none" | "mixup" | "cutmix";
   /** Weight of the sample's own label, 0 to 1; for CutMix corrected to the clipped box. */
-  lambda: number;
+  readonly lambda: number;
   /** The rectangle that CutMix copies from the partner; null otherwise. */
-  box: Box | null;
+  readonly box: Readonly<Box> | null;
 }
 
 /** How a batch is mixed: sample b with partner count − 1 − b, both read unmixed. */
 export interface BatchDraw {
   /** One per sample. */
-  samples: MixDraw[];
+  readonly samples: readonly MixDraw[];
 }

@@ -4,6 +4,7 @@ import { VitrineError } from "../errors.js";
 import type { BatchDraw, Box, MixDraw } from "./draw.js";
 import type { DrawKey } from "./draw-key.js";
 import { type Chance, Domain, type DrawMath, drawStream } from "./random.js";
+import { RecentDraws } from "./recent-draws.js";
 import type { AugmentationRecipe } from "./recipe.js";
 
 /**
@@ -94,6 +95,27 @@ function drawMix(chance: Chance, math: DrawMath, recipe: AugmentationRecipe): Mi
   return { kind: "cutmix", lambda: correctedLambda(box, size, size), box };
 }
 
+/** The pure function that `drawBatch` is. */
+function drawMixes(math: DrawMath, key: DrawKey, batchSize: number, recipe: AugmentationRecipe): BatchDraw {
+  const chance = drawStream(math, key, Domain.Mix);
+  const samples: MixDraw[] = [];
+  if (recipe.mixMode === "batch") {
+    const mix = drawMix(chance, math, recipe);
+    for (let b = 0; b < batchSize; b++) samples.push(mix);
+  } else if (recipe.mixMode === "elem") {
+    for (let b = 0; b < batchSize; b++) samples.push(drawMix(chance, math, recipe));
+  } else {
+    for (let b = 0; b < batchSize; b++) {
+      const partner = batchSize - 1 - b;
+      samples.push(b > partner ? (samples[partner] as MixDraw) : drawMix(chance, math, recipe));
+    }
+  }
+  return { samples };
+}
+
+/** Released with the module that they were drawn by. */
+const RECENT = new WeakMap<DrawMath, RecentDraws>();
+
 /**
  * Draws how a batch is mixed: a pure function of its key (seed, epoch, and the batch's number as index), the number of
  * samples and the recipe. Mode `batch`: one mix for all; `pair`: one for samples b and batchSize − 1 − b; `elem`: one
@@ -110,20 +132,13 @@ export function drawBatch(
 ): BatchDraw {
   const { mixOffEpoch } = recipe;
   if (mixOffEpoch > 0 && key.epoch >= mixOffEpoch) return { samples: new Array(batchSize).fill(NONE) };
-  const chance = drawStream(math, key, Domain.Mix);
-  const samples: MixDraw[] = [];
-  if (recipe.mixMode === "batch") {
-    const mix = drawMix(chance, math, recipe);
-    for (let b = 0; b < batchSize; b++) samples.push(mix);
-  } else if (recipe.mixMode === "elem") {
-    for (let b = 0; b < batchSize; b++) samples.push(drawMix(chance, math, recipe));
-  } else {
-    for (let b = 0; b < batchSize; b++) {
-      const partner = batchSize - 1 - b;
-      samples.push(b > partner ? (samples[partner] as MixDraw) : drawMix(chance, math, recipe));
-    }
-  }
-  return { samples };
+  const { seed, epoch, index, repeat } = key;
+  const { size, mixMode, mixup, cutmix, cutmixMinmax, mixProbability, mixSwitchProbability } = recipe;
+  const of = [seed, epoch, index, repeat, batchSize, size, mixMode, mixup, cutmix, cutmixMinmax];
+  const recent = RECENT.get(math) ?? new RecentDraws();
+  RECENT.set(math, recent);
+  const id = JSON.stringify([of, mixProbability, mixSwitchProbability]);
+  return recent.get(id, () => drawMixes(math, key, batchSize, recipe));
 }
 
 /** Labels and mixing weights of a batch. */

@@ -2,10 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { MixDraw } from "../../runtime/draw/draw.js";
 import { drawBranchScales, dropPathRates } from "../../runtime/draw/drop-path.js";
 import { correctedLambda, cutmixBox, drawBatch, drawBeta, mixTargets } from "../../runtime/draw/mix.js";
-import { Domain, drawStream } from "../../runtime/draw/random.js";
-import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { Domain, type DrawMath, drawStream } from "../../runtime/draw/random.js";
+import { RecentDraws } from "../../runtime/draw/recent-draws.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { assertDistribution, reference, type Statistics, testMath } from "./draw-fixture.js";
 
@@ -95,6 +97,76 @@ test("λ of a CutMix sample is the fraction that its box leaves, with minmax too
         assert.ok(box.height >= 20 && box.height < 80 && box.width >= 20 && box.width < 80);
     }
   }
+});
+
+/** The same functions, and how often Philox was asked. */
+function counted(): { math: DrawMath; blocks(): number } {
+  let blocks = 0;
+  const philox: DrawMath["philox"] = (...asked) => {
+    blocks++;
+    math.philox(...asked);
+  };
+  return { math: { ...math, philox }, blocks: () => blocks };
+}
+
+test("the ranks of a run share one draw of each batch, which is what each would have drawn", () => {
+  const server = counted();
+  const [first, ...others] = [0, 1, 2, 3].map(() =>
+    drawBatch(server.math, key(4), 512, { ...DEIT_RECIPE, mixMode: "elem" }),
+  );
+  const blocks = server.blocks();
+  assert.ok(others.every((draw) => draw === first));
+  const alone = counted();
+  assert.equal(drawBatch(alone.math, key(4), 512, { ...DEIT_RECIPE, mixMode: "elem" }), first);
+  assert.is(alone.blocks(), blocks);
+});
+
+test("whatever a draw depends on makes another one", () => {
+  const recipe: AugmentationRecipe = { ...DEIT_RECIPE, mixMode: "elem" };
+  const changes: Partial<AugmentationRecipe>[] = [
+    { size: 96 },
+    { mixup: 0.4 },
+    { cutmix: 0.4 },
+    { cutmixMinmax: [0.2, 0.8] },
+    { mixProbability: 0.4 },
+    { mixSwitchProbability: 0.1 },
+    { mixMode: "pair" },
+    { mixMode: "batch" },
+    { mixOffEpoch: 1 },
+  ];
+  const shared = counted().math;
+  drawBatch(shared, key(5), 64, recipe);
+  for (const change of changes) {
+    const changed = { ...recipe, ...change };
+    const expected = drawBatch(counted().math, key(5), 64, changed);
+    assert.equal(drawBatch(shared, key(5), 64, changed), expected, JSON.stringify(change));
+  }
+  for (const part of ["seed", "epoch", "index", "repeat"] as const) {
+    const other = { ...key(5), [part]: 9 };
+    assert.equal(drawBatch(shared, other, 64, recipe), drawBatch(counted().math, other, 64, recipe), part);
+  }
+});
+
+test("draws are kept for the last batches only", () => {
+  const draws = new RecentDraws();
+  const samples = new Array<MixDraw>(2 ** 16).fill({ kind: "none", lambda: 1, box: null });
+  let made = 0;
+  const get = (id: number) =>
+    draws.get(`${id}`, () => {
+      made++;
+      return { samples };
+    });
+  for (const id of [1, 2, 3, 4, 1, 5, 1, 5, 4, 3]) get(id);
+  assert.is(made, 5);
+  get(2);
+  assert.is(made, 6, "the one that was used first is drawn again");
+  const large = { samples: new Array<MixDraw>(2 ** 18 + 1).fill(samples[0]) };
+  assert.is(
+    draws.get("large", () => large),
+    large,
+  );
+  get(2);
+  assert.is(made, 6, "one that is larger than all of them is not kept");
 });
 
 test("minmax bounds that leave no choice are refused", () => {
