@@ -2,8 +2,7 @@
 // health checks get an answer while a large data set is being listed.
 
 import { Server } from "@grpc/grpc-js";
-import { type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import type { Logger } from "pino";
 import { checkAddress } from "../../proto/address.js";
 import { type BatchPart, encodePart } from "../../proto/batch-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
@@ -12,6 +11,7 @@ import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
+import { createLog } from "../log.js";
 import { createReflection } from "../reflection.js";
 import { openSecurity, type ServerSecurity } from "../security.js";
 import type { Dataset } from "./dataset.js";
@@ -76,7 +76,7 @@ const HEALTH_NAME = "vitrine.data.v1.DataService";
 export async function startDataServer(options: DataServerOptions): Promise<DataServer> {
   const { data, workers, badSamples, pixelLimit, limits, remote, onFiles = () => {} } = options;
   checkAddress(options.listen);
-  const log = options.log ?? createLog();
+  const log = options.log ?? createLog({ name: "data-server" });
   const security = openSecurity(options.security ?? {}, options.listen, (text) => log.warn(text));
   const service = createDataService({ badSamples, pixelLimit, log, limits });
   const health = createHealth([HEALTH_NAME]);
@@ -154,16 +154,4 @@ function warnOfOthers({ path, otherFiles, otherKinds, leftOut }: Dataset, log: L
   const left = describeOtherFiles(otherFiles, otherKinds);
   if (left !== undefined) log.warn(`${path}: ${left}`);
   if (leftOut !== "") log.warn(`${path}: ${leftOut}`);
-}
-
-const STANDARD_ERROR = 2;
-
-/**
- * The operator's log on standard error: readable lines on a terminal, JSON lines elsewhere. Warnings only, unless
- * VITRINE_LOG names another level.
- */
-function createLog(): Logger {
-  const options = { name: "data-server", level: process.env.VITRINE_LOG ?? "warn" };
-  if (!process.stderr.isTTY) return pino(options, pino.destination({ dest: STANDARD_ERROR, sync: true }));
-  return pino(options, pretty({ destination: STANDARD_ERROR, sync: true, ignore: "pid,hostname" }));
 }

@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { Registry } from "prom-client";
 import type { ErrorCode } from "../../runtime/errors.js";
 import { listenHttp } from "../listen.js";
+import { createRegistry, type ReadableMetric, registerMetrics } from "../prometheus.js";
 import type { RemoteCounts } from "./remote/contract.js";
 import type { MeasuredService } from "./service-totals.js";
 
@@ -22,25 +23,12 @@ export interface MetricsServer {
   close(): Promise<void>;
 }
 
-type Labels = Record<string, string>;
-
-/** Values with their labels, as of now. */
-type Read = () => readonly (readonly [number, Labels?])[];
-
-interface Metric {
-  kind: "counter" | "gauge";
-  name: string;
-  help: string;
-  labels?: string[];
-  read: Read;
-}
-
-const perCode = (counts: ReadonlyMap<ErrorCode, number>, labels: Labels = {}) =>
+const perCode = (counts: ReadonlyMap<ErrorCode, number>, labels: Record<string, string> = {}) =>
   [...counts].map(([code, count]) => [count, { ...labels, code }] as const);
 
-function metricsOf(service: MeasuredService): Metric[] {
+function metricsOf(service: MeasuredService): ReadableMetric[] {
   const { totals } = service;
-  const stages = (): (readonly [number, Labels])[] => {
+  const stages = (): (readonly [number, { stage: string }])[] => {
     const { read, decode, mix } = service.load().stages;
     const { waits, encoding } = totals;
     const all = {
@@ -157,39 +145,19 @@ const CACHE_METRICS = {
   bytes: "Bytes that they sent",
 } as const;
 
-async function createRegistry({ service, remote }: MetricsSource): Promise<Registry> {
-  const { collectDefaultMetrics, Counter, Gauge, Registry } = await import("prom-client");
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const { kind, name, help, labels = [], read } of metricsOf(service)) {
-    const options = { name: `vitrine_data_${name}`, help, labelNames: labels, registers: [registry] };
-    if (kind === "gauge")
-      new Gauge({
-        ...options,
-        collect() {
-          for (const [value, given = {}] of read()) this.set(given, value);
-        },
-      });
-    else
-      new Counter({
-        ...options,
-        collect() {
-          this.reset();
-          for (const [value, given = {}] of read()) this.inc(given, value);
-        },
-      });
-  }
-  for (const [name, help] of Object.entries(CACHE_METRICS))
-    new Counter({
-      name: `vitrine_data_remote_${name}_total`,
-      help,
-      registers: [registry],
-      async collect() {
-        const counts = await remote();
-        this.reset();
-        if (counts) this.inc(counts[name as keyof typeof CACHE_METRICS]);
-      },
-    });
+function cacheMetrics(remote: MetricsSource["remote"]): ReadableMetric[] {
+  const names = Object.keys(CACHE_METRICS) as (keyof typeof CACHE_METRICS)[];
+  return names.map((name) => ({
+    kind: "counter",
+    name: `remote_${name}_total`,
+    help: CACHE_METRICS[name],
+    read: async () => [[(await remote())?.[name] ?? 0]],
+  }));
+}
+
+async function dataRegistry({ service, remote }: MetricsSource): Promise<Registry> {
+  const registry = await createRegistry();
+  await registerMetrics(registry, "vitrine_data_", [...metricsOf(service), ...cacheMetrics(remote)]);
   return registry;
 }
 
@@ -198,7 +166,7 @@ const REQUEST_MS = 10_000;
 
 /** Throws as `listenHttp`, naming --metrics. */
 export async function startMetrics(address: string, source: MetricsSource): Promise<MetricsServer> {
-  const registry = await createRegistry(source);
+  const registry = await dataRegistry(source);
   const answers: Record<string, () => Promise<[status: number, type: string, body: string]>> = {
     "/metrics": async () => [200, registry.contentType, await registry.metrics()],
     "/healthz": async () => {

@@ -33,8 +33,19 @@ export interface InferenceRequest {
   life: RequestLife;
 }
 
+/** In which seconds of its time a request waited for others, was decoded and was computed. */
+export interface RequestSeconds {
+  /** Waiting for a decode thread and for a place in a batch. */
+  queue: number;
+  /** Decoding its pictures, from the first to the last; 0 where it had none. */
+  decode: number;
+  /** From the start of its first batch to the end of its last. */
+  compute: number;
+}
+
 export interface InferenceAnswer {
   count: number;
+  seconds: RequestSeconds;
   logits: Logits;
   /** float32 [count, width of the features]. */
   embeddings?: Float32Array;
@@ -76,9 +87,26 @@ export interface ModelFacts {
   limits: ModelLimits;
 }
 
+/** What an engine holds at the moment. */
+export interface EngineLoad {
+  /** Images that wait for a decode thread or for a batch, or are being decoded. */
+  pendingImages: number;
+  /** Bytes of the requests that wait: pictures and pixels. */
+  queueBytes: number;
+  /** Bytes of the model on its device: weights and buffers of its plans. */
+  modelBytes: number;
+}
+
+/** What the decode threads do at the moment. */
+export interface DecodeLoad {
+  threads: number;
+  busy: number;
+}
+
 /** One version of a model, ready to answer. */
 export interface ModelEngine {
   readonly facts: ModelFacts;
+  load(): EngineLoad;
   /**
    * Throws `network/queue-full`, `network/deadline`, `network/canceled`, `network/draining`, `jpeg/…` and `image/…` for
    * pictures, `protocol/tensor` for a request of too many images, `device/…`.
@@ -126,8 +154,8 @@ export interface RequestRecord {
   images: number;
   /** Code of the error it ended with; null: answered. */
   code: string | null;
-  /** Seconds from its arrival in the engine to its end, and in which of them it waited, was decoded and computed. */
-  seconds: { total: number; queue: number; decode: number; compute: number };
+  /** `total`: from its arrival in the engine to its end. */
+  seconds: RequestSeconds & { total: number };
 }
 
 /** A batch that ran. */
@@ -142,4 +170,40 @@ export interface BatchRecord {
 export interface InferenceObserver {
   requestEnded(record: RequestRecord): void;
   batchEnded(record: BatchRecord): void;
+}
+
+export const CALL_PROTOCOLS = ["grpc", "grpc-web", "http"] as const;
+export type CallProtocol = (typeof CALL_PROTOCOLS)[number];
+
+/** An inference call as it arrives, before its model is known. */
+export interface ArrivingCall {
+  protocol: CallProtocol;
+  /** The caller's own name for it: the header x-request-id or the protocol's `id`. Empty or absent: one is made. */
+  requestId?: string | undefined;
+  /** W3C Trace Context, as the caller sent it. */
+  traceparent?: string | undefined;
+  tracestate?: string | undefined;
+}
+
+/** What a call was about, as far as it is known. Only names and versions of models of this server. */
+export interface CallSubject {
+  model: string;
+  version: string;
+  images: number;
+  seconds?: RequestSeconds;
+}
+
+/** An inference call between its arrival and its end. */
+export interface OpenCall {
+  /** For the answer's x-request-id: printable ASCII, at most 128 characters. */
+  readonly requestId: string;
+  /** The answer is encoded. `outputSeconds`: from the engine's answer until then. */
+  answered(subject: Required<CallSubject>, outputSeconds: number): void;
+  /** The caller gets an error. */
+  failed(error: unknown, subject?: CallSubject): void;
+}
+
+/** Is notified of every inference call, whatever its protocol: for metrics, the access log and traces. */
+export interface CallObserver {
+  arrived(call: ArrivingCall): OpenCall;
 }

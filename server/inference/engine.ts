@@ -7,6 +7,7 @@ import type { Logits } from "../../runtime/inference/logits.js";
 import { isDistilled, type ModelConfig } from "../../runtime/models/families.js";
 import { Batcher } from "./batcher.js";
 import {
+  type EngineLoad,
   type InferenceAnswer,
   type InferenceObserver,
   type InferenceRequest,
@@ -104,9 +105,25 @@ class Engine implements ModelEngine {
     }
   }
 
+  load(): EngineLoad {
+    const { config, parameters } = this.#model;
+    const pendingImages = this.#batcher.queued;
+    return {
+      pendingImages,
+      queueBytes: pendingImages * config.imageSize ** 2 * 3,
+      modelBytes: parameters * Float32Array.BYTES_PER_ELEMENT,
+    };
+  }
+
   async #answer({ images, life }: InferenceRequest): Promise<InferenceAnswer> {
     const count = imageCount(images);
-    return { count, logits: await this.#batcher.submit(await this.#pixels(images), count, life) };
+    const arrived = performance.now();
+    const pixels = await this.#pixels(images);
+    const decoded = performance.now();
+    const logits = await this.#batcher.submit(pixels, count, life);
+    // The batcher does not say when a request's first batch started.
+    const compute = (performance.now() - decoded) / 1000;
+    return { count, logits, seconds: { queue: 0, decode: (decoded - arrived) / 1000, compute } };
   }
 
   async #pixels(images: RequestImages): Promise<Uint8Array> {
