@@ -13,7 +13,16 @@ import {
   type DataDescription,
 } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { commonDescription, connect, connectAll, DESCRIBE_MS } from "./connect-servers.js";
+import {
+  type Connected,
+  closeAll,
+  commonDescription,
+  connect,
+  connectAll,
+  DEFAULT_TIMEOUT_SECONDS,
+  DESCRIBE_MS,
+  firstAnswers,
+} from "./connect-servers.js";
 import type { ConnectionSecurity } from "./credentials.js";
 import { isListingOn, isServerAway } from "./data-connection.js";
 import { DataServers } from "./data-servers.js";
@@ -66,36 +75,13 @@ export interface ReaderCosts {
   flag: string;
 }
 
-const DEFAULT_TIMEOUT_SECONDS = 60;
-
 type ConnectedOptions = DataServerOptions & ReaderCosts & { creditBytes: number };
 
-async function firstDescription(servers: DataServers, options: ConnectedOptions): Promise<DataDescription> {
-  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
-  const budget = new RetryBudget({
-    seconds: timeoutSeconds,
-    isTransient: isServerAway,
-    isProgress: isListingOn,
-    giveUp: (reason) =>
-      new VitrineError(
-        "network/no-data-server",
-        `no data server answers at ${servers} (${reason}): ` +
-          `start one with "vitrine data-server --data PATH --listen ${servers}", or correct ${options.flag}`,
-        { details: { server: `${servers}` } },
-      ),
-    onNotice,
-  });
-  for (;;) {
-    try {
-      const connected = await connectAll(servers, options, options.fingerprint, budget.leftMs);
-      for (const { connection } of connected) connection.close();
-      budget.reset();
-      return commonDescription(connected);
-    } catch (error) {
-      await budget.wait(error);
-    }
-  }
-}
+/**
+ * A stream that is opened this soon after the servers answered uses the same connections. Later something between may
+ * have dropped them without a word.
+ */
+const FRESH_MS = 1_000;
 
 /** A batch, and whether it came from the stream, whose credit it costs, or from another server. */
 interface Next {
@@ -109,18 +95,23 @@ export class BatchReader {
   readonly #options: ConnectedOptions;
   readonly #plan: ReadingPlan;
   readonly #streams = new Set<StripedStream>();
+  /** Connections without a stream, for the one that is opened next. */
+  #unused: readonly Connected[];
   #closed = false;
 
   private constructor(
     servers: DataServers,
     options: ConnectedOptions,
+    connected: readonly Connected[],
     description: DataDescription,
     plan: ReadingPlan,
   ) {
     this.#servers = servers;
     this.#options = options;
+    this.#unused = connected;
     this.description = description;
     this.#plan = plan;
+    setTimeout(() => this.#closeUnused(), FRESH_MS).unref();
   }
 
   /**
@@ -136,9 +127,15 @@ export class BatchReader {
     const servers = new DataServers(parseAddresses(address, flag));
     const creditBytes = options.creditBytes ?? defaultCredit(batchBytes);
     if (creditBytes < batchBytes) throw creditTooSmall(batchBytes, creditBytes);
-    const connected = { ...options, creditBytes };
-    const description = await firstDescription(servers, connected);
-    return new BatchReader(servers, connected, description, plan(description));
+    const settings = { ...options, creditBytes };
+    const connected = await firstAnswers(servers, settings);
+    try {
+      const description = commonDescription(connected);
+      return new BatchReader(servers, settings, connected, description, plan(description));
+    } catch (error) {
+      closeAll(connected);
+      throw error;
+    }
   }
 
   /** Batches from `from` on, each valid until the next one is asked for. */
@@ -186,6 +183,7 @@ export class BatchReader {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closeUnused();
     for (const stream of this.#streams) this.#drop(stream);
   }
 
@@ -239,7 +237,7 @@ export class BatchReader {
   async #openStream(cursor: Cursor, deadlineMs: number): Promise<StripedStream> {
     const { batchBytes, creditBytes, onNotice = () => {} } = this.#options;
     if (this.#closed) throw new VitrineError("network/closed", "the data connection was closed");
-    const servers = await connectAll(this.#servers, this.#options, this.description.fingerprint, deadlineMs);
+    const servers = this.#takeUnused() ?? (await this.#connectAll(deadlineMs));
     const share = Math.max(batchBytes, Math.floor(creditBytes / servers.length));
     const stripes = servers.map(({ address, connection }, index): Stripe => {
       const first = cursorAfter(cursor, index, this.batchesPerEpoch);
@@ -251,6 +249,20 @@ export class BatchReader {
     });
     this.#streams.add(stream);
     return stream;
+  }
+
+  #connectAll(deadlineMs: number): Promise<Connected[]> {
+    return connectAll(this.#servers, this.#options, this.description.fingerprint, deadlineMs);
+  }
+
+  #takeUnused(): readonly Connected[] | null {
+    const connected = this.#unused;
+    this.#unused = [];
+    return connected.length > 0 ? connected : null;
+  }
+
+  #closeUnused(): void {
+    closeAll(this.#takeUnused() ?? []);
   }
 
   /** The stream's next batch, or the same one of another server where the stream's is slow. */

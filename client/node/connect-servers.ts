@@ -3,10 +3,14 @@
 import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { type ConnectionSecurity, openCredentials } from "./credentials.js";
-import { DataConnection, isServerAway } from "./data-connection.js";
+import { DataConnection, isListingOn, isServerAway } from "./data-connection.js";
 import type { DataServers } from "./data-servers.js";
+import { RetryBudget } from "./retry-budget.js";
 
 const DEFAULT_QUIET_SECONDS = 10;
+
+/** How long servers may be away. */
+export const DEFAULT_TIMEOUT_SECONDS = 60;
 
 /** What a connection must know of the batches that will come. */
 interface ConnectOptions extends ConnectionSecurity {
@@ -58,10 +62,15 @@ export async function connect(
   }
 }
 
-interface Connected {
+/** A server that has answered. */
+export interface Connected {
   address: string;
   connection: DataConnection;
   description: DataDescription;
+}
+
+export function closeAll(connected: readonly Connected[]): void {
+  for (const { connection } of connected) connection.close();
 }
 
 /**
@@ -98,10 +107,48 @@ export async function connectAll(
   });
   const final = errors.find((error) => !isServerAway(error));
   if (final === undefined && connected.length > 0) return connected;
-  for (const { connection } of connected) connection.close();
+  closeAll(connected);
   // A server that is listing its files will come, so its answer tells more than the silence of another.
   const opening = errors.find((error) => isVitrineError(error) && error.code === "data/opening");
   throw final ?? opening ?? errors[0] ?? new VitrineError("network/unavailable", `${servers} has no address`);
+}
+
+interface FirstOptions extends ConnectOptions {
+  /** Default 60. */
+  timeoutSeconds?: number;
+  fingerprint?: string;
+  /** The flag that named the servers, for messages. */
+  flag: string;
+}
+
+/**
+ * As `connectAll`, but servers that are away, or list their files, are waited for. Throws `network/no-data-server` after
+ * `timeoutSeconds`.
+ */
+export async function firstAnswers(servers: DataServers, options: FirstOptions): Promise<Connected[]> {
+  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, onNotice = () => {} } = options;
+  const budget = new RetryBudget({
+    seconds: timeoutSeconds,
+    isTransient: isServerAway,
+    isProgress: isListingOn,
+    giveUp: (reason) =>
+      new VitrineError(
+        "network/no-data-server",
+        `no data server answers at ${servers} (${reason}): ` +
+          `start one with "vitrine data-server --data PATH --listen ${servers}", or correct ${options.flag}`,
+        { details: { server: `${servers}` } },
+      ),
+    onNotice,
+  });
+  for (;;) {
+    try {
+      const connected = await connectAll(servers, options, options.fingerprint, budget.leftMs);
+      budget.reset();
+      return connected;
+    } catch (error) {
+      await budget.wait(error);
+    }
+  }
 }
 
 /** Throws `data/fingerprint-changed` where two servers have different data sets. */

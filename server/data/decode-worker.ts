@@ -14,6 +14,7 @@ import {
 import type { ReadOptions } from "./read-sample.js";
 import { RemoteClient } from "./remote/remote-client.js";
 import { noStageSeconds, type StageSeconds } from "./service-totals.js";
+import { warmUp } from "./warm-up.js";
 
 export interface WorkerData {
   /** To the threads that read remote samples; empty without such threads. */
@@ -58,12 +59,20 @@ try {
   };
   // Read at once, but decoded one after another: two pictures at once would need twice the memory.
   let last = Promise.resolve();
+  let isIdle = true;
   parentPort?.on("message", (request: WorkerRequest) => {
+    isIdle = false;
     const options = { ...request.options, remote };
     const reading = startReading(request.task, options);
     last = last.then(() => run(request, options, reading));
   });
   respond({ kind: "ready" });
+  const warmed = warmUp(
+    module.math,
+    () => isIdle,
+    (task, pixels, reading) => runDecodeTask(module, task, pixels, {}, reading),
+  );
+  last = warmed.then(() => {});
 } catch (error) {
   respond({ kind: "unusable", error: toErrorRecord(error) });
 }
