@@ -117,6 +117,7 @@ export const PROPERTY = {
   maxMessageBytes: "max_message_bytes",
   weightsDigest: "weights_sha256",
   device: "device",
+  outputs: "outputs",
 } as const;
 
 const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;

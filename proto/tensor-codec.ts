@@ -12,11 +12,14 @@ import type { inference } from "./generated/inference.js";
 export type Tensor =
   | { name: string; datatype: "BYTES"; shape: number[]; data: Uint8Array[] }
   | { name: string; datatype: "UINT8"; shape: number[]; data: Uint8Array }
+  | { name: string; datatype: "INT32"; shape: number[]; data: Int32Array }
+  /** IEEE binary16 patterns. */
+  | { name: string; datatype: "FP16"; shape: number[]; data: Uint16Array }
   | { name: string; datatype: "FP32"; shape: number[]; data: Float32Array };
 
 export type Datatype = Tensor["datatype"];
 
-const DATATYPES: readonly string[] = ["BYTES", "UINT8", "FP32"] satisfies Datatype[];
+const DATATYPES: readonly string[] = ["BYTES", "UINT8", "INT32", "FP16", "FP32"] satisfies Datatype[];
 
 /** InferInputTensor and InferOutputTensor have the same fields. */
 export type WireTensor = inference.ModelInferRequest.InferInputTensor.$Properties;
@@ -89,14 +92,9 @@ function unpackElements(name: string, raw: Uint8Array, limit: number): Uint8Arra
   return elements;
 }
 
-/** A copy: raw bytes of a message are not aligned. */
-function toFloats(name: string, raw: Uint8Array): Float32Array {
-  if (raw.length % 4 !== 0) refuse(name, `${raw.length} raw bytes are not a whole number of FP32 elements`);
-  const floats = new Float32Array(raw.length / 4);
-  new Uint8Array(floats.buffer).set(raw);
-  return floats;
-}
+const NUMBERS = { UINT8: Uint8Array, INT32: Int32Array, FP16: Uint16Array, FP32: Float32Array } as const;
 
+/** Numbers of more than one byte are a copy: raw bytes of a message are not aligned. */
 function decodeRaw(name: string, datatype: Datatype, shape: number[], raw: Uint8Array): Tensor {
   if (datatype === "BYTES") {
     const data = unpackElements(name, raw, elementCount(name, shape));
@@ -107,14 +105,27 @@ function decodeRaw(name: string, datatype: Datatype, shape: number[], raw: Uint8
     expectCount(name, shape, raw.length, "bytes");
     return { name, datatype, shape, data: raw };
   }
-  const data = toFloats(name, raw);
-  expectCount(name, shape, data.length, "floats");
-  return { name, datatype, shape, data };
+  const numbers = NUMBERS[datatype];
+  const size = numbers.BYTES_PER_ELEMENT;
+  if (raw.length % size !== 0) {
+    refuse(name, `${raw.length} raw bytes are not a whole number of ${datatype} elements`);
+  }
+  expectCount(name, shape, raw.length / size, "elements");
+  const data = new numbers(raw.length / size);
+  new Uint8Array(data.buffer).set(raw);
+  return { name, datatype, shape, data } as Tensor;
 }
 
-const FIELD_OF = { BYTES: "bytesContents", UINT8: "uintContents", FP32: "fp32Contents" } as const;
+/** FP16 has no field of its own and travels raw only. */
+const FIELD_OF = {
+  BYTES: "bytesContents",
+  UINT8: "uintContents",
+  INT32: "intContents",
+  FP32: "fp32Contents",
+} as const;
 
 function decodeTyped(name: string, datatype: Datatype, shape: number[], contents: Contents): Tensor {
+  if (datatype === "FP16") refuse(name, "datatype FP16 has raw contents only");
   const field = FIELD_OF[datatype];
   for (const [other, values] of Object.entries(contents)) {
     if (other !== field && Array.isArray(values) && values.length > 0) {
@@ -126,10 +137,26 @@ function decodeTyped(name: string, datatype: Datatype, shape: number[], contents
   if (datatype === "FP32") {
     return { name, datatype, shape, data: Float32Array.from(contents.fp32Contents ?? []) };
   }
+  if (datatype === "INT32") {
+    return { name, datatype, shape, data: Int32Array.from(contents.intContents ?? []) };
+  }
   const wide = contents.uintContents ?? [];
   const high = wide.findIndex((value) => value > 255);
   if (high >= 0) refuse(name, `element ${high} is ${wide[high]}; allowed in UINT8: 0 to 255`);
   return { name, datatype, shape, data: Uint8Array.from(wide) };
+}
+
+/** The contents of one tensor, raw where `raw` is given. Throws `protocol/tensor`. */
+export function decodeTensor(tensor: WireTensor, raw?: Uint8Array): Tensor {
+  const name = tensor.name ?? "";
+  const shape = [...(tensor.shape ?? [])];
+  const datatype = tensor.datatype ?? "";
+  if (!DATATYPES.includes(datatype)) {
+    refuse(name, `datatype "${quote(datatype)}"; allowed: ${DATATYPES.join(", ")}`);
+  }
+  if (!raw) return decodeTyped(name, datatype as Datatype, shape, tensor.contents ?? {});
+  if (tensor.contents) refuse(name, "raw and typed contents in one message; allowed: one kind");
+  return decodeRaw(name, datatype as Datatype, shape, raw);
 }
 
 /**
@@ -145,20 +172,10 @@ export function decodeTensors(
     const text = `${raw.length} raw contents for ${tensors.length} tensors; allowed: one each, in their order`;
     throw new VitrineError("protocol/tensor", text);
   }
-  const decoded = tensors.map((tensor, index) => {
-    const name = tensor.name ?? "";
-    const shape = [...(tensor.shape ?? [])];
-    const datatype = tensor.datatype ?? "";
-    if (!DATATYPES.includes(datatype)) {
-      refuse(name, `datatype "${quote(datatype)}"; allowed: ${DATATYPES.join(", ")}`);
-    }
-    if (isRaw) {
-      if (tensor.contents) refuse(name, "raw and typed contents in one message; allowed: one kind");
-      return decodeRaw(name, datatype as Datatype, shape, raw[index]!);
-    }
-    return decodeTyped(name, datatype as Datatype, shape, tensor.contents ?? {});
-  });
-  return { tensors: decoded, isRaw };
+  return {
+    tensors: tensors.map((tensor, index) => decodeTensor(tensor, isRaw ? raw[index] : undefined)),
+    isRaw,
+  };
 }
 
 function rawBytes(tensor: Tensor): Uint8Array {
@@ -169,9 +186,18 @@ function rawBytes(tensor: Tensor): Uint8Array {
 }
 
 function typedContents(tensor: Tensor): Contents {
-  if (tensor.datatype === "BYTES") return { bytesContents: tensor.data };
-  if (tensor.datatype === "UINT8") return { uintContents: Array.from(tensor.data) };
-  return { fp32Contents: Array.from(tensor.data) };
+  switch (tensor.datatype) {
+    case "BYTES":
+      return { bytesContents: tensor.data };
+    case "UINT8":
+      return { uintContents: Array.from(tensor.data) };
+    case "INT32":
+      return { intContents: Array.from(tensor.data) };
+    case "FP32":
+      return { fp32Contents: Array.from(tensor.data) };
+    default:
+      return refuse(tensor.name, "datatype FP16 has raw contents only");
+  }
 }
 
 /** Values → their form on the wire. Throws `protocol/tensor` where `shape` does not fit `data`. */

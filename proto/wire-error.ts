@@ -42,6 +42,7 @@ const STATUS_OF_NAMESPACE: Readonly<Record<Namespace, status>> = {
 const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   "protocol/unknown-model": status.NOT_FOUND,
   "protocol/unknown-service": status.NOT_FOUND,
+  "protocol/unimplemented": status.UNIMPLEMENTED,
   "protocol/message-size": status.RESOURCE_EXHAUSTED,
   "protocol/model-control": status.FAILED_PRECONDITION,
   "network/queue-full": status.RESOURCE_EXHAUSTED,

@@ -73,12 +73,12 @@ export { completeConfig, type DeitConfig } from "./models/deit/config.js";
 export {
   initialWeights,
   MODEL_NAMES,
-  type ModelConfig,
   publishedConfig,
   readConfigJson,
   writeConfigJson,
 } from "./models/families.js";
 export { type ClassMatch, type ClassOrder, matchClasses } from "./models/labels.js";
+export type { ModelConfig } from "./models/model-config.js";
 export type { RegnetyConfig, RegnetyStage } from "./models/regnety/config.js";
 export { type StartingWeights, startingWeights } from "./models/starting-weights.js";
 export type { Runtime } from "./runtime.js";

@@ -80,9 +80,14 @@ interface Tensors {
   imageSize: number;
 }
 
-/** The tensors that a teacher needs, in the server's own description of its model. */
-function teacherTensors({ inputs, outputs }: ModelMetadata, path: string): Tensors {
-  const pixels = inputs.find(({ name, datatype }) => name === "pixels" && datatype === "UINT8");
+/**
+ * The tensors that a teacher needs, in the server's own description of its model. `vitrine serve` lists the input for
+ * picture files, and takes pixels of the size that it states under the same name.
+ */
+function teacherTensors({ inputs, outputs, properties }: ModelMetadata, path: string): Tensors {
+  const size = positive(properties[PROPERTY.imageSize], 0);
+  const own = size > 0 ? { shape: [-1, size, size, 3] } : undefined;
+  const pixels = inputs.find(({ name, datatype }) => name === "pixels" && datatype === "UINT8") ?? own;
   const logits = outputs.find(({ name, datatype }) => name === "logits" && datatype === "FP32");
   const [imageSize = 0, classes = 0] = [pixels?.shape[1], logits?.shape[1]];
   const isClassifier = classes > 0 && classes <= MOST_CLASSES && logits?.shape.length === 2;

@@ -13,14 +13,12 @@ import {
   readClassifier,
   refuse,
 } from "./config-fields.js";
-import type { DeitConfig } from "./deit/config.js";
 import { DEIT } from "./deit/family.js";
 import type { ModelFamily } from "./family.js";
-import type { RegnetyConfig } from "./regnety/config.js";
+import type { ModelConfig } from "./model-config.js";
 import { REGNETY } from "./regnety/family.js";
 
-/** The sizes of a model of any family. */
-export type ModelConfig = DeitConfig | RegnetyConfig;
+export type { ModelConfig } from "./model-config.js";
 
 /** In the order in which they are tried; DeiT is the default. */
 export const FAMILIES: readonly ModelFamily<ModelConfig>[] = [REGNETY, DEIT];

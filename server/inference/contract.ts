@@ -2,7 +2,7 @@
 // InferenceRequest; the repository finds the engine of a model's version; the engine answers.
 
 import type { Logits } from "../../runtime/inference/logits.js";
-import type { ModelConfig } from "../../runtime/models/families.js";
+import type { ModelConfig } from "../../runtime/models/model-config.js";
 import type { RequestLife } from "../request-life.js";
 
 /** What a request is about. */
@@ -17,6 +17,10 @@ export type RequestImages =
 export const imageCount = (images: RequestImages): number =>
   images.kind === "pictures" ? images.files.length : images.count;
 
+/** Priority of a request that states none, and the last one; 1 goes first. */
+export const DEFAULT_PRIORITY = 5;
+export const LOWEST_PRIORITY = 10;
+
 /** What is computed besides the logits, only where it is asked for. */
 export interface ExtraResults {
   /** The features that the head reads. */
@@ -28,7 +32,7 @@ export interface ExtraResults {
 export interface InferenceRequest {
   images: RequestImages;
   extra: ExtraResults;
-  /** Requests with a lower number go first. Default of the protocols: 0. */
+  /** 1 to 10: requests with a lower number go first. */
   priority: number;
   life: RequestLife;
 }
@@ -84,6 +88,8 @@ export interface ModelFacts {
   weightsDigest?: string;
   /** Device string, such as `wasm`. */
   device: string;
+  /** What it can compute besides the logits. Default: nothing. */
+  extra?: ExtraResults;
   limits: ModelLimits;
 }
 

@@ -2,8 +2,9 @@
 
 import { PROPERTY } from "../../proto/services.js";
 import type { Datatype } from "../../proto/tensor-codec.js";
-import { isDistilled } from "../../runtime/models/families.js";
-import type { ModelFacts } from "./contract.js";
+import type { ModelFacts, ModelRepository } from "./contract.js";
+import { outputNames } from "./model-outputs.js";
+import { inputsOf, type View, viewName } from "./model-views.js";
 
 export interface TensorDescription {
   name: string;
@@ -12,22 +13,34 @@ export interface TensorDescription {
   shape: number[];
 }
 
-export function inputDescriptions({ config }: ModelFacts): TensorDescription[] {
-  return [
-    { name: "image", datatype: "BYTES", shape: [-1] },
-    { name: "pixels", datatype: "UINT8", shape: [-1, config.imageSize, config.imageSize, 3] },
-  ];
+/** The protocol's ModelMetadataResponse, in the field names that its JSON form has as well. */
+export interface ModelMetadata {
+  name: string;
+  versions: string[];
+  platform: string;
+  inputs: TensorDescription[];
+  outputs: TensorDescription[];
+  properties: Record<string, string>;
 }
 
-/** A model without a distillation head has no such output. */
-export function outputDescriptions({ config }: ModelFacts): TensorDescription[] {
-  const names = ["logits", "probabilities", "class_logits"];
-  if (isDistilled(config)) names.push("distillation_logits");
-  return names.map((name) => ({ name, datatype: "FP32", shape: [-1, config.classes] }));
+/**
+ * One input and one output, which is what clients that follow the metadata send and expect; the other outputs are named
+ * in the properties.
+ */
+export function modelMetadata(facts: ModelFacts, view: View, repository: ModelRepository): ModelMetadata {
+  const { layout: _, ...input } = inputsOf(facts)[view];
+  return {
+    name: viewName(facts.name, view),
+    versions: [...repository.versions(facts.name)],
+    platform: `vitrine_${facts.device}`,
+    inputs: [input],
+    outputs: [{ name: "logits", datatype: "FP32", shape: [-1, facts.config.classes] }],
+    properties: modelProperties(facts),
+  };
 }
 
 /** Everything a client needs to show results, as the strings that the protocol allows. */
-export function modelProperties(facts: ModelFacts): Record<string, string> {
+function modelProperties(facts: ModelFacts): Record<string, string> {
   const { config, labels, parameters, device, weightsDigest, limits } = facts;
   return {
     [PROPERTY.labels]: JSON.stringify(labels),
@@ -41,5 +54,6 @@ export function modelProperties(facts: ModelFacts): Record<string, string> {
     [PROPERTY.maxMessageBytes]: String(limits.maxMessageBytes),
     ...(weightsDigest !== undefined && { [PROPERTY.weightsDigest]: weightsDigest }),
     [PROPERTY.device]: device,
+    [PROPERTY.outputs]: JSON.stringify(outputNames(facts)),
   };
 }

@@ -2,119 +2,90 @@
 // input becomes the images of a request to the engine, and the answer becomes the requested outputs.
 
 import type { Tensor } from "../../proto/tensor-codec.js";
-import { fitText, quote, VitrineError } from "../../runtime/errors.js";
-import { softmax } from "../../runtime/inference/logits.js";
+import { VitrineError } from "../../runtime/errors.js";
 import type { RequestLife } from "../request-life.js";
-import type { InferenceAnswer, ModelFacts, ModelRepository, RequestImages } from "./contract.js";
-import { inputDescriptions, outputDescriptions } from "./model-description.js";
+import {
+  type CallSubject,
+  type ExtraResults,
+  type InferenceAnswer,
+  imageCount,
+  type ModelEngine,
+  type ModelRepository,
+  type RequestSeconds,
+} from "./contract.js";
+import { planOutputs, type RequestedOutput } from "./model-outputs.js";
+import { parseViewName, type View, viewName } from "./model-views.js";
+import { type InferInput, readInput } from "./read-input.js";
+import { type Parameters, readRequestParameters } from "./request-parameters.js";
 
-export type ParameterValue = boolean | number | bigint | string;
-export type Parameters = ReadonlyMap<string, ParameterValue>;
-
-export interface RequestedOutput {
-  name: string;
-  parameters: Parameters;
-}
+export type { RequestedOutput } from "./model-outputs.js";
+export type { InferInput } from "./read-input.js";
+export type { Parameters, ParameterValue } from "./request-parameters.js";
 
 /** ModelInfer's request without its form on the wire. */
 export interface InferCall {
+  /** A model's name, or that of one of its views: `NAME`, `NAME:pixels`, `NAME:values`. */
   model: string;
   version: string;
   parameters: Parameters;
-  inputs: readonly (Tensor & { parameters?: Parameters })[];
-  /** Empty: every output. */
+  inputs: readonly InferInput[];
+  /** Empty: `logits`, or the outputs that `top_k` is for. */
   outputs: readonly RequestedOutput[];
 }
 
 /** ModelInfer's answer without its form on the wire; the caller echoes the request's id. */
 export interface InferResult {
+  /** The name that was asked for, completed where it was empty. */
   model: string;
   version: string;
+  images: number;
+  seconds: RequestSeconds;
   outputs: Tensor[];
 }
 
-/** Throws `protocol/…`, `jpeg/…`, `image/…`, `network/…`, `device/…`. */
+/** The engine of a model and the view that a name means. Throws `protocol/unknown-model`. */
+export function findView(
+  repository: ModelRepository,
+  name: string,
+  version: string,
+): { engine: ModelEngine; view: View; name: string } {
+  const { model, view } = parseViewName(name);
+  const engine = repository.find(model, version);
+  return { engine, view, name: viewName(engine.facts.name, view) };
+}
+
+/**
+ * `onFound` gets the model's own name and the number of images as soon as they are known, for observers of calls that
+ * fail later. Throws `protocol/…`, `jpeg/…`, `image/…`, `network/…`, `device/…`.
+ */
 export async function answerInfer(
   repository: ModelRepository,
   call: InferCall,
   life: RequestLife,
+  onFound: (subject: CallSubject) => void = () => {},
 ): Promise<InferResult> {
-  const engine = repository.find(call.model, call.version);
+  const { engine, view, name } = findView(repository, call.model, call.version);
   const { facts } = engine;
-  const names = requestedOutputs(facts, call);
-  const images = imagesOf(checkInput(facts, call.inputs));
-  const answer = await engine.infer({ images, extra: {}, priority: 0, life });
-  const shape = [answer.count, facts.config.classes];
-  const outputs = names.map((name): Tensor => {
-    return { name, datatype: "FP32", shape, data: outputData(name, answer, facts.config.classes) };
-  });
-  return { model: facts.name, version: facts.version, outputs };
+  onFound({ model: facts.name, version: facts.version, images: 0 });
+  const { topK, ...settings } = readRequestParameters(call.parameters, life);
+  const plan = planOutputs(facts, call.outputs, topK);
+  const images = await readInput(facts, view, call.inputs);
+  onFound({ model: facts.name, version: facts.version, images: imageCount(images) });
+  const answer = await engine.infer({ images, extra: plan.extra, ...settings });
+  checkExtra(plan.extra, answer);
+  const outputs = await plan.make(answer);
+  return { model: name, version: facts.version, images: answer.count, seconds: answer.seconds, outputs };
 }
 
-/** The requested names, or all; checked before anything is computed. */
-function requestedOutputs(facts: ModelFacts, call: InferCall): string[] {
-  const known = outputDescriptions(facts).map(({ name }) => name);
-  const requested = call.outputs.map(({ name }) => name);
-  for (const name of requested) {
-    if (!known.includes(name)) {
-      const text = `no output "${quote(name)}"; allowed: ${known.join(", ")}`;
-      throw new VitrineError("protocol/tensor", text);
-    }
-  }
-  return requested.length > 0 ? requested : known;
+/** A model's facts may promise more than its engine computes. */
+function checkExtra(extra: ExtraResults, answer: InferenceAnswer): void {
+  const missing = (extra.embeddings && !answer.embeddings) || (extra.attention && !answer.attention);
+  if (missing)
+    throw new VitrineError("internal/unexpected", "the model did not compute an output that it lists");
 }
 
-interface TensorHeader {
-  name: string;
-  datatype: string;
-  shape: readonly number[];
-}
-
-function describe({ name, datatype, shape }: TensorHeader): string {
-  return `"${quote(name)}" ${datatype} [${fitText(shape.join(", "), 200)}]`;
-}
-
-/** The request's only input, which has the name, datatype and shape of one of the model's. */
-function checkInput(facts: ModelFacts, tensors: readonly Tensor[]): Tensor {
-  const allowed = inputDescriptions(facts).map(describe).join(" or ");
-  const [input] = tensors;
-  if (!input || tensors.length > 1) {
-    const names = tensors.slice(0, 4).map(({ name }) => `"${quote(name)}"`);
-    const got = `${names.join(", ") || "none"}${tensors.length > names.length ? ", …" : ""}`;
-    throw new VitrineError(
-      "protocol/tensor",
-      `${tensors.length} inputs (${got}); allowed: one input, ${allowed}`,
-    );
-  }
-  const expected = inputDescriptions(facts).find(({ name }) => name === input.name);
-  const fits =
-    expected?.datatype === input.datatype &&
-    expected.shape.length === input.shape.length &&
-    expected.shape.every((axis, place) => axis === -1 || axis === input.shape[place]);
-  if (!fits) throw new VitrineError("protocol/tensor", `input ${describe(input)}; allowed: ${allowed}`);
-  if (input.shape[0] === 0) {
-    throw new VitrineError("protocol/tensor", `input ${describe(input)} has no image; allowed: 1 or more`);
-  }
-  return input;
-}
-
-function imagesOf(input: Tensor): RequestImages {
-  if (input.datatype === "BYTES") return { kind: "pictures", files: input.data };
-  if (input.datatype === "UINT8") return { kind: "pixels", count: input.shape[0], data: input.data };
-  throw new VitrineError("protocol/tensor", `input ${describe(input)}; allowed datatypes: BYTES, UINT8`);
-}
-
-function outputData(name: string, { logits }: InferenceAnswer, classes: number): Float32Array {
-  if (name === "probabilities") return softmaxRows(logits.logits, classes);
-  if (name === "class_logits") return logits.classLogits;
-  return (name === "distillation_logits" && logits.distillationLogits) || logits.logits;
-}
-
-/** Softmax of each row, [count, classes]. */
-function softmaxRows(logits: Float32Array, classes: number): Float32Array {
-  const probabilities = new Float32Array(logits.length);
-  for (let start = 0; start < logits.length; start += classes) {
-    probabilities.set(softmax(logits.subarray(start, start + classes)), start);
-  }
-  return probabilities;
+/** A tensor whose contents are unpacked already, as an input. */
+export function unpackedInput(tensor: Tensor, parameters: Parameters = new Map()): InferInput {
+  const { name, datatype, shape } = tensor;
+  return { name, datatype, shape, parameters, read: () => tensor };
 }

@@ -16,6 +16,7 @@ const TENSORS: Tensor[] = [
     data: [Uint8Array.of(0xff, 0xd8), Uint8Array.of(), Uint8Array.of(7)],
   },
   { name: "pixels", datatype: "UINT8", shape: [1, 2, 1, 3], data: Uint8Array.of(0, 1, 2, 253, 254, 255) },
+  { name: "indices", datatype: "INT32", shape: [3], data: Int32Array.of(-1, 0, 2 ** 31 - 1) },
   { name: "logits", datatype: "FP32", shape: [2, 2], data: Float32Array.of(-1.5, 0, 3.25e-20, Number.NaN) },
 ];
 
@@ -80,10 +81,11 @@ const bytes = (...values: number[]) => Uint8Array.from(values);
 const HOSTILE: [claim: string, tensors: WireTensor[], raw: Uint8Array[], text: RegExp][] = [
   [
     "an unknown datatype",
-    [wire({ datatype: "FP16", shape: [1] })],
+    [wire({ datatype: "FP64", shape: [1] })],
     [bytes(0, 0)],
-    /"FP16".*BYTES, UINT8, FP32/,
+    /"FP64".*BYTES, UINT8, INT32, FP16, FP32/,
   ],
+  ["typed FP16", [wire({ datatype: "FP16", shape: [1] })], [], /FP16 has raw contents only/],
   ["no datatype", [wire({ shape: [1] })], [bytes(0)], /datatype ""/],
   ["a negative axis", [wire({ datatype: "UINT8", shape: [-1] })], [bytes(0)], /\[-1\]/],
   [
