@@ -1,9 +1,7 @@
 // Options: flags that several commands share, and parsers for commander that state the value and what is allowed.
 
 import { availableParallelism } from "node:os";
-import { type Command, Option } from "commander";
-import { parseAugmentation } from "../runtime/draw/augmentation.js";
-import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
+import { Option } from "commander";
 import { quote, VitrineError } from "../runtime/errors.js";
 import type { Advice } from "../runtime/image/advice.js";
 import { DEFAULT_PIXEL_LIMIT } from "../runtime/image/decode.js";
@@ -124,57 +122,4 @@ export function badSamplesOption(): Option {
   )
     .choices(BAD_SAMPLES)
     .default("fail");
-}
-
-/** Augmentation flags, for commands that show what a recipe does. Names are main.py's, defaults DeiT's. */
-export interface RecipeFlags {
-  src?: boolean;
-  aa?: string;
-  colorJitter?: number;
-  trainInterpolation?: AugmentationRecipe["interpolation"];
-  repeats?: number;
-}
-
-/** Throws `usage/bad-option`. */
-function augmentationText(text: string): string {
-  if (text !== "none") parseAugmentation(text);
-  return text;
-}
-
-export function addRecipeOptions(command: Command): Command {
-  const { autoAugment, colorJitter, interpolation, repeats } = DEIT_RECIPE;
-  const options = [
-    new Option("--src", "DeiT III's simple random crop in place of the random resized one"),
-    new Option(
-      "--aa <policy>",
-      `AutoAugment policy: rand-…, original, originalr, v0, v0r, 3a or none (${autoAugment})`,
-    ).argParser(augmentationText),
-    new Option(
-      "--color-jitter <x>",
-      `strength of the color jitter, with --aa none and 3a (${colorJitter})`,
-    ).argParser(decimalNumber("--color-jitter", { min: 0 })),
-    new Option(
-      "--train-interpolation <filter>",
-      `interpolation of crops, rotations and shears (${interpolation})`,
-    ).choices(["bicubic", "bilinear", "random"]),
-    new Option(
-      "--repeats <n>",
-      `repeated augmentation: consecutive samples of each image (${repeats})`,
-    ).argParser(wholeNumber("--repeats", { min: 1 })),
-  ];
-  for (const option of options) command.addOption(option.helpGroup("Augmentation:"));
-  return command;
-}
-
-/** `base` with the flags' values in place of its own. */
-export function recipeFrom(base: AugmentationRecipe, flags: RecipeFlags): AugmentationRecipe {
-  const { src: simpleCrop, aa, colorJitter, trainInterpolation, repeats } = flags;
-  return {
-    ...base,
-    ...(simpleCrop === undefined ? {} : { simpleCrop }),
-    ...(aa === undefined ? {} : { autoAugment: aa === "none" ? null : aa }),
-    ...(colorJitter === undefined ? {} : { colorJitter }),
-    ...(trainInterpolation === undefined ? {} : { interpolation: trainInterpolation }),
-    ...(repeats === undefined ? {} : { repeats }),
-  };
 }

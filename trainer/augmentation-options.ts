@@ -166,6 +166,14 @@ export const AUGMENTATION_OPTIONS: readonly TrainerOption[] = Object.entries(AUG
     options.map((option) => ({ ...option, group, ...(option.flag === "--repeats" && { help: ONCE }) })),
 );
 
+/** Flags of which images an epoch has, and in which order. */
+const ORDER_FLAGS = ["--repeats", "--repeated-aug", "--no-repeated-aug", "--shuffle-window"];
+
+/** The rows of a single sample, for commands that show what becomes of one image. */
+export const SAMPLE_OPTIONS = AUGMENTATION_OPTIONS.filter(
+  ({ group, flag }) => group === "Augmentation" && !ORDER_FLAGS.includes(flag),
+);
+
 /** `base` with the values of flags in place of its own. */
 export function recipeFrom(base: Recipe, given: ReadonlyMap<string, OptionValue>): Recipe {
   const settings: TrainerSettings = { ...DEIT_SETTINGS, recipe: base };

@@ -10,17 +10,12 @@ import { type DecodedImage, type DecodeScale, decode, readHeader } from "../../r
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { decodePicture, type PictureHeader, readPictureHeader } from "../../runtime/image/picture.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
+import { recipeFrom, SAMPLE_OPTIONS } from "../../trainer/augmentation-options.js";
 import { action, printJson, readPhoto, withExamples } from "../command-line.js";
 import { contactSheet, describeDraw } from "../image/contact-sheet.js";
 import { requireFormat, writePicture } from "../image/write-picture.js";
-import {
-  addRecipeOptions,
-  MAX_PIXELS_ADVICE,
-  maxPixelsOption,
-  type RecipeFlags,
-  recipeFrom,
-  wholeNumber,
-} from "../options.js";
+import { MAX_PIXELS_ADVICE, maxPixelsOption, wholeNumber } from "../options.js";
+import { addTrainerOptions, givenOptions } from "../trainer-flags.js";
 
 /** Augmentation of DeiT (arXiv 2012.12877) and DeiT III (arXiv 2204.07118). `plain`: crop and flip alone. */
 const RECIPES = {
@@ -43,7 +38,7 @@ interface DecodeFlags extends PhotoFlags {
   json?: boolean;
 }
 
-interface SampleFlags extends PhotoFlags, RecipeFlags {
+interface SampleFlags extends PhotoFlags {
   recipe: RecipeName;
   size: number;
   seed: number;
@@ -126,10 +121,14 @@ async function runDecode(path: string, flags: DecodeFlags): Promise<void> {
   say(`${flags.out}: ${width}×${height}`);
 }
 
-async function runAugment(path: string, flags: AugmentFlags): Promise<void> {
+function recipeOf({ recipe, size }: SampleFlags, command: Command): AugmentationRecipe {
+  return recipeFrom({ ...RECIPES[recipe], size }, givenOptions(command, SAMPLE_OPTIONS));
+}
+
+async function runAugment(path: string, flags: AugmentFlags, command: Command): Promise<void> {
   const { module, image } = await openPhoto(path, flags);
   const { size, seed, epoch, index, repeat } = flags;
-  const recipe = recipeFrom({ ...RECIPES[flags.recipe], size }, flags);
+  const recipe = recipeOf(flags, command);
   const draw = drawSample(module.math, { seed, epoch, index, repeat }, image, recipe);
   const data = trainingInputOfPixels(module, image, draw, { size });
   await writePicture(flags.out, { width: size, height: size, data });
@@ -137,10 +136,10 @@ async function runAugment(path: string, flags: AugmentFlags): Promise<void> {
   else say(`${flags.out}: ${describeDraw(draw, image, size).join(", ")}`);
 }
 
-async function runPreview(path: string, flags: PreviewFlags): Promise<void> {
+async function runPreview(path: string, flags: PreviewFlags, command: Command): Promise<void> {
   const { module, image } = await openPhoto(path, flags);
-  const { size, seed, epoch, columns, rows } = flags;
-  const recipe = recipeFrom({ ...RECIPES[flags.recipe], size }, flags);
+  const { seed, epoch, columns, rows } = flags;
+  const recipe = recipeOf(flags, command);
   const sheet = contactSheet(module, image, { recipe, seed, epoch, columns, rows });
   await writePicture(flags.out, sheet);
   say(`${flags.out}: ${columns * rows - 1} samples of ${path}, recipe ${flags.recipe}, seed ${seed}`);
@@ -168,7 +167,8 @@ function sampleCommand(image: Command, name: string, what: string): Command {
     .addOption(
       new Option("--recipe <name>", "augmentation recipe").choices(Object.keys(RECIPES)).default("deit"),
     );
-  return addRecipeOptions(command);
+  addTrainerOptions(command, SAMPLE_OPTIONS);
+  return command;
 }
 
 export function configureImage(image: Command): void {

@@ -7,7 +7,7 @@ import pngjs from "pngjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { describeDraw } from "../../bin/image/contact-sheet.js";
-import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { decode } from "../../runtime/image/decode.js";
@@ -96,10 +96,38 @@ test("decode reads other formats by their content, keeps rows with --partial, an
 
 test("augment writes the sample that training would see, and its draw", async ({ folder, photo, file }) => {
   const out = join(folder, "sample.png");
-  const flags = ["--size", "64", "--seed", "5", "--epoch", "2", "--index", "7", "--aa", "v0", "--json"];
-  const { status, stdout, stderr } = await image("augment", photo, "--out", out, ...flags);
+  const flags = ["--size", "64", "--seed", "5", "--epoch", "2", "--index", "7"];
+  const changed = [
+    "--aa",
+    "v0",
+    "--reprob",
+    "1",
+    "--recount",
+    "3",
+    "--remode",
+    "const",
+    "--scale",
+    "0.2,0.5",
+  ];
+  const { status, stdout, stderr } = await image(
+    "augment",
+    photo,
+    "--out",
+    out,
+    ...flags,
+    ...changed,
+    "--json",
+  );
   assert.is(status, 0, stderr);
-  const recipe = { ...DEIT_RECIPE, size: 64, autoAugment: "v0" };
+  const recipe: AugmentationRecipe = {
+    ...DEIT_RECIPE,
+    size: 64,
+    autoAugment: "v0",
+    scale: [0.2, 0.5],
+    eraseProbability: 1,
+    eraseCount: 3,
+    eraseMode: "const",
+  };
   const key = { seed: 5, epoch: 2, index: 7, repeat: 0 };
   const draw = drawSample(module.math, key, { width: 150, height: 110 }, recipe);
   assert.equal(JSON.parse(stdout).draw, JSON.parse(JSON.stringify(draw)));
