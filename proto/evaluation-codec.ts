@@ -32,7 +32,12 @@ export function toEvaluationMessage(asked: AskedEvaluation): EvaluationMessage {
     most = 0,
   } = asked;
   return {
-    ...{ size, cropRatio, filter, cropMode, cropRounding, most },
+    size,
+    cropRatio,
+    filter,
+    cropMode,
+    cropRounding,
+    most,
     ...(borderColor && { borderColor: Uint8Array.from(borderColor) }),
   };
 }

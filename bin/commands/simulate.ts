@@ -54,7 +54,14 @@ function clusterOf(flags: SimulateFlags): Cluster {
   const workers = Math.max(1, flags.workers);
   const batchBytes = batchCost(ranks ? batchSize / trainers : batchSize, size);
   return {
-    ...{ servers, workers, trainers, ranks, batchSize, cached, readAhead, batches },
+    servers,
+    workers,
+    trainers,
+    ranks,
+    batchSize,
+    cached,
+    readAhead,
+    batches,
     imageBytes: 3 * size * size,
     decodeSeconds: MS * flags.decodeMs,
     sendSeconds: MS * flags.sendMs,
@@ -80,8 +87,12 @@ function measuredCluster(flags: SimulateFlags, facts: DataFacts, servers: 0 | 1)
     decodeSeconds: decode + augment + mix,
     sendSeconds: wire,
     // What was measured is the whole reading of a file; server and consumer are one process.
-    ...{ storageLatency: read, storageRate: Number.POSITIVE_INFINITY, cached: 0 },
-    ...{ networkLatency: 0, networkRate: Number.POSITIVE_INFINITY, stepSeconds: 0 },
+    storageLatency: read,
+    storageRate: Number.POSITIVE_INFINITY,
+    cached: 0,
+    networkLatency: 0,
+    networkRate: Number.POSITIVE_INFINITY,
+    stepSeconds: 0,
   };
 }
 

@@ -183,9 +183,12 @@ async function reportRun(
     // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
     const { makeReport } = await import("../report/make-report.js");
     const sources = reportSources({
-      ...{ ...device, workers: VALIDATION_WORKERS, connect },
+      ...device,
+      workers: VALIDATION_WORKERS,
+      connect,
       security: connectionSecurity(flags),
-      ...{ remote: remoteSettings(flags), pixelLimit: flags.maxPixels },
+      remote: remoteSettings(flags),
+      pixelLimit: flags.maxPixels,
     });
     await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
     progress.say(`report: ${quote(path)}`);

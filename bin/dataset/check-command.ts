@@ -61,7 +61,9 @@ async function check(options: CheckCommand): Promise<void> {
   const { data, fast = false, out, force = false, labelFrom, workers, maxPixels, json } = options;
   if (out !== undefined) checkFileOut(out, force, "txt");
   const dataset = await openDataset(data, {
-    ...{ badSamples: "skip", labelFrom, remote: remoteSettings(options) },
+    badSamples: "skip",
+    labelFrom,
+    remote: remoteSettings(options),
     onFiles: listingReport(data),
   });
   const { samples, leftOut } = dataset;
@@ -73,7 +75,9 @@ async function check(options: CheckCommand): Promise<void> {
       pool,
       { count: samples, at },
       {
-        ...{ whole: !fast, pixelLimit: maxPixels, goesOn: () => true },
+        whole: !fast,
+        pixelLimit: maxPixels,
+        goesOn: () => true,
         onFault: (index, error) => void bad.push({ index, file: at(index).name, error }),
         onChecked: listingReport(data, { what: "checking" }),
       },

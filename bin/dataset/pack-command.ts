@@ -60,7 +60,9 @@ function openRows(
 async function open(options: PackCommand): Promise<Dataset> {
   const { data, labelFrom, badSamples } = options;
   const listed = await openDataset(data, {
-    ...{ badSamples, labelFrom, remote: remoteSettings(options) },
+    badSamples,
+    labelFrom,
+    remote: remoteSettings(options),
     onFiles: listingReport(data),
   });
   if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);

@@ -57,7 +57,9 @@ function pictureLines({ width, height, formats, unreadable }: PictureStats): [st
 async function stats(options: StatsCommand): Promise<void> {
   const { data, fast, labelFrom, json } = options;
   const dataset = await openDataset(data, {
-    ...{ badSamples: "skip", labelFrom, remote: remoteSettings(options) },
+    badSamples: "skip",
+    labelFrom,
+    remote: remoteSettings(options),
     onFiles: listingReport(data),
   });
   const listed = datasetStats(dataset);

@@ -83,7 +83,10 @@ async function costOfSource(
 /** The recipe without what changes pixels after the resize. */
 const plain = (recipe: AugmentationRecipe): AugmentationRecipe => ({
   ...recipe,
-  ...{ autoAugment: null, colorJitter: 0, eraseProbability: 0, flip: 0 },
+  autoAugment: null,
+  colorJitter: 0,
+  eraseProbability: 0,
+  flip: 0,
 });
 
 /** Files that are decoded again and again: enough that no cache of the CPU holds them. */
@@ -234,16 +237,17 @@ export async function measureData(
   );
   const cpu = { together: together.cpu, overGrpc: overGrpc.cpu };
   return {
-    ...{
-      images: dataset.samples,
-      workers,
-      cores: nodeHost().cores(),
-      batchSize,
-      size,
-      fileBytes,
-      megapixels,
-    },
-    ...{ stages: { ...stages, encode, wire }, together: 1 / together.wall, overGrpc: 1 / overGrpc.wall, cpu },
+    images: dataset.samples,
+    workers,
+    cores: nodeHost().cores(),
+    batchSize,
+    size,
+    fileBytes,
+    megapixels,
+    stages: { ...stages, encode, wire },
+    together: 1 / together.wall,
+    overGrpc: 1 / overGrpc.wall,
+    cpu,
   };
 }
 

@@ -116,7 +116,9 @@ class DataServer {
       if (--left === 0) done();
     };
     const tasks = Array.from({ length: left }, (_, i) => ({
-      ...{ images: Math.min(TASK_IMAGES, images - i * TASK_IMAGES), ready: 0, done: finish },
+      images: Math.min(TASK_IMAGES, images - i * TASK_IMAGES),
+      ready: 0,
+      done: finish,
     }));
     const queue = this.#queues.get(stream);
     if (queue) queue.push(...tasks);

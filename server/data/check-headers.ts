@@ -37,7 +37,8 @@ export async function checkHeaders(
   const deadline = performance.now() + 1000 * seconds;
   const bad: VitrineError[] = [];
   const checked = await checkSamples(pool, samples, {
-    ...{ whole: false, pixelLimit },
+    whole: false,
+    pixelLimit,
     goesOn: () => !signal.aborted && performance.now() < deadline,
     onFault: (_, error) => void bad.push(error),
   });

@@ -72,7 +72,9 @@ export function readCifar(root: string, names: readonly string[]): Listing {
     table: { ...table.finish(), layout: "planar-32" },
     labels: shared,
     classes: named,
-    ...{ otherFiles: 0, otherKinds: "", leftOut: "" },
+    otherFiles: 0,
+    otherKinds: "",
+    leftOut: "",
   };
 }
 

@@ -59,7 +59,10 @@ export function datasetStats({ samples, labels, classes, table }: Dataset): Data
   let index = 0;
   for (const { size } of rowsOf(table)) sizes[index++] = size;
   return {
-    ...{ samples, classes: classes.length, counts, imbalance: most / fewest },
+    samples,
+    classes: classes.length,
+    counts,
+    imbalance: most / fewest,
     emptyClasses: counts.length - filled.length,
     bytes: spreadOf(sizes),
   };

@@ -43,7 +43,11 @@ function splitCells(list: string, text: string, delimiter: string, linesBefore: 
   try {
     // With the option `info` each row is an object with its line; the typings know plain rows only.
     const parsed = parse(text, {
-      ...{ delimiter, info: true, skip_empty_lines: true, trim: true, relax_column_count: true },
+      delimiter,
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+      relax_column_count: true,
     }) as unknown as { record: string[]; info: { lines: number } }[];
     return parsed.map(({ record, info }) => ({ cells: record, line: linesBefore + info.lines }));
   } catch (cause) {

@@ -151,8 +151,14 @@ export async function readGroup(file: ParquetFile, group: number, column: string
     .slice(0, group)
     .reduce((sum, { num_rows: some }) => sum + Number(some), 0);
   const found = await hyparquet.parquetReadObjects({
-    ...{ file: buffer, metadata, columns: [column], rowStart: before, rowEnd: before + rows },
-    ...{ compressors: compressorsOf(hyparquet, fault), utf8: false, geoparquet: false },
+    file: buffer,
+    metadata,
+    columns: [column],
+    rowStart: before,
+    rowEnd: before + rows,
+    compressors: compressorsOf(hyparquet, fault),
+    utf8: false,
+    geoparquet: false,
   });
   if (found.length !== rows) throw fault(`${found.length} values for ${rows} rows`);
   return found.map((row) => row[column]);

@@ -212,8 +212,14 @@ async function pack(
     const table = writer.table.finish(hashes.subarray(0, hash ? HASH_BYTES * samples : 0));
     const listing = { table, labels: labels.subarray(0, samples), classes };
     const packed: Dataset = {
-      ...{ ...listing, samples, path, root: path, fingerprint: fingerprintOf(listing) },
-      ...{ otherFiles: 0, otherKinds: "", leftOut },
+      ...listing,
+      samples,
+      path,
+      root: path,
+      fingerprint: fingerprintOf(listing),
+      otherFiles: 0,
+      otherKinds: "",
+      leftOut,
     };
     if (classes.some((name) => name !== ""))
       await writer.addFile(CLASS_NAMES_FILE, [Buffer.from(classes.map((name) => `${name}\n`).join(""))]);
