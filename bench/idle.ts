@@ -1,7 +1,7 @@
 // Bench of idle servers: the CPU time that an inference server and a data server use without requests, after both have
 // served some. The target is below 1% of a core.
 //
-// The servers are the actual commands, each in its own process; threads, decode workers and garbage collection count. They
+// The servers are the actual commands, each in its own process; threads, decode threads and garbage collection count. They
 // are measured twice, both at once: while their clients are still connected, and after the clients have left.
 
 import { type ChildProcess, fork } from "node:child_process";

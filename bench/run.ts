@@ -64,7 +64,7 @@ const BENCHES: Record<string, Bench> = {
     load: () => import("./train.js"),
   },
   worker: {
-    about: "resident memory and images/s of one decode worker over 20,000 images",
+    about: "resident memory and images/s of one decode thread over 20,000 images",
     load: () => import("./worker.js"),
   },
 };

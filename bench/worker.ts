@@ -1,4 +1,4 @@
-// Bench of one decode worker over many images: how its memory develops over a long training run.
+// Bench of one decode thread over many images: how its memory develops over a long training run.
 //
 // `npm run bench -- worker --photos DIR [--images 20000] [--json]`. A pipeline with one worker thread makes batches with
 // DeiT's recipe, epoch after epoch over the files of a folder, and nothing consumes them. Resident memory is that of the

@@ -38,14 +38,23 @@ export function parseAddresses(text: string, flag: string): string[] {
   return [...new Set(addresses)];
 }
 
+function refuse(address: string, flag: string, orElse: string): VitrineError {
+  const example = /^\d{1,5}$/.test(address) ? `, such as 127.0.0.1:${address}` : "";
+  const text = `${flag} got "${quote(address)}"; allowed: HOST:PORT with a port from 0 to 65535${example}${orElse}`;
+  return new VitrineError("usage/address", text, { details: { flag, got: address } });
+}
+
+function isHostPort(address: string): boolean {
+  const match = HOST_PORT.exec(address);
+  return match !== null && Number(match[2]) <= 65_535;
+}
+
 /** Port 0 asks the system for a free one. Throws `usage/address`, naming `flag`. */
 export function checkAddress(address: string, flag = "--listen"): void {
-  if (UNIX_ADDRESS.test(address)) return;
-  const match = HOST_PORT.exec(address);
-  if (match && Number(match[2]) <= 65_535) return;
-  throw new VitrineError(
-    "usage/address",
-    `${flag} got "${quote(address)}"; allowed: HOST:PORT with a port from 0 to 65535, or unix:PATH`,
-    { details: { flag, got: address } },
-  );
+  if (!UNIX_ADDRESS.test(address) && !isHostPort(address)) throw refuse(address, flag, ", or unix:PATH");
+}
+
+/** The same for HTTP, which browsers and Prometheus cannot speak over a unix socket. */
+export function checkHttpAddress(address: string, flag: string): void {
+  if (!isHostPort(address)) throw refuse(address, flag, " (HTTP needs a port)");
 }

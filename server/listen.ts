@@ -5,8 +5,15 @@ import { existsSync, lstatSync, rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { logVerbosity, type Server, ServerCredentials, setLogVerbosity } from "@grpc/grpc-js";
-import { checkAddress, hostOf, isLocalAddress, portOf, UNIX_ADDRESS } from "../proto/address.js";
-import { quote, VitrineError } from "../runtime/errors.js";
+import {
+  checkAddress,
+  checkHttpAddress,
+  hostOf,
+  isLocalAddress,
+  portOf,
+  UNIX_ADDRESS,
+} from "../proto/address.js";
+import { VitrineError } from "../runtime/errors.js";
 
 /** Resolves to true if a process accepts connections on the socket file. */
 function isAccepting(path: string): Promise<boolean> {
@@ -71,15 +78,10 @@ export async function listen(
 }
 
 /**
- * The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`: browsers and Prometheus cannot open
- * one. Errors name `flag`.
+ * The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`. Errors name `flag`.
  */
 export async function listenHttp(server: HttpServer, address: string, flag = "--listen"): Promise<string> {
-  checkAddress(address, flag);
-  if (UNIX_ADDRESS.test(address)) {
-    const text = `${flag} got "${quote(address)}"; HTTP needs HOST:PORT`;
-    throw new VitrineError("usage/address", text, { details: { flag, got: address } });
-  }
+  checkHttpAddress(address, flag);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject((error.code === "EADDRINUSE" ? addressInUse : cannotListen)(address, error, flag)),

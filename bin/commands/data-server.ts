@@ -82,7 +82,7 @@ async function run({
   const description = describe(dataset, "");
   process.stdout.write(
     `${images} in ${describeClasses(description)}\n` +
-      `fingerprint ${fingerprint.slice(0, 12)}, ${counted(workers, "decode worker", "decode workers")}\n`,
+      `fingerprint ${fingerprint.slice(0, 12)}, ${counted(workers, "decode thread", "decode threads")}\n`,
   );
   if (metricsAddress !== undefined) process.stdout.write(`metrics on ${metricsAddress}/metrics\n`);
   for (const text of classWarnings(description)) process.stderr.write(`warning: ${text}\n`);

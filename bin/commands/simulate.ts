@@ -3,8 +3,8 @@
 
 import type { Command } from "commander";
 import { batchCost, defaultCredit } from "../../proto/credits.js";
+import { rankCount } from "../../runtime/draw/ranks.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { VitrineError } from "../../runtime/errors.js";
 import { openDatasetInThread } from "../../server/data/open-in-thread.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import type { DataFacts } from "../doctor/data-facts.js";
@@ -44,15 +44,9 @@ const MS = 1e-3;
 /** Throws `usage/rank` where the ranks do not divide the batch. */
 function clusterOf(flags: SimulateFlags): Cluster {
   const { servers, trainers, ranks = false, batchSize, size, cached, readAhead, batches } = flags;
-  if (ranks && batchSize % trainers !== 0)
-    throw new VitrineError(
-      "usage/rank",
-      `a batch of ${batchSize} cannot be divided among ${trainers} ranks (--trainers, --batch-size)`,
-      { details: { batchSize, world: trainers } },
-    );
   // Without decode threads the main thread decodes, one image at a time.
   const workers = Math.max(1, flags.workers);
-  const batchBytes = batchCost(ranks ? batchSize / trainers : batchSize, size);
+  const batchBytes = batchCost(ranks ? rankCount(batchSize, { world: trainers }) : batchSize, size);
   return {
     servers,
     workers,

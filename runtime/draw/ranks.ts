@@ -34,8 +34,8 @@ export function rankCount(batchSize: number, part: Rank): number {
   if (batchSize % world !== 0)
     throw new VitrineError(
       "usage/rank",
-      `a batch of ${batchSize} cannot be divided among ${world} ranks: the world must divide the batch size, which is ` +
-        "that of all ranks together (--world, --batch-size)",
+      `a batch of ${batchSize} cannot be divided among ${world} ranks: their number must divide the batch size, which ` +
+        "is that of all ranks together",
       { details: { batchSize, world } },
     );
   return batchSize / world;

@@ -1,4 +1,4 @@
-// Data server: socket, service, data set and decode workers, from start to close. It listens first, so that clients and
+// Data server: socket, service, data set and decode threads, from start to close. It listens first, so that clients and
 // health checks get an answer while a large data set is being listed.
 
 import { Server } from "@grpc/grpc-js";

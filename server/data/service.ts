@@ -1,4 +1,4 @@
-// Data service: Describe and StreamBatches for many clients, which share one pool of decode workers and one budget of
+// Data service: Describe and StreamBatches for many clients, which share one pool of decode threads and one budget of
 // memory. It answers from the start, and says so while the data set is being opened.
 
 import { randomUUID } from "node:crypto";

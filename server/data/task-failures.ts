@@ -19,7 +19,7 @@ export function taskKillsWorkers(task: DecodeTask, reason: string): VitrineError
   const { text, details } = nameFiles(task);
   return new VitrineError(
     "data/worker-died",
-    `${text}: ${MAX_DEATHS} decode workers died decoding it (${reason}); please report the file`,
+    `${text}: ${MAX_DEATHS} decode threads died decoding it (${reason}); please report the file`,
     { details },
   );
 }
@@ -28,7 +28,7 @@ export function taskIsLate(task: DecodeTask, seconds: number): VitrineError {
   const { text, details } = nameFiles(task);
   return new VitrineError(
     "data/decode-timeout",
-    `${text}: ${MAX_DEATHS} decode workers in turn took longer than ${seconds} s: does the drive answer?`,
+    `${text}: ${MAX_DEATHS} decode threads in turn took longer than ${seconds} s: does the drive answer?`,
     { details },
   );
 }

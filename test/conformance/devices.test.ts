@@ -1,4 +1,4 @@
-// Devices: images that decode workers made give the same first five classes on webgpu as on wasm.
+// Devices: images that decode threads made give the same first five classes on webgpu as on wasm.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";

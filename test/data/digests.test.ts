@@ -1,4 +1,4 @@
-// Batch k of epoch e is the same bytes for any number of decode workers, over gRPC, for two clients at once, and on
+// Batch k of epoch e is the same bytes for any number of decode threads, over gRPC, for two clients at once, and on
 // every Node.
 
 import { suite } from "uvu";

@@ -1,8 +1,11 @@
 // Listen: servers say when they are reachable from other machines without TLS.
 
+import { createServer } from "node:http";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { exposureWarning } from "../../server/listen.js";
+import { checkAddress } from "../../proto/address.js";
+import { isVitrineError } from "../../runtime/errors.js";
+import { exposureWarning, listenHttp } from "../../server/listen.js";
 
 for (const address of [
   "127.0.0.1:8001",
@@ -31,6 +34,21 @@ for (const address of [
     assert.match(line, /--listen 127\.0\.0\.1:8001/);
   });
 }
+
+test("an address that is none is refused with what is allowed, HTTP without unix sockets", async () => {
+  const refused = async (address: string): Promise<string> => {
+    const error = await listenHttp(createServer(), address, "--metrics").catch((reason: unknown) => reason);
+    assert.ok(isVitrineError(error) && error.code === "usage/address", String(error));
+    return error.message;
+  };
+  for (const address of ["51964", "unix:/tmp/x", "localhost", "localhost:70000"]) {
+    const text = await refused(address);
+    assert.match(text, /--metrics got .*; allowed: HOST:PORT/);
+    assert.not.match(text, "unix:PATH");
+  }
+  assert.match(await refused("51964"), "such as 127.0.0.1:51964");
+  assert.throws(() => checkAddress("51964"), /--listen got .*such as 127\.0\.0\.1:51964, or unix:PATH/);
+});
 
 test("a server that can speak TLS itself names its flags, others a proxy", () => {
   const advice = (protection?: { tls: boolean; asksWhoCalls: boolean }) =>

@@ -174,6 +174,31 @@ test("samples without a label or picture, and damaged shards, are named together
   assert.is(await contentOf(dataset, 3), "seven");
 });
 
+test("a label's entry that is too large is said to be, and decides nothing for the others", async ({
+  root,
+}) => {
+  const large = "x".repeat(5_000);
+  const files: TarContent[] = [
+    ["a/1.jpg", "one"],
+    ["a/1.cls", large],
+    ["a/2.jpg", "two"],
+    ["a/2.cls", "dog"],
+    ["a/3.jpg", "three"],
+    ["a/3.json", JSON.stringify({ label: "cat", note: "x".repeat(2 ** 20) })],
+    ["a/4.jpg", "four"],
+    ["a/4.json", JSON.stringify({ note: "x".repeat(2 ** 20) })],
+    ["a/4.cls", "cat"],
+  ];
+  put(root, { "a.tar": tarFile(files) });
+  const { message } = await refusal(root);
+  assert.match(message, "a.tar: a/1.cls: a label's entry of 5,000 bytes; allowed: 4,096");
+  assert.match(message, /a\.tar: a\/3\.json: a label's entry of 1,0\d\d,\d{3} bytes; allowed: 1,048,576/);
+  const { classes, samples } = await openDataset(root, { badSamples: "skip" });
+  assert.equal(classes, ["cat", "dog"]);
+  assert.is(samples, 2);
+  assert.is((await openDataset(root, { labelFrom: "folder" })).samples, 4);
+});
+
 test("labels that are mixed, out of range or without classes are refused", async ({ root }) => {
   const path = join(root, "a.tar");
   const shard = (...labels: string[]) =>

@@ -122,7 +122,7 @@ test("a task that kills thread after thread is given up, naming its file", async
   clearInterval(killer);
   assert.ok(isVitrineError(error), "the task was done");
   assert.is(error.code, "data/worker-died");
-  assert.match(error.message, /000\.jpg: 3 decode workers died decoding it/);
+  assert.match(error.message, /000\.jpg: 3 decode threads died decoding it/);
   await pool.close();
 });
 
@@ -141,7 +141,7 @@ test("a thread that does not finish its task in time is replaced, and others' ta
   const error = await late;
   assert.ok(isVitrineError(error), "the task was done");
   assert.is(error.code, "data/decode-timeout");
-  assert.match(error.message, /000\.jpg: 3 decode workers in turn took longer than 0\.04 s/);
+  assert.match(error.message, /000\.jpg: 3 decode threads in turn took longer than 0\.04 s/);
   await pool.close();
   assert.is(pool.blockedThreads, 0);
 });

@@ -48,7 +48,7 @@ export function claimsAgainstWasm(executor: Executor, wasm: Executor, tolerances
         batchSizes: [1, 4],
       });
       logits.push((await inference.logits(pixels, 5)).logits);
-      // Decode workers write to shared memory.
+      // Decode threads write to shared memory.
       const shared = new Uint8Array(new SharedArrayBuffer(pixels.length));
       shared.set(pixels);
       assert.equal((await inference.logits(shared, 5)).logits, logits.at(-1));

@@ -9,7 +9,7 @@ import type { DeviceArray } from "../device-store.js";
 import { BufferUsage, type Device, MAP_READ, type Slice } from "./device.js";
 
 /**
- * Dawn does not accept shared memory, which decode workers write images to; a page may have no shared memory at all.
+ * Dawn does not accept shared memory, which decode threads write images to; a page may have no shared memory at all.
  */
 function isUnshared(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer;

@@ -42,6 +42,8 @@ interface Part {
   extension: string;
   /** Label that the entry has, of one that is there for that. */
   label?: string | undefined;
+  /** Why it cannot have one. */
+  fault?: string;
 }
 
 /** Key and extension of an entry, or null for hidden ones. */
@@ -80,14 +82,19 @@ class ShardScan implements ScannedShard {
   /** An entry with its label. It is read at once, so that a source is read forward. */
   async part(entry: TarEntry, extension: string): Promise<Part> {
     const from = this.#labelFrom;
-    const has = (kind: LabelSource): boolean => extension === kind && (from === "auto" || from === kind);
-    if (has("cls") && entry.size <= LARGEST_CLS) {
-      const bytes = await this.#source.read(entry.offset, entry.size);
-      return { entry, extension, label: Buffer.from(bytes).toString().trim() };
+    const isFor = (kind: LabelSource): boolean => extension === kind && (from === "auto" || from === kind);
+    const most = isFor("cls") ? LARGEST_CLS : isFor("json") ? LARGEST_JSON : undefined;
+    if (most === undefined) return { entry, extension };
+    if (entry.size > most) {
+      const [size, limit] = [entry.size, most].map((bytes) => bytes.toLocaleString("en-US"));
+      return { entry, extension, fault: `a label's entry of ${size} bytes; allowed: ${limit}` };
     }
-    if (has("json") && entry.size <= LARGEST_JSON)
-      return { entry, extension, label: jsonLabel(await this.#source.read(entry.offset, entry.size)) };
-    return { entry, extension };
+    const bytes = await this.#source.read(entry.offset, entry.size);
+    return {
+      entry,
+      extension,
+      label: most === LARGEST_CLS ? Buffer.from(bytes).toString().trim() : jsonLabel(bytes),
+    };
   }
 
   /** Adds the entries that belong together. */
@@ -95,6 +102,11 @@ class ShardScan implements ScannedShard {
     if (parts.length === 0) return;
     const labelOf = (kind: string) => parts.find(({ extension }) => extension === kind)?.label;
     const label = labelOf("cls") ?? labelOf("json");
+    const large = parts.find(({ fault }) => fault !== undefined);
+    if (label === undefined && large) {
+      this.faults.push(`${quote(nameText(large.entry.name))}: ${large.fault}`);
+      return;
+    }
     const pictures = parts.filter(({ extension }) => PICTURE_NAME.test(`.${extension}`));
     for (const { extension } of parts)
       if (extension !== "cls" && extension !== "json" && !PICTURE_NAME.test(`.${extension}`))
