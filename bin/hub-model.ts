@@ -65,7 +65,7 @@ export class DownloadDisplay {
       `(${Math.floor(100 * fraction)}%), ${(speed / 1e6).toFixed(1)} MB/s${left}`;
     if (!this.#stream.isTTY) this.#stream.write(`${line}\n`);
     else
-      this.#stream.write(ERASE_LINE + line.slice(0, (this.#stream.columns ?? 80) - 1) + (isLast ? "\n" : ""));
+      this.#stream.write(ERASE_LINE + line.slice(0, (this.#stream.columns || 80) - 1) + (isLast ? "\n" : ""));
   };
 
   /** Ends a line that an error interrupted. */

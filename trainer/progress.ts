@@ -47,6 +47,9 @@ export interface ProgressStream {
   columns?: number;
 }
 
+/** Of a terminal that does not say, or says 0, as one in a container may. */
+const DEFAULT_COLUMNS = 80;
+
 const ERASE_LINE = "\r\u001b[2K";
 
 /** The last line of a terminal, rewritten in place. */
@@ -60,7 +63,7 @@ class StatusLine {
 
   /** Columns that a line may fill without wrapping. */
   get width(): number {
-    return (this.#stream.columns ?? 120) - 1;
+    return (this.#stream.columns || DEFAULT_COLUMNS) - 1;
   }
 
   show(text: string): void {

@@ -69,8 +69,9 @@ async function index(options: IndexCommand): Promise<void> {
   const listed = await openDataset(data, { badSamples, labelFrom, remote, onFiles: listingReport(data) });
   const out = early ?? defaultOut(data, listed);
   if (early === undefined) checkFileOut(out, force, "index");
-  if (listed.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${listed.leftOut}\n`);
-  const dataset = hash ? await hashSamples(listed, listingReport(data, { what: "reading" })) : listed;
+  const hashing = { mayLeaveOut: badSamples !== "fail", onHashed: listingReport(data, { what: "reading" }) };
+  const dataset = hash ? await hashSamples(listed, hashing) : listed;
+  if (dataset.leftOut !== "") process.stderr.write(`${displayPath(data)}: ${dataset.leftOut}\n`);
   const bytes = Buffer.concat(indexParts(dataset, out));
   await writeFileOut(out, bytes);
   const { samples, fingerprint, classes } = dataset;

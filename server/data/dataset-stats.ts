@@ -1,10 +1,11 @@
 // Statistics of a data set: images per class, and bytes, sides and formats of the pictures, from their headers.
 
-import { isVitrineError } from "../../runtime/errors.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import { readPictureHeader } from "../../runtime/image/picture.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
+import { eachParallel } from "./parallel.js";
 import { readSample } from "./read-sample.js";
+import { isFileFault } from "./reading-policy.js";
 import type { RemoteSource } from "./remote/contract.js";
 import { withRemoteSource } from "./remote/remote-reader.js";
 import { rowsOf } from "./sample-table.js";
@@ -84,25 +85,22 @@ export async function pictureStats(
   const widths = new Float64Array(samples);
   const heights = new Float64Array(samples);
   const formats = new Map<string, number>();
-  let next = 0;
   let done = 0;
   let read = 0;
-  const work = async (remote: RemoteSource | undefined): Promise<void> => {
-    while (next < samples) {
-      const location = sampleLocation(dataset, next++);
-      try {
-        const start = await readSample(location, { remote, most: HEADER_BYTES });
-        const { format, width, height } = await headerOf(start, () => readSample(location, { remote }));
-        widths[read] = width;
-        heights[read++] = height;
-        const kind = location.layout === undefined ? format : "CIFAR";
-        formats.set(kind, (formats.get(kind) ?? 0) + 1);
-      } catch (error) {
-        // A store that cannot be reached says nothing of its pictures.
-        if (!isVitrineError(error) || error.code.startsWith("network/")) throw error;
-      }
-      onRead(++done);
+  const readOne = async (index: number, remote: RemoteSource | undefined): Promise<void> => {
+    const location = sampleLocation(dataset, index);
+    try {
+      const start = await readSample(location, { remote, most: HEADER_BYTES });
+      const { format, width, height } = await headerOf(start, () => readSample(location, { remote }));
+      widths[read] = width;
+      heights[read++] = height;
+      const kind = location.layout === undefined ? format : "CIFAR";
+      formats.set(kind, (formats.get(kind) ?? 0) + 1);
+    } catch (error) {
+      // A store that cannot be reached says nothing of its pictures.
+      if (!isFileFault(error)) throw error;
     }
+    onRead(++done);
   };
   const headerOf = async (start: Uint8Array, whole: () => Promise<Uint8Array>) => {
     try {
@@ -114,7 +112,7 @@ export async function pictureStats(
   };
   const reads = dataset.remote ? REMOTE_READS : READS;
   await withRemoteSource(dataset.remote, reads, (remote) =>
-    Promise.all(Array.from({ length: reads }, () => work(remote))),
+    eachParallel(samples, reads, (index) => readOne(index, remote)),
   );
   return {
     width: spreadOf(widths.subarray(0, read)),

@@ -6,13 +6,7 @@ import type { MixDraw } from "../../runtime/draw/draw.js";
 import type { DrawKey } from "../../runtime/draw/draw-key.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { drawSample } from "../../runtime/draw/sample.js";
-import {
-  type ErrorRecord,
-  fromErrorRecord,
-  isVitrineError,
-  toErrorRecord,
-  VitrineError,
-} from "../../runtime/errors.js";
+import { type ErrorRecord, fromErrorRecord, toErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { type Advice, withAdvice } from "../../runtime/image/advice.js";
 import { DEFAULT_PIXEL_LIMIT } from "../../runtime/image/decode.js";
 import { subjectPrefix, tooLarge } from "../../runtime/image/failure.js";
@@ -27,6 +21,7 @@ import {
   trainPicture,
 } from "../../runtime/image/picture.js";
 import { type ReadOptions, readSample } from "./read-sample.js";
+import { isFileFault } from "./reading-policy.js";
 import type { SampleLocation } from "./sample-location.js";
 import { noStageSeconds, type PoolLoad, type StageSeconds } from "./service-totals.js";
 
@@ -267,10 +262,6 @@ async function runEvaluation(
   return [fault];
 }
 
-/** Errors that are the file's fault; any other is a fault of the program, which --bad-samples must not hide. */
-const FILE_FAULT =
-  /^(?:jpeg|file)\/|^data\/file-changed$|^image\/(?:trap|out-of-memory|corrupt|truncated|unsupported|unknown-format|too-large)$/;
-
 /** Damage that may leave rows to use. */
 const DAMAGE = /^(?:jpeg|image)\/(?:truncated|corrupt)$/;
 
@@ -283,7 +274,7 @@ const ADVICE: Advice = {
 /** The file's fault, or null for any other error. */
 function recordOf(error: unknown, file: string, advice: Advice): ErrorRecord | null {
   const advised = withAdvice(error, advice);
-  if (!isVitrineError(advised) || !FILE_FAULT.test(advised.code)) return null;
+  if (!isFileFault(advised)) return null;
   const record = toErrorRecord(advised);
   return { ...record, details: { ...record.details, file } };
 }

@@ -7,8 +7,14 @@ import { type ErrorCode, VitrineError } from "../../runtime/errors.js";
 const NAMED = 5;
 
 export class ListingFaults {
+  /** What cannot be done with them. */
+  readonly #cannot: string;
   #count = 0;
   readonly #first: string[] = [];
+
+  constructor(cannot: "listed" | "read" = "listed") {
+    this.#cannot = cannot;
+  }
 
   /** `what`: where it is and what is wrong, one line, quoted. */
   add(what: string): void {
@@ -36,12 +42,12 @@ export class ListingFaults {
       const text =
         this.#count === 1
           ? `${subject}${this.named}`
-          : `${subject}${counted(this.#count, "entry", "entries")} cannot be listed: ${this.named}`;
-      throw new VitrineError(code, `${text} (--bad-samples skip leaves out what cannot be listed)`, {
+          : `${subject}${counted(this.#count, "entry", "entries")} cannot be ${this.#cannot}: ${this.named}`;
+      throw new VitrineError(code, `${text} (--bad-samples skip leaves out what cannot be ${this.#cannot})`, {
         details: { path, faults: this.#count },
       });
     }
-    const are = counted(this.#count, "entry cannot be listed and is", "entries cannot be listed and are");
-    return `${are} left out: ${this.named}`;
+    const [one, many] = ["entry", "entries"].map((entries) => `${entries} cannot be ${this.#cannot} and`);
+    return `${counted(this.#count, `${one} is`, `${many} are`)} left out: ${this.named}`;
   }
 }

@@ -1,9 +1,18 @@
 // Reading policy: what is done with files that cannot be read.
 
-import type { VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 
 /** What to do with a file that cannot be decoded; docs/data-service.md. */
 export type BadSamples = "fail" | "skip" | "partial";
+
+/** Errors that are the file's fault; any other is a fault of the program or the network, which no policy hides. */
+const FILE_FAULT =
+  /^(?:jpeg|file)\/|^data\/file-changed$|^image\/(?:trap|out-of-memory|corrupt|truncated|unsupported|unknown-format|too-large)$/;
+
+/** Whether an error says that a file cannot be read or decoded. */
+export function isFileFault(error: unknown): error is VitrineError {
+  return isVitrineError(error) && FILE_FAULT.test(error.code);
+}
 
 /** How the files of a data set are read. */
 export interface ReadingPolicy {

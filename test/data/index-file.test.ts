@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { type Dataset, sampleLocation, sampleName, sampleNames } from "../../server/data/dataset.js";
+import { hashSamples } from "../../server/data/hash-samples.js";
 import { indexParts } from "../../server/data/index-file.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { readSample } from "../../server/data/read-sample.js";
@@ -153,7 +154,6 @@ test("tables that no builder wrote are refused before they are used", async ({ r
 test("with hashes the fingerprint and every read cover the content, and times do not count", async ({
   root,
 }) => {
-  const { hashSamples } = await import("../../server/data/hash-samples.js");
   const content = async (folder: string, text: string) => {
     put(join(root, folder), { "a/1.jpg": text, "b/2.jpg": "22" });
     return hashSamples(await openDataset(join(root, folder)));
@@ -184,6 +184,34 @@ test("with hashes the fingerprint and every read cover the content, and times do
   assert.ok(isVitrineError(error) && error.code === "data/file-changed");
   assert.match(error.message, /1\.jpg: .*its SHA-256 is another one/);
   assert.is(sampleName(opened, 0), "a/1.jpg");
+});
+
+test("hashing stops at a file that cannot be read, or leaves it out", async ({ root }) => {
+  put(root, { "a/1.jpg": "one", "a/2.jpg": "two", "b/3.jpg": "three", "b/4.jpg": "four" });
+  const listed = await openDataset(root);
+  rmSync(join(root, "a/1.jpg"));
+  writeFileSync(join(root, "b/3.jpg"), "another size");
+  const failed = await hashSamples(listed).catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(failed) && failed.code === "file/not-found", String(failed));
+  const hashed = await hashSamples(listed, { mayLeaveOut: true });
+  assert.match(
+    hashed.leftOut,
+    /^2 entries cannot be read and are left out: .*1\.jpg.*; .*3\.jpg.*has changed/,
+  );
+  rmSync(join(root, "a/1.jpg"), { force: true });
+  rmSync(join(root, "b/3.jpg"));
+  const others = await hashSamples(await openDataset(root));
+  assert.equal(told({ ...hashed, leftOut: "" }), told(others));
+  assert.is(hashed.fingerprint, others.fingerprint);
+  const path = join(root, "x.index");
+  await writeIndex(hashed, path);
+  assert.equal(
+    await readSample(sampleLocation(await openDataset(path), 1)),
+    Uint8Array.from(Buffer.from("four")),
+  );
+  for (const name of ["a/2.jpg", "b/4.jpg"]) rmSync(join(root, name));
+  const none = await hashSamples(listed, { mayLeaveOut: true }).catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(none) && none.code === "data/no-images", String(none));
 });
 
 test("a sentence of an index cannot command a terminal, and its number of classes is bounded", async ({

@@ -79,6 +79,16 @@ test("a line that does not fit leaves out whole parts, learning rate and memory 
   }
 });
 
+test("a terminal of 80 columns has the whole line in one row, and so has one that does not say its width", () => {
+  const long = { ...REPORT, step: 374_999, steps: 375_300, dataWait: 0.25, deviceBytes: 2.1e9 };
+  for (const columns of [80, 0, undefined]) {
+    const out = stream(true, columns);
+    createProgress(out).report(long);
+    const line = out.text().slice("\r\u001b[2K".length);
+    assert.is(line, "epoch 2/300  step 374999/375300  loss 2.3145  9.8 img/s  ETA 1:45:02", `${columns}`);
+  }
+});
+
 test("durations are read as people write them", () => {
   const times = [0.4, 41, 59.6, 725, 3723, 86_399, 183_600, Number.NaN];
   assert.equal(times.map(formatDuration), [

@@ -36,27 +36,3 @@ export async function* objectPieces(
     ended.abort();
   }
 }
-
-/** Runs `body` for each item, `most` at a time; results in the order of the items. */
-export async function mapParallel<T, R>(
-  items: readonly T[],
-  most: number,
-  body: (item: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  const run = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      try {
-        results[index] = await body(items[index], index);
-      } catch (error) {
-        // The others begin nothing that nobody waits for.
-        next = items.length;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(most, items.length) }, run));
-  return results;
-}

@@ -6,8 +6,9 @@ import { isVitrineError, VitrineError } from "../../../runtime/errors.js";
 import type { Listing } from "../dataset.js";
 import { type ListSource, readList } from "../list-file.js";
 import { decodeList, LARGEST_LIST } from "../list-text.js";
+import { mapParallel } from "../parallel.js";
 import type { ObjectVersion } from "./contract.js";
-import { mapParallel, objectPieces, PIECE_BYTES } from "./object-bytes.js";
+import { objectPieces, PIECE_BYTES } from "./object-bytes.js";
 import { type ListedObject, type ObjectStore, tooLarge } from "./object-store.js";
 import { parseRemote, resolveRemote } from "./remote-url.js";
 

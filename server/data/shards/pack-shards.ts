@@ -13,6 +13,7 @@ import { fingerprintOf } from "../fingerprint.js";
 import { indexParts } from "../index-file.js";
 import { ListingFaults } from "../listing-faults.js";
 import { readSample } from "../read-sample.js";
+import { isFileFault } from "../reading-policy.js";
 import type { RemoteSource } from "../remote/contract.js";
 import { withRemoteSource } from "../remote/remote-reader.js";
 import { HASH_BYTES, rowAt, type Shard, TableBuilder } from "../sample-table.js";
@@ -116,7 +117,7 @@ async function* pictures(
     try {
       yield { ...first, bytes: await first.read };
     } catch (error) {
-      if (!mayLeaveOut || !isVitrineError(error)) throw error;
+      if (!mayLeaveOut || !isFileFault(error)) throw error;
       faults.add(error.message);
     }
   }
@@ -193,7 +194,7 @@ async function pack(
   const { shardBytes, hash, mayLeaveOut, onPacked } = options;
   const { classes } = source;
   const writer = new ShardWriter(folder, shardBytes);
-  const faults = new ListingFaults();
+  const faults = new ListingFaults("read");
   const labels = new Int32Array(source.samples);
   const hashes = new Uint8Array(hash ? HASH_BYTES * source.samples : 0);
   try {
