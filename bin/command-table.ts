@@ -55,6 +55,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         load: async () => (await import("./commands/serve.js")).configureServe,
       },
       {
+        name: "loadgen",
+        description: "put load on an inference server and measure rates, latencies and errors",
+        load: async () => (await import("./commands/loadgen.js")).configureLoadgen,
+      },
+      {
         name: "client",
         description: "serve a web page that classifies photos in the visitor's browser",
         load: async () => (await import("./commands/client.js")).configureClient,

@@ -33,11 +33,11 @@ export function serverSecurity(flags: ServerSecurityFlags): ServerSecurity {
 
 export type ConnectionFlags = Pick<ConnectionSecurity, "tls" | "tlsCa" | "tlsCert" | "tlsKey" | "tokenFile">;
 
-/** How a command connects to data servers. */
-export function addConnectionSecurity(command: Command): void {
+/** How a command connects to `servers`, a plural. */
+export function addConnectionSecurity(command: Command, servers = "data servers"): void {
   command
     .optionsGroup("Security:")
-    .option("--tls", "connect to data servers by TLS; implied by the other --tls flags")
+    .option("--tls", `connect to ${servers} by TLS; implied by the other --tls flags`)
     .option("--tls-ca <file>", "CA of their certificates (PEM); by default those that Node trusts")
     .option("--tls-cert <file>", "certificate of this client (PEM), if they ask for one")
     .option("--tls-key <file>", "its private key (PEM)")

@@ -1,0 +1,184 @@
+// vitrine loadgen: what it sends to a server of the Open Inference Protocol and what it says of the answers.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import jpeg from "jpeg-js";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Level } from "../../bin/loadgen/report.js";
+import { inference } from "../../proto/generated/inference.js";
+import { INFERENCE_SERVICE } from "../../proto/services.js";
+import { addressOf, runCommand } from "../inference/run-command.js";
+import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
+
+interface Printed {
+  model: string;
+  version: string;
+  payload: string;
+  levels: Level[];
+}
+
+/** Short windows, which need not agree. */
+const QUICK = ["--warm-up", "0", "--window", "0.15", "--max-windows", "3"];
+
+/** A server that is not Vitrine's: it remembers what it was sent, and answers every third request with an error. */
+const received: inference.ModelInferRequest[] = [];
+const other = new Server({ "grpc.max_receive_message_length": -1 });
+let address = "";
+
+test.before(async () => {
+  other.addService(INFERENCE_SERVICE, {
+    ModelMetadata: (
+      _call: unknown,
+      answer: (error: null, response: inference.ModelMetadataResponse) => void,
+    ) =>
+      answer(
+        null,
+        inference.ModelMetadataResponse.create({
+          name: "other",
+          versions: ["3", "7"],
+          inputs: [
+            { name: "values", datatype: "FP32", shape: [-1, 3, 4, 4] },
+            { name: "file", datatype: "BYTES", shape: [-1] },
+            { name: "words", datatype: "STRING", shape: [-1] },
+            { name: "open", datatype: "FP32", shape: [-1, 3, -1, -1] },
+          ],
+        }),
+      ),
+    ModelInfer: (
+      { request }: { request: inference.ModelInferRequest },
+      answer: (error: object | null, response?: inference.ModelInferResponse) => void,
+    ) => {
+      received.push(request);
+      if (received.length % 3 === 0) answer({ code: status.RESOURCE_EXHAUSTED, details: "full" });
+      else answer(null, inference.ModelInferResponse.create({}));
+    },
+  } as never);
+  address = await new Promise((resolve, reject) =>
+    other.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(error) : resolve(`127.0.0.1:${port}`),
+    ),
+  );
+});
+
+test.after(() => other.forceShutdown());
+
+async function run(...args: string[]): Promise<{ status: number | string; stdout: string; stderr: string }> {
+  const command = runCommand("loadgen", ...args);
+  const status = await command.ended;
+  return { status, ...command.output() };
+}
+
+async function json(...args: string[]): Promise<Printed> {
+  const { status, stdout, stderr } = await run(...args, "--json", ...QUICK);
+  assert.equal([status, stderr], [0, ""]);
+  return JSON.parse(stdout);
+}
+
+test("another server's model gets its first input with random numbers, and errors are counted by their status", async () => {
+  received.length = 0;
+  const { model, version, levels } = await json(
+    address,
+    "--model",
+    "other",
+    "--batch",
+    "2",
+    "--concurrency",
+    "1,3",
+  );
+  assert.equal([model, version], ["other", "7"]);
+  assert.equal(
+    levels.map(({ concurrency }) => concurrency),
+    [1, 3],
+  );
+  for (const { answered, failed, errors, latencyMs, failureMs, imagesPerSecond, seconds } of levels) {
+    assert.equal(errors, { RESOURCE_EXHAUSTED: failed });
+    assert.ok(answered > 0 && failed > 0);
+    assert.ok(Math.abs(imagesPerSecond - (2 * answered) / seconds) < 1e-9);
+    assert.ok(latencyMs && latencyMs.p50 <= latencyMs.p99 && latencyMs.p99 <= latencyMs.max);
+    assert.ok(failureMs);
+  }
+  const [first] = received;
+  assert.is(first?.modelName, "other");
+  assert.is(first?.inputs[0]?.name, "values");
+  assert.equal(first?.inputs[0]?.shape, [2, 3, 4, 4]);
+  const raw = first!.rawInputContents[0]!;
+  const floats = new Float32Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength));
+  assert.is(floats.length, 2 * 3 * 4 * 4);
+  assert.ok(floats.every((value) => value >= 0 && value < 1));
+  assert.ok(
+    new Set(received.map(({ rawInputContents }) => rawInputContents[0]!.join())).size > 1,
+    "not one alone",
+  );
+});
+
+test("an input of pictures gets the files of a folder, or drawn JPEGs", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-"));
+  try {
+    const files = [1, 2, 3].map((seed) => wavesJpeg(seed));
+    for (const [i, file] of files.entries()) writeFileSync(join(folder, `${i}.jpg`), file);
+    writeFileSync(join(folder, "notes.txt"), "no picture");
+    received.length = 0;
+    const options = ["--input", "file", "--rate", "100"];
+    const { payload } = await json(address, ...options, "--pictures", folder);
+    assert.match(payload, /^3 pictures/);
+    const sent = new Set(received.map(({ rawInputContents: [raw] }) => raw!.subarray(4).join()));
+    assert.equal(sent, new Set(files.map((file) => new Uint8Array(file).join())));
+    received.length = 0;
+    await json(address, ...options, "--batch", "2");
+    const raw = received[0]!.rawInputContents[0]!;
+    const length = new DataView(raw.buffer, raw.byteOffset).getUint32(0, true);
+    const { width, height } = jpeg.decode(raw.subarray(4, 4 + length));
+    assert.equal([width, height], [500, 375]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("the table has 80 columns at most, with a line for each level and for its errors", async () => {
+  const { status, stdout } = await run(address, "--concurrency", "2,4", ...QUICK);
+  assert.is(status, 0);
+  const lines = stdout.trimEnd().split("\n");
+  for (const line of lines) assert.ok(line.length <= 80, line);
+  assert.match(stdout, /^model other 7 at 127\.0\.0\.1:\d+ \(grpc\)$/m);
+  assert.is(lines.filter((line) => /^ +[24]~? +\d/.test(line)).length, 2);
+  assert.is(lines.filter((line) => /errors: RESOURCE_EXHAUSTED \d+/.test(line)).length, 2);
+});
+
+test("vitrine serve: its own codes are counted, and a deadline is kept", async () => {
+  const tiny = makeTinyModel();
+  const server = runCommand("serve", "--model", tiny.folder, "--listen", "127.0.0.1:0", "--device", "wasm");
+  try {
+    const served = await addressOf(server);
+    const { model, levels } = await json(served, "--concurrency", "2");
+    assert.is(model, "tiny");
+    assert.equal([levels[0]?.failed, (levels[0]?.answered ?? 0) > 0], [0, true]);
+    const hurried = await json(served, "--concurrency", "1", "--batch", "200", "--deadline", "1");
+    assert.ok(
+      Object.keys(hurried.levels[0]!.errors).some((code) => /deadline|DEADLINE|overloaded/i.test(code)),
+    );
+  } finally {
+    server.child.kill("SIGKILL");
+    tiny.remove();
+  }
+});
+
+test("what cannot be measured is said on one line", async () => {
+  const refused = async (...args: string[]) => (await run(...args)).stderr;
+  assert.match(await refused("127.0.0.1:1", ...QUICK), /^vitrine: network\/\S+: .*127\.0\.0\.1:1/);
+  assert.match(await refused(address, "--input", "nope"), /no input "nope".*"values", "file"/);
+  assert.match(await refused(address, "--input", "words"), /datatype "STRING"; allowed: BYTES, BOOL/);
+  assert.match(await refused(address, "--input", "open"), /shape \[-1, 3, -1, -1\]; allowed/);
+  assert.match(
+    await refused(address, "--rate", "5", "--concurrency", "2"),
+    /one of --concurrency and --rate/,
+  );
+  assert.match(
+    await refused(address, "--input", "file", "--pictures", "/nowhere"),
+    /^vitrine: file\/not-found/,
+  );
+});
+
+test.run();
