@@ -2,24 +2,10 @@
 // override.
 
 import { type Command, CommanderError, type Option } from "commander";
-import { type Document, isMap, isScalar, parseDocument } from "yaml";
-import { quote, quoteJson, VitrineError } from "../runtime/errors.js";
-import { readWholeFileSync } from "../runtime/host/node-files.js";
+import { quote, quoteJson } from "../runtime/errors.js";
+import { readYamlMapping, refusedSettings as refused } from "../server/yaml-file.js";
 
-/** A file of settings has a few kilobytes; the time of the parser grows faster than a file's size. */
-const MAX_BYTES = 100_000;
-
-function refused(path: string, what: string): VitrineError {
-  return new VitrineError("usage/config", `${quote(path)}: ${what}`, { details: { path } });
-}
-
-function readText(path: string): string {
-  try {
-    return new TextDecoder().decode(readWholeFileSync(path, MAX_BYTES, " (-c, --config)"));
-  } catch (cause) {
-    throw new VitrineError("usage/config", (cause as Error).message, { cause, details: { path } });
-  }
-}
+const EXPECTED = "a mapping of flag names, without dashes, to values";
 
 /** The number of single edits between two short words. */
 function distance(a: string, b: string): number {
@@ -72,40 +58,6 @@ function switchFlag(
   return options.has(opposite) ? opposite : undefined;
 }
 
-/** The parser compares each key with all before it, minutes for a file of keys alone: keys are compared here. */
-function checkKeys(path: string, { contents }: Document.Parsed): void {
-  if (!isMap(contents)) return;
-  const seen = new Set<unknown>();
-  for (const { key } of contents.items) {
-    const name = isScalar(key) ? String(key.value) : key;
-    if (seen.has(name)) throw refused(path, `"${quote(String(name))}" is there twice`);
-    seen.add(name);
-  }
-}
-
-/** The first line of the parser's text, which shows the place in those below it. */
-function inWords(message: string): string {
-  const line = message.split("\n")[0].replace(/:$/, "");
-  return line.replace("Maximum call stack size exceeded", "lists or mappings are nested too deeply");
-}
-
-function parseYaml(path: string): unknown {
-  // A "silent" parser leaves out a second document without an error.
-  const options = { schema: "core", uniqueKeys: false, logLevel: "error" } as const;
-  const document = parseDocument(readText(path), options);
-  // Warnings are about tags and directives: !!js/function would be read as if it were not there.
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem?.code === "MULTIPLE_DOCS")
-    throw refused(path, 'several documents (a line of "---"); allowed: one');
-  if (problem) throw refused(path, quote(inWords(problem.message)));
-  checkKeys(path, document);
-  try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch (cause) {
-    throw refused(path, quote((cause as Error).message));
-  }
-}
-
 /** One key of a file: the flag that it stands for, with the value parsed as on the command line. */
 export interface ConfigEntry {
   flag: string;
@@ -122,10 +74,7 @@ export function readConfigFile(path: string, command: Command, excluded: readonl
       option.long && !excluded.includes(option.long) ? [[option.long, option] as const] : [],
     ),
   );
-  const content = parseYaml(path);
-  if (content === null || content === undefined) return [];
-  if (typeof content !== "object" || Array.isArray(content))
-    throw refused(path, "expected a mapping of flag names, without dashes, to values");
+  const content = readYamlMapping(path, " (-c, --config)", EXPECTED);
   return Object.entries(content)
     .filter(([, value]) => value !== null)
     .map(([key, value]) => readEntry(path, key, value, options))

@@ -60,12 +60,15 @@ const DTYPES: Readonly<Record<string, WeightDtype>> = { ...FLOAT_DTYPES, int8: "
 export function dtypeOption(
   help = "weights: f32, f16 or bf16 (widened to f32), or int8 (wasm only); default: the file's",
 ): Option {
-  return new Option("--dtype <dtype>", help).argParser((text) => {
-    const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
-    if (dtype) return dtype;
-    throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, bf16, int8`, {
-      details: { flag: "--dtype", got: text },
-    });
+  return new Option("--dtype <dtype>", help).argParser(parseDtype);
+}
+
+/** What --dtype takes → dtype. Throws `usage/dtype`. */
+export function parseDtype(text: string): WeightDtype {
+  const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;
+  if (dtype) return dtype;
+  throw new VitrineError("usage/dtype", `--dtype got "${quote(text)}"; allowed: f32, f16, bf16, int8`, {
+    details: { flag: "--dtype", got: text },
   });
 }
 
@@ -102,6 +105,8 @@ export function fasterOfInt8AndFloat32(
 interface StartOptions extends ModelOptions {
   /** Computes `--dtype int8` in float32 where that is faster. Default false: logits do not depend on a measurement. */
   fastest?: boolean;
+  /** Computes beside the event loop also with one thread, as a server needs it. Default false. */
+  background?: boolean;
   /** Changes the model after it was read and before it is loaded. */
   adapt?: (model: StoredModel) => StoredModel;
 }
@@ -110,7 +115,7 @@ interface StartOptions extends ModelOptions {
 export async function startModel(
   path: string,
   { device, gpuTier, threads, dtype }: ExecutorChoice,
-  { fastest = false, adapt, ...options }: StartOptions = {},
+  { fastest = false, background = false, adapt, ...options }: StartOptions = {},
 ): Promise<RunningModel> {
   const source = await openModelSource(path);
   const runtime = await createRuntime({
@@ -118,6 +123,7 @@ export async function startModel(
     device,
     gpuTier,
     threads,
+    background,
     onKernels: kernelProgress(),
   });
   const { executor } = runtime;

@@ -42,6 +42,8 @@ export interface Model {
   readonly parameters: number;
   /** What it computes with. */
   readonly dtype: WeightDtype;
+  /** Bytes on the device: of the weights, and of the largest program's tensors, whose memory all programs share. */
+  readonly bytes: number;
   /** pixels uint8 [count, size, size, 3] → logits [count, classes]. Throws `image/size`. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /**
@@ -108,6 +110,7 @@ export async function loadModel(
     labels,
     parameters: parameterCount(stored.weights),
     dtype,
+    bytes: inference.bytes,
     logits: (pixels, count) => inference.logits(pixels, count),
     submit: (pixels, count) => inference.submit(pixels, count),
     ...(inference.onDevice && { onDevice: inference.onDevice }),

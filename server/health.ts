@@ -1,4 +1,4 @@
-// Health: grpc.health.v1 for the whole server and for each model; watchers are notified of every change.
+// Health: grpc.health.v1 for the whole server, its services and each model; watchers are notified of every change.
 
 import type { ServerWritableStream, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { grpc } from "../proto/generated/health.js";
@@ -14,47 +14,71 @@ type Watcher = ServerWritableStream<Request, Response>;
 export interface Health {
   readonly handlers: UntypedServiceImplementation;
   isServing(): boolean;
-  /** Notifies all watchers. */
+  /** Of the whole server: while it is false, no service is serving. Notifies watchers of what changed. */
   setServing(serving: boolean): void;
+  /** The models and whether each is ready, in place of those before. Notifies watchers of what changed. */
+  setModels(ready: ReadonlyMap<string, boolean>): void;
+  /** Service → status, with "" for the whole server. */
+  statuses(): ReadonlyMap<string, number>;
   /** Ends the watchers' streams, which would otherwise block a shutdown forever. */
   close(): void;
 }
 
-/** `services`: the known names besides "" (the whole server). */
+/** The names of an error's text: a repository may have thousands of models. */
+const NAMED = 20;
+
+/** `services`: the names besides "" (the whole server) that are known at any time. */
 export function createHealth(services: readonly string[]): Health {
   let serving = false;
-  const watchers = new Set<Watcher>();
-  const knows = (service: string) => service === "" || services.includes(service);
-  const respond = (service: string): Response => {
-    const current = serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
-    return HealthCheckResponse.create({ status: knows(service) ? current : ServingStatus.SERVICE_UNKNOWN });
+  let models: ReadonlyMap<string, boolean> = new Map();
+  /** Each with what it was last sent. */
+  const watchers = new Map<Watcher, number>();
+  const statusOf = (service: string): number => {
+    const isFixed = service === "" || services.includes(service);
+    if (!isFixed && !models.has(service)) return ServingStatus.SERVICE_UNKNOWN;
+    const isReady = serving && (isFixed || models.get(service) === true);
+    return isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+  };
+  const respond = (status: number): Response => HealthCheckResponse.create({ status });
+  const notify = (): void => {
+    for (const [call, sent] of watchers) {
+      const status = statusOf(call.request.service);
+      if (status === sent) continue;
+      watchers.set(call, status);
+      call.write(respond(status));
+    }
   };
   return {
     handlers: {
       Check: unaryCall<Request, Response>(({ service }) => {
-        if (!knows(service)) {
-          const allowed = ["", ...services].map((name) => `"${name}"`).join(", ");
-          throw new VitrineError(
-            "protocol/unknown-service",
-            `no service "${quote(service)}"; allowed: ${allowed}`,
-          );
-        }
-        return respond(service);
+        const status = statusOf(service);
+        if (status !== ServingStatus.SERVICE_UNKNOWN) return respond(status);
+        const known = ["", ...services, ...models.keys()].map((name) => `"${name}"`);
+        const allowed = [...known.slice(0, NAMED), ...(known.length > NAMED ? ["…"] : [])].join(", ");
+        throw new VitrineError(
+          "protocol/unknown-service",
+          `no service "${quote(service)}"; allowed: ${allowed}`,
+        );
       }),
       Watch: (call: Watcher) => {
-        watchers.add(call);
+        const status = statusOf(call.request.service);
+        watchers.set(call, status);
         call.on("cancelled", () => watchers.delete(call));
-        call.write(respond(call.request.service));
+        call.write(respond(status));
       },
     },
     isServing: () => serving,
     setServing: (value) => {
-      if (value === serving) return;
       serving = value;
-      for (const call of watchers) call.write(respond(call.request.service));
+      notify();
     },
+    setModels: (ready) => {
+      models = new Map(ready);
+      notify();
+    },
+    statuses: () => new Map(["", ...services, ...models.keys()].map((name) => [name, statusOf(name)])),
     close: () => {
-      for (const call of watchers) call.end();
+      for (const call of watchers.keys()) call.end();
       watchers.clear();
     },
   };

@@ -1,29 +1,33 @@
-// vitrine serve: serves a model over gRPC, by the Open Inference Protocol v2.
+// vitrine serve: serves models over gRPC, by the Open Inference Protocol v2.
 
-import type { Command } from "commander";
+import { totalmem } from "node:os";
+import { constrainedMemory } from "node:process";
+import { type Command, Option } from "commander";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
-import { runUntilSignal } from "../../server/drain.js";
-import type { ServedModel } from "../../server/inference/engine.js";
+import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { DEFAULT_LIMITS, startInferenceServer } from "../../server/inference/inference-server.js";
-import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
+import { createRepository, type ModelControl } from "../../server/inference/live-repository.js";
+import { MemoryBudget } from "../../server/inference/memory-budget.js";
 import { exposureWarning } from "../../server/listen.js";
-import { weightsDigest } from "../../trainer/weights-digest.js";
 import { action, packageVersion, withExamples } from "../command-line.js";
 import {
   deviceOption,
   dtypeOption,
   gpuTierOption,
-  modelOption,
-  type RunningModel,
+  parseDtype,
   startModel,
   threadsOption,
 } from "../model-options.js";
-import { maxPixelsOption, wholeNumber } from "../options.js";
+import { byteCount, decimalNumber, maxPixelsOption, wholeNumber } from "../options.js";
+import { versionOpener } from "../serve/open-version.js";
+import { type ModelFlags, servedModels } from "../serve/served-models.js";
 
-interface ServeOptions {
-  model: string;
+interface ServeOptions extends ModelFlags {
+  modelControl: ModelControl;
+  loadModel: readonly string[];
+  pollInterval: number;
+  memory?: number;
   listen: string;
-  name?: string;
   device: string;
   gpuTier?: string;
   threads: number | "auto";
@@ -34,64 +38,125 @@ interface ServeOptions {
   maxPixels: number;
 }
 
-/** Powers of two up to `maxBatch`, and `maxBatch` itself: each gets a program. */
-function batchSizes(maxBatch: number): number[] {
-  const sizes = [];
-  for (let size = 1; size < maxBatch; size *= 2) sizes.push(size);
-  return [...sizes, maxBatch];
-}
-
 function notice(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function onDevice({ runtime, model, dispose }: RunningModel): ModelOnDevice {
-  const { executor, description } = runtime;
-  return { device: executor.device, description, submit: model.submit, dispose };
+/** Half of what the process may use: of its cgroup, else of the machine. */
+function defaultMemory(): number {
+  const limit = constrainedMemory();
+  return (limit > 0 && limit < totalmem() ? limit : totalmem()) / 2;
+}
+
+/**
+ * Throws why a model of --model cannot be served, and where there is no other model at all, why one of the repository
+ * cannot: with `none` it would never change.
+ */
+function checkLoaded(
+  failures: ReadonlyMap<string, unknown>,
+  named: readonly string[],
+  serving: number,
+): void {
+  for (const [name, error] of failures) if (named.includes(name)) throw error;
+  const [failure] = failures.values();
+  if (serving === 0 && failure !== undefined) throw failure;
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const { maxBatch, maxQueue, maxMessageBytes, maxPixels } = options;
-  const open = () => startModel(options.model, options, { batchSizes: batchSizes(maxBatch), fastest: true });
-  const first = await open();
-  const { runtime, model } = first;
-  const running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), notice);
-  const name = options.name ?? model.name;
-  const { imageSize, classes } = model.config;
-  const served: ServedModel = {
-    ...model,
-    name,
-    weightsDigest: await weightsDigest(first.source),
-    readPicture: (encoded) => model.readPicture(encoded, { pixelLimit: maxPixels }),
-    submit: (pixels, count) => running.submit(pixels, count),
-    get device() {
-      return running.device;
-    },
-  };
+  const { maxBatch, maxQueue, maxMessageBytes, maxPixels, modelControl: control } = options;
+  const limits = { ...DEFAULT_LIMITS, maxBatch, maxQueue, maxMessageBytes, maxPixels };
+  const { origin, named } = await servedModels(options);
+  const memory = new MemoryBudget(options.memory ?? defaultMemory());
+  const repository = createRepository({
+    origin,
+    open: versionOpener({
+      start: (path, dtype, batchSizes) =>
+        startModel(
+          path,
+          { ...options, ...(dtype !== undefined && { dtype: parseDtype(dtype) }) },
+          { batchSizes, fastest: true, background: true },
+        ),
+      limits,
+      memory,
+      say: notice,
+    }),
+    control,
+    pollMs: options.pollInterval * 1000,
+    initial: control === "explicit" ? [...named, ...options.loadModel] : [],
+    say: notice,
+  });
   const server = await startInferenceServer({
-    models: [served],
+    models: repository,
     listen: options.listen,
     version: packageVersion(),
-    limits: { maxBatch, maxQueue, maxMessageBytes, maxPixels },
+    limits,
   });
-  const parameters = model.parameters.toLocaleString("en-US");
-  notice(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
-  notice(`device ${runtime.description}; weights ${model.dtype}`);
+  const warning = exposureWarning(server.address, "run the model");
+  if (warning) notice(warning);
+  try {
+    const failures = await endOnSignalDuring(server.loaded);
+    checkLoaded(failures, named, control === "none" ? repository.progress().ready : 1);
+  } catch (error) {
+    await server.drain();
+    throw error;
+  }
+  process.on("SIGHUP", () => {
+    notice("SIGHUP: loading what changed");
+    void repository.refresh();
+  });
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     notice(`${signal}: finishing the requests in flight, then stopping`);
     await server.drain();
-    await running.dispose();
   };
-  const warning = exposureWarning(server.address, "run the model");
-  if (warning) notice(warning);
   await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
 }
 
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
 export function configureServe(command: Command): void {
   command
-    .optionsGroup("Model:")
-    .addOption(modelOption().makeOptionMandatory())
-    .option("--name <name>", "the model's name for clients (default: that of its folder or file)")
+    .optionsGroup("Models:")
+    .addOption(
+      new Option(
+        "--model <path>",
+        "folder with model.safetensors and config.json, a weight file, or hf:OWNER/NAME or timm:NAME of the Hub; " +
+          "repeatable, as NAME=PATH",
+      )
+        .argParser(collect)
+        .default([], "none"),
+    )
+    .option("--name <name>", "the only model's name for clients (default: that of its folder or file)")
+    .option(
+      "--model-repository <folder>",
+      "folder of models as MODEL/VERSION/, with MODEL/vitrine.yaml for settings",
+    )
+    .addOption(
+      new Option(
+        "--model-control <mode>",
+        "changes of the models: none but on SIGHUP, poll the folders, or explicit calls to load and unload",
+      )
+        .choices(["none", "poll", "explicit"])
+        .default("none"),
+    )
+    .option(
+      "--poll-interval <s>",
+      "seconds between two looks at the folders",
+      decimalNumber("--poll-interval", { min: 0.1, max: 86_400 }),
+      15,
+    )
+    .addOption(
+      new Option(
+        "--load-model <name>",
+        "with explicit: a model of the repository to load at the start; repeatable",
+      )
+        .argParser(collect)
+        .default([], "none"),
+    )
+    .option(
+      "--memory <size>",
+      "memory of all models together, such as 4GiB; one that does not fit is refused (half of the machine's)",
+      byteCount("--memory"),
+    )
     .optionsGroup("Device:")
     .addOption(deviceOption().default("auto"))
     .addOption(gpuTierOption())

@@ -8,13 +8,15 @@ import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
 import { listen } from "../listen.js";
 import { typedRefusals } from "../unary-call.js";
-import type { ModelLimits } from "./contract.js";
+import type { ModelLimits, ModelRepository } from "./contract.js";
 import { createEngine, type ServedModel } from "./engine.js";
 import { createInferenceHandlers } from "./grpc-service.js";
+import type { LiveRepository } from "./live-repository.js";
 import { fixedRepository } from "./repository.js";
 
 export interface InferenceServerOptions {
-  models: readonly ServedModel[];
+  /** Models that stay, or a repository, which the server starts once it listens. */
+  models: readonly ServedModel[] | LiveRepository;
   /** HOST:PORT (port 0 picks a free port) or unix:PATH. */
   listen: string;
   /** Version of Vitrine, for ServerMetadata. */
@@ -28,6 +30,8 @@ export interface InferenceServerOptions {
 export interface InferenceServer {
   /** The address that clients can use, with the real port. */
   readonly address: string;
+  /** Resolves when the models are loaded, with the errors of those that could not be. As `LiveRepository.start`. */
+  readonly loaded: Promise<ReadonlyMap<string, unknown>>;
   /** Health turns NOT_SERVING, new inferences are refused, those in progress end; then the port closes. */
   drain(): Promise<void>;
 }
@@ -46,34 +50,60 @@ export const DEFAULT_LIMITS: Readonly<ModelLimits> = {
 
 const DEFAULT_GRACE_MS = 30_000;
 
+const isLive = (models: InferenceServerOptions["models"]): models is LiveRepository => "start" in models;
+
+function modelsReady(repository: ModelRepository): Map<string, boolean> {
+  return new Map(repository.index().map(({ name }) => [name, repository.isReady(name, "")]));
+}
+
+/** Resolves when the port is bound: until the models are loaded, health is NOT_SERVING and requests are refused. */
 export async function startInferenceServer(options: InferenceServerOptions): Promise<InferenceServer> {
   const { models, graceMs = DEFAULT_GRACE_MS } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const engines = models.map((model) => createEngine(model, { version: "1", limits }));
-  const health = createHealth(["inference.GRPCInferenceService", ...engines.map(({ facts }) => facts.name)]);
-  let ready = false;
+  const live = isLive(models) ? models : null;
+  const repository =
+    live ??
+    fixedRepository(
+      (models as readonly ServedModel[]).map((model) => createEngine(model, { version: "1", limits })),
+    );
+  const health = createHealth(["inference.GRPCInferenceService"]);
+  const showModels = () => health.setModels(modelsReady(repository));
+  const stopShowing = repository.onChange(showModels);
+  showModels();
   const server = new Server({
     interceptors: [typedRefusals],
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_send_message_length": -1,
   });
-  const service = { repository: fixedRepository(engines), version: options.version, isReady: () => ready };
+  const service = { repository, version: options.version, isReady: () => health.isServing() };
   server.addService(INFERENCE_SERVICE, createInferenceHandlers(service));
   server.addService(HEALTH_SERVICE, health.handlers);
 
   const address = await listen(server, options.listen);
-  ready = true;
-  health.setServing(true);
+  let stopping = false;
+  const begin = <Failures>(failures: Failures): Failures => {
+    health.setServing(!stopping);
+    return failures;
+  };
+  const loaded = live ? live.start().then(begin) : Promise.resolve(begin(new Map<string, unknown>()));
+  // The caller may wait for it later, or not at all.
+  loaded.catch(() => {});
+  const drainEngines = async (): Promise<void> => {
+    if (live) return live.drain();
+    await Promise.all(repository.index().map(({ name }) => repository.find(name, "").drain()));
+  };
   return {
     address,
+    loaded,
     drain: async () => {
-      ready = false;
+      stopping = true;
       health.setServing(false);
       // The port stays open meanwhile, so that health checks get an answer instead of a closed connection.
-      const drained = Promise.all(engines.map((engine) => engine.drain()));
-      await Promise.race([drained, delay(graceMs, undefined, { ref: false })]);
+      await Promise.race([drainEngines(), delay(graceMs, undefined, { ref: false })]);
+      stopShowing();
       health.close();
       await drainGrpc(server);
+      await live?.close();
     },
   };
 }

@@ -1,9 +1,8 @@
-// Repository: the models of a server by name and version.
+// Fixed repository: models that stay as they are until the server ends, one version of each.
 
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { ModelEngine, ModelRepository, ModelStatus } from "./contract.js";
 
-/** Models that stay as they are until the server ends, one version of each. */
 export function fixedRepository(engines: readonly ModelEngine[]): ModelRepository {
   const byName = new Map(engines.map((engine) => [engine.facts.name, engine]));
   const names = [...byName.keys()];
