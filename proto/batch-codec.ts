@@ -2,7 +2,7 @@
 // all when a message is decoded.
 
 import { VitrineError } from "../runtime/errors.js";
-import { type CopyingTime, FRAME_HEADER_BYTES, gather } from "./gathered-message.js";
+import { FRAME_HEADER_BYTES, gather } from "./gathered-message.js";
 import { vitrine } from "./generated/data.js";
 import protobuf from "./protobuf.js";
 
@@ -34,6 +34,8 @@ export interface BatchPart {
   /** Where `pixels` begin in those of the batch. */
   offset: number;
   pixels: Uint8Array;
+  /** The message that was received, or the frame that is being sent, for `freeMessage`. */
+  message?: Uint8Array;
 }
 
 /** Length of a batch's pixels in bytes. */
@@ -115,10 +117,13 @@ function encodeParts(part: BatchPart): Uint8Array[] {
 
 /**
  * For a server's `responseSerialize`: protobufjs writes all small fields, the pixels go straight into grpc-js's frame
- * after them. The pixels must not change until the message is written.
+ * after them. The pixels must not change until the message is written. `copying`: the time of it is added.
  */
-export function encodePart(part: BatchPart, copying?: CopyingTime): Buffer {
-  return gather(encodeParts(part), copying);
+export function encodePart(part: BatchPart, copying?: { seconds: number }): Buffer {
+  return gather(encodeParts(part), (frame, seconds) => {
+    part.message = frame;
+    if (copying) copying.seconds += seconds;
+  });
 }
 
 /** The whole batch as one message. */
@@ -140,7 +145,7 @@ export function decodePart(message: Uint8Array): BatchPart {
     throw new VitrineError("protocol/bad-batch", text, { cause });
   }
   const { count, size, pixels, pixelOffset: offset } = fields;
-  if (offset > 0) return { head: null, offset, pixels };
+  if (offset > 0) return { head: null, offset, pixels, message };
   if (count === 0) throw malformed("it has no images", { bytes: message.length });
   if (pixels.length > pixelBytes(fields))
     throw malformed(`${pixels.length} bytes of pixels for ${count} images of ${size}×${size}×3`, {
@@ -165,7 +170,7 @@ export function decodePart(message: Uint8Array): BatchPart {
     weights: Float32Array.from(fields.weights),
     ...(names.length > 0 && { names }),
   };
-  return { head, offset, pixels };
+  return { head, offset, pixels, message };
 }
 
 /** A batch that comes as one message; see decodePart. Throws `protocol/bad-batch`, also for a part of a batch. */

@@ -3,10 +3,8 @@
 /** What grpc-js puts before a message: a byte for compression and four of length. */
 export const FRAME_HEADER_BYTES = 5;
 
-/** Adds up the time of copying. */
-export interface CopyingTime {
-  seconds: number;
-}
+/** Called with grpc-js's frame, and the seconds that copying into it took. */
+export type OnCopied = (frame: Uint8Array, seconds: number) => void;
 
 /**
  * A serialized message as a server of grpc-js 1.14 uses it: it reads `byteLength`, allocates the frame, and calls
@@ -15,11 +13,11 @@ export interface CopyingTime {
 class GatheredMessage {
   readonly byteLength: number;
   readonly #parts: readonly Uint8Array[];
-  readonly #copying: CopyingTime | undefined;
+  readonly #onCopied: OnCopied | undefined;
 
-  constructor(parts: readonly Uint8Array[], copying: CopyingTime | undefined) {
+  constructor(parts: readonly Uint8Array[], onCopied: OnCopied | undefined) {
     this.#parts = parts;
-    this.#copying = copying;
+    this.#onCopied = onCopied;
     this.byteLength = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
@@ -30,12 +28,12 @@ class GatheredMessage {
       target.set(part, at);
       at += part.byteLength;
     }
-    if (this.#copying) this.#copying.seconds += (performance.now() - start) / 1000;
+    this.#onCopied?.(target, (performance.now() - start) / 1000);
     return this.byteLength;
   }
 }
 
 /** The concatenation of `parts` for a server's `responseSerialize`. They must not change until it is written. */
-export function gather(parts: readonly Uint8Array[], copying?: CopyingTime): Buffer {
-  return new GatheredMessage(parts, copying) as unknown as Buffer;
+export function gather(parts: readonly Uint8Array[], onCopied?: OnCopied): Buffer {
+  return new GatheredMessage(parts, onCopied) as unknown as Buffer;
 }

@@ -3,6 +3,7 @@
 import { Client, type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
 import { type BatchPart, pixelBytes, type WireBatch } from "../../proto/batch-codec.js";
 import { batchCost } from "../../proto/credits.js";
+import { freeMessage } from "../../proto/message-memory.js";
 import {
   DATA_SERVICE,
   type DescribeResponse,
@@ -238,6 +239,7 @@ export class DataStream {
     try {
       this.#arrivingSince ??= performance.now();
       const batch = this.#assembler.add(part);
+      if (batch?.pixels !== part.pixels) freeMessage(part.message);
       if (batch === null) return;
       batch.transferSeconds = (performance.now() - this.#arrivingSince) / 1000;
       this.#arrivingSince = null;

@@ -3,6 +3,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { type BatchPart, partsOf } from "../../proto/batch-codec.js";
 import { CreditAccount } from "../../proto/credits.js";
+import { freeMessage } from "../../proto/message-memory.js";
 import type { StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
 import { toErrorRecord, VitrineError } from "../../runtime/errors.js";
@@ -158,9 +159,10 @@ class BatchCall implements StreamCall {
     const parts = [...partsOf(item, this.#partBytes)];
     const last = parts.pop() as BatchPart;
     const start = performance.now();
-    for (const part of parts) this.#call.write(part);
+    for (const part of parts) this.#call.write(part, (error?: Error | null) => freeSent(part, error));
     this.#lastWrite = new Promise((resolve) => {
-      this.#call.write(last, () => {
+      this.#call.write(last, (error?: Error | null) => {
+        freeSent(last, error);
         release();
         this.#count(item, start);
         resolve();
@@ -200,6 +202,11 @@ class BatchCall implements StreamCall {
       this.#onEnd();
     });
   }
+}
+
+/** The network has what was written without an error; after one, a frame may still be read. */
+function freeSent({ message }: BatchPart, error: Error | null | undefined): void {
+  if (!error) freeMessage(message);
 }
 
 export function serveBatches(call: Call, options: StreamCallOptions): StreamCall {

@@ -1,11 +1,13 @@
 // Chunks: a batch in several messages is the same batch, and only for clients that ask for it.
 
+import { EventEmitter } from "node:events";
 import { Client, type ClientDuplexStream, credentials, Server } from "@grpc/grpc-js";
 import { pino } from "pino";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BatchAssembler } from "../../client/node/batch-assembler.js";
 import { connectData } from "../../client/node/data-client.js";
+import { DataStream } from "../../client/node/data-connection.js";
 import {
   type BatchPart,
   decodePart,
@@ -16,6 +18,7 @@ import {
 } from "../../proto/batch-codec.js";
 import { batchCost } from "../../proto/credits.js";
 import { FRAME_HEADER_BYTES } from "../../proto/gathered-message.js";
+import { freeMessage } from "../../proto/message-memory.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, type OpenRequest, type StreamRequest } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
@@ -121,6 +124,82 @@ test("batches in chunks are those made in this process, while their memory is us
   assert.ok(memory.size <= 10, `${memory.size} batches of memory`);
   await remote.close();
   await local.close();
+});
+
+test("frames are freed once they are written", async ({ set, opened }) => {
+  const service = createDataService({ badSamples: "fail", log: pino({ level: "silent" }) });
+  service.open(await openDataset(set.path), opened);
+  const frames: BatchPart[] = [];
+  const server = new Server();
+  const responseSerialize = (part: BatchPart) => {
+    frames.push(part);
+    return encodePart(part);
+  };
+  const { StreamBatches } = DATA_SERVICE;
+  server.addService(
+    { ...DATA_SERVICE, StreamBatches: { ...StreamBatches, responseSerialize } },
+    service.implementation,
+  );
+  const address = await listen(server, "127.0.0.1:0");
+  const settings = { recipe: { ...RECIPE, size: 320 }, batchSize: 5, seed: 3 };
+  const source = await connectData({ address, ...settings });
+  let count = 0;
+  for await (const { pixels } of source.batches({ epoch: 0, batch: 0 })) {
+    assert.is(pixels.length, pixelBytes({ count: 5, size: 320 }));
+    if (++count === 8) break;
+  }
+  await source.close();
+  server.forceShutdown();
+  // Of two messages a batch; what was written when the client left is not counted.
+  const freed = frames.filter(({ message }) => message?.byteLength === 0);
+  assert.ok(freed.length >= 2 * count, `${freed.length} of ${frames.length}`);
+  assert.ok(frames.every(({ pixels }) => pixels.length > 0));
+});
+
+test("a received message is freed once its pixels are in their batch, and not where it is the batch", async () => {
+  const batch = wireBatch(4, 160);
+  const call = Object.assign(new EventEmitter(), { write() {}, cancel() {} });
+  const open = { batchSize: 4, recipe: { size: 160 } };
+  const unused = {
+    errorOf: (error: unknown) => error as never,
+    onClose() {},
+    quietMs: 10_000,
+    onQuiet() {},
+    async ask() {},
+  };
+  const stream = new DataStream(call as never, open, unused);
+  const received = (partBytes: number): BatchPart[] =>
+    [...partsOf(batch, partBytes)].map((part) => {
+      const serialized = encodePart(part);
+      const frame = Buffer.allocUnsafeSlow(FRAME_HEADER_BYTES + serialized.byteLength);
+      serialized.copy(frame, FRAME_HEADER_BYTES);
+      return decodePart(frame.subarray(FRAME_HEADER_BYTES));
+    });
+  for (const [partBytes, isFreed] of [
+    [pixelBytes(batch) / 2, true],
+    [pixelBytes(batch), false],
+  ] as const) {
+    const parts = received(partBytes);
+    for (const part of parts) call.emit("data", part);
+    assert.ok(parts.every(({ message }) => (message?.byteLength === 0) === isFreed));
+    assert.equal(Buffer.from((await stream.next()).pixels), Buffer.from(batch.pixels));
+  }
+  stream.close();
+});
+
+test("only what is nearly all of a large buffer is freed", () => {
+  const freed = (view: Uint8Array): boolean => {
+    freeMessage(view);
+    return view.byteLength === 0;
+  };
+  const buffer = (bytes: number) => new Uint8Array(bytes + FRAME_HEADER_BYTES);
+  assert.ok(freed(buffer(SMALLEST)));
+  assert.ok(freed(buffer(SMALLEST).subarray(FRAME_HEADER_BYTES)));
+  assert.not(freed(buffer(SMALLEST + 1).subarray(FRAME_HEADER_BYTES + 1)));
+  assert.not(freed(buffer(SMALLEST).subarray(0, SMALLEST - 1)));
+  assert.not(freed(buffer(1000)));
+  assert.not(freed(new Uint8Array(new SharedArrayBuffer(SMALLEST))));
+  freeMessage(undefined);
 });
 
 test("an assembler takes parts of any size, and refuses those that do not follow", () => {
