@@ -1,199 +1,277 @@
 // Batcher: joins the images of waiting requests and runs the model on up to `maxBatch` of them at once.
 //
-// A batch starts as soon as the model is free, with the images that wait by then: no request is delayed to wait for
-// others. A full batch, which can grow no more, is submitted while a GPU still computes the one before it. A request
-// larger than a batch is split across several. A request that was canceled, or whose deadline has passed, is dropped
-// when a batch is formed, before it costs anything.
+// Images enter one by one, as they are decoded, so that decoding overlaps with computing. A batch starts as soon as the
+// model is free and has its turn on the device, with the images that are ready by then; `queueDelayUs` lets one that is
+// not full wait for more. A full batch, which can grow no more, is submitted while a GPU still computes the one before
+// it. A request larger than a batch is split across several. A request that would end after its deadline is dropped when
+// a batch is formed, before it costs anything.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/inference/logits.js";
-import type { RequestLife } from "../request-life.js";
+import { type BatchImages, type BatchKind, kindKey, type ModelAnswer } from "./batch.js";
+import { BatchTimes } from "./batch-times.js";
+import type { DeviceTurns, Turn } from "./device-turns.js";
+import { formBatch } from "./form-batch.js";
+import { type BatcherRequest, rankOf, WaitingRequest } from "./waiting-request.js";
 
 export interface BatcherOptions {
   /**
-   * uint8 [count, size, size, 3] → logits; count ≤ maxBatch. Called again only after it has resolved. The pixels do
+   * Images of one kind → the answer about them; count ≤ maxBatch. Called again only after it has resolved. The images do
    * not change until the outcome has resolved.
    */
-  run(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
-  /** Bytes of one image: size · size · 3. */
-  imageBytes: number;
-  classes: number;
-  distilled: boolean;
+  run(images: BatchImages, count: number, kind: BatchKind): Promise<Started<ModelAnswer>>;
+  /** Values of one image: size · size · 3. */
+  imageLength: number;
   /** Images that run at once. */
   maxBatch: number;
-  /** Images that may wait; a request beyond that gets `network/queue-full`. An empty queue takes any request. */
-  maxQueue: number;
+  /** Microseconds that a batch which is not full waits for more images. */
+  queueDelayUs: number;
+  /** In which the models of a device compute. */
+  turns: DeviceTurns;
+  /** Of the model among those of its device: a lower number goes first. Default 0. */
+  priority?: number | undefined;
+  /** Called when a batch has been answered. */
+  onBatch?(images: number, seconds: number): void;
 }
 
-interface Waiting {
-  pixels: Uint8Array;
-  count: number;
-  /** Images already put into a batch. */
-  taken: number;
-  /** Images whose logits have been written to `logits`. */
-  answered: number;
-  logits: Logits;
-  life: RequestLife;
-  resolve(logits: Logits): void;
-  reject(error: unknown): void;
+/** A request in the queue, which waits for its images and for the model. */
+export interface QueuedRequest {
+  readonly answer: Promise<ModelAnswer>;
+  /** Image `index` is ready: a view that does not change. */
+  add(index: number, image: BatchImages): void;
+  /** The request leaves the queue at once, and its answer rejects. Without effect on one that was answered. */
+  fail(error: unknown): void;
 }
 
 /** One batch is computed while the next is submitted. */
 const MAX_IN_FLIGHT = 2;
 
-/** Images `first` to `first + count` of a request, in a batch starting at row `row`. */
+/** Attention is computed image by image. */
+const MAX_ATTENTION_BATCH = 1;
+
+/** Image `index` of a request, which is row `row` of a batch. */
 interface Part {
-  request: Waiting;
-  first: number;
-  count: number;
+  request: WaitingRequest;
+  index: number;
   row: number;
+}
+
+interface Batch {
+  kind: BatchKind;
+  images: BatchImages;
+  parts: Part[];
 }
 
 export class Batcher {
   readonly #options: BatcherOptions;
-  readonly #queue: Waiting[] = [];
-  /** Pixel buffers that no batch is using. */
-  readonly #spare: Uint8Array[] = [];
-  #inFlight = 0;
-  #running = false;
-  /** Called when a batch ends or a request arrives. */
-  #wake = () => {};
+  /** By rank: priority and arrival. */
+  readonly #queue: WaitingRequest[] = [];
+  readonly #times = new Map<string, BatchTimes>();
+  /** Buffers of images that no batch is using. */
+  readonly #spare: Record<BatchKind["input"], BatchImages[]> = { pixels: [], values: [] };
+  readonly #running = new Set<Promise<void>>();
+  /** Images of the last batch. */
+  #lastRows = 0;
+  #isScheduled = false;
+  #delay: NodeJS.Timeout | undefined;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
   }
 
-  /** Images waiting for a batch. */
+  /** Images waiting for a batch, those that are not ready included. */
   get queued(): number {
-    return this.#queue.reduce((sum, request) => sum + request.count - request.taken, 0);
+    return this.#queue.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  /** pixels uint8 [count, size, size, 3], read when their batch forms → logits [count, classes]. */
-  submit(pixels: Uint8Array, count: number, life: RequestLife): Promise<Logits> {
-    const { maxQueue } = this.#options;
-    const queued = this.queued;
-    if (queued > 0 && queued + count > maxQueue) {
-      const text = `${queued} images are waiting and ${count} more were sent; allowed: ${maxQueue}. Try again later`;
-      return Promise.reject(
-        new VitrineError("network/queue-full", text, { details: { queued, count, maxQueue } }),
-      );
+  /** Nothing waits or runs. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#running.size === 0;
+  }
+
+  enter(request: BatcherRequest): QueuedRequest {
+    const waiting = new WaitingRequest(request);
+    const behind = this.#queue.findIndex(({ rank }) => rank > waiting.rank);
+    this.#queue.splice(behind < 0 ? this.#queue.length : behind, 0, waiting);
+    return {
+      answer: waiting.answer,
+      add: (index, image) => {
+        waiting.ready.push({ index, image, since: performance.now() });
+        this.#wake();
+      },
+      fail: (error) => this.#fail(waiting, error),
+    };
+  }
+
+  /** Seconds until `count` new images are expected to be computed, if they were ready; 0 where nothing is known. */
+  expectedSeconds(count: number, kind: BatchKind, priority: number): number {
+    const byKind = new Map([[kindKey(kind), count]]);
+    const rank = rankOf(priority);
+    for (const request of this.#queue) {
+      if (request.rank > rank) break;
+      byKind.set(request.key, (byKind.get(request.key) ?? 0) + request.waiting);
     }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({
-        pixels,
-        count,
-        taken: 0,
-        answered: 0,
-        logits: this.#emptyLogits(count),
-        life,
-        resolve,
-        reject,
-      });
-      if (!this.#running) void this.#work();
+    const { turns, maxBatch } = this.#options;
+    let seconds = turns.busySeconds;
+    for (const [key, images] of byKind) {
+      const batches = Math.ceil(images / maxBatch);
+      // Others may join the last of them, as many as lately did.
+      const joined = Math.max(images, (batches - 1) * maxBatch + this.#lastRows);
+      seconds += this.#timesOf(key).ofImages(joined) + batches * turns.othersSeconds(this);
+    }
+    return seconds;
+  }
+
+  /** Seconds for which a batch is expected to compute; 0 where nothing is known. */
+  batchSeconds(images: number, kind: BatchKind): number {
+    return this.#timesOf(kindKey(kind)).ofBatch(images);
+  }
+
+  /** Every request fails with `error`. Resolves when no batch runs any more. */
+  async close(error: unknown): Promise<void> {
+    clearTimeout(this.#delay);
+    for (const request of [...this.#queue]) this.#fail(request, error);
+    await Promise.all(this.#running);
+  }
+
+  #timesOf(key: string): BatchTimes {
+    const times = this.#times.get(key) ?? new BatchTimes(this.#options.maxBatch);
+    this.#times.set(key, times);
+    return times;
+  }
+
+  #fail(request: WaitingRequest, error: unknown): void {
+    this.#leave(request);
+    request.reject(error);
+  }
+
+  #leave(request: WaitingRequest): void {
+    const place = this.#queue.indexOf(request);
+    if (place >= 0) this.#queue.splice(place, 1);
+  }
+
+  #wake(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    void this.#startNext();
+  }
+
+  async #startNext(): Promise<void> {
+    // One turn of the event loop: requests, cancellations and health checks that have arrived are handled first.
+    await nextTurn();
+    const mayStart = this.#mayStart();
+    const turn =
+      mayStart && (await this.#options.turns.take(this, () => this.#nextSeconds(), this.#options.priority));
+    this.#isScheduled = false;
+    if (!turn) return;
+    const batch = this.#form();
+    if (!batch) return turn.cancel();
+    const running = this.#run(batch, turn).finally(() => {
+      this.#running.delete(running);
       this.#wake();
     });
+    this.#running.add(running);
+    this.#wake();
   }
 
-  #emptyLogits(count: number): Logits {
-    const size = count * this.#options.classes;
-    const empty: Logits = { classLogits: new Float32Array(size), logits: new Float32Array(size) };
-    return this.#options.distilled ? { ...empty, distillationLogits: new Float32Array(size) } : empty;
+  /** The first request with an image that is ready decides what the next batch computes. */
+  #first(): WaitingRequest | undefined {
+    return this.#queue.find(({ ready }) => ready.length > 0);
   }
 
-  async #work(): Promise<void> {
-    this.#running = true;
-    while (this.#queue.length > 0) {
-      // One turn of the event loop: requests, cancellations and health checks that have arrived are handled first.
-      await new Promise((resolve) => setImmediate(resolve));
-      this.#dropExpired();
-      if (this.#mayStart()) await this.#runBatch();
-      else if (this.#queue.length > 0) await this.#nextChange();
-    }
-    this.#running = false;
+  #maxRows({ attention }: BatchKind): number {
+    return attention ? Math.min(MAX_ATTENTION_BATCH, this.#options.maxBatch) : this.#options.maxBatch;
+  }
+
+  /** Images of the next batch, as of now. */
+  #nextRows(first: WaitingRequest): number {
+    let rows = 0;
+    for (const { key, ready } of this.#queue) if (key === first.key) rows += ready.length;
+    return Math.min(rows, this.#maxRows(first.kind));
+  }
+
+  #nextSeconds(): number {
+    const first = this.#first();
+    return first ? this.#timesOf(first.key).ofBatch(this.#nextRows(first)) : 0;
   }
 
   /** Whether a batch may start now. */
   #mayStart(): boolean {
-    if (this.#queue.length === 0) return false;
-    const isFull = this.queued >= this.#options.maxBatch;
-    return this.#inFlight === 0 || (isFull && this.#inFlight < MAX_IN_FLIGHT);
+    const first = this.#first();
+    if (!first) return false;
+    const isFull = this.#nextRows(first) >= this.#maxRows(first.kind);
+    if (this.#running.size > 0) return isFull && this.#running.size < MAX_IN_FLIGHT;
+    return isFull || this.#hasWaited(first);
   }
 
-  /** Waits for the end of a batch or for a request. */
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
+  /** Whether a batch that is not full has waited for more images; if not, it is looked at again then. */
+  #hasWaited({ ready: [image] }: WaitingRequest): boolean {
+    const leftMs = (image?.since ?? 0) + this.#options.queueDelayUs / 1000 - performance.now();
+    if (leftMs <= 0) return true;
+    clearTimeout(this.#delay);
+    // Timers count whole milliseconds.
+    if (leftMs >= 1) this.#delay = setTimeout(() => this.#wake(), leftMs);
+    else setImmediate(() => this.#wake());
+    return false;
+  }
+
+  #form(): Batch | undefined {
+    const first = this.#first();
+    if (!first) return undefined;
+    const { kind, key } = first;
+    const now = Date.now();
+    const formed = formBatch(
+      this.#queue.filter((request) => request.key === key),
+      { most: this.#maxRows(kind), times: this.#timesOf(key), now },
+    );
+    for (const request of formed.late) this.#fail(request, tooLate(request, now));
+    if (formed.images.length === 0) return undefined;
+    const images = this.#spare[kind.input].pop() ?? this.#newImages(kind);
+    const parts = formed.images.map(({ request, index, image }, row): Part => {
+      images.set(image, row * this.#options.imageLength);
+      if (request.waiting === 0) this.#leave(request);
+      return { request, index, row };
     });
+    this.#lastRows = parts.length;
+    return { kind, images, parts };
   }
 
-  #dropExpired(): void {
-    for (const request of [...this.#queue]) {
-      const { deadline, signal } = request.life;
-      if (signal.aborted) {
-        this.#fail(request, new VitrineError("network/canceled", "the caller canceled the request"));
-      } else if (Date.now() > deadline) {
-        const text = `the deadline passed while ${request.count} images waited for the model`;
-        this.#fail(request, new VitrineError("network/deadline", text));
-      }
-    }
+  #newImages({ input }: BatchKind): BatchImages {
+    const length = this.#options.maxBatch * this.#options.imageLength;
+    return input === "pixels" ? new Uint8Array(length) : new Float32Array(length);
   }
 
-  #fail(request: Waiting, error: unknown): void {
-    const place = this.#queue.indexOf(request);
-    if (place >= 0) this.#queue.splice(place, 1);
-    request.reject(error);
-  }
-
-  #formBatch(pixels: Uint8Array): Part[] {
-    const { maxBatch, imageBytes } = this.#options;
-    const parts: Part[] = [];
-    let row = 0;
-    while (row < maxBatch && this.#queue.length > 0) {
-      const request = this.#queue[0]!;
-      const first = request.taken;
-      const count = Math.min(maxBatch - row, request.count - first);
-      const bytes = request.pixels.subarray(first * imageBytes, (first + count) * imageBytes);
-      pixels.set(bytes, row * imageBytes);
-      parts.push({ request, first, count, row });
-      request.taken += count;
-      row += count;
-      if (request.taken === request.count) this.#queue.shift();
-    }
-    return parts;
-  }
-
-  /** Resolves when the model can take the next batch. */
-  async #runBatch(): Promise<void> {
-    const { imageBytes, maxBatch, run } = this.#options;
-    const pixels = this.#spare.pop() ?? new Uint8Array(maxBatch * imageBytes);
-    const parts = this.#formBatch(pixels);
-    const rows = parts.reduce((sum, part) => sum + part.count, 0);
-    this.#inFlight++;
-    const end = (settle: (part: Part) => void) => {
-      this.#inFlight--;
-      this.#spare.push(pixels);
-      parts.forEach(settle);
-      this.#wake();
+  /** Resolves when the batch has ended, well or not. */
+  async #run({ kind, images, parts }: Batch, turn: Turn): Promise<void> {
+    const { imageLength, run, onBatch } = this.#options;
+    const requests = new Set(parts.map(({ request }) => request));
+    for (const { clock } of requests) clock?.computeStarted();
+    const ends = (): number => {
+      for (const { clock } of requests) clock?.computeEnded();
+      this.#spare[kind.input].push(images);
+      return turn.end();
     };
-    const started = run(pixels.subarray(0, rows * imageBytes), rows);
-    const ended = started
-      .then(({ outcome }) => outcome)
-      .then(
-        (logits) => end((part) => this.#deliver(part, logits)),
-        (error) => end(({ request }) => this.#fail(request, error)),
-      );
-    const isUnderway = await started.then(({ underway }) => underway).catch(() => false);
-    if (!isUnderway) await ended;
-  }
-
-  #deliver({ request, first, count, row }: Part, logits: Logits): void {
-    const { classes } = this.#options;
-    for (const head of ["classLogits", "distillationLogits", "logits"] as const) {
-      const rows = logits[head]?.subarray(row * classes, (row + count) * classes);
-      if (rows) request.logits[head]?.set(rows, first * classes);
+    try {
+      const rows = parts.length;
+      const started = await run(images.subarray(0, rows * imageLength), rows, kind);
+      if (started.underway) turn.underway();
+      const answer = await started.outcome;
+      const seconds = ends();
+      this.#timesOf(kindKey(kind)).add(rows, seconds);
+      for (const { request, index, row } of parts) request.deliver(answer, rows, row, index);
+      onBatch?.(rows, seconds);
+    } catch (error) {
+      ends();
+      for (const request of requests) this.#fail(request, error);
     }
-    request.answered += count;
-    if (request.answered === request.count) request.resolve(request.logits);
   }
+}
+
+function tooLate({ count, deadline }: WaitingRequest, now: number): VitrineError {
+  const text =
+    deadline < now
+      ? `the deadline passed while ${count} images waited for the model`
+      : `${count} images would be computed after the deadline`;
+  return new VitrineError("network/deadline", text);
 }

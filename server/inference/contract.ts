@@ -4,6 +4,9 @@
 import type { Logits } from "../../runtime/inference/logits.js";
 import type { ModelConfig } from "../../runtime/models/model-config.js";
 import type { RequestLife } from "../request-life.js";
+import type { ExtraResults, ModelAnswer } from "./batch.js";
+
+export type { ExtraResults } from "./batch.js";
 
 /** What a request is about. */
 export type RequestImages =
@@ -20,14 +23,6 @@ export const imageCount = (images: RequestImages): number =>
 /** Priority of a request that states none, and the last one; 1 goes first. */
 export const DEFAULT_PRIORITY = 5;
 export const LOWEST_PRIORITY = 10;
-
-/** What is computed besides the logits, only where it is asked for. */
-export interface ExtraResults {
-  /** The features that the head reads. */
-  embeddings?: boolean;
-  /** Attention rollout over the patches. */
-  attention?: boolean;
-}
 
 export interface InferenceRequest {
   images: RequestImages;
@@ -47,14 +42,10 @@ export interface RequestSeconds {
   compute: number;
 }
 
-export interface InferenceAnswer {
+export interface InferenceAnswer extends Pick<ModelAnswer, "embeddings" | "attention"> {
   count: number;
   seconds: RequestSeconds;
   logits: Logits;
-  /** float32 [count, width of the features]. */
-  embeddings?: Float32Array;
-  /** Per image the attention rollout, float32 [count, grid, grid]. */
-  attention?: { grid: number; values: Float32Array };
 }
 
 export interface ModelLimits {
@@ -114,13 +105,14 @@ export interface ModelEngine {
   readonly facts: ModelFacts;
   load(): EngineLoad;
   /**
-   * Throws `network/queue-full`, `network/deadline`, `network/canceled`, `network/draining`, `jpeg/…` and `image/…` for
-   * pictures, `protocol/tensor` for a request of too many images, `device/…`.
+   * Throws `network/queue-full` and `network/overloaded` with `retryAfterMs` in their details, `network/deadline`,
+   * `network/canceled`, `network/draining`, `jpeg/…` and `image/…` for pictures, `protocol/tensor` for a request of too
+   * many images, `device/…`.
    */
   infer(request: InferenceRequest): Promise<InferenceAnswer>;
   /** Takes no new request, and resolves when those in progress have ended. */
   drain(): Promise<void>;
-  /** Frees the model; requests in progress fail. */
+  /** Requests that wait fail with `network/draining`, and a batch that runs is answered; then the model is free. */
   close(): Promise<void>;
 }
 

@@ -1,11 +1,13 @@
-// Engine: one version of a model with the queue in front of it. It decodes the pictures of a request and has the batcher
-// compute them.
+// Engine: one version of a model with the queue in front of it. What a request costs begins after its admission: its
+// pictures are decoded in threads, and enter the batcher one by one.
 
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/inference/logits.js";
-import { isDistilled, type ModelConfig } from "../../runtime/models/families.js";
-import { Batcher } from "./batcher.js";
+import { inputTransform } from "../../runtime/models/config.js";
+import type { ModelConfig } from "../../runtime/models/model-config.js";
+import { Admission } from "./admission.js";
+import { type BatchImages, type ExtraResults, kindOf, type ModelAnswer } from "./batch.js";
+import { Batcher, type QueuedRequest } from "./batcher.js";
 import {
   type EngineLoad,
   type InferenceAnswer,
@@ -15,8 +17,10 @@ import {
   type ModelEngine,
   type ModelFacts,
   type ModelLimits,
-  type RequestImages,
 } from "./contract.js";
+import { DeviceTurns } from "./device-turns.js";
+import { decodeWith, type PictureDecoder } from "./picture-decoder.js";
+import { RequestClock } from "./request-clock.js";
 
 /** What the engine knows of a model, as values and functions: the code that loads it decides how it runs. */
 export interface ServedModel {
@@ -31,11 +35,12 @@ export interface ServedModel {
   /** Device string, such as `wasm`. */
   device: string;
   /**
-   * uint8 [count, size, size, 3] → logits [count, classes]. Resolves when the next call may come: on a GPU the logits
-   * are still being computed then. The pixels must not change until the outcome has resolved.
+   * Pixels, uint8 [count, size, size, 3], or normalized values, float32 [count, 3, size, size] → logits [count, classes]
+   * and what `extra` asks for. Resolves when the next call may come: on a GPU the logits are still being computed then.
+   * The images must not change until the outcome has resolved.
    */
-  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
-  /** An encoded picture → the evaluation input, uint8 [size, size, 3]. */
+  submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>>;
+  /** An encoded picture → the evaluation input, uint8 [size, size, 3]; used where the engine has no picture decoder. */
   readPicture(encoded: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
@@ -43,44 +48,56 @@ export interface EngineOptions {
   version: string;
   limits: ModelLimits;
   observer?: InferenceObserver;
+  /** Decodes pictures for all models of a server. Default: `readPicture` of the model, in the serving thread. */
+  pictures?: PictureDecoder;
+  /** The models of one device compute in turn. Default: the model has its device for itself. */
+  turns?: DeviceTurns;
+  /** Of the model among those of its device: a lower number goes first. Default 0. */
+  priority?: number;
 }
 
-async function decode(model: ServedModel, files: readonly Uint8Array[]): Promise<Uint8Array> {
-  const imageBytes = model.config.imageSize ** 2 * 3;
-  const pixels = new Uint8Array(files.length * imageBytes);
-  for (const [element, file] of files.entries()) {
-    try {
-      pixels.set(await model.readPicture(file), element * imageBytes);
-    } catch (error) {
-      if (!isVitrineError(error)) throw error;
-      throw new VitrineError(error.code, `input "image", element ${element}: ${error.message}`, {
-        details: { ...error.details, element },
-        cause: error,
-      });
-    }
-  }
-  return pixels;
+/** Longest delay of a timer; a later deadline needs none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function draining(): VitrineError {
+  return new VitrineError("network/draining", "the server is stopping: use another one, or try again later");
+}
+
+/** The error names the element of the request. */
+function atElement(error: unknown, element: number): unknown {
+  if (!isVitrineError(error) || error.code.startsWith("network/")) return error;
+  return new VitrineError(error.code, `input "image", element ${element}: ${error.message}`, {
+    details: { ...error.details, element },
+    cause: error,
+  });
 }
 
 class Engine implements ModelEngine {
   readonly #model: ServedModel;
   readonly #options: EngineOptions;
+  readonly #pictures: PictureDecoder;
   readonly #batcher: Batcher;
+  readonly #admission: Admission;
   readonly #inProgress = new Set<Promise<unknown>>();
   #draining = false;
+  #closed: Promise<void> | undefined;
 
   constructor(model: ServedModel, options: EngineOptions) {
-    const { imageSize, classes } = model.config;
+    const { version, limits, observer } = options;
     this.#model = model;
     this.#options = options;
-    this.#batcher = new Batcher({
-      maxBatch: options.limits.maxBatch,
-      maxQueue: options.limits.maxQueue,
-      run: (pixels, count) => model.submit(pixels, count),
-      imageBytes: imageSize * imageSize * 3,
-      classes,
-      distilled: isDistilled(model.config),
+    this.#pictures = options.pictures ?? decodeWith((file) => model.readPicture(file));
+    const batcher = new Batcher({
+      maxBatch: limits.maxBatch,
+      queueDelayUs: limits.queueDelayUs,
+      imageLength: model.config.imageSize ** 2 * 3,
+      turns: options.turns ?? new DeviceTurns(),
+      priority: options.priority,
+      run: (images, count, extra) => model.submit(images, count, extra),
+      onBatch: (images, seconds) => observer?.batchEnded({ model: model.name, version, images, seconds }),
     });
+    this.#batcher = batcher;
+    this.#admission = new Admission({ facts: () => this.facts, batcher, pictures: this.#pictures });
   }
 
   get facts(): ModelFacts {
@@ -91,45 +108,81 @@ class Engine implements ModelEngine {
   }
 
   async infer(request: InferenceRequest): Promise<InferenceAnswer> {
-    if (this.#draining)
-      throw new VitrineError(
-        "network/draining",
-        "the server is stopping: use another one, or try again later",
-      );
-    const answer = this.#answer(request);
+    const clock = new RequestClock();
+    const answer = this.#answer(request, clock);
     this.#inProgress.add(answer);
+    let code: string | null = null;
     try {
       return await answer;
+    } catch (error) {
+      code = isVitrineError(error) ? error.code : "internal/unexpected";
+      throw error;
     } finally {
       this.#inProgress.delete(answer);
+      this.#options.observer?.requestEnded({
+        model: this.#model.name,
+        version: this.#options.version,
+        images: imageCount(request.images),
+        code,
+        seconds: clock.seconds(),
+      });
     }
   }
 
   load(): EngineLoad {
-    const { config, parameters } = this.#model;
-    const pendingImages = this.#batcher.queued;
+    const { parameters } = this.#model;
     return {
-      pendingImages,
-      queueBytes: pendingImages * config.imageSize ** 2 * 3,
+      pendingImages: this.#batcher.queued,
+      queueBytes: this.#admission.heldBytes,
       modelBytes: parameters * Float32Array.BYTES_PER_ELEMENT,
     };
   }
 
-  async #answer({ images, life }: InferenceRequest): Promise<InferenceAnswer> {
+  async #answer(request: InferenceRequest, clock: RequestClock): Promise<InferenceAnswer> {
+    if (this.#draining) throw draining();
+    const leave = this.#admission.admit(request);
+    const { images, extra, priority, life } = request;
     const count = imageCount(images);
-    const arrived = performance.now();
-    const pixels = await this.#pixels(images);
-    const decoded = performance.now();
-    const logits = await this.#batcher.submit(pixels, count, life);
-    // The batcher does not say when a request's first batch started.
-    const compute = (performance.now() - decoded) / 1000;
-    return { count, logits, seconds: { queue: 0, decode: (decoded - arrived) / 1000, compute } };
+    const kind = kindOf(images.kind === "values" ? "values" : "pixels", extra);
+    const queued = this.#batcher.enter({ count, kind, priority, deadline: life.deadline, clock });
+    const forget = failAtEnd(request, queued);
+    try {
+      if (images.kind === "pictures") this.#addPictures(images.files, request, queued, clock);
+      else addRows(images, queued);
+      const { embeddings, attention, ...logits } = await queued.answer;
+      const { total: _, ...seconds } = clock.seconds();
+      return { count, seconds, logits, ...(embeddings && { embeddings }), ...(attention && { attention }) };
+    } finally {
+      forget();
+      leave();
+      this.#pictures.abandon(request);
+    }
   }
 
-  async #pixels(images: RequestImages): Promise<Uint8Array> {
-    if (images.kind === "pictures") return decode(this.#model, images.files);
-    if (images.kind === "pixels") return images.data;
-    throw new VitrineError("protocol/tensor", "normalized floats are not taken; send pixels or pictures");
+  #addPictures(
+    files: readonly Uint8Array[],
+    request: InferenceRequest,
+    queued: QueuedRequest,
+    clock: RequestClock,
+  ): void {
+    const { maxPixels: pixelLimit, decodeTimeoutMs: timeoutMs } = this.#options.limits;
+    const { priority, life } = request;
+    const common = { transform: inputTransform(this.#model.config), pixelLimit, timeoutMs, priority };
+    for (const [index, file] of files.entries()) {
+      let hasStarted = false;
+      const onStart = (): void => {
+        hasStarted = true;
+        clock.decodeStarted();
+      };
+      const job = { ...common, file, deadline: life.deadline, owner: request, onStart };
+      this.#pictures
+        .decode(job)
+        .finally(() => hasStarted && clock.decodeEnded())
+        .then(
+          (pixels) => queued.add(index, pixels),
+          (error) => queued.fail(atElement(error, index)),
+        );
+    }
   }
 
   async drain(): Promise<void> {
@@ -137,7 +190,35 @@ class Engine implements ModelEngine {
     await Promise.allSettled(this.#inProgress);
   }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    this.#draining = true;
+    this.#closed ??= this.#batcher.close(draining());
+    return this.#closed;
+  }
+}
+
+/** Adds every row of a tensor [count, …]. */
+function addRows({ count, data }: { count: number; data: BatchImages }, queued: QueuedRequest): void {
+  const length = data.length / count;
+  for (let index = 0; index < count; index++)
+    queued.add(index, data.subarray(index * length, (index + 1) * length));
+}
+
+/** Ends a request when its caller is gone or its deadline passes. Returns what stops waiting for that. */
+function failAtEnd({ life, images }: InferenceRequest, queued: QueuedRequest): () => void {
+  const { signal, deadline } = life;
+  const cancel = () => queued.fail(new VitrineError("network/canceled", "the caller canceled the request"));
+  const expire = () => {
+    const text = `the deadline passed before ${imageCount(images)} images were computed`;
+    queued.fail(new VitrineError("network/deadline", text));
+  };
+  signal.addEventListener("abort", cancel, { once: true });
+  const leftMs = deadline - Date.now();
+  const timer = leftMs <= MAX_TIMER_MS ? setTimeout(expire, Math.max(0, leftMs)) : undefined;
+  return () => {
+    signal.removeEventListener("abort", cancel);
+    clearTimeout(timer);
+  };
 }
 
 export function createEngine(model: ServedModel, options: EngineOptions): ModelEngine {

@@ -3,7 +3,7 @@
 
 import { isDeviceLost } from "../../runtime/errors.js";
 import { type Started, underway } from "../../runtime/executors/pipelined.js";
-import type { Logits } from "../../runtime/inference/logits.js";
+import type { BatchImages, ExtraResults, ModelAnswer } from "./batch.js";
 
 /** A model with its own device. */
 export interface ModelOnDevice {
@@ -11,10 +11,12 @@ export interface ModelOnDevice {
   device: string;
   /** One readable line. */
   description: string;
-  /** uint8 [count, size, size, 3] → logits [count, classes]. One call at a time: the next after this has resolved. */
-  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+  /** As `ServedModel.submit`. One call at a time: the next after this has resolved. */
+  submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>>;
   dispose(): Promise<void>;
 }
+
+type Submit = (model: ModelOnDevice) => Promise<Started<ModelAnswer>>;
 
 export class RecoveringModel {
   readonly #open: () => Promise<ModelOnDevice>;
@@ -40,36 +42,37 @@ export class RecoveringModel {
   }
 
   /**
-   * As `ModelOnDevice.submit`; the pixels must not change until the outcome has resolved. Throws `device/lost` where
+   * As `ModelOnDevice.submit`; the images must not change until the outcome has resolved. Throws `device/lost` where
    * the new device is lost too, and what `open` throws; the next call tries again.
    */
-  async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
-    let first: Started<Logits>;
+  async submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>> {
+    const attempt = () => this.#attempt((model) => model.submit(images, count, extra));
+    let first: Started<ModelAnswer>;
     try {
-      first = await this.#attempt(pixels, count);
+      first = await attempt();
     } catch (error) {
       if (!isDeviceLost(error)) throw error;
-      return this.#attempt(pixels, count);
+      return attempt();
     }
     if (!first.underway) return first;
     const outcome = first.outcome.catch(async (error) => {
       if (!isDeviceLost(error)) throw error;
-      return (await this.#attempt(pixels, count)).outcome;
+      return (await attempt()).outcome;
     });
     return underway(outcome);
   }
 
   /** One try, started after those before it. */
-  #attempt(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
-    const started = this.#ready.then(() => this.#start(pixels, count));
+  #attempt(submit: Submit): Promise<Started<ModelAnswer>> {
+    const started = this.#ready.then(() => this.#start(submit));
     this.#ready = started.catch(() => {});
     return started;
   }
 
-  async #start(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
+  async #start(submit: Submit): Promise<Started<ModelAnswer>> {
     const model = this.#current ?? (await this.#reopen());
     try {
-      const { underway: isUnderway, outcome } = await model.submit(pixels, count);
+      const { underway: isUnderway, outcome } = await submit(model);
       return isUnderway
         ? underway(outcome.catch((error) => this.#failed(model, error)))
         : { underway: false, outcome };

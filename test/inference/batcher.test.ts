@@ -2,10 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError } from "../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
+import type { BatchImages } from "../../server/inference/batch.js";
 import { Batcher, type BatcherOptions } from "../../server/inference/batcher.js";
+import { DeviceTurns } from "../../server/inference/device-turns.js";
 import type { RequestLife } from "../../server/request-life.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
@@ -32,7 +34,8 @@ function arithmeticModel(batches: number[], delayMs = 5) {
 function gpuModel(batches: number[]) {
   const compute = arithmeticModel([], 0);
   const ends: (() => void)[] = [];
-  const run = async (pixels: Uint8Array, count: number): Promise<Started<Logits>> => {
+  const run = async (images: BatchImages, count: number): Promise<Started<Logits>> => {
+    const pixels = images as Uint8Array;
     batches.push(count);
     const given = pixels.slice();
     const ended = new Promise<void>((resolve) => ends.push(resolve)).then(() => {
@@ -52,20 +55,32 @@ async function settled(): Promise<void> {
 
 function createBatcher(
   batches: number[],
-  { maxBatch = 4, maxQueue = 100, run = arithmeticModel(batches) } = {},
-): Batcher {
-  return onModel(async (pixels, count) => finished(await run(pixels, count)), { maxBatch, maxQueue });
+  { maxBatch = 4, run = arithmeticModel(batches) } = {},
+): TestBatcher {
+  return onModel(async (pixels, count) => finished(await run(pixels as Uint8Array, count)), { maxBatch });
 }
 
-function onModel(run: BatcherOptions["run"], { maxBatch = 4, maxQueue = 100 } = {}): Batcher {
-  return new Batcher({
-    run,
-    maxBatch,
-    maxQueue,
-    imageBytes: IMAGE_BYTES,
-    classes: CLASSES,
-    distilled: true,
-  });
+const PIXELS = { input: "pixels", embeddings: false, attention: false } as const;
+
+/** A batcher whose requests have all their images ready. */
+class TestBatcher extends Batcher {
+  submit(
+    pixels: Uint8Array,
+    count: number,
+    { deadline, signal }: RequestLife,
+    priority = 0,
+  ): Promise<Logits> {
+    const queued = this.enter({ count, kind: PIXELS, priority, deadline });
+    signal.addEventListener("abort", () => queued.fail(new VitrineError("network/canceled", "canceled")));
+    for (let index = 0; index < count; index++)
+      queued.add(index, pixels.subarray(index * IMAGE_BYTES, (index + 1) * IMAGE_BYTES));
+    return queued.answer;
+  }
+}
+
+function onModel(run: BatcherOptions["run"], options: Partial<BatcherOptions> = {}): TestBatcher {
+  const turns = new DeviceTurns();
+  return new TestBatcher({ run, maxBatch: 4, queueDelayUs: 0, imageLength: IMAGE_BYTES, turns, ...options });
 }
 
 /** `count` images that occur in no other request. */
@@ -133,20 +148,6 @@ test("canceled and late requests never reach the model", async () => {
   assert.is(await late, "network/deadline");
   await Promise.all([first, last]);
   assert.equal(batches, [4, 4]);
-});
-
-test("a full queue refuses at once, naming its limit, and keeps serving", async () => {
-  const batches: number[] = [];
-  const batcher = createBatcher(batches, { maxQueue: 6 });
-  const large = batcher.submit(request(0, 9).pixels, 9, FOREVER);
-  let text = "";
-  await batcher.submit(request(1, 1).pixels, 1, FOREVER).catch((error) => {
-    assert.is(error.code, "network/queue-full");
-    text = error.message;
-  });
-  assert.match(text, /9 images are waiting.*1 more.*allowed: 6/);
-  assert.is((await large).logits.length, 27, "one request alone may be larger than the queue");
-  assert.is((await batcher.submit(request(2, 6).pixels, 6, FOREVER)).logits.length, 18);
 });
 
 test("a batch that fails fails its requests only", async () => {

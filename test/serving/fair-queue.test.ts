@@ -2,7 +2,7 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FairQueue } from "../../server/data/fair-queue.js";
+import { FairQueue } from "../../server/fair-queue.js";
 
 const test = suite("fair queue");
 

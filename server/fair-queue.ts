@@ -29,10 +29,30 @@ export class FairQueue<T> {
     return undefined;
   }
 
+  /** The item that `take` would give. */
+  peek(): T | undefined {
+    for (const [item] of this.#queues.values()) return item;
+    return undefined;
+  }
+
+  /** All items of an owner, which waits no longer. */
+  remove(owner: object): T[] {
+    const items = this.#queues.get(owner) ?? [];
+    this.#queues.delete(owner);
+    return items;
+  }
+
   get size(): number {
     let size = 0;
     for (const queue of this.#queues.values()) size += queue.length;
     return size;
+  }
+
+  /** Items that would be taken before the last of `count` items of an owner that has none yet. */
+  ahead(count: number): number {
+    let ahead = 0;
+    for (const queue of this.#queues.values()) ahead += Math.min(queue.length, count);
+    return ahead;
   }
 
   /** All items; the queue is empty then. */

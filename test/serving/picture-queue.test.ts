@@ -1,0 +1,46 @@
+// Picture queue: priorities, requests in turn, and no starvation.
+
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { PictureQueue } from "../../server/inference/picture-queue.js";
+
+const job = (name: string, priority: number, owner: object, since = 0) => ({ name, priority, owner, since });
+
+function takeAllInTurn(queue: PictureQueue<ReturnType<typeof job>>): string {
+  let names = "";
+  for (let taken = queue.take(); taken; taken = queue.take()) names += taken.name;
+  return names;
+}
+
+test("urgent pictures go first, and requests of one priority take turns", () => {
+  const queue = new PictureQueue<ReturnType<typeof job>>();
+  const [many, few, urgent] = [{}, {}, {}];
+  for (let picture = 0; picture < 4; picture++) queue.push(job("m", 5, many));
+  for (let picture = 0; picture < 2; picture++) queue.push(job("f", 5, few));
+  assert.is(queue.ahead(5, 1), 2, "one of each");
+  assert.is(queue.ahead(5, 3), 5);
+  queue.push(job("u", 1, urgent));
+  assert.is(queue.ahead(5, 1), 3);
+  assert.is(queue.ahead(0, 10), 0);
+  assert.is(takeAllInTurn(queue), "umfmfmm");
+  assert.is(queue.size, 0);
+});
+
+test("a picture that has waited long goes before urgent ones that came much later", () => {
+  const queue = new PictureQueue<ReturnType<typeof job>>();
+  queue.push(job("old", 5, {}, 0));
+  queue.push(job("-soon", 1, {}, 3_900));
+  queue.push(job("-late", 1, {}, 4_100));
+  assert.is(takeAllInTurn(queue), "-soonold-late");
+});
+
+test("the pictures of one request are removed, the others stay", () => {
+  const queue = new PictureQueue<ReturnType<typeof job>>();
+  const gone = {};
+  for (const priority of [1, 5, 5]) queue.push(job("g", priority, gone));
+  queue.push(job("s", 5, {}));
+  assert.is(queue.remove(gone).length, 3);
+  assert.is(takeAllInTurn(queue), "s");
+});
+
+test.run();
