@@ -59,6 +59,11 @@ const BENCHES: Record<string, Bench> = {
     about: "images/s of decoding from an object store with a latency, compared with local files",
     load: () => import("./remote.js"),
   },
+  serve: {
+    about:
+      "the inference server beside the bare executor: rate, added latency, health at saturation, overload",
+    load: () => import("./serve.js"),
+  },
   train: {
     about: "images/s of a training step, compared with tfjs-wasm and PyTorch",
     load: () => import("./train.js"),

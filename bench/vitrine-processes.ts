@@ -51,16 +51,32 @@ export function runVitrine(args: readonly string[], log: string): Promise<string
   return runToEnd(process.execPath, [VITRINE, ...args], log);
 }
 
-/** A data server of a folder or list: batches depend on no server, so each training may have its own. */
-export async function startDataServer(data: string): Promise<{ address: string; stop(): void }> {
-  const args = ["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
+export interface ListeningProcess {
+  address: string;
+  pid: number;
+  stop(): void;
+}
+
+/** `vitrine ARGUMENTS` until it says where it listens. Its messages go to this process's. */
+async function startListening(args: readonly string[]): Promise<ListeningProcess> {
   const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   children.add(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const address = /^listening on (\S+)/.exec(line)?.[1];
     if (address === undefined) continue;
     child.stdout.resume();
-    return { address, stop: () => void (children.delete(child) && child.kill("SIGTERM")) };
+    return { address, pid: child.pid!, stop: () => void (children.delete(child) && child.kill("SIGTERM")) };
   }
-  throw new Error(`the data server of ${data} ended before it was listening`);
+  throw new Error(`vitrine ${args.slice(0, 3).join(" ")} ended before it was listening`);
+}
+
+/** A data server of a folder or list: batches depend on no server, so each training may have its own. */
+export function startDataServer(data: string): Promise<ListeningProcess> {
+  return startListening(["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"]);
+}
+
+/** An inference server of one model by the name `bench`, on the CPU. */
+export function startInferenceServer(model: string, args: readonly string[]): Promise<ListeningProcess> {
+  const named = ["--model", model, "--name", "bench"];
+  return startListening(["serve", ...named, "--device", "wasm", "--listen", "127.0.0.1:0", ...args]);
 }
