@@ -38,6 +38,17 @@ export function batchCost(count: number, size: number): number {
   return count * (3 * size * size + SAMPLE_BYTES) + FRAME_BYTES;
 }
 
+/** Throws `usage/recipe` for a batch of `bytes` bytes that no message can hold. */
+export function checkBatchBytes(bytes: number): void {
+  if (bytes <= MAX_MESSAGE_BYTES) return;
+  const [got, most] = [bytes, MAX_MESSAGE_BYTES].map((number) => number.toLocaleString("en-US"));
+  throw new VitrineError(
+    "usage/recipe",
+    `a batch takes ${got} bytes; allowed: ${most}: lower the batch size (--batch-size) or the image size`,
+    { details: { bytes, most: MAX_MESSAGE_BYTES } },
+  );
+}
+
 /** The window that a client asks for by default, in bytes: what fits in 64 MiB, from two to eight batches. */
 export function defaultCredit(batchBytes: number): number {
   const fitting = Math.floor(DEFAULT_CREDIT_BYTES / batchBytes);

@@ -15,8 +15,8 @@ const HELP =
   "or an object from file name to list";
 
 export interface RealLabelsContext {
-  /** Files of the data set, as it names them. */
-  names: readonly string[];
+  /** Files of the data set, as it names them; undefined where they come with the images, as from a data server. */
+  names: readonly string[] | undefined;
   /** Class names of the model, in index order. */
   labels: readonly string[];
   /** Class names of the data set. */
@@ -67,12 +67,15 @@ function classReader(file: string, { labels, classes, classMap }: RealLabelsCont
   };
 }
 
-/** Base name → place in the list. */
-function placesInList(file: string, names: readonly string[], length: number): Map<string, number> {
+/** Place in a list of `length` entries that an ImageNet file's number says; undefined for other names. */
+function placeByNumber(name: string, length: number): number | undefined {
+  const number = Number(IMAGENET_NAME.exec(baseName(name))?.[1] ?? 0);
+  return number >= 1 && number <= length ? number - 1 : undefined;
+}
+
+/** Base name → place in the list, where the names carry no number. */
+function placesInOrder(file: string, names: readonly string[], length: number): Map<string, number> {
   const files = [...new Set(names.map(baseName))];
-  const numbers = files.map((name) => Number(IMAGENET_NAME.exec(name)?.[1] ?? 0));
-  if (numbers.every((number) => number >= 1 && number <= length))
-    return new Map(files.map((name, index) => [name, numbers[index] - 1]));
   if (files.length < names.length)
     throw refuse(file, "a list goes by file name, but some files of the data set have the same name");
   if (files.length !== length)
@@ -80,30 +83,56 @@ function placesInList(file: string, names: readonly string[], length: number): M
   return new Map(files.sort(byCodePoint).map((name, index) => [name, index]));
 }
 
+type EntryOf = (name: string) => unknown;
+
+function listReader(file: string, list: readonly unknown[], names: readonly string[] | undefined): EntryOf {
+  const isNumbered = names?.every((name) => placeByNumber(name, list.length) !== undefined) ?? true;
+  const places = names && !isNumbered ? placesInOrder(file, names, list.length) : undefined;
+  return (name) => {
+    const place = places ? places.get(baseName(name)) : placeByNumber(name, list.length);
+    if (place !== undefined) return list[place];
+    throw refuse(
+      file,
+      `a list goes by the order of all file names, which a data server does not send, and ${quote(name)} is no file ` +
+        "name of ImageNet with its number: give an object, or the files themselves (--data)",
+    );
+  };
+}
+
+function objectReader(file: string, object: object, names: readonly string[] | undefined): EntryOf {
+  const entries = new Map(Object.entries(object));
+  const missing = names?.filter((name) => !entries.has(name) && !entries.has(baseName(name))) ?? [];
+  if (names && missing.length > 0)
+    throw refuse(
+      file,
+      `no entry for ${missing.length} of ${names.length} images, the first is ${quote(missing[0])}`,
+    );
+  return (name) => {
+    const entry = entries.get(name) ?? entries.get(baseName(name));
+    if (entry !== undefined) return entry;
+    throw refuse(file, `no entry for ${quote(name)}`);
+  };
+}
+
 /**
  * Reads FILE for the images of a data set. A list is in the order of the files' names without folders; for ImageNet's
  * validation files, ILSVRC2012_val_00000001 is the first, and the data set may be a part of them. In an object, the
  * data set's name of a file (`class/file.jpg`) comes before the name without folders. Throws `file/…` and
- * `data/real-labels`, also where an image has no entry.
+ * `data/real-labels`, also where an image has no entry: at once where the names are known, else when it is asked for.
  */
 export function readRealLabels(file: string, context: RealLabelsContext): RealLabels {
   const { names } = context;
   const parsed = readJson(file);
   const classesOf = classReader(file, context);
+  if (typeof parsed !== "object" || parsed === null) throw refuse(file, "neither a list nor an object");
+  const entryOf = Array.isArray(parsed) ? listReader(file, parsed, names) : objectReader(file, parsed, names);
   const found = new Map<string, number[]>();
-  if (Array.isArray(parsed)) {
-    const places = placesInList(file, names, parsed.length);
-    for (const name of names) found.set(name, classesOf(parsed[places.get(baseName(name)) as number], name));
-  } else if (typeof parsed === "object" && parsed !== null) {
-    const entries = new Map(Object.entries(parsed));
-    const missing = names.filter((name) => !entries.has(name) && !entries.has(baseName(name)));
-    if (missing.length > 0)
-      throw refuse(
-        file,
-        `no entry for ${missing.length} of ${names.length} images, the first is ${quote(missing[0])}`,
-      );
-    for (const name of names)
-      found.set(name, classesOf(entries.get(name) ?? entries.get(baseName(name)), name));
-  } else throw refuse(file, "neither a list nor an object");
-  return (name) => found.get(name) ?? [];
+  const validOf = (name: string): readonly number[] => {
+    const known = found.get(name) ?? classesOf(entryOf(name), name);
+    found.set(name, known);
+    return known;
+  };
+  // What is wrong with the file is said before anything is computed.
+  for (const name of names ?? []) validOf(name);
+  return validOf;
 }

@@ -111,16 +111,11 @@ async function judgeAll(
   const { classes, samples } = source.description;
   const { indices: classMap, notice: how } = matchClasses(classes, model.labels, classesBy);
   if (how) notice(how);
-  const { names } = source;
-  if (realLabels !== undefined && names === undefined)
-    throw new VitrineError(
-      "usage/command-line",
-      "--real-labels goes by the names of all files, which a data server does not send: give the files (--data)",
-    );
+  const names = source.names?.();
   const valid =
-    realLabels === undefined || names === undefined
+    realLabels === undefined
       ? undefined
-      : readRealLabels(realLabels, { names: names(), labels: model.labels, classes, classMap });
+      : readRealLabels(realLabels, { names, labels: model.labels, classes, classMap });
   const scores = new ClassScores(classMap);
   const heads = { class: new ClassScores(classMap), distillation: new ClassScores(classMap) };
   const disagreement = teacher && new DisagreementCounts(teacher);
@@ -153,7 +148,7 @@ async function judgeAll(
   };
 }
 
-/** A source of images that knows its files, or that of a data server, which does not. */
+/** A source of images that knows all of its files, or that of a data server, whose names come with the images. */
 type Images = EvaluationSource & Partial<Pick<OpenedEvaluation, "names">>;
 
 function openImages(

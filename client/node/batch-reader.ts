@@ -4,7 +4,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseAddresses } from "../../proto/address.js";
 import type { WireBatch } from "../../proto/batch-codec.js";
-import { creditTooSmall, defaultCredit } from "../../proto/credits.js";
+import { checkBatchBytes, creditTooSmall, defaultCredit } from "../../proto/credits.js";
 import type { OpenRequest } from "../../proto/services.js";
 import {
   type Cursor,
@@ -123,7 +123,8 @@ export class BatchReader {
     options: DataServerOptions & ReaderCosts,
     plan: (description: DataDescription) => ReadingPlan,
   ): Promise<BatchReader> {
-    const { address, flag, batchBytes } = options;
+    const { address, flag, batchBytes, messageBytes } = options;
+    checkBatchBytes(messageBytes);
     const servers = new DataServers(parseAddresses(address, flag));
     const creditBytes = options.creditBytes ?? defaultCredit(batchBytes);
     if (creditBytes < batchBytes) throw creditTooSmall(batchBytes, creditBytes);

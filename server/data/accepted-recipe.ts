@@ -2,10 +2,10 @@
 
 import {
   batchCost,
+  checkBatchBytes,
   MAX_BATCH_SIZE,
   MAX_GLOBAL_BATCH_SIZE,
   MAX_IMAGE_SIZE,
-  MAX_MESSAGE_BYTES,
 } from "../../proto/credits.js";
 import { parseAugmentation } from "../../runtime/draw/augmentation.js";
 import { SMALLEST_WINDOW } from "../../runtime/draw/order.js";
@@ -50,14 +50,7 @@ export function checkRecipe(recipe: AugmentationRecipe, batchSize: number, rank:
   const count = rankCount(batchSize, rank);
   wholeNumber("batch size of a rank", count, 1, MAX_BATCH_SIZE, "--batch-size");
   wholeNumber("image size", recipe.size, 1, MAX_IMAGE_SIZE, "the model's image_size");
-  const bytes = batchCost(count, recipe.size);
-  if (bytes > MAX_MESSAGE_BYTES)
-    refuse(
-      "batch size",
-      batchSize,
-      `batches of at most ${MAX_MESSAGE_BYTES} bytes; this one has ${bytes}`,
-      "--batch-size",
-    );
+  checkBatchBytes(batchCost(count, recipe.size));
   // Four pixels are reflected on each side, from inside the crop.
   if (recipe.simpleCrop) wholeNumber("image size", recipe.size, 9, MAX_IMAGE_SIZE, "--src");
   bounds("scale", recipe.scale, "--scale");

@@ -1,7 +1,7 @@
 // Evaluation stream: the batches of an evaluation for a client, from any of them on, to the last one.
 
 import { namesBytes } from "../../proto/batch-codec.js";
-import { batchCost, MAX_BATCH_SIZE, MAX_EVALUATION_SIZE, MAX_MESSAGE_BYTES } from "../../proto/credits.js";
+import { batchCost, checkBatchBytes, MAX_BATCH_SIZE, MAX_EVALUATION_SIZE } from "../../proto/credits.js";
 import type { AskedEvaluation } from "../../proto/evaluation-codec.js";
 import { type Cursor, checkCursor } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
@@ -25,7 +25,7 @@ function requireRange(field: string, value: number, min: number, max: number): v
   );
 }
 
-/** Throws `protocol/bad-open`. */
+/** Throws `protocol/bad-open`, and `usage/recipe` for batches that no message can hold. */
 export function checkEvaluation(
   { size, cropRatio = DEFAULT_CROP_RATIO }: AskedEvaluation,
   batchSize: number,
@@ -33,7 +33,7 @@ export function checkEvaluation(
   requireRange("batch_size", batchSize, 1, MAX_BATCH_SIZE);
   requireRange("size", size, 1, MAX_EVALUATION_SIZE);
   requireRange("crop_ratio", cropRatio, LEAST_CROP_RATIO, 1);
-  requireRange("bytes of a batch", batchCost(batchSize, size) + namesBytes(batchSize), 1, MAX_MESSAGE_BYTES);
+  checkBatchBytes(batchCost(batchSize, size) + namesBytes(batchSize));
 }
 
 /** Batches from `from` on, in leased buffers; ends after the last one. Throws `data/bad-cursor`. */

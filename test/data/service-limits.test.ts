@@ -16,6 +16,7 @@ import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import type { BatchPart } from "../../proto/batch-codec.js";
 import { batchCost, MAX_CREDIT_BYTES } from "../../proto/credits.js";
+import { toEvaluationMessage } from "../../proto/evaluation-codec.js";
 import { grpc } from "../../proto/generated/health.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, type StreamRequest } from "../../proto/services.js";
@@ -183,6 +184,37 @@ test("a batch that no budget holds is refused before memory is reserved for it",
   served.service.open(await openDataset(set.path), opened);
   assert.is(await codeOf(openStream(served, 40)), "data/server-full");
   await until(() => served.service.bytesReserved() === 0, "nothing is reserved");
+  served.close();
+});
+
+test("a batch that no message can hold is refused by client and server, with both numbers", async ({
+  set,
+  opened,
+}) => {
+  const served = await serve();
+  served.service.open(await openDataset(set.path), opened);
+  const recipe = { ...SMALL_RECIPE, size: 1024 };
+  for (const batchSize of [1024, 4096]) {
+    const numbers = new RegExp(
+      `takes ${batchCost(batchSize, 1024).toLocaleString("en-US")} bytes; allowed: 2,147,483,647`,
+    );
+    const raw = rawStream(served);
+    raw.call.write({
+      open: { recipe: toRecipeMessage(recipe), batchSize, seed: 1, creditBytes: MAX_CREDIT_BYTES },
+    });
+    const settings = { address: served.address, recipe, batchSize, seed: 1 };
+    const fromClient = await connectData(settings).catch((reason: unknown) => reason);
+    for (const error of [await raw.ended, fromClient]) {
+      assert.ok(isVitrineError(error) && error.code === "usage/recipe", String(error));
+      assert.match(error.message, numbers);
+    }
+    const evaluation = rawStream(served);
+    evaluation.call.write({
+      open: { evaluation: toEvaluationMessage({ size: 2048 }), batchSize, creditBytes: MAX_CREDIT_BYTES },
+    });
+    assert.is(await codeOf(evaluation), "usage/recipe");
+  }
+  assert.is(served.service.bytesReserved(), 0);
   served.close();
 });
 

@@ -130,7 +130,7 @@ test("real labels: any valid class is right, and images without one are not coun
 });
 
 const NAMES = ["x/ILSVRC2012_val_00000002.JPEG", "y/ILSVRC2012_val_00000004.JPEG"];
-const realLabels = (content: unknown, names = NAMES) => {
+const realLabels = (content: unknown, names: readonly string[] | undefined = NAMES) => {
   const file = join(folder, "some.json");
   writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content));
   const classMap = Int32Array.of(2, 0);
@@ -144,6 +144,31 @@ test("real labels go by ImageNet's numbers, by path or name, and by classes' nam
   assert.equal(NAMES.map(byName), [[2], [1, 3]]);
   const repeated = realLabels({ "b.jpg": new Array(500_000).fill(3).concat(1) }, ["b.jpg"]);
   assert.equal(repeated("b.jpg"), [3, 1]);
+});
+
+test("real labels of images whose names come one by one are what they are with all names known", () => {
+  const file = join(folder, "later.json");
+  const context = {
+    names: undefined,
+    labels: LABELS,
+    classes: ["kitten", ""],
+    classMap: Int32Array.of(2, 0),
+  };
+  const later = (content: unknown) => {
+    writeFileSync(file, JSON.stringify(content));
+    return readRealLabels(file, context);
+  };
+  assert.equal(NAMES.map(later([[0], [1], [2], [3, 0], []])), [[1], [3, 0]]);
+  assert.equal(later({ "x/1.jpg": ["bee"], "2.jpg": [3] })("y/2.jpg"), [3]);
+  const refused = (content: unknown, name: string, text: RegExp) =>
+    assert.throws(
+      () => later(content)(name),
+      (error: Error & { code?: string }) => error.code === "data/real-labels" && text.test(error.message),
+    );
+  refused([[0]], "a/1.jpg", /which a data server does not send/);
+  refused([[0]], NAMES[0] as string, /which a data server does not send/);
+  refused({ "1.jpg": [0] }, "a/2.jpg", /no entry for a\/2\.jpg/);
+  refused({ "1.jpg": [9] }, "1.jpg", /holds 9/);
 });
 
 test("real labels that do not fit the data set are refused with what is wrong", () => {

@@ -1,7 +1,7 @@
 // Local data: a trainer that makes its batches itself ends with the weights of one that reads them from a data server,
 // also after it was killed; validation data from a data server give the scores of the files.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -138,9 +138,32 @@ test("vitrine validate counts alike with --data and --data-server", async (conte
   const [here, there] = [files, server].map(({ output }) => JSON.parse(output));
   for (const key of ["images", "top1", "top5", "loss"]) assert.is(there[key], here[key], key);
   assert.is(there.images, 38);
-  const real = ["--real-labels", join(context.folder, "real.json")];
-  const refused = await runVitrine(["validate", ...model, "--data-server", context.server.address, ...real]);
-  assert.match(refused.errors, /--real-labels goes by the names of all files/);
+});
+
+test("vitrine validate --real-labels counts alike with --data and --data-server", async (context) => {
+  const model = ["--model", join(context.folder, "served", "last"), "--threads", "1", "--json"];
+  const real = join(context.folder, "real.json");
+  const files = readdirSync(context.set.path).flatMap((name) =>
+    readdirSync(join(context.set.path, name)).map((file) => `${name}/${file}`),
+  );
+  // Every fifth picture has no valid class, and every third one more than its own.
+  const classes = (file: string, place: number) =>
+    place % 5 === 0 ? [] : [file.slice(0, 3), ...(place % 3 === 0 ? ["emu"] : [])];
+  writeFileSync(real, JSON.stringify(Object.fromEntries(files.map((file, i) => [file, classes(file, i)]))));
+  const validate = (...data: string[]) =>
+    runVitrine(["validate", ...model, "--device", "wasm", ...data, "--real-labels", real]);
+  const [here, there] = [
+    await validate("--data", context.set.path),
+    await validate("--data-server", context.server.address),
+  ];
+  assert.is(there.status, 0, there.errors);
+  const [expected, found] = [here, there].map(({ output }) => JSON.parse(output));
+  for (const key of ["images", "unlabeled", "top1Count", "top5", "loss"])
+    assert.is(found[key], expected[key], key);
+  assert.equal([found.images, found.unlabeled], [30, 8]);
+  writeFileSync(real, JSON.stringify(files.map(() => [0])));
+  const list = await validate("--data-server", context.server.address);
+  assert.match(list.errors, /data\/real-labels: .*which a data server does not send.*--data/);
 });
 
 test.run();
