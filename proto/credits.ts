@@ -15,7 +15,7 @@ export const MAX_IMAGE_SIZE = 1_024;
 export const MAX_EVALUATION_SIZE = 2_048;
 
 /** protobuf's own bound on a message, which a batch must stay under. */
-export const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
+const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 
 /** Largest credit window: what a uint32 holds. */
 export const MAX_CREDIT_BYTES = 2 ** 32 - 1;
