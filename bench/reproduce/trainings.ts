@@ -15,9 +15,11 @@ export interface TrainingPlan {
   flags: readonly string[];
   /** Another plan's name, whose last weights teach. */
   teacher?: string;
+  /** Another plan's name, the moving average of whose weights is validated: this plan trains nothing itself. */
+  averageOf?: string;
 }
 
-/** Percent of the validation images, by the weights after the last step: nothing is selected on the validation split. */
+/** Percent of the validation images, by the model after the last step: nothing is selected on the validation split. */
 export interface Scores {
   /** Of the model's answer: of a distilled model the mean of both heads' logits. */
   top1: number;
@@ -44,16 +46,18 @@ function readScores(path: string): Scores {
   return JSON.parse(readFileSync(path, "utf8")) as Scores;
 }
 
-/** Trains and validates one plan; does nothing where its scores are on disk already. */
-async function carryOut(plan: TrainingPlan, seed: number, options: TrainingsOptions): Promise<Scores> {
-  const folder = join(options.out, `seed-${seed}`);
+/** Throws where `folder` has a plan of this name with other settings: its weights and scores are not those of `plan`. */
+export function requireSamePlan(plan: TrainingPlan, data: string, folder: string): void {
+  const path = join(folder, `${plan.name}.plan.json`);
+  const text = JSON.stringify({ ...plan, data });
+  if (!existsSync(path)) writeFileSync(path, text);
+  else if (readFileSync(path, "utf8") !== text)
+    throw new Error(`${folder} has ${plan.name} with other settings; give another --out, or remove it`);
+}
+
+async function train(plan: TrainingPlan, seed: number, data: string, folder: string): Promise<void> {
   const run = join(folder, plan.name);
-  const file = join(folder, `${plan.name}.json`);
-  if (existsSync(file)) return readScores(file);
-  mkdirSync(folder, { recursive: true });
-  const data = options.dataOf(seed);
   const server = await startDataServer(join(data, "train"));
-  const began = performance.now();
   try {
     const given = existsSync(join(run, "last"))
       ? ["--resume"]
@@ -69,30 +73,43 @@ async function carryOut(plan: TrainingPlan, seed: number, options: TrainingsOpti
   } finally {
     server.stop();
   }
-  const validation = [
-    "--data",
-    join(data, "val"),
-    "--model",
-    join(run, "last"),
-    "--device",
-    "wasm",
-    "--json",
-  ];
-  const line = await runVitrine(["validate", ...validation], join(folder, `${plan.name}.validation.log`));
+}
+
+async function validate(plan: TrainingPlan, data: string, folder: string): Promise<Scores> {
+  const model =
+    plan.averageOf === undefined
+      ? join(folder, plan.name, "last")
+      : join(folder, plan.averageOf, "last", "ema.safetensors");
+  const flags = ["--data", join(data, "val"), "--model", model, "--device", "wasm", "--json"];
+  const line = await runVitrine(["validate", ...flags], join(folder, `${plan.name}.validation.log`));
   const { top1, heads } = JSON.parse(line) as ValidationJson;
-  const scores: Scores = {
+  return {
     top1,
     class: heads?.class.top1 ?? null,
     distillation: heads?.distillation.top1 ?? null,
   };
+}
+
+/** Trains and validates one plan; does nothing where its scores are on disk already. */
+async function carryOut(plan: TrainingPlan, seed: number, options: TrainingsOptions): Promise<Scores> {
+  const folder = join(options.out, `seed-${seed}`);
+  const file = join(folder, `${plan.name}.json`);
+  const data = options.dataOf(seed);
+  mkdirSync(folder, { recursive: true });
+  requireSamePlan(plan, data, folder);
+  if (existsSync(file)) return readScores(file);
+  const began = performance.now();
+  if (plan.averageOf === undefined) await train(plan, seed, data, folder);
+  const scores = await validate(plan, data, folder);
   writeFileSync(`${file}.next`, JSON.stringify(scores));
   renameSync(`${file}.next`, file);
   const minutes = (performance.now() - began) / 60_000;
-  options.say(`seed ${seed}  ${plan.name.padEnd(28)} top-1 ${top1.toFixed(2)}%  ${minutes.toFixed(1)} min`);
+  const top1 = scores.top1.toFixed(2);
+  options.say(`seed ${seed}  ${plan.name.padEnd(28)} top-1 ${top1}%  ${minutes.toFixed(1)} min`);
   return scores;
 }
 
-/** Plan name → its scores, seed by seed. A plan starts when its teacher is trained; earlier seeds go first. */
+/** Plan name → its scores, seed by seed. A plan starts when what it needs is trained; earlier seeds go first. */
 export async function carryOutAll(
   plans: readonly TrainingPlan[],
   seeds: readonly number[],
@@ -105,9 +122,10 @@ export async function carryOutAll(
   let settled = new Promise<void>((resolve) => (wake = resolve));
   const lane = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const next = waiting.findIndex(
-        ({ plan, seed }) => plan.teacher === undefined || done.has(key(plan.teacher, seed)),
-      );
+      const next = waiting.findIndex(({ plan, seed }) => {
+        const needed = plan.teacher ?? plan.averageOf;
+        return needed === undefined || done.has(key(needed, seed));
+      });
       if (next < 0) {
         await settled;
         continue;

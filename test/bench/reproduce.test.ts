@@ -1,15 +1,18 @@
 // Reproduce: what the tables of the paper's comparisons in small compute from scores, and in which order they train.
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ablationPlans, ablationTable } from "../../bench/reproduce/ablation.js";
+import { ablationPlans, ablationTable, verdictOf } from "../../bench/reproduce/ablation.js";
 import {
   distillationClaims,
   distillationPlans,
   distillationTable,
 } from "../../bench/reproduce/distillation.js";
-import { meanOf, pairedDifference } from "../../bench/reproduce/statistics.js";
-import type { Scores } from "../../bench/reproduce/trainings.js";
+import { meanOf, pairedDifference, studentQuantile } from "../../bench/reproduce/statistics.js";
+import { requireSamePlan, type Scores } from "../../bench/reproduce/trainings.js";
 
 const MODELS = { teacher: "t.json", plain: "p.json", distilled: "d.json" };
 const BUDGET = { student: 1, teacher: 1, early: 1 };
@@ -68,12 +71,76 @@ test("tables have a row per training, with heads where a model has two", () => {
   const token =
     "| DeiT with a distillation token, hard distillation from the RegNetY | 51.00 ± 1.00 | 48.00 ± 0.00 | 48.00 ± 0.00 |";
   assert.ok(table.includes(token), table.join("\n"));
-  const ablation = ablationPlans("p.json", 3);
-  const rows = ablationTable(
-    new Map(ablation.map(({ name }) => [name, scoresOf(name === "default" ? [50] : [47.8])])),
+});
+
+test("an ablation changes its ingredient alone, and trains the default and its average once", () => {
+  const [base, ...others] = ablationPlans("p.json", 3);
+  for (const { name, flags, averageOf } of others) {
+    if (averageOf === undefined) assert.equal(flags.slice(0, base.flags.length), base.flags, name);
+    else assert.equal([name, averageOf, flags], ["ema", base.name, []]);
+  }
+  const own = new Map(others.map(({ name, flags }) => [name, flags.slice(base.flags.length).join(" ")]));
+  assert.is(new Set(own.values()).size, others.length, "no two rows are the same training");
+  assert.is(own.get("no-mix"), "--mixup 0 --cutmix 0");
+  for (const flags of own.values())
+    assert.not.ok(
+      flags !== "" && `${base.flags.join(" ")} `.includes(`${flags} `),
+      `${flags} changes something`,
+    );
+});
+
+test("a direction is claimed beyond chance only, and agrees with the paper's by its sign", () => {
+  const of = (differences: readonly number[], paper: number) =>
+    verdictOf(meanOf(differences), differences.length, paper);
+  // Standard error 0.5: with 2 degrees of freedom a mean of 2.15 is chance at 5%, 2.16 is not.
+  const around = (mean: number) => [mean - Math.sqrt(0.75), mean, mean + Math.sqrt(0.75)];
+  assert.is(of(around(2.15), 3), "noise");
+  assert.is(of(around(2.16), 3), "same");
+  assert.is(of(around(-2.16), 3), "other");
+  assert.is(of(around(-2.16), -3), "same");
+  assert.is(of(around(2.16), 0.1), "here alone");
+  assert.is(of(around(0.5), 0.1), "noise");
+  assert.is(of([30], 3), "unknown");
+  // Student's t with 1 and 2 degrees of freedom has distribution functions in closed form.
+  const one = (t: number) => (2 / Math.PI) * Math.atan(t);
+  const two = (t: number) => t / Math.sqrt(2 + t * t);
+  assert.ok(Math.abs(one(studentQuantile(1)) - 0.95) < 1e-5);
+  assert.ok(Math.abs(two(studentQuantile(2)) - 0.95) < 1e-5);
+  assert.ok(studentQuantile(100) > 1.96 && studentQuantile(100) <= studentQuantile(9));
+});
+
+test("the ablation's table has the paper's differences and says where they are in doubt", () => {
+  const plans = ablationPlans("p.json", 3);
+  const losing: Readonly<Record<string, number>> = { default: 0, "no-randaugment": 2.2, "no-erasing": -3 };
+  const scores = new Map(
+    plans.map(({ name }) => [name, scoresOf([50, 52].map((value) => value - (losing[name] ?? 0)))]),
   );
-  assert.is(rows.length, ablation.length + 2);
-  assert.ok(rows.includes("| no RandAugment | 47.80 | -2.20 | -2.2 |"), rows.join("\n"));
+  const rows = ablationTable(scores);
+  assert.is(rows.length, plans.length + 2);
+  const start = (text: string) => rows.find((row) => row.startsWith(`| ${text} |`));
+  assert.is(start("all ingredients"), "| all ingredients | 51.00 ± 1.00 | | 81.8 | |");
+  assert.is(
+    start("no RandAugment"),
+    "| no RandAugment | 48.80 ± 1.00 | -2.20 ± 0.00 | -2.2 | same direction |",
+  );
+  assert.is(
+    start("no random erasing"),
+    "| no random erasing | 54.00 ± 1.00 | 3.00 ± 0.00 | -77.5, did not train well | other direction |",
+  );
+  assert.is(start("with EMA"), "| with EMA | 51.00 ± 1.00 | 0.00 ± 0.00 | 0.1 | within noise |");
+});
+
+test("results of other settings are not taken for a plan's own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vitrine-reproduce-"));
+  const plan = { name: "default", model: "p.json", flags: ["--epochs", "3"] };
+  requireSamePlan(plan, "data-0", folder);
+  requireSamePlan({ ...plan, flags: [...plan.flags] }, "data-0", folder);
+  assert.throws(
+    () => requireSamePlan({ ...plan, flags: ["--epochs", "4"] }, "data-0", folder),
+    /other settings/,
+  );
+  assert.throws(() => requireSamePlan(plan, "data-1", folder), /other settings/);
+  rmSync(folder, { recursive: true });
 });
 
 test.run();
