@@ -20,7 +20,7 @@ const HELP = `npm run reproduce -- distillation|ablation
   --lanes N          trainings at a time, one thread each (2)
   --train N          pictures of a class to train on (distillation: 40, ablation: 52)
   --val N            pictures of a class to validate on (200)
-  --epochs N         epochs of a student (50)
+  --epochs N         epochs of a student (distillation: 50, ablation: 25)
   --teacher-epochs N distillation: epochs of the convnet teacher (50)
   --early-epochs N   distillation: epochs of a convnet that is as good as the DeiT teacher (14)
   --out DIR          data, runs and tables (runs/reproduce); what is there already is not done again`;
@@ -35,7 +35,7 @@ const DEFAULTS = {
   // of a multiple of 256 images: one recipe is as long as the other.
   train: { distillation: 40, ablation: 52 },
   val: 200,
-  epochs: 50,
+  epochs: { distillation: 50, ablation: 25 },
   "teacher-epochs": 50,
   "early-epochs": 14,
 } as const;
@@ -89,6 +89,7 @@ async function main(kind: Kind): Promise<void> {
     teacher: model("teacher.json"),
     plain: model("plain.json"),
     distilled: model("distilled.json"),
+    ablation: model("ablation.json"),
   };
   const budget = {
     student: numberOf("epochs", kind),
@@ -96,7 +97,9 @@ async function main(kind: Kind): Promise<void> {
     early: numberOf("early-epochs", kind),
   };
   const plans =
-    kind === "distillation" ? distillationPlans(models, budget) : ablationPlans(models.plain, budget.student);
+    kind === "distillation"
+      ? distillationPlans(models, budget)
+      : ablationPlans(models.ablation, budget.student);
   const folder = join(out, kind);
   const lanes = numberOf("lanes", kind);
   const scores = await carryOutAll(plans, seeds, { out: folder, dataOf, lanes, say });

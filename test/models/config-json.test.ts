@@ -95,7 +95,7 @@ test("a width of its own brings its MLP, and the heads of the architecture", () 
 
 test("every part of a config reads back as it was written", () => {
   const parts: Partial<DeitConfig>[] = [
-    { layerScale: 1e-4, prefixPositions: false },
+    { layerScale: 1e-4, prefixPositions: false, initializerRange: 0.07 },
     { registers: 4, classToken: false, pool: "avg", poolNorm: true },
     { qkvBias: false, interpolation: "lanczos", cropMode: "squash", cropRounding: "down" },
   ];

@@ -103,6 +103,18 @@ test("LayerScale starts from its configured value", async () => {
   assert.is(own.get("blocks.0.ls1.gamma")?.data[0], Math.fround(1e-6));
 });
 
+test("another deviation scales tokens, positions and linear weights alone", async () => {
+  const { math } = await createImageModule(nodeHost());
+  const usual = initialWeights(SMALL, 7, math);
+  const wide = initialWeights({ ...SMALL, initializerRange: 0.08 }, 7, math);
+  for (const [name, { data }] of usual) {
+    const factor = /^patch_embed|norm|bias$/.test(name) ? 1 : 4;
+    const own = wide.get(name)?.data as Float32Array;
+    const scaled = data.every((value, i) => Math.abs(own[i] - factor * value) <= 1e-6 * Math.abs(own[i]));
+    assert.ok(scaled, `${name} is ${factor} times the usual one`);
+  }
+});
+
 test("initial weights follow DeiT's distributions and are the same for the same seed", async () => {
   const { math } = await createImageModule(nodeHost());
   const weights = initialWeights(SMALL, 7, math);

@@ -48,6 +48,8 @@ const CASES: readonly [RegExp, object][] = [
   [/layer_norm_eps is 1e\+300; allowed: a number from 1e-15 to 1/, { ...DEIT, layer_norm_eps: 1e300 }],
   [/layer_norm_eps is 1e-300/, { ...DEIT, layer_norm_eps: 1e-300 }],
   [/init_values is 1e\+308; allowed: a number from 1e-12 to 100/, { ...DEIT, init_values: 1e308 }],
+  [/initializer_range is 1e-300; allowed: a number from 1e-12 to 1/, { ...DEIT, initializer_range: 1e-300 }],
+  [/initializer_range is 0; allowed: a number above 0/, { ...DEIT, initializer_range: 0 }],
   [
     /model_args.mlp_ratio is 1000000000000; allowed: above 0 and at most 1024/,
     { ...DEIT, intermediate_size: 128, model_args: { mlp_ratio: 1e12 } },

@@ -27,6 +27,11 @@ export interface DeitConfig extends ClassifierConfig {
    * 1e-4 in DeiT III (models_v2.py).
    */
   layerScale?: number;
+  /**
+   * Standard deviation of tokens, position embedding and linear weights in a training from scratch. Default 0.02, that
+   * of every published model.
+   */
+  initializerRange?: number;
   /** Whether the position embedding has rows for the tokens before the patches. Default true; false in DeiT III. */
   prefixPositions?: boolean;
   /** Whether there is a class token. Default true. */
@@ -140,6 +145,9 @@ const EPSILONS = { least: 1e-15, most: 1 } as const;
 /** Published models start from 1e-6 to 0.1; the factors of all blocks multiply. */
 const LAYER_SCALES = { least: 1e-12, most: 100 } as const;
 
+/** Published models start from 0.02; with less float32 loses what is small, with more nothing trains. */
+const INITIALIZER_RANGES = { least: 1e-12, most: 1 } as const;
+
 const LARGEST_REGISTERS = 1024;
 
 /** Fields of config.json by our names; `subject` names the file or model that they are of. */
@@ -170,16 +178,14 @@ export function checkConfig(config: DeitConfig, subject = "model configuration")
   };
   divisible("imageSize", "patchSize");
   divisible("dim", "heads");
-  const { layerNormEpsilon: epsilon, layerScale: scale } = config;
-  if (!(epsilon >= EPSILONS.least && epsilon <= EPSILONS.most))
-    throw invalid(subject, "layer_norm_eps", epsilon, `a number from ${EPSILONS.least} to ${EPSILONS.most}`);
-  if (scale !== undefined && !(scale >= LAYER_SCALES.least && scale <= LAYER_SCALES.most))
-    throw invalid(
-      subject,
-      "init_values",
-      scale,
-      `a number from ${LAYER_SCALES.least} to ${LAYER_SCALES.most}`,
-    );
+  const within = (field: string, value: number, { least, most }: { least: number; most: number }) => {
+    if (value >= least && value <= most) return;
+    throw invalid(subject, field, value, `a number from ${least} to ${most}`);
+  };
+  within("layer_norm_eps", config.layerNormEpsilon, EPSILONS);
+  if (config.layerScale !== undefined) within("init_values", config.layerScale, LAYER_SCALES);
+  if (config.initializerRange !== undefined)
+    within("initializer_range", config.initializerRange, INITIALIZER_RANGES);
   checkTokens(config, subject);
 }
 

@@ -11,10 +11,11 @@ import { DEIT_NAMES, publishedDeit } from "./published.js";
 
 type Property = keyof DeitConfig;
 
-/** What every format is told. */
+/** What every format is given, and what weights do not depend on once they are trained. */
 const SIZES: readonly Property[] = [
   ...(["imageSize", "classes", "mean", "std", "cropRatio", "patchSize", "dim", "depth", "heads"] as const),
   ...(["mlpDim", "distilled", "layerNormEpsilon", "interpolation", "cropMode", "cropRounding"] as const),
+  "initializerRange",
 ];
 
 /** Properties of variants, and the value with which a model is no variant. */

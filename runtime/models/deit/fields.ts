@@ -156,6 +156,7 @@ export function readDeitFields(fields: Fields, subject: string): Partial<DeitCon
       ...Object.fromEntries(sizes),
       distilled: readDistilled(fields),
       layerNormEpsilon: positiveNumber(fields, "layer_norm_eps", subject),
+      initializerRange: positiveNumber(fields, "initializer_range", subject),
     }),
     ...readParts(fields, subject),
   };
@@ -172,6 +173,7 @@ export function deitFields(config: DeitConfig): Fields {
     qkv_bias: config.qkvBias ?? true,
     layer_norm_eps: config.layerNormEpsilon,
     ...defined<Fields>({
+      initializer_range: config.initializerRange,
       init_values: config.layerScale,
       no_embed_class: prefixPositions === undefined ? undefined : !prefixPositions,
       class_token: config.classToken,
