@@ -2,7 +2,7 @@
 // What is finished stays on disk: a reproduction that was stopped goes on where it was.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { runVitrine, startDataServer } from "../vitrine-processes.js";
 
 /** One training of a reproduction. */
@@ -49,7 +49,8 @@ function readScores(path: string): Scores {
 /** Throws where `folder` has a plan of this name with other settings: its weights and scores are not those of `plan`. */
 export function requireSamePlan(plan: TrainingPlan, data: string, folder: string): void {
   const path = join(folder, `${plan.name}.plan.json`);
-  const text = JSON.stringify({ ...plan, data });
+  // Names without folders: a checkout elsewhere has the same models.
+  const text = JSON.stringify({ ...plan, model: basename(plan.model), data: basename(data) });
   if (!existsSync(path)) writeFileSync(path, text);
   else if (readFileSync(path, "utf8") !== text)
     throw new Error(`${folder} has ${plan.name} with other settings; give another --out, or remove it`);
