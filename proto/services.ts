@@ -23,6 +23,12 @@ function serializer<Message extends object>(type: MessageType<Message>): (messag
 }
 
 /**
+ * Bytes of a request without tensors. protobuf makes an object for each element of a message, an empty one of two bytes
+ * too: larger messages are not read, as if they were no messages.
+ */
+const MAX_SMALL_REQUEST = 64 << 10;
+
+/**
  * `/package.Service/Method` with its two message types → what grpc-js takes. Fields of type `bytes` alias the
  * received message: keeping one keeps the whole message alive.
  */
@@ -37,7 +43,10 @@ function grpcMethod<Request extends object, Response extends object>(
     requestStream: false,
     responseStream,
     requestSerialize: serializer(request),
-    requestDeserialize: (bytes) => request.decode(bytes),
+    requestDeserialize: (bytes) => {
+      if (bytes.length > MAX_SMALL_REQUEST) throw new RangeError("a request of this call is smaller");
+      return request.decode(bytes);
+    },
     responseSerialize: serializer(response),
     responseDeserialize: (bytes) => response.decode(bytes),
   };
@@ -68,40 +77,109 @@ export const DATA_SERVICE = {
   } satisfies MethodDefinition<StreamRequest, BatchPart>,
 };
 
-const inferencePath = (method: string) => `/inference.GRPCInferenceService/${method}`;
+/** A request of ModelInfer, or its bytes: the server reads them with limits, by `readInferRequest`. */
+export type InferMessage = inference.ModelInferRequest.$Properties | Uint8Array;
 
-/** inference.proto: the six calls of the Open Inference Protocol v2. */
+const serializeInfer = serializer<inference.ModelInferRequest.$Properties>(inference.ModelInferRequest);
+
+function inferenceCall<Request extends object, Response extends object>(
+  name: string,
+  request: MessageType<Request>,
+  response: MessageType<Response>,
+): MethodDefinition<Request, Response> {
+  return grpcMethod(`/inference.GRPCInferenceService/${name}`, request, response);
+}
+
+/** The same with requests of ModelInfer. */
+function tensorCall<Response extends object>(
+  name: string,
+  response: MessageType<Response>,
+  stream: boolean,
+): MethodDefinition<InferMessage, Response> {
+  return {
+    ...inferenceCall(name, inference.ModelInferRequest, response),
+    requestStream: stream,
+    responseStream: stream,
+    requestSerialize: (message) =>
+      message instanceof Uint8Array
+        ? Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+        : serializeInfer(message),
+    requestDeserialize: (bytes) => bytes,
+  };
+}
+
+const { SharedMemoryRequest, SharedMemoryResponse, SharedMemoryStatusResponse } = inference;
+
+/** inference.proto: the Open Inference Protocol v2 with Triton's additions. */
 export const INFERENCE_SERVICE = {
-  ServerLive: grpcMethod(
-    inferencePath("ServerLive"),
-    inference.ServerLiveRequest,
-    inference.ServerLiveResponse,
-  ),
-  ServerReady: grpcMethod(
-    inferencePath("ServerReady"),
-    inference.ServerReadyRequest,
-    inference.ServerReadyResponse,
-  ),
-  ModelReady: grpcMethod(
-    inferencePath("ModelReady"),
-    inference.ModelReadyRequest,
-    inference.ModelReadyResponse,
-  ),
-  ServerMetadata: grpcMethod(
-    inferencePath("ServerMetadata"),
+  ServerLive: inferenceCall("ServerLive", inference.ServerLiveRequest, inference.ServerLiveResponse),
+  ServerReady: inferenceCall("ServerReady", inference.ServerReadyRequest, inference.ServerReadyResponse),
+  ModelReady: inferenceCall("ModelReady", inference.ModelReadyRequest, inference.ModelReadyResponse),
+  ServerMetadata: inferenceCall(
+    "ServerMetadata",
     inference.ServerMetadataRequest,
     inference.ServerMetadataResponse,
   ),
-  ModelMetadata: grpcMethod(
-    inferencePath("ModelMetadata"),
+  ModelMetadata: inferenceCall(
+    "ModelMetadata",
     inference.ModelMetadataRequest,
     inference.ModelMetadataResponse,
   ),
-  ModelInfer: grpcMethod(
-    inferencePath("ModelInfer"),
-    inference.ModelInferRequest,
-    inference.ModelInferResponse,
+  ModelInfer: tensorCall("ModelInfer", inference.ModelInferResponse, false),
+  ModelStreamInfer: tensorCall("ModelStreamInfer", inference.ModelStreamInferResponse, true),
+  ModelConfig: inferenceCall("ModelConfig", inference.ModelConfigRequest, inference.ModelConfigResponse),
+  ModelStatistics: inferenceCall(
+    "ModelStatistics",
+    inference.ModelStatisticsRequest,
+    inference.ModelStatisticsResponse,
   ),
+  RepositoryIndex: inferenceCall(
+    "RepositoryIndex",
+    inference.RepositoryIndexRequest,
+    inference.RepositoryIndexResponse,
+  ),
+  RepositoryModelLoad: inferenceCall(
+    "RepositoryModelLoad",
+    inference.RepositoryModelLoadRequest,
+    inference.RepositoryModelLoadResponse,
+  ),
+  RepositoryModelUnload: inferenceCall(
+    "RepositoryModelUnload",
+    inference.RepositoryModelUnloadRequest,
+    inference.RepositoryModelUnloadResponse,
+  ),
+  SystemSharedMemoryStatus: inferenceCall(
+    "SystemSharedMemoryStatus",
+    SharedMemoryRequest,
+    SharedMemoryStatusResponse,
+  ),
+  SystemSharedMemoryRegister: inferenceCall(
+    "SystemSharedMemoryRegister",
+    SharedMemoryRequest,
+    SharedMemoryResponse,
+  ),
+  SystemSharedMemoryUnregister: inferenceCall(
+    "SystemSharedMemoryUnregister",
+    SharedMemoryRequest,
+    SharedMemoryResponse,
+  ),
+  CudaSharedMemoryStatus: inferenceCall(
+    "CudaSharedMemoryStatus",
+    SharedMemoryRequest,
+    SharedMemoryStatusResponse,
+  ),
+  CudaSharedMemoryRegister: inferenceCall(
+    "CudaSharedMemoryRegister",
+    SharedMemoryRequest,
+    SharedMemoryResponse,
+  ),
+  CudaSharedMemoryUnregister: inferenceCall(
+    "CudaSharedMemoryUnregister",
+    SharedMemoryRequest,
+    SharedMemoryResponse,
+  ),
+  TraceSetting: inferenceCall("TraceSetting", inference.SettingsRequest, inference.SettingsResponse),
+  LogSettings: inferenceCall("LogSettings", inference.SettingsRequest, inference.SettingsResponse),
 };
 
 /** Keys of ModelMetadata.properties; every value is a string, lists are JSON. */

@@ -30,29 +30,29 @@ export interface WireTensors {
   raw: Uint8Array[];
 }
 
-function refuse(name: string, message: string): never {
+export function refuseTensor(name: string, message: string): never {
   throw new VitrineError("protocol/tensor", `tensor "${quote(name)}": ${message}`);
 }
 
 const shapeText = (shape: readonly number[]): string => `[${fitText(shape.join(", "), 200)}]`;
 
 /** Product of the axes. Throws `protocol/tensor` for a negative axis or a product beyond exact integers. */
-function elementCount(name: string, shape: readonly number[]): number {
+export function elementCount(name: string, shape: readonly number[]): number {
   let count = 1;
   for (const axis of shape) {
     if (!Number.isInteger(axis) || axis < 0) {
-      refuse(name, `shape ${shapeText(shape)}; allowed: whole numbers from 0`);
+      refuseTensor(name, `shape ${shapeText(shape)}; allowed: whole numbers from 0`);
     }
     count *= axis;
   }
-  if (!Number.isSafeInteger(count)) refuse(name, `shape ${shapeText(shape)} is too large`);
+  if (!Number.isSafeInteger(count)) refuseTensor(name, `shape ${shapeText(shape)} is too large`);
   return count;
 }
 
-function expectCount(name: string, shape: readonly number[], got: number, unit: string): void {
+export function expectCount(name: string, shape: readonly number[], got: number, unit: string): void {
   const count = elementCount(name, shape);
   if (got !== count) {
-    refuse(name, `shape ${shapeText(shape)} says ${count} ${unit}, the contents hold ${got} ${unit}`);
+    refuseTensor(name, `shape ${shapeText(shape)} says ${count} ${unit}, the contents hold ${got} ${unit}`);
   }
 }
 
@@ -79,13 +79,13 @@ function unpackElements(name: string, raw: Uint8Array, limit: number): Uint8Arra
     const length = left >= 0 ? view.getUint32(offset, true) : 0;
     if (left < length) {
       const found = left < 0 ? `${left + 4} of the 4 bytes of its length` : `${left} of its ${length} bytes`;
-      refuse(
+      refuseTensor(
         name,
         `element ${elements.length} at byte ${offset} is truncated: it has ${found} ` +
           "(each element follows its length, 4 bytes, little-endian)",
       );
     }
-    if (elements.length === limit) refuse(name, `bytes follow after its ${limit} elements`);
+    if (elements.length === limit) refuseTensor(name, `bytes follow after its ${limit} elements`);
     elements.push(raw.subarray(offset + 4, offset + 4 + length));
     offset += 4 + length;
   }
@@ -108,7 +108,7 @@ function decodeRaw(name: string, datatype: Datatype, shape: number[], raw: Uint8
   const numbers = NUMBERS[datatype];
   const size = numbers.BYTES_PER_ELEMENT;
   if (raw.length % size !== 0) {
-    refuse(name, `${raw.length} raw bytes are not a whole number of ${datatype} elements`);
+    refuseTensor(name, `${raw.length} raw bytes are not a whole number of ${datatype} elements`);
   }
   expectCount(name, shape, raw.length / size, "elements");
   const data = new numbers(raw.length / size);
@@ -125,11 +125,11 @@ const FIELD_OF = {
 } as const;
 
 function decodeTyped(name: string, datatype: Datatype, shape: number[], contents: Contents): Tensor {
-  if (datatype === "FP16") refuse(name, "datatype FP16 has raw contents only");
+  if (datatype === "FP16") refuseTensor(name, "datatype FP16 has raw contents only");
   const field = FIELD_OF[datatype];
   for (const [other, values] of Object.entries(contents)) {
     if (other !== field && Array.isArray(values) && values.length > 0) {
-      refuse(name, `datatype ${datatype} with ${other}; allowed: ${field}`);
+      refuseTensor(name, `datatype ${datatype} with ${other}; allowed: ${field}`);
     }
   }
   expectCount(name, shape, contents[field]?.length ?? 0, "elements");
@@ -142,7 +142,7 @@ function decodeTyped(name: string, datatype: Datatype, shape: number[], contents
   }
   const wide = contents.uintContents ?? [];
   const high = wide.findIndex((value) => value > 255);
-  if (high >= 0) refuse(name, `element ${high} is ${wide[high]}; allowed in UINT8: 0 to 255`);
+  if (high >= 0) refuseTensor(name, `element ${high} is ${wide[high]}; allowed in UINT8: 0 to 255`);
   return { name, datatype, shape, data: Uint8Array.from(wide) };
 }
 
@@ -152,10 +152,10 @@ export function decodeTensor(tensor: WireTensor, raw?: Uint8Array): Tensor {
   const shape = [...(tensor.shape ?? [])];
   const datatype = tensor.datatype ?? "";
   if (!DATATYPES.includes(datatype)) {
-    refuse(name, `datatype "${quote(datatype)}"; allowed: ${DATATYPES.join(", ")}`);
+    refuseTensor(name, `datatype "${quote(datatype)}"; allowed: ${DATATYPES.join(", ")}`);
   }
   if (!raw) return decodeTyped(name, datatype as Datatype, shape, tensor.contents ?? {});
-  if (tensor.contents) refuse(name, "raw and typed contents in one message; allowed: one kind");
+  if (tensor.contents) refuseTensor(name, "raw and typed contents in one message; allowed: one kind");
   return decodeRaw(name, datatype as Datatype, shape, raw);
 }
 
@@ -196,7 +196,7 @@ function typedContents(tensor: Tensor): Contents {
     case "FP32":
       return { fp32Contents: Array.from(tensor.data) };
     default:
-      return refuse(tensor.name, "datatype FP16 has raw contents only");
+      return refuseTensor(tensor.name, "datatype FP16 has raw contents only");
   }
 }
 

@@ -83,6 +83,9 @@ export function statusOf(error: unknown, service: Service): status {
 /** Binary metadata: the record as JSON, UTF-8. File names need not be ASCII. */
 const KEY = "vitrine-error-bin";
 
+/** Milliseconds after which a client may try again (gRPC A6). */
+const PUSHBACK = "grpc-retry-pushback-ms";
+
 /**
  * Bytes of status text and record together, as they are sent. Most clients take 8 KiB of trailers and turn more into
  * RESOURCE_EXHAUSTED or no status at all; a kilobyte is left for the other trailers.
@@ -164,6 +167,9 @@ export function toStatus(
   });
   const metadata = new Metadata();
   metadata.set(KEY, encoded.record);
+  const { retryAfterMs } = record.details;
+  // The client's policy of retries waits as long; grpc-js and other clients honor it.
+  if (typeof retryAfterMs === "number") metadata.set(PUSHBACK, String(Math.max(0, Math.ceil(retryAfterMs))));
   return { code: statusOf(error, service), details: encoded.text, metadata };
 }
 

@@ -1,17 +1,27 @@
 // Unary call: a handler that returns or throws, in place of grpc-js's callback. Every error, also one of grpc-js
 // itself, leaves with our status, code and text.
 
-import { type handleUnaryCall, ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
+import {
+  type handleUnaryCall,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServerUnaryCall,
+  status,
+} from "@grpc/grpc-js";
 import { toStatus } from "../proto/wire-error.js";
 import { VitrineError } from "../runtime/errors.js";
 import { lifeOfCall, type RequestLife } from "./request-life.js";
 
 export function unaryCall<Request, Response>(
-  handle: (request: Request, life: RequestLife) => Response | Promise<Response>,
+  handle: (
+    request: Request,
+    life: RequestLife,
+    call: ServerUnaryCall<Request, Response>,
+  ) => Response | Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return async (call, callback) => {
     try {
-      callback(null, await handle(call.request, lifeOfCall(call)));
+      callback(null, await handle(call.request, lifeOfCall(call), call));
     } catch (error) {
       callback(toStatus(error, "inference"));
     }
@@ -38,7 +48,8 @@ function typedRefusal(code: status | null | undefined, text: string): VitrineErr
     if (unpacked) return tooLarge(`more than ${unpacked[1]} decompressed`, unpacked[1]);
   }
   if (code === status.INTERNAL && MALFORMED.test(text)) {
-    const reason = "the request's bytes are not a message of this call (see proto/inference.proto)";
+    const reason =
+      "the request's bytes are not a message of this call (see proto/inference.proto), or too many for one without tensors";
     return new VitrineError("protocol/malformed", reason);
   }
   return undefined;

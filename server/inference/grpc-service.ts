@@ -1,27 +1,43 @@
-// gRPC service: the calls of the Open Inference Protocol v2 as grpc-js takes them.
+// gRPC service: the calls of the Open Inference Protocol v2 and those that Triton adds, as grpc-js takes them.
 
-import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import { Metadata, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { inference } from "../../proto/generated/inference.js";
-import { decodeTensor, encodeTensors, type WireTensor } from "../../proto/tensor-codec.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 import { unaryCall } from "../unary-call.js";
-import type { ModelRepository } from "./contract.js";
-import { modelMetadata } from "./model-description.js";
+import { type InferCallOptions, type InferResponse, inferOverGrpc } from "./infer-call.js";
+import { type InferStream, serveInferStream } from "./infer-stream.js";
+import { modelConfig, modelMetadata } from "./model-description.js";
 import { parseViewName } from "./model-views.js";
-import { answerInfer, findView, type InferCall, type InferInput, type Parameters } from "./open-inference.js";
+import { findView } from "./open-inference.js";
+import { indexResponse, loadModel, unloadModel } from "./repository-calls.js";
+import type { Statistics } from "./statistics.js";
 
-export interface ServiceOptions {
-  repository: ModelRepository;
+export interface ServiceOptions extends InferCallOptions {
   /** Version of Vitrine, for ServerMetadata. */
   version: string;
   /** False while loading or draining. */
   isReady(): boolean;
+  /** What the engines report. Default: ModelStatistics are not served. */
+  statistics?: Statistics | undefined;
+  /** Aborts when the server stops: streams end after the requests that they have in progress. */
+  stopping?: AbortSignal | undefined;
 }
 
+/** Of the protocol's extensions, those of both protocols; REST adds its own. */
+export const EXTENSIONS: readonly string[] = [
+  "classification",
+  "model_repository",
+  "model_repository(unload_dependents)",
+  "model_configuration",
+  "schedule_policy",
+  "statistics",
+];
+
 /** False for a model that the server does not have, as Triton answers: clients wait for a model by asking again. */
-function isModelReady(
-  { repository, isReady }: ServiceOptions,
-  { name, version }: inference.ModelReadyRequest,
+export function isModelReady(
+  { repository, isReady }: Pick<ServiceOptions, "repository" | "isReady">,
+  name: string,
+  version: string,
 ): boolean {
   try {
     return isReady() && repository.isReady(parseViewName(name).model, version);
@@ -30,73 +46,71 @@ function isModelReady(
   }
 }
 
-type WireParameters = Record<string, inference.InferParameter.$Properties>;
-
-function parametersOf(parameters: WireParameters | null | undefined): Parameters {
-  return new Map(
-    Object.entries(parameters ?? {}).map(([name, value]) => {
-      const { boolParam, int64Param, stringParam, doubleParam, uint64Param } = value;
-      const given = boolParam ?? int64Param ?? stringParam ?? doubleParam ?? uint64Param;
-      if (given !== undefined && given !== null) return [name, given] as const;
-      throw new VitrineError("protocol/parameter", `parameter "${quote(name)}" has no value`);
-    }),
-  );
+function notServed(what: string, instead: string): never {
+  throw new VitrineError("protocol/unimplemented", `${what}; ${instead}`);
 }
 
-/** KServe's Python client states the size of raw contents a second time. */
-const RAW_SIZE = "binary_data_size";
-
-function inputOf(tensor: WireTensor, raw: Uint8Array | undefined): InferInput {
-  const { name = "", datatype = "", shape = [] } = tensor;
-  const parameters = new Map(parametersOf(tensor.parameters as WireParameters));
-  if (raw && parameters.get(RAW_SIZE) === raw.length) parameters.delete(RAW_SIZE);
-  const header = { name: name ?? "", datatype: datatype ?? "", shape: shape ?? [] };
-  return { ...header, parameters, read: () => decodeTensor(tensor, raw) };
-}
-
-function inferCall(request: inference.ModelInferRequest): InferCall {
-  const { inputs, rawInputContents: raw } = request;
-  if (raw.length > 0 && raw.length !== inputs.length) {
-    const text = `${raw.length} raw contents for ${inputs.length} inputs; allowed: one each, in their order`;
-    throw new VitrineError("protocol/tensor", text);
-  }
-  return {
-    model: request.modelName,
-    version: request.modelVersion,
-    parameters: parametersOf(request.parameters),
-    inputs: inputs.map((tensor, index) => inputOf(tensor, raw[index])),
-    outputs: request.outputs.map(({ name, parameters }) => {
-      return { name: name ?? "", parameters: parametersOf(parameters as WireParameters) };
-    }),
-  };
-}
+const noSharedMemory = unaryCall(() =>
+  notServed("tensors in shared memory are not supported", "send their contents in the message"),
+);
+const noRegions = unaryCall(() => inference.SharedMemoryStatusResponse.create());
+const nothingRegistered = unaryCall(() => inference.SharedMemoryResponse.create());
 
 export function createInferenceHandlers(options: ServiceOptions): UntypedServiceImplementation {
-  const { repository, version, isReady } = options;
+  const { repository, version, isReady, statistics } = options;
   return {
     ServerLive: unaryCall(() => inference.ServerLiveResponse.create({ live: true })),
     ServerReady: unaryCall(() => inference.ServerReadyResponse.create({ ready: isReady() })),
-    ModelReady: unaryCall((request: inference.ModelReadyRequest) => {
-      return inference.ModelReadyResponse.create({ ready: isModelReady(options, request) });
-    }),
+    ModelReady: unaryCall((request: inference.ModelReadyRequest) =>
+      inference.ModelReadyResponse.create({ ready: isModelReady(options, request.name, request.version) }),
+    ),
     ServerMetadata: unaryCall(() =>
-      inference.ServerMetadataResponse.create({ name: "vitrine", version, extensions: [] }),
+      inference.ServerMetadataResponse.create({ name: "vitrine", version, extensions: [...EXTENSIONS] }),
     ),
     ModelMetadata: unaryCall((request: inference.ModelMetadataRequest) => {
       const { engine, view } = findView(repository, request.name, request.version);
       return inference.ModelMetadataResponse.create(modelMetadata(engine.facts, view, repository));
     }),
-    ModelInfer: unaryCall(async (request: inference.ModelInferRequest, life) => {
-      const isRaw = request.rawInputContents.length > 0;
-      const { model, version, outputs } = await answerInfer(repository, inferCall(request), life);
-      const encoded = encodeTensors(outputs, isRaw);
-      return inference.ModelInferResponse.create({
-        modelName: model,
-        modelVersion: version,
-        id: request.id,
-        outputs: encoded.tensors,
-        rawOutputContents: encoded.raw,
-      });
+    ModelInfer: unaryCall<Uint8Array, InferResponse>((bytes, life, call) => {
+      const onRequestId = (requestId: string) => {
+        const metadata = new Metadata();
+        metadata.set("x-request-id", requestId);
+        call.sendMetadata(metadata);
+      };
+      return inferOverGrpc(options, { bytes, metadata: call.metadata, life, onRequestId });
     }),
+    ModelStreamInfer: (stream: InferStream) => serveInferStream(stream, options, options.stopping),
+    ModelConfig: unaryCall((request: inference.ModelConfigRequest) => {
+      const { engine, view } = findView(repository, request.name, request.version);
+      return inference.ModelConfigResponse.fromObject({ config: modelConfig(engine.facts, view) });
+    }),
+    ModelStatistics: unaryCall((request: inference.ModelStatisticsRequest) => {
+      if (!statistics) return notServed("statistics are not served", "ask for metrics instead");
+      const modelStats = statistics.read(repository, request.name, request.version);
+      return inference.ModelStatisticsResponse.create({ modelStats });
+    }),
+    RepositoryIndex: unaryCall((request: inference.RepositoryIndexRequest) =>
+      indexResponse(repository, request),
+    ),
+    RepositoryModelLoad: unaryCall(async (request: inference.RepositoryModelLoadRequest) => {
+      const modelName = await loadModel(repository, request);
+      return inference.RepositoryModelLoadResponse.create({ modelName, isLoaded: true });
+    }),
+    RepositoryModelUnload: unaryCall(async (request: inference.RepositoryModelUnloadRequest) => {
+      const modelName = await unloadModel(repository, request);
+      return inference.RepositoryModelUnloadResponse.create({ modelName, isUnloaded: true });
+    }),
+    SystemSharedMemoryStatus: noRegions,
+    SystemSharedMemoryRegister: noSharedMemory,
+    SystemSharedMemoryUnregister: nothingRegistered,
+    CudaSharedMemoryStatus: noRegions,
+    CudaSharedMemoryRegister: noSharedMemory,
+    CudaSharedMemoryUnregister: nothingRegistered,
+    TraceSetting: unaryCall(() =>
+      notServed("trace settings are not changed by calls", "set them where the server is started"),
+    ),
+    LogSettings: unaryCall(() =>
+      notServed("log settings are not changed by calls", "set them where the server is started"),
+    ),
   };
 }

@@ -2,7 +2,7 @@
 
 import { PROPERTY } from "../../proto/services.js";
 import type { Datatype } from "../../proto/tensor-codec.js";
-import type { ModelFacts, ModelRepository } from "./contract.js";
+import { DEFAULT_PRIORITY, LOWEST_PRIORITY, type ModelFacts, type ModelRepository } from "./contract.js";
 import { outputNames } from "./model-outputs.js";
 import { inputsOf, type View, viewName } from "./model-views.js";
 
@@ -23,6 +23,8 @@ export interface ModelMetadata {
   properties: Record<string, string>;
 }
 
+const platformOf = ({ device }: ModelFacts): string => `vitrine_${device}`;
+
 /**
  * One input and one output, which is what clients that follow the metadata send and expect; the other outputs are named
  * in the properties.
@@ -32,7 +34,7 @@ export function modelMetadata(facts: ModelFacts, view: View, repository: ModelRe
   return {
     name: viewName(facts.name, view),
     versions: [...repository.versions(facts.name)],
-    platform: `vitrine_${facts.device}`,
+    platform: platformOf(facts),
     inputs: [input],
     outputs: [{ name: "logits", datatype: "FP32", shape: [-1, facts.config.classes] }],
     properties: modelProperties(facts),
@@ -56,4 +58,62 @@ function modelProperties(facts: ModelFacts): Record<string, string> {
     [PROPERTY.device]: device,
     [PROPERTY.outputs]: JSON.stringify(outputNames(facts)),
   };
+}
+
+/** Triton's ModelConfig, in the field names of its messages as JavaScript has them; enums by name. */
+export type ModelConfigDescription = ReturnType<typeof modelConfig>;
+
+const DATA_TYPES: Readonly<Record<Datatype, string>> = {
+  BYTES: "TYPE_STRING",
+  UINT8: "TYPE_UINT8",
+  INT32: "TYPE_INT32",
+  FP16: "TYPE_FP16",
+  FP32: "TYPE_FP32",
+};
+
+/** What Triton's Python client, image_client and perf_analyzer read of a model's configuration. */
+export function modelConfig(facts: ModelFacts, view: View) {
+  const { limits, device } = facts;
+  const { name, datatype, shape, layout } = inputsOf(facts)[view];
+  const format = layout === "none" ? "FORMAT_NONE" : `FORMAT_${layout}`;
+  const input = { name, dataType: DATA_TYPES[datatype], format, dims: shape.slice(1) };
+  const onGpu = device.startsWith("webgpu");
+  return {
+    name: viewName(facts.name, view),
+    platform: platformOf(facts),
+    backend: "vitrine",
+    maxBatchSize: limits.maxImages,
+    input: [input],
+    output: [{ name: "logits", dataType: "TYPE_FP32", dims: [facts.config.classes] }],
+    instanceGroup: [{ name: facts.name, count: 1, kind: onGpu ? "KIND_GPU" : "KIND_CPU" }],
+    dynamicBatching: {
+      preferredBatchSize: [limits.maxBatch],
+      maxQueueDelayMicroseconds: limits.queueDelayUs,
+      priorityLevels: LOWEST_PRIORITY,
+      defaultPriorityLevel: DEFAULT_PRIORITY,
+      defaultQueuePolicy: {
+        timeoutAction: "REJECT",
+        allowTimeoutOverride: true,
+        maxQueueSize: limits.maxQueue,
+      },
+    },
+    modelTransactionPolicy: { decoupled: false },
+    parameters: Object.fromEntries(
+      Object.entries(modelProperties(facts)).map(([key, stringValue]) => [key, { stringValue }]),
+    ),
+  };
+}
+
+/** An object with the names of protobuf's JSON form → with those of Triton's REST, `max_batch_size`; `maps` keep theirs. */
+export function snakeCase(value: unknown, maps: readonly string[] = ["parameters"]): unknown {
+  if (Array.isArray(value)) return value.map((entry) => snakeCase(entry, maps));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, entry]) => {
+      const key = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      if (!maps.includes(name) || typeof entry !== "object") return [key, snakeCase(entry, maps)];
+      const kept = Object.entries(entry as object).map(([own, inner]) => [own, snakeCase(inner, maps)]);
+      return [key, Object.fromEntries(kept)];
+    }),
+  );
 }

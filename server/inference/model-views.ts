@@ -44,7 +44,8 @@ export function viewName(model: string, view: View): string {
 export function inputsOf({ config }: Pick<ModelFacts, "config">): Readonly<Record<View, InputDescription>> {
   const { imageSize: size } = config;
   return {
-    "": { name: "image", datatype: "BYTES", shape: [-1], layout: "none" },
+    // The axis of 1 is Triton's form of one element per image; without it, its tools do not know the shape.
+    "": { name: "image", datatype: "BYTES", shape: [-1, 1], layout: "none" },
     pixels: { name: "pixels", datatype: "UINT8", shape: [-1, size, size, 3], layout: "NHWC" },
     values: { name: "pixel_values", datatype: "FP32", shape: [-1, 3, size, size], layout: "NCHW" },
   };

@@ -36,7 +36,7 @@ function describe({ name, datatype, shape }: Pick<InferInput, "name" | "datatype
 /** The shapes that an input may have, −1 for the number of images, each with its layout. */
 function shapesOf(input: InputDescription): { shape: readonly number[]; layout: ImageLayout }[] {
   const { shape, layout } = input;
-  if (layout === "none") return [shape, [-1, 1]].map((shape) => ({ shape, layout }));
+  if (layout === "none") return [shape, [-1]].map((shape) => ({ shape, layout }));
   if (layout === "NHWC") return [{ shape, layout }];
   const [, channels, height, width] = shape;
   return [
