@@ -198,11 +198,12 @@ export const PROPERTY = {
   outputs: "outputs",
 } as const;
 
-const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;
+const { HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse } = grpc.health.v1;
 
 /** health.proto: grpc.health.v1. */
 export const HEALTH_SERVICE = {
   Check: grpcMethod("/grpc.health.v1.Health/Check", HealthCheckRequest, HealthCheckResponse),
+  List: grpcMethod("/grpc.health.v1.Health/List", HealthListRequest, HealthListResponse),
   Watch: grpcMethod("/grpc.health.v1.Health/Watch", HealthCheckRequest, HealthCheckResponse, true),
 };
 

@@ -47,6 +47,7 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   "protocol/model-control": status.FAILED_PRECONDITION,
   "network/queue-full": status.RESOURCE_EXHAUSTED,
   "network/overloaded": status.RESOURCE_EXHAUSTED,
+  "network/resource-exhausted": status.RESOURCE_EXHAUSTED,
   "network/deadline": status.DEADLINE_EXCEEDED,
   "network/canceled": status.CANCELLED,
   "network/unauthenticated": status.UNAUTHENTICATED,

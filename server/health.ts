@@ -6,7 +6,7 @@ import { ServingStatus } from "../proto/services.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { unaryCall } from "./unary-call.js";
 
-const { HealthCheckResponse } = grpc.health.v1;
+const { HealthCheckResponse, HealthListResponse } = grpc.health.v1;
 type Request = grpc.health.v1.HealthCheckRequest;
 type Response = grpc.health.v1.HealthCheckResponse;
 type Watcher = ServerWritableStream<Request, Response>;
@@ -27,8 +27,15 @@ export interface Health {
 /** The names of an error's text: a repository may have thousands of models. */
 const NAMED = 20;
 
-/** `services`: the names besides "" (the whole server) that are known at any time. */
-export function createHealth(services: readonly string[]): Health {
+/** Services of one answer of List. */
+const MOST_LISTED = 10_000;
+
+/** The service itself has a name, too. */
+const OWN_NAME = "grpc.health.v1.Health";
+
+/** `others`: the names besides "" (the whole server) and its own that are known at any time. */
+export function createHealth(others: readonly string[]): Health {
+  const services = [...others, OWN_NAME];
   let serving = false;
   let models: ReadonlyMap<string, boolean> = new Map();
   /** Each with what it was last sent. */
@@ -39,6 +46,7 @@ export function createHealth(services: readonly string[]): Health {
     const isReady = serving && (isFixed || models.get(service) === true);
     return isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
+  const known = (): string[] => [...services, ...models.keys()];
   const respond = (status: number): Response => HealthCheckResponse.create({ status });
   const notify = (): void => {
     for (const [call, sent] of watchers) {
@@ -53,12 +61,21 @@ export function createHealth(services: readonly string[]): Health {
       Check: unaryCall<Request, Response>(({ service }) => {
         const status = statusOf(service);
         if (status !== ServingStatus.SERVICE_UNKNOWN) return respond(status);
-        const known = ["", ...services, ...models.keys()].map((name) => `"${name}"`);
-        const allowed = [...known.slice(0, NAMED), ...(known.length > NAMED ? ["…"] : [])].join(", ");
+        const names = ["", ...known()].map((name) => `"${name}"`);
+        const allowed = [...names.slice(0, NAMED), ...(names.length > NAMED ? ["…"] : [])].join(", ");
         throw new VitrineError(
           "protocol/unknown-service",
           `no service "${quote(service)}"; allowed: ${allowed}`,
         );
+      }),
+      List: unaryCall(() => {
+        const names = ["", ...known()];
+        if (names.length > MOST_LISTED) {
+          const text = `${names.length} services are more than are listed; ask for one by Check`;
+          throw new VitrineError("network/resource-exhausted", text);
+        }
+        const statuses = Object.fromEntries(names.map((name) => [name, respond(statusOf(name))]));
+        return HealthListResponse.create({ statuses });
       }),
       Watch: (call: Watcher) => {
         const status = statusOf(call.request.service);
@@ -76,7 +93,7 @@ export function createHealth(services: readonly string[]): Health {
       models = new Map(ready);
       notify();
     },
-    statuses: () => new Map(["", ...services, ...models.keys()].map((name) => [name, statusOf(name)])),
+    statuses: () => new Map(["", ...known()].map((name) => [name, statusOf(name)])),
     close: () => {
       for (const call of watchers.keys()) call.end();
       watchers.clear();

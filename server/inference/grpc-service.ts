@@ -5,11 +5,11 @@ import { inference } from "../../proto/generated/inference.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { unaryCall } from "../unary-call.js";
 import { type InferCallOptions, type InferResponse, inferOverGrpc } from "./infer-call.js";
-import { type InferStream, serveInferStream } from "./infer-stream.js";
+import { type InferOne, type InferStream, serveInferStream } from "./infer-stream.js";
 import { modelConfig, modelMetadata } from "./model-description.js";
 import { parseViewName } from "./model-views.js";
 import { findView } from "./open-inference.js";
-import { indexResponse, loadModel, unloadModel } from "./repository-calls.js";
+import { loadModel, repositoryIndex, unloadModel } from "./repository-calls.js";
 import type { Statistics } from "./statistics.js";
 
 export interface ServiceOptions extends InferCallOptions {
@@ -79,7 +79,12 @@ export function createInferenceHandlers(options: ServiceOptions): UntypedService
       };
       return inferOverGrpc(options, { bytes, metadata: call.metadata, life, onRequestId });
     }),
-    ModelStreamInfer: (stream: InferStream) => serveInferStream(stream, options, options.stopping),
+    ModelStreamInfer: (stream: InferStream) => {
+      const { metadata } = stream;
+      const infer: InferOne = (bytes, life, onRequest) =>
+        inferOverGrpc(options, { bytes, metadata, life, onRequest });
+      serveInferStream(stream, infer, options.stopping);
+    },
     ModelConfig: unaryCall((request: inference.ModelConfigRequest) => {
       const { engine, view } = findView(repository, request.name, request.version);
       return inference.ModelConfigResponse.fromObject({ config: modelConfig(engine.facts, view) });
@@ -90,7 +95,7 @@ export function createInferenceHandlers(options: ServiceOptions): UntypedService
       return inference.ModelStatisticsResponse.create({ modelStats });
     }),
     RepositoryIndex: unaryCall((request: inference.RepositoryIndexRequest) =>
-      indexResponse(repository, request),
+      inference.RepositoryIndexResponse.create({ models: repositoryIndex(repository, request) }),
     ),
     RepositoryModelLoad: unaryCall(async (request: inference.RepositoryModelLoadRequest) => {
       const modelName = await loadModel(repository, request);

@@ -7,9 +7,9 @@ import type { InferRequest } from "../../proto/infer-request.js";
 import type { InferMessage } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
 import { VitrineError } from "../../runtime/errors.js";
-import { lifeOfCall } from "../request-life.js";
-import { type InferCallOptions, type InferResponse, inferOverGrpc } from "./infer-call.js";
+import { lifeOfCall, type RequestLife } from "../request-life.js";
 
+type InferResponse = inference.ModelInferResponse.$Properties;
 type StreamResponse = inference.ModelStreamInferResponse.$Properties;
 export type InferStream = ServerDuplexStream<InferMessage, StreamResponse>;
 
@@ -23,6 +23,13 @@ const ERROR_HEADER = "triton_grpc_error";
 /** Triton's clients count a request as answered when a response has it. */
 const FINAL = { triton_final_response: { boolParam: true } };
 
+/** Answers one request; `onRequest` is called as soon as it is read. */
+export type InferOne = (
+  bytes: Uint8Array,
+  life: RequestLife,
+  onRequest: (request: InferRequest) => void,
+) => Promise<InferResponse>;
+
 function answered(response: InferResponse): StreamResponse {
   return { inferResponse: { ...response, parameters: FINAL } };
 }
@@ -34,11 +41,7 @@ function failed(error: unknown, request: InferRequest | undefined): StreamRespon
 }
 
 /** Takes the requests of a stream and writes a response for each. `stopping` ends it after those in progress. */
-export function serveInferStream(
-  stream: InferStream,
-  options: InferCallOptions,
-  stopping?: AbortSignal,
-): void {
+export function serveInferStream(stream: InferStream, infer: InferOne, stopping?: AbortSignal): void {
   const life = lifeOfCall(stream);
   const endsAtErrors = stream.metadata.get(ERROR_HEADER)[0] === "true";
   /** One per request, in their order. */
@@ -75,8 +78,7 @@ export function serveInferStream(
       request = read;
     };
     try {
-      const received = { bytes: message, metadata: stream.metadata, life, onRequest };
-      return answered(await inferOverGrpc(options, received));
+      return answered(await infer(message, life, onRequest));
     } catch (error) {
       if (endsAtErrors) throw error;
       return failed(error, request);

@@ -60,9 +60,6 @@ function modelProperties(facts: ModelFacts): Record<string, string> {
   };
 }
 
-/** Triton's ModelConfig, in the field names of its messages as JavaScript has them; enums by name. */
-export type ModelConfigDescription = ReturnType<typeof modelConfig>;
-
 const DATA_TYPES: Readonly<Record<Datatype, string>> = {
   BYTES: "TYPE_STRING",
   UINT8: "TYPE_UINT8",
@@ -71,7 +68,10 @@ const DATA_TYPES: Readonly<Record<Datatype, string>> = {
   FP32: "TYPE_FP32",
 };
 
-/** What Triton's Python client, image_client and perf_analyzer read of a model's configuration. */
+/**
+ * Triton's ModelConfig, in the field names of its messages as JavaScript has them, enums by name: what its Python client,
+ * image_client and perf_analyzer read.
+ */
 export function modelConfig(facts: ModelFacts, view: View) {
   const { limits, device } = facts;
   const { name, datatype, shape, layout } = inputsOf(facts)[view];

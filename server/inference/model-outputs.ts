@@ -4,7 +4,6 @@ import type { Tensor } from "../../proto/tensor-codec.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import { softmax } from "../../runtime/inference/logits.js";
-import { isDistilled } from "../../runtime/models/families.js";
 import type { ExtraResults, InferenceAnswer, ModelFacts } from "./contract.js";
 import { inPieces } from "./in-pieces.js";
 import { type Parameters, refuseParameters, wholeParameter } from "./request-parameters.js";
@@ -102,7 +101,7 @@ function labelOf({ labels }: ModelFacts, index: number): string {
 /** Names of everything that a model can return. */
 export function outputNames({ config, extra = {} }: Pick<ModelFacts, "config" | "extra">): string[] {
   return Object.keys(KINDS).filter((name) => {
-    if (name === "distillation_logits") return isDistilled(config);
+    if (name === "distillation_logits") return "distilled" in config && config.distilled;
     const needs = KINDS[name].extra;
     return needs === undefined || extra[needs] === true;
   });

@@ -1,6 +1,5 @@
 // Repository calls: RepositoryIndex, RepositoryModelLoad and RepositoryModelUnload.
 
-import { inference } from "../../proto/generated/inference.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { ModelRepository } from "./contract.js";
 import { parseViewName } from "./model-views.js";
@@ -47,7 +46,7 @@ export interface IndexEntry {
   reason: string;
 }
 
-/** Throws `protocol/parameter`. */
+/** The answer of RepositoryIndex. Throws `protocol/parameter`. */
 export function repositoryIndex(
   repository: ModelRepository,
   { repositoryName, ready }: { repositoryName: string; ready: boolean },
@@ -58,11 +57,4 @@ export function repositoryIndex(
   }
   const models = repository.index().filter(({ state }) => !ready || state === "ready");
   return models.map(({ state, ...model }) => ({ ...model, state: state.toUpperCase() }));
-}
-
-export function indexResponse(
-  repository: ModelRepository,
-  request: inference.RepositoryIndexRequest,
-): inference.RepositoryIndexResponse {
-  return inference.RepositoryIndexResponse.create({ models: repositoryIndex(repository, request) });
 }

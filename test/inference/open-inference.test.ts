@@ -91,7 +91,7 @@ test("the model's metadata name its tensors, labels and sizes", async () => {
   const metadata = await call(INFERENCE_SERVICE.ModelMetadata, new ModelMetadataRequest({ name: "colors" }));
   const tensors = (list: typeof metadata.inputs) =>
     list.map(({ name, datatype, shape }) => `${name} ${datatype} ${shape}`);
-  assert.equal(tensors(metadata.inputs), ["image BYTES -1"]);
+  assert.equal(tensors(metadata.inputs), ["image BYTES -1,1"]);
   assert.equal(tensors(metadata.outputs), ["logits FP32 -1,3"]);
   assert.equal(metadata.versions, ["1"]);
   assert.equal(JSON.parse(metadata.properties.labels!), ["red", "green", "blue"]);
@@ -245,14 +245,14 @@ for (const [claim, name] of [
 }
 
 test("bytes that are not a message give INVALID_ARGUMENT", async () => {
-  const method: MethodDefinition<Buffer, inference.ModelInferResponse> = {
-    ...INFERENCE_SERVICE.ModelInfer,
-    requestSerialize: (bytes) => bytes,
-    requestDeserialize: (bytes) => bytes,
-  };
-  const got = await refusal(call(method, Buffer.from([0x0a, 0xff, 0xff, 0x03, 1])));
-  assert.is(got.code, "INVALID_ARGUMENT");
-  assert.match(got.text, /protocol\/malformed/);
+  const bytes = Buffer.from([0x0a, 0xff, 0xff, 0x03, 1]);
+  for (const { path, responseDeserialize } of Object.values(INFERENCE_SERVICE)) {
+    if (/Live|Ready|ServerMetadata|SharedMemory|Settings?$|StreamInfer/.test(path)) continue;
+    const method = { path, requestSerialize: () => bytes, responseDeserialize } as never;
+    const got = await refusal(call(method, bytes));
+    assert.is(got.code, "INVALID_ARGUMENT", path);
+    assert.match(got.text, /protocol\/malformed/);
+  }
 });
 
 test.run();

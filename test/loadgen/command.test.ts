@@ -48,10 +48,10 @@ test.before(async () => {
         }),
       ),
     ModelInfer: (
-      { request }: { request: inference.ModelInferRequest },
+      { request }: { request: Uint8Array },
       answer: (error: object | null, response?: inference.ModelInferResponse) => void,
     ) => {
-      received.push(request);
+      received.push(inference.ModelInferRequest.decode(request));
       if (received.length % 3 === 0) answer({ code: status.RESOURCE_EXHAUSTED, details: "full" });
       else answer(null, inference.ModelInferResponse.create({}));
     },
