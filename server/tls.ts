@@ -17,8 +17,16 @@ export interface TlsFiles {
   clientCa?: string | undefined;
 }
 
+/** For a server of node:https. */
+export interface HttpsMaterial {
+  options(): { cert: Buffer; key: Buffer; ca?: Buffer; requestCert: boolean };
+  /** The options have changed: new connections should have them. */
+  onChange(listener: () => void): void;
+}
+
 export interface ServerTls {
   credentials: ServerCredentials;
+  https: HttpsMaterial;
   /** The files are not looked at any more. */
   close(): void;
 }
@@ -85,6 +93,7 @@ export function openServerTls(files: TlsFiles, say: (text: string) => void, look
   let stamp = stampNow();
   let material = readMaterial(files);
   const identityListeners = new Set<(update: Material) => void>();
+  const httpsListeners = new Set<() => void>();
   const caListeners = new Set<(update: { caCertificate: Buffer }) => void>();
   const provider: CertificateProvider = {
     addIdentityCertificateListener(listener) {
@@ -111,6 +120,7 @@ export function openServerTls(files: TlsFiles, say: (text: string) => void, look
     }
     for (const listener of caListeners) if (material.ca) listener({ caCertificate: material.ca });
     for (const listener of identityListeners) listener(material);
+    for (const listener of httpsListeners) listener();
     say(`the changed certificate ${quote(files.cert)} is used for new connections`);
   };
   const timer = setInterval(look, lookMs);
@@ -120,5 +130,12 @@ export function openServerTls(files: TlsFiles, say: (text: string) => void, look
     material.ca ? provider : null,
     material.ca !== null,
   );
-  return { credentials, close: () => clearInterval(timer) };
+  const https: HttpsMaterial = {
+    options: () => {
+      const { certificate: cert, privateKey, ca } = material;
+      return { cert, key: privateKey, ...(ca && { ca }), requestCert: ca !== null };
+    },
+    onChange: (listener) => void httpsListeners.add(listener),
+  };
+  return { credentials, https, close: () => clearInterval(timer) };
 }

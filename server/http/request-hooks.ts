@@ -1,0 +1,90 @@
+// Request hooks: what happens to every request before and after its route: its id, who calls, compression, errors.
+
+import type { ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { REQUEST_ID } from "../request-id.js";
+import { errorAnswer } from "./answer-errors.js";
+import { expandedBody } from "./body.js";
+import { compressAnswer } from "./compress-answer.js";
+import { isGrpcWeb, refuseGrpcWeb } from "./grpc-web.js";
+import type { Scope } from "./route.js";
+import { sendError } from "./serve-route.js";
+
+/** Throws `network/…` for a caller that may not. `address`: the caller's. */
+export interface Access {
+  require(scope: Scope, authorization: string | undefined, address: string): void;
+}
+
+/** Answers a request for a file of the page, or calls `next`. */
+export type PageHandler = (
+  request: FastifyRequest["raw"],
+  response: ServerResponse,
+  next: () => void,
+) => void;
+
+export interface RequestHooksOptions {
+  access: Access | undefined;
+  corsOrigins: readonly string[];
+  maxMessageBytes: number;
+  page: PageHandler | undefined;
+  failed: ((error: unknown, requestId: string) => void) | undefined;
+  isDraining(): boolean;
+}
+
+/**
+ * A page of another origin may not call where `corsOrigins` does not allow it. Browsers send simple requests without
+ * asking; without this, any page that a user visits could unload the models of a server on the same machine.
+ */
+function refuseForeignPages(request: FastifyRequest, corsOrigins: readonly string[]): void {
+  const { origin, host } = request.headers;
+  if (origin === undefined || corsOrigins.includes("*") || corsOrigins.includes(origin)) return;
+  if (URL.canParse(origin) && new URL(origin).host === host) return;
+  if (request.method === "GET" || request.method === "HEAD" || request.method === "OPTIONS") return;
+  throw new VitrineError(
+    "network/forbidden",
+    `pages of ${quote(origin)} may not call this server; its operator allows origins with --cors-origin`,
+  );
+}
+
+export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptions): void {
+  const { access, corsOrigins, maxMessageBytes, page, failed, isDraining } = options;
+  const limitOf = (request: FastifyRequest) => request.routeOptions.bodyLimit ?? maxMessageBytes;
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header(REQUEST_ID, request.id);
+    refuseForeignPages(request, corsOrigins);
+    const { scope = "infer" } = request.routeOptions.config as { scope?: Scope };
+    access?.require(scope, request.headers.authorization, request.ip);
+  });
+  app.addHook("preParsing", async (request, _reply, payload) =>
+    expandedBody(payload as Readable, request.headers["content-encoding"], limitOf(request)),
+  );
+  app.addHook("onSend", async (request, reply, payload) => {
+    if (isDraining()) reply.header("connection", "close");
+    return compressAnswer(request, reply, payload);
+  });
+  app.setErrorHandler((error, request, reply) => {
+    if (errorAnswer(error, limitOf(request)).status === 500) failed?.(error, request.id);
+    if (isGrpcWeb(request.headers["content-type"])) return refuseGrpcWeb(request, reply, error);
+    return sendError(reply, error, limitOf(request));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const url = quote(request.url);
+    if (isGrpcWeb(request.headers["content-type"])) {
+      return refuseGrpcWeb(request, reply, new VitrineError("protocol/unimplemented", `no method "${url}"`));
+    }
+    const missing = new VitrineError(
+      "protocol/not-found",
+      `no ${request.method} "${url}"; see /openapi.json for what there is`,
+    );
+    if (!page || (request.method !== "GET" && request.method !== "HEAD"))
+      return sendError(reply, missing, maxMessageBytes);
+    reply.hijack();
+    page(request.raw, reply.raw, () => {
+      const { status, body } = errorAnswer(missing, maxMessageBytes);
+      reply.raw.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    });
+    return reply;
+  });
+}
