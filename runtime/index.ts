@@ -57,6 +57,7 @@ export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gp
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";
 export type { CropMode, FilterName, InputTransform } from "./image/input-transform.js";
+export type { Answer, AttentionMaps, ExtraResults, ImageTensor } from "./inference/answer.js";
 export { type ClassScore, classScores, type Logits, softmax } from "./inference/logits.js";
 export {
   createInference,

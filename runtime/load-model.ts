@@ -4,6 +4,8 @@ import { quote } from "./errors.js";
 import type { Started } from "./executors/pipelined.js";
 import type { ModelSource } from "./host/host.js";
 import { type ReadingOptions, readPicture } from "./image/picture-reader.js";
+import type { Answer, ExtraResults, ImageTensor } from "./inference/answer.js";
+import { hasAttention } from "./inference/attention-program.js";
 import { type ClassScore, classScores, type Logits } from "./inference/logits.js";
 import { createInference, type InferenceProgram, int8Unavailable } from "./inference/program.js";
 import { readModel, type StoredModel } from "./model-files/stored-model.js";
@@ -42,15 +44,18 @@ export interface Model {
   readonly parameters: number;
   /** What it computes with. */
   readonly dtype: WeightDtype;
+  /** What `submit` can compute besides the logits. */
+  readonly extra: Readonly<Required<ExtraResults>>;
   /** Bytes on the device: of the weights, and of the largest program's tensors, whose memory all programs share. */
   readonly bytes: number;
   /** pixels uint8 [count, size, size, 3] → logits [count, classes]. Throws `image/size`. */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /**
-   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: while a GPU still
-   * computes the logits, or on the CPU with the logits.
+   * As `logits`, resolving as soon as the images may be overwritten and the next call may come: while a GPU still
+   * computes the logits, or on the CPU with the logits. `images` may also be normalized values, float32
+   * [count, 3, size, size]; `extra`: what is computed besides. As `InferenceProgram.submit`.
    */
-  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+  submit(images: ImageTensor, count: number, extra?: ExtraResults): Promise<Started<Answer>>;
   /** As `InferenceProgram.onDevice`: logits that stay on the device. Absent on the CPU. */
   onDevice?: InferenceProgram["onDevice"];
   /**
@@ -109,10 +114,11 @@ export async function loadModel(
     config,
     labels,
     parameters: parameterCount(stored.weights),
+    extra: { embeddings: true, attention: hasAttention(familyOf(config), config) },
     dtype,
     bytes: inference.bytes,
     logits: (pixels, count) => inference.logits(pixels, count),
-    submit: (pixels, count) => inference.submit(pixels, count),
+    submit: (images, count, extra) => inference.submit(images, count, extra),
     ...(inference.onDevice && { onDevice: inference.onDevice }),
     readPicture: read,
     async classify(images, { topK = 5 } = {}) {

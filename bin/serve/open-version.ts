@@ -74,7 +74,7 @@ async function openVersion(
       name,
       weightsDigest: await weightsDigest(source),
       readPicture: (encoded) => model.readPicture(encoded, { pixelLimit: limits.maxPixels }),
-      submit: (pixels, count) => current.submit(pixels, count),
+      submit: (images, count, extra) => current.submit(images, count, extra),
       get device() {
         return current.device;
       },

@@ -13,8 +13,10 @@ import { familyOf, type ModelConfig } from "../models/families.js";
 import { type ImageInput, WEIGHTS } from "../models/family.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
+import type { Answer, ExtraResults, ImageTensor } from "./answer.js";
 import type { Logits } from "./logits.js";
-import { checkPixels, classifierGraph, InferenceStep, submitSteps } from "./step.js";
+import { checkImages, classifierGraph, type GraphOptions, InferenceStep, submitSteps } from "./step.js";
+import { Variants } from "./variants.js";
 
 /** int8 matrices by the names of the weights that they replace. */
 export type Matrices = ReadonlyMap<string, Int8Matrix>;
@@ -43,10 +45,13 @@ export interface InferenceProgram {
    */
   logits(pixels: Uint8Array, count: number): Promise<Logits>;
   /**
-   * As `logits`, resolving as soon as the pixels may be overwritten and the next call may come: while a GPU still
-   * computes the logits, or on the CPU with the logits.
+   * As `logits`, resolving as soon as the images may be overwritten and the next call may come: while a GPU still
+   * computes the logits, or on the CPU with the logits. `images` may also be normalized values, float32
+   * [count, 3, size, size], which give the logits of the pixels that they were made from; `extra`: what is computed
+   * besides. The programs of both are compiled when they are first asked for, on the same weights. Throws `graph/memory`
+   * where there is no memory left for them, and `device/unsupported` for the attention of a model without.
    */
-  submit(pixels: Uint8Array, count: number): Promise<Started<Logits>>;
+  submit(images: ImageTensor, count: number, extra?: ExtraResults): Promise<Started<Answer>>;
   /**
    * Logits that stay on the device, for programs that continue there: an array [largest batch size, classes] per run,
    * the caller's to dispose of. `count` must be a multiple of the largest batch size. Absent on the CPU. Throws
@@ -58,15 +63,16 @@ export interface InferenceProgram {
 }
 
 /** `classifierGraph` of the configuration's own family. Throws `model/config` where it is of none. */
-export function inferenceGraph(config: ModelConfig, batch: number, input: ImageInput = "pixels"): Graph {
-  return classifierGraph(familyOf(config), config, batch, input);
+export function inferenceGraph(config: ModelConfig, batch: number, options: GraphOptions = {}): Graph {
+  return classifierGraph(familyOf(config), config, batch, options);
 }
 
 /** The tensors that a model's graph reads in inference, and the graph for a batch. */
 export interface Network {
   shapes: ParameterShapes;
   weights: TensorMap;
-  graph: (batch: number) => Graph;
+  /** Without options, of the network's input and for the logits alone. */
+  graph: (batch: number, options?: GraphOptions) => Graph;
 }
 
 /** `weights` are under timm's names. Throws `weights/…` where they are not the model's. */
@@ -75,7 +81,7 @@ export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageI
   return {
     shapes: family.inferenceShapes(config),
     weights: family.inferenceWeights(config, weights),
-    graph: (batch) => classifierGraph(family, config, batch, input),
+    graph: (batch, options) => classifierGraph(family, config, batch, { input, ...options }),
   };
 }
 
@@ -83,7 +89,8 @@ export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageI
 function withMatrices(network: Network, matrices: Matrices): Network {
   const names = new Set(matrices.keys());
   const shapes = new Map([...network.shapes].filter(([name]) => !names.has(name)));
-  return { ...network, shapes, graph: (batch) => withInt8Linears(network.graph(batch), names) };
+  const graph: Network["graph"] = (batch, options) => withInt8Linears(network.graph(batch, options), names);
+  return { ...network, shapes, graph };
 }
 
 /** Throws `device/int8` where the executor has no kernels, `weights/shape` where a matrix is not the model's. */
@@ -154,7 +161,18 @@ export async function createInference(
   }
   const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const bytes = weightBytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));
-  return new Programs(config, batchSizes, steps, [...stores.values()], bytes);
+  const names = new Set(matrices.keys());
+  const adapt = (graph: Graph) => withInt8Linears(graph, names);
+  const variants = new Variants({
+    executor,
+    family: familyOf(config),
+    config,
+    stores,
+    graph: network.graph,
+    adapt,
+    batchSizes,
+  });
+  return new Programs(config, batchSizes, steps, { stores: [...stores.values()], variants }, bytes);
 }
 
 class Programs implements InferenceProgram {
@@ -164,12 +182,13 @@ class Programs implements InferenceProgram {
   readonly onDevice?: InferenceProgram["onDevice"];
   readonly #steps: readonly InferenceStep[];
   readonly #stores: readonly (Store | Int8Store)[];
+  readonly #variants: Variants;
 
   constructor(
     config: ModelConfig,
     batchSizes: readonly number[],
     steps: readonly InferenceStep[],
-    stores: readonly (Store | Int8Store)[],
+    { stores, variants }: { stores: readonly (Store | Int8Store)[]; variants: Variants },
     bytes: number,
   ) {
     this.config = config;
@@ -177,6 +196,7 @@ class Programs implements InferenceProgram {
     this.bytes = bytes;
     this.#steps = steps;
     this.#stores = stores;
+    this.#variants = variants;
     if (steps.at(-1)?.staysOnDevice) this.onDevice = (pixels, count) => this.#onDevice(pixels, count);
   }
 
@@ -184,13 +204,15 @@ class Programs implements InferenceProgram {
     return (await this.submit(pixels, count)).outcome;
   }
 
-  async submit(pixels: Uint8Array, count: number): Promise<Started<Logits>> {
-    checkPixels(this.config, pixels, count);
-    return submitSteps(this.#steps, pixels, count);
+  async submit(images: ImageTensor, count: number, extra: ExtraResults = {}): Promise<Started<Answer>> {
+    checkImages(this.config, images, count);
+    if (images instanceof Uint8Array && !extra.embeddings && !extra.attention)
+      return submitSteps(this.#steps, images, count);
+    return this.#variants.submit(images, count, extra);
   }
 
   async #onDevice(pixels: Uint8Array, count: number): Promise<DeviceArray[]> {
-    checkPixels(this.config, pixels, count);
+    checkImages(this.config, pixels, count);
     const step = this.#steps.at(-1) as InferenceStep;
     if (count % step.batch !== 0)
       throw new VitrineError(
@@ -206,6 +228,7 @@ class Programs implements InferenceProgram {
 
   dispose(): void {
     for (const step of this.#steps) step.dispose();
+    this.#variants.dispose();
     for (const store of this.#stores) store.dispose();
   }
 }

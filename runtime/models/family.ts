@@ -27,6 +27,8 @@ export interface ClassifierOptions {
   input: ImageInput;
   /** Called with every intermediate tensor and its name in the reference's fixtures. */
   onTensor?: (name: string, tensor: TensorId) => void;
+  /** Called with the features that a head reads, [batch, width], head by head. */
+  onFeatures?: (features: TensorId) => void;
 }
 
 export interface ClassifierHeads {

@@ -32,7 +32,7 @@ export function modelToOnnx(
   batch?: number,
 ): Uint8Array<ArrayBuffer> {
   const family = familyOf(config);
-  const graph = classifierGraph(family, config, batch ?? 1, "image");
+  const graph = classifierGraph(family, config, batch ?? 1, { input: "image" });
   const onnx = new OnnxBuilder(graph, family.inferenceWeights(config, weights), dtype);
   const image = graph.inputs.get("image") as number;
   const logits = (graph.outputs.get("logits") ?? graph.outputs.get("logits.cls")) as number;

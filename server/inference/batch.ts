@@ -1,17 +1,6 @@
-// Batch: what one run of a model computes, and what it gives.
+// Batch: which images run together.
 
-import type { Logits } from "../../runtime/inference/logits.js";
-
-/** uint8 [count, size, size, 3], RGB before normalization; or float32 [count, 3, size, size], normalized. */
-export type BatchImages = Uint8Array | Float32Array;
-
-/** What is computed besides the logits, only where it is asked for. */
-export interface ExtraResults {
-  /** The features that the head reads. */
-  embeddings?: boolean;
-  /** Attention rollout over the patches. */
-  attention?: boolean;
-}
+import type { ExtraResults } from "../../runtime/inference/answer.js";
 
 /** Images of one kind run together. */
 export interface BatchKind {
@@ -27,12 +16,4 @@ export function kindKey({ input, embeddings, attention }: BatchKind): string {
 /** `kindKey` without a request. */
 export function kindOf(input: BatchKind["input"], { embeddings, attention }: ExtraResults): BatchKind {
   return { input, embeddings: embeddings === true, attention: attention === true };
-}
-
-/** A model's answer about a batch; what was not asked for may be absent. */
-export interface ModelAnswer extends Logits {
-  /** float32 [count, width of the features]. */
-  embeddings?: Float32Array;
-  /** Per image the attention rollout, float32 [count, grid, grid]. */
-  attention?: { grid: number; values: Float32Array };
 }

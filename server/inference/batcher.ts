@@ -9,7 +9,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
-import { type BatchImages, type BatchKind, kindKey, type ModelAnswer } from "./batch.js";
+import type { Answer, ImageTensor } from "../../runtime/inference/answer.js";
+import { type BatchKind, kindKey } from "./batch.js";
 import { BatchTimes } from "./batch-times.js";
 import type { DeviceTurns, Turn } from "./device-turns.js";
 import { formBatch } from "./form-batch.js";
@@ -20,7 +21,7 @@ export interface BatcherOptions {
    * Images of one kind → the answer about them; count ≤ maxBatch. Called again only after it has resolved. The images do
    * not change until the outcome has resolved.
    */
-  run(images: BatchImages, count: number, kind: BatchKind): Promise<Started<ModelAnswer>>;
+  run(images: ImageTensor, count: number, kind: BatchKind): Promise<Started<Answer>>;
   /** Values of one image: size · size · 3. */
   imageLength: number;
   /** Images that run at once. */
@@ -37,9 +38,9 @@ export interface BatcherOptions {
 
 /** A request in the queue, which waits for its images and for the model. */
 export interface QueuedRequest {
-  readonly answer: Promise<ModelAnswer>;
+  readonly answer: Promise<Answer>;
   /** Image `index` is ready: a view that does not change. */
-  add(index: number, image: BatchImages): void;
+  add(index: number, image: ImageTensor): void;
   /** The request leaves the queue at once, and its answer rejects. Without effect on one that was answered. */
   fail(error: unknown): void;
 }
@@ -59,7 +60,7 @@ interface Part {
 
 interface Batch {
   kind: BatchKind;
-  images: BatchImages;
+  images: ImageTensor;
   parts: Part[];
 }
 
@@ -69,7 +70,7 @@ export class Batcher {
   readonly #queue: WaitingRequest[] = [];
   readonly #times = new Map<string, BatchTimes>();
   /** Buffers of images that no batch is using. */
-  readonly #spare: Record<BatchKind["input"], BatchImages[]> = { pixels: [], values: [] };
+  readonly #spare: Record<BatchKind["input"], ImageTensor[]> = { pixels: [], values: [] };
   readonly #running = new Set<Promise<void>>();
   /** Images of the last batch. */
   #lastRows = 0;
@@ -237,7 +238,7 @@ export class Batcher {
     return { kind, images, parts };
   }
 
-  #newImages({ input }: BatchKind): BatchImages {
+  #newImages({ input }: BatchKind): ImageTensor {
     const length = this.#options.maxBatch * this.#options.imageLength;
     return input === "pixels" ? new Uint8Array(length) : new Float32Array(length);
   }

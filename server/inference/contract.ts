@@ -1,12 +1,12 @@
 // Contract of the inference server: what its parts ask of each other. A protocol (gRPC, REST) turns a call into an
 // InferenceRequest; the repository finds the engine of a model's version; the engine answers.
 
+import type { Answer, ExtraResults } from "../../runtime/inference/answer.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import type { ModelConfig } from "../../runtime/models/model-config.js";
 import type { RequestLife } from "../request-life.js";
-import type { ExtraResults, ModelAnswer } from "./batch.js";
 
-export type { ExtraResults } from "./batch.js";
+export type { ExtraResults } from "../../runtime/inference/answer.js";
 
 /** What a request is about. */
 export type RequestImages =
@@ -42,7 +42,7 @@ export interface RequestSeconds {
   compute: number;
 }
 
-export interface InferenceAnswer extends Pick<ModelAnswer, "embeddings" | "attention"> {
+export interface InferenceAnswer extends Pick<Answer, "embeddings" | "attention"> {
   count: number;
   seconds: RequestSeconds;
   logits: Logits;

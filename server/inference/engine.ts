@@ -3,10 +3,11 @@
 
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { Started } from "../../runtime/executors/pipelined.js";
+import type { Answer, ExtraResults, ImageTensor } from "../../runtime/inference/answer.js";
 import { inputTransform } from "../../runtime/models/config.js";
 import type { ModelConfig } from "../../runtime/models/model-config.js";
 import { Admission } from "./admission.js";
-import { type BatchImages, type ExtraResults, kindOf, type ModelAnswer } from "./batch.js";
+import { kindOf } from "./batch.js";
 import { Batcher, type QueuedRequest } from "./batcher.js";
 import {
   type EngineLoad,
@@ -32,6 +33,8 @@ export interface ServedModel {
   parameters: number;
   /** SHA-256 of its weight files, hexadecimal, by which clients know it again. Default: not stated. */
   weightsDigest?: string;
+  /** What `submit` can compute besides the logits. Default: nothing. */
+  extra?: ExtraResults;
   /** Device string, such as `wasm`. */
   device: string;
   /**
@@ -39,7 +42,7 @@ export interface ServedModel {
    * and what `extra` asks for. Resolves when the next call may come: on a GPU the logits are still being computed then.
    * The images must not change until the outcome has resolved.
    */
-  submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>>;
+  submit(images: ImageTensor, count: number, extra?: ExtraResults): Promise<Started<Answer>>;
   /** An encoded picture → the evaluation input, uint8 [size, size, 3]; used where the engine has no picture decoder. */
   readPicture(encoded: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
@@ -101,10 +104,11 @@ class Engine implements ModelEngine {
   }
 
   get facts(): ModelFacts {
-    const { name, config, labels, parameters, weightsDigest, device } = this.#model;
+    const { name, config, labels, parameters, extra, weightsDigest, device } = this.#model;
     const { version, limits } = this.#options;
     const digest = weightsDigest !== undefined && { weightsDigest };
-    return { name, version, config, labels, parameters, device, limits, ...digest };
+    const more = extra !== undefined && { extra };
+    return { name, version, config, labels, parameters, device, limits, ...digest, ...more };
   }
 
   async infer(request: InferenceRequest): Promise<InferenceAnswer> {
@@ -198,7 +202,7 @@ class Engine implements ModelEngine {
 }
 
 /** Adds every row of a tensor [count, …]. */
-function addRows({ count, data }: { count: number; data: BatchImages }, queued: QueuedRequest): void {
+function addRows({ count, data }: { count: number; data: ImageTensor }, queued: QueuedRequest): void {
   const length = data.length / count;
   for (let index = 0; index < count; index++)
     queued.add(index, data.subarray(index * length, (index + 1) * length));

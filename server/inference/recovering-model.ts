@@ -3,7 +3,7 @@
 
 import { isDeviceLost } from "../../runtime/errors.js";
 import { type Started, underway } from "../../runtime/executors/pipelined.js";
-import type { BatchImages, ExtraResults, ModelAnswer } from "./batch.js";
+import type { Answer, ExtraResults, ImageTensor } from "../../runtime/inference/answer.js";
 
 /** A model with its own device. */
 export interface ModelOnDevice {
@@ -12,11 +12,11 @@ export interface ModelOnDevice {
   /** One readable line. */
   description: string;
   /** As `ServedModel.submit`. One call at a time: the next after this has resolved. */
-  submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>>;
+  submit(images: ImageTensor, count: number, extra?: ExtraResults): Promise<Started<Answer>>;
   dispose(): Promise<void>;
 }
 
-type Submit = (model: ModelOnDevice) => Promise<Started<ModelAnswer>>;
+type Submit = (model: ModelOnDevice) => Promise<Started<Answer>>;
 
 export class RecoveringModel {
   readonly #open: () => Promise<ModelOnDevice>;
@@ -45,9 +45,9 @@ export class RecoveringModel {
    * As `ModelOnDevice.submit`; the images must not change until the outcome has resolved. Throws `device/lost` where
    * the new device is lost too, and what `open` throws; the next call tries again.
    */
-  async submit(images: BatchImages, count: number, extra?: ExtraResults): Promise<Started<ModelAnswer>> {
+  async submit(images: ImageTensor, count: number, extra?: ExtraResults): Promise<Started<Answer>> {
     const attempt = () => this.#attempt((model) => model.submit(images, count, extra));
-    let first: Started<ModelAnswer>;
+    let first: Started<Answer>;
     try {
       first = await attempt();
     } catch (error) {
@@ -63,13 +63,13 @@ export class RecoveringModel {
   }
 
   /** One try, started after those before it. */
-  #attempt(submit: Submit): Promise<Started<ModelAnswer>> {
+  #attempt(submit: Submit): Promise<Started<Answer>> {
     const started = this.#ready.then(() => this.#start(submit));
     this.#ready = started.catch(() => {});
     return started;
   }
 
-  async #start(submit: Submit): Promise<Started<ModelAnswer>> {
+  async #start(submit: Submit): Promise<Started<Answer>> {
     const model = this.#current ?? (await this.#reopen());
     try {
       const { underway: isUnderway, outcome } = await submit(model);

@@ -1,6 +1,7 @@
 // Waiting request: its images that are ready but in no batch yet, and what has been answered about the others.
 
-import { type BatchImages, type BatchKind, kindKey, type ModelAnswer } from "./batch.js";
+import type { Answer, ImageTensor } from "../../runtime/inference/answer.js";
+import { type BatchKind, kindKey } from "./batch.js";
 import type { RequestClock } from "./request-clock.js";
 
 export interface BatcherRequest {
@@ -15,7 +16,7 @@ export interface BatcherRequest {
 
 export interface ReadyImage {
   index: number;
-  image: BatchImages;
+  image: ImageTensor;
   /** When it became ready, by performance.now(). */
   since: number;
 }
@@ -56,12 +57,12 @@ export class WaitingRequest {
   readonly deadline: number;
   readonly clock: RequestClock | undefined;
   readonly ready: ReadyImage[] = [];
-  readonly answer: Promise<ModelAnswer>;
+  readonly answer: Promise<Answer>;
   /** Images that are in no batch yet. */
   waiting: number;
   #unanswered: number;
-  #whole: Partial<ModelAnswer> = {};
-  #resolve: (answer: ModelAnswer) => void = () => {};
+  #whole: Partial<Answer> = {};
+  #resolve: (answer: Answer) => void = () => {};
   reject: (error: unknown) => void = () => {};
 
   constructor({ count, kind, priority, deadline, clock }: BatcherRequest) {
@@ -87,7 +88,7 @@ export class WaitingRequest {
   }
 
   /** Image `index` was row `row` of a batch of `rows` images. */
-  deliver(batch: ModelAnswer, rows: number, row: number, index: number): void {
+  deliver(batch: Answer, rows: number, row: number, index: number): void {
     const copy = { rows, row, count: this.count, index };
     const whole = this.#whole;
     for (const name of ["classLogits", "distillationLogits", "logits", "embeddings"] as const) {
@@ -99,6 +100,6 @@ export class WaitingRequest {
       const values = copyRow(whole.attention?.values, attention.values, copy);
       whole.attention = { grid: attention.grid, values };
     }
-    if (--this.#unanswered === 0) this.#resolve(whole as ModelAnswer);
+    if (--this.#unanswered === 0) this.#resolve(whole as Answer);
   }
 }

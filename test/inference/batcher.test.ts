@@ -4,8 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
+import type { ImageTensor } from "../../runtime/inference/answer.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import type { BatchImages } from "../../server/inference/batch.js";
 import { Batcher, type BatcherOptions } from "../../server/inference/batcher.js";
 import { DeviceTurns } from "../../server/inference/device-turns.js";
 import type { RequestLife } from "../../server/request-life.js";
@@ -34,7 +34,7 @@ function arithmeticModel(batches: number[], delayMs = 5) {
 function gpuModel(batches: number[]) {
   const compute = arithmeticModel([], 0);
   const ends: (() => void)[] = [];
-  const run = async (images: BatchImages, count: number): Promise<Started<Logits>> => {
+  const run = async (images: ImageTensor, count: number): Promise<Started<Logits>> => {
     const pixels = images as Uint8Array;
     batches.push(count);
     const given = pixels.slice();

@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ErrorCode, isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { finished } from "../../runtime/executors/pipelined.js";
-import type { BatchImages } from "../../server/inference/batch.js";
+import type { ImageTensor } from "../../runtime/inference/answer.js";
 import type {
   BatchRecord,
   InferenceRequest,
@@ -36,7 +36,7 @@ function heldModel(name = "held", log: string[] = []) {
   const model: ServedModel = {
     ...colorModel(),
     name,
-    async submit(images: BatchImages, count: number) {
+    async submit(images: ImageTensor, count: number) {
       batches.push(Array.from({ length: count }, (_, row) => images[row * IMAGE_BYTES] as number));
       log.push(name);
       const logits = meanColors(images as Uint8Array, count);
@@ -215,6 +215,21 @@ test("one broken picture fails its request by its place, and drops the others", 
   assert.match(error.message, /^input "image", element 1: /);
   assert.is(error.details.element, 1);
   assert.ok(isVitrineError(error.cause));
+});
+
+test("an error of the model reaches the caller as it is, and the next request is answered", async () => {
+  const fault = new TypeError("a fault of ours");
+  let isBroken = true;
+  const model = colorModel();
+  const submit: ServedModel["submit"] = (images, count) => {
+    if (isBroken) throw fault;
+    return model.submit(images, count);
+  };
+  const engine = engineOf({ ...model, submit });
+  const failures = await Promise.allSettled([engine.infer(pixels(2)), engine.infer(pixels(2))]);
+  for (const failure of failures) assert.is((failure as PromiseRejectedResult).reason, fault);
+  isBroken = false;
+  assert.is((await engine.infer(pixels(2))).count, 2);
 });
 
 test("lower priority numbers go first, and those of one priority in the order of arrival", async () => {

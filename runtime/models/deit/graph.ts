@@ -227,7 +227,8 @@ function averagePatches(model: Model, x: TensorId): TensorId {
 }
 
 /** A normalized token [batch, dim] → logits [batch, classes]. */
-function head({ graph, weight }: Model, token: TensorId, parameter: string): TensorId {
+function head({ graph, options, weight }: Model, token: TensorId, parameter: string): TensorId {
+  options.onFeatures?.(token);
   return linear(
     graph,
     token,

@@ -78,6 +78,7 @@ export function regnety(graph: GraphBuilder, config: RegnetyConfig, options: Reg
     seen(`s${stage + 1}`, stream);
   }
   const pooled = globalAveragePool(graph, stream, "head.pool");
+  options.onFeatures?.(pooled);
   const weight = graph.stored(WEIGHTS, "head.fc.weight", [config.classes, graph.shapeOf(pooled)[1]]);
   const bias = graph.stored(WEIGHTS, "head.fc.bias", [config.classes]);
   return seen("logits", linear(graph, pooled, weight, bias, "logits"));
