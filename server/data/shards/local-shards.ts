@@ -85,7 +85,7 @@ function openShard(path: string): TarSource {
   };
 }
 
-/** One class name a line; none where the file is missing. */
+/** Lines of the file of class names. */
 export function readClassNames(text: string): string[] {
   const lines = text.split(/\r\n?|\n/);
   if (lines.at(-1) === "") lines.pop();
@@ -112,7 +112,7 @@ export function readLocalShards(
   return readShards(root, shards, { ...options, classNames });
 }
 
-/** Names of the entries of a folder; empty where it cannot be listed, which its reader says. */
+/** Names of the files of a folder, and whether it has folders; names that start with a dot do not count. */
 export function namesIn(folder: string): { files: string[]; hasFolders: boolean } {
   const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
   const isFolder = (name: string): boolean => entryAt(join(folder, name))?.isDirectory() ?? false;
