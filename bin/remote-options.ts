@@ -29,8 +29,8 @@ function cacheBytes(text: string): number {
 /** Flags for data sets at https://, s3:// and gs://, as a group of the help. */
 export function addRemoteOptions(command: Command): Command {
   const options = [
-    new Option("--cache <folder>", "keeps what is read of URLs in this folder, which processes may share"),
-    new Option("--cache-size <size>", "bytes that the folder may take, such as 200GiB")
+    new Option("--cache <folder>", "keep what is read from URLs in this folder, which several processes may share"),
+    new Option("--cache-size <size>", "largest size of that folder, such as 200GiB")
       .default(CACHE_BYTES, "50GiB")
       .argParser(cacheBytes),
     new Option(
