@@ -29,7 +29,10 @@ function cacheBytes(text: string): number {
 /** Flags for data sets at https://, s3:// and gs://, as a group of the help. */
 export function addRemoteOptions(command: Command): Command {
   const options = [
-    new Option("--cache <folder>", "keep what is read from URLs in this folder, which several processes may share"),
+    new Option(
+      "--cache <folder>",
+      "keep what is read from URLs in this folder, which several processes may share",
+    ),
     new Option("--cache-size <size>", "largest size of that folder, such as 200GiB")
       .default(CACHE_BYTES, "50GiB")
       .argParser(cacheBytes),

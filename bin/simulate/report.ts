@@ -27,11 +27,11 @@ function threadsNeeded({ servers, trainers, ranks, batchSize, decodeSeconds, ste
 
 /** What limits the cluster, and what would help. */
 function adviceOf(cluster: Cluster, { dataWait, use }: Prediction): string {
-  if (dataWait < NOTABLE_DATA_WAIT) return "the trainers: data are there when they are needed";
+  if (dataWait < NOTABLE_DATA_WAIT) return "the trainers: batches are there when they are needed";
   const most = (Object.keys(NAMES) as (keyof Use)[]).reduce((a, b) => (use[b] > use[a] ? b : a));
   if (use[most] < SATURATED)
     return (
-      "latency: nothing works all the time, so that each waits for another; more batches of credit (--credit), more " +
+      "latency: no part is busy all the time, and each waits for another; more batches of credit (--credit), more " +
       "files read at a time (--read-ahead) or larger batches would help"
     );
   const { stepSeconds, servers } = cluster;
@@ -50,9 +50,9 @@ function adviceOf(cluster: Cluster, { dataWait, use }: Prediction): string {
     case "serverLink":
       return "the servers' links: more servers, or a faster network";
     case "trainerLink":
-      return "the trainers' links: a faster network, or data that are made by the trainers themselves (--servers 0)";
+      return "the trainers' links: a faster network, or batches that the trainers make themselves (--servers 0)";
     case "trainers":
-      return "the trainers: data are there when they are needed";
+      return "the trainers: batches are there when they are needed";
   }
 }
 
@@ -63,14 +63,11 @@ export function predictionLines(cluster: Cluster, prediction: Prediction): strin
   const where =
     servers === 0 ? `${threads} each, no servers` : `${counted(servers, "server", "servers")} of ${threads}`;
   const who = counted(trainers, ranks ? "rank" : "trainer", ranks ? "ranks" : "trainers");
+  const each = trainers > 1 ? `, ${perSecond(rate / trainers)} each` : "";
+  const rates = `${perSecond(rate)} images/s${each}; trainers wait for data ${percent(dataWait)} of the time`;
   return [
     ...wrap("cluster    ", `${who}, batches of ${batchSize}${ranks ? " together" : ""}; ${where}`.split(" ")),
-    ...wrap(
-      "predicted  ",
-      `${perSecond(rate)} images/s, ${perSecond(rate / trainers)} each; ${percent(dataWait)} of a step's time waits for data`.split(
-        " ",
-      ),
-    ),
+    ...wrap("predicted  ", rates.split(" ")),
     "",
     ...(Object.keys(NAMES) as (keyof Use)[])
       .filter((name) => servers > 0 || !["send", "serverLink", "trainerLink"].includes(name))

@@ -97,7 +97,7 @@ test("the same cluster has the same prediction, and more of anything is never sl
 test("what limits the cluster is said in lines of at most 80 columns", () => {
   const cases: [Partial<Cluster>, RegExp][] = [
     [{ decodeSeconds: 4e-3, stepSeconds: 0.02 }, /limit +decoding: about 15 threads a server/],
-    [{ stepSeconds: 0.1 }, /limit +the trainers: data are there/],
+    [{ stepSeconds: 0.1 }, /limit +the trainers: batches are there/],
     [{ networkRate: 125e6, stepSeconds: 0.02 }, /limit +the servers' links/],
     [{ networkRate: 125e6, servers: 4, stepSeconds: 0.02 }, /limit +the trainers' links/],
     [{ storageRate: 50e6, stepSeconds: 0.02 }, /limit +storage: a faster drive/],
