@@ -1,8 +1,9 @@
 // Bench of the inference server: what it costs beside the bare executor, and how it behaves at saturation and beyond.
 //
-// `npm run bench -- serve [--model DIR] [--pictures DIR] [--rounds 3] [--seconds 3] [--overload 60] [--json]`. The server, the
-// bare executor and the load generator (this process) are three processes; bare executor and server take turns within a
-// round, and every ratio is of one round. Without --model, a DeiT-Tiny with random weights.
+// `npm run bench -- serve [--model DIR] [--pictures DIR] [--rounds 3] [--seconds 3] [--overload 60] [--json]`; with 0 rounds,
+// health and overload alone. The server, the bare executor and the load generator (this process) are three processes; bare
+// executor and server take turns within a round, and every ratio is of one round. Without --model, a DeiT-Tiny with random
+// weights.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -28,9 +29,9 @@ interface Options {
   json: boolean;
 }
 
-function positive(flag: string, text: string): number {
+function numberOf(flag: string, text: string, min = 0): number {
   const value = Number(text);
-  if (!(value > 0)) throw new Error(`bench: --${flag} is "${text}"; allowed: a number above 0`);
+  if (!(value >= min)) throw new Error(`bench: --${flag} is "${text}"; allowed: a number from ${min}`);
   return value;
 }
 
@@ -50,10 +51,10 @@ function options(words: readonly string[]): Options {
   return {
     model: values.model,
     pictures: values.pictures,
-    rounds: Math.ceil(positive("rounds", values.rounds)),
-    seconds: positive("seconds", values.seconds),
-    overload: positive("overload", values.overload),
-    maxBatch: Math.ceil(positive("max-batch", values["max-batch"])),
+    rounds: Math.ceil(numberOf("rounds", values.rounds)),
+    seconds: numberOf("seconds", values.seconds, 0.1),
+    overload: numberOf("overload", values.overload, 1),
+    maxBatch: Math.ceil(numberOf("max-batch", values["max-batch"], 1)),
     json: values.json,
   };
 }
@@ -114,7 +115,7 @@ export async function main(words: readonly string[]): Promise<void> {
     await bare.ask({ batch: maxBatch, seconds: 1 });
     const round = { bare, traffic, pid: server.pid, maxBatch, seconds };
     for (let i = 0; i < rounds; i++) await measureRound(figures, round);
-    print(figures, maxBatch);
+    if (rounds > 0) print(figures, maxBatch);
 
     const health = await healthFigures(traffic, 3 * seconds);
     console.log(
