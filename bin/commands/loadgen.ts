@@ -4,13 +4,14 @@ import type { Command } from "commander";
 import { checkAddress } from "../../proto/address.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { action, printJson, withExamples } from "../command-line.js";
-import { openGrpcTarget, type TargetOptions } from "../loadgen/grpc-target.js";
+import { openGrpcTarget } from "../loadgen/grpc-target.js";
 import { parseLevels } from "../loadgen/levels.js";
 import { type Load, MOST_IN_FLIGHT } from "../loadgen/load.js";
 import { AGREEING, measureLoad } from "../loadgen/measure.js";
 import { makePayload } from "../loadgen/payload.js";
 import { type Level, legend, levelOf, tableHead, tableLines } from "../loadgen/report.js";
-import type { ModelInput, Target } from "../loadgen/target.js";
+import { openRestTarget } from "../loadgen/rest-target.js";
+import type { ModelInput, Target, TargetOptions } from "../loadgen/target.js";
 import { decimalNumber, wholeNumber } from "../options.js";
 import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
@@ -32,6 +33,7 @@ interface LoadgenCommand extends ConnectionFlags {
   json?: boolean;
 }
 
+const HTTP_ADDRESS = /^https?:\/\/[^/?#]+\/?$/;
 const MOST_PER_SECOND = 1_000_000;
 
 function loadsOf({ concurrency, rate }: LoadgenCommand): Load[] {
@@ -50,6 +52,10 @@ function openTarget(server: string, flags: LoadgenCommand): Target {
     connections,
     security: connectionSecurity(flags),
   };
+  if (HTTP_ADDRESS.test(server)) {
+    if (model === "") throw new VitrineError("usage/command-line", "loadgen over HTTP needs --model NAME");
+    return openRestTarget(options);
+  }
   checkAddress(server, "SERVER");
   return openGrpcTarget(options);
 }
@@ -110,7 +116,10 @@ async function loadgen(server: string, flags: LoadgenCommand): Promise<void> {
 
 export function configureLoadgen(command: Command): void {
   command
-    .argument("<server>", "HOST:PORT (gRPC) of any server of the Open Inference Protocol v2")
+    .argument(
+      "<server>",
+      "HOST:PORT (gRPC) or http://HOST:PORT (REST) of any server of the Open Inference Protocol v2",
+    )
     .optionsGroup("Request:")
     .option("--model <name>", "the model (a Vitrine server's only one)")
     .option("--model-version <version>", "its version (the server chooses)")

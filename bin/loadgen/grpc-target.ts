@@ -6,18 +6,7 @@ import { openCredentials } from "../../client/node/credentials.js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../proto/services.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
-import type { ConnectionFlags } from "../security-options.js";
-import { OK, type PreparedRequest, type Target } from "./target.js";
-
-export interface TargetOptions {
-  address: string;
-  model: string;
-  /** Empty: the server chooses. */
-  version: string;
-  /** Connections over which requests take turns. */
-  connections: number;
-  security: ConnectionFlags;
-}
+import { OK, type PreparedRequest, type ServerCounts, type Target, type TargetOptions } from "./target.js";
 
 const DESCRIBE_MS = 30_000;
 
@@ -93,9 +82,38 @@ export function openGrpcTarget({ address, model, version, connections, security 
           (error) => resolve(error ? codeOf(error) : OK),
         );
       }),
-    counts: async () => undefined,
+    async counts() {
+      try {
+        const request = inference.ModelStatisticsRequest.create({ name: model, version });
+        return countsOf(await call(INFERENCE_SERVICE.ModelStatistics, request));
+      } catch {
+        // Servers without Triton's extension do not count.
+        return undefined;
+      }
+    },
     close() {
       for (const client of clients) client.close();
+    },
+  };
+}
+
+/** Of all versions together. */
+function countsOf({ modelStats: models }: inference.ModelStatisticsResponse): ServerCounts | undefined {
+  if (models.length === 0) return undefined;
+  type Model = (typeof models)[number];
+  const sum = (value: (model: Model) => number | bigint | undefined | null): number =>
+    models.reduce((total, model) => total + Number(value(model) ?? 0), 0);
+  const seconds = (stage: "queue" | "computeInput" | "computeInfer" | "computeOutput"): number =>
+    sum(({ inferenceStats }) => inferenceStats?.[stage]?.ns) / 1e9;
+  return {
+    requests: sum(({ inferenceStats }) => inferenceStats?.success?.count),
+    batches: sum(({ executionCount }) => executionCount),
+    images: sum(({ inferenceCount }) => inferenceCount),
+    seconds: {
+      queue: seconds("queue"),
+      input: seconds("computeInput"),
+      compute: seconds("computeInfer"),
+      output: seconds("computeOutput"),
     },
   };
 }

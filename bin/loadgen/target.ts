@@ -1,5 +1,7 @@
 // Target: an inference server as a load generator sees it, whatever its protocol.
 
+import type { ConnectionFlags } from "../security-options.js";
+
 /** An input of the model, as its metadata describes it. */
 export interface ModelInput {
   name: string;
@@ -37,6 +39,17 @@ export interface ServerCounts {
   batches: number;
   images: number;
   seconds: { queue: number; input: number; compute: number; output: number };
+}
+
+export interface TargetOptions {
+  /** HOST:PORT, or a URL for HTTP. */
+  address: string;
+  model: string;
+  /** Empty: the server chooses. */
+  version: string;
+  /** Connections of gRPC, over which requests take turns. */
+  connections: number;
+  security: ConnectionFlags;
 }
 
 export interface Target {

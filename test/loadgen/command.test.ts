@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import type { Level } from "../../bin/loadgen/report.js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../proto/services.js";
+import { MAX_IMAGES, startRest } from "../http/rest-server.js";
 import { addressOf, runCommand } from "../inference/run-command.js";
 import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 
@@ -27,6 +28,23 @@ const QUICK = ["--warm-up", "0", "--window", "0.15", "--max-windows", "3"];
 const received: inference.ModelInferRequest[] = [];
 const other = new Server({ "grpc.max_receive_message_length": -1 });
 let address = "";
+
+/** As if requests waited 2 ms, batches had 4 images, and what came before the measurement had taken an hour each. */
+function statistics(): inference.ModelStatistics.$Properties {
+  const count = received.length;
+  const duration = (ms: number) => ({ count, ns: 3600e9 + count * ms * 1e6 });
+  return {
+    inferenceCount: 4 * count + 100,
+    executionCount: count + 1,
+    inferenceStats: {
+      success: duration(9),
+      queue: duration(2),
+      computeInput: duration(1),
+      computeInfer: duration(5),
+      computeOutput: duration(0.5),
+    },
+  };
+}
 
 test.before(async () => {
   other.addService(INFERENCE_SERVICE, {
@@ -55,6 +73,10 @@ test.before(async () => {
       if (received.length % 3 === 0) answer({ code: status.RESOURCE_EXHAUSTED, details: "full" });
       else answer(null, inference.ModelInferResponse.create({}));
     },
+    ModelStatistics: (
+      _call: unknown,
+      answer: (error: null, response: inference.ModelStatisticsResponse) => void,
+    ) => answer(null, inference.ModelStatisticsResponse.create({ modelStats: [statistics()] })),
   } as never);
   address = await new Promise((resolve, reject) =>
     other.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
@@ -134,6 +156,51 @@ test("an input of pictures gets the files of a folder, or drawn JPEGs", async ()
     assert.equal([width, height], [500, 375]);
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+test("the server's own split is that of the requests of the measurement", async () => {
+  const { levels } = await json(address, "--concurrency", "2");
+  const split = levels[0]?.server;
+  assert.ok(split);
+  const rounded = Object.entries(split).map(([name, value]) => [name, Number(value.toFixed(6))]);
+  assert.equal(Object.fromEntries(rounded), {
+    ...{ queueMs: 2, inputMs: 1, computeMs: 5, outputMs: 0.5, batchImages: 4 },
+  });
+  const { stdout } = await run(address, "--concurrency", "2", ...QUICK);
+  assert.match(
+    stdout,
+    /^ {4}server: queue 2\.0, input 1\.0, compute 5\.0, output 0\.5 ms; 4\.0 images a batch$/m,
+  );
+});
+
+test("over HTTP: binary tensors are sent, answers are counted, and errors by the server's code", async () => {
+  const rest = await startRest();
+  try {
+    const { model, levels } = await json(
+      rest.url,
+      "--model",
+      "colors:pixels",
+      "--batch",
+      "2",
+      "--concurrency",
+      "3",
+    );
+    assert.is(model, "colors:pixels");
+    assert.equal([levels[0]?.failed, (levels[0]?.answered ?? 0) > 0], [0, true]);
+    const { levels: refused } = await json(
+      rest.url,
+      "--model",
+      "colors:pixels",
+      "--batch",
+      String(MAX_IMAGES + 1),
+    );
+    assert.is(refused[0]?.answered, 0);
+    assert.match(Object.keys(refused[0]!.errors).join(), /^protocol\/[a-z-]+$/);
+    assert.match((await run(rest.url, ...QUICK)).stderr, /over HTTP needs --model/);
+    assert.match((await run(rest.url, "--model", "nope", ...QUICK)).stderr, /network\/http: .*404.*no model/);
+  } finally {
+    await rest.close();
   }
 });
 
