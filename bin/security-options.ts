@@ -54,7 +54,7 @@ export function connectionSecurity({
   return { tls, tlsCa, tlsCert, tlsKey, tokenFile };
 }
 
-/** The same as flags with their values, paths absolute: what a resumed run is told again. */
+/** The same as flags with their values, paths absolute: what a resumed run is given again. */
 export function connectionFlags(flags: ConnectionFlags): Record<string, string | boolean> {
   const files = {
     "tls-ca": flags.tlsCa,

@@ -42,7 +42,7 @@ function isOneOf(digests: readonly Buffer[], token: string): boolean {
   return found;
 }
 
-/** `say` hears that a changed file is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`. */
+/** `say` gets a line when a changed file is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`. */
 export function openBearerToken(file: string, say: (text: string) => void, lookMs = LOOK_MS): BearerToken {
   let stamp = fileStamp(file);
   let digests = readDigests(file);

@@ -27,7 +27,7 @@ export interface OpenedSecurity {
 }
 
 /**
- * `say` hears of changed files. Throws `usage/tls` where files cannot be used, and for tokens that would go over the
+ * `say` gets a line about each changed file. Throws `usage/tls` where files cannot be used, and for tokens that would go over the
  * network in plain text; `file/…`.
  */
 export function openSecurity(

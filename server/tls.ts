@@ -84,7 +84,7 @@ function readMaterial({ cert, key, clientCa }: TlsFiles): Material {
 }
 
 /**
- * With `clientCa`, clients without a certificate of it are refused in the handshake. `say` hears that a changed
+ * With `clientCa`, clients without a certificate of it are refused in the handshake. `say` gets a line that a changed
  * certificate is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`.
  */
 export function openServerTls(files: TlsFiles, say: (text: string) => void, lookMs = LOOK_MS): ServerTls {

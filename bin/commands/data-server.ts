@@ -37,7 +37,7 @@ interface DataServerCommand extends RemoteFlags {
   tokenFile?: string;
 }
 
-/** A blocked thread keeps its process alive, whatever it is told: only the operating system can end both. */
+/** A blocked thread keeps its process alive, whatever is asked of it: only the operating system can end both. */
 function endBlocked(threads: number): void {
   process.stderr.write(
     `${counted(threads, "decode thread is", "decode threads are")} waiting for a drive that does not answer: ` +

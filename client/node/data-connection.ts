@@ -95,7 +95,7 @@ export interface DataConnectionOptions {
   batchBytes: number;
   quietMs: number;
   credentials: ClientCredentials;
-  /** Hears that batches take long. */
+  /** Called when batches take long. */
   onNotice?: ((text: string) => void) | undefined;
 }
 
@@ -191,7 +191,7 @@ interface StreamContext {
   onClose(): void;
   /** Milliseconds without a batch after which the server is asked whether it still runs. */
   quietMs: number;
-  /** Hears how long no batch has come from a server that answers. */
+  /** Called with the seconds in which no batch has come from a server that answers. */
   onQuiet(seconds: number): void;
   /** Rejects where the server does not answer within the deadline. */
   ask(deadlineMs: number): Promise<void>;

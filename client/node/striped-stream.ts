@@ -18,7 +18,7 @@ export class StripedStream {
   #last: Stripe | null = null;
   #closed = false;
 
-  /** `onFailure` hears which server failed, before `next` rejects. */
+  /** `onFailure` is called with the server that failed, before `next` rejects. */
   constructor(stripes: readonly Stripe[], onFailure: (address: string, error: VitrineError) => void) {
     this.#stripes = stripes;
     this.#onFailure = onFailure;

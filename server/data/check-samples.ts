@@ -18,7 +18,7 @@ export interface SampleCheck {
   /** False from the moment on at which no further task is to begin. */
   goesOn(): boolean;
   onFault(index: number, error: VitrineError): void;
-  /** Hears how many samples are done. */
+  /** Called with the number of samples that are done. */
   onChecked?(samples: number): void;
 }
 

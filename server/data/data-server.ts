@@ -37,7 +37,7 @@ export interface DataServerOptions {
   security?: ServerSecurity;
   /** How a data set at a URL is read. */
   remote?: RemoteSettings;
-  /** Hears how many files have been listed so far. */
+  /** Called with the number of files that have been listed so far. */
   onFiles?: (files: number) => void;
   /** HOST:PORT of /metrics (Prometheus) and /healthz by HTTP. Default: none. */
   metrics?: string;

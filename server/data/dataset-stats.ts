@@ -75,7 +75,7 @@ const HEADER_BYTES = 64 * 1024;
 const READS = 4;
 const REMOTE_READS = 32;
 
-/** Reads the header of every picture; `onRead` hears of each. */
+/** Reads the header of every picture; `onRead` is called after each. */
 export async function pictureStats(
   module: ImageModule,
   dataset: Dataset,

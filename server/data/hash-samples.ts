@@ -18,7 +18,7 @@ const REMOTE_READS = 32;
 export interface HashOptions {
   /** Leaves out what cannot be read, instead of throwing. */
   mayLeaveOut?: boolean;
-  /** Hears how many samples were read. */
+  /** Called with the number of samples that were read. */
   onHashed?(done: number): void;
 }
 

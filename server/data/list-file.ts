@@ -100,7 +100,7 @@ function statOf(path: string): Stats | string {
   }
 }
 
-/** Files after which `onFiles` hears of them. */
+/** Files between two calls of `onFiles`. */
 const REPORT_INTERVAL = 4096;
 
 /** As `readList`, of files on a drive. */

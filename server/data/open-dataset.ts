@@ -22,7 +22,7 @@ export interface OpenOptions {
   badSamples?: BadSamples | undefined;
   /** Where the labels of tar shards are. Default: `auto`. */
   labelFrom?: LabelSource | undefined;
-  /** Hears from time to time how many files have been listed. */
+  /** Called from time to time with the number of files that have been listed. */
   onFiles?: (files: number) => void;
   /** How a data set at a URL is read. */
   remote?: RemoteSettings | undefined;

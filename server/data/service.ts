@@ -61,7 +61,7 @@ export interface DataServiceOptions {
 
 export interface DataService extends MeasuredService {
   implementation: UntypedServiceImplementation;
-  /** Until `open`: clients are told that the data set is being opened, with this number of files so far. */
+  /** Until `open`: clients get the error `data/opening` with this number of files. */
   listed(files: number): void;
   /** The data set is there: clients are served from now on. */
   open(dataset: Dataset, opened: OpenPool): void;

@@ -104,7 +104,7 @@ test("what limits the cluster is said in lines of at most 80 columns", () => {
     [{ sendSeconds: 1e-3, stepSeconds: 0.02 }, /limit +the serving thread/],
     [
       { networkLatency: 0.1, creditBatches: 1, stepSeconds: 0.02 },
-      /limit +latency: nothing works all the time/,
+      /limit +latency: no part is busy all the time/,
     ],
   ];
   for (const [slow, words] of cases) {

@@ -52,7 +52,7 @@ export function parquetFiles(path: string): string[] | undefined {
 interface Options {
   /** Leave out rows without picture or label. */
   mayLeaveOut: boolean;
-  /** Hears how many rows' labels have been read. */
+  /** Called with the number of rows whose labels have been read. */
   onRows(rows: number): void;
 }
 

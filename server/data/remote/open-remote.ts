@@ -19,7 +19,7 @@ import { parseRemote, resolveRemote } from "./remote-url.js";
 export interface RemoteOpenOptions extends RemoteShardOptions {
   /** What cannot be listed is left out. */
   mayLeaveOut: boolean;
-  /** Hears from time to time how many files have been listed. */
+  /** Called from time to time with the number of files that have been listed. */
   onFiles: (files: number) => void;
 }
 

@@ -29,7 +29,7 @@ export class RemoteReaders {
     this.#reportFailure = resolve;
   });
 
-  /** For `workers` decode threads. `onWarning` hears what concerns the operator, such as a full disk. */
+  /** For `workers` decode threads. `onWarning` gets what concerns the operator, such as a full disk. */
   constructor(settings: RemoteSettings, workers: number, onWarning: (text: string) => void) {
     const readers = Math.max(1, Math.ceil(workers / WORKERS_PER_READER));
     const reads = Math.max(1, workers) * (settings.readsPerWorker ?? DEFAULT_READS_PER_WORKER);

@@ -36,7 +36,7 @@ export interface PackOptions {
   mayLeaveOut: boolean;
   /** Sample at each place of the pack, a permutation. Default: the data set's own order. */
   indexAt?: ((place: number) => number) | undefined;
-  /** Hears how many pictures are packed. */
+  /** Called with the number of pictures that are packed. */
   onPacked(samples: number): void;
 }
 

@@ -28,7 +28,7 @@ export interface ShardOptions {
   mayLeaveOut: boolean;
   /** Shards that are read at a time. Default 1. */
   atOnce?: number;
-  /** Hears how many samples there are so far. */
+  /** Called with the number of samples so far. */
   onFiles(samples: number): void;
 }
 
