@@ -4,6 +4,7 @@
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { CallObserver, ModelRepository } from "../inference/contract.js";
+import type { Statistics } from "../inference/statistics.js";
 import { listenHttp } from "../listen.js";
 import { REQUEST_ID, requestIdOf } from "../request-id.js";
 import type { HttpsMaterial } from "../tls.js";
@@ -38,6 +39,8 @@ export interface HttpServerOptions {
   metrics?: (() => Promise<{ contentType: string; body: string }>) | undefined;
   /** Answers what no route does, or calls `next`. Default: 404. */
   page?: PageHandler | undefined;
+  /** Answers GET …/stats. Default: 404. */
+  statistics?: Statistics | undefined;
   /** Is notified of inferences. */
   calls?: CallObserver | undefined;
   /** Is notified of errors that are the server's fault. */
@@ -91,9 +94,6 @@ const EXPOSED_HEADERS = [
   "inference-header-content-length",
   "retry-after",
 ];
-
-/** Triton's names of what goes beyond the protocol. */
-const EXTENSIONS = ["classification", "model_repository", "binary_tensor_data", "parameters"];
 
 function createApp({ maxMessageBytes, tls }: HttpServerOptions, limits: HttpLimits): FastifyInstance {
   const http = { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CHECK_MS };
@@ -206,7 +206,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     isDraining: () => isDraining,
   });
   const routes: Route[] = [
-    ...modelRoutes({ repository, version, extensions: EXTENSIONS, isReady }),
+    ...modelRoutes({ repository, version, isReady, statistics: options.statistics }),
     ...inferRoutes({ repository, calls }),
   ];
   let document: object | undefined;

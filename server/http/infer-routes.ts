@@ -84,7 +84,7 @@ function inferRoute(path: string, { repository, calls }: InferRoutesOptions): Ro
           input: inputsOf(facts)[view],
           validate: (json) => validate(INFER_ENVELOPE, json),
         });
-        const result = await answerInfer(repository, call, life);
+        const result = await answerInfer(repository, call, life, found);
         const start = performance.now();
         const answer = await writeInferAnswer(result, id, isBinary);
         ended(

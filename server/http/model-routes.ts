@@ -2,9 +2,11 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { ModelRepository } from "../inference/contract.js";
-import { modelMetadata } from "../inference/model-description.js";
-import { parseViewName } from "../inference/model-views.js";
+import { EXTENSIONS, isModelReady } from "../inference/grpc-service.js";
+import { modelConfig, modelMetadata, snakeCase } from "../inference/model-description.js";
 import { findView } from "../inference/open-inference.js";
+import { loadModel, repositoryIndex, unloadModel } from "../inference/repository-calls.js";
+import type { Statistics } from "../inference/statistics.js";
 import type { RestAnswer, RestRequest, Route } from "./route.js";
 import { ref, SCHEMAS, type Schema, type SchemaName } from "./schemas.js";
 
@@ -12,10 +14,10 @@ export interface ModelRoutesOptions {
   repository: ModelRepository;
   /** Version of Vitrine. */
   version: string;
-  /** What the server has besides the protocol itself, in Triton's words. */
-  extensions: readonly string[];
   /** False while loading or draining. */
   isReady(): boolean;
+  /** Default: no statistics are served. */
+  statistics?: Statistics | undefined;
 }
 
 /** A model's path with and without a version. */
@@ -46,7 +48,10 @@ function ready(isReady: boolean): RestAnswer {
   return { status: isReady ? 200 : 503, body: { live: true, ready: isReady } };
 }
 
-function serverRoutes({ version, extensions, isReady }: ModelRoutesOptions): Route[] {
+/** What REST has besides the protocol itself, in Triton's words. */
+const REST_EXTENSIONS = [...EXTENSIONS, "binary_tensor_data", "parameters"];
+
+function serverRoutes({ version, isReady }: ModelRoutesOptions): Route[] {
   return [
     {
       method: "GET",
@@ -54,7 +59,7 @@ function serverRoutes({ version, extensions, isReady }: ModelRoutesOptions): Rou
       scope: "infer",
       summary: "Name, version and extensions of the server",
       answers: { 200: answerOf("ServerMetadata", "The server") },
-      handle: () => ({ body: { name: "vitrine", version, extensions } }),
+      handle: () => ({ body: { name: "vitrine", version, extensions: REST_EXTENSIONS } }),
     },
     {
       method: "GET",
@@ -75,20 +80,22 @@ function serverRoutes({ version, extensions, isReady }: ModelRoutesOptions): Rou
   ];
 }
 
-function describeRoutes({ repository, isReady }: ModelRoutesOptions): Route[] {
-  const metadata = modelPaths().map(
-    (path): Route => ({
+function describeRoutes(options: ModelRoutesOptions): Route[] {
+  const { repository } = options;
+  const describe = (
+    rest: string,
+    summary: string,
+    answer: Route["answers"][number],
+    body: (found: ReturnType<typeof findView>) => object,
+  ): Route[] =>
+    modelPaths(rest).map((path) => ({
       method: "GET",
       path,
       scope: "infer",
-      summary: "Tensors, labels and settings of a model",
-      answers: { 200: answerOf("ModelMetadata", "The model") },
-      handle: ({ params: { model, version = "" } }) => {
-        const { engine, view } = findView(repository, model, version);
-        return { body: modelMetadata(engine.facts, view, repository) };
-      },
-    }),
-  );
+      summary,
+      answers: { 200: answer },
+      handle: ({ params: { model, version = "" } }) => ({ body: body(findView(repository, model, version)) }),
+    }));
   const readiness = modelPaths("/ready").map(
     (path): Route => ({
       method: "GET",
@@ -100,12 +107,40 @@ function describeRoutes({ repository, isReady }: ModelRoutesOptions): Route[] {
         503: answerOf("ModelReady", "It is loading, stopping or not here"),
       },
       handle: ({ params: { model, version = "" } }) => {
-        const isModelReady = isReady() && repository.isReady(parseViewName(model).model, version);
-        return { status: isModelReady ? 200 : 503, body: { name: model, ready: isModelReady } };
+        const isReady = isModelReady(options, model, version);
+        return { status: isReady ? 200 : 503, body: { name: model, ready: isReady } };
       },
     }),
   );
-  return [...metadata, ...readiness];
+  return [
+    ...describe(
+      "",
+      "Tensors, labels and settings of a model",
+      answerOf("ModelMetadata", "The model"),
+      (found) => modelMetadata(found.engine.facts, found.view, repository),
+    ),
+    ...describe(
+      "/config",
+      "A model's configuration as Triton has it",
+      answerOf("ModelConfig", "The model"),
+      (found) => snakeCase(modelConfig(found.engine.facts, found.view)) as object,
+    ),
+    ...readiness,
+  ];
+}
+
+function statisticsRoutes({ repository, statistics }: ModelRoutesOptions): Route[] {
+  if (!statistics) return [];
+  return ["/v2/models/stats", ...modelPaths("/stats")].map((path) => ({
+    method: "GET",
+    path,
+    scope: "infer",
+    summary: "How many requests were answered, and how long they took, as Triton has it",
+    answers: { 200: answerOf("Statistics", "The statistics") },
+    handle: ({ params: { model = "", version = "" } }) => ({
+      body: { model_stats: snakeCase(statistics.read(repository, model, version)) },
+    }),
+  }));
 }
 
 function repositoryRoutes({ repository }: ModelRoutesOptions): Route[] {
@@ -113,21 +148,18 @@ function repositoryRoutes({ repository }: ModelRoutesOptions): Route[] {
     required: false,
     content: { "application/json": ref(name) },
   });
-  const control = (
-    action: "load" | "unload",
-    schema: "LoadRequest" | "UnloadRequest",
-    summary: string,
-  ): Route => ({
+  const control = (action: "load" | "unload", summary: string): Route => ({
     method: "POST",
     path: `/v2/repository/models/:model/${action}`,
     scope: "admin",
     summary,
-    body: json(schema),
+    body: json("ModelControl"),
     bodyLimit: SMALL_BODY,
     answers: { 200: { description: "Done", content: { "application/json": { type: "object" } } } },
     handle: async (request) => {
-      smallJson(request, SCHEMAS[schema]);
-      await repository[action](request.params.model);
+      const { parameters = {} } = smallJson(request, SCHEMAS.ModelControl) as { parameters?: object };
+      const order = { repositoryName: "", modelName: request.params.model, parameters: { ...parameters } };
+      await (action === "load" ? loadModel : unloadModel)(repository, order);
       return { body: {} };
     },
   });
@@ -141,23 +173,20 @@ function repositoryRoutes({ repository }: ModelRoutesOptions): Route[] {
       bodyLimit: SMALL_BODY,
       answers: { 200: answerOf("Index", "The models") },
       handle: (request) => {
-        const { ready: onlyReady } = smallJson(request, SCHEMAS.IndexRequest) as { ready?: boolean };
-        const models = repository.index().filter(({ state }) => !onlyReady || state === "ready");
-        return {
-          body: models.map(({ name, version, state, reason }) => ({
-            name,
-            version,
-            state: state.toUpperCase(),
-            reason,
-          })),
-        };
+        const { ready: onlyReady = false } = smallJson(request, SCHEMAS.IndexRequest) as { ready?: boolean };
+        return { body: repositoryIndex(repository, { repositoryName: "", ready: onlyReady }) };
       },
     },
-    control("load", "LoadRequest", "Reads a model's folder again and serves what it has"),
-    control("unload", "UnloadRequest", "Ends a model"),
+    control("load", "Reads a model's folder again and serves what it has"),
+    control("unload", "Ends a model"),
   ];
 }
 
 export function modelRoutes(options: ModelRoutesOptions): Route[] {
-  return [...serverRoutes(options), ...describeRoutes(options), ...repositoryRoutes(options)];
+  return [
+    ...serverRoutes(options),
+    ...describeRoutes(options),
+    ...statisticsRoutes(options),
+    ...repositoryRoutes(options),
+  ];
 }

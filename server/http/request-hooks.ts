@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { REQUEST_ID } from "../request-id.js";
 import { errorAnswer } from "./answer-errors.js";
-import { expandedBody } from "./body.js";
+import { BodyBudget, bodyStream } from "./body.js";
 import { compressAnswer } from "./compress-answer.js";
 import { isGrpcWeb, refuseGrpcWeb } from "./grpc-web.js";
 import type { Scope } from "./route.js";
@@ -23,6 +23,9 @@ export type PageHandler = (
   response: ServerResponse,
   next: () => void,
 ) => void;
+
+/** The bodies that are held at once are as large as this many of the largest. */
+const BODIES = 2;
 
 export interface RequestHooksOptions {
   access: Access | undefined;
@@ -50,6 +53,7 @@ function refuseForeignPages(request: FastifyRequest, corsOrigins: readonly strin
 
 export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptions): void {
   const { access, corsOrigins, maxMessageBytes, page, failed, isDraining } = options;
+  const budget = new BodyBudget(BODIES * maxMessageBytes);
   const limitOf = (request: FastifyRequest) => request.routeOptions.bodyLimit ?? maxMessageBytes;
   app.addHook("onRequest", async (request, reply) => {
     reply.header(REQUEST_ID, request.id);
@@ -57,9 +61,24 @@ export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptio
     const { scope = "infer" } = request.routeOptions.config as { scope?: Scope };
     access?.require(scope, request.headers.authorization, request.ip);
   });
-  app.addHook("preParsing", async (request, _reply, payload) =>
-    expandedBody(payload as Readable, request.headers["content-encoding"], limitOf(request)),
-  );
+  app.addHook("preParsing", async (request, reply, payload) => {
+    const {
+      "content-encoding": encoding,
+      "content-length": length,
+      "transfer-encoding": chunked,
+    } = request.headers;
+    if (length === undefined && chunked === undefined) return payload;
+    let taken = 0;
+    const take = (bytes: number) => {
+      budget.take(bytes);
+      taken += bytes;
+    };
+    reply.raw.once("close", () => {
+      budget.release(taken);
+      taken = 0;
+    });
+    return bodyStream(payload as Readable, { encoding, limit: limitOf(request), take });
+  });
   app.addHook("onSend", async (request, reply, payload) => {
     if (isDraining()) reply.header("connection", "close");
     return compressAnswer(request, reply, payload);

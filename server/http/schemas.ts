@@ -88,6 +88,39 @@ export const SCHEMAS = {
     },
     ["name", "versions", "platform", "inputs", "outputs"],
   ),
+  ModelConfig: {
+    type: "object",
+    description: "ModelConfig of Triton's model_config.proto",
+    properties: {
+      name: text,
+      platform: text,
+      max_batch_size: count,
+      input: list({ type: "object" }),
+      output: list({ type: "object" }),
+    },
+    required: ["name", "platform", "max_batch_size", "input", "output"],
+  },
+  Statistics: object(
+    {
+      model_stats: list({
+        type: "object",
+        properties: {
+          name: text,
+          version: text,
+          last_inference: count,
+          inference_count: count,
+          execution_count: count,
+          inference_stats: {
+            type: "object",
+            additionalProperties: object({ count, ns: count }, ["count", "ns"]),
+          },
+          batch_stats: list({ type: "object" }),
+        },
+        required: ["name", "version", "inference_count", "execution_count", "inference_stats", "batch_stats"],
+      }),
+    },
+    ["model_stats"],
+  ),
   InferRequest: inferRequest({
     type: "array",
     description:
@@ -131,8 +164,7 @@ export const SCHEMAS = {
       ["name", "version", "state", "reason"],
     ),
   ),
-  UnloadRequest: object({ parameters: object({ unload_dependents: { type: "boolean" } }, []) }, []),
-  LoadRequest: object({ parameters: object({}, []) }, []),
+  ModelControl: object({ parameters }, []),
 } satisfies Record<string, Schema>;
 
 export type SchemaName = keyof typeof SCHEMAS;

@@ -114,7 +114,7 @@ const BROKEN: [claim: string, body: Buffer, code: status, text: RegExp][] = [
     "bytes that are no message",
     frame(Buffer.from([0x0a, 0xff, 0xff, 0x03, 1])),
     status.INVALID_ARGUMENT,
-    /protocol\/malformed: .*not a message/,
+    /protocol\/malformed: /,
   ],
 ];
 

@@ -12,6 +12,7 @@ import { createEngine, type ServedModel } from "../../server/inference/engine.js
 import { createInferenceHandlers } from "../../server/inference/grpc-service.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
 import { fixedRepository } from "../../server/inference/repository.js";
+import { createStatistics } from "../../server/inference/statistics.js";
 import { colorModel } from "../inference/color-model.js";
 
 export interface RestServer {
@@ -40,9 +41,12 @@ export const MAX_MESSAGE_BYTES = 1 << 20;
 export async function startRest(
   options: Partial<HttpServerOptions> = {},
   model: ServedModel = colorModel(),
+  maxImages = MAX_IMAGES,
 ): Promise<RestServer> {
-  const limits = { ...DEFAULT_LIMITS, maxImages: MAX_IMAGES };
-  const repository = fixedRepository([createEngine(model, { version: "1", limits })]);
+  const limits = { ...DEFAULT_LIMITS, maxImages, maxQueue: 10_000 };
+  const statistics = createStatistics();
+  const engine = createEngine(model, { version: "1", limits, observer: statistics.observer });
+  const repository = fixedRepository([engine]);
   const health = createHealth([model.name]);
   health.setServing(true);
   const about = { repository, version: "1.2.3", isReady: () => true };
@@ -55,6 +59,7 @@ export async function startRest(
     listen: "127.0.0.1:0",
     maxMessageBytes: MAX_MESSAGE_BYTES,
     services,
+    statistics,
     ...options,
   });
   const check = await describedAnswers(server.address);
@@ -114,6 +119,9 @@ interface Document {
   paths: Record<string, Record<string, { responses: Record<string, { content: Record<string, object> }> }>>;
 }
 
+const matches = (pattern: string, path: string): boolean =>
+  new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path);
+
 /** Throws for an answer that is not what /openapi.json says. */
 async function describedAnswers(url: string): Promise<Check> {
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
@@ -122,11 +130,11 @@ async function describedAnswers(url: string): Promise<Check> {
   const validators = new Map<string, ValidateFunction>();
   const errorPointer = "/components/schemas/Error";
   return (method, path, status, type, json) => {
-    const route = Object.keys(document.paths).find((pattern) =>
-      new RegExp(`^${pattern.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(
-        path.split("?")[0],
-      ),
-    );
+    const [bare] = path.split("?");
+    const route = Object.keys(document.paths)
+      .filter((pattern) => matches(pattern, bare))
+      // A path without parameters is served before one with them.
+      .sort((a, b) => a.split("{").length - b.split("{").length)[0];
     const operation = route === undefined ? undefined : document.paths[route][method.toLowerCase()];
     const known = operation?.responses[status] ? String(status) : "default";
     if (!operation || known === "default") {
