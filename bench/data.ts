@@ -1,5 +1,5 @@
-// Bench of the data service: what the wire costs beside a bare grpc-js stream and beside decoding in one process, and how
-// throughput grows with decode threads.
+// Bench of the data service: what the wire costs beside a bare grpc-js stream and beside decoding in one process, how
+// throughput grows with decode threads, and how a million images are opened.
 //
 // `npm run bench -- data [--photos DIR] [--rounds 5] [--json]`. Without --photos the pictures are drawn ones of 96 pixels,
 // which decode several times faster than photographs. Kinds of a round take turns, and CPU time counts where other work on
@@ -10,7 +10,9 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureSampleSet, randomForSamples } from "../bin/sample-data/sample-set.js";
+import { counted } from "../runtime/batches/class-counts.js";
 import { type Figures, type Load, measure, type Source } from "./data/measure.js";
+import { type Million, measureMillion, type Opening } from "./data/measure-million.js";
 import { median } from "./statistics.js";
 
 interface Options {
@@ -68,6 +70,12 @@ async function inTurns(kinds: readonly Kind[], rounds: number): Promise<Map<stri
   return figures;
 }
 
+function printMillion({ open, serve }: Million): void {
+  const text = ({ milliseconds, megabytes }: Opening): string =>
+    `${milliseconds.toFixed(0)} ms, ${megabytes.toFixed(0)} MB`;
+  console.log(`an index of a million images: opened in ${text(open)}; a data server with it: ${text(serve)}`);
+}
+
 export async function main(words: readonly string[]): Promise<void> {
   const { photos, rounds, json } = options(words);
   const work = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
@@ -102,7 +110,14 @@ export async function main(words: readonly string[]): Promise<void> {
         `${name.padEnd(15)}${rate.padStart(6)}${images.padStart(10)}${server.padStart(25)}${client.padStart(8)}${first.padStart(17)}`,
       );
     }
+    const million = await measureMillion(work, rounds);
+    printMillion(million);
     const rate = ({ imagesPerSecond }: Figures): number => imagesPerSecond;
+    if (many === 1)
+      console.log(
+        `decodeBoundPerWorker is unknown: of ${counted(availableParallelism(), "core", "cores")}, one for the thread ` +
+          "that sends and one for the client leave none for a second decode thread",
+      );
     const result = {
       node: process.version,
       pictures: photos === undefined ? "drawn" : "photos",
@@ -111,12 +126,11 @@ export async function main(words: readonly string[]): Promise<void> {
         serviceVsBareGrpc: of("service", rate) / of("bare stream", rate),
         serviceVsBareGrpcCpu: of("bare stream", cpu) / of("service", cpu),
         cpuVsInProcess: of("1 worker", cpu) / of("in process", cpu),
-        // Unknown where no core is left for a second decode thread.
-        ...(many > 1 && {
-          decodeBoundPerWorker: of(`${many} workers`, rate) / (many * of("1 worker", rate)),
-        }),
+        decodeBoundPerWorker: many > 1 ? of(`${many} workers`, rate) / (many * of("1 worker", rate)) : null,
       },
       firstBatchMs: of("1 worker", ({ firstMs }) => firstMs),
+      millionOpenMs: million.open.milliseconds,
+      millionOpenMb: million.open.megabytes,
     };
     if (json) console.log(JSON.stringify(result));
   } finally {
