@@ -5,14 +5,14 @@
 // which decode several times faster than photographs. Kinds of a round take turns, and CPU time counts where other work on
 // the machine would spoil the time.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ensureSampleSet, randomForSamples } from "../bin/sample-data/sample-set.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import { type Figures, type Load, measure, type Source } from "./data/measure.js";
 import { type Million, measureMillion, type Opening } from "./data/measure-million.js";
+import { listPhotos } from "./data/photo-list.js";
 import { median } from "./statistics.js";
 
 interface Options {
@@ -38,27 +38,6 @@ function options(words: readonly string[]): Options {
 
 const BATCH = 64;
 
-/** Enough pictures for a batch. */
-const DRAWN = { train: 40, val: 1 };
-
-/** A list of the folder's photographs, repeated until they fill a batch; without a folder, drawn pictures. */
-async function dataSet(photos: string | undefined, work: string): Promise<string> {
-  if (photos === undefined) {
-    const drawn = join(work, "drawn");
-    await ensureSampleSet(drawn, await randomForSamples(), DRAWN);
-    return join(drawn, "train");
-  }
-  const names = readdirSync(photos).filter((name) => /\.jpe?g$/i.test(name));
-  if (names.length === 0) throw new Error(`bench: ${photos} has no .jpg files (--photos)`);
-  const repeats = Math.ceil(BATCH / names.length);
-  const rows = Array.from({ length: repeats }, () =>
-    names.sort().map((name) => `"${resolve(photos, name).replaceAll('"', '""')}",0`),
-  ).flat();
-  const list = join(work, "photos.csv");
-  writeFileSync(list, `path,label\n${rows.join("\n")}\n`);
-  return list;
-}
-
 type Kind = { name: string; source: Source; load: Load };
 
 /** Each kind once in every round, in turns of alternating order. */
@@ -80,7 +59,13 @@ export async function main(words: readonly string[]): Promise<void> {
   const { photos, rounds, json } = options(words);
   const work = mkdtempSync(join(tmpdir(), "vitrine-bench-"));
   try {
-    const load = { data: await dataSet(photos, work), images: BATCH, size: 224, batches: 100, workers: 1 };
+    const load = {
+      data: await listPhotos(photos, work, BATCH),
+      images: BATCH,
+      size: 224,
+      batches: 100,
+      workers: 1,
+    };
     const decoding = { ...load, batches: 10 };
     // One core is left to the thread that sends, and one to the client.
     const many = Math.max(1, availableParallelism() - 2);

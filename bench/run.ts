@@ -18,6 +18,10 @@ const BENCHES: Record<string, Bench> = {
       "MB/s and CPU time of batches from a data server, compared with a bare grpc-js stream and one process",
     load: () => import("./data.js"),
   },
+  "data-limits": {
+    about: "memory, waits, a thousand streams, the largest batches and fairness of a data server",
+    load: () => import("./data-limits.js"),
+  },
   forward: {
     about: "images/s of a forward pass, compared with onnxruntime, tfjs-wasm and PyTorch",
     load: () => import("./forward.js"),

@@ -1,8 +1,10 @@
 // Server of the data bench, a process of its own. `replay`: our data service with batches that cost nothing but filling
 // fresh memory; `bare`: a bare grpc-js stream of as many fresh bytes; `decode`: a data server as users start it. It
-// answers each message on its parent's channel with its CPU time, in microseconds.
+// answers each message on its parent's channel with its CPU time in microseconds and its resident memory in bytes, and a
+// data server with the bytes that it counts on --memory.
 //
-// `node wire-server.js replay|bare|decode DATA IMAGES SIZE WORKERS`; DATA is a data set of at least IMAGES pictures.
+// `node wire-server.js replay|bare|decode DATA IMAGES SIZE WORKERS [MEMORY]`; DATA is a data set of at least IMAGES
+// pictures, MEMORY in bytes.
 
 import { Server, type ServerDuplexStream } from "@grpc/grpc-js";
 import { pino } from "pino";
@@ -15,7 +17,8 @@ import { openDataset } from "../../server/data/open-dataset.js";
 import { createDataService } from "../../server/data/service.js";
 import { listen } from "../../server/listen.js";
 
-const [kind, data, images, size, workers] = process.argv.slice(2);
+const [kind, data, images, size, workers, memory] = process.argv.slice(2);
+let countedBytes = (): number => 0;
 const imageBytes = Number(size) ** 2 * 3;
 const batchBytes = Number(images) * imageBytes;
 
@@ -66,8 +69,11 @@ function serveBareStream(server: Server): void {
 
 async function serve(): Promise<string> {
   if (kind === "decode") {
-    const options = { data, listen: "127.0.0.1:0", workers: Number(workers) };
-    return (await startDataServer({ ...options, badSamples: "skip" })).address;
+    const options = { data, listen: "127.0.0.1:0", workers: Number(workers), badSamples: "skip" } as const;
+    const limits = memory === undefined ? {} : { memoryBytes: Number(memory) };
+    const { address, service } = await startDataServer({ ...options, limits });
+    countedBytes = () => service.bytesReserved() + service.bytesKept();
+    return address;
   }
   const server = new Server();
   if (kind === "replay") await serveReplay(server);
@@ -78,6 +84,7 @@ async function serve(): Promise<string> {
 process.send?.({ address: await serve() });
 process.on("message", () => {
   const { user, system } = process.cpuUsage();
-  process.send?.({ microseconds: user + system });
+  const resident = process.memoryUsage.rss();
+  process.send?.({ microseconds: user + system, resident, counted: countedBytes() });
 });
 process.on("disconnect", () => process.exit());
