@@ -104,6 +104,8 @@ export class CacheLedger {
   #base = 0;
   /** Bytes that this writer reserved and has not used. */
   #left = 0;
+  /** Bytes that were granted and are not written yet. */
+  #unwritten = 0;
   /** Calls one at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #generation = 0;
@@ -124,11 +126,22 @@ export class CacheLedger {
     if (!(await this.#openCurrent())) await this.measure();
   }
 
-  /** Whether `bytes` more may be written. If not, the folder is being emptied meanwhile. */
+  /**
+   * Whether `bytes` more may be written, after which `written` is called. If not, the folder is being emptied meanwhile.
+   */
   reserve(bytes: number): Promise<boolean> {
-    const granted = this.#last.then(() => this.#reserve(bytes));
+    const granted = this.#last.then(async () => {
+      const isGranted = await this.#reserve(bytes);
+      if (isGranted) this.#unwritten += bytes;
+      return isGranted;
+    });
     this.#last = granted.catch(() => {});
     return granted;
+  }
+
+  /** Bytes that were granted are on the disk, or will never be. */
+  written(bytes: number): void {
+    this.#unwritten -= bytes;
   }
 
   async #reserve(bytes: number): Promise<boolean> {
@@ -170,10 +183,17 @@ export class CacheLedger {
     return seen;
   }
 
-  /** False where there is no ledger. What was reserved in one that was replaced is counted no longer. */
+  /**
+   * False where there is no ledger. What was reserved in one that was replaced counts no longer, but for what is being
+   * written: it may not have been there yet when the folder was measured.
+   */
   async #useCurrent(): Promise<boolean> {
     if (this.#handle && !(await this.#isCurrent())) await this.#close();
-    return this.#handle !== null || this.#openCurrent();
+    if (this.#handle) return true;
+    if (!(await this.#openCurrent())) return false;
+    const units = Math.ceil(this.#unwritten / UNIT);
+    if (units > 0) await (this.#handle as unknown as FileHandle).appendFile(Buffer.alloc(units));
+    return true;
   }
 
   async #isCurrent(): Promise<boolean> {

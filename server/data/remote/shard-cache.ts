@@ -212,9 +212,13 @@ export class ShardCache {
 
   async #write(key: SegmentKey, first: number, bytes: Uint8Array): Promise<void> {
     if (!(await this.#ledger.reserve(bytes.length))) return;
-    await this.#files.use(key, true, async (file) => {
-      await file?.write(first, bytes);
-    });
+    try {
+      await this.#files.use(key, true, async (file) => {
+        await file?.write(first, bytes);
+      });
+    } finally {
+      this.#ledger.written(bytes.length);
+    }
   }
 
   /** The bytes of a removed file that is open still are on the disk. */

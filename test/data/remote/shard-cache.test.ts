@@ -300,6 +300,21 @@ test("writers in several threads or processes count each other's reservations", 
   for (const ledger of ledgers) await ledger.close();
 });
 
+test("what is being written while another writer measures the folder still counts", async ({ folder }) => {
+  const shared = join(folder, "measured");
+  const [writer, other] = [0, 1].map(() => new CacheLedger({ folder: shared, bytes: SMALLEST_CACHE }));
+  await writer.open();
+  await other.open();
+  const most = SMALLEST_CACHE - 2 ** 24;
+  assert.is(await writer.reserve(most), true);
+  await other.measure();
+  assert.is(await writer.reserve(2 ** 25), false, "nothing of it is on the disk yet");
+  // What was written fits from the next measurement on; the refusal has begun one.
+  writer.written(most);
+  while (!(await writer.reserve(most))) await other.measure();
+  for (const ledger of [writer, other]) await ledger.close();
+});
+
 test("a folder that cannot be written is one warning, and reads go on", async (context) => {
   await context.cache.close();
   const file = join(context.folder, "a file");
