@@ -59,7 +59,10 @@ export interface ModelLimits {
   queueDelayUs: number;
   /** Largest message in bytes. */
   maxMessageBytes: number;
-  /** Largest number of pixels that a picture's header may claim; a larger JPEG is decoded at a smaller scale. */
+  /**
+   * Largest number of pixels that a picture's header may claim; a larger JPEG is decoded at a smaller scale. Of formats
+   * other than JPEG and PNG, which take more memory, a quarter.
+   */
   maxPixels: number;
   /** Milliseconds that decoding a request's picture may take. */
   decodeTimeoutMs: number;

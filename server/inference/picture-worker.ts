@@ -15,7 +15,7 @@ export interface WorkerData {
   memoryLimitMiB: number;
   /** A thread that holds more bytes after a picture asks to be replaced: memory of WebAssembly never shrinks. */
   keepBytes: number;
-  /** Larger pictures, in pixels, are decoded only with `mayBeLarge`. */
+  /** Larger pictures, in pixels of a JPEG or PNG file, are decoded only with `mayBeLarge`. */
   largePixels: number;
 }
 
@@ -43,21 +43,30 @@ function respond(message: WorkerResponse, transfer: ArrayBuffer[] = []): void {
 /** JPEG is decoded at no less than 1/8 of both sides. */
 const MOST_SHRINKING = 64;
 
+/**
+ * Memory of a pixel in formats that are decoded outside the image module, in that of JPEG and PNG: RGBA, a copy of it,
+ * and RGB on both sides (14 bytes instead of 3).
+ */
+const COPIES = 4;
+
 try {
   const { memoryLimitMiB, keepBytes, largePixels } = workerData as WorkerData;
   const keepMemoryMiB = keepBytes / 2 ** 20;
   const module = await createImageModule(nodeHost(), { memoryLimitMiB, keepMemoryMiB });
-  const isLarge = ({ file, pixelLimit }: WorkerRequest): boolean => {
+  /** The limit for a file's format, and whether decoding it takes much memory: what is refused takes none. */
+  const weigh = (file: Uint8Array, limit: number): { pixelLimit: number; isLarge: boolean } => {
     const { width, height, format } = readPictureHeader(module, file);
-    const pixels = width * height;
-    // What is refused from its header costs nothing.
-    return pixels > largePixels && pixels <= pixelLimit * (format === "JPEG" ? MOST_SHRINKING : 1);
+    const copies = format === "JPEG" || format === "PNG" ? 1 : COPIES;
+    const pixels = width * height * copies;
+    const isRefused = pixels > limit * (format === "JPEG" ? MOST_SHRINKING : 1);
+    return { pixelLimit: Math.floor(limit / copies), isLarge: pixels > largePixels && !isRefused };
   };
   const isSwollen = () => memoryUsage().external > keepBytes;
   const decode = async (request: WorkerRequest): Promise<void> => {
-    const { id, file, transform, pixelLimit, mayBeLarge } = request;
+    const { id, file, transform, mayBeLarge } = request;
     try {
-      if (!mayBeLarge && isLarge(request)) {
+      const { pixelLimit, isLarge } = weigh(file, request.pixelLimit);
+      if (isLarge && !mayBeLarge) {
         respond({ kind: "large", id, file }, [file.buffer as ArrayBuffer]);
         return;
       }

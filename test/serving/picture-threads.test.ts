@@ -84,6 +84,9 @@ test("a bomb costs no more than its header says, and pictures of too many pixels
     const small = { pixelLimit: 10_000 };
     assert.is(await codeOf(pool.decode(jobOf(plainPng(8000, 8000), small))), "image/too-large");
     assert.is(await codeOf(pool.decode(jobOf(plainJpeg(8000, 8000), small))), "jpeg/too-large");
+    const bitmap = Buffer.concat([Buffer.from("P6\n60 60\n255\n"), Buffer.alloc(60 * 60 * 3, 7)]);
+    assert.is(await codeOf(pool.decode(jobOf(bitmap, small))), "image/too-large", "a quarter of the limit");
+    assert.is(await codeOf(pool.decode(jobOf(plainPng(60, 60), small))), "no error");
     const shrunk = await pool.decode(jobOf(plainJpeg(800, 400), small));
     assert.ok(
       shrunk.every((value) => value === 128),
@@ -135,9 +138,11 @@ test("after 20 large pictures at once the memory is back, and never was more tha
     const watch = setInterval(() => {
       peak = Math.max(peak, process.memoryUsage.rss());
     }, 5);
-    const file = plainPng(4200, 4200);
+    // 111 MiB while it is decoded: coefficients and RGB.
+    const file = plainJpeg(4400, 4400, { progressive: true, sampling: 0x22 });
     await Promise.all(Array.from({ length: 20 }, () => pool.decode(jobOf(file))));
     clearInterval(watch);
+    assert.ok(pool.replaced > 0);
     assert.ok(peak - base < 200 * MIB, `${(peak - base) / MIB} MiB more at most`);
     await pool.decode(jobOf(wavesJpeg(1)));
     const after = process.memoryUsage.rss() - base;
