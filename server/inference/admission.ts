@@ -107,11 +107,12 @@ export class Admission {
     if (leftMs === Number.POSITIVE_INFINITY || batcher.isIdle) return;
     const count = imageCount(images);
     const kind = kindOf(images.kind === "values" ? "values" : "pixels", extra);
-    const compute = batcher.expectedSeconds(count, kind, priority);
+    const compute = batcher.expectedSeconds(count, kind, priority, leftMs);
     const decode = images.kind === "pictures" ? pictures.expectedSeconds(count, priority) : 0;
     const last = batcher.batchSeconds(Math.min(count, facts().limits.maxBatch), kind);
     const expectedMs = Math.ceil(1000 * Math.max(compute, decode + last));
     if (expectedMs <= leftMs) return;
+    batcher.countRefused();
     const text = `the answer would take ${expectedMs} ms, and the deadline is in ${Math.floor(leftMs)} ms. Try again later`;
     throw new VitrineError("network/overloaded", text, {
       details: {

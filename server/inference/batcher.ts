@@ -62,6 +62,8 @@ interface Batch {
   kind: BatchKind;
   images: ImageTensor;
   parts: Part[];
+  /** It was not full, although requests were refused because they would have been late. */
+  hadRoomForRefused: boolean;
 }
 
 export class Batcher {
@@ -74,6 +76,8 @@ export class Batcher {
   readonly #running = new Set<Promise<void>>();
   /** Images of the last batch. */
   #lastRows = 0;
+  /** Whether a request was refused since the last batch formed, because it would have been late. */
+  #hasRefused = false;
   #isScheduled = false;
   #delay: NodeJS.Timeout | undefined;
 
@@ -105,8 +109,11 @@ export class Batcher {
     };
   }
 
-  /** Seconds until `count` new images are expected to be computed, if they were ready; 0 where nothing is known. */
-  expectedSeconds(count: number, kind: BatchKind, priority: number): number {
+  /**
+   * Seconds until `count` new images are expected to be computed, if they were ready; 0 where nothing is known.
+   * `leftMs`: until the deadline.
+   */
+  expectedSeconds(count: number, kind: BatchKind, priority: number, leftMs = Infinity): number {
     const byKind = new Map([[kindKey(kind), count]]);
     const rank = rankOf(priority);
     for (const request of this.#queue) {
@@ -117,8 +124,10 @@ export class Batcher {
     let seconds = turns.busySeconds;
     for (const [key, images] of byKind) {
       const batches = Math.ceil(images / maxBatch);
-      // Others may join the last of them, as many as lately did.
-      const joined = Math.max(images, (batches - 1) * maxBatch + this.#lastRows);
+      // Others may join the last of them: as many as lately did; and where requests are refused, as many as a batch
+      // takes, or a queue of small batches would keep every batch small.
+      const isFull = this.#hasRefused && 1000 * this.#timesOf(key).ofBatch(maxBatch) <= leftMs;
+      const joined = Math.max(images, (batches - 1) * maxBatch + (isFull ? maxBatch : this.#lastRows));
       seconds += this.#timesOf(key).ofImages(joined) + batches * turns.othersSeconds(this);
     }
     return seconds;
@@ -127,6 +136,11 @@ export class Batcher {
   /** Seconds for which a batch is expected to compute; 0 where nothing is known. */
   batchSeconds(images: number, kind: BatchKind): number {
     return this.#timesOf(kindKey(kind)).ofBatch(images);
+  }
+
+  /** A request was refused because it would have been late. */
+  countRefused(): void {
+    this.#hasRefused = true;
   }
 
   /** Every request fails with `error`. Resolves when no batch runs any more. */
@@ -224,9 +238,11 @@ export class Batcher {
     const now = Date.now();
     const formed = formBatch(
       this.#queue.filter((request) => request.key === key),
-      { most: this.#maxRows(kind), times: this.#timesOf(key), now },
+      { most: this.#maxRows(kind), times: this.#timesOf(key), now, isOverloaded: this.#hasRefused },
     );
     for (const request of formed.late) this.#fail(request, tooLate(request, now));
+    const hadRoomForRefused = this.#hasRefused && formed.images.length < this.#maxRows(kind);
+    this.#hasRefused = formed.late.length > 0;
     if (formed.images.length === 0) return undefined;
     const images = this.#spare[kind.input].pop() ?? this.#newImages(kind);
     const parts = formed.images.map(({ request, index, image }, row): Part => {
@@ -235,7 +251,7 @@ export class Batcher {
       return { request, index, row };
     });
     this.#lastRows = parts.length;
-    return { kind, images, parts };
+    return { kind, images, parts, hadRoomForRefused };
   }
 
   #newImages({ input }: BatchKind): ImageTensor {
@@ -244,7 +260,7 @@ export class Batcher {
   }
 
   /** Resolves when the batch has ended, well or not. */
-  async #run({ kind, images, parts }: Batch, turn: Turn): Promise<void> {
+  async #run({ kind, images, parts, hadRoomForRefused }: Batch, turn: Turn): Promise<void> {
     const { imageLength, run, onBatch } = this.#options;
     const requests = new Set(parts.map(({ request }) => request));
     for (const { clock } of requests) clock?.computeStarted();
@@ -259,7 +275,13 @@ export class Batcher {
       if (started.underway) turn.underway();
       const answer = await started.outcome;
       const seconds = ends();
-      this.#timesOf(kindKey(kind)).add(rows, seconds);
+      const times = this.#timesOf(kindKey(kind));
+      times.add(rows, seconds);
+      const now = Date.now();
+      times.adjustMargin(
+        parts.some(({ request }) => now > request.deadline),
+        hadRoomForRefused,
+      );
       for (const { request, index, row } of parts) request.deliver(answer, rows, row, index);
       onBatch?.(rows, seconds);
     } catch (error) {

@@ -7,11 +7,6 @@ export interface RecentSeconds {
   add(seconds: number): void;
   /** The mean of the last measurements; 0 before the first. */
   typical(): number;
-  /**
-   * The second largest of the last measurements; 0 before the first. A promise made from it is kept nearly always, and
-   * one hiccup of the machine does not count.
-   */
-  cautious(): number;
 }
 
 export function recentSeconds(): RecentSeconds {
@@ -22,9 +17,5 @@ export function recentSeconds(): RecentSeconds {
       if (kept.length > KEPT) kept.shift();
     },
     typical: () => kept.reduce((sum, value) => sum + value, 0) / Math.max(1, kept.length),
-    cautious() {
-      const sorted = kept.toSorted((a, b) => b - a);
-      return sorted[Math.min(1, sorted.length - 1)] ?? 0;
-    },
   };
 }
