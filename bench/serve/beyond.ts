@@ -1,9 +1,8 @@
 // Beyond saturation: how fast health checks are answered while all cores compute and huge pictures are decoded, and what
 // is left of the rate when three times as many requests come as the server can answer.
 
-import { writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { memoryOf } from "./process-figures.js";
+import { memoryOf, resetPeak } from "./process-figures.js";
 import { startSending, type Traffic } from "./traffic.js";
 
 export interface HealthFigures {
@@ -67,8 +66,7 @@ export async function overloadFigures({
   deadlineMs,
   seconds,
 }: Overload): Promise<OverloadFigures> {
-  // Its peak is that of the overload alone from here on.
-  writeFileSync(`/proc/${pid}/clear_refs`, "5");
+  resetPeak(pid);
   const before = memoryOf(pid).now;
   const sending = startSending(traffic.tensors, { kind: "open", rate }, deadlineMs);
   await delay(1000);

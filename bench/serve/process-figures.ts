@@ -1,6 +1,6 @@
 // Process figures: CPU time and memory of another process, as Linux counts them.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** Clock ticks of /proc are hundredths of a second on every Linux. */
 const TICK_MS = 10;
@@ -20,6 +20,9 @@ export function memoryOf(pid: number): { now: number; peak: number } {
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1000;
   return { now: megabytes("VmRSS"), peak: megabytes("VmHWM") };
 }
+
+/** From here on, `peak` is that of what follows. */
+export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, "5");
 
 /** Of the last minute, for a report that others can judge by. */
 export const machineLoad = (): number => Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);

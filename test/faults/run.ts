@@ -1,9 +1,10 @@
 // Faults: decode threads, servers and trainers killed at random moments; every sample must still reach the optimizer
 // exactly once, in order. `npm run faults -- [N] [--seed S]`: N faults (50), divided among the scenarios.
-// Exits 1 where a batch or a weight differs.
+// Exits 1 where a batch or a weight differs. `npm run faults -- serve`: hostile requests to an inference server.
 
 import { parseArgs } from "node:util";
 import { createDataSet } from "../data/synthetic-data-set.js";
+import { attackServer } from "../serving/hostile/program.js";
 import { createChance } from "./chance.js";
 import { divided, SCENARIOS, STREAM_SCENARIOS } from "./scenarios.js";
 
@@ -11,6 +12,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seed: { type: "string", default: String(Date.now() % 100_000) } },
 });
+if (positionals[0] === "serve") {
+  await attackServer();
+  process.exit();
+}
 const total = Number(positionals[0] ?? 50);
 const seed = Number(values.seed);
 if (!(Number.isInteger(total) && total >= 1 && Number.isInteger(seed))) {
