@@ -1,6 +1,6 @@
 // Fuzz: damages files of a corpus repeatedly and probes how the image module handles them.
-// `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`, and `pictures` for files of all other
-// formats; exit status 1 where a promise breaks.
+// `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`, `pictures` for files of all other formats,
+// and `http` for requests of the inference server; exit status 1 where a promise breaks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
+import { startHttpProbe } from "./probe-http.js";
 import { probePicture } from "./probe-pictures.js";
 import { probeTransforms } from "./probe-transforms.js";
 import { startWatchdog } from "./watchdog.js";
@@ -60,9 +61,10 @@ function probeJpeg(module: ImageModule, file: Uint8Array, next: () => number): s
   return outcome;
 }
 
-async function fuzz({ seconds, corpus, seed, keep }: Options, wanted: RegExp, check: Probe): Promise<void> {
-  const module = await createImageModule(nodeHost());
-  const files = readCorpus(corpus, wanted);
+/** One round: makes a damaged input, tells the watchdog, and says what became of it; throws where a promise breaks. */
+type Round = (next: () => number, sending: (input: Uint8Array) => void) => string | Promise<string>;
+
+async function fuzz({ seconds, seed, keep }: Options, ending: string, round: Round): Promise<void> {
   const next = generator(seed);
   const outcomes: Record<string, number> = {};
   const failures: { round: number; reason: string; file: string }[] = [];
@@ -70,15 +72,17 @@ async function fuzz({ seconds, corpus, seed, keep }: Options, wanted: RegExp, ch
   const end = performance.now() + seconds * 1000;
   let rounds = 0;
   for (; performance.now() < end && failures.length < MOST_FAILURES; rounds++) {
-    const file = mutate(files[next() % files.length] as Uint8Array, next);
-    watchdog.begin(rounds, file);
+    let input: Uint8Array = new Uint8Array();
     try {
-      const outcome = await check(module, file, next);
+      const outcome = await round(next, (sent) => {
+        input = sent;
+        watchdog.begin(rounds, sent);
+      });
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
     } catch (error) {
-      const path = join(keep, `seed-${seed}-round-${rounds}${wanted === JPEG ? ".jpg" : ""}`);
+      const path = join(keep, `seed-${seed}-round-${rounds}${ending}`);
       mkdirSync(keep, { recursive: true });
-      writeFileSync(path, file);
+      writeFileSync(path, input);
       failures.push({
         round: rounds,
         reason: error instanceof Error ? error.message : String(error),
@@ -91,6 +95,22 @@ async function fuzz({ seconds, corpus, seed, keep }: Options, wanted: RegExp, ch
   if (failures.length > 0 || rounds === 0) process.exitCode = 1;
 }
 
+async function fuzzFiles(options: Options, wanted: RegExp, check: Probe): Promise<void> {
+  const module = await createImageModule(nodeHost());
+  const files = readCorpus(options.corpus, wanted);
+  await fuzz(options, wanted === JPEG ? ".jpg" : "", (next, sending) => {
+    const file = mutate(files[next() % files.length] as Uint8Array, next);
+    sending(file);
+    return check(module, file, next);
+  });
+}
+
+async function fuzzHttp(options: Options): Promise<void> {
+  const http = await startHttpProbe();
+  await fuzz(options, ".http", http.probe);
+  await http.close();
+}
+
 function positive(text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value > 0) return value;
@@ -98,12 +118,11 @@ function positive(text: string): number {
 }
 
 const program = new Command("fuzz");
-function fuzzCommand(name: string, what: string, corpus: string): Command {
+function fuzzCommand(name: string, what: string): Command {
   return program
     .command(name)
     .description(what)
     .option("--seconds <n>", "how long", positive, 20)
-    .option("--corpus <folder>", "files to damage", corpus)
     .option(
       "--seed <n>",
       "seed of the generator; the same seed makes the same files",
@@ -113,16 +132,19 @@ function fuzzCommand(name: string, what: string, corpus: string): Command {
     .option("--keep <folder>", "where files that break a promise are kept", "fuzz-findings");
 }
 
-fuzzCommand(
-  "image",
-  "damage JPEG files and check that decoder and transforms keep their promises",
-  fixturesOf("jpeg"),
-).action((options: Options) => fuzz(options, JPEG, probeJpeg));
+fuzzCommand("image", "damage JPEG files and check that decoder and transforms keep their promises")
+  .option("--corpus <folder>", "files to damage", fixturesOf("jpeg"))
+  .action((options: Options) => fuzzFiles(options, JPEG, probeJpeg));
 fuzzCommand(
   "pictures",
   "damage PNG, WebP, GIF, BMP, TIFF, AVIF and PPM files and check that their decoders keep their promises",
-  fixturesOf("pictures"),
-).action((options: Options) => fuzz(options, OTHERS, probePicture));
+)
+  .option("--corpus <folder>", "files to damage", fixturesOf("pictures"))
+  .action((options: Options) => fuzzFiles(options, OTHERS, probePicture));
+fuzzCommand(
+  "http",
+  "damage requests of the inference server and check that each is answered or refused for what it is",
+).action(fuzzHttp);
 
 try {
   await program.parseAsync(process.argv);
