@@ -16,14 +16,17 @@ export interface PageModel {
   config: string;
 }
 
-export interface PageServerOptions {
-  /** HOST:PORT; port 0 picks a free port. */
-  listen: string;
+export interface PageFiles {
   /** Folder of the built page, with index.html. */
   app: string;
   /** Folder of the built WebAssembly modules. */
   wasm: string;
   models: readonly PageModel[];
+}
+
+export interface PageServerOptions extends PageFiles {
+  /** HOST:PORT; port 0 picks a free port. */
+  listen: string;
 }
 
 export interface PageServer {
@@ -114,19 +117,22 @@ function modelHandlers(models: readonly PageModel[]): Map<string, Handler> {
   return handlers;
 }
 
-function createHttpServer({ app, wasm, models }: PageServerOptions): Server {
+/** Answers requests for the page, its modules and its models; calls `missing` for all others. */
+type PageHandler = (request: IncomingMessage, response: ServerResponse, missing: () => void) => void;
+
+/** For GET and HEAD. Throws `file/not-found` where the page has not been built. */
+export function createPageHandler({ app, wasm, models }: PageFiles): PageHandler {
+  for (const path of [join(app, "index.html"), join(wasm, "image.wasm")]) {
+    if (existsSync(path)) continue;
+    throw new VitrineError("file/not-found", `${path} is missing: run "npm run build"`, {
+      details: { path },
+    });
+  }
   const handlers = modelHandlers(models);
   const serveApp = sirv(app, { etag: true });
   const serveWasm = sirv(wasm, { etag: true });
-  return createServer((request, response) => {
+  return (request, response, missing) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.writeHead(405, { Allow: "GET, HEAD" }).end();
-      return;
-    }
-    const missing = () => {
-      response.writeHead(404, { "Content-Type": "text/plain" }).end("not found\n");
-    };
     const path = (request.url ?? "/").split("?")[0];
     const handler = handlers.get(path);
     if (handler) handler(request, response);
@@ -134,19 +140,26 @@ function createHttpServer({ app, wasm, models }: PageServerOptions): Server {
       request.url = path.slice("/wasm".length);
       serveWasm(request, response, missing);
     } else serveApp(request, response, missing);
+  };
+}
+
+function createPageServer(files: PageFiles): Server {
+  const servePage = createPageHandler(files);
+  return createServer((request, response) => {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+      response.writeHead(405, { Allow: "GET, HEAD" }).end();
+      return;
+    }
+    servePage(request, response, () => {
+      response.writeHead(404, { "Content-Type": "text/plain" }).end("not found\n");
+    });
   });
 }
 
 /** Throws `file/not-found` where the page has not been built, and what `listenHttp` throws. */
 export async function startPageServer(options: PageServerOptions): Promise<PageServer> {
-  for (const path of [join(options.app, "index.html"), join(options.wasm, "image.wasm")]) {
-    if (!existsSync(path)) {
-      throw new VitrineError("file/not-found", `${path} is missing: run "npm run build"`, {
-        details: { path },
-      });
-    }
-  }
-  const server = createHttpServer(options);
+  const server = createPageServer(options);
   const address = await listenHttp(server, options.listen);
   return {
     address,

@@ -2,11 +2,13 @@
 // to bottom; every answer is validated by /openapi.json.
 
 import { request as httpRequest } from "node:http";
+import { fileURLToPath } from "node:url";
 import { brotliDecompressSync, deflateSync, gunzipSync, gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
 import type { CallSubject } from "../../server/inference/contract.js";
+import { createPageHandler } from "../../server/page/page-server.js";
 import { colorModel, IMAGE_BYTES, meanColors, SIZE } from "../inference/color-model.js";
 import { MAX_IMAGES, type RestServer, startRest, watchCalls } from "./rest-server.js";
 
@@ -341,6 +343,27 @@ test("every route is described, with its parameters and bodies", async () => {
       assert.is((await fetch(url, { method: "DELETE" })).status, 405, `${method} ${path}`);
     }
   }
+});
+
+test("the page is served where no route is, with its own headers, and what it does not have is 404", async () => {
+  const dist = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  const model = { name: "colors", weights: Uint8Array.of(1, 2, 3), config: "{}" };
+  const page = createPageHandler({ app: dist("app"), wasm: dist("wasm"), models: [model] });
+  const withPage = await startRest({ page });
+  const get = async (path: string) => {
+    const response = await fetch(withPage.url + path);
+    const { status, headers } = response;
+    return { status, headers, text: await response.text() };
+  };
+  const index = await get("/");
+  assert.match(index.text, /<!doctype html>/i);
+  assert.is(index.headers.get("cross-origin-embedder-policy"), "require-corp");
+  assert.equal(JSON.parse((await get("/models.json")).text).models[0].bytes, 3);
+  assert.is((await get("/wasm/nn.wasm")).headers.get("content-type"), "application/wasm");
+  assert.is((await withPage.call("/v2")).json.name, "vitrine");
+  const missing = await get("/nothing");
+  assert.equal([missing.status, /^\{"error":"protocol\/not-found/.test(missing.text)], [404, true]);
+  await withPage.close();
 });
 
 test("callers need the token of a route's scope, and a full queue says when to try again", async () => {
