@@ -31,6 +31,8 @@ export interface ServedModel {
   labels: readonly string[];
   /** Number of float32 weights. */
   parameters: number;
+  /** On its device: weights and buffers of its programs. Default: those of float32 weights. */
+  bytes?: number;
   /** SHA-256 of its weight files, hexadecimal, by which clients know it again. Default: not stated. */
   weightsDigest?: string;
   /** What `submit` can compute besides the logits. Default: nothing. */
@@ -134,11 +136,11 @@ class Engine implements ModelEngine {
   }
 
   load(): EngineLoad {
-    const { parameters } = this.#model;
+    const { parameters, bytes = parameters * Float32Array.BYTES_PER_ELEMENT } = this.#model;
     return {
       pendingImages: this.#batcher.queued,
       queueBytes: this.#admission.heldBytes,
-      modelBytes: parameters * Float32Array.BYTES_PER_ELEMENT,
+      modelBytes: bytes,
     };
   }
 
