@@ -36,15 +36,28 @@ export interface RequestHooksOptions {
   isDraining(): boolean;
 }
 
+const LOOPBACK_ADDRESS = /^(::ffff:)?127\.|^::1$/;
+const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * Whether a page is this server's own. Over a loopback connection its host must be a name of this machine: DNS may give
+ * 127.0.0.1 for any other name, and a page of that name would have its own origin here.
+ */
+function isOwnPage({ headers: { host }, socket }: FastifyRequest, origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const page = new URL(origin);
+  const isLoopback = LOOPBACK_ADDRESS.test(socket.localAddress ?? "");
+  return page.host === host && (!isLoopback || LOOPBACK_HOST.test(page.hostname));
+}
+
 /**
  * A page of another origin may not call where `corsOrigins` does not allow it. Browsers send simple requests without
  * asking; without this, any page that a user visits could unload the models of a server on the same machine.
  */
 function refuseForeignPages(request: FastifyRequest, corsOrigins: readonly string[]): void {
-  const { origin, host } = request.headers;
+  const { origin } = request.headers;
   if (origin === undefined || corsOrigins.includes("*") || corsOrigins.includes(origin)) return;
-  if (URL.canParse(origin) && new URL(origin).host === host) return;
-  if (request.method === "GET" || request.method === "HEAD" || request.method === "OPTIONS") return;
+  if (["GET", "HEAD", "OPTIONS"].includes(request.method) || isOwnPage(request, origin)) return;
   throw new VitrineError(
     "network/forbidden",
     `pages of ${quote(origin)} may not call this server; its operator allows origins with --cors-origin`,

@@ -82,6 +82,25 @@ for (const text of [false, true]) {
   });
 }
 
+test("a stream of requests in one body is answered request by request, with errors in their place", async () => {
+  const requests = ["a", "b", "c"].map((id) =>
+    inferRequest({ id, ...(id === "b" && { outputs: [{ name: "sounds" }] }) }),
+  );
+  const { messages, trailers } = await callGrpcWeb(rest.url, INFERENCE_SERVICE.ModelStreamInfer, requests);
+  assert.is(trailers["grpc-status"], "0");
+  assert.equal(
+    messages.map(({ inferResponse, errorMessage }) => [
+      inferResponse?.id,
+      /no output "sounds"/.test(errorMessage),
+    ]),
+    [
+      ["a", false],
+      ["b", true],
+      ["c", false],
+    ],
+  );
+});
+
 test("a deadline that has passed is DEADLINE_EXCEEDED, and one that is no time is refused", async () => {
   const slow = await callGrpcWeb(rest.url, INFERENCE_SERVICE.ModelInfer, [inferRequest()], {
     headers: { "grpc-timeout": "1n" },

@@ -318,6 +318,18 @@ test("pages of allowed origins may call and read gRPC's headers; others are refu
   assert.is(foreign.headers.get("access-control-allow-origin"), null);
 });
 
+test("a name that DNS points at this machine makes no page of this server", async () => {
+  const { port } = new URL(rest.url);
+  const status = (host: string) =>
+    new Promise((resolve) => {
+      const headers = { host, origin: `http://${host}` };
+      const options = { port, path: "/v2/repository/index", method: "POST", headers };
+      httpRequest(options, (response) => resolve(response.resume().statusCode)).end();
+    });
+  assert.is(await status(`localhost:${port}`), 200);
+  assert.is(await status(`rebound.example:${port}`), 403);
+});
+
 test("every route is described, with its parameters and bodies", async () => {
   const { json } = await rest.call("/openapi.json");
   assert.is(json.openapi, "3.1.0");
