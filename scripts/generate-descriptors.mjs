@@ -27,9 +27,11 @@ function writeFullNames(type, descriptor) {
   }
 }
 
-/** A map is a repeated message of key and value. */
+/** A map is a repeated message of key and value, named after its field: Google's readers accept no other name. */
 function writeMapEntry(type, descriptor, entry) {
   const field = descriptor.field.find(({ typeName }) => typeName?.split(".").at(-1) === entry.name);
+  const words = field.name.split("_").map((word) => word.slice(0, 1).toUpperCase() + word.slice(1));
+  entry.name = `${words.join("")}Entry`;
   field.typeName = `${type.fullName}.${entry.name}`;
   const value = entry.field.find(({ name }) => name === "value");
   const { resolvedType } = type.fields[field.name];

@@ -22,10 +22,13 @@ const UNSUPPORTED: readonly [start: string, reason: string][] = [
   ["sequence_", "sequences of requests are not supported; every request is computed on its own"],
 ];
 
+/** Sent by Triton's clients of streams; every response is its request's last, and a stream's says so. */
+const WITHOUT_EFFECT = ["triton_enable_empty_final_response"];
+
 /** Throws `protocol/parameter`, or `protocol/unimplemented` for one that other servers have. `where`: "the request". */
 export function refuseParameters(parameters: Parameters, allowed: readonly string[], where: string): void {
   for (const name of parameters.keys()) {
-    if (allowed.includes(name)) continue;
+    if (allowed.includes(name) || WITHOUT_EFFECT.includes(name)) continue;
     const unsupported = UNSUPPORTED.find(([start]) => name.startsWith(start));
     if (unsupported)
       throw new VitrineError(

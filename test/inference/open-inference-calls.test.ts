@@ -1,44 +1,22 @@
 // Triton's additions to the Open Inference Protocol over real gRPC: configuration, statistics, repository, streams; and the
 // limits of what any call holds.
 
-import {
-  Client,
-  credentials,
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, type InferMessage } from "../../proto/services.js";
 import { decodeTensors } from "../../proto/tensor-codec.js";
-import { VitrineError } from "../../runtime/errors.js";
-import {
-  type CallObserver,
-  type InferenceRequest,
-  imageCount,
-  type ModelEngine,
-  type ModelRepository,
-} from "../../server/inference/contract.js";
-import { createEngine } from "../../server/inference/engine.js";
-import { createInferenceHandlers, EXTENSIONS, isModelReady } from "../../server/inference/grpc-service.js";
-import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
+import type { VitrineError } from "../../runtime/errors.js";
+import type { CallObserver } from "../../server/inference/contract.js";
+import { EXTENSIONS, isModelReady } from "../../server/inference/grpc-service.js";
 import { snakeCase } from "../../server/inference/model-description.js";
-import { fixedRepository } from "../../server/inference/repository.js";
-import { createStatistics } from "../../server/inference/statistics.js";
-import { typedRefusals } from "../../server/unary-call.js";
-import { colorModel } from "./color-model.js";
+import { reportingService } from "./reporting-service.js";
 
 type Infer = inference.ModelInferRequest.$Properties;
 type StreamResponse = inference.ModelStreamInferResponse;
 
-const statistics = createStatistics();
-const orders: string[] = [];
 const observed: string[] = [];
-const stopping = new AbortController();
 
 const calls: CallObserver = {
   arrived: ({ requestId, traceparent }) => {
@@ -52,67 +30,11 @@ const calls: CallObserver = {
   },
 };
 
-/** Reports what the engine answers, as an engine with an observer does: batches of at most two images. */
-function reporting(engine: ModelEngine): ModelEngine {
-  const { requestEnded, batchEnded } = statistics.observer;
-  const infer = async (request: InferenceRequest) => {
-    const images = imageCount(request.images);
-    const record = { model: "colors", version: "3", images };
-    const seconds = { queue: 0.001, decode: 0.002, compute: 0.003, total: 0.006 };
-    try {
-      const answer = await engine.infer(request);
-      for (let left = images; left > 0; left -= 2)
-        batchEnded({ ...record, images: Math.min(2, left), seconds: 0.003 });
-      requestEnded({ ...record, code: null, seconds });
-      return answer;
-    } catch (error) {
-      requestEnded({ ...record, code: (error as VitrineError).code, seconds });
-      throw error;
-    }
-  };
-  return {
-    facts: engine.facts,
-    load: () => engine.load(),
-    infer,
-    drain: () => engine.drain(),
-    close: () => engine.close(),
-  };
-}
-
-function repositoryOf(): ModelRepository {
-  const limits = { ...DEFAULT_LIMITS, maxBatch: 2, maxImages: 16 };
-  const fixed = fixedRepository([reporting(createEngine(colorModel(), { version: "3", limits }))]);
-  return {
-    ...fixed,
-    index: () => [
-      ...fixed.index(),
-      { name: "next", version: "1", state: "loading", reason: "reading weights" },
-    ],
-    load: async (name) => {
-      if (name === "broken") throw new VitrineError("protocol/model-control", "not on request");
-      orders.push(`load ${name}`);
-    },
-    unload: async (name) => void orders.push(`unload ${name}`),
-  };
-}
-
-const server = new Server({ interceptors: [typedRefusals], "grpc.max_receive_message_length": 64 << 20 });
+const { server, repository, orders, stopping, listen } = reportingService(calls);
 let client: Client;
 
 test.before(async () => {
-  const service = { repository: repositoryOf(), version: "1", isReady: () => true, statistics };
-  const handlers = createInferenceHandlers({
-    ...service,
-    calls: statistics.countOutputs(calls),
-    stopping: stopping.signal,
-  });
-  server.addService(INFERENCE_SERVICE, handlers);
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    ),
-  );
-  client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+  client = new Client(await listen(), credentials.createInsecure(), {
     "grpc.max_send_message_length": -1,
   });
 });
@@ -180,7 +102,6 @@ test("the server lists the extensions that it has", async () => {
 });
 
 test("a model is ready under the names of its views, unless the server is not or the name is none", () => {
-  const repository = repositoryOf();
   const ready = (name: string, version = "", isReady = true) =>
     isModelReady({ repository, isReady: () => isReady }, name, version);
   assert.equal(
