@@ -34,4 +34,5 @@ export {
   type InferenceClientOptions,
   type InferOptions,
   type ModelMetadata,
+  type RequestedOutput,
 } from "./inference-client.js";

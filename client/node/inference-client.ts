@@ -3,8 +3,7 @@
 import {
   Client,
   type ClientUnaryCall,
-  credentials,
-  Metadata,
+  type Metadata,
   type MethodDefinition,
   type ServiceError,
   status,
@@ -16,11 +15,14 @@ import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import type { CancelSignal } from "../../runtime/host/environment-types.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
+import { type ConnectionSecurity, openCredentials } from "./credentials.js";
 
-/** Model, deadline and limit of a connection. */
-export interface InferenceClientOptions {
-  /** Name of the model. Default: the server's only one. */
+/** Model, deadline, limit and security of a connection. */
+export interface InferenceClientOptions extends ConnectionSecurity {
+  /** Name of the model, or of a view of it: `NAME:pixels`, `NAME:values`. Default: the server's only one. */
   model?: string;
+  /** Default: the newest that is ready. */
+  version?: string;
   /** Milliseconds for each call. Default 30,000. */
   deadlineMs?: number;
   /** Largest response that is accepted, in bytes. Default 64 MiB. */
@@ -35,11 +37,22 @@ export interface CallOptions {
   signal?: CancelSignal;
 }
 
+/** An output and what it is turned into. */
+export interface RequestedOutput {
+  name: string;
+  /** In place of a row of values, the texts `SCORE:INDEX:LABEL` of as many classes, best first: BYTES [count, k]. */
+  classification?: number;
+}
+
 /** Options of `InferenceClient.infer`. */
 export interface InferOptions extends CallOptions {
-  /** Names of the outputs to return. Default: all. */
-  outputs?: readonly string[];
-  /** Request ID, echoed by the server. Default: none. */
+  /** The outputs to return. Default: `logits`, or with `topK` the labels with their indices and probabilities. */
+  outputs?: readonly (string | RequestedOutput)[];
+  /** Classes per image of `labels`, `label_indices` and `label_probabilities`. Default of the server: 5. */
+  topK?: number;
+  /** 1 (first) to 10. Default of the server: 5. */
+  priority?: number;
+  /** Request ID, echoed by the server and written to its log. Default: none. */
   id?: string;
 }
 
@@ -55,7 +68,7 @@ export interface ModelMetadata {
   labels: string[];
   /**
    * `image_size`, `classes`, `parameters`, `crop_ratio`, `crop_mode`, `interpolation`, `max_batch`,
-   * `max_message_bytes`, `weights_sha256`, `device`, and `labels` as JSON.
+   * `max_message_bytes`, `weights_sha256`, `device`, and `labels` and `outputs` as JSON.
    */
   properties: Record<string, string>;
 }
@@ -66,7 +79,7 @@ export interface ModelMetadata {
  * `protocol/message-size` or another `network/…` or `protocol/…`.
  */
 export interface InferenceClient {
-  /** JPEG or PNG files → for each its `topK` (default 5) most probable classes, best first. */
+  /** Picture files → for each its `topK` (default 5) most probable classes, best first. */
   classify(
     pictures: readonly Uint8Array[],
     options?: CallOptions & { topK?: number },
@@ -76,9 +89,9 @@ export interface InferenceClient {
   /** False while the server loads or drains. Throws where nothing answers. */
   ready(options?: CallOptions): Promise<boolean>;
   /**
-   * The protocol's ModelInfer, contents sent raw. Inputs: `image` BYTES [count], JPEG or PNG files, or `pixels` UINT8
-   * [count, size, size, 3]. Outputs by name, FP32 [count, classes]. Throws `protocol/tensor` where a shape does not
-   * fit its data.
+   * The protocol's ModelInfer, contents sent raw. Inputs: `image` BYTES [count], picture files; `pixels` UINT8 [count,
+   * size, size, 3]; or `pixel_values` FP32 or FP16 [count, 3, size, size], normalized. Outputs by name, most of them FP32
+   * [count, classes] (docs/serving.md lists them). Throws `protocol/tensor` where a shape does not fit its data.
    */
   infer(inputs: readonly Tensor[], options?: InferOptions): Promise<Map<string, Tensor>>;
   close(): void;
@@ -119,18 +132,29 @@ function tensorMetadata(tensor: inference.ModelMetadataResponse.TensorMetadata.$
   return { name: tensor.name ?? "", datatype: tensor.datatype ?? "", shape: [...(tensor.shape ?? [])] };
 }
 
+function wireParameters(values: Record<string, number | undefined>) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, { int64Param: value }]));
+}
+
 /** The calls of one connection, each a promise with a deadline and typed errors. */
 class Connection {
   readonly #address: string;
   readonly #model: string;
+  readonly #version: string;
   readonly #client: Client;
+  readonly #headers: Metadata;
   readonly #deadlineMs: number;
 
   constructor(address: string, options: InferenceClientOptions) {
     this.#address = address;
     this.#model = options.model ?? "";
+    this.#version = options.version ?? "";
     this.#deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-    this.#client = new Client(address, credentials.createInsecure(), {
+    const security = openCredentials(address, options);
+    this.#headers = security.metadata;
+    this.#client = new Client(address, security.channel, {
+      ...security.options,
       "grpc.max_receive_message_length": options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       "grpc.max_send_message_length": -1,
     });
@@ -142,7 +166,7 @@ class Connection {
   }
 
   async metadata(options: CallOptions = {}): Promise<ModelMetadata> {
-    const request = inference.ModelMetadataRequest.create({ name: this.#model });
+    const request = inference.ModelMetadataRequest.create({ name: this.#model, version: this.#version });
     const response = await this.#call(INFERENCE_SERVICE.ModelMetadata, request, options);
     const { name, versions, platform, properties } = response;
     return {
@@ -160,9 +184,15 @@ class Connection {
     const { tensors, raw } = encodeTensors(inputs, true);
     const request = inference.ModelInferRequest.create({
       modelName: this.#model,
+      modelVersion: this.#version,
       id: options.id ?? "",
+      parameters: wireParameters({ top_k: options.topK, priority: options.priority }),
       inputs: tensors,
-      outputs: (options.outputs ?? []).map((name) => ({ name })),
+      outputs: (options.outputs ?? []).map((output) => {
+        const { name, classification }: RequestedOutput =
+          typeof output === "string" ? { name: output } : output;
+        return { name, parameters: wireParameters({ classification }) };
+      }),
       rawInputContents: raw,
     });
     const response = await this.#call(INFERENCE_SERVICE.ModelInfer, request, options);
@@ -190,7 +220,7 @@ class Connection {
         method.requestSerialize,
         method.responseDeserialize,
         request,
-        new Metadata(),
+        this.#headers,
         { deadline: Date.now() + deadlineMs },
         (error, response) => {
           signal?.removeEventListener("abort", abort);
@@ -205,7 +235,8 @@ class Connection {
 
 /**
  * A client of `vitrine serve`, or of another server of the protocol with the same tensors. `address` is HOST:PORT.
- * Connects at the first call; where no server listens, that call fails with `network/unavailable`.
+ * Connects at the first call; where no server listens, that call fails with `network/unavailable`. Throws `usage/tls`,
+ * `file/not-found`, `file/unreadable`.
  *
  * ```ts
  * const client = connectInference("127.0.0.1:8001", { deadlineMs: 5_000 });

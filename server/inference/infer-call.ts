@@ -3,6 +3,7 @@
 import type { Metadata } from "@grpc/grpc-js";
 import type { inference } from "../../proto/generated/inference.js";
 import { type InferRequest, type PackedInput, readInferRequest } from "../../proto/infer-request.js";
+import { freeMessage } from "../../proto/message-memory.js";
 import { decodeTensor, encodeTensors } from "../../proto/tensor-codec.js";
 import { readTypedInput } from "../../proto/typed-contents.js";
 import { VitrineError } from "../../runtime/errors.js";
@@ -123,7 +124,10 @@ export async function inferOverGrpc(
   const observed: Observed = { call, subject: undefined };
   try {
     if (!request) throw malformed;
-    return await answer(repository, request, life, observed);
+    const response = await answer(repository, request, life, observed);
+    // Pixels have been copied into batches and pictures decoded; after a failure a thread may still read them.
+    freeMessage(bytes);
+    return response;
   } catch (error) {
     call?.failed(error, observed.subject);
     throw error;

@@ -56,6 +56,34 @@ test("pictures are answered with labels and probabilities, best first", async ()
   }
 });
 
+test("outputs, their classification, labels, views and versions are asked for by options", async () => {
+  const server = await serve();
+  const client = connectInference(server.address, { model: "colors:pixels", version: "1" });
+  const unknown = connectInference(server.address, { version: "9" });
+  try {
+    const data = Uint8Array.from(
+      { length: 2 * 48 },
+      (_, place) => [9, 5, 1][place % 3]! * (place < 48 ? 1 : 2),
+    );
+    const pixels = { name: "pixels", datatype: "UINT8" as const, shape: [2, 4, 4, 3], data };
+    const outputs = await client.infer([pixels], {
+      outputs: [{ name: "logits", classification: 2 }, "probabilities"],
+      priority: 1,
+    });
+    const texts = (outputs.get("logits")!.data as Uint8Array[]).map((text) => new TextDecoder().decode(text));
+    assert.equal(texts, ["9.000000:0:red", "5.000000:1:green", "18.000000:0:red", "10.000000:1:green"]);
+    assert.is(outputs.get("probabilities")?.datatype, "FP32");
+    const best = await client.infer([pixels], { topK: 1 });
+    assert.equal([...best.keys()], ["labels", "label_indices", "label_probabilities"]);
+    assert.equal(best.get("label_indices")?.data, Int32Array.of(0, 0));
+    assert.is((await failure(unknown.metadata())).code, "protocol/unknown-model");
+  } finally {
+    client.close();
+    unknown.close();
+    await server.drain();
+  }
+});
+
 test("the server's own errors arrive with their code and text", async () => {
   const server = await serve();
   const client = connectInference(server.address);

@@ -2,7 +2,7 @@
 // clients of Triton and KServe do, as image_client, and as tools that know a service only by reflection.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,25 +40,29 @@ function makeStubs(folder: string): void {
   assert.is(status, 0, stderr);
 }
 
-function runClients(stubs: string, address: string): Promise<Map<string, Step>> {
+/** What it prints; the stubs are in its folder. */
+function runPython(args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(PYTHON as string, [SCRIPT, stubs, address], { timeout: 120_000 });
+    const child = spawn(PYTHON as string, args, { cwd: folder, timeout: 120_000 });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => (stdout += text));
     child.stderr.on("data", (text) => (stderr += text));
     child.on("error", reject);
     child.on("close", (status) => {
-      if (status !== 0) return reject(new Error(`${stdout}\n${stderr}`));
-      const steps = stdout
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as Step);
-      resolve(new Map(steps.map((step) => [step.step, step])));
+      if (status === 0) resolve(stdout);
+      else reject(new Error(`${stdout}\n${stderr}`));
     });
   });
 }
 
+async function runClients(): Promise<Map<string, Step>> {
+  const lines = (await runPython([SCRIPT, folder, address])).trim().split("\n");
+  const steps = lines.map((line) => JSON.parse(line) as Step);
+  return new Map(steps.map((step) => [step.step, step]));
+}
+
 const folder = mkdtempSync(join(tmpdir(), "vitrine-interop-"));
+let address = "";
 let service: ReportingService | undefined;
 let steps = new Map<string, Step>();
 
@@ -91,7 +95,8 @@ async function start(): Promise<void> {
   const names = ["inference.GRPCInferenceService", "grpc.health.v1.Health"];
   for (const definition of REFLECTION_SERVICES)
     service.server.addService(definition, createReflection(names));
-  steps = await runClients(folder, await service.listen());
+  address = await service.listen();
+  steps = await runClients();
 }
 
 function stop(): void {
@@ -212,6 +217,17 @@ function registerTests(): void {
       assert.is(value(`health ${name}`), listed[name]);
     assert.match(refusal("health sounds"), /^NOT_FOUND .*"sounds"/);
     assert.is(value("health watch"), "SERVICE_UNKNOWN");
+  });
+
+  test("the Python example of docs/serving.md prints the labels of a picture", async () => {
+    const page = readFileSync(fromSources("docs/serving.md"), "utf8");
+    const examples = [...page.matchAll(/```python\n(.*?)```/gs)].map(([, code]) => code!);
+    const [example] = examples.filter((code) => code.includes("inference_pb2"));
+    assert.ok(example?.includes("127.0.0.1:8001") && example.includes('"best"'));
+    writeFileSync(join(folder, "photo.jpg"), Uint8Array.of(1, 2, 9));
+    const code = example.replace("127.0.0.1:8001", address).replace('"best"', '"colors"');
+    const printed = await runPython(["-c", code]);
+    assert.is(printed.trim(), "[b'blue', b'green', b'red']");
   });
 
   test("reflection: a tool that knows no proto file lists the services and calls one", () => {
