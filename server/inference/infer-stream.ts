@@ -86,8 +86,10 @@ export function serveInferStream(stream: InferStream, infer: InferOne, stopping?
   };
 
   stream.on("data", (message: Uint8Array) => {
+    // An answered message is freed: then it has no length.
+    const size = message.length;
     requests++;
-    bytes += message.length;
+    bytes += size;
     const response = compute(message);
     response.catch(() => {});
     last = last
@@ -96,7 +98,7 @@ export function serveInferStream(stream: InferStream, infer: InferOne, stopping?
         if (!done && !stream.cancelled) await written(stream, ready);
       })
       .catch(finish)
-      .finally(() => release(message.length));
+      .finally(() => release(size));
   });
   stream.on("end", () => finishAfterLast());
   stream.on("error", () => {});
