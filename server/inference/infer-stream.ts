@@ -1,6 +1,7 @@
 // Infer stream: ModelStreamInfer. Requests are computed side by side and answered in their order; the error of a request
 // is its own and the stream goes on. What one stream holds is bounded: the next request is read when there is room.
 
+import { setMaxListeners } from "node:events";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { inference } from "../../proto/generated/inference.js";
 import type { InferRequest } from "../../proto/infer-request.js";
@@ -43,6 +44,8 @@ function failed(error: unknown, request: InferRequest | undefined): StreamRespon
 /** Takes the requests of a stream and writes a response for each. `stopping` ends it after those in progress. */
 export function serveInferStream(stream: InferStream, infer: InferOne, stopping?: AbortSignal): void {
   const life = lifeOfCall(stream);
+  // Each request in progress listens to it.
+  setMaxListeners(0, life.signal);
   const endsAtErrors = stream.metadata.get(ERROR_HEADER)[0] === "true";
   /** One per request, in their order. */
   let last: Promise<void> = Promise.resolve();
@@ -106,6 +109,8 @@ export function serveInferStream(stream: InferStream, infer: InferOne, stopping?
     stream.pause();
     finishAfterLast(new VitrineError("network/draining", "the server is stopping: open the stream again"));
   };
+  // Each open stream listens to it.
+  if (stopping) setMaxListeners(0, stopping);
   if (stopping?.aborted) stop();
   else stopping?.addEventListener("abort", stop, { once: true });
   const leave = () => stopping?.removeEventListener("abort", stop);

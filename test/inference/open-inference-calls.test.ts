@@ -370,19 +370,17 @@ async function heldStream(large: boolean) {
   for (let place = 0; place < 60; place++) stream.write(message);
   stream.end();
   stream.on("error", () => {});
-  /** Requests in progress, once no other has come for a while. */
-  const settled = async () => {
-    for (let before = -1; before !== started.length; ) {
-      before = started.length;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
+  /** Resolves to the requests that have started once there are `count` and no other comes for a while. */
+  const afterStart = async (count: number) => {
+    while (started.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, 300));
     return started.length;
   };
   const close = () => {
     caller.close();
     held.forceShutdown();
   };
-  return { stream, started, settled, close };
+  return { stream, started, afterStart, close };
 }
 
 for (const [claim, large, most] of [
@@ -390,13 +388,13 @@ for (const [claim, large, most] of [
   ["16 MiB of requests", true, 6],
 ] as const)
   test(`a stream has ${claim} in progress, and reads the next when there is room`, async () => {
-    const { stream, started, settled, close } = await heldStream(large);
+    const { stream, started, afterStart, close } = await heldStream(large);
     try {
       let responses = 0;
       const ended = new Promise((resolve) => stream.on("data", () => responses++).on("end", resolve));
-      assert.is(await settled(), most);
+      assert.is(await afterStart(most), most);
       started[0]!();
-      assert.is(await settled(), most + 1);
+      assert.is(await afterStart(most + 1), most + 1);
       assert.is(responses, 1);
       const timer = setInterval(() => {
         for (const finish of started) finish();
@@ -413,10 +411,7 @@ test("a stream goes on after more bytes than it may have in progress", async () 
   const { stream, responses, ended } = openStream();
   const request = inference.ModelInferRequest.encode(pictures([[1, 2, 3]])).finish();
   // Field 100, which no version has, of a megabyte: readers skip it.
-  const unknown = Buffer.concat([
-    Buffer.of(0xa2, 6, 128, 128, 64),
-    Buffer.alloc(1 << 20),
-  ]);
+  const unknown = Buffer.concat([Buffer.of(0xa2, 6, 128, 128, 64), Buffer.alloc(1 << 20)]);
   for (let place = 0; place < 40; place++) stream.write(Buffer.concat([request, unknown]));
   stream.end();
   assert.is(await ended, "OK OK");
