@@ -27,11 +27,13 @@ test("no attack gets another answer than its error, stops another client, or tak
     const server = { address: await addressOf(command), model: "tiny" };
     const pid = command.child.pid!;
     const victim = startVictim(server, TINY.imageSize);
-    const base = memoryOf(pid).now;
-    resetPeak(pid);
+    // What a process has at most, Linux alone says.
+    const isMeasured = process.platform === "linux";
+    const base = isMeasured ? memoryOf(pid).now : 0;
+    if (isMeasured) resetPeak(pid);
     for (const { name, allowed, prepare } of attacks(SIZES)) {
       assert.match(await prepare(server)(), allowed, name);
-      const { peak } = memoryOf(pid);
+      const { peak } = isMeasured ? memoryOf(pid) : { peak: 0 };
       assert.ok(peak < base + MOST_MB, `${name}: ${base} → ${peak} MB`);
     }
     assert.ok(victim.latencies().length > 0);

@@ -120,6 +120,9 @@ const SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 /** HEADERS of 16 KB on stream 1, of which ten bytes come. */
 const HALF_HEADERS = Buffer.concat([Buffer.from([0, 0x40, 0, 1, 4, 0, 0, 0, 1]), Buffer.alloc(10)]);
 
+/** Servers limit what one address may have: it is another than the other client's, as it would be on a network. */
+const ATTACKER = process.platform === "linux" ? { localAddress: "127.0.0.2" } : {};
+
 /** Connections that send `bytes` and then nothing, for a second. */
 async function hold({ address }: AttackedServer, count: number, bytes: Uint8Array): Promise<string> {
   const colon = address.lastIndexOf(":");
@@ -127,7 +130,7 @@ async function hold({ address }: AttackedServer, count: number, bytes: Uint8Arra
   const sockets: Socket[] = [];
   let [open, ended] = [0, 0];
   for (let i = 0; i < count; i++) {
-    const socket = connect(port, host);
+    const socket = connect({ port, host, ...ATTACKER });
     sockets.push(socket);
     socket.on("error", () => {});
     socket.on("close", () => ended++);
