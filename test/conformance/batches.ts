@@ -1,16 +1,18 @@
 // Batches: the digests of the same batches made in every way that there is: numbers of decode threads, servers and
-// ranks, transports, versions of Node. `npm run conformance -- batches [--data DATA] [--nodes 20,22,24,26]`.
+// ranks, transports, kinds of storage, versions of Node. `npm run conformance -- batches [--data DATA] [--nodes 20,22,24,26]`.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Command } from "commander";
 import { wholeNumber } from "../../bin/options.js";
 import { connectData } from "../../client/node/data-client.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { SHARD_INDEX } from "../../server/data/shards/local-shards.js";
 import { digestOfPart, partsOf, unionOf } from "../data/rank-union.js";
+import { type ObjectServer, startObjectServer } from "../data/remote/object-server.js";
 import { runVitrine, type ServerProcess, startServer } from "../data/server-process.js";
 import { createDataSet } from "../data/synthetic-data-set.js";
 
@@ -32,6 +34,12 @@ const RECIPE = { repeats: 3, mixMode: "elem", eraseProbability: 0.5 } as const;
 interface Row {
   way: string;
   digests: string[];
+}
+
+interface DigestOptions {
+  /** Words that run Node. */
+  node?: string[];
+  env?: NodeJS.ProcessEnv;
 }
 
 class Matrix {
@@ -67,12 +75,12 @@ class Matrix {
   }
 
   /** `vitrine data digest` on the version of Node that runs `node`. */
-  async digest(flags: readonly string[], node?: readonly string[]): Promise<string[]> {
+  async digest(flags: readonly string[], { node, env }: DigestOptions = {}): Promise<string[]> {
     const { batches, size, seed } = this.#options;
     const asked = ["--batches", `${batches}`, "--size", `${size}`, "--seed", `${seed}`, "--epoch", "1"];
     const recipe = ["--repeats", "3", "--mixup-mode", "elem", "--reprob", "0.5"];
     const args = ["data", "digest", "--batch-size", `${BATCH_SIZE}`, ...asked, ...recipe, ...flags, "--json"];
-    const { status, output, errors } = await runVitrine(args, node === undefined ? undefined : [...node]);
+    const { status, output, errors } = await runVitrine(args, node, undefined, env);
     if (status !== 0) throw new Error(errors.trim());
     return JSON.parse(output.trim().split("\n").at(-1) ?? "").digests;
   }
@@ -132,6 +140,44 @@ async function addStored(matrix: Matrix, data: string, folder: string): Promise<
   if (packed.status === 0)
     await matrix.add("from tar shards", () => matrix.digest(["--data", shards, "--workers", "1"]));
   else matrix.skipped.push(`tar shards: ${packed.errors.trim()}`);
+  await addRemote(matrix, data, packed.status === 0 ? shards : undefined);
+}
+
+/** The stand-in store has its objects in memory. */
+const LARGEST_STORE = 2 ** 28;
+
+/** The folder and the shards as objects of a bucket, and on a web server. */
+async function addRemote(matrix: Matrix, data: string, shards: string | undefined): Promise<void> {
+  const store = await startObjectServer();
+  // The stand-in accepts any key; a profile would be asked first.
+  const { AWS_PROFILE: _, ...rest } = process.env;
+  const env = { ...rest, AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "5ecre7" };
+  const add = (way: string, url: string, ...flags: string[]): Promise<void> =>
+    matrix.add(way, () => matrix.digest(["--data", url, ...flags], { env }));
+  const bucket = ["--s3-endpoint", store.url];
+  try {
+    if (!statSync(data).isDirectory()) matrix.skipped.push("a folder in a bucket: --data is not a folder");
+    else if (copyFolder(data, store, "bucket/data"))
+      await add("from a folder in a bucket", "s3://bucket/data/", ...bucket);
+    else matrix.skipped.push(`a folder in a bucket: it has more than ${LARGEST_STORE} bytes`);
+    if (shards === undefined) return;
+    if (!copyFolder(shards, store, "bucket/shards"))
+      return void matrix.skipped.push(`shards in a bucket: they have more than ${LARGEST_STORE} bytes`);
+    await add("from tar shards in a bucket", "s3://bucket/shards/", ...bucket);
+    await add("from tar shards of a web server", `${store.url}/bucket/shards/${SHARD_INDEX}`);
+  } finally {
+    await store.close();
+  }
+}
+
+/** The folder's files as objects; false where they are too large. */
+function copyFolder(folder: string, { objects }: ObjectServer, prefix: string): boolean {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  if (files.reduce((sum, path) => sum + statSync(path).size, 0) > LARGEST_STORE) return false;
+  for (const path of files) objects.set(`${prefix}/${relative(folder, path)}`, readFileSync(path));
+  return true;
 }
 
 async function fill(matrix: Matrix, { data, nodes }: BatchesOptions & { data: string }, folder: string) {
@@ -156,7 +202,7 @@ async function fill(matrix: Matrix, { data, nodes }: BatchesOptions & { data: st
   for (const version of nodes.split(",").filter(Boolean)) {
     const node = ["npx", "-y", "-p", `node@${version}`, "node"];
     if (await runs(node))
-      await matrix.add(`Node ${version}`, () => matrix.digest(["--data", data, "--workers", "1"], node));
+      await matrix.add(`Node ${version}`, () => matrix.digest(["--data", data, "--workers", "1"], { node }));
     else matrix.skipped.push(`Node ${version}: npx does not get it`);
   }
 }

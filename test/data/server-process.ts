@@ -64,9 +64,14 @@ export async function runVitrine(
   args: readonly string[],
   node = [process.execPath],
   cwd = process.cwd(),
+  env = process.env,
 ): Promise<{ status: number | null; output: string; errors: string }> {
   const [command, ...before] = node as [string, ...string[]];
-  const child = spawn(command, [...before, VITRINE, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, [...before, VITRINE, ...args], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
   let errors = "";
   child.stdout.on("data", (chunk) => {
