@@ -17,6 +17,7 @@ import { openParquet, parquetFiles } from "../../server/data/parquet/parquet-pic
 import { type ParquetFile, readGroup, sizeOfGroup } from "../../server/data/parquet/row-group.js";
 import { readSample } from "../../server/data/read-sample.js";
 import { packPictures } from "../../server/data/shards/pack-shards.js";
+import { ARROW_CLASSES, ARROW_PARQUET, arrowRow } from "./arrow-parquet.js";
 import { runVitrine } from "./server-process.js";
 
 const test = suite<{ root: string }>("parquet");
@@ -70,7 +71,7 @@ function parquet(rows: readonly Row[], options: Written = {}): Buffer {
         },
       ],
       schema: [{ name: "root", num_children: 2 }, ...image, label],
-      ...(codec && { codec, compressors: { GZIP: (input: Uint8Array) => gzipSync(input) } }),
+      ...(codec && { codec, compressors: { GZIP: (input) => gzipSync(input), LZ4_RAW: (input) => input } }),
       rowGroupSize: group,
       kvMetadata: [{ key: "huggingface", value: JSON.stringify({ info: { features } }) }],
     }),
@@ -125,6 +126,34 @@ test("names, labels, classes and bytes of all row groups, in every form that dat
     for (let i = 0; i < rows.length; i++)
       assert.equal(await readSample(sampleLocation(dataset, i)), content(i), `row ${i}, ${codec}`);
   }
+});
+
+test("a file of Arrow, with data pages of version 1, dictionaries and Snappy", async ({ root }) => {
+  const file = join(root, "train.parquet");
+  writeFileSync(file, ARROW_PARQUET);
+  const { row_groups: groups } = parquetMetadata(new Uint8Array(ARROW_PARQUET).buffer);
+  const pages = groups[0].columns.flatMap(({ meta_data: meta }) => meta?.encoding_stats ?? []);
+  assert.equal(new Set(pages.map(({ page_type: type }) => type)), new Set(["DICTIONARY_PAGE", "DATA_PAGE"]));
+  const dataset = await pack(file, join(root, "out"));
+  assert.equal(dataset.classes, ARROW_CLASSES);
+  assert.is(dataset.samples, 12);
+  for (let i = 0; i < 12; i++) {
+    const { path, bytes, label } = arrowRow(i);
+    assert.is(sampleNames(dataset)[i].split("/").at(-1), path);
+    assert.equal(Buffer.from(await readSample(sampleLocation(dataset, i))), bytes);
+    assert.is(dataset.labels[i], label);
+  }
+});
+
+test("a compression that is not read is named, with those that are", async ({ root }) => {
+  const file = join(root, "train.parquet");
+  writeFileSync(
+    file,
+    parquet([{ image: { bytes: content(0), path: "p.jpg" }, label: 0 }], { codec: "LZ4_RAW" }),
+  );
+  const error = await pack(file, join(root, "out")).catch((reason: unknown) => reason);
+  assert.ok(isVitrineError(error) && error.code === "data/parquet");
+  assert.match(error.message, /compressed by "?LZ4_RAW"?; allowed: UNCOMPRESSED, SNAPPY/);
 });
 
 test("bytes without a structure, and labels that are text or have no names", async ({ root }) => {

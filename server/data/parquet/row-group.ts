@@ -32,6 +32,9 @@ async function loadHyparquet(): Promise<Hyparquet> {
   return { ...main, parquetHeader: column.parquetHeader };
 }
 
+/** Those that Node and hyparquet decompress. */
+const CODECS = ["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "ZSTD"];
+
 interface Chunk {
   start: number;
   end: number;
@@ -46,6 +49,8 @@ function chunksOf({ path, dataEnd, metadata }: ParquetFile, group: number, colum
   let uncompressed = 0;
   const chunks = own.map(({ file_path: elsewhere, meta_data: meta }): Chunk => {
     if (!meta || elsewhere) throw fault("it is in another file");
+    if (!CODECS.includes(meta.codec))
+      throw fault(`compressed by ${meta.codec ?? "an unknown method"}; allowed: ${CODECS.join(", ")}`);
     if (meta.num_values !== rows) throw fault(`${meta.num_values} values for ${rows} rows`);
     const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
     const length = Number(meta.total_compressed_size);
