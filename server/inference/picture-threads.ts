@@ -40,6 +40,8 @@ export interface PictureThreadsOptions {
   threads: number;
   /** The largest `pixelLimit` of the jobs to come, for which a thread gets memory. */
   maxPixels: number;
+  /** A thread that holds more bytes than that after a picture is replaced. Default 96 MiB. */
+  keepBytes?: number;
 }
 
 export interface PictureThreads extends PictureDecoder {
@@ -90,6 +92,8 @@ class Pool implements PictureThreads {
   readonly #restarts = new Set<NodeJS.Timeout>();
   /** The last picture that was decoded was a large one. */
   #wasLarge = false;
+  /** Threads that were told to end and have not. */
+  #ending = 0;
   #nextId = 0;
   #closed = false;
   #settleStart: (error: VitrineError | null) => void = () => {};
@@ -155,8 +159,9 @@ class Pool implements PictureThreads {
   }
 
   #start(): Lane {
-    const memoryLimitMiB = EXTRA_MIB + Math.ceil((this.#options.maxPixels * 3) / 2 ** 20);
-    const workerData: WorkerData = { memoryLimitMiB, keepBytes: KEEP_BYTES, largePixels: LARGE_PIXELS };
+    const { maxPixels, keepBytes = KEEP_BYTES } = this.#options;
+    const memoryLimitMiB = EXTRA_MIB + Math.ceil((maxPixels * 3) / 2 ** 20);
+    const workerData: WorkerData = { memoryLimitMiB, keepBytes, largePixels: LARGE_PIXELS };
     const worker = new Worker(SCRIPT, { workerData });
     const lane: Lane = { worker, ready: false, job: undefined, limit: undefined };
     let reason = "it ended";
@@ -236,7 +241,8 @@ class Pool implements PictureThreads {
 
   /** One at a time, and in the only thread not before others that wait. */
   #takeLarge(): Job | undefined {
-    if ([...this.#lanes].some(({ job }) => job?.isLarge)) return undefined;
+    // A thread that ends may hold as much memory as a large picture takes.
+    if (this.#ending > 0 || [...this.#lanes].some(({ job }) => job?.isLarge)) return undefined;
     if (this.#lanes.size === 1 && this.#wasLarge && this.#queue.size > 0) return undefined;
     const job = this.#large.take();
     if (job) this.#wasLarge = true;
@@ -265,7 +271,11 @@ class Pool implements PictureThreads {
     this.replaced++;
     this.#lanes.add(this.#spare ?? this.#start());
     this.#spare = this.#start();
-    void lane.worker.terminate();
+    this.#ending++;
+    void lane.worker.terminate().finally(() => {
+      this.#ending--;
+      this.#assign();
+    });
     this.#assign();
   }
 
