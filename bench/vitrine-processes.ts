@@ -58,8 +58,14 @@ export interface ListeningProcess {
 }
 
 /** `vitrine ARGUMENTS` until it says where it listens. Its messages go to this process's. */
-async function startListening(args: readonly string[]): Promise<ListeningProcess> {
-  const child = spawn(process.execPath, [VITRINE, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+async function startListening(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<ListeningProcess> {
+  const child = spawn(process.execPath, [VITRINE, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
   children.add(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const address = /^listening on (\S+)/.exec(line)?.[1];
@@ -75,8 +81,11 @@ export function startDataServer(data: string): Promise<ListeningProcess> {
   return startListening(["data-server", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"]);
 }
 
+/** A port of HTTP that another server may have, and a line for each request, would disturb a measurement. */
+const QUIET = { VITRINE_HTTP: "off", VITRINE_ACCESS_LOG: "0", VITRINE_LOG_LEVEL: "warn" };
+
 /** An inference server of one model by the name `bench`, on the CPU. */
 export function startInferenceServer(model: string, args: readonly string[]): Promise<ListeningProcess> {
   const named = ["--model", model, "--name", "bench"];
-  return startListening(["serve", ...named, "--device", "wasm", "--listen", "127.0.0.1:0", ...args]);
+  return startListening(["serve", ...named, "--device", "wasm", "--listen", "127.0.0.1:0", ...args], QUIET);
 }
