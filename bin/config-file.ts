@@ -19,7 +19,8 @@ function distance(a: string, b: string): number {
   return row[b.length];
 }
 
-function nearest(key: string, known: Iterable<string>): string | undefined {
+/** The one of `known` that `key` may be a misspelling of. */
+export function nearestName(key: string, known: Iterable<string>): string | undefined {
   let best: { name: string; edits: number } | undefined;
   if (key.length > 40) return undefined;
   for (const name of known) {
@@ -89,7 +90,7 @@ function readEntry(
 ): ConfigEntry | undefined {
   const option = options.get(flagOf(key));
   if (!option) {
-    const near = nearest(
+    const near = nearestName(
       key,
       Array.from(options.keys(), (flag) => flag.slice(2)),
     );
@@ -100,9 +101,13 @@ function readEntry(
     const flag = switchFlag(path, key, value, options);
     return flag === undefined ? undefined : { flag, value: true };
   }
-  const text = asText(path, key, value);
+  // An option that may be repeated takes a list.
+  const isList = Array.isArray(option.defaultValue) && Array.isArray(value);
+  const texts = isList ? value.map((part) => asText(path, key, part)) : [asText(path, key, value)];
+  const text = texts.join(", ");
   try {
-    const parsed = option.parseArg ? option.parseArg(text, undefined) : text;
+    const parse = option.parseArg ?? ((part: string) => part);
+    const parsed = texts.reduce<unknown>((before, part) => parse(part, before as never), undefined);
     return { flag: option.long as string, value: parsed };
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;

@@ -63,6 +63,13 @@ export function dtypeOption(
   return new Option("--dtype <dtype>", help).argParser(parseDtype);
 }
 
+/** The device options of a server, which has a model for long. */
+export function serveDeviceOptions(): Option[] {
+  const dtype =
+    "weights: f32, f16 or bf16 (widened to f32), int8 (wasm only; f32 where that is faster); default: the file's";
+  return [deviceOption().default("auto"), gpuTierOption(), threadsOption(), dtypeOption(dtype)];
+}
+
 /** What --dtype takes → dtype. Throws `usage/dtype`. */
 export function parseDtype(text: string): WeightDtype {
   const dtype = Object.hasOwn(DTYPES, text) ? DTYPES[text] : undefined;

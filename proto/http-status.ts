@@ -29,6 +29,7 @@ const HTTP_OF_STATUS: Readonly<Record<status, number>> = {
 
 const HTTP_OF_CODE: Partial<Record<ErrorCode, number>> = {
   "network/forbidden": 403,
+  "network/rate-limited": 429,
   "protocol/not-found": 404,
   "protocol/message-size": 413,
   "protocol/media-type": 415,

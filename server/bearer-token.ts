@@ -1,17 +1,24 @@
-// Bearer token: who may call a gRPC server. The tokens are in a file, one a line, so that a new one can be added before
+// Bearer token: who may call a server. The tokens are in a file, one a line, so that a new one can be added before
 // the old one is taken out.
 
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Metadata, MethodDefinition, sendUnaryData, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { isToken, TOKEN_HEADER, tokenLines, tokenOfHeader } from "../proto/bearer-token.js";
-import { type Service, toStatus } from "../proto/wire-error.js";
+import { isToken, tokenLines, tokenOfHeader } from "../proto/bearer-token.js";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../runtime/host/node-files.js";
 import { fileStamp } from "./file-stamp.js";
 
 export interface BearerToken {
-  /** Throws `network/unauthenticated` unless the call has one of the tokens. */
-  require(metadata: Metadata): void;
+  /** A name of the caller's token, which does not tell it, if the header `authorization` has one of the tokens. */
+  match(authorization: string | undefined): string | undefined;
+}
+
+/** The error for a caller whose token is missing or unknown. */
+export function unauthenticated(authorization: string | undefined): VitrineError {
+  const text =
+    tokenOfHeader(authorization ?? "") === undefined
+      ? "the server asks for a token: send `authorization: Bearer TOKEN` (--token-file of vitrine's commands)"
+      : "the server does not accept the token";
+  return new VitrineError("network/unauthenticated", text);
 }
 
 /** The file is looked at again when a call comes this much later. */
@@ -35,8 +42,7 @@ function readDigests(file: string): Buffer[] {
 }
 
 /** The time of the comparison does not depend on the tokens: all of their digests are compared whole. */
-function isOneOf(digests: readonly Buffer[], token: string): boolean {
-  const digest = digestOf(token);
+function isOneOf(digests: readonly Buffer[], digest: Buffer): boolean {
   let found = false;
   for (const one of digests) if (timingSafeEqual(one, digest)) found = true;
   return found;
@@ -61,47 +67,11 @@ export function openBearerToken(file: string, say: (text: string) => void, lookM
     }
   };
   return {
-    require(metadata) {
+    match(authorization) {
       look();
-      const [header = ""] = metadata.get(TOKEN_HEADER);
-      const token = tokenOfHeader(String(header));
-      if (token === undefined)
-        throw new VitrineError("network/unauthenticated", "the server asks for a token: give --token-file");
-      if (!isOneOf(digests, token))
-        throw new VitrineError(
-          "network/unauthenticated",
-          "the server does not accept the token of --token-file",
-        );
+      const token = tokenOfHeader(authorization ?? "");
+      const digest = token === undefined ? undefined : digestOf(token);
+      return digest && isOneOf(digests, digest) ? digest.toString("hex") : undefined;
     },
   };
-}
-
-type Handler = (
-  call: { metadata: Metadata; emit(event: "error", status: unknown): boolean },
-  ...rest: never[]
-) => void;
-
-/** The same service, which refuses calls without a token. */
-export function withToken(
-  definition: Record<string, Pick<MethodDefinition<never, never>, "responseStream">>,
-  implementation: UntypedServiceImplementation,
-  token: BearerToken | null,
-  service: Service,
-): UntypedServiceImplementation {
-  if (token === null) return implementation;
-  const guarded = Object.entries(implementation).map(([name, handler]): [string, Handler] => [
-    name,
-    (call, ...rest) => {
-      try {
-        token.require(call.metadata);
-      } catch (error) {
-        const status = toStatus(error, service);
-        if (definition[name].responseStream) call.emit("error", status);
-        else (rest[0] as sendUnaryData<never>)(status);
-        return;
-      }
-      (handler as Handler)(call, ...rest);
-    },
-  ]);
-  return Object.fromEntries(guarded) as unknown as UntypedServiceImplementation;
 }

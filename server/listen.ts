@@ -14,6 +14,7 @@ import {
   UNIX_ADDRESS,
 } from "../proto/address.js";
 import { VitrineError } from "../runtime/errors.js";
+import { type ConnectionLimits, type ListeningSocket, listenForGrpc } from "./connections.js";
 
 /** Resolves to true if a process accepts connections on the socket file. */
 function isAccepting(path: string): Promise<boolean> {
@@ -77,16 +78,58 @@ export async function listen(
   return socketPath === undefined ? address.replace(/:\d+$/, `:${port}`) : `unix:${socketPath}`;
 }
 
+/** An address as `listenGrpc` has it, and the socket. */
+export interface GrpcSocket extends ListeningSocket {
+  /** The address that clients can use, with the real port. */
+  readonly address: string;
+}
+
+const EVERY_INTERFACE = "[::]";
+
+/** `:8001` stands for all interfaces. */
+function withHost(address: string): string {
+  return /^:\d+$/.test(address) ? EVERY_INTERFACE + address : address;
+}
+
+/** Without a host, Node takes all interfaces, also where there is no IPv6. */
+function hostAndPort(address: string): { host?: string; port: number } {
+  const port = portOf(address);
+  return address.startsWith(`${EVERY_INTERFACE}:`) ? { port } : { host: hostOf(address), port };
+}
+
+/** As `listen`, with a limit on connections, and a socket that can be closed apart from them. */
+export async function listenGrpc(
+  server: Server,
+  text: string,
+  credentials: ServerCredentials,
+  limits: ConnectionLimits,
+): Promise<GrpcSocket> {
+  const address = withHost(text);
+  checkAddress(address);
+  const path = UNIX_ADDRESS.exec(address)?.[1];
+  if (path !== undefined) await removeStaleSocket(path);
+  const target = path === undefined ? hostAndPort(address) : { path };
+  try {
+    const socket = await listenForGrpc(server, target, credentials, limits);
+    const bound = path === undefined ? address.replace(/:\d+$/, `:${socket.port}`) : `unix:${path}`;
+    return { ...socket, address: bound };
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException;
+    throw (cause.code === "EADDRINUSE" ? addressInUse : cannotListen)(address, cause);
+  }
+}
+
 /**
  * The same over HTTP: returns `http://HOST:PORT`. A unix socket throws `usage/address`. Errors name `flag`.
  */
-export async function listenHttp(server: HttpServer, address: string, flag = "--listen"): Promise<string> {
+export async function listenHttp(server: HttpServer, text: string, flag = "--listen"): Promise<string> {
+  const address = withHost(text);
   checkHttpAddress(address, flag);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject((error.code === "EADDRINUSE" ? addressInUse : cannotListen)(address, error, flag)),
     );
-    server.listen(portOf(address), hostOf(address), resolve);
+    server.listen(hostAndPort(address), resolve);
   });
   return `http://${address.replace(/:\d+$/, `:${(server.address() as AddressInfo).port}`)}`;
 }

@@ -4,24 +4,35 @@ import { ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc
 import { isLocalAddress, UNIX_ADDRESS } from "../proto/address.js";
 import type { Service } from "../proto/wire-error.js";
 import { quote, VitrineError } from "../runtime/errors.js";
-import { openBearerToken, withToken } from "./bearer-token.js";
+import { type Access, createAccess, type Scope, withAccess } from "./access.js";
+import { openBearerToken } from "./bearer-token.js";
 import type { Protection } from "./listen.js";
-import { openServerTls, type TlsFiles } from "./tls.js";
+import { createRateLimit } from "./rate-limit.js";
+import { type HttpsMaterial, openServerTls, type TlsFiles } from "./tls.js";
 
 export interface ServerSecurity {
   /** TLS for HOST:PORT. */
   tls?: TlsFiles | undefined;
   /** File of the tokens of which each call must have one, one a line. Health checks need none. */
   tokenFile?: string | undefined;
+  /** File of tokens that also allow to load and unload models. */
+  adminTokenFile?: string | undefined;
+  /** Requests a second that a client may make, told by its token or its address. Default: any number. */
+  rateLimit?: number | undefined;
 }
 
 export interface OpenedSecurity {
   credentials: ServerCredentials;
-  /** The service, closed to calls without a token where tokens are asked for. */
+  /** For protocols other than gRPC. */
+  access: Access;
+  /** TLS for them; undefined where there is none. */
+  https: HttpsMaterial | undefined;
+  /** The service, closed to calls that `access` refuses. `scopeOf`: of a method; default: each needs a token. */
   guard(
-    definition: Parameters<typeof withToken>[0],
+    definition: Parameters<typeof withAccess>[0],
     implementation: UntypedServiceImplementation,
     service: Service,
+    scopeOf?: (method: string) => Scope,
   ): UntypedServiceImplementation;
   close(): void;
 }
@@ -31,23 +42,35 @@ export interface OpenedSecurity {
  * network in plain text; `file/…`.
  */
 export function openSecurity(
-  { tls, tokenFile }: ServerSecurity,
-  listen: string,
+  { tls, tokenFile, adminTokenFile, rateLimit }: ServerSecurity,
+  listen: string | readonly string[],
   say: (text: string) => void,
 ): OpenedSecurity {
-  if (tls && UNIX_ADDRESS.test(listen))
-    throw new VitrineError("usage/tls", `${quote(listen)}: TLS is for HOST:PORT; a unix socket needs none`);
-  if (tokenFile !== undefined && !tls && !isLocalAddress(listen))
+  const addresses = typeof listen === "string" ? [listen] : listen;
+  const socket = tls && addresses.find((address) => UNIX_ADDRESS.test(address));
+  if (socket !== undefined)
+    throw new VitrineError("usage/tls", `${quote(socket)}: TLS is for HOST:PORT; a unix socket needs none`);
+  const files = [tokenFile, adminTokenFile];
+  const open = tls ? undefined : addresses.find((address) => !isLocalAddress(address));
+  if (files.some((file) => file !== undefined) && open !== undefined)
     throw new VitrineError(
       "usage/tls",
-      `tokens would go to ${listen} in plain text, for everyone on the way to read: give --tls-cert and --tls-key, ` +
+      `tokens would go to ${open} in plain text, for everyone on the way to read: give --tls-cert and --tls-key, ` +
         "or listen on 127.0.0.1 or unix:PATH",
     );
-  const token = tokenFile === undefined ? null : openBearerToken(tokenFile, say);
+  const [infer, admin] = files.map((file) => (file === undefined ? null : openBearerToken(file, say)));
+  const access = createAccess({
+    infer,
+    admin,
+    rate: rateLimit === undefined ? null : createRateLimit(rateLimit),
+  });
   const opened = tls && openServerTls(tls, say);
   return {
     credentials: opened?.credentials ?? ServerCredentials.createInsecure(),
-    guard: (definition, implementation, service) => withToken(definition, implementation, token, service),
+    access,
+    https: opened?.https,
+    guard: (definition, implementation, service, scopeOf = () => "infer") =>
+      withAccess(definition, implementation, access, scopeOf, service),
     close: () => opened?.close(),
   };
 }

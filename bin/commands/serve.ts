@@ -1,46 +1,30 @@
-// vitrine serve: serves models over gRPC, by the Open Inference Protocol v2.
+// vitrine serve: serves models over gRPC and HTTP, by the Open Inference Protocol v2, until a signal stops it.
 
-import { totalmem } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { constrainedMemory } from "node:process";
-import { type Command, Option } from "commander";
-import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
+import type { Command } from "commander";
+import type { Logger } from "pino";
+import { isVitrineError } from "../../runtime/errors.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
-import { DEFAULT_LIMITS, startInferenceServer } from "../../server/inference/inference-server.js";
-import { createRepository, type ModelControl } from "../../server/inference/live-repository.js";
+import type { ModelLimits } from "../../server/inference/contract.js";
+import { DeviceTurns } from "../../server/inference/device-turns.js";
+import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
+import { createRepository, type LiveRepository } from "../../server/inference/live-repository.js";
 import { MemoryBudget } from "../../server/inference/memory-budget.js";
+import { type Observation, openObservation } from "../../server/inference/observation.js";
+import { createPictureThreads, defaultDecodeThreads } from "../../server/inference/picture-threads.js";
+import { DEFAULT_LIMITS, type InferenceServerOptions } from "../../server/inference/server-options.js";
+import { createStatistics } from "../../server/inference/statistics.js";
 import { exposureWarning } from "../../server/listen.js";
-import { action, packageVersion, withExamples } from "../command-line.js";
-import {
-  deviceOption,
-  dtypeOption,
-  gpuTierOption,
-  parseDtype,
-  startModel,
-  threadsOption,
-} from "../model-options.js";
-import { byteCount, decimalNumber, maxPixelsOption, wholeNumber } from "../options.js";
+import { createLog } from "../../server/log.js";
+import { protectionOf } from "../../server/security.js";
+import { action, packageVersion } from "../command-line.js";
+import { parseDtype, serveDeviceOptions, startModel } from "../model-options.js";
+import { serverSecurity } from "../security-options.js";
+import { addServeFlags, checkServeFlags, type ServeFlags } from "../serve/flags.js";
 import { versionOpener } from "../serve/open-version.js";
-import { type ModelFlags, servedModels } from "../serve/served-models.js";
-
-interface ServeOptions extends ModelFlags {
-  modelControl: ModelControl;
-  loadModel: readonly string[];
-  pollInterval: number;
-  memory?: number;
-  listen: string;
-  device: string;
-  gpuTier?: string;
-  threads: number | "auto";
-  dtype?: WeightDtype;
-  maxBatch: number;
-  maxQueue: number;
-  maxMessageBytes: number;
-  maxPixels: number;
-}
-
-function notice(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
+import { servedModels } from "../serve/served-models.js";
+import { completeSettings, settingsText } from "../settings.js";
 
 /** Half of what the process may use: of its cgroup, else of the machine. */
 function defaultMemory(): number {
@@ -48,148 +32,177 @@ function defaultMemory(): number {
   return (limit > 0 && limit < totalmem() ? limit : totalmem()) / 2;
 }
 
+function limitsOf(flags: ServeFlags): ModelLimits {
+  const { maxBatch, maxQueue, maxImagesPerRequest, maxMessageBytes, maxPixels } = flags;
+  return {
+    ...DEFAULT_LIMITS,
+    maxBatch,
+    maxQueue,
+    maxImages: maxImagesPerRequest,
+    queueDelayUs: flags.maxQueueDelayUs,
+    maxMessageBytes,
+    maxPixels,
+    decodeTimeoutMs: flags.decodeTimeout * 1000,
+  };
+}
+
+/** Its port is as free as that of --listen, where that is any. */
+const httpDefault = (listen: string): string => (listen.endsWith(":0") ? "127.0.0.1:0" : "127.0.0.1:8000");
+
+function httpOf({ http, listen, corsOrigin }: ServeFlags): InferenceServerOptions["http"] {
+  if (http === "off") return undefined;
+  return { listen: http ?? httpDefault(listen), corsOrigins: corsOrigin };
+}
+
+/** Without --http, a port that another process has is no reason not to start. */
+async function startServer(
+  flags: ServeFlags,
+  options: InferenceServerOptions,
+  log: Logger,
+): Promise<InferenceServer> {
+  const http = httpOf(flags);
+  try {
+    return await startInferenceServer({ ...options, ...(http && { http }) });
+  } catch (error) {
+    const isTaken = isVitrineError(error) && error.code === "network/address-in-use";
+    if (flags.http !== undefined || !isTaken || error.details.address !== http?.listen) throw error;
+    log.warn(`${http?.listen} is in use: HTTP is off; --http HOST:PORT chooses another address`);
+    return startInferenceServer(options);
+  }
+}
+
 /**
  * Throws why a model of --model cannot be served, and where there is no other model at all, why one of the repository
- * cannot: with `none` it would never change.
+ * cannot: without polling and calls it would never change.
  */
 function checkLoaded(
   failures: ReadonlyMap<string, unknown>,
   named: readonly string[],
-  serving: number,
+  { progress }: LiveRepository,
+  { modelControl }: ServeFlags,
 ): void {
   for (const [name, error] of failures) if (named.includes(name)) throw error;
   const [failure] = failures.values();
-  if (serving === 0 && failure !== undefined) throw failure;
+  if (modelControl === "none" && failure !== undefined && progress().ready === 0) throw failure;
 }
 
-async function serve(options: ServeOptions): Promise<void> {
-  const { maxBatch, maxQueue, maxMessageBytes, maxPixels, modelControl: control } = options;
-  const limits = { ...DEFAULT_LIMITS, maxBatch, maxQueue, maxMessageBytes, maxPixels };
-  const { origin, named } = await servedModels(options);
-  const memory = new MemoryBudget(options.memory ?? defaultMemory());
+/** What is open to whom, for each address. */
+function warnOfExposure(server: InferenceServer, flags: ServeFlags, log: Logger): void {
+  const protection = protectionOf(serverSecurity(flags));
+  const what = flags.modelControl === "explicit" && !flags.adminTokenFile ? "run, load and unload" : "run";
+  for (const address of [server.address, server.httpAddress]) {
+    const warning = address && exposureWarning(address, `${what} the models`, protection);
+    if (warning) log.warn(warning.replace(/^warning: /, ""));
+  }
+}
+
+async function serve(_flags: ServeFlags, command: Command): Promise<void> {
+  completeSettings(command, (text) => process.stderr.write(`${text}\n`));
+  const flags = command.opts<ServeFlags>();
+  if (flags.printConfig) return void process.stdout.write(settingsText(command));
+  checkServeFlags(flags);
+  const log = createLog({ name: "serve", level: flags.logLevel, format: flags.logFormat });
+  const limits = limitsOf(flags);
+  const { origin, named } = await servedModels(flags);
+  const pictures = await createPictureThreads({
+    threads: flags.decodeThreads ?? defaultDecodeThreads(availableParallelism()),
+    maxPixels: flags.maxPixels,
+  });
+  const statistics = createStatistics();
+  let observation: Observation | undefined;
+  const open = versionOpener({
+    start: (path, dtype, batchSizes) =>
+      startModel(
+        path,
+        { ...flags, ...(dtype !== undefined && { dtype: parseDtype(dtype) }) },
+        { batchSizes, fastest: true, background: true },
+      ),
+    engine: () => ({ pictures, turns, ...(observation && { observer: observation.observer }) }),
+    limits,
+    memory: new MemoryBudget(flags.memory ?? defaultMemory()),
+    say: (text) => log.info(text),
+  });
+  const turns = new DeviceTurns();
   const repository = createRepository({
     origin,
-    open: versionOpener({
-      start: (path, dtype, batchSizes) =>
-        startModel(
-          path,
-          { ...options, ...(dtype !== undefined && { dtype: parseDtype(dtype) }) },
-          { batchSizes, fastest: true, background: true },
-        ),
-      limits,
-      memory,
-      say: notice,
-    }),
-    control,
-    pollMs: options.pollInterval * 1000,
-    initial: control === "explicit" ? [...named, ...options.loadModel] : [],
-    say: notice,
+    open,
+    control: flags.modelControl,
+    pollMs: flags.pollInterval * 1000,
+    initial: flags.modelControl === "explicit" ? [...named, ...flags.loadModel] : [],
+    say: (text, level) => log[level](text),
   });
-  const server = await startInferenceServer({
+  const version = packageVersion();
+  observation = await openObservation({
+    repository,
+    decode: () => pictures.load(),
+    log,
+    version,
+    accessLog: flags.accessLog,
+    observers: [statistics.observer],
+  });
+  const { scrape, calls } = observation;
+  const options: InferenceServerOptions = {
     models: repository,
-    listen: options.listen,
-    version: packageVersion(),
+    listen: flags.listen,
+    version,
     limits,
-  });
-  const warning = exposureWarning(server.address, "run the model");
-  if (warning) notice(warning);
+    overload: flags.overload,
+    statistics,
+    calls,
+    metrics: scrape,
+    security: { ...serverSecurity(flags), adminTokenFile: flags.adminTokenFile, rateLimit: flags.rateLimit },
+    connections: {
+      maxConnections: flags.maxConnections,
+      idleTimeoutMs: flags.idleTimeout * 1000,
+      maxConcurrentStreams: flags.maxConcurrentCalls,
+    },
+    lameDuckMs: flags.lameDuck * 1000,
+    graceMs: flags.grace * 1000,
+    say: (text, level) => log[level](text),
+  };
+  const closeRest = async (): Promise<void> => {
+    await pictures.close();
+    observation?.close();
+  };
+  let server: InferenceServer | undefined;
   try {
-    const failures = await endOnSignalDuring(server.loaded);
-    checkLoaded(failures, named, control === "none" ? repository.progress().ready : 1);
+    server = await startServer(flags, options, log);
+    log.info(`${server.address} is bound: health is NOT_SERVING until the models are loaded`);
+    checkLoaded(await endOnSignalDuring(server.loaded), named, repository, flags);
   } catch (error) {
-    await server.drain();
+    await server?.drain();
+    await closeRest();
     throw error;
   }
+  warnOfExposure(server, flags, log);
   process.on("SIGHUP", () => {
-    notice("SIGHUP: loading what changed");
+    log.info("SIGHUP: loading what changed");
     void repository.refresh();
   });
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    notice(`${signal}: finishing the requests in flight, then stopping`);
-    await server.drain();
-  };
-  await runUntilSignal(stop, () => process.stdout.write(`listening on ${server.address}\n`));
+  await runUntilSignal(
+    (signal) => stop(signal, server, flags, log),
+    () => {
+      if (server.httpAddress) process.stdout.write(`http on ${server.httpAddress}\n`);
+      process.stdout.write(`listening on ${server.address}\n`);
+    },
+  );
+  await closeRest();
 }
 
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+async function stop(
+  signal: NodeJS.Signals,
+  server: InferenceServer,
+  { lameDuck, grace }: ServeFlags,
+  log: Logger,
+): Promise<void> {
+  const first = lameDuck > 0 ? `serving for ${lameDuck} s more, then ` : "";
+  log.info(`${signal}: ${first}finishing ${server.inProgress()} calls in progress within ${grace} s`);
+  const { cutOff } = await server.drain();
+  if (cutOff > 0) log.warn(`${cutOff} calls were cut off after ${grace} s (--grace)`);
+  else log.info("stopped; no call was cut off");
+}
 
 export function configureServe(command: Command): void {
-  command
-    .optionsGroup("Models:")
-    .addOption(
-      new Option(
-        "--model <path>",
-        "folder with model.safetensors and config.json, a weight file, or hf:OWNER/NAME or timm:NAME of the Hub; " +
-          "repeatable, as NAME=PATH",
-      )
-        .argParser(collect)
-        .default([], "none"),
-    )
-    .option("--name <name>", "the only model's name for clients (default: that of its folder or file)")
-    .option(
-      "--model-repository <folder>",
-      "folder of models as MODEL/VERSION/, with MODEL/vitrine.yaml for settings",
-    )
-    .addOption(
-      new Option(
-        "--model-control <mode>",
-        "changes of the models: none but on SIGHUP, poll the folders, or explicit calls to load and unload",
-      )
-        .choices(["none", "poll", "explicit"])
-        .default("none"),
-    )
-    .option(
-      "--poll-interval <s>",
-      "seconds between two looks at the folders",
-      decimalNumber("--poll-interval", { min: 0.1, max: 86_400 }),
-      15,
-    )
-    .addOption(
-      new Option(
-        "--load-model <name>",
-        "with explicit: a model of the repository to load at the start; repeatable",
-      )
-        .argParser(collect)
-        .default([], "none"),
-    )
-    .option(
-      "--memory <size>",
-      "memory of all models together, such as 4GiB; one that does not fit is refused (half of the machine's)",
-      byteCount("--memory"),
-    )
-    .optionsGroup("Device:")
-    .addOption(deviceOption().default("auto"))
-    .addOption(gpuTierOption())
-    .addOption(threadsOption())
-    .addOption(
-      dtypeOption(
-        "weights: f32, f16 or bf16 (widened to f32), int8 (wasm only; f32 where that is faster); default: the file's",
-      ),
-    )
-    .optionsGroup("Server:")
-    .option("--listen <host:port>", "address to listen on; port 0 picks a free port", "127.0.0.1:8001")
-    .option(
-      "--max-batch <images>",
-      "largest batch; requests are batched dynamically up to it",
-      wholeNumber("--max-batch", { min: 1, max: 256 }),
-      DEFAULT_LIMITS.maxBatch,
-    )
-    .option(
-      "--max-queue <images>",
-      "images that may wait in the queue; further requests are rejected",
-      wholeNumber("--max-queue", { min: 1 }),
-      DEFAULT_LIMITS.maxQueue,
-    )
-    .option(
-      "--max-message-bytes <bytes>",
-      "largest request in bytes",
-      wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
-      DEFAULT_LIMITS.maxMessageBytes,
-    )
-    .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"))
-    .action(action(serve));
-  withExamples(command, [
-    ["a model folder on port 8001", "vitrine serve --model runs/shapes/best"],
-    ["on four threads, for other machines", "vitrine serve --model m --listen 0.0.0.0:8001 --threads 4"],
-  ]);
+  addServeFlags(command, serveDeviceOptions());
+  command.action(action(serve));
 }

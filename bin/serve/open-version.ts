@@ -5,7 +5,7 @@ import type { ModelSource } from "../../runtime/host/host.js";
 import type { Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { ModelEngine, ModelLimits } from "../../server/inference/contract.js";
-import { createEngine, type ServedModel } from "../../server/inference/engine.js";
+import { createEngine, type EngineOptions, type ServedModel } from "../../server/inference/engine.js";
 import type { VersionToLoad } from "../../server/inference/live-repository.js";
 import type { MemoryBudget } from "../../server/inference/memory-budget.js";
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
@@ -24,6 +24,8 @@ interface StartedModel {
 export interface OpeningOptions {
   /** Loads the model at `path`; `dtype`: of its settings, else the server's. */
   start(path: string, dtype: string | undefined, batchSizes: readonly number[]): Promise<StartedModel>;
+  /** What every engine is given besides its model. */
+  engine(): Omit<EngineOptions, "version" | "limits" | "priority">;
   /** Of the server; a model's own settings go before them. */
   limits: ModelLimits;
   memory: MemoryBudget;
@@ -53,7 +55,7 @@ export function versionOpener(options: OpeningOptions): (version: VersionToLoad)
 
 async function openVersion(
   { name, version, path, settings, weightBytes }: VersionToLoad,
-  { start, limits: common, memory, say }: OpeningOptions,
+  { start, engine: shared, limits: common, memory, say }: OpeningOptions,
 ): Promise<ModelEngine> {
   const limits = { ...common, ...settings.limits };
   const sizes = batchSizes(limits.maxBatch);
@@ -79,12 +81,12 @@ async function openVersion(
         return current.device;
       },
     };
-    const engine = createEngine(served, { version, limits });
+    const engine = createEngine(served, { ...shared(), version, limits, priority: settings.priority });
     const { imageSize, classes } = model.config;
     const parameters = model.parameters.toLocaleString("en-US");
     say(`model ${name}: ${parameters} parameters, ${imageSize}×${imageSize} pixels, ${classes} classes`);
     say(`device ${runtime.description}; weights ${model.dtype}`);
-    return withRelease(engine, async () => {
+    return withRelease(engine, model.bytes, async () => {
       await current.dispose();
       reservation.release();
     });
@@ -95,14 +97,14 @@ async function openVersion(
   }
 }
 
-/** The same engine; `release` is called after it was closed. */
-function withRelease(engine: ModelEngine, release: () => Promise<void>): ModelEngine {
+/** The same engine with its memory; `release` is called after it was closed. */
+function withRelease(engine: ModelEngine, modelBytes: number, release: () => Promise<void>): ModelEngine {
   return {
     get facts() {
       return engine.facts;
     },
     infer: (request) => engine.infer(request),
-    load: () => engine.load(),
+    load: () => ({ ...engine.load(), modelBytes }),
     drain: () => engine.drain(),
     close: async () => {
       await engine.close();

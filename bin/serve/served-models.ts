@@ -12,14 +12,7 @@ import {
   modelRepositoryFolder,
 } from "../../server/inference/model-origin.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
-
-export interface ModelFlags {
-  /** PATH or NAME=PATH each. */
-  model: readonly string[];
-  /** The name of the only model. */
-  name?: string;
-  modelRepository?: string;
-}
+import type { ModelFlags } from "./flags.js";
 
 /** NAME=PATH → both; a PATH that has a "=" itself is one if something is there. */
 function split(text: string): { name?: string; path: string } {

@@ -2,9 +2,9 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { ModelRepository } from "../inference/contract.js";
-import { EXTENSIONS, isModelReady } from "../inference/grpc-service.js";
 import { modelConfig, modelMetadata, snakeCase } from "../inference/model-description.js";
-import { findView } from "../inference/open-inference.js";
+import { findView } from "../inference/model-views.js";
+import { EXTENSIONS, isModelReady } from "../inference/protocol-facts.js";
 import { loadModel, repositoryIndex, unloadModel } from "../inference/repository-calls.js";
 import type { Statistics } from "../inference/statistics.js";
 import type { RestAnswer, RestRequest, Route } from "./route.js";

@@ -7,8 +7,8 @@ import { unaryCall } from "../unary-call.js";
 import { type InferCallOptions, type InferResponse, inferOverGrpc } from "./infer-call.js";
 import { type InferOne, type InferStream, serveInferStream } from "./infer-stream.js";
 import { modelConfig, modelMetadata } from "./model-description.js";
-import { parseViewName } from "./model-views.js";
-import { findView } from "./open-inference.js";
+import { findView } from "./model-views.js";
+import { EXTENSIONS, isModelReady } from "./protocol-facts.js";
 import { loadModel, repositoryIndex, unloadModel } from "./repository-calls.js";
 import type { Statistics } from "./statistics.js";
 
@@ -21,29 +21,6 @@ export interface ServiceOptions extends InferCallOptions {
   statistics?: Statistics | undefined;
   /** Aborts when the server stops: streams end after the requests that they have in progress. */
   stopping?: AbortSignal | undefined;
-}
-
-/** Of the protocol's extensions, those of both protocols; REST adds its own. */
-export const EXTENSIONS: readonly string[] = [
-  "classification",
-  "model_repository",
-  "model_repository(unload_dependents)",
-  "model_configuration",
-  "schedule_policy",
-  "statistics",
-];
-
-/** False for a model that the server does not have, as Triton answers: clients wait for a model by asking again. */
-export function isModelReady(
-  { repository, isReady }: Pick<ServiceOptions, "repository" | "isReady">,
-  name: string,
-  version: string,
-): boolean {
-  try {
-    return isReady() && repository.isReady(parseViewName(name).model, version);
-  } catch {
-    return false;
-  }
 }
 
 function notServed(what: string, instead: string): never {

@@ -1,109 +1,219 @@
-// Inference server: service and health on one port, from listening to the last response.
+// Inference server: gRPC and HTTP for the same models, from listening to the last response.
 
-import { setTimeout as delay } from "node:timers/promises";
 import { Server } from "@grpc/grpc-js";
-import { HEALTH_SERVICE, INFERENCE_SERVICE } from "../../proto/services.js";
-import { DEFAULT_PIXEL_LIMIT } from "../../runtime/image/decode.js";
-import { drainGrpc } from "../drain.js";
-import { createHealth } from "../health.js";
-import { listen } from "../listen.js";
+import { HEALTH_SERVICE, INFERENCE_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
+import type { Scope } from "../access.js";
+import { createHealth, type Health } from "../health.js";
+import type { GrpcWebService } from "../http/grpc-web.js";
+import { createHttpServer, type HttpServer } from "../http/http-server.js";
+import { type GrpcSocket, listenGrpc } from "../listen.js";
+import { countOpenCalls, type OpenCalls } from "../open-calls.js";
+import { createReflection } from "../reflection.js";
+import { type OpenedSecurity, openSecurity } from "../security.js";
 import { typedRefusals } from "../unary-call.js";
-import type { ModelLimits, ModelRepository } from "./contract.js";
-import { createEngine, type ServedModel } from "./engine.js";
-import { createInferenceHandlers } from "./grpc-service.js";
+import type { ModelRepository } from "./contract.js";
+import { createEngine } from "./engine.js";
+import { createInferenceHandlers, type ServiceOptions } from "./grpc-service.js";
 import type { LiveRepository } from "./live-repository.js";
+import { overloadAsUnavailable } from "./overload-status.js";
 import { fixedRepository } from "./repository.js";
+import {
+  DEFAULT_CONNECTIONS,
+  DEFAULT_GRACE_MS,
+  DEFAULT_LIMITS,
+  type InferenceServerOptions,
+} from "./server-options.js";
+import { type RunningServer, stopServer } from "./stop-server.js";
 
-export interface InferenceServerOptions {
-  /** Models that stay, or a repository, which the server starts once it listens. */
-  models: readonly ServedModel[] | LiveRepository;
-  /** HOST:PORT (port 0 picks a free port) or unix:PATH. */
-  listen: string;
-  /** Version of Vitrine, for ServerMetadata. */
-  version: string;
-  /** Limits that differ from the default. */
-  limits?: Partial<ModelLimits>;
-  /** Milliseconds that requests in progress get when the server drains. Default 30,000. */
-  graceMs?: number;
-}
+export { DEFAULT_LIMITS } from "./server-options.js";
 
 export interface InferenceServer {
   /** The address that clients can use, with the real port. */
   readonly address: string;
+  /** Such as `http://127.0.0.1:8000`. */
+  readonly httpAddress: string | undefined;
   /** Resolves when the models are loaded, with the errors of those that could not be. As `LiveRepository.start`. */
   readonly loaded: Promise<ReadonlyMap<string, unknown>>;
-  /** Health turns NOT_SERVING, new inferences are refused, those in progress end; then the port closes. */
-  drain(): Promise<void>;
+  /** Calls in progress. */
+  inProgress(): number;
+  /**
+   * Health turns NOT_SERVING and every connection gets GOAWAY. After the lame-duck time no connection is accepted any
+   * more, calls in progress end within the grace, and the port closes. Returns how many calls were cut off.
+   */
+  drain(): Promise<{ cutOff: number }>;
 }
 
-export const DEFAULT_LIMITS: Readonly<ModelLimits> = {
-  /** On two cores such a batch takes less than a second. */
-  maxBatch: 8,
-  maxQueue: 256,
-  maxImages: 256,
-  queueDelayUs: 0,
-  /** 445 images of 224 × 224 as pixels. */
-  maxMessageBytes: 64 << 20,
-  maxPixels: DEFAULT_PIXEL_LIMIT,
-  decodeTimeoutMs: 10_000,
-};
+/** A client that vanished is noticed after 80 seconds. */
+const KEEPALIVE = { "grpc.keepalive_time_ms": 60_000, "grpc.keepalive_timeout_ms": 20_000 };
 
-const DEFAULT_GRACE_MS = 30_000;
+const SERVICE_NAME = "inference.GRPCInferenceService";
+const ADMIN = ["RepositoryModelLoad", "RepositoryModelUnload"];
+const OPEN = ["ServerLive", "ServerReady"];
 
-const isLive = (models: InferenceServerOptions["models"]): models is LiveRepository => "start" in models;
-
-function modelsReady(repository: ModelRepository): Map<string, boolean> {
-  return new Map(repository.index().map(({ name }) => [name, repository.isReady(name, "")]));
+function scopeOf(method: string): Scope {
+  if (ADMIN.includes(method)) return "admin";
+  return OPEN.includes(method) ? "open" : "infer";
 }
 
-/** Resolves when the port is bound: until the models are loaded, health is NOT_SERVING and requests are refused. */
-export async function startInferenceServer(options: InferenceServerOptions): Promise<InferenceServer> {
-  const { models, graceMs = DEFAULT_GRACE_MS } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const live = isLive(models) ? models : null;
-  const repository =
-    live ??
-    fixedRepository(
-      (models as readonly ServedModel[]).map((model) => createEngine(model, { version: "1", limits })),
-    );
-  const health = createHealth(["inference.GRPCInferenceService"]);
-  const showModels = () => health.setModels(modelsReady(repository));
-  const stopShowing = repository.onChange(showModels);
-  showModels();
-  const server = new Server({
-    interceptors: [typedRefusals],
-    "grpc.max_receive_message_length": limits.maxMessageBytes,
+/** A call that watches health has no end, and is notified of the stop. */
+const isEndless = (path: string): boolean => path.endsWith("/Watch") || path.includes(".ServerReflection/");
+
+/** The models, as a repository that may be loaded, and what frees them. */
+interface Models {
+  repository: ModelRepository;
+  live: LiveRepository | null;
+  close(): Promise<void>;
+}
+
+function modelsOf({ models, limits }: InferenceServerOptions): Models {
+  if ("start" in models) return { repository: models, live: models, close: () => models.close() };
+  const engines = models.map((model) =>
+    createEngine(model, { version: "1", limits: { ...DEFAULT_LIMITS, ...limits } }),
+  );
+  const close = async () => void (await Promise.all(engines.map((engine) => engine.close())));
+  return { repository: fixedRepository(engines), live: null, close };
+}
+
+/** Health names every model from now on. Returns what ends that. */
+function showModels(health: Health, repository: ModelRepository): () => void {
+  const show = () =>
+    health.setModels(new Map(repository.index().map(({ name }) => [name, repository.isReady(name, "")])));
+  show();
+  return repository.onChange(show);
+}
+
+function createGrpcServer(options: InferenceServerOptions, calls: OpenCalls): Server {
+  const { maxMessageBytes } = { ...DEFAULT_LIMITS, ...options.limits };
+  const { idleTimeoutMs, maxConcurrentStreams } = { ...DEFAULT_CONNECTIONS, ...options.connections };
+  const interceptors = [typedRefusals, calls.interceptor];
+  if (options.overload === "unavailable") interceptors.push(overloadAsUnavailable);
+  return new Server({
+    ...KEEPALIVE,
+    interceptors,
+    "grpc.max_receive_message_length": maxMessageBytes,
     "grpc.max_send_message_length": -1,
+    "grpc.max_connection_idle_ms": idleTimeoutMs,
+    "grpc.max_concurrent_streams": maxConcurrentStreams,
   });
-  const service = { repository, version: options.version, isReady: () => health.isServing() };
-  server.addService(INFERENCE_SERVICE, createInferenceHandlers(service));
-  server.addService(HEALTH_SERVICE, health.handlers);
+}
 
-  const address = await listen(server, options.listen);
-  let stopping = false;
-  const begin = <Failures>(failures: Failures): Failures => {
-    health.setServing(!stopping);
+/** The services of both protocols. gRPC's own reflection is not for browsers. */
+function servicesFor(
+  protocol: "grpc" | "grpc-web",
+  service: ServiceOptions,
+  health: Health,
+  security: OpenedSecurity,
+): GrpcWebService[] {
+  const handlers = createInferenceHandlers({ ...service, protocol });
+  const guarded = security.guard(INFERENCE_SERVICE, handlers, "inference", scopeOf);
+  return [
+    { definition: INFERENCE_SERVICE, handlers: guarded },
+    { definition: HEALTH_SERVICE, handlers: health.handlers },
+  ];
+}
+
+function addReflection(server: Server, security: OpenedSecurity): void {
+  const reflection = createReflection([SERVICE_NAME, "grpc.health.v1.Health"]);
+  for (const definition of REFLECTION_SERVICES)
+    server.addService(definition, security.guard(definition, reflection, "inference"));
+}
+
+async function startHttp(
+  options: InferenceServerOptions,
+  service: ServiceOptions,
+  health: Health,
+  security: OpenedSecurity,
+): Promise<HttpServer | undefined> {
+  const { http, metrics, say = () => {} } = options;
+  if (!http) return undefined;
+  const { maxConnections } = { ...DEFAULT_CONNECTIONS, ...options.connections };
+  const { maxMessageBytes } = { ...DEFAULT_LIMITS, ...options.limits };
+  return createHttpServer({
+    ...service,
+    ...http,
+    maxMessageBytes,
+    services: servicesFor("grpc-web", service, health, security),
+    access: security.access,
+    tls: security.https,
+    metrics,
+    limits: { maxConnections },
+    failed: (error, requestId) => say(`request ${requestId}: ${String(error)}`, "warn"),
+  });
+}
+
+/** Loads the models; `serve` is called when each has been tried. */
+function load({ live }: Models, serve: () => void): InferenceServer["loaded"] {
+  const loaded = (live?.start() ?? Promise.resolve(new Map<string, unknown>())).then((failures) => {
+    serve();
     return failures;
-  };
-  const loaded = live ? live.start().then(begin) : Promise.resolve(begin(new Map<string, unknown>()));
+  });
   // The caller may wait for it later, or not at all.
   loaded.catch(() => {});
-  const drainEngines = async (): Promise<void> => {
-    if (live) return live.drain();
-    await Promise.all(repository.index().map(({ name }) => repository.find(name, "").drain()));
+  return loaded;
+}
+
+/** Resolves when the ports are bound: until the models are loaded, health is NOT_SERVING and requests are refused. */
+export async function startInferenceServer(options: InferenceServerOptions): Promise<InferenceServer> {
+  const { version, statistics, say = () => {} } = options;
+  const security = openSecurity(
+    options.security ?? {},
+    [options.listen, ...(options.http ? [options.http.listen] : [])],
+    (text) => say(text, "warn"),
+  );
+  const models = modelsOf(options);
+  const health = createHealth([SERVICE_NAME]);
+  const calls = countOpenCalls(isEndless);
+  const stopping = new AbortController();
+  const service: ServiceOptions = {
+    repository: models.repository,
+    version,
+    isReady: () => health.isServing(),
+    statistics,
+    calls: options.calls && statistics ? statistics.countOutputs(options.calls) : options.calls,
+    stopping: stopping.signal,
   };
+  const server = createGrpcServer(options, calls);
+  for (const { definition, handlers } of servicesFor("grpc", service, health, security))
+    server.addService(definition, handlers);
+  addReflection(server, security);
+
+  const { maxConnections } = { ...DEFAULT_CONNECTIONS, ...options.connections };
+  let socket: GrpcSocket | undefined;
+  let http: HttpServer | undefined;
+  try {
+    const connections = { maxConnections, isBusy: calls.isBusy };
+    socket = await listenGrpc(server, options.listen, security.credentials, connections);
+    http = await startHttp(options, service, health, security);
+  } catch (error) {
+    socket?.stopAccepting();
+    server.forceShutdown();
+    security.close();
+    throw error;
+  }
+  const stopShowing = showModels(health, models.repository);
+  const { lameDuckMs = 0, graceMs = DEFAULT_GRACE_MS } = options;
+  const running: RunningServer = {
+    server,
+    socket,
+    http,
+    calls,
+    health,
+    endStreams: () => stopping.abort(),
+    closeModels: models.close,
+  };
+  let draining = false;
   return {
-    address,
-    loaded,
+    address: socket.address,
+    httpAddress: http?.address,
+    loaded: load(models, () => health.setServing(!draining)),
+    inProgress: calls.count,
     drain: async () => {
-      stopping = true;
-      health.setServing(false);
-      // The port stays open meanwhile, so that health checks get an answer instead of a closed connection.
-      await Promise.race([drainEngines(), delay(graceMs, undefined, { ref: false })]);
+      draining = true;
+      models.live?.settle();
+      const cutOff = await stopServer(running, { lameDuckMs, graceMs });
       stopShowing();
-      health.close();
-      await drainGrpc(server);
-      await live?.close();
+      security.close();
+      return { cutOff };
     },
   };
 }

@@ -41,8 +41,8 @@ export interface LiveRepository extends ModelRepository {
   refresh(): Promise<void>;
   /** Models with a version that is ready, and all that should have one. */
   progress(): { ready: number; wanted: number };
-  /** Takes no new request; resolves when those in progress have ended. */
-  drain(): Promise<void>;
+  /** Nothing is loaded or unloaded any more; what serves still does. */
+  settle(): void;
   /** Frees every model. */
   close(): Promise<void>;
 }
@@ -388,15 +388,13 @@ class Repository implements LiveRepository {
     );
   }
 
-  async drain(): Promise<void> {
+  settle(): void {
     this.#closed = true;
     clearTimeout(this.#poll);
-    await Promise.all([...this.#engines().map((engine) => engine.drain()), ...this.#retiring]);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#poll);
+    this.settle();
     const engines = this.#engines();
     for (const entry of this.#entries.values()) entry.ready.clear();
     this.#changed();

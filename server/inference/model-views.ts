@@ -3,7 +3,7 @@
 
 import type { Datatype } from "../../proto/tensor-codec.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import type { ModelFacts } from "./contract.js";
+import type { ModelEngine, ModelFacts, ModelRepository } from "./contract.js";
 
 /** Order in which the axes of an image follow each other. */
 export type ImageLayout = "none" | "NHWC" | "NCHW";
@@ -49,4 +49,15 @@ export function inputsOf({ config }: Pick<ModelFacts, "config">): Readonly<Recor
     pixels: { name: "pixels", datatype: "UINT8", shape: [-1, size, size, 3], layout: "NHWC" },
     values: { name: "pixel_values", datatype: "FP32", shape: [-1, 3, size, size], layout: "NCHW" },
   };
+}
+
+/** The engine of a model and the view that a name means. Throws `protocol/unknown-model`. */
+export function findView(
+  repository: ModelRepository,
+  name: string,
+  version: string,
+): { engine: ModelEngine; view: View; name: string } {
+  const { model, view } = parseViewName(name);
+  const engine = repository.find(model, version);
+  return { engine, view, name: viewName(engine.facts.name, view) };
 }

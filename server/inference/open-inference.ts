@@ -9,12 +9,11 @@ import {
   type ExtraResults,
   type InferenceAnswer,
   imageCount,
-  type ModelEngine,
   type ModelRepository,
   type RequestSeconds,
 } from "./contract.js";
 import { planOutputs, type RequestedOutput } from "./model-outputs.js";
-import { parseViewName, type View, viewName } from "./model-views.js";
+import { findView } from "./model-views.js";
 import { type InferInput, readInput } from "./read-input.js";
 import { type Parameters, readRequestParameters } from "./request-parameters.js";
 
@@ -41,17 +40,6 @@ export interface InferResult {
   images: number;
   seconds: RequestSeconds;
   outputs: Tensor[];
-}
-
-/** The engine of a model and the view that a name means. Throws `protocol/unknown-model`. */
-export function findView(
-  repository: ModelRepository,
-  name: string,
-  version: string,
-): { engine: ModelEngine; view: View; name: string } {
-  const { model, view } = parseViewName(name);
-  const engine = repository.find(model, version);
-  return { engine, view, name: viewName(engine.facts.name, view) };
 }
 
 /**

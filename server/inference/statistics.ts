@@ -7,7 +7,7 @@ import type {
   ModelRepository,
   RequestRecord,
 } from "./contract.js";
-import { findView } from "./open-inference.js";
+import { findView } from "./model-views.js";
 
 export interface StatisticDuration {
   count: number;

@@ -1,6 +1,7 @@
 // The Kubernetes API's schemas, strict: what an object has that its schema does not know is a fault too. The API server
 // would refuse it, or leave it out without a word.
 
+import { Deployment } from "kubernetes-models/apps/v1/Deployment";
 import { StatefulSet } from "kubernetes-models/apps/v1/StatefulSet";
 import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler";
 import { Job } from "kubernetes-models/batch/v1/Job";
@@ -14,6 +15,7 @@ import { ServiceAccount } from "kubernetes-models/v1/ServiceAccount";
 export type KubernetesObject = any;
 
 const KINDS = {
+  Deployment,
   HorizontalPodAutoscaler,
   Job,
   NetworkPolicy,

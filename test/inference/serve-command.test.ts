@@ -95,7 +95,7 @@ const HOSTILE: [claim: string, file: Uint8Array, code: string][] = [
   ["the head of a PNG", Buffer.from("89504e470d0a1a0a0000000d49484452", "hex"), "image/truncated"],
   [
     "a PNG that claims 4 gigapixels",
-    Buffer.from("89504e470d0a1a0a0000000d494844520000ffff0000ffff0802000000", "hex"),
+    Buffer.from("89504e470d0a1a0a0000000d494844520000ffff0000ffff080200000039674e070000000049444154", "hex"),
     "image/too-large",
   ],
 ];

@@ -212,7 +212,7 @@ test("calls need one of the tokens, and health checks none", async (context) => 
   const { certificates } = context;
   const address = await serve(context, { tokenFile: certificates.file("tokens") });
   assert.is(await read(address, { tokenFile: certificates.file("token") }), 4);
-  await refused(read(address, {}), "network/unauthenticated", /asks for a token: give --token-file/);
+  await refused(read(address, {}), "network/unauthenticated", /asks for a token: .*--token-file/);
   const wrong = read(address, { tokenFile: certificates.file("wrong-token") });
   await refused(wrong, "network/unauthenticated", /does not accept the token/);
 });
@@ -255,14 +255,14 @@ test("a changed token file is used for new calls, an empty one is refused", asyn
   const path = certificates.file("live-tokens");
   writeFileSync(path, `${TOKEN}\n`);
   const token = openBearerToken(path, () => {}, 0);
-  const call = (text: string) => ({ get: () => [`Bearer ${text}`] }) as never;
-  token.require(call(TOKEN));
+  const accepts = (text: string) => token.match(`Bearer ${text}`) !== undefined;
+  assert.ok(accepts(TOKEN));
   writeFileSync(path, "a-new-token-of-today\n");
-  token.require(call("a-new-token-of-today"));
-  assert.throws(() => token.require(call(TOKEN)), /does not accept/);
+  assert.ok(accepts("a-new-token-of-today"));
+  assert.not.ok(accepts(TOKEN));
   writeFileSync(path, "");
   assert.throws(() => openBearerToken(path, () => {}), /at least 16/);
-  token.require(call("a-new-token-of-today"));
+  assert.ok(accepts("a-new-token-of-today"));
 });
 
 async function until(condition: () => boolean): Promise<void> {

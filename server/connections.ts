@@ -1,0 +1,130 @@
+// Connections: the listening socket of a gRPC server, with a limit on its connections. grpc-js has none of its own, and
+// binds sockets that cannot be closed apart from their connections; it takes accepted sockets as well.
+//
+// At the limit, a new connection takes the place of the oldest one without a call, of the address that has most
+// connections: a client that opens thousands of connections competes with itself alone.
+//
+// A connection whose peer sent a frame longer than HTTP/2 allows is never closed by Node (20 to 24): it goes when it
+// gives its place to another, or at the idle timeout.
+
+import { createServer, type Socket } from "node:net";
+import type { Server, ServerCredentials } from "@grpc/grpc-js";
+
+export interface ConnectionLimits {
+  /** Connections at a time. */
+  maxConnections: number;
+  /** Whether a call is in progress on the connection from `peer` (`peerOf`). */
+  isBusy(peer: string): boolean;
+}
+
+export interface ListeningSocket {
+  /** The port that was bound; 0 for a unix socket. */
+  readonly port: number;
+  connections(): number;
+  /** Connections that were closed or not accepted because of the limit. */
+  turnedAway(): number;
+  /** Sends GOAWAY on every connection: its calls end, and the client makes its next ones on another connection. */
+  goAway(): void;
+  /** New connections are refused; those there are stay. */
+  stopAccepting(): void;
+}
+
+/** How a call and its connection are matched. */
+export function peerOf(address: string | undefined, port: number | undefined): string {
+  return `${address} ${port}`;
+}
+
+/** The injector would destroy connections later; here that is the server's decision. The longest time of a timer. */
+const NEVER_MS = 2 ** 31 - 1;
+
+interface Connection {
+  socket: Socket;
+  address: string;
+  peer: string;
+}
+
+class Connections {
+  readonly #limits: ConnectionLimits;
+  /** In the order in which they came. */
+  readonly #byAddress = new Map<string, Set<Connection>>();
+  #count = 0;
+  turnedAway = 0;
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether the connection may stay. */
+  add(socket: Socket): boolean {
+    const { remoteAddress: address = "", remotePort } = socket;
+    const connection: Connection = { socket, address, peer: peerOf(address, remotePort) };
+    if (this.#count >= this.#limits.maxConnections) {
+      this.turnedAway++;
+      const idle = this.#idleOfGreediest(address);
+      if (!idle) return false;
+      this.#remove(idle);
+      idle.socket.destroy();
+    }
+    const same = this.#byAddress.get(address) ?? new Set();
+    this.#byAddress.set(address, same.add(connection));
+    this.#count++;
+    socket.once("close", () => this.#remove(connection));
+    return true;
+  }
+
+  #remove(connection: Connection): void {
+    const same = this.#byAddress.get(connection.address);
+    if (!same?.delete(connection)) return;
+    this.#count--;
+    if (same.size === 0) this.#byAddress.delete(connection.address);
+  }
+
+  /** The oldest connection without a call, of the address with most connections, if `newcomer` has not as many. */
+  #idleOfGreediest(newcomer: string): Connection | undefined {
+    const groups = [...this.#byAddress.values()].sort((a, b) => b.size - a.size);
+    const own = this.#byAddress.get(newcomer)?.size ?? 0;
+    for (const group of groups) {
+      if (group.size < own) break;
+      for (const connection of group) if (!this.#limits.isBusy(connection.peer)) return connection;
+    }
+    return undefined;
+  }
+}
+
+/** Where to listen: a port of a host, by default of all interfaces, or the path of a unix socket. */
+export type ListenTarget = { host?: string; port: number } | { path: string };
+
+/** Rejects with the error of the operating system. */
+export function listenForGrpc(
+  server: Server,
+  target: ListenTarget,
+  credentials: ServerCredentials,
+  limits: ConnectionLimits,
+): Promise<ListeningSocket> {
+  const injector = server.createConnectionInjector(credentials);
+  const connections = new Connections(limits);
+  const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    if (connections.add(socket)) injector.injectConnection(socket);
+    else socket.destroy();
+  });
+  return new Promise((resolve, reject) => {
+    listener.once("error", reject);
+    listener.listen(target, () => {
+      listener.off("error", reject);
+      // EMFILE and the like: the connection is lost, the server is not.
+      listener.on("error", () => {});
+      const bound = listener.address();
+      resolve({
+        port: typeof bound === "object" && bound ? bound.port : 0,
+        connections: () => connections.count,
+        turnedAway: () => connections.turnedAway,
+        goAway: () => injector.drain(NEVER_MS),
+        stopAccepting: () => void listener.close(),
+      });
+    });
+  });
+}
