@@ -107,7 +107,7 @@ export function ablationTable(scores: ReadonlyMap<string, readonly Scores[]>): s
     return `| ${text} | ${describeMean(meanOf(own))} | ${describeMean(difference)} | ${shown} | ${verdict} |`;
   });
   return [
-    "| training | top-1 | difference, paired by seed | in the paper | |",
+    "| training | top-1 | difference, paired by seed | in the paper | direction |",
     "|---|---|---|---|---|",
     `| all ingredients | ${describeMean(meanOf(base))} | | ${PAPER.top1} | |`,
     ...rows,
