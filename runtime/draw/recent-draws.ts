@@ -5,6 +5,8 @@ import type { BatchDraw } from "./draw.js";
 
 /** Samples of all draws that are kept: eight batches of 32,768, in about 30 MB. Ranks are a few batches apart at most. */
 const MOST_SAMPLES = 2 ** 18;
+/** Small batches are many: 32,768 of 8 samples would take 15 MB, which a server without ranks never needs. */
+const MOST_DRAWS = 1024;
 
 export class RecentDraws {
   /** By all that the draw depends on; the one that was used last at the end. */
@@ -19,7 +21,7 @@ export class RecentDraws {
     this.#draws.set(id, found);
     if (isNew) this.#samples += found.samples.length;
     for (const [oldest, { samples }] of this.#draws) {
-      if (this.#samples <= MOST_SAMPLES) break;
+      if (this.#samples <= MOST_SAMPLES && this.#draws.size <= MOST_DRAWS) break;
       this.#draws.delete(oldest);
       this.#samples -= samples.length;
     }

@@ -237,4 +237,19 @@ test("from --mixup-off-epoch on nothing is mixed; before it, the draws are the s
   }
 });
 
+test("of small batches no more than a thousand draws are kept, the last ones", () => {
+  const draws = new RecentDraws();
+  let made = 0;
+  const get = (id: number) =>
+    draws.get(`${id}`, () => {
+      made++;
+      return { samples: [] };
+    });
+  for (let id = 0; id < 1025; id++) get(id);
+  for (let id = 1024; id > 0; id--) get(id);
+  assert.is(made, 1025);
+  get(0);
+  assert.is(made, 1026);
+});
+
 test.run();
