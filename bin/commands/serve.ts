@@ -7,14 +7,17 @@ import type { Logger } from "pino";
 import { isVitrineError } from "../../runtime/errors.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import type { ModelLimits } from "../../server/inference/contract.js";
-import { DeviceTurns } from "../../server/inference/device-turns.js";
+import { DeviceTurns } from "../../server/inference/engine/device-turns.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
-import { createRepository, type LiveRepository } from "../../server/inference/live-repository.js";
-import { MemoryBudget } from "../../server/inference/memory-budget.js";
-import { type Observation, openObservation } from "../../server/inference/observation.js";
-import { createPictureThreads, defaultDecodeThreads } from "../../server/inference/picture-threads.js";
+import { type Observation, openObservation } from "../../server/inference/observation/observation.js";
+import { createStatistics } from "../../server/inference/observation/statistics.js";
+import {
+  createPictureThreads,
+  defaultDecodeThreads,
+} from "../../server/inference/pictures/picture-threads.js";
+import { createRepository, type LiveRepository } from "../../server/inference/repository/live-repository.js";
+import { MemoryBudget } from "../../server/inference/repository/memory-budget.js";
 import { DEFAULT_LIMITS, type InferenceServerOptions } from "../../server/inference/server-options.js";
-import { createStatistics } from "../../server/inference/statistics.js";
 import { exposureWarning } from "../../server/listen.js";
 import { createLog } from "../../server/log.js";
 import { protectionOf } from "../../server/security.js";

@@ -3,8 +3,8 @@
 import { type Command, Option } from "commander";
 import { VitrineError } from "../../runtime/errors.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
-import type { ModelControl } from "../../server/inference/live-repository.js";
-import { OVERLOAD, type Overload } from "../../server/inference/overload-status.js";
+import { OVERLOAD, type Overload } from "../../server/inference/protocol/overload-status.js";
+import type { ModelControl } from "../../server/inference/repository/live-repository.js";
 import {
   DEFAULT_CONNECTIONS,
   DEFAULT_GRACE_MS,

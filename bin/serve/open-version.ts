@@ -5,10 +5,10 @@ import type { ModelSource } from "../../runtime/host/host.js";
 import type { Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { ModelEngine, ModelLimits } from "../../server/inference/contract.js";
-import { createEngine, type EngineOptions, type ServedModel } from "../../server/inference/engine.js";
-import type { VersionToLoad } from "../../server/inference/live-repository.js";
-import type { MemoryBudget } from "../../server/inference/memory-budget.js";
-import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
+import { createEngine, type EngineOptions, type ServedModel } from "../../server/inference/engine/engine.js";
+import { type ModelOnDevice, RecoveringModel } from "../../server/inference/engine/recovering-model.js";
+import type { VersionToLoad } from "../../server/inference/repository/live-repository.js";
+import type { MemoryBudget } from "../../server/inference/repository/memory-budget.js";
 import { weightsDigest } from "../../trainer/weights-digest.js";
 
 /** A model on a device of its own. */

@@ -10,7 +10,7 @@ import {
   type ModelOrigin,
   modelAtPath,
   modelRepositoryFolder,
-} from "../../server/inference/model-origin.js";
+} from "../../server/inference/repository/model-origin.js";
 import { localModelPath, refuseBareHubName } from "../hub-model.js";
 import type { ModelFlags } from "./flags.js";
 

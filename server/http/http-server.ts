@@ -4,7 +4,7 @@
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { CallObserver, ModelRepository } from "../inference/contract.js";
-import type { Statistics } from "../inference/statistics.js";
+import type { Statistics } from "../inference/observation/statistics.js";
 import { listenHttp } from "../listen.js";
 import { REQUEST_ID, requestIdOf } from "../request-id.js";
 import type { HttpsMaterial } from "../tls.js";

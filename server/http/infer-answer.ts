@@ -3,7 +3,7 @@
 
 import { encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { VitrineError } from "../../runtime/errors.js";
-import type { InferResult } from "../inference/open-inference.js";
+import type { InferResult } from "../inference/protocol/open-inference.js";
 import { nextTurn } from "./slices.js";
 
 export interface InferBody {

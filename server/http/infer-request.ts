@@ -3,8 +3,13 @@
 
 import { decodeTensor, type Tensor } from "../../proto/tensor-codec.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import type { InputDescription } from "../inference/model-views.js";
-import type { InferCall, InferInput, Parameters, ParameterValue } from "../inference/open-inference.js";
+import type { InputDescription } from "../inference/protocol/model-views.js";
+import type {
+  InferCall,
+  InferInput,
+  Parameters,
+  ParameterValue,
+} from "../inference/protocol/open-inference.js";
 import { readFloat32, readStrings, readUint8 } from "./json-data.js";
 import { type Extent, readEnvelope } from "./json-envelope.js";
 

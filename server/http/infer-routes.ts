@@ -9,8 +9,8 @@ import {
   DEFAULT_PRIORITY,
   type ModelRepository,
 } from "../inference/contract.js";
-import { findView, inputsOf } from "../inference/model-views.js";
-import { answerInfer } from "../inference/open-inference.js";
+import { findView, inputsOf } from "../inference/protocol/model-views.js";
+import { answerInfer } from "../inference/protocol/open-inference.js";
 import { writeInferAnswer } from "./infer-answer.js";
 import { readInferRequest } from "./infer-request.js";
 import { answerOf, modelPaths } from "./model-routes.js";

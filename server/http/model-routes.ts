@@ -2,11 +2,11 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import type { ModelRepository } from "../inference/contract.js";
-import { modelConfig, modelMetadata, snakeCase } from "../inference/model-description.js";
-import { findView } from "../inference/model-views.js";
-import { EXTENSIONS, isModelReady } from "../inference/protocol-facts.js";
-import { loadModel, repositoryIndex, unloadModel } from "../inference/repository-calls.js";
-import type { Statistics } from "../inference/statistics.js";
+import type { Statistics } from "../inference/observation/statistics.js";
+import { modelConfig, modelMetadata, snakeCase } from "../inference/protocol/model-description.js";
+import { findView } from "../inference/protocol/model-views.js";
+import { EXTENSIONS, isModelReady } from "../inference/protocol/protocol-facts.js";
+import { loadModel, repositoryIndex, unloadModel } from "../inference/protocol/repository-calls.js";
 import type { RestAnswer, RestRequest, Route } from "./route.js";
 import { ref, SCHEMAS, type Schema, type SchemaName } from "./schemas.js";
 

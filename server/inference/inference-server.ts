@@ -12,11 +12,11 @@ import { createReflection } from "../reflection.js";
 import { type OpenedSecurity, openSecurity } from "../security.js";
 import { typedRefusals } from "../unary-call.js";
 import type { ModelRepository } from "./contract.js";
-import { createEngine } from "./engine.js";
-import { createInferenceHandlers, type ServiceOptions } from "./grpc-service.js";
-import type { LiveRepository } from "./live-repository.js";
-import { overloadAsUnavailable } from "./overload-status.js";
-import { fixedRepository } from "./repository.js";
+import { createEngine } from "./engine/engine.js";
+import { createInferenceHandlers, type ServiceOptions } from "./protocol/grpc-service.js";
+import { overloadAsUnavailable } from "./protocol/overload-status.js";
+import { fixedRepository } from "./repository/fixed-repository.js";
+import type { LiveRepository } from "./repository/live-repository.js";
 import {
   DEFAULT_CONNECTIONS,
   DEFAULT_GRACE_MS,

@@ -2,10 +2,10 @@
 
 import type { ServerSecurity } from "../security.js";
 import type { CallObserver, ModelLimits } from "./contract.js";
-import type { ServedModel } from "./engine.js";
-import type { LiveRepository } from "./live-repository.js";
-import type { Overload } from "./overload-status.js";
-import type { Statistics } from "./statistics.js";
+import type { ServedModel } from "./engine/engine.js";
+import type { Statistics } from "./observation/statistics.js";
+import type { Overload } from "./protocol/overload-status.js";
+import type { LiveRepository } from "./repository/live-repository.js";
 
 export interface InferenceServerOptions {
   /** Models that stay, or a repository, which the server starts once it listens. */

@@ -9,8 +9,8 @@ import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { serveDeviceOptions } from "../../bin/model-options.js";
 import { addServeFlags, checkServeFlags, type ServeFlags } from "../../bin/serve/flags.js";
-import { createInferenceMetrics } from "../../server/inference/metrics.js";
-import { fixedRepository } from "../../server/inference/repository.js";
+import { createInferenceMetrics } from "../../server/inference/observation/metrics.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { faultsOf, type KubernetesObject } from "./kubernetes-api.js";
 import { bytesOf, root } from "./manifests.js";
 

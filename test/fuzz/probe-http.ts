@@ -3,9 +3,9 @@
 
 import { ERROR_CODES } from "../../runtime/errors.js";
 import { createHttpServer } from "../../server/http/http-server.js";
-import { createEngine } from "../../server/inference/engine.js";
+import { createEngine } from "../../server/inference/engine/engine.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
-import { fixedRepository } from "../../server/inference/repository.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { colorModel } from "../inference/color-model.js";
 import { mutate } from "./mutate.js";
 

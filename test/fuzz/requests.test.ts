@@ -8,10 +8,10 @@ import { inference } from "../../proto/generated/inference.js";
 import { encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { statusOf } from "../../proto/wire-error.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { createEngine } from "../../server/inference/engine.js";
-import { inferOverGrpc } from "../../server/inference/infer-call.js";
+import { createEngine } from "../../server/inference/engine/engine.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
-import { fixedRepository } from "../../server/inference/repository.js";
+import { inferOverGrpc } from "../../server/inference/protocol/infer-call.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { colorModel } from "../inference/color-model.js";
 import { generator, mutate } from "./mutate.js";
 

@@ -8,11 +8,11 @@ import { isVitrineError } from "../../runtime/errors.js";
 import { createHealth, type Health } from "../../server/health.js";
 import { createHttpServer, type HttpServer, type HttpServerOptions } from "../../server/http/http-server.js";
 import type { CallObserver, ModelRepository } from "../../server/inference/contract.js";
-import { createEngine, type ServedModel } from "../../server/inference/engine.js";
-import { createInferenceHandlers } from "../../server/inference/grpc-service.js";
+import { createEngine, type ServedModel } from "../../server/inference/engine/engine.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
-import { fixedRepository } from "../../server/inference/repository.js";
-import { createStatistics } from "../../server/inference/statistics.js";
+import { createStatistics } from "../../server/inference/observation/statistics.js";
+import { createInferenceHandlers } from "../../server/inference/protocol/grpc-service.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { colorModel } from "../inference/color-model.js";
 
 export interface RestServer {

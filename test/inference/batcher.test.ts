@@ -6,8 +6,8 @@ import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { ImageTensor } from "../../runtime/inference/answer.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import { Batcher, type BatcherOptions } from "../../server/inference/batcher.js";
-import { DeviceTurns } from "../../server/inference/device-turns.js";
+import { Batcher, type BatcherOptions } from "../../server/inference/engine/batcher.js";
+import { DeviceTurns } from "../../server/inference/engine/device-turns.js";
 import type { RequestLife } from "../../server/request-life.js";
 
 const FOREVER: RequestLife = { deadline: Number.POSITIVE_INFINITY, signal: new AbortController().signal };

@@ -5,7 +5,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import { finished, type Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import type { DeitConfig } from "../../runtime/models/deit/config.js";
-import type { ServedModel } from "../../server/inference/engine.js";
+import type { ServedModel } from "../../server/inference/engine/engine.js";
 
 export const SIZE = 4;
 export const IMAGE_BYTES = SIZE * SIZE * 3;

@@ -8,8 +8,8 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost, nodeModelSource } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
+import { type ModelOnDevice, RecoveringModel } from "../../server/inference/engine/recovering-model.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
-import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
 import { observedHost, webgpuOrSkip } from "../executors/webgpu-device.js";
 import { makeTinyModel, wavesJpeg } from "./tiny-model.js";
 

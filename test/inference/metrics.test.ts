@@ -10,8 +10,8 @@ import type {
   ModelStatus,
   RequestRecord,
 } from "../../server/inference/contract.js";
-import { createInferenceMetrics } from "../../server/inference/metrics.js";
-import { openObservation } from "../../server/inference/observation.js";
+import { createInferenceMetrics } from "../../server/inference/observation/metrics.js";
+import { openObservation } from "../../server/inference/observation/observation.js";
 
 const statuses: ModelStatus[] = [
   { name: "tiny", version: "2", state: "ready", reason: "" },

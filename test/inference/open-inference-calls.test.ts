@@ -17,9 +17,9 @@ import { INFERENCE_SERVICE, type InferMessage } from "../../proto/services.js";
 import { decodeTensors } from "../../proto/tensor-codec.js";
 import type { VitrineError } from "../../runtime/errors.js";
 import type { CallObserver } from "../../server/inference/contract.js";
-import { type InferStream, serveInferStream } from "../../server/inference/infer-stream.js";
-import { snakeCase } from "../../server/inference/model-description.js";
-import { EXTENSIONS, isModelReady } from "../../server/inference/protocol-facts.js";
+import { type InferStream, serveInferStream } from "../../server/inference/protocol/infer-stream.js";
+import { snakeCase } from "../../server/inference/protocol/model-description.js";
+import { EXTENSIONS, isModelReady } from "../../server/inference/protocol/protocol-facts.js";
 import { reportingService } from "./reporting-service.js";
 
 type Infer = inference.ModelInferRequest.$Properties;

@@ -19,8 +19,8 @@ import {
   type InferInput,
   type ParameterValue,
   unpackedInput,
-} from "../../server/inference/open-inference.js";
-import { fixedRepository } from "../../server/inference/repository.js";
+} from "../../server/inference/protocol/open-inference.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { colorModel } from "./color-model.js";
 
 const SIZE = 4;

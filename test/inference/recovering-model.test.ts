@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
 import { finished, type Started, underway } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
-import { type ModelOnDevice, RecoveringModel } from "../../server/inference/recovering-model.js";
+import { type ModelOnDevice, RecoveringModel } from "../../server/inference/engine/recovering-model.js";
 
 /** A device whose batches are underway until it ends them or is lost. */
 class FakeDevice implements ModelOnDevice {

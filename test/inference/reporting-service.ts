@@ -11,11 +11,11 @@ import {
   type ModelEngine,
   type ModelRepository,
 } from "../../server/inference/contract.js";
-import { createEngine } from "../../server/inference/engine.js";
-import { createInferenceHandlers } from "../../server/inference/grpc-service.js";
+import { createEngine } from "../../server/inference/engine/engine.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
-import { fixedRepository } from "../../server/inference/repository.js";
-import { createStatistics, type Statistics } from "../../server/inference/statistics.js";
+import { createStatistics, type Statistics } from "../../server/inference/observation/statistics.js";
+import { createInferenceHandlers } from "../../server/inference/protocol/grpc-service.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { typedRefusals } from "../../server/unary-call.js";
 import { colorModel } from "./color-model.js";
 

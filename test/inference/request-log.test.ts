@@ -4,9 +4,9 @@ import { pino } from "pino";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
-import { observeCalls } from "../../server/inference/calls.js";
 import type { CallObserver } from "../../server/inference/contract.js";
-import { createRequestLog, type RequestLogOptions } from "../../server/inference/request-log.js";
+import { observeCalls } from "../../server/inference/observation/calls.js";
+import { createRequestLog, type RequestLogOptions } from "../../server/inference/observation/request-log.js";
 
 type Line = Record<string, unknown> & { level: number; msg: string };
 

@@ -14,8 +14,8 @@ import {
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
-import { observeCalls } from "../../server/inference/calls.js";
-import { openTracing } from "../../server/inference/traces.js";
+import { observeCalls } from "../../server/inference/observation/calls.js";
+import { openTracing } from "../../server/inference/observation/traces.js";
 
 interface Recorded {
   name: string;

@@ -10,7 +10,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { HEALTH_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
 import { createHealth } from "../../server/health.js";
-import { EXTENSIONS } from "../../server/inference/protocol-facts.js";
+import { EXTENSIONS } from "../../server/inference/protocol/protocol-facts.js";
 import { createReflection } from "../../server/reflection.js";
 import { type ReportingService, reportingService } from "../inference/reporting-service.js";
 

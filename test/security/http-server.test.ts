@@ -6,7 +6,7 @@ import { connect, type PeerCertificate } from "node:tls";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createHttpServer, type HttpServer } from "../../server/http/http-server.js";
-import { fixedRepository } from "../../server/inference/repository.js";
+import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { openServerTls, type ServerTls } from "../../server/tls.js";
 import { type Certificates, createCertificates } from "./certificates.js";
 

@@ -13,9 +13,9 @@ import type {
   ModelLimits,
   RequestRecord,
 } from "../../server/inference/contract.js";
-import { DeviceTurns } from "../../server/inference/device-turns.js";
-import { createEngine, type EngineOptions, type ServedModel } from "../../server/inference/engine.js";
-import type { PictureDecoder, PictureJob } from "../../server/inference/picture-decoder.js";
+import { DeviceTurns } from "../../server/inference/engine/device-turns.js";
+import { createEngine, type EngineOptions, type ServedModel } from "../../server/inference/engine/engine.js";
+import type { PictureDecoder, PictureJob } from "../../server/inference/pictures/picture-decoder.js";
 import { colorModel, IMAGE_BYTES, meanColors } from "../inference/color-model.js";
 import { VirtualTime } from "./virtual-time.js";
 

@@ -2,9 +2,9 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { BatchTimes } from "../../server/inference/batch-times.js";
-import { formBatch } from "../../server/inference/form-batch.js";
-import { WaitingRequest } from "../../server/inference/waiting-request.js";
+import { BatchTimes } from "../../server/inference/engine/batch-times.js";
+import { formBatch } from "../../server/inference/engine/form-batch.js";
+import { WaitingRequest } from "../../server/inference/engine/waiting-request.js";
 
 const KIND = { input: "pixels", embeddings: false, attention: false } as const;
 const NOW = 1e12;

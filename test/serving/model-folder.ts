@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { VitrineError } from "../../runtime/errors.js";
 import { writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { InferenceAnswer, ModelEngine } from "../../server/inference/contract.js";
-import type { VersionToLoad } from "../../server/inference/live-repository.js";
+import type { VersionToLoad } from "../../server/inference/repository/live-repository.js";
 
 /** A safetensors file of `count` float32 values. */
 export function weightsFile(count = 4): Uint8Array {

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { PictureQueue } from "../../server/inference/picture-queue.js";
+import { PictureQueue } from "../../server/inference/pictures/picture-queue.js";
 
 const job = (name: string, priority: number, owner: object, since = 0) => ({ name, priority, owner, since });
 

@@ -6,13 +6,13 @@ import { type ErrorCode, isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { readPicture } from "../../runtime/image/picture-reader.js";
-import type { PictureJob } from "../../server/inference/picture-decoder.js";
+import type { PictureJob } from "../../server/inference/pictures/picture-decoder.js";
 import {
   createPictureThreads,
   defaultDecodeThreads,
   type PictureThreads,
   type PictureThreadsOptions,
-} from "../../server/inference/picture-threads.js";
+} from "../../server/inference/pictures/picture-threads.js";
 import { wavesJpeg } from "../inference/tiny-model.js";
 import { plainJpeg, plainPng } from "./drawn-files.js";
 

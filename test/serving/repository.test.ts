@@ -10,8 +10,8 @@ import {
   createRepository,
   type LiveRepository,
   type RepositoryOptions,
-} from "../../server/inference/live-repository.js";
-import { modelRepositoryFolder } from "../../server/inference/model-origin.js";
+} from "../../server/inference/repository/live-repository.js";
+import { modelRepositoryFolder } from "../../server/inference/repository/model-origin.js";
 import { fakeOpener, repositoryFolder, weightsFile } from "./model-folder.js";
 
 function setUp(options: Partial<RepositoryOptions> = {}) {

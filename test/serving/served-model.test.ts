@@ -9,8 +9,11 @@ import { loadModel, type Model } from "../../runtime/load-model.js";
 import { normalizationTable } from "../../runtime/models/config.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { ModelEngine, RequestImages } from "../../server/inference/contract.js";
-import { createEngine } from "../../server/inference/engine.js";
-import { createPictureThreads, type PictureThreads } from "../../server/inference/picture-threads.js";
+import { createEngine } from "../../server/inference/engine/engine.js";
+import {
+  createPictureThreads,
+  type PictureThreads,
+} from "../../server/inference/pictures/picture-threads.js";
 import { makeTinyModel, TINY, wavesJpeg } from "../inference/tiny-model.js";
 import { assertSameBits } from "../nn/compare.js";
 import { plainPng } from "./drawn-files.js";

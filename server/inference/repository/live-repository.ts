@@ -1,0 +1,430 @@
+// Live repository: the models of a server by name and version, from loading to unloading. A version is loaded and warmed
+// beside the one that serves; requests go to it from one moment to the next, and the old one finishes what it has. A
+// version that cannot be loaded is reported, and what served before still does.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
+import type { ModelEngine, ModelRepository, ModelState, ModelStatus } from "../contract.js";
+import type { FoundModel, FoundVersion, ModelOrigin } from "./model-origin.js";
+import type { ModelSettings } from "./model-settings.js";
+import { compareVersions } from "./version-policy.js";
+
+/** When models are loaded and unloaded after the start, besides `refresh()`. */
+export type ModelControl = "none" | "poll" | "explicit";
+
+/** A version that is to be loaded. */
+export interface VersionToLoad extends FoundVersion {
+  name: string;
+  settings: ModelSettings;
+}
+
+export interface RepositoryOptions {
+  origin: ModelOrigin;
+  /** Loads and warms a version; `close()` of the engine frees all that it took. */
+  open(version: VersionToLoad): Promise<ModelEngine>;
+  control: ModelControl;
+  /** Milliseconds between two looks at the folders. Default 15,000. */
+  pollMs?: number;
+  /** With `explicit`, the models that are loaded at the start; others are loaded on request. */
+  initial?: readonly string[];
+  /** Is passed a line about each model that was loaded, unloaded or refused. */
+  say?: (text: string, level: "info" | "warn") => void;
+  /** Milliseconds that requests of a replaced version get. Default 60,000. */
+  retireMs?: number;
+}
+
+/** A repository whose models change while it serves. */
+export interface LiveRepository extends ModelRepository {
+  /** Loads the models; resolves when each has been tried, with the errors by name. Throws what `origin` throws. */
+  start(): Promise<ReadonlyMap<string, unknown>>;
+  /** Loads what changed since, and unloads what is gone. Never throws: what fails is said and kept in `index()`. */
+  refresh(): Promise<void>;
+  /** Models with a version that is ready, and all that should have one. */
+  progress(): { ready: number; wanted: number };
+  /** Nothing is loaded or unloaded any more; what serves still does. */
+  settle(): void;
+  /** Frees every model. */
+  close(): Promise<void>;
+}
+
+/** A version that answers requests. */
+interface Ready {
+  engine: ModelEngine;
+  stamp: string;
+}
+
+interface Refused {
+  stamp: string;
+  error: unknown;
+}
+
+interface Entry {
+  ready: Map<string, Ready>;
+  refused: Map<string, Refused>;
+  /** Versions whose loading or unloading has begun. */
+  busy: Map<string, ModelState>;
+  /** Why it has no version at all. */
+  fault: string;
+  /** Whether it should be served; with explicit control, what was loaded and not unloaded. */
+  wanted: boolean;
+}
+
+const POLL_MS = 15_000;
+const RETIRE_MS = 60_000;
+
+const CLOSE_MS = 5_000;
+
+/** A caller that has just found a version asks it within this time; only then it takes no more. */
+const FOUND_MS = 250;
+
+const textOf = (error: unknown): string =>
+  isVitrineError(error) ? `${error.code}: ${error.message}` : quote(String(error));
+
+const isIncomplete = (error: unknown): boolean => isVitrineError(error) && error.code === "model/incomplete";
+
+class Repository implements LiveRepository {
+  readonly #options: RepositoryOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<() => void>();
+  readonly #retiring = new Set<Promise<void>>();
+  /** One model is loaded at a time: loading takes memory and every core. */
+  #work: Promise<unknown> = Promise.resolve();
+  #started = false;
+  #closed = false;
+  #poll: NodeJS.Timeout | undefined;
+  /** Said last about the origin, so that a poll does not repeat it. */
+  #fault = "";
+
+  constructor(options: RepositoryOptions) {
+    this.#options = options;
+  }
+
+  #say(text: string, level: "info" | "warn" = "info"): void {
+    this.#options.say?.(text, level);
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  #entry(name: string): Entry {
+    const known = this.#entries.get(name);
+    if (known) return known;
+    const entry: Entry = {
+      ready: new Map(),
+      refused: new Map(),
+      busy: new Map(),
+      fault: "",
+      wanted: this.#options.control !== "explicit" || (this.#options.initial ?? []).includes(name),
+    };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  /** Runs after all that was asked for before. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#work.then(work);
+    this.#work = done.catch(() => {});
+    return done;
+  }
+
+  async start(): Promise<ReadonlyMap<string, unknown>> {
+    await this.#inTurn(async () => {
+      const models = await this.#options.origin.list();
+      for (const name of this.#options.initial ?? [])
+        if (!models.some((model) => model.name === name)) throw unknownModel(name, this.#names(models));
+      for (const { name } of models) this.#entry(name);
+      this.#changed();
+      for (const model of models) if (this.#entry(model.name).wanted) await this.#sync(model, false);
+    });
+    this.#started = true;
+    this.#changed();
+    if (this.#options.control === "poll") this.#schedulePoll();
+    const missing = [...this.#entries].filter(([, { ready, wanted }]) => wanted && ready.size === 0);
+    return new Map(missing.map(([name, entry]) => [name, failureOf(name, entry)]));
+  }
+
+  #schedulePoll(): void {
+    if (this.#closed) return;
+    const next = () => void this.refresh().then(() => this.#schedulePoll());
+    this.#poll = setTimeout(next, this.#options.pollMs ?? POLL_MS);
+    this.#poll.unref();
+  }
+
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closed) return;
+      let models: FoundModel[];
+      try {
+        models = await this.#options.origin.list();
+        this.#fault = "";
+      } catch (error) {
+        const fault = `the models are not looked at: ${textOf(error)}; those that were loaded are still served`;
+        if (fault !== this.#fault) this.#say(fault, "warn");
+        this.#fault = fault;
+        return;
+      }
+      for (const model of models) if (this.#entry(model.name).wanted) await this.#sync(model, false);
+      for (const name of [...this.#entries.keys()]) {
+        if (models.some((model) => model.name === name)) continue;
+        await this.#unloadAll(name, "its files are gone");
+        this.#entries.delete(name);
+      }
+      this.#changed();
+    });
+  }
+
+  /** Brings what is served to what the files have. `retry`: a version that was refused is tried again. */
+  async #sync(model: FoundModel, retry: boolean): Promise<void> {
+    const entry = this.#entry(model.name);
+    const { versions: policy } = model.settings;
+    const newestFirst = [...model.versions].reverse();
+    const isChosen = ({ version }: FoundVersion): boolean =>
+      policy.kind !== "specific" || policy.versions.includes(version);
+    const wanted = policy.kind === "latest" ? policy.count : newestFirst.length;
+    const kept = new Set<string>();
+    let failed = false;
+    if (entry.fault !== (model.fault ?? "") && model.fault !== null) this.#say(model.fault, "warn");
+    entry.fault = model.fault ?? "";
+    for (const found of newestFirst.filter(isChosen)) {
+      if (kept.size >= wanted || this.#closed) break;
+      if (await this.#load(entry, model, found, retry)) kept.add(found.version);
+      else failed = true;
+    }
+    if (model.fault !== null && model.versions.length === 0) failed = true;
+    for (const version of [...entry.refused.keys()])
+      if (!model.versions.some((found) => found.version === version)) entry.refused.delete(version);
+    // What served goes only when everything that should replace it is there.
+    const surplus = [...entry.ready.keys()].filter((version) => !kept.has(version));
+    const isReplaced = policy.kind === "latest" ? kept.size >= wanted : kept.size > 0;
+    if (isReplaced || !failed) for (const version of surplus) this.#retire(entry, model.name, version);
+    this.#changed();
+  }
+
+  /** Whether the version is ready, now or since before. */
+  async #load(entry: Entry, model: FoundModel, found: FoundVersion, retry: boolean): Promise<boolean> {
+    const { name, settings } = model;
+    const { version } = found;
+    const stamp = `${found.stamp}\n${JSON.stringify(settings)}`;
+    const serving = entry.ready.get(version);
+    if (serving?.stamp === stamp) return true;
+    const subject = `model ${name}, version ${version}`;
+    const before = entry.refused.get(version);
+    if (before?.stamp === stamp && !retry) return serving !== undefined;
+    try {
+      if (found.missing !== null) throw new VitrineError("model/incomplete", found.missing);
+      entry.busy.set(version, "loading");
+      this.#changed();
+      const started = performance.now();
+      const engine = await this.#options.open({ ...found, name, settings });
+      if (this.#closed) {
+        await engine.close();
+        return false;
+      }
+      entry.ready.set(version, { engine, stamp });
+      entry.refused.delete(version);
+      if (serving) this.#retireEngine(serving.engine, subject);
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      this.#say(`${subject}: ${serving ? "loaded again" : "loaded"} in ${seconds} s`);
+      return true;
+    } catch (error) {
+      entry.refused.set(version, { stamp, error });
+      const still =
+        entry.ready.size > 0 ? `; version ${[...entry.ready.keys()].join(", ")} still serves` : "";
+      // A folder that is being written changes with every look.
+      const isNews = !(isIncomplete(error) && isIncomplete(before?.error));
+      if (isNews) this.#say(`${subject} is not served: ${textOf(error)}${still}`, "warn");
+      return serving !== undefined;
+    } finally {
+      entry.busy.delete(version);
+      this.#changed();
+    }
+  }
+
+  /** From here on nobody finds the version; it is freed when its requests have ended. */
+  #retire(entry: Entry, name: string, version: string): Promise<void> {
+    const ready = entry.ready.get(version);
+    if (!ready) return Promise.resolve();
+    entry.ready.delete(version);
+    entry.busy.set(version, "unloading");
+    return this.#retireEngine(ready.engine, `model ${name}, version ${version}`).then(() => {
+      if (entry.busy.get(version) === "unloading") entry.busy.delete(version);
+      this.#changed();
+    });
+  }
+
+  #retireEngine(engine: ModelEngine, subject: string): Promise<void> {
+    const retired = (async () => {
+      await delay(FOUND_MS);
+      const drained = engine.drain().then(() => true);
+      const limit = delay(this.#options.retireMs ?? RETIRE_MS, false, { ref: false });
+      if (!(await Promise.race([drained, limit])))
+        this.#say(`${subject}: requests that did not end in time were cut off`, "warn");
+      await engine.close();
+      this.#say(`${subject}: unloaded`);
+    })().catch((error) => this.#say(`${subject}: could not be unloaded: ${textOf(error)}`, "warn"));
+    this.#retiring.add(retired);
+    void retired.then(() => this.#retiring.delete(retired));
+    return retired;
+  }
+
+  async #unloadAll(name: string, why: string): Promise<void> {
+    const entry = this.#entry(name);
+    const versions = [...entry.ready.keys()];
+    entry.refused.clear();
+    entry.fault = why;
+    const retired = versions.map((version) => this.#retire(entry, name, version));
+    this.#changed();
+    await Promise.all(retired);
+  }
+
+  #names(models: readonly { name: string }[]): string[] {
+    return models.map(({ name }) => name);
+  }
+
+  #checkControl(): void {
+    if (this.#options.control === "explicit") return;
+    throw new VitrineError(
+      "protocol/model-control",
+      "this server does not load or unload models on request (its operator's flag is --model-control explicit)",
+    );
+  }
+
+  async load(name: string): Promise<void> {
+    this.#checkControl();
+    await this.#inTurn(async () => {
+      const models = await this.#options.origin.list();
+      const model = models.find((each) => each.name === name);
+      if (!model) throw unknownModel(name, this.#names(models));
+      const entry = this.#entry(name);
+      await this.#sync(model, true);
+      entry.wanted ||= entry.ready.size > 0;
+      const refused = newest(entry.refused.keys());
+      if (entry.ready.size === 0 || (refused !== undefined && !entry.ready.has(refused)))
+        throw failureOf(name, entry);
+    });
+  }
+
+  async unload(name: string): Promise<void> {
+    this.#checkControl();
+    await this.#inTurn(async () => {
+      const entry = this.#entries.get(name);
+      if (!entry) throw unknownModel(name, [...this.#entries.keys()]);
+      entry.wanted = false;
+      await this.#unloadAll(name, "unloaded");
+    });
+  }
+
+  find(name: string, version: string): ModelEngine {
+    const entry = this.#lookUp(name);
+    const wanted = version === "" ? newest(entry.ready.keys()) : version;
+    const ready = wanted === undefined ? undefined : entry.ready.get(wanted);
+    if (ready) return ready.engine;
+    const known = [...entry.ready.keys()].sort(compareVersions);
+    if (version !== "" && known.length > 0 && !entry.busy.has(version)) {
+      const text = `model "${quote(name)}" has no version "${quote(version)}"; allowed: ${known.join(", ")}, or an empty version`;
+      throw new VitrineError("protocol/unknown-model", text);
+    }
+    throw notReady(this.#whyNotReady(entry));
+  }
+
+  #whyNotReady(entry: Entry): string {
+    const { ready, wanted } = this.progress();
+    const loads = !this.#started || [...entry.busy.values()].includes("loading");
+    if (loads) return `loading: ${ready} of ${wanted} models are ready; try again later`;
+    if (!entry.wanted) return "the model is not loaded; a load call of the repository loads it";
+    return "the model has no version that could be loaded: see the repository's index for why";
+  }
+
+  #lookUp(name: string): Entry {
+    const names = [...this.#entries.keys()];
+    const entry = this.#entries.get(name === "" && names.length === 1 ? names[0] : name);
+    if (entry) return entry;
+    if (!this.#started && names.length === 0) throw notReady("loading: the models are being looked up");
+    throw unknownModel(name, names);
+  }
+
+  versions(name: string): readonly string[] {
+    return [...this.#lookUp(name).ready.keys()].sort(compareVersions);
+  }
+
+  index(): readonly ModelStatus[] {
+    const names = [...this.#entries.keys()].sort();
+    return names.flatMap((name) => this.#statusesOf(name, this.#entry(name)));
+  }
+
+  #statusesOf(name: string, entry: Entry): ModelStatus[] {
+    const { ready, refused, busy } = entry;
+    const versions = [...new Set([...ready.keys(), ...refused.keys(), ...busy.keys()])].sort(compareVersions);
+    const statuses = versions.map((version): ModelStatus => {
+      const failure = refused.get(version);
+      const reason = failure ? textOf(failure.error) : "";
+      if (ready.has(version)) return { name, version, state: "ready", reason };
+      return { name, version, state: busy.get(version) ?? "unavailable", reason };
+    });
+    if (statuses.length > 0) return statuses;
+    const state = entry.wanted && !this.#started ? "loading" : "unavailable";
+    return [{ name, version: "", state, reason: entry.fault || (entry.wanted ? "" : "not loaded") }];
+  }
+
+  isReady(name: string, version: string): boolean {
+    const entry = this.#entries.get(name);
+    return entry !== undefined && (version === "" ? entry.ready.size > 0 : entry.ready.has(version));
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  progress(): { ready: number; wanted: number } {
+    const entries = [...this.#entries.values()].filter(({ wanted }) => wanted);
+    return { ready: entries.filter(({ ready }) => ready.size > 0).length, wanted: entries.length };
+  }
+
+  #engines(): ModelEngine[] {
+    return [...this.#entries.values()].flatMap(({ ready }) =>
+      [...ready.values()].map(({ engine }) => engine),
+    );
+  }
+
+  settle(): void {
+    this.#closed = true;
+    clearTimeout(this.#poll);
+  }
+
+  async close(): Promise<void> {
+    this.settle();
+    const engines = this.#engines();
+    for (const entry of this.#entries.values()) entry.ready.clear();
+    this.#changed();
+    await Promise.all(engines.map((engine) => engine.close()));
+    // A model that is being loaded is freed as soon as it is there.
+    await Promise.race([this.#work, delay(CLOSE_MS, undefined, { ref: false })]);
+  }
+}
+
+const newest = (versions: Iterable<string>): string | undefined => [...versions].sort(compareVersions).at(-1);
+
+/** Why a model's newest version is not served. */
+function failureOf(name: string, { refused, fault }: Entry): unknown {
+  const version = newest(refused.keys());
+  if (version !== undefined) return refused.get(version)?.error;
+  return new VitrineError("model/no-model", fault || `model "${name}": no version that its settings choose`);
+}
+
+/** The names of an error's text: a repository may have thousands of models. */
+const NAMED = 20;
+
+function unknownModel(name: string, names: readonly string[]): VitrineError {
+  const known = names.slice(0, NAMED).map((each) => `"${quote(each)}"`);
+  const rest = names.length > NAMED ? ", …" : "";
+  const text = `no model "${quote(name)}"; models of this server: ${known.join(", ") || "none"}${rest}`;
+  return new VitrineError("protocol/unknown-model", text);
+}
+
+const notReady = (text: string): VitrineError => new VitrineError("network/model-not-ready", text);
+
+export function createRepository(options: RepositoryOptions): LiveRepository {
+  return new Repository(options);
+}
