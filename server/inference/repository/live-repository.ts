@@ -4,9 +4,11 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
-import type { ModelEngine, ModelRepository, ModelState, ModelStatus } from "../contract.js";
+import type { ModelEngine, ModelRepository, ModelStatus } from "../contract.js";
+import { type Entry, failureOf, newest, notReady, statusesOf, textOf, unknownModel } from "./model-entry.js";
 import type { FoundModel, FoundVersion, ModelOrigin } from "./model-origin.js";
 import type { ModelSettings } from "./model-settings.js";
+import { Retirement } from "./retirement.js";
 import { compareVersions } from "./version-policy.js";
 
 /** When models are loaded and unloaded after the start, besides `refresh()`. */
@@ -47,38 +49,9 @@ export interface LiveRepository extends ModelRepository {
   close(): Promise<void>;
 }
 
-/** A version that answers requests. */
-interface Ready {
-  engine: ModelEngine;
-  stamp: string;
-}
-
-interface Refused {
-  stamp: string;
-  error: unknown;
-}
-
-interface Entry {
-  ready: Map<string, Ready>;
-  refused: Map<string, Refused>;
-  /** Versions whose loading or unloading has begun. */
-  busy: Map<string, ModelState>;
-  /** Why it has no version at all. */
-  fault: string;
-  /** Whether it should be served; with explicit control, what was loaded and not unloaded. */
-  wanted: boolean;
-}
-
 const POLL_MS = 15_000;
-const RETIRE_MS = 60_000;
 
 const CLOSE_MS = 5_000;
-
-/** A caller that has just found a version asks it within this time; only then it takes no more. */
-const FOUND_MS = 250;
-
-const textOf = (error: unknown): string =>
-  isVitrineError(error) ? `${error.code}: ${error.message}` : quote(String(error));
 
 const isIncomplete = (error: unknown): boolean => isVitrineError(error) && error.code === "model/incomplete";
 
@@ -86,7 +59,7 @@ class Repository implements LiveRepository {
   readonly #options: RepositoryOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<() => void>();
-  readonly #retiring = new Set<Promise<void>>();
+  readonly #retirement: Retirement;
   /** One model is loaded at a time: loading takes memory and every core. */
   #work: Promise<unknown> = Promise.resolve();
   #started = false;
@@ -97,6 +70,7 @@ class Repository implements LiveRepository {
 
   constructor(options: RepositoryOptions) {
     this.#options = options;
+    this.#retirement = new Retirement(options.retireMs, (text, level) => this.#say(text, level));
   }
 
   #say(text: string, level: "info" | "warn" = "info"): void {
@@ -223,7 +197,7 @@ class Repository implements LiveRepository {
       }
       entry.ready.set(version, { engine, stamp });
       entry.refused.delete(version);
-      if (serving) this.#retireEngine(serving.engine, subject);
+      if (serving) this.#retirement.retire(serving.engine, subject);
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       this.#say(`${subject}: ${serving ? "loaded again" : "loaded"} in ${seconds} s`);
       return true;
@@ -247,25 +221,10 @@ class Repository implements LiveRepository {
     if (!ready) return Promise.resolve();
     entry.ready.delete(version);
     entry.busy.set(version, "unloading");
-    return this.#retireEngine(ready.engine, `model ${name}, version ${version}`).then(() => {
+    return this.#retirement.retire(ready.engine, `model ${name}, version ${version}`).then(() => {
       if (entry.busy.get(version) === "unloading") entry.busy.delete(version);
       this.#changed();
     });
-  }
-
-  #retireEngine(engine: ModelEngine, subject: string): Promise<void> {
-    const retired = (async () => {
-      await delay(FOUND_MS);
-      const drained = engine.drain().then(() => true);
-      const limit = delay(this.#options.retireMs ?? RETIRE_MS, false, { ref: false });
-      if (!(await Promise.race([drained, limit])))
-        this.#say(`${subject}: requests that did not end in time were cut off`, "warn");
-      await engine.close();
-      this.#say(`${subject}: unloaded`);
-    })().catch((error) => this.#say(`${subject}: could not be unloaded: ${textOf(error)}`, "warn"));
-    this.#retiring.add(retired);
-    void retired.then(() => this.#retiring.delete(retired));
-    return retired;
   }
 
   async #unloadAll(name: string, why: string): Promise<void> {
@@ -350,21 +309,7 @@ class Repository implements LiveRepository {
 
   index(): readonly ModelStatus[] {
     const names = [...this.#entries.keys()].sort();
-    return names.flatMap((name) => this.#statusesOf(name, this.#entry(name)));
-  }
-
-  #statusesOf(name: string, entry: Entry): ModelStatus[] {
-    const { ready, refused, busy } = entry;
-    const versions = [...new Set([...ready.keys(), ...refused.keys(), ...busy.keys()])].sort(compareVersions);
-    const statuses = versions.map((version): ModelStatus => {
-      const failure = refused.get(version);
-      const reason = failure ? textOf(failure.error) : "";
-      if (ready.has(version)) return { name, version, state: "ready", reason };
-      return { name, version, state: busy.get(version) ?? "unavailable", reason };
-    });
-    if (statuses.length > 0) return statuses;
-    const state = entry.wanted && !this.#started ? "loading" : "unavailable";
-    return [{ name, version: "", state, reason: entry.fault || (entry.wanted ? "" : "not loaded") }];
+    return names.flatMap((name) => statusesOf(name, this.#entry(name), this.#started));
   }
 
   isReady(name: string, version: string): boolean {
@@ -403,27 +348,6 @@ class Repository implements LiveRepository {
     await Promise.race([this.#work, delay(CLOSE_MS, undefined, { ref: false })]);
   }
 }
-
-const newest = (versions: Iterable<string>): string | undefined => [...versions].sort(compareVersions).at(-1);
-
-/** Why a model's newest version is not served. */
-function failureOf(name: string, { refused, fault }: Entry): unknown {
-  const version = newest(refused.keys());
-  if (version !== undefined) return refused.get(version)?.error;
-  return new VitrineError("model/no-model", fault || `model "${name}": no version that its settings choose`);
-}
-
-/** The names of an error's text: a repository may have thousands of models. */
-const NAMED = 20;
-
-function unknownModel(name: string, names: readonly string[]): VitrineError {
-  const known = names.slice(0, NAMED).map((each) => `"${quote(each)}"`);
-  const rest = names.length > NAMED ? ", …" : "";
-  const text = `no model "${quote(name)}"; models of this server: ${known.join(", ") || "none"}${rest}`;
-  return new VitrineError("protocol/unknown-model", text);
-}
-
-const notReady = (text: string): VitrineError => new VitrineError("network/model-not-ready", text);
 
 export function createRepository(options: RepositoryOptions): LiveRepository {
   return new Repository(options);
