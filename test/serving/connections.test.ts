@@ -4,20 +4,36 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { connectInference } from "../../client/node/inference-client.js";
+import { connectInference, type InferenceClient } from "../../client/node/inference-client.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
 import { colorModel } from "../inference/color-model.js";
 
 const RED = Uint8Array.of(3, 1, 2);
 
-const serve = (connections: object, delayMs = 0): Promise<InferenceServer> =>
-  startInferenceServer({
+/** What a test has opened: a failed one would keep the process alive. */
+const opened: (() => unknown)[] = [];
+
+test.after.each(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+async function serve(connections: object, delayMs = 0): Promise<InferenceServer> {
+  const server = await startInferenceServer({
     models: [colorModel(delayMs)],
     listen: "127.0.0.1:0",
     version: "1",
     connections,
     graceMs: 200,
   });
+  opened.push(() => server.drain());
+  return server;
+}
+
+function connectTo(server: InferenceServer, deadlineMs: number): InferenceClient {
+  const client = connectInference(server.address, { deadlineMs });
+  opened.push(() => client.close());
+  return client;
+}
 
 /** Connections from an address of the loopback network, which stay open. */
 async function open(server: InferenceServer, count: number, localAddress: string): Promise<Socket[]> {
@@ -29,6 +45,7 @@ async function open(server: InferenceServer, count: number, localAddress: string
         new Promise<Socket>((resolve) => {
           const socket = connect({ port, host: "127.0.0.1", localAddress });
           socket.on("error", () => {}).resume();
+          opened.push(() => socket.destroy());
           socket.once("connect", () => resolve(socket));
         }),
     ),
@@ -38,7 +55,7 @@ async function open(server: InferenceServer, count: number, localAddress: string
 test("a client with more connections than allowed loses its own; a client elsewhere is served meanwhile", async () => {
   const server = await serve({ maxConnections: 50 });
   const flood = await open(server, 200, "127.0.0.9");
-  const client = connectInference(server.address, { deadlineMs: 5_000 });
+  const client = connectTo(server, 5_000);
   assert.is((await client.classify([RED]))[0]?.[0]?.label, "red");
   const more = await open(server, 100, "127.0.0.9");
   assert.is((await client.classify([RED]))[0]?.[0]?.label, "red");
@@ -47,22 +64,16 @@ test("a client with more connections than allowed loses its own; a client elsewh
     (socket) => !socket.destroyed && socket.readyState === "open",
   ).length;
   assert.ok(left <= 50, `${left} are open`);
-  client.close();
-  for (const socket of [...flood, ...more]) socket.destroy();
-  await server.drain();
 });
 
 test("a connection with a call in progress is not given away", async () => {
   const server = await serve({ maxConnections: 3 }, 600);
-  const client = connectInference(server.address, { deadlineMs: 10_000 });
+  const client = connectTo(server, 10_000);
   await client.ready();
   const answer = client.classify([RED]);
   await delay(100);
-  const others = await open(server, 20, "127.0.0.9");
+  await open(server, 20, "127.0.0.9");
   assert.is((await answer)[0]?.[0]?.label, "red");
-  client.close();
-  for (const socket of others) socket.destroy();
-  await server.drain();
 });
 
 test("a connection without calls is closed after the idle timeout, also one that never spoke", async () => {
@@ -74,7 +85,6 @@ test("a connection without calls is closed after the idle timeout, also one that
   });
   for (let tries = 0; !closed && tries < 200; tries++) await delay(20);
   assert.ok(closed);
-  await server.drain();
 });
 
 test.run();
