@@ -1,6 +1,6 @@
 // Repository: versions are loaded, replaced, refused and unloaded, and what serves is never taken away for what does not.
 
-import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
@@ -220,6 +220,22 @@ test("poll: new versions, new models and removed models are noticed without a ca
   folder.remove("b");
   await until(() => codeOf(() => repository.find("b", "")) === "protocol/unknown-model", "b is gone");
   assert.equal(served(repository), ["a/2"]);
+  await repository.close();
+  folder.remove();
+});
+
+test("links that lead nowhere are passed over, at the start and later, beside models and beside versions", async () => {
+  const { folder, repository, opened } = setUp();
+  folder.add("a", "1");
+  symlinkSync("nowhere", join(folder.path, "ghost"));
+  symlinkSync("loop", join(folder.path, "loop"));
+  symlinkSync("nowhere", join(folder.path, "a", "9"));
+  await repository.start();
+  assert.equal(served(repository), ["a/1"]);
+  folder.add("b", "1");
+  await repository.refresh();
+  assert.equal(served(repository), ["a/1", "b/1"]);
+  assert.is(opened.length, 2);
   await repository.close();
   folder.remove();
 });

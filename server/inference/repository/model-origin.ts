@@ -54,6 +54,19 @@ export function modelAtPath(name: string, path: string): ModelOrigin {
 /** Models of a repository, and versions of one of them, that are looked at. */
 const MOST_FOLDERS = 1_000;
 
+/** What an entry leads to has been removed since, or a link leads nowhere. */
+const LEADS_NOWHERE = ["ENOENT", "ELOOP"];
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    // One entry does not keep all the others from being served.
+    if (LEADS_NOWHERE.includes((error as NodeJS.ErrnoException).code ?? "")) return false;
+    throw error;
+  }
+}
+
 async function foldersIn(path: string, isName: RegExp): Promise<string[]> {
   const names = (await readdir(path)).filter((name) => isName.test(name));
   if (names.length > MOST_FOLDERS) {
@@ -61,7 +74,7 @@ async function foldersIn(path: string, isName: RegExp): Promise<string[]> {
     throw new VitrineError("usage/models", text, { details: { path } });
   }
   const folders = await Promise.all(
-    names.map(async (name) => ((await stat(join(path, name))).isDirectory() ? [name] : [])),
+    names.map(async (name) => ((await isFolder(join(path, name))) ? [name] : [])),
   );
   return folders.flat();
 }
