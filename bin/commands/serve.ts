@@ -167,6 +167,11 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
     await pictures.close();
     observation?.close();
   };
+  // Also while the models are loaded: without a handler the signal would end the process.
+  process.on("SIGHUP", () => {
+    log.info("SIGHUP: loading what changed");
+    void repository.refresh();
+  });
   let server: InferenceServer | undefined;
   try {
     server = await startServer(flags, options, log);
@@ -178,10 +183,6 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
     throw error;
   }
   warnOfExposure(server, flags, log);
-  process.on("SIGHUP", () => {
-    log.info("SIGHUP: loading what changed");
-    void repository.refresh();
-  });
   await runUntilSignal(
     (signal) => stop(signal, server, flags, log),
     () => {
