@@ -2,7 +2,9 @@
 // binds sockets that cannot be closed apart from their connections; it takes accepted sockets as well.
 //
 // At the limit, a new connection takes the place of the oldest one without a call, of the address that has most
-// connections: a client that opens thousands of connections competes with itself alone.
+// connections: a client that opens thousands of connections competes with itself alone. Where all of them have calls,
+// it takes the place of one whose calls wait for their client, such as a request that is not sent to its end: otherwise
+// a client could keep every place for nothing.
 //
 // A connection whose peer sent a frame longer than HTTP/2 allows is never closed by Node (20 to 24): it goes when it
 // gives its place to another, or at the idle timeout.
@@ -10,11 +12,14 @@
 import { createServer, type Socket } from "node:net";
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
 
+/** `waiting`: it has calls, but no request that the server has received and not answered. `computing`: it has one. */
+export type Activity = "none" | "waiting" | "computing";
+
 export interface ConnectionLimits {
   /** Connections at a time. */
   maxConnections: number;
-  /** Whether a call is in progress on the connection from `peer` (`peerOf`). */
-  isBusy(peer: string): boolean;
+  /** What the connection from `peer` (`peerOf`) is used for. */
+  activityOf(peer: string): Activity;
 }
 
 export interface ListeningSocket {
@@ -83,13 +88,22 @@ class Connections {
     if (same.size === 0) this.#byAddress.delete(connection.address);
   }
 
-  /** The oldest connection without a call, of the address with most connections, if `newcomer` has not as many. */
+  /**
+   * Of the address with most connections, if `newcomer` has not as many: the oldest one without a call, else the oldest
+   * whose calls wait for their client.
+   */
   #idleOfGreediest(newcomer: string): Connection | undefined {
     const groups = [...this.#byAddress.values()].sort((a, b) => b.size - a.size);
     const own = this.#byAddress.get(newcomer)?.size ?? 0;
     for (const group of groups) {
       if (group.size < own) break;
-      for (const connection of group) if (!this.#limits.isBusy(connection.peer)) return connection;
+      let waiting: Connection | undefined;
+      for (const connection of group) {
+        const activity = this.#limits.activityOf(connection.peer);
+        if (activity === "none") return connection;
+        if (activity === "waiting") waiting ??= connection;
+      }
+      if (waiting) return waiting;
     }
     return undefined;
   }

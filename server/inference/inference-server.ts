@@ -181,7 +181,7 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
   let socket: GrpcSocket | undefined;
   let http: HttpServer | undefined;
   try {
-    const connections = { maxConnections, isBusy: calls.isBusy };
+    const connections = { maxConnections, activityOf: calls.activityOf };
     socket = await listenGrpc(server, options.listen, security.credentials, connections);
     http = await startHttp(options, service, health, security);
   } catch (error) {
