@@ -51,7 +51,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       },
       {
         name: "serve",
-        description: "serve a model over gRPC (Open Inference Protocol v2)",
+        description: "serve models over gRPC and HTTP (Open Inference Protocol v2)",
         load: async () => (await import("./commands/serve.js")).configureServe,
       },
       {

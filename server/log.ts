@@ -25,5 +25,8 @@ export function createLog({ name, level, format }: LogOptions): Logger {
   const isJson = format === undefined ? !process.stderr.isTTY : format === "json";
   // Synchronous: the lines before the process ends are those that matter most.
   if (isJson) return pino(options, pino.destination({ dest: STANDARD_ERROR, sync: true }));
-  return pino(options, pretty({ destination: STANDARD_ERROR, sync: true, ignore: "pid,hostname" }));
+  return pino(
+    options,
+    pretty({ destination: STANDARD_ERROR, sync: true, ignore: "pid,hostname", singleLine: true }),
+  );
 }

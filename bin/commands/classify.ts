@@ -16,8 +16,9 @@ import {
   threadsOption,
 } from "../model-options.js";
 import { MAX_PIXELS_ADVICE, maxPixelsOption, wholeNumber } from "../options.js";
+import { addConnectionSecurity, type ConnectionFlags, connectionSecurity } from "../security-options.js";
 
-interface ClassifyCommand {
+interface ClassifyCommand extends ConnectionFlags {
   model?: string;
   server?: string;
   device: string;
@@ -62,8 +63,13 @@ function withFile(error: unknown, file: string): unknown {
   });
 }
 
-async function* classifyOnServer(photos: string[], address: string, topK: number): AsyncGenerator<Answer> {
-  const client = connectInference(address);
+async function* classifyOnServer(
+  photos: string[],
+  address: string,
+  options: ClassifyCommand,
+): AsyncGenerator<Answer> {
+  const { topK } = options;
+  const client = connectInference(address, connectionSecurity(options));
   try {
     for (const file of photos) {
       const photo = await readPhoto(file);
@@ -87,13 +93,13 @@ function print({ file, classes }: Answer): void {
 }
 
 async function classify(photos: string[], options: ClassifyCommand): Promise<void> {
-  const { model, server, topK } = options;
+  const { model, server } = options;
   if ((model === undefined) === (server === undefined))
     throw new VitrineError("usage/command-line", "classify needs either --model PATH or --server ADDRESS");
   const answers =
     server === undefined
       ? classifyLocally(photos, model as string, options)
-      : classifyOnServer(photos, server, topK);
+      : classifyOnServer(photos, server, options);
   const all: Answer[] = [];
   for await (const answer of answers) {
     all.push(answer);
@@ -114,7 +120,9 @@ export function configureClassify(command: Command): void {
     .addOption(threadsOption())
     .addOption(dtypeOption())
     .optionsGroup("Picture (with --model):")
-    .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"))
+    .addOption(maxPixelsOption("a larger JPEG is decoded at 1/2, 1/4 or 1/8"));
+  addConnectionSecurity(command, "inference servers");
+  command
     .optionsGroup("Output:")
     .option("--top-k <n>", "number of classes to print", wholeNumber("--top-k", { min: 1 }), 5)
     .option("--json", "print one line of JSON: a list of {file, classes}")

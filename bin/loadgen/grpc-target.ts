@@ -3,6 +3,7 @@
 
 import { Client, type ServiceError, status } from "@grpc/grpc-js";
 import { openCredentials } from "../../client/node/credentials.js";
+import { noAnswer } from "../../client/node/no-answer.js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../proto/services.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
@@ -45,7 +46,10 @@ export function openGrpcTarget({ address, model, version, connections, security 
         { deadline: Date.now() + DESCRIBE_MS },
         (error, response) => {
           if (!error) return resolve(response!);
-          reject(fromStatus(error) ?? errorOfStatus(error.code, error.details, address));
+          const sent = fromStatus(error);
+          if (sent) return reject(sent);
+          const isAway = error.code === status.UNAVAILABLE;
+          reject(isAway ? noAnswer(error, address) : errorOfStatus(error.code, error.details, address));
         },
       );
     });

@@ -12,10 +12,11 @@ import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE, PROPERTY } from "../../proto/services.js";
 import { decodeTensors, encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { errorOfStatus, fromStatus } from "../../proto/wire-error.js";
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 import type { CancelSignal } from "../../runtime/host/environment-types.js";
 import { type ClassScore, classScores } from "../../runtime/inference/logits.js";
 import { type ConnectionSecurity, openCredentials } from "./credentials.js";
+import { noAnswer } from "./no-answer.js";
 
 /** Model, deadline, limit and security of a connection. */
 export interface InferenceClientOptions extends ConnectionSecurity {
@@ -105,12 +106,7 @@ const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)/;
 function typedError(error: ServiceError, address: string): VitrineError {
   const sent = fromStatus(error);
   if (sent) return sent;
-  if (error.code === status.UNAVAILABLE) {
-    // The system's error name, such as ECONNREFUSED, out of grpc-js's three sentences around it.
-    const reason = /\bE[A-Z]{4,}\b/.exec(error.details)?.[0] ?? quote(error.details);
-    const text = `no answer from ${address} (${reason}): is "vitrine serve" running there?`;
-    return new VitrineError("network/unavailable", text, { details: { server: address }, cause: error });
-  }
+  if (error.code === status.UNAVAILABLE) return noAnswer(error, address);
   const large = TOO_LARGE.exec(error.details);
   if (large) {
     const text = `${address}: the response has ${large[1]} bytes; allowed: ${large[2]} (option maxMessageBytes)`;
