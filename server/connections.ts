@@ -1,5 +1,6 @@
-// Connections: the listening socket of a gRPC server, with a limit on its connections. grpc-js has none of its own, and
-// binds sockets that cannot be closed apart from their connections; it takes accepted sockets as well.
+// Connections: the limit on the connections of a server, and the listening socket of a gRPC server that has it. grpc-js has
+// no limit of its own, and binds sockets that cannot be closed apart from their connections; it takes accepted sockets as
+// well.
 //
 // At the limit, a new connection takes the place of the oldest one without a call, of the address that has most
 // connections: a client that opens thousands of connections competes with itself alone. Where all of them have calls,
@@ -48,7 +49,8 @@ interface Connection {
   peer: string;
 }
 
-class Connections {
+/** The connections of a listening socket, of which a newcomer at the limit replaces one. */
+export class Connections {
   readonly #limits: ConnectionLimits;
   /** In the order in which they came. */
   readonly #byAddress = new Map<string, Set<Connection>>();

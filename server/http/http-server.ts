@@ -3,6 +3,7 @@
 
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { Connections } from "../connections.js";
 import type { CallObserver, ModelRepository } from "../inference/contract.js";
 import type { Statistics } from "../inference/observation/statistics.js";
 import { listenHttp } from "../listen.js";
@@ -14,6 +15,7 @@ import { inferRoutes } from "./infer-routes.js";
 import { modelRoutes } from "./model-routes.js";
 import { openApiDocument } from "./openapi.js";
 import { type Access, addRequestHooks, type PageHandler } from "./request-hooks.js";
+import { RequestsInProgress } from "./requests-in-progress.js";
 import type { Route } from "./route.js";
 import { addOtherMethods, addRoute, sendError } from "./serve-route.js";
 
@@ -49,7 +51,7 @@ export interface HttpServerOptions {
 }
 
 export interface HttpLimits {
-  /** Connections at once; further ones are closed. */
+  /** Connections at once; at the limit a new one takes the place of an idle one, as `server/connections.ts` says. */
   maxConnections: number;
   /** Milliseconds in which a request's headers arrive, and in which all of it does. */
   headersTimeoutMs: number;
@@ -119,34 +121,7 @@ function createApp({ maxMessageBytes, tls }: HttpServerOptions, limits: HttpLimi
     (app.server as unknown as { setSecureContext(o: object): void }).setSecureContext(tls.options()),
   );
   app.server.headersTimeout = limits.headersTimeoutMs;
-  app.server.maxConnections = limits.maxConnections;
   return app;
-}
-
-/** Requests of which the answer has not been sent. */
-class InProgress {
-  readonly #requests = new Set<FastifyRequest>();
-  #idle = () => {};
-
-  begin(request: FastifyRequest, reply: FastifyReply): void {
-    this.#requests.add(request);
-    reply.raw.once("close", () => {
-      this.#requests.delete(request);
-      if (this.#requests.size === 0) this.#idle();
-    });
-  }
-
-  /** Resolves to the number that are left after `ms`. */
-  ended(ms: number): Promise<number> {
-    if (this.#requests.size === 0) return Promise.resolve(0);
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(this.#requests.size), ms);
-      this.#idle = () => {
-        clearTimeout(timer);
-        resolve(0);
-      };
-    });
-  }
 }
 
 function extraRoutes({ metrics }: HttpServerOptions, document: () => object): Route[] {
@@ -182,7 +157,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { repository, version, isReady, services = [], corsOrigins = [], calls, tls } = options;
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
   const app = createApp(options, limits);
-  const inProgress = new InProgress();
+  const inProgress = new RequestsInProgress();
+  const { maxConnections } = limits;
+  const connections = new Connections({ maxConnections, activityOf: (peer) => inProgress.activityOf(peer) });
+  app.server.on("connection", (socket) => {
+    if (!connections.add(socket)) socket.destroy();
+  });
   let isDraining = false;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));

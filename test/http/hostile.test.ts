@@ -286,4 +286,33 @@ test("a caller that leaves cancels its request, and its place is free", async ()
   await slow.close();
 });
 
+/** Connections of another address, each after an answer, or with a request that never arrives whole. */
+async function keepOpen(count: number, request: string): Promise<Socket[]> {
+  const port = Number(new URL(rest.url).port);
+  return Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = connect({ port, host: "127.0.0.1", localAddress: "127.0.0.9" });
+      socket.on("error", () => {});
+      socket.once("connect", () => socket.write(request));
+      // Some are closed at once: the limit is lower than their number.
+      const settled = ["data", "close"].map((event) => new Promise((resolve) => socket.once(event, resolve)));
+      await Promise.race([...settled, delay(300)]);
+      return socket;
+    }),
+  );
+}
+
+for (const [claim, request] of [
+  ["are answered and stay", "GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n"],
+  [
+    "never send their body",
+    "POST /v2/models/colors/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+  ],
+] as const)
+  test(`connections that ${claim} take no place from a client elsewhere`, async () => {
+    const sockets = await keepOpen(60, request);
+    for (let place = 0; place < 3; place++) assert.is((await rest.call("/v2/health/live")).status, 200);
+    for (const socket of sockets) socket.destroy();
+  });
+
 test.run();
