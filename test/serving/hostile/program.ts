@@ -27,6 +27,7 @@ function makeModel(folder: string): void {
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const show = (value: number, digits = 0): string => value.toFixed(digits);
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${show(Math.abs(value))}`;
 
 export async function attackServer(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "vitrine-hostile-"));
@@ -61,7 +62,7 @@ export async function attackServer(): Promise<void> {
       process.stdout.write(
         `${name.padEnd(26)}${outcome.padEnd(24)}${show(ms).padStart(6)}` +
           `${`${show(median(meanwhile) / usual, 1)}×`.padStart(22)}${`${show(Math.max(...meanwhile) / usual, 1)}×`.padStart(9)}` +
-          `${`+${show(memoryOf(pid).peak - base)}`.padStart(10)}${verdict}\n`,
+          `${signed(memoryOf(pid).peak - base).padStart(10)}${verdict}\n`,
       );
     }
     const errors = Object.fromEntries(victim.errors());
