@@ -184,7 +184,8 @@ for (const [claim, send, refusal] of BODIES) {
 }
 
 test("a bomb in gzip is refused at the limit, and not expanded any further", async () => {
-  const bomb = gzipSync(Buffer.alloc(1 << 26), { level: 9 });
+  // Longer than what streams read ahead, 64 KiB since Node 22.
+  const bomb = Buffer.concat(Array<Buffer>(8).fill(gzipSync(Buffer.alloc(1 << 26), { level: 9 })));
   const refused = await infer(bomb, { "content-encoding": "gzip" });
   assert.is(refused.status, 413);
   assert.match(refused.json.error, /expanded from gzip, has more than 1,048,576 bytes/);
