@@ -51,8 +51,9 @@ const COPIES = 4;
 
 try {
   const { memoryLimitMiB, keepBytes, largePixels } = workerData as WorkerData;
-  const keepMemoryMiB = keepBytes / 2 ** 20;
-  const module = await createImageModule(nodeHost(), { memoryLimitMiB, keepMemoryMiB });
+  // The module keeps its memory, so that the thread knows its size: what is dropped waits for V8, which since Node 26 does
+  // not count it among external memory.
+  const module = await createImageModule(nodeHost(), { memoryLimitMiB, keepMemoryMiB: memoryLimitMiB });
   /** The limit for a file's format, and whether decoding it takes much memory: what is refused takes none. */
   const weigh = (file: Uint8Array, limit: number): { pixelLimit: number; isLarge: boolean } => {
     const { width, height, format } = readPictureHeader(module, file);
@@ -61,7 +62,7 @@ try {
     const isRefused = pixels > limit * (format === "JPEG" ? MOST_SHRINKING : 1);
     return { pixelLimit: Math.floor(limit / copies), isLarge: pixels > largePixels && !isRefused };
   };
-  const isSwollen = () => memoryUsage().external > keepBytes;
+  const isSwollen = () => Math.max(memoryUsage().external, module.memoryBytes()) > keepBytes;
   const decode = async (request: WorkerRequest): Promise<void> => {
     const { id, file, transform, mayBeLarge } = request;
     try {
