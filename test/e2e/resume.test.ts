@@ -176,6 +176,8 @@ test("Ctrl-C is acknowledged and honored inside a validation, and a second train
   const run = join(context.folder, "validating");
   const trainer = startTrainer(flags(context, "validating"));
   await reachValidation(trainer, run);
+  // Starting another trainer may take longer than the validation: this one waits for it.
+  trainer.process.kill("SIGSTOP");
   const second = await runVitrine([
     "train",
     "--data-server",
@@ -188,6 +190,7 @@ test("Ctrl-C is acknowledged and honored inside a validation, and a second train
     second.errors,
     /^vitrine: usage\/run-in-use: .*another trainer writes this run \(process \d+ on /,
   );
+  trainer.process.kill("SIGCONT");
   trainer.process.kill("SIGINT");
   // npm passes the terminal's signal on: the same Ctrl-C, a moment later.
   trainer.process.kill("SIGINT");
