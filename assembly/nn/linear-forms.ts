@@ -17,8 +17,8 @@ export enum Activation {
  *   digits, 3 rows × 8             32         135       75
  *   digits, 3 × 16                 32         190       74     two digits of 7 bits in 8-bit instructions (VNNI)
  *
- * Node 20 has the instruction for digits only with a flag and without VNNI; its sums may be wrong there, so they are
- * compared before a form is chosen (calibrate-int8.ts).
+ * Node 20 has the instruction for digits only with a flag, without VNNI, and wrong in code of its baseline compiler:
+ * there pairs are used. Elsewhere the forms' sums are compared before one is chosen (calibrate-int8.ts).
  */
 export enum Int8Form {
   /** int16 weights, steps of k in pairs. */

@@ -44,6 +44,11 @@ export interface Host {
    */
   enableRelaxedSimd(): boolean;
   /**
+   * True where the engine computes relaxed SIMD's 8-bit dot product wrong, so that kernels do without it; absent
+   * elsewhere.
+   */
+  readonly wrongRelaxedDot?: boolean;
+  /**
    * Lets the engine join neighboring 128-bit operations of modules that are compiled from now on into 256-bit ones,
    * which changes no bit. False where the engine cannot; absent where the host has no such switch.
    */

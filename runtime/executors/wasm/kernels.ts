@@ -13,6 +13,8 @@ export type Relaxed = boolean | "auto";
 export interface Kernels {
   memory: LinearMemory;
   relaxed: boolean;
+  /** Whether the int8 product may be computed in digits: not where they need an instruction that the engine has wrong. */
+  digits: boolean;
   threads: number;
   calibration: readonly CalibratedBlock[];
   /** Runs bytecode; 0, or the position of an instruction that the module does not know. One run at a time. */
@@ -87,7 +89,8 @@ export async function loadKernels(
   const run = kernel("run");
   const memory = new LinearMemory(webMemory, kernel("heapBase")() >>> 0);
   const calibration = calibrate({ memory, run, setBlock: kernel("setBlock") }, relaxed ? "relaxed" : "plain");
-  const common = { memory, relaxed, threads, calibration, runHere: run };
+  const digits = !(relaxed && host.wrongRelaxedDot);
+  const common = { memory, relaxed, digits, threads, calibration, runHere: run };
   if (!shared) return { ...common, run: async (bytecode) => run(bytecode), dispose: async () => {} };
 
   const scratchBytes = kernel("scratchBytes");
