@@ -16,8 +16,10 @@ import { stepInputs } from "./objective.js";
 import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
 import { writeRunConfig } from "./run-config.js";
+import type { RunControl } from "./run-control.js";
 import { stepScalars, validationScalars } from "./scalars.js";
 import { trainedEpochs, trainedSteps } from "./schedule.js";
+import { showBatch } from "./show-batch.js";
 import { inWriting, withCheckpoint } from "./stopping.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
@@ -57,6 +59,7 @@ export async function train(run: TrainingRun): Promise<void> {
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
   const checkpoints = await openRun(run);
   const losses = new RunningMean(state.recentLosses);
+  run.observer?.begins(run);
   const { folder } = run.checkpoint;
   progress.record?.(join(folder, LOG_FILE));
   const clocks = { clock: new StepClock(), runClock: new RunClock(state.step) };
@@ -76,12 +79,13 @@ export async function train(run: TrainingRun): Promise<void> {
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
       // Without the teacher's logits a step does not start, and the run stays whole.
       const inputs = await stepInputs(batch, run.objective);
-      whole = false;
       const step = state.step + (inFlight ? 2 : 1);
+      if (run.observer?.wantsBatch()) await showBatch(run, batch, inputs, step);
+      whole = false;
       const started = await startStep(stepContext(run), batch, inputs, step);
       if (inFlight) await completeStep(context, inFlight);
       inFlight = started;
-      if (started.inFlight && !endsSegment(run, started)) {
+      if (started.inFlight && !endsSegment(run, started) && !run.control?.isDue) {
         whole = true;
         continue;
       }
@@ -91,6 +95,7 @@ export async function train(run: TrainingRun): Promise<void> {
       if (endsEpoch(state)) await endEpoch(context, metrics);
       else if (state.step % run.checkpointEvery === 0) await checkpoints.save();
       if (state.finished) break;
+      if (run.control?.isDue) await takeBreak(context, run.control);
     }
   } catch (error) {
     const stopped = inWriting(whole ? await keepSteps(context, inFlight, error) : error, folder);
@@ -148,6 +153,21 @@ function endsSegment(
   return batch === 0 || step % checkpointEvery === 0 || step === state.settings.steps;
 }
 
+/** Saves, and waits where the run is paused. No time of it counts as the run's. */
+async function takeBreak(
+  { run, checkpoints, clock, runClock }: LoopContext,
+  control: RunControl,
+): Promise<void> {
+  const since = performance.now();
+  const save = async () => {
+    await checkpoints.saveUnsaved();
+    return checkpoints.saved();
+  };
+  await control.takeBreak(save, run.interruption);
+  runClock.leaveOut((performance.now() - since) / 1000);
+  clock.restart();
+}
+
 /** Reads the step's loss and writes its row of metrics, without the scores of a validation. */
 async function completeStep(context: LoopContext, started: StartedStep): Promise<StepMetrics> {
   const { run, checkpoints, losses, clock, runClock, events } = context;
@@ -173,6 +193,7 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   });
   const measured = { loss, terms, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
+  run.observer?.stepped(metrics);
   if (step % state.settings.logInterval === 0 || endsEpoch(state)) {
     await checkpoints.metrics.append(metrics);
     events.add(step, stepScalars(metrics));
@@ -208,6 +229,7 @@ async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: St
   const validation = await validateWeights(run);
   if (validation !== null) {
     state.validation = validation;
+    run.observer?.validated(state.step, validation);
     const facts = { step: state.step, classes: run.objective.config.classes };
     for (const line of describeScores(validation, facts)) progress.say(line);
     events.add(state.step, validationScalars(validation));
@@ -272,7 +294,7 @@ function memoryOf({ training, state }: TrainingRun): { peakBytes: number; device
 
 /** Scores of raw weights and average; null without validation data. */
 async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<ValidationScores | null> {
-  const { validation, state, training, progress, interruption: signal } = run;
+  const { validation, state, training, progress, interruption: signal, observer } = run;
   if (validation === null) return null;
   const { ema, batchSize } = state.settings;
   const { samples } = validation.source.description;
@@ -280,7 +302,12 @@ async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<V
   const what = maxBatches === undefined ? "validating" : "trying the validation before the first step";
   const onImages = (images: number) => progress.status(`${what}: ${images} of ${total} images`);
   onImages(0);
-  const scores = await validate(training, { ...validation, ema, maxBatches, signal, onImages });
-  progress.status("");
-  return scores;
+  const isWhole = maxBatches === undefined;
+  const onAnswers = observer && isWhole ? observer.answered.bind(observer) : undefined;
+  try {
+    return await validate(training, { ...validation, ema, maxBatches, signal, onImages, onAnswers });
+  } finally {
+    if (isWhole) observer?.validationEnds();
+    progress.status("");
+  }
 }

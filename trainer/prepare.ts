@@ -18,8 +18,9 @@ import type { Progress } from "./progress.js";
 import { rateNoise } from "./rate-noise.js";
 import { connectTeacher } from "./remote-teacher.js";
 import { describeRun } from "./report.js";
-import type { RunRequest, RunSources, TrainingRun } from "./run.js";
+import type { RunObserver, RunRequest, RunSources, TrainingRun } from "./run.js";
 import { runConfigText } from "./run-config.js";
+import type { RunControl } from "./run-control.js";
 import { lockRun } from "./run-lock.js";
 
 import { createSchedule } from "./schedule.js";
@@ -41,6 +42,10 @@ export interface PrepareOptions {
   interruption: AbortSignal;
   /** Nothing is written, not even the lock of RUN. Default false. */
   dryRun?: boolean;
+  /** Default: nobody follows the run. */
+  observer?: RunObserver | undefined;
+  /** Default: nobody pauses the run. */
+  control?: RunControl | undefined;
 }
 
 async function disposeAll(disposables: Disposables): Promise<void> {
@@ -120,7 +125,7 @@ async function makeTraining(start: StartingPoint, out: string) {
 }
 
 function assemble(
-  { request, progress, interruption }: PrepareOptions,
+  { request, progress, interruption, observer, control }: PrepareOptions,
   { state, source, config, labels, runtime }: StartingPoint,
   parts: Pick<TrainingRun, "training" | "validation">,
   teacher: Teacher | null,
@@ -147,6 +152,8 @@ function assemble(
     checkpointEvery: request.checkpointEvery,
     progress,
     interruption,
+    observer,
+    control,
   };
 }
 

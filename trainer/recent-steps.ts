@@ -40,7 +40,7 @@ interface Lap {
 /** How long a run takes: since it was started or resumed, and until its end at the mean pace since then. */
 export class RunClock {
   readonly #now: () => number;
-  readonly #start: number;
+  #start: number;
   readonly #firstStep: number;
 
   /** `step`: steps done before this start. `now`: seconds. */
@@ -48,6 +48,11 @@ export class RunClock {
     this.#now = now;
     this.#start = now();
     this.#firstStep = step;
+  }
+
+  /** Excludes `seconds` in which the run was paused. */
+  leaveOut(seconds: number): void {
+    this.#start += seconds;
   }
 
   /** Validations and checkpoints count: the remaining steps will have theirs. NaN before the first step. */

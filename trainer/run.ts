@@ -1,17 +1,26 @@
 // Run: what a user asks for, what the trainer needs from outside, and the run that preparation makes of both. Types
 // only, shared by preparation, loop and report.
 
-import type { BatchSource, EvaluationSource } from "../runtime/batches/batch-source.js";
+import type {
+  Batch,
+  BatchSource,
+  EvaluationBatch,
+  EvaluationSource,
+} from "../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
 import type { InputTransform } from "../runtime/image/input-transform.js";
+import type { Logits } from "../runtime/inference/logits.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Training } from "../runtime/training/contract.js";
 import type { CheckpointTarget } from "./checkpoint/save.js";
 import type { BadSamples, RunState } from "./checkpoint/state.js";
+import type { StepMetrics } from "./metrics.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
 import type { Progress } from "./progress.js";
+import type { RunControl } from "./run-control.js";
 import type { RateCurve } from "./schedule.js";
+import type { ValidationScores } from "./validation.js";
 
 export interface RunRequest {
   /** RUN, the folder of `last`, `best` and metrics.csv. */
@@ -77,6 +86,36 @@ export interface RunSources {
   openValidation(request: ValidationRequest): Promise<EvaluationSource>;
 }
 
+/** A training batch before its step, with the answers to it. Valid until the call that passes it returns. */
+export interface ShownBatch {
+  batch: Batch;
+  /** Number of the step that it is for, from 1. */
+  step: number;
+  /** Class index of the data set → class index of the model. */
+  classMap: Int32Array;
+  /** The model's answers before the step, without stochastic depth. */
+  answers: Logits;
+  /** Teacher's logits [count, classes]; null without a teacher. */
+  teacher: Float32Array | null;
+}
+
+/** Follows a run. Its functions must be quick and must not throw: the loop waits for them. */
+export interface RunObserver {
+  /** The run is prepared, or prepared again on a new device. */
+  begins(run: TrainingRun): void;
+  stepped(metrics: StepMetrics): void;
+  validated(step: number, scores: ValidationScores): void;
+  /** A batch of a validation; `pixels` are a copy. */
+  answered(batch: EvaluationBatch, answers: Logits): void;
+  /** The whole validation is over or given up; the next one starts from its first image. */
+  validationEnds(): void;
+  /** RUN/last, RUN/best or RUN/top was written. */
+  saved(kind: "last" | "best" | "top", step: number): void;
+  /** Whether someone looks at batches: the next one costs an evaluation of it. */
+  wantsBatch(): boolean;
+  shows(batch: ShownBatch): void;
+}
+
 /** A prepared run. */
 export interface TrainingRun {
   training: Training;
@@ -96,4 +135,8 @@ export interface TrainingRun {
   progress: Progress;
   /** Asks the run to write a checkpoint and stop. */
   interruption: AbortSignal;
+  /** Absent: nobody follows the run. */
+  observer?: RunObserver | undefined;
+  /** Absent: nobody pauses the run. */
+  control?: RunControl | undefined;
 }

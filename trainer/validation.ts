@@ -108,6 +108,8 @@ export interface ValidationOptions {
   signal?: AbortSignal;
   /** Called with the number of images after each batch. */
   onImages?: (images: number) => void;
+  /** Called with each batch, its pixels copied, and the answers of the raw weights. */
+  onAnswers?: ((batch: EvaluationBatch, answers: Logits) => void) | undefined;
 }
 
 function mapLabels(batch: EvaluationBatch, classMap: Int32Array): Int32Array {
@@ -129,25 +131,29 @@ async function* firstBatches(
 interface Answers {
   labels: Int32Array;
   count: number;
+  /** Where someone asks for it. */
+  kept: EvaluationBatch | undefined;
   raw: Logits;
   average: Logits | undefined;
 }
 
 /** On a GPU, the logits of a batch are read while the next one is computed. Throws `data/empty`. */
 export async function validate(training: Training, options: ValidationOptions): Promise<ValidationScores> {
-  const { source, signal, onImages = () => {}, maxBatches = Number.POSITIVE_INFINITY } = options;
+  const { source, signal, onImages = () => {}, onAnswers, maxBatches = Number.POSITIVE_INFINITY } = options;
   const weights = new ModelTally();
   const ema = new ModelTally();
   let images = 0;
   const start = async (batch: EvaluationBatch): Promise<Started<Answers>> => {
     const { pixels, count } = batch;
     const labels = mapLabels(batch, options.classMap);
+    const kept = onAnswers && { ...batch, pixels: pixels.slice(), labels: batch.labels.slice() };
     const parts = [await training.submitEvaluation(pixels, count, "weights")];
     if (options.ema) parts.push(await training.submitEvaluation(pixels, count, "ema"));
-    return joined(parts, ([raw, average]) => ({ labels, count, raw: raw as Logits, average }));
+    return joined(parts, ([raw, average]) => ({ labels, count, kept, raw: raw as Logits, average }));
   };
-  const take = ({ labels, count, raw, average }: Answers) => {
+  const take = ({ labels, count, kept, raw, average }: Answers) => {
     weights.add(raw, labels, count);
+    if (kept) onAnswers?.(kept, raw);
     if (average) ema.add(average, labels, count);
     images += count;
     onImages(images);

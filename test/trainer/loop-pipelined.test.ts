@@ -7,36 +7,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
-import type { OptimizerStep, TrainingInputs } from "../../runtime/training/contract.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
 import { train } from "../../trainer/loop.js";
+import { DeviceTraining } from "./device-training.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
-import { FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
+import { FakeSource, fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 import { readMetrics } from "./trainer-process.js";
-
-/** Resolves a step's outcome when the next step has been submitted, or after 30 ms. */
-class DeviceTraining extends FakeTraining {
-  /** Number of steps submitted before the previous one had resolved. */
-  overlapped = 0;
-  #unresolved = new Set<() => void>();
-
-  async submit(inputs: TrainingInputs, step: OptimizerStep) {
-    if (this.#unresolved.size > 0) this.overlapped++;
-    for (const resolve of this.#unresolved) resolve();
-    const { loss } = await this.accumulate({ ...inputs, pixels: inputs.pixels.slice() });
-    const applied = await this.apply(step);
-    const resolved = new Promise<void>((resolve) => {
-      const finish = () => {
-        this.#unresolved.delete(finish);
-        resolve();
-      };
-      this.#unresolved.add(finish);
-      setTimeout(finish, 30);
-    });
-    return { outcome: resolved.then(() => ({ loss, ...applied })) };
-  }
-}
 
 const test = suite<{ folders: [string, string]; math: DrawMath }>("pipelined loop");
 

@@ -119,8 +119,10 @@ export async function openCheckpoints(run: {
   checkpoint: CheckpointTarget;
   training: Training;
   state: RunState;
+  /** Is notified of what was written. */
+  observer?: { saved(kind: "last" | "best" | "top", step: number): void } | undefined;
 }): Promise<Checkpoints> {
-  const { checkpoint, training, state } = run;
+  const { checkpoint, training, state, observer } = run;
   const { files, folder, configText } = checkpoint;
   await files.makeFolder(folder);
   const metrics = await openMetrics(join(folder, "metrics.csv"), state.step, state.owedValidation);
@@ -130,6 +132,7 @@ export async function openCheckpoints(run: {
     const model = await modelFiles(training, state, configText);
     await commitFolder(files, folder, LAST, new Map([...model, ...(await stateFiles(training, state))]));
     saved = state.step;
+    observer?.saved("last", saved);
   };
   if (state.step === 0) await save();
   await pruneTop(files, folder, state.top);
@@ -140,7 +143,9 @@ export async function openCheckpoints(run: {
       if (!isBest && !isTop) return;
       const model = await modelFiles(training, state, configText);
       if (isTop) await saveTop(files, folder, epoch, model);
+      if (isTop) observer?.saved("top", state.step);
       if (isBest) await commitFolder(files, folder, BEST, model);
+      if (isBest) observer?.saved("best", state.step);
     },
     prune: () => pruneTop(files, folder, state.top),
     saveState: async () => {
