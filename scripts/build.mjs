@@ -256,9 +256,9 @@ function appStep() {
   return {
     part: "app",
     name: "page",
-    tools: ["vite", "typescript"],
+    tools: ["vite", "typescript", "preact", "@preact/signals"],
     sources: ["client/app", "tsconfig.json", INSTALLED],
-    entries: list("client/app").filter((path) => path.endsWith(".ts")),
+    entries: list("client/app").filter((path) => /\.tsx?$/.test(path)),
     outputs: () => list("dist/app"),
     run: async () => {
       await runTool("typescript", "tsc", ["-p", "client/app/tsconfig.json"]);

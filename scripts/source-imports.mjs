@@ -13,18 +13,24 @@ export function listSources(root, folder) {
     const path = posix.join(folder, entry.name);
     if (entry.isDirectory())
       return ["node_modules", "generated"].includes(entry.name) ? [] : listSources(root, path);
-    return entry.name.endsWith(".ts") && !entry.name.endsWith(".d.ts") ? [path] : [];
+    return /\.tsx?$/.test(entry.name) && !entry.name.endsWith(".d.ts") ? [path] : [];
   });
 }
 
 /**
- * A relative specifier as the path of its source file from the root: `./x.js` is x.ts where that exists, and
+ * A relative specifier as the path of its source file from the root: `./x.js` is x.ts or x.tsx where that exists, and
  * AssemblyScript's `./x` is x.ts. Packages and `node:` modules stay as they are.
  */
 function resolveSpecifier(root, importer, specifier) {
   if (!specifier.startsWith(".")) return specifier;
   const target = posix.join(posix.dirname(importer), specifier);
-  const candidates = [target.replace(/\.js$/, ".ts"), target, `${target}.ts`, `${target}/index.ts`];
+  const candidates = [
+    target.replace(/\.js$/, ".ts"),
+    target.replace(/\.js$/, ".tsx"),
+    target,
+    `${target}.ts`,
+    `${target}/index.ts`,
+  ];
   return candidates.find((path) => /\.\w+$/.test(path) && existsSync(join(root, path))) ?? candidates[0];
 }
 
@@ -42,7 +48,7 @@ export function followImports(root, entries) {
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     if (reached.has(path) || !existsSync(join(root, path))) continue;
     reached.add(path);
-    if (/\.m?[jt]s$/.test(path))
+    if (/\.(m?[jt]s|tsx)$/.test(path))
       pending.push(...readImports(root, path).filter((target) => target.includes("/")));
   }
   return [...reached];

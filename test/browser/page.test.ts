@@ -1,6 +1,7 @@
 // The page in Chromium: a dropped photograph is classified in the browser as Node classifies it.
 
 import { readFileSync } from "node:fs";
+import axe from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -225,6 +226,16 @@ function registerTests(executable: string): void {
     assert.is(await page.evaluate(() => document.activeElement?.id), "choose");
     await page.keyboard.press("Enter");
     await outcome("classified", "keys.jpg");
+  });
+
+  test("axe finds nothing, with and without a picture", async () => {
+    for (const state of ["classified", "none"]) {
+      if (state === "none") await page.reload();
+      await page.waitForSelector(`body[data-model=ready][data-photograph=${state}]`);
+      const violations = await page.evaluate(`${axe.source}; axe.run().then(({ violations }) =>
+        violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")))`);
+      assert.equal(violations, [], state);
+    }
   });
 
   test("the page does not scroll sideways on a phone", async () => {

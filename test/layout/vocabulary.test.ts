@@ -44,7 +44,7 @@ const FOREIGN =
 function texts(): string[] {
   const listed = execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" }).split("\0");
   return listed.filter(
-    (path) => /\.(ts|mjs|wgsl|md|proto|css|html|py|c|ya?ml)$/.test(path) && !FOREIGN.test(path),
+    (path) => /\.(tsx?|mjs|wgsl|md|proto|css|html|py|c|ya?ml)$/.test(path) && !FOREIGN.test(path),
   );
 }
 

@@ -1,4 +1,4 @@
-// Photograph input: drop, paste or choose a file.
+// Picture input: drop or paste a file anywhere on the page.
 
 /** Sets `data-dragging` on the body while a file is dragged over the page. */
 function listenForDrops(receive: (file: File) => void, refuse: (reason: string) => void): void {
@@ -39,20 +39,8 @@ function listenForPastes(receive: (file: File) => void): void {
   });
 }
 
-/** `buttons` open the file dialog of `field`. */
-export function listenForPhotographs(
-  field: HTMLInputElement,
-  buttons: readonly HTMLButtonElement[],
-  receive: (file: File) => void,
-  refuse: (reason: string) => void,
-): void {
-  for (const button of buttons) button.addEventListener("click", () => field.click());
-  field.addEventListener("change", () => {
-    const file = field.files?.[0];
-    if (file) receive(file);
-    // Without this, choosing the same file again fires no event.
-    field.value = "";
-  });
+/** `receive` gets each picture; `refuse` gets the reason where what was dropped is none. */
+export function listenForPictures(receive: (file: File) => void, refuse: (reason: string) => void): void {
   listenForDrops(receive, refuse);
   listenForPastes(receive);
 }

@@ -1,27 +1,9 @@
 // Display text: numbers, facts and errors as the page shows them.
 
-import { isVitrineError } from "../../runtime/errors.js";
-import type { Classification, ModelCard } from "../browser/contract.js";
-
-const number = (digits: number) =>
-  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-/** 22884728 → "22.9 MB". */
-export function megabytes(bytes: number): string {
-  return `${number(bytes < 1e8 ? 1 : 0).format(bytes / 1e6)} MB`;
-}
-
-/** 5717416 → "5.7 million parameters". */
-export function parameterCount(count: number): string {
-  return count >= 1e6
-    ? `${number(1).format(count / 1e6)} million parameters`
-    : `${number(0).format(count)} parameters`;
-}
-
-/** 0.7816 → "78.2%"; "< 0.1%" for less than half of that. */
-export function percent(fraction: number): string {
-  return fraction < 0.0005 ? "< 0.1%" : `${number(1).format(fraction * 100)}%`;
-}
+import { isVitrineError } from "../../../runtime/errors.js";
+import type { Classification, ModelCard } from "../../browser/contract.js";
+import type { Failure } from "../design/notice.js";
+import { megabytes, parameterCount } from "../design/numbers.js";
 
 /** WordNet's class names list synonyms, the usual one first: "tench, Tinca tinca" → ["tench", "Tinca tinca"]. */
 export function splitSynonyms(label: string): [first: string, others: string] {
@@ -56,11 +38,6 @@ export function timingLine({ milliseconds, decodedBy }: Classification): string 
   return `${first + second} ms: ${first} to decode${whose}, ${second} for the model`;
 }
 
-export interface Failure {
-  line: string;
-  advice: string;
-}
-
 /** What went wrong with a picture, for a visitor who wants to try again. */
 export function photographFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
@@ -83,10 +60,7 @@ export function photographFailure(error: unknown): Failure {
 /** Why the model could not be loaded. */
 export function modelFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
-  return {
-    line: "The model could not be loaded.",
-    advice: `${sentence(text)} Reload the page to try again.`,
-  };
+  return { line: "The model could not be loaded.", advice: sentence(text) };
 }
 
 /**
