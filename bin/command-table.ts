@@ -6,6 +6,8 @@ import type { Command } from "commander";
 export interface CommandEntry {
   name: string;
   description: string;
+  /** SIGHUP does not end it, not even while its module is loaded. Default false. */
+  outlivesHangup?: boolean;
   /** Its options and action. */
   load(): Promise<(command: Command) => void>;
 }
@@ -52,6 +54,7 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
       {
         name: "serve",
         description: "serve models over gRPC and HTTP (Open Inference Protocol v2)",
+        outlivesHangup: true,
         load: async () => (await import("./commands/serve.js")).configureServe,
       },
       {

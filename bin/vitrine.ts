@@ -53,9 +53,12 @@ function namedCommand(args: readonly string[]): string | undefined {
 const named = namedCommand(process.argv.slice(2));
 for (const [heading, commands] of COMMAND_GROUPS) {
   program.commandsGroup(heading);
-  for (const { name, description, load } of commands) {
+  for (const { name, description, outlivesHangup, load } of commands) {
     const command = program.command(name).description(description);
-    if (name === named) (await load())(command);
+    if (name !== named) continue;
+    // Without a handler the signal ends the process; what it asks for is done anyway, since nothing was read yet.
+    if (outlivesHangup) process.on("SIGHUP", () => {});
+    (await load())(command);
   }
 }
 throwErrors(program);

@@ -170,7 +170,10 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   // Also while the models are loaded: without a handler the signal would end the process.
   process.on("SIGHUP", () => {
     log.info("SIGHUP: loading what changed");
-    void repository.refresh();
+    void repository.refresh().then((outcome) => {
+      if (outcome === "unchanged") log.info("SIGHUP: nothing changed");
+      if (outcome === "unreadable") log.warn("SIGHUP: the models cannot be looked at, and stay as they are");
+    });
   });
   let server: InferenceServer | undefined;
   try {

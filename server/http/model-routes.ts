@@ -159,7 +159,7 @@ function repositoryRoutes({ repository }: ModelRoutesOptions): Route[] {
     handle: async (request) => {
       const { parameters = {} } = smallJson(request, SCHEMAS.ModelControl) as { parameters?: object };
       const order = { repositoryName: "", modelName: request.params.model, parameters: { ...parameters } };
-      await (action === "load" ? loadModel : unloadModel)(repository, order);
+      await (action === "load" ? loadModel : unloadModel)(repository, order, request.life);
       return { body: {} };
     },
   });

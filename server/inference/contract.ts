@@ -140,10 +140,13 @@ export interface ModelRepository {
   index(): readonly ModelStatus[];
   /** False for one that is loading, stopping or unknown. */
   isReady(name: string, version: string): boolean;
-  /** Reads the model's folder again and serves what it has. Throws `protocol/unknown-model`, `protocol/model-control`. */
-  load(name: string): Promise<void>;
-  /** Throws `protocol/unknown-model`, `protocol/model-control`. */
-  unload(name: string): Promise<void>;
+  /**
+   * Reads the model's folder again and serves what it has, after the orders before it. Throws `protocol/unknown-model`,
+   * `protocol/model-control`, `network/queue-full` and what the end of `life` is, while it waits for its turn.
+   */
+  load(name: string, life: RequestLife): Promise<void>;
+  /** Throws as `load`. */
+  unload(name: string, life: RequestLife): Promise<void>;
   /** Called after every change of `index()`. Returns what ends it. */
   onChange(listener: () => void): () => void;
 }

@@ -7,6 +7,13 @@ import { VitrineError } from "../../runtime/errors.js";
 import { writeSafetensors } from "../../runtime/weights/safetensors.js";
 import type { InferenceAnswer, ModelEngine } from "../../server/inference/contract.js";
 import type { VersionToLoad } from "../../server/inference/repository/live-repository.js";
+import type { RequestLife } from "../../server/request-life.js";
+
+/** Of a caller that waits as long as it takes. */
+export const PATIENT: RequestLife = {
+  deadline: Number.POSITIVE_INFINITY,
+  signal: new AbortController().signal,
+};
 
 /** A safetensors file of `count` float32 values. */
 export function weightsFile(count = 4): Uint8Array {

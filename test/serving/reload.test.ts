@@ -16,7 +16,7 @@ import { MemoryBudget } from "../../server/inference/repository/memory-budget.js
 import { modelRepositoryFolder } from "../../server/inference/repository/model-origin.js";
 import { DEFAULT_LIMITS } from "../../server/inference/server-options.js";
 import { makeTinyModel, SLOW, TINY } from "../inference/tiny-model.js";
-import { repositoryFolder } from "./model-folder.js";
+import { PATIENT, repositoryFolder } from "./model-folder.js";
 
 const tiny = makeTinyModel();
 const slow = makeTinyModel(SLOW);
@@ -108,10 +108,10 @@ test("20 reloads and a swap of versions under 200 requests in flight: every requ
   for (let reload = 1; reload <= 20; reload++) {
     // As if it had been written again.
     utimesSync(join(folder.path, "a", "1", "config.json"), reload, reload);
-    await repository.load("a");
+    await repository.load("a", PATIENT);
   }
   put("a", "2");
-  await repository.load("a");
+  await repository.load("a", PATIENT);
   assert.equal(repository.versions("a"), ["2"]);
   await delay(100);
   onlyAnswers(await stop(), 200);
@@ -128,13 +128,13 @@ test("two models share the device; one is unloaded and loaded again while the ot
   const shape = [1, TINY.imageSize, TINY.imageSize, 3];
   const ask = () => other.infer([{ name: "pixels", datatype: "UINT8", shape, data: PIXELS }]);
   assert.ok(await ask());
-  await repository.unload("b");
+  await repository.unload("b", PATIENT);
   const refused = await ask().then(
     () => "answered",
     (error) => error.code,
   );
   assert.is(refused, "network/model-not-ready");
-  await repository.load("b");
+  await repository.load("b", PATIENT);
   assert.ok(await ask());
   other.close();
   onlyAnswers(await stop(), 8);
@@ -146,7 +146,7 @@ test("what a model took is given back when it is unloaded, and one that does not
   const small = memory.usedBytes;
   assert.ok(small > 0 && small < 20 * 2 ** 20, `${small} bytes`);
   put("b", "1", slow.folder);
-  const error = await repository.load("b").then(
+  const error = await repository.load("b", PATIENT).then(
     () => assert.unreachable("it was loaded"),
     (refusal) => refusal,
   );
@@ -156,7 +156,7 @@ test("what a model took is given back when it is unloaded, and one that does not
     /model b, version 1 takes [\d.]+ MiB to load; other models take [\d.]+ (KiB|MiB); allowed: 60\.0 MiB/,
   );
   assert.is(memory.usedBytes, small, "a refused model holds nothing");
-  await repository.unload("a");
+  await repository.unload("a", PATIENT);
   assert.is(memory.usedBytes, 0);
   await end();
 });
@@ -165,7 +165,7 @@ test("the memory of the process does not grow with reloads", async () => {
   const { repository, folder, end } = await start([["a", "1"]]);
   const reload = async (stamp: number) => {
     utimesSync(join(folder.path, "a", "1", "config.json"), stamp, stamp);
-    await repository.load("a");
+    await repository.load("a", PATIENT);
     await delay(300);
   };
   for (let i = 1; i <= 4; i++) await reload(i);

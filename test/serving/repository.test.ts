@@ -12,7 +12,7 @@ import {
   type RepositoryOptions,
 } from "../../server/inference/repository/live-repository.js";
 import { modelRepositoryFolder } from "../../server/inference/repository/model-origin.js";
-import { fakeOpener, repositoryFolder, weightsFile } from "./model-folder.js";
+import { fakeOpener, PATIENT, repositoryFolder, weightsFile } from "./model-folder.js";
 
 function setUp(options: Partial<RepositoryOptions> = {}) {
   const folder = repositoryFolder();
@@ -262,15 +262,15 @@ test("explicit control: nothing but what is asked for is loaded, and unloading f
     codeOf(() => repository.find("b", "")),
     "network/model-not-ready",
   );
-  await repository.load("b");
+  await repository.load("b", PATIENT);
   assert.equal(served(repository), ["a/1", "b/1"]);
-  await repository.unload("a");
+  await repository.unload("a", PATIENT);
   assert.equal(served(repository), ["b/1"]);
   assert.is(opened[0]?.state, "closed", "when unload resolves, the model is freed");
   await repository.refresh();
   assert.equal(served(repository), ["b/1"], "what was unloaded stays so");
-  assert.is(await failure(repository.load("../b")), "protocol/unknown-model");
-  assert.is(await failure(repository.unload("c")), "protocol/unknown-model");
+  assert.is(await failure(repository.load("../b", PATIENT)), "protocol/unknown-model");
+  assert.is(await failure(repository.unload("c", PATIENT)), "protocol/unknown-model");
   await repository.close();
   folder.remove();
 });
@@ -280,11 +280,42 @@ test("a load call whose newest version is bad fails with the reason; what served
   folder.add("a", "1");
   await repository.start();
   folder.add("a", "2", '{"bad": true}');
-  assert.is(await failure(repository.load("a")), "model/config");
-  assert.is(await failure(repository.load("a")), "model/config", "each call tries again");
+  assert.is(await failure(repository.load("a", PATIENT)), "model/config");
+  assert.is(await failure(repository.load("a", PATIENT)), "model/config", "each call tries again");
   assert.equal(served(repository), ["a/1"]);
   rmSync(join(folder.path, "a", "2"), { recursive: true });
-  await repository.load("a");
+  await repository.load("a", PATIENT);
+  await repository.close();
+  folder.remove();
+});
+
+test("a refresh says whether it changed anything; those that wait together are one", async () => {
+  const { folder, repository } = setUp();
+  folder.add("a", "1");
+  await repository.start();
+  assert.is(await repository.refresh(), "unchanged");
+  folder.add("a", "2");
+  const [first, second] = [repository.refresh(), repository.refresh()];
+  assert.equal(await Promise.all([first, second]), ["changed", "changed"]);
+  folder.add("a", "3", '{"bad": true}');
+  assert.is(await repository.refresh(), "changed", "a version was refused");
+  assert.is(await repository.refresh(), "unchanged");
+  folder.remove();
+  assert.is(await repository.refresh(), "unreadable");
+  await repository.close();
+});
+
+test("a server that stops refuses orders that wait, and finishes the one that runs", async () => {
+  const { folder, repository } = setUp({ control: "explicit" });
+  folder.add("a", "1");
+  folder.add("b", "1");
+  await repository.start();
+  const running = repository.load("a", PATIENT);
+  const waiting = failure(repository.load("b", PATIENT));
+  repository.settle();
+  assert.is(await waiting, "network/draining");
+  assert.is(await failure(repository.load("b", PATIENT)), "network/draining");
+  await running.catch(() => {});
   await repository.close();
   folder.remove();
 });
@@ -293,8 +324,8 @@ test("without explicit control, calls to load and unload are refused", async () 
   const { folder, repository } = setUp();
   folder.add("a", "1");
   await repository.start();
-  assert.is(await failure(repository.load("a")), "protocol/model-control");
-  assert.is(await failure(repository.unload("a")), "protocol/model-control");
+  assert.is(await failure(repository.load("a", PATIENT)), "protocol/model-control");
+  assert.is(await failure(repository.unload("a", PATIENT)), "protocol/model-control");
   await repository.close();
   folder.remove();
 });

@@ -74,12 +74,12 @@ export function createInferenceHandlers(options: ServiceOptions): UntypedService
     RepositoryIndex: unaryCall((request: inference.RepositoryIndexRequest) =>
       inference.RepositoryIndexResponse.create({ models: repositoryIndex(repository, request) }),
     ),
-    RepositoryModelLoad: unaryCall(async (request: inference.RepositoryModelLoadRequest) => {
-      const modelName = await loadModel(repository, request);
+    RepositoryModelLoad: unaryCall(async (request: inference.RepositoryModelLoadRequest, life) => {
+      const modelName = await loadModel(repository, request, life);
       return inference.RepositoryModelLoadResponse.create({ modelName, isLoaded: true });
     }),
-    RepositoryModelUnload: unaryCall(async (request: inference.RepositoryModelUnloadRequest) => {
-      const modelName = await unloadModel(repository, request);
+    RepositoryModelUnload: unaryCall(async (request: inference.RepositoryModelUnloadRequest, life) => {
+      const modelName = await unloadModel(repository, request, life);
       return inference.RepositoryModelUnloadResponse.create({ modelName, isUnloaded: true });
     }),
     SystemSharedMemoryStatus: noRegions,

@@ -1,6 +1,7 @@
 // Repository calls: RepositoryIndex, RepositoryModelLoad and RepositoryModelUnload.
 
 import { quote, VitrineError } from "../../../runtime/errors.js";
+import type { RequestLife } from "../../request-life.js";
 import type { ModelRepository } from "../contract.js";
 import { parseViewName } from "./model-views.js";
 
@@ -24,17 +25,25 @@ function orderedModel({ repositoryName, modelName, parameters }: ModelOrder): st
   return parseViewName(modelName === "" ? repositoryName : modelName).model;
 }
 
-/** Throws `protocol/unknown-model`, `protocol/model-control`, `protocol/unimplemented`. */
-export async function loadModel(repository: ModelRepository, order: ModelOrder): Promise<string> {
+/** Throws `protocol/unimplemented` and what `ModelRepository.load` throws. */
+export async function loadModel(
+  repository: ModelRepository,
+  order: ModelOrder,
+  life: RequestLife,
+): Promise<string> {
   const model = orderedModel(order);
-  await repository.load(model);
+  await repository.load(model, life);
   return model;
 }
 
 /** As `loadModel`. */
-export async function unloadModel(repository: ModelRepository, order: ModelOrder): Promise<string> {
+export async function unloadModel(
+  repository: ModelRepository,
+  order: ModelOrder,
+  life: RequestLife,
+): Promise<string> {
   const model = orderedModel(order);
-  await repository.unload(model);
+  await repository.unload(model, life);
   return model;
 }
 

@@ -3,13 +3,15 @@
 // version that cannot be loaded is reported, and what served before still does.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { isVitrineError, quote, VitrineError } from "../../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../../runtime/errors.js";
+import type { RequestLife } from "../../request-life.js";
 import type { ModelEngine, ModelRepository, ModelStatus } from "../contract.js";
-import { type Entry, failureOf, newest, notReady, statusesOf, textOf, unknownModel } from "./model-entry.js";
+import { ModelCatalog } from "./model-catalog.js";
+import { type Entry, failureOf, newest, textOf, unknownModel } from "./model-entry.js";
 import type { FoundModel, FoundVersion, ModelOrigin } from "./model-origin.js";
 import type { ModelSettings } from "./model-settings.js";
+import { OrderQueue } from "./order-queue.js";
 import { Retirement } from "./retirement.js";
-import { compareVersions } from "./version-policy.js";
 
 /** When models are loaded and unloaded after the start, besides `refresh()`. */
 export type ModelControl = "none" | "poll" | "explicit";
@@ -35,12 +37,18 @@ export interface RepositoryOptions {
   retireMs?: number;
 }
 
+/** `unreadable`: the models could not be looked at. */
+export type RefreshOutcome = "changed" | "unchanged" | "unreadable";
+
 /** A repository whose models change while it serves. */
 export interface LiveRepository extends ModelRepository {
   /** Loads the models; resolves when each has been tried, with the errors by name. Throws what `origin` throws. */
   start(): Promise<ReadonlyMap<string, unknown>>;
-  /** Loads what changed since, and unloads what is gone. Never throws: what fails is said and kept in `index()`. */
-  refresh(): Promise<void>;
+  /**
+   * Loads what changed since, and unloads what is gone. Never throws: what fails is said and kept in `index()`. Calls
+   * that wait for their turn together are one.
+   */
+  refresh(): Promise<RefreshOutcome>;
   /** Models with a version that is ready, and all that should have one. */
   progress(): { ready: number; wanted: number };
   /** Nothing is loaded or unloaded any more; what serves still does. */
@@ -57,19 +65,22 @@ const isIncomplete = (error: unknown): boolean => isVitrineError(error) && error
 
 class Repository implements LiveRepository {
   readonly #options: RepositoryOptions;
-  readonly #entries = new Map<string, Entry>();
-  readonly #listeners = new Set<() => void>();
+  readonly #catalog: ModelCatalog;
   readonly #retirement: Retirement;
-  /** One model is loaded at a time: loading takes memory and every core. */
-  #work: Promise<unknown> = Promise.resolve();
-  #started = false;
+  readonly #orders = new OrderQueue();
+  /** One that has not begun. */
+  #refreshing: Promise<RefreshOutcome> | undefined;
+  /** Counts versions that were loaded, refused or retired, and models that were removed. */
+  #changes = 0;
   #closed = false;
   #poll: NodeJS.Timeout | undefined;
   /** Said last about the origin, so that a poll does not repeat it. */
   #fault = "";
 
   constructor(options: RepositoryOptions) {
+    const { control, initial = [] } = options;
     this.#options = options;
+    this.#catalog = new ModelCatalog((name) => control !== "explicit" || initial.includes(name));
     this.#retirement = new Retirement(options.retireMs, (text, level) => this.#say(text, level));
   }
 
@@ -77,44 +88,19 @@ class Repository implements LiveRepository {
     this.#options.say?.(text, level);
   }
 
-  #changed(): void {
-    for (const listener of this.#listeners) listener();
-  }
-
-  #entry(name: string): Entry {
-    const known = this.#entries.get(name);
-    if (known) return known;
-    const entry: Entry = {
-      ready: new Map(),
-      refused: new Map(),
-      busy: new Map(),
-      fault: "",
-      wanted: this.#options.control !== "explicit" || (this.#options.initial ?? []).includes(name),
-    };
-    this.#entries.set(name, entry);
-    return entry;
-  }
-
-  /** Runs after all that was asked for before. */
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const done = this.#work.then(work);
-    this.#work = done.catch(() => {});
-    return done;
-  }
-
   async start(): Promise<ReadonlyMap<string, unknown>> {
-    await this.#inTurn(async () => {
+    await this.#orders.run(async () => {
       const models = await this.#options.origin.list();
       for (const name of this.#options.initial ?? [])
         if (!models.some((model) => model.name === name)) throw unknownModel(name, this.#names(models));
-      for (const { name } of models) this.#entry(name);
-      this.#changed();
-      for (const model of models) if (this.#entry(model.name).wanted) await this.#sync(model, false);
+      for (const { name } of models) this.#catalog.entry(name);
+      this.#catalog.changed();
+      for (const model of models) if (this.#catalog.entry(model.name).wanted) await this.#sync(model, false);
     });
-    this.#started = true;
-    this.#changed();
+    this.#catalog.isComplete = true;
+    this.#catalog.changed();
     if (this.#options.control === "poll") this.#schedulePoll();
-    const missing = [...this.#entries].filter(([, { ready, wanted }]) => wanted && ready.size === 0);
+    const missing = [...this.#catalog.entries].filter(([, { ready, wanted }]) => wanted && ready.size === 0);
     return new Map(missing.map(([name, entry]) => [name, failureOf(name, entry)]));
   }
 
@@ -125,32 +111,41 @@ class Repository implements LiveRepository {
     this.#poll.unref();
   }
 
-  refresh(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#closed) return;
-      let models: FoundModel[];
-      try {
-        models = await this.#options.origin.list();
-        this.#fault = "";
-      } catch (error) {
-        const fault = `the models are not looked at: ${textOf(error)}; those that were loaded are still served`;
-        if (fault !== this.#fault) this.#say(fault, "warn");
-        this.#fault = fault;
-        return;
-      }
-      for (const model of models) if (this.#entry(model.name).wanted) await this.#sync(model, false);
-      for (const name of [...this.#entries.keys()]) {
-        if (models.some((model) => model.name === name)) continue;
-        await this.#unloadAll(name, "its files are gone");
-        this.#entries.delete(name);
-      }
-      this.#changed();
+  refresh(): Promise<RefreshOutcome> {
+    this.#refreshing ??= this.#orders.run(() => {
+      this.#refreshing = undefined;
+      return this.#refresh();
     });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<RefreshOutcome> {
+    if (this.#closed) return "unchanged";
+    const before = this.#changes;
+    let models: FoundModel[];
+    try {
+      models = await this.#options.origin.list();
+      this.#fault = "";
+    } catch (error) {
+      const fault = `the models are not looked at: ${textOf(error)}; those that were loaded are still served`;
+      if (fault !== this.#fault) this.#say(fault, "warn");
+      this.#fault = fault;
+      return "unreadable";
+    }
+    for (const model of models) if (this.#catalog.entry(model.name).wanted) await this.#sync(model, false);
+    for (const name of [...this.#catalog.entries.keys()]) {
+      if (models.some((model) => model.name === name)) continue;
+      await this.#unloadAll(name, "its files are gone");
+      this.#catalog.entries.delete(name);
+      this.#changes++;
+    }
+    this.#catalog.changed();
+    return this.#changes === before ? "unchanged" : "changed";
   }
 
   /** Brings what is served to what the files have. `retry`: a version that was refused is tried again. */
   async #sync(model: FoundModel, retry: boolean): Promise<void> {
-    const entry = this.#entry(model.name);
+    const entry = this.#catalog.entry(model.name);
     const { versions: policy } = model.settings;
     const newestFirst = [...model.versions].reverse();
     const isChosen = ({ version }: FoundVersion): boolean =>
@@ -172,7 +167,7 @@ class Repository implements LiveRepository {
     const surplus = [...entry.ready.keys()].filter((version) => !kept.has(version));
     const isReplaced = policy.kind === "latest" ? kept.size >= wanted : kept.size > 0;
     if (isReplaced || !failed) for (const version of surplus) this.#retire(entry, model.name, version);
-    this.#changed();
+    this.#catalog.changed();
   }
 
   /** Whether the version is ready, now or since before. */
@@ -188,13 +183,14 @@ class Repository implements LiveRepository {
     try {
       if (found.missing !== null) throw new VitrineError("model/incomplete", found.missing);
       entry.busy.set(version, "loading");
-      this.#changed();
+      this.#catalog.changed();
       const started = performance.now();
       const engine = await this.#options.open({ ...found, name, settings });
       if (this.#closed) {
         await engine.close();
         return false;
       }
+      this.#changes++;
       entry.ready.set(version, { engine, stamp });
       entry.refused.delete(version);
       if (serving) this.#retirement.retire(serving.engine, subject);
@@ -202,6 +198,7 @@ class Repository implements LiveRepository {
       this.#say(`${subject}: ${serving ? "loaded again" : "loaded"} in ${seconds} s`);
       return true;
     } catch (error) {
+      this.#changes++;
       entry.refused.set(version, { stamp, error });
       const still =
         entry.ready.size > 0 ? `; version ${[...entry.ready.keys()].join(", ")} still serves` : "";
@@ -211,7 +208,7 @@ class Repository implements LiveRepository {
       return serving !== undefined;
     } finally {
       entry.busy.delete(version);
-      this.#changed();
+      this.#catalog.changed();
     }
   }
 
@@ -219,21 +216,22 @@ class Repository implements LiveRepository {
   #retire(entry: Entry, name: string, version: string): Promise<void> {
     const ready = entry.ready.get(version);
     if (!ready) return Promise.resolve();
+    this.#changes++;
     entry.ready.delete(version);
     entry.busy.set(version, "unloading");
     return this.#retirement.retire(ready.engine, `model ${name}, version ${version}`).then(() => {
       if (entry.busy.get(version) === "unloading") entry.busy.delete(version);
-      this.#changed();
+      this.#catalog.changed();
     });
   }
 
   async #unloadAll(name: string, why: string): Promise<void> {
-    const entry = this.#entry(name);
+    const entry = this.#catalog.entry(name);
     const versions = [...entry.ready.keys()];
     entry.refused.clear();
     entry.fault = why;
     const retired = versions.map((version) => this.#retire(entry, name, version));
-    this.#changed();
+    this.#catalog.changed();
     await Promise.all(retired);
   }
 
@@ -249,103 +247,49 @@ class Repository implements LiveRepository {
     );
   }
 
-  async load(name: string): Promise<void> {
+  async load(name: string, life: RequestLife): Promise<void> {
     this.#checkControl();
-    await this.#inTurn(async () => {
+    await this.#orders.order(async () => {
       const models = await this.#options.origin.list();
       const model = models.find((each) => each.name === name);
       if (!model) throw unknownModel(name, this.#names(models));
-      const entry = this.#entry(name);
+      const entry = this.#catalog.entry(name);
       await this.#sync(model, true);
       entry.wanted ||= entry.ready.size > 0;
       const refused = newest(entry.refused.keys());
       if (entry.ready.size === 0 || (refused !== undefined && !entry.ready.has(refused)))
         throw failureOf(name, entry);
-    });
+    }, life);
   }
 
-  async unload(name: string): Promise<void> {
+  async unload(name: string, life: RequestLife): Promise<void> {
     this.#checkControl();
-    await this.#inTurn(async () => {
-      const entry = this.#entries.get(name);
-      if (!entry) throw unknownModel(name, [...this.#entries.keys()]);
+    await this.#orders.order(async () => {
+      const entry = this.#catalog.entries.get(name);
+      if (!entry) throw unknownModel(name, [...this.#catalog.entries.keys()]);
       entry.wanted = false;
       await this.#unloadAll(name, "unloaded");
-    });
+    }, life);
   }
 
-  find(name: string, version: string): ModelEngine {
-    const entry = this.#lookUp(name);
-    const wanted = version === "" ? newest(entry.ready.keys()) : version;
-    const ready = wanted === undefined ? undefined : entry.ready.get(wanted);
-    if (ready) return ready.engine;
-    const known = [...entry.ready.keys()].sort(compareVersions);
-    if (version !== "" && known.length > 0 && !entry.busy.has(version)) {
-      const text = `model "${quote(name)}" has no version "${quote(version)}"; allowed: ${known.join(", ")}, or an empty version`;
-      throw new VitrineError("protocol/unknown-model", text);
-    }
-    throw notReady(this.#whyNotReady(entry));
-  }
-
-  #whyNotReady(entry: Entry): string {
-    const { ready, wanted } = this.progress();
-    const loads = !this.#started || [...entry.busy.values()].includes("loading");
-    if (loads) return `loading: ${ready} of ${wanted} models are ready; try again later`;
-    if (!entry.wanted) return "the model is not loaded; a load call of the repository loads it";
-    return "the model has no version that could be loaded: see the repository's index for why";
-  }
-
-  #lookUp(name: string): Entry {
-    const names = [...this.#entries.keys()];
-    const entry = this.#entries.get(name === "" && names.length === 1 ? names[0] : name);
-    if (entry) return entry;
-    if (!this.#started && names.length === 0) throw notReady("loading: the models are being looked up");
-    throw unknownModel(name, names);
-  }
-
-  versions(name: string): readonly string[] {
-    return [...this.#lookUp(name).ready.keys()].sort(compareVersions);
-  }
-
-  index(): readonly ModelStatus[] {
-    const names = [...this.#entries.keys()].sort();
-    return names.flatMap((name) => statusesOf(name, this.#entry(name), this.#started));
-  }
-
-  isReady(name: string, version: string): boolean {
-    const entry = this.#entries.get(name);
-    return entry !== undefined && (version === "" ? entry.ready.size > 0 : entry.ready.has(version));
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  progress(): { ready: number; wanted: number } {
-    const entries = [...this.#entries.values()].filter(({ wanted }) => wanted);
-    return { ready: entries.filter(({ ready }) => ready.size > 0).length, wanted: entries.length };
-  }
-
-  #engines(): ModelEngine[] {
-    return [...this.#entries.values()].flatMap(({ ready }) =>
-      [...ready.values()].map(({ engine }) => engine),
-    );
-  }
+  find = (name: string, version: string): ModelEngine => this.#catalog.find(name, version);
+  versions = (name: string): readonly string[] => this.#catalog.versions(name);
+  index = (): readonly ModelStatus[] => this.#catalog.index();
+  isReady = (name: string, version: string): boolean => this.#catalog.isReady(name, version);
+  onChange = (listener: () => void): (() => void) => this.#catalog.onChange(listener);
+  progress = (): { ready: number; wanted: number } => this.#catalog.progress();
 
   settle(): void {
     this.#closed = true;
+    this.#orders.close();
     clearTimeout(this.#poll);
   }
 
   async close(): Promise<void> {
     this.settle();
-    const engines = this.#engines();
-    for (const entry of this.#entries.values()) entry.ready.clear();
-    this.#changed();
-    await Promise.all(engines.map((engine) => engine.close()));
+    await Promise.all(this.#catalog.clear().map((engine) => engine.close()));
     // A model that is being loaded is freed as soon as it is there.
-    await Promise.race([this.#work, delay(CLOSE_MS, undefined, { ref: false })]);
+    await Promise.race([this.#orders.idle(), delay(CLOSE_MS, undefined, { ref: false })]);
   }
 }
 
