@@ -52,6 +52,7 @@ export type {
 export type { ElementType, Origin, Shape, Tensor } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
 export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
+export type { AssetLocator } from "./host/browser-assets.js";
 export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";

@@ -1,19 +1,30 @@
-// How the pages are built: `node scripts/build.mjs app` → dist/app. One project, one HTML file per page; design/ is
-// shared. WebAssembly is not bundled: a page fetches it from ./wasm/, where the server puts dist/wasm.
+// How the pages are built: `node scripts/build.mjs app` → dist/app, with the WebAssembly files among its assets. One
+// project, one HTML file per page; design/ is shared.
 
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const pages = readdirSync(here("./")).filter((name) => name.endsWith(".html"));
 /** A page and its worker are two builds: a busy machine would print the timings of either. */
 const checks = { bundlerTimings: false };
 
+/** The sources name files of dist/wasm as they are found from dist/, where the compiled modules are. */
+const builtWasm = (): Plugin => ({
+  name: "vitrine:built-wasm",
+  enforce: "pre",
+  transform: {
+    filter: { id: /runtime\/host\/browser-assets\.ts$/ },
+    handler: (code) => ({ code: code.replaceAll('"../../wasm/', '"../../dist/wasm/'), map: null }),
+  },
+});
+
 export default defineConfig({
   root: here("./"),
   base: "./",
-  worker: { format: "es", rolldownOptions: { checks } },
+  plugins: [builtWasm()],
+  worker: { format: "es", plugins: () => [builtWasm()], rolldownOptions: { checks } },
   build: {
     outDir: here("../../dist/app"),
     emptyOutDir: true,

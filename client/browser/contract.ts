@@ -43,8 +43,11 @@ export interface Classification {
 export interface ClassifierOptions {
   /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
   model: Url | string;
-  /** URL of the folder that holds `wasm/` (the package's dist/wasm). */
-  assets: Url | string;
+  /**
+   * URL of the folder that holds `wasm/` (the package's dist/wasm), with or without its last slash, for pages that host
+   * it apart. Default: beside the library's script, where bundlers put its files.
+   */
+  assets?: Url | string;
   /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
   device?: string;
   /** Called with progress while the GPU's driver compiles kernels. */

@@ -9,6 +9,7 @@ import type {
   ModelCard,
 } from "./contract.js";
 import type { FromWorker, ToWorker } from "./messages.js";
+import { startWorker } from "./start-worker.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
@@ -120,14 +121,18 @@ function workerFailure(event: ErrorEvent): VitrineError {
  * script fails.
  *
  * ```ts
- * const classifier = await createClassifier({ model: "/models/deit/", assets: "/vitrine/" });
+ * const classifier = await createClassifier({ model: "/models/deit/" });
  * const { classes } = await classifier.classify(file, { topK: 3 });
  * classifier.dispose();
  * ```
  */
 export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "vitrine" });
+    const worker = startWorker(
+      () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "vitrine" }),
+      "./worker.js",
+      import.meta.url,
+    );
     const fail = (error: VitrineError) => {
       worker.terminate();
       reject(error);
@@ -142,7 +147,7 @@ export function createClassifier(options: ClassifierOptions): Promise<Classifier
     const message: ToWorker = {
       kind: "load",
       model: absolute(options.model),
-      assets: absolute(options.assets),
+      assets: options.assets === undefined ? undefined : absolute(options.assets),
       device: options.device ?? "auto",
     };
     worker.postMessage(message);

@@ -5,7 +5,7 @@ import type { DownloadProgress } from "../../runtime/host/browser.js";
 import type { Classification, KernelProgress, ModelCard } from "./contract.js";
 
 export type ToWorker =
-  | { kind: "load"; model: string; assets: string; device: string }
+  | { kind: "load"; model: string; assets: string | undefined; device: string }
   | { kind: "classify"; id: number; file: Uint8Array<ArrayBuffer>; topK: number };
 
 export type FromWorker =

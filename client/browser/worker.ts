@@ -12,6 +12,7 @@ import type { Runtime } from "../../runtime/runtime.js";
 import { decodeOnCanvas } from "./canvas-decoder.js";
 import type { Classification, ModelCard } from "./contract.js";
 import type { FromWorker, ToWorker } from "./messages.js";
+import { startWorker } from "./start-worker.js";
 
 /** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {
@@ -35,7 +36,12 @@ let loaded: Promise<Loaded> | undefined;
 let lossMessage = "";
 
 async function loadOn({ model: address, assets }: LoadRequest, device: string): Promise<Loaded> {
-  const newThread = () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" });
+  const newThread = () =>
+    startWorker(
+      () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" }),
+      "./pool-thread.js",
+      import.meta.url,
+    );
   const runtime = await createRuntime({
     host: browserHost(assets, newThread),
     device,

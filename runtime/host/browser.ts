@@ -1,6 +1,7 @@
 // Browser host: what a page or a worker of it provides.
 
 import { VitrineError } from "../errors.js";
+import { type AssetLocator, assetLocator, fetchAsset, importAsset } from "./browser-assets.js";
 import type { Url, WebWorker } from "./environment-types.js";
 import type { Host, HostWorker } from "./host.js";
 import { type ModelSource, WEIGHTS_FILE } from "./host.js";
@@ -19,35 +20,26 @@ function hostWorker(worker: Worker): HostWorker {
 }
 
 /**
- * The host of a page or a worker of it. `assets` is the address of the package's `dist/`, relative to which
- * `wasm/image.wasm` is fetched. `newThread` starts a thread of the wasm executor (client/browser/pool-thread.ts); it
- * is a function so that a bundler sees the script's address in the caller's code. It is used only where the page is
- * cross-origin isolated and memory can be shared; without it the executor has one thread.
+ * The host of a page or a worker of it. `assets` is the address of the folder that holds `wasm/` (the package's
+ * `dist/`), with or without its last slash, or a function that locates each file; by default the files are found beside
+ * this module, where bundlers put them. `newThread` starts a thread of the wasm executor
+ * (client/browser/pool-thread.ts); it is a function so that a bundler sees the script's address in the caller's code. It
+ * is used only where the page is cross-origin isolated and memory can be shared; without it the executor has one thread.
+ * `signal` ends the download of assets.
  */
-export function browserHost(assets: Url | string, newThread?: () => WebWorker): Host {
+export function browserHost(
+  assets?: Url | string | AssetLocator,
+  newThread?: () => WebWorker,
+  signal?: AbortSignal,
+): Host {
+  const locate = assetLocator(assets);
   const threads =
     newThread && globalThis.crossOriginIsolated ? { spawnWorker: () => hostWorker(newThread()) } : {};
   return {
     ...threads,
     name: "browser",
-    readAsset: async (path) => {
-      const address = new URL(path, new URL(assets, globalThis.location?.href));
-      const response = await fetch(address);
-      if (!response.ok)
-        throw new VitrineError("file/not-found", `${address.href}: the server answered ${response.status}`, {
-          details: { path, status: response.status },
-        });
-      return new Uint8Array(await response.arrayBuffer());
-    },
-    importAsset: async (path) => {
-      const address = new URL(path, new URL(assets, globalThis.location?.href));
-      try {
-        return await import(/* @vite-ignore */ address.href);
-      } catch (cause) {
-        const text = `${address.href} could not be loaded`;
-        throw new VitrineError("file/not-found", text, { details: { path }, cause });
-      }
-    },
+    readAsset: (path) => fetchAsset(locate(path), path, signal),
+    importAsset: (path) => importAsset(locate(path), path),
     cores: () => globalThis.navigator?.hardwareConcurrency ?? 1,
     enableRelaxedSimd: () => false,
     gpu: async () => {

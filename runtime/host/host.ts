@@ -28,7 +28,8 @@ export interface Host {
   readonly name: "node" | "browser";
   /**
    * The bytes of a file that Vitrine ships, by its path under `dist/`: `wasm/image.wasm`, `wasm/nn.wasm`,
-   * `wasm/nn.relaxed.wasm` and their `.shared.wasm` versions. Throws `file/not-found`.
+   * `wasm/nn.relaxed.wasm`, their `.shared.wasm` versions, and the decoders of rare picture formats, such as
+   * `wasm/webp_dec.wasm.gz`. Throws `file/not-found`.
    */
   readAsset(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /**

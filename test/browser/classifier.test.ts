@@ -48,7 +48,9 @@ async function start(executable: string): Promise<void> {
   }
   const [dist, models] = [sirv(DIST, { dev: true }), sirv(site, { dev: true })];
   server = createServer((request, response) => {
-    if (request.url === "/") response.setHeader("Content-Type", "text/html").end("<title>blank</title>");
+    if (request.url?.startsWith("/spa/"))
+      response.setHeader("Content-Type", "text/html").end("<!doctype html>");
+    else if (request.url === "/") response.setHeader("Content-Type", "text/html").end("<title>blank</title>");
     else models(request, response, () => dist(request, response, () => void response.writeHead(404).end()));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -100,7 +102,7 @@ function registerTests(executable: string): void {
     const runtime = await createRuntime({ host: nodeHost() });
     for (const dtype of ["float16", "int8"]) {
       const logits = await page.evaluate(async (model) => {
-        const classifier = await window.library.createClassifier({ model, assets: "/" });
+        const classifier = await window.library.createClassifier({ model });
         const answer = await classifier.classify(window.picture);
         classifier.dispose();
         return [...answer.logits];
@@ -153,15 +155,27 @@ function registerTests(executable: string): void {
         refusal(classifier.classify(picture, { topK: 0 })),
         refusal(library.createClassifier({ model: "none", assets: "/" })),
         refusal(library.createClassifier({ model: "tiny", assets: "/nowhere/" })),
+        refusal(library.createClassifier({ model: "tiny", assets: "/spa" })),
       ]);
     });
-    const codes = ["image/unreadable", "jpeg/truncated", "usage/number", "model/no-model", "file/not-found"];
+    const codes = [
+      "image/unreadable",
+      "jpeg/truncated",
+      "usage/number",
+      "model/no-model",
+      "file/not-found",
+      "file/not-found",
+    ];
     assert.equal(
       refusals.map(([code]) => code),
       codes,
     );
     assert.match(refusals[1]?.[1] ?? "", /ends at byte/);
-    assert.match(refusals[4]?.[1] ?? "", /nowhere\/wasm.*404/);
+    assert.match(refusals[4]?.[1] ?? "", /nowhere\/wasm.*404.*`assets`/);
+    assert.match(
+      refusals[5]?.[1] ?? "",
+      /\/spa\/wasm\/image[^ ]*: the server answered 200 with text\/html, which is no WebAss/,
+    );
   });
 
   test("after dispose every call is rejected, including those in progress", async () => {

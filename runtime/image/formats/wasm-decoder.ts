@@ -34,10 +34,17 @@ export type WasmDecoder = (
 
 async function fetchDecoder(host: Host, script: string): Promise<Loaded> {
   const [bytes, exports] = await Promise.all([
-    host.readAsset(`wasm/${script}.wasm`),
+    host.readAsset(`wasm/${script}.wasm.gz`),
     host.importAsset(`wasm/${script}.js`),
   ]);
-  return { factory: exports.default as Factory, compiled: await WebAssembly.compile(bytes) };
+  const compiled = await WebAssembly.compile(await expand(bytes));
+  return { factory: exports.default as Factory, compiled };
+}
+
+/** Some servers send the file with `Content-Encoding: gzip`, so that it arrives expanded. */
+async function expand(bytes: Uint8Array<ArrayBuffer>): Promise<BufferSource> {
+  if (bytes[0] !== 0x1f) return bytes;
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 interface Held extends Instance {

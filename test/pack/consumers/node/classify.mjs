@@ -19,5 +19,9 @@ try {
 }
 model.dispose?.();
 const entrances = [connectData, connectInference, createImageModule, decode].map((entry) => typeof entry);
-console.log(JSON.stringify({ node: process.versions.node, classes, code, entrances }));
+/** Files that the package lets others find, from its folder. */
+const files = ["vitrine/wasm/nn.wasm", "vitrine/package.json"].map(
+  (name) => import.meta.resolve(name).split("node_modules/vitrine/")[1],
+);
+console.log(JSON.stringify({ node: process.versions.node, classes, code, entrances, files }));
 process.exit(0);
