@@ -110,22 +110,16 @@ export function fasterOfInt8AndFloat32(
 }
 
 interface StartOptions extends ModelOptions {
-  /** Computes `--dtype int8` in float32 where that is faster. Default false: logits do not depend on a measurement. */
-  fastest?: boolean;
-  /** Computes beside the event loop also with one thread, as a server needs it. Default false. */
-  background?: boolean;
   /** Changes the model after it was read and before it is loaded. */
   adapt?: (model: StoredModel) => StoredModel;
 }
 
-/** Opens the path before anything is compiled, so that a wrong one is reported at once. */
-export async function startModel(
-  path: string,
-  { device, gpuTier, threads, dtype }: ExecutorChoice,
-  { fastest = false, background = false, adapt, ...options }: StartOptions = {},
-): Promise<RunningModel> {
-  const source = await openModelSource(path);
-  const runtime = await createRuntime({
+/** An executor for one model. `background`: it computes beside the event loop also with one thread. */
+function modelRuntime(
+  { device, gpuTier, threads }: ExecutorChoice,
+  { background = false } = {},
+): Promise<Runtime> {
+  return createRuntime({
     host: nodeHost(),
     device,
     gpuTier,
@@ -133,11 +127,29 @@ export async function startModel(
     background,
     onKernels: kernelProgress(),
   });
-  const { executor } = runtime;
-  const notice = (text: string) => process.stderr.write(`${text}\n`);
-  const chosen = dtype === "int8" && fastest ? fasterOfInt8AndFloat32(executor, notice) : dtype;
+}
+
+/** For a served model: int8 computes in float32 where that is faster. */
+export async function servingRuntime(
+  choice: ExecutorChoice,
+): Promise<{ runtime: Runtime; dtype: WeightDtype | undefined }> {
+  const runtime = await modelRuntime(choice, { background: true });
+  const { dtype } = choice;
+  const chosen = dtype === "int8" ? fasterOfInt8AndFloat32(runtime.executor, runtime.host.notice) : dtype;
+  return { runtime, dtype: chosen };
+}
+
+/** Opens the path before anything is compiled, so that a wrong one is reported at once. */
+export async function startModel(
+  path: string,
+  choice: ExecutorChoice,
+  { adapt, ...options }: StartOptions = {},
+): Promise<RunningModel> {
+  const { dtype } = choice;
+  const source = await openModelSource(path);
+  const runtime = await modelRuntime(choice);
   const stored = adapt ? adapt(await readModel(source)) : source;
-  const model = await loadModel(runtime, stored, { ...options, ...(chosen && { dtype: chosen }) });
+  const model = await loadModel(runtime, stored, { ...options, ...(dtype && { dtype }) });
   const dispose = async (): Promise<void> => {
     model.dispose();
     await runtime.dispose();

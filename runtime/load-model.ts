@@ -7,7 +7,13 @@ import { type ReadingOptions, readPicture } from "./image/picture-reader.js";
 import type { Answer, ExtraResults, ImageTensor } from "./inference/answer.js";
 import { hasAttention } from "./inference/attention-program.js";
 import { type ClassScore, classScores, type Logits } from "./inference/logits.js";
-import { createInference, type InferenceProgram, int8Unavailable } from "./inference/program.js";
+import {
+  createFolded,
+  type FoldedWeights,
+  foldWeights,
+  type InferenceProgram,
+  int8Unavailable,
+} from "./inference/program.js";
 import { readModel, type StoredModel } from "./model-files/stored-model.js";
 import { inputTransform } from "./models/config.js";
 import { checkDtype, familyOf, type ModelConfig } from "./models/families.js";
@@ -69,17 +75,55 @@ export interface Model {
   dispose(): void;
 }
 
+/**
+ * A model as its programs read it, in the dtype that its device computes with. Making it from a stored model is all that
+ * takes long on the CPU before there is a device, so that a server does it in a thread.
+ */
+export interface PreparedModel
+  extends Pick<StoredModel, "name" | "config" | "labels" | "notices">,
+    FoldedWeights {
+  /** What it computes with. */
+  dtype: WeightDtype;
+  /** Number of float32 values in the weights. */
+  parameters: number;
+}
+
+/** The device for which a model is prepared. */
+export interface Target {
+  device: string;
+  hasInt8Kernels: boolean;
+  /** Default: as the file keeps the weights, int8 widened where the device has no kernels. */
+  dtype?: WeightDtype | undefined;
+}
+
 /** int8 in the file is used where the device has kernels; int8 from the caller must be. */
-function chosenDtype(runtime: Runtime, model: StoredModel, wanted: WeightDtype | undefined): WeightDtype {
-  const hasKernels = runtime.executor.createInt8Store !== undefined;
-  if (wanted === "int8" && !hasKernels) throw int8Unavailable(runtime.executor.device);
+function chosenDtype(model: StoredModel, target: Target): { dtype: WeightDtype; notices: string[] } {
+  const { device, hasInt8Kernels, dtype: wanted } = target;
+  if (wanted === "int8" && !hasInt8Kernels) throw int8Unavailable(device);
   if (wanted !== undefined) checkDtype(model, wanted);
   const dtype = wanted ?? model.dtype;
   const hasLayers = familyOf(model.config).int8Layers(model.config).size > 0;
-  if (dtype !== "int8" || (hasKernels && hasLayers)) return dtype;
+  if (dtype !== "int8" || (hasInt8Kernels && hasLayers)) return { dtype, notices: [] };
   const why = "this device has no int8 kernels for it";
-  runtime.host.notice(`${quote(model.name)}: its int8 weights are widened to float32, because ${why}`);
-  return "float32";
+  const notice = `${quote(model.name)}: its int8 weights are widened to float32, because ${why}`;
+  return { dtype: "float32", notices: [notice] };
+}
+
+/** Throws `device/int8` or `model/dtype` where int8 is not available, `weights/float16`. */
+export function prepareModel(stored: StoredModel, target: Target): PreparedModel {
+  const { name, config, labels } = stored;
+  const { dtype, notices } = chosenDtype(stored, target);
+  const layers = familyOf(config).int8Layers(config);
+  const { weights, matrices } = toDtype(stored.weights, dtype, layers, stored.matrices);
+  return {
+    name,
+    config,
+    labels,
+    notices: [...stored.notices, ...notices],
+    dtype,
+    parameters: parameterCount(stored.weights),
+    ...foldWeights(config, weights, matrices),
+  };
 }
 
 /**
@@ -95,15 +139,25 @@ export async function loadModel(
   options: ModelOptions = {},
 ): Promise<Model> {
   const stored = "weights" in source ? source : await readModel(source);
-  const { name, config, labels } = stored;
-  for (const notice of stored.notices) runtime.host.notice(notice);
-  const dtype = chosenDtype(runtime, stored, options.dtype);
-  const layers = familyOf(config).int8Layers(config);
-  const { weights, matrices } = toDtype(stored.weights, dtype, layers, stored.matrices);
-  const { batchSizes } = options;
-  const inference = await createInference(runtime.executor, config, weights, {
+  const { dtype, ...placing } = options;
+  return placeModel(runtime, prepareModel(stored, targetOf(runtime, dtype)), placing);
+}
+
+/** What a model is prepared for. */
+export function targetOf({ executor }: Runtime, dtype?: WeightDtype): Target {
+  return { device: executor.device, hasInt8Kernels: executor.createInt8Store !== undefined, dtype };
+}
+
+/** As `loadModel`, for a model that was prepared for the runtime's device. */
+export async function placeModel(
+  runtime: Runtime,
+  prepared: PreparedModel,
+  { batchSizes }: Pick<ModelOptions, "batchSizes"> = {},
+): Promise<Model> {
+  const { name, config, labels, dtype, parameters } = prepared;
+  for (const notice of prepared.notices) runtime.host.notice(notice);
+  const inference = await createFolded(runtime.executor, config, prepared, {
     ...(batchSizes && { batchSizes }),
-    matrices,
   });
   const { imageSize: size, classes } = config;
   const transform = inputTransform(config);
@@ -113,7 +167,7 @@ export async function loadModel(
     name,
     config,
     labels,
-    parameters: parameterCount(stored.weights),
+    parameters,
     extra: { embeddings: true, attention: hasAttention(familyOf(config), config) },
     dtype,
     bytes: inference.bytes,

@@ -22,11 +22,12 @@ import { exposureWarning } from "../../server/listen.js";
 import { createLog } from "../../server/log.js";
 import { protectionOf } from "../../server/security.js";
 import { action, packageVersion } from "../command-line.js";
-import { parseDtype, serveDeviceOptions, startModel } from "../model-options.js";
+import { parseDtype, serveDeviceOptions, servingRuntime } from "../model-options.js";
 import { serverSecurity } from "../security-options.js";
 import { addServeFlags, checkServeFlags, type ServeFlags } from "../serve/flags.js";
 import { versionOpener } from "../serve/open-version.js";
 import { servedModels } from "../serve/served-models.js";
+import { startInThread } from "../serve/start-in-thread.js";
 import { completeSettings, settingsText } from "../settings.js";
 
 /** Half of what the process may use: of its cgroup, else of the machine. */
@@ -114,12 +115,11 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   const statistics = createStatistics();
   let observation: Observation | undefined;
   const open = versionOpener({
-    start: (path, dtype, batchSizes) =>
-      startModel(
-        path,
-        { ...flags, ...(dtype !== undefined && { dtype: parseDtype(dtype) }) },
-        { batchSizes, fastest: true, background: true },
-      ),
+    start: async (path, wanted, batchSizes) => {
+      const choice = { ...flags, ...(wanted !== undefined && { dtype: parseDtype(wanted) }) };
+      const { runtime, dtype } = await servingRuntime(choice);
+      return startInThread(runtime, path, { batchSizes, dtype });
+    },
     engine: () => ({ pictures, turns, ...(observation && { observer: observation.observer }) }),
     limits,
     memory: new MemoryBudget(flags.memory ?? defaultMemory()),

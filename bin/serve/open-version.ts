@@ -1,7 +1,6 @@
 // Open version: a version of a model on its device: planned within the server's memory, loaded, warmed by a batch of
 // each size, and ready to answer.
 
-import type { ModelSource } from "../../runtime/host/host.js";
 import type { Model } from "../../runtime/load-model.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { ModelEngine, ModelLimits } from "../../server/inference/contract.js";
@@ -9,14 +8,13 @@ import { createEngine, type EngineOptions, type ServedModel } from "../../server
 import { type ModelOnDevice, RecoveringModel } from "../../server/inference/engine/recovering-model.js";
 import type { VersionToLoad } from "../../server/inference/repository/live-repository.js";
 import type { MemoryBudget } from "../../server/inference/repository/memory-budget.js";
-import { weightsDigest } from "../../trainer/weights-digest.js";
 
 /** A model on a device of its own. */
-interface StartedModel {
+export interface StartedModel {
   runtime: Runtime;
   model: Model;
-  /** Its files. */
-  source: ModelSource;
+  /** SHA-256 of its weight files, hexadecimal. */
+  digest: string;
   /** Frees weights, programs and the executor. */
   dispose(): Promise<void>;
 }
@@ -65,7 +63,7 @@ async function openVersion(
   try {
     const open = () => start(path, settings.dtype, sizes);
     const first = await open();
-    const { runtime, model, source } = first;
+    const { runtime, model, digest } = first;
     running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), say);
     const current = running;
     reservation.settle(model.bytes);
@@ -74,7 +72,7 @@ async function openVersion(
     const served: ServedModel = {
       ...model,
       name,
-      weightsDigest: await weightsDigest(source),
+      weightsDigest: digest,
       readPicture: (encoded) => model.readPicture(encoded, { pixelLimit: limits.maxPixels }),
       submit: (images, count, extra) => current.submit(images, count, extra),
       get device() {

@@ -1,6 +1,7 @@
 // Parameter store: the weights of a model in an executor's memory, and stores of the same names and shapes.
 
 import { elementCount } from "../graph/tensor.js";
+import { Pauses } from "../pauses.js";
 import { checkShapes, type ParameterShapes, type TensorMap } from "../weights/tensor-map.js";
 import type { Store, StoreLayout } from "./device-store.js";
 import type { Executor } from "./executor.js";
@@ -18,16 +19,26 @@ export function layoutBytes(layout: StoreLayout, alignmentBytes: number): number
   );
 }
 
-/** Copies every tensor of the model into the store. Throws what `checkShapes` throws. */
-export function writeParameters(store: Store, shapes: ParameterShapes, tensors: TensorMap): void {
-  checkShapes(tensors, shapes, "weights");
-  for (const name of shapes.keys()) store.write(name, tensors.get(name)?.data as Float32Array);
-}
-
-/** A store that holds the weights. */
-export function createWeightStore(executor: Executor, shapes: ParameterShapes, weights: TensorMap): Store {
+/**
+ * A store that holds the weights. Copying them takes long for a large model, so it pauses between tensors. Throws what
+ * `checkShapes` and `createStore` throw.
+ */
+export async function createWeightStore(
+  executor: Executor,
+  shapes: ParameterShapes,
+  weights: TensorMap,
+): Promise<Store> {
   checkShapes(weights, shapes, "weights");
   const store = executor.createStore(storeLayout(shapes));
-  writeParameters(store, shapes, weights);
-  return store;
+  const pauses = new Pauses();
+  try {
+    for (const name of shapes.keys()) {
+      store.write(name, weights.get(name)?.data as Float32Array);
+      await pauses.pause();
+    }
+    return store;
+  } catch (error) {
+    store.dispose();
+    throw error;
+  }
 }

@@ -7,10 +7,11 @@ import { createWeightStore, layoutBytes, storeLayout } from "../executors/parame
 import type { Started } from "../executors/pipelined.js";
 import { INT8_WEIGHTS, MAX_INT8_INPUTS, withInt8Linears } from "../graph/int8-linears.js";
 import { planForBatch } from "../graph/planner.js";
-import type { Graph } from "../graph/program.js";
+import type { Graph, Program } from "../graph/program.js";
 import { formatShape } from "../graph/tensor.js";
 import { familyOf, type ModelConfig } from "../models/families.js";
 import { type ImageInput, WEIGHTS } from "../models/family.js";
+import { Pauses } from "../pauses.js";
 import type { Int8Matrix } from "../weights/int8-matrix.js";
 import type { ParameterShapes, TensorMap } from "../weights/tensor-map.js";
 import type { Answer, ExtraResults, ImageTensor } from "./answer.js";
@@ -30,6 +31,12 @@ export interface InferenceOptions {
    * Default none.
    */
   matrices?: Matrices;
+}
+
+/** A model's tensors as its graph reads them: batch norm and LayerScale are folded into the layers beside them. */
+export interface FoldedWeights {
+  weights: TensorMap;
+  matrices: Matrices;
 }
 
 /** A model on an executor. One call at a time; the next may come as soon as the promise of the last has settled. */
@@ -78,9 +85,15 @@ export interface Network {
 /** `weights` are under timm's names. Throws `weights/…` where they are not the model's. */
 export function networkOf(config: ModelConfig, weights: TensorMap, input: ImageInput = "pixels"): Network {
   const family = familyOf(config);
+  return foldedNetwork(config, family.inferenceWeights(config, weights), input);
+}
+
+/** As `networkOf`, from weights that are folded already. */
+function foldedNetwork(config: ModelConfig, weights: TensorMap, input: ImageInput): Network {
+  const family = familyOf(config);
   return {
     shapes: family.inferenceShapes(config),
-    weights: family.inferenceWeights(config, weights),
+    weights,
     graph: (batch, options) => classifierGraph(family, config, batch, { input, ...options }),
   };
 }
@@ -122,6 +135,15 @@ export function int8Unavailable(device: string): VitrineError {
   return new VitrineError("device/int8", text, { details: { device } });
 }
 
+/** Weights and matrices in the form in which a model's graph reads them. Throws `weights/…`. */
+export function foldWeights(config: ModelConfig, weights: TensorMap, matrices: Matrices): FoldedWeights {
+  const family = familyOf(config);
+  return {
+    weights: family.inferenceWeights(config, weights),
+    matrices: family.inferenceMatrices?.(config, weights, matrices) ?? matrices,
+  };
+}
+
 /**
  * Plans and compiles the programs of a model, one for each batch size, all with the same weights. `weights`: its
  * tensors under timm's names, float32; they are copied to the device. Throws `weights/…` where they are not the
@@ -134,9 +156,17 @@ export async function createInference(
   weights: TensorMap,
   options: InferenceOptions = {},
 ): Promise<InferenceProgram> {
-  const { matrices: given = new Map() } = options;
-  const matrices = familyOf(config).inferenceMatrices?.(config, weights, given) ?? given;
-  const network = withMatrices(networkOf(config, weights), matrices);
+  return createFolded(executor, config, foldWeights(config, weights, options.matrices ?? new Map()), options);
+}
+
+/** As `createInference`, for weights that are folded already. */
+export async function createFolded(
+  executor: Executor,
+  config: ModelConfig,
+  { weights, matrices }: FoldedWeights,
+  options: Pick<InferenceOptions, "batchSizes"> = {},
+): Promise<InferenceProgram> {
+  const network = withMatrices(foldedNetwork(config, weights, "pixels"), matrices);
   const { shapes } = network;
   const batchSizes = [...new Set(options.batchSizes ?? [1, 2, 4, 8])].sort((a, b) => a - b);
   if (batchSizes.length === 0 || batchSizes.some((size) => !Number.isSafeInteger(size) || size < 1))
@@ -147,10 +177,13 @@ export async function createInference(
   const int8Store = createInt8Matrices(executor, config, matrices);
   const { capabilities } = executor;
   const limitBytes = capabilities.limitBytes - layoutBytes(storeLayout(shapes), capabilities.alignmentBytes);
-  const programs = batchSizes.map((size) =>
-    planForBatch(network.graph, size, { ...capabilities, limitBytes }),
-  );
-  const store = createWeightStore(executor, shapes, network.weights);
+  const pauses = new Pauses();
+  const programs: Program[] = [];
+  for (const size of batchSizes) {
+    programs.push(planForBatch(network.graph, size, { ...capabilities, limitBytes }));
+    await pauses.pause();
+  }
+  const store = await createWeightStore(executor, shapes, network.weights);
   const stores = new Map<string, Store | Int8Store>([[WEIGHTS, store]]);
   if (int8Store) stores.set(INT8_WEIGHTS, int8Store);
   const steps: InferenceStep[] = [];
@@ -158,6 +191,7 @@ export async function createInference(
   for (const [index, program] of [...programs.entries()].reverse()) {
     const executable = await executor.compile(program, stores, { frozenStores: true });
     steps.unshift(new InferenceStep(executable, config, batchSizes[index]));
+    await pauses.pause();
   }
   const weightBytes = [...stores.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const bytes = weightBytes + Math.max(...programs.map(({ arenaBytes }) => arenaBytes));

@@ -68,7 +68,7 @@ export async function loadTensorModel(
   const storeBytes = layoutBytes(storeLayout(network.shapes), capabilities.alignmentBytes);
   const limitBytes = capabilities.limitBytes - storeBytes;
   const program = planForBatch(network.graph, batchSize, { ...capabilities, limitBytes });
-  const store = createWeightStore(executor, network.shapes, network.weights);
+  const store = await createWeightStore(executor, network.shapes, network.weights);
   const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
   return new ProgramTensorModel(config, labels, shared, executable, store, network.shapes, batchSize);
 }

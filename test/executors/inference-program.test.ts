@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { createWeightStore, writeParameters } from "../../runtime/executors/parameter-store.js";
+import { createWeightStore } from "../../runtime/executors/parameter-store.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { planProgram } from "../../runtime/graph/planner.js";
 import { nodeHost } from "../../runtime/host/node.js";
@@ -94,7 +94,7 @@ test("wrong pixels and wrong weights are refused before anything runs", async ()
 test("weights written between runs are used by the next run, in every batch size", async () => {
   const executor = await createWasmExecutor(nodeHost());
   const pixels = randomPixels(MICRO, 6, 8);
-  const store = createWeightStore(executor, deitParameters(MICRO), weights);
+  const store = await createWeightStore(executor, deitParameters(MICRO), weights);
   const stores = new Map([[WEIGHTS, store]]);
   const bytesAlone = store.bytes;
   const executables = await Promise.all(
@@ -106,7 +106,7 @@ test("weights written between runs are used by the next run, in every batch size
   assert.ok(store.bytes > bytesAlone, "the store counts the panels that are kept of it");
   for (const seed of [1, 2, 3]) {
     const written = randomWeights(MICRO, seed);
-    writeParameters(store, deitParameters(MICRO), written);
+    for (const [name, { data }] of written) store.write(name, data);
     const fresh = await createInference(executor, MICRO, written, { batchSizes: [6] });
     const { logits } = await fresh.logits(pixels, 6);
     for (const { batch, run } of executables) {

@@ -82,7 +82,7 @@ test("spans change no bit of the logits", async () => {
   const results: Float32Array[] = [];
   for (const frozenStores of [false, true]) {
     for (const rowSpans of [false, true]) {
-      const store = createWeightStore(executor, deitParameters(MICRO), randomWeights(MICRO, 7));
+      const store = await createWeightStore(executor, deitParameters(MICRO), randomWeights(MICRO, 7));
       const stores = new Map([[WEIGHTS, store]]);
       const executable = await executor.compile(planned(rowSpans), stores, { frozenStores });
       results.push((await executable.run({ pixels })).logits as Float32Array);

@@ -67,7 +67,7 @@ async function runForward(
   });
   addEvaluation(graph, heads);
   const program = planProgram(graph, executor.capabilities);
-  const store: Store = createWeightStore(executor, deitParameters(config), microWeights(context, kind));
+  const store: Store = await createWeightStore(executor, deitParameters(config), microWeights(context, kind));
   const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
   const outputs = await executable.run(inputs);
   executable.dispose();

@@ -49,7 +49,7 @@ export async function paperLosses(
   };
   for (const [name, loss] of Object.entries(perSample)) graph.output(name, dot(graph, loss, weights, name));
 
-  const store = createWeightStore(executor, deitParameters(config), microWeights(context, "distilled"));
+  const store = await createWeightStore(executor, deitParameters(config), microWeights(context, "distilled"));
   const executable = await executor.compile(
     planProgram(graph, executor.capabilities),
     new Map([[WEIGHTS, store]]),

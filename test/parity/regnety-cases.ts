@@ -88,7 +88,7 @@ async function* forward(context: ParityContext, executor: Executor): AsyncIterab
   const onTensor = (name: string, tensor: number) => graph.output(name, tensor);
   regnety(graph, config, { batch, input: "image", mode: "inference", onTensor });
   const weights = foldRegnety(config, context.floats(WEIGHTS_FILE));
-  const store = createWeightStore(executor, foldedParameters(config), weights);
+  const store = await createWeightStore(executor, foldedParameters(config), weights);
   const program = planProgram(graph, executor.capabilities);
   const executable = await executor.compile(program, new Map([[WEIGHTS, store]]));
   const outputs = await executable.run({ image });

@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { startModel } from "../../bin/model-options.js";
 import { versionOpener } from "../../bin/serve/open-version.js";
+import { startInThread } from "../../bin/serve/start-in-thread.js";
 import { connectInference } from "../../client/node/inference-client.js";
+import { createRuntime } from "../../runtime/create-runtime.js";
+import { nodeHost } from "../../runtime/host/node.js";
 import { DeviceTurns } from "../../server/inference/engine/device-turns.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
 import { createRepository, type LiveRepository } from "../../server/inference/repository/live-repository.js";
@@ -24,6 +26,9 @@ test.after(() => {
   tiny.remove();
   slow.remove();
 });
+
+const backgroundRuntime = () =>
+  createRuntime({ host: nodeHost(), device: "wasm", threads: 1, background: true });
 
 interface Running {
   server: InferenceServer;
@@ -47,8 +52,8 @@ async function start(models: [model: string, version: string][], limitBytes = 2 
   const repository = createRepository({
     origin: modelRepositoryFolder(folder.path),
     open: versionOpener({
-      start: (path, _dtype, batchSizes) =>
-        startModel(path, { device: "wasm", threads: 1 }, { batchSizes, background: true }),
+      start: async (path, _dtype, batchSizes) =>
+        startInThread(await backgroundRuntime(), path, { batchSizes }),
       engine: () => ({ turns }),
       limits: { ...DEFAULT_LIMITS, maxBatch: 2, maxQueue: 1_000 },
       memory,
