@@ -4,13 +4,13 @@
 import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../runtime/batches/class-counts.js";
 import { displayPath } from "../runtime/batches/data-path.js";
+import type { BadSamples } from "../runtime/batches/reading-policy.js";
 import type { Rank } from "../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
 import { VitrineError } from "../runtime/errors.js";
 import type { Dataset } from "../server/data/dataset.js";
 import { openDatasetInThread } from "../server/data/open-in-thread.js";
 import { openPipeline } from "../server/data/pipeline.js";
-import type { BadSamples } from "../server/data/reading-policy.js";
 import type { RemoteSettings } from "../server/data/remote/contract.js";
 import { listingReport } from "./listing-report.js";
 

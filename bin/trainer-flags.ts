@@ -3,8 +3,8 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { isHubReference } from "../client/node/hub/reference.js";
-import type { OptionValue, TrainerOption } from "../trainer/option-kinds.js";
-import { TRAINER_OPTIONS } from "../trainer/options.js";
+import type { OptionValue, TrainerOption } from "../trainer/core/option-kinds.js";
+import { TRAINER_OPTIONS } from "../trainer/core/options.js";
 import { isTeacherAddress } from "../trainer/teacher-address.js";
 import { readConfigFile } from "./config-file.js";
 import { decimalNumber, numberPair, wholeNumber } from "./options.js";

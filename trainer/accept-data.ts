@@ -3,9 +3,10 @@
 
 import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { counted } from "../runtime/batches/class-counts.js";
+import type { BadSamples } from "../runtime/batches/reading-policy.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { matchClasses } from "../runtime/models/labels.js";
-import type { BadSamples, RunState } from "./checkpoint/state.js";
+import type { RunState } from "./core/state.js";
 
 /** Opens a data set; one with another fingerprint is refused where one is given. */
 type Connect = (

@@ -1,7 +1,7 @@
 // Class scores: what a model answered over a data set, in total and per class, and which classes it confuses.
 
 import { decision } from "../runtime/inference/logits.js";
-import { judge } from "./validation.js";
+import { judge } from "./core/validation.js";
 
 /** Images and right answers: of a class, or of a data set. */
 export interface Counts {

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeviceLost, isVitrineError, quote } from "../runtime/errors.js";
 import { hasCheckpoint, loadState } from "./checkpoint/load.js";
-import { LAST } from "./checkpoint/save.js";
-import { train } from "./loop.js";
+import { LAST } from "./checkpoint/run-folders.js";
+import { train } from "./core/loop.js";
+import type { FolderRun } from "./folder-record.js";
 import { type PrepareOptions, prepareRun } from "./prepare.js";
-import type { TrainingRun } from "./run.js";
 import { withCheckpoint } from "./stopping.js";
 
 /** Devices that a run may lose without a later checkpoint in between. */
@@ -20,7 +20,7 @@ interface Attempt {
   device: string | null;
 }
 
-async function attempt(options: PrepareOptions, seen: Attempt): Promise<TrainingRun> {
+async function attempt(options: PrepareOptions, seen: Attempt): Promise<FolderRun> {
   const { run, close } = await prepareRun(options);
   try {
     seen.device = run.state.device;
@@ -45,7 +45,7 @@ function isDeviceGone(error: unknown): boolean {
  * Prepares a run and trains it to its end. Lost devices are replaced, at most three times without a new checkpoint in
  * between; every other failure, and a loss beyond that, is thrown with the run closed.
  */
-export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): Promise<TrainingRun> {
+export async function trainToEnd(options: PrepareOptions, pauseMs = PAUSE_MS): Promise<FolderRun> {
   const { progress, interruption } = options;
   const seen: Attempt = { device: options.request.device };
   let request = options.request;

@@ -8,13 +8,13 @@ import { elementCount } from "../runtime/graph/tensor.js";
 import { classifierGraph } from "../runtime/inference/step.js";
 import { familyOf } from "../runtime/models/families.js";
 import { planTraining } from "../runtime/training/plan.js";
-import { expectNotInterrupted } from "./interruption.js";
+import { expectNotInterrupted } from "./core/interruption.js";
+import { stepInputs, type TeacherLogits } from "./core/objective.js";
+import type { TrainingRun } from "./core/run.js";
+import { trainedEpochs, trainedSteps } from "./core/schedule.js";
+import { finishStep, startStep } from "./core/train-step.js";
 import { wrap } from "./lines.js";
-import { stepInputs, type TeacherLogits } from "./objective.js";
-import type { TrainingRun } from "./run.js";
-import { trainedEpochs, trainedSteps } from "./schedule.js";
 import { isTeacherAddress } from "./teacher-address.js";
-import { finishStep, startStep } from "./train-step.js";
 
 /** Fields of `--dry-run --json`. Rates are images per second. */
 export interface DryRunFacts {

@@ -4,37 +4,11 @@
 
 import { appendFile, type FileHandle, open, rename, writeFile } from "node:fs/promises";
 import { readFileIfAny } from "../runtime/host/node-files.js";
-import type { LossScale, LossTerms } from "../runtime/training/contract.js";
-import type { ModelScores, Scores, ValidationScores } from "./validation.js";
+import type { StepMetrics } from "./core/step-metrics.js";
+import type { ModelScores, Scores } from "./core/validation.js";
 
 /** Of metrics.csv: more than a million steps. */
 export const LARGEST_METRICS = 256 * 2 ** 20;
-
-export interface StepMetrics {
-  /** Steps done, this one included. */
-  step: number;
-  epoch: number;
-  batch: number;
-  learningRate: number;
-  /** The loss that main.py prints. */
-  loss: number;
-  /** Absent without distillation. */
-  terms?: LossTerms | undefined;
-  /** Mean of `loss` over the last steps. */
-  runningLoss: number;
-  /** Lower bound of the loss, see objective.ts. */
-  targetEntropy: number;
-  /** Before clipping. */
-  gradientNorm: number;
-  imagesPerSecond: number;
-  /** Fraction of the step's time spent waiting for data, 0…1. */
-  dataWait: number;
-  /** Images of the batch that the data server could not read. */
-  skipped: number;
-  validation: ValidationScores | null;
-  /** After this step; absent where the loss is not scaled. */
-  lossScale?: LossScale | undefined;
-}
 
 const SCORES = ["top1", "top5", "loss"] as const;
 const HEADS = ["class", "distillation"] as const;

@@ -7,30 +7,36 @@ import { quote, VitrineError } from "../runtime/errors.js";
 import { inputTransform } from "../runtime/models/config.js";
 import { writeConfigJson } from "../runtime/models/families.js";
 import { matchClasses } from "../runtime/models/labels.js";
-import { createTraining } from "../runtime/training/program.js";
 import { DISK } from "./checkpoint/commit-folder.js";
-import { restoreTraining } from "./checkpoint/load.js";
-import { LAST } from "./checkpoint/save.js";
-import { frozenNames } from "./frozen.js";
-import { expectNotInterrupted } from "./interruption.js";
-import { layerRates } from "./layer-rates.js";
-import type { Progress } from "./progress.js";
-import { rateNoise } from "./rate-noise.js";
+import { lastCheckpoint } from "./checkpoint/load.js";
+import { LAST } from "./checkpoint/run-folders.js";
+import { assembleRun, makeTraining } from "./core/assemble-run.js";
+import { restoreTraining } from "./core/checkpoint-files.js";
+import { expectNotInterrupted } from "./core/interruption.js";
+import { startRun } from "./core/new-run.js";
+import type { Progress } from "./core/progress-report.js";
+import type {
+  Disposables,
+  RunObserver,
+  RunRequest,
+  RunSources,
+  StartingPoint,
+  TrainingRun,
+} from "./core/run.js";
+import type { RunControl } from "./core/run-control.js";
+import { type FolderRun, type FolderTarget, folderRecord } from "./folder-record.js";
 import { connectTeacher } from "./remote-teacher.js";
 import { describeRun } from "./report.js";
-import type { RunObserver, RunRequest, RunSources, TrainingRun } from "./run.js";
 import { runConfigText } from "./run-config.js";
-import type { RunControl } from "./run-control.js";
 import { lockRun } from "./run-lock.js";
-
-import { createSchedule } from "./schedule.js";
-import { type Disposables, resumeRun, type StartingPoint, startNewRun } from "./starting-point.js";
+import { openFirstModel } from "./starting-model.js";
+import { resumeRun } from "./starting-point.js";
 import { openTeacher } from "./teacher.js";
 import { isTeacherAddress } from "./teacher-address.js";
 import type { Teacher } from "./teacher-contract.js";
 
 export interface PreparedRun {
-  run: TrainingRun;
+  run: FolderRun;
   /** Closes everything that was opened; the run must have ended. */
   close(): Promise<void>;
 }
@@ -101,46 +107,16 @@ async function findValidation(
   return { source, classMap };
 }
 
-async function makeTraining(start: StartingPoint, out: string) {
-  const { config, weights, batchesTracked, state, resumed, runtime } = start;
-  const { batchSize, accumulate, recompute, distillation, alpha, tau, softScale, dropPath, ema } =
-    state.settings;
-  const memory = { batchSize, pieces: accumulate, recompute };
-  const model = { config, weights, batchesTracked };
-  const options = { ...model, ...memory, distillation, alpha, tau, softScale, dropPath, ema };
-  const names = [...weights.keys()];
-  const { opt: optimizer, layerDecay, bceLoss, cosub } = state.settings;
-  const frozen = frozenNames(names, state.settings);
-  const rateFactors = layerRates(names, layerDecay);
-  const trained = {
-    frozen,
-    optimizer,
-    rateFactors,
-    cosub,
-    loss: bceLoss || cosub ? "binary" : "soft",
-  } as const;
-  const training = await createTraining(runtime.executor, { ...options, ...trained });
-  if (resumed) await restoreTraining(out, training, state);
-  return training;
-}
-
 function assemble(
   { request, progress, interruption, observer, control }: PrepareOptions,
-  { state, source, config, labels, runtime }: StartingPoint,
+  start: StartingPoint,
   parts: Pick<TrainingRun, "training" | "validation">,
   teacher: Teacher | null,
-): TrainingRun {
+): FolderRun {
+  const { state, config, labels } = start;
   // Teacher and student share the executor: logits stay on the device where steps are pipelined there.
   const teacherLogits = (parts.training.submit && teacher?.onDevice) ?? teacher?.logits ?? null;
-  const classMap = Int32Array.from(state.classMap);
-  const { math } = runtime.image;
-  const curve = createSchedule(state.settings, source.batchesPerEpoch);
-  return {
-    ...parts,
-    source,
-    objective: { settings: state.settings, config, classMap, math, teacher: teacherLogits },
-    schedule: { ...curve, noise: rateNoise(state.settings, curve.length, math) },
-    state,
+  const target: FolderTarget = {
     checkpoint: { files: DISK, folder: request.out, configText: writeConfigJson(config, labels) },
     configYaml: runConfigText(state.settings, {
       ...request.command,
@@ -148,13 +124,18 @@ function assemble(
       ...(state.gpuTier === null ? {} : { "gpu-tier": state.gpuTier }),
       ...(state.validationPath === null ? {} : { val: state.validationPath }),
     }),
+  };
+  const run = assembleRun(start, teacherLogits, {
+    ...parts,
+    record: folderRecord(target),
     keepBest: request.keepBest ?? 1,
     checkpointEvery: request.checkpointEvery,
     progress,
     interruption,
     observer,
     control,
-  };
+  });
+  return { ...run, ...target };
 }
 
 /** Throws a typed error for each thing that does not fit; then nothing was written and everything is closed again. */
@@ -166,7 +147,9 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
       const lock = await lockRun(request.out, { onNotice: (text) => progress.say(text) });
       disposables.push(() => lock.release());
     }
-    const start = await (request.resume ? resumeRun : startNewRun)(request, sources, disposables);
+    const start = request.resume
+      ? await resumeRun(request, sources, disposables)
+      : await startRun(request, sources, await openFirstModel(request), disposables);
     for (const notice of start.notices) progress.say(notice);
     expectNotInterrupted(interruption);
     const teacher = await findTeacher(options, start);
@@ -174,8 +157,9 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
     expectNotInterrupted(interruption);
     const validation = await findValidation(options, start, disposables);
     expectNotInterrupted(interruption);
-    const training = await makeTraining(start, request.out);
+    const training = await makeTraining(start);
     disposables.push(() => training.dispose());
+    if (start.resumed) await restoreTraining(lastCheckpoint(request.out), training, start.state);
     const run = assemble(options, start, { training, validation }, teacher);
     const { config, weights, resumed, runtime } = start;
     const facts = { config, weights, resumed, device: runtime.description };

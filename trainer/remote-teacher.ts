@@ -12,8 +12,8 @@ import { PROPERTY } from "../proto/services.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import { type ErrorCode, isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { defaultLabels } from "../runtime/models/labels.js";
-import { teacherOrder } from "./classes.js";
-import { expectNotInterrupted } from "./interruption.js";
+import { teacherOrder } from "./core/classes.js";
+import { expectNotInterrupted } from "./core/interruption.js";
 import { parseTeacherAddress } from "./teacher-address.js";
 import { checkTeacherSize, type Teacher, type TeacherOptions } from "./teacher-contract.js";
 

@@ -9,19 +9,22 @@ import { familyOf, isDistilled, type ModelConfig } from "../runtime/models/famil
 import type { LossScale } from "../runtime/training/contract.js";
 import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
-import type { BestScore } from "./checkpoint/ranking.js";
-import { BEST, LAST } from "./checkpoint/save.js";
-import { frozenNames } from "./frozen.js";
+import { BEST, LAST } from "./checkpoint/run-folders.js";
+import { frozenNames } from "./core/frozen.js";
+import type { TrainerOption } from "./core/option-kinds.js";
+import { TRAINER_OPTIONS } from "./core/options.js";
+import type { BestScore } from "./core/ranking.js";
+import { RunningMean } from "./core/recent-steps.js";
+import { RECIPES } from "./core/recipes.js";
+import type { TrainingRun } from "./core/run.js";
+import { averageWindow, describeDecay, rateOfEpoch, scheduleWarnings } from "./core/schedule.js";
+import type { TrainerSettings } from "./core/settings.js";
+import type { ValidationScores } from "./core/validation.js";
 import { wrap } from "./lines.js";
-import type { TrainerOption } from "./option-kinds.js";
-import { TRAINER_OPTIONS } from "./options.js";
-import { RunningMean } from "./recent-steps.js";
-import { RECIPES } from "./recipes.js";
-import type { TrainingRun } from "./run.js";
 import { CONFIG_FILE } from "./run-config.js";
-import { averageWindow, describeDecay, rateOfEpoch, scheduleWarnings } from "./schedule.js";
-import type { TrainerSettings } from "./settings.js";
-import type { ValidationScores } from "./validation.js";
+
+/** A run that a folder keeps. */
+type ReportedRun = TrainingRun & { checkpoint: { folder: string } };
 
 const sentence = (label: string, text: string): string[] => wrap(label.padEnd(10), text.split(" "));
 
@@ -133,7 +136,7 @@ export function leftOut(samples: number, { batchSize, recipe: { repeats } }: Tra
 
 /** Lines of at most 80 columns, unless a single word is longer. */
 export function describeRun(
-  run: TrainingRun,
+  run: ReportedRun,
   { config, weights, device, teacher, resumed }: RunFacts,
 ): string[] {
   const { state, source, schedule, training } = run;
@@ -198,7 +201,7 @@ export interface SummaryFacts {
 }
 
 /** A finished run, in lines of at most 80 columns unless a path is longer, and as JSON. */
-export function summarize({ state, checkpoint }: TrainingRun): { lines: string[]; facts: SummaryFacts } {
+export function summarize({ state, checkpoint }: ReportedRun): { lines: string[]; facts: SummaryFacts } {
   const last = join(checkpoint.folder, LAST);
   const loss = new RunningMean(state.recentLosses).mean();
   const { step: steps, cursor, validation, best } = state;

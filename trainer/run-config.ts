@@ -3,9 +3,9 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import type { TrainerOption } from "./option-kinds.js";
-import { TRAINER_OPTIONS } from "./options.js";
-import type { TrainerSettings } from "./settings.js";
+import type { TrainerOption } from "./core/option-kinds.js";
+import { TRAINER_OPTIONS } from "./core/options.js";
+import type { TrainerSettings } from "./core/settings.js";
 
 /** A key's name is the flag's without dashes in front. */
 const configKey = (flag: string): string => flag.replace(/^--/, "");

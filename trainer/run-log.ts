@@ -1,7 +1,8 @@
 // Run log: RUN/log.txt, everything that a run says, with the time of day, over all its starts.
 
 import { appendFileSync } from "node:fs";
-import { type Progress, type ProgressReport, progressLine } from "./progress.js";
+import type { Progress, ProgressReport } from "./core/progress-report.js";
+import { progressLine } from "./progress.js";
 
 /** Steps are in metrics.csv; the log shows that the run is alive. */
 const STEP_INTERVAL_MS = 60_000;

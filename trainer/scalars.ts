@@ -1,7 +1,7 @@
 // Scalars: the tags under which TensorBoard shows a run: train/… for every step, val/… and val_ema/… for validations.
 
-import type { StepMetrics } from "./metrics.js";
-import type { ModelScores, ValidationScores } from "./validation.js";
+import type { StepMetrics } from "./core/step-metrics.js";
+import type { ModelScores, ValidationScores } from "./core/validation.js";
 
 export type Scalars = Readonly<Record<string, number | undefined>>;
 

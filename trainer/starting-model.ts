@@ -1,31 +1,27 @@
-// Starting model: the architecture that --model and --init ask for, and the weights that a run starts from.
+// Starting model: what a new run of the command line begins with: a free folder, settings, and the model of --model and
+// --init.
 
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { DrawMath } from "../runtime/draw/random.js";
 import { quote, VitrineError } from "../runtime/errors.js";
-import { elementCount } from "../runtime/graph/tensor.js";
 import { CONFIG_FILE } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { entryAt, LARGEST_TEXT, readWholeFile } from "../runtime/host/node-files.js";
-import { readModel, type StoredModel, withClasses } from "../runtime/model-files/stored-model.js";
+import { readModel } from "../runtime/model-files/stored-model.js";
 import {
   familyOf,
-  initialWeights,
   type ModelConfig,
   publishedConfig,
   readFamilyFile,
   similarNames,
 } from "../runtime/models/families.js";
-import { type StartingWeights, startingWeights } from "../runtime/models/starting-weights.js";
-import type { TensorMap } from "../runtime/weights/tensor-map.js";
-import type { TrainerSettings } from "./settings.js";
-
-export interface StartingModel {
-  /** Its number of classes is the data set's, and filled in later. */
-  config: ModelConfig;
-  /** The model that --init names. */
-  init: StoredModel | null;
-}
+import { hasCheckpoint } from "./checkpoint/load.js";
+import type { FirstModel, StartingModel } from "./core/first-weights.js";
+import { settingsFrom } from "./core/options.js";
+import type { RunRequest } from "./core/run.js";
+import type { TrainerSettings } from "./core/settings.js";
+import { checkSettings } from "./core/settings.js";
+import { isTeacherAddress, parseTeacherAddress } from "./teacher-address.js";
 
 /** Architecture by published name, config.json, or model folder. Throws `model/unknown`, `model/config`. */
 async function namedConfig(model: string): Promise<ModelConfig> {
@@ -62,63 +58,39 @@ export async function openStartingModel(settings: TrainerSettings): Promise<Star
   return { config: asked, init };
 }
 
-/** Weights, gradients and moments, float32: SGD has one moment. */
-const BYTES_PER_PARAMETER = { adamw: 16, lamb: 16, sgd: 12 } as const;
+/** Files that a run killed before its first checkpoint may leave. */
+const LEFTOVERS = /^(lock(\.takeover)?|(metrics\.csv|config\.yaml)(\.next)?|last\.next|best\.next)$/;
 
-/**
- * Refuses a model whose parameters alone do not fit, before any of them is drawn. Throws `graph/memory`, and
- * `model/config` for sizes that contradict each other.
- */
-export function checkParameterMemory(
-  config: ModelConfig,
-  limitBytes: number,
-  optimizer: TrainerSettings["opt"],
-): void {
-  const shapes = familyOf(config).parameters(config);
-  const count = Array.from(shapes.values(), elementCount).reduce((sum, values) => sum + values, 0);
-  // What Node's host memory may hold, where the device states no limit.
-  const limit = Math.min(limitBytes, 2 ** 36);
-  const bytes = count * BYTES_PER_PARAMETER[optimizer];
-  if (bytes <= limit) return;
-  const gib = (value: number) => (value / 2 ** 30).toLocaleString("en-US", { maximumFractionDigits: 1 });
-  const text =
-    `training this model's ${count.toLocaleString("en-US")} parameters takes ${gib(bytes)} GiB before any activation, ` +
-    `${gib(limit)} GiB can be used: take a smaller model (--model)`;
-  throw new VitrineError("graph/memory", text, { details: { parameters: count, bytes, limit } });
+/** Throws `usage/out` if RUN contains a run already, or anything else. */
+async function checkFree(out: string): Promise<void> {
+  if (!existsSync(out)) return;
+  const name = quote(out);
+  if (await hasCheckpoint(out))
+    throw new VitrineError(
+      "usage/out",
+      `${name} already contains a run: continue it with --resume, or give another --out`,
+      { details: { out } },
+    );
+  let entries: string[];
+  try {
+    entries = readdirSync(out);
+  } catch (cause) {
+    throw new VitrineError("usage/out", `--out ${name} is not a folder: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  const foreign = entries.find((entry) => !LEFTOVERS.test(entry));
+  if (foreign === undefined) return;
+  throw new VitrineError("usage/out", `${name} is not empty (${quote(foreign)}): give another --out`, {
+    details: { out },
+  });
 }
 
-/** The names of --init's classes; null without a checkpoint, or for a backbone without heads. */
-export function headLabels({ init }: StartingModel): readonly string[] | null {
-  return init === null || init.labels.length === 0 ? null : init.labels;
-}
-
-/** With new heads: those of `fresh`, for each that the checkpoint has as well. */
-function withNewHeads({ weights }: StoredModel, config: ModelConfig, fresh: TensorMap): TensorMap {
-  const replaced = new Map(weights);
-  for (const head of familyOf(config).headNames(config))
-    for (const name of [`${head}.weight`, `${head}.bias`]) {
-      const tensor = fresh.get(name);
-      if (tensor && replaced.has(name)) replaced.set(name, tensor);
-    }
-  return replaced;
-}
-
-export interface FirstWeightsOptions {
-  /** For each class the row of --init's heads that it keeps; null: new heads. */
-  headRows: Int32Array | null;
-  seed: number;
-  math: DrawMath;
-}
-
-/** Initial weights for `config`'s classes: drawn from the seed, replaced by those of --init that fit. */
-export function firstWeights(
-  { init }: StartingModel,
-  config: ModelConfig,
-  { headRows, seed, math }: FirstWeightsOptions,
-): StartingWeights {
-  const fresh = initialWeights(config, seed, math);
-  if (init === null) return { weights: fresh, notices: [] };
-  const loaded = headRows ? withClasses(init, headRows).weights : withNewHeads(init, config, fresh);
-  const { weights, notices } = startingWeights(loaded, fresh, init.name);
-  return { weights, notices: [...init.notices, ...notices] };
+/** What a new run begins with. Reads files, and writes nothing. */
+export async function openFirstModel({ out, given, configured }: RunRequest): Promise<FirstModel> {
+  await checkFree(out);
+  const asked = settingsFrom(given, configured);
+  checkSettings(asked);
+  if (asked.teacher !== null && isTeacherAddress(asked.teacher)) parseTeacherAddress(asked.teacher);
+  return { asked, start: await openStartingModel(asked) };
 }

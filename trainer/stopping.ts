@@ -1,22 +1,10 @@
 // Stopping: how a run ends before its last step, by a signal or by an error, and what its user can do then.
 
 import { join } from "node:path";
-import type { Cursor } from "../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
-import { LAST } from "./checkpoint/save.js";
-import { INTERRUPTED } from "./interruption.js";
-
-const NOT_FINITE = "training/not-finite";
-
-/** A loss or gradient that no further step can repair, and that a resumed run would produce again. */
-export function notFinite(what: string, { epoch, batch }: Cursor): VitrineError {
-  return new VitrineError(
-    NOT_FINITE,
-    `${what} at batch ${batch} of epoch ${epoch} (both counted from 0): start a new run with a lower --lr, or with ` +
-      "--clip-grad 1",
-    { details: { epoch, batch } },
-  );
-}
+import { LAST } from "./checkpoint/run-folders.js";
+import { INTERRUPTED } from "./core/interruption.js";
+import { NOT_FINITE } from "./core/not-finite.js";
 
 /** Node's text of a failed call: `ENOSPC: no space left on device, write`. */
 const SYSTEM_TEXT = /^[A-Z]\w*: ([^,]+)/;

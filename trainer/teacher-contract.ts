@@ -2,7 +2,7 @@
 
 import { quote, VitrineError } from "../runtime/errors.js";
 import type { ClassOrder } from "../runtime/models/labels.js";
-import type { TeacherLogits } from "./objective.js";
+import type { TeacherLogits } from "./core/objective.js";
 
 export interface Teacher {
   logits(pixels: Uint8Array, count: number): Promise<Float32Array>;

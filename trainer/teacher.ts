@@ -5,7 +5,7 @@ import { nodeModelSource } from "../runtime/host/node.js";
 import { loadModel } from "../runtime/load-model.js";
 import { readModel, withClasses } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
-import { teacherOrder } from "./classes.js";
+import { teacherOrder } from "./core/classes.js";
 import { checkTeacherSize, type Teacher, type TeacherOptions } from "./teacher-contract.js";
 import { weightsDigest } from "./weights-digest.js";
 

@@ -2,10 +2,10 @@
 // calls are counted, and timed by themselves.
 
 import { serialize } from "node:v8";
+import { noStageSeconds } from "../../runtime/batches/sample-task.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
-import { noStageSeconds } from "../../server/data/service-totals.js";
 
 const IMAGES = 64;
 const BATCHES = 3;

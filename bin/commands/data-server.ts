@@ -1,10 +1,10 @@
 // vitrine data-server: serves a data set as augmented batches over gRPC until a signal stops it.
 
 import type { Command } from "commander";
+import { describe } from "../../runtime/batches/batch-stream.js";
 import { classWarnings, counted, describeClasses } from "../../runtime/batches/class-counts.js";
-import { describe } from "../../server/data/batch-stream.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { startDataServer } from "../../server/data/data-server.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
 import { DEFAULT_MAX_STREAMS } from "../../server/data/service.js";
 import { endOnSignalDuring, runUntilSignal } from "../../server/drain.js";
 import { exposureWarning } from "../../server/listen.js";

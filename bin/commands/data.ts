@@ -5,10 +5,10 @@ import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { counted } from "../../runtime/batches/class-counts.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
-import { AUGMENTATION_OPTIONS, recipeFrom } from "../../trainer/augmentation-options.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
+import { AUGMENTATION_OPTIONS, recipeFrom } from "../../trainer/core/augmentation-options.js";
 import { action, printJson, withExamples } from "../command-line.js";
 import { type AskedBatches, localData } from "../local-data.js";
 import {

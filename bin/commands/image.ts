@@ -10,7 +10,7 @@ import { type DecodedImage, type DecodeScale, decode, readHeader } from "../../r
 import { createImageModule, type ImageModule } from "../../runtime/image/image-module.js";
 import { decodePicture, type PictureHeader, readPictureHeader } from "../../runtime/image/picture.js";
 import { trainingInputOfPixels } from "../../runtime/image/training-input.js";
-import { recipeFrom, SAMPLE_OPTIONS } from "../../trainer/augmentation-options.js";
+import { recipeFrom, SAMPLE_OPTIONS } from "../../trainer/core/augmentation-options.js";
 import { action, printJson, readPhoto, withExamples } from "../command-line.js";
 import { contactSheet, describeDraw } from "../image/contact-sheet.js";
 import { requireFormat, writePicture } from "../image/write-picture.js";

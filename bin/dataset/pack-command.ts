@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { counted } from "../../runtime/batches/class-counts.js";
 import { displayPath } from "../../runtime/batches/data-path.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { createOrder, permutedIndex } from "../../runtime/draw/order.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
@@ -10,7 +11,6 @@ import { createImageModule } from "../../runtime/image/image-module.js";
 import type { Dataset } from "../../server/data/dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openParquet, parquetFiles } from "../../server/data/parquet/parquet-pictures.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
 import { type PackSource, packPictures, packShards } from "../../server/data/shards/pack-shards.js";
 import type { LabelSource } from "../../server/data/shards/shard-samples.js";
 import { action, printJson, withExamples } from "../command-line.js";

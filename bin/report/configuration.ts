@@ -1,9 +1,9 @@
 // Configuration: the settings of a run, those that differ from DeiT's first, and what it ran on.
 
 import { isAbsolute } from "node:path";
-import type { TrainerOption } from "../../trainer/option-kinds.js";
-import { TRAINER_OPTIONS } from "../../trainer/options.js";
-import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
+import type { TrainerOption } from "../../trainer/core/option-kinds.js";
+import { TRAINER_OPTIONS } from "../../trainer/core/options.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/core/settings.js";
 import { packageVersion } from "../command-line.js";
 import { type Html, html } from "./html.js";
 import { shownPath } from "./names.js";

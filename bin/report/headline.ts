@@ -1,7 +1,7 @@
 // Headline: the few numbers that a reader asks for first.
 
-import { trainedEpochs, trainedSteps } from "../../trainer/schedule.js";
-import type { TrainerSettings } from "../../trainer/settings.js";
+import { trainedEpochs, trainedSteps } from "../../trainer/core/schedule.js";
+import type { TrainerSettings } from "../../trainer/core/settings.js";
 import { type Html, html } from "./html.js";
 import type { Metrics } from "./metrics-table.js";
 import { duration, figure, percent } from "./names.js";

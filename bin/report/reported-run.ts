@@ -1,8 +1,8 @@
 // Reported run: everything that the page shows about one run, gathered before anything is drawn.
 
 import type { AttentionMap } from "../../runtime/inference/attention-rollout.js";
-import type { RunState } from "../../trainer/checkpoint/state.js";
 import type { ClassScores } from "../../trainer/class-scores.js";
+import type { RunState } from "../../trainer/core/state.js";
 import type { Metrics } from "./metrics-table.js";
 
 /** Validation images of a report: enough for a confusion matrix of tens of classes, in about a minute on a CPU. */

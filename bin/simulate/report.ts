@@ -1,7 +1,7 @@
 // Report: a prediction in lines of at most 80 columns, with what is used how much and what would help.
 
 import { counted } from "../../runtime/batches/class-counts.js";
-import { NOTABLE_DATA_WAIT } from "../../trainer/data-wait.js";
+import { NOTABLE_DATA_WAIT } from "../../trainer/core/data-wait.js";
 import { wrap } from "../../trainer/lines.js";
 import type { Cluster, Prediction, Use } from "./cluster.js";
 

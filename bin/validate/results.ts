@@ -3,7 +3,7 @@
 import { escapeControls, quote } from "../../runtime/errors.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import type { ClassScores } from "../../trainer/class-scores.js";
-import { hasTop5 } from "../../trainer/validation.js";
+import { hasTop5 } from "../../trainer/core/validation.js";
 import type { Disagreement } from "./disagreement.js";
 import type { Cell } from "./results-file.js";
 

@@ -5,7 +5,7 @@ import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { decision } from "../../runtime/inference/logits.js";
 import type { Model } from "../../runtime/load-model.js";
 import { type StoredModel, withClasses } from "../../runtime/model-files/stored-model.js";
-import { teacherOrder } from "../../trainer/classes.js";
+import { teacherOrder } from "../../trainer/core/classes.js";
 import type { Decisions } from "./disagreement.js";
 import { evaluateModel } from "./evaluate-model.js";
 

@@ -3,6 +3,7 @@
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { describeOtherFiles } from "../../runtime/batches/class-counts.js";
 import { displayPath } from "../../runtime/batches/data-path.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { FilterName, InputTransform } from "../../runtime/image/input-transform.js";
 import { logitsOf } from "../../runtime/inference/logits.js";
@@ -13,7 +14,6 @@ import { type ClassOrder, matchClasses } from "../../runtime/models/labels.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { type OpenedEvaluation, openEvaluation } from "../../server/data/evaluation.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { validationProgress } from "../../trainer/progress.js";
 import { type RemoteFlags, remoteSettings } from "../remote-options.js";

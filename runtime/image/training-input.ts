@@ -13,10 +13,10 @@ import type { SampleDraw } from "../draw/draw.js";
 import { Domain, streamAddress } from "../draw/random.js";
 import type { EraseMode } from "../draw/recipe.js";
 import { VitrineError } from "../errors.js";
-import { operationRecords } from "./augment.js";
 import { DEFAULT_PIXEL_LIMIT } from "./decode.js";
 import type { ImageCall, ImageModule } from "./image-module.js";
 import type { FilterName } from "./input-transform.js";
+import { operationRecords } from "./operation-records.js";
 import { filterNumber, LARGEST_INPUT, type RgbImage, requirePicture } from "./resize.js";
 
 /** Size, filter and buffers of a training input. */

@@ -1,10 +1,10 @@
 // Check headers: finds files of a data set that cannot be images before hours are spent on the way to them.
 
 import { counted } from "../../runtime/batches/class-counts.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { checkSamples } from "./check-samples.js";
 import type { DecodePool } from "./decode-task.js";
-import type { BadSamples } from "./reading-policy.js";
 import type { LocatedSamples } from "./sample-location.js";
 
 export interface HeaderCheck {

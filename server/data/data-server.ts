@@ -7,6 +7,7 @@ import { checkAddress } from "../../proto/address.js";
 import { type BatchPart, encodePart } from "../../proto/batch-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, REFLECTION_SERVICES } from "../../proto/services.js";
 import { counted, describeOtherFiles } from "../../runtime/batches/class-counts.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import type { VitrineError } from "../../runtime/errors.js";
 import { drainGrpc } from "../drain.js";
 import { createHealth } from "../health.js";
@@ -18,7 +19,6 @@ import type { Dataset } from "./dataset.js";
 import { type OpenPool, openDecodePool } from "./decode-pool.js";
 import { type MetricsServer, startMetrics } from "./metrics.js";
 import { openDatasetInThread } from "./open-in-thread.js";
-import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
 import { createDataService, type DataService, type ServiceLimits } from "./service.js";
 

@@ -1,11 +1,11 @@
 // Statistics of a data set: images per class, and bytes, sides and formats of the pictures, from their headers.
 
+import { isFileFault } from "../../runtime/batches/reading-policy.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
 import { readPictureHeader } from "../../runtime/image/picture.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import { eachParallel } from "./parallel.js";
 import { readSample } from "./read-sample.js";
-import { isFileFault } from "./reading-policy.js";
 import type { RemoteSource } from "./remote/contract.js";
 import { withRemoteSource } from "./remote/remote-reader.js";
 import { rowsOf } from "./sample-table.js";

@@ -4,18 +4,20 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import type { DecodeOutcome } from "../../runtime/batches/sample-task.js";
+import { noStageSeconds } from "../../runtime/batches/sample-task.js";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
 import { FairQueue } from "../fair-queue.js";
-import type { DecodeOutcome, DecodePool, DecodeTask } from "./decode-task.js";
+import type { DecodePool, DecodeTask } from "./decode-task.js";
 import type { WorkerData, WorkerRequest, WorkerResponse } from "./decode-worker.js";
 import { createInlinePool } from "./inline-pool.js";
 import { DEFAULT_READS_PER_WORKER, type RemoteSettings } from "./remote/contract.js";
 import { RemoteClient } from "./remote/remote-client.js";
 import { RemoteReaders } from "./remote/remote-readers.js";
-import { addStages, noStageSeconds, type PoolLoad } from "./service-totals.js";
+import { addStages, type PoolLoad } from "./service-totals.js";
 import { MAX_DEATHS, taskIsLate, taskKillsWorkers } from "./task-failures.js";
 
 export interface OpenPool {

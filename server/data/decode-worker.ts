@@ -1,19 +1,14 @@
 // Decode worker: a thread with its own image module, in memory that no other thread can access.
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import type { TaskReading } from "../../runtime/batches/run-sample-task.js";
+import { type DecodeOutcome, noStageSeconds, type StageSeconds } from "../../runtime/batches/sample-task.js";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
-import {
-  type DecodeOutcome,
-  type DecodeTask,
-  runDecodeTask,
-  startReading,
-  type TaskReading,
-} from "./decode-task.js";
+import { type DecodeTask, runDecodeTask, startReading } from "./decode-task.js";
 import type { ReadOptions } from "./read-sample.js";
 import { RemoteClient } from "./remote/remote-client.js";
-import { noStageSeconds, type StageSeconds } from "./service-totals.js";
 import { warmUp } from "./warm-up.js";
 
 export interface WorkerData {

@@ -3,13 +3,13 @@
 import { namesBytes } from "../../proto/batch-codec.js";
 import { batchCost, checkBatchBytes, MAX_BATCH_SIZE, MAX_EVALUATION_SIZE } from "../../proto/credits.js";
 import type { AskedEvaluation } from "../../proto/evaluation-codec.js";
+import type { MadeBatch } from "../../runtime/batches/batch-maker.js";
 import { type Cursor, checkCursor } from "../../runtime/batches/batch-source.js";
+import type { EvaluationMaker } from "../../runtime/batches/evaluation-maker.js";
+import { type BatchStreamOptions, ReadAhead, STREAM_SLOTS } from "../../runtime/batches/read-ahead.js";
 import { VitrineError } from "../../runtime/errors.js";
 import { DEFAULT_CROP_RATIO } from "../../runtime/image/input-transform.js";
-import type { MadeBatch } from "./batch-maker.js";
 import type { DecodePool } from "./decode-task.js";
-import type { EvaluationMaker } from "./evaluation-maker.js";
-import { type BatchStreamOptions, ReadAhead, STREAM_SLOTS } from "./read-ahead.js";
 
 /** As --crop-pct allows. */
 const LEAST_CROP_RATIO = 0.01;

@@ -1,15 +1,18 @@
 // Evaluation: a data set's images in its own order, through the evaluation transform, nothing drawn at random.
 
 import { randomUUID } from "node:crypto";
-import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
-import { type PlacedEvaluationBatch, readableImages } from "../../runtime/batches/evaluation-batch.js";
-import { describe } from "./batch-stream.js";
+import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
+import { describe } from "../../runtime/batches/batch-stream.js";
+import {
+  createEvaluationMaker,
+  type EvaluationMakerOptions,
+  evaluationBatches,
+} from "../../runtime/batches/evaluation-maker.js";
 import { type CheckedHeaders, checkHeaders, type HeaderCheck } from "./check-headers.js";
 import { sampleLocation, sampleNames } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
-import { createEvaluationMaker, type EvaluationMakerOptions } from "./evaluation-maker.js";
+import { locatedDataset } from "./located-dataset.js";
 import { openDataset } from "./open-dataset.js";
-import { type Leased, ReadAhead } from "./read-ahead.js";
 import type { RemoteSettings } from "./remote/contract.js";
 
 /** A bad file that is left out makes its batch shorter. */
@@ -21,9 +24,6 @@ export interface EvaluationOptions extends EvaluationMakerOptions {
   /** How a data set at a URL is read. */
   remote?: RemoteSettings | undefined;
 }
-
-/** One batch is read while the next one is made. */
-const SLOTS = 2;
 
 /** An evaluation source that knows its files. */
 export interface OpenedEvaluation extends EvaluationSource {
@@ -45,34 +45,12 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
   const { pool } = await openDecodePool(options.workers, dataset.remote);
   let maker: ReturnType<typeof createEvaluationMaker>;
   try {
-    maker = createEvaluationMaker(pool, dataset, options);
+    maker = createEvaluationMaker(pool, locatedDataset(dataset), options);
   } catch (error) {
     await pool.close();
     throw error;
   }
   const { order } = maker;
-
-  async function* batches(): AsyncGenerator<EvaluationBatch> {
-    let next = 0;
-    const ahead = new ReadAhead<PlacedEvaluationBatch>({
-      slots: SLOTS,
-      allocate: () => pool.allocate(maker.pixelBytes),
-      make(buffer, signal) {
-        return next < order.batches ? maker.make(next++, buffer, signal) : null;
-      },
-    });
-    try {
-      for (;;) {
-        const leased: Leased<PlacedEvaluationBatch> | null = await ahead.next();
-        if (leased === null) return;
-        const batch = readableImages(leased.item);
-        if (batch.count > 0) yield batch;
-        leased.release();
-      }
-    } finally {
-      ahead.close(new Error("the reader of the batches stopped"));
-    }
-  }
 
   const { otherFiles, otherKinds, leftOut } = dataset;
   return {
@@ -89,7 +67,7 @@ export async function openEvaluation(options: EvaluationOptions): Promise<Opened
     otherFiles,
     otherKinds,
     leftOut,
-    batches,
+    batches: () => evaluationBatches((bytes) => pool.allocate(bytes), maker),
     close: () => pool.close(),
   };
 }

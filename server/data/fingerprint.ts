@@ -1,8 +1,8 @@
-// Fingerprint: which data set it is, as a SHA-256 over classes and, of each sample, name, size and label, and content
-// where its hash is known. Where the samples are (files, shards, an object store) does not count.
+// Fingerprint: which data set it is, as a SHA-256 over the text that identifies it.
 
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
+import { fingerprintHead, fingerprintLine } from "../../runtime/batches/fingerprint-text.js";
 import type { Listing } from "./dataset.js";
 import { hashAt, rowsOf } from "./sample-table.js";
 
@@ -22,12 +22,11 @@ export function fingerprintOf({
 }: Pick<Listing, "table" | "labels" | "classes">): string {
   const hash = createHash("sha256");
   const hasContent = table.hashes.length > 0;
-  let text = `vitrine data set ${hasContent ? "2, with content" : "1"}\n${classes.length}\n`;
-  for (const name of classes) text += `${JSON.stringify(name)}\n`;
+  let text = fingerprintHead(classes, hasContent);
   let index = 0;
   for (const { name, size } of rowsOf(table)) {
-    const content = hasContent ? ` ${hashAt(table, index)}` : "";
-    text += `${nameKey(name)} ${size} ${labels[index]}${content}\n`;
+    const sha256 = hasContent ? hashAt(table, index) : undefined;
+    text += fingerprintLine({ key: nameKey(name), size, label: labels[index], sha256 });
     if (text.length >= PIECE) {
       hash.update(text);
       text = "";

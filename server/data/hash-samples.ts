@@ -1,13 +1,13 @@
 // Hashes of samples: the SHA-256 of each sample's bytes, so that the fingerprint covers contents and every read is checked.
 
 import { createHash } from "node:crypto";
+import { isFileFault } from "../../runtime/batches/reading-policy.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { type Dataset, sampleLocation } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { ListingFaults } from "./listing-faults.js";
 import { eachParallel } from "./parallel.js";
 import { readSample } from "./read-sample.js";
-import { isFileFault } from "./reading-policy.js";
 import { withRemoteSource } from "./remote/remote-reader.js";
 import { HASH_BYTES, rowsOf, TableBuilder } from "./sample-table.js";
 

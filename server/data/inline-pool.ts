@@ -1,11 +1,11 @@
 // Inline pool: decode tasks one by one in the calling thread, for programs that want no threads.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { type DecodeOutcome, noStageSeconds } from "../../runtime/batches/sample-task.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { ImageModule } from "../../runtime/image/image-module.js";
-import { type DecodeOutcome, type DecodePool, runDecodeTask, startReading } from "./decode-task.js";
+import { type DecodePool, runDecodeTask, startReading } from "./decode-task.js";
 import type { RemoteClient } from "./remote/remote-client.js";
-import { noStageSeconds } from "./service-totals.js";
 
 /** Tasks run sequentially in the calling thread, whose event loop turns between them. */
 export function createInlinePool(module: ImageModule, remote: RemoteClient | undefined): DecodePool {

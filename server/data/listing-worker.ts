@@ -1,10 +1,10 @@
 // Listing worker: a thread that opens a data set, whose file system calls would block the event loop of a server.
 
 import { parentPort, workerData } from "node:worker_threads";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { type ErrorRecord, toErrorRecord } from "../../runtime/errors.js";
 import type { Dataset } from "./dataset.js";
 import { openDataset } from "./open-dataset.js";
-import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
 
 /** What the thread is started with. */

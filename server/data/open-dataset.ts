@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { isRemote } from "../../runtime/batches/data-path.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt } from "../../runtime/host/node-files.js";
 import { cifarFiles, isCifarFile, readCifar, readCifarFile } from "./cifar.js";
@@ -11,7 +12,6 @@ import type { Dataset, Listing } from "./dataset.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { isIndexFile, readIndexFile } from "./index-file.js";
 import { readListFile } from "./list-file.js";
-import type { BadSamples } from "./reading-policy.js";
 import type { RemoteSettings } from "./remote/contract.js";
 import { openRemote } from "./remote/open-remote.js";
 import { namedShards, namesIn, readLocalShards, SHARD_INDEX, shardNames } from "./shards/local-shards.js";

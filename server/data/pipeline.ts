@@ -1,12 +1,13 @@
 // Pipeline: a data set as a batch source in this process, without a network.
 
 import { randomUUID } from "node:crypto";
-import type { Batch, BatchSource, Cursor } from "../../runtime/batches/batch-source.js";
+import { type BatchMaker, type BatchOptions, createBatchMaker } from "../../runtime/batches/batch-maker.js";
+import type { BatchSource } from "../../runtime/batches/batch-source.js";
+import { describe, sourceBatches } from "../../runtime/batches/batch-stream.js";
 import { checkRecipe } from "./accepted-recipe.js";
-import { type BatchMaker, type BatchOptions, createBatchMaker } from "./batch-maker.js";
-import { describe, openBatchStream } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import { openDecodePool } from "./decode-pool.js";
+import { locatedDataset } from "./located-dataset.js";
 
 export interface PipelineOptions extends BatchOptions {
   dataset: Dataset;
@@ -24,31 +25,16 @@ export async function openPipeline(options: PipelineOptions): Promise<BatchSourc
   const { pool, math } = await openDecodePool(workers, dataset.remote);
   let maker: BatchMaker;
   try {
-    maker = createBatchMaker(pool, math, dataset, options);
+    maker = createBatchMaker(pool, math, locatedDataset(dataset), options);
   } catch (error) {
     await pool.close();
     throw error;
   }
 
-  async function* batches(from: Cursor): AsyncGenerator<Batch> {
-    const stream = openBatchStream(pool, maker, from);
-    try {
-      for (;;) {
-        const start = performance.now();
-        const leased = await stream.next();
-        if (leased === null) return;
-        yield { ...leased.item, waitSeconds: (performance.now() - start) / 1000 };
-        leased.release();
-      }
-    } finally {
-      stream.close(new Error("the reader of the batches stopped"));
-    }
-  }
-
   return {
     description: describe(dataset, randomUUID()),
     batchesPerEpoch: maker.batchesPerEpoch,
-    batches,
+    batches: (from) => sourceBatches(pool, maker, from),
     close: () => pool.close(),
   };
 }

@@ -1,17 +1,8 @@
 // Service totals: what a data server has done and waited for since its start, as plain numbers that cost next to nothing
 // to keep. metrics.ts shows them.
 
+import type { StageSeconds } from "../../runtime/batches/sample-task.js";
 import type { ErrorCode } from "../../runtime/errors.js";
-
-/** Seconds of the decode threads. Decoding and augmenting are one call into WebAssembly. */
-export interface StageSeconds {
-  /** Waiting for a file's bytes, of which the next task's are read while the present one's are decoded. */
-  read: number;
-  decode: number;
-  mix: number;
-}
-
-export const noStageSeconds = (): StageSeconds => ({ read: 0, decode: 0, mix: 0 });
 
 export function addStages(to: StageSeconds, more: StageSeconds): void {
   to.read += more.read;

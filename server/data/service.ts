@@ -11,24 +11,26 @@ import { type AskedEvaluation, fromEvaluationMessage } from "../../proto/evaluat
 import { fromRecipeMessage } from "../../proto/recipe-codec.js";
 import type { DescribeResponse, OpenRequest, StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
+import { createBatchMaker } from "../../runtime/batches/batch-maker.js";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
+import { describe } from "../../runtime/batches/batch-stream.js";
 import { counted } from "../../runtime/batches/class-counts.js";
+import { createEvaluationMaker } from "../../runtime/batches/evaluation-maker.js";
+import { STREAM_SLOTS } from "../../runtime/batches/read-ahead.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
+import { noStageSeconds } from "../../runtime/batches/sample-task.js";
 import { formatBytes } from "../../runtime/bytes.js";
 import type { Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { checkRecipe } from "./accepted-recipe.js";
-import { createBatchMaker } from "./batch-maker.js";
-import { describe } from "./batch-stream.js";
 import type { Dataset } from "./dataset.js";
 import type { OpenPool } from "./decode-pool.js";
 import type { DecodePool } from "./decode-task.js";
-import { createEvaluationMaker } from "./evaluation-maker.js";
 import { checkEvaluation, openEvaluationStream } from "./evaluation-stream.js";
+import { locatedDataset } from "./located-dataset.js";
 import { startRateLog } from "./rate-log.js";
-import { STREAM_SLOTS } from "./read-ahead.js";
-import type { BadSamples } from "./reading-policy.js";
-import { countCode, type MeasuredService, noStageSeconds, ServiceTotals } from "./service-totals.js";
+import { countCode, type MeasuredService, ServiceTotals } from "./service-totals.js";
 import { SharedBatches } from "./shared-batches.js";
 import { type OpenedStream, type StreamCall, serveBatches } from "./stream-call.js";
 
@@ -155,7 +157,10 @@ export function createDataService(options: DataServiceOptions): DataService {
         const reading = { badSamples, pixelLimit, onSkipped, onKept };
         const common = { batchSize, rank, world, ...reading };
         if (asked.kind === "evaluation") {
-          const maker = createEvaluationMaker(pool, dataset, { ...asked.evaluation, ...common });
+          const maker = createEvaluationMaker(pool, locatedDataset(dataset), {
+            ...asked.evaluation,
+            ...common,
+          });
           log.info({ batchSize, rank, world, cursor, stride, window }, "evaluation opened");
           return openEvaluationStream(pool, maker, cursor, { admit, stride });
         }
@@ -164,7 +169,7 @@ export function createDataService(options: DataServiceOptions): DataService {
         // All that decides what is in a batch.
         const key = JSON.stringify([asked.recipe, batchSize, seed, rank, world]);
         const createMaker = (turns: Pick<DecodePool, "run">) =>
-          createBatchMaker(turns, math, dataset, options);
+          createBatchMaker(turns, math, locatedDataset(dataset), options);
         return shared.open(key, createMaker, cursor, { admit, stride });
       },
     };

@@ -1,16 +1,16 @@
 // Shared batches: streams that ask for the same batches (recipe, batch size, seed, rank) read one decode of each. The
 // stream that comes to a batch first has it made; what others have yet to read is kept while there is memory.
 
+import type { BatchMaker, MadeBatch } from "../../runtime/batches/batch-maker.js";
 import { type Cursor, checkCursor, cursorAfter } from "../../runtime/batches/batch-source.js";
-import type { BatchMaker, MadeBatch } from "./batch-maker.js";
-import type { DecodePool } from "./decode-task.js";
 import {
   type BatchStream,
   type BatchStreamOptions,
   type Leased,
   ReadAhead,
   STREAM_SLOTS,
-} from "./read-ahead.js";
+} from "../../runtime/batches/read-ahead.js";
+import type { DecodePool } from "./decode-task.js";
 
 /** Small batches are many: what is looked through for each of them stays short. */
 const KEPT_MOST = 1024;

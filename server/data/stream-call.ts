@@ -6,9 +6,9 @@ import { CreditAccount } from "../../proto/credits.js";
 import { freeMessage } from "../../proto/message-memory.js";
 import type { StreamRequest } from "../../proto/services.js";
 import { toStatus } from "../../proto/wire-error.js";
+import type { MadeBatch } from "../../runtime/batches/batch-maker.js";
+import type { BatchStream, Leased } from "../../runtime/batches/read-ahead.js";
 import { toErrorRecord, VitrineError } from "../../runtime/errors.js";
-import type { MadeBatch } from "./batch-maker.js";
-import type { BatchStream, Leased } from "./read-ahead.js";
 import { countCode, type ServiceTotals, StreamTotals, type WaitSeconds } from "./service-totals.js";
 
 type Call = ServerDuplexStream<StreamRequest, BatchPart>;

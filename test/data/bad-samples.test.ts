@@ -8,13 +8,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import type { Batch } from "../../runtime/batches/batch-source.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { sampleNames } from "../../server/data/dataset.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
 import { createDataSet, type SyntheticDataSet } from "./synthetic-data-set.js";
 

@@ -2,7 +2,7 @@
 
 import type { BatchSource, Cursor } from "../../runtime/batches/batch-source.js";
 import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 
 /** Everything enabled, at 32 pixels: crops, flips, erasing, Mixup and CutMix. */
 export const SMALL_RECIPE: AugmentationRecipe = { ...DEIT_RECIPE, size: 32, eraseProbability: 0.5 };

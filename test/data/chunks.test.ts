@@ -22,7 +22,7 @@ import { freeMessage } from "../../proto/message-memory.js";
 import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, type OpenRequest, type StreamRequest } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import { type OpenPool, openDecodePool } from "../../server/data/decode-pool.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";

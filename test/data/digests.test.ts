@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";

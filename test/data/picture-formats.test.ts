@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { ReadingPolicy } from "../../runtime/batches/reading-policy.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createImageModule } from "../../runtime/image/image-module.js";
@@ -22,7 +23,6 @@ import { decodePicture, evaluatePicture } from "../../runtime/image/picture.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
-import type { ReadingPolicy } from "../../server/data/reading-policy.js";
 import { digestsOf, SMALL_RECIPE } from "./batch-digests.js";
 
 const test = suite<{ folder: string }>("picture formats");

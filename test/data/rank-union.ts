@@ -2,7 +2,7 @@
 
 import type { Batch, BatchSource, Cursor } from "../../runtime/batches/batch-source.js";
 import { placesOfRank } from "../../runtime/draw/ranks.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 
 /** Copies of a batch's arrays. */
 export type Part = Pick<Batch, "pixels" | "labels" | "partnerLabels" | "lambdas" | "weights">;

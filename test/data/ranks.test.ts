@@ -4,16 +4,17 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { connectData } from "../../client/node/data-client.js";
+import { createBatchMaker } from "../../runtime/batches/batch-maker.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { createBatchMaker } from "../../server/data/batch-maker.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
+import { locatedDataset } from "../../server/data/located-dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { openPipeline } from "../../server/data/pipeline.js";
-import type { BadSamples } from "../../server/data/reading-policy.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
 import { digestOfPart, type Part, partsOf, unionOf } from "./rank-union.js";
 import { runVitrine } from "./server-process.js";
@@ -154,7 +155,7 @@ async function decoded(set: SyntheticDataSet, options: Case): Promise<number> {
   };
   const recipe = { ...SMALL_RECIPE, ...options.recipe };
   const all = { seed: 5, badSamples: "fail", ...options, recipe } as const;
-  const maker = createBatchMaker(counting, math, await openDataset(set.path), all);
+  const maker = createBatchMaker(counting, math, locatedDataset(await openDataset(set.path)), all);
   await maker.make({ epoch: 0, batch: 0 }, pool.allocate(maker.pixelBytes), new AbortController().signal);
   await pool.close();
   return samples;

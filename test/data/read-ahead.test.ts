@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ReadAhead } from "../../server/data/read-ahead.js";
+import { ReadAhead } from "../../runtime/batches/read-ahead.js";
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 

@@ -22,7 +22,7 @@ import { toRecipeMessage } from "../../proto/recipe-codec.js";
 import { DATA_SERVICE, HEALTH_SERVICE, type StreamRequest } from "../../proto/services.js";
 import { fromStatus } from "../../proto/wire-error.js";
 import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import { startDataServer } from "../../server/data/data-server.js";
 import { type OpenPool, openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";

@@ -9,7 +9,7 @@ import { connectData, type DataClientOptions } from "../../client/node/data-clie
 import { DataServers } from "../../client/node/data-servers.js";
 import { DATA_SERVICE } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { batchDigest } from "../../server/data/batch-maker.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import { type DataServer, startDataServer } from "../../server/data/data-server.js";
 import { openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";

@@ -2,10 +2,10 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { BatchMaker, MadeBatch } from "../../runtime/batches/batch-maker.js";
 import type { Cursor } from "../../runtime/batches/batch-source.js";
-import type { BatchMaker, MadeBatch } from "../../server/data/batch-maker.js";
+import type { BatchStream, Leased } from "../../runtime/batches/read-ahead.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
-import type { BatchStream, Leased } from "../../server/data/read-ahead.js";
 import { SharedBatches } from "../../server/data/shared-batches.js";
 
 const BYTES = 8;

@@ -3,11 +3,13 @@
 import type { Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { createBatchMaker } from "../../runtime/batches/batch-maker.js";
+import { openBatchStream } from "../../runtime/batches/batch-stream.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { batchDigest, createBatchMaker } from "../../server/data/batch-maker.js";
-import { openBatchStream } from "../../server/data/batch-stream.js";
+import { batchDigest } from "../../server/data/batch-digest.js";
 import { createWorkerPool, openDecodePool } from "../../server/data/decode-pool.js";
 import type { DecodePool } from "../../server/data/decode-task.js";
+import { locatedDataset } from "../../server/data/located-dataset.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { fileLocation } from "../../server/data/sample-location.js";
 import { SMALL_RECIPE } from "./batch-digests.js";
@@ -27,7 +29,7 @@ async function digests(
   const { pool: unused, math } = await openDecodePool(0);
   await unused.close();
   const options = { recipe: SMALL_RECIPE, batchSize: 8, seed: 4, badSamples: "fail" } as const;
-  const maker = createBatchMaker(pool, math, await openDataset(path), options);
+  const maker = createBatchMaker(pool, math, locatedDataset(await openDataset(path)), options);
   const stream = openBatchStream(pool, maker, { epoch: 0, batch: 0 });
   const seen: string[] = [];
   while (seen.length < COUNT) {

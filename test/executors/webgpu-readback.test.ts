@@ -7,7 +7,7 @@ import { createWebgpuExecutor } from "../../runtime/executors/webgpu/executor.js
 import { createInference } from "../../runtime/inference/program.js";
 import type { Training, TrainingInputs } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { type ValidationScores, validate } from "../../trainer/validation.js";
+import { type ValidationScores, validate } from "../../trainer/core/validation.js";
 import { MICRO, randomPixels, randomWeights, STEP, trainingInputs, trainingOptions } from "./micro-deit.js";
 import { observedHost, webgpuOrSkip } from "./webgpu-device.js";
 import { idle, withholdResults } from "./withheld-results.js";

@@ -1,6 +1,6 @@
 // Schedule cases: main.py's learning rate in every epoch, and timm's curve at every epoch, from lr_schedule.json.
 
-import { type RateCurve, rateAt, rateOfEpoch } from "../../trainer/schedule.js";
+import { type RateCurve, rateAt, rateOfEpoch } from "../../trainer/core/schedule.js";
 import type { CaseGroup, ParityContext, ParityOutcome } from "./case.js";
 
 interface ScheduleFixture {

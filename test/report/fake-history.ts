@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type RunState, STATE_FORMAT, writeState } from "../../trainer/checkpoint/state.js";
+import { type RunState, STATE_FORMAT, writeState } from "../../trainer/core/state.js";
 import { constantWeights, SYNTHETIC, syntheticPhoto, writeModelFolder } from "../models/synthetic-model.js";
 import { fakeSettings } from "../trainer/fake-run.js";
 

@@ -8,7 +8,7 @@ import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { acceptData, connectAgain } from "../../trainer/accept-data.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
-import { train } from "../../trainer/loop.js";
+import { train } from "../../trainer/core/loop.js";
 import { resumed } from "./fake-checkpoints.js";
 import { FakeSource, fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";

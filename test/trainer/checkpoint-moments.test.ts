@@ -20,8 +20,9 @@ import {
   writeSafetensors,
 } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-import { restoreTraining } from "../../trainer/checkpoint/load.js";
+import { lastCheckpoint } from "../../trainer/checkpoint/load.js";
 import { openCheckpoints } from "../../trainer/checkpoint/save.js";
+import { restoreTraining } from "../../trainer/core/checkpoint-files.js";
 import { MICRO, trainingInputs, trainingOptions } from "../executors/micro-deit.js";
 import { fakeRun, fakeSettings } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
@@ -90,7 +91,7 @@ test("a run of SGD continues from its checkpoint, and from one with an unused se
   for (const tensors of [null, older]) {
     if (tensors) writeFileSync(path, writeSafetensors(storedFloats(tensors), { format: "pt" }));
     const resumed = await create(weights);
-    await restoreTraining(folder, resumed, state);
+    await restoreTraining(lastCheckpoint(folder), resumed, state);
     await step(resumed, 2);
     assert.is(bits(await resumed.read("weights")), wanted, tensors ? "an older checkpoint" : "a checkpoint");
     resumed.dispose();
@@ -109,12 +110,12 @@ test("moments and averages of something else are refused by their file", async (
   const last = join(folder, "last");
   copyFileSync(join(last, "optimizer.safetensors"), join(folder, "moments"));
   copyFileSync(join(last, "model.safetensors"), join(last, "optimizer.safetensors"));
-  const missing = await errorOf(restoreTraining(folder, training, state));
+  const missing = await errorOf(restoreTraining(lastCheckpoint(folder), training, state));
   assert.match(missing, /^weights\/missing-tensor: .*last.optimizer\.safetensors: /);
   copyFileSync(join(folder, "moments"), join(last, "optimizer.safetensors"));
   copyFileSync(join(folder, "moments"), join(last, "ema.safetensors"));
   assert.match(
-    await errorOf(restoreTraining(folder, training, state)),
+    await errorOf(restoreTraining(lastCheckpoint(folder), training, state)),
     /^weights\/.*last.ema\.safetensors: /,
   );
   training.dispose();

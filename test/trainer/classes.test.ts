@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { IMAGENET_LABELS } from "../../runtime/models/imagenet-labels.js";
-import { runClasses, teacherOrder } from "../../trainer/classes.js";
+import { runClasses, teacherOrder } from "../../trainer/core/classes.js";
 
 const data = (classes: string[]) => ({ fingerprint: "f", samples: 9, classes, instance: "1" });
 

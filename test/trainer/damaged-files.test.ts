@@ -7,8 +7,9 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
-import { readState } from "../../trainer/checkpoint/state.js";
-import { openMetrics, type StepMetrics } from "../../trainer/metrics.js";
+import { readState } from "../../trainer/core/state.js";
+import type { StepMetrics } from "../../trainer/core/step-metrics.js";
+import { openMetrics } from "../../trainer/metrics.js";
 import { writeFakeRun } from "../report/fake-history.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-damaged-"));

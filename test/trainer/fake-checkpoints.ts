@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
-import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
+import { lastCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
+import { restoreTraining } from "../../trainer/core/checkpoint-files.js";
 import { type FakeRun, FakeTraining, fakeRun } from "./fake-run.js";
 
 /** `last/state.json` → its bytes in base64, for every file of all checkpoints. */
@@ -28,6 +29,6 @@ export async function resumed(
   const training = new FakeTraining();
   const bytes = readFileSync(join(folder, "last", "model.safetensors"));
   training.write("weights", floatTensors(readSafetensors(bytes, "last")));
-  await restoreTraining(folder, training, state);
+  await restoreTraining(lastCheckpoint(folder), training, state);
   return fakeRun(folder, math, { settings: state.settings, state, training, ...changes });
 }

@@ -13,11 +13,11 @@ import type {
 } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { DISK, type DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
-import { type RunState, STATE_FORMAT } from "../../trainer/checkpoint/state.js";
-import type { Progress } from "../../trainer/progress.js";
-import type { TrainingRun } from "../../trainer/run.js";
-import { createSchedule } from "../../trainer/schedule.js";
-import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
+import type { Progress } from "../../trainer/core/progress-report.js";
+import { createSchedule } from "../../trainer/core/schedule.js";
+import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/core/settings.js";
+import { type RunState, STATE_FORMAT } from "../../trainer/core/state.js";
+import { type FolderRun, folderRecord } from "../../trainer/folder-record.js";
 import { tinyConfig } from "./tiny-model.js";
 
 export class FakeTraining implements Training {
@@ -188,7 +188,7 @@ function firstFakeState(settings: TrainerSettings): RunState {
   };
 }
 
-export interface FakeRun extends TrainingRun {
+export interface FakeRun extends FolderRun {
   training: FakeTraining;
   progress: SilentProgress;
 }
@@ -201,14 +201,20 @@ export function fakeRun(
 ): FakeRun {
   const { settings = fakeSettings(), ...rest } = changes;
   const state = rest.state ?? firstFakeState(settings);
+  const target = {
+    checkpoint: { files: QUICK_DISK, folder, configText: "{}\n" },
+    configYaml: "seed: 0\n",
+    ...rest,
+  };
   return {
     training: new FakeTraining(),
     source: new FakeSource(),
     objective: { settings, config: tinyConfig(), classMap: Int32Array.of(0, 1, 2), math, teacher: null },
     schedule: createSchedule(settings, 5),
     state,
-    checkpoint: { files: QUICK_DISK, folder, configText: "{}\n" },
-    configYaml: "seed: 0\n",
+    checkpoint: target.checkpoint,
+    configYaml: target.configYaml,
+    record: folderRecord(target),
     keepBest: 2,
     checkpointEvery: 2,
     validation: { source: fakeValidation(), classMap: Int32Array.of(0, 1, 2) },

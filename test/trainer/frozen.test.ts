@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
-import { frozenNames } from "../../trainer/frozen.js";
+import { frozenNames } from "../../trainer/core/frozen.js";
 import { tinyConfig } from "./tiny-model.js";
 
 const NAMES = [...deitParameters(tinyConfig()).keys()];

@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { judge, validate } from "../../trainer/validation.js";
+import { judge, validate } from "../../trainer/core/validation.js";
 import { FakeTraining, fakeValidation } from "./fake-run.js";
 
 const rank = (logits: number[], label: number) => judge(Float32Array.from(logits), label).beatenBy;

@@ -3,7 +3,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { deitParameters } from "../../runtime/models/deit/parameters.js";
-import { layerRates } from "../../trainer/layer-rates.js";
+import { layerRates } from "../../trainer/core/layer-rates.js";
 import { tinyConfig } from "./tiny-model.js";
 
 const NAMES = [...deitParameters(tinyConfig()).keys()];

@@ -9,7 +9,7 @@ import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
-import { train } from "../../trainer/loop.js";
+import { train } from "../../trainer/core/loop.js";
 import { checkpointFiles, resumed } from "./fake-checkpoints.js";
 import { type FakeRun, FakeSource, fakeRun, QUICK_DISK } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";

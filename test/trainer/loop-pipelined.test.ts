@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
-import { train } from "../../trainer/loop.js";
+import { train } from "../../trainer/core/loop.js";
 import { DeviceTraining } from "./device-training.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
 import { FakeSource, fakeRun, fakeSettings } from "./fake-run.js";

@@ -17,9 +17,10 @@ import type { LossScale, OptimizerStep, Training } from "../../runtime/training/
 import { createTraining } from "../../runtime/training/program.js";
 import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
-import { loadState, restoreTraining } from "../../trainer/checkpoint/load.js";
-import type { RunState } from "../../trainer/checkpoint/state.js";
-import { train } from "../../trainer/loop.js";
+import { lastCheckpoint, loadState } from "../../trainer/checkpoint/load.js";
+import { restoreTraining } from "../../trainer/core/checkpoint-files.js";
+import { train } from "../../trainer/core/loop.js";
+import type { RunState } from "../../trainer/core/state.js";
 import { summarize } from "../../trainer/report.js";
 import { checkpointFiles } from "./fake-checkpoints.js";
 import { type FakeRun, FakeSource, FakeTraining, fakeRun, fakeSettings } from "./fake-run.js";
@@ -145,7 +146,7 @@ test("a run that continues without a scale keeps the count of applied steps", as
   const state = await loadState(folder);
   assert.equal([state.step, state.lossScale?.skipped], [7, 2]);
   const plain = new FakeTraining();
-  await restoreTraining(folder, plain, state);
+  await restoreTraining(lastCheckpoint(folder), plain, state);
   await train(fakeRun(folder, math, { settings: state.settings, state, training: plain }));
   assert.equal(
     plain.steps.map(({ step }) => step),
@@ -180,7 +181,7 @@ async function realRun(
   const training: Training = await createTraining(executor, options);
   // Large enough that the first steps overflow.
   if (!state) training.writeLossScale?.({ scale: 2 ** 126, goodSteps: 0, skipped: 0 });
-  else await restoreTraining(folder, training, state);
+  else await restoreTraining(lastCheckpoint(folder), training, state);
   return fakeRun(folder, math, { settings, training: training as FakeTraining, ...changes });
 }
 

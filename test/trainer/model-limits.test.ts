@@ -7,8 +7,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { isVitrineError } from "../../runtime/errors.js";
 import { publishedConfig } from "../../runtime/models/families.js";
-import { DEIT_SETTINGS } from "../../trainer/settings.js";
-import { checkParameterMemory, openStartingModel } from "../../trainer/starting-model.js";
+import { checkParameterMemory } from "../../trainer/core/first-weights.js";
+import { DEIT_SETTINGS } from "../../trainer/core/settings.js";
+import { openStartingModel } from "../../trainer/starting-model.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-limits-"));
 test.after(() => rmSync(folder, { recursive: true }));

@@ -8,8 +8,13 @@ import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { createTraining } from "../../runtime/training/program.js";
-import { type ObjectiveOptions, sampleWeights, stepInputs, targetEntropy } from "../../trainer/objective.js";
-import { optimizerStep } from "../../trainer/train-step.js";
+import {
+  type ObjectiveOptions,
+  sampleWeights,
+  stepInputs,
+  targetEntropy,
+} from "../../trainer/core/objective.js";
+import { optimizerStep } from "../../trainer/core/train-step.js";
 import { fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";
 

@@ -5,11 +5,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { configureTrain } from "../../bin/commands/train.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import type { OptionValue } from "../../trainer/option-kinds.js";
-import { checkGiven, resumedSettings, settingsFrom, TRAINER_OPTIONS } from "../../trainer/options.js";
-import { RECIPES } from "../../trainer/recipes.js";
+import type { OptionValue } from "../../trainer/core/option-kinds.js";
+import { checkGiven, resumedSettings, settingsFrom, TRAINER_OPTIONS } from "../../trainer/core/options.js";
+import { RECIPES } from "../../trainer/core/recipes.js";
+import { checkSettings } from "../../trainer/core/settings.js";
 import { recipeWarning, settingLines } from "../../trainer/report.js";
-import { checkSettings } from "../../trainer/settings.js";
 
 const given = (...pairs: [string, OptionValue][]): Map<string, OptionValue> => new Map(pairs);
 

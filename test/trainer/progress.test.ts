@@ -2,16 +2,11 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataWaitAdvice, stageOf } from "../../trainer/data-wait.js";
+import { DataWaitAdvice, stageOf } from "../../trainer/core/data-wait.js";
+import type { ProgressReport } from "../../trainer/core/progress-report.js";
+import { RunClock, StepClock } from "../../trainer/core/recent-steps.js";
 import { formatDuration } from "../../trainer/duration.js";
-import {
-  createProgress,
-  kernelProgress,
-  type ProgressReport,
-  progressLine,
-  validationProgress,
-} from "../../trainer/progress.js";
-import { RunClock, StepClock } from "../../trainer/recent-steps.js";
+import { createProgress, kernelProgress, progressLine, validationProgress } from "../../trainer/progress.js";
 
 const REPORT: ProgressReport = {
   epoch: 2,

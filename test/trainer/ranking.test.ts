@@ -8,8 +8,9 @@ import * as assert from "uvu/assert";
 import type { DrawMath } from "../../runtime/draw/random.js";
 import type { DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
-import { type BestScore, pruneTop, withScore } from "../../trainer/checkpoint/ranking.js";
-import { train } from "../../trainer/loop.js";
+import { pruneTop } from "../../trainer/checkpoint/top-models.js";
+import { train } from "../../trainer/core/loop.js";
+import { type BestScore, withScore } from "../../trainer/core/ranking.js";
 import { fakeRun, fakeSettings, QUICK_DISK } from "./fake-run.js";
 import { drawMath } from "./tiny-model.js";
 

@@ -18,10 +18,10 @@ import { DEFAULT_LIMITS, startInferenceServer } from "../../server/inference/inf
 import { createInferenceHandlers } from "../../server/inference/protocol/grpc-service.js";
 import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { loadState } from "../../trainer/checkpoint/load.js";
-import { train } from "../../trainer/loop.js";
+import { train } from "../../trainer/core/loop.js";
+import type { RunRequest } from "../../trainer/core/run.js";
 import { prepareRun } from "../../trainer/prepare.js";
 import { connectTeacher, type RemoteTeacherOptions } from "../../trainer/remote-teacher.js";
-import type { RunRequest } from "../../trainer/run.js";
 import { openTeacher } from "../../trainer/teacher.js";
 import { weightsDigest } from "../../trainer/weights-digest.js";
 import { runVitrine, startServer } from "../data/server-process.js";

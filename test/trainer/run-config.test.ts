@@ -9,11 +9,11 @@ import * as assert from "uvu/assert";
 import { configureTrain } from "../../bin/commands/train.js";
 import { readConfigFile } from "../../bin/config-file.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import type { OptionValue } from "../../trainer/option-kinds.js";
-import { settingsFrom, TRAINER_OPTIONS } from "../../trainer/options.js";
-import { RECIPES } from "../../trainer/recipes.js";
+import type { OptionValue } from "../../trainer/core/option-kinds.js";
+import { settingsFrom, TRAINER_OPTIONS } from "../../trainer/core/options.js";
+import { RECIPES } from "../../trainer/core/recipes.js";
+import type { TrainerSettings } from "../../trainer/core/settings.js";
 import { runConfigText } from "../../trainer/run-config.js";
-import type { TrainerSettings } from "../../trainer/settings.js";
 
 const folder = mkdtempSync(join(tmpdir(), "vitrine-config-"));
 const command = new Command("train");

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import protobuf from "protobufjs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { ProgressReport } from "../../trainer/core/progress-report.js";
 import { openEventFile } from "../../trainer/event-file.js";
-import type { ProgressReport } from "../../trainer/progress.js";
 import { withLog } from "../../trainer/run-log.js";
 import { silentProgress } from "./fake-run.js";
 

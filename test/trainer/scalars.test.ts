@@ -2,8 +2,8 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { ModelScores } from "../../trainer/core/validation.js";
 import { validationScalars } from "../../trainer/scalars.js";
-import type { ModelScores } from "../../trainer/validation.js";
 
 const scores = (top1: number): ModelScores => ({ top1, top5: top1 + 1, loss: top1 / 100 });
 

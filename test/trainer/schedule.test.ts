@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rateNoise } from "../../trainer/rate-noise.js";
-import { RECIPES } from "../../trainer/recipes.js";
+import { rateNoise } from "../../trainer/core/rate-noise.js";
+import { RECIPES } from "../../trainer/core/recipes.js";
 import {
   averageDecay,
   averageWindow,
@@ -16,8 +16,8 @@ import {
   scheduleWarnings,
   trainedEpochs,
   trainedSteps,
-} from "../../trainer/schedule.js";
-import { checkSettings, DEIT_SETTINGS, type TrainerSettings } from "../../trainer/settings.js";
+} from "../../trainer/core/schedule.js";
+import { checkSettings, DEIT_SETTINGS, type TrainerSettings } from "../../trainer/core/settings.js";
 import type { ParityContext, ParityOutcome } from "../parity/case.js";
 import { scheduleCases } from "../parity/schedule-cases.js";
 import { drawMath } from "./tiny-model.js";

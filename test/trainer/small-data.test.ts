@@ -4,11 +4,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { BatchSource } from "../../runtime/batches/batch-source.js";
 import { VitrineError } from "../../runtime/errors.js";
-import type { OptionValue } from "../../trainer/option-kinds.js";
+import { startRun } from "../../trainer/core/new-run.js";
+import type { OptionValue } from "../../trainer/core/option-kinds.js";
+import type { DataRequest } from "../../trainer/core/run.js";
+import { DEIT_SETTINGS } from "../../trainer/core/settings.js";
 import { leftOut } from "../../trainer/report.js";
-import type { DataRequest } from "../../trainer/run.js";
-import { DEIT_SETTINGS } from "../../trainer/settings.js";
-import { startNewRun } from "../../trainer/starting-point.js";
+import { openFirstModel } from "../../trainer/starting-model.js";
 
 /** A data server of `samples` images; the run stops at its device. */
 async function asked(
@@ -30,15 +31,15 @@ async function asked(
   const openRuntime = async () => {
     throw new VitrineError("device/unavailable", "none");
   };
-  const openValidation = async () => {
-    throw new Error("unused");
-  };
   const given = new Map<string, OptionValue>([["--model", "deit_tiny_patch16_224"], ...flags]);
   const request = {
     ...{ out: "/nonexistent/run", resume: false, given, validation: null, checkpointEvery: 500 },
     ...{ device: null, gpuTier: null, threads: 1 },
   };
-  const error = await startNewRun(request, { connect, openRuntime, openValidation }, []).catch((e) => e);
+  const sources = { connect, openRuntime };
+  const error = await openFirstModel(request)
+    .then((first) => startRun(request, sources, first, []))
+    .catch((e) => e);
   return { requests, error };
 }
 

@@ -1,19 +1,17 @@
 // Load: reads RUN/last back into a run, after completing what a crash interrupted.
 
 import { join } from "node:path";
-import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import {
   LARGEST_TEXT,
   LARGEST_WEIGHTS,
   readFileIfAny,
   readWholeFile,
 } from "../../runtime/host/node-files.js";
-import type { Training } from "../../runtime/training/contract.js";
-import { floatTensors, readSafetensors } from "../../runtime/weights/safetensors.js";
-import type { TensorMap } from "../../runtime/weights/tensor-map.js";
+import type { CheckpointReader } from "../core/checkpoint-files.js";
+import { type RunState, readState, STATE_FILE } from "../core/state.js";
 import { DISK, type DurableFiles, recoverFolder } from "./commit-folder.js";
-import { BEST, FIRST_MOMENT, LAST, SECOND_MOMENT } from "./save.js";
-import { type RunState, readState, STATE_FILE } from "./state.js";
+import { BEST, LAST } from "./run-folders.js";
 
 /** Whether RUN contains a checkpoint, complete or with a commit to be finished. */
 export async function hasCheckpoint(folder: string, files: DurableFiles = DISK): Promise<boolean> {
@@ -40,43 +38,10 @@ export async function loadState(folder: string, files: DurableFiles = DISK): Pro
   return readState(new TextDecoder().decode(await readWholeFile(path, LARGEST_TEXT)), path);
 }
 
-async function loadTensors(path: string): Promise<TensorMap> {
-  const bytes = await readFileIfAny(path, LARGEST_WEIGHTS);
-  if (bytes === null)
-    throw new VitrineError("checkpoint/incomplete", `${quote(path)}: no such file; a checkpoint has it`, {
-      details: { path },
-    });
-  return floatTensors(readSafetensors(bytes, path));
-}
-
-function withPrefix(tensors: TensorMap, prefix: string): TensorMap {
-  const kept = Array.from(tensors).filter(([name]) => name.startsWith(prefix));
-  return new Map(kept.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-}
-
-/** Runs `write`, whose errors then name the file that the tensors are from. */
-function from(path: string, write: () => void): void {
-  try {
-    write();
-  } catch (cause) {
-    if (!isVitrineError(cause)) throw cause;
-    const details = { ...cause.details, file: path };
-    throw new VitrineError(cause.code, `${quote(path)}: ${cause.message}`, { details, cause });
-  }
-}
-
-/**
- * Loads moments, average and loss scale of RUN/last into a training that was created with its weights. A second moment
- * that SGD does not have, as older versions wrote it, is left out.
- */
-export async function restoreTraining(folder: string, training: Training, state: RunState): Promise<void> {
-  const optimizer = join(folder, LAST, "optimizer.safetensors");
-  const moments = await loadTensors(optimizer);
-  from(optimizer, () => training.write("firstMoment", withPrefix(moments, FIRST_MOMENT)));
-  from(optimizer, () => training.write("secondMoment", withPrefix(moments, SECOND_MOMENT)));
-  if (state.lossScale) training.writeLossScale?.(state.lossScale);
-  if (!state.settings.ema) return;
-  const average = join(folder, LAST, "ema.safetensors");
-  const tensors = await loadTensors(average);
-  from(average, () => training.write("ema", tensors));
+/** The files of RUN/last. */
+export function lastCheckpoint(folder: string): CheckpointReader {
+  return {
+    path: (file) => join(folder, LAST, file),
+    read: (path) => readFileIfAny(path, LARGEST_WEIGHTS),
+  };
 }

@@ -1,6 +1,6 @@
 // Reading policy: what is done with files that cannot be read.
 
-import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, type VitrineError } from "../errors.js";
 
 /** What to do with a file that cannot be decoded; docs/data-service.md. */
 export type BadSamples = "fail" | "skip" | "partial";

@@ -1,6 +1,6 @@
 // Frozen parameters: which ones --freeze and --attn-only leave as they are.
 
-import { quote, VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** What comes before a transformer's blocks: patch embedding, tokens and positions. */

@@ -3,7 +3,7 @@
 
 import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { quoteJson } from "../../runtime/errors.js";
-import { DEIT_SETTINGS } from "../settings.js";
+import { DEIT_SETTINGS } from "./settings.js";
 
 /** A kind of value: a number, string or boolean stands for its type, an array for one of its length. */
 type Shape =

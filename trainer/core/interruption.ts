@@ -1,6 +1,6 @@
 // Interruption: Ctrl-C and SIGTERM end a run between two batches, of training as of a validation.
 
-import { VitrineError } from "../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 
 /** The run was asked to stop (Ctrl-C, SIGTERM). */
 export const INTERRUPTED = "training/interrupted";

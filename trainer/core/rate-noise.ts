@@ -1,7 +1,7 @@
 // Rate noise: the learning rate of some epochs is changed at random, as by timm's Scheduler with lr_noise. The draws are
 // those of the run's seed, not torch's.
 
-import { Domain, type DrawMath, drawStream } from "../runtime/draw/random.js";
+import { Domain, type DrawMath, drawStream } from "../../runtime/draw/random.js";
 
 export interface NoiseSettings {
   /** First and last epoch with noise, as fractions of the run; the last one is excluded. Null: no noise. */

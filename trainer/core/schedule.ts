@@ -4,7 +4,7 @@
 // scheduler.step(epoch) after that epoch. A run measured in steps has ⌈steps / batches⌉ epochs and is cut at its last
 // step.
 
-import { counted } from "../runtime/batches/class-counts.js";
+import { counted } from "../../runtime/batches/class-counts.js";
 import type { RateNoise } from "./rate-noise.js";
 
 /** `cosine` and `step` as timm's schedulers; `constant` stays at the peak. All of them after the warm-up. */

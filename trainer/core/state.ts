@@ -1,13 +1,14 @@
 // State: what state.json keeps beside the weights, so that a run continues as if it had never stopped.
 
 import type { Cursor } from "../../runtime/batches/batch-source.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
 import type { LossScale } from "../../runtime/training/contract.js";
-import type { StepMetrics } from "../metrics.js";
-import type { TrainerSettings } from "../settings.js";
-import type { ValidationScores } from "../validation.js";
 import type { BestScore } from "./ranking.js";
+import type { TrainerSettings } from "./settings.js";
 import { wrongField } from "./state-shape.js";
+import type { StepMetrics } from "./step-metrics.js";
+import type { ValidationScores } from "./validation.js";
 
 export const STATE_FILE = "state.json";
 
@@ -56,9 +57,6 @@ export interface RunState {
    */
   owedValidation: StepMetrics | null;
 }
-
-/** What to do with an image that cannot be read: end the run, leave it out, or use the rows that a damaged one has. */
-export type BadSamples = "fail" | "skip" | "partial";
 
 const NUMBERS_ON_LINES = /\[\s*(-?[\d.e+-]+(?:,\s*-?[\d.e+-]+)*)\s*\]/g;
 

@@ -1,16 +1,15 @@
-// Batch maker: batch k of epoch e, a pure function of (data set, recipe, batch size, seed, e, k).
+// Batch maker: batch k of epoch e, a pure function of (data set, recipe, batch size, seed, e, k), wherever its files are:
+// on disks, behind a network, or in a page.
 
-import { createHash } from "node:crypto";
-import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
-import { drawBatch } from "../../runtime/draw/mix.js";
-import { batchesPerEpoch, createOrder, type Order, sampleAt } from "../../runtime/draw/order.js";
-import type { DrawMath } from "../../runtime/draw/random.js";
-import { placesOfRank, type Rank } from "../../runtime/draw/ranks.js";
-import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
-import { type ErrorRecord, fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import { type Dataset, sampleLocation } from "./dataset.js";
-import type { DecodePool, TrainingSample } from "./decode-task.js";
+import { drawBatch } from "../draw/mix.js";
+import { batchesPerEpoch, createOrder, type Order, sampleAt } from "../draw/order.js";
+import type { DrawMath } from "../draw/random.js";
+import { placesOfRank, type Rank } from "../draw/ranks.js";
+import type { AugmentationRecipe } from "../draw/recipe.js";
+import { type ErrorRecord, fromErrorRecord, VitrineError } from "../errors.js";
+import type { Batch, Cursor } from "./batch-source.js";
 import type { ReadingPolicy } from "./reading-policy.js";
+import type { SamplePool, TrainingSample } from "./sample-task.js";
 
 /** With a rank, a batch has the samples of `placesOfRank`. */
 export interface BatchOptions extends ReadingPolicy, Rank {
@@ -19,6 +18,20 @@ export interface BatchOptions extends ReadingPolicy, Rank {
   batchSize: number;
   /** Below 2⁵³. */
   seed: number;
+}
+
+/** A data set as a batch maker needs it. `Location`: what a pool finds a sample's bytes by. */
+export interface LocatedDataset<Location> {
+  /** For messages. */
+  path: string;
+  /** Number of samples. */
+  samples: number;
+  /** Identifies the data set, so that different ones are ordered differently. */
+  fingerprint: string;
+  /** Class index of each sample. */
+  labels: Int32Array;
+  /** Where sample `index` is. */
+  locationAt(index: number): Location;
 }
 
 /** A batch without the time its consumer waited, which a maker cannot know. */
@@ -33,10 +46,10 @@ export interface BatchMaker {
 }
 
 /** Throws `data/too-few-samples` where an epoch holds no full batch, `usage/rank`. */
-export function createBatchMaker(
-  pool: Pick<DecodePool, "run">,
+export function createBatchMaker<Location>(
+  pool: SamplePool<Location>,
   math: DrawMath,
-  dataset: Dataset,
+  dataset: LocatedDataset<Location>,
   options: BatchOptions,
 ): BatchMaker {
   const { recipe, batchSize, seed } = options;
@@ -68,27 +81,27 @@ export function createBatchMaker(
 }
 
 /** The samples of a batch, and partners on other ranks that some of them are mixed with. */
-interface DrawnBatch {
+interface DrawnBatch<Location> {
   /** Row by row; then those that are only mixed into a row. */
-  samples: TrainingSample[];
+  samples: TrainingSample<Location>[];
   rows: number;
   /** For each row, the index in `samples` of the one that it is mixed with. */
   partners: Int32Array;
 }
 
 /** `places`: those of the global batch that the rows have. */
-function drawSamples(
+function drawSamples<Location>(
   math: DrawMath,
   order: Order,
-  dataset: Dataset,
+  dataset: LocatedDataset<Location>,
   { epoch, batch }: Cursor,
   { recipe, batchSize, seed }: BatchOptions,
   places: Int32Array,
-): DrawnBatch {
+): DrawnBatch<Location> {
   const mixes = drawBatch(math, { seed, epoch, index: batch, repeat: 0 }, batchSize, recipe).samples;
-  const sample = (at: number, place: number | null): TrainingSample => {
+  const sample = (at: number, place: number | null): TrainingSample<Location> => {
     const { index, repeat } = sampleAt(order, epoch, batch * batchSize + at);
-    const location = sampleLocation(dataset, index);
+    const location = dataset.locationAt(index);
     return { location, key: { seed, epoch, index, repeat }, place, mix: mixes[at] };
   };
   const samples = Array.from(places, sample);
@@ -101,9 +114,9 @@ function drawSamples(
 }
 
 /** For each sample of the batch, what was wrong with its file, or null. */
-async function decodeAll(
-  pool: Pick<DecodePool, "run">,
-  { samples, partners }: DrawnBatch,
+async function decodeAll<Location>(
+  pool: SamplePool<Location>,
+  { samples, partners }: DrawnBatch<Location>,
   { recipe, badSamples, pixelLimit, onKept }: BatchOptions,
   pixels: Uint8Array,
   signal: AbortSignal,
@@ -130,14 +143,14 @@ async function decodeAll(
 
 /** A bad sample and its partner are not mixed: the partner keeps its own pixels, λ = 1 and its own label. */
 function assemble(
-  dataset: Dataset,
+  dataset: Pick<LocatedDataset<unknown>, "labels">,
   cursor: Cursor,
-  { samples, rows, partners }: DrawnBatch,
+  { samples, rows, partners }: DrawnBatch<unknown>,
   bad: (ErrorRecord | null)[],
   pixels: Uint8Array,
   { recipe, badSamples, onSkipped }: BatchOptions,
 ): MadeBatch {
-  const labelOf = ({ key }: TrainingSample): number => dataset.labels[key.index];
+  const labelOf = ({ key }: TrainingSample<unknown>): number => dataset.labels[key.index];
   const labels = Int32Array.from(samples.slice(0, rows), labelOf);
   const partnerLabels = labels.slice();
   const lambdas = new Float64Array(rows).fill(1);
@@ -158,19 +171,4 @@ function assemble(
     lambdas[row] = mix.lambda;
   }
   return { cursor, count: rows, size: recipe.size, pixels, labels, partnerLabels, lambdas, weights };
-}
-
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-}
-
-/**
- * SHA-256 of a batch, hex, to compare machines, versions or worker counts: pixels, labels, partner labels, λ and
- * weights, in this order, numbers little-endian.
- */
-export function batchDigest(batch: Omit<Batch, "waitSeconds">): string {
-  const hash = createHash("sha256").update(batch.pixels);
-  for (const field of [batch.labels, batch.partnerLabels, batch.lambdas, batch.weights])
-    hash.update(bytesOf(field));
-  return hash.digest("hex");
 }

@@ -1,13 +1,13 @@
 // Objective: the inputs of a training step: mixed and smoothed targets, sample weights, the teacher's logits and the
 // branches that stochastic depth keeps. All of it is a pure function of the batch and its cursor.
 
-import type { Batch } from "../runtime/batches/batch-source.js";
-import { drawBranchScales } from "../runtime/draw/drop-path.js";
-import { mixTargets } from "../runtime/draw/mix.js";
-import type { DrawMath } from "../runtime/draw/random.js";
-import { VitrineError } from "../runtime/errors.js";
-import { familyOf, type ModelConfig } from "../runtime/models/families.js";
-import type { TrainingInputs } from "../runtime/training/contract.js";
+import type { Batch } from "../../runtime/batches/batch-source.js";
+import { drawBranchScales } from "../../runtime/draw/drop-path.js";
+import { mixTargets } from "../../runtime/draw/mix.js";
+import type { DrawMath } from "../../runtime/draw/random.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { familyOf, type ModelConfig } from "../../runtime/models/families.js";
+import type { TrainingInputs } from "../../runtime/training/contract.js";
 import type { TrainerSettings } from "./settings.js";
 
 /** The teacher: uint8 [count, size, size, 3] → logits [count, classes of the student]. */

@@ -1,7 +1,7 @@
 // Options: the flag of every setting. The command line, its help, the printed settings and the check of a resumed run
 // all read this table.
 
-import { quote, VitrineError } from "../runtime/errors.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
 import { AUGMENTATION_GROUPS } from "./augmentation-options.js";
 import {
   alias,

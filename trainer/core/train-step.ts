@@ -1,18 +1,18 @@
 // Train step: one batch through forward, backward, AdamW and the moving average. A GPU computes the step while the next
 // batch is prepared; its outcome is read when it is finished.
 
-import type { Batch, Cursor } from "../runtime/batches/batch-source.js";
+import type { Batch, Cursor } from "../../runtime/batches/batch-source.js";
 import type {
   LossScale,
   OptimizerStep,
   StepOutcome,
   Training,
   TrainingInputs,
-} from "../runtime/training/contract.js";
+} from "../../runtime/training/contract.js";
+import { notFinite } from "./not-finite.js";
 import { targetEntropy } from "./objective.js";
 import { averageDecay, type RateCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
-import { notFinite } from "./stopping.js";
 
 export interface StepContext {
   training: Training;

@@ -1,18 +1,23 @@
 // Evaluation maker: batch k of a data set's images in its own order, through the evaluation transform.
 
-import type { PlacedEvaluationBatch } from "../../runtime/batches/evaluation-batch.js";
-import {
-  type EvaluationOrder,
-  type EvaluationPart,
-  evaluationOrder,
-} from "../../runtime/batches/evaluation-order.js";
-import { fromErrorRecord } from "../../runtime/errors.js";
-import type { InputTransform } from "../../runtime/image/input-transform.js";
-import { type Dataset, sampleLocation, sampleName } from "./dataset.js";
-import type { DecodePool } from "./decode-task.js";
+import { fromErrorRecord } from "../errors.js";
+import type { InputTransform } from "../image/input-transform.js";
+import type { LocatedDataset } from "./batch-maker.js";
+import type { EvaluationBatch } from "./batch-source.js";
+import { type PlacedEvaluationBatch, readableImages } from "./evaluation-batch.js";
+import { type EvaluationOrder, type EvaluationPart, evaluationOrder } from "./evaluation-order.js";
+import { type Leased, ReadAhead } from "./read-ahead.js";
 import type { ReadingPolicy } from "./reading-policy.js";
+import type { SamplePool } from "./sample-task.js";
 
 export interface EvaluationMakerOptions extends InputTransform, ReadingPolicy, EvaluationPart {}
+
+/** A data set as an evaluation maker needs it. */
+export interface EvaluationDataset<Location>
+  extends Pick<LocatedDataset<Location>, "samples" | "labels" | "locationAt"> {
+  /** File of sample `index`, for messages. */
+  nameAt(index: number): string;
+}
 
 export interface EvaluationMaker {
   readonly order: EvaluationOrder;
@@ -23,9 +28,9 @@ export interface EvaluationMaker {
 }
 
 /** Throws `usage/rank`. */
-export function createEvaluationMaker(
-  pool: DecodePool,
-  dataset: Dataset,
+export function createEvaluationMaker<Location>(
+  pool: SamplePool<Location>,
+  dataset: EvaluationDataset<Location>,
   options: EvaluationMakerOptions,
 ): EvaluationMaker {
   const { size, cropRatio, filter, cropMode, borderColor, cropRounding, batchSize } = options;
@@ -41,7 +46,7 @@ export function createEvaluationMaker(
       const indices = Array.from({ length: count }, (_, place) => order.indexAt(batch * batchSize + place));
       const faults = await Promise.all(
         indices.map(async (index, place) => {
-          const location = sampleLocation(dataset, index);
+          const location = dataset.locationAt(index);
           const task = { kind: "evaluation", location, place, reading, ...transform } as const;
           const [fault] = await pool.run(task, pixels, signal);
           return fault;
@@ -63,9 +68,39 @@ export function createEvaluationMaker(
         size,
         pixels: pixels.subarray(0, count * size * size * 3),
         labels: Int32Array.from(indices, (index) => dataset.labels[index]),
-        names: indices.map((index) => sampleName(dataset, index)),
+        names: indices.map((index) => dataset.nameAt(index)),
         weights,
       };
     },
   };
+}
+
+/** One batch is read while the next one is made. */
+const SLOTS = 2;
+
+/**
+ * The batches of one evaluation, without the images that could not be read. A batch is valid until the next one is
+ * requested.
+ */
+export async function* evaluationBatches(
+  allocate: (bytes: number) => Uint8Array,
+  { order, pixelBytes, make }: EvaluationMaker,
+): AsyncGenerator<EvaluationBatch> {
+  let next = 0;
+  const ahead = new ReadAhead<PlacedEvaluationBatch>({
+    slots: SLOTS,
+    allocate: () => allocate(pixelBytes),
+    make: (buffer, signal) => (next < order.batches ? make(next++, buffer, signal) : null),
+  });
+  try {
+    for (;;) {
+      const leased: Leased<PlacedEvaluationBatch> | null = await ahead.next();
+      if (leased === null) return;
+      const batch = readableImages(leased.item);
+      if (batch.count > 0) yield batch;
+      leased.release();
+    }
+  } finally {
+    ahead.close(new Error("the reader of the batches stopped"));
+  }
 }

@@ -1,44 +1,36 @@
 // Loop: training from top to bottom. Everything random is a function of the batch's cursor, and everything that
 // carries over from step to step is in `training` and `state`: saving those two is saving the run.
 
-import { join } from "node:path";
-import { type Cursor, nextCursor } from "../runtime/batches/batch-source.js";
-import { counted } from "../runtime/batches/class-counts.js";
-import { isDeviceLost } from "../runtime/errors.js";
-import { pruneTop } from "./checkpoint/ranking.js";
-import { type Checkpoints, openCheckpoints, type Rank, takeBest } from "./checkpoint/save.js";
-import type { RunState } from "./checkpoint/state.js";
+import { type Cursor, nextCursor } from "../../runtime/batches/batch-source.js";
+import { counted } from "../../runtime/batches/class-counts.js";
+import { isDeviceLost } from "../../runtime/errors.js";
+import { takeBest } from "./best-epoch.js";
 import { DataWaitAdvice } from "./data-wait.js";
-import { type EventFile, openEventFile } from "./event-file.js";
 import { untilInterrupted } from "./interruption.js";
-import type { StepMetrics } from "./metrics.js";
 import { stepInputs } from "./objective.js";
+import type { Rank } from "./ranking.js";
 import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
-import { writeRunConfig } from "./run-config.js";
 import type { RunControl } from "./run-control.js";
-import { stepScalars, validationScalars } from "./scalars.js";
+import type { OpenRecord } from "./run-record.js";
 import { trainedEpochs, trainedSteps } from "./schedule.js";
 import { showBatch } from "./show-batch.js";
-import { inWriting, withCheckpoint } from "./stopping.js";
+import type { RunState } from "./state.js";
+import type { StepMetrics } from "./step-metrics.js";
 import { describeOverflow, finishStep, type StartedStep, type StepContext, startStep } from "./train-step.js";
 import { describeScores, type ValidationScores, validate } from "./validation.js";
 
 /** Batches validated before the first step, so that a wrong --val shows now and not after an epoch. */
 const SANITY_BATCHES = 2;
 
-/** In RUN. */
-const LOG_FILE = "log.txt";
-
 /** A run in progress: where it is written, and what is measured over several steps. */
 interface LoopContext {
   run: TrainingRun;
-  checkpoints: Checkpoints;
+  record: OpenRecord;
   losses: RunningMean;
   clock: StepClock;
   waitAdvice: DataWaitAdvice;
   runClock: RunClock;
-  events: EventFile;
 }
 
 /**
@@ -53,24 +45,15 @@ interface LoopContext {
 export async function train(run: TrainingRun): Promise<void> {
   const { state, source, progress } = run;
   if (state.finished && state.owedValidation === null) {
-    await pruneTop(run.checkpoint.files, run.checkpoint.folder, state.top);
+    await run.record.prune(state);
     return;
   }
   if (state.owedValidation === null) await validateWeights(run, SANITY_BATCHES);
-  const checkpoints = await openRun(run);
+  const record = await run.record.open(run);
   const losses = new RunningMean(state.recentLosses);
   run.observer?.begins(run);
-  const { folder } = run.checkpoint;
-  progress.record?.(join(folder, LOG_FILE));
   const clocks = { clock: new StepClock(), runClock: new RunClock(state.step) };
-  const context: LoopContext = {
-    run,
-    checkpoints,
-    losses,
-    ...clocks,
-    waitAdvice: new DataWaitAdvice(),
-    events: openEventFile(folder, state.step),
-  };
+  const context: LoopContext = { run, record, losses, ...clocks, waitAdvice: new DataWaitAdvice() };
   let inFlight: StartedStep | undefined;
   let whole = true;
   try {
@@ -93,28 +76,15 @@ export async function train(run: TrainingRun): Promise<void> {
       const metrics = await completeStep(context, started);
       whole = true;
       if (endsEpoch(state)) await endEpoch(context, metrics);
-      else if (state.step % run.checkpointEvery === 0) await checkpoints.save();
+      else if (state.step % run.checkpointEvery === 0) await record.save();
       if (state.finished) break;
       if (run.control?.isDue) await takeBreak(context, run.control);
     }
   } catch (error) {
-    const stopped = inWriting(whole ? await keepSteps(context, inFlight, error) : error, folder);
-    const isOwed = state.owedValidation !== null;
-    throw withCheckpoint(stopped, { folder, step: checkpoints.saved(), isOwed });
+    const stopped = whole ? await keepSteps(context, inFlight, error) : error;
+    throw run.record.explain(stopped, { step: record.saved(), isOwed: state.owedValidation !== null });
   } finally {
     progress.end();
-  }
-}
-
-/** Writes the files that a run has from its start. Throws `file/unwritable`. */
-async function openRun(run: TrainingRun): Promise<Checkpoints> {
-  const { folder } = run.checkpoint;
-  try {
-    const checkpoints = await openCheckpoints(run);
-    await writeRunConfig(folder, run.configYaml);
-    return checkpoints;
-  } catch (error) {
-    throw inWriting(error, folder);
   }
 }
 
@@ -137,7 +107,7 @@ async function keepSteps(
     return error;
   }
   try {
-    await context.checkpoints.saveUnsaved();
+    await context.record.saveUnsaved();
   } catch (error) {
     return error;
   }
@@ -154,14 +124,11 @@ function endsSegment(
 }
 
 /** Saves, and waits where the run is paused. No time of it counts as the run's. */
-async function takeBreak(
-  { run, checkpoints, clock, runClock }: LoopContext,
-  control: RunControl,
-): Promise<void> {
+async function takeBreak({ run, record, clock, runClock }: LoopContext, control: RunControl): Promise<void> {
   const since = performance.now();
   const save = async () => {
-    await checkpoints.saveUnsaved();
-    return checkpoints.saved();
+    await record.saveUnsaved();
+    return record.saved();
   };
   await control.takeBreak(save, run.interruption);
   runClock.leaveOut((performance.now() - since) / 1000);
@@ -170,7 +137,7 @@ async function takeBreak(
 
 /** Reads the step's loss and writes its row of metrics, without the scores of a validation. */
 async function completeStep(context: LoopContext, started: StartedStep): Promise<StepMetrics> {
-  const { run, checkpoints, losses, clock, runClock, events } = context;
+  const { run, record, losses, clock, runClock } = context;
   const { state, source, progress } = run;
   const { cursor, count, waitSeconds, transferSeconds, step } = started;
   const { learningRate, targetEntropy, skipped } = started;
@@ -194,10 +161,7 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   const measured = { loss, terms, runningLoss, targetEntropy, gradientNorm, skipped, lossScale };
   const metrics: StepMetrics = { ...cursor, step, ...measured, ...rates, validation: null };
   run.observer?.stepped(metrics);
-  if (step % state.settings.logInterval === 0 || endsEpoch(state)) {
-    await checkpoints.metrics.append(metrics);
-    events.add(step, stepScalars(metrics));
-  }
+  if (step % state.settings.logInterval === 0 || endsEpoch(state)) await record.addStep(metrics);
   return metrics;
 }
 
@@ -206,25 +170,25 @@ const endsEpoch = ({ cursor, finished }: RunState): boolean => cursor.batch === 
 
 /** Saves the run, then validates it, where that is due. */
 async function endEpoch(context: LoopContext, metrics: StepMetrics): Promise<void> {
-  const { run, checkpoints } = context;
+  const { run, record } = context;
   const { state } = run;
   const isDue = state.finished || (metrics.epoch + 1) % state.settings.valInterval === 0;
   if (isDue && run.validation !== null) {
     state.owedValidation = metrics;
-    await checkpoints.save();
+    await record.save();
     await scoreEpoch(context, metrics);
   } else {
     if (!isDue) startNextMean(state);
-    else await checkpoints.saveRanked(chooseBest(run, metrics.epoch, null), metrics.epoch);
+    else await record.saveRanked(chooseBest(run, metrics.epoch, null), metrics.epoch);
     if (isDue) endEarly(run);
-    await checkpoints.save();
-    await checkpoints.prune();
+    await record.save();
+    await record.prune();
   }
   context.clock.restart();
 }
 
 /** The validation that the saved run owes, and what depends on it: the row of metrics, RUN/best, the state in RUN/last. */
-async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: StepMetrics): Promise<void> {
+async function scoreEpoch({ run, record }: LoopContext, metrics: StepMetrics): Promise<void> {
   const { state, progress } = run;
   const validation = await validateWeights(run);
   if (validation !== null) {
@@ -232,15 +196,14 @@ async function scoreEpoch({ run, checkpoints, events }: LoopContext, metrics: St
     run.observer?.validated(state.step, validation);
     const facts = { step: state.step, classes: run.objective.config.classes };
     for (const line of describeScores(validation, facts)) progress.say(line);
-    events.add(state.step, validationScalars(validation));
   }
   state.owedValidation = null;
   const rank = chooseBest(run, metrics.epoch, validation);
   endEarly(run);
-  await checkpoints.metrics.complete({ ...metrics, validation });
-  await checkpoints.saveRanked(rank, metrics.epoch);
-  await checkpoints.saveState();
-  await checkpoints.prune();
+  await record.completeStep({ ...metrics, validation });
+  await record.saveRanked(rank, metrics.epoch);
+  await record.saveState();
+  await record.prune();
 }
 
 /** How good this epoch is; the mean loss of the next one starts. */
@@ -284,12 +247,9 @@ function lengths({ state, source }: TrainingRun): { epochs: number | null; steps
 }
 
 /** On the CPU the process's memory has the planned one. */
-function memoryOf({ training, state }: TrainingRun): { peakBytes: number; deviceBytes: number | null } {
-  const onGpu = /webgpu|tensorflow/.test(state.device);
-  return {
-    peakBytes: 1024 * process.resourceUsage().maxRSS,
-    deviceBytes: onGpu ? training.bytes : null,
-  };
+function memoryOf(run: TrainingRun): { peakBytes: number; deviceBytes: number | null } {
+  const onGpu = /webgpu|tensorflow/.test(run.state.device);
+  return { peakBytes: run.record.peakBytes(run), deviceBytes: onGpu ? run.training.bytes : null };
 }
 
 /** Scores of raw weights and average; null without validation data. */

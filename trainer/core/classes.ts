@@ -1,10 +1,10 @@
 // Classes: the data set decides how many a run has and their names. A checkpoint's head is kept where it has all of
 // them, row by row, and otherwise newly initialized.
 
-import type { DataDescription } from "../runtime/batches/batch-source.js";
-import { counted } from "../runtime/batches/class-counts.js";
-import { quote, VitrineError } from "../runtime/errors.js";
-import { areNumbered, type ClassOrder, findClasses, numberedLabels } from "../runtime/models/labels.js";
+import type { DataDescription } from "../../runtime/batches/batch-source.js";
+import { counted } from "../../runtime/batches/class-counts.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { areNumbered, type ClassOrder, findClasses, numberedLabels } from "../../runtime/models/labels.js";
 
 export interface RunClasses {
   /** Names in the data set's index order, which is the model's. */

@@ -1,6 +1,6 @@
 // Layer rates: the factor on each parameter's learning rate that --layer-decay asks for (BEiT, arXiv 2106.08254).
 
-import { VitrineError } from "../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 
 const STEM = /^(patch_embed\.|pos_embed$|cls_token$|dist_token$|reg_token$)/;
 

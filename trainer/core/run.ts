@@ -6,20 +6,23 @@ import type {
   BatchSource,
   EvaluationBatch,
   EvaluationSource,
-} from "../runtime/batches/batch-source.js";
-import type { AugmentationRecipe } from "../runtime/draw/recipe.js";
-import type { InputTransform } from "../runtime/image/input-transform.js";
-import type { Logits } from "../runtime/inference/logits.js";
-import type { Runtime } from "../runtime/runtime.js";
-import type { Training } from "../runtime/training/contract.js";
-import type { CheckpointTarget } from "./checkpoint/save.js";
-import type { BadSamples, RunState } from "./checkpoint/state.js";
-import type { StepMetrics } from "./metrics.js";
+} from "../../runtime/batches/batch-source.js";
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
+import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
+import type { InputTransform } from "../../runtime/image/input-transform.js";
+import type { Logits } from "../../runtime/inference/logits.js";
+import type { ModelConfig } from "../../runtime/models/families.js";
+import type { Runtime } from "../../runtime/runtime.js";
+import type { Training } from "../../runtime/training/contract.js";
+import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
-import type { Progress } from "./progress.js";
+import type { Progress } from "./progress-report.js";
 import type { RunControl } from "./run-control.js";
+import type { RunRecord } from "./run-record.js";
 import type { RateCurve } from "./schedule.js";
+import type { RunState } from "./state.js";
+import type { StepMetrics } from "./step-metrics.js";
 import type { ValidationScores } from "./validation.js";
 
 export interface RunRequest {
@@ -116,6 +119,23 @@ export interface RunObserver {
   shows(batch: ShownBatch): void;
 }
 
+/** What a run starts with, a new one as a stopped one. */
+export interface StartingPoint {
+  resumed: boolean;
+  config: ModelConfig;
+  labels: string[];
+  weights: TensorMap;
+  /** Batches that the running statistics in `weights` have seen. */
+  batchesTracked: number;
+  state: RunState;
+  source: BatchSource;
+  runtime: Runtime;
+  notices: string[];
+}
+
+/** What a failure on the way must close again, and the end of the run as well; last opened, first closed. */
+export type Disposables = (() => unknown)[];
+
 /** A prepared run. */
 export interface TrainingRun {
   training: Training;
@@ -124,9 +144,7 @@ export interface TrainingRun {
   schedule: RateCurve;
   /** Updated in place, step by step. */
   state: RunState;
-  checkpoint: CheckpointTarget;
-  /** Text of RUN/config.yaml. */
-  configYaml: string;
+  record: RunRecord;
   /** Epochs whose models are kept in RUN/top; with 1 or less only RUN/best. */
   keepBest: number;
   /** Steps between checkpoints within an epoch; each epoch's end writes one as well. */

@@ -1,11 +1,11 @@
 // Validation: top-1, top-5 and cross-entropy over a data set, of the raw weights and of their average.
 
-import type { EvaluationBatch, EvaluationSource } from "../runtime/batches/batch-source.js";
-import { counted } from "../runtime/batches/class-counts.js";
-import { VitrineError } from "../runtime/errors.js";
-import { joined, pipelined, type Started } from "../runtime/executors/pipelined.js";
-import type { Logits } from "../runtime/inference/logits.js";
-import type { Training } from "../runtime/training/contract.js";
+import type { EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
+import { counted } from "../../runtime/batches/class-counts.js";
+import { VitrineError } from "../../runtime/errors.js";
+import { joined, pipelined, type Started } from "../../runtime/executors/pipelined.js";
+import type { Logits } from "../../runtime/inference/logits.js";
+import type { Training } from "../../runtime/training/contract.js";
 import { untilInterrupted } from "./interruption.js";
 
 /** Percent, percent, and mean cross-entropy. */

@@ -1,13 +1,12 @@
 // Settings: everything that determines a training run, with main.py's defaults. recipes.ts has other sets of defaults.
 // A checkpoint keeps them all, so that a resumed run needs none of them again.
 
-import { parseAugmentation } from "../runtime/draw/augmentation.js";
-import { type AugmentationRecipe, DEIT_RECIPE } from "../runtime/draw/recipe.js";
-import { VitrineError } from "../runtime/errors.js";
-import type { ClassOrder } from "../runtime/models/labels.js";
-import type { Distillation, OptimizerName, SoftScale } from "../runtime/training/contract.js";
+import { parseAugmentation } from "../../runtime/draw/augmentation.js";
+import { type AugmentationRecipe, DEIT_RECIPE } from "../../runtime/draw/recipe.js";
+import { VitrineError } from "../../runtime/errors.js";
+import type { ClassOrder } from "../../runtime/models/labels.js";
+import type { Distillation, OptimizerName, SoftScale } from "../../runtime/training/contract.js";
 import type { RateCurveName, RateScaling } from "./schedule.js";
-import { isTeacherAddress, parseTeacherAddress } from "./teacher-address.js";
 
 /** Names of recipes.ts. */
 export type RecipeName = "deit" | "deit3" | "finetune" | "finetune384";
@@ -189,7 +188,6 @@ export function checkSettings(settings: TrainerSettings): void {
         ? `--distillation ${settings.distillation} needs a teacher: add --teacher PATH`
         : "--teacher needs --distillation hard or --distillation soft",
     );
-  if (settings.teacher !== null && isTeacherAddress(settings.teacher)) parseTeacherAddress(settings.teacher);
   checkSchedule(settings);
   if (batchSize % 2 === 1 && (recipe.mixup > 0 || recipe.cutmix > 0))
     refuse(

@@ -1,7 +1,7 @@
 // Run control: what someone who follows a run may ask of it: to pause, to go on, to save now. The loop answers between
 // two steps, where a checkpoint is whole, so that no weight depends on whether or when it was asked.
 
-import { VitrineError } from "../runtime/errors.js";
+import { VitrineError } from "../../runtime/errors.js";
 
 export type ControlPhase = "running" | "pausing" | "paused" | "ended";
 

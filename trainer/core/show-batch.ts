@@ -1,7 +1,7 @@
 // Show batch: what the model and its teacher say about a training batch before its step, for someone who follows the run.
 
-import type { Batch } from "../runtime/batches/batch-source.js";
-import type { TrainingInputs } from "../runtime/training/contract.js";
+import type { Batch } from "../../runtime/batches/batch-source.js";
+import type { TrainingInputs } from "../../runtime/training/contract.js";
 import type { TrainingRun } from "./run.js";
 
 /** An evaluation changes no weight and draws nothing, so that a run does not depend on whether it is followed. */

@@ -1,7 +1,7 @@
 // Recipes: what --recipe NAME means, as the settings that it sets. Flags override them; how a run's length is given
 // changes none of them.
 
-import { DEIT_RECIPE } from "../runtime/draw/recipe.js";
+import { DEIT_RECIPE } from "../../runtime/draw/recipe.js";
 import { DEIT_SETTINGS, type RecipeName, type TrainerSettings } from "./settings.js";
 
 export interface Recipe {

@@ -1,0 +1,50 @@
+// Assemble run: the programs of a run, and the run itself, from what it starts with.
+
+import type { Training } from "../../runtime/training/contract.js";
+import { createTraining } from "../../runtime/training/program.js";
+import { frozenNames } from "./frozen.js";
+import { layerRates } from "./layer-rates.js";
+import type { TeacherLogits } from "./objective.js";
+import { rateNoise } from "./rate-noise.js";
+import type { StartingPoint, TrainingRun } from "./run.js";
+import { createSchedule } from "./schedule.js";
+
+/** The programs and stores of a run, with its first weights; a resumed run restores its moments into them. */
+export function makeTraining(start: StartingPoint): Promise<Training> {
+  const { config, weights, batchesTracked, state, runtime } = start;
+  const { batchSize, accumulate, recompute, distillation, alpha, tau, softScale, dropPath, ema } =
+    state.settings;
+  const memory = { batchSize, pieces: accumulate, recompute };
+  const model = { config, weights, batchesTracked };
+  const options = { ...model, ...memory, distillation, alpha, tau, softScale, dropPath, ema };
+  const names = [...weights.keys()];
+  const { opt: optimizer, layerDecay, bceLoss, cosub } = state.settings;
+  const frozen = frozenNames(names, state.settings);
+  const rateFactors = layerRates(names, layerDecay);
+  const trained = {
+    frozen,
+    optimizer,
+    rateFactors,
+    cosub,
+    loss: bceLoss || cosub ? "binary" : "soft",
+  } as const;
+  return createTraining(runtime.executor, { ...options, ...trained });
+}
+
+/** `parts`: what the run has beside that: its programs, its validation data, who keeps it and who watches it. */
+export function assembleRun(
+  { state, source, config, runtime }: StartingPoint,
+  teacher: TeacherLogits | null,
+  parts: Omit<TrainingRun, "state" | "source" | "objective" | "schedule">,
+): TrainingRun {
+  const classMap = Int32Array.from(state.classMap);
+  const { math } = runtime.image;
+  const curve = createSchedule(state.settings, source.batchesPerEpoch);
+  return {
+    ...parts,
+    source,
+    objective: { settings: state.settings, config, classMap, math, teacher },
+    schedule: { ...curve, noise: rateNoise(state.settings, curve.length, math) },
+    state,
+  };
+}
