@@ -1,7 +1,7 @@
 // Build: contracts, generated sources, WebAssembly, TypeScript and the page, each only where something it is made from
 // has changed. Outputs whose source is gone are removed.
 //
-// `node scripts/build.mjs [PART…]` builds the named parts (wasm, ts, app); without a name, all.
+// `node scripts/build.mjs [PART…]` builds the named parts (wasm, ts, bundle, app); without a name, all.
 //   --debug   builds dist/wasm-debug as well: assertions on, names kept, source maps (run with VITRINE_WASM=debug)
 //   --watch   builds again whenever a source changes
 //   --clean   removes dist and everything else that the build writes and git ignores
@@ -275,13 +275,26 @@ function appStep() {
   };
 }
 
+/** dist/client/bundle: the library of a page as one script, and each of its workers as one. */
+function bundleStep() {
+  return {
+    part: "bundle",
+    name: "browser library",
+    tools: ["rolldown"],
+    sources: list("dist/client/browser").filter((path) => path.endsWith(".js")),
+    entries: [...list("client/browser").filter((path) => path.endsWith(".ts")), "scripts/bundle-browser.mjs"],
+    outputs: () => list("dist/client/bundle"),
+    run: () => runNode("scripts/bundle-browser.mjs", ["scripts/bundle-browser.mjs"]),
+  };
+}
+
 /** What writes sources comes before what compiles them, and that before bundles; the steps of one stage are independent. */
 const sourceSteps = () => [...protoSteps(), ...generatedSteps()];
 const compileSteps = () => [typescriptStep(), ...wasmSteps(false), ...wasmSteps(true), ...decoderSteps()];
 /** The page holds copies of the WebAssembly files, named by what they hold. */
-const bundleSteps = () => [appStep()];
+const bundleSteps = () => [appStep(), bundleStep()];
 
-const PARTS = ["wasm", "ts", "app"];
+const PARTS = ["wasm", "ts", "bundle", "app"];
 
 const keyOf = ({ tools = [], options = [] }) =>
   JSON.stringify([tools.map((name) => `${name}@${versionOf(name)}`), options]);
@@ -334,7 +347,7 @@ function findOrphans() {
   const steps = [...sourceSteps(), ...wasmSteps(false), ...wasmSteps(true), ...decoderSteps()];
   const others = new Set(steps.flatMap((step) => step.outputs()));
   const hasSource = (path) => {
-    if (others.has(path) || path.startsWith("dist/app/")) return true;
+    if (others.has(path) || /^dist\/(app|browser-package|client\/bundle)\//.test(path)) return true;
     const source = path.replace(/^dist\//, "").replace(/\.(js|js\.map|d\.ts)$/, ".ts");
     return existsSync(`${root}/${source}`);
   };

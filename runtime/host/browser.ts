@@ -106,7 +106,9 @@ export function urlModelSource(
     const response = await fetch(url).catch((cause: unknown) => {
       throw new VitrineError("network/unreachable", `${url}: no answer`, { details: { url }, cause });
     });
-    if (response.status === 404) return null;
+    // Servers of single-page applications answer with their page for whatever does not exist.
+    const isPage = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
+    if (response.status === 404 || (isPage && file !== WEIGHTS_FILE)) return null;
     if (!response.ok) {
       const text = `${url}: the server answered ${response.status}`;
       throw new VitrineError("network/http", text, { details: { url, status: response.status } });

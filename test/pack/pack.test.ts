@@ -1,7 +1,7 @@
 // The packed package: what `npm pack` makes installs into fresh projects and works there, without this repository.
 
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -158,9 +158,7 @@ test("a Vite app bundles the browser library with its worker, and classifies in 
     return;
   }
   cpSync(tiny.folder, join(app, "dist/model"), { recursive: true });
-  cpSync(join(project, "node_modules/vitrine/dist/wasm"), join(app, "dist/wasm"), { recursive: true });
   cpSync(photo, join(app, "dist/photo.jpg"));
-  assert.ok(existsSync(join(app, "dist/wasm/image.wasm")));
   const server = createServer(sirv(join(app, "dist"), { dev: true }));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const browser = await launchChromium(executable);

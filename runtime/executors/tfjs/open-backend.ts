@@ -159,7 +159,9 @@ export type LoadPackage = (name: string) => Promise<object>;
 
 /** The name is a variable, so that building and bundling do not need the packages. */
 export const importPackage: LoadPackage = async (name) => {
-  const loaded = (await import(/* @vite-ignore */ name)) as { default?: object };
+  const loaded = (await import(
+    /* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name
+  )) as { default?: object };
   // For a CommonJS package, Node detects some named exports and has all of them in `default`.
   return { ...loaded.default, ...loaded };
 };

@@ -2,7 +2,7 @@
 
 import { createClassifier, isVitrineError } from "vitrine/browser";
 
-const classifier = await createClassifier({ model: "./model/", assets: "./", device: "wasm" });
+const classifier = await createClassifier({ model: "./model/", device: "wasm" });
 try {
   const picture = await (await fetch("./photo.jpg")).blob();
   const { classes } = await classifier.classify(picture, { topK: 1 });
