@@ -2,7 +2,7 @@
 
 import { isAbsolute, relative } from "node:path";
 import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../client/node/hub/fetch-model.js";
-import { isHubReference, timmRepositories } from "../client/node/hub/reference.js";
+import { isHubReference, parseHubReference, timmRepositories } from "../client/node/hub/reference.js";
 import { escapeControls, quote, VitrineError } from "../runtime/errors.js";
 import type { ModelSource } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
@@ -119,4 +119,53 @@ export async function openModelSource(text: string): Promise<LocalModelSource> {
 /** The path of the model that `text` names; one of the Hub's is that commit's folder in the cache. */
 export async function localModelPath(text: string): Promise<string> {
   return isHubReference(text) ? (await fetched(text)).folder : text;
+}
+
+/** NAME=PATH → both; a PATH that has a "=" itself is one if something is there. */
+function split(text: string): { name?: string; path: string } {
+  const at = text.indexOf("=");
+  if (at < 1 || text.slice(0, at).includes("/") || entryAt(text)) return { path: text };
+  return { name: text.slice(0, at), path: text.slice(at + 1) };
+}
+
+function nameOf(path: string): string {
+  if (isHubReference(path)) return parseHubReference(path).name;
+  refuseBareHubName(path);
+  return nodeModelSource(path).name;
+}
+
+export interface NamedModel {
+  name: string;
+  /** Path, or reference to the Hub. */
+  path: string;
+}
+
+/**
+ * `name`: that of the only model, where it was given apart. `checkName` returns the name or throws. Throws
+ * `usage/models` for equal names and for a name that is for several.
+ */
+export function namedModels(
+  models: readonly string[],
+  name: string | undefined,
+  checkName: (name: string) => string,
+): NamedModel[] {
+  if (name !== undefined && models.length !== 1)
+    throw new VitrineError(
+      "usage/models",
+      "--name is for one --model; name each of several by --model NAME=PATH",
+    );
+  const named = models.map((text) => {
+    const { path, ...given } = split(text);
+    return { path, name: checkName(name ?? given.name ?? nameOf(path)) };
+  });
+  const paths = new Map<string, string>();
+  for (const { name, path } of named) {
+    const other = paths.get(name);
+    if (other !== undefined) {
+      const text = `--model: ${quote(other)} and ${quote(path)} are both named "${name}"; name one by NAME=PATH`;
+      throw new VitrineError("usage/models", text, { details: { name } });
+    }
+    paths.set(name, path);
+  }
+  return named;
 }

@@ -25,6 +25,7 @@ import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { writeCompressedCopies } from "./compressed-copies.mjs";
 import { exclusively, fingerprints, Manifest } from "./freshness.mjs";
 import { followImports } from "./source-imports.mjs";
 
@@ -134,7 +135,7 @@ function decoderSteps() {
     part: "wasm",
     name: `decoder of ${name}`,
     tools: [name],
-    options: files,
+    options: [files, files.map(decoderOutput)],
     sources: [],
     outputs: () => files.map(decoderOutput),
     run: async () => {
@@ -266,11 +267,12 @@ function appStep() {
     name: "page",
     tools: ["vite", "typescript", "preact", "@preact/signals"],
     sources: ["client/app", "dist/wasm", "tsconfig.json", INSTALLED],
-    entries: list("client/app").filter((path) => /\.tsx?$/.test(path)),
+    entries: [...list("client/app").filter((path) => /\.tsx?$/.test(path)), "scripts/compressed-copies.mjs"],
     outputs: () => list("dist/app"),
     run: async () => {
       await runTool("typescript", "tsc", ["-p", "client/app/tsconfig.json"]);
       await runTool("vite", "vite", ["build", "--config", "client/app/vite.config.ts", "--logLevel", "warn"]);
+      await writeCompressedCopies(join(root, "dist/app"), join(root, "dist/.compressed"));
     },
   };
 }

@@ -25,14 +25,13 @@ test.after(() => {
 });
 
 test("every answer isolates the page, so that it may share memory between threads", async () => {
-  for (const path of ["/", "/models.json", "/wasm/image.wasm", "/models/tiny/config.json"]) {
+  for (const path of ["/", "/models.json", "/icon.svg", "/models/tiny/config.json"]) {
     const response = await fetch(`${address}${path}`);
     await response.arrayBuffer();
     assert.is(response.status, 200, path);
     assert.is(response.headers.get("cross-origin-opener-policy"), "same-origin", path);
     assert.is(response.headers.get("cross-origin-embedder-policy"), "require-corp", path);
   }
-  assert.is((await fetch(`${address}/wasm/nn.wasm`)).headers.get("content-type"), "application/wasm");
 });
 
 test("the model is listed with its size, and its files are complete", async () => {
@@ -79,9 +78,9 @@ for (const path of [
   "/models/tiny/../tiny/state.json",
   "/../package.json",
   "/%2e%2e/%2e%2e/package.json",
-  "/wasm/../../package.json",
-  "/wasm/%2e%2e/bin/vitrine.js",
-  "/wasm/",
+  "/assets/../../../package.json",
+  "/assets/%2e%2e/%2e%2e/bin/vitrine.js",
+  "/assets/",
   "//etc/passwd",
   "/%",
 ]) {

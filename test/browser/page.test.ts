@@ -249,7 +249,7 @@ function registerTests(executable: string): void {
   });
 
   test("the model computes in threads that share memory, if there are enough cores", async () => {
-    const shared = requested.filter((address) => /nn(\.relaxed)?\.shared\.wasm$/.test(address));
+    const shared = requested.filter((address) => /nn(\.relaxed)?\.shared(-[\w-]+)?\.wasm$/.test(address));
     const cores = await page.evaluate(() => navigator.hardwareConcurrency);
     assert.is(shared.length > 0, cores > 1, requested.join("\n"));
   });

@@ -16,7 +16,7 @@ const known = Object.keys(ERROR_CODES);
 const namespaces = [...new Set(known.map((code) => code.split("/")[0]))];
 
 /** Literals of the same form that are something else. */
-const OTHERS = /^image\/(jpeg|webp|svg)$|-$/;
+const OTHERS = /^image\/(jpeg|png|webp|svg)$|-$/;
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {

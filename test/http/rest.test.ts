@@ -8,7 +8,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { VitrineError } from "../../runtime/errors.js";
 import type { CallSubject } from "../../server/inference/contract.js";
-import { createPageHandler } from "../../server/page/page-server.js";
+import { createPageHandler } from "../../server/page/page-handler.js";
+import { openPageModels } from "../../server/page/page-models.js";
 import { colorModel, IMAGE_BYTES, meanColors, SIZE } from "../inference/color-model.js";
 import { MAX_IMAGES, type RestServer, startRest, watchCalls } from "./rest-server.js";
 
@@ -358,9 +359,9 @@ test("every route is described, with its parameters and bodies", async () => {
 });
 
 test("the page is served where no route is, with its own headers, and what it does not have is 404", async () => {
-  const dist = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-  const model = { name: "colors", weights: Uint8Array.of(1, 2, 3), config: "{}" };
-  const page = createPageHandler({ app: dist("app"), wasm: dist("wasm"), models: [model] });
+  const facts = { name: "colors", dtype: "float32", parameters: 3, imageSize: 2, classes: 3 } as const;
+  const { files } = await openPageModels([{ ...facts, weights: Uint8Array.of(1, 2, 3), config: "{}" }]);
+  const page = createPageHandler(fileURLToPath(new URL("../../app", import.meta.url)), files);
   const withPage = await startRest({ page });
   const get = async (path: string) => {
     const response = await fetch(withPage.url + path);
@@ -371,7 +372,8 @@ test("the page is served where no route is, with its own headers, and what it do
   assert.match(index.text, /<!doctype html>/i);
   assert.is(index.headers.get("cross-origin-embedder-policy"), "require-corp");
   assert.equal(JSON.parse((await get("/models.json")).text).models[0].bytes, 3);
-  assert.is((await get("/wasm/nn.wasm")).headers.get("content-type"), "application/wasm");
+  const worker = /assets\/[\w-]+\.js/.exec(index.text)?.[0];
+  assert.match((await get(`/${worker}`)).headers.get("content-type") ?? "", /^text\/javascript/);
   assert.is((await withPage.call("/v2")).json.name, "vitrine");
   const missing = await get("/nothing");
   assert.equal([missing.status, /^\{"error":"protocol\/not-found/.test(missing.text)], [404, true]);

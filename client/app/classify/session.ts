@@ -68,7 +68,6 @@ async function load(create: CreateClassifier, show: (state: SessionState) => voi
   showDownload(0, bytes);
   const classifier = await create({
     model: new URL(model.url, document.baseURI),
-    assets: new URL("./", document.baseURI),
     device: new URLSearchParams(location.search).get("device") ?? "auto",
     onKernels: ({ made, wanted }) =>
       show({

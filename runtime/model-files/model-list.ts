@@ -1,0 +1,38 @@
+// Model list: models.json, by which a page knows the models that its site offers, before it loads one.
+
+import type { WeightDtype } from "../weights/weight-dtype.js";
+import type { StoredModel } from "./stored-model.js";
+
+/** The facts of a model that a page may show before the model is loaded. */
+interface ListedFacts {
+  name: string;
+  /** Number format of the weights that visitors download. */
+  dtype: WeightDtype;
+  /** Number of weights. */
+  parameters: number;
+  /** Side of the model's square input in pixels. */
+  imageSize: number;
+  /** Number of classes. */
+  classes: number;
+}
+
+/** One model of models.json. */
+export interface ListedModel extends ListedFacts {
+  /** Folder of the model's files, relative to models.json, with its last slash. */
+  url: string;
+  /** Bytes of the weights. */
+  bytes: number;
+  /** SHA-256 of the weights, in hexadecimal digits. */
+  sha256: string;
+}
+
+/** The contents of models.json. */
+export interface ModelList {
+  models: ListedModel[];
+}
+
+export function listedFacts(name: string, { config, weights }: StoredModel, dtype: WeightDtype): ListedFacts {
+  let parameters = 0;
+  for (const { data } of weights.values()) parameters += data.length;
+  return { name, dtype, parameters, imageSize: config.imageSize, classes: config.classes };
+}
