@@ -5,6 +5,7 @@ import { TOKEN_HEADER } from "../proto/bearer-token.js";
 import { type Service, toStatus } from "../proto/wire-error.js";
 import { VitrineError } from "../runtime/errors.js";
 import { type BearerToken, unauthenticated } from "./bearer-token.js";
+import { nameCaller } from "./caller.js";
 import { clientOfAddress, type RateLimit } from "./rate-limit.js";
 
 /** `open`: health, which asks for nothing. `infer`: all else but `admin`, which loads and unloads models. */
@@ -12,10 +13,10 @@ export type Scope = "open" | "infer" | "admin";
 
 export interface Access {
   /**
-   * `authorization`: the header. `address`: of the caller, without its port. Throws `network/unauthenticated`,
-   * `network/not-allowed`, `network/rate-limited`.
+   * `authorization`: the header. `address`: of the caller, without its port. Returns a name of the caller: of its token,
+   * or its address. Throws `network/unauthenticated`, `network/not-allowed`, `network/rate-limited`.
    */
-  require(scope: Scope, authorization: string | undefined, address: string): void;
+  require(scope: Scope, authorization: string | undefined, address: string): string;
 }
 
 export interface AccessRules {
@@ -31,14 +32,15 @@ export function createAccess({ infer, admin, rate }: AccessRules): Access {
     admin?.match(authorization) ?? infer?.match(authorization);
   return {
     require(scope, authorization, address) {
-      if (scope === "open") return;
+      if (scope === "open") return clientOfAddress(address);
       const token = matchAny(authorization);
+      const caller = token ?? clientOfAddress(address);
       // Calls with a wrong token count as well.
-      rate?.take(token ?? clientOfAddress(address));
+      rate?.take(caller);
       const asks = scope === "infer" ? infer !== null : infer !== null || admin !== null;
-      if (!asks) return;
+      if (!asks) return caller;
       if (token === undefined) throw unauthenticated(authorization);
-      if (scope === "infer" || admin?.match(authorization) !== undefined) return;
+      if (scope === "infer" || admin?.match(authorization) !== undefined) return caller;
       const text = admin
         ? "this token is for inference; loading and unloading models needs another one"
         : "this server has no token that allows to load and unload models";
@@ -69,7 +71,7 @@ export function withAccess(
       try {
         const [header] = call.metadata.get(TOKEN_HEADER);
         const authorization = header === undefined ? undefined : String(header);
-        access.require(scopeOf(name), authorization, addressOf(call.getPeer()));
+        nameCaller(call, access.require(scopeOf(name), authorization, addressOf(call.getPeer())));
       } catch (error) {
         const status = toStatus(error, service);
         if (definition[name].responseStream) call.emit("error", status);

@@ -5,13 +5,15 @@
 // At the limit, a new connection takes the place of the oldest one without a call, of the address that has most
 // connections: a client that opens thousands of connections competes with itself alone. Where all of them have calls,
 // it takes the place of one whose calls wait for their client, such as a request that is not sent to its end: otherwise
-// a client could keep every place for nothing.
+// a client could keep every place for nothing. Where all of them compute, a client that has fewer than its share of the
+// places takes that of the newest connection of the one that has most.
 //
 // A connection whose peer sent a frame longer than HTTP/2 allows is never closed by Node (20 to 24): it goes when it
 // gives its place to another, or at the idle timeout.
 
 import { createServer, type Socket } from "node:net";
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
+import { clientOfAddress } from "./rate-limit.js";
 
 /** `waiting`: it has calls, but no request that the server has received and not answered. `computing`: it has one. */
 export type Activity = "none" | "waiting" | "computing";
@@ -67,14 +69,15 @@ export class Connections {
 
   /** Whether the connection may stay. */
   add(socket: Socket): boolean {
-    const { remoteAddress: address = "", remotePort } = socket;
-    const connection: Connection = { socket, address, peer: peerOf(address, remotePort) };
+    const { remoteAddress = "", remotePort } = socket;
+    const address = clientOfAddress(remoteAddress);
+    const connection: Connection = { socket, address, peer: peerOf(remoteAddress, remotePort) };
     if (this.#count >= this.#limits.maxConnections) {
       this.turnedAway++;
-      const idle = this.#idleOfGreediest(address);
-      if (!idle) return false;
-      this.#remove(idle);
-      idle.socket.destroy();
+      const leaving = this.#idleOfGreediest(address) ?? this.#aboveShare(address);
+      if (!leaving) return false;
+      this.#remove(leaving);
+      leaving.socket.destroy();
     }
     const same = this.#byAddress.get(address) ?? new Set();
     this.#byAddress.set(address, same.add(connection));
@@ -108,6 +111,19 @@ export class Connections {
       if (waiting) return waiting;
     }
     return undefined;
+  }
+
+  /** The newest connection of the address with most, where that is more than an equal share and `newcomer` has less. */
+  #aboveShare(newcomer: string): Connection | undefined {
+    const own = this.#byAddress.get(newcomer)?.size ?? 0;
+    const addresses = this.#byAddress.size + (own === 0 ? 1 : 0);
+    const share = Math.floor(this.#limits.maxConnections / addresses);
+    const groups = [...this.#byAddress.values()].filter(({ size }) => size > share);
+    const greediest = groups.reduce<Set<Connection> | undefined>(
+      (most, group) => (most && most.size >= group.size ? most : group),
+      undefined,
+    );
+    return own < share && greediest ? [...greediest].at(-1) : undefined;
   }
 }
 

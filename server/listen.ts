@@ -63,19 +63,29 @@ export async function listen(
   address: string,
   credentials: ServerCredentials = ServerCredentials.createInsecure(),
 ): Promise<string> {
-  checkAddress(address);
+  const everywhere = withHost(address);
+  checkAddress(everywhere);
   const socketPath = UNIX_ADDRESS.exec(address)?.[1];
   if (socketPath !== undefined) await removeStaleSocket(socketPath);
-  const port = await new Promise<number>((resolve, reject) => {
+  const bound = await bind(server, everywhere, credentials).catch((error) => {
+    // A machine without IPv6 has all interfaces under another name.
+    if (everywhere === address || !/EAFNOSUPPORT|EADDRNOTAVAIL/.test(error.message)) throw error;
+    return bind(server, EVERY_IPV4_INTERFACE + address, credentials);
+  });
+  return socketPath === undefined ? bound : `unix:${socketPath}`;
+}
+
+/** Resolves to the address with the real port. */
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<string> {
+  return new Promise((resolve, reject) => {
     // grpc-js logs a line of its own about a failure that we report ourselves.
     setLogVerbosity(logVerbosity.NONE);
-    server.bindAsync(address, credentials, (error, bound) => {
+    server.bindAsync(address, credentials, (error, port) => {
       setLogVerbosity(logVerbosity.ERROR);
-      if (!error) resolve(bound);
+      if (!error) resolve(address.replace(/:\d+$/, `:${port}`));
       else reject(/EADDRINUSE/.test(error.message) ? addressInUse(address) : cannotListen(address, error));
     });
   });
-  return socketPath === undefined ? address.replace(/:\d+$/, `:${port}`) : `unix:${socketPath}`;
 }
 
 /** An address as `listenGrpc` has it, and the socket. */
@@ -85,6 +95,7 @@ export interface GrpcSocket extends ListeningSocket {
 }
 
 const EVERY_INTERFACE = "[::]";
+const EVERY_IPV4_INTERFACE = "0.0.0.0";
 
 /** `:8001` stands for all interfaces. */
 function withHost(address: string): string {

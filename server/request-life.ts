@@ -1,10 +1,14 @@
 // Request life: until when a request is worth computing.
 
+import { callerOf } from "./caller.js";
+
 export interface RequestLife {
   /** Milliseconds since 1970; Infinity without a deadline. */
   deadline: number;
   /** Aborts when the caller cancels or is gone. It may also abort after the answer was sent. */
   signal: AbortSignal;
+  /** Who asks: callers that wait get equal shares. Absent: all such requests are of one caller. */
+  caller?: string;
 }
 
 /** What this needs of a call of grpc-js. */
@@ -20,5 +24,9 @@ export function lifeOfCall(call: GrpcCall): RequestLife {
   const controller = new AbortController();
   if (call.cancelled) controller.abort();
   else call.on("cancelled", () => controller.abort());
-  return { deadline: deadline instanceof Date ? deadline.getTime() : deadline, signal: controller.signal };
+  return {
+    deadline: deadline instanceof Date ? deadline.getTime() : deadline,
+    signal: controller.signal,
+    caller: callerOf(call),
+  };
 }

@@ -110,7 +110,11 @@ export function configureDataServer(command: Command): void {
     .addOption(maxPixelsOption());
   addRemoteOptions(command)
     .optionsGroup("Server:")
-    .option("--listen <address>", "HOST:PORT (port 0 picks a free port) or unix:PATH", "127.0.0.1:50051")
+    .option(
+      "--listen <address>",
+      "HOST:PORT, :PORT (all interfaces) or unix:PATH; port 0: a free one",
+      "127.0.0.1:50051",
+    )
     .option(
       "--memory <size>",
       "memory for the batches of all streams, such as 4GiB; a stream that does not fit is refused (half of the machine's)",

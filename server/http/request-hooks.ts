@@ -4,6 +4,8 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { quote, VitrineError } from "../../runtime/errors.js";
+import { nameCaller } from "../caller.js";
+import { clientOfAddress } from "../rate-limit.js";
 import { REQUEST_ID } from "../request-id.js";
 import { errorAnswer } from "./answer-errors.js";
 import { BodyBudget, bodyStream } from "./body.js";
@@ -12,9 +14,9 @@ import { isGrpcWeb, refuseGrpcWeb } from "./grpc-web.js";
 import type { Scope } from "./route.js";
 import { sendError } from "./serve-route.js";
 
-/** Throws `network/…` for a caller that may not. `address`: the caller's. */
+/** Returns a name of the caller; throws `network/…` for one that may not. `address`: the caller's. */
 export interface Access {
-  require(scope: Scope, authorization: string | undefined, address: string): void;
+  require(scope: Scope, authorization: string | undefined, address: string): string;
 }
 
 /** Answers a request for a file of the page, or calls `next`. */
@@ -72,7 +74,8 @@ export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptio
     reply.header(REQUEST_ID, request.id);
     refuseForeignPages(request, corsOrigins);
     const { scope = "infer" } = request.routeOptions.config as { scope?: Scope };
-    access?.require(scope, request.headers.authorization, request.ip);
+    const caller = access?.require(scope, request.headers.authorization, request.ip);
+    nameCaller(request, caller ?? clientOfAddress(request.ip));
   });
   app.addHook("preParsing", async (request, reply, payload) => {
     const {

@@ -1,6 +1,7 @@
 // Life of an HTTP request: it ends when the caller closes the connection, and after a time of the server's at the latest.
 
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { callerOf } from "../caller.js";
 import type { RequestLife } from "../request-life.js";
 
 export function lifeOfRequest(request: FastifyRequest, reply: FastifyReply, timeoutMs: number): RequestLife {
@@ -10,5 +11,5 @@ export function lifeOfRequest(request: FastifyRequest, reply: FastifyReply, time
   };
   if (request.socket.destroyed) controller.abort();
   else reply.raw.once("close", abort);
-  return { deadline: Date.now() + timeoutMs, signal: controller.signal };
+  return { deadline: Date.now() + timeoutMs, signal: controller.signal, caller: callerOf(request) };
 }

@@ -1,11 +1,13 @@
 // Listen: servers say when they are reachable from other machines without TLS.
 
 import { createServer } from "node:http";
+import { connect } from "node:net";
+import { Server } from "@grpc/grpc-js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { checkAddress } from "../../proto/address.js";
 import { isVitrineError } from "../../runtime/errors.js";
-import { exposureWarning, listenHttp } from "../../server/listen.js";
+import { exposureWarning, listen, listenHttp } from "../../server/listen.js";
 
 for (const address of [
   "127.0.0.1:8001",
@@ -48,6 +50,17 @@ test("an address that is none is refused with what is allowed, HTTP without unix
   }
   assert.match(await refused("51964"), "such as 127.0.0.1:51964");
   assert.throws(() => checkAddress("51964"), /--listen got .*such as 127\.0\.0\.1:51964, or unix:PATH/);
+});
+
+test(":PORT listens on all interfaces, and says that it does", async () => {
+  const server = new Server();
+  const address = await listen(server, ":0");
+  assert.match(address, /^(\[::\]|0\.0\.0\.0):[1-9]\d*$/);
+  assert.match(exposureWarning(address, "read it") ?? "", /reachable from other machines/);
+  const socket = connect(Number(address.split(":").at(-1)), "127.0.0.1");
+  await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+  socket.destroy();
+  server.forceShutdown();
 });
 
 test("a server that can speak TLS itself names its flags, others a proxy", () => {

@@ -7,7 +7,7 @@ import { HEALTH_SERVICE, INFERENCE_SERVICE } from "../../proto/services.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { createHealth, type Health } from "../../server/health.js";
 import { createHttpServer, type HttpServer, type HttpServerOptions } from "../../server/http/http-server.js";
-import type { CallObserver, ModelRepository } from "../../server/inference/contract.js";
+import type { CallObserver, ModelLimits, ModelRepository } from "../../server/inference/contract.js";
 import { createEngine, type ServedModel } from "../../server/inference/engine/engine.js";
 import { DEFAULT_LIMITS } from "../../server/inference/inference-server.js";
 import { createStatistics } from "../../server/inference/observation/statistics.js";
@@ -42,8 +42,9 @@ export async function startRest(
   options: Partial<HttpServerOptions> = {},
   model: ServedModel = colorModel(),
   maxImages = MAX_IMAGES,
+  more: Partial<ModelLimits> = {},
 ): Promise<RestServer> {
-  const limits = { ...DEFAULT_LIMITS, maxImages, maxQueue: 10_000 };
+  const limits = { ...DEFAULT_LIMITS, maxImages, maxQueue: 10_000, ...more };
   const statistics = createStatistics();
   const engine = createEngine(model, { version: "1", limits, observer: statistics.observer });
   const repository = fixedRepository([engine]);

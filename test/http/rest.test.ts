@@ -387,6 +387,7 @@ test("callers need the token of a route's scope, and a full queue says when to t
         require: (scope, authorization) => {
           if (scope !== "open" && authorization !== `Bearer ${scope}`)
             throw new VitrineError("network/unauthenticated", "the server asks for a token");
+          return authorization ?? "";
         },
       },
     },

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { connectInference, type InferenceClient } from "../../client/node/inference-client.js";
+import { inference } from "../../proto/generated/inference.js";
 import { type InferenceServer, startInferenceServer } from "../../server/inference/inference-server.js";
 import { colorModel } from "../inference/color-model.js";
 
@@ -77,29 +78,60 @@ test("a connection with a call in progress is not given away", async () => {
   assert.is((await answer)[0]?.[0]?.label, "red");
 });
 
-/** A connection with a call to which nothing is sent, or only an empty message; resolves when it is open. */
+if (process.platform === "linux")
+  test("where one address computes on every connection, another takes its share of the places, and no more", async () => {
+    const server = await serve({ maxConnections: 4 }, 10_000);
+    const body = Buffer.from(
+      inference.ModelInferRequest.encode({
+        modelName: "colors",
+        inputs: [{ name: "image", datatype: "BYTES", shape: [1], contents: { bytesContents: [RED] } }],
+      }).finish(),
+    );
+    const frame = Buffer.concat([Buffer.from([0, 0, 0, 0, body.length]), body]);
+    const path = "/inference.GRPCInferenceService/ModelInfer";
+    const sessions: ClientHttp2Session[] = [];
+    for (let each = 0; each < 4; each++) sessions.push(await openCall(server, path, frame));
+    await delay(100);
+    const others: ClientHttp2Session[] = [];
+    for (let each = 0; each < 2; each++) {
+      others.push(await openCall(server, path, frame, "127.0.0.8"));
+      // Its request has been received: until then its own connection would be the idle one.
+      await delay(100);
+    }
+    // One more than its share takes the place of nobody.
+    const [refused] = await open(server, 1, "127.0.0.8");
+    refused?.resume();
+    const isOpen = (session: ClientHttp2Session) => !session.destroyed && !session.closed;
+    for (let tries = 0; refused?.readyState === "open" && tries < 200; tries++) await delay(10);
+    const counts = [sessions.filter(isOpen).length, others.filter(isOpen).length];
+    assert.equal([refused?.readyState === "open", ...counts], [false, 2, 2]);
+    assert.ok(sessions[0] && !sessions[0].destroyed, "the newest gave their places");
+    for (const session of [...sessions, ...others]) session.destroy();
+  });
+
+/** A connection with a call to which nothing is sent, or only `message`; resolves when it is open. */
 async function openCall(
   server: InferenceServer,
   path: string,
-  message: boolean,
+  message: Buffer | undefined,
+  localAddress = "127.0.0.9",
 ): Promise<ClientHttp2Session> {
   const session = connectHttp2(`http://${server.address}`, {
-    createConnection: ({ port, hostname }) =>
-      connect({ port: Number(port), host: hostname, localAddress: "127.0.0.9" }),
+    createConnection: ({ port, hostname }) => connect({ port: Number(port), host: hostname, localAddress }),
   });
   session.on("error", () => {});
   const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc", te: "trailers" };
   const call = session.request(headers, { endStream: false });
   call.on("error", () => {}).resume();
-  if (message) call.end(Buffer.alloc(5));
+  if (message) call.end(message);
   await new Promise((resolve) => session.ping(resolve));
   return session;
 }
 
 for (const [what, path, message] of [
-  ["requests that are not sent", "/inference.GRPCInferenceService/ModelInfer", false],
-  ["streams without requests", "/inference.GRPCInferenceService/ModelStreamInfer", false],
-  ["calls that watch health", "/grpc.health.v1.Health/Watch", true],
+  ["requests that are not sent", "/inference.GRPCInferenceService/ModelInfer", undefined],
+  ["streams without requests", "/inference.GRPCInferenceService/ModelStreamInfer", undefined],
+  ["calls that watch health", "/grpc.health.v1.Health/Watch", Buffer.alloc(5)],
 ] as const) {
   test(`${what} do not keep the places of all connections`, async () => {
     const server = await serve({ maxConnections: 4 });

@@ -27,6 +27,7 @@ function jobOf(file: Uint8Array, changes: Partial<PictureJob> = {}): PictureJob 
     timeoutMs: 60_000,
     priority: 0,
     deadline: Number.POSITIVE_INFINITY,
+    caller: "",
     owner: {},
     onStart: () => {},
     ...changes,

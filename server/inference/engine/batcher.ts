@@ -13,6 +13,7 @@ import type { Answer, ImageTensor } from "../../../runtime/inference/answer.js";
 import { type BatchKind, kindKey } from "./batch.js";
 import { BatchTimes } from "./batch-times.js";
 import type { DeviceTurns, Turn } from "./device-turns.js";
+import { FairOrder } from "./fair-order.js";
 import { formBatch } from "./form-batch.js";
 import { type BatcherRequest, rankOf, WaitingRequest } from "./waiting-request.js";
 
@@ -39,10 +40,20 @@ export interface BatcherOptions {
 /** A request in the queue, which waits for its images and for the model. */
 export interface QueuedRequest {
   readonly answer: Promise<Answer>;
+  /** Images that are in no batch yet. */
+  readonly waiting: number;
   /** Image `index` is ready: a view that does not change. */
   add(index: number, image: ImageTensor): void;
   /** The request leaves the queue at once, and its answer rejects. Without effect on one that was answered. */
   fail(error: unknown): void;
+}
+
+/** A request that may come. */
+export interface ExpectedRequest {
+  count: number;
+  kind: BatchKind;
+  priority: number;
+  caller: string;
 }
 
 /** One batch is computed while the next is submitted. */
@@ -70,6 +81,7 @@ export class Batcher {
   readonly #options: BatcherOptions;
   /** By rank: priority and arrival. */
   readonly #queue: WaitingRequest[] = [];
+  readonly #fairOrder = new FairOrder();
   readonly #times = new Map<string, BatchTimes>();
   /** Buffers of images that no batch is using. */
   readonly #spare: Record<BatchKind["input"], ImageTensor[]> = { pixels: [], values: [] };
@@ -101,6 +113,9 @@ export class Batcher {
     this.#queue.splice(behind < 0 ? this.#queue.length : behind, 0, waiting);
     return {
       answer: waiting.answer,
+      get waiting() {
+        return waiting.waiting;
+      },
       add: (index, image) => {
         waiting.ready.push({ index, image, since: performance.now() });
         this.#wake();
@@ -110,16 +125,14 @@ export class Batcher {
   }
 
   /**
-   * Seconds until `count` new images are expected to be computed, if they were ready; 0 where nothing is known.
-   * `leftMs`: until the deadline.
+   * Seconds until the images of a new request are expected to be computed, if they were ready; 0 where nothing is known.
+   * `leftMs`: until its deadline.
    */
-  expectedSeconds(count: number, kind: BatchKind, priority: number, leftMs = Infinity): number {
+  expectedSeconds(expected: ExpectedRequest, leftMs = Infinity): number {
+    const { count, kind } = expected;
     const byKind = new Map([[kindKey(kind), count]]);
-    const rank = rankOf(priority);
-    for (const request of this.#queue) {
-      if (request.rank > rank) break;
+    for (const request of this.#before(expected))
       byKind.set(request.key, (byKind.get(request.key) ?? 0) + request.waiting);
-    }
     const { turns, maxBatch } = this.#options;
     let seconds = turns.busySeconds;
     for (const [key, images] of byKind) {
@@ -131,6 +144,27 @@ export class Batcher {
       seconds += this.#timesOf(key).ofImages(joined) + batches * turns.othersSeconds(this);
     }
     return seconds;
+  }
+
+  /** The requests that would be computed before a new one. */
+  #before({ count, kind, priority, caller }: ExpectedRequest): WaitingRequest[] {
+    const rank = rankOf(priority);
+    if (this.#queue.every((request) => request.caller === caller))
+      return this.#queue.filter((request) => request.rank <= rank);
+    const last = new WaitingRequest({ count, kind, priority, deadline: Infinity, caller });
+    const behind = this.#queue.findIndex((request) => request.rank > last.rank);
+    const order = this.#inOrder(this.#queue.toSpliced(behind < 0 ? this.#queue.length : behind, 0, last));
+    return order.slice(0, order.indexOf(last));
+  }
+
+  /** In which they are computed. `queue`: by rank. */
+  #inOrder(queue: readonly WaitingRequest[] = this.#queue): readonly WaitingRequest[] {
+    return this.#fairOrder.of(queue, (request) => this.#msPerImage(request));
+  }
+
+  #msPerImage({ key }: WaitingRequest): number {
+    const { maxBatch } = this.#options;
+    return (1000 * this.#timesOf(key).ofBatch(maxBatch)) / maxBatch;
   }
 
   /** Seconds for which a batch is expected to compute; 0 where nothing is known. */
@@ -192,7 +226,7 @@ export class Batcher {
 
   /** The first request with an image that is ready decides what the next batch computes. */
   #first(): WaitingRequest | undefined {
-    return this.#queue.find(({ ready }) => ready.length > 0);
+    return this.#inOrder().find(({ ready }) => ready.length > 0);
   }
 
   #maxRows({ attention }: BatchKind): number {
@@ -237,13 +271,15 @@ export class Batcher {
     const { kind, key } = first;
     const now = Date.now();
     const formed = formBatch(
-      this.#queue.filter((request) => request.key === key),
+      this.#inOrder().filter((request) => request.key === key),
       { most: this.#maxRows(kind), times: this.#timesOf(key), now, isOverloaded: this.#hasRefused },
     );
     for (const request of formed.late) this.#fail(request, tooLate(request, now));
     const hadRoomForRefused = this.#hasRefused && formed.images.length < this.#maxRows(kind);
     this.#hasRefused = formed.late.length > 0;
     if (formed.images.length === 0) return undefined;
+    const taken = formed.images.map(({ request }) => request);
+    this.#fairOrder.taken(taken, this.#queue, (request) => this.#msPerImage(request));
     const images = this.#spare[kind.input].pop() ?? this.#newImages(kind);
     const parts = formed.images.map(({ request, index, image }, row): Part => {
       images.set(image, row * this.#options.imageLength);

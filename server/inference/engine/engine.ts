@@ -146,11 +146,13 @@ class Engine implements ModelEngine {
 
   async #answer(request: InferenceRequest, clock: RequestClock): Promise<InferenceAnswer> {
     if (this.#draining) throw draining();
-    const leave = this.#admission.admit(request);
+    const admitted = this.#admission.admit(request);
     const { images, extra, priority, life } = request;
     const count = imageCount(images);
     const kind = kindOf(images.kind === "values" ? "values" : "pixels", extra);
-    const queued = this.#batcher.enter({ count, kind, priority, deadline: life.deadline, clock });
+    const { deadline, caller } = life;
+    const queued = this.#batcher.enter({ count, kind, priority, deadline, clock, caller });
+    admitted.entered(queued);
     const forget = failAtEnd(request, queued);
     try {
       if (images.kind === "pictures") this.#addPictures(images.files, request, queued, clock);
@@ -160,7 +162,7 @@ class Engine implements ModelEngine {
       return { count, seconds, logits, ...(embeddings && { embeddings }), ...(attention && { attention }) };
     } finally {
       forget();
-      leave();
+      admitted.leave();
       this.#pictures.abandon(request);
     }
   }
@@ -180,7 +182,8 @@ class Engine implements ModelEngine {
         hasStarted = true;
         clock.decodeStarted();
       };
-      const job = { ...common, file, deadline: life.deadline, owner: request, onStart };
+      const { deadline, caller = "" } = life;
+      const job = { ...common, file, deadline, caller, owner: request, onStart };
       this.#pictures
         .decode(job)
         .finally(() => hasStarted && clock.decodeEnded())

@@ -12,6 +12,8 @@ export interface BatcherRequest {
   /** Milliseconds since 1970; Infinity without one. */
   deadline: number;
   clock?: RequestClock;
+  /** Who asks. Default: nobody in particular. */
+  caller?: string | undefined;
 }
 
 export interface ReadyImage {
@@ -53,9 +55,12 @@ export class WaitingRequest {
   readonly count: number;
   readonly kind: BatchKind;
   readonly key: string;
+  /** When it arrived, by performance.now(). */
+  readonly since = performance.now();
   readonly rank: number;
   readonly deadline: number;
   readonly clock: RequestClock | undefined;
+  readonly caller: string;
   readonly ready: ReadyImage[] = [];
   readonly answer: Promise<Answer>;
   /** Images that are in no batch yet. */
@@ -65,13 +70,14 @@ export class WaitingRequest {
   #resolve: (answer: Answer) => void = () => {};
   reject: (error: unknown) => void = () => {};
 
-  constructor({ count, kind, priority, deadline, clock }: BatcherRequest) {
+  constructor({ count, kind, priority, deadline, clock, caller = "" }: BatcherRequest) {
     this.count = count;
     this.kind = kind;
     this.key = kindKey(kind);
-    this.rank = rankOf(priority);
+    this.rank = rankOf(priority, this.since);
     this.deadline = deadline;
     this.clock = clock;
+    this.caller = caller;
     this.waiting = count;
     this.#unanswered = count;
     this.answer = new Promise((resolve, reject) => {

@@ -16,7 +16,9 @@ export interface PictureJob {
   priority: number;
   /** Milliseconds since 1970 after which it is not begun. */
   deadline: number;
-  /** The request: jobs of one are decoded in order, those of several in turn. */
+  /** Who asks: the pictures of several callers are decoded in turn. */
+  caller: string;
+  /** The request: of the requests of one caller, pictures are decoded in turn, and those of one request in order. */
   owner: object;
   /** Called when decoding begins. */
   onStart(): void;
@@ -30,8 +32,8 @@ export interface PictureDecoder {
   decode(job: PictureJob): Promise<Uint8Array>;
   /** Nobody waits for the owner's pictures any more: those not begun are dropped, long ones may be ended. */
   abandon(owner: object): void;
-  /** Seconds until the last of `count` new pictures is expected to be decoded; 0 where nothing is known. */
-  expectedSeconds(count: number, priority: number): number;
+  /** Seconds until the last of `count` new pictures of a caller is expected to be decoded; 0 where nothing is known. */
+  expectedSeconds(count: number, priority: number, caller: string): number;
 }
 
 /**

@@ -1,16 +1,17 @@
-// Picture queue: pictures to be decoded, by priority, and in turn among the requests of one priority.
+// Picture queue: pictures to be decoded, by priority, and in turn among the callers and requests of one priority.
 
-import { FairQueue } from "../../fair-queue.js";
+import { GroupedFairQueue } from "../../fair-queue.js";
 import { rankOf } from "../engine/waiting-request.js";
 
 interface Queued {
   priority: number;
+  caller: string;
   owner: object;
   /** When it arrived, by performance.now(). */
   since: number;
 }
 
-type Level<Job> = [priority: number, queue: FairQueue<Job>];
+type Level<Job> = [priority: number, queue: GroupedFairQueue<Job>];
 
 export class PictureQueue<Job extends Queued> {
   /** By priority, in ascending order of the keys; none is empty. */
@@ -20,8 +21,8 @@ export class PictureQueue<Job extends Queued> {
     const { priority } = job;
     const place = this.#levels.findIndex(([other]) => other >= priority);
     const found = this.#levels[place];
-    const queue = found?.[0] === priority ? found[1] : new FairQueue<Job>();
-    queue.push(job.owner, job);
+    const queue = found?.[0] === priority ? found[1] : new GroupedFairQueue<Job>();
+    queue.push(job.caller, job.owner, job);
     if (queue !== found?.[1])
       this.#levels.splice(place < 0 ? this.#levels.length : place, 0, [priority, queue]);
   }
@@ -51,11 +52,11 @@ export class PictureQueue<Job extends Queued> {
   }
 
   /** Jobs that would be taken before the last of `count` new ones of a new owner. */
-  ahead(priority: number, count: number): number {
+  ahead(priority: number, caller: string, count: number): number {
     let ahead = 0;
     for (const [level, queue] of this.#levels) {
       if (level < priority) ahead += queue.size;
-      else if (level === priority) ahead += queue.ahead(count);
+      else if (level === priority) ahead += queue.ahead(caller, count);
     }
     return ahead;
   }

@@ -130,10 +130,10 @@ class Pool implements PictureThreads {
     }
   }
 
-  expectedSeconds(count: number, priority: number): number {
+  expectedSeconds(count: number, priority: number, caller: string): number {
     const { busy, threads } = this.load();
     const isLarge = this.#large.size > 0 || [...this.#lanes].some(({ job }) => job?.isLarge);
-    const pictures = this.#queue.ahead(priority, count) + busy / 2 + count;
+    const pictures = this.#queue.ahead(priority, caller, count) + busy / 2 + count;
     return (pictures * this.#seconds.typical()) / Math.max(1, threads - (isLarge ? 1 : 0));
   }
 
