@@ -70,29 +70,25 @@ function unknownDevice(device: string): VitrineError {
  * ```
  */
 export async function createRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const {
-    host,
-    device = "auto",
-    gpuTier = "auto",
-    threads = 1,
-    background = false,
-    relaxed = "auto",
-  } = options;
+  const [{ executor, description }, image] = await Promise.all([
+    openExecutor(options),
+    createImageModule(options.host),
+  ]);
+  return { host: options.host, executor, image, description, dispose: () => executor.dispose() };
+}
+
+/** As `createRuntime` without the image module, for a thread that decodes nothing. */
+export async function openExecutor(
+  options: RuntimeOptions,
+): Promise<Pick<Runtime, "executor" | "description">> {
+  const { device = "auto", gpuTier = "auto", threads = 1, background = false, relaxed = "auto" } = options;
   checkTierName(gpuTier);
   if (gpuTier !== "auto" && device !== "auto" && !WEBGPU.test(device))
     throw new VitrineError("device/tier", `device ${device} has no tiers; --gpu-tier is for webgpu`);
   const wasm = { relaxed, threads, background };
-  const [{ executor, why }, image] = await Promise.all([
-    device === "auto" ? chooseAutomatically(options, wasm) : openDevice(options, device, wasm),
-    createImageModule(host),
-  ]);
-  return {
-    host,
-    executor,
-    image,
-    description: executor.description + why,
-    dispose: () => executor.dispose(),
-  };
+  const { executor, why } =
+    device === "auto" ? await chooseAutomatically(options, wasm) : await openDevice(options, device, wasm);
+  return { executor, description: executor.description + why };
 }
 
 type WasmOptions = Required<Pick<RuntimeOptions, "relaxed" | "threads" | "background">>;

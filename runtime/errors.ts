@@ -8,6 +8,7 @@
 export const ERROR_CODES = {
   "usage/address": "an address is neither HOST:PORT nor unix:PATH",
   "usage/bad-option": "an option has a value that its parser does not accept",
+  "usage/browser": "`vitrine/browser` was called outside a browser",
   "usage/command-line":
     "the command line has an unknown command, flag or argument, or a combination that makes no sense",
   "usage/config": "a configuration file (`-c`) cannot be read, or has an unknown key or a wrong value",
@@ -18,6 +19,7 @@ export const ERROR_CODES = {
     "the models of `vitrine serve` have equal names, names that cannot be used, or there are none",
   "usage/number": "an option that takes a number got something else, or one out of range",
   "usage/out": "`--out` cannot hold a new run: it holds one already, is not empty, or is not a folder",
+  "usage/picture": "what was given to classify is no picture, or its pixels may not be read",
   "usage/rank": "a rank outside its world, or a world that does not divide the batch",
   "usage/recipe": "an augmentation setting is out of range",
   "usage/results-file": "the file that `--results-file` names has other columns",
@@ -86,6 +88,7 @@ export const ERROR_CODES = {
   "model/memory": "the models of a server would take more memory than it may use",
   "model/no-model":
     "a folder has no weights: model.safetensors, the files of its index, or pytorch_model.bin",
+  "model/not-finite": "a model answers NaN or infinity",
   "model/unknown": "`--model` is neither a file nor a published model's name",
   "model/unknown-file": "the file that `--model` names is not a weight file",
   "weights/average": "the moving average was asked for, but the file holds none",

@@ -75,6 +75,12 @@ export interface Model {
   dispose(): void;
 }
 
+/** A model that takes pixels only. */
+export type LoadedInference = Omit<Model, "readPicture" | "classify">;
+
+/** What a model that takes pixels needs of a runtime. */
+type Device = Pick<Runtime, "host" | "executor">;
+
 /**
  * A model as its programs read it, in the dtype that its device computes with. Making it from a stored model is all that
  * takes long on the CPU before there is a device, so that a server does it in a thread.
@@ -143,8 +149,18 @@ export async function loadModel(
   return placeModel(runtime, prepareModel(stored, targetOf(runtime, dtype)), placing);
 }
 
+/** As `loadModel`, where pictures are decoded elsewhere. */
+export async function loadInference(
+  device: Device,
+  source: ModelSource,
+  { dtype, batchSizes }: ModelOptions = {},
+): Promise<LoadedInference> {
+  const prepared = prepareModel(await readModel(source), targetOf(device, dtype));
+  return placeInference(device, prepared, batchSizes);
+}
+
 /** What a model is prepared for. */
-export function targetOf({ executor }: Runtime, dtype?: WeightDtype): Target {
+export function targetOf({ executor }: Pick<Runtime, "executor">, dtype?: WeightDtype): Target {
   return { device: executor.device, hasInt8Kernels: executor.createInt8Store !== undefined, dtype };
 }
 
@@ -154,15 +170,36 @@ export async function placeModel(
   prepared: PreparedModel,
   { batchSizes }: Pick<ModelOptions, "batchSizes"> = {},
 ): Promise<Model> {
-  const { name, config, labels, dtype, parameters } = prepared;
-  for (const notice of prepared.notices) runtime.host.notice(notice);
-  const inference = await createFolded(runtime.executor, config, prepared, {
-    ...(batchSizes && { batchSizes }),
-  });
+  const placed = await placeInference(runtime, prepared, batchSizes);
+  const { config, labels } = placed;
   const { imageSize: size, classes } = config;
   const transform = inputTransform(config);
   const read = (picture: Uint8Array, reading: ReadingOptions = {}): Promise<Uint8Array> =>
     readPicture(runtime.image, picture, { ...transform, ...reading });
+  return {
+    ...placed,
+    readPicture: read,
+    async classify(images, { topK = 5 } = {}) {
+      if (images.length === 0) return [];
+      const pixels = new Uint8Array(images.length * size * size * 3);
+      for (const [place, picture] of images.entries())
+        pixels.set(await read(picture), place * size * size * 3);
+      const { logits } = await placed.logits(pixels, images.length);
+      return images.map((_, row) =>
+        classScores(logits.subarray(row * classes, (row + 1) * classes), labels, topK),
+      );
+    },
+  };
+}
+
+async function placeInference(
+  { executor, host }: Device,
+  prepared: PreparedModel,
+  batchSizes: ModelOptions["batchSizes"],
+): Promise<LoadedInference> {
+  const { name, config, labels, dtype, parameters } = prepared;
+  for (const notice of prepared.notices) host.notice(notice);
+  const inference = await createFolded(executor, config, prepared, { ...(batchSizes && { batchSizes }) });
   return {
     name,
     config,
@@ -174,17 +211,6 @@ export async function placeModel(
     logits: (pixels, count) => inference.logits(pixels, count),
     submit: (images, count, extra) => inference.submit(images, count, extra),
     ...(inference.onDevice && { onDevice: inference.onDevice }),
-    readPicture: read,
-    async classify(images, { topK = 5 } = {}) {
-      if (images.length === 0) return [];
-      const pixels = new Uint8Array(images.length * size * size * 3);
-      for (const [place, picture] of images.entries())
-        pixels.set(await read(picture), place * size * size * 3);
-      const { logits } = await inference.logits(pixels, images.length);
-      return images.map((_, row) =>
-        classScores(logits.subarray(row * classes, (row + 1) * classes), labels, topK),
-      );
-    },
     dispose: () => inference.dispose(),
   };
 }

@@ -1,8 +1,13 @@
-// Contract: what the classifier takes and gives. Types only, for the page, the library and its worker.
+// Contract: what the classifier takes and gives. Types only, for the page, the library and its workers.
 
 import type { DownloadProgress } from "../../runtime/host/browser.js";
-import type { Url, WebBlob } from "../../runtime/host/environment-types.js";
+import type { CancelSignal, DrawablePicture, Url, WebBlob } from "../../runtime/host/environment-types.js";
+import type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
+import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
+
+/** Where a model may run: `auto` is a hardware GPU, else wasm. */
+export type ClassifierDevice = "auto" | "wasm" | "webgpu";
 
 /** The facts of a loaded model that a page may show. */
 export interface ModelCard {
@@ -13,10 +18,20 @@ export interface ModelCard {
   labels: string[];
   /** Number of weights. */
   parameters: number;
+  /** What the weights are kept and computed in. */
+  dtype: WeightDtype;
+  /** Bytes on the device: weights, and what the largest program needs. */
+  memoryBytes: number;
   /** Where the model runs: `wasm` or `webgpu`. */
   device: string;
   /** One readable line: what the model runs on, and why. */
   deviceDescription: string;
+  /** The GPU by its driver's name, and whether its driver computes on the CPU; undefined on wasm. */
+  adapter?: { name: string; software: boolean };
+  /** Threads that compute; undefined where a GPU does. */
+  threads?: number;
+  /** Why there is one thread where more were allowed, and which headers change it; undefined otherwise. */
+  threadsReason?: string;
   /** Why the model runs on wasm instead of the GPU that was requested or lost; undefined otherwise. */
   fallback?: string;
 }
@@ -27,16 +42,52 @@ export interface KernelProgress {
   wanted: number;
 }
 
+/**
+ * A picture to classify.
+ *
+ * - A file's bytes, as `Blob`, `File`, `ArrayBuffer` or `Uint8Array`: decoded by Vitrine where it reads the format, with
+ *   the pixels that the server and Pillow have.
+ * - A `URL`, or a string: a URL, relative to the page, or a data URL. The file is fetched, which its server must allow.
+ * - What the browser can draw: an `<img>`, `<video>` (its current frame) or `<canvas>`, an `OffscreenCanvas`,
+ *   `ImageBitmap`, `ImageData` or `VideoFrame`. It is copied at once and stays the caller's. Its pixels are the
+ *   browser's, which may differ in their last bits, and what is transparent has lost its color unless it is `ImageData`.
+ */
+export type PictureInput = WebBlob | ArrayBuffer | Uint8Array | Url | string | DrawablePicture;
+
+/** What was classified. */
+export interface PictureFacts {
+  /** Size of the whole picture in pixels, upright. */
+  width: number;
+  height: number;
+  /** `JPEG`, `PNG` …; undefined for pixels that came without a file, and for files that only the browser knows. */
+  format?: string;
+  /** Which decoder read it: ours, or the browser's for what Vitrine does not read, and for what was drawn. */
+  decodedBy: "vitrine" | "browser";
+  /** Linear scale at which it was decoded: 1/2, 1/4 or 1/8 for a JPEG of too many pixels, else 1. */
+  scale: number;
+}
+
+/** Milliseconds of each stage. */
+export interface StageTimes {
+  /** Until the file or the pixels were there. */
+  read: number;
+  /** Decoding, resizing, cropping. */
+  decode: number;
+  /** Waiting for other pictures. */
+  queue: number;
+  model: number;
+}
+
 /** The classifier's result for one picture. */
 export interface Classification {
   /** Best first. */
   classes: ClassScore[];
   /** Logits [classes]; the mean of both heads where the model has two. */
   logits: Float32Array<ArrayBuffer>;
-  /** Which decoder read the file: ours, or the browser's for what Vitrine does not read. */
-  decodedBy: "vitrine" | "browser";
-  /** Milliseconds for decoding and resizing, and for the model. */
-  milliseconds: { decode: number; model: number };
+  picture: PictureFacts;
+  /** The part of the upright picture that the model saw, in the picture's pixels. */
+  crop: PictureArea;
+  milliseconds: StageTimes;
 }
 
 /** The model to load, and where it runs. */
@@ -49,7 +100,16 @@ export interface ClassifierOptions {
    */
   assets?: Url | string;
   /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
-  device?: string;
+  device?: ClassifierDevice;
+  /** Threads on wasm: a number, or `auto` (default): as many as there are cores and the page may start. */
+  threads?: number | "auto";
+  /**
+   * Largest number of pixels that a picture may have; a larger JPEG is decoded at a smaller scale. Default 178,956,970,
+   * as Pillow.
+   */
+  pixelLimit?: number;
+  /** Ends the load: its workers and downloads stop, and the promise rejects with the signal's reason. */
+  signal?: CancelSignal;
   /** Called with progress while the GPU's driver compiles kernels. */
   onKernels?: (progress: KernelProgress) => void;
   /** Called when the GPU was lost and the model has moved to wasm. */
@@ -62,6 +122,11 @@ export interface ClassifierOptions {
 export interface ClassifyOptions {
   /** How many classes to name, best first. Default 5. */
   topK?: number;
+  /**
+   * Drops the call: the promise rejects with the signal's reason at once. A decode in progress is ended, so that the
+   * next picture does not wait for it.
+   */
+  signal?: CancelSignal;
 }
 
 /** A model in a worker of the page, made by `createClassifier`. */
@@ -69,11 +134,15 @@ export interface Classifier {
   /** The model and the device it runs on; replaced when the GPU was lost. */
   readonly card: ModelCard;
   /**
-   * A picture file (of a format that Vitrine reads, or that the browser decodes) → its most probable classes. Calls run sequentially.
-   * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `usage/number`, `usage/disposed`, and
-   * `internal/worker` where the worker failed.
+   * A picture → its most probable classes. One picture is decoded while the one before it is in the model.
+   *
+   * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `network/…` for a URL that cannot be fetched,
+   * `usage/picture` for what is no picture, `usage/number`, `usage/disposed`, `internal/worker` where a worker failed,
+   * and the signal's reason.
    */
-  classify(picture: WebBlob | ArrayBuffer | Uint8Array, options?: ClassifyOptions): Promise<Classification>;
-  /** Ends the worker and frees its memory; calls in progress are rejected. */
+  classify(picture: PictureInput, options?: ClassifyOptions): Promise<Classification>;
+  /** Several pictures, in order. The first that fails rejects the call and drops the others. */
+  classify(pictures: readonly PictureInput[], options?: ClassifyOptions): Promise<Classification[]>;
+  /** Ends the workers and frees their memory, at any moment; calls in progress are rejected with `usage/disposed`. */
   dispose(): void;
 }

@@ -1,124 +1,72 @@
-// vitrine/browser: classifies photographs in a page, in a worker, with the decoder and the kernels that Node uses.
+// vitrine/browser: classifies photographs in a page, in workers, with the decoder and the kernels that Node uses.
 
-import { fromErrorRecord, VitrineError } from "../../runtime/errors.js";
-import type {
-  Classification,
-  Classifier,
-  ClassifierOptions,
-  ClassifyOptions,
-  ModelCard,
-} from "./contract.js";
-import type { FromWorker, ToWorker } from "./messages.js";
-import { startWorker } from "./start-worker.js";
+import { quote, VitrineError } from "../../runtime/errors.js";
+import { settledBy, WorkerClassifier } from "./classifier.js";
+import type { Classifier, ClassifierOptions } from "./contract.js";
+import { Decoder } from "./decoder.js";
+import { ModelThread } from "./model-thread.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser.js";
-export type { Url, WebBlob } from "../../runtime/host/environment-types.js";
+export type { CancelSignal, DrawablePicture, Url, WebBlob } from "../../runtime/host/environment-types.js";
+export type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
+export type { FloatDtype, WeightDtype } from "../../runtime/weights/weight-dtype.js";
 export type {
   Classification,
   Classifier,
+  ClassifierDevice,
   ClassifierOptions,
   ClassifyOptions,
   KernelProgress,
   ModelCard,
+  PictureFacts,
+  PictureInput,
+  StageTimes,
 } from "./contract.js";
 
-interface Pending {
-  resolve(classification: Classification): void;
-  reject(error: VitrineError): void;
-}
+const DEVICES = ["auto", "wasm", "webgpu"];
 
-/** A copy that can be transferred to the worker: the caller keeps its own. */
-async function copyBytes(picture: Blob | ArrayBuffer | Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-  if (picture instanceof Uint8Array) return Uint8Array.from(picture);
-  if (picture instanceof ArrayBuffer) return new Uint8Array(picture.slice(0));
+/** A URL resolved against the page: the workers have another base. */
+function absolute(url: URL | string, option: string): string {
   try {
-    return new Uint8Array(await picture.arrayBuffer());
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location.href).href;
   } catch (cause) {
-    throw new VitrineError("file/unreadable", "the file could not be read: was it moved or deleted?", {
-      cause,
-    });
+    const text = `${option} is "${quote(String(url))}", which is no URL`;
+    throw new VitrineError("usage/bad-option", text, { cause });
   }
 }
 
-/** A URL resolved against the page: the worker has another base. */
-function absolute(url: URL | string): string {
-  return new URL(url, globalThis.location?.href).href;
+function expectBrowser(): void {
+  if (typeof Worker === "function" && typeof location === "object") return;
+  const text =
+    "vitrine/browser runs in a page or a worker of it, and there is none here; in Node, use createRuntime and " +
+    "loadModel of vitrine/runtime, and in server-side rendering call createClassifier in the browser only";
+  throw new VitrineError("usage/browser", text);
 }
 
-class WorkerClassifier implements Classifier {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 0;
-  #ended: VitrineError | undefined;
-  #card: ModelCard;
-  readonly #onMoved: (card: ModelCard) => void;
-
-  constructor(worker: Worker, card: ModelCard, onMoved: (card: ModelCard) => void = () => {}) {
-    this.#worker = worker;
-    this.#card = card;
-    this.#onMoved = onMoved;
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
-    worker.onerror = (event) => this.#end(workerFailure(event));
+function checkOptions({ device = "auto", pixelLimit = 1 }: ClassifierOptions): void {
+  if (!DEVICES.includes(device)) {
+    const text = `no device "${quote(String(device))}"; allowed: ${DEVICES.join(", ")} (option device)`;
+    throw new VitrineError("device/unknown", text, { details: { device: String(device) } });
   }
-
-  get card(): ModelCard {
-    return this.#card;
-  }
-
-  async classify(
-    picture: Blob | ArrayBuffer | Uint8Array,
-    { topK = 5 }: ClassifyOptions = {},
-  ): Promise<Classification> {
-    if (!Number.isInteger(topK) || topK < 1) {
-      throw new VitrineError("usage/number", `topK got ${topK}; allowed: a whole number, at least 1`);
-    }
-    const file = await copyBytes(picture);
-    if (this.#ended) throw this.#ended;
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      const message: ToWorker = { kind: "classify", id, file, topK };
-      this.#worker.postMessage(message, [file.buffer]);
-    });
-  }
-
-  dispose(): void {
-    this.#end(new VitrineError("usage/disposed", "the classifier was disposed"));
-  }
-
-  #receive(message: FromWorker): void {
-    if (message.kind === "moved") {
-      this.#card = message.card;
-      this.#onMoved(message.card);
-    }
-    if (message.kind !== "classified" && message.kind !== "classify-failed") return;
-    const pending = this.#pending.get(message.id);
-    this.#pending.delete(message.id);
-    if (message.kind === "classified") pending?.resolve(message.classification);
-    else pending?.reject(fromErrorRecord(message.error));
-  }
-
-  #end(error: VitrineError): void {
-    this.#ended ??= error;
-    this.#worker.terminate();
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
-  }
+  if (!(Number.isSafeInteger(pixelLimit) && pixelLimit >= 1))
+    throw new VitrineError(
+      "usage/number",
+      `pixelLimit is ${pixelLimit}; allowed: a whole number, at least 1`,
+    );
 }
 
-function workerFailure(event: ErrorEvent): VitrineError {
-  const text = event.message ?? "its script could not be loaded";
-  return new VitrineError("internal/worker", `the classifier's worker failed: ${text}`);
-}
+/** A task later: React's StrictMode unmounts an effect in the task that mounted it. */
+const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve));
 
 /**
- * Starts a worker and loads a model into it.
+ * Starts two workers, one that decodes and one that loads the model. A load whose signal is aborted in the task that
+ * began it starts and downloads nothing.
  *
  * Throws `network/unreachable` and `network/http` where a file cannot be fetched, `model/…` and `weights/…` where the
- * model is not valid, `device/…` where the requested device is not available, `internal/worker` where the worker's
- * script fails.
+ * model is not valid, `device/…` where the requested device is not available, `usage/…` for an option, `usage/browser`
+ * outside a browser, `internal/worker` where a worker's script fails, and the signal's reason.
  *
  * ```ts
  * const classifier = await createClassifier({ model: "/models/deit/" });
@@ -126,30 +74,28 @@ function workerFailure(event: ErrorEvent): VitrineError {
  * classifier.dispose();
  * ```
  */
-export function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  return new Promise((resolve, reject) => {
-    const worker = startWorker(
-      () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "vitrine" }),
-      "./worker.js",
-      import.meta.url,
-    );
-    const fail = (error: VitrineError) => {
-      worker.terminate();
-      reject(error);
-    };
-    worker.onerror = (event) => fail(workerFailure(event));
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.kind === "progress") options.onProgress?.(data.progress);
-      if (data.kind === "kernels") options.onKernels?.(data.progress);
-      if (data.kind === "loaded") resolve(new WorkerClassifier(worker, data.card, options.onMoved));
-      if (data.kind === "load-failed") fail(fromErrorRecord(data.error));
-    };
-    const message: ToWorker = {
-      kind: "load",
-      model: absolute(options.model),
-      assets: options.assets === undefined ? undefined : absolute(options.assets),
-      device: options.device ?? "auto",
-    };
-    worker.postMessage(message);
-  });
+export async function createClassifier(options: ClassifierOptions): Promise<Classifier> {
+  expectBrowser();
+  checkOptions(options);
+  const signal = options.signal as AbortSignal | undefined;
+  const assets = options.assets === undefined ? undefined : absolute(options.assets, "assets");
+  const request = {
+    model: absolute(options.model, "model"),
+    assets,
+    device: options.device ?? "auto",
+    threads: options.threads ?? "auto",
+  };
+  await nextTask();
+  signal?.throwIfAborted();
+  const decoder = new Decoder(assets);
+  const model = new ModelThread(request, options);
+  try {
+    const [loaded] = await settledBy(signal, Promise.all([model.loaded, decoder.opened]));
+    return new WorkerClassifier(decoder, model, loaded, options.pixelLimit);
+  } catch (error) {
+    const ended = new VitrineError("usage/disposed", "the load was ended");
+    decoder.end(ended);
+    model.end(ended);
+    throw error;
+  }
 }

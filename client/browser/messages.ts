@@ -1,18 +1,70 @@
-// Messages: what the page and its worker exchange, as plain values that can be cloned or transferred.
+// Messages: what the page and its workers exchange, as plain values that can be cloned or transferred.
 
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
-import type { Classification, KernelProgress, ModelCard } from "./contract.js";
+import type { InputTransform } from "../../runtime/image/input-transform.js";
+import type { Answer } from "../../runtime/inference/answer.js";
+import type { KernelProgress, ModelCard, PictureFacts } from "./contract.js";
 
-export type ToWorker =
-  | { kind: "load"; model: string; assets: string | undefined; device: string }
-  | { kind: "classify"; id: number; file: Uint8Array<ArrayBuffer>; topK: number };
+/** A picture on its way to the decode worker. */
+export type PictureSource =
+  | { kind: "file"; bytes: Uint8Array<ArrayBuffer>; name?: string }
+  | { kind: "bitmap"; bitmap: ImageBitmap }
+  /** uint8 [height, width, 4], RGBA. */
+  | { kind: "rgba"; width: number; height: number; data: Uint8ClampedArray<ArrayBuffer> };
 
-export type FromWorker =
+export interface DecodeTask {
+  source: PictureSource;
+  transform: InputTransform;
+  pixelLimit?: number;
+}
+
+/** A model's input, uint8 [size, size, 3], and what it was made from. */
+export interface DecodedInput {
+  pixels: Uint8Array<ArrayBuffer>;
+  picture: PictureFacts;
+}
+
+/** `module`: the image module of an earlier worker. */
+export type ToDecoder =
+  | { kind: "open"; assets: string | undefined; module?: WebAssembly.Module }
+  | { kind: "run"; id: number; task: DecodeTask };
+
+export type FromDecoder =
+  | { kind: "opened"; module: WebAssembly.Module }
+  | { kind: "open-failed"; error: ErrorRecord }
+  | Finished<DecodedInput>;
+
+/** What a model is loaded from, and where. */
+export interface LoadRequest {
+  model: string;
+  /** Undefined: beside the library's script. */
+  assets: string | undefined;
+  device: string;
+  threads: number | "auto";
+}
+
+/** uint8 [size, size, 3]. */
+export interface ComputeTask {
+  pixels: Uint8Array<ArrayBuffer>;
+}
+
+export interface LoadedModel {
+  card: ModelCard;
+  transform: InputTransform;
+}
+
+export type ToModel = { kind: "load"; request: LoadRequest } | { kind: "run"; id: number; task: ComputeTask };
+
+export type FromModel =
   | { kind: "progress"; progress: DownloadProgress }
   | { kind: "kernels"; progress: KernelProgress }
-  | { kind: "loaded"; card: ModelCard }
-  | { kind: "moved"; card: ModelCard }
+  | { kind: "loaded"; loaded: LoadedModel }
   | { kind: "load-failed"; error: ErrorRecord }
-  | { kind: "classified"; id: number; classification: Classification }
-  | { kind: "classify-failed"; id: number; error: ErrorRecord };
+  | { kind: "moved"; card: ModelCard }
+  | Finished<Answer>;
+
+/** How a task ended. */
+export type Finished<Result> =
+  | { kind: "done"; id: number; result: Result }
+  | { kind: "failed"; id: number; error: ErrorRecord };

@@ -1,33 +1,31 @@
-// Worker: the model's own thread in a page. It loads the model once, then classifies pictures sequentially; where the
-// GPU fails, it moves to wasm.
+// Worker: the model's own thread in a page. It loads the model once, then computes inputs sequentially; where the GPU
+// fails, it moves to wasm.
 
-import { createRuntime } from "../../runtime/create-runtime.js";
-import { isDeviceLost, isVitrineError, toErrorRecord } from "../../runtime/errors.js";
+import { openExecutor } from "../../runtime/create-runtime.js";
+import { isDeviceLost, isVitrineError, toErrorRecord, VitrineError } from "../../runtime/errors.js";
+import type { Executor } from "../../runtime/executors/executor.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
-import { readPictureAnywhere } from "../../runtime/image/picture-reader.js";
-import { classScores } from "../../runtime/inference/logits.js";
-import { loadModel, type Model } from "../../runtime/load-model.js";
+import type { Answer } from "../../runtime/inference/answer.js";
+import { type LoadedInference, loadInference } from "../../runtime/load-model.js";
 import { inputTransform } from "../../runtime/models/config.js";
-import type { Runtime } from "../../runtime/runtime.js";
-import { decodeOnCanvas } from "./canvas-decoder.js";
-import type { Classification, ModelCard } from "./contract.js";
-import type { FromWorker, ToWorker } from "./messages.js";
+import type { ModelCard } from "./contract.js";
+import type { ComputeTask, FromModel, LoadRequest, ToModel } from "./messages.js";
 import { startWorker } from "./start-worker.js";
+import { threadsReason } from "./threads-reason.js";
 
 /** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
-  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<ToModel>) => void) | null;
+  postMessage(message: FromModel, transfer?: Transferable[]): void;
 }
 const scope = globalThis as unknown as WorkerScope;
 
 interface Loaded {
-  runtime: Runtime;
-  model: Model;
+  executor: Executor;
+  description: string;
+  model: LoadedInference;
   fallback?: string;
 }
-
-type LoadRequest = Extract<ToWorker, { kind: "load" }>;
 
 let requested: LoadRequest | undefined;
 /** Undefined after the GPU was lost, until the model has moved to wasm. */
@@ -35,25 +33,27 @@ let loaded: Promise<Loaded> | undefined;
 /** The error that reported the loss of the GPU. */
 let lossMessage = "";
 
-async function loadOn({ model: address, assets }: LoadRequest, device: string): Promise<Loaded> {
+async function loadOn({ model: address, assets, threads }: LoadRequest, device: string): Promise<Loaded> {
   const newThread = () =>
     startWorker(
       () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" }),
       "./pool-thread.js",
       import.meta.url,
     );
-  const runtime = await createRuntime({
-    host: browserHost(assets, newThread),
+  const host = browserHost(assets, newThread);
+  const { executor, description } = await openExecutor({
+    host,
     device,
-    threads: "auto",
+    threads,
     onKernels: ({ made, wanted }) => scope.postMessage({ kind: "kernels", progress: { made, wanted } }),
   });
   try {
     const source = urlModelSource(address, (progress) => scope.postMessage({ kind: "progress", progress }));
     // One picture at a time: larger batches need no program and no memory.
-    return { runtime, model: await loadModel(runtime, source, { batchSizes: [1] }) };
+    const model = await loadInference({ host, executor }, source, { batchSizes: [1] });
+    return { executor, description, model };
   } catch (error) {
-    await runtime.dispose();
+    await executor.dispose();
     throw error;
   }
 }
@@ -72,16 +72,25 @@ async function load(request: LoadRequest): Promise<Loaded> {
   }
 }
 
-function cardOf({ runtime, model, fallback }: Loaded): ModelCard {
-  const { name, config, labels, parameters } = model;
-  const { executor, description } = runtime;
-  const device = { device: executor.device, deviceDescription: description, fallback };
-  return { name, imageSize: config.imageSize, labels: [...labels], parameters, ...device };
+function cardOf({ executor, description, model, fallback }: Loaded, { threads }: LoadRequest): ModelCard {
+  const { name, config, labels, parameters, dtype, bytes } = model;
+  const { device, adapter } = executor;
+  return {
+    ...{ name, imageSize: config.imageSize, labels: [...labels], parameters, dtype, memoryBytes: bytes },
+    ...{ device, deviceDescription: description, fallback },
+    ...(adapter && { adapter: { ...adapter } }),
+    ...(executor.threads !== undefined && {
+      threads: executor.threads,
+      threadsReason: threadsReason(executor.threads, threads),
+    }),
+  };
 }
 
-async function announce(loading: Promise<Loaded>): Promise<void> {
+async function announce(loading: Promise<Loaded>, request: LoadRequest): Promise<void> {
   try {
-    scope.postMessage({ kind: "loaded", card: cardOf(await loading) });
+    const current = await loading;
+    const transform = inputTransform(current.model.config);
+    scope.postMessage({ kind: "loaded", loaded: { card: cardOf(current, request), transform } });
   } catch (error) {
     scope.postMessage({ kind: "load-failed", error: toErrorRecord(error) });
   }
@@ -91,62 +100,59 @@ async function announce(loading: Promise<Loaded>): Promise<void> {
 async function moveToWasm(request: LoadRequest): Promise<Loaded> {
   const moved = { ...(await loadOn(request, "wasm")), fallback: lossMessage };
   loaded = Promise.resolve(moved);
-  scope.postMessage({ kind: "moved", card: cardOf(moved) });
+  scope.postMessage({ kind: "moved", card: cardOf(moved, request) });
   return moved;
 }
 
-async function classify(
-  { runtime, model }: Loaded,
-  file: Uint8Array<ArrayBuffer>,
-  topK: number,
-): Promise<Classification> {
-  const start = performance.now();
-  const transform = inputTransform(model.config);
-  const picture = await readPictureAnywhere(runtime.image, file, transform, decodeOnCanvas);
-  const decoded = performance.now();
-  const { logits } = await model.logits(picture.pixels, 1);
-  const milliseconds = { decode: decoded - start, model: performance.now() - decoded };
-  const classes = classScores(logits, model.labels, topK);
-  return {
-    classes,
-    logits: Float32Array.from(logits),
-    decodedBy: picture.decodedBy === "vitrine" ? "vitrine" : "browser",
-    milliseconds,
-  };
+async function compute({ model }: Loaded, { pixels }: ComputeTask): Promise<Answer> {
+  const answer = await (await model.submit(pixels, 1)).outcome;
+  const place = answer.logits.findIndex((value) => !Number.isFinite(value));
+  if (place < 0) return answer;
+  const text =
+    `the model answers ${answer.logits[place]} for class ${place}: its weights are damaged, ` +
+    "or too large for the numbers that it is computed in";
+  throw new VitrineError("model/not-finite", text, { details: { class: place } });
 }
 
-/** A picture during which the GPU is lost is classified again, on wasm. */
-async function classifyWithFallback(file: Uint8Array<ArrayBuffer>, topK: number): Promise<Classification> {
-  if (!requested) throw new Error("classify was called before load");
+/** A picture during which the GPU is lost is computed again, on wasm. */
+async function computeWithFallback(task: ComputeTask): Promise<Answer> {
+  if (!requested) throw new Error("a task came before the model");
   const current = await (loaded ?? moveToWasm(requested));
   try {
-    return await classify(current, file, topK);
+    return await compute(current, task);
   } catch (error) {
     if (!isDeviceLost(error)) throw error;
     lossMessage = (error as Error).message;
   }
   loaded = undefined;
   current.model.dispose();
-  await current.runtime.dispose();
-  return classify(await moveToWasm(requested), file, topK);
+  await current.executor.dispose();
+  return compute(await moveToWasm(requested), task);
 }
 
-async function respond({ id, file, topK }: Extract<ToWorker, { kind: "classify" }>): Promise<void> {
+/** Every array in a buffer of its own, which can be transferred: an answer may be views of one. */
+function detachable(answer: Answer): Answer {
+  const { logits, classLogits, distillationLogits } = answer;
+  return {
+    logits: Float32Array.from(logits),
+    classLogits: Float32Array.from(classLogits),
+    ...(distillationLogits && { distillationLogits: Float32Array.from(distillationLogits) }),
+  };
+}
+
+async function respond(id: number, task: ComputeTask): Promise<void> {
   try {
-    const classification = await classifyWithFallback(file, topK);
-    scope.postMessage({ kind: "classified", id, classification }, [classification.logits.buffer]);
+    const result = detachable(await computeWithFallback(task));
+    scope.postMessage({ kind: "done", id, result });
   } catch (error) {
-    scope.postMessage({ kind: "classify-failed", id, error: toErrorRecord(error) });
+    scope.postMessage({ kind: "failed", id, error: toErrorRecord(error) });
   }
 }
 
-/** The executor runs one program at a time: a picture waits for the one before it. */
-let last = Promise.resolve();
-
 scope.onmessage = ({ data }) => {
   if (data.kind === "load") {
-    requested = data;
-    loaded = load(data);
-    void announce(loaded);
-  } else last = last.then(() => respond(data));
+    requested = data.request;
+    loaded = load(data.request);
+    void announce(loaded, data.request);
+  } else void respond(data.id, data.task);
 };

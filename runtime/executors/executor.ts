@@ -72,6 +72,10 @@ export interface Executor {
   readonly halfPrecision?: boolean;
   /** What the planner must know. `limitBytes` is what is left for an arena and for stores that do not exist yet. */
   readonly capabilities: PlanOptions;
+  /** Threads that compute. Absent where a GPU does. */
+  readonly threads?: number;
+  /** The driver's name of the GPU, and whether it computes on the CPU. Absent on other executors. */
+  readonly adapter?: { readonly name: string; readonly software: boolean };
   /** The optional GPU features that the kernels use: webgpu/tier.ts. Absent where there is no choice. */
   readonly tier?: string;
   /** The WebGPU device, for other code that computes on it. Absent on other executors. */

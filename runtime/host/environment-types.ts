@@ -31,3 +31,12 @@ export type WasmModule = typeof globalThis extends {
 }
   ? Instance
   : object;
+/** What a browser can draw, each type as the consumer's TypeScript knows it. */
+export type DrawablePicture =
+  | FromGlobal<"HTMLImageElement", never>
+  | FromGlobal<"HTMLVideoElement", never>
+  | FromGlobal<"HTMLCanvasElement", never>
+  | FromGlobal<"OffscreenCanvas", never>
+  | FromGlobal<"ImageBitmap", never>
+  | FromGlobal<"ImageData", never>
+  | FromGlobal<"VideoFrame", never>;

@@ -171,7 +171,23 @@ async function readModule(host: Host, wanted: boolean): Promise<Uint8Array<Array
  * Throws `file/not-found` if the WebAssembly files are missing.
  */
 export async function createImageModule(host: Host, options: ImageModuleOptions = {}): Promise<ImageModule> {
-  const compiled = await WebAssembly.compile(await readModule(host, options.relaxed ?? true));
+  return openImageModule(host, await compileImageModule(host, options), options);
+}
+
+/** The build that `createImageModule` takes, compiled: threads can share it by message. Throws `file/not-found`. */
+export async function compileImageModule(
+  host: Host,
+  { relaxed = true }: ImageModuleOptions = {},
+): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readModule(host, relaxed));
+}
+
+/** As `createImageModule`, of what `compileImageModule` gave, in this thread or another. */
+export function openImageModule(
+  host: Host,
+  compiled: WebAssembly.Module,
+  options: ImageModuleOptions = {},
+): ImageModule {
   const memoryLimitMiB = Math.min(options.memoryLimitMiB ?? 1024, 4095);
   const keepBytes = (options.keepMemoryMiB ?? 256) * MIB;
   let held: Instance | null = instantiate(compiled, memoryLimitMiB);

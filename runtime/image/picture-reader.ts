@@ -6,8 +6,14 @@ import { type Advice, withAdvice } from "./advice.js";
 import { evaluationInputOfPixels } from "./evaluation-input.js";
 import type { ImageModule } from "./image-module.js";
 import type { InputTransform } from "./input-transform.js";
-import { evaluatePicture } from "./picture.js";
-import { isPictureFormat, pictureKind, requirePictureFormat } from "./picture-format.js";
+import { type EvaluatedPicture, evaluateFile } from "./picture.js";
+import {
+  isPictureFormat,
+  type OtherKind,
+  type PictureFormat,
+  pictureKind,
+  requirePictureFormat,
+} from "./picture-format.js";
 import type { RgbImage } from "./resize.js";
 
 /** Limits of reading a picture for inference, and how its errors speak. */
@@ -25,10 +31,10 @@ type ReaderOptions = InputTransform & ReadingOptions;
 /** Decodes a file that Vitrine does not read. Throws where the platform does not read it either. */
 export type PlatformDecoder = (file: Uint8Array) => Promise<RgbImage>;
 
-/** What the reader made of a file. */
-export interface Picture {
-  /** uint8 [size, size, 3], RGB, turned upright where EXIF says how, resized and center-cropped. */
-  pixels: Uint8Array;
+/** What the reader made of a file, turned upright where EXIF says how. */
+export interface Picture extends Omit<EvaluatedPicture, "format"> {
+  /** Undefined for a format that only the platform knows. */
+  format: PictureFormat | OtherKind | undefined;
   decodedBy: "vitrine" | "platform";
 }
 
@@ -43,8 +49,16 @@ export async function readPicture(
   file: Uint8Array,
   options: ReaderOptions,
 ): Promise<Uint8Array> {
+  return (await readWithFacts(module, file, options)).pixels;
+}
+
+async function readWithFacts(
+  module: ImageModule,
+  file: Uint8Array,
+  options: ReaderOptions,
+): Promise<EvaluatedPicture> {
   try {
-    return await evaluatePicture(module, file, { ...options, orient: true, shrink: true });
+    return await evaluateFile(module, file, { ...options, orient: true, shrink: true });
   } catch (error) {
     throw withAdvice(error, options.advice ?? {});
   }
@@ -60,17 +74,20 @@ export async function readPictureAnywhere(
   options: ReaderOptions,
   decodeOther: PlatformDecoder,
 ): Promise<Picture> {
-  if (file.length === 0 || isPictureFormat(pictureKind(file))) {
+  const kind = pictureKind(file);
+  if (file.length === 0 || isPictureFormat(kind)) {
     try {
-      return { pixels: await readPicture(module, file, options), decodedBy: "vitrine" };
+      return { ...(await readWithFacts(module, file, options)), decodedBy: "vitrine" };
     } catch (error) {
       if (!isVitrineError(error) || !isUnsupported(error)) throw error;
     }
   }
   const image = await decodeOther(file).catch((error: unknown) => {
     // A format that has a name is refused by it.
-    if (pictureKind(file) !== undefined) requirePictureFormat(file, options.name);
+    if (kind !== undefined) requirePictureFormat(file, options.name);
     throw error;
   });
-  return { pixels: evaluationInputOfPixels(module, image, options), decodedBy: "platform" };
+  const { width, height } = image;
+  const pixels = evaluationInputOfPixels(module, image, options);
+  return { pixels, format: kind, width, height, scale: 1, decodedBy: "platform" };
 }

@@ -107,42 +107,53 @@ function scaled(module: ImageModule, jpeg: Uint8Array, options: ReadOptions): Sc
   return { side, pixelLimit: side === 8 ? pixelLimit : pixelLimit * (8 / side) ** 2 };
 }
 
-/** Loads what the format needs and returns the function that decodes. */
+interface Opened {
+  load: Loader;
+  /** Linear scale at which it is decoded; not 1 only for JPEG. */
+  scale: DecodeScale;
+}
+
+/** Loads what the format needs, and chooses the scale. */
 async function openPicture(
   module: ImageModule,
   file: Uint8Array,
   format: PictureFormat,
   options: ReadOptions,
-): Promise<Loader> {
+): Promise<Opened> {
   const { name, partial = false } = options;
   const limit = options.pixelLimit ?? DEFAULT_PIXEL_LIMIT;
   if (format === "JPEG") {
     const { side, pixelLimit } = scaled(module, file, options);
-    return (call) => {
+    const load: Loader = (call) => {
       call.put(Region.Input, file);
       call.check(call.exports.decodeJpegScaled(file.length, pixelLimit, partial ? 1 : 0, side, 0));
     };
+    return { load, scale: (side / 8) as DecodeScale };
   }
-  // A PNG file of which no row is left is decoded strictly, for the error that tells why.
-  if (format === "PNG")
-    return (call) => {
-      call.put(Region.Input, file);
-      call.check(call.exports.decodePng(file.length, limit, partial ? 1 : 0));
-      if (!partial || call.exports.pictureRows() > 0) return;
-      // A decode joins the file's chunks in place.
-      call.put(Region.Input, file);
-      call.check(call.exports.decodePng(file.length, limit, 0));
-    };
+  if (format === "PNG") return { load: loadPng(file, limit, partial), scale: 1 };
   const decoder = FORMATS[format];
   const read = (keep: boolean): Pixels | Promise<Pixels> =>
     decoder.decode(file, { name, pixelLimit: limit, partial: keep }, module);
   const { orientation } = decoder.readSize(file, name);
   let pixels = await read(partial);
   if (partial && pixels.rowsDecoded === 0) pixels = await read(false);
-  return (call) => {
+  const load: Loader = (call) => {
     const { width, height, data, rowsDecoded } = pixels;
     call.put(Region.Rgb, data);
     call.exports.setPicture(width, height, orientation, rowsDecoded);
+  };
+  return { load, scale: 1 };
+}
+
+/** A file of which no row is left is decoded strictly, for the error that tells why. */
+function loadPng(file: Uint8Array, limit: number, partial: boolean): Loader {
+  return (call) => {
+    call.put(Region.Input, file);
+    call.check(call.exports.decodePng(file.length, limit, partial ? 1 : 0));
+    if (!partial || call.exports.pictureRows() > 0) return;
+    // A decode joins the file's chunks in place.
+    call.put(Region.Input, file);
+    call.check(call.exports.decodePng(file.length, limit, 0));
   };
 }
 
@@ -165,7 +176,7 @@ export async function decodePicture(
     const scale = (side / 8) as DecodeScale;
     return { format, ...decode(module, file, { name, orient, partial, scale, pixelLimit }) };
   }
-  const load = await openPicture(module, file, format, options);
+  const { load } = await openPicture(module, file, format, options);
   return module.run(name, (call) => {
     load(call);
     if (orient) call.check(call.exports.orientPicture());
@@ -173,6 +184,18 @@ export async function decodePicture(
     const data = call.take(Region.Rgb, size.width * size.height * 3);
     return { format, ...size, data, rowsDecoded: call.exports.pictureRows() };
   });
+}
+
+/** A model's input, and the picture that it was made from. */
+export interface EvaluatedPicture {
+  /** uint8 [size, size, 3], RGB. */
+  pixels: Uint8Array;
+  format: PictureFormat;
+  /** Size of the whole picture in pixels, upright where it was turned. */
+  width: number;
+  height: number;
+  /** Linear scale at which it was decoded. */
+  scale: DecodeScale;
 }
 
 /**
@@ -184,6 +207,15 @@ export async function evaluatePicture(
   file: Uint8Array,
   options: EvaluationOptions & ReadOptions,
 ): Promise<Uint8Array> {
+  return (await evaluateFile(module, file, options)).pixels;
+}
+
+/** As `evaluatePicture`, with the facts of the picture. */
+export async function evaluateFile(
+  module: ImageModule,
+  file: Uint8Array,
+  options: EvaluationOptions & ReadOptions,
+): Promise<EvaluatedPicture> {
   try {
     return await evaluateOnce(module, file, options);
   } catch (error) {
@@ -192,7 +224,7 @@ export async function evaluatePicture(
     const header = readPictureHeader(module, file, { name });
     const fewer = Math.ceil(Math.min(header.width * header.height, pixelLimit) / 4);
     if (header.format !== "JPEG" || blockSideFor(header, pixelLimit) === 1) throw error;
-    return evaluatePicture(module, file, { ...options, pixelLimit: fewer });
+    return evaluateFile(module, file, { ...options, pixelLimit: fewer });
   }
 }
 
@@ -200,17 +232,25 @@ async function evaluateOnce(
   module: ImageModule,
   file: Uint8Array,
   options: EvaluationOptions & ReadOptions,
-): Promise<Uint8Array> {
-  const { name, size, into } = options;
+): Promise<EvaluatedPicture> {
+  const { name, size, into, orient = false } = options;
   const { side, filter, mode, down, color } = transformArguments(options);
-  const load = await openPicture(module, file, requirePictureFormat(file, name), options);
+  const format = requirePictureFormat(file, name);
+  const { load, scale } = await openPicture(module, file, format, options);
+  const whole = scale === 1 ? undefined : readPictureHeader(module, file, { name });
   return module.run(name, (call) => {
     load(call);
-    if (options.orient === true) call.check(call.exports.orientPicture());
+    if (orient) call.check(call.exports.orientPicture());
     const { width, height } = sizeOf(call);
     call.check(call.exports.evaluatePixels(width, height, side, size, filter, mode, down, color));
-    return call.take(Region.Output, size * size * 3, into);
+    const pixels = call.take(Region.Output, size * size * 3, into);
+    return { pixels, format, scale, ...(whole ? uprightSize(whole, orient) : { width, height }) };
   });
+}
+
+/** The size of a picture as its header says, turned where `orient` turns it. */
+function uprightSize({ width, height, orientation }: PictureHeader, orient: boolean) {
+  return orient && orientation >= 5 ? { width: height, height: width } : { width, height };
 }
 
 /**
@@ -225,7 +265,7 @@ export async function trainPicture(
 ): Promise<Uint8Array> {
   const format = requirePictureFormat(file, options.name);
   if (format === "JPEG") return trainingInput(module, file, draw, options);
-  const load = await openPicture(module, file, format, options);
+  const { load } = await openPicture(module, file, format, options);
   return trainingInputOfCall(module, draw, options, (call) => {
     load(call);
     const { width, height } = sizeOf(call);

@@ -138,7 +138,7 @@ function registerTests(executable: string): void {
       const [logits, decodedBy] = await page.evaluate(async (base64) => {
         const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
         const answer = await window.classifier.classify(bytes);
-        return [[...answer.logits], answer.decodedBy] as const;
+        return [[...answer.logits], answer.picture.decodedBy] as const;
       }, file.toString("base64"));
       assert.is(decodedBy, "vitrine", name);
       assertClose(logits, (await model.logits(await model.readPicture(file), 1)).logits, 1e-4, name);

@@ -44,8 +44,8 @@ async function openPage(address: string): Promise<Page> {
     addEventListener("vitrine:classified", (event) => {
       const { file, classification } = (event as CustomEvent<{ file: File; classification: Classification }>)
         .detail;
-      const { logits, decodedBy } = classification;
-      window.heard.push({ name: file.name, logits: [...logits], decodedBy });
+      const { logits, picture } = classification;
+      window.heard.push({ name: file.name, logits: [...logits], decodedBy: picture.decodedBy });
     });
   });
   await opened.goto(address);

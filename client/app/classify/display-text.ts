@@ -31,9 +31,9 @@ export function fallbackLine(reason: string): string {
   return `The graphics card cannot be used: ${why}. The model runs on the CPU instead.`;
 }
 
-export function timingLine({ milliseconds, decodedBy }: Classification): string {
+export function timingLine({ milliseconds, picture }: Classification): string {
   const { decode, model } = milliseconds;
-  const whose = decodedBy === "browser" ? " by the browser" : "";
+  const whose = picture.decodedBy === "browser" ? " by the browser" : "";
   const [first, second] = [Math.round(decode), Math.round(model)];
   return `${first + second} ms: ${first} to decode${whose}, ${second} for the model`;
 }

@@ -1,7 +1,7 @@
 // Session: the model that this page has loaded, from its download to its end. Its state is a signal.
 
 import { type ReadonlySignal, signal } from "@preact/signals";
-import type { Classifier, ClassifierOptions, ModelCard } from "../../browser/contract.js";
+import type { Classifier, ClassifierDevice, ClassifierOptions, ModelCard } from "../../browser/contract.js";
 import type { Failure } from "../design/notice.js";
 import { megabytes } from "../design/numbers.js";
 import { modelFailure } from "./display-text.js";
@@ -68,7 +68,8 @@ async function load(create: CreateClassifier, show: (state: SessionState) => voi
   showDownload(0, bytes);
   const classifier = await create({
     model: new URL(model.url, document.baseURI),
-    device: new URLSearchParams(location.search).get("device") ?? "auto",
+    // What is no device is refused by name.
+    device: (new URLSearchParams(location.search).get("device") ?? "auto") as ClassifierDevice,
     onKernels: ({ made, wanted }) =>
       show({
         kind: "loading",

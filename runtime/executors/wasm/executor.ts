@@ -50,6 +50,7 @@ class WasmExecutor implements Executor {
   readonly device = "wasm";
   readonly description: string;
   readonly fusedMultiplyAdd: boolean;
+  readonly threads: number;
   readonly calibration: readonly CalibratedBlock[];
   readonly #kernels: Kernels;
   readonly #mutex = new Mutex();
@@ -61,6 +62,7 @@ class WasmExecutor implements Executor {
     this.#arena = new Arena(kernels.memory);
     this.fusedMultiplyAdd = kernels.relaxed;
     this.calibration = kernels.calibration;
+    this.threads = kernels.threads;
     const threads = kernels.threads === 1 ? "one thread" : `${kernels.threads} threads`;
     this.description = `wasm: 128-bit SIMD${kernels.relaxed ? " with fused multiply-add" : ""}, ${threads}`;
   }

@@ -37,6 +37,7 @@ export class WebgpuExecutor implements Executor {
   readonly description: string;
   /** Drivers may contract products and sums. */
   readonly fusedMultiplyAdd = true;
+  readonly adapter: { readonly name: string; readonly software: boolean };
   readonly tier: GpuTier;
   readonly halfPrecision: boolean;
   readonly #context: ExecutionContext;
@@ -47,6 +48,7 @@ export class WebgpuExecutor implements Executor {
   ) {
     this.device = adapter === undefined ? "webgpu" : `webgpu:${adapter}`;
     this.description = `webgpu: ${name}${software ? " (software)" : ""}, ${tier.name}`;
+    this.adapter = { name, software };
     this.tier = tier.name;
     this.halfPrecision = tier.half;
     const [kernels, arena, staging] = [
