@@ -261,17 +261,28 @@ function typescriptStep() {
   };
 }
 
+const SERVICE_WORKER = [
+  "client/app/service-worker/worker.ts",
+  "--format",
+  "iife",
+  "--minify",
+  "--log-level",
+  "warn",
+];
+
 function appStep() {
   return {
     part: "app",
     name: "page",
-    tools: ["vite", "typescript", "preact", "@preact/signals"],
+    tools: ["vite", "rolldown", "typescript", "preact", "@preact/signals"],
     sources: ["client/app", "dist/wasm", "tsconfig.json", INSTALLED],
     entries: [...list("client/app").filter((path) => /\.tsx?$/.test(path)), "scripts/compressed-copies.mjs"],
     outputs: () => list("dist/app"),
     run: async () => {
       await runTool("typescript", "tsc", ["-p", "client/app/tsconfig.json"]);
       await runTool("vite", "vite", ["build", "--config", "client/app/vite.config.ts", "--logLevel", "warn"]);
+      // Not by the page's build, whose files have hashes in their names and share modules.
+      await runTool("rolldown", "rolldown", [...SERVICE_WORKER, "--file", "dist/app/service-worker.js"]);
       await writeCompressedCopies(join(root, "dist/app"), join(root, "dist/.compressed"));
     },
   };
