@@ -59,6 +59,7 @@ export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";
 export type { CropMode, FilterName, InputTransform } from "./image/input-transform.js";
 export type { Answer, AttentionMaps, ExtraResults, ImageTensor } from "./inference/answer.js";
+export type { TokenAttention } from "./inference/attention-rollout.js";
 export { type ClassScore, classScores, type Logits, softmax } from "./inference/logits.js";
 export {
   createInference,

@@ -2,9 +2,19 @@
 
 import { VitrineError } from "../../runtime/errors.js";
 import { evaluationCrop } from "../../runtime/image/evaluation-crop.js";
-import { classScores } from "../../runtime/inference/logits.js";
-import type { Classification, Classifier, ClassifyOptions, ModelCard, PictureInput } from "./contract.js";
+import { decision, softmax } from "../../runtime/inference/logits.js";
+import { classificationOf } from "./classification.js";
+import { type CheckedOptions, checkClassifyOptions } from "./classify-options.js";
+import type {
+  Classification,
+  Classifier,
+  ClassifyOptions,
+  ModelCard,
+  Occlusion,
+  PictureInput,
+} from "./contract.js";
 import type { Decoder } from "./decoder.js";
+import { cellOf, hideAreas, toInput } from "./hide-areas.js";
 import type { LoadedModel } from "./messages.js";
 import type { ModelStage } from "./model-stage.js";
 import { readInput } from "./picture-input.js";
@@ -36,17 +46,15 @@ export class WorkerClassifier implements Classifier {
     input: PictureInput | readonly PictureInput[],
     options: ClassifyOptions = {},
   ): Promise<Classification | Classification[]> {
-    const { topK = 5 } = options;
-    if (!Number.isInteger(topK) || topK < 1)
-      throw new VitrineError("usage/number", `topK got ${topK}; allowed: a whole number, at least 1`);
+    const checked = checkClassifyOptions(options, this.card);
     const control = new AbortController();
     const sources = [this.#disposal.signal, ...(options.signal ? [options.signal as AbortSignal] : [])];
     const stop = () => control.abort(sources.find(({ aborted }) => aborted)?.reason);
     for (const source of sources) source.addEventListener("abort", stop);
     try {
       if (sources.some(({ aborted }) => aborted)) stop();
-      if (isList(input)) return await this.#classifyList(input, topK, control);
-      return await this.#classifyOne(input, topK, control.signal);
+      if (isList(input)) return await this.#classifyList(input, checked, control);
+      return await this.#classifyOne(input, checked, control.signal);
     } finally {
       for (const source of sources) source.removeEventListener("abort", stop);
     }
@@ -61,14 +69,14 @@ export class WorkerClassifier implements Classifier {
 
   async #classifyList(
     inputs: readonly PictureInput[],
-    topK: number,
+    options: CheckedOptions,
     control: AbortController,
   ): Promise<Classification[]> {
     const classifications: Classification[] = [];
     const places = inputs.entries();
     const next = async (): Promise<void> => {
       for (const [place, input] of places)
-        classifications[place] = await this.#classifyOne(input, topK, control.signal);
+        classifications[place] = await this.#classifyOne(input, options, control.signal);
     };
     try {
       await Promise.all(Array.from({ length: READ_AHEAD }, next));
@@ -79,21 +87,30 @@ export class WorkerClassifier implements Classifier {
     return classifications;
   }
 
-  async #classifyOne(input: PictureInput, topK: number, signal: AbortSignal): Promise<Classification> {
+  async #classifyOne(
+    input: PictureInput,
+    options: CheckedOptions,
+    signal: AbortSignal,
+  ): Promise<Classification> {
     signal.throwIfAborted();
     const start = performance.now();
     const source = await settledBy(signal, readInput(input, signal));
     const read = performance.now() - start;
-    const { transform, card } = this.#loaded;
+    const { transform, card, fill } = this.#loaded;
     const decoded = await this.#decoder.decode({ source, transform, pixelLimit: this.#pixelLimit }, signal);
-    const { pixels, picture } = decoded.result;
-    const computed = await this.#model.compute({ pixels }, signal);
-    const { logits } = computed.result;
-    return {
-      classes: classScores(logits, card.labels, topK),
-      logits: Float32Array.from(logits),
+    const { picture } = decoded.result;
+    const seen = evaluationCrop(picture, transform);
+    const areas = options.without.map((area) => toInput(area, seen));
+    const pixels = hideAreas(decoded.result.pixels, transform.size, areas, fill);
+    const extra = { attention: options.attention, embeddings: options.embeddings };
+    // An input moves to the model's worker: occlusion needs it again.
+    const kept = options.occlusion && pixels.slice();
+    const computed = await this.#model.compute({ pixels, extra }, signal);
+    const answer = computed.result;
+    const classification: Classification = {
+      ...classificationOf(answer, card, options),
       picture,
-      crop: evaluationCrop(picture, transform),
+      crop: seen.crop,
       milliseconds: {
         read,
         decode: decoded.ran,
@@ -101,6 +118,28 @@ export class WorkerClassifier implements Classifier {
         model: computed.ran,
       },
     };
+    if (options.occlusion && kept) {
+      const { index = decision(answer.logits), steps } = options.occlusion;
+      const shown = { index, steps, probability: softmax(answer.logits)[index] };
+      classification.occlusion = await this.#occlude(kept, shown, signal);
+    }
+    return classification;
+  }
+
+  /** `shown`: the class's probability with the whole input. */
+  async #occlude(
+    pixels: Uint8Array,
+    { index, steps, probability }: { index: number; steps: number; probability: number },
+    signal: AbortSignal,
+  ): Promise<Occlusion> {
+    const { transform, fill } = this.#loaded;
+    const drops = new Float32Array(steps * steps);
+    for (let place = 0; place < drops.length; place++) {
+      const hidden = hideAreas(pixels, transform.size, [cellOf(place, steps, transform.size)], fill);
+      const { result } = await this.#model.compute({ pixels: hidden, extra: {} }, signal);
+      drops[place] = probability - softmax(result.logits)[index];
+    }
+    return { index, steps, drops };
   }
 }
 

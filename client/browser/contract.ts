@@ -78,6 +78,40 @@ export interface StageTimes {
   model: number;
 }
 
+/** What one head of the model answers. */
+export interface HeadAnswer {
+  /** Best first. */
+  classes: ClassScore[];
+  /** [classes]. */
+  logits: Float32Array<ArrayBuffer>;
+}
+
+/** Where a transformer looked. Maps are of the model's input: the picture's `crop`, and a border if it has one. */
+export interface Attention {
+  /** Patches across and down. */
+  grid: number;
+  /** Attention rollout from the tokens that the heads read, [grid, grid] (Abnar and Zuidema, arXiv 2005.00928). */
+  rollout: Float32Array<ArrayBuffer>;
+  /** The tokens of `maps`: none in a model that averages its patches. */
+  tokens: ("class" | "distillation")[];
+  /** Number of blocks. */
+  depth: number;
+  /** Heads of attention in each block. */
+  heads: number;
+  /** Attention probabilities from each token to each patch, [depth, heads, tokens, grid, grid]. */
+  maps: Float32Array<ArrayBuffer>;
+}
+
+/** How much less probable a class is without each part of the picture. */
+export interface Occlusion {
+  /** The class that is asked about. */
+  index: number;
+  /** Parts across and down. */
+  steps: number;
+  /** Its probability minus that without the part, [steps, steps] over the model's input. */
+  drops: Float32Array<ArrayBuffer>;
+}
+
 /** The classifier's result for one picture. */
 export interface Classification {
   /** Best first. */
@@ -88,6 +122,14 @@ export interface Classification {
   /** The part of the upright picture that the model saw, in the picture's pixels. */
   crop: PictureArea;
   milliseconds: StageTimes;
+  /** Both heads of the model; only where asked for. */
+  heads?: { class: HeadAnswer; distillation?: HeadAnswer };
+  /** Only where asked for. */
+  attention?: Attention;
+  /** The features that the heads read, [width]; their mean where the model has two. Only where asked for. */
+  embedding?: Float32Array<ArrayBuffer>;
+  /** Only where asked for. */
+  occlusion?: Occlusion;
 }
 
 /** The model to load, and where it runs. */
@@ -122,6 +164,19 @@ export interface ClassifierOptions {
 export interface ClassifyOptions {
   /** How many classes to name, best first. Default 5. */
   topK?: number;
+  /** Whether to answer by each head of the model, too. Default false. */
+  heads?: boolean;
+  /** Whether to give attention maps, which take a second run. Default false. Throws `device/unsupported` for convnets. */
+  attention?: boolean;
+  /** Whether to give the features that the heads read. Default false. */
+  embeddings?: boolean;
+  /** Parts of the upright picture, in its pixels, that the model is not shown: they get the color of its mean. */
+  without?: readonly PictureArea[];
+  /**
+   * What each part of the picture contributes to a class: the model runs once for each of steps × steps parts, hidden in
+   * turn. `index`: the class, by default the most probable one. `steps`: 1 to 32, by default 7.
+   */
+  occlusion?: boolean | { index?: number; steps?: number };
   /**
    * Drops the call: the promise rejects with the signal's reason at once. A decode in progress is ended, so that the
    * next picture does not wait for it.

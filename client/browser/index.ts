@@ -13,13 +13,16 @@ export type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { FloatDtype, WeightDtype } from "../../runtime/weights/weight-dtype.js";
 export type {
+  Attention,
   Classification,
   Classifier,
   ClassifierDevice,
   ClassifierOptions,
   ClassifyOptions,
+  HeadAnswer,
   KernelProgress,
   ModelCard,
+  Occlusion,
   PictureFacts,
   PictureInput,
   StageTimes,

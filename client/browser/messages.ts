@@ -3,7 +3,7 @@
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
-import type { Answer } from "../../runtime/inference/answer.js";
+import type { Answer, ExtraResults } from "../../runtime/inference/answer.js";
 import type { KernelProgress, ModelCard, PictureFacts } from "./contract.js";
 
 /** A picture on its way to the decode worker. */
@@ -44,14 +44,17 @@ export interface LoadRequest {
   threads: number | "auto";
 }
 
-/** uint8 [size, size, 3]. */
 export interface ComputeTask {
+  /** uint8 [size, size, 3]. */
   pixels: Uint8Array<ArrayBuffer>;
+  extra: ExtraResults;
 }
 
 export interface LoadedModel {
   card: ModelCard;
   transform: InputTransform;
+  /** What parts of a picture are hidden with: the mean of the model's normalization, three bytes. */
+  fill: [number, number, number];
 }
 
 export type ToModel = { kind: "load"; request: LoadRequest } | { kind: "run"; id: number; task: ComputeTask };

@@ -7,7 +7,7 @@ import type { Executor } from "../../runtime/executors/executor.js";
 import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
 import type { Answer } from "../../runtime/inference/answer.js";
 import { type LoadedInference, loadInference } from "../../runtime/load-model.js";
-import { inputTransform } from "../../runtime/models/config.js";
+import { inputTransform, meanColor } from "../../runtime/models/config.js";
 import type { ModelCard } from "./contract.js";
 import type { ComputeTask, FromModel, LoadRequest, ToModel } from "./messages.js";
 import { startWorker } from "./start-worker.js";
@@ -89,8 +89,9 @@ function cardOf({ executor, description, model, fallback }: Loaded, { threads }:
 async function announce(loading: Promise<Loaded>, request: LoadRequest): Promise<void> {
   try {
     const current = await loading;
-    const transform = inputTransform(current.model.config);
-    scope.postMessage({ kind: "loaded", loaded: { card: cardOf(current, request), transform } });
+    const { config } = current.model;
+    const [transform, fill] = [inputTransform(config), meanColor(config.mean)];
+    scope.postMessage({ kind: "loaded", loaded: { card: cardOf(current, request), transform, fill } });
   } catch (error) {
     scope.postMessage({ kind: "load-failed", error: toErrorRecord(error) });
   }
@@ -104,8 +105,8 @@ async function moveToWasm(request: LoadRequest): Promise<Loaded> {
   return moved;
 }
 
-async function compute({ model }: Loaded, { pixels }: ComputeTask): Promise<Answer> {
-  const answer = await (await model.submit(pixels, 1)).outcome;
+async function compute({ model }: Loaded, { pixels, extra }: ComputeTask): Promise<Answer> {
+  const answer = await (await model.submit(pixels, 1, extra)).outcome;
   const place = answer.logits.findIndex((value) => !Number.isFinite(value));
   if (place < 0) return answer;
   const text =
@@ -130,19 +131,9 @@ async function computeWithFallback(task: ComputeTask): Promise<Answer> {
   return compute(await moveToWasm(requested), task);
 }
 
-/** Every array in a buffer of its own, which can be transferred: an answer may be views of one. */
-function detachable(answer: Answer): Answer {
-  const { logits, classLogits, distillationLogits } = answer;
-  return {
-    logits: Float32Array.from(logits),
-    classLogits: Float32Array.from(classLogits),
-    ...(distillationLogits && { distillationLogits: Float32Array.from(distillationLogits) }),
-  };
-}
-
 async function respond(id: number, task: ComputeTask): Promise<void> {
   try {
-    const result = detachable(await computeWithFallback(task));
+    const result = await computeWithFallback(task);
     scope.postMessage({ kind: "done", id, result });
   } catch (error) {
     scope.postMessage({ kind: "failed", id, error: toErrorRecord(error) });

@@ -30,20 +30,27 @@ function resizedSize({ width, height }: Size, side: number, cropMode: InputTrans
   return { width: width <= height ? side : long, height: width > height ? side : long };
 }
 
-/**
- * The part of an upright picture of this size that the model's input shows. With `cropMode` `border` it may be the
- * whole picture, around which the input has a border.
- */
-export function evaluationCrop(picture: Size, transform: InputTransform): PictureArea {
+/** A part of a picture, and where the model's input shows it. */
+export interface EvaluationCrop {
+  crop: PictureArea;
+  /** In pixels of the input: all of it, unless there is a border. */
+  shown: PictureArea;
+}
+
+/** The part of an upright picture of this size that the model's input shows. */
+export function evaluationCrop(picture: Size, transform: InputTransform): EvaluationCrop {
   const { size, cropRatio = DEFAULT_CROP_RATIO, cropMode, cropRounding } = transform;
   const whole = resizedSize(picture, Math.trunc(size / cropRatio), cropMode);
-  const axis = (from: number, resized: number): [start: number, length: number] => {
+  const axis = (from: number, resized: number) => {
     const kept = Math.min(resized, size);
     const margin = (resized - kept) / 2;
     const start = cropRounding === "down" ? Math.floor(margin) : roundHalfEven(margin);
-    return [(start * from) / resized, (kept * from) / resized];
+    const scale = from / resized;
+    return { start: start * scale, length: kept * scale, kept, padding: Math.floor((size - kept) / 2) };
   };
-  const [x, width] = axis(picture.width, whole.width);
-  const [y, height] = axis(picture.height, whole.height);
-  return { x, y, width, height };
+  const [across, down] = [axis(picture.width, whole.width), axis(picture.height, whole.height)];
+  return {
+    crop: { x: across.start, y: down.start, width: across.length, height: down.length },
+    shown: { x: across.padding, y: down.padding, width: across.kept, height: down.kept },
+  };
 }

@@ -1,6 +1,6 @@
 // Answer: what a model computes about images, the logits and what is asked for besides them.
 
-import type { AttentionMap } from "./attention-rollout.js";
+import type { AttentionMap, TokenAttention } from "./attention-rollout.js";
 import { joinLogits, type Logits } from "./logits.js";
 
 /**
@@ -25,6 +25,8 @@ export interface AttentionMaps {
   grid: number;
   /** float32 [count, grid, grid]. */
   values: Float32Array;
+  /** The attention of every head, [count, depth, heads, tokens, grid, grid]; absent from answers of a server. */
+  rows?: TokenAttention;
 }
 
 /** A model's answer about `count` images; what was not asked for is absent. */
@@ -54,6 +56,11 @@ export function joinAnswers(parts: readonly Answer[]): Answer {
 }
 
 /** The maps of consecutive images. */
-export function joinMaps(maps: readonly AttentionMap[]): AttentionMaps {
-  return { grid: maps[0].grid, values: joinFloats(maps.map(({ values }) => values)) };
+export function joinMaps(maps: readonly { map: AttentionMap; rows: TokenAttention }[]): AttentionMaps {
+  const [{ map, rows }] = maps;
+  return {
+    grid: map.grid,
+    values: joinFloats(maps.map((each) => each.map.values)),
+    rows: { ...rows, values: joinFloats(maps.map((each) => each.rows.values)) },
+  };
 }

@@ -8,13 +8,20 @@ import type { Graph, Program } from "../graph/program.js";
 import type { ImageInput, ModelFamily } from "../models/family.js";
 import type { ModelConfig } from "../models/model-config.js";
 import type { ImageTensor } from "./answer.js";
-import { type AttentionMap, attentionRollout } from "./attention-rollout.js";
+import {
+  type AttentionMap,
+  attentionRollout,
+  type TokenAttention,
+  tokenAttention,
+} from "./attention-rollout.js";
 import { checkImages } from "./step.js";
 
 /** A model's attention over single pictures. One call at a time. */
 export interface AttentionProgram {
   /** One image → attention rollout from the tokens that the heads read. Throws `image/size`. */
   rollout(image: ImageTensor): Promise<AttentionMap>;
+  /** As `rollout`, with the attention of every head that it was made from. */
+  maps(image: ImageTensor): Promise<{ map: AttentionMap; rows: TokenAttention }>;
   /** Frees the program and the weights that it was created with; the executor stays usable. */
   dispose(): void;
 }
@@ -88,13 +95,21 @@ export async function compileAttention(
   const { names, tokens } = attention;
   const grid = Math.floor(Math.sqrt(tokens));
   const executable = await executor.compile(plan(attention.graph), stores, { frozenStores: true });
+  const patches = grid * grid;
+  const probabilitiesOf = async (image: ImageTensor): Promise<Float32Array[]> => {
+    checkImages(config, image, 1);
+    const outputs = await executable.run({ [input]: image });
+    return names.map((name) => outputs[name] as Float32Array);
+  };
+  const rolloutOf = (blocks: readonly Float32Array[]): AttentionMap => {
+    const row = attentionRollout(blocks, startOf(family.headNames(config).length, tokens, grid));
+    return { grid, values: Float32Array.from(row.subarray(tokens - patches)) };
+  };
   return {
-    async rollout(image) {
-      checkImages(config, image, 1);
-      const outputs = await executable.run({ [input]: image });
-      const probabilities = names.map((name) => outputs[name] as Float32Array);
-      const row = attentionRollout(probabilities, startOf(family.headNames(config).length, tokens, grid));
-      return { grid, values: Float32Array.from(row.subarray(tokens - grid * grid)) };
+    rollout: async (image) => rolloutOf(await probabilitiesOf(image)),
+    async maps(image) {
+      const blocks = await probabilitiesOf(image);
+      return { map: rolloutOf(blocks), rows: tokenAttention(blocks, tokens, patches) };
     },
     dispose: () => executable.dispose(),
   };

@@ -7,6 +7,35 @@ export interface AttentionMap {
   values: Float32Array;
 }
 
+/** What the tokens before a picture's patches attend to, in every head of every block. */
+export interface TokenAttention {
+  depth: number;
+  heads: number;
+  /** Tokens before the patches: the class token, and the distillation token; 0 where the model has none. */
+  tokens: number;
+  /** Probabilities, float32 [depth, heads, tokens, grid, grid]; a row sums to 1 with what goes to the tokens themselves. */
+  values: Float32Array;
+}
+
+/** The rows of the first tokens in `blocks`, attention [heads, tokens, tokens] of each block, at the `patches` last tokens. */
+export function tokenAttention(
+  blocks: readonly Float32Array[],
+  all: number,
+  patches: number,
+): TokenAttention {
+  const tokens = all - patches;
+  const heads = (blocks[0]?.length ?? 0) / (all * all);
+  const values = new Float32Array(blocks.length * heads * tokens * patches);
+  let place = 0;
+  for (const block of blocks)
+    for (let head = 0; head < heads; head++)
+      for (let token = 0; token < tokens; token++, place += patches) {
+        const row = (head * all + token) * all;
+        values.set(block.subarray(row + tokens, row + all), place);
+      }
+  return { depth: blocks.length, heads, tokens, values };
+}
+
 /**
  * Attention rollout: start · ½(A_L + I) · … · ½(A_1 + I), where A is a block's attention averaged over its heads, and
  * the identity stands for the residual connection. `blocks`: attention [heads, tokens, tokens] of each block, first to

@@ -29,6 +29,7 @@ export async function createAttention(
   if (program === null) return null;
   return {
     rollout: (image) => program.rollout(image),
+    maps: (image) => program.maps(image),
     dispose() {
       program.dispose();
       store.dispose();

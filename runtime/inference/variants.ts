@@ -49,7 +49,7 @@ export class Variants {
       const length = images.length / count;
       const maps = [];
       for (let image = 0; image < count; image++)
-        maps.push(await attention.rollout(images.subarray(image * length, (image + 1) * length)));
+        maps.push(await attention.maps(images.subarray(image * length, (image + 1) * length)));
       return { ...answer, attention: joinMaps(maps) };
     };
     // The images are read until the last map is there.

@@ -32,13 +32,13 @@ export function inputTransform(config: ClassifierConfig): InputTransform & { cro
     ...{ size, cropRatio },
     ...(filter !== undefined && { filter }),
     ...(cropMode !== undefined && { cropMode }),
-    ...(cropMode === "border" && { borderColor: borderColor(mean) }),
+    ...(cropMode === "border" && { borderColor: meanColor(mean) }),
     ...(cropRounding !== undefined && { cropRounding }),
   };
 }
 
-/** timm's fill of a border, round(255·mean) per color, which is about 0 once it is normalized. */
-function borderColor(mean: ClassifierConfig["mean"]): [number, number, number] {
+/** round(255·mean) per color, which is about 0 once it is normalized: timm's fill of a border. */
+export function meanColor(mean: ClassifierConfig["mean"]): [number, number, number] {
   const [red, green, blue] = mean.map((value) => Math.min(255, Math.max(0, roundHalfEven(255 * value))));
   return [red, green, blue];
 }

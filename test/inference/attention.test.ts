@@ -6,9 +6,10 @@ import * as assert from "uvu/assert";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { createAttention } from "../../runtime/inference/attention.js";
-import { attentionRollout } from "../../runtime/inference/attention-rollout.js";
+import { attentionRollout, tokenAttention } from "../../runtime/inference/attention-rollout.js";
 import { publishedRegnety } from "../../runtime/models/regnety/config.js";
 import { SYNTHETIC, syntheticWeights } from "../models/synthetic-model.js";
+import { assertClose } from "../nn/compare.js";
 
 /** ½(mean of heads + identity), [tokens, tokens]. */
 function mixed(block: Float32Array, tokens: number): number[][] {
@@ -46,6 +47,25 @@ test("rollout is the row of the product of all blocks' matrices, the last block 
     assert.ok(Math.abs(value - (product[0]?.[j] as number)) < 1e-7, `token ${j}`);
   });
   assert.ok(Math.abs(got.reduce((a, b) => a + b, 0) - 1) < 1e-6);
+});
+
+test("the maps of the tokens that the heads read are what the rollout of one block is made from", () => {
+  // Rollout of one block: half of the mean attention of the tokens that the heads read, at the patches.
+  const block = new Float32Array(3 * 18 * 18).map((_, i) => ((i * 7919) % 13) + 1);
+  for (let row = 0; row < block.length; row += 18) {
+    const sum = block.subarray(row, row + 18).reduce((a, b) => a + b, 0);
+    for (let j = 0; j < 18; j++) block[row + j] = (block[row + j] as number) / sum;
+  }
+  const start = new Float64Array(18).fill(0.5, 0, 2);
+  const rollout = attentionRollout([block], start).subarray(2);
+  const { depth, heads, tokens, values } = tokenAttention([block], 18, 16);
+  assert.equal([depth, heads, tokens], [1, 3, 2]);
+  const mean = Float64Array.from({ length: 16 }, (_, patch) => {
+    let sum = 0;
+    for (let row = 0; row < heads * tokens; row++) sum += values[row * 16 + patch] as number;
+    return sum / (heads * tokens) / 2;
+  });
+  assertClose([...mean], Float32Array.from(rollout), 1e-6, "mean");
 });
 
 test("a model whose queries are zero attends to every token alike, in every block", async () => {
