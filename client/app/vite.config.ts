@@ -31,6 +31,8 @@ export default defineConfig({
     target: "es2022",
     modulePreload: { polyfill: false },
     sourcemap: true,
+    // The Content-Security-Policy allows no data: addresses.
+    assetsInlineLimit: 0,
     rolldownOptions: { input: pages.map(here), checks },
   },
 });

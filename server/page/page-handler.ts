@@ -10,7 +10,8 @@ const CONTENT_SECURITY_POLICY: Readonly<Record<string, string>> = {
   "style-src": "'self'",
   "img-src": "'self' blob: data:",
   "media-src": "'self' blob:",
-  "connect-src": "'self' blob: data:",
+  // Other sites: only for an address or a model that the visitor enters.
+  "connect-src": "'self' https: blob: data:",
   "manifest-src": "'self'",
   "worker-src": "'self'",
   "base-uri": "'none'",

@@ -140,7 +140,7 @@ test("the reader sees imports of every kind, as paths of sources", () => {
   const unresolved = [...imports].flatMap(([path, targets]) =>
     targets
       .filter((target) => FOLDERS.some((folder) => target.startsWith(`${folder}/`)))
-      .filter((target) => !imports.has(target) && !/\/generated\/|\.(mjs|css)/.test(target))
+      .filter((target) => !imports.has(target) && !/\/generated\/|\.(mjs|css|svg)/.test(target))
       .map((target) => `${path} → ${target}`),
   );
   assert.equal(unresolved, []);

@@ -1,109 +1,130 @@
-// Classify page: one picture in a frame, one placard with the verdict beside it.
+// Classify page: the case with a picture and the placard beside it, or all pictures; around them the masthead, the
+// settings and a line on privacy.
 
-import { effect, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { effect } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Button } from "../design/button.js";
 import { Masthead } from "../design/masthead.js";
+import { listenForArrivals } from "./arrivals.js";
+import { Collection } from "./collection.js";
 import { deviceLine, fallbackLine, modelLine, splitSynonyms } from "./display-text.js";
-import { listenForPictures } from "./picture-input.js";
-import type { Picture, Pictures } from "./pictures.js";
+import type { ModelChoice } from "./model-list.js";
+import type { PageState } from "./page-state.js";
 import { Placard } from "./placard.js";
-import type { Session, SessionState } from "./session.js";
+import { SettingsPanel } from "./settings-panel.js";
 import { Stage } from "./stage.js";
-
-interface ClassifyPageProps {
-  session: Session;
-  pictures: Pictures;
-}
+import { Strip } from "./strip.js";
+import { Ways } from "./ways.js";
 
 /** For programs that automate the page, and for style sheets: at once, where a component is drawn later. */
-function describeState({ session, pictures }: ClassifyPageProps): void {
+function describeState({ session, pictures, camera }: PageState): void {
   const { dataset } = document.body;
   const state = session.state.value;
+  const verdict = pictures.shown.value?.verdict.value.kind;
   dataset.model = state.kind;
   if (state.kind === "ready") dataset.device = state.card.device;
-  dataset.photograph = pictures.shown.value?.verdict.value.kind ?? "none";
+  dataset.photograph = verdict === "waiting" ? "reading" : (verdict ?? "none");
+  dataset.camera = camera.state.value.kind;
 }
 
-/** The state in words, for screen readers; nothing repeats what has focus. */
-function announcement(
-  model: SessionState,
-  picture: Picture | undefined,
-  refusal: string | undefined,
-): string {
-  if (refusal !== undefined) return refusal;
+/** What has happened, in words for screen readers. A live camera would never let them finish a sentence. */
+function announcement({ session, pictures, refusal, camera, fetching }: PageState): string {
+  const model = session.state.value;
+  if (refusal.value) return `${refusal.value.line} ${refusal.value.advice}`;
+  if (fetching.value !== undefined) return "Fetching the picture …";
   if (model.kind === "failed") return `${model.failure.line} ${model.failure.advice}`;
-  const verdict = picture?.verdict.value;
-  if (!picture || !verdict) return model.kind === "ready" ? "Ready." : "";
-  if (verdict.kind === "reading") return `Looking at ${picture.name} …`;
+  if (model.kind === "loading") return "";
+  if (camera.state.value.kind === "live") return "The camera is open.";
+  const picture = pictures.shown.value;
+  if (!picture) {
+    const count = pictures.all.value.length;
+    return count === 0 ? "Ready." : `${count} pictures.`;
+  }
+  const verdict = picture.verdict.value;
   if (verdict.kind === "failed") return `${verdict.failure.line} ${verdict.failure.advice}`;
+  if (verdict.kind !== "classified") return `Looking at ${picture.name} …`;
   return `${picture.name}: ${splitSynonyms(verdict.classification.classes[0]?.label ?? "")[0]}`;
 }
 
-export function ClassifyPage({ session, pictures }: ClassifyPageProps) {
-  const field = useRef<HTMLInputElement>(null);
-  /** Why what was dropped is no picture; until the next picture. */
-  const refusal = useSignal<string | undefined>(undefined);
-  const choose = () => field.current?.click();
-  const receive = (file: File) => {
-    refusal.value = undefined;
-    pictures.show(file);
-  };
+interface ClassifyPageProps {
+  page: PageState;
+  models: readonly ModelChoice[];
+}
+
+export function ClassifyPage({ page, models }: ClassifyPageProps) {
+  const { session, pictures } = page;
   const model = session.state.value;
-  const picture = pictures.shown.value;
-
-  useEffect(() => {
-    listenForPictures(receive, (reason) => {
-      refusal.value = reason;
-    });
-    return effect(() => describeState({ session, pictures }));
-  }, []);
-
+  const many =
+    pictures.all.value.length > 1 && !pictures.shown.value && page.camera.state.value.kind === "off";
+  useEffect(() => effect(() => describeState(page)), []);
+  useEffect(
+    () =>
+      listenForArrivals({
+        pictures: (arrivals) => void page.receive(arrivals),
+        address: (text) => void page.receiveAddress(text),
+        refuse: (reason) => page.refuse("That contained no picture.", reason),
+        hovering: (above) => {
+          page.hovering.value = above;
+        },
+      }),
+    [],
+  );
+  useEffect(() => listenForKeys(page), []);
   return (
     <>
       <Masthead>
-        <p class="model-line quiet" id="model-line">
-          {model.kind === "ready" && modelLine(model.card, model.bytes)}
-        </p>
-      </Masthead>
-      <main class="exhibit">
-        <Stage picture={picture} choose={choose} />
-        <input
-          ref={field}
-          type="file"
-          id="file"
-          accept="image/*"
-          hidden
-          onChange={({ currentTarget }) => {
-            const file = currentTarget.files?.[0];
-            if (file) receive(file);
-            // Without this, choosing the same file again fires no event.
-            currentTarget.value = "";
+        <Button
+          weight="small"
+          id="model-line"
+          aria-haspopup="dialog"
+          onClick={() => {
+            page.settingsOpen.value = true;
           }}
-        />
-        <div>
-          {refusal.value !== undefined && <p class="refusal">{refusal.value}</p>}
-          <Placard session={session} pictures={pictures} />
-        </div>
-        <p class="visually-hidden" aria-live="polite">
-          {announcement(model, picture, refusal.value)}
+        >
+          {model.kind === "ready" ? modelLine(model.card, model.model) : "Model and device"}
+        </Button>
+      </Masthead>
+      <main class={many ? "gallery" : "exhibit"}>
+        {many ? <Collection page={page} /> : <Stage page={page} />}
+        {(!many || page.refusal.value) && <Placard page={page} />}
+        {pictures.shown.value && (
+          <div class="tools">
+            <Ways page={page} inviting={false} />
+            <Strip pictures={pictures} />
+          </div>
+        )}
+        <p class="visually-hidden" id="announcement" aria-live="polite">
+          {announcement(page)}
         </p>
       </main>
       <footer class="footnote">
         <p>
-          The photograph stays on this computer: it is decoded and classified here, in this page.{" "}
+          Pictures stay on this device: they are decoded and looked at here, in this page.{" "}
           {model.kind === "ready" && (
             <span title={model.card.deviceDescription}>{deviceLine(model.card)}</span>
           )}
         </p>
-        <p
-          class="device-note"
-          id="device-note"
-          role="status"
-          hidden={model.kind !== "ready" || !model.card.fallback}
-        >
+        <p class="device-note" id="device-note" role="status">
           {model.kind === "ready" && model.card.fallback && fallbackLine(model.card.fallback)}
         </p>
       </footer>
+      <SettingsPanel page={page} models={models} />
     </>
   );
+}
+
+/** Left and right walk through the pictures, Escape goes back to all of them; not while something is entered. */
+function listenForKeys({ pictures, camera, settingsOpen }: PageState): () => void {
+  const press = (event: KeyboardEvent) => {
+    const target = event.target as Element | null;
+    if (settingsOpen.value || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (target?.matches("input, select, textarea, [tabindex]")) return;
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const neighbor = step === undefined ? undefined : pictures.neighbor(step);
+    if (neighbor) pictures.show(neighbor);
+    else if (event.key === "Escape" && camera.state.value.kind !== "off") camera.stop();
+    else if (event.key === "Escape" && pictures.all.value.length > 1) pictures.show(undefined);
+  };
+  window.addEventListener("keydown", press);
+  return () => window.removeEventListener("keydown", press);
 }

@@ -1,19 +1,39 @@
-// The page that classifies: styles and the root of its components.
+// The page that classifies: styles, settings from its address, and the root of its components.
+//
+// `?device=wasm` or `?device=webgpu` sets the device; the default is a hardware GPU, else wasm.
 
 import "../design/tokens.css";
 import "../design/base.css";
 import "../design/components.css";
 import "./classify.css";
+import "./collection.css";
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { createClassifier } from "../../browser/index.js";
 import { keepPage } from "../service-worker/update-notice.js";
 import { ClassifyPage } from "./classify-page.js";
-import { createPictures } from "./pictures.js";
-import { openSession } from "./session.js";
+import { fetchModelList, type ModelChoice } from "./model-list.js";
+import { PageState } from "./page-state.js";
+import type { Settings } from "./session.js";
 
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html lacks #app");
-const session = openSession(createClassifier);
-const pictures = createPictures(session);
-render(<ClassifyPage session={session} pictures={pictures} />, root);
-keepPage(() => pictures.shown.value === undefined);
+// What is no device is refused by name.
+const device = (new URLSearchParams(location.search).get("device") ?? "auto") as Settings["device"];
+const page = new PageState(createClassifier, { device });
+
+const models = signal<readonly ModelChoice[]>([]);
+// Where the list cannot be fetched, the session says so.
+fetchModelList(AbortSignal.timeout(60_000)).then(
+  (list) => {
+    models.value = list;
+  },
+  () => {},
+);
+
+function App() {
+  return <ClassifyPage page={page} models={models.value} />;
+}
+
+render(<App />, root);
+keepPage(() => page.empty.value);

@@ -1,75 +1,117 @@
-// Session: the model that this page has loaded, from its download to its end. Its state is a signal.
+// Session: a model that this page has loaded, from its download to its end, and the settings it was loaded with. Its
+// state is a signal.
 
-import { type ReadonlySignal, signal } from "@preact/signals";
-import type { Classifier, ClassifierDevice, ClassifierOptions, ModelCard } from "../../browser/contract.js";
+import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Classifier, ClassifierOptions, ModelCard } from "../../browser/contract.js";
 import type { Failure } from "../design/notice.js";
 import { megabytes } from "../design/numbers.js";
-import { modelFailure } from "./display-text.js";
-
-/** models.json of the page's server. */
-interface ModelList {
-  models: ListedModel[];
-}
-
-interface ListedModel {
-  name: string;
-  url: string;
-  bytes: number;
-}
-
-export type SessionState =
-  | { kind: "loading"; label: string; fraction: number | undefined; detail?: string }
-  | { kind: "ready"; card: ModelCard; bytes: number }
-  | { kind: "failed"; failure: Failure };
+import { modelFailure } from "./failure-text.js";
+import { fetchModelList, type ModelChoice } from "./model-list.js";
 
 /** `createClassifier` of vitrine/browser. It is passed in, so that the page's components stay independent of the runtime. */
 export type CreateClassifier = (options: ClassifierOptions) => Promise<Classifier>;
 
-export interface Session {
-  readonly state: ReadonlySignal<SessionState>;
-  /** Rejects where the model could not be loaded; after `retry` it is another promise. */
-  classifier(): Promise<Classifier>;
-  retry(): void;
+export interface Settings {
+  /** Undefined: the first that the server lists. */
+  model?: ModelChoice;
+  device: NonNullable<ClassifierOptions["device"]>;
 }
 
-/**
- * Loads the server's first model. `?device=wasm` or `?device=webgpu` in the page's URL sets the device; the default is
- * a hardware GPU, else wasm.
- */
-export function openSession(create: CreateClassifier): Session {
-  const state = signal<SessionState>({ kind: "loading", label: "Looking for a model", fraction: undefined });
-  const start = () => {
-    const loading = load(create, (next) => {
-      state.value = next;
+export type SessionState =
+  | { kind: "loading"; label: string; fraction: number | undefined; detail?: string }
+  | { kind: "ready"; card: ModelCard; model: ModelChoice }
+  | { kind: "failed"; failure: Failure };
+
+export class Session {
+  readonly #state = signal<SessionState>(LOOKING);
+  readonly #generation = signal(0);
+  readonly #settings: Signal<Settings>;
+  readonly #create: CreateClassifier;
+  #ending = new AbortController();
+  #loading: Promise<Classifier>;
+
+  constructor(create: CreateClassifier, settings: Settings) {
+    this.#create = create;
+    this.#settings = signal(settings);
+    this.#loading = this.#load();
+  }
+
+  get state(): ReadonlySignal<SessionState> {
+    return this.#state;
+  }
+
+  get settings(): ReadonlySignal<Settings> {
+    return this.#settings;
+  }
+
+  /** Counts the models that were asked for: what an earlier one said holds no longer. */
+  get generation(): ReadonlySignal<number> {
+    return this.#generation;
+  }
+
+  /** Rejects where the model could not be loaded; after `load` it is another promise. */
+  classifier(): Promise<Classifier> {
+    return this.#loading;
+  }
+
+  /** Ends the model and loads again, with these settings where they are given. */
+  load(settings: Settings = this.#settings.peek()): void {
+    this.end();
+    batch(() => {
+      this.#settings.value = settings;
+      this.#state.value = LOOKING;
+      this.#loading = this.#load();
+      this.#generation.value++;
     });
+  }
+
+  /** Frees the model, or stops its download. */
+  end(): void {
+    this.#ending.abort();
+    this.#loading.then(
+      (classifier) => classifier.dispose(),
+      () => {},
+    );
+  }
+
+  #load(): Promise<Classifier> {
+    this.#ending = new AbortController();
+    const { signal } = this.#ending;
+    const show = (state: SessionState) => {
+      if (!signal.aborted) this.#state.value = state;
+    };
+    const loading = load(this.#create, this.#settings.peek(), show, signal);
     loading.catch((error) => {
+      if (signal.aborted) return;
       console.error(error);
-      state.value = { kind: "failed", failure: modelFailure(error) };
+      show({ kind: "failed", failure: modelFailure(error) });
     });
     return loading;
-  };
-  let loading = start();
-  return { state, classifier: () => loading, retry: () => (loading = start()) };
+  }
 }
 
-async function load(create: CreateClassifier, show: (state: SessionState) => void): Promise<Classifier> {
-  const response = await fetch("./models.json");
-  if (!response.ok) throw new Error(`${response.url} answered ${response.status}`);
-  const [model] = ((await response.json()) as ModelList).models;
-  if (!model) throw new Error("this server has no model");
-  const { name, bytes } = model;
-  const showDownload = (loaded: number, total: number) =>
+const LOOKING: SessionState = { kind: "loading", label: "Looking for a model", fraction: undefined };
+
+async function load(
+  create: CreateClassifier,
+  settings: Settings,
+  show: (state: SessionState) => void,
+  signal: AbortSignal,
+): Promise<Classifier> {
+  const model = settings.model ?? (await fetchModelList(signal))[0];
+  if (!model) throw new Error("the server lists no model");
+  const showDownload = (loaded: number, total: number | undefined) =>
     show({
       kind: "loading",
-      label: loaded < total ? `Downloading ${name}` : `Preparing ${name}`,
-      fraction: Math.min(1, loaded / total),
-      detail: `${megabytes(loaded)} of ${megabytes(total)}`,
+      label: total === undefined || loaded < total ? `Downloading ${model.name}` : `Preparing ${model.name}`,
+      fraction: total === undefined ? undefined : Math.min(1, loaded / total),
+      detail: total === undefined ? megabytes(loaded) : `${megabytes(loaded)} of ${megabytes(total)}`,
     });
-  showDownload(0, bytes);
+  showDownload(0, model.bytes);
   const classifier = await create({
-    model: new URL(model.url, document.baseURI),
-    // What is no device is refused by name.
-    device: (new URLSearchParams(location.search).get("device") ?? "auto") as ClassifierDevice,
+    model: model.url.startsWith("hf:") ? model.url : new URL(model.url, document.baseURI),
+    device: settings.device,
+    signal,
     onKernels: ({ made, wanted }) =>
       show({
         kind: "loading",
@@ -77,9 +119,9 @@ async function load(create: CreateClassifier, show: (state: SessionState) => voi
         fraction: made / wanted,
         detail: `${made} of ${wanted} kernels`,
       }),
-    onMoved: (card) => show({ kind: "ready", card, bytes }),
-    onProgress: ({ loaded, total }) => showDownload(loaded, total ?? bytes),
+    onMoved: (card) => show({ kind: "ready", card, model }),
+    onProgress: ({ loaded, total }) => showDownload(loaded, total ?? model.bytes),
   });
-  show({ kind: "ready", card: classifier.card, bytes });
+  show({ kind: "ready", card: classifier.card, model });
   return classifier;
 }

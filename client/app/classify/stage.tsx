@@ -1,62 +1,129 @@
-// Stage: the picture in its frame, or the invitation to bring one.
+// Stage: the case with one picture in it, the camera's, or the invitation to bring one.
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../design/button.js";
+import { Notice } from "../design/notice.js";
+import { Invitation } from "./invitation.js";
+import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
+import { Crop, ShownPicture } from "./shown-picture.js";
 
-interface StageProps {
-  picture: Picture | undefined;
-  choose(): void;
+export function Stage({ page }: { page: PageState }) {
+  const picture = page.pictures.shown.value;
+  if (page.camera.state.value.kind !== "off") return <CameraStage page={page} />;
+  if (!picture)
+    return (
+      <Case page={page}>
+        <Invitation page={page} />
+      </Case>
+    );
+  return (
+    <Case page={page} caption={<Caption picture={picture} />}>
+      <ShownPicture key={picture.id} picture={picture} />
+    </Case>
+  );
 }
 
-export function Stage({ picture, choose }: StageProps) {
+interface CaseProps {
+  page: PageState;
+  children: ComponentChildren;
+  caption?: ComponentChildren;
+}
+
+function Case({ page, children, caption }: CaseProps) {
+  const figure = useRef<HTMLElement>(null);
+  // Chosen from below, as on a phone, it would appear out of sight.
+  useEffect(() => figure.current?.scrollIntoView({ block: "nearest" }), [page.pictures.shown.value]);
   return (
-    <figure id="picture" class="stage">
-      <div class="frame">
-        {picture ? <Shown key={picture.url} picture={picture} /> : <Invitation choose={choose} />}
+    <figure ref={figure} id="picture" class={caption ? "stage" : "stage stage-empty"}>
+      <div class={page.hovering.value ? "frame frame-hovering" : "frame"}>
+        {children}
         <p class="let-go" aria-hidden="true">
-          Drop it to see what it shows
+          Let go to see what it shows
         </p>
       </div>
-      {picture && (
-        <figcaption class="caption">
-          <span class="file-name" id="file-name">
-            {picture.name}
-          </span>
-          <Button weight="small" id="another" onClick={choose}>
-            Choose another
-          </Button>
-        </figcaption>
-      )}
+      {caption && <figcaption class="caption">{caption}</figcaption>}
     </figure>
   );
 }
 
-/** A file of a format that the browser itself cannot show is classified all the same. */
-function Shown({ picture }: { picture: Picture }) {
-  const displayable = useSignal(true);
-  if (!displayable.value) return <p class="quiet">This browser cannot show this file.</p>;
+/** Its name, its size, and what the model sees of it. */
+function Caption({ picture }: { picture: Picture }) {
+  const verdict = picture.verdict.value;
+  const facts = verdict.kind === "classified" ? verdict.classification.picture : undefined;
   return (
-    <img
-      class="photograph"
-      id="photograph"
-      src={picture.url}
-      alt={`The photograph ${picture.name}`}
-      onError={() => {
-        displayable.value = false;
-      }}
-    />
+    <p class="file">
+      <span class="file-name" id="file-name">
+        {picture.name}
+      </span>
+      {facts && (
+        <span class="quiet">
+          {`${facts.width} × ${facts.height}${facts.format ? ` ${facts.format}` : ""}. The model sees the part between the corners.`}
+        </span>
+      )}
+    </p>
   );
 }
 
-function Invitation({ choose }: { choose(): void }) {
+function CameraStage({ page }: { page: PageState }) {
+  const { camera } = page;
+  const state = camera.state.value;
   return (
-    <div class="invitation" id="invitation">
-      <p class="invitation-line">What does your photograph show?</p>
-      <p class="invitation-ways">Drop it here, paste it, or</p>
-      <Button weight="primary" id="choose" onClick={choose}>
-        Choose a photograph
-      </Button>
+    <Case
+      page={page}
+      caption={
+        <div class="camera-controls">
+          <Button weight="primary" disabled={state.kind !== "live"} onClick={() => void page.keepFrame()}>
+            Keep this picture
+          </Button>
+          {camera.several.value && <Button onClick={() => camera.turn()}>Other camera</Button>}
+          <Button onClick={() => camera.stop()}>Close the camera</Button>
+        </div>
+      }
+    >
+      {state.kind === "starting" && <p class="unshown">Opening the camera …</p>}
+      {state.kind === "failed" && (
+        <Notice
+          about="Camera"
+          {...state.failure}
+          retry={{ label: "Try again", run: () => void camera.start() }}
+        />
+      )}
+      {state.kind === "live" && <Film page={page} stream={state.stream} />}
+    </Case>
+  );
+}
+
+function Film({ page, stream }: { page: PageState; stream: MediaStream }) {
+  const video = useRef<HTMLVideoElement>(null);
+  const ratio = useSignal(16 / 9);
+  const live = page.camera.verdict.value;
+  useEffect(() => {
+    const element = video.current;
+    if (!element) return;
+    element.srcObject = stream;
+    void page.camera.watch(element);
+    return () => {
+      element.srcObject = null;
+    };
+  }, [stream]);
+  return (
+    <div class="picture-box" style={{ "--ratio": ratio.value }}>
+      <video
+        ref={video}
+        class="photograph"
+        id="film"
+        aria-label="What the camera shows"
+        autoplay
+        muted
+        playsInline
+        onResize={({ currentTarget: { videoWidth, videoHeight } }) => {
+          if (videoHeight > 0) ratio.value = videoWidth / videoHeight;
+        }}
+      />
+      {live && <Crop area={live.classification.crop} whole={live.classification.picture} />}
     </div>
   );
 }

@@ -1,0 +1,182 @@
+// Settings panel: which model runs where, what the last picture cost, and a second model to compare with.
+
+import { useSignal } from "@preact/signals";
+import type { Classification, ModelCard } from "../../browser/contract.js";
+import { Button } from "../design/button.js";
+import { Drawer } from "../design/drawer.js";
+import { Select } from "../design/field.js";
+import { LineForm } from "../design/line-form.js";
+import { megabytes, parameterCount } from "../design/numbers.js";
+import { Segmented } from "../design/segmented.js";
+import { Slider } from "../design/slider.js";
+import { deviceFacts } from "./display-text.js";
+import { cardAddress, enteredModel, type ModelChoice } from "./model-list.js";
+import type { PageState } from "./page-state.js";
+import { MOST_CLASSES } from "./pictures.js";
+import type { Settings } from "./session.js";
+
+const DEVICES = [
+  { value: "auto", label: "Best" },
+  { value: "webgpu", label: "Graphics card" },
+  { value: "wasm", label: "CPU" },
+] as const;
+
+interface SettingsPanelProps {
+  page: PageState;
+  models: readonly ModelChoice[];
+}
+
+export function SettingsPanel({ page, models }: SettingsPanelProps) {
+  const { session, comparison, pictures } = page;
+  const state = session.state.value;
+  const rival = comparison.session.value;
+  const verdict = pictures.shown.value?.verdict.value;
+  const classification = verdict?.kind === "classified" ? verdict.classification : undefined;
+  return (
+    <Drawer
+      title="Model and device"
+      open={page.settingsOpen.value}
+      close={() => {
+        page.settingsOpen.value = false;
+      }}
+    >
+      <ModelFields
+        models={models}
+        settings={session.settings.value}
+        change={(settings) => session.load(settings)}
+      />
+      <Slider
+        label="Classes in a verdict"
+        least={1}
+        most={MOST_CLASSES}
+        value={page.topK.value}
+        text={String(page.topK.value)}
+        change={(value) => {
+          page.topK.value = value;
+        }}
+      />
+      {state.kind === "loading" && <p class="quiet">{state.label} …</p>}
+      {state.kind === "failed" && <p class="quiet">{`${state.failure.line} ${state.failure.advice}`}</p>}
+      {state.kind === "ready" && (
+        <Facts card={state.card} model={state.model} classification={classification} />
+      )}
+
+      <h3 class="drawer-section">A second model</h3>
+      {rival ? (
+        <>
+          <ModelFields
+            models={models}
+            settings={rival.settings.value}
+            change={(settings) => comparison.start(settings)}
+          />
+          <Button weight="small" onClick={() => comparison.stop()}>
+            End the comparison
+          </Button>
+        </>
+      ) : (
+        <>
+          <p class="quiet">Two models, or one on two devices, look at the same picture.</p>
+          <Button weight="small" id="compare" onClick={() => comparison.start({ ...session.settings.value })}>
+            Compare
+          </Button>
+        </>
+      )}
+    </Drawer>
+  );
+}
+
+interface ModelFieldsProps {
+  models: readonly ModelChoice[];
+  settings: Settings;
+  change(settings: Settings): void;
+}
+
+function ModelFields({ models, settings, change }: ModelFieldsProps) {
+  const wrong = useSignal("");
+  const chosen = settings.model ?? models[0];
+  const listed = chosen === undefined || models.some(({ url }) => url === chosen.url);
+  const options = [...models, ...(listed ? [] : [chosen])].map(({ name, url, dtype, bytes }) => ({
+    value: url,
+    label: [name, dtype, bytes === undefined ? undefined : megabytes(bytes)].filter(Boolean).join(", "),
+  }));
+  return (
+    <>
+      <Select
+        label="Model"
+        options={options}
+        value={chosen?.url ?? ""}
+        choose={(url) => change({ ...settings, model: models.find((model) => model.url === url) ?? chosen })}
+      />
+      <LineForm
+        label="Or one of the Hugging Face Hub"
+        action="Load"
+        placeholder="facebook/deit-tiny-distilled-patch16-224"
+        name="model"
+        hint={wrong.value || undefined}
+        submit={(text) => {
+          const model = enteredModel(text);
+          wrong.value = model
+            ? ""
+            : "A model is ORG/NAME of the Hugging Face Hub, or the address of its folder.";
+          if (model) change({ ...settings, model });
+        }}
+      />
+      <Segmented
+        label="Device"
+        shown
+        options={DEVICES}
+        value={settings.device}
+        choose={(device) => change({ ...settings, device })}
+      />
+    </>
+  );
+}
+
+interface FactsProps {
+  card: ModelCard;
+  model: ModelChoice;
+  classification: Classification | undefined;
+}
+
+function Facts({ card, model, classification }: FactsProps) {
+  const address = cardAddress(model);
+  const facts: [term: string, value: string | string[]][] = [
+    ["Weights", `${parameterCount(card.parameters)}, ${card.dtype}`],
+    ...(model.bytes === undefined ? [] : [["Download", megabytes(model.bytes)] as [string, string]]),
+    ["Memory", megabytes(card.memoryBytes)],
+    ["Input", `${card.imageSize} × ${card.imageSize} pixels`],
+    ["Classes", card.labels.length.toLocaleString("en")],
+    ["Runs on", deviceFacts(card)],
+  ];
+  if (classification) {
+    const { read, decode, queue, model: compute } = classification.milliseconds;
+    const stages = { "to read": read, "to decode": decode, "to wait": queue, "in the model": compute };
+    facts.push([
+      "This picture",
+      Object.entries(stages).map(([what, value]) => `${Math.round(value)} ms ${what}`),
+    ]);
+  }
+  return (
+    <>
+      <dl class="facts" id="facts">
+        {facts.map(([term, value]) => (
+          <div class="fact" key={term}>
+            <dt>{term}</dt>
+            {[value].flat().map((line) => (
+              <dd key={line}>{line}</dd>
+            ))}
+          </div>
+        ))}
+      </dl>
+      {card.threadsReason !== undefined && <p class="quiet">{card.threadsReason}</p>}
+      {card.fallback !== undefined && <p class="quiet">{card.fallback}</p>}
+      {address !== undefined && (
+        <p>
+          <a href={address} rel="noreferrer" target="_blank">
+            Model card
+          </a>
+        </p>
+      )}
+    </>
+  );
+}

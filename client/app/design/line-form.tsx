@@ -1,0 +1,54 @@
+// Line form: one line of text and the button that takes it.
+
+import { useEffect, useRef } from "preact/hooks";
+import { Field } from "./field.js";
+
+interface LineFormProps {
+  label: string;
+  /** What the button says. */
+  action: string;
+  placeholder: string;
+  hint?: string;
+  /** Id of the text field, for those that automate the page. */
+  name: string;
+  /** The form has just been asked for: typing can begin. */
+  focus?: boolean;
+  submit(text: string): void;
+}
+
+export function LineForm({ label, action, placeholder, hint, name, focus, submit }: LineFormProps) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (focus) field.current?.focus();
+  }, []);
+  return (
+    <form
+      class="line-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (field.current?.value) submit(field.current.value);
+      }}
+    >
+      <Field label={label} hint={hint}>
+        {(id) => (
+          <div class="line-form-row">
+            <input
+              ref={field}
+              class="input"
+              type="text"
+              id={id}
+              name={name}
+              placeholder={placeholder}
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck={false}
+            />
+            <button type="submit" class="button">
+              {action}
+            </button>
+          </div>
+        )}
+      </Field>
+    </form>
+  );
+}
