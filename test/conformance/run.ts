@@ -2,7 +2,8 @@
 // --manifest FILE.jsonl [--json]`; exit status 1 where a file fails. `npm run conformance -- crops --root DIR
 // [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops. `npm run conformance -- devices --model
 // MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes. `npm run conformance -- pictures --root DIR
-// [--json]`: files of other formats, compared with Pillow's result. `npm run conformance -- batches`: batches made in every way.
+// [--json]`: files of other formats, compared with Pillow's result. `npm run conformance -- served --root DIR --expected
+// FILE.jsonl --model MODEL [--json]`: photographs through a server. `npm run conformance -- batches`: batches made in every way.
 
 import { join } from "node:path";
 import { Command } from "commander";
@@ -17,6 +18,7 @@ import { registerDevices } from "./devices.js";
 import { readManifest } from "./manifest.js";
 import { readPictureRows, runPictures } from "./pictures.js";
 import { type ConformanceReport, runConformance } from "./report.js";
+import { registerServed } from "./served.js";
 
 function print(report: ConformanceReport, json: boolean): void {
   if (json) {
@@ -83,6 +85,7 @@ async function main(): Promise<void> {
       if (report.failed > 0 || rows.length === 0) process.exitCode = 1;
     });
   registerDevices(program);
+  registerServed(program);
   registerBatches(program);
   await program.parseAsync(process.argv);
 }

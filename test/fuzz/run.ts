@@ -1,6 +1,6 @@
 // Fuzz: damages files of a corpus repeatedly and probes how the image module handles them.
 // `npm run fuzz -- image --seconds N [--corpus DIR] [--seed S] [--keep DIR]`, `pictures` for files of all other formats,
-// and `http` for requests of the inference server; exit status 1 where a promise breaks.
+// `http` for requests of the inference server, and `requests` for its gRPC messages; exit status 1 where a promise breaks.
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { generator, mutate } from "./mutate.js";
 import { probe } from "./probe.js";
 import { startHttpProbe } from "./probe-http.js";
 import { probePicture } from "./probe-pictures.js";
+import { probeRequest, requests } from "./probe-requests.js";
 import { probeTransforms } from "./probe-transforms.js";
 import { startWatchdog } from "./watchdog.js";
 
@@ -111,6 +112,15 @@ async function fuzzHttp(options: Options): Promise<void> {
   await http.close();
 }
 
+async function fuzzRequests(options: Options): Promise<void> {
+  const whole = requests();
+  await fuzz(options, ".request", (next, sending) => {
+    const message = mutate(whole[next() % whole.length] as Uint8Array, next);
+    sending(message);
+    return probeRequest(message);
+  });
+}
+
 function positive(text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value > 0) return value;
@@ -145,6 +155,11 @@ fuzzCommand(
   "http",
   "damage requests of the inference server and check that each is answered or refused for what it is",
 ).action(fuzzHttp);
+
+fuzzCommand(
+  "requests",
+  "damage ModelInfer messages and check that each is answered or refused for what it is",
+).action(fuzzRequests);
 
 try {
   await program.parseAsync(process.argv);
