@@ -159,6 +159,7 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
       idleTimeoutMs: flags.idleTimeout * 1000,
       maxConcurrentStreams: flags.maxConcurrentCalls,
     },
+    bindWhenLoaded: flags.bind === "loaded",
     lameDuckMs: flags.lameDuck * 1000,
     graceMs: flags.grace * 1000,
     say: (text, level) => log[level](text),
@@ -177,8 +178,9 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   });
   let server: InferenceServer | undefined;
   try {
-    server = await startServer(flags, options, log);
-    log.info(`${server.address} is bound: health is NOT_SERVING until the models are loaded`);
+    server = await endOnSignalDuring(startServer(flags, options, log));
+    if (flags.bind === "first")
+      log.info(`${server.address} is bound: health is NOT_SERVING until the models are loaded`);
     checkLoaded(await endOnSignalDuring(server.loaded), named, repository, flags);
   } catch (error) {
     await server?.drain();

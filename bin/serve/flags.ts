@@ -43,6 +43,7 @@ export interface ServeFlags extends ModelFlags, ServerSecurityFlags {
   maxMessageBytes: number;
   listen: string;
   http?: string;
+  bind: "first" | "loaded";
   corsOrigin: readonly string[];
   overload: Overload;
   maxConnections: number;
@@ -169,6 +170,14 @@ function addServerFlags(command: Command): void {
     .option(
       "--http <address>",
       "REST, gRPC-Web and /metrics: HOST:PORT, :PORT or off (default: 127.0.0.1:8000)",
+    )
+    .addOption(
+      new Option(
+        "--bind <when>",
+        "when ports are bound: before the models are loaded, with health NOT_SERVING (first), or after it (loaded)",
+      )
+        .choices(["first", "loaded"])
+        .default("first"),
     )
     .addOption(repeatable("--cors-origin <origin>", "origin whose pages may call, or *; repeatable"))
     .option(

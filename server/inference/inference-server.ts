@@ -152,7 +152,10 @@ function load({ live }: Models, serve: () => void): InferenceServer["loaded"] {
   return loaded;
 }
 
-/** Resolves when the ports are bound: until the models are loaded, health is NOT_SERVING and requests are refused. */
+/**
+ * Resolves when the ports are bound: until the models are loaded, health is NOT_SERVING and requests are refused. With
+ * `bindWhenLoaded` that is when the models are loaded, and what `LiveRepository.start` throws is thrown here.
+ */
 export async function startInferenceServer(options: InferenceServerOptions): Promise<InferenceServer> {
   const { version, statistics, say = () => {} } = options;
   const security = openSecurity(
@@ -180,7 +183,11 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
   const { maxConnections } = { ...DEFAULT_CONNECTIONS, ...options.connections };
   let socket: GrpcSocket | undefined;
   let http: HttpServer | undefined;
+  let draining = false;
+  const startLoading = () => load(models, () => health.setServing(!draining));
+  const early = options.bindWhenLoaded ? startLoading() : undefined;
   try {
+    await early;
     const connections = { maxConnections, activityOf: calls.activityOf };
     socket = await listenGrpc(server, options.listen, security.credentials, connections);
     http = await startHttp(options, service, health, security);
@@ -201,11 +208,10 @@ export async function startInferenceServer(options: InferenceServerOptions): Pro
     endStreams: () => stopping.abort(),
     closeModels: models.close,
   };
-  let draining = false;
   return {
     address: socket.address,
     httpAddress: http?.address,
-    loaded: load(models, () => health.setServing(!draining)),
+    loaded: early ?? startLoading(),
     inProgress: calls.count,
     drain: async () => {
       draining = true;

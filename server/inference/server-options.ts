@@ -24,6 +24,10 @@ export interface InferenceServerOptions {
   lameDuckMs?: number;
   /** Milliseconds that calls in progress get after that. Default 25,000. */
   graceMs?: number;
+  /**
+   * No port is bound before the models are loaded, for clients that balance without looking at health. Default false.
+   */
+  bindWhenLoaded?: boolean;
   /** REST, gRPC-Web and metrics. Default: none. */
   http?: { listen: string; corsOrigins?: readonly string[] };
   /** gRPC status of a request for which the queue has no place. Default `resource-exhausted`. */

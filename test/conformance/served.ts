@@ -27,7 +27,7 @@ export interface ServedReport {
 }
 
 /** `read`: the five classes that a server gives for a file, best first. */
-export async function compareServed(
+async function compareServed(
   protocol: ServedReport["protocol"],
   rows: readonly ExpectedRow[],
   read: (file: string) => Promise<number[]>,

@@ -106,6 +106,7 @@ class Repository implements LiveRepository {
 
   #schedulePoll(): void {
     if (this.#closed) return;
+    clearTimeout(this.#poll);
     const next = () => void this.refresh().then(() => this.#schedulePoll());
     this.#poll = setTimeout(next, this.#options.pollMs ?? POLL_MS);
     this.#poll.unref();
