@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { commitFolder, DISK } from "../trainer/checkpoint/commit-folder.js";
@@ -19,9 +19,9 @@ export function checkFolderOut(out: string, force: boolean): void {
 }
 
 /** Throws `file/exists` unless `out` is free or an empty folder. */
-export function checkEmptyFolderOut(out: string): void {
+export function checkEmptyFolderOut(out: string, flag = "--out"): void {
   if (!existsSync(out) || (statSync(out).isDirectory() && readdirSync(out).length === 0)) return;
-  const text = `--out ${quote(out)} exists and is not an empty folder: choose another`;
+  const text = `${flag} ${quote(out)} exists and is not an empty folder: choose another`;
   throw new VitrineError("file/exists", text, { details: { path: out } });
 }
 
@@ -43,9 +43,9 @@ export function sizeText(bytes: number): string {
   return bytes < 1e5 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-function unwritable(out: string, cause: unknown): VitrineError {
+function unwritable(out: string, cause: unknown, flag = "--out"): VitrineError {
   const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  const text = `--out ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;
+  const text = `${flag} ${quote(out)} cannot be written (${reason}); check the path, its permissions and the free space`;
   return new VitrineError("file/unwritable", text, { cause, details: { path: out } });
 }
 
@@ -57,6 +57,41 @@ export async function writeFolderOut(out: string, files: ReadonlyMap<string, Uin
     await commitFolder(DISK, dirname(folder), basename(folder), files);
   } catch (cause) {
     throw unwritable(out, cause);
+  }
+}
+
+/**
+ * Writes path below `out` → bytes as one transaction: under another name beside `out`, which is free or an empty folder
+ * (`checkEmptyFolderOut`). Throws `file/unwritable`.
+ */
+export async function writeTreeOut(
+  out: string,
+  files: ReadonlyMap<string, Uint8Array | AsyncIterable<Uint8Array>>,
+  flag = "--out",
+): Promise<void> {
+  const target = resolve(out);
+  const partial = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await DISK.makeFolder(partial);
+    for (const [path, content] of files) {
+      const file = join(partial, path);
+      await mkdir(dirname(file), { recursive: true });
+      const handle = await open(file, "wx");
+      try {
+        if (content instanceof Uint8Array) await handle.writeFile(content);
+        else for await (const piece of content) await handle.writeFile(piece);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    }
+    // Not every system renames a folder to the name of an empty one.
+    if (existsSync(target)) await rmdir(target);
+    await rename(partial, target);
+    await DISK.syncFolder(dirname(target));
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
+    throw unwritable(out, cause, flag);
   }
 }
 

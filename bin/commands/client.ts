@@ -1,4 +1,4 @@
-// vitrine client: serves the page, whose models run in the visitor's browser.
+// vitrine client: serves the page, whose models run in the visitor's browser, or writes it as a static site.
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -12,21 +12,27 @@ import { readModel, type StoredModel } from "../../runtime/model-files/stored-mo
 import { writeConfigJson } from "../../runtime/models/families.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
+import { checkModelName } from "../../server/inference/repository/model-origin.js";
 import { exposureWarning } from "../../server/listen.js";
-import type { PageModel } from "../../server/page/page-models.js";
+import { openPageModels, type PageModel } from "../../server/page/page-models.js";
 import { startPageServer } from "../../server/page/page-server.js";
+import { staticSite } from "../../server/page/static-site.js";
 import { action, withExamples } from "../command-line.js";
 import { type NamedModel, namedModels, openModelSource } from "../hub-model.js";
 import { dtypeOption, modelOption } from "../model-options.js";
+import { checkEmptyFolderOut, sizeText, writeTreeOut } from "../write-output.js";
 
 /** Compiled to dist/bin/commands/; the page is in dist/app. */
 const APP = fileURLToPath(new URL("../../app", import.meta.url));
+
+const EXPORT_FLAG = "--export";
 
 interface ClientOptions {
   model: readonly string[];
   listen: string;
   name?: string;
   dtype?: WeightDtype;
+  export?: string;
 }
 
 const MAX_NAME = 128;
@@ -63,10 +69,26 @@ async function openPageModel({ name, path }: NamedModel, dtype: WeightDtype | un
   return { ...listedFacts(name, model, files.dtype), ...files };
 }
 
-async function servePage(options: ClientOptions): Promise<void> {
+async function exportSite(out: string, models: readonly PageModel[]): Promise<void> {
+  const opened = await openPageModels(models);
+  try {
+    const site = staticSite(APP, opened);
+    await writeTreeOut(out, site, EXPORT_FLAG);
+    const bytes = opened.list.models.reduce((sum, model) => sum + model.bytes, 0);
+    process.stdout.write(`${out}: ${site.size} files; weights ${sizeText(bytes)}\n`);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function client(options: ClientOptions): Promise<void> {
+  if (options.export !== undefined) checkEmptyFolderOut(options.export, EXPORT_FLAG);
   const models: PageModel[] = [];
-  for (const named of namedModels(options.model, options.name, checkPageName))
+  // Hosts of files differ in how they read encoded addresses.
+  const checkName = options.export === undefined ? checkPageName : checkModelName;
+  for (const named of namedModels(options.model, options.name, checkName))
     models.push(await openPageModel(named, options.dtype));
+  if (options.export !== undefined) return exportSite(options.export, models);
   const server = await startPageServer({ listen: options.listen, app: APP, models });
   const warning = exposureWarning(server.address, "open the page and download the models");
   if (warning) process.stderr.write(`${warning}\n`);
@@ -86,10 +108,16 @@ export function configureClient(command: Command): void {
     .option("--name <name>", "the only model's name on the page (default: that of its folder or file)")
     .optionsGroup("Server:")
     .option("--listen <host:port>", "address to listen on; port 0 picks a free port", "127.0.0.1:8080")
-    .action(action(servePage));
+    .optionsGroup("Static site:")
+    .option(
+      `${EXPORT_FLAG} <folder>`,
+      "write the page and its models to a new folder, for GitHub Pages, a Space or any web server, and end",
+    )
+    .action(action(client));
   withExamples(command, [
     ["a page on this machine", "vitrine client --model runs/shapes/best"],
     ["half the download", "vitrine client --model runs/shapes/best --dtype f16 --listen 127.0.0.1:0"],
+    ["a site for GitHub Pages", "vitrine client --model runs/shapes/best --dtype f16 --export site"],
     ["a choice of models", "vitrine client --model runs/shapes/best --model small=runs/small/best"],
   ]);
 }

@@ -49,8 +49,12 @@ function listFiles(folder: string): string[] {
     .sort();
 }
 
-function contentOf(folder: string, path: string, all: ReadonlySet<string>): Content {
-  const body = readFileSync(join(folder, path));
+/** A file's bytes → those to serve in their place. */
+type Edit = (path: string, bytes: Buffer) => Buffer;
+
+function contentOf(folder: string, path: string, all: ReadonlySet<string>, edit: Edit): Content {
+  const original = readFileSync(join(folder, path));
+  const body = edit(path, original);
   const encoded = Object.fromEntries(
     Object.entries(COMPRESSED)
       .filter(([ending]) => all.has(path + ending))
@@ -60,13 +64,13 @@ function contentOf(folder: string, path: string, all: ReadonlySet<string>): Cont
     type: TYPES[extname(path)] ?? "application/octet-stream",
     digest: digestOf(body),
     body,
-    ...(Object.keys(encoded).length > 0 && { encoded }),
+    ...(Object.keys(encoded).length > 0 && body === original && { encoded }),
     immutable: HASHED.test(path),
   };
 }
 
 /** Everything but what only a developer's tools fetch. */
-const isForVisitors = (path: string): boolean => !path.endsWith(".map");
+export const isForVisitors = (path: string): boolean => !path.endsWith(".map");
 
 /** The worker's script with the list of files that make up this version. */
 function serviceWorker(script: Uint8Array, version: string, files: ReadonlyMap<string, Content>): Content {
@@ -78,7 +82,7 @@ function serviceWorker(script: Uint8Array, version: string, files: ReadonlyMap<s
 }
 
 /** Throws `file/not-found` where the page has not been built. */
-export function readBuiltPage(folder: string): BuiltPage {
+export function readBuiltPage(folder: string, edit: Edit = (_path, bytes) => bytes): BuiltPage {
   const index = join(folder, "index.html");
   if (!existsSync(index))
     throw new VitrineError("file/not-found", `${index} is missing: run "npm run build"`, {
@@ -88,7 +92,7 @@ export function readBuiltPage(folder: string): BuiltPage {
   const files = new Map<string, Content>();
   const isCopy = (path: string) => extname(path) in COMPRESSED && all.has(path.slice(0, -3));
   for (const path of all)
-    if (path !== SERVICE_WORKER && !isCopy(path)) files.set(path, contentOf(folder, path, all));
+    if (path !== SERVICE_WORKER && !isCopy(path)) files.set(path, contentOf(folder, path, all, edit));
   const summary = [...files].map(([path, { digest }]) => `${path} ${digest}\n`).join("");
   const script = all.has(SERVICE_WORKER) ? readFileSync(join(folder, SERVICE_WORKER)) : undefined;
   const version = digestOf(Buffer.from(summary + (script?.toString() ?? "")));

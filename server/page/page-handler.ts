@@ -19,7 +19,7 @@ const CONTENT_SECURITY_POLICY: Readonly<Record<string, string>> = {
 };
 
 /** As a page says it in a meta element: there, frame-ancestors has no meaning. */
-const PAGE_POLICY = Object.entries(CONTENT_SECURITY_POLICY)
+export const PAGE_POLICY = Object.entries(CONTENT_SECURITY_POLICY)
   .map(([name, value]) => `${name} ${value}`)
   .join("; ");
 

@@ -5,7 +5,7 @@
 // the server announced; while it is used, its files come from its own cache; and what a page of the version before it
 // still loads has a hash in its name and comes from that one's.
 
-import { answerFrom, keepModelList, type PageVersion } from "./answer.js";
+import { answerFrom, integrityOf, keepModelList, type PageVersion } from "./answer.js";
 
 interface ExtendableEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
@@ -43,7 +43,7 @@ async function keep(cache: Cache, [path, digest]: readonly [string, string]): Pr
   const url = new URL(path, root).href;
   if (await cache.match(url)) return;
   const revalidate = path.startsWith("assets/") ? "default" : "no-cache";
-  const response = await fetch(url, { integrity: `sha256-${digest}`, cache: revalidate });
+  const response = await fetch(url, { integrity: integrityOf(path, digest), cache: revalidate });
   if (!response.ok) throw new Error(`${url}: the server answered ${response.status}`);
   await cache.put(url, response);
 }
