@@ -3,7 +3,7 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isToken, tokenLines, tokenOfHeader } from "../proto/bearer-token.js";
-import { quote, VitrineError } from "../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { LARGEST_TEXT, readWholeFileSync } from "../runtime/host/node-files.js";
 import { fileStamp } from "./file-stamp.js";
 
@@ -48,7 +48,10 @@ function isOneOf(digests: readonly Buffer[], digest: Buffer): boolean {
   return found;
 }
 
-/** `say` gets a line when a changed file is used, or why it is not. Throws `usage/tls`, `file/not-found`, `file/unreadable`. */
+/**
+ * A file that is removed revokes its tokens; one that cannot be read, or has other things in it, changes nothing. `say`
+ * gets a line about each. Throws `usage/tls`, `file/not-found`, `file/unreadable`.
+ */
 export function openBearerToken(file: string, say: (text: string) => void, lookMs = LOOK_MS): BearerToken {
   let stamp = fileStamp(file);
   let digests = readDigests(file);
@@ -63,6 +66,11 @@ export function openBearerToken(file: string, say: (text: string) => void, lookM
       digests = readDigests(file);
       say(`the changed tokens of ${quote(file)} are used for new calls`);
     } catch (error) {
+      if (isVitrineError(error) && error.code === "file/not-found") {
+        digests = [];
+        say(`${quote(file)} is gone: no token is accepted until it is there again`);
+        return;
+      }
       say(`the changed tokens are not used: ${error instanceof Error ? error.message : String(error)}`);
     }
   };

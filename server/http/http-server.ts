@@ -3,6 +3,7 @@
 
 import cors from "@fastify/cors";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { isLocalAddress } from "../../proto/address.js";
 import { Connections } from "../connections.js";
 import type { CallObserver, ModelRepository } from "../inference/contract.js";
 import type { Statistics } from "../inference/observation/statistics.js";
@@ -140,7 +141,7 @@ function extraRoutes({ metrics }: HttpServerOptions, document: () => object): Ro
     routes.push({
       method: "GET",
       path: "/metrics",
-      scope: "open",
+      scope: "infer",
       summary: "Metrics in Prometheus's format",
       answers: { 200: { description: "The metrics", content: text } },
       handle: async () => {
@@ -180,6 +181,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   addRequestHooks(app, {
     access: options.access,
     corsOrigins,
+    isLocal: isLocalAddress(options.listen),
     maxMessageBytes: options.maxMessageBytes,
     page: options.page,
     failed: options.failed,

@@ -31,14 +31,20 @@ const BINARY = { type: "string", contentMediaType: "application/octet-stream" };
 /** Notifies of a call's beginning and end; `subject` is what the call is about, once its model was found. */
 async function observed(
   calls: CallObserver | undefined,
-  { requestId, headers }: RestRequest,
+  { params, requestId, headers }: RestRequest,
   answer: (
     ended: (subject: Required<CallSubject>, encodeStart: number) => void,
     found: (subject: CallSubject) => void,
   ) => Promise<RestAnswer>,
 ): Promise<RestAnswer> {
   const { traceparent, tracestate } = headers;
-  const arriving: ArrivingCall = { protocol: "http", requestId, traceparent, tracestate };
+  const arriving: ArrivingCall = {
+    protocol: "http",
+    asked: params.model,
+    requestId,
+    traceparent,
+    tracestate,
+  };
   const call = calls?.arrived(arriving);
   let subject: CallSubject | undefined;
   try {

@@ -32,6 +32,8 @@ const BODIES = 2;
 export interface RequestHooksOptions {
   access: Access | undefined;
   corsOrigins: readonly string[];
+  /** It listens on a loopback address. */
+  isLocal: boolean;
   maxMessageBytes: number;
   page: PageHandler | undefined;
   failed: ((error: unknown, requestId: string) => void) | undefined;
@@ -66,12 +68,28 @@ function refuseForeignPages(request: FastifyRequest, corsOrigins: readonly strin
   );
 }
 
+/**
+ * A server of this machine alone answers to a name of this machine: DNS may give 127.0.0.1 for any other name, and what a
+ * page of that name asks for by GET, browsers send without its origin. Names of allowed origins are allowed.
+ */
+function refuseForeignNames({ headers: { host } }: FastifyRequest, corsOrigins: readonly string[]): void {
+  if (host === undefined || corsOrigins.includes("*") || LOOPBACK_HOST.test(host.replace(/:\d*$/, "")))
+    return;
+  if (corsOrigins.some((origin) => URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new VitrineError(
+    "network/forbidden",
+    `Host "${quote(host)}": a server that listens on this machine alone answers to localhost and 127.0.0.1; its ` +
+      "operator allows other names with --cors-origin",
+  );
+}
+
 export function addRequestHooks(app: FastifyInstance, options: RequestHooksOptions): void {
-  const { access, corsOrigins, maxMessageBytes, page, failed, isDraining } = options;
+  const { access, corsOrigins, isLocal, maxMessageBytes, page, failed, isDraining } = options;
   const budget = new BodyBudget(BODIES * maxMessageBytes);
   const limitOf = (request: FastifyRequest) => request.routeOptions.bodyLimit ?? maxMessageBytes;
   app.addHook("onRequest", async (request, reply) => {
     reply.header(REQUEST_ID, request.id);
+    if (isLocal) refuseForeignNames(request, corsOrigins);
     refuseForeignPages(request, corsOrigins);
     const { scope = "infer" } = request.routeOptions.config as { scope?: Scope };
     const caller = access?.require(scope, request.headers.authorization, request.ip);

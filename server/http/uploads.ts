@@ -30,6 +30,22 @@ function createParser(contentType: string, maxFiles: number): Parser {
   }
 }
 
+const BOUNDARY = /;\s*boundary=(?:"([^"]+)"|([^;\s]+))/i;
+const LINE_END = "\r\n";
+
+/** Parts between the delimiters of a body that was parsed; the parser passes over those without a disposition. */
+function countParts(body: Buffer, contentType: string): number {
+  const match = BOUNDARY.exec(contentType);
+  const delimiter = `--${match?.[1] ?? match?.[2] ?? ""}`;
+  let parts = 0;
+  for (let at = body.indexOf(delimiter); at >= 0; at = body.indexOf(delimiter, at + delimiter.length)) {
+    const isLine = at === 0 || body.toString("latin1", at - 2, at) === LINE_END;
+    const end = at + delimiter.length;
+    if (isLine && body.toString("latin1", end, end + 2) === LINE_END) parts++;
+  }
+  return parts;
+}
+
 /**
  * The contents of all parts, in their order; each is a file, whatever its name. Throws `protocol/malformed`, and
  * `protocol/tensor` for more than `maxFiles`.
@@ -72,5 +88,10 @@ export async function readUploads(
   }
   parser.destroy();
   if (failure) throw failure;
+  const parts = countParts(body, contentType);
+  if (files.length < parts) {
+    const text = `${parts - files.length} of ${parts} parts have no header "Content-Disposition: form-data"`;
+    throw new VitrineError("protocol/malformed", `the request's body: ${text}`);
+  }
   return files.map((chunks) => Buffer.concat(chunks));
 }

@@ -182,6 +182,8 @@ export type CallProtocol = (typeof CALL_PROTOCOLS)[number];
 /** An inference call as it arrives, before its model is known. */
 export interface ArrivingCall {
   protocol: CallProtocol;
+  /** The model that it asks for, as the caller wrote it; unknown where the message cannot be read. */
+  asked?: string | undefined;
   /** The caller's own name for it: the header x-request-id or the protocol's `id`. Empty or absent: one is made. */
   requestId?: string | undefined;
   /** W3C Trace Context, as the caller sent it. */

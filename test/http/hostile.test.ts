@@ -166,6 +166,16 @@ const BODIES: [claim: string, send: () => ReturnType<typeof infer>, refusal: Reg
       post("/v2/models/colors/classify", "--b--\r\n", { "content-type": "multipart/form-data; boundary=b" }),
     /has no picture/,
   ],
+  [
+    "multipart with a part that has no disposition",
+    () =>
+      post(
+        "/v2/models/colors/classify",
+        '--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nabc\r\n--b\r\nX: y\r\n\r\nabc\r\n--b--\r\n',
+        { "content-type": "multipart/form-data; boundary=b" },
+      ),
+    /protocol\/malformed: .*1 of 2 parts have no header "Content-Disposition: form-data"/,
+  ],
   ["a path that is not UTF-8", () => rest.call("/v2/models/%ff"), /protocol\/(malformed|not-found)/],
   [
     "a model's name of 9,000 bytes",
@@ -242,7 +252,7 @@ test("bytes that are not HTTP, and headers that are too large, get an error as J
   const noise = await raw((socket) => socket.write("\x16\x03\x01 hello\r\n\r\n"));
   assert.match(noise, /^HTTP\/1\.1 400 .*\{"error":"protocol\/malformed: .*not valid HTTP/s);
   const large = await raw((socket) =>
-    socket.write(`GET /v2 HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`),
+    socket.write(`GET /v2 HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`),
   );
   assert.match(large, /^HTTP\/1\.1 431 /);
 });
@@ -255,8 +265,8 @@ test("headers and bodies that trickle in are cut off in time, and others are ser
       socket.on("close", () => clearInterval(timer));
     });
   const slow = [
-    trickle("GET /v2 HTTP/1.1\r\nHost: a\r\nX: "),
-    trickle("POST /v2/models/colors/infer HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"),
+    trickle("GET /v2 HTTP/1.1\r\nHost: localhost\r\nX: "),
+    trickle("POST /v2/models/colors/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"),
   ];
   assert.is((await infer(`{"inputs": [${INPUT}]}`)).status, 200);
   for (const text of await Promise.all(slow)) assert.match(text, /^HTTP\/1\.1 408 .*did not arrive in time/s);
@@ -312,10 +322,10 @@ async function liveOverNewConnection(): Promise<number | undefined> {
 }
 
 for (const [claim, request] of [
-  ["are answered and stay", "GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n"],
+  ["are answered and stay", "GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"],
   [
     "never send their body",
-    "POST /v2/models/colors/classify HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n",
+    "POST /v2/models/colors/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
   ],
 ] as const)
   test(`connections that ${claim} take no place from a client elsewhere`, async () => {

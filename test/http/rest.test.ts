@@ -331,6 +331,27 @@ test("a name that DNS points at this machine makes no page of this server", asyn
   assert.is(await status(`rebound.example:${port}`), 403);
 });
 
+test("nor does it read what GET answers: a server of this machine alone answers to names of this machine", async () => {
+  const { port } = new URL(rest.url);
+  const get = (host: string, path = "/v2/models/colors") =>
+    new Promise<string>((resolve) => {
+      httpRequest({ port, path, headers: { host } }, (response) => {
+        let text = "";
+        response.on("data", (chunk) => (text += chunk));
+        response.on("end", () => resolve(`${response.statusCode} ${text}`));
+      }).end();
+    });
+  for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, "127.0.0.1", `[::1]:${port}`])
+    assert.match(await get(host), /^200 .*colors/, host);
+  assert.match(await get("page.example"), /^200 /, "the host of an allowed origin");
+  for (const path of ["/v2/models/colors", "/metrics", "/openapi.json", "/nothing"])
+    assert.match(
+      await get(`rebound.example:${port}`, path),
+      /^403 .*network\/forbidden: Host \\"rebound/,
+      path,
+    );
+});
+
 test("every route is described, with its parameters and bodies", async () => {
   const { json } = await rest.call("/openapi.json");
   assert.is(json.openapi, "3.1.0");
@@ -383,6 +404,7 @@ test("the page is served where no route is, with its own headers, and what it do
 test("callers need the token of a route's scope, and a full queue says when to try again", async () => {
   const guarded = await startRest(
     {
+      metrics: async () => ({ contentType: "text/plain", body: "up 1\n" }),
       access: {
         require: (scope, authorization) => {
           if (scope !== "open" && authorization !== `Bearer ${scope}`)
@@ -403,6 +425,8 @@ test("callers need the token of a route's scope, and a full queue says when to t
   assert.is(await status("/v2/health/live", "", "GET"), 200);
   assert.is(await status("/v2/models/colors", "", "GET"), 401);
   assert.is(await status("/v2/models/colors", "infer", "GET"), 200);
+  assert.is(await status("/metrics", "", "GET"), 401);
+  assert.is(await status("/metrics", "infer", "GET"), 200);
   assert.is(await status("/v2/repository/models/colors/load", "infer"), 401);
   assert.is(await status("/v2/repository/models/colors/load", "admin"), 409);
   assert.is(await status("/unknown", "", "GET"), 401);

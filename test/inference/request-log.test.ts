@@ -78,11 +78,28 @@ test("a fault of the server has a line with its cause, also where the access log
     lines.map(({ level, code, model }) => [level, code, model]),
     [
       [ERROR, "graph/input", "tiny"],
-      [ERROR, "internal/unexpected", ""],
+      [ERROR, "internal/unexpected", undefined],
     ],
   );
   const { err } = lines[0] as unknown as { err: { stack: string } };
   assert.match(err.stack, /pixels missing[\s\S]*caused by: TypeError: x is undefined/);
+});
+
+test("a model that is not known is logged as what was asked for, escaped and cut", () => {
+  const { calls, lines } = observed();
+  const unknown = new VitrineError("protocol/unknown-model", "no such model");
+  calls.arrived({ protocol: "grpc", asked: "tny" }).failed(unknown);
+  calls.arrived({ protocol: "http", asked: `\u001b[2J${"x".repeat(5_000)}` }).failed(unknown);
+  calls.arrived({ protocol: "grpc", asked: "tiny:pixels" }).failed(unknown, SUBJECT);
+  assert.equal(
+    lines.map(({ model, asked }) => [model, String(asked).slice(0, 12)]),
+    [
+      [undefined, "tny"],
+      [undefined, "\\u001b[2Jxxx".slice(0, 12)],
+      ["tiny", "undefined"],
+    ],
+  );
+  assert.ok(String(lines[1]?.asked).length < 200);
 });
 
 test("a thousand refusals make one line of counts, as do faults beyond the first twenty", () => {

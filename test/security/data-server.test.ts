@@ -1,6 +1,6 @@
 // Security of the data server: TLS, client certificates and tokens, and what each failure of them is called.
 
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -254,7 +254,8 @@ test("a changed certificate is used for new connections, one that does not fit i
 test("a changed token file is used for new calls, an empty one is refused", async ({ certificates }) => {
   const path = certificates.file("live-tokens");
   writeFileSync(path, `${TOKEN}\n`);
-  const token = openBearerToken(path, () => {}, 0);
+  const said: string[] = [];
+  const token = openBearerToken(path, (text) => said.push(text), 0);
   const accepts = (text: string) => token.match(`Bearer ${text}`) !== undefined;
   assert.ok(accepts(TOKEN));
   writeFileSync(path, "a-new-token-of-today\n");
@@ -263,6 +264,11 @@ test("a changed token file is used for new calls, an empty one is refused", asyn
   writeFileSync(path, "");
   assert.throws(() => openBearerToken(path, () => {}), /at least 16/);
   assert.ok(accepts("a-new-token-of-today"));
+  rmSync(path);
+  assert.not.ok(accepts("a-new-token-of-today"), "a file that is removed revokes its tokens");
+  assert.match(said.at(-1) ?? "", /live-tokens"? is gone: no token is accepted/);
+  writeFileSync(path, `${TOKEN}\n`);
+  assert.ok(accepts(TOKEN));
 });
 
 async function until(condition: () => boolean): Promise<void> {

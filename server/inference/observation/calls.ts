@@ -7,6 +7,8 @@ import type { ArrivingCall, CallObserver, CallProtocol, CallSubject, OpenCall } 
 /** A call that has ended. */
 export interface CallRecord extends CallSubject {
   protocol: CallProtocol;
+  /** What the caller asked for, where that is no model of this server. */
+  asked?: string | undefined;
   requestId: string;
   /** Code of the error it ended with; null: answered. */
   code: string | null;
@@ -47,7 +49,8 @@ export function observeCalls({ ended, trace }: CallListeners): CallObserver {
       const span = trace?.(call, requestId);
       const end = (outcome: Pick<CallRecord, "code" | "error" | "outputSeconds"> & CallSubject) => {
         const totalSeconds = (performance.now() - start) / 1000;
-        const record = { protocol: call.protocol, requestId, totalSeconds, ...outcome };
+        const asked = outcome.model === "" ? call.asked : undefined;
+        const record = { protocol: call.protocol, requestId, totalSeconds, asked, ...outcome };
         for (const listener of ended) listener(record);
         span?.ended(record);
       };

@@ -4,6 +4,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { statusOf } from "../../../proto/wire-error.js";
+import { quote } from "../../../runtime/errors.js";
 import type { CallRecord } from "./calls.js";
 
 export interface RequestLogOptions {
@@ -44,13 +45,16 @@ function kindOf({ code, error }: CallRecord): Kind {
 
 const milliseconds = (seconds: number): number => Number((seconds * 1000).toFixed(3));
 
+/** Of a name that callers made up. */
+const MAX_ASKED = 128;
+
 function access({ protocol, requestId, model, version, images, code, ...record }: CallRecord): object {
   const { queue, decode, compute } = record.seconds ?? {};
   return {
     requestId,
     protocol,
-    model,
-    version,
+    // A model that is not known is no name of this server's: it has a field of its own.
+    ...(model === "" ? { asked: quote((record.asked ?? "").slice(0, MAX_ASKED)) } : { model, version }),
     images,
     code: code ?? "ok",
     ms: milliseconds(record.totalSeconds),

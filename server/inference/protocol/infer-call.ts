@@ -116,6 +116,7 @@ export async function inferOverGrpc(
   }
   const call = calls?.arrived({
     protocol,
+    asked: request?.modelName,
     requestId: header(metadata, "x-request-id") ?? request?.id,
     traceparent: header(metadata, "traceparent"),
     tracestate: header(metadata, "tracestate"),
