@@ -13,7 +13,7 @@ export const ERROR_CODES = {
     "the command line has an unknown command, flag or argument, or a combination that makes no sense",
   "usage/config": "a configuration file (`-c`) cannot be read, or has an unknown key or a wrong value",
   "usage/data-url": "a URL of a data set, or of an S3 endpoint, cannot be used",
-  "usage/disposed": "the browser classifier was used after `dispose()`",
+  "usage/disposed": "the browser classifier or trainer was used after `dispose()`",
   "usage/dtype": "`--dtype` is none of f32, f16, bf16, int8",
   "usage/models":
     "the models of `vitrine serve` have equal names, names that cannot be used, or there are none",

@@ -15,7 +15,7 @@ function entrances() {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return Object.entries(exports).flatMap(([name, target]) => {
     if (typeof target === "string" || name.includes("*")) return [];
-    return [[name.replace("./", ""), (target.node ?? target).types]];
+    return [[name.replace("./", "").replaceAll("/", "-"), (target.node ?? target).types]];
   });
 }
 

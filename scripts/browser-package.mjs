@@ -49,7 +49,11 @@ const manifest = {
 };
 
 const folderFiles = (folder) => readdirSync(join(dist, folder)).map((name) => `${folder}/${name}`);
-const scripts = [...folderFiles("client/bundle"), ...folderFiles("client/bundlers")];
+/** Training is a part of vitrine: its worker would make the package a third larger for those who only classify. */
+const isOfTrainer = (path) => /\/trainer[^/]*$/.test(path);
+const scripts = [...folderFiles("client/bundle"), ...folderFiles("client/bundlers")].filter(
+  (path) => !isOfTrainer(path),
+);
 const files = [
   ...scripts.filter((path) => path.endsWith(".js")),
   ...folderFiles("wasm"),

@@ -10,16 +10,19 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const compiled = join(root, "dist/client/browser");
 const bundled = join(root, "dist/client/bundle");
 
+/** What pages import. */
+const ENTRANCES = ["index", "trainer"];
+
 /** Scripts that are started by address, as a line of a module names them. */
 const WORKER = /new Worker\(\s*new URL\("\.\/([\w-]+)\.js", import\.meta\.url\)/g;
 
-/** The library's script, and those of all workers. */
+/** The library's scripts, and those of all workers. */
 export function bundleEntries() {
   const sources = readdirSync(join(root, "client/browser")).filter((name) => name.endsWith(".ts"));
   const started = sources.flatMap((name) =>
     [...readFileSync(join(root, "client/browser", name), "utf8").matchAll(WORKER)].map((match) => match[1]),
   );
-  return ["index", ...new Set(started)].sort();
+  return [...ENTRANCES, ...new Set(started)].sort();
 }
 
 /** What bundlers look for, written as all of them look for it: minifying makes templates of strings. */

@@ -10,9 +10,8 @@ import type { LossScale } from "../runtime/training/contract.js";
 import { FIRST_LOSS_SCALE } from "../runtime/training/loss-scale.js";
 import { parameterCount, type TensorMap } from "../runtime/weights/tensor-map.js";
 import { BEST, LAST } from "./checkpoint/run-folders.js";
+import { changedFlags } from "./core/changed-flags.js";
 import { frozenNames } from "./core/frozen.js";
-import type { TrainerOption } from "./core/option-kinds.js";
-import { TRAINER_OPTIONS } from "./core/options.js";
 import type { BestScore } from "./core/ranking.js";
 import { RunningMean } from "./core/recent-steps.js";
 import { RECIPES } from "./core/recipes.js";
@@ -28,34 +27,10 @@ type ReportedRun = TrainingRun & { checkpoint: { folder: string } };
 
 const sentence = (label: string, text: string): string[] => wrap(label.padEnd(10), text.split(" "));
 
-function showValue(value: unknown): string {
-  if (Array.isArray(value)) return value.map((part) => Number(part.toFixed(4))).join(",");
-  return quote(String(value));
-}
-
-/** `--lr 0.0005`; undefined where no flag gives this value. */
-function asFlag({ flag, kind, get }: TrainerOption, settings: TrainerSettings): string | undefined {
-  const value = get(settings);
-  if (kind.type === "switch") return !kind.alias && value === kind.sets ? flag : undefined;
-  return value === null ? undefined : `${flag} ${showValue(value)}`;
-}
-
-/** Whether the recipe leaves this setting to the length of the run, so that no flag changed it. */
-function isDecidedByLength(flag: string, own: unknown): boolean {
-  return own === null && flag.endsWith("ema-warmup");
-}
-
 /** The recipe, and in flags what differs from it; `configPath` has every setting. */
 export function settingLines(settings: TrainerSettings, configPath: string): string[] {
-  const { purpose, settings: own } = RECIPES[settings.recipeName];
-  const changed = TRAINER_OPTIONS.filter(
-    ({ flag, get }) =>
-      flag !== "--recipe" &&
-      !isDecidedByLength(flag, get(own)) &&
-      JSON.stringify(get(settings)) !== JSON.stringify(get(own)),
-  )
-    .map((option) => asFlag(option, settings))
-    .filter((flag) => flag !== undefined);
+  const { purpose } = RECIPES[settings.recipeName];
+  const changed = changedFlags(settings);
   return [
     ...sentence("recipe", `${settings.recipeName}: ${purpose}`),
     ...wrap("changed   ", changed.length > 0 ? changed : ["nothing"], "  "),

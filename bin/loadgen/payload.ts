@@ -3,9 +3,10 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { byCodePoint } from "../../runtime/batches/code-point-order.js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { entryAt, LARGEST_PHOTO, missingFile, readWholeFile } from "../../runtime/host/node-files.js";
-import { byCodePoint, PICTURE_NAME } from "../../server/data/file-names.js";
+import { PICTURE_NAME } from "../../server/data/file-names.js";
 import { encodeJpeg } from "../image/write-picture.js";
 import { seededRandom } from "./random.js";
 import type { ModelInput, PreparedInput } from "./target.js";

@@ -1,8 +1,8 @@
 // Real labels: several right classes for each image, as ImageNet-ReaL (arXiv 2006.07159) gives them in real.json.
 
+import { byCodePoint } from "../../runtime/batches/code-point-order.js";
 import { quote, quoteJson, VitrineError } from "../../runtime/errors.js";
 import { readWholeFileSync } from "../../runtime/host/node-files.js";
-import { byCodePoint } from "../../server/data/file-names.js";
 
 /** 50,000 images take 1 MB; a file of another kind should not fill the memory. */
 const LARGEST_FILE = 256 * 2 ** 20;

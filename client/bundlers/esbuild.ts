@@ -55,10 +55,10 @@ export function vitrine(): VitrineEsbuildPlugin {
       const { format } = build.initialOptions;
       const refusal = `format is ${format ?? "not set"}; vitrine/browser needs "esm", in which a script knows its address`;
       build.onStart(() => (format === "esm" ? undefined : { errors: [{ text: refusal }] }));
-      build.onLoad({ filter: /[\\/]client[\\/]bundle[\\/]index\.js$/ }, ({ path }) => {
+      build.onLoad({ filter: /[\\/]client[\\/]bundle[\\/](?:index|trainer)\.js$/ }, ({ path }) => {
         if (!isLibrary(path)) return undefined;
         const base = 'new URL("./vitrine/client/bundle/", import.meta.url).href';
-        return { contents: librarySource(base), loader: "js" };
+        return { contents: librarySource(path, base), loader: "js" };
       });
       build.onEnd(({ errors }) => {
         const folder = outputFolder(build.initialOptions);

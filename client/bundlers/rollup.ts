@@ -34,7 +34,7 @@ export function vitrine(): VitrineRollupPlugin {
         this.emitFile({ type: "asset", fileName: path, source: readFileSync(file) }),
       );
       // The first is in the folder where the library's script would be: addresses in it count from there.
-      return librarySource(`import.meta.ROLLUP_FILE_URL_${beside}`);
+      return librarySource(id, `import.meta.ROLLUP_FILE_URL_${beside}`);
     },
   };
 }

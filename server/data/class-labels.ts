@@ -1,8 +1,8 @@
 // Class labels: labels as texts, indices or names throughout, become class indices.
 
+import { byCodePoint } from "../../runtime/batches/code-point-order.js";
 import { quote, type VitrineError } from "../../runtime/errors.js";
 import { LONGEST_LABEL } from "../../runtime/models/labels.js";
-import { byCodePoint } from "./file-names.js";
 
 /** A larger index is treated as a mistake: each class costs a row of the classification head. */
 export const MAX_CLASSES = 1_000_000;

@@ -1,4 +1,4 @@
-// File names: which ones pictures have, how one is shown, and the order of several.
+// File names: which ones pictures have, and how one is shown.
 
 import { isUtf8 } from "node:buffer";
 
@@ -18,23 +18,4 @@ export function nameText(bytes: Uint8Array): string {
     at += Math.max(1, length);
   }
   return text;
-}
-
-/** UTF-16 units ranked by code point: surrogates (above U+FFFF) come after U+E000 … U+FFFF. */
-function rank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
-}
-
-/**
- * The order of classes and files, the same on every machine, whatever its locale: negative if `a` comes first.
- * JavaScript's own `<` compares UTF-16 units, which differs above U+FFFF.
- */
-export function byCodePoint(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = rank(a.charCodeAt(i)) - rank(b.charCodeAt(i));
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
 }

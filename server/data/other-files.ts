@@ -1,8 +1,8 @@
 // Other files: those of a data set that are no pictures and were left out, counted by their endings.
 
 import { extname } from "node:path";
+import { byCodePoint } from "../../runtime/batches/code-point-order.js";
 import { quote } from "../../runtime/errors.js";
-import { byCodePoint } from "./file-names.js";
 
 /** As many endings are named in a text. */
 const MOST_ENDINGS = 4;

@@ -54,6 +54,7 @@ const ENTRIES: [entry: string, index: string, atLeast: number][] = [
   ["vitrine/runtime", "runtime/index.d.ts", 80],
   ["vitrine/client", "client/node/index.d.ts", 15],
   ["vitrine/browser", "client/browser/index.d.ts", 8],
+  ["vitrine/browser/train", "client/browser/trainer.d.ts", 10],
 ];
 
 function expectNamedTypes(index: string, atLeast: number): void {

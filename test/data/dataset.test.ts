@@ -6,9 +6,9 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { byCodePoint } from "../../runtime/batches/code-point-order.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { sampleLocation, sampleNames } from "../../server/data/dataset.js";
-import { byCodePoint } from "../../server/data/file-names.js";
 import { openDataset } from "../../server/data/open-dataset.js";
 import { readSample } from "../../server/data/read-sample.js";
 

@@ -16,6 +16,13 @@ test("without flags nothing is frozen", () => {
   assert.equal(frozen(""), []);
 });
 
+test("--freeze backbone is everything but the heads, of a model of either family", () => {
+  const kept = NAMES.filter((name) => !frozen("backbone").includes(name));
+  assert.equal(kept.sort(), ["head.bias", "head.weight", "head_dist.bias", "head_dist.weight"]);
+  const regnety = ["stem.conv.weight", "s1.b1.conv1.bn.weight", "head.fc.weight", "head.fc.bias"];
+  assert.equal(frozen("backbone", false, regnety), regnety.slice(0, 2));
+});
+
 test("--freeze N is the stem and the first N blocks", () => {
   const none = frozen("0");
   assert.equal(none.sort(), [

@@ -1,6 +1,6 @@
 // Assemble run: the programs of a run, and the run itself, from what it starts with.
 
-import type { Training } from "../../runtime/training/contract.js";
+import type { Training, TrainingOptions } from "../../runtime/training/contract.js";
 import { createTraining } from "../../runtime/training/program.js";
 import { frozenNames } from "./frozen.js";
 import { layerRates } from "./layer-rates.js";
@@ -9,9 +9,8 @@ import { rateNoise } from "./rate-noise.js";
 import type { StartingPoint, TrainingRun } from "./run.js";
 import { createSchedule } from "./schedule.js";
 
-/** The programs and stores of a run, with its first weights; a resumed run restores its moments into them. */
-export function makeTraining(start: StartingPoint): Promise<Training> {
-  const { config, weights, batchesTracked, state, runtime } = start;
+/** What is trained and by which loss, with the first weights. */
+export function trainingOptions({ config, weights, batchesTracked, state }: StartingPoint): TrainingOptions {
   const { batchSize, accumulate, recompute, distillation, alpha, tau, softScale, dropPath, ema } =
     state.settings;
   const memory = { batchSize, pieces: accumulate, recompute };
@@ -28,7 +27,12 @@ export function makeTraining(start: StartingPoint): Promise<Training> {
     cosub,
     loss: bceLoss || cosub ? "binary" : "soft",
   } as const;
-  return createTraining(runtime.executor, { ...options, ...trained });
+  return { ...options, ...trained };
+}
+
+/** The programs and stores of a run, with its first weights; a resumed run restores its moments into them. */
+export function makeTraining(start: StartingPoint): Promise<Training> {
+  return createTraining(start.runtime.executor, trainingOptions(start));
 }
 
 /** `parts`: what the run has beside that: its programs, its validation data, who keeps it and who watches it. */

@@ -9,6 +9,10 @@ const STEM = /^(patch_embed\.|pos_embed$|cls_token$|dist_token$|reg_token$)/;
 /** What main.py --attn-only trains: attention, positions, and the heads. */
 const ATTENTION_ONLY = /\.attn\.|^pos_embed$|^head(_dist)?\./;
 
+/** The name for everything but the heads. */
+export const BACKBONE = "backbone";
+const HEADS = /^head(_dist)?\./;
+
 function refuse(text: string): VitrineError {
   return new VitrineError("usage/training", text);
 }
@@ -43,7 +47,7 @@ function byPattern(pattern: string, names: readonly string[]): (name: string) =>
 
 /**
  * The names among `names` that a run leaves as they are. `freeze`: a number of blocks, counted with the stem before
- * them, or patterns of names, separated by commas. Throws `usage/training` for a pattern that matches nothing, and where
+ * them, `backbone` for all but the heads, or patterns of names, separated by commas. Throws `usage/training` for a pattern that matches nothing, and where
  * nothing would be left to train.
  */
 export function frozenNames(
@@ -53,7 +57,10 @@ export function frozenNames(
   const entries = (freeze ?? "").split(",").map((entry) => entry.trim());
   const tests = entries
     .filter((entry) => entry !== "")
-    .map((entry) => (/^\d+$/.test(entry) ? inFirstBlocks(Number(entry), names) : byPattern(entry, names)));
+    .map((entry) => {
+      if (entry === BACKBONE) return (name: string) => !HEADS.test(name);
+      return /^\d+$/.test(entry) ? inFirstBlocks(Number(entry), names) : byPattern(entry, names);
+    });
   if (attnOnly) tests.push((name) => !ATTENTION_ONLY.test(name));
   const frozen = names.filter((name) => tests.some((test) => test(name)));
   if (frozen.length === names.length && names.length > 0)

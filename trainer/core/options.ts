@@ -189,7 +189,7 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
       "--freeze",
       "freeze",
       { type: "text", shown: "n|patterns" },
-      'keep as they are: the first N blocks and what precedes them, or what patterns match, as "blocks.0.*,pos_embed"',
+      'keep as they are: the first N blocks and what precedes them, "backbone" (all but the heads), or what patterns match, as "blocks.0.*,pos_embed"',
     ),
     setting("--attn-only", "attnOnly", turnsOn, "train attention, positions and heads alone"),
     setting("--clip-grad", "clipGrad", positive, "gradient norm to clip at, 0 = no clipping (0)"),

@@ -3,11 +3,11 @@
 
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { byCodePoint } from "../../../runtime/batches/code-point-order.js";
 import { isRemote } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import { entryAt } from "../../../runtime/host/node-files.js";
 import { ClassLabels, labelFault } from "../class-labels.js";
-import { byCodePoint } from "../file-names.js";
 import type { ListingFaults } from "../listing-faults.js";
 import type { PackSource, SourcePicture } from "../shards/pack-shards.js";
 import { badParquet } from "./image-columns.js";

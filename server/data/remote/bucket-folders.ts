@@ -1,10 +1,11 @@
 // Bucket folders: objects of a bucket as class folders, PREFIX/CLASS/…/PICTURE: what readClassFolders is for a drive. What
 // a file is, its name says: unlike on a drive, one without an ending is not opened.
 
+import { byCodePoint } from "../../../runtime/batches/code-point-order.js";
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { noImages } from "../class-folders.js";
 import type { Listing } from "../dataset.js";
-import { byCodePoint, PICTURE_NAME } from "../file-names.js";
+import { PICTURE_NAME } from "../file-names.js";
 import { OtherFiles } from "../other-files.js";
 import { TableBuilder } from "../sample-table.js";
 import type { ListedObject } from "./object-store.js";

@@ -2,11 +2,11 @@
 
 import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { byCodePoint } from "../../../runtime/batches/code-point-order.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import { entryAt, LARGEST_TEXT, missingFile, readFileIfAnySync } from "../../../runtime/host/node-files.js";
 import { openFileSync } from "../../../runtime/host/node-open-file.js";
 import type { Listing } from "../dataset.js";
-import { byCodePoint } from "../file-names.js";
 import { readShards, type ShardOptions, type ShardToRead } from "./read-shards.js";
 import type { TarSource } from "./tar-entries.js";
 
