@@ -4,7 +4,6 @@ import { VitrineError } from "../errors.js";
 import { type AssetLocator, assetLocator, fetchAsset, importAsset } from "./browser-assets.js";
 import type { Url, WebWorker } from "./environment-types.js";
 import type { Host, HostWorker } from "./host.js";
-import { type ModelSource, WEIGHTS_FILE } from "./host.js";
 
 function hostWorker(worker: Worker): HostWorker {
   return {
@@ -55,65 +54,5 @@ export function browserHost(
   };
 }
 
-/** How much of a model's weights has been downloaded. */
-export interface DownloadProgress {
-  /** Bytes of the weights received so far. */
-  loaded: number;
-  /** Bytes of the weights; undefined where the server does not report it. */
-  total: number | undefined;
-}
-
-/** The whole body; calls `onProgress` after each piece. */
-async function readBody(
-  response: Response,
-  onProgress: (progress: DownloadProgress) => void,
-): Promise<Uint8Array<ArrayBuffer>> {
-  // With a content encoding, content-length counts the compressed bytes.
-  const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
-  const total = length === null ? undefined : Number(length);
-  const pieces: Uint8Array[] = [];
-  let loaded = 0;
-  // Not `for await`: Safari's streams are not iterable.
-  const reader = response.body?.getReader();
-  for (let piece = await reader?.read(); piece?.value; piece = await reader?.read()) {
-    pieces.push(piece.value);
-    loaded += piece.value.length;
-    onProgress({ loaded, total });
-  }
-  const whole = new Uint8Array(loaded);
-  let place = 0;
-  for (const piece of pieces) {
-    whole.set(piece, place);
-    place += piece.length;
-  }
-  return whole;
-}
-
-/**
- * The model folder at `address`, with or without a trailing slash; a relative address counts from the page.
- * `onProgress` is called with each piece of the weights. A file that the server answers with 404 does not exist;
- * `read` throws `network/http` for other error statuses and `network/unreachable` where nothing answers.
- */
-export function urlModelSource(
-  address: Url | string,
-  onProgress: (progress: DownloadProgress) => void = () => {},
-): ModelSource {
-  const folder = new URL(address, globalThis.location?.href);
-  if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-  const name = decodeURIComponent(folder.pathname.split("/").at(-2) ?? "") || folder.host;
-  const read = async (file: string): Promise<Uint8Array<ArrayBuffer> | null> => {
-    const url = new URL(file, folder).href;
-    const response = await fetch(url).catch((cause: unknown) => {
-      throw new VitrineError("network/unreachable", `${url}: no answer`, { details: { url }, cause });
-    });
-    // Servers of single-page applications answer with their page for whatever does not exist.
-    const isPage = /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
-    if (response.status === 404 || (isPage && file !== WEIGHTS_FILE)) return null;
-    if (!response.ok) {
-      const text = `${url}: the server answered ${response.status}`;
-      throw new VitrineError("network/http", text, { details: { url, status: response.status } });
-    }
-    return readBody(response, file === WEIGHTS_FILE ? onProgress : () => {});
-  };
-  return { name, location: folder.href, read };
-}
+export type { DownloadProgress } from "./browser-download.js";
+export { urlModelSource } from "./browser-source.js";

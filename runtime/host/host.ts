@@ -88,6 +88,8 @@ export interface ModelSource {
   readonly location: string;
   /** The bytes of one of the files below; null where it does not exist. */
   read(file: string): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Why `read` found no such file, where it can say more than that: what a server answered. */
+  missing?(file: string): string | undefined;
 }
 
 /** The two files of a model folder, and those that Hugging Face's folders have beside or in place of them. */

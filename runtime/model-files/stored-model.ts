@@ -134,7 +134,9 @@ export async function readWeights(source: ModelSource): Promise<WeightBytes> {
   if (index !== null) return readShards(source, index);
   const torch = await source.read(TORCH_WEIGHTS_FILE);
   if (torch) return new Map([[`${location}: ${TORCH_WEIGHTS_FILE}`, torch]]);
-  throw new VitrineError("model/no-model", `${location}: no ${WEIGHTS_FILE}`, { details: { location } });
+  const why = source.missing?.(WEIGHTS_FILE);
+  const text = `${location}: no ${WEIGHTS_FILE}${why === undefined ? "" : ` (${why})`}`;
+  throw new VitrineError("model/no-model", text, { details: { location } });
 }
 
 /** A file beside the index: no folder, so that an index cannot name others. */

@@ -1,0 +1,185 @@
+// Browser source: the files of a model over HTTP, for a page.
+
+import {
+  type Downloaded,
+  type DownloadProgress,
+  download,
+  downloadSmall,
+  type ExpectedFile,
+  type Missing,
+} from "./browser-download.js";
+import { type ModelStore, openStore } from "./browser-store.js";
+import type { CancelSignal, Url } from "./environment-types.js";
+import { CONFIG_FILE, type ModelSource, PREPROCESSOR_FILE, WEIGHTS_FILE } from "./host.js";
+
+/** Where a file of a model is, and what is known of it. */
+export interface SourceFile {
+  url: string;
+  expected?: ExpectedFile | undefined;
+  /** The address names this content forever. */
+  immutable?: boolean;
+}
+
+/** Where the weights came from. */
+export interface DownloadFacts {
+  /** Bytes of the weights that came over the network; 0 where all of them were kept of an earlier visit. */
+  bytes: number;
+  /** Whether no byte of the weights came over the network. */
+  fromCache: boolean;
+  /** Whether the weights were compared with a SHA-256 of config.json, of a list of models, of the Hub or of the server. */
+  verified: boolean;
+  /** Why the weights were not kept for the next visit; undefined where they were, or should not be. */
+  notKept?: string;
+}
+
+export interface HttpSourceOptions {
+  /** Keep the files in the browser's Cache API, and use what is there. Default true. */
+  cache?: boolean;
+  signal?: CancelSignal | undefined;
+  onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** The file of the weights that a config.json offers; undefined: model.safetensors. */
+  chooseWeights?(config: string): Promise<{ file: string; expected?: ExpectedFile } | undefined>;
+}
+
+export interface HttpModelSource extends ModelSource {
+  /** Of the weights that were read. */
+  readonly facts: DownloadFacts;
+}
+
+/** As Node reads them. */
+const LARGEST_TEXT = 16 * 2 ** 20;
+const LARGEST_WEIGHTS = 2 ** 32 - 2 ** 20;
+
+class HttpSource implements HttpModelSource {
+  readonly name: string;
+  readonly location: string;
+  readonly #locate: (file: string) => SourceFile | null;
+  readonly #options: HttpSourceOptions;
+  readonly #store: Promise<ModelStore | undefined>;
+  readonly #small = new Map<string, Promise<Downloaded | Missing>>();
+  readonly #missing = new Map<string, string>();
+  readonly #facts: DownloadFacts[] = [];
+
+  constructor(
+    name: string,
+    location: string,
+    locate: (file: string) => SourceFile | null,
+    options: HttpSourceOptions,
+  ) {
+    this.name = name;
+    this.location = location;
+    this.#locate = locate;
+    this.#options = options;
+    this.#store = options.cache === false ? Promise.resolve(undefined) : openStore();
+  }
+
+  get facts(): DownloadFacts {
+    const bytes = this.#facts.reduce((sum, each) => sum + each.bytes, 0);
+    const notKept = this.#facts.find((each) => each.notKept !== undefined)?.notKept;
+    const verified = this.#facts.length > 0 && this.#facts.every((each) => each.verified);
+    return { bytes, fromCache: bytes === 0, verified, ...(notKept !== undefined && { notKept }) };
+  }
+
+  missing(file: string): string | undefined {
+    return this.#missing.get(file);
+  }
+
+  async read(file: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    if (!file.endsWith(".json")) return this.#readWeights(file);
+    // Both are wanted of every model: one wait for both.
+    if (file === CONFIG_FILE) void this.#readSmall(PREPROCESSOR_FILE).catch(() => {});
+    return this.#found(file, await this.#readSmall(file));
+  }
+
+  #found(file: string, found: Downloaded | Missing): Uint8Array<ArrayBuffer> | null {
+    if (!("missing" in found)) return found.bytes;
+    this.#missing.set(file, `${this.#locate(file)?.url}: ${found.missing}`);
+    return null;
+  }
+
+  #readSmall(file: string): Promise<Downloaded | Missing> {
+    const reading = this.#small.get(file) ?? this.#fetchSmall(file);
+    this.#small.set(file, reading);
+    return reading;
+  }
+
+  async #fetchSmall(file: string): Promise<Downloaded | Missing> {
+    const located = this.#locate(file);
+    if (located === null) return { missing: "the model has no such file" };
+    const { url, immutable = false } = located;
+    const signal = this.#options.signal as AbortSignal | undefined;
+    return downloadSmall(url, { limit: LARGEST_TEXT, store: await this.#store, immutable, signal });
+  }
+
+  async #readWeights(file: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    const { signal, onProgress } = this.#options;
+    const chosen = file === WEIGHTS_FILE ? await this.#chooseWeights() : undefined;
+    const located = this.#locate(chosen?.file ?? file);
+    if (located === null) return null;
+    const { url, immutable = false, expected = chosen?.expected } = located;
+    const found = await download(url, {
+      ...{ limit: LARGEST_WEIGHTS, store: await this.#store, immutable },
+      signal: signal as AbortSignal | undefined,
+      ...(expected && { expected }),
+      ...(onProgress && { onProgress }),
+    });
+    if (!("missing" in found)) {
+      const { received, verified, notKept } = found;
+      const facts = { bytes: received, fromCache: received === 0, verified };
+      this.#facts.push({ ...facts, ...(notKept !== undefined && { notKept }) });
+    }
+    return this.#found(file, found);
+  }
+
+  async #chooseWeights() {
+    const config = await this.#readSmall(CONFIG_FILE);
+    if ("missing" in config) return undefined;
+    return this.#options.chooseWeights?.(new TextDecoder().decode(config.bytes));
+  }
+}
+
+/** A source of files at addresses that `locate` gives; null: the model has no such file. */
+export function httpModelSource(
+  name: string,
+  location: string,
+  locate: (file: string) => SourceFile | null,
+  options: HttpSourceOptions = {},
+): HttpModelSource {
+  return new HttpSource(name, location, locate, options);
+}
+
+/** A file of weights that is a model by itself, with the config.json beside it if there is one. */
+const WEIGHTS_URL = /([^/]+)\.(safetensors|pth|pt|bin)$/;
+
+/**
+ * The model at `address`: a folder, with or without its last slash, or a .safetensors, .pth, .pt or .bin file, whose
+ * folder may hold its config.json. A relative address counts from the page. `onProgress` is called with each piece of
+ * the weights. A file that the server answers with 404, or with an HTML page, does not exist; `read` throws
+ * `network/http` for other error statuses, `network/unreachable` where nothing answers, `network/cut` where a connection
+ * is cut repeatedly, `network/too-large`, `weights/checksum` where a checksum is known, and the signal's reason.
+ */
+export function urlModelSource(
+  address: Url | string,
+  onProgress?: (progress: DownloadProgress) => void,
+  options: HttpSourceOptions = {},
+): HttpModelSource {
+  const url = new URL(address, globalThis.location?.href);
+  const settings = { onProgress, ...options };
+  const [, single] = WEIGHTS_URL.exec(url.pathname) ?? [];
+  if (single !== undefined) {
+    const locate = (file: string) => {
+      // What the address asks for, such as a signature, is of the weights only.
+      if (file.endsWith(".json")) return { url: new URL(file, `${url.origin}${url.pathname}`).href };
+      return file === WEIGHTS_FILE ? { url: url.href } : null;
+    };
+    return httpModelSource(decodeURIComponent(single), url.href, locate, settings);
+  }
+  if (!url.pathname.endsWith("/")) url.pathname += "/";
+  const name = decodeURIComponent(url.pathname.split("/").at(-2) ?? "") || url.host;
+  const locate = (file: string) => {
+    const located = new URL(file, url);
+    located.search = url.search;
+    return { url: located.href };
+  };
+  return httpModelSource(name, url.href, locate, settings);
+}
