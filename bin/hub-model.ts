@@ -2,11 +2,11 @@
 
 import { isAbsolute, relative } from "node:path";
 import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../client/node/hub/fetch-model.js";
-import { isHubReference, parseHubReference, timmRepositories } from "../client/node/hub/reference.js";
 import { escapeControls, quote, VitrineError } from "../runtime/errors.js";
 import type { ModelSource } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { entryAt } from "../runtime/host/node-files.js";
+import { isHubReference, parseHubReference, timmRepositories } from "../runtime/models/hub-reference.js";
 
 /** The part of a stream that this needs. */
 interface TextStream {

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { isHubReference } from "../client/node/hub/reference.js";
+import { isHubReference } from "../runtime/models/hub-reference.js";
 import type { OptionValue, TrainerOption } from "../trainer/core/option-kinds.js";
 import { TRAINER_OPTIONS } from "../trainer/core/options.js";
 import { isTeacherAddress } from "../trainer/teacher-address.js";

@@ -51,9 +51,17 @@ export type {
 } from "./graph/program.js";
 export type { ElementType, Origin, Shape, Tensor } from "./graph/tensor.js";
 export { listAdapters } from "./host/adapters.js";
-export { browserHost, type DownloadProgress, urlModelSource } from "./host/browser.js";
+export { browserHost } from "./host/browser.js";
 export type { AssetLocator } from "./host/browser-assets.js";
-export type { Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";
+export type { DownloadProgress, ExpectedFile } from "./host/browser-download.js";
+export {
+  type DownloadFacts,
+  type HttpModelSource,
+  type HttpSourceOptions,
+  urlModelSource,
+} from "./host/browser-source.js";
+export { clearCache } from "./host/browser-store.js";
+export type { CancelSignal, Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";
 export { describeAdapter, type GpuAdapter, type SubgroupMatrix } from "./host/gpu-adapter.js";
 export type { Host, HostWorker, ModelSource, ThreadPort } from "./host/host.js";
 export type { ImageModule } from "./image/image-module.js";

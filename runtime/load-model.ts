@@ -152,10 +152,11 @@ export async function loadModel(
 /** As `loadModel`, where pictures are decoded elsewhere. */
 export async function loadInference(
   device: Device,
-  source: ModelSource,
+  source: ModelSource | StoredModel,
   { dtype, batchSizes }: ModelOptions = {},
 ): Promise<LoadedInference> {
-  const prepared = prepareModel(await readModel(source), targetOf(device, dtype));
+  const stored = "weights" in source ? source : await readModel(source);
+  const prepared = prepareModel(stored, targetOf(device, dtype));
   return placeInference(device, prepared, batchSizes);
 }
 

@@ -1,6 +1,7 @@
 // Contract: what the classifier takes and gives. Types only, for the page, the library and its workers.
 
-import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { DownloadProgress } from "../../runtime/host/browser-download.js";
+import type { DownloadFacts } from "../../runtime/host/browser-source.js";
 import type { CancelSignal, DrawablePicture, Url, WebBlob } from "../../runtime/host/environment-types.js";
 import type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
@@ -20,6 +21,8 @@ export interface ModelCard {
   parameters: number;
   /** What the weights are kept and computed in. */
   dtype: WeightDtype;
+  /** Where the weights came from. */
+  download: DownloadFacts;
   /** Bytes on the device: weights, and what the largest program needs. */
   memoryBytes: number;
   /** Where the model runs: `wasm` or `webgpu`. */
@@ -132,10 +135,42 @@ export interface Classification {
   occlusion?: Occlusion;
 }
 
+/** A format of weights, or `auto`. */
+export type WeightsDtype = "auto" | "float32" | "float16" | "int8";
+
+/** A JSON file: its text, its bytes, or what it holds. */
+export type JsonFile = string | object;
+
+/** A model in memory. */
+export interface ModelBytes {
+  /** Contents of a .safetensors or PyTorch file. */
+  weights: ArrayBuffer | Uint8Array | WebBlob;
+  /** config.json; without it, sizes are read from the tensors. */
+  config?: JsonFile;
+  /** preprocessor_config.json. */
+  preprocessor?: JsonFile;
+  /** Class names in index order, in place of those of `config`. */
+  labels?: readonly string[];
+}
+
 /** The model to load, and where it runs. */
 export interface ClassifierOptions {
-  /** URL of a model folder (model.safetensors and config.json), with or without its trailing slash. */
-  model: Url | string;
+  /**
+   * The model: the URL of a folder (model.safetensors and config.json), with or without its last slash, the URL of a
+   * .safetensors file, `hf:OWNER/NAME[@REVISION]` or `timm:NAME` of the Hugging Face Hub, or the files' contents.
+   */
+  model: Url | string | ModelBytes;
+  /**
+   * Format of the weights. `auto` (default): as the file keeps them; where config.json offers several files
+   * (`weight_files`), the one that was kept of an earlier visit, else the most exact that the connection brings in 10 s.
+   */
+  dtype?: WeightsDtype;
+  /** Keep the model's files in the browser (Cache API), where `clearCache` removes them. Default true. */
+  cache?: boolean;
+  /** SHA-256 of the weights in hexadecimal digits, where the page knows it; config.json and the Hub may, too. */
+  sha256?: string;
+  /** Address of the Hub for `hf:` and `timm:`. Default https://huggingface.co. */
+  hub?: Url | string;
   /**
    * URL of the folder that holds `wasm/` (the package's dist/wasm), with or without its last slash, for pages that host
    * it apart. Default: beside the library's script, where bundlers put its files.

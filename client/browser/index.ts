@@ -4,10 +4,13 @@ import { quote, VitrineError } from "../../runtime/errors.js";
 import { settledBy, WorkerClassifier } from "./classifier.js";
 import type { Classifier, ClassifierOptions } from "./contract.js";
 import { Decoder } from "./decoder.js";
+import { absolute, modelRequest } from "./model-request.js";
 import { ModelThread } from "./model-thread.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
-export type { DownloadProgress } from "../../runtime/host/browser.js";
+export type { DownloadProgress } from "../../runtime/host/browser-download.js";
+export type { DownloadFacts } from "../../runtime/host/browser-source.js";
+export { clearCache } from "../../runtime/host/browser-store.js";
 export type { CancelSignal, DrawablePicture, Url, WebBlob } from "../../runtime/host/environment-types.js";
 export type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
@@ -20,25 +23,18 @@ export type {
   ClassifierOptions,
   ClassifyOptions,
   HeadAnswer,
+  JsonFile,
   KernelProgress,
+  ModelBytes,
   ModelCard,
   Occlusion,
   PictureFacts,
   PictureInput,
   StageTimes,
+  WeightsDtype,
 } from "./contract.js";
 
 const DEVICES = ["auto", "wasm", "webgpu"];
-
-/** A URL resolved against the page: the workers have another base. */
-function absolute(url: URL | string, option: string): string {
-  try {
-    return new URL(url, globalThis.document?.baseURI ?? globalThis.location.href).href;
-  } catch (cause) {
-    const text = `${option} is "${quote(String(url))}", which is no URL`;
-    throw new VitrineError("usage/bad-option", text, { cause });
-  }
-}
 
 function expectBrowser(): void {
   if (typeof Worker === "function" && typeof location === "object") return;
@@ -83,7 +79,7 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
   const signal = options.signal as AbortSignal | undefined;
   const assets = options.assets === undefined ? undefined : absolute(options.assets, "assets");
   const request = {
-    model: absolute(options.model, "model"),
+    model: await modelRequest(options),
     assets,
     device: options.device ?? "auto",
     threads: options.threads ?? "auto",

@@ -1,10 +1,11 @@
 // Messages: what the page and its workers exchange, as plain values that can be cloned or transferred.
 
 import type { ErrorRecord } from "../../runtime/errors.js";
-import type { DownloadProgress } from "../../runtime/host/browser.js";
+import type { DownloadProgress } from "../../runtime/host/browser-download.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { Answer, ExtraResults } from "../../runtime/inference/answer.js";
 import type { KernelProgress, ModelCard, PictureFacts } from "./contract.js";
+import type { ModelRequest } from "./model-request.js";
 
 /** A picture on its way to the decode worker. */
 export type PictureSource =
@@ -37,7 +38,7 @@ export type FromDecoder =
 
 /** What a model is loaded from, and where. */
 export interface LoadRequest {
-  model: string;
+  model: ModelRequest;
   /** Undefined: beside the library's script. */
   assets: string | undefined;
   device: string;

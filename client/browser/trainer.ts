@@ -24,7 +24,7 @@ import type {
 import { RunFiles, SUMMARY_FILE } from "./train/run-files.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
-export type { DownloadProgress } from "../../runtime/host/browser.js";
+export type { DownloadProgress } from "../../runtime/host/browser-download.js";
 export type { CancelSignal, Url, WebBlob } from "../../runtime/host/environment-types.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
 export type { KernelProgress } from "./contract.js";

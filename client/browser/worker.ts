@@ -4,12 +4,15 @@
 import { openExecutor } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
-import { browserHost, urlModelSource } from "../../runtime/host/browser.js";
+import { browserHost } from "../../runtime/host/browser.js";
+import type { DownloadFacts } from "../../runtime/host/browser-source.js";
 import type { Answer } from "../../runtime/inference/answer.js";
 import { type LoadedInference, loadInference } from "../../runtime/load-model.js";
+import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { inputTransform, meanColor } from "../../runtime/models/config.js";
 import type { ModelCard } from "./contract.js";
 import type { ComputeTask, FromModel, LoadRequest, ToModel } from "./messages.js";
+import { openModelSource } from "./model-source.js";
 import { startWorker } from "./start-worker.js";
 import { threadsReason } from "./threads-reason.js";
 
@@ -24,6 +27,7 @@ interface Loaded {
   executor: Executor;
   description: string;
   model: LoadedInference;
+  download: DownloadFacts;
   fallback?: string;
 }
 
@@ -33,7 +37,28 @@ let loaded: Promise<Loaded> | undefined;
 /** The error that reported the loss of the GPU. */
 let lossMessage = "";
 
-async function loadOn({ model: address, assets, threads }: LoadRequest, device: string): Promise<Loaded> {
+interface Opened {
+  stored: StoredModel;
+  download: DownloadFacts;
+}
+
+/** The files come while the device is opened. */
+function startReading(request: LoadRequest): Promise<Opened> {
+  const reading = readFiles(request);
+  // Awaited later, or not at all where there is no device.
+  reading.catch(() => {});
+  return reading;
+}
+
+async function readFiles({ model }: LoadRequest): Promise<Opened> {
+  const source = await openModelSource(model, (progress) =>
+    scope.postMessage({ kind: "progress", progress }),
+  );
+  return { stored: await readModel(source), download: source.facts };
+}
+
+async function loadOn(request: LoadRequest, reading: Promise<Opened>, device: string): Promise<Loaded> {
+  const { assets, threads } = request;
   const newThread = () =>
     startWorker(
       () => new Worker(new URL("./pool-thread.js", import.meta.url), { type: "module" }),
@@ -48,10 +73,12 @@ async function loadOn({ model: address, assets, threads }: LoadRequest, device: 
     onKernels: ({ made, wanted }) => scope.postMessage({ kind: "kernels", progress: { made, wanted } }),
   });
   try {
-    const source = urlModelSource(address, (progress) => scope.postMessage({ kind: "progress", progress }));
+    const { stored, download } = await reading;
+    const { dtype } = request.model;
     // One picture at a time: larger batches need no program and no memory.
-    const model = await loadInference({ host, executor }, source, { batchSizes: [1] });
-    return { executor, description, model };
+    const options = { batchSizes: [1], ...(dtype !== "auto" && { dtype }) };
+    const model = await loadInference({ host, executor }, stored, options);
+    return { executor, description, model, download };
   } catch (error) {
     await executor.dispose();
     throw error;
@@ -64,19 +91,31 @@ function isGpuFailure(error: unknown): boolean {
 }
 
 async function load(request: LoadRequest): Promise<Loaded> {
+  const reading = startReading(request);
   try {
-    return await loadOn(request, request.device);
+    return await loadOn(request, reading, request.device);
   } catch (error) {
     if (request.device === "wasm" || !isGpuFailure(error)) throw error;
-    return { ...(await loadOn(request, "wasm")), fallback: (error as Error).message };
+    return { ...(await loadOn(request, reading, "wasm")), fallback: (error as Error).message };
   }
 }
 
-function cardOf({ executor, description, model, fallback }: Loaded, { threads }: LoadRequest): ModelCard {
+function cardOf(
+  { executor, description, model, download, fallback }: Loaded,
+  { threads }: LoadRequest,
+): ModelCard {
   const { name, config, labels, parameters, dtype, bytes } = model;
   const { device, adapter } = executor;
   return {
-    ...{ name, imageSize: config.imageSize, labels: [...labels], parameters, dtype, memoryBytes: bytes },
+    ...{
+      name,
+      imageSize: config.imageSize,
+      labels: [...labels],
+      parameters,
+      dtype,
+      memoryBytes: bytes,
+      download,
+    },
     ...{ device, deviceDescription: description, fallback },
     ...(adapter && { adapter: { ...adapter } }),
     ...(executor.threads !== undefined && {
@@ -99,7 +138,7 @@ async function announce(loading: Promise<Loaded>, request: LoadRequest): Promise
 
 /** Loads the model on wasm after the GPU was lost. Where its files cannot be fetched, the next picture tries again. */
 async function moveToWasm(request: LoadRequest): Promise<Loaded> {
-  const moved = { ...(await loadOn(request, "wasm")), fallback: lossMessage };
+  const moved = { ...(await loadOn(request, startReading(request), "wasm")), fallback: lossMessage };
   loaded = Promise.resolve(moved);
   scope.postMessage({ kind: "moved", card: cardOf(moved, request) });
   return moved;

@@ -32,15 +32,23 @@ export interface DownloadFacts {
   notKept?: string;
 }
 
+/** How a model is fetched. */
 export interface HttpSourceOptions {
   /** Keep the files in the browser's Cache API, and use what is there. Default true. */
   cache?: boolean;
   signal?: CancelSignal | undefined;
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
-  /** The file of the weights that a config.json offers; undefined: model.safetensors. */
-  chooseWeights?(config: string): Promise<{ file: string; expected?: ExpectedFile } | undefined>;
+  /**
+   * The file of the weights that a config.json offers; undefined: model.safetensors. The text is empty where there is no
+   * config.json; `isKept`: whether all of a file was kept of an earlier visit.
+   */
+  chooseWeights?(
+    config: string,
+    isKept: (file: string) => Promise<boolean>,
+  ): Promise<{ file: string; expected?: ExpectedFile } | undefined>;
 }
 
+/** A model over HTTP. */
 export interface HttpModelSource extends ModelSource {
   /** Of the weights that were read. */
   readonly facts: DownloadFacts;
@@ -133,8 +141,12 @@ class HttpSource implements HttpModelSource {
 
   async #chooseWeights() {
     const config = await this.#readSmall(CONFIG_FILE);
-    if ("missing" in config) return undefined;
-    return this.#options.chooseWeights?.(new TextDecoder().decode(config.bytes));
+    const text = "missing" in config ? "" : new TextDecoder().decode(config.bytes);
+    return this.#options.chooseWeights?.(text, async (file) => {
+      const url = this.#locate(file)?.url;
+      const kept = url === undefined ? undefined : await (await this.#store)?.find(url);
+      return kept?.complete === true && kept.missing !== true;
+    });
   }
 }
 

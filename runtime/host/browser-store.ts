@@ -165,7 +165,7 @@ export class PartWriter {
     this.#written = stored;
   }
 
-  /** Tasks run one after the other; after the first that fails, none. */
+  /** Tasks run in turn; after the first that fails, none. */
   #enqueue(task: () => Promise<void>): Promise<void> {
     this.#last = this.#last.then(async () => {
       if (this.failure !== undefined) return;

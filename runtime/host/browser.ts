@@ -53,6 +53,3 @@ export function browserHost(
     notice: (text) => console.info(text),
   };
 }
-
-export type { DownloadProgress } from "./browser-download.js";
-export { urlModelSource } from "./browser-source.js";

@@ -32,7 +32,8 @@ const PAGE = `<!doctype html><title>tfjs</title>
 ${BUILDS.map((build) => `<script src="/packages/${build}.min.js"></script>`).join("\n")}
 <script type="module">
 import { createRuntime } from "/runtime/create-runtime.js";
-import { browserHost, urlModelSource } from "/runtime/host/browser.js";
+import { browserHost } from "/runtime/host/browser.js";
+import { urlModelSource } from "/runtime/host/browser-source.js";
 import { createTfjsRuntime, loadTensorModel, shareDevice } from "/runtime/tfjs/index.js";
 
 const host = browserHost(new URL("/", location.href));

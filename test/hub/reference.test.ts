@@ -4,9 +4,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { isHubReference, parseHubReference, timmRepositories } from "../../client/node/hub/reference.js";
 import { hubSettings } from "../../client/node/hub/settings.js";
 import { isVitrineError } from "../../runtime/errors.js";
+import { isHubReference, parseHubReference, timmRepositories } from "../../runtime/models/hub-reference.js";
 
 function failure(run: () => unknown): string {
   try {

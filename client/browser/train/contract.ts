@@ -1,6 +1,6 @@
 // Contract: what a trainer in a page takes and tells. Types only, for the page, the library and its workers.
 
-import type { DownloadProgress } from "../../../runtime/host/browser.js";
+import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
 import type { CancelSignal, Url, WebBlob } from "../../../runtime/host/environment-types.js";
 import type { ClassScore } from "../../../runtime/inference/logits.js";
 import type { KernelProgress } from "../contract.js";

@@ -3,7 +3,7 @@
 
 import type { DecodeOutcome, SampleTask } from "../../../runtime/batches/sample-task.js";
 import type { ErrorRecord } from "../../../runtime/errors.js";
-import type { DownloadProgress } from "../../../runtime/host/browser.js";
+import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
 import type { ClassScore } from "../../../runtime/inference/logits.js";
 import type { KernelProgress } from "../contract.js";
 import type {

@@ -5,7 +5,8 @@ import type { BatchSource, EvaluationSource } from "../../../runtime/batches/bat
 import { describe, sourceBatches } from "../../../runtime/batches/batch-stream.js";
 import { createEvaluationMaker, evaluationBatches } from "../../../runtime/batches/evaluation-maker.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
-import { type DownloadProgress, urlModelSource } from "../../../runtime/host/browser.js";
+import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
+import { urlModelSource } from "../../../runtime/host/browser-source.js";
 import { readModel } from "../../../runtime/model-files/stored-model.js";
 import { inputTransform } from "../../../runtime/models/config.js";
 import { writeConfigJson } from "../../../runtime/models/families.js";

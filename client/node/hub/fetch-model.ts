@@ -10,9 +10,9 @@ import {
   TORCH_WEIGHTS_FILE,
   WEIGHTS_FILE,
 } from "../../../runtime/host/host.js";
+import { type HubReference, parseHubReference } from "../../../runtime/models/hub-reference.js";
 import { RepositoryCache } from "./cache.js";
 import { type DownloadEvents, downloadBlob, type RemoteFile } from "./download.js";
-import { type HubReference, parseHubReference } from "./reference.js";
 import { type RemoteRepository, remoteFile, remoteRepository } from "./repository.js";
 import { type HubSettings, hubSettings } from "./settings.js";
 

@@ -2,10 +2,10 @@
 // checksum.
 
 import { quote } from "../../../runtime/errors.js";
+import type { HubReference } from "../../../runtime/models/hub-reference.js";
 import { blobName, COMMIT } from "./cache.js";
 import type { RemoteFile } from "./download.js";
 import { bodyOf, request, type Subject, unexpected } from "./http.js";
-import type { HubReference } from "./reference.js";
 import { retried } from "./retry.js";
 import type { HubSettings } from "./settings.js";
 

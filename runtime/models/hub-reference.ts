@@ -1,8 +1,8 @@
 // Hub reference: a model of the Hugging Face Hub as the command line names it, hf:OWNER/NAME[@REVISION] or
 // timm:NAME[.TAG][@REVISION].
 
-import { quote, VitrineError } from "../../../runtime/errors.js";
-import { FAMILIES, similarNames } from "../../../runtime/models/families.js";
+import { quote, VitrineError } from "../errors.js";
+import { FAMILIES, similarNames } from "./families.js";
 
 /** A repository of models, and the state of it. */
 export interface HubReference {

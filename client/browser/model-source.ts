@@ -1,0 +1,42 @@
+// Model source: the files of the model that a page asked for.
+
+import type { DownloadProgress } from "../../runtime/host/browser-download.js";
+import {
+  type DownloadFacts,
+  type HttpModelSource,
+  type HttpSourceOptions,
+  urlModelSource,
+} from "../../runtime/host/browser-source.js";
+import { WEIGHTS_FILE } from "../../runtime/host/host.js";
+import { type Connection, chooseFile, offeredFiles } from "./choose-weights.js";
+import { hubModelSource } from "./hub-source.js";
+import type { ModelRequest } from "./model-request.js";
+
+/** A model whose files the page gave. */
+function bytesSource(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): HttpModelSource {
+  const facts: DownloadFacts = { bytes: 0, fromCache: false, verified: false };
+  return { name: "model", location: "model", read: async (file) => files.get(file) ?? null, facts };
+}
+
+/**
+ * `onProgress` is called with each piece of the weights. Throws what `hubModelSource` throws; the source's `read` throws
+ * what that of `urlModelSource` throws.
+ */
+export async function openModelSource(
+  { address, dtype, cache, sha256 }: ModelRequest,
+  onProgress: (progress: DownloadProgress) => void,
+): Promise<HttpModelSource> {
+  if (address.kind === "bytes") return bytesSource(address.files);
+  const { connection } = navigator as { connection?: Connection };
+  const options: HttpSourceOptions = {
+    cache,
+    onProgress,
+    chooseWeights: async (config, isKept) => {
+      const chosen = await chooseFile(offeredFiles(config), dtype, connection, isKept);
+      if (chosen) return { file: chosen.file, expected: chosen };
+      return sha256 === undefined ? undefined : { file: WEIGHTS_FILE, expected: { sha256 } };
+    },
+  };
+  if (address.kind === "hub") return hubModelSource(address.reference, address.endpoint, options);
+  return urlModelSource(address.url, onProgress, options);
+}
