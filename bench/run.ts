@@ -8,6 +8,11 @@ interface Bench {
 }
 
 const BENCHES: Record<string, Bench> = {
+  browser: {
+    about:
+      "bytes, cold and warm answers and memory in Chromium, compared with onnxruntime-web and transformers.js",
+    load: () => import("./browser.js"),
+  },
   kernels: {
     about:
       "calibration, GFLOP/s of every kernel, time of every operation of a forward pass and a training step",
