@@ -34,15 +34,18 @@ export async function findAdapter(host: Host, choice: AdapterChoice = {}): Promi
   if (!adapter)
     throw new VitrineError(
       "device/unavailable",
-      "device webgpu: no adapter was found; a GPU with a Vulkan, Metal or Direct3D 12 driver is needed; use --device wasm",
+      `device webgpu: no adapter was found; a GPU with a Vulkan, Metal or Direct3D 12 driver is needed${flag(host, "; use --device wasm")}`,
     );
   if (choice.hardwareOnly && isSoftware(adapter.info))
     throw new VitrineError(
       "device/unavailable",
-      `device webgpu: ${driverName(adapter.info)} computes on the CPU (--device webgpu accepts it)`,
+      `device webgpu: ${driverName(adapter.info)} computes on the CPU${flag(host, " (--device webgpu accepts it)")}`,
     );
   return adapter;
 }
+
+/** Advice that names a flag, which a page does not have. */
+const flag = (host: Host, advice: string) => (host.name === "node" ? advice : "");
 
 async function requestAdapter(host: Host, asked: string | undefined): Promise<GPUAdapter | null> {
   if (asked === undefined) return (await host.gpu()).requestAdapter({ powerPreference: POWER[0] });
