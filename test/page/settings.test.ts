@@ -78,7 +78,8 @@ pageTests(({ open, errors }) => {
   });
 
   test("a model that cannot be loaded says why, and is tried again", async () => {
-    const page = await open();
+    // A service worker would answer with the list of the last visit.
+    const page = await open({ serviceWorkers: "block" });
     await page.route("**/models.json", (route) => route.fulfill({ status: 503, body: "" }));
     await page.reload();
     await page.waitForSelector("body[data-model=failed]");

@@ -1,30 +1,27 @@
 // Comparison: a second model that looks at the picture on display, beside the first.
 
-import { effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
-import { pictureFailure } from "./failure-text.js";
-import { MOST_CLASSES, type Picture, type Pictures, type Verdict } from "./pictures.js";
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Classification } from "../../browser/contract.js";
+import { FollowUp, type FollowUpState } from "./follow-up.js";
+import { MOST_CLASSES, type Pictures } from "./pictures.js";
 import { type CreateClassifier, Session, type Settings } from "./session.js";
 
 export class Comparison {
   readonly #session: Signal<Session | undefined> = signal(undefined);
-  readonly #verdict: Signal<Verdict> = signal({ kind: "waiting" });
+  readonly #run: FollowUp<Classification>;
   readonly #create: CreateClassifier;
-  #running = new AbortController();
 
   constructor(create: CreateClassifier, pictures: Pictures) {
     this.#create = create;
-    effect(() => {
+    this.#run = new FollowUp(() => {
       const session = this.#session.value;
       session?.generation.value;
-      const picture = pictures.shown.value;
       // The first model goes first: both at once would make both slow.
-      const ready = picture?.verdict.value.kind === "classified";
-      untracked(() => {
-        this.#running.abort();
-        this.#running = new AbortController();
-        this.#verdict.value = { kind: "waiting" };
-        if (session && picture && ready) void this.#classify(session, picture, this.#running.signal);
-      });
+      const picture = pictures.classified.value?.picture;
+      if (!session || !picture) return undefined;
+      const run = async (signal: AbortSignal) =>
+        (await session.classifier()).classify(picture.file, { topK: MOST_CLASSES, signal });
+      return { picture, run };
     });
   }
 
@@ -34,8 +31,8 @@ export class Comparison {
   }
 
   /** What the second model says about the picture on display. */
-  get verdict(): ReadonlySignal<Verdict> {
-    return this.#verdict;
+  get verdict(): ReadonlySignal<FollowUpState<Classification>> {
+    return this.#run.state;
   }
 
   /** Compares with the model of these settings. */
@@ -49,21 +46,5 @@ export class Comparison {
   stop(): void {
     this.#session.peek()?.end();
     this.#session.value = undefined;
-  }
-
-  async #classify(session: Session, picture: Picture, signal: AbortSignal): Promise<void> {
-    const classifier = await session.classifier().catch(() => undefined);
-    // Its own state says why there is none.
-    if (!classifier || signal.aborted) return;
-    this.#verdict.value = { kind: "reading" };
-    let verdict: Verdict;
-    try {
-      const options = { topK: MOST_CLASSES, signal };
-      verdict = { kind: "classified", classification: await classifier.classify(picture.file, options) };
-    } catch (error) {
-      if (!signal.aborted) console.warn(error);
-      verdict = { kind: "failed", failure: pictureFailure(error, picture.file) };
-    }
-    if (!signal.aborted) this.#verdict.value = verdict;
   }
 }

@@ -32,6 +32,15 @@ export function deviceFacts(card: ModelCard): string {
     : name;
 }
 
+/** Where the weights came from. */
+export function downloadFacts({ download }: ModelCard): string {
+  const { bytes, fromCache, verified, notKept } = download;
+  const facts = [fromCache ? "kept from an earlier visit" : megabytes(bytes)];
+  if (verified) facts.push("checksum verified");
+  if (notKept !== undefined) facts.push(`not kept: ${notKept}`);
+  return facts.join("; ");
+}
+
 /** Where the model runs; follows the sentence on privacy. */
 export function deviceLine({ device, adapter }: ModelCard): string {
   if (device === "wasm") return "The model runs on the CPU.";

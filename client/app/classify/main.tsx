@@ -9,7 +9,7 @@ import "./classify.css";
 import "./collection.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
-import { createClassifier } from "../../browser/index.js";
+import { clearCache, createClassifier } from "../../browser/index.js";
 import { keepPage } from "../service-worker/update-notice.js";
 import { ClassifyPage } from "./classify-page.js";
 import { fetchModelList, type ModelChoice } from "./model-list.js";
@@ -20,7 +20,7 @@ const root = document.getElementById("app");
 if (!root) throw new Error("index.html lacks #app");
 // What is no device is refused by name.
 const device = (new URLSearchParams(location.search).get("device") ?? "auto") as Settings["device"];
-const page = new PageState(createClassifier, { device });
+const page = new PageState({ createClassifier, clearCache }, { device, dtype: "auto" });
 
 const models = signal<readonly ModelChoice[]>([]);
 // Where the list cannot be fetched, the session says so.

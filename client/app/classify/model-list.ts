@@ -9,6 +9,8 @@ export interface ModelChoice {
   bytes?: number;
   /** Of its weights' numbers, such as `float32`. */
   dtype?: string;
+  /** Of its weights, in hexadecimal digits. */
+  sha256?: string;
 }
 
 function isListed(value: unknown): value is ModelChoice {

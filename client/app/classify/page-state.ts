@@ -5,21 +5,25 @@ import type { Failure } from "../design/notice.js";
 import type { Arrival } from "./arrivals.js";
 import { Camera } from "./camera.js";
 import { Comparison } from "./comparison.js";
+import { Explanations } from "./explanations.js";
 import { AddressError, fetchPicture } from "./picture-address.js";
 import { Pictures } from "./pictures.js";
 import { fetchSample, type Sample } from "./samples.js";
 import { type CreateClassifier, Session, type Settings } from "./session.js";
 import { drawVector, isVector } from "./vector-picture.js";
 
-/** How the picture on display is looked at. */
-export type Lens = "picture" | "attention" | "cover";
+/** What the page uses of vitrine/browser. It is passed in, so that the components stay independent of the runtime. */
+interface Library {
+  createClassifier: CreateClassifier;
+  clearCache(): Promise<void>;
+}
 
 export class PageState {
   readonly session: Session;
   readonly pictures: Pictures;
   readonly camera: Camera;
   readonly comparison: Comparison;
-  readonly lens: Signal<Lens> = signal("picture");
+  readonly explanations: Explanations;
   /** Classes that a verdict names. */
   readonly topK: Signal<number> = signal(5);
   readonly settingsOpen: Signal<boolean> = signal(false);
@@ -29,10 +33,15 @@ export class PageState {
   readonly #fetching = signal<string | undefined>(undefined);
   #ending = new AbortController();
 
-  constructor(create: CreateClassifier, settings: Settings) {
+  /** Removes the models that the browser keeps. */
+  readonly clearCache: () => Promise<void>;
+
+  constructor({ createClassifier: create, clearCache }: Library, settings: Settings) {
+    this.clearCache = clearCache;
     this.session = new Session(create, settings);
     this.pictures = new Pictures(this.session);
     this.camera = new Camera(this.session);
+    this.explanations = new Explanations(this.session, this.pictures);
     this.comparison = new Comparison(create, this.pictures);
   }
 

@@ -35,6 +35,12 @@ export interface Picture {
   readonly thumbnail: Signal<string | null | undefined>;
 }
 
+/** A picture that has a verdict. */
+export interface Classified {
+  picture: Picture;
+  classification: Classification;
+}
+
 /** Frees the small copy of a picture that is shown no longer. */
 function forget({ thumbnail }: Picture): void {
   if (thumbnail.value) URL.revokeObjectURL(thumbnail.value);
@@ -52,6 +58,14 @@ export class Pictures {
   readonly shown: ReadonlySignal<Picture | undefined> = computed(() =>
     this.all.value.find(({ id }) => id === this.#shownId.value),
   );
+  /** The same with its verdict, once it has one. */
+  readonly classified: ReadonlySignal<Classified | undefined> = computed(() => {
+    const picture = this.shown.value;
+    const verdict = picture?.verdict.value;
+    return picture && verdict?.kind === "classified"
+      ? { picture, classification: verdict.classification }
+      : undefined;
+  });
   readonly #session: Session;
   readonly #running = new Map<Picture, AbortController>();
   #nextId = 1;

@@ -1,11 +1,13 @@
 // Placard: what stands beside the picture: the model's download, its readiness, the verdict, or what went wrong.
 
+import type { Classification } from "../../browser/contract.js";
 import { Notice } from "../design/notice.js";
 import { parameterCount } from "../design/numbers.js";
 import { Progress } from "../design/progress.js";
 import { Compared } from "./compared.js";
 import { timingLine } from "./display-text.js";
 import type { PageState } from "./page-state.js";
+import { Pair } from "./pair.js";
 import type { Picture } from "./pictures.js";
 import { Scores } from "./scores.js";
 import { Sharing } from "./sharing.js";
@@ -66,19 +68,43 @@ function StillVerdict({ page, picture }: { page: PageState; picture: Picture }) 
   const { classification } = verdict;
   return (
     <div class="result" id="result">
-      {page.comparison.session.value ? (
-        <Compared page={page} classification={classification} />
-      ) : (
-        <Scores
-          classes={classification.classes.slice(0, page.topK.value)}
-          eyebrow="Most likely"
-          id="verdict"
-        />
-      )}
+      <Answer page={page} classification={classification} />
       <p class="quiet">{timingLine(classification)}</p>
       <Sharing page={page} picture={picture} classification={classification} />
     </div>
   );
+}
+
+/** The verdict; beside another one where two models, two heads, or a covered picture are looked at. */
+function Answer({ page, classification }: { page: PageState; classification: Classification }) {
+  const { lens, attention, without } = page.explanations;
+  const most = page.topK.value;
+  const session = page.comparison.session.value;
+  const [heads, covered] = [attention.value, without.value];
+  if (lens.value === "attention" && heads.kind === "done" && heads.result.heads?.distillation)
+    return (
+      <Pair
+        first={heads.result.heads.class}
+        second={heads.result.heads.distillation}
+        names={["Class token", "Distillation token"]}
+        most={most}
+        same="Both tokens say"
+        different="The tokens differ"
+      />
+    );
+  if (lens.value === "cover" && covered.kind === "done")
+    return (
+      <Pair
+        first={classification}
+        second={covered.result}
+        names={["The whole picture", "Without the covered parts"]}
+        most={most}
+        same="With and without them"
+        different="The verdict changes"
+      />
+    );
+  if (session) return <Compared page={page} session={session} classification={classification} />;
+  return <Scores classes={classification.classes.slice(0, most)} eyebrow="Most likely" id="verdict" />;
 }
 
 function LiveVerdict({ page }: { page: PageState }) {

@@ -8,13 +8,15 @@ import { megabytes } from "../design/numbers.js";
 import { modelFailure } from "./failure-text.js";
 import { fetchModelList, type ModelChoice } from "./model-list.js";
 
-/** `createClassifier` of vitrine/browser. It is passed in, so that the page's components stay independent of the runtime. */
+/** `createClassifier` of vitrine/browser. */
 export type CreateClassifier = (options: ClassifierOptions) => Promise<Classifier>;
 
 export interface Settings {
   /** Undefined: the first that the server lists. */
   model?: ModelChoice;
   device: NonNullable<ClassifierOptions["device"]>;
+  /** What the weights are kept in; `auto` as the file has them. */
+  dtype: NonNullable<ClassifierOptions["dtype"]>;
 }
 
 export type SessionState =
@@ -111,6 +113,8 @@ async function load(
   const classifier = await create({
     model: model.url.startsWith("hf:") ? model.url : new URL(model.url, document.baseURI),
     device: settings.device,
+    dtype: settings.dtype,
+    ...(model.sha256 === undefined ? {} : { sha256: model.sha256 }),
     signal,
     onKernels: ({ made, wanted }) =>
       show({

@@ -9,7 +9,8 @@ import { LineForm } from "../design/line-form.js";
 import { megabytes, parameterCount } from "../design/numbers.js";
 import { Segmented } from "../design/segmented.js";
 import { Slider } from "../design/slider.js";
-import { deviceFacts } from "./display-text.js";
+import { About } from "./about.js";
+import { deviceFacts, downloadFacts, fallbackLine } from "./display-text.js";
 import { cardAddress, enteredModel, type ModelChoice } from "./model-list.js";
 import type { PageState } from "./page-state.js";
 import { MOST_CLASSES } from "./pictures.js";
@@ -20,6 +21,13 @@ const DEVICES = [
   { value: "webgpu", label: "Graphics card" },
   { value: "wasm", label: "CPU" },
 ] as const;
+
+const DTYPES: readonly { value: Settings["dtype"]; label: string }[] = [
+  { value: "auto", label: "As the file has them" },
+  { value: "float32", label: "float32" },
+  { value: "float16", label: "float16: half the file" },
+  { value: "int8", label: "int8: a quarter of the file" },
+];
 
 interface SettingsPanelProps {
   page: PageState;
@@ -81,7 +89,36 @@ export function SettingsPanel({ page, models }: SettingsPanelProps) {
           </Button>
         </>
       )}
+      <KeptModels clear={page.clearCache} />
+      <About />
     </Drawer>
+  );
+}
+
+function KeptModels({ clear }: { clear(): Promise<void> }) {
+  const said = useSignal("");
+  const remove = async () => {
+    try {
+      await clear();
+      said.value = "Removed. The next visit downloads them again.";
+    } catch (error) {
+      console.warn(error);
+      said.value = "The browser does not allow it.";
+    }
+  };
+  return (
+    <>
+      <h3 class="drawer-section">Kept models</h3>
+      <p class="quiet">
+        Models that were used are kept in this browser, for the next visit and for visits without a network.
+      </p>
+      <Button weight="small" onClick={() => void remove()}>
+        Remove them
+      </Button>
+      <p class="quiet" role="status">
+        {said.value}
+      </p>
+    </>
   );
 }
 
@@ -121,6 +158,12 @@ function ModelFields({ models, settings, change }: ModelFieldsProps) {
           if (model) change({ ...settings, model });
         }}
       />
+      <Select
+        label="Weights"
+        options={DTYPES}
+        value={settings.dtype}
+        choose={(dtype) => change({ ...settings, dtype })}
+      />
       <Segmented
         label="Device"
         shown
@@ -142,7 +185,7 @@ function Facts({ card, model, classification }: FactsProps) {
   const address = cardAddress(model);
   const facts: [term: string, value: string | string[]][] = [
     ["Weights", `${parameterCount(card.parameters)}, ${card.dtype}`],
-    ...(model.bytes === undefined ? [] : [["Download", megabytes(model.bytes)] as [string, string]]),
+    ["Download", downloadFacts(card)],
     ["Memory", megabytes(card.memoryBytes)],
     ["Input", `${card.imageSize} × ${card.imageSize} pixels`],
     ["Classes", card.labels.length.toLocaleString("en")],
@@ -169,7 +212,7 @@ function Facts({ card, model, classification }: FactsProps) {
         ))}
       </dl>
       {card.threadsReason !== undefined && <p class="quiet">{card.threadsReason}</p>}
-      {card.fallback !== undefined && <p class="quiet">{card.fallback}</p>}
+      {card.fallback !== undefined && <p class="quiet">{fallbackLine(card.fallback)}</p>}
       {address !== undefined && (
         <p>
           <a href={address} rel="noreferrer" target="_blank">

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../design/button.js";
 import { Notice } from "../design/notice.js";
 import { Invitation } from "./invitation.js";
+import { LensBar } from "./lens-bar.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
 import { Crop, ShownPicture } from "./shown-picture.js";
@@ -20,8 +21,8 @@ export function Stage({ page }: { page: PageState }) {
       </Case>
     );
   return (
-    <Case page={page} caption={<Caption picture={picture} />}>
-      <ShownPicture key={picture.id} picture={picture} />
+    <Case page={page} caption={<Caption page={page} picture={picture} />}>
+      <ShownPicture key={picture.id} page={page} picture={picture} />
     </Case>
   );
 }
@@ -49,21 +50,24 @@ function Case({ page, children, caption }: CaseProps) {
   );
 }
 
-/** Its name, its size, and what the model sees of it. */
-function Caption({ picture }: { picture: Picture }) {
+/** Its name, its size, what the model sees of it, and the ways to look at it. */
+function Caption({ page, picture }: { page: PageState; picture: Picture }) {
   const verdict = picture.verdict.value;
   const facts = verdict.kind === "classified" ? verdict.classification.picture : undefined;
   return (
-    <p class="file">
-      <span class="file-name" id="file-name">
-        {picture.name}
-      </span>
-      {facts && (
-        <span class="quiet">
-          {`${facts.width} × ${facts.height}${facts.format ? ` ${facts.format}` : ""}. The model sees the part between the corners.`}
+    <>
+      <p class="file">
+        <span class="file-name" id="file-name">
+          {picture.name}
         </span>
-      )}
-    </p>
+        {facts && (
+          <span class="quiet">
+            {`${facts.width} × ${facts.height}${facts.format ? ` ${facts.format}` : ""}. The model sees the part between the corners.`}
+          </span>
+        )}
+      </p>
+      {facts && <LensBar explanations={page.explanations} />}
+    </>
   );
 }
 
