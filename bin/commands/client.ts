@@ -1,15 +1,6 @@
 // vitrine client: serves the page, whose models run in the visitor's browser, or writes it as a static site.
 
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
-import { quote, VitrineError } from "../../runtime/errors.js";
-import { CONFIG_FILE, WEIGHTS_FILE } from "../../runtime/host/host.js";
-import { convertModel } from "../../runtime/model-files/convert.js";
-import { listedFacts } from "../../runtime/model-files/model-list.js";
-import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
-import { writeConfigJson } from "../../runtime/models/families.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 import { runUntilSignal } from "../../server/drain.js";
 import { checkModelName } from "../../server/inference/repository/model-origin.js";
@@ -18,12 +9,10 @@ import { openPageModels, type PageModel } from "../../server/page/page-models.js
 import { startPageServer } from "../../server/page/page-server.js";
 import { staticSite } from "../../server/page/static-site.js";
 import { action, withExamples } from "../command-line.js";
-import { type NamedModel, namedModels, openModelSource } from "../hub-model.js";
+import { namedModels } from "../hub-model.js";
 import { dtypeOption, modelOption } from "../model-options.js";
+import { APP, checkPageName, openPageModel } from "../page-source.js";
 import { checkEmptyFolderOut, sizeText, writeTreeOut } from "../write-output.js";
-
-/** Compiled to dist/bin/commands/; the page is in dist/app. */
-const APP = fileURLToPath(new URL("../../app", import.meta.url));
 
 const EXPORT_FLAG = "--export";
 
@@ -33,40 +22,6 @@ interface ClientOptions {
   name?: string;
   dtype?: WeightDtype;
   export?: string;
-}
-
-const MAX_NAME = 128;
-
-/** A name becomes a folder of the page's address. */
-function checkPageName(name: string): string {
-  const isFolder = name !== "" && name !== "." && name !== ".." && name.length <= MAX_NAME;
-  if (isFolder && !/\p{Surrogate}/u.test(name)) return name;
-  const text = `model name "${quote(name)}"; allowed: 1 to ${MAX_NAME} characters, but not "." and ".."`;
-  throw new VitrineError("usage/models", text, { details: { name } });
-}
-
-/** The weights as they are, or converted to the dtype that visitors download. */
-function servedFiles(
-  path: string,
-  dtype: WeightDtype | undefined,
-  model: StoredModel,
-): Pick<PageModel, "weights" | "config" | "dtype"> {
-  const weights = statSync(path).isDirectory() ? join(path, WEIGHTS_FILE) : path;
-  if (dtype !== undefined || !weights.endsWith(".safetensors") || !existsSync(weights)) {
-    const files = convertModel(model, dtype ?? model.dtype);
-    const config = new TextDecoder().decode(files.get(CONFIG_FILE));
-    return { weights: files.get(WEIGHTS_FILE) as Uint8Array, config, dtype: dtype ?? model.dtype };
-  }
-  const config = writeConfigJson(model.config, model.labels);
-  return { weights, config, dtype: model.dtype };
-}
-
-/** Reads the model, so that an unusable one is refused now and not in the visitor's browser. */
-async function openPageModel({ name, path }: NamedModel, dtype: WeightDtype | undefined): Promise<PageModel> {
-  const source = await openModelSource(path);
-  const model = await readModel(source);
-  const files = servedFiles(source.path, dtype, model);
-  return { ...listedFacts(name, model, files.dtype), ...files };
 }
 
 async function exportSite(out: string, models: readonly PageModel[]): Promise<void> {

@@ -23,6 +23,7 @@ import { createLog } from "../../server/log.js";
 import { protectionOf } from "../../server/security.js";
 import { action, packageVersion } from "../command-line.js";
 import { parseDtype, serveDeviceOptions, servingRuntime } from "../model-options.js";
+import { type OpenedPage, openPage } from "../page-source.js";
 import { serverSecurity } from "../security-options.js";
 import { addServeFlags, checkServeFlags, type ServeFlags } from "../serve/flags.js";
 import { versionOpener } from "../serve/open-version.js";
@@ -53,18 +54,26 @@ function limitsOf(flags: ServeFlags): ModelLimits {
 /** Its port is as free as that of --listen, where that is any. */
 const httpDefault = (listen: string): string => (listen.endsWith(":0") ? "127.0.0.1:0" : "127.0.0.1:8000");
 
-function httpOf({ http, listen, corsOrigin }: ServeFlags): InferenceServerOptions["http"] {
+function httpOf(
+  { http, listen, corsOrigin }: ServeFlags,
+  page: OpenedPage | undefined,
+): InferenceServerOptions["http"] {
   if (http === "off") return undefined;
-  return { listen: http ?? httpDefault(listen), corsOrigins: corsOrigin };
+  return {
+    listen: http ?? httpDefault(listen),
+    corsOrigins: corsOrigin,
+    ...(page && { page: page.handle }),
+  };
 }
 
 /** Without --http, a port that another process has is no reason not to start. */
 async function startServer(
   flags: ServeFlags,
   options: InferenceServerOptions,
+  page: OpenedPage | undefined,
   log: Logger,
 ): Promise<InferenceServer> {
-  const http = httpOf(flags);
+  const http = httpOf(flags, page);
   try {
     return await startInferenceServer({ ...options, ...(http && { http }) });
   } catch (error) {
@@ -107,7 +116,10 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   checkServeFlags(flags);
   const log = createLog({ name: "serve", level: flags.logLevel, format: flags.logFormat });
   const limits = limitsOf(flags);
-  const { origin, named } = await servedModels(flags);
+  const served = await servedModels(flags);
+  const { origin } = served;
+  const named = served.named.map(({ name }) => name);
+  const page = flags.page ? await openPage(served.named, flags.dtype) : undefined;
   const pictures = await createPictureThreads({
     threads: flags.decodeThreads ?? defaultDecodeThreads(availableParallelism()),
     maxPixels: flags.maxPixels,
@@ -166,6 +178,7 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   };
   const closeRest = async (): Promise<void> => {
     await pictures.close();
+    await page?.close();
     observation?.close();
   };
   // Also while the models are loaded: without a handler the signal would end the process.
@@ -178,7 +191,7 @@ async function serve(_flags: ServeFlags, command: Command): Promise<void> {
   });
   let server: InferenceServer | undefined;
   try {
-    server = await endOnSignalDuring(startServer(flags, options, log));
+    server = await endOnSignalDuring(startServer(flags, options, page, log));
     if (flags.bind === "first")
       log.info(`${server.address} is bound: health is NOT_SERVING until the models are loaded`);
     checkLoaded(await endOnSignalDuring(server.loaded), named, repository, flags);

@@ -45,6 +45,7 @@ export interface ServeFlags extends ModelFlags, ServerSecurityFlags {
   http?: string;
   bind: "first" | "loaded";
   corsOrigin: readonly string[];
+  page?: boolean;
   overload: Overload;
   maxConnections: number;
   maxConcurrentCalls: number;
@@ -179,6 +180,7 @@ function addServerFlags(command: Command): void {
         .choices(["first", "loaded"])
         .default("first"),
     )
+    .option("--page", "show the page at the HTTP address; its visitors download the models of --model")
     .addOption(repeatable("--cors-origin <origin>", "origin whose pages may call, or *; repeatable"))
     .option(
       "--max-connections <n>",
@@ -254,8 +256,22 @@ export function addServeFlags(command: Command, device: readonly Option[]): void
   ]);
 }
 
-/** Throws `usage/command-line` for flags that need another one. */
-export function checkServeFlags({ loadModel, modelControl, modelRepository }: ServeFlags): void {
+/** A caller that may open the page downloads its models. */
+function checkPageFlags({ http, model, tokenFile }: ServeFlags): void {
+  if (http === "off") throw new VitrineError("usage/command-line", "--page needs an HTTP address (--http)");
+  if (model.length === 0)
+    throw new VitrineError("usage/command-line", "--page needs --model: it offers no models of a repository");
+  if (tokenFile !== undefined)
+    throw new VitrineError(
+      "usage/command-line",
+      "--page lets everyone download the models, --token-file asks for a token: use one of them, or vitrine client",
+    );
+}
+
+/** Throws `usage/command-line` for flags that need another one, or exclude one. */
+export function checkServeFlags(flags: ServeFlags): void {
+  const { loadModel, modelControl, modelRepository } = flags;
+  if (flags.page) checkPageFlags(flags);
   if (loadModel.length > 0 && modelControl !== "explicit")
     throw new VitrineError("usage/command-line", "--load-model needs --model-control explicit");
   if (modelControl === "explicit" && modelRepository === undefined)

@@ -9,13 +9,13 @@ import {
   modelAtPath,
   modelRepositoryFolder,
 } from "../../server/inference/repository/model-origin.js";
-import { localModelPath, namedModels } from "../hub-model.js";
+import { localModelPath, type NamedModel, namedModels } from "../hub-model.js";
 import type { ModelFlags } from "./flags.js";
 
 export interface ServedModels {
   origin: ModelOrigin;
-  /** Names of those that were given one by one. */
-  named: readonly string[];
+  /** Those that were given one by one. */
+  named: readonly NamedModel[];
 }
 
 /**
@@ -38,5 +38,5 @@ export async function servedModels({ model, name, modelRepository }: ModelFlags)
   const origins: ModelOrigin[] = [];
   for (const { name, path } of named) origins.push(modelAtPath(name, await localModelPath(path)));
   if (modelRepository !== undefined) origins.push(modelRepositoryFolder(modelRepository));
-  return { origin: joinOrigins(origins), named: named.map(({ name }) => name) };
+  return { origin: joinOrigins(origins), named };
 }

@@ -1,10 +1,10 @@
 // Request hooks: what happens to every request before and after its route: its id, who calls, compression, errors.
 
-import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nameCaller } from "../caller.js";
+import type { PageHandler } from "../page/page-handler.js";
 import { clientOfAddress } from "../rate-limit.js";
 import { REQUEST_ID } from "../request-id.js";
 import { errorAnswer } from "./answer-errors.js";
@@ -18,13 +18,6 @@ import { sendError } from "./serve-route.js";
 export interface Access {
   require(scope: Scope, authorization: string | undefined, address: string): string;
 }
-
-/** Answers a request for a file of the page, or calls `next`. */
-export type PageHandler = (
-  request: FastifyRequest["raw"],
-  response: ServerResponse,
-  next: () => void,
-) => void;
 
 /** The bodies that are held at once are as large as this many of the largest. */
 const BODIES = 2;

@@ -1,5 +1,6 @@
 // Server options: what an inference server is started with, and the defaults.
 
+import type { PageHandler } from "../page/page-handler.js";
 import type { ServerSecurity } from "../security.js";
 import type { CallObserver, ModelLimits } from "./contract.js";
 import type { ServedModel } from "./engine/engine.js";
@@ -29,7 +30,7 @@ export interface InferenceServerOptions {
    */
   bindWhenLoaded?: boolean;
   /** REST, gRPC-Web and metrics. Default: none. */
-  http?: { listen: string; corsOrigins?: readonly string[] };
+  http?: { listen: string; corsOrigins?: readonly string[]; page?: PageHandler };
   /** gRPC status of a request for which the queue has no place. Default `resource-exhausted`. */
   overload?: Overload;
   /** What the engines report, for ModelStatistics. Default: not served. */

@@ -34,7 +34,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** Answers a GET or HEAD for the page, its modules and its models; calls `missing` for all others. */
-type PageHandler = (request: IncomingMessage, response: ServerResponse, missing: () => void) => void;
+export type PageHandler = (request: IncomingMessage, response: ServerResponse, missing: () => void) => void;
 
 /**
  * `app`: folder of the built page. `models`: path without a leading slash → models.json and the models' files. Throws
