@@ -7,8 +7,21 @@ import type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
 import type { WeightDtype } from "../../runtime/weights/weight-dtype.js";
 
-/** Where a model may run: `auto` is a hardware GPU, else wasm. */
-export type ClassifierDevice = "auto" | "wasm" | "webgpu";
+/**
+ * Where a model may run. `auto`: a hardware GPU, else wasm, else the server of `remote` if there is one; `remote`: there
+ * only.
+ */
+export type ClassifierDevice = "auto" | "wasm" | "webgpu" | "remote";
+
+/** An inference server, as `vitrine serve` starts it, that allows this page's origin. */
+export interface RemoteOptions {
+  /** Address of its HTTP port, such as `https://models.example`. */
+  url: Url | string;
+  /** Name of the model. Default: the first one that is ready. */
+  model?: string;
+  /** Sent as `Authorization: Bearer`; only over https, or to this machine. */
+  token?: string;
+}
 
 /** The facts of a loaded model that a page may show. */
 export interface ModelCard {
@@ -19,13 +32,13 @@ export interface ModelCard {
   labels: string[];
   /** Number of weights. */
   parameters: number;
-  /** What the weights are kept and computed in. */
-  dtype: WeightDtype;
+  /** What the weights are kept and computed in; `unknown` for a model on a server. */
+  dtype: WeightDtype | "unknown";
   /** Where the weights came from. */
   download: DownloadFacts;
-  /** Bytes on the device: weights, and what the largest program needs. */
+  /** Bytes on the device: weights, and what the largest program needs; 0 for a model on a server. */
   memoryBytes: number;
-  /** Where the model runs: `wasm` or `webgpu`. */
+  /** Where the model runs: `wasm`, `webgpu` or `remote`. */
   device: string;
   /** One readable line: what the model runs on, and why. */
   deviceDescription: string;
@@ -35,7 +48,7 @@ export interface ModelCard {
   threads?: number;
   /** Why there is one thread where more were allowed, and which headers change it; undefined otherwise. */
   threadsReason?: string;
-  /** Why the model runs on wasm instead of the GPU that was requested or lost; undefined otherwise. */
+  /** Why the model runs on wasm instead of the GPU that was requested or lost, or on a server; undefined otherwise. */
   fallback?: string;
 }
 
@@ -97,7 +110,7 @@ export interface Attention {
   rollout: Float32Array<ArrayBuffer>;
   /** The tokens of `maps`: none in a model that averages its patches. */
   tokens: ("class" | "distillation")[];
-  /** Number of blocks. */
+  /** Number of blocks; 0 for a model on a server, which gives the rollout alone. */
   depth: number;
   /** Heads of attention in each block. */
   heads: number;
@@ -158,8 +171,9 @@ export interface ClassifierOptions {
   /**
    * The model: the URL of a folder (model.safetensors and config.json), with or without its last slash, the URL of a
    * .safetensors file, `hf:OWNER/NAME[@REVISION]` or `timm:NAME` of the Hugging Face Hub, or the files' contents.
+   * Required unless `device` is `remote`.
    */
-  model: Url | string | ModelBytes;
+  model?: Url | string | ModelBytes;
   /**
    * Format of the weights. `auto` (default): as the file keeps them; where config.json offers several files
    * (`weight_files`), the one that was kept of an earlier visit, else the most exact that the connection brings in 10 s.
@@ -176,8 +190,10 @@ export interface ClassifierOptions {
    * it apart. Default: beside the library's script, where bundlers put its files.
    */
   assets?: Url | string;
-  /** `auto` (default: a hardware GPU, else wasm), `wasm` or `webgpu`. Where the GPU fails, the model moves to wasm. */
+  /** Default `auto`. Where the GPU fails, the model moves to wasm. */
   device?: ClassifierDevice;
+  /** The server for `remote`, and for `auto` where no device of this machine can run the model. */
+  remote?: RemoteOptions;
   /** Threads on wasm: a number, or `auto` (default): as many as there are cores and the page may start. */
   threads?: number | "auto";
   /**

@@ -1,11 +1,14 @@
 // vitrine/browser: classifies photographs in a page, in workers, with the decoder and the kernels that Node uses.
 
-import { quote, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { settledBy, WorkerClassifier } from "./classifier.js";
-import type { Classifier, ClassifierOptions } from "./contract.js";
+import type { Classifier, ClassifierOptions, RemoteOptions } from "./contract.js";
 import { Decoder } from "./decoder.js";
+import type { LoadedModel, LoadRequest } from "./messages.js";
 import { absolute, modelRequest } from "./model-request.js";
+import type { ModelStage } from "./model-stage.js";
 import { ModelThread } from "./model-thread.js";
+import { RemoteModel } from "./remote-model.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser-download.js";
@@ -30,11 +33,12 @@ export type {
   Occlusion,
   PictureFacts,
   PictureInput,
+  RemoteOptions,
   StageTimes,
   WeightsDtype,
 } from "./contract.js";
 
-const DEVICES = ["auto", "wasm", "webgpu"];
+const DEVICES = ["auto", "wasm", "webgpu", "remote"];
 
 function expectBrowser(): void {
   if (typeof Worker === "function" && typeof location === "object") return;
@@ -44,11 +48,16 @@ function expectBrowser(): void {
   throw new VitrineError("usage/browser", text);
 }
 
-function checkOptions({ device = "auto", pixelLimit = 1 }: ClassifierOptions): void {
+function checkOptions({ device = "auto", remote, pixelLimit = 1 }: ClassifierOptions): void {
   if (!DEVICES.includes(device)) {
     const text = `no device "${quote(String(device))}"; allowed: ${DEVICES.join(", ")} (option device)`;
     throw new VitrineError("device/unknown", text, { details: { device: String(device) } });
   }
+  if (device === "remote" && !remote)
+    throw new VitrineError(
+      "usage/bad-option",
+      "device remote needs the option remote: { url, model?, token? }",
+    );
   if (!(Number.isSafeInteger(pixelLimit) && pixelLimit >= 1))
     throw new VitrineError(
       "usage/number",
@@ -78,23 +87,51 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
   checkOptions(options);
   const signal = options.signal as AbortSignal | undefined;
   const assets = options.assets === undefined ? undefined : absolute(options.assets, "assets");
-  const request = {
-    model: await modelRequest(options),
-    assets,
-    device: options.device ?? "auto",
-    threads: options.threads ?? "auto",
-  };
+  const model = options.device === "remote" ? undefined : await modelRequest(options);
   await nextTask();
   signal?.throwIfAborted();
   const decoder = new Decoder(assets);
-  const model = new ModelThread(request, options);
+  const opening = model ? openHere({ model, assets }, options) : openRemote(options);
   try {
-    const [loaded] = await settledBy(signal, Promise.all([model.loaded, decoder.opened]));
-    return new WorkerClassifier(decoder, model, loaded, options.pixelLimit);
+    const [{ stage, loaded }] = await settledBy(signal, Promise.all([opening, decoder.opened]));
+    return new WorkerClassifier(decoder, stage, loaded, options.pixelLimit);
   } catch (error) {
     const ended = new VitrineError("usage/disposed", "the load was ended");
     decoder.end(ended);
-    model.end(ended);
+    opening.then(
+      ({ stage }) => stage.end(ended),
+      () => {},
+    );
     throw error;
   }
+}
+
+interface OpenModel {
+  stage: ModelStage;
+  loaded: LoadedModel;
+}
+
+/** In a worker of the page; with `auto`, on the server where no device of this machine can run the model. */
+async function openHere(
+  { model, assets }: Pick<LoadRequest, "model" | "assets">,
+  options: ClassifierOptions,
+): Promise<OpenModel> {
+  const { device = "auto", threads = "auto", remote } = options;
+  const signal = options.signal as AbortSignal | undefined;
+  const stage = new ModelThread({ model, assets, device, threads }, options);
+  try {
+    return { stage, loaded: await settledBy(signal, stage.loaded) };
+  } catch (error) {
+    stage.end(new VitrineError("usage/disposed", "the load was ended"));
+    const isDevices = isVitrineError(error) && /^(device|graph|internal)\//.test(error.code);
+    if (!remote || device !== "auto" || !isDevices) throw error;
+    const { stage: there, loaded } = await openRemote(options);
+    loaded.card.fallback = (error as Error).message;
+    return { stage: there, loaded };
+  }
+}
+
+async function openRemote({ remote, signal }: ClassifierOptions): Promise<OpenModel> {
+  const stage = await RemoteModel.open(remote as RemoteOptions, signal as AbortSignal | undefined);
+  return { stage, loaded: stage.loaded };
 }

@@ -44,8 +44,12 @@ function hugePng(): Buffer {
 
 const count = (path: RegExp) => opened.requested.filter((asked) => path.test(asked)).length;
 
+/** Waits until it is so, for 6,000 turns of 10 ms. */
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let turn = 0; !isSo(); turn++) {
+    assert.ok(turn < 6000, "nothing happens");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 function registerTests(executable: string): void {
