@@ -85,7 +85,7 @@ function heldEngine(maxQueue: number, hold?: () => Promise<void>) {
   return { engine, infer, end, computed };
 }
 
-test("one caller may fill the queue; another's request then takes the place of its newest, and is computed next", async () => {
+test("one caller may fill the queue; another's request takes the place of its newest, and is computed next, whatever their priorities", async () => {
   const time = new VirtualTime();
   time.install();
   try {
@@ -96,11 +96,11 @@ test("one caller may fill the queue; another's request then takes the place of i
     assert.is(await first, "ok");
     const flood = [infer("flood", 10)];
     await time.pass(10);
-    for (let gray = 11; gray < 19; gray++) flood.push(infer("flood", gray));
+    for (let gray = 11; gray < 19; gray++) flood.push(infer("flood", gray, 1));
     await time.pass(10);
     assert.equal(computed, [0, 10], "one runs, eight wait");
     assert.is(await infer("flood", 99), "network/queue-full");
-    const few = infer("few", 50);
+    const few = infer("few", 50, 10);
     assert.is(await flood[8], "network/queue-full", "the newest gave way");
     await time.pass(1_500);
     assert.is(await few, "ok");

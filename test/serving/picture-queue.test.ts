@@ -50,6 +50,13 @@ test("callers take turns: one with many requests does not keep another one waiti
   assert.is(takeAllInTurn(queue), "mfmfmmm");
 });
 
+test("between callers priorities count for nothing", () => {
+  const queue = new PictureQueue<ReturnType<typeof job>>();
+  for (let request = 0; request < 3; request++) queue.push(job("u", 1, {}, 0, "urgent"));
+  for (let request = 0; request < 3; request++) queue.push(job("c", 9, {}, 0, "calm"));
+  assert.is(takeAllInTurn(queue), "ucucuc");
+});
+
 test("the pictures of one request are removed, the others stay", () => {
   const queue = new PictureQueue<ReturnType<typeof job>>();
   const gone = {};

@@ -1,7 +1,7 @@
 // Fair order: whose images are computed next, where several callers wait. Each caller's requests count as if they came one
 // after another, at the pace at which its share of the device computes them (start-time fair queueing, Goyal et al. 1996):
 // a caller with hundreds of requests does not keep one with a few waiting. The requests of one caller stay in the order
-// of their ranks, and a step of priority is worth as much between callers as within one.
+// of their ranks; between callers priorities count for nothing, or each would call its own requests urgent.
 
 import type { WaitingRequest } from "./waiting-request.js";
 
@@ -16,16 +16,16 @@ export class FairOrder {
     const callers = countCallers(queue);
     if (callers === 1) return queue;
     const servedUntil = new Map(this.#servedUntil);
-    const lastRank = new Map<string, number>();
+    const lastTurn = new Map<string, number>();
     const ranked = queue.map((request) => {
       const { caller, since, waiting } = request;
       const start = Math.max(since, servedUntil.get(caller) ?? 0);
       servedUntil.set(caller, start + callers * waiting * msPerImage(request));
-      const rank = Math.max(request.rank + start - since, lastRank.get(caller) ?? 0);
-      lastRank.set(caller, rank);
-      return { request, rank };
+      const turn = Math.max(start, lastTurn.get(caller) ?? 0);
+      lastTurn.set(caller, turn);
+      return { request, turn };
     });
-    return ranked.sort((a, b) => a.rank - b.rank).map(({ request }) => request);
+    return ranked.sort((a, b) => a.turn - b.turn).map(({ request }) => request);
   }
 
   /** Images of requests were taken for a batch; `queue`: as it was before. */

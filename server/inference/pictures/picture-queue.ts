@@ -1,6 +1,7 @@
-// Picture queue: pictures to be decoded, by priority, and in turn among the callers and requests of one priority.
+// Picture queue: pictures to be decoded, in turn among callers; of one caller by priority, and in turn among its requests
+// of one priority.
 
-import { GroupedFairQueue } from "../../fair-queue.js";
+import { FairQueue } from "../../fair-queue.js";
 import { rankOf } from "../engine/waiting-request.js";
 
 interface Queued {
@@ -11,9 +12,10 @@ interface Queued {
   since: number;
 }
 
-type Level<Job> = [priority: number, queue: GroupedFairQueue<Job>];
+type Level<Job> = [priority: number, queue: FairQueue<Job>];
 
-export class PictureQueue<Job extends Queued> {
+/** The pictures of one caller. */
+class CallerQueue<Job extends Queued> {
   /** By priority, in ascending order of the keys; none is empty. */
   #levels: Level<Job>[] = [];
 
@@ -21,8 +23,8 @@ export class PictureQueue<Job extends Queued> {
     const { priority } = job;
     const place = this.#levels.findIndex(([other]) => other >= priority);
     const found = this.#levels[place];
-    const queue = found?.[0] === priority ? found[1] : new GroupedFairQueue<Job>();
-    queue.push(job.caller, job.owner, job);
+    const queue = found?.[0] === priority ? found[1] : new FairQueue<Job>();
+    queue.push(job.owner, job);
     if (queue !== found?.[1])
       this.#levels.splice(place < 0 ? this.#levels.length : place, 0, [priority, queue]);
   }
@@ -36,7 +38,6 @@ export class PictureQueue<Job extends Queued> {
     return job;
   }
 
-  /** All jobs of an owner, which are no longer queued. */
   remove(owner: object): Job[] {
     const removed = this.#levels.flatMap(([, queue]) => queue.remove(owner));
     this.#levels = this.#levels.filter(([, queue]) => queue.size > 0);
@@ -51,13 +52,66 @@ export class PictureQueue<Job extends Queued> {
     return this.#levels.reduce((sum, [, queue]) => sum + queue.size, 0);
   }
 
-  /** Jobs that would be taken before the last of `count` new ones of a new owner. */
-  ahead(priority: number, caller: string, count: number): number {
+  ahead(priority: number, count: number): number {
     let ahead = 0;
     for (const [level, queue] of this.#levels) {
       if (level < priority) ahead += queue.size;
-      else if (level === priority) ahead += queue.ahead(caller, count);
+      else if (level === priority) ahead += queue.ahead(count);
     }
+    return ahead;
+  }
+}
+
+export class PictureQueue<Job extends Queued> {
+  /** Callers with pictures, the next one to be served first. */
+  readonly #callers = new Map<string, CallerQueue<Job>>();
+
+  /** A caller without pictures takes its turn after all others. */
+  push(job: Job): void {
+    const queue = this.#callers.get(job.caller) ?? new CallerQueue<Job>();
+    queue.push(job);
+    this.#callers.set(job.caller, queue);
+  }
+
+  /** One picture of the caller whose turn it is. */
+  take(): Job | undefined {
+    for (const [caller, queue] of this.#callers) {
+      const job = queue.take();
+      this.#callers.delete(caller);
+      if (queue.size > 0) this.#callers.set(caller, queue);
+      return job;
+    }
+    return undefined;
+  }
+
+  /** All jobs of an owner, which are no longer queued. */
+  remove(owner: object): Job[] {
+    const removed: Job[] = [];
+    for (const [caller, queue] of this.#callers) {
+      removed.push(...queue.remove(owner));
+      if (queue.size === 0) this.#callers.delete(caller);
+    }
+    return removed;
+  }
+
+  takeAll(): Job[] {
+    const jobs = [...this.#callers.values()].flatMap((queue) => queue.takeAll());
+    this.#callers.clear();
+    return jobs;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const queue of this.#callers.values()) size += queue.size;
+    return size;
+  }
+
+  /** Jobs that would be taken before the last of `count` new ones of a new owner. */
+  ahead(priority: number, caller: string, count: number): number {
+    const own = this.#callers.get(caller)?.ahead(priority, count) ?? 0;
+    let ahead = own;
+    for (const [other, queue] of this.#callers)
+      if (other !== caller) ahead += Math.min(queue.size, own + count);
     return ahead;
   }
 }
