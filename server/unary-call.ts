@@ -30,6 +30,7 @@ export function unaryCall<Request, Response>(
 
 const TOO_LARGE = /^Received message larger than max \((\d+) vs (\d+)\)/;
 const TOO_LARGE_UNPACKED = /^Received message that decompresses to a size larger than (\d+)/;
+const WRONG_TIMEOUT = /^Invalid grpc-timeout value/;
 const MALFORMED = /^Error deserializing request/;
 
 function tooLarge(size: string, limit: string): VitrineError {
@@ -52,12 +53,16 @@ function typedRefusal(code: status | null | undefined, text: string): VitrineErr
       "the request's bytes are not a message of this call (see proto/inference.proto), or too many for one without tensors";
     return new VitrineError("protocol/malformed", reason);
   }
+  if (code === status.INTERNAL && WRONG_TIMEOUT.test(text)) {
+    const reason = "grpc-timeout is not a number of up to 8 digits with a unit, H, M, S, m, u or n";
+    return new VitrineError("protocol/malformed", reason);
+  }
   return undefined;
 }
 
 /**
- * Refuses a request that is too large or not protobuf with our codes: grpc-js names no flag and calls a malformed
- * request an internal error of the server. It makes both refusals below every interceptor, inside the innermost
+ * Refuses a request that is too large, not protobuf, or of a wrong deadline with our codes: grpc-js names no flag and
+ * calls a malformed request an internal error of the server. It makes these refusals below every interceptor, inside the innermost
  * call, which the first interceptor receives: its sendStatus is replaced.
  */
 export const typedRefusals: ServerInterceptor = (_method, call) => {

@@ -11,8 +11,19 @@ import { fromStatus } from "../../../proto/wire-error.js";
 export interface AttackedServer {
   /** HOST:PORT of gRPC. */
   address: string;
-  /** Its model. */
+  /** Its model, and the side of its input. */
   model: string;
+  side: number;
+  /** Of the attacker, where the server asks for one: it is then told apart from other clients. */
+  token?: string;
+  /** A model that may be unloaded and loaded. */
+  spareModel?: string;
+}
+
+export function headersOf({ token }: Pick<AttackedServer, "token">): Metadata {
+  const headers = new Metadata();
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+  return headers;
 }
 
 /** How large the attacks are. */
@@ -48,8 +59,8 @@ export interface Attack {
 const DEADLINE_MS = 120_000;
 
 /** Sends the bytes of a ModelInfer message over a connection of its own. */
-function send({ address }: AttackedServer, message: Uint8Array, options: object = {}): Promise<string> {
-  const client = new Client(address, credentials.createInsecure(), {
+function send(server: AttackedServer, message: Uint8Array, options: object = {}): Promise<string> {
+  const client = new Client(server.address, credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.max_send_message_length": -1,
     ...options,
@@ -60,7 +71,7 @@ function send({ address }: AttackedServer, message: Uint8Array, options: object 
       (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
       (bytes: Buffer) => bytes,
       message,
-      new Metadata(),
+      headersOf(server),
       { deadline: Date.now() + DEADLINE_MS },
       (error) => {
         client.close();
@@ -87,7 +98,7 @@ function packed(elements: readonly Uint8Array[]): Buffer {
   );
 }
 
-const pictures = (model: string, files: readonly Uint8Array[], more: Fields = {}): Uint8Array =>
+export const pictures = (model: string, files: readonly Uint8Array[], more: Fields = {}): Uint8Array =>
   encoded({
     modelName: model,
     inputs: [{ name: "image", datatype: "BYTES", shape: [files.length] }],

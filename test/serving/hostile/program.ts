@@ -12,6 +12,8 @@ import { startInferenceServer } from "../../../bench/vitrine-processes.js";
 import { writeConfigJson } from "../../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../../runtime/weights/safetensors.js";
 import { attacks, FULL_SIZES } from "./attacks.js";
+import { FULL_FLOODS, floods } from "./floods.js";
+import { ATTACKER_TOKEN, guardedFlags, SPARE_MODEL, VICTIM_TOKEN } from "./guarded-server.js";
 import { startVictim } from "./victim.js";
 
 const MODEL = "deit_tiny_patch16_224";
@@ -33,9 +35,9 @@ export async function attackServer(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), "vitrine-hostile-"));
   const folder = join(work, "model");
   makeModel(folder);
-  const { address, pid, stop } = await startInferenceServer(folder, []);
-  const server = { address, model: "bench" };
-  const victim = startVictim(server, SIDE);
+  const { address, pid, stop } = await startInferenceServer(folder, guardedFlags(work, folder));
+  const server = { address, model: "bench", side: SIDE, token: ATTACKER_TOKEN, spareModel: SPARE_MODEL };
+  const victim = startVictim(server, VICTIM_TOKEN);
   let isRight = true;
   try {
     await sleep(2000);
@@ -47,7 +49,7 @@ export async function attackServer(): Promise<void> {
       `another client's request usually takes ${show(usual, 1)} ms; the server has ${show(base)} MB; load ${machineLoad()}\n` +
         "attack                    answer                      ms  other client: median  longest   peak MB\n",
     );
-    for (const { name, allowed, prepare } of attacks(FULL_SIZES)) {
+    for (const { name, allowed, prepare } of [...attacks(FULL_SIZES), ...floods(FULL_FLOODS)]) {
       const attack = prepare(server);
       await sleep(1000);
       victim.latencies();

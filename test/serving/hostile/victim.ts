@@ -1,10 +1,10 @@
 // Victim: another client, which sends one small request after another while a server is attacked.
 
-import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
+import { Client, credentials, status } from "@grpc/grpc-js";
 import { inference } from "../../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../../proto/services.js";
 import { fromStatus } from "../../../proto/wire-error.js";
-import type { AttackedServer } from "./attacks.js";
+import { type AttackedServer, headersOf } from "./attacks.js";
 
 export interface Victim {
   /** Milliseconds of the requests that ended since the last call. */
@@ -18,14 +18,15 @@ export interface Victim {
 const PAUSE_MS = 20;
 const DEADLINE_MS = 60_000;
 
-/** `side`: of the model's input. */
-export function startVictim({ address, model }: AttackedServer, side: number): Victim {
+/** `token`: its own, where the server asks for one. */
+export function startVictim({ address, model, side }: AttackedServer, token?: string): Victim {
   const client = new Client(address, credentials.createInsecure(), { "grpc.use_local_subchannel_pool": 1 });
   const message = inference.ModelInferRequest.encode({
     modelName: `${model}:pixels`,
     inputs: [{ name: "pixels", datatype: "UINT8", shape: [1, side, side, 3] }],
     rawInputContents: [new Uint8Array(side * side * 3).fill(99)],
   }).finish();
+  const headers = headersOf({ ...(token !== undefined && { token }) });
   const request = (): Promise<string> =>
     new Promise((resolve) => {
       client.makeUnaryRequest(
@@ -33,7 +34,7 @@ export function startVictim({ address, model }: AttackedServer, side: number): V
         (bytes: Uint8Array) => Buffer.from(bytes),
         (bytes: Buffer) => bytes,
         message,
-        new Metadata(),
+        headers,
         { deadline: Date.now() + DEADLINE_MS },
         (error) => resolve(error ? (fromStatus(error)?.code ?? status[error.code] ?? "unknown") : "ok"),
       );
