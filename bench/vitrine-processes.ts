@@ -86,6 +86,6 @@ const QUIET = { VITRINE_HTTP: "off", VITRINE_ACCESS_LOG: "0", VITRINE_LOG_LEVEL:
 
 /** An inference server of one model by the name `bench`, on the CPU. */
 export function startInferenceServer(model: string, args: readonly string[]): Promise<ListeningProcess> {
-  const named = ["--model", model, "--name", "bench"];
+  const named = ["--model", `bench=${model}`];
   return startListening(["serve", ...named, "--device", "wasm", "--listen", "127.0.0.1:0", ...args], QUIET);
 }

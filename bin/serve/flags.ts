@@ -74,6 +74,13 @@ function seconds(flag: string, max = 3_600): (text: string) => number {
   return decimalNumber(flag, { min: 0, max });
 }
 
+/** A flag that takes a whole number, such as `--max-batch <images>`. */
+function whole(flags: string, help: string, bounds: { min: number; max?: number }, value?: number): Option {
+  const [flag] = flags.split(" ");
+  const option = new Option(flags, help).argParser(wholeNumber(flag as string, bounds));
+  return value === undefined ? option : option.default(value);
+}
+
 function addModelFlags(command: Command, device: readonly Option[]): void {
   command
     .optionsGroup("Models:")
@@ -112,35 +119,38 @@ function addModelFlags(command: Command, device: readonly Option[]): void {
 function addRequestFlags(command: Command): void {
   command
     .optionsGroup("Batches:")
-    .option(
-      "--max-batch <images>",
-      "largest batch",
-      wholeNumber("--max-batch", { min: 1, max: 256 }),
-      DEFAULT_LIMITS.maxBatch,
+    .addOption(whole("--max-batch <images>", "largest batch", { min: 1, max: 256 }, DEFAULT_LIMITS.maxBatch))
+    .addOption(
+      whole(
+        "--max-queue-delay-us <us>",
+        "microseconds that a batch which is not full waits for more images",
+        { min: 0, max: 10_000_000 },
+        DEFAULT_LIMITS.queueDelayUs,
+      ),
     )
-    .option(
-      "--max-queue-delay-us <us>",
-      "microseconds that a batch which is not full waits for more images",
-      wholeNumber("--max-queue-delay-us", { min: 0, max: 10_000_000 }),
-      DEFAULT_LIMITS.queueDelayUs,
+    .addOption(
+      whole(
+        "--max-queue <images>",
+        "images that may wait; further requests are refused",
+        { min: 1 },
+        DEFAULT_LIMITS.maxQueue,
+      ),
     )
-    .option(
-      "--max-queue <images>",
-      "images that may wait; further requests are refused",
-      wholeNumber("--max-queue", { min: 1 }),
-      DEFAULT_LIMITS.maxQueue,
+    .addOption(
+      whole(
+        "--max-images-per-request <images>",
+        "images of one request",
+        { min: 1 },
+        DEFAULT_LIMITS.maxImages,
+      ),
     )
-    .option(
-      "--max-images-per-request <images>",
-      "images of one request",
-      wholeNumber("--max-images-per-request", { min: 1 }),
-      DEFAULT_LIMITS.maxImages,
-    )
-    .option(
-      "--max-message-bytes <bytes>",
-      "largest request in bytes",
-      wholeNumber("--max-message-bytes", { min: 1024, max: 2 ** 31 - 1 }),
-      DEFAULT_LIMITS.maxMessageBytes,
+    .addOption(
+      whole(
+        "--max-message-bytes <bytes>",
+        "largest request in bytes",
+        { min: 1024, max: 2 ** 31 - 1 },
+        DEFAULT_LIMITS.maxMessageBytes,
+      ),
     )
     .addOption(
       new Option("--overload <status>", "gRPC status of a request for which the queue has no place")
@@ -148,10 +158,11 @@ function addRequestFlags(command: Command): void {
         .default("resource-exhausted"),
     )
     .optionsGroup("Pictures:")
-    .option(
-      "--decode-threads <n>",
-      "threads that decode pictures (default: half of the cores, at least 2)",
-      wholeNumber("--decode-threads", { min: 1, max: 256 }),
+    .addOption(
+      whole("--decode-threads <n>", "threads that decode pictures (default: half of the cores, at least 2)", {
+        min: 1,
+        max: 256,
+      }),
     )
     .option(
       "--decode-timeout <s>",
@@ -182,17 +193,21 @@ function addServerFlags(command: Command): void {
     )
     .option("--page", "show the page at the HTTP address; its visitors download the models of --model")
     .addOption(repeatable("--cors-origin <origin>", "origin whose pages may call, or *; repeatable"))
-    .option(
-      "--max-connections <n>",
-      "connections at a time, of gRPC and of HTTP each",
-      wholeNumber("--max-connections", { min: 1, max: 1_000_000 }),
-      DEFAULT_CONNECTIONS.maxConnections,
+    .addOption(
+      whole(
+        "--max-connections <n>",
+        "connections at a time, of gRPC and of HTTP each",
+        { min: 1, max: 1_000_000 },
+        DEFAULT_CONNECTIONS.maxConnections,
+      ),
     )
-    .option(
-      "--max-concurrent-calls <n>",
-      "calls in progress on one gRPC connection",
-      wholeNumber("--max-concurrent-calls", { min: 1, max: 1_000_000 }),
-      DEFAULT_CONNECTIONS.maxConcurrentStreams,
+    .addOption(
+      whole(
+        "--max-concurrent-calls <n>",
+        "calls in progress on one gRPC connection",
+        { min: 1, max: 1_000_000 },
+        DEFAULT_CONNECTIONS.maxConcurrentStreams,
+      ),
     )
     .option(
       "--idle-timeout <s>",

@@ -15,6 +15,7 @@ import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { BatchAssembler, CHUNK_BYTES } from "./batch-assembler.js";
 import { type ClientCredentials, handshakeError, probeHandshake } from "./credentials.js";
+import { lastErrorOf } from "./no-answer.js";
 
 /**
  * HTTP/2 window of the client. Measured on loopback with 9.6 MB messages: 390–920 MB/s with 16 MiB, 270–580 with
@@ -47,18 +48,13 @@ export function isListingOn(error: VitrineError, before: VitrineError): boolean 
   return error.code === "data/opening" && error.details.files !== before.details.files;
 }
 
-/** The operating system's words, out of grpc-js's sentences around them. */
-function reasonOf({ details }: ServiceError): string {
-  return quote(/Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details)?.[1] ?? details);
-}
-
 function typedError(error: ServiceError, address: string): VitrineError {
   const sent = fromStatus(error);
   if (sent && !sent.code.startsWith("network/")) return sent;
   if (sent?.code === "network/unauthenticated")
     return new VitrineError(sent.code, `${address}: ${sent.message}`, { details: { server: address } });
   if (sent || AWAY.has(error.code))
-    return new VitrineError("network/unavailable", sent?.message ?? reasonOf(error), {
+    return new VitrineError("network/unavailable", sent?.message ?? quote(lastErrorOf(error)), {
       details: { server: address },
       cause: error,
     });

@@ -6,11 +6,16 @@ import { handshakeError } from "./credentials.js";
 
 const LAST_ERROR = /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note/s;
 
+/** The operating system's words, out of grpc-js's sentences around them. */
+export function lastErrorOf({ details }: Pick<ServiceError, "details">): string {
+  return LAST_ERROR.exec(details)?.[1] ?? details;
+}
+
 /** `network/tls` where the handshake failed, else `network/unavailable`. */
 export function noAnswer(error: ServiceError, address: string): VitrineError {
   const handshake = handshakeError(address, error.details);
   if (handshake) return handshake;
-  const words = LAST_ERROR.exec(error.details)?.[1] ?? error.details;
+  const words = lastErrorOf(error);
   // The system's name of the error, such as ECONNREFUSED, is all of its sentence that helps.
   const reason = /\bE[A-Z]{4,}\b/.exec(words)?.[0] ?? quote(words);
   const question =

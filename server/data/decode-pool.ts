@@ -300,7 +300,7 @@ class Pool implements WorkerPool {
     if (!lane.ready) this.#failedStarts++;
     const works = this.#hasStarted && [...this.#lanes].some(({ ready }) => ready);
     if (!lane.ready && this.#failedStarts >= MAX_FAILED_STARTS && !works) {
-      const text = `${MAX_FAILED_STARTS} decode workers died before they were ready: ${reason}`;
+      const text = `${MAX_FAILED_STARTS} decode threads died before they were ready: ${reason}`;
       this.#fail(new VitrineError("data/worker-died", text));
       return;
     }

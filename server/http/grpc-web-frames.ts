@@ -3,7 +3,7 @@
 
 import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { VitrineError } from "../../runtime/errors.js";
-import { nextTurn, SLICE_BYTES } from "./slices.js";
+import { nextTurn, SLICE_BYTES } from "../slices.js";
 
 const HEADER_BYTES = 5;
 const COMPRESSED = 0x01;

@@ -4,7 +4,7 @@
 import { encodeTensors, type Tensor } from "../../proto/tensor-codec.js";
 import { VitrineError } from "../../runtime/errors.js";
 import type { InferResult } from "../inference/protocol/open-inference.js";
-import { nextTurn } from "./slices.js";
+import { nextTurn } from "../slices.js";
 
 export interface InferBody {
   body: Buffer;

@@ -11,12 +11,12 @@ import {
 } from "../inference/contract.js";
 import { findView, inputsOf } from "../inference/protocol/model-views.js";
 import { answerInfer } from "../inference/protocol/open-inference.js";
+import { nextTurn } from "../slices.js";
 import { writeInferAnswer } from "./infer-answer.js";
 import { readInferRequest } from "./infer-request.js";
 import { answerOf, modelPaths } from "./model-routes.js";
 import type { RestAnswer, RestRequest, Route } from "./route.js";
 import { INFER_ENVELOPE, ref } from "./schemas.js";
-import { nextTurn } from "./slices.js";
 import { readUploads } from "./uploads.js";
 
 export interface InferRoutesOptions {

@@ -2,8 +2,8 @@
 // of a body straight into memory of the size that the shape says.
 
 import { quote, VitrineError } from "../../runtime/errors.js";
+import { nextTurn, SLICE_BYTES } from "../slices.js";
 import type { Extent } from "./json-envelope.js";
-import { nextTurn, SLICE_BYTES } from "./slices.js";
 
 /** The tensor that is read; `shape` has at least one axis. */
 export interface JsonTensor {

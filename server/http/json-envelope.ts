@@ -3,7 +3,7 @@
 // read into a typed array of the size that its shape says later (json-data.ts). The rest is small, or refused.
 
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { nextTurn, SLICE_BYTES } from "./slices.js";
+import { nextTurn, SLICE_BYTES } from "../slices.js";
 
 /** Bytes of a body from `start` to before `end`. */
 export interface Extent {

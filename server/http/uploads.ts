@@ -3,7 +3,7 @@
 
 import { Busboy, type BusboyHeaders } from "@fastify/busboy";
 import { quote, VitrineError } from "../../runtime/errors.js";
-import { nextTurn, SLICE_BYTES } from "./slices.js";
+import { nextTurn, SLICE_BYTES } from "../slices.js";
 
 const HEADER_LIMITS = { headerPairs: 32, headerSize: 16 * 1024 };
 

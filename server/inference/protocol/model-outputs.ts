@@ -4,8 +4,8 @@ import type { Tensor } from "../../../proto/tensor-codec.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { Logits } from "../../../runtime/inference/logits.js";
 import { softmax } from "../../../runtime/inference/logits.js";
+import { inSlices } from "../../slices.js";
 import type { ExtraResults, InferenceAnswer, ModelFacts } from "../contract.js";
-import { inPieces } from "./in-pieces.js";
 import { type Parameters, refuseParameters, wholeParameter } from "./request-parameters.js";
 
 export interface RequestedOutput {
@@ -190,7 +190,7 @@ async function makeOutput(name: string, made: Made, classification: number | und
   const places = await largest(values, count, classes, k);
   const encoder = new TextEncoder();
   const data: Uint8Array[] = [];
-  await inPieces(places.length, 1 << 14, (first, end) => {
+  await inSlices(places.length, 1 << 14, (first, end) => {
     for (let entry = first; entry < end; entry++) {
       const index = places[entry];
       const score = values[Math.floor(entry / k) * classes + index];
@@ -206,7 +206,7 @@ const rowsPerTurn = (classes: number): number => Math.max(1, Math.floor((1 << 15
 
 async function softmaxRows({ logits }: Logits, count: number, classes: number): Promise<Float32Array> {
   const probabilities = new Float32Array(logits.length);
-  await inPieces(count, rowsPerTurn(classes), (first, end) => {
+  await inSlices(count, rowsPerTurn(classes), (first, end) => {
     for (let row = first; row < end; row++)
       probabilities.set(softmax(logits.subarray(row * classes, (row + 1) * classes)), row * classes);
   });
@@ -217,7 +217,7 @@ async function softmaxRows({ logits }: Logits, count: number, classes: number): 
 async function largest(values: Float32Array, count: number, classes: number, k: number): Promise<Int32Array> {
   const places = new Int32Array(count * k);
   const order = new Int32Array(classes);
-  await inPieces(count, rowsPerTurn(classes), (first, end) => {
+  await inSlices(count, rowsPerTurn(classes), (first, end) => {
     for (let row = first; row < end; row++) {
       const scores = values.subarray(row * classes, (row + 1) * classes);
       for (let index = 0; index < classes; index++) order[index] = index;

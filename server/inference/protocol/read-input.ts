@@ -4,8 +4,8 @@
 import type { Tensor } from "../../../proto/tensor-codec.js";
 import { fitText, quote, VitrineError } from "../../../runtime/errors.js";
 import { halvesToFloats } from "../../../runtime/weights/half-float.js";
+import { inSlices, SLICE_ELEMENTS } from "../../slices.js";
 import type { ModelFacts, RequestImages } from "../contract.js";
-import { ELEMENTS_PER_TURN, inPieces } from "./in-pieces.js";
 import { type ImageLayout, type InputDescription, inputsOf, VIEWS, type View } from "./model-views.js";
 import { type Parameters, refuseParameters } from "./request-parameters.js";
 
@@ -108,7 +108,7 @@ export async function readInput(
 
 async function widen(halves: Uint16Array): Promise<Float32Array> {
   const floats = new Float32Array(halves.length);
-  await inPieces(halves.length, ELEMENTS_PER_TURN, (first, end) => {
+  await inSlices(halves.length, SLICE_ELEMENTS, (first, end) => {
     floats.set(halvesToFloats(halves.subarray(first, end)), first);
   });
   return floats;
@@ -117,8 +117,8 @@ async function widen(halves: Uint16Array): Promise<Float32Array> {
 /** [count, pixels, 3] → [count, 3, pixels]. */
 async function toChannelsFirst(values: Float32Array, count: number, pixels: number): Promise<Float32Array> {
   const moved = new Float32Array(values.length);
-  const perTurn = Math.max(1, Math.floor(ELEMENTS_PER_TURN / (3 * pixels)));
-  await inPieces(count, perTurn, (first, end) => {
+  const perTurn = Math.max(1, Math.floor(SLICE_ELEMENTS / (3 * pixels)));
+  await inSlices(count, perTurn, (first, end) => {
     for (let from = first * pixels * 3, to = first * pixels * 3; to < end * pixels * 3; to += pixels * 3)
       for (let pixel = 0; pixel < pixels; pixel++)
         for (let channel = 0; channel < 3; channel++) moved[to + channel * pixels + pixel] = values[from++];
