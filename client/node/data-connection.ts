@@ -15,7 +15,7 @@ import type { DataDescription } from "../../runtime/batches/batch-source.js";
 import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { BatchAssembler, CHUNK_BYTES } from "./batch-assembler.js";
 import { type ClientCredentials, handshakeError, probeHandshake } from "./credentials.js";
-import { lastErrorOf } from "./no-answer.js";
+import { lastErrorOf } from "./last-error.js";
 
 /**
  * HTTP/2 window of the client. Measured on loopback with 9.6 MB messages: 390–920 MB/s with 16 MiB, 270–580 with

@@ -3,13 +3,7 @@
 import type { ServiceError } from "@grpc/grpc-js";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { handshakeError } from "./credentials.js";
-
-const LAST_ERROR = /Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*\))?\. Resolution note/s;
-
-/** The operating system's words, out of grpc-js's sentences around them. */
-export function lastErrorOf({ details }: Pick<ServiceError, "details">): string {
-  return LAST_ERROR.exec(details)?.[1] ?? details;
-}
+import { lastErrorOf } from "./last-error.js";
 
 /** `network/tls` where the handshake failed, else `network/unavailable`. */
 export function noAnswer(error: ServiceError, address: string): VitrineError {

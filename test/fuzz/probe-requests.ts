@@ -11,7 +11,7 @@ import { inferOverGrpc } from "../../server/inference/protocol/infer-call.js";
 import { fixedRepository } from "../../server/inference/repository/fixed-repository.js";
 import { colorModel } from "../inference/color-model.js";
 
-/** Of one small request on a busy machine. */
+/** CPU time of one small request. */
 const LONGEST_MS = 2000;
 
 const repository = fixedRepository([
@@ -60,7 +60,7 @@ export function requests(): Uint8Array[] {
 /** `answered`, or the code of the refusal; throws where a promise breaks. */
 export async function probeRequest(bytes: Uint8Array): Promise<string> {
   const life = { deadline: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-  const start = performance.now();
+  const start = process.cpuUsage();
   const outcome = await inferOverGrpc({ repository }, { bytes, metadata: new Metadata(), life }).then(
     () => "answered",
     (error) => {
@@ -69,7 +69,8 @@ export async function probeRequest(bytes: Uint8Array): Promise<string> {
       return code;
     },
   );
-  const took = performance.now() - start;
+  const { user, system } = process.cpuUsage(start);
+  const took = (user + system) / 1000;
   if (took >= LONGEST_MS) throw new Error(`${Math.round(took)} ms`);
   return outcome;
 }

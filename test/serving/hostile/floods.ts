@@ -35,6 +35,8 @@ export const FULL_FLOODS: FloodSizes = {
 };
 
 const DEADLINE_MS = 60_000;
+/** No batch of a busy machine takes so long. */
+const LONG_MS = 3_600_000;
 const STREAMED = 20;
 
 type Methods = typeof INFERENCE_SERVICE;
@@ -52,7 +54,8 @@ function call<Name extends "ModelInfer" | "RepositoryModelLoad" | "RepositoryMod
   server: AttackedServer,
   name: Name,
   request: Parameters<Methods[Name]["requestSerialize"]>[0],
-  begun: (call: ClientUnaryCall) => void = () => {},
+  begun: (call: ClientUnaryCall) => unknown = () => {},
+  deadlineMs = DEADLINE_MS,
 ): Promise<string> {
   const method = INFERENCE_SERVICE[name];
   return new Promise((resolve) => {
@@ -62,7 +65,7 @@ function call<Name extends "ModelInfer" | "RepositoryModelLoad" | "RepositoryMod
       method.responseDeserialize as (bytes: Buffer) => unknown,
       request,
       headersOf(server),
-      { deadline: Date.now() + DEADLINE_MS },
+      { deadline: Date.now() + deadlineMs },
       (error) => resolve(error ? (fromStatus(error)?.code ?? status[error.code] ?? "unknown") : "ok"),
     );
     begun(started);
@@ -91,9 +94,9 @@ async function cancelStorm(server: AttackedServer, count: number): Promise<strin
   for (const one of calls) one.cancel();
   await Promise.all(outcomes);
   // As many as are allowed in a request, of nearly as many as may wait: they fit only where the places are free.
-  const next = call(clients[0] as Client, server, "ModelInfer", pixelsOf(server, 200), (one) => {
-    calls.push(one);
-  });
+  const client = clients[0] as Client;
+  const begun = (one: ClientUnaryCall) => calls.push(one);
+  const next = call(client, server, "ModelInfer", pixelsOf(server, 200), begun, LONG_MS);
   const outcome = await Promise.race([next, delay(500, "places are free")]);
   calls.at(-1)?.cancel();
   await next;
