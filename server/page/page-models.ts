@@ -59,6 +59,12 @@ function json(text: string): Content {
   };
 }
 
+/** config.json with the size and the SHA-256 of the weights, by which the library finds damage on the way. */
+function withChecksum(config: string, dtype: string, bytes: number, sha256: string): string {
+  const offered = { [dtype]: { file: WEIGHTS_FILE, bytes, sha256 } };
+  return JSON.stringify({ ...JSON.parse(config), weight_files: offered });
+}
+
 /**
  * Opens the weights and reads them once for their SHA-256. Nothing else of a model's folder is served. Throws
  * `file/unreadable`.
@@ -82,7 +88,7 @@ export async function openPageModels(models: readonly PageModel[]): Promise<Page
         sha256 = createHash("sha256").update(weights).digest("hex");
       }
       const bytes = "handle" in body ? body.size : body.length;
-      files.set(url + CONFIG_FILE, json(config));
+      files.set(url + CONFIG_FILE, json(withChecksum(config, facts.dtype, bytes, sha256)));
       files.set(url + WEIGHTS_FILE, { type: "application/octet-stream", digest: sha256, body });
       list.push({ ...facts, url, bytes, sha256 });
     }

@@ -1,7 +1,7 @@
-// The page without a network, and after an update: the service worker in Chromium.
+// The page on a bad network, without one, and after an update: the service worker in Chromium.
 
 import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { createPageHandler } from "../../server/page/page-handler.js";
 import { openPageModels, type PageModel } from "../../server/page/page-models.js";
-import { makeTinyModel } from "../inference/tiny-model.js";
+import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium } from "./chromium.js";
 
 const APP = fileURLToPath(new URL("../../app", import.meta.url));
@@ -34,6 +34,10 @@ class Site {
   readonly requested: string[] = [];
   /** Whether nothing of it answers. */
   down = false;
+  /** Whether the next download of the weights ends in the middle. */
+  cuts = false;
+  /** Ranges of the weights that were asked for. */
+  readonly ranges: (string | undefined)[] = [];
   /** In place of the page's own. */
   serviceWorker: string | undefined;
   readonly #server: Server;
@@ -45,8 +49,22 @@ class Site {
       this.requested.push(request.url ?? "");
       if (this.serviceWorker !== undefined && request.url === "/service-worker.js")
         return void response.setHeader("Content-Type", "text/javascript").end(this.serviceWorker);
+      if (request.url?.endsWith("/model.safetensors")) {
+        this.ranges.push(request.headers.range);
+        if (this.cuts) this.#cut(response);
+      }
       this.#handler?.(request, response, () => response.writeHead(404).end());
     });
+  }
+
+  /** Sends half of what is to be sent, and then resets the connection. */
+  #cut(response: ServerResponse): void {
+    this.cuts = false;
+    response.end = ((body: Uint8Array) => {
+      response.write(body.subarray(0, body.length >> 1));
+      setTimeout(() => response.destroy(), 200);
+      return response;
+    }) as typeof response.end;
   }
 
   async show(app: string): Promise<void> {
@@ -116,7 +134,7 @@ function registerTests(executable: string): void {
     rmSync(work, { recursive: true });
   });
 
-  test("after one visit the page opens where the site does not answer any more", async () => {
+  test("after one visit the page opens and classifies where the site does not answer any more", async () => {
     const page = await visit(context, site);
     await page.waitForSelector("body[data-offline=ready]");
     site.down = true;
@@ -126,6 +144,17 @@ function registerTests(executable: string): void {
     assert.is(await page.evaluate(() => crossOriginIsolated), true);
     const list = await page.evaluate(async () => (await fetch("./models.json")).json());
     assert.is(list.models[0].name, "tiny");
+    // The library has kept the model.
+    await ready(page);
+    await page.setInputFiles("#file", { name: "waves.jpg", mimeType: "image/jpeg", buffer: wavesJpeg(3) });
+    await page.waitForSelector("body[data-photograph=classified]");
+  });
+
+  test("a download of the weights that is cut continues where it ended", async () => {
+    site.cuts = true;
+    await visit(context, site);
+    assert.is(site.ranges.length, 2);
+    assert.equal([site.ranges[0], /^bytes=[1-9]\d*-/.test(site.ranges[1] ?? "")], [undefined, true]);
   });
 
   test("a later visit asks the site for models only, and whether there is another version", async () => {

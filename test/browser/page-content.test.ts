@@ -138,10 +138,14 @@ test("what is no single range is answered with everything", () => {
   assert.is(parseRange("bytes=0-", 0), "unsatisfiable");
 });
 
-test("models.json has size, SHA-256, dtype and facts of each model", async () => {
+test("models.json has size, SHA-256, dtype and facts of each model, config.json its checksum", async () => {
   const { models } = JSON.parse((await ask("/models.json")).body.toString()) as ModelList;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   assert.equal(models, [{ ...FACTS, name: "tiny", url: "models/tiny/", bytes: bytes.length, sha256 }]);
+  const config = JSON.parse((await ask("/models/tiny/config.json")).body.toString());
+  assert.equal(config.weight_files, {
+    float32: { file: "model.safetensors", bytes: bytes.length, sha256 },
+  });
 });
 
 test("a visitor who leaves in the middle takes the weights from nobody", async () => {
