@@ -225,6 +225,8 @@ function registerTests(executable: string): void {
     }
     await page.keyboard.press("Enter");
     await outcome("classified", "keys.jpg");
+    // The button is gone: the next key goes on from the picture.
+    await page.waitForFunction(() => document.activeElement?.id === "picture");
   });
 
   test("axe finds nothing, with and without a picture", async () => {

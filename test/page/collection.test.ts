@@ -115,6 +115,8 @@ pageTests(({ open, errors }) => {
     await outcome(page, "classified", "3.jpg");
     await page.keyboard.press("Escape");
     await page.waitForSelector(".tiles");
+    // The keyboard goes on where it was.
+    await page.waitForFunction(() => document.activeElement?.textContent?.includes("3.jpg"));
     await page.context().close();
   });
 

@@ -84,7 +84,7 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
           {model.kind === "ready" ? modelLine(model.card, model.model) : "Model and device"}
         </Button>
       </Masthead>
-      <main class={many ? "gallery" : "exhibit"}>
+      <main class={many ? "gallery" : page.empty.value ? "exhibit exhibit-empty" : "exhibit"}>
         {many ? <Collection page={page} /> : <Stage page={page} />}
         {(!many || page.refusal.value) && <Placard page={page} />}
         {pictures.shown.value && (
@@ -118,7 +118,7 @@ function listenForKeys({ pictures, camera, settingsOpen }: PageState): () => voi
   const press = (event: KeyboardEvent) => {
     const target = event.target as Element | null;
     if (settingsOpen.value || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (target?.matches("input, select, textarea, [tabindex]")) return;
+    if (target?.matches('input, select, textarea, [tabindex="0"]')) return;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const neighbor = step === undefined ? undefined : pictures.neighbor(step);
     if (neighbor) pictures.show(neighbor);

@@ -2,6 +2,7 @@
 // where their folders are classes.
 
 import { type Signal, useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../design/button.js";
 import { Field, Select } from "../design/field.js";
 import { percent } from "../design/numbers.js";
@@ -84,7 +85,12 @@ export function Collection({ page }: { page: PageState }) {
       {listed.length === 0 && <p class="waiting">No picture matches.</p>}
       <ul class="tiles">
         {listed.slice(0, most.value).map((row) => (
-          <Tile key={row.picture.id} row={row} show={() => page.pictures.show(row.picture)} />
+          <Tile
+            key={row.picture.id}
+            row={row}
+            focused={row.picture === page.pictures.last}
+            show={() => page.pictures.show(row.picture)}
+          />
         ))}
       </ul>
       {listed.length > most.value && (
@@ -197,11 +203,22 @@ function Controls({ rows, order, filter, page }: ControlsProps) {
   );
 }
 
-function Tile({ row, show }: { row: Row; show(): void }) {
+interface TileProps {
+  row: Row;
+  /** It has been on display: the keyboard comes back to it. */
+  focused: boolean;
+  show(): void;
+}
+
+function Tile({ row, focused, show }: TileProps) {
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (focused && document.activeElement === document.body) button.current?.focus();
+  }, []);
   const { picture, state, answer, probability, right, error } = row;
   return (
     <li class={right === false ? "tile tile-wrong" : "tile"}>
-      <button type="button" class="tile-button" onClick={show}>
+      <button ref={button} type="button" class="tile-button" onClick={show}>
         <Thumbnail picture={picture} />
         <span class="tile-answer">
           {state === "classified" ? splitSynonyms(answer)[0] : state === "failed" ? error : "…"}

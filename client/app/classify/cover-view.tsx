@@ -31,11 +31,12 @@ export function CoverView({ explanations }: { explanations: Explanations }) {
   const state = scan.value;
   const drops = state.kind === "done" ? state.result.occlusion?.drops : undefined;
   const walk = (event: KeyboardEvent) => {
-    const next = neighborOf(focused.value, event.key);
-    if (next === undefined) return;
+    if (!(event.key in MOVES)) return;
     event.preventDefault();
     // Not to be taken for a step to the next picture.
     event.stopPropagation();
+    const next = neighborOf(focused.value, event.key);
+    if (next === undefined) return;
     focused.value = next;
     (grid.current?.querySelectorAll("button")[next] as HTMLElement | undefined)?.focus();
   };

@@ -39,12 +39,14 @@ export function pictureFailure(error: unknown, file: File): Failure {
   const text = error instanceof Error ? error.message : String(error);
   if (/^image\/(unreadable|unknown-format|unsupported)$/.test(code)) {
     const known = UNREAD.find(([pattern]) => pattern.test(file.name) || pattern.test(file.type));
-    return known?.[1] ?? { line: "This file cannot be read as a picture.", advice: FORMATS };
+    const failure = known?.[1] ?? { line: "This file cannot be read as a picture.", advice: FORMATS };
+    return { ...failure, permanent: true };
   }
   if (/^(jpeg|image)\/(truncated|corrupt)$/.test(code))
     return {
       line: "This file is damaged.",
       advice: `${sentence(text)} Bring the original file, or another copy of it.`,
+      permanent: true,
     };
   if (/^(jpeg|image)\/(too-large|out-of-memory)$/.test(code))
     return {

@@ -9,6 +9,8 @@ const PATIENCE_MS = 30_000;
 
 /** Why an address gave no picture. */
 export class AddressError extends Error {
+  override readonly name = "AddressError";
+
   constructor(
     readonly failure: Failure,
     cause?: unknown,

@@ -68,6 +68,7 @@ export class Pictures {
   });
   readonly #session: Session;
   readonly #running = new Map<Picture, AbortController>();
+  #last: Picture | undefined;
   #nextId = 1;
 
   constructor(session: Session) {
@@ -96,8 +97,14 @@ export class Pictures {
     this.#proceed();
   }
 
+  /** The picture that was on display last. */
+  get last(): Picture | undefined {
+    return this.#last;
+  }
+
   /** Puts a picture on display, or with none all of them. What is on display is classified first. */
   show(picture: Picture | undefined): void {
+    this.#last = this.shown.peek();
     this.#shownId.value = picture?.id;
     this.#proceed();
   }

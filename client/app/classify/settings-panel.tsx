@@ -84,7 +84,11 @@ export function SettingsPanel({ page, models }: SettingsPanelProps) {
       ) : (
         <>
           <p class="quiet">Two models, or one on two devices, look at the same picture.</p>
-          <Button weight="small" id="compare" onClick={() => comparison.start({ ...session.settings.value })}>
+          <Button
+            weight="small"
+            id="compare"
+            onClick={() => comparison.start(rivalOf(session.settings.value, models))}
+          >
             Compare
           </Button>
         </>
@@ -120,6 +124,14 @@ function KeptModels({ clear }: { clear(): Promise<void> }) {
       </p>
     </>
   );
+}
+
+/** Another model of the server to compare with; the same in smaller weights where there is one only. */
+function rivalOf(settings: Settings, models: readonly ModelChoice[]): Settings {
+  const chosen = settings.model?.url ?? models[0]?.url;
+  const other = models.find(({ url }) => url !== chosen);
+  if (other) return { ...settings, model: other };
+  return { ...settings, dtype: settings.dtype === "int8" ? "float32" : "int8" };
 }
 
 interface ModelFieldsProps {

@@ -35,10 +35,17 @@ interface CaseProps {
 
 function Case({ page, children, caption }: CaseProps) {
   const figure = useRef<HTMLElement>(null);
-  // Chosen from below, as on a phone, it would appear out of sight.
-  useEffect(() => figure.current?.scrollIntoView({ block: "nearest" }), [page.pictures.shown.value]);
+  const shown = page.pictures.shown.value;
+  useEffect(() => {
+    if (!shown) return;
+    const top = figure.current?.getBoundingClientRect().top ?? 0;
+    // Chosen from below, as on a phone, it would appear out of sight.
+    if (top < 0 || top > innerHeight / 2) figure.current?.scrollIntoView();
+    // The button that was pressed is gone: the keyboard goes on from the picture, not from the top of the page.
+    if (document.activeElement === document.body) figure.current?.focus({ preventScroll: true });
+  }, [shown]);
   return (
-    <figure ref={figure} id="picture" class={caption ? "stage" : "stage stage-empty"}>
+    <figure ref={figure} id="picture" tabIndex={-1} class={caption ? "stage" : "stage stage-empty"}>
       <div class={page.hovering.value ? "frame frame-hovering" : "frame"}>
         {children}
         <p class="let-go" aria-hidden="true">

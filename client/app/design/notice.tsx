@@ -6,6 +6,8 @@ import { Button } from "./button.js";
 export interface Failure {
   line: string;
   advice: string;
+  /** Trying again cannot help: the file is what it is. */
+  permanent?: boolean;
 }
 
 interface NoticeProps extends Failure {
@@ -14,7 +16,7 @@ interface NoticeProps extends Failure {
   retry?: { label: string; run(): void };
 }
 
-export function Notice({ about, line, advice, retry }: NoticeProps) {
+export function Notice({ about, line, advice, permanent, retry }: NoticeProps) {
   return (
     <div class="notice" id="failure">
       <p class="quiet">{about}</p>
@@ -22,7 +24,7 @@ export function Notice({ about, line, advice, retry }: NoticeProps) {
         {line}
       </p>
       <p class="quiet">{advice}</p>
-      {retry && <Button onClick={retry.run}>{retry.label}</Button>}
+      {retry && !permanent && <Button onClick={retry.run}>{retry.label}</Button>}
     </div>
   );
 }
