@@ -1,6 +1,7 @@
 // Child command: a subcommand of this program in a process of its own.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { VitrineError } from "../runtime/errors.js";
 
 export interface ChildCommand {
@@ -66,4 +67,15 @@ export async function startServerCommand(
       `"vitrine ${args[0]}" exited with status ${address} before it was listening; see its own error above`,
     );
   return { ...command, address };
+}
+
+/** A port of this machine that is free now, for a command whose address must be known before it starts. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
 }

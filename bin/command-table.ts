@@ -41,6 +41,11 @@ export const COMMAND_GROUPS: readonly [heading: string, commands: readonly Comma
         description: "write one HTML page about a run: curves, confusions, mistakes, settings",
         load: async () => (await import("./commands/report.js")).configureReport,
       },
+      {
+        name: "dashboard",
+        description: "serve a page of runs, finished or in progress, and compare them",
+        load: async () => (await import("./commands/dashboard.js")).configureDashboard,
+      },
     ],
   ],
   [

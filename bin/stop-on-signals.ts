@@ -18,8 +18,10 @@ const STANDARD_ERROR = 2;
 export interface StopRequest {
   /** Fires at the first signal. */
   interruption: AbortSignal;
-  /** Exit status for the first signal; 0 before it. */
+  /** Exit status for the first signal, or for `stop`; 0 before either. */
   status(): number;
+  /** As the first Ctrl-C, from elsewhere than the terminal. */
+  stop(): void;
   /** Signals have their usual effect again. */
   release(): void;
 }
@@ -29,15 +31,20 @@ export function stopOnSignals(say: (line: string) => void, last: string): StopRe
   const controller = new AbortController();
   let status = 0;
   let since = 0;
+  const request = (number: number, line: string) => {
+    status = number;
+    since = performance.now();
+    say(line);
+    controller.abort();
+  };
+  const stop = () => {
+    if (status === 0) request(SIGNALS.SIGINT, "stopping after this batch, as the dashboard asks");
+  };
   const listeners = Object.entries(SIGNALS).map(([name, number]) => {
     const again = name === "SIGINT" ? "Ctrl-C again" : `a second ${name}`;
-    const stop = () => {
-      if (status === 0) {
-        status = number;
-        since = performance.now();
-        say(`stopping after this batch; ${again} ends at once`);
-        controller.abort();
-      } else if (performance.now() - since > SAME_REQUEST_MS) {
+    const onSignal = () => {
+      if (status === 0) request(number, `stopping after this batch; ${again} ends at once`);
+      else if (performance.now() - since > SAME_REQUEST_MS) {
         // Synchronous, as the process ends here.
         writeSync(
           STANDARD_ERROR,
@@ -46,11 +53,11 @@ export function stopOnSignals(say: (line: string) => void, last: string): StopRe
         process.exit(number);
       }
     };
-    process.on(name, stop);
-    return () => process.off(name, stop);
+    process.on(name, onSignal);
+    return () => process.off(name, onSignal);
   });
   const release = () => {
     for (const remove of listeners) remove();
   };
-  return { interruption: controller.signal, status: () => status, release };
+  return { interruption: controller.signal, status: () => status, stop, release };
 }

@@ -10,49 +10,66 @@ import type { ModelScores, Scores } from "./core/validation.js";
 /** Of metrics.csv: more than a million steps. */
 export const LARGEST_METRICS = 256 * 2 ** 20;
 
-const SCORES = ["top1", "top5", "loss"] as const;
-const HEADS = ["class", "distillation"] as const;
-const headColumns = (of: string): string =>
-  HEADS.flatMap((head) => SCORES.map((score) => `${of}_${head}_${score}`)).join(",");
-/** New columns come last, so that the rows of a run that an older version started stay valid. */
-const COLUMNS = [
-  "step,epoch,batch,learning_rate,loss,running_loss,target_entropy,gradient_norm,images_per_second,data_wait,skipped",
-  SCORES.map((score) => `validation_${score}`).join(","),
-  SCORES.map((score) => `ema_validation_${score}`).join(","),
-  "loss_scale,skipped_steps",
-  "base_loss,distillation_loss,teacher_agreement",
-  headColumns("validation"),
-  headColumns("ema_validation"),
-].join(",");
+interface Column {
+  name: string;
+  /** Undefined where the run has no such value, or the step none. */
+  of: (metrics: StepMetrics) => number | undefined;
+  /** Digits after the point; absent: all. */
+  digits?: number;
+}
 
-const scoreCells = (scores: Scores | null | undefined) => SCORES.map((score) => scores?.[score] ?? "");
-const headCells = (scores: ModelScores | null | undefined) =>
-  HEADS.flatMap((head) => scoreCells(scores?.heads?.[head]));
+const scoreColumns = (name: string, of: (metrics: StepMetrics) => Scores | null | undefined): Column[] =>
+  (["top1", "top5", "loss"] as const).map((score) => ({
+    name: `${name}_${score}`,
+    of: (metrics) => of(metrics)?.[score],
+  }));
+
+const headColumns = (name: string, of: (metrics: StepMetrics) => ModelScores | null | undefined): Column[] =>
+  (["class", "distillation"] as const).flatMap((head) =>
+    scoreColumns(`${name}_${head}`, (metrics) => of(metrics)?.heads?.[head]),
+  );
+
+/** New columns come last, so that the rows of a run that an older version started stay valid. */
+const COLUMNS: readonly Column[] = [
+  { name: "step", of: ({ step }) => step },
+  { name: "epoch", of: ({ epoch }) => epoch },
+  { name: "batch", of: ({ batch }) => batch },
+  { name: "learning_rate", of: ({ learningRate }) => learningRate },
+  { name: "loss", of: ({ loss }) => loss },
+  { name: "running_loss", of: ({ runningLoss }) => runningLoss },
+  { name: "target_entropy", of: ({ targetEntropy }) => targetEntropy },
+  { name: "gradient_norm", of: ({ gradientNorm }) => gradientNorm },
+  { name: "images_per_second", of: ({ imagesPerSecond }) => imagesPerSecond, digits: 2 },
+  { name: "data_wait", of: ({ dataWait }) => dataWait, digits: 4 },
+  { name: "skipped", of: ({ skipped }) => skipped },
+  ...scoreColumns("validation", ({ validation }) => validation?.weights),
+  ...scoreColumns("ema_validation", ({ validation }) => validation?.ema),
+  { name: "loss_scale", of: ({ lossScale }) => lossScale?.scale },
+  { name: "skipped_steps", of: ({ lossScale }) => lossScale?.skipped },
+  { name: "base_loss", of: ({ terms }) => terms?.base },
+  { name: "distillation_loss", of: ({ terms }) => terms?.distillation },
+  { name: "teacher_agreement", of: ({ terms }) => terms?.teacherAgreement },
+  ...headColumns("validation", ({ validation }) => validation?.weights),
+  ...headColumns("ema_validation", ({ validation }) => validation?.ema),
+];
+
+const HEADER = COLUMNS.map(({ name }) => name).join(",");
+
+/** Column → value, without those that the step does not have. */
+export function metricValues(metrics: StepMetrics): Record<string, number> {
+  return Object.fromEntries(
+    COLUMNS.flatMap(({ name, of }) => {
+      const value = of(metrics);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
 
 function row(metrics: StepMetrics): string {
-  const { validation, lossScale, terms } = metrics;
-  const cells: (number | string)[] = [
-    metrics.step,
-    metrics.epoch,
-    metrics.batch,
-    metrics.learningRate,
-    metrics.loss,
-    metrics.runningLoss,
-    metrics.targetEntropy,
-    metrics.gradientNorm,
-    metrics.imagesPerSecond.toFixed(2),
-    metrics.dataWait.toFixed(4),
-    metrics.skipped,
-    ...scoreCells(validation?.weights),
-    ...scoreCells(validation?.ema),
-    lossScale?.scale ?? "",
-    lossScale?.skipped ?? "",
-    terms?.base ?? "",
-    terms?.distillation ?? "",
-    terms?.teacherAgreement ?? "",
-    ...headCells(validation?.weights),
-    ...headCells(validation?.ema),
-  ];
+  const cells = COLUMNS.map(({ of, digits }) => {
+    const value = of(metrics);
+    return digits === undefined ? (value ?? "") : (value?.toFixed(digits) ?? "");
+  });
   return `${cells.join(",")}\n`;
 }
 
@@ -82,7 +99,7 @@ export async function openMetrics(
 ): Promise<MetricsFile> {
   const written = await readFileIfAny(path, LARGEST_METRICS);
   const rows = written ? keptRows(new TextDecoder().decode(written), owed ? owed.step - 1 : step) : "";
-  const kept = `${COLUMNS}\n${rows}`;
+  const kept = `${HEADER}\n${rows}`;
   const whole = kept + (owed ? row(owed) : "");
   await writeFile(`${path}.next`, whole);
   await rename(`${path}.next`, path);

@@ -135,6 +135,15 @@ async function isHeld(path: string, owner: Owner | null, options: LockOptions): 
   return isTouched(path, silenceMs);
 }
 
+/** Whether a process writes RUN now, as far as can be told without waiting. */
+export function isRunLocked(folder: string): boolean {
+  const path = join(folder, LOCK_FILE);
+  const owner = ownerOf(path);
+  if (owner === "gone") return false;
+  if (owner?.host === hostname()) return isAlive(owner);
+  return Date.now() - touchedAt(path) < SILENCE_MS;
+}
+
 /** Creates the file with this content unless it exists. */
 function create(path: string, text: string): boolean {
   try {

@@ -3,12 +3,12 @@
 // subcommands in processes of their own.
 
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import pc from "picocolors";
 import { nodeHost } from "../../runtime/host/node.js";
-import { runCommand, startServerCommand } from "../child-command.js";
+import { freePort, runCommand, startServerCommand } from "../child-command.js";
 import { action, withExamples } from "../command-line.js";
 import { wholeNumber } from "../options.js";
 import { ensureSampleSet, randomForSamples } from "../sample-data/sample-set.js";
@@ -71,7 +71,10 @@ async function trainBoth({ data, epochs, teacherEpochs }: StartOptions, out: str
   const validation = join(data, "val");
   // All cores: the trainer would leave one to the data server, whose small pictures take little of it.
   const threads = ["--threads", String(nodeHost().cores())];
-  const run = ["train", "--data-server", server.address, "--val", validation, ...threads, ...SHARED_RECIPE];
+  // One address for both runs, so that a page that is open goes over from the teacher to the student.
+  const dashboard = ["--dashboard", `127.0.0.1:${await freePort()}`];
+  const source = ["--data-server", server.address, "--val", validation];
+  const run = ["train", ...source, ...dashboard, ...threads, ...SHARED_RECIPE];
   const teacher = teacherFolder(out);
   try {
     chapter(2, "a convnet teacher: RegNetY, whose convolutions find shapes quickly");
@@ -97,6 +100,7 @@ function printNextSteps({ data, epochs }: StartOptions, out: string): void {
       "where student and teacher disagree",
       `npx vitrine validate --data ${validation} --model ${model} --teacher ${teacher}`,
     ],
+    ["compare the runs", `npx vitrine dashboard ${dirname(out)}`],
     ["train longer", `npx vitrine start --epochs ${epochs * 4}`],
     ["serve it over gRPC", `npx vitrine serve --model ${model}`],
     ["open it in a page", `npx vitrine client --model ${model}`],

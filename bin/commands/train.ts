@@ -5,16 +5,14 @@ import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
 import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
 import { displayPath } from "../../runtime/batches/data-path.js";
-import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
-import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { openEvaluation } from "../../server/data/evaluation.js";
 import { LAST } from "../../trainer/checkpoint/run-folders.js";
 import { INTERRUPTED } from "../../trainer/core/interruption.js";
-import type { OptionValue } from "../../trainer/core/option-kinds.js";
 import type { Progress } from "../../trainer/core/progress-report.js";
-import type { RunRequest, RunSources, TrainingRun, ValidationRequest } from "../../trainer/core/run.js";
+import type { RunRequest, RunSources, ValidationRequest } from "../../trainer/core/run.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
 import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import type { FolderRun } from "../../trainer/folder-record.js";
@@ -22,9 +20,9 @@ import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress } from "../../trainer/progress.js";
 import { summarize } from "../../trainer/report.js";
 import { withLog } from "../../trainer/run-log.js";
-import { isTeacherAddress } from "../../trainer/teacher-address.js";
 import { action, printJson, withExamples } from "../command-line.js";
-import { localModelPath, refuseBareHubName } from "../hub-model.js";
+import type { RunEnd } from "../dashboard/live-run.js";
+import type { LiveDashboard } from "../dashboard/open-dashboard.js";
 import { localData } from "../local-data.js";
 import { deviceOption, gpuTierOption, threadsOption } from "../model-options.js";
 import {
@@ -35,63 +33,16 @@ import {
   wholeNumber,
   workersOption,
 } from "../options.js";
-import {
-  addRemoteOptions,
-  type RemoteFlags,
-  recordedPath,
-  recordedRemoteFlags,
-  remoteSettings,
-} from "../remote-options.js";
+import { addRemoteOptions, recordedPath, recordedRemoteFlags, remoteSettings } from "../remote-options.js";
 import type { ReportSources } from "../report/gather.js";
-import { REPORT_IMAGES } from "../report/reported-run.js";
 import { REPORT_TIMEOUT_SECONDS, reportSources } from "../report/sources.js";
-import {
-  addConnectionSecurity,
-  type ConnectionFlags,
-  connectionFlags,
-  connectionSecurity,
-} from "../security-options.js";
+import { addConnectionSecurity, connectionFlags, connectionSecurity } from "../security-options.js";
 import { stopOnSignals } from "../stop-on-signals.js";
+import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
+import { withLocalModels } from "../train/local-models.js";
+import { reportRun } from "../train/report-run.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
 import { isRemoteData, openRemoteValidation, validationPlace } from "../validation-data.js";
-
-interface TrainFlags extends ConnectionFlags, RemoteFlags {
-  config?: string;
-  data?: string;
-  dataServer?: string;
-  workers: number;
-  val?: string;
-  out: string;
-  badSamples?: BadSamples;
-  maxPixels: number;
-  acceptData?: boolean;
-  checkpointEvery: number;
-  keepBest: number;
-  resume?: boolean;
-  device?: string;
-  gpuTier?: string;
-  threads: number | "auto";
-  dataTimeout: number;
-  dataCredit?: number;
-  teacherTimeout: number;
-  report: boolean;
-  dryRun?: boolean;
-  json?: boolean;
-}
-
-/** Models of the Hub become folders of its cache: a run that is resumed finds the commit that it started with. */
-async function withLocalModels(given: Map<string, OptionValue>): Promise<Map<string, OptionValue>> {
-  for (const [flag, value] of given) {
-    if (typeof value !== "string" || isTeacherAddress(value)) continue;
-    // --model is an architecture: there a published name is right.
-    if (flag === "--init" || flag === "--teacher") refuseBareHubName(value);
-    given.set(flag, await localModelPath(value));
-  }
-  return given;
-}
-
-/** One worker decodes validation images ahead while this thread computes. */
-const VALIDATION_WORKERS = 1;
 
 /** Headers of a slow disk's files are checked no longer than this. */
 const HEADER_SECONDS = 15;
@@ -162,44 +113,23 @@ function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
   return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
 
-/**
- * Writes RUN/report.html about a finished run and returns its path. The run is complete without it: what goes wrong is
- * a line, and null.
- */
-async function reportRun(
+/** What the report opens again. Files that this process has listed are not listed again. */
+function reportedBy(
   flags: TrainFlags,
-  { state }: TrainingRun,
-  { connect: connectRun }: RunSources,
+  { state }: FolderRun,
+  { connect }: RunSources,
   progress: Progress,
-): Promise<string | null> {
-  const { out, threads } = flags;
-  const device = { device: state.device, gpuTier: state.gpuTier ?? undefined, threads };
-  const path = join(out, "report.html");
-  // Files that this process has listed are not listed again.
-  const open =
-    flags.data === undefined
-      ? trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress)
-      : connectRun;
-  const connect: ReportSources["connect"] = (data) => open({ ...data, badSamples: "skip" });
-  try {
-    // Plotting takes a quarter of a second to load, which the start of a run should not wait for.
-    const { makeReport } = await import("../report/make-report.js");
-    const sources = reportSources({
-      ...device,
-      workers: VALIDATION_WORKERS,
-      connect,
-      security: connectionSecurity(flags),
-      remote: remoteSettings(flags),
-      pixelLimit: flags.maxPixels,
-    });
-    await makeReport({ runs: [out], out: path, mostImages: REPORT_IMAGES, sources });
-    progress.say(`report: ${quote(path)}`);
-    return path;
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    progress.say(`no report was written (vitrine report ${quote(out)} tries again): ${quote(text)}`);
-    return null;
-  }
+): ReportSources {
+  const isListed = flags.data !== undefined;
+  const open = isListed ? connect : trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress);
+  return reportSources({
+    ...{ device: state.device, gpuTier: state.gpuTier ?? undefined, threads: flags.threads },
+    workers: VALIDATION_WORKERS,
+    connect: (data) => open({ ...data, badSamples: "skip" }),
+    security: connectionSecurity(flags),
+    remote: remoteSettings(flags),
+    pixelLimit: flags.maxPixels,
+  });
 }
 
 /** Measures the run without writing anything. Throws `usage/command-line` with --resume. */
@@ -221,6 +151,26 @@ async function dryRun(flags: TrainFlags, options: PrepareOptions): Promise<void>
   }
 }
 
+/** Loaded on use: a run that nobody looks at has no server. The link has a secret, and does not go into RUN/log.txt. */
+async function liveDashboard(
+  { dashboard, dryRun: isDry, out }: TrainFlags,
+  stop: () => void,
+  print: (line: string) => void,
+): Promise<LiveDashboard | null> {
+  if (dashboard === undefined || isDry) return null;
+  const { dashboardLines, openLiveDashboard } = await import("../dashboard/open-dashboard.js");
+  const live = await openLiveDashboard(out, dashboard === true ? undefined : dashboard, stop);
+  for (const line of dashboardLines(live.server)) print(line);
+  return live;
+}
+
+function endOf(error: unknown): RunEnd {
+  const text = error instanceof Error ? error.message : String(error);
+  if (!isVitrineError(error)) return { phase: "failed", advice: text };
+  if (error.code === INTERRUPTED) return { phase: "stopped", advice: text };
+  return { phase: "failed", advice: `${error.code}: ${text}` };
+}
+
 async function runTrainer({ config }: TrainFlags, command: Command): Promise<void> {
   const configured = configuredOptions(config, command);
   const flags = command.opts<TrainFlags>();
@@ -230,8 +180,8 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   if (given("dataServer") && !given("data")) flags.data = undefined;
   requireOneSource(flags, "train");
   const stream = flags.json ? process.stderr : process.stdout;
-  const progress = withLog(createProgress(stream));
-  const sources = sourcesOf(flags, progress);
+  const terminal = createProgress(stream);
+  let progress = withLog(terminal);
   const request: RunRequest = {
     out: flags.out,
     resume: flags.resume ?? false,
@@ -262,13 +212,22 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   };
   const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
   const { interruption } = signals;
+  let live: LiveDashboard | null = null;
   let run: FolderRun | undefined;
+  let sources: RunSources | undefined;
   try {
-    const options = { request, sources, progress, interruption };
+    live = await liveDashboard(flags, signals.stop, (line) => terminal.say(line));
+    if (live) progress = live.run.follow(progress);
+    sources = sourcesOf(flags, progress);
+    const followed = live && { observer: live.run.observer, control: live.run.control };
+    const options = { request, sources, progress, interruption, ...followed };
     if (flags.dryRun) return await dryRun(flags, options);
     run = await trainToEnd(options);
-    for (const line of summarize(run).lines) progress.say(line);
+    const { lines } = summarize(run);
+    for (const line of lines) progress.say(line);
+    live?.run.end({ phase: "finished", advice: lines.join(" ") });
   } catch (error) {
+    live?.run.end(endOf(error));
     if (!isVitrineError(error)) throw error;
     progress.note(`vitrine: ${error.code}: ${error.message}`);
     if (error.code !== INTERRUPTED) throw error;
@@ -276,9 +235,12 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     process.exitCode = signals.status();
   } finally {
     signals.release();
+    await live?.server.close();
   }
-  if (!run) return;
-  const report = flags.report ? await reportRun(flags, run, sources, progress) : null;
+  if (!run || !sources) return;
+  const report = flags.report
+    ? await reportRun(flags.out, reportedBy(flags, run, sources, progress), (line) => progress.say(line))
+    : null;
   if (flags.json) printJson({ ...summarize(run).facts, report });
 }
 
@@ -339,6 +301,10 @@ export function configureTrain(command: Command): void {
       60,
     )
     .option("--dry-run", "measure memory, data and a few steps, estimate the run's time, and write nothing")
+    .option(
+      "--dashboard [host:port]",
+      "serve a live page of the run, which can pause, save and stop it (default: 127.0.0.1:8090, or a free port)",
+    )
     .option("--no-report", "write no RUN/report.html at the end of the run")
     .option("--json", "end with one line of JSON; everything else goes to standard error")
     .optionsGroup("Device:")

@@ -10,9 +10,10 @@ import {
   short,
 } from "./charts.js";
 import { type Html, html } from "./html.js";
+import type { Mistake } from "./mistake-list.js";
 import { className, percent, shownPath } from "./names.js";
 import type { PictureBudget } from "./pictures.js";
-import type { Mistake, Predictions } from "./reported-run.js";
+import type { Predictions } from "./reported-run.js";
 
 /** Above this, a matrix and a bar for every class are no longer readable. */
 const MOST_CLASSES = 30;

@@ -1,6 +1,7 @@
 // Configuration: the settings of a run, those that differ from DeiT's first, and what it ran on.
 
 import { isAbsolute } from "node:path";
+import type { RunSetting } from "../../proto/dashboard.js";
 import type { TrainerOption } from "../../trainer/core/option-kinds.js";
 import { TRAINER_OPTIONS } from "../../trainer/core/options.js";
 import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/core/settings.js";
@@ -51,6 +52,15 @@ export function settingsTable({ settings }: RunHistory["state"]): Html {
     settings,
   )}
 <details><summary>Settings as DeiT's defaults</summary>${table(SHOWN.filter(isUsual), settings)}</details>`;
+}
+
+/** Every setting, with DeiT's. */
+export function shownSettings(settings: TrainerSettings): RunSetting[] {
+  return SHOWN.map((option) => {
+    const [value, usual] = [flagValue(option, settings), flagValue(option, DEIT_SETTINGS)];
+    const isChanged = !sameValue(value, usual);
+    return { flag: option.flag, value: shownValue(value), usual: shownValue(usual), isChanged };
+  });
 }
 
 /** Settings in which runs differ: flag → value of each run. */

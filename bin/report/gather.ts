@@ -48,16 +48,19 @@ export interface GatherOptions {
   /** Most validation images to evaluate, evenly spaced. */
   mostImages: number;
   mostMistakes: number;
+  /** Images done, of how many. Default: a line on the terminal. */
+  onProgress?: (done: number, total: number) => void;
 }
 
 const BATCH_SIZE = 8;
 /** Of the first batch; more would push the configuration out of sight. */
 const MOST_SAMPLES = 24;
 
-async function predictionsOf(
+/** Evaluates the run's model on `val`. */
+export async function predictionsOf(
   { model: path }: RunHistory,
   val: string,
-  { runtime, sources, mostImages: most, mostMistakes }: GatherOptions,
+  { runtime, sources, mostImages: most, mostMistakes, onProgress }: GatherOptions,
 ): Promise<{ predictions: Predictions; parameters: number }> {
   const stored = await readModel(nodeModelSource(path));
   const model = await loadModel(runtime, stored, { batchSizes: [BATCH_SIZE], dtype: "float32" });
@@ -69,7 +72,8 @@ async function predictionsOf(
     const transform = inputTransform(model.config);
     const images = { path: val, ...transform, batchSize: BATCH_SIZE, most, onSkipped };
     const source = await sources.openValidation(images);
-    const progress = validationProgress(Math.min(most, source.description.samples));
+    const total = Math.min(most, source.description.samples);
+    const progress = validationProgress(total);
     try {
       const predictions = await predict({
         executor: runtime.executor,
@@ -78,7 +82,8 @@ async function predictionsOf(
         source,
         skipped: () => skipped,
         mostMistakes,
-        onProgress: (images, correct) => progress.report(images, correct),
+        onProgress: (images, correct) =>
+          onProgress ? onProgress(images, total) : progress.report(images, correct),
       });
       return { predictions, parameters: model.parameters };
     } finally {

@@ -32,7 +32,7 @@ function stepSeconds(metrics: Metrics, batchSize: number): number | undefined {
 }
 
 /** Steps of the whole run; null where an epoch's length is not known yet. */
-function plannedSteps(metrics: Metrics, settings: TrainerSettings): number | null {
+export function plannedSteps(metrics: Metrics, settings: TrainerSettings): number | null {
   if (settings.steps !== null) return settings.steps;
   const [epoch, batch] = [metrics.column("epoch"), metrics.column("batch")];
   if (!epoch || !batch || (metrics.last("epoch") ?? 0) < 1) return null;

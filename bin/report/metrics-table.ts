@@ -45,4 +45,10 @@ export class Metrics {
   last(name: string): number | undefined {
     return this.column(name)?.findLast(Number.isFinite);
   }
+
+  /** What column `other` has in the last row where `name` has a number. */
+  lastRow(name: string, other: string): number | undefined {
+    const row = this.column(name)?.findLastIndex(Number.isFinite) ?? -1;
+    return this.column(other)?.[row];
+  }
 }

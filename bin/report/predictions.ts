@@ -8,26 +8,8 @@ import type { StoredModel } from "../../runtime/model-files/stored-model.js";
 import { matchClasses } from "../../runtime/models/labels.js";
 import { ClassScores } from "../../trainer/class-scores.js";
 import { type Answering, evaluateModel } from "../validate/evaluate-model.js";
-import type { Mistake, Predictions } from "./reported-run.js";
-
-/** Keeps the most confident mistakes, each with a copy of its pixels. */
-class MistakeList {
-  readonly kept: Mistake[] = [];
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  add(mistake: Mistake): void {
-    const least = this.kept.at(-1);
-    if (this.kept.length === this.#most && least && least.confidence >= mistake.confidence) return;
-    const place = this.kept.findIndex(({ confidence }) => confidence < mistake.confidence);
-    const copy = { ...mistake, pixels: mistake.pixels.slice() };
-    this.kept.splice(place < 0 ? this.kept.length : place, 0, copy);
-    if (this.kept.length > this.#most) this.kept.pop();
-  }
-}
+import { type Mistake, MistakeList } from "./mistake-list.js";
+import type { Predictions } from "./reported-run.js";
 
 async function addAttention(
   executor: Executor,

@@ -1,9 +1,9 @@
 // Reported run: everything that the page shows about one run, gathered before anything is drawn.
 
-import type { AttentionMap } from "../../runtime/inference/attention-rollout.js";
 import type { ClassScores } from "../../trainer/class-scores.js";
 import type { RunState } from "../../trainer/core/state.js";
 import type { Metrics } from "./metrics-table.js";
+import type { Mistake } from "./mistake-list.js";
 
 /** Validation images of a report: enough for a confusion matrix of tens of classes, in about a minute on a CPU. */
 export const REPORT_IMAGES = 2000;
@@ -24,21 +24,6 @@ export interface RunHistory {
   model: string;
   /** `best` or `last`. */
   modelName: string;
-}
-
-export interface Mistake {
-  /** File of the picture, as the data set names it. */
-  file: string;
-  /** Class indices of the model. */
-  label: number;
-  answer: number;
-  /** Probabilities of the answer and of the label, 0 … 1. */
-  confidence: number;
-  labelProbability: number;
-  /** The model's input, uint8 [size, size, 3]. */
-  pixels: Uint8Array;
-  /** Absent for a model without attention. */
-  attention?: AttentionMap;
 }
 
 export interface Predictions {

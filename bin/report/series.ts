@@ -37,25 +37,3 @@ export function seriesOf(metrics: Metrics, name: string, label: string, scale = 
   if (!steps || !values) return null;
   return { label, points: thinned(steps, scale === 1 ? values : values.map((value) => value * scale)) };
 }
-
-/** `validation_class_top1` → class; `ema_validation_top1` → avg; `validation_top1` → val. */
-const VALIDATION = /^(ema_)?validation_(?:(\w+?)_)?(top1|top5|loss)$/;
-
-/** Short enough to stand at the end of a line. */
-const HEADS: Readonly<Record<string, string>> = { class: "class", distillation: "distil.", joint: "joint" };
-
-/**
- * Every validated line of a score, by the columns that metrics.csv has: the answer's, those of the heads of a distilled
- * model, and the moving average's.
- */
-export function validationSeries(metrics: Metrics, score: "top1" | "top5" | "loss"): Series[] {
-  return metrics.names.flatMap((name) => {
-    const [, average, head, found] = VALIDATION.exec(name) ?? [];
-    if (found !== score) return [];
-    // The average's heads would double the lines and follow them closely.
-    if (average && head) return [];
-    const label = average ? "avg" : head ? (HEADS[head] ?? head) : "val";
-    const series = seriesOf(metrics, name, label);
-    return series ? [series] : [];
-  });
-}

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { nameCaller } from "../caller.js";
+import { isLoopbackName, isOwnPage } from "../own-page.js";
 import type { PageHandler } from "../page/page-handler.js";
 import { clientOfAddress } from "../rate-limit.js";
 import { REQUEST_ID } from "../request-id.js";
@@ -33,20 +34,6 @@ export interface RequestHooksOptions {
   isDraining(): boolean;
 }
 
-const LOOPBACK_ADDRESS = /^(::ffff:)?127\.|^::1$/;
-const LOOPBACK_HOST = /^(localhost|127(\.\d+){3}|\[::1\])$/;
-
-/**
- * Whether a page is this server's own. Over a loopback connection its host must be a name of this machine: DNS may give
- * 127.0.0.1 for any other name, and a page of that name would have its own origin here.
- */
-function isOwnPage({ headers: { host }, socket }: FastifyRequest, origin: string): boolean {
-  if (!URL.canParse(origin)) return false;
-  const page = new URL(origin);
-  const isLoopback = LOOPBACK_ADDRESS.test(socket.localAddress ?? "");
-  return page.host === host && (!isLoopback || LOOPBACK_HOST.test(page.hostname));
-}
-
 /**
  * A page of another origin may not call where `corsOrigins` does not allow it. Browsers send simple requests without
  * asking; without this, any page that a user visits could unload the models of a server on the same machine.
@@ -66,8 +53,7 @@ function refuseForeignPages(request: FastifyRequest, corsOrigins: readonly strin
  * page of that name asks for by GET, browsers send without its origin. Names of allowed origins are allowed.
  */
 function refuseForeignNames({ headers: { host } }: FastifyRequest, corsOrigins: readonly string[]): void {
-  if (host === undefined || corsOrigins.includes("*") || LOOPBACK_HOST.test(host.replace(/:\d*$/, "")))
-    return;
+  if (host === undefined || corsOrigins.includes("*") || isLoopbackName(host)) return;
   if (corsOrigins.some((origin) => URL.canParse(origin) && new URL(origin).host === host)) return;
   throw new VitrineError(
     "network/forbidden",

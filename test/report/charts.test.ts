@@ -3,11 +3,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { lineChart, percentBars, short, spread } from "../../bin/report/charts.js";
-import { runCurves } from "../../bin/report/curves.js";
+import { chartSeries, runCurves } from "../../bin/report/curves.js";
 import { html } from "../../bin/report/html.js";
 import { Metrics } from "../../bin/report/metrics-table.js";
 import type { RunHistory } from "../../bin/report/reported-run.js";
-import { thinned, validationSeries } from "../../bin/report/series.js";
+import { thinned } from "../../bin/report/series.js";
+import { RUN_CHARTS, type RunChart } from "../../proto/run-charts.js";
 
 test("labels are spread by at least the gap, inside the range, in the order of their values", () => {
   for (const values of [[10, 10, 10], [200, 199, 5], [0, 230, 229, 1], [50]]) {
@@ -43,9 +44,10 @@ test("heads, average and answer of a validation are lines by the columns' names;
     "4,60,55,3",
   ].join("\n");
   const metrics = new Metrics(text);
+  const accuracy = RUN_CHARTS.find(({ title }) => title === "Top-1 accuracy") as RunChart;
   assert.is(metrics.rows, 3, "a row of an older version has its first columns");
   assert.equal(
-    validationSeries(metrics, "top1").map(({ label, points }) => [label, points]),
+    chartSeries(metrics, accuracy).map(({ label, points }) => [label, points]),
     [
       [
         "val",

@@ -7,6 +7,9 @@ import { commitFolder, type DurableFiles, recoverFolder } from "./commit-folder.
 /** In RUN. */
 const TOP = "top";
 
+/** Below RUN, `top/epoch-0012`. */
+export const topFolder = (epoch: number): string => join(TOP, topName(epoch));
+
 /** `epoch-0012`: epochs as printed lines count them, from 1. */
 const topName = (epoch: number): string => `epoch-${String(epoch + 1).padStart(4, "0")}`;
 

@@ -1,0 +1,34 @@
+// Train flags: what the command line of `vitrine train` gives beside the trainer's settings.
+
+import type { BadSamples } from "../../runtime/batches/reading-policy.js";
+import type { RemoteFlags } from "../remote-options.js";
+import type { ConnectionFlags } from "../security-options.js";
+
+export interface TrainFlags extends ConnectionFlags, RemoteFlags {
+  config?: string;
+  data?: string;
+  dataServer?: string;
+  workers: number;
+  val?: string;
+  out: string;
+  badSamples?: BadSamples;
+  maxPixels: number;
+  acceptData?: boolean;
+  checkpointEvery: number;
+  keepBest: number;
+  resume?: boolean;
+  device?: string;
+  gpuTier?: string;
+  threads: number | "auto";
+  dataTimeout: number;
+  dataCredit?: number;
+  teacherTimeout: number;
+  report: boolean;
+  /** Where it listens; true: the usual place. */
+  dashboard?: string | true;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** One worker decodes validation images ahead while this thread computes. */
+export const VALIDATION_WORKERS = 1;
