@@ -8,15 +8,18 @@ import { checkAccess, dropFiles, outcome, pageTests } from "./page-tests.js";
 
 const lens = (page: Page, name: string) => page.getByRole("radio", { name }).check();
 
-/** The shades of every map on display. */
-const maps = (page: Page) =>
-  page
-    .locator(".spotlight")
-    .evaluateAll((all) =>
-      all.map((canvas) =>
-        Array.from((canvas as HTMLCanvasElement).getContext("2d")?.getImageData(0, 0, 4, 4).data ?? []),
-      ),
+/** The shades of every map on display, once they are others than `before`. */
+async function mapsAfter(page: Page, before?: number[][]): Promise<number[][]> {
+  const maps = await page.waitForFunction((before) => {
+    const canvases = [...document.querySelectorAll<HTMLCanvasElement>(".spotlight")];
+    const shades = canvases.map((canvas) =>
+      Array.from(canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? []),
     );
+    const drawn = shades.length > 0 && shades.every((map) => map.some((value) => value > 0));
+    return drawn && JSON.stringify(shades) !== before ? shades : undefined;
+  }, JSON.stringify(before));
+  return (await maps.jsonValue()) as number[][];
+}
 
 async function openWithPicture(open: () => Promise<Page>): Promise<Page> {
   const page = await open();
@@ -47,15 +50,14 @@ pageTests(({ open, errors }) => {
     await page.waitForSelector(".token");
     const captions = await page.locator(".token figcaption").allTextContents();
     assert.match(captions.join("\n"), /^From the class token.*\nFrom the distillation token/);
-    const last = await maps(page);
-    assert.is(last.length, 2);
-    assert.not.equal(last[0], last[1]);
+    let maps = await mapsAfter(page);
+    assert.is(maps.length, 2);
+    assert.not.equal(maps[0], maps[1]);
     await page.getByLabel("Layer", { exact: true }).fill("1");
-    const first = await maps(page);
-    assert.not.equal(first, last);
+    maps = await mapsAfter(page, maps);
     for (let head = 1; head <= TINY.heads; head++) {
       await page.getByLabel("Head", { exact: true }).fill(String(head));
-      assert.not.equal(await maps(page), first);
+      maps = await mapsAfter(page, maps);
     }
     await checkAccess(page, "layers");
     await page.context().close();
