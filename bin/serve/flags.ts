@@ -109,7 +109,7 @@ function addModelFlags(command: Command, device: readonly Option[]): void {
     .addOption(repeatable("--load-model <name>", "with explicit: a model to load at the start; repeatable"))
     .option(
       "--memory <size>",
-      "memory of all models, such as 4GiB; more is refused (default: half of the machine's)",
+      "memory of all models on the CPU, and of loading, such as 4GiB; more is refused (default: half of the machine's)",
       byteCount("--memory"),
     )
     .optionsGroup("Device:");

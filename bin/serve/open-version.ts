@@ -41,6 +41,8 @@ function batchSizes(maxBatch: number): number[] {
   return [...sizes, maxBatch];
 }
 
+const isOnGpu = (device: string): boolean => device.startsWith("webgpu") || device === "tfjs:webgpu";
+
 function onDevice({ runtime, model, dispose }: StartedModel): ModelOnDevice {
   const { executor, description } = runtime;
   return { device: executor.device, description, submit: model.submit, dispose };
@@ -66,7 +68,8 @@ async function openVersion(
     const { runtime, model, digest } = first;
     running = new RecoveringModel(onDevice(first), async () => onDevice(await open()), say);
     const current = running;
-    reservation.settle(model.bytes);
+    // A model on a GPU keeps nothing in the machine's memory; its device refuses what does not fit.
+    reservation.settle(isOnGpu(runtime.executor.device) ? 0 : model.bytes);
     const imageBytes = model.config.imageSize ** 2 * 3;
     for (const size of sizes) await (await current.submit(new Uint8Array(size * imageBytes), size)).outcome;
     const served: ServedModel = {

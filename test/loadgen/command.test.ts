@@ -4,9 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { Command } from "commander";
 import jpeg from "jpeg-js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { configureLoadgen } from "../../bin/commands/loadgen.js";
 import type { Level } from "../../bin/loadgen/report.js";
 import { inference } from "../../proto/generated/inference.js";
 import { INFERENCE_SERVICE } from "../../proto/services.js";
@@ -87,7 +89,34 @@ test.before(async () => {
 
 test.after(() => other.forceShutdown());
 
-async function run(...args: string[]): Promise<{ status: number | string; stdout: string; stderr: string }> {
+interface Ended {
+  status: number | string;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command in this process, which writes where the test reads: a process for each call would take most of its time. */
+async function run(...args: string[]): Promise<Ended> {
+  const command = new Command("loadgen").exitOverride();
+  configureLoadgen(command);
+  const written = { stdout: "", stderr: "" };
+  const streams = ["stdout", "stderr"] as const;
+  const writes = streams.map((stream) => process[stream].write);
+  for (const stream of streams)
+    process[stream].write = ((text: string) => {
+      written[stream] += text;
+      return true;
+    }) as typeof process.stdout.write;
+  try {
+    await command.parseAsync(args, { from: "user" });
+    return { status: Number(process.exitCode ?? 0), ...written };
+  } finally {
+    for (const [place, stream] of streams.entries()) process[stream].write = writes[place] as never;
+    process.exitCode = 0;
+  }
+}
+
+async function runProcess(...args: string[]): Promise<Ended> {
   const command = runCommand("loadgen", ...args);
   const status = await command.ended;
   return { status, ...command.output() };
@@ -229,8 +258,14 @@ test("vitrine serve: its own codes are counted, and a deadline is kept", async (
 });
 
 test("what cannot be measured is said on one line", async () => {
-  const refused = async (...args: string[]) => (await run(...args)).stderr;
-  assert.match(await refused("127.0.0.1:1", ...QUICK), /^vitrine: network\/\S+: .*127\.0\.0\.1:1/);
+  const refused = async (...args: string[]): Promise<string> => {
+    const { status, stdout, stderr } = await run(...args);
+    assert.equal([status, stdout, stderr.trimEnd().split("\n").length], [1, "", 1], stderr);
+    return stderr;
+  };
+  const ended = await runProcess("127.0.0.1:1", ...QUICK);
+  assert.equal([ended.status, ended.stdout], [1, ""]);
+  assert.match(ended.stderr, /^vitrine: network\/\S+: .*127\.0\.0\.1:1[^\n]*\n$/);
   assert.match(await refused(address, "--input", "nope"), /no input "nope".*"values", "file"/);
   assert.match(await refused(address, "--input", "words"), /datatype "STRING"; allowed: BYTES, BOOL/);
   assert.match(await refused(address, "--input", "open"), /shape \[-1, 3, -1, -1\]; allowed/);

@@ -16,6 +16,7 @@ import { type InferenceServer, startInferenceServer } from "../../server/inferen
 import { createRepository, type LiveRepository } from "../../server/inference/repository/live-repository.js";
 import { MemoryBudget } from "../../server/inference/repository/memory-budget.js";
 import { modelRepositoryFolder } from "../../server/inference/repository/model-origin.js";
+import { DEFAULT_SETTINGS } from "../../server/inference/repository/model-settings.js";
 import { DEFAULT_LIMITS } from "../../server/inference/server-options.js";
 import { makeTinyModel, SLOW, TINY } from "../inference/tiny-model.js";
 import { PATIENT, repositoryFolder } from "./model-folder.js";
@@ -164,6 +165,28 @@ test("what a model took is given back when it is unloaded, and one that does not
   await repository.unload("a", PATIENT);
   assert.is(memory.usedBytes, 0);
   await end();
+});
+
+test("a model on a GPU counts against the machine's memory only while it is loaded", async () => {
+  const memory = new MemoryBudget(2 ** 31);
+  const held: number[] = [];
+  const open = versionOpener({
+    start: async (path, _dtype, batchSizes) => {
+      held.push(memory.usedBytes);
+      const started = await startInThread(await backgroundRuntime(), path, { batchSizes });
+      const executor = Object.create(started.runtime.executor, { device: { value: "webgpu" } });
+      return { ...started, runtime: { ...started.runtime, executor } };
+    },
+    engine: () => ({}),
+    limits: { ...DEFAULT_LIMITS, maxBatch: 1 },
+    memory,
+    say: () => {},
+  });
+  const weightBytes = 1_000_000;
+  const found = { version: "1", path: tiny.folder, stamp: "", missing: null, weightBytes };
+  const engine = await open({ ...found, name: "a", settings: DEFAULT_SETTINGS });
+  assert.equal([...held, memory.usedBytes], [3 * weightBytes, 0]);
+  await engine.close();
 });
 
 test("the memory of the process does not grow with reloads", async () => {
