@@ -27,7 +27,7 @@ export default defineConfig({
   root: here("./"),
   base: "./",
   plugins: [builtWasm()],
-  define: { VITRINE: JSON.stringify({ version, license, code: homepage }) },
+  define: { VITRINE: JSON.stringify({ version, license, code: homepage, pages }) },
   worker: { format: "es", plugins: () => [builtWasm()], rolldownOptions: { checks } },
   build: {
     outDir: here("../../dist/app"),

@@ -51,6 +51,27 @@ pageTests(({ open, errors }) => {
     await page.context().close();
   });
 
+  test("a picture's small copy is made after its verdict, so that none is decoded twice at once", async () => {
+    const page = await open({ serviceWorkers: "block" });
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route("**/models.json", async (route) => {
+      await released;
+      await route.continue();
+    });
+    await page.reload();
+    await dropFiles(
+      page,
+      [1, 2].map((seed) => ({ name: `${seed}.jpg`, bytes: wavesJpeg(seed) })),
+    );
+    await page.waitForSelector(".tile");
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+    assert.is(await page.locator(".thumbnail-picture").count(), 0);
+    release();
+    await page.waitForFunction(() => document.querySelectorAll(".thumbnail-picture").length === 2);
+    await page.context().close();
+  });
+
   test("order and filter change what is listed", async () => {
     const page = await open();
     await openFolder(page, folder);

@@ -1,14 +1,14 @@
 // About: what this page is made of, and where its ideas and its code are.
 
-/** What the build knows of the package; `code` where package.json has a homepage. */
-declare const VITRINE: { version: string; license: string; code?: string };
+import { buildFacts } from "../design/build-facts.js";
 
 export function About() {
+  const { version, license, code } = buildFacts;
   return (
     <>
       <h3 class="drawer-section">About</h3>
       <p class="quiet">
-        {`Vitrine ${VITRINE.version}, ${VITRINE.license}. Its models are vision transformers as in `}
+        {`Vitrine ${version}, ${license}. Its models are vision transformers as in `}
         <a href="https://arxiv.org/abs/2012.12877" rel="noreferrer" target="_blank">
           DeiT
         </a>
@@ -17,10 +17,10 @@ export function About() {
           rollout
         </a>
         .
-        {VITRINE.code !== undefined && (
+        {code !== undefined && (
           <>
             {" "}
-            <a href={VITRINE.code} rel="noreferrer" target="_blank">
+            <a href={code} rel="noreferrer" target="_blank">
               Code
             </a>
           </>

@@ -72,7 +72,7 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
   useEffect(() => listenForKeys(page), []);
   return (
     <>
-      <Masthead>
+      <Masthead here="index.html">
         <Button
           weight="small"
           id="model-line"

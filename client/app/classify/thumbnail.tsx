@@ -34,10 +34,13 @@ async function make({ file, thumbnail }: Picture): Promise<void> {
 
 export function Thumbnail({ picture }: { picture: Picture }) {
   const url = picture.thumbnail.value;
+  const { kind } = picture.verdict.value;
+  // The verdict goes first: a large picture is not decoded twice at once.
+  const due = kind === "classified" || kind === "failed";
   const box = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     const element = box.current;
-    if (picture.thumbnail.value !== undefined || !element) return;
+    if (!due || picture.thumbnail.value !== undefined || !element) return;
     const observer = new IntersectionObserver(
       ([entry]) => {
         if (!entry?.isIntersecting) return;
@@ -48,7 +51,7 @@ export function Thumbnail({ picture }: { picture: Picture }) {
     );
     observer.observe(element);
     return () => observer.disconnect();
-  }, [picture]);
+  }, [picture, due]);
   return (
     <span ref={box} class="thumbnail">
       {url && <img class="thumbnail-picture" src={url} alt="" width={WIDTH} height={HEIGHT} />}
