@@ -90,19 +90,28 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
   const model = options.device === "remote" ? undefined : await modelRequest(options);
   await nextTask();
   signal?.throwIfAborted();
+  // Either part that fails ends the other.
+  const control = new AbortController();
+  const stop = () => control.abort(signal?.reason);
+  signal?.addEventListener("abort", stop);
   const decoder = new Decoder(assets);
-  const opening = model ? openHere({ model, assets }, options) : openRemote(options);
+  const part = { ...options, signal: control.signal };
+  const opening = model ? openHere({ model, assets }, part) : openRemote(part);
   try {
-    const [{ stage, loaded }] = await settledBy(signal, Promise.all([opening, decoder.opened]));
+    const [{ stage, loaded }] = await settledBy(control.signal, Promise.all([opening, decoder.opened]));
     return new WorkerClassifier(decoder, stage, loaded, options.pixelLimit);
   } catch (error) {
     const ended = new VitrineError("usage/disposed", "the load was ended");
+    control.abort(ended);
     decoder.end(ended);
+    // Where the model was there first.
     opening.then(
       ({ stage }) => stage.end(ended),
       () => {},
     );
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
 }
 
@@ -114,10 +123,9 @@ interface OpenModel {
 /** In a worker of the page; with `auto`, on the server where no device of this machine can run the model. */
 async function openHere(
   { model, assets }: Pick<LoadRequest, "model" | "assets">,
-  options: ClassifierOptions,
+  options: ClassifierOptions & { signal: AbortSignal },
 ): Promise<OpenModel> {
-  const { device = "auto", threads = "auto", remote } = options;
-  const signal = options.signal as AbortSignal | undefined;
+  const { device = "auto", threads = "auto", remote, signal } = options;
   const stage = new ModelThread({ model, assets, device, threads }, options);
   try {
     return { stage, loaded: await settledBy(signal, stage.loaded) };
@@ -131,7 +139,10 @@ async function openHere(
   }
 }
 
-async function openRemote({ remote, signal }: ClassifierOptions): Promise<OpenModel> {
-  const stage = await RemoteModel.open(remote as RemoteOptions, signal as AbortSignal | undefined);
+async function openRemote({
+  remote,
+  signal,
+}: ClassifierOptions & { signal: AbortSignal }): Promise<OpenModel> {
+  const stage = await RemoteModel.open(remote as RemoteOptions, signal);
   return { stage, loaded: stage.loaded };
 }

@@ -85,10 +85,13 @@ async function loadOn(request: LoadRequest, reading: Promise<Opened>, device: st
   }
 }
 
-/** True for failures that wasm cannot have: no GPU, a lost one, one with too little memory, a refused command. */
+/** True for failures that wasm cannot have: no GPU, a lost one, too little memory, no int8 kernels, a refused command. */
 function isGpuFailure(error: unknown): boolean {
-  return isVitrineError(error) && /^(device\/(unavailable|lost|memory)|internal\/)/.test(error.code);
+  return isVitrineError(error) && /^(device\/(unavailable|lost|memory|int8)|internal\/)/.test(error.code);
 }
+
+/** What failed, without what a command line would allow. */
+const reasonOf = (error: unknown): string => (error as Error).message.replace(/; (allowed|use): .*$/, "");
 
 async function load(request: LoadRequest): Promise<Loaded> {
   const reading = startReading(request);
@@ -96,7 +99,7 @@ async function load(request: LoadRequest): Promise<Loaded> {
     return await loadOn(request, reading, request.device);
   } catch (error) {
     if (request.device === "wasm" || !isGpuFailure(error)) throw error;
-    return { ...(await loadOn(request, reading, "wasm")), fallback: (error as Error).message };
+    return { ...(await loadOn(request, reading, "wasm")), fallback: reasonOf(error) };
   }
 }
 

@@ -13,6 +13,8 @@ import { type LibraryPage, openLibraryPage } from "./library-page.js";
 const tiny = makeTinyModel();
 const site = dirname(tiny.folder);
 const SMALL = wavesJpeg(1).toString("base64");
+/** Of the page's classifier: one that decodes, one that computes. */
+const WORKERS = 2;
 let opened: LibraryPage;
 /** Answers that are never finished, by path. */
 const held = new Map<string, ServerResponse>();
@@ -102,20 +104,21 @@ function registerTests(executable: string): void {
   });
 
   test("a load that is aborted in the middle of its download ends its requests and its workers", async () => {
-    const workers = opened.page.workers().length;
+    // Those that earlier tests ended may still be there.
+    await until(() => opened.page.workers().length === WORKERS);
     const refusal = opened.page.evaluate(async () => {
       const control = new AbortController();
       addEventListener("stop-load", () => control.abort(new Error("another model")), { once: true });
       return window.refusal(window.library.createClassifier({ model: "held", signal: control.signal }));
     });
     await until(() => held.size > 0);
-    assert.ok(opened.page.workers().length > workers);
+    assert.ok(opened.page.workers().length > WORKERS);
     const [response] = held.values();
     const closed = new Promise<void>((resolve) => response!.on("close", resolve));
     await opened.page.evaluate(() => dispatchEvent(new Event("stop-load")));
     assert.equal(await refusal, ["Error", "another model"]);
     await closed;
-    await until(() => opened.page.workers().length === workers);
+    await until(() => opened.page.workers().length === WORKERS);
   });
 
   test("a picture after a dropped one of 100 megapixels does not wait for it", async () => {
@@ -196,7 +199,7 @@ function registerTests(executable: string): void {
       refusals.map(([code]) => code),
       ["usage/disposed", "usage/disposed", "usage/disposed"],
     );
-    await until(() => opened.page.workers().length === 2);
+    await until(() => opened.page.workers().length === WORKERS);
   });
 
   test("outside a browser the error says what to use", async () => {

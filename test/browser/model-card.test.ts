@@ -99,8 +99,26 @@ function registerTests(): void {
       );
       assert.equal(refusal, [
         "device/unknown",
-        'no device "cuda"; allowed: auto, wasm, webgpu (option device)',
+        'no device "cuda"; allowed: auto, wasm, webgpu, remote (option device)',
       ]);
+    });
+  });
+
+  test("a load that fails leaves no worker, whichever part failed", async () => {
+    await withPage({}, async ({ page }) => {
+      const refusal = await page.evaluate(() =>
+        window.refusal(
+          window.library.createClassifier({ model: "tiny", assets: "/nowhere", threads: 99999 }),
+        ),
+      );
+      // Two parts fail, at the same time: either may be first.
+      assert.match(refusal[0], /^(file\/not-found|device\/threads)$/);
+      const only = await page.evaluate(() =>
+        window.refusal(window.library.createClassifier({ model: "tiny", threads: 99999 })),
+      );
+      assert.equal(only, ["device/threads", "threads is 99999; allowed: auto, or 1 to 256"]);
+      for (let turn = 0; page.workers().length > 0 && turn < 1000; turn++) await page.waitForTimeout(10);
+      assert.is(page.workers().length, 0);
     });
   });
 
@@ -111,6 +129,9 @@ function registerTests(): void {
       assert.is(card.threads, undefined);
       assert.match(card.adapter?.name ?? "", /swiftshader/i);
       assert.is(card.adapter?.software, true);
+      const int8 = await page.evaluate(cardFor, { device: "webgpu", dtype: "int8" });
+      assert.equal([int8.device, int8.dtype], ["wasm", "int8"]);
+      assert.is(int8.fallback, "dtype int8: device webgpu has no int8 kernels");
     });
   });
 

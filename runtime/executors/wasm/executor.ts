@@ -36,7 +36,7 @@ function resolveThreads(host: Host, wanted: number | "auto"): number {
   if (wanted === "auto") return canShare ? Math.min(host.cores(), MAX_AUTOMATIC_THREADS) : 1;
   const details = { threads: wanted };
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
-    const text = `threads is ${wanted}; allowed: auto, or 1 to ${MAX_THREADS} (--threads)`;
+    const text = `threads is ${wanted}; allowed: auto, or 1 to ${MAX_THREADS}${host.name === "node" ? " (--threads)" : ""}`;
     throw new VitrineError("device/threads", text, { details });
   }
   if (wanted > 1 && !canShare) {
