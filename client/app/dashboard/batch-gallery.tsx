@@ -26,7 +26,7 @@ function Answer({ who, decision, picture }: { who: string; decision: Decision; p
     <li class="answer" data-right={isRight}>
       <span class="quiet">{who}</span> {decision.name} {percent(100 * decision.probability, 0)}
       <span class="answer-mark" aria-hidden="true">
-        {isRight ? " ✓" : " ✗"}
+        {isRight ? "\u00a0✓" : "\u00a0✗"}
       </span>
       <span class="visually-hidden">{isRight ? ", right" : ", wrong"}</span>
     </li>
