@@ -109,6 +109,15 @@ export async function outcome(page: Page, state: "classified" | "failed", name: 
   );
 }
 
+/** Presses Tab until the element with this id has the focus; fails after ten times. */
+export async function tabTo(page: Page, id: string): Promise<void> {
+  for (let press = 0; press < 10; press++) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate((id) => document.activeElement?.id === id, id)) return;
+  }
+  assert.unreachable(`ten times Tab, and #${id} has no focus`);
+}
+
 /** Fails with what axe-core finds, and where the page scrolls sideways. */
 export async function checkAccess(page: Page, state: string): Promise<void> {
   const found = await page.evaluate(`${axe.source}; axe.run().then(({ violations }) =>

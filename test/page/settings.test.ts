@@ -3,15 +3,14 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { wavesJpeg } from "../inference/tiny-model.js";
-import { checkAccess, dropFiles, outcome, pageTests } from "./page-tests.js";
+import { checkAccess, dropFiles, outcome, pageTests, tabTo } from "./page-tests.js";
 
 const focused = () => document.activeElement?.id ?? "";
 
 pageTests(({ open, errors }) => {
   test("the panel opens and closes by keyboard, holds the focus, and gives it back", async () => {
     const page = await open();
-    await page.keyboard.press("Tab");
-    assert.is(await page.evaluate(focused), "model-line");
+    await tabTo(page, "model-line");
     await page.keyboard.press("Enter");
     await page.waitForSelector("dialog[open]");
     await checkAccess(page, "settings");

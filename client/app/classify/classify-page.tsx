@@ -3,6 +3,7 @@
 
 import { effect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import { Announcer } from "../design/announcer.js";
 import { Button } from "../design/button.js";
 import { Masthead } from "../design/masthead.js";
 import { listenForArrivals } from "./arrivals.js";
@@ -93,9 +94,7 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
             <Strip pictures={pictures} />
           </div>
         )}
-        <p class="visually-hidden" id="announcement" aria-live="polite">
-          {announcement(page)}
-        </p>
+        <Announcer text={announcement(page)} />
       </main>
       <footer class="footnote">
         <p>
