@@ -73,6 +73,11 @@ const BENCHES: Record<string, Bench> = {
       "the inference server beside the bare executor: rate, added latency, health at saturation, overload",
     load: () => import("./serve.js"),
   },
+  "tab-training": {
+    about:
+      "training in a page: time, accuracy, a reload in the middle, and whether Node ends with the same bytes",
+    load: () => import("./tab-training.js"),
+  },
   train: {
     about: "images/s of a training step, compared with tfjs-wasm and PyTorch",
     load: () => import("./train.js"),

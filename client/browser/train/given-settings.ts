@@ -27,7 +27,7 @@ const HEAD: Readonly<Record<string, SettingValue>> = {
 const ALL: Readonly<Record<string, SettingValue>> = { epochs: 10 };
 
 /** Validations of a run: each costs as much as a few steps. */
-const VALIDATIONS = 10;
+const VALIDATIONS = 6;
 
 function refuse(key: string, got: SettingValue, allowed: string): never {
   throw new VitrineError(
