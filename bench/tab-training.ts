@@ -48,6 +48,7 @@ export async function main(words: readonly string[]): Promise<void> {
       plannedBytes: facts.plan.bytes,
       secondsToPrepare: seconds.prepare,
       secondsToTrain: seconds.train,
+      secondsTo90: evaluations.find(({ top1 }) => top1 >= 90)?.seconds,
       top1: evaluations.at(-1)?.top1,
     });
     console.log(`flags: ${facts.flags.join(" ")}`);

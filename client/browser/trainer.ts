@@ -3,6 +3,7 @@
 
 import { fromErrorRecord, quote, VitrineError } from "../../runtime/errors.js";
 import type { ClassScore } from "../../runtime/inference/logits.js";
+import { absolute, modelRequest } from "./model-request.js";
 import { startWorker } from "./start-worker.js";
 import type {
   KeptRun,
@@ -27,7 +28,7 @@ export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from 
 export type { DownloadProgress } from "../../runtime/host/browser-download.js";
 export type { CancelSignal, Url, WebBlob } from "../../runtime/host/environment-types.js";
 export type { ClassScore } from "../../runtime/inference/logits.js";
-export type { KernelProgress } from "./contract.js";
+export type { JsonFile, KernelProgress, ModelBytes } from "./contract.js";
 export type {
   KeptRun,
   LabeledPicture,
@@ -47,8 +48,6 @@ interface Pending {
   resolve(answer: never): void;
   reject(error: unknown): void;
 }
-
-const absolute = (url: URL | string): string => new URL(url, globalThis.location?.href).href;
 
 function sent({ picture, label, name = (picture as Partial<File>).name }: LabeledPicture): SentPicture {
   if (!(picture instanceof Blob))
@@ -178,7 +177,7 @@ async function lockRun(run: string): Promise<() => void> {
   });
 }
 
-function openRequest(options: TrainerOptions): OpenRequest {
+async function openRequest(options: TrainerOptions): Promise<OpenRequest> {
   const { run = DEFAULT_RUN, resume = false, model, pictures = [], validation = [] } = options;
   const { trains = "head", settings = {}, device, threads = "auto", assets } = options;
   if (trains !== "head" && trains !== "all")
@@ -186,14 +185,15 @@ function openRequest(options: TrainerOptions): OpenRequest {
   return {
     run,
     resume,
-    model: model === undefined ? null : absolute(model),
+    // Training is in float32, whatever the files are kept in.
+    model: model === undefined ? null : await modelRequest({ model, dtype: "float32" }),
     pictures: pictures.map(sent),
     validation: validation.map(sent),
     trains,
     settings,
     device: device ?? null,
     threads,
-    assets: assets === undefined ? undefined : absolute(assets),
+    assets: assets === undefined ? undefined : absolute(assets, "assets"),
   };
 }
 
@@ -225,7 +225,7 @@ function eventsOf(options: TrainerOptions): (event: TrainerEvent) => void {
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const signal = options.signal as AbortSignal | undefined;
   signal?.throwIfAborted();
-  const request = openRequest(options);
+  const request = await openRequest(options);
   // Without a promise of the browser, private files go first where a device is short of space.
   await globalThis.navigator.storage?.persist?.().catch(() => false);
   const release = await lockRun(request.run);

@@ -52,7 +52,8 @@ export interface TabRun {
   /** Text of config.json. */
   config: string;
   steps: number[];
-  evaluations: TrainedEvaluation[];
+  /** With the seconds that they came after. */
+  evaluations: (TrainedEvaluation & { seconds: number })[];
   finished: boolean;
   /** Seconds to prepare the run, and of its steps, validations and checkpoints. */
   seconds: { prepare: number; train: number };
@@ -137,11 +138,12 @@ export class TrainingSite {
       async ([asked, until]) => {
         const { library, pictures, digest } = window.tools;
         const steps: number[] = [];
-        const evaluations: TrainedEvaluation[] = [];
+        const evaluations: TabRun["evaluations"] = [];
         const own = asked.resume
           ? {}
           : { pictures: await pictures("train"), validation: await pictures("val") };
         const start = performance.now();
+        let prepared = start;
         const trainer = await library.createTrainer({
           ...asked,
           ...own,
@@ -149,9 +151,10 @@ export class TrainingSite {
             steps.push(step);
             if (step === until) void trainer.stop();
           },
-          onEvaluation: (evaluation) => evaluations.push(evaluation),
+          onEvaluation: (evaluation) =>
+            evaluations.push({ ...evaluation, seconds: (performance.now() - prepared) / 1000 }),
         });
-        const prepared = performance.now();
+        prepared = performance.now();
         const { finished } = await trainer.train();
         const ended = performance.now();
         const files = await trainer.exportModel();

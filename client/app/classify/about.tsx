@@ -26,6 +26,9 @@ export function About() {
           </>
         )}
       </p>
+      <p class="quiet">
+        <a href="./train.html">Train on your own pictures</a>, on this computer alone.
+      </p>
     </>
   );
 }

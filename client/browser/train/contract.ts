@@ -3,7 +3,7 @@
 import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
 import type { CancelSignal, Url, WebBlob } from "../../../runtime/host/environment-types.js";
 import type { ClassScore } from "../../../runtime/inference/logits.js";
-import type { KernelProgress } from "../contract.js";
+import type { KernelProgress, ModelBytes } from "../contract.js";
 
 /** A picture file with its class. */
 export interface LabeledPicture {
@@ -24,8 +24,8 @@ export interface TrainerOptions {
   run?: string;
   /** Continue the run of that name: its model, pictures and settings are kept with it. Default false. */
   resume?: boolean;
-  /** URL of the model folder to start from; required for a new run. */
-  model?: Url | string;
+  /** The model to start from, as for a classifier: a folder's URL, a file's, `hf:OWNER/NAME`, or bytes; required for a new run. */
+  model?: Url | string | ModelBytes;
   /** Pictures to train on; required for a new run, at least two. Classes are those of their labels, by code point. */
   pictures?: readonly LabeledPicture[];
   /** Pictures to validate on, which are not trained on. Default none. */

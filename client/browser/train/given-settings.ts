@@ -15,7 +15,7 @@ const ELSEWHERE = new Set(["--model", "--init", "--teacher", "--distillation"]);
  */
 const HEAD: Readonly<Record<string, SettingValue>> = {
   freeze: BACKBONE,
-  epochs: 30,
+  epochs: 20,
   lr: 0.01,
   "lr-scaling": "none",
   "min-lr": 0,
@@ -27,7 +27,7 @@ const HEAD: Readonly<Record<string, SettingValue>> = {
 const ALL: Readonly<Record<string, SettingValue>> = { epochs: 10 };
 
 /** Validations of a run: each costs as much as a few steps. */
-const VALIDATIONS = 6;
+const VALIDATIONS = 5;
 
 function refuse(key: string, got: SettingValue, allowed: string): never {
   throw new VitrineError(

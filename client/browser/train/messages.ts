@@ -6,6 +6,7 @@ import type { ErrorRecord } from "../../../runtime/errors.js";
 import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
 import type { ClassScore } from "../../../runtime/inference/logits.js";
 import type { KernelProgress } from "../contract.js";
+import type { ModelRequest } from "../model-request.js";
 import type {
   SettingValue,
   TrainedEvaluation,
@@ -25,7 +26,7 @@ export interface SentPicture {
 export interface OpenRequest {
   run: string;
   resume: boolean;
-  model: string | null;
+  model: ModelRequest | null;
   pictures: SentPicture[];
   validation: SentPicture[];
   trains: "head" | "all";

@@ -6,7 +6,6 @@ import { describe, sourceBatches } from "../../../runtime/batches/batch-stream.j
 import { createEvaluationMaker, evaluationBatches } from "../../../runtime/batches/evaluation-maker.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
 import type { DownloadProgress } from "../../../runtime/host/browser-download.js";
-import { urlModelSource } from "../../../runtime/host/browser-source.js";
 import { readModel } from "../../../runtime/model-files/stored-model.js";
 import { inputTransform } from "../../../runtime/models/config.js";
 import { writeConfigJson } from "../../../runtime/models/families.js";
@@ -23,6 +22,7 @@ import type { DataRequest, StartingPoint, TrainingRun } from "../../../trainer/c
 import { trainedSteps } from "../../../trainer/core/schedule.js";
 import { checkSettings } from "../../../trainer/core/settings.js";
 import { type RunState, readState, STATE_FILE } from "../../../trainer/core/state.js";
+import { openModelSource } from "../model-source.js";
 import type { TrainerFacts, TrainingPlanned } from "./contract.js";
 import { DecodeThread } from "./decode-thread.js";
 import { givenSettings } from "./given-settings.js";
@@ -133,11 +133,12 @@ async function startNew(opening: Opening): Promise<{ start: StartingPoint; data:
   if (model === null)
     throw new VitrineError("usage/training", "a new run needs a model to start from (model)");
   const given = givenSettings(request.trains, request.settings);
-  const asked = { ...settingsFrom(given), init: model };
+  const source = await openModelSource(model, events.onProgress);
+  const asked = { ...settingsFrom(given), init: source.location };
   checkSettings(asked);
   const pictures = { training: request.pictures, validation: request.validation };
   const data = await openData(pictures, opening);
-  const init = await readModel(urlModelSource(model, events.onProgress), { headless: true });
+  const init = await readModel(source, { headless: true });
   const runtime = await opening.openRuntime(request.device ?? "auto", "auto");
   const start = await startRun(
     { given, badSamples: BAD_SAMPLES, device: request.device, gpuTier: null, threads: request.threads },
