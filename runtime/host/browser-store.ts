@@ -3,7 +3,7 @@
 
 import type { FileVersion } from "./browser-http.js";
 
-const CACHE = "vitrine-models";
+const CACHE = "vitrine-weights";
 /** Written while a file arrives: as much is lost when a page is closed in the middle. */
 const PART_BYTES = 4 * 2 ** 20;
 /** Left of the browser's quota for others. */

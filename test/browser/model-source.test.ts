@@ -202,7 +202,7 @@ function registerTests(executable: string): void {
     const reading = read("/m").catch(() => {});
     const stored = () =>
       page.evaluate(async () => {
-        const cache = await caches.open("vitrine-models");
+        const cache = await caches.open("vitrine-weights");
         return (await cache.keys()).filter(({ url }) => /\/[01]$/.test(url)).length;
       });
     while ((await stored()) < 2) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -249,7 +249,7 @@ function registerTests(executable: string): void {
     const file = serve({ stopsAt: 9 * MIB });
     const reading = read("/m", { sha256: sha256(WEIGHTS) });
     const damaged = await page.evaluate(async () => {
-      const cache = await caches.open("vitrine-models");
+      const cache = await caches.open("vitrine-weights");
       while (true) {
         const key = (await cache.keys()).find(({ url }) => url.endsWith("/1"));
         const first = (await cache.keys()).find(({ url }) => url.endsWith("/0"));

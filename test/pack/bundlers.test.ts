@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { findChromium, launchChromium } from "../browser/chromium.js";
 import { TINY_LABELS } from "../inference/tiny-model.js";
-import { BUNDLERS, makeProject, type Project, SLOW_BUNDLERS } from "./bundlers.js";
+import { BUNDLERS, EXAMPLES, makeProject, type Project, SLOW_BUNDLERS } from "./bundlers.js";
 
 const bundlers = process.env.VITRINE_SLOW_BUNDLERS ? [...BUNDLERS, ...SLOW_BUNDLERS] : BUNDLERS;
 const LIMIT_BYTES = 2_000_000;
@@ -16,7 +16,7 @@ let browser: Browser;
 
 function registerTests(executable: string): void {
   test.before(async () => {
-    project = await makeProject(bundlers);
+    project = await makeProject([...bundlers, ...EXAMPLES]);
     browser = await launchChromium(executable);
   });
 
@@ -40,6 +40,16 @@ function registerTests(executable: string): void {
       );
       for (const { label } of answers) assert.ok(TINY_LABELS.includes(label), label);
       assert.match(deviceDescription ?? "", /thread/);
+    });
+  }
+
+  for (const example of EXAMPLES) {
+    test(`examples/${example.folder} shows three classes of a photograph, for one download`, async () => {
+      const { lines, downloads, errors } = await project.tryExample(example, browser);
+      assert.equal(errors, []);
+      assert.is(downloads, 1);
+      assert.is(lines.length, 3);
+      for (const line of lines) assert.match(line, /^[a-z, ]+ \d+\.\d%$/);
     });
   }
 

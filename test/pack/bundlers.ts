@@ -1,14 +1,14 @@
 // Bundlers: fresh projects with the packed @vitrine/browser, and how each makes a page of test/pack/consumers/browser.
 
 import { execFile, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import sirv from "sirv";
 import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 
@@ -91,6 +91,37 @@ export const BUNDLERS: readonly Bundler[] = [
   },
 ];
 
+/** A folder of examples/, with the library and a model where its first lines ask for them. */
+export interface BrowserExample {
+  folder: string;
+  packages: readonly string[];
+  command?: readonly [script: string, ...args: string[]];
+  /** Folder for the model, from the example's. */
+  model: string;
+  /** Folder of the page, from the example's. */
+  output: string;
+}
+
+const VITE_BUILD = ["vite/bin/vite.js", "build", "--base", "./", "--logLevel", "warn"] as const;
+
+export const EXAMPLES: readonly BrowserExample[] = [
+  { folder: "browser-html", packages: [], model: "model", output: "." },
+  {
+    folder: "browser-vite",
+    packages: ["vite@8.3.8"],
+    command: VITE_BUILD,
+    model: "public/model",
+    output: "dist",
+  },
+  {
+    folder: "browser-react",
+    packages: ["vite@8.3.8", "react@19.2.8", "react-dom@19.2.8"],
+    command: VITE_BUILD,
+    model: "public/model",
+    output: "dist",
+  },
+];
+
 const NEXT = ["next@16.4.6", "react@19.2.8", "react-dom@19.2.8"];
 
 /** Those that take longer to install or to run than all of the others: `npm run bundlers`. */
@@ -123,6 +154,8 @@ export interface Project {
   installedBytes: number;
   /** What classified pictures answer in a bundler's page. */
   classifyIn(bundler: Bundler, browser: Browser): Promise<Outcome>;
+  /** What an example's page shows about a photograph that is chosen there. */
+  tryExample(example: BrowserExample, browser: Browser): Promise<ExampleOutcome>;
   remove(): void;
 }
 
@@ -134,8 +167,15 @@ export interface Outcome {
   errors: string[];
 }
 
+export interface ExampleOutcome {
+  lines: string[];
+  /** How often the page asked for the weights. */
+  downloads: number;
+  errors: string[];
+}
+
 /** Packs the library and installs it with all bundlers into a new project. */
-export async function makeProject(bundlers: readonly Bundler[]): Promise<Project> {
+export async function makeProject(bundlers: readonly Pick<Bundler, "packages">[]): Promise<Project> {
   const folder = mkdtempSync(join(tmpdir(), "vitrine-bundlers-"));
   await run(process.execPath, [join(root, "scripts/browser-package.mjs")]);
   const packed = await npm(["pack", join(root, "dist/browser-package"), "--json"], folder);
@@ -156,6 +196,7 @@ export async function makeProject(bundlers: readonly Bundler[]): Promise<Project
     folder,
     installedBytes: unpackedSize,
     classifyIn: (bundler, browser) => classifyIn(folder, bundler, browser),
+    tryExample: (example, browser) => tryExample(folder, example, browser),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -197,7 +238,7 @@ interface Served {
 }
 
 /** Runs what a bundler's command line starts, with this Node. */
-function commandOf(folder: string, { command = [""] }: Bundler): [string, string[]] {
+function commandOf(folder: string, { command = [""] }: Pick<Bundler, "command">): [string, string[]] {
   const [script, ...args] = command;
   return [process.execPath, [join(folder, "node_modules", script), ...args]];
 }
@@ -249,12 +290,8 @@ async function buildAndServe(folder: string, output: string, bundler: Bundler): 
   return { address: here.origin + base, close };
 }
 
-async function classifyIn(folder: string, bundler: Bundler, browser: Browser): Promise<Outcome> {
-  const { name, output } = bundler;
-  const served = await (output === undefined
-    ? startServer(folder, bundler)
-    : buildAndServe(folder, output, bundler));
-  const page = await browser.newPage();
+/** Messages of what goes wrong in a page. */
+function watchErrors(page: Page): string[] {
   const errors: string[] = [];
   page.on("response", (response) => {
     // What a model folder may lack, and what browsers ask for by themselves.
@@ -262,12 +299,51 @@ async function classifyIn(folder: string, bundler: Bundler, browser: Browser): P
     if (!response.ok() && !isOptional) errors.push(`${response.status()} ${response.url()}`);
   });
   page.on("pageerror", (error) => errors.push(error.message));
+  return errors;
+}
+
+async function classifyIn(folder: string, bundler: Bundler, browser: Browser): Promise<Outcome> {
+  const { name, output } = bundler;
+  const served = await (output === undefined
+    ? startServer(folder, bundler)
+    : buildAndServe(folder, output, bundler));
+  const page = await browser.newPage();
+  const errors = watchErrors(page);
   try {
     await page.goto(served.address);
     await page.waitForFunction(() => document.title.startsWith("{"), undefined, { timeout: PAGE_MS });
     return { ...(JSON.parse(await page.title()) as Outcome), errors };
   } catch (cause) {
     throw new Error(`${name}: no answer; ${errors.join("; ")}`, { cause });
+  } finally {
+    await page.close();
+    served.close();
+  }
+}
+
+async function tryExample(
+  folder: string,
+  example: BrowserExample,
+  browser: Browser,
+): Promise<ExampleOutcome> {
+  const home = join(folder, example.folder);
+  const shared = join(folder, "shared");
+  cpSync(join(root, "examples", example.folder), home, { recursive: true });
+  symlinkSync(join(folder, "node_modules"), join(home, "node_modules"), "junction");
+  cpSync(join(shared, "model"), join(home, example.model), { recursive: true });
+  if (example.command) await run(...commandOf(folder, example), { cwd: home, env });
+  const served = await serve(join(home, example.output), shared, "/sub/page/");
+  const page = await browser.newPage();
+  const errors = watchErrors(page);
+  let downloads = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/model.safetensors") && request.method() === "GET") downloads++;
+  });
+  try {
+    await page.goto(`${served.origin}/sub/page/`);
+    await page.setInputFiles("input[type=file]", join(shared, "pictures/photo.jpg"));
+    await page.waitForSelector("li", { timeout: PAGE_MS });
+    return { lines: await page.locator("li").allTextContents(), downloads, errors };
   } finally {
     await page.close();
     served.close();
