@@ -120,11 +120,20 @@ class HttpSource implements HttpModelSource {
   }
 
   async #readWeights(file: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const { signal, onProgress } = this.#options;
     const chosen = file === WEIGHTS_FILE ? await this.#chooseWeights() : undefined;
-    const located = this.#locate(chosen?.file ?? file);
+    const found = await this.#fetchWeights(chosen?.file ?? file, chosen?.expected);
+    // A folder may have been copied without all of the files that its config.json offers.
+    return found || !chosen || chosen.file === file ? found : this.#fetchWeights(file, undefined);
+  }
+
+  async #fetchWeights(
+    file: string,
+    known: ExpectedFile | undefined,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    const { signal, onProgress } = this.#options;
+    const located = this.#locate(file);
     if (located === null) return null;
-    const { url, immutable = false, expected = chosen?.expected } = located;
+    const { url, immutable = false, expected = known } = located;
     const found = await download(url, {
       ...{ limit: LARGEST_WEIGHTS, store: await this.#store, immutable },
       signal: signal as AbortSignal | undefined,

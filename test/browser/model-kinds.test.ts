@@ -14,7 +14,7 @@ import { convertModel } from "../../runtime/model-files/convert.js";
 import { readModel } from "../../runtime/model-files/stored-model.js";
 import { makeTinyModel, TINY_LABELS, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, launchChromium } from "./chromium.js";
-import { serveWeights, sha256, type WeightsServer } from "./weights-server.js";
+import { type ServedFile, serveWeights, sha256, type WeightsServer } from "./weights-server.js";
 
 const DIST = fileURLToPath(new URL("../../", import.meta.url));
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -204,6 +204,11 @@ function registerTests(executable: string): void {
       asked,
       ["float16", "int8", "float32"].map((dtype) => `GET /variants/model.${dtype}.safetensors`),
     );
+    // A folder that was copied without them has model.safetensors still.
+    server.files.set("/copied/config.json", server.files.get("/variants/config.json") as ServedFile);
+    server.files.set("/copied/model.safetensors", { bytes: weights });
+    const { card, failure } = await load('{ model: "copied", dtype: "int8" }');
+    assert.equal([card?.dtype, failure], ["int8", undefined]);
     // Of one file, the wanted format is made.
     assert.is((await load('{ model: "tiny", dtype: "int8" }')).card?.dtype, "int8");
   });

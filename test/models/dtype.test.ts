@@ -1,11 +1,13 @@
 // Dtypes of a model: float16, bfloat16 and int8 files give the same answers as the flag, and int8 is refused without kernels for
 // it.
 
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { offeredFiles } from "../../client/browser/choose-weights.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import type { ModelSource } from "../../runtime/host/host.js";
@@ -195,6 +197,29 @@ test("convert writes a folder of half or about a quarter of the size once, and c
   }
 });
 
+test("convert --also writes the weights in further formats, and config.json says which, how long and with what checksum", async () => {
+  const out = join(folder, "offered");
+  const flags = ["--model", tiny.folder, "--dtype", "f32", "--also", "f16,int8", "--out", out];
+  const { status, errors } = await vitrine("convert", ...flags);
+  assert.is(status, 0, errors);
+  const offered = offeredFiles(readFileSync(join(out, "config.json"), "utf8"));
+  assert.equal(
+    offered.map(({ dtype, file }) => [dtype, file]),
+    [
+      ["float32", "model.safetensors"],
+      ["float16", "model.float16.safetensors"],
+      ["int8", "model.int8.safetensors"],
+    ],
+  );
+  for (const { dtype, file, bytes, sha256 } of offered) {
+    const found = readFileSync(join(out, file));
+    assert.is(found.length, bytes);
+    assert.is(createHash("sha256").update(found).digest("hex"), sha256);
+    const alone = await converted(nodeModelSource(tiny.folder), dtype as WeightDtype);
+    assert.ok(found.equals((await alone.read("model.safetensors")) as Uint8Array), dtype);
+  }
+});
+
 test("invalid dtypes and targets give one line and status 1", async () => {
   const file = join(folder, "a-file");
   writeFileSync(file, "");
@@ -202,6 +227,10 @@ test("invalid dtypes and targets give one line and status 1", async () => {
     [
       ["classify", file, "--model", tiny.folder, "--dtype", "int4"],
       /usage\/dtype: --dtype got "int4"; allowed: f32, f16, bf16, int8/,
+    ],
+    [
+      ["convert", "--model", tiny.folder, "--dtype", "f32", "--also", "bf16", "--out", join(folder, "x")],
+      /usage\/dtype: --also got "bf16"; allowed: f32, f16, int8/,
     ],
     [["convert", "--model", tiny.folder, "--out", join(folder, "x")], /usage\/command-line: .*--dtype/],
     [["convert", "--model", tiny.folder, "--dtype", "f16", "--out", file], /file\/exists: .*is a file/],
