@@ -13,6 +13,9 @@ function contentsOf(source: PictureSource): Transferable[] {
   return [source.kind === "file" ? source.bytes.buffer : source.data.buffer];
 }
 
+/** A decode that takes longer is worth a spare worker, which takes over at once where the picture is dropped. */
+const SPARE_AFTER_MS = 100;
+
 export class Decoder {
   /** Settles when the first worker has its module. Rejects with `file/not-found`, `internal/worker`. */
   readonly opened: Promise<void>;
@@ -20,6 +23,8 @@ export class Decoder {
   readonly #queue: TaskQueue<DecodeTask, DecodedInput>;
   #settleOpened!: { resolve(): void; reject(error: VitrineError): void };
   #worker: Worker;
+  #spare: Worker | undefined;
+  #spareTimer: ReturnType<typeof setTimeout> | undefined;
   /** Later workers need neither download nor compile it. */
   #module: WebAssembly.Module | undefined;
 
@@ -30,7 +35,7 @@ export class Decoder {
     });
     this.#worker = this.#start();
     this.#queue = new TaskQueue({
-      start: (id, task) => this.#post({ kind: "run", id, task }, contentsOf(task.source)),
+      start: (id, task) => this.#run(id, task),
       interrupt: () => this.#replaceWorker(),
     });
   }
@@ -41,7 +46,9 @@ export class Decoder {
   }
 
   end(error: VitrineError): void {
+    clearTimeout(this.#spareTimer);
     this.#worker.terminate();
+    this.#spare?.terminate();
     this.#queue.end(error);
   }
 
@@ -56,14 +63,22 @@ export class Decoder {
       import.meta.url,
     );
     worker.onmessage = ({ data }: MessageEvent<FromDecoder>) => this.#receive(data);
-    worker.onerror = (event) => this.#recover(workerFailure("decode", event));
+    worker.onerror = (event) => {
+      if (worker === this.#worker) this.#recover(workerFailure("decode", event));
+      else this.#spare = undefined;
+    };
     const open: ToDecoder = { kind: "open", assets: this.#assets, module: this.#module };
     worker.postMessage(open);
     return worker;
   }
 
-  #post(message: ToDecoder, transfer: Transferable[]): void {
-    this.#worker.postMessage(message, transfer);
+  #run(id: number, task: DecodeTask): void {
+    const message: ToDecoder = { kind: "run", id, task };
+    this.#worker.postMessage(message, contentsOf(task.source));
+    clearTimeout(this.#spareTimer);
+    this.#spareTimer = setTimeout(() => {
+      this.#spare ??= this.#start();
+    }, SPARE_AFTER_MS);
   }
 
   #receive(message: FromDecoder): void {
@@ -71,12 +86,17 @@ export class Decoder {
       this.#module = message.module;
       this.#settleOpened.resolve();
     } else if (message.kind === "open-failed") this.#settleOpened.reject(fromErrorRecord(message.error));
-    else this.#queue.finish(message);
+    else {
+      clearTimeout(this.#spareTimer);
+      this.#queue.finish(message);
+    }
   }
 
   #replaceWorker(): void {
+    clearTimeout(this.#spareTimer);
     this.#worker.terminate();
-    this.#worker = this.#start();
+    this.#worker = this.#spare ?? this.#start();
+    this.#spare = undefined;
   }
 
   /** Out of memory, for example: the picture failed, the next one gets a new worker. */
