@@ -133,6 +133,29 @@ test("a caller that has had its share does not come before one with an older req
   }
 });
 
+test("a caller that had nothing waiting is next, no matter how much slower the device has become than it was", async () => {
+  const time = new VirtualTime();
+  time.install();
+  try {
+    let ms = 10;
+    const { infer, computed } = heldEngine(1_000, () => time.sleep(ms));
+    const answers = [infer("flood", 0)];
+    await time.pass(50);
+    ms = 100;
+    for (let image = 0; image < 100; image++) answers.push(infer("flood", 1));
+    await time.pass(5_050);
+    const before = computed.length;
+    assert.ok(before > 40 && before < 60, `${before} were computed`);
+    answers.push(infer("few", 2));
+    await time.pass(300);
+    assert.ok(computed.slice(before, before + 2).includes(2), `computed then ${computed.slice(before)}`);
+    await time.pass(10_000);
+    assert.equal([...new Set(await Promise.all(answers))], ["ok"]);
+  } finally {
+    time.remove();
+  }
+});
+
 test("two callers that flood a queue have half of it each, no matter which came first", async () => {
   const { engine, infer, end } = heldEngine(8);
   const first = [infer("first", 1)];

@@ -279,7 +279,7 @@ export class Batcher {
     this.#hasRefused = formed.late.length > 0;
     if (formed.images.length === 0) return undefined;
     const taken = formed.images.map(({ request }) => request);
-    this.#fairOrder.taken(taken, this.#queue, (request) => this.#msPerImage(request));
+    this.#fairOrder.taken(taken, (request) => this.#msPerImage(request));
     const images = this.#spare[kind.input].pop() ?? this.#newImages(kind);
     const parts = formed.images.map(({ request, index, image }, row): Part => {
       images.set(image, row * this.#options.imageLength);

@@ -55,8 +55,6 @@ export class WaitingRequest {
   readonly count: number;
   readonly kind: BatchKind;
   readonly key: string;
-  /** When it arrived, by performance.now(). */
-  readonly since = performance.now();
   readonly rank: number;
   readonly deadline: number;
   readonly clock: RequestClock | undefined;
@@ -74,7 +72,7 @@ export class WaitingRequest {
     this.count = count;
     this.kind = kind;
     this.key = kindKey(kind);
-    this.rank = rankOf(priority, this.since);
+    this.rank = rankOf(priority);
     this.deadline = deadline;
     this.clock = clock;
     this.caller = caller;
