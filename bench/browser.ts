@@ -121,6 +121,19 @@ interface Round extends PageFigures, Visit {
   peakMb: number;
 }
 
+/** What a page that has crashed would never answer. */
+async function limited<Value>(work: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`bench: no answer of a page in ${LOAD_MS / 1000} s`)), LOAD_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function visit(
   browser: Browser,
   site: Site,
@@ -136,9 +149,9 @@ async function visit(
     site.visit();
     await page.goto(`${address}/${peer}`);
     await page.waitForFunction(() => window.figures !== undefined);
-    const cold = await page.evaluate(() => window.figures);
+    const cold = await limited(page.evaluate(() => window.figures));
     const sent = site.visit();
-    const warmMs = await page.evaluate((rounds) => window.warm(rounds), warm);
+    const warmMs = await limited(page.evaluate((rounds) => window.warm(rounds), warm));
     const peakMb = peakOf((await rendererPids(browser)).filter((pid) => !before.has(pid)));
     return { ...cold, ...sent, warmMs, peakMb };
   } finally {
@@ -150,7 +163,7 @@ async function cameraFps(browser: Browser, address: string): Promise<number> {
   const page = await browser.newPage({ permissions: ["camera"] });
   await page.goto(`${address}/vitrine`);
   await page.waitForFunction(() => window.cameraFps !== undefined);
-  const fps = await page.evaluate((seconds) => window.cameraFps(seconds), CAMERA_SECONDS);
+  const fps = await limited(page.evaluate((seconds) => window.cameraFps(seconds), CAMERA_SECONDS));
   await page.close();
   return fps;
 }
