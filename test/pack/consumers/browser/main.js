@@ -7,9 +7,9 @@ async function classifyAll() {
   const classifier = await createClassifier({ model: "/model/", device: "wasm" });
   const answers = [];
   for (const name of ["photo.jpg", "photo.webp", "photo.avif"]) {
-    const picture = await (await fetch(`/pictures/${name}`)).blob();
-    const { classes, decodedBy } = await classifier.classify(picture, { topK: 1 });
-    answers.push({ name, label: classes[0].label, decodedBy });
+    const file = await (await fetch(`/pictures/${name}`)).blob();
+    const { classes, picture } = await classifier.classify(file, { topK: 1 });
+    answers.push({ name, label: classes[0].label, decodedBy: picture.decodedBy });
   }
   const { deviceDescription } = classifier.card;
   classifier.dispose();
