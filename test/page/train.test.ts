@@ -116,6 +116,7 @@ pageTests(({ open, errors }) => {
     await page.getByRole("button", { name: "Train", exact: true }).click();
     await phase(page, "finished");
     assert.match((await page.textContent("#run-facts")) ?? "", /Memory.* MB; .*10 to train on, 2 held back/);
+    assert.not.match((await page.textContent("main")) ?? "", /--/);
     assert.is(await page.locator(".curve-line").count(), 2);
     const rows = await page.locator(".curve").first().locator("tbody tr").count();
     assert.ok(rows > 5, `${rows} rows`);

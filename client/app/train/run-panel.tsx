@@ -62,7 +62,7 @@ function Facts({ run }: { run: TabRun }) {
       <dt>Memory</dt>
       <dd>{`${megabytes(plan.bytes)}; ${megabytes(plan.checkpointBytes)} kept on this device`}</dd>
       <dt>Trained</dt>
-      <dd>{`${parameterCount(trainedParameters)} of ${parameterCount(parameters)}`}</dd>
+      <dd>{`${trainedParameters.toLocaleString("en")} of ${parameterCount(parameters)}`}</dd>
       <dt>Pictures</dt>
       <dd>{`${pictures} to train on${held}`}</dd>
       <dt>Runs on</dt>

@@ -256,7 +256,6 @@ export async function prepareRun(opening: Opening & { interruption: AbortSignal 
     );
   const stopped = request.resume ? await startStopped(opening, files) : null;
   const { start, data } = stopped ?? (await startNew(opening));
-  for (const notice of start.notices) events.onNotice(notice);
   const history = await historyOf(stopped?.read ?? null);
   const plan = planOf(start);
   events.onPlan(plan);
@@ -274,7 +273,8 @@ export async function prepareRun(opening: Opening & { interruption: AbortSignal 
     record: pageRecord({ files, configText, classes: labels, history }),
     keepBest: 1,
     checkpointEvery: CHECKPOINT_STEPS,
-    progress: { report: () => {}, status: () => {}, say: events.onNotice, end: () => {} },
+    // Its sentences name flags, which a page has not; what they say is in the facts, the steps and the evaluations.
+    progress: { report: () => {}, status: () => {}, say: () => {}, end: () => {} },
     interruption,
   });
   const facts = { run: request.run, ...factsOf(start, data, plan, history) };
