@@ -29,7 +29,7 @@ export function TrainPage({ classes, run }: { classes: LabeledClasses; run: TabR
   );
   return (
     <>
-      <Masthead>
+      <Masthead here="train.html">
         <a class="quiet" href="./">
           Classify a picture
         </a>
