@@ -1,6 +1,6 @@
 // Classifier: a picture's way through the page: read, decoded in one worker, classified in another.
 
-import { VitrineError } from "../../runtime/errors.js";
+import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { evaluationCrop } from "../../runtime/image/evaluation-crop.js";
 import { decision, softmax } from "../../runtime/inference/logits.js";
 import { classificationOf } from "./classification.js";
@@ -21,6 +21,13 @@ import { readInput } from "./picture-input.js";
 
 /** Pictures of a list that are in memory at a time: one in each worker, and the next for each. */
 const READ_AHEAD = 4;
+
+/** A picture's error with its place in the list; any other error, such as a signal's reason, as it is. */
+function ofPlace(error: unknown, index: number): unknown {
+  if (!isVitrineError(error)) return error;
+  const { code, message, details } = error;
+  return new VitrineError(code, message, { details: { ...details, index }, cause: error });
+}
 
 export class WorkerClassifier implements Classifier {
   readonly #decoder: Decoder;
@@ -76,7 +83,9 @@ export class WorkerClassifier implements Classifier {
     const places = inputs.entries();
     const next = async (): Promise<void> => {
       for (const [place, input] of places)
-        classifications[place] = await this.#classifyOne(input, options, control.signal);
+        classifications[place] = await this.#classifyOne(input, options, control.signal).catch((error) => {
+          throw control.signal.aborted ? error : ofPlace(error, place);
+        });
     };
     try {
       await Promise.all(Array.from({ length: READ_AHEAD }, next));

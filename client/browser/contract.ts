@@ -247,7 +247,10 @@ export interface Classifier {
    * and the signal's reason.
    */
   classify(picture: PictureInput, options?: ClassifyOptions): Promise<Classification>;
-  /** Several pictures, in order. The first that fails rejects the call and drops the others. */
+  /**
+   * Several pictures, in order. The first that fails rejects the call and drops the others; `details.index` of its error
+   * is its place in the list.
+   */
   classify(pictures: readonly PictureInput[], options?: ClassifyOptions): Promise<Classification[]>;
   /** Ends the workers and frees their memory, at any moment; calls in progress are rejected with `usage/disposed`. */
   dispose(): void;

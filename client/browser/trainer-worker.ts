@@ -15,6 +15,7 @@ import type { TrainedEvaluation, TrainedStep, TrainerFacts, TrainingEnd } from "
 import type { Call, CallName, Calls, FromTrainer, OpenRequest, TrainerEvent } from "./train/messages.js";
 import { addPoint, isStop } from "./train/page-record.js";
 import { type OpenRuntime, type PreparedPageRun, prepareRun } from "./train/prepare-run.js";
+import { saveRegularly } from "./train/regular-saves.js";
 
 /** The part of DedicatedWorkerGlobalScope in use; the DOM's types describe only a page. */
 interface WorkerScope {
@@ -125,6 +126,7 @@ async function trainRun(): Promise<TrainingEnd> {
   const { state } = own.run;
   const running = train(own.run);
   training = running.catch(() => {});
+  const endSaves = saveRegularly(control);
   try {
     await running;
     return { finished: true, step: state.step };
@@ -133,6 +135,7 @@ async function trainRun(): Promise<TrainingEnd> {
     return { finished: false, step: state.step };
   } finally {
     training = undefined;
+    endSaves();
     control.end();
   }
 }

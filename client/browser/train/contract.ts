@@ -11,7 +11,7 @@ export interface LabeledPicture {
   picture: WebBlob;
   /** Name of its class. */
   label: string;
-  /** Name of the file within its class, unlike those of the others. Default: that of a File. */
+  /** Name of the file within its class, unlike those of the others. Default: that of a File; required for any other Blob. */
   name?: string;
 }
 

@@ -6,10 +6,8 @@ import { modelFiles, stateFiles } from "../../../trainer/core/checkpoint-files.j
 import { INTERRUPTED } from "../../../trainer/core/interruption.js";
 import type { OpenRecord, RecordedRun, RunRecord } from "../../../trainer/core/run-record.js";
 import type { TrainedEvaluation, TrainedStep } from "./contract.js";
+import { SAVE_INTERVAL_MS } from "./regular-saves.js";
 import { inWriting, type RunFiles, SUMMARY_FILE } from "./run-files.js";
-
-/** What a page that dies loses of a run; a checkpoint of DeiT-Tiny takes a third of a second. */
-const SAVE_INTERVAL_MS = 10_000;
 
 /** Points of a curve that are kept; of more steps, every second one. */
 const MOST_POINTS = 4000;

@@ -272,7 +272,8 @@ export async function prepareRun(opening: Opening & { interruption: AbortSignal 
     validation: validationSource(data, start, leftOut(events.onNotice)),
     record: pageRecord({ files, configText, classes: labels, history }),
     keepBest: 1,
-    checkpointEvery: CHECKPOINT_STEPS,
+    // The trainer's worker asks for saves by the clock.
+    checkpointEvery: Number.POSITIVE_INFINITY,
     // Its sentences name flags, which a page has not; what they say is in the facts, the steps and the evaluations.
     progress: { report: () => {}, status: () => {}, say: () => {}, end: () => {} },
     interruption,
@@ -280,6 +281,3 @@ export async function prepareRun(opening: Opening & { interruption: AbortSignal 
   const facts = { run: request.run, ...factsOf(start, data, plan, history) };
   return { run, labels, files, history, facts, runtime, configText };
 }
-
-/** How often the record is asked to save within an epoch; it does so every few seconds. */
-const CHECKPOINT_STEPS = 10;
