@@ -22,7 +22,7 @@ export async function openDashboard(
   listen: string | undefined,
   flag: string,
 ): Promise<DashboardServer> {
-  const page = createPageHandler(APP, new Map());
+  const page = createPageHandler(APP, new Map(), "dashboard");
   const options = { runs, page, headers: PAGE_HEADERS, flag };
   try {
     return await startDashboard({ ...options, listen: listen ?? DASHBOARD_ADDRESS });

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { gzipSync } from "node:zlib";
 import { VitrineError } from "../../runtime/errors.js";
+import { type Audience, filesFor, SERVICE_WORKER } from "./audience.js";
 import type { Content } from "./content.js";
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -29,8 +30,6 @@ const COMPRESSED: Readonly<Record<string, "br" | "gzip">> = { ".br": "br", ".gz"
 
 /** Names with a hash of the contents, which the bundler gives to everything in this folder. */
 const HASHED = /^assets\/.+-[\w-]{8}\.\w+$/;
-
-const SERVICE_WORKER = "service-worker.js";
 
 export interface BuiltPage {
   /** Changes with every byte of the page. */
@@ -81,20 +80,26 @@ function serviceWorker(script: Uint8Array, version: string, files: ReadonlyMap<s
   return { type, digest: digestOf(body), body, encoded: { gzip: gzipSync(body) } };
 }
 
-/** Throws `file/not-found` where the page has not been built. */
-export function readBuiltPage(folder: string, edit: Edit = (_path, bytes) => bytes): BuiltPage {
+/** What `audience` needs of the page. Throws `file/not-found` where the page has not been built. */
+export function readBuiltPage(
+  folder: string,
+  audience: Audience,
+  edit: Edit = (_path, bytes) => bytes,
+): BuiltPage {
   const index = join(folder, "index.html");
   if (!existsSync(index))
     throw new VitrineError("file/not-found", `${index} is missing: run "npm run build"`, {
       details: { path: index },
     });
-  const all = new Set(listFiles(folder));
+  const listed = listFiles(folder);
+  const all = new Set(listed);
+  const needed = new Set(filesFor(audience, folder, listed));
   const files = new Map<string, Content>();
   const isCopy = (path: string) => extname(path) in COMPRESSED && all.has(path.slice(0, -3));
-  for (const path of all)
+  for (const path of needed)
     if (path !== SERVICE_WORKER && !isCopy(path)) files.set(path, contentOf(folder, path, all, edit));
   const summary = [...files].map(([path, { digest }]) => `${path} ${digest}\n`).join("");
-  const script = all.has(SERVICE_WORKER) ? readFileSync(join(folder, SERVICE_WORKER)) : undefined;
+  const script = needed.has(SERVICE_WORKER) ? readFileSync(join(folder, SERVICE_WORKER)) : undefined;
   const version = digestOf(Buffer.from(summary + (script?.toString() ?? "")));
   if (script) files.set(SERVICE_WORKER, serviceWorker(script, version, files));
   return { version, files };

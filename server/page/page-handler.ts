@@ -1,6 +1,7 @@
 // Page handler: answers requests for the page, its WebAssembly modules and its models, under headers that isolate it.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Audience } from "./audience.js";
 import { readBuiltPage } from "./built-page.js";
 import { type Content, sendContent } from "./content.js";
 
@@ -40,8 +41,12 @@ export type PageHandler = (request: IncomingMessage, response: ServerResponse, m
  * `app`: folder of the built page. `models`: path without a leading slash → models.json and the models' files. Throws
  * `file/not-found` where the page has not been built.
  */
-export function createPageHandler(app: string, models: ReadonlyMap<string, Content>): PageHandler {
-  const { files } = readBuiltPage(app);
+export function createPageHandler(
+  app: string,
+  models: ReadonlyMap<string, Content>,
+  audience: Audience = "visitors",
+): PageHandler {
+  const { files } = readBuiltPage(app, audience);
   return (request, response, missing) => {
     const path = (request.url ?? "/").split("?", 1)[0].slice(1);
     const content = models.get(path) ?? files.get(path === "" ? "index.html" : path);

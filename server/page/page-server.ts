@@ -2,8 +2,11 @@
 // open.
 
 import { createServer, type Server, type ServerResponse } from "node:http";
+import { isLocalAddress } from "../../proto/address.js";
+import { quote } from "../../runtime/errors.js";
 import { type Activity, Connections, peerOf } from "../connections.js";
 import { listenHttp } from "../listen.js";
+import { isRebound } from "../own-page.js";
 import { createPageHandler, PAGE_HEADERS } from "./page-handler.js";
 import { openPageModels, type PageModel } from "./page-models.js";
 
@@ -64,10 +67,26 @@ function limitConnections(server: Server, { maxConnections, idleTimeoutMs }: Pag
   server.setTimeout(idleTimeoutMs);
 }
 
-function refuse(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>): void {
+interface Refusal {
+  status: number;
+  text: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+const NOT_FOUND: Refusal = { status: 404, text: "not found" };
+const READ_ONLY: Refusal = { status: 405, text: "only GET and HEAD", headers: { Allow: "GET, HEAD" } };
+
+const foreignName = (host = ""): Refusal => ({
+  status: 403,
+  text:
+    `Host "${quote(host)}": a server that listens on this machine alone answers to localhost and 127.0.0.1; ` +
+    "a proxy in front of it has to send one of these",
+});
+
+function refuse(response: ServerResponse, { status, text, headers }: Refusal): void {
   for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
   response.writeHead(status, { "Content-Type": "text/plain", "Cache-Control": "no-store", ...headers });
-  response.end(status === 405 ? "only GET and HEAD\n" : "not found\n");
+  response.end(`${text}\n`);
 }
 
 /**
@@ -84,13 +103,14 @@ export async function startPageServer({
   const opened = await openPageModels(models);
   try {
     const servePage = createPageHandler(app, opened.files);
+    const isLocal = isLocalAddress(listen);
     const http = { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CHECK_MS };
     const server = createServer(
       { ...http, requestTimeout: limits.requestTimeoutMs, headersTimeout: limits.requestTimeoutMs },
       (request, response) => {
-        if (request.method !== "GET" && request.method !== "HEAD")
-          refuse(response, 405, { Allow: "GET, HEAD" });
-        else servePage(request, response, () => refuse(response, 404, {}));
+        if (isLocal && isRebound(request)) refuse(response, foreignName(request.headers.host));
+        else if (request.method !== "GET" && request.method !== "HEAD") refuse(response, READ_ONLY);
+        else servePage(request, response, () => refuse(response, NOT_FOUND));
       },
     );
     limitConnections(server, limits);

@@ -29,7 +29,7 @@ export function staticSite(
   models: PageModels,
 ): Map<string, Uint8Array | AsyncIterable<Uint8Array>> {
   const site = new Map<string, Uint8Array | AsyncIterable<Uint8Array>>();
-  for (const [path, { body }] of [...readBuiltPage(app, withPolicy).files, ...models.files]) {
+  for (const [path, { body }] of [...readBuiltPage(app, "visitors", withPolicy).files, ...models.files]) {
     if (!isForVisitors(path)) continue;
     site.set(path, "handle" in body ? readPieces(body, [0, body.size - 1]) : body);
   }

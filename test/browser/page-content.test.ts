@@ -10,8 +10,8 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { createServer, get, type IncomingMessage } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,7 +20,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ModelList } from "../../runtime/model-files/model-list.js";
 import { parseRange } from "../../server/page/content.js";
+import { createPageHandler } from "../../server/page/page-handler.js";
+import { openPageModels } from "../../server/page/page-models.js";
 import { type PageServer, startPageServer } from "../../server/page/page-server.js";
+import { staticSite } from "../../server/page/static-site.js";
 import { makeTinyModel } from "../inference/tiny-model.js";
 
 const APP = fileURLToPath(new URL("../../app", import.meta.url));
@@ -49,9 +52,10 @@ test.after(async () => {
 function ask(
   path: string,
   headers: Record<string, string> = {},
+  address = server.address,
 ): Promise<IncomingMessage & { body: Buffer }> {
   return new Promise((resolve, reject) => {
-    get(server.address + path, { headers }, (response) => {
+    get(address + path, { headers }, (response) => {
       const pieces: Buffer[] = [];
       response.on("data", (piece) => pieces.push(piece));
       response.on("error", reject);
@@ -146,6 +150,67 @@ test("models.json has size, SHA-256, dtype and facts of each model, config.json 
   assert.equal(config.weight_files, {
     float32: { file: "model.safetensors", bytes: bytes.length, sha256 },
   });
+});
+
+/** Assets that pages of the folder name in their HTML. */
+const namedBy = (...pages: string[]) =>
+  pages.flatMap((page) => readFileSync(join(APP, page), "utf8").match(/assets\/[\w.-]+/g) ?? []);
+
+test("visitors get every file of their pages, and none that only the dashboard needs", async () => {
+  const own = namedBy("index.html", "train.html");
+  const dashboards = namedBy("dashboard.html").filter((path) => !own.includes(path));
+  assert.ok(
+    dashboards.some((path) => path.endsWith(".js")) && dashboards.some((path) => path.endsWith(".css")),
+  );
+  const hidden = ["dashboard.html", ...dashboards, ...dashboards.map((path) => `${path}.map`)];
+  const opened = await openPageModels([]);
+  const site = staticSite(APP, opened);
+  const worker = (await ask("/service-worker.js")).body.toString();
+  for (const path of hidden) {
+    assert.is((await ask(`/${path}`)).statusCode, 404, path);
+    assert.not.ok(site.has(path), path);
+    assert.not.ok(worker.includes(path), path);
+  }
+  const workers = readdirSync(join(APP, "assets")).filter((name) => /worker.*\.js$|\.wasm$/.test(name));
+  for (const path of ["train.html", ...own, ...workers.map((name) => `assets/${name}`)]) {
+    assert.is((await ask(`/${path}`)).statusCode, 200, path);
+    assert.ok(site.has(path) && worker.includes(path), path);
+  }
+});
+
+test("a dashboard serves its page with all that this names, and not the pages of visitors", async () => {
+  const page = createPageHandler(APP, new Map(), "dashboard");
+  const dashboard = createServer((request, response) =>
+    page(request, response, () => response.writeHead(404).end()),
+  );
+  await new Promise<void>((resolve) => dashboard.listen(0, "127.0.0.1", resolve));
+  const address = `http://127.0.0.1:${(dashboard.address() as AddressInfo).port}`;
+  const status = async (path: string) => (await ask(`/${path}`, {}, address)).statusCode;
+  for (const path of ["dashboard.html", "icon.svg", ...namedBy("dashboard.html")])
+    assert.is(await status(path), 200, path);
+  const own = namedBy("dashboard.html");
+  const visitors = namedBy("index.html", "train.html").filter((path) => !own.includes(path));
+  for (const path of ["", "train.html", "service-worker.js", ...visitors])
+    assert.is(await status(path), 404, path);
+  dashboard.close();
+});
+
+test("on a loopback address the page answers to names of this machine alone, since DNS may give it any", async () => {
+  for (const path of ["/", "/models.json", WEIGHTS, "/nothing"])
+    for (const host of ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "10.0.0.1"]) {
+      const { statusCode, body } = await ask(path, { host });
+      assert.is(statusCode, 403, `${host}${path}`);
+      assert.match(body.toString(), /answers to localhost and 127\.0\.0\.1/);
+    }
+  for (const host of ["localhost:1", "127.0.0.1", "[::1]:8080"])
+    assert.is((await ask("/models.json", { host })).statusCode, 200, host);
+});
+
+test("on an address of the network the page answers to any name, also from a proxy on the same machine", async () => {
+  const open = await startPageServer({ listen: "0.0.0.0:0", app: APP, models: [] });
+  const address = `http://127.0.0.1:${new URL(open.address).port}`;
+  assert.is((await ask("/", { host: "photos.example" }, address)).statusCode, 200);
+  await open.drain();
 });
 
 test("a visitor who leaves in the middle takes the weights from nobody", async () => {
