@@ -2,6 +2,7 @@
 // process trains.
 
 import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { isLocalAddress } from "../../proto/address.js";
 import { RUN_COMMANDS, type RunCommand } from "../../proto/dashboard.js";
@@ -61,6 +62,13 @@ function notFound(what: string): VitrineError {
 function count(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw notFound(`"${quote(text)}"`);
   return Number(text);
+}
+
+/** Throws `protocol/media-type`. Pages of other sites can send the types of forms without asking, but not this one. */
+function requireJson({ headers: { "content-type": type = "" } }: IncomingMessage): void {
+  if (/^application\/json *(;|$)/i.test(type)) return;
+  const got = type === "" ? "no Content-Type" : `the Content-Type "${quote(type)}"`;
+  throw new VitrineError("protocol/media-type", `${got}; allowed: application/json`);
 }
 
 /** Resolves, or rejects when the caller is gone or `ms` have passed. */
@@ -159,6 +167,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     refuseOthers(request.raw, token);
     const isOpen = !request.url.startsWith("/api/") || request.url === "/api/session";
     if (!isOpen) requireToken(request.raw, token);
+    if (request.method === "POST") requireJson(request.raw);
   });
   app.setErrorHandler((error, _request, reply) => refuse(reply, error));
   addRoutes(app, runs, streams, token);

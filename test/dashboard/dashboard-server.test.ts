@@ -117,6 +117,30 @@ for (const command of ["pause", "resume", "save", "stop"])
     assert.is(run.commands.at(-1), command);
   });
 
+/** As a form of another page or a bare curl sends them: with no body there is nothing whose type is looked at. */
+for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "", undefined])
+  test(`a command of the type ${type ?? "that is left out"}, without a body, is refused`, async ({
+    run,
+    server,
+  }) => {
+    const before = run.commands.length;
+    for (const path of ["/api/runs/fake/stop", "/api/session"]) {
+      const headers = type === undefined ? {} : { "content-type": type };
+      const sent = request(server.address + path, { method: "POST", headers }).end();
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      const text = (await response.toArray()).join("");
+      assert.is(response.statusCode, 415, text);
+      assert.match(text, /protocol\/media-type.*allowed: application\/json/);
+    }
+    assert.is(run.commands.length, before);
+  });
+
+test("a command's type may name a character set", async ({ run, server: { address } }) => {
+  const type = { "content-type": "application/json; charset=utf-8" };
+  assert.is((await call(address, "/api/runs/fake/save", type, "POST")).status, 200);
+  assert.is(run.commands.at(-1), "save");
+});
+
 for (const [who, headers] of [
   ["a page of another origin", { origin: "http://evil.example" }],
   ["a page of another port", { origin: "http://127.0.0.1:1" }],
