@@ -1,6 +1,7 @@
 // Faults: decode threads, servers and trainers killed at random moments; every sample must still reach the optimizer
 // exactly once, in order. `npm run faults -- [N] [--seed S]`: N faults (50), divided among the scenarios.
-// Exits 1 where a batch or a weight differs. `npm run faults -- serve`: hostile requests to an inference server.
+// Exits 1 where a batch or a weight differs. `npm run faults -- serve`: hostile requests to an inference server, with
+// `--only TEXT` those whose name contains TEXT.
 
 import { parseArgs } from "node:util";
 import { createDataSet } from "../data/synthetic-data-set.js";
@@ -10,10 +11,13 @@ import { divided, SCENARIOS, STREAM_SCENARIOS } from "./scenarios.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: "string", default: String(Date.now() % 100_000) } },
+  options: {
+    seed: { type: "string", default: String(Date.now() % 100_000) },
+    only: { type: "string", default: "" },
+  },
 });
 if (positionals[0] === "serve") {
-  await attackServer();
+  await attackServer(values.only);
   process.exit();
 }
 const total = Number(positionals[0] ?? 50);

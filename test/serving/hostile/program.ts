@@ -31,7 +31,9 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const show = (value: number, digits = 0): string => value.toFixed(digits);
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${show(Math.abs(value))}`;
 
-export async function attackServer(): Promise<void> {
+/** `only`: a part of the names of the attacks that are run; empty for all. */
+export async function attackServer(only = ""): Promise<void> {
+  const chosen = [...attacks(FULL_SIZES), ...floods(FULL_FLOODS)].filter(({ name }) => name.includes(only));
   const work = mkdtempSync(join(tmpdir(), "vitrine-hostile-"));
   const folder = join(work, "model");
   makeModel(folder);
@@ -49,7 +51,7 @@ export async function attackServer(): Promise<void> {
       `another client's request usually takes ${show(usual, 1)} ms; the server has ${show(base)} MB; load ${machineLoad()}\n` +
         "attack                    answer                      ms  other client: median  longest   peak MB\n",
     );
-    for (const { name, allowed, prepare } of [...attacks(FULL_SIZES), ...floods(FULL_FLOODS)]) {
+    for (const { name, allowed, prepare } of chosen) {
       const attack = prepare(server);
       await sleep(1000);
       victim.latencies();
