@@ -59,6 +59,7 @@ export {
   type HttpModelSource,
   type HttpSourceOptions,
   urlModelSource,
+  type WeightsFile,
 } from "./host/browser-source.js";
 export { clearCache } from "./host/browser-store.js";
 export type { CancelSignal, Gpu, GpuBuffer, GpuDevice, Url, WebWorker } from "./host/environment-types.js";

@@ -1,6 +1,8 @@
 // Choose weights: of the files that a config.json offers with the same weights in several formats, the one for this
 // visitor.
 
+import type { WeightsFile } from "../../runtime/host/browser-source.js";
+import { WEIGHTS_FILE } from "../../runtime/host/host.js";
 import { isFields, parseFields, refuse } from "../../runtime/models/config-fields.js";
 import type { WeightsDtype } from "./contract.js";
 
@@ -71,4 +73,26 @@ export async function chooseFile(
   if (!downlink) return offered[0];
   const seconds = ({ bytes }: OfferedFile) => (8 * bytes) / 1e6 / downlink;
   return offered.find((each) => seconds(each) <= PATIENCE_SECONDS) ?? smallest;
+}
+
+/**
+ * The files of the weights in the order in which they are tried: a folder may have been copied without all that its
+ * config.json offers. `sha256`, which the caller knows, decides before the connection does: the offered file that it
+ * names, else the one of a named format that config.json gives no SHA-256, else model.safetensors.
+ */
+export async function filesToTry(
+  offered: readonly OfferedFile[],
+  { dtype, sha256 }: { dtype: WeightsDtype; sha256?: string | undefined },
+  connection: Connection | undefined,
+  isKept: (file: string) => Promise<boolean>,
+): Promise<WeightsFile[]> {
+  const chosen =
+    sha256 === undefined
+      ? await chooseFile(offered, dtype, connection, isKept)
+      : (offered.find((each) => each.sha256 === sha256) ??
+        offered.find((each) => each.dtype === dtype && each.sha256 === undefined));
+  const plain = offered.find(({ file }) => file === WEIGHTS_FILE);
+  const files: WeightsFile[] = chosen ? [{ file: chosen.file, expected: chosen }] : [];
+  if (chosen?.file !== WEIGHTS_FILE) files.push({ file: WEIGHTS_FILE, ...(plain && { expected: plain }) });
+  return files;
 }

@@ -181,7 +181,10 @@ export interface ClassifierOptions {
   dtype?: WeightsDtype;
   /** Keep the model's files in the browser (Cache API), where `clearCache` removes them. Default true. */
   cache?: boolean;
-  /** SHA-256 of the weights in hexadecimal digits, where the page knows it; config.json and the Hub may, too. */
+  /**
+   * SHA-256 of the weights in hexadecimal digits, where the page knows it. It counts before what config.json and the Hub
+   * say, and of the files that config.json offers it takes the one that it names.
+   */
   sha256?: string;
   /** Address of the Hub for `hf:` and `timm:`. Default https://huggingface.co. */
   hub?: Url | string;

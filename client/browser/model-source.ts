@@ -7,8 +7,7 @@ import {
   type HttpSourceOptions,
   urlModelSource,
 } from "../../runtime/host/browser-source.js";
-import { WEIGHTS_FILE } from "../../runtime/host/host.js";
-import { type Connection, chooseFile, offeredFiles } from "./choose-weights.js";
+import { type Connection, filesToTry, offeredFiles } from "./choose-weights.js";
 import { hubModelSource } from "./hub-source.js";
 import type { ModelRequest } from "./model-request.js";
 
@@ -30,12 +29,10 @@ export async function openModelSource(
   const { connection } = navigator as { connection?: Connection };
   const options: HttpSourceOptions = {
     cache,
+    sha256,
     onProgress,
-    chooseWeights: async (config, isKept) => {
-      const chosen = await chooseFile(offeredFiles(config), dtype, connection, isKept);
-      if (chosen) return { file: chosen.file, expected: chosen };
-      return sha256 === undefined ? undefined : { file: WEIGHTS_FILE, expected: { sha256 } };
-    },
+    chooseWeights: async (config, isKept) =>
+      filesToTry(offeredFiles(config), { dtype, sha256 }, connection, isKept),
   };
   if (address.kind === "hub") return hubModelSource(address.reference, address.endpoint, options);
   return urlModelSource(address.url, onProgress, options);

@@ -32,20 +32,26 @@ export interface DownloadFacts {
   notKept?: string;
 }
 
+/** A file that may hold a model's weights, and what is known of it. */
+export interface WeightsFile {
+  file: string;
+  expected?: ExpectedFile;
+}
+
 /** How a model is fetched. */
 export interface HttpSourceOptions {
   /** Keep the files in the browser's Cache API, and use what is there. Default true. */
   cache?: boolean;
   signal?: CancelSignal | undefined;
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** SHA-256 of the weights in hexadecimal digits, as the caller knows it: it counts before what others say of them. */
+  sha256?: string | undefined;
   /**
-   * The file of the weights that a config.json offers; undefined: model.safetensors. The text is empty where there is no
-   * config.json; `isKept`: whether all of a file was kept of an earlier visit.
+   * The files that may hold the weights, for a config.json that offers several: the first that exists is read. Without
+   * it, model.safetensors. The text is empty where there is no config.json; `isKept`: whether all of a file was kept of
+   * an earlier visit.
    */
-  chooseWeights?(
-    config: string,
-    isKept: (file: string) => Promise<boolean>,
-  ): Promise<{ file: string; expected?: ExpectedFile } | undefined>;
+  chooseWeights?(config: string, isKept: (file: string) => Promise<boolean>): Promise<readonly WeightsFile[]>;
 }
 
 /** A model over HTTP. */
@@ -120,20 +126,20 @@ class HttpSource implements HttpModelSource {
   }
 
   async #readWeights(file: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    const chosen = file === WEIGHTS_FILE ? await this.#chooseWeights() : undefined;
-    const found = await this.#fetchWeights(chosen?.file ?? file, chosen?.expected);
-    // A folder may have been copied without all of the files that its config.json offers.
-    return found || !chosen || chosen.file === file ? found : this.#fetchWeights(file, undefined);
+    const files = (file === WEIGHTS_FILE && (await this.#chooseWeights())) || [{ file }];
+    for (const each of files) {
+      const found = await this.#fetchWeights(each);
+      if (found) return found;
+    }
+    return null;
   }
 
-  async #fetchWeights(
-    file: string,
-    known: ExpectedFile | undefined,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
-    const { signal, onProgress } = this.#options;
+  async #fetchWeights({ file, expected: known }: WeightsFile): Promise<Uint8Array<ArrayBuffer> | null> {
+    const { signal, onProgress, sha256 } = this.#options;
     const located = this.#locate(file);
     if (located === null) return null;
-    const { url, immutable = false, expected = known } = located;
+    const { url, immutable = false } = located;
+    const expected = sha256 === undefined ? (located.expected ?? known) : { sha256 };
     const found = await download(url, {
       ...{ limit: LARGEST_WEIGHTS, store: await this.#store, immutable },
       signal: signal as AbortSignal | undefined,

@@ -2,7 +2,12 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Connection, chooseFile, offeredFiles } from "../../client/browser/choose-weights.js";
+import {
+  type Connection,
+  chooseFile,
+  filesToTry,
+  offeredFiles,
+} from "../../client/browser/choose-weights.js";
 import type { WeightsDtype } from "../../client/browser/contract.js";
 
 const SUM = "a".repeat(64);
@@ -33,6 +38,24 @@ test("auto takes what was kept before anything is downloaded, and a named format
   assert.is(await chosen("auto", { downlink: 20 }, ["int8.safetensors"]), "int8");
   assert.is(await chosen("auto", { saveData: true }, ["float32.safetensors", "int8.safetensors"]), "float32");
   assert.is(await chosen("float16", { saveData: true }, ["int8.safetensors"]), "float16");
+});
+
+test("a checksum that the caller knows decides before format and connection, and never gives way to config.json's", async () => {
+  const [one, other, third] = ["1", "2", "3"].map((digit) => digit.repeat(64));
+  const file = (name: string, sha256?: string) => ({ file: `${name}.safetensors`, bytes: 1, sha256 });
+  const offered = offeredFiles(
+    config({ float32: file("model", one), float16: file("half", other), int8: file("int8") }),
+  );
+  const tried = async (dtype: WeightsDtype, sha256?: string) =>
+    (await filesToTry(offered, { dtype, sha256 }, { saveData: true }, async () => false)).map(
+      ({ file }) => file,
+    );
+  assert.equal(await tried("auto", other), ["half.safetensors", "model.safetensors"]);
+  assert.equal(await tried("int8", other), ["half.safetensors", "model.safetensors"]);
+  assert.equal(await tried("auto", one), ["model.safetensors"]);
+  assert.equal(await tried("float16", third), ["model.safetensors"]);
+  assert.equal(await tried("int8", third), ["int8.safetensors", "model.safetensors"]);
+  assert.equal(await tried("int8"), ["int8.safetensors", "model.safetensors"]);
 });
 
 test("without weight_files nothing is chosen, and a table that is wrong is refused by its field", () => {

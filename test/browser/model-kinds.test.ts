@@ -213,6 +213,46 @@ function registerTests(executable: string): void {
     assert.is((await load('{ model: "tiny", dtype: "int8" }')).card?.dtype, "int8");
   });
 
+  test("a sha256 that the page knows names the file of a folder that offers several, or is refused", async () => {
+    const { weight_files } = JSON.parse(String(server.files.get("/variants/config.json")?.bytes));
+    const { card, failure } = await load(`{ model: "variants", sha256: "${weight_files.int8.sha256}" }`);
+    assert.equal([failure, card?.dtype, card?.download.verified], [undefined, "int8", true]);
+    assert.equal(
+      server.log.filter((line) => line.includes("safetensors")),
+      ["GET /variants/model.int8.safetensors"],
+    );
+    server.files.set("/pinned/config.json", server.files.get("/variants/config.json") as ServedFile);
+    server.files.set("/pinned/model.safetensors", { bytes: weights });
+    const pinned = await load(`{ model: "pinned", dtype: "int8", sha256: "${sha256(weights)}" }`);
+    assert.equal([pinned.failure, pinned.card?.download.verified], [undefined, true]);
+    const zeros = "0".repeat(64);
+    for (const dtype of ["auto", "float32", "int8"])
+      assert.match(
+        (await load(`{ model: "pinned", dtype: "${dtype}", sha256: "${zeros}" }`)).failure ?? "",
+        /^weights\/checksum: http:.*\/pinned\/model\.safetensors/,
+        dtype,
+      );
+    const hub = JSON.stringify(server.origin);
+    assert.match(
+      (await load(`{ model: "hf:museum/tiny", hub: ${hub}, sha256: "${zeros}" }`)).failure ?? "",
+      /^weights\/checksum: /,
+    );
+  });
+
+  test("model.safetensors is compared with config.json's checksum, also where another format is made of it", async () => {
+    const serveOffer = (sum: string) => {
+      const offer = { file: "model.safetensors", bytes: weights.length, sha256: sum };
+      const text = JSON.stringify({ ...JSON.parse(config.toString()), weight_files: { float16: offer } });
+      server.files.set("/whole/config.json", { bytes: Buffer.from(text), type: "application/json" });
+    };
+    server.files.set("/whole/model.safetensors", { bytes: weights });
+    serveOffer(sha256(weights));
+    const { card, failure } = await load('{ model: "whole", dtype: "int8" }');
+    assert.equal([failure, card?.dtype, card?.download.verified], [undefined, "int8", true]);
+    serveOffer("0".repeat(64));
+    assert.match((await load('{ model: "whole", dtype: "int8" }')).failure ?? "", /^weights\/checksum: /);
+  });
+
   test("what is no model is refused with the address, the status and the content type", async () => {
     const refusals: [string, RegExp][] = [
       ['{ model: "none" }', /^model\/no-model: http:.*\/none\/model\.safetensors: the server answered 404/],

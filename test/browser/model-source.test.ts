@@ -48,15 +48,12 @@ function read(address: string, options: { cache?: boolean; sha256?: string } = {
       const start = performance.now();
       const progress: number[] = [];
       window.controller = new AbortController();
-      const { sha256, ...rest } = options;
-      const chooseWeights = async () => sha256 && { file: "model.safetensors", expected: { sha256 } };
       const source = window.source.urlModelSource(
         address,
         ({ loaded }) => progress.push((window.loaded = loaded)),
         {
-          ...rest,
+          ...options,
           signal: window.controller.signal,
-          ...(sha256 && { chooseWeights: chooseWeights as never }),
         },
       );
       const milliseconds = () => performance.now() - start;
