@@ -14,6 +14,7 @@ import { startWorker } from "./start-worker.js";
 import type { TrainedEvaluation, TrainedStep, TrainerFacts, TrainingEnd } from "./train/contract.js";
 import type { Call, CallName, Calls, FromTrainer, OpenRequest, TrainerEvent } from "./train/messages.js";
 import { addPoint, isStop } from "./train/page-record.js";
+import { recordInPageWords } from "./train/page-words.js";
 import { type OpenRuntime, type PreparedPageRun, prepareRun } from "./train/prepare-run.js";
 import { saveRegularly } from "./train/regular-saves.js";
 
@@ -201,7 +202,7 @@ async function respond({ id, name, ask }: Call): Promise<void> {
     const answer = await (CALLS[name] as (ask: unknown) => Promise<Calls[CallName]["answer"]>)(ask);
     scope.postMessage({ kind: "answer", id, answer });
   } catch (error) {
-    scope.postMessage({ kind: "failed", id, error: toErrorRecord(error) });
+    scope.postMessage({ kind: "failed", id, error: recordInPageWords(toErrorRecord(error)) });
   }
 }
 

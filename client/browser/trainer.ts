@@ -253,7 +253,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
 export async function listRuns(): Promise<KeptRun[]> {
   const kept: KeptRun[] = [];
   for (const run of await RunFiles.names()) {
-    const read = await (await RunFiles.open(run, { create: false }))?.newest("last");
+    const read = await (await RunFiles.open(run))?.newest("last");
     const summary = await read?.(SUMMARY_FILE);
     if (summary)
       kept.push({ run, ...(JSON.parse(new TextDecoder().decode(summary)) as Omit<KeptRun, "run">) });

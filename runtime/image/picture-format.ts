@@ -45,7 +45,8 @@ const PNM = /^P[56][\s#]/;
 /** An SVG document may begin with a declaration, comments and a document type. */
 const SVG =
   /^(?:\ufeff|\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg[\s>/]/;
-const START_BYTES = 1024;
+/** What a file is shows within its first bytes. */
+export const START_BYTES = 1024;
 
 /** The brand of an ISO base media file that tells AVIF from HEIC, which may be one of the compatible ones. */
 function brandOf(start: string): "AVIF" | "HEIC" | undefined {

@@ -202,6 +202,101 @@ function registerTests(executable: string): void {
       ],
     );
   });
+
+  test("a file that is no picture is left out before the run is planned, and is not counted", async () => {
+    const [facts, noticed, resumed] = await site.page.evaluate(async (asked) => {
+      const { library, pictures } = window.tools;
+      const own = { pictures: await pictures("train"), validation: await pictures("val") };
+      const broken = { picture: new File(["no picture"], "broken.jpg"), label: own.pictures[0]?.label ?? "" };
+      const events: string[] = [];
+      const options = {
+        ...asked,
+        run: "broken",
+        pictures: [broken, ...own.pictures],
+        validation: [...own.validation, broken],
+        onNotice: (text: string) => events.push(text),
+        onPlan: () => events.push("plan"),
+      };
+      const trainer = await library.createTrainer(options);
+      const noticed = [...events];
+      await trainer.train();
+      trainer.dispose();
+      const again = await library.createTrainer({ run: "broken", resume: true });
+      again.dispose();
+      await library.removeRun("broken");
+      return [trainer.facts, noticed, again.facts.pictures] as const;
+    }, HEAD);
+    assert.equal([facts.pictures, facts.validation, resumed], [20, 12, 20]);
+    assert.equal(facts.steps, head.facts.steps);
+    const place = noticed.indexOf("plan");
+    const leftOut = noticed.slice(0, place).filter((text) => text.startsWith("left out: "));
+    assert.is(leftOut.length, 2);
+    assert.match(leftOut[0] ?? "", /broken\.jpg: not a picture/);
+  });
+
+  test("what a page is told names its pictures and settings, and no flags", async () => {
+    const texts = await site.page.evaluate(async (asked) => {
+      const { library, pictures } = window.tools;
+      const own = await pictures("train");
+      const refusal = (options: object) =>
+        library.createTrainer({ ...asked, pictures: own, run: "refused", ...options }).then(
+          () => "nothing",
+          (error) => `${error.code}: ${error.message}`,
+        );
+      return [
+        await refusal({ pictures: [] }),
+        await refusal({ pictures: own.slice(0, 1) }),
+        await refusal({ settings: { "batch-size": 64 } }),
+        await refusal({ settings: { "batch-size": 5, mixup: 0.8 } }),
+        await refusal({ settings: { freeze: "none-such*" } }),
+        await refusal({ pictures: [...own, { picture: new Blob(["x"]), label: "a" }] }),
+      ];
+    }, HEAD);
+    assert.match(texts[0] ?? "", /^data\/too-few-samples: got 0 pictures to train on; allowed: at least 2/);
+    assert.match(texts[1] ?? "", /^data\/too-few-samples: got 1 pictures/);
+    assert.match(texts[2] ?? "", /^data\/too-few-samples: .*20 images .*lower setting "batch-size"/);
+    assert.match(texts[3] ?? "", /setting "batch-size" 5 is odd/);
+    assert.match(texts[4] ?? "", /setting "freeze" "none-such/);
+    assert.match(texts[5] ?? "", /^usage\/training: .*has no name: give it one \(name\)/);
+    assert.not.match(texts.join(" "), /--[a-z]/);
+  });
+
+  test("a run without space for it fails with the bytes that it needs, and leaves nothing", async () => {
+    const session = await site.page.context().newCDPSession(site.page);
+    const { origin } = new URL(site.page.url());
+    const attempt = () =>
+      site.page.evaluate(async (asked) => {
+        const { library, pictures } = window.tools;
+        const planned: number[] = [];
+        const options = {
+          ...asked,
+          pictures: await pictures("train"),
+          run: "full",
+          onPlan: ({ checkpointBytes }: { checkpointBytes: number }) => planned.push(checkpointBytes),
+        };
+        const failed = await library.createTrainer(options).then(
+          (trainer) => {
+            trainer.dispose();
+            return { code: "none", message: "", needed: 0 };
+          },
+          ({ code, message, details }) => ({ code, message, needed: details.neededBytes }),
+        );
+        const root = await navigator.storage.getDirectory();
+        const runs = await root.getDirectoryHandle("vitrine-runs");
+        const left: string[] = [];
+        for await (const name of (runs as unknown as { keys(): AsyncIterable<string> }).keys())
+          left.push(name);
+        return { ...failed, planned: planned[0] ?? 0, left: left.includes("full") };
+      }, HEAD);
+    await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+    const full = await attempt();
+    await session.send("Storage.overrideQuotaForOrigin", { origin });
+    assert.is(full.code, "file/unwritable", full.message);
+    assert.ok(full.planned > 0 && full.needed > 2 * full.planned);
+    assert.match(full.message, /it needs \d+\.\d MB, and the browser gives this site no more space/);
+    assert.not(full.left);
+    assert.is((await attempt()).code, "none");
+  });
 }
 
 const executable = findChromium();

@@ -97,7 +97,7 @@ export interface TrainerFacts {
   run: string;
   /** Class names in index order. */
   classes: string[];
-  /** Pictures to train on, and to validate on. */
+  /** Pictures to train on, and to validate on, without the files that are no pictures. */
   pictures: number;
   validation: number;
   imageSize: number;

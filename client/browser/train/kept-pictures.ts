@@ -1,7 +1,7 @@
 // Kept pictures: the pictures of a run beside it, so that it continues after a reload.
 
 import type { SentPicture } from "./messages.js";
-import { inWriting, type RunFiles } from "./run-files.js";
+import type { RunFiles } from "./run-files.js";
 
 /** The pictures of a run. */
 export interface RunPictures {
@@ -27,15 +27,11 @@ export async function keepPictures(files: RunFiles, { training, validation }: Ru
   const list = all.map(
     ({ label, name }, index): Entry => ({ label, name, validates: index >= training.length }),
   );
-  try {
-    await files.keepFolder(
-      FOLDER,
-      all.map(({ picture }) => picture),
-      list,
-    );
-  } catch (error) {
-    throw inWriting(error);
-  }
+  await files.keepFolder(
+    FOLDER,
+    all.map(({ picture }) => picture),
+    list,
+  );
 }
 
 /** Null where they were not kept, or one is missing. */

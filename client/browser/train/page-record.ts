@@ -36,12 +36,14 @@ export interface PageRecordOptions {
   classes: readonly string[];
   /** Grows with the run. */
   history: History;
+  /** Bytes of all of the run's files. */
+  neededBytes: number;
 }
 
 const asJson = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 async function openRecord(
-  { files, configText, classes, history }: PageRecordOptions,
+  { files, configText, classes, history, neededBytes }: PageRecordOptions,
   run: RecordedRun,
 ): Promise<OpenRecord> {
   const { training, state } = run;
@@ -58,7 +60,7 @@ async function openRecord(
       ];
       await files.save("last", new Map([...model, ...rest, ...own]));
     } catch (error) {
-      throw inWriting(error);
+      throw inWriting(error, neededBytes);
     }
     saved = state.step;
     savedAt = performance.now();
@@ -76,7 +78,7 @@ async function openRecord(
       try {
         await files.save("best", await modelFiles(training, state, configText));
       } catch (error) {
-        throw inWriting(error);
+        throw inWriting(error, neededBytes);
       }
     },
     prune: async () => {},
@@ -92,8 +94,8 @@ async function openRecord(
 }
 
 /** In the words of a page, where no flags are. */
-function explain(error: unknown): unknown {
-  const failure = inWriting(error);
+function explain(error: unknown, neededBytes: number): unknown {
+  const failure = inWriting(error, neededBytes);
   if (!isVitrineError(failure) || failure.code !== "training/not-finite") return failure;
   const text =
     "the loss became infinite: start again with a lower learning rate (setting lr), or with clip-grad 1";
@@ -104,7 +106,7 @@ export function pageRecord(options: PageRecordOptions): RunRecord {
   return {
     open: (run) => openRecord(options, run),
     prune: async () => {},
-    explain,
+    explain: (error) => explain(error, options.neededBytes),
     peakBytes: ({ training }) => training.bytes,
   };
 }

@@ -26,11 +26,12 @@ import { openModelSource } from "../model-source.js";
 import type { TrainerFacts, TrainingPlanned } from "./contract.js";
 import { DecodeThread } from "./decode-thread.js";
 import { givenSettings } from "./given-settings.js";
-import { keepPictures, keptPictures } from "./kept-pictures.js";
-import type { OpenRequest, SentPicture } from "./messages.js";
+import { keepPictures, keptPictures, type RunPictures } from "./kept-pictures.js";
+import type { OpenRequest } from "./messages.js";
 import { createPageDataset, type PageDataset } from "./page-dataset.js";
 import { HISTORY_FILE, type History, pageRecord } from "./page-record.js";
-import { RunFiles } from "./run-files.js";
+import { readablePictures } from "./readable-pictures.js";
+import { inWriting, RunFiles } from "./run-files.js";
 import { sharedTraining } from "./shared-training.js";
 
 export interface PreparedPageRun {
@@ -116,7 +117,7 @@ interface Opening {
 }
 
 async function openData(
-  pictures: { training: readonly SentPicture[]; validation: readonly SentPicture[] },
+  pictures: RunPictures,
   { request: { assets }, startDecoder }: Opening,
 ): Promise<Data> {
   const training = await createPageDataset(pictures.training, "the pictures to train on");
@@ -127,16 +128,34 @@ async function openData(
   return { decoder: await DecodeThread.open(startDecoder, assets), training, validation };
 }
 
-async function startNew(opening: Opening): Promise<{ start: StartingPoint; data: Data }> {
+/** Mixup and CutMix pair the samples of a batch. */
+const FEWEST_PICTURES = 2;
+
+async function newPictures({ request, events }: Opening): Promise<RunPictures> {
+  const onLeftOut = (reason: string) => events.onNotice(`left out: ${reason}`);
+  const training = await readablePictures(request.pictures, onLeftOut);
+  const validation = await readablePictures(request.validation, onLeftOut);
+  if (training.length < FEWEST_PICTURES)
+    throw new VitrineError(
+      "data/too-few-samples",
+      `got ${training.length} pictures to train on; allowed: at least ${FEWEST_PICTURES}, of formats that are read (pictures)`,
+      { details: { samples: training.length, given: request.pictures.length } },
+    );
+  return { training, validation };
+}
+
+async function startNew(
+  opening: Opening,
+): Promise<{ start: StartingPoint; data: Data; pictures: RunPictures }> {
   const { request, events } = opening;
   const { model } = request;
   if (model === null)
     throw new VitrineError("usage/training", "a new run needs a model to start from (model)");
   const given = givenSettings(request.trains, request.settings);
+  const pictures = await newPictures(opening);
   const source = await openModelSource(model, events.onProgress);
   const asked = { ...settingsFrom(given), init: source.location };
   checkSettings(asked);
-  const pictures = { training: request.pictures, validation: request.validation };
   const data = await openData(pictures, opening);
   const init = await readModel(source, { headless: true });
   const runtime = await opening.openRuntime(request.device ?? "auto", "auto");
@@ -146,13 +165,18 @@ async function startNew(opening: Opening): Promise<{ start: StartingPoint; data:
     { asked, start: { config: init.config, init } },
     [],
   );
-  return { start, data };
+  return { start, data, pictures };
 }
 
 async function startStopped(
   opening: Opening,
   files: RunFiles,
-): Promise<{ start: StartingPoint; data: Data; read: (file: string) => Promise<Uint8Array | null> }> {
+): Promise<{
+  start: StartingPoint;
+  data: Data;
+  pictures: RunPictures;
+  read: (file: string) => Promise<Uint8Array | null>;
+}> {
   const { request, events } = opening;
   const read = await files.newest("last");
   const pictures = read && (await keptPictures(files));
@@ -183,7 +207,7 @@ async function startStopped(
     runtime,
     notices: [],
   };
-  return { start, data, read };
+  return { start, data, pictures, read };
 }
 
 /** Curves that cannot be read cost no training: they begin again. */
@@ -236,30 +260,48 @@ function factsOf(
   };
 }
 
+/** Bytes of a run's files: its pictures, and two checkpoints, since one is written before the one before it goes. */
+function neededSpace({ training, validation }: RunPictures, { checkpointBytes }: TrainingPlanned): number {
+  const pictures = [...training, ...validation].reduce((bytes, { picture }) => bytes + picture.size, 0);
+  return pictures + 2 * checkpointBytes;
+}
+
+/** Keeps the pictures of a new run; where there is no space for them, nothing of it is left. */
+async function keepNew(run: string, pictures: RunPictures, neededBytes: number): Promise<RunFiles> {
+  try {
+    const files = await RunFiles.create(run);
+    await keepPictures(files, pictures);
+    return files;
+  } catch (error) {
+    await RunFiles.remove(run).catch(() => {});
+    throw inWriting(error, neededBytes);
+  }
+}
+
 /**
  * Opens everything that a run needs, which ends with its worker; the pictures of a new one are kept. Throws a typed error
  * for each thing that does not fit.
  */
 export async function prepareRun(opening: Opening & { interruption: AbortSignal }): Promise<PreparedPageRun> {
   const { request, events, interruption } = opening;
-  const existing = await RunFiles.open(request.run, { create: false });
+  const existing = await RunFiles.open(request.run);
   if (!request.resume && existing && (await existing.newest("last")))
     throw new VitrineError(
       "usage/out",
       `this page already keeps a run "${quote(request.run)}": continue it (resume), remove it, or name another one (run)`,
     );
-  const files = existing ?? (await RunFiles.open(request.run, { create: !request.resume }));
-  if (!files)
+  if (request.resume && !existing)
     throw new VitrineError(
       "checkpoint/missing",
       `this page keeps no run "${quote(request.run)}" to continue`,
     );
-  const stopped = request.resume ? await startStopped(opening, files) : null;
-  const { start, data } = stopped ?? (await startNew(opening));
+  const stopped = request.resume && existing ? await startStopped(opening, existing) : null;
+  const { start, data, pictures } = stopped ?? (await startNew(opening));
   const history = await historyOf(stopped?.read ?? null);
   const plan = planOf(start);
   events.onPlan(plan);
-  if (!stopped) await keepPictures(files, { training: request.pictures, validation: request.validation });
+  const neededBytes = neededSpace(pictures, plan);
+  const files = stopped && existing ? existing : await keepNew(request.run, pictures, neededBytes);
   const training = sharedTraining(await makeTraining(start));
   if (stopped) {
     const path = (file: string) => file;
@@ -270,7 +312,7 @@ export async function prepareRun(opening: Opening & { interruption: AbortSignal 
   const run = assembleRun(start, null, {
     training,
     validation: validationSource(data, start, leftOut(events.onNotice)),
-    record: pageRecord({ files, configText, classes: labels, history }),
+    record: pageRecord({ files, configText, classes: labels, history, neededBytes }),
     keepBest: 1,
     // The trainer's worker asks for saves by the clock.
     checkpointEvery: Number.POSITIVE_INFINITY,

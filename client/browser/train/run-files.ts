@@ -25,15 +25,14 @@ function checkRunName(run: string): void {
   throw new VitrineError("usage/bad-option", text);
 }
 
-async function runsFolder(): Promise<FileSystemDirectoryHandle> {
+async function originFolder(): Promise<FileSystemDirectoryHandle> {
   const { storage } = globalThis.navigator;
   if (!storage?.getDirectory) {
     const text =
       "a page trains only where it may keep private files: loaded over https or from localhost, and in no private window";
     throw new VitrineError("device/unsupported", text);
   }
-  const root = await storage.getDirectory();
-  return root.getDirectoryHandle(RUNS, { create: true });
+  return storage.getDirectory();
 }
 
 const isMissing = (error: unknown): boolean =>
@@ -50,6 +49,11 @@ async function folderIn(
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** Undefined where no run was kept yet: looking for one takes no space. */
+async function runsFolder(): Promise<FileSystemDirectoryHandle | undefined> {
+  return folderIn(await originFolder(), RUNS);
 }
 
 async function fileIn(folder: FileSystemDirectoryHandle, name: string): Promise<File | null> {
@@ -79,14 +83,19 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes:
 
 const asJson = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-/** An error of the browser while a run was written, as `file/unwritable`; any other as it is. */
-export function inWriting(error: unknown): unknown {
+/**
+ * An error of the browser while a run was written, as `file/unwritable`; any other as it is. `neededBytes`: of all of the
+ * run's files.
+ */
+export function inWriting(error: unknown, neededBytes?: number): unknown {
   if (!(error instanceof DOMException)) return error;
+  const needs = neededBytes === undefined ? "" : `it needs ${(neededBytes / 1e6).toFixed(1)} MB, and `;
   const reason =
     error.name === "QuotaExceededError"
-      ? "the browser gives this site no more space: free some on this device, or remove other runs"
+      ? `${needs}the browser gives this site no more space: free some on this device, or remove other runs`
       : `the browser refused: ${quote(error.name)}`;
-  return new VitrineError("file/unwritable", `the run cannot be kept: ${reason}`, { cause: error });
+  const details = neededBytes === undefined ? {} : { neededBytes };
+  return new VitrineError("file/unwritable", `the run cannot be kept: ${reason}`, { details, cause: error });
 }
 
 /** The kinds of checkpoints: the run as it stopped, and the model of its best validation. */
@@ -105,25 +114,33 @@ export class RunFiles {
     this.#folder = folder;
   }
 
-  /** Null where there is no run of that name, unless it is to be created. Throws `usage/bad-option`. */
-  static async open(run: string, { create }: { create: boolean }): Promise<RunFiles | null> {
+  /** Null where there is no run of that name. Throws `usage/bad-option`. */
+  static async open(run: string): Promise<RunFiles | null> {
     checkRunName(run);
     const runs = await runsFolder();
-    const folder = create ? await runs.getDirectoryHandle(run, { create }) : await folderIn(runs, run);
+    const folder = runs && (await folderIn(runs, run));
     return folder ? new RunFiles(run, folder) : null;
+  }
+
+  /** Throws `usage/bad-option`, and the browser's error where there is no space. */
+  static async create(run: string): Promise<RunFiles> {
+    checkRunName(run);
+    const runs = await (await originFolder()).getDirectoryHandle(RUNS, { create: true });
+    return new RunFiles(run, await runs.getDirectoryHandle(run, { create: true }));
   }
 
   static async names(): Promise<string[]> {
     const names: string[] = [];
-    for await (const [name, handle] of (await runsFolder()).entries())
-      if (handle.kind === "directory") names.push(name);
+    const runs = await runsFolder();
+    if (!runs) return names;
+    for await (const [name, handle] of runs.entries()) if (handle.kind === "directory") names.push(name);
     return names.sort();
   }
 
   static async remove(run: string): Promise<void> {
     checkRunName(run);
     try {
-      await (await runsFolder()).removeEntry(run, { recursive: true });
+      await (await runsFolder())?.removeEntry(run, { recursive: true });
     } catch (error) {
       if (!isMissing(error)) throw inWriting(error);
     }
