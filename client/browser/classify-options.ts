@@ -3,6 +3,7 @@
 import { VitrineError } from "../../runtime/errors.js";
 import type { PictureArea } from "../../runtime/image/evaluation-crop.js";
 import type { ClassifyOptions, ModelCard } from "./contract.js";
+import { CLASSIFY_OPTIONS, OCCLUSION_OPTIONS, refuseUnknown } from "./known-options.js";
 
 const DEFAULT_STEPS = 7;
 const MAX_STEPS = 32;
@@ -35,14 +36,16 @@ function checkOcclusion(
   classes: number,
 ): CheckedOptions["occlusion"] {
   if (!occlusion) return undefined;
+  if (occlusion !== true) refuseUnknown(occlusion, OCCLUSION_OPTIONS, "occlusion");
   const { index, steps = DEFAULT_STEPS } = occlusion === true ? {} : occlusion;
   wholeNumber("occlusion.steps", steps, 1, MAX_STEPS);
   if (index !== undefined) wholeNumber("occlusion.index", index, 0, classes - 1);
   return { index, steps };
 }
 
-/** Throws `usage/number`. */
+/** Throws `usage/number`, and `usage/bad-option` for an option that is none. */
 export function checkClassifyOptions(options: ClassifyOptions, { labels }: ModelCard): CheckedOptions {
+  refuseUnknown(options, CLASSIFY_OPTIONS, "classify");
   const { topK = 5, heads = false, attention = false, embeddings = false, without = [] } = options;
   return {
     topK: wholeNumber("topK", topK, 1),

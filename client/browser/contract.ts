@@ -246,7 +246,7 @@ export interface Classifier {
    * A picture → its most probable classes. One picture is decoded while the one before it is in the model.
    *
    * Throws `jpeg/…` and `image/…` for a bad file, `file/unreadable`, `network/…` for a URL that cannot be fetched,
-   * `usage/picture` for what is no picture, `usage/number`, `usage/disposed`, `internal/worker` where a worker failed,
+   * `usage/picture` for what is no picture, `usage/number`, `usage/bad-option`, `usage/disposed`, `internal/worker` where a worker failed,
    * and the signal's reason.
    */
   classify(picture: PictureInput, options?: ClassifyOptions): Promise<Classification>;

@@ -17,7 +17,7 @@ function contentsOf(source: PictureSource): Transferable[] {
 const SPARE_AFTER_MS = 100;
 
 export class Decoder {
-  /** Settles when the first worker has its module. Rejects with `file/not-found`, `internal/worker`. */
+  /** Settles when the first worker has its module. Rejects with `file/not-found`, `network/unreachable`, `internal/worker`. */
   readonly opened: Promise<void>;
   readonly #assets: string | undefined;
   readonly #queue: TaskQueue<DecodeTask, DecodedInput>;

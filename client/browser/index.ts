@@ -4,6 +4,7 @@ import { isVitrineError, quote, VitrineError } from "../../runtime/errors.js";
 import { settledBy, WorkerClassifier } from "./classifier.js";
 import type { Classifier, ClassifierOptions, RemoteOptions } from "./contract.js";
 import { Decoder } from "./decoder.js";
+import { CLASSIFIER_OPTIONS, REMOTE_OPTIONS, refuseUnknown } from "./known-options.js";
 import type { LoadedModel, LoadRequest } from "./messages.js";
 import { absolute, modelRequest } from "./model-request.js";
 import type { ModelStage } from "./model-stage.js";
@@ -48,7 +49,10 @@ function expectBrowser(): void {
   throw new VitrineError("usage/browser", text);
 }
 
-function checkOptions({ device = "auto", remote, pixelLimit = 1 }: ClassifierOptions): void {
+function checkOptions(options: ClassifierOptions): void {
+  refuseUnknown(options, CLASSIFIER_OPTIONS, "createClassifier");
+  const { device = "auto", remote, pixelLimit = 1 } = options;
+  if (remote) refuseUnknown(remote, REMOTE_OPTIONS, "remote");
   if (!DEVICES.includes(device)) {
     const text = `no device "${quote(String(device))}"; allowed: ${DEVICES.join(", ")} (option device)`;
     throw new VitrineError("device/unknown", text, { details: { device: String(device) } });
@@ -72,7 +76,7 @@ const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve));
  * Starts two workers, one that decodes and one that loads the model. A load whose signal is aborted in the task that
  * began it starts and downloads nothing.
  *
- * Throws `network/unreachable` and `network/http` where a file cannot be fetched, `model/…` and `weights/…` where the
+ * Throws `network/unreachable` and `network/http` where a file or a worker's script cannot be fetched, `model/…` and `weights/…` where the
  * model is not valid, `device/…` where the requested device is not available, `usage/…` for an option, `usage/browser`
  * outside a browser, `internal/worker` where a worker's script fails, and the signal's reason.
  *

@@ -23,6 +23,7 @@ import type {
   TrainerEvent,
 } from "./train/messages.js";
 import { RunFiles, SUMMARY_FILE } from "./train/run-files.js";
+import { workerFailure } from "./worker-failure.js";
 
 export { type ErrorCode, type ErrorDetails, isVitrineError, VitrineError } from "../../runtime/errors.js";
 export type { DownloadProgress } from "../../runtime/host/browser-download.js";
@@ -76,10 +77,7 @@ class TrainerWorker {
       import.meta.url,
     );
     this.#worker.onmessage = ({ data }: MessageEvent<FromTrainer>) => this.#receive(data);
-    this.#worker.onerror = ({ message }) => {
-      const text = message ?? "its script could not be loaded";
-      this.end(new VitrineError("internal/worker", `the trainer's worker failed: ${text}`));
-    };
+    this.#worker.onerror = (event) => this.end(workerFailure("trainer", event));
   }
 
   call<Name extends CallName>(name: Name, ask: Calls[Name]["ask"]): Promise<Calls[Name]["answer"]> {

@@ -124,6 +124,21 @@ function registerTests(executable: string): void {
     assertClose(logits, (await model.logits(hidden, 1)).logits, TOLERANCE, "left half");
   });
 
+  test("an option that classify does not have is refused by its name, with those that it has", async () => {
+    const refusals = await opened.page.evaluate((base64) => {
+      const { classifier, refusal, bytesOf } = window;
+      const options = [{ tpoK: 3 }, { occlusion: { step: 3 } }] as object[];
+      return Promise.all(options.map((wanted) => refusal(classifier.classify(bytesOf(base64), wanted))));
+    }, JPEG.toString("base64"));
+    assert.equal(refusals, [
+      [
+        "usage/bad-option",
+        'classify has no option "tpoK"; allowed: topK, heads, attention, embeddings, without, occlusion, signal',
+      ],
+      ["usage/bad-option", 'occlusion has no option "step"; allowed: index, steps'],
+    ]);
+  });
+
   test("what cannot be asked for is refused by its name", async () => {
     const refusals = await opened.page.evaluate(async (base64) => {
       const { classifier, refusal, bytesOf } = window;

@@ -12,7 +12,7 @@ import {
 } from "../../runtime/weights/safetensors.js";
 import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium, SWIFTSHADER } from "./chromium.js";
-import { type LibraryPage, openLibraryPage } from "./library-page.js";
+import { type LibraryPage, type LibraryPageOptions, openLibraryPage } from "./library-page.js";
 
 const tiny = makeTinyModel();
 const site = dirname(tiny.folder);
@@ -34,7 +34,7 @@ function makeVariant(name: string, value: number): void {
 }
 
 async function withPage<T>(
-  options: { headers?: Record<string, string>; flags?: string[] },
+  options: Partial<LibraryPageOptions>,
   use: (opened: LibraryPage) => Promise<T>,
 ): Promise<T> {
   const opened = await openLibraryPage({ executable: findChromium()!, site, ...options });
@@ -53,12 +53,38 @@ async function cardFor(options: object) {
   return card;
 }
 
+/** A page whose server answers with `status` and `body` for the script at `path`: how a load fails there. */
+function refusalWithScript(path: string, status: number, body: string): Promise<[string, string]> {
+  const answer: LibraryPageOptions["answer"] = ({ url }, response) => {
+    if (url !== path) return false;
+    response.writeHead(status, { "Content-Type": "text/javascript" }).end(body);
+    return true;
+  };
+  return withPage({ answer }, ({ page }) =>
+    page.evaluate(() => window.refusal(window.library.createClassifier({ model: "tiny", device: "wasm" }))),
+  );
+}
+
 function registerTests(): void {
   test.before(() => {
     makeVariant("nan", Number.NaN);
     makeVariant("overflow", 3e38);
   });
   test.after(() => tiny.remove());
+
+  test("a worker's script that cannot be fetched is an error of the network, and one that throws is not", async () => {
+    for (const [path, what] of [
+      ["/client/browser/worker.js", "model"],
+      ["/client/browser/decode-worker.js", "decode"],
+    ] as const) {
+      const [missing, text] = await refusalWithScript(path, 404, "");
+      assert.is(missing, "network/unreachable");
+      assert.match(text, new RegExp(`^the ${what} worker's script could not be fetched: .*worker-src`));
+      const [thrown, reason] = await refusalWithScript(path, 200, 'throw new Error("broken")');
+      assert.is(thrown, "internal/worker");
+      assert.match(reason, new RegExp(`^the ${what} worker failed: .*broken`));
+    }
+  });
 
   test("a page that is not isolated has one thread, and the card names the headers that change it", async () => {
     await withPage({}, async ({ page }) => {

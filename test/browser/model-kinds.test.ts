@@ -263,6 +263,14 @@ function registerTests(executable: string): void {
       ['{ model: { weights: files.weights, config: "{" } }', /^model\/config: model\.config: not a JSON/],
       ["{ model: { weights: files.photo } }", /^weights\/safetensors: model/],
       ['{ model: "tiny", dtype: "int4" }', /^usage\/bad-option: dtype is "int4"; allowed: auto, float32/],
+      [
+        '{ modle: "tiny" }',
+        /^usage\/bad-option: createClassifier has no option "modle"; allowed: model, dtype/,
+      ],
+      [
+        '{ device: "remote", remote: { url: "/", modle: "tiny" } }',
+        /^usage\/bad-option: remote has no option "modle"; allowed: url, model, token/,
+      ],
       ['{ model: "tiny", sha256: "00" }', /^usage\/bad-option: sha256 is "00"; allowed: 64/],
       [
         `{ model: "tiny", sha256: "${"0".repeat(64)}" }`,

@@ -3,6 +3,7 @@
 
 import type { DecodeOutcome, SamplePool, SampleTask } from "../../../runtime/batches/sample-task.js";
 import { fromErrorRecord, quote, VitrineError } from "../../../runtime/errors.js";
+import { workerFailure } from "../worker-failure.js";
 import type { FromDecoder, PictureLocation, ToDecoder } from "./messages.js";
 
 /** Longest time of one task, from when it is the worker's next; two large pictures take a few seconds on a phone. */
@@ -38,7 +39,7 @@ export class DecodeThread implements SamplePool<PictureLocation> {
     worker.onerror = ({ message }) => this.#end(message ?? "its script could not be loaded");
   }
 
-  /** Throws `file/not-found` where image.wasm is missing, `internal/worker` where the script cannot run. */
+  /** Throws `file/not-found` where image.wasm is missing, `network/unreachable` and `internal/worker` for its script. */
   static open(start: () => Worker, assets: string | undefined): Promise<DecodeThread> {
     const worker = start();
     return new Promise((resolve, reject) => {
@@ -46,8 +47,7 @@ export class DecodeThread implements SamplePool<PictureLocation> {
         worker.terminate();
         reject(error);
       };
-      worker.onerror = ({ message }) =>
-        refuse(new VitrineError("internal/worker", `the decode worker did not start: ${message}`));
+      worker.onerror = (event) => refuse(workerFailure("decode", event));
       worker.onmessage = ({ data }: MessageEvent<FromDecoder>) => {
         if (data.kind === "ready") resolve(new DecodeThread(worker));
         if (data.kind === "unusable") refuse(fromErrorRecord(data.error));
