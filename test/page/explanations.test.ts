@@ -78,6 +78,25 @@ pageTests(({ open, errors }) => {
     await page.context().close();
   });
 
+  test("where the tokens differ, the verdict names first what the table has first", async () => {
+    const page = await openWithPicture(open);
+    await lens(page, "Attention");
+    let turned = 0;
+    for (let number = 1; number <= 12; number++) {
+      const name = `waves-${number}.jpg`;
+      await dropFiles(page, [{ name, bytes: wavesJpeg(number) }]);
+      await outcome(page, "classified", name);
+      await page.waitForSelector(".pair-row");
+      const labels = await page.locator(".pair-row .score-label").allTextContents();
+      assert.is(await page.textContent("#verdict"), labels[0], name);
+      const first = await page.locator(".pair-row .score-percent:nth-child(2)").allTextContents();
+      const shares = first.map((text) => Number.parseFloat(text));
+      if (shares[0] !== Math.max(...shares)) turned++;
+    }
+    assert.ok(turned > 0, "the class token is the more certain one of every picture");
+    await page.context().close();
+  });
+
   test("covered parts change the verdict, by keyboard too, and the next picture is whole again", async () => {
     const page = await openWithPicture(open);
     const whole = await page.locator(".score-percent").allTextContents();

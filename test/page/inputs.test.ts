@@ -13,7 +13,7 @@ pageTests(({ open, errors }) => {
   test("a sample is drawn, shown and classified", async () => {
     const page = await open();
     await page.click(".sample >> nth=0");
-    await outcome(page, "classified", "Lighthouse.png");
+    await outcome(page, "classified", "Lighthouse.svg");
     assert.is(await page.locator(".crop").count(), 1);
     await checkAccess(page, "sample");
     await page.context().close();
@@ -22,7 +22,7 @@ pageTests(({ open, errors }) => {
   test("an SVG file is drawn into pixels; one that is damaged is refused", async () => {
     const page = await open();
     await dropFiles(page, [{ name: "circle.svg", bytes: Buffer.from(SVG), type: "image/svg+xml" }]);
-    await outcome(page, "classified", "circle.png");
+    await outcome(page, "classified", "circle.svg");
     await dropFiles(page, [{ name: "broken.svg", bytes: Buffer.from("<svg"), type: "image/svg+xml" }]);
     await outcome(page, "failed", "broken.svg");
     await page.context().close();

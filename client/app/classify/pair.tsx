@@ -46,7 +46,11 @@ function rowsOf({ first, second, most }: PairProps): Row[] {
 
 export function Pair(props: PairProps) {
   const { first, second, names, same, different } = props;
-  const [one, two] = [first, second].map(({ classes }) => splitSynonyms(classes[0]?.label ?? "")[0]);
+  const rows = rowsOf(props);
+  // The headline begins as the table does: with the answer that is more certain.
+  const best = [first, second].map(({ classes }) => classes[0]?.label ?? "");
+  if (rows[0]?.label === best[1]) best.reverse();
+  const [one, two] = best.map((label) => splitSynonyms(label)[0]);
   return (
     <>
       <p class="quiet">{one === two ? same : different}</p>
@@ -59,7 +63,7 @@ export function Pair(props: PairProps) {
         <p class="pair-name pair-second">{names[1]}</p>
       </div>
       <ol class="scores" aria-label={`The most probable classes: ${names.join("; ")}`}>
-        {rowsOf(props).map(({ label, probabilities }) => (
+        {rows.map(({ label, probabilities }) => (
           <li class="pair-row" key={label}>
             <span class="score-label" title={label}>
               {splitSynonyms(label)[0]}

@@ -16,7 +16,7 @@ interface SharingProps {
   classification: Classification;
 }
 
-/** `beacon 66.9%, bell cote 1.6% … (lighthouse.png, deit_tiny)` */
+/** `beacon 66.9%, bell cote 1.6% … (lighthouse.svg, deit_tiny)` */
 function asText(picture: Picture, card: ModelCard, classes: Classification["classes"]): string {
   const lines = classes.map(
     ({ label, probability }) => `${percent(probability)}  ${splitSynonyms(label)[0]}`,

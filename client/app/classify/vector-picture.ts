@@ -8,7 +8,7 @@ export function isVector(file: File): boolean {
   return file.type === "image/svg+xml" || /\.svg$/i.test(file.name);
 }
 
-/** The file as PNG, on white where it is transparent. Throws where the browser finds no picture in it. */
+/** The file as PNG under its own name, on white where it is transparent. Throws where the browser finds no picture in it. */
 export async function drawVector(file: File): Promise<File> {
   const url = URL.createObjectURL(new Blob([file], { type: "image/svg+xml" }));
   try {
@@ -26,7 +26,7 @@ export async function drawVector(file: File): Promise<File> {
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
     if (!png) throw new Error("the browser could not encode what it drew");
-    return new File([png], file.name.replace(/\.svg$/i, ".png"), { type: "image/png" });
+    return new File([png], file.name, { type: "image/png" });
   } finally {
     URL.revokeObjectURL(url);
   }
