@@ -1,5 +1,6 @@
 // Inputs: pictures come in by dropping, pasting, an address, a sample, a drawing; what is none gets words that help.
 
+import { PNG } from "pngjs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SLOW, wavesJpeg } from "../inference/tiny-model.js";
@@ -8,6 +9,14 @@ import { bringText, checkAccess, dropFiles, outcome, pageTests } from "./page-te
 const PICTURES = "https://pictures.example/";
 const SVG =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 30"><circle cx="20" cy="15" r="9"/></svg>';
+
+/** A red picture of 64 × 64 pixels, its left half of this opacity. */
+function redPng(opacity: number): Buffer {
+  const png = new PNG({ width: 64, height: 64 });
+  for (let place = 0; place < 64 * 64; place++)
+    png.data.set([255, 0, 0, place % 64 < 32 ? opacity : 255], 4 * place);
+  return PNG.sync.write(png);
+}
 
 pageTests(({ open, errors }) => {
   test("a sample is drawn, shown and classified", async () => {
@@ -25,6 +34,43 @@ pageTests(({ open, errors }) => {
     await outcome(page, "classified", "circle.svg");
     await dropFiles(page, [{ name: "broken.svg", bytes: Buffer.from("<svg"), type: "image/svg+xml" }]);
     await outcome(page, "failed", "broken.svg");
+    await page.context().close();
+  });
+
+  test("beside a picture with transparent parts stands what the model sees there, and its copy is not black", async () => {
+    const page = await open();
+    await dropFiles(page, [{ name: "clear.png", bytes: redPng(0) }]);
+    await outcome(page, "classified", "clear.png");
+    await page.waitForSelector("#transparency");
+    assert.match(
+      (await page.textContent("#transparency")) ?? "",
+      /the model sees the colors that the file keeps/,
+    );
+    await checkAccess(page, "transparent");
+    await dropFiles(page, [{ name: "full.png", bytes: redPng(255) }]);
+    await outcome(page, "classified", "full.png");
+    await page.waitForSelector(".crop");
+    assert.is(await page.locator("#transparency").count(), 0);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.querySelectorAll(".thumbnail-picture").length === 2);
+    const shades = await page.evaluate(async () => {
+      const images = [...document.querySelectorAll<HTMLImageElement>(".thumbnail-picture")];
+      await Promise.all(images.map((image) => image.decode()));
+      return images.map((image) => {
+        const context = new OffscreenCanvas(240, 180).getContext("2d");
+        context?.drawImage(image, 0, 0);
+        return [...(context?.getImageData(40, 90, 1, 1).data ?? [])];
+      });
+    });
+    // The ground of the light theme is nearly white; red is the other picture.
+    assert.ok(
+      shades.some(([, green = 0]) => green > 200),
+      JSON.stringify(shades),
+    );
+    assert.ok(
+      shades.every(([red = 0]) => red > 200),
+      JSON.stringify(shades),
+    );
     await page.context().close();
   });
 

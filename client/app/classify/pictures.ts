@@ -31,6 +31,8 @@ export interface Picture {
   /** What is shown and classified; an SVG file is drawn into pixels first. */
   readonly file: File;
   readonly verdict: Signal<Verdict>;
+  /** Whether parts of it are transparent; false until it was on display. */
+  readonly transparent: Signal<boolean>;
   /** Address of a small copy, once it came into view; null where the browser cannot make one. */
   readonly thumbnail: Signal<string | null | undefined>;
 }
@@ -88,6 +90,7 @@ export class Pictures {
       folder,
       file,
       verdict: signal<Verdict>({ kind: "waiting" }),
+      transparent: signal(false),
       thumbnail: signal<string | null | undefined>(undefined),
     }));
     batch(() => {

@@ -9,6 +9,7 @@ import { useObjectUrl } from "./object-url.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
 import { Spotlight } from "./spotlight.js";
+import { hasTransparency } from "./transparency.js";
 
 interface Size {
   width: number;
@@ -57,6 +58,7 @@ export function ShownPicture({ page, picture }: ShownPictureProps) {
         hidden={url === undefined}
         onLoad={({ currentTarget }) => {
           size.value = { width: currentTarget.naturalWidth, height: currentTarget.naturalHeight };
+          picture.transparent.value = hasTransparency(currentTarget);
         }}
         onError={() => {
           size.value = null;

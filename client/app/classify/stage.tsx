@@ -10,6 +10,7 @@ import { LensBar } from "./lens-bar.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
 import { Crop, ShownPicture } from "./shown-picture.js";
+import { transparencyLine } from "./transparency.js";
 
 export function Stage({ page }: { page: PageState }) {
   const picture = page.pictures.shown.value;
@@ -73,6 +74,11 @@ function Caption({ page, picture }: { page: PageState; picture: Picture }) {
           </span>
         )}
       </p>
+      {facts && picture.transparent.value && (
+        <p class="quiet" id="transparency">
+          {transparencyLine(facts)}
+        </p>
+      )}
       {facts && <LensBar explanations={page.explanations} />}
     </>
   );

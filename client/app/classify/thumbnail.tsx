@@ -18,6 +18,9 @@ async function shrink(file: File): Promise<string> {
     const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
     const context = canvas.getContext("2d", { alpha: false });
     if (!context) throw new Error("no canvas");
+    // Behind what is transparent, the ground on which the stage shows it.
+    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--mat").trim();
+    context.fillRect(0, 0, WIDTH, HEIGHT);
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, (WIDTH - width) / 2, (HEIGHT - height) / 2, width, height);
     return URL.createObjectURL(await canvas.convertToBlob({ type: "image/jpeg", quality: 0.82 }));
