@@ -105,6 +105,45 @@ function registerTests(executable: string): void {
     assert.is(resumed.weights, head.weights);
   });
 
+  test("a run is saved by the clock within an epoch: one that is killed there does not start again", async () => {
+    // Every interval of the worker is over at once: what is claimed is that the clock decides, not how fast it runs.
+    const hurry =
+      "const { setInterval: every } = globalThis; globalThis.setInterval = (work) => every(work, 1);";
+    const script = "**/trainer-worker.js";
+    await site.page.route(script, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: `${hurry}\n${await response.text()}` });
+    });
+    const kept = await site.page.evaluate(async (asked) => {
+      const { library, pictures } = window.tools;
+      const own = await pictures("train");
+      const settings = { ...asked.settings, epochs: 500, "batch-size": 2 };
+      let steps = 0;
+      let reached: () => void = () => {};
+      const far = new Promise<void>((resolve) => {
+        reached = resolve;
+      });
+      const onStep = () => {
+        if (++steps === 8) reached();
+      };
+      const trainer = await library.createTrainer({
+        ...asked,
+        settings,
+        pictures: own,
+        run: "clock",
+        onStep,
+      });
+      trainer.train().catch(() => {});
+      await far;
+      trainer.dispose();
+      const found = (await library.listRuns()).find(({ run }) => run === "clock");
+      await library.removeRun("clock");
+      return found?.step ?? 0;
+    }, HEAD);
+    await site.page.unroute(script);
+    assert.ok(kept > 0, `kept at step ${kept}`);
+  });
+
   test("a paused run waits, answers, is saved, and goes on to the same weights", async () => {
     const [waited, weights] = await site.page.evaluate(async (asked) => {
       const { library, pictures, digest } = window.tools;
