@@ -112,7 +112,7 @@ export function valueText(unit: ChartUnit, value: number): string {
     case "percent":
       return `${value.toFixed(1)}%`;
     case "rate":
-      return value.toExponential(1);
+      return value.toExponential(2);
     case "speed":
       return `${Number(Number(value.toFixed(1)).toPrecision(4))}/s`;
     case "wait":

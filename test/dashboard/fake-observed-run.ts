@@ -7,6 +7,8 @@ import type { ObservedRun } from "../../server/dashboard/observed-run.js";
 
 export class FakeObservedRun implements ObservedRun {
   readonly commands: RunCommand[] = [];
+  /** What differs from a run in its third step. */
+  state: Partial<RunSnapshot> = {};
   readonly #listeners = new Set<(event: RunEvent) => void>();
 
   get listeners(): number {
@@ -18,6 +20,7 @@ export class FakeObservedRun implements ObservedRun {
       ...{ id: "fake", name: "fake", isLive: true, phase: "training", step: 3, steps: 10, best: null },
       ...{ activity: "", advice: "", progress: null, facts: [], settings: [], curves: {}, scores: null },
       ...{ checkpoints: [], lines: [], hasBatches: true, hasMistakes: true },
+      ...this.state,
     };
   }
 

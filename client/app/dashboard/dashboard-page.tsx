@@ -12,7 +12,7 @@ import { RunList } from "./run-list.js";
 import { RunHeading, RunNumbers } from "./run-status.js";
 import { CheckpointTable, Particulars, ScoreTable } from "./run-tables.js";
 import type { Runs } from "./runs.js";
-import { isActive } from "./words.js";
+import { isActive, shownPhase } from "./words.js";
 
 function OneRun({ followed }: { followed: FollowedRun }) {
   const connection = followed.connection.value;
@@ -29,7 +29,7 @@ function OneRun({ followed }: { followed: FollowedRun }) {
     <>
       <RunHeading run={run} connection={connection} />
       {isTraining && <RunControls run={run} isConnected={isConnected} />}
-      <RunNumbers run={run} />
+      <RunNumbers run={run} isAtWork={isActive(shownPhase(run, connection.kind === "lost"))} />
       <section>
         <h3>Curves</h3>
         {hasCurves ? <RunCharts curves={run.curves} /> : <p class="quiet">They begin with the first step.</p>}
@@ -51,7 +51,9 @@ function Display({ runs }: { runs: Runs }) {
   const [first] = followed;
   if (!first) return <p class="quiet">There are no runs yet.</p>;
   if (followed.length === 1) return <OneRun key={first.id} followed={first} />;
-  const snapshots = followed.flatMap(({ run }) => run.value ?? []);
+  const snapshots = followed.flatMap(({ run: { value: run }, connection }) =>
+    run ? { ...run, phase: shownPhase(run, connection.value.kind === "lost") } : [],
+  );
   if (snapshots.length < 2) return <p class="quiet">Reading the runs …</p>;
   return <Comparison runs={snapshots} />;
 }

@@ -1,7 +1,7 @@
 // Run controls: pause, resume, save and stop. What they did, or why not, is said beside them.
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { RunCommand, RunSnapshot } from "../../../proto/dashboard.js";
 import { Button } from "../design/button.js";
 import { command } from "./server-calls.js";
@@ -13,6 +13,10 @@ export function RunControls({ run, isConnected }: { run: RunSnapshot; isConnecte
   const { id, phase } = run;
   const isPaused = phase === "paused" || phase === "pausing";
   const isOver = !isConnected || phase === "stopping" || phase === "preparing";
+  // What a command did is no longer known of a trainer that was gone meanwhile.
+  useEffect(() => {
+    said.value = "";
+  }, [isConnected]);
   const ask = async (what: RunCommand, meanwhile: string) => {
     said.value = meanwhile;
     isBusy.value = true;
@@ -38,14 +42,17 @@ export function RunControls({ run, isConnected }: { run: RunSnapshot; isConnecte
       >
         {isPaused ? "Resume" : "Pause"}
       </Button>
-      <Button disabled={isOver || isBusy.value} onClick={() => ask("save", "Saving after this step …")}>
+      <Button
+        disabled={isOver || isBusy.value || phase === "paused"}
+        onClick={() => ask("save", "Saving after this step …")}
+      >
         Save
       </Button>
       <Button disabled={isOver} onClick={() => dialog.current?.showModal()}>
         Stop …
       </Button>
       <p class="quiet" role="status">
-        {said.value}
+        {isConnected && said.value}
       </p>
       <dialog ref={dialog} class="question" aria-labelledby="stop-question">
         <p class="question-line" id="stop-question">

@@ -1,11 +1,18 @@
 // Run list: the runs of this server, of which one is shown, or several beside each other.
 
+import type { RunEntry, RunPhase } from "../../../proto/dashboard.js";
 import type { Runs } from "./runs.js";
-import { bestText, count, PHASES } from "./words.js";
+import { bestText, count, PHASES, shownPhase } from "./words.js";
+
+/** The connection of a run on display breaks before the list is asked for again. */
+function phaseOf(entry: RunEntry, { followed, isSilent }: Runs): RunPhase {
+  const shown = followed.value.find(({ id }) => id === entry.id);
+  return shownPhase(entry, shown ? shown.connection.value.kind === "lost" : isSilent.value);
+}
 
 export function RunList({ runs }: { runs: Runs }) {
   const shown = runs.followed.value.map(({ id }) => id);
-  const entries = runs.entries.value;
+  const entries = runs.entries.value.map((entry) => ({ ...entry, phase: phaseOf(entry, runs) }));
   return (
     <nav class="run-list" aria-label="Runs">
       <ul>

@@ -1,8 +1,9 @@
 // Run status: what a run is doing, how far it is, and its numbers of this moment.
 
 import type { RunSnapshot } from "../../../proto/dashboard.js";
+import { valueText } from "../../../proto/run-charts.js";
 import type { Connection } from "./followed-run.js";
-import { bytes, clock, count, isActive, PHASES, percent } from "./words.js";
+import { bytes, clock, count, isActive, PHASES, percent, shownPhase } from "./words.js";
 
 function Tile({ name, value, detail }: { name: string; value: string; detail?: string | undefined }) {
   return (
@@ -21,7 +22,8 @@ function epochText({ progress }: RunSnapshot): string | undefined {
   return `epoch ${progress.epoch}${progress.epochs === null ? "" : ` of ${progress.epochs}`}`;
 }
 
-export function RunNumbers({ run }: { run: RunSnapshot }) {
+/** `isAtWork`: as far as is known at this moment. */
+export function RunNumbers({ run, isAtWork }: { run: RunSnapshot; isAtWork: boolean }) {
   const { progress, step, steps, best } = run;
   return (
     <dl class="tiles">
@@ -44,7 +46,7 @@ export function RunNumbers({ run }: { run: RunSnapshot }) {
             value={progress.loss === null ? "–" : progress.loss.toFixed(3)}
             detail="mean of ten steps"
           />
-          <Tile name="Learning rate" value={progress.learningRate.toExponential(2)} />
+          <Tile name="Learning rate" value={valueText("rate", progress.learningRate)} />
           <Tile name="Images a second" value={progress.imagesPerSecond.toFixed(1)} />
           <Tile
             name="Waiting for data"
@@ -55,7 +57,7 @@ export function RunNumbers({ run }: { run: RunSnapshot }) {
             name="Time"
             value={clock(progress.elapsedSeconds)}
             detail={
-              progress.remainingSeconds === null
+              progress.remainingSeconds === null || !isAtWork
                 ? undefined
                 : `about ${clock(progress.remainingSeconds)} to go`
             }
@@ -89,13 +91,13 @@ function LostNotice({ since, folder }: { since: Date; folder: string | undefined
 
 export function RunHeading({ run, connection }: { run: RunSnapshot; connection: Connection }) {
   const isLost = connection.kind === "lost" && (isActive(run.phase) || !run.isLive);
-  const { steps, step, activity, advice, phase } = run;
-  const shownPhase = isLost ? PHASES.lost : PHASES[phase];
+  const { steps, step, activity, advice } = run;
+  const phase = shownPhase(run, isLost);
   return (
     <header class="run-heading">
       <h2 class="run-title">{run.name}</h2>
-      <p class="run-phase" data-phase={isLost ? "lost" : phase} role="status">
-        {shownPhase}
+      <p class="run-phase" data-phase={phase} role="status">
+        {PHASES[phase]}
       </p>
       {steps !== null && steps > 0 && (
         <progress class="progress-bar" value={step / steps} aria-label={`Progress of ${run.name}`} />

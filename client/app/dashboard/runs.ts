@@ -18,6 +18,8 @@ export interface Runs {
   /** Why there is no list; null: there is one, or the server is only silent now. */
   readonly failure: ReadonlySignal<Failure | null>;
   readonly isLoaded: ReadonlySignal<boolean>;
+  /** Whether the server did not answer when it was last asked for the list. */
+  readonly isSilent: ReadonlySignal<boolean>;
   show(id: string): void;
   compare(id: string, isCompared: boolean): void;
 }
@@ -35,6 +37,7 @@ export function openRuns(): Runs {
   const entries = signal<readonly RunEntry[]>([]);
   const failure = signal<Failure | null>(null);
   const isLoaded = signal(false);
+  const isSilent = signal(false);
   const chosen = signal<readonly string[]>(chosenByAddress());
   const ids = computed(() => {
     const known = chosen.value.filter((id) => entries.value.some((entry) => entry.id === id));
@@ -58,8 +61,10 @@ export function openRuns(): Runs {
         entries.value = list;
         failure.value = null;
         isLoaded.value = true;
+        isSilent.value = false;
       });
     } catch (error) {
+      isSilent.value = !(error instanceof Refusal);
       if (error instanceof Refusal)
         failure.value = { line: "The server does not show its runs.", advice: error.message };
       else if (!isLoaded.value)
@@ -87,6 +92,7 @@ export function openRuns(): Runs {
     followed,
     failure,
     isLoaded,
+    isSilent,
     show: (id) => choose([id]),
     compare: (id, isCompared) => {
       const others = ids.value.filter((other) => other !== id);

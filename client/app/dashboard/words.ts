@@ -1,6 +1,6 @@
 // Words: states, times and sizes as the page writes them.
 
-import type { BestEpoch, RunPhase } from "../../../proto/dashboard.js";
+import type { BestEpoch, RunEntry, RunPhase } from "../../../proto/dashboard.js";
 
 export const PHASES: Readonly<Record<RunPhase, string>> = {
   preparing: "preparing",
@@ -19,6 +19,11 @@ export const PHASES: Readonly<Record<RunPhase, string>> = {
 /** The process of a run in one of these is at work on it. */
 const ACTIVE: readonly RunPhase[] = ["preparing", "training", "validating", "pausing", "paused", "stopping"];
 export const isActive = (phase: RunPhase): boolean => ACTIVE.includes(phase);
+
+/** While the server is silent, nobody knows whether what was in progress still is. */
+export function shownPhase({ phase }: Pick<RunEntry, "phase">, isSilent: boolean): RunPhase {
+  return isSilent && (isActive(phase) || phase === "elsewhere") ? "lost" : phase;
+}
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 export const count = (value: number): string => whole.format(value);

@@ -29,11 +29,12 @@ const SERIES = 6;
 /** Rows of the table, evenly spaced. */
 const MOST_ROWS = 12;
 
-/** About `count` round values from `low` to `high`. */
-function ticks(low: number, high: number, count: number): number[] {
-  const rough = (high - low) / count;
+/** About `count` round values from `low` to `high`; `isWhole`: whole numbers alone. */
+function ticks(low: number, high: number, count: number, isWhole = false): number[] {
+  const rough = Math.max(isWhole ? 1 : 0, (high - low) / count);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const unit = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) ?? 10;
+  const factors = isWhole && power === 1 ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10];
+  const unit = factors.find((factor) => factor * power >= rough) ?? 10;
   const step = unit * power;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
@@ -74,7 +75,7 @@ function scalesOf(
     x: (step) => MARGIN.left + (step / last) * inner,
     y: (value) => MARGIN.top + ((top - value) / (top - bottom)) * drawn,
     stepAt: (x) => ((x - MARGIN.left) / inner) * last,
-    steps: ticks(0, last, Math.max(2, Math.floor(inner / 90))),
+    steps: ticks(0, last, Math.max(2, Math.floor(inner / 90)), true),
     values: ticks(bottom, top, 5),
   };
 }
