@@ -100,7 +100,9 @@ export function ClassifyPage({ page, models }: ClassifyPageProps) {
         <p>
           Pictures stay on this device: they are decoded and looked at here, in this page.{" "}
           {model.kind === "ready" && (
-            <span title={model.card.deviceDescription}>{deviceLine(model.card)}</span>
+            <span id="device-line" title={model.card.deviceDescription}>
+              {deviceLine(model.card)}
+            </span>
           )}
         </p>
         <p class="device-note" id="device-note" role="status">
