@@ -11,7 +11,7 @@ const SILENCE_MS = 30_000;
 export interface RequestOptions {
   method?: "GET" | "HEAD";
   headers?: Readonly<Record<string, string>>;
-  cache?: RequestCache;
+  cache?: "default" | "no-cache" | "no-store";
   signal?: AbortSignal | undefined;
 }
 

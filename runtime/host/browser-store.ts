@@ -37,7 +37,7 @@ export async function clearCache(): Promise<void> {
 /** A store; undefined where the browser has none, as in pages over plain HTTP, or does not open it. */
 export async function openStore(): Promise<ModelStore | undefined> {
   try {
-    return globalThis.caches && new ModelStore(await caches.open(CACHE));
+    return globalThis.caches && (await ModelStore.open(CACHE));
   } catch {
     // Browsers refuse storage in private windows and third-party frames.
     return undefined;
@@ -53,8 +53,13 @@ export interface StoredBytes {
 export class ModelStore {
   readonly #cache: Cache;
 
-  constructor(cache: Cache) {
+  // Private, so that the declarations need no type of the DOM.
+  private constructor(cache: Cache) {
     this.#cache = cache;
+  }
+
+  static async open(name: string): Promise<ModelStore> {
+    return new ModelStore(await caches.open(name));
   }
 
   async #get(url: string, entry: string | number): Promise<Response | undefined> {

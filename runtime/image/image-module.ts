@@ -4,6 +4,7 @@
 import { type Region, Status } from "../../assembly/image/contract.js";
 import { createDrawMath, type DrawMath } from "../draw/random.js";
 import { VitrineError } from "../errors.js";
+import type { WasmModule } from "../host/environment-types.js";
 import type { Host } from "../host/host.js";
 import { failureOf, subjectPrefix } from "./failure.js";
 import type { ImageExports } from "./image-exports.js";
@@ -178,14 +179,14 @@ export async function createImageModule(host: Host, options: ImageModuleOptions 
 export async function compileImageModule(
   host: Host,
   { relaxed = true }: ImageModuleOptions = {},
-): Promise<WebAssembly.Module> {
+): Promise<WasmModule> {
   return WebAssembly.compile(await readModule(host, relaxed));
 }
 
 /** As `createImageModule`, of what `compileImageModule` gave, in this thread or another. */
 export function openImageModule(
   host: Host,
-  compiled: WebAssembly.Module,
+  compiled: WasmModule,
   options: ImageModuleOptions = {},
 ): ImageModule {
   const memoryLimitMiB = Math.min(options.memoryLimitMiB ?? 1024, 4095);
