@@ -97,6 +97,26 @@ pageTests(({ open, errors }) => {
     await page.context().close();
   });
 
+  test("weights that are no weights are damaged files to a visitor, and an error with its details in the console", async () => {
+    const page = await open({ serviceWorkers: "block" });
+    const logged: string[] = [];
+    page.on("console", (message) => message.type() === "error" && logged.push(message.text()));
+    await page.evaluate(() => caches.delete("vitrine-weights"));
+    await page.route("**/model.safetensors*", (route) =>
+      route.fulfill({ contentType: "application/octet-stream", body: "cut off" }),
+    );
+    await page.reload();
+    await page.waitForSelector("body[data-model=failed]");
+    const shown = (await page.textContent("#failure")) ?? "";
+    assert.match(shown, /files are damaged or incomplete/);
+    assert.not.match(shown, /safetensors|http|[0-9a-f]{20}/);
+    assert.ok(
+      logged.some((text) => /SHA-256/.test(text)),
+      logged.join("\n"),
+    );
+    await page.context().close();
+  });
+
   test("a result is copied as text", async () => {
     const page = await open({ permissions: ["clipboard-read", "clipboard-write"] });
     await dropFiles(page, [{ name: "a.jpg", bytes: wavesJpeg(1) }]);
@@ -112,9 +132,9 @@ pageTests(({ open, errors }) => {
     await page.context().close();
   });
 
-  test("the console has no errors but those of the model that failed", () => {
+  test("the console has no errors but those of models that failed", () => {
     assert.equal(
-      errors.filter((text) => !/503/.test(text)),
+      errors.filter((text) => !/503|SHA-256/.test(text)),
       [],
     );
   });

@@ -68,6 +68,14 @@ export function modelFailure(error: unknown): Failure {
   if (!navigator.onLine) return { line, advice: "This device is offline. Try again when it is connected." };
   if (code === "network/unreachable")
     return { line, advice: `${sentence(text)} Check the connection, then try again.` };
+  if (code === "model/no-model")
+    return { line: "There is no model at this address.", advice: "Check it, or choose another model." };
+  // What exactly is wrong with the files helps only those who put them there: the console has it.
+  if (/^(weights|model)\//.test(code))
+    return {
+      line: "The model's files are damaged or incomplete.",
+      advice: "Try again, or choose another model.",
+    };
   return { line, advice: sentence(text) };
 }
 
