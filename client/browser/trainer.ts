@@ -73,7 +73,7 @@ class TrainerWorker {
     this.#onEvent = onEvent;
     this.#worker = startWorker(
       () => new Worker(new URL("./trainer-worker.js", import.meta.url), { type: "module" }),
-      "./worker.js",
+      "./trainer-worker.js",
       import.meta.url,
     );
     this.#worker.onmessage = ({ data }: MessageEvent<FromTrainer>) => this.#receive(data);
