@@ -123,7 +123,9 @@ function reportedBy(
   const isListed = flags.data !== undefined;
   const open = isListed ? connect : trainingData({ ...flags, dataTimeout: REPORT_TIMEOUT_SECONDS }, progress);
   return reportSources({
-    ...{ device: state.device, gpuTier: state.gpuTier ?? undefined, threads: flags.threads },
+    device: state.device,
+    gpuTier: state.gpuTier ?? undefined,
+    threads: flags.threads,
     workers: VALIDATION_WORKERS,
     connect: (data) => open({ ...data, badSamples: "skip" }),
     security: connectionSecurity(flags),

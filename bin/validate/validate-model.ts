@@ -237,8 +237,17 @@ export async function validateModel(
       const { device } = runtime.executor;
       const { parameters, dtype, labels } = model;
       const setup = {
-        ...{ model: path, data, parameters, dtype, device },
-        ...{ imageSize, cropPct, cropMode, interpolation, flip, realLabels },
+        model: path,
+        data,
+        parameters,
+        dtype,
+        device,
+        imageSize,
+        cropPct,
+        cropMode,
+        interpolation,
+        flip,
+        realLabels,
       };
       return {
         classes: labels.length,

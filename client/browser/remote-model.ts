@@ -142,9 +142,15 @@ export class RemoteModel implements ModelStage {
     };
     const where = quote(properties.device ?? "an unknown device");
     const card: ModelCard = {
-      ...{ name, imageSize: size, labels: labels as string[], parameters: Number(properties.parameters) },
-      ...{ dtype: "unknown", memoryBytes: 0, download: { bytes: 0, fromCache: false, verified: false } },
-      ...{ device: "remote", deviceDescription: `remote: ${this.#base}, which computes on ${where}` },
+      name,
+      imageSize: size,
+      labels: labels as string[],
+      parameters: Number(properties.parameters),
+      dtype: "unknown",
+      memoryBytes: 0,
+      download: { bytes: 0, fromCache: false, verified: false },
+      device: "remote",
+      deviceDescription: `remote: ${this.#base}, which computes on ${where}`,
     };
     this.#path = `${path}${encodeURIComponent(":pixels")}`;
     this.#outputs = outputs as string[];

@@ -110,16 +110,16 @@ function cardOf(
   const { name, config, labels, parameters, dtype, bytes } = model;
   const { device, adapter } = executor;
   return {
-    ...{
-      name,
-      imageSize: config.imageSize,
-      labels: [...labels],
-      parameters,
-      dtype,
-      memoryBytes: bytes,
-      download,
-    },
-    ...{ device, deviceDescription: description, fallback },
+    name,
+    imageSize: config.imageSize,
+    labels: [...labels],
+    parameters,
+    dtype,
+    memoryBytes: bytes,
+    download,
+    device,
+    deviceDescription: description,
+    fallback,
     ...(adapter && { adapter: { ...adapter } }),
     ...(executor.threads !== undefined && {
       threads: executor.threads,

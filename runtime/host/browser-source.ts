@@ -141,7 +141,9 @@ class HttpSource implements HttpModelSource {
     const { url, immutable = false } = located;
     const expected = sha256 === undefined ? (located.expected ?? known) : { sha256 };
     const found = await download(url, {
-      ...{ limit: LARGEST_WEIGHTS, store: await this.#store, immutable },
+      limit: LARGEST_WEIGHTS,
+      store: await this.#store,
+      immutable,
       signal: signal as AbortSignal | undefined,
       ...(expected && { expected }),
       ...(onProgress && { onProgress }),

@@ -29,7 +29,8 @@ export interface ClassifierConfig {
 export function inputTransform(config: ClassifierConfig): InputTransform & { cropRatio: number } {
   const { imageSize: size, cropRatio, interpolation: filter, cropMode, cropRounding, mean } = config;
   return {
-    ...{ size, cropRatio },
+    size,
+    cropRatio,
     ...(filter !== undefined && { filter }),
     ...(cropMode !== undefined && { cropMode }),
     ...(cropMode === "border" && { borderColor: meanColor(mean) }),

@@ -12,8 +12,18 @@ export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
 /** Bits of an element of the format's other types: tensors of these are checked and left out. */
 const OTHER_BITS: Readonly<Record<string, number>> = {
-  ...{ BOOL: 8, I16: 16, U16: 16, U32: 32, U64: 64, C64: 64 },
-  ...{ F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4 },
+  BOOL: 8,
+  I16: 16,
+  U16: 16,
+  U32: 32,
+  U64: 64,
+  C64: 64,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  F4: 4,
 };
 
 export interface TensorEntry {

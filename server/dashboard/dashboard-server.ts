@@ -71,7 +71,7 @@ function requireJson({ headers: { "content-type": type = "" } }: IncomingMessage
   throw new VitrineError("protocol/media-type", `${got}; allowed: application/json`);
 }
 
-/** Resolves, or rejects when the caller is gone or `ms` have passed. */
+/** Aborts when the caller is gone, or `ms` have passed. */
 function untilGone(reply: FastifyReply, ms: number): AbortSignal {
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());

@@ -154,7 +154,13 @@ async function completeStep(context: LoopContext, started: StartedStep): Promise
   if (advice !== null) progress.say(advice);
   const { epochs, steps } = lengths(run);
   progress.report({
-    ...{ epoch: cursor.epoch + 1, epochs, step, steps, loss: runningLoss, ...rates, dataStage },
+    epoch: cursor.epoch + 1,
+    epochs,
+    step,
+    steps,
+    loss: runningLoss,
+    ...rates,
+    dataStage,
     ...runClock.times(step, steps),
     ...memoryOf(run),
   });

@@ -35,9 +35,19 @@ const listOf = (entry: Shape) => new ListOf(entry);
 
 const SETTINGS = {
   ...DEIT_SETTINGS,
-  ...{ model: orNull(""), init: orNull(""), teacher: orNull(""), freeze: orNull("") },
-  ...{ inputSize: orNull(COUNT), evalCropRatio: orNull(0), warmupEpochs: orNull(0), emaWarmup: orNull(true) },
-  ...{ epochs: orNull(COUNT), steps: orNull(COUNT), batchSize: COUNT, accumulate: COUNT, seed: COUNT },
+  model: orNull(""),
+  init: orNull(""),
+  teacher: orNull(""),
+  freeze: orNull(""),
+  inputSize: orNull(COUNT),
+  evalCropRatio: orNull(0),
+  warmupEpochs: orNull(0),
+  emaWarmup: orNull(true),
+  epochs: orNull(COUNT),
+  steps: orNull(COUNT),
+  batchSize: COUNT,
+  accumulate: COUNT,
+  seed: COUNT,
   lrNoise: orNull([0, 0]),
   recipe: { ...DEIT_RECIPE, autoAugment: orNull(""), cutmixMinmax: orNull([0, 0]) },
 } as const;

@@ -2,7 +2,7 @@
 
 import type { Classification, ModelCard } from "../../browser/contract.js";
 import { megabytes } from "../design/numbers.js";
-import type { ModelChoice } from "./model-list.js";
+import type { ModelChoice } from "../exchange/model-list.js";
 
 /** WordNet's class names list synonyms, the usual one first: "tench, Tinca tinca" → ["tench", "Tinca tinca"]. */
 export function splitSynonyms(label: string): [first: string, others: string] {

@@ -10,9 +10,9 @@ import "./collection.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { clearCache, createClassifier } from "../../browser/index.js";
+import { fetchModelList, type ModelChoice } from "../exchange/model-list.js";
 import { keepPage } from "../service-worker/update-notice.js";
 import { ClassifyPage } from "./classify-page.js";
-import { fetchModelList, type ModelChoice } from "./model-list.js";
 import { PageState } from "./page-state.js";
 import type { Settings } from "./session.js";
 

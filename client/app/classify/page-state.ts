@@ -2,7 +2,7 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Failure } from "../design/notice.js";
-import type { Arrival } from "./arrivals.js";
+import type { Arrival } from "../exchange/arrivals.js";
 import { Camera } from "./camera.js";
 import { Comparison } from "./comparison.js";
 import { Explanations } from "./explanations.js";

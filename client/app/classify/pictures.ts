@@ -7,7 +7,7 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Classification } from "../../browser/contract.js";
 import type { Failure } from "../design/notice.js";
-import type { Arrival } from "./arrivals.js";
+import type { Arrival } from "../exchange/arrivals.js";
 import { pictureFailure } from "./failure-text.js";
 import type { Session } from "./session.js";
 

@@ -5,8 +5,8 @@ import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals
 import type { Classifier, ClassifierOptions, ModelCard } from "../../browser/contract.js";
 import type { Failure } from "../design/notice.js";
 import { megabytes } from "../design/numbers.js";
+import { fetchModelList, type ModelChoice } from "../exchange/model-list.js";
 import { modelFailure } from "./failure-text.js";
-import { fetchModelList, type ModelChoice } from "./model-list.js";
 
 /** `createClassifier` of vitrine/browser. */
 export type CreateClassifier = (options: ClassifierOptions) => Promise<Classifier>;

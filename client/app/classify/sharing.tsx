@@ -4,11 +4,11 @@ import { useSignal } from "@preact/signals";
 import type { Classification, ModelCard } from "../../browser/contract.js";
 import { Button } from "../design/button.js";
 import { percent } from "../design/numbers.js";
+import { saveFile } from "../exchange/saving.js";
 import { splitSynonyms } from "./display-text.js";
 import type { PageState } from "./page-state.js";
 import type { Picture } from "./pictures.js";
 import { drawResultCard } from "./result-card.js";
-import { saveFile } from "./saving.js";
 
 interface SharingProps {
   page: PageState;

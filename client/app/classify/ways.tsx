@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Button } from "../design/button.js";
 import { LineForm } from "../design/line-form.js";
-import { arrivalsOf } from "./arrivals.js";
+import { arrivalsOf } from "../exchange/arrivals.js";
 import { Camera } from "./camera.js";
 import type { PageState } from "./page-state.js";
 

@@ -1,9 +1,9 @@
 // Class card: one class, with its name and its pictures, and the ways to bring more.
 
 import { useRef, useState } from "preact/hooks";
-import { arrivalsOf } from "../classify/arrivals.js";
 import { Button } from "../design/button.js";
 import { Field } from "../design/field.js";
+import { arrivalsOf } from "../exchange/arrivals.js";
 import { CameraCapture, hasCamera } from "./camera-capture.js";
 import type { LabeledClass, LabeledClasses } from "./labeled-classes.js";
 import { Thumbnail } from "./thumbnail.js";

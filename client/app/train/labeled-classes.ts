@@ -2,7 +2,7 @@
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { LabeledPicture } from "../../browser/train/contract.js";
-import type { Arrival } from "../classify/arrivals.js";
+import type { Arrival } from "../exchange/arrivals.js";
 
 /** A class with its pictures; replaced, never changed. */
 export interface LabeledClass {

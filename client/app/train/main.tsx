@@ -8,7 +8,7 @@ import "../design/components.css";
 import "./train.css";
 import { render } from "preact";
 import { createTrainer, listRuns, removeRun } from "../../browser/trainer.js";
-import { fetchModelList } from "../classify/model-list.js";
+import { fetchModelList } from "../exchange/model-list.js";
 import { LabeledClasses } from "./labeled-classes.js";
 import { TabRun } from "./tab-run.js";
 import { TrainPage } from "./train-page.js";

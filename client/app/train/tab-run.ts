@@ -9,9 +9,9 @@ import type {
   TrainerFacts,
   TrainerOptions,
 } from "../../browser/train/contract.js";
-import type { ModelChoice } from "../classify/model-list.js";
-import { saveFile } from "../classify/saving.js";
 import type { Failure } from "../design/notice.js";
+import type { ModelChoice } from "../exchange/model-list.js";
+import { saveFile } from "../exchange/saving.js";
 import { trainingFailure } from "./failure-words.js";
 import type { SplitPictures } from "./labeled-classes.js";
 

@@ -1,9 +1,9 @@
 // Train page: the classes with their pictures at the left, the run and its model at the right.
 
 import { useEffect, useState } from "preact/hooks";
-import { listenForArrivals } from "../classify/arrivals.js";
 import { Button } from "../design/button.js";
 import { Masthead } from "../design/masthead.js";
+import { listenForArrivals } from "../exchange/arrivals.js";
 import { ClassCard } from "./class-card.js";
 import type { LabeledClasses } from "./labeled-classes.js";
 import { RunPanel } from "./run-panel.js";

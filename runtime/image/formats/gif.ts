@@ -73,7 +73,13 @@ function readFrame(bytes: FileBytes): Frame {
   height = Math.max(height, top + down);
   const interlaced = (packed & 0x40) !== 0;
   return {
-    ...{ width, height, left, top, across, down, interlaced },
+    width,
+    height,
+    left,
+    top,
+    across,
+    down,
+    interlaced,
     palette: paletteOf(colors ?? new Uint8Array(0)),
     background,
     dataAt: at,

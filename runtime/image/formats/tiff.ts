@@ -62,7 +62,13 @@ function readLayout(directory: Directory): Layout {
   const tiled = values(Tag.TileWidth).length > 0;
   const rowsPerStrip = Math.min(value(Tag.RowsPerStrip, height), height);
   return {
-    ...{ width, height, bits, photometric, samples, colors, predictor },
+    width,
+    height,
+    bits,
+    photometric,
+    samples,
+    colors,
+    predictor,
     premultiplied: colors === 3 && values(Tag.ExtraSamples)[0] === ASSOCIATED,
     planar: samples > 1 && value(Tag.Planar, 1) === 2,
     compression: value(Tag.Compression, 1),

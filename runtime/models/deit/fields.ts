@@ -41,8 +41,16 @@ const FIXED: Fields = { num_channels: 3, hidden_act: "gelu" };
 
 /** Arguments of timm with one value in these models; the others change nothing in evaluation. */
 const FIXED_ARGUMENTS: Fields = {
-  ...{ in_chans: 3, qk_norm: false, pre_norm: false, final_norm: true, scale_attn_norm: false },
-  ...{ scale_mlp_norm: false, proj_bias: true, pos_embed: "learn", act_layer: null, norm_layer: null },
+  in_chans: 3,
+  qk_norm: false,
+  pre_norm: false,
+  final_norm: true,
+  scale_attn_norm: false,
+  scale_mlp_norm: false,
+  proj_bias: true,
+  pos_embed: "learn",
+  act_layer: null,
+  norm_layer: null,
 };
 
 /** Arguments that only matter in training, or choose between forms that compute the same. */

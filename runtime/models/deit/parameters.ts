@@ -82,7 +82,12 @@ export function sizesFromShapes(tensors: TensorMap, subject: string): Partial<De
   const blocks = Array.from(tensors.keys(), (name) => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1));
   const depth = blocks.reduce((largest, index) => Math.max(largest, index), -1) + 1;
   return {
-    ...{ imageSize: grid * patchSize, patchSize, dim, depth, mlpDim, ...parts },
+    imageSize: grid * patchSize,
+    patchSize,
+    dim,
+    depth,
+    mlpDim,
+    ...parts,
     ...(classes !== undefined && { classes }),
     ...(!prefixPositions && { prefixPositions }),
     // DeiT III is evaluated without a crop.

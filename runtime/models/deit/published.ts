@@ -11,7 +11,11 @@ interface Size {
 }
 
 const size = (name: string, dim: number, depth: number, heads: number, patch = 16): Size => ({
-  ...{ name, dim, depth, heads, patch },
+  name,
+  dim,
+  depth,
+  heads,
+  patch,
 });
 
 /** Table 1 of arXiv 2012.12877. */

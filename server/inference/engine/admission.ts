@@ -113,6 +113,7 @@ export class Admission {
       },
     });
   }
+
   #checkCount(count: number): void {
     const { maxImages, maxQueue } = this.#options.facts().limits;
     const most = Math.min(maxImages, maxQueue);
