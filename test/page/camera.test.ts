@@ -2,7 +2,7 @@
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { checkAccess, outcome, pageTests } from "./page-tests.js";
+import { announced, checkAccess, outcome, pageTests } from "./page-tests.js";
 
 const FRAMES = 300;
 /** A frame of 1280 × 720 pixels takes 3.7 MB: a tenth of the frames that stay would be far above this. */
@@ -51,7 +51,7 @@ pageTests(({ open, errors }) => {
     const page = await open();
     await page.click("#open-camera");
     await page.waitForSelector("#live");
-    assert.is(await page.textContent("#announcement"), "The camera is open.");
+    await announced(page, /^The camera is open\.$/);
     assert.is(await page.locator("#live [aria-live], #live [role=status]").count(), 0);
     await page.keyboard.press("Escape");
     await page.waitForSelector("#choose");

@@ -4,7 +4,7 @@ import { PNG } from "pngjs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SLOW, wavesJpeg } from "../inference/tiny-model.js";
-import { bringText, checkAccess, dropFiles, outcome, pageTests } from "./page-tests.js";
+import { announced, bringText, checkAccess, dropFiles, outcome, pageTests } from "./page-tests.js";
 
 const PICTURES = "https://pictures.example/";
 const SVG =
@@ -116,7 +116,7 @@ pageTests(({ open, errors }) => {
       await bringText(page, "drop", { "text/uri-list": PICTURES + path });
       await page.waitForFunction(() => document.getElementById("failure"));
       assert.match((await page.textContent("#failure")) ?? "", words);
-      assert.match((await page.textContent("#announcement")) ?? "", words);
+      await announced(page, words);
       await dropFiles(page, [{ name: "next.jpg", bytes: wavesJpeg(4) }]);
       await outcome(page, "classified", "next.jpg");
       assert.is(await page.locator("#failure").count(), 0);

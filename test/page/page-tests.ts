@@ -109,6 +109,14 @@ export async function outcome(page: Page, state: "classified" | "failed", name: 
   );
 }
 
+/** Waits until screen readers are told these words; fails with what they were told last. */
+export async function announced(page: Page, words: RegExp): Promise<void> {
+  const last = () => page.textContent("#announcement");
+  for (let tries = 0; tries < 100 && !words.test((await last()) ?? ""); tries++)
+    await page.waitForTimeout(50);
+  assert.match((await last()) ?? "", words);
+}
+
 /** Presses Tab until the element with this id has the focus; fails after ten times. */
 export async function tabTo(page: Page, id: string): Promise<void> {
   for (let press = 0; press < 10; press++) {

@@ -2,14 +2,15 @@
 // what they said in its own place.
 
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 /** Longer than a screen reader needs to begin. */
 const STAYS_MS = 15_000;
 
 export function Announcer({ text }: { text: string }) {
   const said = useSignal("");
-  useEffect(() => {
+  // Before the paint: the words change together with what they speak of.
+  useLayoutEffect(() => {
     said.value = text;
     const timer = setTimeout(() => {
       said.value = "";
