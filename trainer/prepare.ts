@@ -7,6 +7,7 @@ import { quote, VitrineError } from "../runtime/errors.js";
 import { inputTransform } from "../runtime/models/config.js";
 import { writeConfigJson } from "../runtime/models/families.js";
 import { matchClasses } from "../runtime/models/labels.js";
+import type { RunMirror } from "./bucket/run-mirror.js";
 import { DISK } from "./checkpoint/commit-folder.js";
 import { lastCheckpoint } from "./checkpoint/load.js";
 import { LAST } from "./checkpoint/run-folders.js";
@@ -52,6 +53,8 @@ export interface PrepareOptions {
   observer?: RunObserver | undefined;
   /** Default: nobody pauses the run. */
   control?: RunControl | undefined;
+  /** Of a run that a bucket keeps; RUN is its working folder then. Who made it closes it. */
+  mirror?: RunMirror | undefined;
 }
 
 async function disposeAll(disposables: Disposables): Promise<void> {
@@ -108,7 +111,7 @@ async function findValidation(
 }
 
 function assemble(
-  { request, progress, interruption, observer, control }: PrepareOptions,
+  { request, progress, interruption, observer, control, mirror }: PrepareOptions,
   start: StartingPoint,
   parts: Pick<TrainingRun, "training" | "validation">,
   teacher: Teacher | null,
@@ -125,9 +128,10 @@ function assemble(
       ...(state.validationPath === null ? {} : { val: state.validationPath }),
     }),
   };
+  const record = folderRecord(target);
   const run = assembleRun(start, teacherLogits, {
     ...parts,
-    record: folderRecord(target),
+    record: mirror?.record(record) ?? record,
     keepBest: request.keepBest ?? 1,
     checkpointEvery: request.checkpointEvery,
     progress,
@@ -144,8 +148,10 @@ export async function prepareRun(options: PrepareOptions): Promise<PreparedRun> 
   const disposables: Disposables = [];
   try {
     if (!options.dryRun) {
-      const lock = await lockRun(request.out, { onNotice: (text) => progress.say(text) });
+      const onNotice = (text: string) => progress.say(text);
+      const lock = await lockRun(request.out, { onNotice });
       disposables.push(() => lock.release());
+      await options.mirror?.open(request.resume, onNotice);
     }
     const start = request.resume
       ? await resumeRun(request, sources, disposables)

@@ -2,104 +2,35 @@
 // existence and its owner's life count, as no lock of the operating system works on every file system: the lock of a
 // process that died is taken over.
 
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { hostname, uptime } from "node:os";
+import { existsSync, mkdirSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { quote, VitrineError } from "../runtime/errors.js";
 import { readFileIfAnySync } from "../runtime/host/node-files.js";
+import {
+  isAlive,
+  LARGEST_LOCK,
+  type Owner,
+  readOwner,
+  refused,
+  SILENCE_MS,
+  thisOwner,
+  watchNotice,
+} from "./lock-owner.js";
 
 export const LOCK_FILE = "lock";
 
 /** The owner touches its lock this often, which is all that a process on another machine can see of it. */
 const HEARTBEAT_MS = 5_000;
-/** A lock of another machine that is not touched for this long has no owner. */
-const SILENCE_MS = 30_000;
 const LOOK_MS = 500;
 /** A lock without content belongs to a process that is about to write it, or died before it could. */
 const EMPTY_MS = 2_000;
 
-/** Bytes of a lock: some numbers and the name of a machine. */
-const LARGEST_LOCK = 4096;
-
-/** What a lock file holds. */
-interface Owner {
-  pid: number;
-  host: string;
-  /** When it took the lock, ISO 8601. */
-  started: string;
-  /** Tells the process from a later one with the same number, where the system has such a thing. */
-  birth: string | null;
-}
-
-/** Linux: the fields of /proc/PID/stat behind the name, the state first; null elsewhere. */
-function statOf(pid: number): string[] | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The name, in parentheses, may itself contain blanks and parentheses.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return null;
-  }
-}
-
-/** Linux: when the process started, in ticks since a boot that has an identifier. */
-function birthOf(pid: number): string | null {
-  try {
-    const ticks = statOf(pid)?.[19];
-    if (ticks === undefined) return null;
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${ticks}`;
-  } catch {
-    return null;
-  }
-}
-
-/** A process that ended stays listed until its parent asks for it, which in a container without init may be never. */
-const ENDED = ["Z", "X"];
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as another user.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
-}
-
-/** Whether a process of this machine still is the owner. */
-function isAlive({ pid, birth, started }: Owner): boolean {
-  if (!isRunning(pid) || ENDED.includes(statOf(pid)?.[0] ?? "")) return false;
-  if (birth !== null) return birth === birthOf(pid);
-  // Without a birth, at least a restart of the machine ends every process; clocks are allowed a minute.
-  return Date.parse(started) > Date.now() - 1000 * uptime() - 60_000;
-}
-
-function isOwner(value: Partial<Owner>): value is Owner {
-  const { pid, host, started, birth } = value;
-  if (!Number.isSafeInteger(pid) || (pid as number) <= 0 || typeof host !== "string") return false;
-  return typeof started === "string" && (birth === null || typeof birth === "string");
-}
-
 /** The lock's owner; null where the file does not name one, "gone" where there is no file. */
 function ownerOf(path: string): Owner | null | "gone" {
   const bytes = readFileIfAnySync(path, LARGEST_LOCK);
-  if (bytes === null) return "gone";
-  try {
-    const value = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Owner> | null;
-    return value !== null && isOwner(value) ? value : null;
-  } catch {
-    return null;
-  }
+  return bytes === null ? "gone" : readOwner(bytes);
 }
 
 function touchedAt(path: string): number {
@@ -128,10 +59,7 @@ async function isHeld(path: string, owner: Owner | null, options: LockOptions): 
   const { onNotice = () => {}, silenceMs = SILENCE_MS } = options;
   if (owner === null) return isTouched(path, Math.min(EMPTY_MS, silenceMs));
   if (owner.host === hostname()) return isAlive(owner);
-  onNotice(
-    `${quote(path)} is held by process ${owner.pid} on ${quote(owner.host)}: watching for ` +
-      `${Math.round(silenceMs / 1000)} s whether it still runs`,
-  );
+  onNotice(watchNotice(path, owner, silenceMs));
   return isTouched(path, silenceMs);
 }
 
@@ -153,17 +81,6 @@ function create(path: string, text: string): boolean {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-}
-
-function refused(folder: string, owner: Owner | null): VitrineError {
-  const who = owner
-    ? `process ${owner.pid} on ${quote(owner.host)} since ${quote(owner.started)}`
-    : "another process";
-  return new VitrineError(
-    "usage/run-in-use",
-    `${quote(folder)}: another trainer writes this run (${who}): wait for it or stop it, or give another --out`,
-    { details: { folder, pid: owner?.pid, host: owner?.host } },
-  );
 }
 
 /**
@@ -227,8 +144,7 @@ export interface RunLock {
 export async function lockRun(folder: string, options: LockOptions = {}): Promise<RunLock> {
   const removeFolder = makeFolder(folder);
   const path = join(folder, LOCK_FILE);
-  const { pid } = process;
-  const owner: Owner = { pid, host: hostname(), started: new Date().toISOString(), birth: birthOf(pid) };
+  const owner = thisOwner();
   const text = `${JSON.stringify(owner)}\n`;
   try {
     while (!create(path, text)) {

@@ -3,16 +3,14 @@
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { connectData } from "../../client/node/index.js";
-import type { EvaluationSource } from "../../runtime/batches/batch-source.js";
-import { displayPath } from "../../runtime/batches/data-path.js";
 import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
-import { openEvaluation } from "../../server/data/evaluation.js";
 import { LAST } from "../../trainer/checkpoint/run-folders.js";
 import { INTERRUPTED } from "../../trainer/core/interruption.js";
+import type { OptionValue } from "../../trainer/core/option-kinds.js";
 import type { Progress } from "../../trainer/core/progress-report.js";
-import type { RunRequest, RunSources, ValidationRequest } from "../../trainer/core/run.js";
+import type { RunRequest, RunSources } from "../../trainer/core/run.js";
 import { trainToEnd } from "../../trainer/device-recovery.js";
 import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import type { FolderRun } from "../../trainer/folder-record.js";
@@ -41,43 +39,10 @@ import { stopOnSignals } from "../stop-on-signals.js";
 import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
 import { withLocalModels } from "../train/local-models.js";
 import { reportRun } from "../train/report-run.js";
+import { type RunPlace, runPlace } from "../train/run-place.js";
+import { openValidation } from "../train/validation-source.js";
 import { addTrainerOptions, configuredOptions, givenOptions } from "../trainer-flags.js";
-import { isRemoteData, openRemoteValidation, validationPlace } from "../validation-data.js";
-
-/** Headers of a slow disk's files are checked no longer than this. */
-const HEADER_SECONDS = 15;
-
-/** Validation images whose headers are in order; each bad file is named once, whenever it is found. */
-async function openValidation(
-  request: ValidationRequest,
-  { maxPixels: pixelLimit, dataTimeout, ...flags }: TrainFlags,
-  progress: Progress,
-): Promise<EvaluationSource> {
-  const { path, signal, badSamples, ...asked } = request;
-  if (isRemoteData(path)) {
-    const say = (line: string) => progress.say(line);
-    const server = { place: path, timeoutSeconds: dataTimeout, say, ...connectionSecurity(flags) };
-    return openRemoteValidation({ ...asked, ...server }, "--val");
-  }
-  const named = new Set<unknown>();
-  const say =
-    (what: string) =>
-    ({ message, details }: VitrineError): void => {
-      if (!named.has(details.file)) progress.say(`${what}: ${message}`);
-      named.add(details.file);
-    };
-  const reading = { pixelLimit, onSkipped: say("left out"), onKept: say("kept in part") };
-  const input = { path, badSamples, remote: remoteSettings(flags), ...asked };
-  const source = await openEvaluation({ ...input, workers: VALIDATION_WORKERS, ...reading });
-  try {
-    const onNotice = (text: string) => progress.say(`${displayPath(request.path)}: ${text}`);
-    await source.checkHeaders({ seconds: HEADER_SECONDS, signal, onNotice });
-    return source;
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
-}
+import { validationPlace } from "../validation-data.js";
 
 /** Training batches of a data server, or made in this process. */
 function trainingData(flags: TrainFlags, progress: Progress): RunSources["connect"] {
@@ -107,12 +72,6 @@ function sourcesOf(flags: TrainFlags, progress: Progress): RunSources {
   };
 }
 
-/** A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. */
-function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
-  const local = dataServer === undefined || /^(unix:|127\.|localhost:|\[::1\])/.test(dataServer);
-  return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
-}
-
 /** What the report opens again. Files that this process has listed are not listed again. */
 function reportedBy(
   flags: TrainFlags,
@@ -132,6 +91,12 @@ function reportedBy(
     remote: remoteSettings(flags),
     pixelLimit: flags.maxPixels,
   });
+}
+
+/** A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. */
+function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
+  const local = dataServer === undefined || /^(unix:|127\.|localhost:|\[::1\])/.test(dataServer);
+  return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
 
 /** Measures the run without writing anything. Throws `usage/command-line` with --resume. */
@@ -181,8 +146,26 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   if (given("data") && !given("dataServer")) flags.dataServer = undefined;
   if (given("dataServer") && !given("data")) flags.data = undefined;
   requireOneSource(flags, "train");
+  const place = runPlace(flags.out, remoteSettings(flags));
+  flags.out = place.folder;
+  try {
+    await trainAt(place, flags, configured, command);
+  } catch (error) {
+    await place.close().catch(() => {});
+    throw place.explain(error);
+  }
+  await place.close();
+}
+
+/** `flags.out` is the folder of `place`. */
+async function trainAt(
+  place: RunPlace,
+  flags: TrainFlags,
+  configured: Map<string, OptionValue>,
+  command: Command,
+): Promise<void> {
   const stream = flags.json ? process.stderr : process.stdout;
-  const terminal = createProgress(stream);
+  const terminal = place.shown(createProgress(stream));
   let progress = withLog(terminal);
   const request: RunRequest = {
     out: flags.out,
@@ -212,7 +195,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     teacherTimeout: flags.teacherTimeout,
     threads: threadsBeside(flags),
   };
-  const signals = stopOnSignals((line) => progress.say(line), join(flags.out, LAST));
+  const signals = stopOnSignals((line) => progress.say(line), place.name(join(flags.out, LAST)));
   const { interruption } = signals;
   let live: LiveDashboard | null = null;
   let run: FolderRun | undefined;
@@ -222,7 +205,7 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
     if (live) progress = live.run.follow(progress);
     sources = sourcesOf(flags, progress);
     const followed = live && { observer: live.run.observer, control: live.run.control };
-    const options = { request, sources, progress, interruption, ...followed };
+    const options = { request, sources, progress, interruption, mirror: place.mirror, ...followed };
     if (flags.dryRun) return await dryRun(flags, options);
     run = await trainToEnd(options);
     const { lines } = summarize(run);
@@ -231,9 +214,9 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   } catch (error) {
     live?.run.end(endOf(error));
     if (!isVitrineError(error)) throw error;
-    progress.note(`vitrine: ${error.code}: ${error.message}`);
+    progress.note(place.name(`vitrine: ${error.code}: ${error.message}`));
     if (error.code !== INTERRUPTED) throw error;
-    process.stderr.write(`vitrine: ${error.message}\n`);
+    process.stderr.write(`vitrine: ${place.name(error.message)}\n`);
     process.exitCode = signals.status();
   } finally {
     signals.release();
@@ -243,7 +226,9 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   const report = flags.report
     ? await reportRun(flags.out, reportedBy(flags, run, sources, progress), (line) => progress.say(line))
     : null;
-  if (flags.json) printJson({ ...summarize(run).facts, report });
+  if (!flags.json) return;
+  const { facts } = summarize(run);
+  printJson({ ...facts, last: place.name(facts.last), report: report && place.name(report) });
 }
 
 export function configureTrain(command: Command): void {
@@ -258,7 +243,10 @@ export function configureTrain(command: Command): void {
       "--data-server <address>",
       "in place of --data: HOST:PORT or unix:PATH of a `vitrine data-server`; several with commas, or dns:///NAME:PORT for all of a name",
     )
-    .requiredOption("--out <folder>", "folder of the run, with last/, best/, metrics.csv and config.yaml")
+    .requiredOption(
+      "--out <folder>",
+      "folder of the run, with last/, best/, metrics.csv and config.yaml; or s3://BUCKET/PREFIX",
+    )
     .option(
       "--val <path>",
       "validation images: folder of class folders, list, index, URL of one, or grpc://HOST:PORT of their data server",

@@ -54,6 +54,8 @@ export interface TransferLimits {
   totalMs: number;
 }
 
+export const TRANSFER_LIMITS: TransferLimits = { connectMs: 5_000, idleMs: 10_000, totalMs: 20_000 };
+
 /** How stores are reached. */
 export interface StoreSettings {
   /** Endpoint of an S3-compatible store, instead of Amazon's. */

@@ -107,19 +107,28 @@ export function checkRangeHead(
     );
 }
 
+/** What an S3 store calls a bucket that it does not have. */
+const NO_BUCKET = "NoSuchBucket";
+
 /** The errors of statuses that another try does not change. */
 export function statusError(url: string, status: number, reason = ""): VitrineError {
   const name = displayUrl(url);
   const details = { status };
   const shown = reason === "" ? `HTTP ${status}` : `HTTP ${status}, ${quote(reason)}`;
-  if (status === 404 || status === 410)
-    return new VitrineError("file/not-found", `${name}: no such object (${shown})`, {
-      details: { ...details, path: name },
-    });
+  if (status === 404 || status === 410) {
+    const isBucket = reason === NO_BUCKET;
+    return new VitrineError(
+      "file/not-found",
+      `${name}: no such ${isBucket ? "bucket" : "object"} (${shown})`,
+      {
+        details: { ...details, path: name, isBucket },
+      },
+    );
+  }
   if (status === 401 || status === 403)
     return new VitrineError(
       "network/forbidden",
-      `${name}: access is refused (${shown}): check the credentials, and that they may read it`,
+      `${name}: access is refused (${shown}): check the credentials, and what they allow`,
       { details },
     );
   return new VitrineError("network/http", `${name}: an answer that was not expected (${shown})`, { details });

@@ -5,9 +5,8 @@ import { createRequire } from "node:module";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
-import type { StoreSettings } from "./contract.js";
+import { type StoreSettings, TRANSFER_LIMITS } from "./contract.js";
 import type { BucketLocation } from "./remote-url.js";
-import { TRANSFER_LIMITS } from "./transfer.js";
 
 export type Sdk = typeof import("@aws-sdk/client-s3");
 
@@ -34,7 +33,7 @@ export async function loadSdk(): Promise<Sdk> {
     const reason = missing ? "is not installed" : `does not load here (${quote(String(cause))})`;
     throw new VitrineError(
       "network/s3-package",
-      `data sets at s3:// and gs:// need the optional package ${PACKAGE}, which ${reason}: npm install ${PACKAGE}@${VERSION}`,
+      `s3:// and gs:// need the optional package ${PACKAGE}, which ${reason}: npm install ${PACKAGE}@${VERSION}`,
       { cause },
     );
   }

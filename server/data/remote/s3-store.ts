@@ -1,63 +1,21 @@
-// S3 store: objects of buckets, through the AWS SDK. Its retries are off, and its errors become ours.
+// S3 store: objects of buckets, through the AWS SDK.
 
-import type { GetObjectCommandOutput, HeadObjectCommandOutput, S3Client } from "@aws-sdk/client-s3";
+import type { GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { displayUrl } from "../../../runtime/batches/data-path.js";
-import { quote, VitrineError } from "../../../runtime/errors.js";
+import { VitrineError } from "../../../runtime/errors.js";
 import type { ByteRange, ObjectVersion, StoreSettings } from "./contract.js";
 import {
   type AnswerHead,
-  changed,
   checkRangeHead,
   type ListedObject,
   type ObjectStore,
-  statusError,
   tooLarge,
   versionOf,
   wrongRange,
 } from "./object-store.js";
-import { type BucketLocation, parseRemote } from "./remote-url.js";
-import { isTransientStatus, RETRY_POLICY, retried, retryAfterMs, TransientFault } from "./retry.js";
-import { createClient, loadSdk, type Sdk } from "./s3-client.js";
-import { BoundedBody, OversizedAnswer, TRANSFER_LIMITS } from "./transfer.js";
-
-interface SdkError extends Error {
-  $metadata?: { httpStatusCode?: number };
-  $response?: { headers?: Record<string, string> };
-  code?: string;
-}
-
-/** Names of errors that an S3 store sends with a status that says something else. */
-const TRANSIENT_NAMES =
-  /^(RequestTimeout|RequestTimeTooSkewed|SlowDown|ThrottlingException|InternalError|TimeoutError|RequestLimitExceeded)$/;
-const CREDENTIAL_NAMES =
-  /^(ExpiredToken|InvalidToken|InvalidAccessKeyId|SignatureDoesNotMatch|CredentialsProviderError|TokenProviderError)/;
-
-/** The SDK's error as one of ours. Its message is not shown: it may have a signature or a key in it. */
-function translate(url: string, error: unknown): unknown {
-  if (error instanceof VitrineError || error instanceof OversizedAnswer || error instanceof TransientFault)
-    return error;
-  const { name, code, $metadata, $response } = error as SdkError;
-  if (CREDENTIAL_NAMES.test(name))
-    return new VitrineError(
-      "network/forbidden",
-      `${displayUrl(url)}: the credentials are missing or are refused (${quote(name)}): set AWS_ACCESS_KEY_ID and ` +
-        "AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or what else the AWS SDK finds",
-      { cause: error },
-    );
-  const status = $metadata?.httpStatusCode;
-  if (status === 412) return changed(url, "its ETag is another one");
-  if (status === 416) return changed(url, "it ends before the bytes that are needed");
-  if (status !== undefined && (isTransientStatus(status) || TRANSIENT_NAMES.test(name)))
-    return new TransientFault(`HTTP ${status}, ${quote(name)}`, {
-      status,
-      waitMs: retryAfterMs($response?.headers?.["retry-after"]),
-      cause: error,
-    });
-  if (status !== undefined && status >= 300) return statusError(url, status, name);
-  // A TypeError is a fault of the program, not of the network.
-  if (error instanceof TypeError || error instanceof RangeError) return error;
-  return new TransientFault(`the connection failed (${quote(code ?? name)})`, { cause: error });
-}
+import { RETRY_POLICY, retried, TransientFault } from "./retry.js";
+import { createS3Requests } from "./s3-requests.js";
+import { BoundedBody, OversizedAnswer } from "./transfer.js";
 
 function headOf(
   status: number,
@@ -94,50 +52,8 @@ interface GetOptions {
 }
 
 export function createS3Store(settings: StoreSettings = {}): ObjectStore {
-  const { retry = RETRY_POLICY, limits = TRANSFER_LIMITS } = settings;
-  const clients = new Map<BucketLocation["scheme"], Promise<{ sdk: Sdk; client: S3Client }>>();
-
-  function clientOf(scheme: BucketLocation["scheme"]): Promise<{ sdk: Sdk; client: S3Client }> {
-    const known = clients.get(scheme);
-    if (known) return known;
-    const opened = (async () => ({ sdk: await loadSdk(), client: await createClient(settings, scheme) }))();
-    clients.set(scheme, opened);
-    return opened;
-  }
-
-  function locate(url: string): BucketLocation {
-    const location = parseRemote(url);
-    if ("bucket" in location) return location;
-    throw new VitrineError("internal/unexpected", "no URL of a bucket");
-  }
-
-  /** Runs `send` with a signal that also ends it when nothing comes for a while; `touch` says that something came. */
-  async function timed<T>(
-    url: string,
-    signal: AbortSignal | undefined,
-    send: (signal: AbortSignal, touch: () => void) => Promise<T>,
-  ): Promise<T> {
-    const stalled = new AbortController();
-    const { idleMs, connectMs } = limits;
-    const expire = () => stalled.abort();
-    let timer = setTimeout(expire, idleMs + connectMs);
-    const touch = () => {
-      clearTimeout(timer);
-      timer = setTimeout(expire, idleMs);
-    };
-    const forward = () => stalled.abort();
-    signal?.addEventListener("abort", forward, { once: true });
-    try {
-      return await send(stalled.signal, touch);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (stalled.signal.aborted) throw new TransientFault(`no byte came within ${idleMs / 1000} s`);
-      throw translate(url, error);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", forward);
-    }
-  }
+  const { retry = RETRY_POLICY } = settings;
+  const { locate, clientOf, timed } = createS3Requests(settings);
 
   async function get(url: string, { range, etag, most, signal }: GetOptions) {
     const { scheme, bucket, key } = locate(url);

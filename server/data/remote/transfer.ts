@@ -11,8 +11,6 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { TransferLimits } from "./contract.js";
 import { TransientFault } from "./retry.js";
 
-export const TRANSFER_LIMITS: TransferLimits = { connectMs: 5_000, idleMs: 10_000, totalMs: 20_000 };
-
 /** Bytes a second. Slower transfers exceed the limit of the whole transfer. */
 const SLOWEST_RATE = 65_536;
 

@@ -2,7 +2,7 @@
 
 import { displayUrl } from "../../../runtime/batches/data-path.js";
 import { quote, VitrineError } from "../../../runtime/errors.js";
-import type { ByteRange, ObjectVersion, StoreSettings } from "./contract.js";
+import { type ByteRange, type ObjectVersion, type StoreSettings, TRANSFER_LIMITS } from "./contract.js";
 import {
   type AnswerHead,
   changed,
@@ -15,7 +15,7 @@ import {
 } from "./object-store.js";
 import { parseRemote } from "./remote-url.js";
 import { isTransientStatus, RETRY_POLICY, retried, retryAfterMs, TransientFault } from "./retry.js";
-import { OversizedAnswer, TRANSFER_LIMITS, type TransferAnswer, transfer } from "./transfer.js";
+import { OversizedAnswer, type TransferAnswer, transfer } from "./transfer.js";
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MOST_REDIRECTS = 5;

@@ -1,5 +1,6 @@
-// Object server: a web server and S3 store of the tests' own, in this process, with faults on demand. It stands in for
-// s3rver 3.7.1, whose dependencies are old major versions. Signatures are not verified.
+// Object server: a web server and S3 store of the tests' own, in this process, with faults on demand, which objects can be
+// read from and written to, also on a condition. It stands in for s3rver 3.7.1, whose dependencies are old major versions.
+// Signatures are not verified.
 
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -20,6 +21,8 @@ export interface ObjectServer {
   fault: Fault | null;
   /** Milliseconds before each answer. */
   latencyMs: number;
+  /** Whether If-Match and If-None-Match of a write have an effect; "refused": 501, as some stores answer. Default true. */
+  knowsConditions: boolean | "refused";
   close(): Promise<void>;
 }
 
@@ -85,6 +88,32 @@ function answer(request: IncomingMessage, response: ServerResponse, bytes: Uint8
   response.end(part);
 }
 
+async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of request) pieces.push(piece as Uint8Array);
+  return new Uint8Array(Buffer.concat(pieces));
+}
+
+/** A connection that ends before its body does throws, and writes nothing. */
+async function write(
+  { objects, knowsConditions }: ObjectServer,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const bytes = await bodyOf(request);
+  const { "if-match": wanted, "if-none-match": absent } = request.headers;
+  const isConditional = wanted !== undefined || absent !== undefined;
+  if (isConditional && knowsConditions === "refused") return s3Error(response, 501, "NotImplemented");
+  const found = objects.get(path);
+  const isMet = wanted === undefined || (found !== undefined && etagOf(found) === wanted);
+  if (isConditional && knowsConditions && (!isMet || (absent !== undefined && found !== undefined)))
+    return s3Error(response, 412, "PreconditionFailed");
+  objects.set(path, bytes);
+  response.writeHead(200, { etag: etagOf(bytes) });
+  response.end();
+}
+
 export async function startObjectServer(): Promise<ObjectServer> {
   const objects = new Map<string, Uint8Array>();
   const requests: string[] = [];
@@ -100,6 +129,13 @@ export async function startObjectServer(): Promise<ObjectServer> {
     requests.push(request.headers.range ? `${name} ${request.headers.range}` : name);
     if (self.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, self.latencyMs));
     if (self.fault && (await self.fault(request, response))) return;
+    if (request.method === "PUT") return void (await write(self, path, request, response).catch(() => {}));
+    if (request.method === "DELETE") {
+      objects.delete(path);
+      response.writeHead(204);
+      response.end();
+      return;
+    }
     if (!isList) return void answer(request, response, objects.get(path));
     response.writeHead(200, { "content-type": "application/xml" });
     response.end(listBucket(objects, path.replace(/\/$/, ""), url.searchParams));
@@ -113,6 +149,7 @@ export async function startObjectServer(): Promise<ObjectServer> {
     mostAtOnce: () => most,
     fault: null,
     latencyMs: 0,
+    knowsConditions: true,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
