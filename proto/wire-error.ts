@@ -14,7 +14,7 @@ import {
 } from "../runtime/errors.js";
 
 /** The services whose calls end with an error of ours. */
-export type Service = "data" | "inference";
+export type Service = "data" | "inference" | "collective";
 
 type Namespace = ErrorCode extends `${infer Name}/${string}` ? Name : never;
 
@@ -34,6 +34,7 @@ const STATUS_OF_NAMESPACE: Readonly<Record<Namespace, status>> = {
   training: status.INTERNAL,
   checkpoint: status.INTERNAL,
   network: status.UNAVAILABLE,
+  collective: status.UNAVAILABLE,
   hub: status.INTERNAL,
   internal: status.INTERNAL,
 };
@@ -61,12 +62,18 @@ const STATUS_OF_CODE: Partial<Record<ErrorCode, status>> = {
   "data/decode-timeout": status.INTERNAL,
   "data/opening": status.UNAVAILABLE,
   "data/server-full": status.RESOURCE_EXHAUSTED,
+  "collective/facts": status.FAILED_PRECONDITION,
+  "collective/mismatch": status.FAILED_PRECONDITION,
+  "collective/state": status.DATA_LOSS,
+  "collective/timeout": status.DEADLINE_EXCEEDED,
+  "collective/world": status.FAILED_PRECONDITION,
 };
 
 /** A picture comes from the caller of an inference, but from the data server's own disk. */
 const STATUS_IN_SERVICE: Readonly<Record<Service, Partial<Record<Namespace, status>>>> = {
   data: { jpeg: status.DATA_LOSS, image: status.DATA_LOSS, file: status.DATA_LOSS },
   inference: {},
+  collective: {},
 };
 
 /** error → the status that a call of `service` ends with, for clients that do not know our codes. */

@@ -1,0 +1,37 @@
+// Collective server: where a rank of a run listens, with TLS and tokens as the data server has them. The calls
+// themselves are the trainer's.
+
+import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { COLLECTIVE_SERVICE } from "../proto/collective-codec.js";
+import { drainGrpc } from "./drain.js";
+import { listen } from "./listen.js";
+import { openSecurity, type ServerSecurity } from "./security.js";
+
+/** A rank has few calls with another one: no connection takes all places. */
+const OPTIONS = {
+  "grpc.max_concurrent_streams": 16,
+  "grpc.keepalive_time_ms": 60_000,
+  "grpc.keepalive_timeout_ms": 60_000,
+};
+
+/** Calls have ended when a rank closes; what is left goes. */
+const GRACE_MS = 500;
+
+/** For `JoinOptions.serve`. `say` gets a line about each changed file of certificates or tokens. */
+export function collectiveServer(security: ServerSecurity, say: (text: string) => void) {
+  return async (implementation: UntypedServiceImplementation, address: string) => {
+    const opened = openSecurity(security, address, say);
+    const server = new Server(OPTIONS);
+    server.addService(COLLECTIVE_SERVICE, opened.guard(COLLECTIVE_SERVICE, implementation, "collective"));
+    const close = async (): Promise<void> => {
+      await drainGrpc(server, GRACE_MS);
+      opened.close();
+    };
+    try {
+      return { address: await listen(server, address, opened.credentials), close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  };
+}
