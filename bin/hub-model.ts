@@ -1,12 +1,14 @@
-// Hub model: what --model, --init and --teacher name, a path or a model of the Hub, as files on this machine.
+// Hub model: what --model, --init and --teacher name, a path, a model of the Hub or one in a bucket, as files on this machine.
 
 import { isAbsolute, relative } from "node:path";
 import { type DownloadProgress, type FetchedModel, fetchHubModel } from "../client/node/hub/fetch-model.js";
+import { displayUrl } from "../runtime/batches/data-path.js";
 import { escapeControls, quote, VitrineError } from "../runtime/errors.js";
 import type { ModelSource } from "../runtime/host/host.js";
 import { nodeModelSource } from "../runtime/host/node.js";
 import { entryAt } from "../runtime/host/node-files.js";
 import { isHubReference, parseHubReference, timmRepositories } from "../runtime/models/hub-reference.js";
+import { bucketModelName, bucketModelPath, isBucketModel } from "./bucket-model.js";
 
 /** The part of a stream that this needs. */
 interface TextStream {
@@ -108,6 +110,10 @@ export function refuseBareHubName(path: string): void {
 
 /** The model that `text` names, downloaded if it is one of the Hub. Throws `hub/…` and what `nodeModelSource` throws. */
 export async function openModelSource(text: string): Promise<LocalModelSource> {
+  if (isBucketModel(text)) {
+    const path = await bucketModelPath(text);
+    return { ...nodeModelSource(path), name: bucketModelName(text), location: displayUrl(text), path };
+  }
   if (!isHubReference(text)) {
     refuseBareHubName(text);
     return { ...nodeModelSource(text), path: text };
@@ -116,8 +122,9 @@ export async function openModelSource(text: string): Promise<LocalModelSource> {
   return { ...nodeModelSource(folder), name: reference.name, location: text, path: folder };
 }
 
-/** The path of the model that `text` names; one of the Hub's is that commit's folder in the cache. */
+/** The path of the model that `text` names; one of the Hub's is that commit's folder in the cache, one in a bucket a copy. */
 export async function localModelPath(text: string): Promise<string> {
+  if (isBucketModel(text)) return bucketModelPath(text);
   return isHubReference(text) ? (await fetched(text)).folder : text;
 }
 
@@ -130,6 +137,7 @@ function split(text: string): { name?: string; path: string } {
 
 function nameOf(path: string): string {
   if (isHubReference(path)) return parseHubReference(path).name;
+  if (isBucketModel(path)) return bucketModelName(path);
   refuseBareHubName(path);
   return nodeModelSource(path).name;
 }

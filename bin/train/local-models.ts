@@ -1,4 +1,4 @@
-// Local models: models of the Hub that a training's flags name, as folders of this machine.
+// Local models: models of the Hub and of buckets that a training's flags name, as folders of this machine.
 
 import type { OptionValue } from "../../trainer/core/option-kinds.js";
 import { isTeacherAddress } from "../../trainer/teacher-address.js";

@@ -1,9 +1,7 @@
 // Run place: where --out is, a folder, or a prefix of a bucket with a working folder on this machine. Messages name what the
 // user gave, whichever it is.
 
-import { createHash } from "node:crypto";
-import { homedir } from "node:os";
-import { join, sep } from "node:path";
+import { sep } from "node:path";
 import { displayUrl, isRemote } from "../../runtime/batches/data-path.js";
 import { isVitrineError, VitrineError } from "../../runtime/errors.js";
 import type { StoreSettings } from "../../server/data/remote/contract.js";
@@ -11,6 +9,7 @@ import { parseRemote } from "../../server/data/remote/remote-url.js";
 import { openWritablePrefix } from "../../server/data/remote/writable-prefix.js";
 import { RunMirror } from "../../trainer/bucket/run-mirror.js";
 import type { Progress } from "../../trainer/core/progress-report.js";
+import { cacheFolder } from "../cache-folder.js";
 
 export interface RunPlace {
   /** The folder that the trainer writes to. */
@@ -37,18 +36,11 @@ function folderPlace(folder: string): RunPlace {
   };
 }
 
-/** A folder of this user's cache for the run at a URL. */
-function workingFolder(url: string, { s3Endpoint = "" }: StoreSettings): string {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const id = createHash("sha256").update(`${s3Endpoint}\n${url}`).digest("hex").slice(0, 16);
-  return join(cache, "vitrine", "runs", id);
-}
-
 function bucketPlace(out: string, settings: StoreSettings): RunPlace {
   const { s3Endpoint } = settings;
   const bucket = openWritablePrefix(out, { s3Endpoint });
   const { url } = bucket;
-  const folder = workingFolder(url, settings);
+  const folder = cacheFolder("runs", `${s3Endpoint ?? ""}\n${url}`);
   const mirror = new RunMirror({ bucket, folder });
   const name = (text: string): string => text.replaceAll(folder + sep, `${url}/`).replaceAll(folder, url);
   return {

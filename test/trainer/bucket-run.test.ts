@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type ObjectServer, startObjectServer } from "../data/remote/object-server.js";
+import { runVitrine } from "../data/server-process.js";
 import { createDataSet, type SyntheticDataSet } from "../data/synthetic-data-set.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
 import { startTrainer, type TrainerProcess } from "./trainer-process.js";
@@ -222,6 +223,44 @@ test("a store that is away for a moment is waited for", async (context) => {
   assert.is(await statusOf(trainer), 0, trainer.errors());
   assert.ok(left < 0);
   assert.equal(filesOfBucket(server), expected);
+});
+
+test("commands take RUN/best, a model folder and a file of weights where they are, and a run starts from them", async (context) => {
+  const { server, set, folder } = context;
+  process.env.AWS_ENDPOINT_URL = server.url;
+  try {
+    const trainer = startTrainer([...settings(context), "--out", OUT]);
+    assert.is(await statusOf(trainer), 0, trainer.errors());
+    const best = join(folder, "undisturbed", "best");
+    for (const file of ["config.json", "model.safetensors"])
+      server.objects.set(`bucket/models/tiny/${file}`, readFileSync(join(best, file)));
+    const validate = (model: string) =>
+      runVitrine(["validate", "--data", set.path, "--model", model, "--json"]);
+    const wanted = JSON.parse((await validate(best)).output);
+    for (const model of [`${OUT}/best`, `${OUT}/best/`, "s3://bucket/models/tiny"]) {
+      elsewhere(context);
+      for (let time = 0; time < 2; time++) {
+        const { status, output, errors } = await validate(model);
+        assert.is(status, 0, errors);
+        assert.is(JSON.parse(output).top1, wanted.top1);
+        assert.equal(JSON.parse(output).loss, wanted.loss);
+      }
+      assert.is(readdirSync(join(process.env.XDG_CACHE_HOME as string, "vitrine/models")).length, 1);
+    }
+    elsewhere(context);
+    const started = startTrainer([
+      ...["--data", set.path, "--workers", "0", "--threads", "1", "--steps", "1", "--batch-size", "4"],
+      ...["--init", `${OUT}/last`, "--out", join(folder, "tuned")],
+    ]);
+    assert.is(await statusOf(started), 0, started.errors());
+    const none = await validate("s3://bucket/nothing");
+    assert.match(
+      none.errors,
+      /^vitrine: file\/not-found: s3:\/\/bucket\/nothing: no model; allowed: RUN\/best/,
+    );
+  } finally {
+    delete process.env.AWS_ENDPOINT_URL;
+  }
 });
 
 test("no bucket, no permission, no store, a place that stores nothing: one typed line, before anything is computed", async (context) => {

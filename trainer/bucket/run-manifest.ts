@@ -7,10 +7,11 @@
 
 import { quote, VitrineError } from "../../runtime/errors.js";
 import { LARGEST_TEXT, LARGEST_WEIGHTS } from "../../runtime/host/node-files.js";
+import type { RunBucket } from "./run-bucket.js";
+import { sha256Of } from "./working-folder.js";
 
 export const MANIFEST = "run.json";
 export const OBJECTS = "objects/";
-export const LARGEST_MANIFEST = LARGEST_TEXT;
 
 const FORMAT = 1;
 /** A run has some thirty files, and some for each of its starts. */
@@ -46,7 +47,7 @@ function isStored(value: Partial<StoredFile> | null): value is StoredFile {
 }
 
 /** Throws `checkpoint/state` for anything that this version did not write. `url`: of RUN, for messages. */
-export function readManifest(bytes: Uint8Array, url: string): RunManifest {
+function parseManifest(bytes: Uint8Array, url: string): RunManifest {
   const refuse = (what: string) =>
     new VitrineError("checkpoint/state", `${quote(`${url}/${MANIFEST}`)}: ${what}; give another --out`);
   let value: { format?: unknown; session?: unknown; commit?: unknown; files?: unknown } | null;
@@ -71,4 +72,37 @@ export function writeManifest({ session, commit, files }: RunManifest): Uint8Arr
   return new TextEncoder().encode(
     `${JSON.stringify({ format: FORMAT, session, commit, files: sorted }, null, 2)}\n`,
   );
+}
+
+export interface FoundManifest {
+  manifest: RunManifest;
+  etag: string | undefined;
+}
+
+/** Null where there is no run. Throws `checkpoint/state`, `network/…`. */
+export async function readRunManifest(
+  bucket: Pick<RunBucket, "url" | "read">,
+): Promise<FoundManifest | null> {
+  const found = await bucket.read(MANIFEST, LARGEST_TEXT);
+  return found && { manifest: parseManifest(found.bytes, bucket.url), etag: found.etag };
+}
+
+/** The bytes of an object, checked. Throws `checkpoint/incomplete`, `checkpoint/state`. */
+export async function readStored(
+  bucket: Pick<RunBucket, "url" | "read">,
+  { object, bytes, sha256 }: StoredFile,
+): Promise<Uint8Array> {
+  const place = quote(`${bucket.url}/${object}`);
+  const found = await bucket.read(object, LARGEST_WEIGHTS);
+  if (found === null)
+    throw new VitrineError(
+      "checkpoint/incomplete",
+      `${place}: no such object; ${MANIFEST} names it: restore it, or give another --out`,
+    );
+  if (found.bytes.length !== bytes || sha256Of(found.bytes) !== sha256)
+    throw new VitrineError(
+      "checkpoint/state",
+      `${place}: its bytes are not those that were written: restore it, or give another --out`,
+    );
+  return found.bytes;
 }

@@ -15,11 +15,12 @@ import type { OpenRecord, RunRecord } from "../core/run-record.js";
 import { type BucketLock, lockBucket } from "./bucket-lock.js";
 import type { RunBucket } from "./run-bucket.js";
 import {
-  LARGEST_MANIFEST,
+  type FoundManifest,
   MANIFEST,
   OBJECTS,
   type RunManifest,
-  readManifest,
+  readRunManifest,
+  readStored,
   type StoredFile,
   writeManifest,
 } from "./run-manifest.js";
@@ -41,30 +42,8 @@ export interface RunMirrorOptions {
   silenceMs?: number;
 }
 
-interface Found {
-  manifest: RunManifest;
-  etag: string | undefined;
-}
-
 const keysOf = ({ files }: RunManifest): Set<string> =>
   new Set([...files.values()].map(({ object }) => object));
-
-/** The bytes of an object, checked. Throws `checkpoint/incomplete`, `checkpoint/state`. */
-async function download(bucket: RunBucket, { object, bytes, sha256 }: StoredFile): Promise<Uint8Array> {
-  const place = quote(`${bucket.url}/${object}`);
-  const found = await bucket.read(object, LARGEST_WEIGHTS);
-  if (found === null)
-    throw new VitrineError(
-      "checkpoint/incomplete",
-      `${place}: no such object; ${MANIFEST} names it: restore it, or give another --out`,
-    );
-  if (found.bytes.length !== bytes || sha256Of(found.bytes) !== sha256)
-    throw new VitrineError(
-      "checkpoint/state",
-      `${place}: its bytes are not those that were written: restore it, or give another --out`,
-    );
-  return found.bytes;
-}
 
 export class RunMirror {
   readonly #bucket: RunBucket;
@@ -74,7 +53,7 @@ export class RunMirror {
   #commits = 0;
   #lock: BucketLock | null = null;
   /** What the bucket holds; null before the first commit of a new run. */
-  #found: Found | null = null;
+  #found: FoundManifest | null = null;
   /** Objects that were there before this process wrote any, and that no commit may name. */
   #earlier: string[] = [];
   /** File → its stamp and contents when it was committed. */
@@ -96,7 +75,7 @@ export class RunMirror {
   async open(isResumed: boolean, onNotice: (text: string) => void): Promise<void> {
     if (this.#lock !== null) return;
     const { url } = this.#bucket;
-    const found = await this.#read();
+    const found = await readRunManifest(this.#bucket);
     if (found !== null && !isResumed)
       throw new VitrineError(
         "usage/out",
@@ -110,14 +89,9 @@ export class RunMirror {
       );
     this.#lock = await lockBucket(this.#bucket, { onNotice, silenceMs: this.#silenceMs });
     // While the lock of another process was watched, that one may have written a checkpoint.
-    this.#found = found && (await this.#read());
+    this.#found = found && (await readRunManifest(this.#bucket));
     for await (const name of this.#bucket.list(OBJECTS)) this.#earlier.push(name);
     await this.#restore();
-  }
-
-  async #read(): Promise<Found | null> {
-    const found = await this.#bucket.read(MANIFEST, LARGEST_MANIFEST);
-    return found && { manifest: readManifest(found.bytes, this.#bucket.url), etag: found.etag };
   }
 
   async #restore(): Promise<void> {
@@ -125,7 +99,7 @@ export class RunMirror {
     await removeOthers(this.#folder, (name) => files.has(name));
     for (const [name, stored] of files) {
       if (await hasContents(this.#folder, name, stored.sha256)) continue;
-      await writeRunFile(this.#folder, name, await download(this.#bucket, stored));
+      await writeRunFile(this.#folder, name, await readStored(this.#bucket, stored));
     }
     for (const { name, stamp } of await runFiles(this.#folder)) {
       const stored = files.get(name);
@@ -210,7 +184,7 @@ export class RunMirror {
   /** The commit: from here on a reader finds the new files. */
   async #replace(manifest: RunManifest): Promise<void> {
     const before = this.#found;
-    const isOurs = (found: Found | null, of: RunManifest | undefined): boolean =>
+    const isOurs = (found: FoundManifest | null, of: RunManifest | undefined): boolean =>
       found?.manifest.session === of?.session && found?.manifest.commit === of?.commit;
     const taken = () =>
       new VitrineError(
@@ -219,7 +193,7 @@ export class RunMirror {
           "checkpoints stay",
       );
     // Not every store knows conditions: of those, this look finds all but a write at the same moment.
-    if (!isOurs(await this.#read(), before?.manifest)) throw taken();
+    if (!isOurs(await readRunManifest(this.#bucket), before?.manifest)) throw taken();
     const condition =
       before === null ? "absent" : before.etag === undefined ? undefined : { etag: before.etag };
     const written = await this.#bucket.write(MANIFEST, writeManifest(manifest), condition);
@@ -228,7 +202,7 @@ export class RunMirror {
       return;
     }
     // A write whose answer was lost is repeated, and then finds its own result.
-    const found = await this.#read();
+    const found = await readRunManifest(this.#bucket);
     if (!isOurs(found, manifest)) throw taken();
     this.#found = found;
   }

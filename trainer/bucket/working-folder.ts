@@ -59,8 +59,9 @@ export async function hasContents(folder: string, name: string, sha256: string):
 export async function writeRunFile(folder: string, name: string, bytes: Uint8Array): Promise<void> {
   const path = join(folder, name);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}${PART}`, bytes);
-  await rename(`${path}${PART}`, path);
+  const part = `${path}.${process.pid}${PART}`;
+  await writeFile(part, bytes);
+  await rename(part, path);
 }
 
 /** Removes everything but the lock and the files that are named. */
