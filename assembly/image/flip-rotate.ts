@@ -3,6 +3,7 @@
 
 import { fail, regionStart, reserve } from "./call";
 import { Region, Status } from "./contract";
+import { noteWork } from "./interruption";
 import { picture } from "./jpeg/picture";
 
 class Pixel {
@@ -91,6 +92,7 @@ export function orientPicture(): Status {
   }
   let to = pixels;
   for (let y: usize = 0; y < outHeight; y++, from += stepY) {
+    noteWork(outWidth * 3);
     let at = from;
     for (let x: usize = 0; x < outWidth; x++, at += stepX, to += 3) Pixel.copy(copy + <usize>(at * 3), to);
   }

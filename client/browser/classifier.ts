@@ -41,6 +41,7 @@ export class WorkerClassifier implements Classifier {
     this.#model = model;
     this.#loaded = loaded;
     this.#pixelLimit = pixelLimit;
+    decoder.prepareSpare("idle");
   }
 
   get card(): ModelCard {
@@ -116,6 +117,7 @@ export class WorkerClassifier implements Classifier {
     const kept = options.occlusion && pixels.slice();
     const computed = await this.#model.compute({ pixels, extra }, signal);
     const answer = computed.result;
+    this.#decoder.prepareSpare("answer");
     const classification: Classification = {
       ...classificationOf(answer, card, options),
       picture,

@@ -19,11 +19,14 @@ const scope = globalThis as unknown as WorkerScope;
 
 let opening: Promise<ImageModule>;
 
-async function open({ assets, module }: Extract<ToDecoder, { kind: "open" }>): Promise<ImageModule> {
+async function open({ assets, module, stop }: Extract<ToDecoder, { kind: "open" }>): Promise<ImageModule> {
   const host = browserHost(assets);
   const compiled = module ?? (await compileImageModule(host));
   scope.postMessage({ kind: "opened", module: compiled });
-  return openImageModule(host, compiled);
+  const onWork = () => {
+    if (stop && Atomics.load(stop, 0) !== 0) throw new Error("the picture was dropped");
+  };
+  return openImageModule(host, compiled, { onWork });
 }
 
 function checkPixels({ width, height }: Omit<RgbImage, "data">, limit: number): void {

@@ -26,9 +26,17 @@ export interface DecodedInput {
   picture: PictureFacts;
 }
 
-/** `module`: the image module of an earlier worker. */
+/**
+ * `module`: the image module of an earlier worker. `stop`: shared memory, 0 until the worker's work is no longer wanted;
+ * undefined where the page may not share memory.
+ */
 export type ToDecoder =
-  | { kind: "open"; assets: string | undefined; module?: WebAssembly.Module }
+  | {
+      kind: "open";
+      assets: string | undefined;
+      module: WebAssembly.Module | undefined;
+      stop: Int32Array | undefined;
+    }
   | { kind: "run"; id: number; task: DecodeTask };
 
 export type FromDecoder =

@@ -115,7 +115,11 @@ const MAXIMUM_PAGES = 65_536;
 /** Compiled image.wasm → draw math on an instance of its own, which no picture can corrupt. */
 export function createDrawMath(compiled: WasmModule): DrawMath {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: MAXIMUM_PAGES });
-  const instance = new WebAssembly.Instance(compiled, { env: { memory }, strip: { takeRows: () => {} } });
+  const instance = new WebAssembly.Instance(compiled, {
+    env: { memory },
+    strip: { takeRows: () => {} },
+    interruption: { askHost: () => {} },
+  });
   const exports = instance.exports as unknown as DrawExports;
   const block4 = new Uint32Array(memory.buffer, exports.philoxWords() >>> 0, 4);
   const capacity = exports.drawBufferValues();

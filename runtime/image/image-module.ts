@@ -22,6 +22,11 @@ export interface ImageModuleOptions {
   keepMemoryMiB?: number;
   /** Use the build with relaxed SIMD, which gives the same bytes faster, if the engine supports it. Default true. */
   relaxed?: boolean;
+  /**
+   * Called in a long call after each MiB or so of pixels, some milliseconds of work. What it throws ends the call, which
+   * throws it. Default: nothing.
+   */
+  onWork?: () => void;
 }
 
 /** A compiled image module; every function of `vitrine/image` that touches pixels takes one. Not shared by threads. */
@@ -132,16 +137,29 @@ interface Instance {
   memory: WebAssembly.Memory;
   /** Called with each strip of rows that a decode hands over; the strip is valid until it returns. */
   receiver: (strip: Uint8Array) => void;
+  /** A call was ended in the middle of its work, by an exception through its frames. */
+  isInterrupted: boolean;
 }
 
 const ignoreRows = () => {};
 
-function instantiate(compiled: WebAssembly.Module, memoryLimitMiB: number): Instance {
+function instantiate(compiled: WebAssembly.Module, memoryLimitMiB: number, onWork: () => void): Instance {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
   const takeRows = (address: number, bytes: number) =>
     created.receiver(new Uint8Array(memory.buffer, address >>> 0, bytes));
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory }, strip: { takeRows } });
-  const created: Instance = { exports: exports as unknown as ImageExports, memory, receiver: ignoreRows };
+  const askHost = () => {
+    created.isInterrupted = true;
+    onWork();
+    created.isInterrupted = false;
+  };
+  const imports = { env: { memory }, strip: { takeRows }, interruption: { askHost } };
+  const { exports } = new WebAssembly.Instance(compiled, imports);
+  const created: Instance = {
+    exports: exports as unknown as ImageExports,
+    memory,
+    receiver: ignoreRows,
+    isInterrupted: false,
+  };
   created.exports.setMemoryLimit(memoryLimitMiB * MIB);
   return created;
 }
@@ -191,20 +209,21 @@ export function openImageModule(
 ): ImageModule {
   const memoryLimitMiB = Math.min(options.memoryLimitMiB ?? 1024, 4095);
   const keepBytes = (options.keepMemoryMiB ?? 256) * MIB;
-  let held: Instance | null = instantiate(compiled, memoryLimitMiB);
+  const create = () => instantiate(compiled, memoryLimitMiB, options.onWork ?? (() => {}));
+  let held: Instance | null = create();
 
   return {
     host,
     math: createDrawMath(compiled),
     run(subject, body) {
-      held ??= instantiate(compiled, memoryLimitMiB);
+      held ??= create();
       const instance = held;
       try {
         instance.exports.resetArena();
         return body(new Call(instance, subject));
       } catch (cause) {
         const error = trapError(cause, subject);
-        if (error !== cause) held = null;
+        if (error !== cause || instance.isInterrupted) held = null;
         throw error;
       } finally {
         instance.receiver = ignoreRows;

@@ -3,56 +3,23 @@
 import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { makeTinyModel, wavesJpeg } from "../inference/tiny-model.js";
 import { findChromium } from "./chromium.js";
-import { type LibraryPage, openLibraryPage } from "./library-page.js";
+import { hugePng } from "./huge-png.js";
+import { type LibraryPage, openLibraryPage, until } from "./library-page.js";
 
 const tiny = makeTinyModel();
 const site = dirname(tiny.folder);
 const SMALL = wavesJpeg(1).toString("base64");
-/** Of the page's classifier: one that decodes, one that computes, and after a long decode a spare one that decodes. */
+/** Of the page's classifier: one that decodes, one that computes, and soon a spare one that decodes. */
 const areIdle = () => [2, 3].includes(opened.page.workers().length);
 let opened: LibraryPage;
 /** Answers that are never finished, by path. */
 const held = new Map<string, ServerResponse>();
 
-function chunk(name: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(name), data]);
-  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  checksum.writeUInt32BE(crc32(body));
-  return Buffer.concat([length, body, checksum]);
-}
-
-/** A gray PNG of 100 megapixels: seconds to decode, and a hundred kilobytes. */
-function hugePng(): Buffer {
-  const [width, height] = [11_600, 8_700];
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header[8] = 8;
-  const rows = deflateSync(Buffer.alloc((width + 1) * height), { level: 1 });
-  const signature = Buffer.from("89504e470d0a1a0a", "hex");
-  return Buffer.concat([
-    signature,
-    chunk("IHDR", header),
-    chunk("IDAT", rows),
-    chunk("IEND", Buffer.alloc(0)),
-  ]);
-}
-
 const count = (path: RegExp) => opened.requested.filter((asked) => path.test(asked)).length;
-
-/** Waits until it is so, for 6,000 turns of 10 ms. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    assert.ok(turn < 6000, "nothing happens");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 function registerTests(executable: string): void {
   test.before(async () => {

@@ -46,6 +46,14 @@ async function listen(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
+/** Waits until it is so, for 6,000 turns of 10 ms. */
+export async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    if (turn === 6000) throw new Error("nothing happens");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 export async function openLibraryPage(options: LibraryPageOptions): Promise<LibraryPage> {
   const { executable, site, headers = {}, flags = [], answer = () => false } = options;
   const [dist, files] = [sirv(DIST, { dev: true }), sirv(site, { dev: true })];

@@ -3,14 +3,13 @@
 // In the suite 150 small ones. `VITRINE_PHOTOGRAPHS=1000 npm test -- browser/page-memory` classifies a thousand of 1.2
 // megapixels, and prints the course: Chromium keeps some 400 MB of decoded pictures, which are full after about 400.
 
-import { readFileSync } from "node:fs";
 import jpeg from "jpeg-js";
-import type { Browser, Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { addressOf, runCommand } from "../inference/run-command.js";
 import { drawWaves, makeTinyModel } from "../inference/tiny-model.js";
 import { findChromium, launchChromium } from "./chromium.js";
+import { rendererPid, residentMb } from "./renderer-process.js";
 
 const PHOTOGRAPHS = Number(process.env.VITRINE_PHOTOGRAPHS ?? 150);
 const IS_LONG = PHOTOGRAPHS >= 1000;
@@ -46,21 +45,6 @@ async function classifyAll({
     // The picture is drawn before the next one comes.
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   }
-}
-
-async function rendererPid(browser: Browser, page: Page): Promise<number> {
-  // Of several, the one that holds the page's worker is the largest.
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  await page.bringToFront();
-  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
-  return renderers.sort((a, b) => residentMb(b) - residentMb(a))[0] as number;
-}
-
-function residentMb(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1000;
 }
 
 async function staysFlat(executable: string): Promise<void> {

@@ -3,9 +3,10 @@
 
 import { fail } from "../call";
 import { Status } from "../contract";
+import { noteWork } from "../interruption";
 import { reserveBits, segmentEnd } from "./bits";
 import { noteGoodRow, notePrecision, resetPrecision } from "./block-smoothing";
-import { blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
+import { BLOCK_BYTES, blockAt, reserveCoefficients, transformCoefficients } from "./coefficients";
 import { clearBadCode, sawBadCode } from "./huffman-lookup";
 import { continueAt, fileEnd, offsetOf, readSegments, Stop, scanDataStart, stoppedAt } from "./markers";
 import { Component, component, picture } from "./picture";
@@ -95,8 +96,10 @@ function decodeScan(partial: bool): Status {
   const c = component(scanComponentIndex(0));
   const rows = single ? c.rows : picture.mcusDown;
   const columns = single ? c.columns : picture.mcusAcross;
+  const rowBytes = <usize>columns * <usize>scanComponentCount() * BLOCK_BYTES;
   let p: u32 = 0;
   for (let row: u32 = 0; row < rows; row++) {
+    noteWork(rowBytes);
     for (let column: u32 = 0; column < columns; column++) {
       if (beginUnit()) {
         p = 0;

@@ -4,13 +4,14 @@
 
 import { reserve } from "../call";
 import { Region } from "../contract";
+import { noteWork } from "../interruption";
 import { needsSmoothing, smoothBlock } from "./block-smoothing";
 import { transformBlock } from "./idct";
 import { component, picture } from "./picture";
 import { finishUnitRow } from "./planes";
 import { window } from "./window";
 
-const BLOCK_BYTES: usize = 128;
+export const BLOCK_BYTES: usize = 128;
 const MASK_BYTES: usize = 8;
 
 /** Reserves the blocks and masks and clears them; false if they do not fit into memory. */
@@ -47,12 +48,14 @@ export function blockAt(index: u32, row: u32, column: u32): usize {
 /** Transforms the window's blocks to samples, unit row by unit row, and writes the rows of RGB. */
 export function transformCoefficients(): void {
   const smooth = needsSmoothing();
+  const rowBytes = <usize>picture.width * <usize>(picture.vMax * picture.side) * 3;
   for (let row = window.firstRow; row < window.endRow; row++) {
     for (let i: u32 = 0; i < picture.componentCount; i++) {
       const v = component(i).v;
       for (let y: u32 = 0; y < v; y++) transformBlockRow(i, row * v + y, y * component(i).side, smooth);
     }
     finishUnitRow();
+    noteWork(rowBytes);
   }
 }
 

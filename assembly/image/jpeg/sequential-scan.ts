@@ -2,6 +2,7 @@
 
 import { fail } from "../call";
 import { Status } from "../contract";
+import { noteWork } from "../interruption";
 import { reserveBits } from "./bits";
 import { clearBadCode, sawBadCode } from "./huffman-lookup";
 import { transformBlock } from "./idct";
@@ -39,6 +40,7 @@ export function decodeSequentialScan(partial: bool, handOver: bool): Status {
   let p: u32 = 0;
   let damaged = false;
   const endRow = partial || hasEndMarker() ? window.endRow : picture.mcusDown;
+  const rowBytes = <usize>picture.width * <usize>(picture.vMax * picture.side) * 3;
   for (let row: u32 = 0; row < endRow; row++) {
     const wanted = row >= window.firstRow && row < window.endRow;
     p = decodeUnitRow(p, wanted ? window.firstUnit : picture.mcusAcross, window.endUnit);
@@ -48,6 +50,7 @@ export function decodeSequentialScan(partial: bool, handOver: bool): Status {
     }
     if (!damaged) picture.rowsDecoded = min((row + 1) * picture.vMax * picture.side, picture.height);
     if (wanted) finishUnitRow();
+    noteWork(rowBytes);
   }
   return Status.Ok;
 }

@@ -4,6 +4,7 @@
 
 import { reserve } from "../call";
 import { Region } from "../contract";
+import { noteWork } from "../interruption";
 import { addToSum, startSum, sumValue } from "./adler";
 import {
   buildCodes,
@@ -46,6 +47,7 @@ let missing: u64 = 0;
 /** Hands the piece on and moves the window to the start of the buffer. False if the consumer refuses it. */
 function handOn(sink: (from: usize, bytes: usize) => bool): bool {
   const bytes = <usize>min<u64>(<u64>(out - piece), missing);
+  noteWork(bytes);
   addToSum(piece, piece + bytes);
   if (!sink(piece, bytes)) return false;
   missing -= bytes;

@@ -11,6 +11,7 @@
 // Four rows use each pair of weights that is loaded. The lanes after blue contain garbage that is never stored.
 
 import { assertReserved } from "../call";
+import { noteWork } from "../interruption";
 import { Simd } from "../simd";
 import { clip8, entryBytes, entryPairs, LOW_BITS, PRECISION_BITS, tapWeight } from "./weights";
 
@@ -47,6 +48,7 @@ export function horizontalPass(
   const entryStride = entryBytes(pairs);
   const rounding = i32x4.splat(1 << (PRECISION_BITS - 1));
   for (let y = 0; y < rows; y += 4) {
+    noteWork(sourceStride * 4);
     const y1 = min(y + 1, rows - 1);
     const y2 = min(y + 2, rows - 1);
     const y3 = min(y + 3, rows - 1);
