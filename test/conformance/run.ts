@@ -3,7 +3,8 @@
 // [--crops 100000] [--seed S] [--json]`: crop-aware decode on random crops. `npm run conformance -- devices --model
 // MODEL --data DATA [--devices wasm,webgpu] [--gpu-tier TIER] [--json]`: first five classes. `npm run conformance -- pictures --root DIR
 // [--json]`: files of other formats, compared with Pillow's result. `npm run conformance -- served --root DIR --expected
-// FILE.jsonl --model MODEL [--json]`: photographs through a server. `npm run conformance -- batches`: batches made in every way.
+// FILE.jsonl --model MODEL [--json]`: photographs through a server. `npm run conformance -- browser --root DIR --model
+// MODEL [--device webgpu] [--json]`: photographs in a page. `npm run conformance -- batches`: batches made in every way.
 
 import { join } from "node:path";
 import { Command } from "commander";
@@ -15,6 +16,7 @@ import { generator } from "../image/jpeg-fixtures.js";
 import { registerBatches } from "./batches.js";
 import { runCrops } from "./crops.js";
 import { registerDevices } from "./devices.js";
+import { registerInBrowser } from "./in-browser.js";
 import { readManifest } from "./manifest.js";
 import { readPictureRows, runPictures } from "./pictures.js";
 import { type ConformanceReport, runConformance } from "./report.js";
@@ -86,6 +88,7 @@ async function main(): Promise<void> {
     });
   registerDevices(program);
   registerServed(program);
+  registerInBrowser(program);
   registerBatches(program);
   await program.parseAsync(process.argv);
 }
