@@ -2,6 +2,7 @@
 
 import type { ErrorRecord } from "../../runtime/errors.js";
 import type { DownloadProgress } from "../../runtime/host/browser-download.js";
+import type { DownloadFacts } from "../../runtime/host/browser-source.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { Answer, ExtraResults } from "../../runtime/inference/answer.js";
 import type { KernelProgress, ModelCard, PictureFacts } from "./contract.js";
@@ -74,6 +75,8 @@ export type FromModel =
   | { kind: "loaded"; loaded: LoadedModel }
   | { kind: "load-failed"; error: ErrorRecord }
   | { kind: "moved"; card: ModelCard }
+  /** Known only after the model is loaded. */
+  | { kind: "not-kept"; download: DownloadFacts }
   | Finished<Answer>;
 
 /** How a task ended. */

@@ -14,7 +14,8 @@ import type { ModelRequest } from "./model-request.js";
 /** A model whose files the page gave. */
 function bytesSource(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): HttpModelSource {
   const facts: DownloadFacts = { bytes: 0, fromCache: false, verified: false };
-  return { name: "model", location: "model", read: async (file) => files.get(file) ?? null, facts };
+  const read = async (file: string) => files.get(file) ?? null;
+  return { name: "model", location: "model", read, facts, kept: Promise.resolve() };
 }
 
 /**

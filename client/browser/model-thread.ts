@@ -66,6 +66,8 @@ export class ModelThread implements ModelStage {
     else if (message.kind === "moved") {
       this.#card = message.card;
       this.#events.onMoved?.(message.card);
+    } else if (message.kind === "not-kept") {
+      if (this.#card) this.#card = { ...this.#card, download: message.download };
     } else this.#queue.finish(message);
   }
 }

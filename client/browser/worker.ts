@@ -5,10 +5,11 @@ import { openExecutor } from "../../runtime/create-runtime.js";
 import { isDeviceLost, isVitrineError, toErrorRecord, VitrineError } from "../../runtime/errors.js";
 import type { Executor } from "../../runtime/executors/executor.js";
 import { browserHost } from "../../runtime/host/browser.js";
-import type { DownloadFacts } from "../../runtime/host/browser-source.js";
+import type { DownloadProgress } from "../../runtime/host/browser-download.js";
+import type { HttpModelSource } from "../../runtime/host/browser-source.js";
 import type { Answer } from "../../runtime/inference/answer.js";
 import { type LoadedInference, loadInference } from "../../runtime/load-model.js";
-import { readModel, type StoredModel } from "../../runtime/model-files/stored-model.js";
+import { readModel, releaseWeights, type StoredModel } from "../../runtime/model-files/stored-model.js";
 import { inputTransform, meanColor } from "../../runtime/models/config.js";
 import type { ModelCard } from "./contract.js";
 import type { ComputeTask, FromModel, LoadRequest, ToModel } from "./messages.js";
@@ -27,7 +28,7 @@ interface Loaded {
   executor: Executor;
   description: string;
   model: LoadedInference;
-  download: DownloadFacts;
+  source: HttpModelSource;
   fallback?: string;
 }
 
@@ -39,7 +40,20 @@ let lossMessage = "";
 
 interface Opened {
   stored: StoredModel;
-  download: DownloadFacts;
+  source: HttpModelSource;
+}
+
+/** A page shows no more: a message per piece of the network would cost more than reading it. */
+const PROGRESS_INTERVAL_MS = 40;
+
+function reportProgress(): (progress: DownloadProgress) => void {
+  let next = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (now < next && progress.loaded !== progress.total) return;
+    next = now + PROGRESS_INTERVAL_MS;
+    scope.postMessage({ kind: "progress", progress });
+  };
 }
 
 /** The files come while the device is opened. */
@@ -51,10 +65,8 @@ function startReading(request: LoadRequest): Promise<Opened> {
 }
 
 async function readFiles({ model }: LoadRequest): Promise<Opened> {
-  const source = await openModelSource(model, (progress) =>
-    scope.postMessage({ kind: "progress", progress }),
-  );
-  return { stored: await readModel(source), download: source.facts };
+  const source = await openModelSource(model, reportProgress());
+  return { stored: await readModel(source, { views: true }), source };
 }
 
 async function loadOn(request: LoadRequest, reading: Promise<Opened>, device: string): Promise<Loaded> {
@@ -73,12 +85,14 @@ async function loadOn(request: LoadRequest, reading: Promise<Opened>, device: st
     onKernels: ({ made, wanted }) => scope.postMessage({ kind: "kernels", progress: { made, wanted } }),
   });
   try {
-    const { stored, download } = await reading;
-    const { dtype } = request.model;
+    const { stored, source } = await reading;
+    const { dtype, address } = request.model;
     // One picture at a time: larger batches need no program and no memory.
     const options = { batchSizes: [1], ...(dtype !== "auto" && { dtype }) };
     const model = await loadInference({ host, executor }, stored, options);
-    return { executor, description, model, download };
+    // Files that the page gave are read again where the GPU is lost.
+    if (address.kind !== "bytes") void source.kept.then(() => releaseWeights(stored));
+    return { executor, description, model, source };
   } catch (error) {
     await executor.dispose();
     throw error;
@@ -104,7 +118,7 @@ async function load(request: LoadRequest): Promise<Loaded> {
 }
 
 function cardOf(
-  { executor, description, model, download, fallback }: Loaded,
+  { executor, description, model, source, fallback }: Loaded,
   { threads }: LoadRequest,
 ): ModelCard {
   const { name, config, labels, parameters, dtype, bytes } = model;
@@ -116,7 +130,7 @@ function cardOf(
     parameters,
     dtype,
     memoryBytes: bytes,
-    download,
+    download: source.facts,
     device,
     deviceDescription: description,
     fallback,
@@ -134,6 +148,9 @@ async function announce(loading: Promise<Loaded>, request: LoadRequest): Promise
     const { config } = current.model;
     const [transform, fill] = [inputTransform(config), meanColor(config.mean)];
     scope.postMessage({ kind: "loaded", loaded: { card: cardOf(current, request), transform, fill } });
+    await current.source.kept;
+    if (current.source.facts.notKept !== undefined)
+      scope.postMessage({ kind: "not-kept", download: current.source.facts });
   } catch (error) {
     scope.postMessage({ kind: "load-failed", error: toErrorRecord(error) });
   }

@@ -50,9 +50,11 @@ export interface Downloaded {
   received: number;
   /** Whether the bytes were compared with a SHA-256. */
   verified: boolean;
-  /** Why the file was not kept, where it should have been. */
-  notKept?: string;
+  /** Resolves when the file is in the store; why it is not, where it should be. The bytes do not change before. */
+  kept: Promise<string | undefined>;
 }
+
+const keptBefore = Promise.resolve(undefined);
 
 /** An answer in words instead of a file: it does not exist. */
 export interface Missing {
@@ -235,10 +237,14 @@ class Download {
       await this.#writer?.discard();
       throw wrongSum(this.#url, found, this.#sha256 ?? "");
     }
-    await this.#writer?.finish(bytes, found);
-    const notKept = this.#writer?.failure;
     const verified = found !== undefined;
-    return { bytes, received: this.received, verified, ...(notKept !== undefined && { notKept }) };
+    return { bytes, received: this.received, verified, kept: this.#keep(bytes, found) };
+  }
+
+  /** The model need not wait for it. */
+  async #keep(bytes: Uint8Array<ArrayBuffer>, sha256: string | undefined): Promise<string | undefined> {
+    await this.#writer?.finish(bytes, sha256);
+    return this.#writer?.failure;
   }
 }
 
@@ -270,13 +276,25 @@ async function fromStore(file: StoredFile, options: DownloadOptions): Promise<Do
   await options.store?.touch(file);
   const { bytes, length } = stored;
   options.onProgress?.({ loaded: length, total: length });
-  return { bytes, received: 0, verified: file.sha256 !== undefined };
+  return { bytes, received: 0, verified: file.sha256 !== undefined, kept: keptBefore };
 }
 
 /** Of several tabs, or mounts of a component, one downloads a file; the others then find it in the store. */
-function exclusively<T>(url: string, { store, signal }: DownloadOptions, task: () => Promise<T>): Promise<T> {
+function exclusively(
+  url: string,
+  { store, signal }: DownloadOptions,
+  task: () => Promise<Downloaded | Missing>,
+): Promise<Downloaded | Missing> {
   const locks = store && globalThis.navigator?.locks;
-  return locks ? locks.request(`vitrine ${url}`, signal ? { signal } : {}, task) : task();
+  if (!locks) return task();
+  return new Promise((resolve, reject) => {
+    const held = async () => {
+      const found = await task();
+      resolve(found);
+      if (!("missing" in found)) await found.kept;
+    };
+    locks.request(`vitrine ${url}`, signal ? { signal } : {}, held).catch(reject);
+  });
 }
 
 /**

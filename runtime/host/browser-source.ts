@@ -28,7 +28,7 @@ export interface DownloadFacts {
   fromCache: boolean;
   /** Whether the weights were compared with a SHA-256 of config.json, of a list of models, of the Hub or of the server. */
   verified: boolean;
-  /** Why the weights were not kept for the next visit; undefined where they were, or should not be. */
+  /** Why the weights were not kept for the next visit; undefined where they were, will be, or should not be. */
   notKept?: string;
 }
 
@@ -56,8 +56,10 @@ export interface HttpSourceOptions {
 
 /** A model over HTTP. */
 export interface HttpModelSource extends ModelSource {
-  /** Of the weights that were read. */
+  /** Of the weights that were read. `notKept` is complete once `kept` has resolved. */
   readonly facts: DownloadFacts;
+  /** Resolves when the weights that were read are in the store, or will not be. They must not change before. */
+  readonly kept: Promise<void>;
 }
 
 /** As Node reads them. */
@@ -73,6 +75,7 @@ class HttpSource implements HttpModelSource {
   readonly #small = new Map<string, Promise<Downloaded | Missing>>();
   readonly #missing = new Map<string, string>();
   readonly #facts: DownloadFacts[] = [];
+  #kept: Promise<void> = Promise.resolve();
 
   constructor(
     name: string,
@@ -92,6 +95,10 @@ class HttpSource implements HttpModelSource {
     const notKept = this.#facts.find((each) => each.notKept !== undefined)?.notKept;
     const verified = this.#facts.length > 0 && this.#facts.every((each) => each.verified);
     return { bytes, fromCache: bytes === 0, verified, ...(notKept !== undefined && { notKept }) };
+  }
+
+  get kept(): Promise<void> {
+    return this.#kept;
   }
 
   missing(file: string): string | undefined {
@@ -149,9 +156,14 @@ class HttpSource implements HttpModelSource {
       ...(onProgress && { onProgress }),
     });
     if (!("missing" in found)) {
-      const { received, verified, notKept } = found;
-      const facts = { bytes: received, fromCache: received === 0, verified };
-      this.#facts.push({ ...facts, ...(notKept !== undefined && { notKept }) });
+      const { received, verified, kept } = found;
+      const facts: DownloadFacts = { bytes: received, fromCache: received === 0, verified };
+      this.#facts.push(facts);
+      const before = this.#kept;
+      this.#kept = kept.then((reason) => {
+        if (reason !== undefined) facts.notKept = reason;
+        return before;
+      });
     }
     return this.#found(file, found);
   }

@@ -76,18 +76,22 @@ export class ModelStore {
 
   /** All of a complete file, or the whole parts of another; null where a complete one lacks a part. */
   async read({ url, total, complete }: StoredFile): Promise<StoredBytes | null> {
-    const parts: Uint8Array[] = [];
+    let bytes = new Uint8Array(total ?? 0);
     let length = 0;
-    for (let entry = await this.#get(url, 0); entry; entry = await this.#get(url, parts.length)) {
+    let index = 0;
+    for (let entry = await this.#get(url, 0); entry; entry = await this.#get(url, ++index)) {
       const part = new Uint8Array(await entry.arrayBuffer());
       if (!complete && part.length !== PART_BYTES) break;
-      parts.push(part);
+      if (length + part.length > bytes.length) {
+        const larger = new Uint8Array(2 * (length + part.length));
+        larger.set(bytes.subarray(0, length));
+        bytes = larger;
+      }
+      bytes.set(part, length);
       length += part.length;
     }
     if (complete && length !== total) return null;
-    const bytes = new Uint8Array(Math.max(length, total ?? 0));
-    for (const [index, part] of parts.entries()) bytes.set(part, index * PART_BYTES);
-    return { bytes, length };
+    return { bytes: total === undefined ? bytes.slice(0, length) : bytes, length };
   }
 
   /** Notes that a file was used. Storing is a convenience: where it fails, nothing else does. */
@@ -154,6 +158,7 @@ export class ModelStore {
 /** Where the parts of one file go. */
 interface PartStore {
   putFacts(more: Partial<StoredFile>): Promise<void>;
+  /** Has copied the part when it returns. */
   putPart(index: number, part: Uint8Array<ArrayBuffer>): Promise<void>;
   discard(): Promise<void>;
 }
@@ -161,6 +166,11 @@ interface PartStore {
 export class PartWriter {
   readonly #store: PartStore;
   #written: number;
+  /**
+   * The part that is being written. What is handed to the browser stays in memory until the garbage collector runs, with
+   * all of its buffer: the part is a copy, in a buffer that serves all parts.
+   */
+  #part = new Uint8Array(0);
   #last: Promise<void> = Promise.resolve();
   /** Why the file is not stored; undefined where it is. */
   failure: string | undefined;
@@ -190,19 +200,22 @@ export class PartWriter {
 
   #putPart(bytes: Uint8Array<ArrayBuffer>, end: number): void {
     const index = Math.floor(this.#written / PART_BYTES);
-    // A copy: the write may come after the caller has moved the buffer.
-    const part = bytes.slice(this.#written, end);
+    const part = bytes.subarray(this.#written, end);
     this.#written = end;
-    void this.#enqueue(() => this.#store.putPart(index, part));
+    void this.#enqueue(() => {
+      if (this.#part.length < part.length) this.#part = new Uint8Array(part.length);
+      this.#part.set(part);
+      return this.#store.putPart(index, this.#part.subarray(0, part.length));
+    });
   }
 
-  /** The first `length` of `bytes` have arrived. */
+  /** The first `length` of `bytes` have arrived, and do not change until `finish` resolves. */
   arrived(bytes: Uint8Array<ArrayBuffer>, length: number): void {
     if (this.failure !== undefined) return;
     while (length - this.#written >= PART_BYTES) this.#putPart(bytes, this.#written + PART_BYTES);
   }
 
-  /** All have arrived, and are what they should be. */
+  /** All have arrived, and are what they should be. Resolves when they are stored, or will not be. */
   async finish(bytes: Uint8Array<ArrayBuffer>, sha256?: string): Promise<void> {
     this.arrived(bytes, bytes.length);
     if (this.#written < bytes.length) this.#putPart(bytes, bytes.length);

@@ -90,6 +90,17 @@ export async function readModel(source: ModelSource, options: ReadingOptions = {
   return { name, config, labels, weights, batchesTracked, dtype: fileDtype(stored), matrices, notices };
 }
 
+/**
+ * Frees the host memory of weights that are on a device, without waiting for the garbage collector: neither they nor the
+ * files of which they are views can be used afterward. Engines without `ArrayBuffer.transfer` keep the memory until then.
+ */
+export function releaseWeights({ weights, matrices }: StoredModel): void {
+  const arrays: ArrayBufferView[] = [...weights.values()].map(({ data }) => data);
+  for (const { values, scales } of matrices.values()) arrays.push(scales, values);
+  for (const buffer of new Set(arrays.map((array) => array.buffer)))
+    (buffer as { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);
+}
+
 function noHead(head: string, location: string): VitrineError {
   const text =
     `${location}: a backbone without a head: tensor "${quote(head)}" is missing; ` +
@@ -104,11 +115,17 @@ function checkDepth(blocks: number, weights: TensorMap, subject: string): void {
   throw new VitrineError("weights/missing-tensor", text, { details: { file: subject } });
 }
 
+/** Of all numbers, only NaN and infinity minus themselves are not 0: the sum then is NaN. */
+function allFinite(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
+  return sum === 0;
+}
+
 function checkFinite(weights: TensorMap, subject: string): void {
   for (const [name, { data }] of weights) {
-    // Of all numbers, only NaN and infinity minus themselves are not 0.
-    const place = data.findIndex((value) => value - value !== 0);
-    if (place < 0) continue;
+    if (allFinite(data)) continue;
+    const place = data.findIndex((value) => !Number.isFinite(value));
     const text = `${subject}: tensor "${quote(name)}" holds ${data[place]}: its training diverged, or the file is damaged`;
     throw new VitrineError("weights/not-finite", text, { details: { file: subject, tensor: name } });
   }

@@ -72,7 +72,8 @@ function isCount(value: unknown): value is number {
 function parseJson(bytes: Uint8Array, subject: string): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    // A copy: what a page's decoder has seen stays in memory until the garbage collector runs, with all of its buffer.
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice()));
   } catch {
     throw refuse(
       subject,

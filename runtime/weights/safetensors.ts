@@ -40,45 +40,50 @@ export interface SafetensorsFile {
   ignored: string[];
 }
 
-/** A copy: a tensor may start at any byte of the file, a typed array only at a multiple of its element size. */
-function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry): StoredData {
-  const copy = new Uint8Array(end - begin);
-  copy.set(bytes.subarray(begin, end));
-  return typedData(dtype, copy);
+/**
+ * A view, or a copy where one is wanted, and where the tensor starts at a byte that is no multiple of its element size,
+ * which typed arrays cannot.
+ */
+function tensorData(bytes: Uint8Array, { dtype, begin, end }: TensorEntry, views: boolean): StoredData {
+  const part = bytes.subarray(begin, end);
+  const isAligned = part.byteOffset % ELEMENT_BYTES[dtype] === 0;
+  return typedData(dtype, views && isAligned ? part : new Uint8Array(part));
 }
 
-/** A tensor's bytes, little endian and alone in their buffer, as numbers. */
-export function typedData(dtype: SafetensorsDtype, bytes: Uint8Array<ArrayBuffer>): StoredData {
-  const { buffer } = bytes;
+/** A tensor's bytes, little endian and aligned, as numbers of the same buffer. */
+export function typedData(dtype: SafetensorsDtype, bytes: Uint8Array): StoredData {
+  const { buffer, byteOffset } = bytes;
+  const count = bytes.length / ELEMENT_BYTES[dtype];
   switch (dtype) {
     case "F64":
-      return new Float64Array(buffer);
+      return new Float64Array(buffer, byteOffset, count);
     case "F32":
-      return new Float32Array(buffer);
+      return new Float32Array(buffer, byteOffset, count);
     case "F16":
     case "BF16":
-      return new Uint16Array(buffer);
+      return new Uint16Array(buffer, byteOffset, count);
     case "I64":
-      return new BigInt64Array(buffer);
+      return new BigInt64Array(buffer, byteOffset, count);
     case "I32":
-      return new Int32Array(buffer);
+      return new Int32Array(buffer, byteOffset, count);
     case "I8":
-      return new Int8Array(buffer);
+      return new Int8Array(buffer, byteOffset, count);
     case "U8":
       return bytes;
   }
 }
 
 /**
- * Reads the bytes of a safetensors file; the tensors are copies. `subject` names the file in errors. Throws
- * `weights/safetensors` for a file that is damaged or of another format.
+ * Reads the bytes of a safetensors file; the tensors are copies, or with `views` parts of `bytes` where their alignment
+ * allows it. `subject` names the file in errors. Throws `weights/safetensors` for a file that is damaged or of another
+ * format.
  */
-export function readSafetensors(bytes: Uint8Array, subject: string): SafetensorsFile {
+export function readSafetensors(bytes: Uint8Array, subject: string, views = false): SafetensorsFile {
   const { entries, metadata, ignored } = readSafetensorsHeader(bytes, subject);
   const tensors = new Map<string, StoredTensor>();
   for (const entry of entries) {
     const { name, dtype, shape } = entry;
-    tensors.set(name, { dtype, shape, data: tensorData(bytes, entry) });
+    tensors.set(name, { dtype, shape, data: tensorData(bytes, entry, views) });
   }
   return { tensors, metadata, ignored };
 }

@@ -43,7 +43,8 @@ function prefixOf(name: string): string | undefined {
 const POINTER = "version https://git-lfs.github.com/spec/";
 
 function checkPointer(bytes: Uint8Array, subject: string): void {
-  if (new TextDecoder().decode(bytes.subarray(0, POINTER.length)) !== POINTER) return;
+  // A copy, as of the header (safetensors-header.ts).
+  if (new TextDecoder().decode(bytes.slice(0, POINTER.length)) !== POINTER) return;
   const text = `${subject}: a Git LFS pointer, not the weights; fetch them with "git lfs pull" in its repository`;
   throw new VitrineError("weights/pointer", text, { details: { file: subject } });
 }
@@ -72,7 +73,7 @@ export function readWeightFile(
     const text = `${subject}: a safetensors file holds no moving average beside the weights; leave out --ema`;
     throw new VitrineError("weights/average", text, { details: { file: subject } });
   }
-  const { tensors, metadata, ignored } = readSafetensors(bytes, subject);
+  const { tensors, metadata, ignored } = readSafetensors(bytes, subject, options.views);
   const names = stripPrefixes(tensors, subject);
   const notices = ignored.map((text) => `left out: ${text}`);
   return { tensors: names.tensors, metadata, ignored, notices: [...names.notices, ...notices] };

@@ -68,6 +68,7 @@ function read(address: string, options: { cache?: boolean; sha256?: string } = {
           };
         const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
         const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+        await source.kept;
         return {
           sha256: hex,
           length: bytes.length,
@@ -300,6 +301,32 @@ function registerTests(executable: string): void {
     assert.match(facts?.notKept ?? "", /no room/);
     const full = await read("/m", { cache: false });
     assert.equal(full.facts, { bytes: WEIGHTS.length, fromCache: false, verified: false });
+  });
+
+  test("weights are there before they are kept, and may be freed once they are", async () => {
+    const whenRead = await page.evaluate(async (address) => {
+      const { put } = Cache.prototype;
+      let allow = () => {};
+      const allowed = new Promise<void>((resolve) => (allow = resolve));
+      Cache.prototype.put = async function (key, response) {
+        if (/[0-9]$/.test(String(key))) await allowed;
+        return put.call(this, key, response);
+      };
+      try {
+        const source = window.source.urlModelSource(address);
+        const bytes = (await source.read("model.safetensors")) as Uint8Array<ArrayBuffer>;
+        const before = await Promise.race([source.kept.then(() => "kept"), "not kept"]);
+        allow();
+        await source.kept;
+        structuredClone(null, { transfer: [bytes.buffer] });
+        return before;
+      } finally {
+        Cache.prototype.put = put;
+      }
+    }, new URL("/m", server.origin).href);
+    assert.is(whenRead, "not kept");
+    const { sha256: found, facts } = await read("/m");
+    assert.equal([found, facts?.fromCache], [sha256(WEIGHTS), true]);
   });
 
   test("without a network the model is what it was at the last visit, and clearCache removes it", async () => {

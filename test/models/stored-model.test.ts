@@ -1,4 +1,4 @@
-// Stored model: its classes in another order, for both families.
+// Stored model: its classes in another order, and its weights released once they are on a device, for both families.
 
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,7 +6,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import type { ModelSource } from "../../runtime/host/host.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { loadModel } from "../../runtime/load-model.js";
-import { readModel, withClasses } from "../../runtime/model-files/stored-model.js";
+import { readModel, releaseWeights, withClasses } from "../../runtime/model-files/stored-model.js";
 import { writeConfigJson } from "../../runtime/models/families.js";
 import { storedFloats, writeSafetensors } from "../../runtime/weights/safetensors.js";
 import { randomPixels } from "../executors/micro-deit.js";
@@ -32,6 +32,24 @@ const SOURCES: Readonly<Record<string, ModelSource>> = {
     writeConfigJson(SYNTHETIC_REGNETY, LABELS),
   ),
 };
+
+/** Node 20 has no `ArrayBuffer.transfer`. */
+const canRelease = "transfer" in ArrayBuffer.prototype;
+
+for (const [family, source] of Object.entries(SOURCES))
+  test(`a ${family} on a device answers as before when its weights, views of their file, are released`, async () => {
+    const runtime = await createRuntime({ host: nodeHost(), device: "wasm" });
+    const wanted = await loadModel(runtime, await readModel(source));
+    const read = async (file: string) => (await source.read(file))?.slice() ?? null;
+    const stored = await readModel({ ...source, read }, { views: true });
+    const model = await loadModel(runtime, stored);
+    releaseWeights(stored);
+    for (const { data } of stored.weights.values()) assert.is(data.length === 0, canRelease);
+    const pixels = randomPixels(model.config, 2, 5);
+    assert.equal(await model.logits(pixels, 2), await wanted.logits(pixels, 2));
+    for (const each of [model, wanted]) each.dispose();
+    await runtime.dispose();
+  });
 
 for (const [family, source] of Object.entries(SOURCES))
   test(`a ${family} with its classes in another order gives the same logits in that order, bit for bit`, async () => {

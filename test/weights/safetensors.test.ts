@@ -59,6 +59,20 @@ test("every type of tensor reads back as it was written, at any alignment of the
   }
 });
 
+test("views share the file's memory where a tensor is aligned in it, and are copies elsewhere", () => {
+  const written = writeSafetensors(new Map(ONE_OF_EACH));
+  for (const shift of [0, 1, 4]) {
+    const memory = new Uint8Array(written.length + shift);
+    memory.set(written, shift);
+    const { tensors } = readSafetensors(memory.subarray(shift), "file", true);
+    for (const [name, { data, ...rest }] of ONE_OF_EACH) {
+      assert.equal(tensors.get(name), { ...rest, data });
+      const isAligned = shift % data.BYTES_PER_ELEMENT === 0;
+      assert.is(tensors.get(name)?.data.buffer === memory.buffer, isAligned, `${name} at ${shift}`);
+    }
+  }
+});
+
 test("the same content gives the same bytes in any order, with aligned data", () => {
   const forward = writeSafetensors(new Map(ONE_OF_EACH), { a: "1", b: "2" });
   const backward = writeSafetensors(new Map([...ONE_OF_EACH].reverse()), { b: "2", a: "1" });
