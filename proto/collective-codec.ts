@@ -52,6 +52,13 @@ export interface ReceivedFrame extends FrameHead {
   message: Uint8Array;
 }
 
+/** A frame that only says that its sender is alive. */
+export const ALIVE_FRAME: SentFrame = {
+  head: { sequence: 0, count: 0, offset: 0, element: Element.ELEMENT_FLOAT32, total: false, slowest: 0 },
+  payloadBytes: 0,
+  fill: () => {},
+};
+
 /** What a sender passes to grpc-js: the head, and who writes the values. */
 export interface SentFrame {
   head: FrameHead;

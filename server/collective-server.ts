@@ -14,9 +14,6 @@ const OPTIONS = {
   "grpc.keepalive_timeout_ms": 60_000,
 };
 
-/** Calls have ended when a rank closes; what is left goes. */
-const GRACE_MS = 500;
-
 /** For `JoinOptions.serve`. `say` gets a line about each changed file of certificates or tokens. */
 export function collectiveServer(security: ServerSecurity, say: (text: string) => void) {
   return async (implementation: UntypedServiceImplementation, address: string) => {
@@ -24,7 +21,7 @@ export function collectiveServer(security: ServerSecurity, say: (text: string) =
     const server = new Server(OPTIONS);
     server.addService(COLLECTIVE_SERVICE, opened.guard(COLLECTIVE_SERVICE, implementation, "collective"));
     const close = async (): Promise<void> => {
-      await drainGrpc(server, GRACE_MS);
+      await drainGrpc(server);
       opened.close();
     };
     try {

@@ -2,7 +2,8 @@
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isVitrineError, type VitrineError } from "../../runtime/errors.js";
+import type { VitrineError } from "../../runtime/errors.js";
+import { errorOf } from "./error-of.js";
 import { createRanks, formRanks, type Ranks } from "./ranks.js";
 
 const test = suite<{ ranks: Ranks[] }>("forming a group");
@@ -13,15 +14,6 @@ test.before((context) => {
 test.after.each(async ({ ranks }) => {
   for (const run of ranks.splice(0)) await run.close();
 });
-
-async function errorOf(promise: Promise<unknown>): Promise<VitrineError> {
-  const outcome = await promise.then(
-    () => null,
-    (error) => error,
-  );
-  assert.ok(isVitrineError(outcome), `not a typed error: ${outcome}`);
-  return outcome;
-}
 
 test("a rank whose facts differ is refused, with the fact and both values", async ({ ranks }) => {
   const run = createRanks(2, { facts: { version: "1", engine: "relaxed" } });

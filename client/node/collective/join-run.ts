@@ -36,6 +36,17 @@ function checkWorld(world: number, pieces: number): void {
   );
 }
 
+/** A timer runs for 24 days at most. */
+const MAX_SECONDS = 1_000_000;
+
+function millisecondsOf(name: string, seconds: number, least: number): number {
+  if (seconds >= least && seconds <= MAX_SECONDS) return seconds * 1000;
+  throw new VitrineError(
+    "usage/number",
+    `${name} is ${seconds}; allowed: ${least} to ${MAX_SECONDS} seconds`,
+  );
+}
+
 /** Half of the memory, or of what a container may use. */
 function defaultStateBytes(): number {
   const allowed = process.constrainedMemory();
@@ -69,9 +80,9 @@ export async function joinRun(options: JoinOptions): Promise<Member> {
   if (options.advertise !== undefined) checkHttpAddress(options.advertise, "--advertise");
   checkWorld(world, pieces);
   signal?.throwIfAborted();
-  const [waitMs, silenceMs, stallMs] = [waitSeconds, timeoutSeconds, stallSeconds].map(
-    (seconds) => seconds * 1000,
-  );
+  const waitMs = millisecondsOf("waitSeconds", waitSeconds, 0);
+  const silenceMs = millisecondsOf("timeoutSeconds", timeoutSeconds, 0.1);
+  const stallMs = millisecondsOf("stallSeconds", stallSeconds, 0.1);
   const facts = { ...options.facts, protocol: PROTOCOL, pieces: String(pieces), transport };
   const rendezvous = rank === 0 ? new Rendezvous({ facts, world, pieces, waitMs, silenceMs, say }) : null;
   let member: RunMember | null = null;

@@ -3,6 +3,7 @@
 
 import { Client, type ClientDuplexStream, type ServerDuplexStream, type ServiceError } from "@grpc/grpc-js";
 import {
+  ALIVE_FRAME,
   COLLECTIVE_SERVICE,
   type LinkOpen,
   type LinkRequest,
@@ -12,11 +13,12 @@ import {
 } from "../../../proto/collective-codec.js";
 import { freeMessage } from "../../../proto/message-memory.js";
 import { fromStatus } from "../../../proto/wire-error.js";
-import { quote } from "../../../runtime/errors.js";
-import type { ConnectionSecurity } from "../credentials.js";
-import { openCredentials } from "../credentials.js";
+import { quote, VitrineError } from "../../../runtime/errors.js";
+import { type ConnectionSecurity, openCredentials } from "../credentials.js";
+
 import { lastErrorOf } from "../last-error.js";
 import type { NextLink, PreviousLink } from "./ring.js";
+import { SilenceWatch } from "./silence.js";
 
 /** Bytes on the way or held, of sums and of totals each. */
 const LINK_WINDOW_BYTES = 8 << 20;
@@ -29,6 +31,8 @@ const GRANT_BYTES = 1 << 20;
 const FLOW_CONTROL_WINDOW_BYTES = 3 * LINK_WINDOW_BYTES;
 
 export interface LinkListener {
+  /** Milliseconds of silence after which the other side is gone. */
+  silenceMs: number;
   onFrame(frame: ReceivedFrame): void;
   /** Once, unless it was closed here. */
   onGone(text: string): void;
@@ -53,15 +57,18 @@ class OpenedPrevious implements PreviousLink {
   /** Bytes that came and were not granted back, and those of them whose memory is free again. */
   readonly #held = [0, 0];
   readonly #owed = [0, 0];
+  readonly #watch: SilenceWatch;
   isClosed = false;
 
-  constructor(client: Client, call: Call) {
+  constructor(client: Client, call: Call, silenceMs: number, onSilent: (seconds: number) => void) {
     this.#client = client;
     this.#call = call;
+    this.#watch = new SilenceWatch({ silenceMs, onSilent, beat: () => void call.write({}) });
   }
 
   /** False where the sender has no credit for the frame. */
   hold({ total, payload }: ReceivedFrame): boolean {
+    this.#watch.heard();
     const kind = Number(total);
     this.#held[kind] += payload.length;
     return this.#held[kind] <= LINK_WINDOW_BYTES;
@@ -80,6 +87,7 @@ class OpenedPrevious implements PreviousLink {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.#watch.close();
     this.#call.cancel();
     this.#client.close();
   }
@@ -90,7 +98,7 @@ export function openPrevious(
   address: string,
   security: ConnectionSecurity,
   open: Pick<LinkOpen, "generation" | "key" | "rank">,
-  { onFrame, onGone }: LinkListener,
+  { silenceMs, onFrame, onGone }: LinkListener,
 ): Promise<PreviousLink> {
   const { channel, metadata, options } = openCredentials(address, security);
   const client = new Client(address, channel, {
@@ -101,9 +109,14 @@ export function openPrevious(
   });
   const { path, requestSerialize, responseDeserialize } = COLLECTIVE_SERVICE.Link;
   const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
-  const link = new OpenedPrevious(client, call);
   return new Promise((resolve, reject) => {
     let isOpen = false;
+    const link = new OpenedPrevious(client, call, silenceMs, (seconds) => {
+      const text = `silent for ${seconds} s`;
+      if (isOpen) return gone(text);
+      link.close();
+      reject(new VitrineError("network/unavailable", text));
+    });
     call.once("metadata", () => {
       isOpen = true;
       resolve(link);
@@ -116,8 +129,9 @@ export function openPrevious(
     call.on("data", (message) => {
       const frame = message as ReceivedFrame;
       if (link.isClosed) return;
-      if (link.hold(frame)) onFrame(frame);
-      else gone("it sends more than its credit");
+      const isHeld = link.hold(frame);
+      if (isHeld && frame.count > 0) onFrame(frame);
+      else if (!isHeld) gone("it sends more than its credit");
     });
     call.on("error", (error: ServiceError) => {
       if (isOpen) return gone(reasonOf(error));
@@ -136,10 +150,12 @@ export class AcceptedNext implements NextLink {
   readonly #call: LinkCall;
   readonly #windows: readonly number[];
   readonly #outstanding = [0, 0];
+  readonly #watch: SilenceWatch;
   #isClosed = false;
 
-  constructor(call: LinkCall, open: LinkOpen) {
+  constructor(call: LinkCall, open: LinkOpen, silenceMs: number, onSilent: (seconds: number) => void) {
     this.#call = call;
+    this.#watch = new SilenceWatch({ silenceMs, onSilent, beat: () => void call.write(ALIVE_FRAME) });
     this.#windows = [open.sumBytes ?? 0, open.totalBytes ?? 0].map((bytes) =>
       Math.min(bytes, MAX_WINDOW_BYTES),
     );
@@ -147,6 +163,7 @@ export class AcceptedNext implements NextLink {
 
   /** False where more credit comes back than was taken. */
   credit({ credit }: LinkRequest): boolean {
+    this.#watch.heard();
     const bytes = [credit?.sumBytes ?? 0, credit?.totalBytes ?? 0];
     for (const kind of [0, 1]) this.#outstanding[kind] -= bytes[kind];
     return Math.min(...this.#outstanding) >= 0;
@@ -170,6 +187,7 @@ export class AcceptedNext implements NextLink {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#watch.close();
     this.#call.end();
   }
 }

@@ -2,7 +2,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import {
   Cause,
   type Element,
@@ -18,7 +18,7 @@ import { VitrineError } from "../../../runtime/errors.js";
 import type { ConnectionSecurity } from "../credentials.js";
 import type { Formed, Member, StatePart } from "./contract.js";
 import { closedHere, endedError } from "./errors.js";
-import { AcceptedNext, type LinkCall, openPrevious, reasonOf } from "./links.js";
+import { AcceptedNext, type LinkCall, openPrevious } from "./links.js";
 import { isAway, type LineListener, type MasterLine } from "./master-line.js";
 import { Ring } from "./ring.js";
 import { fetchState, type StateCall, sendState } from "./state-transfer.js";
@@ -135,28 +135,38 @@ export class RunMember implements Member {
 
   #receive({ formed, ended }: MasterMessage): void {
     if (formed) this.#onFormed?.(formed);
-    if (ended && ended.generation === this.#forming?.generation) this.#endGroup(endedError(ended));
+    if (!ended || ended.generation !== this.#forming?.generation) return;
+    const error = endedError(ended);
+    if (ended.cause === Cause.CAUSE_LEFT)
+      this.#ring?.settle(error, ended.reductions ?? 0, this.#options.silenceMs);
+    else this.#ring?.end(error);
+    this.#endGroup(error);
   }
 
   #loseMaster(text: string): void {
     this.#line = null;
     const { master } = this.#options;
-    this.#endGroup(
+    this.#breakGroup(
       endedError({ cause: Cause.CAUSE_LOST, rank: 0, address: master, text, generation: this.#generation }),
     );
     this.#onFormed?.(null);
   }
 
+  /** The ring has ended, or settles by itself. */
   #endGroup(error: Error): void {
-    this.#ring?.end(error);
     this.#ring = null;
     this.#forming = null;
     this.#next = null;
     this.#groupEnd.abort(error);
   }
 
+  #breakGroup(error: Error): void {
+    this.#ring?.end(error);
+    this.#endGroup(error);
+  }
+
   async form({ step }: { step: number }): Promise<Formed> {
-    this.#endGroup(new VitrineError("network/closed", "this rank forms the group again"));
+    this.#leave("it forms the group again");
     const { waitMs, stallMs } = this.#options;
     const deadline = performance.now() + waitMs + stallMs;
     for (;;) {
@@ -194,7 +204,7 @@ export class RunMember implements Member {
     const ring = new Ring({
       ...{ rank, generation, element, stallMs, world: addresses.length },
       onFailure: (cause, about, text) => this.#fail(ring, { cause, rank: about, text }),
-      leave: async (reason) => this.#leave(ring, reason),
+      leave: async (reason) => void (ring === this.#ring && this.#leave(reason)),
     });
     this.#ring = ring;
     if (ring.world > 1) await this.#connectLinks(ring, forming);
@@ -236,6 +246,7 @@ export class RunMember implements Member {
           this.#options.security,
           { generation, key, rank: ring.rank },
           {
+            silenceMs: this.#options.silenceMs,
             onFrame: (frame) => ring.receive(frame),
             onGone: (text) => this.#loseLink(ring, ring.previousRank, text),
           },
@@ -243,11 +254,8 @@ export class RunMember implements Member {
         if (signal.aborted) previous.close();
         return previous;
       } catch (error) {
-        if (error instanceof VitrineError) throw error;
+        if (error instanceof VitrineError && !isAway(error)) throw error;
         if (signal.aborted) throw signal.reason;
-        this.#options.say(
-          `waiting for rank ${ring.previousRank} at ${address} (${reasonOf(error as ServiceError)})`,
-        );
         await delay(retryMs, undefined, { signal }).catch(() => {});
       }
     }
@@ -268,15 +276,16 @@ export class RunMember implements Member {
     this.#line?.send({ report: { ...report, generation } });
     const address = this.#forming?.addresses[report.rank ?? 0] ?? "";
     const end = (): void => {
-      if (ring === this.#ring) this.#endGroup(endedError({ ...report, address, generation }));
+      if (ring === this.#ring) this.#breakGroup(endedError({ ...report, address, generation }));
     };
     setTimeout(end, Math.min(VERDICT_MS, this.#options.silenceMs)).unref();
   }
 
-  #leave(ring: Ring, reason: string): void {
-    if (ring !== this.#ring) return;
-    this.#line?.send({ leave: { reason } });
-    this.#endGroup(closedHere());
+  #leave(reason: string): void {
+    const ring = this.#ring;
+    if (!ring || ring.ended) return;
+    this.#line?.send({ leave: { reason, reductions: ring.completed } });
+    this.#breakGroup(closedHere());
   }
 
   /** Throws `collective/mismatch` where a caller shows no key of the present group. */
@@ -327,7 +336,7 @@ export class RunMember implements Member {
         return;
       }
       try {
-        accepted = this.#accept(request.open ?? {}, call);
+        accepted = this.#accept(request.open ?? {}, call, gone);
         clearTimeout(limit);
       } catch (error) {
         refuse(error);
@@ -338,7 +347,7 @@ export class RunMember implements Member {
     call.on("end", () => gone("it ended the connection"));
   }
 
-  #accept(open: LinkOpen, call: LinkCall): { ring: Ring; link: AcceptedNext } {
+  #accept(open: LinkOpen, call: LinkCall, gone: (text: string) => void): { ring: Ring; link: AcceptedNext } {
     this.#checkCaller(open);
     const ring = this.#ring;
     if (!ring || open.rank !== ring.nextRank || this.#next)
@@ -349,7 +358,9 @@ export class RunMember implements Member {
         "collective/mismatch",
         `a window of ${least} bytes; allowed: ${FRAME_BYTES} or more`,
       );
-    const link = new AcceptedNext(call, open);
+    const link = new AcceptedNext(call, open, this.#options.silenceMs, (seconds) =>
+      gone(`silent for ${seconds} s`),
+    );
     this.#next = link;
     call.sendMetadata(new Metadata());
     this.#onNext?.();
@@ -392,8 +403,7 @@ export class RunMember implements Member {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#line?.send({ leave: { reason: "it leaves the run" } });
-    this.#endGroup(closedHere());
+    this.#leave("it leaves the run");
     this.#onFormed?.(null);
     await nextTurn();
     this.#line?.close();

@@ -37,6 +37,8 @@ const MAX_SEATS = 2048;
 const VERDICT_MS = 300;
 /** A rank that comes and goes does not stop the others more often than this. */
 const REJOIN_MS = 10_000;
+/** A run that forms a group each second is older than a century by then. */
+const MAX_GENERATION = 2 ** 31;
 /** Facts that a text names. */
 const NAMED_FACTS = 5;
 
@@ -82,6 +84,12 @@ export class Rendezvous {
         "network/resource-exhausted",
         `${this.#seats.size} members are there; allowed: ${MAX_SEATS}`,
       );
+    const { generation = 0 } = hello;
+    if (Number(generation) > MAX_GENERATION)
+      throw new VitrineError(
+        "collective/mismatch",
+        `generation ${generation}; allowed: up to ${MAX_GENERATION}`,
+      );
     const { send } = member;
     const seat: Seat = {
       ...member,
@@ -90,7 +98,7 @@ export class Rendezvous {
       step: -1,
       isReady: false,
     };
-    this.#generation = Math.max(this.#generation, hello.generation ?? 0);
+    this.#generation = Math.max(this.#generation, Number(generation));
     this.#seats.add(seat);
     send({ welcome: { silenceMs: this.#options.silenceMs } });
     return seat;
@@ -109,7 +117,8 @@ export class Rendezvous {
       this.#judge(report.cause ?? Cause.CAUSE_LOST, report.rank ?? 0, quote(report.text ?? ""));
     } else if (leave) {
       seat.isReady = false;
-      if (this.#group.includes(seat)) this.#endBecauseOf(seat, Cause.CAUSE_LEFT, quote(leave.reason ?? ""));
+      if (this.#group.includes(seat))
+        this.#endBecauseOf(seat, Cause.CAUSE_LEFT, quote(leave.reason ?? ""), leave.reductions ?? 0);
       this.#expected.delete(seat);
     }
   }
@@ -141,7 +150,7 @@ export class Rendezvous {
     else end();
   }
 
-  #endBecauseOf(seat: Seat, cause: Cause, text: string): void {
+  #endBecauseOf(seat: Seat, cause: Cause, text: string, reductions = 0): void {
     const group = this.#group;
     const rank = Math.max(0, group.indexOf(seat));
     const ended: EndedMessage = {
@@ -150,6 +159,7 @@ export class Rendezvous {
       rank,
       address: seat.address,
       text,
+      reductions,
     };
     this.#group = [];
     this.#formingSince = null;

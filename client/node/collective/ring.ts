@@ -85,6 +85,8 @@ export class Ring implements Group {
   #next: NextLink | null = null;
   #previous: PreviousLink | null = null;
   #ended: Error | null = null;
+  /** The reason of an end that lets some reductions complete. */
+  #settling: Error | null = null;
   /** Reductions in flight, by their numbers, in the order of the calls. */
   readonly #reductions = new Map<number, Reduction>();
   #calls = 0;
@@ -111,7 +113,12 @@ export class Ring implements Group {
   }
 
   get ended(): Error | null {
-    return this.#ended;
+    return this.#ended ?? this.#settling;
+  }
+
+  /** Reductions that this rank has completed. */
+  get completed(): number {
+    return this.#calls - this.#reductions.size;
   }
 
   get previousRank(): number {
@@ -140,7 +147,7 @@ export class Ring implements Group {
   }
 
   async #reduce(terms: readonly Values[], into: Values, element: Element): Promise<void> {
-    if (this.#ended) throw this.#ended;
+    if (this.ended) throw this.ended;
     const wrong = terms.find(({ length }) => length !== into.length);
     if (terms.length === 0 || wrong)
       throw new VitrineError(
@@ -175,7 +182,7 @@ export class Ring implements Group {
     return {
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
-      reductions: this.#calls - this.#reductions.size,
+      reductions: this.completed,
       waitSeconds: waited / 1000,
       slowest: waited > 0 ? most : null,
       slowestFraction: waited > 0 ? this.#waits[most] / waited : 0,
@@ -184,6 +191,19 @@ export class Ring implements Group {
 
   leave(reason = "it leaves the run"): Promise<void> {
     return this.#options.leave(reason);
+  }
+
+  /**
+   * A rank has left after so many reductions: those complete, since it has sent on what the others need, and all later ones
+   * reject with `error`. What takes longer than the limit rejects as well.
+   */
+  settle(error: Error, reductions: number, limitMs: number): void {
+    if (this.ended) return;
+    this.#settling = error;
+    for (const [sequence, { reject }] of this.#reductions)
+      if (sequence >= reductions && this.#reductions.delete(sequence)) reject(error);
+    if (this.#reductions.size === 0) this.end(error);
+    else setTimeout(() => this.end(error), limitMs).unref();
   }
 
   /** Everything pending rejects with `error`. */
@@ -364,12 +384,18 @@ export class Ring implements Group {
     if (reduction.slowest !== this.rank && reduction.arrivedAt !== null)
       this.#waits[reduction.slowest] += Math.max(0, reduction.arrivedAt - reduction.calledAt);
     reduction.resolve();
+    if (this.#settling && this.#reductions.size === 0) this.end(this.#settling);
   }
 
   #send(next: NextLink, frame: SentFrame): void {
     this.#movedAt = performance.now();
     this.#bytesSent += frame.payloadBytes;
-    next.send(frame);
+    // After the end the terms may have other values: the error ends the stream, and nobody takes them for a sum.
+    const fill = (payload: Uint8Array): void => {
+      if (this.#ended && !frame.head.total) throw this.#ended;
+      frame.fill(payload);
+    };
+    next.send({ ...frame, fill });
   }
 
   #mismatch(text: string): false {
@@ -380,7 +406,7 @@ export class Ring implements Group {
   #watchStall(): void {
     const { stallMs, onFailure } = this.#options;
     const waitsMs = stallMs + STALL_STEP_MS * (this.rank === 0 ? this.world : this.rank);
-    if (this.#ended || this.#reductions.size === 0 || performance.now() - this.#movedAt < waitsMs) return;
+    if (this.ended || this.#reductions.size === 0 || performance.now() - this.#movedAt < waitsMs) return;
     onFailure(Cause.CAUSE_STALLED, this.previousRank, `no values came from it for ${stallMs / 1000} s`);
   }
 }

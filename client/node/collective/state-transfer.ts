@@ -55,6 +55,15 @@ export async function sendState(call: StateCall, parts: readonly StatePart[]): P
   call.end();
 }
 
+/** Throws `collective/state` where this version of Node has no array of that size. */
+function allocate({ name, size }: Declared): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch {
+    throw damaged(`${quote(name)} of ${formatBytes(size)} is larger than an array may be`);
+  }
+}
+
 /** The parts of a state as they arrive. */
 class StateReader {
   readonly #maxBytes: number;
@@ -110,7 +119,7 @@ class StateReader {
     if (!part) throw damaged("more bytes than the parts have");
     if (this.#filled + bytes.length > part.size)
       throw damaged(`${quote(part.name)} has more than its ${part.size} bytes`);
-    const place = this.#parts.get(part.name) ?? new Uint8Array(part.size);
+    const place = this.#parts.get(part.name) ?? allocate(part);
     this.#parts.set(part.name, place);
     place.set(bytes, this.#filled);
     this.#digest?.update(bytes);
