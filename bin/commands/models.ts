@@ -4,10 +4,9 @@
 import type { Command } from "commander";
 import { GraphBuilder } from "../../runtime/graph/graph.js";
 import { multiplyAdds } from "../../runtime/graph/multiply-adds.js";
-import { elementCount } from "../../runtime/graph/tensor.js";
 import { FAMILIES } from "../../runtime/models/families.js";
-import { isBuffer } from "../../runtime/weights/tensor-map.js";
 import { action, printJson, withExamples } from "../command-line.js";
+import { trainedParameters } from "../parameter-count.js";
 
 interface PublishedModel {
   name: string;
@@ -32,14 +31,13 @@ function publishedModels(): PublishedModel[] {
     family.publishedNames.map((name): PublishedModel => {
       const config = family.published(name);
       if (!config) throw new Error(`${name} is published without a configuration`);
-      const shapes = [...family.parameters(config)].filter(([tensor]) => !isBuffer(tensor));
       const graph = new GraphBuilder(name);
       // With a listener the last block is computed for all tokens, as timm counts it.
       family.addClassifier(graph, config, { batch: 1, input: "image", onTensor: () => {} });
       return {
         name,
         family: SERIES.find(([start]) => name.startsWith(start))?.[1] ?? family.name,
-        parameters: shapes.reduce((sum, [, shape]) => sum + elementCount(shape), 0),
+        parameters: trainedParameters(config),
         multiplyAdds: multiplyAdds(graph),
         imageSize: config.imageSize,
       };
