@@ -18,6 +18,10 @@ const BENCHES: Record<string, Bench> = {
       "calibration, GFLOP/s of every kernel, time of every operation of a forward pass and a training step",
     load: () => import("./kernels.js"),
   },
+  collective: {
+    about: "MB/s and CPU time of an all-reduce of two ranks, compared with bare grpc-js streams",
+    load: () => import("./collective.js"),
+  },
   data: {
     about:
       "MB/s and CPU time of batches from a data server, compared with a bare grpc-js stream and one process",

@@ -189,10 +189,8 @@ for (const [name, { bytes = 8, says, ...head }] of Object.entries(FRAMES))
       onFailure: (_cause, rank, text) => failures.push(`rank ${rank}: ${text}`),
       leave: async () => {},
     });
-    ring.connect(
-      { grant: () => {}, close: () => {} },
-      { covers: () => true, send: () => {}, close: () => {} },
-    );
+    ring.connectPrevious({ grant: () => {}, close: () => {} });
+    ring.connectNext({ covers: () => true, send: () => {}, close: () => {} });
     const reduced = ring.allReduce([new Float32Array(10)], new Float32Array(10)).catch(() => {});
     const payload = new Uint8Array(bytes);
     const frame: ReceivedFrame = {

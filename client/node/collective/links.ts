@@ -17,7 +17,7 @@ import { quote, VitrineError } from "../../../runtime/errors.js";
 import { type ConnectionSecurity, openCredentials } from "../credentials.js";
 
 import { lastErrorOf } from "../last-error.js";
-import type { NextLink, PreviousLink } from "./ring.js";
+import type { NextLink, PreviousLink } from "./link-contract.js";
 import { SilenceWatch } from "./silence.js";
 
 /** Bytes on the way or held, of sums and of totals each. */

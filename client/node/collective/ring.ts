@@ -17,22 +17,10 @@ import {
 import { freeMessage } from "../../../proto/message-memory.js";
 import { VitrineError } from "../../../runtime/errors.js";
 import type { CollectiveStatistics, Group } from "./contract.js";
-import { addTerms, readValues, startSum, type Values, writeValues } from "./sums.js";
-
-/** The stream to the next rank. */
-export interface NextLink {
-  /** Whether the credit covers a frame with so many bytes of payload. */
-  covers(total: boolean, payloadBytes: number): boolean;
-  send(frame: SentFrame): void;
-  close(): void;
-}
-
-/** The stream from the previous rank. */
-export interface PreviousLink {
-  /** The frame's memory is free again. */
-  grant(total: boolean, payloadBytes: number): void;
-  close(): void;
-}
+import type { NextLink, PreviousLink } from "./link-contract.js";
+import { frameFault, type Reduction, Reductions } from "./reductions.js";
+import { addTerms, fillSum, readValues, sumLocally, type Values, writeValues } from "./sums.js";
+import { Traffic } from "./traffic.js";
 
 export interface RingOptions {
   rank: number;
@@ -47,33 +35,6 @@ export interface RingOptions {
   leave(reason: string): Promise<void>;
 }
 
-interface Reduction {
-  sequence: number;
-  element: Element;
-  terms: readonly Values[];
-  into: Values;
-  /** Values that this rank has taken part in. */
-  summed: number;
-  /** Values of `into` that are totals. */
-  done: number;
-  calledAt: number;
-  /** When the first values of the ranks before this one came; null until then. */
-  arrivedAt: number | null;
-  slowest: number;
-  resolve(): void;
-  reject(error: Error): void;
-}
-
-const NAMES: Readonly<Record<Element, string>> = {
-  [Element.ELEMENT_FLOAT32]: "float32",
-  [Element.ELEMENT_FLOAT16]: "float16",
-  [Element.ELEMENT_BFLOAT16]: "bfloat16",
-  [Element.ELEMENT_FLOAT64]: "float64",
-};
-
-const described = (sequence: number, count: number, element: Element): string =>
-  `reduction ${sequence} of ${count.toLocaleString("en-US")} ${NAMES[element] ?? "unknown"} values`;
-
 /** The first of several ranks to notice a stall is the one behind the rank that stands still: the others wait longer. */
 const STALL_STEP_MS = 200;
 
@@ -84,21 +45,17 @@ export class Ring implements Group {
   readonly #options: RingOptions;
   #next: NextLink | null = null;
   #previous: PreviousLink | null = null;
+  #onNext: () => void = () => {};
+  readonly nextConnected = new Promise<void>((resolve) => {
+    this.#onNext = resolve;
+  });
   #ended: Error | null = null;
   /** The reason of an end that lets some reductions complete. */
   #settling: Error | null = null;
-  /** Reductions in flight, by their numbers, in the order of the calls. */
-  readonly #reductions = new Map<number, Reduction>();
-  #calls = 0;
-  /** The next reduction of which sums come, and of which totals come. */
-  #sumSequence = 0;
-  #totalSequence = 0;
+  readonly #reductions = new Reductions();
   readonly #sums: ReceivedFrame[] = [];
   readonly #totals: ReceivedFrame[] = [];
-  #bytesSent = 0;
-  #bytesReceived = 0;
-  /** Milliseconds that this rank waited for each one. */
-  readonly #waits: Float64Array;
+  readonly #traffic: Traffic;
   #movedAt = performance.now();
   readonly #stallTimer: NodeJS.Timeout;
 
@@ -107,7 +64,7 @@ export class Ring implements Group {
     this.rank = options.rank;
     this.world = options.world;
     this.generation = options.generation;
-    this.#waits = new Float64Array(options.world);
+    this.#traffic = new Traffic(options.rank, options.world);
     this.#stallTimer = setInterval(() => this.#watchStall(), Math.max(50, options.stallMs / 8));
     this.#stallTimer.unref();
   }
@@ -118,7 +75,7 @@ export class Ring implements Group {
 
   /** Reductions that this rank has completed. */
   get completed(): number {
-    return this.#calls - this.#reductions.size;
+    return this.#reductions.completed;
   }
 
   get previousRank(): number {
@@ -129,11 +86,21 @@ export class Ring implements Group {
     return (this.rank + 1) % this.world;
   }
 
-  connect(previous: PreviousLink, next: NextLink): void {
-    this.#previous = previous;
-    this.#next = next;
-    if (this.#ended) this.#closeLinks();
+  connectPrevious(link: PreviousLink): void {
+    this.#previous = link;
+    if (this.#ended) link.close();
     else this.pump();
+  }
+
+  connectNext(link: NextLink): void {
+    this.#next = link;
+    if (this.#ended) return void link.close();
+    this.#onNext();
+    this.pump();
+  }
+
+  get hasNext(): boolean {
+    return this.#next !== null;
   }
 
   allReduce(terms: readonly Float32Array[], into: Float32Array): Promise<void> {
@@ -157,36 +124,13 @@ export class Ring implements Group {
           : `terms of ${wrong?.length} and ${into.length} values in one reduction`,
       );
     if (into.length === 0) return;
-    if (this.world === 1) {
-      startSum(into, terms[0], 0);
-      addTerms(into, terms.slice(1), 0);
-      return;
-    }
-    const sequence = this.#calls++;
-    const times = { calledAt: performance.now(), arrivedAt: null };
-    if (this.#reductions.size === 0) this.#movedAt = times.calledAt;
-    await new Promise<void>((resolve, reject) => {
-      const progress = { summed: 0, done: 0, slowest: this.rank };
-      this.#reductions.set(sequence, {
-        ...{ sequence, element, terms, into, resolve, reject },
-        ...times,
-        ...progress,
-      });
-      this.pump();
-    });
+    if (this.world === 1) return sumLocally(terms, into);
+    if (this.#reductions.size === 0) this.#movedAt = performance.now();
+    await this.#reductions.add(terms, into, element, () => this.pump());
   }
 
   statistics(): CollectiveStatistics {
-    const waited = this.#waits.reduce((sum, wait) => sum + wait, 0);
-    const most = this.#waits.indexOf(Math.max(...this.#waits));
-    return {
-      bytesSent: this.#bytesSent,
-      bytesReceived: this.#bytesReceived,
-      reductions: this.completed,
-      waitSeconds: waited / 1000,
-      slowest: waited > 0 ? most : null,
-      slowestFraction: waited > 0 ? this.#waits[most] / waited : 0,
-    };
+    return this.#traffic.statistics(this.completed);
   }
 
   leave(reason = "it leaves the run"): Promise<void> {
@@ -200,8 +144,7 @@ export class Ring implements Group {
   settle(error: Error, reductions: number, limitMs: number): void {
     if (this.ended) return;
     this.#settling = error;
-    for (const [sequence, { reject }] of this.#reductions)
-      if (sequence >= reductions && this.#reductions.delete(sequence)) reject(error);
+    this.#reductions.rejectFrom(reductions, error);
     if (this.#reductions.size === 0) this.end(error);
     else setTimeout(() => this.end(error), limitMs).unref();
   }
@@ -212,8 +155,7 @@ export class Ring implements Group {
     this.#ended = error;
     clearInterval(this.#stallTimer);
     this.#closeLinks();
-    for (const { reject } of this.#reductions.values()) reject(error);
-    this.#reductions.clear();
+    this.#reductions.rejectFrom(0, error);
     this.#sums.length = 0;
     this.#totals.length = 0;
   }
@@ -226,21 +168,10 @@ export class Ring implements Group {
   /** A frame of the previous rank. What it claims is checked when its turn comes. */
   receive(frame: ReceivedFrame): void {
     if (this.#ended) return;
-    const { total, payload, element, offset, count } = frame;
-    const width = ELEMENT_BYTES[element];
-    const values = payload.length / (width ?? 1);
-    const isWrongPass = total ? this.rank === this.world - 1 : this.rank === 0;
-    if (
-      isWrongPass ||
-      width === undefined ||
-      values < 1 ||
-      !Number.isInteger(values) ||
-      offset + values > count
-    )
-      return void this.#mismatch(
-        `${payload.length} bytes ${total ? "of totals" : "of sums"} at value ${offset} of ${described(frame.sequence, count, element)}`,
-      );
-    this.#bytesReceived += payload.length;
+    const { total, payload } = frame;
+    const fault = frameFault(frame, this.rank, this.world);
+    if (fault !== null) return void this.#mismatch(fault);
+    this.#traffic.bytesReceived += payload.length;
     if (total) this.#totals.push(frame);
     else {
       this.#noteArrival(frame);
@@ -250,7 +181,7 @@ export class Ring implements Group {
   }
 
   #noteArrival({ sequence, offset, slowest }: ReceivedFrame): void {
-    const reduction = this.#reductions.get(sequence);
+    const reduction = this.#reductions.find(sequence);
     if (!reduction || offset !== 0) return;
     reduction.arrivedAt = performance.now();
     reduction.slowest = slowest;
@@ -259,15 +190,24 @@ export class Ring implements Group {
   /** Sends and takes in what can be. */
   pump(): void {
     if (this.#ended || !this.#next || !this.#previous) return;
-    if (this.rank === 0) this.#startSums(this.#next);
-    while (this.#sums.length > 0 && this.#takeSum(this.#sums[0], this.#next)) this.#sums.shift();
-    while (this.#totals.length > 0 && this.#takeTotal(this.#totals[0], this.#next)) this.#totals.shift();
+    try {
+      if (this.rank === 0) this.#startSums(this.#next);
+      while (this.#sums.length > 0 && this.#takeSum(this.#sums[0], this.#next)) this.#sums.shift();
+      while (this.#totals.length > 0 && this.#takeTotal(this.#totals[0], this.#next)) this.#totals.shift();
+    } catch (error) {
+      this.#blameOwn(error);
+    }
+  }
+
+  /** Memory of the terms that is gone, such as that of a WebAssembly module that has grown. */
+  #blameOwn(error: unknown): void {
+    this.#options.onFailure(Cause.CAUSE_MISMATCH, this.rank, `its values cannot be read (${String(error)})`);
   }
 
   /** Rank 0: sums of its own terms, as far as the credit goes. */
   #startSums(next: NextLink): void {
     for (;;) {
-      const reduction = this.#reductions.get(this.#sumSequence);
+      const reduction = this.#reductions.nextToSum;
       if (!reduction) return;
       const { element, terms, into, sequence } = reduction;
       const width = ELEMENT_BYTES[element];
@@ -280,23 +220,16 @@ export class Ring implements Group {
         payloadBytes: values * width,
         fill: (payload) => fillSum(element, payload, terms, offset),
       });
-      this.#advance(reduction, values);
+      this.#reductions.advance(reduction, values);
     }
-  }
-
-  #advance(reduction: Reduction, values: number): void {
-    reduction.summed += values;
-    if (reduction.summed === reduction.into.length) this.#sumSequence++;
   }
 
   /** Adds this rank's terms to a sum and passes it on. False where it has to wait. */
   #takeSum(frame: ReceivedFrame, next: NextLink): boolean {
     const { payload, element, offset, count, message } = frame;
-    const reduction = this.#check(frame, this.#sumSequence);
+    const reduction = this.#match(frame);
     if (!reduction) return false;
     const isLast = this.rank === this.world - 1;
-    if (offset !== reduction.summed)
-      return this.#mismatch(`value ${offset} of sums instead of ${reduction.summed}`);
     if (!next.covers(isLast, payload.length)) return false;
     // The first values were there before this rank's own call: it is the last one so far.
     const slowest = reduction.arrivedAt === null ? this.rank : reduction.slowest;
@@ -324,18 +257,18 @@ export class Ring implements Group {
         this.#previous?.grant(false, granted);
       },
     });
-    this.#advance(reduction, values);
+    this.#reductions.advance(reduction, values);
     if (isLast) this.#finish(reduction, values);
     return true;
   }
 
   #takeTotal(frame: ReceivedFrame, next: NextLink): boolean {
     const { payload, element, offset, message, slowest } = frame;
-    const reduction = this.#check(frame, this.#totalSequence);
+    const reduction = this.#match(frame);
     if (!reduction) return false;
     const values = payload.length / ELEMENT_BYTES[element];
-    if (offset !== reduction.done || offset + values > reduction.summed)
-      return this.#mismatch(`value ${offset} of totals instead of ${reduction.done}`);
+    if (offset + values > reduction.summed)
+      return this.#mismatch(`totals to value ${offset + values}, where sums end at ${reduction.summed}`);
     const granted = payload.length;
     const isForwarded = this.nextRank !== this.world - 1;
     if (isForwarded && !next.covers(true, granted)) return false;
@@ -347,9 +280,8 @@ export class Ring implements Group {
       this.#previous?.grant(true, granted);
     };
     if (isForwarded) {
-      const head = { ...headOf(frame) };
       this.#send(next, {
-        head,
+        head: headOf(frame),
         payloadBytes: granted,
         fill: (target) => {
           target.set(payload);
@@ -361,39 +293,33 @@ export class Ring implements Group {
     return true;
   }
 
-  /** The reduction that a frame is of; null where it is yet to be called, or is another one. */
-  #check({ sequence, count, element }: ReceivedFrame, expected: number): Reduction | null {
-    const reduction = this.#reductions.get(expected);
-    if (sequence !== expected) {
-      this.#mismatch(`${described(sequence, count, element)}; expected reduction ${expected}`);
-      return null;
-    }
-    if (!reduction) return null;
-    if (count === reduction.into.length && element === reduction.element) return reduction;
-    const own = described(sequence, reduction.into.length, reduction.element);
-    this.#mismatch(`${described(sequence, count, element)}; here it is ${own}`);
-    return null;
+  /** Undefined where the reduction is yet to be called, or is another one. */
+  #match(frame: ReceivedFrame): Reduction | undefined {
+    const reduction = this.#reductions.match(frame);
+    if (typeof reduction !== "string") return reduction;
+    this.#mismatch(reduction);
+    return undefined;
   }
 
   #finish(reduction: Reduction, values: number): void {
     this.#movedAt = performance.now();
-    reduction.done += values;
-    if (reduction.done < reduction.into.length) return;
-    if (this.rank !== this.world - 1) this.#totalSequence++;
-    this.#reductions.delete(reduction.sequence);
-    if (reduction.slowest !== this.rank && reduction.arrivedAt !== null)
-      this.#waits[reduction.slowest] += Math.max(0, reduction.arrivedAt - reduction.calledAt);
-    reduction.resolve();
+    if (!this.#reductions.finish(reduction, values)) return;
+    this.#traffic.note(reduction);
     if (this.#settling && this.#reductions.size === 0) this.end(this.#settling);
   }
 
   #send(next: NextLink, frame: SentFrame): void {
     this.#movedAt = performance.now();
-    this.#bytesSent += frame.payloadBytes;
+    this.#traffic.bytesSent += frame.payloadBytes;
     // After the end the terms may have other values: the error ends the stream, and nobody takes them for a sum.
     const fill = (payload: Uint8Array): void => {
       if (this.#ended && !frame.head.total) throw this.#ended;
-      frame.fill(payload);
+      try {
+        frame.fill(payload);
+      } catch (error) {
+        this.#blameOwn(error);
+        throw error;
+      }
     };
     next.send({ ...frame, fill });
   }
@@ -414,17 +340,3 @@ export class Ring implements Group {
 const headOf = ({ sequence, count, offset, element, total, slowest }: ReceivedFrame) => ({
   ...{ sequence, count, offset, element, total, slowest },
 });
-
-/** The first sum, in its place in the frame where that is aligned. */
-function fillSum(element: Element, payload: Uint8Array, terms: readonly Values[], at: number): void {
-  const values = payload.length / ELEMENT_BYTES[element];
-  const isInPlace = element === Element.ELEMENT_FLOAT32 && payload.byteOffset % 4 === 0;
-  const sum = isInPlace
-    ? new Float32Array(payload.buffer, payload.byteOffset, values)
-    : element === Element.ELEMENT_FLOAT64
-      ? new Float64Array(values)
-      : new Float32Array(values);
-  startSum(sum, terms[0], at);
-  addTerms(sum, terms.slice(1), at);
-  if (!isInPlace) writeValues(element, payload, sum);
-}

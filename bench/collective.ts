@@ -1,0 +1,124 @@
+// Bench of the collective: an all-reduce of two ranks compared with bare grpc-js streams of as many bytes in both directions
+// between two processes, in bytes/s and in CPU time.
+//
+// `npm run bench -- collective [--rounds 9] [--json]`. Both kinds have two processes each, which stay; they take turns.
+
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { parseArgs } from "node:util";
+import { type Estimate, estimate, median } from "./statistics.js";
+
+/** Gradients of DeiT-Ti (5.7 million) and DeiT-S (22 million) in float32. */
+const SIZES = [23_000_000, 88_000_000];
+const KINDS = ["reduce", "bare"] as const;
+type Kind = (typeof KINDS)[number];
+const WARM_UP = 3;
+
+interface Figures {
+  megabytesPerSecond: number;
+  /** CPU seconds of both processes a megabyte of the gradient, which travels once in each direction. */
+  cpuPerMegabyte: number;
+}
+
+async function nextOf<Report>(child: ChildProcess): Promise<Report> {
+  const exit = new AbortController();
+  const ended = once(child, "exit", { signal: exit.signal }).then(([status]) => {
+    throw new Error(`bench: a process ended with status ${status}`);
+  });
+  ended.catch(() => {});
+  try {
+    const [report] = (await Promise.race([once(child, "message"), ended])) as [Report];
+    return report;
+  } finally {
+    exit.abort();
+  }
+}
+
+async function startPair(kind: Kind): Promise<ChildProcess[]> {
+  const script = new URL("./collective/peer-process.js", import.meta.url);
+  const pair = ["0", "1"].map((rank) => fork(script, [kind, rank]));
+  const addresses = await Promise.all(pair.map((child) => nextOf<{ address: string }>(child)));
+  const ready = pair.map((child) => nextOf(child));
+  for (const [rank, child] of pair.entries())
+    child.send(addresses[1 - rank].address ? addresses[1 - rank] : addresses[rank]);
+  await Promise.all(ready);
+  return pair;
+}
+
+async function measure(pair: readonly ChildProcess[], bytes: number): Promise<Figures> {
+  const reports = pair.map((child) => nextOf<{ seconds: number; microseconds: number }>(child));
+  for (const child of pair) child.send({ bytes });
+  const both = await Promise.all(reports);
+  const seconds = Math.max(...both.map((report) => report.seconds));
+  const cpuSeconds = both.reduce((sum, { microseconds }) => sum + microseconds, 0) / 1e6;
+  return { megabytesPerSecond: bytes / 1e6 / seconds, cpuPerMegabyte: cpuSeconds / (bytes / 1e6) };
+}
+
+interface Comparison {
+  megabytes: number;
+  reduce: Figures;
+  bare: Figures;
+  ratio: Estimate;
+}
+
+const medianOf = (figures: readonly Figures[]): Figures => ({
+  megabytesPerSecond: median(figures.map(({ megabytesPerSecond }) => megabytesPerSecond)),
+  cpuPerMegabyte: median(figures.map(({ cpuPerMegabyte }) => cpuPerMegabyte)),
+});
+
+async function compare(
+  pairs: Readonly<Record<Kind, ChildProcess[]>>,
+  bytes: number,
+  rounds: number,
+): Promise<Comparison> {
+  const figures: Record<Kind, Figures[]> = { reduce: [], bare: [] };
+  for (let round = -WARM_UP; round < rounds; round++)
+    for (const kind of round % 2 === 0 ? KINDS : KINDS.toReversed()) {
+      const measured = await measure(pairs[kind], bytes);
+      if (round >= 0) figures[kind].push(measured);
+    }
+  const ratios = figures.reduce.map(
+    ({ megabytesPerSecond }, round) => megabytesPerSecond / figures.bare[round].megabytesPerSecond,
+  );
+  return {
+    megabytes: bytes / 1e6,
+    reduce: medianOf(figures.reduce),
+    bare: medianOf(figures.bare),
+    ratio: estimate(ratios),
+  };
+}
+
+function print({ megabytes, reduce, bare, ratio }: Comparison): void {
+  const line = (name: string, { megabytesPerSecond, cpuPerMegabyte }: Figures): string =>
+    `${name.padEnd(18)}${megabytesPerSecond.toFixed(0).padStart(6)}${(1000 * cpuPerMegabyte).toFixed(2).padStart(14)}`;
+  console.log(`${megabytes} MB          MB/s  CPU ms a MB`);
+  console.log(line("all-reduce", reduce));
+  console.log(line("bare streams", bare));
+  console.log(
+    `all-reduce to bare: ${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)} … ${ratio.high.toFixed(2)})`,
+  );
+}
+
+export async function main(words: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: { rounds: { type: "string", default: "9" }, json: { type: "boolean", default: false } },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isSafeInteger(rounds) || rounds < 1)
+    throw new Error(`bench: --rounds is "${values.rounds}"; allowed: 1 or more`);
+  const pairs = { reduce: await startPair("reduce"), bare: await startPair("bare") };
+  try {
+    const comparisons: Comparison[] = [];
+    for (const bytes of SIZES) {
+      const comparison = await compare(pairs, bytes, rounds);
+      comparisons.push(comparison);
+      print(comparison);
+    }
+    const [small, large] = comparisons;
+    const ratios = { allReduce23VsBare: small.ratio.median, allReduce88VsBare: large.ratio.median };
+    if (values.json) console.log(JSON.stringify({ node: process.version, comparisons, ratios }));
+  } finally {
+    for (const child of [...pairs.reduce, ...pairs.bare]) child.kill("SIGKILL");
+  }
+}
