@@ -193,7 +193,8 @@ function registerTests(executable: string): void {
 
   test("mistakes of the last validation are shown with answer and label", async () => {
     await until("a validation", async () => (await snapshot("followed")).scores !== null);
-    assert.ok((await page.locator(".chart-title").allTextContents()).includes("Top-1 accuracy"));
+    const titles = page.locator(".chart-title");
+    await until("its chart", async () => (await titles.allTextContents()).includes("Top-1 accuracy"));
     await click("Show the mistakes");
     const mistake = page.locator("section", { hasText: "Mistakes of the validation" }).locator("li").first();
     await mistake.waitFor();
