@@ -186,6 +186,18 @@ export interface BatchLoss {
   terms?: LossTerms | undefined;
 }
 
+/** What a micro-batch adds to the loss of its batch; without distillation all but `loss` are 0. */
+export interface LossSums {
+  /** Σ sampleWeights[b]·loss[b]. */
+  loss: number;
+  /** The terms of `LossTerms`. */
+  base: number;
+  distillation: number;
+  /** Samples on which student and teacher decide alike, of those compared. */
+  alike: number;
+  compared: number;
+}
+
 /** What a submitted step did, with its loss. */
 export interface StepOutcome extends AppliedStep, BatchLoss {}
 
@@ -226,4 +238,20 @@ export interface Training {
   write(state: TrainingState, tensors: TensorMap): void;
   /** Frees the stores and programs; the executor stays usable. */
   dispose(): void;
+}
+
+/**
+ * A training that also gives the gradient of one micro-batch by itself: for a batch whose micro-batches are computed in
+ * several processes, which add the gradients up.
+ */
+export interface PieceTraining extends Training {
+  /** Values of a gradient: those of all parameters that are trained, in the order of the stores. */
+  readonly gradientCount: number;
+  /**
+   * The gradient of one micro-batch by itself, copied to `into` [gradientCount] in place of being accumulated: for a
+   * batch whose micro-batches are computed in several processes. What was accumulated before is lost.
+   */
+  gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums>;
+  /** Replaces what was accumulated by `gradient` [gradientCount]. Throws `graph/shape` for another length. */
+  writeGradient(gradient: Float32Array): void;
 }

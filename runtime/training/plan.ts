@@ -33,6 +33,8 @@ export interface TrainingPlan {
    * scale where there are any.
    */
   stores: ReadonlyMap<string, StoreLayout>;
+  /** Parameters that are trained, in the order of the stores, of which they are the first. */
+  trained: readonly string[];
   /** Samples of a micro-batch, the batch of `accumulate` and `evaluate`. */
   piece: number;
   accumulate: Program;
@@ -71,7 +73,8 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   const tensors = new TrainedTensors(family, config);
   const { parameters: shapes, buffers } = tensors;
   const groups = parameterGroups(family, shapes, options);
-  const layout = storeLayout(shapes, [...groups.groups.flatMap(({ names }) => names), ...groups.untouched]);
+  const trained = groups.groups.flatMap(({ names }) => names);
+  const layout = storeLayout(shapes, [...trained, ...groups.untouched]);
   const stores = storeLayouts(options, layout, tensors);
   const storeBytes = bytesOf(stores, capabilities.alignmentBytes);
   const limits = { ...capabilities, limitBytes: capabilities.limitBytes - storeBytes };
@@ -83,7 +86,7 @@ export function planTraining(options: PlannedTraining, capabilities: PlanOptions
   const evaluate = planProgram(classifierGraph({ addClassifier }, config, piece), limits);
   const arenaBytes = Math.max(...[accumulate, apply, evaluate].map((program) => program.arenaBytes));
   const bytes = storeBytes + arenaBytes;
-  return { family, tensors, stores, piece, accumulate, apply, evaluate, accumulateFor, bytes };
+  return { family, tensors, stores, trained, piece, accumulate, apply, evaluate, accumulateFor, bytes };
 }
 
 /**

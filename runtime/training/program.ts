@@ -1,7 +1,7 @@
 // Training program: a model's weights, gradients, moments and average on an executor, and the steps that change them.
 
 import { VitrineError } from "../errors.js";
-import type { Store } from "../executors/device-store.js";
+import type { Store, StoreLayout } from "../executors/device-store.js";
 import type { DeviceInputs, Executable, Executor } from "../executors/executor.js";
 import type { Started } from "../executors/pipelined.js";
 import { hostInputs } from "../executors/program-inputs.js";
@@ -13,13 +13,16 @@ import type { TensorMap } from "../weights/tensor-map.js";
 import type {
   AppliedStep,
   BatchLoss,
+  LossSums,
   OptimizerStep,
+  PieceTraining,
   StepOutcome,
   Training,
   TrainingInputs,
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
+import { GradientStore } from "./gradient-store.js";
 import {
   AVERAGE,
   AVERAGE_BUFFERS,
@@ -29,7 +32,7 @@ import {
   SECOND_MOMENT,
 } from "./graph.js";
 import { FIRST_LOSS_SCALE, LOSS_SCALE, readReport, undoLossScale, writeLossScale } from "./loss-scale.js";
-import { LossTermSums } from "./loss-terms.js";
+import { batchLoss, type DistilledInputs, lossSums } from "./loss-terms.js";
 import { adamWSettings } from "./optimizer-settings.js";
 import { planTraining, type TrainingPlan } from "./plan.js";
 import { disposeOnDevice, type Images, type MicroBatch, microBatches, stepInputs } from "./step-inputs.js";
@@ -39,7 +42,7 @@ import type { StateStores, TrainedFamily, TrainedTensors } from "./tensors.js";
 export type ImageInputs = Omit<TrainingInputs, "pixels"> & { image: Float32Array };
 
 /** A training that also takes images as PyTorch does; `createTraining` makes it. */
-export interface ImageTraining extends Training {
+export interface ImageTraining extends PieceTraining {
   /** As `accumulate`, from normalized floats; its program is built on the first call. For comparisons with PyTorch. */
   accumulateImages(inputs: ImageInputs): Promise<BatchLoss>;
 }
@@ -56,7 +59,7 @@ export interface ImageTraining extends Training {
 export async function createTraining(executor: Executor, asked: TrainingOptions): Promise<ImageTraining> {
   const options = { ...asked, lossScaling: asked.lossScaling ?? executor.halfPrecision ?? false };
   const plan = planTraining(options, executor.capabilities);
-  const { family, tensors, piece } = plan;
+  const { tensors, piece } = plan;
   const stores = new Map(Array.from(plan.stores, ([name, layout]) => [name, executor.createStore(layout)]));
   const weights = stateStores(stores, "weights") as StateStores;
   tensors.write(weights, options.weights);
@@ -77,7 +80,7 @@ export async function createTraining(executor: Executor, asked: TrainingOptions)
     evaluateAverage: average && (await compileEvaluation(average)),
   };
   const compileImages = async () => executor.compile(plan.accumulateFor("image"), stores);
-  return new ProgramTraining({ family, tensors }, options, stores, steps, compileImages, plan.bytes);
+  return new ProgramTraining(plan, options, stores, steps, compileImages);
 }
 
 interface Steps {
@@ -120,21 +123,6 @@ async function runStep(step: Executable, inputs: DeviceInputs): Promise<ProgramO
   return step.submit ? (await step.submit(inputs)).outputs : step.run(hostInputs(inputs));
 }
 
-/** A micro-batch's outputs, with the inputs that the terms of a distilled loss are computed from. */
-interface PieceLoss {
-  outputs: ProgramOutputs;
-  sampleWeights?: Float32Array;
-  teacherLogits?: Float32Array;
-}
-
-function batchLoss(pieces: readonly PieceLoss[], options: TrainingOptions): BatchLoss {
-  const loss = pieces.reduce((sum, { outputs }) => sum + outputs.loss[0], 0);
-  const sums = new LossTermSums(distillationScale(options));
-  for (const { outputs, sampleWeights, teacherLogits } of pieces)
-    if (sampleWeights && teacherLogits) sums.add(outputs, sampleWeights, teacherLogits);
-  return pieces.some(({ teacherLogits }) => teacherLogits) ? { loss, terms: sums.terms() } : { loss };
-}
-
 /** The caller may overwrite what is on the host before a submitted step is done. */
 function copied(piece: MicroBatch): MicroBatch {
   const { sampleWeights, teacherLogits } = piece.inputs;
@@ -152,16 +140,16 @@ class ProgramTraining implements ImageTraining {
   readonly #tensors: TrainedTensors;
   readonly #stores: ReadonlyMap<string, Store>;
   readonly #steps: Steps;
+  readonly #gradients: GradientStore;
   readonly #compileImages: () => Promise<Executable>;
   #accumulateImages: Executable | undefined;
 
   constructor(
-    { family, tensors }: Pick<TrainingPlan, "family" | "tensors">,
+    { family, tensors, stores: layouts, trained, bytes }: TrainingPlan,
     options: TrainingOptions,
     stores: ReadonlyMap<string, Store>,
     steps: Steps,
     compileImages: () => Promise<Executable>,
-    bytes: number,
   ) {
     this.#options = options;
     this.batchesTracked = options.batchesTracked ?? 0;
@@ -171,6 +159,11 @@ class ProgramTraining implements ImageTraining {
     this.#steps = steps;
     this.#compileImages = compileImages;
     this.bytes = bytes;
+    this.#gradients = new GradientStore(
+      stores.get(GRADIENTS) as Store,
+      layouts.get(GRADIENTS) as StoreLayout,
+      trained,
+    );
     const scaling = stores.get(LOSS_SCALE);
     if (scaling) this.writeLossScale = (state) => writeLossScale(scaling, state);
     const { accumulate, apply } = steps;
@@ -198,19 +191,41 @@ class ProgramTraining implements ImageTraining {
     images: Images,
   ): Promise<BatchLoss> {
     const { pieces = 1 } = this.#options;
-    const losses: PieceLoss[] = [];
-    for (const piece of microBatches(inputs, images, pieces)) {
-      const outputs = await runStep(step, stepInputs(this.#family, this.#options, piece));
-      losses.push({ outputs, ...(await this.#distilled(piece)) });
-      this.batchesTracked++;
-    }
-    return batchLoss(losses, this.#options);
+    const losses: LossSums[] = [];
+    for (const piece of microBatches(inputs, images, pieces)) losses.push(await this.#runPiece(step, piece));
+    return batchLoss(losses, this.#isDistilled);
+  }
+
+  async #runPiece(step: Executable, piece: MicroBatch): Promise<LossSums> {
+    const outputs = await runStep(step, stepInputs(this.#family, this.#options, piece));
+    this.batchesTracked++;
+    return lossSums(outputs, distillationScale(this.#options), await this.#distilled(piece));
+  }
+
+  get #isDistilled(): boolean {
+    return this.#options.distillation !== "none";
+  }
+
+  get gradientCount(): number {
+    return this.#gradients.count;
+  }
+
+  async gradientOf(inputs: TrainingInputs, into: Float32Array): Promise<LossSums> {
+    this.#gradients.clear();
+    const [piece] = microBatches(inputs, { pixels: inputs.pixels }, 1);
+    const sums = await this.#runPiece(this.#steps.accumulate, piece).finally(() => disposeOnDevice(inputs));
+    await this.#gradients.read(into);
+    return sums;
+  }
+
+  writeGradient(gradient: Float32Array): void {
+    this.#gradients.write(gradient);
   }
 
   /** What the terms of a distilled loss are computed from, beside the outputs; the teacher's logits may be disposed of. */
-  async #distilled({ inputs }: MicroBatch): Promise<Omit<PieceLoss, "outputs">> {
+  async #distilled({ inputs }: MicroBatch): Promise<DistilledInputs | undefined> {
     const { sampleWeights, teacherLogits } = inputs;
-    if (this.#options.distillation === "none" || !teacherLogits) return {};
+    if (!this.#isDistilled || !teacherLogits) return undefined;
     if (!(teacherLogits instanceof Float32Array))
       return { sampleWeights, teacherLogits: await teacherLogits.read() };
     return { sampleWeights, teacherLogits };
@@ -225,14 +240,14 @@ class ProgramTraining implements ImageTraining {
     step: OptimizerStep,
     { accumulate, apply }: Submits,
   ): Promise<{ outcome: Promise<StepOutcome> }> {
-    const losses: Promise<PieceLoss>[] = [];
+    const scale = distillationScale(this.#options);
+    const losses: Promise<LossSums>[] = [];
     for (const piece of microBatches(inputs, { pixels: inputs.pixels }, this.#options.pieces ?? 1)) {
       const { outputs } = await accumulate(stepInputs(this.#family, this.#options, piece));
       const distilled = this.#distilled(copied(piece));
-      const loss = Promise.all([outputs, distilled]).then(([results, more]) => ({
-        outputs: results,
-        ...more,
-      }));
+      const loss = Promise.all([outputs, distilled]).then(([results, more]) =>
+        lossSums(results, scale, more),
+      );
       // Where a later piece fails, nobody waits for this one.
       loss.catch(() => {});
       losses.push(loss);
@@ -240,7 +255,7 @@ class ProgramTraining implements ImageTraining {
     }
     const { outputs } = await apply({ settings: adamWSettings(step) });
     const outcome = Promise.all([outputs, ...losses]).then(([applied, ...pieces]) => ({
-      ...batchLoss(pieces, this.#options),
+      ...batchLoss(pieces, this.#isDistilled),
       ...appliedStep(applied),
     }));
     // A caller that does not await the outcome must not crash on its rejection.

@@ -1,0 +1,53 @@
+// Gradient store: the accumulated gradient as one array on the host, for sums over several processes.
+
+import { VitrineError } from "../errors.js";
+import type { Store, StoreLayout } from "../executors/device-store.js";
+
+/** The gradients of the parameters that are trained; a frozen parameter has none, and stays out. */
+export class GradientStore {
+  /** Values of all of them. */
+  readonly count: number;
+  readonly #store: Store;
+  readonly #places: readonly { name: string; start: number; end: number }[];
+  readonly #zeros: Float32Array;
+
+  /** `trained`: their names in the order of the array; `layout` has the length of each. */
+  constructor(store: Store, layout: StoreLayout, trained: readonly string[]) {
+    this.#store = store;
+    let end = 0;
+    this.#places = trained.map((name) => {
+      const start = end;
+      end += layout.get(name) ?? 0;
+      return { name, start, end };
+    });
+    this.count = end;
+    this.#zeros = new Float32Array(Math.max(0, ...this.#places.map((place) => place.end - place.start)));
+  }
+
+  clear(): void {
+    for (const { name, start, end } of this.#places)
+      this.#store.write(name, this.#zeros.subarray(0, end - start));
+  }
+
+  /** Copies it to `into` [count]. Throws `graph/shape`. */
+  async read(into: Float32Array): Promise<void> {
+    this.#expect(into);
+    // All at once: on a GPU each tensor is a transfer that can wait beside the others.
+    await Promise.all(
+      this.#places.map(async ({ name, start }) => into.set(await this.#store.read(name), start)),
+    );
+  }
+
+  /** Replaces it by `values` [count]. Throws `graph/shape`. */
+  write(values: Float32Array): void {
+    this.#expect(values);
+    for (const { name, start, end } of this.#places) this.#store.write(name, values.subarray(start, end));
+  }
+
+  #expect({ length }: Float32Array): void {
+    if (length === this.count) return;
+    throw new VitrineError("graph/shape", `a gradient has ${this.count} values here, got ${length}`, {
+      details: { wanted: this.count, got: length },
+    });
+  }
+}
