@@ -57,7 +57,10 @@ export function givenOptions(command: Command, options = TRAINER_OPTIONS): Map<s
 }
 
 /** Flags that say where a run is and how it is asked for, not what it is. */
-const NOT_IN_A_FILE = ["--config", "--out", "--resume", "--json", "--help", "--dry-run", "--dashboard"];
+const NOT_IN_A_FILE = [
+  ...["--config", "--out", "--resume", "--resume-if-any", "--json", "--help", "--dry-run", "--dashboard"],
+  ...["--rank", "--ranks-listen", "--ranks-advertise"],
+];
 
 /** The trainer's settings in a configuration file; the command's own are set in `command`, below its flags. */
 export function configuredOptions(path: string | undefined, command: Command): Map<string, OptionValue> {

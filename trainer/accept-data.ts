@@ -4,28 +4,31 @@
 import type { BatchSource } from "../runtime/batches/batch-source.js";
 import { counted } from "../runtime/batches/class-counts.js";
 import type { BadSamples } from "../runtime/batches/reading-policy.js";
+import type { Rank } from "../runtime/draw/ranks.js";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
 import { matchClasses } from "../runtime/models/labels.js";
 import type { RunState } from "./core/state.js";
 
 /** Opens a data set; one with another fingerprint is refused where one is given. */
 type Connect = (
-  request: Pick<RunState["settings"], "recipe" | "batchSize" | "seed"> & {
-    fingerprint?: string;
-    badSamples: BadSamples;
-  },
+  request: Rank &
+    Pick<RunState["settings"], "recipe" | "batchSize" | "seed"> & {
+      fingerprint?: string;
+      badSamples: BadSamples;
+    },
 ) => Promise<BatchSource>;
 
 const CHANGED = "data/fingerprint-changed";
 
-/** Throws `data/fingerprint-changed`, with what helps here, unless another data set is accepted. */
+/** The batches of the run, or a rank's part of each. Throws `data/fingerprint-changed`, with what helps here, unless another data set is accepted. */
 export async function connectAgain(
   connect: Connect,
   { acceptData = false }: { acceptData?: boolean },
   state: RunState,
+  part: Rank = {},
 ): Promise<BatchSource> {
   const { recipe, batchSize, seed } = state.settings;
-  const request = { recipe, batchSize, seed, badSamples: state.badValidationSamples };
+  const request = { recipe, batchSize, seed, badSamples: state.badValidationSamples, ...part };
   if (acceptData) return connect(request);
   try {
     return await connect({ ...request, fingerprint: state.data.fingerprint });

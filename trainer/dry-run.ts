@@ -9,7 +9,7 @@ import { classifierGraph } from "../runtime/inference/step.js";
 import { familyOf } from "../runtime/models/families.js";
 import { planTraining } from "../runtime/training/plan.js";
 import { expectNotInterrupted } from "./core/interruption.js";
-import { stepInputs, type TeacherLogits } from "./core/objective.js";
+import { prepareStep, type TeacherLogits } from "./core/objective.js";
 import type { TrainingRun } from "./core/run.js";
 import { trainedEpochs, trainedSteps } from "./core/schedule.js";
 import { finishStep, startStep } from "./core/train-step.js";
@@ -103,11 +103,11 @@ async function drain(batches: AsyncIterator<Batch>, dataSeconds: number, now: Cl
 
 /** Steps in order, from 1; on a GPU as pipelined as `submit` makes them, one at a time. */
 function stepper({ training, objective, schedule, state }: TrainingRun): (batch: Batch) => Promise<void> {
-  const context = { training, schedule, settings: state.settings, skippedSteps: 0 };
+  const context = { training, schedule, settings: state.settings, skippedSteps: 0, world: 1 };
   let step = 0;
   return async (batch) => {
-    const inputs = await stepInputs(batch, objective);
-    await finishStep(await startStep(context, batch, inputs, ++step));
+    const prepared = await prepareStep(batch, objective);
+    await finishStep(await startStep(context, batch, prepared, ++step));
   };
 }
 

@@ -1,24 +1,20 @@
-// Starting point: where a stopped run of the command line continues, from RUN/last: the same values as those that a new
-// run starts with, so that nothing after this depends on the difference.
+// Starting point: where a stopped run of the command line continues, or one that another process has sent: the same values
+// as those that a new run starts with, so that nothing after this depends on the difference.
 
-import { join } from "node:path";
 import { isVitrineError, quote, VitrineError } from "../runtime/errors.js";
-import { nodeModelSource } from "../runtime/host/node.js";
 import { readModel } from "../runtime/model-files/stored-model.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { acceptData, connectAgain } from "./accept-data.js";
-import { loadState } from "./checkpoint/load.js";
-import { LAST } from "./checkpoint/run-folders.js";
 import { checkGiven, resumedSettings } from "./core/options.js";
-import type { Disposables, RunRequest, RunSources, StartingPoint } from "./core/run.js";
+import type { Disposables, RunRequest, RunSources, StartingPoint, StoredRun } from "./core/run.js";
 import { trainedEpochs } from "./core/schedule.js";
 import type { RunState } from "./core/state.js";
 
 /** A runtime that rounds as the checkpoint's did. Throws `checkpoint/fused-multiply-add`. */
 async function openSameRuntime(
   sources: RunSources,
-  { out, device: asked, gpuTier, threads }: RunRequest,
-  state: RunState,
+  { device: asked, gpuTier, threads }: RunRequest,
+  { state, place }: StoredRun,
 ): Promise<Runtime> {
   const { fusedMultiplyAdd: relaxed } = state;
   const device = asked ?? state.device;
@@ -26,7 +22,7 @@ async function openSameRuntime(
   const refused = (cause?: unknown) =>
     new VitrineError(
       "checkpoint/fused-multiply-add",
-      `${quote(join(out, LAST))} was made ${relaxed ? "with" : "without"} fused multiply-add, which this engine ` +
+      `${quote(place)} was made ${relaxed ? "with" : "without"} fused multiply-add, which this engine ` +
         `${relaxed ? "does not have" : "cannot turn off"}: resume it with the Node version that it was started with`,
       { cause },
     );
@@ -46,24 +42,24 @@ function isLonger({ settings, step, cursor }: RunState): boolean {
   return settings.steps !== null ? step < settings.steps : cursor.epoch < (trainedEpochs(settings) ?? 0);
 }
 
-/** The run in RUN/last, with its settings; flags that contradict them are refused. */
+/** The run that is stored, with its settings; flags that contradict them are refused. */
 export async function resumeRun(
   request: RunRequest,
   sources: RunSources,
+  stored: StoredRun,
   disposables: Disposables,
 ): Promise<StartingPoint> {
-  const state = await loadState(request.out);
+  const { state } = stored;
   const given = new Map([...(request.configured ?? []), ...request.given]);
   checkGiven(given, state.settings);
   state.settings = resumedSettings(state.settings, given);
   state.badValidationSamples = request.badSamples ?? state.badValidationSamples;
   state.finished = state.finished && !isLonger(state);
-  const last = await readModel(nodeModelSource(join(request.out, LAST)));
-  const { config, labels, weights, batchesTracked } = last;
+  const { config, labels, weights, batchesTracked } = await readModel(stored.model);
   const source = await connectAgain((data) => sources.connect(data), request, state);
   disposables.push(() => source.close());
   const notices = request.acceptData ? acceptData(state, source, labels) : [];
-  const runtime = await openSameRuntime(sources, request, state);
+  const runtime = await openSameRuntime(sources, request, stored);
   disposables.push(() => runtime.dispose());
   return { resumed: true, config, labels, weights, batchesTracked, state, source, runtime, notices };
 }

@@ -16,6 +16,7 @@ import { describeDryRun, measureRun } from "../../trainer/dry-run.js";
 import type { FolderRun } from "../../trainer/folder-record.js";
 import { type PrepareOptions, prepareRun } from "../../trainer/prepare.js";
 import { createProgress, kernelProgress } from "../../trainer/progress.js";
+import { trainRanks } from "../../trainer/ranks/run-ranks.js";
 import { summarize } from "../../trainer/report.js";
 import { withLog } from "../../trainer/run-log.js";
 import { action, printJson, withExamples } from "../command-line.js";
@@ -38,6 +39,7 @@ import { addConnectionSecurity, connectionFlags, connectionSecurity } from "../s
 import { stopOnSignals } from "../stop-on-signals.js";
 import { type TrainFlags, VALIDATION_WORKERS } from "../train/flags.js";
 import { withLocalModels } from "../train/local-models.js";
+import { addRankOptions, type RankedRun, type RankSettings, rankSettings } from "../train/rank-settings.js";
 import { reportRun } from "../train/report-run.js";
 import { type RunPlace, runPlace } from "../train/run-place.js";
 import { openValidation } from "../train/validation-source.js";
@@ -93,8 +95,12 @@ function reportedBy(
   });
 }
 
-/** A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. */
-function threadsBeside({ dataServer, threads }: TrainFlags): number | "auto" {
+/**
+ * A data server on this machine, or decode threads of this process, take one of its cores: `auto` leaves it to them. The
+ * ranks of a machine divide its cores.
+ */
+function threadsBeside({ dataServer, threads }: TrainFlags, processes = 1): number | "auto" {
+  if (threads === "auto" && processes > 1) return Math.max(1, Math.floor(nodeHost().cores() / processes));
   const local = dataServer === undefined || /^(unix:|127\.|localhost:|\[::1\])/.test(dataServer);
   return threads === "auto" && local ? Math.max(1, nodeHost().cores() - 1) : threads;
 }
@@ -142,14 +148,16 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   const configured = configuredOptions(config, command);
   const flags = command.opts<TrainFlags>();
   // A flag overrides the other one in a file.
-  const given = (name: string) => command.getOptionValueSource(name) === "cli";
-  if (given("data") && !given("dataServer")) flags.dataServer = undefined;
-  if (given("dataServer") && !given("data")) flags.data = undefined;
+  const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (isGiven("data") && !isGiven("dataServer")) flags.dataServer = undefined;
+  if (isGiven("dataServer") && !isGiven("data")) flags.data = undefined;
   requireOneSource(flags, "train");
+  const ranks = rankSettings(flags);
+  if (ranks && ranks.rank > 0) return trainBeside(flags, ranks, configured, command);
   const place = runPlace(flags.out, remoteSettings(flags));
   flags.out = place.folder;
   try {
-    await trainAt(place, flags, configured, command);
+    await trainAt(place, flags, { configured, ranks }, command);
   } catch (error) {
     await place.close().catch(() => {});
     throw place.explain(error);
@@ -157,20 +165,21 @@ async function runTrainer({ config }: TrainFlags, command: Command): Promise<voi
   await place.close();
 }
 
-/** `flags.out` is the folder of `place`. */
-async function trainAt(
-  place: RunPlace,
+async function requestOf(
   flags: TrainFlags,
   configured: Map<string, OptionValue>,
+  ranks: RankSettings | null,
   command: Command,
-): Promise<void> {
-  const stream = flags.json ? process.stderr : process.stdout;
-  const terminal = place.shown(createProgress(stream));
-  let progress = withLog(terminal);
-  const request: RunRequest = {
+): Promise<RunRequest> {
+  const given = await withLocalModels(givenOptions(command));
+  // A piece for each rank, unless it is said: pieces are the run's, whichever ranks compute them later.
+  const isNew = ranks?.rank === 0 && flags.resume !== true;
+  if (isNew && !given.has("--accumulate") && !configured.has("--accumulate"))
+    given.set("--accumulate", ranks.world);
+  return {
     out: flags.out,
-    resume: flags.resume ?? false,
-    given: await withLocalModels(givenOptions(command)),
+    resume: flags.resume ?? (flags.resumeIfAny === true && "if-any"),
+    given,
     configured: await withLocalModels(configured),
     command: {
       ...(flags.data === undefined ? {} : { data: recordedPath(flags.data), workers: flags.workers }),
@@ -193,8 +202,77 @@ async function trainAt(
     device: flags.device ?? null,
     gpuTier: flags.gpuTier ?? null,
     teacherTimeout: flags.teacherTimeout,
-    threads: threadsBeside(flags),
+    threads: threadsBeside(flags, ranks?.processes),
   };
+}
+
+/** A run that this process computes alone, or with the ranks that it leads. */
+async function trainAll(
+  options: PrepareOptions,
+  flags: TrainFlags,
+  ranks: RankSettings | null,
+): Promise<FolderRun> {
+  if (ranks === null) return trainToEnd(options);
+  const { progress, request } = options;
+  const say = (line: string) => progress.say(line);
+  if (ranks.origin !== null) say(`rank 0 of ${ranks.world}, as ${ranks.origin} in the environment say`);
+  return trainWith({ options, flags, ranks, threads: request.threads, say });
+}
+
+/** The collective is loaded on use: a run of one process is no server. */
+async function trainWith({
+  options,
+  ...ranked
+}: { options: PrepareOptions } & RankedRun): Promise<FolderRun> {
+  const { rankOptions } = await import("../train/join-ranks.js");
+  const joining = rankOptions(ranked);
+  try {
+    return await trainRanks(options, joining);
+  } finally {
+    await joining.stop();
+  }
+}
+
+const writeError = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Another rank than 0: it keeps nothing, and says on standard error what happens to it. */
+async function trainBeside(
+  flags: TrainFlags,
+  ranks: RankSettings,
+  configured: Map<string, OptionValue>,
+  command: Command,
+): Promise<void> {
+  // Of the run itself rank 0 speaks.
+  const progress = { report: () => {}, status: () => {}, say: () => {}, end: () => {} };
+  const request = await requestOf(flags, configured, ranks, command);
+  const signals = stopOnSignals(writeError, "the run of rank 0");
+  const options = {
+    request,
+    sources: sourcesOf(flags, progress),
+    progress,
+    interruption: signals.interruption,
+  };
+  try {
+    await trainWith({ options, flags, ranks, threads: request.threads, say: writeError });
+  } catch (error) {
+    if (!isVitrineError(error) || error.code !== INTERRUPTED) throw error;
+    process.exitCode = signals.status();
+  } finally {
+    signals.release();
+  }
+}
+
+/** `flags.out` is the folder of `place`. */
+async function trainAt(
+  place: RunPlace,
+  flags: TrainFlags,
+  { configured, ranks }: { configured: Map<string, OptionValue>; ranks: RankSettings | null },
+  command: Command,
+): Promise<void> {
+  const stream = flags.json ? process.stderr : process.stdout;
+  const terminal = place.shown(createProgress(stream));
+  let progress = withLog(terminal);
+  const request = await requestOf(flags, configured, ranks, command);
   const signals = stopOnSignals((line) => progress.say(line), place.name(join(flags.out, LAST)));
   const { interruption } = signals;
   let live: LiveDashboard | null = null;
@@ -207,7 +285,7 @@ async function trainAt(
     const followed = live && { observer: live.run.observer, control: live.run.control };
     const options = { request, sources, progress, interruption, mirror: place.mirror, ...followed };
     if (flags.dryRun) return await dryRun(flags, options);
-    run = await trainToEnd(options);
+    run = await trainAll(options, flags, ranks);
     const { lines } = summarize(run);
     for (const line of lines) progress.say(line);
     live?.run.end({ phase: "finished", advice: lines.join(" ") });
@@ -260,6 +338,10 @@ export function configureTrain(command: Command): void {
     .addOption(maxPixelsOption("a larger one of --data or --val is a bad sample"))
     .addOption(workersOption())
     .option("--resume", "continue the run in --out, with its settings")
+    .option(
+      "--resume-if-any",
+      "continue the run in --out if there is one, else start it: for restarts by a cluster",
+    )
     .option("--accept-data", "with --resume: continue although the data set has changed")
     .option(
       "--checkpoint-every <steps>",
@@ -301,6 +383,7 @@ export function configureTrain(command: Command): void {
     .addOption(deviceOption())
     .addOption(gpuTierOption())
     .addOption(threadsOption("all cores of this process, less one for decoding on this machine"));
+  addRankOptions(command);
   addConnectionSecurity(command);
   addRemoteOptions(command);
   addTrainerOptions(command);
@@ -319,6 +402,11 @@ export function configureTrain(command: Command): void {
     [
       "the same settings again, but for a seed",
       "vitrine train -c runs/tuned/config.yaml --seed 1 --out runs/again",
+    ],
+    [
+      "the same run in 4 processes of this machine",
+      "vitrine train --data photos/train --out runs/tiny \\\n" +
+        "    --model deit_tiny_patch16_224 --processes 4",
     ],
     [
       "continue a run that was stopped",

@@ -3,7 +3,7 @@
 
 import type { BatchPicture, BatchView, Decision } from "../../proto/dashboard.js";
 import { decision, softmax } from "../../runtime/inference/logits.js";
-import type { ShownBatch } from "../../trainer/core/run.js";
+import type { ShownBatch } from "../../trainer/core/show-batch.js";
 import { className } from "../report/names.js";
 import { KeptPictures } from "./kept-pictures.js";
 

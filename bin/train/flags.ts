@@ -3,8 +3,9 @@
 import type { BadSamples } from "../../runtime/batches/reading-policy.js";
 import type { RemoteFlags } from "../remote-options.js";
 import type { ConnectionFlags } from "../security-options.js";
+import type { RankFlags } from "./rank-settings.js";
 
-export interface TrainFlags extends ConnectionFlags, RemoteFlags {
+export interface TrainFlags extends ConnectionFlags, RemoteFlags, RankFlags {
   config?: string;
   data?: string;
   dataServer?: string;
@@ -17,6 +18,7 @@ export interface TrainFlags extends ConnectionFlags, RemoteFlags {
   checkpointEvery: number;
   keepBest: number;
   resume?: boolean;
+  resumeIfAny?: boolean;
   device?: string;
   gpuTier?: string;
   threads: number | "auto";

@@ -35,7 +35,7 @@ export interface TrainingOptions {
    * Number of micro-batches of a batch, computed sequentially with their gradients added up: the memory of a batch of
    * batchSize/pieces for the gradient of the whole, up to float32's rounding. Batch norm, where a model has it,
    * normalizes each micro-batch by its own statistics, and the running ones move once per micro-batch, as in PyTorch.
-   * Must divide batchSize. Default 1.
+   * Without a GPU two gradients more are kept on the host meanwhile. Must divide batchSize. Default 1.
    */
   pieces?: number;
   /**

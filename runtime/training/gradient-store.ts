@@ -51,3 +51,37 @@ export class GradientStore {
     });
   }
 }
+
+/**
+ * The gradients of micro-batches, each computed from zero and then added, as PyTorch does: so their sum has the same bits
+ * whichever processes compute them. The kernels by themselves would go on from the values that are there.
+ */
+export class GradientSum {
+  readonly #store: GradientStore;
+  readonly #sum: Float32Array;
+  readonly #piece: Float32Array;
+
+  constructor(store: GradientStore) {
+    this.#store = store;
+    this.#sum = new Float32Array(store.count);
+    this.#piece = new Float32Array(store.count);
+  }
+
+  /** Keeps what was accumulated before. */
+  async begin(): Promise<void> {
+    await this.#store.read(this.#sum);
+    this.#store.clear();
+  }
+
+  /** Adds the gradient of the micro-batch that was computed last. */
+  async add(): Promise<void> {
+    await this.#store.read(this.#piece);
+    this.#store.clear();
+    for (let at = 0; at < this.#sum.length; at++) this.#sum[at] += this.#piece[at];
+  }
+
+  /** Puts the sum in the place of the last gradient. */
+  end(): void {
+    this.#store.write(this.#sum);
+  }
+}

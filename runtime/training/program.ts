@@ -22,7 +22,7 @@ import type {
   TrainingOptions,
   TrainingState,
 } from "./contract.js";
-import { GradientStore } from "./gradient-store.js";
+import { GradientStore, GradientSum } from "./gradient-store.js";
 import {
   AVERAGE,
   AVERAGE_BUFFERS,
@@ -192,7 +192,13 @@ class ProgramTraining implements ImageTraining {
   ): Promise<BatchLoss> {
     const { pieces = 1 } = this.#options;
     const losses: LossSums[] = [];
-    for (const piece of microBatches(inputs, images, pieces)) losses.push(await this.#runPiece(step, piece));
+    const sum = pieces > 1 && !step.submit ? new GradientSum(this.#gradients) : null;
+    await sum?.begin();
+    for (const piece of microBatches(inputs, images, pieces)) {
+      losses.push(await this.#runPiece(step, piece));
+      await sum?.add();
+    }
+    sum?.end();
     return batchLoss(losses, this.#isDistilled);
   }
 

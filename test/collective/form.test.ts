@@ -23,8 +23,6 @@ test("a rank whose facts differ is refused, with the fact and both values", asyn
   assert.is(other.code, "collective/facts");
   assert.match(other.message, /engine is plain here and relaxed on rank 0/);
   assert.equal({ ...other.details }, { fact: "engine", here: "plain", there: "relaxed" });
-  const pieces = await errorOf(run.join({ pieces: 24 }));
-  assert.match(pieces.message, /pieces is 24 here and 12 on rank 0/);
   const missing = await errorOf(run.join({ facts: { version: "1" } }));
   assert.match(missing.message, /engine is none here and relaxed on rank 0/);
 });

@@ -87,7 +87,7 @@ test("bytes that are no HTTP/2 and messages that are no protobuf leave the run a
   }
 });
 
-const HELLO = { address: ":1", facts: { version: "1", protocol: "1", pieces: "12", transport: "float32" } };
+const HELLO = { address: ":1", facts: { version: "1", protocol: "1", transport: "float32" } };
 
 const JOINS: Record<string, [readonly object[], ErrorCode | number]> = {
   "an offer before Hello": [[{ offer: { step: 1 } }], "protocol/malformed"],

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { LiveBatches } from "../../bin/dashboard/live-batches.js";
 import { encodeRgbJpeg } from "../../bin/image/write-picture.js";
-import type { ShownBatch } from "../../trainer/core/run.js";
+import type { ShownBatch } from "../../trainer/core/show-batch.js";
 
 const labels = ["dog", "cat", "emu"];
 const never = () => new AbortController().signal;

@@ -9,7 +9,7 @@ import { createRuntime } from "../../runtime/create-runtime.js";
 import { isVitrineError } from "../../runtime/errors.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { train } from "../../trainer/core/loop.js";
-import { stepInputs } from "../../trainer/core/objective.js";
+import { prepareStep } from "../../trainer/core/objective.js";
 import { prepareRun } from "../../trainer/prepare.js";
 import { FakeSource, silentProgress } from "./fake-run.js";
 import { tinyConfig, writeTinyModel } from "./tiny-model.js";
@@ -62,7 +62,7 @@ const flagsOf = (model: string, ...more: Flags): Flags => [
 test("both computations of a batch have branches of their own", async ({ folder, model }) => {
   const { run, close } = await prepared(join(folder, "draws"), flagsOf(model, ["--steps", 1]));
   const { value: batch } = await new FakeSource().batches({ epoch: 0, batch: 0 }).next();
-  const { branchScales, targets, sampleWeights } = await stepInputs(batch, run.objective);
+  const { branchScales, targets, sampleWeights } = (await prepareStep(batch, run.objective)).inputs;
   const scales = branchScales as Float32Array;
   assert.equal([scales.length, targets.length, sampleWeights.length], [3 * 2 * 8, 4 * 3, 4]);
   const half = (first: number) => scales.filter((_, place) => place % 8 >= first && place % 8 < first + 4);

@@ -13,6 +13,7 @@ import type {
 } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
 import { DISK, type DurableFiles } from "../../trainer/checkpoint/commit-folder.js";
+import { WHOLE_BATCH } from "../../trainer/core/batch-share.js";
 import type { Progress } from "../../trainer/core/progress-report.js";
 import { createSchedule } from "../../trainer/core/schedule.js";
 import { DEIT_SETTINGS, type TrainerSettings } from "../../trainer/core/settings.js";
@@ -209,7 +210,10 @@ export function fakeRun(
   return {
     training: new FakeTraining(),
     source: new FakeSource(),
-    objective: { settings, config: tinyConfig(), classMap: Int32Array.of(0, 1, 2), math, teacher: null },
+    objective: {
+      ...{ settings, config: tinyConfig(), classMap: Int32Array.of(0, 1, 2), math, teacher: null },
+      share: WHOLE_BATCH,
+    },
     schedule: createSchedule(settings, 5),
     state,
     checkpoint: target.checkpoint,

@@ -4,16 +4,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Batch } from "../../runtime/batches/batch-source.js";
 import type { DrawMath } from "../../runtime/draw/random.js";
+import { placesOfRank } from "../../runtime/draw/ranks.js";
 import { createWasmExecutor } from "../../runtime/executors/wasm/executor.js";
 import { nodeHost } from "../../runtime/host/node.js";
 import { initialWeights } from "../../runtime/models/deit/initialization.js";
 import { createTraining } from "../../runtime/training/program.js";
-import {
-  type ObjectiveOptions,
-  sampleWeights,
-  stepInputs,
-  targetEntropy,
-} from "../../trainer/core/objective.js";
+import { type BatchShare, inPieceOrder, placesOfShare, WHOLE_BATCH } from "../../trainer/core/batch-share.js";
+import { type ObjectiveOptions, prepareStep } from "../../trainer/core/objective.js";
 import { optimizerStep } from "../../trainer/core/train-step.js";
 import { fakeSettings } from "./fake-run.js";
 import { drawMath, tinyConfig } from "./tiny-model.js";
@@ -38,7 +35,12 @@ function batch(changes: Partial<Batch> = {}): Batch {
 
 function options(math: DrawMath, changes: Partial<ObjectiveOptions> = {}): ObjectiveOptions {
   const classMap = Int32Array.of(0, 1, 2);
-  return { settings: fakeSettings(), config: tinyConfig(), classMap, math, teacher: null, ...changes };
+  const fixed = { config: tinyConfig(), classMap, math, teacher: null, share: WHOLE_BATCH };
+  return { settings: fakeSettings(), ...fixed, ...changes };
+}
+
+async function stepInputs(of: Batch, given: ObjectiveOptions) {
+  return (await prepareStep(of, given)).inputs;
 }
 
 test("targets are smoothed and mixed, with the data set's classes as the model's", async ({ math }) => {
@@ -50,9 +52,17 @@ test("targets are smoothed and mixed, with the data set's classes as the model's
     assert.ok(Math.abs(targets[i] - value) < 1e-7, `${i}: ${targets[i]}`);
 });
 
-test("weights sum to one over the samples that were not skipped, and stay zero where all were", () => {
-  assert.equal([...sampleWeights(Float32Array.of(1, 0, 1, 0))], [0.5, 0, 0.5, 0]);
-  assert.equal([...sampleWeights(new Float32Array(3))], [0, 0, 0]);
+test("weights sum to one over the samples that were not skipped, and stay zero where all were", async ({
+  math,
+}) => {
+  const weighted = (weights: number[]) =>
+    prepareStep(batch({ weights: Float32Array.from(weights) }), options(math));
+  const half = await weighted([1, 0, 1, 0]);
+  assert.equal([...half.inputs.sampleWeights], [0.5, 0, 0.5, 0]);
+  assert.is(half.skipped, 2);
+  const none = await weighted([0, 0, 0, 0]);
+  assert.equal([...none.inputs.sampleWeights], [0, 0, 0, 0]);
+  assert.equal([none.skipped, none.targetEntropy], [4, 0]);
 });
 
 test("branches are drawn by cursor and seed, and only with stochastic depth", async ({ math }) => {
@@ -90,18 +100,105 @@ test("a batch of another shape is refused", async ({ math }) => {
 test("no loss is below the entropy of its targets, and a model that predicts the targets reaches it", async ({
   math,
 }) => {
-  const settings = fakeSettings();
-  const { targets, ...rest } = await stepInputs(batch(), options(math));
-  const bound = targetEntropy({ targets, ...rest }, settings);
+  const given = options(math);
+  const { inputs, targetEntropy: bound } = await prepareStep(batch(), given);
   // Logits log t are the targets' own; the cross-entropy of the targets with themselves is their entropy.
   const entropies = [0, 1, 2, 3].map((row) =>
-    targets.subarray(row * 3, row * 3 + 3).reduce((sum, t) => sum - t * Math.log(t), 0),
+    inputs.targets.subarray(row * 3, row * 3 + 3).reduce((sum, t) => sum - t * Math.log(t), 0),
   );
   assert.ok(Math.abs(bound - entropies.reduce((a, b) => a + b) / 4) < 1e-7);
-  const half = { ...settings, distillation: "hard" as const, alpha: 0.25 };
-  assert.ok(Math.abs(targetEntropy({ targets, ...rest }, half) - 0.75 * bound) < 1e-12);
-  const certain = { ...rest, targets: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0) };
-  assert.is(targetEntropy(certain, settings), 0);
+  const half = { ...given.settings, distillation: "hard" as const, alpha: 0.25 };
+  const distilled = await prepareStep(batch(), { ...given, settings: half });
+  assert.ok(Math.abs(distilled.targetEntropy - 0.75 * bound) < 1e-12);
+  const certain = { ...given, settings: { ...given.settings, smoothing: 0 } };
+  assert.is((await prepareStep(batch({ lambdas: new Float64Array(4).fill(1) }), certain)).targetEntropy, 0);
+});
+
+/** Processes of one thread: each waits in `sum` until all are there, and the pieces are added in order. */
+function shares(world: number): BatchShare[] {
+  let waiting: { terms: readonly Float64Array[]; resolve: (sums: Float64Array) => void }[] = [];
+  return Array.from({ length: world }, (_, rank) => ({
+    rank,
+    world,
+    sum: (terms) =>
+      new Promise<Float64Array>((resolve) => {
+        waiting[rank] = { terms, resolve };
+        if (Object.keys(waiting).length < world) return;
+        const all = waiting;
+        waiting = [];
+        WHOLE_BATCH.sum(all.flatMap((one) => one.terms)).then((sums) => {
+          for (const one of all) one.resolve(sums);
+        });
+      }),
+  }));
+}
+
+test("what several processes prepare is what one prepares, piece by piece", async ({ math }) => {
+  const settings = fakeSettings({ dropPath: 0.5, seed: 3, batchSize: 8, accumulate: 4 });
+  const rows = (first: number) => Int32Array.from({ length: 8 }, (_, i) => (first + i) % 3);
+  const whole = batch({
+    ...{ count: 8, pixels: new Uint8Array(8 * 32 * 32 * 3).map((_, i) => Math.floor(i / (32 * 32 * 3))) },
+    ...{ labels: rows(0), partnerLabels: rows(1), lambdas: Float64Array.from(rows(0), (i) => 1 - i / 8) },
+    weights: Float32Array.of(1, 1, 0, 1, 1, 1, 1, 0),
+  });
+  const source = (one: Batch) => ({
+    ...{ description: { fingerprint: "f", samples: 8, classes: [], instance: "i" }, batchesPerEpoch: 1 },
+    batches: async function* () {
+      yield one;
+    },
+    close: async () => {},
+  });
+  const partOf = (rank: number, world: number): Batch => {
+    const places = placesOfRank(8, { rank, world });
+    const pick = <V extends Uint8Array | Int32Array | Float32Array | Float64Array>(values: V) => {
+      const size = values.length / 8;
+      const picked = [...places].flatMap((place) => [...values.subarray(place * size, (place + 1) * size)]);
+      return new (values.constructor as new (from: number[]) => V)(picked);
+    };
+    const { pixels, labels, partnerLabels, lambdas, weights } = whole;
+    const own = { labels: pick(labels), partnerLabels: pick(partnerLabels), lambdas: pick(lambdas) };
+    return { ...whole, count: 8 / world, pixels: pick(pixels), ...own, weights: pick(weights) };
+  };
+  const prepared = async (world: number) => {
+    const parts = shares(world).map(async (share) => {
+      const ordered = inPieceOrder(source(partOf(share.rank, world)), 8 / world, 4 / world);
+      for await (const own of ordered.batches({ epoch: 0, batch: 0 }))
+        return prepareStep(own, options(math, { settings, share }));
+      throw new Error("no batch");
+    });
+    return Promise.all(parts);
+  };
+  const [one] = await prepared(1);
+  assert.equal([one.skipped, ...new Set(one.inputs.sampleWeights)].length, 3);
+  assert.equal([...placesOfShare(8, 4, WHOLE_BATCH)], [0, 7, 1, 6, 2, 5, 3, 4]);
+  for (const world of [2, 4]) {
+    const several = await prepared(world);
+    const joined = (of: (inputs: typeof one.inputs) => ArrayLike<number>) =>
+      several.flatMap(({ inputs }) => Array.from(of(inputs)));
+    assert.equal(
+      joined(({ pixels }) => pixels),
+      [...one.inputs.pixels],
+    );
+    assert.equal(
+      joined(({ targets }) => targets),
+      [...one.inputs.targets],
+    );
+    assert.equal(
+      joined(({ sampleWeights }) => sampleWeights),
+      [...one.inputs.sampleWeights],
+    );
+    for (const { targetEntropy, skipped } of several)
+      assert.equal([targetEntropy, skipped], [one.targetEntropy, one.skipped]);
+    const row = (scales: Float32Array, size: number, at: number) => [
+      ...scales.subarray(at * size, (at + 1) * size),
+    ];
+    const scales = one.inputs.branchScales as Float32Array;
+    for (let at = 0; at < scales.length / 8; at++)
+      assert.equal(
+        several.flatMap(({ inputs }) => row(inputs.branchScales as Float32Array, 8 / world, at)),
+        row(scales, 8, at),
+      );
+  }
 });
 
 test("with no gradient only matrices decay: not pos_embed, cls_token, dist_token, biases or norms", async ({

@@ -72,16 +72,16 @@ export class RunMirror {
    * Throws `usage/out` where a new run would replace one, `checkpoint/missing` where there is none to continue,
    * `usage/run-in-use`, and `network/…`.
    */
-  async open(isResumed: boolean, onNotice: (text: string) => void): Promise<void> {
+  async open(resume: boolean | "if-any", onNotice: (text: string) => void): Promise<void> {
     if (this.#lock !== null) return;
     const { url } = this.#bucket;
     const found = await readRunManifest(this.#bucket);
-    if (found !== null && !isResumed)
+    if (found !== null && resume === false)
       throw new VitrineError(
         "usage/out",
         `${quote(url)} already contains a run: continue it with --resume, or give another --out`,
       );
-    if (found === null && isResumed)
+    if (found === null && resume === true)
       throw new VitrineError(
         "checkpoint/missing",
         `${quote(url)}: no checkpoint to continue from (${MANIFEST} is missing): correct --out, or leave --resume out ` +

@@ -109,3 +109,10 @@ export async function restoreTraining(
   const tensors = await loadTensors(checkpoint, average);
   from(average, () => training.write("ema", tensors));
 }
+
+/** Loads the weights of a checkpoint into a training that has others of the same model. */
+export async function restoreWeights(checkpoint: CheckpointReader, training: Training): Promise<void> {
+  const path = checkpoint.path(WEIGHTS_FILE);
+  const tensors = await loadTensors(checkpoint, path);
+  from(path, () => training.write("weights", tensors));
+}

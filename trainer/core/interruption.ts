@@ -5,6 +5,8 @@ import { VitrineError } from "../../runtime/errors.js";
 /** The run was asked to stop (Ctrl-C, SIGTERM). */
 export const INTERRUPTED = "training/interrupted";
 
+export const interrupted = (): VitrineError => new VitrineError(INTERRUPTED, "the run was asked to stop");
+
 /**
  * Items of `source` until `signal` fires; then throws `training/interrupted` at once, even while the source waits for
  * an item. The source's iteration is ended either way, without waiting for it: a generator that is stuck in a wait
@@ -31,7 +33,7 @@ export async function* untilInterrupted<Item>(
       if (next.done) return;
       yield next.value;
     }
-    throw new VitrineError(INTERRUPTED, "the run was asked to stop");
+    throw interrupted();
   } finally {
     signal.removeEventListener("abort", wake);
     Promise.resolve(iterator.return?.()).catch(() => {});

@@ -3,11 +3,11 @@
 
 import { type Cursor, nextCursor } from "../../runtime/batches/batch-source.js";
 import { counted } from "../../runtime/batches/class-counts.js";
-import { isDeviceLost } from "../../runtime/errors.js";
+import { isDeviceLost, isVitrineError } from "../../runtime/errors.js";
 import { takeBest } from "./best-epoch.js";
 import { DataWaitAdvice } from "./data-wait.js";
-import { untilInterrupted } from "./interruption.js";
-import { stepInputs } from "./objective.js";
+import { interrupted, untilInterrupted } from "./interruption.js";
+import { prepareStep } from "./objective.js";
 import type { Rank } from "./ranking.js";
 import { RunClock, RunningMean, StepClock } from "./recent-steps.js";
 import type { TrainingRun } from "./run.js";
@@ -61,11 +61,11 @@ export async function train(run: TrainingRun): Promise<void> {
     if (state.finished) return;
     for await (const batch of untilInterrupted(source.batches(state.cursor), run.interruption)) {
       // Without the teacher's logits a step does not start, and the run stays whole.
-      const inputs = await stepInputs(batch, run.objective);
+      const prepared = await prepareStep(batch, run.objective);
       const step = state.step + (inFlight ? 2 : 1);
-      if (run.observer?.wantsBatch()) await showBatch(run, batch, inputs, step);
+      if (run.observer?.wantsBatch()) await showBatch(run, batch, prepared.inputs, step);
       whole = false;
-      const started = await startStep(stepContext(run), batch, inputs, step);
+      const started = await startStep(stepContext(run), batch, prepared, step);
       if (inFlight) await completeStep(context, inFlight);
       inFlight = started;
       if (started.inFlight && !endsSegment(run, started) && !run.control?.isDue) {
@@ -81,16 +81,22 @@ export async function train(run: TrainingRun): Promise<void> {
       if (run.control?.isDue) await takeBreak(context, run.control);
     }
   } catch (error) {
-    const stopped = whole ? await keepSteps(context, inFlight, error) : error;
+    const reason = run.interruption.aborted && isCollective(error) ? interrupted() : error;
+    const stopped = whole || reason !== error ? await keepSteps(context, inFlight, reason) : reason;
     throw run.record.explain(stopped, { step: record.saved(), isOwed: state.owedValidation !== null });
   } finally {
     progress.end();
   }
 }
 
-function stepContext({ training, schedule, state }: TrainingRun): StepContext {
+/** Ranks that are stopped together leave each other in the middle of a step, which then has changed nothing. */
+const isCollective = (error: unknown): boolean =>
+  isVitrineError(error) && error.code.startsWith("collective/");
+
+function stepContext({ training, schedule, state, objective }: TrainingRun): StepContext {
   const skippedSteps = training.writeLossScale ? 0 : (state.lossScale?.skipped ?? 0);
-  return { training, schedule, settings: state.settings, skippedSteps };
+  const { world } = objective.share;
+  return { training, schedule, settings: state.settings, skippedSteps, world };
 }
 
 /** Completes and saves the steps done so far; returns the error to report. */
@@ -260,18 +266,20 @@ function memoryOf(run: TrainingRun): { peakBytes: number; deviceBytes: number | 
 
 /** Scores of raw weights and average; null without validation data. */
 async function validateWeights(run: TrainingRun, maxBatches?: number): Promise<ValidationScores | null> {
-  const { validation, state, training, progress, interruption: signal, observer } = run;
+  const { validation, state, training, progress, interruption: signal, observer, objective } = run;
   if (validation === null) return null;
   const { ema, batchSize } = state.settings;
   const { samples } = validation.source.description;
-  const total = Math.min(samples, (maxBatches ?? samples) * batchSize);
+  const own = Math.ceil(samples / objective.share.world);
+  const total = Math.min(own, (maxBatches ?? samples) * batchSize);
   const what = maxBatches === undefined ? "validating" : "trying the validation before the first step";
   const onImages = (images: number) => progress.status(`${what}: ${images} of ${total} images`);
   onImages(0);
   const isWhole = maxBatches === undefined;
   const onAnswers = observer && isWhole ? observer.answered.bind(observer) : undefined;
   try {
-    return await validate(training, { ...validation, ema, maxBatches, signal, onImages, onAnswers });
+    const { share } = objective;
+    return await validate(training, { ...validation, ema, share, maxBatches, signal, onImages, onAnswers });
   } finally {
     if (isWhole) observer?.validationEnds();
     progress.status("");

@@ -117,7 +117,15 @@ const GROUPS: Readonly<Record<string, readonly UngroupedOption[]>> = {
     EPOCHS,
     STEPS,
     setting("--batch-size", "batchSize", count(1), "images per step (64)"),
-    setting("--accumulate", "accumulate", count(1), "micro-batches per step, to save memory (1)"),
+    alias(
+      "--pieces",
+      setting(
+        "--accumulate",
+        "accumulate",
+        count(1),
+        "micro-batches per step, to save memory, or for ranks to divide (1)",
+      ),
+    ),
     free(setting("--recompute", "recompute", turnsOn, "activation checkpointing: less memory, same bits")),
     setting("--seed", "seed", count(0), "random seed (0)"),
   ],

@@ -1,26 +1,25 @@
 // Run: what a user asks for, what the trainer needs from outside, and the run that preparation makes of both. Types
 // only, shared by preparation, loop and report.
 
-import type {
-  Batch,
-  BatchSource,
-  EvaluationBatch,
-  EvaluationSource,
-} from "../../runtime/batches/batch-source.js";
+import type { BatchSource, EvaluationBatch, EvaluationSource } from "../../runtime/batches/batch-source.js";
 import type { BadSamples } from "../../runtime/batches/reading-policy.js";
+import type { Rank } from "../../runtime/draw/ranks.js";
 import type { AugmentationRecipe } from "../../runtime/draw/recipe.js";
+import type { ModelSource } from "../../runtime/host/host.js";
 import type { InputTransform } from "../../runtime/image/input-transform.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import type { ModelConfig } from "../../runtime/models/families.js";
 import type { Runtime } from "../../runtime/runtime.js";
 import type { Training } from "../../runtime/training/contract.js";
 import type { TensorMap } from "../../runtime/weights/tensor-map.js";
+import type { CheckpointReader } from "./checkpoint-files.js";
 import type { ObjectiveOptions } from "./objective.js";
 import type { GivenOptions } from "./options.js";
 import type { Progress } from "./progress-report.js";
 import type { RunControl } from "./run-control.js";
 import type { RunRecord } from "./run-record.js";
 import type { RateCurve } from "./schedule.js";
+import type { ShownBatch } from "./show-batch.js";
 import type { RunState } from "./state.js";
 import type { StepMetrics } from "./step-metrics.js";
 import type { ValidationScores } from "./validation.js";
@@ -28,8 +27,8 @@ import type { ValidationScores } from "./validation.js";
 export interface RunRequest {
   /** RUN, the folder of `last`, `best` and metrics.csv. */
   out: string;
-  /** Continue from RUN/last. */
-  resume: boolean;
+  /** Continue from RUN/last; `if-any`: where there is one, else start. */
+  resume: boolean | "if-any";
   /** Flags of the command line. */
   given: GivenOptions;
   /** Keys of a configuration file, which flags override. */
@@ -64,7 +63,7 @@ export interface RuntimeRequest {
   relaxed?: boolean;
 }
 
-export interface DataRequest {
+export interface DataRequest extends Rank {
   recipe: AugmentationRecipe;
   batchSize: number;
   seed: number;
@@ -74,7 +73,7 @@ export interface DataRequest {
   badSamples: BadSamples;
 }
 
-export interface ValidationRequest extends InputTransform {
+export interface ValidationRequest extends InputTransform, Rank {
   path: string;
   batchSize: number;
   badSamples: BadSamples;
@@ -87,19 +86,6 @@ export interface RunSources {
   openRuntime(request: RuntimeRequest): Promise<Runtime>;
   connect(request: DataRequest): Promise<BatchSource>;
   openValidation(request: ValidationRequest): Promise<EvaluationSource>;
-}
-
-/** A training batch before its step, with the answers to it. Valid until the call that passes it returns. */
-export interface ShownBatch {
-  batch: Batch;
-  /** Number of the step that it is for, from 1. */
-  step: number;
-  /** Class index of the data set → class index of the model. */
-  classMap: Int32Array;
-  /** The model's answers before the step, without stochastic depth. */
-  answers: Logits;
-  /** Teacher's logits [count, classes]; null without a teacher. */
-  teacher: Float32Array | null;
 }
 
 /** Follows a run. Its functions must be quick and must not throw: the loop waits for them. */
@@ -117,6 +103,16 @@ export interface RunObserver {
   /** Whether someone looks at batches: the next one costs an evaluation of it. */
   wantsBatch(): boolean;
   shows(batch: ShownBatch): void;
+}
+
+/** A run to continue: in RUN/last, or as another process of the run has sent it. */
+export interface StoredRun {
+  state: RunState;
+  model: ModelSource;
+  /** Moments and average. */
+  checkpoint: CheckpointReader;
+  /** Where it is, for messages. */
+  place: string;
 }
 
 /** What a run starts with, a new one as a stopped one. */

@@ -10,7 +10,7 @@ import type {
   TrainingInputs,
 } from "../../runtime/training/contract.js";
 import { notFinite } from "./not-finite.js";
-import { targetEntropy } from "./objective.js";
+import type { PreparedStep } from "./objective.js";
 import { averageDecay, type RateCurve, rateOfEpoch } from "./schedule.js";
 import type { TrainerSettings } from "./settings.js";
 
@@ -20,6 +20,8 @@ export interface StepContext {
   settings: TrainerSettings;
   /** Steps skipped while the run scaled its loss; 0 where the training still does, and counts them itself. */
   skippedSteps: number;
+  /** Processes that compute a batch together, each an equal part of it. */
+  world: number;
 }
 
 /** What remains of a batch once its arrays are released. */
@@ -27,6 +29,7 @@ export interface StartedStep {
   cursor: Cursor;
   /** Number of this step, from 1. */
   step: number;
+  /** Images of the whole batch. */
   count: number;
   waitSeconds: number;
   transferSeconds?: number | undefined;
@@ -66,11 +69,11 @@ async function stepNow(
   return { ...batchLoss, ...(await training.apply(optimizer)) };
 }
 
-/** `inputs`: those of the batch, see objective.ts. Resolves when the batch's arrays may be overwritten. */
+/** Resolves when the batch's arrays may be overwritten. */
 export async function startStep(
-  { training, schedule, settings, skippedSteps }: StepContext,
+  { training, schedule, settings, skippedSteps, world }: StepContext,
   batch: Batch,
-  inputs: TrainingInputs,
+  { inputs, targetEntropy, skipped }: PreparedStep,
   step: number,
 ): Promise<StartedStep> {
   const { cursor, count, waitSeconds, transferSeconds } = batch;
@@ -79,12 +82,12 @@ export async function startStep(
   const facts = {
     cursor,
     step,
-    count,
+    count: world * count,
     waitSeconds,
     transferSeconds,
     learningRate,
-    targetEntropy: targetEntropy(inputs, settings),
-    skipped: batch.weights.reduce((sum, weight) => sum + (weight === 0 ? 1 : 0), 0),
+    targetEntropy,
+    skipped,
   };
   if (training.submit) return { ...facts, inFlight: true, ...(await training.submit(inputs, optimizer)) };
   const done = await stepNow(training, inputs, optimizer);

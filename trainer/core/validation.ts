@@ -6,6 +6,7 @@ import { VitrineError } from "../../runtime/errors.js";
 import { joined, pipelined, type Started } from "../../runtime/executors/pipelined.js";
 import type { Logits } from "../../runtime/inference/logits.js";
 import type { Training } from "../../runtime/training/contract.js";
+import type { BatchShare } from "./batch-share.js";
 import { untilInterrupted } from "./interruption.js";
 
 /** Percent, percent, and mean cross-entropy. */
@@ -47,53 +48,50 @@ export function judge(logits: Float32Array, label: number): { beatenBy: number; 
   return { beatenBy, loss: Math.log(sum) + largest - own };
 }
 
-class Tally {
-  #images = 0;
-  #top1 = 0;
-  #top5 = 0;
-  #loss = 0;
+/** Images, those right at once and among five, and the sum of their losses: of one head. */
+const SUMS = 4;
+/** Losses are counted in units of this, so that their sum is exact in whatever order images are answered. */
+const LOSS_UNIT = 2 ** -30;
 
-  add(logits: Float32Array, labels: Int32Array, count: number): void {
-    const classes = logits.length / count;
-    for (let sample = 0; sample < count; sample++) {
-      const answer = logits.subarray(sample * classes, (sample + 1) * classes);
-      const { beatenBy, loss } = judge(answer, labels[sample]);
-      this.#images++;
-      if (beatenBy < 1) this.#top1++;
-      if (beatenBy < 5) this.#top5++;
-      this.#loss += loss;
-    }
-  }
-
-  scores(): Scores {
-    const images = this.#images;
-    return {
-      top1: (100 * this.#top1) / images,
-      top5: (100 * this.#top5) / images,
-      loss: this.#loss / images,
-    };
+function addScores(sums: Float64Array, logits: Float32Array, labels: Int32Array, count: number): void {
+  const classes = logits.length / count;
+  for (let sample = 0; sample < count; sample++) {
+    const answer = logits.subarray(sample * classes, (sample + 1) * classes);
+    const { beatenBy, loss } = judge(answer, labels[sample]);
+    sums[0]++;
+    if (beatenBy < 1) sums[1]++;
+    if (beatenBy < 5) sums[2]++;
+    sums[3] += Math.round(loss / LOSS_UNIT);
   }
 }
 
-/** The scores of a model's answer and of its heads. */
+function scoresOf([images, top1, top5, loss]: Float64Array): Scores {
+  return { top1: (100 * top1) / images, top5: (100 * top5) / images, loss: (LOSS_UNIT * loss) / images };
+}
+
+/** Sums of a model's answer and of its heads, which processes add up. */
 class ModelTally {
-  readonly #answer = new Tally();
-  readonly #class = new Tally();
-  readonly #distillation = new Tally();
-  #hasHeads = false;
+  readonly sums = new Float64Array(3 * SUMS);
+  readonly #answer = this.sums.subarray(0, SUMS);
+  readonly #class = this.sums.subarray(SUMS, 2 * SUMS);
+  readonly #distillation = this.sums.subarray(2 * SUMS);
 
   add({ logits, classLogits, distillationLogits }: Logits, labels: Int32Array, count: number): void {
-    this.#answer.add(logits, labels, count);
+    addScores(this.#answer, logits, labels, count);
     if (!distillationLogits) return;
-    this.#hasHeads = true;
-    this.#class.add(classLogits, labels, count);
-    this.#distillation.add(distillationLogits, labels, count);
+    addScores(this.#class, classLogits, labels, count);
+    addScores(this.#distillation, distillationLogits, labels, count);
+  }
+
+  /** Images of the answers. */
+  get images(): number {
+    return this.#answer[0];
   }
 
   scores(): ModelScores {
-    const answer = this.#answer.scores();
-    if (!this.#hasHeads) return answer;
-    return { ...answer, heads: { class: this.#class.scores(), distillation: this.#distillation.scores() } };
+    const answer = scoresOf(this.#answer);
+    if (this.#class[0] === 0) return answer;
+    return { ...answer, heads: { class: scoresOf(this.#class), distillation: scoresOf(this.#distillation) } };
   }
 }
 
@@ -102,7 +100,9 @@ export interface ValidationOptions {
   /** Class index of the data set → class index of the model. */
   classMap: Int32Array;
   ema: boolean;
-  /** Stops after this many batches: the sanity run before training. */
+  /** Whose images are a part of the whole; the scores are those of all. Default: it has all of them. */
+  share?: BatchShare | undefined;
+  /** Stops after this many batches, and counts those of this process alone: the sanity run before training. */
   maxBatches?: number | undefined;
   /** Ends the validation between two batches, with `training/interrupted`. */
   signal?: AbortSignal;
@@ -160,12 +160,20 @@ export async function validate(training: Training, options: ValidationOptions): 
   };
   const batches = signal ? untilInterrupted(source.batches(), signal) : source.batches();
   await pipelined(firstBatches(batches, maxBatches), start, take);
-  if (images === 0)
+  const isWhole = maxBatches === Number.POSITIVE_INFINITY;
+  if (isWhole && options.share) {
+    const sums = await options.share.sum([Float64Array.of(...weights.sums, ...ema.sums)]);
+    weights.sums.set(sums.subarray(0, weights.sums.length));
+    ema.sums.set(sums.subarray(weights.sums.length));
+    images = weights.images;
+  }
+  // One of several ranks may have no image of the first batches.
+  if (images === 0 && (isWhole || (options.share?.world ?? 1) === 1))
     throw new VitrineError(
       "data/empty",
       "the validation data has no images: give another folder or list (--val)",
     );
-  const skipped = maxBatches === Number.POSITIVE_INFINITY ? source.description.samples - images : 0;
+  const skipped = isWhole ? source.description.samples - images : 0;
   const scores = { weights: weights.scores(), ema: options.ema ? ema.scores() : null };
   return { images, ...(skipped > 0 && { skipped }), ...scores };
 }

@@ -90,7 +90,7 @@ export interface JoinOptions extends ConnectionSecurity {
   rank: number | null;
   /** Ranks that are wanted; rank 0's number counts. */
   world: number;
-  /** Pieces of a batch; the size of every group divides it. */
+  /** Pieces of a batch; the size of every group divides it. Of rank 0's counts. */
   pieces: number;
   /** Seconds to wait for `world` ranks, before those that are there go on, and for rank 0 to answer. */
   waitSeconds: number;

@@ -78,12 +78,12 @@ export async function joinRun(options: JoinOptions): Promise<Member> {
   const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS, stallSeconds = DEFAULT_STALL_SECONDS } = options;
   checkHttpAddress(master, "--master");
   if (options.advertise !== undefined) checkHttpAddress(options.advertise, "--advertise");
-  checkWorld(world, pieces);
+  if (rank === 0) checkWorld(world, pieces);
   signal?.throwIfAborted();
   const waitMs = millisecondsOf("waitSeconds", waitSeconds, 0);
   const silenceMs = millisecondsOf("timeoutSeconds", timeoutSeconds, 0.1);
   const stallMs = millisecondsOf("stallSeconds", stallSeconds, 0.1);
-  const facts = { ...options.facts, protocol: PROTOCOL, pieces: String(pieces), transport };
+  const facts = { ...options.facts, protocol: PROTOCOL, transport };
   const rendezvous = rank === 0 ? new Rendezvous({ facts, world, pieces, waitMs, silenceMs, say }) : null;
   let member: RunMember | null = null;
   const served = await options.serve(
