@@ -125,11 +125,11 @@ class Download {
     [this.#bytes, this.#loaded, this.#total] = [stored.bytes, length, file.total];
     this.#version = file.version;
     this.#reached = stored.length;
-    this.#writer = await store.write(this.#url, file.version, file.total, stored.length);
+    this.#writer = store.write(this.#url, file.version, file.total, stored.length);
   }
 
   /** Tries until the file is there, or nothing came for all of the waits. */
-  async run(retries = RETRY_WAITS_MS.length): Promise<Downloaded | Missing> {
+  async run(retries?: Promise<number | undefined>): Promise<Downloaded | Missing> {
     for (let failures = 0; ; ) {
       const before = this.#reached;
       try {
@@ -138,7 +138,7 @@ class Download {
       } catch (error) {
         if (!(error instanceof Interrupted)) throw error;
         failures = this.#reached > before ? 0 : failures + 1;
-        if (failures > retries) throw this.#givenUp(error);
+        if (failures > ((await retries) ?? RETRY_WAITS_MS.length)) throw this.#givenUp(error);
       }
       await delay(RETRY_WAITS_MS[Math.max(0, failures - 1)], this.#options.signal);
     }
@@ -166,7 +166,7 @@ class Download {
       if (response.status === 416) throw this.#changed();
       expectSuccess(this.#url, response);
       if (response.status === 206 && this.#loaded > 0) this.#expectRest(response);
-      else await this.#begin(response);
+      else this.#begin(response);
       await this.#append(answer);
       return undefined;
     } finally {
@@ -192,7 +192,7 @@ class Download {
     if (!known && !isSameVersion(versionOf(response), this.#version)) throw this.#changed();
   }
 
-  async #begin(response: Response): Promise<void> {
+  #begin(response: Response): void {
     const { expected, limit, store } = this.#options;
     this.#total = bodyLength(response) ?? expected?.bytes;
     if ((this.#total ?? 0) > limit) throw tooLarge(this.#url, this.#total ?? 0, limit);
@@ -200,7 +200,7 @@ class Download {
     this.#version = versionOf(response);
     this.#sha256 = expected?.sha256 ?? digestOf(response);
     this.#bytes = new Uint8Array(this.#total ?? FIRST_BYTES);
-    this.#writer = await store?.write(this.#url, this.#version, this.#total, 0);
+    this.#writer = store?.write(this.#url, this.#version, this.#total, 0);
   }
 
   #grow(length: number): void {
@@ -331,17 +331,23 @@ export function download(url: string, options: DownloadOptions): Promise<Downloa
  */
 export async function downloadSmall(url: string, options: DownloadOptions): Promise<Downloaded | Missing> {
   const { store, immutable } = options;
-  const file = await store?.find(url);
-  const kept = file?.complete ? file : undefined;
-  if (kept && immutable) {
-    const found = await fromStore(kept, options);
+  const finding = store?.find(url).then((file) => (file?.complete ? file : undefined));
+  if (immutable) {
+    const kept = await finding;
+    const found = kept && (await fromStore(kept, options));
     if (found) return found;
   }
   try {
-    const found = await new Download(url, options).run(kept ? 0 : undefined);
+    // The store is asked while the server is.
+    const retries = finding?.then(
+      (kept) => (kept ? 0 : undefined),
+      () => undefined,
+    );
+    const found = await new Download(url, options).run(retries);
     if ("missing" in found) await store?.putMissing(url);
     return found;
   } catch (error) {
+    const kept = await finding;
     const isOffline =
       error instanceof VitrineError && ["network/unreachable", "network/cut"].includes(error.code);
     const found = isOffline && kept ? await fromStore(kept, options) : null;

@@ -133,30 +133,29 @@ export class ModelStore {
    * Begins to store a file, or goes on after `stored` bytes, which are whole parts. A file for which there is no room is
    * not stored; that is no error, and `PartWriter.failure` says it.
    */
-  async write(
-    url: string,
-    version: FileVersion,
-    total: number | undefined,
-    stored: number,
-  ): Promise<PartWriter> {
-    if (stored === 0) await this.remove(url);
+  write(url: string, version: FileVersion, total: number | undefined, stored: number): PartWriter {
     const facts = { url, version, ...(total !== undefined && { total }), complete: false };
-    const writer = new PartWriter(
+    return new PartWriter(
       {
+        begin: async () => {
+          if (stored === 0) await this.remove(url);
+          const fits = await this.#makeRoom((total ?? PART_BYTES) - stored, url);
+          if (fits) await this.#putFacts({ ...facts, usedAt: Date.now() });
+          return fits;
+        },
         putFacts: (more) => this.#putFacts({ ...facts, usedAt: Date.now(), ...more }),
         putPart: (index, part) => this.#cache.put(keyOf(url, index), new Response(part)),
         discard: () => this.remove(url),
       },
       stored,
     );
-    if (await this.#makeRoom((total ?? PART_BYTES) - stored, url)) await writer.begin();
-    else writer.failure = "the browser's storage has no room for it";
-    return writer;
   }
 }
 
 /** Where the parts of one file go. */
 interface PartStore {
+  /** Whether there is room. */
+  begin(): Promise<boolean>;
   putFacts(more: Partial<StoredFile>): Promise<void>;
   /** Has copied the part when it returns. */
   putPart(index: number, part: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -178,6 +177,9 @@ export class PartWriter {
   constructor(store: PartStore, stored: number) {
     this.#store = store;
     this.#written = stored;
+    void this.#enqueue(async () => {
+      if (!(await store.begin())) this.failure = "the browser's storage has no room for it";
+    });
   }
 
   /** Tasks run in turn; after the first that fails, none. */
@@ -192,10 +194,6 @@ export class PartWriter {
       }
     });
     return this.#last;
-  }
-
-  begin(): Promise<void> {
-    return this.#enqueue(() => this.#store.putFacts({}));
   }
 
   #putPart(bytes: Uint8Array<ArrayBuffer>, end: number): void {

@@ -59,8 +59,11 @@ export async function readModel(source: ModelSource, options: ReadingOptions = {
   const { name, location } = source;
   const text = await readText(source, CONFIG_FILE);
   const file = text === null ? null : readFamilyFile(text, `${location}: ${CONFIG_FILE}`);
+  // The weights arrive while what is beside config.json is read.
+  const reading = readWeights(source);
+  reading.catch(() => {});
   const input = file && (await readInput(source, file));
-  const stored = joinFiles(await readWeights(source), location, options);
+  const stored = joinFiles(await reading, location, options);
   const family = file?.family ?? FAMILIES.find((entry) => entry.hasTensors(stored.tensors.keys()));
   if (!family) throw new VitrineError("model/config", `${location}: its tensors are of no known model`);
 

@@ -6,6 +6,7 @@ import type { CalibratedBlock } from "../executor.js";
 import { calibrate, chosenBlock } from "./calibrate.js";
 import { LinearMemory, MAXIMUM_BYTES } from "./linear-memory.js";
 import { ThreadPool } from "./thread-pool.js";
+import { timeBlocks } from "./time-blocks.js";
 
 /** Whether multiplication and addition are fused (relaxed SIMD); `auto`: where the engine has it. */
 export type Relaxed = boolean | "auto";
@@ -88,17 +89,37 @@ export async function loadKernels(
   const kernel = exportsOf(instance);
   const run = kernel("run");
   const memory = new LinearMemory(webMemory, kernel("heapBase")() >>> 0);
-  const calibration = calibrate({ memory, run, setBlock: kernel("setBlock") }, relaxed ? "relaxed" : "plain");
+  const setBlock = kernel("setBlock");
+  const build = relaxed ? "relaxed" : "plain";
   const digits = !(relaxed && host.wrongRelaxedDot);
-  const common = { memory, relaxed, digits, threads, calibration, runHere: run };
-  if (!shared) return { ...common, run: async (bytecode) => run(bytecode), dispose: async () => {} };
+  const common = { memory, relaxed, digits, threads, runHere: run };
+  const calibrated = async (time: (bytecode: number) => Promise<readonly number[]>) => {
+    const calibration = await calibrate(memory, build, time);
+    const { rows, columns } = chosenBlock(calibration);
+    setBlock(rows, columns);
+    return { ...common, calibration };
+  };
+  if (!shared) {
+    const own = await calibrated(async (bytecode) => timeBlocks({ run, setBlock }, bytecode));
+    return { ...own, run: async (bytecode) => run(bytecode), dispose: async () => {} };
+  }
 
   const scratchBytes = kernel("scratchBytes");
   const controlBytes = kernel("controlBytes");
   const begin = kernel("begin");
-  const block = chosenBlock(calibration);
-  const kernels = { module, memory, block, scratchBytes, controlBytes, begin };
-  const started = await ThreadPool.start(host, kernels, threads);
+  const started = await ThreadPool.start(
+    host,
+    { module, memory, scratchBytes, controlBytes, begin },
+    threads,
+  );
   pool = started;
-  return { ...common, run: (bytecode) => started.run(bytecode), dispose: () => started.dispose() };
+  try {
+    // On a thread of the pool: the calling one may have files to read meanwhile.
+    const own = await calibrated((bytecode) => started.timeBlocks(bytecode));
+    await started.work(chosenBlock(own.calibration));
+    return { ...own, run: (bytecode) => started.run(bytecode), dispose: () => started.dispose() };
+  } catch (error) {
+    await started.dispose();
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@
 import { VitrineError } from "../../errors.js";
 import type { Host, HostWorker } from "../../host/host.js";
 import type { LinearMemory, Piece } from "./linear-memory.js";
-import { type FromThread, POOL_THREAD, type ThreadSetup } from "./pool-thread.js";
+import { type FromThread, POOL_THREAD, type ToThread } from "./pool-thread.js";
 
 /** Parts of an instruction per thread: enough to balance the load when threads are preempted. */
 const PARTS_PER_THREAD = 4;
@@ -18,7 +18,6 @@ const partsFor = (threads: number): number => (threads === 1 ? 1 : PARTS_PER_THR
 export interface SharedKernels {
   module: WebAssembly.Module;
   memory: LinearMemory;
-  block: ThreadSetup["block"];
   controlBytes(): number;
   scratchBytes(): number;
   begin(control: number, bytecode: number, parts: number): void;
@@ -29,9 +28,16 @@ interface Run {
   failed(error: VitrineError): void;
 }
 
+/** A thread, and what its next message settles before it works. */
+interface Thread {
+  worker: HostWorker;
+  answered(message: FromThread): void;
+  failed(error: VitrineError): void;
+}
+
 export class ThreadPool {
   readonly #kernels: SharedKernels;
-  readonly #workers: HostWorker[] = [];
+  readonly #threads: Thread[] = [];
   readonly #pieces: Piece[] = [];
   readonly #control: Piece;
   #run: Run | undefined;
@@ -43,7 +49,7 @@ export class ThreadPool {
     this.#control = this.#allocate(kernels.controlBytes(), "the control block of the threads");
   }
 
-  /** Resolves when every thread waits for work. Throws `device/thread` where one does not start. */
+  /** Resolves when every thread has an instance. Throws `device/thread` where one does not start. */
   static async start(host: Host, kernels: SharedKernels, threads: number): Promise<ThreadPool> {
     const pool = new ThreadPool(kernels);
     try {
@@ -52,8 +58,21 @@ export class ThreadPool {
       await pool.dispose();
       throw error;
     }
-    for (const worker of pool.#workers) worker.keepProcessAlive(false);
     return pool;
+  }
+
+  /** Milliseconds of bytecode with each register block, on one of the threads; before `work`. Throws `device/thread`. */
+  async timeBlocks(bytecode: number): Promise<number[]> {
+    const answer = await this.#ask(this.#threads[0], { kind: "time", bytecode });
+    return answer.kind === "timed" ? answer.milliseconds : [];
+  }
+
+  /** Resolves when every thread waits for runs. Throws `device/thread`. */
+  async work(block: { rows: number; columns: number }): Promise<void> {
+    const { rows, columns } = block;
+    const message: ToThread = { kind: "work", block: { rows, columns } };
+    await Promise.all(this.#threads.map((thread) => this.#ask(thread, message)));
+    for (const { worker } of this.#threads) worker.keepProcessAlive(false);
   }
 
   #allocate(bytes: number, purpose: string): Piece {
@@ -62,26 +81,34 @@ export class ThreadPool {
     return piece;
   }
 
-  #startThread(host: Host): Promise<void> {
+  #startThread(host: Host): Promise<FromThread> {
     const worker = host.spawnWorker?.(POOL_THREAD);
     if (!worker)
       throw new VitrineError(
         "device/threads",
         "this host cannot start threads: set threads to 1 (--threads 1)",
       );
-    this.#workers.push(worker);
-    const { module, memory, block, scratchBytes } = this.#kernels;
+    const thread: Thread = { worker, answered: () => {}, failed: () => {} };
+    this.#threads.push(thread);
+    worker.onFailure((reason) => this.#break(reason));
+    worker.onMessage((message) => {
+      const said = message as FromThread;
+      if (said.kind === "failed") this.#break(said.reason);
+      else if (said.kind === "finished") this.finish(said.unknown);
+      else thread.answered(said);
+    });
+    const { module, memory, scratchBytes } = this.#kernels;
     const scratch = this.#allocate(scratchBytes(), "scratch of a thread").address;
-    return new Promise((resolve, reject) => {
-      worker.onFailure((reason) => reject(this.#break(reason)));
-      worker.onMessage((message) => {
-        const said = message as FromThread;
-        if (said.kind === "ready") resolve();
-        else if (said.kind === "failed") reject(this.#break(said.reason));
-        else this.finish(said.unknown);
-      });
-      const control = this.#control.address;
-      worker.post({ module, memory: memory.memory, control, scratch, block } satisfies ThreadSetup);
+    const control = this.#control.address;
+    return this.#ask(thread, { kind: "setup", module, memory: memory.memory, control, scratch });
+  }
+
+  #ask(thread: Thread, message: ToThread): Promise<FromThread> {
+    return new Promise((answered, failed) => {
+      if (this.#over) return failed(this.#over);
+      thread.answered = answered;
+      thread.failed = failed;
+      thread.worker.post(message);
     });
   }
 
@@ -89,22 +116,28 @@ export class ThreadPool {
   finish(unknown: number): void {
     const run = this.#run;
     this.#run = undefined;
-    this.#workers[0]?.keepProcessAlive(false);
+    this.#threads[0]?.worker.keepProcessAlive(false);
     run?.done(unknown);
   }
 
   /** A thread has died, perhaps with a part that it had claimed: no further run is possible. */
-  #break(reason: string): VitrineError {
-    this.#over ??= new VitrineError(
+  #break(reason: string): void {
+    const over = (this.#over ??= new VitrineError(
       "device/thread",
       `a thread of the wasm executor died (${reason}): its memory cannot be trusted: restart (--threads 1 runs without threads)`,
       { details: { reason } },
-    );
+    ));
+    this.#end(over);
+  }
+
+  #end(over: VitrineError): Promise<unknown> {
     const run = this.#run;
     this.#run = undefined;
-    for (const worker of this.#workers.splice(0)) void worker.terminate();
-    run?.failed(this.#over);
-    return this.#over;
+    const threads = this.#threads.splice(0);
+    for (const { failed } of threads) failed(over);
+    const ended = Promise.all(threads.map(({ worker }) => worker.terminate()));
+    run?.failed(over);
+    return ended;
   }
 
   /** 0, or the position of an instruction that the kernels do not know. One run at a time. Throws `device/thread`. */
@@ -112,18 +145,15 @@ export class ThreadPool {
     return new Promise((done, failed) => {
       if (this.#over) return failed(this.#over);
       this.#run = { done, failed };
-      this.#workers[0]?.keepProcessAlive(true);
-      this.#kernels.begin(this.#control.address, bytecode, partsFor(this.#workers.length));
+      this.#threads[0]?.worker.keepProcessAlive(true);
+      this.#kernels.begin(this.#control.address, bytecode, partsFor(this.#threads.length));
     });
   }
 
   /** Stops the threads; a run in progress fails with `device/disposed`. */
   async dispose(): Promise<void> {
     this.#over ??= new VitrineError("device/disposed", "the wasm executor was disposed: create a new one");
-    const run = this.#run;
-    this.#run = undefined;
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()));
-    run?.failed(this.#over);
+    await this.#end(this.#over);
     for (const piece of this.#pieces.splice(0)) this.#kernels.memory.release(piece);
   }
 }
